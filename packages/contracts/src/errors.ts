@@ -1,0 +1,53 @@
+/** The one catalogue of public errors: code, HTTP status and title. Each has a page in `docs/reference/errors.md`. */
+export const errorCatalogue = {
+  invalid_request: { status: 422, title: "The request is not valid" },
+  malformed_json: { status: 400, title: "The body is not valid JSON" },
+  bad_request: { status: 400, title: "The request cannot be understood" },
+  body_too_large: { status: 413, title: "The body is too large" },
+  unsupported_media_type: { status: 415, title: "The content type is not supported" },
+  request_timeout: { status: 408, title: "The request did not arrive in time" },
+  authentication_required: { status: 401, title: "Authentication is required" },
+  invalid_key: { status: 401, title: "The API key is not valid" },
+  key_revoked: { status: 401, title: "The API key was revoked or has expired" },
+  insufficient_scope: { status: 403, title: "The API key lacks a scope" },
+  ip_not_allowed: { status: 403, title: "The API key may not be used from this address" },
+  not_found: { status: 404, title: "Not found" },
+  method_not_allowed: { status: 405, title: "The method is not allowed here" },
+  conflict: { status: 409, title: "The request conflicts with the current state" },
+  idempotency_in_progress: { status: 409, title: "The first request with this key is still running" },
+  idempotency_key_reused: { status: 422, title: "The idempotency key was used for another request" },
+  insufficient_funds: { status: 402, title: "The wallet does not cover the message" },
+  recipient_suppressed: { status: 422, title: "The recipient opted out" },
+  template_not_found: { status: 422, title: "The template does not exist" },
+  template_variables_invalid: { status: 422, title: "The template's variables are not valid" },
+  channel_not_enabled: { status: 422, title: "The channel is not enabled" },
+  feature_not_available: { status: 422, title: "The feature is not available yet" },
+  rate_limited: { status: 429, title: "Too many requests" },
+  log_unavailable: { status: 503, title: "The event log is not available" },
+  internal: { status: 500, title: "Something went wrong" },
+} as const satisfies Record<string, { status: number; title: string }>;
+
+export type ErrorCode = keyof typeof errorCatalogue;
+export type FieldError = { readonly path: string; readonly code: string; readonly message: string };
+
+/** A refusal with a message for the caller; what only the log may see goes into `cause`. */
+export class PublicError extends Error {
+  readonly code: ErrorCode;
+  readonly errors: readonly FieldError[];
+  readonly retryAfterSeconds: number | undefined;
+  readonly extra: Readonly<Record<string, unknown>>;
+  constructor(
+    code: ErrorCode, detail: string,
+    options: { errors?: readonly FieldError[]; retryAfterSeconds?: number; extra?: Record<string, unknown>; cause?: unknown } = {},
+  ) {
+    super(detail, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = "PublicError";
+    this.code = code;
+    this.errors = options.errors ?? [];
+    this.retryAfterSeconds = options.retryAfterSeconds;
+    this.extra = options.extra ?? {};
+  }
+  get status(): number {
+    return errorCatalogue[this.code].status;
+  }
+}

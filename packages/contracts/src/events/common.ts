@@ -1,0 +1,30 @@
+import { z } from "zod";
+
+export const channels = ["sms", "whatsapp", "email", "push", "telegram", "broadcast"] as const;
+export const Channel = z.enum(channels);
+export type Channel = z.infer<typeof Channel>;
+
+/** Decimal text with at most six decimals. */
+export const Money = z.string().max(24);
+export const Id = z.string().min(5).max(64);
+export const Time = z.string().max(32);
+
+/** What every later event of a message repeats of its request, so that the public mapping needs no look-up. */
+export const MessageContext = z.strictObject({
+  channel: Channel,
+  to: z.string().max(512),
+  client_ref: z.string().max(255).optional(),
+  metadata: z.record(z.string(), z.unknown()).optional(),
+});
+export type MessageContext = z.infer<typeof MessageContext>;
+
+/** Why something failed, in our words and in the provider's. `class` says who can do something about it. */
+export const Failure = z.strictObject({
+  code: z.string().max(64),
+  class: z.enum(["recipient", "content", "provider", "gateway", "account", "timeout", "platform"]),
+  permanent: z.boolean(),
+  provider: z
+    .strictObject({ name: z.string().max(64), code: z.string().max(64).optional(), text: z.string().max(2000).optional() })
+    .optional(),
+});
+export type Failure = z.infer<typeof Failure>;

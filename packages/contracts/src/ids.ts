@@ -1,0 +1,100 @@
+import { hash } from "node:crypto";
+import { v7 } from "uuid";
+
+/** Kinds of public identifiers; the prefix tells a reader what an id names. */
+export type IdPrefix =
+  | "msg" | "atp" | "cnt" | "cnv" | "whe" | "whd" | "evt" | "key" | "ptn" | "gtw" | "tpl" | "wtx" | "agt" | "dev" | "sup" | "req" | "prl";
+
+declare const brand: unique symbol;
+type Branded<Name extends string> = string & { readonly [brand]?: Name };
+export type MessageId = Branded<"message">;
+export type PartnerId = Branded<"partner">;
+export type Environment = "live" | "sandbox";
+export const environments: readonly Environment[] = ["live", "sandbox"];
+
+const alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+const hexPairs = new Map<number, number>();
+for (let code = 0; code < 16; code++) {
+  hexPairs.set(code.toString(16).charCodeAt(0), code);
+  hexPairs.set(code.toString(16).toUpperCase().charCodeAt(0), code);
+}
+const hexValue = new Uint8Array(128);
+for (const [character, value] of hexPairs) hexValue[character] = value;
+const base32Value = new Int8Array(128).fill(-1);
+for (let index = 0; index < 32; index++) base32Value[alphabet.charCodeAt(index)] = index;
+
+/** 26 Crockford base32 characters of a UUID's 128 bits (two leading zero bits), the form ULIDs use. */
+export function uuidToBase32(uuid: string): string {
+  let text = "";
+  let bits = 0;
+  let value = 0;
+  let pending = 2; // 130 bits are printed; the first two are zero.
+  for (let index = 0; index < 36; index++) {
+    const code = uuid.charCodeAt(index);
+    if (code === 45) continue;
+    value = (value << 4) | hexValue[code]!;
+    bits += 4;
+    if (bits + pending >= 5) {
+      const spare = bits + pending - 5;
+      text += alphabet[(value >> spare) & 31];
+      value &= (1 << spare) - 1;
+      bits = spare;
+      pending = 0;
+    }
+  }
+  return text;
+}
+
+/** The UUID (lower case, dashed) printed as 26 base32 characters; undefined when the text is not one. */
+export function base32ToUuid(text: string): string | undefined {
+  if (text.length !== 26) return undefined;
+  let value = 0n;
+  for (let index = 0; index < 26; index++) {
+    const code = text.charCodeAt(index);
+    const digit = code < 128 ? base32Value[code]! : -1;
+    if (digit < 0) return undefined;
+    value = (value << 5n) | BigInt(digit);
+  }
+  if (value >> 128n) return undefined;
+  const hex = value.toString(16).padStart(32, "0");
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+}
+
+const namespace = Buffer.from("6ba7b8149dad11d180b400c04fd430c8", "hex"); // RFC 9562's X.500 namespace: ours is the name's own prefix.
+
+/** UUIDv5 (RFC 9562) of the parts joined by a unit separator; the same parts always give the same id. */
+export function uuid5(...parts: readonly string[]): string {
+  const name = parts.join("\u001f");
+  const length = Buffer.byteLength(name);
+  const bytes = Buffer.allocUnsafe(16 + length);
+  namespace.copy(bytes);
+  bytes.write(name, 16);
+  const hex = hash("sha1", bytes, "hex");
+  const variant = ((Number.parseInt(hex.slice(16, 18), 16) & 0x3f) | 0x80).toString(16);
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-5${hex.slice(13, 16)}-${variant}${hex.slice(18, 20)}-${hex.slice(20, 32)}`;
+}
+
+/** A new time-ordered UUID (v7). */
+export const uuid7 = (): string => v7();
+
+/** A new public id, ordered by time. */
+export const newId = (prefix: IdPrefix): string => `${prefix}_${uuidToBase32(v7())}`;
+
+/** A public id derived from its parts: the same parts always give the same id. */
+export const deterministicId = (prefix: IdPrefix, ...parts: readonly string[]): string =>
+  `${prefix}_${uuidToBase32(uuid5(...parts))}`;
+
+/** Whether the text is a well-formed public id of that kind. */
+export const isId = (prefix: IdPrefix, text: string): boolean =>
+  text.length === prefix.length + 27 &&
+  text.startsWith(prefix) &&
+  text[prefix.length] === "_" &&
+  base32ToUuid(text.slice(prefix.length + 1)) !== undefined;
+
+/** `evt_…` for the UUID of an event in the log. */
+export const eventPublicId = (uuid: string): string => `evt_${uuidToBase32(uuid)}`;
+
+export type Category = "message" | "receipts" | "wallet" | "topup" | "template" | "endpoint" | "partner" | "key" | "gateway" | "prices";
+
+/** The stream of an aggregate: `category-<26 characters of its id>`. */
+export const streamOf = (category: Category, id: string): string => `${category}-${id.slice(id.indexOf("_") + 1)}`;

@@ -1,0 +1,87 @@
+import type { Environment } from "@heliograph/contracts";
+import type { Batch, EventLog, RecordedEvent } from "@heliograph/log";
+import type pg from "pg";
+import type { Logger } from "pino";
+import type { Settings } from "./settings.ts";
+
+/** What every consumer of one environment is given. */
+export type ServiceContext = {
+  readonly environment: Environment;
+  /** The environment's log. */
+  readonly log: EventLog;
+  /** Durable commits: intents, schedules, anything that guards an effect outside. */
+  readonly pool: pg.Pool;
+  /** `synchronous_commit=off`: read models whose loss in a crash the checkpoint, lost with them, makes good. */
+  readonly projectionPool: pg.Pool;
+  readonly settings: Settings;
+  readonly logger: Logger;
+};
+
+/**
+ * One data-modifying statement of a batch. `sql` is the body of a CTE; its parameters are `$1…$n` of its own `values` (the runtime renumbers them);
+ * `{schema}` stands for the consumer's schema. Parts of one batch see the same snapshot: no two may touch the same row.
+ * `name` identifies the text for the prepared statement: the same name always comes with the same sql.
+ */
+export type WritePart = { readonly name: string; readonly sql: string; readonly values: readonly unknown[] };
+
+/** Consumers own exactly one schema. `ddl` is idempotent SQL in which `{schema}` stands for its name. */
+type ConsumerBase = {
+  readonly name: string;
+  readonly schema: string;
+  readonly types: readonly string[];
+  readonly ddl: string;
+  /** Most events handed over at once; default 500. */
+  readonly maxEvents?: number;
+  /** Waits this long for more events when a batch is small, so that bursts share one commit; default 0. */
+  readonly lingerMs?: number;
+};
+
+/** Writes read models only; may be rebuilt from position 0 at any time. */
+export type Projector = ConsumerBase & {
+  readonly kind: "projector";
+  /** Called at start and again for each rebuild: caches live in the instance, never in the module. */
+  readonly create: (tools: ProjectorTools) => ProjectorInstance | Promise<ProjectorInstance>;
+};
+export type ProjectorTools = { readonly pool: pg.Pool; readonly schema: string; readonly position: bigint };
+export type ProjectorInstance = {
+  /** Pure over the events and the instance's caches: gives the writes of the batch. They commit together with the checkpoint. */
+  project(events: readonly RecordedEvent[]): readonly WritePart[] | Promise<readonly WritePart[]>;
+  /** After the commit: wake readers that wait. */
+  committed?(position: bigint): void;
+};
+
+/** Has effects: appends, provider calls, webhooks. Never replayed by a rebuild. */
+export type Reactor = ConsumerBase & {
+  readonly kind: "reactor";
+  readonly start: (tools: ReactorTools) => ReactorInstance | Promise<ReactorInstance>;
+};
+export type ReactorTools = {
+  readonly context: ServiceContext;
+  readonly schema: string;
+  /** Increases with every owner: rows written under a lower one belong to a predecessor that is gone or fenced. */
+  readonly epoch: number;
+  readonly checkpoint: Checkpoint;
+  readonly logger: Logger;
+  /** Ends when the consumer must stop at once (fenced or shut down after the drain). */
+  readonly signal: AbortSignal;
+  /** Reports broken machinery: the runtime restarts the consumer from its checkpoint with back-off. */
+  readonly fail: (error: unknown) => void;
+};
+export type Checkpoint = {
+  readonly position: bigint;
+  /** Runs the parts and moves the checkpoint to `position` (may be the same) in ONE statement, compare-and-set; calls are serialised. Throws Fenced. */
+  commit(position: bigint, parts?: readonly WritePart[]): Promise<void>;
+};
+export type ReactorInstance = {
+  /** Takes a batch; resolves when it is ready for the next (back-pressure). A simple reactor appends, then commits. Events of other types are not in the batch. */
+  handle(batch: Batch): Promise<void>;
+  /** Finishes what is in flight (bounded by `deadlineMs`), commits, closes. */
+  stop(deadlineMs: number): Promise<void>;
+};
+export type Consumer = Projector | Reactor;
+
+/** What a service contributes to a process: its consumers, per environment. Exported as `service` by `services/<x>/src/index.ts`. */
+export type Service = {
+  readonly name: string;
+  readonly consumers: (context: ServiceContext) => readonly Consumer[];
+};
