@@ -1,0 +1,126 @@
+import { makeBell } from "./bell.ts";
+import { encodeAppend, expectedRevision } from "./check.ts";
+import { LogUnavailable } from "./types.ts";
+import type {
+  Append,
+  Batch,
+  EventLog,
+  Outcome,
+  RecordedEvent,
+  SubscribeOptions,
+  Upcast,
+  Validate,
+} from "./types.ts";
+
+export type MemoryLogOptions = { readonly validate?: Validate; readonly upcast?: Upcast };
+
+/** A log that lives and dies with the process: for tests and for trying things out. Not durable. */
+export function openMemoryLog(options: MemoryLogOptions = {}): EventLog {
+  const all: RecordedEvent[] = [];
+  const streams = new Map<string, RecordedEvent[]>();
+  const bell = makeBell();
+  const upcast = options.upcast ?? ((event) => event);
+  let closed = false;
+
+  function appendOne(append: Append): Outcome {
+    const encoded = encodeAppend(append, options.validate);
+    if (typeof encoded === "string") return { kind: "invalid", message: encoded };
+    const stored = streams.get(append.stream) ?? [];
+    const actual = stored.length - 1;
+    const expected = expectedRevision(append.expected);
+    if (expected !== -2 && expected !== actual) {
+      return duplicateOf(append, stored.slice(expected + 1)) ?? { kind: "conflict", actual };
+    }
+    const recordedAt = Date.now();
+    for (const [index, event] of append.events.entries()) {
+      // A round trip through JSON, so that nobody relies on what a real log would not keep.
+      const recorded: RecordedEvent = upcast({
+        position: BigInt(all.length + 1),
+        id: event.id,
+        stream: append.stream,
+        revision: stored.length,
+        type: event.type,
+        version: event.version ?? 1,
+        data: JSON.parse(encoded[index]!.data),
+        metadata: JSON.parse(encoded[index]!.metadata),
+        recordedAt,
+      });
+      stored.push(recorded);
+      all.push(recorded);
+    }
+    streams.set(append.stream, stored);
+    return {
+      kind: "appended",
+      revision: stored.length - 1,
+      position: BigInt(all.length),
+      recordedAt,
+    };
+  }
+
+  function scan(after: bigint, limit: number, types?: readonly string[]) {
+    const wanted = types && new Set(types);
+    const events: RecordedEvent[] = [];
+    let index = Number(after);
+    while (index < all.length && events.length < limit) {
+      const event = all[index++]!;
+      if (!wanted || wanted.has(event.type)) events.push(event);
+    }
+    return { events, position: BigInt(index), head: BigInt(all.length) };
+  }
+
+  async function* subscribe(request: SubscribeOptions): AsyncGenerator<Batch> {
+    let position = request.after;
+    let first = true;
+    request.signal.addEventListener("abort", bell.ring, { once: true });
+    try {
+      while (!request.signal.aborted && !closed) {
+        if (!first && position >= BigInt(all.length)) {
+          await bell.wait();
+          continue;
+        }
+        first = false;
+        const page = scan(position, request.maxEvents ?? 500, request.types);
+        position = page.position;
+        yield { ...page, caughtUp: page.position >= page.head };
+      }
+    } finally {
+      request.signal.removeEventListener("abort", bell.ring);
+    }
+  }
+
+  return {
+    async append(appends) {
+      if (closed) throw new LogUnavailable("the log is closed");
+      const outcomes = appends.map(appendOne);
+      bell.ring();
+      return outcomes;
+    },
+    async readStream(stream, { from, limit = 1_000, backwards = false } = {}) {
+      const stored = streams.get(stream) ?? [];
+      if (!backwards) return stored.slice(from ?? 0, (from ?? 0) + limit);
+      return stored
+        .slice(0, from === undefined ? undefined : from + 1)
+        .toReversed()
+        .slice(0, limit);
+    },
+    async readStreams(names, { limit = 1_000 } = {}) {
+      return new Map(names.map((name) => [name, (streams.get(name) ?? []).slice(0, limit)]));
+    },
+    readAll: async ({ after, limit, types }) => scan(after, limit, types),
+    subscribe,
+    head: async () => BigInt(all.length),
+    async close() {
+      closed = true;
+      bell.ring();
+    },
+  };
+}
+
+/** The stored events that follow `expected` are exactly the offered ones: a repetition. */
+function duplicateOf(append: Append, following: readonly RecordedEvent[]): Outcome | undefined {
+  const last = following[append.events.length - 1];
+  if (last === undefined) return undefined;
+  if (!append.events.every((event, index) => following[index]!.id === event.id)) return undefined;
+  const { revision, position, recordedAt } = last;
+  return { kind: "duplicate", revision, position, recordedAt };
+}

@@ -1,0 +1,167 @@
+/**
+ * The event log port: what every driver promises and every caller codes against.
+ *
+ * 1. An append is all or nothing, and durable before its promise resolves.
+ * 2. `duplicate` when `expected` lies in the past and the ids that follow it are exactly those offered.
+ * 3. One bad append in a batch never fails its neighbours.
+ * 4. A reader or subscriber sees every event once, in order, with no hole, whatever commits meanwhile.
+ * 5. Events are validated when appended and brought to the newest version when read.
+ */
+
+/** A place in a namespace's total order: dense, from 1. 0n stands before everything. */
+export type Position = bigint;
+
+export type Metadata = {
+  readonly partner?: string;
+  readonly actor?: string;
+  readonly request_id?: string;
+  readonly causation?: string;
+  readonly correlation?: string;
+  readonly traceparent?: string;
+  readonly fingerprint?: string;
+  readonly [key: string]: unknown;
+};
+
+/**
+ * An event to append. `data` and `metadata` must be plain JSON values and must not be changed
+ * afterwards: subscribers in the same process receive these very objects.
+ */
+export type NewEvent = {
+  /** A UUID, deterministic where a retry must be recognised. */
+  readonly id: string;
+  readonly type: string;
+  /** Schema version, 1 when left out. */
+  readonly version?: number;
+  readonly data: object;
+  readonly metadata: Metadata;
+};
+
+export type RecordedEvent = {
+  readonly position: Position;
+  readonly id: string;
+  readonly stream: string;
+  /** Place in the stream, dense, from 0. */
+  readonly revision: number;
+  readonly type: string;
+  readonly version: number;
+  // oxlint-disable-next-line typescript/no-explicit-any -- the shape belongs to the event's schema
+  readonly data: any;
+  readonly metadata: Metadata;
+  /** Epoch milliseconds by the log's clock. Order is by position, never by this. */
+  readonly recordedAt: number;
+};
+
+/** The state a stream must be in: absent, anything, or with exactly this last revision. */
+export type Expected = "no_stream" | "any" | number;
+
+export type Append = {
+  readonly stream: string;
+  readonly expected: Expected;
+  readonly events: readonly NewEvent[];
+};
+
+/**
+ * What became of one append. `revision` and `position` are those of its last event.
+ * `conflict.actual` is the stream's last revision, -1 when there is no stream.
+ * `invalid` means the append can never succeed as it is (schema, name or size).
+ */
+export type Outcome =
+  | {
+      readonly kind: "appended" | "duplicate";
+      readonly revision: number;
+      readonly position: Position;
+      readonly recordedAt: number;
+    }
+  | { readonly kind: "conflict"; readonly actual: number }
+  | { readonly kind: "invalid"; readonly message: string };
+
+/** What a subscription yields. `position` is the last one scanned, whether or not it matched. */
+export type Batch = {
+  readonly events: readonly RecordedEvent[];
+  readonly position: Position;
+  readonly head: Position;
+  readonly caughtUp: boolean;
+};
+
+export type ReadStreamOptions = {
+  /** First revision to give; backwards, the highest. The start (or the end) when left out. */
+  readonly from?: number;
+  /** Default 1,000. */
+  readonly limit?: number;
+  readonly backwards?: boolean;
+};
+
+export type ReadAllOptions = {
+  readonly after: Position;
+  readonly limit: number;
+  readonly types?: readonly string[];
+};
+
+export type Page = {
+  readonly events: readonly RecordedEvent[];
+  /** The last position scanned: read on from here. */
+  readonly position: Position;
+  readonly head: Position;
+};
+
+export type SubscribeOptions = {
+  readonly after: Position;
+  readonly types?: readonly string[];
+  /** Ends the subscription. */
+  readonly signal: AbortSignal;
+  /** Most events in one batch, default 500. */
+  readonly maxEvents?: number;
+};
+
+export interface EventLog {
+  /** Independent appends, one outcome each, in order. Throws LogUnavailable. */
+  append(appends: readonly Append[]): Promise<readonly Outcome[]>;
+  readStream(stream: string, options?: ReadStreamOptions): Promise<readonly RecordedEvent[]>;
+  /** Many streams in one query; a stream without events has an empty list. `limit` is per stream, default 1,000. */
+  readStreams(
+    streams: readonly string[],
+    options?: { readonly limit?: number },
+  ): Promise<ReadonlyMap<string, readonly RecordedEvent[]>>;
+  readAll(options: ReadAllOptions): Promise<Page>;
+  /**
+   * Never ends by itself and survives disconnects. The first batch comes at once, empty when there is
+   * nothing; a batch may be empty later too, when only `position` moved past events that do not match.
+   */
+  subscribe(options: SubscribeOptions): AsyncIterable<Batch>;
+  head(): Promise<Position>;
+  /** Flushes what waits, ends the subscriptions, closes the connections. */
+  close(): Promise<void>;
+}
+
+/** Rejects an append before it is stored: the reason, or undefined when the event is sound. */
+export type Validate = (event: NewEvent) => string | undefined;
+/** Brings an event of an older version to the newest one. */
+export type Upcast = (event: RecordedEvent) => RecordedEvent;
+
+/**
+ * The log cannot take this now: queue full, database away, or closed. Safe to retry with the same ids after
+ * `retryAfterMs`. `outcomeUnknown` means that the events may have been stored nevertheless.
+ */
+export class LogUnavailable extends Error {
+  override readonly name = "LogUnavailable";
+  readonly retryAfterMs: number;
+  readonly outcomeUnknown: boolean;
+  constructor(
+    message: string,
+    options: { retryAfterMs?: number; outcomeUnknown?: boolean; cause?: unknown } = {},
+  ) {
+    super(message, options.cause === undefined ? {} : { cause: options.cause });
+    this.retryAfterMs = options.retryAfterMs ?? 1_000;
+    this.outcomeUnknown = options.outcomeUnknown ?? false;
+  }
+}
+
+/** The form positions take outside: 16 digits, so that they sort as strings. */
+export function formatPosition(position: Position): string {
+  return position.toString().padStart(16, "0");
+}
+
+/** Reads what formatPosition wrote; undefined when the text is not a position. */
+export function parsePosition(text: string): Position | undefined {
+  return /^\d{1,18}$/.test(text) ? BigInt(text) : undefined;
+}
