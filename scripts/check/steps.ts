@@ -1,0 +1,72 @@
+import { existsSync } from "node:fs";
+import { checkBoundaries } from "./boundaries.ts";
+import { run, type Finished } from "./run.ts";
+
+export type Step = { readonly name: string; readonly hint: string; run(): Promise<Finished> };
+
+const sources = ["packages", "services", "scripts"];
+
+/** The checks of the whole tree, each a claim that holds or does not. Commands come from node_modules/.bin on PATH. */
+export const steps: readonly Step[] = [
+  {
+    name: "format",
+    hint: "node_modules/.bin/oxfmt <files> writes them",
+    run: () => run("oxfmt", ["--list-different", "."]),
+  },
+  {
+    name: "lint",
+    hint: "rules are in .oxlintrc.json",
+    run: () => run("oxlint", sources),
+  },
+  {
+    name: "types",
+    hint: "",
+    run: () => run("tsc", ["-p", "."]),
+  },
+  {
+    name: "dead code",
+    hint: "entry points are in knip.json",
+    run: () => run("knip", ["--no-progress"]),
+  },
+  {
+    name: "boundaries",
+    hint: "rules are in scripts/check/boundaries.ts",
+    run: async () => {
+      const broken = checkBoundaries(".");
+      return {
+        code: broken.length === 0 ? 0 : 1,
+        output: broken.map((line) => `${line}\n`).join(""),
+      };
+    },
+  },
+  {
+    name: "generated files",
+    hint: "npm run generate writes them",
+    run: async () =>
+      existsSync("scripts/generate.ts")
+        ? run("node", ["scripts/generate.ts", "--check"])
+        : { code: 0, output: "" },
+  },
+];
+
+export type CheckTotals = { readonly passed: number; readonly failed: number };
+
+/** Runs every step at once and prints one line for each in order, with the output of those that failed. */
+export async function runSteps(print: (line: string) => void): Promise<CheckTotals> {
+  const running = steps.map(async (step) => {
+    const startedMs = performance.now();
+    const finished = await step.run();
+    return { step, finished, tookMs: Math.round(performance.now() - startedMs) };
+  });
+  let failed = 0;
+  for (const pending of running) {
+    const { step, finished, tookMs } = await pending;
+    const ok = finished.code === 0;
+    print(`${ok ? "ok  " : "FAIL"}  ${step.name.padEnd(16)} ${tookMs} ms`);
+    if (ok) continue;
+    failed += 1;
+    print(finished.output.trimEnd());
+    if (step.hint) print(`(${step.hint})`);
+  }
+  return { passed: steps.length - failed, failed };
+}

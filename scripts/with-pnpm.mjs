@@ -1,0 +1,183 @@
+// Makes every `npm run …` work on a fresh checkout: installs the workspace when it is out of date, then runs the given
+// command with node_modules/.bin first on PATH, so that `node` is the registry's Node 24 whatever the host has.
+// Plain JavaScript without dependencies, because it runs on the host's own Node (20 or later) before anything is installed.
+// Why it is made this way: docs/decisions/0002-node-from-the-registry.md and 0004-launcher-and-signals.md.
+import { spawn, spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { constants } from "node:os";
+import { delimiter, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const modules = join(root, "node_modules");
+const bin = join(modules, ".bin");
+const stampFile = join(modules, ".heliograph-installed");
+const lockFile = join(modules, ".heliograph-installing");
+const forwarded = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"];
+const minimumNode = 24;
+/** A Ctrl-C reaches this process from the terminal and again from npm; copies this close together are one request. */
+const sameSignalMs = 300;
+/** How often a launcher that npm started looks whether npm is still there: a killed npm forwards nothing. */
+const parentCheckMs = 250;
+
+const fail = (message, code = 1) => {
+  process.stderr.write(`${message}\n`);
+  process.exit(code);
+};
+const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** What an install depends on: the lockfile, the workspace settings and every package.json, on this kind of machine. */
+function installKey() {
+  const hash = createHash("sha256").update(`${process.platform}-${process.arch}\n`);
+  const files = ["package.json", "pnpm-lock.yaml", "pnpm-workspace.yaml"];
+  for (const group of ["packages", "services", "patches"])
+    if (existsSync(join(root, group)))
+      for (const name of readdirSync(join(root, group)).sort())
+        files.push(group === "patches" ? `patches/${name}` : `${group}/${name}/package.json`);
+  for (const file of files)
+    if (existsSync(join(root, file)))
+      hash.update(`${file}\n`).update(readFileSync(join(root, file)));
+  return hash.digest("hex");
+}
+
+const installed = (key) => existsSync(stampFile) && readFileSync(stampFile, "utf8").trim() === key;
+
+const alive = (pid) => {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error.code === "EPERM";
+  }
+};
+
+/** Two launchers on one fresh checkout would install over each other; the second one waits for the first. */
+async function lockInstall() {
+  mkdirSync(modules, { recursive: true });
+  for (;;) {
+    try {
+      writeFileSync(lockFile, `${process.pid}`, { flag: "wx" });
+      process.on("exit", () => rmSync(lockFile, { force: true }));
+      return;
+    } catch (error) {
+      if (error.code !== "EEXIST") throw error;
+    }
+    // An empty file is one that is being written; a holder that died without removing it is not waited for.
+    const holder = existsSync(lockFile) ? Number(readFileSync(lockFile, "utf8")) : 0;
+    if (holder > 0 && !alive(holder)) rmSync(lockFile, { force: true });
+    await wait(100);
+  }
+}
+
+async function install(key) {
+  try {
+    await lockInstall();
+  } catch (error) {
+    fail(
+      `Cannot install: ${modules} is not writable (${error.code}). Run as the owner of the checkout.`,
+    );
+  }
+  if (installed(key)) {
+    rmSync(lockFile, { force: true });
+    return;
+  }
+  const { packageManager } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+  if (!existsSync(bin)) process.stderr.write(`Installing dependencies with ${packageManager} …\n`);
+  // CI: pnpm never asks. NODE_ENV: "production" would leave out the tools that the other scripts need.
+  const env = { ...process.env, CI: "true", NODE_ENV: "" };
+  const args = ["--yes", packageManager, "install", "--frozen-lockfile", "--prefer-offline"];
+  const child = spawn("npx", args, { cwd: root, env, stdio: ["ignore", "pipe", "pipe"] });
+  const output = [];
+  child.stdout.on("data", (chunk) => output.push(chunk));
+  child.stderr.on("data", (chunk) => output.push(chunk));
+  const { code, signal } = await supervise(child);
+  if (signal) await raise(signal);
+  if (code !== 0) {
+    process.stderr.write(Buffer.concat(output));
+    fail(`The install failed: npx ${args.join(" ")} ended with ${code}.`, code);
+  }
+  const own = spawnSync(join(bin, "node"), ["--version"], { encoding: "utf8" });
+  if (own.status !== 0) rmSync(join(bin, "node"), { force: true });
+  writeFileSync(stampFile, `${key}\n`);
+  rmSync(lockFile, { force: true });
+}
+
+/** Forwards signals to the child and resolves when it has ended. */
+function supervise(child) {
+  const last = new Map();
+  const forward = (signal) => {
+    const now = Date.now();
+    if (now - (last.get(signal) ?? -Infinity) < sameSignalMs) return;
+    last.set(signal, now);
+    child.kill(signal);
+  };
+  for (const signal of forwarded) process.on(signal, forward);
+  const parent = process.ppid;
+  const orphanCheck = process.env.npm_lifecycle_event
+    ? setInterval(() => {
+        if (process.ppid === parent) return;
+        clearInterval(orphanCheck);
+        forward("SIGTERM");
+      }, parentCheckMs)
+    : undefined;
+  return new Promise((resolve) => {
+    const end = (result) => {
+      clearInterval(orphanCheck);
+      for (const signal of forwarded) process.off(signal, forward);
+      resolve(result);
+    };
+    child.once("error", (error) => {
+      process.stderr.write(`Cannot run ${child.spawnfile}: ${error.message}\n`);
+      end({ code: error.code === "ENOENT" ? 127 : 126, signal: null });
+    });
+    child.once("close", (code, signal) => end({ code, signal }));
+  });
+}
+
+/** Ends this process by the signal that ended the child, so that the caller sees the truth. */
+function raise(signal) {
+  rmSync(lockFile, { force: true });
+  process.kill(process.pid, signal);
+  // A signal whose default is to be ignored leaves us here; the shell's convention is then 128 + its number.
+  setTimeout(() => process.exit(128 + (constants.signals[signal] ?? 0)), 100);
+  return new Promise(() => {});
+}
+
+/**
+ * Kills the child's process group when this process dies without a chance to say so (kill -9): a shell that holds one end
+ * of a pipe. A line on the pipe means a normal end; the pipe closing without one means that we are gone.
+ */
+function guard(pid) {
+  const script = 'read -r line || kill -KILL -- "-$1" "$1" 2>/dev/null';
+  const shell = spawn("/bin/sh", ["-c", script, "guard", `${pid}`], {
+    detached: true,
+    stdio: ["pipe", "ignore", "ignore"],
+  });
+  shell.on("error", () => {});
+  shell.stdin.on("error", () => {});
+  shell.unref();
+  return () => new Promise((resolve) => shell.stdin.end("done\n", resolve));
+}
+
+async function run(command, args) {
+  const env = { ...process.env, PATH: `${bin}${delimiter}${process.env.PATH ?? ""}` };
+  // Its own process group: a terminal's Ctrl-C then reaches it once, through us, and not a second time directly.
+  const child = spawn(command, args, { env, stdio: "inherit", detached: true });
+  const release = child.pid === undefined ? async () => {} : guard(child.pid);
+  const { code, signal } = await supervise(child);
+  await release();
+  if (signal) await raise(signal);
+  process.exit(code ?? 1);
+}
+
+if (process.platform === "win32") fail("Heliograph runs on Linux and macOS; on Windows use WSL.");
+const key = installKey();
+if (!installed(key)) await install(key);
+if (!existsSync(join(bin, "node")) && Number.parseInt(process.versions.node, 10) < minimumNode)
+  fail(
+    `Heliograph needs Node ${minimumNode} or later. On Linux (glibc, x64 or arm64) it comes with the install; on ` +
+      `${process.platform}-${process.arch} install it yourself: this is Node ${process.versions.node}.`,
+  );
+const [command, ...args] = process.argv.slice(2);
+if (command !== undefined) await run(command, args);
