@@ -1,0 +1,189 @@
+import { spawn } from "node:child_process";
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  statSync,
+} from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import pg from "pg";
+import type { Account } from "./account.ts";
+import { identity } from "./account.ts";
+import type { Binaries } from "./binaries.ts";
+import { serverEnvironment } from "./cluster.ts";
+import { EmbeddedPostgresError } from "./error.ts";
+import type { Home } from "./home.ts";
+import type { Postmaster } from "./postmaster.ts";
+import { removeSocketFolder, runningPostmaster, socketFolderPrefix } from "./postmaster.ts";
+import { startTicksOf, waitUntil } from "./processes.ts";
+import type { Settings } from "./settings.ts";
+import { settingsArguments } from "./settings.ts";
+
+/** A log above this size is put aside at the next start, one generation is kept. */
+const maxLogBytes = 16 * 1024 * 1024;
+const logTailBytes = 4096;
+
+/** Everything on the command line but port and socket folder, which differ from start to start. */
+export function serverArguments(clusterFolder: string, settings: Settings): string[] {
+  return [
+    "-D",
+    clusterFolder,
+    ...settingsArguments({ ...settings, listen_addresses: "127.0.0.1" }),
+  ];
+}
+
+/**
+ * Starts `postgres` in a session of its own, so that Ctrl-C in the terminal reaches only us and our drain still has a
+ * database, and with a file for its output, so that it survives us without writing into a closed pipe.
+ */
+export async function launch(
+  home: Home,
+  binaries: Binaries,
+  options: { port: number; settings: Settings; config: pg.ClientConfig; timeoutMs: number },
+): Promise<Postmaster> {
+  const { clusterFolder, account } = home;
+  const socketFolder = makeSocketFolder(account);
+  const log = openLog(home);
+  const child = spawn(
+    binaries.postgres,
+    [
+      ...serverArguments(clusterFolder, options.settings),
+      ...settingsArguments({
+        port: String(options.port),
+        unix_socket_directories: socketFolder,
+        unix_socket_permissions: "0700",
+      }),
+    ],
+    {
+      cwd: "/",
+      env: serverEnvironment(),
+      detached: true,
+      stdio: ["ignore", log.descriptor, log.descriptor],
+      ...identity(account),
+    },
+  );
+  closeSync(log.descriptor);
+  child.unref();
+  let ended: string | undefined;
+  child.once("error", (error) => (ended = error.message));
+  child.once("exit", (code, signal) => (ended ??= `exited with ${signal ?? code}`));
+
+  const config = { ...options.config, host: socketFolder, port: options.port };
+  const answer = await waitForAnswer(config, () => ended, options.timeoutMs);
+  const startTicks = child.pid === undefined ? undefined : startTicksOf(child.pid);
+  if (answer === undefined && child.pid !== undefined && startTicks !== undefined) {
+    return { pid: child.pid, startTicks, port: options.port, socketFolder };
+  }
+  child.kill("SIGQUIT");
+  await waitUntil(() => ended !== undefined, { timeoutMs: 10_000 });
+  removeSocketFolder(socketFolder);
+  throw new EmbeddedPostgresError(
+    `PostgreSQL did not start: ${answer ?? ended}. The end of ${log.file}:\n${log.tail()}`,
+  );
+}
+
+/** Waits until the server answers a query; gives the reason when it ended or the deadline passed. */
+export async function waitForAnswer(
+  config: pg.ClientConfig,
+  ended: () => string | undefined,
+  timeoutMs: number,
+): Promise<string | undefined> {
+  let reason = "no answer";
+  const answered = await waitUntil(
+    async () => {
+      if (ended() !== undefined) return true;
+      const client = new pg.Client({ ...config, connectionTimeoutMillis: 5_000 });
+      client.on("error", () => {});
+      try {
+        await client.connect();
+        await client.query("select 1");
+        return true;
+      } catch (error) {
+        reason = (error as Error).message;
+        return false;
+      } finally {
+        await client.end().catch(() => {});
+      }
+    },
+    { timeoutMs, everyMs: 25 },
+  );
+  return ended() ?? (answered ? undefined : `${reason} within ${timeoutMs} ms`);
+}
+
+/** Whether the running server was started with just these arguments (but for port and socket). */
+export function runsWith(clusterFolder: string, settings: Settings): boolean {
+  let line: string;
+  try {
+    line = readFileSync(join(clusterFolder, "postmaster.opts"), "utf8");
+  } catch {
+    return false;
+  }
+  const wanted = serverArguments(clusterFolder, settings).map((argument) => `"${argument}"`);
+  return line.includes(` ${wanted.join(" ")} `);
+}
+
+/** Whether a server of an ended owner serves the cluster and answers, starting up or recovering included. */
+export async function answers(
+  postmaster: Postmaster,
+  clusterFolder: string,
+  config: pg.ClientConfig,
+  timeoutMs: number,
+): Promise<boolean> {
+  const reason = await waitForAnswer(
+    { ...config, host: postmaster.socketFolder, port: postmaster.port },
+    () => (runningPostmaster(clusterFolder)?.pid === postmaster.pid ? undefined : "gone"),
+    timeoutMs,
+  );
+  return reason === undefined;
+}
+
+/** A free port of 127.0.0.1: the wanted one when it is free, else one from the system. */
+export async function freePort(wanted: number | undefined): Promise<number> {
+  const tryPort = (port: number) =>
+    new Promise<number | undefined>((resolve) => {
+      const server = createServer();
+      server.once("error", () => resolve(undefined));
+      server.listen({ port, host: "127.0.0.1" }, () => {
+        const address = server.address();
+        server.close(() =>
+          resolve(typeof address === "object" && address ? address.port : undefined),
+        );
+      });
+    });
+  const port = (wanted === undefined ? undefined : await tryPort(wanted)) ?? (await tryPort(0));
+  if (port === undefined) throw new EmbeddedPostgresError("127.0.0.1 has no free port");
+  return port;
+}
+
+/** A socket's path is limited to 107 bytes, so a short folder is used, closed to everybody but the server's account. */
+function makeSocketFolder(account: Account): string {
+  const base = account || tmpdir().length > 60 ? "/tmp" : tmpdir();
+  const folder = mkdtempSync(join(base, socketFolderPrefix));
+  chmodSync(folder, 0o700);
+  if (account) chownSync(folder, account.uid, account.gid);
+  return folder;
+}
+
+function openLog({ dataFolder }: Home): { descriptor: number; file: string; tail: () => string } {
+  const file = join(dataFolder, "postgres.log");
+  let size = statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+  if (size > maxLogBytes) {
+    renameSync(file, `${file}.1`);
+    size = 0;
+  }
+  const descriptor = openSync(file, "a", 0o600);
+  const tail = () => {
+    const written = readFileSync(file).subarray(size);
+    return written
+      .subarray(Math.max(0, written.length - logTailBytes))
+      .toString()
+      .trim();
+  };
+  return { descriptor, file, tail };
+}
