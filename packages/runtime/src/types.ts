@@ -1,4 +1,4 @@
-import type { Environment } from "@heliograph/contracts";
+import type { Environment, EventData } from "@heliograph/contracts";
 import type { Batch, EventLog, RecordedEvent } from "@heliograph/log";
 import type pg from "pg";
 import type { Logger } from "pino";
@@ -14,6 +14,9 @@ export type ServiceContext = {
   /** `synchronous_commit=off`: read models whose loss in a crash the checkpoint, lost with them, makes good. */
   readonly projectionPool: pg.Pool;
   readonly settings: Settings;
+  readonly directory: GatewayDirectory;
+  /** 32 bytes that seal webhook secrets and derive keys. */
+  readonly masterKey: Buffer;
   readonly logger: Logger;
 };
 
@@ -84,4 +87,12 @@ export type Consumer = Projector | Reactor;
 export type Service = {
   readonly name: string;
   readonly consumers: (context: ServiceContext) => readonly Consumer[];
+};
+
+/** The part of the directory that consumers use; `@heliograph/directory` implements it. */
+export type GatewayConfig = EventData<"GatewayConfigured">;
+export type GatewayDirectory = {
+  gateways(environment: Environment, channel?: string): readonly GatewayConfig[];
+  partner(id: string): { readonly name: string; readonly currency: string } | undefined;
+  onChange(listener: () => void): () => void;
 };
