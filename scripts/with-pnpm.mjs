@@ -149,7 +149,7 @@ function raise(signal) {
  * of a pipe. A line on the pipe means a normal end; the pipe closing without one means that we are gone.
  */
 function guard(pid) {
-  const script = 'read -r line || kill -KILL -- "-$1" "$1" 2>/dev/null';
+  const script = 'read -r line || kill -s KILL -- "-$1"';
   const shell = spawn("/bin/sh", ["-c", script, "guard", `${pid}`], {
     detached: true,
     stdio: ["pipe", "ignore", "ignore"],
