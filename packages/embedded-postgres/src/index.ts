@@ -1,3 +1,5 @@
+import { existsSync, realpathSync, rmSync } from "node:fs";
+import { dirname } from "node:path";
 import type pg from "pg";
 import { findBinaries } from "./binaries.ts";
 import { ensureCluster, superuser } from "./cluster.ts";
@@ -84,6 +86,28 @@ export async function startEmbeddedPostgres(
   } catch (error) {
     lock.release();
     throw error;
+  }
+}
+
+/**
+ * Stops whatever server serves the data folder and deletes the folder with its cluster, wherever that lives.
+ * Does nothing when the folder does not exist.
+ *
+ * @throws EmbeddedPostgresError when a live owner holds the folder.
+ */
+export async function destroyEmbeddedPostgres(dataDir: string): Promise<void> {
+  if (!existsSync(dataDir)) return;
+  const lock = lockFolder(realpathSync(dataDir));
+  try {
+    const { dataFolder, clusterFolder } = openHome(dataDir);
+    const running = runningPostmaster(clusterFolder);
+    if (running) await stopPostmaster(running, fastStopTimeoutMs);
+    if (clusterFolder.startsWith(`${systemFolder}/`)) {
+      rmSync(dirname(clusterFolder), { recursive: true, force: true });
+    }
+    rmSync(dataFolder, { recursive: true, force: true });
+  } finally {
+    lock.release();
   }
 }
 

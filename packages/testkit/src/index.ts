@@ -1,1 +1,10 @@
-export {};
+export type { Template, TestDatabase } from "./database.ts";
+export { stopOwnServer, testDatabase, testServer } from "./database.ts";
+export { freePort } from "./free-port.ts";
+export type { SinkMessage, SmtpBehaviour, SmtpSink } from "./smtp-sink.ts";
+export { smtpSink } from "./smtp-sink.ts";
+export type { Exit, SpawnedService } from "./spawn-service.ts";
+export { spawnService } from "./spawn-service.ts";
+export { until } from "./until.ts";
+export type { SinkBehaviour, SinkRequest, WebhookSink } from "./webhook-sink.ts";
+export { webhookSink } from "./webhook-sink.ts";

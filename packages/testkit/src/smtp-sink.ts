@@ -1,0 +1,107 @@
+import type { AddressInfo, Socket } from "node:net";
+import { setTimeout as pause } from "node:timers/promises";
+import type { SMTPServerSession } from "smtp-server";
+import { SMTPServer } from "smtp-server";
+
+export type SinkMessage = {
+  readonly from: string;
+  /** The accepted recipients of the envelope. */
+  readonly to: readonly string[];
+  /** Header and body as they came over the wire, dots unstuffed. */
+  readonly raw: string;
+  readonly at: Date;
+};
+
+/** What a mail server can do to us. Codes are RFC 5321 replies: 4xx asks for a later try, 5xx is final. */
+export type SmtpBehaviour =
+  | { type: "accept"; delayMs?: number }
+  /** Refuses recipients (all, or those chosen) with the code, e.g. 550 or 451. */
+  | { type: "reject-recipient"; code: number; text?: string; which?: (address: string) => boolean }
+  /** Takes the whole message, then refuses it. */
+  | { type: "reject-data"; code: number; text?: string }
+  /** Takes and journals the message, then closes before the reply: the sender cannot know that it was accepted. */
+  | { type: "close-before-reply" }
+  /** Answers 421 to the greeting. */
+  | { type: "busy" };
+
+export type SmtpSink = {
+  readonly host: "127.0.0.1";
+  readonly port: number;
+  /** Every message that was taken whole, those with a lost reply included. */
+  readonly messages: readonly SinkMessage[];
+  behave(behaviour: SmtpBehaviour): void;
+  close(): Promise<void>;
+};
+
+/** A real SMTP server on 127.0.0.1 without TLS or login that keeps what it gets and misbehaves on demand. */
+export async function smtpSink(options: { port?: number } = {}): Promise<SmtpSink> {
+  const messages: SinkMessage[] = [];
+  const sockets = new Map<number | undefined, Socket>();
+  let behaviour: SmtpBehaviour = { type: "accept" };
+
+  const server = new SMTPServer({
+    disabledCommands: ["AUTH", "STARTTLS"],
+    disableReverseLookup: true,
+    logger: false,
+    closeTimeout: 100,
+    onConnect(_session, callback) {
+      callback(behaviour.type === "busy" ? reply(421, "4.3.2 come back later") : null);
+    },
+    onRcptTo({ address }, _session, callback) {
+      const rejects = behaviour.type === "reject-recipient" && (behaviour.which?.(address) ?? true);
+      if (!rejects || behaviour.type !== "reject-recipient") return callback();
+      callback(reply(behaviour.code, behaviour.text ?? "mailbox unavailable"));
+    },
+    onData(stream, session, callback) {
+      void (async () => {
+        const chunks: Buffer[] = [];
+        for await (const chunk of stream) chunks.push(chunk);
+        if (behaviour.type === "reject-data") {
+          return callback(reply(behaviour.code, behaviour.text ?? "message refused"));
+        }
+        messages.push(toMessage(session, Buffer.concat(chunks)));
+        if (behaviour.type === "close-before-reply") {
+          sockets.get(session.remotePort)?.destroy();
+          return;
+        }
+        if (behaviour.type === "accept" && behaviour.delayMs) await pause(behaviour.delayMs);
+        callback();
+      })().catch((error: Error) => callback(error));
+    },
+  });
+  server.on("error", () => {});
+  server.server.on("connection", (socket: Socket) => {
+    const { remotePort } = socket;
+    sockets.set(remotePort, socket);
+    socket.once("close", () => sockets.delete(remotePort));
+  });
+
+  await new Promise<void>((resolve, reject) => {
+    server.server.once("error", reject);
+    server.listen(options.port ?? 0, "127.0.0.1", () => resolve());
+  });
+  const { port } = server.server.address() as AddressInfo;
+  return {
+    host: "127.0.0.1",
+    port,
+    messages,
+    behave: (next) => void (behaviour = next),
+    close() {
+      for (const socket of sockets.values()) socket.destroy();
+      return new Promise((resolve) => server.close(() => resolve()));
+    },
+  };
+}
+
+function reply(code: number, text: string): Error {
+  return Object.assign(new Error(text), { responseCode: code });
+}
+
+function toMessage({ envelope }: SMTPServerSession, raw: Buffer): SinkMessage {
+  return {
+    from: envelope.mailFrom ? envelope.mailFrom.address : "",
+    to: envelope.rcptTo.map(({ address }) => address),
+    raw: raw.toString("utf8"),
+    at: new Date(),
+  };
+}
