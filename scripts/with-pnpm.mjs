@@ -103,6 +103,22 @@ async function install(key) {
   rmSync(lockFile, { force: true });
 }
 
+/**
+ * The npm that started this script, or undefined: it is the parent, or the grandparent where its shell (dash) stays between.
+ * Only that far up, so that a terminal which closes does not end an `npm start` put in the background with nohup.
+ */
+function npmAbove() {
+  if (process.env.npm_lifecycle_event === undefined) return undefined;
+  if (process.platform !== "linux") return process.ppid;
+  try {
+    // /proc/<pid>/stat: pid (name) state ppid …
+    const [, name, above] = /\((.*)\) \S (\d+)/s.exec(readFileSync(`/proc/${process.ppid}/stat`));
+    return /^(da|ba|z|k)?sh$/.test(name) ? Number(above) : process.ppid;
+  } catch {
+    return process.ppid;
+  }
+}
+
 /** Forwards signals to the child and resolves when it has ended. */
 function supervise(child) {
   const last = new Map();
@@ -113,14 +129,15 @@ function supervise(child) {
     child.kill(signal);
   };
   for (const signal of forwarded) process.on(signal, forward);
-  const parent = process.ppid;
-  const orphanCheck = process.env.npm_lifecycle_event
-    ? setInterval(() => {
-        if (process.ppid === parent) return;
-        clearInterval(orphanCheck);
-        forward("SIGTERM");
-      }, parentCheckMs)
-    : undefined;
+  const caller = npmAbove();
+  const orphanCheck =
+    caller === undefined
+      ? undefined
+      : setInterval(() => {
+          if (npmAbove() === caller) return;
+          clearInterval(orphanCheck);
+          forward("SIGTERM");
+        }, parentCheckMs);
   return new Promise((resolve) => {
     const end = (result) => {
       clearInterval(orphanCheck);

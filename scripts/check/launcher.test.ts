@@ -98,19 +98,25 @@ test("a launcher that is killed takes the command with it and leaves its pipes c
   await until(() => !isRunning(pid));
 });
 
-test("a launcher whose npm was killed stops the command", async () => {
-  const middle = spawn(
-    "/bin/sh",
-    ["-c", '"$@" & wait', "sh", process.execPath, launcher, "node", "-e", patient],
-    { env: { ...process.env, npm_lifecycle_event: "start" }, stdio: ["ignore", "pipe", "ignore"] },
-  );
-  let output = "";
-  middle.stdout.setEncoding("utf8").on("data", (text: string) => {
-    output += text;
-  });
-  const closed = once(middle, "close", { signal: AbortSignal.timeout(deadlineMs) });
-  const pid = await pidOf({ output: () => output });
-  middle.kill("SIGKILL");
-  await closed;
-  expect(await until(() => !isRunning(pid))).toBe(true);
+test("a launcher whose npm was killed stops the command, with or without a shell between", async () => {
+  for (const shells of [1, 2]) {
+    const script = shells === 1 ? '"$@" & wait' : '/bin/sh -c \'"$@" & wait\' sh "$@" & wait';
+    const npm = spawn(
+      "/bin/sh",
+      ["-c", script, "sh", process.execPath, launcher, "node", "-e", patient],
+      {
+        env: { ...process.env, npm_lifecycle_event: "start" },
+        stdio: ["ignore", "pipe", "ignore"],
+      },
+    );
+    let output = "";
+    npm.stdout.setEncoding("utf8").on("data", (text: string) => {
+      output += text;
+    });
+    const exited = once(npm, "exit", { signal: AbortSignal.timeout(deadlineMs) });
+    const pid = await pidOf({ output: () => output });
+    npm.kill("SIGKILL");
+    await exited;
+    expect(await until(() => !isRunning(pid))).toBe(true);
+  }
 });
