@@ -1,1 +1,10 @@
-export {};
+export * from "./bounded-cache.ts";
+export * from "./email.ts";
+export * from "./message.ts";
+export * from "./message-views.ts";
+export * from "./phone.ts";
+export * from "./prices.ts";
+export * from "./segments.ts";
+export * from "./status.ts";
+export * from "./templates.ts";
+export * from "./time.ts";

@@ -1,0 +1,163 @@
+import type {
+  EventData,
+  Failure,
+  MessageContext,
+  MessageId,
+  PartnerId,
+} from "@heliograph/contracts";
+import { joinStatus, type MessageStatus } from "./status.ts";
+
+type Requested = EventData<"MessageRequested">;
+
+/** What the fold needs of a recorded event; `RecordedEvent` of the log fits. */
+export type FoldableEvent = {
+  readonly position: bigint;
+  readonly revision: number;
+  readonly type: string;
+  // oxlint-disable-next-line typescript/no-explicit-any -- the shape belongs to the event's schema
+  readonly data: any;
+  readonly metadata: { readonly partner?: string };
+  readonly recordedAt: number;
+};
+
+/** A message as its stream `message-<id>` tells it. Times are epoch milliseconds. */
+export type MessageState = {
+  readonly id: MessageId;
+  readonly partner: PartnerId;
+  readonly request: Requested;
+  readonly status: MessageStatus;
+  /** Attempts made so far, those included whose outcome is unknown. */
+  readonly attempts: number;
+  /** Where the last accepted attempt went, with the provider's own id and word for the status. */
+  readonly provider:
+    | { readonly gateway: string; readonly message_id: string; readonly status: string }
+    | undefined;
+  /** The last thing that went wrong, whether or not the message recovered from it. */
+  readonly error: Failure | undefined;
+  /** The message was sent and the charge stands: nothing is due back. */
+  readonly charged: boolean;
+  readonly refund:
+    | { readonly amount: string; readonly currency: string; readonly transaction_id: string }
+    | undefined;
+  /** What ended without delivery and is followed by `MessageFailed` once the wallet has given the money back. */
+  readonly failing: "DispatchExhausted" | "DeliveryFailed" | undefined;
+  readonly attemptsFailed: number;
+  /** Position of `MessageRequested`: the place of the message in every list. */
+  readonly requestedPosition: bigint;
+  /** Position and revision of the last event that was folded: the revision an append must expect. */
+  readonly position: bigint;
+  readonly revision: number;
+  readonly updatedAt: number;
+};
+
+function begin(event: FoldableEvent): MessageState {
+  const request = event.data as Requested;
+  return {
+    id: request.message_id,
+    partner: event.metadata.partner ?? "",
+    request,
+    status: request.send_at === undefined ? "queued" : "scheduled",
+    attempts: 0,
+    provider: undefined,
+    error: undefined,
+    charged: false,
+    refund: undefined,
+    failing: undefined,
+    attemptsFailed: 0,
+    requestedPosition: event.position,
+    position: event.position,
+    revision: event.revision,
+    updatedAt: event.recordedAt,
+  };
+}
+
+type Changes = { -readonly [Key in keyof MessageState]?: MessageState[Key] };
+
+function changes(state: MessageState, type: string, data: FoldableEvent["data"]): Changes {
+  const to = (status: MessageStatus): MessageStatus => joinStatus(state.status, status);
+  const attempts =
+    typeof data.attempt === "number" ? Math.max(state.attempts, data.attempt) : state.attempts;
+  switch (type) {
+    case "MessageQueued":
+      return { status: to("queued") };
+    case "DispatchAttemptFailed":
+      return { attempts, attemptsFailed: state.attemptsFailed + 1, error: data.error };
+    case "DispatchUncertain":
+      return { attempts };
+    case "MessageSent":
+    case "MessageResent":
+      return {
+        status: to("sent"),
+        attempts,
+        charged: state.charged || type === "MessageSent",
+        provider: {
+          gateway: data.gateway,
+          message_id: data.provider.message_id,
+          status: data.provider.status,
+        },
+      };
+    case "DispatchExhausted":
+      return {
+        attempts: Math.max(state.attempts, data.attempts),
+        error: data.error,
+        failing: type,
+        charged: false,
+      };
+    case "DeliveryFailed":
+      return { error: data.error, failing: type, charged: false };
+    case "MessageDelivered":
+      return { status: to("delivered") };
+    case "MessageRead":
+      return { status: to("read") };
+    case "MessageBounced":
+      return { status: to("bounced"), error: data.error };
+    case "BounceDeferred":
+      return { error: data.error };
+    case "MessageFailed":
+      return { status: to("failed"), error: data.error, refund: data.refund };
+    case "MessageRejected":
+      return { status: to("rejected"), error: data.error };
+    case "MessageExpired":
+      return { status: to("expired") };
+    case "MessageCanceled":
+      return { status: to("canceled") };
+    default:
+      return {};
+  }
+}
+
+/**
+ * The next state. The first event must be `MessageRequested`; before it everything else gives undefined.
+ * Unknown types only move position, revision and time, so an older reader survives a newer writer.
+ */
+export function evolveMessage(
+  state: MessageState | undefined,
+  event: FoldableEvent,
+): MessageState | undefined {
+  if (event.type === "MessageRequested") return state ?? begin(event);
+  if (state === undefined || event.revision <= state.revision) return state;
+  return {
+    ...state,
+    ...changes(state, event.type, event.data),
+    position: event.position,
+    revision: event.revision,
+    updatedAt: event.recordedAt,
+  };
+}
+
+/** Folds the events of one stream `message-<id>`, oldest first; undefined when there is no such message. */
+export function foldMessage(events: Iterable<FoldableEvent>): MessageState | undefined {
+  let state: MessageState | undefined;
+  for (const event of events) state = evolveMessage(state, event);
+  return state;
+}
+
+/** What every later event of the message repeats of its request. */
+export function messageContext(request: Requested): MessageContext {
+  return {
+    channel: request.channel,
+    to: request.to,
+    ...(request.client_ref === undefined ? {} : { client_ref: request.client_ref }),
+    ...(request.metadata === undefined ? {} : { metadata: request.metadata }),
+  };
+}
