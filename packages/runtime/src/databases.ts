@@ -1,0 +1,85 @@
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+import type { Environment } from "@heliograph/contracts";
+import { eventValidator } from "@heliograph/contracts";
+import { openPostgresLog, type EventLog } from "@heliograph/log";
+import pg from "pg";
+import type { Logger } from "pino";
+import type { Settings } from "./settings.ts";
+
+export type Namespace = Environment | "platform";
+
+/** Where the databases are: a server, and the name that begins each database's name (`<prefix>_live`, …). */
+export type Server = { readonly config: pg.ClientConfig; readonly prefix: string };
+
+/** `postgres://user:password@host:port/name`: the name is the prefix of the databases, `heliograph` when it is missing or `postgres`. */
+export function serverOf(url: string): Server {
+  const parsed = new URL(url);
+  const name = decodeURIComponent(parsed.pathname.slice(1));
+  parsed.pathname = "/postgres";
+  return { config: { connectionString: parsed.toString() }, prefix: name === "" || name === "postgres" ? "heliograph" : name };
+}
+
+export function databaseConfig(server: Server, namespace: Namespace): pg.ClientConfig {
+  const database = `${server.prefix}_${namespace}`;
+  if (server.config.connectionString === undefined) return { ...server.config, database };
+  const url = new URL(server.config.connectionString);
+  url.pathname = `/${encodeURIComponent(database)}`;
+  return { ...server.config, connectionString: url.toString() };
+}
+
+/** Creates the databases that are missing; several processes may do so at once. */
+export async function createDatabases(server: Server): Promise<void> {
+  const client = new pg.Client({ ...server.config, database: server.config.database ?? "postgres", connectionTimeoutMillis: 10_000 });
+  await client.connect();
+  try {
+    for (const namespace of ["live", "sandbox", "platform"]) {
+      const name = `${server.prefix}_${namespace}`;
+      const { rowCount } = await client.query("select 1 from pg_database where datname = $1", [name]);
+      if (rowCount !== 0) continue;
+      await client.query(`create database "${name.replaceAll('"', '""')}" template template0 encoding 'UTF8' locale 'C' strategy file_copy`).catch((error: unknown) => {
+        // 42P04 and 23505: another process was first.
+        if (!["42P04", "23505"].includes((error as { code?: string }).code ?? "")) throw error;
+      });
+    }
+  } finally {
+    await client.end();
+  }
+}
+
+/** Statements of consumers and queries are short; one that is not must not hold a pool's connection for ever. */
+const statementTimeoutMs = 60_000;
+
+export function openPool(config: pg.ClientConfig, options: { readonly name: string; readonly max: number; readonly durable: boolean }, logger: Logger): pg.Pool {
+  const pool = new pg.Pool({
+    ...config, max: options.max, application_name: `heliograph ${options.name}`, connectionTimeoutMillis: 10_000, idleTimeoutMillis: 60_000, statement_timeout: statementTimeoutMs,
+    ...(options.durable ? {} : { options: "-c synchronous_commit=off" }),
+  });
+  pool.on("error", (error) => logger.debug({ error: error.message }, "an idle database connection ended"));
+  return pool;
+}
+
+export async function openLog(server: Server, namespace: Namespace, logger: Logger): Promise<EventLog> {
+  return openPostgresLog({
+    connection: databaseConfig(server, namespace), namespace, validate: eventValidator(),
+    onError: (error: unknown) => logger.warn({ namespace, error: error instanceof Error ? error.message : String(error) }, "event log"),
+  });
+}
+
+/**
+ * The key that seals webhook secrets and derives API keys: `HELIOGRAPH_MASTER_KEY`, else a file in the data folder, made at the first start.
+ * Processes that share a database must share it.
+ */
+export function masterKey(settings: Settings): Buffer {
+  if (settings.masterKey !== undefined) return Buffer.from(settings.masterKey, "hex");
+  const path = join(settings.dataDir, "master.key");
+  if (!existsSync(path)) {
+    mkdirSync(settings.dataDir, { recursive: true });
+    writeFileSync(path, `${randomBytes(32).toString("hex")}\n`, { mode: 0o600, flag: "wx" });
+    chmodSync(path, 0o600);
+  }
+  const key = Buffer.from(readFileSync(path, "utf8").trim(), "hex");
+  if (key.length !== 32) throw new Error(`${path} does not hold 64 hexadecimal digits`);
+  return key;
+}

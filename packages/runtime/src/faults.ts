@@ -1,0 +1,65 @@
+import { LogUnavailable } from "@heliograph/log";
+import { Fenced } from "./parts.ts";
+
+const networkCodes = new Set(["ECONNREFUSED", "ECONNRESET", "EPIPE", "ETIMEDOUT", "ENOENT", "EAI_AGAIN", "ENOTFOUND"]);
+
+/**
+ * Whether the machinery, not the event, is at fault: connection trouble (SQLSTATE class 08, 57), lack of resources (53, 58), conflicts that a retry
+ * resolves (40, 55). Everything else is laid to the event being handled.
+ */
+export function isMachinery(error: unknown): boolean {
+  if (error instanceof Fenced || error instanceof LogUnavailable) return true;
+  if (!(error instanceof Error)) return false;
+  const code = (error as { code?: unknown }).code;
+  if (typeof code === "string") {
+    if (networkCodes.has(code)) return true;
+    if (/^[0-9A-Z]{5}$/.test(code)) return ["08", "40", "53", "55", "57", "58"].includes(code.slice(0, 2)) || code === "3F000" || code === "42P01";
+  }
+  return /connection terminated|timeout exceeded|client was closed|not queryable|pool after calling end/i.test(error.message);
+}
+
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+/** Resolves after the time or when the signal ends, whichever is first. */
+export function pause(ms: number, signal?: AbortSignal): Promise<void> {
+  if (signal?.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    signal?.addEventListener("abort", done, { once: true });
+  });
+}
+
+/** Runs pieces of work one after another, in the order of the calls. A failure of one does not stop the next. */
+export function oneAtATime(): <T>(work: () => Promise<T>) => Promise<T> {
+  let last: Promise<unknown> = Promise.resolve();
+  return (work) => {
+    const next = last.then(work);
+    last = next.catch(() => undefined);
+    return next;
+  };
+}
+
+/**
+ * Batches without events only move the position. They are taken at most every `everyMs`, the last one always, so that a consumer that has seen
+ * everything also shows it.
+ */
+export function latestAfter(everyMs: number, take: () => Promise<void>, failed: (error: unknown) => void): { schedule(): void; cancel(): void } {
+  let timer: NodeJS.Timeout | undefined;
+  return {
+    schedule() {
+      timer ??= setTimeout(() => {
+        timer = undefined;
+        take().catch(failed);
+      }, everyMs);
+    },
+    cancel() {
+      clearTimeout(timer);
+      timer = undefined;
+    },
+  };
+}

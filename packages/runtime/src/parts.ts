@@ -1,0 +1,55 @@
+import type pg from "pg";
+import type { WritePart } from "./types.ts";
+
+/** Another owner moved the checkpoint: whoever sees this has done nothing and must stop. */
+export class Fenced extends Error {
+  constructor(name: string) {
+    super(`${name}: the checkpoint was moved by another owner`);
+    this.name = "Fenced";
+  }
+}
+
+export const quoteSchema = (schema: string): string => `"${schema.replaceAll('"', '""')}"`;
+export const inSchema = (sql: string, schema: string): string => sql.replaceAll("{schema}", quoteSchema(schema));
+
+const statements = new Map<string, { readonly name: string; readonly text: string }>();
+
+/**
+ * One statement writes every part and moves the checkpoint: one round trip, no BEGIN and COMMIT. The division fails when the compare-and-set
+ * found no row, which rolls everything back: a fenced owner leaves nothing.
+ */
+function compile(schema: string, parts: readonly WritePart[]): { name: string; text: string } {
+  const key = `${schema}\u001f${parts.map((part) => part.name).join("\u001f")}`;
+  const known = statements.get(key);
+  if (known) return known;
+  let offset = 4;
+  const bodies = parts.map((part, index) => {
+    const text = inSchema(part.sql, schema).replace(/\$(\d+)/g, (_, digits: string) => `$${Number(digits) + offset}`);
+    offset += part.values.length;
+    return `, part_${index} as (${text})`;
+  });
+  const text = `with moved as (
+    update ${quoteSchema(schema)}.checkpoint set position = $1, updated_at = now()
+    where name = $2 and position = $3 and epoch = $4 returning 1)${bodies.join("")}
+    select 1 / count(*) from moved`;
+  const statement = { name: `commit_${statements.size}`, text };
+  statements.set(key, statement);
+  return statement;
+}
+
+/** Runs the parts and moves the checkpoint from `from` to `to`. Throws Fenced, and then nothing was written. */
+export async function commitParts(
+  pool: pg.Pool,
+  at: { readonly schema: string; readonly name: string; readonly from: bigint; readonly to: bigint; readonly epoch: number },
+  parts: readonly WritePart[] = [],
+): Promise<void> {
+  const statement = compile(at.schema, parts);
+  const values: unknown[] = [at.to, at.name, at.from, at.epoch];
+  for (const part of parts) for (const value of part.values) values.push(value);
+  try {
+    await pool.query({ ...statement, values });
+  } catch (error) {
+    if ((error as { code?: string }).code === "22012") throw new Fenced(at.name);
+    throw error;
+  }
+}

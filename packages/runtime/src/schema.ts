@@ -1,0 +1,53 @@
+import type pg from "pg";
+import { inSchema, quoteSchema } from "./parts.ts";
+import type { Consumer } from "./types.ts";
+
+/** Tables of the runtime itself, one set per environment database. */
+const runtimeDdl = `
+create schema if not exists runtime;
+create table if not exists runtime.consumers (
+  name text primary key, schema text not null, kind text not null, position bigint not null, head bigint not null,
+  rate double precision not null, status text not null, last_error text, owner text not null, behind_since timestamptz, updated_at timestamptz not null
+);
+create table if not exists runtime.dead_letters (
+  id bigint generated always as identity primary key, consumer text not null, position bigint not null, event_id uuid not null, event_type text not null,
+  reason text not null, status text not null default 'open', attempts int not null default 1, created_at timestamptz not null default now(), updated_at timestamptz not null default now(),
+  unique (consumer, position)
+);
+create table if not exists runtime.jobs (
+  id text primary key, consumer text not null, verify_only boolean not null, status text not null default 'requested', processed bigint not null default 0,
+  total bigint not null default 0, result jsonb, error text, created_at timestamptz not null default now(), updated_at timestamptz not null default now()
+);`;
+
+/** Runs DDL once at a time per database, so that several processes may start together. */
+async function exclusively(pool: pg.Pool, work: (client: pg.PoolClient) => Promise<void>): Promise<void> {
+  const client = await pool.connect();
+  try {
+    await client.query("begin");
+    await client.query("set local synchronous_commit = on");
+    await client.query("select pg_advisory_xact_lock(7041776, 1)");
+    await work(client);
+    await client.query("commit");
+  } catch (error) {
+    await client.query("rollback").catch(() => undefined);
+    throw error;
+  } finally {
+    client.release();
+  }
+}
+
+export const prepareRuntime = (pool: pg.Pool): Promise<void> =>
+  exclusively(pool, async (client) => {
+    await client.query(runtimeDdl);
+  });
+
+/** Creates a consumer's schema, tables and checkpoint row in `schema` where they are missing. */
+export const prepareConsumer = (pool: pg.Pool, consumer: Consumer, schema = consumer.schema): Promise<void> =>
+  exclusively(pool, async (client) => {
+    await client.query(`create schema if not exists ${quoteSchema(schema)}`);
+    await client.query(`create table if not exists ${quoteSchema(schema)}.checkpoint (
+      name text primary key, position bigint not null, epoch int not null, updated_at timestamptz not null default now()
+    ) with (fillfactor = 10)`);
+    if (consumer.ddl.trim() !== "") await client.query(inSchema(consumer.ddl, schema));
+    await client.query(`insert into ${quoteSchema(schema)}.checkpoint (name, position, epoch) values ($1, 0, 0) on conflict do nothing`, [consumer.name]);
+  });
