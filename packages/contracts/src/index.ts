@@ -5,3 +5,5 @@ export * from "./define.ts";
 export * from "./events/index.ts";
 export { eventSchema, eventValidator } from "./validate.ts";
 export * from "./errors.ts";
+export * from "./keys.ts";
+export * from "./seal.ts";

@@ -8,3 +8,7 @@ export * from "./segments.ts";
 export * from "./status.ts";
 export * from "./templates.ts";
 export * from "./time.ts";
+export * from "./wallet.ts";
+export * from "./ledger.ts";
+export * from "./lifecycle.ts";
+export * from "./sequencer.ts";

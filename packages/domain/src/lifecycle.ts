@@ -1,0 +1,224 @@
+import { eventPublicId, type Environment } from "@heliograph/contracts";
+
+/**
+ * The one mapping from events of the log to the public lifecycle events that webhooks, feed and topics show.
+ * Pure, and it needs nothing but the event itself, so every consumer that applies it in position order agrees.
+ */
+const publicTypes = {
+  MessageQueued: "message.queued",
+  MessageSent: "message.sent",
+  MessageDelivered: "message.delivered",
+  MessageRead: "message.read",
+  MessageFailed: "message.failed",
+  MessageBounced: "message.bounced",
+  MessageExpired: "message.expired",
+  MessageRejected: "message.rejected",
+  MessageCanceled: "message.canceled",
+  WebhookEndpointDisabled: "webhook_endpoint.disabled",
+} as const;
+
+/** Every public type and what it means; `GET /event-types` shows this and endpoints may subscribe to these names. */
+export const lifecycleTypes = {
+  "message.queued": "The message was accepted and waits to be sent.",
+  "message.scheduled": "The message was accepted and waits for its time.",
+  "message.sent": "A provider accepted the message.",
+  "message.delivered": "The provider confirmed delivery; never for a broadcast channel.",
+  "message.read": "The recipient opened the message.",
+  "message.failed": "Retries are exhausted; the refund was posted.",
+  "message.bounced": "A permanent e-mail bounce.",
+  "message.expired": "The validity ended before a provider accepted.",
+  "message.rejected": "The platform refused the message after accepting it.",
+  "message.canceled": "The partner canceled a scheduled message.",
+  "webhook_endpoint.disabled": "The platform disabled a webhook endpoint.",
+} as const;
+export type LifecycleType = keyof typeof lifecycleTypes;
+
+/** The event types of the log that have a public form: what a consumer of lifecycle events subscribes to. */
+export const lifecycleSources: readonly string[] = [
+  "MessageRequested",
+  ...Object.keys(publicTypes),
+];
+
+/** What the mapping reads of a recorded event. */
+export type LifecycleSource = {
+  readonly id: string;
+  readonly type: string;
+  // oxlint-disable-next-line typescript/no-explicit-any -- the shape belongs to the event's schema
+  readonly data: any;
+  readonly metadata: { readonly partner?: string };
+  readonly recordedAt: number;
+};
+
+/** A lifecycle event but for its `sequence`, which only the order of the partner's events gives. */
+export type LifecycleEvent = {
+  readonly id: string;
+  readonly type: LifecycleType;
+  readonly timestamp: string;
+  readonly environment: Environment;
+  readonly partner: string;
+  readonly data: Readonly<Record<string, unknown>>;
+};
+
+/** The public type of an event, or undefined when the outside does not see it. Cheap: decides what counts in the sequence. */
+export function lifecycleTypeOf(event: LifecycleSource): LifecycleType | undefined {
+  if (event.metadata.partner === undefined) return undefined;
+  if (event.type === "MessageRequested")
+    return event.data.send_at === undefined ? "message.queued" : "message.scheduled";
+  if (event.type === "MessageDelivered" && event.data.message.channel === "broadcast")
+    return undefined; // a broadcast channel confirms nothing
+  return Object.hasOwn(publicTypes, event.type)
+    ? publicTypes[event.type as keyof typeof publicTypes]
+    : undefined;
+}
+
+/** The public form of a recorded event, or undefined when the outside does not see it. */
+export function toLifecycle(
+  event: LifecycleSource,
+  environment: Environment,
+): LifecycleEvent | undefined {
+  const type = lifecycleTypeOf(event);
+  if (type === undefined) return undefined;
+  return {
+    id: eventPublicId(event.id),
+    type,
+    timestamp: new Date(event.recordedAt).toISOString(),
+    environment,
+    partner: event.metadata.partner!,
+    data: dataOf(event),
+  };
+}
+
+/** The JSON text of a lifecycle event, in the key order of the contract: what feed and webhooks carry, byte for byte the same. */
+export function lifecycleBody(event: LifecycleEvent, sequence: number): string {
+  return `{"id":"${event.id}","type":"${event.type}","timestamp":"${event.timestamp}","environment":"${event.environment}","sequence":${sequence},"data":${JSON.stringify(event.data)}}`;
+}
+
+function dataOf({ type, data }: LifecycleSource): Readonly<Record<string, unknown>> {
+  if (type === "WebhookEndpointDisabled")
+    return { endpoint_id: data.endpoint_id, url: data.url, reason: data.reason };
+  const subject = data.message ?? data; // MessageRequested is its own context
+  const message = {
+    message_id: data.message_id,
+    channel: subject.channel,
+    to: subject.to,
+    client_ref: subject.client_ref ?? null,
+    metadata: subject.metadata ?? {},
+  };
+  switch (type) {
+    case "MessageRequested":
+      return {
+        ...message,
+        ...(data.send_at === undefined ? {} : { send_at: data.send_at }),
+        cost: data.cost,
+        currency: data.currency,
+        segments: data.segments,
+      };
+    case "MessageSent":
+      return {
+        ...message,
+        provider: {
+          gateway: data.gateway,
+          name: data.provider.name,
+          message_id: data.provider.message_id,
+          status: data.provider.status,
+        },
+        attempt: data.attempt,
+        cost: data.cost,
+        currency: data.currency,
+      };
+    case "MessageDelivered":
+    case "MessageRead":
+      return {
+        ...message,
+        provider: { gateway: data.gateway, message_id: data.provider_message_id },
+        [type === "MessageRead" ? "read_at" : "delivered_at"]: data.at,
+      };
+    case "MessageFailed":
+      return {
+        ...message,
+        error: data.error,
+        retry_count: data.retry_count,
+        refund: data.refund,
+      };
+    case "MessageBounced":
+      return { ...message, error: data.error, diagnostic: data.diagnostic };
+    case "MessageRejected":
+      return { ...message, error: data.error };
+    case "MessageExpired":
+      return { ...message, attempts: data.attempts, expires_at: data.expires_at };
+    default:
+      return message;
+  }
+}
+
+/** A made-up event of a type, marked `"test": true`: what an endpoint gets when its owner asks for a test. */
+export function sampleLifecycle(
+  type: LifecycleType,
+  source: { readonly id: string; readonly partner: string; readonly recordedAt: number },
+  environment: Environment,
+): LifecycleEvent {
+  return {
+    id: eventPublicId(source.id),
+    type,
+    timestamp: new Date(source.recordedAt).toISOString(),
+    environment,
+    partner: source.partner,
+    data: { test: true, ...sampleData(type, new Date(source.recordedAt).toISOString()) },
+  };
+}
+
+function sampleData(type: LifecycleType, at: string): Record<string, unknown> {
+  if (type === "webhook_endpoint.disabled")
+    return {
+      endpoint_id: "whe_00000000000000000000000000",
+      url: "https://example.com/webhooks",
+      reason: "the endpoint answered 410 Gone",
+    };
+  const message = {
+    message_id: "msg_00000000000000000000000000",
+    channel: type === "message.bounced" ? "email" : "sms",
+    to: type === "message.bounced" ? "someone@example.com" : "+15550100000",
+    client_ref: null,
+    metadata: {},
+  };
+  const provider = { gateway: "sim-sms", message_id: "sample-1" };
+  const error = { code: "recipient_unreachable", class: "recipient", permanent: true };
+  const price = { cost: "0.012", currency: "USD" };
+  const segments = { count: 1, encoding: "GSM-7", characters: 5 };
+  switch (type) {
+    case "message.queued":
+      return { ...message, ...price, segments };
+    case "message.scheduled":
+      return { ...message, send_at: at, ...price, segments };
+    case "message.sent":
+      return {
+        ...message,
+        provider: { ...provider, name: "simulator", status: "accepted" },
+        attempt: 1,
+        ...price,
+      };
+    case "message.delivered":
+      return { ...message, provider, delivered_at: at };
+    case "message.read":
+      return { ...message, provider, read_at: at };
+    case "message.failed":
+      return {
+        ...message,
+        error,
+        retry_count: 5,
+        refund: {
+          amount: "0.012",
+          currency: "USD",
+          transaction_id: "wtx_00000000000000000000000000",
+        },
+      };
+    case "message.bounced":
+      return { ...message, error, diagnostic: "550 5.1.1 no such user" };
+    case "message.rejected":
+      return { ...message, error };
+    case "message.expired":
+      return { ...message, attempts: 1, expires_at: at };
+    case "message.canceled":
+      return message;
+  }
+}

@@ -1,0 +1,109 @@
+import { describe, expect, it } from "vitest";
+import { eventPublicId, uuid5 } from "@heliograph/contracts";
+import {
+  lifecycleBody,
+  lifecycleSources,
+  lifecycleTypeOf,
+  lifecycleTypes,
+  sampleLifecycle,
+  toLifecycle,
+  type LifecycleSource,
+  type LifecycleType,
+} from "../src/lifecycle.ts";
+import { createSequencer } from "../src/sequencer.ts";
+
+const message = { channel: "sms", to: "+15551234567" };
+const recorded = (type: string, data: object, partner = "ptn_A"): LifecycleSource => ({
+  id: uuid5(type, partner),
+  type,
+  data: { message_id: "msg_1", ...data },
+  metadata: { partner },
+  recordedAt: Date.UTC(2026, 4, 23, 14, 22, 17),
+});
+
+describe("the lifecycle mapping", () => {
+  it("names a message scheduled when it has a time, else queued", () => {
+    expect(lifecycleTypeOf(recorded("MessageRequested", message))).toBe("message.queued");
+    expect(
+      lifecycleTypeOf(
+        recorded("MessageRequested", { ...message, send_at: "2026-06-01T00:00:00.000Z" }),
+      ),
+    ).toBe("message.scheduled");
+  });
+
+  it("shows the provider's message id and status when a message was sent", () => {
+    const event = toLifecycle(
+      recorded("MessageSent", {
+        message: { ...message, client_ref: "order-1", metadata: { a: 1 } },
+        gateway: "sim-sms",
+        provider: { name: "simulator", message_id: "p-1", status: "accepted" },
+        attempt: 1,
+        cost: "0.012",
+        currency: "USD",
+      }),
+      "live",
+    )!;
+    expect(event.type).toBe("message.sent");
+    expect(event.data).toMatchObject({
+      message_id: "msg_1",
+      client_ref: "order-1",
+      metadata: { a: 1 },
+      provider: { message_id: "p-1", status: "accepted" },
+    });
+  });
+
+  it("never confirms delivery for a broadcast channel, nor counts it", () => {
+    const data = { gateway: "g", provider_message_id: "p", at: "2026-05-23T14:22:17.000Z" };
+    const broadcast = recorded("MessageDelivered", {
+      ...data,
+      message: { ...message, channel: "broadcast" },
+    });
+    expect(lifecycleTypeOf(broadcast)).toBeUndefined();
+    expect(toLifecycle(broadcast, "live")).toBeUndefined();
+    expect(lifecycleTypeOf(recorded("MessageDelivered", { ...data, message }))).toBe(
+      "message.delivered",
+    );
+  });
+
+  it("shows nothing of internal events and of events without a partner", () => {
+    expect(toLifecycle(recorded("FundsHeld", {}), "live")).toBeUndefined();
+    expect(toLifecycle(recorded("constructor", {}), "live")).toBeUndefined();
+    const { metadata: _, ...rest } = recorded("MessageCanceled", { message });
+    expect(toLifecycle({ ...rest, metadata: {} }, "live")).toBeUndefined();
+  });
+
+  it("writes the body in the contract's key order, with nulls for what the partner left out", () => {
+    const source = recorded("MessageCanceled", { message });
+    const body = lifecycleBody(toLifecycle(source, "sandbox")!, 7);
+    expect(body).toBe(
+      `{"id":"${eventPublicId(source.id)}","type":"message.canceled","timestamp":"2026-05-23T14:22:17.000Z","environment":"sandbox","sequence":7,"data":{"message_id":"msg_1","channel":"sms","to":"+15551234567","client_ref":null,"metadata":{}}}`,
+    );
+  });
+
+  it("has a sample of every type, marked as a test", () => {
+    for (const type of Object.keys(lifecycleTypes) as LifecycleType[]) {
+      const sample = sampleLifecycle(
+        type,
+        { id: uuid5(type), partner: "ptn_A", recordedAt: 0 },
+        "sandbox",
+      );
+      expect(JSON.parse(lifecycleBody(sample, 0))).toMatchObject({ type, data: { test: true } });
+    }
+    expect(lifecycleSources).toHaveLength(Object.keys(lifecycleTypes).length);
+  });
+});
+
+describe("the sequencer", () => {
+  it("counts every partner apart and without a hole", () => {
+    const sequencer = createSequencer([["a", 41]], true);
+    expect([sequencer.next("a"), sequencer.next("b"), sequencer.next("a")]).toEqual([42, 1, 43]);
+  });
+
+  it("refuses to guess where an unknown partner stands", () => {
+    const sequencer = createSequencer();
+    expect(sequencer.knows("a")).toBe(false);
+    expect(() => sequencer.next("a")).toThrow("was not loaded");
+    sequencer.seed("a", 0);
+    expect(sequencer.next("a")).toBe(1);
+  });
+});
