@@ -1,1 +1,97 @@
-export {};
+import type { Environment } from "@heliograph/contracts";
+import type { EventLog } from "@heliograph/log";
+import type { GatewayDirectory } from "@heliograph/runtime";
+import { directoryTypes, emptyDirectory, evolveDirectory, gatewaysOf, type Gateway, type Key, type Partner, type PriceList } from "./fold.ts";
+
+export type { Gateway, Key, Partner, PriceList } from "./fold.ts";
+
+/** Partners, keys, gateways and prices, answered from memory and kept fresh by the platform log. */
+export interface Directory extends GatewayDirectory {
+  partner(id: string): Partner | undefined;
+  /** Oldest first. */
+  partners(): readonly Partner[];
+  /** The key whose SHA-256 (hex) this is, revoked ones too. */
+  key(sha256: string): Key | undefined;
+  keyById(id: string): Key | undefined;
+  keysOf(partner: string): readonly Key[];
+  gateways(environment: Environment, channel?: string): readonly Gateway[];
+  /** The newest version of the list, `default` when none is named. */
+  prices(list?: string): PriceList | undefined;
+  /** The position up to which the platform log is folded. */
+  readonly position: bigint;
+  /** Resolves when everything up to the position is folded; rejects after the time. Read your own writes with it. */
+  caughtUp(position: bigint, timeoutMs?: number): Promise<void>;
+  onChange(listener: () => void): () => void;
+  close(): Promise<void>;
+}
+
+/** Folds the platform log to its head, then follows it. */
+export async function openDirectory(log: EventLog): Promise<Directory> {
+  const state = emptyDirectory();
+  const listeners = new Set<() => void>();
+  const waiting = new Set<{ readonly position: bigint; readonly resolve: () => void }>();
+  const gatewayLists = new Map<string, readonly Gateway[]>();
+  const closing = new AbortController();
+  let position = 0n;
+
+  const head = await log.head();
+  while (position < head) {
+    const batch = await log.readAll({ after: position, limit: 2_000, types: directoryTypes });
+    for (const event of batch.events) evolveDirectory(state, event);
+    if (batch.position === position) break;
+    position = batch.position;
+  }
+
+  const following = (async () => {
+    for await (const batch of log.subscribe({ after: position, types: directoryTypes, signal: closing.signal })) {
+      for (const event of batch.events) evolveDirectory(state, event);
+      position = batch.position;
+      for (const waiter of waiting)
+        if (waiter.position <= position) {
+          waiting.delete(waiter);
+          waiter.resolve();
+        }
+      if (batch.events.length > 0) {
+        gatewayLists.clear();
+        for (const listener of listeners) listener();
+      }
+    }
+  })();
+
+  return {
+    partner: (id) => state.partners.get(id),
+    partners: () => [...state.partners.values()],
+    key: (sha256) => state.keysBySha256.get(sha256),
+    keyById: (id) => state.keysById.get(id),
+    keysOf: (partner) => [...(state.keysByPartner.get(partner) ?? [])].map((id) => state.keysById.get(id)!),
+    gateways(environment, channel) {
+      const name = `${environment}/${channel ?? ""}`;
+      let list = gatewayLists.get(name);
+      if (list === undefined) gatewayLists.set(name, (list = gatewaysOf(state, environment, channel)));
+      return list;
+    },
+    prices: (list = "default") => state.prices.get(list),
+    get position() {
+      return position;
+    },
+    caughtUp(target, timeoutMs = 5_000) {
+      if (position >= target) return Promise.resolve();
+      return new Promise((resolve, reject) => {
+        const timer = setTimeout(() => {
+          waiting.delete(waiter);
+          reject(new Error(`the directory is at ${position}, not at ${target}`));
+        }, timeoutMs);
+        const waiter = { position: target, resolve: () => (clearTimeout(timer), resolve()) };
+        waiting.add(waiter);
+      });
+    },
+    onChange(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    async close() {
+      closing.abort();
+      await following;
+    },
+  };
+}

@@ -1,0 +1,70 @@
+import type { Environment, EventData } from "@heliograph/contracts";
+import type { RecordedEvent } from "@heliograph/log";
+
+export type Partner = EventData<"PartnerCreated">;
+export type Key = EventData<"KeyIssued"> & { readonly revoked: boolean; readonly revision: number };
+export type Gateway = EventData<"GatewayConfigured">;
+export type PriceList = EventData<"PriceListPublished">;
+
+/** What the platform log says: small enough for memory (some 600 bytes a partner with its keys), so that no request waits for a query. */
+export type DirectoryState = {
+  readonly partners: Map<string, Partner>;
+  readonly keysBySha256: Map<string, Key>;
+  readonly keysById: Map<string, Key>;
+  readonly keysByPartner: Map<string, Set<string>>;
+  readonly gateways: Map<string, Gateway>;
+  /** The newest version of each list. */
+  readonly prices: Map<string, PriceList>;
+};
+
+export const emptyDirectory = (): DirectoryState => ({
+  partners: new Map(), keysBySha256: new Map(), keysById: new Map(), keysByPartner: new Map(), gateways: new Map(), prices: new Map(),
+});
+
+export const directoryTypes = ["PartnerCreated", "KeyIssued", "KeyRevoked", "GatewayConfigured", "PriceListPublished"] as const;
+
+/** Folds one event of the platform log into the state, in place. */
+export function evolveDirectory(state: DirectoryState, event: RecordedEvent): void {
+  switch (event.type as (typeof directoryTypes)[number]) {
+    case "PartnerCreated": {
+      const data = event.data as Partner;
+      state.partners.set(data.partner_id, data);
+      return;
+    }
+    case "KeyIssued": {
+      const key: Key = { ...(event.data as EventData<"KeyIssued">), revoked: false, revision: event.revision };
+      setKey(state, key);
+      const ids = state.keysByPartner.get(key.partner_id) ?? new Set();
+      ids.add(key.key_id);
+      state.keysByPartner.set(key.partner_id, ids);
+      return;
+    }
+    case "KeyRevoked": {
+      const key = state.keysById.get((event.data as EventData<"KeyRevoked">).key_id);
+      if (key) setKey(state, { ...key, revoked: true, revision: event.revision });
+      return;
+    }
+    case "GatewayConfigured": {
+      const data = event.data as Gateway;
+      state.gateways.set(data.gateway_id, data);
+      return;
+    }
+    case "PriceListPublished": {
+      const data = event.data as PriceList;
+      const known = state.prices.get(data.list);
+      if (known === undefined || known.version < data.version) state.prices.set(data.list, data);
+      return;
+    }
+  }
+}
+
+function setKey(state: DirectoryState, key: Key): void {
+  state.keysBySha256.set(key.sha256, key);
+  state.keysById.set(key.key_id, key);
+}
+
+/** Gateways of an environment, in the order of their names; of one channel when it is given. */
+export const gatewaysOf = (state: DirectoryState, environment: Environment, channel?: string): readonly Gateway[] =>
+  [...state.gateways.values()]
+    .filter((gateway) => gateway.environment === environment && (channel === undefined || gateway.channel === channel))
+    .toSorted((left, right) => (left.name < right.name ? -1 : 1));
