@@ -1,0 +1,48 @@
+import {
+  type ErrorCode,
+  type FieldError,
+  PublicError,
+  errorCatalogue,
+} from "@heliograph/contracts";
+
+export const docsUrl = "https://heliograph.dev/docs/reference/errors";
+
+/** An `application/problem+json` body (RFC 9457) with our `code`, `request_id`, `errors` and `doc_url`. */
+export type Problem = {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly detail: string;
+  readonly instance: string;
+  readonly code: ErrorCode;
+  readonly request_id: string;
+  readonly errors?: readonly FieldError[];
+  readonly doc_url: string;
+};
+
+/** The problem of a refusal. `instance` is the path of the request, without its query, which may hold personal data. */
+export function problemOf(error: PublicError, requestId: string, instance: string): Problem {
+  const { status, title } = errorCatalogue[error.code];
+  return {
+    type: `${docsUrl}#${error.code}`,
+    title,
+    status,
+    detail: error.message,
+    instance,
+    code: error.code,
+    request_id: requestId,
+    ...(error.errors.length > 0 ? { errors: error.errors } : undefined),
+    doc_url: `${docsUrl}#${error.code}`,
+    ...error.extra,
+  };
+}
+
+/** Anything else that was thrown is our fault: the caller learns nothing of it, the log everything. */
+export const asPublicError = (error: unknown): PublicError =>
+  error instanceof PublicError
+    ? error
+    : new PublicError(
+        "internal",
+        "The request failed for a reason on our side. It is safe to retry with the same Idempotency-Key.",
+        { cause: error },
+      );

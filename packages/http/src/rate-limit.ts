@@ -1,0 +1,60 @@
+/** What a partner may do: `requests` in `windowSeconds`, also as one burst. */
+export type Limit = { readonly requests: number; readonly windowSeconds: number };
+export type Verdict = {
+  readonly allowed: boolean;
+  /** Whole requests left now. */
+  readonly remaining: number;
+  /** Until the whole burst is there again. */
+  readonly resetSeconds: number;
+  /** 0 when allowed. */
+  readonly retryAfterSeconds: number;
+};
+
+/**
+ * A token bucket in the form of GCRA (ITU-T I.371): one number per name, the time at which its bucket would be full again.
+ * `cost` above one is charged in full even when only one token was left, so that a batch is let in like a request but pays for all of
+ * its items. A restart starts with full buckets, so it allows at most one burst more, never an unlimited rate.
+ */
+export class RateLimiter {
+  readonly #fullAtMs = new Map<string, number>();
+  readonly #now: () => number;
+  #calls = 0;
+
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now;
+  }
+
+  take(name: string, limit: Limit, cost = 1): Verdict {
+    const now = this.#now();
+    const windowMs = limit.windowSeconds * 1000;
+    const intervalMs = windowMs / limit.requests;
+    const fullAt = Math.max(this.#fullAtMs.get(name) ?? 0, now);
+    const earliest = fullAt + intervalMs - windowMs;
+    if (earliest > now)
+      return {
+        allowed: false,
+        remaining: 0,
+        resetSeconds: Math.ceil((fullAt - now) / 1000),
+        retryAfterSeconds: Math.max(1, Math.ceil((earliest - now) / 1000)),
+      };
+    const next = fullAt + intervalMs * cost;
+    this.#fullAtMs.set(name, next);
+    if (++this.#calls % 10_000 === 0) this.#forgetFull(now);
+    return {
+      allowed: true,
+      remaining: Math.max(0, Math.floor((windowMs - (next - now)) / intervalMs + 1e-6)),
+      resetSeconds: Math.ceil((next - now) / 1000),
+      retryAfterSeconds: 0,
+    };
+  }
+
+  /** Charges more for a request that was let in, once its size is known. */
+  charge(name: string, limit: Limit, cost: number): void {
+    const fullAt = Math.max(this.#fullAtMs.get(name) ?? 0, this.#now());
+    this.#fullAtMs.set(name, fullAt + ((limit.windowSeconds * 1000) / limit.requests) * cost);
+  }
+
+  #forgetFull(now: number): void {
+    for (const [name, fullAt] of this.#fullAtMs) if (fullAt <= now) this.#fullAtMs.delete(name);
+  }
+}

@@ -1,0 +1,52 @@
+import type { Response } from "express";
+import { formatPosition } from "@heliograph/log";
+import type { Answer } from "./route.ts";
+
+/** An answer as it goes over the wire; what an idempotent replay repeats. `headers` is flat: name, value, name, value. */
+export type Wire = {
+  readonly status: number;
+  readonly headers: readonly string[];
+  readonly body: string | Uint8Array | undefined;
+};
+
+/** Serialises an answer. JSON unless the handler named another content type. */
+export function toWire(answer: Answer): Wire {
+  const headers: string[] = [];
+  let body: string | Uint8Array | undefined;
+  if (
+    typeof answer.body === "string" ||
+    answer.body instanceof Uint8Array ||
+    answer.body === undefined
+  )
+    body = answer.body;
+  else {
+    body = JSON.stringify(answer.body);
+    if (answer.headers?.["content-type"] === undefined)
+      headers.push("Content-Type", "application/json");
+  }
+  if (answer.headers !== undefined)
+    for (const name in answer.headers) headers.push(name, answer.headers[name]!);
+  if (answer.position !== undefined) headers.push("Log-Position", formatPosition(answer.position));
+  return { status: answer.status, headers, body };
+}
+
+/** Writes head and body in one go. `common` (rate limit, request id) comes first. */
+export function send(
+  response: Response,
+  wire: Wire,
+  common: readonly string[],
+  head: boolean,
+): void {
+  const { status, body } = wire;
+  const headers = [...common, ...wire.headers];
+  if (body === undefined) {
+    if (status !== 204) headers.push("Content-Length", "0");
+  } else
+    headers.push(
+      "Content-Length",
+      String(typeof body === "string" ? Buffer.byteLength(body) : body.length),
+    );
+  response.writeHead(status, headers);
+  if (head || body === undefined) response.end();
+  else response.end(body);
+}

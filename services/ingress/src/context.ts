@@ -1,0 +1,55 @@
+import type { Environment, EventData } from "@heliograph/contracts";
+import type { EventLog } from "@heliograph/log";
+import type { GatewayConfig, Settings } from "@heliograph/runtime";
+import type pg from "pg";
+import type { Logger } from "pino";
+
+/** A tenant and an API key as the directory folds them from the platform log. */
+export type PartnerRecord = EventData<"PartnerCreated">;
+export type KeyRecord = EventData<"KeyIssued"> & { readonly revoked: boolean };
+
+/** The part of `@heliograph/directory` that the pipeline and the message routes use. */
+export type IngressDirectory = {
+  partner(id: string): PartnerRecord | undefined;
+  key(sha256: string): KeyRecord | undefined;
+  gateways(environment: Environment, channel?: string): readonly GatewayConfig[];
+  prices(): EventData<"PriceListPublished"> | undefined;
+  onChange(listener: () => void): () => void;
+};
+
+/** What belongs to one environment. Nothing in a call reaches the other one's. */
+export type EnvironmentDeps = {
+  readonly log: EventLog;
+  /** Durable commits. */
+  readonly pool: pg.Pool;
+  /** Read models. */
+  readonly projectionPool: pg.Pool;
+};
+
+/** What every route of this process is given. */
+export type IngressContext = {
+  readonly environments: Readonly<Record<Environment, EnvironmentDeps>>;
+  readonly platformLog: EventLog;
+  readonly directory: IngressDirectory;
+  readonly settings: Settings;
+  /** 32 bytes that seal stored answers and derive secrets. */
+  readonly masterKey: Buffer;
+  readonly logger: Logger;
+  /** Told of every mutating call that was authenticated, refused ones too; must not throw and not wait. */
+  readonly audit?: (entry: AuditEntry) => void;
+};
+
+export type AuditEntry = {
+  /** Epoch milliseconds. */
+  readonly at: number;
+  readonly environment: Environment;
+  readonly partner: string;
+  readonly actor: string;
+  /** `POST /keys`. */
+  readonly action: string;
+  readonly target: string;
+  readonly requestId: string;
+  readonly ip: string;
+  /** The HTTP status. */
+  readonly outcome: number;
+};

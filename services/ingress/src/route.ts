@@ -1,0 +1,76 @@
+import type { ErrorCode } from "@heliograph/contracts";
+import type { z } from "zod";
+import type { Call } from "./call.ts";
+
+export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+
+/**
+ * What a handler gives back. An object body is written as JSON; text and bytes go out as they are (set `content-type`);
+ * undefined has no body. `position` is that of the last event appended, printed as `Log-Position`.
+ */
+export type Answer = {
+  readonly status: number;
+  readonly body?: object | string | Uint8Array | undefined;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly position?: bigint | undefined;
+};
+
+/** Returned by a handler that wrote to `call.response` itself (server-sent events). */
+export const streamed: Answer = { status: 0 };
+
+/**
+ * One endpoint. The pipeline has authenticated, limited, checked the scope, validated and claimed the idempotency key before
+ * `handler` runs; a handler refuses by throwing `PublicError`.
+ */
+export type RouteDefinition<Body, Query, Params> = {
+  readonly method: Method;
+  /** Below `/api/v1` (`/messages/:id`); with `root: true` below `/`. */
+  readonly path: string;
+  readonly root?: boolean;
+  /** `messages:read`, `admin`, … or `public`: no key is asked for and `call.partner` and `call.key` throw. */
+  readonly scope: string;
+  readonly summary: string;
+  readonly body?: Body;
+  /** Every raw query value is text: coerce in the schema. Left out: no query is taken. */
+  readonly query?: Query;
+  readonly params?: Params;
+  /** Of the success answer; undefined for one without a body or that is not JSON. */
+  readonly response: z.ZodType | undefined;
+  /** Success status for the documentation, default 200. */
+  readonly status?: number;
+  /** Beyond those every route can give. */
+  readonly errors: readonly ErrorCode[];
+  readonly mutates?: boolean;
+  /** `table` (default of mutating routes): the pipeline keeps the answer 24 h. `stream`: the handler's stream decides. `none`: no key is taken. */
+  readonly idempotency?: "table" | "stream" | "none";
+  /** Schema of the read model that the answer comes from: gives `Projection-Lag` and makes `Min-Log-Position` wait. */
+  readonly projection?: string;
+  /** Most bytes of the body; default 256 KiB. */
+  readonly maxBodyBytes?: number;
+  /** Hand over the body as bytes in `call.rawBody`, unparsed (provider callbacks). */
+  readonly rawBody?: boolean;
+  /** A compiled check of the body, faster than zod: true means that the schema accepts the value as it is. */
+  readonly accepts?: (body: unknown) => boolean;
+  /** false: not worth an audit entry, because the log itself says who did it (messages). */
+  readonly audit?: boolean;
+  readonly handler: (
+    call: Call<Infer<Body>, Infer<Query>, InferParams<Params>>,
+  ) => Answer | Promise<Answer>;
+};
+
+type Infer<Schema> = Schema extends z.ZodType ? z.infer<Schema> : undefined;
+type InferParams<Schema> = Schema extends z.ZodType
+  ? z.infer<Schema>
+  : Readonly<Record<string, string>>;
+
+// oxlint-disable-next-line typescript/no-explicit-any -- a table of routes with different shapes; each is checked where it is defined
+export type Route = RouteDefinition<any, any, any>;
+
+/** Gives the definition back, its handler's call typed by its schemas. */
+export const route = <
+  Body extends z.ZodType | undefined = undefined,
+  Query extends z.ZodType | undefined = undefined,
+  Params extends z.ZodType | undefined = undefined,
+>(
+  definition: RouteDefinition<Body, Query, Params>,
+): Route => definition;
