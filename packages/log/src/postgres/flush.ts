@@ -1,0 +1,227 @@
+import type { Encoded } from "../check.ts";
+import { expectedRevision } from "../check.ts";
+import { upcastSafely } from "./rows.ts";
+import type { Append, Outcome, RecordedEvent, Upcast } from "../types.ts";
+
+export type Item = { readonly append: Append; readonly encoded: readonly Encoded[] };
+
+/** A prepared statement with its values, and how to read the row it gives. */
+export type Statement = {
+  readonly name: string;
+  readonly text: string;
+  readonly values: unknown[];
+};
+
+export const APPEND_BATCH: Pick<Statement, "name" | "text"> = {
+  name: "log_append_batch",
+  text: `select base, recorded, actual, kinds, stored_positions, stored_times
+    from log.append_batch($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+};
+
+/**
+ * One event alone, which is what a quiet system appends. The function costs 0.35 ms more than a bare insert, most of
+ * it for starting its statements; this one 0.07 ms (PostgreSQL 18, 2 cores, commit 0.44 ms).
+ *
+ * $2 is the revision to write. It takes a position only when the revision before it exists, and it fails on the unique
+ * (stream, revision) when $2 exists: then nothing happened, and the function decides between duplicate and conflict.
+ * A snapshot taken before the head's lock was granted can only miss newer events, which leads to the same answers.
+ */
+export const APPEND_ONE: Pick<Statement, "name" | "text"> = {
+  name: "log_append_one",
+  text: `with taken as (
+      update log.head set position = position + 1
+       where $2::integer = 0
+          or exists (select from log.events e where e.stream = $1 and e.revision = $2::integer - 1)
+      returning position, (extract(epoch from clock_timestamp()) * 1000)::bigint as recorded_at
+    ), stored as (
+      insert into log.events (position, stream, revision, id, type, version, recorded_at, data, metadata)
+      select position, $1, $2, $3, $4, $5, recorded_at, $6, $7 from taken
+    )
+    select position, recorded_at from taken`,
+};
+
+/** The fast statement fits: one event whose revision is known beforehand. */
+export function isSingle(items: readonly Item[]): boolean {
+  return (
+    items.length === 1 && items[0]!.encoded.length === 1 && items[0]!.append.expected !== "any"
+  );
+}
+
+export function singleStatement({ append, encoded }: Item): Statement {
+  const event = append.events[0]!;
+  const { data, metadata } = encoded[0]!;
+  const revision = expectedRevision(append.expected) + 1;
+  return {
+    ...APPEND_ONE,
+    values: [append.stream, revision, event.id, event.type, event.version ?? 1, data, metadata],
+  };
+}
+
+/** Array literals and line-feed-joined texts are built here by hand: pg's own array conversion costs 4 µs an event. */
+export function batchStatement(items: readonly Item[]): Statement {
+  let streams = "";
+  let owners = "";
+  let places = "";
+  let expected = "";
+  let ids = "";
+  let types = "";
+  let versions = "";
+  let data = "";
+  let metadata = "";
+  for (let owner = 0; owner < items.length; owner++) {
+    const { append, encoded } = items[owner]!;
+    expected += `${owner === 0 ? "{" : ","}${expectedRevision(append.expected)}`;
+    for (let place = 0; place < encoded.length; place++) {
+      const event = append.events[place]!;
+      const text = encoded[place]!;
+      if (ids === "") {
+        streams = append.stream;
+        owners = `{${owner + 1}`;
+        places = `{${place}`;
+        ids = `{${event.id}`;
+        types = event.type;
+        versions = `{${event.version ?? 1}`;
+        data = text.data;
+        metadata = text.metadata;
+        continue;
+      }
+      streams += `\n${append.stream}`;
+      owners += `,${owner + 1}`;
+      places += `,${place}`;
+      ids += `,${event.id}`;
+      types += `\n${event.type}`;
+      versions += `,${event.version ?? 1}`;
+      data += `\n${text.data}`;
+      metadata += `\n${text.metadata}`;
+    }
+  }
+  return {
+    ...APPEND_BATCH,
+    values: [
+      streams,
+      `${owners}}`,
+      `${places}}`,
+      `${expected}}`,
+      `${ids}}`,
+      types,
+      `${versions}}`,
+      data,
+      metadata,
+    ],
+  };
+}
+
+export type Decided = {
+  readonly outcomes: readonly Outcome[];
+  /** What was stored, in order of position; empty when `keepEvents` was false. */
+  readonly events: readonly RecordedEvent[];
+  readonly bytes: number;
+  /** The last position that is committed for certain. */
+  readonly head: bigint;
+};
+
+/** Reads the answer of the single statement; undefined when the revision before it does not exist. */
+export function decodeSingle(
+  item: Item,
+  row: readonly string[] | undefined,
+  keepEvents: boolean,
+  upcast: Upcast | undefined,
+): Decided | undefined {
+  if (row === undefined) return undefined;
+  const base = BigInt(row[0]!) - 1n;
+  const actual = [expectedRevision(item.append.expected)];
+  return decodeAccepted([item], base, Number(row[1]), actual, undefined, keepEvents, upcast);
+}
+
+/** Reads the answer of append_batch. */
+export function decodeBatch(
+  items: readonly Item[],
+  row: readonly (string | null)[],
+  keepEvents: boolean,
+  upcast: Upcast | undefined,
+): Decided {
+  const [base, recorded, actual, kinds, positions, times] = row;
+  const revisions = numbers(actual!);
+  const refused =
+    kinds === null || kinds === undefined
+      ? undefined
+      : { kinds: numbers(kinds), positions: elements(positions!), times: elements(times!) };
+  return decodeAccepted(
+    items,
+    BigInt(base!),
+    Number(recorded),
+    revisions,
+    refused,
+    keepEvents,
+    upcast,
+  );
+}
+
+type Refused = {
+  readonly kinds: readonly number[];
+  readonly positions: readonly string[];
+  readonly times: readonly string[];
+};
+
+function decodeAccepted(
+  items: readonly Item[],
+  base: bigint,
+  recordedAt: number,
+  actual: readonly number[],
+  refused: Refused | undefined,
+  keepEvents: boolean,
+  upcast: Upcast | undefined,
+): Decided {
+  const outcomes: Outcome[] = [];
+  const events: RecordedEvent[] = [];
+  let position = base;
+  let bytes = 0;
+  for (let owner = 0; owner < items.length; owner++) {
+    const { append, encoded } = items[owner]!;
+    let revision = actual[owner]!;
+    const kind = refused?.kinds[owner] ?? 0;
+    if (kind === 2) {
+      outcomes.push({ kind: "conflict", actual: revision });
+      continue;
+    }
+    if (kind === 1) {
+      outcomes.push({
+        kind: "duplicate",
+        revision: expectedRevision(append.expected) + encoded.length,
+        position: BigInt(refused!.positions[owner]!),
+        recordedAt: Number(refused!.times[owner]),
+      });
+      continue;
+    }
+    for (let place = 0; place < encoded.length; place++) {
+      position++;
+      revision++;
+      if (!keepEvents) continue;
+      const event = append.events[place]!;
+      const recorded: RecordedEvent = {
+        position,
+        id: event.id,
+        stream: append.stream,
+        revision,
+        type: event.type,
+        version: event.version ?? 1,
+        recordedAt,
+        data: event.data,
+        metadata: event.metadata,
+      };
+      events.push(upcastSafely(recorded, upcast));
+      bytes += encoded[place]!.data.length + encoded[place]!.metadata.length + 300;
+    }
+    outcomes.push({ kind: "appended", revision, position, recordedAt });
+  }
+  return { outcomes, events, bytes, head: position };
+}
+
+/** The elements of a PostgreSQL array of numbers; NULL stays the text "NULL", which nobody looks at. */
+function elements(array: string): string[] {
+  return array.slice(1, -1).split(",");
+}
+
+function numbers(array: string): number[] {
+  return elements(array).map(Number);
+}

@@ -1,0 +1,102 @@
+import pg from "pg";
+import { failpoint } from "@heliograph/contracts";
+import { asUnavailable, clientConfig } from "./connection.ts";
+import { makeReader } from "./reader.ts";
+import { migrate } from "./schema.ts";
+import { openSignal } from "./signal.ts";
+import { DEFAULT_FLUSH, DEFAULT_MAX_WAITING, openWriter } from "./writer.ts";
+import type { FlushLimits } from "./queue.ts";
+import { makeFeed } from "../feed.ts";
+import type { RingLimits } from "../feed.ts";
+import type { EventLog, Upcast, Validate } from "../types.ts";
+
+export type PostgresLogOptions = {
+  /** The database of this namespace. Direct, or through a pooler in session mode. */
+  readonly connection: pg.PoolConfig;
+  /** Names the connections in pg_stat_activity. */
+  readonly namespace: string;
+  readonly validate?: Validate;
+  readonly upcast?: Upcast;
+  /** Appends that may wait or be under way before LogUnavailable. Default 10,000. */
+  readonly maxWaiting?: number;
+  /** Default 500 events, 1 MiB. */
+  readonly flush?: FlushLimits;
+  /** Recent events kept for subscribers. Default 20,000 events, 64 MiB. */
+  readonly ring?: RingLimits;
+  /** Connections for reads, default 4. Appends use one more, and the wake-up between processes another. */
+  readonly maxReaders?: number;
+  /** Hears what the log survived: lost connections, failed reads. Never needed for correctness. */
+  readonly onError?: (error: unknown) => void;
+};
+
+/** A read that takes longer is a mistake or a dead connection. */
+const READ_TIMEOUT_MS = 30_000;
+
+/** Opens the log of one namespace and brings its schema up to date. Throws LogUnavailable when it cannot connect. */
+export async function openPostgresLog(options: PostgresLogOptions): Promise<EventLog> {
+  const { connection, namespace, upcast } = options;
+  const onError = options.onError ?? (() => {});
+  const applicationName = `heliograph log ${namespace}`;
+
+  const pool = new pg.Pool({
+    ...connection,
+    ...clientConfig(connection, applicationName),
+    max: options.maxReaders ?? 4,
+    query_timeout: READ_TIMEOUT_MS,
+  });
+  pool.on("error", onError);
+  const reader = makeReader(pool, upcast);
+  const feed = makeFeed(reader, {
+    ...(options.ring === undefined ? {} : { ring: options.ring }),
+    onError,
+  });
+
+  async function openAll() {
+    const client = await pool.connect();
+    try {
+      await migrate(client);
+    } finally {
+      client.release();
+    }
+    return openWriter({
+      connection,
+      applicationName,
+      validate: options.validate,
+      upcast,
+      maxWaiting: options.maxWaiting ?? DEFAULT_MAX_WAITING,
+      flush: options.flush ?? DEFAULT_FLUSH,
+      keepEvents: feed.wanted,
+      committed(events, bytes) {
+        if (events.length > 0) feed.offer(events, bytes);
+        else feed.nudge();
+        signal.announce();
+      },
+      failpoint,
+      onError,
+    });
+  }
+
+  const writer = await openAll().catch(async (error: unknown) => {
+    await pool.end();
+    throw asUnavailable(error);
+  });
+  const signal = openSignal(connection, applicationName, feed.nudge);
+
+  return {
+    append: writer.append,
+    readStream: reader.readStream,
+    readStreams: reader.readStreams,
+    async readAll(request) {
+      const { events, position, head } = await reader.readAll(request);
+      return { events, position, head };
+    },
+    subscribe: feed.subscribe,
+    head: reader.head,
+    async close() {
+      await writer.close();
+      await feed.close();
+      await signal.close();
+      await pool.end();
+    },
+  };
+}

@@ -1,0 +1,62 @@
+import type { RecordedEvent, Upcast } from "../types.ts";
+
+/** The order that `toEvent` reads; every statement that gives events selects exactly this. */
+export const EVENT_COLUMNS =
+  "e.position, e.id, e.stream, e.revision, e.type, e.version, e.recorded_at, e.data, e.metadata";
+
+/** A row in array mode, all text. */
+export type EventRow = readonly [
+  position: string,
+  id: string,
+  stream: string,
+  revision: string,
+  type: string,
+  version: string,
+  recordedAt: string,
+  data: string,
+  metadata: string,
+];
+
+/**
+ * Turns a row into an event. A row that cannot be read (damaged JSON, an upcast that throws) must not stop everyone
+ * else's reading, so it comes out with version 0, null data and the reason in `metadata.unreadable`: whoever handles
+ * that type fails on it and quarantines it.
+ */
+export function toEvent(row: EventRow, upcast: Upcast | undefined): RecordedEvent {
+  const event = {
+    position: BigInt(row[0]),
+    id: row[1],
+    stream: row[2],
+    revision: Number(row[3]),
+    type: row[4],
+    version: Number(row[5]),
+    recordedAt: Number(row[6]),
+  };
+  try {
+    const whole = { ...event, data: JSON.parse(row[7]), metadata: JSON.parse(row[8]) };
+    return upcastSafely(whole, upcast);
+  } catch (error) {
+    return unreadable(event, error);
+  }
+}
+
+export function upcastSafely(event: RecordedEvent, upcast: Upcast | undefined): RecordedEvent {
+  if (upcast === undefined) return event;
+  try {
+    return upcast(event);
+  } catch (error) {
+    return unreadable(event, error);
+  }
+}
+
+function unreadable(
+  event: Omit<RecordedEvent, "data" | "metadata">,
+  error: unknown,
+): RecordedEvent {
+  return { ...event, version: 0, data: null, metadata: { unreadable: String(error) } };
+}
+
+/** What an event costs the ring: its texts, and about 300 bytes for the objects around them. */
+export function rowBytes(row: EventRow): number {
+  return row[7].length + row[8].length + 300;
+}
