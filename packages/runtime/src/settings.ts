@@ -15,7 +15,9 @@ export type Settings = {
   readonly shutdownMs: number;
 };
 
-export class SettingsError extends Error {}
+export class SettingsError extends Error {
+  override readonly name = "SettingsError";
+}
 
 export const serviceNames = ["ingress", "wallet", "dispatch", "delivery", "lifecycle", "webhooks"] as const;
 

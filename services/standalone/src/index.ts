@@ -1,1 +1,79 @@
-export {};
+import { mkdirSync } from "node:fs";
+import { resolve } from "node:path";
+import { environments } from "@heliograph/contracts";
+import { service as delivery } from "@heliograph/delivery";
+import { service as dispatch } from "@heliograph/dispatch";
+import { startEmbeddedPostgres } from "@heliograph/embedded-postgres";
+import { startIngress } from "@heliograph/ingress";
+import { service as lifecycle } from "@heliograph/lifecycle";
+import { consumersReady, ensureDemoPartner, onShutdown, openPlatform, serveHealth, startServices, type Platform } from "@heliograph/process";
+import { masterKey, newLogger, pause, readSettings, serverOf, type RunningConsumers, type Server, type Settings } from "@heliograph/runtime";
+import { service as wallet } from "@heliograph/wallet";
+import { service as webhooks } from "@heliograph/webhooks";
+import { forgetInstance, writeInstance } from "./instance.ts";
+
+const services = [wallet, dispatch, delivery, lifecycle, webhooks];
+const readyDeadlineMs = 60_000;
+
+/** Starts everything in this process and resolves when `/readyz` answers 200 and `dev.json` is written. */
+export async function start(env: Readonly<Record<string, string | undefined>> = process.env): Promise<void> {
+  const settings = readSettings(env);
+  const dataDir = resolve(settings.dataDir);
+  mkdirSync(dataDir, { recursive: true });
+  forgetInstance(dataDir);
+  const logger = newLogger(settings.logLevel);
+  const postgres = await databaseServer(settings, dataDir);
+  const platform = await openPlatform(settings, postgres.server, masterKey({ ...settings, dataDir }), logger);
+  const keys = await ensureDemoPartner(platform);
+  const running = await startServices(platform, services.filter((service) => settings.services.includes(service.name)));
+  const rest = settings.services.includes("ingress")
+    ? await startIngress({ ...ingressDeps(platform), ready: () => consumersReady(running.running) })
+    : await health(settings, running.running);
+  const stop = async (): Promise<void> => {
+    forgetInstance(dataDir);
+    await rest.stop();
+    await running.stop();
+    await platform.close();
+    await postgres.stop();
+  };
+  onShutdown(logger, settings.shutdownMs + 15_000, stop);
+  await waitUntilReady(running.running);
+  const baseUrl = `http://${settings.host.includes(":") ? `[${settings.host}]` : settings.host}:${rest.port}`;
+  writeInstance(dataDir, { baseUrl, consoleUrl: `${baseUrl}/console`, ...keys, databaseUrl: postgres.url, pid: process.pid });
+  process.stdout.write(banner(baseUrl, keys.sandboxKey, dataDir));
+}
+
+const ingressDeps = (platform: Platform) => ({
+  environments: { live: platform.contexts.live, sandbox: platform.contexts.sandbox },
+  platformLog: platform.platformLog, directory: platform.directory, settings: platform.settings, masterKey: platform.masterKey, logger: platform.logger,
+});
+
+async function health(settings: Settings, running: readonly RunningConsumers[]): Promise<{ port: number; stop(): Promise<void> }> {
+  const server = await serveHealth(settings.host, settings.port, running);
+  return { port: server.port, stop: () => server.close() };
+}
+
+async function databaseServer(settings: Settings, dataDir: string): Promise<{ server: Server; url: string; stop(): Promise<void> }> {
+  if (settings.databaseUrl !== undefined) return { server: serverOf(settings.databaseUrl), url: settings.databaseUrl, stop: async () => undefined };
+  const embedded = await startEmbeddedPostgres({ dataDir: `${dataDir}/postgres` });
+  return { server: { config: embedded.config, prefix: "heliograph" }, url: embedded.url, stop: () => embedded.stop() };
+}
+
+async function waitUntilReady(running: readonly RunningConsumers[]): Promise<void> {
+  const deadline = performance.now() + readyDeadlineMs;
+  while (!consumersReady(running)) {
+    if (performance.now() > deadline) {
+      const late = running.flatMap((consumers) => consumers.statuses).filter((status) => status.state !== "running");
+      throw new Error(`not ready after ${readyDeadlineMs / 1000} s: ${late.map((status) => `${status.environment}/${status.consumer.name}: ${status.lastError ?? status.state}`).join("; ")}`);
+    }
+    await pause(10);
+  }
+}
+
+const banner = (baseUrl: string, sandboxKey: string, dataDir: string): string => `
+Heliograph is ready at ${baseUrl} (${environments.join(" and ")}); keys and addresses are in ${dataDir}/dev.json
+
+  curl -s ${baseUrl}/api/v1/messages -H 'Authorization: Bearer ${sandboxKey}' -H 'Content-Type: application/json' \\
+    -d '{"channel":"whatsapp","to":"+15551234567","template":"order_confirmation","language":"en","variables":{"name":"Nayeem","order_id":"TR-204821","eta":"15 minutes"}}'
+
+`;

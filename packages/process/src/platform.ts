@@ -1,0 +1,67 @@
+import { environments, type Environment } from "@heliograph/contracts";
+import { openDirectory, type Directory } from "@heliograph/directory";
+import type { EventLog } from "@heliograph/log";
+import {
+  createDatabases, databaseConfig, openLog, openPool, startConsumers, type RunningConsumers, type Server, type Service, type ServiceContext, type Settings,
+} from "@heliograph/runtime";
+import pg from "pg";
+import type { Logger } from "pino";
+import { seedPlatform } from "./seed.ts";
+
+/** Everything that the services of one process share. */
+export type Platform = {
+  readonly settings: Settings;
+  readonly server: Server;
+  readonly masterKey: Buffer;
+  readonly logger: Logger;
+  readonly platformLog: EventLog;
+  readonly directory: Directory;
+  readonly contexts: Readonly<Record<Environment, ServiceContext>>;
+  close(): Promise<void>;
+};
+
+/** Durable commits of one environment in flight at once; more only wait for the same disk. */
+const durablePool = 6;
+const projectionPool = 8;
+
+/** Opens the three databases and their logs, folds the directory and seeds what every installation has. */
+export async function openPlatform(settings: Settings, server: Server, masterKey: Buffer, logger: Logger): Promise<Platform> {
+  await createDatabases(server);
+  const platformLog = await openLog(server, "platform", logger);
+  const directory = await openDirectory(platformLog);
+  if (settings.services.includes("ingress") || settings.services.includes("dispatch")) await seedPlatform(platformLog, directory, settings);
+  const pools: pg.Pool[] = [];
+  const open = async (environment: Environment): Promise<ServiceContext> => {
+    const config = databaseConfig(server, environment);
+    const pool = openPool(config, { name: environment, max: durablePool, durable: true }, logger);
+    const projections = openPool(config, { name: `${environment} projections`, max: projectionPool, durable: false }, logger);
+    pools.push(pool, projections);
+    return { environment, log: await openLog(server, environment, logger), pool, projectionPool: projections, settings, directory, masterKey, logger: logger.child({ environment }) };
+  };
+  const contexts = { live: await open("live"), sandbox: await open("sandbox") };
+  return {
+    settings, server, masterKey, logger, platformLog, directory, contexts,
+    async close() {
+      await directory.close();
+      for (const environment of environments) await contexts[environment].log.close();
+      await platformLog.close();
+      await Promise.all(pools.map((pool) => pool.end()));
+    },
+  };
+}
+
+/** Starts the consumers of the services in both environments. */
+export async function startServices(platform: Platform, services: readonly Service[]): Promise<{ readonly running: readonly RunningConsumers[]; stop(): Promise<void> }> {
+  const running = await Promise.all(
+    environments.map((environment) => {
+      const context = platform.contexts[environment];
+      return startConsumers(context, services.flatMap((service) => service.consumers(context)));
+    }),
+  );
+  return {
+    running,
+    async stop() {
+      await Promise.all(running.map((consumers) => consumers.stop()));
+    },
+  };
+}
