@@ -1,1 +1,3 @@
-export {};
+export * from "./lifecycle.ts";
+export * from "./wallet.ts";
+export * from "./messages.ts";
