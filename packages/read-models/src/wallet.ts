@@ -1,0 +1,108 @@
+import type { Hold, HoldStatus } from "@heliograph/domain";
+import type pg from "pg";
+
+/**
+ * What the wallet's events say of each message and of each wallet. A hold's row has one column per thing that can happen to it, each the
+ * position of the wallet event that did it: they are set once and never cleared, so the order of writes does not matter.
+ */
+export const walletDdl = `
+create table if not exists {schema}.holds (
+  message_id text primary key,
+  partner text not null,
+  amount text not null,
+  held_position bigint,
+  declined_position bigint,
+  captured_position bigint,
+  released_position bigint,
+  refunded_position bigint
+) with (fillfactor = 70); -- room for the settlement on the same page: no index is touched (HOT)
+create table if not exists {schema}.wallets (
+  partner text primary key,
+  available text not null,
+  held text not null,
+  currency text not null,
+  revision int not null,
+  covers bigint not null,
+  position bigint not null
+) with (fillfactor = 20);`;
+
+/** A query client: a pool, or a client inside a transaction. */
+export type Queryable = Pick<pg.Pool, "query">;
+
+const statusSql = `case
+  when refunded_position is not null then 'refunded' when released_position is not null then 'released'
+  when captured_position is not null then 'captured' when declined_position is not null then 'declined' else 'held' end`;
+
+export type WalletRow = {
+  readonly partner: string;
+  /** Decimal text. */
+  readonly available: string;
+  readonly held: string;
+  readonly currency: string;
+  /** Revision of the last wallet event that is in the row. */
+  readonly revision: number;
+  /** Its position in the log. */
+  readonly position: bigint;
+};
+
+/** A wallet's balance as far as the projector has come; undefined when it has none yet. */
+export async function readWallet(db: Queryable, partner: string): Promise<WalletRow | undefined> {
+  const { rows } = await db.query({
+    name: "wallet_row",
+    text: `select partner, available, held, currency, revision, position::text from wallet.wallets where partner = $1`,
+    values: [partner],
+  });
+  return rows[0] && { ...rows[0], position: BigInt(rows[0].position) };
+}
+
+/**
+ * Positions of the wallet events that name each message, oldest first: hold or decline, then capture, release or refund. Each event holds
+ * many messages: `walletEntryOf` (domain) finds the one. Messages without any are missing.
+ */
+export async function walletPositions(
+  db: Queryable,
+  messageIds: readonly string[],
+): Promise<ReadonlyMap<string, readonly bigint[]>> {
+  const { rows } = await db.query({
+    name: "wallet_positions",
+    text: `select message_id, array_remove(array[held_position, declined_position, captured_position, released_position, refunded_position], null)::text[]
+      as positions from wallet.holds where message_id = any($1::text[])`,
+    values: [messageIds],
+  });
+  const order = (a: bigint, b: bigint): number => (a < b ? -1 : a > b ? 1 : 0);
+  return new Map(
+    rows.map(({ message_id, positions }) => [
+      message_id as string,
+      (positions as string[]).map(BigInt).toSorted(order),
+    ]),
+  );
+}
+
+export type HoldRow = Hold & { readonly partner: string };
+
+/**
+ * Holds by message id, and up to which revision each wallet's events are in the tables, in one statement and so of one moment. A wallet
+ * without rows is missing from `revisions`.
+ */
+export async function readHolds(
+  db: Queryable,
+  messageIds: readonly string[],
+  partners: readonly string[],
+): Promise<{
+  readonly holds: ReadonlyMap<string, HoldRow>;
+  readonly revisions: ReadonlyMap<string, number>;
+}> {
+  const { rows } = await db.query({
+    name: "wallet_holds",
+    text: `select message_id, partner, amount, ${statusSql} as status, null::int as revision from wallet.holds where message_id = any($1::text[])
+      union all select null, partner, null, null, revision from wallet.wallets where partner = any($2::text[])`,
+    values: [messageIds, partners],
+  });
+  const holds = new Map<string, HoldRow>();
+  const revisions = new Map<string, number>();
+  for (const { message_id, partner, amount, status, revision } of rows) {
+    if (message_id === null) revisions.set(partner, revision);
+    else holds.set(message_id, { partner, amount, status: status as HoldStatus });
+  }
+  return { holds, revisions };
+}
