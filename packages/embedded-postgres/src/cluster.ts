@@ -19,6 +19,8 @@ export const superuser = "heliograph";
 
 /** initdb takes 1 s on an idle machine; a minute covers a slow disk. */
 const initdbTimeoutMs = 60_000;
+/** An initdb whose owner was killed may still write a file or two, until it misses those removed. */
+const removal = { recursive: true, force: true, maxRetries: 10, retryDelay: 50 };
 
 /**
  * Makes the cluster when there is none. It is made under another name and renamed when complete, so a kill at any
@@ -34,8 +36,7 @@ export async function ensureCluster(
   const parent = dirname(clusterFolder);
   const partialPrefix = `${basename(clusterFolder)}.partial-`;
   for (const name of readdirSync(parent)) {
-    if (name.startsWith(partialPrefix))
-      rmSync(join(parent, name), { recursive: true, force: true });
+    if (name.startsWith(partialPrefix)) rmSync(join(parent, name), removal);
   }
   if (existsSync(clusterFolder)) return;
 
@@ -73,7 +74,7 @@ export async function ensureCluster(
       cause: error,
     });
   } finally {
-    rmSync(partial, { recursive: true, force: true });
+    rmSync(partial, removal);
   }
 }
 

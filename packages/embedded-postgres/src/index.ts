@@ -44,6 +44,9 @@ const adminDatabase = "postgres";
 /** Recovery after a crash replays up to max_wal_size (2 GB); a minute covers that on one slow disk. */
 const startTimeoutMs = 60_000;
 const fastStopTimeoutMs = 30_000;
+const maxStartAttempts = 3;
+/** The last processes of a killed server may still be writing, so a folder that is not empty after all is tried again. */
+const removal = { recursive: true, force: true, maxRetries: 10, retryDelay: 50 };
 
 /**
  * Starts the PostgreSQL server of a data folder, or adopts the one that a killed owner left running there.
@@ -66,22 +69,26 @@ export async function startEmbeddedPostgres(
     const found = await adopt(home.clusterFolder, settings, credentials, options.port);
     const postmaster = found ?? (await start());
     rememberPort(home, postmaster.port);
-    return owned(postmaster, {
-      ...credentials,
-      adopted: found !== undefined,
-      release: lock.release,
-    });
+    return owned(postmaster, { ...credentials, adopted: !!found, release: lock.release });
 
     async function start(): Promise<Postmaster> {
       await clearStalePidFile(home.clusterFolder, startTimeoutMs);
       await ensureCluster(home, binaries, password, fsync);
-      const port = options.port ?? (await freePort(rememberedPort(home)));
-      return launch(home, binaries, {
-        port,
-        settings,
-        config: credentials,
-        timeoutMs: startTimeoutMs,
-      });
+      for (let attempt = 1; ; attempt++) {
+        const port = options.port ?? (await freePort(rememberedPort(home)));
+        try {
+          const timeoutMs = startTimeoutMs;
+          return await launch(home, binaries, { port, settings, config: credentials, timeoutMs });
+        } catch (error) {
+          // An owner killed between its spawn and the first line of postmaster.pid left a server that appears only now.
+          const late = runningPostmaster(home.clusterFolder);
+          if (late) await stopPostmaster(late, fastStopTimeoutMs);
+          // Somebody may take the port between our look and the server's; not retried when it was asked for.
+          const portTaken = /could not (bind|create any TCP)/.test((error as Error).message);
+          const again = late !== undefined || (portTaken && options.port === undefined);
+          if (!again || attempt === maxStartAttempts) throw error;
+        }
+      }
     }
   } catch (error) {
     lock.release();
@@ -103,9 +110,9 @@ export async function destroyEmbeddedPostgres(dataDir: string): Promise<void> {
     const running = runningPostmaster(clusterFolder);
     if (running) await stopPostmaster(running, fastStopTimeoutMs);
     if (clusterFolder.startsWith(`${systemFolder}/`)) {
-      rmSync(dirname(clusterFolder), { recursive: true, force: true });
+      rmSync(dirname(clusterFolder), { ...removal });
     }
-    rmSync(dataFolder, { recursive: true, force: true });
+    rmSync(dataFolder, { ...removal });
   } finally {
     lock.release();
   }

@@ -1,19 +1,19 @@
 import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
 import {
-  chmodSync,
   chownSync,
   closeSync,
-  mkdtempSync,
+  mkdirSync,
   openSync,
   readFileSync,
   renameSync,
+  rmSync,
   statSync,
 } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
-import type { Account } from "./account.ts";
 import { identity } from "./account.ts";
 import type { Binaries } from "./binaries.ts";
 import { serverEnvironment } from "./cluster.ts";
@@ -48,7 +48,7 @@ export async function launch(
   options: { port: number; settings: Settings; config: pg.ClientConfig; timeoutMs: number },
 ): Promise<Postmaster> {
   const { clusterFolder, account } = home;
-  const socketFolder = makeSocketFolder(account);
+  const socketFolder = makeSocketFolder(home);
   const log = openLog(home);
   const child = spawn(
     binaries.postgres,
@@ -95,6 +95,7 @@ export async function waitForAnswer(
   timeoutMs: number,
 ): Promise<string | undefined> {
   let reason = "no answer";
+  let refused = false;
   const answered = await waitUntil(
     async () => {
       if (ended() !== undefined) return true;
@@ -106,13 +107,16 @@ export async function waitForAnswer(
         return true;
       } catch (error) {
         reason = (error as Error).message;
-        return false;
+        // Class 28, invalid authorization: the password will not become right by waiting.
+        refused = String((error as { code?: string }).code).startsWith("28");
+        return refused;
       } finally {
         await client.end().catch(() => {});
       }
     },
     { timeoutMs, everyMs: 25 },
   );
+  if (refused) return reason;
   return ended() ?? (answered ? undefined : `${reason} within ${timeoutMs} ms`);
 }
 
@@ -161,11 +165,21 @@ export async function freePort(wanted: number | undefined): Promise<number> {
   return port;
 }
 
-/** A socket's path is limited to 107 bytes, so a short folder is used, closed to everybody but the server's account. */
-function makeSocketFolder(account: Account): string {
+/**
+ * A socket's path is limited to 107 bytes, so it gets a short folder of its own, closed to everybody but the server's
+ * account. Its name follows from the data folder, so that what a killed server left is replaced and not piled up.
+ */
+function makeSocketFolder({ dataFolder, account }: Home): string {
   const base = account || tmpdir().length > 60 ? "/tmp" : tmpdir();
-  const folder = mkdtempSync(join(base, socketFolderPrefix));
-  chmodSync(folder, 0o700);
+  const { dev, ino } = statSync(dataFolder);
+  const name = createHash("sha256")
+    .update(`${dataFolder}:${dev}:${ino}`)
+    .digest("hex")
+    .slice(0, 10);
+  const folder = join(base, `${socketFolderPrefix}${name}`);
+  rmSync(folder, { recursive: true, force: true });
+  // Fails when somebody else put something of this name into the shared folder; nothing is followed or reused.
+  mkdirSync(folder, { mode: 0o700 });
   if (account) chownSync(folder, account.uid, account.gid);
   return folder;
 }

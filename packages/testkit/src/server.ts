@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, readdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { destroyEmbeddedPostgres, startEmbeddedPostgres } from "@heliograph/embedded-postgres";
@@ -33,6 +33,8 @@ export async function startServer(): Promise<Server> {
   if (url) return { config: configOf(url), stop: async () => {} };
   await sweep();
   const dataDir = mkdtempSync(join(tmpdir(), folderPrefix));
+  // Root's server runs as another user, who has to pass through.
+  chmodSync(dataDir, 0o711);
   try {
     const server = await startEmbeddedPostgres({ dataDir, fsync: false, settings: testSettings });
     return {

@@ -24,7 +24,9 @@ export async function until<T>(
       cause = error;
     }
     if (performance.now() > deadline) {
-      throw new Error(`not within ${timeoutMs} ms: ${what ?? condition.toString()}`, { cause });
+      const last = cause instanceof Error ? ` (last: ${cause.message})` : "";
+      const claim = what ?? condition.toString();
+      throw new Error(`not within ${timeoutMs} ms: ${claim}${last}`, { cause });
     }
     await new Promise((resolve) => setTimeout(resolve, pauseMs));
   }
