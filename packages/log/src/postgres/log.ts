@@ -82,6 +82,14 @@ export async function openPostgresLog(options: PostgresLogOptions): Promise<Even
   });
   const signal = openSignal(connection, applicationName, feed.nudge);
 
+  let closing: Promise<void> | undefined;
+  async function closeAll(): Promise<void> {
+    await writer.close();
+    await feed.close();
+    await signal.close();
+    await pool.end();
+  }
+
   return {
     append: writer.append,
     readStream: reader.readStream,
@@ -92,11 +100,6 @@ export async function openPostgresLog(options: PostgresLogOptions): Promise<Even
     },
     subscribe: feed.subscribe,
     head: reader.head,
-    async close() {
-      await writer.close();
-      await feed.close();
-      await signal.close();
-      await pool.end();
-    },
+    close: () => (closing ??= closeAll()),
   };
 }

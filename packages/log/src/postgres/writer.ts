@@ -106,6 +106,8 @@ export async function openWriter(options: WriterOptions): Promise<Writer> {
     if (connected !== which) return;
     connected = undefined;
     suspects.add(which.name);
+    // Frees the socket, and fails whatever is still under way on it.
+    void which.client.end().catch(() => {});
     recovering ??= recover().finally(() => {
       recovering = undefined;
     });
@@ -232,7 +234,7 @@ export async function openWriter(options: WriterOptions): Promise<Writer> {
           undecided = [];
         }
         if (closing) return;
-        await delay(probeMs, undefined, { ref: false });
+        await delay(probeMs);
         probeMs = Math.min(probeMs * 2, PROBE_LAST_MS);
       }
     }
@@ -303,7 +305,7 @@ export async function openWriter(options: WriterOptions): Promise<Writer> {
 
     async close() {
       closing = true;
-      while (queue.size() > 0) await Promise.race([landed.wait(), delay(10)]);
+      while (queue.size() > 0) await delay(2);
       await recovering;
       const last = connected;
       connected = undefined;

@@ -1,0 +1,505 @@
+import fc from "fast-check";
+import { until } from "@heliograph/testkit";
+import { randomUUID } from "node:crypto";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { LogUnavailable } from "../src/index.ts";
+import type { EventLog, Outcome, Upcast, Validate } from "../src/index.ts";
+import { event, isDense, newStream, watch } from "./support.ts";
+
+export type Opened = {
+  readonly log: EventLog;
+  /** The same log as another process sees it; the log itself where there is no such thing. */
+  readonly other: EventLog;
+  close(): Promise<void>;
+};
+export type Open = (options: { validate?: Validate; upcast?: Upcast }) => Promise<Opened>;
+
+/** What every driver must do. A driver's own tests come on top, never instead. */
+export function contract(name: string, open: Open): void {
+  describe(`${name} log`, () => {
+    let opened: Opened;
+    let log: EventLog;
+    beforeEach(async () => {
+      opened = await open({});
+      log = opened.log;
+    });
+    afterEach(() => opened.close());
+
+    const one = async (append: Parameters<EventLog["append"]>[0][number]) =>
+      (await log.append([append]))[0]!;
+
+    describe("append", () => {
+      it("starts a stream at revision 0 and counts positions from 1", async () => {
+        const outcome = await one(newStream());
+        expect(outcome).toMatchObject({ kind: "appended", revision: 0, position: 1n });
+        expect(await log.head()).toBe(1n);
+      });
+
+      it("gives the revision and position of the last event of the append", async () => {
+        const append = { ...newStream(), events: [event(), event(), event()] };
+        expect(await one(append)).toMatchObject({ kind: "appended", revision: 2, position: 3n });
+      });
+
+      it("continues a stream at the expected revision", async () => {
+        const { stream } = newStream();
+        await one({ stream, expected: "no_stream", events: [event(), event()] });
+        const next = await one({ stream, expected: 1, events: [event()] });
+        expect(next).toMatchObject({ kind: "appended", revision: 2, position: 3n });
+      });
+
+      it("appends at any revision, to new and to old streams, one event or several", async () => {
+        const { stream } = newStream();
+        for (const [events, revision] of [
+          [[event()], 0],
+          [[event()], 1],
+          [[event(), event()], 3],
+        ] as const) {
+          const outcome = await one({ stream, expected: "any", events });
+          expect(outcome).toMatchObject({ kind: "appended", revision });
+        }
+      });
+
+      it("refuses no_stream where there is one and tells its revision", async () => {
+        const append = newStream();
+        await one(append);
+        const again = { ...append, events: [event()] };
+        expect(await one(again)).toEqual({ kind: "conflict", actual: 0 });
+        expect(await log.head()).toBe(1n);
+      });
+
+      it("refuses a revision of a stream that does not exist", async () => {
+        expect(await one({ ...newStream(), expected: 4 })).toEqual({
+          kind: "conflict",
+          actual: -1,
+        });
+        expect(await log.head()).toBe(0n);
+      });
+
+      it("refuses a revision that lies in the future", async () => {
+        const append = newStream();
+        await one(append);
+        const early = { ...append, expected: 5, events: [event()] };
+        expect(await one(early)).toEqual({ kind: "conflict", actual: 0 });
+      });
+
+      it("calls a repetition a duplicate and gives the place of what is stored", async () => {
+        const append = { ...newStream(), events: [event(), event()] };
+        const first = await one(append);
+        await one({ stream: append.stream, expected: 1, events: [event()] });
+        expect(await one(append)).toEqual({ ...first, kind: "duplicate" });
+        expect(await log.head()).toBe(3n);
+      });
+
+      it("calls the repetition of a single event in mid-stream a duplicate", async () => {
+        const { stream } = newStream();
+        await one({ stream, expected: "no_stream", events: [event()] });
+        const repeated = { stream, expected: 0, events: [event()] };
+        const first = await one(repeated);
+        await one({ stream, expected: 1, events: [event()] });
+        expect(await one(repeated)).toEqual({ ...first, kind: "duplicate" });
+      });
+
+      it("calls it a conflict when only some of the ids are those stored", async () => {
+        const append = { ...newStream(), events: [event(), event()] };
+        await one(append);
+        const [first] = append.events;
+        const mixed = { ...append, events: [first!, event()] };
+        expect(await one(mixed)).toEqual({ kind: "conflict", actual: 1 });
+      });
+
+      it("calls it a conflict when more is offered than was stored", async () => {
+        const append = newStream();
+        await one(append);
+        const more = { ...append, events: [...append.events, event()] };
+        expect(await one(more)).toEqual({ kind: "conflict", actual: 0 });
+      });
+
+      it("decides every append of a batch by itself, and leaves no hole for the refused", async () => {
+        const known = newStream();
+        await one(known);
+        const outcomes = await log.append([
+          newStream(),
+          { ...known, events: [event()] },
+          { ...newStream(), events: [] },
+          known,
+          { ...newStream(), expected: 3 },
+          { ...newStream(), events: [event(), event()] },
+          { stream: known.stream, expected: "any", events: [event()] },
+        ]);
+        expect(outcomes.map((outcome) => outcome.kind)).toEqual([
+          "appended",
+          "conflict",
+          "invalid",
+          "duplicate",
+          "conflict",
+          "appended",
+          "appended",
+        ]);
+        const { events, head } = await log.readAll({ after: 0n, limit: 100 });
+        expect(head).toBe(5n);
+        expect(events).toHaveLength(5);
+        expect(isDense(events)).toBe(true);
+      });
+
+      it("keeps the order of appends to one stream, also within one call", async () => {
+        const { stream } = newStream();
+        const appends = Array.from({ length: 20 }, (_, index) => ({
+          stream,
+          expected: index === 0 ? ("no_stream" as const) : index - 1,
+          events: [event({ data: { index } })],
+        }));
+        const outcomes = await log.append(appends);
+        expect(outcomes.every((outcome) => outcome.kind === "appended")).toBe(true);
+        const stored = await log.readStream(stream);
+        expect(stored.map((each) => each.data.index)).toEqual(appends.map((_, index) => index));
+      });
+
+      it("lets exactly one of many win who expect the same revision", async () => {
+        const { stream } = newStream();
+        const outcomes = await Promise.all(
+          Array.from({ length: 30 }, (_, index) =>
+            (index % 2 === 0 ? log : opened.other).append([
+              { stream, expected: "no_stream", events: [event()] },
+            ]),
+          ),
+        );
+        const kinds = outcomes.flat().map((outcome) => outcome.kind);
+        expect(kinds.filter((kind) => kind === "appended")).toHaveLength(1);
+        expect(kinds.filter((kind) => kind === "conflict")).toHaveLength(29);
+        expect(await log.head()).toBe(1n);
+      });
+
+      it.each([
+        ["a stream name with a line feed", { stream: "test-a\nb" }],
+        ["an empty stream name", { stream: "" }],
+        ["a stream name of 256 characters", { stream: "x".repeat(256) }],
+        ["a NUL in a type", { events: [event({ type: "A\u0000" })] }],
+        ["an id that is no UUID", { events: [event({ id: "1" })] }],
+        ["a version of 0", { events: [event({ version: 0 })] }],
+        ["data that is not JSON", { events: [event({ data: { n: 1n } })] }],
+        ["data of 2 MiB", { events: [event({ data: { text: "x".repeat(2_097_152) } })] }],
+        ["a broken expectation", { expected: -7 }],
+      ])("refuses %s as invalid and stores the neighbours", async (_, part) => {
+        const outcomes = await log.append([newStream(), { ...newStream(), ...part }, newStream()]);
+        expect(outcomes.map((outcome) => outcome.kind)).toEqual([
+          "appended",
+          "invalid",
+          "appended",
+        ]);
+        expect(await log.head()).toBe(2n);
+      });
+
+      it("gives no outcomes for no appends", async () => {
+        expect(await log.append([])).toEqual([]);
+      });
+    });
+
+    it("stores what JSON can say exactly as it was said", async () => {
+      await fc.assert(
+        fc.asyncProperty(
+          fc.dictionary(fc.string({ unit: "binary" }), fc.jsonValue({ maxDepth: 4 })),
+          fc.stringMatching(/^[^\u0000-\u001f\u007f\ud800-\udfff]{1,60}$/),
+          async (data, streamName) => {
+            const stream = `${streamName}-${randomUUID()}`;
+            const kept = JSON.parse(JSON.stringify(data));
+            const append = {
+              stream,
+              expected: "no_stream",
+              events: [event({ data: kept })],
+            } as const;
+            const [outcome] = await log.append([append, newStream()]);
+            expect(outcome!.kind).toBe("appended");
+            const [stored] = await log.readStream(stream);
+            expect(stored!.stream).toBe(stream);
+            expect(stored!.data).toEqual(kept);
+          },
+        ),
+        { numRuns: 40 },
+      );
+    });
+
+    it("agrees with a model of a log whatever is appended", async () => {
+      const ids = Array.from({ length: 6 }, () => randomUUID());
+      const step = fc.record({
+        stream: fc.constantFrom("model-a", "model-b", "model-c"),
+        expected: fc.constantFrom("no_stream" as const, "any" as const, 0, 1, 2, 3),
+        ids: fc.array(fc.constantFrom(...ids), { minLength: 1, maxLength: 3 }),
+      });
+      await fc.assert(
+        fc.asyncProperty(
+          fc.array(fc.array(step, { minLength: 1, maxLength: 4 })),
+          async (calls) => {
+            const run = randomUUID();
+            const model = new Map<string, string[]>();
+            for (const call of calls) {
+              const appends = call.map((each) => ({
+                stream: `${each.stream}-${run}`,
+                expected: each.expected,
+                events: each.ids.map((id) => event({ id })),
+              }));
+              const outcomes = await log.append(appends);
+              for (const [index, { stream, expected, events }] of appends.entries()) {
+                const stored = model.get(stream) ?? [];
+                const offered = events.map((each) => each.id);
+                expect(summary(outcomes[index]!)).toEqual(decide(stored, expected, offered));
+                if (outcomes[index]!.kind === "appended")
+                  model.set(stream, [...stored, ...offered]);
+              }
+            }
+            for (const [stream, stored] of model) {
+              expect((await log.readStream(stream)).map((each) => each.id)).toEqual(stored);
+            }
+          },
+        ),
+        { numRuns: 25 },
+      );
+      const { events, head } = await log.readAll({ after: 0n, limit: 10_000 });
+      expect(BigInt(events.length)).toBe(head);
+      expect(isDense(events)).toBe(true);
+    });
+
+    describe("read", () => {
+      it("gives everything that was stored about an event", async () => {
+        const before = Date.now();
+        const given = event({ version: 3, data: { a: ["ü", null, 1.5] } });
+        const append = { ...newStream(), events: [given] };
+        await one(append);
+        const [stored] = await log.readStream(append.stream);
+        expect(stored).toMatchObject({
+          ...given,
+          stream: append.stream,
+          revision: 0,
+          position: 1n,
+        });
+        expect(stored!.recordedAt).toBeGreaterThan(before - 60_000);
+        expect(stored!.recordedAt).toBeLessThan(Date.now() + 60_000);
+      });
+
+      it("reads a stream from a revision, to a limit, forwards and backwards", async () => {
+        const append = { ...newStream(), events: Array.from({ length: 5 }, () => event()) };
+        await one(append);
+        const revisions = async (options?: Parameters<EventLog["readStream"]>[1]) =>
+          (await log.readStream(append.stream, options)).map((each) => each.revision);
+        expect(await revisions()).toEqual([0, 1, 2, 3, 4]);
+        expect(await revisions({ from: 3 })).toEqual([3, 4]);
+        expect(await revisions({ from: 1, limit: 2 })).toEqual([1, 2]);
+        expect(await revisions({ backwards: true, limit: 2 })).toEqual([4, 3]);
+        expect(await revisions({ backwards: true, from: 2 })).toEqual([2, 1, 0]);
+        expect(await revisions({ from: 9 })).toEqual([]);
+      });
+
+      it("reads many streams at once, each to the limit, missing ones as empty", async () => {
+        const appends = [1, 2, 3].map((count) => ({
+          ...newStream(),
+          events: Array.from({ length: count }, () => event()),
+        }));
+        await log.append(appends);
+        const names = [...appends.map((append) => append.stream), "test-missing"];
+        const found = await log.readStreams(names, { limit: 2 });
+        expect([...found.keys()]).toEqual(names);
+        expect([...found.values()].map((list) => list.map((each) => each.revision))).toEqual([
+          [0],
+          [0, 1],
+          [0, 1],
+          [],
+        ]);
+        expect((await log.readStreams([])).size).toBe(0);
+      });
+
+      it("reads all in pages, and says how far it looked and where the end is", async () => {
+        await log.append(Array.from({ length: 7 }, () => newStream()));
+        const first = await log.readAll({ after: 0n, limit: 4 });
+        expect(first).toMatchObject({ position: 4n, head: 7n });
+        const second = await log.readAll({ after: first.position, limit: 4 });
+        expect(second).toMatchObject({ position: 7n, head: 7n });
+        expect(isDense([...first.events, ...second.events])).toBe(true);
+        expect(await log.readAll({ after: 7n, limit: 4 })).toEqual({
+          events: [],
+          position: 7n,
+          head: 7n,
+        });
+      });
+
+      it("moves the position past events that the filter leaves out", async () => {
+        const types = ["A", "B", "A", "C", "C"];
+        await log.append(types.map((type) => newStream({ type })));
+        const page = await log.readAll({ after: 0n, limit: 10, types: ["A", "B"] });
+        expect(page.events.map((each) => each.position)).toEqual([1n, 2n, 3n]);
+        expect(page).toMatchObject({ position: 5n, head: 5n });
+        const full = await log.readAll({ after: 0n, limit: 2, types: ["A"] });
+        expect(full).toMatchObject({ position: 3n });
+        expect(await log.readAll({ after: 0n, limit: 2, types: ["Z"] })).toMatchObject({
+          events: [],
+          position: 5n,
+        });
+      });
+    });
+
+    describe("subscribe", () => {
+      it("yields at once on an empty log, and says that it has caught up", async () => {
+        const watcher = watch(log, { after: 0n });
+        await until(() => watcher.batches === 1);
+        expect(watcher).toMatchObject({ position: 0n, caughtUp: true });
+        await watcher.stop();
+      });
+
+      it("gives what is there and then what comes, from the position asked for", async () => {
+        await log.append(Array.from({ length: 3 }, () => newStream()));
+        const watcher = watch(log, { after: 1n });
+        await until(() => watcher.events.length === 2 && watcher.caughtUp);
+        await log.append([newStream(), newStream()]);
+        await until(() => watcher.events.length === 4);
+        await watcher.stop();
+        expect(isDense(watcher.events, 1n)).toBe(true);
+      });
+
+      it("gives events of another process too", async () => {
+        const watcher = watch(log, { after: 0n });
+        await until(() => watcher.batches > 0);
+        await opened.other.append([newStream()]);
+        await log.append([newStream()]);
+        await until(() => watcher.events.length === 2);
+        await watcher.stop();
+        expect(isDense(watcher.events)).toBe(true);
+      });
+
+      it("sees every event once and in order while 64 writers in two processes append", async () => {
+        const early = watch(log, { after: 0n });
+        const elsewhere = watch(opened.other, { after: 0n });
+        const writers = Array.from({ length: 64 }, async (_, index) => {
+          const mine = index % 2 === 0 ? log : opened.other;
+          for (let round = 0; round < 10; round++) {
+            const events = Array.from({ length: 1 + (index % 3) }, () => event());
+            await mine.append([{ ...newStream(), events }]);
+          }
+        });
+        const late = Promise.all(writers.slice(0, 8)).then(() =>
+          watch(log, { after: 0n, maxEvents: 7 }),
+        );
+        await Promise.all(writers);
+        const head = await log.head();
+        const watchers = [early, elsewhere, await late];
+        for (const watcher of watchers) {
+          await until(() => watcher.position === head);
+          await watcher.stop();
+          expect(watcher.events).toHaveLength(Number(head));
+          expect(isDense(watcher.events)).toBe(true);
+        }
+        const { events } = await log.readAll({ after: 0n, limit: 10_000 });
+        expect(early.events).toEqual(events);
+        expect(elsewhere.events).toEqual(events);
+      });
+
+      it("moves the position past events that its filter leaves out", async () => {
+        const watcher = watch(log, { after: 0n, types: ["Wanted"] });
+        await log.append([newStream(), newStream({ type: "Wanted" }), newStream()]);
+        await opened.other.append([newStream()]);
+        await until(() => watcher.position === 4n);
+        await watcher.stop();
+        expect(watcher.events.map((each) => each.position)).toEqual([2n]);
+        expect(watcher.caughtUp).toBe(true);
+      });
+
+      it("yields no more than maxEvents at once, and has caught up only at the end", async () => {
+        await log.append(Array.from({ length: 10 }, () => newStream()));
+        const abort = new AbortController();
+        const sizes: [number, boolean][] = [];
+        const wanted = { after: 0n, maxEvents: 4, signal: abort.signal };
+        for await (const batch of log.subscribe(wanted)) {
+          sizes.push([batch.events.length, batch.caughtUp]);
+          if (batch.caughtUp) abort.abort();
+        }
+        expect(sizes).toEqual([
+          [4, false],
+          [4, false],
+          [2, true],
+        ]);
+      });
+
+      it("ends when its signal is aborted, before, during and between batches", async () => {
+        const aborted = AbortSignal.abort();
+        for await (const _ of log.subscribe({ after: 0n, signal: aborted })) expect.unreachable();
+        const watcher = watch(log, { after: 0n });
+        await until(() => watcher.batches > 0);
+        await watcher.stop();
+      });
+
+      it("can be left with break and taken up again", async () => {
+        await log.append([newStream(), newStream()]);
+        const { signal } = new AbortController();
+        for (const _ of [1, 2]) {
+          for await (const batch of log.subscribe({ after: 0n, signal })) {
+            expect(batch.events).toHaveLength(2);
+            break;
+          }
+        }
+      });
+    });
+
+    describe("close", () => {
+      it("stores what waits, ends subscriptions and refuses what comes after", async () => {
+        const watcher = watch(log, { after: 0n });
+        await until(() => watcher.batches > 0);
+        const waiting = Array.from({ length: 50 }, () => log.append([newStream()]));
+        await log.close();
+        const outcomes = (await Promise.all(waiting)).flat();
+        expect(outcomes.every((outcome) => outcome.kind === "appended")).toBe(true);
+        await watcher.stop();
+        await expect(log.append([newStream()])).rejects.toBeInstanceOf(LogUnavailable);
+      });
+    });
+  });
+
+  describe(`${name} log with schemas`, () => {
+    it("refuses what does not fit its schema and stores the neighbours", async () => {
+      const opened = await open({
+        validate: (offered) => (offered.type === "Bad" ? "data/n must be a string" : undefined),
+      });
+      const outcomes = await opened.log.append([
+        newStream(),
+        newStream({ type: "Bad" }),
+        newStream(),
+      ]);
+      expect(outcomes.map((outcome) => outcome.kind)).toEqual(["appended", "invalid", "appended"]);
+      expect(outcomes[1]).toEqual({ kind: "invalid", message: "data/n must be a string" });
+      await opened.close();
+    });
+
+    it("gives old versions in the newest form to readers and subscribers alike", async () => {
+      const opened = await open({
+        upcast: (old) =>
+          old.version === 1 ? { ...old, version: 2, data: { n: old.data.n, unit: "sms" } } : old,
+      });
+      const watcher = watch(opened.log, { after: 0n });
+      await until(() => watcher.batches > 0);
+      const append = newStream();
+      await opened.log.append([append]);
+      const expected = { version: 2, data: { n: 1, unit: "sms" } };
+      await until(() => watcher.events.length === 1);
+      expect(watcher.events[0]).toMatchObject(expected);
+      expect((await opened.log.readStream(append.stream))[0]).toMatchObject(expected);
+      await watcher.stop();
+      await opened.close();
+    });
+  });
+}
+
+/** The contract in its shortest form: what an append to a stream of these ids must come to. */
+function decide(stored: readonly string[], expected: number | string, offered: readonly string[]) {
+  const actual = stored.length - 1;
+  const wanted = expected === "no_stream" ? -1 : expected === "any" ? actual : Number(expected);
+  if (wanted === actual) return { kind: "appended", revision: actual + offered.length };
+  const following = stored.slice(wanted + 1, wanted + 1 + offered.length);
+  if (
+    following.length === offered.length &&
+    following.every((id, index) => id === offered[index])
+  ) {
+    return { kind: "duplicate", revision: wanted + offered.length };
+  }
+  return { kind: "conflict", actual };
+}
+
+function summary(outcome: Outcome) {
+  if (outcome.kind === "conflict" || outcome.kind === "invalid") return outcome;
+  return { kind: outcome.kind, revision: outcome.revision };
+}
