@@ -69,12 +69,18 @@ const packageOf = (specifier: string): string =>
     .slice(0, specifier.startsWith("@") ? 2 : 1)
     .join("/");
 
+/** What the rules look at besides one file: who is what, and the tools that the root gives to every test (vitest). */
+type Tree = {
+  readonly root: string;
+  readonly kinds: ReadonlyMap<string, Kind>;
+  readonly tools: ReadonlySet<string>;
+};
+
 function brokenRule(
   own: Workspace,
   { specifier, typeOnly }: Import,
   file: string,
-  root: string,
-  kinds: ReadonlyMap<string, Kind>,
+  { root, kinds, tools }: Tree,
 ): string | undefined {
   if (specifier.startsWith(".")) {
     const target = relative(join(root, own.folder), resolve(dirname(file), specifier));
@@ -90,7 +96,7 @@ function brokenRule(
   }
   const inTest = !relative(join(root, own.folder), file).startsWith(`src${sep}`);
   const allowed = own.kind === "root" || inTest || typeOnly ? own.development : own.runtime;
-  if (allowed.has(target)) return undefined;
+  if (allowed.has(target) || (inTest && tools.has(target))) return undefined;
   return own.development.has(target)
     ? `src imports ${target}, which is only a devDependency of ${own.folder}`
     : `imports ${target}, which ${own.folder}/package.json does not declare`;
@@ -115,7 +121,7 @@ function circles(workspaces: readonly Workspace[]): readonly string[] {
 
 /**
  * Checks who may import whom: services meet only in the log, the contracts and HTTP; packages know no service; a relative
- * import stays in its package; every other import is declared by the package that makes it.
+ * import stays in its package; every other import is declared by the package that makes it. Tests may use the root's tools.
  *
  * @returns one line for each broken rule, `file: what is wrong`; none when the tree keeps all of them.
  */
@@ -123,11 +129,13 @@ export function checkBoundaries(root: string): readonly string[] {
   const workspaces = readWorkspaces(root);
   const kinds = new Map(workspaces.map(({ name, kind }) => [name, kind]));
   const broken = circles(workspaces).map((circle) => `packages depend in a circle: ${circle}`);
-  for (const own of [...workspaces, readWorkspace(root, ".", "root")]) {
+  const top = readWorkspace(root, ".", "root");
+  const tools = new Set([...top.development].filter((name) => !kinds.has(name)));
+  for (const own of [...workspaces, top]) {
     const folders = own.kind === "root" ? ["scripts"] : ["src", "test"];
     for (const file of folders.flatMap((name) => sourcesIn(join(root, own.folder, name))))
       for (const found of importsOf(readFileSync(file, "utf8"))) {
-        const rule = brokenRule(own, found, file, root, kinds);
+        const rule = brokenRule(own, found, file, { root, kinds, tools });
         if (rule) broken.push(`${relative(root, file)}: ${rule}`);
       }
   }
