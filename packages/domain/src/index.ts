@@ -12,3 +12,4 @@ export * from "./wallet.ts";
 export * from "./ledger.ts";
 export * from "./lifecycle.ts";
 export * from "./sequencer.ts";
+export * from "./endpoint.ts";

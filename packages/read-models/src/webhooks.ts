@@ -1,0 +1,168 @@
+import type { Endpoint } from "@heliograph/domain";
+import type pg from "pg";
+
+/**
+ * Endpoints and deliveries as services/webhooks records them. `state` and `attempts` are JSON text; times are epoch milliseconds; `body` is kept only
+ * while a delivery is pending (later it is built again from the event at `position`). `sequences` are the partners' counters as of the checkpoint.
+ */
+export const webhooksDdl = `
+create table if not exists {schema}.endpoints (
+  id text primary key,
+  partner text not null,
+  status text not null,
+  created_position bigint not null,
+  state text not null
+);
+create index if not exists endpoints_partner on {schema}.endpoints (partner, created_position);
+create table if not exists {schema}.sequences (
+  partner text primary key,
+  sequence bigint not null
+) with (fillfactor = 50);
+create table if not exists {schema}.deliveries (
+  id text primary key,
+  endpoint_id text not null,
+  position bigint not null,
+  partner text not null,
+  event_id text not null,
+  type text not null,
+  sequence bigint not null,
+  status text not null,
+  attempts text not null,
+  next_attempt_at bigint,
+  body text,
+  created_at bigint not null
+);
+create index if not exists deliveries_endpoint on {schema}.deliveries (endpoint_id, position);
+create index if not exists deliveries_due on {schema}.deliveries (endpoint_id, next_attempt_at) where status = 'pending';
+create index if not exists deliveries_status on {schema}.deliveries (endpoint_id, status, position) where status <> 'delivered';
+`;
+
+export type DeliveryStatus = "pending" | "delivered" | "failed" | "discarded";
+export const deliveryStatuses: readonly DeliveryStatus[] = [
+  "pending",
+  "delivered",
+  "failed",
+  "discarded",
+];
+
+export type DeliveryAttempt = {
+  readonly at: string;
+  readonly status_code?: number;
+  readonly error?: string;
+  readonly duration_ms: number;
+  readonly response_excerpt?: string;
+};
+
+/** One delivery as the API shows it; `position` is what a cursor is made of. */
+export type Delivery = {
+  readonly id: string;
+  readonly endpoint_id: string;
+  readonly event_id: string;
+  readonly type: string;
+  readonly status: DeliveryStatus;
+  readonly attempts: readonly DeliveryAttempt[];
+  readonly next_attempt_at?: string;
+  readonly created_at: string;
+  readonly position: string;
+};
+
+/** The partner's endpoints, oldest first, without the deleted ones. */
+export async function listEndpoints(pool: pg.Pool, partner: string): Promise<readonly Endpoint[]> {
+  const { rows } = await pool.query<{ state: string }>({
+    name: "webhooks_endpoints",
+    text: "select state from webhooks.endpoints where partner = $1 and status <> 'deleted' order by created_position",
+    values: [partner],
+  });
+  return rows.map((row) => JSON.parse(row.state) as Endpoint);
+}
+
+/** One endpoint of the partner; undefined when it is another's, unknown or deleted. */
+export async function readEndpoint(
+  pool: pg.Pool,
+  partner: string,
+  id: string,
+): Promise<Endpoint | undefined> {
+  const { rows } = await pool.query<{ state: string }>({
+    name: "webhooks_endpoint",
+    text: "select state from webhooks.endpoints where id = $2 and partner = $1 and status <> 'deleted'",
+    values: [partner, id],
+  });
+  return rows[0] && (JSON.parse(rows[0].state) as Endpoint);
+}
+
+type DeliveryRow = {
+  id: string;
+  endpoint_id: string;
+  event_id: string;
+  type: string;
+  status: DeliveryStatus;
+  attempts: string;
+  next_attempt_at: number | null;
+  created_at: number;
+  position: string;
+};
+
+const columns = `id, endpoint_id, event_id, type, status, attempts, next_attempt_at::float8, created_at::float8, position::text`;
+
+function shown(row: DeliveryRow): Delivery {
+  return {
+    id: row.id,
+    endpoint_id: row.endpoint_id,
+    event_id: row.event_id,
+    type: row.type,
+    status: row.status,
+    attempts: JSON.parse(row.attempts) as DeliveryAttempt[],
+    ...(row.next_attempt_at === null
+      ? {}
+      : { next_attempt_at: new Date(row.next_attempt_at).toISOString() }),
+    created_at: new Date(row.created_at).toISOString(),
+    position: row.position,
+  };
+}
+
+export type DeliveryQuery = {
+  readonly partner: string;
+  readonly endpointId: string;
+  readonly limit: number;
+  readonly status?: DeliveryStatus;
+  /** Older than this position (a `position` of an earlier answer). */
+  readonly before?: string;
+  /** Newer than this position; the answer is still newest first. */
+  readonly after?: string;
+};
+
+/** An endpoint's deliveries, newest event first. */
+export async function listDeliveries(
+  pool: pg.Pool,
+  query: DeliveryQuery,
+): Promise<readonly Delivery[]> {
+  const backwards = query.after !== undefined;
+  // A literal status lets the partial index on unusual ones be used.
+  const status =
+    query.status === undefined
+      ? ""
+      : `and status = '${deliveryStatuses.find((known) => known === query.status) ?? "none"}'`;
+  const { rows } = await pool.query<DeliveryRow>({
+    name: `webhooks_deliveries_${query.status ?? "all"}_${backwards}`,
+    text: `select ${columns} from webhooks.deliveries
+      where endpoint_id = $1 and partner = $2 ${status} and ($3::bigint is null or position ${backwards ? ">" : "<"} $3)
+      order by position ${backwards ? "" : "desc"} limit $4`,
+    values: [query.endpointId, query.partner, query.after ?? query.before ?? null, query.limit],
+  });
+  const deliveries = rows.map(shown);
+  return backwards ? deliveries.reverse() : deliveries;
+}
+
+/** One delivery of the partner. */
+export async function readDelivery(
+  pool: pg.Pool,
+  partner: string,
+  id: string,
+): Promise<Delivery | undefined> {
+  const { rows } = await pool.query<DeliveryRow>({
+    name: "webhooks_delivery",
+    text: `select ${columns} from webhooks.deliveries where id = $2 and partner = $1`,
+    values: [partner, id],
+  });
+  return rows[0] && shown(rows[0]);
+}
