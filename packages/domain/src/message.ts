@@ -41,7 +41,10 @@ export type MessageState = {
     | undefined;
   /** What ended without delivery and is followed by `MessageFailed` once the wallet has given the money back. */
   readonly failing: "DispatchExhausted" | "DeliveryFailed" | undefined;
-  readonly attemptsFailed: number;
+  /** Number of the attempt that `provider` took, 0 before one did. */
+  readonly sentAttempt: number;
+  /** Number of the last attempt that came back with a transient bounce; another attempt is due while it is not below `sentAttempt`. */
+  readonly deferredAttempt: number;
   /** Position of `MessageRequested`: the place of the message in every list. */
   readonly requestedPosition: bigint;
   /** Position and revision of the last event that was folded: the revision an append must expect. */
@@ -63,7 +66,8 @@ function begin(event: FoldableEvent): MessageState {
     charged: false,
     refund: undefined,
     failing: undefined,
-    attemptsFailed: 0,
+    sentAttempt: 0,
+    deferredAttempt: 0,
     requestedPosition: event.position,
     position: event.position,
     revision: event.revision,
@@ -81,7 +85,7 @@ function changes(state: MessageState, type: string, data: FoldableEvent["data"])
     case "MessageQueued":
       return { status: to("queued") };
     case "DispatchAttemptFailed":
-      return { attempts, attemptsFailed: state.attemptsFailed + 1, error: data.error };
+      return { attempts, error: data.error };
     case "DispatchUncertain":
       return { attempts };
     case "MessageSent":
@@ -89,6 +93,7 @@ function changes(state: MessageState, type: string, data: FoldableEvent["data"])
       return {
         status: to("sent"),
         attempts,
+        sentAttempt: data.attempt,
         charged: state.charged || type === "MessageSent",
         provider: {
           gateway: data.gateway,
@@ -112,7 +117,7 @@ function changes(state: MessageState, type: string, data: FoldableEvent["data"])
     case "MessageBounced":
       return { status: to("bounced"), error: data.error };
     case "BounceDeferred":
-      return { error: data.error };
+      return { error: data.error, deferredAttempt: data.attempt };
     case "MessageFailed":
       return { status: to("failed"), error: data.error, refund: data.refund };
     case "MessageRejected":

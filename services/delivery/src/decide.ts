@@ -1,0 +1,177 @@
+import { deterministicId, uuid5, type EventData, type Failure } from "@heliograph/contracts";
+import { joinStatus, messageContext, statusRank } from "@heliograph/domain";
+import type { MessageState, MessageStatus } from "@heliograph/domain";
+import type { Append, NewEvent, RecordedEvent } from "@heliograph/log";
+
+type Receipt = EventData<"ReceiptReceived">;
+type Fact = { readonly type: string; readonly data: object; readonly cause: RecordedEvent };
+
+/** What the receipts of a message lead to: facts to append, and whether the receipts wait for the provider's answer to be recorded. */
+export type ReceiptDecision = { readonly facts: readonly Fact[]; readonly park: boolean };
+const nothing: ReceiptDecision = { facts: [], park: false };
+const parked: ReceiptDecision = { facts: [], park: true };
+
+const below = (status: MessageStatus, other: MessageStatus): boolean =>
+  statusRank(status) < statusRank(other);
+
+/** A provider holds the message or may hold it: from here on its receipts count. */
+const mayBeDelivered = (state: MessageState): boolean =>
+  state.provider !== undefined || state.failing !== undefined;
+
+const defaultError = (code: string, permanent: boolean): Failure => ({
+  code,
+  class: "recipient",
+  permanent,
+});
+
+/**
+ * Receipts in any order and any number, decided together. Good news counts whichever attempt it is about, because the recipient has the
+ * message; bad news counts only about the attempt that is current, because a later one may succeed. Good news goes first, so that
+ * contradictory receipts of one batch cause no refund. Reading implies delivery, so that a `read` that overtakes its `delivered` gives both
+ * facts in their natural order. What is below the status already reached adds nothing: it stays in `receipts-<id>` as evidence.
+ */
+export function decideReceipts(
+  state: MessageState | undefined,
+  receipts: readonly RecordedEvent[],
+): ReceiptDecision {
+  if (state === undefined) return parked;
+  if (!mayBeDelivered(state)) return below(state.status, "rejected") ? parked : nothing;
+  const facts: Fact[] = [];
+  let { status } = state;
+  const reach = (next: MessageStatus, type: string, data: object, cause: RecordedEvent): void => {
+    if (!below(status, next)) return;
+    status = joinStatus(status, next);
+    facts.push({ type, data, cause });
+  };
+  const read = receipts.find((event) => event.data.status === "read");
+  const delivered = receipts.find((event) => event.data.status === "delivered") ?? read;
+  if (delivered !== undefined)
+    reach("delivered", "MessageDelivered", deliveredData(state, delivered.data), delivered);
+  if (read !== undefined) reach("read", "MessageRead", deliveredData(state, read.data), read);
+  const bad = badNews(state, receipts, status);
+  return { facts: [...facts, ...bad.facts], park: bad.park };
+}
+
+function badNews(
+  state: MessageState,
+  receipts: readonly RecordedEvent[],
+  reached: MessageStatus,
+): ReceiptDecision {
+  const awaitsAttempt = state.deferredAttempt >= state.sentAttempt;
+  const current = receipts.filter((event) => isBad(event.data) && isCurrent(state, event.data));
+  const others = receipts.some((event) => isBad(event.data) && !isCurrent(state, event.data));
+  // News about an attempt that is not recorded yet waits for it.
+  const park = others && awaitsAttempt && reached === "sent" && state.failing === undefined;
+  const email = state.request.channel === "email";
+  const permanent = current.filter((event) => !isTransient(event.data));
+  const bounce = email ? permanent.find((event) => event.data.status === "bounced") : undefined;
+  if (bounce !== undefined && below(reached, "bounced"))
+    return {
+      facts: [{ type: "MessageBounced", data: bouncedData(state, bounce.data), cause: bounce }],
+      park: false,
+    };
+  if (reached !== "sent" || state.failing !== undefined) return { facts: [], park };
+  const undelivered = permanent[0];
+  if (undelivered !== undefined)
+    return {
+      facts: [
+        {
+          type: "DeliveryFailed",
+          data: undeliveredData(state, undelivered.data),
+          cause: undelivered,
+        },
+      ],
+      park: false,
+    };
+  const deferred = current[0];
+  if (deferred === undefined || awaitsAttempt) return { facts: [], park };
+  const error: Failure = deferred.data.error ?? defaultError("soft_bounce", false);
+  const data: EventData<"BounceDeferred"> = {
+    message_id: state.id,
+    attempt: state.sentAttempt,
+    error,
+  };
+  return { facts: [{ type: "BounceDeferred", data, cause: deferred }], park };
+}
+
+const isBad = ({ status }: Receipt): boolean =>
+  status === "undelivered" || status === "bounced" || status === "deferred";
+const isTransient = ({ status, permanent }: Receipt): boolean =>
+  status === "deferred" || (status === "bounced" && permanent === false);
+const isCurrent = (state: MessageState, receipt: Receipt): boolean =>
+  receipt.provider_message_id === state.provider?.message_id;
+
+const deliveredData = (state: MessageState, receipt: Receipt): EventData<"MessageDelivered"> => ({
+  message_id: state.id,
+  message: messageContext(state.request),
+  gateway: receipt.gateway,
+  provider_message_id: receipt.provider_message_id,
+  at: receipt.occurred_at,
+});
+
+function bouncedData(state: MessageState, receipt: Receipt): EventData<"MessageBounced"> {
+  const error = receipt.error ?? defaultError("bounced", true);
+  const diagnostic = receipt.diagnostic ?? error.provider?.text ?? error.code;
+  return { message_id: state.id, message: messageContext(state.request), error, diagnostic };
+}
+
+const undeliveredData = (state: MessageState, receipt: Receipt): EventData<"DeliveryFailed"> => ({
+  message_id: state.id,
+  message: messageContext(state.request),
+  attempts: Math.max(1, state.attempts),
+  error: receipt.error ?? defaultError("undelivered", true),
+  cost: state.request.cost,
+  currency: state.request.currency,
+});
+
+/** The wallet declined: the message is rejected unless it has gone further. */
+export function decideDeclined(state: MessageState, cause: RecordedEvent): Fact | undefined {
+  if (!below(state.status, "rejected") || mayBeDelivered(state)) return undefined;
+  const error: Failure = { code: "insufficient_funds", class: "account", permanent: true };
+  const message = messageContext(state.request);
+  const data: EventData<"MessageRejected"> = { message_id: state.id, message, error };
+  return { type: "MessageRejected", data, cause };
+}
+
+/** The wallet gave money back. That ends a message that failed; a canceled, expired or rejected one, or one that arrived after all, is left as it is. */
+export function decideRefunded(
+  state: MessageState,
+  cause: RecordedEvent,
+  amount: string,
+): Fact | undefined {
+  if (state.failing === undefined || !below(state.status, "failed")) return undefined;
+  const kind = cause.type === "FundsReleased" ? "release" : "refund";
+  const data: EventData<"MessageFailed"> = {
+    message_id: state.id,
+    message: messageContext(state.request),
+    error: state.error ?? defaultError("undelivered", true),
+    retry_count: Math.max(0, state.attempts - 1),
+    refund: {
+      amount,
+      currency: state.request.currency,
+      transaction_id: deterministicId("wtx", state.id, kind),
+    },
+  };
+  return { type: "MessageFailed", data, cause };
+}
+
+/** The append of a message's facts. Ids follow from the cause, so that deciding again after a crash gives a duplicate. */
+export function appendOf(stream: string, state: MessageState, facts: readonly Fact[]): Append {
+  const events = facts.map(({ type, data, cause }): NewEvent => {
+    const { request_id, traceparent } = cause.metadata;
+    return {
+      id: uuid5(cause.id, state.id, type),
+      type,
+      data,
+      metadata: {
+        partner: state.partner,
+        actor: "service:delivery",
+        correlation: state.id,
+        causation: cause.id,
+        ...(request_id === undefined ? {} : { request_id }),
+        ...(traceparent === undefined ? {} : { traceparent }),
+      },
+    };
+  });
+  return { stream, expected: state.revision, events };
+}

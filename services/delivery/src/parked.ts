@@ -1,0 +1,74 @@
+import type { Checkpoint } from "@heliograph/runtime";
+import { writeParked } from "./store.ts";
+
+/** Receipts that match nothing are given up after a week: e-mail servers report for five days at most (RFC 5321, 4.5.4.1). */
+const keepMs = 7 * 24 * 3_600_000;
+/** About 10 MB. Beyond it further receipts are only kept in the log. */
+export const maxParked = 100_000;
+/** The durable commit of the checkpoint, 1 to 2 ms on a disk, is shared by the batches of this time; after a crash they are looked at again. */
+const commitEveryMs = 100;
+const purgeEveryMs = 600_000;
+
+export type Parked = {
+  has(messageId: string): boolean;
+  /** False when there is no room. */
+  add(messageId: string, nowMs: number): boolean;
+  remove(messageId: string): void;
+  /** Everything up to this position is dealt with. */
+  reached(position: bigint): void;
+  /** Commits the position with the changes made before it, in one statement. */
+  flush(): Promise<void>;
+};
+
+/** The set of messages whose receipts wait, and the checkpoint that its changes are committed with. */
+export function openParked(
+  waiting: Map<string, number>,
+  checkpoint: Checkpoint,
+  fail: (error: unknown) => void,
+): Parked {
+  let changes = new Map<string, number | undefined>();
+  let position = checkpoint.position;
+  let timer: NodeJS.Timeout | undefined;
+  let purgedAtMs = 0;
+
+  function remove(messageId: string): void {
+    if (waiting.delete(messageId)) changes.set(messageId, undefined);
+  }
+
+  /** The map is in the order of arrival, which is that of expiry. */
+  function purge(nowMs: number): void {
+    if (nowMs - purgedAtMs < purgeEveryMs) return;
+    purgedAtMs = nowMs;
+    for (const [messageId, expiresAt] of waiting) {
+      if (expiresAt > nowMs) break;
+      remove(messageId);
+    }
+  }
+
+  async function flush(): Promise<void> {
+    clearTimeout(timer);
+    timer = undefined;
+    if (position === checkpoint.position && changes.size === 0) return;
+    const taken = changes;
+    changes = new Map();
+    await checkpoint.commit(position, writeParked(taken));
+  }
+
+  return {
+    has: (messageId) => waiting.has(messageId),
+    add(messageId, nowMs) {
+      purge(nowMs);
+      if (waiting.has(messageId)) return true;
+      if (waiting.size >= maxParked) return false;
+      waiting.set(messageId, nowMs + keepMs);
+      changes.set(messageId, nowMs + keepMs);
+      return true;
+    },
+    remove,
+    reached(reachedPosition) {
+      if (reachedPosition > position) position = reachedPosition;
+      timer ??= setTimeout(() => void flush().catch(fail), commitEveryMs);
+    },
+    flush,
+  };
+}

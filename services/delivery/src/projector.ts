@@ -1,0 +1,96 @@
+import { streamOf } from "@heliograph/contracts";
+import { boundedCache, foldMessage, joinStatus, type MessageStatus } from "@heliograph/domain";
+import type { EventLog, RecordedEvent } from "@heliograph/log";
+import { messagesDdl } from "@heliograph/read-models";
+import type { Projector, WritePart } from "@heliograph/runtime";
+import { insertRows, raiseStatuses, type NewRow, type RowKey } from "./store.ts";
+
+/** Small batches wait this long for company: at most 50 commits a second, and a list is that much behind. */
+const lingerMs = 20;
+/** A message is remembered while its statuses come in, seconds as a rule; 100 bytes each. */
+const rememberedMessages = 50_000;
+
+const statusOf: Readonly<Record<string, MessageStatus>> = {
+  MessageQueued: "queued",
+  MessageSent: "sent",
+  MessageDelivered: "delivered",
+  MessageRead: "read",
+  MessageBounced: "bounced",
+  MessageFailed: "failed",
+  MessageExpired: "expired",
+  MessageRejected: "rejected",
+  MessageCanceled: "canceled",
+};
+
+function newRow(event: RecordedEvent): NewRow {
+  const { data } = event;
+  return {
+    position: event.position,
+    createdAtMs: Date.parse(data.created_at),
+    partner: event.metadata.partner ?? "",
+    id: data.message_id,
+    channel: data.channel,
+    to: data.to,
+    tags: data.tags,
+    metadata: data.metadata,
+    status: foldMessage([event])!.status,
+  };
+}
+
+/** Keeps the index of messages that lists are made from. The log is asked only for the place of messages that are no longer remembered. */
+export const messagesProjector = (log: EventLog): Projector => ({
+  kind: "projector",
+  name: "messages",
+  schema: "messages",
+  types: ["MessageRequested", ...Object.keys(statusOf)],
+  ddl: messagesDdl,
+  lingerMs,
+  create() {
+    const places = boundedCache<string, RowKey>(rememberedMessages);
+
+    async function locate(ids: readonly string[]): Promise<void> {
+      const streams = await log.readStreams(
+        ids.map((id) => streamOf("message", id)),
+        { limit: 1 },
+      );
+      for (const id of ids) {
+        const first = streams.get(streamOf("message", id))?.[0];
+        if (first?.type !== "MessageRequested") continue;
+        places.set(id, { partner: first.metadata.partner ?? "", position: first.position });
+      }
+    }
+
+    return {
+      async project(events): Promise<readonly WritePart[]> {
+        const added = new Map<string, NewRow>();
+        const raised = new Map<string, MessageStatus>();
+        for (const event of events) {
+          const id: string = event.data.message_id;
+          const status = statusOf[event.type];
+          if (status === undefined) {
+            const row = newRow(event);
+            added.set(id, row);
+            places.set(id, { partner: row.partner, position: row.position });
+            continue;
+          }
+          const row = added.get(id);
+          if (row !== undefined) row.status = joinStatus(row.status, status);
+          else raised.set(id, joinStatus(raised.get(id) ?? status, status));
+        }
+        const unknown = [...raised.keys()].filter((id) => places.get(id) === undefined);
+        if (unknown.length > 0) await locate(unknown);
+        const byStatus = new Map<MessageStatus, RowKey[]>();
+        for (const [id, status] of raised) {
+          const place = places.get(id);
+          if (place === undefined) continue;
+          const keys = byStatus.get(status);
+          if (keys === undefined) byStatus.set(status, [place]);
+          else keys.push(place);
+        }
+        const parts = raiseStatuses(byStatus);
+        if (added.size > 0) parts.unshift(insertRows([...added.values()]));
+        return parts;
+      },
+    };
+  },
+});

@@ -1,0 +1,174 @@
+import { failpoint, streamOf } from "@heliograph/contracts";
+import type { MessageState } from "@heliograph/domain";
+import { LogUnavailable, type Batch, type RecordedEvent } from "@heliograph/log";
+import type { Reactor, ReactorInstance, ReactorTools } from "@heliograph/runtime";
+import { appendOf, decideDeclined, decideReceipts, decideRefunded } from "./decide.ts";
+import { maxParked, openParked, type Parked } from "./parked.ts";
+import { openStates, type States } from "./states.ts";
+import { parkedDdl, readParked } from "./store.ts";
+
+/** Every event of a message stream, so that the states kept in memory stand at the revision an append must expect. */
+const messageTypes = [
+  "MessageRequested",
+  "MessageQueued",
+  "DispatchAttemptFailed",
+  "MessageSent",
+  "MessageResent",
+  "DispatchUncertain",
+  "DispatchExhausted",
+  "MessageExpired",
+  "MessageCanceled",
+  "MessageRejected",
+  "BounceDeferred",
+  "DeliveryFailed",
+  "MessageDelivered",
+  "MessageRead",
+  "MessageBounced",
+  "MessageFailed",
+];
+const fundsTypes: ReadonlySet<string> = new Set([
+  "FundsDeclined",
+  "FundsReleased",
+  "FundsRefunded",
+]);
+
+/** After one of these, receipts that waited can be decided. */
+const unparks: ReadonlySet<string> = new Set(["MessageSent", "MessageResent", "DispatchExhausted"]);
+/** After one of these, no provider has the message, so nothing waits for it any more. */
+const ends: ReadonlySet<string> = new Set(["MessageExpired", "MessageCanceled", "MessageRejected"]);
+
+/** A conflict means that dispatch wrote at the same moment; it writes a few events per message, so a handful of rounds is plenty. */
+const maxRounds = 10;
+
+/** What a batch says about one message. */
+type Work = {
+  readonly id: string;
+  receipts: RecordedEvent[];
+  funds: { readonly cause: RecordedEvent; readonly amount: string } | undefined;
+};
+
+/** Turns receipts and refunds into the facts of the message: delivered, read, bounced, failed, rejected. */
+export const receiptsReactor: Reactor = {
+  kind: "reactor",
+  name: "receipts",
+  schema: "delivery",
+  types: [...messageTypes, "ReceiptReceived", ...fundsTypes],
+  ddl: parkedDdl,
+  start: startReceipts,
+};
+
+async function startReceipts(tools: ReactorTools): Promise<ReactorInstance> {
+  const { context, schema, checkpoint, fail, logger } = tools;
+  const states = openStates(context.log);
+  const parked = openParked(await readParked(context.pool, schema, maxParked), checkpoint, fail);
+
+  /** Feeds the states and collects what there is to decide, per message. */
+  function collect(events: readonly RecordedEvent[]): {
+    works: Map<string, Work>;
+    unparked: Set<string>;
+  } {
+    const works = new Map<string, Work>();
+    const unparked = new Set<string>();
+    const workOf = (id: string): Work => {
+      let work = works.get(id);
+      if (work === undefined) works.set(id, (work = { id, receipts: [], funds: undefined }));
+      return work;
+    };
+    for (const event of events) {
+      if (event.type === "ReceiptReceived") {
+        // That a provider has it, the message itself says.
+        if (event.data.status !== "sent") workOf(event.data.message_id).receipts.push(event);
+      } else if (fundsTypes.has(event.type)) {
+        for (const entry of event.data.entries)
+          workOf(entry.message_id).funds = { cause: event, amount: entry.amount };
+      } else {
+        states.see(event);
+        const id: string = event.data.message_id;
+        if (unparks.has(event.type) && parked.has(id)) unparked.add(id);
+        else if (ends.has(event.type)) parked.remove(id);
+      }
+    }
+    for (const id of unparked) workOf(id);
+    return { works, unparked };
+  }
+
+  async function handle(batch: Batch): Promise<void> {
+    const { works, unparked } = collect(batch.events);
+    if (works.size > 0) {
+      const unknown = [...works.keys()].filter((id) => states.get(id) === undefined);
+      await Promise.all([
+        unknown.length > 0 ? states.load(unknown) : undefined,
+        unparked.size > 0 ? recall(tools, works, unparked) : undefined,
+      ]);
+      await settle([...works.values()]);
+    }
+    parked.reached(batch.position);
+  }
+
+  /** Decides and appends everything in one call; what met a conflict is read and decided again. */
+  async function settle(works: readonly Work[]): Promise<void> {
+    let open = works;
+    for (let round = 0; open.length > 0; round++) {
+      if (round === maxRounds)
+        throw new LogUnavailable(
+          `${open.length} messages kept changing while their receipts were decided`,
+        );
+      const decided = open.flatMap((work) => decideWork(work, states, parked, logger));
+      if (decided.length === 0) return;
+      await failpoint("delivery.before_append");
+      const outcomes = await context.log.append(decided.map(({ append }) => append));
+      await failpoint("delivery.after_append");
+      const again: Work[] = [];
+      let invalid: string | undefined;
+      for (const [index, outcome] of outcomes.entries()) {
+        const { work, append } = decided[index]!;
+        if (outcome.kind === "conflict") again.push(work);
+        else if (outcome.kind === "invalid") invalid = `${append.stream}: ${outcome.message}`;
+        else states.appended(append, outcome);
+      }
+      if (invalid !== undefined) throw new Error(invalid);
+      if (again.length > 0) await states.load(again.map((work) => work.id));
+      open = again;
+    }
+  }
+
+  return { handle, stop: () => parked.flush() };
+}
+
+/** The receipts that waited, from the log: all of the message's, so that nothing depends on which of them were parked. */
+async function recall(
+  { context }: ReactorTools,
+  works: ReadonlyMap<string, Work>,
+  ids: ReadonlySet<string>,
+): Promise<void> {
+  const streams = await context.log.readStreams([...ids].map((id) => streamOf("receipts", id)));
+  for (const id of ids) {
+    const receipts = streams.get(streamOf("receipts", id)) ?? [];
+    works.get(id)!.receipts = receipts.filter((event) => event.data.status !== "sent");
+  }
+}
+
+function decideWork(work: Work, states: States, parked: Parked, logger: ReactorTools["logger"]) {
+  const state = states.get(work.id);
+  const facts = [];
+  if (work.receipts.length > 0) {
+    const decision = decideReceipts(state, work.receipts);
+    facts.push(...decision.facts);
+    if (!decision.park) parked.remove(work.id);
+    else if (!parked.add(work.id, Date.now()))
+      logger.warn({ message: work.id }, "too many receipts wait; this one is kept in the log only");
+  }
+  if (state === undefined) return [];
+  // Receipts that lead to a fact in the same batch outrank a failure, or start one whose money is not back yet.
+  if (work.funds !== undefined && facts.length === 0) {
+    const fact = decideFunds(state, work.funds);
+    if (fact !== undefined) facts.push(fact);
+  }
+  if (facts.length === 0) return [];
+  return [{ work, append: appendOf(streamOf("message", work.id), state, facts) }];
+}
+
+const decideFunds = (state: MessageState, { cause, amount }: NonNullable<Work["funds"]>) =>
+  cause.type === "FundsDeclined"
+    ? decideDeclined(state, cause)
+    : decideRefunded(state, cause, amount);

@@ -1,0 +1,52 @@
+import { streamOf } from "@heliograph/contracts";
+import { boundedCache, evolveMessage, foldMessage, type MessageState } from "@heliograph/domain";
+import type { Append, EventLog, Outcome, RecordedEvent } from "@heliograph/log";
+
+/** Messages whose state is kept: at 1,000 messages a second the last ten to twenty seconds, within which receipts as a rule come. */
+const rememberedMessages = 10_000;
+
+export type States = {
+  /** Takes in an event of a message stream from the feed. */
+  see(event: RecordedEvent): void;
+  get(messageId: string): MessageState | undefined;
+  /** Reads these messages again, in one query. */
+  load(messageIds: readonly string[]): Promise<void>;
+  /** Takes in what was just appended, which the feed will repeat. */
+  appended(append: Append, outcome: Outcome & { kind: "appended" | "duplicate" }): void;
+};
+
+/** Folded messages, fed by the subscription, so that a message that is still warm is never read back. */
+export function openStates(log: EventLog): States {
+  const states = boundedCache<string, MessageState>(rememberedMessages);
+  return {
+    see(event) {
+      const id: string = event.data.message_id;
+      const before = states.get(id);
+      // Without a state to build on, the message is read when it is needed.
+      if (before === undefined && event.type !== "MessageRequested") return;
+      const after = evolveMessage(before, event);
+      if (after !== undefined && after !== before) states.set(id, after);
+    },
+    get: (messageId) => states.get(messageId),
+    async load(messageIds) {
+      const streams = await log.readStreams(messageIds.map((id) => streamOf("message", id)));
+      for (const id of messageIds) {
+        const state = foldMessage(streams.get(streamOf("message", id)) ?? []);
+        if (state !== undefined) states.set(id, state);
+      }
+    },
+    appended({ events }, { revision, position, recordedAt }) {
+      for (const [index, event] of events.entries()) {
+        const behind = events.length - 1 - index;
+        const id = (event.data as { message_id: string }).message_id;
+        const state = evolveMessage(states.get(id), {
+          ...event,
+          position: position - BigInt(behind),
+          revision: revision - behind,
+          recordedAt,
+        });
+        if (state !== undefined) states.set(id, state);
+      }
+    },
+  };
+}
