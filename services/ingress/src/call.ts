@@ -77,13 +77,29 @@ export class Call<Body = unknown, Query = unknown, Params = Readonly<Record<stri
   get ip(): string {
     return this.request.ip ?? "";
   }
-  /** Aborted when the client went away before the answer was finished. */
+  /** The address without its query. */
+  get path(): string {
+    const at = this.request.url.indexOf("?");
+    return at === -1 ? this.request.url : this.request.url.slice(0, at);
+  }
+  /** Charges the rate limit for what one request carries beyond itself (the items of a batch). */
+  charge: (cost: number) => void = () => undefined;
+  /** For long waits: aborted when the client went away before the answer was finished, or the server stops. */
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
       const controller = new AbortController();
       this.#controller = controller;
       if (this.response.destroyed) controller.abort();
-      else this.response.once("close", () => controller.abort());
+      else {
+        const abort = (): void => controller.abort();
+        const { stopping } = this.context;
+        stopping.addEventListener("abort", abort, { once: true });
+        this.response.once("close", () => {
+          stopping.removeEventListener("abort", abort);
+          abort();
+        });
+        if (stopping.aborted) abort();
+      }
     }
     return this.#controller.signal;
   }

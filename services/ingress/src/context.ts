@@ -3,6 +3,7 @@ import type { EventLog } from "@heliograph/log";
 import type { GatewayConfig, Settings } from "@heliograph/runtime";
 import type pg from "pg";
 import type { Logger } from "pino";
+import type { Sending } from "./messages/sending.ts";
 
 /** A tenant and an API key as the directory folds them from the platform log. */
 export type PartnerRecord = EventData<"PartnerCreated">;
@@ -13,7 +14,7 @@ export type IngressDirectory = {
   partner(id: string): PartnerRecord | undefined;
   key(sha256: string): KeyRecord | undefined;
   gateways(environment: Environment, channel?: string): readonly GatewayConfig[];
-  prices(): EventData<"PriceListPublished"> | undefined;
+  prices(list?: string): EventData<"PriceListPublished"> | undefined;
   onChange(listener: () => void): () => void;
 };
 
@@ -26,8 +27,8 @@ export type EnvironmentDeps = {
   readonly projectionPool: pg.Pool;
 };
 
-/** What every route of this process is given. */
-export type IngressContext = {
+/** What `startIngress` is given. */
+export type IngressDeps = {
   readonly environments: Readonly<Record<Environment, EnvironmentDeps>>;
   readonly platformLog: EventLog;
   readonly directory: IngressDirectory;
@@ -35,8 +36,17 @@ export type IngressContext = {
   /** 32 bytes that seal stored answers and derive secrets. */
   readonly masterKey: Buffer;
   readonly logger: Logger;
+  /** Whether the rest of this process is ready too (`/readyz`); ready when left out. */
+  readonly ready?: () => boolean;
   /** Told of every mutating call that was authenticated, refused ones too; must not throw and not wait. */
   readonly audit?: (entry: AuditEntry) => void;
+};
+
+/** What every route of this process is given. */
+export type IngressContext = IngressDeps & {
+  readonly sending: Readonly<Record<Environment, Sending>>;
+  /** Aborted when the server stops: long waits end, everything else is finished. */
+  readonly stopping: AbortSignal;
 };
 
 export type AuditEntry = {

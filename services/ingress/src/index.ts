@@ -1,1 +1,62 @@
-export {};
+import { environments } from "@heliograph/contracts";
+import { listen } from "@heliograph/http";
+import { buildApp } from "./app.ts";
+import type { IngressContext, IngressDeps } from "./context.ts";
+import { Sending } from "./messages/sending.ts";
+import { allRoutes } from "./routes/all.ts";
+import { migrate, purge } from "./store.ts";
+
+export type { AuditEntry, EnvironmentDeps, IngressDeps } from "./context.ts";
+export { openapiDocument } from "./routes/all.ts";
+
+const purgeEveryMs = 3_600_000;
+
+export type Ingress = {
+  readonly port: number;
+  /** Takes no new request, finishes those in flight within `settings.shutdownMs`, then ends its subscriptions. What it was given stays open. */
+  stop(): Promise<void>;
+};
+
+/** Serves the REST API on `settings.host` and `settings.port` (0: any free one). Throws when the port is taken or a database is away. */
+export async function startIngress(deps: IngressDeps): Promise<Ingress> {
+  const stopping = new AbortController();
+  const following = new AbortController();
+  const sendingOf = (environment: "live" | "sandbox"): Sending =>
+    new Sending(environment, deps.environments[environment].log, deps.directory);
+  const sending = { live: sendingOf("live"), sandbox: sendingOf("sandbox") };
+  await Promise.all(
+    environments.map((environment) => migrate(deps.environments[environment].pool)),
+  );
+  const feeds = await Promise.all(
+    environments.map((environment) => sending[environment].follow(following.signal)),
+  );
+  const context: IngressContext = { ...deps, sending, stopping: stopping.signal };
+  const { settings, logger } = deps;
+  const listening = await listen(buildApp(context, allRoutes), settings.host, settings.port).catch(
+    (error: unknown) => {
+      following.abort();
+      throw error;
+    },
+  );
+  for (const { done } of feeds)
+    done.catch((error: unknown) =>
+      logger.fatal({ err: error }, "the ingress no longer follows the log"),
+    );
+  const purging = setInterval(() => {
+    for (const environment of environments)
+      purge(deps.environments[environment].pool).catch((error: unknown) =>
+        logger.warn({ err: error }, "old idempotency keys were not dropped"),
+      );
+  }, purgeEveryMs);
+  purging.unref();
+  return {
+    port: listening.port,
+    async stop() {
+      clearInterval(purging);
+      stopping.abort();
+      await listening.stop(settings.shutdownMs);
+      following.abort();
+      await Promise.allSettled(feeds.map(({ done }) => done));
+    },
+  };
+}

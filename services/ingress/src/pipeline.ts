@@ -1,6 +1,7 @@
 import { parse as parseQuery } from "node:querystring";
 import { PublicError } from "@heliograph/contracts";
 import {
+  type Limit,
   RateLimiter,
   asPublicError,
   parseIdempotencyKey,
@@ -12,6 +13,7 @@ import {
   type Router,
 } from "@heliograph/http";
 import { LogUnavailable } from "@heliograph/log";
+import { isMachinery } from "@heliograph/runtime";
 import type { Request, Response } from "express";
 import { type Wire, send, toWire } from "./answer.ts";
 import { type Authenticate, createAuthenticate, hasScope } from "./authenticate.ts";
@@ -85,6 +87,10 @@ export class Pipeline {
         `${route.method} ${route.path}`,
         match.params,
       );
+      if (identity !== undefined) {
+        const known = identity;
+        call.charge = (cost) => this.limiter.charge(limitName(known), limitOf(known), cost);
+      }
       const answered = await this.#run(
         route,
         call,
@@ -155,16 +161,8 @@ export class Pipeline {
   }
 
   #limit(identity: Identity, common: string[]): void {
-    const own = identity.partner.rate_limit;
-    const limit =
-      own === undefined
-        ? defaultLimit
-        : { requests: own.requests, windowSeconds: own.window_seconds };
-    // Per environment too: a test that runs wild in the sandbox leaves the live limit alone.
-    const verdict = this.limiter.take(
-      `${identity.key.environment} ${identity.partner.partner_id}`,
-      limit,
-    );
+    const limit = limitOf(identity);
+    const verdict = this.limiter.take(limitName(identity), limit);
     common.push(
       "RateLimit-Policy",
       `"default";q=${limit.requests};w=${limit.windowSeconds}`,
@@ -187,14 +185,7 @@ export class Pipeline {
     path: string,
     common: string[],
   ): Wire {
-    const error =
-      thrown instanceof LogUnavailable
-        ? new PublicError(
-            "log_unavailable",
-            "The message log cannot take this now. Retry with the same Idempotency-Key.",
-            { retryAfterSeconds: Math.ceil(thrown.retryAfterMs / 1000), cause: thrown },
-          )
-        : asPublicError(thrown);
+    const error = machinery(thrown) ?? asPublicError(thrown);
     if (error.status >= 500)
       this.context.logger.error({ err: error.cause ?? error, request_id: id, path }, error.code);
     if (error.retryAfterSeconds !== undefined)
@@ -234,6 +225,23 @@ export class Pipeline {
     });
   }
 }
+
+/** The log or the database behind it is away: never a 202, and a retry is safe. */
+function machinery(thrown: unknown): PublicError | undefined {
+  if (!(thrown instanceof LogUnavailable) && !isMachinery(thrown)) return undefined;
+  const retryAfterMs = thrown instanceof LogUnavailable ? thrown.retryAfterMs : 1_000;
+  return new PublicError(
+    "log_unavailable",
+    "The message log cannot take this now. Retry with the same Idempotency-Key.",
+    { retryAfterSeconds: Math.max(1, Math.ceil(retryAfterMs / 1000)), cause: thrown },
+  );
+}
+
+const limitOf = ({ partner: { rate_limit: own } }: Identity): Limit =>
+  own === undefined ? defaultLimit : { requests: own.requests, windowSeconds: own.window_seconds };
+
+/** Per environment too: a test that runs wild in the sandbox leaves the live limit alone. */
+const limitName = ({ key }: Identity): string => `${key.environment} ${key.partner_id}`;
 
 /** The idempotency key of the header or of the body's `idempotency_key`, which is taken out of the body. */
 function takeKey(call: Call, body: unknown): string | undefined {

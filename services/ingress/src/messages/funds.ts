@@ -1,0 +1,127 @@
+import { type Micros, parseMoney, streamOf } from "@heliograph/contracts";
+import type { EventLog, RecordedEvent } from "@heliograph/log";
+
+/** An accepted message that the wallet has not decided after this long no longer counts: a wallet that stands must not stop sends. */
+const pendingMs = 10_000;
+
+type Pending = { readonly costMicros: Micros; readonly at: number };
+type Account = {
+  availableMicros: Micros;
+  position: bigint;
+  pendingMicros: Micros;
+  readonly pending: Map<string, Pending>;
+};
+
+export const fundsTypes = [
+  "FundsHeld",
+  "FundsDeclined",
+  "FundsCaptured",
+  "FundsReleased",
+  "FundsRefunded",
+  "FundsToppedUp",
+] as const;
+
+/**
+ * The fast check before a message is accepted: the balance after the wallet's last event, less what this process accepted since and the
+ * wallet has not decided. It spares a partner the 202 that ends as `rejected`; the wallet itself, one writer, has the last word.
+ */
+export class Funds {
+  readonly #log: EventLog;
+  readonly #accounts = new Map<string, Account>();
+  readonly #loading = new Map<string, Promise<Account>>();
+  /** The newest event of a wallet that is being read: it may be newer than what the read finds. */
+  readonly #meanwhile = new Map<string, RecordedEvent>();
+  readonly #now: () => number;
+
+  constructor(log: EventLog, now: () => number = () => performance.now()) {
+    this.#log = log;
+    this.#now = now;
+  }
+
+  /** Sets the cost aside and gives true, or gives false when the wallet does not cover it. */
+  async reserve(partner: string, messageId: string, costMicros: Micros): Promise<boolean> {
+    const stream = streamOf("wallet", partner);
+    const account = this.#accounts.get(stream) ?? (await this.#load(stream));
+    this.#expire(account);
+    if (
+      !account.pending.has(messageId) &&
+      account.availableMicros - account.pendingMicros < costMicros
+    )
+      return false;
+    this.#forget(account, messageId);
+    account.pending.set(messageId, { costMicros, at: this.#now() });
+    account.pendingMicros += costMicros;
+    return true;
+  }
+
+  /** Whether `reserve` would give true now. */
+  async covers(partner: string, costMicros: Micros): Promise<boolean> {
+    const stream = streamOf("wallet", partner);
+    const account = this.#accounts.get(stream) ?? (await this.#load(stream));
+    this.#expire(account);
+    return account.availableMicros - account.pendingMicros >= costMicros;
+  }
+
+  /** The message was not accepted after all. */
+  release(partner: string, messageId: string): void {
+    const account = this.#accounts.get(streamOf("wallet", partner));
+    if (account !== undefined) this.#forget(account, messageId);
+  }
+
+  /** A wallet's event: its balance is the newest, and what it decided is in it. */
+  seen(event: RecordedEvent): void {
+    const account = this.#accounts.get(event.stream);
+    if (account === undefined) {
+      if (this.#loading.has(event.stream)) this.#meanwhile.set(event.stream, event);
+      return;
+    }
+    if (event.position > account.position) {
+      account.position = event.position;
+      account.availableMicros = parseMoney(event.data.available) ?? 0n;
+    }
+    if (event.type === "FundsHeld" || event.type === "FundsDeclined")
+      for (const entry of event.data.entries as { message_id: string }[])
+        this.#forget(account, entry.message_id);
+  }
+
+  #load(stream: string): Promise<Account> {
+    let loading = this.#loading.get(stream);
+    if (loading !== undefined) return loading;
+    loading = this.#log
+      .readStream(stream, { backwards: true, limit: 1 })
+      .then(([last]) => {
+        const account = {
+          availableMicros: last === undefined ? 0n : (parseMoney(last.data.available) ?? 0n),
+          position: last?.position ?? 0n,
+          pendingMicros: 0n,
+          pending: new Map(),
+        };
+        this.#accounts.set(stream, account);
+        const newer = this.#meanwhile.get(stream);
+        if (newer !== undefined) this.seen(newer);
+        return account;
+      })
+      .finally(() => {
+        this.#loading.delete(stream);
+        this.#meanwhile.delete(stream);
+      });
+    this.#loading.set(stream, loading);
+    return loading;
+  }
+
+  #forget(account: Account, messageId: string): void {
+    const pending = account.pending.get(messageId);
+    if (pending === undefined) return;
+    account.pending.delete(messageId);
+    account.pendingMicros -= pending.costMicros;
+  }
+
+  /** Oldest first, so it stops at the first that still counts. */
+  #expire(account: Account): void {
+    const oldest = this.#now() - pendingMs;
+    for (const [messageId, { at }] of account.pending) {
+      if (at > oldest) return;
+      this.#forget(account, messageId);
+    }
+  }
+}

@@ -1,0 +1,51 @@
+import type { RecordedEvent } from "@heliograph/log";
+
+/** What ends `Prefer: wait`: the provider took the message, or it never will. */
+export const outcomeTypes = [
+  "MessageSent",
+  "MessageFailed",
+  "MessageRejected",
+  "MessageExpired",
+  "MessageCanceled",
+] as const;
+
+/** Wakes callers that wait for the outcome of a message. */
+export class Outcomes {
+  readonly #waiting = new Map<string, () => void>();
+
+  seen(event: RecordedEvent): void {
+    if (this.#waiting.size > 0) this.#waiting.get(event.data.message_id)?.();
+  }
+
+  /**
+   * Registers at once, so that an outcome between the append and the wait is not missed. `wait` gives true when there was one within
+   * `timeoutMs`; `cancel` must be called when it is not waited for.
+   */
+  expect(messageId: string): {
+    wait(timeoutMs: number, signal: AbortSignal): Promise<boolean>;
+    cancel(): void;
+  } {
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const wake = (): void => resolve(true);
+    this.#waiting.set(messageId, wake);
+    const cancel = (): void => {
+      if (this.#waiting.get(messageId) === wake) this.#waiting.delete(messageId);
+    };
+    return {
+      cancel,
+      async wait(timeoutMs, signal) {
+        const giveUp = (): void => resolve(false);
+        const timer = setTimeout(giveUp, timeoutMs);
+        signal.addEventListener("abort", giveUp, { once: true });
+        if (signal.aborted) giveUp();
+        try {
+          return await promise;
+        } finally {
+          clearTimeout(timer);
+          signal.removeEventListener("abort", giveUp);
+          cancel();
+        }
+      },
+    };
+  }
+}

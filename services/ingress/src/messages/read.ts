@@ -1,0 +1,87 @@
+import {
+  type Environment,
+  PublicError,
+  eventPublicId,
+  isId,
+  streamOf,
+} from "@heliograph/contracts";
+import { type MessageState, foldMessage, formatTime, walletEntryOf } from "@heliograph/domain";
+import { type RecordedEvent, formatPosition, parsePosition } from "@heliograph/log";
+import { walletPositions } from "@heliograph/read-models";
+import type { EnvironmentDeps } from "../context.ts";
+
+const notFound = (): PublicError => new PublicError("not_found", "There is no such message.");
+
+/**
+ * A partner's message folded from the log itself, so it is always fresh. Throws `not_found` also for another partner's message.
+ * `asOf` leaves out what came after that position.
+ */
+export async function readMessage(
+  deps: EnvironmentDeps,
+  partner: string,
+  id: string,
+  asOf?: bigint,
+): Promise<{ readonly state: MessageState; readonly events: readonly RecordedEvent[] }> {
+  if (!isId("msg", id)) throw notFound();
+  const events = await deps.log.readStream(streamOf("message", id));
+  if (events[0]?.metadata.partner !== partner) throw notFound();
+  const until = asOf === undefined ? events : events.filter((event) => event.position <= asOf);
+  const state = foldMessage(until);
+  if (state === undefined) throw notFound();
+  return { state, events: until };
+}
+
+/** Reads `?as_of=`. Throws `invalid_request`. */
+export function asOfPosition(text: string | undefined): bigint | undefined {
+  if (text === undefined) return undefined;
+  const position = parsePosition(text);
+  if (position === undefined)
+    throw new PublicError("invalid_request", "as_of is not a position.", {
+      errors: [{ path: "as_of", code: "invalid_format", message: "must be a position" }],
+    });
+  return position;
+}
+
+/** Everything that happened to a message, oldest first: its own events, the receipts and the wallet's decisions about it. */
+export async function readTimeline(
+  deps: EnvironmentDeps,
+  environment: Environment,
+  partner: string,
+  id: string,
+): Promise<Record<string, unknown>> {
+  const { events, state } = await readMessage(deps, partner, id);
+  const [receipts, wallet] = await Promise.all([
+    deps.log.readStream(streamOf("receipts", id)),
+    walletEvents(deps, state.id),
+  ]);
+  const data = [...events, ...receipts, ...wallet].toSorted((left, right) =>
+    left.position < right.position ? -1 : 1,
+  );
+  return { message_id: id, environment, data: data.map((event) => timelineEntry(event, id)) };
+}
+
+/** The wallet's read model says where to look; a message of the last moment may miss its newest wallet event. */
+async function walletEvents(deps: EnvironmentDeps, id: string): Promise<readonly RecordedEvent[]> {
+  const positions = (await walletPositions(deps.projectionPool, [id])).get(id) ?? [];
+  const pages = await Promise.all(
+    positions.map((position) => deps.log.readAll({ after: position - 1n, limit: 1 })),
+  );
+  return pages.flatMap((page) => page.events);
+}
+
+/** A wallet event holds many messages: only this one's entry is shown. */
+function timelineEntry(event: RecordedEvent, id: string): Record<string, unknown> {
+  const own = event.type.startsWith("Funds")
+    ? { ...walletEntryOf(event, id), available: event.data.available, held: event.data.held }
+    : (event.data as Record<string, unknown>);
+  const reason = event.data.reason ?? event.data.choice?.reason;
+  return {
+    position: formatPosition(event.position),
+    id: eventPublicId(event.id),
+    type: event.type,
+    timestamp: formatTime(event.recordedAt),
+    actor: event.metadata.actor ?? "platform",
+    data: own,
+    ...(typeof reason === "string" && { reason }),
+  };
+}

@@ -1,0 +1,181 @@
+import { channels } from "@heliograph/contracts";
+import { Ajv2020 } from "ajv/dist/2020.js";
+import { z } from "zod";
+
+/** The shapes of the message endpoints: what validates requests and what the OpenAPI document shows. */
+const Channel = z
+  .enum(channels)
+  .meta({ description: "How the message travels.", example: "whatsapp" });
+const Money = z
+  .string()
+  .meta({ description: "A decimal with at most six places.", example: "0.012" });
+const Time = z
+  .string()
+  .meta({ description: "RFC 3339, UTC.", example: "2026-05-23T14:22:17.000Z" });
+const MessageId = z
+  .string()
+  .meta({ description: "A message's id.", example: "msg_01HNQX2P8Y9R3T4V5W6Z7A8B9C" });
+const later = (what: string) =>
+  z
+    .unknown()
+    .optional()
+    .meta({ description: `${what}. Not available yet: refused with feature_not_available.` });
+
+const Variables = z.record(
+  z.string().max(64),
+  z.union([z.string().max(4096), z.number(), z.boolean()]),
+);
+const TemplateRef = z.union([
+  z.string().min(1).max(64),
+  z.strictObject({
+    slug: z.string().min(1).max(64),
+    version: z.int().min(1).optional().meta({ description: "The newest when left out." }),
+    on_missing_language: z.enum(["error", "default"]).optional(),
+  }),
+]);
+
+const sendFields = {
+  channel: Channel,
+  to: z
+    .string()
+    .min(1)
+    .max(320)
+    .meta({ description: "E.164 phone number, or an e-mail address.", example: "+15551234567" }),
+  from: z
+    .string()
+    .min(1)
+    .max(255)
+    .optional()
+    .meta({ description: "Sender number, name of at most 11 characters, or address." }),
+  text: z.string().min(1).max(100_000).optional(),
+  html: z.string().min(1).max(200_000).optional(),
+  subject: z.string().min(1).max(998).optional(),
+  template: TemplateRef.optional(),
+  language: z.string().min(2).max(35).optional(),
+  variables: Variables.optional(),
+  send_at: z
+    .string()
+    .max(40)
+    .optional()
+    .meta({ description: "30 seconds to 180 days ahead, RFC 3339." }),
+  validity_seconds: z
+    .int()
+    .min(10)
+    .max(604_800)
+    .optional()
+    .meta({ description: "Not sent later than this after it was due; default 172,800." }),
+  priority: z.int().min(0).max(3).optional(),
+  category: z.enum(["transactional", "marketing", "authentication"]).optional(),
+  tags: z.array(z.string().min(1).max(64)).max(20).optional(),
+  metadata: z
+    .record(z.string().max(64), z.unknown())
+    .optional()
+    .meta({ description: "At most 2 KB as JSON." }),
+  client_ref: z.string().max(255).optional(),
+  failover: later("Other channels to try"),
+  quiet_hours: later("Hours in which nothing is sent"),
+  media: later("Attachments"),
+  contact_id: later("The contact to send to"),
+};
+
+export const SendMessage = z.strictObject(sendFields).meta({ id: "SendMessage" });
+export type SendMessage = z.infer<typeof SendMessage>;
+export const BatchItem = z
+  .strictObject({ ...sendFields, idempotency_key: z.string().min(1).max(255).optional() })
+  .meta({ id: "BatchItem" });
+export const maxBatch = 1_000;
+export const SendBatch = z
+  .strictObject({ messages: z.array(BatchItem).min(1).max(maxBatch) })
+  .meta({ id: "SendBatch" });
+
+export const SendQuery = z.strictObject({
+  dry_run: z.enum(["true", "false"]).optional().meta({
+    description: "true: validates, prices and answers the same, but sends and stores nothing.",
+  }),
+});
+
+const Segments = z.object({ count: z.int(), encoding: z.string(), characters: z.int() });
+export const AcceptedMessage = z
+  .object({
+    id: MessageId,
+    status: z.string(),
+    channel: Channel,
+    cost_estimate: Money,
+    created_at: Time,
+    environment: z.enum(["live", "sandbox"]),
+    currency: z.string(),
+    segments: Segments,
+    to: z.string(),
+  })
+  .meta({ id: "AcceptedMessage" });
+
+export const Message = z
+  .object({
+    id: MessageId,
+    status: z.string(),
+    channel: Channel,
+    to: z.string(),
+    environment: z.enum(["live", "sandbox"]),
+    cost: Money,
+    cost_estimate: Money,
+    currency: z.string(),
+    segments: Segments,
+    provider: z
+      .object({ gateway: z.string(), message_id: z.string(), status: z.string() })
+      .optional(),
+    error: z.record(z.string(), z.unknown()).optional(),
+    refund: z
+      .object({ amount: Money, currency: z.string(), transaction_id: z.string() })
+      .optional(),
+    attempts: z.int(),
+    client_ref: z.string().nullable(),
+    metadata: z.record(z.string(), z.unknown()),
+    tags: z.array(z.string()),
+    send_at: Time.optional(),
+    created_at: Time,
+    updated_at: Time,
+  })
+  .meta({ id: "Message" });
+
+export const BatchAnswer = z
+  .object({
+    data: z.array(
+      z.object({
+        index: z.int(),
+        status_code: z.int(),
+        message: AcceptedMessage.optional(),
+        error: z.record(z.string(), z.unknown()).optional(),
+      }),
+    ),
+    accepted: z.int(),
+    refused: z.int(),
+  })
+  .meta({ id: "BatchAnswer" });
+
+export const Timeline = z
+  .object({
+    data: z.array(
+      z.object({
+        position: z.string(),
+        id: z.string(),
+        type: z.string(),
+        timestamp: Time,
+        actor: z.string(),
+        data: z.record(z.string(), z.unknown()),
+        reason: z.string().optional(),
+      }),
+    ),
+  })
+  .meta({ id: "Timeline" });
+
+// A send is validated in a fraction of zod's time by its own JSON Schema; zod speaks only when something is wrong.
+const ajv = new Ajv2020({ strict: false });
+const compile = (schema: z.ZodType) => ajv.compile(z.toJSONSchema(schema, { io: "input" }));
+export const acceptsSend: (body: unknown) => boolean = compile(SendMessage);
+export const acceptsItem: (body: unknown) => boolean = compile(BatchItem);
+/** Only the frame: the items are validated one by one, so that one bad item refuses itself and not its neighbours. */
+export const acceptsBatch = (body: unknown): boolean => {
+  if (typeof body !== "object" || body === null || Object.keys(body).length !== 1) return false;
+  const { messages } = body as { messages?: unknown };
+  return Array.isArray(messages) && messages.length >= 1 && messages.length <= maxBatch;
+};

@@ -1,0 +1,265 @@
+import {
+  type Environment,
+  type EventData,
+  PublicError,
+  deterministicId,
+  failpoint,
+  newId,
+  streamOf,
+  uuid5,
+  uuid7,
+} from "@heliograph/contracts";
+import { acceptedView, defaultPriceList } from "@heliograph/domain";
+import { type Append, type EventLog, LogUnavailable, type Outcome } from "@heliograph/log";
+import type { Call } from "../call.ts";
+import { fingerprint } from "../canonical.ts";
+import type { IngressDirectory } from "../context.ts";
+import { inProgress, keyReused } from "../idempotency.ts";
+import {
+  type Accepted,
+  acceptMessage,
+  channelNotEnabled,
+  checkAvailable,
+  checkSuppressed,
+  recipientOf,
+  templateRefOf,
+} from "./accept.ts";
+import { followFeed } from "./feed.ts";
+import { Funds } from "./funds.ts";
+import { Outcomes } from "./outcomes.ts";
+import type { SendMessage } from "./schema.ts";
+import { TemplateCache } from "./templates.ts";
+
+type Requested = EventData<"MessageRequested">;
+
+/** What became of one send that was taken on. */
+export type Sent = {
+  readonly messageId: string;
+  readonly body: Record<string, unknown>;
+  readonly position: bigint;
+  /** The first request with this key was answered before; this is its answer. */
+  readonly replayed: boolean;
+};
+export type Settled =
+  | { readonly kind: "sent"; readonly sent: Sent }
+  | { readonly kind: "refused"; readonly error: PublicError };
+/** A send with its key; `keyParts` are what its id is derived from, undefined without a key. */
+export type Item = { readonly body: SendMessage; readonly keyParts: readonly string[] | undefined };
+
+type Prepared = Accepted & { readonly append: Append; readonly fingerprint: string | undefined };
+
+/** Accepts the messages of one environment: the memory of templates, funds and waiting callers, kept fresh by one subscription. */
+export class Sending {
+  readonly environment: Environment;
+  readonly log: EventLog;
+  readonly directory: IngressDirectory;
+  readonly templates: TemplateCache;
+  readonly funds: Funds;
+  readonly outcomes = new Outcomes();
+  /** Ids derived from keys whose first request is between its checks and its outcome. */
+  readonly #running = new Set<string>();
+
+  constructor(environment: Environment, log: EventLog, directory: IngressDirectory) {
+    this.environment = environment;
+    this.log = log;
+    this.directory = directory;
+    this.templates = new TemplateCache(log);
+    this.funds = new Funds(log);
+  }
+
+  /** Follows the log until the signal ends. Resolves when the subscription stands; `done` when it has ended. */
+  follow(signal: AbortSignal): Promise<{ readonly done: Promise<void> }> {
+    return followFeed(this, signal);
+  }
+
+  messageId(partner: string, keyParts: readonly string[] | undefined): string {
+    return keyParts === undefined
+      ? newId("msg")
+      : deterministicId("msg", this.environment, partner, ...keyParts);
+  }
+
+  /** Validates and prices without storing anything: the answer of a dry run. Throws what a send would be refused with. */
+  async dryRun(call: Call, body: SendMessage): Promise<Record<string, unknown>> {
+    const accepted = await this.#accept(call, body, newId("msg"));
+    if (!(await this.funds.covers(call.partner.partner_id, accepted.costMicros)))
+      throw insufficientFunds(accepted);
+    return acceptedView(accepted.data, this.environment);
+  }
+
+  /** Accepts sends in one append; one result each, in order. Throws only what fails them all (LogUnavailable). */
+  async send(
+    call: Call,
+    items: readonly Item[],
+    ids: readonly string[],
+  ): Promise<readonly Settled[]> {
+    const partner = call.partner.partner_id;
+    const claimed: string[] = [];
+    const results: (Settled | undefined)[] = [];
+    const prepared: { index: number; value: Prepared }[] = [];
+    try {
+      for (const [index, item] of items.entries()) {
+        const id = ids[index]!;
+        if (item.keyParts !== undefined) {
+          if (this.#running.has(id)) {
+            results[index] = { kind: "refused", error: inProgress() };
+            continue;
+          }
+          this.#running.add(id);
+          claimed.push(id);
+        }
+        try {
+          prepared.push({ index, value: await this.#prepare(call, item, id) });
+        } catch (error) {
+          if (!(error instanceof PublicError)) throw error;
+          results[index] = await this.#afterRefusal(call, item, id, error);
+        }
+      }
+      await failpoint("ingress.before_append");
+      const outcomes = await this.#append(partner, prepared);
+      await failpoint("ingress.after_append");
+      for (const [place, { index, value }] of prepared.entries())
+        results[index] = await this.#settle(partner, value, outcomes[place]!);
+      return results as Settled[];
+    } catch (error) {
+      // What was not appended gives its funds back; where that is unknown they stay set aside for their ten seconds.
+      if (!(error instanceof LogUnavailable && error.outcomeUnknown))
+        for (const { value } of prepared) this.funds.release(partner, value.data.message_id);
+      throw error;
+    } finally {
+      for (const id of claimed) this.#running.delete(id);
+    }
+  }
+
+  #append(
+    _partner: string,
+    prepared: readonly { readonly value: Prepared }[],
+  ): Promise<readonly Outcome[]> {
+    if (prepared.length === 0) return Promise.resolve([]);
+    return this.log.append(prepared.map(({ value }) => value.append));
+  }
+
+  async #accept(call: Call, body: SendMessage, messageId: string): Promise<Accepted> {
+    checkAvailable(body);
+    const recipient = recipientOf(body);
+    if (!this.directory.gateways(this.environment, body.channel).some((gateway) => gateway.enabled))
+      throw channelNotEnabled(
+        body.channel,
+        `There is no gateway for ${body.channel} in this environment.`,
+      );
+    const ref = templateRefOf(body);
+    const template =
+      ref && (await this.templates.get(call.partner.partner_id, body.channel, ref.slug));
+    const prices =
+      this.directory.prices() ?? this.directory.prices(defaultPriceList.list) ?? defaultPriceList;
+    const accepted = acceptMessage({
+      body,
+      recipient,
+      messageId,
+      template,
+      prices,
+      partnerCurrency: call.partner.currency,
+      nowMs: Date.now(),
+    });
+    checkSuppressed(recipient, this.environment);
+    return accepted;
+  }
+
+  async #prepare(call: Call, item: Item, messageId: string): Promise<Prepared> {
+    const accepted = await this.#accept(call, item.body, messageId);
+    if (!(await this.funds.reserve(call.partner.partner_id, messageId, accepted.costMicros)))
+      throw insufficientFunds(accepted);
+    const print = item.keyParts && fingerprint("send", item.body);
+    const append: Append = {
+      stream: streamOf("message", messageId),
+      expected: "no_stream",
+      events: [
+        {
+          id: print === undefined ? uuid7() : uuid5(messageId, "MessageRequested", print),
+          type: "MessageRequested",
+          data: accepted.data,
+          metadata: call.metadata(
+            print === undefined
+              ? { correlation: messageId }
+              : { correlation: messageId, fingerprint: print },
+          ),
+        },
+      ],
+    };
+    return { ...accepted, append, fingerprint: print };
+  }
+
+  async #settle(partner: string, prepared: Prepared, outcome: Outcome): Promise<Settled> {
+    const { data, append } = prepared;
+    switch (outcome.kind) {
+      case "appended":
+        return {
+          kind: "sent",
+          sent: {
+            messageId: data.message_id,
+            body: acceptedView(data, this.environment),
+            position: outcome.position,
+            replayed: false,
+          },
+        };
+      case "duplicate":
+      case "conflict":
+        this.funds.release(partner, data.message_id);
+        return (
+          (await this.#original(data.message_id, prepared.fingerprint)) ?? {
+            kind: "refused",
+            error: new PublicError(
+              "internal",
+              `The stream ${append.stream} is not what its outcome says.`,
+            ),
+          }
+        );
+      case "invalid":
+        this.funds.release(partner, data.message_id);
+        return {
+          kind: "refused",
+          error: new PublicError("internal", "The message could not be stored.", {
+            cause: new Error(outcome.message),
+          }),
+        };
+      default:
+        return outcome satisfies never;
+    }
+  }
+
+  /** A refusal does not hide the first answer: a key that was accepted before is answered as it was then, whatever has changed since. */
+  async #afterRefusal(
+    call: Call,
+    item: Item,
+    messageId: string,
+    error: PublicError,
+  ): Promise<Settled> {
+    this.funds.release(call.partner.partner_id, messageId);
+    const earlier =
+      item.keyParts && (await this.#original(messageId, fingerprint("send", item.body)));
+    return earlier ?? { kind: "refused", error };
+  }
+
+  /** The first answer of a message with this id, or the refusal when it was another request; undefined when there is none. */
+  async #original(messageId: string, print: string | undefined): Promise<Settled | undefined> {
+    const [first] = await this.log.readStream(streamOf("message", messageId), { limit: 1 });
+    if (first === undefined) return undefined;
+    if (first.metadata.fingerprint !== print)
+      return { kind: "refused", error: keyReused(messageId) };
+    return {
+      kind: "sent",
+      sent: {
+        messageId,
+        body: acceptedView(first.data as Requested, this.environment),
+        position: first.position,
+        replayed: true,
+      },
+    };
+  }
+}
+
+const insufficientFunds = ({ data }: Accepted): PublicError =>
+  new PublicError(
+    "insufficient_funds",
+    `The wallet does not cover ${data.cost} ${data.currency}.`,
+    { extra: { cost: data.cost, currency: data.currency } },
+  );
