@@ -1,0 +1,203 @@
+import { deterministicId, eventValidator, newId, streamOf, uuid7 } from "@heliograph/contracts";
+import { proof } from "@heliograph/domain";
+import {
+  type EventLog,
+  type NewEvent,
+  openMemoryLog,
+  openPostgresLog,
+  type RecordedEvent,
+} from "@heliograph/log";
+import {
+  newLogger,
+  prepareConsumer,
+  type Reactor,
+  type ReactorInstance,
+  readSettings,
+  type ServiceContext,
+} from "@heliograph/runtime";
+import { testDatabase } from "@heliograph/testkit";
+import pg from "pg";
+import { walletProjector } from "../src/projector.ts";
+import { walletLedger } from "../src/reactor.ts";
+
+export const drivers = ["memory", "postgres"] as const;
+
+/** A database with the wallet's tables, and a log of the driver asked for. */
+export async function openWorld(driver: (typeof drivers)[number]) {
+  const database = await testDatabase();
+  const pool = new pg.Pool({ connectionString: database.url, max: 6 });
+  const validate = eventValidator();
+  const log =
+    driver === "memory"
+      ? openMemoryLog({ validate })
+      : await openPostgresLog({ connection: database.config, namespace: "sandbox", validate });
+  for (const consumer of [walletProjector, walletLedger]) await prepareConsumer(pool, consumer);
+  const context: ServiceContext = {
+    environment: "sandbox",
+    log,
+    pool,
+    projectionPool: pool,
+    settings: readSettings({}),
+    directory: { gateways: () => [], partner: () => undefined, onChange: () => () => undefined },
+    masterKey: Buffer.alloc(32),
+    logger: newLogger("silent"),
+  };
+  return {
+    context,
+    log,
+    pool,
+    close: async () => {
+      await log.close();
+      await pool.end();
+      await database.drop();
+    },
+  };
+}
+
+export type Ledger = {
+  /** Hands over everything after `after`, in batches of `size`, as a subscription would. */
+  read(after?: bigint, size?: number): Promise<bigint>;
+  readonly instance: ReactorInstance;
+  readonly committed: bigint;
+};
+
+/** A ledger without the runtime: its checkpoint is kept in memory, so that letting go of it is a crash. */
+export async function openLedger(
+  context: ServiceContext,
+  reactor: Reactor = walletLedger,
+): Promise<Ledger> {
+  let committed = 0n;
+  const instance = await reactor.start({
+    context,
+    schema: reactor.schema,
+    epoch: 1,
+    checkpoint: {
+      get position() {
+        return committed;
+      },
+      commit: async (position) => {
+        committed = position;
+      },
+    },
+    logger: context.logger,
+    signal: new AbortController().signal,
+    fail: (error) => {
+      throw error;
+    },
+  });
+  return {
+    instance,
+    get committed() {
+      return committed;
+    },
+    async read(after = 0n, size = 500) {
+      const head = await context.log.head();
+      for (let position = after; position < head;) {
+        const page = await context.log.readAll({
+          after: position,
+          limit: size,
+          types: reactor.types,
+        });
+        position = page.position;
+        await instance.handle({ ...page, caughtUp: position >= page.head });
+      }
+      return head;
+    },
+  };
+}
+
+const message = { channel: "sms" as const, to: "+15551230001" };
+const failure = { code: "recipient_unreachable", class: "recipient" as const, permanent: true };
+const time = "2026-05-23T14:22:17.000Z";
+
+/** A partner and what happens to its messages. `number` names a message. */
+export function partnerOn(log: EventLog, partner = newId("ptn")) {
+  const cost = "0.012";
+  const currency = "USD";
+  const idOf = (number: number): string => deterministicId("msg", partner, String(number));
+  const append = async (
+    stream: string,
+    type: string,
+    data: object,
+    expected: "any" | "no_stream" = "any",
+  ): Promise<void> => {
+    const event: NewEvent = { id: uuid7(), type, data, metadata: { partner, actor: "test" } };
+    const [outcome] = await log.append([{ stream, expected, events: [event] }]);
+    if (outcome?.kind !== "appended") throw new Error(JSON.stringify(outcome));
+  };
+  const onMessage = (number: number, type: string, data: object): Promise<void> =>
+    append(streamOf("message", idOf(number)), type, { message_id: idOf(number), ...data });
+  return {
+    partner,
+    idOf,
+    topUp: (amount: string): Promise<void> => {
+      const transaction_id = newId("wtx");
+      return append(
+        streamOf("topup", transaction_id),
+        "TopupRequested",
+        { transaction_id, amount, currency },
+        "no_stream",
+      );
+    },
+    request: (number: number): Promise<void> =>
+      onMessage(number, "MessageRequested", {
+        channel: "sms",
+        to: message.to,
+        content: { text: "hello" },
+        category: "transactional",
+        priority: 1,
+        expires_at: time,
+        cost,
+        currency,
+        price: { list: "default", version: 1, country: "1", per_segment: cost },
+        segments: { count: 1, encoding: "GSM-7", characters: 5 },
+        created_at: time,
+      }),
+    sent: (number: number): Promise<void> =>
+      onMessage(number, "MessageSent", {
+        message,
+        attempt: 1,
+        attempt_id: newId("atp"),
+        gateway: "sim-sms",
+        gateway_kind: "simulator",
+        choice: { reason: "only one" },
+        provider: { name: "simulator", message_id: String(number), status: "accepted" },
+        cost,
+        currency,
+      }),
+    exhausted: (number: number): Promise<void> =>
+      onMessage(number, "DispatchExhausted", {
+        message,
+        attempts: 5,
+        error: failure,
+        cost,
+        currency,
+        reason: "permanent",
+      }),
+    undelivered: (number: number): Promise<void> =>
+      onMessage(number, "DeliveryFailed", {
+        message,
+        attempts: 1,
+        error: failure,
+        cost,
+        currency,
+      }),
+    canceled: (number: number): Promise<void> =>
+      onMessage(number, "MessageCanceled", { message, cost, currency }),
+    events: () => walletEvents(log, partner),
+    proof: async () => proof(await walletEvents(log, partner)),
+  };
+}
+
+async function walletEvents(log: EventLog, partner: string): Promise<readonly RecordedEvent[]> {
+  return log.readStream(streamOf("wallet", partner), { limit: 10_000 });
+}
+
+/** Numbers from 0 up to, not including, `count`. */
+export const range = (count: number): readonly number[] => [...Array(count).keys()];
+
+/** How many messages a wallet's events of that type name. */
+export const count = (events: readonly RecordedEvent[], type: string): number =>
+  events
+    .filter((event) => event.type === type)
+    .reduce((sum, { data }) => sum + data.entries.length, 0);

@@ -1,0 +1,179 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { count, drivers, openLedger, openWorld, partnerOn, range } from "./harness.ts";
+
+describe.each(drivers)("on the %s log", (driver) => {
+  let world: Awaited<ReturnType<typeof openWorld>>;
+  beforeEach(async () => {
+    world = await openWorld(driver);
+  });
+  afterEach(() => world.close());
+
+  test("100 parallel sends on funds for 50 hold exactly 50 and decline the rest", async () => {
+    const one = partnerOn(world.log);
+    await one.topUp("0.6");
+    await Promise.all(range(100).map((number) => one.request(number)));
+    const ledger = await openLedger(world.context);
+    await ledger.read();
+    await ledger.instance.stop(0);
+    const events = await one.events();
+    expect(count(events, "FundsHeld")).toBe(50);
+    expect(count(events, "FundsDeclined")).toBe(50);
+    expect(await one.proof()).toMatchObject({
+      balance: "0",
+      held: "0.6",
+      holds_open: 50,
+      matches: true,
+    });
+  });
+
+  test("a whole batch of several wallets is one event per wallet and type", async () => {
+    const partners = [partnerOn(world.log), partnerOn(world.log), partnerOn(world.log)];
+    for (const one of partners) await one.topUp("10");
+    for (const number of range(20)) await Promise.all(partners.map((one) => one.request(number)));
+    const ledger = await openLedger(world.context);
+    await ledger.read();
+    await ledger.instance.stop(0);
+    for (const one of partners) {
+      const events = await one.events();
+      expect(events.map(({ type }) => type)).toEqual(["FundsToppedUp", "FundsHeld"]);
+      expect(count(events, "FundsHeld")).toBe(20);
+    }
+  });
+
+  test("a crash between append and checkpoint repeats nothing", async () => {
+    const one = partnerOn(world.log);
+    await one.topUp("1");
+    for (const number of range(10)) await one.request(number);
+    await (await openLedger(world.context)).read();
+    const before = await one.events();
+
+    // Nothing was committed by the first: the second starts from the very beginning, in other batches.
+    const second = await openLedger(world.context);
+    await second.read(0n, 3);
+    expect(await one.events()).toEqual(before);
+
+    await one.sent(3);
+    await one.exhausted(4);
+    await second.read();
+    await (await openLedger(world.context)).read(0n, 1);
+    expect(await one.proof()).toMatchObject({
+      balance: "0.892",
+      held: "0.096",
+      holds_open: 8,
+      matches: true,
+    });
+  });
+
+  test("holds made before a restart are settled, however far behind the read model is", async () => {
+    const one = partnerOn(world.log);
+    await one.topUp("1");
+    for (const number of range(6)) await one.request(number);
+    await (await openLedger(world.context)).read();
+    await one.sent(0);
+    await one.sent(1);
+    const middle = await (await openLedger(world.context)).read();
+    await one.undelivered(0);
+    await one.canceled(2);
+    await one.exhausted(3);
+    const last = await openLedger(world.context);
+    await last.read(middle);
+    await last.instance.stop(0);
+    const events = await one.events();
+    expect(count(events, "FundsCaptured")).toBe(2);
+    expect(count(events, "FundsRefunded")).toBe(1);
+    expect(count(events, "FundsReleased")).toBe(2);
+    expect(await one.proof()).toMatchObject({
+      balance: "0.964",
+      held: "0.024",
+      holds_open: 2,
+      matches: true,
+    });
+  });
+
+  test("two ledgers at once settle every message once", async () => {
+    const one = partnerOn(world.log);
+    const two = partnerOn(world.log);
+    await one.topUp("0.12");
+    await two.topUp("5");
+    for (const number of range(30)) await Promise.all([one.request(number), two.request(number)]);
+    for (const number of range(10))
+      await Promise.all([two.sent(number), two.canceled(10 + number)]);
+    await two.undelivered(0);
+    const ledgers = await Promise.all([openLedger(world.context), openLedger(world.context)]);
+    await Promise.all([ledgers[0].read(0n, 7), ledgers[1].read(0n, 11)]);
+    await Promise.all(ledgers.map(({ instance }) => instance.stop(0)));
+    expect(count(await one.events(), "FundsHeld")).toBe(10);
+    expect(count(await one.events(), "FundsDeclined")).toBe(20);
+    expect(await one.proof()).toMatchObject({ balance: "0", held: "0.12", matches: true });
+    expect(count(await two.events(), "FundsHeld")).toBe(30);
+    expect(await two.proof()).toMatchObject({
+      balance: "4.772",
+      held: "0.12",
+      holds_open: 10,
+      matches: true,
+    });
+  });
+
+  test("the same failure reported again, or after a release, refunds nothing more", async () => {
+    const one = partnerOn(world.log);
+    await one.topUp("1");
+    await one.request(1);
+    await one.request(2);
+    const ledger = await openLedger(world.context);
+    let at = await ledger.read();
+    await one.sent(1);
+    await one.undelivered(1);
+    await one.canceled(2);
+    at = await ledger.read(at);
+    await one.undelivered(1);
+    await one.exhausted(2);
+    await one.sent(2);
+    await ledger.read(at);
+    await (await openLedger(world.context)).read(at);
+    expect(await one.proof()).toMatchObject({
+      balance: "1",
+      held: "0",
+      holds_open: 0,
+      matches: true,
+    });
+  });
+
+  test("another partner's cause cannot touch a hold", async () => {
+    const one = partnerOn(world.log);
+    await one.topUp("1");
+    await one.request(1);
+    const ledger = await openLedger(world.context);
+    const at = await ledger.read();
+    const [outcome] = await world.log.append([
+      {
+        stream: "message-FORGED",
+        expected: "no_stream",
+        events: [
+          {
+            id: "00000000-0000-5000-8000-000000000001",
+            type: "MessageCanceled",
+            data: {
+              message_id: one.idOf(1),
+              message: { channel: "sms", to: "+1" },
+              cost: "0.012",
+              currency: "USD",
+            },
+            metadata: { partner: "ptn_00000000000000000000000001" },
+          },
+        ],
+      },
+    ]);
+    expect(outcome?.kind).toBe("appended");
+    await ledger.read(at);
+    expect(await one.proof()).toMatchObject({ held: "0.012", holds_open: 1 });
+  });
+
+  test("the checkpoint follows when the ledger stops", async () => {
+    const one = partnerOn(world.log);
+    await one.topUp("1");
+    const ledger = await openLedger(world.context);
+    const head = await ledger.read();
+    await ledger.instance.stop(0);
+    expect(ledger.committed).toBe(head);
+  });
+});
