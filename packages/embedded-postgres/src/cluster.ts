@@ -14,12 +14,13 @@ import { identity } from "./account.ts";
 import type { Binaries } from "./binaries.ts";
 import { EmbeddedPostgresError } from "./error.ts";
 import type { Home } from "./home.ts";
+import { pidsWithArgument } from "./processes.ts";
 
 export const superuser = "heliograph";
 
 /** initdb takes 1 s on an idle machine; a minute covers a slow disk. */
 const initdbTimeoutMs = 60_000;
-/** An initdb whose owner was killed may still write a file or two, until it misses those removed. */
+/** The last child of a killed initdb may still write a file or two: a folder that is not empty after all is tried again. */
 const removal = { recursive: true, force: true, maxRetries: 10, retryDelay: 50 };
 
 /**
@@ -36,7 +37,7 @@ export async function ensureCluster(
   const parent = dirname(clusterFolder);
   const partialPrefix = `${basename(clusterFolder)}.partial-`;
   for (const name of readdirSync(parent)) {
-    if (name.startsWith(partialPrefix)) rmSync(join(parent, name), removal);
+    if (name.startsWith(partialPrefix)) removePartial(join(parent, name));
   }
   if (existsSync(clusterFolder)) return;
 
@@ -53,7 +54,7 @@ export async function ensureCluster(
     await promisify(execFile)(
       binaries.initdb,
       [
-        `--pgdata=${folder}`,
+        pgdataArgument(partial),
         `--username=${superuser}`,
         `--pwfile=${passwordFile}`,
         "--auth=scram-sha-256",
@@ -77,6 +78,20 @@ export async function ensureCluster(
     rmSync(partial, removal);
   }
 }
+
+/** The initdb of a killed owner goes on, and would make its folders again after we removed them: it is ended first. */
+function removePartial(partial: string): void {
+  for (const pid of pidsWithArgument(pgdataArgument(partial))) {
+    try {
+      process.kill(pid, "SIGKILL");
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+    }
+  }
+  rmSync(partial, removal);
+}
+
+const pgdataArgument = (partial: string): string => `--pgdata=${join(partial, "cluster")}`;
 
 /** Nothing of ours: PG* variables and locales of the caller would change what the server does. */
 export function serverEnvironment(): NodeJS.ProcessEnv {

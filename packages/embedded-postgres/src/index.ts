@@ -4,11 +4,12 @@ import type pg from "pg";
 import { findBinaries } from "./binaries.ts";
 import { ensureCluster, superuser } from "./cluster.ts";
 import { openHome, passwordOf, rememberPort, rememberedPort, systemFolder } from "./home.ts";
-import { answers, freePort, launch, runsWith } from "./launch.ts";
+import { freePort, launch, runsWith } from "./launch.ts";
 import { lockFolder } from "./owner-lock.ts";
 import type { Postmaster } from "./postmaster.ts";
 import { clearStalePidFile, runningPostmaster, stopPostmaster } from "./postmaster.ts";
 import { isAlive } from "./processes.ts";
+import { answers } from "./readiness.ts";
 import type { Settings } from "./settings.ts";
 import { settingsFor } from "./settings.ts";
 

@@ -13,15 +13,16 @@ import {
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import pg from "pg";
+import type pg from "pg";
 import { identity } from "./account.ts";
 import type { Binaries } from "./binaries.ts";
 import { serverEnvironment } from "./cluster.ts";
 import { EmbeddedPostgresError } from "./error.ts";
 import type { Home } from "./home.ts";
 import type { Postmaster } from "./postmaster.ts";
-import { removeSocketFolder, runningPostmaster, socketFolderPrefix } from "./postmaster.ts";
+import { removeSocketFolder, socketFolderPrefix } from "./postmaster.ts";
 import { startTicksOf, waitUntil } from "./processes.ts";
+import { waitForAnswer } from "./readiness.ts";
 import type { Settings } from "./settings.ts";
 import { settingsArguments } from "./settings.ts";
 
@@ -88,38 +89,6 @@ export async function launch(
   );
 }
 
-/** Waits until the server answers a query; gives the reason when it ended or the deadline passed. */
-export async function waitForAnswer(
-  config: pg.ClientConfig,
-  ended: () => string | undefined,
-  timeoutMs: number,
-): Promise<string | undefined> {
-  let reason = "no answer";
-  let refused = false;
-  const answered = await waitUntil(
-    async () => {
-      if (ended() !== undefined) return true;
-      const client = new pg.Client({ ...config, connectionTimeoutMillis: 5_000 });
-      client.on("error", () => {});
-      try {
-        await client.connect();
-        await client.query("select 1");
-        return true;
-      } catch (error) {
-        reason = (error as Error).message;
-        // Class 28, invalid authorization: the password will not become right by waiting.
-        refused = String((error as { code?: string }).code).startsWith("28");
-        return refused;
-      } finally {
-        await client.end().catch(() => {});
-      }
-    },
-    { timeoutMs, everyMs: 25 },
-  );
-  if (refused) return reason;
-  return ended() ?? (answered ? undefined : `${reason} within ${timeoutMs} ms`);
-}
-
 /** Whether the running server was started with just these arguments (but for port and socket). */
 export function runsWith(clusterFolder: string, settings: Settings): boolean {
   let line: string;
@@ -130,21 +99,6 @@ export function runsWith(clusterFolder: string, settings: Settings): boolean {
   }
   const wanted = serverArguments(clusterFolder, settings).map((argument) => `"${argument}"`);
   return line.includes(` ${wanted.join(" ")} `);
-}
-
-/** Whether a server of an ended owner serves the cluster and answers, starting up or recovering included. */
-export async function answers(
-  postmaster: Postmaster,
-  clusterFolder: string,
-  config: pg.ClientConfig,
-  timeoutMs: number,
-): Promise<boolean> {
-  const reason = await waitForAnswer(
-    { ...config, host: postmaster.socketFolder, port: postmaster.port },
-    () => (runningPostmaster(clusterFolder)?.pid === postmaster.pid ? undefined : "gone"),
-    timeoutMs,
-  );
-  return reason === undefined;
 }
 
 /** A free port of 127.0.0.1: the wanted one when it is free, else one from the system. */

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, readdirSync } from "node:fs";
 
 /** A process named so that a later process with the same number is not mistaken for it. */
 export type ProcessId = { readonly pid: number; readonly startTicks: string };
@@ -32,6 +32,14 @@ export function argumentsOf(pid: number): readonly string[] {
   } catch {
     return [];
   }
+}
+
+/** Processes that were started with exactly this argument. */
+export function pidsWithArgument(argument: string): readonly number[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => argumentsOf(pid).includes(argument));
 }
 
 /** Polls until the condition holds; false when the deadline passes first. */

@@ -13,9 +13,9 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { canEnter } from "../src/account.ts";
-import { destroyEmbeddedPostgres, startEmbeddedPostgres } from "../src/index.ts";
+import { destroyEmbeddedPostgres } from "../src/index.ts";
 import { argumentsOf, startTicksOf } from "../src/processes.ts";
-import { emptyFolder, query, settings, startOwner } from "./support.ts";
+import { emptyFolder, query, start, startOwner } from "./support.ts";
 
 const isRoot = process.getuid?.() === 0;
 const packageFolder = fileURLToPath(new URL("..", import.meta.url));
@@ -73,10 +73,10 @@ test("an ordinary user runs the server as itself, and root afterwards as the sam
   expect(statSync(`/proc/${owner.server.pid}`).uid).toBe(nobody.uid);
   await query(owner.server.config, "create table t as select 4 as x");
   await owner.kill();
-  const heir = await startEmbeddedPostgres({ dataDir, settings });
+  const heir = await start({ dataDir });
   expect(heir.pid).toBe(owner.server.pid);
   await heir.stop();
-  const again = await startEmbeddedPostgres({ dataDir, settings });
+  const again = await start({ dataDir });
   expect(statSync(`/proc/${again.pid}`).uid).toBe(nobody.uid);
   expect(await query(again.config, "select x from t")).toEqual([[4]]);
   await again.stop();

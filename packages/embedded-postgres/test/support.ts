@@ -1,10 +1,11 @@
 import { execFileSync, spawn } from "node:child_process";
 import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import pg from "pg";
-import { onTestFinished } from "vitest";
+import { afterAll, onTestFinished } from "vitest";
+import type { EmbeddedPostgres, EmbeddedPostgresOptions } from "../src/index.ts";
 import { destroyEmbeddedPostgres, startEmbeddedPostgres } from "../src/index.ts";
 
 const ownSource = fileURLToPath(new URL("../src/index.ts", import.meta.url));
@@ -38,8 +39,21 @@ async function makeSeed(): Promise<string> {
   chmodSync(parent, 0o711);
   const dataDir = join(parent, "data");
   await (await startEmbeddedPostgres({ dataDir, settings, fsync: false })).stop();
-  process.once("exit", () => rmSync(parent, { recursive: true, force: true }));
   return dataDir;
+}
+
+afterAll(async () => {
+  if (seed) rmSync(dirname(await seed), { recursive: true, force: true });
+});
+
+/** Starts a server in this process; stopped when the test ends, also when it fails. */
+export async function start(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
+  const server = await startEmbeddedPostgres({
+    ...options,
+    settings: { ...settings, ...options.settings },
+  });
+  onTestFinished(() => server.stop());
+  return server;
 }
 
 export async function query(config: pg.ClientConfig | string, text: string): Promise<unknown[][]> {

@@ -53,22 +53,34 @@ export async function smtpSink(options: { port?: number } = {}): Promise<SmtpSin
       callback(reply(behaviour.code, behaviour.text ?? "mailbox unavailable"));
     },
     onData(stream, session, callback) {
-      void (async () => {
-        const chunks: Buffer[] = [];
-        for await (const chunk of stream) chunks.push(chunk);
-        if (behaviour.type === "reject-data") {
-          return callback(reply(behaviour.code, behaviour.text ?? "message refused"));
-        }
-        messages.push(toMessage(session, Buffer.concat(chunks)));
-        if (behaviour.type === "close-before-reply") {
-          sockets.get(session.remotePort)?.destroy();
-          return;
-        }
-        if (behaviour.type === "accept" && behaviour.delayMs) await pause(behaviour.delayMs);
-        callback();
-      })().catch((error: Error) => callback(error));
+      void receive(stream, session, callback);
     },
   });
+
+  /** Answers the data by `done`, unless the reply is to be lost. */
+  async function receive(
+    stream: AsyncIterable<Buffer>,
+    session: SMTPServerSession,
+    done: (refusal?: Error) => void,
+  ): Promise<void> {
+    const chunks: Buffer[] = [];
+    try {
+      for await (const chunk of stream) chunks.push(chunk);
+    } catch {
+      return; // The client went away in the middle of its message.
+    }
+    if (behaviour.type === "reject-data") {
+      return done(reply(behaviour.code, behaviour.text ?? "message refused"));
+    }
+    messages.push(toMessage(session, Buffer.concat(chunks)));
+    if (behaviour.type === "close-before-reply") {
+      sockets.get(session.remotePort)?.destroy();
+      return;
+    }
+    if (behaviour.type === "accept" && behaviour.delayMs) await pause(behaviour.delayMs);
+    done();
+  }
+
   server.on("error", () => {});
   server.server.on("connection", (socket: Socket) => {
     const { remotePort } = socket;
