@@ -1,4 +1,4 @@
-import { z } from "zod";
+import type { z } from "zod";
 
 /** One type and version of event: its name, its version and the shape of its data. */
 export type EventDefinition<Type extends string = string, Schema extends z.ZodType = z.ZodType> = {

@@ -14,7 +14,10 @@ export async function serveHealth(host: string, port: number, running: readonly 
     };
     const path = request.url?.split("?")[0]?.replace(/^\/api\/v1/, "");
     if (path === "/healthz") answer(200, "application/json", '{"status":"ok"}');
-    else if (path === "/readyz") consumersReady(running) ? answer(200, "application/json", '{"status":"ready"}') : answer(503, "application/json", '{"status":"starting"}');
+    else if (path === "/readyz") {
+      const ready = consumersReady(running);
+      answer(ready ? 200 : 503, "application/json", `{"status":"${ready ? "ready" : "starting"}"}`);
+    }
     else if (path === "/metrics") metricsRegister.metrics().then((body) => answer(200, metricsRegister.contentType, body), () => answer(500, "text/plain", ""));
     else answer(404, "application/problem+json", '{"title":"Not found","status":404,"code":"not_found"}');
   });

@@ -4,7 +4,7 @@ import type { EventLog } from "@heliograph/log";
 import {
   createDatabases, databaseConfig, openLog, openPool, startConsumers, type RunningConsumers, type Server, type Service, type ServiceContext, type Settings,
 } from "@heliograph/runtime";
-import pg from "pg";
+import type pg from "pg";
 import type { Logger } from "pino";
 import { seedPlatform } from "./seed.ts";
 
@@ -36,7 +36,7 @@ export async function openPlatform(settings: Settings, server: Server, masterKey
     const pool = openPool(config, { name: environment, max: durablePool, durable: true }, logger);
     const projections = openPool(config, { name: `${environment} projections`, max: projectionPool, durable: false }, logger);
     pools.push(pool, projections);
-    return { environment, log: await openLog(server, environment, logger), pool, projectionPool: projections, settings, directory, masterKey, logger: logger.child({ environment }) };
+    return { environment, log: await openLog(server, environment, logger), connection: config, pool, projectionPool: projections, settings, directory, masterKey, logger: logger.child({ environment }) };
   };
   const contexts = { live: await open("live"), sandbox: await open("sandbox") };
   return {

@@ -27,7 +27,7 @@ export async function startConsumers(context: ServiceContext, consumers: readonl
   const statuses = consumers.map((consumer) => newStatus(context.environment, consumer));
   const retries = new Map<string, Retry[]>(consumers.map((consumer) => [consumer.name, []]));
   let leaseLost = new AbortController();
-  const leases = new Leases(context.pool.options as never, () => {
+  const leases = new Leases(context.connection, () => {
     leaseLost.abort();
     leaseLost = new AbortController();
   });

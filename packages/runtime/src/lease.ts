@@ -80,7 +80,6 @@ async function takeOver(client: pg.Client, name: string, schema: string): Promis
   return { epoch: rows[0].epoch as number, position: BigInt(rows[0].position as string) };
 }
 
-/** The position and epoch as they stand, for an owner whose schema was swapped by a rebuild while it holds the lock. */
 async function endStaleHolder(client: pg.Client, name: string): Promise<void> {
   await client.query(
     `select pg_terminate_backend(l.pid) from pg_locks l

@@ -9,6 +9,8 @@ export type ServiceContext = {
   readonly environment: Environment;
   /** The environment's log. */
   readonly log: EventLog;
+  /** How to reach the environment's database, for sessions outside the pools. */
+  readonly connection: pg.ClientConfig;
   /** Durable commits: intents, schedules, anything that guards an effect outside. */
   readonly pool: pg.Pool;
   /** `synchronous_commit=off`: read models whose loss in a crash the checkpoint, lost with them, makes good. */
