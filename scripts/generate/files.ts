@@ -1,0 +1,25 @@
+import { eventDefinitions, eventSchema } from "@heliograph/contracts";
+import { openapiDocument } from "../../services/ingress/src/index.ts";
+import { apiPage, eventsPage, type OpenApi } from "./pages.ts";
+
+/** Folders in which every file is generated: one that nothing makes is left over from a definition that is gone. */
+export const ownedFolders = ["schemas/events"] as const;
+
+const json = (value: object): string => `${JSON.stringify(value, undefined, 2)}\n`;
+
+/** Every generated file by its path from the root, with the content that the source asks for. */
+export function generatedFiles(): ReadonlyMap<string, string> {
+  const openapi = openapiDocument();
+  return new Map([
+    ...eventDefinitions.map(
+      (definition) =>
+        [
+          `schemas/events/${definition.type}.v${definition.version}.json`,
+          json(eventSchema(definition)),
+        ] as const,
+    ),
+    ["schemas/openapi.json", json(openapi)],
+    ["docs/reference/api.md", apiPage(openapi as OpenApi)],
+    ["docs/reference/events.md", eventsPage(eventDefinitions)],
+  ]);
+}
