@@ -1,0 +1,27 @@
+import { onShutdown, openPlatform, refuseToStart } from "@heliograph/process";
+import { SettingsError, masterKey, newLogger, readSettings, serverOf } from "@heliograph/runtime";
+import { startIngress } from "./index.ts";
+
+/** The REST API alone, against the PostgreSQL server of `HELIOGRAPH_DATABASE_URL`, until SIGTERM. Any number may run side by side. */
+try {
+  const settings = { ...readSettings(), services: ["ingress"] };
+  if (settings.databaseUrl === undefined)
+    throw new SettingsError(
+      "HELIOGRAPH_DATABASE_URL: a service that runs alone needs the PostgreSQL server's URL",
+    );
+  const logger = newLogger(settings.logLevel, { service: "ingress" });
+  const platform = await openPlatform(
+    settings,
+    serverOf(settings.databaseUrl),
+    masterKey(settings),
+    logger,
+  );
+  const ingress = await startIngress({ ...platform, environments: platform.contexts });
+  onShutdown(logger, settings.shutdownMs + 5_000, async () => {
+    await ingress.stop();
+    await platform.close();
+  });
+  logger.info({ port: ingress.port }, "listening");
+} catch (error) {
+  refuseToStart(error);
+}

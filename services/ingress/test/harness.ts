@@ -1,0 +1,191 @@
+import { hash, randomBytes } from "node:crypto";
+import {
+  type Environment,
+  type EventData,
+  environments,
+  makeKey,
+  newId,
+  streamOf,
+  uuid7,
+} from "@heliograph/contracts";
+import { openPlatform } from "@heliograph/process";
+import { messagesDdl, walletDdl } from "@heliograph/read-models";
+import { newLogger, readSettings } from "@heliograph/runtime";
+import { testServer } from "@heliograph/testkit";
+import { startIngress } from "../src/index.ts";
+
+type KeyOptions = {
+  readonly environment?: Environment;
+  readonly scopes?: readonly string[];
+  readonly expires_at?: string;
+  readonly allowed_cidrs?: readonly string[];
+};
+type PartnerOptions = {
+  readonly funds?: string;
+  readonly rateLimit?: { requests: number; window_seconds: number };
+};
+export type Answered = {
+  readonly status: number;
+  // oxlint-disable-next-line typescript/no-explicit-any -- an answer of any route
+  readonly body: any;
+  readonly text: string;
+  readonly headers: Headers;
+};
+
+/** A listening ingress on real databases, with the sandbox's simulator gateways and nothing that dispatches. */
+export async function openWorld() {
+  const server = await testServer();
+  const settings = readSettings({ HELIOGRAPH_PORT: "0", HELIOGRAPH_SHUTDOWN_SECONDS: "5" });
+  const prefix = `${server.namePrefix}w`;
+  const platform = await openPlatform(
+    settings,
+    { config: server.baseConfig, prefix },
+    randomBytes(32),
+    newLogger("silent"),
+  );
+  for (const environment of environments) {
+    const { pool } = platform.contexts[environment];
+    for (const [schema, ddl] of [
+      ["messages", messagesDdl],
+      ["wallet", walletDdl],
+    ] as const) {
+      await pool.query(`create schema ${schema}`);
+      await pool.query(
+        `create table ${schema}.checkpoint (name text primary key, position bigint not null, epoch int not null default 0)`,
+      );
+      await pool.query(ddl.replaceAll("{schema}", schema));
+    }
+  }
+  const deps = { ...platform, environments: platform.contexts };
+  let ingress = await startIngress(deps);
+
+  const appendPlatform = async (
+    stream: string,
+    expected: "no_stream" | "any",
+    type: string,
+    data: object,
+  ): Promise<void> => {
+    const [outcome] = await platform.platformLog.append([
+      { stream, expected, events: [{ id: uuid7(), type, data, metadata: { actor: "test" } }] },
+    ]);
+    if (outcome?.kind !== "appended") throw new Error(JSON.stringify(outcome));
+    await platform.directory.caughtUp(outcome.position);
+  };
+
+  const addKey = async (partner: string, options: KeyOptions = {}): Promise<string> => {
+    const environment = options.environment ?? "sandbox";
+    const text = makeKey(environment, randomBytes);
+    const data: EventData<"KeyIssued"> = {
+      key_id: newId("key"),
+      partner_id: partner,
+      environment,
+      name: "test",
+      sha256: hash("sha256", text, "hex"),
+      prefix: text.slice(0, 12),
+      scopes: [...(options.scopes ?? ["*"])],
+      ...(options.expires_at !== undefined && { expires_at: options.expires_at }),
+      ...(options.allowed_cidrs !== undefined && { allowed_cidrs: [...options.allowed_cidrs] }),
+      created_at: new Date().toISOString(),
+    };
+    await appendPlatform(streamOf("key", data.key_id), "no_stream", "KeyIssued", data);
+    return text;
+  };
+
+  /** What the wallet would write: the test is the wallet here. */
+  const fund = async (
+    partner: string,
+    available: string,
+    environment: Environment = "sandbox",
+  ): Promise<void> => {
+    await platform.contexts[environment].log.append([
+      {
+        stream: streamOf("wallet", partner),
+        expected: "any",
+        events: [
+          {
+            id: uuid7(),
+            type: "FundsToppedUp",
+            data: {
+              covers: "0",
+              available,
+              held: "0",
+              currency: "USD",
+              entries: [{ transaction_id: newId("wtx"), amount: available }],
+            },
+            metadata: { partner },
+          },
+        ],
+      },
+    ]);
+  };
+
+  const addPartner = async (options: PartnerOptions = {}): Promise<{ id: string; key: string }> => {
+    const id = newId("ptn");
+    const data: EventData<"PartnerCreated"> = {
+      partner_id: id,
+      name: "Test",
+      currency: "USD",
+      rate_limit: options.rateLimit ?? { requests: 100_000, window_seconds: 1 },
+      created_at: new Date().toISOString(),
+    };
+    await appendPlatform(streamOf("partner", id), "no_stream", "PartnerCreated", data);
+    await fund(id, options.funds ?? "1000");
+    return { id, key: await addKey(id) };
+  };
+
+  const call = async (
+    method: string,
+    path: string,
+    options: {
+      key?: string;
+      body?: unknown;
+      raw?: string | Uint8Array<ArrayBuffer>;
+      headers?: Record<string, string>;
+    } = {},
+  ): Promise<Answered> => {
+    const hasBody = options.body !== undefined || options.raw !== undefined;
+    const response = await fetch(`http://127.0.0.1:${ingress.port}${path}`, {
+      method,
+      headers: {
+        ...(options.key !== undefined && { authorization: `Bearer ${options.key}` }),
+        ...(hasBody && { "content-type": "application/json" }),
+        ...options.headers,
+      },
+      ...(hasBody && { body: options.raw ?? JSON.stringify(options.body) }),
+    });
+    const text = await response.text();
+    const json = response.headers.get("content-type")?.includes("json") ?? false;
+    return {
+      status: response.status,
+      body: json ? JSON.parse(text) : undefined,
+      text,
+      headers: response.headers,
+    };
+  };
+
+  return {
+    platform,
+    get port() {
+      return ingress.port;
+    },
+    addPartner,
+    addKey,
+    fund,
+    appendPlatform,
+    call,
+    heads: async (): Promise<string> =>
+      (await Promise.all(environments.map((name) => platform.contexts[name].log.head()))).join(),
+    async restart(): Promise<void> {
+      await ingress.stop();
+      ingress = await startIngress(deps);
+    },
+    async close(): Promise<void> {
+      await ingress.stop();
+      await platform.close();
+      await server.dropAll();
+    },
+  };
+}
+
+export type World = Awaited<ReturnType<typeof openWorld>>;
+export const sms = { channel: "sms", to: "+15551230001", text: "Hello" };
