@@ -25,7 +25,7 @@ export const drivers = ["memory", "postgres"] as const;
 /** A database with the wallet's tables, and a log of the driver asked for. */
 export async function openWorld(driver: (typeof drivers)[number]) {
   const database = await testDatabase();
-  const pool = new pg.Pool({ connectionString: database.url, max: 6 });
+  const pool = new pg.Pool({ ...database.config, max: 6 });
   const validate = eventValidator();
   const log =
     driver === "memory"
@@ -36,6 +36,7 @@ export async function openWorld(driver: (typeof drivers)[number]) {
     environment: "sandbox",
     log,
     pool,
+    connection: database.config,
     projectionPool: pool,
     settings: readSettings({}),
     directory: { gateways: () => [], partner: () => undefined, onChange: () => () => undefined },
