@@ -24,6 +24,8 @@ export type Problem = {
 export function problemOf(error: PublicError, requestId: string, instance: string): Problem {
   const { status, title } = errorCatalogue[error.code];
   return {
+    // First, so that none of them can take the place of a member below.
+    ...error.extra,
     type: `${docsUrl}#${error.code}`,
     title,
     status,
@@ -33,7 +35,6 @@ export function problemOf(error: PublicError, requestId: string, instance: strin
     request_id: requestId,
     ...(error.errors.length > 0 ? { errors: error.errors } : undefined),
     doc_url: `${docsUrl}#${error.code}`,
-    ...error.extra,
   };
 }
 

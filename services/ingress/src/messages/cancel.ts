@@ -27,7 +27,7 @@ export async function cancelMessage(call: Call, id: string): Promise<Answer> {
       throw new PublicError(
         "conflict",
         `The message is ${state.status}: only a scheduled one can be canceled.`,
-        { extra: { status: state.status } },
+        { extra: { message_status: state.status } },
       );
     const { request } = state;
     const data = {
