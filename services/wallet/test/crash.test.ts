@@ -28,19 +28,21 @@ test("killed before and after its appends, the service still decides each messag
       HELIOGRAPH_LOG_LEVEL: "warn",
       HELIOGRAPH_FAILPOINT: failpoint,
     });
+  const killedAt = async (failpoint: string): Promise<void> => {
+    const service = start(`${failpoint}:kill`);
+    const { signal } = await service.exited;
+    if (signal !== "SIGKILL") throw new Error(`${failpoint} was not passed:\n${service.output()}`);
+  };
   try {
     const one = partnerOn(log);
     await one.topUp("0.6");
     await Promise.all(range(40).map((number) => one.request(number)));
-    const first = start("wallet.after_append:kill");
-    expect((await first.exited).signal, first.output()).toBe("SIGKILL");
+    await killedAt("wallet.after_append");
 
     await Promise.all(range(60).map((number) => one.request(40 + number)));
     await Promise.all(range(10).map((number) => one.sent(number)));
-    const second = start("wallet.before_append:kill");
-    expect((await second.exited).signal, second.output()).toBe("SIGKILL");
-    const third = start("wallet.after_append:kill");
-    expect((await third.exited).signal, third.output()).toBe("SIGKILL");
+    await killedAt("wallet.before_append");
+    await killedAt("wallet.after_append");
 
     await one.undelivered(3);
     const last = start();
