@@ -8,6 +8,8 @@ export type Row = {
   readonly ratio?: number;
   readonly goal: string;
   readonly met: boolean;
+  /** Where the figure comes from, or what it is made of. */
+  readonly note?: string;
 };
 
 /** A row that is judged by its ratio to a baseline: `atLeast` is the least ratio that meets the goal. */
@@ -30,11 +32,16 @@ export function ratioRow(
   };
 }
 
+/** A row that is judged by a limit of its own: `atMost` in the row's unit, or no goal at all. */
+export function limitRow(figure: string, unit: string, value: number, atMost: number | undefined, note: string): Row {
+  return { figure, value, unit, goal: atMost === undefined ? "" : `≤ ${atMost} ${unit}`, met: atMost === undefined || value <= atMost, note };
+}
+
 export function printRows(rows: readonly Row[]): void {
   for (const row of rows) {
     const against = row.ratio === undefined ? "" : `, ${row.ratio} × ${row.baseline} ${row.unit}`;
     console.log(
-      `${row.met ? "met " : "MISS"}  ${row.figure}: ${row.value} ${row.unit}${against} (${row.goal})`,
+      `${row.met ? "met " : "MISS"}  ${row.figure}: ${row.value} ${row.unit}${against} (${[row.goal, row.note].filter(Boolean).join("; ")})`,
     );
   }
 }

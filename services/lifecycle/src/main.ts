@@ -1,4 +1,4 @@
-import { runService } from "@heliograph/runtime";
+import { runService } from "@heliograph/process";
 import { service } from "./index.ts";
 
 await runService(service);

@@ -1,0 +1,32 @@
+import { readdirSync, readFileSync } from "node:fs";
+
+const ticksPerSecond = 100;
+
+type Process = { readonly pid: number; readonly parent: number; readonly ticks: number };
+
+function processes(): Process[] {
+  const found: Process[] = [];
+  for (const entry of readdirSync("/proc")) {
+    if (!/^\d+$/.test(entry)) continue;
+    try {
+      const text = readFileSync(`/proc/${entry}/stat`, "utf8");
+      const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+      // utime, stime and those of children that have ended.
+      found.push({ pid: Number(entry), parent: Number(fields[1]), ticks: Number(fields[11]) + Number(fields[12]) + Number(fields[13]) + Number(fields[14]) });
+    } catch {
+      // It ended meanwhile.
+    }
+  }
+  return found;
+}
+
+/** CPU milliseconds, user and system, that a process and all its descendants have used so far. */
+export function cpuMs(root: number): number {
+  const all = processes();
+  const family = new Set([root]);
+  for (let size = 0; size !== family.size; ) {
+    size = family.size;
+    for (const process of all) if (family.has(process.parent)) family.add(process.pid);
+  }
+  return all.filter((process) => family.has(process.pid)).reduce((sum, process) => sum + process.ticks, 0) * (1000 / ticksPerSecond);
+}

@@ -1,0 +1,49 @@
+import { availableParallelism, cpus } from "node:os";
+import { writeFileSync } from "node:fs";
+import { startEmbeddedPostgres } from "@heliograph/embedded-postgres";
+import { benchConsumers } from "./consumers.ts";
+import { benchHttp } from "./http.ts";
+import { newDataDir, removeDataDir } from "./instance.ts";
+import { benchLife } from "./life.ts";
+import { benchLog } from "./log.ts";
+import { printRows, type Row } from "./row.ts";
+import { benchScale } from "./scale.ts";
+
+/**
+ * `npm run bench` prints one table; `npm run bench -- log http life consumers scale` runs parts. The same rows go to `bench-results.json`. `scale` stores up to
+ * HELIOGRAPH_BENCH_SCALE messages (default 100,000) and takes minutes, so it runs only when named.
+ */
+const parts: Readonly<Record<string, () => Promise<Row[]>>> = {
+  log: () => withServer(benchLog),
+  http: benchHttp,
+  life: benchLife,
+  consumers: () => withServer(benchConsumers),
+  scale: benchScale,
+};
+
+async function withServer(bench: (url: string) => Promise<Row[]>): Promise<Row[]> {
+  const dataDir = newDataDir();
+  const server = await startEmbeddedPostgres({ dataDir });
+  try {
+    return await bench(server.url);
+  } finally {
+    await server.stop();
+    removeDataDir(dataDir);
+  }
+}
+
+const named = process.argv.slice(2);
+const unknown = named.filter((name) => !(name in parts));
+if (unknown.length > 0) {
+  console.error(`bench: no part is called ${unknown.join(", ")}; there are ${Object.keys(parts).join(", ")}`);
+  process.exit(2);
+}
+const rows: Row[] = [];
+for (const name of named.length > 0 ? named : ["log", "http", "life", "consumers"]) {
+  const part = await parts[name]!();
+  printRows(part);
+  rows.push(...part);
+}
+const machine = { node: process.version, cores: availableParallelism(), model: cpus()[0]?.model ?? "unknown" };
+writeFileSync("bench-results.json", `${JSON.stringify({ machine, rows }, undefined, 2)}\n`);
+console.log(`${rows.filter((row) => row.met).length} of ${rows.length} goals met; ${machine.cores} cores, ${machine.model}, Node ${machine.node}; also in bench-results.json`);

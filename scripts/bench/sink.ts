@@ -1,0 +1,31 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+
+/** A webhook receiver as a process of its own: answers 204 and keeps the time from the event's timestamp to its arrival. */
+let received = 0;
+let delays: number[] = [];
+const server = createServer((request, response) => {
+  if (request.method === "GET") {
+    const sorted = delays.toSorted((left, right) => left - right);
+    const at = (share: number): number => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
+    const body = JSON.stringify({ received, p50Ms: at(0.5), p99Ms: at(0.99) });
+    if (request.url === "/reset") {
+      received = 0;
+      delays = [];
+    }
+    response.writeHead(200, { "content-type": "application/json" }).end(body);
+    return;
+  }
+  const now = Date.now();
+  let text = "";
+  request.setEncoding("latin1");
+  request.on("data", (chunk: string) => (text += chunk));
+  request.on("end", () => {
+    received++;
+    const at = text.indexOf('"timestamp":"');
+    if (at !== -1) delays.push(now - Date.parse(text.slice(at + 13, text.indexOf('"', at + 13))));
+    response.writeHead(204).end();
+  });
+});
+server.keepAliveTimeout = 60_000;
+server.listen(0, "127.0.0.1", () => process.send?.({ port: (server.address() as AddressInfo).port }));
