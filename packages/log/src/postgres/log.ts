@@ -4,6 +4,7 @@ import { asUnavailable, clientConfig } from "./connection.ts";
 import { makeReader } from "./reader.ts";
 import { migrate } from "./schema.ts";
 import { openSignal } from "./signal.ts";
+import type { Signal } from "./signal.ts";
 import { DEFAULT_FLUSH, DEFAULT_MAX_WAITING, openWriter } from "./writer.ts";
 import type { FlushLimits } from "./queue.ts";
 import { makeFeed } from "../feed.ts";
@@ -46,7 +47,9 @@ export async function openPostgresLog(options: PostgresLogOptions): Promise<Even
   });
   pool.on("error", onError);
   const reader = makeReader(pool, upcast);
-  const feed = makeFeed(reader, {
+  let signal: Signal | undefined;
+  const source = { ...reader, listening: () => signal?.listening() ?? false };
+  const feed = makeFeed(source, {
     ...(options.ring === undefined ? {} : { ring: options.ring }),
     onError,
   });
@@ -69,7 +72,7 @@ export async function openPostgresLog(options: PostgresLogOptions): Promise<Even
       committed(events, bytes) {
         if (events.length > 0) feed.offer(events, bytes);
         else feed.nudge();
-        signal.announce();
+        signal?.announce();
       },
       failpoint,
       onError,
@@ -80,13 +83,13 @@ export async function openPostgresLog(options: PostgresLogOptions): Promise<Even
     await pool.end();
     throw asUnavailable(error);
   });
-  const signal = openSignal(connection, applicationName, feed.nudge);
+  signal = openSignal(connection, applicationName, feed.nudge);
 
   let closing: Promise<void> | undefined;
   async function closeAll(): Promise<void> {
     await writer.close();
     await feed.close();
-    await signal.close();
+    await signal?.close();
     await pool.end();
   }
 

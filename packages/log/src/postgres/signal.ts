@@ -10,6 +10,8 @@ const RETRY_LAST_MS = 5_000;
 export type Signal = {
   /** Tells other processes, soon, that something was committed. */
   announce(): void;
+  /** True while this process hears others. */
+  listening(): boolean;
   close(): Promise<void>;
 };
 
@@ -48,11 +50,15 @@ export function openSignal(
         .query(`listen ${CHANNEL}; set synchronous_commit = off; select pg_backend_pid() as pid`)
         .then((results) => (results as unknown as pg.QueryResult[])[2]!);
       ownPid = Number(rows[0].pid);
-      if (closed) return void (await next.end());
+      if (closed) {
+        await next.end();
+        return;
+      }
       client = next;
       retryMs = RETRY_FIRST_MS;
-      // Something may have been missed while nobody listened.
+      // Something may have been missed while nobody listened, and so may others have missed something of ours.
       heard();
+      if (due) void send();
     } catch {
       await next.end().catch(() => {});
       lost(next);
@@ -60,7 +66,11 @@ export function openSignal(
   }
 
   function lost(which: pg.Client): void {
-    if (client === which) client = undefined;
+    if (client === which) {
+      client = undefined;
+      // Whoever relies on hearing looks now, and then more often.
+      heard();
+    }
     if (closed || client !== undefined || timer !== undefined || sending) return;
     timer = setTimeout(() => {
       timer = undefined;
@@ -87,6 +97,7 @@ export function openSignal(
 
   connecting = connect();
   return {
+    listening: () => client !== undefined,
     announce() {
       due = true;
       void send();
