@@ -2,3 +2,4 @@ export * from "./lifecycle.ts";
 export * from "./wallet.ts";
 export * from "./messages.ts";
 export * from "./webhooks.ts";
+export * from "./gateways.ts";

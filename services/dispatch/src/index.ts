@@ -1,1 +1,9 @@
-export {};
+import type { Service } from "@heliograph/runtime";
+import { dispatchReactor } from "./consumer.ts";
+import { simulatorReceiptsReactor } from "./simulator-receipts.ts";
+
+/** Sends messages through gateways, and plays the simulated providers' receipts. */
+export const service: Service = {
+  name: "dispatch",
+  consumers: () => [dispatchReactor, simulatorReceiptsReactor],
+};

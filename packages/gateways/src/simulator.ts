@@ -1,0 +1,97 @@
+import { magicOutcome } from "./magic.ts";
+import { earlyReceipt } from "./receipts.ts";
+import type { Attempt, Gateway, GatewayConfig, GatewayTools, SendResult } from "./types.ts";
+
+/** How long the `slow` recipient's provider thinks before it answers. */
+const SLOW_MS = 5_000;
+/** Attempts whose answer was lost, kept so that a lookup can tell; a real provider forgets sooner or later too. */
+const REMEMBERED_ATTEMPTS = 10_000;
+
+const failure = (code: string, permanent: boolean, text: string): SendResult => ({
+  type: "rejected",
+  error: { code, class: "recipient", permanent, provider: { name: "simulator", code, text } },
+});
+const unreachable = failure("recipient_unreachable", true, "The number is not in service");
+const busy = failure(
+  "recipient_unavailable",
+  false,
+  "The recipient cannot be reached at the moment",
+);
+const optedOut = failure("recipient_suppressed", true, "The recipient opted out");
+
+/** The id that the simulated provider gives: it embeds the attempt's, so the same attempt always has the same one. */
+export const simulatedMessageId = (attemptId: string): string => `sim_${attemptId.slice(4)}`;
+
+/**
+ * A provider without a network: the recipient's address chooses the outcome, by the attempt number where it changes from one attempt
+ * to the next. It answers at once, without a timer, except for `slow`.
+ */
+export function createSimulator(config: GatewayConfig, tools: GatewayTools): Gateway {
+  const lost = new Set<string>();
+  const remember = (attemptId: string): void => {
+    lost.add(attemptId);
+    if (lost.size > REMEMBERED_ATTEMPTS) lost.delete(lost.values().next().value!);
+  };
+  const accept = (attemptId: string): SendResult => ({
+    type: "accepted",
+    providerMessageId: simulatedMessageId(attemptId),
+    status: "accepted",
+  });
+
+  function answer(attempt: Attempt, signal: AbortSignal): SendResult | Promise<SendResult> {
+    const outcome = magicOutcome(attempt.to);
+    switch (outcome) {
+      case "unreachable":
+        return unreachable;
+      case "suppressed":
+        return optedOut; // Ingress refuses it before; a second line of defence.
+      case "flaky":
+        return attempt.attempt <= 2 ? busy : accept(attempt.attemptId);
+      case "exhausted":
+        return busy;
+      case "uncertain":
+        remember(attempt.attemptId);
+        return { type: "uncertain", cause: "timeout" };
+      case "slow":
+        return wait(SLOW_MS, signal).then((waited) => {
+          if (waited) return accept(attempt.attemptId);
+          remember(attempt.attemptId); // It accepted after we had hung up.
+          return { type: "uncertain", cause: "timeout" };
+        });
+      case "duplicate-receipts":
+        tools.onReceipt(earlyReceipt(config.name, attempt, Date.now()), attempt.partner);
+        return accept(attempt.attemptId);
+      case "delivered":
+      case "sent-only":
+      case "bounced":
+      case "soft-bounced":
+      case "contradictory":
+        return accept(attempt.attemptId);
+      default:
+        return outcome satisfies never;
+    }
+  }
+
+  return {
+    name: config.name,
+    kind: "simulator",
+    send: async (attempt, signal) => answer(attempt, signal),
+    lookup: async (attemptId) => (lost.has(attemptId) ? accept(attemptId) : "unknown"),
+    close: async () => {},
+  };
+}
+
+/** Resolves true after the delay, false as soon as the signal is aborted. */
+function wait(delayMs: number, signal: AbortSignal): Promise<boolean> {
+  return new Promise((resolve) => {
+    const finish = (waited: boolean): void => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", aborted);
+      resolve(waited);
+    };
+    const aborted = (): void => finish(false);
+    const timer = setTimeout(() => finish(true), delayMs);
+    if (signal.aborted) finish(false);
+    else signal.addEventListener("abort", aborted);
+  });
+}

@@ -1,0 +1,113 @@
+import type { Readable } from "node:stream";
+import { createTransport } from "nodemailer";
+import { smtpResult } from "./smtp-result.ts";
+import type { Attempt, Gateway, GatewayConfig, SendResult } from "./types.ts";
+
+/** A server that takes longer than this to say hello is as good as away; the call's own timeout may be shorter. */
+const CONNECT_TIMEOUT_MS = 10_000;
+/** Connections are renewed after this many messages, so that a load balancer behind the name can spread them. */
+const MESSAGES_PER_CONNECTION = 500;
+/** RFC 5321 §4.5.3.1.3: a path has at most 256 octets. */
+const ADDRESS = /^[^\s@<>(),;:\\"[\]]{1,64}@[^\s@<>(),;:\\"[\]]{1,190}$/;
+
+/** The stream that carries a message: whether any of it was read tells what a lost connection means. */
+type Track = { stream?: Readable };
+
+/**
+ * Sends e-mail over SMTP. `address` is `smtp://` or `smtps://`, with user, password and port where needed; `?from=` is the sender
+ * of messages that name none, other parameters are nodemailer's. The text and the HTML go as multipart/alternative, the
+ * Message-ID is `<attempt id@sender's domain>`, so that a second send of the same attempt can be recognised downstream.
+ */
+export function createSmtpGateway(config: GatewayConfig, address: string): Gateway {
+  const url = new URL(address);
+  const defaultFrom = url.searchParams.get("from") ?? `no-reply@${url.hostname}`;
+  url.searchParams.delete("from");
+  const transport = createTransport({
+    url: url.href,
+    pool: true,
+    maxConnections: Math.min(config.max_concurrent, 100),
+    maxMessages: MESSAGES_PER_CONNECTION,
+    // The pool must never repeat a message by itself: it cannot know whether the server took it.
+    maxRequeues: 0,
+    idleTimeout: 30_000,
+    connectionTimeout: Math.min(config.timeout_ms, CONNECT_TIMEOUT_MS),
+    greetingTimeout: Math.min(config.timeout_ms, CONNECT_TIMEOUT_MS),
+    dnsTimeout: Math.min(config.timeout_ms, CONNECT_TIMEOUT_MS),
+    socketTimeout: config.timeout_ms,
+    disableFileAccess: true,
+    disableUrlAccess: true,
+  });
+  transport.use("stream", (mail, done) => {
+    const open = mail.message.createReadStream.bind(mail.message);
+    const { track } = mail.data as { track?: Track };
+    mail.message.createReadStream = (options) => {
+      const stream = open(options);
+      if (track) track.stream = stream;
+      return stream;
+    };
+    done();
+  });
+
+  async function send(attempt: Attempt, signal: AbortSignal): Promise<SendResult> {
+    const from = oneLine(attempt.from ?? defaultFrom);
+    const sender = addressOf(from);
+    if (!ADDRESS.test(attempt.to))
+      return invalid(config.name, "invalid_recipient", "recipient", attempt.to);
+    if (!ADDRESS.test(sender)) return invalid(config.name, "invalid_sender", "content", from);
+    const track: Track = {};
+    const mail = {
+      from,
+      to: { name: "", address: attempt.to },
+      envelope: { from: sender, to: [attempt.to] },
+      subject: oneLine(attempt.content.subject ?? ""),
+      messageId: `<${attempt.attemptId}@${sender.slice(sender.indexOf("@") + 1)}>`,
+      ...(attempt.content.text === undefined ? {} : { text: attempt.content.text }),
+      ...(attempt.content.html === undefined ? {} : { html: attempt.content.html }),
+      signal,
+      track,
+    };
+    try {
+      const info = await transport.sendMail(mail);
+      return {
+        type: "accepted",
+        providerMessageId: (info.messageId ?? mail.messageId).slice(0, 512),
+        status: oneLine(info.response ?? "250").slice(0, 64),
+      };
+    } catch (error) {
+      const begun = track.stream?.readableDidRead ?? false;
+      return smtpResult(config.name, error, { begun, aborted: signal.aborted });
+    }
+  }
+
+  return {
+    name: config.name,
+    kind: "smtp",
+    send,
+    close: async () => transport.close(),
+  };
+}
+
+/** No header may be continued or ended by what a partner wrote (CR, LF, NUL and their Unicode kin). */
+const oneLine = (text: string): string =>
+  text.replaceAll(/[\u0000-\u001f\u007f\u0085\u2028\u2029]+/g, " ").trim();
+
+/** The bare address of `Name <address>` or of `address`. */
+function addressOf(from: string): string {
+  const open = from.lastIndexOf("<");
+  return open >= 0 && from.endsWith(">") ? from.slice(open + 1, -1).trim() : from;
+}
+
+const invalid = (
+  name: string,
+  code: string,
+  faultOf: "recipient" | "content",
+  text: string,
+): SendResult => ({
+  type: "rejected",
+  error: {
+    code,
+    class: faultOf,
+    permanent: true,
+    provider: { name, code, text: `not an address: ${oneLine(text).slice(0, 256)}` },
+  },
+});

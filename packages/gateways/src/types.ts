@@ -1,0 +1,44 @@
+import type { Channel, Content, EventData, Failure } from "@heliograph/contracts";
+
+/** One call to a provider. `attemptId` is the client reference: the same attempt sent twice carries the same one. */
+export type Attempt = {
+  readonly attemptId: string;
+  readonly messageId: string;
+  /** From 1; a resend after an uncertain answer keeps its number. */
+  readonly attempt: number;
+  readonly channel: Channel;
+  readonly to: string;
+  readonly from?: string;
+  readonly content: Content;
+  readonly partner: string;
+};
+
+/** What a call came to. `uncertain` means that the provider may or may not have taken the message. */
+export type SendResult =
+  | { readonly type: "accepted"; readonly providerMessageId: string; readonly status: string }
+  /** `error.permanent` tells whether another attempt can help. */
+  | { readonly type: "rejected"; readonly error: Failure }
+  | { readonly type: "uncertain"; readonly cause: "timeout" | "connection_lost" };
+
+/** A connection to an upstream provider for one channel. */
+export type Gateway = {
+  readonly name: string;
+  readonly kind: string;
+  /** Never throws for what a provider does, and settles soon after `signal` is aborted. */
+  send(attempt: Attempt, signal: AbortSignal): Promise<SendResult>;
+  /** Asks the provider what became of an attempt; absent where the provider cannot be asked. */
+  lookup?(attemptId: string, signal: AbortSignal): Promise<SendResult | "unknown">;
+  close(): Promise<void>;
+};
+
+export type GatewayConfig = EventData<"GatewayConfigured">;
+export type Receipt = EventData<"ReceiptReceived">;
+
+/** What a gateway may use of the process it lives in. */
+export type GatewayTools = {
+  readonly logger: { info(fields: object, message: string): void };
+  /** The SMTP URLs of the settings: a gateway's own settings name one by its index, so that no password is ever in the log. */
+  readonly smtpUrls: readonly string[];
+  /** A receipt that arrives on the send path, possibly before `send` answers. */
+  readonly onReceipt: (receipt: Receipt, partner: string) => void;
+};

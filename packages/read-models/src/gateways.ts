@@ -1,0 +1,69 @@
+import type pg from "pg";
+
+/** How gateways do, written by dispatch about once a second. Numbers of the last 256 calls; null before the first. */
+export const gatewaysDdl = `
+create schema if not exists gateways;
+create table if not exists gateways.health (
+  gateway_id text primary key,
+  breaker text not null,
+  success_rate double precision,
+  latency_p50_ms double precision,
+  latency_p95_ms double precision,
+  calls bigint not null,
+  in_flight int not null,
+  updated_at timestamptz not null default now()
+) with (fillfactor = 50);
+`;
+
+export type GatewayHealth = {
+  readonly gateway_id: string;
+  readonly breaker: "closed" | "open" | "half_open";
+  /** Share of the calls that the provider accepted, 0 to 1. */
+  readonly success_rate: number | null;
+  readonly latency_p50_ms: number | null;
+  readonly latency_p95_ms: number | null;
+  /** Calls since dispatch started. */
+  readonly calls: number;
+  readonly in_flight: number;
+};
+
+/** Writes the rows in one statement. */
+export async function writeGatewayHealth(
+  pool: pg.Pool,
+  rows: readonly GatewayHealth[],
+): Promise<void> {
+  const column = <Key extends keyof GatewayHealth>(key: Key) => rows.map((row) => row[key]);
+  await pool.query({
+    name: "gateways_health_write",
+    text: `insert into gateways.health (gateway_id, breaker, success_rate, latency_p50_ms, latency_p95_ms, calls, in_flight)
+      select * from unnest($1::text[], $2::text[], $3::float8[], $4::float8[], $5::float8[], $6::bigint[], $7::int[])
+      on conflict (gateway_id) do update set breaker = excluded.breaker, success_rate = excluded.success_rate,
+        latency_p50_ms = excluded.latency_p50_ms, latency_p95_ms = excluded.latency_p95_ms, calls = excluded.calls,
+        in_flight = excluded.in_flight, updated_at = now()`,
+    values: [
+      column("gateway_id"),
+      column("breaker"),
+      column("success_rate"),
+      column("latency_p50_ms"),
+      column("latency_p95_ms"),
+      column("calls"),
+      column("in_flight"),
+    ],
+  });
+}
+
+/** Health by gateway id; a gateway that dispatch has not used yet is missing, and all are before dispatch first started. */
+export async function readGatewayHealth(
+  pool: pg.Pool,
+): Promise<ReadonlyMap<string, GatewayHealth>> {
+  try {
+    const { rows } = await pool.query({
+      name: "gateways_health",
+      text: `select gateway_id, breaker, success_rate, latency_p50_ms, latency_p95_ms, calls::float8 as calls, in_flight from gateways.health`,
+    });
+    return new Map(rows.map((row: GatewayHealth) => [row.gateway_id, row]));
+  } catch (error) {
+    if (["42P01", "3F000"].includes((error as { code?: string }).code ?? "")) return new Map();
+    throw error;
+  }
+}

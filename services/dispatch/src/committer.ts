@@ -1,0 +1,154 @@
+import { failpoint } from "@heliograph/contracts";
+import type { Checkpoint, WritePart } from "@heliograph/runtime";
+import { createAlarm } from "./alarm.ts";
+import type { Floor } from "./floor.ts";
+import type { Group, Job } from "./job.ts";
+import { deleteIntents, deleteTimers, insertIntent, upsertTimers, type Timer } from "./store.ts";
+
+/** Jobs in one intent: bounds the row, and what one commit waits for. */
+const MOST_CALLS = 500;
+/** What needs no commit of its own waits so long for one that happens anyway: removed intents, a moved position. */
+const IDLE_MS = 100;
+
+export type Committer = {
+  /** Commits at once what is urgent; while a commit is in flight, everything new shares the next one. */
+  pump(): void;
+  timer(messageId: string, timer: Timer): void;
+  timerDone(messageId: string): void;
+  intentDone(group: Group): void;
+  /** Proves that this owner still holds the checkpoint. Throws Fenced. */
+  prove(): Promise<void>;
+  /** Commits everything that is left. */
+  finish(): Promise<void>;
+  /** When ownership was last proved, by the monotonic clock, ms. */
+  readonly provedAt: number;
+};
+
+type Options = {
+  readonly checkpoint: Checkpoint;
+  readonly epoch: number;
+  readonly floor: Floor;
+  readonly admit: (limit: number) => readonly Job[];
+  /** The jobs are announced durably: they may be called. */
+  readonly run: (jobs: readonly Job[]) => void;
+  /** Timers with these due times are durable. */
+  readonly timersWritten: (earliest: number) => void;
+  readonly broken: (error: unknown) => void;
+};
+
+/** One durable commit per group of calls carries everything: the intent, finished intents, timers and the checkpoint. */
+export function createCommitter(options: Options): Committer {
+  const { checkpoint, floor } = options;
+  let timers = new Map<string, Timer>();
+  let doneTimers = new Set<string>();
+  let doneIntents: string[] = [];
+  let groups = 0;
+  let scheduled = false;
+  let inFlight: Promise<void> | undefined;
+  let finished = false;
+  /** What a failed commit would have stored is lost: no later one may move the checkpoint past it. */
+  let failed = false;
+  let provedAt = performance.now();
+  const idle = createAlarm(() => {
+    if (inFlight === undefined && !finished && !failed) begin([]);
+  });
+
+  function begin(jobs: readonly Job[]): void {
+    inFlight = commit(jobs).then(
+      () => {
+        inFlight = undefined;
+        pump();
+      },
+      (error: unknown) => {
+        inFlight = undefined;
+        failed = true;
+        options.broken(error);
+      },
+    );
+  }
+
+  /** Everything that happens in one turn of the event loop shares a commit. */
+  function pump(): void {
+    if (scheduled) return;
+    scheduled = true;
+    queueMicrotask(commitWhatIsUrgent);
+  }
+
+  function commitWhatIsUrgent(): void {
+    scheduled = false;
+    if (inFlight !== undefined || finished || failed) return;
+    const jobs = options.admit(MOST_CALLS);
+    if (jobs.length > 0 || timers.size > 0) begin(jobs);
+    else if (
+      doneIntents.length > 0 ||
+      doneTimers.size > 0 ||
+      floor.position() > checkpoint.position
+    )
+      idle.at(Date.now() + IDLE_MS);
+  }
+
+  async function commit(jobs: readonly Job[]): Promise<void> {
+    await failpoint("dispatch.before_intent");
+    const parts: WritePart[] = [];
+    const newTimers = timers;
+    if (jobs.length > 0) {
+      const group: Group = { id: `${options.epoch}.${++groups}`, open: jobs.length };
+      parts.push(
+        insertIntent(
+          group.id,
+          options.epoch,
+          jobs.map((job) => [job.messageId, job.attempt, job.call, job.connection!.name]),
+        ),
+      );
+      for (const job of jobs) {
+        job.group = group;
+        // From here on the intent stands for the job.
+        if (job.mark !== undefined) floor.release(job.mark);
+        else doneTimers.add(job.messageId);
+        job.mark = undefined;
+      }
+    }
+    if (doneIntents.length > 0) parts.push(deleteIntents(doneIntents));
+    if (newTimers.size > 0) parts.push(upsertTimers(newTimers, options.epoch));
+    // Parts of one statement may not touch the same row: a timer that is set again is not removed.
+    const done = [...doneTimers].filter((id) => !newTimers.has(id));
+    if (done.length > 0) parts.push(deleteTimers(done));
+    timers = new Map();
+    doneTimers = new Set();
+    doneIntents = [];
+    await checkpoint.commit(floor.position(), parts);
+    provedAt = performance.now();
+    await failpoint("dispatch.after_intent");
+    if (newTimers.size > 0)
+      options.timersWritten(Math.min(...[...newTimers.values()].map(({ dueAt }) => dueAt)));
+    options.run(jobs);
+  }
+
+  return {
+    pump,
+    timer(messageId, timer) {
+      doneTimers.delete(messageId);
+      timers.set(messageId, timer);
+    },
+    timerDone(messageId) {
+      timers.delete(messageId);
+      doneTimers.add(messageId);
+    },
+    intentDone(group) {
+      doneIntents.push(group.id);
+    },
+    async prove() {
+      await checkpoint.commit(checkpoint.position);
+      provedAt = performance.now();
+    },
+    async finish() {
+      finished = true;
+      idle.cancel();
+      await inFlight;
+      if (!failed) await commit([]);
+    },
+    get provedAt() {
+      return provedAt;
+    },
+  };
+}

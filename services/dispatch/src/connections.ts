@@ -1,0 +1,162 @@
+import type { Environment } from "@heliograph/contracts";
+import {
+  createGateway,
+  type Gateway,
+  type GatewayConfig,
+  type GatewayTools,
+} from "@heliograph/gateways";
+import { alwaysClosed, createBreaker, type Breaker } from "./breaker.ts";
+import { createBucket, type Bucket } from "./bucket.ts";
+import type { Candidate } from "./choose.ts";
+import { createStats, type Stats } from "./stats.ts";
+
+/** Admitted calls of one gateway that have no outcome yet: what a crash may leave uncertain at most. */
+const LARGEST_WINDOW = 1_024;
+/** Calls are admitted ahead for about this long, so that the next group is ready when this one is done. */
+const AHEAD_MS = 50;
+
+/** A gateway with everything that decides whether it may be used now. */
+export type Connection = Candidate & {
+  config: GatewayConfig;
+  readonly gateway: Gateway;
+  readonly breaker: Breaker;
+  bucket: Bucket;
+  readonly stats: Stats;
+  /** Admitted and without a recorded outcome. */
+  open: number;
+  /** Calls in flight, at most `max_concurrent`. */
+  active: number;
+  /** When it will have room or health again, epoch ms; undefined when only a finished call makes room. */
+  nextAt(): number | undefined;
+};
+
+export type Connections = {
+  forChannel(channel: string): readonly Connection[];
+  byName(name: string): Connection | undefined;
+  readonly all: readonly Connection[];
+  /** Brings the connections in line with the configuration; what is no longer wanted closes once its calls are done. */
+  reconcile(configs: readonly GatewayConfig[]): void;
+  /** A call of this connection has ended. */
+  released(connection: Connection): void;
+  close(): Promise<void>;
+};
+
+type Options = {
+  readonly environment: Environment;
+  readonly tools: GatewayTools;
+  readonly retryScale: number;
+  readonly now: () => number;
+  readonly refused: (config: GatewayConfig, error: unknown) => void;
+};
+
+export function createConnections(options: Options): Connections {
+  let all: Connection[] = [];
+  let byChannel = new Map<string, Connection[]>();
+  const retired = new Set<Connection>();
+
+  function open(config: GatewayConfig): Connection | undefined {
+    try {
+      return newConnection(
+        config,
+        createGateway(options.environment, config, options.tools),
+        options,
+      );
+    } catch (error) {
+      options.refused(config, error);
+      return undefined;
+    }
+  }
+  function retire(connection: Connection): void {
+    if (connection.open > 0) retired.add(connection);
+    else void connection.gateway.close();
+  }
+
+  return {
+    forChannel: (channel) => byChannel.get(channel) ?? [],
+    byName: (name) => all.find((connection) => connection.name === name),
+    get all() {
+      return all;
+    },
+    reconcile(configs) {
+      const before = new Map(all.map((connection) => [connection.name, connection]));
+      all = [];
+      for (const config of configs) {
+        if (!config.enabled) continue;
+        const known = before.get(config.name);
+        if (known !== undefined && sameGateway(known.config, config)) {
+          if (known.config.max_per_second !== config.max_per_second)
+            known.bucket = createBucket(config.max_per_second, options.now());
+          known.config = config;
+          before.delete(config.name);
+          all.push(known);
+          continue;
+        }
+        const connection = open(config);
+        if (connection !== undefined) all.push(connection);
+      }
+      for (const connection of before.values()) retire(connection);
+      byChannel = new Map();
+      for (const connection of all)
+        byChannel.set(connection.config.channel, [
+          ...(byChannel.get(connection.config.channel) ?? []),
+          connection,
+        ]);
+    },
+    released(connection) {
+      if (connection.open === 0 && retired.delete(connection)) void connection.gateway.close();
+    },
+    async close() {
+      await Promise.all([...all, ...retired].map(({ gateway }) => gateway.close()));
+      all = [];
+      byChannel.clear();
+      retired.clear();
+    },
+  };
+}
+
+/** Limits and weights change in place; anything that the gateway itself was built from makes a new one. */
+const sameGateway = (one: GatewayConfig, other: GatewayConfig): boolean =>
+  one.kind === other.kind &&
+  one.channel === other.channel &&
+  one.timeout_ms === other.timeout_ms &&
+  (one.kind !== "smtp" || one.max_concurrent === other.max_concurrent) &&
+  JSON.stringify(one.settings) === JSON.stringify(other.settings);
+
+function newConnection(
+  config: GatewayConfig,
+  gateway: Gateway,
+  { retryScale, now }: Options,
+): Connection {
+  const stats = createStats();
+  const breaker = config.kind === "simulator" ? alwaysClosed : createBreaker(retryScale);
+  const connection: Connection = {
+    config,
+    gateway,
+    stats,
+    breaker,
+    bucket: createBucket(config.max_per_second, now()),
+    open: 0,
+    active: 0,
+    name: config.name,
+    get weight() {
+      return connection.config.weight;
+    },
+    get unhealthy() {
+      return breaker.admits(now())
+        ? undefined
+        : `its circuit breaker is ${breaker.state(now()).replace("_", " ")}`;
+    },
+    get full() {
+      const ahead = Math.min(64, Math.max(1, AHEAD_MS / stats.medianMs));
+      const window = Math.min(LARGEST_WINDOW, connection.config.max_concurrent * ahead);
+      return connection.open >= window || !connection.bucket.has(now());
+    },
+    nextAt() {
+      const at = now();
+      if (!breaker.admits(at)) return breaker.opensAt > at ? breaker.opensAt : undefined;
+      const token = connection.bucket.nextAt(at);
+      return token > at ? token : undefined;
+    },
+  };
+  return connection;
+}

@@ -1,0 +1,126 @@
+import type { Failure } from "@heliograph/contracts";
+import { backoffMs, MAX_CALLS } from "./retry.ts";
+import type { State } from "./state.ts";
+
+/** How long an uncertain attempt waits for a receipt or for the provider's word before it is given up. */
+const EVIDENCE_WAIT_MS = 600_000;
+/** Between two looks for it. */
+const EVIDENCE_LOOK_MS = 15_000;
+
+/** What dispatch does next for a message. */
+export type Step =
+  | { readonly type: "nothing" }
+  /** Look again at `at` (epoch ms). */
+  | { readonly type: "wait"; readonly at: number; readonly why: TimerKind }
+  /** A scheduled message is due: record that first, so that a cancellation and this race on the revision. */
+  | { readonly type: "queue" }
+  | { readonly type: "call"; readonly attempt: number }
+  /** Ask the provider about the uncertain attempt; when it cannot be asked do `otherwise`. */
+  | {
+      readonly type: "ask";
+      readonly attempt: number;
+      readonly gateway: string;
+      readonly otherwise: Step;
+    }
+  /** Look for a receipt of the uncertain attempt; without one do `otherwise`. */
+  | { readonly type: "seek_evidence"; readonly attempt: number; readonly otherwise: Step }
+  | { readonly type: "expire" }
+  | { readonly type: "exhaust"; readonly error: Failure; readonly reason: string };
+export type TimerKind = "schedule" | "retry" | "uncertain" | "waiting";
+
+export const uncertainFailure: Failure = { code: "uncertain", class: "timeout", permanent: true };
+
+/**
+ * Decides from the fold alone, so a restart, a due timer and a re-read event come to the same step. `due` says that a timer of this message
+ * has run out: then a wait that the log gives no time for (a back-off after a bounce) is over.
+ */
+export function decideStep(
+  state: State | undefined,
+  at: {
+    readonly now: number;
+    readonly due: boolean;
+    readonly random: number;
+    readonly scale: number;
+  },
+): Step {
+  if (state === undefined) return { type: "nothing" };
+  const { request, phase, calls } = state;
+  const { now } = at;
+  const expired = now >= Date.parse(request.expires_at);
+  switch (phase) {
+    case "settled":
+    case "sent":
+      return { type: "nothing" };
+    case "requested":
+    case "queued": {
+      if (phase === "requested" && request.send_at !== undefined) {
+        const sendAt = Date.parse(request.send_at);
+        return sendAt > now && !at.due
+          ? { type: "wait", at: sendAt, why: "schedule" }
+          : { type: "queue" };
+      }
+      return expired ? { type: "expire" } : { type: "call", attempt: state.attempt + 1 };
+    }
+    case "failing": {
+      const error = state.error!;
+      if (expired && !state.sent) return { type: "expire" };
+      if (expired)
+        return { type: "exhaust", error, reason: "the validity ended before the next attempt" };
+      if (calls >= MAX_CALLS)
+        return { type: "exhaust", error, reason: `all ${MAX_CALLS} attempts failed` };
+      if (state.retryAt > now && !at.due)
+        return {
+          type: "wait",
+          at: Math.min(state.retryAt, Date.parse(request.expires_at)),
+          why: "retry",
+        };
+      return { type: "call", attempt: state.attempt + 1 };
+    }
+    case "bounced": {
+      const error = state.error!;
+      if (expired)
+        return { type: "exhaust", error, reason: "the validity ended before the next attempt" };
+      if (calls >= MAX_CALLS)
+        return { type: "exhaust", error, reason: `all ${MAX_CALLS} attempts failed` };
+      if (!at.due)
+        return { type: "wait", at: now + backoffMs(calls, at.random, at.scale), why: "retry" };
+      return { type: "call", attempt: state.attempt + 1 };
+    }
+    case "uncertain":
+      return decideUncertain(state, now, at.scale);
+    default:
+      return phase satisfies never;
+  }
+}
+
+function decideUncertain(state: State, now: number, scale: number): Step {
+  const { gateway, policy, since } = state.uncertain!;
+  const { attempt } = state;
+  const over = now >= since + EVIDENCE_WAIT_MS * scale;
+  const otherwise: Step = over
+    ? {
+        type: "exhaust",
+        error: uncertainFailure,
+        reason: "nothing has proved that the provider took the attempt",
+      }
+    : { type: "wait", at: now + EVIDENCE_LOOK_MS * Math.min(1, scale), why: "uncertain" };
+  switch (policy) {
+    case "ask_provider":
+      return { type: "ask", attempt, gateway, otherwise };
+    case "at_least_once":
+      return resend(state, now);
+    case "at_most_once":
+      return { type: "seek_evidence", attempt, otherwise };
+    default:
+      return policy satisfies never;
+  }
+}
+
+/** The same attempt again, with its number and its id, so that a provider that knows it can refuse the second one. */
+export function resend(state: State, now: number): Step {
+  const give = (reason: string): Step => ({ type: "exhaust", error: uncertainFailure, reason });
+  if (state.calls >= MAX_CALLS) return give(`the outcome of ${MAX_CALLS} calls is not known`);
+  if (now >= Date.parse(state.request.expires_at))
+    return give("the validity ended before the outcome was known");
+  return { type: "call", attempt: state.attempt };
+}

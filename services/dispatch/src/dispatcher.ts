@@ -1,0 +1,314 @@
+import { Fenced, messageOf, type ReactorInstance, type ReactorTools } from "@heliograph/runtime";
+import { recordReceipts, type Receipt, type SendResult } from "@heliograph/gateways";
+import { createAlarm } from "./alarm.ts";
+import { createCaller } from "./caller.ts";
+import { createCommitter, type Committer } from "./committer.ts";
+import { createConnections } from "./connections.ts";
+import { attemptIdOf } from "./events.ts";
+import { createFeed } from "./feed.ts";
+import { createFloor } from "./floor.ts";
+import { publishHealth } from "./health.ts";
+import type { Job } from "./job.ts";
+import { createLanes } from "./lanes.ts";
+import { createOutcomes, type Outcomes } from "./outcomes.ts";
+import { createRecorder } from "./recorder.ts";
+import { recover } from "./recover.ts";
+import { createResumer } from "./resume.ts";
+import { createStore } from "./store.ts";
+import { createTimers } from "./timers.ts";
+
+/** Jobs in memory at most; the feed and the timers wait when it is reached, and go on below half of it. */
+const MOST_JOBS = 8_000;
+/** What waits longer for a gateway becomes a row, so that the checkpoint can move on and memory is free for others. */
+const LONGEST_WAIT_MS = 1_000;
+/** A channel without any gateway is looked at again after this. */
+const NO_GATEWAY_MS = 5_000;
+/** Calls in flight get this long to end although the machinery is broken: each that ends is one less uncertain. */
+const GRACE_MS = 5_000;
+
+/** Puts a dispatcher together, settles what its predecessors left, and hands back the reactor. */
+export async function startDispatcher(tools: ReactorTools): Promise<ReactorInstance> {
+  const { context, checkpoint, epoch, logger, schema } = tools;
+  const { log, directory, environment, settings } = context;
+  const scale = settings.retryScale;
+  const now = Date.now;
+  const random = Math.random;
+  const active = new Set<string>();
+  const hard = new AbortController();
+  let closing = false;
+  let dead = false;
+  let receiptsInFlight = 0;
+
+  function broken(error: unknown): void {
+    if (closing && !(error instanceof Fenced))
+      logger.error({ err: error }, "dispatch failed while it stopped");
+    if (error instanceof Fenced) {
+      dead = true;
+      hard.abort();
+    }
+    closing = true;
+    feed.wake();
+    tools.fail(error);
+  }
+  async function prove(): Promise<boolean> {
+    if (dead) return false;
+    try {
+      await committer.prove();
+      return true;
+    } catch (error) {
+      broken(error);
+      return false;
+    }
+  }
+
+  const connections = createConnections({
+    environment,
+    retryScale: scale,
+    now,
+    tools: { logger, smtpUrls: settings.smtpUrls, onReceipt },
+    refused: (config, error) =>
+      logger.error({ gateway: config.name, err: error }, "gateway refused"),
+  });
+  const reconcile = (): void => connections.reconcile(directory.gateways(environment));
+  reconcile();
+
+  const store = createStore(context.pool, schema, epoch);
+  await recover({
+    log,
+    store,
+    checkpoint,
+    epoch,
+    connections,
+    logger,
+    now,
+    random,
+    scale,
+    signal: tools.signal,
+  });
+  const headAtStart = await log.head();
+
+  const floor = createFloor(checkpoint.position);
+  const recorder = createRecorder(log, hard.signal, broken);
+  const caller = createCaller({
+    logger,
+    now,
+    alive: () => !dead,
+    provedAt: () => committer.provedAt,
+    prove,
+    settle: (job, result) =>
+      outcomes.settle(
+        {
+          messageId: job.messageId,
+          stream: job.stream,
+          number: job.call,
+          done: () => finish(job),
+          call: {
+            state: job.state,
+            attempt: job.attempt,
+            attemptId: job.sending!.attemptId,
+            gateway: job.connection!.name,
+            gatewayKind: job.connection!.config.kind,
+            choice: job.choice!,
+            causation: job.causation,
+          },
+        },
+        result,
+      ),
+  });
+  const lanes = createLanes({ connections, now, random, call: caller.call, unfit });
+  const roomAt = createAlarm(() => committer.pump());
+  const committer: Committer = createCommitter({
+    checkpoint,
+    epoch,
+    floor,
+    broken,
+    admit(limit) {
+      if (closing) return [];
+      const jobs = lanes.admit(limit);
+      for (const job of jobs) prepare(job);
+      const roomIn = lanes.nextAt();
+      if (roomIn !== undefined) roomAt.at(roomIn);
+      return jobs;
+    },
+    run: (jobs) => {
+      if (!dead) lanes.run(jobs);
+      if (closing) withdraw();
+    },
+    timersWritten: (earliest) => timers.at(earliest),
+  });
+  const outcomes: Outcomes = createOutcomes({
+    log,
+    recorder,
+    committer,
+    connections,
+    now,
+    random,
+    scale,
+    prove,
+    broken,
+  });
+  const resumer = createResumer({
+    log,
+    recorder,
+    committer,
+    floor,
+    active,
+    now,
+    random,
+    scale,
+    outcomes,
+    ask,
+    broken,
+    add: (job) => lanes.add(job),
+    kindOf: (gateway) => connections.byName(gateway)?.config.kind ?? "unknown",
+  });
+  const room = (): number => MOST_JOBS - active.size;
+  const timers = createTimers({
+    store,
+    resumer,
+    committer,
+    active,
+    room,
+    closing: () => closing,
+    now,
+    broken,
+  });
+  const feed = createFeed({
+    resumer,
+    committer,
+    floor,
+    active,
+    room,
+    closing: () => closing,
+    headAtStart,
+    now,
+  });
+  const sweep = setInterval(spill, LONGEST_WAIT_MS / 4).unref();
+  const unsubscribe = directory.onChange(() => {
+    reconcile();
+    committer.pump();
+  });
+  const health = publishHealth(connections, context.projectionPool, now);
+  timers.at(now());
+
+  function prepare(job: Job): void {
+    const { request, requestEvent } = job.state;
+    job.sending = {
+      attemptId: attemptIdOf(job.messageId, job.attempt),
+      messageId: job.messageId,
+      attempt: job.attempt,
+      channel: request.channel,
+      to: request.to,
+      ...(request.from === undefined ? {} : { from: request.from }),
+      content: request.content,
+      partner: requestEvent.metadata.partner ?? "",
+    };
+  }
+
+  function finish(job: Job): void {
+    const connection = job.connection!;
+    const group = job.group!;
+    connection.open--;
+    connections.released(connection);
+    active.delete(job.messageId);
+    if (--group.open === 0) committer.intentDone(group);
+    feed.wake();
+    committer.pump();
+  }
+
+  /** Gives a job back to a row: it is looked at again at `at`. */
+  function putOff(job: Job, at: number): void {
+    committer.timer(job.messageId, { dueAt: at, kind: "waiting", taken: false });
+    if (job.mark !== undefined) floor.release(job.mark);
+    active.delete(job.messageId);
+  }
+  function unfit(job: Job, why: "expired" | "no_gateway"): void {
+    if (why === "no_gateway") {
+      logger.warn(
+        { message: job.messageId, channel: job.state.request.channel },
+        "no gateway for the channel",
+      );
+      // Not later than the validity ends: then the message expires.
+      return putOff(job, Math.max(now(), Math.min(now() + NO_GATEWAY_MS, job.expiresAt)));
+    }
+    const { messageId, stream, mark } = job;
+    resumer.resume([{ messageId, stream, mark, due: true }]).catch(broken);
+  }
+  function spill(): void {
+    if (closing) return;
+    const at = now();
+    for (const { job, forMs } of lanes.spill(at - LONGEST_WAIT_MS))
+      putOff(job, at + Math.min(30_000, Math.max(250, forMs)));
+    feed.wake();
+    committer.pump();
+  }
+
+  /** Announced jobs that are not called yet become rows again, and their intents end without them. */
+  function withdraw(): void {
+    for (const job of lanes.withdraw()) {
+      putOff(job, now());
+      if (--job.group!.open === 0) committer.intentDone(job.group!);
+    }
+  }
+
+  async function ask(
+    gateway: string,
+    attemptId: string,
+  ): Promise<SendResult | "unknown" | undefined> {
+    const connection = connections.byName(gateway);
+    if (connection?.gateway.lookup === undefined) return "unknown";
+    try {
+      return await connection.gateway.lookup(
+        attemptId,
+        AbortSignal.timeout(connection.config.timeout_ms),
+      );
+    } catch (error) {
+      logger.warn(
+        { gateway, attempt: attemptId, err: error },
+        "a provider could not be asked about an attempt",
+      );
+      return undefined;
+    }
+  }
+
+  /** A receipt on the send path; one that is lost here comes again after the answer. */
+  function onReceipt(receipt: Receipt, partner: string): void {
+    receiptsInFlight++;
+    recordReceipts(log, [{ receipt, partner }])
+      .catch((error: unknown) =>
+        logger.warn(
+          { message: receipt.message_id, error: messageOf(error) },
+          "an early receipt was not recorded",
+        ),
+      )
+      .finally(() => receiptsInFlight--);
+  }
+
+  return {
+    handle: (batch) => feed.handle(batch),
+    async stop(deadlineMs) {
+      closing = true;
+      clearInterval(sweep);
+      roomAt.cancel();
+      timers.close();
+      health.close();
+      unsubscribe();
+      feed.wake();
+      withdraw();
+      const deadline = performance.now() + (dead ? 0 : Math.max(deadlineMs, GRACE_MS));
+      while (performance.now() < deadline && !dead) {
+        // Calls in flight run to their end: an intent without an outcome would be uncertain to the next owner.
+        if (caller.inFlight === 0 && recorder.pending === 0 && receiptsInFlight === 0) break;
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+      try {
+        if (!dead) await committer.finish();
+      } finally {
+        dead = true;
+        hard.abort();
+        caller.close();
+        await connections.close();
+      }
+    },
+  };
+}

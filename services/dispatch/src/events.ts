@@ -1,0 +1,148 @@
+import {
+  deterministicId,
+  uuid5,
+  type EventData,
+  type Failure,
+  type GatewayChoice,
+} from "@heliograph/contracts";
+import { messageContext } from "@heliograph/domain";
+import type { SendResult } from "@heliograph/gateways";
+import type { NewEvent } from "@heliograph/log";
+import type { RetryDecision } from "./retry.ts";
+import type { State } from "./state.ts";
+
+/** The same for every send of the same attempt: providers and recipients recognise a second one by it. */
+export const attemptIdOf = (messageId: string, attempt: number): string =>
+  deterministicId("atp", messageId, String(attempt));
+
+/** What the outcome events of one call have in common. */
+export type Call = {
+  readonly state: State;
+  readonly attempt: number;
+  readonly attemptId: string;
+  readonly gateway: string;
+  readonly gatewayKind: string;
+  readonly choice: GatewayChoice;
+  /** Id of the event that the call follows from. */
+  readonly causation: string;
+};
+
+/** The event's id comes from the request, the type and the number of outcomes before it: repeating a step gives the same id. */
+function event(state: State, type: string, data: object, causation: string): NewEvent {
+  const { requestEvent } = state;
+  const { partner, request_id, traceparent } = requestEvent.metadata;
+  return {
+    id: uuid5(requestEvent.id, type, String(state.calls + 1)),
+    type,
+    data,
+    metadata: {
+      ...(partner === undefined ? {} : { partner }),
+      actor: "dispatch",
+      ...(request_id === undefined ? {} : { request_id }),
+      ...(traceparent === undefined ? {} : { traceparent }),
+      correlation: state.request.message_id,
+      causation,
+    },
+  };
+}
+
+/** `MessageSent`, or `MessageResent` when a provider had accepted the message before. */
+export function accepted(call: Call, result: Extract<SendResult, { type: "accepted" }>): NewEvent {
+  const { state } = call;
+  const { request } = state;
+  const data: EventData<"MessageResent"> = {
+    message_id: request.message_id,
+    message: messageContext(request),
+    attempt: call.attempt,
+    attempt_id: call.attemptId,
+    gateway: call.gateway,
+    gateway_kind: call.gatewayKind,
+    choice: call.choice,
+    provider: { name: call.gateway, message_id: result.providerMessageId, status: result.status },
+  };
+  if (state.sent) return event(state, "MessageResent", data, call.causation);
+  return event(
+    state,
+    "MessageSent",
+    { ...data, cost: request.cost, currency: request.currency },
+    call.causation,
+  );
+}
+
+export function attemptFailed(call: Call, error: Failure, decision: RetryDecision): NewEvent {
+  const data: EventData<"DispatchAttemptFailed"> = {
+    message_id: call.state.request.message_id,
+    attempt: call.attempt,
+    attempt_id: call.attemptId,
+    gateway: call.gateway,
+    choice: call.choice,
+    error,
+    next: decision.next,
+    ...(decision.next === "retry" ? { retry_at: new Date(decision.retryAt).toISOString() } : {}),
+    reason: decision.reason,
+  };
+  return event(call.state, "DispatchAttemptFailed", data, call.causation);
+}
+
+export function uncertain(
+  state: State,
+  about: Pick<EventData<"DispatchUncertain">, "attempt" | "gateway" | "cause" | "policy">,
+  causation: string,
+): NewEvent {
+  const messageId = state.request.message_id;
+  const data: EventData<"DispatchUncertain"> = {
+    message_id: messageId,
+    attempt_id: attemptIdOf(messageId, about.attempt),
+    ...about,
+    reason: reasons[about.policy],
+  };
+  return event(state, "DispatchUncertain", data, causation);
+}
+const reasons = {
+  ask_provider: "the provider is asked what became of the attempt",
+  at_least_once: "the attempt is sent again: the recipient may get it twice",
+  at_most_once: "the attempt is not sent again: only a receipt can prove that it was taken",
+} as const;
+
+export function exhausted(
+  state: State,
+  attempts: number,
+  error: Failure,
+  reason: string,
+  causation: string,
+): NewEvent {
+  const { request } = state;
+  const data: EventData<"DispatchExhausted"> = {
+    message_id: request.message_id,
+    message: messageContext(request),
+    attempts: Math.max(1, attempts),
+    error,
+    cost: request.cost,
+    currency: request.currency,
+    reason,
+  };
+  return event(state, "DispatchExhausted", data, causation);
+}
+
+export function expired(state: State, causation: string): NewEvent {
+  const { request } = state;
+  const data: EventData<"MessageExpired"> = {
+    message_id: request.message_id,
+    message: messageContext(request),
+    attempts: state.attempt,
+    cost: request.cost,
+    currency: request.currency,
+    expires_at: request.expires_at,
+  };
+  return event(state, "MessageExpired", data, causation);
+}
+
+export function queued(state: State, causation: string): NewEvent {
+  const { request } = state;
+  const data: EventData<"MessageQueued"> = {
+    message_id: request.message_id,
+    message: messageContext(request),
+    reason: "its time to be sent has come",
+  };
+  return event(state, "MessageQueued", data, causation);
+}

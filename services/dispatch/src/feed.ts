@@ -1,0 +1,129 @@
+import { streamOf } from "@heliograph/contracts";
+import { boundedCache } from "@heliograph/domain";
+import type { Batch, RecordedEvent } from "@heliograph/log";
+import type { Committer } from "./committer.ts";
+import type { Floor, Mark } from "./floor.ts";
+import type { Look, Resumer } from "./resume.ts";
+import { evolve } from "./state.ts";
+
+/** Requests seen whose funds are not decided yet; one that is forgotten is read from the log. */
+const MOST_REQUESTS = 20_000;
+
+export type Feed = {
+  handle(batch: Batch): Promise<void>;
+  /** There may be room again. */
+  wake(): void;
+};
+
+type Options = {
+  readonly resumer: Resumer;
+  readonly committer: Committer;
+  readonly floor: Floor;
+  readonly active: Set<string>;
+  /** How many jobs memory has room for. */
+  readonly room: () => number;
+  readonly closing: () => boolean;
+  /** Up to here a predecessor may have acted: its traces are in the messages' streams, which are read. */
+  readonly headAtStart: bigint;
+  readonly now: () => number;
+};
+
+/** Turns the feed into jobs, and waits with the next batch while memory is full. */
+export function createFeed({
+  resumer,
+  committer,
+  floor,
+  active,
+  room,
+  closing,
+  headAtStart,
+}: Options): Feed {
+  const requests = boundedCache<string, RecordedEvent>(MOST_REQUESTS);
+  let waiters: (() => void)[] = [];
+
+  async function handle(batch: Batch): Promise<void> {
+    const mark = floor.begin();
+    for (const event of batch.events) {
+      if (room() <= 0) await roomAgain();
+      // What is not taken up stays above the checkpoint, and the next owner sees it.
+      if (closing()) return;
+      const looks = take(event, mark);
+      if (looks.length > 0) await resumer.resume(looks);
+    }
+    floor.end(mark, batch.position);
+    committer.pump();
+  }
+
+  /** Takes up an event; gives the messages whose streams have to be read first. */
+  function take(event: RecordedEvent, mark: Mark): readonly Look[] {
+    const { data } = event;
+    switch (event.type) {
+      case "MessageRequested":
+        requests.set(data.message_id, event);
+        return [];
+      case "FundsHeld":
+        return held(event, mark);
+      case "BounceDeferred":
+        if (!active.has(data.message_id)) return [look(data.message_id, mark)];
+        // Its last outcome is on its way into the log: look again in a moment.
+        committer.timer(data.message_id, {
+          dueAt: event.recordedAt + 100,
+          kind: "retry",
+          taken: false,
+        });
+        return [];
+      case "MessageCanceled":
+        if (!active.has(data.message_id)) committer.timerDone(data.message_id);
+        return [];
+      default:
+        return [];
+    }
+  }
+
+  function held(event: RecordedEvent, mark: Mark): readonly Look[] {
+    const looks: Look[] = [];
+    for (const { message_id: messageId } of event.data.entries as readonly {
+      message_id: string;
+    }[]) {
+      // At work already, on behalf of a row.
+      if (active.has(messageId)) continue;
+      const request = event.position > headAtStart ? requests.get(messageId) : undefined;
+      if (request === undefined) looks.push(look(messageId, mark));
+      else {
+        requests.delete(messageId);
+        active.add(messageId);
+        resumer.proceed(
+          { messageId, stream: request.stream, mark: floor.hold(mark), due: false },
+          evolve(undefined, request),
+          event.id,
+        );
+      }
+    }
+    return looks;
+  }
+
+  function look(messageId: string, mark: Mark): Look {
+    active.add(messageId);
+    return {
+      messageId,
+      stream: streamOf("message", messageId),
+      mark: floor.hold(mark),
+      due: false,
+    };
+  }
+
+  const roomAgain = (): Promise<void> => {
+    committer.pump();
+    return new Promise((resolve) => waiters.push(resolve));
+  };
+
+  return {
+    handle,
+    wake() {
+      if (waiters.length === 0 || (room() <= 0 && !closing())) return;
+      const waiting = waiters;
+      waiters = [];
+      for (const resolve of waiting) resolve();
+    },
+  };
+}

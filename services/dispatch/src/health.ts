@@ -1,0 +1,46 @@
+import { writeGatewayHealth, type GatewayHealth } from "@heliograph/read-models";
+import type pg from "pg";
+import type { Connections } from "./connections.ts";
+
+/** Rows are written at most so often, and only those that changed. */
+const EVERY_MS = 1_000;
+
+/** Publishes how the gateways do, for `GET /gateways`. A failure is left to the next round: the numbers are no promise. */
+export function publishHealth(
+  connections: Connections,
+  pool: pg.Pool,
+  now: () => number,
+): { close(): void } {
+  const written = new Map<string, string>();
+  let busy = false;
+
+  async function publish(): Promise<void> {
+    const rows: GatewayHealth[] = [];
+    for (const { config, breaker, stats, open } of connections.all) {
+      const { calls, successRate, p50, p95 } = stats.summary();
+      const row: GatewayHealth = {
+        gateway_id: config.gateway_id,
+        breaker: breaker.state(now()),
+        success_rate: successRate,
+        latency_p50_ms: p50,
+        latency_p95_ms: p95,
+        calls,
+        in_flight: open,
+      };
+      const text = JSON.stringify(row);
+      if (written.get(row.gateway_id) === text) continue;
+      written.set(row.gateway_id, text);
+      rows.push(row);
+    }
+    if (rows.length > 0) await writeGatewayHealth(pool, rows);
+  }
+
+  const timer = setInterval(() => {
+    if (busy) return;
+    busy = true;
+    publish()
+      .catch(() => written.clear())
+      .finally(() => (busy = false));
+  }, EVERY_MS).unref();
+  return { close: () => clearInterval(timer) };
+}

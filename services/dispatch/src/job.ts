@@ -1,0 +1,31 @@
+import type { GatewayChoice } from "@heliograph/contracts";
+import type { Attempt } from "@heliograph/gateways";
+import type { Connection } from "./connections.ts";
+import type { Mark } from "./floor.ts";
+import type { State } from "./state.ts";
+
+/** One provider call that is to be made, from the moment it is due until its outcome is recorded. */
+export type Job = {
+  readonly messageId: string;
+  readonly stream: string;
+  readonly state: State;
+  readonly attempt: number;
+  /** Which outcome of the message this call brings: tells a recovery whether it was recorded. */
+  readonly call: number;
+  /** The event this call follows from. */
+  readonly causation: string;
+  readonly lane: string;
+  readonly expiresAt: number;
+  /** When it began to wait in memory, epoch ms. */
+  readonly since: number;
+  /** Holds the checkpoint back until a row or the outcome stands for the job; undefined when a row does already. */
+  mark: Mark | undefined;
+  /** Set at admission. */
+  connection?: Connection;
+  choice?: GatewayChoice;
+  sending?: Attempt;
+  group?: Group;
+};
+
+/** The calls that one durable row announces. */
+export type Group = { readonly id: string; open: number };

@@ -1,0 +1,230 @@
+import { choose } from "./choose.ts";
+import type { Connections } from "./connections.ts";
+import { Fifo } from "./fifo.ts";
+import type { Job } from "./job.ts";
+
+/** Calls admitted for one recipient at a time: grows with each quick call, and is one after a slow call, which would hold the others up. */
+const FIRST_DEPTH = 32;
+const LARGEST_DEPTH = 512;
+const QUICK_MS = 20;
+/** Every eighth admission goes to the lowest priority that waits, so that a flood of urgent messages starves nobody. */
+const LOW_TURN = 8;
+const PRIORITIES = 4;
+
+/** Everything for one recipient: at most one call is in flight, in the order of arrival within a priority. */
+type Lane = {
+  readonly key: string;
+  readonly channel: string;
+  readonly waiting: Fifo<Job>;
+  /** Admitted and announced by a durable intent. */
+  readonly ready: Fifo<Job>;
+  /** Admitted and not yet called. */
+  open: number;
+  depth: number;
+  running: boolean;
+  /** Highest priority under which it is in the channel's lists; -1 when in none. */
+  listed: number;
+  lastMs: number;
+};
+
+export type Lanes = {
+  /** The job waits its turn. */
+  add(job: Job): void;
+  /** Takes up to `limit` jobs for which there is room now, the highest priority first, and gives each its gateway. */
+  admit(limit: number): Job[];
+  /** Calls the provider for admitted jobs, one recipient's after another, different recipients' at once. */
+  run(jobs: readonly Job[]): void;
+  /** Takes out jobs that have waited since before `since`, each with an estimate of how long it would have to wait on, in ms. */
+  spill(since: number): readonly { readonly job: Job; readonly forMs: number }[];
+  /** Takes out what is admitted and not yet called. */
+  withdraw(): Job[];
+  /** When something that waits may have room again; undefined when only a finished call can make it. */
+  nextAt(): number | undefined;
+  readonly waiting: number;
+};
+
+type Options = {
+  readonly connections: Connections;
+  readonly now: () => number;
+  readonly random: () => number;
+  /** Makes the call and hands on its outcome; never throws; gives how long it took, in ms. */
+  readonly call: (job: Job) => Promise<number>;
+  /** The job's validity ended, or its channel has no gateway. */
+  readonly unfit: (job: Job, why: "expired" | "no_gateway") => void;
+};
+
+export function createLanes({ connections, now, random, call, unfit }: Options): Lanes {
+  const lanes = new Map<string, Lane>();
+  const channels = new Map<string, Fifo<Lane>[]>();
+  const blocked = new Map<string, Fifo<Lane>>();
+  let waiting = 0;
+  let turn = 0;
+
+  function laneOf(job: Job): Lane {
+    const known = lanes.get(job.lane);
+    if (known !== undefined) return known;
+    const lane: Lane = {
+      key: job.lane,
+      channel: job.state.request.channel,
+      waiting: new Fifo(),
+      ready: new Fifo(),
+      open: 0,
+      depth: FIRST_DEPTH,
+      running: false,
+      listed: -1,
+      lastMs: 0,
+    };
+    lanes.set(job.lane, lane);
+    return lane;
+  }
+
+  function list(lane: Lane): void {
+    const priority = lane.waiting.peek()?.state.request.priority ?? -1;
+    if (lane.open >= lane.depth || priority <= lane.listed) return;
+    let lists = channels.get(lane.channel);
+    if (lists === undefined)
+      channels.set(
+        lane.channel,
+        (lists = Array.from({ length: PRIORITIES }, () => new Fifo<Lane>())),
+      );
+    lists[priority]!.push(lane);
+    lane.listed = priority;
+  }
+
+  function nextList(lists: readonly Fifo<Lane>[]): Fifo<Lane> | undefined {
+    if (turn++ % LOW_TURN === LOW_TURN - 1) return lists.find(({ size }) => size > 0);
+    for (let priority = PRIORITIES - 1; priority >= 0; priority--)
+      if (lists[priority]!.size > 0) return lists[priority];
+    return undefined;
+  }
+
+  function admitFrom(
+    channel: string,
+    lists: readonly Fifo<Lane>[],
+    limit: number,
+    admitted: Job[],
+  ): void {
+    const candidates = connections.forChannel(channel);
+    while (admitted.length < limit) {
+      const lanesOfPriority = nextList(lists);
+      const lane = lanesOfPriority?.peek();
+      if (lanesOfPriority === undefined || lane === undefined) return;
+      const job = lane.waiting.peek();
+      if (job !== undefined && lane.open < lane.depth) {
+        const expired = job.expiresAt <= now();
+        const choice = expired ? undefined : choose(candidates, job.state.failed, random());
+        if (choice?.type === "wait") return;
+        lane.waiting.shift();
+        waiting--;
+        if (choice?.type === "chosen") {
+          const { candidate } = choice;
+          candidate.open++;
+          candidate.bucket.take();
+          candidate.breaker.began(now());
+          job.connection = candidate;
+          job.choice = choice.choice;
+          lane.open++;
+          admitted.push(job);
+        } else unfit(job, expired ? "expired" : "no_gateway");
+      }
+      lanesOfPriority.shift();
+      lane.listed = -1;
+      list(lane);
+      discard(lane);
+    }
+  }
+
+  function discard(lane: Lane): void {
+    if (!lane.running && lane.open === 0 && lane.waiting.size === 0) lanes.delete(lane.key);
+  }
+
+  function start(lane: Lane): void {
+    const connection = lane.ready.peek()?.connection;
+    lane.running = connection !== undefined;
+    if (connection === undefined) return; // Withdrawn while it was blocked.
+    if (connection.active >= connection.config.max_concurrent) {
+      const queue = blocked.get(connection.name) ?? new Fifo<Lane>();
+      blocked.set(connection.name, queue);
+      queue.push(lane);
+      return;
+    }
+    connection.active++;
+    void drive(lane).then(() => {
+      connection.active--;
+      const next = blocked.get(connection.name)?.shift();
+      if (next !== undefined) start(next);
+    });
+  }
+
+  async function drive(lane: Lane): Promise<void> {
+    for (let job = lane.ready.shift(); job !== undefined; job = lane.ready.shift()) {
+      const durationMs = await call(job);
+      lane.lastMs = durationMs;
+      lane.depth = durationMs <= QUICK_MS ? Math.min(LARGEST_DEPTH, lane.depth + 1) : 1;
+      lane.open--;
+      list(lane);
+    }
+    lane.running = false;
+    discard(lane);
+  }
+
+  return {
+    add(job) {
+      const lane = laneOf(job);
+      const { priority } = job.state.request;
+      lane.waiting.insert(job, (other) => other.state.request.priority < priority);
+      waiting++;
+      list(lane);
+    },
+    admit(limit) {
+      const admitted: Job[] = [];
+      for (const [channel, lists] of channels) admitFrom(channel, lists, limit, admitted);
+      return admitted;
+    },
+    run(jobs) {
+      for (const job of jobs) {
+        const lane = laneOf(job);
+        lane.ready.push(job);
+        if (!lane.running) start(lane);
+      }
+    },
+    spill(since) {
+      const spilled: { job: Job; forMs: number }[] = [];
+      if (waiting === 0) return spilled;
+      for (const lane of lanes.values()) {
+        for (
+          let ahead = 1;
+          (lane.waiting.peek()?.since ?? Number.POSITIVE_INFINITY) < since;
+          ahead++
+        ) {
+          waiting--;
+          const perSecond = connections.forChannel(lane.channel)[0]?.config.max_per_second ?? 1_000;
+          const forMs =
+            lane.open >= lane.depth ? lane.lastMs * ahead : (spilled.length / perSecond) * 1_000;
+          spilled.push({ job: lane.waiting.shift()!, forMs });
+        }
+        discard(lane);
+      }
+      return spilled;
+    },
+    withdraw() {
+      const jobs: Job[] = [];
+      for (const lane of lanes.values())
+        for (let job = lane.ready.shift(); job !== undefined; job = lane.ready.shift())
+          jobs.push(job);
+      return jobs;
+    },
+    nextAt() {
+      if (waiting === 0) return undefined;
+      const times = [...channels]
+        .filter(([, lists]) => lists.some(({ size }) => size > 0))
+        .flatMap(([channel]) =>
+          connections.forChannel(channel).flatMap((connection) => connection.nextAt() ?? []),
+        );
+      return times.length === 0 ? undefined : Math.min(...times);
+    },
+    get waiting() {
+      return waiting;
+    },
+  };
+}

@@ -1,0 +1,212 @@
+import { streamOf } from "@heliograph/contracts";
+import type { SendResult } from "@heliograph/gateways";
+import type { EventLog, NewEvent } from "@heliograph/log";
+import type { Committer } from "./committer.ts";
+import { decideStep, resend, type Step } from "./decide.ts";
+import { attemptIdOf, exhausted, expired, queued, type Call } from "./events.ts";
+import type { Floor, Mark } from "./floor.ts";
+import type { Job } from "./job.ts";
+import type { Outcomes } from "./outcomes.ts";
+import type { Recorder } from "./recorder.ts";
+import { fold, type State } from "./state.ts";
+
+/** A message that dispatch has to look at. */
+export type Look = {
+  readonly messageId: string;
+  readonly stream: string;
+  readonly mark: Mark | undefined;
+  /** A timer of it has run out. */
+  readonly due: boolean;
+};
+
+/** Streams read in one query. */
+const MOST_STREAMS = 500;
+
+export type Resumer = {
+  /** Reads the messages' streams, decides and does the next step of each. The messages must be in `active`. */
+  resume(looks: readonly Look[]): Promise<void>;
+  /** Does the next step of a message whose state is known. */
+  proceed(look: Look, state: State | undefined, causation?: string): void;
+};
+
+type Options = {
+  readonly log: EventLog;
+  readonly recorder: Recorder;
+  readonly committer: Committer;
+  readonly floor: Floor;
+  readonly active: Set<string>;
+  readonly now: () => number;
+  readonly random: () => number;
+  readonly scale: number;
+  readonly add: (job: Job) => void;
+  /** Asks a provider about an attempt; undefined when it cannot be asked now. */
+  readonly ask: (gateway: string, attemptId: string) => Promise<SendResult | "unknown" | undefined>;
+  readonly outcomes: Outcomes;
+  readonly kindOf: (gateway: string) => string;
+  readonly broken: (error: unknown) => void;
+};
+
+/** The way back into a message: after a restart, when a timer is due, after a lost race and when an event was not expected. */
+export function createResumer(options: Options): Resumer {
+  const { log, recorder, committer, floor, active, now, random, scale } = options;
+
+  async function resume(looks: readonly Look[]): Promise<void> {
+    for (let from = 0; from < looks.length; from += MOST_STREAMS) {
+      const part = looks.slice(from, from + MOST_STREAMS);
+      const streams = await log.readStreams(part.map(({ stream }) => stream));
+      for (const look of part) proceed(look, fold(streams.get(look.stream) ?? []));
+    }
+    committer.pump();
+  }
+
+  function again(look: Look): void {
+    resume([look]).catch(options.broken);
+  }
+
+  function leave(look: Look): void {
+    active.delete(look.messageId);
+    committer.timerDone(look.messageId);
+    if (look.mark !== undefined) floor.release(look.mark);
+    committer.pump();
+  }
+
+  function wait(look: Look, step: Extract<Step, { type: "wait" }>): void {
+    active.delete(look.messageId);
+    committer.timer(look.messageId, { dueAt: step.at, kind: step.why, taken: false });
+    if (look.mark !== undefined) floor.release(look.mark);
+    committer.pump();
+  }
+
+  function record(look: Look, state: State, event: NewEvent, recorded: () => void): void {
+    recorder.push({
+      append: { stream: look.stream, expected: state.revision, events: [event] },
+      recorded,
+      conflicted: () => again(look),
+    });
+  }
+
+  function proceed(look: Look, state: State | undefined, causation?: string): void {
+    const step = decideStep(state, { now: now(), due: look.due, random: random(), scale });
+    if (state === undefined) return leave(look);
+    take(look, state, step, causation ?? state.lastEventId);
+  }
+
+  function take(look: Look, state: State, step: Step, causation: string): void {
+    switch (step.type) {
+      case "nothing":
+        return leave(look);
+      case "wait":
+        return wait(look, step);
+      case "call":
+        return options.add(toJob(look, state, step.attempt, causation));
+      case "queue": {
+        const event = queued(state, causation);
+        return record(look, state, event, () =>
+          proceed(look, {
+            ...state,
+            phase: "queued",
+            revision: state.revision + 1,
+            lastEventId: event.id,
+          }),
+        );
+      }
+      case "expire":
+        return record(look, state, expired(state, causation), () => leave(look));
+      case "exhaust":
+        return record(
+          look,
+          state,
+          exhausted(state, state.attempt, step.error, step.reason, causation),
+          () => leave(look),
+        );
+      case "ask":
+        return void ask(look, state, step, causation).catch(options.broken);
+      case "seek_evidence":
+        return void seekEvidence(look, state, step, causation).catch(options.broken);
+      default:
+        return step satisfies never;
+    }
+  }
+
+  async function ask(
+    look: Look,
+    state: State,
+    step: Extract<Step, { type: "ask" }>,
+    causation: string,
+  ): Promise<void> {
+    const answer = await options.ask(step.gateway, attemptIdOf(look.messageId, step.attempt));
+    if (answer === "unknown") take(look, state, resend(state, now()), causation);
+    else if (answer === undefined || answer.type === "uncertain")
+      take(look, state, step.otherwise, causation);
+    else {
+      const call = callOf(state, causation, "the provider was asked what became of the attempt");
+      options.outcomes.settle(
+        { ...look, call, number: state.calls + 1, done: () => leave(look) },
+        answer,
+      );
+    }
+    committer.pump();
+  }
+
+  /** A receipt of the uncertain attempt proves that the provider took it. */
+  async function seekEvidence(
+    look: Look,
+    state: State,
+    step: Extract<Step, { type: "seek_evidence" }>,
+    causation: string,
+  ): Promise<void> {
+    const receipts = await log.readStream(streamOf("receipts", look.messageId));
+    const proof = receipts.find(
+      ({ data }) =>
+        data.gateway === state.uncertain!.gateway &&
+        !state.providerIds.includes(data.provider_message_id),
+    );
+    if (proof === undefined) take(look, state, step.otherwise, causation);
+    else {
+      const call = callOf(state, proof.id, "a receipt proves that the provider took the attempt");
+      const result = {
+        type: "accepted",
+        providerMessageId: proof.data.provider_message_id,
+        status: proof.data.status,
+      } as const;
+      options.outcomes.settle(
+        { ...look, call, number: state.calls + 1, done: () => leave(look) },
+        result,
+      );
+    }
+    committer.pump();
+  }
+
+  function toJob(look: Look, state: State, attempt: number, causation: string): Job {
+    const { request, requestEvent } = state;
+    return {
+      messageId: look.messageId,
+      stream: look.stream,
+      state,
+      attempt,
+      call: state.calls + 1,
+      causation,
+      lane: `${requestEvent.metadata.partner} ${request.channel} ${request.to}`,
+      expiresAt: Date.parse(request.expires_at),
+      since: now(),
+      mark: look.mark,
+    };
+  }
+
+  function callOf(state: State, causation: string, reason: string): Call {
+    const { attempt } = state;
+    const { gateway } = state.uncertain!;
+    const attemptId = attemptIdOf(state.request.message_id, attempt);
+    return {
+      state,
+      attempt,
+      attemptId,
+      gateway,
+      gatewayKind: options.kindOf(gateway),
+      choice: { reason },
+      causation,
+    };
+  }
+
+  return { resume, proceed };
+}

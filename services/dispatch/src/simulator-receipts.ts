@@ -1,0 +1,117 @@
+import { recordReceipts, simulatorReceipts, type ReceiptSource } from "@heliograph/gateways";
+import { LogUnavailable, type RecordedEvent } from "@heliograph/log";
+import { pause, type Reactor, type ReactorInstance, type ReactorTools } from "@heliograph/runtime";
+import { createAlarm } from "./alarm.ts";
+import { createFloor, type Mark } from "./floor.ts";
+
+/** Receipts that are due within this time are recorded together. */
+const SLOT_MS = 10;
+/** Receipts waiting in memory at most; the feed waits when it is reached. */
+const MOST_WAITING = 20_000;
+/** Most receipts in one append call. */
+const MOST_RECORDED = 500;
+/** The checkpoint follows at this pace: a crash repeats so much, and repeated receipts are duplicates to the log. */
+const CHECKPOINT_MS = 200;
+
+/**
+ * Plays the providers that cannot send receipts themselves: what a simulator or a `log` gateway accepted gets its receipts after a
+ * short delay. The checkpoint stays below what waits in memory, so a crash loses none.
+ */
+export const simulatorReceiptsReactor: Reactor = {
+  name: "simulator-receipts",
+  kind: "reactor",
+  schema: "simulator_receipts",
+  types: ["MessageSent", "MessageResent"],
+  ddl: "",
+  start,
+};
+
+type Waiting = { readonly source: ReceiptSource; readonly mark: Mark };
+
+async function start({ context, checkpoint, fail }: ReactorTools): Promise<ReactorInstance> {
+  const slots = new Map<number, Waiting[]>();
+  const floor = createFloor(checkpoint.position);
+  const stopped = new AbortController();
+  let waiting = 0;
+  let recording: Promise<void> = Promise.resolve();
+  let wake: (() => void) | undefined;
+  const alarm = createAlarm(() => void (recording = recording.then(recordDue).catch(stop)));
+  const checkpointAlarm = createAlarm(() => void commit().catch(stop));
+
+  function stop(error: unknown): void {
+    stopped.abort();
+    wake?.();
+    fail(error);
+  }
+
+  function plan(event: RecordedEvent, mark: Mark): void {
+    const kind = event.data.gateway_kind;
+    if (kind !== "simulator" && kind !== "log") return;
+    for (const { delayMs, receipt } of simulatorReceipts(event.data, event.recordedAt)) {
+      // A message from long ago, after a pause, gets its receipts at once.
+      const dueAt = Math.max(Date.now(), event.recordedAt + delayMs);
+      const slot = Math.ceil(dueAt / SLOT_MS) * SLOT_MS;
+      const source = { receipt, partner: event.metadata.partner ?? "", causation: event.id };
+      const list = slots.get(slot);
+      if (list === undefined) slots.set(slot, [{ source, mark: floor.hold(mark) }]);
+      else list.push({ source, mark: floor.hold(mark) });
+      waiting++;
+      alarm.at(slot);
+    }
+  }
+
+  async function recordDue(): Promise<void> {
+    const now = Date.now();
+    const due = [...slots.keys()]
+      .filter((slot) => slot <= now)
+      .toSorted((one, other) => one - other);
+    for (const slot of due) {
+      const list = slots.get(slot)!;
+      slots.delete(slot);
+      for (let from = 0; from < list.length; from += MOST_RECORDED)
+        await record(list.slice(from, from + MOST_RECORDED));
+    }
+    if (slots.size > 0) alarm.at(Math.min(...slots.keys()));
+  }
+
+  async function record(list: readonly Waiting[]): Promise<void> {
+    const sources = list.map(({ source }) => source);
+    for (;;) {
+      try {
+        await recordReceipts(context.log, sources);
+        break;
+      } catch (error) {
+        if (!(error instanceof LogUnavailable) || stopped.signal.aborted) throw error;
+        await pause(error.retryAfterMs, stopped.signal);
+      }
+    }
+    waiting -= list.length;
+    for (const { mark } of list) floor.release(mark);
+    if (waiting < MOST_WAITING / 2) wake?.();
+    checkpointAlarm.at(Date.now() + CHECKPOINT_MS);
+  }
+
+  async function commit(): Promise<void> {
+    if (floor.position() > checkpoint.position) await checkpoint.commit(floor.position());
+  }
+
+  return {
+    async handle(batch) {
+      const mark = floor.begin();
+      for (const event of batch.events) plan(event, mark);
+      floor.end(mark, batch.position);
+      checkpointAlarm.at(Date.now() + CHECKPOINT_MS);
+      if (waiting >= MOST_WAITING && !stopped.signal.aborted)
+        await new Promise<void>((resolve) => (wake = resolve));
+    },
+    async stop() {
+      stopped.abort();
+      alarm.cancel();
+      checkpointAlarm.cancel();
+      wake?.();
+      // What still waits stays above the checkpoint; the next owner plays it.
+      await recording.catch(() => undefined);
+      await commit();
+    },
+  };
+}

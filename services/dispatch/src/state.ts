@@ -1,0 +1,119 @@
+import type { EventData, Failure } from "@heliograph/contracts";
+import type { RecordedEvent } from "@heliograph/log";
+
+export type Requested = EventData<"MessageRequested">;
+type Uncertain = EventData<"DispatchUncertain">;
+
+/**
+ * A message as dispatch sees it, folded from its stream.
+ * `settled` means that dispatch has nothing more to do, whatever happens.
+ */
+export type State = {
+  readonly request: Requested;
+  /** The stream's first event: its id is the root of every id that dispatch derives. */
+  readonly requestEvent: RecordedEvent;
+  /** Last revision of the stream: what the next append expects; and that event's id, the cause of what follows. */
+  readonly revision: number;
+  readonly lastEventId: string;
+  readonly phase: "requested" | "queued" | "failing" | "uncertain" | "sent" | "bounced" | "settled";
+  /** Highest attempt number so far, 0 before any. */
+  readonly attempt: number;
+  /** Outcomes recorded so far, uncertain ones and answers to a question included: the retry budget and the event ids count these. */
+  readonly calls: number;
+  /** Some provider accepted once: from then on a send is a resend, and the validity no longer counts. */
+  readonly sent: boolean;
+  /** Gateways that failed since the last wait; a fail-over goes to another. */
+  readonly failed: readonly string[];
+  readonly error: Failure | undefined;
+  /** When the next attempt is due, epoch ms; 0 when at once. */
+  readonly retryAt: number;
+  /** The providers' ids of the attempts that were accepted. */
+  readonly providerIds: readonly string[];
+  readonly uncertain: (Uncertain & { readonly since: number }) | undefined;
+};
+
+/** The next state; undefined until the request is seen. Types that dispatch does not know move only the revision. */
+export function evolve(state: State | undefined, event: RecordedEvent): State | undefined {
+  if (event.type === "MessageRequested")
+    return {
+      request: event.data as Requested,
+      requestEvent: event,
+      revision: event.revision,
+      lastEventId: event.id,
+      phase: "requested",
+      attempt: 0,
+      calls: 0,
+      sent: false,
+      failed: [],
+      error: undefined,
+      retryAt: 0,
+      providerIds: [],
+      uncertain: undefined,
+    };
+  if (state === undefined) return undefined;
+  const next = { ...state, revision: event.revision, lastEventId: event.id };
+  const { data } = event;
+  switch (event.type) {
+    case "MessageQueued":
+      return { ...next, phase: "queued" };
+    case "DispatchAttemptFailed": {
+      const failed = data.next === "failover" ? [...state.failed, data.gateway] : [];
+      const retryAt = data.retry_at === undefined ? 0 : Date.parse(data.retry_at);
+      const calls = state.calls + 1;
+      return {
+        ...next,
+        phase: "failing",
+        attempt: data.attempt,
+        calls,
+        failed,
+        retryAt,
+        error: data.error,
+        uncertain: undefined,
+      };
+    }
+    case "DispatchUncertain":
+      return {
+        ...next,
+        phase: "uncertain",
+        attempt: data.attempt,
+        calls: state.calls + 1,
+        uncertain: { ...data, since: event.recordedAt },
+      };
+    case "MessageSent":
+    case "MessageResent":
+      return {
+        ...next,
+        phase: state.phase === "settled" ? "settled" : "sent",
+        attempt: data.attempt,
+        calls: state.calls + 1,
+        sent: true,
+        providerIds: [...state.providerIds, data.provider.message_id],
+        failed: [],
+        uncertain: undefined,
+      };
+    case "BounceDeferred":
+      // A late bounce of an attempt that a newer one has replaced changes nothing.
+      return state.phase === "sent" && data.attempt === state.attempt
+        ? { ...next, phase: "bounced", error: data.error }
+        : next;
+    case "DispatchExhausted":
+    case "MessageExpired":
+    case "MessageCanceled":
+    case "MessageRejected":
+    case "MessageDelivered":
+    case "MessageRead":
+    case "MessageBounced":
+    case "DeliveryFailed":
+    case "MessageFailed":
+      return { ...next, phase: "settled" };
+    default:
+      return next;
+  }
+}
+
+/** Folds the events of one stream `message-<id>`, oldest first. */
+export function fold(events: Iterable<RecordedEvent>): State | undefined {
+  let state: State | undefined;
+  for (const event of events) state = evolve(state, event);
+  return state;
+}
