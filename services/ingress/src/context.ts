@@ -1,6 +1,7 @@
 import type { Environment, EventData } from "@heliograph/contracts";
+import type { Directory } from "@heliograph/directory";
 import type { EventLog } from "@heliograph/log";
-import type { GatewayConfig, Settings } from "@heliograph/runtime";
+import type { Settings } from "@heliograph/runtime";
 import type pg from "pg";
 import type { Logger } from "pino";
 import type { Sending } from "./messages/sending.ts";
@@ -9,14 +10,8 @@ import type { Sending } from "./messages/sending.ts";
 export type PartnerRecord = EventData<"PartnerCreated">;
 export type KeyRecord = EventData<"KeyIssued"> & { readonly revoked: boolean };
 
-/** The part of `@heliograph/directory` that the pipeline and the message routes use. */
-export type IngressDirectory = {
-  partner(id: string): PartnerRecord | undefined;
-  key(sha256: string): KeyRecord | undefined;
-  gateways(environment: Environment, channel?: string): readonly GatewayConfig[];
-  prices(list?: string): EventData<"PriceListPublished"> | undefined;
-  onChange(listener: () => void): () => void;
-};
+/** Partners, keys, gateways and prices. */
+export type IngressDirectory = Directory;
 
 /** What belongs to one environment. Nothing in a call reaches the other one's. */
 export type EnvironmentDeps = {

@@ -108,6 +108,7 @@ function operation(route: Route): ZodOpenApiOperationObject {
 /** `postMessagesIdCancel`. */
 const operationId = (route: Route): string =>
   route.method.toLowerCase() +
+  (route.root ? "Root" : "") +
   route.path
     .split(/[/:._-]+/)
     .filter((part) => part !== "")

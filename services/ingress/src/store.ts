@@ -141,11 +141,19 @@ export async function purge(pool: pg.Pool): Promise<void> {
   );
 }
 
-/** How far a read model is: the position in its checkpoint, -1n when it has none yet. `schema` comes from our own code. */
+/** SQLSTATE of a schema or table that is not there. */
+const missing = new Set(["3F000", "42P01"]);
+
+/** How far a consumer is: the position in its checkpoint, 0n before it ran for the first time. `schema` comes from our own code. */
 export async function checkpointOf(pool: pg.Pool, schema: string): Promise<bigint> {
-  const found = await pool.query({
-    name: `ingress.checkpoint.${schema}`,
-    text: `select max(position)::text as position from ${schema}.checkpoint`,
-  });
-  return BigInt(found.rows[0]?.position ?? "0");
+  try {
+    const found = await pool.query({
+      name: `ingress.checkpoint.${schema}`,
+      text: `select max(position)::text as position from ${schema}.checkpoint`,
+    });
+    return BigInt(found.rows[0]?.position ?? "0");
+  } catch (error) {
+    if (missing.has((error as { code?: string }).code ?? "")) return 0n;
+    throw error;
+  }
 }

@@ -9,7 +9,7 @@ import {
   uuid7,
 } from "@heliograph/contracts";
 import { openPlatform } from "@heliograph/process";
-import { messagesDdl, walletDdl } from "@heliograph/read-models";
+import { lifecycleDdl, messagesDdl, walletDdl, webhooksDdl } from "@heliograph/read-models";
 import { newLogger, readSettings } from "@heliograph/runtime";
 import { testServer } from "@heliograph/testkit";
 import { startIngress } from "../src/index.ts";
@@ -48,6 +48,8 @@ export async function openWorld() {
     for (const [schema, ddl] of [
       ["messages", messagesDdl],
       ["wallet", walletDdl],
+      ["lifecycle", lifecycleDdl],
+      ["webhooks", webhooksDdl],
     ] as const) {
       await pool.query(`create schema ${schema}`);
       await pool.query(

@@ -1,0 +1,19 @@
+import { PublicError } from "@heliograph/contracts";
+import { type LifecycleWaiter, openLifecycleWaiter } from "@heliograph/read-models";
+import type pg from "pg";
+import type { Call } from "../call.ts";
+
+const waiters = new WeakMap<pg.Pool, LifecycleWaiter>();
+
+/** The one waiter of an environment: however many readers wait, they share one small query. It does nothing while nobody waits. */
+export function waiterOf(pool: pg.Pool): LifecycleWaiter {
+  let waiter = waiters.get(pool);
+  if (waiter === undefined) waiters.set(pool, (waiter = openLifecycleWaiter(pool)));
+  return waiter;
+}
+
+/** A reader that waited may have lost its key meanwhile. Throws `key_revoked`. */
+export function stillAllowed(call: Call): void {
+  if (call.context.directory.keyById(call.key.key_id)?.revoked !== false)
+    throw new PublicError("key_revoked", "The API key was revoked.");
+}

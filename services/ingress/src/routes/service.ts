@@ -1,0 +1,52 @@
+import { metricsRegister } from "@heliograph/runtime";
+import { z } from "zod";
+import type { Call } from "../call.ts";
+import { type Answer, type Route, route } from "../route.ts";
+
+const Status = z.object({ status: z.string() }).meta({ id: "ServiceStatus" });
+
+const readiness = (call: Call<undefined, undefined>): Answer => {
+  const ready = !call.context.stopping.aborted && (call.context.ready?.() ?? true);
+  return { status: ready ? 200 : 503, body: { status: ready ? "ready" : "not_ready" } };
+};
+
+const metrics = async (): Promise<Answer> => ({
+  status: 200,
+  body: await metricsRegister.metrics(),
+  headers: { "content-type": metricsRegister.contentType },
+});
+
+/** For load balancers and monitoring: at the root, where they look, and below the API. */
+export const serviceRoutes: readonly Route[] = [true, false].flatMap((root) => [
+  route({
+    method: "GET",
+    path: "/healthz",
+    root,
+    scope: "public",
+    summary: "Whether the process is alive",
+    response: Status,
+    errors: [],
+    handler: () => ({ status: 200, body: { status: "ok" } }),
+  }),
+  route({
+    method: "GET",
+    path: "/readyz",
+    root,
+    scope: "public",
+    summary: "Whether the process is ready for requests; 503 while it is not",
+    response: Status,
+    errors: [],
+    handler: readiness,
+  }),
+  route({
+    method: "GET",
+    path: "/metrics",
+    root,
+    scope: "public",
+    summary: "Metrics in the text format of Prometheus",
+    response: undefined,
+    status: 200,
+    errors: [],
+    handler: metrics,
+  }),
+]);
