@@ -1,5 +1,5 @@
 import pg from "pg";
-import { isMachinery, pause } from "./faults.ts";
+import { isMachinery, oneAtATime, pause } from "./faults.ts";
 import { quoteSchema } from "./parts.ts";
 
 /** A holder that has not shown itself for so long is stopped or cut off; its session is ended so that another may take over. */
@@ -17,6 +17,8 @@ export class Leases {
   readonly #onLost: () => void;
   #client: Promise<pg.Client> | undefined;
   #closed = false;
+  /** The session is shared by all consumers; a connection runs one statement at a time. */
+  readonly #turn = oneAtATime();
 
   constructor(config: pg.ClientConfig, onLost: () => void) {
     this.#config = config;
@@ -48,10 +50,14 @@ export class Leases {
   async acquire(name: string, schema: string, signal: AbortSignal): Promise<Ownership | undefined> {
     while (!signal.aborted) {
       try {
-        const client = await this.#session();
-        const { rows } = await client.query("select pg_try_advisory_lock(hashtextextended($1, 7041776)) as held", [`heliograph/${name}`]);
-        if (rows[0].held === true) return await takeOver(client, name, schema);
-        await endStaleHolder(client, name);
+        const ownership = await this.#turn(async () => {
+          const client = await this.#session();
+          const { rows } = await client.query("select pg_try_advisory_lock(hashtextextended($1, 7041776)) as held", [`heliograph/${name}`]);
+          if (rows[0].held === true) return takeOver(client, name, schema);
+          await endStaleHolder(client, name);
+          return undefined;
+        });
+        if (ownership) return ownership;
       } catch (error) {
         if (!isMachinery(error)) throw error;
       }
@@ -62,8 +68,10 @@ export class Leases {
 
   /** Gives one lock back, so that another copy may take over at once. */
   async release(name: string): Promise<void> {
-    const client = await this.#client?.catch(() => undefined);
-    await client?.query("select pg_advisory_unlock(hashtextextended($1, 7041776))", [`heliograph/${name}`]).catch(() => undefined);
+    await this.#turn(async () => {
+      const client = await this.#client?.catch(() => undefined);
+      await client?.query("select pg_advisory_unlock(hashtextextended($1, 7041776))", [`heliograph/${name}`]).catch(() => undefined);
+    });
   }
 
   async close(): Promise<void> {
