@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from "node:fs";
+import pg from "pg";
 
 const ticksPerSecond = 100;
 
@@ -29,4 +30,16 @@ export function cpuMs(root: number): number {
     for (const process of all) if (family.has(process.parent)) family.add(process.pid);
   }
   return all.filter((process) => family.has(process.pid)).reduce((sum, process) => sum + process.ticks, 0) * (1000 / ticksPerSecond);
+}
+
+/** The postmaster of the server that a URL leads to, on this machine: the parent of the session's own process. */
+export async function postmasterOf(databaseUrl: string): Promise<number> {
+  const client = new pg.Client({ connectionString: databaseUrl });
+  await client.connect();
+  try {
+    const { rows } = await client.query("select pg_backend_pid() as pid");
+    return processes().find((process) => process.pid === rows[0].pid)!.parent;
+  } finally {
+    await client.end();
+  }
 }

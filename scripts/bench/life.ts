@@ -1,9 +1,7 @@
 import { fork } from "node:child_process";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
-import { cpuMs } from "./cpu.ts";
+import { cpuMs, postmasterOf } from "./cpu.ts";
 import { exampleBody } from "./http.ts";
 import { newDataDir, removeDataDir, startInstance, stopChild, type Instance } from "./instance.ts";
 import { drive, postRequest, type LoadResult } from "./load.ts";
@@ -41,7 +39,7 @@ export async function benchLife(): Promise<Row[]> {
 
     await drained((await load(3_000)).answers);
     await fetch(`http://127.0.0.1:${sinkPort}/reset`);
-    const postmaster = Number(readFileSync(join(dataDir, "postgres", "cluster", "postmaster.pid"), "utf8").split("\n")[0]);
+    const postmaster = await postmasterOf(instance.databaseUrl);
     const before = { node: cpuMs(instance.pid), postgres: cpuMs(postmaster) };
     const start = performance.now();
     const saturated = await load(saturatedMs);

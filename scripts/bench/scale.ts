@@ -1,7 +1,5 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { cpuMs } from "./cpu.ts";
+import { cpuMs, postmasterOf } from "./cpu.ts";
 import { exampleBody } from "./http.ts";
 import { newDataDir, removeDataDir, startInstance, type Instance } from "./instance.ts";
 import { drive, postRequest } from "./load.ts";
@@ -14,7 +12,7 @@ export async function benchScale(): Promise<Row[]> {
   const most = Number(process.env["HELIOGRAPH_BENCH_SCALE"] ?? 100_000);
   const dataDir = newDataDir();
   const instance = await startInstance(dataDir);
-  const postmaster = Number(readFileSync(join(dataDir, "postgres", "cluster", "postmaster.pid"), "utf8").split("\n")[0]);
+  const postmaster = await postmasterOf(instance.databaseUrl);
   try {
     const topup = await fetch(`${instance.baseUrl}/api/v1/wallet/topups`, {
       method: "POST", headers: { authorization: `Bearer ${instance.sandboxKey}`, "content-type": "application/json" }, body: JSON.stringify({ amount: "100000" }),
