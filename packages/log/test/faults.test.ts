@@ -124,6 +124,17 @@ describe("a broken connection", () => {
     await proxy.close();
   });
 
+  it("fails an append that cannot get its turn in time, and has not stored it", async () => {
+    const log = await open();
+    await admin.query("begin; select from log.head for update");
+    const refused = await refusal(log.append([newStream()]));
+    await admin.query("rollback");
+    expect(refused).toBeInstanceOf(LogUnavailable);
+    expect(refused).toMatchObject({ outcomeUnknown: false });
+    const [next] = await log.append([newStream()]);
+    expect(next).toMatchObject({ kind: "appended", position: 1n });
+  });
+
   it("cannot be opened without its database, and says so", async () => {
     const proxy = await tcpProxy(database.config);
     await proxy.cut();

@@ -4,7 +4,6 @@ import { asUnavailable, clientConfig } from "./connection.ts";
 import { makeReader } from "./reader.ts";
 import { migrate } from "./schema.ts";
 import { openSignal } from "./signal.ts";
-import type { Signal } from "./signal.ts";
 import { DEFAULT_FLUSH, DEFAULT_MAX_WAITING, openWriter } from "./writer.ts";
 import type { FlushLimits } from "./queue.ts";
 import { makeFeed } from "../feed.ts";
@@ -47,8 +46,8 @@ export async function openPostgresLog(options: PostgresLogOptions): Promise<Even
   });
   pool.on("error", onError);
   const reader = makeReader(pool, upcast);
-  let signal: Signal | undefined;
-  const source = { ...reader, listening: () => signal?.listening() ?? false };
+  const signal = openSignal(connection, applicationName, () => feed.nudge());
+  const source = { ...reader, listening: signal.listening };
   const feed = makeFeed(source, {
     ...(options.ring === undefined ? {} : { ring: options.ring }),
     onError,
@@ -72,7 +71,7 @@ export async function openPostgresLog(options: PostgresLogOptions): Promise<Even
       committed(events, bytes) {
         if (events.length > 0) feed.offer(events, bytes);
         else feed.nudge();
-        signal?.announce();
+        signal.announce();
       },
       failpoint,
       onError,
@@ -80,16 +79,16 @@ export async function openPostgresLog(options: PostgresLogOptions): Promise<Even
   }
 
   const writer = await openAll().catch(async (error: unknown) => {
+    await signal.close();
     await pool.end();
     throw asUnavailable(error);
   });
-  signal = openSignal(connection, applicationName, feed.nudge);
 
   let closing: Promise<void> | undefined;
   async function closeAll(): Promise<void> {
     await writer.close();
     await feed.close();
-    await signal?.close();
+    await signal.close();
     await pool.end();
   }
 

@@ -8,6 +8,8 @@ export type Waiting = Item & {
   readonly bytes: number;
   /** How often it was sent and came back undecided. */
   attempts: number;
+  /** Epoch milliseconds after which it is not tried again; set when it is first sent. */
+  giveUpAt: number;
   /** Sent by itself: in company it failed for a reason that may be a neighbour's. */
   alone: boolean;
   /** The fast statement could not decide it. */

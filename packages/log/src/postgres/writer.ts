@@ -96,7 +96,8 @@ export async function openWriter(options: WriterOptions): Promise<Writer> {
       await client.connect();
       return made;
     } catch (error) {
-      await client.end().catch(() => {});
+      // Not awaited: on a dead line it may never end.
+      void client.end().catch(() => {});
       throw error;
     }
   }
@@ -127,6 +128,8 @@ export async function openWriter(options: WriterOptions): Promise<Writer> {
       // A second flight is worth it when it is a full one; a small one would only split the group.
       if (ready === 0 || (flights.length > 0 && ready < flush.maxEvents)) return;
       const items = queue.take(flush);
+      const giveUpAt = Date.now() + RETRY_FOR_MS;
+      for (const item of items) item.giveUpAt ||= giveUpAt;
       const flight = { items, single: isSingle(items) && !items[0]!.slow, since: known };
       flights.push(flight);
       void fly(connected, flight);
@@ -201,7 +204,7 @@ export async function openWriter(options: WriterOptions): Promise<Writer> {
   function tryAgain(items: readonly Waiting[], error: unknown): void {
     const again: Waiting[] = [];
     for (const item of items) {
-      if (++item.attempts < MAX_ATTEMPTS) again.push(item);
+      if (++item.attempts < MAX_ATTEMPTS && Date.now() < item.giveUpAt) again.push(item);
       else queue.fail(item, unavailable(error));
     }
     queue.putBack(again);
@@ -297,7 +300,17 @@ export async function openWriter(options: WriterOptions): Promise<Writer> {
         }
         let bytes = 0;
         for (const { data, metadata } of encoded) bytes += data.length + metadata.length;
-        queue.add({ append, encoded, call, index, bytes, attempts: 0, alone: false, slow: false });
+        queue.add({
+          append,
+          encoded,
+          call,
+          index,
+          bytes,
+          attempts: 0,
+          giveUpAt: 0,
+          alone: false,
+          slow: false,
+        });
       }
       schedule();
       return promise;
