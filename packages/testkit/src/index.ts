@@ -1,6 +1,17 @@
 export type { Template, TestDatabase } from "./database.ts";
 export { stopOwnServer, testDatabase, testServer } from "./database.ts";
 export { freePort } from "./free-port.ts";
+export type { ApiAnswer, ApiClient } from "./api-client.ts";
+export { apiClient } from "./api-client.ts";
+export type { Instance, InstanceFile, InstanceOptions } from "./instance.ts";
+export {
+  launchInstance,
+  newDataDir,
+  postgresProcesses,
+  readInstance,
+  removeDataDir,
+  startInstance,
+} from "./instance.ts";
 export type { SinkMessage, SmtpBehaviour, SmtpSink } from "./smtp-sink.ts";
 export { smtpSink } from "./smtp-sink.ts";
 export type { Exit, SpawnedService } from "./spawn-service.ts";

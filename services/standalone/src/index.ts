@@ -20,9 +20,10 @@ export async function start(env: Readonly<Record<string, string | undefined>> = 
   const settings = readSettings(env);
   const dataDir = resolve(settings.dataDir);
   mkdirSync(dataDir, { recursive: true });
-  forgetInstance(dataDir);
   const logger = newLogger(settings.logLevel);
   const postgres = await databaseServer(settings, dataDir);
+  // Not before the folder is ours: the file of an instance that is running must stay.
+  forgetInstance(dataDir);
   const platform = await openPlatform(settings, postgres.server, masterKey({ ...settings, dataDir }), logger);
   const keys = await ensureDemoPartner(platform);
   const running = await startServices(platform, services.filter((service) => settings.services.includes(service.name)));

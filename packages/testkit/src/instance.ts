@@ -1,0 +1,187 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { chmodSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { destroyEmbeddedPostgres } from "@heliograph/embedded-postgres";
+import { freePort } from "./free-port.ts";
+import type { Exit } from "./spawn-service.ts";
+import { until } from "./until.ts";
+
+/** What `dev.json` holds. */
+export type InstanceFile = {
+  readonly baseUrl: string;
+  readonly consoleUrl: string;
+  readonly sandboxKey: string;
+  readonly liveKey: string;
+  readonly adminKey: string;
+  readonly databaseUrl: string;
+  readonly pid: number;
+};
+
+/** The whole product as one process on a data folder, as `npm start` runs it. */
+export type Instance = InstanceFile & {
+  readonly port: number;
+  /** Standard output and error, the last megabyte. */
+  output(): string;
+  /** SIGTERM; resolves when the process has ended (after 40 s by SIGKILL). */
+  stop(): Promise<Exit>;
+  kill(signal: NodeJS.Signals): void;
+  /** Kills the process and its PostgreSQL, postmaster and backends, at one moment: as if the machine had been switched off, but for the disk. */
+  killAll(): Promise<void>;
+  readonly exited: Promise<Exit>;
+};
+
+export type InstanceOptions = {
+  readonly dataDir: string;
+  readonly env?: Readonly<Record<string, string>>;
+  /** Without it a free one. */
+  readonly port?: number;
+  readonly readyTimeoutMs?: number;
+};
+
+const entry = fileURLToPath(new URL("../../../services/standalone/src/main.ts", import.meta.url));
+const maxOutputChars = 1024 * 1024;
+const running = new Set<ChildProcess>();
+process.once("exit", () => {
+  for (const child of running) child.kill("SIGKILL");
+});
+
+/** An empty data folder that the account of the database server can enter; `removeDataDir` ends what still runs on it. */
+export function newDataDir(): string {
+  const dataDir = mkdtempSync(join(tmpdir(), "heliograph-instance-"));
+  chmodSync(dataDir, 0o711);
+  return dataDir;
+}
+
+export async function removeDataDir(dataDir: string): Promise<void> {
+  await destroyEmbeddedPostgres(join(dataDir, "postgres"));
+  rmSync(dataDir, { recursive: true, force: true });
+}
+
+/** Starts the process without waiting for it to be ready. */
+export async function launchInstance(options: InstanceOptions): Promise<{
+  readonly port: number;
+  readonly pid: number;
+  output(): string;
+  kill(signal: NodeJS.Signals): void;
+  readonly exited: Promise<Exit>;
+}> {
+  const port = options.port ?? (await freePort());
+  const inherited = Object.entries(process.env).filter(
+    ([name]) => !/^(VITEST|NODE_OPTIONS|NODE_ENV|TEST$|DEV$|HELIOGRAPH_)/.test(name),
+  );
+  const child = spawn(process.execPath, [entry], {
+    env: {
+      ...Object.fromEntries(inherited),
+      HELIOGRAPH_DATA_DIR: options.dataDir,
+      HELIOGRAPH_PORT: String(port),
+      HELIOGRAPH_LOG_LEVEL: "warn",
+      ...options.env,
+    },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  running.add(child);
+  let output = "";
+  const collect = (text: string): void => void (output = (output + text).slice(-maxOutputChars));
+  child.stdout.setEncoding("utf8").on("data", collect);
+  child.stderr.setEncoding("utf8").on("data", collect);
+  const exited = new Promise<Exit>((resolve) => {
+    child.once("exit", (code, signal) => {
+      running.delete(child);
+      resolve({ code, signal });
+    });
+  });
+  return {
+    port,
+    pid: child.pid ?? -1,
+    output: () => output,
+    kill: (signal) => void child.kill(signal),
+    exited,
+  };
+}
+
+/** Starts the product and waits until `dev.json` is written by it. Throws with its output when it ends before. */
+export async function startInstance(options: InstanceOptions): Promise<Instance> {
+  const process = await launchInstance(options);
+  let exit: Exit | undefined;
+  void process.exited.then((value) => (exit = value));
+  const file = await until(
+    () => {
+      if (exit !== undefined) return "ended";
+      const found = readInstance(options.dataDir);
+      return found?.pid === process.pid && found;
+    },
+    { timeoutMs: options.readyTimeoutMs ?? 60_000, what: "dev.json is written" },
+  ).catch((error: Error) => {
+    process.kill("SIGKILL");
+    throw new Error(`${error.message}; it printed:\n${process.output()}`);
+  });
+  if (file === "ended")
+    throw new Error(`the instance ended (${JSON.stringify(exit)}):\n${process.output()}`);
+  return {
+    ...file,
+    port: process.port,
+    output: process.output,
+    kill: process.kill,
+    exited: process.exited,
+    async stop() {
+      process.kill("SIGTERM");
+      const timer = setTimeout(() => process.kill("SIGKILL"), 40_000);
+      return process.exited.finally(() => clearTimeout(timer));
+    },
+    async killAll() {
+      const pids = postgresProcesses(options.dataDir);
+      process.kill("SIGKILL");
+      for (const pid of pids) kill(pid);
+      await process.exited;
+      await until(() => pids.every((pid) => !existsSync(`/proc/${pid}`)), {
+        what: "PostgreSQL is gone",
+      });
+    },
+  };
+}
+
+export function readInstance(dataDir: string): InstanceFile | undefined {
+  try {
+    return JSON.parse(readFileSync(join(dataDir, "dev.json"), "utf8")) as InstanceFile;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The postmaster of a data folder and its children, the postmaster first; empty when none runs. */
+export function postgresProcesses(dataDir: string): readonly number[] {
+  const pointer = join(dataDir, "postgres", "cluster-location");
+  const cluster = existsSync(pointer)
+    ? readFileSync(pointer, "utf8").trim()
+    : join(dataDir, "postgres", "cluster");
+  let postmaster: number;
+  try {
+    postmaster = Number(readFileSync(join(cluster, "postmaster.pid"), "utf8").split("\n")[0]);
+  } catch {
+    return [];
+  }
+  if (!existsSync(`/proc/${postmaster}`)) return [];
+  const children = readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number);
+  return [postmaster, ...children.filter((pid) => parentOf(pid) === postmaster)];
+}
+
+function parentOf(pid: number): number | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
+  } catch {
+    return undefined;
+  }
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // It ended by itself when the postmaster did.
+  }
+}

@@ -1,0 +1,80 @@
+import { statSync } from "node:fs";
+import { join } from "node:path";
+import { apiClient, launchInstance, readInstance, startInstance } from "@heliograph/testkit";
+import { describe, expect, it } from "vitest";
+import { afterAllStop, clientsOf, example, ownDataDir, reached, send } from "./setting.ts";
+
+describe("npm start", () => {
+  it("writes dev.json once it is ready, and finds its data again", async () => {
+    const dataDir = ownDataDir();
+    const first = await startInstance({ dataDir });
+    expect(readInstance(dataDir)).toEqual({
+      baseUrl: `http://127.0.0.1:${first.port}`,
+      consoleUrl: expect.stringContaining(`http://127.0.0.1:${first.port}/`),
+      sandboxKey: expect.stringMatching(/^ak_test_[0-9A-Za-z]{36}$/),
+      liveKey: expect.stringMatching(/^ak_live_[0-9A-Za-z]{36}$/),
+      adminKey: expect.stringMatching(/^ak_live_[0-9A-Za-z]{36}$/),
+      databaseUrl: expect.stringMatching(/^postgres(ql)?:\/\//),
+      pid: first.pid,
+    });
+    expect(statSync(join(dataDir, "dev.json")).mode & 0o077).toBe(0);
+    const { sandbox } = clientsOf(first);
+    expect((await sandbox.get("/readyz")).status).toBe(200);
+    expect((await sandbox.get("/healthz")).status).toBe(200);
+    const key = { "idempotency-key": "over-the-restart" };
+    const sent = await sandbox.post("/messages", example, key);
+    expect(sent.status).toBe(202);
+    await reached(sandbox, sent.body.id, "delivered");
+
+    expect(await first.stop()).toEqual({ code: 0, signal: null });
+    expect(readInstance(dataDir)).toBeUndefined();
+    const second = await startInstance({ dataDir });
+    afterAllStop(second);
+    expect(second.sandboxKey).toBe(first.sandboxKey);
+    const after = clientsOf(second).sandbox;
+    expect((await after.get(`/messages/${sent.body.id}`)).body.status).toBe("delivered");
+    const again = await after.post("/messages", example, key);
+    expect([again.status, again.text]).toEqual([202, sent.text]);
+    expect(again.headers.get("idempotent-replayed")).toBe("true");
+  }, 60_000);
+
+  it("accepts durably with the ingress alone, and delivers when everything runs", async () => {
+    const dataDir = ownDataDir();
+    const alone = await startInstance({ dataDir, env: { HELIOGRAPH_SERVICES: "ingress" } });
+    const id = await send(clientsOf(alone).sandbox, example);
+    alone.kill("SIGKILL");
+    await alone.exited;
+    const whole = await startInstance({ dataDir });
+    afterAllStop(whole);
+    await reached(clientsOf(whole).sandbox, id, "delivered");
+  }, 60_000);
+
+  it("refuses to serve one data folder twice", async () => {
+    const dataDir = ownDataDir();
+    const first = await startInstance({ dataDir, env: { HELIOGRAPH_SERVICES: "ingress" } });
+    afterAllStop(first);
+    const second = await launchInstance({ dataDir });
+    expect((await second.exited).code).toBe(2);
+    expect(second.output()).toMatch(/in use by process \d+/);
+    // The first one's address is still there for those who look it up.
+    expect(readInstance(dataDir)?.pid).toBe(first.pid);
+    expect((await apiClient(first.baseUrl, first.sandboxKey).get("/readyz")).status).toBe(200);
+  }, 60_000);
+
+  it.each([
+    [{ HELIOGRAPH_PORT: "http" }, "HELIOGRAPH_PORT"],
+    [{ HELIOGRAPH_SERVICES: "ingress,walet" }, "HELIOGRAPH_SERVICES"],
+    [{ HELIOGRAPH_RETRY_SCALE: "-1" }, "HELIOGRAPH_RETRY_SCALE"],
+    [{ HELIOGRAPH_WEBHOOK_ALLOW_CIDRS: "localhost" }, "HELIOGRAPH_WEBHOOK_ALLOW_CIDRS"],
+    [{ HELIOGRAPH_DATABASE_URL: "mysql://db" }, "HELIOGRAPH_DATABASE_URL"],
+    [{ HELIOGRAPH_SMTP_URL: "mail.example.com" }, "HELIOGRAPH_SMTP_URL"],
+    [{ HELIOGRAPH_LOG_GATEWAY_CHANNELS: "fax" }, "HELIOGRAPH_LOG_GATEWAY_CHANNELS"],
+    [{ HELIOGRAPH_MASTER_KEY: "secret" }, "HELIOGRAPH_MASTER_KEY"],
+  ])("stops with one line for %o", async (env, variable) => {
+    const refused = await launchInstance({ dataDir: ownDataDir(), env });
+    expect(await refused.exited).toEqual({ code: 2, signal: null });
+    const lines = refused.output().trim().split("\n");
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toContain(variable);
+  });
+});
