@@ -45,7 +45,7 @@ const sent = [
   "MessageSent",
   { message_id: id, attempt: 1, gateway: "sim-whatsapp", provider },
 ] as const;
-const fold = (...events: Parameters<typeof stream>) => foldMessage(stream(...events))!;
+const fold = (...events: (readonly [string, object])[]) => foldMessage(stream(...events))!;
 
 describe("the status of a message", () => {
   it("is a join: commutative, associative and idempotent", () => {

@@ -7,9 +7,9 @@ const oracle = (text: string) => {
   const message = new SegmentedMessage(text, "auto", false);
   return { count: message.segmentsCount, encoding: message.encodingName };
 };
-const gsm = fc.constantFrom(..."abcXYZ 019@£$Ø_ΔΩÆßÉ!¤%&ÄÖÑÜ§¿äöñüà", ..."^{}\\[~]|€", "\n");
+const gsm = fc.constantFrom(...Array.from("abcXYZ 019@£$Ø_ΔΩÆßÉ!¤%&ÄÖÑÜ§¿äöñüà^{}\\[~]|€\n"));
 // The oracle keeps graphemes whole, networks keep code points whole: the two agree where each is one of the other.
-const wide = fc.constantFrom(..."абвгд漢字ñ日本語abc😀🚀🙂🎉");
+const wide = fc.constantFrom(...Array.from("абвгд漢字ñ日本語abc😀🚀🙂🎉"));
 
 describe("segments of an SMS", () => {
   it("agree with the reference calculator for GSM-7", () => {

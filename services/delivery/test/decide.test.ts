@@ -1,0 +1,163 @@
+import { newId, type EventData } from "@heliograph/contracts";
+import {
+  evolveMessage,
+  joinStatus,
+  type FoldableEvent,
+  type MessageState,
+  type MessageStatus,
+} from "@heliograph/domain";
+import type { NewEvent, RecordedEvent } from "@heliograph/log";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { decideReceipts, decideRefunded } from "../src/decide.ts";
+import { fact, failure, receiptOf, requestOf, requested, sent } from "./facts.ts";
+
+const id = newId("msg");
+const recorded = (event: NewEvent, revision = 0): RecordedEvent => ({
+  ...event,
+  position: BigInt(revision + 1),
+  stream: "message-x",
+  revision,
+  version: 1,
+  recordedAt: 0,
+});
+
+/** A message in memory: facts are folded at once, as the reactor does after its append. */
+function begin(request: EventData<"MessageRequested">) {
+  const types: string[] = [];
+  let state: MessageState | undefined;
+  const apply = (event: NewEvent): void => {
+    types.push(event.type);
+    state = evolveMessage(state, recorded(event, types.length - 1) as FoldableEvent);
+  };
+  const refund = (): void => {
+    const failed = decideRefunded(state!, recorded(fact("FundsRefunded", {})), "0.0079");
+    if (failed) apply(fact(failed.type, failed.data));
+  };
+  apply(requested(request));
+  return {
+    types,
+    apply,
+    refund,
+    get state() {
+      return state!;
+    },
+    receipts(...receipts: NewEvent[]): boolean {
+      const { facts, park } = decideReceipts(
+        state,
+        receipts.map((event) => recorded(event)),
+      );
+      for (const { type, data } of facts) apply(fact(type, data));
+      return park;
+    },
+  };
+}
+
+function sentMessage(channel: "sms" | "email" = "sms") {
+  const request = requestOf(id, { channel });
+  const message = begin(request);
+  message.apply(sent(request));
+  return message;
+}
+
+const meaning = (channel: "sms" | "email", status: string): MessageStatus =>
+  status === "delivered" || status === "read"
+    ? status
+    : status === "bounced" && channel === "email"
+      ? "bounced"
+      : "failed";
+
+describe("the final status", () => {
+  it("is the same for any order, number and batching of the receipts, whenever the refund comes", () => {
+    const status = fc.constantFrom("delivered", "read", "undelivered", "bounced");
+    const batches = fc.array(
+      fc.record({
+        statuses: fc.array(status, { minLength: 1, maxLength: 3 }),
+        refund: fc.boolean(),
+      }),
+      { minLength: 1, maxLength: 6 },
+    );
+    fc.assert(
+      fc.property(fc.constantFrom("sms" as const, "email" as const), batches, (channel, plan) => {
+        const message = sentMessage(channel);
+        const seen: string[] = [];
+        for (const { statuses, refund } of plan) {
+          message.receipts(...statuses.map((name) => receiptOf(id, name as "read")));
+          seen.push(...statuses);
+          if (refund) message.refund();
+        }
+        message.refund();
+        const expected = seen.map((name) => meaning(channel, name)).reduce(joinStatus, "sent");
+        expect(message.state.status).toBe(expected);
+        for (const type of [
+          "MessageDelivered",
+          "MessageRead",
+          "MessageBounced",
+          "DeliveryFailed",
+          "MessageFailed",
+        ])
+          expect(message.types.filter((item) => item === type).length).toBeLessThanOrEqual(1);
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+});
+
+describe("receipts", () => {
+  it("that contradict each other in one batch cause no refund", () => {
+    const message = sentMessage();
+    message.receipts(receiptOf(id, "undelivered"), receiptOf(id, "delivered"));
+    expect(message.types).toEqual(["MessageRequested", "MessageSent", "MessageDelivered"]);
+  });
+
+  it("of a read that overtakes its delivery give both facts in order, once", () => {
+    const message = sentMessage();
+    message.receipts(receiptOf(id, "read"));
+    message.receipts(receiptOf(id, "delivered"));
+    expect(message.types.slice(2)).toEqual(["MessageDelivered", "MessageRead"]);
+  });
+
+  it("of a transient bounce feed the retry budget once per attempt", () => {
+    const message = sentMessage("email");
+    message.receipts(receiptOf(id, "deferred", "a"), receiptOf(id, "bounced", "b", 1, false));
+    message.receipts(receiptOf(id, "deferred", "c"));
+    expect(message.types.slice(2)).toEqual(["BounceDeferred"]);
+    expect(message.state).toMatchObject({ status: "sent", deferredAttempt: 1 });
+  });
+
+  it("with bad news about the coming attempt wait for it, and those about a past one are dropped", () => {
+    const message = sentMessage("email");
+    message.receipts(receiptOf(id, "deferred"));
+    expect(message.receipts(receiptOf(id, "bounced", "", 2))).toBe(true);
+    const { data } = sent(message.state.request, 2);
+    message.apply(fact("MessageResent", data));
+    expect(message.receipts(receiptOf(id, "bounced", "", 1))).toBe(false);
+    expect(message.state.status).toBe("sent");
+    message.receipts(receiptOf(id, "bounced", "", 2));
+    expect(message.state).toMatchObject({
+      status: "bounced",
+      error: { code: "bounced", permanent: true },
+    });
+  });
+
+  it("wait while no provider has answered, and are dropped after the message ended", () => {
+    const message = begin(requestOf(id));
+    expect(message.receipts(receiptOf(id, "delivered"))).toBe(true);
+    message.apply(fact("MessageCanceled", {}));
+    expect(message.receipts(receiptOf(id, "delivered"))).toBe(false);
+    expect(message.types).toEqual(["MessageRequested", "MessageCanceled"]);
+    expect(decideReceipts(undefined, [recorded(receiptOf(id, "delivered"))])).toEqual({
+      facts: [],
+      park: true,
+    });
+  });
+
+  it("of a delivery count although dispatch had given up, and then no failure follows the refund", () => {
+    const message = begin(requestOf(id));
+    message.apply(fact("DispatchExhausted", { attempts: 3, error: failure }));
+    message.receipts(receiptOf(id, "undelivered"));
+    message.receipts(receiptOf(id, "delivered"));
+    message.refund();
+    expect(message.types).toEqual(["MessageRequested", "DispatchExhausted", "MessageDelivered"]);
+  });
+});

@@ -1,0 +1,178 @@
+import { newId } from "@heliograph/contracts";
+import { listMessages, type MessageFilter, type MessagePage } from "@heliograph/read-models";
+import { rebuildProjector, runConsumer } from "@heliograph/runtime";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { messagesProjector } from "../src/index.ts";
+import { fact, onMessage, partner, requestOf, requested, sent } from "./facts.ts";
+import { openSetting, type Setting } from "./setting.ts";
+
+let setting: Setting;
+let consumer: Awaited<ReturnType<typeof runConsumer>>;
+const ids: string[] = [];
+const minute = 60_000;
+const begin = Date.parse("2026-05-23T00:00:00.000Z");
+const other = "ptn_11HNQX2P8Y9R3T4V5W6Z7A8B9C";
+
+/** Sixty messages, ten minutes apart, of which every third is delivered and every tenth is another partner's. */
+beforeAll(async () => {
+  setting = await openSetting();
+  consumer = await runConsumer(messagesProjector(setting.log), setting.context);
+  for (let index = 0; index < 60; index++) {
+    const request = requestOf(newId("msg"), {
+      to: `+155512300${String(index % 7).padStart(2, "0")}`,
+      channel: index % 2 === 0 ? "sms" : "whatsapp",
+      created_at: new Date(begin + index * 10 * minute).toISOString(),
+      ...(index % 5 === 0
+        ? { tags: ["a,b", 'say "hi" \\'], metadata: { order: index, nul: "x" } }
+        : {}),
+      ...(index === 7 ? { metadata: { text: "half \ud800 and \u0000" } } : {}),
+    });
+    const owner = index % 10 === 9 ? other : partner;
+    if (owner === partner) ids.push(request.message_id);
+    await setting.append(onMessage(request.message_id, "no_stream", requested(request, owner)));
+    if (index % 3 > 0) continue;
+    await consumer.caughtUp(await setting.log.head());
+    const delivered = {
+      message_id: request.message_id,
+      message: { channel: request.channel, to: request.to },
+      gateway: "g",
+      provider_message_id: "p",
+      at: request.created_at,
+    };
+    await setting.append(
+      onMessage(
+        request.message_id,
+        0,
+        { ...sent(request), metadata: { partner: owner } },
+        fact("MessageDelivered", delivered, "", owner),
+      ),
+    );
+  }
+  await consumer.caughtUp(await setting.log.head());
+});
+afterAll(async () => {
+  await consumer.stop();
+  await setting.close();
+});
+
+const newestFirst = () => ids.toReversed();
+const idsOf = (page: MessagePage | undefined) => page!.data.map((item) => item["id"]);
+const list = (
+  filter: MessageFilter = {},
+  more: { after?: string | undefined; before?: string | undefined; limit?: number } = {},
+) => listMessages(setting.pool, setting.log, "sandbox", { partner, limit: 100, filter, ...more });
+
+it("Pages follow each other without gap or repetition, and lead back", async () => {
+  const seen: unknown[] = [];
+  let page = await list({}, { limit: 7 });
+  expect(page!.prev_cursor).toBeNull();
+  const first = page;
+  for (;;) {
+    seen.push(...idsOf(page));
+    if (page!.next_cursor === null) break;
+    page = await list({}, { limit: 7, after: page!.next_cursor });
+  }
+  expect(seen).toEqual(newestFirst());
+  const second = await list({}, { limit: 7, after: first!.next_cursor! });
+  expect(idsOf(await list({}, { limit: 7, after: second!.prev_cursor! }))).toEqual(idsOf(first));
+  expect(idsOf(await list({}, { limit: 7, before: second!.next_cursor! }))).not.toHaveLength(0);
+});
+
+it("A page shows the body that the fold of the log gives", async () => {
+  const page = await list({}, { limit: 1 });
+  expect(page!.data[0]).toMatchObject({
+    id: ids.at(-1),
+    channel: "sms",
+    environment: "sandbox",
+    status: "queued",
+    cost: "0",
+  });
+});
+
+it("Every filter shows what matches and nothing else, and never another partner's", async () => {
+  const all = await list();
+  const matching = (test: (item: Record<string, unknown>) => boolean) =>
+    all!.data.filter(test).map((item) => item["id"]);
+  expect(idsOf(await list({ status: ["delivered"] }))).toEqual(
+    matching((item) => item["status"] === "delivered"),
+  );
+  expect(idsOf(await list({ status: ["delivered"] }))).toHaveLength(18);
+  expect(idsOf(await list({ channel: "whatsapp" }))).toEqual(
+    matching((item) => item["channel"] === "whatsapp"),
+  );
+  expect(idsOf(await list({ to: "+15551230003" }))).toEqual(
+    matching((item) => item["to"] === "+15551230003"),
+  );
+  expect(idsOf(await list({ tag: 'say "hi" \\' }))).toHaveLength(12);
+  expect(idsOf(await list({ tag: "a" }))).toHaveLength(0);
+  expect(idsOf(await list({ metadata: { order: "25", nul: "x" } }))).toEqual(
+    matching((item) => (item["metadata"] as { order?: number }).order === 25),
+  );
+  expect(idsOf(await list({ metadata: { order: "25", nul: "y" } }))).toHaveLength(0);
+  const range = { createdFrom: begin + 100 * minute, createdBefore: begin + 200 * minute };
+  const inRange = (item: Record<string, unknown>) => {
+    const at = Date.parse(String(item["created_at"]));
+    return at >= range.createdFrom && at < range.createdBefore;
+  };
+  expect(idsOf(await list(range))).toEqual(matching(inRange));
+  expect(idsOf(await list({ ...range, to: "+15551230003", status: ["queued"] }))).toEqual(
+    matching(
+      (item) => inRange(item) && item["to"] === "+15551230003" && item["status"] === "queued",
+    ),
+  );
+});
+
+it("A cursor that is none of ours is refused", async () => {
+  expect(await list({}, { after: "x" })).toBeUndefined();
+  expect(await list({}, { before: "o1" })).toBeUndefined();
+});
+
+it("A rebuild gives the same rows, with statuses of messages that are no longer remembered", async () => {
+  const verified = await rebuildProjector(setting.context, messagesProjector(setting.log), {
+    verifyOnly: true,
+    signal: AbortSignal.timeout(20_000),
+  });
+  expect(verified).toMatchObject({ equal: true });
+  await consumer.stop();
+  const last = ids.at(-1)!;
+  await setting.append(
+    onMessage(
+      last,
+      0,
+      fact("MessageCanceled", {
+        message_id: last,
+        message: { channel: "sms", to: "+1" },
+        cost: "0.0079",
+        currency: "USD",
+      }),
+    ),
+  );
+  consumer = await runConsumer(messagesProjector(setting.log), setting.context);
+  await consumer.caughtUp(await setting.log.head());
+  expect(idsOf(await list({ status: ["canceled"] }))).toEqual([last]);
+});
+
+it("The hot statements use indexes and sort nothing", async () => {
+  const client = await setting.pool.connect();
+  try {
+    await client.query(
+      "insert into messages.messages select 100000 + n, 0, 1, $1, 'msg_' || n, 'sms', '+1' || n from generate_series(1, 20000) n",
+      ["ptn_big"],
+    );
+    await client.query("analyze messages.messages");
+    const plan = async (text: string) =>
+      JSON.stringify((await client.query(`explain (format json) ${text}`)).rows);
+    const page = await plan(
+      `select * from (select * from messages.messages t where partner = 'ptn_big' and position > 0 and position < 200000 order by position desc limit 50000) m where status = 3 order by position desc limit 26`,
+    );
+    expect(page).not.toContain('"Sort"');
+    expect(page).toContain("messages_pkey");
+    const raise = await plan(
+      `update messages.messages m set status = 4 where m.ctid = any(array(select (select t.ctid from messages.messages t where t.partner = u.partner and t.position = u.position) from unnest('{ptn_big}'::text[], '{100001}'::bigint[]) as u(partner, position))) and m.status < 4`,
+    );
+    expect(raise).toContain("Tid Scan");
+    expect(raise).not.toContain("Seq Scan");
+  } finally {
+    client.release();
+  }
+});

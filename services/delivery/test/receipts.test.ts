@@ -1,0 +1,246 @@
+import { deterministicId, newId } from "@heliograph/contracts";
+import type { Batch } from "@heliograph/log";
+import { runConsumer, type Checkpoint, type ReactorTools } from "@heliograph/runtime";
+import { until } from "@heliograph/testkit";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
+import { messageContext } from "@heliograph/domain";
+import { receiptsReactor } from "../src/index.ts";
+import {
+  exhausted,
+  fact,
+  failure,
+  onMessage,
+  onReceipts,
+  onWallet,
+  receiptOf,
+  requestOf,
+  requested,
+  sent,
+} from "./facts.ts";
+import { openSetting, type Setting } from "./setting.ts";
+
+let setting: Setting;
+let consumer: Awaited<ReturnType<typeof runConsumer>>;
+beforeAll(async () => {
+  setting = await openSetting();
+});
+afterAll(() => setting.close());
+beforeEach(async () => {
+  consumer = await runConsumer(receiptsReactor, setting.context);
+});
+afterEach(() => consumer.stop());
+
+async function accept(...more: Parameters<typeof onMessage>[2][]) {
+  const request = requestOf(newId("msg"));
+  await setting.append(onMessage(request.message_id, "no_stream", requested(request), ...more));
+  return request;
+}
+
+const settled = async (): Promise<void> => consumer.caughtUp(await setting.log.head());
+
+it("A receipt makes a sent message delivered, with who caused it", async () => {
+  const request = requestOf(newId("msg"));
+  await setting.append(
+    onMessage(request.message_id, "no_stream", requested(request), sent(request)),
+  );
+  const receipt = receiptOf(request.message_id, "delivered");
+  await setting.append(onReceipts(request.message_id, receipt));
+  await until(async () => (await setting.state(request.message_id)).status === "delivered");
+  const events = await setting.log.readStream(`message-${request.message_id.slice(4)}`);
+  expect(events.at(-1)).toMatchObject({
+    type: "MessageDelivered",
+    data: { message: messageContext(request), gateway: "sim-sms", provider_message_id: "p-1" },
+    metadata: {
+      causation: receipt.id,
+      correlation: request.message_id,
+      partner: events[0]!.metadata.partner,
+    },
+  });
+});
+
+it("Ten copies of each receipt, shuffled, some before the send, give one fact each", async () => {
+  const request = await accept();
+  const id = request.message_id;
+  const receipts = Array.from({ length: 10 }, (_, copy) => [
+    receiptOf(id, "read", String(copy)),
+    receiptOf(id, "sent", String(copy)),
+    receiptOf(id, "delivered", String(copy)),
+  ]).flat();
+  await setting.append(onReceipts(id, ...receipts.slice(0, 7)));
+  await settled();
+  await setting.append(onMessage(id, 0, sent(request)), onReceipts(id, ...receipts.slice(7)));
+  await until(async () => (await setting.state(id)).status === "read");
+  await settled();
+  expect(await setting.types(id)).toEqual([
+    "MessageRequested",
+    "MessageSent",
+    "MessageDelivered",
+    "MessageRead",
+  ]);
+});
+
+it("Receipts of an unknown message wait over a restart and match when the message was sent", async () => {
+  const request = requestOf(newId("msg"));
+  const id = request.message_id;
+  await setting.append(onReceipts(id, receiptOf(id, "delivered")));
+  await settled();
+  await consumer.stop();
+  const { rows } = await setting.pool.query(
+    "select message_id from delivery.parked where message_id = $1",
+    [id],
+  );
+  expect(rows).toHaveLength(1);
+  consumer = await runConsumer(receiptsReactor, setting.context);
+  await setting.append(onMessage(id, "no_stream", requested(request), sent(request)));
+  await until(async () => (await setting.state(id)).status === "delivered");
+  await settled();
+  expect(
+    (await setting.pool.query("select 1 from delivery.parked where message_id = $1", [id])).rows,
+  ).toHaveLength(0);
+});
+
+it("An undelivered message fails after its refund, once, and a later delivery outranks that", async () => {
+  const request = await accept();
+  const id = request.message_id;
+  await setting.append(
+    onMessage(id, 0, sent(request)),
+    onReceipts(id, receiptOf(id, "undelivered")),
+  );
+  await until(async () => (await setting.types(id)).includes("DeliveryFailed"));
+  expect((await setting.state(id)).status).toBe("sent");
+  await setting.append(onWallet("FundsRefunded", id));
+  await until(async () => (await setting.state(id)).status === "failed");
+  expect(await setting.state(id)).toMatchObject({
+    refund: {
+      amount: "0.0079",
+      currency: "USD",
+      transaction_id: deterministicId("wtx", id, "refund"),
+    },
+  });
+  await setting.append(
+    onReceipts(id, receiptOf(id, "delivered"), receiptOf(id, "undelivered", "again")),
+  );
+  await until(async () => (await setting.state(id)).status === "delivered");
+  expect(await setting.types(id)).toEqual([
+    "MessageRequested",
+    "MessageSent",
+    "DeliveryFailed",
+    "MessageFailed",
+    "MessageDelivered",
+  ]);
+});
+
+it("A message whose attempts are exhausted fails when the hold is released, with its retries", async () => {
+  const request = await accept();
+  const id = request.message_id;
+  await setting.append(onMessage(id, 0, exhausted(request, 3)));
+  await settled();
+  expect((await setting.state(id)).status).toBe("queued");
+  await setting.append(onWallet("FundsReleased", id));
+  await until(async () => (await setting.state(id)).status === "failed");
+  const events = await setting.log.readStream(`message-${id.slice(4)}`);
+  expect(events.at(-1)!.data).toMatchObject({
+    retry_count: 2,
+    error: failure,
+    refund: { transaction_id: deterministicId("wtx", id, "release") },
+  });
+});
+
+it("A decline rejects the queued message; a release after an expiry fails nothing", async () => {
+  const declined = await accept();
+  const expired = await accept();
+  const ended = fact("MessageExpired", {
+    message_id: expired.message_id,
+    message: messageContext(expired),
+    attempts: 0,
+    cost: expired.cost,
+    currency: "USD",
+    expires_at: expired.expires_at,
+  });
+  await setting.append(
+    onMessage(expired.message_id, 0, ended),
+    onWallet("FundsDeclined", declined.message_id),
+  );
+  await until(async () => (await setting.state(declined.message_id)).status === "rejected");
+  expect(await setting.state(declined.message_id)).toMatchObject({
+    error: { code: "insufficient_funds" },
+  });
+  await setting.append(onWallet("FundsReleased", expired.message_id, declined.message_id));
+  await settled();
+  expect(await setting.types(expired.message_id)).toEqual(["MessageRequested", "MessageExpired"]);
+  expect(await setting.types(declined.message_id)).toEqual(["MessageRequested", "MessageRejected"]);
+});
+
+/** The reactor without its runtime, so that a test decides what becomes of the checkpoint. */
+async function bareReactor(commit: Checkpoint["commit"]) {
+  const tools = {
+    context: setting.context,
+    schema: "delivery",
+    checkpoint: { position: 0n, commit },
+    fail() {},
+    logger: setting.context.logger,
+  };
+  return receiptsReactor.start(tools as unknown as ReactorTools);
+}
+
+it("A crash between append and checkpoint, and a zombie at work beside it, leave each fact once", async () => {
+  await settled();
+  await consumer.stop();
+  const before = await setting.log.head();
+  const ids: string[] = [];
+  for (let index = 0; index < 20; index++) {
+    const request = requestOf(newId("msg"));
+    const id = request.message_id;
+    ids.push(id);
+    await setting.append(
+      onReceipts(id, receiptOf(id, "delivered")),
+      onMessage(id, "no_stream", requested(request), sent(request)),
+      onReceipts(id, receiptOf(id, "read")),
+    );
+  }
+  const page = await setting.log.readAll({ after: before, limit: 1000 });
+  const batch: Batch = { ...page, caughtUp: true };
+  const crashed = await bareReactor(() => Promise.reject(new Error("killed")));
+  await crashed.handle(batch);
+  await expect(crashed.stop(0)).rejects.toThrow("killed");
+  const [one, other] = [await bareReactor(async () => {}), await bareReactor(async () => {})];
+  await Promise.all([one.handle(batch), other.handle(batch)]);
+  await Promise.all([one.stop(0), other.stop(0)]);
+  for (const id of ids)
+    expect(await setting.types(id)).toEqual([
+      "MessageRequested",
+      "MessageSent",
+      "MessageDelivered",
+      "MessageRead",
+    ]);
+  consumer = await runConsumer(receiptsReactor, setting.context);
+  await settled();
+  expect(await setting.log.head()).toBe(before + BigInt(20 * 6));
+});
+
+it("Two owners that decide the same batch at once settle by conflict and duplicate", async () => {
+  await settled();
+  await consumer.stop();
+  const before = await setting.log.head();
+  const requests = Array.from({ length: 50 }, () => requestOf(newId("msg")));
+  for (const request of requests) {
+    const id = request.message_id;
+    await setting.append(
+      onMessage(id, "no_stream", requested(request), sent(request)),
+      onReceipts(id, receiptOf(id, "delivered")),
+    );
+  }
+  const page = await setting.log.readAll({ after: before, limit: 1000 });
+  const batch: Batch = { ...page, caughtUp: true };
+  const owners = await Promise.all([1, 2, 3].map(() => bareReactor(async () => {})));
+  await Promise.all(owners.map((owner) => owner.handle(batch)));
+  await Promise.all(owners.map((owner) => owner.stop(0)));
+  for (const { message_id } of requests)
+    expect(await setting.types(message_id)).toEqual([
+      "MessageRequested",
+      "MessageSent",
+      "MessageDelivered",
+    ]);
+  consumer = await runConsumer(receiptsReactor, setting.context);
+  await settled();
+});
