@@ -19,6 +19,7 @@ beforeAll(async () => {
   log = openMemoryLog();
   context = {
     environment: "sandbox",
+    connection: { connectionString: database.url },
     log,
     pool,
     projectionPool: pool,

@@ -1,0 +1,364 @@
+import type { DeliveryAttempt, DeliveryStatus } from "@heliograph/read-models";
+import type { ReactorTools } from "@heliograph/runtime";
+import { createAddressGuard } from "./addresses.ts";
+import { createConnector } from "./connector.ts";
+import { disableEndpoint } from "./disable.ts";
+import { maxAttemptsKept, type Job } from "./job.ts";
+import { failed, isHealthy, isOpen, maxFresh, maxStored, succeeded, type Lane } from "./lane.ts";
+import type { Lanes } from "./lanes.ts";
+import { createResolver, type ResolveHost } from "./resolve.ts";
+import { isSuccess, judge } from "./schedule.ts";
+import type { Result } from "./send.ts";
+import { Sender } from "./sender.ts";
+import type { Store } from "./store.ts";
+import type { Slot, Window } from "./window.ts";
+
+export type CourierOptions = {
+  /** For connect, headers and body together; 15 s. */
+  readonly deadlineMs?: number;
+  readonly resolve?: ResolveHost;
+  readonly ca?: string;
+};
+
+const defaultDeadlineMs = 15_000;
+/** What is not on record after so long becomes a pending row, so that the checkpoint moves however slow an endpoint is. */
+const spillAfterMs = 1_000;
+const tickMs = 50;
+/** An endpoint that must wait for longer than this does not keep its deliveries in memory. */
+const longWaitMs = 1_000;
+/** A delivery whose endpoint could not be disabled because the log was away is tried again after this. */
+const retryDisableMs = 5_000;
+/** Connections and lanes of idle endpoints are looked for this often. */
+const evictEveryMs = 30_000;
+/** Most deliveries in memory over all endpoints; above it new ones go straight to the table. */
+const maxInMemory = 20_000;
+
+/**
+ * Carries deliveries from the batch they came in to their end: sends them through their endpoint's lane, judges the result, puts it on record, and brings
+ * pending ones back from the table when they are due. One timer serves deadlines, spilling, due rows and waiting endpoints; it rests when nothing waits.
+ */
+export class Courier {
+  readonly #tools: ReactorTools;
+  readonly #store: Store;
+  readonly #lanes: Lanes;
+  readonly #window: Window;
+  readonly #sender: Sender;
+  readonly #scale: number;
+  /** Lanes that only time can move. */
+  readonly #waiting = new Set<Lane>();
+  #inMemory = 0;
+  #fetching = false;
+  /** Deliveries that came to an end while a look for due rows was under way: its answer may still show them as pending. */
+  readonly #leftWhileFetching = new Set<string>();
+  #timer: NodeJS.Timeout | undefined;
+  #timerAt = Infinity;
+  #evictedAt = 0;
+  #stopping = false;
+
+  constructor(
+    tools: ReactorTools,
+    store: Store,
+    lanes: Lanes,
+    window: Window,
+    options: CourierOptions,
+  ) {
+    const { settings } = tools.context;
+    this.#tools = tools;
+    this.#store = store;
+    this.#lanes = lanes;
+    this.#window = window;
+    this.#scale = settings.retryScale;
+    const deadlineMs = options.deadlineMs ?? defaultDeadlineMs;
+    this.#sender = new Sender({
+      connect: createConnector({
+        guard: createAddressGuard(settings.webhookAllowCidrs),
+        resolve: options.resolve ?? createResolver(),
+        timeoutMs: deadlineMs,
+        ...(options.ca === undefined ? {} : { ca: options.ca }),
+      }),
+      deadlineMs,
+      now: Date.now,
+      onDone: (lane, job, result, startedAt) => this.#finished(lane, job, result, startedAt),
+      onWait: (lane) => {
+        this.#waiting.add(lane);
+        this.#tickAt(Date.now() + tickMs);
+      },
+    });
+  }
+
+  room(): Promise<void> {
+    return this.#window.room();
+  }
+
+  /** Takes the deliveries of a batch. */
+  deliver(jobs: readonly Job[], slot: Slot): void {
+    const now = Date.now();
+    for (const job of jobs) {
+      job.slot = slot;
+      slot.unresolved.add(job);
+    }
+    const touched = new Set<Lane>();
+    for (const job of jobs) {
+      const lane = this.#lanes.lane(job.endpointId, now);
+      if (lane === undefined || !isOpen(lane)) {
+        this.#window.record(job, "discarded");
+      } else if (
+        this.#stopping ||
+        lane.waitUntil > now + longWaitMs ||
+        lane.fresh.length >= maxFresh ||
+        this.#inMemory >= maxInMemory
+      ) {
+        this.#window.record(job, "pending", Math.max(now, lane.waitUntil));
+      } else if (!lane.rowsInMemory.has(job.id)) {
+        this.#take(lane, job, lane.fresh);
+        touched.add(lane);
+      } else {
+        slot.unresolved.delete(job); // it is on its way already
+      }
+    }
+    for (const lane of touched) this.#sender.kick(lane);
+    if (slot.unresolved.size > 0) this.#tickAt(now + tickMs);
+  }
+
+  /** The table has a delivery of this endpoint that is due at a time (epoch ms). */
+  pendingAt(endpointId: string, at: number): void {
+    const lane = this.#lanes.lane(endpointId, Date.now());
+    if (lane === undefined || !isOpen(lane)) return;
+    lane.nextDue = Math.min(lane.nextDue, at);
+    this.#tickAt(Math.max(at, Date.now() + 1));
+  }
+
+  /** An endpoint was edited, rotated, enabled, disabled or deleted. */
+  changed(endpointId: string): void {
+    const lane = this.#lanes.open(endpointId);
+    if (lane === undefined) return;
+    if (isOpen(lane)) this.#sender.kick(lane);
+    else this.#empty(lane);
+  }
+
+  /** Finishes what is in the air within the time and puts the rest on record as pending; with no time it writes nothing. */
+  async stop(deadlineMs: number): Promise<void> {
+    this.#stopping = true;
+    clearTimeout(this.#timer);
+    this.#sender.stop();
+    const until = performance.now() + deadlineMs * 0.8;
+    while (this.#sender.active > 0 && performance.now() < until)
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    this.#sender.abortAll("shutdown", "the service is shutting down");
+    if (deadlineMs > 0) {
+      const now = Date.now();
+      for (const slot of this.#window.slots)
+        for (const job of [...slot.unresolved]) this.#window.record(job, "pending", now);
+      await this.#window
+        .flush()
+        .catch((error: unknown) =>
+          this.#tools.logger.warn({ error }, "deliveries in flight will be sent again"),
+        );
+    }
+    this.#window.close();
+    this.#lanes.close();
+  }
+
+  #take(lane: Lane, job: Job, queue: Job[]): void {
+    if (job.stored) lane.rowsInMemory.add(job.id);
+    this.#inMemory++;
+    queue.push(job);
+  }
+
+  #leave(lane: Lane, job: Job): void {
+    lane.rowsInMemory.delete(job.id);
+    this.#inMemory--;
+    if (this.#fetching) this.#leftWhileFetching.add(job.id);
+  }
+
+  /** The endpoint is gone: nothing more is sent, what waited is discarded. Rows in the table are discarded by the write that closes the endpoint. */
+  #empty(lane: Lane): void {
+    for (const job of [...lane.fresh.splice(0), ...lane.stored.splice(0)]) {
+      this.#leave(lane, job);
+      this.#window.record(job, "discarded");
+    }
+    this.#window.discard(lane.id);
+    this.#sender.abort(lane, "endpoint_closed", "the endpoint was disabled or deleted");
+    lane.nextDue = Infinity;
+  }
+
+  #finished(lane: Lane, job: Job, result: Result, startedAt: number): void {
+    const now = Date.now();
+    if (result.type === "error" && result.code === "shutdown") {
+      if (job.slot !== undefined) this.#window.record(job, "pending", now);
+      return this.#leave(lane, job);
+    }
+    const attempt: DeliveryAttempt = {
+      at: new Date(startedAt).toISOString(),
+      ...(result.type === "answer" ? { status_code: result.status } : {}),
+      ...errorOf(result),
+      duration_ms: Math.max(0, now - startedAt),
+      ...(result.type === "answer" && result.excerpt !== ""
+        ? { response_excerpt: result.excerpt }
+        : {}),
+    };
+    job.attempts = [...job.attempts, attempt].slice(-maxAttemptsKept);
+    const verdict = judge(result, job.attempts.length, now, Math.random(), this.#scale);
+    if (verdict.type === "delivered") succeeded(lane);
+    else if (isOpen(lane)) failed(lane, startedAt, now, Math.random(), this.#scale);
+    switch (verdict.type) {
+      case "delivered":
+        this.#leave(lane, job);
+        return this.#window.record(job, "delivered");
+      case "gone":
+        void this.#disable(lane, job);
+        return;
+      case "retry":
+        this.#leave(lane, job);
+        lane.waitUntil = Math.max(lane.waitUntil, verdict.endpointWaitsUntil);
+        if (job.delivered) return this.#window.record(job, "delivered");
+        if (!isOpen(lane)) return this.#window.record(job, "discarded");
+        this.#window.record(job, "pending", verdict.at);
+        break;
+      case "failed":
+        this.#leave(lane, job);
+        this.#window.record(job, lastStatus(lane, job));
+        break;
+      default:
+        verdict satisfies never;
+    }
+    this.#moveAway(lane, now);
+  }
+
+  /** What waits in memory for an endpoint that is left alone for long goes to the table. */
+  #moveAway(lane: Lane, now: number): void {
+    if (lane.waitUntil <= now + longWaitMs) return;
+    for (const job of [...lane.fresh.splice(0), ...lane.stored.splice(0)]) {
+      this.#leave(lane, job);
+      this.#window.record(job, "pending", lane.waitUntil);
+    }
+  }
+
+  /** 410: the receiver is gone. The event first, then the record, so that a crash in between repeats both. */
+  async #disable(lane: Lane, job: Job): Promise<void> {
+    try {
+      await disableEndpoint(
+        this.#tools.context.log,
+        lane.endpoint,
+        job.eventId,
+        "the endpoint answered 410 Gone",
+      );
+      // Only the lane closes here; matching changes when the event comes by, so that a restart matches the same.
+      if (isOpen(lane)) lane.endpoint = { ...lane.endpoint, status: "disabled" };
+      this.#leave(lane, job);
+      this.#window.record(job, "discarded");
+      this.#empty(lane);
+    } catch (error) {
+      this.#tools.logger.warn(
+        { error, endpoint: lane.id },
+        "an endpoint that is gone could not be disabled yet",
+      );
+      this.#leave(lane, job);
+      this.#window.record(job, "pending", Date.now() + retryDisableMs);
+    }
+  }
+
+  #tickAt(at: number): void {
+    if (this.#stopping || (this.#timer !== undefined && this.#timerAt <= at)) return;
+    clearTimeout(this.#timer);
+    this.#timerAt = at;
+    const delayMs = Math.min(Math.max(at - Date.now(), 1), evictEveryMs);
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.#tick();
+    }, delayMs);
+  }
+
+  #tick(): void {
+    const now = Date.now();
+    this.#sender.expire();
+    this.#spill(now);
+    for (const lane of [...this.#waiting]) {
+      this.#waiting.delete(lane);
+      this.#sender.kick(lane);
+    }
+    if (now - this.#evictedAt > evictEveryMs || now < this.#evictedAt) {
+      this.#evictedAt = now;
+      this.#lanes.evictIdle(now);
+    }
+    void this.#fetchDue(now).catch(this.#tools.fail);
+    let next = this.#lanes.size > 0 ? now + evictEveryMs : Infinity;
+    for (const lane of this.#lanes) next = Math.min(next, Math.max(lane.nextDue, lane.waitUntil));
+    const busy =
+      this.#sender.active > 0 ||
+      this.#waiting.size > 0 ||
+      this.#window.slots.some((slot) => slot.unresolved.size > 0);
+    if (busy) this.#tickAt(now + tickMs);
+    else if (next < Infinity) this.#tickAt(Math.max(next, now + tickMs));
+  }
+
+  #spill(now: number): void {
+    const before = performance.now() - spillAfterMs;
+    for (const slot of this.#window.slots) {
+      if (slot.openedAt > before) break;
+      for (const job of [...slot.unresolved]) {
+        this.#window.record(job, "pending", now);
+        this.#lanes.lane(job.endpointId, now)?.rowsInMemory.add(job.id);
+      }
+    }
+  }
+
+  /** One query for all endpoints that have something due and room for it. */
+  async #fetchDue(now: number): Promise<void> {
+    if (this.#fetching || this.#stopping) return;
+    const lanes: Lane[] = [];
+    for (const lane of this.#lanes)
+      if (lane.nextDue <= now && lane.waitUntil <= now && lane.stored.length === 0 && isOpen(lane))
+        lanes.push(lane);
+    if (lanes.length === 0) return;
+    this.#fetching = true;
+    this.#leftWhileFetching.clear();
+    try {
+      const wanted = lanes.map((lane) => ({
+        id: lane.id,
+        room: (isHealthy(lane) ? maxStored : 1) + lane.rowsInMemory.size + 1,
+      }));
+      for (const lane of lanes) lane.nextDue = Infinity; // what is written from here on lowers it again
+      const rows = await this.#store.pending(wanted);
+      if (this.#stopping) return;
+      const counts = new Map<string, number>();
+      for (const row of rows) {
+        const { job, body } = row;
+        counts.set(job.endpointId, (counts.get(job.endpointId) ?? 0) + 1);
+        const lane = this.#lanes.lane(job.endpointId, now);
+        const elsewhere =
+          lane?.rowsInMemory.has(job.id) ||
+          this.#window.unwritten(job.id) ||
+          this.#leftWhileFetching.has(job.id);
+        if (lane === undefined || !isOpen(lane) || elsewhere) continue;
+        if (row.nextAttemptAt > now) lane.nextDue = Math.min(lane.nextDue, row.nextAttemptAt);
+        else if (body !== undefined) this.#take(lane, { ...job, body }, lane.stored);
+      }
+      for (const [index, lane] of lanes.entries()) {
+        const full = counts.get(lane.id) === wanted[index]!.room;
+        if (full) lane.nextDue = Math.min(lane.nextDue, now); // there may be more
+        this.#sender.kick(lane);
+      }
+    } finally {
+      this.#fetching = false;
+    }
+    this.#tickAt(Date.now() + tickMs);
+  }
+}
+
+/** Where a delivery ends when no further attempt will be made. */
+function lastStatus(lane: Lane, job: Job): DeliveryStatus {
+  if (job.delivered) return "delivered";
+  return isOpen(lane) ? "failed" : "discarded";
+}
+
+function errorOf(result: Result): { error?: string } {
+  if (result.type === "error") return { error: `${result.code}: ${result.message}` };
+  if (isSuccess(result)) return {};
+  return {
+    error:
+      result.status >= 300 && result.status < 400
+        ? "redirect_not_followed"
+        : `status_${result.status}`,
+  };
+}

@@ -1,0 +1,139 @@
+import { openSecret } from "@heliograph/contracts";
+import type { Endpoint } from "@heliograph/domain";
+import type { Pool } from "undici";
+import type { Job } from "./job.ts";
+import { coolingMs, failuresBeforeCooling } from "./schedule.ts";
+import { signingKey, staticHeaders, type SigningKey } from "./sign.ts";
+
+/**
+ * Everything about sending to one endpoint: its queue, its connections, and how much it is trusted. Nothing of it is shared with another
+ * endpoint, so one that is slow or dead only fills its own queue.
+ *
+ * Trust: an endpoint starts with `firstLimit` requests at once, gets one more with each success while it uses all of them, and half with each failure. After
+ * three failures in a row it cools: nothing is sent for 5 s, doubling up to a minute, then one request probes it. A success ends all that.
+ */
+const firstLimit = 4;
+export const largestLimit = 16;
+/** Deliveries of new events that wait in memory; more go to the table and come back from there. */
+export const maxFresh = 500;
+/** A rate limit lets a tenth of a second's requests go at once, one at least. */
+const burst = 0.1;
+/** Deliveries taken from the table at once. */
+export const maxStored = 64;
+
+export type Lane = {
+  readonly id: string;
+  endpoint: Endpoint;
+  target: Target;
+  pool: Pool | undefined;
+  /** Due deliveries from the table, older than anything in `fresh`, so they go first. */
+  readonly stored: Job[];
+  readonly fresh: Job[];
+  active: number;
+  limit: number;
+  /** Failures in a row; those of attempts that began before the last one count once. */
+  failures: number;
+  failedAt: number;
+  /** Nothing is sent before (epoch ms): cooling, or the receiver asked for it. */
+  waitUntil: number;
+  /** Token bucket for `rate_limit`: what may be sent at once at `tokensAt`. */
+  tokens: number;
+  tokensAt: number;
+  /** When the table has something due (epoch ms); Infinity when it has nothing. */
+  nextDue: number;
+  /** Ids in memory that also have a row. */
+  readonly rowsInMemory: Set<string>;
+  usedAt: number;
+};
+
+/** What a request needs of the endpoint's settings; `problem` when they cannot be used. */
+export type Target = {
+  readonly origin: string;
+  readonly path: string;
+  readonly headers: readonly string[];
+  readonly keys: readonly SigningKey[];
+  readonly problem: string | undefined;
+};
+
+export function targetOf(endpoint: Endpoint, masterKey: Buffer): Target {
+  const nowhere = { origin: "", path: "", headers: [], keys: [] };
+  try {
+    const url = new URL(endpoint.url);
+    if (url.protocol !== "http:" && url.protocol !== "https:")
+      return { ...nowhere, problem: `${url.protocol} is neither http: nor https:` };
+    const keys = endpoint.secrets.map((secret) =>
+      signingKey(
+        openSecret(masterKey, secret.sealed),
+        secret.expires_at === null ? Infinity : Date.parse(secret.expires_at),
+      ),
+    );
+    return {
+      origin: url.origin,
+      path: url.pathname + url.search,
+      headers: staticHeaders(endpoint.headers),
+      keys,
+      problem: undefined,
+    };
+  } catch (error) {
+    const text = error instanceof Error ? error.message : String(error);
+    return { ...nowhere, problem: `the endpoint's settings cannot be used: ${text}` };
+  }
+}
+
+export const newLane = (endpoint: Endpoint, masterKey: Buffer, now: number): Lane => ({
+  id: endpoint.id,
+  endpoint,
+  target: targetOf(endpoint, masterKey),
+  pool: undefined,
+  stored: [],
+  fresh: [],
+  active: 0,
+  limit: firstLimit,
+  failures: 0,
+  failedAt: 0,
+  waitUntil: 0,
+  tokens: 1,
+  tokensAt: now,
+  nextDue: Infinity,
+  rowsInMemory: new Set(),
+  usedAt: now,
+});
+
+export const isOpen = (lane: Lane): boolean => lane.endpoint.status === "enabled";
+export const isHealthy = (lane: Lane): boolean => lane.failures < failuresBeforeCooling;
+export const isIdle = (lane: Lane): boolean =>
+  lane.active === 0 && lane.fresh.length === 0 && lane.stored.length === 0;
+
+/** Whether the lane may send one more now; `time` means that only time can change the answer. */
+export function gate(lane: Lane, now: number): "open" | "busy" | "time" {
+  if (now < lane.waitUntil) return "time";
+  if (lane.active >= (isHealthy(lane) ? lane.limit : 1)) return "busy";
+  const rate = lane.endpoint.rate_limit;
+  if (rate === null) return "open";
+  lane.tokens = Math.min(
+    Math.max(1, rate * burst),
+    lane.tokens + (Math.max(0, now - lane.tokensAt) * rate) / 1000,
+  );
+  lane.tokensAt = now;
+  return lane.tokens >= 1 ? "open" : "time";
+}
+
+export function succeeded(lane: Lane): void {
+  if (lane.active >= lane.limit - 1) lane.limit = Math.min(largestLimit, lane.limit + 1);
+  lane.failures = 0;
+}
+
+/** `startedAt` is when the failed attempt began: a burst that fails together is one failure. */
+export function failed(
+  lane: Lane,
+  startedAt: number,
+  now: number,
+  random: number,
+  scale: number,
+): void {
+  lane.limit = Math.max(1, lane.limit >> 1);
+  if (startedAt < lane.failedAt) return;
+  lane.failures++;
+  lane.failedAt = now;
+  lane.waitUntil = Math.max(lane.waitUntil, now + coolingMs(lane.failures, random, scale));
+}

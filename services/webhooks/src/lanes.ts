@@ -1,0 +1,91 @@
+import type { Endpoint } from "@heliograph/domain";
+import { targetOf, newLane, isIdle, type Lane } from "./lane.ts";
+
+/** A lane that sent nothing for so long gives its connections and memory back. */
+const idleMs = 60_000;
+
+/** The endpoints as of the newest event seen, and a lane for each that has something to do. */
+export class Lanes {
+  readonly #masterKey: Buffer;
+  readonly #endpoints = new Map<string, Endpoint>();
+  readonly #byPartner = new Map<string, Map<string, Endpoint>>();
+  readonly #lanes = new Map<string, Lane>();
+
+  constructor(masterKey: Buffer, endpoints: readonly Endpoint[]) {
+    this.#masterKey = masterKey;
+    for (const endpoint of endpoints) this.set(endpoint);
+  }
+
+  endpoint(id: string): Endpoint | undefined {
+    return this.#endpoints.get(id);
+  }
+
+  /** Takes a new state of an endpoint; its lane, if it has one, goes on with it. */
+  set(endpoint: Endpoint): void {
+    const mine = this.#byPartner.get(endpoint.partner) ?? new Map<string, Endpoint>();
+    this.#byPartner.set(endpoint.partner, mine);
+    if (endpoint.status === "enabled") mine.set(endpoint.id, endpoint);
+    else mine.delete(endpoint.id);
+    if (endpoint.status === "deleted") this.#endpoints.delete(endpoint.id);
+    else this.#endpoints.set(endpoint.id, endpoint);
+    const lane = this.#lanes.get(endpoint.id);
+    if (lane === undefined) return;
+    const target = targetOf(endpoint, this.#masterKey);
+    if (target.origin !== lane.target.origin || endpoint.status !== "enabled") closePool(lane);
+    if (endpoint.status === "enabled" && lane.endpoint.status !== "enabled") {
+      lane.failures = 0;
+      lane.waitUntil = 0;
+    }
+    lane.endpoint = endpoint;
+    lane.target = target;
+  }
+
+  /** The partner's enabled endpoints that want this type of event. */
+  *matching(partner: string, type: string): Generator<Endpoint> {
+    for (const endpoint of this.#byPartner.get(partner)?.values() ?? [])
+      if (endpoint.event_types === null || endpoint.event_types.includes(type)) yield endpoint;
+  }
+
+  /** The lane of an endpoint; undefined when the endpoint is unknown or deleted. */
+  lane(id: string, now: number): Lane | undefined {
+    const known = this.#lanes.get(id);
+    if (known !== undefined) return known;
+    const endpoint = this.#endpoints.get(id);
+    if (endpoint === undefined) return undefined;
+    const lane = newLane(endpoint, this.#masterKey, now);
+    this.#lanes.set(id, lane);
+    return lane;
+  }
+
+  /** The lane of an endpoint, if it has one. */
+  open(id: string): Lane | undefined {
+    return this.#lanes.get(id);
+  }
+
+  get size(): number {
+    return this.#lanes.size;
+  }
+
+  [Symbol.iterator](): Iterator<Lane> {
+    return this.#lanes.values();
+  }
+
+  /** Drops lanes without work. What a failing endpoint has earned is kept as long as it has something pending. */
+  evictIdle(now: number): void {
+    for (const [id, lane] of this.#lanes)
+      if (isIdle(lane) && lane.nextDue === Infinity && now - lane.usedAt > idleMs) {
+        closePool(lane);
+        this.#lanes.delete(id);
+      }
+  }
+
+  close(): void {
+    for (const lane of this.#lanes.values()) closePool(lane);
+  }
+}
+
+/** Lets go of the connections; requests on them are finished or aborted by their owner. */
+function closePool(lane: Lane): void {
+  lane.pool?.close().catch(() => undefined);
+  lane.pool = undefined;
+}

@@ -1,0 +1,142 @@
+import {
+  createSequencer,
+  endpointEventTypes,
+  evolveEndpoint,
+  lifecycleBody,
+  lifecycleSources,
+  lifecycleTypeOf,
+  toLifecycle,
+} from "@heliograph/domain";
+import type { Batch, RecordedEvent } from "@heliograph/log";
+import { webhooksDdl } from "@heliograph/read-models";
+import type { Reactor, ReactorInstance, ReactorTools } from "@heliograph/runtime";
+import { Courier, type CourierOptions } from "./courier.ts";
+import { bodyOf, newJob, publicEvent, type Job } from "./job.ts";
+import { Lanes } from "./lanes.ts";
+import { openStore } from "./store.ts";
+import { newSlot, Window, type Slot } from "./window.ts";
+
+const types = [
+  ...new Set([
+    ...lifecycleSources,
+    ...endpointEventTypes,
+    "WebhookTestRequested",
+    "WebhookRetryRequested",
+  ]),
+];
+
+/** Folds endpoints, matches lifecycle events and hands deliveries to the courier. */
+export const webhooksReactor = (options: CourierOptions = {}): Reactor => ({
+  kind: "reactor",
+  name: "webhooks",
+  schema: "webhooks",
+  types,
+  ddl: webhooksDdl,
+  start: (tools) => start(tools, options),
+});
+
+async function start(tools: ReactorTools, options: CourierOptions): Promise<ReactorInstance> {
+  const { context } = tools;
+  const { environment, log } = context;
+  const store = openStore(context.pool, tools.schema);
+  const [endpoints, counters, due] = [
+    await store.endpoints(),
+    await store.counters(),
+    await store.due(),
+  ];
+  const lanes = new Lanes(context.masterKey, endpoints);
+  const sequencer = createSequencer(counters, true);
+  // Whatever a predecessor recorded above its checkpoint belongs to events up to here; later ones need no look at the table.
+  const recoverUntil = await log.head();
+  const window = new Window(tools.checkpoint, tools.fail, (id, at) => courier.pendingAt(id, at));
+  const courier = new Courier(tools, store, lanes, window, options);
+  for (const { endpointId, at } of due) courier.pendingAt(endpointId, at);
+
+  function fold(event: RecordedEvent, slot: Slot): void {
+    const before = lanes.endpoint(event.data.endpoint_id);
+    const after = evolveEndpoint(before, event);
+    if (after === undefined || after === before) return;
+    lanes.set(after);
+    slot.endpoints.set(after.id, {
+      endpoint: after,
+      position: slot.endpoints.get(after.id)?.position ?? event.position,
+    });
+    if (after.status !== "enabled") slot.closed.set(after.id, event.position);
+  }
+
+  function match(event: RecordedEvent, slot: Slot, jobs: Job[]): void {
+    const type = lifecycleTypeOf(event);
+    if (type === undefined) return;
+    const partner = event.metadata.partner!;
+    const sequence = sequencer.next(partner);
+    slot.counters.set(partner, sequence);
+    let lifecycle, body;
+    for (const endpoint of lanes.matching(partner, type)) {
+      lifecycle ??= toLifecycle(event, environment)!;
+      body ??= lifecycleBody(lifecycle, sequence);
+      jobs.push(newJob(lifecycle, event.position, sequence, body, endpoint.id, event.recordedAt));
+    }
+  }
+
+  function test(event: RecordedEvent, jobs: Job[]): void {
+    if (lanes.endpoint(event.data.endpoint_id)?.partner !== event.metadata.partner) return;
+    const sample = publicEvent(event, environment)!;
+    jobs.push(
+      newJob(
+        sample,
+        event.position,
+        0,
+        lifecycleBody(sample, 0),
+        event.data.endpoint_id,
+        event.recordedAt,
+        event.data.delivery_id,
+      ),
+    );
+  }
+
+  /** Deliveries that their owners want to be tried again now, with their bodies. */
+  async function retries(events: readonly RecordedEvent[]): Promise<Job[]> {
+    if (events.length === 0) return [];
+    await window.flush();
+    const owners = new Map(
+      events.map((event) => [event.data.delivery_id as string, event.metadata.partner]),
+    );
+    const jobs: Job[] = [];
+    for (const row of await store.load([...owners.keys()])) {
+      const { job } = row;
+      const endpoint = lanes.endpoint(job.endpointId);
+      if (owners.get(job.id) !== job.partner || endpoint?.status !== "enabled") continue;
+      let { body } = row;
+      if (body === undefined) {
+        const { events: found } = await log.readAll({ after: job.position - 1n, limit: 1 });
+        body = found[0] && bodyOf(found[0], job.sequence, environment);
+      }
+      if (body !== undefined) jobs.push({ ...job, body });
+    }
+    return jobs;
+  }
+
+  return {
+    async handle(batch: Batch) {
+      await courier.room();
+      const slot = newSlot(batch.position, performance.now());
+      let jobs: Job[] = [];
+      const again: RecordedEvent[] = [];
+      for (const event of batch.events) {
+        if (endpointEventTypes.includes(event.type)) fold(event, slot);
+        if (event.type === "WebhookTestRequested") test(event, jobs);
+        else if (event.type === "WebhookRetryRequested") again.push(event);
+        else match(event, slot, jobs);
+      }
+      if (jobs.length > 0 && batch.events[0]!.position <= recoverUntil) {
+        const known = await store.known(jobs.map((job) => job.id));
+        jobs = jobs.filter((job) => !known.has(job.id));
+      }
+      jobs.push(...(await retries(again)));
+      window.push(slot);
+      for (const id of slot.endpoints.keys()) courier.changed(id);
+      courier.deliver(jobs, slot);
+    },
+    stop: (deadlineMs) => courier.stop(deadlineMs),
+  };
+}

@@ -1,0 +1,160 @@
+import { failpoint } from "@heliograph/contracts";
+import type { buildConnector } from "undici";
+import type { Job } from "./job.ts";
+import { gate, isHealthy, isOpen, largestLimit, type Lane } from "./lane.ts";
+import { Attempt, openConnections, type Result } from "./send.ts";
+import { sign } from "./sign.ts";
+
+/** Requests in the air over all endpoints: what sockets and memory are bounded by. */
+const maxActive = 512;
+/** Of these, endpoints that are failing share a quarter, so that however many are dead the others find room. */
+const maxActiveUnhealthy = maxActive / 4;
+
+type Flight = {
+  readonly lane: Lane;
+  readonly job: Job;
+  readonly attempt: Attempt;
+  readonly healthy: boolean;
+};
+
+/**
+ * Sends what waits in lanes. Lanes that have something to send stand in a queue and get one turn after another, so the global limit is shared fairly;
+ * a lane that must wait for time is given to `onWait`.
+ */
+export class Sender {
+  readonly #connect: buildConnector.connector;
+  readonly #deadlineMs: number;
+  readonly #now: () => number;
+  readonly #onDone: (lane: Lane, job: Job, result: Result, startedAt: number) => void;
+  readonly #onWait: (lane: Lane) => void;
+  readonly #turns = new Set<Lane>();
+  /** In order of their start: the first is the first to reach the deadline. */
+  readonly #flights = new Set<Flight>();
+  #unhealthyActive = 0;
+  #draining = false;
+  #stopped = false;
+
+  constructor(options: {
+    readonly connect: buildConnector.connector;
+    /** For connect, headers and body together. */
+    readonly deadlineMs: number;
+    readonly now: () => number;
+    readonly onDone: (lane: Lane, job: Job, result: Result, startedAt: number) => void;
+    readonly onWait: (lane: Lane) => void;
+  }) {
+    this.#connect = options.connect;
+    this.#deadlineMs = options.deadlineMs;
+    this.#now = options.now;
+    this.#onDone = options.onDone;
+    this.#onWait = options.onWait;
+  }
+
+  get active(): number {
+    return this.#flights.size;
+  }
+
+  /** Looks whether the lane can send. Call it after anything changed: a job came, time passed, the endpoint was edited. */
+  kick(lane: Lane): void {
+    this.#turns.add(lane);
+    this.#drain();
+  }
+
+  /** Ends attempts that passed the deadline. */
+  expire(): void {
+    const before = performance.now() - this.#deadlineMs;
+    for (const { attempt } of this.#flights) {
+      if (attempt.startedAtTick > before) break;
+      attempt.abort("timeout", `no complete answer within ${this.#deadlineMs} ms`);
+    }
+  }
+
+  /** Ends a lane's attempts: its endpoint is gone or was moved. */
+  abort(lane: Lane, code: string, message: string): void {
+    for (const flight of this.#flights)
+      if (flight.lane === lane) flight.attempt.abort(code, message);
+  }
+
+  /** Starts nothing any more; what is in the air goes on. */
+  stop(): void {
+    this.#stopped = true;
+    this.#turns.clear();
+  }
+
+  abortAll(code: string, message: string): void {
+    for (const { attempt } of this.#flights) attempt.abort(code, message);
+  }
+
+  #drain(): void {
+    if (this.#draining) return; // a start that fails at once comes back here: the loop below goes on
+    this.#draining = true;
+    const waitingForRoom: Lane[] = [];
+    while (this.#flights.size < maxActive && !this.#stopped) {
+      const lane = this.#turns.values().next().value;
+      if (lane === undefined) break;
+      this.#turns.delete(lane);
+      if (!isOpen(lane) || (lane.stored.length === 0 && lane.fresh.length === 0)) continue;
+      const state = gate(lane, this.#now());
+      if (state === "time") this.#onWait(lane);
+      if (state !== "open") continue; // busy: the end of an attempt brings it back
+      if (!isHealthy(lane) && this.#unhealthyActive >= maxActiveUnhealthy)
+        waitingForRoom.push(lane);
+      else {
+        this.#start(lane, (lane.stored.shift() ?? lane.fresh.shift())!);
+        this.#turns.add(lane);
+      }
+    }
+    for (const lane of waitingForRoom) this.#turns.add(lane);
+    this.#draining = false;
+  }
+
+  #start(lane: Lane, job: Job): void {
+    const healthy = isHealthy(lane);
+    lane.active++;
+    if (!healthy) this.#unhealthyActive++;
+    if (lane.endpoint.rate_limit !== null) lane.tokens--;
+    const attempt = new Attempt(this.#now, (result) => {
+      const recorded = failpoint("webhooks.after_attempt");
+      if (recorded === undefined) this.#done(flight, result);
+      else void recorded.then(() => this.#done(flight, result));
+    });
+    const flight: Flight = { lane, job, attempt, healthy };
+    this.#flights.add(flight);
+    const before = failpoint("webhooks.before_attempt");
+    if (before === undefined) this.#dispatch(flight);
+    else void before.then(() => this.#dispatch(flight));
+  }
+
+  #dispatch({ lane, job, attempt }: Flight): void {
+    const { target } = lane;
+    if (target.problem !== undefined) return attempt.abort("endpoint_unusable", target.problem);
+    const seconds = Math.floor(attempt.startedAt / 1000);
+    const headers = [
+      ...target.headers,
+      "webhook-id",
+      job.eventId,
+      "webhook-timestamp",
+      String(seconds),
+      "webhook-signature",
+      sign(target.keys, job.eventId, seconds, job.body),
+    ];
+    try {
+      lane.pool ??= openConnections(target.origin, this.#connect, largestLimit);
+      lane.pool.dispatch(
+        { origin: target.origin, path: target.path, method: "POST", headers, body: job.body },
+        attempt,
+      );
+    } catch (error) {
+      attempt.abort("endpoint_unusable", error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  #done(flight: Flight, result: Result): void {
+    const { lane, job, attempt } = flight;
+    this.#flights.delete(flight);
+    lane.active--;
+    if (!flight.healthy) this.#unhealthyActive--;
+    lane.usedAt = this.#now();
+    this.#onDone(lane, job, result, attempt.startedAt);
+    this.kick(lane);
+  }
+}

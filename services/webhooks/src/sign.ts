@@ -1,0 +1,63 @@
+import { createHmac, createSecretKey, type KeyObject } from "node:crypto";
+
+/** A key that signs until a time (epoch ms), the current one without end. */
+export type SigningKey = { readonly key: KeyObject; readonly expiresAt: number };
+
+/** The HMAC key inside `whsec_<base64>` (Standard Webhooks 1.0, "Signature scheme"). */
+export function signingKey(secret: string, expiresAt = Infinity): SigningKey {
+  if (!secret.startsWith("whsec_")) throw new Error("a webhook secret begins with whsec_");
+  return { key: createSecretKey(Buffer.from(secret.slice(6), "base64")), expiresAt };
+}
+
+/**
+ * The value of `webhook-signature`: HMAC-SHA256 over `id.timestamp.body`, one `v1,<base64>` per key that is still valid, apart by spaces, so that a
+ * receiver that knows either secret accepts. `seconds` is the `webhook-timestamp`.
+ */
+export function sign(
+  keys: readonly SigningKey[],
+  id: string,
+  seconds: number,
+  body: string,
+): string {
+  const signed = `${id}.${seconds}.${body}`;
+  let value = "";
+  for (const { key, expiresAt } of keys) {
+    if (expiresAt <= seconds * 1000) continue;
+    const signature = createHmac("sha256", key).update(signed).digest("base64");
+    value += value === "" ? `v1,${signature}` : ` v1,${signature}`;
+  }
+  return value;
+}
+
+/** Names that are ours or that steer the connection: an endpoint's own headers cannot set them. */
+const reserved = new Set([
+  "content-type",
+  "content-length",
+  "content-encoding",
+  "transfer-encoding",
+  "user-agent",
+  "host",
+  "connection",
+  "keep-alive",
+  "upgrade",
+  "te",
+  "trailer",
+  "expect",
+  "proxy-connection",
+  "accept-encoding",
+  "webhook-id",
+  "webhook-timestamp",
+  "webhook-signature",
+]);
+
+/** What every request of an endpoint carries, as undici takes it: name, value, name, value. Headers that are reserved or malformed are left out. */
+export function staticHeaders(custom: Readonly<Record<string, string>>): readonly string[] {
+  const headers = ["content-type", "application/json", "user-agent", "Heliograph-Webhooks/1.0"];
+  for (const [name, value] of Object.entries(custom)) {
+    const lower = name.toLowerCase();
+    if (reserved.has(lower) || !/^[!#$%&'*+.^_`|~0-9a-z-]+$/.test(lower)) continue;
+    if (!/^[\t\x20-\x7e\x80-\xff]*$/.test(value)) continue;
+    headers.push(lower, value);
+  }
+  return headers;
+}

@@ -1,0 +1,187 @@
+import type { Endpoint } from "@heliograph/domain";
+import type { DeliveryAttempt, DeliveryStatus } from "@heliograph/read-models";
+import { inSchema, type WritePart } from "@heliograph/runtime";
+import type pg from "pg";
+import type { Job, Row } from "./job.ts";
+
+/** JSON text never holds this control character: joining with it needs none of the escaping that array parameters cost. */
+const separator = "\u001e";
+const numbers = (values: readonly (number | bigint | undefined)[]): string =>
+  `{${values.map((value) => value ?? "null").join(",")}}`;
+
+/** Finished and pending deliveries in one statement; one that was spilled before is brought up to date. */
+export function writeDeliveries(rows: readonly Row[]): WritePart {
+  return {
+    name: "deliveries",
+    sql: `insert into {schema}.deliveries as d
+        (id, endpoint_id, partner, event_id, type, position, sequence, status, attempts, next_attempt_at, body, created_at)
+      select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::bigint[], $8::text[],
+        string_to_array($9::text, E'\\x1e'), $10::bigint[], string_to_array($11::text, E'\\x1e', ''), $12::bigint[])
+      on conflict (id) do update set status = excluded.status, attempts = excluded.attempts,
+        next_attempt_at = excluded.next_attempt_at, body = excluded.body`,
+    values: [
+      rows.map((row) => row.job.id),
+      rows.map((row) => row.job.endpointId),
+      rows.map((row) => row.job.partner),
+      rows.map((row) => row.job.eventId),
+      rows.map((row) => row.job.type),
+      numbers(rows.map((row) => row.job.position)),
+      numbers(rows.map((row) => row.job.sequence)),
+      `{${rows.map((row) => row.status).join(",")}}`,
+      rows.map((row) => JSON.stringify(row.attempts)).join(separator),
+      numbers(rows.map((row) => row.nextAttemptAt)),
+      rows.map((row) => (row.status === "pending" ? row.job.body : "")).join(separator),
+      numbers(rows.map((row) => row.job.createdAt)),
+    ],
+  };
+}
+
+export function writeEndpoints(
+  changes: readonly { readonly endpoint: Endpoint; readonly position: bigint }[],
+): WritePart {
+  return {
+    name: "endpoints",
+    sql: `insert into {schema}.endpoints (id, partner, status, created_position, state)
+      select * from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], string_to_array($5::text, E'\\x1e'))
+      on conflict (id) do update set status = excluded.status, state = excluded.state`,
+    values: [
+      changes.map(({ endpoint }) => endpoint.id),
+      changes.map(({ endpoint }) => endpoint.partner),
+      changes.map(({ endpoint }) => endpoint.status),
+      numbers(changes.map((change) => change.position)),
+      changes.map(({ endpoint }) => JSON.stringify(endpoint)).join(separator),
+    ],
+  };
+}
+
+export function writeCounters(counters: ReadonlyMap<string, number>): WritePart {
+  return {
+    name: "sequences",
+    sql: `insert into {schema}.sequences (partner, sequence) select * from unnest($1::text[], $2::bigint[])
+      on conflict (partner) do update set sequence = excluded.sequence`,
+    values: [[...counters.keys()], numbers([...counters.values()])],
+  };
+}
+
+/** What waits for endpoints that closed at a position: deliveries of earlier events, but for the rows that the same statement writes anyway. */
+export function discardPending(
+  closed: ReadonlyMap<string, bigint>,
+  except: readonly string[],
+): WritePart {
+  return {
+    name: "discard",
+    sql: `update {schema}.deliveries d set status = 'discarded', next_attempt_at = null, body = null
+      from unnest($1::text[], $2::bigint[]) as c(endpoint_id, position)
+      where d.endpoint_id = c.endpoint_id and d.position <= c.position and d.status = 'pending' and d.id <> all($3::text[])`,
+    values: [[...closed.keys()], numbers([...closed.values()]), except],
+  };
+}
+
+export type Store = ReturnType<typeof openStore>;
+/** When each endpoint's next pending delivery is due, epoch ms. */
+export type Due = { readonly endpointId: string; readonly at: number };
+
+/** The reads of the service. */
+export function openStore(pool: pg.Pool, schema: string) {
+  const sql = (text: string): string => inSchema(text, schema);
+  const columns = `d.id, d.endpoint_id, d.partner, d.event_id, d.type, d.position::text, d.sequence::float8, d.status, d.attempts,
+    d.next_attempt_at::float8, d.body, d.created_at::float8`;
+  return {
+    async endpoints(): Promise<Endpoint[]> {
+      const { rows } = await pool.query<{ state: string }>(
+        sql("select state from {schema}.endpoints where status <> 'deleted'"),
+      );
+      return rows.map((row) => JSON.parse(row.state) as Endpoint);
+    },
+    async counters(): Promise<[string, number][]> {
+      const { rows } = await pool.query<{ partner: string; sequence: number }>(
+        sql("select partner, sequence::float8 as sequence from {schema}.sequences"),
+      );
+      return rows.map((row) => [row.partner, row.sequence]);
+    },
+    async due(): Promise<Due[]> {
+      const { rows } = await pool.query<{ endpoint_id: string; at: number }>(
+        sql(
+          "select endpoint_id, min(next_attempt_at)::float8 as at from {schema}.deliveries where status = 'pending' group by endpoint_id",
+        ),
+      );
+      return rows.map((row) => ({ endpointId: row.endpoint_id, at: row.at }));
+    },
+    /** Which of these deliveries are on record. */
+    async known(ids: readonly string[]): Promise<Set<string>> {
+      const { rows } = await pool.query<{ id: string }>(
+        sql("select id from {schema}.deliveries where id = any($1)"),
+        [ids],
+      );
+      return new Set(rows.map((row) => row.id));
+    },
+    /** Each endpoint's pending deliveries, the first due first, `room` of them at most; also ones that are not due yet. One index look-up per endpoint. */
+    async pending(
+      endpoints: readonly { readonly id: string; readonly room: number }[],
+    ): Promise<LoadedRow[]> {
+      const { rows } = await pool.query<StoredRow>({
+        name: `webhooks_pending_${schema}`,
+        text: sql(`select ${columns} from unnest($1::text[], $2::int[]) as l(endpoint_id, room)
+          cross join lateral (select * from {schema}.deliveries p where p.endpoint_id = l.endpoint_id and p.status = 'pending'
+            order by p.next_attempt_at limit l.room) d`),
+        values: [
+          endpoints.map((endpoint) => endpoint.id),
+          endpoints.map((endpoint) => endpoint.room),
+        ],
+      });
+      return rows.map(loaded);
+    },
+    async load(ids: readonly string[]): Promise<LoadedRow[]> {
+      const { rows } = await pool.query<StoredRow>(
+        sql(`select ${columns} from {schema}.deliveries d where d.id = any($1)`),
+        [ids],
+      );
+      return rows.map(loaded);
+    },
+  };
+}
+
+type StoredRow = {
+  id: string;
+  endpoint_id: string;
+  partner: string;
+  event_id: string;
+  type: string;
+  position: string;
+  sequence: number;
+  status: DeliveryStatus;
+  attempts: string;
+  next_attempt_at: number | null;
+  body: string | null;
+  created_at: number;
+};
+
+/** A delivery read back; the body is only there while it is pending. */
+export type LoadedRow = {
+  readonly job: Omit<Job, "body">;
+  readonly body: string | undefined;
+  readonly status: DeliveryStatus;
+  readonly nextAttemptAt: number;
+};
+
+function loaded(row: StoredRow): LoadedRow {
+  return {
+    job: {
+      id: row.id,
+      endpointId: row.endpoint_id,
+      partner: row.partner,
+      eventId: row.event_id,
+      type: row.type,
+      position: BigInt(row.position),
+      sequence: row.sequence,
+      createdAt: row.created_at,
+      attempts: JSON.parse(row.attempts) as DeliveryAttempt[],
+      slot: undefined,
+      stored: true,
+      delivered: row.status === "delivered",
+    },
+    body: row.body ?? undefined,
+    status: row.status,
+    nextAttemptAt: row.next_attempt_at ?? 0,
+  };
+}

@@ -1,0 +1,187 @@
+import { failpoint } from "@heliograph/contracts";
+import type { Endpoint } from "@heliograph/domain";
+import type { Checkpoint, WritePart } from "@heliograph/runtime";
+import type { DeliveryStatus } from "@heliograph/read-models";
+import type { Job, Row } from "./job.ts";
+import { discardPending, writeCounters, writeDeliveries, writeEndpoints } from "./store.ts";
+
+/**
+ * Between the log and the checkpoint. A batch of the log becomes a slot; the checkpoint (the floor) moves past a slot once each of its deliveries is on
+ * record, finished or pending. So each delivery costs one row written once: attempted first, recorded after. After a crash the events above the floor
+ * are looked at again, and what is on record is passed over; what was sent but not recorded is sent again under the same id.
+ */
+export type Slot = {
+  readonly position: bigint;
+  readonly openedAt: number;
+  readonly unresolved: Set<Job>;
+  readonly endpoints: Map<string, { readonly endpoint: Endpoint; readonly position: bigint }>;
+  readonly counters: Map<string, number>;
+  /** Endpoints that were disabled or deleted, and where in the log. */
+  readonly closed: Map<string, bigint>;
+};
+
+export const newSlot = (position: bigint, openedAt: number): Slot => ({
+  position,
+  openedAt,
+  unresolved: new Set(),
+  endpoints: new Map(),
+  counters: new Map(),
+  closed: new Map(),
+});
+
+/** Rows of one statement. */
+const maxRowsPerCommit = 1_000;
+/** Results wait this long for company, so that a burst shares commits: 50 a second at most, and a kill repeats no more than 20 ms of sending. */
+const rowsIntervalMs = 20;
+/** A floor that moves without anything to record can wait longer: nothing is lost when it is not written. */
+const floorIntervalMs = 200;
+/** Above these the next batch has to wait. */
+const maxSlots = 64;
+const maxUnwritten = 5_000;
+
+export class Window {
+  readonly #checkpoint: Checkpoint;
+  readonly #fail: (error: unknown) => void;
+  readonly #onPending: (endpointId: string, at: number) => void;
+  readonly #slots: Slot[] = [];
+  #rows = new Map<string, Row>();
+  #writing: Promise<void> | undefined;
+  #writtenAt = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #timerAt = Infinity;
+  #closed = false;
+  readonly #waiting: (() => void)[] = [];
+
+  /** `onPending` hears of each pending row once it is written. */
+  constructor(
+    checkpoint: Checkpoint,
+    fail: (error: unknown) => void,
+    onPending: (endpointId: string, at: number) => void,
+  ) {
+    this.#checkpoint = checkpoint;
+    this.#fail = fail;
+    this.#onPending = onPending;
+  }
+
+  /** Resolves when another batch may come: back-pressure. */
+  async room(): Promise<void> {
+    while (!this.#closed && (this.#slots.length >= maxSlots || this.#rows.size >= maxUnwritten))
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  }
+
+  push(slot: Slot): void {
+    this.#slots.push(slot);
+    this.#schedule();
+  }
+
+  /** Slots that are still open, oldest first. */
+  get slots(): readonly Slot[] {
+    return this.#slots;
+  }
+
+  /** Puts where a delivery stands on record; a later call before the write replaces an earlier one. */
+  record(job: Job, status: DeliveryStatus, nextAttemptAt?: number): void {
+    this.#rows.set(job.id, { job, status, attempts: job.attempts, nextAttemptAt });
+    job.slot?.unresolved.delete(job);
+    job.slot = undefined;
+    job.stored = true;
+    this.#schedule();
+  }
+
+  /** Whether a row of this delivery waits to be written: what the table says of it is old. */
+  unwritten(id: string): boolean {
+    return this.#rows.has(id);
+  }
+
+  /** What waits to be written as pending for an endpoint that closed is discarded instead. */
+  discard(endpointId: string): void {
+    for (const [id, row] of this.#rows)
+      if (row.job.endpointId === endpointId && row.status === "pending")
+        this.#rows.set(id, { ...row, status: "discarded", nextAttemptAt: undefined });
+  }
+
+  /** Writes what there is and waits for it. */
+  async flush(): Promise<void> {
+    await this.#writing?.catch(() => undefined);
+    await this.#write();
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+
+  #schedule(): void {
+    if (this.#closed || this.#writing !== undefined) return;
+    const first = this.#slots[0];
+    const floorMoves = first !== undefined && first.unresolved.size === 0;
+    const urgent = this.#rows.size > 0 || (floorMoves && first.endpoints.size > 0);
+    if (!urgent && !floorMoves) return;
+    const at = this.#writtenAt + (urgent ? rowsIntervalMs : floorIntervalMs);
+    if (this.#timer !== undefined && this.#timerAt <= at) return;
+    clearTimeout(this.#timer);
+    this.#timerAt = at;
+    this.#timer = setTimeout(
+      () => {
+        this.#timer = undefined;
+        void this.#write().catch(this.#fail);
+      },
+      Math.max(0, at - performance.now()),
+    );
+  }
+
+  async #write(): Promise<void> {
+    if (this.#closed) return;
+    const writing = this.#writeNow();
+    this.#writing = writing;
+    try {
+      await writing;
+    } finally {
+      this.#writing = undefined;
+    }
+    for (const resolve of this.#waiting.splice(0)) resolve();
+    this.#schedule();
+  }
+
+  async #writeNow(): Promise<void> {
+    this.#writtenAt = performance.now();
+    let position = this.#checkpoint.position;
+    const endpoints: Slot["endpoints"] = new Map();
+    const counters: Slot["counters"] = new Map();
+    const closed: Slot["closed"] = new Map();
+    while (this.#slots[0]?.unresolved.size === 0) {
+      const slot = this.#slots.shift()!;
+      if (slot.position > position) position = slot.position;
+      for (const [id, change] of slot.endpoints)
+        endpoints.set(id, { ...change, position: endpoints.get(id)?.position ?? change.position });
+      for (const [partner, sequence] of slot.counters) counters.set(partner, sequence);
+      for (const [id, at] of slot.closed) closed.set(id, at);
+    }
+    const rows = [...this.#rows.values()];
+    this.#rows = new Map();
+    if (rows.length > 0) await failpoint("webhooks.before_record");
+    let written = 0;
+    for (; rows.length - written > maxRowsPerCommit; written += maxRowsPerCommit) {
+      const chunk = rows.slice(written, written + maxRowsPerCommit);
+      await this.#checkpoint.commit(this.#checkpoint.position, [writeDeliveries(chunk)]);
+    }
+    const last = rows.slice(written);
+    const parts: WritePart[] = [];
+    if (last.length > 0) parts.push(writeDeliveries(last));
+    if (endpoints.size > 0) parts.push(writeEndpoints([...endpoints.values()]));
+    if (counters.size > 0) parts.push(writeCounters(counters));
+    if (closed.size > 0)
+      parts.push(
+        discardPending(
+          closed,
+          last.map((row) => row.job.id),
+        ),
+      );
+    if (parts.length === 0 && position === this.#checkpoint.position) return;
+    await this.#checkpoint.commit(position, parts);
+    if (rows.length > 0) await failpoint("webhooks.after_record");
+    for (const row of rows)
+      if (row.status === "pending") this.#onPending(row.job.endpointId, row.nextAttemptAt ?? 0);
+  }
+}

@@ -1,0 +1,122 @@
+import { createServer } from "node:net";
+import type { AddressInfo } from "node:net";
+import { describe, expect, it } from "vitest";
+import { createAddressGuard } from "../src/addresses.ts";
+import { createConnector } from "../src/connector.ts";
+
+describe("the address guard", () => {
+  const guard = createAddressGuard([]);
+
+  it.each([
+    "127.0.0.1",
+    "127.8.8.8",
+    "0.0.0.0",
+    "10.1.2.3",
+    "172.16.0.1",
+    "192.168.1.1",
+    "100.64.0.1",
+    "169.254.169.254",
+    "100.100.100.200",
+    "168.63.129.16",
+    "192.0.0.192",
+    "192.0.2.1",
+    "198.18.0.1",
+    "224.0.0.1",
+    "240.0.0.1",
+    "255.255.255.255",
+    "::",
+    "::1",
+    "::ffff:127.0.0.1",
+    "::ffff:7f00:1",
+    "::127.0.0.1",
+    "::ffff:0:127.0.0.1",
+    "64:ff9b::7f00:1",
+    "64:ff9b:1::7f00:1",
+    "2002:7f00:1::",
+    "2001:0:7f00:1::",
+    "fe80::1",
+    "fe80::1%eth0",
+    "fd00:ec2::254",
+    "fc00::1",
+    "fec0::1",
+    "ff02::1",
+    "100::1",
+    "2001:db8::1",
+    "5f00::1",
+    "localhost",
+    "",
+    "1.2.3.4.5",
+  ])("refuses %s", (address) => {
+    expect(guard(address)).toBeTypeOf("string");
+  });
+
+  it.each(["8.8.8.8", "93.184.216.34", "2606:4700::1111", "::ffff:8.8.8.8"])(
+    "lets %s pass",
+    (address) => {
+      expect(guard(address)).toBeUndefined();
+    },
+  );
+
+  it("lets what is allowed pass, in the mapped form too, and nothing beside it", () => {
+    const local = createAddressGuard(["127.0.0.0/8", "fd00::/8"]);
+    for (const address of ["127.0.0.1", "::ffff:127.0.0.1", "fd12::1"])
+      expect(local(address)).toBeUndefined();
+    for (const address of ["10.0.0.1", "::1", "fc00::1"])
+      expect(local(address)).toBeTypeOf("string");
+  });
+});
+
+describe("the connector", () => {
+  const dial = (
+    url: string,
+    allow: string[],
+    resolve: (name: string) => readonly string[] = () => [],
+  ) =>
+    new Promise<string | undefined>((done) => {
+      const { hostname, host, port, protocol } = new URL(url);
+      const connect = createConnector({
+        guard: createAddressGuard(allow),
+        resolve: async (name) => resolve(name),
+        timeoutMs: 1_000,
+      });
+      connect({ hostname, host, port, protocol }, (...[error, socket]) => {
+        const address = socket?.remoteAddress;
+        socket?.destroy();
+        done(error ? ((error as Error & { code?: string }).code ?? error.message) : address);
+      });
+    });
+
+  it.each([
+    "http://2130706433/",
+    "http://0x7f000001/",
+    "http://0177.0.0.1/",
+    "http://127.1/",
+    "http://[::ffff:127.0.0.1]/",
+    "http://[::1]/",
+    "https://169.254.169.254/",
+  ])("refuses the literal %s", async (url) => expect(await dial(url, [])).toBe("address_refused"));
+
+  it("refuses a name that resolves to private addresses, and dials only the public one of several", async () => {
+    expect(await dial("http://rebind.example/", [], () => ["127.0.0.1", "10.0.0.1"])).toBe(
+      "address_refused",
+    );
+    const server = createServer((socket) => socket.end()).listen(0, "127.0.0.1");
+    await new Promise((resolve) => server.once("listening", resolve));
+    const { port } = server.address() as AddressInfo;
+    const dialed = await dial(`http://mixed.example:${port}/`, ["127.0.0.1/32"], () => [
+      "10.0.0.1",
+      "127.0.0.2",
+      "127.0.0.1",
+    ]);
+    expect(dialed).toBe("127.0.0.1");
+    await new Promise((resolve) => server.close(resolve));
+  });
+
+  it("asks the resolver once for one connection, so that a second answer cannot change the address", async () => {
+    let asked = 0;
+    await dial("http://rebind.example:1/", ["127.0.0.0/8"], () =>
+      asked++ === 0 ? ["127.0.0.1"] : ["169.254.169.254"],
+    );
+    expect(asked).toBe(1);
+  });
+});

@@ -1,0 +1,233 @@
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
+import { newId, newSecret, sealSecret } from "@heliograph/contracts";
+import { readDelivery, readEndpoint, listEndpoints } from "@heliograph/read-models";
+import { until, webhookSink, type WebhookSink } from "@heliograph/testkit";
+import { Webhook as Standard } from "standardwebhooks";
+import { Webhook as Svix } from "svix";
+import { openHarness, type Harness } from "./harness.ts";
+
+let h: Harness;
+let sink: WebhookSink;
+beforeAll(async () => {
+  h = await openHarness({ deadlineMs: 1_500, retryScale: 0.001 });
+  await h.start();
+});
+afterAll(() => h.close());
+beforeEach(async () => {
+  sink = await webhookSink();
+  h.newPartner();
+});
+afterEach(() => sink.close());
+
+const headersOf = (request: { headers: object }) => request.headers as Record<string, string>;
+
+it("delivers a matching event once, signed so that independent libraries accept it", async () => {
+  const endpoint = await h.endpoint(`${sink.url}/hooks?x=1`, {
+    event_types: ["message.canceled"],
+    headers: { "X-Mine": "yes", "Webhook-Id": "forged", "content-type": "text/plain" },
+  });
+  const other = await h.endpoint(`${sink.url}/other`, { event_types: ["message.read"] });
+  await h.event();
+  const [delivery] = await h.settled(endpoint.id, "delivered");
+  expect(delivery).toMatchObject({ type: "message.canceled", attempts: [{ status_code: 200 }] });
+  expect(await h.deliveries(other.id)).toEqual([]);
+  expect(sink.requests).toHaveLength(1);
+  const request = sink.requests[0]!;
+  expect(request).toMatchObject({ method: "POST", path: "/hooks?x=1" });
+  expect(request.headers).toMatchObject({ "content-type": "application/json", "x-mine": "yes" });
+  expect(request.headers["accept-encoding"]).toBeUndefined();
+  expect(request.headers["webhook-id"]).toBe(delivery!.event_id);
+  new Standard(endpoint.secret).verify(request.body, headersOf(request));
+  new Svix(endpoint.secret).verify(request.body, headersOf(request));
+  expect(JSON.parse(request.body)).toMatchObject({
+    id: delivery!.event_id,
+    type: "message.canceled",
+    sequence: 1,
+  });
+  expect(() => new Svix(newSecret()).verify(request.body, headersOf(request))).toThrow();
+  expect(await readDelivery(h.pool, h.partner, delivery!.id)).toEqual(delivery);
+  expect(await readDelivery(h.pool, "ptn_other", delivery!.id)).toBeUndefined();
+});
+
+it("tries again after failures with the same id and a fresh signature, until it is delivered", async () => {
+  const endpoint = await h.endpoint(sink.url);
+  sink.queue(
+    { type: "answer", status: 500, body: "boom\0" },
+    { type: "reset" },
+    { type: "answer", status: 404 },
+  );
+  await h.event();
+  const [delivery] = await h.settled(endpoint.id, "delivered");
+  expect(delivery!.attempts.map((attempt) => attempt.status_code)).toEqual([
+    500,
+    undefined,
+    404,
+    200,
+  ]);
+  expect(delivery!.attempts[0]).toMatchObject({
+    error: "status_500",
+    response_excerpt: "boom\u{fffd}",
+  });
+  expect(delivery!.attempts[1]!.error).toMatch(/^connection_failed/);
+  expect(new Set(sink.requests.map((request) => request.headers["webhook-id"])).size).toBe(1);
+  for (const request of sink.requests)
+    new Standard(endpoint.secret).verify(request.body, headersOf(request));
+});
+
+it("never follows a redirect", async () => {
+  const target = await webhookSink();
+  const endpoint = await h.endpoint(sink.url);
+  sink.queue(
+    { type: "redirect", to: target.url },
+    { type: "redirect", to: "http://169.254.169.254/", status: 307 },
+  );
+  await h.event();
+  const [delivery] = await h.settled(endpoint.id, "delivered");
+  expect(delivery!.attempts.map((attempt) => attempt.error)).toEqual([
+    "redirect_not_followed",
+    "redirect_not_followed",
+    undefined,
+  ]);
+  expect(target.requests).toEqual([]);
+  await target.close();
+});
+
+it.each([
+  ["takes the request and never answers", { type: "hang" }],
+  ["never reads", { type: "hang-on-connect" }],
+  ["sends one byte a second", { type: "trickle" }],
+] as const)("gives an endpoint that %s no more than the deadline", async (_, behaviour) => {
+  const endpoint = await h.endpoint(sink.url);
+  sink.queue(behaviour);
+  await h.event();
+  const [delivery] = await h.settled(endpoint.id, "delivered", 1, 15_000);
+  expect(delivery!.attempts[0]!.error).toMatch(/^timeout/);
+  expect(delivery!.attempts[0]!.duration_ms).toBeGreaterThan(1_400);
+  expect(delivery!.attempts[0]!.duration_ms).toBeLessThan(2_500);
+});
+
+it.each([
+  ["a body without end", { type: "huge-body", bytes: 10 * 2 ** 30 }],
+  ["a gzip bomb", { type: "gzip-bomb", bytes: 2 ** 30 }],
+] as const)("judges %s by its status and stops reading", async (_, behaviour) => {
+  const endpoint = await h.endpoint(sink.url);
+  sink.queue(behaviour);
+  await h.event();
+  const [delivery] = await h.settled(endpoint.id, "delivered");
+  expect(delivery!.attempts).toHaveLength(1);
+  expect(delivery!.attempts[0]!.duration_ms).toBeLessThan(1_400);
+});
+
+it("disables an endpoint that answers 410, discards what waits for it and says so in the log", async () => {
+  const endpoint = await h.endpoint(sink.url);
+  const witness = await h.endpoint(`${sink.url}/witness`, {
+    event_types: ["webhook_endpoint.disabled"],
+  });
+  sink.behave((request) => ({ type: "answer", status: request.path === "/witness" ? 200 : 410 }));
+  for (let index = 0; index < 20; index++) await h.event();
+  await h.settled(endpoint.id, "discarded", 20);
+  await h.settled(witness.id, "delivered");
+  expect(await readEndpoint(h.pool, h.partner, endpoint.id)).toMatchObject({
+    status: "disabled",
+    disabled_reason: "the endpoint answered 410 Gone",
+  });
+  const disabled = await h.log.readAll({
+    after: 0n,
+    limit: 10_000,
+    types: ["WebhookEndpointDisabled"],
+  });
+  expect(disabled.events.filter((event) => event.data.endpoint_id === endpoint.id)).toHaveLength(1);
+  const seen = sink.requests.length;
+  await h.event();
+  await h.caughtUp();
+  expect(sink.requests.length).toBe(seen);
+});
+
+it("waits as long as a 429 or 503 asks for, with everything for that endpoint", async () => {
+  const endpoint = await h.endpoint(sink.url);
+  sink.queue({ type: "answer", status: 429, headers: { "retry-after": "2" } });
+  await h.event();
+  await until(async () => (await h.deliveries(endpoint.id))[0]?.attempts.length === 1);
+  await h.event();
+  await h.settled(endpoint.id, "delivered", 2);
+  const [first, ...rest] = sink.requests.map((request) => request.at.getTime());
+  expect(rest).toHaveLength(2);
+  for (const at of rest) expect(at - first!).toBeGreaterThanOrEqual(1_950);
+});
+
+it("sends nothing after an endpoint was deleted, also not what was to be tried again", async () => {
+  const slow = await openHarness({ retryScale: 1 });
+  await slow.start();
+  const endpoint = await slow.endpoint(sink.url);
+  sink.behave({ type: "answer", status: 500 });
+  await slow.event();
+  await slow.settled(endpoint.id, "pending");
+  const seen = sink.requests.length;
+  await slow.endpointEvent(endpoint.id, "WebhookEndpointDeleted");
+  await slow.event();
+  await slow.settled(endpoint.id, "discarded");
+  expect(sink.requests.length).toBe(seen);
+  expect(await listEndpoints(slow.pool, slow.partner)).toEqual([]);
+  await slow.close();
+});
+
+it("signs with the old and the new secret during the overlap, with the new one alone after it", async () => {
+  const endpoint = await h.endpoint(sink.url);
+  const fresh = newSecret();
+  const rotate = (secret: string, until: number) =>
+    h.endpointEvent(endpoint.id, "WebhookSecretRotated", {
+      secret: sealSecret(h.masterKey, secret),
+      previous_secret_expires_at: new Date(until).toISOString(),
+    });
+  await rotate(fresh, Date.now() + 60_000);
+  await h.event();
+  await h.settled(endpoint.id, "delivered");
+  const [overlapping] = sink.requests;
+  for (const secret of [endpoint.secret, fresh])
+    new Standard(secret).verify(overlapping!.body, headersOf(overlapping!));
+  const last = newSecret();
+  await rotate(last, Date.now() - 1_000);
+  await h.event();
+  await h.settled(endpoint.id, "delivered", 2);
+  const after = sink.requests[1]!;
+  new Standard(last).verify(after.body, headersOf(after));
+  expect(() => new Standard(fresh).verify(after.body, headersOf(after))).toThrow();
+});
+
+it("uses an edited endpoint for what was pending", async () => {
+  const endpoint = await h.endpoint(`${sink.url}/old`);
+  sink.behave((request) => ({ type: "answer", status: request.path === "/old" ? 500 : 200 }));
+  await h.event();
+  await until(() => sink.requests.length > 0);
+  await h.endpointEvent(endpoint.id, "WebhookEndpointUpdated", {
+    url: `${sink.url}/new`,
+    status: "enabled",
+  });
+  await h.settled(endpoint.id, "delivered");
+  expect(sink.requests.at(-1)!.path).toBe("/new");
+});
+
+it("delivers a test under the id that was promised, marked as a test and outside the sequence", async () => {
+  const endpoint = await h.endpoint(sink.url);
+  const id = newId("whd");
+  await h.endpointEvent(endpoint.id, "WebhookTestRequested", {
+    delivery_id: id,
+    type: "message.failed",
+  });
+  await h.event();
+  await h.settled(endpoint.id, "delivered", 2);
+  expect(await readDelivery(h.pool, h.partner, id)).toMatchObject({ type: "message.failed" });
+  const bodies = sink.requests.map((request) => JSON.parse(request.body));
+  expect(bodies.find((body) => body.data.test === true)).toMatchObject({ type: "message.failed" });
+  expect(bodies.find((body) => body.data.test !== true)).toMatchObject({ sequence: 1 });
+});
+
+it("tries a failed delivery again when its owner asks, with the very body it had", async () => {
+  const endpoint = await h.endpoint(sink.url);
+  await h.event();
+  const [delivery] = await h.settled(endpoint.id, "delivered");
+  await h.endpointEvent(endpoint.id, "WebhookRetryRequested", { delivery_id: delivery!.id });
+  await until(() => sink.requests.length === 2);
+  expect(sink.requests[1]!.body).toBe(sink.requests[0]!.body);
+  await until(async () => (await h.deliveries(endpoint.id))[0]!.attempts.length === 2);
+});
