@@ -3,3 +3,4 @@ export * from "./wallet.ts";
 export * from "./messages.ts";
 export * from "./webhooks.ts";
 export * from "./gateways.ts";
+export * from "./templates.ts";

@@ -1,6 +1,8 @@
 import { environments } from "@heliograph/contracts";
 import { listen } from "@heliograph/http";
+import type { Service } from "@heliograph/runtime";
 import { buildApp } from "./app.ts";
+import { templatesProjector } from "./consumers/templates.ts";
 import type { IngressContext, IngressDeps } from "./context.ts";
 import { Sending } from "./messages/sending.ts";
 import { allRoutes } from "./routes/all.ts";
@@ -8,6 +10,9 @@ import { migrate, purge } from "./store.ts";
 
 export type { AuditEntry, EnvironmentDeps, IngressDeps } from "./context.ts";
 export { openapiDocument } from "./routes/all.ts";
+
+/** The read models of the API's own things. Of several ingress processes one keeps them. */
+export const service: Service = { name: "ingress", consumers: () => [templatesProjector] };
 
 const purgeEveryMs = 3_600_000;
 

@@ -1,6 +1,12 @@
-import { onShutdown, openPlatform, refuseToStart } from "@heliograph/process";
+import {
+  consumersReady,
+  onShutdown,
+  openPlatform,
+  refuseToStart,
+  startServices,
+} from "@heliograph/process";
 import { SettingsError, masterKey, newLogger, readSettings, serverOf } from "@heliograph/runtime";
-import { startIngress } from "./index.ts";
+import { service, startIngress } from "./index.ts";
 
 /** The REST API alone, against the PostgreSQL server of `HELIOGRAPH_DATABASE_URL`, until SIGTERM. Any number may run side by side. */
 try {
@@ -16,9 +22,15 @@ try {
     masterKey(settings),
     logger,
   );
-  const ingress = await startIngress({ ...platform, environments: platform.contexts });
+  const consumers = await startServices(platform, [service]);
+  const ingress = await startIngress({
+    ...platform,
+    environments: platform.contexts,
+    ready: () => consumersReady(consumers.running),
+  });
   onShutdown(logger, settings.shutdownMs + 5_000, async () => {
     await ingress.stop();
+    await consumers.stop();
     await platform.close();
   });
   logger.info({ port: ingress.port }, "listening");

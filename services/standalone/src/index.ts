@@ -4,7 +4,7 @@ import { environments } from "@heliograph/contracts";
 import { service as delivery } from "@heliograph/delivery";
 import { service as dispatch } from "@heliograph/dispatch";
 import { startEmbeddedPostgres } from "@heliograph/embedded-postgres";
-import { startIngress } from "@heliograph/ingress";
+import { service as ingress, startIngress } from "@heliograph/ingress";
 import { service as lifecycle } from "@heliograph/lifecycle";
 import { consumersReady, ensureDemoPartner, onShutdown, openPlatform, serveHealth, startServices, type Platform } from "@heliograph/process";
 import { masterKey, newLogger, pause, readSettings, serverOf, type RunningConsumers, type Server, type Settings } from "@heliograph/runtime";
@@ -12,7 +12,7 @@ import { service as wallet } from "@heliograph/wallet";
 import { service as webhooks } from "@heliograph/webhooks";
 import { forgetInstance, writeInstance } from "./instance.ts";
 
-const services = [wallet, dispatch, delivery, lifecycle, webhooks];
+const services = [ingress, wallet, dispatch, delivery, lifecycle, webhooks];
 const readyDeadlineMs = 60_000;
 
 /** Starts everything in this process and resolves when `/readyz` answers 200 and `dev.json` is written. */

@@ -1,10 +1,14 @@
-import { PublicError, parseMoney } from "@heliograph/contracts";
+import { PublicError, parseMoney, streamOf } from "@heliograph/contracts";
+import { parsePosition } from "@heliograph/log";
 import { z } from "zod";
 import type { Call } from "../call.ts";
 import type { EnvironmentDeps, PartnerRecord } from "../context.ts";
+import { ListQuery, listBody, listOf, pageOf } from "../listing.ts";
 import { type Answer, type Route, route } from "../route.ts";
 import { plainMoney, readBalance } from "../wallet/balance.ts";
+import { proveWallet } from "../wallet/proof.ts";
 import { topUp } from "../wallet/topup.ts";
+import { readTransactions, transactionKey } from "../wallet/transactions.ts";
 
 /** The consumer that decides about funds: a read that waits for it sees what it decided about an earlier request. */
 const ledger = "wallet_ledger";
@@ -36,7 +40,7 @@ const needsAdmin = (detail: string): PublicError =>
   new PublicError("insufficient_scope", detail, { extra: { required_scope: "admin" } });
 
 const fieldError = (path: string, code: string, message: string): PublicError =>
-  new PublicError("invalid_request", `The body is not valid: ${path}: ${message}`, {
+  new PublicError("invalid_request", `The request is not valid: ${path}: ${message}`, {
     errors: [{ path, code, message }],
   });
 
@@ -79,6 +83,64 @@ async function postTopup(call: Call<z.infer<typeof Topup>, unknown>): Promise<An
   };
 }
 
+const walletOf = (call: Call<unknown, unknown>): string =>
+  streamOf("wallet", call.partner.partner_id);
+
+async function list(call: Call<undefined, ListQuery>): Promise<Answer> {
+  const page = pageOf(call, "wallet-transactions");
+  const rows = await readTransactions(call.deps.log, walletOf(call), page);
+  return {
+    status: 200,
+    body: listBody(
+      call,
+      "wallet-transactions",
+      page,
+      rows,
+      transactionKey,
+      (row) => row.transaction,
+    ),
+  };
+}
+
+async function proof(call: Call<undefined, { at?: string | undefined }>): Promise<Answer> {
+  const head = await call.deps.log.head();
+  const at = call.query.at === undefined ? head : parsePosition(call.query.at);
+  if (at === undefined || at > head)
+    throw fieldError("at", "invalid_position", "must be a position that the log has reached");
+  const proven = await proveWallet(call.deps.log, walletOf(call), at, call.signal);
+  if (proven === undefined) throw new PublicError("bad_request", "The request was given up.");
+  return { status: 200, body: { ...proven, currency: call.partner.currency } };
+}
+
+const Transaction = z
+  .object({
+    id: z.string(),
+    kind: z.enum(["topup", "hold", "capture", "release", "refund", "adjustment"]),
+    amount: Money.meta({ description: "Never negative: `kind` tells its direction." }),
+    balance_after: Money.meta({ description: "What is available after it." }),
+    currency: z.string(),
+    message_id: z.string().optional(),
+    reference: z.string().optional(),
+    event_id: z.string(),
+    created_at: z.string(),
+  })
+  .meta({ id: "WalletTransaction" });
+
+const Proof = z
+  .object({
+    position: z.string(),
+    entries: z.int(),
+    debits: Money,
+    credits: Money,
+    balance: Money,
+    held: Money,
+    holds_open: z.int(),
+    matches: z.boolean(),
+    mismatch: z.string().optional(),
+    currency: z.string(),
+  })
+  .meta({ id: "WalletProof" });
+
 export const walletRoutes: readonly Route[] = [
   route({
     method: "GET",
@@ -111,5 +173,27 @@ export const walletRoutes: readonly Route[] = [
       "log_unavailable",
     ],
     handler: postTopup,
+  }),
+  route({
+    method: "GET",
+    path: "/wallet/transactions",
+    scope: "wallet:read",
+    summary: "Every movement of the wallet, newest first",
+    projection: ledger,
+    query: ListQuery,
+    response: listOf(Transaction, "WalletTransactionList"),
+    errors: ["invalid_request"],
+    handler: list,
+  }),
+  route({
+    method: "GET",
+    path: "/wallet/proof",
+    scope: "wallet:read",
+    summary: "The wallet recomputed from the log, now or at an earlier position",
+    projection: ledger,
+    query: z.strictObject({ at: z.string().max(20).optional() }),
+    response: Proof,
+    errors: ["invalid_request"],
+    handler: proof,
   }),
 ];

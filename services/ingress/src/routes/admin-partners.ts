@@ -1,0 +1,118 @@
+import { type EventData, PublicError, environments, streamOf } from "@heliograph/contracts";
+import type { Partner } from "@heliograph/directory";
+import { z } from "zod";
+import type { Call } from "../call.ts";
+import { issueKey } from "../keys.ts";
+import { ListQuery, listBody, listOf, pageOf, slicePage } from "../listing.ts";
+import { appendPlatform, created } from "../platform.ts";
+import { type Answer, type Route, route } from "../route.ts";
+
+const RateLimit = z.strictObject({
+  requests: z.int().min(1).max(1_000_000),
+  window_seconds: z.int().min(1).max(3_600),
+});
+
+const CreatePartner = z
+  .strictObject({
+    name: z.string().min(1).max(200),
+    currency: z
+      .string()
+      .regex(/^[A-Z]{3}$/, "must be an ISO 4217 code")
+      .optional(),
+    rate_limit: RateLimit.optional(),
+  })
+  .meta({ id: "CreatePartner" });
+
+const shown = {
+  id: z.string(),
+  name: z.string(),
+  currency: z.string(),
+  rate_limit: RateLimit.nullable(),
+  created_at: z.string(),
+};
+const PartnerView = z.object(shown).meta({ id: "Partner" });
+const CreatedPartner = z
+  .object({
+    ...shown,
+    keys: z.object({ live: z.string(), sandbox: z.string() }).meta({ description: "Shown once." }),
+  })
+  .meta({ id: "CreatedPartner" });
+
+const partnerView = (partner: Partner): object => ({
+  id: partner.partner_id,
+  name: partner.name,
+  currency: partner.currency,
+  rate_limit: partner.rate_limit ?? null,
+  created_at: partner.created_at,
+});
+
+async function create(call: Call<z.infer<typeof CreatePartner>, unknown>): Promise<Answer> {
+  if (call.env !== "live")
+    throw new PublicError("insufficient_scope", "Partners are created with a live admin key.");
+  const priced = call.context.directory.prices()?.currency ?? "USD";
+  const { name, currency = priced, rate_limit } = call.body;
+  if (currency !== priced)
+    throw new PublicError("invalid_request", `There are no prices in ${currency}.`, {
+      errors: [{ path: "currency", code: "not_priced", message: `prices are in ${priced}` }],
+    });
+  const id = call.derivedId("ptn");
+  const data: EventData<"PartnerCreated"> = {
+    partner_id: id,
+    name,
+    currency,
+    ...(rate_limit !== undefined && { rate_limit }),
+    created_at: new Date().toISOString(),
+  };
+  const [live, sandbox] = environments.map((environment) =>
+    issueKey(call, environment, id, environment, { name: `first ${environment}`, scopes: ["*"] }),
+  );
+  const { position } = await appendPlatform(call, [
+    created(call, streamOf("partner", id), "partner", "PartnerCreated", data),
+    live!.append,
+    sandbox!.append,
+  ]);
+  const partner = call.context.directory.partner(id) ?? data;
+  const keys = { live: live!.key, sandbox: sandbox!.key };
+  return { status: 201, body: { ...partnerView(partner), keys }, position };
+}
+
+function list(call: Call<undefined, ListQuery>): Answer {
+  const page = pageOf(call, "partners");
+  const keyOf = (partner: Partner): string => `${partner.created_at} ${partner.partner_id}`;
+  const sorted = call.context.directory
+    .partners()
+    .toSorted((left, right) => (keyOf(left) < keyOf(right) ? -1 : 1));
+  const rows = slicePage(sorted, page, keyOf);
+  return { status: 200, body: listBody(call, "partners", page, rows, keyOf, partnerView) };
+}
+
+export const adminPartnerRoutes: readonly Route[] = [
+  route({
+    method: "POST",
+    path: "/admin/partners",
+    scope: "admin",
+    summary: "Create a partner with a key for each environment",
+    mutates: true,
+    status: 201,
+    body: CreatePartner,
+    response: CreatedPartner,
+    errors: [
+      "invalid_request",
+      "malformed_json",
+      "idempotency_in_progress",
+      "idempotency_key_reused",
+      "log_unavailable",
+    ],
+    handler: create,
+  }),
+  route({
+    method: "GET",
+    path: "/admin/partners",
+    scope: "admin",
+    summary: "List partners, oldest first",
+    query: ListQuery,
+    response: listOf(PartnerView, "PartnerList"),
+    errors: ["invalid_request"],
+    handler: list,
+  }),
+];

@@ -1,0 +1,186 @@
+import { PublicError, channels } from "@heliograph/contracts";
+import { renderTemplate } from "@heliograph/domain";
+import { type TemplateRow, listTemplates } from "@heliograph/read-models";
+import { z } from "zod";
+import type { Call } from "../call.ts";
+import { ListQuery, listBody, listOf, pageOf } from "../listing.ts";
+import { type Answer, type Route, route } from "../route.ts";
+import { type Found, findTemplate, templateView, versionView } from "../templates/find.ts";
+import {
+  AddVersion,
+  CreateTemplate,
+  Preview,
+  RenderedView,
+  TemplateSummaryView,
+  TemplateView,
+  VersionView,
+} from "../templates/schema.ts";
+import { addVersion, createTemplate } from "../templates/write.ts";
+
+const ChannelQuery = z.strictObject({
+  channel: z
+    .enum(channels)
+    .optional()
+    .meta({ description: "Needed with a slug that several channels have." }),
+});
+type ChannelQuery = z.infer<typeof ChannelQuery>;
+const TemplatesQuery = ListQuery.extend({ channel: z.enum(channels).optional() });
+
+const find = (call: Call<unknown, ChannelQuery>): Promise<Found> =>
+  findTemplate(call, call.params["id"]!, call.query.channel);
+
+function versionOf({ versions }: Found, number: number): Found["versions"][number] {
+  const version = versions.find((item) => item.version === number);
+  if (version === undefined)
+    throw new PublicError("not_found", "The template has no such version.");
+  return version;
+}
+
+async function list(call: Call<undefined, z.infer<typeof TemplatesQuery>>): Promise<Answer> {
+  const { channel } = call.query;
+  const name = `templates ${channel ?? ""}`;
+  const page = pageOf(call, name);
+  // The list runs from new to old: what comes after a cursor lies before its position.
+  const rows = await listTemplates(call.deps.projectionPool, {
+    partner: call.partner.partner_id,
+    limit: page.limit + 1,
+    ...(channel !== undefined && { channel }),
+    ...(page.before !== undefined && { after: page.before }),
+    ...(page.after !== undefined && { before: page.after }),
+  });
+  const keyOf = (row: TemplateRow): string => row.position;
+  return { status: 200, body: listBody(call, name, page, rows, keyOf, (row) => row.template) };
+}
+
+async function preview(call: Call<z.infer<typeof Preview>, ChannelQuery>): Promise<Answer> {
+  const found = await find(call);
+  const { language, variables = {}, version } = call.body;
+  const { languages, variables: declared } = versionOf(
+    found,
+    version ?? found.versions.at(-1)!.version,
+  );
+  const { default_language } = found.created;
+  const rendered = renderTemplate(
+    { languages, variables: declared, default_language },
+    language,
+    variables,
+  );
+  switch (rendered.kind) {
+    case "rendered": {
+      const { kind: _, variables: __, ...body } = rendered;
+      return { status: 200, body };
+    }
+    case "language_missing":
+      throw new PublicError("template_not_found", `There is no body for ${rendered.language}.`, {
+        errors: [
+          {
+            path: "language",
+            code: "not_found",
+            message: `there are ${rendered.available.join(", ")}`,
+          },
+        ],
+      });
+    case "invalid":
+      throw new PublicError(
+        "template_variables_invalid",
+        "The variables do not fit the template.",
+        { errors: rendered.errors },
+      );
+    default:
+      return rendered satisfies never;
+  }
+}
+
+const fresh = { "Projection-Lag": "0" };
+const changeErrors = [
+  "invalid_request",
+  "malformed_json",
+  "conflict",
+  "idempotency_in_progress",
+  "idempotency_key_reused",
+  "log_unavailable",
+] as const;
+
+export const templateRoutes: readonly Route[] = [
+  route({
+    method: "POST",
+    path: "/templates",
+    scope: "templates:write",
+    summary: "Create a template with its first version",
+    mutates: true,
+    status: 201,
+    body: CreateTemplate,
+    response: TemplateView,
+    errors: changeErrors,
+    handler: async (call) => {
+      const found = await createTemplate(call);
+      return { status: 201, body: templateView(found), position: found.position };
+    },
+  }),
+  route({
+    method: "GET",
+    path: "/templates",
+    scope: "templates:read",
+    summary: "List templates, newest first",
+    projection: "templates",
+    query: TemplatesQuery,
+    response: listOf(TemplateSummaryView, "TemplateList"),
+    errors: ["invalid_request"],
+    handler: list,
+  }),
+  route({
+    method: "GET",
+    path: "/templates/:id",
+    scope: "templates:read",
+    summary: "Get a template by id or slug",
+    query: ChannelQuery,
+    response: TemplateView,
+    errors: ["not_found", "conflict"],
+    handler: async (call) => ({
+      status: 200,
+      body: templateView(await find(call)),
+      headers: fresh,
+    }),
+  }),
+  route({
+    method: "POST",
+    path: "/templates/:id/versions",
+    scope: "templates:write",
+    summary: "Add a version to a template",
+    mutates: true,
+    status: 201,
+    body: AddVersion,
+    query: ChannelQuery,
+    response: VersionView,
+    errors: ["not_found", ...changeErrors],
+    handler: async (call) => {
+      const { version, position } = await addVersion(call);
+      return { status: 201, body: versionView(version), position };
+    },
+  }),
+  route({
+    method: "GET",
+    path: "/templates/:id/versions/:version",
+    scope: "templates:read",
+    summary: "Get one version of a template",
+    query: ChannelQuery,
+    response: VersionView,
+    errors: ["not_found", "conflict"],
+    handler: async (call) => ({
+      status: 200,
+      body: versionView(versionOf(await find(call), Number(call.params["version"]))),
+      headers: fresh,
+    }),
+  }),
+  route({
+    method: "POST",
+    path: "/templates/:id/preview",
+    scope: "templates:read",
+    summary: "Render a template without sending anything",
+    body: Preview,
+    query: ChannelQuery,
+    response: RenderedView,
+    errors: ["not_found", "conflict", "template_not_found", "template_variables_invalid"],
+    handler: preview,
+  }),
+];

@@ -1,0 +1,202 @@
+import { newId, streamOf } from "@heliograph/contracts";
+import { runConsumer } from "@heliograph/runtime";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { templatesProjector } from "../src/consumers/templates.ts";
+import { type World, openWorld } from "./harness.ts";
+
+let world: World;
+let partner: { id: string; key: string };
+let projector: Awaited<ReturnType<typeof runConsumer>>;
+beforeAll(async () => {
+  world = await openWorld();
+  partner = await world.addPartner();
+  projector = await runConsumer(templatesProjector, world.platform.contexts.sandbox);
+});
+afterAll(async () => {
+  await projector.stop();
+  await world.close();
+});
+
+const call = (
+  method: string,
+  path: string,
+  body?: unknown,
+  headers: Record<string, string> = {},
+  key = partner.key,
+) =>
+  world.call(method, `/api/v1/templates${path}`, {
+    key,
+    headers,
+    ...(body !== undefined && { body }),
+  });
+const order = (slug: string, rest: object = {}) => ({
+  slug,
+  channel: "whatsapp",
+  languages: { en: { text: "Hello {{name}}, order {{order_id}}" } },
+  variables: { name: { type: "string" }, order_id: { type: "string", example: "TR-1" } },
+  ...rest,
+});
+const create = (slug: string, rest: object = {}) => call("POST", "", order(slug, rest));
+
+describe("a template", () => {
+  test("is there by id and slug, and a send uses it at once", async () => {
+    const { status, body } = await create("hello");
+    expect(status).toBe(201);
+    expect(body).toMatchObject({ slug: "hello", version: 1, default_language: "en" });
+    expect((await call("GET", "/hello")).body).toEqual(body);
+    expect((await call("GET", `/${body.id}`)).body).toEqual(body);
+    const sent = await world.call("POST", "/api/v1/messages", {
+      key: partner.key,
+      body: {
+        channel: "whatsapp",
+        to: "+15551230001",
+        template: "hello",
+        variables: { name: "Ada", order_id: "7" },
+      },
+    });
+    expect(sent.status).toBe(202);
+  });
+
+  test("of a slug that is taken is a conflict on that channel only", async () => {
+    const { body } = await create("twice");
+    const again = await create("twice");
+    expect([again.status, again.body.id]).toEqual([409, body.id]);
+    expect((await create("twice", { channel: "sms" })).status).toBe(201);
+    expect((await call("GET", "/twice")).status).toBe(409);
+    expect((await call("GET", "/twice?channel=sms")).body.channel).toBe("sms");
+  });
+
+  test("gets versions, each still there by its number", async () => {
+    await create("versions");
+    const added = await call("POST", "/versions/versions", {
+      languages: { en: { text: "Hi {{name}}" }, de: { text: "Hallo {{name}}" } },
+      variables: { name: { type: "string" } },
+    });
+    expect([added.status, added.body.version]).toEqual([201, 2]);
+    expect((await call("GET", "/versions")).body).toMatchObject({ version: 2 });
+    expect((await call("GET", "/versions/versions/1")).body.languages.en.text).toContain("Hello");
+    expect((await call("GET", "/versions/versions/3")).status).toBe(404);
+    expect((await call("GET", "/versions/versions/x")).status).toBe(404);
+  });
+
+  test("version is added once for an idempotency key", async () => {
+    const { id } = (await create("once")).body;
+    const headers = { "idempotency-key": newId("req") };
+    const body = { languages: { en: { text: "Hi" } } };
+    const first = await call("POST", "/once/versions", body, headers);
+    const again = await call("POST", "/once/versions", body, headers);
+    expect(again.text).toBe(first.text);
+    const { log } = world.platform.contexts.sandbox;
+    expect(await log.readStream(streamOf("template", id))).toHaveLength(2);
+  });
+
+  test("is listed newest first, page by page in both directions", async () => {
+    const lister = await world.addPartner();
+    let last = "";
+    for (const slug of ["a", "b", "c", "d", "e"]) {
+      const { headers } = await call("POST", "", order(slug), {}, lister.key);
+      last = headers.get("log-position")!;
+    }
+    const versioned = await call(
+      "POST",
+      "/b/versions",
+      { languages: { en: { text: "Hi" } } },
+      {},
+      lister.key,
+    );
+    last = versioned.headers.get("log-position")!;
+    const get = async (query: string) =>
+      (await call("GET", query, undefined, { "min-log-position": last }, lister.key)).body;
+    const slugs = (page: { data: { slug: string }[] }) =>
+      page.data.map(({ slug }) => slug).join("");
+    const first = await get("?limit=2");
+    expect([slugs(first), first.prev_cursor]).toEqual(["ed", null]);
+    const second = await get(`?limit=2&after=${first.next_cursor}`);
+    expect(slugs(second)).toBe("cb");
+    expect(second.data[1].version).toBe(2);
+    const third = await get(`?limit=2&after=${second.next_cursor}`);
+    expect([slugs(third), third.next_cursor]).toEqual(["a", null]);
+    const back = await get(`?limit=2&before=${third.prev_cursor}`);
+    expect(slugs(back)).toBe("cb");
+    const start = await get(`?limit=2&before=${back.prev_cursor}`);
+    expect([slugs(start), start.prev_cursor]).toEqual(["ed", null]);
+    const foreign = await call("GET", `?after=${first.next_cursor}`);
+    expect(foreign.status).toBe(422);
+  });
+
+  test("is rendered by a preview, without sending", async () => {
+    await create("preview");
+    const ok = await call("POST", "/preview/preview", { variables: { name: "A", order_id: "1" } });
+    expect(ok.body).toEqual({ language: "en", text: "Hello A, order 1" });
+    const bad = await call("POST", "/preview/preview", { variables: { name: "A" } });
+    expect(bad.body.code).toBe("template_variables_invalid");
+    expect((await call("POST", "/preview/preview", { language: "fr" })).body.code).toBe(
+      "template_not_found",
+    );
+  });
+
+  test("does not exist for another partner or in the other environment", async () => {
+    const { id } = (await create("mine")).body;
+    const other = await world.addPartner();
+    const live = await world.addKey(partner.id, { environment: "live" });
+    for (const key of [other.key, live])
+      for (const path of [`/${id}`, "/mine", `/${id}/versions/1`])
+        expect((await call("GET", path, undefined, {}, key)).status).toBe(404);
+  });
+});
+
+describe("a refused template", () => {
+  const en = (text: string) => ({ languages: { en: { text } }, variables: {} });
+  test.each([
+    ["an undeclared placeholder", en("Hi {{name}}"), "languages.en.text", "unknown"],
+    [
+      "an unused variable",
+      { ...en("Hi"), variables: { name: { type: "string" } } },
+      "variables.name",
+      "unused",
+    ],
+    ["a broken placeholder", en("Hi {{ 1st }}"), "languages.en.text", "invalid_placeholder"],
+    ["an unclosed placeholder", en("Hi {{name"), "languages.en.text", "invalid_placeholder"],
+    [
+      "HTML in a text channel",
+      { languages: { en: { text: "a", html: "<p>" } }, variables: {} },
+      "languages.en.html",
+      "not_allowed",
+    ],
+    [
+      "an e-mail without subject",
+      { ...en("a"), channel: "email" },
+      "languages.en.subject",
+      "required",
+    ],
+    ["a body without text", { languages: { en: {} }, variables: {} }, "languages.en", "required"],
+    [
+      "an absent default language",
+      { ...en("a"), default_language: "fr" },
+      "default_language",
+      "not_found",
+    ],
+    [
+      "no default among several",
+      { languages: { de: { text: "a" }, fr: { text: "b" } }, variables: {} },
+      "default_language",
+      "required",
+    ],
+  ])("names %s", async (_, rest, path, code) => {
+    const { status, body } = await create("bad", rest);
+    expect(status).toBe(422);
+    expect(body.errors).toContainEqual(expect.objectContaining({ path, code }));
+  });
+
+  test.each([
+    [{ slug: "Has Space" }],
+    [{ languages: {} }],
+    [{ languages: { english: { text: "a" } } }],
+    [{ variables: { "a b": { type: "string" } } }],
+    [{ variables: { name: { type: "date" } } }],
+    [{ channel: "fax" }],
+    [{ nonsense: 1 }],
+  ])("has a shape like %j", async (rest) => {
+    expect((await create("bad", rest)).status).toBe(422);
+  });
+});
