@@ -39,7 +39,9 @@ export async function runReactor(
 ): Promise<void> {
   const ended = new AbortController();
   const stopReading = new AbortController();
-  signal.addEventListener("abort", () => stopReading.abort(), { once: true });
+  // The signal may have ended while the lease was being taken; an event that has passed is not heard.
+  if (signal.aborted) stopReading.abort();
+  else signal.addEventListener("abort", () => stopReading.abort(), { once: true });
   let failure: { readonly error: unknown } | undefined;
   const fail = (error: unknown): void => {
     failure ??= { error };
