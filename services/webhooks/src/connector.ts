@@ -38,7 +38,7 @@ export function createConnector(options: {
     const addresses = found.filter((_, index) => refusals[index] === undefined).slice(0, maxDials);
     if (addresses.length === 0) throw new AddressRefused(refusals[0] ?? `${host} has no address`);
     const secure = protocol === "https:";
-    let failure: unknown;
+    let failure = timeoutError();
     for (const [index, address] of addresses.entries()) {
       const leftMs = deadline - performance.now();
       if (leftMs <= 0) break;
@@ -49,10 +49,10 @@ export function createConnector(options: {
           ? dialTls(target, literal ? "" : host, dialMs)
           : dialTcp(target, dialMs));
       } catch (error) {
-        failure = error;
+        failure = error as Error;
       }
     }
-    throw failure ?? timeoutError();
+    throw failure;
   }
 
   type Target = { readonly address: string; readonly port: number };

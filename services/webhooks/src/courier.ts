@@ -148,7 +148,7 @@ export class Courier {
     if (deadlineMs > 0) {
       const now = Date.now();
       for (const slot of this.#window.slots)
-        for (const job of [...slot.unresolved]) this.#window.record(job, "pending", now);
+        for (const job of slot.unresolved) this.#window.record(job, "pending", now);
       await this.#window
         .flush()
         .catch((error: unknown) =>
@@ -273,10 +273,9 @@ export class Courier {
     const now = Date.now();
     this.#sender.expire();
     this.#spill(now);
-    for (const lane of [...this.#waiting]) {
-      this.#waiting.delete(lane);
-      this.#sender.kick(lane);
-    }
+    const waiting = [...this.#waiting];
+    this.#waiting.clear(); // those that must wait on come back
+    for (const lane of waiting) this.#sender.kick(lane);
     if (now - this.#evictedAt > evictEveryMs || now < this.#evictedAt) {
       this.#evictedAt = now;
       this.#lanes.evictIdle(now);
@@ -296,7 +295,7 @@ export class Courier {
     const before = performance.now() - spillAfterMs;
     for (const slot of this.#window.slots) {
       if (slot.openedAt > before) break;
-      for (const job of [...slot.unresolved]) {
+      for (const job of slot.unresolved) {
         this.#window.record(job, "pending", now);
         this.#lanes.lane(job.endpointId, now)?.rowsInMemory.add(job.id);
       }

@@ -13,11 +13,15 @@ export type Harness = Awaited<ReturnType<typeof openHarness>>;
 
 /** A log, a database and the reactor, with what tests do to them. */
 export async function openHarness(
-  settings: { retryScale?: number; allow?: readonly string[] } & CourierOptions = {},
+  settings: {
+    retryScale?: number;
+    allow?: readonly string[];
+    log?: (url: string) => Promise<EventLog>;
+  } & CourierOptions = {},
 ) {
   const database = await testDatabase();
   const pool = new pg.Pool({ connectionString: database.url });
-  const log: EventLog = openMemoryLog();
+  const log = (await settings.log?.(database.url)) ?? openMemoryLog();
   const masterKey = randomBytes(32);
   const context = {
     environment: "sandbox",
@@ -55,6 +59,7 @@ export async function openHarness(
 
   const harness = {
     context,
+    url: database.url,
     pool,
     log,
     masterKey,

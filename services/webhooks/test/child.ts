@@ -1,0 +1,22 @@
+import { openPostgresLog } from "@heliograph/log";
+import { runConsumer, type ServiceContext } from "@heliograph/runtime";
+import pg from "pg";
+import { pino } from "pino";
+import { webhooksReactor } from "../src/index.ts";
+
+/** The reactor in a process of its own, which a test may kill. Settings come as JSON in the first argument. */
+const { url, masterKey } = JSON.parse(process.argv[2]!) as { url: string; masterKey: string };
+const connection = { connectionString: url };
+const pool = new pg.Pool(connection);
+const log = await openPostgresLog({ connection, namespace: "sandbox" });
+await runConsumer(webhooksReactor(), {
+  environment: "sandbox",
+  connection,
+  log,
+  pool,
+  projectionPool: pool,
+  masterKey: Buffer.from(masterKey, "hex"),
+  logger: pino({ level: "warn" }),
+  settings: { shutdownMs: 2_000, retryScale: 0.001, webhookAllowCidrs: ["127.0.0.0/8"] },
+} as unknown as ServiceContext);
+process.stdout.write("running\n");
