@@ -1,0 +1,157 @@
+import { freePort, smtpSink, until, type SmtpSink } from "@heliograph/testkit";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { createGateway, type Attempt, type Gateway } from "../src/index.ts";
+import { attemptOf, configOf, toolsOf } from "./support.ts";
+
+const never = new AbortController().signal;
+const open: Gateway[] = [];
+let sink: SmtpSink;
+beforeEach(async () => {
+  sink = await smtpSink();
+});
+afterEach(async () => {
+  for (const gateway of open.splice(0)) await gateway.close();
+  await sink.close();
+});
+
+function gatewayTo(port: number, query = "?from=Shop%20%3Cshop%40shop.example%3E"): Gateway {
+  const config = configOf({
+    environment: "live",
+    kind: "smtp",
+    channel: "email",
+    settings: { smtp_url_index: 0 },
+  });
+  const gateway = createGateway(
+    "live",
+    config,
+    toolsOf({ smtpUrls: [`smtp://127.0.0.1:${port}/${query}`] }),
+  );
+  open.push(gateway);
+  return gateway;
+}
+const send = (changes: Partial<Attempt> = {}, to = "ada@example.com") =>
+  gatewayTo(sink.port).send(
+    attemptOf(to, { content: { subject: "Your order", text: "Hello\n.\nAda" }, ...changes }),
+    never,
+  );
+
+test("text and HTML go as alternatives, from the default sender, with the attempt's id as Message-ID", async () => {
+  const result = await send({
+    content: { subject: "Bestätigung", text: "Grüezi", html: "<p>Grüezi</p>" },
+  });
+  const { attemptId } = attemptOf("ada@example.com");
+  expect(result).toMatchObject({
+    type: "accepted",
+    providerMessageId: `<${attemptId}@shop.example>`,
+  });
+  const [mail] = sink.messages;
+  expect(mail).toMatchObject({ from: "shop@shop.example", to: ["ada@example.com"] });
+  expect(mail!.raw).toMatch(/^From: Shop <shop@shop\.example>/m);
+  expect(mail!.raw).toContain(`Message-ID: <${attemptId}@shop.example>`);
+  expect(mail!.raw).toMatch(/multipart\/alternative/);
+  expect(mail!.raw).toMatch(/text\/plain/);
+  expect(mail!.raw).toMatch(/text\/html/);
+});
+
+test("the same attempt sent again has the same Message-ID, the next attempt another", async () => {
+  await send();
+  await send();
+  await send({ attempt: 2 });
+  const ids = sink.messages.map(({ raw }) => /^Message-ID: (.*)$/m.exec(raw)![1]);
+  expect(new Set(ids).size).toBe(2);
+  expect(ids[0]).toBe(ids[1]);
+});
+
+test("nothing that a partner writes can add a header or a recipient", async () => {
+  await send({
+    from: "Eve\r\nBcc: all@example.com <eve@example.com>",
+    content: { subject: "Hi\r\nBcc: all@example.com\r\n\r\nbody", text: "x" },
+  });
+  expect(sink.messages[0]).toMatchObject({ from: "eve@example.com", to: ["ada@example.com"] });
+  expect(sink.messages[0]!.raw).not.toMatch(/^Bcc:/m);
+  for (const to of [
+    "a@example.com, b@example.com",
+    "a@example.com\r\nRCPT TO:<b@example.com>",
+    "A <a@example.com>",
+    "a@exa mple.com",
+    "nobody",
+  ])
+    expect(await send({}, to)).toMatchObject({
+      type: "rejected",
+      error: { code: "invalid_recipient", permanent: true },
+    });
+  expect(sink.messages).toHaveLength(1);
+});
+
+test.each([
+  [
+    "recipient 4xx",
+    { type: "reject-recipient", code: 451 },
+    { code: "recipient_deferred", class: "recipient", permanent: false },
+  ],
+  [
+    "recipient 5xx",
+    { type: "reject-recipient", code: 550 },
+    { code: "recipient_rejected", class: "recipient", permanent: true },
+  ],
+  [
+    "content 4xx",
+    { type: "reject-data", code: 451 },
+    { code: "content_deferred", class: "content", permanent: false },
+  ],
+  [
+    "content 5xx",
+    { type: "reject-data", code: 554 },
+    { code: "content_rejected", class: "content", permanent: true },
+  ],
+  [
+    "421 greeting",
+    { type: "busy" },
+    { code: "provider_unavailable", class: "provider", permanent: false },
+  ],
+] as const)("a reply decides what failed and whether for good: %s", async (_, behaviour, error) => {
+  sink.behave(behaviour);
+  const result = await send();
+  expect(result).toMatchObject({ type: "rejected", error });
+  expect(
+    (result as { error: { provider: { text: string } } }).error.provider.text.length,
+  ).toBeGreaterThan(0);
+});
+
+test("a connection lost after the content is uncertain, and the pool does not repeat the message", async () => {
+  sink.behave({ type: "close-before-reply" });
+  expect(await send()).toEqual({ type: "uncertain", cause: "connection_lost" });
+  sink.behave({ type: "accept" });
+  expect((await send({}, "bob@example.com")).type).toBe("accepted");
+  expect(sink.messages.map(({ to }) => to[0])).toEqual(["ada@example.com", "bob@example.com"]);
+});
+
+test("a server that is not there is a transient fault of the gateway", async () => {
+  const result = await gatewayTo(await freePort()).send(attemptOf("ada@example.com"), never);
+  expect(result).toMatchObject({
+    type: "rejected",
+    error: { code: "gateway_unreachable", class: "gateway", permanent: false },
+  });
+});
+
+test("giving up after the content was sent is uncertain; before, it is a timeout and nothing is sent later", async () => {
+  sink.behave({ type: "accept", delayMs: 3_000 });
+  const caller = new AbortController();
+  const late = gatewayTo(sink.port).send(attemptOf("ada@example.com"), caller.signal);
+  await until(() => sink.messages.length === 1);
+  caller.abort();
+  expect(await late).toEqual({ type: "uncertain", cause: "timeout" });
+  const aborted = AbortSignal.abort();
+  expect(await gatewayTo(sink.port).send(attemptOf("bob@example.com"), aborted)).toMatchObject({
+    type: "rejected",
+    error: { code: "gateway_timeout" },
+  });
+  expect(sink.messages).toHaveLength(1);
+});
+
+test("one connection carries many messages", async () => {
+  const gateway = gatewayTo(sink.port);
+  for (let index = 0; index < 20; index++)
+    await gateway.send(attemptOf(`user${index}@example.com`), never);
+  expect(sink.messages).toHaveLength(20);
+});

@@ -1,0 +1,39 @@
+import { deterministicId } from "@heliograph/contracts";
+import type { Attempt, GatewayConfig, GatewayTools } from "../src/index.ts";
+
+export const configOf = (changes: Partial<GatewayConfig> = {}): GatewayConfig => ({
+  gateway_id: deterministicId("gtw", "test"),
+  environment: "sandbox",
+  name: "one",
+  channel: "sms",
+  kind: "simulator",
+  enabled: true,
+  weight: 1,
+  max_concurrent: 4,
+  timeout_ms: 2_000,
+  on_uncertain: "ask_provider",
+  settings: {},
+  ...changes,
+});
+
+export const toolsOf = (changes: Partial<GatewayTools> = {}): GatewayTools => ({
+  logger: { info: () => undefined },
+  smtpUrls: [],
+  onReceipt: () => undefined,
+  ...changes,
+});
+
+export const attemptOf = (to: string, changes: Partial<Attempt> = {}): Attempt => {
+  const messageId = deterministicId("msg", to);
+  const attempt = changes.attempt ?? 1;
+  return {
+    attemptId: deterministicId("atp", messageId, String(attempt)),
+    messageId,
+    attempt,
+    channel: to.includes("@") ? "email" : "sms",
+    to,
+    content: { text: "Hello" },
+    partner: "ptn_one",
+    ...changes,
+  };
+};
