@@ -1,13 +1,20 @@
 import type { Logger } from "pino";
 
+/** Ctrl-C and launchers that forward signals (npm, timeout) reach a process twice within milliseconds; a person who insists takes longer. */
+const sameSignalMs = 1_000;
+
 /**
- * Runs the stop once on SIGTERM or SIGINT and exits: 0 when it ended in time, 1 when it failed or did not. A second signal exits at once.
+ * Runs the stop once on SIGTERM or SIGINT and exits: 0 when it ended in time, 1 when it failed or did not. Another signal more than a second later exits
+ * at once.
  */
 export function onShutdown(logger: Logger, deadlineMs: number, stop: () => Promise<void>): void {
-  let stopping = false;
+  let stoppingSince: number | undefined;
   const handle = (signal: NodeJS.Signals): void => {
-    if (stopping) process.exit(1);
-    stopping = true;
+    if (stoppingSince !== undefined) {
+      if (performance.now() - stoppingSince < sameSignalMs) return;
+      process.exit(1);
+    }
+    stoppingSince = performance.now();
     logger.info({ signal }, "stopping");
     const timer = setTimeout(() => {
       logger.error("the drain did not end in time");

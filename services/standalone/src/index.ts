@@ -1,13 +1,13 @@
 import { mkdirSync } from "node:fs";
 import { resolve } from "node:path";
-import { environments } from "@heliograph/contracts";
+import { environments, type Environment } from "@heliograph/contracts";
 import { service as delivery } from "@heliograph/delivery";
 import { service as dispatch } from "@heliograph/dispatch";
 import { startEmbeddedPostgres } from "@heliograph/embedded-postgres";
 import { service as ingress, startIngress } from "@heliograph/ingress";
 import { service as lifecycle } from "@heliograph/lifecycle";
 import { consumersReady, ensureDemoPartner, onShutdown, openPlatform, serveHealth, startServices, type Platform } from "@heliograph/process";
-import { masterKey, newLogger, pause, readSettings, serverOf, type RunningConsumers, type Server, type Settings } from "@heliograph/runtime";
+import { easePressure, masterKey, messageOf, newLogger, pause, readSettings, serverOf, type Logger, type RunningConsumers, type Server, type ServiceContext, type Settings } from "@heliograph/runtime";
 import { service as wallet } from "@heliograph/wallet";
 import { service as webhooks } from "@heliograph/webhooks";
 import { forgetInstance, writeInstance } from "./instance.ts";
@@ -21,14 +21,14 @@ export async function start(env: Readonly<Record<string, string | undefined>> = 
   const dataDir = resolve(settings.dataDir);
   mkdirSync(dataDir, { recursive: true });
   const logger = newLogger(settings.logLevel);
-  const postgres = await databaseServer(settings, dataDir);
+  const postgres = await databaseServer(settings, dataDir, logger);
   // Not before the folder is ours: the file of an instance that is running must stay.
   forgetInstance(dataDir);
   const platform = await openPlatform(settings, postgres.server, masterKey({ ...settings, dataDir }), logger);
   const keys = await ensureDemoPartner(platform);
   const running = await startServices(platform, services.filter((service) => settings.services.includes(service.name)));
   const rest = settings.services.includes("ingress")
-    ? await startIngress({ ...ingressDeps(platform), ready: () => consumersReady(running.running) })
+    ? await startIngress({ ...ingressDeps(platform, running.running), ready: () => consumersReady(running.running) })
     : await health(settings, running.running);
   const stop = async (): Promise<void> => {
     forgetInstance(dataDir);
@@ -44,9 +44,14 @@ export async function start(env: Readonly<Record<string, string | undefined>> = 
   process.stdout.write(banner(baseUrl, keys.sandboxKey, dataDir));
 }
 
-const ingressDeps = (platform: Platform) => ({
-  environments: { live: platform.contexts.live, sandbox: platform.contexts.sandbox },
-  platformLog: platform.platformLog, directory: platform.directory, settings: platform.settings, masterKey: platform.masterKey, logger: platform.logger,
+/** The ingress sees how far this process' own consumers are behind, and slows down before the lag grows without bound. */
+const ingressDeps = (platform: Platform, running: readonly RunningConsumers[]) => ({
+  ...platform,
+  environments: Object.fromEntries(
+    environments.map((environment, index) => [
+      environment, { ...platform.contexts[environment], pressure: () => easePressure(running[index]!.statuses) },
+    ]),
+  ) as Record<Environment, ServiceContext & { readonly pressure: () => Promise<void> | undefined }>,
 });
 
 async function health(settings: Settings, running: readonly RunningConsumers[]): Promise<{ port: number; stop(): Promise<void> }> {
@@ -54,10 +59,39 @@ async function health(settings: Settings, running: readonly RunningConsumers[]):
   return { port: server.port, stop: () => server.close() };
 }
 
-async function databaseServer(settings: Settings, dataDir: string): Promise<{ server: Server; url: string; stop(): Promise<void> }> {
+/** The given server, or an embedded one that is started again when it ends without being asked to. */
+async function databaseServer(settings: Settings, dataDir: string, logger: Logger): Promise<{ server: Server; url: string; stop(): Promise<void> }> {
   if (settings.databaseUrl !== undefined) return { server: serverOf(settings.databaseUrl), url: settings.databaseUrl, stop: async () => undefined };
-  const embedded = await startEmbeddedPostgres({ dataDir: `${dataDir}/postgres` });
-  return { server: { config: embedded.config, prefix: "heliograph" }, url: embedded.url, stop: () => embedded.stop() };
+  const options = { dataDir: `${dataDir}/postgres` };
+  let embedded = await startEmbeddedPostgres(options);
+  const port = Number(new URL(embedded.url).port);
+  let stopping = false;
+  const supervised = (async () => {
+    for (;;) {
+      await embedded.exited;
+      if (stopping) return;
+      logger.error("PostgreSQL ended; it is started again");
+      await embedded.stop();
+      while (!stopping) {
+        try {
+          embedded = await startEmbeddedPostgres({ ...options, port });
+          break;
+        } catch (error) {
+          logger.error({ error: messageOf(error) }, "PostgreSQL did not start");
+          await pause(1_000);
+        }
+      }
+    }
+  })();
+  return {
+    server: { config: embedded.config, prefix: "heliograph" },
+    url: embedded.url,
+    async stop() {
+      stopping = true;
+      await embedded.stop();
+      await supervised;
+    },
+  };
 }
 
 async function waitUntilReady(running: readonly RunningConsumers[]): Promise<void> {
