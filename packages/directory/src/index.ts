@@ -15,7 +15,7 @@ export interface Directory extends GatewayDirectory {
   keyById(id: string): Key | undefined;
   keysOf(partner: string): readonly Key[];
   gateways(environment: Environment, channel?: string): readonly Gateway[];
-  /** The newest version of the list, `default` when none is named. */
+  /** The newest version of the list, `standard` when none is named. */
   prices(list?: string): PriceList | undefined;
   /** The position up to which the platform log is folded. */
   readonly position: bigint;
@@ -70,7 +70,7 @@ export async function openDirectory(log: EventLog): Promise<Directory> {
       if (list === undefined) gatewayLists.set(name, (list = gatewaysOf(state, environment, channel)));
       return list;
     },
-    prices: (list = "default") => state.prices.get(list),
+    prices: (list = "standard") => state.prices.get(list),
     get position() {
       return position;
     },

@@ -13,6 +13,12 @@ export async function requestRebuild(pool: pg.Pool, consumer: string, verifyOnly
   return id;
 }
 
+/** Takes back a job that nobody has begun; false when somebody has. */
+export async function withdrawRebuild(pool: pg.Pool, id: string): Promise<boolean> {
+  const { rowCount } = await pool.query("delete from runtime.jobs where id = $1 and status = 'requested'", [id]);
+  return rowCount === 1;
+}
+
 export async function readRebuild(pool: pg.Pool, id: string): Promise<RebuildJob | undefined> {
   const iso = (column: string): string => `to_char(${column} at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as ${column}`;
   const { rows } = await pool.query(

@@ -20,6 +20,8 @@ export type EnvironmentDeps = {
   readonly pool: pg.Pool;
   /** Read models. */
   readonly projectionPool: pg.Pool;
+  /** Resolves later while the consumers of this process are behind, so that accepting does not outrun sending. */
+  readonly pressure?: () => Promise<void> | undefined;
 };
 
 /** What `startIngress` is given. */

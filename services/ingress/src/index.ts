@@ -27,7 +27,7 @@ export async function startIngress(deps: IngressDeps): Promise<Ingress> {
   const stopping = new AbortController();
   const following = new AbortController();
   const sendingOf = (environment: "live" | "sandbox"): Sending =>
-    new Sending(environment, deps.environments[environment].log, deps.directory);
+    new Sending(environment, deps.environments[environment], deps.directory);
   const sending = { live: sendingOf("live"), sandbox: sendingOf("sandbox") };
   await Promise.all(
     environments.map((environment) => migrate(deps.environments[environment].pool)),

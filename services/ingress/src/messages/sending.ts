@@ -13,7 +13,7 @@ import { acceptedView, defaultPriceList } from "@heliograph/domain";
 import { type Append, type EventLog, LogUnavailable, type Outcome } from "@heliograph/log";
 import type { Call } from "../call.ts";
 import { fingerprint } from "../canonical.ts";
-import type { IngressDirectory } from "../context.ts";
+import type { EnvironmentDeps, IngressDirectory } from "../context.ts";
 import { inProgress, keyReused } from "../idempotency.ts";
 import {
   type Accepted,
@@ -59,9 +59,13 @@ export class Sending {
   /** Ids derived from keys whose first request is between its checks and its outcome. */
   readonly #running = new Set<string>();
 
-  constructor(environment: Environment, log: EventLog, directory: IngressDirectory) {
+  readonly #pressure: EnvironmentDeps["pressure"];
+
+  constructor(environment: Environment, deps: EnvironmentDeps, directory: IngressDirectory) {
+    const { log } = deps;
     this.environment = environment;
     this.log = log;
+    this.#pressure = deps.pressure;
     this.directory = directory;
     this.templates = new TemplateCache(log);
     this.funds = new Funds(log);
@@ -93,6 +97,7 @@ export class Sending {
     ids: readonly string[],
   ): Promise<readonly Settled[]> {
     const partner = call.partner.partner_id;
+    await this.#pressure?.();
     const claimed: string[] = [];
     const results: (Settled | undefined)[] = [];
     const prepared: { index: number; value: Prepared }[] = [];

@@ -1,0 +1,33 @@
+import { pause } from "./faults.ts";
+import type { ConsumerStatus } from "./status.ts";
+
+/** Events that consumers may be behind before accepts are slowed: some 600 messages, a few hundred milliseconds of work on one machine. */
+const easyEvents = 4_000;
+/** From here on an accept waits for the longest time. */
+const hardEvents = 20_000;
+const longestWaitMs = 500;
+
+const standingStillMs = 5_000;
+
+/** How many events the slowest consumer that runs in this process is behind. */
+function backlogOf(statuses: readonly ConsumerStatus[], now: number): number {
+  let head = 0n;
+  let slowest: bigint | undefined;
+  for (const status of statuses) {
+    // One that stands still is for the watchdog: waiting for it would make its trouble everybody's.
+    if (status.state !== "running" || (status.behindSince !== undefined && now - status.behindSince > standingStillMs)) continue;
+    if (status.head > head) head = status.head;
+    if (slowest === undefined || status.position < slowest) slowest = status.position;
+  }
+  return slowest === undefined || head <= slowest ? 0 : Number(head - slowest);
+}
+
+/**
+ * Back-pressure: resolves at once while the consumers keep up, later the further they are behind. A machine that accepts faster than it can send
+ * would only store a queue whose end is late; slowed accepts keep the lag bounded and the throughput the same.
+ */
+export function easePressure(statuses: readonly ConsumerStatus[]): Promise<void> | undefined {
+  const backlog = backlogOf(statuses, Date.now());
+  if (backlog <= easyEvents) return undefined;
+  return pause(Math.min(1, (backlog - easyEvents) / (hardEvents - easyEvents)) * longestWaitMs);
+}
