@@ -1,12 +1,16 @@
-import { type Server, createServer } from "node:http";
+import { STATUS_CODES, type Server, createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import type { Duplex } from "node:stream";
+import { PublicError } from "@heliograph/contracts";
 import express, { type Express } from "express";
+import { problemOf } from "./problem.ts";
+import { requestId } from "./request-id.ts";
 
 /** Limits of a server that faces clients we do not know; each ends a connection that only holds a socket. */
 const limits = {
   /** Headers are small: ten seconds are ample over a bad mobile link. */
   headersTimeoutMs: 10_000,
-  /** Whole request including its body. */
+  /** Whole request including its body; looked at every `connectionsCheckingInterval`. */
   requestTimeoutMs: 30_000,
   /** Above the 60 s of common load balancers, so that they close first and never reuse a socket that we are closing. */
   keepAliveTimeoutMs: 65_000,
@@ -28,6 +32,28 @@ export function createApp(trustProxy: string | undefined): Express {
   return app;
 }
 
+/** What never became a request (slow, too large, not HTTP) gets a problem too, and its connection ends. */
+function refuseRaw(error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (!socket.writable || error.code === "ECONNRESET") {
+    socket.destroy();
+    return;
+  }
+  const refusal =
+    error.code === "ERR_HTTP_REQUEST_TIMEOUT"
+      ? new PublicError("request_timeout", "The request did not arrive in time.")
+      : error.code === "HPE_HEADER_OVERFLOW"
+        ? new PublicError(
+            "bad_request",
+            `The headers are larger than ${limits.maxHeaderBytes} bytes.`,
+          )
+        : new PublicError("bad_request", "This is not a valid HTTP/1.1 request.");
+  const body = JSON.stringify(problemOf(refusal, requestId(undefined), "/"));
+  const head = `HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status]}\r\nContent-Type: application/problem+json`;
+  socket.end(
+    `${head}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+  );
+}
+
 export type Listening = {
   readonly server: Server;
   readonly port: number;
@@ -47,6 +73,7 @@ export async function listen(app: Express, host: string, port: number): Promise<
     },
     app,
   );
+  server.on("clientError", refuseRaw);
   server.maxHeadersCount = limits.maxHeadersCount;
   server.maxConnections = limits.maxConnections;
   await new Promise<void>((resolve, reject) => {
@@ -60,8 +87,11 @@ export async function listen(app: Express, host: string, port: number): Promise<
   const stop = (deadlineMs: number): Promise<void> =>
     (stopping ??= new Promise((resolve) => {
       const cut = setTimeout(() => server.closeAllConnections(), deadlineMs);
+      // A connection whose last answer was under way becomes idle only later, and its client would keep it.
+      const sweep = setInterval(() => server.closeIdleConnections(), 20);
       server.close(() => {
         clearTimeout(cut);
+        clearInterval(sweep);
         resolve();
       });
       server.closeIdleConnections();

@@ -12,8 +12,26 @@ export function waiterOf(pool: pg.Pool): LifecycleWaiter {
   return waiter;
 }
 
+const isRevoked = (call: Call): boolean =>
+  call.context.directory.keyById(call.key.key_id)?.revoked !== false;
+
 /** A reader that waited may have lost its key meanwhile. Throws `key_revoked`. */
 export function stillAllowed(call: Call): void {
-  if (call.context.directory.keyById(call.key.key_id)?.revoked !== false)
-    throw new PublicError("key_revoked", "The API key was revoked.");
+  if (isRevoked(call)) throw new PublicError("key_revoked", "The API key was revoked.");
+}
+
+/** Runs the work of a reader that waits; its signal ends with the call, and as soon as the key is revoked. */
+export async function whileAllowed<Result>(
+  call: Call,
+  work: (signal: AbortSignal) => Promise<Result>,
+): Promise<Result> {
+  const revoked = new AbortController();
+  const forget = call.context.directory.onChange(() => {
+    if (isRevoked(call)) revoked.abort();
+  });
+  try {
+    return await work(AbortSignal.any([call.signal, revoked.signal]));
+  } finally {
+    forget();
+  }
 }

@@ -4,7 +4,7 @@ import { PublicError } from "@heliograph/contracts";
 import { readLifecycle } from "@heliograph/read-models";
 import type { Call } from "../call.ts";
 import { type Answer, streamed } from "../route.ts";
-import { stillAllowed, waiterOf } from "./feed.ts";
+import { stillAllowed, waiterOf, whileAllowed } from "./feed.ts";
 
 /** Proxies cut connections that are silent for 30 or 60 seconds. */
 const heartbeatMs = 15_000;
@@ -40,7 +40,8 @@ export async function streamEvents(
       "X-Content-Type-Options": "nosniff",
       "Request-Id": call.requestId,
     });
-    if (call.request.method !== "HEAD") await follow(call, response, after, filter);
+    if (call.request.method !== "HEAD")
+      await whileAllowed(call, (signal) => follow(call, response, after, filter, signal));
     response.end();
   } catch (error) {
     // The answer has begun: all that can be said now is that it ends. The reader connects again behind its last event.
@@ -60,10 +61,10 @@ async function follow(
   response: ServerResponse,
   start: number,
   filter: { readonly types?: readonly string[] },
+  signal: AbortSignal,
 ): Promise<void> {
   const pool = call.deps.projectionPool;
   const partner = call.partner.partner_id;
-  const { signal } = call;
   let after = start;
   await write(response, "retry: 1000\n\n", signal);
   while (!signal.aborted) {

@@ -35,6 +35,20 @@ const deadLetterView = ({ id, position, ...rest }: Row): object => ({
   position: formatPosition(BigInt(position)),
 });
 
+/** Merges lists without changing the order in any of them, because cursors count on it. */
+function newestFirst(lists: readonly (readonly Row[])[]): readonly Row[] {
+  const queues = lists.filter((list) => list.length > 0).map((list) => [...list]);
+  const rows: Row[] = [];
+  while (queues.length > 0) {
+    const newest = queues.reduce((best, queue) =>
+      queue[0]!.created_at > best[0]!.created_at ? queue : best,
+    );
+    rows.push(newest.shift()!);
+    if (newest.length === 0) queues.splice(queues.indexOf(newest), 1);
+  }
+  return rows;
+}
+
 async function list(call: Call<undefined, z.infer<typeof DeadLettersQuery>>): Promise<Answer> {
   const { environment, status } = call.query;
   if (environment !== undefined) requireReach(call, environment);
@@ -58,9 +72,7 @@ async function list(call: Call<undefined, z.infer<typeof DeadLettersQuery>>): Pr
       return rows.map((row): Row => ({ ...row, environment: item }));
     }),
   );
-  const rows = lists
-    .flat()
-    .toSorted((left, right) => (left.created_at < right.created_at ? 1 : -1));
+  const rows = newestFirst(lists);
   const shown = rows.slice(0, page.limit);
   const reached = (): string => {
     for (const row of shown) seen.set(row.environment, row.id);

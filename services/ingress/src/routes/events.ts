@@ -2,7 +2,7 @@ import { lifecycleTypes } from "@heliograph/domain";
 import { readLifecycle } from "@heliograph/read-models";
 import { z } from "zod";
 import type { Call } from "../call.ts";
-import { stillAllowed, waiterOf } from "../events/feed.ts";
+import { stillAllowed, waiterOf, whileAllowed } from "../events/feed.ts";
 import { streamEvents } from "../events/stream.ts";
 import { type Answer, type Route, route } from "../route.ts";
 import { validate } from "../validate.ts";
@@ -65,7 +65,7 @@ async function readEvents(call: Call<undefined, z.infer<typeof EventsQuery>>): P
       };
     }
     if (nextAfter >= last) {
-      await waiterOf(pool).wait(partner, nextAfter, leftMs, call.signal);
+      await whileAllowed(call, (signal) => waiterOf(pool).wait(partner, nextAfter, leftMs, signal));
       stillAllowed(call);
     }
   }

@@ -1,0 +1,211 @@
+import { setTimeout as pause } from "node:timers/promises";
+import { until } from "@heliograph/testkit";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type World, openWorld } from "./harness.ts";
+
+let world: World;
+beforeAll(async () => {
+  world = await openWorld();
+});
+afterAll(() => world.close());
+
+const body = (sequence: number, type: string): string =>
+  `{"id":"evt_${sequence}","type":"${type}","timestamp":"2026-01-01T00:00:00.000Z","environment":"sandbox","sequence":${sequence},"data":{"n":1.0}}`;
+
+/** Writes the feed as services/lifecycle does: events and counter in one statement. */
+async function publish(partner: string, from: number, types: readonly string[]): Promise<void> {
+  await world.platform.contexts.sandbox.projectionPool.query(
+    `with e as (insert into lifecycle.events (partner, sequence, position, type, body)
+       select $1, s, s, t, b from unnest($2::bigint[], $3::text[], $4::text[]) as x(s, t, b))
+     insert into lifecycle.sequences values ($1, $5) on conflict (partner) do update set sequence = excluded.sequence`,
+    [
+      partner,
+      types.map((_, index) => from + index),
+      types,
+      types.map((type, index) => body(from + index, type)),
+      from + types.length - 1,
+    ],
+  );
+}
+
+const get = (key: string, query: string, headers: Record<string, string> = {}) =>
+  world.call("GET", `/api/v1/events${query}`, { key, headers });
+
+describe("the feed", () => {
+  test("gives the stored text unchanged and says where to read on", async () => {
+    const { id, key } = await world.addPartner();
+    await publish(id, 1, ["message.queued", "message.sent", "message.delivered"]);
+    const all = await get(key, "");
+    const texts = [1, 2, 3].map((n) => body(n, all.body.data[n - 1].type));
+    expect(all.text).toBe(`{"data":[${texts.join(",")}],"next_after":3}`);
+    const page = (await get(key, "?limit=2")).body;
+    expect([page.data.length, page.next_after]).toEqual([2, 2]);
+    const rest = (await get(key, `?after=${page.next_after}`)).body;
+    expect(rest.data.map(({ sequence }: { sequence: number }) => sequence)).toEqual([3]);
+    expect((await get(key, "?after=3")).body).toEqual({ data: [], next_after: 3 });
+  });
+
+  test("with a filter moves past what does not match", async () => {
+    const { id, key } = await world.addPartner();
+    await publish(id, 1, ["message.queued", "message.sent", "message.queued"]);
+    const { body: page } = await get(key, "?types=message.sent,message.failed");
+    expect([page.data.length, page.data[0].sequence, page.next_after]).toEqual([1, 2, 3]);
+  });
+
+  test("shows a partner nothing of another", async () => {
+    const { id } = await world.addPartner();
+    const { key } = await world.addPartner();
+    await publish(id, 1, ["message.queued"]);
+    expect((await get(key, "")).body).toEqual({ data: [], next_after: 0 });
+  });
+
+  test("answers a long poll as soon as there is an event that matches", async () => {
+    const { id, key } = await world.addPartner();
+    await publish(id, 1, ["message.queued"]);
+    const waiting = get(key, "?after=1&wait=20&types=message.sent");
+    await publish(id, 2, ["message.queued"]);
+    const none = await Promise.race([waiting, pause(200, "waits")]);
+    expect(none).toBe("waits");
+    const started = performance.now();
+    await publish(id, 3, ["message.sent"]);
+    const { body: page } = await waiting;
+    expect(performance.now() - started).toBeLessThan(1_000);
+    expect(page.data.map(({ sequence }: { sequence: number }) => sequence)).toEqual([3]);
+  });
+
+  test("answers a long poll with nothing when its time is up", async () => {
+    const { key } = await world.addPartner();
+    const started = performance.now();
+    expect((await get(key, "?wait=0.3")).body).toEqual({ data: [], next_after: 0 });
+    expect(performance.now() - started).toBeGreaterThan(250);
+  });
+
+  test("ends a long poll whose key is revoked", async () => {
+    const { key } = await world.addPartner();
+    const issued = await world.call("POST", "/api/v1/keys", { key, body: { name: "reader" } });
+    const waiting = get(issued.body.key, "?wait=20");
+    await until(async () => (await get(issued.body.key, "")).status === 200);
+    await world.call("DELETE", `/api/v1/keys/${issued.body.id}`, { key });
+    expect((await waiting).body.code).toBe("key_revoked");
+  });
+
+  test.each([
+    "?after=-1",
+    "?after=x",
+    "?limit=0",
+    "?limit=1001",
+    "?wait=31",
+    "?types=message.lost",
+  ])("refuses %s", async (query) => {
+    const { key } = await world.addPartner();
+    expect((await get(key, query)).status).toBe(422);
+  });
+
+  test("has types that are documented", async () => {
+    const { key } = await world.addPartner();
+    const { body: types } = await world.call("GET", "/api/v1/event-types", { key });
+    expect(types.data).toContainEqual({
+      type: "message.sent",
+      description: expect.any(String),
+    });
+  });
+});
+
+/** Reads server-sent events until `count` have come. */
+async function readStream(
+  key: string,
+  count: number,
+  options: { query?: string; headers?: Record<string, string> } = {},
+): Promise<{ ids: string[]; data: string[] }> {
+  const closing = new AbortController();
+  const response = await fetch(
+    `http://127.0.0.1:${world.port}/api/v1/events/stream${options.query ?? ""}`,
+    {
+      headers: { authorization: `Bearer ${key}`, ...options.headers },
+      signal: closing.signal,
+    },
+  );
+  expect(response.headers.get("content-type")).toContain("text/event-stream");
+  const ids: string[] = [];
+  const data: string[] = [];
+  let text = "";
+  for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) {
+    text += chunk;
+    const blocks = text.split("\n\n");
+    text = blocks.pop()!;
+    for (const line of blocks.flatMap((block) => block.split("\n"))) {
+      if (line.startsWith("id: ")) ids.push(line.slice(4));
+      if (line.startsWith("data: ")) data.push(line.slice(6));
+    }
+    if (ids.length >= count) break;
+  }
+  closing.abort();
+  return { ids, data };
+}
+
+describe("the stream", () => {
+  test("gives what is there, then what comes, with the text of the feed", async () => {
+    const { id, key } = await world.addPartner();
+    await publish(id, 1, ["message.queued", "message.sent"]);
+    const reading = readStream(key, 3);
+    await publish(id, 3, ["message.delivered"]);
+    const { ids, data } = await reading;
+    expect(ids).toEqual(["1", "2", "3"]);
+    expect(data[1]).toBe(body(2, "message.sent"));
+  });
+
+  test("resumes behind Last-Event-ID, whatever the query says", async () => {
+    const { id, key } = await world.addPartner();
+    await publish(id, 1, ["message.queued", "message.sent", "message.delivered"]);
+    const options = { query: "?after=0", headers: { "last-event-id": "2" } };
+    expect((await readStream(key, 1, options)).ids).toEqual(["3"]);
+    expect((await readStream(key, 1, { query: "?types=message.sent" })).ids).toEqual(["2"]);
+    const bad = await get(key, "/stream", { "last-event-id": "x" });
+    expect(bad.status).toBe(422);
+  });
+
+  test("delivers a long history in order to a reader that is slow", async () => {
+    const { id, key } = await world.addPartner();
+    const types = Array.from({ length: 5_000 }, () => "message.queued");
+    await publish(id, 1, types);
+    const { ids } = await readStream(key, 5_000);
+    expect(ids).toEqual(types.map((_, index) => String(index + 1)));
+  });
+
+  test("ends when its key is revoked, and when the server stops", async () => {
+    const { key } = await world.addPartner();
+    const issued = await world.call("POST", "/api/v1/keys", { key, body: { name: "reader" } });
+    const ending = readStream(issued.body.key, 1);
+    const stopping = readStream(key, 1);
+    await pause(50);
+    const started = performance.now();
+    await world.call("DELETE", `/api/v1/keys/${issued.body.id}`, { key });
+    expect((await ending).ids).toEqual([]);
+    await world.restart();
+    expect((await stopping).ids).toEqual([]);
+    expect(performance.now() - started).toBeLessThan(3_000);
+  });
+
+  test("is refused to the twenty-first reader of a partner", async () => {
+    const { key } = await world.addPartner();
+    const closing = new AbortController();
+    const open = () =>
+      fetch(`http://127.0.0.1:${world.port}/api/v1/events/stream`, {
+        headers: { authorization: `Bearer ${key}` },
+        signal: closing.signal,
+      });
+    const readers = await Promise.all(Array.from({ length: 20 }, open));
+    expect(readers.every(({ status }) => status === 200)).toBe(true);
+    expect((await get(key, "/stream")).status).toBe(429);
+    closing.abort();
+    await until(async () => {
+      const again = new AbortController();
+      const { status } = await fetch(`http://127.0.0.1:${world.port}/api/v1/events/stream`, {
+        headers: { authorization: `Bearer ${key}` },
+        signal: again.signal,
+      });
+      again.abort();
+      return status === 200;
+    });
+  });
+});

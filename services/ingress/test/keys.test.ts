@@ -1,0 +1,159 @@
+import { newId, parseKey, streamOf } from "@heliograph/contracts";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type World, openWorld } from "./harness.ts";
+
+let world: World;
+beforeAll(async () => {
+  world = await openWorld();
+});
+afterAll(() => world.close());
+
+const issue = (key: string, body: object, headers: Record<string, string> = {}) =>
+  world.call("POST", "/api/v1/keys", { key, body, headers });
+const works = async (key: string, path = "/balance") =>
+  (await world.call("GET", `/api/v1${path}`, { key })).status;
+
+describe("an issued key", () => {
+  test("works at once, is shown once and is stored as a hash only", async () => {
+    const { key } = await world.addPartner();
+    const { status, body } = await issue(key, { name: "second" });
+    expect(status).toBe(201);
+    expect(parseKey(body.key)).toBe("sandbox");
+    expect(body.prefix).toBe(body.key.slice(0, 12));
+    expect(body).toMatchObject({ environment: "sandbox", scopes: ["*"], status: "active" });
+    expect(await works(body.key)).toBe(200);
+    const list = await world.call("GET", "/api/v1/keys", { key });
+    expect(list.body.data).toHaveLength(2);
+    expect(list.text).not.toContain(body.key);
+    const stored = await world.platform.platformLog.readStream(streamOf("key", body.id));
+    expect(JSON.stringify(stored.map(({ data }) => data))).not.toContain(body.key);
+  });
+
+  test("is the same for the same idempotency key", async () => {
+    const { key } = await world.addPartner();
+    const headers = { "idempotency-key": newId("req") };
+    const first = await issue(key, { name: "a" }, headers);
+    const again = await issue(key, { name: "a" }, headers);
+    expect(again.text).toBe(first.text);
+    expect((await world.call("GET", "/api/v1/keys", { key })).body.data).toHaveLength(2);
+  });
+
+  test("has no more rights than the one that issues it", async () => {
+    const { id } = await world.addPartner();
+    const narrow = await world.addKey(id, { scopes: ["keys:write", "messages:read"] });
+    for (const scopes of [["*"], ["admin"], ["messages:write"], ["messages:*"]]) {
+      const { status, body } = await issue(narrow, { name: "x", scopes });
+      expect([status, body.code]).toEqual([403, "insufficient_scope"]);
+    }
+    const { status, body } = await issue(narrow, { name: "x", scopes: ["messages:read"] });
+    expect(status).toBe(201);
+    expect(await works(body.key)).toBe(403);
+    const admin = await world.addKey(id, { scopes: ["*", "admin"] });
+    expect((await issue(admin, { name: "x" })).body.scopes).toEqual(["*"]);
+  });
+
+  test("of live cannot come from a sandbox key, which does not see live keys either", async () => {
+    const { id, key } = await world.addPartner();
+    const live = await world.addKey(id, { environment: "live" });
+    expect((await issue(key, { name: "x", environment: "live" })).status).toBe(403);
+    const { body } = await issue(live, { name: "x" });
+    expect(body.environment).toBe("live");
+    const seen = (await world.call("GET", "/api/v1/keys", { key })).body.data;
+    expect(seen.map((item: { environment: string }) => item.environment)).toEqual(["sandbox"]);
+    const answer = await world.call("DELETE", `/api/v1/keys/${body.id}`, { key });
+    expect(answer.status).toBe(404);
+    const sandbox = await issue(live, { name: "x", environment: "sandbox" });
+    expect(await works(sandbox.body.key)).toBe(200);
+  });
+
+  test("is refused from the moment its deletion is answered, and deleting it again is the same", async () => {
+    const { key } = await world.addPartner();
+    const { body } = await issue(key, { name: "short" });
+    expect(await works(body.key)).toBe(200);
+    const remove = () => world.call("DELETE", `/api/v1/keys/${body.id}`, { key });
+    expect((await remove()).status).toBe(204);
+    expect(await works(body.key)).toBe(401);
+    expect((await remove()).status).toBe(204);
+    const stored = await world.platform.platformLog.readStream(streamOf("key", body.id));
+    expect(stored).toHaveLength(2);
+    const list = (await world.call("GET", "/api/v1/keys", { key })).body.data;
+    expect(list.at(-1)).toMatchObject({ id: body.id, status: "revoked" });
+  });
+
+  test("of another partner cannot be deleted", async () => {
+    const { key } = await world.addPartner();
+    const other = await world.addPartner();
+    const { body } = await issue(other.key, { name: "theirs" });
+    for (const id of [body.id, newId("key"), "nonsense"])
+      expect((await world.call("DELETE", `/api/v1/keys/${id}`, { key })).status).toBe(404);
+    expect(await works(body.key)).toBe(200);
+  });
+
+  test.each([
+    [{}],
+    [{ name: "" }],
+    [{ name: "x", scopes: [] }],
+    [{ name: "x", scopes: ["everything"] }],
+    [{ name: "x", expires_at: "2020-01-01T00:00:00Z" }],
+    [{ name: "x", expires_at: "tomorrow" }],
+    [{ name: "x", allowed_cidrs: ["10.0.0.0/33"] }],
+    [{ name: "x", allowed_cidrs: ["::1/129"] }],
+    [{ name: "x", allowed_cidrs: ["example.com"] }],
+    [{ name: "x", partner_id: "ptn_1" }],
+  ])("with %j is refused", async (body) => {
+    const { key } = await world.addPartner();
+    expect((await issue(key, body)).status).toBe(422);
+  });
+
+  test("with an allow-list works from there only", async () => {
+    const { key } = await world.addPartner();
+    const near = await issue(key, { name: "near", allowed_cidrs: ["127.0.0.0/8", "::1"] });
+    const far = await issue(key, { name: "far", allowed_cidrs: ["10.0.0.0/8"] });
+    expect([await works(near.body.key), await works(far.body.key)]).toEqual([200, 403]);
+  });
+});
+
+describe("a partner", () => {
+  const adminKey = async (): Promise<string> => {
+    const { id } = await world.addPartner();
+    return world.addKey(id, { environment: "live", scopes: ["*", "admin"] });
+  };
+  const createPartner = (key: string, body: object, headers: Record<string, string> = {}) =>
+    world.call("POST", "/api/v1/admin/partners", { key, body, headers });
+
+  test("is created with a key for each environment, the same again for the same idempotency key", async () => {
+    const admin = await adminKey();
+    const headers = { "idempotency-key": newId("req") };
+    const body = { name: "New", rate_limit: { requests: 100, window_seconds: 1 } };
+    const first = await createPartner(admin, body, headers);
+    expect(first.status).toBe(201);
+    expect(first.body).toMatchObject({ name: "New", currency: "USD" });
+    const { live, sandbox } = first.body.keys;
+    expect([parseKey(live), parseKey(sandbox)]).toEqual(["live", "sandbox"]);
+    expect([await works(live), await works(sandbox)]).toEqual([200, 200]);
+    expect((await createPartner(admin, body, headers)).text).toBe(first.text);
+    const list = await world.call("GET", "/api/v1/admin/partners?limit=100", { key: admin });
+    const ids = list.body.data.map((item: { id: string }) => item.id);
+    expect(ids.filter((id: string) => id === first.body.id)).toHaveLength(1);
+  });
+
+  test("made by a try that crashed before its answer was kept has the same keys after the retry", async () => {
+    const admin = await adminKey();
+    const headers = { "idempotency-key": newId("req") };
+    const first = await createPartner(admin, { name: "Crash" }, headers);
+    await world.platform.contexts.live.pool.query("delete from ingress.idempotency");
+    const again = await createPartner(admin, { name: "Crash" }, headers);
+    expect(again.body).toEqual(first.body);
+  });
+
+  test("is created by live admin keys only", async () => {
+    const { id, key } = await world.addPartner();
+    const live = await world.addKey(id, { environment: "live" });
+    const sandboxAdmin = await world.addKey(id, { scopes: ["admin"] });
+    for (const by of [key, live, sandboxAdmin])
+      expect((await createPartner(by, { name: "x" })).status).toBe(403);
+    expect((await createPartner(await adminKey(), { name: "x", currency: "EUR" })).status).toBe(
+      422,
+    );
+  });
+});

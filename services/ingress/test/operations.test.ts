@@ -1,0 +1,185 @@
+import { newId } from "@heliograph/contracts";
+import { startConsumers } from "@heliograph/runtime";
+import { until } from "@heliograph/testkit";
+import { writeGatewayHealth, gatewaysDdl } from "@heliograph/read-models";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { service } from "../src/index.ts";
+import { type World, openWorld } from "./harness.ts";
+
+let world: World;
+let partner: { id: string; key: string };
+let admin: string;
+let sandboxAdmin: string;
+let running: Awaited<ReturnType<typeof startConsumers>>;
+beforeAll(async () => {
+  world = await openWorld();
+  partner = await world.addPartner();
+  admin = await world.addKey(partner.id, { environment: "live", scopes: ["admin"] });
+  sandboxAdmin = await world.addKey(partner.id, { scopes: ["admin"] });
+  const context = world.platform.contexts.sandbox;
+  running = await startConsumers(context, service.consumers(context));
+});
+afterAll(async () => {
+  await running.stop();
+  await world.close();
+});
+
+const get = (key: string, path: string) => world.call("GET", `/api/v1${path}`, { key });
+const post = (key: string, path: string, body?: object) =>
+  world.call("POST", `/api/v1${path}`, { key, ...(body !== undefined && { body }) });
+
+describe("the service routes", () => {
+  test("answer without a key, at the root and below the API", async () => {
+    for (const prefix of ["", "/api/v1"]) {
+      expect((await world.call("GET", `${prefix}/healthz`)).body).toEqual({ status: "ok" });
+      expect((await world.call("GET", `${prefix}/readyz`)).status).toBe(200);
+      const metrics = await world.call("GET", `${prefix}/metrics`);
+      expect(metrics.headers.get("content-type")).toContain("text/plain");
+      expect(metrics.text).toContain("heliograph_consumer_position");
+    }
+  });
+
+  test("show a status page that needs no script and no key", async () => {
+    const page = await world.call("GET", "/console");
+    expect(page.status).toBe(200);
+    expect(page.headers.get("content-type")).toBe("text/html; charset=utf-8");
+    expect(page.headers.get("content-security-policy")).toContain("default-src 'none'");
+    await until(async () => (await world.call("GET", "/console")).text.includes("templates"));
+    expect(page.text).toContain("sim-sms");
+    expect(page.text).not.toContain("<script");
+    expect(page.text).not.toContain(partner.id);
+  });
+});
+
+describe("gateways", () => {
+  test("are those of the environment, with their health where dispatch has shown it", async () => {
+    const pool = world.platform.contexts.sandbox.pool;
+    await pool.query(gatewaysDdl.replaceAll("{schema}", "gateways"));
+    const [gateway] = world.platform.directory.gateways("sandbox", "sms");
+    await writeGatewayHealth(pool, [
+      {
+        gateway_id: gateway!.gateway_id,
+        breaker: "half_open",
+        success_rate: 0.5,
+        latency_p50_ms: 12,
+        latency_p95_ms: 40,
+        calls: 10,
+        in_flight: 0,
+      },
+    ]);
+    const { body } = await get(partner.key, "/gateways");
+    expect(body.data.map(({ name }: { name: string }) => name)).toEqual([
+      "sim-email",
+      "sim-sms",
+      "sim-whatsapp",
+    ]);
+    expect(body.data[0]).toMatchObject({ breaker: "closed", success_rate: null });
+    expect(body.data[1]).toMatchObject({
+      channel: "sms",
+      kind: "simulator",
+      status: "enabled",
+      breaker: "half_open",
+      success_rate: 0.5,
+      latency_ms: { p50: 12, p95: 40 },
+      max_per_second: null,
+    });
+    const live = await world.addKey(partner.id, { environment: "live" });
+    expect((await get(live, "/gateways")).body.data).toEqual([]);
+  });
+});
+
+describe("projections", () => {
+  const find = async (key: string) =>
+    (await get(key, "/admin/projections")).body.data.find(
+      (item: { name: string; environment: string }) =>
+        item.name === "templates" && item.environment === "sandbox",
+    );
+
+  test("show where they stand, and need an admin key", async () => {
+    const shown = await until(async () => {
+      const item = await find(admin);
+      return item?.status === "running" && item.lag_events === 0 && item;
+    });
+    expect(shown).toMatchObject({ kind: "projector", lag_ms: 0 });
+    expect(shown.position).toMatch(/^\d{16}$/);
+    expect(shown.head).toMatch(/^\d{16}$/);
+    for (const path of ["/admin/projections", "/admin/dead-letters", "/admin/partners"]) {
+      expect((await get(partner.key, path)).status).toBe(403);
+      expect((await world.call("GET", `/api/v1${path}`)).status).toBe(401);
+    }
+  });
+
+  test("are rebuilt and verified, with progress to read", async () => {
+    const template = { slug: "one", channel: "sms", languages: { en: { text: "Hi" } } };
+    await post(partner.key, "/templates", template);
+    await until(async () => (await find(admin)) !== undefined);
+    for (const verify_only of [true, false]) {
+      const asked = await post(admin, "/admin/projections/templates/rebuild", {
+        environment: "sandbox",
+        verify_only,
+      });
+      expect(asked.status).toBe(202);
+      const done = await until(async () => {
+        const { body } = await get(admin, `/admin/projections/templates/rebuild/${asked.body.id}`);
+        return body.status === "done" && body;
+      });
+      expect(done).toMatchObject({ name: "templates", environment: "sandbox", verify_only });
+      if (verify_only) expect(done.result).toMatchObject({ equal: true, differs: [] });
+      expect((await get(admin, `/admin/projections/other/rebuild/${asked.body.id}`)).status).toBe(
+        404,
+      );
+    }
+    expect((await get(partner.key, "/templates")).body.data).toHaveLength(1);
+  });
+
+  test("that do not exist, or that the key does not reach, are not found", async () => {
+    const rebuild = (key: string, name: string, environment: string) =>
+      post(key, `/admin/projections/${name}/rebuild`, { environment });
+    expect((await rebuild(admin, "nothing", "sandbox")).status).toBe(404);
+    expect((await rebuild(admin, "templates", "staging")).status).toBe(422);
+    expect((await rebuild(sandboxAdmin, "templates", "live")).status).toBe(404);
+    expect((await get(admin, `/admin/projections/templates/rebuild/${newId("prl")}`)).status).toBe(
+      404,
+    );
+  });
+});
+
+describe("dead letters", () => {
+  test("are listed over both environments page by page and retried by id", async () => {
+    for (const [environment, count] of [
+      ["sandbox", 3],
+      ["live", 2],
+    ] as const) {
+      const { pool } = world.platform.contexts[environment];
+      await pool.query("create schema if not exists runtime");
+      if (environment === "live") {
+        const context = world.platform.contexts.live;
+        const idle = await startConsumers(context, []);
+        await idle.stop();
+      }
+      for (let position = 1; position <= count; position++)
+        await pool.query(
+          `insert into runtime.dead_letters (consumer, position, event_id, event_type, reason) values ('nobody', $1, gen_random_uuid(), 'MessageSent', 'broken')`,
+          [position],
+        );
+    }
+    const ids: string[] = [];
+    let cursor: string | null = null;
+    do {
+      const after: string = cursor === null ? "" : `&after=${cursor}`;
+      const { body } = await get(admin, `/admin/dead-letters?limit=2${after}`);
+      ids.push(...body.data.map(({ id }: { id: string }) => id));
+      cursor = body.next_cursor;
+    } while (cursor !== null);
+    expect(ids.toSorted()).toEqual(["live-1", "live-2", "sandbox-1", "sandbox-2", "sandbox-3"]);
+    const only = (await get(admin, "/admin/dead-letters?environment=live")).body.data;
+    expect(only.map(({ id }: { id: string }) => id)).toEqual(["live-2", "live-1"]);
+    expect((await get(sandboxAdmin, "/admin/dead-letters")).body.data).toHaveLength(3);
+    expect((await post(admin, "/admin/dead-letters/live-2/retry")).status).toBe(202);
+    const retried = (await get(admin, "/admin/dead-letters?status=retry")).body.data;
+    expect(retried.map(({ id }: { id: string }) => id)).toEqual(["live-2"]);
+    for (const id of ["live-99", "sandbox", "live-x", "other-1"])
+      expect((await post(admin, `/admin/dead-letters/${id}/retry`)).status).toBe(404);
+    expect((await post(sandboxAdmin, "/admin/dead-letters/live-1/retry")).status).toBe(404);
+  });
+});
