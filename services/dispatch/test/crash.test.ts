@@ -1,0 +1,177 @@
+import { fileURLToPath } from "node:url";
+import { deterministicId } from "@heliograph/contracts";
+import type { GatewayConfig } from "@heliograph/gateways";
+import {
+  smtpSink,
+  spawnService,
+  until,
+  type SmtpSink,
+  type SpawnedService,
+} from "@heliograph/testkit";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import {
+  eventually,
+  history,
+  openWorld,
+  send,
+  settled,
+  simulator,
+  typesOf,
+  type World,
+} from "./harness.ts";
+
+const entry = fileURLToPath(new URL("worker.ts", import.meta.url));
+let world: World;
+let sink: SmtpSink;
+const workers: SpawnedService[] = [];
+beforeEach(async () => {
+  sink = await smtpSink();
+  world = await openWorld({ driver: "postgres", environment: "live" });
+});
+afterEach(async () => {
+  for (const worker of workers.splice(0)) {
+    worker.kill("SIGKILL");
+    await worker.exited;
+  }
+  await world.close();
+  await sink.close();
+});
+
+const smtp = (on_uncertain: GatewayConfig["on_uncertain"]): GatewayConfig =>
+  simulator("email", {
+    environment: "live",
+    kind: "smtp",
+    name: "smtp-1",
+    gateway_id: deterministicId("gtw", "smtp-1"),
+    on_uncertain,
+    settings: { smtp_url_index: 0 },
+  });
+function work(policy: GatewayConfig["on_uncertain"], failpoint = ""): SpawnedService {
+  const worker = spawnService(entry, {
+    HELIOGRAPH_DATABASE_URL: world.database.url,
+    HELIOGRAPH_SMTP_URL: `smtp://127.0.0.1:${sink.port}/?from=shop@shop.example`,
+    HELIOGRAPH_RETRY_SCALE: "0.001",
+    HELIOGRAPH_FAILPOINT: failpoint,
+    TEST_GATEWAYS: JSON.stringify([smtp(policy)]),
+  });
+  workers.push(worker);
+  return worker;
+}
+const killed = async (worker: SpawnedService) =>
+  expect(await worker.exited, worker.output()).toMatchObject({ signal: "SIGKILL" });
+const messageIds = () => sink.messages.map(({ raw }) => /^Message-ID: (.*)$/m.exec(raw)![1]);
+
+test.each([
+  ["before the intent", "dispatch.before_intent:kill", 1, []],
+  ["after the intent", "dispatch.after_intent:kill", 1, ["DispatchUncertain"]],
+  ["before the call", "dispatch.before_provider:kill", 1, ["DispatchUncertain"]],
+  ["after the provider's yes", "dispatch.after_provider:kill", 2, ["DispatchUncertain"]],
+  ["before the append", "dispatch.before_append:kill", 2, ["DispatchUncertain"]],
+  ["after the append", "dispatch.after_append:kill", 1, []],
+] as const)(
+  "at least once, killed %s: the message is sent, and a second time only when nobody could know",
+  async (_, failpoint, sends, doubt) => {
+    const [id] = await send(world.log, [{ to: "ada@example.com" }]);
+    await killed(work("at_least_once", failpoint));
+    work("at_least_once");
+    const [types] = await eventually(world.log, [id!], "MessageSent", 20_000);
+    expect(types).toEqual(["MessageRequested", ...doubt, "MessageSent"]);
+    await settled(world);
+    expect(sink.messages).toHaveLength(sends);
+    // The second send carries the same reference, so that the provider's side can tell.
+    expect(new Set(messageIds()).size).toBe(1);
+  },
+);
+
+test.each([
+  ["after the intent", "dispatch.after_intent:kill", 0],
+  ["after the provider's yes", "dispatch.after_provider:kill", 1],
+] as const)(
+  "at most once, killed %s: no second send, the doubt is recorded, and without evidence the hold is freed",
+  async (_, failpoint, sends) => {
+    const [id] = await send(world.log, [{ to: "ada@example.com" }]);
+    await killed(work("at_most_once", failpoint));
+    work("at_most_once");
+    const [types] = await eventually(world.log, [id!], "DispatchExhausted", 20_000);
+    expect(types).toEqual(["MessageRequested", "DispatchUncertain", "DispatchExhausted"]);
+    expect((await history(world.log, id!)).at(-1)!.data.error).toMatchObject({ code: "uncertain" });
+    expect(sink.messages).toHaveLength(sends);
+    await settled(world);
+  },
+);
+
+test("killed in the middle of a provider call, under load: nothing is lost, and every doubt is recorded", async () => {
+  sink.behave({ type: "accept", delayMs: 20 });
+  const ids = await send(
+    world.log,
+    Array.from({ length: 200 }, (_, index) => ({ to: `user${index}@example.com` })),
+  );
+  const first = work("at_least_once");
+  await until(() => sink.messages.length >= 20, { timeoutMs: 20_000 });
+  first.kill("SIGKILL");
+  await first.exited;
+  work("at_least_once");
+  const streams = await eventually(world.log, ids, "MessageSent", 30_000);
+  await settled(world);
+  const uncertain = streams.filter((types) => types.includes("DispatchUncertain")).length;
+  const twice = sink.messages.length - ids.length;
+  expect(new Set(messageIds()).size).toBe(ids.length);
+  expect(uncertain).toBeGreaterThan(0);
+  expect(twice).toBeLessThanOrEqual(uncertain);
+  for (const types of streams)
+    expect(types.filter((type) => type === "MessageSent")).toHaveLength(1);
+});
+
+test("SIGTERM under load drains: nothing is uncertain, the successor sends the rest, everything once", async () => {
+  sink.behave({ type: "accept", delayMs: 20 });
+  const ids = await send(
+    world.log,
+    Array.from({ length: 300 }, (_, index) => ({ to: `user${index % 40}@example.com` })),
+  );
+  const first = work("at_least_once");
+  await until(() => sink.messages.length >= 30, { timeoutMs: 20_000 });
+  expect(await first.stop()).toMatchObject({ code: 0 });
+  expect(sink.messages.length).toBeLessThan(300);
+  expect((await world.pool.query("select 1 from dispatch.intents")).rowCount).toBe(0);
+  work("at_least_once");
+  const streams = await eventually(world.log, ids, "MessageSent", 30_000);
+  expect(
+    streams.flat().filter((type) => type !== "MessageRequested" && type !== "MessageSent"),
+  ).toEqual([]);
+  expect(messageIds()).toHaveLength(300);
+  expect(new Set(messageIds()).size).toBe(300);
+});
+
+test("two dispatchers on one environment make one provider call a message", async () => {
+  work("at_least_once");
+  work("at_least_once");
+  const ids = await send(
+    world.log,
+    Array.from({ length: 100 }, (_, index) => ({ to: `user${index}@example.com` })),
+  );
+  await eventually(world.log, ids, "MessageSent", 20_000);
+  expect(sink.messages).toHaveLength(100);
+});
+
+test("a receipt proves an uncertain at-most-once attempt", async () => {
+  const { recordReceipts } = await import("@heliograph/gateways");
+  const [id] = await send(world.log, [{ to: "ada@example.com" }]);
+  await killed(work("at_most_once", "dispatch.after_provider:kill"));
+  const receipt = {
+    message_id: id!,
+    gateway: "smtp-1",
+    provider_message_id: messageIds()[0]!,
+    provider_event_id: "e1",
+    status: "delivered" as const,
+    occurred_at: new Date().toISOString(),
+  };
+  await recordReceipts(world.log, [{ receipt, partner: "ptn_x" }]);
+  work("at_most_once");
+  await eventually(world.log, [id!], "MessageSent", 20_000);
+  expect(await typesOf(world.log, id!)).toEqual([
+    "MessageRequested",
+    "DispatchUncertain",
+    "MessageSent",
+  ]);
+  expect((await history(world.log, id!))[2]!.data.provider.message_id).toBe(messageIds()[0]);
+});

@@ -1,0 +1,39 @@
+// A dispatch process for crash tests: the reactors of one environment on the database of the parent, until SIGTERM.
+import { eventValidator } from "@heliograph/contracts";
+import { openPostgresLog } from "@heliograph/log";
+import { newLogger, readSettings, startConsumers, type GatewayConfig } from "@heliograph/runtime";
+import pg from "pg";
+import { service } from "../src/index.ts";
+
+const settings = readSettings();
+const connection = { connectionString: settings.databaseUrl! };
+const gateways = JSON.parse(process.env["TEST_GATEWAYS"]!) as GatewayConfig[];
+const environment = gateways[0]!.environment;
+const log = await openPostgresLog({
+  connection,
+  namespace: environment,
+  validate: eventValidator(),
+});
+const pool = new pg.Pool({ ...connection, max: 6 });
+const context = {
+  environment,
+  log,
+  pool,
+  projectionPool: pool,
+  connection,
+  settings,
+  directory: {
+    gateways: () => gateways,
+    partner: () => undefined,
+    onChange: () => () => undefined,
+  },
+  masterKey: Buffer.alloc(32),
+  logger: newLogger("warn"),
+};
+const running = await startConsumers(context, service.consumers(context));
+process.stdout.write("running\n");
+process.once("SIGTERM", async () => {
+  await running.stop();
+  await log.close();
+  await pool.end();
+});
