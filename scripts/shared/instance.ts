@@ -34,7 +34,8 @@ export async function findInstance(dataDir: string): Promise<Instance | undefine
   }
 }
 
-function isAlive(pid: number): boolean {
+/** Whether there is such a process. */
+export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;

@@ -1,0 +1,82 @@
+// `npm run ops -- <command>`: what an operator does with projections and dead letters, against the instance of the data folder or
+// HELIOGRAPH_DATABASE_URL.
+import { Command, InvalidArgumentError, Option } from "commander";
+import { environments, type Environment } from "@heliograph/contracts";
+import { OpsError, openTarget } from "./target.ts";
+import { rebuild } from "./rebuild.ts";
+import { showDeadLetters, showProjections, retry } from "./lists.ts";
+
+const environmentOption = (): Option =>
+  new Option("--env <environment>", "which environment").choices(environments);
+const interrupted = new AbortController();
+process.once("SIGINT", () => interrupted.abort(new OpsError("interrupted")));
+process.once("SIGTERM", () => interrupted.abort(new OpsError("interrupted")));
+
+// Positional: an option belongs to the command before it, so that `dead-letters` and `dead-letters retry` can both have --env.
+const program = new Command("ops")
+  .enablePositionalOptions()
+  .description("Projections and dead letters of a Heliograph installation")
+  .addHelpText(
+    "after",
+    "\nThe database is that of HELIOGRAPH_DATABASE_URL, else of the instance on HELIOGRAPH_DATA_DIR (.heliograph).",
+  );
+
+program
+  .command("projections")
+  .description("every consumer with its position, lag and last error")
+  .addOption(environmentOption())
+  .action((options: { env?: Environment }) =>
+    withTarget((target) => showProjections(target, options.env)),
+  );
+
+program
+  .command("rebuild")
+  .description("compute a projection again from the log and swap it in while it serves")
+  .argument("<name>", "the projection")
+  .addOption(environmentOption().makeOptionMandatory())
+  .option("--verify", "compute and compare, change nothing; exit code 1 when they differ")
+  .action((name: string, options: { env: Environment; verify?: true }) =>
+    withTarget((target) =>
+      rebuild(target, name, options.env, options.verify === true, interrupted.signal),
+    ),
+  );
+
+const id = (text: string): string => {
+  if (!/^\d{1,18}$/.test(text)) throw new InvalidArgumentError("an id is a number");
+  return text;
+};
+const letters = program
+  .command("dead-letters")
+  .enablePositionalOptions()
+  .description("events that a consumer could not handle, newest first")
+  .addOption(environmentOption())
+  .addOption(new Option("--status <status>", "only these").choices(["open", "retry", "resolved"]))
+  .action((options: { env?: Environment; status?: string }) =>
+    withTarget((target) => showDeadLetters(target, options.env, options.status)),
+  );
+letters
+  .command("retry")
+  .description("have the consumer handle one again")
+  .argument("<id>", "its id", id)
+  .addOption(environmentOption().makeOptionMandatory())
+  .action((letter: string, options: { env: Environment }) =>
+    withTarget((target) => retry(target, options.env, letter)),
+  );
+
+type Target = Awaited<ReturnType<typeof openTarget>>;
+async function withTarget(work: (target: Target) => Promise<boolean>): Promise<void> {
+  const target = await openTarget(process.env);
+  try {
+    if (!(await work(target))) process.exitCode = 1;
+  } finally {
+    await target.close();
+  }
+}
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  const known = error instanceof OpsError || (error as Error).name === "SettingsError";
+  process.stderr.write(`ops: ${known ? (error as Error).message : (error as Error).stack}\n`);
+  process.exitCode = 2;
+}

@@ -1,0 +1,119 @@
+import { openPool, newLogger, databaseConfig, serverOf } from "@heliograph/runtime";
+import {
+  apiClient,
+  newDataDir,
+  removeDataDir,
+  spawnService,
+  startInstance,
+  until,
+  type Instance,
+} from "@heliograph/testkit";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { progressText } from "./progress.ts";
+
+const main = new URL("main.ts", import.meta.url).pathname;
+const dataDir = newDataDir();
+const environment = { HELIOGRAPH_DATA_DIR: dataDir, HELIOGRAPH_DATABASE_URL: "", NO_COLOR: "1" };
+const testTimeoutMs = 90_000;
+
+const ops = async (...args: string[]) => {
+  const command = spawnService(main, environment, args);
+  const { code } = await command.exited;
+  return { code, output: command.output() };
+};
+
+let instance: Instance;
+beforeAll(async () => {
+  instance = await startInstance({ dataDir });
+  const api = apiClient(instance.baseUrl, instance.sandboxKey);
+  const messages = Array.from({ length: 50 }, (_, index) => ({
+    channel: "sms",
+    to: `+155512300${String(index + 20).padStart(2, "0")}`,
+    text: "hello",
+  }));
+  expect((await api.post("/messages/batch", { messages })).body.accepted).toBe(50);
+  await until(
+    async () => (await api.get("/messages?status=delivered&limit=100")).body.data.length === 50,
+    { what: "all messages are delivered", timeoutMs: 30_000 },
+  );
+}, testTimeoutMs);
+afterAll(async () => {
+  await instance.stop();
+  await removeDataDir(dataDir);
+});
+
+/** Changes a read model behind the projector's back, as a bug would. */
+async function damage(): Promise<void> {
+  const config = databaseConfig(serverOf(instance.databaseUrl), "sandbox");
+  const pool = openPool(config, { name: "test", max: 1, durable: true }, newLogger("silent"));
+  await pool.query(
+    "delete from lifecycle.events where sequence = (select max(sequence) from lifecycle.events)",
+  );
+  await pool.end();
+}
+
+test("every consumer is listed with its position, lag and status", async () => {
+  const { code, output } = await ops("projections", "--env", "sandbox");
+  expect(output).toMatch(/^lifecycle +sandbox +projector +[1-9]\d* +0 +\d+ +running$/m);
+  expect(output).toMatch(/^wallet-ledger +sandbox +reactor /m);
+  expect(code).toBe(0);
+});
+
+test(
+  "verify sees a damaged read model and rebuild repairs it while the instance serves",
+  async () => {
+    const verify = ["rebuild", "lifecycle", "--env", "sandbox", "--verify"];
+    const good = await ops(...verify);
+    expect(good.output).toMatch(/equals the fold of the log: 1[0-9]{2} events up to position \d+/);
+    expect(good.code).toBe(0);
+    await damage();
+    const bad = await ops(...verify);
+    expect(bad.output).toContain("DIFFERS in events");
+    expect(bad.code).toBe(1);
+    const rebuilt = await ops("rebuild", "lifecycle", "--env", "sandbox");
+    expect(rebuilt.output).toMatch(/lifecycle \(sandbox\) rebuilt: 1[0-9]{2} events/);
+    expect((await ops(...verify)).code).toBe(0);
+  },
+  testTimeoutMs,
+);
+
+test(
+  "a reactor is never replayed, and an unknown name is answered with the known ones",
+  async () => {
+    const reactor = await ops("rebuild", "dispatch", "--env", "sandbox");
+    expect(reactor.output).toContain("dispatch is a reactor");
+    expect(reactor.code).toBe(2);
+    const unknown = await ops("rebuild", "nothing", "--env", "sandbox");
+    expect(unknown.output).toMatch(
+      /there is no projection nothing; there are .*messages.*lifecycle/,
+    );
+    expect(unknown.code).toBe(2);
+  },
+  testTimeoutMs,
+);
+
+test("dead letters are listed, and one that does not exist is not retried", async () => {
+  expect((await ops("dead-letters")).output).toContain("No dead letters.");
+  const retry = await ops("dead-letters", "retry", "7", "--env", "live");
+  expect(retry.output).toContain("live has no unresolved dead letter 7");
+  expect(retry.code).toBe(2);
+});
+
+test(
+  "a projection that no process runs is rebuilt by the command itself",
+  async () => {
+    await instance.stop();
+    const { code, output } = await ops("rebuild", "messages", "--env", "sandbox");
+    expect(output).toContain("No process runs messages (sandbox): working here.");
+    expect(output).toMatch(/messages \(sandbox\) rebuilt: \d+ events up to position \d+/);
+    expect(code).toBe(0);
+  },
+  testTimeoutMs,
+);
+
+test("progress tells the share, the rate and the time that is left", () => {
+  expect(progressText(50_000, 200_000, 10_000)).toBe(
+    "25 %, event 50,000 of 200,000, 5,000 events/s, ETA 30 s",
+  );
+  expect(progressText(0, 0, 0)).toBe("100 %, event 0 of 0, 0 events/s, ETA unknown");
+});
