@@ -8,14 +8,11 @@ function tooLarge(maxBytes: number): PublicError {
 }
 
 /**
- * All bytes of the body. Throws `body_too_large` as soon as the declared or the received length exceeds `maxBytes`,
- * `request_timeout` when it has not arrived after `timeoutMs`, and `bad_request` when the client goes away.
+ * All bytes of the body. Rejects with `body_too_large` as soon as the declared or the received length exceeds `maxBytes`, and with
+ * `bad_request` when the client goes away. A body that comes too slowly ends by the server's `requestTimeout`: a timer for each
+ * request would cost more than reading it.
  */
-export function readBody(
-  request: IncomingMessage,
-  maxBytes: number,
-  timeoutMs: number,
-): Promise<Buffer> {
+export function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
   const declared = request.headers["content-length"];
   if (declared === undefined && request.headers["transfer-encoding"] === undefined)
     return Promise.resolve(empty);
@@ -25,49 +22,21 @@ export function readBody(
     let chunks: Buffer[] | undefined;
     let first: Buffer | undefined;
     let size = 0;
-    // Most bodies are there by now, so the timer is made only when one is not complete in this turn of the loop.
-    let timer: NodeJS.Timeout | undefined;
-    let settled = false;
-    const waiting = setImmediate(() => {
-      if (!settled)
-        timer = setTimeout(() => {
-          finish();
-          reject(
-            new PublicError(
-              "request_timeout",
-              `The body did not arrive within ${timeoutMs / 1000} seconds.`,
-            ),
-          );
-        }, timeoutMs);
-    });
-    const finish = (): void => {
-      settled = true;
-      clearImmediate(waiting);
-      clearTimeout(timer);
-      request.off("data", onData);
-      request.off("end", onEnd);
-      request.off("error", onGone);
-      request.off("close", onGone);
-    };
-    const onData = (chunk: Buffer): void => {
+    // Listeners stay: the request is garbage soon, and settling a promise twice does nothing.
+    request.on("data", (chunk: Buffer) => {
       size += chunk.length;
       if (size > maxBytes) {
-        finish();
         request.pause();
         reject(tooLarge(maxBytes));
       } else if (first === undefined) first = chunk;
       else (chunks ??= [first]).push(chunk);
-    };
-    const onEnd = (): void => {
-      finish();
-      resolve(chunks === undefined ? (first ?? empty) : Buffer.concat(chunks, size));
-    };
+    });
+    request.on("end", () =>
+      resolve(chunks === undefined ? (first ?? empty) : Buffer.concat(chunks, size)),
+    );
     const onGone = (): void => {
-      finish();
-      reject(new PublicError("bad_request", "The body ended early."));
+      if (!request.complete) reject(new PublicError("bad_request", "The body ended early."));
     };
-    request.on("data", onData);
-    request.on("end", onEnd);
     request.on("error", onGone);
     request.on("close", onGone);
   });

@@ -25,7 +25,6 @@ import { type Route, streamed } from "./route.ts";
 import { validate } from "./validate.ts";
 
 const maxBodyBytes = 256 * 1024;
-const bodyTimeoutMs = 15_000;
 /** A partner without a limit of its own: 200 requests a second, bursts of 2,000. */
 const defaultLimit = { requests: 2_000, windowSeconds: 10 };
 export const apiPrefix = "/api/v1";
@@ -134,7 +133,7 @@ export class Pipeline {
     if (route.params !== undefined) call.params = validate(route.params, call.params, "path");
     let body: unknown;
     if (request.method !== "GET" && request.method !== "HEAD") {
-      const bytes = await readBody(request, route.maxBodyBytes ?? maxBodyBytes, bodyTimeoutMs);
+      const bytes = await readBody(request, route.maxBodyBytes ?? maxBodyBytes);
       if (route.rawBody) call.rawBody = bytes;
       else if (bytes.length > 0) {
         requireJson(request);

@@ -12,6 +12,8 @@ type Account = {
   readonly pending: Map<string, Pending>;
 };
 
+export type Reserved = "reserved" | "already" | "insufficient";
+
 export const fundsTypes = [
   "FundsHeld",
   "FundsDeclined",
@@ -38,41 +40,36 @@ export class Funds {
     this.#now = now;
   }
 
-  /** Sets the cost aside and gives true, or gives false when the wallet does not cover it. */
-  async reserve(partner: string, messageId: string, costMicros: Micros): Promise<boolean> {
-    const stream = streamOf("wallet", partner);
-    const account = this.#accounts.get(stream) ?? (await this.#load(stream));
-    this.#expire(account);
-    if (
-      !account.pending.has(messageId) &&
-      account.availableMicros - account.pendingMicros < costMicros
-    )
-      return false;
-    this.#forget(account, messageId);
-    account.pending.set(messageId, { costMicros, at: this.#now() });
-    account.pendingMicros += costMicros;
-    return true;
+  /**
+   * Sets the cost aside. `already`: this message's cost is set aside from an earlier try, which this one must not undo.
+   * At once when the wallet is in memory: a promise for each message would be felt.
+   */
+  reserve(partner: string, messageId: string, costMicros: Micros): Reserved | Promise<Reserved> {
+    const account = this.#accounts.get(partner);
+    return account === undefined
+      ? this.#load(partner).then((loaded) => this.#take(loaded, messageId, costMicros))
+      : this.#take(account, messageId, costMicros);
   }
 
   /** Whether `reserve` would give true now. */
   async covers(partner: string, costMicros: Micros): Promise<boolean> {
-    const stream = streamOf("wallet", partner);
-    const account = this.#accounts.get(stream) ?? (await this.#load(stream));
+    const account = this.#accounts.get(partner) ?? (await this.#load(partner));
     this.#expire(account);
     return account.availableMicros - account.pendingMicros >= costMicros;
   }
 
   /** The message was not accepted after all. */
   release(partner: string, messageId: string): void {
-    const account = this.#accounts.get(streamOf("wallet", partner));
+    const account = this.#accounts.get(partner);
     if (account !== undefined) this.#forget(account, messageId);
   }
 
   /** A wallet's event: its balance is the newest, and what it decided is in it. */
   seen(event: RecordedEvent): void {
-    const account = this.#accounts.get(event.stream);
+    const partner = `ptn_${event.stream.slice("wallet-".length)}`;
+    const account = this.#accounts.get(partner);
     if (account === undefined) {
-      if (this.#loading.has(event.stream)) this.#meanwhile.set(event.stream, event);
+      if (this.#loading.has(partner)) this.#meanwhile.set(partner, event);
       return;
     }
     if (event.position > account.position) {
@@ -84,11 +81,20 @@ export class Funds {
         this.#forget(account, entry.message_id);
   }
 
-  #load(stream: string): Promise<Account> {
-    let loading = this.#loading.get(stream);
+  #take(account: Account, messageId: string, costMicros: Micros): Reserved {
+    this.#expire(account);
+    if (account.pending.has(messageId)) return "already";
+    if (account.availableMicros - account.pendingMicros < costMicros) return "insufficient";
+    account.pending.set(messageId, { costMicros, at: this.#now() });
+    account.pendingMicros += costMicros;
+    return "reserved";
+  }
+
+  #load(partner: string): Promise<Account> {
+    let loading = this.#loading.get(partner);
     if (loading !== undefined) return loading;
     loading = this.#log
-      .readStream(stream, { backwards: true, limit: 1 })
+      .readStream(streamOf("wallet", partner), { backwards: true, limit: 1 })
       .then(([last]) => {
         const account = {
           availableMicros: last === undefined ? 0n : (parseMoney(last.data.available) ?? 0n),
@@ -96,16 +102,16 @@ export class Funds {
           pendingMicros: 0n,
           pending: new Map(),
         };
-        this.#accounts.set(stream, account);
-        const newer = this.#meanwhile.get(stream);
+        this.#accounts.set(partner, account);
+        const newer = this.#meanwhile.get(partner);
         if (newer !== undefined) this.seen(newer);
         return account;
       })
       .finally(() => {
-        this.#loading.delete(stream);
-        this.#meanwhile.delete(stream);
+        this.#loading.delete(partner);
+        this.#meanwhile.delete(partner);
       });
-    this.#loading.set(stream, loading);
+    this.#loading.set(partner, loading);
     return loading;
   }
 

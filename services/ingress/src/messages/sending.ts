@@ -46,7 +46,12 @@ export type Settled =
 /** A send with its key; `keyParts` are what its id is derived from, undefined without a key. */
 export type Item = { readonly body: SendMessage; readonly keyParts: readonly string[] | undefined };
 
-type Prepared = Accepted & { readonly append: Append; readonly fingerprint: string | undefined };
+type Prepared = Accepted & {
+  readonly append: Append;
+  readonly fingerprint: string | undefined;
+  /** Its cost was set aside by this try, so this try gives it back. */
+  readonly reserved: boolean;
+};
 
 /** Accepts the messages of one environment: the memory of templates, funds and waiting callers, kept fresh by one subscription. */
 export class Sending {
@@ -97,10 +102,12 @@ export class Sending {
     ids: readonly string[],
   ): Promise<readonly Settled[]> {
     const partner = call.partner.partner_id;
-    await this.#pressure?.();
+    const eased = this.#pressure?.();
+    if (eased !== undefined) await eased;
     const claimed: string[] = [];
     const results: (Settled | undefined)[] = [];
     const prepared: { index: number; value: Prepared }[] = [];
+    let appended = false;
     try {
       for (const [index, item] of items.entries()) {
         const id = ids[index]!;
@@ -116,31 +123,28 @@ export class Sending {
           prepared.push({ index, value: await this.#prepare(call, item, id) });
         } catch (error) {
           if (!(error instanceof PublicError)) throw error;
-          results[index] = await this.#afterRefusal(call, item, id, error);
+          results[index] = await this.#afterRefusal(item, id, error);
         }
       }
       await failpoint("ingress.before_append");
-      const outcomes = await this.#append(partner, prepared);
+      const outcomes =
+        prepared.length === 0
+          ? []
+          : await this.log.append(prepared.map(({ value }) => value.append));
+      appended = true;
       await failpoint("ingress.after_append");
       for (const [place, { index, value }] of prepared.entries())
-        results[index] = await this.#settle(partner, value, outcomes[place]!);
+        results[index] =
+          this.#settle(value, outcomes[place]!) ?? (await this.#replay(partner, value));
       return results as Settled[];
     } catch (error) {
       // What was not appended gives its funds back; where that is unknown they stay set aside for their ten seconds.
-      if (!(error instanceof LogUnavailable && error.outcomeUnknown))
-        for (const { value } of prepared) this.funds.release(partner, value.data.message_id);
+      if (!appended && !(error instanceof LogUnavailable && error.outcomeUnknown))
+        for (const { value } of prepared) this.#giveBack(partner, value);
       throw error;
     } finally {
       for (const id of claimed) this.#running.delete(id);
     }
-  }
-
-  #append(
-    _partner: string,
-    prepared: readonly { readonly value: Prepared }[],
-  ): Promise<readonly Outcome[]> {
-    if (prepared.length === 0) return Promise.resolve([]);
-    return this.log.append(prepared.map(({ value }) => value.append));
   }
 
   async #accept(call: Call, body: SendMessage, messageId: string): Promise<Accepted> {
@@ -152,8 +156,8 @@ export class Sending {
         `There is no gateway for ${body.channel} in this environment.`,
       );
     const ref = templateRefOf(body);
-    const template =
-      ref && (await this.templates.get(call.partner.partner_id, body.channel, ref.slug));
+    const known = ref && this.templates.get(call.partner.partner_id, body.channel, ref.slug);
+    const template = known instanceof Promise ? await known : known;
     const prices =
       this.directory.prices() ?? this.directory.prices(defaultPriceList.list) ?? defaultPriceList;
     const accepted = acceptMessage({
@@ -171,8 +175,9 @@ export class Sending {
 
   async #prepare(call: Call, item: Item, messageId: string): Promise<Prepared> {
     const accepted = await this.#accept(call, item.body, messageId);
-    if (!(await this.funds.reserve(call.partner.partner_id, messageId, accepted.costMicros)))
-      throw insufficientFunds(accepted);
+    const asked = this.funds.reserve(call.partner.partner_id, messageId, accepted.costMicros);
+    const funds = asked instanceof Promise ? await asked : asked;
+    if (funds === "insufficient") throw insufficientFunds(accepted);
     const print = item.keyParts && fingerprint("send", item.body);
     const append: Append = {
       stream: streamOf("message", messageId),
@@ -190,55 +195,45 @@ export class Sending {
         },
       ],
     };
-    return { ...accepted, append, fingerprint: print };
+    return { ...accepted, append, fingerprint: print, reserved: funds === "reserved" };
   }
 
-  async #settle(partner: string, prepared: Prepared, outcome: Outcome): Promise<Settled> {
-    const { data, append } = prepared;
+  /** What an outcome says by itself; undefined when the stream has to be looked at. */
+  #settle({ data }: Prepared, outcome: Outcome): Settled | undefined {
     switch (outcome.kind) {
-      case "appended":
+      case "appended": {
+        const body = acceptedView(data, this.environment);
+        const { message_id: messageId } = data;
         return {
           kind: "sent",
-          sent: {
-            messageId: data.message_id,
-            body: acceptedView(data, this.environment),
-            position: outcome.position,
-            replayed: false,
-          },
+          sent: { messageId, body, position: outcome.position, replayed: false },
         };
+      }
       case "duplicate":
       case "conflict":
-        this.funds.release(partner, data.message_id);
-        return (
-          (await this.#original(data.message_id, prepared.fingerprint)) ?? {
-            kind: "refused",
-            error: new PublicError(
-              "internal",
-              `The stream ${append.stream} is not what its outcome says.`,
-            ),
-          }
-        );
+        return undefined;
       case "invalid":
-        this.funds.release(partner, data.message_id);
-        return {
-          kind: "refused",
-          error: new PublicError("internal", "The message could not be stored.", {
-            cause: new Error(outcome.message),
-          }),
-        };
+        throw new Error(`MessageRequested: ${outcome.message}`);
       default:
         return outcome satisfies never;
     }
   }
 
+  /** The stream was there: this is the key's second request. */
+  async #replay(partner: string, prepared: Prepared): Promise<Settled> {
+    this.#giveBack(partner, prepared);
+    const { message_id: id } = prepared.data;
+    const original = await this.#original(id, prepared.fingerprint);
+    if (original === undefined) throw new Error(`${id} is there and is not`);
+    return original;
+  }
+
+  #giveBack(partner: string, { reserved, data }: Prepared): void {
+    if (reserved) this.funds.release(partner, data.message_id);
+  }
+
   /** A refusal does not hide the first answer: a key that was accepted before is answered as it was then, whatever has changed since. */
-  async #afterRefusal(
-    call: Call,
-    item: Item,
-    messageId: string,
-    error: PublicError,
-  ): Promise<Settled> {
-    this.funds.release(call.partner.partner_id, messageId);
+  async #afterRefusal(item: Item, messageId: string, error: PublicError): Promise<Settled> {
     const earlier =
       item.keyParts && (await this.#original(messageId, fingerprint("send", item.body)));
     return earlier ?? { kind: "refused", error };

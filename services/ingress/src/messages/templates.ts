@@ -45,14 +45,20 @@ export class TemplateCache {
     this.#log = log;
   }
 
-  /** Absent templates are not remembered: the next send after their creation must find them. */
-  async get(partner: string, channel: string, slug: string): Promise<Template | undefined> {
+  /** From memory at once, else from the log. Absent templates are not remembered: the next send after their creation must find them. */
+  get(
+    partner: string,
+    channel: string,
+    slug: string,
+  ): Template | undefined | Promise<Template | undefined> {
     const name = `${partner}/${channel}/${slug}`;
     let stream = this.#streams.get(name);
     if (stream === undefined)
       this.#streams.set(name, (stream = streamOf("template", templateId(partner, channel, slug))));
-    const known = this.#known.get(stream);
-    if (known !== undefined) return known;
+    return this.#known.get(stream) ?? this.#read(stream);
+  }
+
+  async #read(stream: string): Promise<Template | undefined> {
     const before = this.#changes;
     const template = foldTemplate(await this.#log.readStream(stream));
     if (template !== undefined && this.#changes === before) this.#known.set(stream, template);
