@@ -28,6 +28,8 @@ const tickMs = 50;
 const longWaitMs = 1_000;
 /** A delivery whose endpoint could not be disabled because the log was away is tried again after this. */
 const retryDisableMs = 5_000;
+/** More due deliveries are read when an endpoint has no more than this of them left in memory. */
+const refillBelow = 64;
 /** Connections and lanes of idle endpoints are looked for this often. */
 const evictEveryMs = 30_000;
 /** Most deliveries in memory over all endpoints; above it new ones go straight to the table. */
@@ -48,8 +50,8 @@ export class Courier {
   readonly #waiting = new Set<Lane>();
   #inMemory = 0;
   #fetching = false;
-  /** Deliveries that came to an end while a look for due rows was under way: its answer may still show them as pending. */
-  readonly #leftWhileFetching = new Set<string>();
+  /** Deliveries of which a look for due rows that is under way may show an old state. */
+  readonly #changedWhileFetching = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
   #timerAt = Infinity;
   #evictedAt = 0;
@@ -166,9 +168,11 @@ export class Courier {
   }
 
   #leave(lane: Lane, job: Job): void {
+    // More from the table before the lane runs dry.
+    if (lane.stored.length <= refillBelow && lane.nextDue <= Date.now()) this.#tickAt(0);
     lane.rowsInMemory.delete(job.id);
     this.#inMemory--;
-    if (this.#fetching) this.#leftWhileFetching.add(job.id);
+    if (this.#fetching) this.#changedWhileFetching.add(job.id);
   }
 
   /** The endpoint is gone: nothing more is sent, what waited is discarded. Rows in the table are discarded by the write that closes the endpoint. */
@@ -197,7 +201,8 @@ export class Courier {
         ? { response_excerpt: result.excerpt }
         : {}),
     };
-    job.attempts = [...job.attempts, attempt].slice(-maxAttemptsKept);
+    job.attempts =
+      job.attempts.length === 0 ? [attempt] : [...job.attempts, attempt].slice(-maxAttemptsKept);
     const verdict = judge(result, job.attempts.length, now, Math.random(), this.#scale);
     if (verdict.type === "delivered") succeeded(lane);
     else if (isOpen(lane)) failed(lane, startedAt, now, Math.random(), this.#scale);
@@ -307,11 +312,17 @@ export class Courier {
     if (this.#fetching || this.#stopping) return;
     const lanes: Lane[] = [];
     for (const lane of this.#lanes)
-      if (lane.nextDue <= now && lane.waitUntil <= now && lane.stored.length === 0 && isOpen(lane))
+      if (
+        lane.nextDue <= now &&
+        lane.waitUntil <= now &&
+        lane.stored.length <= (isHealthy(lane) ? refillBelow : 0) &&
+        isOpen(lane)
+      )
         lanes.push(lane);
     if (lanes.length === 0) return;
     this.#fetching = true;
-    this.#leftWhileFetching.clear();
+    this.#changedWhileFetching.clear();
+    for (const id of this.#window.unwritten()) this.#changedWhileFetching.add(id);
     try {
       const wanted = lanes.map((lane) => ({
         id: lane.id,
@@ -325,10 +336,7 @@ export class Courier {
         const { job, body } = row;
         counts.set(job.endpointId, (counts.get(job.endpointId) ?? 0) + 1);
         const lane = this.#lanes.lane(job.endpointId, now);
-        const elsewhere =
-          lane?.rowsInMemory.has(job.id) ||
-          this.#window.unwritten(job.id) ||
-          this.#leftWhileFetching.has(job.id);
+        const elsewhere = lane?.rowsInMemory.has(job.id) || this.#changedWhileFetching.has(job.id);
         if (lane === undefined || !isOpen(lane) || elsewhere) continue;
         if (row.nextAttemptAt > now) lane.nextDue = Math.min(lane.nextDue, row.nextAttemptAt);
         else if (body !== undefined) this.#take(lane, { ...job, body }, lane.stored);

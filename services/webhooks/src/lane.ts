@@ -13,13 +13,13 @@ import { signingKey, staticHeaders, type SigningKey } from "./sign.ts";
  * three failures in a row it cools: nothing is sent for 5 s, doubling up to a minute, then one request probes it. A success ends all that.
  */
 const firstLimit = 4;
-export const largestLimit = 16;
+export const largestLimit = 32;
 /** Deliveries of new events that wait in memory; more go to the table and come back from there. */
-export const maxFresh = 500;
+export const maxFresh = 1_000;
 /** A rate limit lets a tenth of a second's requests go at once, one at least. */
 const burst = 0.1;
 /** Deliveries taken from the table at once. */
-export const maxStored = 64;
+export const maxStored = 256;
 
 export type Lane = {
   readonly id: string;

@@ -142,6 +142,7 @@ function failureOf(error: Error): Result {
     return { type: "error", code: "tls_failed", message: error.message };
   if (text === "connect_timeout") return { type: "error", code: text, message: error.message };
   if (
+    error.name === "HTTPParserError" ||
     text.startsWith("HPE_") ||
     text === "UND_ERR_HEADERS_OVERFLOW" ||
     text.startsWith("UND_ERR_RES")

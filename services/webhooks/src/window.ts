@@ -45,6 +45,7 @@ export class Window {
   readonly #onPending: (endpointId: string, at: number) => void;
   readonly #slots: Slot[] = [];
   #rows = new Map<string, Row>();
+  readonly #beingWritten = new Set<readonly Row[]>();
   #writing: Promise<void> | undefined;
   #writtenAt = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -88,9 +89,10 @@ export class Window {
     this.#schedule();
   }
 
-  /** Whether a row of this delivery waits to be written: what the table says of it is old. */
-  unwritten(id: string): boolean {
-    return this.#rows.has(id);
+  /** Deliveries of which the table may not show the newest state yet: their rows wait to be written or are being written. */
+  *unwritten(): Generator<string> {
+    yield* this.#rows.keys();
+    for (const rows of this.#beingWritten) for (const row of rows) yield row.job.id;
   }
 
   /** What waits to be written as pending for an endpoint that closed is discarded instead. */
@@ -160,6 +162,23 @@ export class Window {
     }
     const rows = [...this.#rows.values()];
     this.#rows = new Map();
+    this.#beingWritten.add(rows);
+    try {
+      await this.#commit(position, rows, endpoints, counters, closed);
+    } finally {
+      this.#beingWritten.delete(rows);
+    }
+    for (const row of rows)
+      if (row.status === "pending") this.#onPending(row.job.endpointId, row.nextAttemptAt ?? 0);
+  }
+
+  async #commit(
+    position: bigint,
+    rows: readonly Row[],
+    endpoints: Slot["endpoints"],
+    counters: Slot["counters"],
+    closed: Slot["closed"],
+  ): Promise<void> {
     if (rows.length > 0) await failpoint("webhooks.before_record");
     let written = 0;
     for (; rows.length - written > maxRowsPerCommit; written += maxRowsPerCommit) {
@@ -181,7 +200,5 @@ export class Window {
     if (parts.length === 0 && position === this.#checkpoint.position) return;
     await this.#checkpoint.commit(position, parts);
     if (rows.length > 0) await failpoint("webhooks.after_record");
-    for (const row of rows)
-      if (row.status === "pending") this.#onPending(row.job.endpointId, row.nextAttemptAt ?? 0);
   }
 }

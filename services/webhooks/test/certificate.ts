@@ -1,0 +1,18 @@
+/** A certificate for `sink.test` that signs itself, valid until 2126; it protects nothing. Made with `openssl req -x509`. */
+export const certificate = `-----BEGIN CERTIFICATE-----
+MIIBljCCATugAwIBAgIUaM3mUYrZ78T2DLQweifgEe53wKkwCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJc2luay50ZXN0MCAXDTI2MTEyNDA2MjMyM1oYDzIxMjYxMDMx
+MDYyMzIzWjAUMRIwEAYDVQQDDAlzaW5rLnRlc3QwWTATBgcqhkjOPQIBBggqhkjO
+PQMBBwNCAAQ7mmlcl28gykAboMGgPzOJdxSSSrqI5JmXybLUXksOTEpSVpmYmD73
+scA/j/HZrefPHtNFaV8hhqu0RRPQQcMWo2kwZzAdBgNVHQ4EFgQUC3v07ZsL6Dac
+JT1bJJH3A7smFbMwHwYDVR0jBBgwFoAUC3v07ZsL6DacJT1bJJH3A7smFbMwDwYD
+VR0TAQH/BAUwAwEB/zAUBgNVHREEDTALgglzaW5rLnRlc3QwCgYIKoZIzj0EAwID
+SQAwRgIhALQpCoOHXt6YwBBPD165bvBKzehcn7N1y9rArx/jlxC0AiEAjpAR+J3H
+dO//gkqCpebSjTAqZ+q5fSokPb5nO1hUbYs=
+-----END CERTIFICATE-----`;
+
+export const privateKey = `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgCT8uAGiAijBTGumL
+MEk2YbcM/U7tMb66CjneVxV0apqhRANCAAQ7mmlcl28gykAboMGgPzOJdxSSSrqI
+5JmXybLUXksOTEpSVpmYmD73scA/j/HZrefPHtNFaV8hhqu0RRPQQcMW
+-----END PRIVATE KEY-----`;
