@@ -19,7 +19,8 @@ export type IdPrefix =
   | "dev"
   | "sup"
   | "req"
-  | "prl";
+  | "prl"
+  | "rpl";
 
 declare const brand: unique symbol;
 type Branded<Name extends string> = string & { readonly [brand]?: Name };

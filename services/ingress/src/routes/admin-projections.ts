@@ -1,4 +1,5 @@
 import { PublicError, isId } from "@heliograph/contracts";
+import { formatPosition } from "@heliograph/log";
 import { type RebuildJob, readRebuild, requestRebuild } from "@heliograph/runtime";
 import { z } from "zod";
 import { orNone, reachable, requireReach } from "../admin/environments.ts";
@@ -78,10 +79,11 @@ async function progress(call: Call<undefined, undefined>): Promise<Answer> {
   throw new PublicError("not_found", "There is no such rebuild.");
 }
 
-const jobView = ({ consumer, ...job }: RebuildJob, environment: string): object => ({
+const jobView = ({ consumer, result, ...job }: RebuildJob, environment: string): object => ({
   ...job,
   name: consumer,
   environment,
+  result: result && { ...result, position: formatPosition(BigInt(result.position)) },
 });
 
 export const adminProjectionRoutes: readonly Route[] = [

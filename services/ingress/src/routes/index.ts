@@ -11,6 +11,7 @@ import { templateRoutes } from "./templates.ts";
 import { walletRoutes } from "./wallet.ts";
 import { webhookDeliveryRoutes } from "./webhook-deliveries.ts";
 import { webhookEndpointRoutes } from "./webhook-endpoints.ts";
+import { webhookReplayRoutes } from "./webhook-replays.ts";
 
 /** Every endpoint that does not send messages; each area is one file that exports its routes. */
 export const routes: readonly Route[] = [
@@ -19,6 +20,7 @@ export const routes: readonly Route[] = [
   ...gatewayRoutes,
   ...webhookEndpointRoutes,
   ...webhookDeliveryRoutes,
+  ...webhookReplayRoutes,
   ...eventRoutes,
   ...keyRoutes,
   ...adminPartnerRoutes,

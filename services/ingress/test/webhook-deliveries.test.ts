@@ -1,0 +1,157 @@
+import { newId, streamOf } from "@heliograph/contracts";
+import type { DeliveryStatus } from "@heliograph/read-models";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type World, openWorld } from "./harness.ts";
+
+let world: World;
+let partner: { id: string; key: string };
+let other: { id: string; key: string };
+beforeAll(async () => {
+  world = await openWorld();
+  partner = await world.addPartner();
+  other = await world.addPartner();
+});
+afterAll(() => world.close());
+
+const log = () => world.platform.contexts.sandbox.log;
+const call = (method: string, path: string, body?: object, key = partner.key) =>
+  world.call(method, `/api/v1${path}`, { key, ...(body !== undefined && { body }) });
+
+async function endpoint(): Promise<string> {
+  return (await call("POST", "/webhook-endpoints", { url: "https://example.com/" })).body.id;
+}
+
+/** Rows as services/webhooks writes them: one a minute from the start of 2026, their sequences from 1. */
+async function record(endpointId: string, statuses: readonly DeliveryStatus[]): Promise<string[]> {
+  const ids = statuses.map(() => newId("whd"));
+  const attempt = { at: "2026-01-01T00:00:00.000Z", duration_ms: 5, status_code: 500 };
+  await world.platform.contexts.sandbox.pool.query(
+    `insert into webhooks.deliveries (id, endpoint_id, position, partner, event_id, type, sequence, status, attempts, next_attempt_at, created_at)
+     select id, $3, n, $4, 'evt_' || n, case n % 2 when 0 then 'message.sent' else 'message.failed' end, n, status, $5,
+       case status when 'pending' then 1767225600000 end, 1767225600000 + n * 60000
+     from unnest($1::text[], $2::text[]) with ordinality as t(id, status, n)`,
+    [ids, statuses, endpointId, partner.id, JSON.stringify([attempt])],
+  );
+  return ids;
+}
+
+describe("deliveries", () => {
+  test("are listed newest first with their attempts, by status and page by page", async () => {
+    const id = await endpoint();
+    const ids = await record(id, ["delivered", "failed", "failed", "pending", "failed"]);
+    const path = `/webhook-endpoints/${id}/deliveries`;
+    const all = (await call("GET", path)).body;
+    expect(all.data.map((item: { id: string }) => item.id)).toEqual(ids.toReversed());
+    expect(all.data[1]).toMatchObject({
+      endpoint_id: id,
+      event_id: "evt_4",
+      type: "message.sent",
+      status: "pending",
+      attempts: [{ status_code: 500, duration_ms: 5 }],
+      next_attempt_at: "2026-01-01T00:00:00.000Z",
+    });
+    expect(all.data[1]).not.toHaveProperty("position");
+    const first = (await call("GET", `${path}?status=failed&limit=2`)).body;
+    expect(first.data.map((item: { id: string }) => item.id)).toEqual([ids[4], ids[2]]);
+    const next = await call("GET", `${path}?status=failed&limit=2&after=${first.next_cursor}`);
+    expect(next.body.data.map((item: { id: string }) => item.id)).toEqual([ids[1]]);
+    expect(next.body.next_cursor).toBeNull();
+    // A cursor belongs to its list: that of one status does not fit another.
+    expect((await call("GET", `${path}?after=${first.next_cursor}`)).status).toBe(422);
+    expect((await call("GET", `${path}?status=lost`)).status).toBe(422);
+  });
+
+  test("are tried again one by one, recorded once for an idempotency key", async () => {
+    const id = await endpoint();
+    const [delivery] = await record(id, ["failed"]);
+    const headers = { "idempotency-key": newId("req") };
+    const options = { key: partner.key, headers };
+    const path = `/api/v1/webhook-deliveries/${delivery}/retry`;
+    const first = await world.call("POST", path, options);
+    expect([first.status, first.body.id]).toEqual([202, delivery]);
+    expect((await world.call("POST", path, options)).text).toBe(first.text);
+    const events = await log().readStream(streamOf("endpoint", id));
+    expect(events.map(({ type }) => type)).toEqual([
+      "WebhookEndpointCreated",
+      "WebhookRetryRequested",
+    ]);
+    expect((await call("GET", `/webhook-endpoints/${id}`)).status).toBe(200);
+  });
+
+  test("of another partner or a disabled endpoint are not tried again", async () => {
+    const id = await endpoint();
+    const [delivery] = await record(id, ["failed"]);
+    const path = `/webhook-deliveries/${delivery}/retry`;
+    expect((await call("POST", path, undefined, other.key)).status).toBe(404);
+    expect((await call("POST", `/webhook-deliveries/${newId("whd")}/retry`)).status).toBe(404);
+    await call("PATCH", `/webhook-endpoints/${id}`, { status: "disabled" });
+    expect((await call("POST", path)).status).toBe(409);
+    expect((await call("POST", `/webhook-endpoints/${id}/replay`, {})).status).toBe(409);
+  });
+});
+
+describe("a replay", () => {
+  const matched = async (id: string, body: object): Promise<number> =>
+    (await call("POST", `/webhook-endpoints/${id}/replay`, body)).body.matched;
+
+  test("takes deliveries by status, type, time and sequence", async () => {
+    const id = await endpoint();
+    await record(id, ["delivered", "failed", "discarded", "pending", "failed", "failed"]);
+    expect(await matched(id, {})).toBe(5);
+    expect(await matched(id, { statuses: ["failed"] })).toBe(3);
+    expect(await matched(id, { statuses: ["failed"], types: ["message.sent"] })).toBe(2);
+    expect(await matched(id, { after_sequence: 4 })).toBe(2);
+    expect(await matched(id, { since: "2026-01-01T00:05:00Z" })).toBe(2);
+    expect(await matched(id, { until: "2026-01-01T00:02:00Z" })).toBe(1);
+    expect(await matched(id, { since: "2027-01-01T00:00:00Z" })).toBe(0);
+  });
+
+  test("records one retry for each of thousands, and shows how far they are", async () => {
+    const id = await endpoint();
+    const ids = await record(id, Array<DeliveryStatus>(2_500).fill("failed"));
+    const { status, body } = await call("POST", `/webhook-endpoints/${id}/replay`, {});
+    expect([status, body.matched, body.complete, body.last_sequence]).toEqual([
+      202,
+      2_500,
+      true,
+      2_500,
+    ]);
+    const stream = streamOf("endpoint", body.id);
+    const last = await log().readStream(stream, { backwards: true, limit: 1 });
+    expect(last[0]).toMatchObject({
+      revision: 2_499,
+      type: "WebhookRetryRequested",
+      data: { endpoint_id: id, delivery_id: ids.at(-1) },
+    });
+    const path = `/webhook-endpoints/${id}/replay/${body.id}`;
+    expect((await call("GET", path)).body).toMatchObject({
+      status: "running",
+      matched: 2_500,
+      attempted: 0,
+    });
+    await world.platform.contexts.sandbox.pool.query(
+      "update webhooks.deliveries set status = 'delivered', attempts = $2 where endpoint_id = $1",
+      [id, JSON.stringify([{ at: new Date(Date.now() + 1_000).toISOString(), duration_ms: 1 }])],
+    );
+    expect((await call("GET", path)).body).toMatchObject({
+      status: "done",
+      attempted: 2_500,
+      delivered: 2_500,
+    });
+    expect((await call("GET", path, undefined, other.key)).status).toBe(404);
+    const second = await endpoint();
+    expect((await call("GET", `/webhook-endpoints/${second}/replay/${body.id}`)).status).toBe(404);
+  });
+
+  test("that crashed before its answer was kept is completed by the retry, not doubled", async () => {
+    const id = await endpoint();
+    await record(id, Array<DeliveryStatus>(3).fill("failed"));
+    const options = { key: partner.key, headers: { "idempotency-key": newId("req") }, body: {} };
+    const path = `/api/v1/webhook-endpoints/${id}/replay`;
+    const first = await world.call("POST", path, options);
+    await world.platform.contexts.sandbox.pool.query("delete from ingress.idempotency");
+    const again = await world.call("POST", path, options);
+    expect([again.status, again.body]).toEqual([202, first.body]);
+    expect(await log().readStream(streamOf("endpoint", first.body.id))).toHaveLength(3);
+  });
+});
