@@ -1,0 +1,256 @@
+import { join } from "node:path";
+import { readFileSync } from "node:fs";
+import { setTimeout as pause } from "node:timers/promises";
+import { newDataDir, postgresProcesses, removeDataDir, startInstance } from "@heliograph/testkit";
+import { projections, rebuild } from "./check-projections.ts";
+import { query } from "./log.ts";
+import type { Random } from "./random.ts";
+import type { World } from "./world.ts";
+
+/** Something bad that happens under load; when `run` resolves the product is up again. Throws when it does not do what it must meanwhile. */
+export type Fault = {
+  readonly name: string;
+  readonly run: (world: World, random: Random) => Promise<void>;
+};
+
+/** Every place in the code where a crash leaves something half done. */
+const killPoints = [
+  "ingress.before_append",
+  "ingress.after_append",
+  "ingress.before_answer",
+  "log.before_append",
+  "log.after_append",
+  "wallet.before_append",
+  "wallet.after_append",
+  "dispatch.before_intent",
+  "dispatch.after_intent",
+  "dispatch.before_provider",
+  "dispatch.after_provider",
+  "dispatch.before_append",
+  "dispatch.after_append",
+  "receipts.before_append",
+  "receipts.after_append",
+  "delivery.before_append",
+  "delivery.after_append",
+  "webhooks.before_attempt",
+  "webhooks.after_attempt",
+  "webhooks.before_record",
+  "webhooks.after_record",
+];
+/** A point that the load does not reach within this time is left. */
+const armedMs = 10_000;
+
+const killAll: Fault = {
+  name: "kill -9 of everything, PostgreSQL too",
+  async run(world) {
+    world.journal.interruptions++;
+    await world.instance.killAll();
+    await world.start();
+  },
+};
+
+const killNode: Fault = {
+  name: "kill -9 of the process, PostgreSQL goes on",
+  async run(world) {
+    world.journal.interruptions++;
+    world.instance.kill("SIGKILL");
+    await world.instance.exited;
+    await world.start();
+  },
+};
+
+const crashed = async (world: World): Promise<number> => {
+  const rows = await query(
+    world.instance.databaseUrl,
+    "sandbox",
+    "select data from log.events where type = 'DispatchUncertain'",
+  );
+  return rows.filter((row) => JSON.parse(row.data as string).cause === "crash").length;
+};
+
+const terminate: Fault = {
+  name: "SIGTERM",
+  async run(world) {
+    const before = await crashed(world);
+    const { code, signal } = await world.instance.stop();
+    if (code !== 0)
+      throw new Error(
+        `SIGTERM ended with ${code ?? signal}:\n${world.instance.output().slice(-2_000)}`,
+      );
+    await world.start();
+    const after = await crashed(world);
+    if (after > before)
+      throw new Error(`${after - before} calls were left uncertain by an orderly stop`);
+  },
+};
+
+const crashDatabase: Fault = {
+  name: "a PostgreSQL backend is killed: the server restarts at once",
+  async run(world) {
+    world.journal.interruptions++;
+    const [row] = await query(
+      world.instance.databaseUrl,
+      "sandbox",
+      "select pid from pg_stat_activity where application_name like 'heliograph%' and pid <> pg_backend_pid() order by random() limit 1",
+    );
+    process.kill(row.pid as number, "SIGKILL");
+    await pause(2_000);
+  },
+};
+
+const cutSessions: Fault = {
+  name: "every database session is ended, five times",
+  async run(world) {
+    for (let round = 0; round < 5; round++) {
+      world.journal.interruptions++;
+      await query(
+        world.instance.databaseUrl,
+        "sandbox",
+        "select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() and backend_type = 'client backend'",
+      ).catch(() => undefined);
+      await pause(400);
+    }
+  },
+};
+
+const stallDatabase: Fault = {
+  name: "PostgreSQL stands still for 4 s",
+  async run(world) {
+    const pids = postgresProcesses(world.dataDir);
+    const signal = (name: NodeJS.Signals): void => {
+      for (const pid of pids) {
+        try {
+          process.kill(pid, name);
+        } catch {
+          // A backend that ended meanwhile.
+        }
+      }
+    };
+    signal("SIGSTOP");
+    await pause(4_000);
+    signal("SIGCONT");
+  },
+};
+
+/** Restarts armed, waits until the point is passed for the nth time, and starts again without. */
+const killAt = (point: string): Fault => ({
+  name: `kill -9 at ${point}`,
+  async run(world, random) {
+    world.journal.interruptions += 2;
+    world.instance.kill("SIGKILL");
+    await world.instance.exited;
+    const armed = await world
+      .start({ HELIOGRAPH_FAILPOINT: `${point}:kill@${1 + random.below(8)}` })
+      .catch(() => undefined);
+    if (armed !== undefined) {
+      await Promise.race([armed.exited, pause(armedMs)]);
+      armed.kill("SIGKILL");
+      await armed.exited;
+    }
+    await world.start();
+  },
+});
+
+const lostAnswers: Fault = {
+  name: "the answers of appends are lost",
+  async run(world, random) {
+    world.journal.interruptions += 2;
+    world.instance.kill("SIGKILL");
+    await world.instance.exited;
+    // Every pass of one action per point: the nth append of the process is stored, and its answer does not arrive.
+    await world.start({ HELIOGRAPH_FAILPOINT: `log.after_append:throw@${10 + random.below(40)}` });
+    await pause(2_000);
+  },
+};
+
+const rebuildAll: Fault = {
+  name: "every read model is rebuilt",
+  async run(world) {
+    for (const projection of await projections(world)) {
+      if (projection.kind !== "projector") continue;
+      const { status, error } = await rebuild(world, projection, false);
+      if (status !== "done")
+        throw new Error(
+          `the rebuild of ${projection.name} in ${projection.environment} failed: ${error}`,
+        );
+    }
+  },
+};
+
+const foulWeather: Fault = {
+  name: "receivers refuse, reset and hang up; the mail server loses answers and is busy",
+  async run(world) {
+    world.weather("foul");
+    world.smtp.behave({ type: "close-before-reply" });
+    await pause(700);
+    world.smtp.behave({ type: "busy" });
+    await pause(700);
+    world.smtp.behave({ type: "reject-recipient", code: 451 });
+    await pause(700);
+    world.weather("fair");
+  },
+};
+
+/** Starts the consumers a second time on the same database, as a standby. */
+async function withStandby(world: World, work: () => Promise<void>): Promise<void> {
+  const dataDir = newDataDir();
+  const masterKey = readFileSync(join(world.dataDir, "master.key"), "utf8").trim();
+  const standby = await startInstance({
+    dataDir,
+    env: {
+      ...world.env,
+      HELIOGRAPH_DATABASE_URL: world.instance.databaseUrl,
+      HELIOGRAPH_MASTER_KEY: masterKey,
+      HELIOGRAPH_SERVICES: "wallet,dispatch,delivery,lifecycle,webhooks",
+    },
+  });
+  try {
+    await work();
+  } finally {
+    const { code } = await standby.stop();
+    await removeDataDir(dataDir);
+    if (code !== 0)
+      throw new Error(`the standby ended with ${code}:\n${standby.output().slice(-2_000)}`);
+  }
+}
+
+const takeOver: Fault = {
+  name: "a standby takes over from a killed copy, and hands back",
+  run: (world) =>
+    withStandby(world, async () => {
+      await pause(1_000);
+      await killNode.run(world, undefined as never);
+      await pause(1_000);
+    }),
+};
+
+const stoppedOwner: Fault = {
+  name: "the owner is stopped for 25 s, another takes over, the owner continues",
+  run: (world) =>
+    withStandby(world, async () => {
+      world.journal.interruptions++;
+      world.instance.kill("SIGSTOP");
+      await pause(25_000);
+      world.instance.kill("SIGCONT");
+      await pause(2_000);
+    }),
+};
+
+/** What the short run of `npm test` does, in this order. */
+export const shortFaults: readonly Fault[] = [foulWeather, killAll, cutSessions, terminate];
+
+/** Everything; the long run takes them in the order that the seed gives. */
+export const allFaults: readonly Fault[] = [
+  foulWeather,
+  killAll,
+  killNode,
+  terminate,
+  crashDatabase,
+  cutSessions,
+  stallDatabase,
+  lostAnswers,
+  rebuildAll,
+  takeOver,
+  stoppedOwner,
+  ...killPoints.map(killAt),
+];

@@ -1,0 +1,73 @@
+import { apiClient } from "@heliograph/testkit";
+import { checkFeedAndWebhooks } from "./check-feed.ts";
+import { checkFunds } from "./check-funds.ts";
+import { checkMessages } from "./check-messages.ts";
+import { checkProjections } from "./check-projections.ts";
+import { readLog, type Stored } from "./log.ts";
+import type { World } from "./world.ts";
+
+/** Collects what does not hold; the same sentence about many messages is cut short. */
+export type Verdict = {
+  broken(invariant: number, sentence: string): void;
+  readonly violations: readonly string[];
+};
+
+const mostPerInvariant = 5;
+
+export function newVerdict(): Verdict {
+  const violations: string[] = [];
+  const counts = new Map<number, number>();
+  return {
+    violations,
+    broken(invariant, sentence) {
+      const count = (counts.get(invariant) ?? 0) + 1;
+      counts.set(invariant, count);
+      if (count <= mostPerInvariant) violations.push(`invariant ${invariant}: ${sentence}`);
+      else if (count === mostPerInvariant + 1)
+        violations.push(`invariant ${invariant}: … and more`);
+    },
+  };
+}
+
+/**
+ * Compares journals, log, API and read models of a world that has come to rest. Gives a sentence for each thing that does not hold, numbered as in
+ * `docs/concepts/guarantees.md`; none means that everything held.
+ */
+export async function checkInvariants(world: World): Promise<readonly string[]> {
+  const verdict = newVerdict();
+  const { databaseUrl, baseUrl } = world.instance;
+  for (const environment of ["sandbox", "live"] as const) {
+    const log = await readLog(databaseUrl, environment);
+    checkOrder(log, verdict);
+    const tenants = world.tenants.filter((tenant) => tenant.environment === environment);
+    for (const tenant of tenants) {
+      const own = log.filter((event) => event.metadata.partner === tenant.partner);
+      const client = apiClient(baseUrl, tenant.key);
+      await checkMessages(world, tenant, client, own, verdict);
+      await checkFunds(tenant, client, own, verdict);
+      await checkFeedAndWebhooks(world, tenant, client, verdict);
+    }
+  }
+  await checkProjections(world, verdict);
+  return verdict.violations;
+}
+
+/** 9: positions and revisions are dense, and both go up together. */
+function checkOrder(log: readonly Stored[], verdict: Verdict): void {
+  const revisions = new Map<string, number>();
+  const ids = new Set<string>();
+  for (const [index, event] of log.entries()) {
+    if (event.position !== index + 1)
+      verdict.broken(9, `position ${index + 1} of the log is missing`);
+    const expected = (revisions.get(event.stream) ?? -1) + 1;
+    if (event.revision !== expected)
+      verdict.broken(
+        9,
+        `${event.stream} has revision ${event.revision} where ${expected} should be`,
+      );
+    revisions.set(event.stream, event.revision);
+    if (ids.has(`${event.stream} ${event.id}`))
+      verdict.broken(1, `event ${event.id} is twice in ${event.stream}`);
+    ids.add(`${event.stream} ${event.id}`);
+  }
+}

@@ -1,0 +1,74 @@
+import pg from "pg";
+
+/** An event as the log's table has it. */
+export type Stored = {
+  readonly position: number;
+  readonly stream: string;
+  readonly revision: number;
+  readonly id: string;
+  readonly type: string;
+  // oxlint-disable-next-line typescript/no-explicit-any -- the checker looks at every type
+  readonly data: any;
+  readonly metadata: { readonly partner?: string; readonly causation?: string };
+};
+
+export type Environment = "live" | "sandbox";
+
+const urlOf = (databaseUrl: string, environment: Environment): string => {
+  const url = new URL(databaseUrl);
+  url.pathname = `/heliograph_${environment}`;
+  return url.toString();
+};
+
+/** Runs a query on a connection of its own: faults cut connections, so none is kept. */
+export async function query(
+  databaseUrl: string,
+  environment: Environment,
+  text: string,
+  values: unknown[] = [],
+): Promise<pg.QueryResult["rows"]> {
+  const client = new pg.Client({
+    connectionString: urlOf(databaseUrl, environment),
+    connectionTimeoutMillis: 5_000,
+  });
+  client.on("error", () => undefined);
+  await client.connect();
+  try {
+    return (await client.query(text, values)).rows;
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+/** The whole log of an environment, past the product's own reader. */
+export async function readLog(
+  databaseUrl: string,
+  environment: Environment,
+): Promise<readonly Stored[]> {
+  const rows = await query(
+    databaseUrl,
+    environment,
+    "select position::int, stream, revision, id::text, type, data, metadata from log.events order by position",
+  );
+  return rows.map(
+    (row) => ({ ...row, data: JSON.parse(row.data), metadata: JSON.parse(row.metadata) }) as Stored,
+  );
+}
+
+/** What an environment still has to do; nothing of it is left when it has come to rest. */
+export async function unfinished(
+  databaseUrl: string,
+  environment: Environment,
+): Promise<{ readonly head: string; readonly left: string }> {
+  const [row] = await query(
+    databaseUrl,
+    environment,
+    `select (select position::text from log.head) as head,
+    (select count(*)::int from dispatch.timers) as timers, (select count(*)::int from dispatch.intents) as intents,
+    (select count(*)::int from webhooks.deliveries where status = 'pending') as webhooks`,
+  );
+  const left = Object.entries(row)
+    .filter(([name, count]) => name !== "head" && count !== 0)
+    .map(([name, count]) => `${String(count)} ${name}`);
+  return { head: row.head as string, left: left.join(", ") };
+}

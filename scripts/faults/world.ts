@@ -1,0 +1,144 @@
+import {
+  apiClient,
+  freePort,
+  newDataDir,
+  removeDataDir,
+  smtpSink,
+  startInstance,
+  until,
+  webhookSink,
+  type ApiClient,
+  type Instance,
+  type SmtpSink,
+  type WebhookSink,
+} from "@heliograph/testkit";
+import { newJournal, type Journal } from "./journal.ts";
+import type { Random } from "./random.ts";
+
+/** One partner in one environment, and where its webhooks go. */
+export type Tenant = {
+  readonly partner: string;
+  readonly environment: "live" | "sandbox";
+  readonly key: string;
+  readonly endpoints: readonly Endpoint[];
+};
+export type Endpoint = {
+  readonly name: string;
+  readonly id: string;
+  readonly secret: string;
+  readonly types: readonly string[] | undefined;
+};
+
+/** The product, what surrounds it, and the journals. `instance` is replaced at every start. */
+export type World = {
+  instance: Instance;
+  readonly dataDir: string;
+  readonly tenants: readonly Tenant[];
+  readonly journal: Journal;
+  readonly smtp: SmtpSink;
+  readonly sink: WebhookSink;
+  /** How the sinks behave from now on: well, or with refusals, resets and lost answers. */
+  weather(kind: "fair" | "foul"): void;
+  /** The settings that every copy is started with. */
+  readonly env: Readonly<Record<string, string>>;
+  start(env?: Readonly<Record<string, string>>): Promise<Instance>;
+  admin(): ApiClient;
+  close(): Promise<void>;
+};
+
+/** Hours of back-off become seconds. */
+const retryScale = "0.002";
+const funds = "1000000";
+const someTypes = ["message.sent", "message.failed", "message.delivered"];
+
+export async function openWorld(random: Random): Promise<World> {
+  const dataDir = newDataDir();
+  const port = await freePort();
+  const journal = newJournal();
+  const chance = random.fork("sinks");
+  let foul = false;
+  const [smtp, sink] = [await smtpSink(), await webhookSink()];
+  sink.behave((request) => {
+    const refused = foul && request.path.endsWith("-some") && chance.chance(0.15);
+    const lost = foul && !refused && chance.chance(0.02);
+    journal.arrivals.push({
+      endpoint: request.path.slice(1),
+      id: String(request.headers["webhook-id"]),
+      body: request.body,
+      headers: request.headers as Record<string, string>,
+      accepted: !refused && !lost,
+    });
+    if (lost) return { type: "reset" };
+    return { type: "answer", status: refused ? 503 : 204 };
+  });
+  const env = {
+    HELIOGRAPH_RETRY_SCALE: retryScale,
+    HELIOGRAPH_WEBHOOK_ALLOW_CIDRS: "127.0.0.0/8",
+    HELIOGRAPH_SMTP_URL: `smtp://127.0.0.1:${smtp.port}`,
+    HELIOGRAPH_LOG_GATEWAY_CHANNELS: "whatsapp",
+  };
+  const start = (extra: Readonly<Record<string, string>> = {}): Promise<Instance> =>
+    startInstance({ dataDir, port, env: { ...env, ...extra } });
+  const instance = await start();
+  const tenants: Tenant[] = [];
+  const world: World = {
+    instance,
+    dataDir,
+    tenants,
+    journal,
+    smtp,
+    sink,
+    env,
+    weather(kind) {
+      foul = kind === "foul";
+      smtp.behave({ type: "accept" });
+    },
+    async start(extra) {
+      world.instance = await start(extra);
+      return world.instance;
+    },
+    admin: () => apiClient(world.instance.baseUrl, world.instance.adminKey),
+    async close() {
+      await world.instance.stop();
+      await Promise.all([smtp.close(), sink.close()]);
+      await removeDataDir(dataDir);
+    },
+  };
+  for (const name of ["North", "South", "East"]) tenants.push(...(await newTenants(world, name)));
+  return world;
+}
+
+/** A partner with funds, and two endpoints in each environment: one for everything, one for some types. */
+async function newTenants(world: World, name: string): Promise<readonly Tenant[]> {
+  const made = await world
+    .admin()
+    .post("/admin/partners", { name, rate_limit: { requests: 100_000, window_seconds: 1 } });
+  if (made.status !== 201) throw new Error(`partner: ${made.status} ${made.text}`);
+  const { id, keys } = made.body as { id: string; keys: { live: string; sandbox: string } };
+  const tenants: Tenant[] = [];
+  for (const environment of ["sandbox", "live"] as const) {
+    const client = apiClient(world.instance.baseUrl, keys[environment]);
+    const payer = environment === "live" ? world.admin() : client;
+    const topup = await payer.post("/wallet/topups", {
+      amount: funds,
+      ...(environment === "live" && { partner_id: id }),
+    });
+    if (topup.status !== 201) throw new Error(`top-up: ${topup.status} ${topup.text}`);
+    await until(async () => Number((await client.get("/balance")).body.available) > 0, {
+      what: "the top-up is booked",
+    });
+    const endpoints: Endpoint[] = [];
+    for (const kind of ["all", "some"]) {
+      const path = `${name}-${environment}-${kind}`.toLowerCase();
+      const types = kind === "some" ? someTypes : undefined;
+      const endpoint = await client.post("/webhook-endpoints", {
+        url: `${world.sink.url}/${path}`,
+        ...(types && { event_types: types }),
+      });
+      if (endpoint.status !== 201) throw new Error(`endpoint: ${endpoint.status} ${endpoint.text}`);
+      endpoints.push({ name: path, id: endpoint.body.id, secret: endpoint.body.secret, types });
+    }
+    tenants.push({ partner: id, environment, key: keys[environment], endpoints });
+  }
+  return tenants;
+}
