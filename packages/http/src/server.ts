@@ -61,15 +61,23 @@ export type Listening = {
   stop(deadlineMs: number): Promise<void>;
 };
 
-/** Serves the application. Throws when the address is taken. */
-export async function listen(app: Express, host: string, port: number): Promise<Listening> {
+/** Serves the application. Throws when the address is taken. `overrides` shortens limits for tests. */
+export async function listen(
+  app: Express,
+  host: string,
+  port: number,
+  overrides: { readonly requestTimeoutMs?: number; readonly checkEveryMs?: number } = {},
+): Promise<Listening> {
   const server = createServer(
     {
       maxHeaderSize: limits.maxHeaderBytes,
-      headersTimeout: limits.headersTimeoutMs,
-      requestTimeout: limits.requestTimeoutMs,
+      headersTimeout: Math.min(
+        limits.headersTimeoutMs,
+        overrides.requestTimeoutMs ?? limits.headersTimeoutMs,
+      ),
+      requestTimeout: overrides.requestTimeoutMs ?? limits.requestTimeoutMs,
       keepAliveTimeout: limits.keepAliveTimeoutMs,
-      connectionsCheckingInterval: 5_000,
+      connectionsCheckingInterval: overrides.checkEveryMs ?? 5_000,
     },
     app,
   );

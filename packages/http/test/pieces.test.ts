@@ -1,0 +1,151 @@
+import { randomBytes } from "node:crypto";
+import { describe, expect, test } from "vitest";
+import {
+  decodeCursor,
+  encodeCursor,
+  parseIdempotencyKey,
+  problemOf,
+  RateLimiter,
+  requestId,
+  Router,
+} from "../src/index.ts";
+import { PublicError } from "@heliograph/contracts";
+
+describe("the rate limiter", () => {
+  const limit = { requests: 10, windowSeconds: 1 };
+  test("allows a burst, then the rate, for each name apart", () => {
+    let now = 0;
+    const limiter = new RateLimiter(() => now);
+    const burst = Array.from({ length: 12 }, () => limiter.take("a", limit));
+    expect(burst.map((verdict) => verdict.allowed)).toEqual([
+      ...Array<boolean>(10).fill(true),
+      false,
+      false,
+    ]);
+    expect(burst.map((verdict) => verdict.remaining)).toEqual([9, 8, 7, 6, 5, 4, 3, 2, 1, 0, 0, 0]);
+    expect(burst[10]).toMatchObject({ retryAfterSeconds: 1, resetSeconds: 1 });
+    expect(limiter.take("b", limit).allowed).toBe(true);
+    now = 100;
+    expect([limiter.take("a", limit).allowed, limiter.take("a", limit).allowed]).toEqual([
+      true,
+      false,
+    ]);
+  });
+  test("never lets more through than burst plus rate, whatever the arrivals", () => {
+    let now = 0;
+    const limiter = new RateLimiter(() => now);
+    let allowed = 0;
+    for (let index = 0; index < 20_000; index++) {
+      now += Math.random() * 5;
+      if (limiter.take("a", limit).allowed) allowed++;
+    }
+    const most = 10 + now / 100;
+    expect(allowed).toBeLessThanOrEqual(most + 1);
+    expect(allowed).toBeGreaterThan(most - 2);
+  });
+  test("charges a batch for all of its items and waits longer after it", () => {
+    let now = 0;
+    const limiter = new RateLimiter(() => now);
+    limiter.take("a", limit);
+    limiter.charge("a", limit, 99);
+    expect(limiter.take("a", limit)).toMatchObject({ allowed: false, retryAfterSeconds: 10 });
+    now = 9_100;
+    expect(limiter.take("a", limit).allowed).toBe(true);
+  });
+});
+
+describe("the router", () => {
+  const router = new Router<string>();
+  for (const entry of [
+    "GET /messages",
+    "POST /messages",
+    "POST /messages/batch",
+    "GET /messages/:id",
+    "GET /messages/:id/timeline",
+  ]) {
+    const [method, path] = entry.split(" ") as [string, string];
+    router.add(method, path, entry);
+  }
+  const target = (method: string, path: string) => {
+    const match = router.match(method, path);
+    return match.kind === "found"
+      ? [match.target, { ...match.params }]
+      : match.kind === "method_not_allowed"
+        ? match.allow
+        : match.kind;
+  };
+  test("prefers literals, decodes parameters and answers HEAD by GET", () => {
+    expect(target("POST", "/messages/batch")).toEqual(["POST /messages/batch", {}]);
+    expect(target("GET", "/messages/a%2Fb/timeline")).toEqual([
+      "GET /messages/:id/timeline",
+      { id: "a/b" },
+    ]);
+    expect(target("HEAD", "/messages")).toEqual(["GET /messages", {}]);
+    expect(target("GET", "/messages/batch")).toBe("POST");
+  });
+  test("tells what is allowed from what is not there", () => {
+    expect(target("DELETE", "/messages")).toBe("GET, HEAD, POST");
+    for (const path of [
+      "/",
+      "/message",
+      "/messages/",
+      "/messages//timeline",
+      "/messages/1/timeline/2",
+      "/messages/%ff",
+      "messages",
+    ])
+      expect(target("GET", path)).toBe("not_found");
+  });
+  test("refuses an entry that is there twice", () => {
+    expect(() => router.add("GET", "/messages", "again")).toThrow("twice");
+    expect(() => router.add("GET", "/messages/:message", "again")).toThrow(":id");
+  });
+});
+
+test("a cursor is taken back only unchanged and for its own list", () => {
+  const secret = randomBytes(32);
+  const cursor = encodeCursor(secret, "messages ptn_1", { at: 5 });
+  expect(decodeCursor(secret, "messages ptn_1", cursor)).toEqual({ at: 5 });
+  const changed = cursor.slice(0, -2) + (cursor.endsWith("A") ? "B" : "A") + cursor.slice(-1);
+  for (const [scope, text] of [
+    ["messages ptn_2", cursor],
+    ["messages ptn_1", changed],
+    ["messages ptn_1", ""],
+    ["messages ptn_1", "????"],
+  ] as const)
+    expect(() => decodeCursor(secret, scope, text)).toThrow(PublicError);
+});
+
+test("an idempotency key may be bare or quoted, of 1 to 255 visible ASCII characters", () => {
+  expect(["abc", '"abc"', '"a\\"b"', "x".repeat(255)].map(parseIdempotencyKey)).toEqual([
+    "abc",
+    "abc",
+    'a"b',
+    "x".repeat(255),
+  ]);
+  for (const key of ["", '""', "a b", "a\tb", "é", "x".repeat(256)])
+    expect(() => parseIdempotencyKey(key)).toThrow(PublicError);
+});
+
+test("request ids from outside are harmless or replaced", () => {
+  expect(requestId("abc-1.2:3")).toBe("abc-1.2:3");
+  const made = [undefined, "", "a b", "<x>", "x".repeat(129)].map(requestId);
+  expect(new Set(made).size).toBe(5);
+  for (const id of made) expect(id).toMatch(/^req_[0-9a-f]{32}$/);
+});
+
+test("extra members of a problem never replace the standard ones", () => {
+  const problem = problemOf(
+    new PublicError("conflict", "no", { extra: { status: "x", hint: 1 } }),
+    "req_1",
+    "/p",
+  );
+  expect(problem).toMatchObject({
+    status: 409,
+    code: "conflict",
+    detail: "no",
+    hint: 1,
+    request_id: "req_1",
+    instance: "/p",
+  });
+});

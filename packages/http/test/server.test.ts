@@ -1,0 +1,103 @@
+import { connect } from "node:net";
+import { PublicError } from "@heliograph/contracts";
+import { until } from "@heliograph/testkit";
+import { afterEach, expect, test } from "vitest";
+import { createApp, listen, readBody, type Listening } from "../src/index.ts";
+
+const started: Listening[] = [];
+afterEach(async () => {
+  for (const listening of started.splice(0)) await listening.stop(0);
+});
+
+async function serve(overrides = {}) {
+  const app = createApp(undefined);
+  const open: (() => void)[] = [];
+  app.use((request, response) => {
+    if (request.url === "/hold") open.push(() => response.end("held"));
+    else
+      readBody(request, 1_000).then(
+        (body) => response.end(`${body.length} bytes`),
+        (error: unknown) =>
+          response.writeHead(error instanceof PublicError ? error.status : 500).end(),
+      );
+  });
+  const listening = await listen(app, "127.0.0.1", 0, overrides);
+  started.push(listening);
+  return { listening, open, url: `http://127.0.0.1:${listening.port}` };
+}
+
+/** Writes bytes on a connection of its own and gives all that comes back until it ends. */
+function raw(port: number, text: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let answer = "";
+    const socket = connect(port, "127.0.0.1", () => socket.write(text));
+    socket.setEncoding("utf8");
+    socket.on("data", (chunk: string) => (answer += chunk));
+    socket.on("close", () => resolve(answer));
+    socket.on("error", reject);
+  });
+}
+
+test("a body is read in one piece, in many, or not at all", async () => {
+  const { url } = await serve();
+  const post = async (body: BodyInit | null) =>
+    (await fetch(url, { method: "POST", body, duplex: "half" } as RequestInit)).text();
+  expect(await post("x".repeat(10))).toBe("10 bytes");
+  expect(await post(null)).toBe("0 bytes");
+  const pieces = new ReadableStream({
+    start: (controller) =>
+      ["ab", "cd", "e"].forEach((piece) => controller.enqueue(new TextEncoder().encode(piece))),
+    pull: (controller) => controller.close(),
+  });
+  expect(await post(pieces)).toBe("5 bytes");
+});
+
+test("a body that is too large is refused by its length, declared or not", async () => {
+  const { url, listening } = await serve();
+  expect((await fetch(url, { method: "POST", body: "x".repeat(1_001) })).status).toBe(413);
+  expect(
+    await raw(
+      listening.port,
+      `POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n3e9\r\n${"x".repeat(1_001)}\r\n0\r\n\r\n`,
+    ),
+  ).toContain("413");
+});
+
+test("a body that does not come in time ends with a 408 problem", async () => {
+  const { listening } = await serve({ requestTimeoutMs: 200, checkEveryMs: 50 });
+  const answer = await raw(
+    listening.port,
+    "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc",
+  );
+  expect(answer).toMatch(/^HTTP\/1\.1 408 /);
+  expect(answer).toContain('"code":"request_timeout"');
+});
+
+test("what is not HTTP, and headers that are too large, end with a 400 problem", async () => {
+  const { listening } = await serve();
+  expect(await raw(listening.port, "HELLO\r\n\r\n")).toMatch(
+    /^HTTP\/1\.1 400 [\s\S]*"code":"bad_request"/,
+  );
+  expect(
+    await raw(listening.port, `GET / HTTP/1.1\r\nHost: x\r\nX: ${"x".repeat(20_000)}\r\n\r\n`),
+  ).toContain("headers are larger");
+});
+
+test("stop lets what is in flight finish, takes nothing new, and cuts what is left at the deadline", async () => {
+  const { url, listening, open } = await serve();
+  const held = fetch(`${url}/hold`);
+  await until(() => open.length === 1);
+  const stopping = listening.stop(10_000);
+  await expect(fetch(url)).rejects.toThrow();
+  open[0]!();
+  expect(await (await held).text()).toBe("held");
+  const before = performance.now();
+  await stopping;
+  expect(performance.now() - before).toBeLessThan(2_000);
+
+  const second = await serve();
+  const cut = fetch(`${second.url}/hold`).catch(() => "cut");
+  await until(() => second.open.length === 1);
+  await second.listening.stop(50);
+  expect(await cut).toBe("cut");
+});
