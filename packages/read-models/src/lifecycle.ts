@@ -64,6 +64,20 @@ export async function readLifecycle(
   };
 }
 
+/** The bodies of many events in one query; what is not projected (yet) is missing. The key is `partner sequence`. */
+export async function readLifecycleBodies(
+  pool: pg.Pool,
+  events: readonly { readonly partner: string; readonly sequence: number }[],
+): Promise<ReadonlyMap<string, string>> {
+  const { rows } = await pool.query<{ partner: string; sequence: number; body: string }>({
+    name: "lifecycle_bodies",
+    text: `select e.partner, e.sequence::float8 as sequence, e.body
+      from unnest($1::text[], $2::bigint[]) as wanted(partner, sequence) join lifecycle.events e using (partner, sequence)`,
+    values: [events.map((event) => event.partner), events.map((event) => event.sequence)],
+  });
+  return new Map(rows.map((row) => [`${row.partner} ${row.sequence}`, row.body]));
+}
+
 export type LifecycleWaiter = {
   /** Resolves true as soon as the partner has an event after `after`, false at the timeout or when the signal ends. */
   wait(partner: string, after: number, timeoutMs: number, signal?: AbortSignal): Promise<boolean>;

@@ -4,6 +4,7 @@ import type pg from "pg";
 /**
  * Endpoints and deliveries as services/webhooks records them. `state` and `attempts` are JSON text; times are epoch milliseconds; `body` is kept only
  * while a delivery is pending (later it is built again from the event at `position`). `sequences` are the partners' counters as of the checkpoint.
+ * `tries` counts the attempts of the current schedule, which starts anew when the owner asks for a retry; `replay` is the replay it then belongs to.
  */
 export const webhooksDdl = `
 create table if not exists {schema}.endpoints (
@@ -32,6 +33,8 @@ create table if not exists {schema}.deliveries (
   body text,
   created_at bigint not null
 );
+alter table {schema}.deliveries add column if not exists tries int not null default 0;
+alter table {schema}.deliveries add column if not exists replay text;
 create index if not exists deliveries_endpoint on {schema}.deliveries (endpoint_id, position);
 create index if not exists deliveries_due on {schema}.deliveries (endpoint_id, next_attempt_at) where status = 'pending';
 create index if not exists deliveries_status on {schema}.deliveries (endpoint_id, status, position) where status <> 'delivered';
@@ -51,6 +54,8 @@ export type DeliveryAttempt = {
   readonly error?: string;
   readonly duration_ms: number;
   readonly response_excerpt?: string;
+  /** The replay this attempt was part of. */
+  readonly replay_id?: string;
 };
 
 /** One delivery as the API shows it; `position` is what a cursor is made of. */

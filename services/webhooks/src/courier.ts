@@ -1,4 +1,4 @@
-import type { DeliveryAttempt, DeliveryStatus } from "@heliograph/read-models";
+import type { DeliveryAttempt } from "@heliograph/read-models";
 import type { ReactorTools } from "@heliograph/runtime";
 import { createAddressGuard } from "./addresses.ts";
 import { createConnector } from "./connector.ts";
@@ -196,6 +196,7 @@ export class Courier {
       at: new Date(startedAt).toISOString(),
       ...(result.type === "answer" ? { status_code: result.status } : {}),
       ...errorOf(result),
+      ...(job.replay === undefined ? {} : { replay_id: job.replay }),
       duration_ms: Math.max(0, now - startedAt),
       ...(result.type === "answer" && result.excerpt !== ""
         ? { response_excerpt: result.excerpt }
@@ -203,7 +204,7 @@ export class Courier {
     };
     job.attempts =
       job.attempts.length === 0 ? [attempt] : [...job.attempts, attempt].slice(-maxAttemptsKept);
-    const verdict = judge(result, job.attempts.length, now, Math.random(), this.#scale);
+    const verdict = judge(result, ++job.tries, now, Math.random(), this.#scale);
     if (verdict.type === "delivered") succeeded(lane);
     else if (isOpen(lane)) failed(lane, startedAt, now, Math.random(), this.#scale);
     switch (verdict.type) {
@@ -216,13 +217,12 @@ export class Courier {
       case "retry":
         this.#leave(lane, job);
         lane.waitUntil = Math.max(lane.waitUntil, verdict.endpointWaitsUntil);
-        if (job.delivered) return this.#window.record(job, "delivered");
         if (!isOpen(lane)) return this.#window.record(job, "discarded");
         this.#window.record(job, "pending", verdict.at);
         break;
       case "failed":
         this.#leave(lane, job);
-        this.#window.record(job, lastStatus(lane, job));
+        this.#window.record(job, isOpen(lane) ? "failed" : "discarded");
         break;
       default:
         verdict satisfies never;
@@ -351,12 +351,6 @@ export class Courier {
     }
     this.#tickAt(Date.now() + tickMs);
   }
-}
-
-/** Where a delivery ends when no further attempt will be made. */
-function lastStatus(lane: Lane, job: Job): DeliveryStatus {
-  if (job.delivered) return "delivered";
-  return isOpen(lane) ? "failed" : "discarded";
 }
 
 function errorOf(result: Result): { error?: string } {

@@ -29,8 +29,10 @@ export type Job = {
   slot: Slot | undefined;
   /** Whether the table has a row for it, which the look for due rows then has to pass over. */
   stored: boolean;
-  /** It was delivered before and is sent again on demand: a failure does not take that back. */
-  readonly delivered: boolean;
+  /** Attempts of the current schedule, which a retry by hand starts anew. */
+  tries: number;
+  /** The replay that asked for it, which the request is marked with. */
+  readonly replay: string | undefined;
 };
 
 /** What is written of a job. */
@@ -68,7 +70,8 @@ export function newJob(
     attempts: [],
     slot: undefined,
     stored: false,
-    delivered: false,
+    tries: 0,
+    replay: undefined,
   };
 }
 

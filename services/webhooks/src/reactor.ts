@@ -11,8 +11,9 @@ import type { Batch, RecordedEvent } from "@heliograph/log";
 import { webhooksDdl } from "@heliograph/read-models";
 import type { Reactor, ReactorInstance, ReactorTools } from "@heliograph/runtime";
 import { Courier, type CourierOptions } from "./courier.ts";
-import { bodyOf, newJob, publicEvent, type Job } from "./job.ts";
+import { newJob, publicEvent, type Job } from "./job.ts";
 import { Lanes } from "./lanes.ts";
+import { retried } from "./retried.ts";
 import { openStore } from "./store.ts";
 import { newSlot, Window, type Slot } from "./window.ts";
 
@@ -94,28 +95,6 @@ async function start(tools: ReactorTools, options: CourierOptions): Promise<Reac
     );
   }
 
-  /** Deliveries that their owners want to be tried again now, with their bodies. */
-  async function retries(events: readonly RecordedEvent[]): Promise<Job[]> {
-    if (events.length === 0) return [];
-    await window.flush();
-    const owners = new Map(
-      events.map((event) => [event.data.delivery_id as string, event.metadata.partner]),
-    );
-    const jobs: Job[] = [];
-    for (const row of await store.load([...owners.keys()])) {
-      const { job } = row;
-      const endpoint = lanes.endpoint(job.endpointId);
-      if (owners.get(job.id) !== job.partner || endpoint?.status !== "enabled") continue;
-      let { body } = row;
-      if (body === undefined) {
-        const { events: found } = await log.readAll({ after: job.position - 1n, limit: 1 });
-        body = found[0] && bodyOf(found[0], job.sequence, environment);
-      }
-      if (body !== undefined) jobs.push({ ...job, body });
-    }
-    return jobs;
-  }
-
   return {
     async handle(batch: Batch) {
       await courier.room();
@@ -132,7 +111,12 @@ async function start(tools: ReactorTools, options: CourierOptions): Promise<Reac
         const known = await store.known(jobs.map((job) => job.id));
         jobs = jobs.filter((job) => !known.has(job.id));
       }
-      jobs.push(...(await retries(again)));
+      if (again.length > 0) {
+        await window.flush();
+        jobs.push(
+          ...(await retried(again, { store, lanes, log, pool: context.pool, environment })),
+        );
+      }
       window.push(slot);
       for (const id of slot.endpoints.keys()) courier.changed(id);
       courier.deliver(jobs, slot);

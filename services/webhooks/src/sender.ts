@@ -137,6 +137,7 @@ export class Sender {
       "webhook-signature",
       sign(target.keys, job.eventId, seconds, job.body),
     ];
+    if (job.replay !== undefined) headers.push("heliograph-replay", job.replay);
     try {
       lane.pool ??= openConnections(target.origin, this.#connect, largestLimit);
       lane.pool.dispatch(

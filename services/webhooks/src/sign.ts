@@ -48,6 +48,7 @@ const reserved = new Set([
   "webhook-id",
   "webhook-timestamp",
   "webhook-signature",
+  "heliograph-replay",
 ]);
 
 /** What every request of an endpoint carries, as undici takes it: name, value, name, value. Headers that are reserved or malformed are left out. */

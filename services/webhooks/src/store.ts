@@ -14,11 +14,12 @@ export function writeDeliveries(rows: readonly Row[]): WritePart {
   return {
     name: "deliveries",
     sql: `insert into {schema}.deliveries as d
-        (id, endpoint_id, partner, event_id, type, position, sequence, status, attempts, next_attempt_at, body, created_at)
+        (id, endpoint_id, partner, event_id, type, position, sequence, status, attempts, next_attempt_at, body, created_at, tries, replay)
       select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::bigint[], $8::text[],
-        string_to_array($9::text, E'\\x1e'), $10::bigint[], string_to_array($11::text, E'\\x1e', ''), $12::bigint[])
+        string_to_array($9::text, E'\\x1e'), $10::bigint[], string_to_array($11::text, E'\\x1e', ''), $12::bigint[],
+        $13::int[], string_to_array($14::text, E'\\x1e', ''))
       on conflict (id) do update set status = excluded.status, attempts = excluded.attempts,
-        next_attempt_at = excluded.next_attempt_at, body = excluded.body`,
+        next_attempt_at = excluded.next_attempt_at, body = excluded.body, tries = excluded.tries, replay = excluded.replay`,
     values: [
       rows.map((row) => row.job.id),
       rows.map((row) => row.job.endpointId),
@@ -32,6 +33,8 @@ export function writeDeliveries(rows: readonly Row[]): WritePart {
       numbers(rows.map((row) => row.nextAttemptAt)),
       rows.map((row) => (row.status === "pending" ? row.job.body : "")).join(separator),
       numbers(rows.map((row) => row.job.createdAt)),
+      numbers(rows.map((row) => row.job.tries)),
+      rows.map((row) => row.job.replay ?? "").join(separator),
     ],
   };
 }
@@ -85,7 +88,7 @@ export type Due = { readonly endpointId: string; readonly at: number };
 export function openStore(pool: pg.Pool, schema: string) {
   const sql = (text: string): string => inSchema(text, schema);
   const columns = `d.id, d.endpoint_id, d.partner, d.event_id, d.type, d.position::text, d.sequence::float8, d.status, d.attempts,
-    d.next_attempt_at::float8, d.body, d.created_at::float8`;
+    d.next_attempt_at::float8, d.body, d.created_at::float8, d.tries, d.replay`;
   return {
     async endpoints(): Promise<Endpoint[]> {
       const { rows } = await pool.query<{ state: string }>(
@@ -154,6 +157,8 @@ type StoredRow = {
   next_attempt_at: number | null;
   body: string | null;
   created_at: number;
+  tries: number;
+  replay: string | null;
 };
 
 /** A delivery read back; the body is only there while it is pending. */
@@ -178,7 +183,8 @@ function loaded(row: StoredRow): LoadedRow {
       attempts: JSON.parse(row.attempts) as DeliveryAttempt[],
       slot: undefined,
       stored: true,
-      delivered: row.status === "delivered",
+      tries: row.tries,
+      replay: row.replay ?? undefined,
     },
     body: row.body ?? undefined,
     status: row.status,

@@ -44,13 +44,13 @@ export async function openHarness(
     stream: string,
     type: string,
     data: object,
-    owner = partner,
+    metadata: object = {},
   ): Promise<bigint> => {
     const [outcome] = await log.append([
       {
         stream,
         expected: "any",
-        events: [{ id: uuid7(), type, data, metadata: { partner: owner } }],
+        events: [{ id: uuid7(), type, data, metadata: { partner, ...metadata } }],
       },
     ]);
     if (outcome!.kind !== "appended") throw new Error(JSON.stringify(outcome));
@@ -90,8 +90,8 @@ export async function openHarness(
       await append(streamOf("endpoint", id), "WebhookEndpointCreated", data);
       return { id, secret };
     },
-    endpointEvent: (id: string, type: string, data: object = {}) =>
-      append(streamOf("endpoint", id), type, { endpoint_id: id, ...data }),
+    endpointEvent: (id: string, type: string, data: object = {}, metadata: object = {}) =>
+      append(streamOf("endpoint", id), type, { endpoint_id: id, ...data }, metadata),
     /** A message.canceled event: the smallest that has a public form. */
     event(more: object = {}): Promise<bigint> {
       const id = newId("msg");
