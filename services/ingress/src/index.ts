@@ -2,6 +2,7 @@ import { environments } from "@heliograph/contracts";
 import { listen } from "@heliograph/http";
 import type { Service } from "@heliograph/runtime";
 import { buildApp } from "./app.ts";
+import { AuditTrail } from "./audit.ts";
 import { templatesProjector } from "./consumers/templates.ts";
 import type { IngressContext, IngressDeps } from "./context.ts";
 import { Sending } from "./messages/sending.ts";
@@ -35,8 +36,17 @@ export async function startIngress(deps: IngressDeps): Promise<Ingress> {
   const feeds = await Promise.all(
     environments.map((environment) => sending[environment].follow(following.signal)),
   );
-  const context: IngressContext = { ...deps, sending, stopping: stopping.signal };
   const { settings, logger } = deps;
+  const trail = new AuditTrail(deps.environments, logger);
+  const context: IngressContext = {
+    ...deps,
+    sending,
+    stopping: stopping.signal,
+    audit: (entry) => {
+      trail.record(entry);
+      deps.audit?.(entry);
+    },
+  };
   const listening = await listen(buildApp(context, allRoutes), settings.host, settings.port).catch(
     (error: unknown) => {
       following.abort();
@@ -60,6 +70,7 @@ export async function startIngress(deps: IngressDeps): Promise<Ingress> {
       clearInterval(purging);
       stopping.abort();
       await listening.stop(settings.shutdownMs);
+      await trail.close();
       following.abort();
       await Promise.allSettled(feeds.map(({ done }) => done));
     },

@@ -27,9 +27,11 @@ export async function projectionHeaders(call: Call, schema: string): Promise<rea
         ],
       });
     const deadline = performance.now() + maxWaitMs;
+    // A position beyond the head is of another log (keys and partners have theirs): waiting for it would be in vain.
+    const reachable = wanted <= (await log.head());
     for (
       let pauseMs = 2;
-      position < wanted && performance.now() < deadline && !call.signal.aborted;
+      reachable && position < wanted && performance.now() < deadline && !call.signal.aborted;
       pauseMs = Math.min(pauseMs * 2, 50)
     ) {
       await wait(pauseMs);

@@ -183,3 +183,52 @@ describe("dead letters", () => {
     expect((await post(sandboxAdmin, "/admin/dead-letters/live-1/retry")).status).toBe(404);
   });
 });
+
+describe("the audit", () => {
+  const find = async (query: string, key = admin) => {
+    const answer = await get(key, `/admin/audit?${query}`);
+    expect(answer.status).toBe(200);
+    return answer.body;
+  };
+
+  test("names who changed what from where, refused calls too, and no reads and no secrets", async () => {
+    const someone = await world.addPartner();
+    await post(someone.key, "/keys", { name: "audited" });
+    await post(someone.key, "/webhook-endpoints", { url: "nowhere" });
+    await get(someone.key, "/balance");
+    const keys = (await get(someone.key, "/keys")).body.data;
+    const page = await until(async () => {
+      const found = await find(`actor=${keys[0].id}`);
+      return found.data.length === 2 && found;
+    });
+    expect(page.data).toMatchObject([
+      { action: "POST /webhook-endpoints", outcome: 422, environment: "sandbox" },
+      {
+        action: "POST /keys",
+        outcome: 201,
+        actor: keys[0].id,
+        partner: someone.id,
+        target: "/api/v1/keys",
+        ip: expect.stringContaining("127.0.0.1"),
+        request_id: expect.stringMatching(/^req_/),
+      },
+    ]);
+    const { at } = page.data[1];
+    expect((await find(`actor=${keys[0].id}&action=POST%20/keys`)).data).toHaveLength(1);
+    expect((await find(`actor=${keys[0].id}&to=${at}`)).data).toHaveLength(0);
+    expect((await find(`actor=${keys[0].id}&from=${at}`)).data).toHaveLength(2);
+    const first = await find(`actor=${keys[0].id}&limit=1`);
+    const second = await find(`actor=${keys[0].id}&limit=1&after=${first.next_cursor}`);
+    expect(second.data[0].action).toBe("POST /keys");
+    expect(second.next_cursor).toBeNull();
+    expect((await get(someone.key, "/admin/audit")).status).toBe(403);
+  });
+
+  test("is written when the server stops", async () => {
+    const someone = await world.addPartner();
+    await post(someone.key, "/keys", { name: "last" });
+    const [key] = (await get(someone.key, "/keys")).body.data;
+    await world.restart();
+    expect((await find(`actor=${key.id}`)).data).toHaveLength(1);
+  });
+});

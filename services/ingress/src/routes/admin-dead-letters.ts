@@ -2,9 +2,10 @@ import { type Environment, PublicError } from "@heliograph/contracts";
 import { formatPosition } from "@heliograph/log";
 import { type DeadLetter, listDeadLetters, retryDeadLetter } from "@heliograph/runtime";
 import { z } from "zod";
-import { orNone, reachable, requireReach } from "../admin/environments.ts";
+import { orNone, reachable } from "../admin/environments.ts";
+import { type Located, listAcross } from "../admin/list-across.ts";
 import type { Call } from "../call.ts";
-import { ListQuery, listBody, listOf, pageOf } from "../listing.ts";
+import { ListQuery, listOf } from "../listing.ts";
 import { type Answer, type Route, route } from "../route.ts";
 
 const DeadLettersQuery = ListQuery.omit({ before: true }).extend({
@@ -27,62 +28,27 @@ const DeadLetterView = z
   })
   .meta({ id: "DeadLetter" });
 
-type Row = DeadLetter & { readonly environment: Environment };
+type Row = DeadLetter & { readonly time: string };
 
-const deadLetterView = ({ id, position, ...rest }: Row): object => ({
+const deadLetterView = ({ id, position, time: _, ...rest }: Located<Row>): object => ({
   id: `${rest.environment}-${id}`,
   ...rest,
   position: formatPosition(BigInt(position)),
 });
 
-/** Merges lists without changing the order in any of them, because cursors count on it. */
-function newestFirst(lists: readonly (readonly Row[])[]): readonly Row[] {
-  const queues = lists.filter((list) => list.length > 0).map((list) => [...list]);
-  const rows: Row[] = [];
-  while (queues.length > 0) {
-    const newest = queues.reduce((best, queue) =>
-      queue[0]!.created_at > best[0]!.created_at ? queue : best,
-    );
-    rows.push(newest.shift()!);
-    if (newest.length === 0) queues.splice(queues.indexOf(newest), 1);
-  }
-  return rows;
-}
-
 async function list(call: Call<undefined, z.infer<typeof DeadLettersQuery>>): Promise<Answer> {
-  const { environment, status } = call.query;
-  if (environment !== undefined) requireReach(call, environment);
-  const name = `dead-letters ${environment ?? ""} ${status ?? ""}`;
-  const page = pageOf(call, name);
-  // Ids count within an environment, so a cursor holds how far each one was read.
-  const seen = new Map(
-    (page.after ?? "").split(" ").map((item) => item.split("-") as [string, string]),
-  );
-  const lists = await Promise.all(
-    (environment === undefined ? reachable(call) : [environment]).map(async (item) => {
-      const before = seen.get(item);
-      const options = {
-        limit: page.limit + 1,
-        ...(before !== undefined && { before }),
-        ...(status !== undefined && { status }),
-      };
-      const rows = await orNone(
-        listDeadLetters(call.context.environments[item].projectionPool, options),
-      );
-      return rows.map((row): Row => ({ ...row, environment: item }));
-    }),
-  );
-  const rows = newestFirst(lists);
-  const shown = rows.slice(0, page.limit);
-  const reached = (): string => {
-    for (const row of shown) seen.set(row.environment, row.id);
-    return [...seen]
-      .filter(([key]) => key !== "")
-      .map(([key, id]) => `${key}-${id}`)
-      .join(" ");
+  const { status } = call.query;
+  const read = async (
+    environment: Environment,
+    range: { limit: number; before?: string },
+  ): Promise<readonly Row[]> => {
+    const { projectionPool } = call.context.environments[environment];
+    const options = { ...range, ...(status !== undefined && { status }) };
+    const rows = await listDeadLetters(projectionPool, options);
+    return rows.map((row) => ({ ...row, time: row.created_at }));
   };
-  const body = listBody(call, name, page, rows, reached, deadLetterView);
-  return { status: 200, body: { ...body, prev_cursor: null } };
+  const name = `dead-letters ${status ?? ""}`;
+  return { status: 200, body: await listAcross(call, name, read, deadLetterView) };
 }
 
 async function retry(call: Call): Promise<Answer> {

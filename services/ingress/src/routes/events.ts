@@ -27,17 +27,13 @@ const EventsQuery = z.strictObject({
 });
 const StreamQuery = z.strictObject({ after: sequence.optional(), types: types.optional() });
 
-const typesOf = (text: string | undefined): { types?: readonly string[] } =>
-  text === undefined
-    ? {}
-    : {
-        types: text
-          .split(",")
-          .map((item, index) =>
-            validate(z.strictObject({ types: EventTypeName }), { types: item.trim() }, "query"),
-          )
-          .map((item) => item.types),
-      };
+const TypeList = z.strictObject({ types: z.array(EventTypeName) });
+
+function typesOf(text: string | undefined): { readonly types?: readonly string[] } {
+  if (text === undefined) return {};
+  const types = text.split(",").map((item) => item.trim());
+  return validate(TypeList, { types }, "query");
+}
 
 async function readEvents(call: Call<undefined, z.infer<typeof EventsQuery>>): Promise<Answer> {
   const pool = call.deps.projectionPool;

@@ -1,4 +1,5 @@
 import type { Route } from "../route.ts";
+import { adminAuditRoutes } from "./admin-audit.ts";
 import { adminDeadLetterRoutes } from "./admin-dead-letters.ts";
 import { adminPartnerRoutes } from "./admin-partners.ts";
 import { adminProjectionRoutes } from "./admin-projections.ts";
@@ -26,6 +27,7 @@ export const routes: readonly Route[] = [
   ...adminPartnerRoutes,
   ...adminProjectionRoutes,
   ...adminDeadLetterRoutes,
+  ...adminAuditRoutes,
   ...serviceRoutes,
   ...consoleRoutes,
 ];
