@@ -60,3 +60,24 @@ test("every setting that the code reads is in the table of settings", () => {
   );
   expect([...used].filter((name) => !settings.includes(`\`${name}\``))).toEqual([]);
 });
+
+test("every endpoint that a page names exists", () => {
+  const { paths } = JSON.parse(read("schemas/openapi.json")) as {
+    paths: Record<string, Record<string, unknown>>;
+  };
+  const plain = (path: string): string => path.replaceAll(/\{\w+\}/g, "{}");
+  const known = new Set(
+    Object.entries(paths).flatMap(([path, methods]) =>
+      Object.keys(methods).map(
+        (method) => `${method.toUpperCase()} ${plain(path.replace("/api/v1", ""))}`,
+      ),
+    ),
+  );
+  const unknown = pages.flatMap((page) =>
+    [...read(page).matchAll(/`(GET|POST|PUT|PATCH|DELETE) (?:\/api\/v1)?(\/[\w/{}.-]+)/g)]
+      .map(([, method, path]) => `${method} ${plain(path!)}`)
+      .filter((endpoint) => !known.has(endpoint))
+      .map((endpoint) => `${page}: ${endpoint}`),
+  );
+  expect(unknown).toEqual([]);
+});

@@ -1,7 +1,7 @@
 // `npm run demo`: sends the message of the documentation and one for each outcome of the sandbox, and shows their lives as they happen.
 // Uses the instance that runs on the data folder, or starts one and stops it at the end (`--keep` leaves it running).
 import { parseArgs } from "node:util";
-import { dataDirOf, findInstance } from "../shared/instance.ts";
+import { dataDirOf, findInstance, isAlive, readInstance } from "../shared/instance.ts";
 import { runDemo } from "./run.ts";
 import { DemoError, startInstance, type Started } from "./start.ts";
 import { paint, say } from "./view.ts";
@@ -15,6 +15,11 @@ async function main(): Promise<boolean> {
   const dataDir = dataDirOf(process.env);
   const running = await findInstance(dataDir);
   let started: Started | undefined;
+  const written = readInstance(dataDir);
+  if (running === undefined && written !== undefined && isAlive(written.pid))
+    throw new DemoError(
+      `Heliograph runs at ${written.baseUrl} (process ${written.pid}) but is not ready; ${written.baseUrl}/console says why.`,
+    );
   if (running === undefined) {
     say("Starting Heliograph …");
     started = await startInstance(dataDir, values.keep, interrupted.signal);
