@@ -89,6 +89,7 @@ export function createSmtpGateway(config: GatewayConfig, address: string): Gatew
 
 /** No header may be continued or ended by what a partner wrote (CR, LF, NUL and their Unicode kin). */
 const oneLine = (text: string): string =>
+  // oxlint-disable-next-line no-control-regex -- that is what it is for
   text.replaceAll(/[\u0000-\u001f\u007f\u0085\u2028\u2029]+/g, " ").trim();
 
 /** The bare address of `Name <address>` or of `address`. */

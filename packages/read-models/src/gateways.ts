@@ -18,7 +18,7 @@ create table if not exists gateways.health (
 export type GatewayHealth = {
   readonly gateway_id: string;
   readonly breaker: "closed" | "open" | "half_open";
-  /** Share of the calls that the provider accepted, 0 to 1. */
+  /** Share of the calls that did not fail by the gateway's or provider's own fault, 0 to 1. */
   readonly success_rate: number | null;
   readonly latency_p50_ms: number | null;
   readonly latency_p95_ms: number | null;

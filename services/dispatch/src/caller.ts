@@ -56,7 +56,8 @@ export function createCaller({ logger, now, alive, provedAt, prove, settle }: Op
     inFlight--;
     const fault =
       result.type === "uncertain" || (result.type === "rejected" && isGatewayFault(result.error));
-    connection.stats.record(durationMs, result.type === "accepted");
+    connection.stats.record(durationMs, !fault);
+    connection.count(result.type, durationMs);
     connection.breaker.record(fault, now());
     settle(job, result);
     return durationMs;

@@ -109,7 +109,7 @@ export function createCommitter(options: Options): Committer {
       }
     }
     if (doneIntents.length > 0) parts.push(deleteIntents(doneIntents));
-    if (newTimers.size > 0) parts.push(upsertTimers(newTimers, options.epoch));
+    if (newTimers.size > 0) parts.push(upsertTimers(newTimers));
     // Parts of one statement may not touch the same row: a timer that is set again is not removed.
     const done = [...doneTimers].filter((id) => !newTimers.has(id));
     if (done.length > 0) parts.push(deleteTimers(done));

@@ -8,6 +8,7 @@ import {
 import { alwaysClosed, createBreaker, type Breaker } from "./breaker.ts";
 import { createBucket, type Bucket } from "./bucket.ts";
 import type { Candidate } from "./choose.ts";
+import { callMetrics } from "./metrics.ts";
 import { createStats, type Stats } from "./stats.ts";
 
 /** Admitted calls of one gateway that have no outcome yet: what a crash may leave uncertain at most. */
@@ -22,6 +23,7 @@ export type Connection = Candidate & {
   readonly breaker: Breaker;
   bucket: Bucket;
   readonly stats: Stats;
+  readonly count: ReturnType<typeof callMetrics>;
   /** Admitted and without a recorded outcome. */
   open: number;
   /** Calls in flight, at most `max_concurrent`. */
@@ -125,7 +127,7 @@ const sameGateway = (one: GatewayConfig, other: GatewayConfig): boolean =>
 function newConnection(
   config: GatewayConfig,
   gateway: Gateway,
-  { retryScale, now }: Options,
+  { environment, retryScale, now }: Options,
 ): Connection {
   const stats = createStats();
   const breaker = config.kind === "simulator" ? alwaysClosed : createBreaker(retryScale);
@@ -133,6 +135,7 @@ function newConnection(
     config,
     gateway,
     stats,
+    count: callMetrics(environment, config.name),
     breaker,
     bucket: createBucket(config.max_per_second, now()),
     open: 0,

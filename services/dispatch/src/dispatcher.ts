@@ -1,5 +1,6 @@
 import { Fenced, messageOf, type ReactorInstance, type ReactorTools } from "@heliograph/runtime";
 import { recordReceipts, type Receipt, type SendResult } from "@heliograph/gateways";
+import { createActive } from "./active.ts";
 import { createAlarm } from "./alarm.ts";
 import { createCaller } from "./caller.ts";
 import { createCommitter, type Committer } from "./committer.ts";
@@ -33,7 +34,6 @@ export async function startDispatcher(tools: ReactorTools): Promise<ReactorInsta
   const scale = settings.retryScale;
   const now = Date.now;
   const random = Math.random;
-  const active = new Set<string>();
   const hard = new AbortController();
   let closing = false;
   let dead = false;
@@ -77,7 +77,6 @@ export async function startDispatcher(tools: ReactorTools): Promise<ReactorInsta
     log,
     store,
     checkpoint,
-    epoch,
     connections,
     logger,
     now,
@@ -88,6 +87,7 @@ export async function startDispatcher(tools: ReactorTools): Promise<ReactorInsta
   const headAtStart = await log.head();
 
   const floor = createFloor(checkpoint.position);
+  const active = createActive(() => committer, floor, now);
   const recorder = createRecorder(log, hard.signal, broken);
   const caller = createCaller({
     logger,
@@ -210,7 +210,7 @@ export async function startDispatcher(tools: ReactorTools): Promise<ReactorInsta
     const group = job.group!;
     connection.open--;
     connections.released(connection);
-    active.delete(job.messageId);
+    active.remove(job.messageId);
     if (--group.open === 0) committer.intentDone(group);
     feed.wake();
     committer.pump();
@@ -218,9 +218,9 @@ export async function startDispatcher(tools: ReactorTools): Promise<ReactorInsta
 
   /** Gives a job back to a row: it is looked at again at `at`. */
   function putOff(job: Job, at: number): void {
-    committer.timer(job.messageId, { dueAt: at, kind: "waiting", taken: false });
+    committer.timer(job.messageId, { dueAt: at, kind: "waiting" });
     if (job.mark !== undefined) floor.release(job.mark);
-    active.delete(job.messageId);
+    active.remove(job.messageId);
   }
   function unfit(job: Job, why: "expired" | "no_gateway"): void {
     if (why === "no_gateway") {

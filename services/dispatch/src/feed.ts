@@ -1,6 +1,7 @@
 import { streamOf } from "@heliograph/contracts";
 import { boundedCache } from "@heliograph/domain";
 import type { Batch, RecordedEvent } from "@heliograph/log";
+import type { Active } from "./active.ts";
 import type { Committer } from "./committer.ts";
 import type { Floor, Mark } from "./floor.ts";
 import type { Look, Resumer } from "./resume.ts";
@@ -19,7 +20,7 @@ type Options = {
   readonly resumer: Resumer;
   readonly committer: Committer;
   readonly floor: Floor;
-  readonly active: Set<string>;
+  readonly active: Active;
   /** How many jobs memory has room for. */
   readonly room: () => number;
   readonly closing: () => boolean;
@@ -65,12 +66,8 @@ export function createFeed({
         return held(event, mark);
       case "BounceDeferred":
         if (!active.has(data.message_id)) return [look(data.message_id, mark)];
-        // Its last outcome is on its way into the log: look again in a moment.
-        committer.timer(data.message_id, {
-          dueAt: event.recordedAt + 100,
-          kind: "retry",
-          taken: false,
-        });
+        // Its last outcome is on its way into the log.
+        active.again(data.message_id, mark);
         return [];
       case "MessageCanceled":
         if (!active.has(data.message_id)) committer.timerDone(data.message_id);

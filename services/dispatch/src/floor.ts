@@ -36,7 +36,10 @@ export function createFloor(start: bigint): Floor {
     },
     position() {
       while (first < marks.length && marks[first]!.open === 0) first++;
-      if (first > 256) (marks.splice(0, first), (first = 0));
+      if (first > 256) {
+        marks.splice(0, first);
+        first = 0;
+      }
       return marks[first]?.before ?? handled;
     },
   };

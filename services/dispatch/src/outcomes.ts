@@ -112,7 +112,7 @@ export function createOutcomes({
       recorded() {
         target.done();
         if (next !== undefined) {
-          committer.timer(target.messageId, { dueAt: next.at, kind: next.kind, taken: false });
+          committer.timer(target.messageId, { dueAt: next.at, kind: next.kind });
           committer.pump();
         }
       },
@@ -132,7 +132,7 @@ export function createOutcomes({
     if (stored.some(({ id }) => id === events[0]!.id)) {
       target.done();
       if (next !== undefined)
-        committer.timer(target.messageId, { dueAt: next.at, kind: next.kind, taken: false });
+        committer.timer(target.messageId, { dueAt: next.at, kind: next.kind });
       committer.pump();
     } else record(target, events, next, revision);
   }

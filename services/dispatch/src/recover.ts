@@ -15,7 +15,6 @@ type Options = {
   readonly log: EventLog;
   readonly store: Store;
   readonly checkpoint: Checkpoint;
-  readonly epoch: number;
   readonly connections: Connections;
   readonly logger: Logger;
   readonly now: () => number;
@@ -47,7 +46,7 @@ export async function recover(options: Options): Promise<void> {
     open = [...open.slice(MOST_STREAMS), ...outcome.again];
   }
   const parts: WritePart[] = [deleteIntents(intents.map(({ id }) => id))];
-  if (timers.size > 0) parts.push(upsertTimers(timers, options.epoch));
+  if (timers.size > 0) parts.push(upsertTimers(timers));
   await checkpoint.commit(checkpoint.position, parts);
   logger.warn(
     { calls: calls.size, uncertain: unknown },
@@ -65,7 +64,7 @@ async function settle(
   const appends: Append[] = [];
   const appended: IntendedCall[] = [];
   const timer = (id: string, at: number): void =>
-    void timers.set(id, { dueAt: at, kind: "uncertain", taken: false });
+    void timers.set(id, { dueAt: at, kind: "uncertain" });
   for (const call of calls) {
     const [id, attempt, number, gateway] = call;
     const stream = streamOf("message", id);

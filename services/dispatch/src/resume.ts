@@ -1,6 +1,7 @@
 import { streamOf } from "@heliograph/contracts";
 import type { SendResult } from "@heliograph/gateways";
 import type { EventLog, NewEvent } from "@heliograph/log";
+import type { Active } from "./active.ts";
 import type { Committer } from "./committer.ts";
 import { decideStep, resend, type Step } from "./decide.ts";
 import { attemptIdOf, exhausted, expired, queued, type Call } from "./events.ts";
@@ -34,7 +35,7 @@ type Options = {
   readonly recorder: Recorder;
   readonly committer: Committer;
   readonly floor: Floor;
-  readonly active: Set<string>;
+  readonly active: Active;
   readonly now: () => number;
   readonly random: () => number;
   readonly scale: number;
@@ -64,15 +65,15 @@ export function createResumer(options: Options): Resumer {
   }
 
   function leave(look: Look): void {
-    active.delete(look.messageId);
     committer.timerDone(look.messageId);
+    active.remove(look.messageId);
     if (look.mark !== undefined) floor.release(look.mark);
     committer.pump();
   }
 
   function wait(look: Look, step: Extract<Step, { type: "wait" }>): void {
-    active.delete(look.messageId);
-    committer.timer(look.messageId, { dueAt: step.at, kind: step.why, taken: false });
+    active.remove(look.messageId);
+    committer.timer(look.messageId, { dueAt: step.at, kind: step.why });
     if (look.mark !== undefined) floor.release(look.mark);
     committer.pump();
   }

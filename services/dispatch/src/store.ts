@@ -31,7 +31,7 @@ export type IntendedCall = readonly [
 ];
 export type Intent = { readonly id: string; readonly calls: readonly IntendedCall[] };
 /** Due times are epoch ms by this service's clock. */
-export type Timer = { readonly dueAt: number; readonly kind: TimerKind; readonly taken: boolean };
+export type Timer = { readonly dueAt: number; readonly kind: TimerKind };
 
 export const insertIntent = (
   id: string,
@@ -49,18 +49,18 @@ export const deleteIntents = (ids: readonly string[]): WritePart => ({
   values: [ids],
 });
 
-export function upsertTimers(timers: ReadonlyMap<string, Timer>, epoch: number): WritePart {
+/** A timer that is set belongs to nobody until it is taken. */
+export function upsertTimers(timers: ReadonlyMap<string, Timer>): WritePart {
   const rows = [...timers];
   return {
     name: "timers",
-    sql: `insert into {schema}.timers (message_id, due_at, kind, epoch)
-      select * from unnest($1::text[], $2::bigint[], $3::text[], $4::int[])
-      on conflict (message_id) do update set due_at = excluded.due_at, kind = excluded.kind, epoch = excluded.epoch`,
+    sql: `insert into {schema}.timers (message_id, due_at, kind)
+      select * from unnest($1::text[], $2::bigint[], $3::text[])
+      on conflict (message_id) do update set due_at = excluded.due_at, kind = excluded.kind, epoch = 0`,
     values: [
       rows.map(([id]) => id),
       rows.map(([, { dueAt }]) => Math.ceil(dueAt)),
       rows.map(([, { kind }]) => kind),
-      rows.map(([, { taken }]) => (taken ? epoch : 0)),
     ],
   };
 }

@@ -1,5 +1,6 @@
 import { streamOf } from "@heliograph/contracts";
 import { createAlarm } from "./alarm.ts";
+import type { Active } from "./active.ts";
 import type { Committer } from "./committer.ts";
 import type { Resumer } from "./resume.ts";
 import type { Store } from "./store.ts";
@@ -17,7 +18,7 @@ type Options = {
   readonly store: Store;
   readonly resumer: Resumer;
   readonly committer: Committer;
-  readonly active: Set<string>;
+  readonly active: Active;
   readonly room: () => number;
   readonly closing: () => boolean;
   readonly now: () => number;
@@ -57,7 +58,7 @@ export function createTimers({
       // A message that is at work already is looked at once more later: its row must not be forgotten.
       for (const messageId of taken)
         if (active.has(messageId))
-          committer.timer(messageId, { dueAt: now() + BUSY_MS, kind: "waiting", taken: false });
+          committer.timer(messageId, { dueAt: now() + BUSY_MS, kind: "waiting" });
       const looks = taken
         .filter((messageId) => !active.has(messageId))
         .map((messageId) => ({

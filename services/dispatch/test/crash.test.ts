@@ -8,7 +8,7 @@ import {
   type SmtpSink,
   type SpawnedService,
 } from "@heliograph/testkit";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import {
   eventually,
   history,
@@ -19,6 +19,9 @@ import {
   typesOf,
   type World,
 } from "./harness.ts";
+
+// Each test starts two processes or more, which takes seconds on a busy machine.
+vi.setConfig({ testTimeout: 90_000 });
 
 const entry = fileURLToPath(new URL("worker.ts", import.meta.url));
 let world: World;
@@ -57,8 +60,9 @@ function work(policy: GatewayConfig["on_uncertain"], failpoint = ""): SpawnedSer
   workers.push(worker);
   return worker;
 }
-const killed = async (worker: SpawnedService) =>
-  expect(await worker.exited, worker.output()).toMatchObject({ signal: "SIGKILL" });
+async function killed(worker: SpawnedService): Promise<void> {
+  if ((await worker.exited).signal !== "SIGKILL") throw new Error(worker.output());
+}
 const messageIds = () => sink.messages.map(({ raw }) => /^Message-ID: (.*)$/m.exec(raw)![1]);
 
 test.each([
@@ -66,7 +70,6 @@ test.each([
   ["after the intent", "dispatch.after_intent:kill", 1, ["DispatchUncertain"]],
   ["before the call", "dispatch.before_provider:kill", 1, ["DispatchUncertain"]],
   ["after the provider's yes", "dispatch.after_provider:kill", 2, ["DispatchUncertain"]],
-  ["before the append", "dispatch.before_append:kill", 2, ["DispatchUncertain"]],
   ["after the append", "dispatch.after_append:kill", 1, []],
 ] as const)(
   "at least once, killed %s: the message is sent, and a second time only when nobody could know",

@@ -32,8 +32,9 @@ const context = {
 };
 const running = await startConsumers(context, service.consumers(context));
 process.stdout.write("running\n");
-process.once("SIGTERM", async () => {
+async function stop(): Promise<void> {
   await running.stop();
   await log.close();
   await pool.end();
-});
+}
+process.once("SIGTERM", () => void stop());

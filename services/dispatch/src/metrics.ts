@@ -1,0 +1,31 @@
+import { Counter, Histogram } from "prom-client";
+
+const labelNames = ["environment", "gateway"];
+
+/** Provider calls by what they came to. */
+const calls = new Counter({
+  name: "heliograph_dispatch_calls_total",
+  help: "Provider calls by outcome",
+  labelNames: [...labelNames, "outcome"],
+});
+const duration = new Histogram({
+  name: "heliograph_dispatch_call_seconds",
+  help: "How long providers take to answer",
+  labelNames,
+  buckets: [0.005, 0.025, 0.1, 0.5, 1, 2.5, 5, 10, 30],
+});
+
+/** The metrics of one gateway, bound once: a call costs no look-up of labels. */
+export function callMetrics(environment: string, gateway: string) {
+  const bound = { environment, gateway };
+  const outcomes = {
+    accepted: calls.labels({ ...bound, outcome: "accepted" }),
+    rejected: calls.labels({ ...bound, outcome: "rejected" }),
+    uncertain: calls.labels({ ...bound, outcome: "uncertain" }),
+  };
+  const seconds = duration.labels(bound);
+  return (outcome: keyof typeof outcomes, durationMs: number): void => {
+    outcomes[outcome].inc();
+    seconds.observe(durationMs / 1_000);
+  };
+}

@@ -1,0 +1,184 @@
+import { deterministicId } from "@heliograph/contracts";
+import { readGatewayHealth } from "@heliograph/read-models";
+import { smtpSink, until, type SmtpSink } from "@heliograph/testkit";
+import { afterEach, expect, test } from "vitest";
+import type { GatewayConfig } from "@heliograph/gateways";
+import { eventually, history, openWorld, send, settled, simulator, type World } from "./harness.ts";
+
+let world: World;
+const sinks: SmtpSink[] = [];
+afterEach(async () => {
+  await world.close();
+  for (const sink of sinks.splice(0)) await sink.close();
+});
+
+const smtp = (index: number, changes: Partial<GatewayConfig> = {}): GatewayConfig =>
+  simulator("email", {
+    environment: "live",
+    kind: "smtp",
+    name: `smtp-${index + 1}`,
+    gateway_id: deterministicId("gtw", `smtp-${index}`),
+    on_uncertain: "at_most_once",
+    settings: { smtp_url_index: index },
+    ...changes,
+  });
+async function twoServers(
+  changes: readonly Partial<GatewayConfig>[] = [{}, {}],
+): Promise<[SmtpSink, SmtpSink]> {
+  sinks.push(await smtpSink(), await smtpSink());
+  world = await openWorld({
+    environment: "live",
+    gateways: changes.map((change, index) => smtp(index, change)),
+    smtpUrls: sinks.map(({ port }) => `smtp://127.0.0.1:${port}/?from=shop@shop.example`),
+  });
+  await world.dispatch();
+  return [sinks[0]!, sinks[1]!];
+}
+const mails = (count: number, name = "user") =>
+  Array.from({ length: count }, (_, index) => ({ to: `${name}${index}@example.com` }));
+
+test("a busy server is left for a healthy one, and the choice says why", async () => {
+  const [first, second] = await twoServers([{ weight: 1_000 }, { weight: 0 }]);
+  first.behave({ type: "busy" });
+  const [id] = await send(world.log, [{ to: "ada@example.com" }]);
+  const [types] = await eventually(world.log, [id!], "MessageSent");
+  expect(types).toEqual(["MessageRequested", "DispatchAttemptFailed", "MessageSent"]);
+  const [, failed, sent] = await history(world.log, id!);
+  expect(failed!.data).toMatchObject({ gateway: "smtp-1", next: "failover" });
+  expect(failed!.data).not.toHaveProperty("retry_at");
+  expect(sent!.data).toMatchObject({
+    gateway: "smtp-2",
+    attempt: 2,
+    choice: {
+      reason: "fail-over from smtp-1",
+      considered: [
+        { gateway: "smtp-1", verdict: "has just failed this message" },
+        { gateway: "smtp-2", verdict: "chosen" },
+      ],
+    },
+  });
+  expect(second.messages).toHaveLength(1);
+});
+
+test("a failing server's breaker opens, is shown, and closes again after a probe", async () => {
+  const [first, second] = await twoServers([{ weight: 1_000, max_concurrent: 3 }, { weight: 1 }]);
+  first.behave({ type: "busy" });
+  await until(async () => {
+    await eventually(world.log, await send(world.log, mails(3)), "MessageSent");
+    const health = (await readGatewayHealth(world.pool)).get(smtp(0).gateway_id);
+    return health !== undefined && health.breaker !== "closed";
+  });
+  const tried = await send(world.log, mails(20, "later"));
+  await eventually(world.log, tried, "MessageSent");
+  const failures = (await Promise.all(tried.map((id) => history(world.log, id)))).flat();
+  expect(failures.filter(({ type }) => type === "DispatchAttemptFailed").length).toBeLessThan(20);
+  expect(first.messages).toEqual([]);
+  expect(second.messages.length).toBeGreaterThan(20);
+  first.behave({ type: "accept" });
+  await until(async () => {
+    await send(world.log, mails(2, "again"));
+    return first.messages.length > 0;
+  });
+  const health = await until(async () => {
+    const row = (await readGatewayHealth(world.pool)).get(smtp(0).gateway_id);
+    return row?.breaker === "closed" && row;
+  });
+  expect(health).toMatchObject({
+    latency_p50_ms: expect.any(Number),
+    success_rate: expect.any(Number),
+  });
+});
+
+test("both servers down: the message waits with back-off and goes out when one is back", async () => {
+  const [first, second] = await twoServers();
+  first.behave({ type: "reject-data", code: 451 });
+  second.behave({ type: "busy" });
+  const [id] = await send(world.log, [{ to: "ada@example.com" }]);
+  await eventually(world.log, [id!], "DispatchAttemptFailed");
+  second.behave({ type: "accept" });
+  first.behave({ type: "accept" });
+  await eventually(world.log, [id!], "MessageSent");
+  expect(first.messages.length + second.messages.length).toBe(1);
+});
+
+test("a connection that is lost after the content is never silent", async () => {
+  const [first] = await twoServers([{}]);
+  first.behave({ type: "close-before-reply" });
+  const [id] = await send(world.log, [{ to: "ada@example.com" }]);
+  const [types] = await eventually(world.log, [id!], "DispatchExhausted");
+  expect(types).toEqual(["MessageRequested", "DispatchUncertain", "DispatchExhausted"]);
+  expect((await history(world.log, id!))[1]!.data).toMatchObject({
+    cause: "connection_lost",
+    policy: "at_most_once",
+  });
+  expect(first.messages).toHaveLength(1);
+});
+
+test("no more calls at once than a gateway allows, and one at a time to a recipient", async () => {
+  const [first] = await twoServers([{ max_concurrent: 3 }]);
+  first.behave({ type: "accept", delayMs: 100 });
+  const ids = await send(world.log, [
+    ...mails(6),
+    ...Array.from({ length: 3 }, () => ({ to: "same@example.com" })),
+  ]);
+  const startedAt = performance.now();
+  await eventually(world.log, ids, "MessageSent");
+  expect(performance.now() - startedAt).toBeGreaterThan(290);
+  const times = first.messages
+    .filter(({ to }) => to[0] === "same@example.com")
+    .map(({ at }) => at.getTime());
+  expect(
+    Math.min(...times.slice(1).map((time, index) => time - times[index]!)),
+  ).toBeGreaterThanOrEqual(95);
+});
+
+test("a gateway's rate is kept, urgent messages go first, and what waits is stored so that the checkpoint moves", async () => {
+  world = await openWorld({ gateways: [simulator("sms", { max_per_second: 20 })] });
+  const consumer = await world.dispatch();
+  const startedAt = performance.now();
+  const bulk = await send(
+    world.log,
+    Array.from({ length: 50 }, (_, index) => ({ to: `+1555${index}1111`, priority: 0 })),
+  );
+  const [urgent] = await send(world.log, [{ to: "+15552221111", priority: 3 }]);
+  await eventually(world.log, [urgent!], "MessageSent");
+  expect(performance.now() - startedAt).toBeLessThan(1_500);
+  await consumer.caughtUp(await world.log.head());
+  await eventually(world.log, bulk, "MessageSent");
+  // 51 messages at 20 a second with a burst of 2.
+  expect(performance.now() - startedAt).toBeGreaterThan(2_300);
+  await settled(world);
+});
+
+test("gateways come and go while messages flow; without one a message waits, and expires when its time is over", async () => {
+  world = await openWorld({ gateways: [] });
+  await world.dispatch();
+  const [kept, lost] = await send(world.log, [
+    { to: "+15550000001" },
+    { to: "+15550000001", expires_at: new Date(Date.now() + 300).toISOString() },
+  ]);
+  await eventually(world.log, [lost!], "MessageExpired");
+  world.configure([simulator("sms")]);
+  await eventually(world.log, [kept!], "MessageSent");
+  world.configure([
+    simulator("sms", { enabled: false }),
+    simulator("sms", { name: "sim-2", gateway_id: deterministicId("gtw", "two") }),
+  ]);
+  const [next] = await send(world.log, [{ to: "+15550000001" }]);
+  await eventually(world.log, [next!], "MessageSent");
+  expect((await history(world.log, next!))[1]!.data.gateway).toBe("sim-2");
+});
+
+test("a sandbox that is told to use a real server refuses, and sends nothing", async () => {
+  const sink = await smtpSink();
+  sinks.push(sink);
+  world = await openWorld({
+    gateways: [smtp(0, { environment: "sandbox" }), simulator("email", { name: "sim" })],
+    smtpUrls: [`smtp://127.0.0.1:${sink.port}`],
+  });
+  await world.dispatch();
+  const ids = await send(world.log, mails(20));
+  await eventually(world.log, ids, "MessageSent");
+  for (const id of ids) expect((await history(world.log, id))[1]!.data.gateway).toBe("sim");
+  expect(sink.messages).toEqual([]);
+});

@@ -1,0 +1,105 @@
+import { streamOf, uuid5 } from "@heliograph/contracts";
+import { until } from "@heliograph/testkit";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { eventually, openWorld, send, settled, typesOf, type World } from "./harness.ts";
+
+let world: World;
+beforeEach(async () => {
+  world = await openWorld();
+});
+afterEach(() => world.close());
+const inMs = (ms: number): string => new Date(Date.now() + ms).toISOString();
+const cancel = (id: string, expected = 0) => {
+  const data = {
+    message_id: id,
+    message: { channel: "sms", to: "+15550000001" },
+    cost: "0.012",
+    currency: "USD",
+  };
+  return world.log.append([
+    {
+      stream: streamOf("message", id),
+      expected,
+      events: [
+        { id: uuid5(id, "cancel"), type: "MessageCanceled", data, metadata: { partner: "ptn_x" } },
+      ],
+    },
+  ]);
+};
+const timers = async () =>
+  (await world.pool.query("select message_id, kind from dispatch.timers order by due_at")).rows;
+
+test("a scheduled message is queued and sent when its time comes, not before", async () => {
+  await world.dispatch();
+  const due = Date.now() + 700;
+  const [id] = await send(world.log, [
+    { to: "+15550000001", send_at: new Date(due).toISOString() },
+  ]);
+  await until(async () => (await timers()).length === 1);
+  expect(await timers()).toEqual([{ message_id: id, kind: "schedule" }]);
+  const [types] = await eventually(world.log, [id!], "MessageSent");
+  expect(Date.now()).toBeGreaterThanOrEqual(due);
+  expect(types).toEqual(["MessageRequested", "MessageQueued", "MessageSent"]);
+  await settled(world);
+});
+
+test("a canceled message is never sent, whether the timer or the cancellation is seen first", async () => {
+  const first = await world.dispatch();
+  const [early, late, kept] = await send(world.log, [
+    { to: "+15550000001", send_at: inMs(60_000) },
+    { to: "+15550000001", send_at: inMs(900) },
+    { to: "+15550000001", send_at: inMs(900) },
+  ]);
+  await until(async () => (await timers()).length === 3);
+  await cancel(early!);
+  await until(async () => (await timers()).length === 2, {
+    what: "the timer of the canceled message is gone",
+  });
+  // The second is canceled while nobody looks: the timer is still there for the next owner.
+  await first.stop();
+  await cancel(late!);
+  await world.dispatch();
+  await eventually(world.log, [kept!], "MessageSent");
+  await settled(world);
+  expect(await typesOf(world.log, early!)).toEqual(["MessageRequested", "MessageCanceled"]);
+  expect(await typesOf(world.log, late!)).toEqual(["MessageRequested", "MessageCanceled"]);
+});
+
+test("once queued, a message can no longer be canceled at the revision it had", async () => {
+  await world.dispatch();
+  const [id] = await send(world.log, [{ to: "+15550000001", send_at: inMs(300) }]);
+  await eventually(world.log, [id!], "MessageQueued");
+  expect((await cancel(id!))[0]).toMatchObject({ kind: "conflict" });
+});
+
+test("timers survive the dispatcher that wrote them", async () => {
+  const first = await world.dispatch();
+  const ids = await send(
+    world.log,
+    Array.from({ length: 50 }, (_, index) => ({
+      to: `+1555123${1000 + index}9`,
+      send_at: inMs(800),
+    })),
+  );
+  await until(async () => (await timers()).length === 50);
+  await first.stop();
+  await world.dispatch();
+  await eventually(world.log, ids, "MessageSent");
+  await settled(world);
+});
+
+test("a message whose validity has ended is not sent; a retry waits no longer than the validity", async () => {
+  await world.close();
+  world = await openWorld({ retryScale: 50 });
+  await world.dispatch();
+  const [gone, busy] = await send(world.log, [
+    { to: "+15550000001", expires_at: inMs(-1) },
+    { to: "+15550000004", expires_at: inMs(700) },
+  ]);
+  const [expired] = await eventually(world.log, [gone!], "MessageExpired");
+  expect(expired).toEqual(["MessageRequested", "MessageExpired"]);
+  const [failed] = await eventually(world.log, [busy!], "MessageExpired", 5_000);
+  expect(failed!.at(-1)).toBe("MessageExpired");
+  expect(failed!).not.toContain("MessageSent");
+  await settled(world);
+});
