@@ -86,8 +86,9 @@ export async function runProjector(
   try {
     for await (const batch of context.log.subscribe({ after: committed, types: projector.types, signal: reading, maxEvents: projector.maxEvents ?? 500 })) {
       status.head = batch.head;
-      passed = batch.position;
       if (batch.events.length === 0) {
+        // Only what had no events may be passed over without writing: a batch whose commit fails must be read again.
+        passed = batch.position;
         status.position = batch.position;
         idle.schedule();
         continue;

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { until } from "@heliograph/testkit";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { commitParts, Fenced, listDeadLetters, rebuildProjector, retryDeadLetter, runConsumer, startConsumers, type Reactor } from "../src/index.ts";
@@ -60,6 +61,37 @@ test("the consumer survives the loss of every one of its connections", async () 
   const position = await until(() => count(log, [2]).catch(() => undefined), { what: "the log is back" });
   await consumer.caughtUp(position);
   expect((await totals())?.total).toBe(3);
+  await consumer.stop();
+});
+
+test("a batch whose commit fails is read again, although an idle checkpoint was about to be written", async () => {
+  const { context, log } = environment;
+  const projector = countingProjector();
+  /** Twice the interval: by then the idle checkpoint waits for the batch to end. */
+  const longerThanIdleMs = 500;
+  let failing = true;
+  const consumer = await runConsumer(
+    {
+      ...projector,
+      create: async (tools) => {
+        const instance = await projector.create(tools);
+        return {
+          async project(events) {
+            if (!failing) return instance.project(events);
+            failing = false;
+            await new Promise((resolve) => setTimeout(resolve, longerThanIdleMs));
+            throw Object.assign(new Error("terminating connection due to administrator command"), { code: "57P01" });
+          },
+        };
+      },
+    },
+    context,
+  );
+  // An event that is none of its own schedules the idle checkpoint; the next one fails while that waits for its turn.
+  await log.append([{ stream: "other-1", expected: "no_stream", events: [{ id: randomUUID(), type: "Other", data: {}, metadata: {} }] }]);
+  await consumer.caughtUp(await log.head());
+  await consumer.caughtUp(await count(log, [7]));
+  expect(await totals()).toEqual({ events: 1, total: 7 });
   await consumer.stop();
 });
 
