@@ -42,5 +42,5 @@ try {
   process.stderr.write(
     `${known ? (error as Error).message : ((error as Error).stack ?? String(error))}\n`,
   );
-  process.exitCode = 1;
+  process.exitCode = interrupted.signal.aborted ? 130 : 1;
 }
