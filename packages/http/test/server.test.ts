@@ -40,7 +40,7 @@ function raw(port: number, text: string): Promise<string> {
 
 test("a body is read in one piece, in many, or not at all", async () => {
   const { url } = await serve();
-  const post = async (body: BodyInit | null) =>
+  const post = async (body: string | ReadableStream | null) =>
     (await fetch(url, { method: "POST", body, duplex: "half" } as RequestInit)).text();
   expect(await post("x".repeat(10))).toBe("10 bytes");
   expect(await post(null)).toBe("0 bytes");

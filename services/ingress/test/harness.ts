@@ -165,8 +165,14 @@ export async function openWorld() {
     };
   };
 
+  const databaseUrl = new URL(server.baseUrl);
+  databaseUrl.pathname = `/${prefix}`;
+
   return {
     platform,
+    /** For a process of its own on the same databases. */
+    databaseUrl: databaseUrl.href,
+    serverConfig: server.baseConfig,
     get port() {
       return ingress.port;
     },
