@@ -32,6 +32,8 @@ const retryDisableMs = 5_000;
 const refillBelow = 64;
 /** Connections and lanes of idle endpoints are looked for this often. */
 const evictEveryMs = 30_000;
+/** An error's text may quote the receiver, its certificate for example. */
+const maxErrorChars = 300;
 /** Most deliveries in memory over all endpoints; above it new ones go straight to the table. */
 const maxInMemory = 20_000;
 
@@ -212,6 +214,7 @@ export class Courier {
         this.#leave(lane, job);
         return this.#window.record(job, "delivered");
       case "gone":
+        lane.waitUntil = Math.max(lane.waitUntil, now + longWaitMs); // until the event is there, or failed
         void this.#disable(lane, job);
         return;
       case "retry":
@@ -354,7 +357,8 @@ export class Courier {
 }
 
 function errorOf(result: Result): { error?: string } {
-  if (result.type === "error") return { error: `${result.code}: ${result.message}` };
+  if (result.type === "error")
+    return { error: `${result.code}: ${result.message}`.slice(0, maxErrorChars) };
   if (isSuccess(result)) return {};
   return {
     error:

@@ -51,6 +51,8 @@ export class Window {
   #timer: NodeJS.Timeout | undefined;
   #timerAt = Infinity;
   #closed = false;
+  /** A write failed: nothing goes on from here, and whoever waits for room hears of it. */
+  #broken: { readonly error: unknown } | undefined;
   readonly #waiting: (() => void)[] = [];
 
   /** `onPending` hears of each pending row once it is written. */
@@ -64,10 +66,13 @@ export class Window {
     this.#onPending = onPending;
   }
 
-  /** Resolves when another batch may come: back-pressure. */
+  /** Resolves when another batch may come: back-pressure. Throws what a write failed with. */
   async room(): Promise<void> {
-    while (!this.#closed && (this.#slots.length >= maxSlots || this.#rows.size >= maxUnwritten))
+    for (;;) {
+      if (this.#broken) throw this.#broken.error;
+      if (this.#closed || (this.#slots.length < maxSlots && this.#rows.size < maxUnwritten)) return;
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    }
   }
 
   push(slot: Slot): void {
@@ -111,7 +116,7 @@ export class Window {
   close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);
-    for (const resolve of this.#waiting.splice(0)) resolve();
+    this.#wake();
   }
 
   #schedule(): void {
@@ -127,7 +132,11 @@ export class Window {
     this.#timer = setTimeout(
       () => {
         this.#timer = undefined;
-        void this.#write().catch(this.#fail);
+        this.#write().catch((error: unknown) => {
+          this.#broken = { error };
+          this.#fail(error);
+          this.#wake();
+        });
       },
       Math.max(0, at - performance.now()),
     );
@@ -142,8 +151,12 @@ export class Window {
     } finally {
       this.#writing = undefined;
     }
-    for (const resolve of this.#waiting.splice(0)) resolve();
+    this.#wake();
     this.#schedule();
+  }
+
+  #wake(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve();
   }
 
   async #writeNow(): Promise<void> {

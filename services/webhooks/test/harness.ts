@@ -21,6 +21,7 @@ export async function openHarness(
 ) {
   const database = await testDatabase();
   const pool = new pg.Pool({ connectionString: database.url });
+  pool.on("error", () => {}); // tests cut connections
   const log = (await settings.log?.(database.url)) ?? openMemoryLog();
   const masterKey = randomBytes(32);
   const context = {

@@ -106,6 +106,32 @@ it("finishes what is in the air when it is stopped, and the next run sends nothi
   expect(sink.requests).toHaveLength(10);
 });
 
+it("goes on after it lost every connection to the database under load", async () => {
+  await open({});
+  const endpoint = await h.endpoint(sink.url);
+  const total = 600;
+  for (let index = 0; index < total; index++) {
+    await h.event();
+    if (index % 200 === 100)
+      await h.pool.query(
+        "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()",
+      );
+  }
+  await until(
+    async () =>
+      (await h.deliveries(endpoint.id)).filter((item) => item.status === "delivered").length ===
+      total,
+    { timeoutMs: 20_000 },
+  );
+  const counts = new Map<string, number>();
+  for (const request of sink.requests) {
+    const id = String(request.headers["webhook-id"]);
+    counts.set(id, (counts.get(id) ?? 0) + 1);
+  }
+  expect(counts.size).toBe(total);
+  expect(Math.max(...counts.values())).toBeLessThanOrEqual(4); // once more for each of three cuts
+});
+
 it("verifies certificates against the name in the URL", async () => {
   const server = createTlsServer({ cert: certificate, key: privateKey }, (_, response) =>
     response.end("ok"),
@@ -143,4 +169,18 @@ it.each([
   expect(delivery.attempts[0]!.error).toMatch(/^bad_answer/);
   expect(delivery.attempts[0]!.duration_ms).toBeLessThan(2_000);
   server.close();
+});
+
+it("finds due deliveries by an index, without a sort", async () => {
+  await open({});
+  await h.pool
+    .query(`insert into webhooks.deliveries (id, endpoint_id, position, partner, event_id, type, sequence, status, attempts, next_attempt_at, created_at)
+    select 'whd_' || n, 'whe_' || n % 50, n, 'p', 'e', 't', n, case when n % 10 = 0 then 'pending' else 'delivered' end, '[]', n, 0 from generate_series(1, 20000) n`);
+  await h.pool.query("analyze webhooks.deliveries");
+  const { rows } = await h.pool
+    .query(`explain select d.* from unnest(array['whe_10','whe_20'], array[3, 3]) as l(endpoint_id, room)
+    cross join lateral (select * from webhooks.deliveries p where p.endpoint_id = l.endpoint_id and p.status = 'pending' order by p.next_attempt_at limit l.room) d`);
+  const plan = rows.map((row) => row["QUERY PLAN"]).join("\n");
+  expect(plan).toContain("deliveries_due");
+  expect(plan).not.toContain("Sort");
 });

@@ -1,0 +1,82 @@
+import { describe, expect, it } from "vitest";
+import { evolveEndpoint, type Endpoint } from "../src/endpoint.ts";
+
+const at = Date.UTC(2026, 0, 1);
+const hourMs = 3_600_000;
+const event = (type: string, data: object, recordedAt = at) => ({
+  type,
+  data: { endpoint_id: "whe_1", ...data },
+  metadata: { partner: "ptn_1" },
+  recordedAt,
+});
+const created = evolveEndpoint(
+  undefined,
+  event("WebhookEndpointCreated", {
+    url: "https://a.example/",
+    event_types: [],
+    secret: "one",
+    created_at: "2026-01-01T00:00:00.000Z",
+  }),
+)!;
+const fold = (...events: ReturnType<typeof event>[]): Endpoint =>
+  events.reduce<Endpoint | undefined>(evolveEndpoint, created)!;
+const rotated = (secret: string, recordedAt: number, overlapMs: number) =>
+  event(
+    "WebhookSecretRotated",
+    { secret, previous_secret_expires_at: new Date(recordedAt + overlapMs).toISOString() },
+    recordedAt,
+  );
+
+describe("an endpoint", () => {
+  it("starts enabled, with one secret, for every type when none is named", () => {
+    expect(created).toMatchObject({
+      id: "whe_1",
+      partner: "ptn_1",
+      status: "enabled",
+      event_types: null,
+      rate_limit: null,
+      secrets: [{ sealed: "one", expires_at: null }],
+    });
+  });
+
+  it("keeps earlier secrets as long as their overlaps last, three at most, the current one first", () => {
+    const twice = fold(rotated("two", at, hourMs), rotated("three", at + 1, 2 * hourMs));
+    expect(twice.secrets.map((secret) => secret.sealed)).toEqual(["three", "two", "one"]);
+    expect(twice.secrets[2]!.expires_at).toBe(new Date(at + hourMs).toISOString());
+    expect(
+      fold(rotated("two", at, hourMs), rotated("three", at + 2 * hourMs, hourMs)).secrets.map(
+        (secret) => secret.sealed,
+      ),
+    ).toEqual(["three", "two"]);
+    expect(
+      fold(rotated("2", at, 9), rotated("3", at, 9), rotated("4", at, 9)).secrets,
+    ).toHaveLength(3);
+  });
+
+  it("is disabled with a reason that enabling clears", () => {
+    const disabled = fold(event("WebhookEndpointDisabled", { url: "", reason: "gone" }));
+    expect(disabled).toMatchObject({ status: "disabled", disabled_reason: "gone" });
+    const update = event("WebhookEndpointUpdated", {
+      url: "https://b.example/",
+      event_types: ["message.sent"],
+      status: "enabled",
+    });
+    expect(evolveEndpoint(disabled, update)).toMatchObject({
+      status: "enabled",
+      disabled_reason: null,
+      url: "https://b.example/",
+      event_types: ["message.sent"],
+    });
+  });
+
+  it("forgets its secrets when it is deleted and never comes back", () => {
+    const deleted = fold(event("WebhookEndpointDeleted", {}));
+    expect(deleted).toMatchObject({ status: "deleted", secrets: [] });
+    const update = event("WebhookEndpointUpdated", {
+      url: "https://b.example/",
+      status: "enabled",
+    });
+    expect(evolveEndpoint(deleted, update)).toBe(deleted);
+    expect(evolveEndpoint(undefined, update)).toBeUndefined();
+  });
+});
