@@ -42,6 +42,36 @@ export function readBody(request: IncomingMessage, maxBytes: number): Promise<Bu
   });
 }
 
+/**
+ * Reads and drops what is left of a refused body, so that a client that writes all before it reads sees the answer and not a reset
+ * connection. True when the body ended; false when it is longer than `maxBytes` or slower than `timeoutMs`: then the connection must end.
+ */
+export function drain(
+  request: IncomingMessage,
+  maxBytes: number,
+  timeoutMs: number,
+): Promise<boolean> {
+  if (request.complete) return Promise.resolve(true);
+  const declared = Number(request.headers["content-length"] ?? 0);
+  if (declared > maxBytes || request.destroyed) return Promise.resolve(false);
+  return new Promise((resolve) => {
+    let size = 0;
+    const settle = (ended: boolean): void => {
+      clearTimeout(timer);
+      resolve(ended);
+    };
+    const timer = setTimeout(() => settle(false), timeoutMs);
+    request.on("data", (chunk: Buffer) => {
+      size += chunk.length;
+      if (size > maxBytes) settle(false);
+    });
+    request.once("end", () => settle(true));
+    request.once("error", () => settle(false));
+    request.once("close", () => settle(request.complete));
+    request.resume();
+  });
+}
+
 const jsonType = /^application\/(?:[\w.!#$&^-]+\+)?json\s*(?:;\s*charset\s*=\s*"?utf-8"?\s*)?$/i;
 
 /** Throws `unsupported_media_type` unless the body is declared as JSON in UTF-8 without a content coding. */

@@ -1,4 +1,4 @@
-export { readBody, requireJson } from "./body.ts";
+export { drain, readBody, requireJson } from "./body.ts";
 export { decodeCursor, encodeCursor } from "./cursor.ts";
 export { parseIdempotencyKey } from "./idempotency-key.ts";
 export { parseJson } from "./json.ts";

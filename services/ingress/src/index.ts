@@ -33,10 +33,12 @@ export async function startIngress(deps: IngressDeps): Promise<Ingress> {
   await Promise.all(
     environments.map((environment) => migrate(deps.environments[environment].pool)),
   );
-  const feeds = await Promise.all(
-    environments.map((environment) => sending[environment].follow(following.signal)),
-  );
   const { settings, logger } = deps;
+  const broken = (error: unknown): void =>
+    logger.error({ err: error }, "the ingress's subscription broke; it starts again");
+  const feeds = await Promise.all(
+    environments.map((environment) => sending[environment].follow(following.signal, broken)),
+  );
   const trail = new AuditTrail(deps.environments, logger);
   const context: IngressContext = {
     ...deps,
@@ -53,10 +55,6 @@ export async function startIngress(deps: IngressDeps): Promise<Ingress> {
       throw error;
     },
   );
-  for (const { done } of feeds)
-    done.catch((error: unknown) =>
-      logger.fatal({ err: error }, "the ingress no longer follows the log"),
-    );
   const purging = setInterval(() => {
     for (const environment of environments)
       purge(deps.environments[environment].pool).catch((error: unknown) =>

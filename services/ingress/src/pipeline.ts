@@ -4,6 +4,7 @@ import {
   type Limit,
   RateLimiter,
   asPublicError,
+  drain,
   parseIdempotencyKey,
   parseJson,
   problemOf,
@@ -25,6 +26,10 @@ import { type Route, streamed } from "./route.ts";
 import { validate } from "./validate.ts";
 
 const maxBodyBytes = 256 * 1024;
+/** Of a refused body this much is read and dropped, for so long; then the connection ends. */
+const maxDrainBytes = 16 * 1024 * 1024;
+const maxDrainMs = 2_000;
+const outageReportEveryMs = 1_000;
 /** A partner without a limit of its own: 200 requests a second, bursts of 2,000. */
 const defaultLimit = { requests: 2_000, windowSeconds: 10 };
 export const apiPrefix = "/api/v1";
@@ -37,6 +42,7 @@ export class Pipeline {
   readonly router: Router<Route>;
   readonly limiter = new RateLimiter();
   readonly #authenticate: Authenticate;
+  #outageReportedAt = -Infinity;
 
   constructor(context: IngressContext, router: Router<Route>) {
     this.context = context;
@@ -99,7 +105,10 @@ export class Pipeline {
       if (answered === undefined) return;
       wire = answered;
     } catch (thrown) {
-      wire = this.#refusal(thrown, request, response, id, path, common);
+      wire = this.#refusal(thrown, id, path, common);
+      // What stays unread would be taken for the next request.
+      if (!request.complete && !(await drain(request, maxDrainBytes, maxDrainMs)))
+        common.push("Connection", "close");
     }
     if (!response.headersSent && !response.destroyed)
       send(response, wire, common, request.method === "HEAD");
@@ -176,30 +185,27 @@ export class Pipeline {
       );
   }
 
-  #refusal(
-    thrown: unknown,
-    request: Request,
-    response: Response,
-    id: string,
-    path: string,
-    common: string[],
-  ): Wire {
+  #refusal(thrown: unknown, id: string, path: string, common: string[]): Wire {
     const error = machinery(thrown) ?? asPublicError(thrown);
-    if (error.status >= 500)
-      this.context.logger.error({ err: error.cause ?? error, request_id: id, path }, error.code);
+    if (error.status >= 500) this.#report(error, id, path);
     if (error.retryAfterSeconds !== undefined)
       common.push("Retry-After", String(error.retryAfterSeconds));
     if (error.status === 401) common.push("WWW-Authenticate", 'Bearer realm="heliograph"');
-    // What was not read of the body would be taken for the next request, or read in vain.
-    if (!request.complete) {
-      common.push("Connection", "close");
-      response.once("finish", () => request.destroy());
-    }
     return {
       status: error.status,
       headers: ["Content-Type", "application/problem+json"],
       body: JSON.stringify(problemOf(error, id, path)),
     };
+  }
+
+  /** Every bug, but only one line a second of an outage, which fails every request for the same reason. */
+  #report(error: PublicError, id: string, path: string): void {
+    if (error.code === "log_unavailable") {
+      const now = performance.now();
+      if (now < this.#outageReportedAt + outageReportEveryMs) return;
+      this.#outageReportedAt = now;
+    }
+    this.context.logger.error({ err: error.cause ?? error, request_id: id, path }, error.code);
   }
 
   #audit(

@@ -1,3 +1,5 @@
+import type { RecordedEvent } from "@heliograph/log";
+import { pause } from "@heliograph/runtime";
 import { fundsTypes } from "./funds.ts";
 import { outcomeTypes } from "./outcomes.ts";
 import type { Sending } from "./sending.ts";
@@ -5,21 +7,35 @@ import { templateTypes } from "./templates.ts";
 
 const funds: ReadonlySet<string> = new Set(fundsTypes);
 const templates: ReadonlySet<string> = new Set(templateTypes);
+const retryAfterMs = 500;
 
-/** Keeps what `Sending` remembers fresh. Starts at the head: what is older is read from the log when it is first asked for. */
+/**
+ * Keeps what `Sending` remembers fresh until the signal ends. Starts at the head: what is older is read from the log when it is first
+ * asked for. `onError` hears of a subscription that broke; it is taken up again where it was.
+ */
 export async function followFeed(
   sending: Sending,
   signal: AbortSignal,
+  onError: (error: unknown) => void,
 ): Promise<{ readonly done: Promise<void> }> {
-  const after = await sending.log.head();
+  let after = await sending.log.head();
   const types = [...fundsTypes, ...templateTypes, ...outcomeTypes];
+  const note = (event: RecordedEvent): void => {
+    if (funds.has(event.type)) sending.funds.seen(event);
+    else if (templates.has(event.type)) sending.templates.seen(event);
+    else sending.outcomes.seen(event);
+  };
+  const follow = async (): Promise<void> => {
+    for await (const batch of sending.log.subscribe({ after, types, signal })) {
+      for (const event of batch.events) note(event);
+      after = batch.position;
+    }
+  };
   const done = (async () => {
-    for await (const batch of sending.log.subscribe({ after, types, signal }))
-      for (const event of batch.events) {
-        if (funds.has(event.type)) sending.funds.seen(event);
-        else if (templates.has(event.type)) sending.templates.seen(event);
-        else sending.outcomes.seen(event);
-      }
+    while (!signal.aborted) {
+      await follow().catch(onError);
+      await pause(retryAfterMs, signal);
+    }
   })();
   return { done };
 }

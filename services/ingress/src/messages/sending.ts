@@ -77,8 +77,11 @@ export class Sending {
   }
 
   /** Follows the log until the signal ends. Resolves when the subscription stands; `done` when it has ended. */
-  follow(signal: AbortSignal): Promise<{ readonly done: Promise<void> }> {
-    return followFeed(this, signal);
+  follow(
+    signal: AbortSignal,
+    onError: (error: unknown) => void,
+  ): Promise<{ readonly done: Promise<void> }> {
+    return followFeed(this, signal, onError);
   }
 
   messageId(partner: string, keyParts: readonly string[] | undefined): string {

@@ -1,0 +1,120 @@
+import { newId } from "@heliograph/contracts";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type World, openWorld, sms } from "./harness.ts";
+
+let world: World;
+let partner: { id: string; key: string };
+beforeAll(async () => {
+  world = await openWorld();
+  partner = await world.addPartner();
+});
+afterAll(() => world.close());
+
+const create = (body: object, key: string, by = partner.key) =>
+  world.call("POST", "/api/v1/keys", { key: by, body, headers: { "idempotency-key": key } });
+const pool = () => world.platform.contexts.sandbox.pool;
+
+test("a mutation that is no message is answered again byte for byte, and its stored answer is sealed", async () => {
+  const key = newId("req");
+  const first = await create({ name: "one" }, key);
+  expect(first.status).toBe(201);
+  const again = await create({ name: "one" }, key);
+  expect([again.status, again.text, again.headers.get("idempotent-replayed")]).toEqual([
+    201,
+    first.text,
+    "true",
+  ]);
+  expect(again.headers.get("log-position")).toBe(first.headers.get("log-position"));
+  const { rows } = await pool().query("select answer from ingress.idempotency where key = $1", [
+    key,
+  ]);
+  expect(rows[0].answer.toString("latin1")).not.toContain(first.body.key);
+  expect(rows[0].answer.toString("latin1")).not.toContain("ak_test_");
+});
+
+test("another body, or another address, with the key is refused naming the first request", async () => {
+  const key = newId("req");
+  const first = await create({ name: "one" }, key);
+  const other = await create({ name: "two" }, key);
+  expect(other.body).toMatchObject({
+    status: 422,
+    code: "idempotency_key_reused",
+    original: first.headers.get("request-id"),
+  });
+  const elsewhere = await world.call("POST", "/api/v1/wallet/topups", {
+    key: partner.key,
+    body: { amount: "1" },
+    headers: { "idempotency-key": key },
+  });
+  expect(elsewhere.body.code).toBe("idempotency_key_reused");
+});
+
+test("while the first runs the second is told to come back, and a dead first is taken over when its lease ends", async () => {
+  const key = newId("req");
+  const first = await create({ name: "one" }, key);
+  await pool().query(
+    "update ingress.idempotency set done = false, answer = null, lease_until = now() + interval '20 seconds' where key = $1",
+    [key],
+  );
+  const second = await create({ name: "one" }, key);
+  expect([second.status, second.body.code]).toEqual([409, "idempotency_in_progress"]);
+  expect(Number(second.headers.get("retry-after"))).toBeGreaterThanOrEqual(1);
+  await pool().query(
+    "update ingress.idempotency set lease_until = now() - interval '1 second' where key = $1",
+    [key],
+  );
+  const third = await create({ name: "one" }, key);
+  // The effect of the dead first is found, not made again: the same key, shown once more because nobody saw it.
+  expect([third.status, third.body.id, third.body.key]).toEqual([
+    201,
+    first.body.id,
+    first.body.key,
+  ]);
+});
+
+test("a refused request claims no key", async () => {
+  const key = newId("req");
+  expect((await create({ name: "" }, key)).status).toBe(422);
+  expect((await create({ name: "one" }, key)).status).toBe(201);
+});
+
+test("parallel requests with one key have one effect", async () => {
+  const key = newId("req");
+  const answers = await Promise.all(
+    Array.from({ length: 12 }, () => create({ name: "parallel" }, key)),
+  );
+  expect(new Set(answers.filter(({ status }) => status === 201).map(({ text }) => text)).size).toBe(
+    1,
+  );
+  for (const { status } of answers) expect([201, 409]).toContain(status);
+  expect(
+    world.platform.directory.keysOf(partner.id).filter(({ name }) => name === "parallel"),
+  ).toHaveLength(1);
+});
+
+test("the same key of another partner is another key", async () => {
+  const key = newId("req");
+  const other = await world.addPartner();
+  const one = await create({ name: "one" }, key);
+  const two = await create({ name: "one" }, key, other.key);
+  expect(two.status).toBe(201);
+  expect(two.body.id).not.toBe(one.body.id);
+});
+
+test("a refused body is read to its end, so that the connection serves the next request", async () => {
+  const big = await world.call("POST", "/api/v1/messages", {
+    key: partner.key,
+    raw: `{"text":"${"x".repeat(6_000_000)}"}`,
+  });
+  expect([big.status, big.headers.get("connection")]).toEqual([413, "keep-alive"]);
+  const unknown = await world.call("POST", "/api/v1/messages", {
+    body: { ...sms, text: "x".repeat(100_000) },
+  });
+  expect([unknown.status, unknown.headers.get("connection")]).toEqual([401, "keep-alive"]);
+  const huge = await world.call("POST", "/api/v1/messages", {
+    key: partner.key,
+    raw: "x",
+    headers: {},
+  });
+  expect(huge.status).toBe(400);
+});
