@@ -31,7 +31,7 @@ beforeAll(async () => {
     to: `+155512300${String(index + 20).padStart(2, "0")}`,
     text: "hello",
   }));
-  expect((await api.post("/messages/batch", { messages })).body.accepted).toBe(50);
+  await api.post("/messages/batch", { messages });
   await until(
     async () => (await api.get("/messages?status=delivered&limit=100")).body.data.length === 50,
     { what: "all messages are delivered", timeoutMs: 30_000 },
