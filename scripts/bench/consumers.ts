@@ -1,7 +1,22 @@
-import { deterministicId, eventValidator, streamOf, uuid5, uuid7, type EventData } from "@heliograph/contracts";
+import {
+  deterministicId,
+  eventValidator,
+  streamOf,
+  uuid5,
+  uuid7,
+  type EventData,
+} from "@heliograph/contracts";
 import { service as delivery } from "@heliograph/delivery";
 import { openPostgresLog, type Append, type EventLog } from "@heliograph/log";
-import { newLogger, openPool, readSettings, rebuildProjector, runConsumer, type Projector, type ServiceContext } from "@heliograph/runtime";
+import {
+  newLogger,
+  openPool,
+  readSettings,
+  rebuildProjector,
+  runConsumer,
+  type Projector,
+  type ServiceContext,
+} from "@heliograph/runtime";
 import pg from "pg";
 import { limitRow, ratioRow, type Row } from "./row.ts";
 
@@ -18,16 +33,29 @@ export async function benchConsumers(databaseUrl: string): Promise<Row[]> {
   const logger = newLogger("silent");
   const log = await openPostgresLog({ connection, namespace: "bench", validate: eventValidator() });
   const pool = openPool(connection, { name: "bench", max: 4, durable: true }, logger);
-  const projectionPool = openPool(connection, { name: "bench projections", max: 4, durable: false }, logger);
+  const projectionPool = openPool(
+    connection,
+    { name: "bench projections", max: 4, durable: false },
+    logger,
+  );
   const context: ServiceContext = {
-    environment: "sandbox", log, connection, pool, projectionPool, settings: readSettings({}), masterKey: Buffer.alloc(32), logger,
+    environment: "sandbox",
+    log,
+    connection,
+    pool,
+    projectionPool,
+    settings: readSettings({}),
+    masterKey: Buffer.alloc(32),
+    logger,
     directory: { gateways: () => [], partner: () => undefined, onChange: () => () => undefined },
   };
   try {
     await fill(log);
     await pool.query("vacuum analyze log.events");
     const events = Number(await log.head());
-    const projector = delivery.consumers(context).find((consumer): consumer is Projector => consumer.kind === "projector")!;
+    const projector = delivery
+      .consumers(context)
+      .find((consumer): consumer is Projector => consumer.kind === "projector")!;
     // A fresh log instance: what was just appended must be read, not handed over from memory.
     const reader = await openPostgresLog({ connection, namespace: "bench" });
     const rawBefore = await rawRead(connection);
@@ -37,15 +65,25 @@ export async function benchConsumers(databaseUrl: string): Promise<Row[]> {
     const projected = (events * 1000) / (performance.now() - start);
     const rawAfter = await rawRead(connection);
     const memoryBefore = process.memoryUsage().rss;
-    const rebuilt = await rebuildProjector({ ...context, log: reader }, projector, { verifyOnly: true, signal: AbortSignal.timeout(300_000) });
+    const rebuilt = await rebuildProjector({ ...context, log: reader }, projector, {
+      verifyOnly: true,
+      signal: AbortSignal.timeout(300_000),
+    });
     const grown = (process.memoryUsage().rss - memoryBefore) / 2 ** 20;
-    if (rebuilt.equal !== true) throw new Error(`the rebuilt read model differs: ${rebuilt.differs?.join(", ")}`);
+    if (rebuilt.equal !== true)
+      throw new Error(`the rebuilt read model differs: ${rebuilt.differs?.join(", ")}`);
     await consumer.stop();
     await reader.close();
     const raw = { value: (rawBefore + rawAfter) / 2, of: "a raw read of the same events" };
     return [
       ratioRow("consumer: read, project, checkpoint", "events/s", projected, raw, 0.4),
-      ratioRow("rebuild of the message read model, verified", "events/s", events / rebuilt.seconds, raw, 0.5),
+      ratioRow(
+        "rebuild of the message read model, verified",
+        "events/s",
+        events / rebuilt.seconds,
+        raw,
+        0.5,
+      ),
       limitRow("rebuild: memory grown", "MB", Math.round(grown), 150, `${events} events`),
     ];
   } finally {
@@ -65,7 +103,9 @@ async function rawRead(connection: pg.ClientConfig): Promise<number> {
   let count = 0;
   for (;;) {
     const { rows } = await client.query({
-      name: "raw", rowMode: "array", values: [after],
+      name: "raw",
+      rowMode: "array",
+      values: [after],
       text: "select position, stream, revision, id, type, version, recorded_at, data, metadata from log.events where position > $1 order by position limit 500",
     });
     if (rows.length === 0) break;
@@ -79,25 +119,49 @@ async function rawRead(connection: pg.ClientConfig): Promise<number> {
 
 async function fill(log: EventLog): Promise<void> {
   const partner = deterministicId("ptn", "bench");
-  for (let first = 0; first < messages; first += 125) await log.append(Array.from({ length: 125 }, (_, index) => life(partner, first + index)));
+  for (let first = 0; first < messages; first += 125)
+    await log.append(Array.from({ length: 125 }, (_, index) => life(partner, first + index)));
 }
 
 function life(partner: string, n: number): Append {
   const id = deterministicId("msg", "bench", String(n));
   const message = { channel: "sms" as const, to: `+1555${String(n).padStart(7, "0")}` };
   const requested: EventData<"MessageRequested"> = {
-    message_id: id, ...message, content: { text: "Your parcel arrives today between 14:00 and 16:00." }, category: "transactional", priority: 1, expires_at: "2026-01-02T00:00:00Z",
-    cost: "0.0079", currency: "USD", price: { list: "default", version: 1, country: "US", per_segment: "0.0079" }, segments: { count: 1, encoding: "GSM-7", characters: 50 },
+    message_id: id,
+    ...message,
+    content: { text: "Your parcel arrives today between 14:00 and 16:00." },
+    category: "transactional",
+    priority: 1,
+    expires_at: "2026-01-02T00:00:00Z",
+    cost: "0.0079",
+    currency: "USD",
+    price: { list: "default", version: 1, country: "US", per_segment: "0.0079" },
+    segments: { count: 1, encoding: "GSM-7", characters: 50 },
     created_at: "2026-01-01T00:00:00Z",
   };
   const sent: EventData<"MessageSent"> = {
-    message_id: id, message, attempt: 1, attempt_id: deterministicId("atp", id), gateway: "sim-sms", gateway_kind: "simulator", choice: { reason: "the only gateway" },
-    provider: { name: "simulator", message_id: `sim-${n}`, status: "accepted" }, cost: "0.0079", currency: "USD",
+    message_id: id,
+    message,
+    attempt: 1,
+    attempt_id: deterministicId("atp", id),
+    gateway: "sim-sms",
+    gateway_kind: "simulator",
+    choice: { reason: "the only gateway" },
+    provider: { name: "simulator", message_id: `sim-${n}`, status: "accepted" },
+    cost: "0.0079",
+    currency: "USD",
   };
-  const delivered: EventData<"MessageDelivered"> = { message_id: id, message, gateway: "sim-sms", provider_message_id: `sim-${n}`, at: "2026-01-01T00:00:01Z" };
+  const delivered: EventData<"MessageDelivered"> = {
+    message_id: id,
+    message,
+    gateway: "sim-sms",
+    provider_message_id: `sim-${n}`,
+    at: "2026-01-01T00:00:01Z",
+  };
   const metadata = { partner, actor: "bench", correlation: id, request_id: uuid7() };
   return {
-    stream: streamOf("message", id), expected: "no_stream",
+    stream: streamOf("message", id),
+    expected: "no_stream",
     events: [
       { id: uuid5(id, "MessageRequested"), type: "MessageRequested", data: requested, metadata },
       { id: uuid5(id, "MessageSent"), type: "MessageSent", data: sent, metadata },

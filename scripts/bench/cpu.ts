@@ -13,7 +13,11 @@ function processes(): Process[] {
       const text = readFileSync(`/proc/${entry}/stat`, "utf8");
       const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
       // utime, stime and those of children that have ended.
-      found.push({ pid: Number(entry), parent: Number(fields[1]), ticks: Number(fields[11]) + Number(fields[12]) + Number(fields[13]) + Number(fields[14]) });
+      found.push({
+        pid: Number(entry),
+        parent: Number(fields[1]),
+        ticks: Number(fields[11]) + Number(fields[12]) + Number(fields[13]) + Number(fields[14]),
+      });
     } catch {
       // It ended meanwhile.
     }
@@ -25,11 +29,16 @@ function processes(): Process[] {
 export function cpuMs(root: number): number {
   const all = processes();
   const family = new Set([root]);
-  for (let size = 0; size !== family.size; ) {
+  for (let size = 0; size !== family.size;) {
     size = family.size;
     for (const process of all) if (family.has(process.parent)) family.add(process.pid);
   }
-  return all.filter((process) => family.has(process.pid)).reduce((sum, process) => sum + process.ticks, 0) * (1000 / ticksPerSecond);
+  return (
+    all
+      .filter((process) => family.has(process.pid))
+      .reduce((sum, process) => sum + process.ticks, 0) *
+    (1000 / ticksPerSecond)
+  );
 }
 
 /** The postmaster of the server that a URL leads to, on this machine: the parent of the session's own process. */

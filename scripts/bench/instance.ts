@@ -6,14 +6,22 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 export type Instance = {
-  readonly baseUrl: string; readonly host: string; readonly port: number; readonly sandboxKey: string; readonly liveKey: string; readonly adminKey: string;
-  readonly databaseUrl: string; readonly pid: number; readonly dataDir: string;
+  readonly baseUrl: string;
+  readonly host: string;
+  readonly port: number;
+  readonly sandboxKey: string;
+  readonly liveKey: string;
+  readonly adminKey: string;
+  readonly databaseUrl: string;
+  readonly pid: number;
+  readonly dataDir: string;
   /** Stops the process by SIGTERM; the data folder stays for a next start. */
   stop(): Promise<void>;
 };
 
 export const newDataDir = (): string => mkdtempSync(join(tmpdir(), "heliograph-bench-"));
-export const removeDataDir = (dataDir: string): void => rmSync(dataDir, { recursive: true, force: true });
+export const removeDataDir = (dataDir: string): void =>
+  rmSync(dataDir, { recursive: true, force: true });
 
 async function freePort(): Promise<number> {
   const server = createServer();
@@ -24,17 +32,38 @@ async function freePort(): Promise<number> {
 }
 
 /** Starts `npm start`'s own entry on a data folder of its own and waits for `dev.json`. */
-export async function startInstance(dataDir: string, env: Readonly<Record<string, string>> = {}): Promise<Instance> {
+export async function startInstance(
+  dataDir: string,
+  env: Readonly<Record<string, string>> = {},
+): Promise<Instance> {
   const port = await freePort();
-  const child = spawn(process.execPath, [...(process.env["HELIOGRAPH_BENCH_NODE_ARGS"]?.split(" ") ?? []), "services/standalone/src/main.ts"], {
-    env: { ...process.env, HELIOGRAPH_DATA_DIR: dataDir, HELIOGRAPH_PORT: String(port), HELIOGRAPH_LOG_LEVEL: "warn", HELIOGRAPH_WEBHOOK_ALLOW_CIDRS: "127.0.0.0/8", ...env },
-    stdio: ["ignore", "ignore", "inherit"],
-  });
+  const child = spawn(
+    process.execPath,
+    [
+      ...(process.env["HELIOGRAPH_BENCH_NODE_ARGS"]?.split(" ") ?? []),
+      "services/standalone/src/main.ts",
+    ],
+    {
+      env: {
+        ...process.env,
+        HELIOGRAPH_DATA_DIR: dataDir,
+        HELIOGRAPH_PORT: String(port),
+        HELIOGRAPH_LOG_LEVEL: "warn",
+        HELIOGRAPH_WEBHOOK_ALLOW_CIDRS: "127.0.0.0/8",
+        ...env,
+      },
+      stdio: ["ignore", "ignore", "inherit"],
+    },
+  );
   const deadline = Date.now() + 90_000;
   for (;;) {
     try {
-      const instance = JSON.parse(readFileSync(join(dataDir, "dev.json"), "utf8")) as Omit<Instance, "host" | "port" | "dataDir" | "stop">;
-      if (instance.pid === child.pid) return { ...instance, host: "127.0.0.1", port, dataDir, stop: () => stopChild(child) };
+      const instance = JSON.parse(readFileSync(join(dataDir, "dev.json"), "utf8")) as Omit<
+        Instance,
+        "host" | "port" | "dataDir" | "stop"
+      >;
+      if (instance.pid === child.pid)
+        return { ...instance, host: "127.0.0.1", port, dataDir, stop: () => stopChild(child) };
     } catch {
       // Not written yet.
     }

@@ -18,21 +18,41 @@ const halfRateMs = 10_000;
 export async function benchLife(): Promise<Row[]> {
   const dataDir = newDataDir();
   const sink = fork(new URL("sink.ts", import.meta.url));
-  const sinkPort = await new Promise<number>((resolve) => sink.once("message", (message) => resolve((message as { port: number }).port)));
+  const sinkPort = await new Promise<number>((resolve) =>
+    sink.once("message", (message) => resolve((message as { port: number }).port)),
+  );
   const instance = await startInstance(dataDir);
-  const database = new pg.Client({ connectionString: instance.databaseUrl.replace(/\/[^/]*$/, "/heliograph_sandbox") });
+  const database = new pg.Client({
+    connectionString: instance.databaseUrl.replace(/\/[^/]*$/, "/heliograph_sandbox"),
+  });
   await database.connect();
   try {
     await subscribe(instance, sinkPort);
-    const sinkStats = async (): Promise<{ received: number; p50Ms: number; p99Ms: number }> => (await fetch(`http://127.0.0.1:${sinkPort}/`)).json() as never;
+    const sinkStats = async (): Promise<{ received: number; p50Ms: number; p99Ms: number }> =>
+      (await fetch(`http://127.0.0.1:${sinkPort}/`)).json() as never;
     const load = (durationMs: number, ratePerSecond?: number): Promise<LoadResult> =>
       drive(
-        { host: "127.0.0.1", port: instance.port, connections: 64, request: () => postRequest("127.0.0.1", "/api/v1/messages", { authorization: `Bearer ${instance.sandboxKey}` }, exampleBody) },
-        { durationMs, ...(ratePerSecond === undefined ? {} : { ratePerSecond }) });
+        {
+          host: "127.0.0.1",
+          port: instance.port,
+          connections: 64,
+          request: () =>
+            postRequest(
+              "127.0.0.1",
+              "/api/v1/messages",
+              { authorization: `Bearer ${instance.sandboxKey}` },
+              exampleBody,
+            ),
+        },
+        { durationMs, ...(ratePerSecond === undefined ? {} : { ratePerSecond }) },
+      );
     const drained = async (messages: number): Promise<number> => {
       const start = performance.now();
       while ((await sinkStats()).received < messages * 2) {
-        if (performance.now() - start > 60_000) throw new Error(`after 60 s ${(await sinkStats()).received} of ${messages * 2} webhooks had arrived`);
+        if (performance.now() - start > 60_000)
+          throw new Error(
+            `after 60 s ${(await sinkStats()).received} of ${messages * 2} webhooks had arrived`,
+          );
         await sleep(20);
       }
       return performance.now() - start;
@@ -53,21 +73,55 @@ export async function benchLife(): Promise<Row[]> {
     const rate = saturated.answers / seconds;
 
     await fetch(`http://127.0.0.1:${sinkPort}/reset`);
-    const { rows: head } = await database.query("select max(position)::text as position from log.events");
+    const { rows: head } = await database.query(
+      "select max(position)::text as position from log.events",
+    );
     const half = await load(halfRateMs, rate / 2);
     await drained(half.answers);
     const webhooks = await sinkStats();
     const { rows: sent } = await database.query(
       `select percentile_cont(array[0.5, 0.99]) within group (order by sent.recorded_at - requested.recorded_at) as ms from log.events sent
-       join log.events requested on requested.stream = sent.stream and requested.revision = 0 where sent.type = 'MessageSent' and sent.position > $1`, [head[0].position]);
+       join log.events requested on requested.stream = sent.stream and requested.revision = 0 where sent.type = 'MessageSent' and sent.position > $1`,
+      [head[0].position],
+    );
     const [p50, p99] = sent[0].ms as [number, number];
     return [
-      limitRow("whole life: CPU per message", "ms", round(node + postgres), 1, `Node ${round(node)} + PostgreSQL ${round(postgres)}`),
-      limitRow("whole life: messages/s, drained", "1/s", Math.round(rate), undefined, `posted ${Math.round(saturated.answers / saturated.seconds)}/s`),
-      limitRow("whole life: backlog after the last accept", "ms", Math.round(backlogMs), 2_000, "lag bounded at the saturated rate"),
-      limitRow("accept → provider call p50 at half rate", "ms", p50, 5, "recorded times in the log, call included"),
+      limitRow(
+        "whole life: CPU per message",
+        "ms",
+        round(node + postgres),
+        1,
+        `Node ${round(node)} + PostgreSQL ${round(postgres)}`,
+      ),
+      limitRow(
+        "whole life: messages/s, drained",
+        "1/s",
+        Math.round(rate),
+        undefined,
+        `posted ${Math.round(saturated.answers / saturated.seconds)}/s`,
+      ),
+      limitRow(
+        "whole life: backlog after the last accept",
+        "ms",
+        Math.round(backlogMs),
+        2_000,
+        "lag bounded at the saturated rate",
+      ),
+      limitRow(
+        "accept → provider call p50 at half rate",
+        "ms",
+        p50,
+        5,
+        "recorded times in the log, call included",
+      ),
       limitRow("accept → provider call p99 at half rate", "ms", p99, 50, ""),
-      limitRow("event → webhook arrival p50 at half rate", "ms", webhooks.p50Ms, 5, "event timestamp to arrival"),
+      limitRow(
+        "event → webhook arrival p50 at half rate",
+        "ms",
+        webhooks.p50Ms,
+        5,
+        "event timestamp to arrival",
+      ),
       limitRow("event → webhook arrival p99 at half rate", "ms", webhooks.p99Ms, 50, ""),
     ];
   } finally {
@@ -82,9 +136,14 @@ const round = (value: number): number => Math.round(value * 1000) / 1000;
 
 async function subscribe(instance: Instance, sinkPort: number): Promise<void> {
   const answer = await fetch(`${instance.baseUrl}/api/v1/webhook-endpoints`, {
-    method: "POST", headers: { authorization: `Bearer ${instance.sandboxKey}`, "content-type": "application/json" },
-    body: JSON.stringify({ url: `http://127.0.0.1:${sinkPort}/hook`, event_types: ["message.sent", "message.delivered"] }),
+    method: "POST",
+    headers: { authorization: `Bearer ${instance.sandboxKey}`, "content-type": "application/json" },
+    body: JSON.stringify({
+      url: `http://127.0.0.1:${sinkPort}/hook`,
+      event_types: ["message.sent", "message.delivered"],
+    }),
   });
-  if (answer.status !== 201) throw new Error(`webhook endpoint: ${answer.status} ${await answer.text()}`);
+  if (answer.status !== 201)
+    throw new Error(`webhook endpoint: ${answer.status} ${await answer.text()}`);
   await sleep(500);
 }

@@ -8,14 +8,27 @@ export type Load = {
   /** The whole request, head and body, of the nth call. */
   readonly request: (n: number) => string;
 };
-export type LoadResult = { readonly answers: number; readonly seconds: number; readonly statuses: Readonly<Record<string, number>>; readonly p50Ms: number; readonly p99Ms: number };
+export type LoadResult = {
+  readonly answers: number;
+  readonly seconds: number;
+  readonly statuses: Readonly<Record<string, number>>;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+};
 
 /**
  * Keep-alive connections that write prepared bytes and look only for the end of each answer, so that on two cores the generator takes as little as
  * can be from the servers it measures. `ratePerSecond` opens the loop: calls start on time whether or not earlier ones have been answered, as long as a
  * connection is free.
  */
-export async function drive(load: Load, options: { readonly durationMs: number; readonly ratePerSecond?: number; readonly maxCalls?: number }): Promise<LoadResult> {
+export async function drive(
+  load: Load,
+  options: {
+    readonly durationMs: number;
+    readonly ratePerSecond?: number;
+    readonly maxCalls?: number;
+  },
+): Promise<LoadResult> {
   const statuses: Record<string, number> = {};
   const times: number[] = [];
   const start = performance.now();
@@ -28,7 +41,10 @@ export async function drive(load: Load, options: { readonly durationMs: number; 
   const next = (connection: Connection): void => {
     const now = performance.now();
     if (now >= end || started >= maxCalls) return connection.end();
-    if (options.ratePerSecond !== undefined && started >= ((now - start) / 1000) * options.ratePerSecond) {
+    if (
+      options.ratePerSecond !== undefined &&
+      started >= ((now - start) / 1000) * options.ratePerSecond
+    ) {
       idle.push(connection);
       return;
     }
@@ -40,23 +56,40 @@ export async function drive(load: Load, options: { readonly durationMs: number; 
     answers++;
     next(connection);
   };
-  const connections = await Promise.all(Array.from({ length: load.connections }, () => openConnection(load, answered)));
+  const connections = await Promise.all(
+    Array.from({ length: load.connections }, () => openConnection(load, answered)),
+  );
   for (const connection of connections) next(connection);
-  const pacer = options.ratePerSecond === undefined ? undefined : setInterval(() => {
-    for (let budget = idle.length; budget > 0; budget--) next(idle.shift()!);
-  }, 1);
+  const pacer =
+    options.ratePerSecond === undefined
+      ? undefined
+      : setInterval(() => {
+          for (let budget = idle.length; budget > 0; budget--) next(idle.shift()!);
+        }, 1);
   await Promise.all(connections.map((connection) => connection.ended));
   clearInterval(pacer);
   times.sort((left, right) => left - right);
-  const at = (share: number): number => times[Math.min(times.length - 1, Math.floor(times.length * share))] ?? 0;
-  return { answers, seconds: (performance.now() - start) / 1000, statuses, p50Ms: at(0.5), p99Ms: at(0.99) };
+  const at = (share: number): number =>
+    times[Math.min(times.length - 1, Math.floor(times.length * share))] ?? 0;
+  return {
+    answers,
+    seconds: (performance.now() - start) / 1000,
+    statuses,
+    p50Ms: at(0.5),
+    p99Ms: at(0.99),
+  };
 }
 
 type Connection = { send(request: string): void; end(): void; readonly ended: Promise<void> };
 
-async function openConnection(load: Load, answered: (connection: Connection, status: string, ms: number) => void): Promise<Connection> {
+async function openConnection(
+  load: Load,
+  answered: (connection: Connection, status: string, ms: number) => void,
+): Promise<Connection> {
   const socket: Socket = connect({ host: load.host, port: load.port, noDelay: true });
-  await new Promise<void>((resolve, reject) => socket.once("connect", resolve).once("error", reject));
+  await new Promise<void>((resolve, reject) =>
+    socket.once("connect", resolve).once("error", reject),
+  );
   let sentAt = 0;
   let buffered = "";
   const connection: Connection = {
@@ -85,7 +118,17 @@ async function openConnection(load: Load, answered: (connection: Connection, sta
 }
 
 /** A POST with a JSON body as bytes on the wire. */
-export function postRequest(host: string, path: string, headers: Readonly<Record<string, string>>, body: string): string {
-  const lines = Object.entries({ host, "content-type": "application/json", "content-length": String(Buffer.byteLength(body)), ...headers });
+export function postRequest(
+  host: string,
+  path: string,
+  headers: Readonly<Record<string, string>>,
+  body: string,
+): string {
+  const lines = Object.entries({
+    host,
+    "content-type": "application/json",
+    "content-length": String(Buffer.byteLength(body)),
+    ...headers,
+  });
   return `POST ${path} HTTP/1.1\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join("")}\r\n${body}`;
 }

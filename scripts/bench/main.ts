@@ -35,7 +35,9 @@ async function withServer(bench: (url: string) => Promise<Row[]>): Promise<Row[]
 const named = process.argv.slice(2);
 const unknown = named.filter((name) => !(name in parts));
 if (unknown.length > 0) {
-  console.error(`bench: no part is called ${unknown.join(", ")}; there are ${Object.keys(parts).join(", ")}`);
+  console.error(
+    `bench: no part is called ${unknown.join(", ")}; there are ${Object.keys(parts).join(", ")}`,
+  );
   process.exit(2);
 }
 const rows: Row[] = [];
@@ -44,6 +46,12 @@ for (const name of named.length > 0 ? named : ["log", "http", "life", "consumers
   printRows(part);
   rows.push(...part);
 }
-const machine = { node: process.version, cores: availableParallelism(), model: cpus()[0]?.model ?? "unknown" };
+const machine = {
+  node: process.version,
+  cores: availableParallelism(),
+  model: cpus()[0]?.model ?? "unknown",
+};
 writeFileSync("bench-results.json", `${JSON.stringify({ machine, rows }, undefined, 2)}\n`);
-console.log(`${rows.filter((row) => row.met).length} of ${rows.length} goals met; ${machine.cores} cores, ${machine.model}, Node ${machine.node}; also in bench-results.json`);
+console.log(
+  `${rows.filter((row) => row.met).length} of ${rows.length} goals met; ${machine.cores} cores, ${machine.model}, Node ${machine.node}; also in bench-results.json`,
+);

@@ -33,8 +33,21 @@ export function ratioRow(
 }
 
 /** A row that is judged by a limit of its own: `atMost` in the row's unit, or no goal at all. */
-export function limitRow(figure: string, unit: string, value: number, atMost: number | undefined, note: string): Row {
-  return { figure, value, unit, goal: atMost === undefined ? "" : `≤ ${atMost} ${unit}`, met: atMost === undefined || value <= atMost, note };
+export function limitRow(
+  figure: string,
+  unit: string,
+  value: number,
+  atMost: number | undefined,
+  note: string,
+): Row {
+  return {
+    figure,
+    value,
+    unit,
+    goal: atMost === undefined ? "" : `≤ ${atMost} ${unit}`,
+    met: atMost === undefined || value <= atMost,
+    note,
+  };
 }
 
 export function printRows(rows: readonly Row[]): void {

@@ -15,7 +15,12 @@ export async function benchScale(): Promise<Row[]> {
   const postmaster = await postmasterOf(instance.databaseUrl);
   try {
     const topup = await fetch(`${instance.baseUrl}/api/v1/wallet/topups`, {
-      method: "POST", headers: { authorization: `Bearer ${instance.sandboxKey}`, "content-type": "application/json" }, body: JSON.stringify({ amount: "100000" }),
+      method: "POST",
+      headers: {
+        authorization: `Bearer ${instance.sandboxKey}`,
+        "content-type": "application/json",
+      },
+      body: JSON.stringify({ amount: "100000" }),
     });
     if (topup.status !== 201) throw new Error(`top-up: ${topup.status} ${await topup.text()}`);
     const rows: Row[] = [];
@@ -29,7 +34,15 @@ export async function benchScale(): Promise<Row[]> {
       const perMessage = (cpu() - before) / count;
       stored += count;
       first ??= perMessage;
-      rows.push(limitRow(`CPU per message at ${target.toLocaleString("en")} stored, against the first`, "×", Math.round((perMessage / first) * 100) / 100, 1.1, `${perMessage.toFixed(3)} ms`));
+      rows.push(
+        limitRow(
+          `CPU per message at ${target.toLocaleString("en")} stored, against the first`,
+          "×",
+          Math.round((perMessage / first) * 100) / 100,
+          1.1,
+          `${perMessage.toFixed(3)} ms`,
+        ),
+      );
     }
     return rows;
   } finally {
@@ -40,14 +53,32 @@ export async function benchScale(): Promise<Row[]> {
 
 /** Posts so many messages and waits until every consumer has caught up. */
 async function post(instance: Instance, count: number): Promise<number> {
-  const request = postRequest("127.0.0.1", "/api/v1/messages", { authorization: `Bearer ${instance.sandboxKey}` }, exampleBody);
-  const { answers, statuses } = await drive({ host: "127.0.0.1", port: instance.port, connections: 64, request: () => request }, { durationMs: 3_600_000, maxCalls: count });
-  if ((statuses["202"] ?? 0) !== answers) throw new Error(`answers other than 202: ${JSON.stringify(statuses)}`);
+  const request = postRequest(
+    "127.0.0.1",
+    "/api/v1/messages",
+    { authorization: `Bearer ${instance.sandboxKey}` },
+    exampleBody,
+  );
+  const { answers, statuses } = await drive(
+    { host: "127.0.0.1", port: instance.port, connections: 64, request: () => request },
+    { durationMs: 3_600_000, maxCalls: count },
+  );
+  if ((statuses["202"] ?? 0) !== answers)
+    throw new Error(`answers other than 202: ${JSON.stringify(statuses)}`);
   for (;;) {
     await sleep(500);
-    const projections = (await (await fetch(`${instance.baseUrl}/api/v1/admin/projections`, { headers: { authorization: `Bearer ${instance.adminKey}` } })).json()) as {
+    const projections = (await (
+      await fetch(`${instance.baseUrl}/api/v1/admin/projections`, {
+        headers: { authorization: `Bearer ${instance.adminKey}` },
+      })
+    ).json()) as {
       data: readonly { environment: string; lag_events: number }[];
     };
-    if (projections.data.every((projection) => projection.environment !== "sandbox" || projection.lag_events === 0)) return answers;
+    if (
+      projections.data.every(
+        (projection) => projection.environment !== "sandbox" || projection.lag_events === 0,
+      )
+    )
+      return answers;
   }
 }

@@ -7,7 +7,8 @@ let delays: number[] = [];
 const server = createServer((request, response) => {
   if (request.method === "GET") {
     const sorted = delays.toSorted((left, right) => left - right);
-    const at = (share: number): number => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
+    const at = (share: number): number =>
+      sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
     const body = JSON.stringify({ received, p50Ms: at(0.5), p99Ms: at(0.99) });
     if (request.url === "/reset") {
       received = 0;
@@ -28,4 +29,6 @@ const server = createServer((request, response) => {
   });
 });
 server.keepAliveTimeout = 60_000;
-server.listen(0, "127.0.0.1", () => process.send?.({ port: (server.address() as AddressInfo).port }));
+server.listen(0, "127.0.0.1", () =>
+  process.send?.({ port: (server.address() as AddressInfo).port }),
+);

@@ -9,7 +9,10 @@ export type EventDefinition<Type extends string = string, Schema extends z.ZodTy
 };
 
 export function defineEvent<Type extends string, Schema extends z.ZodType>(
-  type: Type, version: number, description: string, schema: Schema,
+  type: Type,
+  version: number,
+  description: string,
+  schema: Schema,
 ): EventDefinition<Type, Schema> {
   return { type, version, description, schema };
 }

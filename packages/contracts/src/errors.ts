@@ -14,8 +14,14 @@ export const errorCatalogue = {
   not_found: { status: 404, title: "Not found" },
   method_not_allowed: { status: 405, title: "The method is not allowed here" },
   conflict: { status: 409, title: "The request conflicts with the current state" },
-  idempotency_in_progress: { status: 409, title: "The first request with this key is still running" },
-  idempotency_key_reused: { status: 422, title: "The idempotency key was used for another request" },
+  idempotency_in_progress: {
+    status: 409,
+    title: "The first request with this key is still running",
+  },
+  idempotency_key_reused: {
+    status: 422,
+    title: "The idempotency key was used for another request",
+  },
   insufficient_funds: { status: 402, title: "The wallet does not cover the message" },
   recipient_suppressed: { status: 422, title: "The recipient opted out" },
   template_not_found: { status: 422, title: "The template does not exist" },
@@ -37,8 +43,14 @@ export class PublicError extends Error {
   readonly retryAfterSeconds: number | undefined;
   readonly extra: Readonly<Record<string, unknown>>;
   constructor(
-    code: ErrorCode, detail: string,
-    options: { errors?: readonly FieldError[]; retryAfterSeconds?: number; extra?: Record<string, unknown>; cause?: unknown } = {},
+    code: ErrorCode,
+    detail: string,
+    options: {
+      errors?: readonly FieldError[];
+      retryAfterSeconds?: number;
+      extra?: Record<string, unknown>;
+      cause?: unknown;
+    } = {},
   ) {
     super(detail, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = "PublicError";

@@ -18,10 +18,21 @@ export type DirectoryState = {
 };
 
 export const emptyDirectory = (): DirectoryState => ({
-  partners: new Map(), keysBySha256: new Map(), keysById: new Map(), keysByPartner: new Map(), gateways: new Map(), prices: new Map(),
+  partners: new Map(),
+  keysBySha256: new Map(),
+  keysById: new Map(),
+  keysByPartner: new Map(),
+  gateways: new Map(),
+  prices: new Map(),
 });
 
-export const directoryTypes = ["PartnerCreated", "KeyIssued", "KeyRevoked", "GatewayConfigured", "PriceListPublished"] as const;
+export const directoryTypes = [
+  "PartnerCreated",
+  "KeyIssued",
+  "KeyRevoked",
+  "GatewayConfigured",
+  "PriceListPublished",
+] as const;
 
 /** Folds one event of the platform log into the state, in place. */
 export function evolveDirectory(state: DirectoryState, event: RecordedEvent): void {
@@ -32,7 +43,11 @@ export function evolveDirectory(state: DirectoryState, event: RecordedEvent): vo
       return;
     }
     case "KeyIssued": {
-      const key: Key = { ...(event.data as EventData<"KeyIssued">), revoked: false, revision: event.revision };
+      const key: Key = {
+        ...(event.data as EventData<"KeyIssued">),
+        revoked: false,
+        revision: event.revision,
+      };
       setKey(state, key);
       const ids = state.keysByPartner.get(key.partner_id) ?? new Set();
       ids.add(key.key_id);
@@ -64,7 +79,15 @@ function setKey(state: DirectoryState, key: Key): void {
 }
 
 /** Gateways of an environment, in the order of their names; of one channel when it is given. */
-export const gatewaysOf = (state: DirectoryState, environment: Environment, channel?: string): readonly Gateway[] =>
+export const gatewaysOf = (
+  state: DirectoryState,
+  environment: Environment,
+  channel?: string,
+): readonly Gateway[] =>
   [...state.gateways.values()]
-    .filter((gateway) => gateway.environment === environment && (channel === undefined || gateway.channel === channel))
+    .filter(
+      (gateway) =>
+        gateway.environment === environment &&
+        (channel === undefined || gateway.channel === channel),
+    )
     .toSorted((left, right) => (left.name < right.name ? -1 : 1));

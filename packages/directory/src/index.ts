@@ -1,7 +1,16 @@
 import type { Environment } from "@heliograph/contracts";
 import type { EventLog } from "@heliograph/log";
 import type { GatewayDirectory } from "@heliograph/runtime";
-import { directoryTypes, emptyDirectory, evolveDirectory, gatewaysOf, type Gateway, type Key, type Partner, type PriceList } from "./fold.ts";
+import {
+  directoryTypes,
+  emptyDirectory,
+  evolveDirectory,
+  gatewaysOf,
+  type Gateway,
+  type Key,
+  type Partner,
+  type PriceList,
+} from "./fold.ts";
 
 export type { Gateway, Key, Partner, PriceList } from "./fold.ts";
 
@@ -43,7 +52,11 @@ export async function openDirectory(log: EventLog): Promise<Directory> {
   }
 
   const following = (async () => {
-    for await (const batch of log.subscribe({ after: position, types: directoryTypes, signal: closing.signal })) {
+    for await (const batch of log.subscribe({
+      after: position,
+      types: directoryTypes,
+      signal: closing.signal,
+    })) {
       for (const event of batch.events) evolveDirectory(state, event);
       position = batch.position;
       for (const waiter of waiting)
@@ -63,11 +76,13 @@ export async function openDirectory(log: EventLog): Promise<Directory> {
     partners: () => [...state.partners.values()],
     key: (sha256) => state.keysBySha256.get(sha256),
     keyById: (id) => state.keysById.get(id),
-    keysOf: (partner) => [...(state.keysByPartner.get(partner) ?? [])].map((id) => state.keysById.get(id)!),
+    keysOf: (partner) =>
+      [...(state.keysByPartner.get(partner) ?? [])].map((id) => state.keysById.get(id)!),
     gateways(environment, channel) {
       const name = `${environment}/${channel ?? ""}`;
       let list = gatewayLists.get(name);
-      if (list === undefined) gatewayLists.set(name, (list = gatewaysOf(state, environment, channel)));
+      if (list === undefined)
+        gatewayLists.set(name, (list = gatewaysOf(state, environment, channel)));
       return list;
     },
     prices: (list = "standard") => state.prices.get(list),

@@ -1,9 +1,21 @@
 import { createHash, createHmac } from "node:crypto";
-import { deterministicId, environments, makeKey, streamOf, uuid5, type Environment, type EventData } from "@heliograph/contracts";
+import {
+  deterministicId,
+  environments,
+  makeKey,
+  streamOf,
+  uuid5,
+  type Environment,
+  type EventData,
+} from "@heliograph/contracts";
 import type { Append, EventLog } from "@heliograph/log";
 import type { Platform } from "./platform.ts";
 
-export type DemoKeys = { readonly sandboxKey: string; readonly liveKey: string; readonly adminKey: string };
+export type DemoKeys = {
+  readonly sandboxKey: string;
+  readonly liveKey: string;
+  readonly adminKey: string;
+};
 
 const createdAt = "2026-01-01T00:00:00Z";
 /** 100,000 messages of the example at 0.012 USD. */
@@ -20,49 +32,119 @@ const operatorId = deterministicId("ptn", "operator");
  */
 export async function ensureDemoPartner(platform: Platform): Promise<DemoKeys> {
   const key = (environment: Environment, name: string): string =>
-    makeKey(environment, () => createHmac("sha512", platform.masterKey).update(`key/${environment}/${name}`).digest());
-  const keys = { sandboxKey: key("sandbox", "demo"), liveKey: key("live", "demo"), adminKey: key("live", "operator") };
+    makeKey(environment, () =>
+      createHmac("sha512", platform.masterKey).update(`key/${environment}/${name}`).digest(),
+    );
+  const keys = {
+    sandboxKey: key("sandbox", "demo"),
+    liveKey: key("live", "demo"),
+    adminKey: key("live", "operator"),
+  };
   await appendAll(platform.platformLog, [
-    partner(demoPartnerId, "Demo"), partner(operatorId, "Operator"),
-    issued(keys.sandboxKey, demoPartnerId, "sandbox", "demo", ["*"]), issued(keys.liveKey, demoPartnerId, "live", "demo", ["*"]),
+    partner(demoPartnerId, "Demo"),
+    partner(operatorId, "Operator"),
+    issued(keys.sandboxKey, demoPartnerId, "sandbox", "demo", ["*"]),
+    issued(keys.liveKey, demoPartnerId, "live", "demo", ["*"]),
     issued(keys.adminKey, operatorId, "live", "operator", ["*", "admin"]),
   ]).then((position) => platform.directory.caughtUp(position));
-  for (const environment of environments) await appendAll(platform.contexts[environment].log, [openingFunds(environment), exampleTemplate()]);
+  for (const environment of environments)
+    await appendAll(platform.contexts[environment].log, [
+      openingFunds(environment),
+      exampleTemplate(),
+    ]);
   return keys;
 }
 
-const created = (stream: string, id: string, type: string, data: object, partnerId: string): Append => ({
-  stream, expected: "no_stream", events: [{ id: uuid5("demo", id, type), type, data, metadata: { partner: partnerId, actor: "seed" } }],
+const created = (
+  stream: string,
+  id: string,
+  type: string,
+  data: object,
+  partnerId: string,
+): Append => ({
+  stream,
+  expected: "no_stream",
+  events: [
+    { id: uuid5("demo", id, type), type, data, metadata: { partner: partnerId, actor: "seed" } },
+  ],
 });
 
 function partner(id: string, name: string): Append {
-  const data: EventData<"PartnerCreated"> = { partner_id: id, name, currency: "USD", rate_limit: noLimit, created_at: createdAt };
+  const data: EventData<"PartnerCreated"> = {
+    partner_id: id,
+    name,
+    currency: "USD",
+    rate_limit: noLimit,
+    created_at: createdAt,
+  };
   return created(streamOf("partner", id), id, "PartnerCreated", data, id);
 }
 
-function issued(key: string, partnerId: string, environment: Environment, name: string, scopes: string[]): Append {
+function issued(
+  key: string,
+  partnerId: string,
+  environment: Environment,
+  name: string,
+  scopes: string[],
+): Append {
   const sha256 = createHash("sha256").update(key).digest("hex");
   const id = deterministicId("key", sha256);
-  const data: EventData<"KeyIssued"> = { key_id: id, partner_id: partnerId, environment, name, sha256, prefix: key.slice(0, 12), scopes, created_at: createdAt };
+  const data: EventData<"KeyIssued"> = {
+    key_id: id,
+    partner_id: partnerId,
+    environment,
+    name,
+    sha256,
+    prefix: key.slice(0, 12),
+    scopes,
+    created_at: createdAt,
+  };
   return created(streamOf("key", id), id, "KeyIssued", data, partnerId);
 }
 
 /** The wallet's first event: written here, at `no_stream`, so that funds are there even where the wallet service does not run. */
 function openingFunds(environment: Environment): Append {
   const data: EventData<"FundsToppedUp"> = {
-    covers: "0", available: openingBalance, held: "0", currency: "USD",
-    entries: [{ transaction_id: deterministicId("wtx", "demo", environment), amount: openingBalance, reference: "opening balance" }],
+    covers: "0",
+    available: openingBalance,
+    held: "0",
+    currency: "USD",
+    entries: [
+      {
+        transaction_id: deterministicId("wtx", "demo", environment),
+        amount: openingBalance,
+        reference: "opening balance",
+      },
+    ],
   };
-  return created(streamOf("wallet", demoPartnerId), `wallet/${environment}`, "FundsToppedUp", data, demoPartnerId);
+  return created(
+    streamOf("wallet", demoPartnerId),
+    `wallet/${environment}`,
+    "FundsToppedUp",
+    data,
+    demoPartnerId,
+  );
 }
 
 function exampleTemplate(): Append {
   const slug = "order_confirmation";
   const id = deterministicId("tpl", demoPartnerId, "whatsapp", slug);
   const data: EventData<"TemplateCreated"> = {
-    template_id: id, slug, version: 1, channel: "whatsapp", default_language: "en", created_at: createdAt, description: "An order is on its way.",
-    languages: { en: { text: "Hello {{name}}, your order {{order_id}} is on its way and arrives in {{eta}}." } },
-    variables: { name: { type: "string", required: true }, order_id: { type: "string", required: true }, eta: { type: "string", required: true } },
+    template_id: id,
+    slug,
+    version: 1,
+    channel: "whatsapp",
+    default_language: "en",
+    created_at: createdAt,
+    description: "An order is on its way.",
+    languages: {
+      en: { text: "Hello {{name}}, your order {{order_id}} is on its way and arrives in {{eta}}." },
+    },
+    variables: {
+      name: { type: "string", required: true },
+      order_id: { type: "string", required: true },
+      eta: { type: "string", required: true },
+    },
   };
   return created(streamOf("template", id), id, "TemplateCreated", data, demoPartnerId);
 }

@@ -4,28 +4,50 @@ import { metricsRegister, type RunningConsumers } from "@heliograph/runtime";
 
 /** Whether the consumers of this process are where they can be: running, or waiting as standby for another copy. */
 export const consumersReady = (running: readonly RunningConsumers[]): boolean =>
-  running.every((consumers) => consumers.statuses.every((status) => status.state === "running" || status.state === "waiting" || status.state === "rebuilding"));
+  running.every((consumers) =>
+    consumers.statuses.every(
+      (status) =>
+        status.state === "running" || status.state === "waiting" || status.state === "rebuilding",
+    ),
+  );
 
 /** `/healthz`, `/readyz` and `/metrics` for a process that has no REST API. */
-export async function serveHealth(host: string, port: number, running: readonly RunningConsumers[]): Promise<{ readonly port: number; close(): Promise<void> }> {
+export async function serveHealth(
+  host: string,
+  port: number,
+  running: readonly RunningConsumers[],
+): Promise<{ readonly port: number; close(): Promise<void> }> {
   const server = createServer((request, response) => {
     const answer = (status: number, type: string, body: string): void => {
-      response.writeHead(status, { "content-type": type, "content-length": Buffer.byteLength(body) }).end(body);
+      response
+        .writeHead(status, { "content-type": type, "content-length": Buffer.byteLength(body) })
+        .end(body);
     };
     const path = request.url?.split("?")[0]?.replace(/^\/api\/v1/, "");
     if (path === "/healthz") answer(200, "application/json", '{"status":"ok"}');
     else if (path === "/readyz") {
       const ready = consumersReady(running);
       answer(ready ? 200 : 503, "application/json", `{"status":"${ready ? "ready" : "starting"}"}`);
-    }
-    else if (path === "/metrics") metricsRegister.metrics().then((body) => answer(200, metricsRegister.contentType, body), () => answer(500, "text/plain", ""));
-    else answer(404, "application/problem+json", '{"title":"Not found","status":404,"code":"not_found"}');
+    } else if (path === "/metrics")
+      metricsRegister.metrics().then(
+        (body) => answer(200, metricsRegister.contentType, body),
+        () => answer(500, "text/plain", ""),
+      );
+    else
+      answer(
+        404,
+        "application/problem+json",
+        '{"title":"Not found","status":404,"code":"not_found"}',
+      );
   });
   server.headersTimeout = 5_000;
   server.requestTimeout = 10_000;
-  await new Promise<void>((resolve, reject) => server.once("error", reject).listen(port, host, () => resolve()));
+  await new Promise<void>((resolve, reject) =>
+    server.once("error", reject).listen(port, host, () => resolve()),
+  );
   return {
     port: (server.address() as AddressInfo).port,
-    close: () => new Promise((resolve) => (server.close(() => resolve()), server.closeAllConnections())),
+    close: () =>
+      new Promise((resolve) => (server.close(() => resolve()), server.closeAllConnections())),
   };
 }

@@ -2,7 +2,16 @@ import { environments, type Environment } from "@heliograph/contracts";
 import { openDirectory, type Directory } from "@heliograph/directory";
 import type { EventLog } from "@heliograph/log";
 import {
-  createDatabases, databaseConfig, openLog, openPool, startConsumers, type RunningConsumers, type Server, type Service, type ServiceContext, type Settings,
+  createDatabases,
+  databaseConfig,
+  openLog,
+  openPool,
+  startConsumers,
+  type RunningConsumers,
+  type Server,
+  type Service,
+  type ServiceContext,
+  type Settings,
 } from "@heliograph/runtime";
 import type pg from "pg";
 import type { Logger } from "pino";
@@ -25,22 +34,48 @@ const durablePool = 6;
 const projectionPool = 8;
 
 /** Opens the three databases and their logs, folds the directory and seeds what every installation has. */
-export async function openPlatform(settings: Settings, server: Server, masterKey: Buffer, logger: Logger): Promise<Platform> {
+export async function openPlatform(
+  settings: Settings,
+  server: Server,
+  masterKey: Buffer,
+  logger: Logger,
+): Promise<Platform> {
   await createDatabases(server);
   const platformLog = await openLog(server, "platform", logger);
   const directory = await openDirectory(platformLog);
-  if (settings.services.includes("ingress") || settings.services.includes("dispatch")) await seedPlatform(platformLog, directory, settings);
+  if (settings.services.includes("ingress") || settings.services.includes("dispatch"))
+    await seedPlatform(platformLog, directory, settings);
   const pools: pg.Pool[] = [];
   const open = async (environment: Environment): Promise<ServiceContext> => {
     const config = databaseConfig(server, environment);
     const pool = openPool(config, { name: environment, max: durablePool, durable: true }, logger);
-    const projections = openPool(config, { name: `${environment} projections`, max: projectionPool, durable: false }, logger);
+    const projections = openPool(
+      config,
+      { name: `${environment} projections`, max: projectionPool, durable: false },
+      logger,
+    );
     pools.push(pool, projections);
-    return { environment, log: await openLog(server, environment, logger), connection: config, pool, projectionPool: projections, settings, directory, masterKey, logger: logger.child({ environment }) };
+    return {
+      environment,
+      log: await openLog(server, environment, logger),
+      connection: config,
+      pool,
+      projectionPool: projections,
+      settings,
+      directory,
+      masterKey,
+      logger: logger.child({ environment }),
+    };
   };
   const contexts = { live: await open("live"), sandbox: await open("sandbox") };
   return {
-    settings, server, masterKey, logger, platformLog, directory, contexts,
+    settings,
+    server,
+    masterKey,
+    logger,
+    platformLog,
+    directory,
+    contexts,
     async close() {
       await directory.close();
       for (const environment of environments) await contexts[environment].log.close();
@@ -51,11 +86,17 @@ export async function openPlatform(settings: Settings, server: Server, masterKey
 }
 
 /** Starts the consumers of the services in both environments. */
-export async function startServices(platform: Platform, services: readonly Service[]): Promise<{ readonly running: readonly RunningConsumers[]; stop(): Promise<void> }> {
+export async function startServices(
+  platform: Platform,
+  services: readonly Service[],
+): Promise<{ readonly running: readonly RunningConsumers[]; stop(): Promise<void> }> {
   const running = await Promise.all(
     environments.map((environment) => {
       const context = platform.contexts[environment];
-      return startConsumers(context, services.flatMap((service) => service.consumers(context)));
+      return startConsumers(
+        context,
+        services.flatMap((service) => service.consumers(context)),
+      );
     }),
   );
   return {

@@ -26,7 +26,10 @@ export function onShutdown(logger: Logger, deadlineMs: number, stop: () => Promi
         process.exit(0);
       },
       (error: unknown) => {
-        logger.error({ error: error instanceof Error ? error.stack : String(error) }, "stop failed");
+        logger.error(
+          { error: error instanceof Error ? error.stack : String(error) },
+          "stop failed",
+        );
         process.exit(1);
       },
     );
@@ -37,7 +40,11 @@ export function onShutdown(logger: Logger, deadlineMs: number, stop: () => Promi
 
 /** Settings and start-up errors are one line for a person, with exit code 2; anything else keeps its stack. */
 export function refuseToStart(error: unknown): never {
-  const known = error instanceof Error && ["SettingsError", "EmbeddedPostgresError", "StartError"].includes(error.name);
-  process.stderr.write(`heliograph: ${known ? error.message : error instanceof Error ? error.stack : String(error)}\n`);
+  const known =
+    error instanceof Error &&
+    ["SettingsError", "EmbeddedPostgresError", "StartError"].includes(error.name);
+  process.stderr.write(
+    `heliograph: ${known ? error.message : error instanceof Error ? error.stack : String(error)}\n`,
+  );
   process.exit(2);
 }

@@ -9,7 +9,13 @@ import { newCareful, runReactor } from "./reactor-loop.ts";
 import { rebuildProjector } from "./rebuild.ts";
 import { runProjector, type Retry } from "./projector-loop.ts";
 import { prepareConsumer, prepareRuntime } from "./schema.ts";
-import { consumerErrors, heartbeat, newStatus, updateWatch, type ConsumerStatus } from "./status.ts";
+import {
+  consumerErrors,
+  heartbeat,
+  newStatus,
+  updateWatch,
+  type ConsumerStatus,
+} from "./status.ts";
 import type { Consumer, ServiceContext } from "./types.ts";
 
 const heartbeatMs = 1_000;
@@ -22,7 +28,10 @@ export type RunningConsumers = {
 };
 
 /** Runs consumers of one environment: each as soon as this process owns it, restarted with back-off when a store or the log is away. */
-export async function startConsumers(context: ServiceContext, consumers: readonly Consumer[]): Promise<RunningConsumers> {
+export async function startConsumers(
+  context: ServiceContext,
+  consumers: readonly Consumer[],
+): Promise<RunningConsumers> {
   const stopping = new AbortController();
   const statuses = consumers.map((consumer) => newStatus(context.environment, consumer));
   const retries = new Map<string, Retry[]>(consumers.map((consumer) => [consumer.name, []]));
@@ -51,15 +60,34 @@ export async function startConsumers(context: ServiceContext, consumers: readonl
         const signal = AbortSignal.any([stopping.signal, lease]);
         const queue = retries.get(consumer.name)!;
         await failpoint("runtime.owned");
-        if (consumer.kind === "projector") await runProjector(consumer, context, ownership, status, signal, queue);
-        else await runReactor(consumer, context, ownership, status, signal, queue, careful, context.settings.shutdownMs / 2);
+        if (consumer.kind === "projector")
+          await runProjector(consumer, context, ownership, status, signal, queue);
+        else
+          await runReactor(
+            consumer,
+            context,
+            ownership,
+            status,
+            signal,
+            queue,
+            careful,
+            context.settings.shutdownMs / 2,
+          );
       } catch (error) {
         if (stopping.signal.aborted) break;
         if (!(error instanceof Fenced)) {
           status.lastError = messageOf(error);
           status.lastErrorAt = Date.now();
           consumerErrors.inc({ environment: context.environment, consumer: consumer.name });
-          context.logger.warn({ consumer: consumer.name, environment: context.environment, error: messageOf(error), machinery: isMachinery(error) }, "consumer restarts");
+          context.logger.warn(
+            {
+              consumer: consumer.name,
+              environment: context.environment,
+              error: messageOf(error),
+              machinery: isMachinery(error),
+            },
+            "consumer restarts",
+          );
         }
       }
       await leases.release(consumer.name);
@@ -84,7 +112,14 @@ export async function startConsumers(context: ServiceContext, consumers: readonl
       for (const status of statuses) {
         const before = seen.get(status.consumer.name) ?? { position: 0n, handled: 0 };
         if (updateWatch(status, before.position, before.handled, now - last, Date.now()))
-          context.logger.error({ consumer: status.consumer.name, position: String(status.position), head: String(status.head) }, "consumer is stalled");
+          context.logger.error(
+            {
+              consumer: status.consumer.name,
+              position: String(status.position),
+              head: String(status.head),
+            },
+            "consumer is stalled",
+          );
         seen.set(status.consumer.name, { position: status.position, handled: status.handled });
       }
       last = now;
@@ -93,7 +128,8 @@ export async function startConsumers(context: ServiceContext, consumers: readonl
         if (rounds++ % 2 === 0) await handOutRetries();
         await runJobs();
       } catch (error) {
-        if (!isMachinery(error)) context.logger.warn({ error: messageOf(error) }, "housekeeping failed");
+        if (!isMachinery(error))
+          context.logger.warn({ error: messageOf(error) }, "housekeeping failed");
       }
     }
   }
@@ -102,12 +138,22 @@ export async function startConsumers(context: ServiceContext, consumers: readonl
     for (const letter of await dueDeadLetters(context.pool)) {
       const queue = retries.get(letter.consumer);
       const status = statuses.find((item) => item.consumer.name === letter.consumer);
-      if (!queue || status?.state !== "running" || queue.some((item) => item.position === letter.position)) continue;
+      if (
+        !queue ||
+        status?.state !== "running" ||
+        queue.some((item) => item.position === letter.position)
+      )
+        continue;
       queue.push({
         position: letter.position,
         done: (error) => {
-          const settled = error === undefined ? resolveDeadLetter(context.pool, letter.id)
-            : context.pool.query("update runtime.dead_letters set status = 'open', attempts = attempts + 1, reason = $2, updated_at = now() where id = $1", [letter.id, messageOf(error)]);
+          const settled =
+            error === undefined
+              ? resolveDeadLetter(context.pool, letter.id)
+              : context.pool.query(
+                  "update runtime.dead_letters set status = 'open', attempts = attempts + 1, reason = $2, updated_at = now() where id = $1",
+                  [letter.id, messageOf(error)],
+                );
           Promise.resolve(settled).catch(() => undefined);
         },
       });
@@ -115,14 +161,18 @@ export async function startConsumers(context: ServiceContext, consumers: readonl
   }
 
   async function runJobs(): Promise<void> {
-    const names = consumers.filter((consumer) => consumer.kind === "projector").map((consumer) => consumer.name);
+    const names = consumers
+      .filter((consumer) => consumer.kind === "projector")
+      .map((consumer) => consumer.name);
     const job = await claimJob(context.pool, names);
     const projector = consumers.find((consumer) => consumer.name === job?.consumer);
     if (!job || projector?.kind !== "projector") return;
     try {
       const result = await rebuildProjector(context, projector, {
-        verifyOnly: job.verifyOnly, signal: stopping.signal,
-        onProgress: (processed, total) => void progressJob(context.pool, job.id, processed, total).catch(() => undefined),
+        verifyOnly: job.verifyOnly,
+        signal: stopping.signal,
+        onProgress: (processed, total) =>
+          void progressJob(context.pool, job.id, processed, total).catch(() => undefined),
       });
       await finishJob(context.pool, job.id, result);
     } catch (error) {

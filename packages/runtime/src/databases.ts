@@ -18,7 +18,10 @@ export function serverOf(url: string): Server {
   const parsed = new URL(url);
   const name = decodeURIComponent(parsed.pathname.slice(1));
   parsed.pathname = "/postgres";
-  return { config: { connectionString: parsed.toString() }, prefix: name === "" || name === "postgres" ? "heliograph" : name };
+  return {
+    config: { connectionString: parsed.toString() },
+    prefix: name === "" || name === "postgres" ? "heliograph" : name,
+  };
 }
 
 export function databaseConfig(server: Server, namespace: Namespace): pg.ClientConfig {
@@ -31,17 +34,27 @@ export function databaseConfig(server: Server, namespace: Namespace): pg.ClientC
 
 /** Creates the databases that are missing; several processes may do so at once. */
 export async function createDatabases(server: Server): Promise<void> {
-  const client = new pg.Client({ ...server.config, database: server.config.database ?? "postgres", connectionTimeoutMillis: 10_000 });
+  const client = new pg.Client({
+    ...server.config,
+    database: server.config.database ?? "postgres",
+    connectionTimeoutMillis: 10_000,
+  });
   await client.connect();
   try {
     for (const namespace of ["live", "sandbox", "platform"]) {
       const name = `${server.prefix}_${namespace}`;
-      const { rowCount } = await client.query("select 1 from pg_database where datname = $1", [name]);
+      const { rowCount } = await client.query("select 1 from pg_database where datname = $1", [
+        name,
+      ]);
       if (rowCount !== 0) continue;
-      await client.query(`create database "${name.replaceAll('"', '""')}" template template0 encoding 'UTF8' locale 'C' strategy file_copy`).catch((error: unknown) => {
-        // 42P04 and 23505: another process was first.
-        if (!["42P04", "23505"].includes((error as { code?: string }).code ?? "")) throw error;
-      });
+      await client
+        .query(
+          `create database "${name.replaceAll('"', '""')}" template template0 encoding 'UTF8' locale 'C' strategy file_copy`,
+        )
+        .catch((error: unknown) => {
+          // 42P04 and 23505: another process was first.
+          if (!["42P04", "23505"].includes((error as { code?: string }).code ?? "")) throw error;
+        });
     }
   } finally {
     await client.end();
@@ -51,19 +64,40 @@ export async function createDatabases(server: Server): Promise<void> {
 /** Statements of consumers and queries are short; one that is not must not hold a pool's connection for ever. */
 const statementTimeoutMs = 60_000;
 
-export function openPool(config: pg.ClientConfig, options: { readonly name: string; readonly max: number; readonly durable: boolean }, logger: Logger): pg.Pool {
+export function openPool(
+  config: pg.ClientConfig,
+  options: { readonly name: string; readonly max: number; readonly durable: boolean },
+  logger: Logger,
+): pg.Pool {
   const pool = new pg.Pool({
-    ...config, max: options.max, application_name: `heliograph ${options.name}`, connectionTimeoutMillis: 10_000, idleTimeoutMillis: 60_000, statement_timeout: statementTimeoutMs,
+    ...config,
+    max: options.max,
+    application_name: `heliograph ${options.name}`,
+    connectionTimeoutMillis: 10_000,
+    idleTimeoutMillis: 60_000,
+    statement_timeout: statementTimeoutMs,
     ...(options.durable ? {} : { options: "-c synchronous_commit=off" }),
   });
-  pool.on("error", (error) => logger.debug({ error: error.message }, "an idle database connection ended"));
+  pool.on("error", (error) =>
+    logger.debug({ error: error.message }, "an idle database connection ended"),
+  );
   return pool;
 }
 
-export async function openLog(server: Server, namespace: Namespace, logger: Logger): Promise<EventLog> {
+export async function openLog(
+  server: Server,
+  namespace: Namespace,
+  logger: Logger,
+): Promise<EventLog> {
   return openPostgresLog({
-    connection: databaseConfig(server, namespace), namespace, validate: eventValidator(),
-    onError: (error: unknown) => logger.warn({ namespace, error: error instanceof Error ? error.message : String(error) }, "event log"),
+    connection: databaseConfig(server, namespace),
+    namespace,
+    validate: eventValidator(),
+    onError: (error: unknown) =>
+      logger.warn(
+        { namespace, error: error instanceof Error ? error.message : String(error) },
+        "event log",
+      ),
   });
 }
 

@@ -1,7 +1,15 @@
 import { LogUnavailable } from "@heliograph/log";
 import { Fenced } from "./parts.ts";
 
-const networkCodes = new Set(["ECONNREFUSED", "ECONNRESET", "EPIPE", "ETIMEDOUT", "ENOENT", "EAI_AGAIN", "ENOTFOUND"]);
+const networkCodes = new Set([
+  "ECONNREFUSED",
+  "ECONNRESET",
+  "EPIPE",
+  "ETIMEDOUT",
+  "ENOENT",
+  "EAI_AGAIN",
+  "ENOTFOUND",
+]);
 
 /**
  * Whether the machinery, not the event, is at fault: connection trouble (SQLSTATE class 08, 57), lack of resources (53, 58), conflicts that a retry
@@ -13,12 +21,20 @@ export function isMachinery(error: unknown): boolean {
   const code = (error as { code?: unknown }).code;
   if (typeof code === "string") {
     if (networkCodes.has(code)) return true;
-    if (/^[0-9A-Z]{5}$/.test(code)) return ["08", "40", "53", "55", "57", "58"].includes(code.slice(0, 2)) || code === "3F000" || code === "42P01";
+    if (/^[0-9A-Z]{5}$/.test(code))
+      return (
+        ["08", "40", "53", "55", "57", "58"].includes(code.slice(0, 2)) ||
+        code === "3F000" ||
+        code === "42P01"
+      );
   }
-  return /connection terminated|timeout exceeded|client was closed|not queryable|pool after calling end/i.test(error.message);
+  return /connection terminated|timeout exceeded|client was closed|not queryable|pool after calling end/i.test(
+    error.message,
+  );
 }
 
-export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+export const messageOf = (error: unknown): string =>
+  error instanceof Error ? error.message : String(error);
 
 /** Resolves after the time or when the signal ends, whichever is first. */
 export function pause(ms: number, signal?: AbortSignal): Promise<void> {
@@ -48,7 +64,11 @@ export function oneAtATime(): <T>(work: () => Promise<T>) => Promise<T> {
  * Batches without events only move the position. They are taken at most every `everyMs`, the last one always, so that a consumer that has seen
  * everything also shows it.
  */
-export function latestAfter(everyMs: number, take: () => Promise<void>, failed: (error: unknown) => void): { schedule(): void; cancel(): void } {
+export function latestAfter(
+  everyMs: number,
+  take: () => Promise<void>,
+  failed: (error: unknown) => void,
+): { schedule(): void; cancel(): void } {
   let timer: NodeJS.Timeout | undefined;
   return {
     schedule() {

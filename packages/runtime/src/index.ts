@@ -6,7 +6,12 @@ export { commitParts, Fenced, inSchema, quoteSchema } from "./parts.ts";
 export { isMachinery, messageOf, oneAtATime, pause } from "./faults.ts";
 export { startConsumers, type RunningConsumers } from "./consumers.ts";
 export { listDeadLetters, retryDeadLetter, type DeadLetter } from "./dead-letters.ts";
-export { listProjections, metricsRegister, type ConsumerStatus, type ProjectionRow } from "./status.ts";
+export {
+  listProjections,
+  metricsRegister,
+  type ConsumerStatus,
+  type ProjectionRow,
+} from "./status.ts";
 export { readRebuild, requestRebuild, withdrawRebuild, type RebuildJob } from "./jobs.ts";
 export { rebuildProjector, type RebuildResult } from "./rebuild.ts";
 export { prepareConsumer, prepareRuntime } from "./schema.ts";

@@ -3,44 +3,97 @@ import type pg from "pg";
 import type { RebuildResult } from "./rebuild.ts";
 
 export type RebuildJob = {
-  readonly id: string; readonly consumer: string; readonly verify_only: boolean; readonly status: "requested" | "running" | "done" | "failed";
-  readonly processed: number; readonly total: number; readonly result: RebuildResult | null; readonly error: string | null; readonly created_at: string; readonly updated_at: string;
+  readonly id: string;
+  readonly consumer: string;
+  readonly verify_only: boolean;
+  readonly status: "requested" | "running" | "done" | "failed";
+  readonly processed: number;
+  readonly total: number;
+  readonly result: RebuildResult | null;
+  readonly error: string | null;
+  readonly created_at: string;
+  readonly updated_at: string;
 };
 
 /** Asks whichever process runs the projector to rebuild it; gives the job's id. */
-export async function requestRebuild(pool: pg.Pool, consumer: string, verifyOnly: boolean, id: string = newId("prl")): Promise<string> {
-  await pool.query("insert into runtime.jobs (id, consumer, verify_only) values ($1, $2, $3) on conflict do nothing", [id, consumer, verifyOnly]);
+export async function requestRebuild(
+  pool: pg.Pool,
+  consumer: string,
+  verifyOnly: boolean,
+  id: string = newId("prl"),
+): Promise<string> {
+  await pool.query(
+    "insert into runtime.jobs (id, consumer, verify_only) values ($1, $2, $3) on conflict do nothing",
+    [id, consumer, verifyOnly],
+  );
   return id;
 }
 
 /** Takes back a job that nobody has begun; false when somebody has. */
 export async function withdrawRebuild(pool: pg.Pool, id: string): Promise<boolean> {
-  const { rowCount } = await pool.query("delete from runtime.jobs where id = $1 and status = 'requested'", [id]);
+  const { rowCount } = await pool.query(
+    "delete from runtime.jobs where id = $1 and status = 'requested'",
+    [id],
+  );
   return rowCount === 1;
 }
 
 export async function readRebuild(pool: pg.Pool, id: string): Promise<RebuildJob | undefined> {
-  const iso = (column: string): string => `to_char(${column} at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as ${column}`;
+  const iso = (column: string): string =>
+    `to_char(${column} at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as ${column}`;
   const { rows } = await pool.query(
-    `select id, consumer, verify_only, status, processed::float8, total::float8, result, error, ${iso("created_at")}, ${iso("updated_at")} from runtime.jobs where id = $1`, [id]);
+    `select id, consumer, verify_only, status, processed::float8, total::float8, result, error, ${iso("created_at")}, ${iso("updated_at")} from runtime.jobs where id = $1`,
+    [id],
+  );
   return rows[0] as RebuildJob | undefined;
 }
 
 /** A job whose runner has shown no progress for a minute is taken again: its process died. */
-export async function claimJob(pool: pg.Pool, consumers: readonly string[]): Promise<{ id: string; consumer: string; verifyOnly: boolean } | undefined> {
+export async function claimJob(
+  pool: pg.Pool,
+  consumers: readonly string[],
+): Promise<{ id: string; consumer: string; verifyOnly: boolean } | undefined> {
   if (consumers.length === 0) return undefined;
   const { rows } = await pool.query(
     `update runtime.jobs set status = 'running', updated_at = now() where id = (
        select id from runtime.jobs where consumer = any($1) and (status = 'requested' or (status = 'running' and updated_at < now() - interval '1 minute'))
-       order by created_at limit 1 for update skip locked) returning id, consumer, verify_only`, [consumers]);
-  return rows[0] ? { id: rows[0].id as string, consumer: rows[0].consumer as string, verifyOnly: rows[0].verify_only as boolean } : undefined;
+       order by created_at limit 1 for update skip locked) returning id, consumer, verify_only`,
+    [consumers],
+  );
+  return rows[0]
+    ? {
+        id: rows[0].id as string,
+        consumer: rows[0].consumer as string,
+        verifyOnly: rows[0].verify_only as boolean,
+      }
+    : undefined;
 }
 
-export async function progressJob(pool: pg.Pool, id: string, processed: bigint, total: bigint): Promise<void> {
-  await pool.query("update runtime.jobs set processed = $2, total = $3, updated_at = now() where id = $1", [id, processed, total]);
+export async function progressJob(
+  pool: pg.Pool,
+  id: string,
+  processed: bigint,
+  total: bigint,
+): Promise<void> {
+  await pool.query(
+    "update runtime.jobs set processed = $2, total = $3, updated_at = now() where id = $1",
+    [id, processed, total],
+  );
 }
 
-export async function finishJob(pool: pg.Pool, id: string, result: RebuildResult | undefined, error?: string): Promise<void> {
-  await pool.query("update runtime.jobs set status = $2, result = $3, error = $4, updated_at = now() where id = $1",
-    [id, error === undefined ? "done" : "failed", result === undefined ? null : JSON.stringify(result), error ?? null]);
+export async function finishJob(
+  pool: pg.Pool,
+  id: string,
+  result: RebuildResult | undefined,
+  error?: string,
+): Promise<void> {
+  await pool.query(
+    "update runtime.jobs set status = $2, result = $3, error = $4, updated_at = now() where id = $1",
+    [
+      id,
+      error === undefined ? "done" : "failed",
+      result === undefined ? null : JSON.stringify(result),
+      error ?? null,
+    ],
+  );
 }

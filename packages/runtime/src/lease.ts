@@ -28,7 +28,11 @@ export class Leases {
   async #session(): Promise<pg.Client> {
     if (this.#client) return this.#client;
     const opening = (async () => {
-      const client = new pg.Client({ ...this.#config, application_name: "heliograph lease", keepAlive: true });
+      const client = new pg.Client({
+        ...this.#config,
+        application_name: "heliograph lease",
+        keepAlive: true,
+      });
       const lost = (): void => {
         if (this.#client !== opening) return;
         this.#client = undefined;
@@ -52,7 +56,10 @@ export class Leases {
       try {
         const ownership = await this.#turn(async () => {
           const client = await this.#session();
-          const { rows } = await client.query("select pg_try_advisory_lock(hashtextextended($1, 7041776)) as held", [`heliograph/${name}`]);
+          const { rows } = await client.query(
+            "select pg_try_advisory_lock(hashtextextended($1, 7041776)) as held",
+            [`heliograph/${name}`],
+          );
           if (rows[0].held === true) return takeOver(client, name, schema);
           await endStaleHolder(client, name);
           return undefined;
@@ -70,7 +77,9 @@ export class Leases {
   async release(name: string): Promise<void> {
     await this.#turn(async () => {
       const client = await this.#client?.catch(() => undefined);
-      await client?.query("select pg_advisory_unlock(hashtextextended($1, 7041776))", [`heliograph/${name}`]).catch(() => undefined);
+      await client
+        ?.query("select pg_advisory_unlock(hashtextextended($1, 7041776))", [`heliograph/${name}`])
+        .catch(() => undefined);
     });
   }
 
@@ -84,7 +93,9 @@ export class Leases {
 
 async function takeOver(client: pg.Client, name: string, schema: string): Promise<Ownership> {
   const { rows } = await client.query(
-    `update ${quoteSchema(schema)}.checkpoint set epoch = epoch + 1 where name = $1 returning epoch, position::text`, [name]);
+    `update ${quoteSchema(schema)}.checkpoint set epoch = epoch + 1 where name = $1 returning epoch, position::text`,
+    [name],
+  );
   return { epoch: rows[0].epoch as number, position: BigInt(rows[0].position as string) };
 }
 
@@ -94,5 +105,6 @@ async function endStaleHolder(client: pg.Client, name: string): Promise<void> {
      join runtime.consumers c on c.name = $1 and c.updated_at < now() - interval '${staleHolderSeconds} seconds'
      where l.locktype = 'advisory' and l.granted and l.pid <> pg_backend_pid() and l.database = (select oid from pg_database where datname = current_database())
        and ((l.classid::bigint << 32) | l.objid::bigint) = hashtextextended($2, 7041776)`,
-    [name, `heliograph/${name}`]);
+    [name, `heliograph/${name}`],
+  );
 }

@@ -10,7 +10,8 @@ export class Fenced extends Error {
 }
 
 export const quoteSchema = (schema: string): string => `"${schema.replaceAll('"', '""')}"`;
-export const inSchema = (sql: string, schema: string): string => sql.replaceAll("{schema}", quoteSchema(schema));
+export const inSchema = (sql: string, schema: string): string =>
+  sql.replaceAll("{schema}", quoteSchema(schema));
 
 const statements = new Map<string, { readonly name: string; readonly text: string }>();
 
@@ -24,7 +25,10 @@ function compile(schema: string, parts: readonly WritePart[]): { name: string; t
   if (known) return known;
   let offset = 4;
   const bodies = parts.map((part, index) => {
-    const text = inSchema(part.sql, schema).replace(/\$(\d+)/g, (_, digits: string) => `$${Number(digits) + offset}`);
+    const text = inSchema(part.sql, schema).replace(
+      /\$(\d+)/g,
+      (_, digits: string) => `$${Number(digits) + offset}`,
+    );
     offset += part.values.length;
     return `, part_${index} as (${text})`;
   });
@@ -40,7 +44,13 @@ function compile(schema: string, parts: readonly WritePart[]): { name: string; t
 /** Runs the parts and moves the checkpoint from `from` to `to`. Throws Fenced, and then nothing was written. */
 export async function commitParts(
   pool: pg.Pool,
-  at: { readonly schema: string; readonly name: string; readonly from: bigint; readonly to: bigint; readonly epoch: number },
+  at: {
+    readonly schema: string;
+    readonly name: string;
+    readonly from: bigint;
+    readonly to: bigint;
+    readonly epoch: number;
+  },
   parts: readonly WritePart[] = [],
 ): Promise<void> {
   const statement = compile(at.schema, parts);

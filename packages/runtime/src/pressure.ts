@@ -15,7 +15,11 @@ function backlogOf(statuses: readonly ConsumerStatus[], now: number): number {
   let slowest: bigint | undefined;
   for (const status of statuses) {
     // One that stands still is for the watchdog: waiting for it would make its trouble everybody's.
-    if (status.state !== "running" || (status.behindSince !== undefined && now - status.behindSince > standingStillMs)) continue;
+    if (
+      status.state !== "running" ||
+      (status.behindSince !== undefined && now - status.behindSince > standingStillMs)
+    )
+      continue;
     if (status.head > head) head = status.head;
     if (slowest === undefined || status.position < slowest) slowest = status.position;
   }

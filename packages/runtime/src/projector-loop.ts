@@ -14,11 +14,17 @@ export type Retry = { readonly position: bigint; readonly done: (error?: unknown
 
 /** Runs one projector as its owner until the signal ends or something breaks (throws). */
 export async function runProjector(
-  projector: Projector, context: ServiceContext, ownership: Ownership, status: ConsumerStatus, signal: AbortSignal, retries: Retry[],
+  projector: Projector,
+  context: ServiceContext,
+  ownership: Ownership,
+  status: ConsumerStatus,
+  signal: AbortSignal,
+  retries: Retry[],
 ): Promise<void> {
   const pool = context.projectionPool;
   let committed = ownership.position;
-  const create = async (): Promise<ProjectorInstance> => projector.create({ pool, schema: projector.schema, position: committed });
+  const create = async (): Promise<ProjectorInstance> =>
+    projector.create({ pool, schema: projector.schema, position: committed });
   let instance = await create();
   let passed = committed;
   const turn = oneAtATime();
@@ -36,7 +42,17 @@ export async function runProjector(
 
   const commit = async (events: readonly RecordedEvent[], to: bigint): Promise<void> => {
     const parts = events.length === 0 ? [] : await instance.project(events);
-    await commitParts(pool, { schema: projector.schema, name: projector.name, from: committed, to, epoch: ownership.epoch }, parts);
+    await commitParts(
+      pool,
+      {
+        schema: projector.schema,
+        name: projector.name,
+        from: committed,
+        to,
+        epoch: ownership.epoch,
+      },
+      parts,
+    );
     committed = to;
     status.position = to;
     status.handled += events.length;
@@ -50,7 +66,10 @@ export async function runProjector(
       return;
     } catch (error) {
       if (isMachinery(error)) throw error;
-      context.logger.warn({ consumer: projector.name, error: messageOf(error) }, "a batch failed; its events are tried one by one");
+      context.logger.warn(
+        { consumer: projector.name, error: messageOf(error) },
+        "a batch failed; its events are tried one by one",
+      );
     }
     for (const event of batch.events) {
       try {
@@ -59,7 +78,15 @@ export async function runProjector(
       } catch (error) {
         if (isMachinery(error)) throw error;
         await quarantine(context.pool, projector.name, event, messageOf(error));
-        context.logger.error({ consumer: projector.name, position: String(event.position), type: event.type, error: messageOf(error) }, "event quarantined");
+        context.logger.error(
+          {
+            consumer: projector.name,
+            position: String(event.position),
+            type: event.type,
+            error: messageOf(error),
+          },
+          "event quarantined",
+        );
         await commit([], event.position);
       }
     }
@@ -80,11 +107,17 @@ export async function runProjector(
   };
 
   const retrying = setInterval(() => {
-    for (const retry of retries.splice(0)) void turn(() => retryOne(retry)).catch(() => stop.abort());
+    for (const retry of retries.splice(0))
+      void turn(() => retryOne(retry)).catch(() => stop.abort());
   }, 500);
   const reading = AbortSignal.any([signal, stop.signal]);
   try {
-    for await (const batch of context.log.subscribe({ after: committed, types: projector.types, signal: reading, maxEvents: projector.maxEvents ?? 500 })) {
+    for await (const batch of context.log.subscribe({
+      after: committed,
+      types: projector.types,
+      signal: reading,
+      maxEvents: projector.maxEvents ?? 500,
+    })) {
       status.head = batch.head;
       if (batch.events.length === 0) {
         // Only what had no events may be passed over without writing: a batch whose commit fails must be read again.
@@ -94,7 +127,11 @@ export async function runProjector(
         continue;
       }
       await turn(() => commitOrQuarantine(batch));
-      if (projector.lingerMs !== undefined && batch.events.length < (projector.maxEvents ?? 500) / 2) await pause(projector.lingerMs, reading);
+      if (
+        projector.lingerMs !== undefined &&
+        batch.events.length < (projector.maxEvents ?? 500) / 2
+      )
+        await pause(projector.lingerMs, reading);
     }
     if (failure) throw failure.error;
   } finally {

@@ -8,18 +8,31 @@ import type { ConsumerStatus } from "./status.ts";
 import type { Checkpoint, Reactor, ServiceContext, WritePart } from "./types.ts";
 
 /** Events up to here are handed over one at a time, after a batch failed, so that the one at fault is found. Kept over restarts of the consumer. */
-export type Careful = { until: bigint; readonly skip: Set<bigint>; readonly failures: Map<bigint, number> };
+export type Careful = {
+  until: bigint;
+  readonly skip: Set<bigint>;
+  readonly failures: Map<bigint, number>;
+};
 export const newCareful = (): Careful => ({ until: 0n, skip: new Set(), failures: new Map() });
 
 /** An event is set aside when it alone failed so often. */
 const triesBeforeQuarantine = 3;
 
 /** Moves a checkpoint by compare-and-set; concurrent calls queue up, so that each starts from where the last one ended. */
-export function newCheckpoint(context: ServiceContext, reactor: Reactor, ownership: Ownership, status: ConsumerStatus): Checkpoint {
+export function newCheckpoint(
+  context: ServiceContext,
+  reactor: Reactor,
+  ownership: Ownership,
+  status: ConsumerStatus,
+): Checkpoint {
   let position = ownership.position;
   const turn = oneAtATime();
   const run = async (to: bigint, parts: readonly WritePart[]): Promise<void> => {
-    await commitParts(context.pool, { schema: reactor.schema, name: reactor.name, from: position, to, epoch: ownership.epoch }, parts);
+    await commitParts(
+      context.pool,
+      { schema: reactor.schema, name: reactor.name, from: position, to, epoch: ownership.epoch },
+      parts,
+    );
     position = to;
     status.position = to;
   };
@@ -35,7 +48,14 @@ export function newCheckpoint(context: ServiceContext, reactor: Reactor, ownersh
 
 /** Runs one reactor as its owner until the signal ends (then it drains) or something breaks (throws). */
 export async function runReactor(
-  reactor: Reactor, context: ServiceContext, ownership: Ownership, status: ConsumerStatus, signal: AbortSignal, retries: Retry[], careful: Careful, drainMs: number,
+  reactor: Reactor,
+  context: ServiceContext,
+  ownership: Ownership,
+  status: ConsumerStatus,
+  signal: AbortSignal,
+  retries: Retry[],
+  careful: Careful,
+  drainMs: number,
 ): Promise<void> {
   const ended = new AbortController();
   const stopReading = new AbortController();
@@ -50,16 +70,33 @@ export async function runReactor(
   status.position = ownership.position;
   const checkpoint = newCheckpoint(context, reactor, ownership, status);
   const logger = context.logger.child({ consumer: reactor.name });
-  const instance = await reactor.start({ context, schema: reactor.schema, epoch: ownership.epoch, checkpoint, logger, signal: ended.signal, fail });
+  const instance = await reactor.start({
+    context,
+    schema: reactor.schema,
+    epoch: ownership.epoch,
+    checkpoint,
+    logger,
+    signal: ended.signal,
+    fail,
+  });
   const turn = oneAtATime();
   let passed: Batch | undefined;
-  const idle = latestAfter(idleCheckpointMs, () => turn(async () => (passed ? instance.handle(passed) : undefined)), fail);
+  const idle = latestAfter(
+    idleCheckpointMs,
+    () => turn(async () => (passed ? instance.handle(passed) : undefined)),
+    fail,
+  );
   const retrying = setInterval(() => {
     for (const retry of retries.splice(0)) void turn(() => retryOne(retry)).catch(fail);
   }, 500);
   try {
     const start = checkpoint.position;
-    for await (const batch of context.log.subscribe({ after: start, types: reactor.types, signal: stopReading.signal, maxEvents: reactor.maxEvents ?? 500 })) {
+    for await (const batch of context.log.subscribe({
+      after: start,
+      types: reactor.types,
+      signal: stopReading.signal,
+      maxEvents: reactor.maxEvents ?? 500,
+    })) {
       if (failure) break;
       status.head = batch.head;
       if (batch.events.length === 0) {
@@ -77,7 +114,9 @@ export async function runReactor(
     clearInterval(retrying);
     const orderly = failure === undefined;
     if (!orderly) ended.abort();
-    await instance.stop(orderly ? drainMs : 0).catch((error: unknown) => logger.warn({ error: messageOf(error) }, "stop failed"));
+    await instance
+      .stop(orderly ? drainMs : 0)
+      .catch((error: unknown) => logger.warn({ error: messageOf(error) }, "stop failed"));
     ended.abort();
   }
 
@@ -102,7 +141,10 @@ export async function runReactor(
         if (failures >= triesBeforeQuarantine) {
           await quarantine(context.pool, reactor.name, event, messageOf(error));
           careful.skip.add(event.position);
-          logger.error({ position: String(event.position), type: event.type, error: messageOf(error) }, "event quarantined");
+          logger.error(
+            { position: String(event.position), type: event.type, error: messageOf(error) },
+            "event quarantined",
+          );
         }
         throw error;
       }
@@ -117,7 +159,12 @@ export async function runReactor(
   async function retryOne(retry: Retry): Promise<void> {
     try {
       const { events } = await context.log.readAll({ after: retry.position - 1n, limit: 1 });
-      await instance.handle({ events: events.slice(0, 1), position: checkpoint.position, head: status.head, caughtUp: false });
+      await instance.handle({
+        events: events.slice(0, 1),
+        position: checkpoint.position,
+        head: status.head,
+        caughtUp: false,
+      });
       retry.done();
     } catch (error) {
       retry.done(error);

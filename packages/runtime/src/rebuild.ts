@@ -3,9 +3,19 @@ import { commitParts, quoteSchema } from "./parts.ts";
 import { prepareConsumer } from "./schema.ts";
 import type { Projector, ServiceContext } from "./types.ts";
 
-export type RebuildResult = { readonly position: string; readonly events: number; readonly seconds: number; readonly equal?: boolean; readonly differs?: readonly string[] };
+export type RebuildResult = {
+  readonly position: string;
+  readonly events: number;
+  readonly seconds: number;
+  readonly equal?: boolean;
+  readonly differs?: readonly string[];
+};
 
-type Options = { readonly verifyOnly: boolean; readonly signal: AbortSignal; readonly onProgress?: (processed: bigint, total: bigint) => void };
+type Options = {
+  readonly verifyOnly: boolean;
+  readonly signal: AbortSignal;
+  readonly onProgress?: (processed: bigint, total: bigint) => void;
+};
 
 /** Events read at once by a rebuild: large enough that commits do not count, small enough that memory stays flat. */
 const rebuildBatch = 2_000;
@@ -15,7 +25,11 @@ const rebuildBatch = 2_000;
  * (`verifyOnly`) or swaps them by renaming in one transaction. The live projector is held only for the last few events: its
  * checkpoint row is locked, and after the swap its compare-and-set finds a higher epoch, so it starts again from the new tables.
  */
-export async function rebuildProjector(context: ServiceContext, projector: Projector, options: Options): Promise<RebuildResult> {
+export async function rebuildProjector(
+  context: ServiceContext,
+  projector: Projector,
+  options: Options,
+): Promise<RebuildResult> {
   const pool = context.projectionPool;
   const next = `${projector.schema}_next`;
   const startedAt = performance.now();
@@ -30,11 +44,19 @@ export async function rebuildProjector(context: ServiceContext, projector: Proje
     while (position < until) {
       options.signal.throwIfAborted();
       const room = until - position;
-      const batch = await context.log.readAll({ after: position, limit: room < BigInt(rebuildBatch) ? Number(room) : rebuildBatch, types: projector.types });
+      const batch = await context.log.readAll({
+        after: position,
+        limit: room < BigInt(rebuildBatch) ? Number(room) : rebuildBatch,
+        types: projector.types,
+      });
       const to = batch.position > until ? until : batch.position;
       const events = batch.events.filter((event) => event.position <= to);
       const parts = events.length === 0 ? [] : await instance.project(events);
-      await commitParts(pool, { schema: next, name: projector.name, from: position, to, epoch: 0 }, parts);
+      await commitParts(
+        pool,
+        { schema: next, name: projector.name, from: position, to, epoch: 0 },
+        parts,
+      );
       position = to;
       count += events.length;
       if (performance.now() - progressAt > 500) {
@@ -46,11 +68,16 @@ export async function rebuildProjector(context: ServiceContext, projector: Proje
 
   try {
     // Up to where the live projector is, never beyond: rows cannot be taken back.
-    const { rows } = await context.pool.query(`select position::text from ${quoteSchema(projector.schema)}.checkpoint where name = $1`, [projector.name]);
+    const { rows } = await context.pool.query(
+      `select position::text from ${quoteSchema(projector.schema)}.checkpoint where name = $1`,
+      [projector.name],
+    );
     await advance(BigInt(rows[0].position as string));
     return await finish();
   } finally {
-    await context.pool.query(`drop schema if exists ${quoteSchema(next)} cascade`).catch(() => undefined);
+    await context.pool
+      .query(`drop schema if exists ${quoteSchema(next)} cascade`)
+      .catch(() => undefined);
   }
 
   async function finish(): Promise<RebuildResult> {
@@ -59,28 +86,45 @@ export async function rebuildProjector(context: ServiceContext, projector: Proje
       const client = await context.pool.connect();
       try {
         await client.query("begin");
-        const { rows } = await client.query(`select position::text, epoch from ${quoteSchema(projector.schema)}.checkpoint where name = $1 for update`, [projector.name]);
+        const { rows } = await client.query(
+          `select position::text, epoch from ${quoteSchema(projector.schema)}.checkpoint where name = $1 for update`,
+          [projector.name],
+        );
         const live = BigInt(rows[0].position as string);
-        if (live < position) throw new Error(`${projector.name} was rebuilt meanwhile: its checkpoint went back to ${live}`);
+        if (live < position)
+          throw new Error(
+            `${projector.name} was rebuilt meanwhile: its checkpoint went back to ${live}`,
+          );
         if (live - position > BigInt(rebuildBatch)) {
           // Too far to go while the live projector waits: catch up first.
           await client.query("rollback");
           await advance(live);
-        continue;
+          continue;
         }
         await advance(live);
         const seconds = (performance.now() - startedAt) / 1000;
-        const outcome = { position: String(position), events: count, seconds: Math.round(seconds * 1000) / 1000 };
+        const outcome = {
+          position: String(position),
+          events: count,
+          seconds: Math.round(seconds * 1000) / 1000,
+        };
         if (options.verifyOnly) {
           const differs = await differences(client, projector.schema, next);
           await client.query("commit");
           return { ...outcome, equal: differs.length === 0, differs };
         }
-        await client.query(`update ${quoteSchema(next)}.checkpoint set epoch = $2 + 1, updated_at = now() where name = $1`, [projector.name, rows[0].epoch]);
+        await client.query(
+          `update ${quoteSchema(next)}.checkpoint set epoch = $2 + 1, updated_at = now() where name = $1`,
+          [projector.name, rows[0].epoch],
+        );
         const old = `${projector.schema}_old`;
         await client.query(`drop schema if exists ${quoteSchema(old)} cascade`);
-        await client.query(`alter schema ${quoteSchema(projector.schema)} rename to ${quoteSchema(old)}`);
-        await client.query(`alter schema ${quoteSchema(next)} rename to ${quoteSchema(projector.schema)}`);
+        await client.query(
+          `alter schema ${quoteSchema(projector.schema)} rename to ${quoteSchema(old)}`,
+        );
+        await client.query(
+          `alter schema ${quoteSchema(next)} rename to ${quoteSchema(projector.schema)}`,
+        );
         await client.query("commit");
         await context.pool.query(`drop schema if exists ${quoteSchema(old)} cascade`);
         return outcome;
@@ -95,14 +139,22 @@ export async function rebuildProjector(context: ServiceContext, projector: Proje
 }
 
 /** Tables whose rows differ between two schemas, compared by a hash that does not depend on the order of rows. */
-async function differences(client: pg.PoolClient, left: string, right: string): Promise<readonly string[]> {
-  const { rows } = await client.query("select table_name from information_schema.tables where table_schema = $1 and table_name <> 'checkpoint' order by 1", [right]);
+async function differences(
+  client: pg.PoolClient,
+  left: string,
+  right: string,
+): Promise<readonly string[]> {
+  const { rows } = await client.query(
+    "select table_name from information_schema.tables where table_schema = $1 and table_name <> 'checkpoint' order by 1",
+    [right],
+  );
   const differing: string[] = [];
   for (const row of rows) {
     const hashes = [];
     for (const schema of [left, right]) {
       const { rows: hashed } = await client.query(
-        `select md5(coalesce(string_agg(md5(t::text), '' order by md5(t::text)), '')) as hash, count(*)::text from ${quoteSchema(schema)}."${row.table_name as string}" t`);
+        `select md5(coalesce(string_agg(md5(t::text), '' order by md5(t::text)), '')) as hash, count(*)::text from ${quoteSchema(schema)}."${row.table_name as string}" t`,
+      );
       hashes.push(`${hashed[0].hash as string}/${hashed[0].count as string}`);
     }
     if (hashes[0] !== hashes[1]) differing.push(row.table_name as string);

@@ -4,8 +4,13 @@ import type { Consumer, ServiceContext } from "./types.ts";
 
 /** Runs one consumer (tests, tools): `caughtUp` waits until its checkpoint has reached a position, 10 s at most. */
 export async function runConsumer(
-  consumer: Consumer, context: ServiceContext,
-): Promise<{ stop(): Promise<void>; caughtUp(position: bigint): Promise<void>; readonly lastError: string | undefined }> {
+  consumer: Consumer,
+  context: ServiceContext,
+): Promise<{
+  stop(): Promise<void>;
+  caughtUp(position: bigint): Promise<void>;
+  readonly lastError: string | undefined;
+}> {
   const running = await startConsumers(context, [consumer]);
   const status = running.statuses[0]!;
   return {
@@ -16,7 +21,10 @@ export async function runConsumer(
     async caughtUp(position) {
       const deadline = performance.now() + 10_000;
       while (status.position < position) {
-        if (performance.now() > deadline) throw new Error(`${consumer.name} is at ${status.position}, not at ${position}: ${status.lastError ?? "no error"}`);
+        if (performance.now() > deadline)
+          throw new Error(
+            `${consumer.name} is at ${status.position}, not at ${position}: ${status.lastError ?? "no error"}`,
+          );
         await pause(5);
       }
     },

@@ -20,7 +20,10 @@ create table if not exists runtime.jobs (
 );`;
 
 /** Runs DDL once at a time per database, so that several processes may start together. */
-async function exclusively(pool: pg.Pool, work: (client: pg.PoolClient) => Promise<void>): Promise<void> {
+async function exclusively(
+  pool: pg.Pool,
+  work: (client: pg.PoolClient) => Promise<void>,
+): Promise<void> {
   const client = await pool.connect();
   try {
     await client.query("begin");
@@ -42,12 +45,19 @@ export const prepareRuntime = (pool: pg.Pool): Promise<void> =>
   });
 
 /** Creates a consumer's schema, tables and checkpoint row in `schema` where they are missing. */
-export const prepareConsumer = (pool: pg.Pool, consumer: Consumer, schema = consumer.schema): Promise<void> =>
+export const prepareConsumer = (
+  pool: pg.Pool,
+  consumer: Consumer,
+  schema = consumer.schema,
+): Promise<void> =>
   exclusively(pool, async (client) => {
     await client.query(`create schema if not exists ${quoteSchema(schema)}`);
     await client.query(`create table if not exists ${quoteSchema(schema)}.checkpoint (
       name text primary key, position bigint not null, epoch int not null, updated_at timestamptz not null default now()
     ) with (fillfactor = 10)`);
     if (consumer.ddl.trim() !== "") await client.query(inSchema(consumer.ddl, schema));
-    await client.query(`insert into ${quoteSchema(schema)}.checkpoint (name, position, epoch) values ($1, 0, 0) on conflict do nothing`, [consumer.name]);
+    await client.query(
+      `insert into ${quoteSchema(schema)}.checkpoint (name, position, epoch) values ($1, 0, 0) on conflict do nothing`,
+      [consumer.name],
+    );
   });

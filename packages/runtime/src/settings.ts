@@ -19,11 +19,24 @@ export class SettingsError extends Error {
   override readonly name = "SettingsError";
 }
 
-export const serviceNames = ["ingress", "wallet", "dispatch", "delivery", "lifecycle", "webhooks"] as const;
+export const serviceNames = [
+  "ingress",
+  "wallet",
+  "dispatch",
+  "delivery",
+  "lifecycle",
+  "webhooks",
+] as const;
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-function number(env: Environment, name: string, fallback: number, low: number, high: number): number {
+function number(
+  env: Environment,
+  name: string,
+  fallback: number,
+  low: number,
+  high: number,
+): number {
   const text = env[name];
   if (text === undefined || text === "") return fallback;
   const value = Number(text);
@@ -32,20 +45,35 @@ function number(env: Environment, name: string, fallback: number, low: number, h
   return value;
 }
 
-function oneOf(env: Environment, name: string, allowed: readonly string[], supported: readonly string[]): void {
+function oneOf(
+  env: Environment,
+  name: string,
+  allowed: readonly string[],
+  supported: readonly string[],
+): void {
   const text = env[name];
   if (text === undefined || text === "") return;
-  if (!allowed.includes(text)) throw new SettingsError(`${name}: "${text}" is none of ${allowed.join(", ")}`);
-  if (!supported.includes(text)) throw new SettingsError(`${name}: "${text}" is not available in this version; use ${supported.join(", ")}`);
+  if (!allowed.includes(text))
+    throw new SettingsError(`${name}: "${text}" is none of ${allowed.join(", ")}`);
+  if (!supported.includes(text))
+    throw new SettingsError(
+      `${name}: "${text}" is not available in this version; use ${supported.join(", ")}`,
+    );
 }
 
-const list = (text: string | undefined): string[] => (text ?? "").split(",").map((item) => item.trim()).filter((item) => item !== "");
+const list = (text: string | undefined): string[] =>
+  (text ?? "")
+    .split(",")
+    .map((item) => item.trim())
+    .filter((item) => item !== "");
 
 function url(env: Environment, name: string, protocols: readonly string[]): string | undefined {
   const text = env[name];
   if (text === undefined || text === "") return undefined;
   if (!URL.canParse(text) || !protocols.includes(new URL(text).protocol))
-    throw new SettingsError(`${name}: not a URL that begins with ${protocols.map((item) => `${item}//`).join(" or ")}`);
+    throw new SettingsError(
+      `${name}: not a URL that begins with ${protocols.map((item) => `${item}//`).join(" or ")}`,
+    );
   return text;
 }
 
@@ -58,21 +86,32 @@ export function readSettings(env: Environment = process.env): Settings {
   const services = list(env["HELIOGRAPH_SERVICES"]);
   for (const name of services)
     if (!(serviceNames as readonly string[]).includes(name))
-      throw new SettingsError(`HELIOGRAPH_SERVICES: "${name}" is none of ${serviceNames.join(", ")}`);
+      throw new SettingsError(
+        `HELIOGRAPH_SERVICES: "${name}" is none of ${serviceNames.join(", ")}`,
+      );
   const webhookAllowCidrs = list(env["HELIOGRAPH_WEBHOOK_ALLOW_CIDRS"]);
   for (const item of webhookAllowCidrs)
-    if (!cidr.test(item)) throw new SettingsError(`HELIOGRAPH_WEBHOOK_ALLOW_CIDRS: "${item}" is not a CIDR such as 127.0.0.0/8`);
+    if (!cidr.test(item))
+      throw new SettingsError(
+        `HELIOGRAPH_WEBHOOK_ALLOW_CIDRS: "${item}" is not a CIDR such as 127.0.0.0/8`,
+      );
   const logGatewayChannels = list(env["HELIOGRAPH_LOG_GATEWAY_CHANNELS"]);
   for (const item of logGatewayChannels)
     if (!["sms", "whatsapp", "email"].includes(item))
-      throw new SettingsError(`HELIOGRAPH_LOG_GATEWAY_CHANNELS: "${item}" is none of sms, whatsapp, email`);
+      throw new SettingsError(
+        `HELIOGRAPH_LOG_GATEWAY_CHANNELS: "${item}" is none of sms, whatsapp, email`,
+      );
   const smtpUrls = list(env["HELIOGRAPH_SMTP_URL"]);
   for (const item of smtpUrls)
     if (!URL.canParse(item) || !["smtp:", "smtps:"].includes(new URL(item).protocol))
-      throw new SettingsError("HELIOGRAPH_SMTP_URL: not a comma-separated list of smtp:// or smtps:// URLs");
+      throw new SettingsError(
+        "HELIOGRAPH_SMTP_URL: not a comma-separated list of smtp:// or smtps:// URLs",
+      );
   const logLevel = env["HELIOGRAPH_LOG_LEVEL"] || "info";
   if (!["trace", "debug", "info", "warn", "error", "silent"].includes(logLevel))
-    throw new SettingsError(`HELIOGRAPH_LOG_LEVEL: "${logLevel}" is none of trace, debug, info, warn, error, silent`);
+    throw new SettingsError(
+      `HELIOGRAPH_LOG_LEVEL: "${logLevel}" is none of trace, debug, info, warn, error, silent`,
+    );
   const masterKey = env["HELIOGRAPH_MASTER_KEY"] || undefined;
   if (masterKey !== undefined && !/^[0-9a-f]{64}$/i.test(masterKey))
     throw new SettingsError("HELIOGRAPH_MASTER_KEY: must be 64 hexadecimal digits (32 bytes)");

@@ -18,25 +18,61 @@ export type ConsumerStatus = {
 };
 
 export const newStatus = (environment: Environment, consumer: Consumer): ConsumerStatus => ({
-  environment, consumer, position: 0n, head: 0n, handled: 0, state: "starting", lastError: undefined, lastErrorAt: 0, behindSince: undefined, rate: 0,
+  environment,
+  consumer,
+  position: 0n,
+  head: 0n,
+  handled: 0,
+  state: "starting",
+  lastError: undefined,
+  lastErrorAt: 0,
+  behindSince: undefined,
+  rate: 0,
 });
 
 const labels = ["environment", "consumer"] as const;
-const positionGauge = new Gauge({ name: "heliograph_consumer_position", help: "Position of the checkpoint", labelNames: labels });
-const lagGauge = new Gauge({ name: "heliograph_consumer_lag_events", help: "Events between the checkpoint and the head", labelNames: labels });
-const rateGauge = new Gauge({ name: "heliograph_consumer_rate", help: "Events handled per second over the last heartbeat", labelNames: labels });
-const stalledGauge = new Gauge({ name: "heliograph_consumer_stalled", help: "1 while lag grows and the position stands still", labelNames: labels });
-export const consumerErrors = new Counter({ name: "heliograph_consumer_errors_total", help: "Errors that stopped a batch", labelNames: labels });
+const positionGauge = new Gauge({
+  name: "heliograph_consumer_position",
+  help: "Position of the checkpoint",
+  labelNames: labels,
+});
+const lagGauge = new Gauge({
+  name: "heliograph_consumer_lag_events",
+  help: "Events between the checkpoint and the head",
+  labelNames: labels,
+});
+const rateGauge = new Gauge({
+  name: "heliograph_consumer_rate",
+  help: "Events handled per second over the last heartbeat",
+  labelNames: labels,
+});
+const stalledGauge = new Gauge({
+  name: "heliograph_consumer_stalled",
+  help: "1 while lag grows and the position stands still",
+  labelNames: labels,
+});
+export const consumerErrors = new Counter({
+  name: "heliograph_consumer_errors_total",
+  help: "Errors that stopped a batch",
+  labelNames: labels,
+});
 
 export { register as metricsRegister };
 
 const stalledAfterMs = 30_000;
 
 /** Watches lag: true when the consumer has been behind for a while without moving. */
-export function updateWatch(status: ConsumerStatus, previousPosition: bigint, handledBefore: number, elapsedMs: number, now: number): boolean {
+export function updateWatch(
+  status: ConsumerStatus,
+  previousPosition: bigint,
+  handledBefore: number,
+  elapsedMs: number,
+  now: number,
+): boolean {
   status.rate = ((status.handled - handledBefore) * 1000) / Math.max(1, elapsedMs);
   const behind = status.head > status.position;
-  if (!behind || status.position !== previousPosition) status.behindSince = behind ? now : undefined;
+  if (!behind || status.position !== previousPosition)
+    status.behindSince = behind ? now : undefined;
   else status.behindSince ??= now;
   const stalled = status.behindSince !== undefined && now - status.behindSince > stalledAfterMs;
   const at = { environment: status.environment, consumer: status.consumer.name };
@@ -48,8 +84,14 @@ export function updateWatch(status: ConsumerStatus, previousPosition: bigint, ha
 }
 
 /** Shows the consumers of this process to every process: `GET /admin/projections` reads it, and a standby sees a holder that went silent. */
-export async function heartbeat(pool: pg.Pool, owner: string, statuses: readonly ConsumerStatus[]): Promise<void> {
-  const own = statuses.filter((status) => status.state !== "waiting" && status.state !== "starting");
+export async function heartbeat(
+  pool: pg.Pool,
+  owner: string,
+  statuses: readonly ConsumerStatus[],
+): Promise<void> {
+  const own = statuses.filter(
+    (status) => status.state !== "waiting" && status.state !== "starting",
+  );
   if (own.length === 0) return;
   await pool.query({
     name: "runtime_heartbeat",
@@ -60,23 +102,43 @@ export async function heartbeat(pool: pg.Pool, owner: string, statuses: readonly
       on conflict (name) do update set schema = excluded.schema, kind = excluded.kind, position = excluded.position, head = excluded.head,
         rate = excluded.rate, status = excluded.status, last_error = excluded.last_error, owner = excluded.owner, behind_since = excluded.behind_since, updated_at = now()`,
     values: [
-      own.map((s) => s.consumer.name), own.map((s) => s.consumer.schema), own.map((s) => s.consumer.kind), own.map((s) => s.position), own.map((s) => s.head),
-      own.map((s) => s.rate), own.map((s) => s.state), own.map((s) => s.lastError ?? null), owner, own.map((s) => s.behindSince ?? null),
+      own.map((s) => s.consumer.name),
+      own.map((s) => s.consumer.schema),
+      own.map((s) => s.consumer.kind),
+      own.map((s) => s.position),
+      own.map((s) => s.head),
+      own.map((s) => s.rate),
+      own.map((s) => s.state),
+      own.map((s) => s.lastError ?? null),
+      owner,
+      own.map((s) => s.behindSince ?? null),
     ],
   });
 }
 
 export type ProjectionRow = {
-  readonly name: string; readonly kind: string; readonly position: bigint; readonly rate: number; readonly status: string; readonly last_error: string | undefined; readonly behindMs: number;
+  readonly name: string;
+  readonly kind: string;
+  readonly position: bigint;
+  readonly rate: number;
+  readonly status: string;
+  readonly last_error: string | undefined;
+  readonly behindMs: number;
 };
 
 /** The consumers of an environment as their owners last showed them. */
 export async function listProjections(pool: pg.Pool): Promise<readonly ProjectionRow[]> {
   const { rows } = await pool.query(
     `select name, kind, position::text, rate, case when updated_at < now() - interval '10 seconds' then 'silent' else status end as status, last_error,
-       coalesce(extract(epoch from now() - behind_since) * 1000, 0)::float8 as behind_ms from runtime.consumers order by name`);
+       coalesce(extract(epoch from now() - behind_since) * 1000, 0)::float8 as behind_ms from runtime.consumers order by name`,
+  );
   return rows.map((row) => ({
-    name: row.name as string, kind: row.kind as string, position: BigInt(row.position as string), rate: row.rate as number, status: row.status as string,
-    last_error: (row.last_error as string | null) ?? undefined, behindMs: Math.round(row.behind_ms as number),
+    name: row.name as string,
+    kind: row.kind as string,
+    position: BigInt(row.position as string),
+    rate: row.rate as number,
+    status: row.status as string,
+    last_error: (row.last_error as string | null) ?? undefined,
+    behindMs: Math.round(row.behind_ms as number),
   }));
 }

@@ -27,7 +27,11 @@ export type ServiceContext = {
  * `{schema}` stands for the consumer's schema. Parts of one batch see the same snapshot: no two may touch the same row.
  * `name` identifies the text for the prepared statement: the same name always comes with the same sql.
  */
-export type WritePart = { readonly name: string; readonly sql: string; readonly values: readonly unknown[] };
+export type WritePart = {
+  readonly name: string;
+  readonly sql: string;
+  readonly values: readonly unknown[];
+};
 
 /** Consumers own exactly one schema. `ddl` is idempotent SQL in which `{schema}` stands for its name. */
 type ConsumerBase = {
@@ -47,7 +51,11 @@ export type Projector = ConsumerBase & {
   /** Called at start and again for each rebuild: caches live in the instance, never in the module. */
   readonly create: (tools: ProjectorTools) => ProjectorInstance | Promise<ProjectorInstance>;
 };
-export type ProjectorTools = { readonly pool: pg.Pool; readonly schema: string; readonly position: bigint };
+export type ProjectorTools = {
+  readonly pool: pg.Pool;
+  readonly schema: string;
+  readonly position: bigint;
+};
 export type ProjectorInstance = {
   /** Pure over the events and the instance's caches: gives the writes of the batch. They commit together with the checkpoint. */
   project(events: readonly RecordedEvent[]): readonly WritePart[] | Promise<readonly WritePart[]>;

@@ -1,7 +1,16 @@
 import { randomUUID } from "node:crypto";
 import { until } from "@heliograph/testkit";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { commitParts, Fenced, listDeadLetters, rebuildProjector, retryDeadLetter, runConsumer, startConsumers, type Reactor } from "../src/index.ts";
+import {
+  commitParts,
+  Fenced,
+  listDeadLetters,
+  rebuildProjector,
+  retryDeadLetter,
+  runConsumer,
+  startConsumers,
+  type Reactor,
+} from "../src/index.ts";
 import { count, countingProjector, openEnvironment } from "./fixture.ts";
 
 let environment: Awaited<ReturnType<typeof openEnvironment>>;
@@ -10,8 +19,12 @@ beforeEach(async () => {
 });
 afterEach(() => environment.close());
 
-const totals = async (schema = "counts"): Promise<{ events: number; total: number } | undefined> => {
-  const { rows } = await environment.context.pool.query(`select events::int, total::int from ${schema}.totals`);
+const totals = async (
+  schema = "counts",
+): Promise<{ events: number; total: number } | undefined> => {
+  const { rows } = await environment.context.pool.query(
+    `select events::int, total::int from ${schema}.totals`,
+  );
   return rows[0];
 };
 
@@ -33,7 +46,11 @@ test("a fenced owner writes neither rows nor checkpoint", async () => {
   const position = await count(log, [1]);
   await consumer.caughtUp(position);
   const stale = { schema: "counts", name: "counts", from: position, to: position + 5n, epoch: 0 };
-  await expect(commitParts(context.pool, stale, [{ name: "wreck", sql: "update {schema}.totals set total = $1::bigint", values: [-1] }])).rejects.toBeInstanceOf(Fenced);
+  await expect(
+    commitParts(context.pool, stale, [
+      { name: "wreck", sql: "update {schema}.totals set total = $1::bigint", values: [-1] },
+    ]),
+  ).rejects.toBeInstanceOf(Fenced);
   expect(await totals()).toEqual({ events: 1, total: 1 });
   await consumer.stop();
 });
@@ -44,11 +61,15 @@ test("of two copies one is active, and the other takes over when it stops", asyn
   await until(() => first.statuses[0]?.state === "running", { what: "the first copy runs" });
   const second = await startConsumers(context, [countingProjector()]);
   const position = await count(log, [1, 1]);
-  await until(() => first.statuses[0]!.position >= position, { what: "the first copy has caught up" });
+  await until(() => first.statuses[0]!.position >= position, {
+    what: "the first copy has caught up",
+  });
   expect(second.statuses[0]?.state).toBe("waiting");
   await first.stop();
   const next = await count(log, [1]);
-  await until(() => second.statuses[0]!.position >= next, { what: "the second copy has caught up" });
+  await until(() => second.statuses[0]!.position >= next, {
+    what: "the second copy has caught up",
+  });
   expect(await totals()).toEqual({ events: 3, total: 3 });
   await second.stop();
 });
@@ -57,8 +78,12 @@ test("the consumer survives the loss of every one of its connections", async () 
   const { context, log } = environment;
   const consumer = await runConsumer(countingProjector(), context);
   await consumer.caughtUp(await count(log, [1]));
-  await context.pool.query("select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()");
-  const position = await until(() => count(log, [2]).catch(() => undefined), { what: "the log is back" });
+  await context.pool.query(
+    "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()",
+  );
+  const position = await until(() => count(log, [2]).catch(() => undefined), {
+    what: "the log is back",
+  });
   await consumer.caughtUp(position);
   expect((await totals())?.total).toBe(3);
   await consumer.stop();
@@ -80,7 +105,9 @@ test("a batch whose commit fails is read again, although an idle checkpoint was 
             if (!failing) return instance.project(events);
             failing = false;
             await new Promise((resolve) => setTimeout(resolve, longerThanIdleMs));
-            throw Object.assign(new Error("terminating connection due to administrator command"), { code: "57P01" });
+            throw Object.assign(new Error("terminating connection due to administrator command"), {
+              code: "57P01",
+            });
           },
         };
       },
@@ -88,7 +115,13 @@ test("a batch whose commit fails is read again, although an idle checkpoint was 
     context,
   );
   // An event that is none of its own schedules the idle checkpoint; the next one fails while that waits for its turn.
-  await log.append([{ stream: "other-1", expected: "no_stream", events: [{ id: randomUUID(), type: "Other", data: {}, metadata: {} }] }]);
+  await log.append([
+    {
+      stream: "other-1",
+      expected: "no_stream",
+      events: [{ id: randomUUID(), type: "Other", data: {}, metadata: {} }],
+    },
+  ]);
   await consumer.caughtUp(await log.head());
   await consumer.caughtUp(await count(log, [7]));
   expect(await totals()).toEqual({ events: 1, total: 7 });
@@ -104,9 +137,17 @@ test("a poison event is set aside with its reason, the rest of its batch is proj
   await consumer.caughtUp(position);
   expect(await totals()).toEqual({ events: 2, total: 6 });
   const [letter] = await listDeadLetters(context.pool, { limit: 10 });
-  expect(letter).toMatchObject({ consumer: "counts", event_type: "Counted", reason: "poison", status: "open" });
+  expect(letter).toMatchObject({
+    consumer: "counts",
+    event_type: "Counted",
+    reason: "poison",
+    status: "open",
+  });
   expect(await retryDeadLetter(context.pool, letter!.id)).toBe(true);
-  await until(async () => ((await listDeadLetters(context.pool, { limit: 10 }))[0]?.attempts ?? 0) > 1, { what: "the retry failed again" });
+  await until(
+    async () => ((await listDeadLetters(context.pool, { limit: 10 }))[0]?.attempts ?? 0) > 1,
+    { what: "the retry failed again" },
+  );
   await consumer.stop();
 });
 
@@ -114,7 +155,11 @@ test("a reactor whose event keeps failing sets it aside and goes on", async () =
   const { context, log } = environment;
   const seen: number[] = [];
   const reactor: Reactor = {
-    kind: "reactor", name: "strict", schema: "strict", types: ["Counted"], ddl: "",
+    kind: "reactor",
+    name: "strict",
+    schema: "strict",
+    types: ["Counted"],
+    ddl: "",
     start: ({ checkpoint }) => ({
       async handle(batch) {
         for (const event of batch.events) {
@@ -141,10 +186,15 @@ test("a rebuild while events arrive swaps in an equal read model without a gap",
   const consumer = await runConsumer(countingProjector(), context);
   for (let index = 0; index < 20; index++) await count(log, [index]);
   await consumer.caughtUp(await log.head());
-  const rebuilding = rebuildProjector(context, countingProjector(), { verifyOnly: false, signal: AbortSignal.timeout(20_000) });
+  const rebuilding = rebuildProjector(context, countingProjector(), {
+    verifyOnly: false,
+    signal: AbortSignal.timeout(20_000),
+  });
   for (let index = 0; index < 20; index++) await count(log, [index]);
   expect((await rebuilding).events).toBeGreaterThanOrEqual(20);
-  await until(async () => (await totals())?.events === 40, { what: "every event is in the new read model" });
+  await until(async () => (await totals())?.events === 40, {
+    what: "every event is in the new read model",
+  });
   expect(await totals()).toEqual({ events: 40, total: 380 });
   await consumer.stop();
 });
@@ -153,7 +203,11 @@ test("verify finds equal read models equal and names the table that differs", as
   const { context, log } = environment;
   const consumer = await runConsumer(countingProjector(), context);
   await consumer.caughtUp(await count(log, [1, 2]));
-  const verify = () => rebuildProjector(context, countingProjector(), { verifyOnly: true, signal: AbortSignal.timeout(20_000) });
+  const verify = () =>
+    rebuildProjector(context, countingProjector(), {
+      verifyOnly: true,
+      signal: AbortSignal.timeout(20_000),
+    });
   expect(await verify()).toMatchObject({ equal: true, differs: [] });
   await context.pool.query("update counts.totals set total = 99");
   expect(await verify()).toMatchObject({ equal: false, differs: ["totals"] });

@@ -1,20 +1,42 @@
 import { openPostgresLog, type EventLog } from "@heliograph/log";
 import { testDatabase } from "@heliograph/testkit";
-import { openPool, newLogger, readSettings, type Projector, type ServiceContext } from "../src/index.ts";
+import {
+  openPool,
+  newLogger,
+  readSettings,
+  type Projector,
+  type ServiceContext,
+} from "../src/index.ts";
 
 /** One environment on a database of its own, with the log and pools that a process would have. */
-export async function openEnvironment(): Promise<{ context: ServiceContext; log: EventLog; close(): Promise<void> }> {
+export async function openEnvironment(): Promise<{
+  context: ServiceContext;
+  log: EventLog;
+  close(): Promise<void>;
+}> {
   const database = await testDatabase();
   const logger = newLogger("silent");
   const log = await openPostgresLog({ connection: database.config, namespace: "sandbox" });
   const pool = openPool(database.config, { name: "test", max: 4, durable: true }, logger);
-  const projectionPool = openPool(database.config, { name: "test projections", max: 4, durable: false }, logger);
+  const projectionPool = openPool(
+    database.config,
+    { name: "test projections", max: 4, durable: false },
+    logger,
+  );
   const context: ServiceContext = {
-    environment: "sandbox", log, connection: database.config, pool, projectionPool, settings: readSettings({ HELIOGRAPH_SHUTDOWN_SECONDS: "4" }), masterKey: Buffer.alloc(32), logger,
+    environment: "sandbox",
+    log,
+    connection: database.config,
+    pool,
+    projectionPool,
+    settings: readSettings({ HELIOGRAPH_SHUTDOWN_SECONDS: "4" }),
+    masterKey: Buffer.alloc(32),
+    logger,
     directory: { gateways: () => [], partner: () => undefined, onChange: () => () => true },
   };
   return {
-    context, log,
+    context,
+    log,
     async close() {
       await log.close();
       await Promise.all([pool.end(), projectionPool.end()]);
@@ -25,26 +47,47 @@ export async function openEnvironment(): Promise<{ context: ServiceContext; log:
 
 /** Counts `Counted` events and their sum in one row; `poison: true` in the data makes the batch fail. */
 export const countingProjector = (options: { readonly factor?: number } = {}): Projector => ({
-  kind: "projector", name: "counts", schema: "counts", types: ["Counted"],
+  kind: "projector",
+  name: "counts",
+  schema: "counts",
+  types: ["Counted"],
   ddl: "create table if not exists {schema}.totals (name text primary key, events bigint not null, total bigint not null)",
   create: () => ({
     project(events) {
       if (events.some((event) => event.data.poison === true)) throw new Error("poison");
-      const total = events.reduce((sum, event) => sum + Number(event.data.value) * (options.factor ?? 1), 0);
-      return [{
-        name: "add", sql: `insert into {schema}.totals values ('all', $1::bigint, $2::bigint)
-          on conflict (name) do update set events = totals.events + excluded.events, total = totals.total + excluded.total`, values: [events.length, total],
-      }];
+      const total = events.reduce(
+        (sum, event) => sum + Number(event.data.value) * (options.factor ?? 1),
+        0,
+      );
+      return [
+        {
+          name: "add",
+          sql: `insert into {schema}.totals values ('all', $1::bigint, $2::bigint)
+          on conflict (name) do update set events = totals.events + excluded.events, total = totals.total + excluded.total`,
+          values: [events.length, total],
+        },
+      ];
     },
   }),
 });
 
 let serial = 0;
-export async function count(log: EventLog, values: readonly (number | "poison")[]): Promise<bigint> {
-  const [outcome] = await log.append([{
-    stream: `counted-${++serial}`, expected: "no_stream",
-    events: values.map((value) => ({ id: crypto.randomUUID(), type: "Counted", data: value === "poison" ? { poison: true, value: 0 } : { value }, metadata: {} })),
-  }]);
+export async function count(
+  log: EventLog,
+  values: readonly (number | "poison")[],
+): Promise<bigint> {
+  const [outcome] = await log.append([
+    {
+      stream: `counted-${++serial}`,
+      expected: "no_stream",
+      events: values.map((value) => ({
+        id: crypto.randomUUID(),
+        type: "Counted",
+        data: value === "poison" ? { poison: true, value: 0 } : { value },
+        metadata: {},
+      })),
+    },
+  ]);
   if (outcome?.kind !== "appended") throw new Error(`append: ${outcome?.kind}`);
   return outcome.position;
 }

@@ -6,8 +6,29 @@ import { service as dispatch } from "@heliograph/dispatch";
 import { startEmbeddedPostgres } from "@heliograph/embedded-postgres";
 import { service as ingress, startIngress } from "@heliograph/ingress";
 import { service as lifecycle } from "@heliograph/lifecycle";
-import { consumersReady, ensureDemoPartner, onShutdown, openPlatform, serveHealth, startServices, type Platform } from "@heliograph/process";
-import { easePressure, masterKey, messageOf, newLogger, pause, readSettings, serverOf, type Logger, type RunningConsumers, type Server, type ServiceContext, type Settings } from "@heliograph/runtime";
+import {
+  consumersReady,
+  ensureDemoPartner,
+  onShutdown,
+  openPlatform,
+  serveHealth,
+  startServices,
+  type Platform,
+} from "@heliograph/process";
+import {
+  easePressure,
+  masterKey,
+  messageOf,
+  newLogger,
+  pause,
+  readSettings,
+  serverOf,
+  type Logger,
+  type RunningConsumers,
+  type Server,
+  type ServiceContext,
+  type Settings,
+} from "@heliograph/runtime";
 import { service as wallet } from "@heliograph/wallet";
 import { service as webhooks } from "@heliograph/webhooks";
 import { forgetInstance, writeInstance } from "./instance.ts";
@@ -16,7 +37,9 @@ const services = [ingress, wallet, dispatch, delivery, lifecycle, webhooks];
 const readyDeadlineMs = 60_000;
 
 /** Starts everything in this process and resolves when `/readyz` answers 200 and `dev.json` is written. */
-export async function start(env: Readonly<Record<string, string | undefined>> = process.env): Promise<void> {
+export async function start(
+  env: Readonly<Record<string, string | undefined>> = process.env,
+): Promise<void> {
   const settings = readSettings(env);
   const dataDir = resolve(settings.dataDir);
   mkdirSync(dataDir, { recursive: true });
@@ -24,11 +47,22 @@ export async function start(env: Readonly<Record<string, string | undefined>> = 
   const postgres = await databaseServer(settings, dataDir, logger);
   // Not before the folder is ours: the file of an instance that is running must stay.
   forgetInstance(dataDir);
-  const platform = await openPlatform(settings, postgres.server, masterKey({ ...settings, dataDir }), logger);
+  const platform = await openPlatform(
+    settings,
+    postgres.server,
+    masterKey({ ...settings, dataDir }),
+    logger,
+  );
   const keys = await ensureDemoPartner(platform);
-  const running = await startServices(platform, services.filter((service) => settings.services.includes(service.name)));
+  const running = await startServices(
+    platform,
+    services.filter((service) => settings.services.includes(service.name)),
+  );
   const rest = settings.services.includes("ingress")
-    ? await startIngress({ ...ingressDeps(platform, running.running), ready: () => consumersReady(running.running) })
+    ? await startIngress({
+        ...ingressDeps(platform, running.running),
+        ready: () => consumersReady(running.running),
+      })
     : await health(settings, running.running);
   const stop = async (): Promise<void> => {
     forgetInstance(dataDir);
@@ -40,7 +74,13 @@ export async function start(env: Readonly<Record<string, string | undefined>> = 
   onShutdown(logger, settings.shutdownMs + 15_000, stop);
   await waitUntilReady(running.running);
   const baseUrl = `http://${settings.host.includes(":") ? `[${settings.host}]` : settings.host}:${rest.port}`;
-  writeInstance(dataDir, { baseUrl, consoleUrl: `${baseUrl}/console`, ...keys, databaseUrl: postgres.url, pid: process.pid });
+  writeInstance(dataDir, {
+    baseUrl,
+    consoleUrl: `${baseUrl}/console`,
+    ...keys,
+    databaseUrl: postgres.url,
+    pid: process.pid,
+  });
   process.stdout.write(banner(baseUrl, keys.sandboxKey, dataDir));
 }
 
@@ -49,19 +89,32 @@ const ingressDeps = (platform: Platform, running: readonly RunningConsumers[]) =
   ...platform,
   environments: Object.fromEntries(
     environments.map((environment, index) => [
-      environment, { ...platform.contexts[environment], pressure: () => easePressure(running[index]!.statuses) },
+      environment,
+      { ...platform.contexts[environment], pressure: () => easePressure(running[index]!.statuses) },
     ]),
   ) as Record<Environment, ServiceContext & { readonly pressure: () => Promise<void> | undefined }>,
 });
 
-async function health(settings: Settings, running: readonly RunningConsumers[]): Promise<{ port: number; stop(): Promise<void> }> {
+async function health(
+  settings: Settings,
+  running: readonly RunningConsumers[],
+): Promise<{ port: number; stop(): Promise<void> }> {
   const server = await serveHealth(settings.host, settings.port, running);
   return { port: server.port, stop: () => server.close() };
 }
 
 /** The given server, or an embedded one that is started again when it ends without being asked to. */
-async function databaseServer(settings: Settings, dataDir: string, logger: Logger): Promise<{ server: Server; url: string; stop(): Promise<void> }> {
-  if (settings.databaseUrl !== undefined) return { server: serverOf(settings.databaseUrl), url: settings.databaseUrl, stop: async () => undefined };
+async function databaseServer(
+  settings: Settings,
+  dataDir: string,
+  logger: Logger,
+): Promise<{ server: Server; url: string; stop(): Promise<void> }> {
+  if (settings.databaseUrl !== undefined)
+    return {
+      server: serverOf(settings.databaseUrl),
+      url: settings.databaseUrl,
+      stop: async () => undefined,
+    };
   const options = { dataDir: `${dataDir}/postgres` };
   let embedded = await startEmbeddedPostgres(options);
   const port = Number(new URL(embedded.url).port);
@@ -98,8 +151,12 @@ async function waitUntilReady(running: readonly RunningConsumers[]): Promise<voi
   const deadline = performance.now() + readyDeadlineMs;
   while (!consumersReady(running)) {
     if (performance.now() > deadline) {
-      const late = running.flatMap((consumers) => consumers.statuses).filter((status) => status.state !== "running");
-      throw new Error(`not ready after ${readyDeadlineMs / 1000} s: ${late.map((status) => `${status.environment}/${status.consumer.name}: ${status.lastError ?? status.state}`).join("; ")}`);
+      const late = running
+        .flatMap((consumers) => consumers.statuses)
+        .filter((status) => status.state !== "running");
+      throw new Error(
+        `not ready after ${readyDeadlineMs / 1000} s: ${late.map((status) => `${status.environment}/${status.consumer.name}: ${status.lastError ?? status.state}`).join("; ")}`,
+      );
     }
     await pause(10);
   }

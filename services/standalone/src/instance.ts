@@ -3,8 +3,13 @@ import { join } from "node:path";
 
 /** What tools on this machine need to know of a running instance. */
 export type Instance = {
-  readonly baseUrl: string; readonly consoleUrl: string; readonly sandboxKey: string; readonly liveKey: string; readonly adminKey: string;
-  readonly databaseUrl: string; readonly pid: number;
+  readonly baseUrl: string;
+  readonly consoleUrl: string;
+  readonly sandboxKey: string;
+  readonly liveKey: string;
+  readonly adminKey: string;
+  readonly databaseUrl: string;
+  readonly pid: number;
 };
 
 const pathOf = (dataDir: string): string => join(dataDir, "dev.json");

@@ -24,7 +24,11 @@ export const Failure = z.strictObject({
   class: z.enum(["recipient", "content", "provider", "gateway", "account", "timeout", "platform"]),
   permanent: z.boolean(),
   provider: z
-    .strictObject({ name: z.string().max(64), code: z.string().max(64).optional(), text: z.string().max(2000).optional() })
+    .strictObject({
+      name: z.string().max(64),
+      code: z.string().max(64).optional(),
+      text: z.string().max(2000).optional(),
+    })
     .optional(),
 });
 export type Failure = z.infer<typeof Failure>;

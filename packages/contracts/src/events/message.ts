@@ -16,7 +16,10 @@ export const Content = z.strictObject({
   subject: z.string().optional(),
   template: z
     .strictObject({
-      id: Id, slug: z.string(), version: z.int().min(1), language: z.string(),
+      id: Id,
+      slug: z.string(),
+      version: z.int().min(1),
+      language: z.string(),
       variables: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
     })
     .optional(),
@@ -24,7 +27,10 @@ export const Content = z.strictObject({
 export type Content = z.infer<typeof Content>;
 
 /** Stream `message-<id>`, revision 0. `created_at` is what the 202 says; `cost` is what the wallet holds. */
-export const MessageRequested = defineEvent("MessageRequested", 1, "A partner's message was accepted.",
+export const MessageRequested = defineEvent(
+  "MessageRequested",
+  1,
+  "A partner's message was accepted.",
   z.strictObject({
     message_id: Id,
     channel: Channel,
@@ -40,10 +46,16 @@ export const MessageRequested = defineEvent("MessageRequested", 1, "A partner's 
     client_ref: z.string().max(255).optional(),
     cost: Money,
     currency: z.string().length(3),
-    price: z.strictObject({ list: z.string(), version: z.int(), country: z.string(), per_segment: Money }),
+    price: z.strictObject({
+      list: z.string(),
+      version: z.int(),
+      country: z.string(),
+      per_segment: Money,
+    }),
     segments: Segments,
     created_at: Time,
-  }));
+  }),
+);
 
 const Attempt = z.int().min(1);
 
@@ -54,69 +66,210 @@ export const GatewayChoice = z.strictObject({
 });
 export type GatewayChoice = z.infer<typeof GatewayChoice>;
 
-export const MessageQueued = defineEvent("MessageQueued", 1, "A scheduled message became due; it can no longer be canceled.",
-  z.strictObject({ message_id: Id, message: MessageContext, reason: z.string() }));
+export const MessageQueued = defineEvent(
+  "MessageQueued",
+  1,
+  "A scheduled message became due; it can no longer be canceled.",
+  z.strictObject({ message_id: Id, message: MessageContext, reason: z.string() }),
+);
 
-export const DispatchAttemptFailed = defineEvent("DispatchAttemptFailed", 1, "A provider refused or failed one attempt.",
+export const DispatchAttemptFailed = defineEvent(
+  "DispatchAttemptFailed",
+  1,
+  "A provider refused or failed one attempt.",
   z.strictObject({
-    message_id: Id, attempt: Attempt, attempt_id: Id, gateway: z.string(), choice: GatewayChoice,
-    error: Failure, next: z.enum(["retry", "failover", "give_up"]), retry_at: Time.optional(), reason: z.string(),
-  }));
+    message_id: Id,
+    attempt: Attempt,
+    attempt_id: Id,
+    gateway: z.string(),
+    choice: GatewayChoice,
+    error: Failure,
+    next: z.enum(["retry", "failover", "give_up"]),
+    retry_at: Time.optional(),
+    reason: z.string(),
+  }),
+);
 
-export const MessageSent = defineEvent("MessageSent", 1, "A provider accepted the message.",
+export const MessageSent = defineEvent(
+  "MessageSent",
+  1,
+  "A provider accepted the message.",
   z.strictObject({
-    message_id: Id, message: MessageContext, attempt: Attempt, attempt_id: Id, gateway: z.string(), gateway_kind: z.string(), choice: GatewayChoice,
-    provider: z.strictObject({ name: z.string(), message_id: z.string().max(512), status: z.string().max(64) }),
-    cost: Money, currency: z.string(),
-  }));
+    message_id: Id,
+    message: MessageContext,
+    attempt: Attempt,
+    attempt_id: Id,
+    gateway: z.string(),
+    gateway_kind: z.string(),
+    choice: GatewayChoice,
+    provider: z.strictObject({
+      name: z.string(),
+      message_id: z.string().max(512),
+      status: z.string().max(64),
+    }),
+    cost: Money,
+    currency: z.string(),
+  }),
+);
 
-export const MessageResent = defineEvent("MessageResent", 1, "A provider accepted the message again after a transient bounce.",
+export const MessageResent = defineEvent(
+  "MessageResent",
+  1,
+  "A provider accepted the message again after a transient bounce.",
   z.strictObject({
-    message_id: Id, message: MessageContext, attempt: Attempt, attempt_id: Id, gateway: z.string(), gateway_kind: z.string(), choice: GatewayChoice,
-    provider: z.strictObject({ name: z.string(), message_id: z.string().max(512), status: z.string().max(64) }),
-  }));
+    message_id: Id,
+    message: MessageContext,
+    attempt: Attempt,
+    attempt_id: Id,
+    gateway: z.string(),
+    gateway_kind: z.string(),
+    choice: GatewayChoice,
+    provider: z.strictObject({
+      name: z.string(),
+      message_id: z.string().max(512),
+      status: z.string().max(64),
+    }),
+  }),
+);
 
-export const DispatchUncertain = defineEvent("DispatchUncertain", 1, "It is not known whether the provider took an attempt.",
+export const DispatchUncertain = defineEvent(
+  "DispatchUncertain",
+  1,
+  "It is not known whether the provider took an attempt.",
   z.strictObject({
-    message_id: Id, attempt: Attempt, attempt_id: Id, gateway: z.string(), cause: z.enum(["crash", "timeout", "connection_lost"]),
-    policy: z.enum(["ask_provider", "at_most_once", "at_least_once"]), reason: z.string(),
-  }));
+    message_id: Id,
+    attempt: Attempt,
+    attempt_id: Id,
+    gateway: z.string(),
+    cause: z.enum(["crash", "timeout", "connection_lost"]),
+    policy: z.enum(["ask_provider", "at_most_once", "at_least_once"]),
+    reason: z.string(),
+  }),
+);
 
-export const DispatchExhausted = defineEvent("DispatchExhausted", 1, "No further attempt will be made.",
-  z.strictObject({ message_id: Id, message: MessageContext, attempts: Attempt, error: Failure, cost: Money, currency: z.string(), reason: z.string() }));
-
-export const MessageExpired = defineEvent("MessageExpired", 1, "The validity ended before a provider accepted.",
-  z.strictObject({ message_id: Id, message: MessageContext, attempts: z.int().min(0), cost: Money, currency: z.string(), expires_at: Time }));
-
-export const MessageCanceled = defineEvent("MessageCanceled", 1, "The partner canceled a scheduled message.",
-  z.strictObject({ message_id: Id, message: MessageContext, cost: Money, currency: z.string() }));
-
-export const MessageRejected = defineEvent("MessageRejected", 1, "The platform refused the message after accepting it.",
-  z.strictObject({ message_id: Id, message: MessageContext, error: Failure }));
-
-export const BounceDeferred = defineEvent("BounceDeferred", 1, "A transient bounce; it feeds the retry budget.",
-  z.strictObject({ message_id: Id, attempt: Attempt, error: Failure }));
-
-export const DeliveryFailed = defineEvent("DeliveryFailed", 1, "The provider reported, after accepting, that the message was not delivered; the refund follows.",
-  z.strictObject({ message_id: Id, message: MessageContext, attempts: Attempt, error: Failure, cost: Money, currency: z.string() }));
-
-const Delivered = z.strictObject({ message_id: Id, message: MessageContext, gateway: z.string(), provider_message_id: z.string(), at: Time });
-export const MessageDelivered = defineEvent("MessageDelivered", 1, "The provider confirmed delivery.", Delivered);
-export const MessageRead = defineEvent("MessageRead", 1, "The recipient opened the message.", Delivered);
-
-export const MessageBounced = defineEvent("MessageBounced", 1, "A permanent bounce, with its diagnostic.",
-  z.strictObject({ message_id: Id, message: MessageContext, error: Failure, diagnostic: z.string().max(2000) }));
-
-export const MessageFailed = defineEvent("MessageFailed", 1, "The final failure: last error, retry count and the refund that was posted.",
+export const DispatchExhausted = defineEvent(
+  "DispatchExhausted",
+  1,
+  "No further attempt will be made.",
   z.strictObject({
-    message_id: Id, message: MessageContext, error: Failure, retry_count: z.int().min(0),
+    message_id: Id,
+    message: MessageContext,
+    attempts: Attempt,
+    error: Failure,
+    cost: Money,
+    currency: z.string(),
+    reason: z.string(),
+  }),
+);
+
+export const MessageExpired = defineEvent(
+  "MessageExpired",
+  1,
+  "The validity ended before a provider accepted.",
+  z.strictObject({
+    message_id: Id,
+    message: MessageContext,
+    attempts: z.int().min(0),
+    cost: Money,
+    currency: z.string(),
+    expires_at: Time,
+  }),
+);
+
+export const MessageCanceled = defineEvent(
+  "MessageCanceled",
+  1,
+  "The partner canceled a scheduled message.",
+  z.strictObject({ message_id: Id, message: MessageContext, cost: Money, currency: z.string() }),
+);
+
+export const MessageRejected = defineEvent(
+  "MessageRejected",
+  1,
+  "The platform refused the message after accepting it.",
+  z.strictObject({ message_id: Id, message: MessageContext, error: Failure }),
+);
+
+export const BounceDeferred = defineEvent(
+  "BounceDeferred",
+  1,
+  "A transient bounce; it feeds the retry budget.",
+  z.strictObject({ message_id: Id, attempt: Attempt, error: Failure }),
+);
+
+export const DeliveryFailed = defineEvent(
+  "DeliveryFailed",
+  1,
+  "The provider reported, after accepting, that the message was not delivered; the refund follows.",
+  z.strictObject({
+    message_id: Id,
+    message: MessageContext,
+    attempts: Attempt,
+    error: Failure,
+    cost: Money,
+    currency: z.string(),
+  }),
+);
+
+const Delivered = z.strictObject({
+  message_id: Id,
+  message: MessageContext,
+  gateway: z.string(),
+  provider_message_id: z.string(),
+  at: Time,
+});
+export const MessageDelivered = defineEvent(
+  "MessageDelivered",
+  1,
+  "The provider confirmed delivery.",
+  Delivered,
+);
+export const MessageRead = defineEvent(
+  "MessageRead",
+  1,
+  "The recipient opened the message.",
+  Delivered,
+);
+
+export const MessageBounced = defineEvent(
+  "MessageBounced",
+  1,
+  "A permanent bounce, with its diagnostic.",
+  z.strictObject({
+    message_id: Id,
+    message: MessageContext,
+    error: Failure,
+    diagnostic: z.string().max(2000),
+  }),
+);
+
+export const MessageFailed = defineEvent(
+  "MessageFailed",
+  1,
+  "The final failure: last error, retry count and the refund that was posted.",
+  z.strictObject({
+    message_id: Id,
+    message: MessageContext,
+    error: Failure,
+    retry_count: z.int().min(0),
     refund: z.strictObject({ amount: Money, currency: z.string(), transaction_id: Id }),
-  }));
+  }),
+);
 
 /** Stream `receipts-<message id>`: evidence as it came, before it is interpreted. One event per provider event. */
-export const ReceiptReceived = defineEvent("ReceiptReceived", 1, "A provider's delivery receipt.",
+export const ReceiptReceived = defineEvent(
+  "ReceiptReceived",
+  1,
+  "A provider's delivery receipt.",
   z.strictObject({
-    message_id: Id, gateway: z.string(), provider_message_id: z.string().max(512), provider_event_id: z.string().max(255),
+    message_id: Id,
+    gateway: z.string(),
+    provider_message_id: z.string().max(512),
+    provider_event_id: z.string().max(255),
     status: z.enum(["sent", "delivered", "read", "undelivered", "bounced", "deferred"]),
-    permanent: z.boolean().optional(), error: Failure.optional(), diagnostic: z.string().max(2000).optional(), occurred_at: Time,
-  }));
+    permanent: z.boolean().optional(),
+    error: Failure.optional(),
+    diagnostic: z.string().max(2000).optional(),
+    occurred_at: Time,
+  }),
+);

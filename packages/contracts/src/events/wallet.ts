@@ -14,15 +14,63 @@ const batch = {
 };
 const entries = z.array(z.strictObject({ message_id: Id, amount: Money })).min(1);
 
-export const FundsHeld = defineEvent("FundsHeld", 1, "Funds were set aside for accepted messages.", z.strictObject({ ...batch, entries }));
-export const FundsDeclined = defineEvent("FundsDeclined", 1, "The available funds did not cover these messages.",
-  z.strictObject({ ...batch, entries, reason: z.literal("insufficient_funds") }));
-export const FundsCaptured = defineEvent("FundsCaptured", 1, "Holds became charges: the messages were sent.", z.strictObject({ ...batch, entries }));
-export const FundsReleased = defineEvent("FundsReleased", 1, "Holds were given back: the messages were never sent.", z.strictObject({ ...batch, entries }));
-export const FundsRefunded = defineEvent("FundsRefunded", 1, "Charges were given back: the messages failed after they were sent.", z.strictObject({ ...batch, entries }));
-export const FundsToppedUp = defineEvent("FundsToppedUp", 1, "Funds were added.",
-  z.strictObject({ ...batch, entries: z.array(z.strictObject({ transaction_id: Id, amount: Money, reference: z.string().max(255).optional() })).min(1) }));
+export const FundsHeld = defineEvent(
+  "FundsHeld",
+  1,
+  "Funds were set aside for accepted messages.",
+  z.strictObject({ ...batch, entries }),
+);
+export const FundsDeclined = defineEvent(
+  "FundsDeclined",
+  1,
+  "The available funds did not cover these messages.",
+  z.strictObject({ ...batch, entries, reason: z.literal("insufficient_funds") }),
+);
+export const FundsCaptured = defineEvent(
+  "FundsCaptured",
+  1,
+  "Holds became charges: the messages were sent.",
+  z.strictObject({ ...batch, entries }),
+);
+export const FundsReleased = defineEvent(
+  "FundsReleased",
+  1,
+  "Holds were given back: the messages were never sent.",
+  z.strictObject({ ...batch, entries }),
+);
+export const FundsRefunded = defineEvent(
+  "FundsRefunded",
+  1,
+  "Charges were given back: the messages failed after they were sent.",
+  z.strictObject({ ...batch, entries }),
+);
+export const FundsToppedUp = defineEvent(
+  "FundsToppedUp",
+  1,
+  "Funds were added.",
+  z.strictObject({
+    ...batch,
+    entries: z
+      .array(
+        z.strictObject({
+          transaction_id: Id,
+          amount: Money,
+          reference: z.string().max(255).optional(),
+        }),
+      )
+      .min(1),
+  }),
+);
 
 /** Stream `topup-<id>`, revision 0: the wallet turns it into `FundsToppedUp`. */
-export const TopupRequested = defineEvent("TopupRequested", 1, "Someone allowed to asked for funds to be added.",
-  z.strictObject({ transaction_id: Id, amount: Money, currency: z.string().length(3), reference: z.string().max(255).optional() }));
+export const TopupRequested = defineEvent(
+  "TopupRequested",
+  1,
+  "Someone allowed to asked for funds to be added.",
+  z.strictObject({
+    transaction_id: Id,
+    amount: Money,
+    currency: z.string().length(3),
+    reference: z.string().max(255).optional(),
+  }),
+);
