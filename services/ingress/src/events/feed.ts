@@ -26,9 +26,12 @@ export async function whileAllowed<Result>(
   work: (signal: AbortSignal) => Promise<Result>,
 ): Promise<Result> {
   const revoked = new AbortController();
-  const forget = call.context.directory.onChange(() => {
+  const check = (): void => {
     if (isRevoked(call)) revoked.abort();
-  });
+  };
+  const forget = call.context.directory.onChange(check);
+  // It may have happened since the call was authenticated.
+  check();
   try {
     return await work(AbortSignal.any([call.signal, revoked.signal]));
   } finally {
