@@ -1,14 +1,14 @@
 import type { DeliveryAttempt } from "@heliograph/read-models";
 import type { ReactorTools } from "@heliograph/runtime";
 import { createAddressGuard } from "./addresses.ts";
-import { createConnector } from "./connector.ts";
+import { createDial } from "./dial.ts";
 import { disableEndpoint } from "./disable.ts";
 import { maxAttemptsKept, type Job } from "./job.ts";
 import { failed, isHealthy, isOpen, maxFresh, maxStored, succeeded, type Lane } from "./lane.ts";
 import type { Lanes } from "./lanes.ts";
 import { createResolver, type ResolveHost } from "./resolve.ts";
-import { isSuccess, judge } from "./schedule.ts";
-import type { Result } from "./send.ts";
+import { judge } from "./schedule.ts";
+import { errorText, type Result } from "./result.ts";
 import { Sender } from "./sender.ts";
 import type { Store } from "./store.ts";
 import type { Slot, Window } from "./window.ts";
@@ -32,8 +32,6 @@ const retryDisableMs = 5_000;
 const refillBelow = 64;
 /** Connections and lanes of idle endpoints are looked for this often. */
 const evictEveryMs = 30_000;
-/** An error's text may quote the receiver, its certificate for example. */
-const maxErrorChars = 300;
 /** Most deliveries in memory over all endpoints; above it new ones go straight to the table. */
 const maxInMemory = 20_000;
 
@@ -74,7 +72,7 @@ export class Courier {
     this.#scale = settings.retryScale;
     const deadlineMs = options.deadlineMs ?? defaultDeadlineMs;
     this.#sender = new Sender({
-      connect: createConnector({
+      dial: createDial({
         guard: createAddressGuard(settings.webhookAllowCidrs),
         resolve: options.resolve ?? createResolver(),
         timeoutMs: deadlineMs,
@@ -194,10 +192,11 @@ export class Courier {
       if (job.slot !== undefined) this.#window.record(job, "pending", now);
       return this.#leave(lane, job);
     }
+    const error = errorText(result);
     const attempt: DeliveryAttempt = {
       at: new Date(startedAt).toISOString(),
       ...(result.type === "answer" ? { status_code: result.status } : {}),
-      ...errorOf(result),
+      ...(error === undefined ? {} : { error }),
       ...(job.replay === undefined ? {} : { replay_id: job.replay }),
       duration_ms: Math.max(0, now - startedAt),
       ...(result.type === "answer" && result.excerpt !== ""
@@ -354,16 +353,4 @@ export class Courier {
     }
     this.#tickAt(Date.now() + tickMs);
   }
-}
-
-function errorOf(result: Result): { error?: string } {
-  if (result.type === "error")
-    return { error: `${result.code}: ${result.message}`.slice(0, maxErrorChars) };
-  if (isSuccess(result)) return {};
-  return {
-    error:
-      result.status >= 300 && result.status < 400
-        ? "redirect_not_followed"
-        : `status_${result.status}`,
-  };
 }

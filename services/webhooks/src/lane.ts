@@ -1,9 +1,10 @@
 import { openSecret } from "@heliograph/contracts";
 import type { Endpoint } from "@heliograph/domain";
-import type { Pool } from "undici";
+import type { Connections } from "./connections.ts";
+import { dialTarget, type DialTarget } from "./dial.ts";
 import type { Job } from "./job.ts";
 import { coolingMs, failuresBeforeCooling } from "./schedule.ts";
-import { signingKey, staticHeaders, type SigningKey } from "./sign.ts";
+import { requestHead, signingKey, type SigningKey } from "./sign.ts";
 
 /**
  * Everything about sending to one endpoint: its queue, its connections, and how much it is trusted. Nothing of it is shared with another
@@ -25,7 +26,7 @@ export type Lane = {
   readonly id: string;
   endpoint: Endpoint;
   target: Target;
-  pool: Pool | undefined;
+  connections: Connections | undefined;
   /** Due deliveries from the table, older than anything in `fresh`, so they go first. */
   readonly stored: Job[];
   readonly fresh: Job[];
@@ -48,15 +49,15 @@ export type Lane = {
 
 /** What a request needs of the endpoint's settings; `problem` when they cannot be used. */
 export type Target = {
-  readonly origin: string;
-  readonly path: string;
-  readonly headers: readonly string[];
+  readonly dial: DialTarget;
+  /** Request line and the headers that are the same for every request. */
+  readonly head: string;
   readonly keys: readonly SigningKey[];
   readonly problem: string | undefined;
 };
 
 export function targetOf(endpoint: Endpoint, masterKey: Buffer): Target {
-  const nowhere = { origin: "", path: "", headers: [], keys: [] };
+  const nowhere = { dial: { host: "", port: 0, secure: false }, head: "", keys: [] };
   try {
     const url = new URL(endpoint.url);
     if (url.protocol !== "http:" && url.protocol !== "https:")
@@ -68,9 +69,8 @@ export function targetOf(endpoint: Endpoint, masterKey: Buffer): Target {
       ),
     );
     return {
-      origin: url.origin,
-      path: url.pathname + url.search,
-      headers: staticHeaders(endpoint.headers),
+      dial: dialTarget(url),
+      head: requestHead(url, endpoint.headers),
       keys,
       problem: undefined,
     };
@@ -84,7 +84,7 @@ export const newLane = (endpoint: Endpoint, masterKey: Buffer, now: number): Lan
   id: endpoint.id,
   endpoint,
   target: targetOf(endpoint, masterKey),
-  pool: undefined,
+  connections: undefined,
   stored: [],
   fresh: [],
   active: 0,

@@ -31,7 +31,7 @@ export class Lanes {
     const lane = this.#lanes.get(endpoint.id);
     if (lane === undefined) return;
     const target = targetOf(endpoint, this.#masterKey);
-    if (target.origin !== lane.target.origin || endpoint.status !== "enabled") closePool(lane);
+    if (endpoint.url !== lane.endpoint.url || endpoint.status !== "enabled") disconnect(lane);
     if (endpoint.status === "enabled" && lane.endpoint.status !== "enabled") {
       lane.failures = 0;
       lane.waitUntil = 0;
@@ -72,20 +72,22 @@ export class Lanes {
 
   /** Drops lanes without work. What a failing endpoint has earned is kept as long as it has something pending. */
   evictIdle(now: number): void {
-    for (const [id, lane] of this.#lanes)
+    for (const [id, lane] of this.#lanes) {
+      lane.connections?.sweep();
       if (isIdle(lane) && lane.nextDue === Infinity && now - lane.usedAt > idleMs) {
-        closePool(lane);
+        disconnect(lane);
         this.#lanes.delete(id);
       }
+    }
   }
 
   close(): void {
-    for (const lane of this.#lanes.values()) closePool(lane);
+    for (const lane of this.#lanes.values()) disconnect(lane);
   }
 }
 
 /** Lets go of the connections; requests on them are finished or aborted by their owner. */
-function closePool(lane: Lane): void {
-  lane.pool?.close().catch(() => undefined);
-  lane.pool = undefined;
+function disconnect(lane: Lane): void {
+  lane.connections?.close();
+  lane.connections = undefined;
 }

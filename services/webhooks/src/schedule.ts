@@ -1,4 +1,4 @@
-import type { Result } from "./send.ts";
+import type { Result } from "./result.ts";
 
 const secondMs = 1_000;
 const minuteMs = 60 * secondMs;

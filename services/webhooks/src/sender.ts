@@ -1,8 +1,10 @@
 import { failpoint } from "@heliograph/contracts";
-import type { buildConnector } from "undici";
 import type { Job } from "./job.ts";
-import { gate, isHealthy, isOpen, largestLimit, type Lane } from "./lane.ts";
-import { Attempt, openConnections, type Result } from "./send.ts";
+import { gate, isHealthy, isOpen, type Lane } from "./lane.ts";
+import { Attempt } from "./attempt.ts";
+import { Connections } from "./connections.ts";
+import type { Dial } from "./dial.ts";
+import type { Result } from "./result.ts";
 import { sign } from "./sign.ts";
 
 /** Requests in the air over all endpoints: what sockets and memory are bounded by. */
@@ -22,7 +24,7 @@ type Flight = {
  * a lane that must wait for time is given to `onWait`.
  */
 export class Sender {
-  readonly #connect: buildConnector.connector;
+  readonly #dial: Dial;
   readonly #deadlineMs: number;
   readonly #now: () => number;
   readonly #onDone: (lane: Lane, job: Job, result: Result, startedAt: number) => void;
@@ -35,14 +37,14 @@ export class Sender {
   #stopped = false;
 
   constructor(options: {
-    readonly connect: buildConnector.connector;
+    readonly dial: Dial;
     /** For connect, headers and body together. */
     readonly deadlineMs: number;
     readonly now: () => number;
     readonly onDone: (lane: Lane, job: Job, result: Result, startedAt: number) => void;
     readonly onWait: (lane: Lane) => void;
   }) {
-    this.#connect = options.connect;
+    this.#dial = options.dial;
     this.#deadlineMs = options.deadlineMs;
     this.#now = options.now;
     this.#onDone = options.onDone;
@@ -112,7 +114,7 @@ export class Sender {
     lane.active++;
     if (!healthy) this.#unhealthyActive++;
     if (lane.endpoint.rate_limit !== null) lane.tokens--;
-    const attempt = new Attempt(this.#now, (result) => {
+    const attempt = new Attempt(this.#now(), (result) => {
       const recorded = failpoint("webhooks.after_attempt");
       if (recorded === undefined) this.#done(flight, result);
       else void recorded.then(() => this.#done(flight, result));
@@ -128,25 +130,14 @@ export class Sender {
     const { target } = lane;
     if (target.problem !== undefined) return attempt.abort("endpoint_unusable", target.problem);
     const seconds = Math.floor(attempt.startedAt / 1000);
-    const headers = [
-      ...target.headers,
-      "webhook-id",
-      job.eventId,
-      "webhook-timestamp",
-      String(seconds),
-      "webhook-signature",
-      sign(target.keys, job.eventId, seconds, job.body),
-    ];
-    if (job.replay !== undefined) headers.push("heliograph-replay", job.replay);
-    try {
-      lane.pool ??= openConnections(target.origin, this.#connect, largestLimit);
-      lane.pool.dispatch(
-        { origin: target.origin, path: target.path, method: "POST", headers, body: job.body },
-        attempt,
-      );
-    } catch (error) {
-      attempt.abort("endpoint_unusable", error instanceof Error ? error.message : String(error));
-    }
+    const replay = job.replay === undefined ? "" : `heliograph-replay: ${job.replay}\r\n`;
+    const signature = sign(target.keys, job.eventId, seconds, job.body);
+    const length = Buffer.byteLength(job.body);
+    lane.connections ??= new Connections(this.#dial, target.dial);
+    attempt.send(
+      lane.connections,
+      `${target.head}webhook-id: ${job.eventId}\r\nwebhook-timestamp: ${seconds}\r\nwebhook-signature: ${signature}\r\n${replay}content-length: ${length}\r\n\r\n${job.body}`,
+    );
   }
 
   #done(flight: Flight, result: Result): void {

@@ -51,14 +51,16 @@ const reserved = new Set([
   "heliograph-replay",
 ]);
 
-/** What every request of an endpoint carries, as undici takes it: name, value, name, value. Headers that are reserved or malformed are left out. */
-export function staticHeaders(custom: Readonly<Record<string, string>>): readonly string[] {
-  const headers = ["content-type", "application/json", "user-agent", "Heliograph-Webhooks/1.0"];
+/**
+ * Request line and the headers that every request of an endpoint carries. An endpoint's own headers that are reserved or not plain ASCII are left out;
+ * the URL parser has escaped whatever could break a line.
+ */
+export function requestHead(url: URL, custom: Readonly<Record<string, string>>): string {
+  let head = `POST ${url.pathname}${url.search} HTTP/1.1\r\nhost: ${url.host}\r\ncontent-type: application/json\r\nuser-agent: Heliograph-Webhooks/1.0\r\n`;
   for (const [name, value] of Object.entries(custom)) {
     const lower = name.toLowerCase();
     if (reserved.has(lower) || !/^[!#$%&'*+.^_`|~0-9a-z-]+$/.test(lower)) continue;
-    if (!/^[\t\x20-\x7e\x80-\xff]*$/.test(value)) continue;
-    headers.push(lower, value);
+    if (/^[\t\x20-\x7e]*$/.test(value)) head += `${lower}: ${value.trim()}\r\n`;
   }
-  return headers;
+  return head;
 }

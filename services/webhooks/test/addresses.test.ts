@@ -2,7 +2,7 @@ import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { describe, expect, it } from "vitest";
 import { createAddressGuard } from "../src/addresses.ts";
-import { createConnector } from "../src/connector.ts";
+import { createDial, dialTarget } from "../src/dial.ts";
 
 describe("the address guard", () => {
   const guard = createAddressGuard([]);
@@ -66,25 +66,24 @@ describe("the address guard", () => {
   });
 });
 
-describe("the connector", () => {
+describe("dialing", () => {
   const dial = (
     url: string,
     allow: string[],
     resolve: (name: string) => readonly string[] = () => [],
   ) =>
-    new Promise<string | undefined>((done) => {
-      const { hostname, host, port, protocol } = new URL(url);
-      const connect = createConnector({
-        guard: createAddressGuard(allow),
-        resolve: async (name) => resolve(name),
-        timeoutMs: 1_000,
-      });
-      connect({ hostname, host, port, protocol }, (...[error, socket]) => {
-        const address = socket?.remoteAddress;
-        socket?.destroy();
-        done(error ? ((error as Error & { code?: string }).code ?? error.message) : address);
-      });
-    });
+    createDial({
+      guard: createAddressGuard(allow),
+      resolve: async (name) => resolve(name),
+      timeoutMs: 1_000,
+    })(dialTarget(new URL(url))).then(
+      (socket) => {
+        const address = socket.remoteAddress;
+        socket.destroy();
+        return address;
+      },
+      (error: Error & { code?: string }) => error.code ?? error.message,
+    );
 
   it.each([
     "http://2130706433/",

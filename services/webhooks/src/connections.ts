@@ -1,0 +1,173 @@
+import type { Socket } from "node:net";
+import { AnswerReader, type Answer } from "./answer-reader.ts";
+import type { Dial, DialTarget } from "./dial.ts";
+
+/** One request and who hears how it ended: exactly one of the two, once, unless it was canceled. */
+export type Exchange = {
+  /** The whole request as it goes on the wire. */
+  readonly text: string;
+  readonly answered: (answer: Answer) => void;
+  readonly failed: (error: Error) => void;
+  canceled: boolean;
+  connection: Connection | undefined;
+};
+
+/** How long an unused connection is trusted when the receiver does not say: less than the 5 s after which Node's own server closes one. */
+const defaultKeepAliveMs = 4_000;
+const longestKeepAliveMs = 60_000;
+/** Stop using a connection so long before the receiver said it would close it, for the way there and back. */
+const keepAliveMarginMs = 1_000;
+/** A connection that rested for longer than this may have been closed at the other end without us having heard of it. */
+const doubtfulAfterMs = 1_000;
+
+type Connection = {
+  readonly socket: Socket;
+  reader: AnswerReader;
+  current: Exchange | undefined;
+  /** Nothing of the answer has come yet on a connection that had rested for long. */
+  doubtful: boolean;
+  idleSince: number;
+  usableUntil: number;
+};
+
+/** An answer that cannot be understood. */
+export class BadAnswer extends Error {
+  readonly code = "bad_answer";
+}
+
+/**
+ * The connections to one endpoint, one request at a time on each, kept open between requests. Nobody else uses them. How many there are is up to the caller,
+ * who limits how many requests run at once.
+ */
+export class Connections {
+  readonly #dial: Dial;
+  readonly #target: DialTarget;
+  readonly #idle: Connection[] = [];
+  #closed = false;
+
+  constructor(dial: Dial, target: DialTarget) {
+    this.#dial = dial;
+    this.#target = target;
+  }
+
+  send(exchange: Exchange): void {
+    const now = performance.now();
+    for (
+      let connection = this.#idle.pop();
+      connection !== undefined;
+      connection = this.#idle.pop()
+    ) {
+      if (connection.usableUntil > now && !connection.socket.destroyed) {
+        connection.doubtful = now - connection.idleSince > doubtfulAfterMs;
+        return this.#write(connection, exchange);
+      }
+      connection.socket.destroy();
+    }
+    this.#open(exchange);
+  }
+
+  /** Closes connections that were not used for too long. */
+  sweep(): void {
+    const now = performance.now();
+    for (const connection of this.#idle)
+      if (connection.usableUntil <= now) connection.socket.destroy();
+  }
+
+  /** Closes what is idle now and the rest when its request has ended. */
+  close(): void {
+    this.#closed = true;
+    for (const connection of this.#idle.splice(0)) connection.socket.destroy();
+  }
+
+  #open(exchange: Exchange): void {
+    this.#dial(this.#target).then(
+      (socket) => {
+        if (exchange.canceled) socket.destroy();
+        else this.#write(this.#adopt(socket), exchange);
+      },
+      (error: unknown) => {
+        if (!exchange.canceled) exchange.failed(error as Error);
+      },
+    );
+  }
+
+  #write(connection: Connection, exchange: Exchange): void {
+    connection.current = exchange;
+    exchange.connection = connection;
+    connection.socket.write(exchange.text);
+  }
+
+  #adopt(socket: Socket): Connection {
+    const connection: Connection = {
+      socket,
+      reader: new AnswerReader(),
+      current: undefined,
+      doubtful: false,
+      idleSince: 0,
+      usableUntil: 0,
+    };
+    let failure: Error | undefined;
+    socket.on("data", (chunk) => this.#read(connection, chunk));
+    socket.on("end", () => {
+      const answer = connection.current && connection.reader.end();
+      if (answer !== undefined) this.#finish(connection, answer);
+      socket.destroy();
+    });
+    socket.on("error", (error) => (failure = error));
+    socket.on("close", () => {
+      const index = this.#idle.indexOf(connection);
+      if (index >= 0) this.#idle.splice(index, 1);
+      const exchange = connection.current;
+      connection.current = undefined;
+      if (exchange === undefined) return;
+      // Most likely closed before the request came; if not, the receiver knows the `webhook-id` already.
+      if (connection.doubtful) this.#open(exchange);
+      else
+        exchange.failed(
+          failure ?? new Error("the connection was closed before the answer was complete"),
+        );
+    });
+    return connection;
+  }
+
+  #read(connection: Connection, chunk: Buffer): void {
+    if (connection.current === undefined) return void connection.socket.destroy(); // nothing was asked
+    connection.doubtful = false;
+    let answer: Answer | undefined;
+    try {
+      answer = connection.reader.feed(chunk);
+    } catch (error) {
+      const exchange = connection.current;
+      connection.current = undefined;
+      connection.socket.destroy();
+      return exchange.failed(new BadAnswer(error instanceof Error ? error.message : String(error)));
+    }
+    if (answer !== undefined) this.#finish(connection, answer);
+  }
+
+  #finish(connection: Connection, answer: Answer): void {
+    const exchange = connection.current!;
+    connection.current = undefined;
+    const keepMs =
+      answer.keepAliveMs === undefined
+        ? defaultKeepAliveMs
+        : Math.min(answer.keepAliveMs - keepAliveMarginMs, longestKeepAliveMs);
+    if (keepMs <= 0 || this.#closed) connection.socket.destroy();
+    else {
+      connection.reader = new AnswerReader();
+      connection.idleSince = performance.now();
+      connection.usableUntil = connection.idleSince + keepMs;
+      this.#idle.push(connection);
+    }
+    exchange.answered(answer);
+  }
+}
+
+/** Gives a request up: neither of its callbacks is called any more, and a connection it is on is closed. */
+export function cancel(exchange: Exchange): void {
+  exchange.canceled = true;
+  const { connection } = exchange;
+  if (connection?.current !== exchange) return;
+  connection.current = undefined;
+  connection.socket.destroy();
+}

@@ -1,0 +1,109 @@
+import { connect as connectTcp, isIP, type Socket } from "node:net";
+import { connect as connectTls, type TLSSocket } from "node:tls";
+import type { AddressGuard } from "./addresses.ts";
+import type { ResolveHost } from "./resolve.ts";
+
+/** Where a connection goes; `host` is a name or an IP literal without brackets. */
+export type DialTarget = { readonly host: string; readonly port: number; readonly secure: boolean };
+/** Opens a connection, TLS included. Rejects with AddressRefused or what the network said. */
+export type Dial = (target: DialTarget) => Promise<Socket>;
+
+/** The endpoint's address may not be dialed. Nothing was sent anywhere. */
+export class AddressRefused extends Error {
+  readonly code = "address_refused";
+}
+
+/** A host with many addresses gets so many tries, so that the time of one attempt is bounded. */
+const maxDials = 3;
+/** TLS sessions that are kept for resumption, which saves a round trip and most of a handshake's CPU. */
+const maxSessions = 1_000;
+
+export function dialTarget(url: URL): DialTarget {
+  const secure = url.protocol === "https:";
+  const host = url.hostname.replace(/^\[|\]$/g, "");
+  return { host, port: Number(url.port) || (secure ? 443 : 80), secure };
+}
+
+/**
+ * It resolves names itself, drops every address the guard refuses and dials the very addresses that were judged, so a name that answers differently
+ * the second time (DNS rebinding) gains nothing. IP literals pass the same guard. For TLS the certificate is verified against the name in the
+ * URL, which is also sent as SNI.
+ */
+export function createDial(options: {
+  readonly guard: AddressGuard;
+  readonly resolve: ResolveHost;
+  /** One limit for resolving, dialing and the TLS handshake. */
+  readonly timeoutMs: number;
+  /** Further certificate authorities (tests). */
+  readonly ca?: string;
+}): Dial {
+  const sessions = new Map<string, Buffer>();
+
+  function dialTls(address: string, { host, port }: DialTarget): TLSSocket {
+    const servername = isIP(host) === 0 ? host : ""; // no SNI for literals (RFC 6066, section 3); the certificate must name the address then
+    const key = `${servername}|${address}|${port}`;
+    const session = sessions.get(key);
+    const socket = connectTls({
+      host: address,
+      port,
+      servername,
+      ALPNProtocols: ["http/1.1"],
+      rejectUnauthorized: true,
+      ...(session === undefined ? {} : { session }),
+      ...(options.ca === undefined ? {} : { ca: options.ca }),
+    });
+    socket.on("session", (fresh) => {
+      sessions.delete(key);
+      sessions.set(key, fresh);
+      if (sessions.size > maxSessions) sessions.delete(sessions.keys().next().value!);
+    });
+    return socket;
+  }
+
+  return async (target) => {
+    const deadline = performance.now() + options.timeoutMs;
+    const found = isIP(target.host) === 0 ? await options.resolve(target.host) : [target.host];
+    const refusals = found.map((address) => options.guard(address));
+    const addresses = found.filter((_, index) => refusals[index] === undefined).slice(0, maxDials);
+    if (addresses.length === 0)
+      throw new AddressRefused(refusals[0] ?? `${target.host} has no address`);
+    let failure = timeoutError();
+    for (const [index, address] of addresses.entries()) {
+      const leftMs = deadline - performance.now();
+      if (leftMs <= 0) break;
+      const socket = target.secure
+        ? dialTls(address, target)
+        : connectTcp({ host: address, port: target.port });
+      socket.setNoDelay(true);
+      try {
+        return await connected(
+          socket,
+          target.secure ? "secureConnect" : "connect",
+          leftMs / (addresses.length - index),
+        );
+      } catch (error) {
+        failure = error as Error;
+      }
+    }
+    throw failure;
+  };
+}
+
+const timeoutError = (): Error =>
+  Object.assign(new Error("connect timed out"), { code: "connect_timeout" });
+
+function connected(socket: Socket, event: string, timeoutMs: number): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => socket.destroy(timeoutError()), timeoutMs);
+    const failed = (error: Error): void => {
+      clearTimeout(timer);
+      reject(error);
+    };
+    socket.once("error", failed);
+    socket.once(event, () => {
+      clearTimeout(timer);
+      socket.off("error", failed);
+      resolve(socket);
+    });
+  });
+}

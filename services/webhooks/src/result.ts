@@ -1,0 +1,57 @@
+import type { Answer } from "./answer-reader.ts";
+
+/** What an attempt ended with. `excerpt` is the beginning of the body; `retryAfterMs` is what the answer asked for. */
+export type Result =
+  | {
+      readonly type: "answer";
+      readonly status: number;
+      readonly excerpt: string;
+      readonly retryAfterMs: number | undefined;
+    }
+  | { readonly type: "error"; readonly code: string; readonly message: string };
+
+/** An error's text may quote the receiver, its certificate for example. */
+const maxErrorChars = 300;
+
+/** Only 429 and 503 may ask for time. `now` in epoch ms. */
+export function answered({ status, excerpt, retryAfter: value }: Answer, now: number): Result {
+  const asks = status === 429 || status === 503;
+  return {
+    type: "answer",
+    status,
+    excerpt,
+    retryAfterMs: asks ? retryAfter(value, now) : undefined,
+  };
+}
+
+/** RFC 9110, section 10.2.3: seconds or a date, as milliseconds from now. Undefined when it is neither. */
+export function retryAfter(value: string | undefined, now: number): number | undefined {
+  if (value === undefined) return undefined;
+  if (/^\d{1,9}$/.test(value)) return Number(value) * 1000;
+  const at = /^[A-Z][a-z]{2,8}[ ,]/.test(value) ? Date.parse(value) : Number.NaN;
+  return Number.isNaN(at) ? undefined : Math.max(0, at - now);
+}
+
+/** The network's many codes as the few that a partner can act on. */
+export function failure(error: Error): Result {
+  const own = (error as { code?: unknown }).code;
+  const code = typeof own === "string" ? own : error.name;
+  const text = (error.message || code).slice(0, maxErrorChars);
+  return { type: "error", code: publicCode(code), message: text };
+}
+
+function publicCode(code: string): string {
+  if (["address_refused", "bad_answer", "connect_timeout"].includes(code)) return code;
+  if (/^(ENOTFOUND|ENODATA|EAI_|ESERVFAIL|ETIMEOUT|EREFUSED)/.test(code)) return "dns_failed";
+  if (/CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO/.test(code)) return "tls_failed";
+  return "connection_failed";
+}
+
+/** What the partner reads of an attempt that did not succeed. */
+export function errorText(result: Result): string | undefined {
+  if (result.type === "error") return `${result.code}: ${result.message}`;
+  if (result.status >= 200 && result.status < 300) return undefined;
+  return result.status >= 300 && result.status < 400
+    ? "redirect_not_followed"
+    : `status_${result.status}`;
+}
