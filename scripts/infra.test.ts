@@ -157,6 +157,6 @@ describe("a pruned copy, made as the image makes it", () => {
     });
     expect(started.output).toContain("HELIOGRAPH_PORT");
     expect(started.output).not.toContain("ERR_MODULE_NOT_FOUND");
-    expect(started.code).toBe(1);
+    expect(started.code).toBe(2);
   });
 });
