@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { readFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
-import { newDataDir, postgresProcesses, removeDataDir, startInstance } from "@heliograph/testkit";
+import { newDataDir, postgresProcesses, removeDataDir, startInstance, until } from "@heliograph/testkit";
 import { projections, rebuild } from "./check-projections.ts";
 import { query } from "./log.ts";
 import type { Random } from "./random.ts";
@@ -95,6 +95,18 @@ const crashDatabase: Fault = {
     );
     process.kill(row.pid as number, "SIGKILL");
     await pause(2_000);
+  },
+};
+
+const killDatabase: Fault = {
+  name: "kill -9 of PostgreSQL, the process goes on",
+  async run(world) {
+    world.journal.interruptions++;
+    for (const pid of postgresProcesses(world.dataDir)) process.kill(pid, "SIGKILL");
+    await until(async () => (await world.admin().get("/readyz")).status === 200, {
+      timeoutMs: 30_000,
+      what: "it is ready again",
+    });
   },
 };
 
@@ -246,6 +258,7 @@ export const allFaults: readonly Fault[] = [
   killNode,
   terminate,
   crashDatabase,
+  killDatabase,
   cutSessions,
   stallDatabase,
   lostAnswers,
