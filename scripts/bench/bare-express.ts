@@ -5,15 +5,13 @@ import express from "express";
 const app = express();
 app.use(express.json());
 app.post("/messages", (request, response) => {
-  response
-    .status(202)
-    .json({
-      id: "msg_01HNQX2P8Y9R3T4V5W6Z7A8B9C",
-      status: "queued",
-      channel: request.body.channel,
-      cost_estimate: "0.012",
-      created_at: new Date().toISOString(),
-    });
+  response.status(202).json({
+    id: "msg_01HNQX2P8Y9R3T4V5W6Z7A8B9C",
+    status: "queued",
+    channel: request.body.channel,
+    cost_estimate: "0.012",
+    created_at: new Date().toISOString(),
+  });
 });
 const server = app.listen(0, "127.0.0.1", () =>
   process.send?.({ port: (server.address() as AddressInfo).port }),

@@ -86,7 +86,10 @@ function checkEndpoint(
     if (!ids.has(id))
       verdict.broken(8, `${name} got ${id}, which is not for it: ${body.slice(0, 120)}`);
     else if (body !== texts.get(id))
-      verdict.broken(7, `${name} got another text for ${id} than the feed has: ${body} against ${texts.get(id)}`);
+      verdict.broken(
+        7,
+        `${name} got another text for ${id} than the feed has: ${body} against ${texts.get(id)}`,
+      );
     const [, signature = ""] = headers["webhook-signature"]?.split(",") ?? [];
     // Signed when it was sent: the age of a run does not matter here.
     const sentAt = new Date(Number(headers["webhook-timestamp"]) * 1000);

@@ -1,7 +1,13 @@
 import { join } from "node:path";
 import { readFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
-import { newDataDir, postgresProcesses, removeDataDir, startInstance, until } from "@heliograph/testkit";
+import {
+  newDataDir,
+  postgresProcesses,
+  removeDataDir,
+  startInstance,
+  until,
+} from "@heliograph/testkit";
 import { projections, rebuild } from "./check-projections.ts";
 import { query } from "./log.ts";
 import type { Random } from "./random.ts";
@@ -216,14 +222,15 @@ async function withStandby(world: World, work: () => Promise<void>): Promise<voi
       HELIOGRAPH_SERVICES: "wallet,dispatch,delivery,lifecycle,webhooks",
     },
   });
+  let code: number | null;
   try {
     await work();
   } finally {
-    const { code } = await standby.stop();
+    ({ code } = await standby.stop());
     await removeDataDir(dataDir);
-    if (code !== 0)
-      throw new Error(`the standby ended with ${code}:\n${standby.output().slice(-2_000)}`);
   }
+  if (code !== 0)
+    throw new Error(`the standby ended with ${code}:\n${standby.output().slice(-2_000)}`);
 }
 
 const takeOver: Fault = {

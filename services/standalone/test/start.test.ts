@@ -48,7 +48,7 @@ describe("npm start", () => {
     await alone.exited;
     const whole = await startInstance({ dataDir });
     afterAllStop(whole);
-    await reached(clientsOf(whole).sandbox, id, "delivered");
+    expect(await reached(clientsOf(whole).sandbox, id, "delivered")).toMatchObject({ id });
   }, 60_000);
 
   it("refuses to serve one data folder twice", async () => {

@@ -133,7 +133,8 @@ export class AnswerReader {
   /** Collects text up to a mark; gives where the bytes after it begin, or undefined when it has not come yet. */
   #line(chunk: Buffer, at: number, mark: string): number | undefined {
     const before = this.#head.length;
-    const text = this.#head + chunk.toString("latin1", at, at + maxHeadBytes - before + mark.length);
+    const text =
+      this.#head + chunk.toString("latin1", at, at + maxHeadBytes - before + mark.length);
     const end = text.indexOf(mark, Math.max(0, before - mark.length + 1));
     if (end < 0) {
       if (text.length > maxHeadBytes) throw new Error(`more than ${maxHeadBytes} bytes of headers`);
