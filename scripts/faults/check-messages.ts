@@ -47,7 +47,7 @@ export async function checkMessages(
     if (fresh.status !== expected)
       verdict.broken(
         4,
-        `${send.ref} to ${send.body.to} is ${String(fresh.status)}, not ${expected}: ${events.map(({ type }) => type).join(" ")}`,
+        `${send.ref} to ${String(send.body.to)} is ${String(fresh.status)}, not ${expected}: ${events.map(({ type }) => type).join(" ")}`,
       );
   }
   for (const ref of requested.keys())
