@@ -112,12 +112,13 @@ export async function runProjector(
   }, 500);
   const reading = AbortSignal.any([signal, stop.signal]);
   try {
-    for await (const batch of context.log.subscribe({
+    const batches = context.log.subscribe({
       after: committed,
       types: projector.types,
       signal: reading,
       maxEvents: projector.maxEvents ?? 500,
-    })) {
+    });
+    for await (const batch of readAhead(batches)) {
       status.head = batch.head;
       if (batch.events.length === 0) {
         // Only what had no events may be passed over without writing: a batch whose commit fails must be read again.
@@ -137,5 +138,25 @@ export async function runProjector(
   } finally {
     idle.cancel();
     clearInterval(retrying);
+  }
+}
+
+/**
+ * While a consumer is behind, the next batch is read as the last one is handled. One that has caught up waits instead, so that what arrives meanwhile
+ * shares a batch.
+ */
+async function* readAhead(batches: AsyncIterable<Batch>): AsyncGenerator<Batch> {
+  const iterator = batches[Symbol.asyncIterator]();
+  try {
+    let next: Promise<IteratorResult<Batch>> | undefined;
+    for (;;) {
+      const result = await (next ?? iterator.next());
+      if (result.done) return;
+      next = result.value.caughtUp ? undefined : iterator.next();
+      next?.catch(() => undefined);
+      yield result.value;
+    }
+  } finally {
+    await iterator.return?.();
   }
 }

@@ -1,3 +1,4 @@
+import type { Page } from "@heliograph/log";
 import type pg from "pg";
 import { commitParts, quoteSchema } from "./parts.ts";
 import { prepareConsumer } from "./schema.ts";
@@ -40,16 +41,23 @@ export async function rebuildProjector(
   let count = 0;
   let progressAt = 0;
 
+  const read = (after: bigint, until: bigint): Promise<Page> => {
+    const room = until - after;
+    const limit = room < BigInt(rebuildBatch) ? Number(room) : rebuildBatch;
+    const reading = context.log.readAll({ after, limit, types: projector.types });
+    // A failure is met where the batch is awaited; until then it must not count as unhandled.
+    reading.catch(() => undefined);
+    return reading;
+  };
+
   const advance = async (until: bigint): Promise<void> => {
-    while (position < until) {
+    let reading = position < until ? read(position, until) : undefined;
+    while (reading !== undefined) {
       options.signal.throwIfAborted();
-      const room = until - position;
-      const batch = await context.log.readAll({
-        after: position,
-        limit: room < BigInt(rebuildBatch) ? Number(room) : rebuildBatch,
-        types: projector.types,
-      });
+      const batch = await reading;
       const to = batch.position > until ? until : batch.position;
+      // PostgreSQL reads the next batch while this one is projected and written.
+      reading = to < until ? read(to, until) : undefined;
       const events = batch.events.filter((event) => event.position <= to);
       const parts = events.length === 0 ? [] : await instance.project(events);
       await commitParts(
