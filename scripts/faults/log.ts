@@ -72,3 +72,19 @@ export async function unfinished(
     .map(([name, count]) => `${String(count)} ${name}`);
   return { head: row.head as string, left: left.join(", ") };
 }
+
+/** Some deliveries that wait, for the message of a run that does not come to rest. */
+export async function pendingSample(
+  databaseUrl: string,
+  environment: Environment,
+): Promise<readonly string[]> {
+  const rows = await query(
+    databaseUrl,
+    environment,
+    `select endpoint_id, count(*)::int as count, min(next_attempt_at) as first, max(attempts) as attempts from webhooks.deliveries where status = 'pending' group by 1`,
+  );
+  return rows.map(
+    (row) =>
+      `${row.endpoint_id}: ${row.count}, due ${Math.round(Date.now() - Number(row.first))} ms ago, ${String(row.attempts).slice(0, 300)}`,
+  );
+}

@@ -1,8 +1,9 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { projections } from "./check-projections.ts";
-import { unfinished } from "./log.ts";
+import { pendingSample, unfinished } from "./log.ts";
 import type { World } from "./world.ts";
 
+const environments = ["sandbox", "live"] as const;
 /** Nothing new for so long, with nothing left to do and no consumer behind, is rest: receipts come within 150 ms. */
 const restMs = 1_500;
 
@@ -15,9 +16,7 @@ export async function quiesce(world: World, timeoutMs = 60_000): Promise<void> {
   while (performance.now() < deadline) {
     try {
       const states = await Promise.all(
-        (["sandbox", "live"] as const).map((environment) =>
-          unfinished(world.instance.databaseUrl, environment),
-        ),
+        environments.map((environment) => unfinished(world.instance.databaseUrl, environment)),
       );
       const behind = (await projections(world))
         .filter(({ lag_events: lag }) => lag > 0)
@@ -35,5 +34,12 @@ export async function quiesce(world: World, timeoutMs = 60_000): Promise<void> {
     }
     await pause(150);
   }
-  throw new Error(`not at rest after ${timeoutMs / 1000} s: ${left || "it goes on and on"}`);
+  const pending = await Promise.all(
+    environments.map((environment) =>
+      pendingSample(world.instance.databaseUrl, environment).catch(() => []),
+    ),
+  );
+  throw new Error(
+    `not at rest after ${timeoutMs / 1000} s: ${[left || "it goes on and on", ...pending.flat()].join("\n  ")}`,
+  );
 }
