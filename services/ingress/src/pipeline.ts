@@ -134,6 +134,9 @@ export class Pipeline {
     common: string[],
   ): Promise<Wire | undefined> {
     const { request } = call;
+    // Parsed JSON is held against the same rule; PostgreSQL stores no NUL, and no row could match one.
+    if (request.url.includes("%00"))
+      throw new PublicError("invalid_request", "The address has a NUL character.");
     call.query = validate(
       route.query,
       queryText === "" ? {} : { ...parseQuery(queryText) },

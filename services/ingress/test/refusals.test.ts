@@ -249,6 +249,18 @@ test("an empty wallet is refused", async () => {
   expect([answer.status, answer.body.code]).toEqual([402, "insufficient_funds"]);
 });
 
+test("an address with a NUL character is refused before it reaches a database", async () => {
+  for (const address of [
+    "messages?to=%00",
+    "messages?tag=a%00b",
+    "messages?metadata[k]=%00",
+    "messages/%00",
+  ]) {
+    const answer = await world.call("GET", `/api/v1/${address}`, { key: partner.key });
+    expect([answer.status, answer.body.code]).toEqual([422, "invalid_request"]);
+  }
+});
+
 test("an address that is not there is 404 and a method that is not there 405 with Allow", async () => {
   expect((await world.call("GET", "/api/v1/nothing")).body).toMatchObject({ code: "not_found" });
   expect((await world.call("GET", "/api/v1/messages/%ff", { key: partner.key })).status).toBe(404);
