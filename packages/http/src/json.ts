@@ -7,7 +7,7 @@ const refuse = (detail: string): PublicError => new PublicError("malformed_json"
 
 /**
  * Parses a JSON body and refuses what parsers disagree on: invalid UTF-8, a byte order mark, duplicate keys, nesting below 32
- * levels, NUL and lone surrogates (PostgreSQL and others cannot store them). `__proto__` is refused as a key: it is never one of ours,
+ * levels, NUL and lone surrogates (PostgreSQL and others cannot store them), numbers beyond 1.8e308 (they would be stored as null). `__proto__` is refused as a key: it is never one of ours,
  * and code that copies it would change a prototype.
  */
 export function parseJson(bytes: Uint8Array): unknown {
@@ -63,6 +63,8 @@ function scan(bytes: Uint8Array): number {
 
 /** The key-value pairs that parsing left: fewer than were written when a later duplicate replaced an earlier one. */
 function count(value: unknown): number {
+  if (typeof value === "number" && !Number.isFinite(value))
+    throw refuse("The body has a number that is too large.");
   if (typeof value !== "object" || value === null) return 0;
   let total = 0;
   if (Array.isArray(value)) for (const item of value) total += count(item);

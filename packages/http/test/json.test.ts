@@ -54,6 +54,12 @@ test("depth, NUL, lone surrogates, bad UTF-8, a byte order mark and __proto__ ar
   expect(refusal(Buffer.from('{"a":{"__proto__":{"b":1}}}'))).toContain("__proto__");
 });
 
+test("a number that no double holds is refused, not stored as null", () => {
+  for (const text of ["1e999", '{"a":[-1e999]}'])
+    expect(refusal(Buffer.from(text))).toContain("too large");
+  expect(parse("1e308")).toBe(1e308);
+});
+
 test("a refusal says where, and quotes nothing of the body", () => {
   const message = refusal(Buffer.from('{"secret":"hunter2",}'));
   expect(message).toMatch(/position \d+/);
