@@ -50,8 +50,9 @@ function refuseRaw(error: NodeJS.ErrnoException, socket: Duplex): void {
             `The headers are larger than ${limits.maxHeaderBytes} bytes.`,
           )
         : new PublicError("bad_request", "This is not a valid HTTP/1.1 request.");
-  const body = JSON.stringify(problemOf(refusal, requestId(undefined), "/"));
-  const head = `HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status]}\r\nContent-Type: application/problem+json`;
+  const id = requestId(undefined);
+  const body = JSON.stringify(problemOf(refusal, id, "/"));
+  const head = `HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status]}\r\nContent-Type: application/problem+json\r\nRequest-Id: ${id}`;
   socket.end(
     `${head}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
   );

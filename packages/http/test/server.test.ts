@@ -75,9 +75,10 @@ test("a body that does not come in time ends with a 408 problem", async () => {
 
 test("what is not HTTP, and headers that are too large, end with a 400 problem", async () => {
   const { listening } = await serve();
-  expect(await raw(listening.port, "HELLO\r\n\r\n")).toMatch(
-    /^HTTP\/1\.1 400 [\s\S]*"code":"bad_request"/,
-  );
+  const refused = await raw(listening.port, "HELLO\r\n\r\n");
+  const named = /\r\nRequest-Id: (req_\w+)\r\n/.exec(refused)?.[1];
+  expect(refused).toContain(`"request_id":"${named}"`);
+  expect(refused).toMatch(/^HTTP\/1\.1 400 [\s\S]*"code":"bad_request"/);
   expect(
     await raw(listening.port, `GET / HTTP/1.1\r\nHost: x\r\nX: ${"x".repeat(20_000)}\r\n\r\n`),
   ).toContain("headers are larger");
