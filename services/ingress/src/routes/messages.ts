@@ -96,6 +96,7 @@ async function sendBatch(call: Call<z.infer<typeof SendBatch>, unknown>): Promis
   const settled = (await sending.send(call, valid, ids)).values();
   await failpoint("ingress.before_answer");
   let accepted = 0;
+  let replayed = 0;
   let position: bigint | undefined;
   const data = items.map((item, index) => {
     const result: Settled =
@@ -107,15 +108,24 @@ async function sendBatch(call: Call<z.infer<typeof SendBatch>, unknown>): Promis
         error: problemOf(result.error, call.requestId, call.path),
       };
     accepted++;
+    if (result.sent.replayed) replayed++;
     if (position === undefined || result.sent.position > position) position = result.sent.position;
     return {
       index,
       status_code: 202,
       message: result.sent.body,
-      ...(result.sent.replayed && { replayed: true }),
+      // Under the batch's key the answer must be the first one again, byte for byte: there the header says it.
+      ...(result.sent.replayed && call.idempotencyKey === undefined && { replayed: true }),
     };
   });
-  return { status: 207, body: { data, accepted, refused: items.length - accepted }, position };
+  return {
+    status: 207,
+    body: { data, accepted, refused: items.length - accepted },
+    position,
+    ...(call.idempotencyKey !== undefined &&
+      accepted > 0 &&
+      replayed === accepted && { headers: { "Idempotent-Replayed": "true" } }),
+  };
 }
 
 const text = z.string().max(512);
