@@ -137,6 +137,15 @@ describe("a partner", () => {
     expect(ids.filter((id: string) => id === first.body.id)).toHaveLength(1);
   });
 
+  test("takes its rate limit as a number of requests a second too", async () => {
+    const created = await createPartner(await adminKey(), { name: "Short", rate_limit: 7 });
+    expect(created.body.rate_limit).toEqual({ requests: 7, window_seconds: 1 });
+    const { headers } = await world.call("GET", "/api/v1/balance", {
+      key: created.body.keys.sandbox,
+    });
+    expect(headers.get("ratelimit-policy")).toBe('"default";q=7;w=1');
+  });
+
   test("made by a try that crashed before its answer was kept has the same keys after the retry", async () => {
     const admin = await adminKey();
     const headers = { "idempotency-key": newId("req") };

@@ -19,7 +19,10 @@ const CreatePartner = z
       .string()
       .regex(/^[A-Z]{3}$/, "must be an ISO 4217 code")
       .optional(),
-    rate_limit: RateLimit.optional(),
+    rate_limit: z
+      .union([RateLimit, z.int().min(1).max(1_000_000)])
+      .optional()
+      .meta({ description: "A number is so many requests a second, as at webhook endpoints." }),
   })
   .meta({ id: "CreatePartner" });
 
@@ -50,7 +53,8 @@ async function create(call: Call<z.infer<typeof CreatePartner>, unknown>): Promi
   if (call.env !== "live")
     throw new PublicError("insufficient_scope", "Partners are created with a live admin key.");
   const priced = call.context.directory.prices()?.currency ?? "USD";
-  const { name, currency = priced, rate_limit } = call.body;
+  const { name, currency = priced, rate_limit: given } = call.body;
+  const rate_limit = typeof given === "number" ? { requests: given, window_seconds: 1 } : given;
   if (currency !== priced)
     throw new PublicError("invalid_request", `There are no prices in ${currency}.`, {
       errors: [{ path: "currency", code: "not_priced", message: `prices are in ${priced}` }],
