@@ -106,6 +106,8 @@ export async function startConsumers(
     const seen = new Map<string, { position: bigint; handled: number }>();
     let last = performance.now();
     let rounds = 0;
+    // A rebuild takes minutes, and a holder whose heartbeat stops is taken for dead: the house is kept meanwhile.
+    let job: Promise<void> | undefined;
     while (!stopping.signal.aborted) {
       await pause(heartbeatMs, stopping.signal);
       const now = performance.now();
@@ -126,12 +128,19 @@ export async function startConsumers(
       try {
         await heartbeat(context.projectionPool, owner, statuses);
         if (rounds++ % 2 === 0) await handOutRetries();
-        await runJobs();
+        job ??= runJobs()
+          .catch(housekeepingFailed)
+          .finally(() => (job = undefined));
       } catch (error) {
-        if (!isMachinery(error))
-          context.logger.warn({ error: messageOf(error) }, "housekeeping failed");
+        housekeepingFailed(error);
       }
     }
+    await job;
+  }
+
+  function housekeepingFailed(error: unknown): void {
+    if (!isMachinery(error))
+      context.logger.warn({ error: messageOf(error) }, "housekeeping failed");
   }
 
   async function handOutRetries(): Promise<void> {

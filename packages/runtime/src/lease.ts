@@ -2,7 +2,10 @@ import pg from "pg";
 import { isMachinery, oneAtATime, pause } from "./faults.ts";
 import { quoteSchema } from "./parts.ts";
 
-/** A holder that has not shown itself for so long is stopped or cut off; its session is ended so that another may take over. */
+/**
+ * A holder that has not shown itself for so long is stopped or cut off; its session is ended so that another may take over. A session that has just
+ * been opened or used is not judged yet: after an outage all heartbeats are old, and the copies would end each other's sessions in turn.
+ */
 const staleHolderSeconds = 15;
 
 export type Ownership = { readonly epoch: number; readonly position: bigint };
@@ -103,6 +106,7 @@ async function endStaleHolder(client: pg.Client, name: string): Promise<void> {
   await client.query(
     `select pg_terminate_backend(l.pid) from pg_locks l
      join runtime.consumers c on c.name = $1 and c.updated_at < now() - interval '${staleHolderSeconds} seconds'
+     join pg_stat_activity a on a.pid = l.pid and a.state_change < now() - interval '${staleHolderSeconds} seconds'
      where l.locktype = 'advisory' and l.granted and l.pid <> pg_backend_pid() and l.database = (select oid from pg_database where datname = current_database())
        and ((l.classid::bigint << 32) | l.objid::bigint) = hashtextextended($2, 7041776)`,
     [name, `heliograph/${name}`],

@@ -27,12 +27,14 @@ export function openParked(
   fail: (error: unknown) => void,
 ): Parked {
   let changes = new Map<string, number | undefined>();
+  /** Changes of the batch in hand. Until it is dealt with they must not be stored: after a crash it is looked at again and finds what it found now. */
+  let unfinished = new Map<string, number | undefined>();
   let position = checkpoint.position;
   let timer: NodeJS.Timeout | undefined;
   let purgedAtMs = 0;
 
   function remove(messageId: string): void {
-    if (waiting.delete(messageId)) changes.set(messageId, undefined);
+    if (waiting.delete(messageId)) unfinished.set(messageId, undefined);
   }
 
   /** The map is in the order of arrival, which is that of expiry. */
@@ -51,7 +53,13 @@ export function openParked(
     if (position === checkpoint.position && changes.size === 0) return;
     const taken = changes;
     changes = new Map();
-    await checkpoint.commit(position, writeParked(taken));
+    try {
+      await checkpoint.commit(position, writeParked(taken));
+    } catch (error) {
+      // No later commit may move the checkpoint without them.
+      changes = new Map([...taken, ...changes]);
+      throw error;
+    }
   }
 
   return {
@@ -61,12 +69,14 @@ export function openParked(
       if (waiting.has(messageId)) return true;
       if (waiting.size >= maxParked) return false;
       waiting.set(messageId, nowMs + keepMs);
-      changes.set(messageId, nowMs + keepMs);
+      unfinished.set(messageId, nowMs + keepMs);
       return true;
     },
     remove,
     reached(reachedPosition) {
       if (reachedPosition > position) position = reachedPosition;
+      for (const [messageId, expiresAt] of unfinished) changes.set(messageId, expiresAt);
+      unfinished = new Map();
       timer ??= setTimeout(() => void flush().catch(fail), commitEveryMs);
     },
     flush,

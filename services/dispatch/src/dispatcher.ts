@@ -131,8 +131,9 @@ export async function startDispatcher(tools: ReactorTools): Promise<ReactorInsta
       return jobs;
     },
     run: (jobs) => {
-      if (!dead) lanes.run(jobs);
-      if (closing) withdraw();
+      // Announced while it stopped: nobody would wait for these calls any more.
+      if (closing) giveBack(jobs);
+      else lanes.run(jobs);
     },
     timersWritten: (earliest) => timers.at(earliest),
   });
@@ -245,7 +246,10 @@ export async function startDispatcher(tools: ReactorTools): Promise<ReactorInsta
 
   /** Announced jobs that are not called yet become rows again, and their intents end without them. */
   function withdraw(): void {
-    for (const job of lanes.withdraw()) {
+    giveBack(lanes.withdraw());
+  }
+  function giveBack(jobs: readonly Job[]): void {
+    for (const job of jobs) {
       putOff(job, now());
       if (--job.group!.open === 0) committer.intentDone(job.group!);
     }

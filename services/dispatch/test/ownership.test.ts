@@ -78,3 +78,33 @@ test("receipts that were due when their player stopped are played by the next, e
   expect(new Set(events.map(({ data }) => data.message_id)).size).toBe(100);
   expect(events).toHaveLength(100);
 });
+
+test("calls that are announced while their owner stops are not begun, and the next owner makes them", async () => {
+  const first = await world.dispatch();
+  await eventually(world.log, await send(world.log, numbers(1)), "MessageSent");
+  await settled(world);
+  await first.caughtUp(await world.log.head());
+  const locker = await world.pool.connect();
+  await locker.query("begin");
+  await locker.query("select 1 from dispatch.checkpoint for update");
+  const [id] = await send(world.log, numbers(1));
+  const isAnnouncing = async (): Promise<boolean> => {
+    const { rows } = await world.pool.query(
+      "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' and query like '%intents%'",
+    );
+    return rows.length > 0;
+  };
+  await until(isAnnouncing).catch((error: unknown) => {
+    locker.release(true);
+    throw error;
+  });
+  const stopping = first.stop();
+  await locker.query("commit");
+  locker.release();
+  await stopping;
+  const { rows } = await world.pool.query("select id from dispatch.intents");
+  expect(rows).toEqual([]);
+  await world.dispatch();
+  await eventually(world.log, [id!], "MessageSent");
+  expect(await typesOf(world.log, id!)).toEqual(["MessageRequested", "MessageSent"]);
+});

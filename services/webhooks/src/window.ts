@@ -120,7 +120,7 @@ export class Window {
   }
 
   #schedule(): void {
-    if (this.#closed || this.#writing !== undefined) return;
+    if (this.#closed || this.#broken || this.#writing !== undefined) return;
     const first = this.#slots[0];
     const floorMoves = first !== undefined && first.unresolved.size === 0;
     const urgent = this.#rows.size > 0 || (floorMoves && first.endpoints.size > 0);
@@ -132,11 +132,8 @@ export class Window {
     this.#timer = setTimeout(
       () => {
         this.#timer = undefined;
-        this.#write().catch((error: unknown) => {
-          this.#broken = { error };
-          this.#fail(error);
-          this.#wake();
-        });
+        if (this.#writing !== undefined) return; // its end schedules the next
+        this.#write().catch(this.#fail);
       },
       Math.max(0, at - performance.now()),
     );
@@ -144,10 +141,16 @@ export class Window {
 
   async #write(): Promise<void> {
     if (this.#closed) return;
+    // What a failed write would have stored is lost: no later one may move the checkpoint past it.
+    if (this.#broken) throw this.#broken.error;
     const writing = this.#writeNow();
     this.#writing = writing;
     try {
       await writing;
+    } catch (error) {
+      this.#broken = { error };
+      this.#wake();
+      throw error;
     } finally {
       this.#writing = undefined;
     }

@@ -1,0 +1,57 @@
+import type { Checkpoint } from "@heliograph/runtime";
+import { until } from "@heliograph/testkit";
+import { expect, test } from "vitest";
+import type { Job } from "../src/job.ts";
+import { newSlot, Window } from "../src/window.ts";
+
+const jobOf = (id: string): Job => ({
+  id,
+  endpointId: "whe_1",
+  partner: "ptn_1",
+  eventId: "evt_1",
+  type: "message.sent",
+  position: 1n,
+  sequence: 1,
+  body: "{}",
+  createdAt: 0,
+  attempts: [],
+  slot: undefined,
+  stored: false,
+  tries: 1,
+  replay: undefined,
+});
+
+test("after a write that failed no later one moves the checkpoint past what it would have stored", async () => {
+  const positions: bigint[] = [];
+  let tries = 0;
+  const checkpoint: Checkpoint = {
+    position: 0n,
+    commit(position) {
+      if (tries++ === 0) return Promise.reject(new Error("the connection was lost"));
+      positions.push(position);
+      return Promise.resolve();
+    },
+  };
+  const failures: unknown[] = [];
+  const window = new Window(
+    checkpoint,
+    (error) => failures.push(error),
+    () => undefined,
+  );
+  const deliver = (id: string, position: bigint): void => {
+    const job = jobOf(id);
+    const slot = newSlot(position, performance.now());
+    slot.unresolved.add(job);
+    job.slot = slot;
+    window.push(slot);
+    window.record(job, "pending", 0);
+  };
+  deliver("whd_1", 5n);
+  await until(() => failures.length > 0);
+  // An answer that comes before the consumer is stopped.
+  deliver("whd_2", 6n);
+  await expect(window.flush()).rejects.toThrow("lost");
+  await expect(window.room()).rejects.toThrow("lost");
+  expect(positions).toEqual([]);
+  window.close();
+});
