@@ -12,6 +12,9 @@ import {
   type Service,
   type ServiceContext,
   type Settings,
+  isMachinery,
+  messageOf,
+  pause,
 } from "@heliograph/runtime";
 import type pg from "pg";
 import type { Logger } from "pino";
@@ -40,7 +43,7 @@ export async function openPlatform(
   masterKey: Buffer,
   logger: Logger,
 ): Promise<Platform> {
-  await createDatabases(server);
+  await untilDatabaseAnswers(server, logger);
   const platformLog = await openLog(server, "platform", logger);
   const directory = await openDirectory(platformLog);
   if (settings.services.includes("ingress") || settings.services.includes("dispatch"))
@@ -83,6 +86,21 @@ export async function openPlatform(
       await Promise.all(pools.map((pool) => pool.end()));
     },
   };
+}
+
+const slowestBootRetryMs = 5_000;
+
+/** A database that is away at boot is waited for: ending would only make a supervisor start the process again and again. Anything else still ends the start. */
+async function untilDatabaseAnswers(server: Server, logger: Logger): Promise<void> {
+  for (let delayMs = 200; ; delayMs = Math.min(delayMs * 2, slowestBootRetryMs)) {
+    try {
+      return await createDatabases(server);
+    } catch (error) {
+      if (!isMachinery(error)) throw error;
+      logger.warn({ error: messageOf(error), retry_in_ms: delayMs }, "the database is away");
+      await pause(delayMs);
+    }
+  }
 }
 
 /** Starts the consumers of the services in both environments. */
