@@ -63,6 +63,18 @@ export async function dueDeadLetters(
   }));
 }
 
+/** Positions of the events that a consumer has set aside and not handled since. */
+export async function openDeadLetters(
+  pool: pg.Pool,
+  consumer: string,
+): Promise<ReadonlySet<bigint>> {
+  const { rows } = await pool.query(
+    "select position::text from runtime.dead_letters where consumer = $1 and status <> 'resolved'",
+    [consumer],
+  );
+  return new Set(rows.map((row) => BigInt(row.position as string)));
+}
+
 export async function resolveDeadLetter(pool: pg.Pool, id: string): Promise<void> {
   await pool.query(
     "update runtime.dead_letters set status = 'resolved', updated_at = now() where id = $1",

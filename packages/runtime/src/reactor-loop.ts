@@ -1,4 +1,5 @@
-import type { Batch } from "@heliograph/log";
+import { eventDefinitions, eventValidator } from "@heliograph/contracts";
+import type { Batch, RecordedEvent } from "@heliograph/log";
 import { quarantine } from "./dead-letters.ts";
 import { isMachinery, latestAfter, messageOf, oneAtATime } from "./faults.ts";
 import type { Ownership } from "./lease.ts";
@@ -63,7 +64,11 @@ export async function runReactor(
   if (signal.aborted) stopReading.abort();
   else signal.addEventListener("abort", () => stopReading.abort(), { once: true });
   let failure: { readonly error: unknown } | undefined;
+  let handed = 0n;
   const fail = (error: unknown): void => {
+    // What was handed over and fails later cannot be laid to one event; the next owner at least sets aside what breaks its schema.
+    if (failure === undefined && !isMachinery(error) && handed > careful.until)
+      careful.until = handed;
     failure ??= { error };
     stopReading.abort();
   };
@@ -105,6 +110,7 @@ export async function runReactor(
         continue;
       }
       passed = undefined;
+      handed = batch.position;
       await turn(() => (careful.until > 0n ? handleCarefully(batch) : handleBatch(batch)));
       status.handled += batch.events.length;
     }
@@ -132,20 +138,18 @@ export async function runReactor(
   async function handleCarefully(batch: Batch): Promise<void> {
     for (const event of batch.events) {
       if (careful.skip.has(event.position)) continue;
+      const flaw = flawOf(event);
+      if (flaw !== undefined) {
+        await setAside(event, flaw);
+        continue;
+      }
       try {
         await instance.handle({ ...batch, events: [event], position: event.position });
       } catch (error) {
         if (isMachinery(error)) throw error;
         const failures = (careful.failures.get(event.position) ?? 0) + 1;
         careful.failures.set(event.position, failures);
-        if (failures >= triesBeforeQuarantine) {
-          await quarantine(context.pool, reactor.name, event, messageOf(error));
-          careful.skip.add(event.position);
-          logger.error(
-            { position: String(event.position), type: event.type, error: messageOf(error) },
-            "event quarantined",
-          );
-        }
+        if (failures >= triesBeforeQuarantine) await setAside(event, messageOf(error));
         throw error;
       }
     }
@@ -154,6 +158,15 @@ export async function runReactor(
       careful.until = 0n;
       careful.failures.clear();
     }
+  }
+
+  async function setAside(event: RecordedEvent, reason: string): Promise<void> {
+    await quarantine(context.pool, reactor.name, event, reason);
+    careful.skip.add(event.position);
+    logger.error(
+      { position: String(event.position), type: event.type, error: reason },
+      "event quarantined",
+    );
   }
 
   async function retryOne(retry: Retry): Promise<void> {
@@ -171,4 +184,17 @@ export async function runReactor(
       throw error;
     }
   }
+}
+
+const known = new Set(eventDefinitions.map(({ type, version }) => `${type}.${version}`));
+let validate: ReturnType<typeof eventValidator> | undefined;
+
+/**
+ * What is wrong with an event by its own schema. The log checks that when it appends, so this finds what came past it: a damaged row, a foreign writer.
+ * Asked only after something failed; it spares such an event the restarts that others get before they are set aside.
+ */
+function flawOf(event: RecordedEvent): string | undefined {
+  if (!known.has(`${event.type}.${event.version}`)) return undefined;
+  validate ??= eventValidator();
+  return validate(event);
 }

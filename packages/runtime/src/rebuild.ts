@@ -1,5 +1,6 @@
 import type { Page } from "@heliograph/log";
 import type pg from "pg";
+import { openDeadLetters } from "./dead-letters.ts";
 import { commitParts, quoteSchema } from "./parts.ts";
 import { prepareConsumer } from "./schema.ts";
 import type { Projector, ServiceContext } from "./types.ts";
@@ -37,6 +38,8 @@ export async function rebuildProjector(
   await context.pool.query(`drop schema if exists ${quoteSchema(next)} cascade`);
   await prepareConsumer(context.pool, projector, next);
   const instance = await projector.create({ pool, schema: next, position: 0n });
+  // What the live projector had to set aside would stop this one too; a dead letter that was retried with success takes part again.
+  const aside = await openDeadLetters(context.pool, projector.name);
   let position = 0n;
   let count = 0;
   let progressAt = 0;
@@ -58,7 +61,9 @@ export async function rebuildProjector(
       const to = batch.position > until ? until : batch.position;
       // PostgreSQL reads the next batch while this one is projected and written.
       reading = to < until ? read(to, until) : undefined;
-      const events = batch.events.filter((event) => event.position <= to);
+      const events = batch.events.filter(
+        (event) => event.position <= to && !aside.has(event.position),
+      );
       const parts = events.length === 0 ? [] : await instance.project(events);
       await commitParts(
         pool,

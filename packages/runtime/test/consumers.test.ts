@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { newId } from "@heliograph/contracts";
 import { until } from "@heliograph/testkit";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import {
@@ -148,6 +149,51 @@ test("a poison event is set aside with its reason, the rest of its batch is proj
     async () => ((await listDeadLetters(context.pool, { limit: 10 }))[0]?.attempts ?? 0) > 1,
     { what: "the retry failed again" },
   );
+  const verified = await rebuildProjector(context, countingProjector(), {
+    verifyOnly: true,
+    signal: AbortSignal.timeout(20_000),
+  });
+  expect(verified).toMatchObject({ equal: true, events: 2 });
+  await consumer.stop();
+});
+
+test("events that break their schema are set aside at once, also when it shows only later", async () => {
+  const { context, log } = environment;
+  const seen: string[] = [];
+  const reactor: Reactor = {
+    kind: "reactor",
+    name: "late",
+    schema: "late",
+    types: ["KeyRevoked"],
+    ddl: "",
+    start: ({ checkpoint, fail }) => ({
+      async handle(batch) {
+        for (const { data } of batch.events) {
+          if (data.key_id === undefined) return void setImmediate(fail, new Error("no such key"));
+          seen.push(data.key_id);
+        }
+        await checkpoint.commit(batch.position);
+      },
+      stop: async () => undefined,
+    }),
+  };
+  const revoke = async (data: object): Promise<bigint> => {
+    const events = [{ id: randomUUID(), type: "KeyRevoked", data, metadata: {} }];
+    const stream = `key-${randomUUID()}`;
+    const [outcome] = await log.append([{ stream, expected: "no_stream", events }]);
+    return outcome?.kind === "appended" ? outcome.position : 0n;
+  };
+  const [good, other] = [newId("key"), newId("key")];
+  const partner_id = newId("ptn");
+  await revoke({ key_id: good, partner_id });
+  for (let count = 0; count < 20; count++) await revoke({ partner_id });
+  const position = await revoke({ key_id: other, partner_id });
+  const consumer = await runConsumer(reactor, context);
+  await consumer.caughtUp(position);
+  expect(new Set(seen)).toEqual(new Set([good, other]));
+  const letters = await listDeadLetters(context.pool, { limit: 100 });
+  expect(letters).toHaveLength(20);
+  expect(letters[0]!.reason).toContain("key_id");
   await consumer.stop();
 });
 
