@@ -186,15 +186,15 @@ export async function runReactor(
   }
 }
 
-const known = new Set(eventDefinitions.map(({ type, version }) => `${type}.${version}`));
+const known = new Set(eventDefinitions.map(({ type }) => type));
 let validate: ReturnType<typeof eventValidator> | undefined;
 
 /**
- * What is wrong with an event by its own schema. The log checks that when it appends, so this finds what came past it: a damaged row, a foreign writer.
+ * What is wrong with an event by its own schema. The log checks that when it appends, so this finds what came past it: a damaged row, a foreign writer, a newer version.
  * Asked only after something failed; it spares such an event the restarts that others get before they are set aside.
  */
 function flawOf(event: RecordedEvent): string | undefined {
-  if (!known.has(`${event.type}.${event.version}`)) return undefined;
+  if (!known.has(event.type)) return undefined;
   validate ??= eventValidator();
   return validate(event);
 }
