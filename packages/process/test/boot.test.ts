@@ -6,7 +6,6 @@ import { openPlatform } from "../src/index.ts";
 
 test("a database that is away at boot is waited for", async () => {
   const server = await testServer();
-  const real = new URL(server.baseUrl);
   let turnedAway = 0;
   const relay = createServer((client) => {
     if (turnedAway < 3) {
@@ -14,13 +13,18 @@ test("a database that is away at boot is waited for", async () => {
       client.destroy();
       return;
     }
-    const upstream = connect(Number(real.port), real.hostname);
+    const { host = "localhost", port = 5432 } = server.baseConfig;
+    const upstream = host.startsWith("/")
+      ? connect(`${host}/.s.PGSQL.${port}`)
+      : connect(port, host);
     client.pipe(upstream).pipe(client);
     client.on("error", () => upstream.destroy());
     upstream.on("error", () => client.destroy());
   });
   await new Promise<void>((resolve) => relay.listen(0, "127.0.0.1", resolve));
   const away = new URL(server.baseUrl);
+  // The way in is the relay alone, not the server's unix socket.
+  away.search = "";
   away.hostname = "127.0.0.1";
   away.port = String((relay.address() as AddressInfo).port);
   away.pathname = `/${server.namePrefix}boot`;
