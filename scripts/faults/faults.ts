@@ -43,7 +43,7 @@ const killPoints = [
   "webhooks.before_record",
   "webhooks.after_record",
 ];
-/** A point that the load does not reach within this time is left. */
+/** The load must reach an armed point within this time. */
 const armedMs = 10_000;
 
 const killAll: Fault = {
@@ -160,12 +160,15 @@ const killAt = (point: string): Fault => ({
     const armed = await world
       .start({ HELIOGRAPH_FAILPOINT: `${point}:kill@${1 + random.below(8)}` })
       .catch(() => undefined);
+    let reached = true;
     if (armed !== undefined) {
-      await Promise.race([armed.exited, pause(armedMs)]);
+      const ended = await Promise.race([armed.exited, pause(armedMs)]);
+      reached = ended !== undefined;
       armed.kill("SIGKILL");
       await armed.exited;
     }
     await world.start();
+    if (!reached) throw new Error(`the load did not pass ${point} within ${armedMs / 1000} s`);
   },
 });
 
