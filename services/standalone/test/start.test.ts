@@ -8,6 +8,8 @@ describe("npm start", () => {
   it("writes dev.json once it is ready, and finds its data again", async () => {
     const dataDir = ownDataDir();
     const first = await startInstance({ dataDir });
+    // Also when an expectation fails before the stop below.
+    afterAllStop(first);
     expect(readInstance(dataDir)).toEqual({
       baseUrl: `http://127.0.0.1:${first.port}`,
       consoleUrl: expect.stringContaining(`http://127.0.0.1:${first.port}/`),
@@ -43,6 +45,7 @@ describe("npm start", () => {
   it("accepts durably with the ingress alone, and delivers when everything runs", async () => {
     const dataDir = ownDataDir();
     const alone = await startInstance({ dataDir, env: { HELIOGRAPH_SERVICES: "ingress" } });
+    afterAllStop(alone);
     const id = await send(clientsOf(alone).sandbox, example);
     alone.kill("SIGKILL");
     await alone.exited;
