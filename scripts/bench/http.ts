@@ -1,5 +1,6 @@
 import { fork } from "node:child_process";
-import { newDataDir, removeDataDir, startInstance, stopChild } from "./instance.ts";
+import { newDataDir, removeDataDir } from "@heliograph/testkit";
+import { startMeasured, stopChild } from "./instance.ts";
 import { drive, postRequest } from "./load.ts";
 import { ratioRow, type Row } from "./row.ts";
 
@@ -21,7 +22,7 @@ export async function benchHttp(): Promise<Row[]> {
   const barePort = await new Promise<number>((resolve) =>
     bare.once("message", (message) => resolve((message as { port: number }).port)),
   );
-  const instance = await startInstance(dataDir, { HELIOGRAPH_SERVICES: "ingress" });
+  const instance = await startMeasured(dataDir, { HELIOGRAPH_SERVICES: "ingress" });
   try {
     const ours = postRequest(
       "127.0.0.1",
@@ -61,6 +62,6 @@ export async function benchHttp(): Promise<Row[]> {
   } finally {
     await instance.stop();
     await stopChild(bare);
-    removeDataDir(dataDir);
+    await removeDataDir(dataDir);
   }
 }

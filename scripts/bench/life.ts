@@ -3,7 +3,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import { cpuMs, postmasterOf } from "./cpu.ts";
 import { exampleBody } from "./http.ts";
-import { newDataDir, removeDataDir, startInstance, stopChild, type Instance } from "./instance.ts";
+import { newDataDir, removeDataDir, type Instance } from "@heliograph/testkit";
+import { startMeasured, stopChild } from "./instance.ts";
 import { drive, postRequest, type LoadResult } from "./load.ts";
 import { limitRow, type Row } from "./row.ts";
 
@@ -21,7 +22,7 @@ export async function benchLife(): Promise<Row[]> {
   const sinkPort = await new Promise<number>((resolve) =>
     sink.once("message", (message) => resolve((message as { port: number }).port)),
   );
-  const instance = await startInstance(dataDir);
+  const instance = await startMeasured(dataDir);
   const database = new pg.Client({
     connectionString: instance.databaseUrl.replace(/\/[^/]*$/, "/heliograph_sandbox"),
   });
@@ -128,7 +129,7 @@ export async function benchLife(): Promise<Row[]> {
     await database.end();
     await instance.stop();
     await stopChild(sink);
-    removeDataDir(dataDir);
+    await removeDataDir(dataDir);
   }
 }
 

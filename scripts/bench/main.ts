@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import { startEmbeddedPostgres } from "@heliograph/embedded-postgres";
 import { benchConsumers } from "./consumers.ts";
 import { benchHttp } from "./http.ts";
-import { newDataDir, removeDataDir } from "./instance.ts";
+import { newDataDir, removeDataDir } from "@heliograph/testkit";
 import { benchLife } from "./life.ts";
 import { benchLog } from "./log.ts";
 import { printRows, type Row } from "./row.ts";
@@ -23,12 +23,12 @@ const parts: Readonly<Record<string, () => Promise<Row[]>>> = {
 
 async function withServer(bench: (url: string) => Promise<Row[]>): Promise<Row[]> {
   const dataDir = newDataDir();
-  const server = await startEmbeddedPostgres({ dataDir });
+  const server = await startEmbeddedPostgres({ dataDir: `${dataDir}/postgres` });
   try {
     return await bench(server.url);
   } finally {
     await server.stop();
-    removeDataDir(dataDir);
+    await removeDataDir(dataDir);
   }
 }
 

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { cpuMs, postmasterOf } from "./cpu.ts";
 import { exampleBody } from "./http.ts";
-import { newDataDir, removeDataDir, startInstance, type Instance } from "./instance.ts";
+import { newDataDir, removeDataDir, type Instance } from "@heliograph/testkit";
+import { startMeasured } from "./instance.ts";
 import { drive, postRequest } from "./load.ts";
 import { limitRow, type Row } from "./row.ts";
 
@@ -11,7 +12,7 @@ const measured = 5_000;
 export async function benchScale(): Promise<Row[]> {
   const most = Number(process.env["HELIOGRAPH_BENCH_SCALE"] ?? 100_000);
   const dataDir = newDataDir();
-  const instance = await startInstance(dataDir);
+  const instance = await startMeasured(dataDir);
   const postmaster = await postmasterOf(instance.databaseUrl);
   try {
     const topup = await fetch(`${instance.baseUrl}/api/v1/wallet/topups`, {
@@ -47,7 +48,7 @@ export async function benchScale(): Promise<Row[]> {
     return rows;
   } finally {
     await instance.stop();
-    removeDataDir(dataDir);
+    await removeDataDir(dataDir);
   }
 }
 
