@@ -7,3 +7,4 @@ export { eventSchema, eventValidator } from "./validate.ts";
 export * from "./errors.ts";
 export * from "./keys.ts";
 export * from "./seal.ts";
+export * from "./shard.ts";

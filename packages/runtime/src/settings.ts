@@ -4,6 +4,11 @@ export type Settings = {
   readonly host: string;
   readonly dataDir: string;
   readonly databaseUrl: string | undefined;
+  readonly log: "postgres" | "eventstoredb";
+  readonly eventstoreUrl: string | undefined;
+  readonly feed: "log" | "kafka";
+  /** Without brokers there are neither a Kafka feed nor public topics. */
+  readonly kafka: KafkaSettings | undefined;
   readonly services: readonly string[];
   readonly retryScale: number;
   readonly webhookAllowCidrs: readonly string[];
@@ -13,6 +18,26 @@ export type Settings = {
   readonly logLevel: string;
   readonly trustProxy: string | undefined;
   readonly shutdownMs: number;
+};
+
+export type KafkaSettings = {
+  readonly brokers: readonly string[];
+  readonly tls: boolean;
+  /** PEM file of the authority that signed the brokers' certificates, when it is not a public one. */
+  readonly caFile: string | undefined;
+  readonly sasl:
+    | {
+        readonly mechanism: "plain" | "scram-sha-256" | "scram-sha-512";
+        readonly username: string;
+        readonly password: string;
+      }
+    | undefined;
+  /** Shards of each environment: partitions of the log topic at its creation, and the most copies of a service that share its work. */
+  readonly shards: number;
+  /** Copies of the topics' records the brokers keep. */
+  readonly replication: number;
+  /** Partners who get topics of their own, `heliograph.<env>.partner.<id>.<topic>`. */
+  readonly partnerTopics: readonly string[];
 };
 
 export class SettingsError extends Error {
@@ -45,20 +70,17 @@ function number(
   return value;
 }
 
-function oneOf(
+function oneOf<Allowed extends string>(
   env: Environment,
   name: string,
-  allowed: readonly string[],
-  supported: readonly string[],
-): void {
+  allowed: readonly [Allowed, ...Allowed[]],
+): Allowed {
   const text = env[name];
-  if (text === undefined || text === "") return;
-  if (!allowed.includes(text))
+  if (text === undefined || text === "") return allowed[0];
+  const found = allowed.find((item) => item === text);
+  if (found === undefined)
     throw new SettingsError(`${name}: "${text}" is none of ${allowed.join(", ")}`);
-  if (!supported.includes(text))
-    throw new SettingsError(
-      `${name}: "${text}" is not available in this version; use ${supported.join(", ")}`,
-    );
+  return found;
 }
 
 const list = (text: string | undefined): string[] =>
@@ -77,12 +99,73 @@ function url(env: Environment, name: string, protocols: readonly string[]): stri
   return text;
 }
 
+function readKafka(env: Environment): KafkaSettings | undefined {
+  const brokers = list(env["HELIOGRAPH_KAFKA_BROKERS"]);
+  for (const broker of brokers)
+    if (!/^(\[[0-9a-fA-F:]+\]|[^\s:/]+):\d{1,5}$/.test(broker))
+      throw new SettingsError(`HELIOGRAPH_KAFKA_BROKERS: "${broker}" is not host:port`);
+  const username = env["HELIOGRAPH_KAFKA_USERNAME"] || undefined;
+  const password = env["HELIOGRAPH_KAFKA_PASSWORD"] || undefined;
+  if ((username === undefined) !== (password === undefined))
+    throw new SettingsError(
+      "HELIOGRAPH_KAFKA_USERNAME and HELIOGRAPH_KAFKA_PASSWORD: set both or neither",
+    );
+  const mechanism = oneOf(env, "HELIOGRAPH_KAFKA_SASL", [
+    "scram-sha-512",
+    "scram-sha-256",
+    "plain",
+  ]);
+  const caFile = env["HELIOGRAPH_KAFKA_CA_FILE"] || undefined;
+  const tls = oneOf(env, "HELIOGRAPH_KAFKA_TLS", ["off", "on"]) === "on" || caFile !== undefined;
+  const shards = number(env, "HELIOGRAPH_KAFKA_SHARDS", 8, 1, 1024);
+  const replication = number(env, "HELIOGRAPH_KAFKA_REPLICATION", 1, 1, 7);
+  for (const [name, value] of [
+    ["HELIOGRAPH_KAFKA_SHARDS", shards],
+    ["HELIOGRAPH_KAFKA_REPLICATION", replication],
+  ] as const)
+    if (!Number.isInteger(value)) throw new SettingsError(`${name}: "${value}" is not whole`);
+  const partnerTopics = list(env["HELIOGRAPH_KAFKA_PARTNER_TOPICS"]);
+  for (const partner of partnerTopics)
+    if (!/^ptn_[0-9A-HJKMNP-TV-Z]{26}$/.test(partner))
+      throw new SettingsError(
+        `HELIOGRAPH_KAFKA_PARTNER_TOPICS: "${partner}" is not a partner's id, ptn_…`,
+      );
+  if (brokers.length === 0) return undefined;
+  return {
+    brokers,
+    tls,
+    caFile,
+    sasl:
+      username === undefined || password === undefined
+        ? undefined
+        : { mechanism, username, password },
+    shards,
+    replication,
+    partnerTopics,
+  };
+}
+
 const cidr = /^(\d{1,3}(\.\d{1,3}){3}\/\d{1,2}|[0-9a-fA-F:.]+\/\d{1,3})$/;
 
 /** Reads and checks every setting. Throws SettingsError with one line that names the variable. */
 export function readSettings(env: Environment = process.env): Settings {
-  oneOf(env, "HELIOGRAPH_LOG", ["postgres", "eventstoredb"], ["postgres"]);
-  oneOf(env, "HELIOGRAPH_FEED", ["log", "kafka"], ["log"]);
+  const log = oneOf(env, "HELIOGRAPH_LOG", ["postgres", "eventstoredb"]);
+  const eventstoreUrl = url(env, "HELIOGRAPH_EVENTSTORE_URL", [
+    "esdb:",
+    "esdb+discover:",
+    "kurrentdb:",
+    "kurrentdb+discover:",
+  ]);
+  if (log === "eventstoredb" && eventstoreUrl === undefined)
+    throw new SettingsError(
+      "HELIOGRAPH_EVENTSTORE_URL: HELIOGRAPH_LOG=eventstoredb needs the cluster's connection string",
+    );
+  const feed = oneOf(env, "HELIOGRAPH_FEED", ["log", "kafka"]);
+  const kafka = readKafka(env);
+  if (feed === "kafka" && kafka === undefined)
+    throw new SettingsError(
+      "HELIOGRAPH_KAFKA_BROKERS: HELIOGRAPH_FEED=kafka needs a comma-separated list of host:port",
+    );
   const services = list(env["HELIOGRAPH_SERVICES"]);
   for (const name of services)
     if (!(serviceNames as readonly string[]).includes(name))
@@ -120,6 +203,10 @@ export function readSettings(env: Environment = process.env): Settings {
     host: env["HELIOGRAPH_HOST"] || "127.0.0.1",
     dataDir: env["HELIOGRAPH_DATA_DIR"] || ".heliograph",
     databaseUrl: url(env, "HELIOGRAPH_DATABASE_URL", ["postgres:", "postgresql:"]),
+    log,
+    eventstoreUrl,
+    feed,
+    kafka,
     services: services.length > 0 ? services : serviceNames,
     retryScale: number(env, "HELIOGRAPH_RETRY_SCALE", 1, 0, 1000),
     webhookAllowCidrs,

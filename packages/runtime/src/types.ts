@@ -1,4 +1,4 @@
-import type { Environment, EventData } from "@heliograph/contracts";
+import type { Environment, EventData, Shard } from "@heliograph/contracts";
 import type { Batch, EventLog, RecordedEvent } from "@heliograph/log";
 import type pg from "pg";
 import type { Logger } from "pino";
@@ -9,6 +9,8 @@ export type ServiceContext = {
   readonly environment: Environment;
   /** The environment's log. */
   readonly log: EventLog;
+  /** How events reach consumers; left out, they subscribe to the log. */
+  readonly feed?: Feed | undefined;
   /** How to reach the environment's database, for sessions outside the pools. */
   readonly connection: pg.ClientConfig;
   /** Durable commits: intents, schedules, anything that guards an effect outside. */
@@ -66,11 +68,15 @@ export type ProjectorInstance = {
 /** Has effects: appends, provider calls, webhooks. Never replayed by a rebuild. */
 export type Reactor = ConsumerBase & {
   readonly kind: "reactor";
+  /** Several copies may share the work, each for some shards: the reactor keeps to the rows of `tools.shard`. */
+  readonly sharded?: boolean;
   readonly start: (tools: ReactorTools) => ReactorInstance | Promise<ReactorInstance>;
 };
 export type ReactorTools = {
   readonly context: ServiceContext;
   readonly schema: string;
+  /** The part of the namespace that this instance is for; left out when it is for all of it. Rows of other shards are not its own. */
+  readonly shard?: Shard | undefined;
   /** Increases with every owner: rows written under a lower one belong to a predecessor that is gone or fenced. */
   readonly epoch: number;
   readonly checkpoint: Checkpoint;
@@ -97,6 +103,32 @@ export type Consumer = Projector | Reactor;
 export type Service = {
   readonly name: string;
   readonly consumers: (context: ServiceContext) => readonly Consumer[];
+};
+
+/** Brings the log's events to consumers by another way than a subscription to it. The log stays the truth: what is missing on the way is read from there. */
+export type Feed = {
+  /** Into how many shards a sharded reactor is divided when it first runs on this feed. It stays so for ever. */
+  readonly shards: number;
+  /** Joins the consumer's group. */
+  join(consumer: { readonly name: string; readonly types: readonly string[] }): FeedMember;
+};
+export type FeedMember = {
+  /** True while the group gives this shard to this process. */
+  assigned(shard: Shard): boolean;
+  /** Hears that the shards assigned to this process changed. */
+  onChange(listener: () => void): void;
+  /**
+   * Events after a position: of one shard in its order (`position` of a batch is then the last of that shard), without a shard the whole namespace in total order. Never ends by
+   * itself, leaves nothing out, repeats nothing, survives disconnects and rebalances.
+   */
+  subscribe(options: {
+    readonly after: bigint;
+    readonly shard?: Shard | undefined;
+    readonly signal: AbortSignal;
+    readonly maxEvents?: number;
+  }): AsyncIterable<Batch>;
+  /** Leaves the group, so that its partitions go to others at once. */
+  leave(): Promise<void>;
 };
 
 /** The part of the directory that consumers use; `@heliograph/directory` implements it. */

@@ -1,0 +1,22 @@
+/** Part `index` (from 0) of the `count` parts into which the partners of a namespace are divided. */
+export type Shard = { readonly index: number; readonly count: number };
+
+const digits = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+/**
+ * The shard of a partner: the last two base32 characters of its id, ten random bits of the UUID, modulo `count` (at most 1,024). Everything of one partner is in one shard: its wallet
+ * has one writer, its lifecycle events one sequence, its messages and recipients one order. What has no partner is in shard 0.
+ */
+export function shardOf(partner: string | undefined, count: number): number {
+  if (partner === undefined || partner.length < 2) return 0;
+  const high = digits.indexOf(partner.at(-2)!);
+  const low = digits.indexOf(partner.at(-1)!);
+  return high < 0 || low < 0 ? 0 : (high * 32 + low) % count;
+}
+
+/** The same rule as an SQL expression over a text column that holds the partner's id. `count` is inserted as a number. */
+export function shardSql(column: string, count: number): string {
+  const digit = (place: number): string =>
+    `strpos('${digits}', substr(right(${column}, 2), ${place}, 1))`;
+  return `(case when length(${column}) >= 2 and ${digit(1)} > 0 and ${digit(2)} > 0 then ((${digit(1)} - 1) * 32 + ${digit(2)} - 1) % ${Math.trunc(count)} else 0 end)`;
+}
