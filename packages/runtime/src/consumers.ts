@@ -8,7 +8,9 @@ import { Fenced } from "./parts.ts";
 import { newCareful, runReactor } from "./reactor-loop.ts";
 import { rebuildProjector } from "./rebuild.ts";
 import { runProjector, type Retry } from "./projector-loop.ts";
+import { Groups, type Turn } from "./groups.ts";
 import { prepareConsumer, prepareRuntime } from "./schema.ts";
+import { sourceOf, unitsOf, type Unit } from "./source.ts";
 import {
   consumerErrors,
   heartbeat,
@@ -33,38 +35,54 @@ export async function startConsumers(
   consumers: readonly Consumer[],
 ): Promise<RunningConsumers> {
   const stopping = new AbortController();
-  const statuses = consumers.map((consumer) => newStatus(context.environment, consumer));
-  const retries = new Map<string, Retry[]>(consumers.map((consumer) => [consumer.name, []]));
   let leaseLost = new AbortController();
   const leases = new Leases(context.connection, () => {
     leaseLost.abort();
     leaseLost = new AbortController();
   });
   await prepareRuntime(context.pool);
-  for (const consumer of consumers) await prepareConsumer(context.pool, consumer);
+  const units: Unit[] = [];
+  for (const consumer of consumers) {
+    const shards = context.feed?.shards;
+    const count = await prepareConsumer(context.pool, consumer, consumer.schema, { shards });
+    units.push(...unitsOf(consumer, count));
+  }
+  const statuses = units.map((unit) => newStatus(context.environment, unit));
+  const retries = new Map<string, Retry[]>(units.map(({ name }) => [name, []]));
+  const groups = new Groups(context.feed);
 
-  const loops = consumers.map((consumer, index) => keepRunning(consumer, statuses[index]!));
+  const loops = units.map((unit, index) => keepRunning(unit, statuses[index]!));
   const housekeeping = consumers.length > 0 ? keepHouse() : Promise.resolve();
 
-  async function keepRunning(consumer: Consumer, status: ConsumerStatus): Promise<void> {
+  async function keepRunning(unit: Unit, status: ConsumerStatus): Promise<void> {
+    const { consumer } = unit;
     const careful = newCareful();
     let delayMs = 100;
     while (!stopping.signal.aborted) {
       const startedAt = performance.now();
       const lease = leaseLost.signal;
+      let turn: Turn | undefined;
       try {
         status.state = "waiting";
-        const ownership = await leases.acquire(consumer.name, consumer.schema, stopping.signal);
-        if (ownership === undefined) break;
+        turn = await groups.turn(unit, stopping.signal);
+        const waiting = AbortSignal.any([stopping.signal, turn.signal]);
+        const ownership = await leases.acquire(unit.name, consumer.schema, waiting);
+        if (stopping.signal.aborted) break;
+        if (ownership === undefined) {
+          await turn.end();
+          continue;
+        }
         status.state = "running";
-        const signal = AbortSignal.any([stopping.signal, lease]);
-        const queue = retries.get(consumer.name)!;
+        const signal = AbortSignal.any([waiting, lease]);
+        const queue = retries.get(unit.name)!;
+        const source = sourceOf(context, unit, turn.join());
         await failpoint("runtime.owned");
         if (consumer.kind === "projector")
-          await runProjector(consumer, context, ownership, status, signal, queue);
+          await runProjector(consumer, context, ownership, status, signal, queue, source);
         else
           await runReactor(
             consumer,
+            unit,
             context,
             ownership,
             status,
@@ -72,16 +90,17 @@ export async function startConsumers(
             queue,
             careful,
             context.settings.shutdownMs / 2,
+            source,
           );
       } catch (error) {
         if (stopping.signal.aborted) break;
         if (!(error instanceof Fenced)) {
           status.lastError = messageOf(error);
           status.lastErrorAt = Date.now();
-          consumerErrors.inc({ environment: context.environment, consumer: consumer.name });
+          consumerErrors.inc({ environment: context.environment, consumer: unit.name });
           context.logger.warn(
             {
-              consumer: consumer.name,
+              consumer: unit.name,
               environment: context.environment,
               error: messageOf(error),
               machinery: isMachinery(error),
@@ -90,9 +109,12 @@ export async function startConsumers(
           );
         }
       }
-      await leases.release(consumer.name);
+      await turn?.end();
+      await leases.release(unit.name);
       if (stopping.signal.aborted) break;
       if (performance.now() - startedAt > 30_000) delayMs = 100;
+      // Giving a shard up to another process is not a failure.
+      if (turn?.signal.aborted) continue;
       status.state = "backing_off";
       await pause(delayMs * (0.5 + Math.random()), stopping.signal);
       delayMs = Math.min(delayMs * 2, slowestRestartMs);
@@ -112,17 +134,17 @@ export async function startConsumers(
       await pause(heartbeatMs, stopping.signal);
       const now = performance.now();
       for (const status of statuses) {
-        const before = seen.get(status.consumer.name) ?? { position: 0n, handled: 0 };
+        const before = seen.get(status.name) ?? { position: 0n, handled: 0 };
         if (updateWatch(status, before.position, before.handled, now - last, Date.now()))
           context.logger.error(
             {
-              consumer: status.consumer.name,
+              consumer: status.name,
               position: String(status.position),
               head: String(status.head),
             },
             "consumer is stalled",
           );
-        seen.set(status.consumer.name, { position: status.position, handled: status.handled });
+        seen.set(status.name, { position: status.position, handled: status.handled });
       }
       last = now;
       try {
@@ -146,7 +168,7 @@ export async function startConsumers(
   async function handOutRetries(): Promise<void> {
     for (const letter of await dueDeadLetters(context.pool)) {
       const queue = retries.get(letter.consumer);
-      const status = statuses.find((item) => item.consumer.name === letter.consumer);
+      const status = statuses.find((item) => item.name === letter.consumer);
       if (
         !queue ||
         status?.state !== "running" ||
@@ -194,6 +216,7 @@ export async function startConsumers(
     async stop() {
       stopping.abort();
       await Promise.all([...loops, housekeeping]);
+      await groups.leave();
       await leases.close();
     },
   };

@@ -99,6 +99,10 @@ async function takeOver(client: pg.Client, name: string, schema: string): Promis
     `update ${quoteSchema(schema)}.checkpoint set epoch = epoch + 1 where name = $1 returning epoch, position::text`,
     [name],
   );
+  if (rows[0] === undefined)
+    throw new Error(
+      `${name} has no checkpoint: a process with another feed divided it into shards; restart this one`,
+    );
   return { epoch: rows[0].epoch as number, position: BigInt(rows[0].position as string) };
 }
 

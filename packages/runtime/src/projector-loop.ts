@@ -4,6 +4,7 @@ import { isMachinery, latestAfter, messageOf, oneAtATime, pause } from "./faults
 import type { Ownership } from "./lease.ts";
 import { commitParts } from "./parts.ts";
 import type { ConsumerStatus } from "./status.ts";
+import type { Source } from "./source.ts";
 import type { Projector, ProjectorInstance, ServiceContext } from "./types.ts";
 
 /** A checkpoint that only passes over events of other types is written this seldom: nothing is lost when it is not written at all. */
@@ -20,6 +21,7 @@ export async function runProjector(
   status: ConsumerStatus,
   signal: AbortSignal,
   retries: Retry[],
+  source: Source,
 ): Promise<void> {
   const pool = context.projectionPool;
   let committed = ownership.position;
@@ -112,13 +114,7 @@ export async function runProjector(
   }, 500);
   const reading = AbortSignal.any([signal, stop.signal]);
   try {
-    const batches = context.log.subscribe({
-      after: committed,
-      types: projector.types,
-      signal: reading,
-      maxEvents: projector.maxEvents ?? 500,
-    });
-    for await (const batch of readAhead(batches)) {
+    for await (const batch of readAhead(source(committed, reading))) {
       status.head = batch.head;
       if (batch.events.length === 0) {
         // Only what had no events may be passed over without writing: a batch whose commit fails must be read again.

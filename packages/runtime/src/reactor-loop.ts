@@ -5,6 +5,7 @@ import { isMachinery, latestAfter, messageOf, oneAtATime } from "./faults.ts";
 import type { Ownership } from "./lease.ts";
 import { commitParts } from "./parts.ts";
 import { idleCheckpointMs, type Retry } from "./projector-loop.ts";
+import type { Source, Unit } from "./source.ts";
 import type { ConsumerStatus } from "./status.ts";
 import type { Checkpoint, Reactor, ServiceContext, WritePart } from "./types.ts";
 
@@ -22,7 +23,7 @@ const triesBeforeQuarantine = 3;
 /** Moves a checkpoint by compare-and-set; concurrent calls queue up, so that each starts from where the last one ended. */
 export function newCheckpoint(
   context: ServiceContext,
-  reactor: Reactor,
+  unit: { readonly name: string; readonly schema: string },
   ownership: Ownership,
   status: ConsumerStatus,
 ): Checkpoint {
@@ -31,7 +32,7 @@ export function newCheckpoint(
   const run = async (to: bigint, parts: readonly WritePart[]): Promise<void> => {
     await commitParts(
       context.pool,
-      { schema: reactor.schema, name: reactor.name, from: position, to, epoch: ownership.epoch },
+      { schema: unit.schema, name: unit.name, from: position, to, epoch: ownership.epoch },
       parts,
     );
     position = to;
@@ -50,6 +51,7 @@ export function newCheckpoint(
 /** Runs one reactor as its owner until the signal ends (then it drains) or something breaks (throws). */
 export async function runReactor(
   reactor: Reactor,
+  unit: Unit,
   context: ServiceContext,
   ownership: Ownership,
   status: ConsumerStatus,
@@ -57,6 +59,7 @@ export async function runReactor(
   retries: Retry[],
   careful: Careful,
   drainMs: number,
+  source: Source,
 ): Promise<void> {
   const ended = new AbortController();
   const stopReading = new AbortController();
@@ -73,11 +76,17 @@ export async function runReactor(
     stopReading.abort();
   };
   status.position = ownership.position;
-  const checkpoint = newCheckpoint(context, reactor, ownership, status);
-  const logger = context.logger.child({ consumer: reactor.name });
+  const checkpoint = newCheckpoint(
+    context,
+    { name: unit.name, schema: reactor.schema },
+    ownership,
+    status,
+  );
+  const logger = context.logger.child({ consumer: unit.name });
   const instance = await reactor.start({
     context,
     schema: reactor.schema,
+    shard: unit.shard,
     epoch: ownership.epoch,
     checkpoint,
     logger,
@@ -96,14 +105,10 @@ export async function runReactor(
   }, 500);
   try {
     const start = checkpoint.position;
-    for await (const batch of context.log.subscribe({
-      after: start,
-      types: reactor.types,
-      signal: stopReading.signal,
-      maxEvents: reactor.maxEvents ?? 500,
-    })) {
+    for await (const batch of source(start, stopReading.signal)) {
       if (failure) break;
-      status.head = batch.head;
+      // The head of a shard is its own last event: it is not behind when the others go on.
+      status.head = unit.shard !== undefined && batch.caughtUp ? batch.position : batch.head;
       if (batch.events.length === 0) {
         passed = batch;
         idle.schedule();
@@ -161,7 +166,7 @@ export async function runReactor(
   }
 
   async function setAside(event: RecordedEvent, reason: string): Promise<void> {
-    await quarantine(context.pool, reactor.name, event, reason);
+    await quarantine(context.pool, unit.name, event, reason);
     careful.skip.add(event.position);
     logger.error(
       { position: String(event.position), type: event.type, error: reason },

@@ -3,6 +3,7 @@ import type pg from "pg";
 import { openDeadLetters } from "./dead-letters.ts";
 import { commitParts, quoteSchema } from "./parts.ts";
 import { prepareConsumer } from "./schema.ts";
+import { typesOf } from "./source.ts";
 import type { Projector, ServiceContext } from "./types.ts";
 
 export type RebuildResult = {
@@ -47,7 +48,7 @@ export async function rebuildProjector(
   const read = (after: bigint, until: bigint): Promise<Page> => {
     const room = until - after;
     const limit = room < BigInt(rebuildBatch) ? Number(room) : rebuildBatch;
-    const reading = context.log.readAll({ after, limit, types: projector.types });
+    const reading = context.log.readAll({ after, limit, ...typesOf(projector) });
     // A failure is met where the batch is awaited; until then it must not count as unhandled.
     reading.catch(() => undefined);
     return reading;

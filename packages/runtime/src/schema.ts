@@ -20,17 +20,18 @@ create table if not exists runtime.jobs (
 );`;
 
 /** Runs DDL once at a time per database, so that several processes may start together. */
-async function exclusively(
+async function exclusively<T>(
   pool: pg.Pool,
-  work: (client: pg.PoolClient) => Promise<void>,
-): Promise<void> {
+  work: (client: pg.PoolClient) => Promise<T>,
+): Promise<T> {
   const client = await pool.connect();
   try {
     await client.query("begin");
     await client.query("set local synchronous_commit = on");
     await client.query("select pg_advisory_xact_lock(7041776, 1)");
-    await work(client);
+    const result = await work(client);
     await client.query("commit");
+    return result;
   } catch (error) {
     await client.query("rollback").catch(() => undefined);
     throw error;
@@ -44,20 +45,62 @@ export const prepareRuntime = (pool: pg.Pool): Promise<void> =>
     await client.query(runtimeDdl);
   });
 
-/** Creates a consumer's schema, tables and checkpoint row in `schema` where they are missing. */
+/**
+ * Creates a consumer's schema, tables and checkpoint row in `schema` where they are missing. With `shards` a sharded reactor is divided if it is not yet.
+ * Gives into how many shards it is divided, undefined when it is whole. Throws when that is another number than the one asked for.
+ */
 export const prepareConsumer = (
   pool: pg.Pool,
   consumer: Consumer,
   schema = consumer.schema,
-): Promise<void> =>
+  options: { readonly shards?: number | undefined } = {},
+): Promise<number | undefined> =>
   exclusively(pool, async (client) => {
     await client.query(`create schema if not exists ${quoteSchema(schema)}`);
     await client.query(`create table if not exists ${quoteSchema(schema)}.checkpoint (
       name text primary key, position bigint not null, epoch int not null, updated_at timestamptz not null default now()
     ) with (fillfactor = 10)`);
     if (consumer.ddl.trim() !== "") await client.query(inSchema(consumer.ddl, schema));
-    await client.query(
-      `insert into ${quoteSchema(schema)}.checkpoint (name, position, epoch) values ($1, 0, 0) on conflict do nothing`,
-      [consumer.name],
-    );
+    const shards = await shardsOf(client, schema, consumer);
+    if (shards === undefined)
+      await client.query(
+        `insert into ${quoteSchema(schema)}.checkpoint (name, position, epoch) values ($1, 0, 0) on conflict do nothing`,
+        [consumer.name],
+      );
+    if (options.shards === undefined || consumer.kind !== "reactor" || consumer.sharded !== true)
+      return shards;
+    if (shards === undefined) await divide(client, schema, consumer.name, options.shards);
+    else if (shards !== options.shards)
+      throw new Error(
+        `${consumer.name} is divided into ${shards} shards for ever; HELIOGRAPH_KAFKA_SHARDS must be ${shards}, not ${options.shards}`,
+      );
+    return options.shards;
   });
+
+/** Into how many shards the consumer has been divided; undefined when it has not. */
+async function shardsOf(
+  client: pg.PoolClient,
+  schema: string,
+  consumer: Consumer,
+): Promise<number | undefined> {
+  const { rows } = await client.query<{ count: number }>(
+    `select count(*)::int as count from ${quoteSchema(schema)}.checkpoint where starts_with(name, $1)`,
+    [`${consumer.name}/`],
+  );
+  return rows[0]!.count === 0 ? undefined : rows[0]!.count;
+}
+
+/** Every shard goes on where the whole was. Its row goes away, so that an owner of the whole is fenced at its next commit. */
+async function divide(
+  client: pg.PoolClient,
+  schema: string,
+  name: string,
+  shards: number,
+): Promise<void> {
+  await client.query(
+    `with whole as (delete from ${quoteSchema(schema)}.checkpoint where name = $1 returning position, epoch)
+     insert into ${quoteSchema(schema)}.checkpoint (name, position, epoch)
+     select $1 || '/' || shard, whole.position, whole.epoch + 1 from whole, generate_series(0, $2::int - 1) as shard`,
+    [name, shards],
+  );
+}

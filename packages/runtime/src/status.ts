@@ -1,12 +1,15 @@
 import type { Environment } from "@heliograph/contracts";
 import type pg from "pg";
 import { Gauge, Counter, register } from "prom-client";
+import type { Unit } from "./source.ts";
 import type { Consumer } from "./types.ts";
 
 /** What a consumer shows of itself. Mutable: its loop writes, the heartbeat and `/metrics` read. */
 export type ConsumerStatus = {
   readonly environment: Environment;
   readonly consumer: Consumer;
+  /** The consumer's name, with the shard's number where it is one of several. */
+  readonly name: string;
   position: bigint;
   head: bigint;
   handled: number;
@@ -17,9 +20,10 @@ export type ConsumerStatus = {
   rate: number;
 };
 
-export const newStatus = (environment: Environment, consumer: Consumer): ConsumerStatus => ({
+export const newStatus = (environment: Environment, unit: Unit): ConsumerStatus => ({
   environment,
-  consumer,
+  consumer: unit.consumer,
+  name: unit.name,
   position: 0n,
   head: 0n,
   handled: 0,
@@ -75,7 +79,7 @@ export function updateWatch(
     status.behindSince = behind ? now : undefined;
   else status.behindSince ??= now;
   const stalled = status.behindSince !== undefined && now - status.behindSince > stalledAfterMs;
-  const at = { environment: status.environment, consumer: status.consumer.name };
+  const at = { environment: status.environment, consumer: status.name };
   positionGauge.set(at, Number(status.position));
   lagGauge.set(at, Number(behind ? status.head - status.position : 0n));
   rateGauge.set(at, status.rate);
@@ -102,7 +106,7 @@ export async function heartbeat(
       on conflict (name) do update set schema = excluded.schema, kind = excluded.kind, position = excluded.position, head = excluded.head,
         rate = excluded.rate, status = excluded.status, last_error = excluded.last_error, owner = excluded.owner, behind_since = excluded.behind_since, updated_at = now()`,
     values: [
-      own.map((s) => s.consumer.name),
+      own.map((s) => s.name),
       own.map((s) => s.consumer.schema),
       own.map((s) => s.consumer.kind),
       own.map((s) => s.position),

@@ -39,8 +39,11 @@ export type WritePart = {
 type ConsumerBase = {
   readonly name: string;
   readonly schema: string;
+  /** The event types it is given; none listed: all of them. */
   readonly types: readonly string[];
   readonly ddl: string;
+  /** `log`: always subscribes to the log, whatever the feed is. */
+  readonly feed?: "log";
   /** Most events handed over at once; default 500. */
   readonly maxEvents?: number;
   /** Waits this long for more events when a batch is small, so that bursts share one commit; default 0. */

@@ -1,0 +1,87 @@
+import type { Unit } from "./source.ts";
+import type { Feed, FeedMember } from "./types.ts";
+
+/** The time during which a unit may run in this process, as far as the feed decides that. */
+export type Turn = {
+  /** Ends when the feed gives the unit to another process. */
+  readonly signal: AbortSignal;
+  /** The membership through which the unit's events come; undefined when they come from the log. To be called once the unit is owned. */
+  join(): FeedMember | undefined;
+  end(): Promise<void>;
+};
+
+const unlimited: Turn = {
+  signal: new AbortController().signal,
+  join: () => undefined,
+  end: async () => undefined,
+};
+
+/**
+ * This process' part in the consumer groups of a feed. A sharded consumer is a member from the start, and its shards run where the group puts them. A whole one joins when it holds the
+ * lease and leaves with it: standbys in the group would only take partitions away from the owner, who needs them all.
+ */
+export class Groups {
+  readonly #feed: Feed | undefined;
+  readonly #members = new Map<string, FeedMember>();
+  readonly #changed = new Map<string, Set<() => void>>();
+
+  constructor(feed: Feed | undefined) {
+    this.#feed = feed;
+  }
+
+  /** Waits until the unit may run here; an ended signal ends the wait, with a turn that has ended too. */
+  async turn(unit: Unit, stopping: AbortSignal): Promise<Turn> {
+    const feed = this.#feed;
+    const { consumer, shard } = unit;
+    if (feed === undefined || consumer.feed === "log") return unlimited;
+    if (shard === undefined) {
+      let member: FeedMember | undefined;
+      return {
+        signal: unlimited.signal,
+        join: () => (member = feed.join(consumer)),
+        end: async () => member?.leave(),
+      };
+    }
+    const member = this.#memberOf(feed, unit);
+    const over = new AbortController();
+    const listeners = this.#changed.get(consumer.name)!;
+    await new Promise<void>((resolve) => {
+      const look = (): void => {
+        if (!stopping.aborted && !member.assigned(shard)) return;
+        listeners.delete(look);
+        stopping.removeEventListener("abort", look);
+        resolve();
+      };
+      listeners.add(look);
+      stopping.addEventListener("abort", look, { once: true });
+      look();
+    });
+    const revoked = (): void => {
+      if (!member.assigned(shard)) over.abort();
+    };
+    listeners.add(revoked);
+    revoked();
+    return {
+      signal: over.signal,
+      join: () => member,
+      end: async () => void listeners.delete(revoked),
+    };
+  }
+
+  #memberOf(feed: Feed, { consumer }: Unit): FeedMember {
+    const known = this.#members.get(consumer.name);
+    if (known !== undefined) return known;
+    const member = feed.join(consumer);
+    const listeners = new Set<() => void>();
+    this.#members.set(consumer.name, member);
+    this.#changed.set(consumer.name, listeners);
+    member.onChange(() => {
+      for (const listener of listeners) listener();
+    });
+    return member;
+  }
+
+  async leave(): Promise<void> {
+    await Promise.all([...this.#members.values()].map((member) => member.leave()));
+  }
+}

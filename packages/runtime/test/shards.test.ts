@@ -1,0 +1,174 @@
+import { randomUUID } from "node:crypto";
+import { newId, shardOf, shardSql, type Shard } from "@heliograph/contracts";
+import type { EventLog } from "@heliograph/log";
+import { until } from "@heliograph/testkit";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { startConsumers, type Feed, type FeedMember, type Reactor } from "../src/index.ts";
+import { openEnvironment } from "./fixture.ts";
+
+let environment: Awaited<ReturnType<typeof openEnvironment>>;
+beforeEach(async () => {
+  environment = await openEnvironment();
+});
+afterEach(() => environment.close());
+
+const partners = Array.from({ length: 12 }, () => newId("ptn"));
+
+/** Appends one event of every partner; its value counts up, so that order shows. */
+async function round(log: EventLog, value: number): Promise<void> {
+  const outcomes = await log.append(
+    partners.map((partner) => ({
+      stream: `counted-${randomUUID()}`,
+      expected: "no_stream" as const,
+      events: [{ id: randomUUID(), type: "Counted", data: { value }, metadata: { partner } }],
+    })),
+  );
+  expect(outcomes.every(({ kind }) => kind === "appended")).toBe(true);
+}
+
+type Seen = { readonly partner: string; readonly value: number; readonly owner: string };
+
+/** Notes who handled what, in one table that commits with the checkpoint. */
+const noting = (owner: string): Reactor => ({
+  kind: "reactor",
+  name: "noting",
+  schema: "noting",
+  types: ["Counted"],
+  sharded: true,
+  ddl: "create table if not exists {schema}.seen (at bigserial, partner text not null, value int not null, owner text not null)",
+  start: ({ checkpoint, shard }) => ({
+    async handle(batch) {
+      const mine = batch.events.map(({ metadata, data }) => [metadata.partner!, data.value]);
+      await checkpoint.commit(batch.position, [
+        {
+          name: "note",
+          sql: "insert into {schema}.seen (partner, value, owner) select p, v, $3 from unnest($1::text[], $2::int[]) as t(p, v)",
+          values: [
+            mine.map(([partner]) => partner),
+            mine.map(([, value]) => value),
+            `${owner}/${shard?.index}`,
+          ],
+        },
+      ]);
+    },
+    stop: async () => undefined,
+  }),
+});
+
+const seen = async (): Promise<readonly Seen[]> =>
+  (
+    await environment.context.pool.query(
+      "select partner, value, owner from noting.seen order by at",
+    )
+  ).rows;
+
+/** A feed over the log itself, whose shards go where the test puts them. */
+function placing(log: EventLog, shards: number): { feed: Feed; place(mine: number[]): void } {
+  let placed = new Set<number>();
+  const listeners: (() => void)[] = [];
+  const member: FeedMember = {
+    assigned: ({ index }) => placed.has(index),
+    onChange: (listener) => void listeners.push(listener),
+    async *subscribe({ after, shard, signal }) {
+      for await (const batch of log.subscribe({ after, signal }))
+        yield { ...batch, events: batch.events.filter((event) => inShard(event.metadata, shard!)) };
+    },
+    leave: async () => undefined,
+  };
+  return {
+    feed: { shards, join: () => member },
+    place(mine) {
+      placed = new Set(mine);
+      for (const listener of listeners) listener();
+    },
+  };
+}
+const inShard = ({ partner }: { partner?: string }, { index, count }: Shard): boolean =>
+  shardOf(partner, count) === index;
+
+test("two copies share the shards of a reactor; a shard that moves goes on where it was, in order", async () => {
+  const { context, log } = environment;
+  const left = placing(log, 4);
+  const right = placing(log, 4);
+  left.place([0, 1, 2, 3]);
+  const first = await startConsumers({ ...context, feed: left.feed }, [noting("left")]);
+  const second = await startConsumers({ ...context, feed: right.feed }, [noting("right")]);
+  await round(log, 1);
+  await until(async () => (await seen()).length === 12, { what: "the first round" });
+  expect((await seen()).every(({ owner }) => owner.startsWith("left/"))).toBe(true);
+
+  left.place([0, 1]);
+  right.place([2, 3]);
+  await round(log, 2);
+  await round(log, 3);
+  await until(async () => (await seen()).length === 36, { what: "all rounds" });
+  await Promise.all([first.stop(), second.stop()]);
+
+  const all = await seen();
+  for (const partner of partners)
+    expect(all.filter((note) => note.partner === partner).map(({ value }) => value)).toEqual([
+      1, 2, 3,
+    ]);
+  for (const { partner, owner } of all.filter(({ value }) => value === 3))
+    expect(owner).toBe(`${shardOf(partner, 4) < 2 ? "left" : "right"}/${shardOf(partner, 4)}`);
+});
+
+test("a reactor that ran as a whole is divided where it stood, and its old owner is fenced", async () => {
+  const { context, log } = environment;
+  const whole = await startConsumers(context, [noting("whole")]);
+  await round(log, 1);
+  await until(async () => (await seen()).length === 12, { what: "the whole has handled a round" });
+
+  const placed = placing(log, 3);
+  placed.place([0, 1, 2]);
+  const divided = await startConsumers({ ...context, feed: placed.feed }, [noting("part")]);
+  await round(log, 2);
+  await until(async () => (await seen()).length >= 24, { what: "the second round" });
+  await until(() => whole.statuses[0]!.lastError?.includes("divided it into shards") === true, {
+    what: "the old owner says why it stands still",
+  });
+  expect((await seen()).map(({ owner }) => owner.split("/")[0])).toEqual([
+    ...Array(12).fill("whole"),
+    ...Array(12).fill("part"),
+  ]);
+  await Promise.all([whole.stop(), divided.stop()]);
+});
+
+test("once divided it stays so on the log feed too, and another number of shards is refused", async () => {
+  const { context, log } = environment;
+  const placed = placing(log, 3);
+  placed.place([0, 1, 2]);
+  const divided = await startConsumers({ ...context, feed: placed.feed }, [noting("part")]);
+  await round(log, 1);
+  await until(async () => (await seen()).length === 12, { what: "the first round" });
+  await divided.stop();
+
+  const onLog = await startConsumers(context, [noting("log")]);
+  expect(onLog.statuses.map(({ name }) => name)).toEqual(["noting/0", "noting/1", "noting/2"]);
+  await round(log, 2);
+  await until(async () => (await seen()).length === 24, { what: "the second round" });
+  await onLog.stop();
+  const owners = new Set((await seen()).slice(12).map(({ owner }) => owner));
+  expect([...owners].every((owner) => owner.startsWith("log/"))).toBe(true);
+
+  await expect(
+    startConsumers({ ...context, feed: placing(log, 5).feed }, [noting("five")]),
+  ).rejects.toThrow("HELIOGRAPH_KAFKA_SHARDS must be 3, not 5");
+});
+
+test("PostgreSQL and JavaScript agree on the shard of a partner", async () => {
+  const texts = [
+    ...partners,
+    "",
+    "x",
+    "ptn_UU",
+    ...Array.from({ length: 200 }, () => newId("ptn")),
+  ];
+  for (const count of [1, 7, 8, 1_024]) {
+    const { rows } = await environment.context.pool.query(
+      `select ${shardSql("partner", count)} as shard from unnest($1::text[]) with ordinality as t(partner, n) order by n`,
+      [texts],
+    );
+    expect(rows.map(({ shard }) => shard)).toEqual(texts.map((text) => shardOf(text, count)));
+  }
+});
