@@ -17,17 +17,19 @@ export async function showProjections(
     const log = await openLog(target.server, name, target.logger);
     const head = await log.head();
     await log.close();
-    for (const row of await listProjections(await target.pool(name)))
+    for (const row of await listProjections(await target.pool(name))) {
+      const end = row.head ?? head;
       rows.push([
         row.name,
         name,
         row.kind,
         `${row.position}`,
-        `${head > row.position ? head - row.position : 0n}`,
+        `${end > row.position ? end - row.position : 0n}`,
         row.rate.toFixed(0),
         row.status,
         row.last_error ?? "",
       ]);
+    }
   }
   sayTable(rows);
   return true;

@@ -124,6 +124,8 @@ export type ProjectionRow = {
   readonly name: string;
   readonly kind: string;
   readonly position: bigint;
+  /** Where a shard's own events end; undefined for a whole consumer, whose head is the log's. */
+  readonly head: bigint | undefined;
   readonly rate: number;
   readonly status: string;
   readonly last_error: string | undefined;
@@ -133,13 +135,14 @@ export type ProjectionRow = {
 /** The consumers of an environment as their owners last showed them. */
 export async function listProjections(pool: pg.Pool): Promise<readonly ProjectionRow[]> {
   const { rows } = await pool.query(
-    `select name, kind, position::text, rate, case when updated_at < now() - interval '10 seconds' then 'silent' else status end as status, last_error,
+    `select name, kind, position::text, case when name like '%/%' then head::text end as head, rate, case when updated_at < now() - interval '10 seconds' then 'silent' else status end as status, last_error,
        coalesce(extract(epoch from now() - behind_since) * 1000, 0)::float8 as behind_ms from runtime.consumers order by name`,
   );
   return rows.map((row) => ({
     name: row.name as string,
     kind: row.kind as string,
     position: BigInt(row.position as string),
+    head: row.head === null ? undefined : BigInt(row.head as string),
     rate: row.rate as number,
     status: row.status as string,
     last_error: (row.last_error as string | null) ?? undefined,

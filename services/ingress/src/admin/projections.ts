@@ -27,16 +27,19 @@ export async function readProjections(
     orNone(listProjections(deps.projectionPool)),
     deps.log.head(),
   ]);
-  return rows.map((row) => ({
-    name: row.name,
-    kind: row.kind,
-    environment,
-    position: formatPosition(row.position),
-    head: formatPosition(head),
-    lag_events: head > row.position ? Number(head - row.position) : 0,
-    lag_ms: head > row.position ? row.behindMs : 0,
-    rate: Math.round(row.rate * 100) / 100,
-    status: row.status,
-    ...(row.last_error !== undefined && { last_error: row.last_error }),
-  }));
+  return rows.map((row) => {
+    const end = row.head ?? head;
+    return {
+      name: row.name,
+      kind: row.kind,
+      environment,
+      position: formatPosition(row.position),
+      head: formatPosition(end),
+      lag_events: end > row.position ? Number(end - row.position) : 0,
+      lag_ms: end > row.position ? row.behindMs : 0,
+      rate: Math.round(row.rate * 100) / 100,
+      status: row.status,
+      ...(row.last_error !== undefined && { last_error: row.last_error }),
+    };
+  });
 }
