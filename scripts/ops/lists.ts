@@ -24,7 +24,7 @@ export async function showProjections(
         name,
         row.kind,
         `${row.position}`,
-        `${end > row.position ? end - row.position : 0n}`,
+        `${log.span(row.position, end)}`,
         row.rate.toFixed(0),
         row.status,
         row.last_error ?? "",

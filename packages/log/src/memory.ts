@@ -1,6 +1,6 @@
 import { makeBell } from "./bell.ts";
 import { encodeAppend, expectedRevision } from "./check.ts";
-import { LogUnavailable } from "./types.ts";
+import { denseSpan, LogUnavailable } from "./types.ts";
 import type {
   Append,
   Batch,
@@ -109,6 +109,7 @@ export function openMemoryLog(options: MemoryLogOptions = {}): EventLog {
     readAll: async ({ after, limit, types }) => scan(after, limit, types),
     subscribe,
     head: async () => BigInt(all.length),
+    span: denseSpan,
     async close() {
       closed = true;
       bell.ring();

@@ -8,7 +8,10 @@
  * 5. Events are validated when appended and brought to the newest version when read.
  */
 
-/** A place in a namespace's total order: dense, from 1. 0n stands before everything. */
+/**
+ * A place in a namespace's total order; 0n stands before everything. They only grow. In memory and in PostgreSQL they are dense, from 1, elsewhere not: nobody but
+ * a driver calculates with them.
+ */
 export type Position = bigint;
 
 export type Metadata = {
@@ -129,6 +132,8 @@ export interface EventLog {
    */
   subscribe(options: SubscribeOptions): AsyncIterable<Batch>;
   head(): Promise<Position>;
+  /** How many events lie after one position up to another: exact where positions are dense, an estimate elsewhere. 0 when there is nothing between. */
+  span(after: Position, to: Position): number;
   /** Flushes what waits, ends the subscriptions, closes the connections. */
   close(): Promise<void>;
 }
@@ -155,6 +160,10 @@ export class LogUnavailable extends Error {
     this.outcomeUnknown = options.outcomeUnknown ?? false;
   }
 }
+
+/** How many positions lie between, where they are dense. */
+export const denseSpan = (after: Position, to: Position): number =>
+  to > after ? Number(to - after) : 0;
 
 /** The form positions take outside: 16 digits, so that they sort as strings. */
 export function formatPosition(position: Position): string {

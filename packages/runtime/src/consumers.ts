@@ -135,7 +135,9 @@ export async function startConsumers(
       const now = performance.now();
       for (const status of statuses) {
         const before = seen.get(status.name) ?? { position: 0n, handled: 0 };
-        if (updateWatch(status, before.position, before.handled, now - last, Date.now()))
+        if (
+          updateWatch(context.log, status, before.position, before.handled, now - last, Date.now())
+        )
           context.logger.error(
             {
               consumer: status.name,

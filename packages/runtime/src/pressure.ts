@@ -1,3 +1,4 @@
+import type { EventLog } from "@heliograph/log";
 import { pause } from "./faults.ts";
 import type { ConsumerStatus } from "./status.ts";
 
@@ -9,10 +10,15 @@ const longestWaitMs = 500;
 
 const standingStillMs = 5_000;
 
-/** How many events the slowest consumer that runs in this process is behind. */
-function backlogOf(statuses: readonly ConsumerStatus[], now: number): number {
+/** How many events the slowest consumer that runs in this process is behind; a shard is behind its own last event. */
+function backlogOf(
+  log: Pick<EventLog, "span">,
+  statuses: readonly ConsumerStatus[],
+  now: number,
+): number {
   let head = 0n;
   let slowest: bigint | undefined;
+  let backlog = 0;
   for (const status of statuses) {
     // One that stands still is for the watchdog: waiting for it would make its trouble everybody's.
     if (
@@ -20,18 +26,25 @@ function backlogOf(statuses: readonly ConsumerStatus[], now: number): number {
       (status.behindSince !== undefined && now - status.behindSince > standingStillMs)
     )
       continue;
+    if (status.sharded) {
+      backlog = Math.max(backlog, log.span(status.position, status.head));
+      continue;
+    }
     if (status.head > head) head = status.head;
     if (slowest === undefined || status.position < slowest) slowest = status.position;
   }
-  return slowest === undefined || head <= slowest ? 0 : Number(head - slowest);
+  return slowest === undefined ? backlog : Math.max(backlog, log.span(slowest, head));
 }
 
 /**
  * Back-pressure: resolves at once while the consumers keep up, later the further they are behind. A machine that accepts faster than it can send
  * would only store a queue whose end is late; slowed accepts keep the lag bounded and the throughput the same.
  */
-export function easePressure(statuses: readonly ConsumerStatus[]): Promise<void> | undefined {
-  const backlog = backlogOf(statuses, Date.now());
+export function easePressure(
+  log: Pick<EventLog, "span">,
+  statuses: readonly ConsumerStatus[],
+): Promise<void> | undefined {
+  const backlog = backlogOf(log, statuses, Date.now());
   if (backlog <= easyEvents) return undefined;
   return pause(Math.min(1, (backlog - easyEvents) / (hardEvents - easyEvents)) * longestWaitMs);
 }

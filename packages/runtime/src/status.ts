@@ -1,4 +1,5 @@
 import type { Environment } from "@heliograph/contracts";
+import type { EventLog } from "@heliograph/log";
 import type pg from "pg";
 import { Gauge, Counter, register } from "prom-client";
 import type { Unit } from "./source.ts";
@@ -10,6 +11,8 @@ export type ConsumerStatus = {
   readonly consumer: Consumer;
   /** The consumer's name, with the shard's number where it is one of several. */
   readonly name: string;
+  /** One of several: its head is its own last event. */
+  readonly sharded: boolean;
   position: bigint;
   head: bigint;
   handled: number;
@@ -24,6 +27,7 @@ export const newStatus = (environment: Environment, unit: Unit): ConsumerStatus 
   environment,
   consumer: unit.consumer,
   name: unit.name,
+  sharded: unit.shard !== undefined,
   position: 0n,
   head: 0n,
   handled: 0,
@@ -67,6 +71,7 @@ const stalledAfterMs = 30_000;
 
 /** Watches lag: true when the consumer has been behind for a while without moving. */
 export function updateWatch(
+  log: Pick<EventLog, "span">,
   status: ConsumerStatus,
   previousPosition: bigint,
   handledBefore: number,
@@ -81,7 +86,7 @@ export function updateWatch(
   const stalled = status.behindSince !== undefined && now - status.behindSince > stalledAfterMs;
   const at = { environment: status.environment, consumer: status.name };
   positionGauge.set(at, Number(status.position));
-  lagGauge.set(at, Number(behind ? status.head - status.position : 0n));
+  lagGauge.set(at, log.span(status.position, status.head));
   rateGauge.set(at, status.rate);
   stalledGauge.set(at, stalled ? 1 : 0);
   return stalled;

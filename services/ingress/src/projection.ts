@@ -39,5 +39,5 @@ export async function projectionHeaders(call: Call, schema: string): Promise<rea
     }
   }
   const head = await log.head();
-  return ["Projection-Lag", String(head > position ? head - position : 0n)];
+  return ["Projection-Lag", String(log.span(position, head))];
 }

@@ -90,7 +90,10 @@ const ingressDeps = (platform: Platform, running: readonly RunningConsumers[]) =
   environments: Object.fromEntries(
     environments.map((environment, index) => [
       environment,
-      { ...platform.contexts[environment], pressure: () => easePressure(running[index]!.statuses) },
+      {
+        ...platform.contexts[environment],
+        pressure: () => easePressure(platform.contexts[environment].log, running[index]!.statuses),
+      },
     ]),
   ) as Record<Environment, ServiceContext & { readonly pressure: () => Promise<void> | undefined }>,
 });

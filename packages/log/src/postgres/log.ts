@@ -8,7 +8,7 @@ import { DEFAULT_FLUSH, DEFAULT_MAX_WAITING, openWriter } from "./writer.ts";
 import type { FlushLimits } from "./queue.ts";
 import { makeFeed } from "../feed.ts";
 import type { RingLimits } from "../feed.ts";
-import type { EventLog, Upcast, Validate } from "../types.ts";
+import { denseSpan, type EventLog, type Upcast, type Validate } from "../types.ts";
 
 export type PostgresLogOptions = {
   /** The database of this namespace. Direct, or through a pooler in session mode. */
@@ -102,6 +102,7 @@ export async function openPostgresLog(options: PostgresLogOptions): Promise<Even
     },
     subscribe: feed.subscribe,
     head: reader.head,
+    span: denseSpan,
     close: () => (closing ??= closeAll()),
   };
 }

@@ -35,7 +35,7 @@ export async function readProjections(
       environment,
       position: formatPosition(row.position),
       head: formatPosition(end),
-      lag_events: end > row.position ? Number(end - row.position) : 0,
+      lag_events: deps.log.span(row.position, end),
       lag_ms: end > row.position ? row.behindMs : 0,
       rate: Math.round(row.rate * 100) / 100,
       status: row.status,
