@@ -1,8 +1,12 @@
+import { kafkaVariable, keepKafka } from "./kafka/shared.ts";
 import { serverVariable, startServer } from "./server.ts";
 
-/** Vitest calls this once a run, before the workers start: they inherit the variable and share the server. */
+/** Vitest calls this once a run, before the workers start: they inherit the variables and share the servers. */
 export async function setup(): Promise<() => Promise<void>> {
-  const server = await startServer();
+  const [server, kafka] = await Promise.all([startServer(), keepKafka()]);
   process.env[serverVariable] = JSON.stringify(server.config);
-  return () => server.stop();
+  process.env[kafkaVariable] = kafka.url;
+  return async () => {
+    await Promise.all([server.stop(), kafka.stop()]);
+  };
 }

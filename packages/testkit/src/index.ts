@@ -12,6 +12,7 @@ export {
   removeDataDir,
   startInstance,
 } from "./instance.ts";
+export * from "./kafka/index.ts";
 export type { SinkMessage, SmtpBehaviour, SmtpSink } from "./smtp-sink.ts";
 export { smtpSink } from "./smtp-sink.ts";
 export type { Exit, SpawnedService } from "./spawn-service.ts";
