@@ -22,7 +22,7 @@ export async function checkFeedAndWebhooks(
   tenant: Tenant,
   client: ApiClient,
   verdict: Verdict,
-): Promise<void> {
+): Promise<readonly LifecycleEvent[]> {
   const events: LifecycleEvent[] = [];
   const texts = new Map<string, string>();
   for (let after = 0; ;) {
@@ -68,6 +68,7 @@ export async function checkFeedAndWebhooks(
       verdict,
     );
   }
+  return events;
 }
 
 function checkEndpoint(

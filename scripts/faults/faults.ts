@@ -55,7 +55,7 @@ const killAll: Fault = {
   },
 };
 
-const killNode: Fault = {
+export const killNode: Fault = {
   name: "kill -9 of the process, PostgreSQL goes on",
   async run(world) {
     world.journal.interruptions++;
@@ -151,7 +151,7 @@ const stallDatabase: Fault = {
 };
 
 /** Restarts armed, waits until the point is passed for the nth time, and starts again without. */
-const killAt = (point: string): Fault => ({
+export const killAt = (point: string): Fault => ({
   name: `kill -9 at ${point}`,
   async run(world, random) {
     world.journal.interruptions += 2;
@@ -213,7 +213,7 @@ const foulWeather: Fault = {
 };
 
 /** Starts the consumers a second time on the same database, as a standby. */
-async function withStandby(world: World, work: () => Promise<void>): Promise<void> {
+export async function withStandby(world: World, work: () => Promise<void>): Promise<void> {
   const dataDir = newDataDir();
   const masterKey = readFileSync(join(world.dataDir, "master.key"), "utf8").trim();
   const standby = await startInstance({

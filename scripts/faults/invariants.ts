@@ -4,6 +4,7 @@ import { checkFunds } from "./check-funds.ts";
 import { checkMessages } from "./check-messages.ts";
 import { checkProjections } from "./check-projections.ts";
 import { readLog, type Stored } from "./log.ts";
+import { checkTopic, readTopic } from "./check-topics.ts";
 import type { World } from "./world.ts";
 
 /** Collects what does not hold; the same sentence about many messages is cut short. */
@@ -39,13 +40,15 @@ export async function checkInvariants(world: World): Promise<readonly string[]> 
   for (const environment of ["sandbox", "live"] as const) {
     const log = await readLog(databaseUrl, environment);
     checkOrder(log, verdict);
+    const topic = await readTopic(world, environment);
     const tenants = world.tenants.filter((tenant) => tenant.environment === environment);
     for (const tenant of tenants) {
       const own = log.filter((event) => event.metadata.partner === tenant.partner);
       const client = apiClient(baseUrl, tenant.key);
       await checkMessages(world, tenant, client, own, verdict);
       await checkFunds(tenant, client, own, verdict);
-      await checkFeedAndWebhooks(world, tenant, client, verdict);
+      const feed = await checkFeedAndWebhooks(world, tenant, client, verdict);
+      if (world.kafka !== undefined) checkTopic(tenant, feed, topic, verdict);
     }
   }
   await checkProjections(world, verdict);

@@ -1,12 +1,13 @@
 import { parseArgs } from "node:util";
 import { allFaults } from "./faults.ts";
+import { kafkaFaults } from "./kafka-faults.ts";
 import { seededRandom } from "./random.ts";
 import { runRound } from "./round.ts";
 import { openWorld, type World } from "./world.ts";
 
 /**
  * `pnpm faults --minutes 30 --seed 7`: faults in the order that the seed gives, each under load and followed by the check of every invariant. `--only text`
- * takes those whose name contains it. Ends with 1 at the first violation, leaving the data folder and printing how to repeat it.
+ * takes those whose name contains it; `--feed kafka` runs the product on a broker and adds what can happen to that. Ends with 1 at the first violation, leaving the data folder and printing how to repeat it.
  */
 const { values } = parseArgs({
   options: {
@@ -14,6 +15,7 @@ const { values } = parseArgs({
     seed: { type: "string", default: String(Date.now() % 1_000_000) },
     only: { type: "string", default: "" },
     rate: { type: "string", default: "80" },
+    feed: { type: "string", default: "log" },
     "keep-going": { type: "boolean", default: false },
   },
 });
@@ -30,10 +32,16 @@ const roundsPerWorld = 5;
 
 const seed = number("seed");
 const random = seededRandom(seed);
-const faults = allFaults.filter(({ name }) => name.includes(values.only));
+const feed = values.feed === "kafka" ? "kafka" : "log";
+if (feed !== values.feed) {
+  console.error("faults: --feed is log or kafka");
+  process.exit(2);
+}
+const known = feed === "kafka" ? [...kafkaFaults, ...allFaults] : allFaults;
+const faults = known.filter(({ name }) => name.includes(values.only));
 if (faults.length === 0) {
   console.error(
-    `faults: none is called "${values.only}"; there are:\n${allFaults.map(({ name }) => `  ${name}`).join("\n")}`,
+    `faults: none is called "${values.only}"; there are:\n${known.map(({ name }) => `  ${name}`).join("\n")}`,
   );
   process.exit(2);
 }
@@ -49,7 +57,7 @@ while (rounds === 0 || performance.now() < deadline) {
   if (queue.length === 0) queue = shuffled(faults);
   if (world === undefined || rounds % roundsPerWorld === 0) {
     await world?.close();
-    world = await openWorld(random);
+    world = await openWorld(random, { feed });
   }
   const fault = queue.pop()!;
   const round = await runRound(world, [fault], random, number("rate"));
@@ -63,7 +71,7 @@ while (rounds === 0 || performance.now() < deadline) {
   for (const violation of round.violations) console.log(`       ${violation}`);
   const output = world.instance.output().trim();
   if (output) console.log(`--- the instance's last output\n${output.slice(-3_000)}`);
-  console.log(`--- repeat with: pnpm faults --seed ${seed} --only "${values.only}"`);
+  console.log(`--- repeat with: pnpm faults --seed ${seed} --feed ${feed} --only "${values.only}"`);
   if (!values["keep-going"]) break;
   await world.close();
   world = undefined;

@@ -5,10 +5,12 @@ import {
   removeDataDir,
   smtpSink,
   startInstance,
+  startKafka,
   until,
   webhookSink,
   type ApiClient,
   type Instance,
+  type KafkaBroker,
   type SmtpSink,
   type WebhookSink,
 } from "@heliograph/testkit";
@@ -37,6 +39,8 @@ export type World = {
   readonly journal: Journal;
   readonly smtp: SmtpSink;
   readonly sink: WebhookSink;
+  /** The broker that brings events to this world's consumers; undefined where the log does. */
+  readonly kafka: KafkaBroker | undefined;
   /** How the sinks behave from now on: well, or with refusals, resets and lost answers. */
   weather(kind: "fair" | "foul"): void;
   /** The settings that every copy is started with. */
@@ -51,7 +55,13 @@ const retryScale = "0.002";
 const funds = "1000000";
 const someTypes = ["message.sent", "message.failed", "message.delivered"];
 
-export async function openWorld(random: Random): Promise<World> {
+export type Engines = { readonly feed: "log" | "kafka" };
+
+export async function openWorld(
+  random: Random,
+  engines: Engines = { feed: "log" },
+): Promise<World> {
+  const kafka = engines.feed === "kafka" ? await startKafka() : undefined;
   const dataDir = newDataDir();
   const port = await freePort();
   const journal = newJournal();
@@ -76,6 +86,11 @@ export async function openWorld(random: Random): Promise<World> {
     HELIOGRAPH_WEBHOOK_ALLOW_CIDRS: "127.0.0.0/8",
     HELIOGRAPH_SMTP_URL: `smtp://127.0.0.1:${smtp.port}`,
     HELIOGRAPH_LOG_GATEWAY_CHANNELS: "whatsapp",
+    ...(kafka && {
+      HELIOGRAPH_FEED: "kafka",
+      HELIOGRAPH_KAFKA_BROKERS: kafka.brokers.join(),
+      HELIOGRAPH_KAFKA_SHARDS: "4",
+    }),
   };
   const start = (extra: Readonly<Record<string, string>> = {}): Promise<Instance> =>
     startInstance({ dataDir, port, env: { ...env, ...extra } });
@@ -88,6 +103,7 @@ export async function openWorld(random: Random): Promise<World> {
     journal,
     smtp,
     sink,
+    kafka,
     env,
     weather(kind) {
       foul = kind === "foul";
@@ -100,7 +116,7 @@ export async function openWorld(random: Random): Promise<World> {
     admin: () => apiClient(world.instance.baseUrl, world.instance.adminKey),
     async close() {
       await world.instance.stop();
-      await Promise.all([smtp.close(), sink.close()]);
+      await Promise.all([smtp.close(), sink.close(), kafka?.remove()]);
       await removeDataDir(dataDir);
     },
   };
