@@ -1,0 +1,177 @@
+import { environments, type Environment } from "@heliograph/contracts";
+import type { KafkaSettings } from "@heliograph/runtime";
+import { ConfigResourceTypes, type Admin } from "kafkajs";
+
+/** The public topics, by the first part of a lifecycle event's type. */
+export const publicSubjects = ["message", "conversation", "contact", "wallet"] as const;
+export type PublicSubject = (typeof publicSubjects)[number];
+
+export const logTopic = (environment: Environment): string => `heliograph.${environment}.log`;
+export const publicTopic = (environment: Environment, subject: PublicSubject): string =>
+  `heliograph.${environment}.${subject}`;
+/** The topic that holds the events of one partner alone, so that an access rule can name its prefix. */
+export const partnerTopic = (
+  environment: Environment,
+  partner: string,
+  subject: PublicSubject,
+): string => `heliograph.${environment}.partner.${partner}.${subject}`;
+
+export type TopicSpec = {
+  readonly topic: string;
+  readonly partitions: number;
+  readonly replication: number;
+  readonly config: Readonly<Record<string, string>>;
+};
+
+const dayMs = 86_400_000;
+/** An event of the log's 1 MiB with its headers. */
+const largestRecordBytes = 1_310_720;
+
+const common = (replication: number): Readonly<Record<string, string>> => ({
+  "cleanup.policy": "delete",
+  "max.message.bytes": String(largestRecordBytes),
+  // With three copies one may be away and an acknowledged record is still on two.
+  "min.insync.replicas": String(Math.max(1, replication - 1)),
+});
+
+/**
+ * Every topic that an installation has. None is compacted: the records of one key are the history of a subject, and compaction would leave only its end.
+ * The log topic is a way to the consumers, whose truth is the log: a week covers any outage. The public topics are what outsiders keep up with: a month.
+ */
+export function wantedTopics(
+  settings: Pick<KafkaSettings, "shards" | "replication" | "partnerTopics">,
+  only: readonly Environment[] = environments,
+): readonly TopicSpec[] {
+  const { shards, replication } = settings;
+  const spec = (topic: string, partitions: number, days: number): TopicSpec => ({
+    topic,
+    partitions,
+    replication,
+    config: { ...common(replication), "retention.ms": String(days * dayMs) },
+  });
+  return only.flatMap((environment) => [
+    spec(logTopic(environment), shards, 7),
+    ...publicSubjects.map((subject) => spec(publicTopic(environment, subject), shards, 30)),
+    ...settings.partnerTopics.flatMap((partner) =>
+      publicSubjects.map((subject) => spec(partnerTopic(environment, partner, subject), 1, 30)),
+    ),
+  ]);
+}
+
+/** Where a topic is not as wanted. `alterable`: an operator may let it be changed in place. */
+export type Difference = {
+  readonly topic: string;
+  readonly name: string;
+  readonly wanted: string;
+  readonly present: string;
+  readonly alterable: boolean;
+};
+
+/**
+ * Creates the topics that are missing and says where the others differ; changes nothing that is there. May run in many processes at once.
+ *
+ * @throws what the client throws when the cluster is away or forbids it.
+ */
+export async function ensureTopics(
+  admin: Admin,
+  specs: readonly TopicSpec[],
+): Promise<{ readonly created: readonly string[]; readonly differences: readonly Difference[] }> {
+  const known = new Set(await admin.listTopics());
+  const missing = specs.filter(({ topic }) => !known.has(topic));
+  const created: string[] = [];
+  for (const { topic, partitions, replication, config } of missing)
+    if (await createTopic(admin, { topic, partitions, replication, config })) created.push(topic);
+  const present = specs.filter(({ topic }) => known.has(topic));
+  return { created, differences: await compare(admin, present) };
+}
+
+/** False when another process was first. */
+async function createTopic(admin: Admin, spec: TopicSpec): Promise<boolean> {
+  return admin.createTopics({
+    waitForLeaders: true,
+    topics: [
+      {
+        topic: spec.topic,
+        numPartitions: spec.partitions,
+        replicationFactor: spec.replication,
+        configEntries: Object.entries(spec.config).map(([name, value]) => ({ name, value })),
+      },
+    ],
+  });
+}
+
+async function compare(admin: Admin, specs: readonly TopicSpec[]): Promise<readonly Difference[]> {
+  if (specs.length === 0) return [];
+  const topics = specs.map(({ topic }) => topic);
+  const [metadata, described] = await Promise.all([
+    admin.fetchTopicMetadata({ topics }),
+    admin.describeConfigs({
+      includeSynonyms: false,
+      resources: specs.map(({ topic, config }) => ({
+        type: ConfigResourceTypes.TOPIC,
+        name: topic,
+        configNames: Object.keys(config),
+      })),
+    }),
+  ]);
+  const differences: Difference[] = [];
+  for (const spec of specs) {
+    const { topic } = spec;
+    const partitions = metadata.topics.find(({ name }) => name === topic)?.partitions ?? [];
+    const differ = (name: string, wanted: string, present: string, alterable: boolean): void => {
+      if (wanted !== present) differences.push({ topic, name, wanted, present, alterable });
+    };
+    differ(
+      "partitions",
+      String(spec.partitions),
+      String(partitions.length),
+      partitions.length < spec.partitions,
+    );
+    const copies = partitions[0]?.replicas.length ?? 0;
+    differ("replication", String(spec.replication), String(copies), false);
+    const entries = described.resources.find(({ resourceName }) => resourceName === topic);
+    for (const [name, wanted] of Object.entries(spec.config)) {
+      const entry = entries?.configEntries.find(({ configName }) => configName === name);
+      differ(name, wanted, entry?.configValue ?? "", true);
+    }
+  }
+  return differences;
+}
+
+/** Changes in place what can be: adds partitions, sets configuration. Gives what was changed. */
+export async function alterTopics(
+  admin: Admin,
+  differences: readonly Difference[],
+): Promise<readonly Difference[]> {
+  const alterable = differences.filter(({ alterable: can }) => can);
+  for (const { topic, name, wanted } of alterable)
+    if (name === "partitions")
+      await admin.createPartitions({ topicPartitions: [{ topic, count: Number(wanted) }] });
+  const byTopic = Map.groupBy(
+    alterable.filter(({ name }) => name !== "partitions"),
+    ({ topic }) => topic,
+  );
+  if (byTopic.size === 0) return alterable;
+  // The request replaces a topic's whole configuration: what an operator set beside ours is sent along.
+  const { resources } = await admin.describeConfigs({
+    includeSynonyms: false,
+    resources: [...byTopic.keys()].map((name) => ({ type: ConfigResourceTypes.TOPIC, name })),
+  });
+  await admin.alterConfigs({
+    validateOnly: false,
+    resources: resources.map(({ resourceName, configEntries }) => {
+      const own = configEntries.filter(({ configSource }) => configSource === topicConfig);
+      const entries = new Map(own.map(({ configName, configValue }) => [configName, configValue]));
+      for (const { name, wanted } of byTopic.get(resourceName) ?? []) entries.set(name, wanted);
+      return {
+        type: ConfigResourceTypes.TOPIC,
+        name: resourceName,
+        configEntries: [...entries].map(([name, value]) => ({ name, value })),
+      };
+    }),
+  });
+  return alterable;
+}
+
+/** `ConfigSource.TOPIC_CONFIG` of the protocol: set on the topic itself. */
+const topicConfig = 1;
