@@ -88,6 +88,13 @@ export function toLifecycle(
   };
 }
 
+/** The id of what an event is about: the key of its record, by which its events keep their order. A wallet is its partner's. */
+export function lifecycleSubject({ type, partner, data }: LifecycleEvent): string {
+  const kind = type.slice(0, type.indexOf("."));
+  const id = kind === "webhook_endpoint" ? data["endpoint_id"] : data[`${kind}_id`];
+  return typeof id === "string" ? id : partner;
+}
+
 /** The JSON text of a lifecycle event, in the key order of the contract: what feed and webhooks carry, byte for byte the same. */
 export function lifecycleBody(event: LifecycleEvent, sequence: number): string {
   return `{"id":"${event.id}","type":"${event.type}","timestamp":"${event.timestamp}","environment":"${event.environment}","sequence":${sequence},"data":${JSON.stringify(event.data)}}`;

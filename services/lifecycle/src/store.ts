@@ -1,4 +1,4 @@
-import type { WritePart } from "@heliograph/runtime";
+import { quoteSchema, type WritePart } from "@heliograph/runtime";
 import type pg from "pg";
 
 /** JSON text never holds this control character, so joining with it needs no escaping, which is most of the cost of an array parameter. */
@@ -30,13 +30,33 @@ export function writeFeed(
         rows.map((row) => row.body).join(separator),
       ],
     },
-    {
-      name: "feed_sequences",
-      sql: `insert into {schema}.sequences (partner, sequence) select * from unnest($1::text[], $2::bigint[])
-        on conflict (partner) do update set sequence = excluded.sequence`,
-      values: [[...counters.keys()], `{${[...counters.values()].join(",")}}`],
-    },
+    writeCounters(counters),
   ];
+}
+
+/** Where the partners' counters stand after a batch. Feed and topics have a table of the same shape, each in its own schema. */
+export const writeCounters = (counters: ReadonlyMap<string, number>): WritePart => ({
+  name: "feed_sequences",
+  sql: `insert into {schema}.sequences (partner, sequence) select * from unnest($1::text[], $2::bigint[])
+    on conflict (partner) do update set sequence = excluded.sequence`,
+  values: [[...counters.keys()], `{${[...counters.values()].join(",")}}`],
+});
+
+/** The topics' own counters: they move with their checkpoint, not with the feed's. */
+export const topicsDdl = `create table if not exists {schema}.sequences (
+  partner text primary key,
+  sequence bigint not null
+) with (fillfactor = 50);`;
+
+/** Where the counter of every partner stands that has events. */
+export async function readAllCounters(
+  pool: pg.Pool,
+  schema: string,
+): Promise<readonly (readonly [string, number])[]> {
+  const { rows } = await pool.query<{ partner: string; sequence: number }>(
+    `select partner, sequence::float8 as sequence from ${quoteSchema(schema)}.sequences`,
+  );
+  return rows.map((row) => [row.partner, row.sequence]);
 }
 
 /** Where the counters of these partners stand; a partner without events is missing. `schema` is quoted by the caller. */
