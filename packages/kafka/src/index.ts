@@ -1,3 +1,6 @@
+export { openKafkaFeed, type KafkaFeedOptions } from "./feed.ts";
+export { relayConsumer } from "./relay.ts";
+export { openPublisher, type Publisher } from "./publisher.ts";
 export { kafkaClient } from "./client.ts";
 export {
   alterTopics,
@@ -11,3 +14,4 @@ export {
   type PublicSubject,
   type TopicSpec,
 } from "./topics.ts";
+export { runTopics, type TopicsMode } from "./topics-command.ts";

@@ -1,6 +1,6 @@
 import { environments, type Environment } from "@heliograph/contracts";
 import type { KafkaSettings } from "@heliograph/runtime";
-import { ConfigResourceTypes, type Admin } from "kafkajs";
+import kafkajs, { type Admin } from "kafkajs";
 
 /** The public topics, by the first part of a lifecycle event's type. */
 export const publicSubjects = ["message", "conversation", "contact", "wallet"] as const;
@@ -23,12 +23,17 @@ export type TopicSpec = {
   readonly config: Readonly<Record<string, string>>;
 };
 
+// Node finds only the first few names of this CommonJS module; the rest is on its default export.
+const { ConfigResourceTypes } = kafkajs;
+
 const dayMs = 86_400_000;
-/** An event of the log's 1 MiB with its headers. */
-const largestRecordBytes = 1_310_720;
+/** An event of the log has at most 1,048,576 characters, up to three bytes each, and headers. */
+const largestRecordBytes = 3_276_800;
 
 const common = (replication: number): Readonly<Record<string, string>> => ({
   "cleanup.policy": "delete",
+  // As the producer sent it: a broker that compresses again would pay for each record, and an operator's default may say so.
+  "compression.type": "producer",
   "max.message.bytes": String(largestRecordBytes),
   // With three copies one may be away and an acknowledged record is still on two.
   "min.insync.replicas": String(Math.max(1, replication - 1)),
@@ -68,6 +73,28 @@ export type Difference = {
 };
 
 /**
+ * Which topics are missing and where the others differ. Changes nothing.
+ *
+ * @throws what the client throws when the cluster is away or forbids it.
+ */
+export async function compareTopics(
+  admin: Admin,
+  specs: readonly TopicSpec[],
+): Promise<{
+  readonly missing: readonly TopicSpec[];
+  readonly differences: readonly Difference[];
+}> {
+  const known = new Set(await admin.listTopics());
+  return {
+    missing: specs.filter(({ topic }) => !known.has(topic)),
+    differences: await compare(
+      admin,
+      specs.filter(({ topic }) => known.has(topic)),
+    ),
+  };
+}
+
+/**
  * Creates the topics that are missing and says where the others differ; changes nothing that is there. May run in many processes at once.
  *
  * @throws what the client throws when the cluster is away or forbids it.
@@ -76,13 +103,10 @@ export async function ensureTopics(
   admin: Admin,
   specs: readonly TopicSpec[],
 ): Promise<{ readonly created: readonly string[]; readonly differences: readonly Difference[] }> {
-  const known = new Set(await admin.listTopics());
-  const missing = specs.filter(({ topic }) => !known.has(topic));
+  const { missing, differences } = await compareTopics(admin, specs);
   const created: string[] = [];
-  for (const { topic, partitions, replication, config } of missing)
-    if (await createTopic(admin, { topic, partitions, replication, config })) created.push(topic);
-  const present = specs.filter(({ topic }) => known.has(topic));
-  return { created, differences: await compare(admin, present) };
+  for (const spec of missing) if (await createTopic(admin, spec)) created.push(spec.topic);
+  return { created, differences };
 }
 
 /** False when another process was first. */

@@ -1,5 +1,6 @@
 import { environments, type Environment } from "@heliograph/contracts";
 import { openDirectory, type Directory } from "@heliograph/directory";
+import { openKafkaFeed, relayConsumer } from "@heliograph/kafka";
 import type { EventLog } from "@heliograph/log";
 import {
   createDatabases,
@@ -49,6 +50,7 @@ export async function openPlatform(
   if (settings.services.includes("ingress") || settings.services.includes("dispatch"))
     await seedPlatform(platformLog, directory, settings);
   const pools: pg.Pool[] = [];
+  const feeds: { close(): Promise<void> }[] = [];
   const open = async (environment: Environment): Promise<ServiceContext> => {
     const config = databaseConfig(server, environment);
     const pool = openPool(config, { name: environment, max: durablePool, durable: true }, logger);
@@ -58,9 +60,14 @@ export async function openPlatform(
       logger,
     );
     pools.push(pool, projections);
+    const log = await openLog(server, environment, logger);
+    const kafka = settings.feed === "kafka" ? settings.kafka : undefined;
+    const feed = kafka && openKafkaFeed({ settings: kafka, environment, log, pool, logger });
+    if (feed) feeds.push(feed);
     return {
       environment,
-      log: await openLog(server, environment, logger),
+      log,
+      feed,
       connection: config,
       pool,
       projectionPool: projections,
@@ -81,6 +88,7 @@ export async function openPlatform(
     contexts,
     async close() {
       await directory.close();
+      await Promise.all(feeds.map((feed) => feed.close()));
       for (const environment of environments) await contexts[environment].log.close();
       await platformLog.close();
       await Promise.all(pools.map((pool) => pool.end()));
@@ -111,10 +119,12 @@ export async function startServices(
   const running = await Promise.all(
     environments.map((environment) => {
       const context = platform.contexts[environment];
-      return startConsumers(
-        context,
-        services.flatMap((service) => service.consumers(context)),
-      );
+      const consumers = services.flatMap((service) => service.consumers(context));
+      const { feed, kafka } = platform.settings;
+      // The relay goes with the service that tells the outside; its lease keeps one active.
+      if (feed === "kafka" && kafka && services.some(({ name }) => name === "lifecycle"))
+        consumers.push(relayConsumer(kafka));
+      return startConsumers(context, consumers);
     }),
   );
   return {

@@ -18,6 +18,8 @@ const networkCodes = new Set([
 export function isMachinery(error: unknown): boolean {
   if (error instanceof Fenced || error instanceof LogUnavailable) return true;
   if (!(error instanceof Error)) return false;
+  // What the Kafka client says is about brokers and connections, never about an event.
+  if (error.name.startsWith("KafkaJS")) return true;
   const code = (error as { code?: unknown }).code;
   if (typeof code === "string") {
     if (networkCodes.has(code)) return true;

@@ -114,7 +114,7 @@ export async function runProjector(
   }, 500);
   const reading = AbortSignal.any([signal, stop.signal]);
   try {
-    for await (const batch of readAhead(source(committed, reading))) {
+    for await (const batch of readAhead(source(committed, reading, () => committed))) {
       status.head = batch.head;
       if (batch.events.length === 0) {
         // Only what had no events may be passed over without writing: a batch whose commit fails must be read again.

@@ -91,6 +91,7 @@ export async function runReactor(
     checkpoint,
     logger,
     signal: ended.signal,
+    stopping: stopReading.signal,
     fail,
   });
   const turn = oneAtATime();
@@ -105,7 +106,7 @@ export async function runReactor(
   }, 500);
   try {
     const start = checkpoint.position;
-    for await (const batch of source(start, stopReading.signal)) {
+    for await (const batch of source(start, stopReading.signal, () => checkpoint.position)) {
       if (failure) break;
       // The head of a shard is its own last event: it is not behind when the others go on.
       status.head = unit.shard !== undefined && batch.caughtUp ? batch.position : batch.head;

@@ -22,8 +22,12 @@ export const unitsOf = (consumer: Consumer, count: number | undefined): readonly
     ? [unitOf(consumer)]
     : Array.from({ length: count }, (_, index) => unitOf(consumer, { index, count }));
 
-/** Where a unit's events come from: given the position after which it wants them. */
-export type Source = (after: bigint, signal: AbortSignal) => AsyncIterable<Batch>;
+/** Where a unit's events come from: given the position after which it wants them, and where its checkpoint is. */
+export type Source = (
+  after: bigint,
+  signal: AbortSignal,
+  durable: () => bigint,
+) => AsyncIterable<Batch>;
 
 /** The feed where the unit is a member of it, else a subscription to the log. */
 export function sourceOf(
@@ -34,7 +38,8 @@ export function sourceOf(
   const { consumer, shard } = unit;
   const maxEvents = consumer.maxEvents ?? 500;
   if (member !== undefined)
-    return (after, signal) => member.subscribe({ after, shard, signal, maxEvents });
+    return (after, signal, durable) =>
+      member.subscribe({ after, shard, signal, maxEvents, durable });
   return (after, signal) => {
     const batches = context.log.subscribe({ after, signal, maxEvents, ...typesOf(consumer) });
     return shard === undefined ? batches : onlyShard(batches, shard);

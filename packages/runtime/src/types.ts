@@ -86,6 +86,8 @@ export type ReactorTools = {
   readonly logger: Logger;
   /** Ends when the consumer must stop at once (fenced or shut down after the drain). */
   readonly signal: AbortSignal;
+  /** Ends when no more events are read: what waits for something outside, such as a broker that is away, gives up then. */
+  readonly stopping: AbortSignal;
   /** Reports broken machinery: the runtime restarts the consumer from its checkpoint with back-off. */
   readonly fail: (error: unknown) => void;
 };
@@ -113,7 +115,11 @@ export type Feed = {
   /** Into how many shards a sharded reactor is divided when it first runs on this feed. It stays so for ever. */
   readonly shards: number;
   /** Joins the consumer's group. */
-  join(consumer: { readonly name: string; readonly types: readonly string[] }): FeedMember;
+  join(consumer: {
+    readonly name: string;
+    readonly types: readonly string[];
+    readonly sharded?: boolean;
+  }): FeedMember;
 };
 export type FeedMember = {
   /** True while the group gives this shard to this process. */
@@ -129,6 +135,8 @@ export type FeedMember = {
     readonly shard?: Shard | undefined;
     readonly signal: AbortSignal;
     readonly maxEvents?: number;
+    /** Up to where everything is stored: what the feed may forget. */
+    readonly durable?: () => bigint;
   }): AsyncIterable<Batch>;
   /** Leaves the group, so that its partitions go to others at once. */
   leave(): Promise<void>;

@@ -1,0 +1,367 @@
+import { shardOf, type Shard } from "@heliograph/contracts";
+import type { Batch, RecordedEvent } from "@heliograph/log";
+import { messageOf, pause, type FeedMember } from "@heliograph/runtime";
+import {
+  first,
+  hasRoom,
+  isFull,
+  newLane,
+  nextOf,
+  nextOfShard,
+  take,
+  type Lane,
+  type Step,
+} from "./buffer.ts";
+import type { FeedTools } from "./feed.ts";
+import type { Group } from "./member.ts";
+import type { Entry } from "./record.ts";
+
+type Subscription = Parameters<FeedMember["subscribe"]>[0];
+
+/** One who reads: where it stands, and up to where everything it was given is stored. */
+type Reader = {
+  readonly shard: Shard | undefined;
+  position: bigint;
+  readonly durable: () => bigint;
+  wake: () => void;
+};
+
+/** Records of one request may arrive partition by partition: a hole in the total order is believed after this long. */
+const holeAfterMs = 1_500;
+const commitEveryMs = 5_000;
+const firstLookMs = 50;
+const slowestLookMs = 5_000;
+const retryMs = 1_000;
+const readAtOnce = 500;
+/** Records passed over in one go, so that a reader who wants few types lets others have their turn. */
+const scanAtOnce = 5_000;
+
+/** A consumer's part in its group: buffers what comes, hands it to the readers in order, and reads from the log what does not come. */
+export class Member implements FeedMember {
+  readonly #tools: FeedTools;
+  readonly #name: string;
+  readonly #wanted: ReadonlySet<string> | undefined;
+  readonly #leaving = new AbortController();
+  readonly #listeners: (() => void)[] = [];
+  readonly #readers = new Set<Reader>();
+  /** Merged order reads these, one per partition; shards read those below. */
+  readonly #lanes = new Map<number, Lane>();
+  readonly #shardLanes = new Map<number, Lane>();
+  readonly #sharded: boolean;
+  readonly #started: Promise<Group | undefined>;
+  readonly #committing: NodeJS.Timeout;
+  #group: Group | undefined;
+  #mine: ReadonlySet<number> = new Set();
+  /** Partitions of the topic; undefined while that is being asked after a change. */
+  #partitions: number | undefined;
+  #generation = 0;
+  #head = 0n;
+
+  constructor(
+    tools: FeedTools,
+    consumer: {
+      readonly name: string;
+      readonly types: readonly string[];
+      readonly sharded?: boolean;
+    },
+  ) {
+    this.#tools = tools;
+    this.#name = consumer.name;
+    this.#sharded = consumer.sharded === true;
+    this.#wanted = consumer.types.length === 0 ? undefined : new Set(consumer.types);
+    this.#started = this.#start();
+    this.#committing = setInterval(() => void this.#commit(), commitEveryMs);
+    this.#committing.unref();
+  }
+
+  async #start(): Promise<Group | undefined> {
+    while (!this.#leaving.signal.aborted) {
+      try {
+        await this.#tools.ready();
+        this.#group = this.#tools.join(this.#name, {
+          assigned: (partitions) => void this.#assign(partitions),
+          records: (partition, entries, next) => this.#take(partition, entries, next),
+        });
+        return this.#group;
+      } catch (error) {
+        this.#tools.logger.debug(
+          { consumer: this.#name, error: messageOf(error) },
+          "the brokers are away",
+        );
+        await pause(retryMs, this.#leaving.signal);
+      }
+    }
+    return undefined;
+  }
+
+  /** After a join everything is fetched again from the committed offsets: what was buffered is void, and readers skip what they have passed. */
+  async #assign(partitions: ReadonlySet<number>): Promise<void> {
+    const generation = ++this.#generation;
+    this.#mine = partitions;
+    this.#partitions = undefined;
+    this.#lanes.clear();
+    this.#shardLanes.clear();
+    for (const partition of partitions) this.#lanes.set(partition, newLane(partition));
+    this.#changed();
+    while (generation === this.#generation && !this.#leaving.signal.aborted) {
+      try {
+        const ends = await this.#tools.ends();
+        if (generation !== this.#generation) return;
+        this.#partitions = ends.length;
+        for (const shard of this.#shardLanes.keys())
+          if (!this.#holds(shard)) this.#shardLanes.delete(shard);
+        this.#changed();
+        return;
+      } catch {
+        await pause(retryMs, this.#leaving.signal);
+      }
+    }
+  }
+
+  #changed(): void {
+    for (const listener of this.#listeners) listener();
+    this.#ring();
+  }
+
+  #ring(): void {
+    for (const reader of this.#readers) reader.wake();
+  }
+
+  #holds(shard: number): boolean {
+    return this.#partitions !== undefined && this.#mine.has(shard % this.#partitions);
+  }
+
+  assigned(shard: Shard): boolean {
+    return this.#holds(shard.index);
+  }
+
+  onChange(listener: () => void): void {
+    this.#listeners.push(listener);
+  }
+
+  #take(partition: number, entries: readonly Entry[], next: bigint): void {
+    const lane = this.#lanes.get(partition);
+    if (lane === undefined) return;
+    lane.next = next;
+    const last = entries.at(-1);
+    if (last !== undefined) {
+      lane.marks.push({ position: last.position, offset: next });
+      if (last.position > this.#head) this.#head = last.position;
+    }
+    if (this.#sharded) for (const entry of entries) this.#sort(entry, partition);
+    else for (const entry of entries) push(lane, entry);
+    if (!lane.paused && this.#lanesOf(partition).some(isFull)) {
+      lane.paused = true;
+      this.#group?.pause(partition);
+    }
+    this.#ring();
+  }
+
+  /** To the lane of its shard. A shard that is not ours has moved to another partition; its owner reads from the log what it left here. */
+  #sort(entry: Entry, partition: number): void {
+    if (this.#partitions !== undefined && !this.#holds(entry.shard)) return;
+    let lane = this.#shardLanes.get(entry.shard);
+    if (lane === undefined) this.#shardLanes.set(entry.shard, (lane = newLane(partition)));
+    push(lane, entry);
+  }
+
+  #lanesOf(partition: number): Lane[] {
+    if (!this.#sharded) return [this.#lanes.get(partition)!];
+    return [...this.#shardLanes.values()].filter((lane) => lane.partition === partition);
+  }
+
+  #makeRoom(): void {
+    for (const lane of this.#lanes.values())
+      if (lane.paused && this.#lanesOf(lane.partition).every(hasRoom)) {
+        lane.paused = false;
+        this.#group?.resume(lane.partition);
+      }
+  }
+
+  /** An offset may be committed when everything before it is stored; the next owner then finds no hole. */
+  async #commit(): Promise<void> {
+    const offsets = new Map<number, bigint>();
+    for (const lane of this.#lanes.values()) {
+      const readers = [...this.#readers];
+      const waiting = this.#lanesOf(lane.partition).map((each) => first(each)?.position);
+      while (lane.marks.length > 0) {
+        const { position, offset } = lane.marks[0]!;
+        const queued = waiting.some((each) => each !== undefined && each <= position);
+        const stored = readers.every(
+          (reader) => reader.durable() >= (reader.position < position ? reader.position : position),
+        );
+        if (queued || !stored) break;
+        offsets.set(lane.partition, offset);
+        lane.marks.shift();
+      }
+    }
+    if (offsets.size > 0) await this.#group?.commit(offsets);
+  }
+
+  async *subscribe(request: Subscription): AsyncGenerator<Batch> {
+    const { signal, shard } = request;
+    const max = request.maxEvents ?? 500;
+    let bell = Promise.withResolvers<void>();
+    const reader: Reader = {
+      shard,
+      position: request.after,
+      durable: request.durable ?? (() => reader.position),
+      wake: () => bell.resolve(),
+    };
+    const stop = AbortSignal.any([signal, this.#leaving.signal]);
+    const wake = (): void => bell.resolve();
+    stop.addEventListener("abort", wake, { once: true });
+    this.#readers.add(reader);
+    let opened = false;
+    let holeSince: number | undefined;
+    let lookMs = firstLookMs;
+    let lookAt = performance.now() + lookMs;
+    try {
+      while (!stop.aborted) {
+        const { events, step, moved } = this.#collect(reader, max);
+        this.#makeRoom();
+        if (moved || !opened) {
+          opened = true;
+          holeSince = undefined;
+          lookMs = firstLookMs;
+          yield this.#batch(reader, events, step.kind === "empty");
+          continue;
+        }
+        const now = performance.now();
+        if (step.kind === "hole") {
+          holeSince ??= now;
+          if (shard !== undefined || now - holeSince >= holeAfterMs) {
+            yield* this.#fill(reader, step.until);
+            holeSince = undefined;
+            continue;
+          }
+        } else if (now >= lookAt) {
+          const before = reader.position;
+          yield* this.#look(reader);
+          lookMs = reader.position > before ? firstLookMs : Math.min(lookMs * 2, slowestLookMs);
+          lookAt = performance.now() + lookMs;
+          if (reader.position > before) continue;
+        }
+        bell = Promise.withResolvers<void>();
+        const waitMs = step.kind === "hole" ? holeAfterMs / 4 : lookAt - performance.now();
+        const timer = setTimeout(wake, Math.max(1, waitMs));
+        await bell.promise;
+        clearTimeout(timer);
+        lookAt = Math.min(lookAt, performance.now() + 1_000);
+      }
+    } catch (error) {
+      if (!stop.aborted) throw error;
+    } finally {
+      stop.removeEventListener("abort", wake);
+      this.#readers.delete(reader);
+    }
+  }
+
+  /** Takes what follows the reader's position, as far as it is here. */
+  #collect(reader: Reader, max: number): { events: RecordedEvent[]; step: Step; moved: boolean } {
+    const events: RecordedEvent[] = [];
+    let moved = false;
+    for (let scanned = 0; ; scanned++) {
+      const step = this.#next(reader);
+      if (step.kind !== "next" || events.length >= max || scanned >= scanAtOnce)
+        return { events, step, moved };
+      if (this.#wanted === undefined || this.#wanted.has(step.entry.type)) {
+        try {
+          events.push(step.entry.event());
+        } catch {
+          // A value that is no JSON counts as missing: the log has the event.
+          return { events, step: { kind: "hole", until: step.entry.position }, moved };
+        }
+      }
+      take(step.lane);
+      reader.position = step.entry.position;
+      moved = true;
+    }
+  }
+
+  #next({ shard, position }: Reader): Step {
+    if (shard === undefined) return nextOf(this.#lanes.values(), position);
+    const lane = this.#shardLanes.get(shard.index);
+    return lane === undefined ? { kind: "empty" } : nextOfShard(lane, position);
+  }
+
+  #batch(reader: Reader, events: RecordedEvent[], caughtUp: boolean): Batch {
+    const { position } = reader;
+    return { events, position, head: position > this.#head ? position : this.#head, caughtUp };
+  }
+
+  /**
+   * Nothing waits: compares with what the relay has published. What was published and has not come although every partition is read to its end is missing;
+   * a shard of which nothing is missing moves on to where the whole namespace is.
+   */
+  async *#look(reader: Reader): AsyncGenerator<Batch> {
+    const { shard } = reader;
+    const chain = await this.#tools.chain();
+    if (chain.last > this.#head) this.#head = chain.last;
+    const target = shard === undefined ? chain.last : (chain.shards.get(shard.index) ?? 0n);
+    if (target <= reader.position) {
+      if (shard === undefined || chain.last <= reader.position) return;
+      if (this.#next(reader).kind !== "empty") return;
+      reader.position = chain.last;
+      yield this.#batch(reader, [], true);
+    } else if (await this.#atEnd(shard)) {
+      if (this.#next(reader).kind === "empty") yield* this.#fill(reader, target);
+    }
+  }
+
+  /** Whether everything that the partitions hold has come; false while that cannot be said. */
+  async #atEnd(shard: Shard | undefined): Promise<boolean> {
+    const ends = await this.#tools.ends().catch(() => undefined);
+    if (ends === undefined || ends.length === 0) return false;
+    return ends.every(({ partition, high, low }) => {
+      if (shard !== undefined && shard.index % ends.length !== partition) return true;
+      const lane = this.#lanes.get(partition);
+      return lane !== undefined && (high === low || lane.next >= BigInt(high));
+    });
+  }
+
+  /** Reads from the log what the topic does not have, up to a position, and says so. */
+  async *#fill(reader: Reader, until: bigint): AsyncGenerator<Batch> {
+    const { shard } = reader;
+    const { log, logger, missing, environment } = this.#tools;
+    const from = reader.position;
+    const types = this.#wanted === undefined ? {} : { types: [...this.#wanted] };
+    let count = 0;
+    while (reader.position < until) {
+      const page = await log.readAll({ after: reader.position, limit: readAtOnce, ...types });
+      const events = page.events.filter(
+        ({ position, metadata }) =>
+          position <= until &&
+          (shard === undefined || shardOf(metadata.partner, shard.count) === shard.index),
+      );
+      if (page.position <= reader.position && events.length === 0) break;
+      reader.position = page.position < until ? page.position : until;
+      count += events.length;
+      yield this.#batch(reader, events, false);
+    }
+    missing.inc({ environment, consumer: this.#name }, count);
+    logger.error(
+      {
+        consumer: this.#name,
+        shard: shard?.index,
+        after: String(from),
+        until: String(until),
+        events: count,
+      },
+      "events are missing from the log topic; they were read from the log",
+    );
+  }
+
+  async leave(): Promise<void> {
+    await this.#commit();
+    this.#leaving.abort();
+    clearInterval(this.#committing);
+    const group = await this.#started;
+    await group?.leave();
+  }
+}
+
+function push(lane: Lane, entry: Entry): void {
+  lane.entries.push(entry);
+  lane.bytes += entry.bytes;
+}

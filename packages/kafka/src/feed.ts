@@ -1,0 +1,112 @@
+import type { Environment } from "@heliograph/contracts";
+import type { EventLog } from "@heliograph/log";
+import { metricsRegister, type Feed, type KafkaSettings } from "@heliograph/runtime";
+import type { Admin } from "kafkajs";
+import type pg from "pg";
+import type { Logger } from "pino";
+import { Counter } from "prom-client";
+import { readChain } from "./chain.ts";
+import { kafkaClient } from "./client.ts";
+import { Member } from "./feed-member.ts";
+import { joinGroup, type Group, type Sink } from "./member.ts";
+import type { Chain } from "./record.ts";
+import { ensureTopics, logTopic, wantedTopics } from "./topics.ts";
+
+/** What the relay has published is asked by many readers at once, and read for all of them. */
+const chainAgeMs = 500;
+
+const missing =
+  (metricsRegister.getSingleMetric("heliograph_feed_missing_events_total") as
+    | Counter<"environment" | "consumer">
+    | undefined) ??
+  new Counter({
+    name: "heliograph_feed_missing_events_total",
+    help: "Events that the log topic had lost and that were read from the log instead",
+    labelNames: ["environment", "consumer"],
+    registers: [metricsRegister],
+  });
+
+export type KafkaFeedOptions = {
+  readonly settings: KafkaSettings;
+  readonly environment: Environment;
+  /** The truth: what the topic has lost is read from it. */
+  readonly log: EventLog;
+  /** The environment's database, where the relay notes what it has published. */
+  readonly pool: pg.Pool;
+  readonly logger: Logger;
+};
+
+/** Brings the events of an environment through its log topic, as consumer groups. Connects nowhere until a consumer joins. */
+export function openKafkaFeed(options: KafkaFeedOptions): Feed & { close(): Promise<void> } {
+  const { settings, environment, pool, logger } = options;
+  const topic = logTopic(environment);
+  const kafka = kafkaClient(settings, `heliograph.${environment}`, logger);
+  let admin: Promise<Admin> | undefined;
+  let chain: { readonly at: number; readonly value: Promise<Chain> } | undefined;
+
+  /** One connection for questions, opened when there is one, and again after it failed. */
+  const ask = async <T>(question: (admin: Admin) => Promise<T>): Promise<T> => {
+    admin ??= (async () => {
+      const own = kafka.admin();
+      await own.connect();
+      return own;
+    })();
+    const asked = admin;
+    try {
+      return await question(await asked);
+    } catch (error) {
+      if (admin === asked) admin = undefined;
+      void asked.then((own) => own.disconnect()).catch(() => undefined);
+      throw error;
+    }
+  };
+
+  const tools: FeedTools = {
+    log: options.log,
+    environment,
+    logger,
+    missing,
+    async ready() {
+      const specs = wantedTopics(settings, [environment]).filter((spec) => spec.topic === topic);
+      await ask((own) => ensureTopics(own, specs));
+    },
+    ends: () =>
+      ask(async (own) => {
+        const { topics } = await own.fetchTopicMetadata({ topics: [topic] });
+        const ends = await own.fetchTopicOffsets(topic);
+        // The offsets go by what the client knew when it connected; a client that knows of fewer partitions is replaced.
+        if (topics[0]?.partitions.length !== ends.length) throw new Error("the topic has grown");
+        return ends;
+      }),
+    chain() {
+      if (chain === undefined || performance.now() - chain.at > chainAgeMs) {
+        chain = { at: performance.now(), value: readChain(pool) };
+        chain.value.catch(() => (chain = undefined));
+      }
+      return chain.value;
+    },
+    join: (name, sink) =>
+      joinGroup(kafka, `heliograph.${environment}.${name}`, topic, sink, logger),
+  };
+  return {
+    shards: settings.shards,
+    join: (consumer) => new Member(tools, consumer),
+    async close() {
+      await admin?.then((own) => own.disconnect()).catch(() => undefined);
+    },
+  };
+}
+
+/** What the members of a feed have in common. */
+export type FeedTools = {
+  readonly log: EventLog;
+  readonly environment: Environment;
+  readonly logger: Logger;
+  readonly missing: Counter<"environment" | "consumer">;
+  /** Makes sure that there is a topic. */
+  ready(): Promise<void>;
+  /** The offsets at both ends of every partition. */
+  ends(): Promise<readonly { partition: number; high: string; low: string }[]>;
+  chain(): Promise<Chain>;
+  join(name: string, sink: Sink): Group;
+};

@@ -1,0 +1,130 @@
+import { messageOf, pause } from "@heliograph/runtime";
+import type { Consumer, EachBatchPayload, Kafka } from "kafkajs";
+import type { Logger } from "pino";
+import { decodeRecord, type Entry } from "./record.ts";
+
+/** Short, because a copy that was killed keeps its partitions so long. */
+const sessionTimeoutMs = 6_000;
+const heartbeatMs = 1_500;
+const rebalanceTimeoutMs = 10_000;
+/** The broker answers a fetch as soon as there is a record; without one a poll lasts so long, and leaving the group waits for it. */
+const longestPollMs = 1_000;
+const metadataMaxAgeMs = 10_000;
+const slowestRestartMs = 10_000;
+
+/** What a member does with what the group gives it. */
+export type Sink = {
+  /** The partitions that are this member's from now on; everything that was buffered of others is void. */
+  assigned(partitions: ReadonlySet<number>): void;
+  /** Records of one partition, in order; `next` is the offset after them. */
+  records(partition: number, entries: readonly Entry[], next: bigint): void;
+};
+
+export type Group = {
+  pause(partition: number): void;
+  resume(partition: number): void;
+  /** Says that everything below these offsets is stored. A hint for the next owner, who skips by position anyway; failures are dropped. */
+  commit(offsets: ReadonlyMap<number, bigint>): Promise<void>;
+  leave(): Promise<void>;
+};
+
+/**
+ * One member of a consumer group on one topic: joins, fetches, and starts again with back-off when the client gives up, until it leaves.
+ */
+export function joinGroup(
+  kafka: Kafka,
+  groupId: string,
+  topic: string,
+  sink: Sink,
+  logger: Logger,
+): Group {
+  const leaving = new AbortController();
+  let consumer: Consumer | undefined;
+  const running = keepRunning();
+
+  async function keepRunning(): Promise<void> {
+    let delayMs = 200;
+    while (!leaving.signal.aborted) {
+      const crashed = Promise.withResolvers<Error>();
+      const stopped = new Promise<void>((resolve) =>
+        leaving.signal.addEventListener("abort", () => resolve(), { once: true }),
+      );
+      const own = kafka.consumer({
+        groupId,
+        sessionTimeout: sessionTimeoutMs,
+        heartbeatInterval: heartbeatMs,
+        rebalanceTimeout: rebalanceTimeoutMs,
+        metadataMaxAge: metadataMaxAgeMs,
+        maxWaitTimeInMs: longestPollMs,
+        minBytes: 1,
+        allowAutoTopicCreation: false,
+        retry: {
+          initialRetryTime: 100,
+          maxRetryTime: 1_000,
+          retries: 3,
+          restartOnFailure: async () => false,
+        },
+      });
+      own.on(own.events.CRASH, ({ payload }) => crashed.resolve(payload.error));
+      own.on(own.events.GROUP_JOIN, ({ payload }) => {
+        delayMs = 200;
+        sink.assigned(new Set(payload.memberAssignment[topic] ?? []));
+      });
+      try {
+        await own.connect();
+        await own.subscribe({ topic, fromBeginning: true });
+        await own.run({ autoCommit: false, eachBatchAutoResolve: false, eachBatch });
+        consumer = own;
+        const error = await Promise.race([crashed.promise, stopped]);
+        if (error !== undefined) throw error;
+      } catch (error) {
+        sink.assigned(new Set());
+        if (!leaving.signal.aborted)
+          logger.warn(
+            { group: groupId, error: messageOf(error), retry_in_ms: delayMs },
+            "the consumer group is left and joined again",
+          );
+      }
+      consumer = undefined;
+      await own.disconnect().catch(() => undefined);
+      if (leaving.signal.aborted) return;
+      await pause(delayMs * (0.5 + Math.random()), leaving.signal);
+      delayMs = Math.min(delayMs * 2, slowestRestartMs);
+    }
+  }
+
+  async function eachBatch({
+    batch,
+    resolveOffset,
+    isRunning,
+    isStale,
+  }: EachBatchPayload): Promise<void> {
+    if (!isRunning() || isStale()) return;
+    const entries: Entry[] = [];
+    for (const message of batch.messages) {
+      const entry = decodeRecord(message);
+      if (entry !== undefined) entries.push(entry);
+    }
+    const last = batch.lastOffset();
+    sink.records(batch.partition, entries, BigInt(last) + 1n);
+    resolveOffset(last);
+  }
+
+  return {
+    pause: (partition) => consumer?.pause([{ topic, partitions: [partition] }]),
+    resume: (partition) => consumer?.resume([{ topic, partitions: [partition] }]),
+    async commit(offsets) {
+      await consumer
+        ?.commitOffsets(
+          [...offsets].map(([partition, offset]) => ({ topic, partition, offset: String(offset) })),
+        )
+        .catch((error: unknown) =>
+          logger.debug({ group: groupId, error: messageOf(error) }, "offsets were not committed"),
+        );
+    },
+    async leave() {
+      leaving.abort();
+      await running;
+    },
+  };
+}

@@ -1,0 +1,51 @@
+import type { Kafka, Message, Producer } from "kafkajs";
+
+/** A producer that keeps order: idempotent, every copy acknowledged, one request in flight. */
+export type Publisher = {
+  /**
+   * Publishes records in their order per partition; resolves when all are on every copy that is in sync.
+   *
+   * @throws what the client throws after its own retries; then some may have been published.
+   */
+  send(
+    topicMessages: readonly { readonly topic: string; readonly messages: Message[] }[],
+  ): Promise<void>;
+  close(): Promise<void>;
+};
+
+/** New partitions are noticed after so long. */
+const metadataMaxAgeMs = 10_000;
+
+/**
+ * Connects a producer. A record goes to the partition that `place` gives, modulo the partitions that the topic has now; every record of one key must get the same
+ * number, for its order's sake.
+ */
+export async function openPublisher(
+  kafka: Kafka,
+  place: (message: Message) => number,
+): Promise<Publisher> {
+  const producer: Producer = kafka.producer({
+    idempotent: true,
+    maxInFlightRequests: 1,
+    metadataMaxAge: metadataMaxAgeMs,
+    // The library wants to go on for ever with an idempotent producer; the caller starts again with a new one instead.
+    retry: { initialRetryTime: 100, maxRetryTime: 2_000, retries: 6 },
+    createPartitioner:
+      () =>
+      ({ partitionMetadata, message }) =>
+        place(message) % partitionMetadata.length,
+  });
+  await producer.connect();
+  let last: Promise<unknown> = Promise.resolve();
+  return {
+    // Requests of an idempotent producer must not overtake each other: their sequence numbers would not join up.
+    send(topicMessages) {
+      const sent = last.then(() =>
+        producer.sendBatch({ topicMessages: [...topicMessages], acks: -1, timeout: 10_000 }),
+      );
+      last = sent.catch(() => undefined);
+      return sent.then(() => undefined);
+    },
+    close: () => producer.disconnect(),
+  };
+}

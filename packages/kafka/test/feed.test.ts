@@ -1,0 +1,199 @@
+import { startKafka, testKafka, until, type KafkaBroker } from "@heliograph/testkit";
+import { metricsRegister, newLogger } from "@heliograph/runtime";
+import { kafkaClient } from "../src/index.ts";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import {
+  append,
+  everyOneOnce,
+  openEnvironment,
+  partners,
+  seen,
+  shared,
+  topic,
+  whole,
+  type TestEnvironment,
+} from "./environment.ts";
+
+const possible = await testKafka();
+let broker: KafkaBroker;
+let environment: TestEnvironment;
+beforeAll(async () => {
+  if (!possible.skip) broker = await startKafka();
+}, 120_000);
+afterAll(() => broker?.remove());
+beforeEach(async () => {
+  if (!possible.skip) environment = await openEnvironment(broker.brokers);
+});
+afterEach(() => environment?.close());
+
+const brokerTest = test.skipIf(possible.skip);
+
+async function missing(consumer: string): Promise<number> {
+  const metric = metricsRegister.getSingleMetric("heliograph_feed_missing_events_total");
+  const { values } = await metric!.get();
+  return values.find(({ labels }) => labels["consumer"] === consumer)?.value ?? 0;
+}
+
+/** Everything that the partitions of the log topic hold now is deleted. */
+async function truncate(): Promise<void> {
+  const ends = await environment.admin.fetchTopicOffsets(topic);
+  await environment.admin.deleteTopicRecords({
+    topic,
+    partitions: ends.map(({ partition, high }) => ({ partition, offset: high })),
+  });
+}
+
+brokerTest("events of many partners and partitions come in total order, each once", async () => {
+  const { context, log, run, relay } = environment;
+  await append(log, 30);
+  await run([relay(), whole()]);
+  await append(log, 30);
+  const all = await everyOneOnce(context, "whole", 60 * partners.length);
+  expect(all.map(({ position }) => Number(position))).toEqual(all.map((_, index) => index + 1));
+  expect(await missing("whole")).toBe(0);
+});
+
+brokerTest(
+  "a restart goes on at the checkpoint, without a hole and without a repetition",
+  async () => {
+    const { context, log, run, relay, copy } = environment;
+    const first = await run([relay(), whole()]);
+    await append(log, 20);
+    await everyOneOnce(context, "whole", 20 * partners.length);
+    await first.stop();
+    await append(log, 20);
+    await run([relay(), whole()], await copy());
+    await everyOneOnce(context, "whole", 40 * partners.length);
+    expect(await missing("whole")).toBe(0);
+  },
+);
+
+brokerTest(
+  "copies share the shards; when one joins or leaves nothing is lost or done twice",
+  async () => {
+    const { context, log, run, relay, copy } = environment;
+    await run([relay(), shared("first")]);
+    await append(log, 10);
+    await everyOneOnce(context, "shared", 10 * partners.length);
+    const second = await run([shared("second")], await copy());
+    await until(
+      async () => {
+        await append(log, 1);
+        return (await seen(context, "shared")).some(({ owner }) => owner.startsWith("second/"));
+      },
+      { timeoutMs: 30_000, what: "the second copy has work" },
+    );
+    await append(log, 10);
+    const head = Number(await log.head());
+    const all = await everyOneOnce(context, "shared", head);
+    const late = new Set(all.slice(-5 * partners.length).map(({ owner }) => owner.split("/")[0]));
+    expect(late).toEqual(new Set(["first", "second"]));
+    await second.stop();
+    await append(log, 10);
+    await everyOneOnce(context, "shared", head + 10 * partners.length);
+  },
+);
+
+brokerTest(
+  "a truncated topic is noticed without later records, and the log gives what it lost",
+  async () => {
+    const { context, log, run, relay, copy } = environment;
+    const first = await run([relay(), whole(), shared("first")]);
+    await append(log, 5);
+    await everyOneOnce(context, "whole", 5 * partners.length);
+    await everyOneOnce(context, "shared", 5 * partners.length);
+    await first.stop();
+    const onlyRelay = await run([relay()], await copy());
+    await append(log, 5);
+    await until(() => onlyRelay.statuses[0]!.position >= 10n * BigInt(partners.length), {
+      timeoutMs: 20_000,
+      what: "the relay has published",
+    });
+    await truncate();
+    await run([whole(), shared("second")], await copy());
+    await everyOneOnce(context, "whole", 10 * partners.length);
+    await everyOneOnce(context, "shared", 10 * partners.length);
+    expect(await missing("whole")).toBe(5 * partners.length);
+    await append(log, 5);
+    await everyOneOnce(context, "whole", 15 * partners.length);
+    await everyOneOnce(context, "shared", 15 * partners.length);
+    expect(await missing("whole")).toBe(5 * partners.length);
+  },
+);
+
+brokerTest(
+  "a deleted group starts at the beginning of the topic and applies nothing again",
+  async () => {
+    const { context, log, run, relay, copy, admin } = environment;
+    const first = await run([relay(), whole(), shared("first")]);
+    await append(log, 10);
+    await everyOneOnce(context, "whole", 10 * partners.length);
+    await everyOneOnce(context, "shared", 10 * partners.length);
+    await first.stop();
+    await until(
+      () =>
+        admin.deleteGroups(["heliograph.sandbox.whole", "heliograph.sandbox.shared"]).then(
+          () => true,
+          () => false,
+        ),
+      { timeoutMs: 20_000, what: "the groups are deleted" },
+    );
+    await run([relay(), whole(), shared("second")], await copy());
+    await append(log, 10);
+    await everyOneOnce(context, "whole", 20 * partners.length);
+    await everyOneOnce(context, "shared", 20 * partners.length);
+  },
+);
+
+brokerTest(
+  "a topic that grows under load keeps the order of every partner",
+  async () => {
+    await environment.close();
+    environment = await openEnvironment(broker.brokers, 8);
+    const { context, log, run, relay, copy, admin } = environment;
+    await admin.createTopics({ topics: [{ topic, numPartitions: 4 }] });
+    await run([relay(), whole(), shared("first")]);
+    await run([shared("second")], await copy());
+    await append(log, 20);
+    await admin.createPartitions({ topicPartitions: [{ topic, count: 8 }] });
+    let rounds = 20;
+    await until(
+      async () => {
+        await append(log, 5);
+        rounds += 5;
+        // A client may go by the partitions that it knew when it connected.
+        const fresh = kafkaClient(environment.kafka, "fresh", newLogger("silent")).admin();
+        await fresh.connect();
+        const ends = await fresh.fetchTopicOffsets(topic).finally(() => fresh.disconnect());
+        return ends.length === 8 && ends.every(({ high }) => Number(high) > 0);
+      },
+      { timeoutMs: 40_000, what: "the relay uses the new partitions" },
+    );
+    await everyOneOnce(context, "whole", rounds * partners.length);
+    await everyOneOnce(context, "shared", rounds * partners.length);
+  },
+  120_000,
+);
+
+brokerTest(
+  "a broker that is killed, or stands still, delays and loses nothing",
+  async () => {
+    const { context, log, run, relay } = environment;
+    await run([relay(), whole(), shared("first")]);
+    await append(log, 10);
+    await everyOneOnce(context, "whole", 10 * partners.length);
+    await broker.kill();
+    await append(log, 10);
+    await broker.start();
+    await everyOneOnce(context, "whole", 20 * partners.length, 60_000);
+    await everyOneOnce(context, "shared", 20 * partners.length, 60_000);
+    broker.pause();
+    await append(log, 10);
+    await new Promise((resolve) => setTimeout(resolve, 8_000));
+    broker.resume();
+    await append(log, 10);
+    await everyOneOnce(context, "whole", 40 * partners.length, 60_000);
+    await everyOneOnce(context, "shared", 40 * partners.length, 60_000);
+  },
+  180_000,
+);
