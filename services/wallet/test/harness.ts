@@ -82,6 +82,7 @@ export async function openLedger(
     },
     logger: context.logger,
     signal: new AbortController().signal,
+    stopping: new AbortController().signal,
     fail: (error) => {
       throw error;
     },
