@@ -1,7 +1,7 @@
 import { startKafka, testKafka, until, type KafkaBroker } from "@heliograph/testkit";
 import { metricsRegister, newLogger } from "@heliograph/runtime";
 import { kafkaClient } from "../src/index.ts";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import {
   append,
   everyOneOnce,
@@ -26,8 +26,6 @@ beforeEach(async () => {
 });
 afterEach(() => environment?.close());
 
-const brokerTest = test.skipIf(possible.skip);
-
 async function missing(consumer: string): Promise<number> {
   const metric = metricsRegister.getSingleMetric("heliograph_feed_missing_events_total");
   const { values } = await metric!.get();
@@ -43,19 +41,18 @@ async function truncate(): Promise<void> {
   });
 }
 
-brokerTest("events of many partners and partitions come in total order, each once", async () => {
-  const { context, log, run, relay } = environment;
-  await append(log, 30);
-  await run([relay(), whole()]);
-  await append(log, 30);
-  const all = await everyOneOnce(context, "whole", 60 * partners.length);
-  expect(all.map(({ position }) => Number(position))).toEqual(all.map((_, index) => index + 1));
-  expect(await missing("whole")).toBe(0);
-});
+describe.skipIf(possible.skip)("consumers on a Kafka feed", () => {
+  test("events of many partners and partitions come in total order, each once", async () => {
+    const { context, log, run, relay } = environment;
+    await append(log, 30);
+    await run([relay(), whole()]);
+    await append(log, 30);
+    const all = await everyOneOnce(context, "whole", 60 * partners.length);
+    expect(all.map(({ position }) => Number(position))).toEqual(all.map((_, index) => index + 1));
+    expect(await missing("whole")).toBe(0);
+  });
 
-brokerTest(
-  "a restart goes on at the checkpoint, without a hole and without a repetition",
-  async () => {
+  test("a restart goes on at the checkpoint, without a hole and without a repetition", async () => {
     const { context, log, run, relay, copy } = environment;
     const first = await run([relay(), whole()]);
     await append(log, 20);
@@ -65,12 +62,9 @@ brokerTest(
     await run([relay(), whole()], await copy());
     await everyOneOnce(context, "whole", 40 * partners.length);
     expect(await missing("whole")).toBe(0);
-  },
-);
+  });
 
-brokerTest(
-  "copies share the shards; when one joins or leaves nothing is lost or done twice",
-  async () => {
+  test("copies share the shards; when one joins or leaves nothing is lost or done twice", async () => {
     const { context, log, run, relay, copy } = environment;
     await run([relay(), shared("first")]);
     await append(log, 10);
@@ -91,12 +85,9 @@ brokerTest(
     await second.stop();
     await append(log, 10);
     await everyOneOnce(context, "shared", head + 10 * partners.length);
-  },
-);
+  });
 
-brokerTest(
-  "a truncated topic is noticed without later records, and the log gives what it lost",
-  async () => {
+  test("a truncated topic is noticed without later records, and the log gives what it lost", async () => {
     const { context, log, run, relay, copy } = environment;
     const first = await run([relay(), whole(), shared("first")]);
     await append(log, 5);
@@ -118,12 +109,9 @@ brokerTest(
     await everyOneOnce(context, "whole", 15 * partners.length);
     await everyOneOnce(context, "shared", 15 * partners.length);
     expect(await missing("whole")).toBe(5 * partners.length);
-  },
-);
+  });
 
-brokerTest(
-  "a deleted group starts at the beginning of the topic and applies nothing again",
-  async () => {
+  test("a deleted group starts at the beginning of the topic and applies nothing again", async () => {
     const { context, log, run, relay, copy, admin } = environment;
     const first = await run([relay(), whole(), shared("first")]);
     await append(log, 10);
@@ -142,12 +130,9 @@ brokerTest(
     await append(log, 10);
     await everyOneOnce(context, "whole", 20 * partners.length);
     await everyOneOnce(context, "shared", 20 * partners.length);
-  },
-);
+  });
 
-brokerTest(
-  "a topic that grows under load keeps the order of every partner",
-  async () => {
+  test("a topic that grows under load keeps the order of every partner", async () => {
     await environment.close();
     environment = await openEnvironment(broker.brokers, 8);
     const { context, log, run, relay, copy, admin } = environment;
@@ -171,13 +156,9 @@ brokerTest(
     );
     await everyOneOnce(context, "whole", rounds * partners.length);
     await everyOneOnce(context, "shared", rounds * partners.length);
-  },
-  120_000,
-);
+  }, 120_000);
 
-brokerTest(
-  "a broker that is killed, or stands still, delays and loses nothing",
-  async () => {
+  test("a broker that is killed, or stands still, delays and loses nothing", async () => {
     const { context, log, run, relay } = environment;
     await run([relay(), whole(), shared("first")]);
     await append(log, 10);
@@ -194,6 +175,5 @@ brokerTest(
     await append(log, 10);
     await everyOneOnce(context, "whole", 40 * partners.length, 60_000);
     await everyOneOnce(context, "shared", 40 * partners.length, 60_000);
-  },
-  180_000,
-);
+  }, 180_000);
+});
