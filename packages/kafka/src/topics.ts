@@ -1,5 +1,5 @@
 import { environments, type Environment } from "@heliograph/contracts";
-import type { KafkaSettings } from "@heliograph/runtime";
+import { pause, type KafkaSettings } from "@heliograph/runtime";
 import kafkajs, { type Admin } from "kafkajs";
 
 /** The public topics, by the first part of a lifecycle event's type. */
@@ -29,6 +29,10 @@ const { ConfigResourceTypes } = kafkajs;
 const dayMs = 86_400_000;
 /** An event of the log has at most 1,048,576 characters, up to three bytes each, and headers. */
 const largestRecordBytes = 3_276_800;
+
+/** What a broker answers about a topic it has just been told to have. */
+const notYet: ReadonlySet<string> = new Set(["UNKNOWN_TOPIC_OR_PARTITION", "LEADER_NOT_AVAILABLE"]);
+const leadersTimeoutMs = 15_000;
 
 const common = (replication: number): Readonly<Record<string, string>> => ({
   "cleanup.policy": "delete",
@@ -109,10 +113,11 @@ export async function ensureTopics(
   return { created, differences };
 }
 
-/** False when another process was first. */
+/** Creates a topic and waits until every partition of it has a leader. False when another process was first. */
 async function createTopic(admin: Admin, spec: TopicSpec): Promise<boolean> {
-  return admin.createTopics({
-    waitForLeaders: true,
+  const created = await admin.createTopics({
+    // The library waits for the leaders of topics that the broker knows, and fails while it does not yet know this one.
+    waitForLeaders: false,
     topics: [
       {
         topic: spec.topic,
@@ -122,6 +127,24 @@ async function createTopic(admin: Admin, spec: TopicSpec): Promise<boolean> {
       },
     ],
   });
+  const giveUp = performance.now() + leadersTimeoutMs;
+  for (;;) {
+    if (await hasLeaders(admin, spec.topic)) return created;
+    if (performance.now() > giveUp)
+      throw new Error(`topic ${spec.topic} has no leaders after ${leadersTimeoutMs / 1000} s`);
+    await pause(20);
+  }
+}
+
+async function hasLeaders(admin: Admin, topic: string): Promise<boolean> {
+  try {
+    const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+    const partitions = topics[0]?.partitions ?? [];
+    return partitions.length > 0 && partitions.every(({ leader }) => leader >= 0);
+  } catch (error) {
+    if (notYet.has((error as { type?: string }).type ?? "")) return false;
+    throw error;
+  }
 }
 
 async function compare(admin: Admin, specs: readonly TopicSpec[]): Promise<readonly Difference[]> {

@@ -1,8 +1,17 @@
 import { execFile, spawn, type ChildProcess } from "node:child_process";
-import { mkdtempSync, mkdirSync, rmSync, writeFileSync, existsSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { createConnection } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { freePort } from "../free-port.ts";
 import { until } from "../until.ts";
@@ -37,7 +46,7 @@ export type KafkaOptions = {
   readonly properties?: Readonly<Record<string, string>>;
   /** Environment variables of the process. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Set when the process must outlive the one that starts it. */
+  /** Set when the process must outlive the one that starts it; its output goes to `broker.log` in the data folder. */
   readonly detached?: boolean;
 };
 
@@ -160,8 +169,9 @@ function spawnBroker(classPath: string, config: string, options: KafkaOptions): 
     config,
   ];
   const env = { ...process.env, ...options.env };
+  const file = join(dirname(config), "broker.log");
   const child: ChildProcess = options.detached
-    ? spawn("java", args, { env, detached: true, stdio: "ignore" })
+    ? spawnDetached(file, args, env)
     : spawn("sh", ["-c", guarded, "sh", ...args], {
         env,
         stdio: ["ignore", "pipe", "pipe", "pipe"],
@@ -197,9 +207,18 @@ function spawnBroker(classPath: string, config: string, options: KafkaOptions): 
         // It ended by itself.
       }
     },
-    output: () => output,
+    output: () => (options.detached ? readFileSync(file, "utf8").slice(-8_000) : output),
     exited,
   };
+}
+
+function spawnDetached(file: string, args: readonly string[], env: NodeJS.ProcessEnv) {
+  const log = openSync(file, "w");
+  try {
+    return spawn("java", args, { env, detached: true, stdio: ["ignore", log, log] });
+  } finally {
+    closeSync(log);
+  }
 }
 
 /** Whether something listens and answers an ApiVersions request, which a broker does as soon as it serves. */

@@ -1,3 +1,3 @@
 export { kafkaJars } from "./jars.ts";
 export { startKafka, type KafkaBroker, type KafkaOptions } from "./broker.ts";
-export { testKafka, type TestKafka } from "./shared.ts";
+export { testKafka, whyNoOwnKafka, type TestKafka } from "./shared.ts";

@@ -1,6 +1,7 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { startKafka, type KafkaBroker } from "./broker.ts";
+import { kafkaJars } from "./jars.ts";
 
 /** How workers learn where to ask for the broker of the run. */
 export const kafkaVariable = "HELIOGRAPH_TEST_KAFKA";
@@ -24,6 +25,26 @@ export async function testKafka(): Promise<TestKafka> {
   if (found.skip !== undefined && required())
     throw new Error(`this run requires Kafka (HELIOGRAPH_TEST_REQUIRE): ${found.skip}`);
   return found;
+}
+
+/**
+ * Whether a test may have a broker of its own (`startKafka`), which takes Java and the jars: undefined, or why not.
+ *
+ * @throws Error when it may not and the run requires Kafka.
+ */
+export async function whyNoOwnKafka(): Promise<string | undefined> {
+  try {
+    await kafkaJars();
+    return undefined;
+  } catch (error) {
+    const skip = `no Kafka of its own: ${(error as Error).message.split("\n")[0]}`;
+    if (required())
+      throw new Error(`this run requires Kafka (HELIOGRAPH_TEST_REQUIRE): ${skip}`, {
+        cause: error,
+      });
+    process.stderr.write(`${skip}\n`);
+    return skip;
+  }
 }
 
 async function find(): Promise<TestKafka> {
