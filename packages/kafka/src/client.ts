@@ -8,7 +8,7 @@ process.env["KAFKAJS_NO_PARTITIONER_WARNING"] = "1";
 
 /** What a cluster says while it starts, elects or rebalances: the client tries again by itself. */
 const passing =
-  /coordinator is (loading|not)|not the correct coordinator|rebalanc|leader|not aware of this member|Connection error|Connection timeout|Request Produce|Request Fetch|The replica is not available|does not host this topic-partition|Broker not connected|Closed connection/i;
+  /coordinator is (loading|not)|not the correct coordinator|rebalanc|leader|not aware of this member|Connection error|Connection timeout|Request Produce|Request Fetch|The replica is not available|does not host this topic-partition|Broker not connected|Closed connection|Topic creation errors|Limiting retries for the idempotent producer/i;
 
 const connectionTimeoutMs = 3_000;
 /** Longer than the longest poll of a fetch, which is 5 s. */
