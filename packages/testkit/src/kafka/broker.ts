@@ -5,6 +5,7 @@ import {
   mkdirSync,
   mkdtempSync,
   openSync,
+  readdirSync,
   readFileSync,
   rmSync,
   writeFileSync,
@@ -93,7 +94,7 @@ const properties = (
  */
 export async function startKafka(options: KafkaOptions = {}): Promise<KafkaBroker> {
   const classPath = join(await kafkaJars(), "*");
-  const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), "heliograph-kafka-"));
+  const dataDir = options.dataDir ?? newFolder();
   const port = options.port ?? (await freePort());
   const config = join(dataDir, "server.properties");
   const logDir = join(dataDir, "logs");
@@ -145,6 +146,34 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaBroke
       if (options.dataDir === undefined) rmSync(dataDir, { recursive: true, force: true });
     },
   };
+}
+
+const folderPrefix = join(tmpdir(), "heliograph-kafka-");
+
+/** A folder for a broker of this process. Those of processes that were killed are removed: their brokers ended with them. */
+function newFolder(): string {
+  for (const name of readdirSync(tmpdir())) {
+    const folder = join(tmpdir(), name);
+    if (!folder.startsWith(folderPrefix)) continue;
+    try {
+      const owner = Number(readFileSync(join(folder, "owner"), "utf8"));
+      if (owner > 0 && !existsProcess(owner)) rmSync(folder, { recursive: true, force: true });
+    } catch {
+      // Being made, or being removed by another run.
+    }
+  }
+  const folder = mkdtempSync(folderPrefix);
+  writeFileSync(join(folder, "owner"), String(process.pid));
+  return folder;
+}
+
+function existsProcess(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
 }
 
 type Running = {

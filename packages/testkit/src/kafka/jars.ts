@@ -9,11 +9,12 @@ const version = "4.1.0";
 const downloadTimeoutMs = 300_000;
 
 /** Where the jars are kept between runs and checkouts: 46 files, 43 MB. */
-const cache = join(
-  process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"),
-  "heliograph",
-  `kafka-${version}`,
-);
+const cacheFolder = (): string =>
+  join(
+    process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"),
+    "heliograph",
+    `kafka-${version}`,
+  );
 
 const pom = `<project xmlns="http://maven.apache.org/POM/4.0.0">
   <modelVersion>4.0.0</modelVersion>
@@ -34,6 +35,7 @@ const complete = (folder: string): boolean =>
  * @throws Error that says what is missing: Java 17, Maven, or the network.
  */
 export async function kafkaJars(): Promise<string> {
+  const cache = cacheFolder();
   if (complete(cache)) return cache;
   for (const [program, argument] of [
     ["java", "-version"],

@@ -6,9 +6,14 @@ import { kafkaJars } from "./jars.ts";
 /** How workers learn where to ask for the broker of the run. */
 export const kafkaVariable = "HELIOGRAPH_TEST_KAFKA";
 
-/** What this run must not skip, from `HELIOGRAPH_TEST_REQUIRE` (a comma list, `kafka`). */
-const required = (): boolean =>
-  (process.env["HELIOGRAPH_TEST_REQUIRE"] ?? "").split(",").includes("kafka");
+/** Whether this run must not skip Kafka. A name that means nothing is refused: misspelt, the rule would be off without a word. */
+function required(): boolean {
+  const names = (process.env["HELIOGRAPH_TEST_REQUIRE"] ?? "").split(",").filter(Boolean);
+  const unknown = names.filter((name) => name !== "kafka");
+  if (unknown.length > 0)
+    throw new Error(`HELIOGRAPH_TEST_REQUIRE: "${unknown.join()}" is not kafka`);
+  return names.includes("kafka");
+}
 
 export type TestKafka =
   | { readonly brokers: readonly string[]; readonly skip?: never }
@@ -21,8 +26,9 @@ export type TestKafka =
  * @throws Error when there is none and the run requires one.
  */
 export async function testKafka(): Promise<TestKafka> {
+  const must = required();
   const found = await find();
-  if (found.skip !== undefined && required())
+  if (found.skip !== undefined && must)
     throw new Error(`this run requires Kafka (HELIOGRAPH_TEST_REQUIRE): ${found.skip}`);
   return found;
 }
