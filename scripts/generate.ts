@@ -1,4 +1,4 @@
-// Writes what is made from the source: JSON Schemas, the OpenAPI document and two tables of the reference. `--check` writes nothing
+// Writes what is made from the source: JSON Schemas, the OpenAPI and the AsyncAPI document and two tables of the reference. `--check` writes nothing
 // and fails naming the files that are not what the source says.
 import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";

@@ -1,5 +1,5 @@
 import { eventDefinitions, eventSchema } from "@heliograph/contracts";
-import { openapiDocument } from "../../services/ingress/src/index.ts";
+import { asyncapiDocument, openapiDocument } from "../../services/ingress/src/index.ts";
 import { apiPage, eventsPage, type OpenApi } from "./pages.ts";
 
 /** Folders in which every file is generated: one that nothing makes is left over from a definition that is gone. */
@@ -19,6 +19,7 @@ export function generatedFiles(): ReadonlyMap<string, string> {
         ] as const,
     ),
     ["schemas/openapi.json", json(openapi)],
+    ["schemas/asyncapi.json", json(asyncapiDocument())],
     ["docs/reference/api.md", apiPage(openapi as OpenApi)],
     ["docs/reference/events.md", eventsPage(eventDefinitions)],
   ]);

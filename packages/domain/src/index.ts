@@ -11,5 +11,6 @@ export * from "./time.ts";
 export * from "./wallet.ts";
 export * from "./ledger.ts";
 export * from "./lifecycle.ts";
+export { lifecycleData } from "./lifecycle-data.ts";
 export * from "./sequencer.ts";
 export * from "./endpoint.ts";

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { eventPublicId, uuid5 } from "@heliograph/contracts";
+import { eventPublicId, newId, uuid5 } from "@heliograph/contracts";
 import {
   lifecycleBody,
+  lifecycleSubject,
   lifecycleSources,
   lifecycleTypeOf,
   lifecycleTypes,
@@ -10,6 +11,7 @@ import {
   type LifecycleSource,
   type LifecycleType,
 } from "../src/lifecycle.ts";
+import { lifecycleData } from "../src/lifecycle-data.ts";
 import { createSequencer } from "../src/sequencer.ts";
 
 const message = { channel: "sms", to: "+15551234567" };
@@ -90,6 +92,61 @@ describe("the lifecycle mapping", () => {
       expect(JSON.parse(lifecycleBody(sample, 0))).toMatchObject({ type, data: { test: true } });
     }
     expect(lifecycleSources).toHaveLength(Object.keys(lifecycleTypes).length);
+  });
+
+  it("gives each type the data that its schema documents, and no field more", () => {
+    const context = { message: { ...message, client_ref: "order-1", metadata: { a: 1 } } };
+    const price = { cost: "0.012", currency: "USD" };
+    const error = { code: "c", class: "provider", permanent: true, provider: { name: "p" } };
+    const at = "2026-05-23T14:22:17.000Z";
+    const request = {
+      ...message,
+      ...price,
+      segments: { count: 1, encoding: "GSM-7", characters: 5 },
+    };
+    const confirmed = { ...context, gateway: "g", provider_message_id: "p", at };
+    const refund = { amount: "0.012", currency: "USD", transaction_id: newId("wtx") };
+    const provider = { name: "simulator", message_id: "p-1", status: "accepted" };
+    const events = (
+      [
+        ["MessageRequested", request],
+        ["MessageRequested", { ...request, send_at: at }],
+        ["MessageQueued", { ...context, reason: "due" }],
+        ["MessageSent", { ...context, gateway: "g", provider, attempt: 1, ...price }],
+        ["MessageDelivered", confirmed],
+        ["MessageRead", confirmed],
+        ["MessageFailed", { ...context, error, retry_count: 5, refund }],
+        ["MessageBounced", { ...context, error, diagnostic: "550 5.1.1" }],
+        ["MessageExpired", { ...context, attempts: 0, expires_at: at }],
+        ["MessageRejected", { ...context, error }],
+        ["MessageCanceled", context],
+        ["WebhookEndpointDisabled", { endpoint_id: newId("whe"), url: "u", reason: "r" }],
+      ] as const
+    ).map(([type, data]) =>
+      toLifecycle(recorded(type, { message_id: newId("msg"), ...data }), "live")!,
+    );
+    expect(new Set(events.map(({ type }) => type))).toEqual(new Set(Object.keys(lifecycleTypes)));
+    for (const { type, data } of events) {
+      const schema = lifecycleData[type];
+      expect(schema.safeParse(data).error?.issues ?? []).toEqual([]);
+      expect(schema.strict().safeParse(data).error?.issues ?? []).toEqual([]);
+    }
+    for (const type of Object.keys(lifecycleTypes) as LifecycleType[]) {
+      const source = { id: uuid5(type), partner: "ptn_A", recordedAt: 0 };
+      const { test, ...data } = sampleLifecycle(type, source, "live").data;
+      expect(test).toBe(true);
+      expect(lifecycleData[type].strict().safeParse(data).error?.issues ?? []).toEqual([]);
+    }
+  });
+
+  it("names what an event is about, which keeps its events in order", () => {
+    const canceled = toLifecycle(recorded("MessageCanceled", { message }), "live")!;
+    expect(lifecycleSubject(canceled)).toBe("msg_1");
+    const disabled = toLifecycle(
+      recorded("WebhookEndpointDisabled", { endpoint_id: "whe_1", url: "u", reason: "r" }),
+      "live",
+    )!;
+    expect(lifecycleSubject(disabled)).toBe("whe_1");
   });
 });
 

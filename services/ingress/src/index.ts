@@ -10,6 +10,7 @@ import { allRoutes } from "./routes/all.ts";
 import { migrate, purge } from "./store.ts";
 
 export type { AuditEntry, EnvironmentDeps, IngressDeps } from "./context.ts";
+export { asyncapiDocument } from "./asyncapi.ts";
 export { openapiDocument } from "./routes/all.ts";
 
 /** The read models of the API's own things. Of several ingress processes one keeps them. */

@@ -5,6 +5,7 @@ import {
   type ZodOpenApiOperationObject,
   type ZodOpenApiPathsObject,
 } from "zod-openapi";
+import { webhookItems } from "./events/webhooks.ts";
 import { apiPrefix } from "./pipeline.ts";
 import type { Route } from "./route.ts";
 
@@ -135,5 +136,6 @@ export function buildDocument(routes: readonly Route[]): object {
       },
     },
     paths: paths as ZodOpenApiPathsObject,
+    webhooks: webhookItems,
   });
 }

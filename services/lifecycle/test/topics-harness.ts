@@ -162,6 +162,9 @@ export async function openReader(
         timeoutMs: 20_000,
         what: `${count} records are there`,
       }),
+    /** Waits for a condition and gives the records. */
+    until: (holds: () => boolean) =>
+      until(() => holds() && records, { timeoutMs: 30_000, what: "the records are there" }),
     close: () => consumer.disconnect(),
   };
 }

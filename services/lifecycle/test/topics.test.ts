@@ -1,4 +1,7 @@
+import { readFileSync } from "node:fs";
 import { newId } from "@heliograph/contracts";
+import { lifecycleData, type LifecycleType } from "@heliograph/domain";
+import { wantedTopics } from "@heliograph/kafka";
 import { readLifecycle } from "@heliograph/read-models";
 import { runConsumer } from "@heliograph/runtime";
 import { testKafka } from "@heliograph/testkit";
@@ -65,7 +68,10 @@ test.skipIf(kafka.skip)(
         })),
       ).toEqual(expected);
     }
-    for (const { event, key, headers, timestamp } of records) {
+    for (const { event, key, value, headers, timestamp } of records) {
+      expect(lifecycleData[event.type as LifecycleType].strict().parse(JSON.parse(value))).toEqual(
+        event.data,
+      );
       expect(event.validate()).toBe(true);
       expect(event.specversion).toBe("1.0");
       expect(event.datacontenttype).toBe("application/json");
@@ -107,6 +113,20 @@ test.skipIf(kafka.skip)(
     expect(partitions.size).toBeGreaterThan(1);
   },
 );
+
+test("the topics are those of the AsyncAPI document", () => {
+  const { channels } = JSON.parse(
+    readFileSync(new URL("../../../schemas/asyncapi.json", import.meta.url), "utf8"),
+  ) as { channels: Record<string, { address: string }> };
+  const partner = newId("ptn");
+  const documented = Object.values(channels).map(({ address }) =>
+    address.replace("{environment}", "live").replace("{partner}", partner),
+  );
+  const created = wantedTopics(kafkaSettings(["127.0.0.1:1"], [partner]), ["live"])
+    .map((spec) => spec.topic)
+    .filter((name) => name !== "heliograph.live.log");
+  expect(documented.toSorted()).toEqual(created.toSorted());
+});
 
 test("keys are placed as by Kafka's own clients", () => {
   const partitionMetadata = Array.from({ length: 12 }, (_, partitionId) => ({

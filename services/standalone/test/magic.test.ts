@@ -1,3 +1,4 @@
+import { lifecycleData, type LifecycleType } from "@heliograph/domain";
 import { until } from "@heliograph/testkit";
 import { beforeAll, describe, expect, it } from "vitest";
 import { openSetting, reached, send, timelineWith, type Setting } from "./setting.ts";
@@ -110,6 +111,15 @@ describe("the sandbox's recipients", () => {
     const uncertain = await send(setting.sandbox, sms("0012"));
     const events = await types(uncertain, "MessageSent");
     expect(count(events, "DispatchUncertain")).toBe(1);
+  });
+
+  it("has told of all this by lifecycle events with the documented data, and no field more", async () => {
+    const { data } = (await setting.sandbox.get("/events?limit=1000")).body;
+    const types = new Set(data.map(({ type }: { type: string }) => type));
+    for (const type of ["queued", "sent", "delivered", "failed", "bounced"])
+      expect(types).toContain(`message.${type}`);
+    for (const event of data as { type: LifecycleType; data: object }[])
+      expect(lifecycleData[event.type].strict().parse(event.data)).toEqual(event.data);
   });
 
   it("leaves nothing held at the end", async () => {

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { asyncapiDocument } from "../asyncapi.ts";
 import { buildDocument } from "../openapi.ts";
 import { type Route, route } from "../route.ts";
 import { routes } from "./index.ts";
@@ -17,6 +18,18 @@ export const allRoutes: readonly Route[] = [
     errors: [],
     handler: () => ({ status: 200, body: openapiDocument() }),
   }),
+  ...[true, false].map((root) =>
+    route({
+      method: "GET",
+      path: "/asyncapi.json",
+      root,
+      scope: "public",
+      summary: "The AsyncAPI document of the public topics",
+      response: z.record(z.string(), z.unknown()),
+      errors: [],
+      handler: () => ({ status: 200, body: asyncapiDocument() }),
+    }),
+  ),
 ];
 
 let made: object | undefined;

@@ -1,0 +1,93 @@
+import { channels } from "@heliograph/contracts";
+import { z } from "zod";
+import type { LifecycleType } from "./lifecycle.ts";
+
+/**
+ * What the `data` of each lifecycle event looks like to its receivers: OpenAPI's webhooks and the AsyncAPI document are made from these. Fields may be added to any of them, none is
+ * renamed or removed, so receivers must pass over what they do not know. A test holds the mapping to these.
+ */
+const Time = z.string().meta({ format: "date-time", description: "RFC 3339, UTC." });
+const Money = z.string().meta({
+  pattern: String.raw`^-?\d+(\.\d{1,6})?$`,
+  description: "Decimal text, at most six decimals.",
+});
+const Currency = z.string().meta({ description: "ISO 4217.", example: "USD" });
+const id = (prefix: string) =>
+  z
+    .string()
+    .meta({ pattern: `^${prefix}_[0-9A-HJKMNP-TV-Z]{26}$`, description: `\`${prefix}_…\`` });
+
+const Segments = z.looseObject({
+  count: z.int().min(1),
+  encoding: z.enum(["GSM-7", "UCS-2", "none"]),
+  characters: z.int().min(0),
+});
+
+const Failure = z.looseObject({
+  code: z.string(),
+  class: z
+    .enum(["recipient", "content", "provider", "gateway", "account", "timeout", "platform"])
+    .meta({ description: "Who can do something about it." }),
+  permanent: z.boolean(),
+  provider: z
+    .looseObject({ name: z.string(), code: z.string().optional(), text: z.string().optional() })
+    .optional()
+    .meta({ description: "What the provider said, in its own words." }),
+});
+
+const message = {
+  message_id: id("msg"),
+  channel: z.enum(channels),
+  to: z.string(),
+  client_ref: z.string().nullable().meta({ description: "Yours, from the request." }),
+  metadata: z
+    .record(z.string(), z.unknown())
+    .meta({ description: "Yours, from the request; `{}` when there was none." }),
+};
+const price = { cost: Money, currency: Currency };
+const provider = {
+  gateway: z.string(),
+  message_id: z.string().meta({ description: "The provider's id of the message." }),
+};
+
+export const lifecycleData: Readonly<Record<LifecycleType, z.ZodObject>> = {
+  // A scheduled message that became due told its price when it was scheduled.
+  "message.queued": z.looseObject({
+    ...message,
+    cost: Money.optional(),
+    currency: Currency.optional(),
+    segments: Segments.optional(),
+  }),
+  "message.scheduled": z.looseObject({ ...message, send_at: Time, ...price, segments: Segments }),
+  "message.sent": z.looseObject({
+    ...message,
+    provider: z.looseObject({
+      ...provider,
+      name: z.string(),
+      status: z.string().meta({ description: "As the provider returned it." }),
+    }),
+    attempt: z.int().min(1),
+    ...price,
+  }),
+  "message.delivered": z.looseObject({
+    ...message,
+    provider: z.looseObject(provider),
+    delivered_at: Time,
+  }),
+  "message.read": z.looseObject({ ...message, provider: z.looseObject(provider), read_at: Time }),
+  "message.failed": z.looseObject({
+    ...message,
+    error: Failure,
+    retry_count: z.int().min(0),
+    refund: z.looseObject({ amount: Money, currency: Currency, transaction_id: id("wtx") }),
+  }),
+  "message.bounced": z.looseObject({ ...message, error: Failure, diagnostic: z.string() }),
+  "message.expired": z.looseObject({ ...message, attempts: z.int().min(0), expires_at: Time }),
+  "message.rejected": z.looseObject({ ...message, error: Failure }),
+  "message.canceled": z.looseObject(message),
+  "webhook_endpoint.disabled": z.looseObject({
+    endpoint_id: id("whe"),
+    url: z.string(),
+    reason: z.string(),
+  }),
+};
