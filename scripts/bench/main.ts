@@ -3,6 +3,7 @@ import { writeFileSync } from "node:fs";
 import { startEmbeddedPostgres } from "@heliograph/embedded-postgres";
 import { benchConsumers } from "./consumers.ts";
 import { benchHttp } from "./http.ts";
+import { benchKafkaClients } from "./kafka-clients.ts";
 import { newDataDir, removeDataDir } from "@heliograph/testkit";
 import { benchLife } from "./life.ts";
 import { benchLog } from "./log.ts";
@@ -11,7 +12,7 @@ import { benchScale } from "./scale.ts";
 
 /**
  * `npm run bench` prints one table; `npm run bench -- log http life consumers scale` runs parts. The same rows go to `bench-results.json`. `scale` stores up to
- * HELIOGRAPH_BENCH_SCALE messages (default 100,000) and takes minutes, so it runs only when named.
+ * HELIOGRAPH_BENCH_SCALE messages (default 100,000) and takes minutes, `kafka-clients` compares Kafka clients: both run only when named.
  */
 const parts: Readonly<Record<string, () => Promise<Row[]>>> = {
   log: () => withServer(benchLog),
@@ -19,6 +20,7 @@ const parts: Readonly<Record<string, () => Promise<Row[]>>> = {
   life: benchLife,
   consumers: () => withServer(benchConsumers),
   scale: benchScale,
+  "kafka-clients": benchKafkaClients,
 };
 
 async function withServer(bench: (url: string) => Promise<Row[]>): Promise<Row[]> {
