@@ -1,7 +1,14 @@
 import { makeBell } from "./bell.ts";
 import type { Bell } from "./bell.ts";
 import { sharePages } from "./pages.ts";
-import type { Batch, Page, ReadAllOptions, RecordedEvent, SubscribeOptions } from "./types.ts";
+import type {
+  Batch,
+  Page,
+  Position,
+  ReadAllOptions,
+  RecordedEvent,
+  SubscribeOptions,
+} from "./types.ts";
 
 export type RingLimits = { readonly maxEvents: number; readonly maxBytes: number };
 
@@ -25,7 +32,7 @@ export type FeedSource = {
 };
 
 export type Feed = {
-  /** Events that this process has just committed, dense and in order. */
+  /** Events that this process has just committed, in order, with no position between them that is another's. */
   offer(events: readonly RecordedEvent[], bytes: number): void;
   /** True while an offer is of use: somebody subscribes. */
   wanted(): boolean;
@@ -42,7 +49,8 @@ export type Feed = {
  * `tail` is the last position in the ring. Own commits that join up with it are appended as they are. Anything else
  * (another process's events, a gap before own ones) is read by a single loop, which runs only while somebody
  * subscribes. A subscriber keeps nothing but its position: inside the ring it slices, behind the ring it reads for
- * itself. Positions are dense, so "the next one" needs no search and a hole cannot be skipped unnoticed.
+ * itself. Positions may have holes (a log that was copied from elsewhere): what joins up is told by the range of
+ * positions that a list covers completely, never by counting.
  */
 export function makeFeed(
   source: FeedSource,
@@ -56,7 +64,7 @@ export function makeFeed(
   const arrived = makeBell();
   const nudged = makeBell();
 
-  /** ring[dropped + n] is the event at position start + n + 1; sizes are parallel to it. */
+  /** From index `dropped` on: every event after `start` up to `tail`. Sizes are parallel to it. */
   let ring: RecordedEvent[] = [];
   let sizes: number[] = [];
   let dropped = 0;
@@ -81,34 +89,36 @@ export function makeFeed(
     arrived.ring();
   }
 
-  /** Takes what lies beyond the tail; false when a hole would be left. */
-  function join(list: readonly RecordedEvent[], size: number): boolean {
-    const first = list[0];
-    const last = list.at(-1);
-    if (first === undefined || last === undefined || last.position <= tail) return true;
-    if (first.position > tail + 1n) return false;
-    const each = size / list.length;
-    for (let index = Number(tail + 1n - first.position); index < list.length; index++) {
+  /** Takes of a list that is complete after `from` and up to `to` what lies beyond the tail; false when a hole would be left. */
+  function join(list: readonly RecordedEvent[], size: number, from: bigint, to: bigint): boolean {
+    if (to <= tail) return true;
+    if (from > tail) return false;
+    const each = list.length === 0 ? 0 : size / list.length;
+    for (let index = firstAfter(list, tail, 0); index < list.length; index++) {
       ring.push(list[index]!);
       sizes.push(each);
       bytes += each;
     }
-    tail = last.position;
+    tail = to;
     dropOldest();
     arrived.ring();
     return true;
   }
 
+  /** Own commits are complete from their first position to their last: the head was locked while they were stored. */
+  function joinOwn(list: readonly RecordedEvent[], size: number): boolean {
+    return join(list, size, list[0]!.position - 1n, list.at(-1)!.position);
+  }
+
   function dropOldest(): void {
-    const before = dropped;
     while (
       ring.length - dropped > limits.maxEvents ||
       (bytes > limits.maxBytes && ring.length > dropped)
     ) {
       bytes -= sizes[dropped]!;
+      start = ring[dropped]!.position;
       dropped++;
     }
-    start += BigInt(dropped - before);
     // Moving the rest down each time would cost more than the events themselves.
     if (dropped < 4_096) return;
     ring.splice(0, dropped);
@@ -117,7 +127,7 @@ export function makeFeed(
   }
 
   function joinEarly(): void {
-    while (early.length > 0 && join(early[0]!.events, early[0]!.bytes)) early.shift();
+    while (early.length > 0 && joinOwn(early[0]!.events, early[0]!.bytes)) early.shift();
   }
 
   /** Reads up to the next own events that wait, or to the end. Gives whether there may be more. */
@@ -126,13 +136,14 @@ export function makeFeed(
     const gap =
       early[0] === undefined ? undefined : Number(early[0].events[0]!.position - tail - 1n);
     const limit = gap === undefined ? READ_EVENTS : Math.min(gap, READ_EVENTS);
-    const page = await source.readAll({ after: tail, limit });
+    const after = tail;
+    const page = await source.readAll({ after, limit });
     if (page.head - tail > BigInt(limits.maxEvents)) {
       // Too far behind to fill the ring with it: subscribers read until they reach the new start.
       reset(page.head);
       return false;
     }
-    join(page.events, page.bytes ?? 0);
+    join(page.events, page.bytes ?? 0, after, page.position);
     joinEarly();
     return tail < page.head;
   }
@@ -175,19 +186,15 @@ export function makeFeed(
     types: ReadonlySet<string> | undefined,
   ): Batch | undefined {
     if (tail < 0n || position < start) return undefined;
-    const from = dropped + Number(position - start);
-    if (types === undefined) {
-      const found = ring.slice(from, from + max);
-      const reached = found.at(-1)?.position ?? position;
-      return { events: found, position: reached, head: tail, caughtUp: reached >= tail };
-    }
+    const from = firstAfter(ring, position, dropped);
     const found: RecordedEvent[] = [];
     let index = from;
     while (index < ring.length && found.length < max) {
       const event = ring[index++]!;
-      if (types.has(event.type)) found.push(event);
+      if (types === undefined || types.has(event.type)) found.push(event);
     }
-    const reached = position + BigInt(index - from);
+    const reached =
+      index === ring.length ? tail : index > from ? ring[index - 1]!.position : position;
     return { events: found, position: reached, head: tail, caughtUp: reached >= tail };
   }
 
@@ -255,7 +262,7 @@ export function makeFeed(
   return {
     offer(list, size) {
       if (tail < 0n || list.length === 0) return;
-      if (early.length === 0 && join(list, size)) return;
+      if (early.length === 0 && joinOwn(list, size)) return;
       if (early.reduce((sum, part) => sum + part.events.length, 0) > limits.maxEvents) early = [];
       early.push({ events: list, bytes: size });
       nudge();
@@ -278,6 +285,17 @@ export class CheckpointAhead extends Error {
   constructor(position: bigint, head: bigint) {
     super(`position ${position} lies beyond the end of the log, ${head}`);
   }
+}
+
+/** The index of the first event after a position, from `low` on; the list's length when there is none. */
+function firstAfter(list: readonly RecordedEvent[], position: Position, low: number): number {
+  let high = list.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (list[middle]!.position <= position) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 /** Waits for a bell that nobody else waits for, `ms` at most, and leaves no timer behind. */

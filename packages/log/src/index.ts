@@ -5,3 +5,6 @@ export { openPostgresLog } from "./postgres/log.ts";
 export type { PostgresLogOptions } from "./postgres/log.ts";
 export { migrate } from "./postgres/schema.ts";
 export { CheckpointAhead } from "./feed.ts";
+export * from "./copy/index.ts";
+export { openPostgresCopySource, openPostgresCopyTarget } from "./postgres/copy-target.ts";
+export type { CopySide, PostgresCopyOptions, PostgresCopySource } from "./postgres/copy-target.ts";

@@ -4,7 +4,7 @@ import { EVENT_COLUMNS, rowBytes, toEvent } from "./rows.ts";
 import type { EventRow } from "./rows.ts";
 import type { Page, ReadAllOptions, ReadStreamOptions, RecordedEvent, Upcast } from "../types.ts";
 
-/** A filtered read looks at this many positions at most, so that a rare type never scans the whole log at once. */
+/** A filtered read looks at this many events at most, so that a rare type never scans the whole log at once. */
 const FILTER_WINDOW = 10_000;
 
 const FORWARDS = `select ${EVENT_COLUMNS} from log.events e
@@ -20,9 +20,18 @@ const MANY = `select ${EVENT_COLUMNS} from unnest($1::text[]) as wanted (stream)
 const ALL = `select h.position, ${EVENT_COLUMNS} from log.head h left join lateral (
     select * from log.events s where s.position > $1 order by s.position limit $2
   ) e on true`;
-const ALL_OF_TYPES = `select h.position, ${EVENT_COLUMNS} from log.head h left join lateral (
+
+// Positions are dense, so the window's end is known without counting; only where events were copied in from another log
+// are they counted (1.5 ms for 10,000 by the index), because a window of positions there may hold almost none.
+const ALL_OF_TYPES = `select h.position, w.last, ${EVENT_COLUMNS} from log.head h
+  cross join lateral (
+    select case when $1::bigint >= h.copied then least(h.position, $1::bigint + ${FILTER_WINDOW})
+      else coalesce((select n.position from log.events n where n.position > $1
+                      order by n.position offset ${FILTER_WINDOW - 1} limit 1), h.position) end as last
+  ) w
+  left join lateral (
     select * from log.events s
-     where s.position > $1 and s.position <= $1 + ${FILTER_WINDOW} and s.type = any($3::text[])
+     where s.position > $1 and s.position <= w.last and s.type = any($3::text[])
      order by s.position limit $2
   ) e on true`;
 const HEAD = "select position from log.head";
@@ -74,20 +83,24 @@ export function makeReader(pool: pg.Pool, upcast: Upcast | undefined): Reader {
 
     async readAll(options) {
       const { after, limit, types } = options;
-      const rows =
-        types === undefined
-          ? await run("log_all", ALL, [after.toString(), limit])
-          : await run("log_all_of_types", ALL_OF_TYPES, [after.toString(), limit, types]);
+      const filtered = types !== undefined;
+      const rows = filtered
+        ? await run("log_all_of_types", ALL_OF_TYPES, [after.toString(), limit, types])
+        : await run("log_all", ALL, [after.toString(), limit]);
       const head = BigInt(rows[0]?.[0] ?? "0");
       const events: RecordedEvent[] = [];
       let bytes = 0;
-      for (const [, ...row] of rows) {
+      for (const row of rows) {
+        const columns = row.slice(filtered ? 2 : 1) as unknown as EventRow;
         // Where no event is found the outer join leaves one row of nulls.
-        if (row[0] === null) continue;
-        events.push(toEvent(row as unknown as EventRow, upcast));
-        bytes += rowBytes(row as unknown as EventRow);
+        if (columns[0] === null) continue;
+        events.push(toEvent(columns, upcast));
+        bytes += rowBytes(columns);
       }
-      return { events, position: scanned(events, head, options), head, bytes };
+      // A full page reaches to its last event, another one to the end of what was looked at.
+      const end = filtered ? BigInt(rows[0]?.[1] ?? "0") : head;
+      const last = events.at(-1)?.position ?? after;
+      return { events, position: events.length >= limit || end < last ? last : end, head, bytes };
     },
 
     async head() {
@@ -95,17 +108,4 @@ export function makeReader(pool: pg.Pool, upcast: Upcast | undefined): Reader {
       return BigInt(rows[0]?.[0] ?? "0");
     },
   };
-}
-
-/** How far a read has looked: to its last event when it filled up, else to the end of its window or of the log. */
-function scanned(
-  events: readonly RecordedEvent[],
-  head: bigint,
-  { after, limit, types }: ReadAllOptions,
-): bigint {
-  const last = events.at(-1)?.position ?? after;
-  if (types === undefined || events.length >= limit) return last;
-  const end = after + BigInt(FILTER_WINDOW);
-  const reached = end < head ? end : head;
-  return reached > last ? reached : last;
 }

@@ -90,6 +90,11 @@ const MIGRATIONS: readonly string[] = [
     end if;
   end $$;
   `,
+
+  `
+  -- Up to here the events came from another log with their positions (copy-log), and positions may have holes.
+  alter table log.head add column copied bigint not null default 0;
+  `,
 ];
 
 /** Two processes that open a new database at once take turns. Any constant does; this one spells "helo". */

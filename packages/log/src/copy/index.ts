@@ -1,0 +1,6 @@
+export { copyLog } from "./copy-log.ts";
+export type { Copied, CopyOptions } from "./copy-log.ts";
+export { verifyCopy } from "./verify.ts";
+export type { Verified } from "./verify.ts";
+export { CopyRefused } from "./types.ts";
+export type { CopyProgress, CopySource, CopyTarget, Tail } from "./types.ts";

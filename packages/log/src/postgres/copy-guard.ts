@@ -1,0 +1,60 @@
+import pg from "pg";
+import { CopyRefused } from "../copy/types.ts";
+import { clientConfig } from "./connection.ts";
+
+/** Names the connections of a copy, so that it does not take itself for a service. */
+export const COPY_APPLICATION = "heliograph copy-log";
+
+/** Any constant does; two copies that touch the same database meet here. */
+const COPY_LOCK = 0x68656c70;
+
+export type CopyGuard = {
+  readonly client: pg.Client;
+  /** Throws CopyRefused while services use this database. */
+  assertQuiet(): Promise<void>;
+  close(): Promise<void>;
+};
+
+/** Sessions of services, by their names and by the leases they hold. Those of `npm run ops` only read. */
+const BUSY = `select distinct application_name as name, pid from pg_stat_activity a
+  where a.datname = current_database() and a.pid <> pg_backend_pid()
+    and a.application_name not like '${COPY_APPLICATION}%' and a.application_name <> 'heliograph ops'
+    and (a.application_name like '%heliograph %'
+      or exists (select from pg_locks l where l.pid = a.pid and l.locktype = 'advisory' and l.granted))
+  order by pid limit 5`;
+
+/**
+ * Holds a session that keeps other copies away from this database and sees whether services are using it. Throws CopyRefused when
+ * another copy is at work.
+ */
+export async function openCopyGuard(
+  connection: pg.PoolConfig,
+  namespace: string,
+): Promise<CopyGuard> {
+  const client = new pg.Client(clientConfig(connection, `${COPY_APPLICATION} ${namespace}`));
+  // Whoever uses it next fails on it; without a listener the process would end here.
+  client.on("error", () => {});
+  await client.connect();
+  const guard: CopyGuard = {
+    client,
+    async assertQuiet() {
+      const { rows } = await client.query(BUSY);
+      if (rows.length === 0) return;
+      const names = rows.map(({ name, pid }) => `${name || "unnamed"} (backend ${pid})`);
+      throw new CopyRefused(
+        `${namespace}: services use the database ${client.database}: ${names.join(", ")}; stop them first`,
+      );
+    },
+    close: () => client.end().catch(() => {}),
+  };
+  try {
+    const { rows } = await client.query(`select pg_try_advisory_lock(${COPY_LOCK}) as held`);
+    if (rows[0].held !== "t")
+      throw new CopyRefused(`${namespace}: another copy-log works on ${client.database}`);
+    await guard.assertQuiet();
+    return guard;
+  } catch (error) {
+    await guard.close();
+    throw error;
+  }
+}

@@ -1,0 +1,129 @@
+import pg from "pg";
+import { CopyRefused, type CopySource, type CopyTarget } from "../copy/types.ts";
+import type { Position, RecordedEvent } from "../types.ts";
+import { clientConfig } from "./connection.ts";
+import { COPY_APPLICATION, openCopyGuard } from "./copy-guard.ts";
+import { makeReader } from "./reader.ts";
+import { EVENT_COLUMNS, type EventRow, toEvent } from "./rows.ts";
+import { migrate } from "./schema.ts";
+
+export type PostgresCopyOptions = {
+  /** The database of this namespace. */
+  readonly connection: pg.PoolConfig;
+  readonly namespace: string;
+};
+
+/** One side of a copy. `assertQuiet` throws CopyRefused while services use the database. */
+export type CopySide = { assertQuiet(): Promise<void>; close(): Promise<void> };
+export type PostgresCopySource = CopySide & { readonly log: CopySource };
+
+/** A page of the largest events is read and written in seconds on a slow disk. */
+const STATEMENT_TIMEOUT_MS = 120_000;
+
+/** The end of the target and its events move together: a copy that is cut off leaves a log that is whole up to its head. */
+const WRITE = `with moved as (
+    update log.head set position = $2, copied = case when $3::boolean then $2::bigint else copied end
+     where position = $1 returning position
+  )
+  insert into log.events (position, stream, revision, id, type, version, recorded_at, data, metadata)
+  select e.* from moved cross join unnest($4::bigint[], $5::text[], $6::integer[], $7::uuid[], $8::text[], $9::smallint[],
+    $10::bigint[], $11::text[], $12::text[]) as e`;
+
+const FINISH = "update log.head set position = $2, copied = $2 where position = $1";
+const TAIL = `select ${EVENT_COLUMNS} from log.events e order by e.position desc limit $1`;
+
+/** Opens a log to copy from. Throws CopyRefused when there is none, services use it, or another copy is at work. */
+export async function openPostgresCopySource(
+  options: PostgresCopyOptions,
+): Promise<PostgresCopySource> {
+  return open(options, async (client) => {
+    const { rows } = await client.query("select to_regclass('log.head') as head");
+    if (rows[0].head === null)
+      throw new CopyRefused(`${options.namespace}: there is no log in ${client.database}`);
+  });
+}
+
+/** Opens a log to copy to, and makes it when there is none. Throws CopyRefused when services use it or another copy is at work. */
+export async function openPostgresCopyTarget(
+  options: PostgresCopyOptions,
+): Promise<CopyTarget & CopySide> {
+  const side = await open(options, async () => undefined);
+  const { client } = side;
+  let head = await side.log.head();
+
+  async function moveHead(text: string, values: readonly unknown[], to: Position): Promise<void> {
+    const { rowCount } = await client.query(text, [head.toString(), to.toString(), ...values]);
+    if (rowCount === 0)
+      throw new CopyRefused(
+        `${options.namespace}: something else appended to ${client.database} during the copy`,
+      );
+    head = to;
+  }
+
+  return {
+    log: side.log,
+    assertQuiet: side.assertQuiet,
+    close: side.close,
+    async tail(limit) {
+      const { rows } = await client.query({ text: TAIL, values: [limit + 1], rowMode: "array" });
+      const found = rows.toReversed().map((row) => toEvent(row as unknown as EventRow, undefined));
+      const before = found.length > limit ? found.shift() : undefined;
+      return { after: before?.position ?? 0n, events: found };
+    },
+    async write(events) {
+      const last = events.at(-1)!.position;
+      const holes = last - head !== BigInt(events.length);
+      await moveHead(WRITE, [holes, ...columnsOf(events)], last);
+    },
+    async finish(position) {
+      // Some drivers' heads lie beyond their last event, and checkpoints with them: nothing may be appended below.
+      if (position > head) await moveHead(FINISH, [], position);
+    },
+  };
+}
+
+async function open(
+  { connection, namespace }: PostgresCopyOptions,
+  prepare: (client: pg.Client) => Promise<void>,
+): Promise<PostgresCopySource & { readonly client: pg.Client }> {
+  const config = { ...connection, statement_timeout: STATEMENT_TIMEOUT_MS };
+  const guard = await openCopyGuard(config, namespace);
+  try {
+    await prepare(guard.client);
+    await migrate(guard.client);
+  } catch (error) {
+    await guard.close();
+    throw error;
+  }
+  const pool = new pg.Pool({
+    ...config,
+    ...clientConfig(config, `${COPY_APPLICATION} ${namespace}`),
+    max: 2,
+  });
+  // An idle connection that ends is replaced by the next read.
+  pool.on("error", () => {});
+  const { readAll, head } = makeReader(pool, undefined);
+  return {
+    log: { readAll, head },
+    client: guard.client,
+    assertQuiet: guard.assertQuiet,
+    async close() {
+      await pool.end();
+      await guard.close();
+    },
+  };
+}
+
+function columnsOf(events: readonly RecordedEvent[]): unknown[] {
+  return [
+    events.map((event) => event.position.toString()),
+    events.map((event) => event.stream),
+    events.map((event) => event.revision),
+    events.map((event) => event.id),
+    events.map((event) => event.type),
+    events.map((event) => event.version),
+    events.map((event) => event.recordedAt),
+    events.map((event) => JSON.stringify(event.data)),
+    events.map((event) => JSON.stringify(event.metadata)),
+  ];
+}
