@@ -1,5 +1,6 @@
 export type { Template, TestDatabase } from "./database.ts";
 export { stopOwnServer, testDatabase, testServer } from "./database.ts";
+export * from "./eventstore/index.ts";
 export { freePort } from "./free-port.ts";
 export type { ApiAnswer, ApiClient } from "./api-client.ts";
 export { apiClient } from "./api-client.ts";
@@ -16,7 +17,7 @@ export * from "./kafka/index.ts";
 export type { SinkMessage, SmtpBehaviour, SmtpSink } from "./smtp-sink.ts";
 export { smtpSink } from "./smtp-sink.ts";
 export type { Exit, SpawnedService } from "./spawn-service.ts";
-export { spawnService } from "./spawn-service.ts";
+export { spawnProgram, spawnService } from "./spawn-service.ts";
 export { until } from "./until.ts";
 export type { SinkBehaviour, SinkRequest, WebhookSink } from "./webhook-sink.ts";
 export { webhookSink } from "./webhook-sink.ts";
