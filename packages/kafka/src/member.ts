@@ -11,6 +11,8 @@ const rebalanceTimeoutMs = 10_000;
 const longestPollMs = 1_000;
 const metadataMaxAgeMs = 10_000;
 const slowestRestartMs = 10_000;
+/** A cluster that starts or elects turns members away for a second or two; only what lasts longer is worth a warning. */
+const warnFromDelayMs = 1_000;
 
 /** What a member does with what the group gives it. */
 export type Sink = {
@@ -80,7 +82,7 @@ export function joinGroup(
       } catch (error) {
         sink.assigned(new Set());
         if (!leaving.signal.aborted)
-          logger.warn(
+          logger[delayMs >= warnFromDelayMs ? "warn" : "debug"](
             { group: groupId, error: messageOf(error), retry_in_ms: delayMs },
             "the consumer group is left and joined again",
           );
