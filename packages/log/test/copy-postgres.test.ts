@@ -117,7 +117,7 @@ describe("a copy from PostgreSQL to PostgreSQL", () => {
   it.each([
     [
       "data",
-      `set data = replace(data, '"n":2', '"n":3') where position = 303`,
+      "set data = replace(data, 'round', 'sound') where position = 303",
       303n,
       "data or metadata differ",
     ],
@@ -157,9 +157,6 @@ describe("a copy from PostgreSQL to PostgreSQL", () => {
     await expect(target()).rejects.toThrow("another copy-log works");
     await first.close();
     await (await target()).close();
-    await expect(openPostgresCopySource({ connection: to.config, namespace: "test" }))
-      .resolves.toBeDefined()
-      .catch(() => {});
   });
 
   it("refuses a source without a log, and an append to the target in between", async () => {
