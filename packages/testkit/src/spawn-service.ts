@@ -22,22 +22,30 @@ process.once("exit", () => {
   for (const service of running) service.kill("SIGKILL");
 });
 
-/**
- * Starts a TypeScript entry with this very Node. The child inherits the environment without vitest's variables, which
- * would make it believe that it is a test worker.
- */
-export function spawnService(
+/** Starts a TypeScript entry with this very Node, otherwise as `spawnProgram`. */
+export const spawnService = (
   entry: string,
   env: NodeJS.ProcessEnv = {},
   args: readonly string[] = [],
+): SpawnedService => spawnProgram(process.execPath, [entry, ...args], env);
+
+/**
+ * Starts a program. The child inherits the environment without vitest's variables, which
+ * would make it believe that it is a test worker.
+ */
+export function spawnProgram(
+  program: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
 ): SpawnedService {
   const inherited = Object.entries(process.env).filter(
     ([name]) => !/^(VITEST|NODE_OPTIONS|NODE_ENV|TEST$|DEV$)/.test(name),
   );
-  const child = spawn(process.execPath, [entry, ...args], {
+  const child = spawn(program, args, {
     env: { ...Object.fromEntries(inherited), ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
+  const name = [program, ...args].join(" ");
   let output = "";
   const collect = (text: string) => void (output = (output + text).slice(-maxOutputChars));
   child.stdout.setEncoding("utf8").on("data", collect);
@@ -58,12 +66,11 @@ export function spawnService(
     async outputMatching(pattern, timeoutMs = 30_000) {
       const found = await until(() => output.match(pattern) ?? (exit && "ended"), {
         timeoutMs,
-        what: `${entry} prints ${pattern}`,
+        what: `${name} prints ${pattern}`,
       }).catch((error: Error) =>
         Promise.reject(new Error(`${error.message}; it printed:\n${output}`)),
       );
-      if (found === "ended")
-        throw new Error(`${entry} ended (${JSON.stringify(exit)}):\n${output}`);
+      if (found === "ended") throw new Error(`${name} ended (${JSON.stringify(exit)}):\n${output}`);
       return found;
     },
     kill: (signal = "SIGTERM") => void child.kill(signal),

@@ -8,7 +8,7 @@ import {
   type ServiceContext,
 } from "@heliograph/runtime";
 import { testDatabase, until } from "@heliograph/testkit";
-import { CloudEvent, Kafka as CloudEvents } from "cloudevents";
+import { Kafka as CloudEvents, type CloudEvent } from "cloudevents";
 import pg from "pg";
 
 /** A record as an outside client reads it: parsed by the CloudEvents library, and raw. */
@@ -38,6 +38,7 @@ export type World = Awaited<ReturnType<typeof openWorld>>;
 export async function openWorld(openLog?: (url: string) => Promise<EventLog>) {
   const database = await testDatabase();
   const pool = new pg.Pool({ connectionString: database.url });
+  pool.on("error", () => {}); // dropping the database cuts connections that are just ending
   const log = (await openLog?.(database.url)) ?? openMemoryLog();
   const context = {
     environment: "sandbox" satisfies Environment,
