@@ -4,11 +4,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
+import { readSettings } from "@heliograph/runtime";
 import { parseDockerfile, readCopy } from "./check/dockerfile.ts";
 
 const root = new URL("..", import.meta.url).pathname;
 const read = (file: string): string => readFileSync(join(root, file), "utf8");
 const composeFile = "infra/compose/compose.yaml";
+const enginesFile = "infra/compose/compose.engines.yaml";
 const own = ["ingress", "wallet", "dispatch", "delivery", "lifecycle", "webhooks"];
 
 type Service = {
@@ -16,11 +18,16 @@ type Service = {
   readonly build?: { dockerfile: string; context: string; args: { SERVICE: string } };
   readonly environment?: Readonly<Record<string, string>>;
   readonly depends_on?: Readonly<Record<string, { condition: string }>>;
-  readonly healthcheck?: unknown;
+  readonly healthcheck?: { readonly test?: readonly string[] };
+  readonly command?: readonly string[];
+  readonly ports?: readonly string[];
 };
-const compose = parse(read(composeFile), { merge: true }) as {
+type Compose = {
   readonly services: Readonly<Record<string, Service>>;
+  readonly volumes?: Readonly<Record<string, unknown>>;
 };
+const compose = parse(read(composeFile), { merge: true }) as Compose;
+const engines = parse(read(enginesFile), { merge: true }) as Compose;
 const dockerfile = parseDockerfile(read("infra/image/Dockerfile"));
 const argument = (name: string): string | undefined =>
   dockerfile
@@ -53,11 +60,15 @@ describe("compose", () => {
       expect(read(composeFile)).toContain(`\${${secret}:?`);
   });
 
-  test("docker compose accepts the file", (context) => {
+  test.for([
+    { set: "small", files: [composeFile] },
+    { set: "full", files: [composeFile, enginesFile] },
+  ])("docker compose accepts the $set set", ({ files }, context) => {
     const version = spawnSync("docker", ["compose", "version"], { encoding: "utf8" });
     context.skip(version.status !== 0, "the docker command has no compose plug-in here");
     const env = { ...process.env, POSTGRES_PASSWORD: "x", HELIOGRAPH_MASTER_KEY: "0".repeat(64) };
-    const config = spawnSync("docker", ["compose", "-f", composeFile, "config", "--quiet"], {
+    const named = files.flatMap((file) => ["-f", file]);
+    const config = spawnSync("docker", ["compose", ...named, "config", "--quiet"], {
       cwd: root,
       env,
       encoding: "utf8",
@@ -67,10 +78,74 @@ describe("compose", () => {
   });
 });
 
+describe("compose with engines", () => {
+  /** A service as docker compose puts it together from both files: mappings are joined. */
+  const both = (name: string): Service => {
+    const [first, second] = [compose.services[name], engines.services[name]];
+    return {
+      ...first,
+      ...second,
+      environment: { ...first?.environment, ...second?.environment },
+      depends_on: { ...first?.depends_on, ...second?.depends_on },
+    };
+  };
+  /** The variables of a service with what `${…}` stands for when only the required ones are set. */
+  const environmentOf = (name: string): Record<string, string> =>
+    Object.fromEntries(
+      Object.entries(both(name).environment ?? {}).map(([variable, text]) => [
+        variable,
+        String(text)
+          .replaceAll(/\$\{POSTGRES_PASSWORD:\?[^}]*\}/g, "x")
+          .replaceAll(/\$\{HELIOGRAPH_MASTER_KEY:\?[^}]*\}/g, "0".repeat(64))
+          .replaceAll(/\$\{\w+:-([^}]*)\}/g, "$1"),
+      ]),
+    );
+
+  test("adds EventStoreDB, Kafka and the making of topics to the small set", () => {
+    expect(Object.keys(engines.services).sort()).toEqual(
+      ["eventstoredb", "kafka", "topics", ...own].sort(),
+    );
+    expect(engines.services["kafka"]?.image).toBe("apache/kafka:4.1.0");
+    expect(engines.services["eventstoredb"]?.image).toMatch(/^eventstore\/eventstore:\d/);
+  });
+
+  test.each(own)("%s reads settings that choose both engines, and waits for them", (name) => {
+    const settings = readSettings(environmentOf(name));
+    expect(settings).toMatchObject({ log: "eventstoredb", feed: "kafka" });
+    expect(new URL(settings.eventstoreUrl!).hostname).toBe("eventstoredb");
+    expect(settings.kafka?.brokers).toEqual(["kafka:9092"]);
+    expect(both(name).depends_on).toEqual({
+      postgres: { condition: "service_healthy" },
+      eventstoredb: { condition: "service_healthy" },
+      kafka: { condition: "service_healthy" },
+      topics: { condition: "service_completed_successfully" },
+    });
+  });
+
+  test("every server has a health check and keeps its data, and those without passwords are not published", () => {
+    for (const name of ["eventstoredb", "kafka"]) {
+      expect(engines.services[name]?.healthcheck?.test?.length).toBeGreaterThan(1);
+      expect(engines.services[name]?.ports).toBeUndefined();
+      expect(Object.keys(engines.volumes ?? {})).toContain(name);
+    }
+    expect(engines.services["kafka"]?.environment?.["KAFKA_ADVERTISED_LISTENERS"]).toBe(
+      "PLAINTEXT://kafka:9092",
+    );
+  });
+
+  test("topics are made for the brokers that the services use, by a file that exists", () => {
+    const { kafka } = readSettings(environmentOf("topics"));
+    expect(kafka).toEqual(readSettings(environmentOf("lifecycle")).kafka);
+    expect(existsSync(join(root, engines.services["topics"]!.command!.at(-1)!))).toBe(true);
+  });
+});
+
 test("every HELIOGRAPH_ variable of infra is in the table of settings", () => {
   const settings = read("docs/operating/settings.md");
   const used = new Set(
-    (read(composeFile) + read("infra/image/Dockerfile")).match(/HELIOGRAPH_[A-Z_]+/g),
+    (read(composeFile) + read(enginesFile) + read("infra/image/Dockerfile")).match(
+      /HELIOGRAPH_[A-Z_]+/g,
+    ),
   );
   expect([...used].filter((name) => !settings.includes(`\`${name}\``))).toEqual([]);
 });
@@ -158,5 +233,10 @@ describe("a pruned copy, made as the image makes it", () => {
     expect(started.output).toContain("HELIOGRAPH_PORT");
     expect(started.output).not.toContain("ERR_MODULE_NOT_FOUND");
     expect(started.code).toBe(2);
+    // The making of topics needs no more than a service has, and the patch of the Kafka client came along.
+    const topics = step("node", ["packages/kafka/src/main.ts"], app);
+    expect(topics).toEqual({ code: 2, output: "topics: HELIOGRAPH_KAFKA_BROKERS is not set\n" });
+    const queue = "packages/kafka/node_modules/kafkajs/src/network/requestQueue/index.js";
+    expect(readFileSync(join(app, queue), "utf8")).toContain("Nothing waits");
   });
 });
