@@ -1,9 +1,13 @@
-// `npm run ops -- <command>`: what an operator does with projections and dead letters, against the instance of the data folder or
+// `npm run ops -- <command>`: what an operator does with projections, dead letters and the log, against the instance of the data folder or
 // HELIOGRAPH_DATABASE_URL.
 import { Command, InvalidArgumentError, Option } from "commander";
 import { environments, type Environment } from "@heliograph/contracts";
+import { CopyRefused, LogUnavailable } from "@heliograph/log";
 import { OpsError, openTarget } from "./target.ts";
+import { endOf } from "./copy-ends.ts";
+import { copyNamespaces } from "./copy-log.ts";
 import { rebuild } from "./rebuild.ts";
+import { refill } from "./refill.ts";
 import { showDeadLetters, showProjections, retry } from "./lists.ts";
 
 const environmentOption = (): Option =>
@@ -15,7 +19,7 @@ process.once("SIGTERM", () => interrupted.abort(new OpsError("interrupted")));
 // Positional: an option belongs to the command before it, so that `dead-letters` and `dead-letters retry` can both have --env.
 const program = new Command("ops")
   .enablePositionalOptions()
-  .description("Projections and dead letters of a Heliograph installation")
+  .description("Projections, dead letters and the log of a Heliograph installation")
   .addHelpText(
     "after",
     "\nThe database is that of HELIOGRAPH_DATABASE_URL, else of the instance on HELIOGRAPH_DATA_DIR (.heliograph).",
@@ -41,6 +45,26 @@ program
     ),
   );
 
+const position = (text: string): bigint => {
+  if (!/^\d{1,18}$/.test(text)) throw new InvalidArgumentError("a position is a number");
+  return BigInt(text);
+};
+program
+  .command("refill-topic")
+  .description("publish a part of the log to its Kafka topic again, for readers outside")
+  .addOption(environmentOption().makeOptionMandatory())
+  .requiredOption("--from <position>", "events after this position; 0 for all", position)
+  .option(
+    "--to <position>",
+    "up to and including this one (default: all that was published)",
+    position,
+  )
+  .action((options: { env: Environment; from: bigint; to?: bigint }) =>
+    withTarget((target) =>
+      refill(target, options.env, options.from, options.to, interrupted.signal),
+    ),
+  );
+
 const id = (text: string): string => {
   if (!/^\d{1,18}$/.test(text)) throw new InvalidArgumentError("an id is a number");
   return text;
@@ -63,6 +87,46 @@ letters
     withTarget((target) => retry(target, options.env, letter)),
   );
 
+type CopyFlags = {
+  namespace: Environment | "platform" | "all";
+  from: string;
+  to: string;
+  once?: true;
+  verify?: true;
+};
+program
+  .command("copy-log")
+  .description(
+    "copy the event log to another engine, with its positions, and verify it; run again to go on",
+  )
+  .addOption(
+    new Option("--namespace <namespace>", "which log")
+      .choices([...environments, "platform", "all"])
+      .makeOptionMandatory(),
+  )
+  .requiredOption(
+    "--from <place>",
+    "postgres, eventstoredb (as configured), postgres://… or esdb://…",
+  )
+  .requiredOption("--to <place>", "the same")
+  .option(
+    "--once",
+    "ahead of the move: services may go on with the source; one pass up to its end as of now",
+  )
+  .option("--verify", "compare, copy nothing; exit code 1 when they differ")
+  .action(({ namespace, from, to, once, verify }: CopyFlags) =>
+    withTarget((target) =>
+      copyNamespaces({
+        namespaces: namespace === "all" ? ["platform", ...environments] : [namespace],
+        from: endOf(from, "--from", target),
+        to: endOf(to, "--to", target),
+        once: once === true,
+        verifyOnly: verify === true,
+        signal: interrupted.signal,
+      }),
+    ),
+  );
+
 type Target = Awaited<ReturnType<typeof openTarget>>;
 async function withTarget(work: (target: Target) => Promise<boolean>): Promise<void> {
   const target = await openTarget(process.env);
@@ -76,7 +140,11 @@ async function withTarget(work: (target: Target) => Promise<boolean>): Promise<v
 try {
   await program.parseAsync();
 } catch (error) {
-  const known = error instanceof OpsError || (error as Error).name === "SettingsError";
+  const known =
+    error instanceof OpsError ||
+    error instanceof CopyRefused ||
+    error instanceof LogUnavailable ||
+    (error as Error).name === "SettingsError";
   process.stderr.write(`ops: ${known ? (error as Error).message : (error as Error).stack}\n`);
   process.exitCode = 2;
 }

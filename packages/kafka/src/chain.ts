@@ -9,6 +9,10 @@ create table if not exists {schema}.division (one boolean primary key default tr
 
 const whole = -1;
 
+/** 42P01, 3F000: the relay has not made its tables yet. */
+const notMade = (error: unknown): boolean =>
+  ["42P01", "3F000"].includes((error as { code?: string }).code ?? "");
+
 /** What has been published, as of the relay's checkpoint. Empty while no relay has ever run. */
 export async function readChain(pool: pg.Pool, schema = "relay"): Promise<Chain> {
   const chain: Chain = { last: 0n, shards: new Map() };
@@ -21,8 +25,7 @@ export async function readChain(pool: pg.Pool, schema = "relay"): Promise<Chain>
       if (shard === whole) chain.last = BigInt(position);
       else chain.shards.set(shard, BigInt(position));
   } catch (error) {
-    // 42P01, 3F000: the relay has not made its tables yet.
-    if (!["42P01", "3F000"].includes((error as { code?: string }).code ?? "")) throw error;
+    if (!notMade(error)) throw error;
   }
   return chain;
 }
@@ -38,6 +41,17 @@ export const chainPart = (last: bigint, moved: ReadonlyMap<number, bigint>): Wri
   ],
 });
 
+/** Into how many shards the environment was divided at the relay's first start; undefined before. */
+export async function readShards(pool: pg.Pool, schema = "relay"): Promise<number | undefined> {
+  try {
+    const { rows } = await pool.query(`select shards from "${schema}".division`);
+    return rows[0]?.shards;
+  } catch (error) {
+    if (!notMade(error)) throw error;
+    return undefined;
+  }
+}
+
 /**
  * Fixes the number of shards at the first start.
  *
@@ -47,9 +61,9 @@ export async function fixShards(pool: pg.Pool, schema: string, shards: number): 
   await pool.query(`insert into "${schema}".division (shards) values ($1) on conflict do nothing`, [
     shards,
   ]);
-  const { rows } = await pool.query(`select shards from "${schema}".division`);
-  if (rows[0].shards !== shards)
+  const fixed = await readShards(pool, schema);
+  if (fixed !== shards)
     throw new Error(
-      `this environment has ${rows[0].shards} shards for ever; HELIOGRAPH_KAFKA_SHARDS must be ${rows[0].shards}, not ${shards}`,
+      `this environment has ${fixed} shards for ever; HELIOGRAPH_KAFKA_SHARDS must be ${fixed}, not ${shards}`,
     );
 }

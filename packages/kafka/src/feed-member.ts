@@ -75,6 +75,7 @@ export class Member implements FeedMember {
   }
 
   async #start(): Promise<Group | undefined> {
+    let said = false;
     while (!this.#leaving.signal.aborted) {
       try {
         await this.#tools.ready();
@@ -84,10 +85,10 @@ export class Member implements FeedMember {
         });
         return this.#group;
       } catch (error) {
-        this.#tools.logger.debug(
-          { consumer: this.#name, error: messageOf(error) },
-          "the brokers are away",
-        );
+        const line = { consumer: this.#name, error: messageOf(error) };
+        if (said) this.#tools.logger.debug(line, "the brokers are away");
+        else this.#tools.logger.warn(line, "the brokers are away; events wait in the log");
+        said = true;
         await pause(retryMs, this.#leaving.signal);
       }
     }
@@ -105,9 +106,17 @@ export class Member implements FeedMember {
     this.#changed();
     while (generation === this.#generation && !this.#leaving.signal.aborted) {
       try {
-        const ends = await this.#tools.ends();
+        const [ends, committed] = await Promise.all([
+          this.#tools.ends(),
+          this.#tools.committed(this.#name),
+        ]);
         if (generation !== this.#generation) return;
         this.#partitions = ends.length;
+        // Where a group goes on at the end of a partition nothing comes, and only this says that everything has come.
+        for (const { partition, offset } of committed) {
+          const lane = this.#lanes.get(partition);
+          if (lane !== undefined && lane.next < offset) lane.next = offset;
+        }
         for (const shard of this.#shardLanes.keys())
           if (!this.#holds(shard)) this.#shardLanes.delete(shard);
         this.#changed();
@@ -339,17 +348,19 @@ export class Member implements FeedMember {
       count += events.length;
       yield this.#batch(reader, events, false);
     }
+    const line = {
+      consumer: this.#name,
+      shard: shard?.index,
+      after: String(from),
+      until: String(until),
+      events: count,
+    };
+    if (count === 0) {
+      logger.info(line, "records are missing from the log topic; none of this consumer's");
+      return;
+    }
     missing.inc({ environment, consumer: this.#name }, count);
-    logger.error(
-      {
-        consumer: this.#name,
-        shard: shard?.index,
-        after: String(from),
-        until: String(until),
-        events: count,
-      },
-      "events are missing from the log topic; they were read from the log",
-    );
+    logger.error(line, "events are missing from the log topic; they were read from the log");
   }
 
   async leave(): Promise<void> {

@@ -40,6 +40,7 @@ export type KafkaFeedOptions = {
 export function openKafkaFeed(options: KafkaFeedOptions): Feed & { close(): Promise<void> } {
   const { settings, environment, pool, logger } = options;
   const topic = logTopic(environment);
+  const groupOf = (consumer: string): string => `heliograph.${environment}.${consumer}`;
   const kafka = kafkaClient(settings, `heliograph.${environment}`, logger);
   let admin: Promise<Admin> | undefined;
   let chain: { readonly at: number; readonly value: Promise<Chain> } | undefined;
@@ -78,6 +79,15 @@ export function openKafkaFeed(options: KafkaFeedOptions): Feed & { close(): Prom
         if (topics[0]?.partitions.length !== ends.length) throw new Error("the topic has grown");
         return ends;
       }),
+    committed: (name) =>
+      ask(async (own) => {
+        const groupId = groupOf(name);
+        const [found] = await own.fetchOffsets({ groupId, topics: [topic] });
+        return (found?.partitions ?? []).map((each) => ({
+          partition: each.partition,
+          offset: BigInt(each.offset),
+        }));
+      }),
     chain() {
       if (chain === undefined || performance.now() - chain.at > chainAgeMs) {
         chain = { at: performance.now(), value: readChain(pool) };
@@ -85,8 +95,7 @@ export function openKafkaFeed(options: KafkaFeedOptions): Feed & { close(): Prom
       }
       return chain.value;
     },
-    join: (name, sink) =>
-      joinGroup(kafka, `heliograph.${environment}.${name}`, topic, sink, logger),
+    join: (name, sink) => joinGroup(kafka, groupOf(name), topic, sink, logger),
   };
   return {
     shards: settings.shards,
@@ -107,6 +116,8 @@ export type FeedTools = {
   ready(): Promise<void>;
   /** The offsets at both ends of every partition. */
   ends(): Promise<readonly { partition: number; high: string; low: string }[]>;
+  /** The offsets at which a consumer's group goes on; -1 where it has none and begins at the low end. */
+  committed(name: string): Promise<readonly { partition: number; offset: bigint }[]>;
   chain(): Promise<Chain>;
   join(name: string, sink: Sink): Group;
 };

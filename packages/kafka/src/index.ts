@@ -1,6 +1,7 @@
 export { openKafkaFeed, type KafkaFeedOptions } from "./feed.ts";
 export { relayConsumer } from "./relay.ts";
 export { openPublisher, type Publisher } from "./publisher.ts";
+export { refillTopic, type Refilled, type RefillOptions } from "./refill.ts";
 export { kafkaClient } from "./client.ts";
 export {
   alterTopics,

@@ -49,3 +49,24 @@ export async function openPublisher(
     close: () => producer.disconnect(),
   };
 }
+
+/** What a request carries at most, so that a record batch stays below the topic's largest even when all is of one partition; one event may be 3 MiB in UTF-8. */
+const mostBytes = 1_048_576;
+/** Ten headers with their names, a key, the framing: 350 bytes for ordinary names. */
+const headBytes = 400;
+
+/** Cuts records into requests of at most 1 MiB, or of one record that is larger. */
+export function recordParts(messages: readonly Message[]): readonly (readonly Message[])[] {
+  const parts: Message[][] = [];
+  let bytes = mostBytes;
+  for (const message of messages) {
+    const size = Buffer.byteLength(message.value ?? "") + headBytes;
+    if (bytes + size > mostBytes) {
+      parts.push([]);
+      bytes = 0;
+    }
+    bytes += size;
+    parts.at(-1)!.push(message);
+  }
+  return parts;
+}

@@ -24,7 +24,8 @@ export type Chain = { last: bigint; readonly shards: Map<number, bigint> };
 
 /**
  * The record of an event on the log topic. The key is the partner, so that a client that chooses partitions by key keeps a partner's events together too; the value is
- * `{"data":…,"metadata":…}`; all the rest is in headers, as text. Moves the chain on.
+ * `{"data":…,"metadata":…}`; all the rest is in headers, as text. Its time is that of publishing, which the topic's retention counts from: a log older than that, relayed for
+ * the first time, must not be gone before it is read. Moves the chain on.
  */
 export function encodeRecord(event: RecordedEvent, shards: number, chain: Chain): Message {
   const shard = shardOf(event.metadata.partner, shards);
@@ -46,9 +47,11 @@ export function encodeRecord(event: RecordedEvent, shards: number, chain: Chain)
     key: event.metadata.partner ?? event.stream,
     value: JSON.stringify({ data: event.data, metadata: event.metadata }),
     headers,
-    timestamp: String(event.recordedAt),
   };
 }
+
+/** The number that chooses a record's partition: its shard. */
+export const placeOf = ({ headers }: Message): number => Number(headers!["shard"]);
 
 /** Reads a record; undefined when it is none of ours. The content is parsed when `event` is first called. */
 export function decodeRecord(message: KafkaMessage): Entry | undefined {

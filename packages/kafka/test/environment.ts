@@ -69,6 +69,7 @@ export async function openEnvironment(brokers: readonly string[], shards = 8) {
   return {
     context,
     copy,
+    databaseUrl: database.url,
     log,
     admin,
     kafka,
