@@ -16,15 +16,15 @@ export function progressText(processed: number, total: number, elapsedMs: number
   return `${share} %, event ${count(processed)} of ${count(total)}, ${count(rate)} events/s, ETA ${eta}`;
 }
 
+export type Line = { show(text: string): void; end(): void };
+
 /** One line that a terminal shows in place. */
-export function newProgress(name: string): Progress {
-  const startedAt = performance.now();
+export function newLine(): Line {
   const { stdout } = process;
   let lastAt = 0;
   return {
-    show(processed, total) {
+    show(text) {
       const now = performance.now();
-      const text = `${name}: ${progressText(processed, total, now - startedAt)}`;
       if (stdout.isTTY) stdout.write(`\r\u001b[2K${text.slice(0, stdout.columns - 1)}`);
       else if (now - lastAt > plainEveryMs) {
         lastAt = now;
@@ -32,5 +32,16 @@ export function newProgress(name: string): Progress {
       }
     },
     end: () => void (stdout.isTTY && stdout.write("\r\u001b[2K")),
+  };
+}
+
+/** Shows `progressText` in one line. */
+export function newProgress(name: string): Progress {
+  const startedAt = performance.now();
+  const line = newLine();
+  return {
+    show: (processed, total) =>
+      line.show(`${name}: ${progressText(processed, total, performance.now() - startedAt)}`),
+    end: line.end,
   };
 }

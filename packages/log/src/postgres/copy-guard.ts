@@ -51,7 +51,6 @@ export async function openCopyGuard(
     const { rows } = await client.query(`select pg_try_advisory_lock(${COPY_LOCK}) as held`);
     if (rows[0].held !== "t")
       throw new CopyRefused(`${namespace}: another copy-log works on ${client.database}`);
-    await guard.assertQuiet();
     return guard;
   } catch (error) {
     await guard.close();

@@ -32,9 +32,12 @@ const WRITE = `with moved as (
 const FINISH = "update log.head set position = $2, copied = $2 where position = $1";
 const TAIL = `select ${EVENT_COLUMNS} from log.events e order by e.position desc limit $1`;
 
-/** Opens a log to copy from. Throws CopyRefused when there is none, services use it, or another copy is at work. */
+/**
+ * Opens a log to copy from. Throws CopyRefused when there is none, another copy is at work, or services use it and
+ * `servicesMayRun` is not set: reading does them no harm, but what they append is not in the copy.
+ */
 export async function openPostgresCopySource(
-  options: PostgresCopyOptions,
+  options: PostgresCopyOptions & { readonly servicesMayRun?: boolean },
 ): Promise<PostgresCopySource> {
   return open(options, async (client) => {
     const { rows } = await client.query("select to_regclass('log.head') as head");
@@ -83,12 +86,17 @@ export async function openPostgresCopyTarget(
 }
 
 async function open(
-  { connection, namespace }: PostgresCopyOptions,
+  {
+    connection,
+    namespace,
+    servicesMayRun = false,
+  }: PostgresCopyOptions & { readonly servicesMayRun?: boolean },
   prepare: (client: pg.Client) => Promise<void>,
 ): Promise<PostgresCopySource & { readonly client: pg.Client }> {
   const config = { ...connection, statement_timeout: STATEMENT_TIMEOUT_MS };
   const guard = await openCopyGuard(config, namespace);
   try {
+    if (!servicesMayRun) await guard.assertQuiet();
     await prepare(guard.client);
     await migrate(guard.client);
   } catch (error) {

@@ -100,6 +100,7 @@ export async function openPostgresLog(options: PostgresLogOptions): Promise<Even
       const { events, position, head } = await reader.readAll(request);
       return { events, position, head };
     },
+    readAt: reader.readAt,
     subscribe: feed.subscribe,
     head: reader.head,
     span: denseSpan,

@@ -34,6 +34,7 @@ const ALL_OF_TYPES = `select h.position, w.last, ${EVENT_COLUMNS} from log.head 
      where s.position > $1 and s.position <= w.last and s.type = any($3::text[])
      order by s.position limit $2
   ) e on true`;
+const AT = `select ${EVENT_COLUMNS} from log.events e where e.position = $1`;
 const HEAD = "select position from log.head";
 
 const LAST_REVISION = 2_147_483_647;
@@ -47,11 +48,12 @@ export type Reader = {
     options?: { readonly limit?: number },
   ): Promise<Map<string, RecordedEvent[]>>;
   readAll(options: ReadAllOptions): Promise<SizedPage>;
+  readAt(position: bigint): Promise<RecordedEvent | undefined>;
   head(): Promise<bigint>;
 };
 
 /** The statements by name, for the test that checks their plans. */
-export const READ_STATEMENTS = { FORWARDS, BACKWARDS, MANY, ALL, ALL_OF_TYPES, HEAD };
+export const READ_STATEMENTS = { FORWARDS, BACKWARDS, MANY, ALL, ALL_OF_TYPES, AT, HEAD };
 
 export function makeReader(pool: pg.Pool, upcast: Upcast | undefined): Reader {
   async function run(name: string, text: string, values: unknown[]): Promise<string[][]> {
@@ -101,6 +103,11 @@ export function makeReader(pool: pg.Pool, upcast: Upcast | undefined): Reader {
       const end = filtered ? BigInt(rows[0]?.[1] ?? "0") : head;
       const last = events.at(-1)?.position ?? after;
       return { events, position: events.length >= limit || end < last ? last : end, head, bytes };
+    },
+
+    async readAt(position) {
+      const [row] = await run("log_at", AT, [position.toString()]);
+      return row && toEvent(row as unknown as EventRow, upcast);
     },
 
     async head() {
