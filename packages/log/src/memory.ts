@@ -106,6 +106,7 @@ export function openMemoryLog(options: MemoryLogOptions = {}): EventLog {
     async readStreams(names, { limit = 1_000 } = {}) {
       return new Map(names.map((name) => [name, (streams.get(name) ?? []).slice(0, limit)]));
     },
+    readAt: async (position) => all[Number(position) - 1],
     readAll: async ({ after, limit, types }) => scan(after, limit, types),
     subscribe,
     head: async () => BigInt(all.length),

@@ -126,6 +126,8 @@ export interface EventLog {
     options?: { readonly limit?: number },
   ): Promise<ReadonlyMap<string, readonly RecordedEvent[]>>;
   readAll(options: ReadAllOptions): Promise<Page>;
+  /** The event at exactly this position, undefined where there is none. */
+  readAt(position: Position): Promise<RecordedEvent | undefined>;
   /**
    * Never ends by itself and survives disconnects. The first batch comes at once, empty when there is
    * nothing; a batch may be empty later too, when only `position` moved past events that do not match.

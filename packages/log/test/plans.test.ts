@@ -12,6 +12,7 @@ const READS: [keyof typeof READ_STATEMENTS, unknown[]][] = [
   ["MANY", [["test-1", "test-2"], 100]],
   ["ALL", ["1000", 500]],
   ["ALL_OF_TYPES", ["1000", 500, ["Tested"]]],
+  ["AT", ["1000"]],
 ];
 
 const TABLE_SCAN_OR_SORT = /Seq Scan on events|Sort/;

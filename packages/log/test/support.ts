@@ -52,6 +52,12 @@ export function watch(log: EventLog, options: Omit<SubscribeOptions, "signal">):
   });
 }
 
+/** Positions that only grow, and dense ones where the engine promises them: nothing twice, nothing out of order. */
+export const inOrder = (events: readonly RecordedEvent[], dense: boolean, after = 0n): boolean =>
+  dense
+    ? isDense(events, after)
+    : events.every((one, index) => one.position > (events[index - 1]?.position ?? after));
+
 /** Every position once, in order, from the first to the last: no hole, no repetition. */
 export function isDense(events: readonly RecordedEvent[], after = 0n): boolean {
   return events.every((one, index) => one.position === after + BigInt(index) + 1n);

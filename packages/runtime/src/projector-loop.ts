@@ -98,8 +98,8 @@ export async function runProjector(
 
   const retryOne = async (retry: Retry): Promise<void> => {
     try {
-      const { events } = await context.log.readAll({ after: retry.position - 1n, limit: 1 });
-      await commit(events.slice(0, 1), committed);
+      const event = await context.log.readAt(retry.position);
+      await commit(event ? [event] : [], committed);
       retry.done();
     } catch (error) {
       retry.done(error);

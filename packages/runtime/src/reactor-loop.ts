@@ -177,9 +177,9 @@ export async function runReactor(
 
   async function retryOne(retry: Retry): Promise<void> {
     try {
-      const { events } = await context.log.readAll({ after: retry.position - 1n, limit: 1 });
+      const event = await context.log.readAt(retry.position);
       await instance.handle({
-        events: events.slice(0, 1),
+        events: event ? [event] : [],
         position: checkpoint.position,
         head: status.head,
         caughtUp: false,

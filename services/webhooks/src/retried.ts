@@ -43,7 +43,7 @@ export async function retried(
   return jobs;
 
   async function rebuilt(job: Omit<Job, "body">): Promise<string | undefined> {
-    const { events } = await from.log.readAll({ after: job.position - 1n, limit: 1 });
-    return events[0] && bodyOf(events[0], job.sequence, from.environment);
+    const event = await from.log.readAt(job.position);
+    return event && bodyOf(event, job.sequence, from.environment);
   }
 }

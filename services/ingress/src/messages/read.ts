@@ -63,10 +63,8 @@ export async function readTimeline(
 /** The wallet's read model says where to look; a message of the last moment may miss its newest wallet event. */
 async function walletEvents(deps: EnvironmentDeps, id: string): Promise<readonly RecordedEvent[]> {
   const positions = (await walletPositions(deps.projectionPool, [id])).get(id) ?? [];
-  const pages = await Promise.all(
-    positions.map((position) => deps.log.readAll({ after: position - 1n, limit: 1 })),
-  );
-  return pages.flatMap((page) => page.events);
+  const events = await Promise.all(positions.map((position) => deps.log.readAt(position)));
+  return events.filter((event) => event !== undefined);
 }
 
 /** A wallet event holds many messages: only this one's entry is shown. */

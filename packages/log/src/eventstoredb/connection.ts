@@ -1,0 +1,35 @@
+import { EventStoreDBClient } from "@eventstore/db-client";
+import { LogUnavailable } from "../types.ts";
+
+/** A question that takes longer is asked again, of another node perhaps. */
+export const callTimeoutMs = 3_000;
+
+/**
+ * Connects (when first used) to the node or cluster of a connection string; credentials, TLS and discovery are told there.
+ *
+ * The client's appends in batch keep what is under way of all clients in one table of the module: an error of one rejects the others' appends, and an answer
+ * that comes after that throws outside of every call. So this client is told that the server has no such thing, and each append is a call of its own.
+ *
+ * @throws what the client throws for a connection string that it cannot read.
+ */
+export function connectEventStore(connectionString: string): EventStoreDBClient {
+  const client = EventStoreDBClient.connectionString(connectionString);
+  (client as unknown as { supports: () => Promise<boolean> }).supports = async () => false;
+  return client;
+}
+
+/** Ends streams and calls that are under way; a node that does not answer is not waited for. */
+export async function disconnect(client: EventStoreDBClient): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, 2_000)));
+  await Promise.race([client.dispose(), late]).catch(() => undefined);
+  clearTimeout(timer);
+}
+
+export const unavailable = (error: unknown, outcomeUnknown = false): LogUnavailable =>
+  error instanceof LogUnavailable
+    ? error
+    : new LogUnavailable(
+        `EventStoreDB: ${error instanceof Error ? error.message || error.name : String(error)}`,
+        { outcomeUnknown, cause: error },
+      );

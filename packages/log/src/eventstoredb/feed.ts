@@ -1,0 +1,315 @@
+import {
+  START,
+  streamNameFilter,
+  type AllStreamSubscription,
+  type EventStoreDBClient,
+} from "@eventstore/db-client";
+import { makeBell } from "../bell.ts";
+import { CheckpointAhead, DEFAULT_RING, type RingLimits } from "../feed.ts";
+import { sharePages } from "../pages.ts";
+import type { Batch, RecordedEvent, SubscribeOptions, Upcast } from "../types.ts";
+import { commitOf, decode, prefixOf, type Decoded } from "./codec.ts";
+import type { Positions } from "./positions.ts";
+import type { Reader } from "./reader.ts";
+
+/** The server tells after so many records of others that it has passed them. */
+const checkpointRecords = 64;
+const retryFirstMs = 50;
+const retryLastMs = 5_000;
+/** Records of others that come after the last own one are looked for this often while somebody waits, and soon after somebody asked where the log ends. */
+const idleLookMs = 500;
+const askedLookMs = 20;
+
+export type Feed = {
+  subscribe(request: SubscribeOptions): AsyncIterable<Batch>;
+  /** Hears each event once, as it comes from the server; ends with the returned function. */
+  onEvent(listener: (decoded: Decoded) => void): () => void;
+  /** Connects, if it is not; resolves when events come. */
+  ready(): Promise<void>;
+  /** Whether the record at a place of the server's log has come, or something after it. */
+  passed(commit: bigint): boolean;
+  /** Somebody knows that the log ends here at least. */
+  reachFor(position: bigint): void;
+  /** Average distance of the positions of recent events; undefined while there are too few. */
+  distance(): number | undefined;
+  close(): Promise<void>;
+};
+
+/**
+ * One subscription per log, shared by all its subscribers: events are decoded once and kept in a ring. A subscriber keeps nothing but its position; inside the ring it
+ * searches, behind the ring it reads for itself. The client does not subscribe again when a stream ends: this does, from the last place it was given.
+ */
+export function makeFeed(
+  client: EventStoreDBClient,
+  namespace: string,
+  reader: Reader,
+  positions: Positions,
+  options: {
+    readonly ring?: RingLimits | undefined;
+    readonly upcast?: Upcast | undefined;
+    readonly onError: (error: unknown) => void;
+  },
+): Feed {
+  const limits = options.ring ?? DEFAULT_RING;
+  const { onError } = options;
+  const closing = new AbortController();
+  const arrived = makeBell();
+  const listeners = new Set<(decoded: Decoded) => void>();
+  const pages = sharePages(reader.readAll);
+  let ring: RecordedEvent[] = [];
+  /** Everything of the namespace after `start` and up to `tail` is in the ring. */
+  let start = -1n;
+  let tail = -1n;
+  /** The same place in the server's log. */
+  let commit = 0n;
+  let wanted = 0n;
+  let live = false;
+  let subscribers = 0;
+  let looking: Promise<void> | undefined;
+  let running: Promise<void> | undefined;
+  const opened = makeBell();
+
+  function take(decoded: Decoded, at: bigint): void {
+    const { event } = decoded;
+    if (at <= commit && tail >= 0n) return;
+    commit = at;
+    for (const listener of listeners) listener(decoded);
+    if (event.position <= tail) return;
+    ring.push(event);
+    tail = event.position;
+    if (ring.length > limits.maxEvents * 1.25) {
+      // The oldest fifth at once: moving the rest down for each event would cost more than the event.
+      const dropped = ring.splice(0, ring.length - limits.maxEvents);
+      start = dropped.at(-1)!.position;
+    }
+    arrived.ring();
+  }
+
+  function pass(at: bigint): void {
+    if (at <= commit) return;
+    commit = at;
+    const position = positions.ofCommit(at);
+    if (position > tail) tail = position;
+    arrived.ring();
+  }
+
+  /** One subscription, until it ends or fails. */
+  async function follow(): Promise<void> {
+    const ended = Promise.withResolvers<void>();
+    const fail = (error: unknown): void => ended.reject(error);
+    const subscription: AllStreamSubscription = client.subscribeToAll({
+      fromPosition: commit === 0n ? START : { commit, prepare: commit },
+      filter: streamNameFilter({
+        prefixes: [prefixOf(namespace)],
+        maxSearchWindow: checkpointRecords,
+        checkpointInterval: 1,
+        // What this throws the client would lose.
+        checkpointReached: async (_, reached) => {
+          try {
+            pass(reached.commit);
+          } catch (error) {
+            fail(error);
+          }
+        },
+      }),
+    });
+    const stop = (): void => void subscription.unsubscribe().catch(() => undefined);
+    closing.signal.addEventListener("abort", stop, { once: true });
+    subscription.on("confirmation", () => {
+      live = true;
+      opened.ring();
+    });
+    subscription.on("caughtUp", () => arrived.ring());
+    subscription.on("data", ({ event }) => {
+      if (!event) return;
+      try {
+        take(decode(event, namespace, positions.ofCommit, options.upcast), commitOf(event));
+      } catch (error) {
+        fail(error);
+      }
+    });
+    subscription.on("error", fail);
+    subscription.on("end", () => fail(new Error("the server ended the subscription")));
+    subscription.on("close", () => ended.resolve());
+    try {
+      await ended.promise;
+    } finally {
+      live = false;
+      closing.signal.removeEventListener("abort", stop);
+      stop();
+    }
+  }
+
+  async function run(): Promise<void> {
+    let retryMs = retryFirstMs;
+    while (!closing.signal.aborted) {
+      const startedAt = performance.now();
+      try {
+        if (tail < 0n) {
+          commit = await reader.end();
+          tail = commit === 0n ? 0n : positions.ofCommit(commit);
+          start = tail;
+          arrived.ring();
+        }
+        await follow();
+      } catch (error) {
+        if (closing.signal.aborted) return;
+        onError(error);
+      }
+      if (performance.now() - startedAt > 10_000) retryMs = retryFirstMs;
+      await pause(retryMs * (0.5 + Math.random()));
+      retryMs = Math.min(retryMs * 2, retryLastMs);
+    }
+  }
+
+  const ensure = (): void => void (running ??= run());
+
+  const pause = (ms: number): Promise<void> =>
+    new Promise((resolve) => {
+      const done = (): void => {
+        clearTimeout(timer);
+        closing.signal.removeEventListener("abort", done);
+        resolve();
+      };
+      const timer = setTimeout(done, ms);
+      closing.signal.addEventListener("abort", done, { once: true });
+    });
+
+  /** Moves past records of others that no checkpoint has told of: without it an idle namespace would never reach the end of a busy log. */
+  async function look(): Promise<void> {
+    const target = await reader.end();
+    let blocked = false;
+    while (commit < target && !blocked && !closing.signal.aborted) {
+      const before = commit;
+      await reader.scan(commit, (event, at) => {
+        // Own events come by the subscription: only up to the first that has not come yet.
+        blocked = event !== undefined && at > commit;
+        if (!blocked) pass(at);
+        return !blocked && at < target;
+      });
+      if (commit === before) return;
+    }
+  }
+
+  function lookSoon(ms: number): void {
+    looking ??= pause(ms)
+      .then(() => (closing.signal.aborted || tail < 0n ? undefined : look()))
+      .catch(onError)
+      .finally(() => {
+        looking = undefined;
+        if (closing.signal.aborted) return;
+        if (wanted > tail) lookSoon(askedLookMs);
+        else if (subscribers > 0) lookSoon(idleLookMs);
+      });
+  }
+
+  /** Index of the first event of the ring after a position. */
+  function indexAfter(position: bigint): number {
+    let low = 0;
+    let high = ring.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (ring[middle]!.position <= position) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  function slice(position: bigint, max: number, types: ReadonlySet<string> | undefined): Batch {
+    const events: RecordedEvent[] = [];
+    let index = indexAfter(position);
+    for (; index < ring.length && events.length < max; index++) {
+      const event = ring[index]!;
+      if (types === undefined || types.has(event.type)) events.push(event);
+    }
+    const reached = index < ring.length ? ring[index - 1]!.position : tail;
+    return { events, position: reached, head: tail, caughtUp: index >= ring.length };
+  }
+
+  async function* subscribe(request: SubscribeOptions): AsyncGenerator<Batch> {
+    const { signal, types } = request;
+    const max = request.maxEvents ?? 500;
+    const wantedTypes = types === undefined ? undefined : new Set(types);
+    const filter = types === undefined ? {} : { types };
+    const over = (): boolean => signal.aborted || closing.signal.aborted;
+    let position = request.after;
+    let first = true;
+    let retryMs = retryFirstMs;
+    const wake = (): void => arrived.ring();
+    signal.addEventListener("abort", wake, { once: true });
+    subscribers++;
+    ensure();
+    lookSoon(idleLookMs);
+    try {
+      while (!over()) {
+        let batch: Batch;
+        if (tail >= 0n && position >= start && position <= tail) {
+          if (!first && position >= tail) {
+            await arrived.wait();
+            continue;
+          }
+          batch = slice(position, max, wantedTypes);
+        } else {
+          try {
+            const head = await reader.head();
+            if (position > head) {
+              // The ring may know of less than the server, never the other way round.
+              if (position > tail) throw new CheckpointAhead(position, head);
+            }
+            const page = await pages.readAll({ after: position, limit: max, ...filter });
+            batch = { ...page, caughtUp: page.position >= page.head };
+            retryMs = retryFirstMs;
+          } catch (error) {
+            if (error instanceof CheckpointAhead) throw error;
+            onError(error);
+            await pause(retryMs);
+            retryMs = Math.min(retryMs * 2, retryLastMs);
+            continue;
+          }
+          if (over()) return;
+          if (!first && batch.events.length === 0 && batch.position === position) {
+            // Read to its end while the ring is not there yet, or just behind it.
+            await Promise.race([arrived.wait(), pause(askedLookMs)]);
+            if (tail < 0n || position < start) continue;
+            continue;
+          }
+        }
+        first = false;
+        position = batch.position;
+        if (batch.caughtUp) pages.clear();
+        yield batch;
+      }
+    } finally {
+      signal.removeEventListener("abort", wake);
+      subscribers--;
+    }
+  }
+
+  return {
+    subscribe,
+    onEvent(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    async ready() {
+      ensure();
+      while (!live && !closing.signal.aborted) await Promise.race([opened.wait(), pause(100)]);
+    },
+    passed: (at) => tail >= 0n && at <= commit,
+    reachFor(position) {
+      if (position > wanted) wanted = position;
+      if (wanted > tail && subscribers > 0) lookSoon(askedLookMs);
+    },
+    distance() {
+      const last = ring.at(-1);
+      if (last === undefined || ring.length < 50) return undefined;
+      return Number(last.position - ring[0]!.position) / (ring.length - 1);
+    },
+    async close() {
+      closing.abort();
+      arrived.ring();
+      await running;
+      await looking;
+    },
+  };
+}

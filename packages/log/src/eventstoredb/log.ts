@@ -1,0 +1,84 @@
+import type { RingLimits } from "../feed.ts";
+import { LogUnavailable, type EventLog, type Upcast, type Validate } from "../types.ts";
+import { connectEventStore, disconnect } from "./connection.ts";
+import { makeFeed } from "./feed.ts";
+import { readPositions } from "./copied.ts";
+import { makeReader } from "./reader.ts";
+import { makeWriter } from "./writer.ts";
+
+export type EventStoreLogOptions = {
+  /** `esdb://` or `esdb+discover://`, with credentials and TLS settings. */
+  readonly connectionString: string;
+  /** Streams are stored as `<namespace>.<stream>`. */
+  readonly namespace: string;
+  readonly validate?: Validate;
+  readonly upcast?: Upcast;
+  /** Appends that may wait or be under way before LogUnavailable. Default 10,000. */
+  readonly maxWaiting?: number;
+  /** For one append, over all its attempts. Default 5 s. */
+  readonly appendTimeoutMs?: number;
+  /** Recent events kept for subscribers. Only `maxEvents` counts here. */
+  readonly ring?: RingLimits;
+  /** Hears what the log survived: lost connections, repeated appends. Never needed for correctness. */
+  readonly onError?: (error: unknown) => void;
+};
+
+/** An event with its metadata and the records of other namespaces between two, where nothing better is known. */
+const usualDistance = 900;
+
+/** Opens the log of one namespace in EventStoreDB. Throws LogUnavailable when no node answers. */
+export async function openEventStoreLog(options: EventStoreLogOptions): Promise<EventLog> {
+  const { namespace, upcast } = options;
+  const onError = options.onError ?? (() => {});
+  const client = connectEventStore(options.connectionString);
+  const positions = await readPositions(client, namespace).catch(async (error: unknown) => {
+    await disconnect(client);
+    throw error;
+  });
+  const reader = makeReader(client, namespace, positions, upcast);
+  const feed = makeFeed(client, namespace, reader, positions, {
+    ring: options.ring,
+    upcast,
+    onError,
+  });
+  const writer = makeWriter(client, reader, feed, {
+    namespace,
+    validate: options.validate,
+    maxWaiting: options.maxWaiting ?? 10_000,
+    appendTimeoutMs: options.appendTimeoutMs ?? 5_000,
+    onError,
+  });
+  try {
+    await reader.end();
+    await feed.ready();
+  } catch (error) {
+    await feed.close();
+    await disconnect(client);
+    throw error instanceof LogUnavailable ? error : new LogUnavailable(String(error));
+  }
+
+  let closing: Promise<void> | undefined;
+  async function closeAll(): Promise<void> {
+    await writer.close();
+    await feed.close();
+    await disconnect(client);
+  }
+  return {
+    append: writer.append,
+    readStream: reader.readStream,
+    readStreams: reader.readStreams,
+    readAll: reader.readAll,
+    readAt: reader.readAt,
+    subscribe: feed.subscribe,
+    async head() {
+      const head = await reader.head();
+      feed.reachFor(head);
+      return head;
+    },
+    span(after, to) {
+      if (to <= after) return 0;
+      return Math.max(1, Math.round(Number(to - after) / (feed.distance() ?? usualDistance)));
+    },
+    close: () => (closing ??= closeAll()),
+  };
+}

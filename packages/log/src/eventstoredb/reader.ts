@@ -1,0 +1,177 @@
+import {
+  BACKWARDS,
+  END,
+  FORWARDS,
+  START,
+  StreamDeletedError,
+  StreamNotFoundError,
+  type EventStoreDBClient,
+} from "@eventstore/db-client";
+import type { Page, ReadAllOptions, ReadStreamOptions, RecordedEvent, Upcast } from "../types.ts";
+import { callTimeoutMs, unavailable } from "./connection.ts";
+import { commitOf, decode, prefixOf, streamName, type Decoded } from "./codec.ts";
+import type { Positions } from "./positions.ts";
+
+/** Records of all namespaces asked for at once; the client cannot filter a read, so others' are thrown away here. */
+const recordsAtOnce = 1_000;
+/** Streams read at the same time by `readStreams`. */
+const streamsAtOnce = 32;
+const readTimeoutMs = 30_000;
+/** gRPC's status. */
+const invalidArgument = 3;
+
+export type Reader = ReturnType<typeof makeReader>;
+
+export function makeReader(
+  client: EventStoreDBClient,
+  namespace: string,
+  positions: Positions,
+  upcast: Upcast | undefined,
+) {
+  const prefix = prefixOf(namespace);
+  const decoded = (record: Parameters<typeof decode>[0]): Decoded =>
+    decode(record, namespace, positions.ofCommit, upcast);
+
+  /** A stream's events as they are stored, with the attempt that wrote each. */
+  async function readDecoded(
+    stream: string,
+    { from, limit = 1_000, backwards = false }: ReadStreamOptions = {},
+  ): Promise<readonly Decoded[]> {
+    if (limit <= 0 || (backwards && from !== undefined && from < 0)) return [];
+    const events: Decoded[] = [];
+    const start = from === undefined ? (backwards ? END : START) : BigInt(from);
+    try {
+      for await (const { event } of client.readStream(streamName(namespace, stream), {
+        direction: backwards ? BACKWARDS : FORWARDS,
+        fromRevision: start,
+        maxCount: limit,
+        deadline: readTimeoutMs,
+      }))
+        if (event) events.push(decoded(event));
+    } catch (error) {
+      if (error instanceof StreamNotFoundError || error instanceof StreamDeletedError) return [];
+      throw unavailable(error);
+    }
+    return events;
+  }
+
+  const readStream = async (
+    stream: string,
+    options: ReadStreamOptions = {},
+  ): Promise<readonly RecordedEvent[]> =>
+    (await readDecoded(stream, options)).map(({ event }) => event);
+
+  async function readStreams(
+    streams: readonly string[],
+    options: { readonly limit?: number } = {},
+  ): Promise<ReadonlyMap<string, readonly RecordedEvent[]>> {
+    const found = new Map<string, readonly RecordedEvent[]>(streams.map((name) => [name, []]));
+    const left = [...found.keys()];
+    const worker = async (): Promise<void> => {
+      for (let name = left.pop(); name !== undefined; name = left.pop())
+        found.set(name, await readStream(name, options));
+    };
+    await Promise.all(Array.from({ length: Math.min(streamsAtOnce, left.length) }, worker));
+    return found;
+  }
+
+  /** Where the server's log ends: the place of its last record, whoever's it is; 0n when there is none. */
+  async function end(): Promise<bigint> {
+    try {
+      for await (const { event } of client.readAll({
+        direction: BACKWARDS,
+        fromPosition: END,
+        maxCount: 1,
+        deadline: callTimeoutMs,
+      }))
+        if (event) return commitOf(event);
+      return 0n;
+    } catch (error) {
+      throw unavailable(error);
+    }
+  }
+
+  const head = async (): Promise<bigint> => {
+    const commit = await end();
+    return commit === 0n ? 0n : positions.ofCommit(commit);
+  };
+
+  /** Records of everything after a place, in order; the one at the place itself is left out. */
+  async function scan(
+    commit: bigint,
+    take: (event: RecordedEvent | undefined, commit: bigint) => boolean,
+  ): Promise<boolean> {
+    let seen = 0;
+    try {
+      for await (const { event } of client.readAll({
+        fromPosition: commit === 0n ? START : { commit, prepare: commit },
+        maxCount: recordsAtOnce,
+        deadline: readTimeoutMs,
+      })) {
+        seen++;
+        if (event === undefined) continue;
+        const at = commitOf(event);
+        if (at <= commit) continue;
+        const own = event.streamId.startsWith(prefix) ? decoded(event).event : undefined;
+        if (!take(own, at)) return true;
+      }
+    } catch (error) {
+      throw unavailable(error);
+    }
+    return seen === recordsAtOnce;
+  }
+
+  async function readAll({ after, limit, types }: ReadAllOptions): Promise<Page> {
+    const wanted = types && new Set(types);
+    const events: RecordedEvent[] = [];
+    let commit = await positions.commitBefore(after);
+    let position = after;
+    let more = true;
+    while (more && events.length < limit)
+      more = await scan(commit, (event, at) => {
+        commit = at;
+        const here = event?.position ?? positions.ofCommit(at);
+        // Records between copied events have places of their own, which lie before where we are.
+        if (here > position) {
+          position = here;
+          if (event && (!wanted || wanted.has(event.type))) events.push(event);
+        }
+        return events.length < limit;
+      });
+    const last = more ? await head() : position;
+    return { events, position, head: last > position ? last : position };
+  }
+
+  async function readAt(position: bigint): Promise<RecordedEvent | undefined> {
+    let commit = await positions.commitBefore(position);
+    // The place before a position is its own where nothing was copied: begin with the record itself.
+    let found: RecordedEvent | undefined;
+    try {
+      for await (const { event } of client.readAll({
+        fromPosition: commit === 0n ? START : { commit, prepare: commit },
+        maxCount: 1,
+        deadline: callTimeoutMs,
+      })) {
+        if (!event?.streamId.startsWith(prefix)) continue;
+        const first = decoded(event).event;
+        if (first.position === position) return first;
+      }
+    } catch (error) {
+      // No record begins there.
+      if ((error as { code?: number }).code === invalidArgument) return undefined;
+      throw unavailable(error);
+    }
+    for (let more = true; more && found === undefined;)
+      more =
+        (await scan(commit, (event, at) => {
+          commit = at;
+          if (event?.position === position) found = event;
+          return event === undefined || event.position < position;
+        })) &&
+        found === undefined &&
+        commit < position;
+    return found;
+  }
+
+  return { readDecoded, readStream, readStreams, readAll, readAt, head, scan, end };
+}

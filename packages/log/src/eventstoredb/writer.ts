@@ -1,0 +1,225 @@
+import {
+  ErrorType,
+  StreamDeletedError,
+  WrongExpectedVersionError,
+  type EventStoreDBClient,
+} from "@eventstore/db-client";
+import { randomUUID } from "node:crypto";
+import { failpoint } from "@heliograph/contracts";
+import { encodeAppend, expectedRevision } from "../check.ts";
+import { LogUnavailable, type Append, type Outcome, type Validate } from "../types.ts";
+import { encode, streamName, type Decoded } from "./codec.ts";
+import { callTimeoutMs, unavailable } from "./connection.ts";
+import type { Feed } from "./feed.ts";
+import type { Reader } from "./reader.ts";
+
+/** Appends under way at once; the rest wait for their turn. */
+const mostInFlight = 256;
+/** An append's own event comes back by the subscription within milliseconds; after so long it is read instead. */
+const confirmMs = 150;
+const retryFirstMs = 50;
+const retryLastMs = 500;
+const probeMs = 300;
+
+export type WriterOptions = {
+  readonly namespace: string;
+  readonly validate: Validate | undefined;
+  readonly maxWaiting: number;
+  /** For one append, over all its attempts. */
+  readonly appendTimeoutMs: number;
+  readonly onError: (error: unknown) => void;
+};
+
+export type Writer = {
+  append(appends: readonly Append[]): Promise<readonly Outcome[]>;
+  close(): Promise<void>;
+};
+
+/**
+ * Appends, each a call of its own with a time-out of its own. `any` becomes the exact revision that was read, because only exact ones are safe to repeat: after an error nobody knows
+ * whether the events were stored, so the same ids are offered again until the server says that they are there, or why not.
+ *
+ * The server gives the same answer to an append and to its repetition. Which of them it was is told by the event itself, as it comes back by the subscription: it carries
+ * the mark of the call that wrote it, its time and its place.
+ */
+export function makeWriter(
+  client: EventStoreDBClient,
+  reader: Reader,
+  feed: Feed,
+  options: WriterOptions,
+): Writer {
+  const { namespace, validate, maxWaiting, appendTimeoutMs, onError } = options;
+  const streams = new Map<string, Promise<unknown>>();
+  const confirming = new Map<string, (decoded: Decoded) => void>();
+  const turns: (() => void)[] = [];
+  let inFlight = 0;
+  let waiting = 0;
+  let closed = false;
+  let down: Promise<void> | undefined;
+  const stopListening = feed.onEvent((decoded) => {
+    const { stream, revision } = decoded.event;
+    confirming.get(`${revision} ${stream}`)?.(decoded);
+  });
+
+  async function append(appends: readonly Append[]): Promise<readonly Outcome[]> {
+    if (closed) throw new LogUnavailable("the log is closed");
+    if (waiting + appends.length > maxWaiting)
+      throw new LogUnavailable(`${waiting} appends wait already`);
+    if (down !== undefined) throw new LogUnavailable("EventStoreDB does not answer");
+    const outcomes = appends.map((one) => {
+      const encoded = encodeAppend(one, validate);
+      if (typeof encoded === "string")
+        return Promise.resolve<Outcome>({ kind: "invalid", message: encoded });
+      return enqueue(one);
+    });
+    const settled = await Promise.allSettled(outcomes);
+    const failed = settled.find((each) => each.status === "rejected");
+    if (failed) throw failed.reason;
+    return settled.map((each) => (each as PromiseFulfilledResult<Outcome>).value);
+  }
+
+  /** Appends to one stream one after another: their order is the caller's. */
+  function enqueue(one: Append): Promise<Outcome> {
+    waiting++;
+    const before = streams.get(one.stream) ?? Promise.resolve();
+    const outcome = before
+      .then(turn)
+      .then(() => attempt(one))
+      .finally(() => {
+        waiting--;
+        inFlight--;
+        turns.shift()?.();
+      });
+    const quiet = outcome.catch(() => undefined);
+    streams.set(one.stream, quiet);
+    void quiet.then(() => {
+      if (streams.get(one.stream) === quiet) streams.delete(one.stream);
+    });
+    return outcome;
+  }
+
+  async function turn(): Promise<void> {
+    while (inFlight >= mostInFlight) await new Promise<void>((resolve) => turns.push(resolve));
+    inFlight++;
+  }
+
+  async function attempt(one: Append): Promise<Outcome> {
+    const deadline = performance.now() + appendTimeoutMs;
+    const by = randomUUID();
+    const events = one.events.map((event) => encode(event, { by }));
+    const wanted = expectedRevision(one.expected);
+    let unknown = false;
+    let retryMs = retryFirstMs;
+    let expected = wanted;
+    for (;;) {
+      try {
+        if (wanted === -2 && !unknown) expected = await lastRevision(one.stream);
+        await failpoint("log.before_append");
+        const decoded = await send(one, events, expected, () => (unknown = true));
+        const { revision, position, recordedAt } = decoded.event;
+        await failpoint("log.after_append");
+        return {
+          kind: decoded.by === by ? "appended" : "duplicate",
+          revision,
+          position,
+          recordedAt,
+        };
+      } catch (error) {
+        if (error instanceof WrongExpectedVersionError) {
+          // Somebody was quicker, and what was sent with an unknown end was not stored: look where the stream ends now.
+          if (wanted === -2 && performance.now() < deadline) {
+            unknown = false;
+            continue;
+          }
+          const { actualVersion } = error;
+          return {
+            kind: "conflict",
+            actual: typeof actualVersion === "bigint" ? Number(actualVersion) : -1,
+          };
+        }
+        if (error instanceof StreamDeletedError)
+          return { kind: "invalid", message: "the stream was deleted" };
+        if (typeOf(error) === ErrorType.MAXIMUM_APPEND_SIZE_EXCEEDED)
+          return { kind: "invalid", message: "the append is larger than the server takes" };
+        onError(error);
+        if (performance.now() + retryMs > deadline || closed) {
+          probe();
+          throw unavailable(error, unknown);
+        }
+        await new Promise((resolve) => setTimeout(resolve, retryMs * (0.5 + Math.random())));
+        retryMs = Math.min(retryMs * 2, retryLastMs);
+      }
+    }
+  }
+
+  /** One call, and the last event of the append as the server has it now. */
+  async function send(
+    one: Append,
+    events: ReturnType<typeof encode>[],
+    expected: number,
+    sent: () => void,
+  ): Promise<Decoded> {
+    const last = expected + events.length;
+    const key = `${last} ${one.stream}`;
+    const seen = Promise.withResolvers<Decoded>();
+    confirming.set(key, seen.resolve);
+    try {
+      sent();
+      const { position } = await within(
+        client.appendToStream(streamName(namespace, one.stream), events, {
+          expectedRevision: expected < 0 ? "no_stream" : BigInt(expected),
+          deadline: callTimeoutMs,
+        }),
+        callTimeoutMs + 500,
+      );
+      // What has passed already came before this call: it is read.
+      const old = position !== undefined && feed.passed(position.commit);
+      const confirmed = await within(seen.promise, old ? 0 : confirmMs).catch(() => undefined);
+      if (confirmed !== undefined) return confirmed;
+      const [stored] = await reader.readDecoded(one.stream, { from: last, limit: 1 });
+      if (stored === undefined) throw new Error("an event that was appended cannot be read");
+      return stored;
+    } finally {
+      confirming.delete(key);
+    }
+  }
+
+  async function lastRevision(stream: string): Promise<number> {
+    const [last] = await reader.readStream(stream, { backwards: true, limit: 1 });
+    return last?.revision ?? -1;
+  }
+
+  /** While the server is away appends fail at once, until it answers again. */
+  function probe(): void {
+    down ??= (async () => {
+      while (!closed) {
+        try {
+          await reader.end();
+          return;
+        } catch {
+          await new Promise((resolve) => setTimeout(resolve, probeMs));
+        }
+      }
+    })().finally(() => (down = undefined));
+  }
+
+  return {
+    append,
+    async close() {
+      closed = true;
+      await Promise.all(streams.values());
+      stopListening();
+    },
+  };
+}
+
+const typeOf = (error: unknown): string | undefined => (error as { type?: string }).type;
+
+/** The client's own deadline is the server's to keep as well; this one is ours alone. */
+function within<T>(work: Promise<T>, ms: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms);
+  });
+  return Promise.race([work, late]).finally(() => clearTimeout(timer));
+}

@@ -1,0 +1,36 @@
+import { eventStoreDouble, realEventStore } from "@heliograph/testkit";
+import { randomUUID } from "node:crypto";
+import { afterAll, describe, test } from "vitest";
+import { openEventStoreLog } from "../src/index.ts";
+import { contract, type Open } from "./contract.ts";
+
+/** Each test has a namespace of its own, beside another whose records lie between. */
+const on =
+  (server: () => Promise<{ readonly connectionString: string; close(): Promise<void> }>): Open =>
+  async (options) => {
+    const { connectionString, close } = await server();
+    const namespace = `n${randomUUID().slice(0, 8)}`;
+    const open = () => openEventStoreLog({ connectionString, namespace, ...options });
+    const [log, other] = await Promise.all([open(), open()]);
+    return {
+      log,
+      other,
+      async close() {
+        await Promise.all([log.close(), other.close()]);
+        await close();
+      },
+    };
+  };
+
+contract("EventStoreDB (double)", on(eventStoreDouble), "sparse");
+
+const real = await realEventStore();
+if (real.skip === undefined) {
+  const { connectionString, stop } = real;
+  afterAll(stop);
+  contract(
+    "EventStoreDB",
+    on(async () => ({ connectionString, close: async () => undefined })),
+    "sparse",
+  );
+} else describe("EventStoreDB log", () => test.skip(real.skip, () => undefined));
