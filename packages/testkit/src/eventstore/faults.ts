@@ -1,48 +1,65 @@
+/** Where a message is when the connections are cut. */
+export type CutPlace = "before" | "middle" | "after";
+
 /** What the double does wrong from now on. Everything is off at first and may be changed at any time. */
 export type Faults = {
   /** Messages of the protocol that have passed: requests that arrived and answers that were about to leave, of every call. */
   readonly messages: number;
-  /** Cuts every connection at the n-th message from now: a request is then not handled, an answer not sent although what it tells has happened. */
-  cutAt(n: number): void;
-  /** Appends are stored and their answers never leave; so many, then all is well again. */
+  /** Cuts that have happened. */
+  readonly cuts: number;
+  /**
+   * Cuts every connection at the n-th message from now, once. `before` it (the default): a request is not handled, an answer does not leave although what it tells has
+   * happened. In its `middle`: an answer leaves by half; half a request is as good as none. `after` it: a request has been handled, an answer has left.
+   */
+  cutAt(n: number, place?: CutPlace): void;
+  /** Appends are stored and their answers never leave; so many (Infinity: all, 0: none any more). */
   loseAnswers(count: number): void;
   /** Every answer waits so long. */
   slowMs: number;
-  /** Requests arrive and nothing happens. */
+  /** Requests arrive and nothing happens; they stay without an answer when it is over. */
   hang: boolean;
-  /** The next appends are refused with `Unknown`, stored none. */
+  /** The next appends are refused with `Unknown`, none of them stored. */
   failAppends(count: number): void;
-  /** This node is a follower: appends are sent to the leader at this port of 127.0.0.1. */
+  /** This node is a follower of the leader at this port of 127.0.0.1: it refuses appends, and reads that require the leader, and tells where that is. */
   leaderPort: number | undefined;
 };
 
 export type FaultState = Faults & {
-  /** Counts a message; true when the connections are to be cut instead. */
-  pass(): boolean;
+  /** Counts a message, and says where to cut it. */
+  pass(): CutPlace | undefined;
   takeLostAnswer(): boolean;
   takeFailure(): boolean;
 };
 
-export function newFaults(): FaultState {
+/** Faults that can be told when a double starts. */
+export type FirstFaults = Partial<Pick<Faults, "slowMs" | "hang" | "leaderPort">>;
+
+export function newFaults(first: FirstFaults = {}): FaultState {
   let messages = 0;
-  let cut = Number.POSITIVE_INFINITY;
+  let cuts = 0;
+  let cut: { readonly at: number; readonly place: CutPlace } | undefined;
   let lost = 0;
   let failing = 0;
   return {
     get messages() {
       return messages;
     },
-    cutAt: (n) => void (cut = messages + n),
+    get cuts() {
+      return cuts;
+    },
+    cutAt: (n, place = "before") => void (cut = { at: messages + n, place }),
     loseAnswers: (count) => void (lost = count),
     failAppends: (count) => void (failing = count),
-    slowMs: 0,
-    hang: false,
-    leaderPort: undefined,
+    slowMs: first.slowMs ?? 0,
+    hang: first.hang ?? false,
+    leaderPort: first.leaderPort,
     pass() {
       messages++;
-      if (messages < cut) return false;
-      cut = Number.POSITIVE_INFINITY;
-      return true;
+      if (cut === undefined || messages < cut.at) return undefined;
+      const { place } = cut;
+      cut = undefined;
+      cuts++;
+      return place;
     },
     takeLostAnswer: () => lost > 0 && lost-- > 0,
     takeFailure: () => failing > 0 && failing-- > 0,

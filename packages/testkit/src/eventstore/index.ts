@@ -1,42 +1,33 @@
-import features from "@eventstore/db-client/generated/serverfeatures_pb.js";
 import featuresService from "@eventstore/db-client/generated/serverfeatures_grpc_pb.js";
-import streams from "@eventstore/db-client/generated/streams_pb.js";
+import gossipService from "@eventstore/db-client/generated/gossip_grpc_pb.js";
 import streamsService from "@eventstore/db-client/generated/streams_grpc_pb.js";
-import {
-  Metadata,
-  Server,
-  ServerCredentials,
-  status,
-  type ServerDuplexStream,
-  type ServerReadableStream,
-  type ServerUnaryCall,
-  type ServerWritableStream,
-  type sendUnaryData,
-} from "@grpc/grpc-js";
-import { newFaults, type Faults } from "./faults.ts";
-import {
-  appendAnswer,
-  appendExpectation,
-  batchAnswer,
-  batchExpectation,
-  nameOf,
-  proposed,
-  uuidOf,
-} from "./messages.ts";
-import { BadPosition, isSubscription, readAnswers, subscriptionAnswers } from "./read.ts";
+import { Server, ServerCredentials, status, type sendUnaryData } from "@grpc/grpc-js";
+import type { Certificate } from "./certificate.ts";
+import { newFaults, type Faults, type FirstFaults } from "./faults.ts";
+import { newGate, type Credentials } from "./gate.ts";
 import { openRelay } from "./relay.ts";
-import { DoubleStore, type Expectation, type Proposed, type StoredRecord } from "./store.ts";
+import { appendMethods } from "./serve-appends.ts";
+import { featuresMethod, gossipMethod } from "./serve-node.ts";
+import { readMethod } from "./serve-reads.ts";
+import { DoubleStore, type StoredRecord } from "./store.ts";
 
-export type { Faults } from "./faults.ts";
+export { selfSignedCertificate } from "./certificate.ts";
 export { realEventStore } from "./container.ts";
+export type { Faults } from "./faults.ts";
 
 export type EventStoreDouble = {
+  /** With the credentials, when some are wanted. */
   readonly connectionString: string;
+  /** The same, for a client that asks for the members of the cluster and chooses the leader. */
+  readonly discoverString: string;
   readonly port: number;
   readonly faults: Faults;
+  /** Give it to another double, and both are nodes of one cluster. */
   readonly store: DoubleStore;
-  /** All that is stored, in order. */
+  /** All that is stored, in order, with the node's own records. */
   readonly records: readonly StoredRecord[];
+  /** What clients appended, in order. */
+  events(): readonly StoredRecord[];
   /** Cuts every connection that there is now. */
   cut(): void;
   /** Goes away: connections are refused, what is stored stays. */
@@ -50,228 +41,51 @@ export type DoubleOptions = {
   readonly port?: number;
   /** Another node's data, for the members of a cluster. */
   readonly store?: DoubleStore;
-  /** PEM texts: served with TLS; a client then also has to send the credentials. */
-  readonly tls?: { readonly key: string; readonly certificate: string };
-  readonly credentials?: { readonly username: string; readonly password: string };
-};
-
-/** Calls that are answered message by message; a cut ends them with the connection. */
-type Answering = {
-  readonly cancelled: boolean;
-  on(event: "cancelled", listener: () => void): unknown;
+  readonly faults?: FirstFaults;
+  /** Says that it knows BatchAppend, as every server since 21.6 does; default true. */
+  readonly batches?: boolean;
+  /** Served with TLS; the connection string does not verify it, since nobody vouches for it. */
+  readonly tls?: Certificate;
+  /** Wanted with every call but gossip. Clients send them over TLS only. */
+  readonly credentials?: Credentials;
 };
 
 /**
  * A double of EventStoreDB that speaks its protocol, from the client's own definitions: appends single and in batch, reads in both directions, subscriptions to everything with
- * filter and checkpoints, server features. What can go wrong with a server is injected by `faults`.
+ * filter and checkpoints, server features, gossip. What can go wrong with a server is injected by `faults`. Not served: deletion, subscriptions to one stream or persistent
+ * ones, links, access lists.
  */
 export async function eventStoreDouble(options: DoubleOptions = {}): Promise<EventStoreDouble> {
+  const { tls, credentials } = options;
   const store = options.store ?? new DoubleStore();
-  const faults = newFaults();
+  const faults = newFaults(options.faults);
+  const gate = newGate(faults, () => relay, credentials);
+  // As the real one; appends that are too large are refused by their own rule.
   const server = new Server({ "grpc.max_receive_message_length": 17 * 1_048_576 });
-
-  const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-  /** True when the message passes; false when it was cut, or hangs. */
-  const passes = (): boolean => {
-    if (faults.pass()) {
-      relay.cut();
-      return false;
-    }
-    return !faults.hang;
-  };
-  const refusal = (metadata: Metadata): { code: status; details: string } | undefined => {
-    const { credentials } = options;
-    if (credentials === undefined) return undefined;
-    const text = `${credentials.username}:${credentials.password}`;
-    const wanted = `Basic ${Buffer.from(text).toString("base64")}`;
-    return metadata.get("authorization")[0] === wanted
-      ? undefined
-      : { code: status.UNAUTHENTICATED, details: "Unauthenticated" };
-  };
-  const notLeader = (): { code: status; details: string; metadata: Metadata } | undefined => {
-    if (faults.leaderPort === undefined) return undefined;
-    const metadata = new Metadata();
-    metadata.set("exception", "not-leader");
-    metadata.set("leader-endpoint-host", "127.0.0.1");
-    metadata.set("leader-endpoint-port", String(faults.leaderPort));
-    return { code: status.NOT_FOUND, details: "Leader info available", metadata };
-  };
-  const write = (stream: string, expected: Expectation, events: readonly Proposed[]) =>
-    faults.takeFailure() ? ({ kind: "unknown" } as const) : store.append(stream, expected, events);
-
   server.addService(featuresService.ServerFeaturesService, {
-    async getSupportedMethods(
-      call: ServerUnaryCall<unknown, features.SupportedMethods>,
-      answer: sendUnaryData<features.SupportedMethods>,
-    ) {
-      if (!passes()) return;
-      const refused = refusal(call.metadata);
-      if (refused) return answer(refused);
-      const methods = ["BatchAppend", "Append", "Read"].map((name) =>
-        new features.SupportedMethod()
-          .setMethodName(name.toLowerCase())
-          .setServiceName("event_store.client.streams.streams"),
-      );
-      if (!passes()) return;
-      answer(
-        null,
-        new features.SupportedMethods()
-          .setEventStoreServerVersion("24.10.0")
-          .setMethodsList(methods),
-      );
-    },
+    getSupportedMethods: started(featuresMethod(gate, options.batches ?? true)),
   });
-
+  server.addService(gossipService.GossipService, {
+    read: started(gossipMethod(gate, () => relay.port)),
+  });
   server.addService(streamsService.StreamsService, {
-    append(
-      call: ServerReadableStream<streams.AppendReq, streams.AppendResp>,
-      answer: sendUnaryData<streams.AppendResp>,
-    ) {
-      let header: streams.AppendReq.Options | undefined;
-      const events: Proposed[] = [];
-      let dead = false;
-      call.on("error", () => undefined);
-      call.on("data", (request: streams.AppendReq) => {
-        dead ||= !passes();
-        header ??= request.getOptions();
-        const message = request.getProposedMessage();
-        if (message) events.push(proposed(message));
-      });
-      call.on("end", async () => {
-        if (dead || header === undefined) return;
-        const refused = refusal(call.metadata) ?? notLeader();
-        if (refused) return answer(refused);
-        const written = write(
-          nameOf(header.getStreamIdentifier()),
-          appendExpectation(header),
-          events,
-        );
-        if (faults.takeLostAnswer()) return;
-        if (faults.slowMs > 0) await pause(faults.slowMs);
-        if (!passes()) return;
-        if (written.kind === "unknown") answer({ code: status.UNKNOWN, details: "Unknown" });
-        else if (written.kind === "too-large") {
-          const metadata = new Metadata();
-          metadata.set("exception", "maximum-append-size-exceeded");
-          metadata.set("maximum-append-size", String(written.limit));
-          answer({
-            code: status.INVALID_ARGUMENT,
-            details: "Maximum Append Size Exceeded",
-            metadata,
-          });
-        } else answer(null, appendAnswer(written));
-      });
-    },
-
-    batchAppend(call: ServerDuplexStream<streams.BatchAppendReq, streams.BatchAppendResp>) {
-      const open = new Map<
-        string,
-        { options: streams.BatchAppendReq.Options; events: Proposed[] }
-      >();
-      call.on("error", () => undefined);
-      call.on("end", () => call.end());
-      call.on("data", async (request: streams.BatchAppendReq) => {
-        if (!passes()) return;
-        const refused = refusal(call.metadata) ?? notLeader();
-        if (refused) return void call.emit("error", refused);
-        const id = uuidOf(request.getCorrelationId());
-        const options = request.getOptions();
-        if (options) open.set(id, { options, events: [] });
-        const append = open.get(id);
-        if (append === undefined) return;
-        append.events.push(...request.getProposedMessagesList().map(proposed));
-        if (!request.getIsFinal()) return;
-        open.delete(id);
-        const stream = nameOf(append.options.getStreamIdentifier());
-        const written = write(stream, batchExpectation(append.options), append.events);
-        if (faults.takeLostAnswer()) return;
-        if (faults.slowMs > 0) await pause(faults.slowMs);
-        if (passes() && !call.cancelled)
-          call.write(batchAnswer(request.getCorrelationId(), stream, written));
-      });
-    },
-
-    async read(call: ServerWritableStream<streams.ReadReq, streams.ReadResp>) {
-      call.on("error", () => undefined);
-      if (!passes()) return;
-      const refused = refusal(call.metadata);
-      if (refused) return void call.emit("error", refused);
-      const request = call.request.getOptions()!;
-      try {
-        if (isSubscription(request)) return await follow(call, request);
-        if (!(await sendAll(call, readAnswers(store, request)))) return;
-        call.end();
-      } catch (error) {
-        if (!(error instanceof BadPosition)) throw error;
-        call.emit("error", { code: status.INVALID_ARGUMENT, details: error.message });
-      }
-    },
-
+    ...appendMethods(gate, store),
+    read: started(readMethod(gate, store)),
     delete: unimplemented,
     tombstone: unimplemented,
   });
+  const relay = await openRelay(await listen(server, tls), options.port);
 
-  async function follow(
-    call: ServerWritableStream<streams.ReadReq, streams.ReadResp>,
-    request: streams.ReadReq.Options,
-  ): Promise<void> {
-    const answers = subscriptionAnswers(store, request);
-    let sending = false;
-    let again = false;
-    const send = async (): Promise<void> => {
-      again = true;
-      if (sending) return;
-      sending = true;
-      try {
-        while (again) {
-          again = false;
-          if (!(await sendAll(call, answers()))) return;
-        }
-      } finally {
-        sending = false;
-      }
-    };
-    const stop = store.onWrite(() => void send());
-    call.on("cancelled", stop);
-    call.on("close", stop);
-    await send();
-  }
-
-  /** False when it was cut on the way. */
-  async function sendAll(
-    call: ServerWritableStream<streams.ReadReq, streams.ReadResp> & Answering,
-    answers: Iterable<streams.ReadResp>,
-  ): Promise<boolean> {
-    for (const answer of answers) {
-      if (call.cancelled) return false;
-      if (faults.slowMs > 0) await pause(faults.slowMs);
-      if (!passes()) return false;
-      if (!call.write(answer)) await drained(call);
-    }
-    return !call.cancelled;
-  }
-
-  const inner = await new Promise<number>((resolve, reject) => {
-    const { tls } = options;
-    const credentials =
-      tls === undefined
-        ? ServerCredentials.createInsecure()
-        : ServerCredentials.createSsl(null, [
-            { private_key: Buffer.from(tls.key), cert_chain: Buffer.from(tls.certificate) },
-          ]);
-    server.bindAsync("127.0.0.1:0", credentials, (error, port) =>
-      error ? reject(error) : resolve(port),
-    );
-  });
-  const relay = await openRelay(inner, options.port);
-  const { credentials } = options;
   const user = credentials ? `${credentials.username}:${credentials.password}@` : "";
+  const rest = `${user}127.0.0.1:${relay.port}?${tls ? "tls=true&tlsVerifyCert=false" : "tls=false"}`;
   return {
-    connectionString: `esdb://${user}127.0.0.1:${relay.port}?tls=${options.tls !== undefined}`,
+    connectionString: `esdb://${rest}`,
+    discoverString: `esdb+discover://${rest}`,
     port: relay.port,
     faults,
     store,
     records: store.records,
+    events: () => store.records.filter(({ stream }) => !stream.startsWith("$")),
     cut: relay.cut,
     stop: relay.close,
     start: relay.listen,
@@ -282,13 +96,27 @@ export async function eventStoreDouble(options: DoubleOptions = {}): Promise<Eve
   };
 }
 
+/** The server itself is at a port of its own; clients come through the relay. */
+function listen(server: Server, tls: Certificate | undefined): Promise<number> {
+  const credentials =
+    tls === undefined
+      ? ServerCredentials.createInsecure()
+      : ServerCredentials.createSsl(null, [
+          { private_key: Buffer.from(tls.key), cert_chain: Buffer.from(tls.certificate) },
+        ]);
+  return new Promise((resolve, reject) => {
+    server.bindAsync("127.0.0.1:0", credentials, (error, port) =>
+      error ? reject(error) : resolve(port),
+    );
+  });
+}
+
+/** A method is not waited for; what it throws is a bug, and ends the process. */
+const started =
+  <Arguments extends unknown[]>(method: (...given: Arguments) => Promise<void>) =>
+  (...given: Arguments): void =>
+    void method(...given);
+
 function unimplemented(_: unknown, answer: sendUnaryData<never>): void {
   answer({ code: status.UNIMPLEMENTED, details: "the double does not serve this" });
 }
-
-const drained = (call: ServerWritableStream<streams.ReadReq, streams.ReadResp>): Promise<void> =>
-  new Promise((resolve) => {
-    call.once("drain", resolve);
-    call.once("cancelled", resolve);
-    call.once("close", resolve);
-  });

@@ -33,34 +33,43 @@ export function* readAnswers(
       yield notFoundAnswer(name);
       return;
     }
+    const last = stored.length - 1;
     const from = named.hasEnd()
-      ? stored.length - 1
+      ? endOf(stored, reverse)
       : named.hasStart()
         ? 0
-        : Math.min(Number(named.getRevision()), reverse ? stored.length - 1 : stored.length);
-    yield* some(stored, from, reverse, count);
+        : Math.min(Number(named.getRevision()), reverse ? last : last + 1);
+    yield* some(stored, from, reverse, count, () => true);
     return;
   }
   const { records } = store;
   const all = options.getAll()!;
   const from = all.hasEnd()
-    ? records.length - 1
+    ? endOf(records, reverse)
     : all.hasStart()
       ? 0
-      : indexOf(store, all.getPosition()!);
-  // Backwards the record at the position is left out, forwards it comes first.
-  yield* some(records, reverse && all.hasPosition() ? from - 1 : from, reverse, count);
+      : // Backwards the record at the position is left out, forwards it comes first.
+        indexOf(store, all.getPosition()!) - (reverse ? 1 : 0);
+  yield* some(records, from, reverse, count, matcher(options.getFilter()));
 }
 
+const endOf = (records: readonly StoredRecord[], reverse: boolean): number =>
+  reverse ? records.length - 1 : records.length;
+
+/** What is written while it goes on is not read any more, or it might never end. */
 function* some(
   records: readonly StoredRecord[],
   from: number,
   reverse: boolean,
   count: number,
+  matches: (record: StoredRecord) => boolean,
 ): Generator<streams.ReadResp> {
-  for (let n = 0; n < count; n++) {
-    const record = records[reverse ? from - n : from + n];
-    if (record === undefined) return;
+  const end = records.length;
+  let left = count;
+  for (let at = from; at >= 0 && at < end && left > 0; at += reverse ? -1 : 1) {
+    const record = records[at]!;
+    if (!matches(record)) continue;
+    left--;
     yield eventAnswer(record);
   }
 }
@@ -69,11 +78,14 @@ function indexOf(store: DoubleStore, position: streams.ReadReq.Options.Position)
   const at = BigInt(position.getCommitPosition());
   const index = store.indexOf(at);
   if (index < 0 || position.getPreparePosition() !== position.getCommitPosition())
-    throw new BadPosition(`no record begins at position ${at}`);
+    throw new BadPosition(`Trying to read from an invalid position. No record begins at ${at}.`);
   return index;
 }
 
-/** The answers of a subscription as far as there are records now; keeps its place between calls. */
+/**
+ * The answers of a subscription as far as there are records now; keeps its place between calls. Checkpoints come by the server's rules: one after so many records, matching or
+ * not, and one where catching up ends, before it says so; a subscriber that has nothing to catch up with gets none.
+ */
 export function subscriptionAnswers(
   store: DoubleStore,
   options: streams.ReadReq.Options,
@@ -90,21 +102,25 @@ export function subscriptionAnswers(
     : all.hasEnd()
       ? store.records.length
       : indexOf(store, all.getPosition()!) + 1;
-  let skipped = 0;
-  let confirmed = false;
-  let live = false;
+  let considered = 0;
+  let checkpoint: bigint | undefined;
+  let phase: "new" | "catching-up" | "live" = "new";
   return function* () {
-    if (!confirmed) yield confirmationAnswer();
-    confirmed = true;
+    if (phase === "new") yield confirmationAnswer();
+    if (phase === "new") phase = "catching-up";
+    let last: bigint | undefined;
     while (next < store.records.length) {
       const record = store.records[next++]!;
-      if (matches(record)) {
-        skipped = 0;
-        yield eventAnswer(record);
-      } else if (++skipped % every === 0) yield checkpointAnswer(record.position);
+      last = record.position;
+      if (matches(record)) yield eventAnswer(record);
+      if (filter !== undefined && ++considered % every === 0)
+        yield checkpointAnswer((checkpoint = last));
     }
-    if (!live) yield caughtUpAnswer();
-    live = true;
+    if (phase === "live") return;
+    phase = "live";
+    if (filter !== undefined && last !== undefined && last !== checkpoint)
+      yield checkpointAnswer(last);
+    yield caughtUpAnswer();
   };
 }
 

@@ -4,43 +4,68 @@ import { connect, createServer, type Server, type Socket } from "node:net";
 export type Relay = {
   readonly port: number;
   cut(): void;
+  /** Cuts when the next answer has left, by half or as a whole. */
+  cutNext(part: "half" | "whole"): void;
   listen(): Promise<void>;
   close(): Promise<void>;
 };
+
+/** HTTP/2 frames that answer nothing are no longer than this: an acknowledged ping, 9 bytes of header and 8 of content. */
+const longestHousekeepingBytes = 17;
 
 export async function openRelay(target: number, port = 0): Promise<Relay> {
   const sockets = new Set<Socket>();
   let server: Server | undefined;
   let own = port;
+  let next: "half" | "whole" | undefined;
   const cut = (): void => {
+    next = undefined;
     for (const socket of sockets) socket.destroy();
     sockets.clear();
   };
+
+  function pass(from: Socket, to: Socket, answers: boolean): void {
+    sockets.add(from);
+    from.on("error", () => undefined);
+    from.on("close", () => {
+      sockets.delete(from);
+      to.destroy();
+    });
+    from.on("end", () => to.end());
+    to.on("drain", () => from.resume());
+    from.on("data", (chunk: Buffer) => {
+      if (answers && next !== undefined && chunk.length > longestHousekeepingBytes) {
+        const part = next === "half" ? chunk.subarray(0, chunk.length >> 1) : chunk;
+        next = undefined;
+        from.pause();
+        to.write(part, cut);
+      } else if (!to.write(chunk)) from.pause();
+    });
+  }
+
   const relay: Relay = {
     get port() {
       return own;
     },
     cut,
+    cutNext: (part) => void (next = part),
     async listen() {
-      server = createServer({ noDelay: true }, (client) => {
-        const inner = connect({ port: target, host: "127.0.0.1", noDelay: true });
-        for (const [socket, other] of [
-          [client, inner],
-          [inner, client],
-        ] as const) {
-          sockets.add(socket);
-          socket.on("error", () => undefined);
-          socket.on("close", () => {
-            sockets.delete(socket);
-            other.destroy();
-          });
-          socket.pipe(other);
-        }
+      if (server !== undefined) return;
+      server = createServer({ noDelay: true, allowHalfOpen: true }, (client) => {
+        const inner = connect({
+          port: target,
+          host: "127.0.0.1",
+          noDelay: true,
+          allowHalfOpen: true,
+        });
+        pass(client, inner, false);
+        pass(inner, client, true);
       });
+      const opening = server;
       await new Promise<void>((resolve, reject) => {
-        server!.once("error", reject).listen(own, "127.0.0.1", resolve);
+        opening.once("error", reject).listen(own, "127.0.0.1", resolve);
       });
-      own = (server.address() as { port: number }).port;
+      own = (opening.address() as { port: number }).port;
     },
     async close() {
       const closing = server;
