@@ -18,12 +18,11 @@ export function connectEventStore(connectionString: string): EventStoreDBClient 
   return client;
 }
 
-/** Ends streams and calls that are under way; a node that does not answer is not waited for. */
+/** Ends what is under way and the connection, which the client itself would leave open. */
 export async function disconnect(client: EventStoreDBClient): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, 2_000)));
-  await Promise.race([client.dispose(), late]).catch(() => undefined);
-  clearTimeout(timer);
+  const inner = client as unknown as { getChannel(): Promise<{ close(): void }> };
+  const channel = await inner.getChannel().catch(() => undefined);
+  channel?.close();
 }
 
 export const unavailable = (error: unknown, outcomeUnknown = false): LogUnavailable =>

@@ -26,6 +26,8 @@ export type Feed = {
   onEvent(listener: (decoded: Decoded) => void): () => void;
   /** Connects, if it is not; resolves when events come. */
   ready(): Promise<void>;
+  /** Whether the server sends what is appended. */
+  live(): boolean;
   /** Whether the record at a place of the server's log has come, or something after it. */
   passed(commit: bigint): boolean;
   /** Somebody knows that the log ends here at least. */
@@ -295,6 +297,7 @@ export function makeFeed(
       ensure();
       while (!live && !closing.signal.aborted) await Promise.race([opened.wait(), pause(100)]);
     },
+    live: () => live,
     passed: (at) => tail >= 0n && at <= commit,
     reachFor(position) {
       if (position > wanted) wanted = position;

@@ -15,8 +15,8 @@ import type { Reader } from "./reader.ts";
 
 /** Appends under way at once; the rest wait for their turn. */
 const mostInFlight = 256;
-/** An append's own event comes back by the subscription within milliseconds; after so long it is read instead. */
-const confirmMs = 150;
+/** An append's own event comes back by the subscription within milliseconds, later under load; after so long, or without a subscription, it is read instead. */
+const confirmMs = 1_000;
 const retryFirstMs = 50;
 const retryLastMs = 500;
 const probeMs = 300;
@@ -173,8 +173,8 @@ export function makeWriter(
         callTimeoutMs + 500,
       );
       // What has passed already came before this call: it is read.
-      const old = position !== undefined && feed.passed(position.commit);
-      const confirmed = await within(seen.promise, old ? 0 : confirmMs).catch(() => undefined);
+      const coming = feed.live() && position !== undefined && !feed.passed(position.commit);
+      const confirmed = await within(seen.promise, coming ? confirmMs : 0).catch(() => undefined);
       if (confirmed !== undefined) return confirmed;
       const [stored] = await reader.readDecoded(one.stream, { from: last, limit: 1 });
       if (stored === undefined) throw new Error("an event that was appended cannot be read");
