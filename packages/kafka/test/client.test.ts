@@ -65,7 +65,7 @@ beforeAll(async () => {
     ...words("--add-config SCRAM-SHA-256=[password=right] --bootstrap-server"),
     ...broker.brokers,
   ]);
-}, 90_000);
+}, 180_000);
 afterAll(async () => {
   await broker?.remove();
   rmSync(folder, { recursive: true, force: true });

@@ -55,5 +55,5 @@ test.skipIf(shared.skip)(
     }
     expect(existsSync(`/proc/${broker.pid}`)).toBe(false);
   },
-  60_000,
+  180_000,
 );

@@ -1,22 +1,14 @@
-import { execFile, spawn, type ChildProcess } from "node:child_process";
-import {
-  closeSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { execFile } from "node:child_process";
+import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { createConnection } from "node:net";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { promisify } from "node:util";
 import { freePort } from "../free-port.ts";
 import { until } from "../until.ts";
+import { spawnBroker, type Running } from "./broker-process.ts";
+import { newFolder } from "./folder.ts";
 import { kafkaJars } from "./jars.ts";
+import { properties } from "./properties.ts";
 
 const run = promisify(execFile);
 const startTimeoutMs = 60_000;
@@ -51,42 +43,6 @@ export type KafkaOptions = {
   readonly detached?: boolean;
 };
 
-const properties = (
-  port: number,
-  controller: number,
-  logDir: string,
-  own: Readonly<Record<string, string>>,
-): string => {
-  const all: Record<string, string> = {
-    "process.roles": "broker,controller",
-    "node.id": "1",
-    "controller.quorum.bootstrap.servers": `127.0.0.1:${controller}`,
-    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controller}`,
-    "advertised.listeners": `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controller}`,
-    "controller.listener.names": "CONTROLLER",
-    "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
-    "log.dirs": logDir,
-    "group.initial.rebalance.delay.ms": "0",
-    "offsets.topic.replication.factor": "1",
-    "offsets.topic.num.partitions": "4",
-    "transaction.state.log.replication.factor": "1",
-    "transaction.state.log.min.isr": "1",
-    "transaction.state.log.num.partitions": "4",
-    "share.coordinator.state.topic.replication.factor": "1",
-    "share.coordinator.state.topic.min.isr": "1",
-    "auto.create.topics.enable": "false",
-    // A broker that was killed may register again once its old session is over.
-    "broker.session.timeout.ms": "1500",
-    "broker.heartbeat.interval.ms": "300",
-    // A group is judged by members that restart within seconds.
-    "group.min.session.timeout.ms": "1000",
-    ...own,
-  };
-  return Object.entries(all)
-    .map(([name, value]) => `${name}=${value}\n`)
-    .join("");
-};
-
 /**
  * Starts a broker. It ends with the process that started it, however that ends, unless `detached`.
  *
@@ -109,9 +65,12 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaBroke
   let broker = await launch();
 
   async function launch(): Promise<Running> {
+    // Another broker there would be taken for this one.
+    if (await answers(port)) throw new Error(`another broker answers on port ${port}`);
     const started = spawnBroker(classPath, config, options);
     const exit = started.exited.then(() => {
-      throw new Error(`the broker ended:\n${started.output()}`);
+      const output = started.output() || "without a word; is its data or its port in use?";
+      throw new Error(`the broker ended: ${output}`);
     });
     exit.catch(() => undefined);
     const ready = until(() => answers(port), {
@@ -146,108 +105,6 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaBroke
       if (options.dataDir === undefined) rmSync(dataDir, { recursive: true, force: true });
     },
   };
-}
-
-const folderPrefix = join(tmpdir(), "heliograph-kafka-");
-
-/** A folder for a broker of this process. Those of processes that were killed are removed: their brokers ended with them. */
-function newFolder(): string {
-  for (const name of readdirSync(tmpdir())) {
-    const folder = join(tmpdir(), name);
-    if (!folder.startsWith(folderPrefix)) continue;
-    try {
-      const owner = Number(readFileSync(join(folder, "owner"), "utf8"));
-      if (owner > 0 && !existsProcess(owner)) rmSync(folder, { recursive: true, force: true });
-    } catch {
-      // Being made, or being removed by another run.
-    }
-  }
-  const folder = mkdtempSync(folderPrefix);
-  writeFileSync(join(folder, "owner"), String(process.pid));
-  return folder;
-}
-
-function existsProcess(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
-}
-
-type Running = {
-  pid(): number;
-  signal(name: NodeJS.Signals): void;
-  output(): string;
-  readonly exited: Promise<void>;
-};
-
-/** A shell that waits for the end of its input holds the broker: when the process that has the other end dies, however it dies, the broker ends too. */
-const guarded =
-  'java "$@" </dev/null & child=$!; echo "pid $child"; (cat >/dev/null; kill -9 $child 2>/dev/null) <&3 & wait $child';
-
-function spawnBroker(classPath: string, config: string, options: KafkaOptions): Running {
-  const args = [
-    "-Xmx512m",
-    "-XX:+UseSerialGC",
-    "-XX:TieredStopAtLevel=1",
-    "-cp",
-    classPath,
-    "kafka.Kafka",
-    config,
-  ];
-  const env = { ...process.env, ...options.env };
-  const file = join(dirname(config), "broker.log");
-  const child: ChildProcess = options.detached
-    ? spawnDetached(file, args, env)
-    : spawn("sh", ["-c", guarded, "sh", ...args], {
-        env,
-        stdio: ["ignore", "pipe", "pipe", "pipe"],
-      });
-  let output = "";
-  for (const stream of [child.stdout, child.stderr])
-    stream
-      ?.setEncoding("utf8")
-      .on("data", (text: string) => (output = (output + text).slice(-8_000)));
-  let ended = false;
-  const exited = new Promise<void>((resolve) =>
-    child.once("exit", () => {
-      ended = true;
-      // The watcher in the shell waits for this end of its pipe.
-      (child.stdio[3] as { destroy?(): void } | null | undefined)?.destroy?.();
-      resolve();
-    }),
-  );
-  if (options.detached) child.unref();
-  let pid: number | undefined;
-  const find = (): number => {
-    pid ??= options.detached ? child.pid! : Number(/^pid (\d+)$/m.exec(output)?.[1] ?? Number.NaN);
-    return pid;
-  };
-  child.stdout?.once("data", find);
-  return {
-    pid: find,
-    signal(name) {
-      if (ended || !Number.isInteger(find())) return;
-      try {
-        process.kill(find(), name);
-      } catch {
-        // It ended by itself.
-      }
-    },
-    output: () => (options.detached ? readFileSync(file, "utf8").slice(-8_000) : output),
-    exited,
-  };
-}
-
-function spawnDetached(file: string, args: readonly string[], env: NodeJS.ProcessEnv) {
-  const log = openSync(file, "w");
-  try {
-    return spawn("java", args, { env, detached: true, stdio: ["ignore", log, log] });
-  } finally {
-    closeSync(log);
-  }
 }
 
 /** Whether something listens and answers an ApiVersions request, which a broker does as soon as it serves. */
