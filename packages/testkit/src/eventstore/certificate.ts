@@ -4,24 +4,32 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 
-/** PEM texts. */
-export type Certificate = { readonly key: string; readonly certificate: string };
+/** PEM texts, and the file that a client is to trust. */
+export type Certificate = {
+  readonly key: string;
+  readonly certificate: string;
+  readonly caFile: string;
+  remove(): Promise<void>;
+};
 
 /**
- * A certificate of nobody's authority for 127.0.0.1, valid for a day. Node can make keys but no certificates, so OpenSSL does.
+ * A certificate of nobody's authority for localhost, valid for a day. Node can make keys but no certificates, so OpenSSL does.
  *
  * @throws where there is no `openssl` to call.
  */
 export async function selfSignedCertificate(): Promise<Certificate> {
   const folder = await mkdtemp(join(tmpdir(), "heliograph-certificate-"));
+  const remove = (): Promise<void> => rm(folder, { recursive: true, force: true });
   try {
-    const [key, certificate] = [join(folder, "key.pem"), join(folder, "certificate.pem")];
+    const [key, caFile] = [join(folder, "key.pem"), join(folder, "certificate.pem")];
     const request = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1";
-    const name = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"];
-    const files = ["-keyout", key, "-out", certificate];
+    const name = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"];
+    const files = ["-keyout", key, "-out", caFile];
     await promisify(execFile)("openssl", [...request.split(" "), ...name, ...files]);
-    return { key: await readFile(key, "utf8"), certificate: await readFile(certificate, "utf8") };
-  } finally {
-    await rm(folder, { recursive: true, force: true });
+    const [keyText, certificate] = [await readFile(key, "utf8"), await readFile(caFile, "utf8")];
+    return { key: keyText, certificate, caFile, remove };
+  } catch (error) {
+    await remove();
+    throw error;
   }
 }

@@ -5,7 +5,7 @@ const image = "eventstore/eventstore:24.10";
  */
 export async function realEventStore(): Promise<
   | { readonly connectionString: string; stop(): Promise<void>; readonly skip?: never }
-  | { readonly skip: string }
+  | { readonly skip: string; readonly connectionString?: never; readonly stop?: never }
 > {
   try {
     const { GenericContainer, Wait } = await import("testcontainers");

@@ -44,9 +44,9 @@ export type DoubleOptions = {
   readonly faults?: FirstFaults;
   /** Says that it knows BatchAppend, as every server since 21.6 does; default true. */
   readonly batches?: boolean;
-  /** Served with TLS; the connection string does not verify it, since nobody vouches for it. */
+  /** Served with TLS; the connection strings name the file to trust. */
   readonly tls?: Certificate;
-  /** Wanted with every call but gossip. Clients send them over TLS only. */
+  /** Wanted with appends and reads. Clients send them over TLS only. */
   readonly credentials?: Credentials;
 };
 
@@ -77,7 +77,10 @@ export async function eventStoreDouble(options: DoubleOptions = {}): Promise<Eve
   const relay = await openRelay(await listen(server, tls), options.port);
 
   const user = credentials ? `${credentials.username}:${credentials.password}@` : "";
-  const rest = `${user}127.0.0.1:${relay.port}?${tls ? "tls=true&tlsVerifyCert=false" : "tls=false"}`;
+  // Certificates are for names; an address as the server's name is deprecated.
+  const host = tls ? "localhost" : "127.0.0.1";
+  const parameters = tls ? `tls=true&tlsCAFile=${encodeURIComponent(tls.caFile)}` : "tls=false";
+  const rest = `${user}${host}:${relay.port}?${parameters}`;
   return {
     connectionString: `esdb://${rest}`,
     discoverString: `esdb+discover://${rest}`,

@@ -6,16 +6,14 @@ import type { Gate } from "./gate.ts";
 
 const { LEADER, FOLLOWER } = gossip.MemberInfo.VNodeState;
 
-/** What the node can do, asked by clients before their first append; without BatchAppend for those that shall append call by call. */
+/** What the node can do, asked by clients before their first append; without BatchAppend for those that shall append call by call. Anybody may ask: clients send no credentials here. */
 export function featuresMethod(gate: Gate, batches: boolean) {
   const names = batches ? ["batchappend", "append", "read"] : ["append", "read"];
   return async function getSupportedMethods(
-    call: ServerUnaryCall<unknown, features.SupportedMethods>,
+    _: ServerUnaryCall<unknown, features.SupportedMethods>,
     answer: sendUnaryData<features.SupportedMethods>,
   ): Promise<void> {
     if (!gate.request()) return;
-    const refused = gate.refusal(call.metadata);
-    if (refused !== undefined) return answer(refused);
     const methods = names.map((name) =>
       new features.SupportedMethod()
         .setMethodName(name)

@@ -1,0 +1,213 @@
+import {
+  EventStoreDBClient,
+  jsonEvent,
+  START,
+  streamNameFilter,
+  UnknownError,
+  type Position,
+} from "@eventstore/db-client";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import {
+  eventStoreDouble,
+  selfSignedCertificate,
+  until,
+  type EventStoreDouble,
+} from "../src/index.ts";
+
+const event = () => jsonEvent({ id: crypto.randomUUID(), type: "Tested", data: { a: 1 } });
+const credentials = { username: "somebody", password: "secret" };
+const places = ["before", "middle", "after"] as const;
+
+/** Runs with a client of its own, as a caller does who trusts no client after an error. */
+async function using<T>(
+  connectionString: string,
+  work: (client: EventStoreDBClient) => Promise<T>,
+): Promise<T> {
+  const client = EventStoreDBClient.connectionString(connectionString);
+  try {
+    return await work(client);
+  } finally {
+    await client.dispose();
+  }
+}
+
+describe("cuts", () => {
+  // Without batches each append is a call of its own, which a cut ends with an error for its caller alone.
+  const steps = async (double: EventStoreDouble, ids: readonly ReturnType<typeof event>[]) => {
+    let failures = 0;
+    for (const [index, each] of ids.entries()) {
+      const expectedRevision = index === 0 ? "no_stream" : BigInt(index - 1);
+      for (let done = false; !done;)
+        done = await using(double.connectionString, (client) =>
+          client.appendToStream("test-a", each, { expectedRevision, deadline: 2_000 }).then(
+            () => true,
+            () => !++failures,
+          ),
+        );
+    }
+    return failures;
+  };
+
+  test.each(places)(
+    "%s every message: appends repeated with their ids are stored once, in order",
+    async (place) => {
+      const quiet = await eventStoreDouble({ batches: false });
+      await steps(quiet, [event(), event()]);
+      const total = quiet.faults.messages;
+      await quiet.close();
+      expect(total).toBeGreaterThanOrEqual(8);
+      for (let n = 1; n <= total; n++) {
+        const double = await eventStoreDouble({ batches: false });
+        double.faults.cutAt(n, place);
+        const given = [event(), event()];
+        const failures = await steps(double, given);
+        expect(double.faults.cuts).toBe(1);
+        // After the answer the caller may have it already, and notices nothing.
+        expect(failures).toBeLessThanOrEqual(1);
+        if (place === "before") expect(failures).toBe(1);
+        expect(double.events().map(({ id }) => id)).toEqual(given.map(({ id }) => id));
+        await double.close();
+      }
+    },
+    60_000,
+  );
+
+  test.each(places)(
+    "%s every message: a subscription resumed after what it saw sees each event once",
+    async (place) => {
+      const double = await eventStoreDouble();
+      const given = Array.from({ length: 5 }, event);
+      await using(double.connectionString, (client) => client.appendToStream("test-a", given));
+      const follow = async (): Promise<string[]> => {
+        const seen: string[] = [];
+        let position: Position | typeof START = START;
+        let ended = false;
+        while (seen.length < given.length)
+          await using(double.connectionString, async (client) => {
+            ended = false;
+            const filter = streamNameFilter({ prefixes: ["test-"] });
+            const subscription = client.subscribeToAll({ fromPosition: position, filter });
+            subscription.on("error", () => (ended = true));
+            subscription.on("end", () => (ended = true));
+            subscription.on("data", ({ event: each }) => {
+              seen.push(each!.id);
+              position = each!.position!;
+            });
+            await until(() => ended || seen.length >= given.length, { what: "events or the end" });
+          });
+        return seen;
+      };
+      const before = double.faults.messages;
+      await follow();
+      const total = double.faults.messages - before;
+      for (let n = 1; n <= total; n++) {
+        double.faults.cutAt(n, place);
+        expect(await follow()).toEqual(given.map(({ id }) => id));
+      }
+      expect(double.faults.cuts).toBeGreaterThanOrEqual(given.length);
+      await double.close();
+    },
+    60_000,
+  );
+});
+
+describe("other faults", () => {
+  let double: EventStoreDouble;
+  let client: EventStoreDBClient;
+  beforeEach(async () => {
+    double = await eventStoreDouble();
+    client = EventStoreDBClient.connectionString(double.connectionString);
+  });
+  afterEach(async () => {
+    await client.dispose();
+    await double.close();
+  });
+  const stored = () => double.store.stream("test-a").length;
+
+  test("a lost answer ends in the caller's deadline, with the append stored", async () => {
+    double.faults.loseAnswers(1);
+    // With credentials an append is a call of its own, and has a deadline.
+    const single = { deadline: 300, credentials };
+    await expect(client.appendToStream("test-a", event(), single)).rejects.toThrow();
+    expect(stored()).toBe(1);
+    await client.appendToStream("test-a", event(), single);
+    expect(stored()).toBe(2);
+  });
+
+  test("a node that hangs stores nothing, and works again afterwards", async () => {
+    await client.appendToStream("test-a", event());
+    double.faults.hang = true;
+    const single = { deadline: 300, credentials };
+    await expect(client.appendToStream("test-a", event(), single)).rejects.toThrow();
+    expect(stored()).toBe(1);
+    double.faults.hang = false;
+    await client.appendToStream("test-a", event(), { credentials });
+    expect(stored()).toBe(2);
+  });
+
+  test("a slow answer is late and right", async () => {
+    await client.appendToStream("test-a", event());
+    double.faults.slowMs = 200;
+    const from = performance.now();
+    await client.appendToStream("test-a", event());
+    expect(performance.now() - from).toBeGreaterThan(190);
+  });
+
+  test("a failed append is unknown to its caller and not stored, so often as wanted", async () => {
+    double.faults.failAppends(2);
+    for (let n = 0; n < 2; n++)
+      await expect(client.appendToStream("test-a", event())).rejects.toBeInstanceOf(UnknownError);
+    expect(stored()).toBe(0);
+    await client.appendToStream("test-a", event());
+    expect(stored()).toBe(1);
+  });
+
+  test("a follower names the leader, and the client goes there", async () => {
+    const leader = await eventStoreDouble({ store: double.store });
+    double.faults.leaderPort = leader.port;
+    await expect(client.appendToStream("test-a", event())).rejects.toThrow();
+    await client.appendToStream("test-a", event());
+    expect(stored()).toBe(1);
+    expect(leader.faults.messages).toBeGreaterThan(0);
+    await leader.close();
+  });
+
+  test("discovery at a follower finds the leader before the first append", async () => {
+    const leader = await eventStoreDouble({ store: double.store });
+    double.faults.leaderPort = leader.port;
+    await using(double.discoverString, (found) => found.appendToStream("test-a", event()));
+    expect(stored()).toBe(1);
+    // Gossip's question and answer.
+    expect(double.faults.messages).toBe(2);
+    await leader.close();
+  });
+
+  test("it goes away and comes back with what it had, on the same port", async () => {
+    await client.appendToStream("test-a", event());
+    await double.stop();
+    await expect(client.appendToStream("test-a", event(), { deadline: 500 })).rejects.toThrow();
+    await double.start();
+    await until(
+      () =>
+        client.appendToStream("test-a", event(), { deadline: 1_000 }).then(
+          () => true,
+          () => false,
+        ),
+      { what: "an append succeeds again" },
+    );
+    expect(stored()).toBe(2);
+  });
+
+  test("over TLS it serves who has the credentials, and nobody else", async () => {
+    const tls = await selfSignedCertificate();
+    const closed = await eventStoreDouble({ tls, credentials });
+    await using(closed.connectionString, (known) => known.appendToStream("test-a", event()));
+    const stranger = closed.connectionString.replace(credentials.password, "wrong");
+    await expect(
+      using(stranger, (unknown) => unknown.appendToStream("test-a", event())),
+    ).rejects.toThrow(/unauthenticated/i);
+    expect(closed.events()).toHaveLength(1);
+    await closed.close();
+    await tls.remove();
+  });
+});
