@@ -1,4 +1,6 @@
 import {
+  openEventStoreCopySource,
+  openEventStoreCopyTarget,
   openPostgresCopySource,
   openPostgresCopyTarget,
   type CopySide,
@@ -10,8 +12,6 @@ import { OpsError, type Target } from "./target.ts";
 
 /** One of the two places of a copy. */
 export type End = {
-  /** Without a password, for people. */
-  readonly name: string;
   source(
     namespace: Namespace,
     options: { readonly servicesMayRun: boolean },
@@ -24,14 +24,20 @@ export type End = {
  * `HELIOGRAPH_EVENTSTORE_URL` when it is `eventstoredb`. Throws OpsError when it is none of them.
  */
 export function endOf(text: string, option: string, installation: Target): End {
-  if (text === "postgres") return postgresEnd("this installation", installation.server);
-  if (/^postgres(ql)?:\/\//.test(text)) return postgresEnd(withoutPassword(text), serverOf(text));
+  if (text === "postgres") return postgresEnd(installation.server);
+  if (text === "eventstoredb") {
+    const { eventstoreUrl } = installation.settings;
+    if (eventstoreUrl === undefined)
+      throw new OpsError(`${option} eventstoredb: HELIOGRAPH_EVENTSTORE_URL is not set`);
+    return eventStoreEnd(eventstoreUrl);
+  }
+  if (/^esdb(\+discover)?:\/\//.test(text)) return eventStoreEnd(text);
+  if (/^postgres(ql)?:\/\//.test(text)) return postgresEnd(serverOf(text));
   throw new OpsError(`${option}: postgres, eventstoredb, postgres://… or esdb://…`);
 }
 
-function postgresEnd(name: string, server: Target["server"]): End {
+function postgresEnd(server: Target["server"]): End {
   return {
-    name,
     source: (namespace, { servicesMayRun }) =>
       openPostgresCopySource({
         connection: databaseConfig(server, namespace),
@@ -45,8 +51,7 @@ function postgresEnd(name: string, server: Target["server"]): End {
   };
 }
 
-function withoutPassword(text: string): string {
-  const url = new URL(text);
-  url.password = "";
-  return url.toString();
-}
+const eventStoreEnd = (connectionString: string): End => ({
+  source: (namespace) => openEventStoreCopySource({ connectionString, namespace }),
+  target: (namespace) => openEventStoreCopyTarget({ connectionString, namespace }),
+});

@@ -14,7 +14,7 @@ export async function showProjections(
 ): Promise<boolean> {
   const rows = [["name", "environment", "kind", "position", "lag", "events/s", "status", "error"]];
   for (const name of of(environment)) {
-    const log = await openLog(target.server, name, target.logger);
+    const log = await openLog(target.settings, target.server, name, target.logger);
     const head = await log.head();
     await log.close();
     for (const row of await listProjections(await target.pool(name))) {

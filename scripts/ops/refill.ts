@@ -15,7 +15,7 @@ export async function refill(
   const { settings, logger, server } = target;
   if (settings.kafka === undefined) throw new OpsError("HELIOGRAPH_KAFKA_BROKERS is not set");
   const pool = await target.pool(environment);
-  const log = await openLog(server, environment, logger);
+  const log = await openLog(settings, server, environment, logger);
   const progress = newProgress(`refill (${environment})`);
   const startedAt = performance.now();
   try {

@@ -44,8 +44,10 @@ export async function openPlatform(
   masterKey: Buffer,
   logger: Logger,
 ): Promise<Platform> {
-  await untilDatabaseAnswers(server, logger);
-  const platformLog = await openLog(server, "platform", logger);
+  await untilItAnswers("the database", logger, () => createDatabases(server));
+  const platformLog = await untilItAnswers("the event log", logger, () =>
+    openLog(settings, server, "platform", logger),
+  );
   const directory = await openDirectory(platformLog);
   if (settings.services.includes("ingress") || settings.services.includes("dispatch"))
     await seedPlatform(platformLog, directory, settings);
@@ -60,7 +62,7 @@ export async function openPlatform(
       logger,
     );
     pools.push(pool, projections);
-    const log = await openLog(server, environment, logger);
+    const log = await openLog(settings, server, environment, logger);
     const kafka = settings.feed === "kafka" ? settings.kafka : undefined;
     const feed = kafka && openKafkaFeed({ settings: kafka, environment, log, pool, logger });
     if (feed) feeds.push(feed);
@@ -98,14 +100,14 @@ export async function openPlatform(
 
 const slowestBootRetryMs = 5_000;
 
-/** A database that is away at boot is waited for: ending would only make a supervisor start the process again and again. Anything else still ends the start. */
-async function untilDatabaseAnswers(server: Server, logger: Logger): Promise<void> {
+/** What is away at boot is waited for: ending would only make a supervisor start the process again and again. Anything else still ends the start. */
+async function untilItAnswers<T>(what: string, logger: Logger, open: () => Promise<T>): Promise<T> {
   for (let delayMs = 200; ; delayMs = Math.min(delayMs * 2, slowestBootRetryMs)) {
     try {
-      return await createDatabases(server);
+      return await open();
     } catch (error) {
       if (!isMachinery(error)) throw error;
-      logger.warn({ error: messageOf(error), retry_in_ms: delayMs }, "the database is away");
+      logger.warn({ error: messageOf(error), retry_in_ms: delayMs }, `${what} is away`);
       await pause(delayMs);
     }
   }

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import type { Environment } from "@heliograph/contracts";
 import { eventValidator } from "@heliograph/contracts";
-import { openPostgresLog, type EventLog } from "@heliograph/log";
+import { openEventStoreLog, openPostgresLog, type EventLog } from "@heliograph/log";
 import pg from "pg";
 import type { Logger } from "pino";
 import type { Settings } from "./settings.ts";
@@ -84,13 +84,14 @@ export function openPool(
   return pool;
 }
 
+/** Opens the log of a namespace in the engine that the settings name. Throws LogUnavailable when it does not answer. */
 export async function openLog(
+  settings: Pick<Settings, "log" | "eventstoreUrl">,
   server: Server,
   namespace: Namespace,
   logger: Logger,
 ): Promise<EventLog> {
-  return openPostgresLog({
-    connection: databaseConfig(server, namespace),
+  const common = {
     namespace,
     validate: eventValidator(),
     onError: (error: unknown) =>
@@ -98,7 +99,10 @@ export async function openLog(
         { namespace, error: error instanceof Error ? error.message : String(error) },
         "event log",
       ),
-  });
+  };
+  if (settings.log === "eventstoredb")
+    return openEventStoreLog({ ...common, connectionString: settings.eventstoreUrl! });
+  return openPostgresLog({ ...common, connection: databaseConfig(server, namespace) });
 }
 
 /**
