@@ -45,12 +45,12 @@ export async function copyLog(options: CopyOptions): Promise<Copied> {
 
 /** The position of the target's last event, after making sure that the source has the same ones there. */
 async function resumeAt(source: CopySource, target: CopyTarget, head: Position): Promise<Position> {
-  const end = await target.log.head();
   const tail = await target.tail(PAGE_EVENTS);
+  const { end } = tail;
   const last = tail.events.at(-1);
-  if (end > head || (last !== undefined && last.position > head)) {
+  if (end > head) {
     throw new CopyRefused(
-      `the target goes on to position ${last === undefined || end > last.position ? end : last.position}, beyond the source's end ${head}: it is not a copy of it, or has been written to since`,
+      `the target goes on to position ${end}, beyond the source's end ${head}: it is not a copy of it, or has been written to since`,
     );
   }
   if (last === undefined) {

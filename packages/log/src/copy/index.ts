@@ -3,4 +3,4 @@ export type { Copied, CopyOptions } from "./copy-log.ts";
 export { verifyCopy } from "./verify.ts";
 export type { Verified } from "./verify.ts";
 export { CopyRefused } from "./types.ts";
-export type { CopyProgress, CopySource, CopyTarget, Tail } from "./types.ts";
+export type { CopyProgress, CopySide, CopySource, CopyTarget, Tail } from "./types.ts";

@@ -3,8 +3,17 @@ import type { EventLog, Position, RecordedEvent } from "../types.ts";
 /** What is copied from, and what a copy is verified by. It must give events as they are stored, without an upcast. */
 export type CopySource = Pick<EventLog, "readAll" | "head">;
 
-/** The last events of a target in order; `after` is the position of the event before them, 0n when there is none. */
-export type Tail = { readonly after: Position; readonly events: readonly RecordedEvent[] };
+export type Tail = {
+  /** The last events of a target, in order. */
+  readonly events: readonly RecordedEvent[];
+  /** The position of the event before them, 0n when there is none. */
+  readonly after: Position;
+  /** How far the target reaches: its last event, or the head that a finished copy gave it. */
+  readonly end: Position;
+};
+
+/** What both sides of a copy have. `assertQuiet` throws CopyRefused while services use the log, where that can be seen. */
+export type CopySide = { assertQuiet(): Promise<void>; close(): Promise<void> };
 
 /** A log that takes events with the positions, revisions and times they had elsewhere. */
 export type CopyTarget = {

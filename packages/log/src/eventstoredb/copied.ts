@@ -87,6 +87,13 @@ export function positionsOf(marks: readonly Mark[]): Positions {
     const position = base + commit;
     return next !== undefined && next.position < position ? next.position : position;
   };
+  const commitOfPosition = (index: number, position: bigint): bigint => {
+    const mark = marks[index];
+    if (mark === undefined) return position;
+    if (mark.kind !== "ended") return mark.commit;
+    const commit = position - mark.position;
+    return commit > mark.commit ? commit : mark.commit;
+  };
   return {
     ofCommit(commit) {
       const index = lastAt(marks, (mark) => mark.commit <= commit);
@@ -97,13 +104,17 @@ export function positionsOf(marks: readonly Mark[]): Positions {
         ? counted(mark.position, commit, marks[index + 1])
         : mark.position;
     },
-    async commitBefore(position) {
-      const mark = marks[lastAt(marks, (one) => one.position <= position)];
-      if (mark === undefined) return position;
-      if (mark.kind !== "ended") return mark.commit;
-      const commit = position - mark.position;
-      return commit > mark.commit ? commit : mark.commit;
-    },
+    commitBefore: (position) =>
+      commitOfPosition(
+        lastAt(marks, (one) => one.position <= position),
+        position,
+      ),
+    // An event that a mark names stands before it.
+    commitAt: (position) =>
+      commitOfPosition(
+        lastAt(marks, (one) => one.position < position),
+        position,
+      ),
   };
 }
 

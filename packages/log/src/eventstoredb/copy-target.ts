@@ -65,6 +65,7 @@ export async function openEventStoreCopyTarget({
   const positions: Positions = {
     ofCommit: (commit) => current.ofCommit(commit),
     commitBefore: (position) => current.commitBefore(position),
+    commitAt: (position) => current.commitAt(position),
   };
   const reader = makeReader(client, namespace, positions, undefined);
   let began = false;

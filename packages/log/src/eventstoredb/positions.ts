@@ -6,10 +6,13 @@ export type Positions = {
   /** The position of a record that was not copied in. */
   ofCommit(commit: bigint): bigint;
   /** Where to go on in the server's log for everything after a position: events at or below it are still to be skipped. 0n: from the start. */
-  commitBefore(position: bigint): Promise<bigint>;
+  commitBefore(position: bigint): bigint;
+  /** Where the record with a position stands, or a place before it. 0n: from the start. */
+  commitAt(position: bigint): bigint;
 };
 
 export const ownPositions: Positions = {
   ofCommit: (commit) => commit,
-  commitBefore: async (position) => position,
+  commitBefore: (position) => position,
+  commitAt: (position) => position,
 };

@@ -124,7 +124,7 @@ export function makeReader(
   async function readAll({ after, limit, types }: ReadAllOptions): Promise<Page> {
     const wanted = types && new Set(types);
     const events: RecordedEvent[] = [];
-    let commit = await positions.commitBefore(after);
+    let commit = positions.commitBefore(after);
     let position = after;
     let more = true;
     while (more && events.length < limit)
@@ -143,7 +143,7 @@ export function makeReader(
   }
 
   async function readAt(position: bigint): Promise<RecordedEvent | undefined> {
-    let commit = await positions.commitBefore(position);
+    let commit = positions.commitAt(position);
     // The place before a position is its own where nothing was copied: begin with the record itself.
     let found: RecordedEvent | undefined;
     try {
@@ -161,15 +161,14 @@ export function makeReader(
       if ((error as { code?: number }).code === invalidArgument) return undefined;
       throw unavailable(error);
     }
-    for (let more = true; more && found === undefined;)
-      more =
-        (await scan(commit, (event, at) => {
-          commit = at;
-          if (event?.position === position) found = event;
-          return event === undefined || event.position < position;
-        })) &&
-        found === undefined &&
-        commit < position;
+    for (let more = true, passed = false; more && !passed;)
+      more = await scan(commit, (event, at) => {
+        commit = at;
+        const here = event?.position ?? positions.ofCommit(at);
+        if (here === position) found = event;
+        passed = event === undefined ? here > position : here >= position;
+        return !passed;
+      });
     return found;
   }
 

@@ -1,5 +1,5 @@
 import pg from "pg";
-import { CopyRefused, type CopySource, type CopyTarget } from "../copy/types.ts";
+import { CopyRefused, type CopySide, type CopySource, type CopyTarget } from "../copy/types.ts";
 import type { Position, RecordedEvent } from "../types.ts";
 import { clientConfig } from "./connection.ts";
 import { COPY_APPLICATION, openCopyGuard } from "./copy-guard.ts";
@@ -13,8 +13,6 @@ export type PostgresCopyOptions = {
   readonly namespace: string;
 };
 
-/** One side of a copy. `assertQuiet` throws CopyRefused while services use the database. */
-export type CopySide = { assertQuiet(): Promise<void>; close(): Promise<void> };
 export type PostgresCopySource = CopySide & { readonly log: CopySource };
 
 /** A page of the largest events is read and written in seconds on a slow disk. */
@@ -71,7 +69,7 @@ export async function openPostgresCopyTarget(
       const { rows } = await client.query({ text: TAIL, values: [limit + 1], rowMode: "array" });
       const found = rows.toReversed().map((row) => toEvent(row as unknown as EventRow, undefined));
       const before = found.length > limit ? found.shift() : undefined;
-      return { after: before?.position ?? 0n, events: found };
+      return { after: before?.position ?? 0n, events: found, end: head };
     },
     async write(events) {
       const last = events.at(-1)!.position;
