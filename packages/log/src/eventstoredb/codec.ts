@@ -1,4 +1,5 @@
 import type { JSONEventType, EventData, RecordedEvent as Resolved } from "@eventstore/db-client";
+import { upcastSafely } from "../upcast.ts";
 import type { NewEvent, RecordedEvent, Upcast } from "../types.ts";
 
 /** The key of a record's metadata that belongs to this driver; readers never see it. */
@@ -55,7 +56,7 @@ export function decode(
     metadata: readable ? metadata : { ...metadata, unreadable: "not written by this driver" },
     recordedAt: own?.at ?? record.created.getTime(),
   };
-  return { event: upcast === undefined || !readable ? event : upcast(event), by: own?.by };
+  return { event: readable ? upcastSafely(event, upcast) : event, by: own?.by };
 }
 
 /** Where a record begins in the server's log. Only records that were read from the log of everything, or by a recent server, say so. */

@@ -1,6 +1,6 @@
 import type { Encoded } from "../check.ts";
 import { expectedRevision } from "../check.ts";
-import { upcastSafely } from "./rows.ts";
+import { upcastSafely } from "../upcast.ts";
 import type { Append, Outcome, RecordedEvent, Upcast } from "../types.ts";
 
 export type Item = { readonly append: Append; readonly encoded: readonly Encoded[] };

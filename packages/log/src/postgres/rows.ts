@@ -1,3 +1,4 @@
+import { unreadable, upcastSafely } from "../upcast.ts";
 import type { RecordedEvent, Upcast } from "../types.ts";
 
 /** The order that `toEvent` reads; every statement that gives events selects exactly this. */
@@ -38,22 +39,6 @@ export function toEvent(row: EventRow, upcast: Upcast | undefined): RecordedEven
   } catch (error) {
     return unreadable(event, error);
   }
-}
-
-export function upcastSafely(event: RecordedEvent, upcast: Upcast | undefined): RecordedEvent {
-  if (upcast === undefined) return event;
-  try {
-    return upcast(event);
-  } catch (error) {
-    return unreadable(event, error);
-  }
-}
-
-function unreadable(
-  event: Omit<RecordedEvent, "data" | "metadata">,
-  error: unknown,
-): RecordedEvent {
-  return { ...event, version: 0, data: null, metadata: { unreadable: String(error) } };
 }
 
 /** What an event costs the ring: its texts, and about 300 bytes for the objects around them. */

@@ -1,0 +1,244 @@
+import { randomUUID } from "node:crypto";
+import { eventStoreDouble, selfSignedCertificate, until } from "@heliograph/testkit";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { LogUnavailable, openEventStoreLog, type Append, type EventLog } from "../src/index.ts";
+import { event, inOrder, newStream, watch } from "./support.ts";
+
+type Double = Awaited<ReturnType<typeof eventStoreDouble>>;
+let double: Double;
+let logs: EventLog[];
+let errors: string[];
+beforeEach(async () => {
+  double = await eventStoreDouble();
+  logs = [];
+  errors = [];
+});
+afterEach(async () => {
+  await Promise.all(logs.map((log) => log.close()));
+  await double.close();
+});
+
+async function open(
+  namespace = "test",
+  over: Partial<Parameters<typeof openEventStoreLog>[0]> = {},
+) {
+  const log = await openEventStoreLog({
+    connectionString: double.connectionString,
+    namespace,
+    onError: (error) => void errors.push(String(error)),
+    ...over,
+  });
+  logs.push(log);
+  return log;
+}
+
+/** How often each id is stored: once, or something was done twice. */
+const timesStored = (id: string): number =>
+  double.events().filter((record) => record.id === id).length;
+
+describe("an answer that does not come", () => {
+  it("is asked for again with the same ids, and the append is reported as done", async () => {
+    const log = await open();
+    double.faults.loseAnswers(1);
+    const append = newStream();
+    const [outcome] = await log.append([append]);
+    expect(outcome).toMatchObject({ kind: "appended", revision: 0 });
+    expect(timesStored(append.events[0]!.id)).toBe(1);
+    expect(errors).not.toEqual([]);
+  });
+
+  it("ends in LogUnavailable that says the outcome is unknown, and a retry tells what it was", async () => {
+    const log = await open("test", { appendTimeoutMs: 1_000 });
+    double.faults.loseAnswers(Number.POSITIVE_INFINITY);
+    const append = newStream();
+    const error = await log.append([append]).catch((caught: unknown) => caught);
+    expect(error).toBeInstanceOf(LogUnavailable);
+    expect((error as LogUnavailable).outcomeUnknown).toBe(true);
+    double.faults.loseAnswers(0);
+    const outcome = await until(() => log.append([append]), {
+      what: "the log takes appends again",
+    });
+    expect(outcome[0]).toMatchObject({ kind: "duplicate", revision: 0 });
+    expect(timesStored(append.events[0]!.id)).toBe(1);
+  });
+
+  it("is safe to ask for again where any revision was expected", async () => {
+    const log = await open();
+    const stream = `test-${randomUUID()}`;
+    await log.append([{ stream, expected: "any", events: [event()] }]);
+    double.faults.loseAnswers(1);
+    const append: Append = { stream, expected: "any", events: [event(), event()] };
+    expect((await log.append([append]))[0]).toMatchObject({ kind: "appended", revision: 2 });
+    expect(double.store.stream(`test.${stream}`)).toHaveLength(3);
+  });
+});
+
+it("tells the true revision of a conflict", async () => {
+  const log = await open();
+  const append = { ...newStream(), events: [event(), event(), event()] };
+  await log.append([append]);
+  const [outcome] = await log.append([{ ...append, events: [event()] }]);
+  expect(outcome).toEqual({ kind: "conflict", actual: 2 });
+});
+
+it("a connection error of one namespace does not fail the appends of another", async () => {
+  const other = await eventStoreDouble();
+  const log = await open("one");
+  const elsewhere = await open("two", { connectionString: other.connectionString });
+  other.faults.slowMs = 300;
+  const slow = elsewhere.append([newStream(), newStream()]);
+  double.cut();
+  double.faults.cutAt(1);
+  const quick = log.append([newStream()]);
+  expect((await quick).map(({ kind }) => kind)).toEqual(["appended"]);
+  expect((await slow).map(({ kind }) => kind)).toEqual(["appended", "appended"]);
+  expect(errors.some((error) => /two/.test(error))).toBe(false);
+  other.faults.slowMs = 0;
+  await elsewhere.close();
+  await other.close();
+});
+
+it("refuses at once while no node answers, and takes appends again when one does", async () => {
+  const log = await open("test", { appendTimeoutMs: 500 });
+  await double.stop();
+  await expect(log.append([newStream()])).rejects.toBeInstanceOf(LogUnavailable);
+  const startedAt = performance.now();
+  await expect(log.append([newStream()])).rejects.toBeInstanceOf(LogUnavailable);
+  expect(performance.now() - startedAt).toBeLessThan(100);
+  await double.start();
+  const [outcome] = await until(() => log.append([newStream()]), {
+    timeoutMs: 15_000,
+    what: "the log takes appends again",
+  });
+  expect(outcome).toMatchObject({ kind: "appended" });
+});
+
+it("refuses what would have to wait behind too many", async () => {
+  const log = await open("test", { maxWaiting: 10 });
+  double.faults.slowMs = 200;
+  const waiting = log.append(Array.from({ length: 10 }, () => newStream()));
+  await expect(log.append([newStream()])).rejects.toThrow("wait already");
+  double.faults.slowMs = 0;
+  await waiting;
+});
+
+it("subscribes again from where it was, and says so", async () => {
+  const log = await open();
+  const watcher = watch(log, { after: 0n });
+  await log.append([newStream(), newStream()]);
+  await until(() => watcher.events.length === 2);
+  double.cut();
+  await until(() => errors.length > 0, { what: "the cut is told" });
+  await log.append([newStream()]);
+  await until(() => watcher.events.length === 3);
+  await double.stop();
+  await double.start();
+  const [outcome] = await until(() => log.append([newStream()]), {
+    timeoutMs: 15_000,
+    what: "an append succeeds",
+  });
+  expect(outcome!.kind).toBe("appended");
+  await until(() => watcher.events.length === 4, { timeoutMs: 15_000 });
+  await watcher.stop();
+  expect(inOrder(watcher.events, false)).toBe(true);
+});
+
+it("an event that cannot be brought to its newest version is shown as unreadable, and the rest goes on", async () => {
+  const log = await open("test", {
+    upcast: (old) => {
+      if (old.type === "Broken") throw new Error("no way up");
+      return old;
+    },
+  });
+  const watcher = watch(log, { after: 0n });
+  await log.append([newStream({ type: "Broken" })]);
+  await log.append([newStream()]);
+  await until(() => watcher.events.length === 2);
+  await watcher.stop();
+  expect(watcher.events[0]).toMatchObject({
+    version: 0,
+    metadata: { unreadable: "Error: no way up" },
+  });
+  expect(watcher.events[1]).toMatchObject({ version: 1 });
+});
+
+it("moves past what others store, also when nothing of its own comes after it", async () => {
+  const log = await open("mine");
+  const other = await open("theirs");
+  const watcher = watch(log, { after: 0n });
+  await other.append(Array.from({ length: 150 }, () => newStream()));
+  const head = await log.head();
+  await until(() => watcher.position >= head, { what: "the idle namespace is at the end" });
+  await watcher.stop();
+  expect(watcher.events).toEqual([]);
+  expect(watcher.caughtUp).toBe(true);
+});
+
+it("goes to the leader when a follower names it", async () => {
+  const follower = await eventStoreDouble({ store: double.store });
+  follower.faults.leaderPort = double.port;
+  const log = await open("test", { connectionString: follower.connectionString });
+  const watcher = watch(log, { after: 0n });
+  const [outcome] = await log.append([newStream()]);
+  expect(outcome).toMatchObject({ kind: "appended" });
+  await until(() => watcher.events.length === 1);
+  await watcher.stop();
+  await log.close();
+  await follower.close();
+});
+
+it("takes credentials and TLS from the connection string", async () => {
+  const certificate = await selfSignedCertificate();
+  const secured = await eventStoreDouble({
+    tls: certificate,
+    credentials: { username: "heliograph", password: "s3cret" },
+  });
+  const log = await open("test", { connectionString: secured.connectionString });
+  expect((await log.append([newStream()]))[0]).toMatchObject({ kind: "appended" });
+  await log.close();
+  const wrong = secured.connectionString.replace("s3cret", "wrong");
+  await expect(open("test", { connectionString: wrong })).rejects.toBeInstanceOf(LogUnavailable);
+  await secured.close();
+});
+
+describe("cut at any message of the protocol", () => {
+  /** What a service does with its log: creations, continuations, a repetition, reads, while a subscriber watches. */
+  async function session(log: EventLog): Promise<Append[]> {
+    const stream = `test-${randomUUID()}`;
+    const first: Append = { stream, expected: "no_stream", events: [event(), event()] };
+    const second: Append = { stream, expected: 1, events: [event()] };
+    const third: Append = { ...newStream(), expected: "any" };
+    const watcher = watch(log, { after: 0n });
+    for (const append of [first, second, third, newStream()]) {
+      const [outcome] = await log.append([append]);
+      expect(outcome!.kind).toBe("appended");
+    }
+    expect((await log.append([first]))[0]).toMatchObject({ kind: "duplicate", revision: 1 });
+    const stored = await until(() => log.readStream(stream), { what: "the stream is read" });
+    expect(stored.map(({ revision }) => revision)).toEqual([0, 1, 2]);
+    const page = await until(() => log.readAll({ after: 0n, limit: 100 }), { what: "all is read" });
+    expect(page.events).toHaveLength(5);
+    await until(() => watcher.events.length >= 5, { what: "the subscriber has everything" });
+    await watcher.stop();
+    expect(watcher.events).toEqual(page.events);
+    return [first, second, third];
+  }
+
+  it("everything is stored once and seen once, in order", async () => {
+    const before = double.faults.messages;
+    const log = await open("clean");
+    await session(log);
+    const messages = double.faults.messages - before;
+    expect(messages).toBeGreaterThan(20);
+    for (const place of ["before", "after"] as const)
+      for (let n = 1; n <= messages; n++) {
+        const namespace = `cut-${place}-${n}`;
+        double.faults.cutAt(n, place);
+        const cut = await until(() => open(namespace), { what: "the log opens" });
+        const appends = await session(cut);
+        for (const { events } of appends)
+          for (const { id } of events) expect(timesStored(id), `cut ${place} ${n}`).toBe(1);
+        await cut.close();
+      }
+  }, 240_000);
+});
