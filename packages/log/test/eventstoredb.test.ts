@@ -1,6 +1,6 @@
 import { eventStoreDouble, realEventStore } from "@heliograph/testkit";
 import { randomUUID } from "node:crypto";
-import { afterAll, describe, test } from "vitest";
+import { afterAll, describe } from "vitest";
 import { openEventStoreLog } from "../src/index.ts";
 import { contract, type Open } from "./contract.ts";
 
@@ -25,12 +25,11 @@ const on =
 contract("EventStoreDB (double)", on(eventStoreDouble), "sparse");
 
 const real = await realEventStore();
-if (real.skip === undefined) {
-  const { connectionString, stop } = real;
-  afterAll(stop);
-  contract(
-    "EventStoreDB",
-    on(async () => ({ connectionString, close: async () => undefined })),
-    "sparse",
-  );
-} else describe("EventStoreDB log", () => test.skip(real.skip, () => undefined));
+describe.skipIf(real.skip !== undefined)("on a real server", () => {
+  afterAll(() => real.stop?.());
+  const server = async () => ({
+    connectionString: real.connectionString ?? "",
+    close: async () => undefined,
+  });
+  contract("EventStoreDB", on(server), "sparse");
+});

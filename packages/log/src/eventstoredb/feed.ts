@@ -58,7 +58,7 @@ export function makeFeed(
   const arrived = makeBell();
   const listeners = new Set<(decoded: Decoded) => void>();
   const pages = sharePages(reader.readAll);
-  let ring: RecordedEvent[] = [];
+  const ring: RecordedEvent[] = [];
   /** Everything of the namespace after `start` and up to `tail` is in the ring. */
   let start = -1n;
   let tail = -1n;
