@@ -7,11 +7,12 @@ import { benchKafkaClients } from "./kafka-clients.ts";
 import { newDataDir, removeDataDir } from "@heliograph/testkit";
 import { benchLife } from "./life.ts";
 import { benchLog } from "./log.ts";
+import { benchRelay } from "./relay.ts";
 import { printRows, type Row } from "./row.ts";
 import { benchScale } from "./scale.ts";
 
 /**
- * `npm run bench` prints one table; `npm run bench -- log http life consumers scale` runs parts. The same rows go to `bench-results.json`. `scale` stores up to
+ * `npm run bench` prints one table; `npm run bench -- log http life consumers relay scale` runs parts. The same rows go to `bench-results.json`. `scale` stores up to
  * HELIOGRAPH_BENCH_SCALE messages (default 100,000) and takes minutes, `kafka-clients` compares Kafka clients: both run only when named.
  */
 const parts: Readonly<Record<string, () => Promise<Row[]>>> = {
@@ -19,6 +20,7 @@ const parts: Readonly<Record<string, () => Promise<Row[]>>> = {
   http: benchHttp,
   life: benchLife,
   consumers: () => withServer(benchConsumers),
+  relay: () => withServer(benchRelay),
   scale: benchScale,
   "kafka-clients": benchKafkaClients,
 };
@@ -43,7 +45,7 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 const rows: Row[] = [];
-for (const name of named.length > 0 ? named : ["log", "http", "life", "consumers"]) {
+for (const name of named.length > 0 ? named : ["log", "http", "life", "consumers", "relay"]) {
   const part = await parts[name]!();
   printRows(part);
   rows.push(...part);

@@ -23,6 +23,7 @@ type Reader = {
   readonly shard: Shard | undefined;
   position: bigint;
   readonly durable: () => bigint;
+  readonly stop: AbortSignal;
   wake: () => void;
 };
 
@@ -211,13 +212,14 @@ export class Member implements FeedMember {
     const { signal, shard } = request;
     const max = request.maxEvents ?? 500;
     let bell = Promise.withResolvers<void>();
+    const stop = AbortSignal.any([signal, this.#leaving.signal]);
     const reader: Reader = {
       shard,
       position: request.after,
       durable: request.durable ?? (() => reader.position),
+      stop,
       wake: () => bell.resolve(),
     };
-    const stop = AbortSignal.any([signal, this.#leaving.signal]);
     const wake = (): void => bell.resolve();
     stop.addEventListener("abort", wake, { once: true });
     this.#readers.add(reader);
@@ -331,7 +333,7 @@ export class Member implements FeedMember {
 
   /** Reads from the log what the topic does not have, up to a position, and says so. */
   async *#fill(reader: Reader, until: bigint): AsyncGenerator<Batch> {
-    const { shard } = reader;
+    const { shard, stop } = reader;
     const { log, logger, missing, environment } = this.#tools;
     const from = reader.position;
     const types = this.#wanted === undefined ? {} : { types: [...this.#wanted] };
@@ -343,7 +345,12 @@ export class Member implements FeedMember {
           position <= until &&
           (shard === undefined || shardOf(metadata.partner, shard.count) === shard.index),
       );
-      if (page.position <= reader.position && events.length === 0) break;
+      if (page.position <= reader.position) {
+        // This copy of the log is not as far as the relay's was.
+        await pause(retryMs, stop);
+        if (stop.aborted) return;
+        continue;
+      }
       reader.position = page.position < until ? page.position : until;
       count += events.length;
       yield this.#batch(reader, events, false);

@@ -1,6 +1,7 @@
 export { openKafkaFeed, type KafkaFeedOptions } from "./feed.ts";
 export { relayConsumer } from "./relay.ts";
-export { openPublisher, type Publisher } from "./publisher.ts";
+export { openPublisher, recordParts, type Publisher } from "./publisher.ts";
+export { encodeRecord, placeOf } from "./record.ts";
 export { refillTopic, type Refilled, type RefillOptions } from "./refill.ts";
 export { kafkaClient } from "./client.ts";
 export {

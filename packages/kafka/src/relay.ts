@@ -8,6 +8,7 @@ import {
   type Reactor,
   type ReactorInstance,
   type ReactorTools,
+  type WritePart,
 } from "@heliograph/runtime";
 import type { Message } from "kafkajs";
 import { chainPart, fixShards, readChain, relayDdl } from "./chain.ts";
@@ -55,48 +56,50 @@ async function start(settings: KafkaSettings, tools: ReactorTools): Promise<Reac
   const publisher = await openPublisher(kafka, placeOf);
   const topic = logTopic(environment);
   const chain = await readChain(pool, schema);
-  let flight: Promise<void> = Promise.resolve();
+  /** The requests of the last batch, and its checkpoint. */
+  let sent: Promise<void> = Promise.resolve();
+  let noted: Promise<void> = Promise.resolve();
 
-  /** Sends what the batch became, then notes it. One is under way while the next is being made. */
-  async function publish(
-    parts: readonly (readonly Message[])[],
-    position: bigint,
-    last: bigint,
-    moved: ReadonlyMap<number, bigint>,
-  ): Promise<void> {
-    try {
-      for (const messages of parts) await publisher.send([{ topic, messages: [...messages] }]);
-      await failpoint("relay.after_send");
-      await failpoint("relay.before_checkpoint");
-      await checkpoint.commit(position, parts.length === 0 ? [] : [chainPart(last, moved)]);
-    } catch (error) {
-      if (isMachinery(error)) throw error;
-      // The relay looks into no event, so none can be at fault; one that was set aside would be missing from every consumer.
-      throw new LogUnavailable(`the relay failed: ${messageOf(error)}`, { cause: error });
-    }
+  async function send(messages: readonly Message[]): Promise<void> {
+    for (const part of recordParts(messages))
+      await publisher.send([{ topic, messages: [...part] }]);
+  }
+
+  async function note(position: bigint, parts: readonly WritePart[]): Promise<void> {
+    await failpoint("relay.after_send");
+    await failpoint("relay.before_checkpoint");
+    await checkpoint.commit(position, parts);
   }
 
   return {
+    // While one batch is being sent, the one before is noted and the one after is read and made into records.
     async handle(batch: Batch) {
       const messages: Message[] = [];
       // A chain only grows: an event from before it, which nobody should hand over, has been published.
       for (const event of batch.events)
         if (event.position > chain.last) messages.push(encodeRecord(event, shards, chain));
-      const moved = new Map<number, bigint>();
-      for (const [shard, position] of chain.shards)
-        if (position > checkpoint.position) moved.set(shard, position);
-      const { last } = chain;
-      await flight;
-      flight = publish(recordParts(messages), batch.position, last, moved);
-      flight.catch(tools.fail);
+      const moved = [...chain.shards].filter(([, position]) => position > checkpoint.position);
+      const parts = messages.length === 0 ? [] : [chainPart(chain.last, new Map(moved))];
+      const before = noted;
+      await sent.catch((error: unknown) => Promise.reject(neverTheEvents(error)));
+      sent = send(messages);
+      noted = Promise.all([sent, before]).then(() => note(batch.position, parts));
+      noted.catch((error: unknown) => tools.fail(neverTheEvents(error)));
+      await before.catch(() => undefined);
     },
     // Brokers that hang let a request wait for a minute; what is given up is published again.
     async stop(deadlineMs) {
-      await within(deadlineMs, flight);
+      await within(deadlineMs, noted);
       await within(longestCloseMs, publisher.close());
     },
   };
 }
+
+/** The relay looks into no event, so none can be at fault; one that was set aside would be missing from every consumer. */
+const neverTheEvents = (error: unknown): unknown =>
+  isMachinery(error)
+    ? error
+    : new LogUnavailable(`the relay failed: ${messageOf(error)}`, { cause: error });
 
 /** Waits for the end of work, good or bad, but not longer. */
 async function within(ms: number, work: Promise<void>): Promise<void> {

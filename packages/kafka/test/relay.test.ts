@@ -55,7 +55,7 @@ describe.skipIf(impossible)("the relay", () => {
       databaseUrl,
       broker.brokers.join(),
     ]);
-    expect(await killed.exited).toMatchObject({ signal: "SIGKILL" });
+    expect(await killed.exited, killed.output()).toMatchObject({ signal: "SIGKILL" });
     expect(await published()).toBe(10 * partners.length);
     expect((await readChain(context.pool)).last).toBe(0n);
     await run([relay(), whole(), shared("first")]);
