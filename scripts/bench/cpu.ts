@@ -41,6 +41,10 @@ export function cpuMs(root: number): number {
   );
 }
 
+/** The same of one process without its children. */
+export const ownCpuMs = (pid: number): number =>
+  (processes().find((process) => process.pid === pid)?.ticks ?? 0) * (1000 / ticksPerSecond);
+
 /** The postmaster of the server that a URL leads to, on this machine: the parent of the session's own process. */
 export async function postmasterOf(databaseUrl: string): Promise<number> {
   const client = new pg.Client({ connectionString: databaseUrl });

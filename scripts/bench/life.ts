@@ -1,11 +1,9 @@
 import { fork } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
-import pg from "pg";
 import { cpuMs, postmasterOf } from "./cpu.ts";
-import { exampleBody } from "./http.ts";
 import { newDataDir, removeDataDir, type Instance } from "@heliograph/testkit";
 import { startMeasured, stopChild } from "./instance.ts";
-import { drive, postRequest, type LoadResult } from "./load.ts";
+import { acceptToCall, connectTo, headOf, postMessages } from "./messages.ts";
 import { limitRow, type Row } from "./row.ts";
 
 const warmUpMs = 10_000;
@@ -23,30 +21,13 @@ export async function benchLife(): Promise<Row[]> {
     sink.once("message", (message) => resolve((message as { port: number }).port)),
   );
   const instance = await startMeasured(dataDir);
-  const database = new pg.Client({
-    connectionString: instance.databaseUrl.replace(/\/[^/]*$/, "/heliograph_sandbox"),
-  });
-  await database.connect();
+  const database = await connectTo(instance.databaseUrl, "sandbox");
   try {
     await subscribe(instance, sinkPort);
     const sinkStats = async (): Promise<{ received: number; p50Ms: number; p99Ms: number }> =>
       (await fetch(`http://127.0.0.1:${sinkPort}/`)).json() as never;
-    const load = (durationMs: number, ratePerSecond?: number): Promise<LoadResult> =>
-      drive(
-        {
-          host: "127.0.0.1",
-          port: instance.port,
-          connections: 64,
-          request: () =>
-            postRequest(
-              "127.0.0.1",
-              "/api/v1/messages",
-              { authorization: `Bearer ${instance.sandboxKey}` },
-              exampleBody,
-            ),
-        },
-        { durationMs, ...(ratePerSecond === undefined ? {} : { ratePerSecond }) },
-      );
+    const load = (durationMs: number, ratePerSecond?: number) =>
+      postMessages(instance, durationMs, ratePerSecond);
     const drained = async (messages: number): Promise<number> => {
       const start = performance.now();
       while ((await sinkStats()).received < messages * 2) {
@@ -74,18 +55,11 @@ export async function benchLife(): Promise<Row[]> {
     const rate = saturated.answers / seconds;
 
     await fetch(`http://127.0.0.1:${sinkPort}/reset`);
-    const { rows: head } = await database.query(
-      "select max(position)::text as position from log.events",
-    );
+    const head = await headOf(database);
     const half = await load(halfRateMs, rate / 2);
     await drained(half.answers);
     const webhooks = await sinkStats();
-    const { rows: sent } = await database.query(
-      `select percentile_cont(array[0.5, 0.99]) within group (order by sent.recorded_at - requested.recorded_at) as ms from log.events sent
-       join log.events requested on requested.stream = sent.stream and requested.revision = 0 where sent.type = 'MessageSent' and sent.position > $1`,
-      [head[0].position],
-    );
-    const [p50, p99] = sent[0].ms as [number, number];
+    const { p50, p99 } = await acceptToCall(database, head);
     return [
       limitRow(
         "whole life: CPU per message",
