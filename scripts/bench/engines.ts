@@ -1,0 +1,30 @@
+import { startKafka } from "@heliograph/testkit";
+import { benchFeeds } from "./feeds.ts";
+import { benchIdle } from "./idle.ts";
+import type { Row } from "./row.ts";
+
+/** Percent of a core that one idle instance may take. */
+const idleMost = { log: 2, kafka: 4 };
+
+/** What the log feed and the Kafka feed cost side by side: idle CPU and the time from acceptance to the provider's call. Each part has a broker of its own, so that every topic begins with its log. */
+export async function benchEngines(): Promise<Row[]> {
+  const idleLog = await benchIdle("log", {}, idleMost.log);
+  const idleKafka = await withKafka((env) => benchIdle("Kafka", env, idleMost.kafka));
+  const latency = await withKafka((env) => benchFeeds({ log: {}, Kafka: env }));
+  return [...idleLog, ...idleKafka, ...latency];
+}
+
+/** Runs on a fresh broker, given the settings of the Kafka feed there. */
+async function withKafka(
+  bench: (env: Readonly<Record<string, string>>) => Promise<Row[]>,
+): Promise<Row[]> {
+  const broker = await startKafka();
+  try {
+    return await bench({
+      HELIOGRAPH_FEED: "kafka",
+      HELIOGRAPH_KAFKA_BROKERS: broker.brokers.join(),
+    });
+  } finally {
+    await broker.remove();
+  }
+}
