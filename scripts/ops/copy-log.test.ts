@@ -1,5 +1,6 @@
 import {
   apiClient,
+  eventStoreDouble,
   newDataDir,
   removeDataDir,
   spawnService,
@@ -15,12 +16,16 @@ const dataDir = newDataDir();
 let server: Awaited<ReturnType<typeof testServer>>;
 let toUrl: string;
 
-const copy = async (...args: string[]) => {
-  const environment = { HELIOGRAPH_DATA_DIR: dataDir, HELIOGRAPH_DATABASE_URL: "", NO_COLOR: "1" };
-  const command = spawnService(main, environment, ["copy-log", ...args]);
-  const { code } = await command.exited;
-  return { code, output: command.output() };
+const copyWith = async (env: Readonly<Record<string, string>>, ...args: string[]) => {
+  const command = spawnService(
+    main,
+    { HELIOGRAPH_DATA_DIR: dataDir, HELIOGRAPH_DATABASE_URL: "", NO_COLOR: "1", ...env },
+    ["copy-log", ...args],
+  );
+  const { code, signal } = await command.exited;
+  return { code, signal, output: command.output() };
 };
+const copy = (...args: string[]) => copyWith({}, ...args);
 
 beforeAll(async () => {
   server = await testServer();
@@ -51,6 +56,9 @@ test("an instance's logs are copied ahead of the move while it serves, and for g
   await api.post("/messages", { channel: "sms", to: "+15551230021", text: "hello" });
   await instance.stop();
 
+  const kill = { HELIOGRAPH_FAILPOINT: "copy.after_write:kill@2" };
+  const killed = await copyWith(kill, "--namespace", "all", ...places);
+  expect(killed.signal).toBe("SIGKILL");
   const moved = await copy("--namespace", "all", ...places);
   for (const namespace of ["platform", "live", "sandbox"])
     expect(moved.output).toMatch(
@@ -61,6 +69,65 @@ test("an instance's logs are copied ahead of the move while it serves, and for g
   expect(same.output).toMatch(/sandbox: 0 events copied .* sha256/);
   expect(same.code).toBe(0);
 }, 90_000);
+
+test("an installation moves to EventStoreDB and back: its wallet stays right and nothing is done twice", async () => {
+  const folder = newDataDir();
+  const double = await eventStoreDouble();
+  const engines = {
+    postgres: { HELIOGRAPH_EVENTSTORE_URL: double.connectionString },
+    eventstoredb: {
+      HELIOGRAPH_LOG: "eventstoredb",
+      HELIOGRAPH_EVENTSTORE_URL: double.connectionString,
+    },
+  };
+  let sent = 0;
+  /** Starts, finds everything as it was left, sends three more and stops. */
+  async function live(engine: keyof typeof engines): Promise<void> {
+    const instance = await startInstance({ dataDir: folder, env: engines[engine] });
+    const api = apiClient(instance.baseUrl, instance.sandboxKey);
+    const before = Number((await api.get("/balance")).body.available);
+    for (let count = 0; count < 3; count++)
+      await api.post("/messages", {
+        channel: "sms",
+        to: `+155512300${20 + sent++}`,
+        text: "hello",
+      });
+    await until(
+      async () => (await api.get("/messages?status=delivered&limit=100")).body.data.length === sent,
+      { what: `${sent} messages are delivered on ${engine}`, timeoutMs: 30_000 },
+    );
+    const proof = async () => (await api.get("/wallet/proof")).body;
+    await until(async () => (await proof()).matches === true, { what: "the wallet is proved" });
+    expect(Number((await api.get("/balance")).body.available)).toBeLessThan(before);
+    const { data } = (await api.get("/messages?limit=100")).body;
+    for (const { id } of data) {
+      const types = async (): Promise<readonly string[]> =>
+        (await api.get(`/messages/${id}/timeline`)).body.data.map(
+          ({ type }: { type: string }) => type,
+        );
+      await until(async () => (await types()).includes("FundsCaptured"), { what: `${id} is paid` });
+      const all = await types();
+      for (const once of ["MessageSent", "FundsHeld", "FundsCaptured"])
+        expect(all.filter((type) => type === once)).toEqual([once]);
+    }
+    await instance.stop();
+  }
+  const move = async (from: string, to: string): Promise<void> => {
+    const environment = { ...engines.postgres, HELIOGRAPH_DATA_DIR: folder };
+    const result = await copyWith(environment, "--namespace", "all", "--from", from, "--to", to);
+    expect(result).toMatchObject({ code: 0 });
+  };
+  try {
+    await live("postgres");
+    await move("postgres", "eventstoredb");
+    await live("eventstoredb");
+    await move("eventstoredb", "postgres");
+    await live("postgres");
+  } finally {
+    await double.close();
+    await removeDataDir(folder);
+  }
+}, 240_000);
 
 test("a place that is none is answered with what may be said", async () => {
   const { code, output } = await copy("--namespace", "live", "--from", "here", "--to", toUrl);
