@@ -13,6 +13,9 @@ export type Relay = {
 /** HTTP/2 frames that answer nothing are no longer than this: an acknowledged ping, 9 bytes of header and 8 of content. */
 const longestHousekeepingBytes = 17;
 
+/** An answer's status leaves in a packet after its content, written in the same turn. */
+const restMs = 5;
+
 export async function openRelay(target: number, port = 0): Promise<Relay> {
   const sockets = new Set<Socket>();
   let server: Server | undefined;
@@ -35,10 +38,15 @@ export async function openRelay(target: number, port = 0): Promise<Relay> {
     to.on("drain", () => from.resume());
     from.on("data", (chunk: Buffer) => {
       if (answers && next !== undefined && chunk.length > longestHousekeepingBytes) {
-        const part = next === "half" ? chunk.subarray(0, chunk.length >> 1) : chunk;
+        const half = next === "half";
         next = undefined;
-        from.pause();
-        to.write(part, cut);
+        if (half) {
+          from.pause();
+          to.write(chunk.subarray(0, chunk.length >> 1), cut);
+        } else {
+          to.write(chunk);
+          setTimeout(cut, restMs);
+        }
       } else if (!to.write(chunk)) from.pause();
     });
   }
