@@ -18,6 +18,8 @@ export type Breaker = {
   admits(now: number): boolean;
   began(now: number): void;
   record(fault: boolean, now: number): void;
+  /** A call began, and nobody waits for its result any more: a probe may be made again. */
+  abandoned(): void;
   /** When an open breaker lets a probe through; 0 when it is not open. */
   readonly opensAt: number;
 };
@@ -56,6 +58,9 @@ export function createBreaker(scale: number): Breaker {
       if (!fault || results.length < ENOUGH) return;
       if (results.filter(Boolean).length >= results.length * SHARE) open(now);
     },
+    abandoned() {
+      probing = false;
+    },
     get opensAt() {
       return until;
     },
@@ -74,5 +79,6 @@ export const alwaysClosed: Breaker = {
   admits: () => true,
   began: () => {},
   record: () => {},
+  abandoned: () => {},
   opensAt: 0,
 };

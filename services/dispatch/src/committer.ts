@@ -3,7 +3,14 @@ import type { Checkpoint, WritePart } from "@heliograph/runtime";
 import { createAlarm } from "./alarm.ts";
 import type { Floor } from "./floor.ts";
 import type { Group, Job } from "./job.ts";
-import { deleteIntents, deleteTimers, insertIntent, upsertTimers, type Timer } from "./store.ts";
+import {
+  deleteIntents,
+  deleteTimers,
+  insertIntent,
+  upsertTimers,
+  type Owner,
+  type Timer,
+} from "./store.ts";
 
 /** Jobs in one intent: bounds the row, and what one commit waits for. */
 const MOST_CALLS = 500;
@@ -27,6 +34,7 @@ export type Committer = {
 type Options = {
   readonly checkpoint: Checkpoint;
   readonly epoch: number;
+  readonly owner: Owner;
   readonly floor: Floor;
   readonly admit: (limit: number) => readonly Job[];
   /** The jobs are announced durably: they may be called. */
@@ -38,7 +46,8 @@ type Options = {
 
 /** One durable commit per group of calls carries everything: the intent, finished intents, timers and the checkpoint. */
 export function createCommitter(options: Options): Committer {
-  const { checkpoint, floor } = options;
+  const { checkpoint, floor, owner } = options;
+  const prefix = owner === null ? "" : `${owner}/`;
   let timers = new Map<string, Timer>();
   let doneTimers = new Set<string>();
   let doneIntents: string[] = [];
@@ -92,12 +101,13 @@ export function createCommitter(options: Options): Committer {
     const parts: WritePart[] = [];
     const newTimers = timers;
     if (jobs.length > 0) {
-      const group: Group = { id: `${options.epoch}.${++groups}`, open: jobs.length };
+      const group: Group = { id: `${prefix}${options.epoch}.${++groups}`, open: jobs.length };
       parts.push(
         insertIntent(
           group.id,
           options.epoch,
           jobs.map((job) => [job.messageId, job.attempt, job.call, job.connection!.name]),
+          owner,
         ),
       );
       for (const job of jobs) {
@@ -109,7 +119,7 @@ export function createCommitter(options: Options): Committer {
       }
     }
     if (doneIntents.length > 0) parts.push(deleteIntents(doneIntents));
-    if (newTimers.size > 0) parts.push(upsertTimers(newTimers));
+    if (newTimers.size > 0) parts.push(upsertTimers(newTimers, () => owner));
     // Parts of one statement may not touch the same row: a timer that is set again is not removed.
     const done = [...doneTimers].filter((id) => !newTimers.has(id));
     if (done.length > 0) parts.push(deleteTimers(done));

@@ -8,6 +8,7 @@ import {
 import { alwaysClosed, createBreaker, type Breaker } from "./breaker.ts";
 import { createBucket, type Bucket } from "./bucket.ts";
 import type { Candidate } from "./choose.ts";
+import { Fifo } from "./fifo.ts";
 import { callMetrics } from "./metrics.ts";
 import { createStats, type Stats } from "./stats.ts";
 
@@ -28,6 +29,8 @@ export type Connection = Candidate & {
   open: number;
   /** Calls in flight, at most `max_concurrent`. */
   active: number;
+  /** Lanes, of any dispatcher that uses it, whose next call waits for one of these to end. */
+  readonly blocked: Fifo<() => void>;
   /** When it will have room or health again, epoch ms; undefined when only a finished call makes room. */
   nextAt(): number | undefined;
 };
@@ -140,6 +143,7 @@ function newConnection(
     bucket: createBucket(config.max_per_second, now()),
     open: 0,
     active: 0,
+    blocked: new Fifo(),
     name: config.name,
     get weight() {
       return connection.config.weight;

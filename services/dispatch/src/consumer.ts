@@ -1,14 +1,19 @@
 import { gatewaysDdl } from "@heliograph/read-models";
 import type { Reactor } from "@heliograph/runtime";
 import { startDispatcher } from "./dispatcher.ts";
+import { createGatewayPool } from "./gateway-pool.ts";
 import { ddl } from "./store.ts";
 
-/** Sends the messages whose funds are held: the window reactor described in the README. */
-export const dispatchReactor: Reactor = {
-  name: "dispatch",
-  kind: "reactor",
-  schema: "dispatch",
-  types: ["MessageRequested", "FundsHeld", "BounceDeferred", "MessageCanceled"],
-  ddl: `${ddl}${gatewaysDdl}`,
-  start: startDispatcher,
-};
+/** Sends the messages whose funds are held: the window reactor described in the README. Its shards in one process share the gateways. */
+export function dispatchReactor(): Reactor {
+  const pool = createGatewayPool();
+  return {
+    name: "dispatch",
+    kind: "reactor",
+    schema: "dispatch",
+    types: ["MessageRequested", "FundsHeld", "BounceDeferred", "MessageCanceled"],
+    sharded: true,
+    ddl: `${ddl}${gatewaysDdl}`,
+    start: (tools) => startDispatcher(tools, pool),
+  };
+}

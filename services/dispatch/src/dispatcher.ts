@@ -1,14 +1,14 @@
-import { Fenced, messageOf, type ReactorInstance, type ReactorTools } from "@heliograph/runtime";
-import { recordReceipts, type Receipt, type SendResult } from "@heliograph/gateways";
+import { Fenced, type ReactorInstance, type ReactorTools } from "@heliograph/runtime";
+import { shardPart } from "@heliograph/contracts";
+import type { SendResult } from "@heliograph/gateways";
 import { createActive } from "./active.ts";
-import { createAlarm } from "./alarm.ts";
+import { adoptTimers } from "./adopt.ts";
 import { createCaller } from "./caller.ts";
 import { createCommitter, type Committer } from "./committer.ts";
-import { createConnections } from "./connections.ts";
 import { attemptIdOf } from "./events.ts";
 import { createFeed } from "./feed.ts";
 import { createFloor } from "./floor.ts";
-import { publishHealth } from "./health.ts";
+import type { GatewayPool } from "./gateway-pool.ts";
 import type { Job } from "./job.ts";
 import { createLanes } from "./lanes.ts";
 import { createOutcomes, type Outcomes } from "./outcomes.ts";
@@ -28,16 +28,20 @@ const NO_GATEWAY_MS = 5_000;
 const GRACE_MS = 5_000;
 
 /** Puts a dispatcher together, settles what its predecessors left, and hands back the reactor. */
-export async function startDispatcher(tools: ReactorTools): Promise<ReactorInstance> {
-  const { context, checkpoint, epoch, logger, schema } = tools;
-  const { log, directory, environment, settings } = context;
+export async function startDispatcher(
+  tools: ReactorTools,
+  pool: GatewayPool,
+): Promise<ReactorInstance> {
+  const { context, checkpoint, epoch, logger, schema, shard } = tools;
+  const { log, settings } = context;
+  const owner = shard?.index ?? null;
   const scale = settings.retryScale;
+  const mostJobs = shardPart(MOST_JOBS, shard, 1_000);
   const now = Date.now;
   const random = Math.random;
   const hard = new AbortController();
   let closing = false;
   let dead = false;
-  let receiptsInFlight = 0;
 
   function broken(error: unknown): void {
     if (closing && !(error instanceof Fenced))
@@ -61,31 +65,30 @@ export async function startDispatcher(tools: ReactorTools): Promise<ReactorInsta
     }
   }
 
-  const connections = createConnections({
-    environment,
-    retryScale: scale,
-    now,
-    tools: { logger, smtpUrls: settings.smtpUrls, onReceipt },
-    refused: (config, error) =>
-      logger.error({ gateway: config.name, err: error }, "gateway refused"),
-  });
-  const reconcile = (): void => connections.reconcile(directory.gateways(environment));
-  reconcile();
-
-  const store = createStore(context.pool, schema, epoch);
-  await recover({
-    log,
-    store,
-    checkpoint,
-    connections,
-    logger,
-    now,
-    random,
-    scale,
-    signal: tools.signal,
-  });
-  const headAtStart = await log.head();
-
+  let gatewayIsFree = (): void => undefined;
+  const gateways = pool.use(context, () => gatewayIsFree());
+  const { connections } = gateways;
+  const store = createStore(context.pool, schema, epoch, owner);
+  let headAtStart: bigint;
+  try {
+    if (shard !== undefined) await adoptTimers(store, log, shard);
+    await recover({
+      log,
+      store,
+      shard,
+      checkpoint,
+      connections,
+      logger,
+      now,
+      random,
+      scale,
+      signal: tools.signal,
+    });
+    headAtStart = await log.head();
+  } catch (error) {
+    await gateways.release();
+    throw error;
+  }
   const floor = createFloor(checkpoint.position);
   const active = createActive(() => committer, floor, now);
   const recorder = createRecorder(log, hard.signal, broken);
@@ -116,18 +119,23 @@ export async function startDispatcher(tools: ReactorTools): Promise<ReactorInsta
       ),
   });
   const lanes = createLanes({ connections, now, random, call: caller.call, unfit });
-  const roomAt = createAlarm(() => committer.pump());
+  /** Admitted and not ended: what is left of them when this ends is given back to the gateways, which others go on using. */
+  const admitted = new Set<Job>();
   const committer: Committer = createCommitter({
     checkpoint,
     epoch,
+    owner,
     floor,
     broken,
     admit(limit) {
       if (closing) return [];
       const jobs = lanes.admit(limit);
-      for (const job of jobs) prepare(job);
+      for (const job of jobs) {
+        admitted.add(job);
+        prepare(job);
+      }
       const roomIn = lanes.nextAt();
-      if (roomIn !== undefined) roomAt.at(roomIn);
+      if (roomIn !== undefined) gateways.roomAt(roomIn);
       return jobs;
     },
     run: (jobs) => {
@@ -163,7 +171,7 @@ export async function startDispatcher(tools: ReactorTools): Promise<ReactorInsta
     add: (job) => lanes.add(job),
     kindOf: (gateway) => connections.byName(gateway)?.config.kind ?? "unknown",
   });
-  const room = (): number => MOST_JOBS - active.size;
+  const room = (): number => mostJobs - active.size;
   const timers = createTimers({
     store,
     resumer,
@@ -182,14 +190,12 @@ export async function startDispatcher(tools: ReactorTools): Promise<ReactorInsta
     room,
     closing: () => closing,
     headAtStart,
-    now,
+    mostRequests: shardPart(20_000, shard, 1_000),
   });
   const sweep = setInterval(spill, LONGEST_WAIT_MS / 4).unref();
-  const unsubscribe = directory.onChange(() => {
-    reconcile();
-    committer.pump();
-  });
-  const health = publishHealth(connections, context.projectionPool, now);
+  gatewayIsFree = () => {
+    if (lanes.waiting > 0) committer.pump();
+  };
   timers.at(now());
 
   function prepare(job: Job): void {
@@ -209,6 +215,8 @@ export async function startDispatcher(tools: ReactorTools): Promise<ReactorInsta
   function finish(job: Job): void {
     const connection = job.connection!;
     const group = job.group!;
+    // Too late: the dispatcher has ended, and the gateway has its place back.
+    if (!admitted.delete(job)) return;
     connection.open--;
     connections.released(connection);
     active.remove(job.messageId);
@@ -244,12 +252,21 @@ export async function startDispatcher(tools: ReactorTools): Promise<ReactorInsta
     committer.pump();
   }
 
+  function abandon(job: Job): void {
+    const connection = job.connection!;
+    admitted.delete(job);
+    connection.open--;
+    connection.breaker.abandoned();
+    connections.released(connection);
+  }
+
   /** Announced jobs that are not called yet become rows again, and their intents end without them. */
   function withdraw(): void {
     giveBack(lanes.withdraw());
   }
   function giveBack(jobs: readonly Job[]): void {
     for (const job of jobs) {
+      abandon(job);
       putOff(job, now());
       if (--job.group!.open === 0) committer.intentDone(job.group!);
     }
@@ -275,34 +292,19 @@ export async function startDispatcher(tools: ReactorTools): Promise<ReactorInsta
     }
   }
 
-  /** A receipt on the send path; one that is lost here comes again after the answer. */
-  function onReceipt(receipt: Receipt, partner: string): void {
-    receiptsInFlight++;
-    recordReceipts(log, [{ receipt, partner }])
-      .catch((error: unknown) =>
-        logger.warn(
-          { message: receipt.message_id, error: messageOf(error) },
-          "an early receipt was not recorded",
-        ),
-      )
-      .finally(() => receiptsInFlight--);
-  }
-
   return {
     handle: (batch) => feed.handle(batch),
     async stop(deadlineMs) {
       closing = true;
       clearInterval(sweep);
-      roomAt.cancel();
       timers.close();
-      health.close();
-      unsubscribe();
       feed.wake();
       withdraw();
       const deadline = performance.now() + (dead ? 0 : Math.max(deadlineMs, GRACE_MS));
       while (performance.now() < deadline && !dead) {
         // Calls in flight run to their end: an intent without an outcome would be uncertain to the next owner.
-        if (caller.inFlight === 0 && recorder.pending === 0 && receiptsInFlight === 0) break;
+        if (caller.inFlight === 0 && recorder.pending === 0 && gateways.receiptsInFlight === 0)
+          break;
         await new Promise((resolve) => setTimeout(resolve, 5));
       }
       try {
@@ -311,7 +313,8 @@ export async function startDispatcher(tools: ReactorTools): Promise<ReactorInsta
         dead = true;
         hard.abort();
         caller.close();
-        await connections.close();
+        for (const job of admitted) abandon(job);
+        await gateways.release();
       }
     },
   };

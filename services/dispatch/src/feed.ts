@@ -7,9 +7,6 @@ import type { Floor, Mark } from "./floor.ts";
 import type { Look, Resumer } from "./resume.ts";
 import { evolve } from "./state.ts";
 
-/** Requests seen whose funds are not decided yet; one that is forgotten is read from the log. */
-const MOST_REQUESTS = 20_000;
-
 export type Feed = {
   handle(batch: Batch): Promise<void>;
   /** There may be room again. */
@@ -26,7 +23,8 @@ type Options = {
   readonly closing: () => boolean;
   /** Up to here a predecessor may have acted: its traces are in the messages' streams, which are read. */
   readonly headAtStart: bigint;
-  readonly now: () => number;
+  /** Requests kept whose funds are not decided yet; one that is forgotten is read from the log. */
+  readonly mostRequests: number;
 };
 
 /** Turns the feed into jobs, and waits with the next batch while memory is full. */
@@ -38,8 +36,9 @@ export function createFeed({
   room,
   closing,
   headAtStart,
+  mostRequests,
 }: Options): Feed {
-  const requests = boundedCache<string, RecordedEvent>(MOST_REQUESTS);
+  const requests = boundedCache<string, RecordedEvent>(mostRequests);
   let waiters: (() => void)[] = [];
 
   async function handle(batch: Batch): Promise<void> {

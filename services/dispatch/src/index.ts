@@ -5,5 +5,5 @@ import { simulatorReceiptsReactor } from "./simulator-receipts.ts";
 /** Sends messages through gateways, and plays the simulated providers' receipts. */
 export const service: Service = {
   name: "dispatch",
-  consumers: () => [dispatchReactor, simulatorReceiptsReactor],
+  consumers: () => [dispatchReactor(), simulatorReceiptsReactor],
 };

@@ -56,7 +56,6 @@ type Options = {
 export function createLanes({ connections, now, random, call, unfit }: Options): Lanes {
   const lanes = new Map<string, Lane>();
   const channels = new Map<string, Fifo<Lane>[]>();
-  const blocked = new Map<string, Fifo<Lane>>();
   let waiting = 0;
   let turn = 0;
 
@@ -143,16 +142,15 @@ export function createLanes({ connections, now, random, call, unfit }: Options):
     lane.running = connection !== undefined;
     if (connection === undefined) return; // Withdrawn while it was blocked.
     if (connection.active >= connection.config.max_concurrent) {
-      const queue = blocked.get(connection.name) ?? new Fifo<Lane>();
-      blocked.set(connection.name, queue);
-      queue.push(lane);
+      connection.blocked.push(() => start(lane));
       return;
     }
     connection.active++;
     void drive(lane).then(() => {
       connection.active--;
-      const next = blocked.get(connection.name)?.shift();
-      if (next !== undefined) start(next);
+      // One that was withdrawn meanwhile takes no place: the next has its turn.
+      while (connection.active < connection.config.max_concurrent && connection.blocked.size > 0)
+        connection.blocked.shift()!();
     });
   }
 

@@ -1,4 +1,4 @@
-import { streamOf } from "@heliograph/contracts";
+import { shardOf, streamOf, type Shard } from "@heliograph/contracts";
 import type { Append, EventLog } from "@heliograph/log";
 import type { Checkpoint, WritePart } from "@heliograph/runtime";
 import type { Logger } from "pino";
@@ -7,13 +7,21 @@ import { decideStep } from "./decide.ts";
 import { uncertain } from "./events.ts";
 import { appendPatiently } from "./recorder.ts";
 import { fold, type State } from "./state.ts";
-import { deleteIntents, upsertTimers, type IntendedCall, type Store, type Timer } from "./store.ts";
+import {
+  deleteIntents,
+  upsertTimers,
+  type IntendedCall,
+  type Owner,
+  type Store,
+  type Timer,
+} from "./store.ts";
 
 const MOST_STREAMS = 500;
 
 type Options = {
   readonly log: EventLog;
   readonly store: Store;
+  readonly shard: Shard | undefined;
   readonly checkpoint: Checkpoint;
   readonly connections: Connections;
   readonly logger: Logger;
@@ -29,7 +37,7 @@ type Options = {
  * intents and timers change in one statement, so that a crash in here repeats it and nothing else.
  */
 export async function recover(options: Options): Promise<void> {
-  const { store, checkpoint, logger } = options;
+  const { store, shard, checkpoint, logger } = options;
   const intents = await store.openIntents();
   if (intents.length === 0) return;
   const calls = new Map<string, IntendedCall>();
@@ -37,16 +45,20 @@ export async function recover(options: Options): Promise<void> {
     for (const call of intent.calls)
       if ((calls.get(call[0])?.[2] ?? 0) < call[2]) calls.set(call[0], call);
   const timers = new Map<string, Timer>();
+  /** Intents of the time before the dispatcher was divided may name messages of every shard: each timer goes to its own. */
+  const partners = new Map<string, string | undefined>();
   let unknown = 0;
   let open = [...calls.values()];
   while (open.length > 0) {
     const part = open.slice(0, MOST_STREAMS);
-    const outcome = await settle(part, options, timers);
+    const outcome = await settle(part, options, timers, partners);
     unknown += outcome.uncertain;
     open = [...open.slice(MOST_STREAMS), ...outcome.again];
   }
   const parts: WritePart[] = [deleteIntents(intents.map(({ id }) => id))];
-  if (timers.size > 0) parts.push(upsertTimers(timers));
+  const ownerOf = (id: string): Owner =>
+    shard === undefined ? null : shardOf(partners.get(id), shard.count);
+  if (timers.size > 0) parts.push(upsertTimers(timers, ownerOf));
   await checkpoint.commit(checkpoint.position, parts);
   logger.warn(
     { calls: calls.size, uncertain: unknown },
@@ -59,6 +71,7 @@ async function settle(
   calls: readonly IntendedCall[],
   { log, connections, now, random, scale, signal }: Options,
   timers: Map<string, Timer>,
+  partners: Map<string, string | undefined>,
 ): Promise<{ readonly uncertain: number; readonly again: readonly IntendedCall[] }> {
   const streams = await log.readStreams(calls.map(([id]) => streamOf("message", id)));
   const appends: Append[] = [];
@@ -70,6 +83,7 @@ async function settle(
     const stream = streamOf("message", id);
     const state: State | undefined = fold(streams.get(stream) ?? []);
     if (state === undefined) continue;
+    partners.set(id, state.requestEvent.metadata.partner);
     if (state.calls >= number || state.phase === "settled") {
       const step = decideStep(state, { now: now(), due: false, random: random(), scale });
       if (step.type === "wait") timer(id, step.at);

@@ -4,7 +4,8 @@ import type { TimerKind } from "./decide.ts";
 
 /**
  * `intents`: one row per group of provider calls, written durably before the first of them, removed when all their outcomes are in the log.
- * `timers`: one row per message that waits. `epoch` is that of the owner who has taken the row into memory; a successor takes it again.
+ * `timers`: one row per message that waits. `epoch` is that of the owner who has taken the row into memory; a successor takes it again. Epochs are compared
+ * within a `shard` only; rows without one are of the time before the dispatcher was divided.
  */
 export const ddl = `
 create table if not exists {schema}.intents (
@@ -20,6 +21,9 @@ create table if not exists {schema}.timers (
   epoch int not null default 0
 );
 create index if not exists timers_due on {schema}.timers (due_at);
+alter table {schema}.intents add column if not exists shard smallint;
+alter table {schema}.timers add column if not exists shard smallint;
+create index if not exists timers_due_of_shard on {schema}.timers (shard, due_at) where shard is not null;
 `;
 
 /** A call as the intent's row keeps it: message, attempt, number of the outcome, gateway. */
@@ -32,15 +36,18 @@ export type IntendedCall = readonly [
 export type Intent = { readonly id: string; readonly calls: readonly IntendedCall[] };
 /** Due times are epoch ms by this service's clock. */
 export type Timer = { readonly dueAt: number; readonly kind: TimerKind };
+/** Whose the rows are: the shard's number, null for a dispatcher that is not divided. */
+export type Owner = number | null;
 
 export const insertIntent = (
   id: string,
   epoch: number,
   calls: readonly IntendedCall[],
+  owner: Owner,
 ): WritePart => ({
   name: "intent",
-  sql: "insert into {schema}.intents (id, epoch, calls) values ($1, $2, $3)",
-  values: [id, epoch, JSON.stringify(calls)],
+  sql: "insert into {schema}.intents (id, epoch, calls, shard) values ($1, $2, $3, $4)",
+  values: [id, epoch, JSON.stringify(calls), owner],
 });
 
 export const deleteIntents = (ids: readonly string[]): WritePart => ({
@@ -50,17 +57,21 @@ export const deleteIntents = (ids: readonly string[]): WritePart => ({
 });
 
 /** A timer that is set belongs to nobody until it is taken. */
-export function upsertTimers(timers: ReadonlyMap<string, Timer>): WritePart {
+export function upsertTimers(
+  timers: ReadonlyMap<string, Timer>,
+  ownerOf: (messageId: string) => Owner,
+): WritePart {
   const rows = [...timers];
   return {
     name: "timers",
-    sql: `insert into {schema}.timers (message_id, due_at, kind)
-      select * from unnest($1::text[], $2::bigint[], $3::text[])
-      on conflict (message_id) do update set due_at = excluded.due_at, kind = excluded.kind, epoch = 0`,
+    sql: `insert into {schema}.timers (message_id, due_at, kind, shard)
+      select * from unnest($1::text[], $2::bigint[], $3::text[], $4::smallint[])
+      on conflict (message_id) do update set due_at = excluded.due_at, kind = excluded.kind, shard = excluded.shard, epoch = 0`,
     values: [
       rows.map(([id]) => id),
       rows.map(([, { dueAt }]) => Math.ceil(dueAt)),
       rows.map(([, { kind }]) => kind),
+      rows.map(([id]) => ownerOf(id)),
     ],
   };
 }
@@ -78,16 +89,25 @@ export type Store = {
   takeDue(now: number, limit: number): Promise<readonly string[]>;
   /** When the next timer is due, epoch ms. */
   nextDue(): Promise<number | undefined>;
+  /** Messages whose timers are of the time before the dispatcher was divided. */
+  timersWithoutShard(limit: number): Promise<readonly string[]>;
+  assignTimers(messageIds: readonly string[], shards: readonly number[]): Promise<void>;
 };
 
-export function createStore(pool: pg.Pool, schema: string, epoch: number): Store {
+/** `owner` limits everything to the rows of a shard; a dispatcher that is not divided has them all. */
+export function createStore(pool: pg.Pool, schema: string, epoch: number, owner: Owner): Store {
+  const mine = owner === null ? "" : ` and shard = ${owner}`;
   const run = (name: string, sql: string, values: unknown[]) =>
-    pool.query({ name: `${schema}_${name}`, text: inSchema(sql, schema), values });
+    pool.query({
+      name: `${schema}_${name}_${owner ?? ""}`,
+      text: inSchema(sql, schema),
+      values,
+    });
   return {
     async openIntents() {
       const { rows } = await run(
         "open_intents",
-        "select id, calls from {schema}.intents where epoch < $1 order by created_at, id",
+        `select id, calls from {schema}.intents where epoch < $1${mine && ` and (shard = ${owner} or shard is null)`} order by created_at, id`,
         [epoch],
       );
       return rows.map((row) => ({
@@ -99,7 +119,7 @@ export function createStore(pool: pg.Pool, schema: string, epoch: number): Store
       const { rows } = await run(
         "take_due",
         `update {schema}.timers t set epoch = $1
-         from (select message_id from {schema}.timers where due_at <= $2 and epoch < $1 order by due_at limit $3 for update skip locked) due
+         from (select message_id from {schema}.timers where due_at <= $2 and epoch < $1${mine} order by due_at limit $3 for update skip locked) due
          where t.message_id = due.message_id
          returning t.message_id, t.due_at`,
         [epoch, Math.floor(now), limit],
@@ -111,10 +131,27 @@ export function createStore(pool: pg.Pool, schema: string, epoch: number): Store
     async nextDue() {
       const { rows } = await run(
         "next_due",
-        "select due_at from {schema}.timers where epoch < $1 order by due_at limit 1",
+        `select due_at from {schema}.timers where epoch < $1${mine} order by due_at limit 1`,
         [epoch],
       );
       return rows[0] === undefined ? undefined : Number(rows[0].due_at);
+    },
+    async timersWithoutShard(limit) {
+      const { rows } = await run(
+        "timers_without_shard",
+        "select message_id from {schema}.timers where shard is null limit $1",
+        [limit],
+      );
+      return rows.map((row) => row.message_id as string);
+    },
+    async assignTimers(messageIds, shards) {
+      await run(
+        "assign_timers",
+        `update {schema}.timers t set shard = given.shard
+         from unnest($1::text[], $2::smallint[]) as given(message_id, shard)
+         where t.message_id = given.message_id and t.shard is null`,
+        [messageIds, shards],
+      );
     },
   };
 }

@@ -91,7 +91,7 @@ export async function openWorld(options: WorldOptions = {}) {
       for (const listener of listeners) listener();
     },
     async dispatch() {
-      const consumer = await runConsumer(dispatchReactor, context);
+      const consumer = await runConsumer(dispatchReactor(), context);
       running.push(consumer);
       return consumer;
     },

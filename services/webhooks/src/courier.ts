@@ -1,3 +1,4 @@
+import { shardPart } from "@heliograph/contracts";
 import type { DeliveryAttempt } from "@heliograph/read-models";
 import type { ReactorTools } from "@heliograph/runtime";
 import { createAddressGuard } from "./addresses.ts";
@@ -34,6 +35,8 @@ const refillBelow = 64;
 const evictEveryMs = 30_000;
 /** Most deliveries in memory over all endpoints; above it new ones go straight to the table. */
 const maxInMemory = 20_000;
+/** Requests in the air over all endpoints. */
+const maxActive = 512;
 
 /**
  * Carries deliveries from the batch they came in to their end: sends them through their endpoint's lane, judges the result, puts it on record, and brings
@@ -48,6 +51,7 @@ export class Courier {
   readonly #scale: number;
   /** Lanes that only time can move. */
   readonly #waiting = new Set<Lane>();
+  readonly #maxInMemory: number;
   #inMemory = 0;
   #fetching = false;
   /** Deliveries of which a look for due rows that is under way may show an old state. */
@@ -70,6 +74,7 @@ export class Courier {
     this.#lanes = lanes;
     this.#window = window;
     this.#scale = settings.retryScale;
+    this.#maxInMemory = shardPart(maxInMemory, tools.shard, 2_000);
     const deadlineMs = options.deadlineMs ?? defaultDeadlineMs;
     this.#sender = new Sender({
       dial: createDial({
@@ -79,6 +84,7 @@ export class Courier {
         ...(options.ca === undefined ? {} : { ca: options.ca }),
       }),
       deadlineMs,
+      maxActive: shardPart(maxActive, tools.shard, 128),
       now: Date.now,
       onDone: (lane, job, result, startedAt) => this.#finished(lane, job, result, startedAt),
       onWait: (lane) => {
@@ -108,7 +114,7 @@ export class Courier {
         this.#stopping ||
         lane.waitUntil > now + longWaitMs ||
         lane.fresh.length >= maxFresh ||
-        this.#inMemory >= maxInMemory
+        this.#inMemory >= this.#maxInMemory
       ) {
         this.#window.record(job, "pending", Math.max(now, lane.waitUntil));
       } else if (!lane.rowsInMemory.has(job.id)) {

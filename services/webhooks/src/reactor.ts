@@ -32,6 +32,7 @@ export const webhooksReactor = (options: CourierOptions = {}): Reactor => ({
   name: "webhooks",
   schema: "webhooks",
   types,
+  sharded: true,
   ddl: webhooksDdl,
   start: (tools) => start(tools, options),
 });
@@ -39,7 +40,7 @@ export const webhooksReactor = (options: CourierOptions = {}): Reactor => ({
 async function start(tools: ReactorTools, options: CourierOptions): Promise<ReactorInstance> {
   const { context } = tools;
   const { environment, log } = context;
-  const store = openStore(context.pool, tools.schema);
+  const store = openStore(context.pool, tools.schema, tools.shard);
   const [endpoints, counters, due] = [
     await store.endpoints(),
     await store.counters(),

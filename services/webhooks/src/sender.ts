@@ -7,11 +7,6 @@ import type { Dial } from "./dial.ts";
 import type { Result } from "./result.ts";
 import { sign } from "./sign.ts";
 
-/** Requests in the air over all endpoints: what sockets and memory are bounded by. */
-const maxActive = 512;
-/** Of these, endpoints that are failing share a quarter, so that however many are dead the others find room. */
-const maxActiveUnhealthy = maxActive / 4;
-
 type Flight = {
   readonly lane: Lane;
   readonly job: Job;
@@ -26,6 +21,9 @@ type Flight = {
 export class Sender {
   readonly #dial: Dial;
   readonly #deadlineMs: number;
+  readonly #maxActive: number;
+  /** Endpoints that are failing share a quarter of all requests, so that however many are dead the others find room. */
+  readonly #maxActiveUnhealthy: number;
   readonly #now: () => number;
   readonly #onDone: (lane: Lane, job: Job, result: Result, startedAt: number) => void;
   readonly #onWait: (lane: Lane) => void;
@@ -40,12 +38,16 @@ export class Sender {
     readonly dial: Dial;
     /** For connect, headers and body together. */
     readonly deadlineMs: number;
+    /** Requests in the air over all endpoints: what sockets and memory are bounded by. */
+    readonly maxActive: number;
     readonly now: () => number;
     readonly onDone: (lane: Lane, job: Job, result: Result, startedAt: number) => void;
     readonly onWait: (lane: Lane) => void;
   }) {
     this.#dial = options.dial;
     this.#deadlineMs = options.deadlineMs;
+    this.#maxActive = options.maxActive;
+    this.#maxActiveUnhealthy = Math.ceil(options.maxActive / 4);
     this.#now = options.now;
     this.#onDone = options.onDone;
     this.#onWait = options.onWait;
@@ -90,7 +92,7 @@ export class Sender {
     if (this.#draining) return; // a start that fails at once comes back here: the loop below goes on
     this.#draining = true;
     const waitingForRoom: Lane[] = [];
-    while (this.#flights.size < maxActive && !this.#stopped) {
+    while (this.#flights.size < this.#maxActive && !this.#stopped) {
       const lane = this.#turns.values().next().value;
       if (lane === undefined) break;
       this.#turns.delete(lane);
@@ -98,7 +100,7 @@ export class Sender {
       const state = gate(lane, this.#now());
       if (state === "time") this.#onWait(lane);
       if (state !== "open") continue; // busy: the end of an attempt brings it back
-      if (!isHealthy(lane) && this.#unhealthyActive >= maxActiveUnhealthy)
+      if (!isHealthy(lane) && this.#unhealthyActive >= this.#maxActiveUnhealthy)
         waitingForRoom.push(lane);
       else {
         this.#start(lane, (lane.stored.shift() ?? lane.fresh.shift())!);

@@ -1,3 +1,4 @@
+import { shardSql, type Shard } from "@heliograph/contracts";
 import type { Endpoint } from "@heliograph/domain";
 import type { DeliveryAttempt, DeliveryStatus } from "@heliograph/read-models";
 import { inSchema, type WritePart } from "@heliograph/runtime";
@@ -84,28 +85,29 @@ export type Store = ReturnType<typeof openStore>;
 /** When each endpoint's next pending delivery is due, epoch ms. */
 export type Due = { readonly endpointId: string; readonly at: number };
 
-/** The reads of the service. */
-export function openStore(pool: pg.Pool, schema: string) {
+/** The reads of the service. With a shard, everything is of its partners alone. */
+export function openStore(pool: pg.Pool, schema: string, shard?: Shard) {
+  const own = shard === undefined ? "true" : `${shardSql("partner", shard.count)} = ${shard.index}`;
   const sql = (text: string): string => inSchema(text, schema);
   const columns = `d.id, d.endpoint_id, d.partner, d.event_id, d.type, d.position::text, d.sequence::float8, d.status, d.attempts,
     d.next_attempt_at::float8, d.body, d.created_at::float8, d.tries, d.replay`;
   return {
     async endpoints(): Promise<Endpoint[]> {
       const { rows } = await pool.query<{ state: string }>(
-        sql("select state from {schema}.endpoints where status <> 'deleted'"),
+        sql(`select state from {schema}.endpoints where status <> 'deleted' and ${own}`),
       );
       return rows.map((row) => JSON.parse(row.state) as Endpoint);
     },
     async counters(): Promise<[string, number][]> {
       const { rows } = await pool.query<{ partner: string; sequence: number }>(
-        sql("select partner, sequence::float8 as sequence from {schema}.sequences"),
+        sql(`select partner, sequence::float8 as sequence from {schema}.sequences where ${own}`),
       );
       return rows.map((row) => [row.partner, row.sequence]);
     },
     async due(): Promise<Due[]> {
       const { rows } = await pool.query<{ endpoint_id: string; at: number }>(
         sql(
-          "select endpoint_id, min(next_attempt_at)::float8 as at from {schema}.deliveries where status = 'pending' group by endpoint_id",
+          `select endpoint_id, min(next_attempt_at)::float8 as at from {schema}.deliveries where status = 'pending' and ${own} group by endpoint_id`,
         ),
       );
       return rows.map((row) => ({ endpointId: row.endpoint_id, at: row.at }));
