@@ -14,6 +14,12 @@ export function shardOf(partner: string | undefined, count: number): number {
   return high < 0 || low < 0 ? 0 : (high * 32 + low) % count;
 }
 
+/** What one shard may use of a limit that is meant for all of them in one process: twice an even part, for partners are not spread evenly; never below `least`. */
+export const shardPart = (total: number, shard: Shard | undefined, least: number): number =>
+  shard === undefined
+    ? total
+    : Math.min(total, Math.max(least, Math.ceil((2 * total) / shard.count)));
+
 /** The same rule as an SQL expression over a text column that holds the partner's id. `count` is inserted as a number. */
 export function shardSql(column: string, count: number): string {
   const digit = (place: number): string =>
