@@ -8,7 +8,13 @@ import {
 } from "@heliograph/contracts";
 import type { GatewayConfig } from "@heliograph/gateways";
 import { openMemoryLog, openPostgresLog, type EventLog, type RecordedEvent } from "@heliograph/log";
-import { newLogger, readSettings, runConsumer, type ServiceContext } from "@heliograph/runtime";
+import {
+  newLogger,
+  readSettings,
+  runConsumer,
+  type Feed,
+  type ServiceContext,
+} from "@heliograph/runtime";
 import { testDatabase, until } from "@heliograph/testkit";
 import pg from "pg";
 import { dispatchReactor } from "../src/consumer.ts";
@@ -90,8 +96,8 @@ export async function openWorld(options: WorldOptions = {}) {
       gateways = next;
       for (const listener of listeners) listener();
     },
-    async dispatch() {
-      const consumer = await runConsumer(dispatchReactor(), context);
+    async dispatch(feed?: Feed) {
+      const consumer = await runConsumer(dispatchReactor(), { ...context, feed });
       running.push(consumer);
       return consumer;
     },
@@ -111,8 +117,6 @@ export async function openWorld(options: WorldOptions = {}) {
 export type World = Awaited<ReturnType<typeof openWorld>>;
 
 export type Order = Partial<EventData<"MessageRequested">> & { readonly to: string };
-const partner = deterministicId("ptn", "one");
-
 const requestOf = (order: Order): EventData<"MessageRequested"> => ({
   message_id: newId("msg"),
   channel: order.to.includes("@") ? "email" : "sms",
@@ -129,7 +133,11 @@ const requestOf = (order: Order): EventData<"MessageRequested"> => ({
 });
 
 /** Accepts messages and holds their funds, as ingress and wallet do; gives the message ids. */
-export async function send(log: EventLog, orders: readonly Order[]): Promise<string[]> {
+export async function send(
+  log: EventLog,
+  orders: readonly Order[],
+  partner: string = deterministicId("ptn", "one"),
+): Promise<string[]> {
   const requests = orders.map(requestOf);
   const ids = requests.map(({ message_id }) => message_id);
   const outcomes = await log.append(
