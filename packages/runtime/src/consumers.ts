@@ -1,5 +1,5 @@
 import { hostname } from "node:os";
-import { failpoint } from "@heliograph/contracts";
+import { failpoint, shardOf } from "@heliograph/contracts";
 import { dueDeadLetters, resolveDeadLetter } from "./dead-letters.ts";
 import { isMachinery, messageOf, pause } from "./faults.ts";
 import { claimJob, finishJob, progressJob } from "./jobs.ts";
@@ -169,8 +169,9 @@ export async function startConsumers(
 
   async function handOutRetries(): Promise<void> {
     for (const letter of await dueDeadLetters(context.pool)) {
-      const queue = retries.get(letter.consumer);
-      const status = statuses.find((item) => item.name === letter.consumer);
+      const name = await ownerOf(letter.consumer, letter.position);
+      const queue = retries.get(name);
+      const status = statuses.find((item) => item.name === name);
       if (
         !queue ||
         status?.state !== "running" ||
@@ -191,6 +192,14 @@ export async function startConsumers(
         },
       });
     }
+  }
+
+  /** A consumer that has been divided since: the letter is for the shard of the event's partner. */
+  async function ownerOf(consumer: string, position: bigint): Promise<string> {
+    const unit = units.find((item) => item.consumer.name === consumer && item.shard !== undefined);
+    if (unit?.shard === undefined) return consumer;
+    const event = await context.log.readAt(position);
+    return `${consumer}/${shardOf(event?.metadata.partner, unit.shard.count)}`;
   }
 
   async function runJobs(): Promise<void> {

@@ -156,6 +156,27 @@ test("once divided it stays so on the log feed too, and another number of shards
   ).rejects.toThrow("HELIOGRAPH_KAFKA_SHARDS must be 3, not 5");
 });
 
+test("a dead letter of the undivided time is retried by the shard of its partner", async () => {
+  const { context, log } = environment;
+  await round(log, 1);
+  const [event] = (await log.readAll({ after: 0n, limit: 1 })).events;
+  const placed = placing(log, 3);
+  placed.place([0, 1, 2]);
+  const divided = await startConsumers({ ...context, feed: placed.feed }, [noting("part")]);
+  await until(async () => (await seen()).length === 12, { what: "the first round" });
+  await context.pool.query(
+    "insert into runtime.dead_letters (consumer, position, event_id, event_type, reason, status) values ('noting', $1, $2, 'Counted', 'test', 'retry')",
+    [event!.position, event!.id],
+  );
+  await until(async () => (await seen()).length === 13, { what: "the event is handled again" });
+  const shard = shardOf(event!.metadata.partner, 3);
+  expect((await seen())[12]).toMatchObject({
+    partner: event!.metadata.partner,
+    owner: `part/${shard}`,
+  });
+  await divided.stop();
+});
+
 test("PostgreSQL and JavaScript agree on the shard of a partner", async () => {
   const texts = [
     ...partners,
