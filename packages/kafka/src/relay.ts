@@ -20,6 +20,14 @@ import { ensureTopics, logTopic, wantedTopics } from "./topics.ts";
 /** A commit's round trip is paid once for so many; 2,000 ordinary events are two requests. */
 const mostEvents = 2_000;
 const longestCloseMs = 1_000;
+/**
+ * Small batches follow each other no faster than this, after a burst: each is a fetch for every consumer group, and one event at a time (110 batches a second at 30 messages)
+ * took a process with ten groups 90 % of a core, against 64 % at 50 batches a second. The burst lets a lone message through its stages unhindered.
+ */
+const paceMs = 20;
+const burstMs = 100;
+/** A batch of this size is worth its fetches. */
+const unpacedEvents = 250;
 
 /**
  * Publishes the log of an environment to its topic, in order of position: the log is the outbox, and there is no other. The runtime gives it what a relay needs:
@@ -59,6 +67,8 @@ async function start(settings: KafkaSettings, tools: ReactorTools): Promise<Reac
   /** The requests of the last batch, and its checkpoint. */
   let sent: Promise<void> = Promise.resolve();
   let noted: Promise<void> = Promise.resolve();
+  /** Until when the batches of the past have used up their share of time. */
+  let usedUntil = 0;
 
   async function send(messages: readonly Message[]): Promise<void> {
     for (const part of recordParts(messages))
@@ -86,6 +96,11 @@ async function start(settings: KafkaSettings, tools: ReactorTools): Promise<Reac
       noted = Promise.all([sent, before]).then(() => note(batch.position, parts));
       noted.catch((error: unknown) => tools.fail(neverTheEvents(error)));
       await before.catch(() => undefined);
+      if (messages.length === 0 || batch.events.length >= unpacedEvents) return;
+      const now = performance.now();
+      usedUntil = Math.max(usedUntil, now) + paceMs;
+      // What comes meanwhile is in the next batch, because that is taken when this resolves.
+      if (usedUntil - now > burstMs) await pause(usedUntil - now - burstMs, tools.stopping);
     },
     // Brokers that hang let a request wait for a minute; what is given up is published again.
     async stop(deadlineMs) {
