@@ -146,7 +146,7 @@ describe("a copy from PostgreSQL to EventStoreDB", () => {
       expect(own.records.length).toBeLessThan(reference + 5);
       await own.close();
     }
-  });
+  }, 120_000);
 
   it("goes on where it was stopped, and services are refused until it has ended", async () => {
     await fillPostgres(400);

@@ -21,8 +21,18 @@ export function connectEventStore(connectionString: string): EventStoreDBClient 
 /** Ends what is under way and the connection, which the client itself would leave open. */
 export async function disconnect(client: EventStoreDBClient): Promise<void> {
   const inner = client as unknown as { getChannel(): Promise<{ close(): void }> };
-  const channel = await inner.getChannel().catch(() => undefined);
-  channel?.close();
+  const closed = inner.getChannel().then((channel) => channel.close());
+  // A cluster that does not answer is looked for so long that nobody waits for it.
+  await within(closed, callTimeoutMs).catch(() => undefined);
+}
+
+/** Rejects when the work takes longer. The client's own deadline is for the server to keep as well, and begins only when a node has been found; this one is ours alone. */
+export function within<T>(work: Promise<T>, ms: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms);
+  });
+  return Promise.race([work, late]).finally(() => clearTimeout(timer));
 }
 
 export const unavailable = (error: unknown, outcomeUnknown = false): LogUnavailable =>

@@ -59,6 +59,9 @@ export function makeFeed(
   const listeners = new Set<(decoded: Decoded) => void>();
   const pages = sharePages(reader.readAll);
   const ring: RecordedEvent[] = [];
+  /** Parallel to the ring: characters of each event's JSON. */
+  const sizes: number[] = [];
+  let characters = 0;
   /** Everything of the namespace after `start` and up to `tail` is in the ring. */
   let start = -1n;
   let tail = -1n;
@@ -77,14 +80,28 @@ export function makeFeed(
     commit = at;
     for (const listener of listeners) listener(decoded);
     if (event.position <= tail) return;
+    const size = JSON.stringify(event.data).length + JSON.stringify(event.metadata).length;
     ring.push(event);
+    sizes.push(size);
+    characters += size;
     tail = event.position;
-    if (ring.length > limits.maxEvents * 1.25) {
-      // The oldest fifth at once: moving the rest down for each event would cost more than the event.
-      const dropped = ring.splice(0, ring.length - limits.maxEvents);
-      start = dropped.at(-1)!.position;
-    }
+    if (ring.length > limits.maxEvents || characters > limits.maxBytes) dropOldest();
     arrived.ring();
+  }
+
+  /** A fifth at once, or more when the events are large: moving the rest down for each event would cost more than the event. */
+  function dropOldest(): void {
+    let count = Math.ceil(ring.length / 5);
+    let left = characters;
+    for (let index = 0; index < ring.length; index++) {
+      if (index >= count && left <= limits.maxBytes) break;
+      left -= sizes[index]!;
+      count = Math.max(count, index + 1);
+    }
+    const dropped = ring.splice(0, count);
+    sizes.splice(0, count);
+    characters = left;
+    start = dropped.at(-1)!.position;
   }
 
   function pass(at: bigint): void {
@@ -228,6 +245,11 @@ export function makeFeed(
     return { events, position: reached, head: tail, caughtUp: index >= ring.length };
   }
 
+  async function assertNotAhead(position: bigint): Promise<void> {
+    const head = await reader.head();
+    if (position > head && position > tail) throw new CheckpointAhead(position, head);
+  }
+
   async function* subscribe(request: SubscribeOptions): AsyncGenerator<Batch> {
     const { signal, types } = request;
     const max = request.maxEvents ?? 500;
@@ -253,11 +275,7 @@ export function makeFeed(
           batch = slice(position, max, wantedTypes);
         } else {
           try {
-            const head = await reader.head();
-            if (position > head) {
-              // The ring may know of less than the server, never the other way round.
-              if (position > tail) throw new CheckpointAhead(position, head);
-            }
+            if (first) await assertNotAhead(position);
             const page = await pages.readAll({ after: position, limit: max, ...filter });
             batch = { ...page, caughtUp: page.position >= page.head };
             retryMs = retryFirstMs;
@@ -272,7 +290,6 @@ export function makeFeed(
           if (!first && batch.events.length === 0 && batch.position === position) {
             // Read to its end while the ring is not there yet, or just behind it.
             await Promise.race([arrived.wait(), pause(askedLookMs)]);
-            if (tail < 0n || position < start) continue;
             continue;
           }
         }

@@ -1,9 +1,9 @@
 import type { RingLimits } from "../feed.ts";
-import { LogUnavailable, type EventLog, type Upcast, type Validate } from "../types.ts";
-import { connectEventStore, disconnect } from "./connection.ts";
+import { type EventLog, type Upcast, type Validate } from "../types.ts";
+import { connectEventStore, disconnect, unavailable, within } from "./connection.ts";
 import { makeFeed } from "./feed.ts";
 import { readPositions } from "./copied.ts";
-import { makeReader } from "./reader.ts";
+import { makeReader, readEnd } from "./reader.ts";
 import { makeWriter } from "./writer.ts";
 
 export type EventStoreLogOptions = {
@@ -17,12 +17,14 @@ export type EventStoreLogOptions = {
   readonly maxWaiting?: number;
   /** For one append, over all its attempts. Default 5 s. */
   readonly appendTimeoutMs?: number;
-  /** Recent events kept for subscribers. Only `maxEvents` counts here. */
+  /** Recent events kept for subscribers; bytes are counted as characters of JSON. */
   readonly ring?: RingLimits;
   /** Hears what the log survived: lost connections, repeated appends. Never needed for correctness. */
   readonly onError?: (error: unknown) => void;
 };
 
+/** A subscription that is not confirmed in this time is refused, or the node is not well. */
+const openTimeoutMs = 10_000;
 /** An event with its metadata and the records of other namespaces between two, where nothing better is known. */
 const usualDistance = 900;
 
@@ -31,10 +33,13 @@ export async function openEventStoreLog(options: EventStoreLogOptions): Promise<
   const { namespace, upcast } = options;
   const onError = options.onError ?? (() => {});
   const client = connectEventStore(options.connectionString);
-  const positions = await readPositions(client, namespace).catch(async (error: unknown) => {
-    await disconnect(client);
-    throw error;
-  });
+  // The last record first: whether a node answers at all must not take the time that a long index may.
+  const positions = await readEnd(client)
+    .then(() => readPositions(client, namespace))
+    .catch(async (error: unknown) => {
+      await disconnect(client);
+      throw error;
+    });
   const reader = makeReader(client, namespace, positions, upcast);
   const feed = makeFeed(client, namespace, reader, positions, {
     ring: options.ring,
@@ -49,12 +54,11 @@ export async function openEventStoreLog(options: EventStoreLogOptions): Promise<
     onError,
   });
   try {
-    await reader.end();
-    await feed.ready();
+    await within(feed.ready(), openTimeoutMs);
   } catch (error) {
     await feed.close();
     await disconnect(client);
-    throw error instanceof LogUnavailable ? error : new LogUnavailable(String(error));
+    throw unavailable(error);
   }
 
   let closing: Promise<void> | undefined;

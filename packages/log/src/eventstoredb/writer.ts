@@ -9,7 +9,7 @@ import { failpoint } from "@heliograph/contracts";
 import { encodeAppend, expectedRevision } from "../check.ts";
 import { LogUnavailable, type Append, type Outcome, type Validate } from "../types.ts";
 import { encode, streamName, type Decoded } from "./codec.ts";
-import { callTimeoutMs, unavailable } from "./connection.ts";
+import { callTimeoutMs, unavailable, within } from "./connection.ts";
 import type { Feed } from "./feed.ts";
 import type { Reader } from "./reader.ts";
 
@@ -127,9 +127,10 @@ export function makeWriter(
       } catch (error) {
         if (error instanceof WrongExpectedVersionError) {
           // Somebody was quicker, and what was sent with an unknown end was not stored: look where the stream ends now.
-          if (wanted === -2 && performance.now() < deadline) {
+          if (wanted === -2) {
             unknown = false;
-            continue;
+            if (performance.now() < deadline) continue;
+            throw new LogUnavailable(`${one.stream} has too many writers`);
           }
           const { actualVersion } = error;
           return {
@@ -214,12 +215,3 @@ export function makeWriter(
 }
 
 const typeOf = (error: unknown): string | undefined => (error as { type?: string }).type;
-
-/** The client's own deadline is the server's to keep as well; this one is ours alone. */
-function within<T>(work: Promise<T>, ms: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms);
-  });
-  return Promise.race([work, late]).finally(() => clearTimeout(timer));
-}
