@@ -38,7 +38,7 @@ export async function openCopyGuard(
   const guard: CopyGuard = {
     client,
     async assertQuiet() {
-      const { rows } = await client.query(BUSY);
+      const rows = await ofThoseThatStay(async () => (await client.query(BUSY)).rows);
       if (rows.length === 0) return;
       const names = rows.map(({ name, pid }) => `${name || "unnamed"} (backend ${pid})`);
       throw new CopyRefused(
@@ -48,8 +48,11 @@ export async function openCopyGuard(
     close: () => client.end().catch(() => {}),
   };
   try {
-    const { rows } = await client.query(`select pg_try_advisory_lock(${COPY_LOCK}) as held`);
-    if (rows[0].held !== "t")
+    const others = await ofThoseThatStay(async () => {
+      const { rows } = await client.query(`select pg_try_advisory_lock(${COPY_LOCK}) as held`);
+      return rows[0].held === "t" ? [] : rows;
+    });
+    if (others.length > 0)
       throw new CopyRefused(`${namespace}: another copy-log works on ${client.database}`);
     return guard;
   } catch (error) {
@@ -57,3 +60,14 @@ export async function openCopyGuard(
     throw error;
   }
 }
+
+/** A session that its client has ended is there for a moment longer: only what stays is in the way. */
+async function ofThoseThatStay<Row>(look: () => Promise<readonly Row[]>): Promise<readonly Row[]> {
+  const deadline = performance.now() + lingeringMs;
+  for (;;) {
+    const rows = await look();
+    if (rows.length === 0 || performance.now() > deadline) return rows;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+const lingeringMs = 1_500;
