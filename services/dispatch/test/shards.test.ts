@@ -1,9 +1,7 @@
-import { newId, shardOf } from "@heliograph/contracts";
-import type { EventLog } from "@heliograph/log";
-import type { Feed } from "@heliograph/runtime";
 import { until } from "@heliograph/testkit";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { eventually, openWorld, send, typesOf, type World } from "./harness.ts";
+import { partnerIn, placing, shards } from "./placing.ts";
 
 let world: World;
 beforeEach(async () => {
@@ -11,49 +9,8 @@ beforeEach(async () => {
 });
 afterEach(() => world.close());
 
-const shards = 4;
 /** Two partners of every shard. */
-const partners = Array.from({ length: shards }, (_, shard) =>
-  Array.from({ length: 2 }, () => {
-    for (;;) {
-      const id = newId("ptn");
-      if (shardOf(id, shards) === shard) return id;
-    }
-  }),
-).flat();
-
-/** A feed over the log itself that gives a copy some of the shards. */
-function placing(
-  log: EventLog,
-  mine: readonly number[],
-): { feed: Feed; place(next: readonly number[]): void } {
-  let placed = mine;
-  let changed = (): void => undefined;
-  return {
-    feed: {
-      shards,
-      join: () => ({
-        assigned: ({ index }) => placed.includes(index),
-        onChange: (listener) => void (changed = listener),
-        async *subscribe({ after, shard, signal, maxEvents }) {
-          const limit = maxEvents === undefined ? {} : { maxEvents };
-          for await (const batch of log.subscribe({ after, signal, ...limit }))
-            yield {
-              ...batch,
-              events: batch.events.filter(
-                ({ metadata }) => shardOf(metadata.partner, shards) === shard!.index,
-              ),
-            };
-        },
-        leave: async () => undefined,
-      }),
-    },
-    place(next) {
-      placed = next;
-      changed();
-    },
-  };
-}
+const partners = Array.from({ length: shards * 2 }, (_, index) => partnerIn(index % shards));
 
 /** Messages of every partner to recipients that behave as the digits say. */
 async function sendAll(digits: string, each = 3): Promise<string[]> {

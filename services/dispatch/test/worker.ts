@@ -4,6 +4,8 @@ import { openPostgresLog } from "@heliograph/log";
 import { newLogger, readSettings, startConsumers, type GatewayConfig } from "@heliograph/runtime";
 import pg from "pg";
 import { service } from "../src/index.ts";
+import { dispatchReactor } from "../src/consumer.ts";
+import { placing } from "./placing.ts";
 
 const settings = readSettings();
 const connection = { connectionString: settings.databaseUrl! };
@@ -30,7 +32,11 @@ const context = {
   masterKey: Buffer.alloc(32),
   logger: newLogger("warn"),
 };
-const running = await startConsumers(context, service.consumers(context));
+// With TEST_SHARDS, such as "2,3", it dispatches for these shards alone.
+const mine = process.env["TEST_SHARDS"]?.split(",").map(Number);
+const running = await (mine === undefined
+  ? startConsumers(context, service.consumers(context))
+  : startConsumers({ ...context, feed: placing(log, mine).feed }, [dispatchReactor()]));
 process.stdout.write("running\n");
 async function stop(): Promise<void> {
   await running.stop();
