@@ -56,7 +56,7 @@ async function disturb(): Promise<void> {
   await other.close();
 }
 
-describe("a copy from PostgreSQL to EventStoreDB", () => {
+describe("a copy from PostgreSQL to EventStoreDB", { timeout: 120_000 }, () => {
   it("keeps every field and position, and what is appended later comes after", async () => {
     await disturb();
     await fillPostgres(130);
@@ -127,7 +127,7 @@ describe("a copy from PostgreSQL to EventStoreDB", () => {
     await move(await fromPostgres(), await toStore());
     const messages = double.faults.messages;
     const reference = double.records.length;
-    for (let cut = 2; cut < messages; cut += 29) {
+    for (let cut = 2; cut < messages; cut += 61) {
       const own = await eventStoreDouble();
       const [source, target] = await Promise.all([
         fromPostgres(),
@@ -179,57 +179,53 @@ describe("a copy from PostgreSQL to EventStoreDB", () => {
   });
 });
 
-describe("a round trip over EventStoreDB", () => {
-  it(
-    "gives back the same log, with what was appended there, again and again",
-    { timeout: 90_000 },
-    async () => {
-      await fillPostgres(60);
-      for (let round = 0; round < 3; round++) {
-        const there = await move(await fromPostgres(), await toStore());
-        expect(there.verified.equal).toBe(true);
-        await disturb();
-        const log = await openEventStoreLog(side());
-        await fill(log, 20);
-        const inStore = await everything(log);
-        await log.close();
-        const back = await move(await fromStore(), await toPostgres());
-        expect(back.verified.equal).toBe(true);
-        expect(back.copied.events).toBe(20 * 5 + 10);
-        expect(back.verified.events).toBe(inStore.length);
-        await fillPostgres(5);
-        const inPostgres = await openPostgresLog({
-          connection: database.config,
-          namespace: "live",
-        });
-        const all = await everything(inPostgres);
-        await inPostgres.close();
-        expect(all.slice(0, inStore.length)).toEqual(inStore);
-        expect(all[inStore.length]!.position).toBeGreaterThan(back.copied.head);
-      }
-    },
-  );
+describe("a round trip over EventStoreDB", { timeout: 120_000 }, () => {
+  it("gives back the same log, with what was appended there, again and again", async () => {
+    await fillPostgres(60);
+    for (let round = 0; round < 3; round++) {
+      const there = await move(await fromPostgres(), await toStore());
+      expect(there.verified.equal).toBe(true);
+      await disturb();
+      const log = await openEventStoreLog(side());
+      await fill(log, 20);
+      const inStore = await everything(log);
+      await log.close();
+      const back = await move(await fromStore(), await toPostgres());
+      expect(back.verified.equal).toBe(true);
+      expect(back.copied.events).toBe(20 * 5 + 10);
+      expect(back.verified.events).toBe(inStore.length);
+      await fillPostgres(5);
+      const inPostgres = await openPostgresLog({
+        connection: database.config,
+        namespace: "live",
+      });
+      const all = await everything(inPostgres);
+      await inPostgres.close();
+      expect(all.slice(0, inStore.length)).toEqual(inStore);
+      expect(all[inStore.length]!.position).toBeGreaterThan(back.copied.head);
+    }
+  });
 
-  it("reads across every seam from every place", { timeout: 90_000 }, async () => {
+  it("reads across every seam from every place", async () => {
     const native = await openEventStoreLog(side());
-    await fill(native, 10);
+    await fill(native, 4);
     await native.close();
     await disturb();
     for (let round = 0; round < 2; round++) {
       await move(await fromStore(), await toPostgres());
-      await fillPostgres(10);
+      await fillPostgres(4);
       await disturb();
       await move(await fromPostgres(), await toStore());
       await disturb();
       const log = await openEventStoreLog(side());
-      await fill(log, 5);
+      await fill(log, 2);
       await log.close();
     }
     const log = await store();
     const all = await everything(log);
     const { events: once } = await log.readAll({ after: 0n, limit: 10_000 });
     expect(all).toEqual(once);
-    expect(all).toHaveLength(10 * 5 + 5 + 2 * (10 * 5 + 5 + 5 * 5 + 2));
+    expect(all).toHaveLength(22 + 2 * (22 + 11));
     for (const [index, one] of all.entries()) {
       const { events } = await log.readAll({ after: one.position, limit: 3 });
       expect(events).toEqual(all.slice(index + 1, index + 4));
