@@ -85,11 +85,18 @@ const truncate: Fault = {
     withAdmin(world, async (admin) => {
       for (const environment of environments) {
         const topic = logTopic(environment);
-        const offsets = await admin.fetchTopicOffsets(topic);
-        await admin.deleteTopicRecords({
-          topic,
-          partitions: offsets.map(({ partition, high }) => ({ partition, offset: high })),
-        });
+        // A broker that has just come back is not yet the leader of everything.
+        await until(
+          async () => {
+            const offsets = await admin.fetchTopicOffsets(topic);
+            await admin.deleteTopicRecords({
+              topic,
+              partitions: offsets.map(({ partition, high }) => ({ partition, offset: high })),
+            });
+            return true;
+          },
+          { timeoutMs: 20_000, what: `${topic} is truncated` },
+        );
       }
     }),
 };
