@@ -3,9 +3,15 @@ import { runConsumer, type ServiceContext } from "@heliograph/runtime";
 import pg from "pg";
 import { pino } from "pino";
 import { webhooksReactor } from "../src/index.ts";
+import { placing } from "./placing.ts";
 
 /** The reactor in a process of its own, which a test may kill. Settings come as JSON in the first argument. */
-const { url, masterKey } = JSON.parse(process.argv[2]!) as { url: string; masterKey: string };
+const { url, masterKey, shards } = JSON.parse(process.argv[2]!) as {
+  url: string;
+  masterKey: string;
+  /** Only these; all undivided when left out. */
+  shards?: readonly number[];
+};
 const connection = { connectionString: url };
 const pool = new pg.Pool(connection);
 const log = await openPostgresLog({ connection, namespace: "sandbox" });
@@ -13,6 +19,7 @@ await runConsumer(webhooksReactor(), {
   environment: "sandbox",
   connection,
   log,
+  feed: shards && placing(log, shards).feed,
   pool,
   projectionPool: pool,
   masterKey: Buffer.from(masterKey, "hex"),

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { newId, newSecret, openSecret, sealSecret, streamOf, uuid7 } from "@heliograph/contracts";
 import { openMemoryLog, type EventLog } from "@heliograph/log";
 import { listDeliveries, type Delivery } from "@heliograph/read-models";
-import { runConsumer, type ServiceContext } from "@heliograph/runtime";
+import { runConsumer, type Feed, type ServiceContext } from "@heliograph/runtime";
 import { testDatabase, until } from "@heliograph/testkit";
 import pg from "pg";
 import { pino } from "pino";
@@ -39,6 +39,7 @@ export async function openHarness(
     },
   } as unknown as ServiceContext;
   let running: Awaited<ReturnType<typeof runConsumer>> | undefined;
+  const copies: Awaited<ReturnType<typeof runConsumer>>[] = [];
   let partner = newId("ptn");
 
   const append = async (
@@ -69,10 +70,17 @@ export async function openHarness(
     },
     /** Tests share the consumer; each has a partner of its own. */
     newPartner: () => (partner = newId("ptn")),
+    /** What follows is this partner's. */
+    actAs: (id: string) => (partner = id),
     async start() {
       running = await runConsumer(webhooksReactor(settings), context);
     },
+    /** One more copy, which runs the shards that the feed gives it. */
+    async copy(feed: Feed) {
+      copies.push(await runConsumer(webhooksReactor(settings), { ...context, feed }));
+    },
     async stop() {
+      await Promise.all(copies.splice(0).map((copy) => copy.stop()));
       await running?.stop();
       running = undefined;
     },
