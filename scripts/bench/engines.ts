@@ -1,4 +1,5 @@
 import { startKafka } from "@heliograph/testkit";
+import { benchCopies } from "./copies.ts";
 import { benchFeeds } from "./feeds.ts";
 import { benchIdle } from "./idle.ts";
 import type { Row } from "./row.ts";
@@ -6,12 +7,13 @@ import type { Row } from "./row.ts";
 /** Percent of a core that one idle instance may take. */
 const idleMost = { log: 2, kafka: 4 };
 
-/** What the log feed and the Kafka feed cost side by side: idle CPU and the time from acceptance to the provider's call. Each part has a broker of its own, so that every topic begins with its log. */
+/** What the log feed and the Kafka feed cost side by side: idle CPU, the time from acceptance to the provider's call, and what a second copy brings. Each part has a broker of its own, so that every topic begins with its log. */
 export async function benchEngines(): Promise<Row[]> {
   const idleLog = await benchIdle("log", {}, idleMost.log);
   const idleKafka = await withKafka((env) => benchIdle("Kafka", env, idleMost.kafka));
   const latency = await withKafka((env) => benchFeeds({ log: {}, Kafka: env }));
-  return [...idleLog, ...idleKafka, ...latency];
+  const copies = await withKafka(benchCopies);
+  return [...idleLog, ...idleKafka, ...latency, ...copies];
 }
 
 /** Runs on a fresh broker, given the settings of the Kafka feed there. */

@@ -1,15 +1,18 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 
-/** A webhook receiver as a process of its own: answers 204 and keeps the time from the event's timestamp to its arrival. */
+/** A webhook receiver as a process of its own: answers 204, after so many ms as its argument says, and keeps the time from the event's timestamp to its arrival. */
+const delayMs = Number(process.argv[2] ?? 0);
 let received = 0;
+let firstAt = 0;
+let lastAt = 0;
 let delays: number[] = [];
 const server = createServer((request, response) => {
   if (request.method === "GET") {
     const sorted = delays.toSorted((left, right) => left - right);
     const at = (share: number): number =>
       sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
-    const body = JSON.stringify({ received, p50Ms: at(0.5), p99Ms: at(0.99) });
+    const body = JSON.stringify({ received, p50Ms: at(0.5), p99Ms: at(0.99), firstAt, lastAt });
     if (request.url === "/reset") {
       received = 0;
       delays = [];
@@ -23,9 +26,12 @@ const server = createServer((request, response) => {
   request.on("data", (chunk: string) => (text += chunk));
   request.on("end", () => {
     received++;
+    if (received === 1) firstAt = now;
+    lastAt = now;
     const at = text.indexOf('"timestamp":"');
     if (at !== -1) delays.push(now - Date.parse(text.slice(at + 13, text.indexOf('"', at + 13))));
-    response.writeHead(204).end();
+    if (delayMs === 0) response.writeHead(204).end();
+    else setTimeout(() => response.writeHead(204).end(), delayMs);
   });
 });
 server.keepAliveTimeout = 60_000;
