@@ -3,7 +3,7 @@ import type { Entry } from "./record.ts";
 /** A queue of records of one partition that wait to be handed over, with the places where their offsets may be committed. */
 export type Lane = {
   readonly partition: number;
-  readonly entries: Entry[];
+  readonly entries: (Entry | undefined)[];
   /** Index of the first entry that waits; those before it are taken. */
   from: number;
   bytes: number;
@@ -37,6 +37,8 @@ export const first = (lane: Lane): Entry | undefined => lane.entries[lane.from];
 
 export function take(lane: Lane): void {
   lane.bytes -= lane.entries[lane.from]!.bytes;
+  // What is taken must not be kept by the queue: an event may be a megabyte.
+  lane.entries[lane.from] = undefined;
   lane.from++;
   // Moving the rest down for each record would cost more than the record.
   if (lane.from < 1_024) return;

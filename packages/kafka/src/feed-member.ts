@@ -13,7 +13,7 @@ import {
   type Step,
 } from "./buffer.ts";
 import type { FeedTools } from "./feed.ts";
-import type { Group } from "./member.ts";
+import { atMost, longestLeaveMs, type Group } from "./member.ts";
 import type { Entry } from "./record.ts";
 
 type Subscription = Parameters<FeedMember["subscribe"]>[0];
@@ -27,6 +27,8 @@ type Reader = {
   wake: () => void;
 };
 
+/** The place of a reader of everything, beside those of shards. */
+const wholePlace = -1;
 /** Records of one request may arrive partition by partition: a hole in the total order is believed after this long. */
 const holeAfterMs = 1_500;
 const commitEveryMs = 5_000;
@@ -48,6 +50,8 @@ export class Member implements FeedMember {
   /** Merged order reads these, one per partition; shards read those below. */
   readonly #lanes = new Map<number, Lane>();
   readonly #shardLanes = new Map<number, Lane>();
+  /** Up to where everything was stored when a reader left; what it had in hand is fetched again by the next owner. */
+  readonly #left = new Map<number, bigint>();
   readonly #sharded: boolean;
   readonly #started: Promise<Group | undefined>;
   readonly #committing: NodeJS.Timeout;
@@ -100,9 +104,9 @@ export class Member implements FeedMember {
   async #assign(partitions: ReadonlySet<number>): Promise<void> {
     const generation = ++this.#generation;
     this.#mine = partitions;
-    this.#partitions = undefined;
     this.#lanes.clear();
     this.#shardLanes.clear();
+    this.#left.clear();
     for (const partition of partitions) this.#lanes.set(partition, newLane(partition));
     this.#changed();
     while (generation === this.#generation && !this.#leaving.signal.aborted) {
@@ -191,6 +195,7 @@ export class Member implements FeedMember {
   /** An offset may be committed when everything before it is stored; the next owner then finds no hole. */
   async #commit(): Promise<void> {
     const offsets = new Map<number, bigint>();
+    if (this.#readers.size === 0) return;
     for (const lane of this.#lanes.values()) {
       const readers = [...this.#readers];
       const waiting = this.#lanesOf(lane.partition).map((each) => first(each)?.position);
@@ -200,7 +205,8 @@ export class Member implements FeedMember {
         const stored = readers.every(
           (reader) => reader.durable() >= (reader.position < position ? reader.position : position),
         );
-        if (queued || !stored) break;
+        const left = [...this.#left.values()].every((durable) => durable >= position);
+        if (queued || !stored || !left) break;
         offsets.set(lane.partition, offset);
         lane.marks.shift();
       }
@@ -211,6 +217,7 @@ export class Member implements FeedMember {
   async *subscribe(request: Subscription): AsyncGenerator<Batch> {
     const { signal, shard } = request;
     const max = request.maxEvents ?? 500;
+    const place = shard?.index ?? wholePlace;
     let bell = Promise.withResolvers<void>();
     const stop = AbortSignal.any([signal, this.#leaving.signal]);
     const reader: Reader = {
@@ -223,12 +230,15 @@ export class Member implements FeedMember {
     const wake = (): void => bell.resolve();
     stop.addEventListener("abort", wake, { once: true });
     this.#readers.add(reader);
+    this.#left.delete(place);
     let opened = false;
     let holeSince: number | undefined;
     let lookMs = firstLookMs;
     let lookAt = performance.now() + lookMs;
     try {
       while (!stop.aborted) {
+        // Before anything is looked at: what comes while a look waits for an answer rings this one.
+        bell = Promise.withResolvers<void>();
         const { events, step, moved } = this.#collect(reader, max);
         this.#makeRoom();
         if (moved || !opened) {
@@ -253,7 +263,6 @@ export class Member implements FeedMember {
           lookAt = performance.now() + lookMs;
           if (reader.position > before) continue;
         }
-        bell = Promise.withResolvers<void>();
         const waitMs = step.kind === "hole" ? holeAfterMs / 4 : lookAt - performance.now();
         const timer = setTimeout(wake, Math.max(1, waitMs));
         await bell.promise;
@@ -265,6 +274,7 @@ export class Member implements FeedMember {
     } finally {
       stop.removeEventListener("abort", wake);
       this.#readers.delete(reader);
+      this.#left.set(place, reader.durable());
     }
   }
 
@@ -371,11 +381,13 @@ export class Member implements FeedMember {
   }
 
   async leave(): Promise<void> {
-    await this.#commit();
-    this.#leaving.abort();
     clearInterval(this.#committing);
-    const group = await this.#started;
-    await group?.leave();
+    await atMost(this.#commit(), longestLeaveMs);
+    this.#leaving.abort();
+    await atMost(
+      this.#started.then((group) => group?.leave()),
+      longestLeaveMs,
+    );
   }
 }
 

@@ -11,6 +11,8 @@ const rebalanceTimeoutMs = 10_000;
 const longestPollMs = 1_000;
 const metadataMaxAgeMs = 10_000;
 const slowestRestartMs = 10_000;
+/** A poll that is under way is waited for. */
+export const longestLeaveMs = 3_000;
 /** A cluster that starts or elects turns members away for a second or two; only what lasts longer is worth a warning. */
 const warnFromDelayMs = 1_000;
 
@@ -46,11 +48,11 @@ export function joinGroup(
 
   async function keepRunning(): Promise<void> {
     let delayMs = 200;
+    const stopped = new Promise<void>((resolve) =>
+      leaving.signal.addEventListener("abort", () => resolve(), { once: true }),
+    );
     while (!leaving.signal.aborted) {
       const crashed = Promise.withResolvers<Error>();
-      const stopped = new Promise<void>((resolve) =>
-        leaving.signal.addEventListener("abort", () => resolve(), { once: true }),
-      );
       const own = kafka.consumer({
         groupId,
         sessionTimeout: sessionTimeoutMs,
@@ -70,6 +72,8 @@ export function joinGroup(
       own.on(own.events.CRASH, ({ payload }) => crashed.resolve(payload.error));
       own.on(own.events.GROUP_JOIN, ({ payload }) => {
         delayMs = 200;
+        // The client keeps over a join what was paused before; what is fetched now begins with room.
+        quietly(() => own.resume([{ topic }]));
         sink.assigned(new Set(payload.memberAssignment[topic] ?? []));
       });
       try {
@@ -113,8 +117,8 @@ export function joinGroup(
   }
 
   return {
-    pause: (partition) => consumer?.pause([{ topic, partitions: [partition] }]),
-    resume: (partition) => consumer?.resume([{ topic, partitions: [partition] }]),
+    pause: (partition) => quietly(() => consumer?.pause([{ topic, partitions: [partition] }])),
+    resume: (partition) => quietly(() => consumer?.resume([{ topic, partitions: [partition] }])),
     async commit(offsets) {
       await consumer
         ?.commitOffsets(
@@ -124,9 +128,27 @@ export function joinGroup(
           logger.debug({ group: groupId, error: messageOf(error) }, "offsets were not committed"),
         );
     },
+    // Brokers that hang hold a member up for long; the group notices by itself that it is gone.
     async leave() {
       leaving.abort();
-      await running;
+      await atMost(running, longestLeaveMs);
     },
   };
+}
+
+/** A client that is stopping refuses to be told; what it would have done does not matter any more. */
+function quietly(tell: () => void): void {
+  try {
+    tell();
+  } catch {
+    // It has left its group.
+  }
+}
+
+/** Resolves when the work has ended, or after the time. */
+export async function atMost(work: Promise<unknown>, ms: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, ms)));
+  await Promise.race([work, late]).catch(() => undefined);
+  clearTimeout(timer);
 }

@@ -67,9 +67,8 @@ export async function startConsumers(
         turn = await groups.turn(unit, stopping.signal);
         const waiting = AbortSignal.any([stopping.signal, turn.signal]);
         const ownership = await leases.acquire(unit.name, consumer.schema, waiting);
-        if (stopping.signal.aborted) break;
-        if (ownership === undefined) {
-          await turn.end();
+        if (stopping.signal.aborted || ownership === undefined) {
+          await giveUp(unit, turn);
           continue;
         }
         status.state = "running";
@@ -93,8 +92,7 @@ export async function startConsumers(
             source,
           );
       } catch (error) {
-        if (stopping.signal.aborted) break;
-        if (!(error instanceof Fenced)) {
+        if (!(error instanceof Fenced) && !stopping.signal.aborted) {
           status.lastError = messageOf(error);
           status.lastErrorAt = Date.now();
           consumerErrors.inc({ environment: context.environment, consumer: unit.name });
@@ -109,8 +107,7 @@ export async function startConsumers(
           );
         }
       }
-      await turn?.end();
-      await leases.release(unit.name);
+      await giveUp(unit, turn);
       if (stopping.signal.aborted) break;
       if (performance.now() - startedAt > 30_000) delayMs = 100;
       // Giving a shard up to another process is not a failure.
@@ -120,6 +117,11 @@ export async function startConsumers(
       delayMs = Math.min(delayMs * 2, slowestRestartMs);
     }
     status.state = "stopped";
+  }
+
+  async function giveUp(unit: Unit, turn: Turn | undefined): Promise<void> {
+    await turn?.end();
+    await leases.release(unit.name);
   }
 
   /** One loop per process and environment: heartbeat and watchdog, dead letters to retry, rebuild jobs. */

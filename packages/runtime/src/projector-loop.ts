@@ -123,7 +123,11 @@ export async function runProjector(
         idle.schedule();
         continue;
       }
-      await turn(() => commitOrQuarantine(batch));
+      await turn(() => commitOrQuarantine(batch)).catch((error: unknown) => {
+        // The next batch is being waited for already: without this the failure would wait for it too.
+        stop.abort();
+        throw error;
+      });
       if (
         projector.lingerMs !== undefined &&
         batch.events.length < (projector.maxEvents ?? 500) / 2

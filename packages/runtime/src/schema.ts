@@ -1,4 +1,5 @@
 import type pg from "pg";
+import { pause } from "./faults.ts";
 import { inSchema, quoteSchema } from "./parts.ts";
 import type { Consumer } from "./types.ts";
 
@@ -69,8 +70,10 @@ export const prepareConsumer = (
       );
     if (options.shards === undefined || consumer.kind !== "reactor" || consumer.sharded !== true)
       return shards;
-    if (shards === undefined) await divide(client, schema, consumer.name, options.shards);
-    else if (shards !== options.shards)
+    if (shards === undefined) {
+      await refuseWhileWhole(client, consumer.name);
+      await divide(client, schema, consumer.name, options.shards);
+    } else if (shards !== options.shards)
       throw new Error(
         `${consumer.name} is divided into ${shards} shards for ever; HELIOGRAPH_KAFKA_SHARDS must be ${shards}, not ${options.shards}`,
       );
@@ -89,6 +92,29 @@ async function shardsOf(
   );
   return rows[0]!.count === 0 ? undefined : rows[0]!.count;
 }
+
+/**
+ * The shards would take what an undivided copy has under way for the traces of a crash: it has to end first. Waits a while for one that is stopping, or was killed
+ * and whose session is still there.
+ *
+ * @throws Error when one is running on.
+ */
+async function refuseWhileWhole(client: pg.PoolClient, name: string): Promise<void> {
+  const deadline = performance.now() + wholeEndsMs;
+  for (;;) {
+    const { rows } = await client.query(
+      "select pg_try_advisory_xact_lock(hashtextextended($1, 7041776)) as free",
+      [`heliograph/${name}`],
+    );
+    if (rows[0].free === true) return;
+    if (performance.now() > deadline)
+      throw new Error(
+        `an undivided copy of ${name} is running: stop it before the first start with HELIOGRAPH_FEED=kafka`,
+      );
+    await pause(200);
+  }
+}
+const wholeEndsMs = 10_000;
 
 /** Every shard goes on where the whole was. Its row goes away, so that an owner of the whole is fenced at its next commit. */
 async function divide(

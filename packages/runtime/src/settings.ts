@@ -150,12 +150,7 @@ const cidr = /^(\d{1,3}(\.\d{1,3}){3}\/\d{1,2}|[0-9a-fA-F:.]+\/\d{1,3})$/;
 /** Reads and checks every setting. Throws SettingsError with one line that names the variable. */
 export function readSettings(env: Environment = process.env): Settings {
   const log = oneOf(env, "HELIOGRAPH_LOG", ["postgres", "eventstoredb"]);
-  const eventstoreUrl = url(env, "HELIOGRAPH_EVENTSTORE_URL", [
-    "esdb:",
-    "esdb+discover:",
-    "kurrentdb:",
-    "kurrentdb+discover:",
-  ]);
+  const eventstoreUrl = url(env, "HELIOGRAPH_EVENTSTORE_URL", ["esdb:", "esdb+discover:"]);
   if (log === "eventstoredb" && eventstoreUrl === undefined)
     throw new SettingsError(
       "HELIOGRAPH_EVENTSTORE_URL: HELIOGRAPH_LOG=eventstoredb needs the cluster's connection string",
