@@ -51,7 +51,7 @@ export class Member implements FeedMember {
   readonly #lanes = new Map<number, Lane>();
   readonly #shardLanes = new Map<number, Lane>();
   /** Up to where everything was stored when a reader left; what it had in hand is fetched again by the next owner. */
-  readonly #left = new Map<number, bigint>();
+  readonly #left = new Map<number, { readonly position: bigint; readonly durable: bigint }>();
   readonly #sharded: boolean;
   readonly #started: Promise<Group | undefined>;
   readonly #committing: NodeJS.Timeout;
@@ -195,7 +195,7 @@ export class Member implements FeedMember {
   /** An offset may be committed when everything before it is stored; the next owner then finds no hole. */
   async #commit(): Promise<void> {
     const offsets = new Map<number, bigint>();
-    if (this.#readers.size === 0) return;
+    if (this.#readers.size === 0 && this.#left.size === 0) return;
     for (const lane of this.#lanes.values()) {
       const readers = [...this.#readers];
       const waiting = this.#lanesOf(lane.partition).map((each) => first(each)?.position);
@@ -205,7 +205,9 @@ export class Member implements FeedMember {
         const stored = readers.every(
           (reader) => reader.durable() >= (reader.position < position ? reader.position : position),
         );
-        const left = [...this.#left.values()].every((durable) => durable >= position);
+        const left = [...this.#left.values()].every(
+          (gone) => gone.durable >= (gone.position < position ? gone.position : position),
+        );
         if (queued || !stored || !left) break;
         offsets.set(lane.partition, offset);
         lane.marks.shift();
@@ -274,7 +276,7 @@ export class Member implements FeedMember {
     } finally {
       stop.removeEventListener("abort", wake);
       this.#readers.delete(reader);
-      this.#left.set(place, reader.durable());
+      this.#left.set(place, { position: reader.position, durable: reader.durable() });
     }
   }
 
