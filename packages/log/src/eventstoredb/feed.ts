@@ -57,7 +57,7 @@ export function makeFeed(
   const closing = new AbortController();
   const arrived = makeBell();
   const listeners = new Set<(decoded: Decoded) => void>();
-  const pages = sharePages(reader.readAll);
+  const pages = sharePages((wanted) => reader.readPage(wanted, () => tail));
   const ring: RecordedEvent[] = [];
   /** Parallel to the ring: characters of each event's JSON. */
   const sizes: number[] = [];
@@ -278,6 +278,9 @@ export function makeFeed(
             if (first) await assertNotAhead(position);
             const page = await pages.readAll({ after: position, limit: max, ...filter });
             batch = { ...page, caughtUp: page.position >= page.head };
+            // The next page is read while this one is worked on; whoever wants it finds it among the shared ones.
+            if (page.events.length === max && page.position < start)
+              pages.readAll({ after: page.position, limit: max, ...filter }).catch(() => undefined);
             retryMs = retryFirstMs;
           } catch (error) {
             if (error instanceof CheckpointAhead) throw error;

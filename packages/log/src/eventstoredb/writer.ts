@@ -13,8 +13,10 @@ import { callTimeoutMs, unavailable, within } from "./connection.ts";
 import type { Feed } from "./feed.ts";
 import type { Reader } from "./reader.ts";
 
-/** Appends under way at once; the rest wait for their turn. */
-const mostInFlight = 256;
+/**
+ * Appends under way at once; the rest wait for their turn, and their time has not begun. A node takes 100 calls at once on a connection: reads and the subscription need some of them.
+ */
+const mostInFlight = 64;
 /** An append's own event comes back by the subscription within milliseconds, later under load; after so long, or without a subscription, it is read instead. */
 const confirmMs = 1_000;
 const retryFirstMs = 50;

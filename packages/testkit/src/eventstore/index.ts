@@ -44,6 +44,8 @@ export type DoubleOptions = {
   readonly faults?: FirstFaults;
   /** Says that it knows BatchAppend, as every server since 21.6 does; default true. */
   readonly batches?: boolean;
+  /** Calls at once on a connection; more wait at the client. The real one's 100 by default. */
+  readonly calls?: number;
   /** Served with TLS; the connection strings name the file to trust. */
   readonly tls?: Certificate;
   /** Wanted with appends and reads. Clients send them over TLS only. */
@@ -60,8 +62,11 @@ export async function eventStoreDouble(options: DoubleOptions = {}): Promise<Eve
   const store = options.store ?? new DoubleStore();
   const faults = newFaults(options.faults);
   const gate = newGate(faults, () => relay, credentials);
-  // As the real one; appends that are too large are refused by their own rule.
-  const server = new Server({ "grpc.max_receive_message_length": 17 * 1_048_576 });
+  // As the real one: appends that are too large are refused by their own rule.
+  const server = new Server({
+    "grpc.max_receive_message_length": 17 * 1_048_576,
+    "grpc.max_concurrent_streams": options.calls ?? 100,
+  });
   server.addService(featuresService.ServerFeaturesService, {
     getSupportedMethods: started(featuresMethod(gate, options.batches ?? true)),
   });
