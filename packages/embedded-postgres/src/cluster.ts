@@ -88,7 +88,12 @@ function removePartial(partial: string): void {
       if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
     }
   }
-  rmSync(partial, removal);
+  // What initdb had started outlives it by a moment and may still write: looked at again until the folder stays away.
+  for (let look = 0; look < 20; look++) {
+    rmSync(partial, removal);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 25);
+    if (!existsSync(partial)) return;
+  }
 }
 
 const pgdataArgument = (partial: string): string => `--pgdata=${join(partial, "cluster")}`;
