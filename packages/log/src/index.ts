@@ -3,6 +3,7 @@ export { openMemoryLog } from "./memory.ts";
 export type { MemoryLogOptions } from "./memory.ts";
 export { openPostgresLog } from "./postgres/log.ts";
 export type { PostgresLogOptions } from "./postgres/log.ts";
+export { InvalidConnectionString } from "./eventstoredb/connection.ts";
 export { openEventStoreLog } from "./eventstoredb/log.ts";
 export type { EventStoreLogOptions } from "./eventstoredb/log.ts";
 export { migrate } from "./postgres/schema.ts";

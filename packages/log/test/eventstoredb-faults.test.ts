@@ -1,7 +1,13 @@
 import { randomUUID } from "node:crypto";
 import { eventStoreDouble, selfSignedCertificate, until } from "@heliograph/testkit";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { LogUnavailable, openEventStoreLog, type Append, type EventLog } from "../src/index.ts";
+import {
+  InvalidConnectionString,
+  LogUnavailable,
+  openEventStoreLog,
+  type Append,
+  type EventLog,
+} from "../src/index.ts";
 import { event, inOrder, newStream, watch } from "./support.ts";
 
 type Double = Awaited<ReturnType<typeof eventStoreDouble>>;
@@ -269,6 +275,52 @@ it("does not wait for ever for a node that confirms no subscription", async () =
   await expect(open()).rejects.toBeInstanceOf(LogUnavailable);
   double.faults.hang = false;
 }, 30_000);
+
+it("a page of a rare type ends after so many records, and says how far it looked", async () => {
+  const log = await open();
+  const foreign = (count: number) => {
+    for (let n = 0; n < count; n++)
+      double.store.append(`other.${n}`, "any", [
+        {
+          id: randomUUID(),
+          type: "Foreign",
+          contentType: "application/json",
+          data: Buffer.from("{}"),
+          metadata: new Uint8Array(),
+        },
+      ]);
+  };
+  foreign(12_000);
+  await log.append([newStream({ type: "Rare" })]);
+  const head = await log.head();
+  const first = await log.readAll({ after: 0n, limit: 10, types: ["Rare"] });
+  expect(first.events).toEqual([]);
+  expect(first.position).toBeGreaterThan(0n);
+  expect(first.position).toBeLessThan(head);
+  const second = await log.readAll({ after: first.position, limit: 10, types: ["Rare"] });
+  expect(second.events.map(({ type }) => type)).toEqual(["Rare"]);
+  expect(second.position).toBe(head);
+});
+
+it("appends that wait do not each try in turn when no node answers", async () => {
+  const log = await open("test", { appendTimeoutMs: 500 });
+  double.faults.hang = true;
+  const startedAt = performance.now();
+  const outcomes = await Promise.allSettled(
+    Array.from({ length: 400 }, () => log.append([newStream()])),
+  );
+  double.faults.hang = false;
+  expect(outcomes.every(({ status }) => status === "rejected")).toBe(true);
+  // 64 at once, 3.5 s each: 400 in turn would take 22 s.
+  expect(performance.now() - startedAt).toBeLessThan(12_000);
+});
+
+it("a connection string that the client cannot read is refused without being shown", async () => {
+  const connectionString = "esdb://heliograph:s3cret@127.0.0.1:1?tls=perhaps";
+  const error = await open("test", { connectionString }).catch((caught: unknown) => caught);
+  expect(error).toBeInstanceOf(InvalidConnectionString);
+  expect(String(error)).not.toContain("s3cret");
+});
 
 describe("cut at any message of the protocol", () => {
   /** What a service does with its log: creations, continuations, a repetition, reads, while a subscriber watches. */

@@ -3,10 +3,15 @@ import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import type { Environment } from "@heliograph/contracts";
 import { eventValidator } from "@heliograph/contracts";
-import { openEventStoreLog, openPostgresLog, type EventLog } from "@heliograph/log";
+import {
+  InvalidConnectionString,
+  openEventStoreLog,
+  openPostgresLog,
+  type EventLog,
+} from "@heliograph/log";
 import pg from "pg";
 import type { Logger } from "pino";
-import type { Settings } from "./settings.ts";
+import { SettingsError, type Settings } from "./settings.ts";
 
 export type Namespace = Environment | "platform";
 
@@ -101,7 +106,12 @@ export async function openLog(
       ),
   };
   if (settings.log === "eventstoredb")
-    return openEventStoreLog({ ...common, connectionString: settings.eventstoreUrl! });
+    try {
+      return await openEventStoreLog({ ...common, connectionString: settings.eventstoreUrl! });
+    } catch (error) {
+      if (!(error instanceof InvalidConnectionString)) throw error;
+      throw new SettingsError(`HELIOGRAPH_EVENTSTORE_URL: ${error.message}`);
+    }
   return openPostgresLog({ ...common, connection: databaseConfig(server, namespace) });
 }
 

@@ -1,6 +1,14 @@
 import { EventStoreDBClient } from "@eventstore/db-client";
 import { LogUnavailable } from "../types.ts";
 
+/** Not a connection string, or one with an option that there is not. The text stays out of the message. */
+export class InvalidConnectionString extends Error {
+  override readonly name = "InvalidConnectionString";
+  constructor(cause: unknown) {
+    super("not a connection string that EventStoreDB's client can read", { cause });
+  }
+}
+
 /** A question that takes longer is asked again, of another node perhaps. */
 export const callTimeoutMs = 3_000;
 
@@ -10,10 +18,16 @@ export const callTimeoutMs = 3_000;
  * The client's appends in batch keep what is under way of all clients in one table of the module: an error of one rejects the others' appends, and an answer
  * that comes after that throws outside of every call. So this client is told that the server has no such thing, and each append is a call of its own.
  *
- * @throws what the client throws for a connection string that it cannot read.
+ * @throws InvalidConnectionString when the client cannot read it.
  */
 export function connectEventStore(connectionString: string): EventStoreDBClient {
-  const client = EventStoreDBClient.connectionString(connectionString);
+  let client: EventStoreDBClient;
+  try {
+    client = EventStoreDBClient.connectionString(connectionString);
+  } catch (error) {
+    // What the client says may quote the password.
+    throw new InvalidConnectionString(error);
+  }
   (client as unknown as { supports: () => Promise<boolean> }).supports = async () => false;
   return client;
 }

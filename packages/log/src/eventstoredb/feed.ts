@@ -59,9 +59,9 @@ export function makeFeed(
   const listeners = new Set<(decoded: Decoded) => void>();
   const pages = sharePages((wanted) => reader.readPage(wanted, () => tail));
   const ring: RecordedEvent[] = [];
-  /** Parallel to the ring: characters of each event's JSON. */
+  /** Parallel to the ring: bytes of each event in the server's log, which its place tells (with at most 64 records of others before it). */
   const sizes: number[] = [];
-  let characters = 0;
+  let bytes = 0;
   /** Everything of the namespace after `start` and up to `tail` is in the ring. */
   let start = -1n;
   let tail = -1n;
@@ -77,22 +77,22 @@ export function makeFeed(
   function take(decoded: Decoded, at: bigint): void {
     const { event } = decoded;
     if (at <= commit && tail >= 0n) return;
+    const size = Number(at - commit);
     commit = at;
     for (const listener of listeners) listener(decoded);
     if (event.position <= tail) return;
-    const size = JSON.stringify(event.data).length + JSON.stringify(event.metadata).length;
     ring.push(event);
     sizes.push(size);
-    characters += size;
+    bytes += size;
     tail = event.position;
-    if (ring.length > limits.maxEvents || characters > limits.maxBytes) dropOldest();
+    if (ring.length > limits.maxEvents || bytes > limits.maxBytes) dropOldest();
     arrived.ring();
   }
 
   /** A fifth at once, or more when the events are large: moving the rest down for each event would cost more than the event. */
   function dropOldest(): void {
     let count = Math.ceil(ring.length / 5);
-    let left = characters;
+    let left = bytes;
     for (let index = 0; index < ring.length; index++) {
       if (index >= count && left <= limits.maxBytes) break;
       left -= sizes[index]!;
@@ -100,7 +100,7 @@ export function makeFeed(
     }
     const dropped = ring.splice(0, count);
     sizes.splice(0, count);
-    characters = left;
+    bytes = left;
     start = dropped.at(-1)!.position;
   }
 
@@ -183,15 +183,18 @@ export function makeFeed(
 
   const ensure = (): void => void (running ??= run());
 
-  const pause = (ms: number): Promise<void> =>
+  /** Ends early when the log is closed, or what waits is. */
+  const pause = (ms: number, ...signals: readonly AbortSignal[]): Promise<void> =>
     new Promise((resolve) => {
+      const all = [closing.signal, ...signals];
       const done = (): void => {
         clearTimeout(timer);
-        closing.signal.removeEventListener("abort", done);
+        for (const signal of all) signal.removeEventListener("abort", done);
         resolve();
       };
       const timer = setTimeout(done, ms);
-      closing.signal.addEventListener("abort", done, { once: true });
+      for (const signal of all) signal.addEventListener("abort", done, { once: true });
+      if (all.some(({ aborted }) => aborted)) done();
     });
 
   /** Moves past records of others that no checkpoint has told of: without it an idle namespace would never reach the end of a busy log. */
@@ -211,15 +214,19 @@ export function makeFeed(
   }
 
   function lookSoon(ms: number): void {
-    looking ??= pause(ms)
-      .then(() => (closing.signal.aborted || tail < 0n ? undefined : look()))
-      .catch(onError)
-      .finally(() => {
-        looking = undefined;
-        if (closing.signal.aborted) return;
-        if (wanted > tail) lookSoon(askedLookMs);
-        else if (subscribers > 0) lookSoon(idleLookMs);
-      });
+    looking ??= (async () => {
+      await pause(ms);
+      let nextMs = idleLookMs;
+      try {
+        if (!closing.signal.aborted && tail >= 0n) await look();
+        if (wanted > tail) nextMs = askedLookMs;
+      } catch (error) {
+        onError(error);
+        nextMs = Math.min(ms * 2, retryLastMs);
+      }
+      looking = undefined;
+      if (!closing.signal.aborted && subscribers > 0) lookSoon(nextMs);
+    })();
   }
 
   /** Index of the first event of the ring after a position. */
@@ -285,14 +292,14 @@ export function makeFeed(
           } catch (error) {
             if (error instanceof CheckpointAhead) throw error;
             onError(error);
-            await pause(retryMs);
+            await pause(retryMs, signal);
             retryMs = Math.min(retryMs * 2, retryLastMs);
             continue;
           }
           if (over()) return;
           if (!first && batch.events.length === 0 && batch.position === position) {
             // Read to its end while the ring is not there yet, or just behind it.
-            await Promise.race([arrived.wait(), pause(askedLookMs)]);
+            await Promise.race([arrived.wait(), pause(askedLookMs, signal)]);
             continue;
           }
         }

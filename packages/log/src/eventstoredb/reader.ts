@@ -18,6 +18,8 @@ import type { Positions } from "./positions.ts";
  */
 const recordsAtLeast = 16;
 const recordsAtMost = 1_000;
+/** A page looks at this many records, so that a rare type never scans the whole log at once. */
+const pageRecords = 10_000;
 const recordsFor = (events: number, share: number): number =>
   Math.min(recordsAtMost, Math.max(recordsAtLeast, Math.ceil(events / share) + 1));
 /** Streams read at the same time by `readStreams`. */
@@ -140,25 +142,31 @@ export function makeReader(
   async function readPage(
     { after, limit, types }: ReadAllOptions,
     known: () => bigint,
-  ): Promise<Page> {
+  ): Promise<Page & { readonly bytes: number }> {
     const wanted = types && new Set(types);
     const events: RecordedEvent[] = [];
     let commit = positions.commitBefore(after);
     let position = after;
     let more = true;
     let seen = 0;
-    while (more && events.length < limit) {
+    let bytes = 0;
+    // Between copied events a position may stand still: then there is no place to go on from, and it is looked further.
+    while (more && events.length < limit && (seen < pageRecords || position === after)) {
       const records = recordsFor(limit - events.length, seen === 0 ? 1 : events.length / seen);
       seen += records;
       more = await scan(
         commit,
         (event, at) => {
+          const size = Number(at - commit);
           commit = at;
           const here = event?.position ?? positions.ofCommit(at);
           // Records between copied events have places of their own, which lie before where we are.
           if (here > position) {
             position = here;
-            if (event && (!wanted || wanted.has(event.type))) events.push(event);
+            if (event && (!wanted || wanted.has(event.type))) {
+              events.push(event);
+              bytes += size;
+            }
           }
           return events.length < limit;
         },
@@ -167,10 +175,13 @@ export function makeReader(
     }
     const reached = known();
     const last = !more ? position : reached > position ? reached : await head();
-    return { events, position, head: last > position ? last : position };
+    return { events, position, head: last > position ? last : position, bytes };
   }
 
-  const readAll = (options: ReadAllOptions): Promise<Page> => readPage(options, () => 0n);
+  async function readAll(options: ReadAllOptions): Promise<Page> {
+    const { events, position, head: end } = await readPage(options, () => 0n);
+    return { events, position, head: end };
+  }
 
   async function readAt(position: bigint): Promise<RecordedEvent | undefined> {
     let commit = positions.commitAt(position);

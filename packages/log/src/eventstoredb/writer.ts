@@ -19,6 +19,8 @@ import type { Reader } from "./reader.ts";
 const mostInFlight = 64;
 /** An append's own event comes back by the subscription within milliseconds, later under load; after so long, or without a subscription, it is read instead. */
 const confirmMs = 1_000;
+/** Of all that wait, in characters of JSON: as much as the PostgreSQL driver holds. */
+const mostWaitingCharacters = 256 * 1_048_576;
 const retryFirstMs = 50;
 const retryLastMs = 500;
 const probeMs = 300;
@@ -56,6 +58,7 @@ export function makeWriter(
   const turns: (() => void)[] = [];
   let inFlight = 0;
   let waiting = 0;
+  let waitingCharacters = 0;
   let closed = false;
   let down: Promise<void> | undefined;
   const stopListening = feed.onEvent((decoded) => {
@@ -65,14 +68,18 @@ export function makeWriter(
 
   async function append(appends: readonly Append[]): Promise<readonly Outcome[]> {
     if (closed) throw new LogUnavailable("the log is closed");
-    if (waiting + appends.length > maxWaiting)
+    if (waiting + appends.length > maxWaiting || waitingCharacters > mostWaitingCharacters)
       throw new LogUnavailable(`${waiting} appends wait already`);
     if (down !== undefined) throw new LogUnavailable("EventStoreDB does not answer");
     const outcomes = appends.map((one) => {
       const encoded = encodeAppend(one, validate);
       if (typeof encoded === "string")
         return Promise.resolve<Outcome>({ kind: "invalid", message: encoded });
-      return enqueue(one);
+      const characters = encoded.reduce(
+        (sum, text) => sum + text.data.length + text.metadata.length,
+        0,
+      );
+      return enqueue(one, characters);
     });
     const settled = await Promise.allSettled(outcomes);
     const failed = settled.find((each) => each.status === "rejected");
@@ -81,14 +88,16 @@ export function makeWriter(
   }
 
   /** Appends to one stream one after another: their order is the caller's. */
-  function enqueue(one: Append): Promise<Outcome> {
+  function enqueue(one: Append, characters: number): Promise<Outcome> {
     waiting++;
+    waitingCharacters += characters;
     const before = streams.get(one.stream) ?? Promise.resolve();
     const outcome = before
       .then(turn)
       .then(() => attempt(one))
       .finally(() => {
         waiting--;
+        waitingCharacters -= characters;
         inFlight--;
         turns.shift()?.();
       });
@@ -106,6 +115,8 @@ export function makeWriter(
   }
 
   async function attempt(one: Append): Promise<Outcome> {
+    // Found out while this one waited: nothing of it has been sent.
+    if (down !== undefined) throw new LogUnavailable("EventStoreDB does not answer");
     const deadline = performance.now() + appendTimeoutMs;
     const by = randomUUID();
     const events = one.events.map((event) => encode(event, { by }));
@@ -179,7 +190,10 @@ export function makeWriter(
       const coming = feed.live() && position !== undefined && !feed.passed(position.commit);
       const confirmed = await within(seen.promise, coming ? confirmMs : 0).catch(() => undefined);
       if (confirmed !== undefined) return confirmed;
-      const [stored] = await reader.readDecoded(one.stream, { from: last, limit: 1 });
+      const [stored] = await within(
+        reader.readDecoded(one.stream, { from: last, limit: 1 }),
+        callTimeoutMs,
+      );
       if (stored === undefined) throw new Error("an event that was appended cannot be read");
       return stored;
     } finally {
@@ -188,7 +202,10 @@ export function makeWriter(
   }
 
   async function lastRevision(stream: string): Promise<number> {
-    const [last] = await reader.readStream(stream, { backwards: true, limit: 1 });
+    const [last] = await within(
+      reader.readStream(stream, { backwards: true, limit: 1 }),
+      callTimeoutMs,
+    );
     return last?.revision ?? -1;
   }
 
