@@ -1,6 +1,6 @@
 import { shardOf, type Shard } from "@heliograph/contracts";
 import type { Batch, RecordedEvent } from "@heliograph/log";
-import { messageOf, pause, type FeedMember } from "@heliograph/runtime";
+import { atMost, messageOf, pause, type FeedMember } from "@heliograph/runtime";
 import {
   first,
   hasRoom,
@@ -13,7 +13,7 @@ import {
   type Step,
 } from "./buffer.ts";
 import type { FeedTools } from "./feed.ts";
-import { atMost, longestLeaveMs, type Group } from "./member.ts";
+import { longestLeaveMs, type Group } from "./member.ts";
 import type { Entry } from "./record.ts";
 
 type Subscription = Parameters<FeedMember["subscribe"]>[0];

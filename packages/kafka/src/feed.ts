@@ -10,7 +10,7 @@ import { kafkaClient } from "./client.ts";
 import { Member } from "./feed-member.ts";
 import { joinGroup, type Group, type Sink } from "./member.ts";
 import type { Chain } from "./record.ts";
-import { ensureTopics, logTopic, wantedTopics } from "./topics.ts";
+import { ensureTopics, logTopic, logTopics } from "./topics.ts";
 
 /** What the relay has published is asked by many readers at once, and read for all of them. */
 const chainAgeMs = 500;
@@ -68,8 +68,7 @@ export function openKafkaFeed(options: KafkaFeedOptions): Feed & { close(): Prom
     logger,
     missing,
     async ready() {
-      const specs = wantedTopics(settings, [environment]).filter((spec) => spec.topic === topic);
-      await ask((own) => ensureTopics(own, specs));
+      await ask((own) => ensureTopics(own, logTopics(settings, environment)));
     },
     ends: () =>
       ask(async (own) => {

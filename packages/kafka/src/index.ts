@@ -12,6 +12,7 @@ export {
   publicSubjects,
   publicTopic,
   wantedTopics,
+  withAdmin,
   type Difference,
   type PublicSubject,
   type TopicSpec,

@@ -1,4 +1,4 @@
-import { messageOf, pause } from "@heliograph/runtime";
+import { atMost, messageOf, pause } from "@heliograph/runtime";
 import type { Consumer, EachBatchPayload, Kafka } from "kafkajs";
 import type { Logger } from "pino";
 import { decodeRecord, type Entry } from "./record.ts";
@@ -143,12 +143,4 @@ function quietly(tell: () => void): void {
   } catch {
     // It has left its group.
   }
-}
-
-/** Resolves when the work has ended, or after the time. */
-export async function atMost(work: Promise<unknown>, ms: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, ms)));
-  await Promise.race([work, late]).catch(() => undefined);
-  clearTimeout(timer);
 }

@@ -80,8 +80,10 @@ const mostBytes = 1_048_576;
 const headBytes = 400;
 
 /** Cuts records into requests of at most 1 MiB, or of one record that is larger. */
-export function recordParts(messages: readonly Message[]): readonly (readonly Message[])[] {
-  const parts: Message[][] = [];
+export function recordParts<Record extends Pick<Message, "value">>(
+  messages: readonly Record[],
+): readonly (readonly Record[])[] {
+  const parts: Record[][] = [];
   let bytes = mostBytes;
   for (const message of messages) {
     const size = Buffer.byteLength(message.value ?? "") + headBytes;

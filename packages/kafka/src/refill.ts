@@ -1,13 +1,13 @@
 import type { Environment } from "@heliograph/contracts";
 import type { EventLog } from "@heliograph/log";
-import type { KafkaSettings } from "@heliograph/runtime";
+import { fixedShards, type KafkaSettings } from "@heliograph/runtime";
 import type pg from "pg";
 import type { Logger } from "pino";
-import { readChain, readShards } from "./chain.ts";
+import { readChain } from "./chain.ts";
 import { kafkaClient } from "./client.ts";
 import { openPublisher, recordParts } from "./publisher.ts";
 import { encodeRecord, placeOf, type Chain } from "./record.ts";
-import { ensureTopics, logTopic, wantedTopics } from "./topics.ts";
+import { ensureTopics, logTopic, logTopics, withAdmin } from "./topics.ts";
 
 const readAtOnce = 2_000;
 
@@ -39,7 +39,7 @@ export type Refilled = { readonly events: number; readonly position: bigint };
  */
 export async function refillTopic(options: RefillOptions): Promise<Refilled> {
   const { settings, environment, log, pool, logger, signal } = options;
-  const shards = await readShards(pool);
+  const shards = await fixedShards(pool);
   if (shards === undefined)
     throw new Error(`no relay has run in ${environment}: there is nothing to publish again`);
   const { last } = await readChain(pool);
@@ -52,14 +52,7 @@ export async function refillTopic(options: RefillOptions): Promise<Refilled> {
   };
   const topic = logTopic(environment);
   const kafka = kafkaClient(settings, `heliograph.${environment}.refill`, logger);
-  const admin = kafka.admin();
-  try {
-    await admin.connect();
-    const specs = wantedTopics(settings, [environment]).filter((spec) => spec.topic === topic);
-    await ensureTopics(admin, specs);
-  } finally {
-    await admin.disconnect();
-  }
+  await withAdmin(kafka, (admin) => ensureTopics(admin, logTopics(settings, environment)));
   const publisher = await openPublisher(kafka, placeOf);
   let events = 0;
   let read = options.after;

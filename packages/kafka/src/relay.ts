@@ -1,6 +1,8 @@
 import { failpoint } from "@heliograph/contracts";
 import { LogUnavailable, type Batch } from "@heliograph/log";
 import {
+  atMost,
+  fixShards,
   isMachinery,
   messageOf,
   pause,
@@ -11,11 +13,11 @@ import {
   type WritePart,
 } from "@heliograph/runtime";
 import type { Message } from "kafkajs";
-import { chainPart, fixShards, readChain, relayDdl } from "./chain.ts";
+import { chainPart, readChain, relayDdl } from "./chain.ts";
 import { kafkaClient } from "./client.ts";
 import { openPublisher, recordParts } from "./publisher.ts";
 import { encodeRecord, placeOf } from "./record.ts";
-import { ensureTopics, logTopic, wantedTopics } from "./topics.ts";
+import { ensureTopics, logTopic, logTopics, withAdmin } from "./topics.ts";
 
 /** A commit's round trip is paid once for so many; 2,000 ordinary events are two requests. */
 const mostEvents = 2_000;
@@ -49,18 +51,9 @@ async function start(settings: KafkaSettings, tools: ReactorTools): Promise<Reac
   const { context, checkpoint, schema, logger } = tools;
   const { environment, pool } = context;
   const { shards } = settings;
-  await fixShards(pool, schema, shards);
+  await fixShards(pool, shards);
   const kafka = kafkaClient(settings, `heliograph.${environment}.relay`, logger);
-  const admin = kafka.admin();
-  await admin.connect();
-  try {
-    const specs = wantedTopics(settings, [environment]).filter(
-      ({ topic }) => topic === logTopic(environment),
-    );
-    await ensureTopics(admin, specs);
-  } finally {
-    await admin.disconnect();
-  }
+  await withAdmin(kafka, (admin) => ensureTopics(admin, logTopics(settings, environment)));
   const publisher = await openPublisher(kafka, placeOf);
   const topic = logTopic(environment);
   const chain = await readChain(pool, schema);
@@ -104,8 +97,8 @@ async function start(settings: KafkaSettings, tools: ReactorTools): Promise<Reac
     },
     // Brokers that hang let a request wait for a minute; what is given up is published again.
     async stop(deadlineMs) {
-      await within(deadlineMs, noted);
-      await within(longestCloseMs, publisher.close());
+      await atMost(noted, deadlineMs);
+      await atMost(publisher.close(), longestCloseMs);
     },
   };
 }
@@ -115,10 +108,3 @@ const neverTheEvents = (error: unknown): unknown =>
   isMachinery(error)
     ? error
     : new LogUnavailable(`the relay failed: ${messageOf(error)}`, { cause: error });
-
-/** Waits for the end of work, good or bad, but not longer. */
-async function within(ms: number, work: Promise<void>): Promise<void> {
-  const ended = new AbortController();
-  await Promise.race([work.catch(() => undefined), pause(ms, ended.signal)]);
-  ended.abort();
-}

@@ -6,6 +6,7 @@ import {
   compareTopics,
   ensureTopics,
   wantedTopics,
+  withAdmin,
   type Difference,
 } from "./topics.ts";
 
@@ -25,9 +26,7 @@ export async function runTopics(
   say: (line: string) => void,
 ): Promise<boolean> {
   const specs = wantedTopics(settings);
-  const admin = kafkaClient(settings, "heliograph.topics", logger).admin();
-  await admin.connect();
-  try {
+  return withAdmin(kafkaClient(settings, "heliograph.topics", logger), async (admin) => {
     if (mode === "check") {
       const { missing, differences } = await compareTopics(admin, specs);
       for (const { topic } of missing) say(`missing  ${topic}`);
@@ -41,9 +40,7 @@ export async function runTopics(
     const left = differences.filter((difference) => !altered.includes(difference));
     for (const difference of left) say(`differs  ${describe(difference)}${advice(difference)}`);
     return summary(specs.length, 0, left.length, say);
-  } finally {
-    await admin.disconnect();
-  }
+  });
 }
 
 const describe = ({ topic, name, wanted, present }: Difference): string =>

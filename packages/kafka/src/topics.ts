@@ -1,6 +1,6 @@
 import { environments, type Environment } from "@heliograph/contracts";
 import { pause, type KafkaSettings } from "@heliograph/runtime";
-import kafkajs, { type Admin } from "kafkajs";
+import kafkajs, { type Admin, type Kafka } from "kafkajs";
 
 /** The public topics, by the first part of a lifecycle event's type. */
 export const publicSubjects = ["message", "conversation", "contact", "wallet"] as const;
@@ -65,6 +65,24 @@ export function wantedTopics(
       publicSubjects.map((subject) => spec(partnerTopic(environment, partner, subject), 1, 30)),
     ),
   ]);
+}
+
+/** The topic that brings events to an environment's consumers. */
+export const logTopics = (
+  settings: KafkaSettings,
+  environment: Environment,
+): readonly TopicSpec[] =>
+  wantedTopics(settings, [environment]).filter(({ topic }) => topic === logTopic(environment));
+
+/** A connection for administration, for as long as the work takes. */
+export async function withAdmin<T>(kafka: Kafka, work: (admin: Admin) => Promise<T>): Promise<T> {
+  const admin = kafka.admin();
+  try {
+    await admin.connect();
+    return await work(admin);
+  } finally {
+    await admin.disconnect().catch(() => undefined);
+  }
 }
 
 /** Where a topic is not as wanted. `alterable`: an operator may let it be changed in place. */

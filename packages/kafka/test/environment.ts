@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
-import { newId, shardOf } from "@heliograph/contracts";
 import { openPostgresLog, type EventLog } from "@heliograph/log";
 import {
   newLogger,
   openPool,
+  partnerIn,
   readSettings,
   startConsumers,
   type Consumer,
@@ -101,12 +101,7 @@ export async function openEnvironment(brokers: readonly string[], shards = 8) {
 }
 
 /** Twenty partners, some of them in each of eight shards: chance alone leaves one out every other time. */
-export const partners = Array.from({ length: 20 }, (_, index) => {
-  for (;;) {
-    const id = newId("ptn");
-    if (shardOf(id, 8) === index % 8) return id;
-  }
-});
+export const partners = Array.from({ length: 20 }, (_, index) => partnerIn(index % 8, 8));
 
 /** Appends `rounds` events of every partner, each round in one call; gives the position of the last. */
 export async function append(log: EventLog, rounds: number): Promise<bigint> {

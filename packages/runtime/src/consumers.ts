@@ -2,6 +2,7 @@ import { hostname } from "node:os";
 import { failpoint, shardOf } from "@heliograph/contracts";
 import { dueDeadLetters, resolveDeadLetter } from "./dead-letters.ts";
 import { isMachinery, messageOf, pause } from "./faults.ts";
+import { fixedShards, fixShards } from "./division.ts";
 import { claimJob, finishJob, progressJob } from "./jobs.ts";
 import { Leases } from "./lease.ts";
 import { Fenced } from "./parts.ts";
@@ -41,11 +42,14 @@ export async function startConsumers(
     leaseLost = new AbortController();
   });
   await prepareRuntime(context.pool);
+  if (context.feed !== undefined) await fixShards(context.pool, context.feed.shards);
+  const shards = await fixedShards(context.pool);
   const units: Unit[] = [];
   for (const consumer of consumers) {
-    const shards = context.feed?.shards;
-    const count = await prepareConsumer(context.pool, consumer, consumer.schema, { shards });
-    units.push(...unitsOf(consumer, count));
+    // What is divided stays so; only a feed divides what is not.
+    const wanted = context.feed === undefined ? undefined : shards;
+    const divided = await prepareConsumer(context.pool, consumer, consumer.schema, wanted);
+    units.push(...unitsOf(consumer, divided ? shards : undefined));
   }
   const statuses = units.map((unit) => newStatus(context.environment, unit));
   const retries = new Map<string, Retry[]>(units.map(({ name }) => [name, []]));

@@ -85,3 +85,10 @@ export function latestAfter(
     },
   };
 }
+
+/** Waits for the end of work, good or bad, but not longer, and leaves no timer behind. */
+export async function atMost(work: Promise<unknown>, ms: number): Promise<void> {
+  const ended = new AbortController();
+  await Promise.race([work.catch(() => undefined), pause(ms, ended.signal)]);
+  ended.abort();
+}

@@ -3,7 +3,7 @@ export * from "./settings.ts";
 export * from "./databases.ts";
 export * from "./logger.ts";
 export { commitParts, Fenced, inSchema, quoteSchema } from "./parts.ts";
-export { isMachinery, messageOf, oneAtATime, pause } from "./faults.ts";
+export { atMost, isMachinery, messageOf, oneAtATime, pause } from "./faults.ts";
 export { startConsumers, type RunningConsumers } from "./consumers.ts";
 export { listDeadLetters, retryDeadLetter, type DeadLetter } from "./dead-letters.ts";
 export {
@@ -15,5 +15,7 @@ export {
 export { readRebuild, requestRebuild, withdrawRebuild, type RebuildJob } from "./jobs.ts";
 export { rebuildProjector, type RebuildResult } from "./rebuild.ts";
 export { prepareConsumer, prepareRuntime } from "./schema.ts";
+export { fixedShards, fixShards } from "./division.ts";
+export { partnerIn, placedFeed } from "./placed-feed.ts";
 export { runConsumer } from "./run-consumer.ts";
 export { easePressure } from "./pressure.ts";

@@ -50,7 +50,11 @@ export function sourceOf(
 export const typesOf = (consumer: Consumer): { readonly types?: readonly string[] } =>
   consumer.types.length === 0 ? {} : { types: consumer.types };
 
-async function* onlyShard(batches: AsyncIterable<Batch>, shard: Shard): AsyncGenerator<Batch> {
+/** The events of one shard's partners; positions move on with the others too. */
+export async function* onlyShard(
+  batches: AsyncIterable<Batch>,
+  shard: Shard,
+): AsyncGenerator<Batch> {
   for await (const batch of batches)
     yield {
       ...batch,

@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
-import { newId, shardOf, shardSql, type Shard } from "@heliograph/contracts";
+import { newId, shardOf, shardSql } from "@heliograph/contracts";
 import type { EventLog } from "@heliograph/log";
 import { until } from "@heliograph/testkit";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { startConsumers, type Feed, type FeedMember, type Reactor } from "../src/index.ts";
+import { placedFeed, startConsumers, type Reactor } from "../src/index.ts";
 import { openEnvironment } from "./fixture.ts";
 
 let environment: Awaited<ReturnType<typeof openEnvironment>>;
@@ -62,34 +62,10 @@ const seen = async (): Promise<readonly Seen[]> =>
     )
   ).rows;
 
-/** A feed over the log itself, whose shards go where the test puts them. */
-function placing(log: EventLog, shards: number): { feed: Feed; place(mine: number[]): void } {
-  let placed = new Set<number>();
-  const listeners: (() => void)[] = [];
-  const member: FeedMember = {
-    assigned: ({ index }) => placed.has(index),
-    onChange: (listener) => void listeners.push(listener),
-    async *subscribe({ after, shard, signal }) {
-      for await (const batch of log.subscribe({ after, signal }))
-        yield { ...batch, events: batch.events.filter((event) => inShard(event.metadata, shard!)) };
-    },
-    leave: async () => undefined,
-  };
-  return {
-    feed: { shards, join: () => member },
-    place(mine) {
-      placed = new Set(mine);
-      for (const listener of listeners) listener();
-    },
-  };
-}
-const inShard = ({ partner }: { partner?: string }, { index, count }: Shard): boolean =>
-  shardOf(partner, count) === index;
-
 test("two copies share the shards of a reactor; a shard that moves goes on where it was, in order", async () => {
   const { context, log } = environment;
-  const left = placing(log, 4);
-  const right = placing(log, 4);
+  const left = placedFeed(log, 4);
+  const right = placedFeed(log, 4);
   left.place([0, 1, 2, 3]);
   const first = await startConsumers({ ...context, feed: left.feed }, [noting("left")]);
   const second = await startConsumers({ ...context, feed: right.feed }, [noting("right")]);
@@ -119,7 +95,7 @@ test("a reactor that ran as a whole is divided where it stood, once it has stopp
   await round(log, 1);
   await until(async () => (await seen()).length === 12, { what: "the whole has handled a round" });
 
-  const placed = placing(log, 3);
+  const placed = placedFeed(log, 3);
   placed.place([0, 1, 2]);
   const dividing = startConsumers({ ...context, feed: placed.feed }, [noting("part")]);
   await round(log, 2);
@@ -137,7 +113,7 @@ test("a reactor that ran as a whole is divided where it stood, once it has stopp
 
 test("once divided it stays so on the log feed too, and another number of shards is refused", async () => {
   const { context, log } = environment;
-  const placed = placing(log, 3);
+  const placed = placedFeed(log, 3);
   placed.place([0, 1, 2]);
   const divided = await startConsumers({ ...context, feed: placed.feed }, [noting("part")]);
   await round(log, 1);
@@ -153,7 +129,7 @@ test("once divided it stays so on the log feed too, and another number of shards
   expect([...owners].every((owner) => owner.startsWith("log/"))).toBe(true);
 
   await expect(
-    startConsumers({ ...context, feed: placing(log, 5).feed }, [noting("five")]),
+    startConsumers({ ...context, feed: placedFeed(log, 5).feed }, [noting("five")]),
   ).rejects.toThrow("HELIOGRAPH_KAFKA_SHARDS must be 3, not 5");
 });
 
@@ -161,7 +137,7 @@ test("a dead letter of the undivided time is retried by the shard of its partner
   const { context, log } = environment;
   await round(log, 1);
   const [event] = (await log.readAll({ after: 0n, limit: 1 })).events;
-  const placed = placing(log, 3);
+  const placed = placedFeed(log, 3);
   placed.place([0, 1, 2]);
   const divided = await startConsumers({ ...context, feed: placed.feed }, [noting("part")]);
   await until(async () => (await seen()).length === 12, { what: "the first round" });

@@ -1,6 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { deterministicId } from "@heliograph/contracts";
 import type { GatewayConfig } from "@heliograph/gateways";
+import { partnerIn, placedFeed } from "@heliograph/runtime";
 import {
   smtpSink,
   spawnService,
@@ -19,13 +20,13 @@ import {
   typesOf,
   type World,
 } from "./harness.ts";
-import { partnerIn, placing } from "./placing.ts";
 
 // Processes are started, which takes seconds on a busy machine.
 vi.setConfig({ testTimeout: 90_000 });
 
+const shards = 4;
 const everyShard = [0, 1, 2, 3];
-const partners = everyShard.map(partnerIn);
+const partners = everyShard.map((shard) => partnerIn(shard, shards));
 const entry = fileURLToPath(new URL("worker.ts", import.meta.url));
 let sink: SmtpSink;
 let world: World;
@@ -104,7 +105,7 @@ async function takeOver(shard: number): Promise<void> {
 
 test("a new owner of one shard leaves the calls and timers of the others alone", async () => {
   await open();
-  await world.dispatch(placing(world.log, everyShard).feed);
+  await world.dispatch(placedFeed(world.log, shards, everyShard).feed);
   await eventually(world.log, await sendTo(0), "MessageSent", 20_000);
   sink.behave({ type: "accept", delayMs: 4_000 });
   const inFlight = await sendTo(0);
@@ -123,7 +124,7 @@ test("a new owner of one shard leaves the calls and timers of the others alone",
 
 test("timers that are due wait for the owner of their shard", async () => {
   await open();
-  const copy = placing(world.log, everyShard);
+  const copy = placedFeed(world.log, shards, everyShard);
   await world.dispatch(copy.feed);
   const sendAt = Date.now() + 3_000;
   const send_at = new Date(sendAt).toISOString();
@@ -143,7 +144,7 @@ test("timers that are due wait for the owner of their shard", async () => {
 
 test("a fenced owner of a shard gives its place at the gateway back to the others", async () => {
   await open({ max_concurrent: 1 });
-  await world.dispatch(placing(world.log, everyShard).feed);
+  await world.dispatch(placedFeed(world.log, shards, everyShard).feed);
   await eventually(world.log, await sendTo(0), "MessageSent", 20_000);
   sink.behave({ type: "accept", delayMs: 3_000 });
   const doubtful = await sendTo(1);
@@ -159,7 +160,7 @@ test("a fenced owner of a shard gives its place at the gateway back to the other
 
 test("the shards of one process keep a gateway's limit of calls at once together", async () => {
   await open({ max_concurrent: 1 });
-  await world.dispatch(placing(world.log, everyShard).feed);
+  await world.dispatch(placedFeed(world.log, shards, everyShard).feed);
   const delayMs = 30;
   sink.behave({ type: "accept", delayMs });
   const ids = await sendToAll(15);
@@ -172,7 +173,7 @@ test("the shards of one process keep a gateway's limit of calls at once together
 
 test("a gateway's rate is shared by the shards of one process, in turns", async () => {
   await open({ max_per_second: 20 });
-  await world.dispatch(placing(world.log, everyShard).feed);
+  await world.dispatch(placedFeed(world.log, shards, everyShard).feed);
   const startedAt = performance.now();
   const ids = await sendToAll(20);
   const quick = await eventually(world.log, ids, "MessageSent", 40_000);
@@ -192,7 +193,7 @@ test("a gateway's rate is shared by the shards of one process, in turns", async 
 
 test("a process that is killed leaves only its own shards to settle, and each message goes out", async () => {
   await open();
-  const left = placing(world.log, [0, 1]);
+  const left = placedFeed(world.log, shards, [0, 1]);
   await world.dispatch(left.feed);
   sink.behave({ type: "accept", delayMs: 20 });
   const right = work("", "2,3");
@@ -223,8 +224,8 @@ test("calls that an undivided dispatcher had announced when it was killed are se
   );
   expect(announced.size).toBeGreaterThan(0);
 
-  await world.dispatch(placing(world.log, [0, 1]).feed);
-  await world.dispatch(placing(world.log, [2, 3]).feed);
+  await world.dispatch(placedFeed(world.log, shards, [0, 1]).feed);
+  await world.dispatch(placedFeed(world.log, shards, [2, 3]).feed);
   const streams = await eventually(world.log, ids, "MessageSent", 30_000);
   for (const [index, types] of streams.entries())
     expect(types).toEqual([

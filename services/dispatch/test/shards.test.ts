@@ -1,7 +1,7 @@
+import { partnerIn, placedFeed } from "@heliograph/runtime";
 import { until } from "@heliograph/testkit";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { eventually, openWorld, send, typesOf, type World } from "./harness.ts";
-import { partnerIn, placing, shards } from "./placing.ts";
 
 let world: World;
 beforeEach(async () => {
@@ -9,8 +9,11 @@ beforeEach(async () => {
 });
 afterEach(() => world.close());
 
+const shards = 4;
 /** Two partners of every shard. */
-const partners = Array.from({ length: shards * 2 }, (_, index) => partnerIn(index % shards));
+const partners = Array.from({ length: shards * 2 }, (_, index) =>
+  partnerIn(index % shards, shards),
+);
 
 /** Messages of every partner to recipients that behave as the digits say. */
 async function sendAll(digits: string, each = 3): Promise<string[]> {
@@ -31,8 +34,8 @@ async function sentOnce(ids: readonly string[]): Promise<void> {
 }
 
 test("two copies send each message once, also while shards move from one to the other", async () => {
-  const left = placing(world.log, [0, 1, 2, 3]);
-  const right = placing(world.log, []);
+  const left = placedFeed(world.log, shards, [0, 1, 2, 3]);
+  const right = placedFeed(world.log, shards, []);
   await world.dispatch(left.feed);
   await world.dispatch(right.feed);
   const first = await sendAll("0001");
@@ -65,8 +68,8 @@ test("what an undivided dispatcher left waiting is done by the shard of its part
   );
   await whole.stop();
 
-  const left = placing(world.log, [0, 1]);
-  const right = placing(world.log, [2, 3]);
+  const left = placedFeed(world.log, shards, [0, 1]);
+  const right = placedFeed(world.log, shards, [2, 3]);
   await world.dispatch(left.feed);
   await world.dispatch(right.feed);
   await until(

@@ -1,11 +1,16 @@
 // A dispatch process for crash tests: the reactors of one environment on the database of the parent, until SIGTERM.
 import { eventValidator } from "@heliograph/contracts";
 import { openPostgresLog } from "@heliograph/log";
-import { newLogger, readSettings, startConsumers, type GatewayConfig } from "@heliograph/runtime";
+import {
+  newLogger,
+  placedFeed,
+  readSettings,
+  startConsumers,
+  type GatewayConfig,
+} from "@heliograph/runtime";
 import pg from "pg";
 import { service } from "../src/index.ts";
 import { dispatchReactor } from "../src/consumer.ts";
-import { placing } from "./placing.ts";
 
 const settings = readSettings();
 const connection = { connectionString: settings.databaseUrl! };
@@ -36,7 +41,7 @@ const context = {
 const mine = process.env["TEST_SHARDS"]?.split(",").map(Number);
 const running = await (mine === undefined
   ? startConsumers(context, service.consumers(context))
-  : startConsumers({ ...context, feed: placing(log, mine).feed }, [dispatchReactor()]));
+  : startConsumers({ ...context, feed: placedFeed(log, 4, mine).feed }, [dispatchReactor()]));
 process.stdout.write("running\n");
 async function stop(): Promise<void> {
   await running.stop();

@@ -121,8 +121,17 @@ afterAll(async () => {
   await broker?.remove();
 });
 
-/** The partners of the records that the partner's own user gets from a topic; the error when it gets none. */
-async function readAs(topic: string, groupId: string): Promise<readonly string[] | string> {
+/** The partners of the records that the partner's own user gets from a topic; the error when it gets none. A group's coordinator that is loading has said nothing yet. */
+const readAs = (topic: string, groupId: string): Promise<readonly string[] | string> =>
+  until(
+    async () => {
+      const result = await readOnce(topic, groupId);
+      return /coordinator is loading/.test(String(result)) ? undefined : result;
+    },
+    { timeoutMs: 30_000, what: "the coordinator is there" },
+  );
+
+async function readOnce(topic: string, groupId: string): Promise<readonly string[] | string> {
   const consumer = kafkaClient(theirs, "partner", newLogger("silent")).consumer({
     groupId,
     maxWaitTimeInMs: 100,

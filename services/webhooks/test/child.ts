@@ -1,9 +1,8 @@
 import { openPostgresLog } from "@heliograph/log";
-import { runConsumer, type ServiceContext } from "@heliograph/runtime";
+import { runConsumer, type ServiceContext, placedFeed } from "@heliograph/runtime";
 import pg from "pg";
 import { pino } from "pino";
 import { webhooksReactor } from "../src/index.ts";
-import { placing } from "./placing.ts";
 
 /** The reactor in a process of its own, which a test may kill. Settings come as JSON in the first argument. */
 const { url, masterKey, shards } = JSON.parse(process.argv[2]!) as {
@@ -19,7 +18,7 @@ await runConsumer(webhooksReactor(), {
   environment: "sandbox",
   connection,
   log,
-  feed: shards && placing(log, shards).feed,
+  feed: shards && placedFeed(log, 4, shards).feed,
   pool,
   projectionPool: pool,
   masterKey: Buffer.from(masterKey, "hex"),

@@ -1,12 +1,15 @@
+import { partnerIn, placedFeed } from "@heliograph/runtime";
 import { openPostgresLog } from "@heliograph/log";
 import { spawnService, until, webhookSink, type WebhookSink } from "@heliograph/testkit";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { openHarness, type Harness } from "./harness.ts";
-import { partnerIn, placing, shards } from "./placing.ts";
 
 vi.setConfig({ testTimeout: 60_000 });
 
-const partners = Array.from({ length: shards * 2 }, (_, index) => partnerIn(index % shards));
+const shards = 4;
+const partners = Array.from({ length: shards * 2 }, (_, index) =>
+  partnerIn(index % shards, shards),
+);
 const everyShard = Array.from({ length: shards }, (_, shard) => shard);
 let h: Harness;
 let sink: WebhookSink;
@@ -58,8 +61,8 @@ const epochOf = async (shard: number): Promise<number> => {
 };
 
 it("delivers each event once and counts on without a gap while shards move between two copies", async () => {
-  const left = placing(h.log, everyShard);
-  const right = placing(h.log, []);
+  const left = placedFeed(h.log, shards, everyShard);
+  const right = placedFeed(h.log, shards, []);
   await h.copy(left.feed);
   await h.copy(right.feed);
   const ids = await endpoints();
@@ -77,7 +80,7 @@ it("delivers each event once and counts on without a gap while shards move betwe
 });
 
 it("leaves alone what another shard has in the air or pending when a shard has a new owner", async () => {
-  await h.copy(placing(h.log, everyShard).feed);
+  await h.copy(placedFeed(h.log, shards, everyShard).feed);
   const ids = await endpoints();
   await eventsOfAll(1);
   await allDelivered(ids, 1);
@@ -120,8 +123,8 @@ it("goes on with what an undivided copy left: pending deliveries, endpoints and 
   );
   await h.stop();
   sink.behave({ type: "answer" });
-  await h.copy(placing(h.log, [0, 1]).feed);
-  await h.copy(placing(h.log, [2, 3]).feed);
+  await h.copy(placedFeed(h.log, shards, [0, 1]).feed);
+  await h.copy(placedFeed(h.log, shards, [2, 3]).feed);
   await eventsOfAll(1);
   await allDelivered(ids, 4);
   for (const index of partners.keys()) {
@@ -136,7 +139,7 @@ it("goes on with what an undivided copy left: pending deliveries, endpoints and 
 });
 
 it("takes over the shards of a copy that was killed, repeats only what that one had in the air, and loses nothing", async () => {
-  const copy = placing(h.log, [0, 1]);
+  const copy = placedFeed(h.log, shards, [0, 1]);
   await h.copy(copy.feed);
   const ids = await endpoints();
   const killed = spawnService(

@@ -4,10 +4,13 @@ import {
   kafkaClient,
   logTopic,
   openPublisher,
+  recordParts,
   wantedTopics,
+  withAdmin,
   type Publisher,
 } from "@heliograph/kafka";
 import {
+  atMost,
   isMachinery,
   messageOf,
   pause,
@@ -17,8 +20,6 @@ import {
 import { partitionNumber } from "./partition.ts";
 import type { TopicRecord } from "./record.ts";
 
-/** A request has at most so many characters of values: a batch of records of one partition must stay below the topic's largest, 3.2 MB, headers included. */
-const mostChars = 500_000;
 const firstPauseMs = 200;
 const longestPauseMs = 10_000;
 
@@ -45,18 +46,10 @@ export function openOutlet(
 
   async function open(): Promise<Publisher> {
     const kafka = kafkaClient(settings, `heliograph.${environment}.topics`, logger);
-    const admin = kafka.admin();
-    try {
-      await admin.connect();
-      await ensureTopics(
-        admin,
-        wantedTopics(settings, [environment]).filter(
-          ({ topic }) => topic !== logTopic(environment),
-        ),
-      );
-    } finally {
-      await admin.disconnect().catch(() => undefined);
-    }
+    const own = wantedTopics(settings, [environment]).filter(
+      ({ topic }) => topic !== logTopic(environment),
+    );
+    await withAdmin(kafka, (admin) => ensureTopics(admin, own));
     return openPublisher(kafka, ({ key }) => partitionNumber(String(key)));
   }
 
@@ -96,26 +89,11 @@ export function openOutlet(
 
   return {
     async publish(records) {
-      for (const part of parts(records)) if (!(await send(part))) return false;
+      for (const part of recordParts(records)) if (!(await send(part))) return false;
       return true;
     },
     async close(deadlineMs) {
-      await Promise.race([drop(), pause(Math.max(1_000, deadlineMs))]);
+      await atMost(drop(), Math.max(1_000, deadlineMs));
     },
   };
-}
-
-function* parts(records: readonly TopicRecord[]): Generator<readonly TopicRecord[]> {
-  let part: TopicRecord[] = [];
-  let chars = 0;
-  for (const record of records) {
-    if (part.length > 0 && chars + record.value.length > mostChars) {
-      yield part;
-      part = [];
-      chars = 0;
-    }
-    part.push(record);
-    chars += record.value.length;
-  }
-  if (part.length > 0) yield part;
 }

@@ -2,7 +2,7 @@ import { failpoint } from "@heliograph/contracts";
 import { createSequencer, lifecycleSources, toLifecycle } from "@heliograph/domain";
 import type { Batch } from "@heliograph/log";
 import {
-  pause,
+  atMost,
   type KafkaSettings,
   type Reactor,
   type ReactorInstance,
@@ -63,7 +63,7 @@ async function start(settings: KafkaSettings, tools: ReactorTools): Promise<Reac
       flight.catch(tools.fail);
     },
     async stop(deadlineMs) {
-      await Promise.race([flight.catch(() => undefined), pause(deadlineMs)]);
+      await atMost(flight, deadlineMs);
       await outlet.close(deadlineMs);
     },
   };
