@@ -13,7 +13,7 @@ import { openOutlet } from "./outlet.ts";
 import { topicRecords } from "./record.ts";
 
 /**
- * Publishes lifecycle events to the public topics, in order of position and under the numbers of the feed: it counts the same events from the same log. At least once:
+ * Publishes lifecycle events to the public topics, in order of position and under the numbers of the feed: it counts the same events from the same log (one that was set aside and is retried later gets the number that is next then, here and there each for itself). At least once:
  * what was published and not yet noted when the process died is published again, under the same ids.
  */
 export const topicsReactor = (settings: KafkaSettings): Reactor => ({
