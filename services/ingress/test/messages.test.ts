@@ -1,5 +1,6 @@
 import { newId, streamOf, uuid7 } from "@heliograph/contracts";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { readTimeline } from "../src/messages/read.ts";
 import { type World, openWorld, sms } from "./harness.ts";
 
 let world: World;
@@ -19,6 +20,20 @@ const send = async (body: object = sms) =>
 const inAnHour = () => new Date(Date.now() + 3_600_000).toISOString();
 const cancel = (id: string, headers: Record<string, string> = {}) =>
   world.call("POST", `/api/v1/messages/${id}/cancel`, { key: partner.key, headers });
+
+const receipt = (message: string) => ({
+  id: uuid7(),
+  type: "ReceiptReceived",
+  data: {
+    message_id: message,
+    gateway: "sim-sms",
+    provider_message_id: "p",
+    provider_event_id: "e",
+    status: "delivered",
+    occurred_at: inAnHour(),
+  },
+  metadata: { partner: partner.id },
+});
 
 /** What delivery's projector would write. */
 async function project(): Promise<void> {
@@ -98,21 +113,7 @@ describe("one message", () => {
       {
         stream: streamOf("receipts", id),
         expected: "no_stream",
-        events: [
-          {
-            id: uuid7(),
-            type: "ReceiptReceived",
-            data: {
-              message_id: id,
-              gateway: "sim-sms",
-              provider_message_id: "p",
-              provider_event_id: "e",
-              status: "delivered",
-              occurred_at: inAnHour(),
-            },
-            metadata: { partner: partner.id },
-          },
-        ],
+        events: [receipt(id)],
       },
       {
         stream: streamOf("wallet", partner.id),
@@ -158,6 +159,26 @@ describe("one message", () => {
       available: "999",
     });
     expect(JSON.stringify(body)).not.toContain(foreign);
+  });
+
+  test("has a timeline without what happens while it is read, so that no effect lacks its cause", async () => {
+    const context = world.platform.contexts.sandbox;
+    const { id } = await send();
+    // A receipt comes between the reads.
+    const log: typeof context.log = Object.create(context.log, {
+      readStream: {
+        value: async (stream: string) => {
+          const events = await context.log.readStream(stream);
+          if (stream !== streamOf("message", id)) return events;
+          await context.log.append([
+            { stream: streamOf("receipts", id), expected: "no_stream", events: [receipt(id)] },
+          ]);
+          return events;
+        },
+      },
+    });
+    const { data } = await readTimeline({ ...context, log }, "sandbox", partner.id, id);
+    expect((data as { type: string }[]).map(({ type }) => type)).toEqual(["MessageRequested"]);
   });
 });
 

@@ -42,21 +42,25 @@ export function asOfPosition(text: string | undefined): bigint | undefined {
   return position;
 }
 
-/** Everything that happened to a message, oldest first: its own events, the receipts and the wallet's decisions about it. */
+/**
+ * Everything that happened to a message, oldest first: its own events, the receipts and the wallet's decisions about it. They come by three reads while the message
+ * goes on; what came after the first is left out, so that no effect is shown without its cause.
+ */
 export async function readTimeline(
   deps: EnvironmentDeps,
   environment: Environment,
   partner: string,
   id: string,
 ): Promise<Record<string, unknown>> {
-  const { events, state } = await readMessage(deps, partner, id);
+  const head = await deps.log.head();
+  const { events, state } = await readMessage(deps, partner, id, head);
   const [receipts, wallet] = await Promise.all([
     deps.log.readStream(streamOf("receipts", id)),
     walletEvents(deps, state.id),
   ]);
-  const data = [...events, ...receipts, ...wallet].toSorted((left, right) =>
-    left.position < right.position ? -1 : 1,
-  );
+  const data = [...events, ...receipts, ...wallet]
+    .filter(({ position }) => position <= head)
+    .toSorted((left, right) => (left.position < right.position ? -1 : 1));
   return { message_id: id, environment, data: data.map((event) => timelineEntry(event, id)) };
 }
 
