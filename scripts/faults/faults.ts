@@ -9,7 +9,7 @@ import {
   until,
 } from "@heliograph/testkit";
 import { projections, rebuild } from "./check-projections.ts";
-import { query } from "./log.ts";
+import { query, readLog } from "./log.ts";
 import type { Random } from "./random.ts";
 import type { World } from "./world.ts";
 
@@ -65,14 +65,10 @@ export const killNode: Fault = {
   },
 };
 
-const crashed = async (world: World): Promise<number> => {
-  const rows = await query(
-    world.instance.databaseUrl,
-    "sandbox",
-    "select data from log.events where type = 'DispatchUncertain'",
-  );
-  return rows.filter((row) => JSON.parse(row.data as string).cause === "crash").length;
-};
+const crashed = async (world: World): Promise<number> =>
+  (await readLog(world, "sandbox")).filter(
+    ({ type, data }) => type === "DispatchUncertain" && data.cause === "crash",
+  ).length;
 
 const terminate: Fault = {
   name: "SIGTERM",

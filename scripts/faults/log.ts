@@ -1,6 +1,8 @@
+import type { EventStoreDouble } from "@heliograph/testkit";
 import pg from "pg";
+import type { World } from "./world.ts";
 
-/** An event as the log's table has it. */
+/** An event as the log has it: the table's row, or the server's record. */
 export type Stored = {
   readonly position: number;
   readonly stream: string;
@@ -40,13 +42,14 @@ export async function query(
   }
 }
 
+/** What the log and the read models are asked through. */
+type Source = Pick<World, "instance" | "eventStore">;
+
 /** The whole log of an environment, past the product's own reader. */
-export async function readLog(
-  databaseUrl: string,
-  environment: Environment,
-): Promise<readonly Stored[]> {
+export async function readLog(world: Source, environment: Environment): Promise<readonly Stored[]> {
+  if (world.eventStore !== undefined) return recordsOf(world.eventStore, environment);
   const rows = await query(
-    databaseUrl,
+    world.instance.databaseUrl,
     environment,
     "select position::int, stream, revision, id::text, type, data, metadata from log.events order by position",
   );
@@ -55,22 +58,46 @@ export async function readLog(
   );
 }
 
+/** Positions there are the places of bytes in the one log of all namespaces: they grow, with gaps. */
+function recordsOf(double: EventStoreDouble, environment: Environment): readonly Stored[] {
+  const prefix = `${environment}.`;
+  const parse = (bytes: Uint8Array) => JSON.parse(Buffer.from(bytes).toString("utf8"));
+  return double
+    .events()
+    .filter(({ stream }) => stream.startsWith(prefix))
+    .map(({ position, stream, revision, id, type, data, metadata }) => ({
+      position: Number(position),
+      stream: stream.slice(prefix.length),
+      revision,
+      id,
+      type,
+      data: parse(data),
+      metadata: parse(metadata),
+    }));
+}
+
 /** What an environment still has to do; nothing of it is left when it has come to rest. */
 export async function unfinished(
-  databaseUrl: string,
+  world: Source,
   environment: Environment,
 ): Promise<{ readonly head: string; readonly left: string }> {
+  const { eventStore, instance } = world;
   const [row] = await query(
-    databaseUrl,
+    instance.databaseUrl,
     environment,
-    `select (select position::text from log.head) as head,
-    (select count(*)::int from dispatch.timers) as timers, (select count(*)::int from dispatch.intents) as intents,
+    `select (select count(*)::int from dispatch.timers) as timers, (select count(*)::int from dispatch.intents) as intents,
     (select count(*)::int from webhooks.deliveries where status = 'pending') as webhooks`,
   );
   const left = Object.entries(row)
-    .filter(([name, count]) => name !== "head" && count !== 0)
+    .filter(([, count]) => count !== 0)
     .map(([name, count]) => `${String(count)} ${name}`);
-  return { head: row.head as string, left: left.join(", ") };
+  const head =
+    eventStore === undefined
+      ? await query(instance.databaseUrl, environment, "select position::text from log.head").then(
+          ([{ position }]) => position as string,
+        )
+      : String(eventStore.records.length);
+  return { head, left: left.join(", ") };
 }
 
 /** Some deliveries that wait, for the message of a run that does not come to rest. */

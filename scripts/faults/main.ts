@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { eventStoreFaults } from "./eventstore-faults.ts";
 import { allFaults } from "./faults.ts";
 import { kafkaFaults } from "./kafka-faults.ts";
 import { seededRandom } from "./random.ts";
@@ -7,7 +8,7 @@ import { openWorld, type World } from "./world.ts";
 
 /**
  * `pnpm faults --minutes 30 --seed 7`: faults in the order that the seed gives, each under load and followed by the check of every invariant. `--only text`
- * takes those whose name contains it; `--feed kafka` runs the product on a broker and adds what can happen to that. Ends with 1 at the first violation, leaving the data folder and printing how to repeat it.
+ * takes those whose name contains it; `--log eventstoredb` and `--feed kafka` run the product on these engines and add what can happen to them. Ends with 1 at the first violation, leaving the data folder and printing how to repeat it.
  */
 const { values } = parseArgs({
   options: {
@@ -15,6 +16,7 @@ const { values } = parseArgs({
     seed: { type: "string", default: String(Date.now() % 1_000_000) },
     only: { type: "string", default: "" },
     rate: { type: "string", default: "80" },
+    log: { type: "string", default: "postgres" },
     feed: { type: "string", default: "log" },
     "keep-going": { type: "boolean", default: false },
   },
@@ -33,11 +35,16 @@ const roundsPerWorld = 5;
 const seed = number("seed");
 const random = seededRandom(seed);
 const feed = values.feed === "kafka" ? "kafka" : "log";
-if (feed !== values.feed) {
-  console.error("faults: --feed is log or kafka");
+const log = values.log === "eventstoredb" ? "eventstoredb" : "postgres";
+if (feed !== values.feed || log !== values.log) {
+  console.error("faults: --feed is log or kafka, --log is postgres or eventstoredb");
   process.exit(2);
 }
-const known = feed === "kafka" ? [...kafkaFaults, ...allFaults] : allFaults;
+const known = [
+  ...(log === "eventstoredb" ? eventStoreFaults : []),
+  ...(feed === "kafka" ? kafkaFaults : []),
+  ...allFaults,
+];
 const faults = known.filter(({ name }) => name.includes(values.only));
 if (faults.length === 0) {
   console.error(
@@ -57,7 +64,7 @@ while (rounds === 0 || performance.now() < deadline) {
   if (queue.length === 0) queue = shuffled(faults);
   if (world === undefined || rounds % roundsPerWorld === 0) {
     await world?.close();
-    world = await openWorld(random, { feed });
+    world = await openWorld(random, { log, feed });
   }
   const fault = queue.pop()!;
   const round = await runRound(world, [fault], random, number("rate"));
@@ -71,7 +78,9 @@ while (rounds === 0 || performance.now() < deadline) {
   for (const violation of round.violations) console.log(`       ${violation}`);
   const output = world.instance.output().trim();
   if (output) console.log(`--- the instance's last output\n${output.slice(-3_000)}`);
-  console.log(`--- repeat with: pnpm faults --seed ${seed} --feed ${feed} --only "${values.only}"`);
+  console.log(
+    `--- repeat with: pnpm faults --seed ${seed} --log ${log} --feed ${feed} --only "${values.only}"`,
+  );
   if (!values["keep-going"]) break;
   await world.close();
   world = undefined;

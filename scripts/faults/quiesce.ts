@@ -16,7 +16,7 @@ export async function quiesce(world: World, timeoutMs = 60_000): Promise<void> {
   while (performance.now() < deadline) {
     try {
       const states = await Promise.all(
-        environments.map((environment) => unfinished(world.instance.databaseUrl, environment)),
+        environments.map((environment) => unfinished(world, environment)),
       );
       const behind = (await projections(world))
         .filter(({ lag_events: lag }) => lag > 0)

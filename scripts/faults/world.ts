@@ -1,5 +1,6 @@
 import {
   apiClient,
+  eventStoreDouble,
   freePort,
   newDataDir,
   removeDataDir,
@@ -9,6 +10,7 @@ import {
   until,
   webhookSink,
   type ApiClient,
+  type EventStoreDouble,
   type Instance,
   type KafkaBroker,
   type SmtpSink,
@@ -41,6 +43,8 @@ export type World = {
   readonly sink: WebhookSink;
   /** The broker that brings events to this world's consumers; undefined where the log does. */
   readonly kafka: KafkaBroker | undefined;
+  /** The server of this world's log, in this process so that no kill of the product takes it; undefined where PostgreSQL is the log. */
+  readonly eventStore: EventStoreDouble | undefined;
   /** How the sinks behave from now on: well, or with refusals, resets and lost answers. */
   weather(kind: "fair" | "foul"): void;
   /** The settings that every copy is started with. */
@@ -55,13 +59,14 @@ const retryScale = "0.002";
 const funds = "1000000";
 const someTypes = ["message.sent", "message.failed", "message.delivered"];
 
-export type Engines = { readonly feed: "log" | "kafka" };
+export type Engines = {
+  readonly log?: "postgres" | "eventstoredb";
+  readonly feed?: "log" | "kafka";
+};
 
-export async function openWorld(
-  random: Random,
-  engines: Engines = { feed: "log" },
-): Promise<World> {
+export async function openWorld(random: Random, engines: Engines = {}): Promise<World> {
   const kafka = engines.feed === "kafka" ? await startKafka() : undefined;
+  const eventStore = engines.log === "eventstoredb" ? await eventStoreDouble() : undefined;
   const dataDir = newDataDir();
   const port = await freePort();
   const journal = newJournal();
@@ -86,6 +91,10 @@ export async function openWorld(
     HELIOGRAPH_WEBHOOK_ALLOW_CIDRS: "127.0.0.0/8",
     HELIOGRAPH_SMTP_URL: `smtp://127.0.0.1:${smtp.port}`,
     HELIOGRAPH_LOG_GATEWAY_CHANNELS: "whatsapp",
+    ...(eventStore && {
+      HELIOGRAPH_LOG: "eventstoredb",
+      HELIOGRAPH_EVENTSTORE_URL: eventStore.connectionString,
+    }),
     ...(kafka && {
       HELIOGRAPH_FEED: "kafka",
       HELIOGRAPH_KAFKA_BROKERS: kafka.brokers.join(),
@@ -104,6 +113,7 @@ export async function openWorld(
     smtp,
     sink,
     kafka,
+    eventStore,
     env,
     weather(kind) {
       foul = kind === "foul";
@@ -116,7 +126,7 @@ export async function openWorld(
     admin: () => apiClient(world.instance.baseUrl, world.instance.adminKey),
     async close() {
       await world.instance.stop();
-      await Promise.all([smtp.close(), sink.close(), kafka?.remove()]);
+      await Promise.all([smtp.close(), sink.close(), kafka?.remove(), eventStore?.close()]);
       await removeDataDir(dataDir);
     },
   };
