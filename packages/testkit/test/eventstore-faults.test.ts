@@ -147,6 +147,42 @@ describe("other faults", () => {
     expect(stored()).toBe(2);
   });
 
+  test("a node that is stopped stores what came meanwhile when it goes on", async () => {
+    await client.appendToStream("test-a", event());
+    double.freeze();
+    const held = client.appendToStream("test-a", event(), { deadline: 300, credentials });
+    await expect(held).rejects.toThrow();
+    expect(stored()).toBe(1);
+    const waiting = client.appendToStream("test-a", event(), { deadline: 5_000, credentials });
+    double.thaw();
+    await waiting;
+    expect(stored()).toBeGreaterThan(1);
+  });
+
+  test("a subscription that the server ends is over without an error, and another follows on", async () => {
+    const follow = (from: typeof START | Position) => {
+      const seen: Position[] = [];
+      const subscription = client.subscribeToAll({
+        fromPosition: from,
+        filter: streamNameFilter({ prefixes: ["test-"] }),
+      });
+      const ended = new Promise<unknown>((resolve) =>
+        subscription.once("end", () => resolve(undefined)).once("error", resolve),
+      );
+      subscription.on("data", (each) => seen.push(each.event!.position!));
+      return { seen, ended, stop: () => subscription.unsubscribe() };
+    };
+    await client.appendToStream("test-a", event());
+    const first = follow(START);
+    await until(() => first.seen.length === 1, { what: "the first event has come" });
+    double.faults.endSubscriptions();
+    expect(await first.ended).toBeUndefined();
+    await client.appendToStream("test-a", event());
+    const second = follow(first.seen[0]!);
+    await until(() => second.seen.length === 1, { what: "the second event has come" });
+    await second.stop();
+  });
+
   test("a slow answer is late and right", async () => {
     await client.appendToStream("test-a", event());
     double.faults.slowMs = 200;

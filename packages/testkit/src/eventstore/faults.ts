@@ -20,6 +20,8 @@ export type Faults = {
   hang: boolean;
   /** The next appends are refused with `Unknown`, none of them stored. */
   failAppends(count: number): void;
+  /** The server ends every subscription there is now, of its own accord and without an error; connections stay. */
+  endSubscriptions(): void;
   /** This node is a follower of the leader at this port of 127.0.0.1: it refuses appends, and reads that require the leader, and tells where that is. */
   leaderPort: number | undefined;
 };
@@ -29,6 +31,8 @@ export type FaultState = Faults & {
   pass(): CutPlace | undefined;
   takeLostAnswer(): boolean;
   takeFailure(): boolean;
+  /** Subscriptions that are open, each by what ends it. */
+  readonly subscriptions: Set<() => void>;
 };
 
 /** Faults that can be told when a double starts. */
@@ -40,6 +44,7 @@ export function newFaults(first: FirstFaults = {}): FaultState {
   let cut: { readonly at: number; readonly place: CutPlace } | undefined;
   let lost = 0;
   let failing = 0;
+  const subscriptions = new Set<() => void>();
   return {
     get messages() {
       return messages;
@@ -50,6 +55,10 @@ export function newFaults(first: FirstFaults = {}): FaultState {
     cutAt: (n, place = "before") => void (cut = { at: messages + n, place }),
     loseAnswers: (count) => void (lost = count),
     failAppends: (count) => void (failing = count),
+    endSubscriptions() {
+      for (const end of subscriptions) end();
+    },
+    subscriptions,
     slowMs: first.slowMs ?? 0,
     hang: first.hang ?? false,
     leaderPort: first.leaderPort,

@@ -30,6 +30,10 @@ export type EventStoreDouble = {
   events(): readonly StoredRecord[];
   /** Cuts every connection that there is now. */
   cut(): void;
+  /** Stands still as a process that was stopped: connections are accepted and stay, and nothing passes on them. */
+  freeze(): void;
+  /** Goes on with what came meanwhile. */
+  thaw(): void;
   /** Goes away: connections are refused, what is stored stays. */
   stop(): Promise<void>;
   /** Comes back on the same port. */
@@ -95,6 +99,8 @@ export async function eventStoreDouble(options: DoubleOptions = {}): Promise<Eve
     records: store.records,
     events: () => store.records.filter(({ stream }) => !stream.startsWith("$")),
     cut: relay.cut,
+    freeze: relay.freeze,
+    thaw: relay.thaw,
     stop: relay.close,
     start: relay.listen,
     async close() {

@@ -6,6 +6,10 @@ export type Relay = {
   cut(): void;
   /** Cuts when the next answer has left, by half or as a whole. */
   cutNext(part: "half" | "whole"): void;
+  /** Nothing passes any more, and nothing ends: connections are accepted and stay as they are, as those of a process that was stopped. */
+  freeze(): void;
+  /** What was held back passes, and the rest after it. */
+  thaw(): void;
   listen(): Promise<void>;
   close(): Promise<void>;
 };
@@ -21,6 +25,7 @@ export async function openRelay(target: number, port = 0): Promise<Relay> {
   let server: Server | undefined;
   let own = port;
   let next: "half" | "whole" | undefined;
+  let frozen = false;
   const cut = (): void => {
     next = undefined;
     for (const socket of sockets) socket.destroy();
@@ -29,13 +34,14 @@ export async function openRelay(target: number, port = 0): Promise<Relay> {
 
   function pass(from: Socket, to: Socket, answers: boolean): void {
     sockets.add(from);
+    if (frozen) from.pause();
     from.on("error", () => undefined);
     from.on("close", () => {
       sockets.delete(from);
       to.destroy();
     });
     from.on("end", () => to.end());
-    to.on("drain", () => from.resume());
+    to.on("drain", () => !frozen && from.resume());
     from.on("data", (chunk: Buffer) => {
       if (answers && next !== undefined && chunk.length > longestHousekeepingBytes) {
         const half = next === "half";
@@ -57,6 +63,14 @@ export async function openRelay(target: number, port = 0): Promise<Relay> {
     },
     cut,
     cutNext: (part) => void (next = part),
+    freeze() {
+      frozen = true;
+      for (const socket of sockets) socket.pause();
+    },
+    thaw() {
+      frozen = false;
+      for (const socket of sockets) socket.resume();
+    },
     async listen() {
       if (server !== undefined) return;
       server = createServer({ noDelay: true, allowHalfOpen: true }, (client) => {

@@ -45,7 +45,17 @@ async function follow(
     }
     sending = false;
   };
-  const stop = store.onWrite(() => void send());
+  const { subscriptions } = gate.faults;
+  const end = (): void => {
+    stop();
+    call.end();
+  };
+  const ignore = store.onWrite(() => void send());
+  const stop = (): void => {
+    ignore();
+    subscriptions.delete(end);
+  };
+  subscriptions.add(end);
   call.on("cancelled", stop);
   call.on("close", stop);
   await send();
@@ -58,7 +68,7 @@ async function sendAll(
   answers: Iterable<streams.ReadResp>,
 ): Promise<boolean> {
   for (const answer of answers) {
-    if (call.cancelled || !(await gate.answer())) return false;
+    if (call.cancelled || !(await gate.answer()) || call.writableEnded) return false;
     if (!call.write(answer)) await drained(call);
   }
   return !call.cancelled;
