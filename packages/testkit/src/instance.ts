@@ -38,9 +38,13 @@ export type InstanceOptions = {
   /** Without it a free one. */
   readonly port?: number;
   readonly readyTimeoutMs?: number;
+  /** The `main.ts` of the standalone service in another checkout; without it this one's. */
+  readonly entry?: string;
 };
 
-const entry = fileURLToPath(new URL("../../../services/standalone/src/main.ts", import.meta.url));
+const ownEntry = fileURLToPath(
+  new URL("../../../services/standalone/src/main.ts", import.meta.url),
+);
 const maxOutputChars = 1024 * 1024;
 const running = new Set<ChildProcess>();
 process.once("exit", () => {
@@ -71,7 +75,7 @@ export async function launchInstance(options: InstanceOptions): Promise<{
   const inherited = Object.entries(process.env).filter(
     ([name]) => !/^(VITEST|NODE_OPTIONS|NODE_ENV|TEST$|DEV$|HELIOGRAPH_)/.test(name),
   );
-  const child = spawn(process.execPath, [entry], {
+  const child = spawn(process.execPath, [options.entry ?? ownEntry], {
     env: {
       ...Object.fromEntries(inherited),
       HELIOGRAPH_DATA_DIR: options.dataDir,

@@ -48,7 +48,9 @@ test.skipIf(shared.skip)(
       const client = new Kafka({ brokers: [...broker.brokers], logLevel: logLevel.NOTHING });
       const admin = client.admin();
       await admin.connect();
-      expect(await admin.fetchTopicOffsets("kept")).toMatchObject([{ high: "2" }]);
+      // A broker that has just come back is not yet the leader of everything.
+      const offsets = await until(() => admin.fetchTopicOffsets("kept"), { timeoutMs: 20_000 });
+      expect(offsets).toMatchObject([{ high: "2" }]);
       await admin.disconnect();
     } finally {
       await broker.remove();

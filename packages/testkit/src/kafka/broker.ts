@@ -35,6 +35,8 @@ export type KafkaOptions = {
   /** Kept by `remove` when it is given. */
   readonly dataDir?: string;
   readonly port?: number;
+  /** A second way in, for clients that come through a `networkLink`: the broker listens on `port` and sends those who ask there on to `advertised`, the link's port. */
+  readonly behindLink?: { readonly port: number; readonly advertised: number };
   /** Lines for `server.properties` on top of, or instead of, the usual ones. */
   readonly properties?: Readonly<Record<string, string>>;
   /** Environment variables of the process. */
@@ -55,7 +57,10 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaBroke
   const config = join(dataDir, "server.properties");
   const logDir = join(dataDir, "logs");
   mkdirSync(dataDir, { recursive: true });
-  writeFileSync(config, properties(port, await freePort(), logDir, options.properties ?? {}));
+  writeFileSync(
+    config,
+    properties(port, await freePort(), logDir, options.behindLink, options.properties ?? {}),
+  );
   const tool = (...args: string[]): Promise<{ stdout: string }> =>
     run("java", ["-XX:TieredStopAtLevel=1", "-cp", classPath, "kafka.tools.StorageTool", ...args]);
   if (!existsSync(join(logDir, "meta.properties"))) {

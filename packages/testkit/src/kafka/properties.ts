@@ -3,16 +3,19 @@ export const properties = (
   port: number,
   controller: number,
   logDir: string,
+  link: { readonly port: number; readonly advertised: number } | undefined,
   own: Readonly<Record<string, string>>,
 ): string => {
+  const second = (at: number | undefined): string =>
+    at === undefined ? "" : `,LINK://127.0.0.1:${at}`;
   const all: Record<string, string> = {
     "process.roles": "broker,controller",
     "node.id": "1",
     "controller.quorum.bootstrap.servers": `127.0.0.1:${controller}`,
-    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controller}`,
-    "advertised.listeners": `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controller}`,
+    listeners: `PLAINTEXT://127.0.0.1:${port}${second(link?.port)},CONTROLLER://127.0.0.1:${controller}`,
+    "advertised.listeners": `PLAINTEXT://127.0.0.1:${port}${second(link?.advertised)},CONTROLLER://127.0.0.1:${controller}`,
     "controller.listener.names": "CONTROLLER",
-    "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
+    "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,LINK:PLAINTEXT",
     "log.dirs": logDir,
     "group.initial.rebalance.delay.ms": "0",
     "offsets.topic.replication.factor": "1",
