@@ -2,6 +2,8 @@ import { readFileSync } from "node:fs";
 import type { KafkaSettings } from "@heliograph/runtime";
 import { Kafka, logLevel, type KafkaConfig, type LogEntry, type SASLOptions } from "kafkajs";
 import type { Logger } from "pino";
+// Every client must be able to read what the relay packs.
+import "./compression.ts";
 
 // Partitions are chosen here, never by the library.
 process.env["KAFKAJS_NO_PARTITIONER_WARNING"] = "1";

@@ -53,7 +53,7 @@ export async function refillTopic(options: RefillOptions): Promise<Refilled> {
   const topic = logTopic(environment);
   const kafka = kafkaClient(settings, `heliograph.${environment}.refill`, logger);
   await withAdmin(kafka, (admin) => ensureTopics(admin, logTopics(settings, environment)));
-  const publisher = await openPublisher(kafka, placeOf);
+  const publisher = await openPublisher(kafka, placeOf, "zstd");
   let events = 0;
   let read = options.after;
   try {

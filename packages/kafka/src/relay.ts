@@ -54,7 +54,7 @@ async function start(settings: KafkaSettings, tools: ReactorTools): Promise<Reac
   await fixShards(pool, shards);
   const kafka = kafkaClient(settings, `heliograph.${environment}.relay`, logger);
   await withAdmin(kafka, (admin) => ensureTopics(admin, logTopics(settings, environment)));
-  const publisher = await openPublisher(kafka, placeOf);
+  const publisher = await openPublisher(kafka, placeOf, "zstd");
   const topic = logTopic(environment);
   const chain = await readChain(pool, schema);
   /** The requests of the last batch, and its checkpoint. */

@@ -50,7 +50,7 @@ export function openOutlet(
       ({ topic }) => topic !== logTopic(environment),
     );
     await withAdmin(kafka, (admin) => ensureTopics(admin, own));
-    return openPublisher(kafka, ({ key }) => partitionNumber(String(key)));
+    return openPublisher(kafka, ({ key }) => partitionNumber(String(key)), "gzip");
   }
 
   /** A producer that failed cannot go on: its sequence numbers may not join up with what the brokers have. */
