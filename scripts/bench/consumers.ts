@@ -1,6 +1,6 @@
 import {
   deterministicId,
-  eventValidator,
+  validateEvent,
   streamOf,
   uuid5,
   uuid7,
@@ -31,7 +31,7 @@ export async function benchConsumers(databaseUrl: string): Promise<Row[]> {
   url.pathname = "/bench_consumers";
   const connection = { connectionString: url.href };
   const logger = newLogger("silent");
-  const log = await openPostgresLog({ connection, namespace: "bench", validate: eventValidator() });
+  const log = await openPostgresLog({ connection, namespace: "bench", validate: validateEvent });
   const pool = openPool(connection, { name: "bench", max: 4, durable: true }, logger);
   const projectionPool = openPool(
     connection,

@@ -1,4 +1,4 @@
-import { eventValidator, streamOf } from "@heliograph/contracts";
+import { validateEvent, streamOf } from "@heliograph/contracts";
 import { openMemoryLog } from "@heliograph/log";
 import { expect, test } from "vitest";
 import { recordReceipts, type Receipt } from "../src/index.ts";
@@ -24,7 +24,7 @@ const stored = async (log: ReturnType<typeof openMemoryLog>) =>
   (await log.readStream(streamOf("receipts", messageId))).map(({ data }) => data.provider_event_id);
 
 test("one event per provider event, however often, together or apart, it is reported", async () => {
-  const log = openMemoryLog({ validate: eventValidator() });
+  const log = openMemoryLog({ validate: validateEvent });
   expect(await recordReceipts(log, [receipt("a"), receipt("a"), receipt("b", "sent")])).toBe(2);
   expect(await recordReceipts(log, [receipt("a"), receipt("c"), receipt("b")])).toBe(1);
   expect(await recordReceipts(log, [receipt("a"), receipt("b"), receipt("c")])).toBe(0);
@@ -35,7 +35,7 @@ test("one event per provider event, however often, together or apart, it is repo
 });
 
 test("thirty writers of the same ten receipts, each in its own order, leave ten", async () => {
-  const log = openMemoryLog({ validate: eventValidator() });
+  const log = openMemoryLog({ validate: validateEvent });
   const names = Array.from({ length: 10 }, (_, index) => `event-${index}`);
   const rotated = (by: number) => [...names.slice(by % 10), ...names.slice(0, by % 10)];
   const added = await Promise.all(

@@ -3,13 +3,16 @@ export { openMemoryLog } from "./memory.ts";
 export type { MemoryLogOptions } from "./memory.ts";
 export { openPostgresLog } from "./postgres/log.ts";
 export type { PostgresLogOptions } from "./postgres/log.ts";
-export { InvalidConnectionString } from "./eventstoredb/connection.ts";
-export { openEventStoreLog } from "./eventstoredb/log.ts";
+export { InvalidConnectionString } from "./eventstoredb/invalid-connection-string.ts";
+export {
+  openEventStoreCopySource,
+  openEventStoreCopyTarget,
+  openEventStoreLog,
+} from "./eventstoredb/open.ts";
 export type { EventStoreLogOptions } from "./eventstoredb/log.ts";
 export { migrate } from "./postgres/schema.ts";
 export { CheckpointAhead } from "./feed.ts";
 export * from "./copy/index.ts";
 export { openPostgresCopySource, openPostgresCopyTarget } from "./postgres/copy-target.ts";
 export type { PostgresCopyOptions, PostgresCopySource } from "./postgres/copy-target.ts";
-export { openEventStoreCopySource, openEventStoreCopyTarget } from "./eventstoredb/copy-target.ts";
 export type { EventStoreCopyOptions } from "./eventstoredb/copy-target.ts";

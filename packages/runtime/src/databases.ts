@@ -2,7 +2,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "n
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import type { Environment } from "@heliograph/contracts";
-import { eventValidator } from "@heliograph/contracts";
+import { validateEvent } from "@heliograph/contracts";
 import {
   InvalidConnectionString,
   openEventStoreLog,
@@ -68,6 +68,8 @@ export async function createDatabases(server: Server): Promise<void> {
 
 /** Statements of consumers and queries are short; one that is not must not hold a pool's connection for ever. */
 const statementTimeoutMs = 60_000;
+/** PostgreSQL says so itself when it ends a statement; a connection on which not even that comes is given up. */
+const silenceMs = 5_000;
 
 export function openPool(
   config: pg.ClientConfig,
@@ -81,6 +83,7 @@ export function openPool(
     connectionTimeoutMillis: 10_000,
     idleTimeoutMillis: 60_000,
     statement_timeout: statementTimeoutMs,
+    query_timeout: statementTimeoutMs + silenceMs,
     ...(options.durable ? {} : { options: "-c synchronous_commit=off" }),
   });
   pool.on("error", (error) =>
@@ -98,7 +101,7 @@ export async function openLog(
 ): Promise<EventLog> {
   const common = {
     namespace,
-    validate: eventValidator(),
+    validate: validateEvent,
     onError: (error: unknown) =>
       logger.warn(
         { namespace, error: error instanceof Error ? error.message : String(error) },

@@ -1,4 +1,4 @@
-import { eventDefinitions, eventValidator } from "@heliograph/contracts";
+import { eventDefinitions, validateEvent } from "@heliograph/contracts";
 import type { Batch, RecordedEvent } from "@heliograph/log";
 import { quarantine } from "./dead-letters.ts";
 import { isMachinery, latestAfter, messageOf, oneAtATime } from "./faults.ts";
@@ -193,14 +193,10 @@ export async function runReactor(
 }
 
 const known = new Set(eventDefinitions.map(({ type }) => type));
-let validate: ReturnType<typeof eventValidator> | undefined;
 
 /**
  * What is wrong with an event by its own schema. The log checks that when it appends, so this finds what came past it: a damaged row, a foreign writer, a newer version.
  * Asked only after something failed; it spares such an event the restarts that others get before they are set aside.
  */
-function flawOf(event: RecordedEvent): string | undefined {
-  if (!known.has(event.type)) return undefined;
-  validate ??= eventValidator();
-  return validate(event);
-}
+const flawOf = (event: RecordedEvent): string | undefined =>
+  known.has(event.type) ? validateEvent(event) : undefined;

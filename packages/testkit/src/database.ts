@@ -33,8 +33,7 @@ export async function testDatabase(options: { template?: Template } = {}): Promi
     url: urlOf(config),
     config,
     name,
-    drop: async () =>
-      void (await query(baseConfig, `drop database if exists "${name}" with (force)`)),
+    drop: () => dropDatabase(baseConfig, name),
   };
 }
 
@@ -60,9 +59,7 @@ export async function testServer(): Promise<{
         "select datname from pg_database where starts_with(datname, $1)",
         [namePrefix],
       );
-      for (const row of found.rows) {
-        await query(baseConfig, `drop database if exists "${row.datname}" with (force)`);
-      }
+      for (const row of found.rows) await dropDatabase(baseConfig, row.datname);
     },
   };
 }
@@ -117,6 +114,29 @@ async function query(
   await client.connect();
   try {
     return await client.query(text, values);
+  } finally {
+    await client.end();
+  }
+}
+
+/** A pool says that it has ended while its connections are still closing; one that is cut then fails outside of every call. */
+const closingMs = 300;
+
+/** Removes a database, at first waiting a little for the connections that are about to end. */
+async function dropDatabase(config: pg.PoolConfig, name: string): Promise<void> {
+  const client = new pg.Client(config);
+  await client.connect();
+  try {
+    const deadline = performance.now() + closingMs;
+    for (let open = 1; open > 0 && performance.now() < deadline;) {
+      const { rows } = await client.query<{ open: number }>(
+        "select count(*)::int as open from pg_stat_activity where datname = $1",
+        [name],
+      );
+      open = rows[0]!.open;
+      if (open > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    await client.query(`drop database if exists "${name}" with (force)`);
   } finally {
     await client.end();
   }

@@ -1,9 +1,16 @@
+import { fileURLToPath } from "node:url";
 import { kafkaVariable, keepKafka } from "./kafka/shared.ts";
 import { serverVariable, startServer } from "./server.ts";
+
+/** Tests start some two hundred processes: what Node has stripped and compiled once takes 0.4 s off the 1.2 s that each needs to load the product. */
+const compileCache = fileURLToPath(
+  new URL("../../../node_modules/.cache/compile", import.meta.url),
+);
 
 /** Vitest calls this once a run, before the workers start: they inherit the variables and share the servers. */
 export async function setup(): Promise<() => Promise<void>> {
   const [server, kafka] = await Promise.all([startServer(), keepKafka()]);
+  process.env["NODE_COMPILE_CACHE"] ??= compileCache;
   process.env[serverVariable] = JSON.stringify(server.config);
   process.env[kafkaVariable] = kafka.url;
   return async () => {

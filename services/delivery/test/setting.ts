@@ -1,4 +1,4 @@
-import { eventValidator, streamOf } from "@heliograph/contracts";
+import { validateEvent, streamOf } from "@heliograph/contracts";
 import { foldMessage, type MessageState } from "@heliograph/domain";
 import { openPostgresLog, type Append, type EventLog } from "@heliograph/log";
 import type { ServiceContext } from "@heliograph/runtime";
@@ -24,7 +24,7 @@ export async function openSetting(): Promise<Setting> {
   const log = await openPostgresLog({
     connection: database.config,
     namespace: "sandbox",
-    validate: eventValidator(),
+    validate: validateEvent,
   });
   const logger = { child: () => logger, info() {}, warn() {}, error() {}, debug() {} };
   const context = {

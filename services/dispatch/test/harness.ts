@@ -1,6 +1,6 @@
 import {
   deterministicId,
-  eventValidator,
+  validateEvent,
   newId,
   streamOf,
   uuid5,
@@ -54,11 +54,14 @@ export async function openWorld(options: WorldOptions = {}) {
   const database = options.database ?? (await testDatabase());
   const pool = new pg.Pool({ ...database.config, max: 6 });
   pool.on("error", () => undefined);
-  const validate = eventValidator();
   const log =
     options.driver === "postgres"
-      ? await openPostgresLog({ connection: database.config, namespace: environment, validate })
-      : openMemoryLog({ validate });
+      ? await openPostgresLog({
+          connection: database.config,
+          namespace: environment,
+          validate: validateEvent,
+        })
+      : openMemoryLog({ validate: validateEvent });
   let gateways = options.gateways ?? simulators;
   const listeners = new Set<() => void>();
   const context: ServiceContext = {

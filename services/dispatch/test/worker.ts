@@ -1,5 +1,5 @@
 // A dispatch process for crash tests: the reactors of one environment on the database of the parent, until SIGTERM.
-import { eventValidator } from "@heliograph/contracts";
+import { validateEvent } from "@heliograph/contracts";
 import { openPostgresLog } from "@heliograph/log";
 import {
   newLogger,
@@ -19,7 +19,7 @@ const environment = gateways[0]!.environment;
 const log = await openPostgresLog({
   connection,
   namespace: environment,
-  validate: eventValidator(),
+  validate: validateEvent,
 });
 const pool = new pg.Pool({ ...connection, max: 6 });
 const context = {

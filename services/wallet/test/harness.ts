@@ -1,4 +1,4 @@
-import { deterministicId, eventValidator, newId, streamOf, uuid7 } from "@heliograph/contracts";
+import { deterministicId, validateEvent, newId, streamOf, uuid7 } from "@heliograph/contracts";
 import { proof } from "@heliograph/domain";
 import {
   type EventLog,
@@ -26,11 +26,14 @@ export const drivers = ["memory", "postgres"] as const;
 export async function openWorld(driver: (typeof drivers)[number]) {
   const database = await testDatabase();
   const pool = new pg.Pool({ ...database.config, max: 6 });
-  const validate = eventValidator();
   const log =
     driver === "memory"
-      ? openMemoryLog({ validate })
-      : await openPostgresLog({ connection: database.config, namespace: "sandbox", validate });
+      ? openMemoryLog({ validate: validateEvent })
+      : await openPostgresLog({
+          connection: database.config,
+          namespace: "sandbox",
+          validate: validateEvent,
+        });
   for (const consumer of [walletProjector, walletLedger]) await prepareConsumer(pool, consumer);
   const context: ServiceContext = {
     environment: "sandbox",

@@ -1,13 +1,6 @@
 import { EventStoreDBClient } from "@eventstore/db-client";
 import { LogUnavailable } from "../types.ts";
-
-/** Not a connection string, or one with an option that there is not. The text stays out of the message. */
-export class InvalidConnectionString extends Error {
-  override readonly name = "InvalidConnectionString";
-  constructor(cause: unknown) {
-    super("not a connection string that EventStoreDB's client can read", { cause });
-  }
-}
+import { InvalidConnectionString } from "./invalid-connection-string.ts";
 
 /** A question that takes longer is asked again, of another node perhaps. */
 export const callTimeoutMs = 3_000;
