@@ -14,6 +14,7 @@ import { prepareConsumer, prepareRuntime } from "./schema.ts";
 import { sourceOf, unitsOf, type Unit } from "./source.ts";
 import {
   consumerErrors,
+  consumerFenced,
   heartbeat,
   newStatus,
   updateWatch,
@@ -67,10 +68,13 @@ export async function startConsumers(
       const lease = leaseLost.signal;
       let turn: Turn | undefined;
       try {
-        status.state = "waiting";
+        // A shard may wait long for its turn; the others ask for their lease at once, and hear whether the database answers.
+        if (status.state !== "backing_off" || unit.shard !== undefined) status.state = "waiting";
         turn = await groups.turn(unit, stopping.signal);
         const waiting = AbortSignal.any([stopping.signal, turn.signal]);
-        const ownership = await leases.acquire(unit.name, consumer.schema, waiting);
+        const ownership = await leases.acquire(unit.name, consumer.schema, waiting, (answered) => {
+          status.state = answered ? "waiting" : "backing_off";
+        });
         if (stopping.signal.aborted || ownership === undefined) {
           await giveUp(unit, turn);
           continue;
@@ -96,7 +100,9 @@ export async function startConsumers(
             source,
           );
       } catch (error) {
-        if (!(error instanceof Fenced) && !stopping.signal.aborted) {
+        if (error instanceof Fenced)
+          consumerFenced.inc({ environment: context.environment, consumer: unit.name });
+        else if (!stopping.signal.aborted) {
           status.lastError = messageOf(error);
           status.lastErrorAt = Date.now();
           consumerErrors.inc({ environment: context.environment, consumer: unit.name });

@@ -30,10 +30,17 @@ export function isMachinery(error: unknown): boolean {
         code === "42P01"
       );
   }
-  return /connection terminated|timeout exceeded|client was closed|not queryable|pool after calling end/i.test(
-    error.message,
+  return (
+    isUnanswered(error) ||
+    /connection terminated|timeout exceeded|client was closed|not queryable|pool after calling end/i.test(
+      error.message,
+    )
   );
 }
+
+/** Whether the database did not answer a statement in time: its connection is of no use any more, for the answer may still come. */
+export const isUnanswered = (error: unknown): boolean =>
+  error instanceof Error && error.message === "Query read timeout";
 
 export const messageOf = (error: unknown): string =>
   error instanceof Error ? error.message : String(error);

@@ -1,5 +1,5 @@
 import pg from "pg";
-import { isMachinery, oneAtATime, pause } from "./faults.ts";
+import { isMachinery, isUnanswered, oneAtATime, pause } from "./faults.ts";
 import { quoteSchema } from "./parts.ts";
 
 /**
@@ -7,6 +7,10 @@ import { quoteSchema } from "./parts.ts";
  * been opened or used is not judged yet: after an outage all heartbeats are old, and the copies would end each other's sessions in turn.
  */
 const staleHolderSeconds = 15;
+/** The session's statements take milliseconds; one without an answer for so long is on a connection that went silent. */
+const sessionTimeoutMs = 10_000;
+/** The end of a rebuild holds the checkpoint's row for as long as it compares; it is asked for again, and other consumers have their turn meanwhile. */
+const rowTimeoutMs = 2_000;
 
 export type Ownership = { readonly epoch: number; readonly position: bigint };
 
@@ -18,14 +22,16 @@ export type Ownership = { readonly epoch: number; readonly position: bigint };
 export class Leases {
   readonly #config: pg.ClientConfig;
   readonly #onLost: () => void;
+  readonly #timeoutMs: number;
   #client: Promise<pg.Client> | undefined;
   #closed = false;
   /** The session is shared by all consumers; a connection runs one statement at a time. */
   readonly #turn = oneAtATime();
 
-  constructor(config: pg.ClientConfig, onLost: () => void) {
+  constructor(config: pg.ClientConfig, onLost: () => void, timeoutMs = sessionTimeoutMs) {
     this.#config = config;
     this.#onLost = onLost;
+    this.#timeoutMs = timeoutMs;
   }
 
   async #session(): Promise<pg.Client> {
@@ -35,6 +41,9 @@ export class Leases {
         ...this.#config,
         application_name: "heliograph lease",
         keepAlive: true,
+        connectionTimeoutMillis: this.#timeoutMs,
+        query_timeout: this.#timeoutMs,
+        lock_timeout: rowTimeoutMs,
       });
       const lost = (): void => {
         if (this.#client !== opening) return;
@@ -53,23 +62,50 @@ export class Leases {
     return opening;
   }
 
-  /** Waits until this process is the owner. Returns undefined when the signal ends first. */
-  async acquire(name: string, schema: string, signal: AbortSignal): Promise<Ownership | undefined> {
+  /** A statement in its turn. What stays without an answer ends the session, with every lock that it holds: nothing else would ever tell. */
+  #ask<T>(work: (client: pg.Client) => Promise<T>): Promise<T> {
+    return this.#turn(async () => {
+      const client = await this.#session();
+      try {
+        return await work(client);
+      } catch (error) {
+        if (isUnanswered(error)) void client.end().catch(() => undefined);
+        throw error;
+      }
+    });
+  }
+
+  /**
+   * Waits until this process is the owner; `look` hears after each try whether the database answered, which makes a process that stands by for another of one that
+   * is cut off. Returns undefined when the signal ends first.
+   */
+  async acquire(
+    name: string,
+    schema: string,
+    signal: AbortSignal,
+    look: (answered: boolean) => void = () => undefined,
+  ): Promise<Ownership | undefined> {
     while (!signal.aborted) {
       try {
-        const ownership = await this.#turn(async () => {
-          const client = await this.#session();
+        const ownership = await this.#ask(async (client) => {
+          const giveBack = async (error: unknown): Promise<never> => {
+            // A session holds its locks as often as it took them, and all of them until it ends.
+            if (!isUnanswered(error)) await unlock(client, name);
+            throw error;
+          };
           const { rows } = await client.query(
             "select pg_try_advisory_lock(hashtextextended($1, 7041776)) as held",
             [`heliograph/${name}`],
           );
-          if (rows[0].held === true) return takeOver(client, name, schema);
+          if (rows[0].held === true) return takeOver(client, name, schema).catch(giveBack);
           await endStaleHolder(client, name);
           return undefined;
         });
+        look(true);
         if (ownership) return ownership;
       } catch (error) {
         if (!isMachinery(error)) throw error;
+        look(false);
       }
       await pause(300, signal);
     }
@@ -78,12 +114,8 @@ export class Leases {
 
   /** Gives one lock back, so that another copy may take over at once. */
   async release(name: string): Promise<void> {
-    await this.#turn(async () => {
-      const client = await this.#client?.catch(() => undefined);
-      await client
-        ?.query("select pg_advisory_unlock(hashtextextended($1, 7041776))", [`heliograph/${name}`])
-        .catch(() => undefined);
-    });
+    if (this.#client === undefined) return;
+    await this.#ask((client) => unlock(client, name)).catch(() => undefined);
   }
 
   async close(): Promise<void> {
@@ -92,6 +124,12 @@ export class Leases {
     this.#client = undefined;
     await client?.end().catch(() => undefined);
   }
+}
+
+async function unlock(client: pg.Client, name: string): Promise<void> {
+  await client.query("select pg_advisory_unlock(hashtextextended($1, 7041776))", [
+    `heliograph/${name}`,
+  ]);
 }
 
 async function takeOver(client: pg.Client, name: string, schema: string): Promise<Ownership> {

@@ -98,6 +98,7 @@ export async function rebuildProjector(
     for (;;) {
       options.signal.throwIfAborted();
       const client = await context.pool.connect();
+      let broken = false;
       try {
         await client.query("begin");
         const { rows } = await client.query(
@@ -143,10 +144,10 @@ export async function rebuildProjector(
         await context.pool.query(`drop schema if exists ${quoteSchema(old)} cascade`);
         return outcome;
       } catch (error) {
-        await client.query("rollback").catch(() => undefined);
+        await client.query("rollback").catch(() => (broken = true));
         throw error;
       } finally {
-        client.release();
+        client.release(broken);
       }
     }
   }

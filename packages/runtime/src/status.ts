@@ -64,6 +64,11 @@ export const consumerErrors = new Counter({
   help: "Errors that stopped a batch",
   labelNames: labels,
 });
+export const consumerFenced = new Counter({
+  name: "heliograph_consumer_fenced_total",
+  help: "Commits refused because another process had taken over",
+  labelNames: labels,
+});
 
 export { register as metricsRegister };
 

@@ -1,6 +1,8 @@
-import { until } from "@heliograph/testkit";
+import { networkLink, until, type NetworkLink } from "@heliograph/testkit";
+import type pg from "pg";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { requestRebuild, runConsumer, type Projector } from "../src/index.ts";
+import { startConsumers } from "../src/consumers.ts";
 import { Leases } from "../src/lease.ts";
 import { prepareConsumer, prepareRuntime } from "../src/schema.ts";
 import { count, countingProjector, openEnvironment } from "./fixture.ts";
@@ -28,6 +30,91 @@ test("a holder that has just taken over is left alone although the last heartbea
   expect(lost).toBe(0);
   await standby.close();
   await holder.close();
+});
+
+/** The way to the database through a link; tests reach it at a port, or at the folder of its socket. */
+async function linked(): Promise<{ link: NetworkLink; connection: pg.ClientConfig }> {
+  const { rows } = await environment.context.pool.query("show port");
+  const link = await networkLink({ target: Number(rows[0].port) });
+  return {
+    link,
+    connection: { ...environment.context.connection, host: "127.0.0.1", port: link.port },
+  };
+}
+
+test("a session that went silent is given up with what it held, and another takes its place", async () => {
+  const { pool } = environment.context;
+  await prepareRuntime(pool);
+  await prepareConsumer(pool, countingProjector());
+  await prepareConsumer(pool, { ...countingProjector(), name: "more" }, "counts");
+  const { link, connection } = await linked();
+  let lost = 0;
+  const leases = new Leases(connection, () => lost++, 300);
+  const never = new AbortController();
+  try {
+    expect(await leases.acquire("counts", "counts", never.signal)).toMatchObject({ epoch: 1 });
+    link.weather({ silences: 1 });
+    const looks: boolean[] = [];
+    const other = leases.acquire("more", "counts", never.signal, (answered) => {
+      looks.push(answered);
+      link.weather({});
+    });
+    expect(await other).toMatchObject({ epoch: 1 });
+    expect(looks).toEqual([false, true]);
+    expect(lost).toBe(1);
+  } finally {
+    await leases.close();
+    await link.close();
+  }
+});
+
+test("a lease whose checkpoint is locked leaves the others their turn, and is held once", async () => {
+  const { pool, connection } = environment.context;
+  await prepareRuntime(pool);
+  await prepareConsumer(pool, countingProjector());
+  await prepareConsumer(pool, { ...countingProjector(), name: "more" }, "counts");
+  const never = new AbortController();
+  const [leases, standby] = [
+    new Leases(connection, () => undefined),
+    new Leases(connection, () => undefined),
+  ];
+  const rebuild = await pool.connect();
+  try {
+    await rebuild.query("begin");
+    await rebuild.query("select 1 from counts.checkpoint where name = 'counts' for update");
+    const held = leases.acquire("counts", "counts", never.signal);
+    expect(await leases.acquire("more", "counts", never.signal)).toMatchObject({ epoch: 1 });
+    await rebuild.query("commit");
+    expect(await held).toMatchObject({ epoch: 1 });
+    await leases.release("counts");
+    expect(await standby.acquire("counts", "counts", never.signal)).toMatchObject({ epoch: 2 });
+  } finally {
+    rebuild.release();
+    await leases.close();
+    await standby.close();
+  }
+});
+
+test("a consumer that cannot reach the database for its lease does not pass for a standby", async () => {
+  const { link, connection } = await linked();
+  const consumer = await startConsumers({ ...environment.context, connection }, [
+    countingProjector(),
+  ]);
+  try {
+    await until(() => consumer.statuses[0]?.state === "running");
+    await link.close();
+    await until(() => consumer.statuses[0]?.state === "backing_off");
+    // It stays so however often it asks again.
+    const seen = new Set<string | undefined>();
+    const endsAt = performance.now() + 1_000;
+    await until(() => {
+      seen.add(consumer.statuses[0]?.state);
+      return performance.now() > endsAt;
+    });
+    expect([...seen]).toEqual(["backing_off"]);
+  } finally {
+    await consumer.stop();
+  }
 });
 
 test("a rebuild that takes long does not stop the heartbeat of its process", async () => {

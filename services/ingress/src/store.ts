@@ -42,8 +42,11 @@ export async function migrate(pool: pg.Pool): Promise<void> {
     } finally {
       await client.query("select pg_advisory_unlock(7233101)");
     }
-  } finally {
     client.release();
+  } catch (error) {
+    // Its connection may be silent, or hold the lock still.
+    client.release(true);
+    throw error;
   }
 }
 

@@ -57,8 +57,10 @@ export async function openPostgresLog(options: PostgresLogOptions): Promise<Even
     const client = await pool.connect();
     try {
       await migrate(client);
-    } finally {
       client.release();
+    } catch (error) {
+      client.release(true);
+      throw error;
     }
     return openWriter({
       connection,

@@ -4,6 +4,8 @@ import { clientConfig } from "./connection.ts";
 const CHANNEL = "heliograph_log";
 /** At most one NOTIFY in this time: below the first poll interval nobody would notice a faster one. */
 const NOTIFY_EVERY_MS = 5;
+/** What is not answered for this long goes to nobody: the connection is silent, and another is made. */
+const ANSWER_TIMEOUT_MS = 10_000;
 const RETRY_FIRST_MS = 100;
 const RETRY_LAST_MS = 5_000;
 
@@ -36,7 +38,10 @@ export function openSignal(
   let connecting: Promise<void> | undefined;
 
   async function connect(): Promise<void> {
-    const next = new pg.Client(clientConfig(connection, applicationName));
+    const next = new pg.Client({
+      ...clientConfig(connection, applicationName),
+      query_timeout: ANSWER_TIMEOUT_MS,
+    });
     let ownPid = 0;
     next.on("error", () => {});
     next.on("end", () => lost(next));
@@ -87,7 +92,8 @@ export function openSignal(
     try {
       await target.query({ name: "log_notify", text: `select pg_notify('${CHANNEL}', '')` });
     } catch {
-      // The connection's own "end" follows, or the next announcement tries again.
+      // Its "end" follows, and with it the next connection.
+      void target.end().catch(() => {});
     }
     if (!closed) await new Promise<void>((resolve) => setTimeout(resolve, NOTIFY_EVERY_MS));
     sending = false;
