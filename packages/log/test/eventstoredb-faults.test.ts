@@ -276,21 +276,36 @@ it("does not wait for ever for a node that confirms no subscription", async () =
   double.faults.hang = false;
 }, 30_000);
 
-it("a page of a rare type ends after so many records, and says how far it looked", async () => {
+/** Records of another namespace. */
+function foreign(count: number, type: string): void {
+  for (let n = 0; n < count; n++)
+    double.store.append(`other.${n}`, "any", [
+      {
+        id: randomUUID(),
+        type,
+        contentType: "application/json",
+        data: Buffer.from("{}"),
+        metadata: new Uint8Array(),
+      },
+    ]);
+}
+
+it("a page passes any number of others' records, none of which leaves the node", async () => {
   const log = await open();
-  const foreign = (count: number) => {
-    for (let n = 0; n < count; n++)
-      double.store.append(`other.${n}`, "any", [
-        {
-          id: randomUUID(),
-          type: "Foreign",
-          contentType: "application/json",
-          data: Buffer.from("{}"),
-          metadata: new Uint8Array(),
-        },
-      ]);
-  };
-  foreign(12_000);
+  foreign(12_000, "Foreign");
+  await log.append([newStream({ type: "Rare" })]);
+  const before = double.faults.messages;
+  for (const types of [undefined, ["Rare"]]) {
+    const page = await log.readAll({ after: 0n, limit: 10, ...(types && { types }) });
+    expect(page.events.map(({ type }) => type)).toEqual(["Rare"]);
+    expect(page.position).toBe(await log.head());
+  }
+  expect(double.faults.messages - before).toBeLessThan(100);
+});
+
+it("a page of a type that others have as well ends after so many records, and says how far it looked", async () => {
+  const log = await open();
+  foreign(12_000, "Rare");
   await log.append([newStream({ type: "Rare" })]);
   const head = await log.head();
   const first = await log.readAll({ after: 0n, limit: 10, types: ["Rare"] });
@@ -300,6 +315,15 @@ it("a page of a rare type ends after so many records, and says how far it looked
   const second = await log.readAll({ after: first.position, limit: 10, types: ["Rare"] });
   expect(second.events.map(({ type }) => type)).toEqual(["Rare"]);
   expect(second.position).toBe(head);
+});
+
+it("moves on where a node looks for longer than a read may take and finds nothing", async () => {
+  const log = await open();
+  foreign(5_000, "Foreign");
+  await log.append([newStream()]);
+  double.faults.slowSearch = true;
+  const first = await log.readAll({ after: 0n, limit: 1 });
+  expect(first.events).toHaveLength(1);
 });
 
 it("appends that wait do not each try in turn when no node answers", async () => {

@@ -1,9 +1,19 @@
-import type { JSONEventType, EventData, RecordedEvent as Resolved } from "@eventstore/db-client";
+import shared from "@eventstore/db-client/generated/shared_pb.js";
+import streams from "@eventstore/db-client/generated/streams_pb.js";
+import type { Encoded } from "../check.ts";
 import { upcastSafely } from "../upcast.ts";
 import type { NewEvent, RecordedEvent, Upcast } from "../types.ts";
 
 /** The key of a record's metadata that belongs to this driver; readers never see it. */
 const ownKey = "heliograph";
+const json = "application/json";
+/** Type and content of a record stand among its metadata under these keys, its time in ticks of 100 ns. */
+const typeKey = "type";
+const contentTypeKey = "content-type";
+const createdKey = "created";
+const ticksPerMs = 10_000;
+/** What a server that is too old says instead of a record's place. */
+const noPosition = ["", "0", "18446744073709551615"];
 
 type Own = {
   /** The event's schema version. */
@@ -15,18 +25,28 @@ type Own = {
   readonly at?: number;
 };
 
+/** A record as the server sends it. */
+export type Stored = streams.ReadResp.ReadEvent.RecordedEvent;
+export type Proposed = streams.BatchAppendReq.ProposedMessage;
+
 export const streamName = (namespace: string, stream: string): string => `${namespace}.${stream}`;
 export const prefixOf = (namespace: string): string => `${namespace}.`;
 
-/** The form in which an event is sent; `own` says what is stored with it beside what the caller gave. */
-export function encode(event: NewEvent, own: Omit<Own, "version">): EventData {
-  return {
-    id: event.id,
-    type: event.type,
-    contentType: "application/json",
-    data: event.data as JSONEventType["data"],
-    metadata: { ...event.metadata, [ownKey]: { version: event.version ?? 1, ...own } },
-  };
+/** The form in which an event is sent, from its JSON texts; `own` says what is stored with it beside what the caller gave. */
+export function propose(
+  event: Pick<NewEvent, "id" | "type" | "version">,
+  texts: Encoded,
+  own: Omit<Own, "version">,
+): Proposed {
+  const open = texts.metadata.slice(0, -1);
+  const added = JSON.stringify({ version: event.version ?? 1, ...own });
+  const metadata = `${open}${open.length > 1 ? "," : ""}"${ownKey}":${added}}`;
+  const message = new streams.BatchAppendReq.ProposedMessage()
+    .setId(new shared.UUID().setString(event.id))
+    .setData(Buffer.from(texts.data))
+    .setCustomMetadata(Buffer.from(metadata));
+  message.getMetadataMap().set(typeKey, event.type).set(contentTypeKey, json);
+  return message;
 }
 
 export type Decoded = { readonly event: RecordedEvent; readonly by: string | undefined };
@@ -36,33 +56,65 @@ export type Decoded = { readonly event: RecordedEvent; readonly by: string | und
  * with the reason in the metadata, so that consumers can set it aside and the rest goes on.
  */
 export function decode(
-  record: Resolved,
+  record: Stored,
   namespace: string,
   position: (commit: bigint) => bigint,
   upcast: Upcast | undefined,
 ): Decoded {
-  const { [ownKey]: own, ...metadata } = (record.metadata ?? {}) as Record<string, unknown> & {
-    readonly heliograph?: Own;
-  };
-  const readable = record.isJson && own !== undefined;
+  const map = record.getMetadataMap();
+  const { [ownKey]: own, ...metadata } = objectFrom(record.getCustomMetadata_asU8()) as Record<
+    string,
+    unknown
+  > & { readonly heliograph?: Own };
+  const data =
+    own !== undefined && map.get(contentTypeKey) === json
+      ? valueFrom(record.getData_asU8())
+      : undefined;
+  const readable = own !== undefined && data !== undefined;
   const event: RecordedEvent = {
     position: own?.position === undefined ? position(commitOf(record)) : BigInt(own.position),
-    id: record.id,
-    stream: record.streamId.slice(namespace.length + 1),
-    revision: Number(record.revision),
-    type: record.type,
+    id: record.getId()?.getString() ?? "",
+    stream: streamOf(record).slice(namespace.length + 1),
+    revision: Number(record.getStreamRevision()),
+    type: map.get(typeKey) ?? "",
     version: readable ? own.version : 0,
-    data: readable ? record.data : {},
+    data: readable ? data : {},
     metadata: readable ? metadata : { ...metadata, unreadable: "not written by this driver" },
-    recordedAt: own?.at ?? record.created.getTime(),
+    recordedAt: own?.at ?? Math.floor(Number(map.get(createdKey) ?? 0) / ticksPerMs),
   };
   return { event: readable ? upcastSafely(event, upcast) : event, by: own?.by };
 }
 
-/** Where a record begins in the server's log. Only records that were read from the log of everything, or by a recent server, say so. */
-export function commitOf(record: Resolved): bigint {
-  const commit = record.position?.commit;
-  if (commit === undefined)
+/** Where a record begins in the server's log. */
+export function commitOf(record: Stored): bigint {
+  const commit = record.getCommitPosition();
+  if (noPosition.includes(commit))
     throw new Error("the server does not tell positions; 22.10 or newer is needed");
-  return commit;
+  return BigInt(commit);
+}
+
+/** With the namespace before it. */
+export const streamOf = (record: Stored): string =>
+  textFrom((record.getStreamIdentifier() ?? new shared.StreamIdentifier()).getStreamName_asU8());
+
+export const typeOf = (record: Stored): string => record.getMetadataMap().get(typeKey) ?? "";
+
+export const dataOf = (record: Stored): unknown => valueFrom(record.getData_asU8());
+
+/** Looks at the bytes where they are: they are parsed and forgotten. */
+const textFrom = (bytes: Uint8Array): string =>
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
+
+/** Undefined when it is no JSON. */
+function valueFrom(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(textFrom(bytes));
+  } catch {
+    return undefined;
+  }
+}
+
+function objectFrom(bytes: Uint8Array): object {
+  const value = bytes.length === 0 ? undefined : valueFrom(bytes);
+  return typeof value === "object" && value !== null ? value : {};
 }

@@ -8,21 +8,15 @@ export const callTimeoutMs = 3_000;
 /**
  * Connects (when first used) to the node or cluster of a connection string; credentials, TLS and discovery are told there.
  *
- * The client's appends in batch keep what is under way of all clients in one table of the module: an error of one rejects the others' appends, and an answer
- * that comes after that throws outside of every call. So this client is told that the server has no such thing, and each append is a call of its own.
- *
  * @throws InvalidConnectionString when the client cannot read it.
  */
 export function connectEventStore(connectionString: string): EventStoreDBClient {
-  let client: EventStoreDBClient;
   try {
-    client = EventStoreDBClient.connectionString(connectionString);
+    return EventStoreDBClient.connectionString(connectionString);
   } catch (error) {
     // What the client says may quote the password.
     throw new InvalidConnectionString(error);
   }
-  (client as unknown as { supports: () => Promise<boolean> }).supports = async () => false;
-  return client;
 }
 
 /** Ends what is under way and the connection, which the client itself would leave open. */

@@ -1,13 +1,10 @@
-import {
-  FORWARDS,
-  StreamDeletedError,
-  StreamNotFoundError,
-  type EventStoreDBClient,
-} from "@eventstore/db-client";
+import { StreamDeletedError } from "@eventstore/db-client";
 import { CopyRefused } from "../copy/types.ts";
-import { commitOf } from "./codec.ts";
+import type { Calls } from "./calls.ts";
+import { commitOf, dataOf, typeOf } from "./codec.ts";
 import { unavailable } from "./connection.ts";
 import { ownPositions, type Positions } from "./positions.ts";
+import { readStreamRequest } from "./requests.ts";
 
 /** Outside of the namespace's prefix, so that nobody reads it as one of its streams. */
 export const indexStream = (namespace: string): string => `${namespace}:positions`;
@@ -32,42 +29,44 @@ export const markTypes = {
 
 /** An index of a hundred million copied events has 100,000 marks: read in seconds. */
 const readTimeoutMs = 60_000;
+const marksAtMost = 1_000_000_000;
 
 /** Reads a namespace's marks from the `from`th on, in order. None: it was never copied in. Throws LogUnavailable. */
 export async function readMarks(
-  client: EventStoreDBClient,
+  calls: Calls,
   namespace: string,
   from = 0,
 ): Promise<readonly Mark[]> {
   const marks: Mark[] = [];
+  const stream = indexStream(namespace);
+  const request = readStreamRequest({ stream, from, records: marksAtMost, backwards: false });
   try {
-    for await (const { event } of client.readStream(indexStream(namespace), {
-      direction: FORWARDS,
-      fromRevision: BigInt(from),
-      deadline: readTimeoutMs,
-    })) {
-      if (event === undefined) continue;
-      const kind = (Object.keys(markTypes) as Mark["kind"][]).find(
-        (one) => markTypes[one] === event.type,
-      );
-      if (kind === undefined)
-        throw new Error(`${indexStream(namespace)} holds a ${event.type}, which no copy writes`);
-      const { position } = event.data as { readonly position?: string };
-      marks.push({ kind, position: BigInt(position ?? 0), commit: commitOf(event) });
-    }
+    await calls.read(
+      request,
+      (answer) => {
+        const record = answer.getEvent()?.getEvent();
+        if (record === undefined) return true;
+        const type = typeOf(record);
+        const kind = (Object.keys(markTypes) as Mark["kind"][]).find(
+          (one) => markTypes[one] === type,
+        );
+        if (kind === undefined) throw new Error(`${stream} holds a ${type}, which no copy writes`);
+        const { position = 0 } = dataOf(record) as { readonly position?: string };
+        marks.push({ kind, position: BigInt(position), commit: commitOf(record) });
+        return true;
+      },
+      { timeoutMs: readTimeoutMs },
+    );
     return marks;
   } catch (error) {
-    if (error instanceof StreamNotFoundError || error instanceof StreamDeletedError) return [];
+    if (error instanceof StreamDeletedError) return [];
     throw unavailable(error);
   }
 }
 
 /** The positions of a namespace for services. Throws CopyRefused when a copy into it has not ended, and LogUnavailable. */
-export async function readPositions(
-  client: EventStoreDBClient,
-  namespace: string,
-): Promise<Positions> {
-  const marks = await readMarks(client, namespace);
+export async function readPositions(calls: Calls, namespace: string): Promise<Positions> {
+  const marks = await readMarks(calls, namespace);
   const last = marks.at(-1);
   // What services append now would stand in the middle of what is copied.
   if (last !== undefined && last.kind !== "ended")

@@ -1,14 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
-import {
-  ErrorType,
-  type EventData,
-  NO_STREAM,
-  WrongExpectedVersionError,
-} from "@eventstore/db-client";
 import { CopyRefused, type CopySide, type CopySource, type CopyTarget } from "../copy/types.ts";
 import type { Position, RecordedEvent } from "../types.ts";
-import { encode, streamName } from "./codec.ts";
+import { makeAppender, type Answer } from "./appender.ts";
+import { makeCalls } from "./calls.ts";
+import { propose, streamName, type Proposed } from "./codec.ts";
 import { callTimeoutMs, connectEventStore, disconnect, unavailable } from "./connection.ts";
 import {
   indexStream,
@@ -28,6 +24,8 @@ export type EventStoreCopyOptions = {
 
 /** Half of what the server takes in one append by default, because texts are counted in characters. */
 const appendCharacters = 500_000;
+/** What an event takes beside its texts: id, type and what this driver adds. */
+const envelopeCharacters = 400;
 /** As many as a consumer reads at once: a page that begins at a mark reads nothing in vain. */
 const markEveryEvents = 500;
 /** A leader's election takes seconds. Repeating is safe: ids and revisions are exact. */
@@ -41,8 +39,9 @@ export async function openEventStoreCopySource({
 }: EventStoreCopyOptions): Promise<CopySide & { readonly log: CopySource }> {
   const client = connectEventStore(connectionString);
   try {
-    const positions = await readPositions(client, namespace);
-    const { readAll, head } = makeReader(client, namespace, positions, undefined);
+    const calls = makeCalls(client);
+    const positions = await readPositions(calls, namespace);
+    const { readAll, head } = makeReader(calls, namespace, positions, undefined);
     return { log: { readAll, head }, assertQuiet: noServicesSeen, close: () => disconnect(client) };
   } catch (error) {
     await disconnect(client);
@@ -60,6 +59,8 @@ export async function openEventStoreCopyTarget({
   namespace,
 }: EventStoreCopyOptions): Promise<CopyTarget & CopySide> {
   const client = connectEventStore(connectionString);
+  const calls = makeCalls(client);
+  const appender = makeAppender(calls);
   const marks: Mark[] = [];
   let current = positionsOf(marks);
   const positions: Positions = {
@@ -67,25 +68,21 @@ export async function openEventStoreCopyTarget({
     commitBefore: (position) => current.commitBefore(position),
     commitAt: (position) => current.commitAt(position),
   };
-  const reader = makeReader(client, namespace, positions, undefined);
+  const reader = makeReader(calls, namespace, positions, undefined);
   let began = false;
   let sinceMark = 0;
   /** Position of the last event, or where the copy before this one ended. */
   let last = 0n;
 
   async function loadMarks(): Promise<void> {
-    marks.push(...(await readMarks(client, namespace, marks.length)));
+    marks.push(...(await readMarks(calls, namespace, marks.length)));
     current = positionsOf(marks);
   }
 
   async function mark(kind: Mark["kind"], position: Position): Promise<void> {
-    const event: EventData = {
-      id: randomUUID(),
-      type: markTypes[kind],
-      contentType: "application/json",
-      data: { position: position.toString() },
-      metadata: {},
-    };
+    const id = randomUUID();
+    const texts = { data: JSON.stringify({ position: position.toString() }), metadata: "{}" };
+    const event = propose({ id, type: markTypes[kind] }, texts, {});
     await send(indexStream(namespace), [event], marks.length - 1, () => {
       throw new CopyRefused(`${namespace}: another copy-log writes to EventStoreDB`);
     });
@@ -96,26 +93,31 @@ export async function openEventStoreCopyTarget({
   /** At an exact revision, so that a repetition after a lost answer stores nothing twice. */
   async function send(
     stream: string,
-    events: EventData[],
+    events: readonly Proposed[],
     expected: number,
-    conflict: (actual: unknown) => never,
+    conflict: (actual: number) => never,
   ): Promise<void> {
     const giveUpAt = performance.now() + retryForMs;
     for (;;) {
+      let answer: Answer;
       try {
-        await client.appendToStream(stream, events, {
-          expectedRevision: expected < 0 ? NO_STREAM : BigInt(expected),
-          deadline: callTimeoutMs,
-        });
-        return;
+        answer = await appender.append(stream, events, expected, callTimeoutMs);
       } catch (error) {
-        if (error instanceof WrongExpectedVersionError) conflict(error.actualVersion);
-        if ((error as { type?: string }).type === ErrorType.MAXIMUM_APPEND_SIZE_EXCEEDED)
+        if (performance.now() > giveUpAt) throw unavailable(error, true);
+        await delay(retryEveryMs);
+        continue;
+      }
+      switch (answer.kind) {
+        case "stored":
+          return;
+        case "conflict":
+          return conflict(answer.actual);
+        case "deleted":
+          throw new CopyRefused(`${stream} was deleted in EventStoreDB`);
+        case "too_large":
           throw new CopyRefused(
             `${stream}: an event after revision ${expected} is larger than EventStoreDB takes; raise its MaxAppendSize`,
           );
-        if (performance.now() > giveUpAt) throw unavailable(error, true);
-        await delay(retryEveryMs);
       }
     }
   }
@@ -160,7 +162,10 @@ export async function openEventStoreCopyTarget({
   return {
     log: { readAll: reader.readAll, head: reader.head },
     assertQuiet: noServicesSeen,
-    close: () => disconnect(client),
+    close() {
+      appender.close();
+      return disconnect(client);
+    },
 
     async tail(limit) {
       const events: RecordedEvent[] = [];
@@ -192,7 +197,7 @@ export async function openEventStoreCopyTarget({
         const sent = run.map((one) => one.encoded);
         await send(streamName(namespace, stream), sent, revision - 1, (actual) => {
           throw new CopyRefused(
-            `${namespace}: ${stream} in EventStoreDB ends at ${String(actual)} instead of revision ${revision - 1}: services must be stopped`,
+            `${namespace}: ${stream} in EventStoreDB ends at ${actual} instead of revision ${revision - 1}: services must be stopped`,
           );
         });
       }
@@ -213,7 +218,7 @@ export async function openEventStoreCopyTarget({
   };
 }
 
-type Sent = { readonly event: RecordedEvent; readonly encoded: EventData };
+type Sent = { readonly event: RecordedEvent; readonly encoded: Proposed };
 
 /** Consecutive events of one stream, as many as fit in one append. */
 function* runsOf(events: readonly RecordedEvent[]): Generator<readonly Sent[]> {
@@ -221,8 +226,9 @@ function* runsOf(events: readonly RecordedEvent[]): Generator<readonly Sent[]> {
   let size = 0;
   for (const event of events) {
     const own = { position: event.position.toString(), at: event.recordedAt };
-    const encoded = encode(event, own);
-    const characters = JSON.stringify(encoded).length;
+    const texts = { data: JSON.stringify(event.data), metadata: JSON.stringify(event.metadata) };
+    const encoded = propose(event, texts, own);
+    const characters = texts.data.length + texts.metadata.length + envelopeCharacters;
     const stream = run[0]?.event.stream ?? event.stream;
     if (run.length > 0 && (stream !== event.stream || size + characters > appendCharacters)) {
       yield run;

@@ -1,16 +1,13 @@
-import {
-  START,
-  streamNameFilter,
-  type AllStreamSubscription,
-  type EventStoreDBClient,
-} from "@eventstore/db-client";
+import type streams from "@eventstore/db-client/generated/streams_pb.js";
 import { makeBell } from "../bell.ts";
 import { CheckpointAhead, DEFAULT_RING, type RingLimits } from "../feed.ts";
 import { sharePages } from "../pages.ts";
 import type { Batch, RecordedEvent, SubscribeOptions, Upcast } from "../types.ts";
+import type { Calls } from "./calls.ts";
 import { commitOf, decode, prefixOf, type Decoded } from "./codec.ts";
 import type { Positions } from "./positions.ts";
 import type { Reader } from "./reader.ts";
+import { subscribeRequest } from "./requests.ts";
 
 /** The server tells after so many records of others that it has passed them. */
 const checkpointRecords = 64;
@@ -42,7 +39,7 @@ export type Feed = {
  * searches, behind the ring it reads for itself. The client does not subscribe again when a stream ends: this does, from the last place it was given.
  */
 export function makeFeed(
-  client: EventStoreDBClient,
+  calls: Calls,
   namespace: string,
   reader: Reader,
   positions: Positions,
@@ -112,51 +109,28 @@ export function makeFeed(
     arrived.ring();
   }
 
-  /** One subscription, until it ends or fails. */
+  /** One subscription, until it fails or the log is closed. */
   async function follow(): Promise<void> {
-    const ended = Promise.withResolvers<void>();
-    const fail = (error: unknown): void => ended.reject(error);
-    const subscription: AllStreamSubscription = client.subscribeToAll({
-      fromPosition: commit === 0n ? START : { commit, prepare: commit },
-      filter: streamNameFilter({
-        prefixes: [prefixOf(namespace)],
-        maxSearchWindow: checkpointRecords,
-        checkpointInterval: 1,
-        // What this throws the client would lose.
-        checkpointReached: async (_, reached) => {
-          try {
-            pass(reached.commit);
-          } catch (error) {
-            fail(error);
-          }
-        },
-      }),
-    });
-    const stop = (): void => void subscription.unsubscribe().catch(() => undefined);
-    closing.signal.addEventListener("abort", stop, { once: true });
-    subscription.on("confirmation", () => {
-      live = true;
-      opened.ring();
-    });
-    subscription.on("caughtUp", () => arrived.ring());
-    subscription.on("data", ({ event }) => {
-      if (!event) return;
-      try {
-        take(decode(event, namespace, positions.ofCommit, options.upcast), commitOf(event));
-      } catch (error) {
-        fail(error);
-      }
-    });
-    subscription.on("error", fail);
-    subscription.on("end", () => fail(new Error("the server ended the subscription")));
-    subscription.on("close", () => ended.resolve());
+    const filter = { streamPrefix: prefixOf(namespace) };
+    const hear = (answer: streams.ReadResp): boolean => {
+      const record = answer.getEvent()?.getEvent();
+      if (record !== undefined)
+        take(decode(record, namespace, positions.ofCommit, options.upcast), commitOf(record));
+      else if (answer.hasCheckpoint()) pass(BigInt(answer.getCheckpoint()!.getCommitPosition()));
+      else if (answer.hasConfirmation()) {
+        live = true;
+        opened.ring();
+      } else if (answer.hasCaughtUp()) arrived.ring();
+      return true;
+    };
     try {
-      await ended.promise;
+      await calls.read(subscribeRequest(commit, filter, checkpointRecords), hear, {
+        signal: closing.signal,
+      });
     } finally {
       live = false;
-      closing.signal.removeEventListener("abort", stop);
-      stop();
     }
+    if (!closing.signal.aborted) throw new Error("the server ended the subscription");
   }
 
   async function run(): Promise<void> {
@@ -200,16 +174,23 @@ export function makeFeed(
   /** Moves past records of others that no checkpoint has told of: without it an idle namespace would never reach the end of a busy log. */
   async function look(): Promise<void> {
     const target = await reader.end();
-    let blocked = false;
-    while (commit < target && !blocked && !closing.signal.aborted) {
-      const before = commit;
-      await reader.scan(commit, (event, at) => {
-        // Own events come by the subscription: only up to the first that has not come yet.
-        blocked = event !== undefined && at > commit;
-        if (!blocked) pass(at);
-        return !blocked && at < target;
-      });
-      if (commit === before) return;
+    while (commit < target && !closing.signal.aborted) {
+      let passed = commit;
+      let own: bigint | undefined;
+      const more = await reader.scan(
+        commit,
+        (event, at) => {
+          if (event !== undefined) own = at;
+          else passed = at;
+          return event === undefined && at < target;
+        },
+        // The one at the place itself is counted, too.
+        { records: 2 },
+      );
+      if (own === undefined ? !more : own > target) passed = target;
+      // An own event comes by the subscription: only up to the first that has not come yet.
+      if (passed <= commit) return;
+      pass(passed);
     }
   }
 

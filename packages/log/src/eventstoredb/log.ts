@@ -1,5 +1,7 @@
 import type { RingLimits } from "../feed.ts";
 import { type EventLog, type Upcast, type Validate } from "../types.ts";
+import { makeAppender } from "./appender.ts";
+import { makeCalls } from "./calls.ts";
 import { connectEventStore, disconnect, unavailable, within } from "./connection.ts";
 import { makeFeed } from "./feed.ts";
 import { readPositions } from "./copied.ts";
@@ -34,19 +36,20 @@ export async function openEventStoreLog(options: EventStoreLogOptions): Promise<
   const onError = options.onError ?? (() => {});
   const client = connectEventStore(options.connectionString);
   // The last record first: whether a node answers at all must not take the time that a long index may.
-  const positions = await readEnd(client)
-    .then(() => readPositions(client, namespace))
+  const calls = makeCalls(client);
+  const positions = await readEnd(calls)
+    .then(() => readPositions(calls, namespace))
     .catch(async (error: unknown) => {
       await disconnect(client);
       throw error;
     });
-  const reader = makeReader(client, namespace, positions, upcast);
-  const feed = makeFeed(client, namespace, reader, positions, {
+  const reader = makeReader(calls, namespace, positions, upcast);
+  const feed = makeFeed(calls, namespace, reader, positions, {
     ring: options.ring,
     upcast,
     onError,
   });
-  const writer = makeWriter(client, reader, feed, {
+  const writer = makeWriter(makeAppender(calls), reader, feed, {
     namespace,
     validate: options.validate,
     maxWaiting: options.maxWaiting ?? 10_000,

@@ -1,55 +1,57 @@
-import {
-  BACKWARDS,
-  END,
-  FORWARDS,
-  START,
-  StreamDeletedError,
-  StreamNotFoundError,
-  type EventStoreDBClient,
-} from "@eventstore/db-client";
+import { StreamDeletedError } from "@eventstore/db-client";
+import type streams from "@eventstore/db-client/generated/streams_pb.js";
 import type { Page, ReadAllOptions, ReadStreamOptions, RecordedEvent, Upcast } from "../types.ts";
+import type { Calls } from "./calls.ts";
 import { callTimeoutMs, unavailable, within } from "./connection.ts";
-import { commitOf, decode, prefixOf, streamName, type Decoded } from "./codec.ts";
+import { commitOf, decode, prefixOf, streamName, streamOf, type Decoded } from "./codec.ts";
 import type { Positions } from "./positions.ts";
+import { readAllRequest, readStreamRequest, subscribeRequest, type Filter } from "./requests.ts";
 
 /**
- * Records of all namespaces asked for at once; the client cannot filter a read, so others' are thrown away here. Each costs 70 µs whether it is wanted or not: a page asks
- * for as many as it wants events at first, and then for what the share of wanted ones lets expect.
+ * Records asked for at once. The node leaves out what nobody wants, so that a page asks for as many as it wants events at first, and then for what the share of wanted ones
+ * lets expect.
  */
 const recordsAtLeast = 16;
 const recordsAtMost = 1_000;
-/** A page looks at this many records, so that a rare type never scans the whole log at once. */
+/** A page looks at this many records that the node found, so that many of the same type elsewhere never make it endless. */
 const pageRecords = 10_000;
 const recordsFor = (events: number, share: number): number =>
   Math.min(recordsAtMost, Math.max(recordsAtLeast, Math.ceil(events / share) + 1));
 /** Streams read at the same time by `readStreams`. */
 const streamsAtOnce = 32;
 const readTimeoutMs = 30_000;
-/** gRPC's status. */
+/** A node that finds nothing in so long is asked in a way that tells how far it has looked. */
+const searchTimeoutMs = 2_000;
+const checkpointRecords = 4_096;
+/** gRPC's statuses. */
 const invalidArgument = 3;
+const deadlineExceeded = 4;
+const statusOf = (error: unknown): unknown => (error as { readonly code?: unknown }).code;
 
 /** Where the server's log ends: the place of its last record, whoever's it is; 0n when there is none. Throws LogUnavailable. */
-export const readEnd = (client: EventStoreDBClient): Promise<bigint> =>
-  within(lastCommit(client), callTimeoutMs + 500).catch((error: unknown) => {
+export const readEnd = (calls: Calls): Promise<bigint> =>
+  within(lastCommit(calls), callTimeoutMs + 500).catch((error: unknown) => {
     throw unavailable(error);
   });
 
-async function lastCommit(client: EventStoreDBClient): Promise<bigint> {
+async function lastCommit(calls: Calls): Promise<bigint> {
   let last = 0n;
-  for await (const { event } of client.readAll({
-    direction: BACKWARDS,
-    fromPosition: END,
-    maxCount: 1,
-    deadline: callTimeoutMs,
-  }))
-    if (event) last = commitOf(event);
+  const take = (answer: streams.ReadResp): boolean => {
+    const record = answer.getEvent()?.getEvent();
+    if (record) last = commitOf(record);
+    return true;
+  };
+  const request = readAllRequest({ from: "end", records: 1 });
+  await calls.read(request, take, { timeoutMs: callTimeoutMs });
   return last;
 }
+
+type ScanOptions = { readonly records?: number; readonly types?: readonly string[] };
 
 export type Reader = ReturnType<typeof makeReader>;
 
 export function makeReader(
-  client: EventStoreDBClient,
+  calls: Calls,
   namespace: string,
   positions: Positions,
   upcast: Upcast | undefined,
@@ -65,17 +67,22 @@ export function makeReader(
   ): Promise<readonly Decoded[]> {
     if (limit <= 0 || (backwards && from !== undefined && from < 0)) return [];
     const events: Decoded[] = [];
-    const start = from === undefined ? (backwards ? END : START) : BigInt(from);
+    const request = readStreamRequest({
+      stream: streamName(namespace, stream),
+      from,
+      records: limit,
+      backwards,
+    });
+    // A stream that there is not has no records either.
+    const take = (answer: streams.ReadResp): boolean => {
+      const record = answer.getEvent()?.getEvent();
+      if (record) events.push(decoded(record));
+      return true;
+    };
     try {
-      for await (const { event } of client.readStream(streamName(namespace, stream), {
-        direction: backwards ? BACKWARDS : FORWARDS,
-        fromRevision: start,
-        maxCount: limit,
-        deadline: readTimeoutMs,
-      }))
-        if (event) events.push(decoded(event));
+      await calls.read(request, take, { timeoutMs: readTimeoutMs });
     } catch (error) {
-      if (error instanceof StreamNotFoundError || error instanceof StreamDeletedError) return [];
+      if (error instanceof StreamDeletedError) return [];
       throw unavailable(error);
     }
     return events;
@@ -101,50 +108,73 @@ export function makeReader(
     return found;
   }
 
-  const end = (): Promise<bigint> => readEnd(client);
-  const head = async (): Promise<bigint> => {
+  const end = (): Promise<bigint> => readEnd(calls);
+  const headNow = async (): Promise<bigint> => {
     const commit = await end();
     return commit === 0n ? 0n : positions.ofCommit(commit);
   };
 
   /**
-   * Records of everything after a place, in order, as long as they are taken; the one at the place itself is left out. Gives whether there may be more. What comes after
-   * the last that was taken is read and thrown away: a read that is left early stays open at the server until its deadline (a hundred of them block the
-   * connection), and cancelling one makes the client connect anew.
+   * The namespace's records after a place, or those of some types, others' among them; in order, as long as they are taken; the one at the place itself is left out. Gives
+   * whether there may be more. Where the node looks for long and finds nothing, `take` hears how far it came.
    */
   async function scan(
     commit: bigint,
     take: (event: RecordedEvent | undefined, commit: bigint) => boolean,
-    records = recordsAtMost,
+    { records = recordsAtMost, types }: ScanOptions = {},
   ): Promise<boolean> {
+    const filter: Filter = types?.length ? { types } : { streamPrefix: prefix };
     let seen = 0;
     let taking = true;
-    try {
-      for await (const { event } of client.readAll({
-        fromPosition: commit === 0n ? START : { commit, prepare: commit },
-        maxCount: records,
-        deadline: readTimeoutMs,
-      })) {
-        seen++;
-        if (event === undefined || !taking) continue;
-        const at = commitOf(event);
-        if (at <= commit) continue;
-        const own = event.streamId.startsWith(prefix) ? decoded(event).event : undefined;
-        taking = take(own, at);
+    const takeRecord = (answer: streams.ReadResp): boolean => {
+      const record = answer.getEvent()?.getEvent();
+      if (record === undefined) return true;
+      seen++;
+      const at = commitOf(record);
+      if (at > commit)
+        taking = take(streamOf(record).startsWith(prefix) ? decoded(record).event : undefined, at);
+      return taking;
+    };
+    /** With how far the node came, until there is something or nothing more. */
+    const takeSearched = (answer: streams.ReadResp): boolean => {
+      const checkpoint = answer.getCheckpoint();
+      if (checkpoint) return take(undefined, BigInt(checkpoint.getCommitPosition()));
+      return takeRecord(answer) && seen < records && !answer.hasCaughtUp();
+    };
+    const attempt = async (
+      request: streams.ReadReq,
+      taken: (answer: streams.ReadResp) => boolean,
+      timeoutMs: number,
+    ): Promise<"done" | "late"> => {
+      try {
+        await calls.read(request, taken, { timeoutMs });
+        return "done";
+      } catch (error) {
+        if (statusOf(error) === deadlineExceeded) return "late";
+        throw unavailable(error);
       }
-    } catch (error) {
-      throw unavailable(error);
-    }
-    return !taking || seen === records;
+    };
+    const read = readAllRequest({ from: commit, records, filter });
+    if ((await attempt(read, takeRecord, searchTimeoutMs)) === "done")
+      return !taking || seen === records;
+    if (seen === 0)
+      await attempt(
+        subscribeRequest(commit, filter, checkpointRecords),
+        takeSearched,
+        readTimeoutMs - searchTimeoutMs,
+      );
+    return true;
   }
 
-  /** `known`: a place that the log has certainly reached; where the page ends before it the server is not asked for its end. */
+  /** `known`: a place that the log has certainly reached. Where it lies after the position the node is not asked for its end. */
   async function readPage(
     { after, limit, types }: ReadAllOptions,
     known: () => bigint,
   ): Promise<Page & { readonly bytes: number }> {
     const wanted = types && new Set(types);
     const events: RecordedEvent[] = [];
+    const reached = known();
+    const head = reached > after ? reached : await headNow();
     let commit = positions.commitBefore(after);
     let position = after;
     let more = true;
@@ -170,36 +200,37 @@ export function makeReader(
           }
           return events.length < limit;
         },
-        records,
+        { records, ...(types === undefined ? {} : { types }) },
       );
     }
-    const reached = known();
-    const last = !more ? position : reached > position ? reached : await head();
-    return { events, position, head: last > position ? last : position, bytes };
+    // To the end there was nothing else: what others had stored when it began is passed as well.
+    if (!more && head > position) position = head;
+    return { events, position, head: head > position ? head : position, bytes };
   }
 
   async function readAll(options: ReadAllOptions): Promise<Page> {
-    const { events, position, head: end } = await readPage(options, () => 0n);
-    return { events, position, head: end };
+    const { events, position, head: last } = await readPage(options, () => 0n);
+    return { events, position, head: last };
   }
 
   async function readAt(position: bigint): Promise<RecordedEvent | undefined> {
     let commit = positions.commitAt(position);
     // The place before a position is its own where nothing was copied: begin with the record itself.
     let found: RecordedEvent | undefined;
+    const take = (answer: streams.ReadResp): boolean => {
+      const record = answer.getEvent()?.getEvent();
+      if (record === undefined || !streamOf(record).startsWith(prefix)) return true;
+      const first = decoded(record).event;
+      if (first.position === position) found = first;
+      return true;
+    };
     try {
-      for await (const { event } of client.readAll({
-        fromPosition: commit === 0n ? START : { commit, prepare: commit },
-        maxCount: 1,
-        deadline: callTimeoutMs,
-      })) {
-        if (!event?.streamId.startsWith(prefix)) continue;
-        const first = decoded(event).event;
-        if (first.position === position) found = first;
-      }
+      await calls.read(readAllRequest({ from: commit, records: 1 }), take, {
+        timeoutMs: callTimeoutMs,
+      });
     } catch (error) {
       // No record begins there.
-      if ((error as { code?: number }).code === invalidArgument) return undefined;
+      if (statusOf(error) === invalidArgument) return undefined;
       throw unavailable(error);
     }
     for (let more = true, passed = found !== undefined; more && !passed;)
@@ -213,5 +244,15 @@ export function makeReader(
     return found;
   }
 
-  return { readDecoded, readStream, readStreams, readPage, readAll, readAt, head, scan, end };
+  return {
+    readDecoded,
+    readStream,
+    readStreams,
+    readPage,
+    readAll,
+    readAt,
+    head: headNow,
+    scan,
+    end,
+  };
 }

@@ -18,6 +18,8 @@ export type Faults = {
   slowMs: number;
   /** Requests arrive and nothing happens; they stay without an answer when it is over. */
   hang: boolean;
+  /** A read with a filter does not get to its first record, as in a log that takes longer to look through than anybody waits; subscriptions do. */
+  slowSearch: boolean;
   /** The next appends are refused with `Unknown`, none of them stored. */
   failAppends(count: number): void;
   /** The server ends every subscription there is now, of its own accord and without an error; connections stay. */
@@ -61,6 +63,7 @@ export function newFaults(first: FirstFaults = {}): FaultState {
     subscriptions,
     slowMs: first.slowMs ?? 0,
     hang: first.hang ?? false,
+    slowSearch: false,
     leaderPort: first.leaderPort,
     pass() {
       messages++;

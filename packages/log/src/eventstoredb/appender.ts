@@ -1,0 +1,185 @@
+import { randomUUID } from "node:crypto";
+import shared from "@eventstore/db-client/generated/shared_pb.js";
+import streams from "@eventstore/db-client/generated/streams_pb.js";
+import { makeBell } from "../bell.ts";
+import type { BatchCall, Calls } from "./calls.ts";
+import type { Proposed } from "./codec.ts";
+import { within } from "./connection.ts";
+import { identifier } from "./requests.ts";
+
+/** One message takes no more of an append's events than this, in bytes of protobuf: what the client itself sends at once. */
+const messageBytes = 3 * 1_048_576;
+
+/** What the server says of an append. `commit` is where its last event begins, of this append or of an older one with the same ids. */
+export type Answer =
+  | { readonly kind: "stored"; readonly commit: bigint | undefined }
+  /** -1: there is no stream. */
+  | { readonly kind: "conflict"; readonly actual: number }
+  | { readonly kind: "deleted" }
+  | { readonly kind: "too_large" };
+
+export type Appender = {
+  /**
+   * Appends to a stream that must end at the revision `expected`, -1: must not exist. Throws when there is no answer in time or the server could not do it: then nobody
+   * knows whether it was stored.
+   */
+  append(
+    stream: string,
+    events: readonly Proposed[],
+    expected: number,
+    timeoutMs: number,
+  ): Promise<Answer>;
+  close(): void;
+};
+
+type Open = {
+  readonly call: BatchCall;
+  /** By correlation. */
+  readonly waiting: Map<string, PromiseWithResolvers<Answer>>;
+  answeredAt: number;
+  full: boolean;
+  over: Error | undefined;
+};
+
+/**
+ * Appends that share one call, opened when it is first wanted and again after it ended. The end of a call, or an answer that tells of a failure, is that of the appends on it and
+ * of no others; an append whose time is over leaves the others alone. Every server that tells positions knows this call, so there is no other way beside it.
+ */
+export function makeAppender(calls: Calls): Appender {
+  const drained = makeBell();
+  let current: Promise<Open> | undefined;
+  let closed = false;
+
+  function open(): Promise<Open> {
+    const waiting: Open["waiting"] = new Map();
+    let opened: Open | undefined;
+    const opening = calls
+      .batchAppend((error) => {
+        if (current === opening) current = undefined;
+        if (opened !== undefined) opened.over = error;
+        drained.ring();
+        for (const { reject } of waiting.values()) reject(error);
+        waiting.clear();
+      })
+      .then((call) => {
+        const one: Open = { call, waiting, answeredAt: 0, full: false, over: undefined };
+        opened = one;
+        call.on("drain", () => {
+          one.full = false;
+          drained.ring();
+        });
+        call.on("data", (response: streams.BatchAppendResp) => {
+          one.answeredAt = performance.now();
+          const asked = waiting.get(response.getCorrelationId()?.getString() ?? "");
+          // Whoever asked may have given up.
+          if (asked === undefined) return;
+          try {
+            asked.resolve(answerOf(response));
+          } catch (error) {
+            asked.reject(error);
+          }
+        });
+        if (closed) call.cancel();
+        return one;
+      });
+    opening.catch(() => {
+      if (current === opening) current = undefined;
+    });
+    return opening;
+  }
+
+  /** Writes one append's messages when there is room for them, each whole: the server takes them by their correlation. */
+  async function write(requests: readonly streams.BatchAppendReq[], to: Open): Promise<void> {
+    for (const request of requests) {
+      while (to.full && to.over === undefined) await drained.wait();
+      if (to.over !== undefined) return;
+      if (!to.call.write(request)) to.full = true;
+    }
+  }
+
+  async function append(
+    stream: string,
+    events: readonly Proposed[],
+    expected: number,
+    timeoutMs: number,
+  ): Promise<Answer> {
+    const id = randomUUID();
+    const startedAt = performance.now();
+    let on: Open | undefined;
+    const work = async (): Promise<Answer> => {
+      on = await (current ??= open());
+      if (on.over !== undefined) throw on.over;
+      const answer = Promise.withResolvers<Answer>();
+      on.waiting.set(id, answer);
+      await write(requestsOf(id, stream, events, expected), on);
+      return answer.promise;
+    };
+    try {
+      return await within(work(), timeoutMs);
+    } catch (error) {
+      // Nothing at all has come in all that time: the next appends get a call of their own.
+      if (on !== undefined && on.waiting.has(id) && on.answeredAt < startedAt) on.call.cancel();
+      throw error;
+    } finally {
+      on?.waiting.delete(id);
+    }
+  }
+
+  return {
+    append,
+    close() {
+      closed = true;
+      void current?.then(({ call }) => call.cancel()).catch(() => undefined);
+    },
+  };
+}
+
+function requestsOf(
+  id: string,
+  stream: string,
+  events: readonly Proposed[],
+  expected: number,
+): readonly streams.BatchAppendReq[] {
+  const correlation = new shared.UUID().setString(id);
+  const options = new streams.BatchAppendReq.Options().setStreamIdentifier(identifier(stream));
+  if (expected < 0) options.setNoStream(new shared.Empty());
+  else options.setStreamPosition(String(expected));
+  let request = new streams.BatchAppendReq().setCorrelationId(correlation).setOptions(options);
+  const requests = [request];
+  let bytes = 0;
+  for (const event of events) {
+    const size = event.getData_asU8().length + event.getCustomMetadata_asU8().length;
+    if (bytes > 0 && bytes + size > messageBytes) {
+      requests.push((request = new streams.BatchAppendReq().setCorrelationId(correlation)));
+      bytes = 0;
+    }
+    bytes += size;
+    request.addProposedMessages(event);
+  }
+  request.setIsFinal(true);
+  return requests;
+}
+
+/** Throws what is neither stored nor refused for good: time-outs of the server, access, failures. */
+function answerOf(response: streams.BatchAppendResp): Answer {
+  const error = response.getError();
+  if (error === undefined) {
+    const position = response.getSuccess()?.getPosition();
+    return { kind: "stored", commit: position && BigInt(position.getCommitPosition()) };
+  }
+  const details = error.getDetails();
+  const type = details?.getTypeName() ?? "";
+  switch (type) {
+    case "event_store.client.WrongExpectedVersion": {
+      const wrong = details!.unpack(shared.WrongExpectedVersion.deserializeBinary, type);
+      const known = wrong?.hasCurrentStreamRevision() ?? false;
+      return { kind: "conflict", actual: known ? Number(wrong!.getCurrentStreamRevision()) : -1 };
+    }
+    case "event_store.client.StreamDeleted":
+      return { kind: "deleted" };
+    case "event_store.client.MaximumAppendSizeExceeded":
+      return { kind: "too_large" };
+    default:
+      throw new Error(`the server could not append: ${type} ${error.getMessage()}`);
+  }
+}
