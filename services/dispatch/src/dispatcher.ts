@@ -168,6 +168,11 @@ export async function startDispatcher(
     outcomes,
     ask,
     broken,
+    halted: (message, until, error) =>
+      logger.error(
+        { message, until: new Date(until).toISOString(), err: error },
+        "the events of a message cannot be understood: it stands still",
+      ),
     add: (job) => lanes.add(job),
     kindOf: (gateway) => connections.byName(gateway)?.config.kind ?? "unknown",
   });

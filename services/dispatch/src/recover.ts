@@ -47,15 +47,18 @@ export async function recover(options: Options): Promise<void> {
   const timers = new Map<string, Timer>();
   /** Intents of the time before the dispatcher was divided may name messages of every shard: each timer goes to its own. */
   const partners = new Map<string, string | undefined>();
+  /** Messages whose events cannot be understood: their intents stay, for the owner who can. */
+  const damaged = new Set<string>();
   let unknown = 0;
   let open = [...calls.values()];
   while (open.length > 0) {
     const part = open.slice(0, MOST_STREAMS);
-    const outcome = await settle(part, options, timers, partners);
+    const outcome = await settle(part, options, timers, partners, damaged);
     unknown += outcome.uncertain;
     open = [...open.slice(MOST_STREAMS), ...outcome.again];
   }
-  const parts: WritePart[] = [deleteIntents(intents.map(({ id }) => id))];
+  const over = intents.filter((intent) => !intent.calls.some(([id]) => damaged.has(id)));
+  const parts: WritePart[] = [deleteIntents(over.map(({ id }) => id))];
   const ownerOf = (id: string): Owner =>
     shard === undefined ? null : shardOf(partners.get(id), shard.count);
   if (timers.size > 0) parts.push(upsertTimers(timers, ownerOf));
@@ -69,9 +72,10 @@ export async function recover(options: Options): Promise<void> {
 /** Writes what is missing for some calls; gives back those whose stream moved meanwhile. */
 async function settle(
   calls: readonly IntendedCall[],
-  { log, connections, now, random, scale, signal }: Options,
+  { log, connections, logger, now, random, scale, signal }: Options,
   timers: Map<string, Timer>,
   partners: Map<string, string | undefined>,
+  damaged: Set<string>,
 ): Promise<{ readonly uncertain: number; readonly again: readonly IntendedCall[] }> {
   const streams = await log.readStreams(calls.map(([id]) => streamOf("message", id)));
   const appends: Append[] = [];
@@ -79,22 +83,36 @@ async function settle(
   const timer = (id: string, at: number): void =>
     void timers.set(id, { dueAt: at, kind: "uncertain" });
   for (const call of calls) {
+    const [id] = call;
+    try {
+      const append = decide(call, fold(streams.get(streamOf("message", id)) ?? []));
+      if (append === undefined) continue;
+      appends.push(append);
+      appended.push(call);
+    } catch (error) {
+      damaged.add(id);
+      logger.error({ message: id, err: error }, "an announced call cannot be settled");
+    }
+  }
+
+  /** The doubt that has to be recorded; undefined when the call's outcome is known, and what comes next has a timer. */
+  function decide(call: IntendedCall, state: State | undefined): Append | undefined {
     const [id, attempt, number, gateway] = call;
-    const stream = streamOf("message", id);
-    const state: State | undefined = fold(streams.get(stream) ?? []);
-    if (state === undefined) continue;
+    if (state === undefined) return undefined;
     partners.set(id, state.requestEvent.metadata.partner);
     if (state.calls >= number || state.phase === "settled") {
       const step = decideStep(state, { now: now(), due: false, random: random(), scale });
-      if (step.type === "wait") timer(id, step.at);
-      else if (step.type !== "nothing") timer(id, now());
-      continue;
+      if (step.type === "nothing") return undefined;
+      const at = step.type === "wait" ? step.at : now();
+      if (!Number.isFinite(at)) throw new Error("it waits for a time that is none");
+      timer(id, at);
+      return undefined;
     }
     const policy = connections.byName(gateway)?.config.on_uncertain ?? "at_most_once";
     const event = uncertain(state, { attempt, gateway, cause: "crash", policy }, state.lastEventId);
-    appends.push({ stream, expected: state.revision, events: [event] });
-    appended.push(call);
+    return { stream: streamOf("message", id), expected: state.revision, events: [event] };
   }
+
   if (appends.length === 0) return { uncertain: 0, again: [] };
   const outcomes = await appendPatiently(log, appends, signal);
   const again: IntendedCall[] = [];

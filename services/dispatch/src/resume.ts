@@ -3,7 +3,7 @@ import type { SendResult } from "@heliograph/gateways";
 import type { EventLog, NewEvent } from "@heliograph/log";
 import type { Active } from "./active.ts";
 import type { Committer } from "./committer.ts";
-import { decideStep, resend, type Step } from "./decide.ts";
+import { decideStep, resend, type Step, type TimerKind } from "./decide.ts";
 import { attemptIdOf, exhausted, expired, queued, type Call } from "./events.ts";
 import type { Floor, Mark } from "./floor.ts";
 import type { Job } from "./job.ts";
@@ -22,6 +22,8 @@ export type Look = {
 
 /** Streams read in one query. */
 const MOST_STREAMS = 500;
+/** A message whose events cannot be understood is looked at again after this long: somebody may have mended them, or a version come that knows them. */
+const HALTED_MS = 600_000;
 
 export type Resumer = {
   /** Reads the messages' streams, decides and does the next step of each. The messages must be in `active`. */
@@ -45,6 +47,8 @@ type Options = {
   readonly outcomes: Outcomes;
   readonly kindOf: (gateway: string) => string;
   readonly broken: (error: unknown) => void;
+  /** Hears of a message that stands still, until when, and why. */
+  readonly halted: (messageId: string, until: number, error: unknown) => void;
 };
 
 /** The way back into a message: after a restart, when a timer is due, after a lost race and when an event was not expected. */
@@ -55,7 +59,7 @@ export function createResumer(options: Options): Resumer {
     for (let from = 0; from < looks.length; from += MOST_STREAMS) {
       const part = looks.slice(from, from + MOST_STREAMS);
       const streams = await log.readStreams(part.map(({ stream }) => stream));
-      for (const look of part) proceed(look, fold(streams.get(look.stream) ?? []));
+      for (const look of part) orHalt(look, () => step(look, fold(streams.get(look.stream) ?? [])));
     }
     committer.pump();
   }
@@ -71,11 +75,23 @@ export function createResumer(options: Options): Resumer {
     committer.pump();
   }
 
-  function wait(look: Look, step: Extract<Step, { type: "wait" }>): void {
+  function wait(look: Look, at: number, why: TimerKind): void {
+    if (!Number.isFinite(at)) throw new Error("it waits for a time that is none");
     active.remove(look.messageId);
-    committer.timer(look.messageId, { dueAt: step.at, kind: step.why });
+    committer.timer(look.messageId, { dueAt: at, kind: why });
     if (look.mark !== undefined) floor.release(look.mark);
     committer.pump();
+  }
+
+  /** Damaged events of one message stop that message, and nothing else. */
+  function orHalt(look: Look, work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      const until = now() + HALTED_MS;
+      options.halted(look.messageId, until, error);
+      wait(look, until, "waiting");
+    }
   }
 
   function record(look: Look, state: State, event: NewEvent, recorded: () => void): void {
@@ -87,9 +103,13 @@ export function createResumer(options: Options): Resumer {
   }
 
   function proceed(look: Look, state: State | undefined, causation?: string): void {
-    const step = decideStep(state, { now: now(), due: look.due, random: random(), scale });
+    orHalt(look, () => step(look, state, causation));
+  }
+
+  function step(look: Look, state: State | undefined, causation?: string): void {
+    const next = decideStep(state, { now: now(), due: look.due, random: random(), scale });
     if (state === undefined) return leave(look);
-    take(look, state, step, causation ?? state.lastEventId);
+    take(look, state, next, causation ?? state.lastEventId);
   }
 
   function take(look: Look, state: State, step: Step, causation: string): void {
@@ -97,7 +117,7 @@ export function createResumer(options: Options): Resumer {
       case "nothing":
         return leave(look);
       case "wait":
-        return wait(look, step);
+        return wait(look, step.at, step.why);
       case "call":
         return options.add(toJob(look, state, step.attempt, causation));
       case "queue": {
@@ -180,6 +200,8 @@ export function createResumer(options: Options): Resumer {
 
   function toJob(look: Look, state: State, attempt: number, causation: string): Job {
     const { request, requestEvent } = state;
+    const expiresAt = Date.parse(request.expires_at);
+    if (Number.isNaN(expiresAt)) throw new Error("its validity ends at a time that is none");
     return {
       messageId: look.messageId,
       stream: look.stream,
@@ -188,7 +210,7 @@ export function createResumer(options: Options): Resumer {
       call: state.calls + 1,
       causation,
       lane: `${requestEvent.metadata.partner} ${request.channel} ${request.to}`,
-      expiresAt: Date.parse(request.expires_at),
+      expiresAt,
       since: now(),
       mark: look.mark,
     };
