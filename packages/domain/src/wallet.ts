@@ -130,16 +130,20 @@ export type WalletDecision = {
  * one may fit after a larger one did not. A settlement of a hold of this very batch closes the group: the hold is written first.
  *
  * @param holds must know every message that a `capture` or `return` names, if the wallet ever decided on it
+ * @param late decides causes that the wallet has passed, because they had been set aside: `holds` must know their messages, and no top-up may be booked yet
  * @throws Error when the balance given contradicts the holds (a bug: nothing may be written)
  */
 export function decideWallet(
   wallet: Wallet,
   holds: HoldBook,
   causes: readonly WalletCause[],
+  late = false,
 ): WalletDecision {
   const last = causes.at(-1);
-  if (last === undefined || last.position <= wallet.covers) return { events: [], ignored: [] };
-  const covers = last.position.toString().padStart(16, "0");
+  const passed = late ? -1n : wallet.covers;
+  if (last === undefined || last.position <= passed) return { events: [], ignored: [] };
+  const reached = last.position > wallet.covers ? last.position : wallet.covers;
+  const covers = reached.toString().padStart(16, "0");
   const events: WalletEvent[] = [];
   const ignored: Ignored[] = [];
   /** What this batch decided, over what was known before. */
@@ -204,7 +208,7 @@ export function decideWallet(
   }
 
   for (const cause of causes) {
-    if (cause.position <= wallet.covers) continue;
+    if (cause.position <= passed) continue;
     switch (cause.kind) {
       case "hold":
       case "topup": {

@@ -178,12 +178,14 @@ export async function runReactor(
   async function retryOne(retry: Retry): Promise<void> {
     try {
       const event = await context.log.readAt(retry.position);
-      await instance.handle({
-        events: event ? [event] : [],
-        position: checkpoint.position,
-        head: status.head,
-        caughtUp: false,
-      });
+      if (event !== undefined && instance.retry !== undefined) await instance.retry(event);
+      else
+        await instance.handle({
+          events: event ? [event] : [],
+          position: checkpoint.position,
+          head: status.head,
+          caughtUp: false,
+        });
       retry.done();
     } catch (error) {
       retry.done(error);

@@ -99,6 +99,8 @@ export type Checkpoint = {
 export type ReactorInstance = {
   /** Takes a batch; resolves when it is ready for the next (back-pressure). A simple reactor appends, then commits. Events of other types are not in the batch. */
   handle(batch: Batch): Promise<void>;
+  /** Takes an event that was set aside, out of order, when an operator asks for it; left out where `handle` can do that. */
+  retry?(event: RecordedEvent): Promise<void>;
   /** Finishes what is in flight (bounded by `deadlineMs`), commits, closes. */
   stop(deadlineMs: number): Promise<void>;
 };

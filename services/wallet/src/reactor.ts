@@ -7,7 +7,7 @@ import {
   type WalletCause,
   type WalletDecision,
 } from "@heliograph/domain";
-import type { Append, Batch } from "@heliograph/log";
+import type { Append, Batch, RecordedEvent } from "@heliograph/log";
 import type { Reactor, ReactorInstance, ReactorTools } from "@heliograph/runtime";
 import { lazyCheckpoint } from "./lazy-checkpoint.ts";
 import { ignoredCauses } from "./metrics.ts";
@@ -36,26 +36,34 @@ function startLedger({ context, checkpoint, logger, fail }: ReactorTools): React
   const progress = lazyCheckpoint(checkpoint, fail);
 
   async function handle(batch: Batch): Promise<void> {
-    let open = causesByPartner(batch);
-    for (let conflicts = 0; open.size > 0; conflicts++) {
-      if (conflicts > maxConflicts)
-        throw new Error(`${maxConflicts} conflicts in a row on ${[...open.keys()].join(", ")}`);
-      open = await settle(open);
-    }
+    await settleAll(causesByPartner(batch.events), false);
     progress.reached(batch.position);
   }
 
+  /** What the event asks for is done unless it was: `covers` says nothing of an event that was set aside, the holds and the top-ups themselves do. */
+  const retry = (event: RecordedEvent): Promise<void> => settleAll(causesByPartner([event]), true);
+
+  async function settleAll(causes: Causes, late: boolean): Promise<void> {
+    let open = causes;
+    for (let conflicts = 0; open.size > 0; conflicts++) {
+      if (conflicts > maxConflicts)
+        throw new Error(`${maxConflicts} conflicts in a row on ${[...open.keys()].join(", ")}`);
+      open = await settle(open, late);
+    }
+  }
+
   /** Decides and appends; gives back the wallets in which another writer was first, brought up to date. */
-  async function settle(open: Causes): Promise<Causes> {
+  async function settle(open: Causes, late: boolean): Promise<Causes> {
     await wallets.load([...open.keys()]);
-    await wallets.loadHolds(unknownHolds(open));
+    await wallets.loadHolds(late ? allHolds(open) : unknownHolds(open));
     const partners: PartnerId[] = [];
     const decisions: WalletDecision[] = [];
     const appends: Append[] = [];
     for (const [partner, causes] of open) {
+      if (late && (await isBooked(partner, causes))) continue;
       const wallet = wallets.get(partner);
       const book = { get: (messageId: string) => wallets.hold(partner, messageId) };
-      const decision = decideWallet(wallet, book, causes);
+      const decision = decideWallet(wallet, book, causes, late);
       if (decision.events.length === 0) report(partner, decision);
       else {
         partners.push(partner);
@@ -110,6 +118,19 @@ function startLedger({ context, checkpoint, logger, fail }: ReactorTools): React
     return missing;
   }
 
+  async function isBooked(partner: PartnerId, [cause]: readonly WalletCause[]): Promise<boolean> {
+    return cause?.kind === "topup" && wallets.hasTopup(partner, cause.transaction_id);
+  }
+
+  function allHolds(open: Causes): ReadonlyMap<PartnerId, readonly string[]> {
+    return new Map(
+      [...open].map(([partner, causes]) => [
+        partner,
+        causes.flatMap((cause) => (cause.kind === "topup" ? [] : [cause.message_id])),
+      ]),
+    );
+  }
+
   function report(partner: PartnerId, { ignored }: WalletDecision): void {
     for (const { cause, reason } of ignored) {
       ignoredCauses.inc({ environment: context.environment, reason });
@@ -119,14 +140,14 @@ function startLedger({ context, checkpoint, logger, fail }: ReactorTools): React
     }
   }
 
-  return { handle, stop: () => progress.flush() };
+  return { handle, retry, stop: () => progress.flush() };
 }
 
 type Causes = Map<PartnerId, readonly WalletCause[]>;
 
-function causesByPartner(batch: Batch): Causes {
+function causesByPartner(events: readonly RecordedEvent[]): Causes {
   const causes = new Map<PartnerId, WalletCause[]>();
-  for (const event of batch.events) {
+  for (const event of events) {
     const cause = walletCause(event);
     if (cause === undefined) continue;
     const partner = partnerOf(event);

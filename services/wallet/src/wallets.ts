@@ -1,4 +1,4 @@
-import { type PartnerId, streamOf } from "@heliograph/contracts";
+import { type EventData, type PartnerId, streamOf } from "@heliograph/contracts";
 import {
   boundedCache,
   emptyWallet,
@@ -37,6 +37,8 @@ export type Wallets = {
     partner: PartnerId,
     event: Pick<RecordedEvent, "type" | "data"> & { revision?: number },
   ): void;
+  /** Whether a top-up is booked; reads the whole stream of the wallet. */
+  hasTopup(partner: PartnerId, transactionId: string): Promise<boolean>;
   /** Reads what others have appended to the wallet's stream since. */
   catchUp(partner: PartnerId): Promise<void>;
 };
@@ -98,6 +100,18 @@ export function openWallets(log: EventLog, pool: pg.Pool): Wallets {
     evolve(partner, event) {
       wallets.set(partner, evolveWallet(self.get(partner), event));
       noteHolds(owned(partner), event);
+    },
+
+    async hasTopup(partner, transactionId) {
+      for await (const { type, data } of eventsAfter(partner, -1))
+        if (
+          type === "FundsToppedUp" &&
+          (data as EventData<"FundsToppedUp">).entries.some(
+            (entry) => entry.transaction_id === transactionId,
+          )
+        )
+          return true;
+      return false;
     },
 
     async catchUp(partner) {

@@ -90,6 +90,35 @@ describe.each(drivers)("on the %s log", (driver) => {
     });
   });
 
+  test("causes that were set aside are decided when they are asked for again, once, however far the wallet has got", async () => {
+    const one = partnerOn(world.log);
+    await one.topUp("1");
+    await one.topUp("2");
+    for (const number of range(4)) await one.request(number);
+    for (const number of range(3)) await one.sent(number);
+    const all = (await world.log.readAll({ after: 0n, limit: 100 })).events;
+    const aside = [
+      all.filter(({ type }) => type === "TopupRequested")[1]!,
+      all.filter(({ type }) => type === "MessageRequested")[3]!,
+      all.filter(({ type }) => type === "MessageSent")[0]!,
+    ];
+    const ledger = await openLedger(world.context);
+    await ledger.instance.handle({
+      events: all.filter((event) => !aside.includes(event)),
+      position: all.at(-1)!.position,
+      head: all.at(-1)!.position,
+      caughtUp: true,
+    });
+    expect(await one.proof()).toMatchObject({ balance: "0.964", held: "0.012", matches: true });
+    // By the same ledger, and by one that remembers nothing.
+    for (const { instance } of [ledger, await openLedger(world.context)])
+      for (const event of aside) await instance.retry!(event);
+    expect(await one.proof()).toMatchObject({ balance: "2.952", held: "0.012", matches: true });
+    expect(count(await one.events(), "FundsCaptured")).toBe(3);
+    const covers = (await one.events()).map(({ data }) => BigInt(data.covers));
+    expect(covers).toEqual(covers.toSorted((left, right) => Number(left - right)));
+  });
+
   test("two ledgers at once settle every message once", async () => {
     const one = partnerOn(world.log);
     const two = partnerOn(world.log);
