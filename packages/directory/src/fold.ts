@@ -1,4 +1,4 @@
-import type { Environment, EventData } from "@heliograph/contracts";
+import { streamOf, type Environment, type EventData } from "@heliograph/contracts";
 import type { RecordedEvent } from "@heliograph/log";
 
 export type Partner = EventData<"PartnerCreated">;
@@ -71,6 +71,12 @@ export function evolveDirectory(state: DirectoryState, event: RecordedEvent): vo
       return;
     }
   }
+}
+
+/** Refuses the key in whose stream an event stands that cannot be read. */
+export function distrustKey(state: DirectoryState, { stream, revision }: RecordedEvent): void {
+  for (const key of state.keysById.values())
+    if (streamOf("key", key.key_id) === stream) setKey(state, { ...key, revoked: true, revision });
 }
 
 function setKey(state: DirectoryState, key: Key): void {

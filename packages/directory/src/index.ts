@@ -1,8 +1,9 @@
-import type { Environment } from "@heliograph/contracts";
-import type { EventLog } from "@heliograph/log";
+import { validateEvent, type Environment } from "@heliograph/contracts";
+import type { EventLog, RecordedEvent } from "@heliograph/log";
 import type { GatewayDirectory } from "@heliograph/runtime";
 import {
   directoryTypes,
+  distrustKey,
   emptyDirectory,
   evolveDirectory,
   gatewaysOf,
@@ -34,9 +35,21 @@ export interface Directory extends GatewayDirectory {
   close(): Promise<void>;
 }
 
-/** Folds the platform log to its head, then follows it. */
-export async function openDirectory(log: EventLog): Promise<Directory> {
+/**
+ * Folds the platform log to its head, then follows it. An event that breaks its schema is told and passed over: it must not keep every partner out., and the key
+ * that it is about is refused from then on, because it may have been the revocation.
+ */
+export async function openDirectory(
+  log: EventLog,
+  onDamaged: (event: RecordedEvent, flaw: string) => void,
+): Promise<Directory> {
   const state = emptyDirectory();
+  const fold = (event: RecordedEvent): void => {
+    const flaw = validateEvent(event);
+    if (flaw === undefined) return evolveDirectory(state, event);
+    distrustKey(state, event);
+    onDamaged(event, flaw);
+  };
   const listeners = new Set<() => void>();
   const waiting = new Set<{ readonly position: bigint; readonly resolve: () => void }>();
   const gatewayLists = new Map<string, readonly Gateway[]>();
@@ -46,7 +59,7 @@ export async function openDirectory(log: EventLog): Promise<Directory> {
   const head = await log.head();
   while (position < head) {
     const batch = await log.readAll({ after: position, limit: 2_000, types: directoryTypes });
-    for (const event of batch.events) evolveDirectory(state, event);
+    for (const event of batch.events) fold(event);
     if (batch.position === position) break;
     position = batch.position;
   }
@@ -57,7 +70,7 @@ export async function openDirectory(log: EventLog): Promise<Directory> {
       types: directoryTypes,
       signal: closing.signal,
     })) {
-      for (const event of batch.events) evolveDirectory(state, event);
+      for (const event of batch.events) fold(event);
       position = batch.position;
       for (const waiter of waiting)
         if (waiter.position <= position) {

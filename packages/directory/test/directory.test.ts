@@ -13,9 +13,13 @@ const keyIssued = {
   created_at: "2026-01-01T00:00:00Z",
 };
 
+const noDamage = (): never => {
+  throw new Error("nothing is damaged here");
+};
+
 test("a key is known after it was issued and refused after it was revoked, without a restart", async () => {
   const log = openMemoryLog();
-  const directory = await openDirectory(log);
+  const directory = await openDirectory(log, noDamage);
   const [issued] = await log.append([
     {
       stream: "key-1AAAA",
@@ -43,8 +47,38 @@ test("a key is known after it was issued and refused after it was revoked, witho
   expect(directory.key("a".repeat(64))?.revoked).toBe(true);
   expect(directory.keysOf("ptn_1AAAA")).toHaveLength(1);
   await directory.close();
-  const again = await openDirectory(log);
+  const again = await openDirectory(log, noDamage);
   expect(again.keyById("key_1AAAA")?.revoked).toBe(true);
   await again.close();
+  await log.close();
+});
+
+test("damaged events are told and passed over, at the start and later", async () => {
+  const log = openMemoryLog();
+  const append = async (key: string, data: object): Promise<bigint> => {
+    const event = { id: crypto.randomUUID(), type: "KeyIssued", data, metadata: {} };
+    const [outcome] = await log.append([
+      { stream: `key-${key}`, expected: "no_stream", events: [event] },
+    ]);
+    return outcome?.kind === "appended" ? outcome.position : -1n;
+  };
+  const damaged = [await append("early", { key_id: null })];
+  const told: bigint[] = [];
+  const directory = await openDirectory(log, ({ position }) => void told.push(position));
+  damaged.push(await append("late", {}));
+  await directory.caughtUp(await append("1AAAA", keyIssued));
+  expect(told).toEqual(damaged);
+  expect(directory.keyById("key_1AAAA")).toMatchObject({ name: "first", revoked: false });
+  // It may have been the revocation.
+  const [last] = await log.append([
+    {
+      stream: "key-1AAAA",
+      expected: "any",
+      events: [{ id: crypto.randomUUID(), type: "KeyRevoked", data: {}, metadata: {} }],
+    },
+  ]);
+  await directory.caughtUp(last?.kind === "appended" ? last.position : -1n);
+  expect(directory.keyById("key_1AAAA")?.revoked).toBe(true);
+  await directory.close();
   await log.close();
 });

@@ -10,6 +10,7 @@ import {
 } from "@heliograph/contracts";
 import type { Append, EventLog } from "@heliograph/log";
 import type { Platform } from "./platform.ts";
+import { bootCatchUpMs } from "./seed.ts";
 
 export type DemoKeys = {
   readonly sandboxKey: string;
@@ -46,7 +47,7 @@ export async function ensureDemoPartner(platform: Platform): Promise<DemoKeys> {
     issued(keys.sandboxKey, demoPartnerId, "sandbox", "demo", ["*"]),
     issued(keys.liveKey, demoPartnerId, "live", "demo", ["*"]),
     issued(keys.adminKey, operatorId, "live", "operator", ["*", "admin"]),
-  ]).then((position) => platform.directory.caughtUp(position));
+  ]).then((position) => platform.directory.caughtUp(position, bootCatchUpMs));
   for (const environment of environments)
     await appendAll(platform.contexts[environment].log, [
       openingFunds(environment),

@@ -13,9 +13,7 @@ import {
   type Service,
   type ServiceContext,
   type Settings,
-  isMachinery,
-  messageOf,
-  pause,
+  untilItAnswers,
 } from "@heliograph/runtime";
 import type pg from "pg";
 import type { Logger } from "pino";
@@ -48,9 +46,18 @@ export async function openPlatform(
   const platformLog = await untilItAnswers("the event log", logger, () =>
     openLog(settings, server, "platform", logger),
   );
-  const directory = await openDirectory(platformLog);
+  const directory = await untilItAnswers("the event log", logger, () =>
+    openDirectory(platformLog, ({ position, type }, flaw) =>
+      logger.error(
+        { position: String(position), type, error: flaw },
+        "a damaged event of the platform log is passed over",
+      ),
+    ),
+  );
   if (settings.services.includes("ingress") || settings.services.includes("dispatch"))
-    await seedPlatform(platformLog, directory, settings);
+    await untilItAnswers("the event log", logger, () =>
+      seedPlatform(platformLog, directory, settings),
+    );
   const pools: pg.Pool[] = [];
   const feeds: { close(): Promise<void> }[] = [];
   const open = async (environment: Environment): Promise<ServiceContext> => {
@@ -62,7 +69,9 @@ export async function openPlatform(
       logger,
     );
     pools.push(pool, projections);
-    const log = await openLog(settings, server, environment, logger);
+    const log = await untilItAnswers("the event log", logger, () =>
+      openLog(settings, server, environment, logger),
+    );
     const kafka = settings.feed === "kafka" ? settings.kafka : undefined;
     const feed = kafka && openKafkaFeed({ settings: kafka, environment, log, pool, logger });
     if (feed) feeds.push(feed);
@@ -98,21 +107,6 @@ export async function openPlatform(
   };
 }
 
-const slowestBootRetryMs = 5_000;
-
-/** What is away at boot is waited for: ending would only make a supervisor start the process again and again. Anything else still ends the start. */
-async function untilItAnswers<T>(what: string, logger: Logger, open: () => Promise<T>): Promise<T> {
-  for (let delayMs = 200; ; delayMs = Math.min(delayMs * 2, slowestBootRetryMs)) {
-    try {
-      return await open();
-    } catch (error) {
-      if (!isMachinery(error)) throw error;
-      logger.warn({ error: messageOf(error), retry_in_ms: delayMs }, `${what} is away`);
-      await pause(delayMs);
-    }
-  }
-}
-
 /** Starts the consumers of the services in both environments. */
 export async function startServices(
   platform: Platform,
@@ -126,7 +120,9 @@ export async function startServices(
       // The relay goes with the service that tells the outside; its lease keeps one active.
       if (feed === "kafka" && kafka && services.some(({ name }) => name === "lifecycle"))
         consumers.push(relayConsumer(kafka));
-      return startConsumers(context, consumers);
+      return untilItAnswers("the database", platform.logger, () =>
+        startConsumers(context, consumers),
+      );
     }),
   );
   return {

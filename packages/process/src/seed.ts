@@ -56,6 +56,9 @@ export function gatewaysOfSettings(settings: Settings): readonly Gateway[] {
   ];
 }
 
+/** What was appended a moment ago is read again; when the log goes away in between, this outlasts the outage. */
+export const bootCatchUpMs = 600_000;
+
 /** Brings prices and gateways of the platform log in line with this release and these settings. Safe to run at every start, by several processes. */
 export async function seedPlatform(
   log: EventLog,
@@ -119,5 +122,5 @@ export async function seedPlatform(
     // A conflict is another process that seeds at the same moment.
     if (outcome.kind !== "conflict" && outcome.position > position) position = outcome.position;
   }
-  await directory.caughtUp(position);
+  await directory.caughtUp(position, bootCatchUpMs);
 }
