@@ -36,7 +36,7 @@ export interface Directory extends GatewayDirectory {
 }
 
 /**
- * Folds the platform log to its head, then follows it. An event that breaks its schema is told and passed over: it must not keep every partner out., and the key
+ * Folds the platform log to its head, then follows it. An event that breaks its schema is told and passed over: it must not keep every partner out, and the key
  * that it is about is refused from then on, because it may have been the revocation.
  */
 export async function openDirectory(
