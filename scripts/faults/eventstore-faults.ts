@@ -1,24 +1,210 @@
 import { setTimeout as pause } from "node:timers/promises";
-import type { EventStoreDouble } from "@heliograph/testkit";
+import { eventStoreDouble, freePort, until, type EventStoreDouble } from "@heliograph/testkit";
 import type { Fault } from "./faults.ts";
+import type { Send } from "./journal.ts";
+import type { Random } from "./random.ts";
 import type { World } from "./world.ts";
 
-/** What is done to the log's server while messages come in. */
-const server = (world: World): EventStoreDouble => {
-  if (world.eventStore === undefined) throw new Error("this world has no EventStoreDB");
-  return world.eventStore;
-};
+type Answer = Send["answers"][number];
+type Strike = (double: EventStoreDouble, world: World, random: Random) => Promise<void>;
 
-const cuts: Fault = {
-  name: "every connection to EventStoreDB is cut, five times",
-  async run(world) {
-    for (let round = 0; round < 5; round++) {
-      world.journal.interruptions++;
-      server(world).cut();
-      await pause(600);
+/**
+ * What is done to the log's server while messages come in. The product outlives all of it: a process that ends is a violation, even where it would be
+ * started again; so is a refusal that does not say when to come back, and anything that is not refused in the catalogue's words.
+ */
+const fault = (name: string, strike: Strike): Fault => ({
+  name: `EventStoreDB ${name}`,
+  async run(world, random) {
+    if (world.eventStore === undefined) throw new Error("this world has no EventStoreDB");
+    world.journal.interruptions++;
+    const known = new Set(answers(world));
+    let ended = "";
+    const { instance } = world;
+    void instance.exited.then((exit) => (ended = JSON.stringify(exit)));
+    await strike(world.eventStore, world, random);
+    if (ended !== "" && instance === world.instance) throw new Error(`the process ended: ${ended}`);
+    for (const answer of answers(world).filter((each) => !known.has(each))) {
+      const { status, retryAfter, text } = answer;
+      if (status < 500) continue;
+      if (status !== 503 || retryAfter === null || !text.includes('"log_unavailable"'))
+        throw new Error(`answered ${status}, Retry-After ${retryAfter}: ${text.slice(0, 300)}`);
     }
   },
-};
+});
+
+const answers = (world: World): readonly Answer[] =>
+  world.journal.sends.flatMap((send) => send.answers);
+
+/** Waits for an answer to a send that comes from now on. */
+async function answered(world: World, status: number, what: string): Promise<void> {
+  const known = new Set(answers(world));
+  await until(() => answers(world).some((each) => each.status === status && !known.has(each)), {
+    timeoutMs: 20_000,
+    what,
+  });
+}
+const refusing = (world: World) => answered(world, 503, "sends are refused without the log");
+/** Ids that no answer told before: a retry of what was accepted long ago needs no log. */
+async function accepting(world: World): Promise<void> {
+  const known = new Set(answers(world).map(({ id }) => id));
+  await until(() => answers(world).some(({ id }) => id !== undefined && !known.has(id)), {
+    timeoutMs: 20_000,
+    what: "new sends are accepted again",
+  });
+}
+
+const cuts = fault("loses every connection, five times", async (double, world) => {
+  for (let round = 0; round < 5; round++) {
+    world.journal.interruptions++;
+    double.cut();
+    await pause(600);
+  }
+});
+
+/** In the middle of what is under way: a request that half arrived, an answer that half left. */
+const cutMessages = fault(
+  "loses every connection at twenty messages",
+  async (double, world, random) => {
+    for (let round = 0; round < 20; round++) {
+      world.journal.interruptions++;
+      const { cuts: before } = double.faults;
+      double.faults.cutAt(1 + random.below(30), random.pick(["before", "middle", "after"]));
+      await until(() => double.faults.cuts > before, { what: "a message comes by" });
+      await pause(random.below(300));
+    }
+  },
+);
+
+const someAnswers = fault("stores appends whose answers are lost", async (double) => {
+  for (let round = 0; round < 4; round++) {
+    double.faults.loseAnswers(10);
+    await pause(1_500);
+  }
+  double.faults.loseAnswers(0);
+});
+
+/** Longer than an append is repeated: its outcome stays unknown to the caller, and is found by his retry. */
+const noAnswers = fault("stores everything and answers no append for 8 s", async (double) => {
+  double.faults.loseAnswers(Infinity);
+  await pause(8_000);
+  double.faults.loseAnswers(0);
+});
+
+const failures = fault("refuses appends with an error that says nothing", async (double) => {
+  for (let round = 0; round < 4; round++) {
+    double.faults.failAppends(15);
+    await pause(1_000);
+  }
+  double.faults.failAppends(0);
+});
+
+const slow = fault("takes 500 ms to 2 s for each answer, for 12 s", async (double, _, random) => {
+  for (let round = 0; round < 12; round++) {
+    double.faults.slowMs = 500 + random.below(1_500);
+    await pause(1_000);
+  }
+  double.faults.slowMs = 0;
+});
+
+/** The connections stay as they are, and what arrives meanwhile is never answered. */
+const hanging = fault(
+  "answers nothing for 8 s, and what came then never",
+  async (double, world) => {
+    double.faults.hang = true;
+    await pause(8_000);
+    double.faults.hang = false;
+    await accepting(world);
+  },
+);
+
+const ended = fault("ends the subscriptions, eight times", async (double) => {
+  for (let round = 0; round < 8; round++) {
+    double.faults.endSubscriptions();
+    await pause(400);
+  }
+});
+
+/** An election whose first winner is lost, then one that holds, and back. */
+const elections = fault("is a follower for a while", async (double, world) => {
+  double.faults.leaderPort = await freePort();
+  await pause(3_000);
+  const other = await eventStoreDouble({ store: double.store });
+  try {
+    double.faults.leaderPort = other.port;
+    await accepting(world);
+    await pause(2_000);
+    double.faults.leaderPort = undefined;
+    other.faults.leaderPort = double.port;
+    await pause(2_000);
+  } finally {
+    await other.close();
+  }
+  await accepting(world);
+});
+
+const away = fault("is away for 20 s", async (double, world) => {
+  const startedAt = performance.now();
+  await double.stop();
+  await refusing(world);
+  // It goes on saying so, instead of keeping callers waiting.
+  await pause(2_000);
+  const asked = performance.now();
+  await refusing(world);
+  if (performance.now() - asked > 2_000) throw new Error("a refusal takes more than 2 s");
+  await pause(20_000 - (performance.now() - startedAt));
+  await double.start();
+  await accepting(world);
+});
+
+const awayAtBoot = fault("is away when the product starts", async (double, world) => {
+  await double.stop();
+  world.instance.kill("SIGKILL");
+  await world.instance.exited;
+  const starting = world.start();
+  await Promise.race([
+    starting.then(() => Promise.reject(new Error("it is ready without its log"))),
+    pause(8_000),
+  ]);
+  await double.start();
+  await starting;
+  await accepting(world);
+});
+
+const flapping = fault("goes away and comes back, six times", async (double, world, random) => {
+  for (let round = 0; round < 6; round++) {
+    world.journal.interruptions++;
+    await double.stop();
+    await pause(500 + random.below(2_500));
+    await double.start();
+    await pause(300 + random.below(1_200));
+  }
+  await accepting(world);
+});
+
+const stopped = fault("is stopped for 25 s and continues", async (double, world) => {
+  double.freeze();
+  await refusing(world);
+  await pause(25_000);
+  double.thaw();
+  await accepting(world);
+});
 
 /** Everything that can happen to the log's server; the other faults hold with it as well. */
-export const eventStoreFaults: readonly Fault[] = [cuts];
+export const eventStoreFaults: readonly Fault[] = [
+  cuts,
+  cutMessages,
+  someAnswers,
+  noAnswers,
+  failures,
+  slow,
+  hanging,
+  ended,
+  elections,
+  away,
+  awayAtBoot,
+  flapping,
+  stopped,
+];
+
+/** What the short run of `npm test` does, in this order. */
+export const shortEventStoreFaults: readonly Fault[] = [cutMessages, ended, someAnswers];

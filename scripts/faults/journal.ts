@@ -13,8 +13,9 @@ export type Send = {
     readonly status: number;
     readonly text: string;
     readonly id: string | undefined;
+    readonly retryAfter: string | null;
   }[];
-  /** Calls without an answer: for a send without a key nobody can tell what they did. */
+  /** Calls without an answer, or with one that leaves it open: for a send without a key nobody can tell what they did. */
   broken: number;
   settled: boolean;
 };

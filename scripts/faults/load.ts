@@ -154,7 +154,9 @@ async function post(send: Send, tenant: Tenant, baseUrl: string): Promise<number
     });
     const text = await answer.text();
     const id = answer.status === 202 ? (JSON.parse(text).id as string) : undefined;
-    send.answers.push({ status: answer.status, text, id });
+    const retryAfter = answer.headers.get("retry-after");
+    send.answers.push({ status: answer.status, text, id, retryAfter });
+    if (answer.status === 503 && text.includes("not known whether")) send.broken++;
     return answer.status;
   } catch {
     send.broken++;

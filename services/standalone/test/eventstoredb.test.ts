@@ -74,6 +74,12 @@ test("everything runs on EventStoreDB, through a kill and while the log is away"
     { timeoutMs: 20_000, what: "the webhooks have come" },
   );
 
+  double.faults.loseAnswers(Infinity);
+  const open = await send(again, 98);
+  expect([open.status, open.body.code]).toEqual([503, "log_unavailable"]);
+  expect(open.body.detail).toContain("not known whether");
+  double.faults.loseAnswers(0);
+
   await double.stop();
   const refused = await again.post("/messages", body(99), { "idempotency-key": "key-99" });
   expect(refused.status).toBe(503);
@@ -90,10 +96,12 @@ test("everything runs on EventStoreDB, through a kill and while the log is away"
     async () => (await again.get(`/messages/${late.body.id}`)).body.status === "delivered",
     { timeoutMs: 20_000, what: "the late message is delivered" },
   );
+  // What was open had been stored: the same key gives its one message.
+  expect((await send(again, 98)).status).toBe(202);
   const requested = double.records.filter(
     ({ stream, type }) => stream.startsWith("sandbox.message-") && type === "MessageRequested",
   );
-  expect(requested).toHaveLength(21);
+  expect(requested).toHaveLength(22);
   const proof = (await again.get("/wallet/proof")).body;
   expect(proof.matches).toBe(true);
   const after = Number((await again.get("/balance")).body.available);
