@@ -4,11 +4,13 @@ import { expect, test } from "vitest";
 import { newLogger, readSettings, serverOf } from "@heliograph/runtime";
 import { openPlatform } from "../src/index.ts";
 
-test("a database that is away at boot is waited for", async () => {
+test("a database that is away at boot, and again in the middle of it, is waited for", async () => {
   const server = await testServer();
   let turnedAway = 0;
+  let came = 0;
   const relay = createServer((client) => {
-    if (turnedAway < 3) {
+    came++;
+    if (turnedAway < 3 || (came % 2 === 0 && turnedAway < 8)) {
       turnedAway++;
       client.destroy();
       return;
@@ -36,7 +38,7 @@ test("a database that is away at boot is waited for", async () => {
       Buffer.alloc(32),
       logger,
     );
-    expect(turnedAway).toBe(3);
+    expect(turnedAway).toBe(8);
     await platform.close();
   } finally {
     await new Promise((resolve) => relay.close(resolve));

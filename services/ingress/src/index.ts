@@ -1,6 +1,6 @@
 import { environments } from "@heliograph/contracts";
 import { listen } from "@heliograph/http";
-import type { Service } from "@heliograph/runtime";
+import { untilItAnswers, type Service } from "@heliograph/runtime";
 import { buildApp } from "./app.ts";
 import { AuditTrail } from "./audit.ts";
 import { templatesProjector } from "./consumers/templates.ts";
@@ -24,21 +24,27 @@ export type Ingress = {
   stop(): Promise<void>;
 };
 
-/** Serves the REST API on `settings.host` and `settings.port` (0: any free one). Throws when the port is taken or a database is away. */
+/** Serves the REST API on `settings.host` and `settings.port` (0: any free one). Waits for a log or a database that is away; throws when the port is taken. */
 export async function startIngress(deps: IngressDeps): Promise<Ingress> {
   const stopping = new AbortController();
   const following = new AbortController();
   const sendingOf = (environment: "live" | "sandbox"): Sending =>
     new Sending(environment, deps.environments[environment], deps.directory);
   const sending = { live: sendingOf("live"), sandbox: sendingOf("sandbox") };
-  await Promise.all(
-    environments.map((environment) => migrate(deps.environments[environment].pool)),
-  );
   const { settings, logger } = deps;
+  await Promise.all(
+    environments.map((environment) =>
+      untilItAnswers("the database", logger, () => migrate(deps.environments[environment].pool)),
+    ),
+  );
   const broken = (error: unknown): void =>
     logger.error({ err: error }, "the ingress's subscription broke; it starts again");
   const feeds = await Promise.all(
-    environments.map((environment) => sending[environment].follow(following.signal, broken)),
+    environments.map((environment) =>
+      untilItAnswers("the event log", logger, () =>
+        sending[environment].follow(following.signal, broken),
+      ),
+    ),
   );
   const trail = new AuditTrail(deps.environments, logger);
   const context: IngressContext = {

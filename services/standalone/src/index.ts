@@ -17,12 +17,14 @@ import {
 } from "@heliograph/process";
 import {
   easePressure,
+  isMachinery,
   masterKey,
   messageOf,
   newLogger,
   pause,
   readSettings,
   serverOf,
+  untilItAnswers,
   type Logger,
   type RunningConsumers,
   type Server,
@@ -53,7 +55,7 @@ export async function start(
     masterKey({ ...settings, dataDir }),
     logger,
   );
-  const keys = await ensureDemoPartner(platform);
+  const keys = await untilItAnswers("the event log", logger, () => ensureDemoPartner(platform));
   const running = await startServices(
     platform,
     services.filter((service) => settings.services.includes(service.name)),
@@ -72,7 +74,7 @@ export async function start(
     await postgres.stop();
   };
   onShutdown(logger, settings.shutdownMs + 15_000, stop);
-  await waitUntilReady(running.running);
+  await waitUntilReady(running.running, () => platform.platformLog.head());
   const baseUrl = `http://${settings.host.includes(":") ? `[${settings.host}]` : settings.host}:${rest.port}`;
   writeInstance(dataDir, {
     baseUrl,
@@ -150,10 +152,19 @@ async function databaseServer(
   };
 }
 
-async function waitUntilReady(running: readonly RunningConsumers[]): Promise<void> {
-  const deadline = performance.now() + readyDeadlineMs;
+/** Throws when the consumers are not ready in time although the log answers; while it is away they cannot be. */
+async function waitUntilReady(
+  running: readonly RunningConsumers[],
+  ask: () => Promise<unknown>,
+): Promise<void> {
+  let deadline = performance.now() + readyDeadlineMs;
   while (!consumersReady(running)) {
     if (performance.now() > deadline) {
+      const away = await ask().then(() => false, isMachinery);
+      if (away) {
+        deadline = performance.now() + readyDeadlineMs;
+        continue;
+      }
       const late = running
         .flatMap((consumers) => consumers.statuses)
         .filter((status) => status.state !== "running");

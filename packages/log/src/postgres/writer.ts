@@ -72,14 +72,21 @@ export async function openWriter(options: WriterOptions): Promise<Writer> {
   /** What was under way when a connection broke, and the connections that may still be working on it. */
   let undecided: Flight[] = [];
   const suspects = new Set<string>();
-  let connected: Connected | undefined = await connect();
+  /** Undefined also until the first connection has answered: one that ends before is the opener's failure, and nothing recovers it. */
+  let connected: Connected | undefined;
   let down = false;
   let recovering: Promise<void> | undefined;
   let closing = false;
   let scheduled = false;
   const landed = makeBell();
+  const first = await connect();
   /** Everything up to here was committed before any flush now under way was sent. */
-  let known = await headOf(connected);
+  let known = await headOf(first).catch((error: unknown) => {
+    void first.client.end().catch(() => {});
+    throw error;
+  });
+  connected = first;
+  if (!first.alive) lost(first);
 
   async function connect(): Promise<Connected> {
     // The unique part comes first: PostgreSQL cuts the name off after 63 bytes.
