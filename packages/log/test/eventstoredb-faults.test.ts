@@ -144,6 +144,8 @@ it("subscribes again from where it was, and says so", async () => {
   await until(() => errors.length > 0, { what: "the cut is told" });
   await log.append([newStream()]);
   await until(() => watcher.events.length === 3);
+  double.faults.endSubscriptions();
+  await until(() => errors.some((error) => error.includes("ended the subscription")));
   await double.stop();
   await double.start();
   const [outcome] = await until(() => log.append([newStream()]), {
@@ -331,12 +333,12 @@ it("appends that wait do not each try in turn when no node answers", async () =>
   double.faults.hang = true;
   const startedAt = performance.now();
   const outcomes = await Promise.allSettled(
-    Array.from({ length: 400 }, () => log.append([newStream()])),
+    Array.from({ length: 3_000 }, () => log.append([newStream()])),
   );
   double.faults.hang = false;
   expect(outcomes.every(({ status }) => status === "rejected")).toBe(true);
-  // 64 at once, 3.5 s each: 400 in turn would take 22 s.
-  expect(performance.now() - startedAt).toBeLessThan(12_000);
+  // 256 at once, a second each: 3,000 in turn would take 12 s.
+  expect(performance.now() - startedAt).toBeLessThan(6_000);
 });
 
 it("a connection string that the client cannot read is refused without being shown", async () => {
@@ -344,46 +346,4 @@ it("a connection string that the client cannot read is refused without being sho
   const error = await open("test", { connectionString }).catch((caught: unknown) => caught);
   expect(error).toBeInstanceOf(InvalidConnectionString);
   expect(String(error)).not.toContain("s3cret");
-});
-
-describe("cut at any message of the protocol", () => {
-  /** What a service does with its log: creations, continuations, a repetition, reads, while a subscriber watches. */
-  async function session(log: EventLog): Promise<Append[]> {
-    const stream = `test-${randomUUID()}`;
-    const first: Append = { stream, expected: "no_stream", events: [event(), event()] };
-    const second: Append = { stream, expected: 1, events: [event()] };
-    const third: Append = { ...newStream(), expected: "any" };
-    const watcher = watch(log, { after: 0n });
-    for (const append of [first, second, third, newStream()]) {
-      const [outcome] = await log.append([append]);
-      expect(outcome!.kind).toBe("appended");
-    }
-    expect((await log.append([first]))[0]).toMatchObject({ kind: "duplicate", revision: 1 });
-    const stored = await until(() => log.readStream(stream), { what: "the stream is read" });
-    expect(stored.map(({ revision }) => revision)).toEqual([0, 1, 2]);
-    const page = await until(() => log.readAll({ after: 0n, limit: 100 }), { what: "all is read" });
-    expect(page.events).toHaveLength(5);
-    await until(() => watcher.events.length >= 5, { what: "the subscriber has everything" });
-    await watcher.stop();
-    expect(watcher.events).toEqual(page.events);
-    return [first, second, third];
-  }
-
-  it("everything is stored once and seen once, in order", async () => {
-    const before = double.faults.messages;
-    const log = await open("clean");
-    await session(log);
-    const messages = double.faults.messages - before;
-    expect(messages).toBeGreaterThan(20);
-    for (const place of ["before", "after"] as const)
-      for (let n = 1; n <= messages; n++) {
-        const namespace = `cut-${place}-${n}`;
-        double.faults.cutAt(n, place);
-        const cut = await until(() => open(namespace), { what: "the log opens" });
-        const appends = await session(cut);
-        for (const { events } of appends)
-          for (const { id } of events) expect(timesStored(id), `cut ${place} ${n}`).toBe(1);
-        await cut.close();
-      }
-  }, 240_000);
 });

@@ -12,9 +12,14 @@ import {
   type AllStreamSubscription,
   type Position,
 } from "@eventstore/db-client";
+import shared from "@eventstore/db-client/generated/shared_pb.js";
+import streamsService from "@eventstore/db-client/generated/streams_grpc_pb.js";
+import streams from "@eventstore/db-client/generated/streams_pb.js";
+import { credentials } from "@grpc/grpc-js";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { until } from "../src/index.ts";
 
+const { ReadReq } = streams;
 const event = (id: string = crypto.randomUUID()) =>
   jsonEvent({ id, type: "Tested", data: { a: "ü" }, metadata: { m: 1 } });
 
@@ -128,12 +133,50 @@ export function behaviour(connect: () => Promise<{ url: string; close(): Promise
   test("refuses appends of more than 1 MiB, in batch and single, and stores none of it", async () => {
     const part = () =>
       binaryEvent({ type: "Tested", data: new Uint8Array(600_000), metadata: new Uint8Array() });
-    const credentials = { username: "admin", password: "changeit" };
-    for (const options of [{}, { credentials }])
+    const single = { credentials: { username: "admin", password: "changeit" } };
+    for (const options of [{}, single])
       await expect(
         client.appendToStream(`${prefix}g`, [part(), part()], options),
       ).rejects.toBeInstanceOf(MaxAppendSizeExceededError);
     await expect(all(`${prefix}g`)).rejects.toBeInstanceOf(StreamNotFoundError);
+  });
+
+  test("a read of everything may have a filter, which the client does not know", async () => {
+    const first = await client.appendToStream(`${prefix}i`, event());
+    await client.appendToStream(`other-${prefix}`, event());
+    await client.appendToStream(`${prefix}i`, [event(), event()]);
+    const read = (count: number, window: number) =>
+      new Promise<bigint[]>((resolve, reject) => {
+        const expression = new ReadReq.Options.FilterOptions.Expression();
+        const filter = new ReadReq.Options.FilterOptions().setMax(window);
+        filter.setStreamIdentifier(expression.setPrefixList([prefix]));
+        const place = new ReadReq.Options.Position()
+          .setCommitPosition(String(first.position!.commit))
+          .setPreparePosition(String(first.position!.prepare));
+        const options = new ReadReq.Options()
+          .setAll(new ReadReq.Options.AllOptions().setPosition(place))
+          .setCount(String(count))
+          .setUuidOption(new ReadReq.Options.UUIDOption().setString(new shared.Empty()))
+          .setFilter(filter);
+        const found: bigint[] = [];
+        const raw = new streamsService.StreamsClient(
+          new URL(opened.url).host,
+          credentials.createInsecure(),
+        );
+        const call = raw.read(new ReadReq().setOptions(options));
+        const end = (result: () => void) => {
+          raw.close();
+          result();
+        };
+        call.on("data", (answer: streams.ReadResp) =>
+          found.push(BigInt(answer.getEvent()!.getEvent()!.getStreamRevision())),
+        );
+        call.on("error", (error) => end(() => reject(error)));
+        call.on("end", () => end(() => resolve(found)));
+      });
+    expect(await read(10, 100)).toEqual([0n, 1n, 2n]);
+    expect(await read(2, 100)).toEqual([0n, 1n]);
+    await expect(read(100, 100)).rejects.toThrow();
   });
 
   test("gives a subscription from the end what comes then, and no checkpoint before", async () => {

@@ -2,9 +2,9 @@ import { randomUUID } from "node:crypto";
 import shared from "@eventstore/db-client/generated/shared_pb.js";
 import streams from "@eventstore/db-client/generated/streams_pb.js";
 import { makeBell } from "../bell.ts";
-import type { BatchCall, Calls } from "./calls.ts";
+import type { Batch, Calls } from "./calls.ts";
 import type { Proposed } from "./codec.ts";
-import { within } from "./connection.ts";
+import { callTimeoutMs, within } from "./connection.ts";
 import { identifier } from "./requests.ts";
 
 /** One message takes no more of an append's events than this, in bytes of protobuf: what the client itself sends at once. */
@@ -32,8 +32,7 @@ export type Appender = {
   close(): void;
 };
 
-type Open = {
-  readonly call: BatchCall;
+type Open = Batch & {
   /** By correlation. */
   readonly waiting: Map<string, PromiseWithResolvers<Answer>>;
   answeredAt: number;
@@ -61,8 +60,9 @@ export function makeAppender(calls: Calls): Appender {
         for (const { reject } of waiting.values()) reject(error);
         waiting.clear();
       })
-      .then((call) => {
-        const one: Open = { call, waiting, answeredAt: 0, full: false, over: undefined };
+      .then((batch) => {
+        const { call } = batch;
+        const one: Open = { ...batch, waiting, answeredAt: 0, full: false, over: undefined };
         opened = one;
         call.on("drain", () => {
           one.full = false;
@@ -117,8 +117,9 @@ export function makeAppender(calls: Calls): Appender {
     try {
       return await within(work(), timeoutMs);
     } catch (error) {
-      // Nothing at all has come in all that time: the next appends get a call of their own.
-      if (on !== undefined && on.waiting.has(id) && on.answeredAt < startedAt) on.call.cancel();
+      // No append was answered in all that time: the next ones get a call of their own.
+      if (on?.waiting.has(id) && on.answeredAt < startedAt && timeoutMs >= callTimeoutMs)
+        on.abandon(startedAt);
       throw error;
     } finally {
       on?.waiting.delete(id);

@@ -1,30 +1,40 @@
-import { convertToCommandError, type EventStoreDBClient } from "@eventstore/db-client";
+import {
+  convertToCommandError,
+  UnavailableError,
+  type EventStoreDBClient,
+} from "@eventstore/db-client";
 import streamsService from "@eventstore/db-client/generated/streams_grpc_pb.js";
 import type streams from "@eventstore/db-client/generated/streams_pb.js";
 
 type StreamsClient = InstanceType<typeof streamsService.StreamsClient>;
-export type BatchCall = ReturnType<StreamsClient["batchAppend"]>;
+type BatchCall = ReturnType<StreamsClient["batchAppend"]>;
+type CallArguments = Parameters<StreamsClient["batchAppend"]>;
 
 /** What the client keeps to itself: its channel, what goes with every call, and what it does when a call fails. */
 type Inner = {
   getGRPCClient(kind: typeof streamsService.StreamsClient, name: string): Promise<StreamsClient>;
-  callArguments(
-    base: object,
-    options: { readonly deadline: number },
-  ): Parameters<StreamsClient["batchAppend"]>;
+  callArguments(base: object, options: { readonly deadline: number }): CallArguments;
   handleError(client: StreamsClient, error: unknown): Promise<void>;
 };
 
 export type ReadOptions = {
   /** None: it lasts until it fails or is ended. */
   readonly timeoutMs?: number;
+  /** A node that is well gives its first answer in this time; when none comes, that counts as silence. */
+  readonly firstWithinMs?: number;
   readonly signal?: AbortSignal;
+};
+
+export type Batch = {
+  readonly call: BatchCall;
+  /** Ends it, because no append was answered since a time of `performance.now()`. */
+  abandon(since: number): void;
 };
 
 export type Calls = {
   /**
    * Hands over the answers to a read or a subscription as they come, until the server has no more, `take` gives false or the signal ends it. Ending early costs nothing: the
-   * node forgets the call, the connection stays. Throws the client's errors.
+   * node forgets the call, the connection stays. Throws the client's errors, and what `take` throws.
    */
   read(
     request: streams.ReadReq,
@@ -32,43 +42,78 @@ export type Calls = {
     options: ReadOptions,
   ): Promise<void>;
   /** Opens a call that takes any number of appends. `over` hears its end, once: the reason, as the client tells errors. */
-  batchAppend(over: (error: Error) => void): Promise<BatchCall>;
+  batchAppend(over: (error: Error) => void): Promise<Batch>;
 };
+
+type Running = { readonly grpc: StreamsClient; fail(error: Error): void };
 
 /**
  * Calls of our own on the client's connection, from its own definitions of the protocol: the client cannot filter a read, makes a new connection when one is ended early, and
  * keeps the appends of all clients in one table. Which node it talks to, credentials, and going elsewhere after an error stay with the client.
+ *
+ * A peer that vanished closes nothing. The client would notice by keep-alive, after 20 s, and never while it still connects. So when a call that is always answered at once is not, and
+ * nothing came by the other calls either, the connection is left: all calls on it fail, and the next ones find another.
  */
 export function makeCalls(client: EventStoreDBClient): Calls {
   const inner = client as unknown as Inner;
+  const running = new Set<Running>();
+  let heardAt = 0;
   const connected = (): Promise<StreamsClient> =>
     inner.getGRPCClient(streamsService.StreamsClient, "heliograph");
-  /** The client leaves the connection when this says that it must; the next call is to find the new one. */
+  const deadline = (timeoutMs: number): CallArguments =>
+    inner.callArguments({}, { deadline: Date.now() + timeoutMs });
+
+  /** The client leaves the connection when an error says that it must; whoever hears of it finds the new one. */
   const told = async (grpc: StreamsClient, error: Error): Promise<Error> => {
     await inner.handleError(grpc, error).catch(() => undefined);
     return convertToCommandError(error);
   };
 
+  function silence(grpc: StreamsClient, since: number): Error {
+    if (heardAt >= since) return new Error("no answer, though the connection is alive");
+    const error = new UnavailableError(undefined, "nothing comes on the connection any more");
+    for (const other of running) if (other.grpc === grpc) other.fail(error);
+    return error;
+  }
+
   async function read(
     request: streams.ReadReq,
     take: (answer: streams.ReadResp) => boolean,
-    { timeoutMs = Number.POSITIVE_INFINITY, signal }: ReadOptions,
+    { timeoutMs = Number.POSITIVE_INFINITY, firstWithinMs, signal }: ReadOptions,
   ): Promise<void> {
     const grpc = await connected();
     if (signal?.aborted) return;
-    const call = grpc.read(
-      request,
-      ...inner.callArguments({}, { deadline: Date.now() + timeoutMs }),
-    );
+    const startedAt = performance.now();
+    const call = grpc.read(request, ...deadline(timeoutMs));
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     let over = false;
+    // Not from within an event of the call: grpc-js would give the rest of what it holds.
+    const cancel = (): void => void setImmediate(() => call.cancel());
+    const fail = (error: Error): void => {
+      if (over) return;
+      over = true;
+      void told(grpc, error).then(reject);
+    };
     const stop = (): void => {
       over = true;
-      // Not from within an event of the call: grpc-js would give the rest of what it holds.
-      setImmediate(() => call.cancel());
+      cancel();
       resolve();
     };
+    const one: Running = {
+      grpc,
+      fail(error) {
+        fail(error);
+        cancel();
+      },
+    };
+    running.add(one);
+    const first =
+      firstWithinMs === undefined
+        ? undefined
+        : setTimeout(() => one.fail(silence(grpc, startedAt)), firstWithinMs);
     call.on("data", (answer: streams.ReadResp) => {
+      heardAt = performance.now();
+      clearTimeout(first);
       if (over) return;
       try {
         if (!take(answer)) stop();
@@ -77,38 +122,36 @@ export function makeCalls(client: EventStoreDBClient): Calls {
         stop();
       }
     });
-    let failed = false;
-    call.on("error", (error) => {
-      failed = true;
-      if (!over) void told(grpc, error).then(reject);
-    });
+    call.on("error", fail);
     // It comes after an error, too.
     call.on("end", () => {
-      if (!failed) resolve();
+      if (!over) resolve();
     });
     signal?.addEventListener("abort", stop, { once: true });
     try {
       await promise;
     } finally {
       over = true;
+      running.delete(one);
+      clearTimeout(first);
       signal?.removeEventListener("abort", stop);
     }
   }
 
-  async function batchAppend(over: (error: Error) => void): Promise<BatchCall> {
+  async function batchAppend(over: (error: Error) => void): Promise<Batch> {
     const grpc = await connected();
-    const call = grpc.batchAppend(
-      ...inner.callArguments({}, { deadline: Number.POSITIVE_INFINITY }),
-    );
-    let ended = false;
-    const end = (error: Error): void => {
-      if (ended) return;
-      ended = true;
+    const call = grpc.batchAppend(...deadline(Number.POSITIVE_INFINITY));
+    const fail = (error: Error): void => {
+      if (!running.delete(one)) return;
+      call.cancel();
       void told(grpc, error).then(over);
     };
-    call.on("error", end);
-    call.on("end", () => end(new Error("the server ended the call for appends")));
-    return call;
+    const one: Running = { grpc, fail };
+    running.add(one);
+    call.on("data", () => (heardAt = performance.now()));
+    call.on("error", fail);
+    call.on("end", () => fail(new Error("the server ended the call for appends")));
+    return { call, abandon: (since) => fail(silence(grpc, since)) };
   }
 
   return { read, batchAppend };

@@ -5,6 +5,7 @@ import { sharePages } from "../pages.ts";
 import type { Batch, RecordedEvent, SubscribeOptions, Upcast } from "../types.ts";
 import type { Calls } from "./calls.ts";
 import { commitOf, decode, prefixOf, type Decoded } from "./codec.ts";
+import { callTimeoutMs } from "./connection.ts";
 import type { Positions } from "./positions.ts";
 import type { Reader } from "./reader.ts";
 import { subscribeRequest } from "./requests.ts";
@@ -125,6 +126,7 @@ export function makeFeed(
     };
     try {
       await calls.read(subscribeRequest(commit, filter, checkpointRecords), hear, {
+        firstWithinMs: callTimeoutMs,
         signal: closing.signal,
       });
     } finally {

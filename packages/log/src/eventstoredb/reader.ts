@@ -42,7 +42,7 @@ async function lastCommit(calls: Calls): Promise<bigint> {
     return true;
   };
   const request = readAllRequest({ from: "end", records: 1 });
-  await calls.read(request, take, { timeoutMs: callTimeoutMs });
+  await calls.read(request, take, { firstWithinMs: callTimeoutMs });
   return last;
 }
 

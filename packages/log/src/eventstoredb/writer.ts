@@ -17,6 +17,8 @@ const mostInFlight = 256;
 const confirmMs = 1_000;
 /** Of all that wait, in characters of JSON: as much as the PostgreSQL driver holds. */
 const mostWaitingCharacters = 256 * 1_048_576;
+/** The last attempt of an append has what is left of its time, and this at least. */
+const leastAttemptMs = 500;
 const retryFirstMs = 50;
 const retryLastMs = 500;
 const probeMs = 300;
@@ -128,7 +130,9 @@ export function makeWriter(
       try {
         if (wanted === -2 && !unknown) expected = await lastRevision(one.stream);
         await failpoint("log.before_append");
-        answer = await send(one, events, expected, () => (unknown = true));
+        const leftMs = Math.max(leastAttemptMs, deadline - performance.now());
+        const timeoutMs = Math.min(callTimeoutMs, leftMs);
+        answer = await send(one, events, expected, timeoutMs, () => (unknown = true));
         await failpoint("log.after_append");
       } catch (error) {
         onError(error);
@@ -159,6 +163,7 @@ export function makeWriter(
     one: Append,
     events: readonly Proposed[],
     expected: number,
+    timeoutMs: number,
     sent: () => void,
   ): Promise<Sent> {
     const last = expected + events.length;
@@ -168,7 +173,7 @@ export function makeWriter(
     try {
       sent();
       const stream = streamName(namespace, one.stream);
-      const answer = await appender.append(stream, events, expected, callTimeoutMs);
+      const answer = await appender.append(stream, events, expected, timeoutMs);
       if (answer.kind !== "stored") return answer;
       // What has passed already came before this call: it is read.
       const { commit } = answer;

@@ -50,7 +50,11 @@ export function* readAnswers(
       ? 0
       : // Backwards the record at the position is left out, forwards it comes first.
         indexOf(store, all.getPosition()!) - (reverse ? 1 : 0);
-  yield* some(records, from, reverse, count, matcher(options.getFilter()));
+  const filter = options.getFilter();
+  // The real server's rule.
+  if (filter?.hasMax() && filter.getMax() <= count)
+    throw new BadPosition("a filtered read must look at more records than it asks for");
+  yield* some(records, from, reverse, count, matcher(filter));
 }
 
 const endOf = (records: readonly StoredRecord[], reverse: boolean): number =>
