@@ -13,8 +13,9 @@ import {
   type Step,
 } from "./buffer.ts";
 import type { FeedTools } from "./feed.ts";
-import { longestLeaveMs, type Group } from "./member.ts";
+import { longestLeaveMs } from "./member.ts";
 import type { Entry } from "./record.ts";
+import type { SharingGroup } from "./tail.ts";
 
 type Subscription = Parameters<FeedMember["subscribe"]>[0];
 
@@ -22,6 +23,8 @@ type Subscription = Parameters<FeedMember["subscribe"]>[0];
 type Reader = {
   readonly shard: Shard | undefined;
   position: bigint;
+  /** Up to here the topic had everything: the reader before it in this process was given it, and left before it had stored it. */
+  readonly given: bigint;
   readonly durable: () => bigint;
   readonly stop: AbortSignal;
   wake: () => void;
@@ -53,9 +56,9 @@ export class Member implements FeedMember {
   /** Up to where everything was stored when a reader left; what it had in hand is fetched again by the next owner. */
   readonly #left = new Map<number, { readonly position: bigint; readonly durable: bigint }>();
   readonly #sharded: boolean;
-  readonly #started: Promise<Group | undefined>;
+  readonly #started: Promise<SharingGroup | undefined>;
   readonly #committing: NodeJS.Timeout;
-  #group: Group | undefined;
+  #group: SharingGroup | undefined;
   #mine: ReadonlySet<number> = new Set();
   /** Partitions of the topic; undefined while that is being asked after a change. */
   #partitions: number | undefined;
@@ -79,14 +82,14 @@ export class Member implements FeedMember {
     this.#committing.unref();
   }
 
-  async #start(): Promise<Group | undefined> {
+  async #start(): Promise<SharingGroup | undefined> {
     let said = false;
     while (!this.#leaving.signal.aborted) {
       try {
         await this.#tools.ready();
         this.#group = this.#tools.join(this.#name, {
           assigned: (partitions) => void this.#assign(partitions),
-          records: (partition, entries, next) => this.#take(partition, entries, next),
+          records: (partition, entries, _first, next) => this.#take(partition, entries, next),
         });
         return this.#group;
       } catch (error) {
@@ -118,9 +121,13 @@ export class Member implements FeedMember {
         if (generation !== this.#generation) return;
         this.#partitions = ends.length;
         // Where a group goes on at the end of a partition nothing comes, and only this says that everything has come.
-        for (const { partition, offset } of committed) {
+        const goesOn = new Map(committed.map(({ partition, offset }) => [partition, offset]));
+        for (const { partition, low } of ends) {
           const lane = this.#lanes.get(partition);
-          if (lane !== undefined && lane.next < offset) lane.next = offset;
+          const offset = goesOn.get(partition) ?? -1n;
+          if (lane === undefined) continue;
+          if (lane.next < offset) lane.next = offset;
+          this.#group?.startsAt(partition, offset < 0n ? BigInt(low) : offset);
         }
         for (const shard of this.#shardLanes.keys())
           if (!this.#holds(shard)) this.#shardLanes.delete(shard);
@@ -203,10 +210,10 @@ export class Member implements FeedMember {
         const { position, offset } = lane.marks[0]!;
         const queued = waiting.some((each) => each !== undefined && each <= position);
         const stored = readers.every(
-          (reader) => reader.durable() >= (reader.position < position ? reader.position : position),
+          (reader) => reader.durable() >= least(reach(reader), position),
         );
         const left = [...this.#left.values()].every(
-          (gone) => gone.durable >= (gone.position < position ? gone.position : position),
+          (gone) => gone.durable >= least(gone.position, position),
         );
         if (queued || !stored || !left) break;
         offsets.set(lane.partition, offset);
@@ -225,6 +232,7 @@ export class Member implements FeedMember {
     const reader: Reader = {
       shard,
       position: request.after,
+      given: this.#left.get(place)?.position ?? 0n,
       durable: request.durable ?? (() => reader.position),
       stop,
       wake: () => bell.resolve(),
@@ -276,7 +284,7 @@ export class Member implements FeedMember {
     } finally {
       stop.removeEventListener("abort", wake);
       this.#readers.delete(reader);
-      this.#left.set(place, { position: reader.position, durable: reader.durable() });
+      this.#left.set(place, { position: reach(reader), durable: reader.durable() });
     }
   }
 
@@ -343,7 +351,7 @@ export class Member implements FeedMember {
     });
   }
 
-  /** Reads from the log what the topic does not have, up to a position, and says so. */
+  /** Reads from the log what the topic does not have, up to a position, and says so; what an earlier reader took from it is not missing. */
   async *#fill(reader: Reader, until: bigint): AsyncGenerator<Batch> {
     const { shard, stop } = reader;
     const { log, logger, missing, environment } = this.#tools;
@@ -364,9 +372,10 @@ export class Member implements FeedMember {
         continue;
       }
       reader.position = page.position < until ? page.position : until;
-      count += events.length;
+      for (const { position } of events) if (position > reader.given) count++;
       yield this.#batch(reader, events, false);
     }
+    if (until <= reader.given) return;
     const line = {
       consumer: this.#name,
       shard: shard?.index,
@@ -392,6 +401,10 @@ export class Member implements FeedMember {
     );
   }
 }
+
+/** Up to where records have been taken out of the lanes for this reader, or for one before it. */
+const reach = ({ position, given }: Reader): bigint => (given > position ? given : position);
+const least = (one: bigint, other: bigint): bigint => (one < other ? one : other);
 
 function push(lane: Lane, entry: Entry): void {
   lane.entries.push(entry);

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import type { Environment } from "@heliograph/contracts";
 import type { EventLog } from "@heliograph/log";
 import { metricsRegister, type Feed, type KafkaSettings } from "@heliograph/runtime";
@@ -8,8 +9,9 @@ import { Counter } from "prom-client";
 import { readChain } from "./chain.ts";
 import { kafkaClient } from "./client.ts";
 import { Member } from "./feed-member.ts";
-import { joinGroup, type Group, type Sink } from "./member.ts";
+import { joinGroup, type Sink } from "./member.ts";
 import type { Chain } from "./record.ts";
+import { Tail, type SharingGroup } from "./tail.ts";
 import { ensureTopics, logTopic, logTopics } from "./topics.ts";
 
 /** What the relay has published is asked by many readers at once, and read for all of them. */
@@ -62,6 +64,19 @@ export function openKafkaFeed(options: KafkaFeedOptions): Feed & { close(): Prom
     }
   };
 
+  const ends = () =>
+    ask(async (own) => {
+      const { topics } = await own.fetchTopicMetadata({ topics: [topic] });
+      const found = await own.fetchTopicOffsets(topic);
+      // The offsets go by what the client knew when it connected; a client that knows of fewer partitions is replaced.
+      if (topics[0]?.partitions.length !== found.length) throw new Error("the topic has grown");
+      return found;
+    });
+  const tail = new Tail(
+    { ends, join: (groupId, sink) => joinGroup(kafka, groupId, topic, sink, logger) },
+    groupOf(`reader.${randomUUID()}`),
+  );
+
   const tools: FeedTools = {
     log: options.log,
     environment,
@@ -70,14 +85,7 @@ export function openKafkaFeed(options: KafkaFeedOptions): Feed & { close(): Prom
     async ready() {
       await ask((own) => ensureTopics(own, logTopics(settings, environment)));
     },
-    ends: () =>
-      ask(async (own) => {
-        const { topics } = await own.fetchTopicMetadata({ topics: [topic] });
-        const ends = await own.fetchTopicOffsets(topic);
-        // The offsets go by what the client knew when it connected; a client that knows of fewer partitions is replaced.
-        if (topics[0]?.partitions.length !== ends.length) throw new Error("the topic has grown");
-        return ends;
-      }),
+    ends,
     committed: (name) =>
       ask(async (own) => {
         const groupId = groupOf(name);
@@ -94,12 +102,13 @@ export function openKafkaFeed(options: KafkaFeedOptions): Feed & { close(): Prom
       }
       return chain.value;
     },
-    join: (name, sink) => joinGroup(kafka, groupOf(name), topic, sink, logger),
+    join: (name, sink) => tail.join(groupOf(name), sink),
   };
   return {
     shards: settings.shards,
     join: (consumer) => new Member(tools, consumer),
     async close() {
+      await tail.close();
       await admin?.then((own) => own.disconnect()).catch(() => undefined);
     },
   };
@@ -118,5 +127,5 @@ export type FeedTools = {
   /** The offsets at which a consumer's group goes on; -1 where it has none and begins at the low end. */
   committed(name: string): Promise<readonly { partition: number; offset: bigint }[]>;
   chain(): Promise<Chain>;
-  join(name: string, sink: Sink): Group;
+  join(name: string, sink: Sink): SharingGroup;
 };

@@ -20,8 +20,8 @@ const warnFromDelayMs = 1_000;
 export type Sink = {
   /** The partitions that are this member's from now on; everything that was buffered of others is void. */
   assigned(partitions: ReadonlySet<number>): void;
-  /** Records of one partition, in order; `next` is the offset after them. */
-  records(partition: number, entries: readonly Entry[], next: bigint): void;
+  /** Records of one partition, in order: of the offsets from `first` to below `next`. */
+  records(partition: number, entries: readonly Entry[], first: bigint, next: bigint): void;
 };
 
 export type Group = {
@@ -30,6 +30,12 @@ export type Group = {
   /** Says that everything below these offsets is stored. A hint for the next owner, who skips by position anyway; failures are dropped. */
   commit(offsets: ReadonlyMap<number, bigint>): Promise<void>;
   leave(): Promise<void>;
+};
+
+/** A membership in the cluster, whose fetching can be moved. */
+export type OwnGroup = Group & {
+  /** Goes on at an offset, whatever was resolved or committed. */
+  seek(partition: number, offset: bigint): void;
 };
 
 /**
@@ -41,7 +47,7 @@ export function joinGroup(
   topic: string,
   sink: Sink,
   logger: Logger,
-): Group {
+): OwnGroup {
   const leaving = new AbortController();
   let consumer: Consumer | undefined;
   const running = keepRunning();
@@ -79,8 +85,9 @@ export function joinGroup(
       try {
         await own.connect();
         await own.subscribe({ topic, fromBeginning: true });
-        await own.run({ autoCommit: false, eachBatchAutoResolve: false, eachBatch });
+        // Known before it joins: who is told of the assignment may pause a part of it at once.
         consumer = own;
+        await own.run({ autoCommit: false, eachBatchAutoResolve: false, eachBatch });
         const error = await Promise.race([crashed.promise, stopped]);
         if (error !== undefined) throw error;
       } catch (error) {
@@ -112,13 +119,15 @@ export function joinGroup(
       if (entry !== undefined) entries.push(entry);
     }
     const last = batch.lastOffset();
-    sink.records(batch.partition, entries, BigInt(last) + 1n);
+    sink.records(batch.partition, entries, BigInt(batch.firstOffset() ?? last), BigInt(last) + 1n);
     resolveOffset(last);
   }
 
   return {
     pause: (partition) => quietly(() => consumer?.pause([{ topic, partitions: [partition] }])),
     resume: (partition) => quietly(() => consumer?.resume([{ topic, partitions: [partition] }])),
+    seek: (partition, offset) =>
+      quietly(() => consumer?.seek({ topic, partition, offset: String(offset) })),
     async commit(offsets) {
       await consumer
         ?.commitOffsets(

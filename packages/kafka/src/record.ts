@@ -14,8 +14,11 @@ export type Place = {
 
 /** A record as it came: its place is read, its content only when somebody wants its type. */
 export type Entry = Place & {
+  /** Its place in its partition. */
+  readonly offset: bigint;
   readonly type: string;
   readonly bytes: number;
+  /** The same event each time, read when it is first wanted; several consumers may share it. Throws when the value is no JSON. */
   readonly event: () => RecordedEvent;
 };
 
@@ -53,37 +56,54 @@ export function encodeRecord(event: RecordedEvent, shards: number, chain: Chain)
 /** The number that chooses a record's partition: its shard. */
 export const placeOf = ({ headers }: Message): number => Number(headers!["shard"]);
 
-/** Reads a record; undefined when it is none of ours. The content is parsed when `event` is first called. */
+/** Reads a record; undefined when it is none of ours. */
 export function decodeRecord(message: KafkaMessage): Entry | undefined {
   const headers = message.headers ?? {};
-  const text = (name: string): string => String(headers[name] ?? "");
-  const position = toPosition(text("position"));
-  const previous = toPosition(text("previous"));
-  const shardPrevious = toPosition(text("shard_previous"));
-  const value = message.value;
+  const position = toPosition(headers["position"]);
+  const previous = toPosition(headers["previous"]);
+  const shardPrevious = toPosition(headers["shard_previous"]);
+  const { value } = message;
   if (position === undefined || previous === undefined || shardPrevious === undefined || !value)
     return undefined;
+  const type = textOf(headers["type"]);
   let event: RecordedEvent | undefined;
+  // What was received is let go with the first reading: the event takes its place in memory.
+  let received: KafkaMessage | undefined = message;
   return {
+    offset: BigInt(message.offset),
     position,
     previous,
-    shard: Number(text("shard")),
+    shard: Number(textOf(headers["shard"])),
     shardPrevious,
-    type: text("type"),
+    type,
     bytes: value.length,
-    event: () =>
-      (event ??= {
-        position,
-        id: text("id"),
-        stream: text("stream"),
-        revision: Number(text("revision")),
-        type: text("type"),
-        version: Number(text("version")),
-        recordedAt: Number(text("recorded_at")),
-        ...(JSON.parse(value.toString()) as Pick<RecordedEvent, "data" | "metadata">),
-      }),
+    event() {
+      if (event !== undefined) return event;
+      event = parse(received!, position, type);
+      received = undefined;
+      return event;
+    },
   };
 }
 
-const toPosition = (text: string): bigint | undefined =>
-  /^\d{1,19}$/.test(text) ? BigInt(text) : undefined;
+function parse({ value, headers = {} }: KafkaMessage, position: bigint, type: string) {
+  return {
+    position,
+    id: textOf(headers["id"]),
+    stream: textOf(headers["stream"]),
+    revision: Number(textOf(headers["revision"])),
+    type,
+    version: Number(textOf(headers["version"])),
+    recordedAt: Number(textOf(headers["recorded_at"])),
+    ...(JSON.parse(value!.toString()) as Pick<RecordedEvent, "data" | "metadata">),
+  };
+}
+
+type Header = IHeaders[string];
+
+const textOf = (header: Header): string => (header === undefined ? "" : String(header));
+
+function toPosition(header: Header): bigint | undefined {
+  const text = textOf(header);
+  return /^\d{1,19}$/.test(text) ? BigInt(text) : undefined;
+}

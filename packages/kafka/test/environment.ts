@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { openPostgresLog, type EventLog } from "@heliograph/log";
+import { openPostgresLog, type EventLog, type RecordedEvent } from "@heliograph/log";
 import {
   newLogger,
   openPool,
@@ -84,14 +84,15 @@ export async function openEnvironment(brokers: readonly string[], shards = 8) {
       for (const close of closing) await close();
       const topics = (await admin.listTopics()).filter((name) => name.startsWith("heliograph."));
       if (topics.length > 0) await admin.deleteTopics({ topics });
-      const { groups } = await admin.listGroups();
+      // Asked anew each time: one that is not empty yet does not keep the others from being deleted.
       await until(
-        () =>
-          admin.deleteGroups(groups.map(({ groupId }) => groupId)).then(
-            () => true,
-            () => false,
-          ),
-        { timeoutMs: 20_000, what: "the groups are empty" },
+        async () => {
+          const { groups } = await admin.listGroups();
+          if (groups.length === 0) return true;
+          await admin.deleteGroups(groups.map(({ groupId }) => groupId)).catch(() => undefined);
+          return false;
+        },
+        { timeoutMs: 20_000, what: "the groups are deleted" },
       );
       await admin.disconnect();
       await log.close();
@@ -104,11 +105,11 @@ export async function openEnvironment(brokers: readonly string[], shards = 8) {
 export const partners = Array.from({ length: 20 }, (_, index) => partnerIn(index % 8, 8));
 
 /** Appends `rounds` events of every partner, each round in one call; gives the position of the last. */
-export async function append(log: EventLog, rounds: number): Promise<bigint> {
+export async function append(log: EventLog, rounds: number, of = partners): Promise<bigint> {
   let position = 0n;
   for (let round = 0; round < rounds; round++) {
     const outcomes = await log.append(
-      partners.map((partner) => ({
+      of.map((partner) => ({
         stream: `test-${randomUUID()}`,
         expected: "no_stream" as const,
         events: [{ id: randomUUID(), type: "Tested", data: { round }, metadata: { partner } }],
@@ -143,7 +144,12 @@ export const whole = (name = "whole"): Projector => ({
   ddl,
   create: () => ({ project: (events) => [note("whole", events)] }),
 });
-export const shared = (owner: string, name = "shared"): Reactor => ({
+/** `before` is called with each batch, and may fail. */
+export const shared = (
+  owner: string,
+  name = "shared",
+  before: () => void = () => undefined,
+): Reactor => ({
   kind: "reactor",
   name,
   schema: name,
@@ -151,11 +157,34 @@ export const shared = (owner: string, name = "shared"): Reactor => ({
   sharded: true,
   ddl,
   start: ({ checkpoint, shard }) => ({
-    handle: (batch) =>
-      checkpoint.commit(batch.position, [note(`${owner}/${shard?.index}`, batch.events)]),
+    handle(batch) {
+      before();
+      return checkpoint.commit(batch.position, [note(`${owner}/${shard?.index}`, batch.events)]);
+    },
     stop: async () => undefined,
   }),
 });
+
+/** Keeps in memory what it is given, from the second batch on once the gate is open. */
+export function keeping(name: string, gate: Promise<void> = Promise.resolve()) {
+  const events: RecordedEvent[] = [];
+  const consumer: Reactor = {
+    kind: "reactor",
+    name,
+    schema: name,
+    types: ["Tested"],
+    ddl: "",
+    start: ({ checkpoint }) => ({
+      async handle(batch) {
+        if (events.length > 0) await gate;
+        events.push(...batch.events);
+        await checkpoint.commit(batch.position);
+      },
+      stop: async () => undefined,
+    }),
+  };
+  return { consumer, events: events as readonly RecordedEvent[] };
+}
 
 export type Seen = { readonly position: string; readonly partner: string; readonly owner: string };
 export async function seen(context: ServiceContext, schema: string): Promise<readonly Seen[]> {

@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import {
   append,
   everyOneOnce,
+  keeping,
   openEnvironment,
   partners,
   seen,
@@ -62,6 +63,64 @@ describe.skipIf(impossible)("consumers on a Kafka feed", () => {
     await run([relay(), whole()], await copy());
     await everyOneOnce(context, "whole", 40 * partners.length);
     expect(await missing("whole")).toBe(0);
+  });
+
+  test("consumers of one process are given the same events, decoded once", async () => {
+    const { log, run, relay } = environment;
+    const [one, other] = [keeping("one"), keeping("other")];
+    await run([relay(), one.consumer, other.consumer]);
+    await until(
+      async () => {
+        await append(log, 1);
+        const event = one.events.at(-1);
+        return event !== undefined && other.events.includes(event);
+      },
+      { timeoutMs: 20_000, what: "both are given the same event" },
+    );
+  });
+
+  test("a consumer that stands still holds up no neighbour, goes on by itself and is given everything", async () => {
+    const { context, log, run, relay } = environment;
+    const gate = Promise.withResolvers<void>();
+    const slow = keeping("slow", gate.promise);
+    await run([relay(), slow.consumer, whole()]);
+    await append(log, 1);
+    await everyOneOnce(context, "whole", partners.length);
+    // More than waits for a consumer in one partition and is kept for all of them.
+    const stands = 20_000;
+    await append(
+      log,
+      stands / 500,
+      Array.from({ length: 500 }, () => partners[0]!),
+    );
+    await everyOneOnce(context, "whole", partners.length + stands);
+    gate.resolve();
+    await until(() => slow.events.length >= partners.length + stands, {
+      timeoutMs: 20_000,
+      what: "the slow one has come to the end",
+    });
+    expect(slow.events.map(({ position }) => Number(position))).toEqual(
+      Array.from({ length: partners.length + stands }, (_, index) => index + 1),
+    );
+    expect(await missing("slow")).toBe(0);
+  });
+
+  test("a shard that starts again in its process has missed nothing, and says so", async () => {
+    const { context, log, run, relay } = environment;
+    let fails = true;
+    const breaking = shared("first", "breaking", () => {
+      if (fails) throw Object.assign(new Error("the store is away"), { code: "ECONNREFUSED" });
+    });
+    const { statuses } = await run([relay(), breaking]);
+    await append(log, 5);
+    await until(() => statuses.filter(({ lastError }) => lastError !== undefined).length > 1, {
+      timeoutMs: 20_000,
+      what: "shards have failed",
+    });
+    fails = false;
+    await append(log, 5);
+    await everyOneOnce(context, "breaking", 10 * partners.length);
+    expect(await missing("breaking")).toBe(0);
   });
 
   test("copies share the shards; when one joins or leaves nothing is lost or done twice", async () => {
