@@ -49,7 +49,12 @@ export function propose(
   return message;
 }
 
-export type Decoded = { readonly event: RecordedEvent; readonly by: string | undefined };
+export type Decoded = {
+  readonly event: RecordedEvent;
+  readonly by: string | undefined;
+  /** Of its content as it is stored. */
+  readonly bytes: number;
+};
 
 /**
  * Reads a record. `position` is where it stands unless it was copied in, with its place, from another log. Content that is no JSON becomes version 0
@@ -62,14 +67,12 @@ export function decode(
   upcast: Upcast | undefined,
 ): Decoded {
   const map = record.getMetadataMap();
-  const { [ownKey]: own, ...metadata } = objectFrom(record.getCustomMetadata_asU8()) as Record<
-    string,
-    unknown
-  > & { readonly heliograph?: Own };
+  const [dataBytes, metadataBytes] = [record.getData_asU8(), record.getCustomMetadata_asU8()];
+  const { [ownKey]: own, ...metadata } = objectFrom(metadataBytes) as Record<string, unknown> & {
+    readonly heliograph?: Own;
+  };
   const data =
-    own !== undefined && map.get(contentTypeKey) === json
-      ? valueFrom(record.getData_asU8())
-      : undefined;
+    own !== undefined && map.get(contentTypeKey) === json ? valueFrom(dataBytes) : undefined;
   const readable = own !== undefined && data !== undefined;
   const event: RecordedEvent = {
     position: own?.position === undefined ? position(commitOf(record)) : BigInt(own.position),
@@ -82,7 +85,11 @@ export function decode(
     metadata: readable ? metadata : { ...metadata, unreadable: "not written by this driver" },
     recordedAt: own?.at ?? Math.floor(Number(map.get(createdKey) ?? 0) / ticksPerMs),
   };
-  return { event: readable ? upcastSafely(event, upcast) : event, by: own?.by };
+  return {
+    event: readable ? upcastSafely(event, upcast) : event,
+    by: own?.by,
+    bytes: dataBytes.length + metadataBytes.length,
+  };
 }
 
 /** Where a record begins in the server's log. */

@@ -57,7 +57,7 @@ export function makeFeed(
   const listeners = new Set<(decoded: Decoded) => void>();
   const pages = sharePages((wanted) => reader.readPage(wanted, () => tail));
   const ring: RecordedEvent[] = [];
-  /** Parallel to the ring: bytes of each event in the server's log, which its place tells (with at most 64 records of others before it). */
+  /** Parallel to the ring: bytes of each event's content. */
   const sizes: number[] = [];
   let bytes = 0;
   /** Everything of the namespace after `start` and up to `tail` is in the ring. */
@@ -75,13 +75,12 @@ export function makeFeed(
   function take(decoded: Decoded, at: bigint): void {
     const { event } = decoded;
     if (at <= commit && tail >= 0n) return;
-    const size = Number(at - commit);
     commit = at;
     for (const listener of listeners) listener(decoded);
     if (event.position <= tail) return;
     ring.push(event);
-    sizes.push(size);
-    bytes += size;
+    sizes.push(decoded.bytes);
+    bytes += decoded.bytes;
     tail = event.position;
     if (ring.length > limits.maxEvents || bytes > limits.maxBytes) dropOldest();
     arrived.ring();

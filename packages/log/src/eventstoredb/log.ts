@@ -19,7 +19,7 @@ export type EventStoreLogOptions = {
   readonly maxWaiting?: number;
   /** For one append, over all its attempts. Default 5 s. */
   readonly appendTimeoutMs?: number;
-  /** Recent events kept for subscribers; bytes are those of the server's log. */
+  /** Recent events kept for subscribers; bytes are those of their content. */
   readonly ring?: RingLimits;
   /** Hears what the log survived: lost connections, repeated appends. Never needed for correctness. */
   readonly onError?: (error: unknown) => void;

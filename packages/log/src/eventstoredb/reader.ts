@@ -1,7 +1,7 @@
 import { StreamDeletedError } from "@eventstore/db-client";
 import type streams from "@eventstore/db-client/generated/streams_pb.js";
 import type { Page, ReadAllOptions, ReadStreamOptions, RecordedEvent, Upcast } from "../types.ts";
-import type { Calls } from "./calls.ts";
+import type { Calls, ReadOptions } from "./calls.ts";
 import { callTimeoutMs, unavailable, within } from "./connection.ts";
 import { commitOf, decode, prefixOf, streamName, streamOf, type Decoded } from "./codec.ts";
 import type { Positions } from "./positions.ts";
@@ -13,8 +13,15 @@ import { readAllRequest, readStreamRequest, subscribeRequest, type Filter } from
  */
 const recordsAtLeast = 16;
 const recordsAtMost = 1_000;
-/** A page looks at this many records that the node found, so that many of the same type elsewhere never make it endless. */
+/** A page looks at this many records that the node found, so that a rare type never scans a whole log at once. */
 const pageRecords = 10_000;
+/**
+ * A node filters by stream or by type, not by both. The namespace bounds what a reader has to throw away, also beside a larger one with the same types; where a page finds less
+ * than a twentieth of what comes to be of its types, it goes on by types, and back by the same rule: the worst is twice the better of the two.
+ */
+const rareShare = 0.05;
+const judgedRecords = 200;
+const rareListsAtMost = 100;
 const recordsFor = (events: number, share: number): number =>
   Math.min(recordsAtMost, Math.max(recordsAtLeast, Math.ceil(events / share) + 1));
 /** Streams read at the same time by `readStreams`. */
@@ -46,7 +53,9 @@ async function lastCommit(calls: Calls): Promise<bigint> {
   return last;
 }
 
-type ScanOptions = { readonly records?: number; readonly types?: readonly string[] };
+/** Bytes are those of the event's content; none for another's record. */
+type Take = (event: RecordedEvent | undefined, commit: bigint, bytes: number) => boolean;
+type ScanOptions = { readonly records?: number; readonly filter?: Filter };
 
 export type Reader = ReturnType<typeof makeReader>;
 
@@ -57,6 +66,9 @@ export function makeReader(
   upcast: Upcast | undefined,
 ) {
   const prefix = prefixOf(namespace);
+  const ofNamespace: Filter = { streamPrefix: prefix };
+  /** Lists of types that the last page was better found by than by the namespace. */
+  const rareTypes = new Set<string>();
   const decoded = (record: Parameters<typeof decode>[0]): Decoded =>
     decode(record, namespace, positions.ofCommit, upcast);
 
@@ -115,15 +127,14 @@ export function makeReader(
   };
 
   /**
-   * The namespace's records after a place, or those of some types, others' among them; in order, as long as they are taken; the one at the place itself is left out. Gives
+   * The namespace's records after a place, or what else a filter lets through; in order, as long as they are taken; the one at the place itself is left out. Gives
    * whether there may be more. Where the node looks for long and finds nothing, `take` hears how far it came.
    */
   async function scan(
     commit: bigint,
-    take: (event: RecordedEvent | undefined, commit: bigint) => boolean,
-    { records = recordsAtMost, types }: ScanOptions = {},
+    take: Take,
+    { records = recordsAtMost, filter = ofNamespace }: ScanOptions = {},
   ): Promise<boolean> {
-    const filter: Filter = types?.length ? { types } : { streamPrefix: prefix };
     let seen = 0;
     let taking = true;
     const takeRecord = (answer: streams.ReadResp): boolean => {
@@ -131,38 +142,43 @@ export function makeReader(
       if (record === undefined) return true;
       seen++;
       const at = commitOf(record);
-      if (at > commit)
-        taking = take(streamOf(record).startsWith(prefix) ? decoded(record).event : undefined, at);
+      if (at <= commit) return true;
+      if (streamOf(record).startsWith(prefix)) {
+        const { event, bytes } = decoded(record);
+        taking = take(event, at, bytes);
+      } else taking = take(undefined, at, 0);
       return taking;
     };
+    let moved = false;
     /** With how far the node came, until there is something or nothing more. */
     const takeSearched = (answer: streams.ReadResp): boolean => {
+      if (answer.hasConfirmation()) return true;
+      moved = true;
       const checkpoint = answer.getCheckpoint();
-      if (checkpoint) return take(undefined, BigInt(checkpoint.getCommitPosition()));
+      if (checkpoint) return take(undefined, BigInt(checkpoint.getCommitPosition()), 0);
       return takeRecord(answer) && seen < records && !answer.hasCaughtUp();
     };
-    const attempt = async (
+    const inTime = async (
       request: streams.ReadReq,
       taken: (answer: streams.ReadResp) => boolean,
-      timeoutMs: number,
-    ): Promise<"done" | "late"> => {
+      options: ReadOptions,
+    ): Promise<boolean> => {
       try {
-        await calls.read(request, taken, { timeoutMs });
-        return "done";
+        await calls.read(request, taken, options);
+        return true;
       } catch (error) {
-        if (statusOf(error) === deadlineExceeded) return "late";
+        if (statusOf(error) === deadlineExceeded) return false;
         throw unavailable(error);
       }
     };
     const read = readAllRequest({ from: commit, records, filter });
-    if ((await attempt(read, takeRecord, searchTimeoutMs)) === "done")
+    if (await inTime(read, takeRecord, { timeoutMs: searchTimeoutMs }))
       return !taking || seen === records;
-    if (seen === 0)
-      await attempt(
-        subscribeRequest(commit, filter, checkpointRecords),
-        takeSearched,
-        readTimeoutMs - searchTimeoutMs,
-      );
+    if (seen > 0) return true;
+    const timeoutMs = readTimeoutMs - searchTimeoutMs;
+    const search = subscribeRequest(commit, filter, checkpointRecords);
+    await inTime(search, takeSearched, { timeoutMs, firstWithinMs: callTimeoutMs });
+    if (!moved) throw unavailable(new Error(`the node gave nothing in ${readTimeoutMs} ms`));
     return true;
   }
 
@@ -172,6 +188,9 @@ export function makeReader(
     known: () => bigint,
   ): Promise<Page & { readonly bytes: number }> {
     const wanted = types && new Set(types);
+    const ofTypes: Filter = types?.length ? { types } : ofNamespace;
+    const key = types?.join("\n") ?? "";
+    let filter = rareTypes.has(key) ? ofTypes : ofNamespace;
     const events: RecordedEvent[] = [];
     const reached = known();
     const head = reached > after ? reached : await headNow();
@@ -183,11 +202,11 @@ export function makeReader(
     // Between copied events a position may stand still: then there is no place to go on from, and it is looked further.
     while (more && events.length < limit && (seen < pageRecords || position === after)) {
       const records = recordsFor(limit - events.length, seen === 0 ? 1 : events.length / seen);
+      const before = events.length;
       seen += records;
       more = await scan(
         commit,
-        (event, at) => {
-          const size = Number(at - commit);
+        (event, at, size) => {
           commit = at;
           const here = event?.position ?? positions.ofCommit(at);
           // Records between copied events have places of their own, which lie before where we are.
@@ -200,9 +219,13 @@ export function makeReader(
           }
           return events.length < limit;
         },
-        { records, ...(types === undefined ? {} : { types }) },
+        { records, filter },
       );
+      if (more && records >= judgedRecords && (events.length - before) / records < rareShare)
+        filter = filter === ofNamespace ? ofTypes : ofNamespace;
     }
+    if (filter === ofNamespace) rareTypes.delete(key);
+    else if (rareTypes.size < rareListsAtMost) rareTypes.add(key);
     // To the end there was nothing else: what others had stored when it began is passed as well.
     if (!more && head > position) position = head;
     return { events, position, head: head > position ? head : position, bytes };
