@@ -69,11 +69,11 @@ export async function startConsumers(
       let turn: Turn | undefined;
       try {
         // A shard may wait long for its turn; the others ask for their lease at once, and hear whether the database answers.
-        if (status.state !== "backing_off" || unit.shard !== undefined) status.state = "waiting";
+        if (status.state === "starting" || unit.shard !== undefined) status.state = "waiting";
         turn = await groups.turn(unit, stopping.signal);
         const waiting = AbortSignal.any([stopping.signal, turn.signal]);
         const ownership = await leases.acquire(unit.name, consumer.schema, waiting, (answered) => {
-          status.state = answered ? "waiting" : "backing_off";
+          status.state = answered ? "waiting" : "cut_off";
         });
         if (stopping.signal.aborted || ownership === undefined) {
           await giveUp(unit, turn);

@@ -16,7 +16,8 @@ export type ConsumerStatus = {
   position: bigint;
   head: bigint;
   handled: number;
-  state: "starting" | "waiting" | "running" | "rebuilding" | "backing_off" | "stopped";
+  /** `waiting` for another copy to give its lease up; `cut_off` when the database does not even answer that it is taken. */
+  state: "starting" | "waiting" | "cut_off" | "running" | "rebuilding" | "backing_off" | "stopped";
   lastError: string | undefined;
   lastErrorAt: number;
   behindSince: number | undefined;
@@ -104,7 +105,7 @@ export async function heartbeat(
   statuses: readonly ConsumerStatus[],
 ): Promise<void> {
   const own = statuses.filter(
-    (status) => status.state !== "waiting" && status.state !== "starting",
+    ({ state }) => state !== "waiting" && state !== "cut_off" && state !== "starting",
   );
   if (own.length === 0) return;
   await pool.query({

@@ -103,7 +103,7 @@ test("a consumer that cannot reach the database for its lease does not pass for 
   try {
     await until(() => consumer.statuses[0]?.state === "running");
     await link.close();
-    await until(() => consumer.statuses[0]?.state === "backing_off");
+    await until(() => consumer.statuses[0]?.state === "cut_off");
     // It stays so however often it asks again.
     const seen = new Set<string | undefined>();
     const endsAt = performance.now() + 1_000;
@@ -111,7 +111,7 @@ test("a consumer that cannot reach the database for its lease does not pass for 
       seen.add(consumer.statuses[0]?.state);
       return performance.now() > endsAt;
     });
-    expect([...seen]).toEqual(["backing_off"]);
+    expect([...seen]).toEqual(["cut_off"]);
   } finally {
     await consumer.stop();
   }
