@@ -12,23 +12,29 @@ import {
   type RunningConsumers,
   type ServiceContext,
 } from "@heliograph/runtime";
-import { testDatabase, until } from "@heliograph/testkit";
+import {
+  startKafka,
+  testDatabase,
+  until,
+  whyNoOwnKafka,
+  type KafkaBroker,
+} from "@heliograph/testkit";
+import { afterAll, afterEach, beforeAll, beforeEach } from "vitest";
 import { kafkaClient, logTopic, openKafkaFeed, relayConsumer } from "../src/index.ts";
 
 /** The topics are named by the environment alone, so each test file has a broker of its own or takes turns. */
 export const environmentName = "sandbox" as const;
 export const topic = logTopic(environmentName);
 
-export type TestEnvironment = Awaited<ReturnType<typeof openEnvironment>>;
+type TestEnvironment = Awaited<ReturnType<typeof openEnvironment>>;
 
 /** One environment on a database of its own, fed by a broker; `copy` is what another process would have. */
-export async function openEnvironment(brokers: readonly string[], shards = 8) {
+async function openEnvironment(brokers: readonly string[]) {
   const database = await testDatabase();
   const logger = newLogger("silent");
   const settings = readSettings({
     HELIOGRAPH_SHUTDOWN_SECONDS: "4",
     HELIOGRAPH_KAFKA_BROKERS: brokers.join(),
-    HELIOGRAPH_KAFKA_SHARDS: String(shards),
   });
   const kafka = settings.kafka!;
   const closing: (() => Promise<unknown>)[] = [];
@@ -99,6 +105,25 @@ export async function openEnvironment(brokers: readonly string[], shards = 8) {
       await database.drop();
     },
   };
+}
+
+/** A broker for the tests of a file, and a fresh environment for each of them; `impossible` says why there can be none. */
+export async function withEnvironments() {
+  const impossible = await whyNoOwnKafka();
+  const opened = { impossible } as {
+    readonly impossible: string | undefined;
+    broker: KafkaBroker;
+    environment: TestEnvironment;
+  };
+  beforeAll(async () => {
+    if (!impossible) opened.broker = await startKafka();
+  }, 120_000);
+  afterAll(() => opened.broker?.remove());
+  beforeEach(async () => {
+    if (!impossible) opened.environment = await openEnvironment(opened.broker.brokers);
+  });
+  afterEach(() => opened.environment?.close());
+  return opened;
 }
 
 /** Twenty partners, some of them in each of eight shards: chance alone leaves one out every other time. */

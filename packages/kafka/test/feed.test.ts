@@ -1,31 +1,20 @@
-import { startKafka, until, whyNoOwnKafka, type KafkaBroker } from "@heliograph/testkit";
+import { until } from "@heliograph/testkit";
 import { metricsRegister, newLogger } from "@heliograph/runtime";
 import { kafkaClient } from "../src/index.ts";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import {
   append,
   everyOneOnce,
   keeping,
-  openEnvironment,
   partners,
   seen,
   shared,
   topic,
   whole,
-  type TestEnvironment,
+  withEnvironments,
 } from "./environment.ts";
 
-const impossible = await whyNoOwnKafka();
-let broker: KafkaBroker;
-let environment: TestEnvironment;
-beforeAll(async () => {
-  if (!impossible) broker = await startKafka();
-}, 120_000);
-afterAll(() => broker?.remove());
-beforeEach(async () => {
-  if (!impossible) environment = await openEnvironment(broker.brokers);
-});
-afterEach(() => environment?.close());
+const opened = await withEnvironments();
 
 async function missing(consumer: string): Promise<number> {
   const metric = metricsRegister.getSingleMetric("heliograph_feed_missing_events_total");
@@ -35,16 +24,16 @@ async function missing(consumer: string): Promise<number> {
 
 /** Everything that the partitions of the log topic hold now is deleted. */
 async function truncate(): Promise<void> {
-  const ends = await environment.admin.fetchTopicOffsets(topic);
-  await environment.admin.deleteTopicRecords({
+  const ends = await opened.environment.admin.fetchTopicOffsets(topic);
+  await opened.environment.admin.deleteTopicRecords({
     topic,
     partitions: ends.map(({ partition, high }) => ({ partition, offset: high })),
   });
 }
 
-describe.skipIf(impossible)("consumers on a Kafka feed", () => {
+describe.skipIf(opened.impossible)("consumers on a Kafka feed", () => {
   test("events of many partners and partitions come in total order, each once", async () => {
-    const { context, log, run, relay } = environment;
+    const { context, log, run, relay } = opened.environment;
     await append(log, 30);
     await run([relay(), whole()]);
     await append(log, 30);
@@ -54,7 +43,7 @@ describe.skipIf(impossible)("consumers on a Kafka feed", () => {
   });
 
   test("a restart goes on at the checkpoint, without a hole and without a repetition", async () => {
-    const { context, log, run, relay, copy } = environment;
+    const { context, log, run, relay, copy } = opened.environment;
     const first = await run([relay(), whole()]);
     await append(log, 20);
     await everyOneOnce(context, "whole", 20 * partners.length);
@@ -66,7 +55,7 @@ describe.skipIf(impossible)("consumers on a Kafka feed", () => {
   });
 
   test("consumers of one process are given the same events, decoded once", async () => {
-    const { log, run, relay } = environment;
+    const { log, run, relay } = opened.environment;
     const [one, other] = [keeping("one"), keeping("other")];
     await run([relay(), one.consumer, other.consumer]);
     await until(
@@ -80,7 +69,7 @@ describe.skipIf(impossible)("consumers on a Kafka feed", () => {
   });
 
   test("a consumer that stands still holds up no neighbour, goes on by itself and is given everything", async () => {
-    const { context, log, run, relay } = environment;
+    const { context, log, run, relay } = opened.environment;
     const gate = Promise.withResolvers<void>();
     const slow = keeping("slow", gate.promise);
     await run([relay(), slow.consumer, whole()]);
@@ -106,7 +95,7 @@ describe.skipIf(impossible)("consumers on a Kafka feed", () => {
   });
 
   test("a shard that starts again in its process has missed nothing, and says so", async () => {
-    const { context, log, run, relay } = environment;
+    const { context, log, run, relay } = opened.environment;
     let fails = true;
     const breaking = shared("first", "breaking", () => {
       if (fails) throw Object.assign(new Error("the store is away"), { code: "ECONNREFUSED" });
@@ -124,7 +113,7 @@ describe.skipIf(impossible)("consumers on a Kafka feed", () => {
   });
 
   test("copies share the shards; when one joins or leaves nothing is lost or done twice", async () => {
-    const { context, log, run, relay, copy } = environment;
+    const { context, log, run, relay, copy } = opened.environment;
     await run([relay(), shared("first")]);
     await append(log, 10);
     await everyOneOnce(context, "shared", 10 * partners.length);
@@ -152,7 +141,7 @@ describe.skipIf(impossible)("consumers on a Kafka feed", () => {
   });
 
   test("a truncated topic is noticed without later records, and the log gives what it lost", async () => {
-    const { context, log, run, relay, copy } = environment;
+    const { context, log, run, relay, copy } = opened.environment;
     const first = await run([relay(), whole(), shared("first")]);
     await append(log, 5);
     await everyOneOnce(context, "whole", 5 * partners.length);
@@ -176,7 +165,7 @@ describe.skipIf(impossible)("consumers on a Kafka feed", () => {
   });
 
   test("a checkpoint that was set back behind its group's offsets is made good from the log, without later records", async () => {
-    const { context, log, run, relay, copy } = environment;
+    const { context, log, run, relay, copy } = opened.environment;
     const first = await run([relay(), whole("back"), shared("first")]);
     await append(log, 10);
     await everyOneOnce(context, "back", 10 * partners.length);
@@ -194,7 +183,7 @@ describe.skipIf(impossible)("consumers on a Kafka feed", () => {
   });
 
   test("a deleted group starts at the beginning of the topic and applies nothing again", async () => {
-    const { context, log, run, relay, copy, admin } = environment;
+    const { context, log, run, relay, copy, admin } = opened.environment;
     const first = await run([relay(), whole(), shared("first")]);
     await append(log, 10);
     await everyOneOnce(context, "whole", 10 * partners.length);
@@ -215,9 +204,7 @@ describe.skipIf(impossible)("consumers on a Kafka feed", () => {
   });
 
   test("a topic that grows under load keeps the order of every partner", async () => {
-    await environment.close();
-    environment = await openEnvironment(broker.brokers, 8);
-    const { context, log, run, relay, copy, admin } = environment;
+    const { context, log, run, relay, copy, admin } = opened.environment;
     await admin.createTopics({ waitForLeaders: false, topics: [{ topic, numPartitions: 4 }] });
     await run([relay(), whole(), shared("first")]);
     await run([shared("second")], await copy());
@@ -229,7 +216,7 @@ describe.skipIf(impossible)("consumers on a Kafka feed", () => {
         await append(log, 5);
         rounds += 5;
         // A client may go by the partitions that it knew when it connected.
-        const fresh = kafkaClient(environment.kafka, "fresh", newLogger("silent")).admin();
+        const fresh = kafkaClient(opened.environment.kafka, "fresh", newLogger("silent")).admin();
         await fresh.connect();
         const ends = await fresh.fetchTopicOffsets(topic);
         await fresh.disconnect();
@@ -242,19 +229,19 @@ describe.skipIf(impossible)("consumers on a Kafka feed", () => {
   }, 120_000);
 
   test("a broker that is killed, or stands still, delays and loses nothing", async () => {
-    const { context, log, run, relay } = environment;
+    const { context, log, run, relay } = opened.environment;
     await run([relay(), whole(), shared("first")]);
     await append(log, 10);
     await everyOneOnce(context, "whole", 10 * partners.length);
-    await broker.kill();
+    await opened.broker.kill();
     await append(log, 10);
-    await broker.start();
+    await opened.broker.start();
     await everyOneOnce(context, "whole", 20 * partners.length, 60_000);
     await everyOneOnce(context, "shared", 20 * partners.length, 60_000);
-    broker.pause();
+    opened.broker.pause();
     await append(log, 10);
     await new Promise((resolve) => setTimeout(resolve, 8_000));
-    broker.resume();
+    opened.broker.resume();
     await append(log, 10);
     await everyOneOnce(context, "whole", 40 * partners.length, 60_000);
     const all = await everyOneOnce(context, "shared", 40 * partners.length, 60_000);

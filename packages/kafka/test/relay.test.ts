@@ -1,59 +1,42 @@
 import { randomUUID } from "node:crypto";
 import { fileURLToPath } from "node:url";
-import {
-  spawnService,
-  startKafka,
-  until,
-  whyNoOwnKafka,
-  type KafkaBroker,
-} from "@heliograph/testkit";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { spawnService, until } from "@heliograph/testkit";
+import { describe, expect, test } from "vitest";
 import { readChain } from "../src/chain.ts";
 import { refillTopic, relayConsumer } from "../src/index.ts";
 import {
   append,
   everyOneOnce,
-  openEnvironment,
   partners,
   shared,
   topic,
   whole,
-  type TestEnvironment,
+  withEnvironments,
 } from "./environment.ts";
 
-const impossible = await whyNoOwnKafka();
+const opened = await withEnvironments();
 const child = fileURLToPath(new URL("relay-child.ts", import.meta.url));
-let broker: KafkaBroker;
-let environment: TestEnvironment;
-beforeAll(async () => {
-  if (!impossible) broker = await startKafka();
-}, 120_000);
-afterAll(() => broker?.remove());
-beforeEach(async () => {
-  if (!impossible) environment = await openEnvironment(broker.brokers);
-});
-afterEach(() => environment?.close());
 
 /** Records on the log topic. */
 async function published(): Promise<number> {
-  const ends = await environment.admin.fetchTopicOffsets(topic).catch(() => []);
+  const ends = await opened.environment.admin.fetchTopicOffsets(topic).catch(() => []);
   return ends.reduce((sum, { high }) => sum + Number(high), 0);
 }
 
 /** Waits until the relay has noted everything up to a position as published. */
 const noted = (position: bigint) =>
-  until(async () => (await readChain(environment.context.pool)).last >= position, {
+  until(async () => (await readChain(opened.environment.context.pool)).last >= position, {
     timeoutMs: 20_000,
     what: `the relay has published up to ${position}`,
   });
 
-describe.skipIf(impossible)("the relay", () => {
+describe.skipIf(opened.impossible)("the relay", () => {
   test("killed after it published and before it noted, publishes the same again, and consumers pass it over", async () => {
-    const { context, log, run, relay, databaseUrl } = environment;
+    const { context, log, run, relay, databaseUrl } = opened.environment;
     await append(log, 10);
     const killed = spawnService(child, { HELIOGRAPH_FAILPOINT: "relay.after_send:kill" }, [
       databaseUrl,
-      broker.brokers.join(),
+      opened.broker.brokers.join(),
     ]);
     expect(await killed.exited, killed.output()).toMatchObject({ signal: "SIGKILL" });
     expect(await published()).toBe(10 * partners.length);
@@ -66,7 +49,7 @@ describe.skipIf(impossible)("the relay", () => {
   });
 
   test("that another one has replaced notes nothing more", async () => {
-    const { context, log, run, relay } = environment;
+    const { context, log, run, relay } = opened.environment;
     await run([relay(), whole(), shared("first")]);
     await append(log, 10);
     await everyOneOnce(context, "whole", 10 * partners.length);
@@ -80,7 +63,7 @@ describe.skipIf(impossible)("the relay", () => {
   });
 
   test("publishes the largest event that the log takes, in three bytes a character", async () => {
-    const { context, log, run, relay } = environment;
+    const { context, log, run, relay } = opened.environment;
     await run([relay(), whole()]);
     const [outcome] = await log.append([
       {
@@ -103,20 +86,20 @@ describe.skipIf(impossible)("the relay", () => {
   });
 
   test("says when the brokers are away, and accepts go on", async () => {
-    const { log, run, relay } = environment;
+    const { log, run, relay } = opened.environment;
     const { statuses } = await run([relay()]);
     await append(log, 1);
     await noted(BigInt(partners.length));
-    await broker.kill();
+    await opened.broker.kill();
     const position = await append(log, 5);
     await until(() => statuses[0]!.lastError, { timeoutMs: 40_000, what: "the relay says why" });
-    await broker.start();
+    await opened.broker.start();
     await noted(position);
     expect(await published()).toBeGreaterThanOrEqual(6 * partners.length);
   }, 90_000);
 
   test("refuses to divide an environment anew", async () => {
-    const { run, relay, log, kafka } = environment;
+    const { run, relay, log, kafka } = opened.environment;
     const first = await run([relay()]);
     await append(log, 1);
     await noted(BigInt(partners.length));
@@ -127,9 +110,9 @@ describe.skipIf(impossible)("the relay", () => {
   });
 });
 
-describe.skipIf(impossible)("a refill", () => {
+describe.skipIf(opened.impossible)("a refill", () => {
   test("publishes a part of the log again while the relay goes on, and our consumers pass it over", async () => {
-    const { context, log, kafka, run, relay } = environment;
+    const { context, log, kafka, run, relay } = opened.environment;
     await run([relay(), whole(), shared("first")]);
     await append(log, 10);
     await everyOneOnce(context, "whole", 10 * partners.length);
@@ -155,7 +138,7 @@ describe.skipIf(impossible)("a refill", () => {
   });
 
   test("gives a truncated topic back what it had, up to what was published", async () => {
-    const { context, log, kafka, run, relay, admin } = environment;
+    const { context, log, kafka, run, relay, admin } = opened.environment;
     await run([relay()]);
     await append(log, 10);
     await noted(10n * BigInt(partners.length));
@@ -183,7 +166,7 @@ describe.skipIf(impossible)("a refill", () => {
   });
 
   test("of an environment that no relay has served is refused", async () => {
-    const { context, log, kafka } = environment;
+    const { context, log, kafka } = opened.environment;
     await expect(
       refillTopic({
         settings: kafka,

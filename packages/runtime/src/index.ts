@@ -18,5 +18,5 @@ export { rebuildProjector, type RebuildResult } from "./rebuild.ts";
 export { prepareConsumer, prepareRuntime } from "./schema.ts";
 export { fixedShards, fixShards } from "./division.ts";
 export { partnerIn, placedFeed } from "./placed-feed.ts";
-export { runConsumer } from "./run-consumer.ts";
+export { runConsumer, runConsumerHere } from "./run-consumer.ts";
 export { easePressure } from "./pressure.ts";
