@@ -73,6 +73,28 @@ describe("cuts", () => {
     60_000,
   );
 
+  test("between the events of an append: nothing is stored until it is repeated", async () => {
+    const streams = ["test-a", "test-b", "test-c", "test-d"];
+    // Two messages about what the server can do, then four of each append, side by side.
+    for (let n = 4; n <= 18; n++) {
+      const double = await eventStoreDouble({ batches: false });
+      const given = streams.map((stream) => ({ stream, events: [event(), event(), event()] }));
+      const append = () =>
+        using(double.connectionString, (client) =>
+          Promise.allSettled(
+            given.map(({ stream, events }) =>
+              client.appendToStream(stream, events, { expectedRevision: "no_stream" }),
+            ),
+          ),
+        );
+      double.faults.cutAt(n, "before");
+      await append();
+      expect((await append()).map(({ status }) => status)).not.toContain("rejected");
+      expect(double.events()).toHaveLength(12);
+      await double.close();
+    }
+  });
+
   test.each(places)(
     "%s every message: a subscription resumed after what it saw sees each event once",
     async (place) => {

@@ -42,11 +42,13 @@ export function appendMethods(gate: Gate, store: DoubleStore) {
       const message = request.getProposedMessage();
       if (message) events.push(proposed(message));
     });
-    call.on("end", () => {
-      if (!dead && header !== undefined) void handle(header);
-    });
+    // A connection that is cut ends what comes, too, and only then says that it was cut: half an append must not be stored.
+    call.on("end", () =>
+      setImmediate(() => {
+        if (!dead && header !== undefined && !call.cancelled) void handle(header);
+      }),
+    );
     async function handle(options: streams.AppendReq.Options): Promise<void> {
-      if (call.cancelled) return;
       const refused = gate.refusal(call.metadata) ?? gate.notLeader();
       if (refused !== undefined) return answer(refused);
       const stream = nameOf(options.getStreamIdentifier());
