@@ -79,6 +79,30 @@ describe("an answer that does not come", () => {
   });
 });
 
+it("an append that the server refuses or fails is alone with that, though all share one call", async () => {
+  const log = await open();
+  double.faults.failAppends(1);
+  const large = "x".repeat(900_000);
+  const tooLarge: Append = {
+    ...newStream(),
+    // In three messages of the protocol.
+    events: Array.from({ length: 8 }, () => event({ data: { large } })),
+  };
+  const first = newStream();
+  await log.append([first]);
+  const conflicting: Append = { ...first, events: [event()] };
+  const outcomes = await log.append([newStream(), tooLarge, newStream(), conflicting, newStream()]);
+  expect(outcomes.map(({ kind }) => kind)).toEqual([
+    "appended",
+    "invalid",
+    "appended",
+    "conflict",
+    "appended",
+  ]);
+  expect(errors).toHaveLength(1);
+  expect(double.events()).toHaveLength(4);
+});
+
 it("tells the true revision of a conflict", async () => {
   const log = await open();
   const append = { ...newStream(), events: [event(), event(), event()] };
