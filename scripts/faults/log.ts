@@ -16,7 +16,7 @@ export type Stored = {
 
 export type Environment = "live" | "sandbox";
 
-const urlOf = (databaseUrl: string, environment: Environment): string => {
+export const databaseUrlOf = (databaseUrl: string, environment: Environment): string => {
   const url = new URL(databaseUrl);
   url.pathname = `/heliograph_${environment}`;
   return url.toString();
@@ -30,7 +30,7 @@ export async function query(
   values: unknown[] = [],
 ): Promise<pg.QueryResult["rows"]> {
   const client = new pg.Client({
-    connectionString: urlOf(databaseUrl, environment),
+    connectionString: databaseUrlOf(databaseUrl, environment),
     connectionTimeoutMillis: 5_000,
   });
   client.on("error", () => undefined);

@@ -2,13 +2,17 @@ import { parseArgs } from "node:util";
 import { eventStoreFaults } from "./eventstore-faults.ts";
 import { allFaults } from "./faults.ts";
 import { kafkaFaults } from "./kafka-faults.ts";
+import { networkFaults } from "./network-faults.ts";
+import { outageFaults } from "./outage-faults.ts";
+import { ownerFaults } from "./owner-faults.ts";
+import { versionFaults } from "./version-faults.ts";
 import { seededRandom } from "./random.ts";
 import { runRound } from "./round.ts";
 import { openWorld, type World } from "./world.ts";
 
 /**
  * `pnpm faults --minutes 30 --seed 7`: faults in the order that the seed gives, each under load and followed by the check of every invariant. `--only text`
- * takes those whose name contains it; `--log eventstoredb` and `--feed kafka` run the product on these engines and add what can happen to them. Ends with 1 at the first violation, leaving the data folder and printing how to repeat it.
+ * takes those whose name contains it, and without it those that take minutes are left to runs of an hour and more; `--previous ref` says which version runs beside this one; `--log eventstoredb` and `--feed kafka` run the product on these engines and add what can happen to them. Ends with 1 at the first violation, leaving the data folder and printing how to repeat it.
  */
 const { values } = parseArgs({
   options: {
@@ -18,6 +22,7 @@ const { values } = parseArgs({
     rate: { type: "string", default: "80" },
     log: { type: "string", default: "postgres" },
     feed: { type: "string", default: "log" },
+    previous: { type: "string", default: "" },
     "keep-going": { type: "boolean", default: false },
   },
 });
@@ -44,8 +49,15 @@ const known = [
   ...(log === "eventstoredb" ? eventStoreFaults : []),
   ...(feed === "kafka" ? kafkaFaults : []),
   ...allFaults,
+  ...networkFaults,
+  ...ownerFaults,
+  ...outageFaults,
+  ...(feed === "log" && log === "postgres" ? versionFaults(values.previous || undefined) : []),
 ];
-const faults = known.filter(({ name }) => name.includes(values.only));
+const withLong = values.only !== "" || number("minutes") >= 60;
+const faults = known.filter(
+  ({ name, long }) => name.includes(values.only) && (withLong || long !== true),
+);
 if (faults.length === 0) {
   console.error(
     `faults: none is called "${values.only}"; there are:\n${known.map(({ name }) => `  ${name}`).join("\n")}`,
@@ -62,18 +74,24 @@ let failures = 0;
 let accepted = 0;
 while (rounds === 0 || performance.now() < deadline) {
   if (queue.length === 0) queue = shuffled(faults);
-  if (world === undefined || rounds % roundsPerWorld === 0) {
-    await world?.close();
-    world = await openWorld(random, { log, feed });
-  }
   const fault = queue.pop()!;
+  if (world === undefined || fault.open !== undefined || rounds % roundsPerWorld === 0) {
+    await world?.close();
+    world = await (fault.open?.(random) ?? openWorld(random, { log, feed }));
+  }
   const round = await runRound(world, [fault], random, number("rate"));
   rounds++;
   accepted += round.accepted;
   console.log(
     `${round.violations.length === 0 ? "holds" : "FAILS"}  ${round.fault} (${round.accepted} accepted, ${round.seconds} s, at rest after ${round.restSeconds} s)`,
   );
-  if (round.violations.length === 0) continue;
+  for (const note of round.notes) console.log(`       ${note}`);
+  if (round.violations.length === 0) {
+    if (fault.open === undefined) continue;
+    await world.close();
+    world = undefined;
+    continue;
+  }
   failures++;
   for (const violation of round.violations) console.log(`       ${violation}`);
   const output = world.instance.output().trim();

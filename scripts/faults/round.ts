@@ -11,6 +11,8 @@ export type Round = {
   readonly accepted: number;
   readonly seconds: number;
   readonly restSeconds: number;
+  /** What faults told of what they measured. */
+  readonly notes: readonly string[];
   readonly violations: readonly string[];
 };
 
@@ -27,6 +29,7 @@ export async function runRound(
   const startedAt = performance.now();
   const seconds = (): number => Math.round((performance.now() - startedAt) / 100) / 10;
   const violations: string[] = [];
+  const notes: string[] = [];
   const load = startLoad(world.tenants, world.journal, {
     random: random.fork(`load ${world.journal.sends.length}`),
     callers: 12,
@@ -35,9 +38,10 @@ export async function runRound(
   });
   for (const fault of faults) {
     await pause(beforeMs);
-    await fault
-      .run(world, random)
-      .catch((error: Error) => violations.push(`${fault.name}: ${error.message}`));
+    await fault.run(world, random).then(
+      (note) => note !== undefined && notes.push(note),
+      (error: Error) => violations.push(`${fault.name}: ${error.message}`),
+    );
     await pause(afterMs);
   }
   let restSeconds = 0;
@@ -59,6 +63,7 @@ export async function runRound(
     accepted: load.accepted,
     seconds: seconds(),
     restSeconds,
+    notes,
     violations,
   };
 }

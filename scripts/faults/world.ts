@@ -2,6 +2,7 @@ import {
   apiClient,
   eventStoreDouble,
   freePort,
+  networkLink,
   newDataDir,
   removeDataDir,
   smtpSink,
@@ -13,6 +14,7 @@ import {
   type EventStoreDouble,
   type Instance,
   type KafkaBroker,
+  type NetworkLink,
   type SmtpSink,
   type WebhookSink,
 } from "@heliograph/testkit";
@@ -43,12 +45,16 @@ export type World = {
   readonly sink: WebhookSink;
   /** The broker that brings events to this world's consumers; undefined where the log does. */
   readonly kafka: KafkaBroker | undefined;
+  /** Another way to that broker, whose weather can be changed. */
+  readonly kafkaLink: NetworkLink | undefined;
   /** The server of this world's log, in this process so that no kill of the product takes it; undefined where PostgreSQL is the log. */
   readonly eventStore: EventStoreDouble | undefined;
   /** How the sinks behave from now on: well, or with refusals, resets and lost answers. */
   weather(kind: "fair" | "foul"): void;
   /** The settings that every copy is started with. */
   readonly env: Readonly<Record<string, string>>;
+  /** The checkout whose product is started from now on: its standalone `main.ts`, undefined for this one's. */
+  entry: string | undefined;
   start(env?: Readonly<Record<string, string>>): Promise<Instance>;
   admin(): ApiClient;
   close(): Promise<void>;
@@ -62,10 +68,13 @@ const someTypes = ["message.sent", "message.failed", "message.delivered"];
 export type Engines = {
   readonly log?: "postgres" | "eventstoredb";
   readonly feed?: "log" | "kafka";
+  readonly entry?: string;
+  /** Settings on top of the usual ones. */
+  readonly env?: Readonly<Record<string, string>>;
 };
 
 export async function openWorld(random: Random, engines: Engines = {}): Promise<World> {
-  const kafka = engines.feed === "kafka" ? await startKafka() : undefined;
+  const { kafka, kafkaLink } = engines.feed === "kafka" ? await linkedKafka(random) : noKafka;
   const eventStore = engines.log === "eventstoredb" ? await eventStoreDouble() : undefined;
   const dataDir = newDataDir();
   const port = await freePort();
@@ -100,10 +109,14 @@ export async function openWorld(random: Random, engines: Engines = {}): Promise<
       HELIOGRAPH_KAFKA_BROKERS: kafka.brokers.join(),
       HELIOGRAPH_KAFKA_SHARDS: "4",
     }),
+    ...engines.env,
   };
-  const start = (extra: Readonly<Record<string, string>> = {}): Promise<Instance> =>
-    startInstance({ dataDir, port, env: { ...env, ...extra } });
-  const instance = await start();
+  const start = (
+    entry: string | undefined,
+    extra: Readonly<Record<string, string>> = {},
+  ): Promise<Instance> =>
+    startInstance({ dataDir, port, env: { ...env, ...extra }, ...(entry && { entry }) });
+  const instance = await start(engines.entry);
   const tenants: Tenant[] = [];
   const world: World = {
     instance,
@@ -113,25 +126,40 @@ export async function openWorld(random: Random, engines: Engines = {}): Promise<
     smtp,
     sink,
     kafka,
+    kafkaLink,
     eventStore,
     env,
+    entry: engines.entry,
     weather(kind) {
       foul = kind === "foul";
       smtp.behave({ type: "accept" });
     },
     async start(extra) {
-      world.instance = await start(extra);
+      world.instance = await start(world.entry, extra);
       return world.instance;
     },
     admin: () => apiClient(world.instance.baseUrl, world.instance.adminKey),
     async close() {
       await world.instance.stop();
       await Promise.all([smtp.close(), sink.close(), kafka?.remove(), eventStore?.close()]);
+      await kafkaLink?.close();
       await removeDataDir(dataDir);
     },
   };
   for (const name of ["North", "South", "East"]) tenants.push(...(await newTenants(world, name)));
   return world;
+}
+
+const noKafka = { kafka: undefined, kafkaLink: undefined };
+
+/** Brokers tell clients where to go on, so the way through a link is one of the broker's own. */
+async function linkedKafka(
+  random: Random,
+): Promise<{ readonly kafka: KafkaBroker; readonly kafkaLink: NetworkLink }> {
+  const port = await freePort();
+  const kafkaLink = await networkLink({ target: port, random: random.fork("kafka link").next });
+  const kafka = await startKafka({ behindLink: { port, advertised: kafkaLink.port } });
+  return { kafka, kafkaLink };
 }
 
 /** A partner with funds, and two endpoints in each environment: one for everything, one for some types. */
