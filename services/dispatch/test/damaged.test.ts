@@ -40,7 +40,7 @@ test("a message whose events are damaged while it waits stands still, the others
     },
     { what: "both wait for minutes" },
   );
-  expect(halted.map(({ message_id: id }) => id).toSorted()).toEqual([first!, second!].toSorted());
+  expect(new Set(halted.map(({ message_id: id }) => id))).toEqual(new Set([first, second]));
   expect(await epoch()).toBe(owner);
   expect(await typesOf(world.log, first!)).not.toContain("MessageSent");
 });
