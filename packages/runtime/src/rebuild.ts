@@ -1,6 +1,7 @@
-import type { Page } from "@heliograph/log";
+import { LogUnavailable, type Page } from "@heliograph/log";
 import type pg from "pg";
 import { openDeadLetters } from "./dead-letters.ts";
+import { pause } from "./faults.ts";
 import { commitParts, quoteSchema } from "./parts.ts";
 import { prepareConsumer } from "./schema.ts";
 import { typesOf } from "./source.ts";
@@ -22,6 +23,9 @@ type Options = {
 
 /** Events read at once by a rebuild: large enough that commits do not count, small enough that memory stays flat. */
 const rebuildBatch = 2_000;
+/** A rebuild takes hours where the log is long: it waits for a log that is away, but not for ever. */
+const logAwayMs = 60_000;
+const logRetryMs = 250;
 
 /**
  * Fills `<schema>_next` from position 0 with the projector's own code while the old schema serves, then either compares the two at one position
@@ -54,11 +58,23 @@ export async function rebuildProjector(
     return reading;
   };
 
-  const advance = async (until: bigint): Promise<void> => {
+  /** Waits for a log that is away so long at most. */
+  const advance = async (until: bigint, awayMs: number): Promise<void> => {
     let reading = position < until ? read(position, until) : undefined;
+    let heardAt = performance.now();
     while (reading !== undefined) {
       options.signal.throwIfAborted();
-      const batch = await reading;
+      let batch: Page;
+      try {
+        batch = await reading;
+      } catch (error) {
+        if (!(error instanceof LogUnavailable) || performance.now() - heardAt >= awayMs)
+          throw error;
+        await pause(logRetryMs, options.signal);
+        reading = read(position, until);
+        continue;
+      }
+      heardAt = performance.now();
       const to = batch.position > until ? until : batch.position;
       // PostgreSQL reads the next batch while this one is projected and written.
       reading = to < until ? read(to, until) : undefined;
@@ -86,69 +102,75 @@ export async function rebuildProjector(
       `select position::text from ${quoteSchema(projector.schema)}.checkpoint where name = $1`,
       [projector.name],
     );
-    await advance(BigInt(rows[0].position as string));
-    return await finish();
+    let until = BigInt(rows[0].position as string);
+    for (;;) {
+      await advance(until, logAwayMs);
+      const outcome = await finish();
+      if (typeof outcome !== "bigint") return outcome;
+      until = outcome;
+    }
   } finally {
     await context.pool
       .query(`drop schema if exists ${quoteSchema(next)} cascade`)
       .catch(() => undefined);
   }
 
-  async function finish(): Promise<RebuildResult> {
-    for (;;) {
-      options.signal.throwIfAborted();
-      const client = await context.pool.connect();
-      let broken = false;
-      try {
-        await client.query("begin");
-        const { rows } = await client.query(
-          `select position::text, epoch from ${quoteSchema(projector.schema)}.checkpoint where name = $1 for update`,
-          [projector.name],
+  /** Gives the position to go on to when there is more to do than the live projector should wait for, or the log cannot be read while it waits. */
+  async function finish(): Promise<RebuildResult | bigint> {
+    options.signal.throwIfAborted();
+    const client = await context.pool.connect();
+    let broken = false;
+    let goal: bigint | undefined;
+    try {
+      await client.query("begin");
+      const { rows } = await client.query(
+        `select position::text, epoch from ${quoteSchema(projector.schema)}.checkpoint where name = $1 for update`,
+        [projector.name],
+      );
+      const live = BigInt(rows[0].position as string);
+      if (live < position)
+        throw new Error(
+          `${projector.name} was rebuilt meanwhile: its checkpoint went back to ${live}`,
         );
-        const live = BigInt(rows[0].position as string);
-        if (live < position)
-          throw new Error(
-            `${projector.name} was rebuilt meanwhile: its checkpoint went back to ${live}`,
-          );
-        if (live - position > BigInt(rebuildBatch)) {
-          // Too far to go while the live projector waits: catch up first.
-          await client.query("rollback");
-          await advance(live);
-          continue;
-        }
-        await advance(live);
-        const seconds = (performance.now() - startedAt) / 1000;
-        const outcome = {
-          position: String(position),
-          events: count,
-          seconds: Math.round(seconds * 1000) / 1000,
-        };
-        if (options.verifyOnly) {
-          const differs = await differences(client, projector.schema, next);
-          await client.query("commit");
-          return { ...outcome, equal: differs.length === 0, differs };
-        }
-        await client.query(
-          `update ${quoteSchema(next)}.checkpoint set epoch = $2 + 1, updated_at = now() where name = $1`,
-          [projector.name, rows[0].epoch],
-        );
-        const old = `${projector.schema}_old`;
-        await client.query(`drop schema if exists ${quoteSchema(old)} cascade`);
-        await client.query(
-          `alter schema ${quoteSchema(projector.schema)} rename to ${quoteSchema(old)}`,
-        );
-        await client.query(
-          `alter schema ${quoteSchema(next)} rename to ${quoteSchema(projector.schema)}`,
-        );
-        await client.query("commit");
-        await context.pool.query(`drop schema if exists ${quoteSchema(old)} cascade`);
-        return outcome;
-      } catch (error) {
-        await client.query("rollback").catch(() => (broken = true));
-        throw error;
-      } finally {
-        client.release(broken);
+      if (context.log.span(position, live) > rebuildBatch) {
+        await client.query("rollback");
+        return live;
       }
+      goal = live;
+      await advance(live, 0);
+      goal = undefined;
+      const seconds = (performance.now() - startedAt) / 1000;
+      const outcome = {
+        position: String(position),
+        events: count,
+        seconds: Math.round(seconds * 1000) / 1000,
+      };
+      if (options.verifyOnly) {
+        const differs = await differences(client, projector.schema, next);
+        await client.query("commit");
+        return { ...outcome, equal: differs.length === 0, differs };
+      }
+      await client.query(
+        `update ${quoteSchema(next)}.checkpoint set epoch = $2 + 1, updated_at = now() where name = $1`,
+        [projector.name, rows[0].epoch],
+      );
+      const old = `${projector.schema}_old`;
+      await client.query(`drop schema if exists ${quoteSchema(old)} cascade`);
+      await client.query(
+        `alter schema ${quoteSchema(projector.schema)} rename to ${quoteSchema(old)}`,
+      );
+      await client.query(
+        `alter schema ${quoteSchema(next)} rename to ${quoteSchema(projector.schema)}`,
+      );
+      await client.query("commit");
+      await context.pool.query(`drop schema if exists ${quoteSchema(old)} cascade`);
+      return outcome;
+    } catch (error) {
+      await client.query("rollback").catch(() => (broken = true));
+      if (goal !== undefined && error instanceof LogUnavailable) return goal;
+      throw error;
+    } finally {
+      client.release(broken);
     }
   }
 }
