@@ -1,8 +1,9 @@
 import { fileURLToPath } from "node:url";
 import { deterministicId } from "@heliograph/contracts";
 import type { GatewayConfig } from "@heliograph/gateways";
-import { partnerIn, placedFeed } from "@heliograph/runtime";
+import { metricsRegister, partnerIn, placedFeed, startConsumers } from "@heliograph/runtime";
 import {
+  networkLink,
   smtpSink,
   spawnService,
   until,
@@ -10,6 +11,7 @@ import {
   type SpawnedService,
 } from "@heliograph/testkit";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { dispatchReactor } from "../src/consumer.ts";
 import {
   eventually,
   history,
@@ -120,6 +122,64 @@ test("a new owner of one shard leaves the calls and timers of the others alone",
   for (const types of await eventually(world.log, later, "MessageSent", 20_000))
     expect(types).toEqual(["MessageRequested", "MessageQueued", "MessageSent"]);
   expect(sink.messages).toHaveLength(8);
+});
+
+/** Commits that were refused because the epoch was another owner's, of shard 0. */
+async function fenced(): Promise<number> {
+  const metric = await metricsRegister.getSingleMetric("heliograph_consumer_fenced_total")!.get();
+  return metric.values.find(({ labels }) => labels["consumer"] === "dispatch/0")?.value ?? 0;
+}
+
+test("of two dispatchers that both believe to own a shard the former can neither append nor commit", async () => {
+  await open();
+  const { rows: server } = await world.pool.query("show port");
+  const link = await networkLink({ target: Number(server[0].port) });
+  // Its lease is held over a line that goes silent, its work goes on over others: nobody tells it that its lease is gone.
+  const former = await startConsumers(
+    {
+      ...world.context,
+      connection: { ...world.context.connection, host: "127.0.0.1", port: link.port },
+      feed: placedFeed(world.log, shards, [0]).feed,
+    },
+    [dispatchReactor()],
+  );
+  const status = former.statuses[0]!;
+  try {
+    await eventually(world.log, await sendTo(0), "MessageSent", 20_000);
+    const epoch = await epochOf(0);
+    const before = await fenced();
+    const callMs = 1_500;
+    sink.behave({ type: "accept", delayMs: callMs });
+    const [doubtful] = await sendTo(0);
+    await until(() => sink.messages.length === 2, { what: "the former owner's call is under way" });
+    const calledAt = performance.now();
+    sink.behave({ type: "accept" });
+    link.weather({ silences: 1 });
+    const { rows: ended } = await world.pool.query(
+      "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and application_name = 'heliograph lease'",
+    );
+    expect(ended).toHaveLength(1);
+    await world.dispatch(placedFeed(world.log, shards, [0]).feed);
+    // The call that was announced and not recorded is uncertain to the new owner, who makes it again.
+    const decided = [["MessageRequested", "DispatchUncertain", "MessageSent"]];
+    expect(await eventually(world.log, [doubtful!], "MessageSent", 20_000)).toEqual(decided);
+    expect([status.state, await epochOf(0)]).toEqual(["running", epoch + 1]);
+    // Its call comes back only now; what it appends is refused, for the stream has moved on.
+    await until(() => performance.now() > calledAt + callMs + 500);
+    // Both read these, and one of them sends them.
+    const ids = await sendTo(0, 20);
+    await eventually(world.log, ids, "MessageSent", 20_000);
+    await until(async () => (await fenced()) > before, { what: "the former owner is fenced" });
+    await settled(world);
+    for (const id of ids)
+      expect(await typesOf(world.log, id)).toEqual(["MessageRequested", "MessageSent"]);
+    expect([await typesOf(world.log, doubtful!)]).toEqual(decided);
+    expect(sink.messages).toHaveLength(1 + 2 + 20);
+    expect(await epochOf(0)).toBe(epoch + 1);
+  } finally {
+    await link.close();
+    await former.stop();
+  }
 });
 
 test("timers that are due wait for the owner of their shard", async () => {
