@@ -6,17 +6,26 @@ export type Ring = {
   start: bigint;
   end: bigint;
   bytes: number;
+  /** When something was last added; ms. */
+  addedAt: number;
 };
 
-export const newRing = (at: bigint): Ring => ({ entries: [], start: at, end: at, bytes: 0 });
+export const newRing = (at: bigint): Ring => ({
+  entries: [],
+  start: at,
+  end: at,
+  bytes: 0,
+  addedAt: 0,
+});
 
-/** Adds records that follow those before; `next` is the offset after the last. */
-export function append(ring: Ring, entries: readonly Entry[], next: bigint): void {
+/** Adds records that follow those before; `next` is the offset after the last, `now` a time in ms. */
+export function append(ring: Ring, entries: readonly Entry[], next: bigint, now: number): void {
   for (const entry of entries) {
     ring.entries.push(entry);
     ring.bytes += entry.bytes;
   }
   ring.end = next;
+  ring.addedAt = now;
 }
 
 /** Drops the older half: one at a time would move all the others down for each. */
@@ -24,6 +33,12 @@ export function halve(ring: Ring): void {
   const dropped = ring.entries.splice(0, Math.ceil(ring.entries.length / 2));
   for (const { bytes } of dropped) ring.bytes -= bytes;
   ring.start = ring.entries[0]?.offset ?? ring.end;
+}
+
+export function empty(ring: Ring): void {
+  ring.entries = [];
+  ring.start = ring.end;
+  ring.bytes = 0;
 }
 
 /** Whether a reader that wants the record at an offset next finds it and all that follow here, now or when they come. */

@@ -1,10 +1,12 @@
 import { pause } from "@heliograph/runtime";
 import type { Group, OwnGroup, Sink } from "./member.ts";
-import { append, covers, from, halve, newRing, type Ring } from "./ring.ts";
+import { append, covers, empty, from, halve, newRing, type Ring } from "./ring.ts";
 
 /** Records kept over all partitions of a topic, for members that come to its end a little later or wait for room. */
 const mostKept = 8_000;
 const mostBytes = 32 * 1_048_576;
+/** What has been quiet for so long is of use to nobody, while a record that nobody wanted to read holds the whole answer to the fetch that it came with: up to 10 MiB. */
+const longestKeptMs = 10_000;
 /** A partition that one member alone reads is fetched by that member. */
 const fewestSharing = 2;
 const retryMs = 1_000;
@@ -117,7 +119,6 @@ export class Tail {
 
   async close(): Promise<void> {
     this.#closing.abort();
-    await this.#adjusting;
     await this.#reader?.leave();
   }
 
@@ -243,14 +244,17 @@ export class Tail {
       this.#adjust();
       return;
     }
-    append(ring, entries, next);
-    this.#forget();
+    const now = performance.now();
+    append(ring, entries, next, now);
+    this.#forget(now);
     for (const follower of this.#followers) this.#follow(follower, partition);
     this.#handOver();
   }
 
   /** Keeps what is kept within its bounds, at the cost of the partition that has most. */
-  #forget(): void {
+  #forget(now: number): void {
+    for (const ring of this.#rings.values())
+      if (ring.entries.length > 0 && now - ring.addedAt > longestKeptMs) empty(ring);
     for (;;) {
       let largest: Ring | undefined;
       let count = 0;
