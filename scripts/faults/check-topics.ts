@@ -28,7 +28,11 @@ export async function readTopic(world: World, environment: string): Promise<read
   const told: Told[] = [];
   try {
     await admin.connect();
-    const ends = await admin.fetchTopicOffsets(topic);
+    // A broker that has just come back is not yet the leader of everything.
+    const ends = await until(() => admin.fetchTopicOffsets(topic), {
+      timeoutMs: 20_000,
+      what: `the ends of ${topic} are known`,
+    });
     const left = new Map(
       ends
         .filter(({ low, high }) => Number(high) > Number(low))

@@ -138,6 +138,27 @@ const growth: Fault = {
     }),
 };
 
+/** Offsets begin at 0 again, below where every reader stands. */
+const remade: Fault = {
+  name: "the log topic is deleted and made again",
+  run: (world) =>
+    withAdmin(world, async (admin) => {
+      for (const environment of environments) {
+        const topic = logTopic(environment);
+        const numPartitions = (await admin.fetchTopicOffsets(topic)).length;
+        await admin.deleteTopics({ topics: [topic] });
+        await until(
+          () =>
+            admin.createTopics({ topics: [{ topic, numPartitions }] }).then(
+              () => true,
+              () => false,
+            ),
+          { timeoutMs: 20_000, what: `${topic} is made again` },
+        );
+      }
+    }),
+};
+
 const rebalances: Fault = {
   name: "a second copy joins and leaves, twice",
   async run(world) {
@@ -156,6 +177,7 @@ export const kafkaFaults: readonly Fault[] = [
   truncate,
   forgotten,
   growth,
+  remade,
   rebalances,
   ...relayPoints.map(killAt),
 ];
