@@ -1,5 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { eventStoreDouble, freePort, until, type EventStoreDouble } from "@heliograph/testkit";
+import { projections, rebuild } from "./check-projections.ts";
 import type { Fault } from "./faults.ts";
 import type { Send } from "./journal.ts";
 import type { Random } from "./random.ts";
@@ -181,6 +182,37 @@ const flapping = fault("goes away and comes back, six times", async (double, wor
   await accepting(world);
 });
 
+const rebuilds = fault(
+  "loses connections and is away while read models are rebuilt",
+  async (double, world) => {
+    const models = (await projections(world)).filter(({ kind }) => kind === "projector");
+    const cutting = setInterval(double.cut, 700);
+    let outage: Promise<void> | undefined;
+    const leave = async (): Promise<void> => {
+      await double.stop();
+      await pause(3_000);
+      await double.start();
+    };
+    try {
+      for (const model of models) {
+        world.journal.interruptions++;
+        // Only what has been started goes on without the log; starting it needs one.
+        const rebuilt = until(() => rebuild(world, model, false), {
+          timeoutMs: 60_000,
+          what: `${model.name} is rebuilt in ${model.environment}`,
+        });
+        outage ??= leave();
+        const { status, error } = await rebuilt;
+        if (status !== "done") throw new Error(`the rebuild of ${model.name} failed: ${error}`);
+      }
+    } finally {
+      clearInterval(cutting);
+      await outage;
+    }
+    await accepting(world);
+  },
+);
+
 const stopped = fault("is stopped for 25 s and continues", async (double, world) => {
   double.freeze();
   await refusing(world);
@@ -203,6 +235,7 @@ export const eventStoreFaults: readonly Fault[] = [
   away,
   awayAtBoot,
   flapping,
+  rebuilds,
   stopped,
 ];
 
