@@ -30,28 +30,35 @@ type Owned = {
   readonly position: bigint;
 };
 
-async function checkpoints(world: World): Promise<readonly Owned[]> {
+/** All checkpoints; with `pid` those of the consumers that this process of this machine owns. */
+async function checkpoints(world: World, pid?: number): Promise<readonly Owned[]> {
   const { databaseUrl } = world.instance;
   const found: Owned[] = [];
   for (const environment of environments) {
     const consumers = await query(
       databaseUrl,
       environment,
-      "select distinct schema from runtime.consumers",
+      "select name, schema, owner from runtime.consumers",
     );
-    for (const { schema } of consumers)
+    const owned = new Set(
+      consumers
+        .filter(({ owner }) => pid === undefined || String(owner).endsWith(`/${pid}`))
+        .map(({ name }) => name as string),
+    );
+    for (const schema of new Set(consumers.map((consumer) => consumer.schema as string)))
       for (const row of await query(
         databaseUrl,
         environment,
         `select name, epoch, position::text from "${schema}".checkpoint`,
       ))
-        found.push({
-          environment,
-          schema,
-          name: row.name,
-          epoch: row.epoch,
-          position: BigInt(row.position),
-        });
+        if (owned.has(row.name))
+          found.push({
+            environment,
+            schema,
+            name: row.name,
+            epoch: row.epoch,
+            position: BigInt(row.position),
+          });
   }
   return found;
 }
@@ -116,7 +123,7 @@ const stoppedOwner: Fault = {
     withCopy(world, async (copy) => {
       const owner = world.instance;
       await pause(2_000);
-      const before = await checkpoints(world);
+      const before = await checkpoints(world, owner.pid);
       world.journal.interruptions += 2;
       owner.kill("SIGSTOP");
       const stoppedAt = performance.now();
@@ -146,16 +153,16 @@ const stoppedOwner: Fault = {
         owner.kill("SIGCONT");
         await pause(watchedMs);
         const now = await checkpoints(world);
-        for (const was of taken) {
-          const is = now.find(sameAs(was))!;
+        for (const stale of before) {
+          const was = taken.find(sameAs(stale))!;
+          const is = now.find(sameAs(stale))!;
           // Shards are shared again once the owner is back; what is whole stays where it is.
           if (!was.name.includes("/") && is.epoch !== was.epoch)
             throw new Error(`${was.name} changed hands when the owner continued`);
-          const stale = before.find(sameAs(was))!;
           if ((await commitsAs(world, is, stale.epoch)) === "moved")
             throw new Error(`${was.name} was moved under the stopped owner's epoch ${stale.epoch}`);
         }
-        note += `; ${taken.length} checkpoints refuse the stopped owner's epoch, which was fenced ${await fencedCount(owner)} times`;
+        note += `; ${before.length} checkpoints refuse the stopped owner's epoch, which was fenced ${await fencedCount(owner)} times`;
       } finally {
         owner.kill("SIGCONT");
         world.instance = owner;

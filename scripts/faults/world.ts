@@ -173,11 +173,19 @@ async function newTenants(world: World, name: string): Promise<readonly Tenant[]
   for (const environment of ["sandbox", "live"] as const) {
     const client = apiClient(world.instance.baseUrl, keys[environment]);
     const payer = environment === "live" ? world.admin() : client;
-    const topup = await payer.post("/wallet/topups", {
-      amount: funds,
-      ...(environment === "live" && { partner_id: id }),
-    });
-    if (topup.status !== 201) throw new Error(`top-up: ${topup.status} ${topup.text}`);
+    // On a busy machine the wallet may not be there within the call's time; the key books it once.
+    await until(
+      async () => {
+        const topup = await payer.post(
+          "/wallet/topups",
+          { amount: funds, ...(environment === "live" && { partner_id: id }) },
+          { "idempotency-key": `funds-${id}-${environment}` },
+        );
+        if (topup.status !== 201) throw new Error(`${topup.status} ${topup.text}`);
+        return true;
+      },
+      { timeoutMs: 60_000, what: "the wallet is topped up" },
+    );
     await until(async () => Number((await client.get("/balance")).body.available) > 0, {
       what: "the top-up is booked",
     });
