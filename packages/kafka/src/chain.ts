@@ -20,11 +20,34 @@ export async function readChain(pool: pg.Pool, schema = "relay"): Promise<Chain>
       if (shard === whole) chain.last = BigInt(position);
       else chain.shards.set(shard, BigInt(position));
   } catch (error) {
-    // 42P01, 3F000: the relay has not made its table yet.
-    if (!["42P01", "3F000"].includes((error as { code?: string }).code ?? "")) throw error;
+    if (!isMissing(error)) throw error;
   }
   return chain;
 }
+
+/** The chain, and the position up to which the relay has published what there is. */
+export type Published = Chain & { readonly upTo: bigint };
+
+/**
+ * What has been published. `upTo` is beyond the last event where positions are of a log that is shared with others: nothing of this one comes between, so whoever has
+ * everything up to the last event has everything up to there.
+ */
+export async function readPublished(pool: pg.Pool, schema = "relay"): Promise<Published> {
+  const { rows } = await pool
+    .query<{ position: string }>({
+      name: `kafka_published_${schema}`,
+      text: `select position::text from "${schema}".checkpoint where name = 'relay'`,
+    })
+    .catch((error: unknown) => (isMissing(error) ? { rows: [] } : Promise.reject(error)));
+  // The chain after it: what it says may only be newer, so that no event between is passed over.
+  const chain = await readChain(pool, schema);
+  const noted = BigInt(rows[0]?.position ?? 0);
+  return { ...chain, upTo: noted > chain.last ? noted : chain.last };
+}
+
+/** 42P01, 3F000: the relay has not made its tables yet. */
+const isMissing = (error: unknown): boolean =>
+  ["42P01", "3F000"].includes((error as { code?: string }).code ?? "");
 
 /** Writes how far the shards are that moved; commits with the relay's checkpoint. */
 export const chainPart = (last: bigint, moved: ReadonlyMap<number, bigint>): WritePart => ({

@@ -323,17 +323,17 @@ export class Member implements FeedMember {
 
   /**
    * Nothing waits: compares with what the relay has published. What was published and has not come although every partition is read to its end is missing;
-   * a shard of which nothing is missing moves on to where the whole namespace is.
+   * a reader of whose events nothing is missing moves on to where the whole namespace is.
    */
   async *#look(reader: Reader): AsyncGenerator<Batch> {
     const { shard } = reader;
     const chain = await this.#tools.chain();
-    if (chain.last > this.#head) this.#head = chain.last;
+    if (chain.upTo > this.#head) this.#head = chain.upTo;
     const target = shard === undefined ? chain.last : (chain.shards.get(shard.index) ?? 0n);
     if (target <= reader.position) {
-      if (shard === undefined || chain.last <= reader.position) return;
+      if (chain.upTo <= reader.position) return;
       if (this.#next(reader).kind !== "empty") return;
-      reader.position = chain.last;
+      reader.position = chain.upTo;
       yield this.#batch(reader, [], true);
     } else if (await this.#atEnd(shard)) {
       if (this.#next(reader).kind === "empty") yield* this.#fill(reader, target);

@@ -6,11 +6,10 @@ import type { Admin } from "kafkajs";
 import type pg from "pg";
 import type { Logger } from "pino";
 import { Counter } from "prom-client";
-import { readChain } from "./chain.ts";
+import { readPublished, type Published } from "./chain.ts";
 import { kafkaClient } from "./client.ts";
 import { Member } from "./feed-member.ts";
 import { joinGroup, type Sink } from "./member.ts";
-import type { Chain } from "./record.ts";
 import { Tail, type SharingGroup } from "./tail.ts";
 import { ensureTopics, logTopic, logTopics } from "./topics.ts";
 
@@ -45,7 +44,7 @@ export function openKafkaFeed(options: KafkaFeedOptions): Feed & { close(): Prom
   const groupOf = (consumer: string): string => `heliograph.${environment}.${consumer}`;
   const kafka = kafkaClient(settings, `heliograph.${environment}`, logger);
   let admin: Promise<Admin> | undefined;
-  let chain: { readonly at: number; readonly value: Promise<Chain> } | undefined;
+  let chain: { readonly at: number; readonly value: Promise<Published> } | undefined;
 
   /** One connection for questions, opened when there is one, and again after it failed. */
   const ask = async <T>(question: (admin: Admin) => Promise<T>): Promise<T> => {
@@ -97,7 +96,7 @@ export function openKafkaFeed(options: KafkaFeedOptions): Feed & { close(): Prom
       }),
     chain() {
       if (chain === undefined || performance.now() - chain.at > chainAgeMs) {
-        chain = { at: performance.now(), value: readChain(pool) };
+        chain = { at: performance.now(), value: readPublished(pool) };
         chain.value.catch(() => (chain = undefined));
       }
       return chain.value;
@@ -126,6 +125,6 @@ export type FeedTools = {
   ends(): Promise<readonly { partition: number; high: string; low: string }[]>;
   /** The offsets at which a consumer's group goes on; -1 where it has none and begins at the low end. */
   committed(name: string): Promise<readonly { partition: number; offset: bigint }[]>;
-  chain(): Promise<Chain>;
+  chain(): Promise<Published>;
   join(name: string, sink: Sink): SharingGroup;
 };

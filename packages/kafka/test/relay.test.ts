@@ -1,9 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { fileURLToPath } from "node:url";
-import { spawnService, until } from "@heliograph/testkit";
+import { openEventStoreLog } from "@heliograph/log";
+import { eventStoreDouble, spawnService, until } from "@heliograph/testkit";
 import { describe, expect, test } from "vitest";
 import { readChain } from "../src/chain.ts";
-import { refillTopic, relayConsumer } from "../src/index.ts";
+import { openKafkaFeed, refillTopic, relayConsumer } from "../src/index.ts";
 import {
   append,
   everyOneOnce,
@@ -46,6 +47,34 @@ describe.skipIf(opened.impossible)("the relay", () => {
     await everyOneOnce(context, "whole", 20 * partners.length);
     await everyOneOnce(context, "shared", 20 * partners.length);
     expect(await published()).toBe(30 * partners.length);
+  });
+
+  test("takes consumers to the end of a log whose end is another's", async () => {
+    const { context, kafka, run, relay } = opened.environment;
+    const double = await eventStoreDouble();
+    const open = (namespace: string) =>
+      openEventStoreLog({ connectionString: double.connectionString, namespace });
+    const [log, another] = [await open("sandbox"), await open("live")];
+    const { environment, pool, logger } = context;
+    const feed = openKafkaFeed({ settings: kafka, environment, log, pool, logger });
+    try {
+      const running = await run([relay(), whole(), shared("first")], { ...context, log, feed });
+      await append(log, 1);
+      await everyOneOnce(context, "whole", partners.length);
+      const last = await append(another, 2);
+      await until(() => running.statuses.every(({ position }) => position >= last), {
+        timeoutMs: 20_000,
+        what: "every consumer is where the log ends",
+      });
+      await append(log, 1);
+      await everyOneOnce(context, "whole", 2 * partners.length);
+      await everyOneOnce(context, "shared", 2 * partners.length);
+      await running.stop();
+    } finally {
+      await feed.close();
+      await Promise.all([log.close(), another.close()]);
+      await double.close();
+    }
   });
 
   test("that another one has replaced notes nothing more", async () => {
