@@ -2,7 +2,7 @@ import { availableParallelism, cpus } from "node:os";
 import { writeFileSync } from "node:fs";
 import { startEmbeddedPostgres } from "@heliograph/embedded-postgres";
 import { benchConsumers } from "./consumers.ts";
-import { benchEngines } from "./engines.ts";
+import { benchBothFeeds, benchEngines } from "./engines.ts";
 import { benchEventStore } from "./eventstore.ts";
 import { benchHttp } from "./http.ts";
 import { benchKafkaClients } from "./kafka-clients.ts";
@@ -15,7 +15,7 @@ import { benchScale } from "./scale.ts";
 
 /**
  * `npm run bench` prints one table; `npm run bench -- log http life consumers relay scale` runs parts. The same rows go to `bench-results.json`. `scale` stores up to
- * HELIOGRAPH_BENCH_SCALE messages (default 100,000) and `engines` measures idle, latency and copies of services: both take minutes. `kafka-clients` compares Kafka clients. These run only when named.
+ * HELIOGRAPH_BENCH_SCALE messages (default 100,000) and `engines` measures idle, both feeds and copies of services: both take minutes. `feeds` is the middle part of `engines`. `kafka-clients` compares Kafka clients. These run only when named.
  */
 const parts: Readonly<Record<string, () => Promise<Row[]>>> = {
   log: () => withServer(benchLog),
@@ -25,6 +25,7 @@ const parts: Readonly<Record<string, () => Promise<Row[]>>> = {
   relay: () => withServer(benchRelay),
   eventstore: benchEventStore,
   engines: benchEngines,
+  feeds: benchBothFeeds,
   scale: benchScale,
   "kafka-clients": benchKafkaClients,
 };
