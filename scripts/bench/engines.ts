@@ -20,9 +20,9 @@ export async function benchEngines(): Promise<Row[]> {
 export const benchBothFeeds = (): Promise<Row[]> =>
   withKafka((env) =>
     benchFeeds({
-      log: {},
-      "log, with public topics,": { ...env, HELIOGRAPH_FEED: "log" },
-      Kafka: env,
+      "log feed": {},
+      "log feed with public topics": { ...env, HELIOGRAPH_FEED: "log" },
+      "Kafka feed": env,
     }),
   );
 

@@ -54,16 +54,10 @@ export async function benchFeeds(
       const { perSecond, cpuMs } = saturated.get(feed)!;
       const best = { value: most, of: "the faster feed" };
       rows.push(
-        ratioRow(`sent, saturated, ${feed} feed`, "messages/s", perSecond, best, leastOfLog),
-        limitRow(
-          `CPU of the process, saturated, ${feed} feed`,
-          "ms a message",
-          cpuMs,
-          undefined,
-          "",
-        ),
-        limitRow(`accept → provider call p50, ${feed} feed`, "ms", p50, undefined, note),
-        limitRow(`accept → provider call p99, ${feed} feed`, "ms", p99, undefined, ""),
+        ratioRow(`sent, saturated, ${feed}`, "messages/s", perSecond, best, leastOfLog),
+        limitRow(`CPU of the process, saturated, ${feed}`, "ms a message", cpuMs, undefined, ""),
+        limitRow(`accept → provider call p50, ${feed}`, "ms", p50, undefined, note),
+        limitRow(`accept → provider call p99, ${feed}`, "ms", p99, undefined, ""),
       );
     }
     return rows;
@@ -97,7 +91,7 @@ async function postAll(
   while ((await countOf(database, "MessageSent", after)) < accepted) {
     if (performance.now() - start > durationMs + longestDrainMs)
       throw new Error(
-        `${feed} feed: ${await countOf(database, "MessageSent", after)} of ${accepted} messages were sent\n${instance.output()}`,
+        `${feed}: ${await countOf(database, "MessageSent", after)} of ${accepted} messages were sent\n${instance.output()}`,
       );
     await sleep(100);
   }

@@ -57,7 +57,7 @@ export class Tail {
   /** The partitions of the tail's own group, all of the topic; empty while it is not in it. */
   #assigned: ReadonlySet<number> = new Set();
   #reader: OwnGroup | undefined;
-  #adjusting: Promise<void> | undefined;
+  #adjusting = false;
   #changed = false;
   #handing = false;
 
@@ -182,10 +182,11 @@ export class Tail {
   #adjust(): void {
     for (const partition of this.#rings.keys()) if (!this.#wanted(partition)) this.#drop(partition);
     this.#changed = true;
-    this.#adjusting ??= this.#keepOpen();
+    if (!this.#adjusting) void this.#keepOpen();
   }
 
   async #keepOpen(): Promise<void> {
+    this.#adjusting = true;
     while (this.#changed && !this.#closing.signal.aborted) {
       this.#changed = false;
       if (await this.#open()) continue;
@@ -193,7 +194,7 @@ export class Tail {
       await pause(retryMs, this.#closing.signal);
       this.#changed = true;
     }
-    this.#adjusting = undefined;
+    this.#adjusting = false;
   }
 
   /** Whether all is open that can be. */
