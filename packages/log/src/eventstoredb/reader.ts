@@ -92,7 +92,7 @@ export function makeReader(
       return true;
     };
     try {
-      await calls.read(request, take, { timeoutMs: readTimeoutMs });
+      await calls.read(request, take, { timeoutMs: readTimeoutMs, firstWithinMs: callTimeoutMs });
     } catch (error) {
       if (error instanceof StreamDeletedError) return [];
       throw unavailable(error);
