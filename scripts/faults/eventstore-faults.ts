@@ -22,7 +22,11 @@ const fault = (name: string, strike: Strike): Fault => ({
     let ended = "";
     const { instance } = world;
     void instance.exited.then((exit) => (ended = JSON.stringify(exit)));
-    await strike(world.eventStore, world, random).finally(() => recover(world.eventStore!));
+    try {
+      await strike(world.eventStore, world, random);
+    } finally {
+      await recover(world.eventStore);
+    }
     if (ended !== "" && instance === world.instance) throw new Error(`the process ended: ${ended}`);
     for (const answer of answers(world).filter((each) => !known.has(each))) {
       const { status, retryAfter, text } = answer;
