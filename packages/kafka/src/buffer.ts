@@ -10,6 +10,8 @@ export type Lane = {
   paused: boolean;
   /** The next offset to fetch, as far as known. */
   next: bigint;
+  /** Up to this position nothing comes any more, although nothing waits: it was read to its end. */
+  passed: bigint;
   /** Ends of fetched batches: once everything up to `position` is stored, `offset` may be committed. */
   readonly marks: { readonly position: bigint; readonly offset: bigint }[];
 };
@@ -21,6 +23,7 @@ export const newLane = (partition: number): Lane => ({
   bytes: 0,
   paused: false,
   next: -1n,
+  passed: 0n,
   marks: [],
 });
 

@@ -32,8 +32,10 @@ type Reader = {
 
 /** The place of a reader of everything, beside those of shards. */
 const wholePlace = -1;
-/** Records of one request may arrive partition by partition: a hole in the total order is believed after this long. */
+/** Records of one request may arrive partition by partition: a hole in the total order is looked into after this long. */
 const holeAfterMs = 1_500;
+/** A partition that has more to give is waited for no longer than this; then the log is read. */
+const longestHoleMs = 10_000;
 const commitEveryMs = 5_000;
 const firstLookMs = 50;
 const slowestLookMs = 5_000;
@@ -242,7 +244,7 @@ export class Member implements FeedMember {
     this.#readers.add(reader);
     this.#left.delete(place);
     let opened = false;
-    let holeSince: number | undefined;
+    let hole: { readonly since: number; readonly head: bigint } | undefined;
     let lookMs = firstLookMs;
     let lookAt = performance.now() + lookMs;
     try {
@@ -253,17 +255,22 @@ export class Member implements FeedMember {
         this.#makeRoom();
         if (moved || !opened) {
           opened = true;
-          holeSince = undefined;
+          hole = undefined;
           lookMs = firstLookMs;
           yield this.#batch(reader, events, step.kind === "empty");
           continue;
         }
         const now = performance.now();
         if (step.kind === "hole") {
-          holeSince ??= now;
-          if (shard !== undefined || now - holeSince >= holeAfterMs) {
-            yield* this.#fill(reader, step.until);
-            holeSince = undefined;
+          hole ??= { since: now, head: this.#head };
+          if (
+            shard !== undefined ||
+            (await this.#isGone(step.until, now - hole.since, hole.head))
+          ) {
+            const still = this.#next(reader);
+            if (still.kind === "hole" && still.until === step.until)
+              yield* this.#fill(reader, step.until);
+            hole = undefined;
             continue;
           }
         } else if (now >= lookAt) {
@@ -338,6 +345,28 @@ export class Member implements FeedMember {
     } else if (await this.#atEnd(shard)) {
       if (this.#next(reader).kind === "empty") yield* this.#fill(reader, target);
     }
+  }
+
+  /**
+   * Whether what is missing up to a position does not come any more: records of a partition come in order, so where one waits, it is a later one; where none does, the partition must have been
+   * read to its end, a while after the later ones came (`head` is where those were then). What that showed holds for the holes that follow, which are many when one partition was truncated.
+   */
+  async #isGone(until: bigint, forMs: number, head: bigint): Promise<boolean> {
+    const open = [...this.#lanes.values()].filter(
+      (lane) => first(lane) === undefined && lane.passed < until,
+    );
+    if (open.length === 0) return true;
+    if (forMs < holeAfterMs) return false;
+    if (forMs < longestHoleMs) {
+      const ends = await this.#tools.ends().catch(() => undefined);
+      const highs = new Map(
+        ends?.map(({ partition, high, low }) => [partition, high === low ? -1n : BigInt(high)]),
+      );
+      if (!open.every(({ partition, next }) => next >= (highs.get(partition) ?? next + 1n)))
+        return false;
+    }
+    for (const lane of open) if (lane.passed < head) lane.passed = head;
+    return true;
   }
 
   /** Whether everything that the partitions hold has come; false while that cannot be said. */

@@ -164,6 +164,28 @@ describe.skipIf(opened.impossible)("consumers on a Kafka feed", () => {
     expect(await missing("whole")).toBe(5 * partners.length);
   });
 
+  test("a single partition that lost its records is made good after one wait, not one for each hole", async () => {
+    const { context, log, run, relay, copy, admin } = opened.environment;
+    const first = await run([relay(), whole()]);
+    await append(log, 5);
+    await everyOneOnce(context, "whole", 5 * partners.length);
+    await first.stop();
+    const onlyRelay = await run([relay()], await copy());
+    await append(log, 40);
+    await until(() => onlyRelay.statuses[0]!.position >= 45n * BigInt(partners.length), {
+      timeoutMs: 20_000,
+      what: "the relay has published",
+    });
+    const [lost] = await admin.fetchTopicOffsets(topic);
+    await admin.deleteTopicRecords({
+      topic,
+      partitions: [{ partition: lost!.partition, offset: lost!.high }],
+    });
+    await run([whole()], await copy());
+    // Forty holes of a second and a half each would take a minute.
+    await everyOneOnce(context, "whole", 45 * partners.length, 20_000);
+  });
+
   test("a checkpoint that was set back behind its group's offsets is made good from the log, without later records", async () => {
     const { context, log, run, relay, copy } = opened.environment;
     const first = await run([relay(), whole("back"), shared("first")]);
