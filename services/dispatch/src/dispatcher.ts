@@ -134,6 +134,7 @@ export async function startDispatcher(
         admitted.add(job);
         prepare(job);
       }
+      if (jobs.length > 0) gateways.took();
       const roomIn = lanes.nextAt();
       if (roomIn !== undefined) gateways.roomAt(roomIn);
       return jobs;

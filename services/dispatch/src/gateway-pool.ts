@@ -9,6 +9,8 @@ export type GatewayUse = {
   readonly connections: Connections;
   /** A gateway will have room at this time, epoch ms. */
   roomAt(time: number): void;
+  /** It has taken room: the others are told before it of the next. */
+  took(): void;
   /** Early receipts of any dispatcher that are being recorded. */
   readonly receiptsInFlight: number;
   /** Gives them back; the last one out closes them. */
@@ -45,12 +47,8 @@ export function createGatewayPool(now: () => number = Date.now): GatewayPool {
     projectionPool,
   }: ServiceContext): Shared {
     const rooms = new Set<() => void>();
-    /** Who is told first may take all there is: each is first in turn. */
+    /** Who is told first may take all there is, so whoever took is told last. Turns by the count of tellings fell in step with calls that ended and left nothing to take. */
     const all = (): void => {
-      const [first] = rooms;
-      if (first === undefined) return;
-      rooms.delete(first);
-      rooms.add(first);
       for (const room of rooms) room();
     };
     const alarm = createAlarm(all, now);
@@ -115,6 +113,9 @@ export function createGatewayPool(now: () => number = Date.now): GatewayPool {
       return {
         connections: mine.connections,
         roomAt: (time) => mine.alarm.at(time),
+        took() {
+          if (mine.rooms.delete(room)) mine.rooms.add(room);
+        },
         get receiptsInFlight() {
           return mine.receiptsInFlight;
         },

@@ -234,6 +234,8 @@ test("the shards of one process keep a gateway's limit of calls at once together
 test("a gateway's rate is shared by the shards of one process, in turns", async () => {
   await open({ max_per_second: 20 });
   await world.dispatch(placedFeed(world.log, shards, everyShard).feed);
+  // A shard that is owned a second later than the others has missed its turns.
+  await eventually(world.log, await sendToAll(1), "MessageSent", 20_000);
   const startedAt = performance.now();
   const ids = await sendToAll(20);
   const quick = await eventually(world.log, ids, "MessageSent", 40_000);
