@@ -3,7 +3,7 @@ export * from "./failpoint.ts";
 export * from "./money.ts";
 export * from "./define.ts";
 export * from "./events/index.ts";
-export { eventSchema, validateEvent } from "./validate.ts";
+export { eventSchema, readEventFlaw, validateEvent } from "./validate.ts";
 export * from "./errors.ts";
 export * from "./keys.ts";
 export * from "./seal.ts";

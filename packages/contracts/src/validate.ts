@@ -21,25 +21,49 @@ const ajv = new Ajv2020({ strict: false, meta: false, validateSchema: false });
 const definitions = new Map(
   eventDefinitions.map((definition) => [`${definition.type}.${definition.version}`, definition]),
 );
-/** Compiled when the first event of a type comes, and not checked by the schema of schemas, which the tests do: that took 0.2 s of every start. */
-const validators = new Map<string, ValidateFunction>();
+const knownTypes = new Set<string>(eventDefinitions.map(({ type }) => type));
 
-/** Looks up `type` and `version` and validates the data; gives a sentence that says what is wrong, or undefined. */
-export function validateEvent(event: {
-  readonly type: string;
-  readonly version?: number;
-  readonly data: object;
-}): string | undefined {
-  const name = `${event.type}.${event.version ?? 1}`;
-  let validate = validators.get(name);
-  if (validate === undefined) {
-    const definition = definitions.get(name);
-    if (definition === undefined)
-      return `unknown event type ${event.type} version ${event.version ?? 1}`;
-    validate = ajv.compile(eventSchema(definition));
-    validators.set(name, validate);
-  }
-  if (validate(event.data)) return undefined;
-  const error = validate.errors?.[0];
-  return `${event.type}${error?.instancePath ?? ""} ${error?.message ?? "is not valid"}`;
+type Stored = { readonly type: string; readonly version?: number; readonly data: object };
+type Schema = ReturnType<typeof eventSchema>;
+
+/** Compiled when the first event of a type comes, and not checked by the schema of schemas, which the tests do: that took 0.2 s of every start. */
+function validatorOf(schemaOf: (schema: Schema) => Schema): (event: Stored) => string | undefined {
+  const validators = new Map<string, ValidateFunction>();
+  return (event) => {
+    const name = `${event.type}.${event.version ?? 1}`;
+    let validate = validators.get(name);
+    if (validate === undefined) {
+      const definition = definitions.get(name);
+      if (definition === undefined)
+        return `unknown event type ${event.type} version ${event.version ?? 1}`;
+      validate = ajv.compile(schemaOf(eventSchema(definition)));
+      validators.set(name, validate);
+    }
+    if (validate(event.data)) return undefined;
+    const error = validate.errors?.[0];
+    return `${event.type}${error?.instancePath ?? ""} ${error?.message ?? "is not valid"}`;
+  };
+}
+
+/** Whether an event may be appended: looks up `type` and `version` and validates the data; gives a sentence that says what is wrong, or undefined. */
+export const validateEvent = validatorOf((schema) => schema);
+
+const validateRead = validatorOf(({ $id: _, ...schema }) => open(schema) as Schema);
+
+/**
+ * What is wrong with an event that was read, or undefined. A later version may have written it: fields and types that this one does not know are no flaw, a version of a
+ * known type that it does not know is one.
+ */
+export const readEventFlaw = (event: Stored): string | undefined =>
+  knownTypes.has(event.type) ? validateRead(event) : undefined;
+
+/** A schema that takes any further field, at every depth. */
+function open(schema: unknown): unknown {
+  if (Array.isArray(schema)) return schema.map(open);
+  if (typeof schema !== "object" || schema === null) return schema;
+  return Object.fromEntries(
+    Object.entries(schema)
+      .filter(([name, value]) => !(name === "additionalProperties" && value === false))
+      .map(([name, value]) => [name, open(value)]),
+  );
 }

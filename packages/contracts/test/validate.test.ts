@@ -1,6 +1,6 @@
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { expect, test } from "vitest";
-import { eventDefinitions, eventSchema, validateEvent } from "../src/index.ts";
+import { eventDefinitions, eventSchema, readEventFlaw, validateEvent } from "../src/index.ts";
 
 test.each(eventDefinitions.map((definition) => [definition.type, definition] as const))(
   "the schema of %s is JSON Schema 2020-12 and can be compiled",
@@ -22,4 +22,15 @@ test("data that does not fit is answered with where and why, unknown types and v
   expect(validateEvent({ type: "FundsHeld", version: 99, data })).toBe(
     "unknown event type FundsHeld version 99",
   );
+});
+
+test("an event that a later version wrote is read without a flaw unless its version is unknown; a damaged one is not", () => {
+  const entries = [{ message_id: "msg_01HNQX2P8Y9R3T4V5W6Z7A8B9C", amount: "1", tone: "warm" }];
+  const data = { covers: "0", available: "1", held: "0", currency: "USD", entries, mood: "good" };
+  expect(validateEvent({ type: "FundsHeld", data })).toMatch(/additional properties/);
+  expect(readEventFlaw({ type: "FundsHeld", data })).toBeUndefined();
+  expect(readEventFlaw({ type: "NoSuch", data })).toBeUndefined();
+  expect(readEventFlaw({ type: "FundsHeld", version: 99, data })).toMatch(/unknown .* version 99/);
+  expect(readEventFlaw({ type: "FundsHeld", data: { ...data, held: 0 } })).toMatch(/held must be/);
+  expect(readEventFlaw({ type: "FundsHeld", data: null as unknown as object })).toMatch(/must be/);
 });

@@ -1,4 +1,4 @@
-import { validateEvent, type Environment } from "@heliograph/contracts";
+import { readEventFlaw, type Environment } from "@heliograph/contracts";
 import type { EventLog, RecordedEvent } from "@heliograph/log";
 import type { GatewayDirectory } from "@heliograph/runtime";
 import {
@@ -45,7 +45,7 @@ export async function openDirectory(
 ): Promise<Directory> {
   const state = emptyDirectory();
   const fold = (event: RecordedEvent): void => {
-    const flaw = validateEvent(event);
+    const flaw = readEventFlaw(event);
     if (flaw === undefined) return evolveDirectory(state, event);
     distrustKey(state, event);
     onDamaged(event, flaw);

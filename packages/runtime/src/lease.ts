@@ -11,6 +11,8 @@ const staleHolderSeconds = 15;
 const sessionTimeoutMs = 10_000;
 /** The end of a rebuild holds the checkpoint's row for as long as it compares; it is asked for again, and other consumers have their turn meanwhile. */
 const rowTimeoutMs = 2_000;
+/** SQLSTATE of a statement that waited in vain for somebody else's lock. */
+const lockNotAvailable = "55P03";
 
 export type Ownership = { readonly epoch: number; readonly position: bigint };
 
@@ -105,7 +107,8 @@ export class Leases {
         if (ownership) return ownership;
       } catch (error) {
         if (!isMachinery(error)) throw error;
-        look(false);
+        // A lock that somebody else holds for long is an answer too.
+        look((error as { code?: string }).code === lockNotAvailable);
       }
       await pause(300, signal);
     }

@@ -1,4 +1,4 @@
-import { eventDefinitions, validateEvent } from "@heliograph/contracts";
+import { readEventFlaw } from "@heliograph/contracts";
 import type { Batch, RecordedEvent } from "@heliograph/log";
 import { quarantine } from "./dead-letters.ts";
 import { isMachinery, latestAfter, messageOf, oneAtATime } from "./faults.ts";
@@ -144,7 +144,8 @@ export async function runReactor(
   async function handleCarefully(batch: Batch): Promise<void> {
     for (const event of batch.events) {
       if (careful.skip.has(event.position)) continue;
-      const flaw = flawOf(event);
+      // The log checks its events when it appends them: this finds what came past it, and spares it the restarts that others get before they are set aside.
+      const flaw = readEventFlaw(event);
       if (flaw !== undefined) {
         await setAside(event, flaw);
         continue;
@@ -193,12 +194,3 @@ export async function runReactor(
     }
   }
 }
-
-const known = new Set(eventDefinitions.map(({ type }) => type));
-
-/**
- * What is wrong with an event by its own schema. The log checks that when it appends, so this finds what came past it: a damaged row, a foreign writer, a newer version.
- * Asked only after something failed; it spares such an event the restarts that others get before they are set aside.
- */
-const flawOf = (event: RecordedEvent): string | undefined =>
-  known.has(event.type) ? validateEvent(event) : undefined;

@@ -11,11 +11,12 @@ import { createFloor } from "./floor.ts";
 import type { GatewayPool } from "./gateway-pool.ts";
 import type { Job } from "./job.ts";
 import { createLanes } from "./lanes.ts";
+import { haltedMessages } from "./metrics.ts";
 import { createOutcomes, type Outcomes } from "./outcomes.ts";
 import { createRecorder } from "./recorder.ts";
 import { recover } from "./recover.ts";
 import { createResumer } from "./resume.ts";
-import { createStore } from "./store.ts";
+import { createStore, type IntendedCall } from "./store.ts";
 import { createTimers } from "./timers.ts";
 
 /** Jobs in memory at most; the feed and the timers wait when it is reached, and go on below half of it. */
@@ -65,14 +66,20 @@ export async function startDispatcher(
     }
   }
 
+  const halted = (about: object, what: string): void => {
+    haltedMessages.inc({ environment: context.environment });
+    logger.error(about, what);
+  };
+
   let gatewayIsFree = (): void => undefined;
   const gateways = pool.use(context, () => gatewayIsFree());
   const { connections } = gateways;
   const store = createStore(context.pool, schema, epoch, owner);
   let headAtStart: bigint;
+  let unsettled: Map<string, IntendedCall>;
   try {
     if (shard !== undefined) await adoptTimers(store, log, shard);
-    await recover({
+    unsettled = await recover({
       log,
       store,
       shard,
@@ -156,6 +163,11 @@ export async function startDispatcher(
     scale,
     prove,
     broken,
+    refused: (message, reason) =>
+      halted(
+        { message, error: reason },
+        "the log refuses the outcome of a call: it stays announced",
+      ),
   });
   const resumer = createResumer({
     log,
@@ -169,8 +181,10 @@ export async function startDispatcher(
     outcomes,
     ask,
     broken,
+    unsettled,
+    policyOf: (gateway) => connections.byName(gateway)?.config.on_uncertain ?? "at_most_once",
     halted: (message, until, error) =>
-      logger.error(
+      halted(
         { message, until: new Date(until).toISOString(), err: error },
         "the events of a message cannot be understood: it stands still",
       ),

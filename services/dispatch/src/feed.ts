@@ -5,7 +5,6 @@ import type { Active } from "./active.ts";
 import type { Committer } from "./committer.ts";
 import type { Floor, Mark } from "./floor.ts";
 import type { Look, Resumer } from "./resume.ts";
-import { evolve } from "./state.ts";
 
 export type Feed = {
   handle(batch: Batch): Promise<void>;
@@ -88,9 +87,9 @@ export function createFeed({
       else {
         requests.delete(messageId);
         active.add(messageId);
-        resumer.proceed(
+        resumer.begin(
           { messageId, stream: request.stream, mark: floor.hold(mark), due: false },
-          evolve(undefined, request),
+          request,
           event.id,
         );
       }

@@ -15,6 +15,13 @@ const duration = new Histogram({
   buckets: [0.005, 0.025, 0.1, 0.5, 1, 2.5, 5, 10, 30],
 });
 
+/** Each time that a message is found to stand still: its events cannot be understood, or its outcome is refused. */
+export const haltedMessages = new Counter({
+  name: "heliograph_dispatch_halted_total",
+  help: "Looks at messages that stand still because their events cannot be understood",
+  labelNames: ["environment"],
+});
+
 /** The metrics of one gateway, bound once: a call costs no look-up of labels. */
 export function callMetrics(environment: string, gateway: string) {
   const bound = { environment, gateway };

@@ -31,6 +31,8 @@ type Options = {
   /** Proves that this owner still is one; false when it is not. */
   readonly prove: () => Promise<boolean>;
   readonly broken: (error: unknown) => void;
+  /** Hears of a call whose outcome the log refuses. */
+  readonly refused: (messageId: string, reason: string) => void;
 };
 
 /** Turns the results of calls into events, and what must follow into timers. */
@@ -44,6 +46,7 @@ export function createOutcomes({
   scale,
   prove,
   broken,
+  refused,
 }: Options): Outcomes {
   function settle(target: Target, result: SendResult): void {
     const { call, number } = target;
@@ -117,6 +120,8 @@ export function createOutcomes({
         }
       },
       conflicted: () => void conflicted(target, events, next).catch(broken),
+      // Not done: the call stays announced, and the message stands still until the next owner looks at it.
+      refused: (reason) => refused(target.messageId, reason),
     });
   }
 

@@ -8,6 +8,8 @@ export type Entry = {
   readonly recorded: (revision: number) => void;
   /** The stream has moved on. */
   readonly conflicted: () => void;
+  /** The log will never take it. */
+  readonly refused: (reason: string) => void;
 };
 
 /** Most appends in one call of the log: one flush takes about 500 events. */
@@ -50,9 +52,9 @@ export function createRecorder(
     await failpoint("dispatch.after_append");
     pending -= entries.length;
     for (const [index, outcome] of outcomes.entries()) {
-      const { append, recorded, conflicted } = entries[index]!;
+      const { recorded, conflicted, refused } = entries[index]!;
       if (outcome.kind === "conflict") conflicted();
-      else if (outcome.kind === "invalid") throw new Error(`${append.stream}: ${outcome.message}`);
+      else if (outcome.kind === "invalid") refused(outcome.message);
       else recorded(outcome.revision);
     }
   }

@@ -6,7 +6,8 @@ import type { Connections } from "./connections.ts";
 import { decideStep } from "./decide.ts";
 import { uncertain } from "./events.ts";
 import { appendPatiently } from "./recorder.ts";
-import { fold, type State } from "./state.ts";
+import { isOver, soundFold } from "./resume.ts";
+import type { State } from "./state.ts";
 import {
   deleteIntents,
   upsertTimers,
@@ -35,11 +36,12 @@ type Options = {
  * Settles what earlier owners announced and may have done. An announced call whose outcome is not in the log becomes `DispatchUncertain`:
  * nobody can know whether it was made. What every message needs next becomes a timer, which takes the way of all timers;
  * intents and timers change in one statement, so that a crash in here repeats it and nothing else.
+ * Gives the calls of messages whose events cannot be understood: they stay announced, and no call may be made for these messages before they are settled.
  */
-export async function recover(options: Options): Promise<void> {
+export async function recover(options: Options): Promise<Map<string, IntendedCall>> {
   const { store, shard, checkpoint, logger } = options;
   const intents = await store.openIntents();
-  if (intents.length === 0) return;
+  if (intents.length === 0) return new Map();
   const calls = new Map<string, IntendedCall>();
   for (const intent of intents)
     for (const call of intent.calls)
@@ -47,17 +49,16 @@ export async function recover(options: Options): Promise<void> {
   const timers = new Map<string, Timer>();
   /** Intents of the time before the dispatcher was divided may name messages of every shard: each timer goes to its own. */
   const partners = new Map<string, string | undefined>();
-  /** Messages whose events cannot be understood: their intents stay, for the owner who can. */
-  const damaged = new Set<string>();
+  const unsettled = new Map<string, IntendedCall>();
   let unknown = 0;
   let open = [...calls.values()];
   while (open.length > 0) {
     const part = open.slice(0, MOST_STREAMS);
-    const outcome = await settle(part, options, timers, partners, damaged);
+    const outcome = await settle(part, options, timers, partners, unsettled);
     unknown += outcome.uncertain;
     open = [...open.slice(MOST_STREAMS), ...outcome.again];
   }
-  const over = intents.filter((intent) => !intent.calls.some(([id]) => damaged.has(id)));
+  const over = intents.filter((intent) => !intent.calls.some(([id]) => unsettled.has(id)));
   const parts: WritePart[] = [deleteIntents(over.map(({ id }) => id))];
   const ownerOf = (id: string): Owner =>
     shard === undefined ? null : shardOf(partners.get(id), shard.count);
@@ -67,6 +68,7 @@ export async function recover(options: Options): Promise<void> {
     { calls: calls.size, uncertain: unknown },
     "took over announced provider calls of a predecessor",
   );
+  return unsettled;
 }
 
 /** Writes what is missing for some calls; gives back those whose stream moved meanwhile. */
@@ -75,7 +77,7 @@ async function settle(
   { log, connections, logger, now, random, scale, signal }: Options,
   timers: Map<string, Timer>,
   partners: Map<string, string | undefined>,
-  damaged: Set<string>,
+  unsettled: Map<string, IntendedCall>,
 ): Promise<{ readonly uncertain: number; readonly again: readonly IntendedCall[] }> {
   const streams = await log.readStreams(calls.map(([id]) => streamOf("message", id)));
   const appends: Append[] = [];
@@ -85,14 +87,20 @@ async function settle(
   for (const call of calls) {
     const [id] = call;
     try {
-      const append = decide(call, fold(streams.get(streamOf("message", id)) ?? []));
+      const append = decide(call, soundFold(streams.get(streamOf("message", id)) ?? []));
       if (append === undefined) continue;
       appends.push(append);
       appended.push(call);
     } catch (error) {
-      damaged.add(id);
-      logger.error({ message: id, err: error }, "an announced call cannot be settled");
+      leave(call, error);
     }
+  }
+
+  /** A timer has it looked at at once, and then as often as other messages that stand still. */
+  function leave(call: IntendedCall, error: unknown): void {
+    unsettled.set(call[0], call);
+    timer(call[0], now());
+    logger.error({ message: call[0], err: error }, "an announced call cannot be settled");
   }
 
   /** The doubt that has to be recorded; undefined when the call's outcome is known, and what comes next has a timer. */
@@ -100,7 +108,7 @@ async function settle(
     const [id, attempt, number, gateway] = call;
     if (state === undefined) return undefined;
     partners.set(id, state.requestEvent.metadata.partner);
-    if (state.calls >= number || state.phase === "settled") {
+    if (isOver(state, number)) {
       const step = decideStep(state, { now: now(), due: false, random: random(), scale });
       if (step.type === "nothing") return undefined;
       const at = step.type === "wait" ? step.at : now();
@@ -119,8 +127,7 @@ async function settle(
   for (const [index, outcome] of outcomes.entries()) {
     const call = appended[index]!;
     if (outcome.kind === "conflict") again.push(call);
-    else if (outcome.kind === "invalid")
-      throw new Error(`${appends[index]!.stream}: ${outcome.message}`);
+    else if (outcome.kind === "invalid") leave(call, new Error(outcome.message));
     else timer(call[0], now());
   }
   return { uncertain: appends.length - again.length, again };

@@ -1,15 +1,17 @@
-import { streamOf } from "@heliograph/contracts";
+import { readEventFlaw, streamOf, type EventData } from "@heliograph/contracts";
 import type { SendResult } from "@heliograph/gateways";
-import type { EventLog, NewEvent } from "@heliograph/log";
+import type { EventLog, NewEvent, RecordedEvent } from "@heliograph/log";
+import { isMachinery } from "@heliograph/runtime";
 import type { Active } from "./active.ts";
 import type { Committer } from "./committer.ts";
 import { decideStep, resend, type Step, type TimerKind } from "./decide.ts";
-import { attemptIdOf, exhausted, expired, queued, type Call } from "./events.ts";
+import { attemptIdOf, exhausted, expired, queued, uncertain, type Call } from "./events.ts";
 import type { Floor, Mark } from "./floor.ts";
 import type { Job } from "./job.ts";
 import type { Outcomes } from "./outcomes.ts";
 import type { Recorder } from "./recorder.ts";
 import { fold, type State } from "./state.ts";
+import type { IntendedCall } from "./store.ts";
 
 /** A message that dispatch has to look at. */
 export type Look = {
@@ -28,8 +30,8 @@ const HALTED_MS = 600_000;
 export type Resumer = {
   /** Reads the messages' streams, decides and does the next step of each. The messages must be in `active`. */
   resume(looks: readonly Look[]): Promise<void>;
-  /** Does the next step of a message whose state is known. */
-  proceed(look: Look, state: State | undefined, causation?: string): void;
+  /** Does the first step of a message that nothing has been done for but its request. */
+  begin(look: Look, request: RecordedEvent, causation: string): void;
 };
 
 type Options = {
@@ -46,10 +48,26 @@ type Options = {
   readonly ask: (gateway: string, attemptId: string) => Promise<SendResult | "unknown" | undefined>;
   readonly outcomes: Outcomes;
   readonly kindOf: (gateway: string) => string;
+  readonly policyOf: (gateway: string) => EventData<"DispatchUncertain">["policy"];
+  /** Calls that predecessors announced and nobody could settle, by message; what is settled is taken out. */
+  readonly unsettled: Map<string, IntendedCall>;
   readonly broken: (error: unknown) => void;
   /** Hears of a message that stands still, until when, and why. */
   readonly halted: (messageId: string, until: number, error: unknown) => void;
 };
+
+/** Folds a message's stream. Throws when an event of it is not what its schema says: a call could be made whose outcome cannot be recorded. */
+export function soundFold(events: readonly RecordedEvent[]): State | undefined {
+  for (const event of events) {
+    const flaw = readEventFlaw(event);
+    if (flaw !== undefined) throw new Error(`position ${event.position}: ${flaw}`);
+  }
+  return fold(events);
+}
+
+/** Whether an announced call's outcome is known, or does not matter any more. */
+export const isOver = (state: State, call: number): boolean =>
+  state.calls >= call || state.phase === "settled";
 
 /** The way back into a message: after a restart, when a timer is due, after a lost race and when an event was not expected. */
 export function createResumer(options: Options): Resumer {
@@ -59,7 +77,8 @@ export function createResumer(options: Options): Resumer {
     for (let from = 0; from < looks.length; from += MOST_STREAMS) {
       const part = looks.slice(from, from + MOST_STREAMS);
       const streams = await log.readStreams(part.map(({ stream }) => stream));
-      for (const look of part) orHalt(look, () => step(look, fold(streams.get(look.stream) ?? [])));
+      for (const look of part)
+        orHalt(look, () => advance(look, soundFold(streams.get(look.stream) ?? [])));
     }
     committer.pump();
   }
@@ -88,10 +107,18 @@ export function createResumer(options: Options): Resumer {
     try {
       work();
     } catch (error) {
-      const until = now() + HALTED_MS;
-      options.halted(look.messageId, until, error);
-      wait(look, until, "waiting");
+      halt(look, error);
     }
+  }
+  const orHaltLater = (look: Look, work: Promise<void>): void =>
+    void work.catch((error: unknown) =>
+      isMachinery(error) ? options.broken(error) : halt(look, error),
+    );
+
+  function halt(look: Look, error: unknown): void {
+    const until = now() + HALTED_MS;
+    options.halted(look.messageId, until, error);
+    wait(look, until, "waiting");
   }
 
   function record(look: Look, state: State, event: NewEvent, recorded: () => void): void {
@@ -99,16 +126,33 @@ export function createResumer(options: Options): Resumer {
       append: { stream: look.stream, expected: state.revision, events: [event] },
       recorded,
       conflicted: () => again(look),
+      refused: (reason) => halt(look, new Error(reason)),
     });
   }
 
-  function proceed(look: Look, state: State | undefined, causation?: string): void {
-    orHalt(look, () => step(look, state, causation));
+  function begin(look: Look, request: RecordedEvent, causation: string): void {
+    orHalt(look, () => advance(look, soundFold([request]), causation));
   }
 
-  function step(look: Look, state: State | undefined, causation?: string): void {
+  function advance(look: Look, state: State | undefined, causation?: string): void {
     const next = decideStep(state, { now: now(), due: look.due, random: random(), scale });
     if (state === undefined) return leave(look);
+    const call = options.unsettled.get(look.messageId);
+    if (call !== undefined) {
+      const [, attempt, number, gateway] = call;
+      const settled = (): void => {
+        options.unsettled.delete(look.messageId);
+        again(look);
+      };
+      if (isOver(state, number)) return settled();
+      const about = {
+        attempt,
+        gateway,
+        cause: "crash",
+        policy: options.policyOf(gateway),
+      } as const;
+      return record(look, state, uncertain(state, about, state.lastEventId), settled);
+    }
     take(look, state, next, causation ?? state.lastEventId);
   }
 
@@ -123,12 +167,14 @@ export function createResumer(options: Options): Resumer {
       case "queue": {
         const event = queued(state, causation);
         return record(look, state, event, () =>
-          proceed(look, {
-            ...state,
-            phase: "queued",
-            revision: state.revision + 1,
-            lastEventId: event.id,
-          }),
+          orHalt(look, () =>
+            advance(look, {
+              ...state,
+              phase: "queued",
+              revision: state.revision + 1,
+              lastEventId: event.id,
+            }),
+          ),
         );
       }
       case "expire":
@@ -141,9 +187,9 @@ export function createResumer(options: Options): Resumer {
           () => leave(look),
         );
       case "ask":
-        return void ask(look, state, step, causation).catch(options.broken);
+        return orHaltLater(look, ask(look, state, step, causation));
       case "seek_evidence":
-        return void seekEvidence(look, state, step, causation).catch(options.broken);
+        return orHaltLater(look, seekEvidence(look, state, step, causation));
       default:
         return step satisfies never;
     }
@@ -231,5 +277,5 @@ export function createResumer(options: Options): Resumer {
     };
   }
 
-  return { resume, proceed };
+  return { resume, begin };
 }

@@ -1,7 +1,8 @@
-import { streamOf } from "@heliograph/contracts";
+import { streamOf, uuid7 } from "@heliograph/contracts";
+import { openPostgresLog } from "@heliograph/log";
 import { until } from "@heliograph/testkit";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { eventually, openWorld, send, typesOf, type World } from "./harness.ts";
+import { eventually, openWorld, send, simulator, typesOf, type World } from "./harness.ts";
 
 let world: World;
 beforeEach(async () => {
@@ -9,14 +10,25 @@ beforeEach(async () => {
 });
 afterEach(() => world.close());
 
-/** Past the log, which would refuse it: a message's request whose validity ends at a time that is none, or which has no content at all. */
-const damage = (id: string, how: "expires_at" | "everything") =>
-  world.pool.query(
-    how === "everything"
-      ? "update log.events set data = 'null' where stream = $1"
-      : `update log.events set data = regexp_replace(data, '"expires_at":"[^"]*"', '"expires_at":"soon"') where stream = $1`,
-    [streamOf("message", id)],
-  );
+/** Past the log, which would refuse it. Gives what was there before. */
+async function damage(id: string, change: (data: string) => string): Promise<string> {
+  const stream = streamOf("message", id);
+  const { rows } = await world.pool.query("select data from log.events where stream = $1", [
+    stream,
+  ]);
+  await write(id, change(rows[0].data));
+  return rows[0].data;
+}
+const write = (id: string, data: string) =>
+  world.pool.query("update log.events set data = $2 where stream = $1 and revision = 0", [
+    streamOf("message", id),
+    data,
+  ]);
+const nothing = () => "null";
+const endless = (data: string) => data.replace(/"expires_at":"[^"]*"/, '"expires_at":"soon"');
+const priceless = (data: string) => data.replace(/"cost":"[^"]*",/, "");
+const calls = async () =>
+  (await world.pool.query("select calls from dispatch.intents")).rows.length;
 const timers = async () =>
   (await world.pool.query("select message_id, due_at::float8 as due from dispatch.timers")).rows;
 const epoch = async () =>
@@ -26,26 +38,30 @@ const epoch = async () =>
 test("a message whose events are damaged while it waits stands still, the others are sent, and nothing restarts", async () => {
   await world.dispatch();
   const send_at = new Date(Date.now() + 800).toISOString();
-  const orders = Array.from({ length: 4 }, () => ({ to: "+15550000001", send_at }));
-  const [first, second, ...sound] = await send(world.log, orders);
+  const orders = Array.from({ length: 5 }, () => ({ to: "+15550000001", send_at }));
+  const [first, second, third, ...sound] = await send(world.log, orders);
   await until(async () => (await timers()).length === orders.length);
-  await damage(first!, "expires_at");
-  await damage(second!, "everything");
+  await damage(first!, endless);
+  await damage(second!, nothing);
+  // The outcome of its call could not be recorded.
+  await damage(third!, priceless);
   const owner = await epoch();
   await eventually(world.log, sound, "MessageSent");
   const halted = await until(
     async () => {
       const left = await timers();
-      return left.length === 2 && left.every(({ due }) => due > Date.now() + 300_000) && left;
+      return left.length === 3 && left.every(({ due }) => due > Date.now() + 300_000) && left;
     },
-    { what: "both wait for minutes" },
+    { what: "they wait for minutes" },
   );
-  expect(new Set(halted.map(({ message_id: id }) => id))).toEqual(new Set([first, second]));
+  expect(new Set(halted.map(({ message_id: id }) => id))).toEqual(new Set([first, second, third]));
   expect(await epoch()).toBe(owner);
-  expect(await typesOf(world.log, first!)).not.toContain("MessageSent");
+  for (const id of [first, second, third])
+    expect(await typesOf(world.log, id!)).not.toContain("MessageSent");
+  await until(async () => (await calls()) === 0, { what: "nothing is announced any more" });
 });
 
-test("an announced call of a damaged message stays announced, and the others of a predecessor are settled", async () => {
+test("an announced call of a damaged message stays announced, and is in doubt before another is made once it is mended", async () => {
   const predecessor = await world.dispatch();
   const send_at = new Date(Date.now() + 3_600_000).toISOString();
   const [damaged, sound] = await send(world.log, [
@@ -60,10 +76,61 @@ test("an announced call of a damaged message stays announced, and the others of 
       await epoch(),
       JSON.stringify([[id, 1, 1, "sim-sms"]]),
     ]);
-  await damage(damaged!, "everything");
+  const before = await damage(damaged!, nothing);
   await world.dispatch();
-  await eventually(world.log, [sound!], "DispatchUncertain");
-  const intents = async () => (await world.pool.query("select id from dispatch.intents")).rows;
-  await until(async () => (await intents()).length === 1, { what: "the other is sent" });
-  expect(await intents()).toEqual([{ id: damaged! }]);
+  await eventually(world.log, [sound!], "MessageSent");
+  await until(async () => (await calls()) === 1, { what: "only the damaged one is announced" });
+  const [halted] = await until(
+    async () => {
+      const left = (await timers()).filter(({ message_id: id }) => id === damaged);
+      return left.length === 1 && left[0]!.due > Date.now() + 300_000 && left;
+    },
+    { what: "it stands still" },
+  );
+  expect(halted!.message_id).toBe(damaged);
+  await write(damaged!, before);
+  await world.pool.query("update dispatch.timers set due_at = 0, epoch = 0");
+  // The alarm rings for what is due when a timer of its own is written.
+  await send(world.log, [
+    { to: "+15550000003", send_at: new Date(Date.now() + 300).toISOString() },
+  ]);
+  const [types] = await eventually(world.log, [damaged!], "MessageSent");
+  expect(types!.slice(0, 2)).toEqual(["MessageRequested", "DispatchUncertain"]);
+});
+
+test("a receipt that is damaged stops the message that looks for evidence, and nothing else", async () => {
+  world.configure([simulator("sms", { on_uncertain: "at_most_once" })]);
+  const predecessor = await world.dispatch();
+  const send_at = new Date(Date.now() + 3_600_000).toISOString();
+  const [doubted] = await send(world.log, [{ to: "+15550000001", send_at }]);
+  await until(async () => (await timers()).length === 1);
+  await predecessor.stop();
+  await world.pool.query("insert into dispatch.intents (id, epoch, calls) values ($1, $2, $3)", [
+    "doubted",
+    await epoch(),
+    JSON.stringify([[doubted, 1, 1, "sim-sms"]]),
+  ]);
+  const foreign = await openPostgresLog({
+    connection: world.database.config,
+    namespace: "sandbox",
+  });
+  await foreign.append([
+    {
+      stream: streamOf("receipts", doubted!),
+      expected: "no_stream",
+      events: [
+        { id: uuid7(), type: "ReceiptReceived", data: null as unknown as object, metadata: {} },
+      ],
+    },
+  ]);
+  await foreign.close();
+  await world.dispatch();
+  await eventually(world.log, [doubted!], "DispatchUncertain");
+  await until(async () => (await timers()).some(({ due }) => due > Date.now() + 300_000), {
+    what: "it stands still",
+  });
+  const owner = await epoch();
+  const [other] = await send(world.log, [{ to: "+15550000002" }]);
+  await eventually(world.log, [other!], "MessageSent");
+  expect(await epoch()).toBe(owner);
 });

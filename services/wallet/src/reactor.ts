@@ -40,8 +40,15 @@ function startLedger({ context, checkpoint, logger, fail }: ReactorTools): React
     progress.reached(batch.position);
   }
 
-  /** What the event asks for is done unless it was: `covers` says nothing of an event that was set aside, the holds and the top-ups themselves do. */
-  const retry = (event: RecordedEvent): Promise<void> => settleAll(causesByPartner([event]), true);
+  /**
+   * What the event asks for is done unless it was: `covers` says nothing of an event that was set aside, the holds and the top-ups themselves do. All of its message's
+   * causes are decided with it: one that came meanwhile found no hold, and nobody would give the funds back that are held now.
+   */
+  async function retry(event: RecordedEvent): Promise<void> {
+    const isMessage = walletCause(event)?.kind !== "topup";
+    const events = isMessage ? await context.log.readStream(event.stream) : [event];
+    await settleAll(causesByPartner(events), true);
+  }
 
   async function settleAll(causes: Causes, late: boolean): Promise<void> {
     let open = causes;

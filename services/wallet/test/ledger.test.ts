@@ -119,6 +119,36 @@ describe.each(drivers)("on the %s log", (driver) => {
     expect(covers).toEqual(covers.toSorted((left, right) => Number(left - right)));
   });
 
+  test("a request that was set aside while its message was canceled leaves nothing held when it is asked for again", async () => {
+    const one = partnerOn(world.log);
+    await one.topUp("1");
+    await one.request(0);
+    await one.canceled(0);
+    const all = (await world.log.readAll({ after: 0n, limit: 100 })).events;
+    const [topup, request, canceled] = all;
+    const { instance } = await openLedger(world.context);
+    const position = all.at(-1)!.position;
+    await instance.handle({
+      events: [topup!, canceled!],
+      position,
+      head: position,
+      caughtUp: true,
+    });
+    await instance.retry!(request!);
+    await instance.retry!(request!);
+    expect(await one.proof()).toMatchObject({
+      balance: "1",
+      held: "0",
+      holds_open: 0,
+      matches: true,
+    });
+    expect((await one.events()).map(({ type }) => type)).toEqual([
+      "FundsToppedUp",
+      "FundsHeld",
+      "FundsReleased",
+    ]);
+  });
+
   test("two ledgers at once settle every message once", async () => {
     const one = partnerOn(world.log);
     const two = partnerOn(world.log);
