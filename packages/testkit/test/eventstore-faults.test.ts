@@ -205,6 +205,23 @@ describe("other faults", () => {
     await second.stop();
   });
 
+  test("a subscription that was muted stays open and brings nothing, and another does", async () => {
+    const filter = streamNameFilter({ prefixes: ["test-"] });
+    const seen = { muted: 0, other: 0, ended: 0 };
+    const muted = client.subscribeToAll({ fromPosition: START, filter });
+    muted.on("data", () => seen.muted++).on("end", () => seen.ended++);
+    await client.appendToStream("test-a", event());
+    await until(() => seen.muted === 1, { what: "the first event has come" });
+    double.faults.muteSubscriptions();
+    await client.appendToStream("test-a", event());
+    const other = client.subscribeToAll({ fromPosition: START, filter });
+    other.on("data", () => seen.other++);
+    await until(() => seen.other === 2, { what: "the other has both" });
+    expect(seen).toEqual({ muted: 1, other: 2, ended: 0 });
+    await muted.unsubscribe();
+    await other.unsubscribe();
+  });
+
   test("a slow answer is late and right", async () => {
     await client.appendToStream("test-a", event());
     double.faults.slowMs = 200;

@@ -88,11 +88,19 @@ export function makeAppender(calls: Calls): Appender {
     return opening;
   }
 
-  /** Writes one append's messages when there is room for them, each whole: the server takes them by their correlation. */
-  async function write(requests: readonly streams.BatchAppendReq[], to: Open): Promise<void> {
+  /**
+   * Writes one append's messages when there is room for them, each whole: the server takes them by their correlation. Nothing is written once the append is given up: one that has
+   * not got its last message is never stored, and the server
+   * forgets it with the call at the latest.
+   */
+  async function write(
+    requests: readonly streams.BatchAppendReq[],
+    to: Open,
+    givenUp: () => boolean,
+  ): Promise<void> {
     for (const request of requests) {
-      while (to.full && to.over === undefined) await drained.wait();
-      if (to.over !== undefined) return;
+      while (to.full && to.over === undefined && !givenUp()) await drained.wait();
+      if (to.over !== undefined || givenUp()) return;
       if (!to.call.write(request)) to.full = true;
     }
   }
@@ -106,12 +114,15 @@ export function makeAppender(calls: Calls): Appender {
     const id = randomUUID();
     const startedAt = performance.now();
     let on: Open | undefined;
+    let givenUp = false;
     const work = async (): Promise<Answer> => {
       on = await (current ??= open());
       if (on.over !== undefined) throw on.over;
+      // A node was found too late: the caller was told.
+      if (givenUp) throw new Error("the append was given up");
       const answer = Promise.withResolvers<Answer>();
       on.waiting.set(id, answer);
-      await write(requestsOf(id, stream, events, expected), on);
+      await write(requestsOf(id, stream, events, expected), on, () => givenUp);
       return answer.promise;
     };
     try {
@@ -122,7 +133,10 @@ export function makeAppender(calls: Calls): Appender {
         on.abandon(startedAt);
       throw error;
     } finally {
+      givenUp = true;
       on?.waiting.delete(id);
+      // It may wait for room: nothing is kept for it.
+      if (on?.full) drained.ring();
     }
   }
 

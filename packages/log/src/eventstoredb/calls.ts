@@ -5,6 +5,7 @@ import {
 } from "@eventstore/db-client";
 import streamsService from "@eventstore/db-client/generated/streams_grpc_pb.js";
 import type streams from "@eventstore/db-client/generated/streams_pb.js";
+import { callTimeoutMs, within } from "./connection.ts";
 
 type StreamsClient = InstanceType<typeof streamsService.StreamsClient>;
 type BatchCall = ReturnType<StreamsClient["batchAppend"]>;
@@ -18,7 +19,7 @@ type Inner = {
 };
 
 export type ReadOptions = {
-  /** None: it lasts until it fails or is ended. */
+  /** From when a node is found, for which there are 3 s. None: it lasts until it fails or is ended. */
   readonly timeoutMs?: number;
   /** A node that is well gives its first answer in this time; when none comes, that counts as silence. */
   readonly firstWithinMs?: number;
@@ -60,6 +61,21 @@ export function makeCalls(client: EventStoreDBClient): Calls {
   let heardAt = 0;
   const connected = (): Promise<StreamsClient> =>
     inner.getGRPCClient(streamsService.StreamsClient, "heliograph");
+  /**
+   * A cluster that does not answer is looked for in nearly a minute. Nobody waits for that: the search goes on, and who comes next joins it. Undefined when the signal
+   * was quicker.
+   */
+  async function found(signal: AbortSignal | undefined): Promise<StreamsClient | undefined> {
+    if (signal?.aborted) return undefined;
+    const { promise, resolve } = Promise.withResolvers<undefined>();
+    const stop = (): void => resolve(undefined);
+    signal?.addEventListener("abort", stop, { once: true });
+    try {
+      return await within(Promise.race([connected(), promise]), callTimeoutMs);
+    } finally {
+      signal?.removeEventListener("abort", stop);
+    }
+  }
   const deadline = (timeoutMs: number): CallArguments =>
     inner.callArguments({}, { deadline: Date.now() + timeoutMs });
 
@@ -81,8 +97,8 @@ export function makeCalls(client: EventStoreDBClient): Calls {
     take: (answer: streams.ReadResp) => boolean,
     { timeoutMs = Number.POSITIVE_INFINITY, firstWithinMs, signal }: ReadOptions,
   ): Promise<void> {
-    const grpc = await connected();
-    if (signal?.aborted) return;
+    const grpc = await found(signal);
+    if (grpc === undefined || signal?.aborted) return;
     const startedAt = performance.now();
     const call = grpc.read(request, ...deadline(timeoutMs));
     const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -139,7 +155,7 @@ export function makeCalls(client: EventStoreDBClient): Calls {
   }
 
   async function batchAppend(over: (error: Error) => void): Promise<Batch> {
-    const grpc = await connected();
+    const grpc = await within(connected(), callTimeoutMs);
     const call = grpc.batchAppend(...deadline(Number.POSITIVE_INFINITY));
     const fail = (error: Error): void => {
       if (!running.delete(one)) return;

@@ -2,7 +2,7 @@ import shared from "@eventstore/db-client/generated/shared_pb.js";
 import streams from "@eventstore/db-client/generated/streams_pb.js";
 import type { Encoded } from "../check.ts";
 import { upcastSafely } from "../upcast.ts";
-import type { NewEvent, RecordedEvent, Upcast } from "../types.ts";
+import { parsePosition, type NewEvent, type RecordedEvent, type Upcast } from "../types.ts";
 
 /** The key of a record's metadata that belongs to this driver; readers never see it. */
 const ownKey = "heliograph";
@@ -68,9 +68,8 @@ export function decode(
 ): Decoded {
   const map = record.getMetadataMap();
   const [dataBytes, metadataBytes] = [record.getData_asU8(), record.getCustomMetadata_asU8()];
-  const { [ownKey]: own, ...metadata } = objectFrom(metadataBytes) as Record<string, unknown> & {
-    readonly heliograph?: Own;
-  };
+  const { [ownKey]: added, ...metadata } = objectFrom(metadataBytes) as Record<string, unknown>;
+  const own = isOwn(added) ? added : undefined;
   const data =
     own !== undefined && map.get(contentTypeKey) === json ? valueFrom(dataBytes) : undefined;
   const readable = own !== undefined && data !== undefined;
@@ -90,6 +89,19 @@ export function decode(
     by: own?.by,
     bytes: dataBytes.length + metadataBytes.length,
   };
+}
+
+/** What others write under the same key may be anything: it must not stop the namespace. */
+function isOwn(value: unknown): value is Own {
+  if (typeof value !== "object" || value === null) return false;
+  const { version, by, position, at } = value as Record<keyof Own, unknown>;
+  return (
+    Number.isSafeInteger(version) &&
+    (by === undefined || typeof by === "string") &&
+    (position === undefined ||
+      (typeof position === "string" && parsePosition(position) !== undefined)) &&
+    (at === undefined || Number.isSafeInteger(at))
+  );
 }
 
 /** Where a record begins in the server's log. */

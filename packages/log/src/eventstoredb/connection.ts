@@ -13,9 +13,8 @@ export const callTimeoutMs = 3_000;
 export function connectEventStore(connectionString: string): EventStoreDBClient {
   try {
     return EventStoreDBClient.connectionString(connectionString);
-  } catch (error) {
-    // What the client says may quote the password.
-    throw new InvalidConnectionString(error);
+  } catch {
+    throw new InvalidConnectionString();
   }
 }
 
@@ -36,10 +35,13 @@ export function within<T>(work: Promise<T>, ms: number): Promise<T> {
   return Promise.race([work, late]).finally(() => clearTimeout(timer));
 }
 
-export const unavailable = (error: unknown, outcomeUnknown = false): LogUnavailable =>
-  error instanceof LogUnavailable
-    ? error
-    : new LogUnavailable(
-        `EventStoreDB: ${error instanceof Error ? error.message || error.name : String(error)}`,
-        { outcomeUnknown, cause: error },
-      );
+/** An error as callers hear of it. One that comes from a read says nothing of the append that it was to confirm: `outcomeUnknown` is kept, or added. */
+export function unavailable(error: unknown, outcomeUnknown = false): LogUnavailable {
+  if (!(error instanceof LogUnavailable)) {
+    const text = error instanceof Error ? error.message || error.name : String(error);
+    return new LogUnavailable(`EventStoreDB: ${text}`, { outcomeUnknown, cause: error });
+  }
+  if (error.outcomeUnknown || !outcomeUnknown) return error;
+  const { message, retryAfterMs } = error;
+  return new LogUnavailable(message, { retryAfterMs, outcomeUnknown, cause: error });
+}

@@ -17,6 +17,8 @@ const retryLastMs = 5_000;
 /** Records of others that come after the last own one are looked for this often while somebody waits, and soon after somebody asked where the log ends. */
 const idleLookMs = 500;
 const askedLookMs = 20;
+/** A subscription that has not brought for so long what a read finds has gone quiet, whatever else its connection carries. */
+const quietMs = callTimeoutMs;
 
 export type Feed = {
   subscribe(request: SubscribeOptions): AsyncIterable<Batch>;
@@ -67,6 +69,9 @@ export function makeFeed(
   let commit = 0n;
   let wanted = 0n;
   let live = false;
+  let subscription = new AbortController();
+  /** The place after which a read found an own event that had not come yet, and since when. */
+  let owed: { readonly after: bigint; readonly since: number } | undefined;
   let subscribers = 0;
   let looking: Promise<void> | undefined;
   let running: Promise<void> | undefined;
@@ -109,8 +114,11 @@ export function makeFeed(
     arrived.ring();
   }
 
-  /** One subscription, until it fails or the log is closed. */
+  /** One subscription, until it fails, has gone quiet or the log is closed. */
   async function follow(): Promise<void> {
+    subscription = new AbortController();
+    owed = undefined;
+    const { signal } = subscription;
     const filter = { streamPrefix: prefixOf(namespace) };
     const hear = (answer: streams.ReadResp): boolean => {
       const record = answer.getEvent()?.getEvent();
@@ -126,12 +134,17 @@ export function makeFeed(
     try {
       await calls.read(subscribeRequest(commit, filter, checkpointRecords), hear, {
         firstWithinMs: callTimeoutMs,
-        signal: closing.signal,
+        signal: AbortSignal.any([closing.signal, signal]),
       });
     } finally {
       live = false;
     }
-    if (!closing.signal.aborted) throw new Error("the server ended the subscription");
+    if (closing.signal.aborted) return;
+    throw new Error(
+      signal.aborted
+        ? `the subscription did not bring in ${quietMs} ms what a read found`
+        : "the server ended the subscription",
+    );
   }
 
   async function run(): Promise<void> {
@@ -140,7 +153,8 @@ export function makeFeed(
       const startedAt = performance.now();
       try {
         if (tail < 0n) {
-          commit = await reader.end();
+          commit = await reader.end(closing.signal);
+          if (closing.signal.aborted) return;
           tail = commit === 0n ? 0n : positions.ofCommit(commit);
           start = tail;
           arrived.ring();
@@ -174,7 +188,7 @@ export function makeFeed(
 
   /** Moves past records of others that no checkpoint has told of: without it an idle namespace would never reach the end of a busy log. */
   async function look(): Promise<void> {
-    const target = await reader.end();
+    const target = await reader.end(closing.signal);
     while (commit < target && !closing.signal.aborted) {
       let passed = commit;
       let own: bigint | undefined;
@@ -186,13 +200,22 @@ export function makeFeed(
           return event === undefined && at < target;
         },
         // The one at the place itself is counted, too.
-        { records: 2 },
+        { records: 2, signal: closing.signal },
       );
+      if (closing.signal.aborted) return;
       if (own === undefined ? !more : own > target) passed = target;
       // An own event comes by the subscription: only up to the first that has not come yet.
+      if (own !== undefined && own > commit && passed <= commit) return expectOwn();
       if (passed <= commit) return;
       pass(passed);
     }
+  }
+
+  /** What comes after a place stands there for longer than a subscription that is well takes to bring it: it is opened again from there, which costs nothing if it was well. */
+  function expectOwn(): void {
+    const now = performance.now();
+    if (!live || owed?.after !== commit) owed = live ? { after: commit, since: now } : undefined;
+    else if (now - owed.since > quietMs) subscription.abort();
   }
 
   function lookSoon(ms: number): void {

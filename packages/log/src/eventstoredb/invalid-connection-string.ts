@@ -1,7 +1,7 @@
-/** Not a connection string, or one with an option that there is not. The text stays out of the message. */
+/** Not a connection string, or one with an option that there is not. Neither the text nor what the client says of it is kept: both hold the password. */
 export class InvalidConnectionString extends Error {
   override readonly name = "InvalidConnectionString";
-  constructor(cause: unknown) {
-    super("not a connection string that EventStoreDB's client can read", { cause });
+  constructor() {
+    super("not a connection string that EventStoreDB's client can read");
   }
 }

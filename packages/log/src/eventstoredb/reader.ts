@@ -35,13 +35,13 @@ const invalidArgument = 3;
 const deadlineExceeded = 4;
 const statusOf = (error: unknown): unknown => (error as { readonly code?: unknown }).code;
 
-/** Where the server's log ends: the place of its last record, whoever's it is; 0n when there is none. Throws LogUnavailable. */
-export const readEnd = (calls: Calls): Promise<bigint> =>
-  within(lastCommit(calls), callTimeoutMs + 500).catch((error: unknown) => {
+/** Where the server's log ends: the place of its last record, whoever's it is; 0n when there is none, or the signal was quicker. Throws LogUnavailable. */
+export const readEnd = (calls: Calls, signal?: AbortSignal): Promise<bigint> =>
+  within(lastCommit(calls, signal), callTimeoutMs + 500).catch((error: unknown) => {
     throw unavailable(error);
   });
 
-async function lastCommit(calls: Calls): Promise<bigint> {
+async function lastCommit(calls: Calls, signal: AbortSignal | undefined): Promise<bigint> {
   let last = 0n;
   const take = (answer: streams.ReadResp): boolean => {
     const record = answer.getEvent()?.getEvent();
@@ -49,13 +49,18 @@ async function lastCommit(calls: Calls): Promise<bigint> {
     return true;
   };
   const request = readAllRequest({ from: "end", records: 1 });
-  await calls.read(request, take, { firstWithinMs: callTimeoutMs });
+  await calls.read(request, take, { firstWithinMs: callTimeoutMs, ...(signal && { signal }) });
   return last;
 }
 
 /** Bytes are those of the event's content; none for another's record. */
 type Take = (event: RecordedEvent | undefined, commit: bigint, bytes: number) => boolean;
-type ScanOptions = { readonly records?: number; readonly filter?: Filter };
+type ScanOptions = {
+  readonly records?: number;
+  readonly filter?: Filter;
+  /** Ends it early: what it gives then says nothing. */
+  readonly signal?: AbortSignal;
+};
 
 export type Reader = ReturnType<typeof makeReader>;
 
@@ -120,7 +125,7 @@ export function makeReader(
     return found;
   }
 
-  const end = (): Promise<bigint> => readEnd(calls);
+  const end = (signal?: AbortSignal): Promise<bigint> => readEnd(calls, signal);
   const headNow = async (): Promise<bigint> => {
     const commit = await end();
     return commit === 0n ? 0n : positions.ofCommit(commit);
@@ -133,30 +138,36 @@ export function makeReader(
   async function scan(
     commit: bigint,
     take: Take,
-    { records = recordsAtMost, filter = ofNamespace }: ScanOptions = {},
+    { records = recordsAtMost, filter = ofNamespace, signal }: ScanOptions = {},
   ): Promise<boolean> {
     let seen = 0;
     let taking = true;
+    /** Whether anything came that lies past the place: only that is progress, for the next scan begins where this one came to. */
+    let moved = false;
     const takeRecord = (answer: streams.ReadResp): boolean => {
       const record = answer.getEvent()?.getEvent();
       if (record === undefined) return true;
       seen++;
       const at = commitOf(record);
       if (at <= commit) return true;
+      moved = true;
       if (streamOf(record).startsWith(prefix)) {
         const { event, bytes } = decoded(record);
         taking = take(event, at, bytes);
       } else taking = take(undefined, at, 0);
       return taking;
     };
-    let moved = false;
+    let atEnd = false;
     /** With how far the node came, until there is something or nothing more. */
     const takeSearched = (answer: streams.ReadResp): boolean => {
-      if (answer.hasConfirmation()) return true;
-      moved = true;
+      if (answer.hasCaughtUp()) atEnd = true;
+      if (atEnd) return false;
       const checkpoint = answer.getCheckpoint();
-      if (checkpoint) return take(undefined, BigInt(checkpoint.getCommitPosition()), 0);
-      return takeRecord(answer) && seen < records && !answer.hasCaughtUp();
+      if (checkpoint === undefined) return takeRecord(answer) && seen < records;
+      const at = BigInt(checkpoint.getCommitPosition());
+      if (at <= commit) return true;
+      moved = true;
+      return take(undefined, at, 0);
     };
     const inTime = async (
       request: streams.ReadReq,
@@ -164,7 +175,7 @@ export function makeReader(
       options: ReadOptions,
     ): Promise<boolean> => {
       try {
-        await calls.read(request, taken, options);
+        await calls.read(request, taken, { ...options, ...(signal && { signal }) });
         return true;
       } catch (error) {
         if (statusOf(error) === deadlineExceeded) return false;
@@ -174,11 +185,13 @@ export function makeReader(
     const read = readAllRequest({ from: commit, records, filter });
     if (await inTime(read, takeRecord, { timeoutMs: searchTimeoutMs }))
       return !taking || seen === records;
-    if (seen > 0) return true;
+    if (moved) return true;
     const timeoutMs = readTimeoutMs - searchTimeoutMs;
     const search = subscribeRequest(commit, filter, checkpointRecords);
     await inTime(search, takeSearched, { timeoutMs, firstWithinMs: callTimeoutMs });
-    if (!moved) throw unavailable(new Error(`the node gave nothing in ${readTimeoutMs} ms`));
+    if (atEnd) return false;
+    if (!moved && !signal?.aborted)
+      throw unavailable(new Error(`the node gave nothing in ${readTimeoutMs} ms`));
     return true;
   }
 

@@ -83,9 +83,19 @@ export function makeWriter(
       return enqueue(one, encoded, characters);
     });
     const settled = await Promise.allSettled(outcomes);
-    const failed = settled.find((each) => each.status === "rejected");
-    if (failed) throw failed.reason;
-    return settled.map((each) => (each as PromiseFulfilledResult<Outcome>).value);
+    const done = settled.flatMap((each) => (each.status === "fulfilled" ? [each.value] : []));
+    if (done.length === settled.length) return done;
+    const errors = settled.flatMap((each) => (each.status === "rejected" ? [each.reason] : []));
+    throw failureOf(errors, done);
+  }
+
+  /** One error for the whole call: whoever hears that nothing was stored may act on it, so it must be true of every append. */
+  function failureOf(errors: readonly unknown[], done: readonly Outcome[]): unknown {
+    const unknown = errors.find((each) => each instanceof LogUnavailable && each.outcomeUnknown);
+    if (unknown !== undefined || !done.some(({ kind }) => kind === "appended"))
+      return unknown ?? errors[0];
+    const message = `${errors.length} of ${errors.length + done.length} appends were not stored`;
+    return new LogUnavailable(message, { outcomeUnknown: true, cause: errors[0] });
   }
 
   /** Appends to one stream one after another: their order is the caller's. */

@@ -18,12 +18,16 @@ export type Faults = {
   slowMs: number;
   /** Requests arrive and nothing happens; they stay without an answer when it is over. */
   hang: boolean;
-  /** A read with a filter does not get to its first record, as in a log that takes longer to look through than anybody waits; subscriptions do. */
+  /** A read with a filter gives the record at the place where it begins, and does not get to the next, as in a log that takes longer to look through than anybody waits; subscriptions do. */
   slowSearch: boolean;
+  /** Reads of one stream fail with `Unknown`, which is no reason to leave the connection. */
+  failStreamReads: boolean;
   /** The next appends are refused with `Unknown`, none of them stored. */
   failAppends(count: number): void;
   /** The server ends every subscription there is now, of its own accord and without an error; connections stay. */
   endSubscriptions(): void;
+  /** Every subscription there is now stays open and brings nothing any more; the connection's other calls go on. */
+  muteSubscriptions(): void;
   /** This node is a follower of the leader at this port of 127.0.0.1: it refuses appends, and reads that require the leader, and tells where that is. */
   leaderPort: number | undefined;
 };
@@ -33,8 +37,8 @@ export type FaultState = Faults & {
   pass(): CutPlace | undefined;
   takeLostAnswer(): boolean;
   takeFailure(): boolean;
-  /** Subscriptions that are open, each by what ends it. */
-  readonly subscriptions: Set<() => void>;
+  /** Subscriptions that are open. */
+  readonly subscriptions: Set<{ end(): void; mute(): void }>;
 };
 
 /** Faults that can be told when a double starts. */
@@ -46,7 +50,7 @@ export function newFaults(first: FirstFaults = {}): FaultState {
   let cut: { readonly at: number; readonly place: CutPlace } | undefined;
   let lost = 0;
   let failing = 0;
-  const subscriptions = new Set<() => void>();
+  const subscriptions = new Set<{ end(): void; mute(): void }>();
   return {
     get messages() {
       return messages;
@@ -58,12 +62,16 @@ export function newFaults(first: FirstFaults = {}): FaultState {
     loseAnswers: (count) => void (lost = count),
     failAppends: (count) => void (failing = count),
     endSubscriptions() {
-      for (const end of subscriptions) end();
+      for (const { end } of subscriptions) end();
+    },
+    muteSubscriptions() {
+      for (const { mute } of subscriptions) mute();
     },
     subscriptions,
     slowMs: first.slowMs ?? 0,
     hang: first.hang ?? false,
     slowSearch: false,
+    failStreamReads: false,
     leaderPort: first.leaderPort,
     pass() {
       messages++;

@@ -57,6 +57,17 @@ export function* readAnswers(
   yield* some(records, from, reverse, count, matcher(filter));
 }
 
+/** Of a read's answers, the record at the place where it begins. */
+export function* answersAtPlace(
+  store: DoubleStore,
+  options: streams.ReadReq.Options,
+): Generator<streams.ReadResp> {
+  const from = options.getAll()?.getPosition()?.getCommitPosition();
+  const first = readAnswers(store, options).next().value;
+  if (from !== undefined && first?.getEvent()?.getEvent()?.getCommitPosition() === from)
+    yield first;
+}
+
 const endOf = (records: readonly StoredRecord[], reverse: boolean): number =>
   reverse ? records.length - 1 : records.length;
 

@@ -1,7 +1,13 @@
 import type streams from "@eventstore/db-client/generated/streams_pb.js";
 import { status, type ServerWritableStream } from "@grpc/grpc-js";
 import type { Gate } from "./gate.ts";
-import { BadPosition, isSubscription, readAnswers, subscriptionAnswers } from "./read.ts";
+import {
+  answersAtPlace,
+  BadPosition,
+  isSubscription,
+  readAnswers,
+  subscriptionAnswers,
+} from "./read.ts";
 import type { DoubleStore } from "./store.ts";
 
 type ReadCall = ServerWritableStream<streams.ReadReq, streams.ReadResp>;
@@ -15,9 +21,12 @@ export function readMethod(gate: Gate, store: DoubleStore) {
     const refused = gate.refusal(call.metadata) ?? (leader ? gate.notLeader() : undefined);
     if (refused !== undefined) return void call.emit("error", refused);
     const request = call.request.getOptions()!;
+    if (gate.faults.failStreamReads && request.hasStream())
+      return void call.emit("error", { code: status.UNKNOWN, details: "Unknown" });
     try {
       if (isSubscription(request)) return await follow(gate, store, call, request);
-      if (gate.faults.slowSearch && request.hasFilter()) return;
+      if (gate.faults.slowSearch && request.hasFilter())
+        return void (await sendAll(gate, call, answersAtPlace(store, request)));
       if (await sendAll(gate, call, readAnswers(store, request))) call.end();
     } catch (error) {
       if (!(error instanceof BadPosition)) throw error;
@@ -47,16 +56,19 @@ async function follow(
     sending = false;
   };
   const { subscriptions } = gate.faults;
-  const end = (): void => {
-    stop();
-    call.end();
+  const open = {
+    end(): void {
+      stop();
+      call.end();
+    },
+    mute: (): void => ignore(),
   };
   const ignore = store.onWrite(() => void send());
   const stop = (): void => {
     ignore();
-    subscriptions.delete(end);
+    subscriptions.delete(open);
   };
-  subscriptions.add(end);
+  subscriptions.add(open);
   call.on("cancelled", stop);
   call.on("close", stop);
   await send();
