@@ -13,22 +13,13 @@ import {
   type Step,
 } from "./buffer.ts";
 import type { FeedTools } from "./feed.ts";
+import { lineOf, takeStored } from "./losses.ts";
 import { longestLeaveMs } from "./member.ts";
+import { least, reach, type Left, type Reader } from "./reader.ts";
 import type { Entry } from "./record.ts";
 import type { SharingGroup } from "./tail.ts";
 
 type Subscription = Parameters<FeedMember["subscribe"]>[0];
-
-/** One who reads: where it stands, and up to where everything it was given is stored. */
-type Reader = {
-  readonly shard: Shard | undefined;
-  position: bigint;
-  /** Up to here the topic had everything: the reader before it in this process was given it, and left before it had stored it. */
-  readonly given: bigint;
-  readonly durable: () => bigint;
-  readonly stop: AbortSignal;
-  wake: () => void;
-};
 
 /** The place of a reader of everything, beside those of shards. */
 const wholePlace = -1;
@@ -36,6 +27,9 @@ const wholePlace = -1;
 const holeAfterMs = 1_500;
 /** A partition that has more to give is waited for no longer than this; then the log is read. */
 const longestHoleMs = 10_000;
+/** Longer than a wait for the missing records: the process itself stood still, and what came meanwhile is looked at first. */
+const stoodStillMs = 5_000;
+const tellAfterMs = 200;
 const commitEveryMs = 5_000;
 const firstLookMs = 50;
 const slowestLookMs = 5_000;
@@ -56,7 +50,7 @@ export class Member implements FeedMember {
   readonly #lanes = new Map<number, Lane>();
   readonly #shardLanes = new Map<number, Lane>();
   /** Up to where everything was stored when a reader left; what it had in hand is fetched again by the next owner. */
-  readonly #left = new Map<number, { readonly position: bigint; readonly durable: bigint }>();
+  readonly #left = new Map<number, Left>();
   readonly #sharded: boolean;
   readonly #started: Promise<SharingGroup | undefined>;
   readonly #committing: NodeJS.Timeout;
@@ -231,13 +225,16 @@ export class Member implements FeedMember {
     const place = shard?.index ?? wholePlace;
     let bell = Promise.withResolvers<void>();
     const stop = AbortSignal.any([signal, this.#leaving.signal]);
+    const left = this.#left.get(place);
     const reader: Reader = {
       shard,
       position: request.after,
-      given: this.#left.get(place)?.position ?? 0n,
+      given: left?.position ?? 0n,
       durable: request.durable ?? (() => reader.position),
       stop,
       wake: () => bell.resolve(),
+      // What the reader before this one found and did not store, unless another owner has stored it.
+      losses: (left?.losses ?? []).filter(({ until }) => until > request.after),
     };
     const wake = (): void => bell.resolve();
     stop.addEventListener("abort", wake, { once: true });
@@ -253,6 +250,7 @@ export class Member implements FeedMember {
         bell = Promise.withResolvers<void>();
         const { events, step, moved } = this.#collect(reader, max);
         this.#makeRoom();
+        this.#tell(reader);
         if (moved || !opened) {
           opened = true;
           hole = undefined;
@@ -280,10 +278,13 @@ export class Member implements FeedMember {
           lookAt = performance.now() + lookMs;
           if (reader.position > before) continue;
         }
-        const waitMs = step.kind === "hole" ? holeAfterMs / 4 : lookAt - performance.now();
-        const timer = setTimeout(wake, Math.max(1, waitMs));
+        const waitsAt = performance.now();
+        const most = reader.losses.length > 0 ? tellAfterMs : Number.POSITIVE_INFINITY;
+        const waitMs = step.kind === "hole" ? holeAfterMs / 4 : lookAt - waitsAt;
+        const timer = setTimeout(wake, Math.min(most, Math.max(1, waitMs)));
         await bell.promise;
         clearTimeout(timer);
+        if (performance.now() - waitsAt > stoodStillMs) hole = undefined;
         lookAt = Math.min(lookAt, performance.now() + 1_000);
       }
     } catch (error) {
@@ -291,7 +292,9 @@ export class Member implements FeedMember {
     } finally {
       stop.removeEventListener("abort", wake);
       this.#readers.delete(reader);
-      this.#left.set(place, { position: reach(reader), durable: reader.durable() });
+      this.#tell(reader);
+      const { durable, losses } = reader;
+      this.#left.set(place, { position: reach(reader), durable: durable(), losses });
     }
   }
 
@@ -380,10 +383,10 @@ export class Member implements FeedMember {
     });
   }
 
-  /** Reads from the log what the topic does not have, up to a position, and says so; what an earlier reader took from it is not missing. */
+  /** Reads from the log what the topic does not have, up to a position, and says so once it is stored; what an earlier reader took from it is not missing. */
   async *#fill(reader: Reader, until: bigint): AsyncGenerator<Batch> {
     const { shard, stop } = reader;
-    const { log, logger, missing, environment } = this.#tools;
+    const { log, logger } = this.#tools;
     const from = reader.position;
     const types = this.#wanted === undefined ? {} : { types: [...this.#wanted] };
     let count = 0;
@@ -405,19 +408,18 @@ export class Member implements FeedMember {
       yield this.#batch(reader, events, false);
     }
     if (until <= reader.given) return;
-    const line = {
-      consumer: this.#name,
-      shard: shard?.index,
-      after: String(from),
-      until: String(until),
-      events: count,
-    };
-    if (count === 0) {
-      logger.info(line, "records are missing from the log topic; none of this consumer's");
-      return;
+    const loss = { consumer: this.#name, shard: shard?.index, after: from, until, events: count };
+    if (count > 0) reader.losses.push(loss);
+    else logger.info(lineOf(loss), "records are missing from the log topic; none are wanted");
+  }
+
+  #tell(reader: Reader): void {
+    const { environment, logger, missing } = this.#tools;
+    for (const loss of takeStored(reader.losses, reader.durable())) {
+      missing.inc({ environment, consumer: this.#name }, loss.events);
+      const line = "events are missing from the log topic; they were read from the log";
+      logger.error(lineOf(loss), line);
     }
-    missing.inc({ environment, consumer: this.#name }, count);
-    logger.error(line, "events are missing from the log topic; they were read from the log");
   }
 
   async leave(): Promise<void> {
@@ -430,10 +432,6 @@ export class Member implements FeedMember {
     );
   }
 }
-
-/** Up to where records have been taken out of the lanes for this reader, or for one before it. */
-const reach = ({ position, given }: Reader): bigint => (given > position ? given : position);
-const least = (one: bigint, other: bigint): bigint => (one < other ? one : other);
 
 function push(lane: Lane, entry: Entry): void {
   lane.entries.push(entry);

@@ -6,8 +6,8 @@ export type Ring = {
   start: bigint;
   end: bigint;
   bytes: number;
-  /** When something was last added; ms. */
-  addedAt: number;
+  /** Nothing was added since this was last set. */
+  quiet: boolean;
 };
 
 export const newRing = (at: bigint): Ring => ({
@@ -15,17 +15,17 @@ export const newRing = (at: bigint): Ring => ({
   start: at,
   end: at,
   bytes: 0,
-  addedAt: 0,
+  quiet: false,
 });
 
-/** Adds records that follow those before; `next` is the offset after the last, `now` a time in ms. */
-export function append(ring: Ring, entries: readonly Entry[], next: bigint, now: number): void {
+/** Adds records that follow those before; `next` is the offset after the last. */
+export function append(ring: Ring, entries: readonly Entry[], next: bigint): void {
   for (const entry of entries) {
     ring.entries.push(entry);
     ring.bytes += entry.bytes;
   }
   ring.end = next;
-  ring.addedAt = now;
+  ring.quiet = false;
 }
 
 /** Drops the older half: one at a time would move all the others down for each. */

@@ -5,8 +5,11 @@ import { append, covers, empty, from, halve, newRing, type Ring } from "./ring.t
 /** Records kept over all partitions of a topic, for members that come to its end a little later or wait for room. */
 const mostKept = 8_000;
 const mostBytes = 32 * 1_048_576;
-/** What has been quiet for so long is of use to nobody, while a record that nobody wanted to read holds the whole answer to the fetch that it came with: up to 10 MiB. */
-const longestKeptMs = 10_000;
+/**
+ * Between two looks for partitions to which nothing came since the last: their records are of use to nobody, while one that nobody wanted to read holds the whole answer to the fetch that it
+ * came with, up to 10 MiB.
+ */
+const quietMs = 10_000;
 /** A partition that one member alone reads is fetched by that member. */
 const fewestSharing = 2;
 const retryMs = 1_000;
@@ -46,7 +49,8 @@ export type TailTools = {
  * offsets, until it has come to where the tail is; then its own fetching pauses and it is given the records of the tail, decoded once. One that falls behind what is kept, and all of them when
  * the tail breaks, go back to fetching for themselves at the offset they want next. So nobody waits for a slower neighbour, and no record is passed over in either direction.
  *
- * The tail itself is the only member of a group that commits nothing: the brokers forget it when its process is gone.
+ * The tail itself is the only member of a group of its own, and goes by no committed offset: it commits none, and where the client does, because an offset was out of range, it says itself where
+ * it goes on after the next join. The brokers forget the group when its process is gone.
  */
 export class Tail {
   readonly #tools: TailTools;
@@ -60,6 +64,7 @@ export class Tail {
   #adjusting = false;
   #changed = false;
   #handing = false;
+  #emptying: NodeJS.Timeout | undefined;
 
   constructor(tools: TailTools, groupId: string) {
     this.#tools = tools;
@@ -119,6 +124,7 @@ export class Tail {
 
   async close(): Promise<void> {
     this.#closing.abort();
+    clearInterval(this.#emptying);
     await this.#reader?.leave();
   }
 
@@ -145,10 +151,15 @@ export class Tail {
     this.#handing = true;
     setImmediate(() => {
       this.#handing = false;
-      for (const follower of this.#followers)
-        for (const [partition, place] of follower.places)
-          if (place.following && !place.paused) this.#hand(follower, partition, place);
+      this.#handAll();
     });
+  }
+
+  /** What is dropped next has then been given to everyone who has room. */
+  #handAll(): void {
+    for (const follower of this.#followers)
+      for (const [partition, place] of follower.places)
+        if (place.following && !place.paused) this.#hand(follower, partition, place);
   }
 
   #hand(follower: Follower, partition: number, place: Place): void {
@@ -218,6 +229,7 @@ export class Tail {
   #begin(partition: number, at: bigint): void {
     if (!this.#wanted(partition)) return;
     this.#rings.set(partition, newRing(at));
+    this.#emptying ??= setInterval(() => this.#emptyQuiet(), quietMs).unref();
     this.#reader!.seek(partition, at);
     this.#reader!.resume(partition);
     for (const follower of this.#followers) this.#follow(follower, partition);
@@ -245,28 +257,38 @@ export class Tail {
       this.#adjust();
       return;
     }
-    const now = performance.now();
-    append(ring, entries, next, now);
-    this.#forget(now);
+    append(ring, entries, next);
     for (const follower of this.#followers) this.#follow(follower, partition);
+    if (this.#isOver()) {
+      this.#handAll();
+      while (this.#isOver()) this.#forget();
+    }
     this.#handOver();
   }
 
-  /** Keeps what is kept within its bounds, at the cost of the partition that has most. */
-  #forget(now: number): void {
+  #isOver(): boolean {
+    let count = 0;
+    let bytes = 0;
+    for (const ring of this.#rings.values()) {
+      count += ring.entries.length;
+      bytes += ring.bytes;
+    }
+    return count > mostKept || bytes > mostBytes;
+  }
+
+  /** Drops the older half of the partition that has most; whoever had no room for it fetches it again. */
+  #forget(): void {
+    let largest: Ring | undefined;
     for (const ring of this.#rings.values())
-      if (ring.entries.length > 0 && now - ring.addedAt > longestKeptMs) empty(ring);
-    for (;;) {
-      let largest: Ring | undefined;
-      let count = 0;
-      let bytes = 0;
-      for (const ring of this.#rings.values()) {
-        count += ring.entries.length;
-        bytes += ring.bytes;
-        if (largest === undefined || ring.bytes > largest.bytes) largest = ring;
-      }
-      if (largest === undefined || (count <= mostKept && bytes <= mostBytes)) return;
-      halve(largest);
+      if (largest === undefined || ring.bytes > largest.bytes) largest = ring;
+    halve(largest!);
+  }
+
+  #emptyQuiet(): void {
+    this.#handAll();
+    for (const ring of this.#rings.values()) {
+      if (ring.quiet) empty(ring);
+      ring.quiet = true;
     }
   }
 }
