@@ -32,8 +32,8 @@ export type RefillOptions = {
 export type Refilled = { readonly events: number; readonly position: bigint };
 
 /**
- * Publishes a part of the log to its topic again: for readers outside that have nothing but the topic, after records were lost. Our own consumers
- * read what is missing from the log and pass over what comes again. The relay goes on meanwhile.
+ * Publishes a part of the log to its topic again: for an operator's own readers of the topic, internal though it is, which have nothing else when records were lost. Our own
+ * consumers read what is missing from the log and pass over what comes again. The relay goes on meanwhile.
  *
  * @throws Error when no relay has run in the environment, what the client throws when the brokers are away, and the signal's reason.
  */

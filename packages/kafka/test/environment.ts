@@ -190,8 +190,8 @@ export const shared = (
   }),
 });
 
-/** Keeps in memory what it is given, from the second batch on once the gate is open. */
-export function keeping(name: string, gate: Promise<void> = Promise.resolve()) {
+/** Keeps in memory what it is given, once the gate is open. */
+export function keeping(name: string, gate: () => Promise<void> = () => Promise.resolve()) {
   const events: RecordedEvent[] = [];
   const consumer: Reactor = {
     kind: "reactor",
@@ -201,7 +201,7 @@ export function keeping(name: string, gate: Promise<void> = Promise.resolve()) {
     ddl: "",
     start: ({ checkpoint }) => ({
       async handle(batch) {
-        if (events.length > 0) await gate;
+        await gate();
         events.push(...batch.events);
         await checkpoint.commit(batch.position);
       },

@@ -1,6 +1,8 @@
 import { until } from "@heliograph/testkit";
+import type { EventLog } from "@heliograph/log";
 import { metricsRegister, newLogger } from "@heliograph/runtime";
 import { kafkaClient } from "../src/index.ts";
+import { joinGroup, type Sink } from "../src/member.ts";
 import { describe, expect, test } from "vitest";
 import {
   append,
@@ -28,6 +30,17 @@ const missed = (consumer: string, count: number): Promise<unknown> =>
     timeoutMs: 5_000,
     what: `${count} events were missing for ${consumer}`,
   });
+
+type Keeping = Pick<ReturnType<typeof keeping>, "events">;
+const share = (log: EventLog, one: Keeping, other: Keeping): Promise<unknown> =>
+  until(
+    async () => {
+      await append(log, 1);
+      const event = one.events.at(-1);
+      return event !== undefined && other.events.includes(event);
+    },
+    { timeoutMs: 20_000, what: "both are given the same event" },
+  );
 
 /** Everything that the partitions of the log topic hold now is deleted. */
 async function truncate(): Promise<void> {
@@ -65,23 +78,19 @@ describe.skipIf(opened.impossible)("consumers on a Kafka feed", () => {
     const { log, run, relay } = opened.environment;
     const [one, other] = [keeping("one"), keeping("other")];
     await run([relay(), one.consumer, other.consumer]);
-    await until(
-      async () => {
-        await append(log, 1);
-        const event = one.events.at(-1);
-        return event !== undefined && other.events.includes(event);
-      },
-      { timeoutMs: 20_000, what: "both are given the same event" },
-    );
+    expect(await share(log, one, other)).toBe(true);
   });
 
   test("a consumer that stands still holds up no neighbour, goes on by itself and is given everything", async () => {
-    const { context, log, run, relay } = opened.environment;
+    const { log, run, relay } = opened.environment;
     const gate = Promise.withResolvers<void>();
-    const slow = keeping("slow", gate.promise);
-    await run([relay(), slow.consumer, whole()]);
-    await append(log, 1);
-    await everyOneOnce(context, "whole", partners.length);
+    const closed: Promise<void>[] = [];
+    const slow = keeping("slow", async () => void (await Promise.all(closed)));
+    const quick = keeping("quick");
+    await run([relay(), slow.consumer, quick.consumer]);
+    await share(log, slow, quick);
+    closed.push(gate.promise);
+    const before = Number(await log.head());
     // More than waits for a consumer in one partition and is kept for all of them.
     const stands = 20_000;
     await append(
@@ -89,16 +98,64 @@ describe.skipIf(opened.impossible)("consumers on a Kafka feed", () => {
       stands / 500,
       Array.from({ length: 500 }, () => partners[0]!),
     );
-    await everyOneOnce(context, "whole", partners.length + stands);
+    await until(() => quick.events.length >= before + stands, {
+      timeoutMs: 20_000,
+      what: "the quick one has come to the end",
+    });
     gate.resolve();
-    await until(() => slow.events.length >= partners.length + stands, {
+    await until(() => slow.events.length >= before + stands, {
       timeoutMs: 20_000,
       what: "the slow one has come to the end",
     });
     expect(slow.events.map(({ position }) => Number(position))).toEqual(
-      Array.from({ length: partners.length + stands }, (_, index) => index + 1),
+      Array.from({ length: before + stands }, (_, index) => index + 1),
     );
+    // What it had room for was shared, what was kept no longer it has fetched and decoded for itself.
+    const alone = slow.events.filter((event, index) => event !== quick.events[index]);
+    expect(alone.length).toBeGreaterThan(stands / 4);
+    expect(slow.events[before]).toBe(quick.events[before]);
     expect(await missing("slow")).toBe(0);
+  });
+
+  test("a member that joins again begins where its group committed, whatever was sought and not yet fetched", async () => {
+    const { log, run, relay, kafka } = opened.environment;
+    await run([relay()]);
+    await append(log, 5);
+    const client = kafkaClient(kafka, "test", newLogger("silent"));
+    const firsts = new Map<number, bigint>();
+    let joins = 0;
+    let mine: ReadonlySet<number> = new Set();
+    const join = (sink: Partial<Sink>) =>
+      joinGroup(
+        client,
+        "heliograph.sandbox.sought",
+        topic,
+        { assigned: () => undefined, records: () => undefined, ...sink },
+        newLogger("silent"),
+      );
+    const group = join({
+      assigned(partitions) {
+        joins++;
+        firsts.clear();
+        mine = partitions;
+      },
+      records(partition, _entries, first) {
+        if (!firsts.has(partition)) firsts.set(partition, first);
+      },
+    });
+    await until(() => firsts.size > 1, { timeoutMs: 20_000, what: "records have come" });
+    for (const partition of mine) {
+      group.pause(partition);
+      group.seek(partition, 2n);
+    }
+    const joined = joins;
+    const second = join({});
+    const found = await until(() => joins > joined && firsts.size > 0 && [...firsts.values()], {
+      timeoutMs: 20_000,
+      what: "records have come after the second join",
+    });
+    await Promise.all([group.leave(), second.leave()]);
+    expect(new Set(found)).toEqual(new Set([0n]));
   });
 
   test("a shard that starts again in its process has missed nothing, and says so", async () => {

@@ -154,12 +154,11 @@ test.each([
   expect(later.given).toEqual([upTo(count, count - 10)]);
 });
 
-test("records to which none were added for long are let go, and closing ends the looks for them", async () => {
+test("records to which none were added for long are let go once they are given, and closing ends the looks for them", async () => {
   vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
   const { append, reader, member, one, tail } = await followed();
   append(10);
   reader().fetch();
-  await turn();
   vi.advanceTimersByTime(20_000);
   const late = member("late");
   late.member.startsAt(0, 5n);
@@ -243,11 +242,16 @@ test("a topic that was made anew is fetched by everyone for himself, until the r
   expect(one.given).toEqual([[...upTo(10), ...upTo(5)]]);
 });
 
-test("what one member alone reads is fetched by that member", async () => {
-  const { append, other, one, reader } = await followed();
-  await other.member.leave();
-  expect([one.own.paused.has(0), reader().paused.has(0)]).toEqual([false, true]);
-  append(1);
-  one.own.fetch();
-  expect(one.given).toEqual([[0]]);
-});
+test.each(["leaves", "loses its partitions"])(
+  "what one member alone reads, because its neighbour %s, is fetched by that member",
+  async (how) => {
+    const { append, other, one, reader } = await followed();
+    if (how === "leaves") await other.member.leave();
+    else other.own.assign([]);
+    expect([one.own.paused.has(0), reader().paused.has(0)]).toEqual([false, true]);
+    append(1);
+    one.own.fetch();
+    await turn();
+    expect([one.given, other.given]).toEqual([[[0]], [[]]]);
+  },
+);
