@@ -144,16 +144,17 @@ describe.skipIf(opened.impossible)("consumers on a Kafka feed", () => {
       },
     });
     await until(() => firsts.size > 1, { timeoutMs: 20_000, what: "records have come" });
-    for (const partition of mine) {
-      group.pause(partition);
-      group.seek(partition, 2n);
-    }
     const joined = joins;
     const second = join({});
-    const found = await until(() => joins > joined && firsts.size > 0 && [...firsts.values()], {
-      timeoutMs: 20_000,
-      what: "records have come after the second join",
-    });
+    const found = await until(
+      () => {
+        if (joins > joined) return firsts.size > 0 && [...firsts.values()];
+        // Again and again: a fetch takes up what was sought before it, also of what is paused.
+        for (const partition of mine) group.seek(partition, 2n);
+        return false;
+      },
+      { timeoutMs: 20_000, what: "records have come after the second join" },
+    );
     await Promise.all([group.leave(), second.leave()]);
     expect(new Set(found)).toEqual(new Set([0n]));
   });
