@@ -11,8 +11,8 @@ export default defineConfig({
     globalSetup: ["packages/testkit/src/global-setup.ts"],
     reporters: ["default", "./scripts/vitest-reporter.ts"],
     pool: "forks",
-    // The smallest supported machine has two cores, which the workers share with the server.
-    maxWorkers: 2,
+    // The smallest supported machine has two cores. Tests wait for brokers, leases and time-outs more than half of their time, so one worker more than cores.
+    maxWorkers: 3,
     testTimeout: 30_000,
     hookTimeout: 60_000,
     teardownTimeout: 60_000,
