@@ -20,6 +20,8 @@ const stoppedMs = 60_000;
 const takeOverMs = 45_000;
 /** For so long the continued owner may try to go on where it was. */
 const watchedMs = 8_000;
+/** Nobody has taken anything over for so long: a joining copy moves shards within seconds. */
+const settledMs = 8_000;
 
 /** A consumer, or a shard of one, as its checkpoint has it. */
 type Owned = {
@@ -117,13 +119,28 @@ async function withCopy(world: World, work: (copy: Instance) => Promise<string>)
   return note;
 }
 
+/** What the owner owns once the copy has had its share: who owns what is shown by heartbeats, which lag behind the epochs. */
+async function settledOwner(world: World, pid: number): Promise<readonly Owned[]> {
+  const deadline = performance.now() + takeOverMs;
+  const shown = (all: readonly Owned[]): string =>
+    all.map(({ environment, name, epoch }) => `${environment}/${name} ${epoch}`).join();
+  let owned = await checkpoints(world, pid);
+  for (let since = performance.now(); performance.now() - since < settledMs;) {
+    await pause(500);
+    const now = await checkpoints(world, pid);
+    if (shown(now) !== shown(owned)) since = performance.now();
+    owned = now;
+    if (performance.now() > deadline) throw new Error("the copies go on sharing");
+  }
+  return owned;
+}
+
 const stoppedOwner: Fault = {
   name: "the owner is stopped for 60 s, another takes over, the owner continues",
   run: (world) =>
     withCopy(world, async (copy) => {
       const owner = world.instance;
-      await pause(2_000);
-      const before = await checkpoints(world, owner.pid);
+      const before = await settledOwner(world, owner.pid);
       world.journal.interruptions += 2;
       owner.kill("SIGSTOP");
       const stoppedAt = performance.now();
