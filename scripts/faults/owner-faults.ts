@@ -123,7 +123,10 @@ async function withCopy(world: World, work: (copy: Instance) => Promise<string>)
 async function settledOwner(world: World, pid: number): Promise<readonly Owned[]> {
   const deadline = performance.now() + takeOverMs;
   const shown = (all: readonly Owned[]): string =>
-    all.map(({ environment, name, epoch }) => `${environment}/${name} ${epoch}`).join();
+    all
+      .map(({ environment, name, epoch }) => `${environment}/${name} ${epoch}`)
+      .toSorted((left, right) => (left < right ? -1 : 1))
+      .join();
   let owned = await checkpoints(world, pid);
   for (let since = performance.now(); performance.now() - since < settledMs;) {
     await pause(500);
