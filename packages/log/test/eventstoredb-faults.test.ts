@@ -1,52 +1,23 @@
 import { randomUUID } from "node:crypto";
 import { inspect } from "node:util";
 import { eventStoreDouble, selfSignedCertificate, until } from "@heliograph/testkit";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import {
-  InvalidConnectionString,
-  LogUnavailable,
-  openEventStoreLog,
-  type Append,
-  type EventLog,
-} from "../src/index.ts";
+import { describe, expect, it } from "vitest";
+import { InvalidConnectionString, LogUnavailable, type Append } from "../src/index.ts";
+import { onDouble } from "./eventstoredb-setting.ts";
 import { event, inOrder, newStream, watch } from "./support.ts";
 
-type Double = Awaited<ReturnType<typeof eventStoreDouble>>;
-let double: Double;
-let logs: EventLog[];
-let errors: string[];
-beforeEach(async () => {
-  double = await eventStoreDouble();
-  logs = [];
-  errors = [];
-});
-afterEach(async () => {
-  await Promise.all(logs.map((log) => log.close()));
-  await double.close();
-});
-
-async function open(
-  namespace = "test",
-  over: Partial<Parameters<typeof openEventStoreLog>[0]> = {},
-) {
-  const log = await openEventStoreLog({
-    connectionString: double.connectionString,
-    namespace,
-    onError: (error) => void errors.push(String(error)),
-    ...over,
-  });
-  logs.push(log);
-  return log;
-}
+const { open, errors, at } = onDouble();
 
 /** How often each id is stored: once, or something was done twice. */
 const timesStored = (id: string): number =>
-  double.events().filter((record) => record.id === id).length;
+  at()
+    .events()
+    .filter((record) => record.id === id).length;
 
 describe("an answer that does not come", () => {
   it("is asked for again with the same ids, and the append is reported as done", async () => {
     const log = await open();
-    double.faults.loseAnswers(1);
+    at().faults.loseAnswers(1);
     const append = newStream();
     const [outcome] = await log.append([append]);
     expect(outcome).toMatchObject({ kind: "appended", revision: 0 });
@@ -56,12 +27,12 @@ describe("an answer that does not come", () => {
 
   it("ends in LogUnavailable that says the outcome is unknown, and a retry tells what it was", async () => {
     const log = await open("test", { appendTimeoutMs: 1_000 });
-    double.faults.loseAnswers(Number.POSITIVE_INFINITY);
+    at().faults.loseAnswers(Number.POSITIVE_INFINITY);
     const append = newStream();
     const error = await log.append([append]).catch((caught: unknown) => caught);
     expect(error).toBeInstanceOf(LogUnavailable);
     expect((error as LogUnavailable).outcomeUnknown).toBe(true);
-    double.faults.loseAnswers(0);
+    at().faults.loseAnswers(0);
     const outcome = await until(() => log.append([append]), {
       what: "the log takes appends again",
     });
@@ -73,16 +44,16 @@ describe("an answer that does not come", () => {
     const log = await open();
     const stream = `test-${randomUUID()}`;
     await log.append([{ stream, expected: "any", events: [event()] }]);
-    double.faults.loseAnswers(1);
+    at().faults.loseAnswers(1);
     const append: Append = { stream, expected: "any", events: [event(), event()] };
     expect((await log.append([append]))[0]).toMatchObject({ kind: "appended", revision: 2 });
-    expect(double.store.stream(`test.${stream}`)).toHaveLength(3);
+    expect(at().store.stream(`test.${stream}`)).toHaveLength(3);
   });
 });
 
 it("an append that the server refuses or fails is alone with that, though all share one call", async () => {
   const log = await open();
-  double.faults.failAppends(1);
+  at().faults.failAppends(1);
   const large = "x".repeat(900_000);
   const tooLarge: Append = {
     ...newStream(),
@@ -101,7 +72,7 @@ it("an append that the server refuses or fails is alone with that, though all sh
     "appended",
   ]);
   expect(errors).toHaveLength(1);
-  expect(double.events()).toHaveLength(4);
+  expect(at().events()).toHaveLength(4);
 });
 
 it("tells the true revision of a conflict", async () => {
@@ -125,7 +96,7 @@ it("a connection error of one namespace does not fail the appends of another", a
   other.faults.slowMs = 500;
   const slow = elsewhere.append([newStream(), newStream()]);
   await until(() => other.events().length === 3, { what: "both are stored, their answers wait" });
-  double.cut();
+  at().cut();
   const quick = log.append([newStream()]);
   expect((await quick).map(({ kind }) => kind)).toEqual(["appended"]);
   expect((await slow).map(({ kind }) => kind)).toEqual(["appended", "appended"]);
@@ -138,12 +109,12 @@ it("a connection error of one namespace does not fail the appends of another", a
 
 it("refuses at once while no node answers, and takes appends again when one does", async () => {
   const log = await open("test", { appendTimeoutMs: 500 });
-  await double.stop();
+  await at().stop();
   await expect(log.append([newStream()])).rejects.toBeInstanceOf(LogUnavailable);
   const startedAt = performance.now();
   await expect(log.append([newStream()])).rejects.toBeInstanceOf(LogUnavailable);
   expect(performance.now() - startedAt).toBeLessThan(100);
-  await double.start();
+  await at().start();
   const [outcome] = await until(() => log.append([newStream()]), {
     timeoutMs: 15_000,
     what: "the log takes appends again",
@@ -153,10 +124,10 @@ it("refuses at once while no node answers, and takes appends again when one does
 
 it("refuses what would have to wait behind too many", async () => {
   const log = await open("test", { maxWaiting: 10 });
-  double.faults.slowMs = 200;
+  at().faults.slowMs = 200;
   const waiting = log.append(Array.from({ length: 10 }, () => newStream()));
   await expect(log.append([newStream()])).rejects.toThrow("wait already");
-  double.faults.slowMs = 0;
+  at().faults.slowMs = 0;
   await waiting;
 });
 
@@ -165,14 +136,14 @@ it("subscribes again from where it was, and says so", async () => {
   const watcher = watch(log, { after: 0n });
   await log.append([newStream(), newStream()]);
   await until(() => watcher.events.length === 2);
-  double.cut();
+  at().cut();
   await until(() => errors.length > 0, { what: "the cut is told" });
   await log.append([newStream()]);
   await until(() => watcher.events.length === 3);
-  double.faults.endSubscriptions();
+  at().faults.endSubscriptions();
   await until(() => errors.some((error) => error.includes("ended the subscription")));
-  await double.stop();
-  await double.start();
+  await at().stop();
+  await at().start();
   const [outcome] = await until(() => log.append([newStream()]), {
     timeoutMs: 15_000,
     what: "an append succeeds",
@@ -213,7 +184,7 @@ it("goes on past a record of others that looks like one of its own", async () =>
     { version: 1, at: {} },
   ];
   for (const [n, heliograph] of foreign.entries())
-    double.store.append(`test.foreign-${n}`, "any", [
+    at().store.append(`test.foreign-${n}`, "any", [
       {
         id: randomUUID(),
         type: "Foreign",
@@ -240,7 +211,7 @@ it("subscribes again when the subscription has gone quiet and the rest of the co
   const watcher = watch(log, { after: 0n });
   await log.append([newStream()]);
   await until(() => watcher.events.length === 1);
-  double.faults.muteSubscriptions();
+  at().faults.muteSubscriptions();
   // What was appended is told by a read meanwhile.
   expect((await log.append([newStream()]))[0]).toMatchObject({ kind: "appended" });
   await until(() => watcher.events.length === 2, { timeoutMs: 10_000 });
@@ -261,8 +232,8 @@ it("moves past what others store, also when nothing of its own comes after it", 
 });
 
 it("goes to the leader when a follower names it", async () => {
-  const follower = await eventStoreDouble({ store: double.store });
-  follower.faults.leaderPort = double.port;
+  const follower = await eventStoreDouble({ store: at().store });
+  follower.faults.leaderPort = at().port;
   const log = await open("test", { connectionString: follower.connectionString });
   const watcher = watch(log, { after: 0n });
   const [outcome] = await log.append([newStream()]);
@@ -289,13 +260,13 @@ it("takes credentials and TLS from the connection string", async () => {
 
 it("sends an append again that a node took and never answered, in time for its caller", async () => {
   const log = await open("test", { appendTimeoutMs: 15_000 });
-  double.faults.hang = true;
+  at().faults.hang = true;
   const append = newStream();
   const outcome = log.append([append]);
   await until(() => errors.some((error) => /DEADLINE|no answer/.test(error)), {
     what: "the call's own time is over",
   });
-  double.faults.hang = false;
+  at().faults.hang = false;
   expect(await outcome).toMatchObject([{ kind: "appended", revision: 0 }]);
   expect(timesStored(append.events[0]!.id)).toBe(1);
 }, 30_000);
@@ -345,7 +316,7 @@ it("leaves no read open at the node, however little of it was wanted", async () 
 
 it("does not wait for long for a node that answers nothing", async () => {
   const log = await open();
-  double.faults.hang = true;
+  at().faults.hang = true;
   const waiting = await Promise.allSettled([
     open(),
     log.head(),
@@ -354,94 +325,17 @@ it("does not wait for long for a node that answers nothing", async () => {
   ]);
   for (const one of waiting)
     expect(one).toMatchObject({ status: "rejected", reason: { name: "LogUnavailable" } });
-  double.faults.hang = false;
+  at().faults.hang = false;
 }, 15_000);
-
-/** Records of a namespace, stored without a log. */
-function fill(namespace: string, count: number, type: string): void {
-  for (let n = 0; n < count; n++)
-    double.store.append(`${namespace}.filled-${n}`, "any", [
-      {
-        id: randomUUID(),
-        type,
-        contentType: "application/json",
-        data: Buffer.from("{}"),
-        metadata: new Uint8Array(),
-      },
-    ]);
-}
-const rare = (log: EventLog, after = 0n) => log.readAll({ after, limit: 500, types: ["Rare"] });
-
-it("a page passes any number of others' records, none of which leaves the node", async () => {
-  fill("other", 12_000, "Rare");
-  const log = await open();
-  await log.append([newStream({ type: "Rare" })]);
-  const before = double.faults.messages;
-  for (const page of [await log.readAll({ after: 0n, limit: 500 }), await rare(log)]) {
-    expect(page.events.map(({ type }) => type)).toEqual(["Rare"]);
-    expect(page.position).toBe(await log.head());
-  }
-  expect(double.faults.messages - before).toBeLessThan(100);
-});
-
-it("a page of a rare type goes on by types, so that the rest of the namespace stays at the node", async () => {
-  fill("test", 12_000, "Frequent");
-  const log = await open();
-  await log.append([newStream({ type: "Rare" })]);
-  for (const mostMessages of [1_000, 100]) {
-    const before = double.faults.messages;
-    const page = await rare(log);
-    expect(page.events.map(({ type }) => type)).toEqual(["Rare"]);
-    expect(page.position).toBe(await log.head());
-    expect(double.faults.messages - before).toBeLessThan(mostMessages);
-  }
-});
-
-it("a page of a type that is rare here and frequent elsewhere ends after so many records, and says how far it looked", async () => {
-  for (let round = 0; round < 6; round++) {
-    fill("test", 2_000, "Frequent");
-    fill("other", 2_000, "Rare");
-  }
-  const log = await open();
-  await log.append([newStream({ type: "Rare" })]);
-  const head = await log.head();
-  const first = await rare(log);
-  expect(first.events).toEqual([]);
-  expect(first.position).toBeGreaterThan(0n);
-  expect(first.position).toBeLessThan(head);
-  const second = await rare(log, first.position);
-  expect(second.events.map(({ type }) => type)).toEqual(["Rare"]);
-  expect(second.position).toBe(head);
-});
-
-it("moves on where a node looks for longer than a read may take and finds nothing", async () => {
-  const log = await open();
-  const positionOf = async (append: Append): Promise<bigint> =>
-    ((await log.append([append]))[0] as { readonly position: bigint }).position;
-  fill("other", 5_000, "Foreign");
-  const first = await positionOf(newStream());
-  fill("other", 5_000, "Foreign");
-  const second = await positionOf(newStream());
-  double.faults.slowSearch = true;
-  // From the start, from an own record, which the node gives at once, and from the last.
-  const pages = [0n, first, second].map((after) => log.readAll({ after, limit: 1 }));
-  expect(
-    (await Promise.all(pages)).map(({ events, position }) => [events.length, position]),
-  ).toEqual([
-    [1, first],
-    [1, second],
-    [0, second],
-  ]);
-});
 
 it("appends that wait do not each try in turn when no node answers", async () => {
   const log = await open("test", { appendTimeoutMs: 500 });
-  double.faults.hang = true;
+  at().faults.hang = true;
   const startedAt = performance.now();
   const outcomes = await Promise.allSettled(
     Array.from({ length: 3_000 }, () => log.append([newStream()])),
   );
-  double.faults.hang = false;
+  at().faults.hang = false;
   expect(outcomes.every(({ status }) => status === "rejected")).toBe(true);
   // 256 at once, a second each: 3,000 in turn would take 12 s.
   expect(performance.now() - startedAt).toBeLessThan(6_000);

@@ -38,6 +38,8 @@ export type Connection = Candidate & {
 export type Connections = {
   forChannel(channel: string): readonly Connection[];
   byName(name: string): Connection | undefined;
+  /** What is done about a call whose outcome is not known: the careful choice when the gateway is gone. */
+  policyOf(name: string): GatewayConfig["on_uncertain"];
   readonly all: readonly Connection[];
   /** Brings the connections in line with the configuration; what is no longer wanted closes once its calls are done. */
   reconcile(configs: readonly GatewayConfig[]): void;
@@ -76,9 +78,13 @@ export function createConnections(options: Options): Connections {
     else void connection.gateway.close();
   }
 
+  const byName = (name: string): Connection | undefined =>
+    all.find((connection) => connection.name === name);
+
   return {
     forChannel: (channel) => byChannel.get(channel) ?? [],
-    byName: (name) => all.find((connection) => connection.name === name),
+    byName,
+    policyOf: (name) => byName(name)?.config.on_uncertain ?? "at_most_once",
     get all() {
       return all;
     },

@@ -182,7 +182,7 @@ export async function startDispatcher(
     ask,
     broken,
     unsettled,
-    policyOf: (gateway) => connections.byName(gateway)?.config.on_uncertain ?? "at_most_once",
+    policyOf: connections.policyOf,
     halted: (message, until, error) =>
       halted(
         { message, until: new Date(until).toISOString(), err: error },

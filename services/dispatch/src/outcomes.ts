@@ -81,7 +81,7 @@ export function createOutcomes({
         }
       }
       case "uncertain": {
-        const policy = connections.byName(call.gateway)?.config.on_uncertain ?? "at_most_once";
+        const policy = connections.policyOf(call.gateway);
         const event = uncertain(
           state,
           { attempt: call.attempt, gateway: call.gateway, cause: result.cause, policy },

@@ -116,7 +116,7 @@ async function settle(
       timer(id, at);
       return undefined;
     }
-    const policy = connections.byName(gateway)?.config.on_uncertain ?? "at_most_once";
+    const policy = connections.policyOf(gateway);
     const event = uncertain(state, { attempt, gateway, cause: "crash", policy }, state.lastEventId);
     return { stream: streamOf("message", id), expected: state.revision, events: [event] };
   }
