@@ -13,6 +13,14 @@ type Told = { readonly id: string; readonly type: string; readonly sequence: num
 async function readTopic(brokers: readonly string[]): Promise<readonly Told[]> {
   const told: Told[] = [];
   const client = new Kafka({ brokers: [...brokers], logLevel: logLevel.NOTHING });
+  const admin = client.admin();
+  await admin.connect();
+  onTestFinished(() => admin.disconnect());
+  // A message may be delivered before the product has made its topics.
+  await until(async () => (await admin.listTopics()).includes(topic), {
+    timeoutMs: 20_000,
+    what: `${topic} is there`,
+  });
   const consumer = client.consumer({ groupId: `outside-${newId("req")}`, maxWaitTimeInMs: 100 });
   await consumer.connect();
   onTestFinished(() => consumer.disconnect());
