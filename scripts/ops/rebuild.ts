@@ -49,7 +49,7 @@ export async function rebuild(
 
   /** Undefined when nobody took the job up because the process that ran the projector is gone. */
   async function watch(): Promise<RebuildResult | undefined> {
-    const id = await requestRebuild(pool, name, verify);
+    const { id } = await requestRebuild(pool, name, verify);
     const progress = newProgress(`${name} (${environment})`);
     let seen = "";
     let seenAt = performance.now();

@@ -15,18 +15,19 @@ export type RebuildJob = {
   readonly updated_at: string;
 };
 
-/** Asks whichever process runs the projector to rebuild it; gives the job's id. */
+/** Asks whichever process runs the projector to rebuild it; gives the job of that id, an earlier one where there is one. */
 export async function requestRebuild(
   pool: pg.Pool,
   consumer: string,
   verifyOnly: boolean,
   id: string = newId("prl"),
-): Promise<string> {
-  await pool.query(
-    "insert into runtime.jobs (id, consumer, verify_only) values ($1, $2, $3) on conflict do nothing",
+): Promise<Pick<RebuildJob, "id" | "consumer" | "verify_only">> {
+  const { rows } = await pool.query(
+    `insert into runtime.jobs as job (id, consumer, verify_only) values ($1, $2, $3)
+      on conflict (id) do update set id = excluded.id returning job.id, job.consumer, job.verify_only`,
     [id, consumer, verifyOnly],
   );
-  return id;
+  return rows[0];
 }
 
 /** Takes back a job that nobody has begun; false when somebody has. */

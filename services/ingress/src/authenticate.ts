@@ -1,18 +1,24 @@
 import { hash } from "node:crypto";
-import { BlockList, isIPv6 } from "node:net";
 import { PublicError, parseKey } from "@heliograph/contracts";
+import { inBlocks, parseBlock } from "./addresses.ts";
 import type { Identity } from "./call.ts";
 import type { IngressDirectory, KeyRecord } from "./context.ts";
 
 /** Hashes of keys that were found, so that a busy key is hashed once; far more keys than one process serves at a time. */
 const maxRemembered = 10_000;
 
+type Blocks = Parameters<typeof inBlocks>[0];
+
+/** Where a key may be used from; empty: anywhere. */
+export const blocksOf = (key: Pick<KeyRecord, "allowed_cidrs">): Blocks =>
+  (key.allowed_cidrs ?? []).map(parseBlock).filter((block) => block !== undefined);
+
 /** Gives the identity behind an `Authorization` header. Throws `authentication_required`, `invalid_key`, `key_revoked` or `ip_not_allowed`. */
 export type Authenticate = (header: string | undefined, ip: () => string, now: number) => Identity;
 
 export function createAuthenticate(directory: IngressDirectory): Authenticate {
   const hashes = new Map<string, string>();
-  const allowLists = new WeakMap<KeyRecord, BlockList>();
+  const allowLists = new WeakMap<KeyRecord, Blocks>();
   return (header, ip, now) => {
     if (header === undefined)
       throw new PublicError(
@@ -35,38 +41,32 @@ export function createAuthenticate(directory: IngressDirectory): Authenticate {
       throw new PublicError("invalid_key", "The API key is not known.");
     if (hashes.size >= maxRemembered) hashes.clear();
     hashes.set(text, sha256);
-    if (key.revoked) throw new PublicError("key_revoked", "The API key was revoked.");
-    if (key.expires_at !== undefined && Date.parse(key.expires_at) <= now)
-      throw new PublicError("key_revoked", "The API key has expired.");
+    const end = endOf(key, now);
+    if (end !== undefined) throw keyEnded(end);
     if (key.allowed_cidrs !== undefined && key.allowed_cidrs.length > 0) {
       let allowed = allowLists.get(key);
-      if (allowed === undefined) allowLists.set(key, (allowed = blockList(key.allowed_cidrs)));
-      if (!contains(allowed, ip()))
+      if (allowed === undefined) allowLists.set(key, (allowed = blocksOf(key)));
+      if (!inBlocks(allowed, ip()))
         throw new PublicError("ip_not_allowed", "The API key may not be used from this address.");
     }
     return { key, partner, admin: key.scopes.includes("admin") };
   };
 }
 
-function blockList(cidrs: readonly string[]): BlockList {
-  const list = new BlockList();
-  for (const cidr of cidrs) {
-    const [address, bits] = cidr.split("/");
-    const family = isIPv6(address!) ? "ipv6" : "ipv4";
-    list.addSubnet(
-      address!,
-      bits === undefined ? (family === "ipv6" ? 128 : 32) : Number(bits),
-      family,
-    );
-  }
-  return list;
+/** Why a key opens nothing any more, in words for its holder; undefined while it does. The one rule for calls, for readers that wait, and for lists. */
+export function endOf(
+  key: Pick<KeyRecord, "revoked" | "expires_at">,
+  now: number,
+): "revoked" | "expired" | undefined {
+  if (key.revoked) return "revoked";
+  return key.expires_at !== undefined && Date.parse(key.expires_at) <= now ? "expired" : undefined;
 }
 
-/** A dual-stack socket shows IPv4 clients as `::ffff:a.b.c.d`. */
-function contains(list: BlockList, ip: string): boolean {
-  const plain = ip.startsWith("::ffff:") ? ip.slice(7) : ip;
-  return plain !== "" && list.check(plain, isIPv6(plain) ? "ipv6" : "ipv4");
-}
+export const keyEnded = (end: "revoked" | "expired"): PublicError =>
+  new PublicError(
+    "key_revoked",
+    end === "revoked" ? "The API key was revoked." : "The API key has expired.",
+  );
 
 /** `admin` may do everything; `*` everything but `admin`; `messages:*` every verb of messages. */
 export const hasScope = (scopes: readonly string[], scope: string): boolean =>

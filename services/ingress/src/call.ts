@@ -9,6 +9,7 @@ import {
 } from "@heliograph/contracts";
 import type { Metadata } from "@heliograph/log";
 import type { Request, Response } from "express";
+import { clientAddress } from "./addresses.ts";
 import type { EnvironmentDeps, IngressContext, KeyRecord, PartnerRecord } from "./context.ts";
 
 /** Who calls: the key and its partner. */
@@ -17,6 +18,9 @@ export type Identity = {
   readonly partner: PartnerRecord;
   readonly admin: boolean;
 };
+
+/** The client's address by Express's `trust proxy` setting, in the form that is compared and recorded. */
+export const addressOf = (request: Request): string => clientAddress(request.ip ?? "");
 
 /** One request on its way through a handler. */
 export class Call<Body = unknown, Query = unknown, Params = Readonly<Record<string, string>>> {
@@ -32,6 +36,10 @@ export class Call<Body = unknown, Query = unknown, Params = Readonly<Record<stri
   body!: Body;
   rawBody: Buffer | undefined;
   idempotencyKey: string | undefined;
+  /** SHA-256 of what is asked for, of a request with a key whose answer is kept: every event it appends holds it. */
+  fingerprint: string | undefined;
+  /** An earlier try of this very request ended without an answer, so nobody has seen the secrets that it made. */
+  unfinished = false;
   #controller: AbortController | undefined;
 
   constructor(
@@ -73,9 +81,9 @@ export class Call<Body = unknown, Query = unknown, Params = Readonly<Record<stri
   get actor(): string {
     return this.identity?.key.key_id ?? "anonymous";
   }
-  /** The client's address by Express's `trust proxy` setting. */
+  /** See `addressOf`. */
   get ip(): string {
-    return this.request.ip ?? "";
+    return addressOf(this.request);
   }
   /** The address without its query. */
   get path(): string {
@@ -111,6 +119,7 @@ export class Call<Body = unknown, Query = unknown, Params = Readonly<Record<stri
       partner: this.identity?.partner.partner_id ?? "",
       actor: this.actor,
       request_id: this.requestId,
+      ...(this.fingerprint !== undefined && { fingerprint: this.fingerprint }),
       ...(typeof traceparent === "string" && traceparent.length <= 64
         ? { traceparent }
         : undefined),

@@ -42,6 +42,8 @@ export type IngressDeps = {
 /** What every route of this process is given. */
 export type IngressContext = IngressDeps & {
   readonly sending: Readonly<Record<Environment, Sending>>;
+  /** Every scope that a route asks for. */
+  readonly scopes: ReadonlySet<string>;
   /** Aborted when the server stops: long waits end, everything else is finished. */
   readonly stopping: AbortSignal;
 };

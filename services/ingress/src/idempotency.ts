@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { PublicError } from "@heliograph/contracts";
 import { type Wire, toWire } from "./answer.ts";
+import type { Metadata } from "@heliograph/log";
 import type { Call } from "./call.ts";
 import { fingerprint } from "./canonical.ts";
 import type { Route } from "./route.ts";
@@ -13,7 +14,8 @@ export const replayed = ["Idempotent-Replayed", "true"];
 
 /**
  * Runs the handler once for its key. The same request again gets the first answer byte for byte, another request with the key
- * `idempotency_key_reused`, and one that comes while the first runs `idempotency_in_progress`. A refused request leaves no claim.
+ * `idempotency_key_reused`, and one that comes while the first runs `idempotency_in_progress`. A refused request leaves no claim. When the
+ * stored answer is gone the events still hold the fingerprint: `requireSameRequest` compares it wherever the first request is recognised.
  */
 export async function runOnce(route: Route, call: Call): Promise<Wire> {
   const { pool } = call.deps;
@@ -35,6 +37,8 @@ export async function runOnce(route: Route, call: Call): Promise<Wire> {
     if (!claimed.done || claimed.answer === null) throw inProgress(claimed.leaseMs);
     return unpack(open(call.context.masterKey, place, claimed.answer));
   }
+  call.fingerprint = own;
+  call.unfinished = claimed.unfinished;
   let wire: Wire;
   try {
     wire = toWire(await route.handler(call));
@@ -60,6 +64,19 @@ export const keyReused = (original: string): PublicError =>
     `The idempotency key belongs to another request: ${original}.`,
     { extra: { original } },
   );
+
+/**
+ * Refuses a request whose key once made this event for another one. Events from before fingerprints were kept have none, and nothing to compare.
+ * Throws `idempotency_key_reused`.
+ */
+export function requireSameRequest(
+  first: { readonly metadata: Metadata },
+  fingerprint: string | undefined,
+): void {
+  const known = first.metadata.fingerprint;
+  if (known !== undefined && known !== fingerprint)
+    throw keyReused(first.metadata.request_id ?? "an earlier one");
+}
 
 export const inProgress = (afterMs = 1_000): PublicError =>
   new PublicError(

@@ -50,6 +50,7 @@ export async function startIngress(deps: IngressDeps): Promise<Ingress> {
   const context: IngressContext = {
     ...deps,
     sending,
+    scopes: new Set(allRoutes.map(({ scope }) => scope).filter((scope) => scope !== "public")),
     stopping: stopping.signal,
     audit: (entry) => {
       trail.record(entry);

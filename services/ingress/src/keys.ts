@@ -1,5 +1,4 @@
 import { hash } from "node:crypto";
-import { isIP } from "node:net";
 import {
   type Environment,
   type EventData,
@@ -42,14 +41,4 @@ export function issueKey(
     data,
     append: created(call, streamOf("key", data.key_id), `key ${name}`, "KeyIssued", data),
   };
-}
-
-/** Whether the text is an address or a CIDR block. */
-export function isCidr(text: string): boolean {
-  const [address, bits, ...more] = text.split("/");
-  const family = isIP(address!);
-  if (family === 0 || more.length > 0) return false;
-  return (
-    bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128))
-  );
 }

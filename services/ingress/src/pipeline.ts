@@ -18,7 +18,7 @@ import { isMachinery } from "@heliograph/runtime";
 import type { Request, Response } from "express";
 import { type Wire, send, toWire } from "./answer.ts";
 import { type Authenticate, createAuthenticate, hasScope } from "./authenticate.ts";
-import { Call, type Identity } from "./call.ts";
+import { Call, type Identity, addressOf } from "./call.ts";
 import type { IngressContext } from "./context.ts";
 import { runOnce } from "./idempotency.ts";
 import { projectionHeaders } from "./projection.ts";
@@ -72,7 +72,7 @@ export class Pipeline {
       if (route.scope !== "public") {
         identity = this.#authenticate(
           request.headers.authorization,
-          () => request.ip ?? "",
+          () => addressOf(request),
           Date.now(),
         );
         this.#limit(identity, common);
@@ -228,7 +228,7 @@ export class Pipeline {
       action: `${route.method} ${route.path}`,
       target: path,
       requestId: id,
-      ip: request.ip ?? "",
+      ip: addressOf(request),
       outcome: status,
     });
   }

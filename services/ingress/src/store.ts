@@ -51,7 +51,11 @@ export async function migrate(pool: pg.Pool): Promise<void> {
 }
 
 export type Claim =
-  | { readonly kind: "claimed" }
+  | {
+      readonly kind: "claimed";
+      /** An earlier try of this very request ended without an answer. */
+      readonly unfinished: boolean;
+    }
   | {
       readonly kind: "taken";
       readonly fingerprint: string;
@@ -80,12 +84,13 @@ export async function claim(
       text: `insert into ingress.idempotency as i (partner, key, fingerprint, request_id, token, lease_until)
         values ($1, $2, $3, $4, $5, now() + make_interval(secs => $6))
         on conflict (partner, key) do update set fingerprint = excluded.fingerprint, request_id = excluded.request_id, token = excluded.token,
-          lease_until = excluded.lease_until, done = false, answer = null, created_at = now()
+          lease_until = excluded.lease_until, done = false, answer = null,
+          created_at = case when i.created_at < now() - interval '25 hours' then now() else i.created_at end
         where (not i.done and i.lease_until < now() and i.fingerprint = excluded.fingerprint) or i.created_at < now() - interval '25 hours'
-        returning 1`,
+        returning created_at < now() as unfinished`,
       values: [row.partner, row.key, row.fingerprint, row.requestId, row.token, row.leaseSeconds],
     });
-    if (claimed.rowCount === 1) return { kind: "claimed" };
+    if (claimed.rowCount === 1) return { kind: "claimed", unfinished: claimed.rows[0].unfinished };
     const found = await pool.query({
       name: "ingress.claimed",
       text: `select fingerprint, request_id, done, answer, greatest(0, extract(epoch from lease_until - now()) * 1000)::int as lease_ms

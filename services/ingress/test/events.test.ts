@@ -89,6 +89,16 @@ describe("the feed", () => {
     expect((await waiting).body.code).toBe("key_revoked");
   });
 
+  test("ends a long poll and a stream when their key expires", async () => {
+    const { id } = await world.addPartner();
+    const soon = () => new Date(Date.now() + 1_000).toISOString();
+    const polling = await world.addKey(id, { expires_at: soon() });
+    const waiting = get(polling, "?wait=20");
+    expect(await waiting).toMatchObject({ status: 401, body: { code: "key_revoked" } });
+    const reading = await world.addKey(id, { expires_at: soon() });
+    expect((await readStream(reading, 1)).ids).toEqual([]);
+  });
+
   test.each([
     "?after=-1",
     "?after=x",

@@ -1,5 +1,5 @@
-import { newId } from "@heliograph/contracts";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { environments, newId } from "@heliograph/contracts";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type World, openWorld, sms } from "./harness.ts";
 
 let world: World;
@@ -70,6 +70,75 @@ test("while the first runs the second is told to come back, and a dead first is 
     first.body.id,
     first.body.key,
   ]);
+});
+
+describe("a key used again after its stored answer was dropped", () => {
+  const forget = async () => {
+    for (const environment of environments)
+      await world.platform.contexts[environment].pool.query("delete from ingress.idempotency");
+  };
+  const twice = async (path: string, first: object, second: object, by = partner.key) => {
+    const headers = { "idempotency-key": newId("req") };
+    const send = (body: object) => world.call("POST", `/api/v1${path}`, { key: by, body, headers });
+    const one = await send(first);
+    await forget();
+    const other = await send(second);
+    expect(one.status).toBe(201);
+    expect([other.status, other.body.code]).toEqual([422, "idempotency_key_reused"]);
+    expect(other.body.original).toBe(one.headers.get("request-id"));
+    const again = await send(first);
+    expect(again.status).toBe(201);
+    return { one: one.body, again: again.body, other: other.text };
+  };
+
+  test("shows an issued key no more, and refuses another request", async () => {
+    const { one, again, other } = await twice("/keys", { name: "a" }, { name: "b" });
+    expect(again).toEqual({ ...one, key: null });
+    expect(other).not.toContain("ak_test_");
+  });
+
+  test("shows a partner's keys no more, and refuses another request", async () => {
+    const { id } = await world.addPartner();
+    const admin = await world.addKey(id, { environment: "live", scopes: ["*", "admin"] });
+    const path = "/admin/partners";
+    const { one, again, other } = await twice(path, { name: "A" }, { name: "B" }, admin);
+    expect(again).toEqual({ ...one, keys: null });
+    expect(other).not.toMatch(/ak_(live|test)_/);
+  });
+
+  test("makes no second endpoint and no second template", async () => {
+    const endpoint = { url: "https://example.com/hook" };
+    const made = await twice("/webhook-endpoints", endpoint, { url: "https://example.org/" });
+    expect(made.again).toEqual(made.one);
+    const template = {
+      slug: newId("tpl").toLowerCase(),
+      channel: "sms",
+      languages: { en: { text: "one" } },
+    };
+    const changed = { ...template, languages: { en: { text: "two" } } };
+    const { one, again } = await twice("/templates", template, changed);
+    expect(again).toEqual(one);
+    const version = { languages: { en: { text: "three" } } };
+    await twice(`/templates/${one.id}/versions`, version, { languages: { en: { text: "four" } } });
+  });
+
+  test("changes an endpoint once", async () => {
+    const { body } = await world.call("POST", "/api/v1/webhook-endpoints", {
+      key: partner.key,
+      body: { url: "https://example.com/hook" },
+    });
+    const headers = { "idempotency-key": newId("req") };
+    const patch = (description: string) =>
+      world.call("PATCH", `/api/v1/webhook-endpoints/${body.id}`, {
+        key: partner.key,
+        body: { description },
+        headers,
+      });
+    expect((await patch("one")).status).toBe(200);
+    await forget();
+    expect((await patch("two")).body.code).toBe("idempotency_key_reused");
+    expect((await patch("one")).body.description).toBe("one");
+  });
 });
 
 test("a refused request claims no key", async () => {

@@ -94,6 +94,10 @@ describe("an issued key", () => {
     [{ name: "" }],
     [{ name: "x", scopes: [] }],
     [{ name: "x", scopes: ["everything"] }],
+    [{ name: "x", scopes: ["message:read"] }],
+    [{ name: "x", scopes: ["messages:raed"] }],
+    [{ name: "x", scopes: ["message:*"] }],
+    [{ name: "x", allowed_cidrs: ["10.1"] }],
     [{ name: "x", expires_at: "2020-01-01T00:00:00Z" }],
     [{ name: "x", expires_at: "tomorrow" }],
     [{ name: "x", allowed_cidrs: ["10.0.0.0/33"] }],
@@ -103,6 +107,34 @@ describe("an issued key", () => {
   ])("with %j is refused", async (body) => {
     const { key } = await world.addPartner();
     expect((await issue(key, body)).status).toBe(422);
+  });
+
+  test("with a scope that no route asks for is refused with the ones there are", async () => {
+    const { key } = await world.addPartner();
+    const { body } = await issue(key, { name: "x", scopes: ["messages:read", "message:read"] });
+    expect(body.errors).toMatchObject([{ path: "scopes.1", code: "unknown_scope" }]);
+    expect(body.errors[0].message).toContain("messages:write");
+  });
+
+  test("lives no longer than its issuer, and is bound to the same addresses", async () => {
+    const { id } = await world.addPartner();
+    const expires_at = new Date(Date.now() + 3_600_000).toISOString();
+    const allowed_cidrs = ["127.0.0.0/8", "2001:db8::/32"];
+    const issuer = await world.addKey(id, { expires_at, allowed_cidrs });
+    expect((await issue(issuer, { name: "x" })).body).toMatchObject({ expires_at, allowed_cidrs });
+    const later = new Date(Date.now() + 7_200_000).toISOString();
+    for (const wider of [
+      { expires_at: later },
+      { allowed_cidrs: ["127.0.0.1", "0.0.0.0/0"] },
+      { allowed_cidrs: ["126.0.0.0/7"] },
+      { allowed_cidrs: ["2001:db7::/32"] },
+    ]) {
+      const { status, body } = await issue(issuer, { name: "x", ...wider });
+      expect([status, body.code]).toEqual([403, "insufficient_scope"]);
+    }
+    const narrower = { allowed_cidrs: ["127.0.0.1", "::ffff:127.1.0.0/112", "2001:db8:1::/48"] };
+    const { status, body } = await issue(issuer, { name: "x", ...narrower });
+    expect([status, body.allowed_cidrs]).toEqual([201, narrower.allowed_cidrs]);
   });
 
   test("with an allow-list works from there only", async () => {
@@ -150,7 +182,10 @@ describe("a partner", () => {
     const admin = await adminKey();
     const headers = { "idempotency-key": newId("req") };
     const first = await createPartner(admin, { name: "Crash" }, headers);
-    await world.platform.contexts.live.pool.query("delete from ingress.idempotency");
+    // As the crash leaves it: claimed, without an answer, its lease over.
+    await world.platform.contexts.live.pool.query(
+      "update ingress.idempotency set done = false, answer = null, lease_until = now() - interval '1 second', created_at = now() - interval '2 seconds'",
+    );
     const again = await createPartner(admin, { name: "Crash" }, headers);
     expect(again.body).toEqual(first.body);
   });

@@ -1,6 +1,7 @@
 import { PublicError, streamOf } from "@heliograph/contracts";
 import { foldMessage, messageContext, messageView } from "@heliograph/domain";
 import type { Call } from "../call.ts";
+import { requireSameRequest } from "../idempotency.ts";
 import type { Answer } from "../route.ts";
 import { readMessage } from "./read.ts";
 
@@ -17,12 +18,14 @@ export async function cancelMessage(call: Call, id: string): Promise<Answer> {
     const { state, events } = await readMessage(call.deps, call.partner.partner_id, id);
     // The first try with this key may have crashed after its append.
     const own = events.findIndex((event) => event.id === eventId);
-    if (own !== -1)
+    if (own !== -1) {
+      requireSameRequest(events[own]!, call.fingerprint);
       return {
         status: 200,
         body: messageView(foldMessage(events.slice(0, own + 1))!, call.env),
         position: events[own]!.position,
       };
+    }
     if (state.status !== "scheduled")
       throw new PublicError(
         "conflict",

@@ -4,7 +4,7 @@ import { z } from "zod";
 import type { Call } from "../call.ts";
 import { issueKey } from "../keys.ts";
 import { ListQuery, listBody, listOf, pageOf, slicePage } from "../listing.ts";
-import { appendPlatform, created } from "../platform.ts";
+import { appendPlatform, created, showsSecrets } from "../platform.ts";
 import { type Answer, type Route, route } from "../route.ts";
 
 const RateLimit = z.strictObject({
@@ -37,7 +37,10 @@ const PartnerView = z.object(shown).meta({ id: "Partner" });
 const CreatedPartner = z
   .object({
     ...shown,
-    keys: z.object({ live: z.string(), sandbox: z.string() }).meta({ description: "Shown once." }),
+    keys: z.object({ live: z.string(), sandbox: z.string() }).nullable().meta({
+      description:
+        "Shown once: null when an idempotency key is used again after its answer was dropped.",
+    }),
   })
   .meta({ id: "CreatedPartner" });
 
@@ -70,13 +73,13 @@ async function create(call: Call<z.infer<typeof CreatePartner>, unknown>): Promi
   const [live, sandbox] = environments.map((environment) =>
     issueKey(call, environment, id, environment, { name: `first ${environment}`, scopes: ["*"] }),
   );
-  const { position } = await appendPlatform(call, [
+  const { position, repeated } = await appendPlatform(call, [
     created(call, streamOf("partner", id), "partner", "PartnerCreated", data),
     live!.append,
     sandbox!.append,
   ]);
   const partner = call.context.directory.partner(id) ?? data;
-  const keys = { live: live!.key, sandbox: sandbox!.key };
+  const keys = showsSecrets(call, repeated) ? { live: live!.key, sandbox: sandbox!.key } : null;
   return { status: 201, body: { ...partnerView(partner), keys }, position };
 }
 

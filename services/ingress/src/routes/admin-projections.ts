@@ -5,6 +5,7 @@ import { z } from "zod";
 import { orNone, reachable, requireReach } from "../admin/environments.ts";
 import { readProjections } from "../admin/projections.ts";
 import type { Call } from "../call.ts";
+import { keyReused } from "../idempotency.ts";
 import { listOf } from "../listing.ts";
 import { type Answer, type Route, route } from "../route.ts";
 
@@ -64,7 +65,9 @@ async function rebuild(call: Call<z.infer<typeof RequestRebuild>, unknown>): Pro
     throw new PublicError("not_found", `There is no projection ${name} in ${environment}.`);
   if (projection.kind !== "projector")
     throw new PublicError("conflict", `${name} has effects outside: it is never replayed.`);
-  const id = await requestRebuild(deps.pool, name, verify_only, call.derivedId("prl"));
+  const job = await requestRebuild(deps.pool, name, verify_only, call.derivedId("prl"));
+  const { id } = job;
+  if (job.consumer !== name || job.verify_only !== verify_only) throw keyReused(id);
   return { status: 202, body: { id, name, environment, verify_only } };
 }
 

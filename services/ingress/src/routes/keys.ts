@@ -2,11 +2,12 @@ import { PublicError, isId, streamOf } from "@heliograph/contracts";
 import type { Key } from "@heliograph/directory";
 import { z } from "zod";
 import { maxConflicts, tooManyChanges } from "../append.ts";
-import { hasScope } from "../authenticate.ts";
+import { isWithin, parseBlock } from "../addresses.ts";
+import { blocksOf, endOf, hasScope } from "../authenticate.ts";
 import type { Call } from "../call.ts";
-import { isCidr, issueKey } from "../keys.ts";
+import { issueKey } from "../keys.ts";
 import { ListQuery, listBody, listOf, pageOf, slicePage } from "../listing.ts";
-import { appendPlatform } from "../platform.ts";
+import { appendPlatform, showsSecrets, untilInEffect } from "../platform.ts";
 import { type Answer, type Route, route } from "../route.ts";
 
 /** Enough for a key per system and its successor during a rotation. */
@@ -16,22 +17,31 @@ const IssueKey = z
   .strictObject({
     name: z.string().min(1).max(200),
     environment: z.enum(["live", "sandbox"]).optional(),
-    scopes: z
-      .array(z.string().regex(/^(?:\*|admin|[a-z_]{1,30}:(?:read|write|\*))$/))
-      .min(1)
-      .max(50)
-      .optional()
-      .meta({ description: "Default: those of the key that issues it, without `admin`." }),
+    scopes: z.array(z.string().max(64)).min(1).max(50).optional().meta({
+      description:
+        "Scopes of the API, `messages:*` for every verb of an area, `*` for everything but `admin`. Default: those of the key that issues it, without `admin`.",
+    }),
     expires_at: z.iso
       .datetime({ offset: true })
       .max(32)
       .refine((text) => Date.parse(text) > Date.now(), "must lie in the future")
-      .optional(),
+      .optional()
+      .meta({
+        description: "Not later than that of the key that issues it, which is the default.",
+      }),
     allowed_cidrs: z
-      .array(z.string().max(64).refine(isCidr, "is not an address or a CIDR block"))
+      .array(
+        z
+          .string()
+          .max(64)
+          .refine((text) => parseBlock(text) !== undefined, "is not an address or a CIDR block"),
+      )
       .min(1)
       .max(50)
-      .optional(),
+      .optional()
+      .meta({
+        description: "Within those of the key that issues it, which are the default.",
+      }),
   })
   .meta({ id: "IssueKey" });
 
@@ -48,11 +58,14 @@ const shown = {
 };
 const KeyView = z.object(shown).meta({ id: "Key" });
 const IssuedKey = z
-  .object({ ...shown, key: z.string().meta({ description: "Shown once." }) })
+  .object({
+    ...shown,
+    key: z.string().nullable().meta({
+      description:
+        "Shown once: null when an idempotency key is used again after its answer was dropped.",
+    }),
+  })
   .meta({ id: "IssuedKey" });
-
-const isExpired = (key: Pick<Key, "expires_at">): boolean =>
-  key.expires_at !== undefined && Date.parse(key.expires_at) <= Date.now();
 
 const keyView = (key: Omit<Key, "revision">): object => ({
   id: key.key_id,
@@ -62,7 +75,7 @@ const keyView = (key: Omit<Key, "revision">): object => ({
   scopes: key.scopes,
   expires_at: key.expires_at ?? null,
   allowed_cidrs: key.allowed_cidrs ?? [],
-  status: key.revoked ? "revoked" : isExpired(key) ? "expired" : "active",
+  status: endOf(key, Date.now()) ?? "active",
   created_at: key.created_at,
 });
 
@@ -72,30 +85,82 @@ const visibleKeys = (call: Call<unknown, unknown>): readonly Key[] =>
     .keysOf(call.partner.partner_id)
     .filter((key) => call.env === "live" || key.environment === "sandbox");
 
-async function issue(call: Call<z.infer<typeof IssueKey>, unknown>): Promise<Answer> {
-  const { name, environment = call.env, expires_at, allowed_cidrs } = call.body;
-  if (environment === "live" && call.env !== "live")
-    throw new PublicError("insufficient_scope", "A sandbox key issues sandbox keys only.");
-  const own = call.key.scopes;
-  const scopes = call.body.scopes ?? own.filter((scope) => scope !== "admin");
-  const beyond = scopes.find((scope) => !hasScope(own, scope));
-  if (beyond !== undefined)
+type IssueKey = z.infer<typeof IssueKey>;
+
+/** Throws `invalid_request` for a scope that no route asks for: a typing error is not silently ignored. */
+function requireKnown(call: Call<unknown, unknown>, scopes: readonly string[]): void {
+  const known = new Set(["*", ...call.context.scopes]);
+  for (const scope of call.context.scopes)
+    if (scope.includes(":")) known.add(`${scope.split(":")[0]}:*`);
+  const errors = scopes.flatMap((scope, index) =>
+    known.has(scope)
+      ? []
+      : [
+          {
+            path: `scopes.${index}`,
+            code: "unknown_scope",
+            message: `there are ${[...known].sort().join(", ")}`,
+          },
+        ],
+  );
+  if (errors.length > 0)
+    throw new PublicError("invalid_request", "There is no such scope.", { errors });
+}
+
+/** A key is never wider, longer or less bound than the one that issues it: what is left out is its issuer's, and what goes beyond is refused. */
+function grantOf(
+  issuer: Pick<Key, "scopes" | "expires_at" | "allowed_cidrs">,
+  asked: IssueKey,
+): Pick<Key, "scopes" | "expires_at" | "allowed_cidrs"> {
+  const refuse = (what: string, scope?: string): never => {
     throw new PublicError(
       "insufficient_scope",
-      `A key cannot grant what it does not have: ${beyond}.`,
-      { extra: { required_scope: beyond } },
+      `A key cannot grant what it does not have: ${what}.`,
+      {
+        ...(scope !== undefined && { extra: { required_scope: scope } }),
+      },
     );
-  const active = visibleKeys(call).filter((key) => !key.revoked && !isExpired(key));
-  if (active.length >= maxActiveKeys)
-    throw new PublicError("conflict", `A partner has at most ${maxActiveKeys} active keys.`);
-  const { key, data, append } = issueKey(call, "", call.partner.partner_id, environment, {
-    name,
+  };
+  const scopes = asked.scopes ?? issuer.scopes.filter((scope) => scope !== "admin");
+  const beyond = scopes.find((scope) => !hasScope(issuer.scopes, scope));
+  if (beyond !== undefined) refuse(beyond, beyond);
+  const expires_at = asked.expires_at ?? issuer.expires_at;
+  if (issuer.expires_at !== undefined && Date.parse(expires_at!) > Date.parse(issuer.expires_at))
+    refuse(`use after ${issuer.expires_at}`);
+  const allowed_cidrs = asked.allowed_cidrs ?? issuer.allowed_cidrs;
+  const outer = blocksOf(issuer);
+  const outside =
+    outer.length === 0
+      ? undefined
+      : allowed_cidrs!.find((text) => !isWithin(parseBlock(text)!, outer));
+  if (outside !== undefined) refuse(`use from ${outside}`);
+  return {
     scopes: [...new Set(scopes)],
     ...(expires_at !== undefined && { expires_at }),
     ...(allowed_cidrs !== undefined && { allowed_cidrs }),
+  };
+}
+
+async function issue(call: Call<IssueKey, unknown>): Promise<Answer> {
+  const { name, environment = call.env } = call.body;
+  if (environment === "live" && call.env !== "live")
+    throw new PublicError("insufficient_scope", "A sandbox key issues sandbox keys only.");
+  requireKnown(call, call.body.scopes ?? []);
+  const grant = grantOf(call.key, call.body);
+  const { key, data, append } = issueKey(call, "", call.partner.partner_id, environment, {
+    name,
+    ...grant,
   });
-  const { position } = await appendPlatform(call, [append]);
-  return { status: 201, body: { ...keyView({ ...data, revoked: false }), key }, position };
+  const active = visibleKeys(call).filter((item) => endOf(item, Date.now()) === undefined);
+  if (active.length >= maxActiveKeys && !active.some((item) => item.key_id === data.key_id))
+    throw new PublicError("conflict", `A partner has at most ${maxActiveKeys} active keys.`);
+  const { position, repeated } = await appendPlatform(call, [append]);
+  const issued = call.context.directory.keyById(data.key_id) ?? { ...data, revoked: false };
+  return {
+    status: 201,
+    body: { ...keyView(issued), key: showsSecrets(call, repeated) ? key : null },
+    position,
+  };
 }
 
 async function revoke(call: Call): Promise<Answer> {
@@ -120,7 +185,7 @@ async function revoke(call: Call): Promise<Answer> {
     ]);
     if (conflicts === 0) return { status: 204 };
     // Somebody else revoked it, and the directory is about to show that.
-    await call.context.directory.caughtUp(await call.context.platformLog.head());
+    await untilInEffect(call, await call.context.platformLog.head());
   }
   throw tooManyChanges();
 }

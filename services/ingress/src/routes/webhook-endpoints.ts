@@ -32,9 +32,9 @@ const newSecretOf = (call: Call): string =>
 async function create(call: Call<CreateEndpoint, unknown>): Promise<Answer> {
   const { masterKey } = call.context;
   const existing = await listEndpoints(call.deps.projectionPool, call.partner.partner_id);
-  if (existing.length >= maxEndpoints)
-    throw new PublicError("conflict", `A partner has at most ${maxEndpoints} webhook endpoints.`);
   const id = call.derivedId("whe");
+  if (existing.length >= maxEndpoints && !existing.some((endpoint) => endpoint.id === id))
+    throw new PublicError("conflict", `A partner has at most ${maxEndpoints} webhook endpoints.`);
   const data: EventData<"WebhookEndpointCreated"> = {
     endpoint_id: id,
     ...call.body,

@@ -1,6 +1,7 @@
 import { PublicError, streamOf } from "@heliograph/contracts";
 import { appendOne, maxConflicts, tooManyChanges } from "../append.ts";
 import type { Call } from "../call.ts";
+import { requireSameRequest } from "../idempotency.ts";
 import { templateId } from "../messages/templates.ts";
 import { requireSound } from "./check.ts";
 import { type Created, type Found, type Version, findTemplate, foldTemplate } from "./find.ts";
@@ -71,7 +72,10 @@ export async function addVersion(
       call.query.channel,
     );
     const own = events.find((event) => event.id === eventId);
-    if (own !== undefined) return { version: own.data, position: own.position };
+    if (own !== undefined) {
+      requireSameRequest(own, call.fingerprint);
+      return { version: own.data, position: own.position };
+    }
     const { template_id, slug, channel, default_language } = created;
     requireSound(channel, { languages, variables, default_language });
     if (versions.length >= maxVersions)

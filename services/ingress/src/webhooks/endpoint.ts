@@ -3,6 +3,7 @@ import { type Endpoint, evolveEndpoint } from "@heliograph/domain";
 import type { EventLog, RecordedEvent } from "@heliograph/log";
 import { appendOne, maxConflicts, tooManyChanges } from "../append.ts";
 import type { Call } from "../call.ts";
+import { requireSameRequest } from "../idempotency.ts";
 
 const notFound = (): PublicError =>
   new PublicError("not_found", "There is no such webhook endpoint.");
@@ -67,6 +68,7 @@ export async function changeEndpoint(
     const events = await readEvents(call.deps.log, id);
     const own = events.findIndex((event) => event.id === eventId);
     if (own !== -1) {
+      requireSameRequest(events[own]!, call.fingerprint);
       const done = fold(events.slice(0, own + 1), partner);
       if (done !== undefined) return done;
     }

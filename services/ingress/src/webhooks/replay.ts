@@ -8,6 +8,7 @@ import {
 } from "@heliograph/read-models";
 import { appendOne, tooManyChanges } from "../append.ts";
 import type { Call } from "../call.ts";
+import { requireSameRequest } from "../idempotency.ts";
 
 /** More than this in one go would hold the process that records it; the answer says where the next one begins. */
 const maxDeliveries = 10_000;
@@ -41,6 +42,7 @@ export async function startReplay(
   const id = call.derivedId("rpl");
   const { log, projectionPool } = call.deps;
   const before = await readReplay(log, id);
+  if (before[0] !== undefined) requireSameRequest(before[0], call.fingerprint);
   const known = new Set(before.map((event) => event.data.delivery_id as string));
   const found = await matchDeliveries(projectionPool, { ...filter, limit: maxDeliveries + 1 });
   const taken = found.slice(0, maxDeliveries);

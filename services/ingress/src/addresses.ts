@@ -1,0 +1,49 @@
+import ipaddr from "ipaddr.js";
+
+type Block = readonly [ipaddr.IPv4 | ipaddr.IPv6, number];
+
+/**
+ * A client's address in the one form that is compared and recorded. Proxies write it with a port (`203.0.113.7:5123`, `[2001:db8::1]:443`), and a
+ * dual-stack socket shows IPv4 clients as mapped addresses, in several spellings. Text that is no address stays as it is, and is in no block.
+ */
+export function clientAddress(text: string): string {
+  const bare =
+    /^\[([^\]]+)\](?::\d{1,5})?$/.exec(text)?.[1] ??
+    /^(\d{1,3}(?:\.\d{1,3}){3}):\d{1,5}$/.exec(text)?.[1] ??
+    text;
+  return isAddress(bare) ? ipaddr.process(bare).toString() : text;
+}
+
+/** `ipaddr.js` also reads `10.1` and `0x7f.1`, which people do not mean. */
+const isAddress = (text: string): boolean =>
+  text.includes(":") ? ipaddr.IPv6.isValid(text) : ipaddr.IPv4.isValidFourPartDecimal(text);
+
+/** A CIDR block, or an address as a block of one; undefined for other text. A block of mapped addresses is the IPv4 block that it maps. */
+export function parseBlock(text: string): Block | undefined {
+  const [address = "", bits, ...more] = text.split("/");
+  if (!isAddress(address) || more.length > 0) return undefined;
+  if (bits !== undefined && !/^\d{1,3}$/.test(bits)) return undefined;
+  const parsed = ipaddr.parse(address);
+  const width = parsed.kind() === "ipv4" ? 32 : 128;
+  const length = bits === undefined ? width : Number(bits);
+  if (length > width) return undefined;
+  if (parsed instanceof ipaddr.IPv6 && parsed.isIPv4MappedAddress() && length >= 96)
+    return [parsed.toIPv4Address(), length - 96];
+  return [parsed, length];
+}
+
+/** Whether the address, in the form of `clientAddress`, lies in one of the blocks. */
+export function inBlocks(blocks: readonly Block[], address: string): boolean {
+  if (!isAddress(address)) return false;
+  const parsed = ipaddr.parse(address);
+  return blocks.some(
+    ([network, bits]) => network.kind() === parsed.kind() && parsed.match(network, bits),
+  );
+}
+
+/** Whether every address of the block lies in one of the others. */
+export const isWithin = ([network, bits]: Block, outer: readonly Block[]): boolean =>
+  outer.some(
+    ([base, length]) =>
+      base.kind() === network.kind() && bits >= length && network.match(base, length),
+  );
