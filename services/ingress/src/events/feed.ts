@@ -1,4 +1,3 @@
-import { PublicError } from "@heliograph/contracts";
 import { type LifecycleWaiter, openLifecycleWaiter } from "@heliograph/read-models";
 import type pg from "pg";
 import { endOf, keyEnded } from "../authenticate.ts";
