@@ -6,6 +6,7 @@ export * from "./phone.ts";
 export * from "./prices.ts";
 export * from "./segments.ts";
 export * from "./status.ts";
+export * from "./template-stream.ts";
 export * from "./templates.ts";
 export * from "./time.ts";
 export * from "./wallet.ts";

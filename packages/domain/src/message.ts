@@ -157,6 +157,18 @@ export function foldMessage(events: Iterable<FoldableEvent>): MessageState | und
   return state;
 }
 
+/** Everything of a request but its content: at most a few KB, since tags and metadata are bounded. */
+const requestOverheadBytes = 2_048;
+
+/** About how many bytes a request takes in memory: its content may be hundreds of KB, most are below one. */
+export function weighRequest({ content }: Requested): number {
+  let characters =
+    (content.text?.length ?? 0) + (content.html?.length ?? 0) + (content.subject?.length ?? 0);
+  for (const value of Object.values(content.template?.variables ?? {}))
+    characters += typeof value === "string" ? value.length : 8;
+  return requestOverheadBytes + 2 * characters;
+}
+
 /** What every later event of the message repeats of its request. */
 export function messageContext(request: Requested): MessageContext {
   return {

@@ -6,6 +6,7 @@ import {
   joinStatus,
   messageView,
   statuses,
+  weighRequest,
   type FoldableEvent,
 } from "@heliograph/domain";
 import type { EventData } from "@heliograph/contracts";
@@ -169,4 +170,17 @@ describe("the views of a message", () => {
         '"currency":"USD","segments":{"count":1,"encoding":"none","characters":2},"to":"+15551234567"}',
     );
   });
+});
+
+it("A request weighs what its content weighs, variables of other languages included", () => {
+  const weight = (content: (typeof request)["content"]) => weighRequest({ ...request, content });
+  const template = { id: "tpl_1", slug: "t", version: 1, language: "en" };
+  const long = "x".repeat(100_000);
+  expect(weight({ text: "Hi" })).toBeLessThan(4_096);
+  for (const content of [
+    { text: long },
+    { html: long },
+    { text: "Hi", template: { ...template, variables: { unused: long } } },
+  ])
+    expect(weight(content)).toBeGreaterThan(200_000);
 });

@@ -1,6 +1,6 @@
 import type pg from "pg";
 
-/** Templates for lists, without their bodies. Written by services/ingress; one template is read from its stream. */
+/** Templates for lists, without their bodies, and which event made which version. Written by services/ingress; one template is read from its stream. */
 export const templatesDdl = `
 create table if not exists {schema}.templates (
   id text primary key,
@@ -17,6 +17,12 @@ create table if not exists {schema}.templates (
   updated_at text not null
 ) with (fillfactor = 70);
 create index if not exists templates_partner on {schema}.templates (partner, position);
+create table if not exists {schema}.versions (
+  template_id text not null,
+  version int not null,
+  event_id uuid not null,
+  primary key (template_id, version)
+);
 `;
 
 export type TemplateSummary = {
@@ -69,4 +75,32 @@ export async function listTemplates(
     },
   }));
   return backwards ? found.reverse() : found;
+}
+
+/** SQLSTATE of a schema or table that is not there yet. */
+const missing = new Set(["3F000", "42P01"]);
+
+/**
+ * Which version of a template an event made, and up to which version every event is known here: those after it have to be looked for in
+ * the stream.
+ */
+export async function findTemplateVersion(
+  pool: pg.Pool,
+  templateId: string,
+  eventId: string,
+): Promise<{ readonly version: number | undefined; readonly known: number }> {
+  try {
+    const { rows } = await pool.query({
+      name: "templates_version",
+      text: `select min(version) filter (where event_id = $2) as version, case when min(version) = 1 then count(*)::int else 0 end as known
+        from templates.versions where template_id = $1`,
+      values: [templateId, eventId],
+    });
+    const { version, known } = rows[0] as { version: number | null; known: number };
+    return { version: version ?? undefined, known };
+  } catch (error) {
+    if (missing.has((error as { code?: string }).code ?? ""))
+      return { version: undefined, known: 0 };
+    throw error;
+  }
 }

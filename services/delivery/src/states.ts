@@ -2,8 +2,17 @@ import { streamOf } from "@heliograph/contracts";
 import { boundedCache, evolveMessage, foldMessage, type MessageState } from "@heliograph/domain";
 import type { Append, EventLog, Outcome, RecordedEvent } from "@heliograph/log";
 
-/** Messages whose state is kept: at 1,000 messages a second the last ten to twenty seconds, within which receipts as a rule come. */
+/**
+ * Messages whose state is kept: at 1,000 messages a second the last ten to twenty seconds, within which receipts as a rule come. Without its content
+ * a state is 5 KB at most, so 100 MB in all; an ordinary one is 1 KB.
+ */
 const rememberedMessages = 10_000;
+
+/** The content may be hundreds of KB, and nobody here looks at it. */
+const withoutContent = (state: MessageState): MessageState => ({
+  ...state,
+  request: { ...state.request, content: {} },
+});
 
 export type States = {
   /** Takes in an event of a message stream from the feed. */
@@ -25,14 +34,15 @@ export function openStates(log: EventLog): States {
       // Without a state to build on, the message is read when it is needed.
       if (before === undefined && event.type !== "MessageRequested") return;
       const after = evolveMessage(before, event);
-      if (after !== undefined && after !== before) states.set(id, after);
+      if (after === undefined || after === before) return;
+      states.set(id, before === undefined ? withoutContent(after) : after);
     },
     get: (messageId) => states.get(messageId),
     async load(messageIds) {
       const streams = await log.readStreams(messageIds.map((id) => streamOf("message", id)));
       for (const id of messageIds) {
         const state = foldMessage(streams.get(streamOf("message", id)) ?? []);
-        if (state !== undefined) states.set(id, state);
+        if (state !== undefined) states.set(id, withoutContent(state));
       }
     },
     appended({ events }, { revision, position, recordedAt }) {

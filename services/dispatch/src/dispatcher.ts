@@ -21,6 +21,8 @@ import { createTimers } from "./timers.ts";
 
 /** Jobs in memory at most; the feed and the timers wait when it is reached, and go on below half of it. */
 const MOST_JOBS = 8_000;
+/** For requests whose funds are not decided yet: some 25,000 ordinary ones, 100 of the largest. Twice that at most. */
+const REQUEST_BYTES = 64 * 1024 * 1024;
 /** What waits longer for a gateway becomes a row, so that the checkpoint can move on and memory is free for others. */
 const LONGEST_WAIT_MS = 1_000;
 /** A channel without any gateway is looked at again after this. */
@@ -210,7 +212,7 @@ export async function startDispatcher(
     room,
     closing: () => closing,
     headAtStart,
-    mostRequests: shardPart(20_000, shard, 1_000),
+    requestBytes: shardPart(REQUEST_BYTES, shard, REQUEST_BYTES / 16),
   });
   const sweep = setInterval(spill, LONGEST_WAIT_MS / 4).unref();
   gatewayIsFree = () => {

@@ -1,5 +1,5 @@
 import { streamOf } from "@heliograph/contracts";
-import { boundedCache } from "@heliograph/domain";
+import { boundedCache, weighRequest } from "@heliograph/domain";
 import type { Batch, RecordedEvent } from "@heliograph/log";
 import type { Active } from "./active.ts";
 import type { Committer } from "./committer.ts";
@@ -22,8 +22,8 @@ type Options = {
   readonly closing: () => boolean;
   /** Up to here a predecessor may have acted: its traces are in the messages' streams, which are read. */
   readonly headAtStart: bigint;
-  /** Requests kept whose funds are not decided yet; one that is forgotten is read from the log. */
-  readonly mostRequests: number;
+  /** Memory for requests whose funds are not decided yet; one that is forgotten is read from the log. */
+  readonly requestBytes: number;
 };
 
 /** Turns the feed into jobs, and waits with the next batch while memory is full. */
@@ -35,9 +35,11 @@ export function createFeed({
   room,
   closing,
   headAtStart,
-  mostRequests,
+  requestBytes,
 }: Options): Feed {
-  const requests = boundedCache<string, RecordedEvent>(mostRequests);
+  const requests = boundedCache<string, RecordedEvent>(requestBytes, ({ data }) =>
+    weighRequest(data),
+  );
   let waiters: (() => void)[] = [];
 
   async function handle(batch: Batch): Promise<void> {

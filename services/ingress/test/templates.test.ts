@@ -90,6 +90,85 @@ describe("a template", () => {
     expect(await log.readStream(streamOf("template", id))).toHaveLength(2);
   });
 
+  test("is read by one or two of its events, however many versions there are", async () => {
+    const { log } = world.platform.contexts.sandbox;
+    await create("long");
+    const add = (number: number, headers: Record<string, string> = {}) =>
+      call(
+        "POST",
+        "/long/versions",
+        { languages: { en: { text: `Version ${number}` } }, variables: {} },
+        headers,
+      );
+    const keyed = { "idempotency-key": newId("req") };
+    await add(2, keyed);
+    let position = "";
+    for (let number = 3; number <= 12; number++)
+      position = (await add(number)).headers.get("log-position")!;
+    await call("GET", "", undefined, { "min-log-position": position });
+
+    const { readStream, readStreams } = log;
+    let events = 0;
+    log.readStream = async (...given) => {
+      const found = await readStream.apply(log, given);
+      events += found.length;
+      return found;
+    };
+    log.readStreams = async (...given) => {
+      const found = await readStreams.apply(log, given);
+      events += [...found.values()].flat().length;
+      return found;
+    };
+    const cost = async <Answer>(run: () => Promise<Answer>): Promise<[Answer, number]> => {
+      events = 0;
+      return [await run(), events];
+    };
+    const message = { channel: "whatsapp", to: "+15551230001" };
+    const send = (template: unknown) => () =>
+      world.call("POST", "/api/v1/messages?dry_run=true", {
+        key: partner.key,
+        body: { ...message, template },
+      });
+    try {
+      const [newest, forNewest] = await cost(() => call("GET", "/long"));
+      expect([newest.body.version, forNewest]).toEqual([12, 2]);
+      const [third, forThird] = await cost(() => call("GET", "/long/versions/3"));
+      expect([third.body.languages.en.text, forThird]).toEqual(["Version 3", 3]);
+      const [preview, forPreview] = await cost(() => call("POST", "/long/preview", {}));
+      expect([preview.body.text, forPreview]).toEqual(["Version 12", 2]);
+      const [, forSend] = await cost(send("long"));
+      expect(forSend).toBe(2);
+      const [, forNext] = await cost(send("long"));
+      expect(forNext, "the second send from memory").toBe(0);
+      const [old, forOld] = await cost(send({ slug: "long", version: 5 }));
+      expect([old.body.segments.characters, forOld]).toEqual(["Version 5".length, 2]);
+      const forgotten = () => call("POST", "/long/versions", { languages: {} });
+      expect((await cost(forgotten))[1], "a refused version").toBe(0);
+      // As after the 25 hours in which the answer itself is kept.
+      await world.platform.contexts.sandbox.pool.query("delete from ingress.idempotency");
+      const [again, forAgain] = await cost(() => add(2, keyed));
+      expect([again.body.version, forAgain]).toEqual([2, 3]);
+    } finally {
+      Object.assign(log, { readStream, readStreams });
+    }
+  });
+
+  test("has no version by a number that is none", async () => {
+    await create("numbers");
+    for (const version of ["0", "01", "1e0", "0x1", "501", "3000000000"])
+      expect((await call("GET", `/numbers/versions/${version}`)).status, version).toBe(404);
+    const pinned = await world.call("POST", "/api/v1/messages", {
+      key: partner.key,
+      body: {
+        channel: "whatsapp",
+        to: "+15551230001",
+        template: { slug: "numbers", version: 3_000_000_000 },
+        variables: { name: "A", order_id: "1" },
+      },
+    });
+    expect(pinned.body.code).toBe("template_not_found");
+  });
+
   test("is listed newest first, page by page in both directions", async () => {
     const lister = await world.addPartner();
     let last = "";

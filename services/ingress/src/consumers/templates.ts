@@ -1,4 +1,5 @@
 import type { EventData } from "@heliograph/contracts";
+import { templateTypes } from "@heliograph/domain";
 import type { RecordedEvent } from "@heliograph/log";
 import { templatesDdl } from "@heliograph/read-models";
 import type { Projector, WritePart } from "@heliograph/runtime";
@@ -51,8 +52,28 @@ function project(events: readonly RecordedEvent[]): readonly WritePart[] {
       else created.set(version.id, { ...own, ...version });
     }
   }
-  return [...insert([...created.values()]), ...update([...changed.values()])];
+  return [
+    ...insert([...created.values()]),
+    ...update([...changed.values()]),
+    ...insertVersions(events),
+  ];
 }
+
+/** A replayed batch is fenced by its checkpoint, so an event comes here once. */
+const insertVersions = (events: readonly RecordedEvent[]): readonly WritePart[] =>
+  events.length === 0
+    ? []
+    : [
+        {
+          name: "templates_versions",
+          sql: `insert into {schema}.versions (template_id, version, event_id) select * from unnest($1::text[], $2::int[], $3::uuid[])`,
+          values: [
+            events.map(({ data }) => data.template_id),
+            events.map(({ data }) => data.version),
+            events.map(({ id }) => id),
+          ],
+        },
+      ];
 
 function insert(rows: readonly Created[]): readonly WritePart[] {
   if (rows.length === 0) return [];
@@ -100,12 +121,12 @@ function update(rows: readonly Version[]): readonly WritePart[] {
   ];
 }
 
-/** Lists of templates; sends and single reads fold the stream instead. */
+/** Lists of templates, and which command made which version; sends and single reads take the events themselves. */
 export const templatesProjector: Projector = {
   kind: "projector",
   name: "templates",
   schema: "templates",
-  types: ["TemplateCreated", "TemplateVersionAdded"],
+  types: templateTypes,
   ddl: templatesDdl,
   create: () => ({ project }),
 };

@@ -1,6 +1,7 @@
 import { type EventData, type FieldError, type Micros, PublicError } from "@heliograph/contracts";
 import {
   type PriceList,
+  type TemplateAt,
   formatTime,
   parseEmail,
   parsePhone,
@@ -9,7 +10,6 @@ import {
   segmentsOf,
 } from "@heliograph/domain";
 import type { SendMessage } from "./schema.ts";
-import type { Template } from "./templates.ts";
 
 type Requested = EventData<"MessageRequested">;
 type Content = Requested["content"];
@@ -115,17 +115,15 @@ const templateNotFound = (path: string, detail: string): PublicError =>
     errors: [{ path, code: "template_not_found", message: detail }],
   });
 
-function fromTemplate(body: SendMessage, template: Template | undefined): Content {
+function fromTemplate(body: SendMessage, template: TemplateAt | undefined): Content {
   const ref = templateRefOf(body)!;
-  const number = ref.version ?? template?.latest ?? 0;
-  const version = template?.versions.get(number);
-  if (template === undefined || version === undefined)
+  if (template === undefined)
     throw templateNotFound(
       "template",
       `There is no template ${ref.slug}${ref.version === undefined ? "" : ` version ${ref.version}`} on ${body.channel}.`,
     );
   const rendered = renderTemplate(
-    version,
+    template.version,
     body.language,
     body.variables ?? {},
     ref.on_missing_language,
@@ -151,7 +149,7 @@ function fromTemplate(body: SendMessage, template: Template | undefined): Conten
         template: {
           id: template.id,
           slug: template.slug,
-          version: number,
+          version: template.number,
           language: rendered.language,
           variables: rendered.variables,
         },
@@ -197,7 +195,7 @@ function written(body: SendMessage): Content {
   };
 }
 
-function contentOf(body: SendMessage, template: Template | undefined): Content {
+function contentOf(body: SendMessage, template: TemplateAt | undefined): Content {
   if (body.template !== undefined)
     for (const path of ["text", "html", "subject"] as const)
       if (body[path] !== undefined) throw invalid(path, "not_allowed", "stands in the template");
@@ -237,7 +235,7 @@ export function acceptMessage(input: {
   readonly body: SendMessage;
   readonly recipient: Recipient;
   readonly messageId: string;
-  readonly template: Template | undefined;
+  readonly template: TemplateAt | undefined;
   readonly prices: PriceList;
   readonly partnerCurrency: string;
   readonly nowMs: number;

@@ -1,9 +1,9 @@
+import { templateTypes } from "@heliograph/domain";
 import type { RecordedEvent } from "@heliograph/log";
 import { pause } from "@heliograph/runtime";
 import { fundsTypes } from "./funds.ts";
 import { outcomeTypes } from "./outcomes.ts";
 import type { Sending } from "./sending.ts";
-import { templateTypes } from "./templates.ts";
 
 const funds: ReadonlySet<string> = new Set(fundsTypes);
 const templates: ReadonlySet<string> = new Set(templateTypes);

@@ -159,7 +159,8 @@ export class Sending {
         `There is no gateway for ${body.channel} in this environment.`,
       );
     const ref = templateRefOf(body);
-    const known = ref && this.templates.get(call.partner.partner_id, body.channel, ref.slug);
+    const known =
+      ref && this.templates.get(call.partner.partner_id, body.channel, ref.slug, ref.version);
     const template = known instanceof Promise ? await known : known;
     const prices =
       this.directory.prices() ?? this.directory.prices(defaultPriceList.list) ?? defaultPriceList;

@@ -5,7 +5,14 @@ import { z } from "zod";
 import type { Call } from "../call.ts";
 import { ListQuery, listBody, listOf, pageOf } from "../listing.ts";
 import { type Answer, type Route, route } from "../route.ts";
-import { type Found, findTemplate, templateView, versionView } from "../templates/find.ts";
+import {
+  type Found,
+  type Version,
+  findTemplate,
+  templateView,
+  versionOf,
+  versionView,
+} from "../templates/find.ts";
 import {
   AddVersion,
   CreateTemplate,
@@ -29,11 +36,11 @@ const TemplatesQuery = ListQuery.extend({ channel: z.enum(channels).optional() }
 const find = (call: Call<unknown, ChannelQuery>): Promise<Found> =>
   findTemplate(call, call.params["id"]!, call.query.channel);
 
-function versionOf({ versions }: Found, number: number): Found["versions"][number] {
-  const version = versions.find((item) => item.version === number);
-  if (version === undefined)
-    throw new PublicError("not_found", "The template has no such version.");
-  return version;
+/** Throws `not_found`, also for what is no number. */
+async function pathVersion(call: Call<unknown, ChannelQuery>): Promise<Version> {
+  const found = await find(call);
+  const text = call.params["version"]!;
+  return versionOf(call, found, /^[1-9]\d{0,3}$/.test(text) ? Number(text) : 0);
 }
 
 async function list(call: Call<undefined, z.infer<typeof TemplatesQuery>>): Promise<Answer> {
@@ -55,9 +62,10 @@ async function list(call: Call<undefined, z.infer<typeof TemplatesQuery>>): Prom
 async function preview(call: Call<z.infer<typeof Preview>, ChannelQuery>): Promise<Answer> {
   const found = await find(call);
   const { language, variables = {}, version } = call.body;
-  const { languages, variables: declared } = versionOf(
+  const { languages, variables: declared } = await versionOf(
+    call,
     found,
-    version ?? found.versions.at(-1)!.version,
+    version ?? found.newest.version,
   );
   const { default_language } = found.created;
   const rendered = renderTemplate(
@@ -114,7 +122,7 @@ export const templateRoutes: readonly Route[] = [
     errors: changeErrors,
     handler: async (call) => {
       const found = await createTemplate(call);
-      return { status: 201, body: templateView(found), position: found.position };
+      return { status: 201, body: templateView(found), position: found.last.position };
     },
   }),
   route({
@@ -168,7 +176,7 @@ export const templateRoutes: readonly Route[] = [
     errors: ["not_found", "conflict"],
     handler: async (call) => ({
       status: 200,
-      body: versionView(versionOf(await find(call), Number(call.params["version"]))),
+      body: versionView(await pathVersion(call)),
       headers: fresh,
     }),
   }),

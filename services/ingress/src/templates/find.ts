@@ -1,33 +1,25 @@
 import { type EventData, PublicError, channels, isId, streamOf } from "@heliograph/contracts";
+import { maxTemplateVersions, revisionOfVersion, templateId } from "@heliograph/domain";
 import type { RecordedEvent } from "@heliograph/log";
 import type { Call } from "../call.ts";
-import { templateId } from "../messages/templates.ts";
 import { slugPattern } from "./schema.ts";
 
 export type Created = EventData<"TemplateCreated">;
 export type Version = EventData<"TemplateVersionAdded">;
 
-/** A template folded from its stream, so always fresh, with the revision to append at. */
+/** A template as its stream's first and last events tell it: always fresh, and two events however many versions there are. */
 export type Found = {
   readonly created: Created;
-  /** By number, from 1. */
-  readonly versions: readonly Version[];
-  readonly events: readonly RecordedEvent[];
-  readonly revision: number;
-  readonly position: bigint;
+  readonly newest: Version;
+  /** Append at its revision. */
+  readonly last: RecordedEvent;
 };
 
-export function foldTemplate(events: readonly RecordedEvent[]): Found | undefined {
-  const last = events.at(-1);
-  if (last === undefined) return undefined;
-  return {
-    created: events[0]!.data,
-    versions: events.map((event) => event.data),
-    events,
-    revision: last.revision,
-    position: last.position,
-  };
-}
+export const foundIn = (first: RecordedEvent, last: RecordedEvent): Found => ({
+  created: first.data,
+  newest: last.data,
+  last,
+});
 
 const notFound = (): PublicError => new PublicError("not_found", "There is no such template.");
 
@@ -47,23 +39,46 @@ export async function findTemplate(
       ? channels.map((item) => templateId(partner, item, idOrSlug))
       : [];
   if (ids.length === 0) throw notFound();
-  const streams = await call.deps.log.readStreams(ids.map((id) => streamOf("template", id)));
+  const { log } = call.deps;
+  const streams = await log.readStreams(
+    ids.map((id) => streamOf("template", id)),
+    { limit: 1 },
+  );
   const found = [...streams.values()]
-    .filter((events) => events[0]?.metadata.partner === partner)
-    .map((events) => foldTemplate(events)!)
-    .filter(({ created }) => channel === undefined || created.channel === channel);
+    .flat()
+    .filter(({ metadata }) => metadata.partner === partner)
+    .filter(({ data }) => channel === undefined || data.channel === channel);
   if (found.length > 1)
     throw new PublicError("conflict", "Several channels have a template of that slug.", {
-      extra: { channels: found.map(({ created }) => created.channel) },
+      extra: { channels: found.map(({ data }) => data.channel) },
     });
-  const [only] = found;
-  if (only === undefined) throw notFound();
-  return only;
+  const [first] = found;
+  if (first === undefined) throw notFound();
+  const [last] = await log.readStream(first.stream, { backwards: true, limit: 1 });
+  return foundIn(first, last ?? first);
+}
+
+/** One version of a template that was found. Throws `not_found`. */
+export async function versionOf(
+  call: Call<unknown, unknown>,
+  { created, newest }: Found,
+  number: number,
+): Promise<Version> {
+  if (number === newest.version) return newest;
+  if (number === created.version) return created;
+  const [event] =
+    number < 1 || number > maxTemplateVersions
+      ? []
+      : await call.deps.log.readStream(streamOf("template", created.template_id), {
+          from: revisionOfVersion(number),
+          limit: 1,
+        });
+  if (event === undefined) throw new PublicError("not_found", "The template has no such version.");
+  return event.data as Version;
 }
 
 /** A template as the API shows it: its newest version with its bodies. */
-export function templateView({ created, versions }: Found): object {
-  const newest = versions.at(-1)!;
+export function templateView({ created, newest }: Found): object {
   return {
     id: created.template_id,
     slug: created.slug,

@@ -1,14 +1,16 @@
 import { PublicError, streamOf } from "@heliograph/contracts";
+import { maxTemplateVersions, revisionOfVersion, templateId } from "@heliograph/domain";
+import type { RecordedEvent } from "@heliograph/log";
+import { findTemplateVersion } from "@heliograph/read-models";
 import { appendOne, maxConflicts, tooManyChanges } from "../append.ts";
 import type { Call } from "../call.ts";
 import { requireSameRequest } from "../idempotency.ts";
-import { templateId } from "../messages/templates.ts";
 import { requireSound } from "./check.ts";
-import { type Created, type Found, type Version, findTemplate, foldTemplate } from "./find.ts";
+import { type Created, type Found, type Version, findTemplate, foundIn } from "./find.ts";
 import type { AddVersion, CreateTemplate } from "./schema.ts";
 
-/** A stream is read whole; nobody needs the five-hundredth version of a text by its number. */
-const maxVersions = 500;
+/** Versions whose event is not indexed yet are looked at in pages of so many, 1 MB at most. */
+const pageSize = 4;
 
 /** The one language there is, or English. */
 function defaultLanguage(body: CreateTemplate): string {
@@ -55,7 +57,8 @@ export async function createTemplate(call: Call<CreateTemplate, unknown>): Promi
       `There is a template ${slug} on ${channel}: add a version to it.`,
       { extra: { id } },
     );
-  return foldTemplate(await call.deps.log.readStream(stream, { limit: 1 }))!;
+  const [first] = await call.deps.log.readStream(stream, { limit: 1 });
+  return foundIn(first!, first!);
 }
 
 /** Adds a version; messages that were accepted keep the one they were rendered with. */
@@ -66,35 +69,60 @@ export async function addVersion(
   const id = call.params["id"]!;
   const eventId = call.eventId(`version ${id}`);
   for (let attempt = 0; attempt < maxConflicts; attempt++) {
-    const { created, versions, events, revision } = await findTemplate(
-      call,
-      id,
-      call.query.channel,
-    );
-    const own = events.find((event) => event.id === eventId);
+    const found = await findTemplate(call, id, call.query.channel);
+    const own = call.idempotencyKey === undefined ? undefined : await madeBy(call, found, eventId);
     if (own !== undefined) {
       requireSameRequest(own, call.fingerprint);
       return { version: own.data, position: own.position };
     }
-    const { template_id, slug, channel, default_language } = created;
+    const { template_id, slug, channel, default_language } = found.created;
     requireSound(channel, { languages, variables, default_language });
-    if (versions.length >= maxVersions)
-      throw new PublicError("conflict", `A template has at most ${maxVersions} versions.`);
+    if (found.newest.version >= maxTemplateVersions)
+      throw new PublicError("conflict", `A template has at most ${maxTemplateVersions} versions.`);
     const version: Version = {
       template_id,
       slug,
-      version: versions.at(-1)!.version + 1,
+      version: found.newest.version + 1,
       languages,
       variables,
       created_at: new Date().toISOString(),
     };
-    const metadata = call.metadata({ correlation: template_id });
     const stored = await appendOne(call.deps.log, {
       stream: streamOf("template", template_id),
-      expected: revision,
-      events: [{ id: eventId, type: "TemplateVersionAdded", data: version, metadata }],
+      expected: found.last.revision,
+      events: [
+        {
+          id: eventId,
+          type: "TemplateVersionAdded",
+          data: version,
+          metadata: call.metadata({ correlation: template_id }),
+        },
+      ],
     });
     if (stored !== undefined) return { version, position: stored.position };
   }
   throw tooManyChanges();
+}
+
+/** The version that this command made before, if it did: by the index of versions, and in the stream where that does not reach yet. */
+async function madeBy(
+  call: Call<unknown, unknown>,
+  { created, newest, last }: Found,
+  eventId: string,
+): Promise<RecordedEvent | undefined> {
+  if (last.id === eventId) return last;
+  const { log, projectionPool } = call.deps;
+  const stream = streamOf("template", created.template_id);
+  const index = await findTemplateVersion(projectionPool, created.template_id, eventId);
+  if (index.version !== undefined) {
+    const from = revisionOfVersion(index.version);
+    return (await log.readStream(stream, { from, limit: 1 }))[0];
+  }
+  const end = revisionOfVersion(newest.version);
+  for (let from = revisionOfVersion(index.known + 1); from < end; from += pageSize) {
+    const page = await log.readStream(stream, { from, limit: pageSize });
+    const own = page.find((event) => event.id === eventId);
+    if (own !== undefined) return own;
+  }
+  return undefined;
 }
