@@ -59,7 +59,7 @@ test("Many small templates stay", async () => {
 test("Sends that ask for one template at once share one read", async () => {
   const { cache, reads } = await openTemplates(1, 100);
   const found = await Promise.all(
-    Array.from({ length: 50 }, () => cache.get(partner, "email", "t0")),
+    Array.from({ length: 50 }, async () => cache.get(partner, "email", "t0")),
   );
   expect(new Set(found).size).toBe(1);
   expect(reads()).toBe(2);
