@@ -6,6 +6,8 @@ import { CopyRefused, LogUnavailable } from "@heliograph/log";
 import { OpsError, openTarget } from "./target.ts";
 import { endOf } from "./copy-ends.ts";
 import { copyNamespaces } from "./copy-log.ts";
+import { createKey, createPartner, showKeys, showPartners } from "./accounts.ts";
+import { enableGateway, showGateways } from "./gateways.ts";
 import { rebuild } from "./rebuild.ts";
 import { refill } from "./refill.ts";
 import { showDeadLetters, showProjections, retry } from "./lists.ts";
@@ -19,7 +21,9 @@ process.once("SIGTERM", () => interrupted.abort(new OpsError("interrupted")));
 // Positional: an option belongs to the command before it, so that `dead-letters` and `dead-letters retry` can both have --env.
 const program = new Command("ops")
   .enablePositionalOptions()
-  .description("Projections, dead letters and the log of a Heliograph installation")
+  .description(
+    "Partners, keys, gateways, projections, dead letters and the log of a Heliograph installation",
+  )
   .addHelpText(
     "after",
     "\nThe database is that of HELIOGRAPH_DATABASE_URL, else of the instance on HELIOGRAPH_DATA_DIR (.heliograph).",
@@ -69,6 +73,10 @@ const id = (text: string): string => {
   if (!/^\d{1,18}$/.test(text)) throw new InvalidArgumentError("an id is a number");
   return text;
 };
+const rate = (text: string): number => {
+  if (!/^[1-9]\d{0,5}$/.test(text)) throw new InvalidArgumentError("a number from 1 to 999999");
+  return Number(text);
+};
 const letters = program
   .command("dead-letters")
   .enablePositionalOptions()
@@ -86,6 +94,56 @@ letters
   .action((letter: string, options: { env: Environment }) =>
     withTarget((target) => retry(target, options.env, letter)),
   );
+
+program
+  .command("create-partner")
+  .description("make a partner with a live and a sandbox key, which are shown once")
+  .argument("<name>", "its name")
+  .option("--rate-limit <n>", "requests a second", rate)
+  .action((name: string, options: { rateLimit?: number }) =>
+    withTarget((target) => createPartner(target, name, options.rateLimit)),
+  );
+program
+  .command("partners")
+  .description("every partner, oldest first")
+  .action(() => withTarget(showPartners));
+program
+  .command("create-key")
+  .description("issue a key to a partner, or an operator's key, which is shown once")
+  .option("--admin", "an operator's key: it reaches /admin/*, in both environments")
+  .option("--partner <id>", "the partner who gets it")
+  .addOption(environmentOption())
+  .requiredOption("--name <name>", "what it is for")
+  .action((options: { admin?: true; partner?: string; env?: Environment; name: string }) => {
+    const { admin = false, partner, env: environment, name } = options;
+    if (admin === (partner !== undefined)) throw new OpsError("either --admin or --partner <id>");
+    if (!admin && environment === undefined) throw new OpsError("--partner needs --env");
+    return withTarget((target) =>
+      createKey(target, { name, admin, partner, environment: environment ?? "live" }),
+    );
+  });
+program
+  .command("keys")
+  .description("every key with what may be shown of it")
+  .option("--partner <id>", "only this partner's")
+  .action(({ partner }: { partner?: string }) => withTarget((target) => showKeys(target, partner)));
+
+const gateways = program
+  .command("gateways")
+  .description("every gateway of both environments")
+  .action(() => withTarget(showGateways));
+for (const [verb, enabled] of [
+  ["enable", true],
+  ["disable", false],
+] as const)
+  gateways
+    .command(verb)
+    .description(`${verb} one for good, whatever the settings of a process say`)
+    .argument("<name>", "the gateway")
+    .addOption(environmentOption().makeOptionMandatory())
+    .action((name: string, { env }: { env: Environment }) =>
+      withTarget((target) => enableGateway(target, env, name, enabled)),
+    );
 
 type CopyFlags = {
   namespace: Environment | "platform" | "all";

@@ -1,4 +1,4 @@
-import { createHash, createHmac } from "node:crypto";
+import { createHmac, hash } from "node:crypto";
 import {
   deterministicId,
   environments,
@@ -9,6 +9,7 @@ import {
   type EventData,
 } from "@heliograph/contracts";
 import type { Append, EventLog } from "@heliograph/log";
+import { adminTerms, keyIssued, operator, partnerCreated, type Making } from "./accounts.ts";
 import type { Platform } from "./platform.ts";
 import { bootCatchUpMs } from "./seed.ts";
 
@@ -25,29 +26,38 @@ const openingBalance = "1200";
 const noLimit = { requests: 1_000_000, window_seconds: 1 };
 
 export const demoPartnerId = deterministicId("ptn", "demo");
-const operatorId = deterministicId("ptn", "operator");
+const making: Making = { actor: "seed", createdAt };
 
 /**
  * The partner that `npm start` creates, with funds and the template of the example in both environments, and the operator's admin key. Keys are derived
- * from the master key, so every start shows the same ones and no plain key is stored.
+ * from the master key, so every start shows the same ones and no plain key is stored; one that was revoked is followed by another.
  */
 export async function ensureDemoPartner(platform: Platform): Promise<DemoKeys> {
-  const key = (environment: Environment, name: string): string =>
+  const { directory, masterKey } = platform;
+  const derived = (environment: Environment, name: string): string =>
     makeKey(environment, () =>
-      createHmac("sha512", platform.masterKey).update(`key/${environment}/${name}`).digest(),
+      createHmac("sha512", masterKey).update(`key/${environment}/${name}`).digest(),
     );
-  const keys = {
-    sandboxKey: key("sandbox", "demo"),
-    liveKey: key("live", "demo"),
-    adminKey: key("live", "operator"),
+  const usable = (environment: Environment, name: string): string => {
+    for (let number = 1; ; number++) {
+      const key = derived(environment, number === 1 ? name : `${name} ${number}`);
+      if (directory.key(hash("sha256", key, "hex"))?.revoked !== true) return key;
+    }
   };
+  const keys = {
+    sandboxKey: usable("sandbox", "demo"),
+    liveKey: usable("live", "demo"),
+    adminKey: usable("live", "operator"),
+  };
+  const demo = { partnerId: demoPartnerId, name: "demo", scopes: ["*"] };
+  const partner = { currency: "USD", rate_limit: noLimit };
   await appendAll(platform.platformLog, [
-    partner(demoPartnerId, "Demo"),
-    partner(operatorId, "Operator"),
-    issued(keys.sandboxKey, demoPartnerId, "sandbox", "demo", ["*"]),
-    issued(keys.liveKey, demoPartnerId, "live", "demo", ["*"]),
-    issued(keys.adminKey, operatorId, "live", "operator", ["*", "admin"]),
-  ]).then((position) => platform.directory.caughtUp(position, bootCatchUpMs));
+    partnerCreated({ ...partner, partner_id: demoPartnerId, name: "Demo" }, making),
+    partnerCreated({ ...partner, ...operator }, making),
+    keyIssued(keys.sandboxKey, { ...demo, environment: "sandbox" }, making),
+    keyIssued(keys.liveKey, { ...demo, environment: "live" }, making),
+    keyIssued(keys.adminKey, adminTerms("operator"), making),
+  ]).then((position) => directory.caughtUp(position, bootCatchUpMs));
   for (const environment of environments)
     await appendAll(platform.contexts[environment].log, [
       openingFunds(environment),
@@ -69,39 +79,6 @@ const created = (
     { id: uuid5("demo", id, type), type, data, metadata: { partner: partnerId, actor: "seed" } },
   ],
 });
-
-function partner(id: string, name: string): Append {
-  const data: EventData<"PartnerCreated"> = {
-    partner_id: id,
-    name,
-    currency: "USD",
-    rate_limit: noLimit,
-    created_at: createdAt,
-  };
-  return created(streamOf("partner", id), id, "PartnerCreated", data, id);
-}
-
-function issued(
-  key: string,
-  partnerId: string,
-  environment: Environment,
-  name: string,
-  scopes: string[],
-): Append {
-  const sha256 = createHash("sha256").update(key).digest("hex");
-  const id = deterministicId("key", sha256);
-  const data: EventData<"KeyIssued"> = {
-    key_id: id,
-    partner_id: partnerId,
-    environment,
-    name,
-    sha256,
-    prefix: key.slice(0, 12),
-    scopes,
-    created_at: createdAt,
-  };
-  return created(streamOf("key", id), id, "KeyIssued", data, partnerId);
-}
 
 /** The wallet's first event: written here, at `no_stream`, so that funds are there even where the wallet service does not run. */
 function openingFunds(environment: Environment): Append {
