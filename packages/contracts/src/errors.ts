@@ -30,6 +30,7 @@ export const errorCatalogue = {
   feature_not_available: { status: 422, title: "The feature is not available yet" },
   rate_limited: { status: 429, title: "Too many requests" },
   log_unavailable: { status: 503, title: "The event log is not available" },
+  overloaded: { status: 503, title: "The service has too much to do at the moment" },
   internal: { status: 500, title: "Something went wrong" },
 } as const satisfies Record<string, { status: number; title: string }>;
 

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import { PublicError } from "@heliograph/contracts";
+import type { BodyHold } from "./body-budget.ts";
 
 const empty = Buffer.alloc(0);
 
@@ -8,27 +9,40 @@ function tooLarge(maxBytes: number): PublicError {
 }
 
 /**
- * All bytes of the body. Rejects with `body_too_large` as soon as the declared or the received length exceeds `maxBytes`, and with
- * `bad_request` when the client goes away. A body that comes too slowly ends by the server's `requestTimeout`: a timer for each
- * request would cost more than reading it.
+ * All bytes of the body. Rejects with `body_too_large` as soon as the declared or the received length exceeds `maxBytes`, with
+ * `bad_request` when the client goes away, and with what `hold` throws, before anything is read where the length is declared. A body
+ * that comes too slowly ends by the server's `requestTimeout`: a timer for each request would cost more than reading it.
  */
-export function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
+export async function readBody(
+  request: IncomingMessage,
+  maxBytes: number,
+  hold: Pick<BodyHold, "grow">,
+): Promise<Buffer> {
   const declared = request.headers["content-length"];
-  if (declared === undefined && request.headers["transfer-encoding"] === undefined)
-    return Promise.resolve(empty);
-  if (declared !== undefined && Number(declared) > maxBytes)
-    return Promise.reject(tooLarge(maxBytes));
+  if (declared === undefined && request.headers["transfer-encoding"] === undefined) return empty;
+  if (declared !== undefined) {
+    if (Number(declared) > maxBytes) throw tooLarge(maxBytes);
+    hold.grow(Number(declared));
+  }
   return new Promise((resolve, reject) => {
     let chunks: Buffer[] | undefined;
     let first: Buffer | undefined;
     let size = 0;
+    const refuse = (error: unknown): void => {
+      request.pause();
+      reject(error as Error);
+    };
     // Listeners stay: the request is garbage soon, and settling a promise twice does nothing.
     request.on("data", (chunk: Buffer) => {
       size += chunk.length;
-      if (size > maxBytes) {
-        request.pause();
-        reject(tooLarge(maxBytes));
-      } else if (first === undefined) first = chunk;
+      if (size > maxBytes) return refuse(tooLarge(maxBytes));
+      if (declared === undefined)
+        try {
+          hold.grow(chunk.length);
+        } catch (error) {
+          return refuse(error);
+        }
+      if (first === undefined) first = chunk;
       else (chunks ??= [first]).push(chunk);
     });
     request.on("end", () =>

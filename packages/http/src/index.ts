@@ -1,3 +1,4 @@
+export { BodyBudget, type BodyHold, type BodyLimits } from "./body-budget.ts";
 export { drain, readBody, requireJson } from "./body.ts";
 export { decodeCursor, encodeCursor } from "./cursor.ts";
 export { parseIdempotencyKey } from "./idempotency-key.ts";

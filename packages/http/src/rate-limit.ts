@@ -10,6 +10,9 @@ export type Verdict = {
   readonly retryAfterSeconds: number;
 };
 
+/** However much a partner was let send at once, it waits no longer than this for its next request. */
+const maxDebtMs = 60_000;
+
 /**
  * A token bucket in the form of GCRA (ITU-T I.371): one number per name, the time at which its bucket would be full again.
  * `cost` above one is charged in full even when only one token was left, so that a batch is let in like a request but pays for all of
@@ -26,10 +29,31 @@ export class RateLimiter {
 
   take(name: string, limit: Limit, cost = 1): Verdict {
     const now = this.#now();
-    const windowMs = limit.windowSeconds * 1000;
-    const intervalMs = windowMs / limit.requests;
     const fullAt = Math.max(this.#fullAtMs.get(name) ?? 0, now);
-    const earliest = fullAt + intervalMs - windowMs;
+    const verdict = this.#take(name, limit, fullAt, fullAt + intervalMs(limit), cost);
+    if (++this.#calls % 10_000 === 0) this.#forgetFull(now);
+    return verdict;
+  }
+
+  /**
+   * Charges more for a request that was let in, once its size is known. Refused when others have taken the last token since: of many
+   * that come at once only as many are let in as there is room for.
+   */
+  charge(name: string, limit: Limit, cost: number): Verdict {
+    const fullAt = Math.max(this.#fullAtMs.get(name) ?? 0, this.#now());
+    return this.#take(name, limit, fullAt, fullAt, cost);
+  }
+
+  /** Gives back what was taken for something that was not done. */
+  refund(name: string, limit: Limit, cost: number): void {
+    const fullAt = this.#fullAtMs.get(name);
+    if (fullAt !== undefined) this.#fullAtMs.set(name, fullAt - intervalMs(limit) * cost);
+  }
+
+  #take(name: string, limit: Limit, fullAt: number, needed: number, cost: number): Verdict {
+    const now = this.#now();
+    const windowMs = limit.windowSeconds * 1000;
+    const earliest = needed - windowMs;
     if (earliest > now)
       return {
         allowed: false,
@@ -37,24 +61,20 @@ export class RateLimiter {
         resetSeconds: Math.ceil((fullAt - now) / 1000),
         retryAfterSeconds: Math.max(1, Math.ceil((earliest - now) / 1000)),
       };
-    const next = fullAt + intervalMs * cost;
+    const next = Math.min(fullAt + intervalMs(limit) * cost, now + windowMs + maxDebtMs);
     this.#fullAtMs.set(name, next);
-    if (++this.#calls % 10_000 === 0) this.#forgetFull(now);
     return {
       allowed: true,
-      remaining: Math.max(0, Math.floor((windowMs - (next - now)) / intervalMs + 1e-6)),
+      remaining: Math.max(0, Math.floor((windowMs - (next - now)) / intervalMs(limit) + 1e-6)),
       resetSeconds: Math.ceil((next - now) / 1000),
       retryAfterSeconds: 0,
     };
-  }
-
-  /** Charges more for a request that was let in, once its size is known. */
-  charge(name: string, limit: Limit, cost: number): void {
-    const fullAt = Math.max(this.#fullAtMs.get(name) ?? 0, this.#now());
-    this.#fullAtMs.set(name, fullAt + ((limit.windowSeconds * 1000) / limit.requests) * cost);
   }
 
   #forgetFull(now: number): void {
     for (const [name, fullAt] of this.#fullAtMs) if (fullAt <= now) this.#fullAtMs.delete(name);
   }
 }
+
+const intervalMs = ({ requests, windowSeconds }: Limit): number =>
+  (windowSeconds * 1000) / requests;

@@ -1,8 +1,15 @@
-import { STATUS_CODES, type Server, type ServerResponse, createServer } from "node:http";
+import {
+  type IncomingMessage,
+  STATUS_CODES,
+  type Server,
+  type ServerResponse,
+  createServer,
+} from "node:http";
 import { type AddressInfo, Server as NetServer } from "node:net";
 import type { Duplex } from "node:stream";
 import { PublicError } from "@heliograph/contracts";
 import express, { type Express } from "express";
+import { connectionLimit, descriptorLimit } from "./descriptors.ts";
 import { problemOf } from "./problem.ts";
 import { requestId } from "./request-id.ts";
 
@@ -14,9 +21,12 @@ const limits = {
   requestTimeoutMs: 30_000,
   /** Above the 60 s of common load balancers, so that they close first and never reuse a socket that we are closing. */
   keepAliveTimeoutMs: 65_000,
+  /** No byte in either direction for so long: a client that does not read its answer. Above every wait that an answer may take. */
+  silenceTimeoutMs: 120_000,
+  /** Of a refused connection: time for the client to read why. */
+  lingerMs: 1_000,
   maxHeaderBytes: 16_384,
   maxHeadersCount: 100,
-  maxConnections: 10_000,
 } as const;
 
 /** A connection that stays silent this long after the stop has nothing on its way. */
@@ -35,12 +45,17 @@ export function createApp(trustProxy: string | undefined): Express {
   return app;
 }
 
-/** What never became a request (slow, too large, not HTTP) gets a problem too, and its connection ends. */
+/** Told what is wrong, and ending: what they still send is not looked at. */
+const refused = new WeakSet<Duplex>();
+
+/** What never became a request (slow, too large, not HTTP) gets a problem too, and its connection ends whatever the client does. */
 function refuseRaw(error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (refused.has(socket)) return;
   if (!socket.writable || error.code === "ECONNRESET") {
     socket.destroy();
     return;
   }
+  refused.add(socket);
   const refusal =
     error.code === "ERR_HTTP_REQUEST_TIMEOUT"
       ? new PublicError("request_timeout", "The request did not arrive in time.")
@@ -53,9 +68,47 @@ function refuseRaw(error: NodeJS.ErrnoException, socket: Duplex): void {
   const id = requestId(undefined);
   const body = JSON.stringify(problemOf(refusal, id, "/"));
   const head = `HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status]}\r\nContent-Type: application/problem+json\r\nRequest-Id: ${id}`;
+  // `end` only half-closes. Destroyed at once, bytes that are not read yet would make a reset of it, which can overtake the answer.
   socket.end(
     `${head}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
   );
+  const linger = setTimeout(() => socket.destroy(), limits.lingerMs);
+  socket.once("end", () => socket.destroy());
+  socket.once("close", () => clearTimeout(linger));
+}
+
+/** Fields of which a second one would leave it open which of them counts (for `Host`: RFC 9112, section 3.2). */
+const singular = new Set(["host", "authorization", "content-type"]);
+const hostForm = /^[\w.~!$&'()*+,;=:%[\]-]*$/;
+
+/** Why a request cannot be trusted to mean one thing; undefined when it can. */
+function ambiguity(request: IncomingMessage): string | undefined {
+  const { rawHeaders } = request;
+  const seen = new Set<string>();
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const { length } = rawHeaders[index]!;
+    // Most fields are told apart by the length of their names alone.
+    if (length !== 4 && length !== 12 && length !== 13) continue;
+    const name = rawHeaders[index]!.toLowerCase();
+    if (!singular.has(name)) continue;
+    if (seen.has(name)) return `The header ${rawHeaders[index]} is there twice.`;
+    seen.add(name);
+    if (name === "host" && !hostForm.test(rawHeaders[index + 1]!))
+      return "The header Host does not name a host.";
+  }
+  return undefined;
+}
+
+function refuseAmbiguous(detail: string, response: ServerResponse): void {
+  const id = requestId(undefined);
+  const body = JSON.stringify(problemOf(new PublicError("bad_request", detail), id, "/"));
+  response.writeHead(400, {
+    "Content-Type": "application/problem+json",
+    "Request-Id": id,
+    "Content-Length": Buffer.byteLength(body),
+    Connection: "close",
+  });
+  response.end(body);
 }
 
 export type Listening = {
@@ -70,7 +123,11 @@ export async function listen(
   app: Express,
   host: string,
   port: number,
-  overrides: { readonly requestTimeoutMs?: number; readonly checkEveryMs?: number } = {},
+  overrides: {
+    readonly requestTimeoutMs?: number;
+    readonly checkEveryMs?: number;
+    readonly silenceTimeoutMs?: number;
+  } = {},
 ): Promise<Listening> {
   const server = createServer(
     {
@@ -83,11 +140,18 @@ export async function listen(
       keepAliveTimeout: limits.keepAliveTimeoutMs,
       connectionsCheckingInterval: overrides.checkEveryMs ?? 5_000,
     },
-    app,
+    (request, response) => {
+      const unclear = ambiguity(request);
+      if (unclear === undefined) app(request, response);
+      else refuseAmbiguous(unclear, response);
+    },
   );
   server.on("clientError", refuseRaw);
   server.maxHeadersCount = limits.maxHeadersCount;
-  server.maxConnections = limits.maxConnections;
+  server.maxConnections = connectionLimit(descriptorLimit());
+  server.timeout = overrides.silenceTimeoutMs ?? limits.silenceTimeoutMs;
+  // A client may close its half of the connection once it has asked (RFC 9112, section 9.6), and still waits for the answer.
+  (server as Server & { httpAllowHalfOpen: boolean }).httpAllowHalfOpen = true;
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen(port, host, 1024, () => {

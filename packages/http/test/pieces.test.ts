@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import {
+  BodyBudget,
   decodeCursor,
   encodeCursor,
   parseIdempotencyKey,
@@ -51,6 +52,59 @@ describe("the rate limiter", () => {
     expect(limiter.take("a", limit)).toMatchObject({ allowed: false, retryAfterSeconds: 10 });
     now = 9_100;
     expect(limiter.take("a", limit).allowed).toBe(true);
+  });
+  test("of batches that come at once lets in as many as there is room for, and the others wait seconds", () => {
+    let now = 0;
+    const limiter = new RateLimiter(() => now);
+    const fast = { requests: 2_000, windowSeconds: 10 };
+    for (let index = 0; index < 60; index++) limiter.take("a", fast);
+    const verdicts = Array.from({ length: 60 }, () => limiter.charge("a", fast, 999));
+    expect(verdicts.filter(({ allowed }) => allowed)).toHaveLength(2);
+    expect(verdicts[59]!.retryAfterSeconds).toBeLessThan(5);
+    now = 5_000;
+    expect(limiter.take("a", fast).allowed).toBe(true);
+  });
+  test("gives back what was not done, and never makes a partner wait longer than a minute", () => {
+    let now = 0;
+    const limiter = new RateLimiter(() => now);
+    limiter.take("a", limit);
+    limiter.charge("a", limit, 9);
+    limiter.refund("a", limit, 10);
+    expect(limiter.take("a", limit)).toMatchObject({ allowed: true, remaining: 9 });
+    limiter.charge("a", limit, 100_000);
+    expect(limiter.take("a", limit)).toMatchObject({ allowed: false, retryAfterSeconds: 61 });
+    now = 60_100;
+    expect(limiter.take("a", limit).allowed).toBe(true);
+  });
+});
+
+describe("the budget of bodies", () => {
+  const refusal = (work: () => void): string | undefined => {
+    try {
+      work();
+    } catch (error) {
+      if (error instanceof PublicError) return `${error.code} ${error.retryAfterSeconds}`;
+      throw error;
+    }
+    return undefined;
+  };
+  test("bounds what one partner and what all have in flight, and is given back whole", () => {
+    const budget = new BodyBudget({ perNameBytes: 100, totalBytes: 250 });
+    const [first, second, others] = [budget.hold("a"), budget.hold("a"), budget.hold("b")];
+    first.grow(60);
+    expect(refusal(() => second.grow(41))).toBe("rate_limited 1");
+    second.grow(40);
+    others.grow(100);
+    const late = budget.hold("c");
+    expect(refusal(() => late.grow(51))).toBe("overloaded 1");
+    late.grow(50);
+    first.release();
+    first.release();
+    expect(refusal(() => second.grow(60))).toBeUndefined();
+    for (const hold of [second, others, late]) hold.release();
+    expect(refusal(() => budget.hold("a").grow(100))).toBeUndefined();
+    expect(refusal(() => budget.hold("b").grow(100))).toBeUndefined();
+    expect(refusal(() => budget.hold("c").grow(51))).toBe("overloaded 1");
   });
 });
 

@@ -2,8 +2,9 @@ import { connect } from "node:net";
 import { PublicError } from "@heliograph/contracts";
 import { until } from "@heliograph/testkit";
 import { afterEach, expect, test } from "vitest";
-import { createApp, listen, readBody, type Listening } from "../src/index.ts";
+import { BodyBudget, createApp, listen, readBody, type Listening } from "../src/index.ts";
 
+const bodies = new BodyBudget();
 const started: Listening[] = [];
 afterEach(async () => {
   for (const listening of started.splice(0)) await listening.stop(0);
@@ -15,7 +16,7 @@ async function serve(overrides = {}) {
   app.use((request, response) => {
     if (request.url === "/hold") open.push(() => response.end("held"));
     else
-      readBody(request, 1_000).then(
+      readBody(request, 1_000, bodies.hold("a")).then(
         (body) => response.end(`${body.length} bytes`),
         (error: unknown) =>
           response.writeHead(error instanceof PublicError ? error.status : 500).end(),

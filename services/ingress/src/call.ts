@@ -34,7 +34,6 @@ export class Call<Body = unknown, Query = unknown, Params = Readonly<Record<stri
   params: Params;
   query!: Query;
   body!: Body;
-  rawBody: Buffer | undefined;
   idempotencyKey: string | undefined;
   /** SHA-256 of what is asked for, of a request with a key whose answer is kept: every event it appends holds it. */
   fingerprint: string | undefined;
@@ -90,7 +89,7 @@ export class Call<Body = unknown, Query = unknown, Params = Readonly<Record<stri
     const at = this.request.url.indexOf("?");
     return at === -1 ? this.request.url : this.request.url.slice(0, at);
   }
-  /** Charges the rate limit for what one request carries beyond itself (the items of a batch). */
+  /** Charges the rate limit for what one request carries beyond itself (the items of a batch). Throws `rate_limited`. */
   charge: (cost: number) => void = () => undefined;
   /** For long waits: aborted when the client went away before the answer was finished, or the server stops. */
   get signal(): AbortSignal {

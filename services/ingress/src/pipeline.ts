@@ -1,6 +1,9 @@
 import { parse as parseQuery } from "node:querystring";
 import { PublicError } from "@heliograph/contracts";
 import {
+  BodyBudget,
+  type BodyHold,
+  type BodyLimits,
   type Limit,
   RateLimiter,
   asPublicError,
@@ -12,6 +15,7 @@ import {
   requestId,
   requireJson,
   type Router,
+  type Verdict,
 } from "@heliograph/http";
 import { LogUnavailable } from "@heliograph/log";
 import { isMachinery } from "@heliograph/runtime";
@@ -21,6 +25,7 @@ import { type Authenticate, createAuthenticate, hasScope } from "./authenticate.
 import { Call, type Identity, addressOf } from "./call.ts";
 import type { IngressContext } from "./context.ts";
 import { runOnce } from "./idempotency.ts";
+import { observeRequest } from "./metrics.ts";
 import { projectionHeaders } from "./projection.ts";
 import { type Route, streamed } from "./route.ts";
 import { validate } from "./validate.ts";
@@ -30,23 +35,42 @@ const maxBodyBytes = 256 * 1024;
 const maxDrainBytes = 16 * 1024 * 1024;
 const maxDrainMs = 2_000;
 const outageReportEveryMs = 1_000;
+/** Statuses of requests that were put off, not decided. */
+const notDone: ReadonlySet<number> = new Set([429, 503]);
+/** Our longest address has two ids; what is longer is somebody's attempt to fill the audit. */
+const maxTargetLength = 256;
 /** A partner without a limit of its own: 200 requests a second, bursts of 2,000. */
 const defaultLimit = { requests: 2_000, windowSeconds: 10 };
 export const apiPrefix = "/api/v1";
 
 const security = ["Cache-Control", "no-store", "X-Content-Type-Options", "nosniff"];
 
+/** One request on its way: what is known of it so far. */
+type Underway = {
+  readonly id: string;
+  readonly path: string;
+  /** Headers of whatever the answer will be. */
+  readonly common: string[];
+  route?: Route;
+  identity?: Identity;
+  /** Taken from the rate limit. */
+  charged: number;
+  hold?: BodyHold;
+};
+
 /** What every call goes through, in this order: route, key, rate limit, scope, body, idempotency, validation, handler, answer. */
 export class Pipeline {
   readonly context: IngressContext;
   readonly router: Router<Route>;
   readonly limiter = new RateLimiter();
+  readonly bodies: BodyBudget;
   readonly #authenticate: Authenticate;
   #outageReportedAt = -Infinity;
 
-  constructor(context: IngressContext, router: Router<Route>) {
+  constructor(context: IngressContext, router: Router<Route>, bodyLimits?: BodyLimits) {
     this.context = context;
     this.router = router;
+    this.bodies = new BodyBudget(bodyLimits);
     this.#authenticate = createAuthenticate(context.directory);
   }
 
@@ -54,65 +78,30 @@ export class Pipeline {
   async handle(request: Request, response: Response): Promise<void> {
     const started = performance.now();
     const id = requestId(request.headers["request-id"] as string | undefined);
-    const common = ["Request-Id", id, ...security];
     const queryAt = request.url.indexOf("?");
     const path = queryAt === -1 ? request.url : request.url.slice(0, queryAt);
+    const under: Underway = { id, path, common: ["Request-Id", id, ...security], charged: 0 };
     let wire: Wire;
-    let route: Route | undefined;
-    let identity: Identity | undefined;
     try {
-      const match = this.router.match(request.method, path);
-      if (match.kind === "not_found")
-        throw new PublicError("not_found", "There is nothing at this address.");
-      if (match.kind === "method_not_allowed") {
-        common.push("Allow", match.allow);
-        throw new PublicError("method_not_allowed", `This address takes ${match.allow}.`);
-      }
-      route = match.target;
-      if (route.scope !== "public") {
-        identity = this.#authenticate(
-          request.headers.authorization,
-          () => addressOf(request),
-          Date.now(),
-        );
-        this.#limit(identity, common);
-        if (!hasScope(identity.key.scopes, route.scope))
-          throw new PublicError(
-            "insufficient_scope",
-            `The API key needs the scope ${route.scope}.`,
-            { extra: { required_scope: route.scope } },
-          );
-      }
-      const call = new Call(
-        this.context,
-        identity,
-        id,
-        request,
-        response,
-        `${route.method} ${route.path}`,
-        match.params,
-      );
-      if (identity !== undefined) {
-        const known = identity;
-        call.charge = (cost) => this.limiter.charge(limitName(known), limitOf(known), cost);
-      }
-      const answered = await this.#run(
-        route,
-        call,
-        queryAt === -1 ? "" : request.url.slice(queryAt + 1),
-        common,
-      );
+      const call = this.#admit(request, response, under);
+      const queryText = queryAt === -1 ? "" : request.url.slice(queryAt + 1);
+      const answered = await this.#run(under, call, queryText);
       if (answered === undefined) return;
       wire = answered;
     } catch (thrown) {
-      wire = this.#refusal(thrown, id, path, common);
+      wire = this.#refusal(thrown, under);
       // What stays unread would be taken for the next request.
       if (!request.complete && !(await drain(request, maxDrainBytes, maxDrainMs)))
-        common.push("Connection", "close");
+        under.common.push("Connection", "close");
+    } finally {
+      under.hold?.release();
     }
     if (!response.headersSent && !response.destroyed)
-      send(response, wire, common, request.method === "HEAD");
-    if (route?.mutates) this.#audit(route, identity, request, path, id, wire.status);
+      send(response, wire, under.common, request.method === "HEAD");
+    const { route, identity } = under;
+    const tookMs = performance.now() - started;
+    observeRequest(route, request.method, wire.status, tookMs);
+    if (route?.mutates) this.#audit(route, identity, request, under, wire.status);
     if (this.context.logger.isLevelEnabled("debug"))
       this.context.logger.debug(
         {
@@ -121,19 +110,45 @@ export class Pipeline {
           method: request.method,
           path,
           status: wire.status,
-          duration_ms: performance.now() - started,
+          duration_ms: tookMs,
         },
         "answered",
       );
   }
 
-  async #run(
-    route: Route,
-    call: Call,
-    queryText: string,
-    common: string[],
-  ): Promise<Wire | undefined> {
+  /** Finds the route, and checks the key, its rate limit and its scope. */
+  #admit(request: Request, response: Response, under: Underway): Call {
+    const match = this.router.match(request.method, under.path);
+    if (match.kind === "not_found")
+      throw new PublicError("not_found", "There is nothing at this address.");
+    if (match.kind === "method_not_allowed") {
+      under.common.push("Allow", match.allow);
+      throw new PublicError("method_not_allowed", `This address takes ${match.allow}.`);
+    }
+    const route = (under.route = match.target);
+    let identity: Identity | undefined;
+    if (route.scope !== "public") {
+      const ip = (): string => addressOf(request);
+      identity = under.identity = this.#authenticate(request.headers.authorization, ip, Date.now());
+      this.#limit(identity, under);
+      if (!hasScope(identity.key.scopes, route.scope))
+        throw new PublicError("insufficient_scope", `The API key needs the scope ${route.scope}.`, {
+          extra: { required_scope: route.scope },
+        });
+    }
+    under.hold = this.bodies.hold(identity === undefined ? "public" : limitName(identity));
+    const name = `${route.method} ${route.path}`;
+    const call = new Call(this.context, identity, under.id, request, response, name, match.params);
+    if (identity !== undefined) {
+      const known = identity;
+      call.charge = (cost) => this.#charge(known, under, cost);
+    }
+    return call;
+  }
+
+  async #run(under: Underway, call: Call, queryText: string): Promise<Wire | undefined> {
     const { request } = call;
+    const route = under.route!;
     // Parsed JSON is held against the same rule; PostgreSQL stores no NUL, and no row could match one.
     if (request.url.includes("%00"))
       throw new PublicError("invalid_request", "The address has a NUL character.");
@@ -143,54 +158,60 @@ export class Pipeline {
       "query",
     );
     if (route.params !== undefined) call.params = validate(route.params, call.params, "path");
+    const takesBody = request.method !== "GET" && request.method !== "HEAD";
     let body: unknown;
-    if (request.method !== "GET" && request.method !== "HEAD") {
-      const bytes = await readBody(request, route.maxBodyBytes ?? maxBodyBytes);
-      if (route.rawBody) call.rawBody = bytes;
-      else if (bytes.length > 0) {
+    if (takesBody) {
+      const bytes = await readBody(request, route.maxBodyBytes ?? maxBodyBytes, under.hold!);
+      if (bytes.length > 0) {
         requireJson(request);
         body = parseJson(bytes);
       }
     }
     if (route.mutates && route.idempotency !== "none" && route.scope !== "public")
       call.idempotencyKey = takeKey(call, body);
-    if (!route.rawBody && request.method !== "GET" && request.method !== "HEAD") {
+    if (takesBody) {
       if (body === undefined && route.body !== undefined && !route.body.safeParse({}).success)
         throw new PublicError("malformed_json", "The body is empty.");
       if (route.accepts === undefined || !route.accepts(body))
         body = validate(route.body, body ?? {}, "body");
     }
     call.body = body;
-    if (route.projection !== undefined) {
-      const headers = await projectionHeaders(call, route.projection);
-      common.push(...headers);
-    }
+    if (route.projection !== undefined)
+      under.common.push(...(await projectionHeaders(call, route.projection)));
     if (call.idempotencyKey !== undefined && route.idempotency !== "stream")
       return runOnce(route, call);
     const answer = await route.handler(call);
     return answer === streamed ? undefined : toWire(answer);
   }
 
-  #limit(identity: Identity, common: string[]): void {
+  #limit(identity: Identity, under: Underway): void {
     const limit = limitOf(identity);
     const verdict = this.limiter.take(limitName(identity), limit);
-    common.push(
+    under.common.push(
       "RateLimit-Policy",
       `"default";q=${limit.requests};w=${limit.windowSeconds}`,
       "RateLimit",
-      `"default";r=${verdict.remaining};t=${verdict.resetSeconds}`,
+      leftOf(verdict),
     );
-    if (!verdict.allowed)
-      throw new PublicError(
-        "rate_limited",
-        `More than ${limit.requests} requests in ${limit.windowSeconds} seconds.`,
-        { retryAfterSeconds: verdict.retryAfterSeconds },
-      );
+    if (!verdict.allowed) throw tooMany(limit, verdict);
+    under.charged = 1;
   }
 
-  #refusal(thrown: unknown, id: string, path: string, common: string[]): Wire {
+  #charge(identity: Identity, under: Underway, cost: number): void {
+    const limit = limitOf(identity);
+    const verdict = this.limiter.charge(limitName(identity), limit, cost);
+    under.common[under.common.indexOf("RateLimit") + 1] = leftOf(verdict);
+    if (!verdict.allowed) throw tooMany(limit, verdict);
+    under.charged += cost;
+  }
+
+  #refusal(thrown: unknown, under: Underway): Wire {
+    const { id, path, common, identity } = under;
     const error = machinery(thrown) ?? asPublicError(thrown);
     if (error.status >= 500) this.#report(error, id, path);
+    // What was not done, for no fault of the caller's, is not charged.
+    if (identity !== undefined && under.charged > 0 && notDone.has(error.status))
+      this.limiter.refund(limitName(identity), limitOf(identity), under.charged);
     if (error.retryAfterSeconds !== undefined)
       common.push("Retry-After", String(error.retryAfterSeconds));
     if (error.status === 401) common.push("WWW-Authenticate", 'Bearer realm="heliograph"');
@@ -215,8 +236,7 @@ export class Pipeline {
     route: Route,
     identity: Identity | undefined,
     request: Request,
-    path: string,
-    id: string,
+    { id, path }: Underway,
     status: number,
   ): void {
     if (identity === undefined || route.audit === false) return;
@@ -226,13 +246,23 @@ export class Pipeline {
       partner: identity.partner.partner_id,
       actor: identity.key.key_id,
       action: `${route.method} ${route.path}`,
-      target: path,
+      target: path.slice(0, maxTargetLength),
       requestId: id,
       ip: addressOf(request),
       outcome: status,
     });
   }
 }
+
+const leftOf = ({ remaining, resetSeconds }: Verdict): string =>
+  `"default";r=${remaining};t=${resetSeconds}`;
+
+const tooMany = (limit: Limit, { retryAfterSeconds }: Verdict): PublicError =>
+  new PublicError(
+    "rate_limited",
+    `More than ${limit.requests} requests in ${limit.windowSeconds} seconds.`,
+    { retryAfterSeconds },
+  );
 
 /** The log or the database behind it is away: never a 202, and a retry is safe. */
 function machinery(thrown: unknown): PublicError | undefined {

@@ -47,8 +47,6 @@ export type RouteDefinition<Body, Query, Params> = {
   readonly projection?: string;
   /** Most bytes of the body; default 256 KiB. */
   readonly maxBodyBytes?: number;
-  /** Hand over the body as bytes in `call.rawBody`, unparsed (provider callbacks). */
-  readonly rawBody?: boolean;
   /** A compiled check of the body, faster than zod: true means that the schema accepts the value as it is. */
   readonly accepts?: (body: unknown) => boolean;
   /** false: not worth an audit entry, because the log itself says who did it (messages). */
