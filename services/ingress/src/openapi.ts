@@ -38,6 +38,14 @@ const withKey = [
   "rate_limited",
 ] as const;
 
+const withBody = [
+  "malformed_json",
+  "body_too_large",
+  "unsupported_media_type",
+  "request_timeout",
+  "overloaded",
+] as const;
+
 /** `/messages/:id` as OpenAPI writes it. */
 const template = (route: Route): string =>
   (route.root ? route.path : apiPrefix + route.path).replaceAll(/:(\w+)/g, "{$1}");
@@ -67,6 +75,7 @@ function operation(route: Route): ZodOpenApiOperationObject {
     ...route.errors,
     ...always,
     ...(route.scope === "public" ? [] : withKey),
+    ...(route.body === undefined ? [] : withBody),
   ])) {
     const { status } = errorCatalogue[code];
     byStatus.set(status, [...(byStatus.get(status) ?? []), code]);

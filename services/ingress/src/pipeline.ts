@@ -17,14 +17,13 @@ import {
   type Router,
   type Verdict,
 } from "@heliograph/http";
-import { LogUnavailable } from "@heliograph/log";
-import { isMachinery } from "@heliograph/runtime";
 import type { Request, Response } from "express";
 import { type Wire, send, toWire } from "./answer.ts";
 import { type Authenticate, createAuthenticate, hasScope } from "./authenticate.ts";
 import { Call, type Identity, addressOf } from "./call.ts";
 import type { IngressContext } from "./context.ts";
 import { runOnce } from "./idempotency.ts";
+import { machinery } from "./machinery.ts";
 import { observeRequest } from "./metrics.ts";
 import { projectionHeaders } from "./projection.ts";
 import { type Route, streamed } from "./route.ts";
@@ -263,19 +262,6 @@ const tooMany = (limit: Limit, { retryAfterSeconds }: Verdict): PublicError =>
     `More than ${limit.requests} requests in ${limit.windowSeconds} seconds.`,
     { retryAfterSeconds },
   );
-
-/** The log or the database behind it is away: never a 202, and a retry is safe. */
-function machinery(thrown: unknown): PublicError | undefined {
-  if (!(thrown instanceof LogUnavailable) && !isMachinery(thrown)) return undefined;
-  const { retryAfterMs, outcomeUnknown } =
-    thrown instanceof LogUnavailable ? thrown : { retryAfterMs: 1_000, outcomeUnknown: false };
-  // Whoever sent no key has to know, before he sends again, that there may be two then.
-  return new PublicError(
-    "log_unavailable",
-    `${outcomeUnknown ? "It is not known whether the message log has taken this" : "The message log cannot take this now"}. Retry with the same Idempotency-Key.`,
-    { retryAfterSeconds: Math.max(1, Math.ceil(retryAfterMs / 1000)), cause: thrown },
-  );
-}
 
 const limitOf = ({ partner: { rate_limit: own } }: Identity): Limit =>
   own === undefined ? defaultLimit : { requests: own.requests, windowSeconds: own.window_seconds };

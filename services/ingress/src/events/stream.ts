@@ -31,7 +31,12 @@ export async function streamEvents(
     });
   const after = lastEventId(call) ?? from ?? 0;
   open.set(name, streams + 1);
-  const response = call.response;
+  const { response } = call;
+  const { socket } = call.request;
+  // A client that asks once and closes its half still waits for an answer; a stream has no end to wait for, so there it has left.
+  const left = new AbortController();
+  const leave = (): void => left.abort();
+  socket.once("end", leave);
   try {
     response.writeHead(200, {
       "Content-Type": "text/event-stream; charset=utf-8",
@@ -41,7 +46,9 @@ export async function streamEvents(
       "Request-Id": call.requestId,
     });
     if (call.request.method !== "HEAD")
-      await whileAllowed(call, (signal) => follow(call, response, after, filter, signal));
+      await whileAllowed(call, (signal) =>
+        follow(call, response, after, filter, AbortSignal.any([signal, left.signal])),
+      );
     response.end();
   } catch (error) {
     // The answer has begun: all that can be said now is that it ends. The reader connects again behind its last event.
@@ -49,9 +56,10 @@ export async function streamEvents(
       call.context.logger.debug({ err: error, request_id: call.requestId }, "event stream ended");
     response.end();
   } finally {
-    const left = open.get(name)! - 1;
-    if (left === 0) open.delete(name);
-    else open.set(name, left);
+    socket.off("end", leave);
+    const others = open.get(name)! - 1;
+    if (others === 0) open.delete(name);
+    else open.set(name, others);
   }
   return streamed;
 }

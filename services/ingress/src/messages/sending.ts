@@ -10,11 +10,13 @@ import {
   uuid7,
 } from "@heliograph/contracts";
 import { acceptedView, defaultPriceList } from "@heliograph/domain";
+import { asPublicError } from "@heliograph/http";
 import { type Append, type EventLog, LogUnavailable, type Outcome } from "@heliograph/log";
 import type { Call } from "../call.ts";
 import { fingerprint } from "../canonical.ts";
 import type { EnvironmentDeps, IngressDirectory } from "../context.ts";
 import { inProgress, keyReused } from "../idempotency.ts";
+import { machinery } from "../machinery.ts";
 import {
   type Accepted,
   acceptMessage,
@@ -29,6 +31,7 @@ import { Funds } from "./funds.ts";
 import { Outcomes } from "./outcomes.ts";
 import type { SendMessage } from "./schema.ts";
 import { TemplateCache } from "./templates.ts";
+import { Turns } from "./turns.ts";
 
 type Requested = EventData<"MessageRequested">;
 
@@ -46,12 +49,20 @@ export type Settled =
 /** A send with its key; `keyParts` are what its id is derived from, undefined without a key. */
 export type Item = { readonly body: SendMessage; readonly keyParts: readonly string[] | undefined };
 
+/** A send of a batch: its place there and its message's id. */
+type Pending = { readonly index: number; readonly item: Item; readonly id: string };
+
 type Prepared = Accepted & {
   readonly append: Append;
   readonly fingerprint: string | undefined;
   /** Its cost was set aside by this try, so this try gives it back. */
   readonly reserved: boolean;
 };
+
+/** Sends in one append: few enough that a send of another partner, which comes between two of them, waits no longer than for one flush. */
+const sliceLength = 200;
+/** One slice is prepared while another is written. */
+const slicesAtOnce = 2;
 
 /** Accepts the messages of one environment: the memory of templates, funds and waiting callers, kept fresh by one subscription. */
 export class Sending {
@@ -63,6 +74,7 @@ export class Sending {
   readonly outcomes = new Outcomes();
   /** Ids derived from keys whose first request is between its checks and its outcome. */
   readonly #running = new Set<string>();
+  readonly #turns = new Turns(slicesAtOnce);
 
   readonly #pressure: EnvironmentDeps["pressure"];
 
@@ -98,56 +110,95 @@ export class Sending {
     return acceptedView(accepted.data, this.environment);
   }
 
-  /** Accepts sends in one append; one result each, in order. Throws only what fails them all (LogUnavailable). */
+  /**
+   * Accepts sends; one result each, in order. A batch goes in slices, each an append, and partners take turns with them. Throws what fails
+   * them all; once something is accepted, what goes wrong after it is the result of those it happened to.
+   */
   async send(
     call: Call,
     items: readonly Item[],
     ids: readonly string[],
   ): Promise<readonly Settled[]> {
-    const partner = call.partner.partner_id;
     const eased = this.#pressure?.();
     if (eased !== undefined) await eased;
-    const claimed: string[] = [];
     const results: (Settled | undefined)[] = [];
-    const prepared: { index: number; value: Prepared }[] = [];
-    let appended = false;
-    try {
-      for (const [index, item] of items.entries()) {
-        const id = ids[index]!;
-        if (item.keyParts !== undefined) {
-          if (this.#running.has(id)) {
-            results[index] = { kind: "refused", error: inProgress() };
-            continue;
-          }
-          this.#running.add(id);
-          claimed.push(id);
+    const pending: Pending[] = [];
+    const claimed: string[] = [];
+    for (const [index, item] of items.entries()) {
+      const id = ids[index]!;
+      if (item.keyParts !== undefined) {
+        if (this.#running.has(id)) {
+          results[index] = { kind: "refused", error: inProgress() };
+          continue;
         }
+        this.#running.add(id);
+        claimed.push(id);
+      }
+      pending.push({ index, item, id });
+    }
+    try {
+      for (let from = 0; from < pending.length; from += sliceLength) {
+        const slice = pending.slice(from, from + sliceLength);
+        const end = items.length > 1 ? await this.#turns.take(call.partner.partner_id) : undefined;
+        try {
+          await this.#sendSlice(call, slice, results);
+        } catch (error) {
+          if (!results.some((result) => result?.kind === "sent")) throw error;
+          const failed = this.#failed(call, error);
+          for (const { index } of pending) results[index] ??= failed;
+          break;
+        } finally {
+          end?.();
+        }
+      }
+      return results as Settled[];
+    } finally {
+      for (const id of claimed) this.#running.delete(id);
+    }
+  }
+
+  /** Accepts some sends in one append. Throws what fails them all, and then nothing of them is known to be stored. */
+  async #sendSlice(
+    call: Call,
+    slice: readonly Pending[],
+    results: (Settled | undefined)[],
+  ): Promise<void> {
+    const partner = call.partner.partner_id;
+    const prepared: { index: number; value: Prepared }[] = [];
+    let outcomes: readonly Outcome[] = [];
+    try {
+      for (const { index, item, id } of slice)
         try {
           prepared.push({ index, value: await this.#prepare(call, item, id) });
         } catch (error) {
           if (!(error instanceof PublicError)) throw error;
           results[index] = await this.#afterRefusal(item, id, error);
         }
-      }
       await failpoint("ingress.before_append");
-      const outcomes =
-        prepared.length === 0
-          ? []
-          : await this.log.append(prepared.map(({ value }) => value.append));
-      appended = true;
-      await failpoint("ingress.after_append");
-      for (const [place, { index, value }] of prepared.entries())
-        results[index] =
-          this.#settle(value, outcomes[place]!) ?? (await this.#replay(partner, value));
-      return results as Settled[];
+      if (prepared.length > 0)
+        outcomes = await this.log.append(prepared.map(({ value }) => value.append));
     } catch (error) {
       // What was not appended gives its funds back; where that is unknown they stay set aside for their ten seconds.
-      if (!appended && !(error instanceof LogUnavailable && error.outcomeUnknown))
+      if (!(error instanceof LogUnavailable && error.outcomeUnknown))
         for (const { value } of prepared) this.#giveBack(partner, value);
       throw error;
-    } finally {
-      for (const id of claimed) this.#running.delete(id);
     }
+    await failpoint("ingress.after_append");
+    for (const [place, { index, value }] of prepared.entries())
+      try {
+        results[index] =
+          this.#settle(partner, value, outcomes[place]!) ?? (await this.#replay(partner, value));
+      } catch (error) {
+        // Its neighbours are stored: it alone fails.
+        results[index] = this.#failed(call, error);
+      }
+  }
+
+  /** The result of a send that failed for a reason on our side. */
+  #failed(call: Call, thrown: unknown): Settled {
+    const error = machinery(thrown) ?? asPublicError(thrown);
+    call.context.logger.error({ err: thrown, request_id: call.requestId }, error.code);
+    return { kind: "refused", error };
   }
 
   async #accept(call: Call, body: SendMessage, messageId: string): Promise<Accepted> {
@@ -203,7 +254,8 @@ export class Sending {
   }
 
   /** What an outcome says by itself; undefined when the stream has to be looked at. */
-  #settle({ data }: Prepared, outcome: Outcome): Settled | undefined {
+  #settle(partner: string, prepared: Prepared, outcome: Outcome): Settled | undefined {
+    const { data } = prepared;
     switch (outcome.kind) {
       case "appended": {
         const body = acceptedView(data, this.environment);
@@ -217,6 +269,7 @@ export class Sending {
       case "conflict":
         return undefined;
       case "invalid":
+        this.#giveBack(partner, prepared);
         throw new Error(`MessageRequested: ${outcome.message}`);
       default:
         return outcome satisfies never;

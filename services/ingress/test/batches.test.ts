@@ -1,0 +1,178 @@
+import { connect } from "node:net";
+import { newId } from "@heliograph/contracts";
+import type { EventLog } from "@heliograph/log";
+import { freePort, spawnService, until } from "@heliograph/testkit";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { startIngress } from "../src/index.ts";
+import { type World, openWorld, sms } from "./harness.ts";
+
+let world: World;
+beforeAll(async () => {
+  world = await openWorld();
+});
+afterAll(() => world.close());
+
+const path = "/api/v1/messages/batch";
+const many = (count: number, text = "Hello") =>
+  Array.from({ length: count }, (_, index) => ({ ...sms, text, client_ref: `r${index}` }));
+
+/** A log whose appends the test may change; everything else is the log's own. */
+function wrap(log: EventLog, append: EventLog["append"]): EventLog {
+  return new Proxy(log, {
+    get: (target, name) => {
+      if (name === "append") return append;
+      const value: unknown = Reflect.get(target, name, target);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+}
+
+async function ingressOn(append: (log: EventLog) => EventLog["append"]) {
+  const { contexts, ...platform } = world.platform;
+  const { log } = contexts.sandbox;
+  const ingress = await startIngress({
+    ...platform,
+    environments: { ...contexts, sandbox: { ...contexts.sandbox, log: wrap(log, append(log)) } },
+  });
+  return {
+    stop: () => ingress.stop(),
+    post: async (key: string, at: string, body: object, headers = {}) => {
+      const answer = await fetch(`http://127.0.0.1:${ingress.port}${at}`, {
+        method: "POST",
+        headers: {
+          authorization: `Bearer ${key}`,
+          "content-type": "application/json",
+          ...headers,
+        },
+        body: JSON.stringify(body),
+      });
+      // oxlint-disable-next-line typescript/no-explicit-any -- an answer of any route
+      return { status: answer.status, headers: answer.headers, body: (await answer.json()) as any };
+    },
+  };
+}
+
+test("an item that the log does not take fails alone, and its funds are given back", async () => {
+  const { key } = await world.addPartner({ funds: "0.024" });
+  const ingress = await ingressOn((log) => async (appends) => {
+    const bad = appends.findIndex(
+      ({ events }) => (events[0]!.data as { client_ref?: string }).client_ref === "r1",
+    );
+    const outcomes = [...(await log.append(appends.filter((_, index) => index !== bad)))];
+    if (bad !== -1) outcomes.splice(bad, 0, { kind: "invalid", message: "too large" });
+    return outcomes;
+  });
+  try {
+    const answer = await ingress.post(key, path, { messages: many(3) });
+    expect(answer.status).toBe(207);
+    expect(answer.body).toMatchObject({ accepted: 2, refused: 1 });
+    expect(answer.body.data[1]).toMatchObject({ status_code: 500, error: { code: "internal" } });
+    // What the failed one had set aside is there for another.
+    expect((await ingress.post(key, "/api/v1/messages", sms)).status).toBe(202);
+  } finally {
+    await ingress.stop();
+  }
+});
+
+test("when a part of a batch fails after others are stored, the answer says which", async () => {
+  const { key } = await world.addPartner();
+  const port = await freePort();
+  const service = spawnService(new URL("../src/main.ts", import.meta.url).pathname, {
+    HELIOGRAPH_DATABASE_URL: world.databaseUrl,
+    HELIOGRAPH_MASTER_KEY: world.platform.masterKey.toString("hex"),
+    HELIOGRAPH_PORT: String(port),
+    HELIOGRAPH_FAILPOINT: "ingress.before_append:throw@2",
+  });
+  await service.outputMatching(/"msg":"listening"/);
+  const headers = { "idempotency-key": newId("req") };
+  const sent = await fetch(`http://127.0.0.1:${port}${path}`, {
+    method: "POST",
+    headers: {
+      authorization: `Bearer ${key}`,
+      "content-type": "application/json",
+      ...headers,
+    },
+    body: JSON.stringify({ messages: many(450) }),
+  });
+  const first = (await sent.json()) as {
+    accepted: number;
+    data: { status_code: number; message?: { id: string } }[];
+  };
+  expect([sent.status, first.accepted]).toEqual([207, 200]);
+  expect(new Set(first.data.slice(200).map((item) => item.status_code))).toEqual(new Set([500]));
+  // The same request again completes it, and repeats what was accepted.
+  const again = await world.call("POST", path, { key, headers, body: { messages: many(450) } });
+  expect(again.body.accepted).toBe(450);
+  expect(again.body.data.slice(0, 200)).toEqual(first.data.slice(0, 200));
+  await service.stop();
+}, 60_000);
+
+test("what is put off with 503 is not charged, and a batch pays for what was let in", async () => {
+  const { key } = await world.addPartner({ rateLimit: { requests: 10, window_seconds: 1_000 } });
+  let away = true;
+  const ingress = await ingressOn((log) => (appends) => {
+    if (away) return Promise.reject(Object.assign(new Error("away"), { code: "57P01" }));
+    return log.append(appends);
+  });
+  try {
+    const failed = await ingress.post(key, path, { messages: many(500) });
+    expect([failed.status, failed.body.code]).toEqual([503, "log_unavailable"]);
+    away = false;
+    const answer = await ingress.post(key, path, { messages: many(9) });
+    expect(answer.headers.get("ratelimit")).toMatch(/r=1;/);
+    expect((await ingress.post(key, "/api/v1/messages", sms)).status).toBe(202);
+    expect((await ingress.post(key, "/api/v1/messages", sms)).status).toBe(429);
+  } finally {
+    await ingress.stop();
+  }
+});
+
+test("the batches of one partner do not hold up the sends of another", async () => {
+  const [busy, calm] = await Promise.all([
+    world.addPartner({ funds: "100000" }),
+    world.addPartner(),
+  ]);
+  let ended = 0;
+  const batches = Array.from({ length: 20 }, async () => {
+    const answer = await world.call("POST", path, { key: busy.key, body: { messages: many(500) } });
+    ended++;
+    return answer.status;
+  });
+  // The first batch that ends tells that all are on their way.
+  await Promise.race(batches);
+  const sent = await world.call("POST", "/api/v1/messages", { key: calm.key, body: sms });
+  expect(sent.status).toBe(202);
+  expect(ended).toBeLessThan(10);
+  expect(new Set(await Promise.all(batches))).toEqual(new Set([207]));
+}, 60_000);
+
+test("bodies in flight are bounded for a partner, before they are read", async () => {
+  const { key } = await world.addPartner();
+  const other = await world.addPartner();
+  const begin = () =>
+    new Promise<{ answer: Promise<string>; end(): void }>((resolve) => {
+      const socket = connect(world.port, "127.0.0.1", () => {
+        socket.write(
+          `POST ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${key}\r\nContent-Type: application/json\r\nContent-Length: 5000000\r\n\r\n{`,
+        );
+        const answer = new Promise<string>((told) =>
+          socket.setEncoding("utf8").once("data", (chunk: string) => told(chunk)),
+        );
+        resolve({ answer, end: () => socket.destroy() });
+      });
+    });
+  const begun = await Promise.all(Array.from({ length: 12 }, begin));
+  // Five of them fit into 24 MiB; each further one is told at once, with nothing of its body read.
+  const told: string[] = [];
+  for (const { answer } of begun) void answer.then((text) => told.push(text));
+  await until(() => told.length >= 7);
+  expect(told).toHaveLength(7);
+  for (const text of told) expect(text).toMatch(/^HTTP\/1\.1 429 [\s\S]*Retry-After: 1/);
+  const sent = await world.call("POST", "/api/v1/messages", { key: other.key, body: sms });
+  expect(sent.status).toBe(202);
+  for (const { end } of begun) end();
+  await until(
+    async () =>
+      (await world.call("POST", path, { key, body: { messages: many(1) } })).status === 207,
+  );
+});

@@ -1,0 +1,32 @@
+import { expect, test } from "vitest";
+import { Turns } from "../src/messages/turns.ts";
+
+test("partners take turns, whoever came with more", async () => {
+  const turns = new Turns(1);
+  const order: string[] = [];
+  const first = await turns.take("a");
+  const slices = ["a", "a", "a", "b", "c", "c"].map(async (name) => {
+    const end = await turns.take(name);
+    order.push(name);
+    end();
+  });
+  first();
+  await Promise.all(slices);
+  expect(order.join("")).toBe("abcaca");
+});
+
+test("no more go at once than may, and all go in the end", async () => {
+  const turns = new Turns(2);
+  let going = 0;
+  let most = 0;
+  await Promise.all(
+    Array.from({ length: 50 }, async (_, index) => {
+      const end = await turns.take(`p${index % 7}`);
+      most = Math.max(most, ++going);
+      await Promise.resolve();
+      going--;
+      end();
+    }),
+  );
+  expect([most, going]).toEqual([2, 0]);
+});
