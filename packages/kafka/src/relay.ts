@@ -43,7 +43,7 @@ export const relayConsumer = (settings: KafkaSettings): Reactor => ({
   schema: "relay",
   types: [],
   feed: "log",
-  ddl: relayDdl,
+  migrations: [relayDdl],
   maxEvents: mostEvents,
   start: (tools) => start(settings, tools),
 });

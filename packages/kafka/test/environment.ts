@@ -180,7 +180,7 @@ export const shared = (
   schema: name,
   types: ["Tested"],
   sharded: true,
-  ddl,
+  migrations: [ddl],
   start: ({ checkpoint, shard }) => ({
     handle(batch) {
       before();
@@ -198,7 +198,7 @@ export function keeping(name: string, gate: () => Promise<void> = () => Promise.
     name,
     schema: name,
     types: ["Tested"],
-    ddl: "",
+    migrations: [],
     start: ({ checkpoint }) => ({
       async handle(batch) {
         await gate();

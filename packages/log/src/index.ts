@@ -11,6 +11,7 @@ export {
 } from "./eventstoredb/open.ts";
 export type { EventStoreLogOptions } from "./eventstoredb/log.ts";
 export { migrate } from "./postgres/schema.ts";
+export { applyMigrations, SchemaTooNew } from "./postgres/migrations.ts";
 export { CheckpointAhead } from "./feed.ts";
 export * from "./copy/index.ts";
 export { openPostgresCopySource, openPostgresCopyTarget } from "./postgres/copy-target.ts";

@@ -2,13 +2,13 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { metricsRegister, type RunningConsumers } from "@heliograph/runtime";
 
-/** Whether the consumers of this process are where they can be: running, or waiting as standby for another copy. */
+/**
+ * Whether the consumers of this process are where they can be: running, or waiting as standby for another copy. One whose tables are rebuilt for this release is
+ * not: reads would meet the tables of the one before.
+ */
 export const consumersReady = (running: readonly RunningConsumers[]): boolean =>
   running.every((consumers) =>
-    consumers.statuses.every(
-      (status) =>
-        status.state === "running" || status.state === "waiting" || status.state === "rebuilding",
-    ),
+    consumers.statuses.every((status) => status.state === "running" || status.state === "waiting"),
   );
 
 /** `/healthz`, `/readyz` and `/metrics` for a process that has no REST API. */

@@ -8,6 +8,7 @@ import { Leases } from "./lease.ts";
 import { Fenced } from "./parts.ts";
 import { newCareful, runReactor } from "./reactor-loop.ts";
 import { rebuildProjector } from "./rebuild.ts";
+import { renewTables } from "./renewal.ts";
 import { runProjector, type Retry } from "./projector-loop.ts";
 import { Groups, type Turn } from "./groups.ts";
 import { prepareConsumer, prepareRuntime } from "./schema.ts";
@@ -70,6 +71,13 @@ export async function startConsumers(
       try {
         // A shard may wait long for its turn; the others ask for their lease at once, and hear whether the database answers.
         if (status.state === "starting" || unit.shard !== undefined) status.state = "waiting";
+        if (consumer.kind === "projector")
+          await renewTables(
+            context,
+            consumer,
+            stopping.signal,
+            () => (status.state = "rebuilding"),
+          );
         turn = await groups.turn(unit, stopping.signal);
         const waiting = AbortSignal.any([stopping.signal, turn.signal]);
         const ownership = await leases.acquire(unit.name, consumer.schema, waiting, (answered) => {

@@ -1,11 +1,12 @@
+import { applyMigrations } from "@heliograph/log";
 import type pg from "pg";
 import { divide, isDivided } from "./division.ts";
 import { inSchema, quoteSchema } from "./parts.ts";
-import type { Consumer } from "./types.ts";
+import type { Consumer, Projector } from "./types.ts";
 
-/** Tables of the runtime itself, one set per environment database. */
-const runtimeDdl = `
-create schema if not exists runtime;
+/** Tables of the runtime itself, one set per environment database. Numbered by their place and never edited once released. */
+const runtimeMigrations = [
+  `
 create table if not exists runtime.consumers (
   name text primary key, schema text not null, kind text not null, position bigint not null, head bigint not null,
   rate double precision not null, status text not null, last_error text, owner text not null, behind_since timestamptz, updated_at timestamptz not null
@@ -19,7 +20,8 @@ create table if not exists runtime.division (one boolean primary key default tru
 create table if not exists runtime.jobs (
   id text primary key, consumer text not null, verify_only boolean not null, status text not null default 'requested', processed bigint not null default 0,
   total bigint not null default 0, result jsonb, error text, created_at timestamptz not null default now(), updated_at timestamptz not null default now()
-);`;
+);`,
+];
 
 /** Runs DDL once at a time per database, so that several processes may start together. */
 async function exclusively<T>(
@@ -44,13 +46,11 @@ async function exclusively<T>(
 }
 
 export const prepareRuntime = (pool: pg.Pool): Promise<void> =>
-  exclusively(pool, async (client) => {
-    await client.query(runtimeDdl);
-  });
+  exclusively(pool, (client) => applyMigrations(client, "runtime", runtimeMigrations));
 
 /**
- * Creates a consumer's schema, tables and checkpoint row in `schema` where they are missing. With `divided`, into how many shards the environment is divided, a sharded
- * reactor is divided if it is not yet. Gives whether it is divided.
+ * Creates a consumer's schema, tables and checkpoint row in `schema` where they are missing, and brings a reactor's tables up to date. With `divided`, into how many
+ * shards the environment is divided, a sharded reactor is divided if it is not yet. Gives whether it is divided. Throws SchemaTooNew.
  */
 export const prepareConsumer = (
   pool: pg.Pool,
@@ -59,18 +59,56 @@ export const prepareConsumer = (
   divided?: number,
 ): Promise<boolean> =>
   exclusively(pool, async (client) => {
-    await client.query(`create schema if not exists ${quoteSchema(schema)}`);
-    await client.query(`create table if not exists ${quoteSchema(schema)}.checkpoint (
-      name text primary key, position bigint not null, epoch int not null, updated_at timestamptz not null default now()
-    ) with (fillfactor = 10)`);
-    if (consumer.ddl.trim() !== "") await client.query(inSchema(consumer.ddl, schema));
+    await prepareCheckpoint(client, schema);
+    const version = consumer.kind === "projector" ? versionOf(consumer) : 1;
+    const stored = await storedVersion(client, schema, consumer.name);
+    if (consumer.kind === "reactor")
+      await applyMigrations(
+        client,
+        schema,
+        consumer.migrations.map((sql) => inSchema(sql, schema)),
+      );
+    // Tables of another version are left as they are until a rebuild replaces them.
+    else if (stored === undefined || stored === version)
+      await client.query(inSchema(consumer.ddl, schema));
     if (await isDivided(client, schema, consumer.name)) return true;
     await client.query(
-      `insert into ${quoteSchema(schema)}.checkpoint (name, position, epoch) values ($1, 0, 0) on conflict do nothing`,
-      [consumer.name],
+      `insert into ${quoteSchema(schema)}.checkpoint (name, position, epoch, version) values ($1, 0, 0, $2) on conflict do nothing`,
+      [consumer.name, version],
     );
     if (divided === undefined || consumer.kind !== "reactor" || consumer.sharded !== true)
       return false;
     await divide(client, schema, consumer.name, divided);
     return true;
   });
+
+async function prepareCheckpoint(client: pg.ClientBase, schema: string): Promise<void> {
+  await client.query(`create schema if not exists ${quoteSchema(schema)}`);
+  await client.query(`create table if not exists ${quoteSchema(schema)}.checkpoint (
+    name text primary key, position bigint not null, epoch int not null, updated_at timestamptz not null default now(), version int not null default 1
+  ) with (fillfactor = 10)`);
+  const { rowCount } = await client.query(
+    "select 1 from information_schema.columns where table_schema = $1 and table_name = 'checkpoint' and column_name = 'version'",
+    [schema],
+  );
+  // Asked first: the change waits for everybody who uses the table, even where there is nothing to change.
+  if (rowCount === 0)
+    await client.query(
+      `alter table ${quoteSchema(schema)}.checkpoint add column version int not null default 1`,
+    );
+}
+
+export const versionOf = (projector: Projector): number => projector.version ?? 1;
+
+/** Of which version a projector's tables are; undefined where it has none yet. */
+export async function storedVersion(
+  db: Pick<pg.ClientBase, "query">,
+  schema: string,
+  name: string,
+): Promise<number | undefined> {
+  const { rows } = await db.query<{ version: number }>(
+    `select version from ${quoteSchema(schema)}.checkpoint where name = $1`,
+    [name],
+  );
+  return rows[0]?.version;
+}

@@ -35,13 +35,12 @@ export type WritePart = {
   readonly values: readonly unknown[];
 };
 
-/** Consumers own exactly one schema. `ddl` is idempotent SQL in which `{schema}` stands for its name. */
+/** Consumers own exactly one schema, for whose name `{schema}` stands in their SQL. */
 type ConsumerBase = {
   readonly name: string;
   readonly schema: string;
   /** The event types it is given; none listed: all of them. */
   readonly types: readonly string[];
-  readonly ddl: string;
   /** `log`: always subscribes to the log, whatever the feed is. */
   readonly feed?: "log";
   /** Most events handed over at once; default 500. */
@@ -53,6 +52,10 @@ type ConsumerBase = {
 /** Writes read models only; may be rebuilt from position 0 at any time. */
 export type Projector = ConsumerBase & {
   readonly kind: "projector";
+  /** Makes the tables. Changing them, or what is written into them, takes a higher `version`: they are then rebuilt from the log. */
+  readonly ddl: string;
+  /** Default 1. */
+  readonly version?: number;
   /** Called at start and again for each rebuild: caches live in the instance, never in the module. */
   readonly create: (tools: ProjectorTools) => ProjectorInstance | Promise<ProjectorInstance>;
 };
@@ -71,6 +74,8 @@ export type ProjectorInstance = {
 /** Has effects: appends, provider calls, webhooks. Never replayed by a rebuild. */
 export type Reactor = ConsumerBase & {
   readonly kind: "reactor";
+  /** Numbered by their place, from 1, and never edited once released: these tables cannot be made from the log. */
+  readonly migrations: readonly string[];
   /** Several copies may share the work, each for some shards: the reactor keeps to the rows of `tools.shard`. */
   readonly sharded?: boolean;
   readonly start: (tools: ReactorTools) => ReactorInstance | Promise<ReactorInstance>;

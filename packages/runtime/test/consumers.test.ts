@@ -165,7 +165,7 @@ test("events that break their schema are set aside at once, also when it shows o
     name: "late",
     schema: "late",
     types: ["KeyRevoked"],
-    ddl: "",
+    migrations: [],
     start: ({ checkpoint, fail }) => ({
       async handle(batch) {
         for (const { data } of batch.events) {
@@ -205,7 +205,7 @@ test("a reactor whose event keeps failing sets it aside and goes on", async () =
     name: "strict",
     schema: "strict",
     types: ["Counted"],
-    ddl: "",
+    migrations: [],
     start: ({ checkpoint }) => ({
       async handle(batch) {
         for (const event of batch.events) {

@@ -35,7 +35,9 @@ const noting = (owner: string): Reactor => ({
   schema: "noting",
   types: ["Counted"],
   sharded: true,
-  ddl: "create table if not exists {schema}.seen (at bigserial, partner text not null, value int not null, owner text not null)",
+  migrations: [
+    "create table if not exists {schema}.seen (at bigserial, partner text not null, value int not null, owner text not null)",
+  ],
   start: ({ checkpoint, shard }) => ({
     async handle(batch) {
       const mine = batch.events.map(({ metadata, data }) => [metadata.partner!, data.value]);

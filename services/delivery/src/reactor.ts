@@ -53,7 +53,7 @@ export const receiptsReactor: Reactor = {
   name: "receipts",
   schema: "delivery",
   types: [...messageTypes, "ReceiptReceived", ...fundsTypes],
-  ddl: parkedDdl,
+  migrations: [parkedDdl],
   start: startReceipts,
 };
 

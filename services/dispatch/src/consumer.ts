@@ -13,7 +13,7 @@ export function dispatchReactor(): Reactor {
     schema: "dispatch",
     types: ["MessageRequested", "FundsHeld", "BounceDeferred", "MessageCanceled"],
     sharded: true,
-    ddl: `${ddl}${gatewaysDdl}`,
+    migrations: [`${ddl}${gatewaysDdl}`],
     start: (tools) => startDispatcher(tools, pool),
   };
 }

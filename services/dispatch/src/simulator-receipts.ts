@@ -22,7 +22,7 @@ export const simulatorReceiptsReactor: Reactor = {
   kind: "reactor",
   schema: "simulator_receipts",
   types: ["MessageSent", "MessageResent"],
-  ddl: "",
+  migrations: [],
   start,
 };
 

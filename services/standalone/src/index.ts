@@ -152,7 +152,7 @@ async function databaseServer(
   };
 }
 
-/** Throws when the consumers are not ready in time although the log answers; while it is away they cannot be. */
+/** Throws when the consumers are not ready in time although the log answers; while it is away, or tables are rebuilt for this release, they cannot be. */
 async function waitUntilReady(
   running: readonly RunningConsumers[],
   ask: () => Promise<unknown>,
@@ -161,7 +161,10 @@ async function waitUntilReady(
   while (!consumersReady(running)) {
     if (performance.now() > deadline) {
       const away = await ask().then(() => false, isMachinery);
-      if (away) {
+      const rebuilding = running.some(({ statuses }) =>
+        statuses.some(({ state }) => state === "rebuilding"),
+      );
+      if (away || rebuilding) {
         deadline = performance.now() + readyDeadlineMs;
         continue;
       }

@@ -27,7 +27,7 @@ export const walletLedger: Reactor = {
   // Not the projector's schema, which a rebuild replaces.
   schema: "wallet_ledger",
   types: walletCauseTypes,
-  ddl: "",
+  migrations: [],
   start: startLedger,
 };
 

@@ -33,7 +33,7 @@ export const webhooksReactor = (options: CourierOptions = {}): Reactor => ({
   schema: "webhooks",
   types,
   sharded: true,
-  ddl: webhooksDdl,
+  migrations: [webhooksDdl],
   start: (tools) => start(tools, options),
 });
 

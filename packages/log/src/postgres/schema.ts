@@ -1,4 +1,5 @@
 import type pg from "pg";
+import { applyMigrations } from "./migrations.ts";
 
 /**
  * Forward only: a migration is never edited once released, the next one is added. The log's database belongs to one
@@ -100,23 +101,12 @@ const MIGRATIONS: readonly string[] = [
 /** Two processes that open a new database at once take turns. Any constant does; this one spells "helo". */
 const MIGRATION_LOCK = 0x68656c6f;
 
-/** Brings the database's `log` schema up to date. Safe to run at every start and by many processes at once. */
+/** Brings the database's `log` schema up to date. Safe to run at every start and by many processes at once. Throws SchemaTooNew. */
 export async function migrate(client: pg.ClientBase): Promise<void> {
   await client.query("begin");
   try {
     await client.query(`select pg_advisory_xact_lock(${MIGRATION_LOCK})`);
-    await client.query("create schema if not exists log");
-    await client.query(
-      "create table if not exists log.migrations (number integer primary key, applied_at timestamptz not null default now())",
-    );
-    const { rows } = await client.query(
-      "select coalesce(max(number), 0)::int as done from log.migrations",
-    );
-    for (const [index, sql] of MIGRATIONS.entries()) {
-      if (index < Number(rows[0].done)) continue;
-      await client.query(sql);
-      await client.query("insert into log.migrations (number) values ($1)", [index + 1]);
-    }
+    await applyMigrations(client, "log", MIGRATIONS);
     await client.query("commit");
   } catch (error) {
     await client.query("rollback").catch(() => {});

@@ -127,6 +127,7 @@ export const templatesProjector: Projector = {
   name: "templates",
   schema: "templates",
   types: templateTypes,
+  version: 2,
   ddl: templatesDdl,
   create: () => ({ project }),
 };

@@ -29,7 +29,7 @@ export const topicsReactor = (settings: KafkaSettings): Reactor => ({
   name: "topics",
   schema: "topics",
   types: lifecycleSources,
-  ddl: topicsDdl,
+  migrations: [topicsDdl],
   maxEvents: 1_000,
   start: (tools) => start(settings, tools),
 });
