@@ -1,5 +1,7 @@
 import { makeBell } from "./bell.ts";
 import { encodeAppend, expectedRevision } from "./check.ts";
+import { withFairReads } from "./fair-reads.ts";
+import { DEFAULT_READS, type ReadPage } from "./stream-reads.ts";
 import { denseSpan, LogUnavailable } from "./types.ts";
 import type {
   Append,
@@ -18,6 +20,7 @@ export type MemoryLogOptions = { readonly validate?: Validate; readonly upcast?:
 export function openMemoryLog(options: MemoryLogOptions = {}): EventLog {
   const all: RecordedEvent[] = [];
   const streams = new Map<string, RecordedEvent[]>();
+  const sizes = new WeakMap<RecordedEvent, number>();
   const bell = makeBell();
   const upcast = options.upcast ?? ((event) => event);
   let closed = false;
@@ -45,6 +48,7 @@ export function openMemoryLog(options: MemoryLogOptions = {}): EventLog {
         metadata: JSON.parse(encoded[index]!.metadata),
         recordedAt,
       });
+      sizes.set(recorded, encoded[index]!.data.length + encoded[index]!.metadata.length);
       stored.push(recorded);
       all.push(recorded);
     }
@@ -61,9 +65,12 @@ export function openMemoryLog(options: MemoryLogOptions = {}): EventLog {
     const wanted = types && new Set(types);
     const events: RecordedEvent[] = [];
     let index = Number(after);
-    while (index < all.length && events.length < limit) {
+    let bytes = 0;
+    while (index < all.length && events.length < limit && bytes < DEFAULT_READS.pageBytes) {
       const event = all[index++]!;
-      if (!wanted || wanted.has(event.type)) events.push(event);
+      if (wanted && !wanted.has(event.type)) continue;
+      events.push(event);
+      bytes += sizes.get(event)!;
     }
     return { events, position: BigInt(index), head: BigInt(all.length) };
   }
@@ -88,22 +95,23 @@ export function openMemoryLog(options: MemoryLogOptions = {}): EventLog {
     }
   }
 
-  return {
+  const readPage: ReadPage = async (stream, { from, limit, backwards }) => {
+    const stored = streams.get(stream) ?? [];
+    const end = from === undefined ? undefined : from + 1;
+    const asked = backwards ? stored.slice(0, end).toReversed() : stored.slice(from ?? 0);
+    const events = asked.slice(0, limit);
+    const bytes = events.reduce((sum, event) => sum + sizes.get(event)!, 0);
+    return { events, bytes, full: asked.length > limit };
+  };
+
+  const log: Omit<EventLog, "forPartner" | "readStream" | "scanStream"> = {
     async append(appends) {
       if (closed) throw new LogUnavailable("the log is closed");
       const outcomes = appends.map(appendOne);
       bell.ring();
       return outcomes;
     },
-    async readStream(stream, { from, limit = 1_000, backwards = false } = {}) {
-      const stored = streams.get(stream) ?? [];
-      if (!backwards) return stored.slice(from ?? 0, (from ?? 0) + limit);
-      return stored
-        .slice(0, from === undefined ? undefined : from + 1)
-        .toReversed()
-        .slice(0, limit);
-    },
-    async readStreams(names, { limit = 1_000 } = {}) {
+    async readStreams(names, { limit = Infinity } = {}) {
       return new Map(names.map((name) => [name, (streams.get(name) ?? []).slice(0, limit)]));
     },
     readAt: async (position) => all[Number(position) - 1],
@@ -116,6 +124,7 @@ export function openMemoryLog(options: MemoryLogOptions = {}): EventLog {
       bell.ring();
     },
   };
+  return withFairReads(log, readPage, DEFAULT_READS, { perPartner: 1, total: 1 });
 }
 
 /** The stored events that follow `expected` are exactly the offered ones: a repetition. */

@@ -9,8 +9,8 @@
  */
 
 /**
- * A place in a namespace's total order; 0n stands before everything. They only grow. In memory and in PostgreSQL they are dense, from 1, elsewhere not: nobody but
- * a driver calculates with them.
+ * A place in a namespace's total order; 0n stands before everything. They only grow, and may have holes: PostgreSQL gives them out without any, from 1, but what `copyLog`
+ * brought from another log keeps the positions it had there, and in EventStoreDB they are places in a file. Nobody but a driver calculates with them.
  */
 export type Position = bigint;
 
@@ -89,7 +89,7 @@ export type Batch = {
 export type ReadStreamOptions = {
   /** First revision to give; backwards, the highest. The start (or the end) when left out. */
   readonly from?: number;
-  /** Default 1,000. */
+  /** Most events to give; left out, all there are. */
   readonly limit?: number;
   readonly backwards?: boolean;
 };
@@ -119,12 +119,17 @@ export type SubscribeOptions = {
 export interface EventLog {
   /** Independent appends, one outcome each, in order. Throws LogUnavailable. */
   append(appends: readonly Append[]): Promise<readonly Outcome[]>;
+  /** All of a stream, or `limit` events of it. Throws ReadTooLarge rather than leave something out. */
   readStream(stream: string, options?: ReadStreamOptions): Promise<readonly RecordedEvent[]>;
-  /** Many streams in one query; a stream without events has an empty list. `limit` is per stream, default 1,000. */
+  /** Many streams at once; a stream without events has an empty list. `limit` is per stream. Throws ReadTooLarge. */
   readStreams(
     streams: readonly string[],
     options?: { readonly limit?: number },
   ): Promise<ReadonlyMap<string, readonly RecordedEvent[]>>;
+  /** A stream however long it is, with one page of it in memory. Events appended meanwhile may come too. */
+  scanStream(stream: string, options?: ReadStreamOptions): AsyncIterable<RecordedEvent>;
+  /** The same log for what one partner asks: its reads take turns with those of other partners, so that nobody's wait for one who asks for much. */
+  forPartner(partner: string): EventLog;
   readAll(options: ReadAllOptions): Promise<Page>;
   /** The event at exactly this position, undefined where there is none. */
   readAt(position: Position): Promise<RecordedEvent | undefined>;
@@ -160,6 +165,14 @@ export class LogUnavailable extends Error {
     super(message, options.cause === undefined ? {} : { cause: options.cause });
     this.retryAfterMs = options.retryAfterMs ?? 1_000;
     this.outcomeUnknown = options.outcomeUnknown ?? false;
+  }
+}
+
+/** A read would give more than one process may hold: it is refused whole, because a part looks like the rest is not there. */
+export class ReadTooLarge extends Error {
+  override readonly name = "ReadTooLarge";
+  constructor(what: string, maxBytes: number) {
+    super(`${what}: more than ${maxBytes} bytes in one read`);
   }
 }
 

@@ -4,6 +4,7 @@ import { randomUUID } from "node:crypto";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { LogUnavailable } from "../src/index.ts";
 import type { EventLog, Outcome, Upcast, Validate } from "../src/index.ts";
+import { readsContract } from "./contract-reads.ts";
 import { subscribeContract } from "./contract-subscribe.ts";
 import { event, inOrder, newStream, watch } from "./support.ts";
 
@@ -379,6 +380,7 @@ export function contract(name: string, open: Open, positions: "dense" | "sparse"
       });
     });
 
+    readsContract(() => log);
     subscribeContract(() => opened, dense);
 
     describe("close", () => {

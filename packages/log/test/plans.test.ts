@@ -7,11 +7,11 @@ import { READ_STATEMENTS } from "../src/postgres/reader.ts";
 import { event, newStream } from "./support.ts";
 
 const READS: [keyof typeof READ_STATEMENTS, unknown[]][] = [
-  ["FORWARDS", ["test-1", 0, 100]],
-  ["BACKWARDS", ["test-1", 100, 100]],
-  ["MANY", [["test-1", "test-2"], 100]],
-  ["ALL", ["1000", 500]],
-  ["ALL_OF_TYPES", ["1000", 500, ["Tested"]]],
+  ["FORWARDS", ["test-1", 0, 100, 8_000_000]],
+  ["BACKWARDS", ["test-1", 100, 100, 8_000_000]],
+  ["MANY", [["test-1", "test-2"], 100, 8_000_000]],
+  ["ALL", ["1000", 500, 8_000_000]],
+  ["ALL_OF_TYPES", ["1000", 500, 8_000_000, ["Tested"]]],
   ["AT", ["1000"]],
 ];
 

@@ -57,7 +57,7 @@ export function makeFeed(
   const closing = new AbortController();
   const arrived = makeBell();
   const listeners = new Set<(decoded: Decoded) => void>();
-  const pages = sharePages((wanted) => reader.readPage(wanted, () => tail));
+  const pages = sharePages((wanted) => reader.readFeedPage(wanted, () => tail));
   const ring: RecordedEvent[] = [];
   /** Parallel to the ring: bytes of each event's content. */
   const sizes: number[] = [];

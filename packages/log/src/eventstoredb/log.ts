@@ -1,4 +1,6 @@
 import type { RingLimits } from "../feed.ts";
+import { withFairReads } from "../fair-reads.ts";
+import { DEFAULT_READS } from "../stream-reads.ts";
 import { type EventLog, type Upcast, type Validate } from "../types.ts";
 import { makeAppender } from "./appender.ts";
 import { makeCalls } from "./calls.ts";
@@ -27,6 +29,8 @@ export type EventStoreLogOptions = {
 
 /** A subscription that is not confirmed in this time is refused, or the node is not well. */
 const openTimeoutMs = 10_000;
+/** A node reads for many at once; what one partner may ask of it together is a quarter of what all may. */
+const turns = { perPartner: 4, total: 16 };
 /** An event with its metadata and the records of other namespaces between two, where nothing better is known. */
 const usualDistance = 900;
 
@@ -70,9 +74,8 @@ export async function openEventStoreLog(options: EventStoreLogOptions): Promise<
     await feed.close();
     await disconnect(client);
   }
-  return {
+  const log: Omit<EventLog, "forPartner" | "readStream" | "scanStream"> = {
     append: writer.append,
-    readStream: reader.readStream,
     readStreams: reader.readStreams,
     readAll: reader.readAll,
     readAt: reader.readAt,
@@ -88,4 +91,5 @@ export async function openEventStoreLog(options: EventStoreLogOptions): Promise<
     },
     close: () => (closing ??= closeAll()),
   };
+  return withFairReads(log, reader.readPage, DEFAULT_READS, turns);
 }

@@ -1,6 +1,13 @@
 import { StreamDeletedError } from "@eventstore/db-client";
 import type streams from "@eventstore/db-client/generated/streams_pb.js";
-import type { Page, ReadAllOptions, ReadStreamOptions, RecordedEvent, Upcast } from "../types.ts";
+import {
+  DEFAULT_READS,
+  makeBudget,
+  makeStreamReads,
+  type ReadLimits,
+  type ReadPage,
+} from "../stream-reads.ts";
+import type { Page, ReadAllOptions, RecordedEvent, Upcast } from "../types.ts";
 import type { Calls, ReadOptions } from "./calls.ts";
 import { callTimeoutMs, unavailable, within } from "./connection.ts";
 import { commitOf, decode, prefixOf, streamName, streamOf, type Decoded } from "./codec.ts";
@@ -69,6 +76,7 @@ export function makeReader(
   namespace: string,
   positions: Positions,
   upcast: Upcast | undefined,
+  limits: ReadLimits = DEFAULT_READS,
 ) {
   const prefix = prefixOf(namespace);
   const ofNamespace: Filter = { streamPrefix: prefix };
@@ -77,13 +85,13 @@ export function makeReader(
   const decoded = (record: Parameters<typeof decode>[0]): Decoded =>
     decode(record, namespace, positions.ofCommit, upcast);
 
-  /** A stream's events as they are stored, with the attempt that wrote each. */
+  /** A stream's events as they are stored, with the attempt that wrote each; it ends early when it is full by bytes. */
   async function readDecoded(
     stream: string,
-    { from, limit = 1_000, backwards = false }: ReadStreamOptions = {},
-  ): Promise<readonly Decoded[]> {
-    if (limit <= 0 || (backwards && from !== undefined && from < 0)) return [];
+    { from, limit, backwards }: Parameters<ReadPage>[1],
+  ): Promise<{ readonly events: readonly Decoded[]; readonly bytes: number }> {
     const events: Decoded[] = [];
+    let bytes = 0;
     const request = readStreamRequest({
       stream: streamName(namespace, stream),
       from,
@@ -93,23 +101,33 @@ export function makeReader(
     // A stream that there is not has no records either.
     const take = (answer: streams.ReadResp): boolean => {
       const record = answer.getEvent()?.getEvent();
-      if (record) events.push(decoded(record));
-      return true;
+      if (record === undefined) return true;
+      const one = decoded(record);
+      events.push(one);
+      bytes += one.bytes;
+      return bytes < limits.pageBytes;
     };
     try {
       await calls.read(request, take, { timeoutMs: readTimeoutMs, firstWithinMs: callTimeoutMs });
     } catch (error) {
-      if (error instanceof StreamDeletedError) return [];
+      if (error instanceof StreamDeletedError) return { events: [], bytes: 0 };
       throw unavailable(error);
     }
-    return events;
+    return { events, bytes };
   }
 
-  const readStream = async (
-    stream: string,
-    options: ReadStreamOptions = {},
-  ): Promise<readonly RecordedEvent[]> =>
-    (await readDecoded(stream, options)).map(({ event }) => event);
+  const readPage: ReadPage = async (stream, options) => {
+    const { events, bytes } = await readDecoded(stream, options);
+    const full = events.length >= options.limit || bytes >= limits.pageBytes;
+    return { events: events.map(({ event }) => event), bytes, full };
+  };
+
+  /** The event at a revision; the last one when that is left out. */
+  async function readOne(stream: string, revision?: number): Promise<Decoded | undefined> {
+    const backwards = revision === undefined;
+    const { events } = await readDecoded(stream, { from: revision, limit: 1, backwards });
+    return events[0];
+  }
 
   async function readStreams(
     streams: readonly string[],
@@ -117,6 +135,12 @@ export function makeReader(
   ): Promise<ReadonlyMap<string, readonly RecordedEvent[]>> {
     const found = new Map<string, readonly RecordedEvent[]>(streams.map((name) => [name, []]));
     const left = [...found.keys()];
+    const spend = makeBudget(`${found.size} streams`, limits.maxBytes);
+    const { readStream } = makeStreamReads(async (stream, page) => {
+      const read = await readPage(stream, page);
+      spend(read.bytes);
+      return read;
+    }, limits);
     const worker = async (): Promise<void> => {
       for (let name = left.pop(); name !== undefined; name = left.pop())
         found.set(name, await readStream(name, options));
@@ -196,7 +220,7 @@ export function makeReader(
   }
 
   /** `known`: a place that the log has certainly reached. Where it lies after the position the node is not asked for its end. */
-  async function readPage(
+  async function readFeedPage(
     { after, limit, types }: ReadAllOptions,
     known: () => bigint,
   ): Promise<Page & { readonly bytes: number }> {
@@ -213,7 +237,8 @@ export function makeReader(
     let seen = 0;
     let bytes = 0;
     // Between copied events a position may stand still: then there is no place to go on from, and it is looked further.
-    while (more && events.length < limit && (seen < pageRecords || position === after)) {
+    const full = (): boolean => events.length >= limit || bytes >= limits.pageBytes;
+    while (more && !full() && (seen < pageRecords || position === after)) {
       const records = recordsFor(limit - events.length, seen === 0 ? 1 : events.length / seen);
       const before = events.length;
       seen += records;
@@ -230,7 +255,7 @@ export function makeReader(
               bytes += size;
             }
           }
-          return events.length < limit;
+          return !full();
         },
         { records, filter },
       );
@@ -245,7 +270,7 @@ export function makeReader(
   }
 
   async function readAll(options: ReadAllOptions): Promise<Page> {
-    const { events, position, head: last } = await readPage(options, () => 0n);
+    const { events, position, head: last } = await readFeedPage(options, () => 0n);
     return { events, position, head: last };
   }
 
@@ -281,10 +306,10 @@ export function makeReader(
   }
 
   return {
-    readDecoded,
-    readStream,
-    readStreams,
+    readOne,
     readPage,
+    readStreams,
+    readFeedPage,
     readAll,
     readAt,
     head: headNow,

@@ -190,10 +190,7 @@ export function makeWriter(
       const coming = feed.live() && commit !== undefined && !feed.passed(commit);
       const confirmed = await within(seen.promise, coming ? confirmMs : 0).catch(() => undefined);
       if (confirmed !== undefined) return { kind: "stored", last: confirmed };
-      const [stored] = await within(
-        reader.readDecoded(one.stream, { from: last, limit: 1 }),
-        callTimeoutMs,
-      );
+      const stored = await within(reader.readOne(one.stream, last), callTimeoutMs);
       if (stored === undefined) throw new Error("an event that was appended cannot be read");
       return { kind: "stored", last: stored };
     } finally {
@@ -202,11 +199,8 @@ export function makeWriter(
   }
 
   async function lastRevision(stream: string): Promise<number> {
-    const [last] = await within(
-      reader.readStream(stream, { backwards: true, limit: 1 }),
-      callTimeoutMs,
-    );
-    return last?.revision ?? -1;
+    const last = await within(reader.readOne(stream), callTimeoutMs);
+    return last?.event.revision ?? -1;
   }
 
   /** While the server is away appends fail at once, until it answers again. */

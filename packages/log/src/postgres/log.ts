@@ -8,6 +8,8 @@ import { DEFAULT_FLUSH, DEFAULT_MAX_WAITING, openWriter } from "./writer.ts";
 import type { FlushLimits } from "./queue.ts";
 import { makeFeed } from "../feed.ts";
 import type { RingLimits } from "../feed.ts";
+import { withFairReads } from "../fair-reads.ts";
+import { DEFAULT_READS, type ReadLimits } from "../stream-reads.ts";
 import { denseSpan, type EventLog, type Upcast, type Validate } from "../types.ts";
 
 export type PostgresLogOptions = {
@@ -25,10 +27,13 @@ export type PostgresLogOptions = {
   readonly ring?: RingLimits;
   /** Connections for reads, default 4. Appends use one more, and the wake-up between processes another. */
   readonly maxReaders?: number;
+  /** Bounds of one read. Default 1,000 events or 8 MiB a page, 256 MiB in all. */
+  readonly reads?: ReadLimits;
   /** Hears what the log survived: lost connections, failed reads. Never needed for correctness. */
   readonly onError?: (error: unknown) => void;
 };
 
+const DEFAULT_READERS = 4;
 /** A read that takes longer is a mistake or a dead connection. */
 const READ_TIMEOUT_MS = 30_000;
 
@@ -38,14 +43,16 @@ export async function openPostgresLog(options: PostgresLogOptions): Promise<Even
   const onError = options.onError ?? (() => {});
   const applicationName = `heliograph log ${namespace}`;
 
+  const readers = options.maxReaders ?? DEFAULT_READERS;
+  const reads = options.reads ?? DEFAULT_READS;
   const pool = new pg.Pool({
     ...connection,
     ...clientConfig(connection, applicationName),
-    max: options.maxReaders ?? 4,
+    max: readers,
     query_timeout: READ_TIMEOUT_MS,
   });
   pool.on("error", onError);
-  const reader = makeReader(pool, upcast);
+  const reader = makeReader(pool, upcast, reads);
   const signal = openSignal(connection, applicationName, () => feed.nudge());
   const source = { ...reader, listening: signal.listening };
   const feed = makeFeed(source, {
@@ -94,9 +101,8 @@ export async function openPostgresLog(options: PostgresLogOptions): Promise<Even
     await pool.end();
   }
 
-  return {
+  const log: Omit<EventLog, "forPartner" | "readStream" | "scanStream"> = {
     append: writer.append,
-    readStream: reader.readStream,
     readStreams: reader.readStreams,
     async readAll(request) {
       const { events, position, head } = await reader.readAll(request);
@@ -108,4 +114,10 @@ export async function openPostgresLog(options: PostgresLogOptions): Promise<Even
     span: denseSpan,
     close: () => (closing ??= closeAll()),
   };
+  // Partners together leave a connection to the consumers, and one of them another to the rest.
+  const turns = {
+    perPartner: Math.max(1, Math.floor(readers / 2)),
+    total: Math.max(1, readers - 1),
+  };
+  return withFairReads(log, reader.readPage, reads, turns);
 }

@@ -2,38 +2,43 @@ import type pg from "pg";
 import { asUnavailable } from "./connection.ts";
 import { EVENT_COLUMNS, rowBytes, toEvent } from "./rows.ts";
 import type { EventRow } from "./rows.ts";
-import type { Page, ReadAllOptions, ReadStreamOptions, RecordedEvent, Upcast } from "../types.ts";
+import { DEFAULT_READS, makeBudget, type ReadLimits, type ReadPage } from "../stream-reads.ts";
+import type { EventLog, Page, ReadAllOptions, RecordedEvent, Upcast } from "../types.ts";
 
 /** A filtered read looks at this many events at most, so that a rare type never scans the whole log at once. */
 const FILTER_WINDOW = 10_000;
 
-const FORWARDS = `select ${EVENT_COLUMNS} from log.events e
-  where e.stream = $1 and e.revision >= $2 order by e.revision limit $3`;
-const BACKWARDS = `select ${EVENT_COLUMNS} from log.events e
-  where e.stream = $1 and e.revision <= $2 order by e.revision desc limit $3`;
-const MANY = `select ${EVENT_COLUMNS} from unnest($1::text[]) as wanted (stream)
+// Running sums of the texts' sizes (which PostgreSQL knows without unpacking them) cut a page off by bytes; the event that crosses the bound is still in it. Without an order of its own
+// the window takes the rows as they come, so that nothing is sorted.
+const bounded = (rows: string): string =>
+  `(select *, sum(octet_length(data) + octet_length(metadata)) over (rows unbounded preceding) as through from (${rows}) r)`;
+const untilFull = (bytes: string): string =>
+  `e.through - octet_length(e.data) - octet_length(e.metadata) < ${bytes}`;
+
+const FORWARDS = `select e.through, ${EVENT_COLUMNS} from ${bounded(`select * from log.events s
+  where s.stream = $1 and s.revision >= $2 order by s.revision limit $3`)} e where ${untilFull("$4")}`;
+const BACKWARDS = `select e.through, ${EVENT_COLUMNS} from ${bounded(`select * from log.events s
+  where s.stream = $1 and s.revision <= $2 order by s.revision desc limit $3`)} e where ${untilFull("$4")}`;
+const MANY = `select e.through, ${EVENT_COLUMNS} from ${bounded(`select s.* from unnest($1::text[]) as wanted (stream)
   cross join lateral (
-    select * from log.events s where s.stream = wanted.stream order by s.revision limit $2
-  ) e`;
+    select * from log.events l where l.stream = wanted.stream order by l.revision limit $2
+  ) s`)} e where ${untilFull("$3")}`;
 
 // The head comes from the same snapshot as the events, and is there even when no event is.
-const ALL = `select h.position, ${EVENT_COLUMNS} from log.head h left join lateral (
-    select * from log.events s where s.position > $1 order by s.position limit $2
-  ) e on true`;
+const ALL = `select h.position, e.through, ${EVENT_COLUMNS} from log.head h left join lateral
+  ${bounded("select * from log.events s where s.position > $1 order by s.position limit $2")} e on ${untilFull("$3")}`;
 
 // Positions are dense, so the window's end is known without counting; only where events were copied in from another log
 // are they counted (1.5 ms for 10,000 by the index), because a window of positions there may hold almost none.
-const ALL_OF_TYPES = `select h.position, w.last, ${EVENT_COLUMNS} from log.head h
+const ALL_OF_TYPES = `select h.position, e.through, ${EVENT_COLUMNS}, w.last from log.head h
   cross join lateral (
     select case when $1::bigint >= h.copied then least(h.position, $1::bigint + ${FILTER_WINDOW})
       else coalesce((select n.position from log.events n where n.position > $1
                       order by n.position offset ${FILTER_WINDOW - 1} limit 1), h.position) end as last
   ) w
-  left join lateral (
-    select * from log.events s
-     where s.position > $1 and s.position <= w.last and s.type = any($3::text[])
-     order by s.position limit $2
-  ) e on true`;
+  left join lateral ${bounded(`select * from log.events s
+     where s.position > $1 and s.position <= w.last and s.type = any($4::text[])
+     order by s.position limit $2`)} e on ${untilFull("$3")}`;
 const AT = `select ${EVENT_COLUMNS} from log.events e where e.position = $1`;
 const HEAD = "select position from log.head";
 
@@ -42,11 +47,8 @@ const LAST_REVISION = 2_147_483_647;
 export type SizedPage = Page & { readonly bytes: number };
 
 export type Reader = {
-  readStream(stream: string, options?: ReadStreamOptions): Promise<RecordedEvent[]>;
-  readStreams(
-    streams: readonly string[],
-    options?: { readonly limit?: number },
-  ): Promise<Map<string, RecordedEvent[]>>;
+  readPage: ReadPage;
+  readStreams: EventLog["readStreams"];
   readAll(options: ReadAllOptions): Promise<SizedPage>;
   readAt(position: bigint): Promise<RecordedEvent | undefined>;
   head(): Promise<bigint>;
@@ -55,7 +57,13 @@ export type Reader = {
 /** The statements by name, for the test that checks their plans. */
 export const READ_STATEMENTS = { FORWARDS, BACKWARDS, MANY, ALL, ALL_OF_TYPES, AT, HEAD };
 
-export function makeReader(pool: pg.Pool, upcast: Upcast | undefined): Reader {
+export function makeReader(
+  pool: pg.Pool,
+  upcast: Upcast | undefined,
+  limits: ReadLimits = DEFAULT_READS,
+): Reader {
+  const { pageEvents, pageBytes, maxBytes } = limits;
+
   async function run(name: string, text: string, values: unknown[]): Promise<string[][]> {
     try {
       const result = await pool.query({ name, text, values, rowMode: "array" });
@@ -65,44 +73,89 @@ export function makeReader(pool: pg.Pool, upcast: Upcast | undefined): Reader {
     }
   }
 
-  return {
-    async readStream(stream, { from, limit = 1_000, backwards = false } = {}) {
-      const rows = backwards
-        ? await run("log_backwards", BACKWARDS, [stream, from ?? LAST_REVISION, limit])
-        : await run("log_forwards", FORWARDS, [stream, from ?? 0, limit]);
-      return rows.map((row) => toEvent(row as unknown as EventRow, upcast));
-    },
+  const decode = (row: readonly string[], first: number): RecordedEvent =>
+    toEvent(row.slice(first) as unknown as EventRow, upcast);
+  const isCut = (rows: readonly (readonly string[])[], column: number): boolean =>
+    Number(rows.at(-1)?.[column] ?? 0) >= pageBytes;
 
-    async readStreams(streams, { limit = 1_000 } = {}) {
+  const readPage: ReadPage = async (stream, { from, limit, backwards }) => {
+    const rows = backwards
+      ? await run("log_backwards", BACKWARDS, [stream, from ?? LAST_REVISION, limit, pageBytes])
+      : await run("log_forwards", FORWARDS, [stream, from ?? 0, limit, pageBytes]);
+    return {
+      events: rows.map((row) => decode(row, 1)),
+      bytes: Number(rows.at(-1)?.[0] ?? 0),
+      full: rows.length === limit || isCut(rows, 0),
+    };
+  };
+
+  /** Goes on with a stream of which the first events are in the list. */
+  async function complete(
+    list: RecordedEvent[],
+    stream: string,
+    limit: number,
+    spend: (bytes: number) => void,
+  ): Promise<void> {
+    for (let full = true; full && list.length < limit;) {
+      const asked = Math.min(limit - list.length, pageEvents);
+      const page = await readPage(stream, { from: list.length, limit: asked, backwards: false });
+      spend(page.bytes);
+      list.push(...page.events);
+      full = page.full;
+    }
+  }
+
+  return {
+    readPage,
+
+    async readStreams(streams, { limit = Infinity } = {}) {
       const found = new Map<string, RecordedEvent[]>(streams.map((stream) => [stream, []]));
-      if (found.size === 0) return found;
-      for (const row of await run("log_many", MANY, [[...found.keys()], limit])) {
-        const event = toEvent(row as unknown as EventRow, upcast);
-        found.get(event.stream)!.push(event);
+      const spend = makeBudget(`${found.size} streams`, maxBytes);
+      const each = Math.min(limit, pageEvents);
+      let open = [...found.keys()];
+      while (open.length > 0) {
+        const rows = await run("log_many", MANY, [open, each, pageBytes]);
+        spend(Number(rows.at(-1)?.[0] ?? 0));
+        let last = "";
+        for (const row of rows) {
+          const event = decode(row, 1);
+          found.get((last = event.stream))!.push(event);
+        }
+        // Where the answer was cut off, the stream at the cut and all behind it are not complete.
+        const cut = isCut(rows, 0);
+        const reached = cut ? open.indexOf(last) + 1 : open.length;
+        for (const stream of open.slice(0, reached)) {
+          const list = found.get(stream)!;
+          if (list.length >= each || (cut && stream === last))
+            await complete(list, stream, limit, spend);
+        }
+        open = open.slice(reached);
       }
       return found;
     },
 
     async readAll(options) {
       const { after, limit, types } = options;
-      const filtered = types !== undefined;
-      const rows = filtered
-        ? await run("log_all_of_types", ALL_OF_TYPES, [after.toString(), limit, types])
-        : await run("log_all", ALL, [after.toString(), limit]);
+      const values = [after.toString(), limit, pageBytes];
+      const rows =
+        types === undefined
+          ? await run("log_all", ALL, values)
+          : await run("log_all_of_types", ALL_OF_TYPES, [...values, types]);
       const head = BigInt(rows[0]?.[0] ?? "0");
       const events: RecordedEvent[] = [];
       let bytes = 0;
       for (const row of rows) {
-        const columns = row.slice(filtered ? 2 : 1) as unknown as EventRow;
+        const columns = row.slice(2) as unknown as EventRow;
         // Where no event is found the outer join leaves one row of nulls.
         if (columns[0] === null) continue;
         events.push(toEvent(columns, upcast));
         bytes += rowBytes(columns);
       }
       // A full page reaches to its last event, another one to the end of what was looked at.
-      const end = filtered ? BigInt(rows[0]?.[1] ?? "0") : head;
+      const full = events.length >= limit || isCut(rows, 1);
+      const end = types === undefined ? head : BigInt(rows[0]?.at(-1) ?? "0");
       const last = events.at(-1)?.position ?? after;
-      return { events, position: events.length >= limit || end < last ? last : end, head, bytes };
+      return { events, position: full || end < last ? last : end, head, bytes };
     },
 
     async readAt(position) {

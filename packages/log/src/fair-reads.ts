@@ -1,0 +1,89 @@
+import { makeStreamReads, type ReadLimits, type ReadPage } from "./stream-reads.ts";
+import { LogUnavailable, type EventLog } from "./types.ts";
+
+export type TurnLimits = {
+  /** Reads of one partner under way at once. */
+  readonly perPartner: number;
+  /** Of all partners together: below what the driver can do at once, so that consumers always get through. */
+  readonly total: number;
+};
+
+/** A partner with so many reads behind each other would wait for seconds: it hears at once that it asks for too much. */
+const MAX_WAITING = 1_000;
+const RETRY_AFTER_MS = 1_000;
+
+type Waiting = { running: number; readonly waiting: (() => void)[] };
+type Turns = <T>(partner: string, work: () => Promise<T>) => Promise<T>;
+
+/** Lets partners work one after the other, each in its turn however much one of them asks for. */
+export function makeTurns({ perPartner, total }: TurnLimits): Turns {
+  /** Partners with a read under way or waiting, in the order of their next turn. */
+  const partners = new Map<string, Waiting>();
+  let running = 0;
+
+  /** Whoever has least under way is next; of several the one whose last turn is longest ago. */
+  function next(): void {
+    while (running < total) {
+      let chosen: [string, Waiting] | undefined;
+      for (const [name, partner] of partners)
+        if (
+          partner.waiting.length > 0 &&
+          partner.running < (chosen === undefined ? perPartner : chosen[1].running)
+        )
+          chosen = [name, partner];
+      if (chosen === undefined) return;
+      const [name, partner] = chosen;
+      partners.delete(name);
+      partners.set(name, partner);
+      partner.running++;
+      running++;
+      partner.waiting.shift()!();
+    }
+  }
+
+  return async (name, work) => {
+    let partner = partners.get(name);
+    if (partner === undefined) partners.set(name, (partner = { running: 0, waiting: [] }));
+    if (partner.waiting.length >= MAX_WAITING)
+      throw new LogUnavailable("too many reads of one partner are waiting", {
+        retryAfterMs: RETRY_AFTER_MS,
+      });
+    const { promise, resolve } = Promise.withResolvers<void>();
+    partner.waiting.push(resolve);
+    next();
+    await promise;
+    try {
+      return await work();
+    } finally {
+      partner.running--;
+      running--;
+      if (partner.running === 0 && partner.waiting.length === 0) partners.delete(name);
+      next();
+    }
+  };
+}
+
+/** Adds `forPartner` to a driver's log. */
+export function withFairReads(
+  log: Omit<EventLog, "forPartner" | "readStream" | "scanStream">,
+  readPage: ReadPage,
+  limits: ReadLimits,
+  turns: TurnLimits,
+): EventLog {
+  const take = makeTurns(turns);
+  const whole: EventLog = {
+    ...log,
+    ...makeStreamReads(readPage, limits),
+    forPartner: (partner) => ({
+      ...whole,
+      ...makeStreamReads(
+        (stream, options) => take(partner, () => readPage(stream, options)),
+        limits,
+      ),
+      readStreams: (streams, options) => take(partner, () => log.readStreams(streams, options)),
+      readAt: (position) => take(partner, () => log.readAt(position)),
+      head: () => take(partner, () => log.head()),
+    }),
+  };
+  return whole;
+}
