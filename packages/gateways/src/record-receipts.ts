@@ -1,5 +1,5 @@
 import { failpoint, streamOf, uuid5 } from "@heliograph/contracts";
-import type { EventLog, NewEvent } from "@heliograph/log";
+import { change, type EventLog, type NewEvent, type RecordedEvent } from "@heliograph/log";
 import type { Receipt } from "./types.ts";
 
 /** A receipt with what its event's metadata needs. */
@@ -11,9 +11,6 @@ export type ReceiptSource = {
   readonly actor?: string;
 };
 
-/** Lost races on one stream before the machinery is called broken; each means that another writer added a receipt in between. */
-const MAX_ROUNDS = 20;
-
 /**
  * Appends receipts to `receipts-<message id>`, one event per provider event however often and by whomever it is reported: the event's
  * id comes from (message, gateway, provider event), and what the stream has already is dropped. Gives how many are new.
@@ -23,52 +20,46 @@ export async function recordReceipts(
   log: EventLog,
   sources: readonly ReceiptSource[],
 ): Promise<number> {
-  let open = new Map<string, NewEvent[]>();
+  const offered = new Map<string, NewEvent[]>();
   for (const source of sources) {
     const event = receiptEvent(source);
     const stream = streamOf("receipts", source.receipt.message_id);
-    const events = open.get(stream);
-    if (events === undefined) open.set(stream, [event]);
+    const events = offered.get(stream);
+    if (events === undefined) offered.set(stream, [event]);
     else if (!events.some(({ id }) => id === event.id)) events.push(event);
   }
-  let recorded = 0;
-  let revisions: ReadonlyMap<string, number> = new Map();
   await failpoint("receipts.before_append");
-  for (let round = 0; open.size > 0; round++) {
-    if (round === MAX_ROUNDS)
-      throw new Error(`receipts of ${open.size} messages lost ${MAX_ROUNDS} races`);
-    const streams = [...open.keys()];
-    const outcomes = await log.append(
-      streams.map((stream) => ({
-        stream,
-        expected: revisions.get(stream) ?? "no_stream",
-        events: open.get(stream)!,
-      })),
-    );
-    const conflicting: string[] = [];
-    for (const [index, outcome] of outcomes.entries()) {
-      const stream = streams[index]!;
-      if (outcome.kind === "conflict") conflicting.push(stream);
-      else if (outcome.kind === "invalid")
-        throw new Error(`receipt on ${stream}: ${outcome.message}`);
-      else if (outcome.kind === "appended") recorded += open.get(stream)!.length;
-    }
-    if (conflicting.length === 0) break;
-    const stored = await log.readStreams(conflicting);
-    revisions = new Map(
-      conflicting.map((stream) => [stream, (stored.get(stream)?.length ?? 0) - 1]),
-    );
-    open = new Map(
-      conflicting.flatMap((stream) => {
-        const known = new Set(stored.get(stream)?.map(({ id }) => id));
-        const missing = open.get(stream)!.filter(({ id }) => !known.has(id));
-        return missing.length > 0 ? [[stream, missing] as const] : [];
-      }),
-    );
-  }
+  // Appends of the same moment share a commit.
+  const recorded = await Promise.all(
+    [...offered].map(([stream, events]) => recordOn(log, stream, events)),
+  );
   await failpoint("receipts.after_append");
-  return recorded;
+  return recorded.reduce((sum, count) => sum + count, 0);
 }
+
+async function recordOn(
+  log: EventLog,
+  stream: string,
+  events: readonly NewEvent[],
+): Promise<number> {
+  let missing = events;
+  const result = await change<ReadonlySet<string>>(log, {
+    stream,
+    evolve: withId,
+    decide(known) {
+      missing = events.filter(({ id }) => known?.has(id) !== true);
+      return { events: missing };
+    },
+    // Most receipts are the first of their message.
+    guess: { revision: -1 },
+  });
+  if (result.kind === "contended") throw new Error(`${stream} is written without a pause`);
+  return result.kind === "changed" && !result.repeated ? missing.length : 0;
+}
+
+/** The set grows in place: a fold has it to itself. */
+const withId = (known: ReadonlySet<string> | undefined, { id }: RecordedEvent): Set<string> =>
+  ((known as Set<string> | undefined) ?? new Set<string>()).add(id);
 
 function receiptEvent({ receipt, partner, causation, actor }: ReceiptSource): NewEvent {
   return {

@@ -51,3 +51,17 @@ test("thirty writers of the same ten receipts, each in its own order, leave ten"
   expect(await stored(log)).toHaveLength(10);
   await log.close();
 });
+
+test("a message with more receipts than a page takes another, and knows the first and the last", async () => {
+  const log = openMemoryLog({ validate: validateEvent });
+  const names = Array.from({ length: 1_001 }, (_, index) => `event-${index}`);
+  for (const part of [names.slice(0, 1_000), names.slice(1_000)])
+    await recordReceipts(
+      log,
+      part.map((name) => receipt(name)),
+    );
+  const again = [receipt("event-0"), receipt("event-1000"), receipt("another")];
+  expect(await recordReceipts(log, again)).toBe(1);
+  expect(await stored(log)).toEqual([...names, "another"]);
+  await log.close();
+});

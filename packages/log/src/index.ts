@@ -13,6 +13,8 @@ export type { EventStoreLogOptions } from "./eventstoredb/log.ts";
 export { migrate } from "./postgres/schema.ts";
 export { applyMigrations, SchemaTooNew } from "./postgres/migrations.ts";
 export { CheckpointAhead } from "./feed.ts";
+export { change, MAX_CHANGE_TRIES } from "./change.ts";
+export type { Changed, ChangeOptions, Decision } from "./change.ts";
 export * from "./copy/index.ts";
 export { openPostgresCopySource, openPostgresCopyTarget } from "./postgres/copy-target.ts";
 export type { PostgresCopyOptions, PostgresCopySource } from "./postgres/copy-target.ts";

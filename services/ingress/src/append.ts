@@ -1,5 +1,13 @@
 import { PublicError } from "@heliograph/contracts";
-import type { Append, EventLog, Outcome } from "@heliograph/log";
+import {
+  change,
+  type Append,
+  type Changed,
+  type ChangeOptions,
+  type EventLog,
+  type Outcome,
+} from "@heliograph/log";
+import type { Call } from "./call.ts";
 import { requireSameRequest } from "./idempotency.ts";
 
 export type Stored = Extract<Outcome, { kind: "appended" | "duplicate" }>;
@@ -21,6 +29,29 @@ export async function requireOwn(log: EventLog, append: Append, stored: Stored):
   const from = stored.revision - append.events.length + 1;
   const [first] = await log.readStream(append.stream, { from, limit: 1 });
   if (first !== undefined) requireSameRequest(first, append.events[0]!.metadata.fingerprint);
+}
+
+/**
+ * Changes one thing for a request, once for its idempotency key: `name` tells apart several changes of one call. Throws what `decide` refuses with, `conflict` when too many change
+ * it at once, and `idempotency_key_reused` when another request made the change.
+ */
+export async function changeOnce<State>(
+  call: Call<unknown, unknown>,
+  options: Pick<ChangeOptions<State, PublicError>, "stream" | "evolve" | "decide"> & {
+    readonly name: string;
+    readonly correlation: string;
+  },
+): Promise<Extract<Changed<State, never>, { kind: "changed" | "unchanged" }>> {
+  const { name, correlation, ...rest } = options;
+  const result = await change<State, PublicError>(call.deps.log, {
+    ...rest,
+    eventId: call.eventId(name),
+    metadata: call.metadata({ correlation }),
+  });
+  if (result.kind === "refused") throw result.refusal;
+  if (result.kind === "contended") throw tooManyChanges();
+  if (result.kind === "changed") requireSameRequest(result.first, call.fingerprint);
+  return result;
 }
 
 /** Changes to one thing are retried so often when others change it at the same moment. */

@@ -40,6 +40,7 @@ export class Call<Body = unknown, Query = unknown, Params = Readonly<Record<stri
   /** An earlier try of this very request ended without an answer, so nobody has seen the secrets that it made. */
   unfinished = false;
   #controller: AbortController | undefined;
+  #deps: EnvironmentDeps | undefined;
 
   constructor(
     context: IngressContext,
@@ -63,9 +64,13 @@ export class Call<Body = unknown, Query = unknown, Params = Readonly<Record<stri
   get env(): Environment {
     return this.key.environment;
   }
-  /** The log and pools of that environment. */
+  /** The log and pools of that environment; reads of the log take their turn among those of this partner. */
   get deps(): EnvironmentDeps {
-    return this.context.environments[this.env];
+    if (this.#deps === undefined) {
+      const deps = this.context.environments[this.env];
+      this.#deps = { ...deps, log: deps.log.forPartner(this.partner.partner_id) };
+    }
+    return this.#deps;
   }
   get partner(): PartnerRecord {
     return this.#known().partner;

@@ -15,7 +15,6 @@ import type pg from "pg";
 const walletsKept = 20_000;
 /** About 15 MB at most; some 20 s of traffic at 3,000 messages/s, while most holds are captured within one. */
 const holdsKept = 50_000;
-const pageSize = 500;
 
 export const walletStream = (partner: PartnerId): string => streamOf("wallet", partner);
 
@@ -47,13 +46,8 @@ export function openWallets(log: EventLog, pool: pg.Pool): Wallets {
   const wallets = boundedCache<PartnerId, Wallet>(walletsKept);
   const holds = boundedCache<string, HoldRow>(holdsKept);
 
-  async function* eventsAfter(partner: PartnerId, revision: number) {
-    for (let from = revision + 1; ; from += pageSize) {
-      const events = await log.readStream(walletStream(partner), { from, limit: pageSize });
-      yield* events;
-      if (events.length < pageSize) return;
-    }
-  }
+  const eventsAfter = (partner: PartnerId, revision: number): AsyncIterable<RecordedEvent> =>
+    log.scanStream(walletStream(partner), { from: revision + 1 });
 
   const owned = (partner: PartnerId, keep: (messageId: string) => boolean = () => true) => ({
     set(messageId: string, hold: Hold): void {

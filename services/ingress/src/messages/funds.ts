@@ -94,6 +94,7 @@ export class Funds {
     let loading = this.#loading.get(partner);
     if (loading !== undefined) return loading;
     loading = this.#log
+      .forPartner(partner)
       .readStream(streamOf("wallet", partner), { backwards: true, limit: 1 })
       .then(([last]) => {
         const account = {

@@ -10,7 +10,8 @@ import { type RecordedEvent, formatPosition, parsePosition } from "@heliograph/l
 import { walletPositions } from "@heliograph/read-models";
 import type { EnvironmentDeps } from "../context.ts";
 
-const notFound = (): PublicError => new PublicError("not_found", "There is no such message.");
+export const messageNotFound = (): PublicError =>
+  new PublicError("not_found", "There is no such message.");
 
 /**
  * A partner's message folded from the log itself, so it is always fresh. Throws `not_found` also for another partner's message.
@@ -22,12 +23,12 @@ export async function readMessage(
   id: string,
   asOf?: bigint,
 ): Promise<{ readonly state: MessageState; readonly events: readonly RecordedEvent[] }> {
-  if (!isId("msg", id)) throw notFound();
+  if (!isId("msg", id)) throw messageNotFound();
   const events = await deps.log.readStream(streamOf("message", id));
-  if (events[0]?.metadata.partner !== partner) throw notFound();
+  if (events[0]?.metadata.partner !== partner) throw messageNotFound();
   const until = asOf === undefined ? events : events.filter((event) => event.position <= asOf);
   const state = foldMessage(until);
-  if (state === undefined) throw notFound();
+  if (state === undefined) throw messageNotFound();
   return { state, events: until };
 }
 

@@ -172,7 +172,7 @@ export class Sending {
           prepared.push({ index, value: await this.#prepare(call, item, id) });
         } catch (error) {
           if (!(error instanceof PublicError)) throw error;
-          results[index] = await this.#afterRefusal(item, id, error);
+          results[index] = await this.#afterRefusal(partner, item, id, error);
         }
       await failpoint("ingress.before_append");
       if (prepared.length > 0)
@@ -280,7 +280,7 @@ export class Sending {
   async #replay(partner: string, prepared: Prepared): Promise<Settled> {
     this.#giveBack(partner, prepared);
     const { message_id: id } = prepared.data;
-    const original = await this.#original(id, prepared.fingerprint);
+    const original = await this.#original(partner, id, prepared.fingerprint);
     if (original === undefined) throw new Error(`${id} is there and is not`);
     return original;
   }
@@ -290,15 +290,25 @@ export class Sending {
   }
 
   /** A refusal does not hide the first answer: a key that was accepted before is answered as it was then, whatever has changed since. */
-  async #afterRefusal(item: Item, messageId: string, error: PublicError): Promise<Settled> {
+  async #afterRefusal(
+    partner: string,
+    item: Item,
+    messageId: string,
+    error: PublicError,
+  ): Promise<Settled> {
     const earlier =
-      item.keyParts && (await this.#original(messageId, fingerprint("send", item.body)));
+      item.keyParts && (await this.#original(partner, messageId, fingerprint("send", item.body)));
     return earlier ?? { kind: "refused", error };
   }
 
   /** The first answer of a message with this id, or the refusal when it was another request; undefined when there is none. */
-  async #original(messageId: string, print: string | undefined): Promise<Settled | undefined> {
-    const [first] = await this.log.readStream(streamOf("message", messageId), { limit: 1 });
+  async #original(
+    partner: string,
+    messageId: string,
+    print: string | undefined,
+  ): Promise<Settled | undefined> {
+    const log = this.log.forPartner(partner);
+    const [first] = await log.readStream(streamOf("message", messageId), { limit: 1 });
     if (first === undefined) return undefined;
     if (first.metadata.fingerprint !== print)
       return { kind: "refused", error: keyReused(messageId) };

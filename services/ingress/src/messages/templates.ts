@@ -59,13 +59,18 @@ export class TemplateCache {
     const begun = this.#reading.get(key);
     // What was asked for before its creation and is not there may be there now.
     return begun === undefined
-      ? this.#read(key, stream, number)
-      : begun.then((template) => template ?? this.#read(key, stream, number));
+      ? this.#read(partner, key, stream, number)
+      : begun.then((template) => template ?? this.#read(partner, key, stream, number));
   }
 
-  #read(key: string, stream: string, number: number | undefined): Promise<TemplateAt | undefined> {
+  #read(
+    partner: string,
+    key: string,
+    stream: string,
+    number: number | undefined,
+  ): Promise<TemplateAt | undefined> {
     const before = this.#changes;
-    const reading = readTemplate(this.#log, stream, number)
+    const reading = readTemplate(this.#log.forPartner(partner), stream, number)
       .then((template) => {
         // A version never changes; which one is the newest does.
         if (template !== undefined && (number !== undefined || this.#changes === before))

@@ -2,8 +2,6 @@ import { type Proof, startProof } from "@heliograph/domain";
 import type { EventLog } from "@heliograph/log";
 import { oneAtATime } from "@heliograph/runtime";
 
-const pageSize = 500;
-
 /** A proof reads the whole wallet and remembers each of its messages: one at a time in a process, so that memory stays bounded. */
 const alone = oneAtATime();
 
@@ -16,11 +14,10 @@ export const proveWallet = (
 ): Promise<Proof | undefined> =>
   alone(async () => {
     const proving = startProof();
-    for (let from = 0; !signal.aborted; from += pageSize) {
-      const events = await log.readStream(stream, { from, limit: pageSize });
-      for (const event of events) if (event.position <= at) proving.add(event);
-      const last = events.at(-1);
-      if (events.length < pageSize || last!.position > at) return proving.result(at);
+    for await (const event of log.scanStream(stream)) {
+      if (signal.aborted) return undefined;
+      if (event.position > at) break;
+      proving.add(event);
     }
-    return undefined;
+    return proving.result(at);
   });

@@ -1,9 +1,8 @@
 import { type EventData, PublicError, isId, openSecret, streamOf } from "@heliograph/contracts";
 import { type Endpoint, evolveEndpoint } from "@heliograph/domain";
 import type { EventLog, RecordedEvent } from "@heliograph/log";
-import { appendOne, maxConflicts, tooManyChanges } from "../append.ts";
+import { changeOnce } from "../append.ts";
 import type { Call } from "../call.ts";
-import { requireSameRequest } from "../idempotency.ts";
 
 const notFound = (): PublicError =>
   new PublicError("not_found", "There is no such webhook endpoint.");
@@ -15,19 +14,9 @@ export type Found = {
   readonly position: bigint;
 };
 
-const pageSize = 1_000;
-
-async function readEvents(log: EventLog, id: string): Promise<readonly RecordedEvent[]> {
-  const stream = streamOf("endpoint", id);
-  const events = [...(await log.readStream(stream, { limit: pageSize }))];
-  // Retries that partners asked for stand here too, so that a stream may be long.
-  while (events.length > 0 && events.length % pageSize === 0) {
-    const page = await log.readStream(stream, { from: events.length, limit: pageSize });
-    if (page.length === 0) break;
-    events.push(...page);
-  }
-  return events;
-}
+/** Retries that partners asked for stand here too. */
+const readEvents = (log: EventLog, id: string): Promise<readonly RecordedEvent[]> =>
+  log.readStream(streamOf("endpoint", id));
 
 function fold(events: readonly RecordedEvent[], partner: string): Found | undefined {
   const last = events.at(-1);
@@ -61,33 +50,19 @@ export async function changeEndpoint(
   decide: (endpoint: Endpoint) => Change | undefined,
 ): Promise<Found> {
   if (!isId("whe", id)) throw notFound();
-  const partner = call.partner.partner_id;
-  const eventId = call.eventId(`${name} ${id}`);
-  const stream = streamOf("endpoint", id);
-  for (let attempt = 0; attempt < maxConflicts; attempt++) {
-    const events = await readEvents(call.deps.log, id);
-    const own = events.findIndex((event) => event.id === eventId);
-    if (own !== -1) {
-      requireSameRequest(events[own]!, call.fingerprint);
-      const done = fold(events.slice(0, own + 1), partner);
-      if (done !== undefined) return done;
-    }
-    const found = fold(events, partner);
-    if (found === undefined || found.endpoint.status === "deleted") throw notFound();
-    const change = decide(found.endpoint);
-    if (change === undefined) return found;
-    const event = { id: eventId, ...change, metadata: call.metadata({ correlation: id }) };
-    const stored = await appendOne(call.deps.log, {
-      stream,
-      expected: found.revision,
-      events: [event],
-    });
-    if (stored === undefined) continue;
-    const { revision, position, recordedAt } = stored;
-    const endpoint = evolveEndpoint(found.endpoint, { ...event, recordedAt })!;
-    return { endpoint, revision, position };
-  }
-  throw tooManyChanges();
+  const { state, revision, position } = await changeOnce<Endpoint>(call, {
+    stream: streamOf("endpoint", id),
+    name: `${name} ${id}`,
+    correlation: id,
+    evolve: evolveEndpoint,
+    decide(endpoint) {
+      if (endpoint?.partner !== call.partner.partner_id || endpoint.status === "deleted")
+        return { refusal: notFound() };
+      const change = decide(endpoint);
+      return { events: change === undefined ? [] : [change] };
+    },
+  });
+  return { endpoint: state!, revision, position };
 }
 
 /** The whole settings of an endpoint, as an update event holds them. */

@@ -16,15 +16,8 @@ const maxDeliveries = 10_000;
 const chunkSize = 1_000;
 
 /** A replay is a stream of its own with one retry for each delivery: whoever asks for progress reads there what it consists of. */
-async function readReplay(log: EventLog, id: string): Promise<readonly RecordedEvent[]> {
-  const events: RecordedEvent[] = [];
-  for (;;) {
-    const from = events.length;
-    const page = await log.readStream(streamOf("endpoint", id), { from, limit: chunkSize });
-    events.push(...page);
-    if (page.length < chunkSize) return events;
-  }
-}
+const readReplay = (log: EventLog, id: string): Promise<readonly RecordedEvent[]> =>
+  log.readStream(streamOf("endpoint", id));
 
 export type Replay = {
   readonly id: string;
