@@ -9,8 +9,10 @@ import { sendCases } from "./send.ts";
 import { summarise } from "./summary.ts";
 import { newReporter, paint, say } from "./view.ts";
 
-/** With the standard delays the five retries of `exhausted` take 15 s on average and 31 s at most. */
-const followMs = 45_000;
+/** With the standard delays the five retries of `exhausted` take 282 s at most; an instance of the demo's own has a fraction of them. */
+const followMs = 330_000;
+/** What still runs after this long is said to need time. */
+const quickMs = 15_000;
 const timelineEveryMs = 150;
 /** Longer than a round of timelines takes, so that lines come out in order. */
 const showAfterMs = 400;
@@ -38,6 +40,9 @@ export async function runDemo(instance: Instance, interrupted: AbortSignal): Pro
   say(endpoint.refusal === undefined ? "" : paint("yellow", `${endpoint.refusal}\n`));
   const webhooks = endpoint.refusal === undefined ? verified : undefined;
   const following = new AbortController();
+  const hint = setTimeout(() => {
+    say("\nRetries take up to five minutes with the standard delays (HELIOGRAPH_RETRY_SCALE).");
+  }, quickMs);
 
   try {
     const startedAtMs = Date.now();
@@ -69,6 +74,7 @@ export async function runDemo(instance: Instance, interrupted: AbortSignal): Pro
       problems,
     });
   } finally {
+    clearTimeout(hint);
     following.abort();
     await endpoint.remove();
     await receiver.close();

@@ -36,7 +36,7 @@ export async function startInstance(
       ...process.env,
       HELIOGRAPH_DATA_DIR: dataDir,
       HELIOGRAPH_PORT: process.env["HELIOGRAPH_PORT"] || (await portToUse()),
-      HELIOGRAPH_RETRY_SCALE: process.env["HELIOGRAPH_RETRY_SCALE"] || "0.1",
+      HELIOGRAPH_RETRY_SCALE: process.env["HELIOGRAPH_RETRY_SCALE"] || "0.02",
       HELIOGRAPH_WEBHOOK_ALLOW_CIDRS:
         process.env["HELIOGRAPH_WEBHOOK_ALLOW_CIDRS"] || "127.0.0.0/8",
       HELIOGRAPH_LOG_LEVEL: process.env["HELIOGRAPH_LOG_LEVEL"] || "warn",

@@ -13,12 +13,20 @@ export type Attempt = {
   readonly partner: string;
 };
 
-/** What a call came to. `uncertain` means that the provider may or may not have taken the message. */
-export type SendResult =
+/** What a provider made of an attempt. `uncertain` means that it may or may not have taken the message. */
+export type ProviderAnswer =
   | { readonly type: "accepted"; readonly providerMessageId: string; readonly status: string }
   /** `error.permanent` tells whether another attempt can help. */
   | { readonly type: "rejected"; readonly error: Failure }
   | { readonly type: "uncertain"; readonly cause: "timeout" | "connection_lost" };
+
+/**
+ * What a call came to. `unavailable`: no connection could be made, so nothing was sent and it was no attempt; the message waits or goes elsewhere, not before
+ * `retryAfterMs` where the gateway knows a time.
+ */
+export type SendResult =
+  | ProviderAnswer
+  | { readonly type: "unavailable"; readonly error: Failure; readonly retryAfterMs?: number };
 
 /** A connection to an upstream provider for one channel. */
 export type Gateway = {

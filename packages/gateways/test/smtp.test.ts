@@ -126,10 +126,22 @@ test("a connection lost after the content is uncertain, and the pool does not re
   expect(sink.messages.map(({ to }) => to[0])).toEqual(["ada@example.com", "bob@example.com"]);
 });
 
-test("a server that is not there is a transient fault of the gateway", async () => {
+test.each([
+  { type: "reject-recipient", code: 450, text: "4.2.0 Greylisted, see postgrey.schweikert.ch" },
+  { type: "reject-recipient", code: 451, text: "4.7.1 Please try again later" },
+  { type: "reject-data", code: 451, text: "Grey-listing in action" },
+] as const)("a server that greylists is told from one that fails: $text", async (behaviour) => {
+  sink.behave(behaviour);
+  expect(await send()).toMatchObject({
+    type: "rejected",
+    error: { code: "greylisted", class: "recipient", permanent: false },
+  });
+});
+
+test("without a connection there was no attempt", async () => {
   const result = await gatewayTo(await freePort()).send(attemptOf("ada@example.com"), never);
   expect(result).toMatchObject({
-    type: "rejected",
+    type: "unavailable",
     error: { code: "gateway_unreachable", class: "gateway", permanent: false },
   });
 });

@@ -14,6 +14,7 @@ import {
   type ServiceContext,
   type Settings,
   untilItAnswers,
+  watchClock,
 } from "@heliograph/runtime";
 import type pg from "pg";
 import type { Logger } from "pino";
@@ -89,6 +90,8 @@ export async function openPlatform(
     };
   };
   const contexts = { live: await open("live"), sandbox: await open("sandbox") };
+  const clock = watchClock(contexts.live.projectionPool, logger);
+  await untilItAnswers("the database", logger, () => clock.look());
   return {
     settings,
     server,
@@ -98,6 +101,7 @@ export async function openPlatform(
     directory,
     contexts,
     async close() {
+      clock.close();
       await directory.close();
       await Promise.all(feeds.map((feed) => feed.close()));
       for (const environment of environments) await contexts[environment].log.close();

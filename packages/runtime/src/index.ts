@@ -3,6 +3,7 @@ export * from "./settings.ts";
 export * from "./databases.ts";
 export * from "./logger.ts";
 export { commitParts, Fenced, inSchema, quoteSchema } from "./parts.ts";
+export { watchClock } from "./clock.ts";
 export { untilItAnswers } from "./boot.ts";
 export { atMost, isMachinery, messageOf, oneAtATime, pause } from "./faults.ts";
 export { startConsumers, type RunningConsumers } from "./consumers.ts";

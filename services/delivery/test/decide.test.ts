@@ -9,7 +9,7 @@ import {
 import type { NewEvent, RecordedEvent } from "@heliograph/log";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { decideReceipts, decideRefunded } from "../src/decide.ts";
+import { appendOf, decideDeclined, decideReceipts, decideRefunded } from "../src/decide.ts";
 import { fact, failure, receiptOf, requestOf, requested, sent } from "./facts.ts";
 
 const id = newId("msg");
@@ -159,5 +159,19 @@ describe("receipts", () => {
     message.receipts(receiptOf(id, "delivered"));
     message.refund();
     expect(message.types).toEqual(["MessageRequested", "DispatchExhausted", "MessageDelivered"]);
+  });
+});
+
+describe("the ids of what is appended", () => {
+  it("differ for the messages of one batch of the wallet, and are the same when it is decided again", () => {
+    const declined = recorded(fact("FundsDeclined", {}));
+    const idsOf = (messageId: string): string[] => {
+      const { state } = begin(requestOf(messageId));
+      const facts = [decideDeclined(state, declined)!];
+      return appendOf("message-x", state, facts).events.map((event) => event.id);
+    };
+    const [one, other] = [newId("msg"), newId("msg")];
+    expect(idsOf(one)).not.toEqual(idsOf(other));
+    expect(idsOf(one)).toEqual(idsOf(one));
   });
 });

@@ -8,18 +8,32 @@ const LONGEST_PAUSE_MS = 60_000;
 
 export type BreakerState = "closed" | "open" | "half_open";
 
+/** Which call a result is of: given when it begins. A breaker counts a result only while it is in the period in which the call began. */
+export type Ticket = number;
+
 /**
- * Keeps messages away from a gateway that fails by its own fault. Open: none; after a pause half open: one probe at a time, whose result
- * closes it or opens it for twice as long. Times are epoch ms.
+ * Keeps messages away from a gateway that fails by its own fault. Times are epoch ms.
+ *
+ *             half of the last 20 results, 5 at least, are faults; or no connection can be made
+ *   closed ───────────────────────────────────────────────────────────────────────────▶ open
+ *     ▲                                                                                  │ pause is over
+ *     │ the probe succeeds                                                               ▼
+ *     └────────────────────────────────────────────────────────────────────────────── half open
+ *                                                       the probe fails: open again, for twice as long
+ *
+ * Open: no call begins. Half open: one probe at a time, and only its own result decides; what older calls come to meanwhile says nothing about now.
  */
 export type Breaker = {
   state(now: number): BreakerState;
-  /** Whether a call may begin; in the half-open state this takes the probe. */
+  /** Whether a call may begin. */
   admits(now: number): boolean;
-  began(now: number): void;
-  record(fault: boolean, now: number): void;
-  /** A call began, and nobody waits for its result any more: a probe may be made again. */
-  abandoned(): void;
+  /** A call begins; in the half-open state it is the probe. */
+  begin(now: number): Ticket;
+  record(ticket: Ticket, fault: boolean, now: number): void;
+  /** No connection can be made: nothing is gained by trying four times more. */
+  unreachable(ticket: Ticket, now: number): void;
+  /** Nobody waits for the result of this call any more: if it was the probe, another may be made. */
+  abandoned(ticket: Ticket): void;
   /** When an open breaker lets a probe through; 0 when it is not open. */
   readonly opensAt: number;
 };
@@ -28,57 +42,66 @@ export function createBreaker(scale: number): Breaker {
   const results: boolean[] = [];
   let until = 0; // 0: closed
   let pauses = 0;
+  /** The ticket that counts: of every call while closed, of the probe while half open. It changes with every state, so that no older call has it. */
+  let current: Ticket = 0;
   let probing = false;
 
-  function state(now: number): BreakerState {
-    if (until === 0) return "closed";
-    return now < until ? "open" : "half_open";
+  function enter(opensAt: number): void {
+    until = opensAt;
+    current++;
+    probing = false;
+    results.length = 0;
   }
+  function open(now: number): void {
+    enter(now + Math.max(1, Math.min(LONGEST_PAUSE_MS, PAUSE_MS * 2 ** pauses) * scale));
+    pauses = Math.min(pauses + 1, 10);
+  }
+  function close(): void {
+    enter(0);
+    pauses = 0;
+  }
+
   return {
-    state,
-    admits: (now) => until === 0 || (now >= until && !probing),
-    began(now) {
-      if (until !== 0 && now >= until) probing = true;
+    state(now) {
+      if (until === 0) return "closed";
+      return now < until ? "open" : "half_open";
     },
-    record(fault, now) {
-      if (until !== 0) {
-        // Answers to calls from before it opened say nothing about now.
-        if (!probing) return;
-        probing = false;
-        if (fault) open(now);
-        else {
-          until = 0;
-          pauses = 0;
-          results.length = 0;
-        }
-        return;
-      }
+    admits: (now) => until === 0 || (now >= until && !probing),
+    begin(now) {
+      if (until === 0) return current;
+      // A clock that was set back can make it open again between the two questions: such a call counts for nothing.
+      if (now < until || probing) return -1;
+      probing = true;
+      return ++current;
+    },
+    record(ticket, fault, now) {
+      if (ticket !== current) return;
+      if (probing) return fault ? open(now) : close();
+      if (until !== 0) return;
       results.push(fault);
       if (results.length > WINDOW) results.shift();
       if (!fault || results.length < ENOUGH) return;
       if (results.filter(Boolean).length >= results.length * SHARE) open(now);
     },
-    abandoned() {
-      probing = false;
+    unreachable(ticket, now) {
+      if (ticket === current && (probing || until === 0)) open(now);
+    },
+    abandoned(ticket) {
+      if (ticket === current) probing = false;
     },
     get opensAt() {
       return until;
     },
   };
-
-  function open(now: number): void {
-    until = now + Math.max(1, Math.min(LONGEST_PAUSE_MS, PAUSE_MS * 2 ** pauses) * scale);
-    pauses = Math.min(pauses + 1, 10);
-    results.length = 0;
-  }
 }
 
-/** For the simulator: its outcomes are chosen by the recipients, so they say nothing about it. */
+/** For gateways whose outcomes the recipients choose: they say nothing about the gateway. */
 export const alwaysClosed: Breaker = {
   state: () => "closed",
   admits: () => true,
-  began: () => {},
+  begin: () => 0,
   record: () => {},
+  unreachable: () => {},
   abandoned: () => {},
   opensAt: 0,
 };

@@ -22,10 +22,13 @@ type Options = {
   /** Proves the ownership; false when it is lost. */
   readonly prove: () => Promise<boolean>;
   readonly settle: (job: Job, result: SendResult) => void;
+  /** What it came to cannot be settled: a fault of ours, which stops this message and no other. */
+  readonly unsettled: (job: Job, error: unknown) => void;
 };
 
 /** Makes one call and hands on what it came to. Never throws: a gateway that throws leaves an uncertain outcome. */
-export function createCaller({ logger, now, alive, provedAt, prove, settle }: Options): Caller {
+export function createCaller(options: Options): Caller {
+  const { logger, now, alive, provedAt, prove } = options;
   const deadlines = createDeadlines();
   let inFlight = 0;
 
@@ -55,11 +58,18 @@ export function createCaller({ logger, now, alive, provedAt, prove, settle }: Op
     if (answered !== undefined) await answered;
     inFlight--;
     const fault =
-      result.type === "uncertain" || (result.type === "rejected" && isGatewayFault(result.error));
+      result.type === "uncertain" ||
+      result.type === "unavailable" ||
+      (result.type === "rejected" && isGatewayFault(result.error));
     connection.stats.record(durationMs, !fault);
     connection.count(result.type, durationMs);
-    connection.breaker.record(fault, now());
-    settle(job, result);
+    if (result.type === "unavailable") connection.breaker.unreachable(job.ticket!, now());
+    else connection.breaker.record(job.ticket!, fault, now());
+    try {
+      options.settle(job, result);
+    } catch (error) {
+      options.unsettled(job, error);
+    }
     return durationMs;
   }
 

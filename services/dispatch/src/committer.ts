@@ -86,7 +86,14 @@ export function createCommitter(options: Options): Committer {
   function commitWhatIsUrgent(): void {
     scheduled = false;
     if (inFlight !== undefined || finished || failed) return;
-    const jobs = options.admit(MOST_CALLS);
+    let jobs: readonly Job[];
+    try {
+      jobs = options.admit(MOST_CALLS);
+    } catch (error) {
+      // In a microtask nobody else would catch it, and the process would end.
+      failed = true;
+      return options.broken(error);
+    }
     if (jobs.length > 0 || timers.size > 0) begin(jobs);
     else if (
       doneIntents.length > 0 ||

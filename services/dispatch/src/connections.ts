@@ -53,6 +53,7 @@ type Options = {
   readonly tools: GatewayTools;
   readonly retryScale: number;
   readonly now: () => number;
+  /** A gateway could not be opened, or not be closed. */
   readonly refused: (config: GatewayConfig, error: unknown) => void;
 };
 
@@ -75,7 +76,10 @@ export function createConnections(options: Options): Connections {
   }
   function retire(connection: Connection): void {
     if (connection.open > 0) retired.add(connection);
-    else void connection.gateway.close();
+    else close(connection);
+  }
+  function close({ config, gateway }: Connection): void {
+    gateway.close().catch((error: unknown) => options.refused(config, error));
   }
 
   const byName = (name: string): Connection | undefined =>
@@ -114,7 +118,7 @@ export function createConnections(options: Options): Connections {
         ]);
     },
     released(connection) {
-      if (connection.open === 0 && retired.delete(connection)) void connection.gateway.close();
+      if (connection.open === 0 && retired.delete(connection)) close(connection);
     },
     async close() {
       await Promise.all([...all, ...retired].map(({ gateway }) => gateway.close()));

@@ -1,5 +1,5 @@
 import type { Failure } from "@heliograph/contracts";
-import { backoffMs, MAX_CALLS } from "./retry.ts";
+import { allFailed, backoffMs, isSpent, ordinary, scheduleOf } from "./retry.ts";
 import type { State } from "./state.ts";
 
 /** How long an uncertain attempt waits for a receipt or for the provider's word before it is given up. */
@@ -44,7 +44,7 @@ export function decideStep(
   },
 ): Step {
   if (state === undefined) return { type: "nothing" };
-  const { request, phase, calls } = state;
+  const { request, phase, spent } = state;
   const { now } = at;
   const expired = now >= Date.parse(request.expires_at);
   switch (phase) {
@@ -66,8 +66,8 @@ export function decideStep(
       if (expired && !state.sent) return { type: "expire" };
       if (expired)
         return { type: "exhaust", error, reason: "the validity ended before the next attempt" };
-      if (calls >= MAX_CALLS)
-        return { type: "exhaust", error, reason: `all ${MAX_CALLS} attempts failed` };
+      const schedule = scheduleOf(error);
+      if (isSpent(spent, schedule)) return { type: "exhaust", error, reason: allFailed(schedule) };
       if (state.retryAt > now && !at.due)
         return {
           type: "wait",
@@ -80,10 +80,13 @@ export function decideStep(
       const error = state.error!;
       if (expired)
         return { type: "exhaust", error, reason: "the validity ended before the next attempt" };
-      if (calls >= MAX_CALLS)
-        return { type: "exhaust", error, reason: `all ${MAX_CALLS} attempts failed` };
+      if (isSpent(spent, ordinary)) return { type: "exhaust", error, reason: allFailed(ordinary) };
       if (!at.due)
-        return { type: "wait", at: now + backoffMs(calls, at.random, at.scale), why: "retry" };
+        return {
+          type: "wait",
+          at: now + backoffMs(ordinary, spent.ordinary, at.random, at.scale),
+          why: "retry",
+        };
       return { type: "call", attempt: state.attempt + 1 };
     }
     case "uncertain":
@@ -119,7 +122,8 @@ function decideUncertain(state: State, now: number, scale: number): Step {
 /** The same attempt again, with its number and its id, so that a provider that knows it can refuse the second one. */
 export function resend(state: State, now: number): Step {
   const give = (reason: string): Step => ({ type: "exhaust", error: uncertainFailure, reason });
-  if (state.calls >= MAX_CALLS) return give(`the outcome of ${MAX_CALLS} calls is not known`);
+  if (isSpent(state.spent, ordinary))
+    return give(`the outcome of ${ordinary.mostFailures} calls is not known`);
   if (now >= Date.parse(state.request.expires_at))
     return give("the validity ended before the outcome was known");
   return { type: "call", attempt: state.attempt };

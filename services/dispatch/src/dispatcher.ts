@@ -12,20 +12,20 @@ import type { GatewayPool } from "./gateway-pool.ts";
 import type { Job } from "./job.ts";
 import { createLanes } from "./lanes.ts";
 import { haltedMessages } from "./metrics.ts";
-import { createOutcomes, type Outcomes } from "./outcomes.ts";
+import { createOutcomes, type Outcomes, type Target } from "./outcomes.ts";
 import { createRecorder } from "./recorder.ts";
 import { recover } from "./recover.ts";
 import { createResumer } from "./resume.ts";
 import { createStore, type IntendedCall } from "./store.ts";
 import { createTimers } from "./timers.ts";
 
-/** Jobs in memory at most; the feed and the timers wait when it is reached, and go on below half of it. */
+/** Jobs in memory at most: the feed and the timers wait while there is no room. */
 const MOST_JOBS = 8_000;
 /** For requests whose funds are not decided yet: some 25,000 ordinary ones, 100 of the largest. Twice that at most. */
 const REQUEST_BYTES = 64 * 1024 * 1024;
 /** What waits longer for a gateway becomes a row, so that the checkpoint can move on and memory is free for others. */
 const LONGEST_WAIT_MS = 1_000;
-/** A channel without any gateway is looked at again after this. */
+/** A channel without any gateway, or whose gateway had no connection, is looked at again after this. */
 const NO_GATEWAY_MS = 5_000;
 /** Calls in flight get this long to end although the machinery is broken: each that ends is one less uncertain. */
 const GRACE_MS = 5_000;
@@ -108,26 +108,12 @@ export async function startDispatcher(
     provedAt: () => committer.provedAt,
     prove,
     settle: (job, result) =>
-      outcomes.settle(
-        {
-          messageId: job.messageId,
-          stream: job.stream,
-          number: job.call,
-          done: () => finish(job),
-          call: {
-            state: job.state,
-            attempt: job.attempt,
-            attemptId: job.sending!.attemptId,
-            gateway: job.connection!.name,
-            gatewayKind: job.connection!.config.kind,
-            choice: job.choice!,
-            causation: job.causation,
-          },
-        },
-        result,
-      ),
+      result.type === "unavailable"
+        ? comeBack(job, result.retryAfterMs)
+        : outcomes.settle(targetOf(job), result),
+    unsettled: (job, error) => strand(job, error),
   });
-  const lanes = createLanes({ connections, now, random, call: caller.call, unfit });
+  const lanes = createLanes({ connections, now, random, call: caller.call, broken, unfit });
   /** Admitted and not ended: what is left of them when this ends is given back to the gateways, which others go on using. */
   const admitted = new Set<Job>();
   const committer: Committer = createCommitter({
@@ -165,11 +151,6 @@ export async function startDispatcher(
     scale,
     prove,
     broken,
-    refused: (message, reason) =>
-      halted(
-        { message, error: reason },
-        "the log refuses the outcome of a call: it stays announced",
-      ),
   });
   const resumer = createResumer({
     log,
@@ -234,6 +215,46 @@ export async function startDispatcher(
     };
   }
 
+  const targetOf = (job: Job): Target => ({
+    messageId: job.messageId,
+    stream: job.stream,
+    number: job.call,
+    done: () => finish(job),
+    refused: (reason) => strand(job, reason),
+    call: {
+      state: job.state,
+      attempt: job.attempt,
+      attemptId: job.sending!.attemptId,
+      gateway: job.connection!.name,
+      gatewayKind: job.connection!.config.kind,
+      choice: job.choice!,
+      causation: job.causation,
+    },
+  });
+
+  /** There was no connection, so there was no attempt: the message goes to another gateway at once, or waits until one may be there again. */
+  function comeBack(job: Job, retryAfterMs: number | undefined): void {
+    const healthy = connections
+      .forChannel(job.state.request.channel)
+      .some((other) => other !== job.connection && other.unhealthy === undefined);
+    const later = (): number => job.connection!.nextAt() ?? now() + NO_GATEWAY_MS;
+    const at = retryAfterMs === undefined ? (healthy ? now() : later()) : now() + retryAfterMs;
+    // The row and the end of the intent share a commit.
+    committer.timer(job.messageId, { dueAt: withinValidity(job, at), kind: "waiting" });
+    finish(job);
+  }
+
+  /** Nobody can record what the call came to: it stays announced until the next owner looks at it, and the gateway has its place back. */
+  function strand(job: Job, error: unknown): void {
+    halted(
+      { message: job.messageId, err: error },
+      "the outcome of a call cannot be recorded: it stays announced",
+    );
+    if (!admitted.delete(job)) return;
+    job.connection!.open--;
+    connections.released(job.connection!);
+  }
+
   function finish(job: Job): void {
     const connection = job.connection!;
     const group = job.group!;
@@ -247,9 +268,13 @@ export async function startDispatcher(
     committer.pump();
   }
 
+  /** Not later than the validity ends: then the message expires. */
+  const withinValidity = (job: Job, at: number): number =>
+    Math.max(now(), Math.min(at, job.expiresAt));
+
   /** Gives a job back to a row: it is looked at again at `at`. */
   function putOff(job: Job, at: number): void {
-    committer.timer(job.messageId, { dueAt: at, kind: "waiting" });
+    committer.timer(job.messageId, { dueAt: withinValidity(job, at), kind: "waiting" });
     if (job.mark !== undefined) floor.release(job.mark);
     active.remove(job.messageId);
   }
@@ -259,8 +284,7 @@ export async function startDispatcher(
         { message: job.messageId, channel: job.state.request.channel },
         "no gateway for the channel",
       );
-      // Not later than the validity ends: then the message expires.
-      return putOff(job, Math.max(now(), Math.min(now() + NO_GATEWAY_MS, job.expiresAt)));
+      return putOff(job, now() + NO_GATEWAY_MS);
     }
     const { messageId, stream, mark } = job;
     resumer.resume([{ messageId, stream, mark, due: true }]).catch(broken);
@@ -278,7 +302,7 @@ export async function startDispatcher(
     const connection = job.connection!;
     admitted.delete(job);
     connection.open--;
-    connection.breaker.abandoned();
+    connection.breaker.abandoned(job.ticket!);
     connections.released(connection);
   }
 

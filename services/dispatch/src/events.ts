@@ -6,7 +6,7 @@ import {
   type GatewayChoice,
 } from "@heliograph/contracts";
 import { messageContext } from "@heliograph/domain";
-import type { SendResult } from "@heliograph/gateways";
+import type { ProviderAnswer } from "@heliograph/gateways";
 import type { NewEvent } from "@heliograph/log";
 import type { RetryDecision } from "./retry.ts";
 import type { State } from "./state.ts";
@@ -47,7 +47,10 @@ function event(state: State, type: string, data: object, causation: string): New
 }
 
 /** `MessageSent`, or `MessageResent` when a provider had accepted the message before. */
-export function accepted(call: Call, result: Extract<SendResult, { type: "accepted" }>): NewEvent {
+export function accepted(
+  call: Call,
+  result: Extract<ProviderAnswer, { type: "accepted" }>,
+): NewEvent {
   const { state } = call;
   const { request } = state;
   const data: EventData<"MessageResent"> = {
@@ -88,6 +91,7 @@ export function uncertain(
   state: State,
   about: Pick<EventData<"DispatchUncertain">, "attempt" | "gateway" | "cause" | "policy">,
   causation: string,
+  now: number,
 ): NewEvent {
   const messageId = state.request.message_id;
   const data: EventData<"DispatchUncertain"> = {
@@ -95,6 +99,7 @@ export function uncertain(
     attempt_id: attemptIdOf(messageId, about.attempt),
     ...about,
     reason: reasons[about.policy],
+    at: new Date(now).toISOString(),
   };
   return event(state, "DispatchUncertain", data, causation);
 }

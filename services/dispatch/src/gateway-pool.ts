@@ -70,7 +70,10 @@ export function createGatewayPool(now: () => number = Date.now): GatewayPool {
       now,
       tools: { logger, smtpUrls: settings.smtpUrls, onReceipt },
       refused: (config, error) =>
-        logger.error({ gateway: config.name, err: error }, "gateway refused"),
+        logger.error(
+          { gateway: config.name, err: error },
+          "a gateway could not be opened or closed",
+        ),
     });
     connections.reconcile(directory.gateways(environment));
     const unsubscribe = directory.onChange(() => {

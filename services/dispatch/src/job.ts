@@ -1,5 +1,6 @@
 import type { GatewayChoice } from "@heliograph/contracts";
 import type { Attempt } from "@heliograph/gateways";
+import type { Ticket } from "./breaker.ts";
 import type { Connection } from "./connections.ts";
 import type { Mark } from "./floor.ts";
 import type { State } from "./state.ts";
@@ -23,6 +24,8 @@ export type Job = {
   /** Set at admission. */
   connection?: Connection;
   choice?: GatewayChoice;
+  /** By which the gateway's breaker knows the call again. */
+  ticket?: Ticket;
   sending?: Attempt;
   group?: Group;
 };

@@ -49,11 +49,12 @@ type Options = {
   readonly random: () => number;
   /** Makes the call and hands on its outcome; never throws; gives how long it took, in ms. */
   readonly call: (job: Job) => Promise<number>;
+  readonly broken: (error: unknown) => void;
   /** The job's validity ended, or its channel has no gateway. */
   readonly unfit: (job: Job, why: "expired" | "no_gateway") => void;
 };
 
-export function createLanes({ connections, now, random, call, unfit }: Options): Lanes {
+export function createLanes({ connections, now, random, call, broken, unfit }: Options): Lanes {
   const lanes = new Map<string, Lane>();
   const channels = new Map<string, Fifo<Lane>[]>();
   let waiting = 0;
@@ -119,7 +120,7 @@ export function createLanes({ connections, now, random, call, unfit }: Options):
           const { candidate } = choice;
           candidate.open++;
           candidate.bucket.take();
-          candidate.breaker.began(now());
+          job.ticket = candidate.breaker.begin(now());
           job.connection = candidate;
           job.choice = choice.choice;
           lane.open++;
@@ -131,6 +132,14 @@ export function createLanes({ connections, now, random, call, unfit }: Options):
       list(lane);
       discard(lane);
     }
+  }
+
+  /** How long until a channel without one healthy gateway may have one again. */
+  function unhealthyForMs(channel: string): number {
+    const candidates = connections.forChannel(channel);
+    if (candidates.some(({ unhealthy }) => unhealthy === undefined)) return 0;
+    const times = candidates.flatMap((connection) => connection.nextAt() ?? []);
+    return times.length === 0 ? 0 : Math.min(...times) - now();
   }
 
   function discard(lane: Lane): void {
@@ -146,12 +155,14 @@ export function createLanes({ connections, now, random, call, unfit }: Options):
       return;
     }
     connection.active++;
-    void drive(lane).then(() => {
-      connection.active--;
-      // One that was withdrawn meanwhile takes no place: the next has its turn.
-      while (connection.active < connection.config.max_concurrent && connection.blocked.size > 0)
-        connection.blocked.shift()!();
-    });
+    drive(lane)
+      .catch(broken)
+      .finally(() => {
+        connection.active--;
+        // One that was withdrawn meanwhile takes no place: the next has its turn.
+        while (connection.active < connection.config.max_concurrent && connection.blocked.size > 0)
+          connection.blocked.shift()!();
+      });
   }
 
   async function drive(lane: Lane): Promise<void> {
@@ -199,7 +210,8 @@ export function createLanes({ connections, now, random, call, unfit }: Options):
           const perSecond = connections.forChannel(lane.channel)[0]?.config.max_per_second ?? 1_000;
           const forMs =
             lane.open >= lane.depth ? lane.lastMs * ahead : (spilled.length / perSecond) * 1_000;
-          spilled.push({ job: lane.waiting.shift()!, forMs });
+          const job = lane.waiting.shift()!;
+          spilled.push({ job, forMs: Math.max(forMs, unhealthyForMs(lane.channel)) });
         }
         discard(lane);
       }

@@ -29,6 +29,7 @@ export function callMetrics(environment: string, gateway: string) {
     accepted: calls.labels({ ...bound, outcome: "accepted" }),
     rejected: calls.labels({ ...bound, outcome: "rejected" }),
     uncertain: calls.labels({ ...bound, outcome: "uncertain" }),
+    unavailable: calls.labels({ ...bound, outcome: "unavailable" }),
   };
   const seconds = duration.labels(bound);
   return (outcome: keyof typeof outcomes, durationMs: number): void => {

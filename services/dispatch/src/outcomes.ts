@@ -1,4 +1,4 @@
-import type { SendResult } from "@heliograph/gateways";
+import type { ProviderAnswer } from "@heliograph/gateways";
 import type { EventLog, NewEvent } from "@heliograph/log";
 import type { Committer } from "./committer.ts";
 import type { Connections } from "./connections.ts";
@@ -16,9 +16,11 @@ export type Target = {
   readonly number: number;
   /** The outcome is in the log. */
   readonly done: () => void;
+  /** The log will never take it: the call stays announced, and the message stands still. */
+  readonly refused: (reason: string) => void;
 };
 
-export type Outcomes = { settle(target: Target, result: SendResult): void };
+export type Outcomes = { settle(target: Target, result: ProviderAnswer): void };
 
 type Options = {
   readonly log: EventLog;
@@ -31,8 +33,6 @@ type Options = {
   /** Proves that this owner still is one; false when it is not. */
   readonly prove: () => Promise<boolean>;
   readonly broken: (error: unknown) => void;
-  /** Hears of a call whose outcome the log refuses. */
-  readonly refused: (messageId: string, reason: string) => void;
 };
 
 /** Turns the results of calls into events, and what must follow into timers. */
@@ -46,17 +46,16 @@ export function createOutcomes({
   scale,
   prove,
   broken,
-  refused,
 }: Options): Outcomes {
-  function settle(target: Target, result: SendResult): void {
-    const { call, number } = target;
+  function settle(target: Target, result: ProviderAnswer): void {
+    const { call } = target;
     const { state, causation } = call;
     switch (result.type) {
       case "accepted":
         return record(target, [accepted(call, result)], undefined);
       case "rejected": {
         const { error } = result;
-        const decision = decideRetry(error, number, others(call), {
+        const decision = decideRetry(error, state.spent, others(call), {
           now: now(),
           random: random(),
           scale,
@@ -86,6 +85,7 @@ export function createOutcomes({
           state,
           { attempt: call.attempt, gateway: call.gateway, cause: result.cause, policy },
           causation,
+          now(),
         );
         return record(target, [event], { at: now(), kind: "uncertain" });
       }
@@ -120,8 +120,7 @@ export function createOutcomes({
         }
       },
       conflicted: () => void conflicted(target, events, next).catch(broken),
-      // Not done: the call stays announced, and the message stands still until the next owner looks at it.
-      refused: (reason) => refused(target.messageId, reason),
+      refused: target.refused,
     });
   }
 

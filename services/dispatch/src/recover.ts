@@ -117,7 +117,12 @@ async function settle(
       return undefined;
     }
     const policy = connections.policyOf(gateway);
-    const event = uncertain(state, { attempt, gateway, cause: "crash", policy }, state.lastEventId);
+    const event = uncertain(
+      state,
+      { attempt, gateway, cause: "crash", policy },
+      state.lastEventId,
+      now(),
+    );
     return { stream: streamOf("message", id), expected: state.revision, events: [event] };
   }
 

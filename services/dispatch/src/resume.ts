@@ -1,5 +1,5 @@
 import { readEventFlaw, streamOf, type EventData } from "@heliograph/contracts";
-import type { SendResult } from "@heliograph/gateways";
+import type { ProviderAnswer, SendResult } from "@heliograph/gateways";
 import type { EventLog, NewEvent, RecordedEvent } from "@heliograph/log";
 import { isMachinery } from "@heliograph/runtime";
 import type { Active } from "./active.ts";
@@ -151,7 +151,7 @@ export function createResumer(options: Options): Resumer {
         cause: "crash",
         policy: options.policyOf(gateway),
       } as const;
-      return record(look, state, uncertain(state, about, state.lastEventId), settled);
+      return record(look, state, uncertain(state, about, state.lastEventId, now()), settled);
     }
     take(look, state, next, causation ?? state.lastEventId);
   }
@@ -203,16 +203,28 @@ export function createResumer(options: Options): Resumer {
   ): Promise<void> {
     const answer = await options.ask(step.gateway, attemptIdOf(look.messageId, step.attempt));
     if (answer === "unknown") take(look, state, resend(state, now()), causation);
-    else if (answer === undefined || answer.type === "uncertain")
+    else if (answer === undefined || answer.type === "uncertain" || answer.type === "unavailable")
       take(look, state, step.otherwise, causation);
-    else {
-      const call = callOf(state, causation, "the provider was asked what became of the attempt");
-      options.outcomes.settle(
-        { ...look, call, number: state.calls + 1, done: () => leave(look) },
+    else
+      settle(
+        look,
+        callOf(state, causation, "the provider was asked what became of the attempt"),
         answer,
       );
-    }
     committer.pump();
+  }
+
+  function settle(look: Look, call: Call, answer: ProviderAnswer): void {
+    options.outcomes.settle(
+      {
+        ...look,
+        call,
+        number: call.state.calls + 1,
+        done: () => leave(look),
+        refused: (reason) => halt(look, new Error(reason)),
+      },
+      answer,
+    );
   }
 
   /** A receipt of the uncertain attempt proves that the provider took it. */
@@ -236,10 +248,7 @@ export function createResumer(options: Options): Resumer {
         providerMessageId: proof.data.provider_message_id,
         status: proof.data.status,
       } as const;
-      options.outcomes.settle(
-        { ...look, call, number: state.calls + 1, done: () => leave(look) },
-        result,
-      );
+      settle(look, call, result);
     }
     committer.pump();
   }

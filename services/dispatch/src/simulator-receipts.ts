@@ -48,8 +48,10 @@ async function start({ context, checkpoint, fail }: ReactorTools): Promise<React
     const kind = event.data.gateway_kind;
     if (kind !== "simulator" && kind !== "log") return;
     for (const { delayMs, receipt } of simulatorReceipts(event.data, event.recordedAt)) {
-      // A message from long ago, after a pause, gets its receipts at once.
-      const dueAt = Math.max(Date.now(), event.recordedAt + delayMs);
+      // A message from long ago, after a pause, gets its receipts at once. The log's clock says only how long ago that is: one that is ahead delays nothing further.
+      const now = Date.now();
+      const agoMs = Math.min(delayMs, Math.max(0, now - event.recordedAt));
+      const dueAt = now + delayMs - agoMs;
       const slot = Math.ceil(dueAt / SLOT_MS) * SLOT_MS;
       const source = { receipt, partner: event.metadata.partner ?? "", causation: event.id };
       const list = slots.get(slot);

@@ -1,5 +1,6 @@
 import type { EventData, Failure } from "@heliograph/contracts";
 import type { RecordedEvent } from "@heliograph/log";
+import { nothingSpent, ordinary, scheduleOf, spend, type Spent } from "./retry.ts";
 
 export type Requested = EventData<"MessageRequested">;
 type Uncertain = EventData<"DispatchUncertain">;
@@ -18,8 +19,10 @@ export type State = {
   readonly phase: "requested" | "queued" | "failing" | "uncertain" | "sent" | "bounced" | "settled";
   /** Highest attempt number so far, 0 before any. */
   readonly attempt: number;
-  /** Outcomes recorded so far, uncertain ones and answers to a question included: the retry budget and the event ids count these. */
+  /** Outcomes recorded so far, uncertain ones and answers to a question included: the event ids count these. */
   readonly calls: number;
+  /** The same outcomes by the schedule whose budget they use up. */
+  readonly spent: Spent;
   /** Some provider accepted once: from then on a send is a resend, and the validity no longer counts. */
   readonly sent: boolean;
   /** Gateways that failed since the last wait; a fail-over goes to another. */
@@ -43,6 +46,7 @@ export function evolve(state: State | undefined, event: RecordedEvent): State | 
       phase: "requested",
       attempt: 0,
       calls: 0,
+      spent: nothingSpent,
       sent: false,
       failed: [],
       error: undefined,
@@ -65,6 +69,7 @@ export function evolve(state: State | undefined, event: RecordedEvent): State | 
         phase: "failing",
         attempt: data.attempt,
         calls,
+        spent: spend(state.spent, scheduleOf(data.error)),
         failed,
         retryAt,
         error: data.error,
@@ -77,7 +82,12 @@ export function evolve(state: State | undefined, event: RecordedEvent): State | 
         phase: "uncertain",
         attempt: data.attempt,
         calls: state.calls + 1,
-        uncertain: { ...data, since: event.recordedAt },
+        spent: spend(state.spent, ordinary),
+        // By the clock that decides when the wait is over; events of before this version do not say.
+        uncertain: {
+          ...data,
+          since: data.at === undefined ? event.recordedAt : Date.parse(data.at),
+        },
       };
     case "MessageSent":
     case "MessageResent":
@@ -86,6 +96,7 @@ export function evolve(state: State | undefined, event: RecordedEvent): State | 
         phase: state.phase === "settled" ? "settled" : "sent",
         attempt: data.attempt,
         calls: state.calls + 1,
+        spent: spend(state.spent, ordinary),
         sent: true,
         providerIds: [...state.providerIds, data.provider.message_id],
         failed: [],

@@ -52,6 +52,18 @@ test("sent-only gets no receipt ever, its neighbour does", async () => {
   expect(await receiptsOf(world.log, id)).toEqual([]);
 });
 
+test.each([3_600_000, -3_600_000])(
+  "receipts come although the log's clock is %d ms off",
+  async (logAheadMs) => {
+    await world.close();
+    world = await openWorld({ logAheadMs });
+    await world.dispatch();
+    await world.receipts();
+    const { id } = await one("+15550000001", "MessageSent");
+    await until(async () => (await receiptsOf(world.log, id)).includes("delivered"));
+  },
+);
+
 test("unreachable is given up at the first attempt", async () => {
   const { id, types } = await one("+15550000003", "DispatchExhausted");
   expect(types).toEqual(["MessageRequested", "DispatchAttemptFailed", "DispatchExhausted"]);

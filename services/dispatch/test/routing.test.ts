@@ -101,6 +101,68 @@ test("both servers down: the message waits with back-off and goes out when one i
   expect(first.messages.length + second.messages.length).toBe(1);
 });
 
+test("a server that cannot be reached is no attempt: the message goes elsewhere, and the server is left alone", async () => {
+  const [first, second] = await twoServers([{ weight: 1_000 }, { weight: 0 }]);
+  await first.close();
+  const ids = await send(world.log, mails(10));
+  await eventually(world.log, ids, "MessageSent");
+  for (const id of ids) {
+    const [, sent, ...more] = await history(world.log, id);
+    expect([sent!.type, sent!.data.attempt, more]).toEqual(["MessageSent", 1, []]);
+  }
+  expect(second.messages).toHaveLength(10);
+  await settled(world);
+});
+
+test("without another gateway a message waits for the server, longer than all retries take, and goes out when it is there", async () => {
+  sinks.push(await smtpSink());
+  const { port } = sinks[0]!;
+  await sinks[0]!.close();
+  world = await openWorld({
+    environment: "live",
+    gateways: [smtp(0)],
+    smtpUrls: [`smtp://127.0.0.1:${port}/?from=shop@shop.example`],
+    retryScale: 0.001,
+  });
+  await world.dispatch();
+  const [kept, lost] = await send(world.log, [
+    { to: "ada@example.com" },
+    { to: "bob@example.com", expires_at: new Date(Date.now() + 700).toISOString() },
+  ]);
+  // All retries of an ordinary failure would be over by now: 0.5 s at most with this scale.
+  const [types] = await eventually(world.log, [lost!], "MessageExpired");
+  expect(types).toEqual(["MessageRequested", "MessageExpired"]);
+  expect((await history(world.log, lost!))[1]!.data.attempts).toBe(0);
+  expect((await history(world.log, kept!)).map(({ type }) => type)).toEqual(["MessageRequested"]);
+  sinks.push(await smtpSink({ port }));
+  await eventually(world.log, [kept!], "MessageSent");
+  expect((await history(world.log, kept!))[1]!.data.attempt).toBe(1);
+});
+
+test("greylisted mail is tried on after six refusals, until the server takes it", async () => {
+  sinks.push(await smtpSink());
+  const [sink] = sinks;
+  let refusals = 0;
+  sink!.behave({
+    type: "reject-recipient",
+    code: 451,
+    text: "4.7.1 Greylisted, please come back later",
+    which: () => ++refusals <= 9,
+  });
+  world = await openWorld({
+    environment: "live",
+    gateways: [smtp(0)],
+    smtpUrls: [`smtp://127.0.0.1:${sink!.port}/?from=shop@shop.example`],
+    retryScale: 0.000_01,
+  });
+  await world.dispatch();
+  const [id] = await send(world.log, [{ to: "ada@example.com" }]);
+  const [types] = await eventually(world.log, [id!], "MessageSent");
+  expect(types!.filter((type) => type === "DispatchAttemptFailed")).toHaveLength(9);
+  const [, failed] = await history(world.log, id!);
+  expect(failed!.data).toMatchObject({ next: "retry", error: { code: "greylisted" } });
+});
+
 test("a connection that is lost after the content is never silent", async () => {
   const [first] = await twoServers([{}]);
   first.behave({ type: "close-before-reply" });
@@ -158,6 +220,9 @@ test("gateways come and go while messages flow; without one a message waits, and
     { to: "+15550000001", expires_at: new Date(Date.now() + 300).toISOString() },
   ]);
   await eventually(world.log, [lost!], "MessageExpired");
+  const [request, end] = await history(world.log, lost!);
+  // Looked at again when its validity ends, not at the next round of five seconds.
+  expect(end!.recordedAt - Date.parse(request!.data.expires_at)).toBeLessThan(3_000);
   world.configure([simulator("sms")]);
   await eventually(world.log, [kept!], "MessageSent");
   world.configure([

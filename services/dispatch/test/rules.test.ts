@@ -1,12 +1,10 @@
 import type { Failure } from "@heliograph/contracts";
 import type { RecordedEvent } from "@heliograph/log";
 import { expect, test } from "vitest";
-import { createBreaker } from "../src/breaker.ts";
 import { createBucket } from "../src/bucket.ts";
 import { choose, type Candidate } from "../src/choose.ts";
 import { decideStep } from "../src/decide.ts";
 import { createFloor } from "../src/floor.ts";
-import { backoffMs, decideRetry, MAX_CALLS } from "../src/retry.ts";
 import { fold } from "../src/state.ts";
 
 const failure = (changes: Partial<Failure> = {}): Failure => ({
@@ -15,25 +13,6 @@ const failure = (changes: Partial<Failure> = {}): Failure => ({
   permanent: false,
   ...changes,
 });
-const at = { now: 1_000, random: 0.5, scale: 1 };
-
-test("back-off doubles from one second to a minute, with full jitter, times the scale", () => {
-  expect([1, 2, 3, 4, 5, 6, 7, 50].map((failures) => backoffMs(failures, 1, 1))).toEqual([
-    1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000,
-  ]);
-  expect(backoffMs(3, 0.25, 1)).toBe(1_000);
-  expect(backoffMs(3, 1, 0.01)).toBe(40);
-});
-
-test("a failure is retried, taken elsewhere or given up by its class, its permanence and the budget", () => {
-  expect(decideRetry(failure(), 1, 0, at)).toMatchObject({ next: "retry", retryAt: 1_500 });
-  expect(decideRetry(failure(), 1, 1, at)).toMatchObject({ next: "failover" });
-  expect(decideRetry(failure({ class: "recipient" }), 1, 1, at)).toMatchObject({ next: "retry" });
-  expect(decideRetry(failure({ permanent: true }), 1, 1, at)).toMatchObject({ next: "give_up" });
-  expect(decideRetry(failure(), MAX_CALLS - 1, 0, at)).toMatchObject({ next: "retry" });
-  expect(decideRetry(failure(), MAX_CALLS, 1, at)).toMatchObject({ next: "give_up" });
-});
-
 const gateway = (name: string, changes: Partial<Candidate> = {}): Candidate => ({
   name,
   weight: 1,
@@ -59,26 +38,6 @@ test("gateways are drawn by weight from the healthy ones with room that have not
     choose([gateway("a", { unhealthy: "open" }), gateway("b", { full: true })], [], 0),
   ).toEqual({ type: "wait" });
   expect(choose([], [], 0)).toEqual({ type: "none" });
-});
-
-test("the breaker opens at half of at least five, lets one probe through, and doubles its pause while probes fail", () => {
-  const breaker = createBreaker(1);
-  for (const fault of [true, true, false, true]) breaker.record(fault, 0);
-  expect(breaker.state(0)).toBe("closed");
-  breaker.record(true, 0);
-  expect([
-    breaker.state(0),
-    breaker.admits(4_999),
-    breaker.state(5_000),
-    breaker.admits(5_000),
-  ]).toEqual(["open", false, "half_open", true]);
-  breaker.began(5_000);
-  expect(breaker.admits(5_000)).toBe(false);
-  breaker.record(true, 5_100);
-  expect([breaker.admits(15_000), breaker.admits(15_100)]).toEqual([false, true]);
-  breaker.began(15_100);
-  breaker.record(false, 15_200);
-  expect(breaker.state(15_200)).toBe("closed");
 });
 
 test("a bucket gives its rate and a tenth of a second's burst, also when the clock jumps", () => {
@@ -171,6 +130,22 @@ test("the fold alone decides the next step", () => {
   expect(step([requested(), sent(1), event("MessageDelivered")])).toEqual({ type: "nothing" });
 });
 
+test("a message that a mail server put off is tried on after six failures, one that failed is not", () => {
+  const off = (attempt: number, code: string) =>
+    event("DispatchAttemptFailed", {
+      attempt,
+      next: "retry",
+      gateway: "a",
+      error: failure({ code, class: "recipient" }),
+    });
+  const six = [1, 2, 3, 4, 5, 6];
+  const again = six.map((attempt) => off(attempt, "greylisted"));
+  expect(step([requested(), ...again], { due: true })).toEqual({ type: "call", attempt: 7 });
+  expect(step([requested(), ...again], { now: 100_000 })).toEqual({ type: "expire" });
+  const busy = six.map((attempt) => off(attempt, "recipient_unavailable"));
+  expect(step([requested(), ...busy], { due: true })).toMatchObject({ type: "exhaust" });
+});
+
 test("a transient bounce feeds the retry budget, a late one of an earlier attempt does not", () => {
   const bounce = (attempt: number) => event("BounceDeferred", { attempt, error: failure() });
   expect(step([requested(), sent(1), bounce(1)])).toMatchObject({ type: "wait", why: "retry" });
@@ -195,6 +170,16 @@ test("a transient bounce feeds the retry budget, a late one of an earlier attemp
   });
 });
 
+test("how long an uncertain attempt waits is decided by one clock, however far the log's is off", () => {
+  const hour = 3_600_000;
+  const doubt = { attempt: 1, gateway: "a", policy: "at_most_once", at: "1970-01-01T00:00:01Z" };
+  for (const recordedAt of [1_000 - hour, 1_000, 1_000 + hour]) {
+    const events = [requested(), event("DispatchUncertain", doubt, recordedAt)];
+    expect(step(events, { now: 600_999 })).toMatchObject({ otherwise: { type: "wait" } });
+    expect(step(events, { now: 601_000 })).toMatchObject({ otherwise: { type: "exhaust" } });
+  }
+});
+
 test("what follows an uncertain attempt is the gateway's policy, and ends", () => {
   const doubt = (policy: string, attempt = 1) =>
     event("DispatchUncertain", { attempt, gateway: "a", policy }, 1_000);
@@ -214,6 +199,15 @@ test("what follows an uncertain attempt is the gateway's policy, and ends", () =
     type: "seek_evidence",
     otherwise: { type: "wait" },
   });
+  // Every fifteen seconds; a scale below 1 makes that shorter, one above leaves it.
+  for (const [scale, at] of [
+    [1, 16_000],
+    [0.01, 1_150],
+    [50, 16_000],
+  ])
+    expect(step([requested(), doubt("at_most_once")], { scale: scale! })).toMatchObject({
+      otherwise: { type: "wait", at, why: "uncertain" },
+    });
   expect(step([requested(), doubt("at_most_once")], { now: 601_000 })).toMatchObject({
     type: "seek_evidence",
     otherwise: { type: "exhaust" },

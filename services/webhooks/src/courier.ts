@@ -220,7 +220,7 @@ export class Courier {
         return this.#window.record(job, "delivered");
       case "gone":
         lane.waitUntil = Math.max(lane.waitUntil, now + longWaitMs); // until the event is there, or failed
-        void this.#disable(lane, job);
+        this.#disable(lane, job).catch(this.#tools.fail);
         return;
       case "retry":
         this.#leave(lane, job);

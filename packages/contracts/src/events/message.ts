@@ -144,6 +144,7 @@ export const DispatchUncertain = defineEvent(
     cause: z.enum(["crash", "timeout", "connection_lost"]),
     policy: z.enum(["ask_provider", "at_most_once", "at_least_once"]),
     reason: z.string(),
+    at: Time.optional(),
   }),
 );
 

@@ -1,0 +1,52 @@
+import type pg from "pg";
+import type { Logger } from "pino";
+import { Gauge } from "prom-client";
+import { messageOf } from "./faults.ts";
+
+/** Clocks kept by NTP are within milliseconds; a second off is a machine whose clock nobody keeps. */
+const WORTH_SAYING_MS = 1_000;
+const EVERY_MS = 60_000;
+
+const skewGauge = new Gauge({
+  name: "heliograph_clock_skew_seconds",
+  help: "How far the database's clock is ahead of this process's; negative when it is behind",
+});
+
+/**
+ * Two clocks are in every event: the writer's in its data, the log's in `recordedAt`. What is decided (validity, schedules, retries, receipts) is decided by the clock of the
+ * processes alone, and `recordedAt` is only shown; so a difference delays nothing, but makes times look strange and processes of different machines disagree. Therefore it
+ * is said: one warning when it becomes larger than a second, one line when it is gone, and a metric.
+ */
+export function watchClock(
+  pool: Pick<pg.Pool, "query">,
+  logger: Logger,
+  now: () => number = Date.now,
+): { look(): Promise<void>; close(): void } {
+  let said = false;
+  async function look(): Promise<void> {
+    const before = now();
+    const { rows } = await pool.query(
+      "select (extract(epoch from clock_timestamp()) * 1000)::float8 as ms",
+    );
+    const after = now();
+    const { ms } = rows[0] as { ms: number };
+    // The answer was made at some moment in between.
+    const skewMs = ms > after ? ms - after : ms < before ? ms - before : 0;
+    skewGauge.set(skewMs / 1_000);
+    const seconds = Math.round(skewMs / 100) / 10;
+    if (Math.abs(skewMs) >= WORTH_SAYING_MS && !said)
+      logger.warn(
+        { seconds },
+        "the clocks of the database and of this process differ: set both by NTP",
+      );
+    else if (Math.abs(skewMs) < WORTH_SAYING_MS && said)
+      logger.info({ seconds }, "the clocks of the database and of this process agree again");
+    said = Math.abs(skewMs) >= WORTH_SAYING_MS;
+  }
+  const timer = setInterval(() => {
+    look().catch((error: unknown) =>
+      logger.debug({ error: messageOf(error) }, "the database's clock could not be read"),
+    );
+  }, EVERY_MS).unref();
+  return { look, close: () => clearInterval(timer) };
+}

@@ -1,0 +1,37 @@
+import { testDatabase } from "@heliograph/testkit";
+import pg from "pg";
+import { pino } from "pino";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { metricsRegister, watchClock } from "../src/index.ts";
+
+let database: Awaited<ReturnType<typeof testDatabase>>;
+let pool: pg.Pool;
+beforeEach(async () => {
+  database = await testDatabase();
+  pool = new pg.Pool({ ...database.config, max: 1 });
+});
+afterEach(async () => {
+  await pool.end();
+  await database.drop();
+});
+
+test("a clock that differs from the database's is said once, measured, and said again when it is right", async () => {
+  const lines: { level: number; seconds: number }[] = [];
+  const logger = pino({ level: "info" }, { write: (line) => lines.push(JSON.parse(line)) });
+  let offMs = 0;
+  const clock = watchClock(pool, logger, () => Date.now() + offMs);
+  await clock.look();
+  expect(lines).toEqual([]);
+  offMs = -3_600_000;
+  await clock.look();
+  await clock.look();
+  expect(lines).toMatchObject([{ level: 40, seconds: expect.closeTo(3_600, 0) }]);
+  const shown = await metricsRegister.getSingleMetricAsString("heliograph_clock_skew_seconds");
+  expect(Number(/(-?[\d.]+)$/.exec(shown)![1])).toBeCloseTo(3_600, 0);
+  offMs = 3_600_000;
+  await clock.look();
+  offMs = 0;
+  await clock.look();
+  expect(lines.slice(1)).toMatchObject([{ level: 30 }]);
+  clock.close();
+});

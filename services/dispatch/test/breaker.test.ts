@@ -1,0 +1,104 @@
+import { expect, test } from "vitest";
+import { createBreaker, type Breaker } from "../src/breaker.ts";
+
+const results = (breaker: Breaker, faults: readonly boolean[], now = 0) => {
+  for (const fault of faults) breaker.record(breaker.begin(now), fault, now);
+};
+/** Open since 0, and half open from 5,000. */
+function opened(): Breaker {
+  const breaker = createBreaker(1);
+  results(breaker, [true, true, true, true, true]);
+  return breaker;
+}
+
+test("the breaker opens at half of at least five, lets one probe through, and doubles its pause while probes fail", () => {
+  const breaker = createBreaker(1);
+  results(breaker, [true, true, false, true]);
+  expect(breaker.state(0)).toBe("closed");
+  results(breaker, [true]);
+  expect([
+    breaker.state(0),
+    breaker.admits(4_999),
+    breaker.state(5_000),
+    breaker.admits(5_000),
+  ]).toEqual(["open", false, "half_open", true]);
+  const probe = breaker.begin(5_000);
+  expect(breaker.admits(5_000)).toBe(false);
+  breaker.record(probe, true, 5_100);
+  expect([breaker.admits(15_000), breaker.admits(15_100)]).toEqual([false, true]);
+  breaker.record(breaker.begin(15_100), false, 15_200);
+  expect(breaker.state(15_200)).toBe("closed");
+});
+
+test("it judges by the last twenty results, and by no older ones", () => {
+  const breaker = createBreaker(1);
+  // Ten faults among the first twenty would open it; of the last twenty only nine are faults until the last one.
+  results(
+    breaker,
+    Array.from({ length: 20 }, () => false),
+  );
+  results(
+    breaker,
+    Array.from({ length: 9 }, () => true),
+  );
+  expect(breaker.state(0)).toBe("closed");
+  results(breaker, [true]);
+  expect(breaker.state(0)).toBe("open");
+});
+
+test("the late result of an older call, good or bad, is not taken for the probe's", () => {
+  for (const fault of [true, false]) {
+    const breaker = createBreaker(1);
+    const old = breaker.begin(0);
+    results(breaker, [true, true, true, true, true]);
+    const probe = breaker.begin(5_000);
+    breaker.record(old, fault, 5_001);
+    expect(breaker.state(5_001)).toBe("half_open");
+    expect(breaker.admits(5_001)).toBe(false);
+    breaker.record(probe, false, 5_002);
+    expect(breaker.state(5_002)).toBe("closed");
+    // Nor is it counted among the results of the time after.
+    for (let count = 0; count < 5; count++) breaker.record(old, true, 5_003);
+    expect(breaker.state(5_003)).toBe("closed");
+  }
+});
+
+test("a call that is given up frees the probe only if it was the probe", () => {
+  const breaker = createBreaker(1);
+  const old = breaker.begin(0);
+  results(breaker, [true, true, true, true, true]);
+  const probe = breaker.begin(5_000);
+  breaker.abandoned(old);
+  expect(breaker.admits(5_000)).toBe(false);
+  breaker.abandoned(probe);
+  expect(breaker.admits(5_000)).toBe(true);
+  const second = breaker.begin(5_000);
+  // The first probe's answer comes after all: the second one decides.
+  breaker.record(probe, true, 5_001);
+  expect(breaker.state(5_001)).toBe("half_open");
+  breaker.record(second, false, 5_002);
+  expect(breaker.state(5_002)).toBe("closed");
+});
+
+test("without a connection it opens at once, and a call from before changes nothing", () => {
+  const breaker = createBreaker(1);
+  const [first, second] = [breaker.begin(0), breaker.begin(0)];
+  breaker.unreachable(first, 10);
+  expect([breaker.state(10), breaker.opensAt]).toEqual(["open", 5_010]);
+  breaker.unreachable(second, 4_000);
+  expect(breaker.opensAt).toBe(5_010);
+  breaker.unreachable(breaker.begin(5_010), 5_020);
+  expect(breaker.opensAt).toBe(15_020);
+});
+
+test("a call that begins although the breaker is open, as after a clock was set back, counts for nothing", () => {
+  const breaker = opened();
+  const stray = breaker.begin(1_000);
+  breaker.record(stray, false, 1_001);
+  expect(breaker.state(1_001)).toBe("open");
+  const probe = breaker.begin(5_000);
+  breaker.record(stray, false, 5_001);
+  expect(breaker.state(5_001)).toBe("half_open");
+  breaker.record(probe, false, 5_002);
+  expect(breaker.state(5_002)).toBe("closed");
+});
