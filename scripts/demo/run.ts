@@ -6,6 +6,7 @@ import { openEndpoint } from "./endpoint.ts";
 import { isSettled, type FeedEvent, type Life } from "./life.ts";
 import { startReceiver, type Received } from "./receiver.ts";
 import { sendCases } from "./send.ts";
+import { DemoError } from "./start.ts";
 import { summarise } from "./summary.ts";
 import { newReporter, paint, say } from "./view.ts";
 
@@ -20,7 +21,10 @@ const pollSeconds = 1;
 
 /** Sends every case to the sandbox and shows what becomes of it. True when every outcome was as expected. */
 export async function runDemo(instance: Instance, interrupted: AbortSignal): Promise<boolean> {
-  const api = connectApi(instance.baseUrl, instance.sandboxKey, interrupted);
+  const { baseUrl, sandboxKey } = instance;
+  if (sandboxKey === undefined)
+    throw new DemoError(`Heliograph at ${baseUrl} has no demo partner (HELIOGRAPH_DEMO=on).`);
+  const api = connectApi(baseUrl, sandboxKey, interrupted);
   const lives = new Map<string, Life>();
   /** When the webhook of an event arrived, by the event's id. */
   const verified = new Map<string, number>();

@@ -87,3 +87,12 @@ test("a gateway is turned off and on again by its name", async () => {
   const unknown = await ops("gateways", "disable", "none", "--env", "live");
   expect(unknown).toMatchObject({ code: 2, output: "ops: live has no gateway none\n" });
 }, 60_000);
+
+test("a new master key is taken once it is accepted", async () => {
+  const changed = { ...environment, HELIOGRAPH_MASTER_KEY: randomBytes(32).toString("hex") };
+  expect((await ops("gateways")).code).toBe(0);
+  environment = changed;
+  expect((await ops("gateways")).output).toMatch(/^ops: HELIOGRAPH_MASTER_KEY: not the key/);
+  expect((await ops("accept-key")).code).toBe(0);
+  expect((await ops("gateways")).code).toBe(0);
+}, 60_000);

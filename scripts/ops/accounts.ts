@@ -8,6 +8,7 @@ import {
 } from "@heliograph/contracts";
 import { defaultPriceList } from "@heliograph/domain";
 import {
+  acceptMasterKey,
   adminTerms,
   keyIssued,
   operator,
@@ -82,6 +83,15 @@ export const createKey = (target: Target, request: KeyRequest): Promise<boolean>
     say("The key is shown this once:");
     say(key);
   });
+
+/** Makes the master key of the settings the installation's. */
+export async function acceptKey({ settings, server }: Target): Promise<boolean> {
+  await acceptMasterKey(settings, server);
+  say(
+    "The key is the installation's from now on. What another key sealed stays sealed: rotate every webhook secret.",
+  );
+  return true;
+}
 
 /** Shows the partners, oldest first. */
 export const showPartners = (target: Target): Promise<boolean> =>

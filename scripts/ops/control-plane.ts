@@ -1,11 +1,8 @@
-import { openDirectory, type Directory } from "@heliograph/directory";
-import type { Append, EventLog } from "@heliograph/log";
-import { createDatabases, openLog } from "@heliograph/runtime";
+import type { Append } from "@heliograph/log";
+import { openControlPlane, type ControlPlane } from "@heliograph/process";
 import { OpsError, type Target } from "./target.ts";
 
-export type ControlPlane = {
-  readonly log: EventLog;
-  readonly directory: Directory;
+export type Work = Pick<ControlPlane, "log" | "directory"> & {
   /** Appends all of them, and resolves when the directory shows them. Throws OpsError where somebody else was first. */
   append(appends: readonly Append[]): Promise<void>;
 };
@@ -16,16 +13,10 @@ export const actor = "ops";
 /** Works on the platform log (partners, keys, gateways), also before any service has run. True when the work is done. */
 export async function onControlPlane(
   target: Target,
-  work: (plane: ControlPlane) => Promise<void>,
+  work: (plane: Work) => Promise<void>,
 ): Promise<boolean> {
-  await createDatabases(target.server);
-  const log = await openLog(target.settings, target.server, "platform", target.logger);
-  const directory = await openDirectory(log, ({ position, type }, flaw) =>
-    target.logger.error(
-      { position: `${position}`, type, error: flaw },
-      "a damaged event is passed over",
-    ),
-  );
+  const { settings, server, logger } = target;
+  const { log, directory, close } = await openControlPlane(settings, server, "unused", logger);
   try {
     await work({
       log,
@@ -41,7 +32,6 @@ export async function onControlPlane(
     });
     return true;
   } finally {
-    await directory.close();
-    await log.close();
+    await close();
   }
 }

@@ -6,7 +6,7 @@ import { CopyRefused, LogUnavailable } from "@heliograph/log";
 import { OpsError, openTarget } from "./target.ts";
 import { endOf } from "./copy-ends.ts";
 import { copyNamespaces } from "./copy-log.ts";
-import { createKey, createPartner, showKeys, showPartners } from "./accounts.ts";
+import { acceptKey, createKey, createPartner, showKeys, showPartners } from "./accounts.ts";
 import { enableGateway, showGateways } from "./gateways.ts";
 import { rebuild } from "./rebuild.ts";
 import { refill } from "./refill.ts";
@@ -127,6 +127,11 @@ program
   .description("every key with what may be shown of it")
   .option("--partner <id>", "only this partner's")
   .action(({ partner }: { partner?: string }) => withTarget((target) => showKeys(target, partner)));
+
+program
+  .command("accept-key")
+  .description("after the master key was lost: make the one that is set now the installation's")
+  .action(() => withTarget(acceptKey));
 
 const gateways = program
   .command("gateways")

@@ -101,9 +101,8 @@ async function runHere(
   interrupted: AbortSignal,
 ): Promise<RebuildResult> {
   // Projectors open no secrets, so this process needs no master key; without services nothing is seeded.
-  const noKey = Buffer.alloc(32);
   const settings = { ...target.settings, services: [] };
-  const platform = await openPlatform(settings, target.server, noKey, target.logger);
+  const platform = await openPlatform(settings, target.server, "unused", target.logger);
   const progress = newProgress(`${name} (${environment})`);
   try {
     const context = platform.contexts[environment];

@@ -1,13 +1,22 @@
-import { createHash } from "node:crypto";
+import { createHmac, hash } from "node:crypto";
 import {
   deterministicId,
   keyPrefix,
+  makeKey,
   streamOf,
   uuid5,
   type Environment,
   type EventData,
 } from "@heliograph/contracts";
 import type { Append } from "@heliograph/log";
+
+export const demoPartnerId = deterministicId("ptn", "demo");
+
+/** A key that every start can show again, because it follows from the master key and stands nowhere. */
+export const derivedKey = (masterKey: Buffer, environment: Environment, name: string): string =>
+  makeKey(environment, () =>
+    createHmac("sha512", masterKey).update(`key/${environment}/${name}`).digest(),
+  );
 
 /** The installation's own partner: its keys with scope `admin` are the operators'. */
 export const operator = { partner_id: deterministicId("ptn", "operator"), name: "Operator" };
@@ -41,7 +50,7 @@ export function keyIssued(
   { partnerId, environment, name, scopes }: KeyTerms,
   { actor, createdAt }: Making,
 ): Append {
-  const sha256 = createHash("sha256").update(key).digest("hex");
+  const sha256 = hash("sha256", key, "hex");
   const id = deterministicId("key", sha256);
   const data: EventData<"KeyIssued"> = {
     key_id: id,

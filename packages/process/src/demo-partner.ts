@@ -1,15 +1,22 @@
-import { createHmac, hash } from "node:crypto";
+import { hash } from "node:crypto";
 import {
   deterministicId,
   environments,
-  makeKey,
   streamOf,
   uuid5,
   type Environment,
   type EventData,
 } from "@heliograph/contracts";
 import type { Append, EventLog } from "@heliograph/log";
-import { adminTerms, keyIssued, operator, partnerCreated, type Making } from "./accounts.ts";
+import {
+  adminTerms,
+  demoPartnerId,
+  derivedKey,
+  keyIssued,
+  operator,
+  partnerCreated,
+  type Making,
+} from "./accounts.ts";
 import type { Platform } from "./platform.ts";
 import { bootCatchUpMs } from "./seed.ts";
 
@@ -25,7 +32,6 @@ const openingBalance = "1200";
 /** More than one machine can be asked for. */
 const noLimit = { requests: 1_000_000, window_seconds: 1 };
 
-export const demoPartnerId = deterministicId("ptn", "demo");
 const making: Making = { actor: "seed", createdAt };
 
 /**
@@ -34,13 +40,9 @@ const making: Making = { actor: "seed", createdAt };
  */
 export async function ensureDemoPartner(platform: Platform): Promise<DemoKeys> {
   const { directory, masterKey } = platform;
-  const derived = (environment: Environment, name: string): string =>
-    makeKey(environment, () =>
-      createHmac("sha512", masterKey).update(`key/${environment}/${name}`).digest(),
-    );
   const usable = (environment: Environment, name: string): string => {
     for (let number = 1; ; number++) {
-      const key = derived(environment, number === 1 ? name : `${name} ${number}`);
+      const key = derivedKey(masterKey, environment, number === 1 ? name : `${name} ${number}`);
       if (directory.key(hash("sha256", key, "hex"))?.revoked !== true) return key;
     }
   };

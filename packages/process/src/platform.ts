@@ -1,3 +1,4 @@
+import { hash } from "node:crypto";
 import { environments, type Environment } from "@heliograph/contracts";
 import { openDirectory, type Directory } from "@heliograph/directory";
 import { openKafkaFeed, relayConsumer } from "@heliograph/kafka";
@@ -16,9 +17,11 @@ import {
   untilItAnswers,
   watchClock,
 } from "@heliograph/runtime";
-import type pg from "pg";
 import type { Logger } from "pino";
+import { demoPartnerId, derivedKey } from "./accounts.ts";
+import { openMasterKey, type KeyRule } from "./master-key.ts";
 import { seedPlatform } from "./seed.ts";
+import { addKeySample, readKeySample } from "./store.ts";
 
 /** Everything that the services of one process share. */
 export type Platform = {
@@ -36,79 +39,115 @@ export type Platform = {
 const durablePool = 6;
 const projectionPool = 8;
 
-/** Opens the three databases and their logs, folds the directory and seeds what every installation has. */
+/** The control plane: what is known of partners, keys, gateways and prices, and the key that seals. */
+export type ControlPlane = {
+  readonly log: EventLog;
+  readonly directory: Directory;
+  readonly masterKey: Buffer;
+  close(): Promise<void>;
+};
+
+/** Opens the platform database and its log, folds the directory and compares the master key. Throws SettingsError or StartError. */
+export async function openControlPlane(
+  settings: Settings,
+  server: Server,
+  keyRule: KeyRule,
+  logger: Logger,
+): Promise<ControlPlane> {
+  await untilItAnswers("the database", logger, () => createDatabases(server));
+  const opened: (() => Promise<void>)[] = [];
+  const close = async (): Promise<void> => {
+    for (const end of opened.toReversed()) await end();
+  };
+  try {
+    const log = await untilItAnswers("the event log", logger, () =>
+      openLog(settings, server, "platform", logger),
+    );
+    opened.push(() => log.close());
+    const directory = await untilItAnswers("the event log", logger, () =>
+      openDirectory(log, ({ position, type }, flaw) =>
+        logger.error(
+          { position: String(position), type, error: flaw },
+          "a damaged event of the platform log is passed over",
+        ),
+      ),
+    );
+    opened.push(() => directory.close());
+    const config = databaseConfig(server, "platform");
+    const asked = <T>(ask: () => Promise<T>): Promise<T> =>
+      untilItAnswers("the database", logger, ask);
+    const masterKey = await openMasterKey(settings, keyRule, {
+      // Whatever runs a service publishes the prices first.
+      hasRun: directory.prices() !== undefined,
+      readSample: () => asked(() => readKeySample(config)),
+      addSample: (sealed) => asked(() => addKeySample(config, sealed)),
+      mayBe: (key) =>
+        directory.partner(demoPartnerId) === undefined ||
+        directory.key(hash("sha256", derivedKey(key, "sandbox", "demo"), "hex")) !== undefined,
+    });
+    return { log, directory, masterKey, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** Opens the three databases and their logs, folds the directory and seeds what every installation has. Throws SettingsError or StartError. */
 export async function openPlatform(
   settings: Settings,
   server: Server,
-  masterKey: Buffer,
+  keyRule: KeyRule,
   logger: Logger,
 ): Promise<Platform> {
-  await untilItAnswers("the database", logger, () => createDatabases(server));
-  const platformLog = await untilItAnswers("the event log", logger, () =>
-    openLog(settings, server, "platform", logger),
-  );
-  const directory = await untilItAnswers("the event log", logger, () =>
-    openDirectory(platformLog, ({ position, type }, flaw) =>
-      logger.error(
-        { position: String(position), type, error: flaw },
-        "a damaged event of the platform log is passed over",
-      ),
-    ),
-  );
-  if (settings.services.includes("ingress") || settings.services.includes("dispatch"))
-    await untilItAnswers("the event log", logger, () =>
-      seedPlatform(platformLog, directory, settings),
-    );
-  const pools: pg.Pool[] = [];
-  const feeds: { close(): Promise<void> }[] = [];
-  const open = async (environment: Environment): Promise<ServiceContext> => {
-    const config = databaseConfig(server, environment);
-    const pool = openPool(config, { name: environment, max: durablePool, durable: true }, logger);
-    const projections = openPool(
-      config,
-      { name: `${environment} projections`, max: projectionPool, durable: false },
-      logger,
-    );
-    pools.push(pool, projections);
-    const log = await untilItAnswers("the event log", logger, () =>
-      openLog(settings, server, environment, logger),
-    );
-    const kafka = settings.feed === "kafka" ? settings.kafka : undefined;
-    const feed = kafka && openKafkaFeed({ settings: kafka, environment, log, pool, logger });
-    if (feed) feeds.push(feed);
-    return {
-      environment,
-      log,
-      feed,
-      connection: config,
-      pool,
-      projectionPool: projections,
-      settings,
-      directory,
-      masterKey,
-      logger: logger.child({ environment }),
+  const control = await openControlPlane(settings, server, keyRule, logger);
+  const opened: (() => Promise<unknown>)[] = [control.close];
+  const close = async (): Promise<void> => {
+    for (const end of opened.toReversed()) await end();
+  };
+  try {
+    const { log: platformLog, directory, masterKey } = control;
+    if (settings.services.includes("ingress") || settings.services.includes("dispatch"))
+      await untilItAnswers("the event log", logger, () =>
+        seedPlatform(platformLog, directory, settings),
+      );
+    const open = async (environment: Environment): Promise<ServiceContext> => {
+      const config = databaseConfig(server, environment);
+      const pool = openPool(config, { name: environment, max: durablePool, durable: true }, logger);
+      const projections = openPool(
+        config,
+        { name: `${environment} projections`, max: projectionPool, durable: false },
+        logger,
+      );
+      opened.push(() => Promise.all([pool.end(), projections.end()]));
+      const log = await untilItAnswers("the event log", logger, () =>
+        openLog(settings, server, environment, logger),
+      );
+      opened.push(() => log.close());
+      const kafka = settings.feed === "kafka" ? settings.kafka : undefined;
+      const feed = kafka && openKafkaFeed({ settings: kafka, environment, log, pool, logger });
+      if (feed) opened.push(() => feed.close());
+      return {
+        environment,
+        log,
+        feed,
+        connection: config,
+        pool,
+        projectionPool: projections,
+        settings,
+        directory,
+        masterKey,
+        logger: logger.child({ environment }),
+      };
     };
-  };
-  const contexts = { live: await open("live"), sandbox: await open("sandbox") };
-  const clock = watchClock(contexts.live.projectionPool, logger);
-  await untilItAnswers("the database", logger, () => clock.look());
-  return {
-    settings,
-    server,
-    masterKey,
-    logger,
-    platformLog,
-    directory,
-    contexts,
-    async close() {
-      clock.close();
-      await directory.close();
-      await Promise.all(feeds.map((feed) => feed.close()));
-      for (const environment of environments) await contexts[environment].log.close();
-      await platformLog.close();
-      await Promise.all(pools.map((pool) => pool.end()));
-    },
-  };
+    const contexts = { live: await open("live"), sandbox: await open("sandbox") };
+    const clock = watchClock(contexts.live.projectionPool, logger);
+    opened.push(async () => clock.close());
+    await untilItAnswers("the database", logger, () => clock.look());
+    return { settings, server, masterKey, logger, platformLog, directory, contexts, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
 }
 
 /** Starts the consumers of the services in both environments. */

@@ -1,5 +1,4 @@
 import {
-  masterKey,
   newLogger,
   readSettings,
   serverOf,
@@ -19,12 +18,7 @@ export async function runService(service: Service): Promise<void> {
         "HELIOGRAPH_DATABASE_URL: a service that runs alone needs the PostgreSQL server's URL",
       );
     const logger = newLogger(settings.logLevel, { service: service.name });
-    const platform = await openPlatform(
-      settings,
-      serverOf(settings.databaseUrl),
-      masterKey(settings),
-      logger,
-    );
+    const platform = await openPlatform(settings, serverOf(settings.databaseUrl), "given", logger);
     const services = await startServices(platform, [service]);
     const health = process.env["HELIOGRAPH_PORT"]
       ? await serveHealth(settings.host, settings.port, services.running)

@@ -33,9 +33,9 @@ test("a database that is away at boot, and again in the middle of it, is waited 
   try {
     const logger = newLogger("silent");
     const platform = await openPlatform(
-      readSettings({}),
+      readSettings({ HELIOGRAPH_MASTER_KEY: "0".repeat(64) }),
       serverOf(away.href),
-      Buffer.alloc(32),
+      "given",
       logger,
     );
     expect(turnedAway).toBe(8);

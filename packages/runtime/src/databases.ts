@@ -1,6 +1,3 @@
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { randomBytes } from "node:crypto";
-import { join } from "node:path";
 import type { Environment } from "@heliograph/contracts";
 import { validateEvent } from "@heliograph/contracts";
 import {
@@ -116,21 +113,4 @@ export async function openLog(
       throw new SettingsError(`HELIOGRAPH_EVENTSTORE_URL: ${error.message}`);
     }
   return openPostgresLog({ ...common, connection: databaseConfig(server, namespace) });
-}
-
-/**
- * The key that seals webhook secrets and derives API keys: `HELIOGRAPH_MASTER_KEY`, else a file in the data folder, made at the first start.
- * Processes that share a database must share it.
- */
-export function masterKey(settings: Settings): Buffer {
-  if (settings.masterKey !== undefined) return Buffer.from(settings.masterKey, "hex");
-  const path = join(settings.dataDir, "master.key");
-  if (!existsSync(path)) {
-    mkdirSync(settings.dataDir, { recursive: true });
-    writeFileSync(path, `${randomBytes(32).toString("hex")}\n`, { mode: 0o600, flag: "wx" });
-    chmodSync(path, 0o600);
-  }
-  const key = Buffer.from(readFileSync(path, "utf8").trim(), "hex");
-  if (key.length !== 32) throw new Error(`${path} does not hold 64 hexadecimal digits`);
-  return key;
 }

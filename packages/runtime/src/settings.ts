@@ -15,6 +15,8 @@ export type Settings = {
   readonly smtpUrls: readonly string[];
   readonly logGatewayChannels: readonly string[];
   readonly masterKey: string | undefined;
+  /** Whether `npm start` makes the demo partner. */
+  readonly demo: boolean;
   readonly logLevel: string;
   readonly trustProxy: string | undefined;
   readonly shutdownMs: number;
@@ -193,11 +195,16 @@ export function readSettings(env: Environment = process.env): Settings {
   const masterKey = env["HELIOGRAPH_MASTER_KEY"] || undefined;
   if (masterKey !== undefined && !/^[0-9a-f]{64}$/i.test(masterKey))
     throw new SettingsError("HELIOGRAPH_MASTER_KEY: must be 64 hexadecimal digits (32 bytes)");
+  const databaseUrl = url(env, "HELIOGRAPH_DATABASE_URL", ["postgres:", "postgresql:"]);
   return {
     port: number(env, "HELIOGRAPH_PORT", 8080, 0, 65_535),
     host: env["HELIOGRAPH_HOST"] || "127.0.0.1",
     dataDir: env["HELIOGRAPH_DATA_DIR"] || ".heliograph",
-    databaseUrl: url(env, "HELIOGRAPH_DATABASE_URL", ["postgres:", "postgresql:"]),
+    databaseUrl,
+    // A partner with funds and known keys has no place in a database that somebody has set up for work.
+    demo:
+      oneOf(env, "HELIOGRAPH_DEMO", [databaseUrl === undefined ? "on" : "off", "on", "off"]) ===
+      "on",
     log,
     eventstoreUrl,
     feed,

@@ -8,7 +8,7 @@ import { freePort } from "./free-port.ts";
 import type { Exit } from "./spawn-service.ts";
 import { until } from "./until.ts";
 
-/** What `dev.json` holds. */
+/** What `dev.json` holds where there is a demo partner, which tests always ask for. */
 export type InstanceFile = {
   readonly baseUrl: string;
   readonly consoleUrl: string;
@@ -81,6 +81,7 @@ export async function launchInstance(options: InstanceOptions): Promise<{
       HELIOGRAPH_DATA_DIR: options.dataDir,
       HELIOGRAPH_PORT: String(port),
       HELIOGRAPH_LOG_LEVEL: "warn",
+      HELIOGRAPH_DEMO: "on",
       ...options.env,
     },
     stdio: ["ignore", "pipe", "pipe"],

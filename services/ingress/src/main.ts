@@ -5,7 +5,7 @@ import {
   refuseToStart,
   startServices,
 } from "@heliograph/process";
-import { SettingsError, masterKey, newLogger, readSettings, serverOf } from "@heliograph/runtime";
+import { SettingsError, newLogger, readSettings, serverOf } from "@heliograph/runtime";
 import { service, startIngress } from "./index.ts";
 
 /** The REST API alone, against the PostgreSQL server of `HELIOGRAPH_DATABASE_URL`, until SIGTERM. Any number may run side by side. */
@@ -16,12 +16,7 @@ try {
       "HELIOGRAPH_DATABASE_URL: a service that runs alone needs the PostgreSQL server's URL",
     );
   const logger = newLogger(settings.logLevel, { service: "ingress" });
-  const platform = await openPlatform(
-    settings,
-    serverOf(settings.databaseUrl),
-    masterKey(settings),
-    logger,
-  );
+  const platform = await openPlatform(settings, serverOf(settings.databaseUrl), "given", logger);
   const consumers = await startServices(platform, [service]);
   const ingress = await startIngress({
     ...platform,

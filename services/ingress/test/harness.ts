@@ -35,12 +35,16 @@ export type Answered = {
 /** A listening ingress on real databases, with the sandbox's simulator gateways and nothing that dispatches. */
 export async function openWorld() {
   const server = await testServer();
-  const settings = readSettings({ HELIOGRAPH_PORT: "0", HELIOGRAPH_SHUTDOWN_SECONDS: "5" });
+  const settings = readSettings({
+    HELIOGRAPH_PORT: "0",
+    HELIOGRAPH_SHUTDOWN_SECONDS: "5",
+    HELIOGRAPH_MASTER_KEY: randomBytes(32).toString("hex"),
+  });
   const prefix = `${server.namePrefix}w`;
   const platform = await openPlatform(
     settings,
     { config: server.baseConfig, prefix },
-    randomBytes(32),
+    "given",
     newLogger("silent"),
   );
   for (const environment of environments) {

@@ -18,7 +18,6 @@ import {
 import {
   easePressure,
   isMachinery,
-  masterKey,
   messageOf,
   newLogger,
   pause,
@@ -46,44 +45,49 @@ export async function start(
   const dataDir = resolve(settings.dataDir);
   mkdirSync(dataDir, { recursive: true });
   const logger = newLogger(settings.logLevel);
-  const postgres = await databaseServer(settings, dataDir, logger);
-  // Not before the folder is ours: the file of an instance that is running must stay.
-  forgetInstance(dataDir);
-  const platform = await openPlatform(
-    settings,
-    postgres.server,
-    masterKey({ ...settings, dataDir }),
-    logger,
-  );
-  const keys = await untilItAnswers("the event log", logger, () => ensureDemoPartner(platform));
-  const running = await startServices(
-    platform,
-    services.filter((service) => settings.services.includes(service.name)),
-  );
-  const rest = settings.services.includes("ingress")
-    ? await startIngress({
-        ...ingressDeps(platform, running.running),
-        ready: () => consumersReady(running.running),
-      })
-    : await health(settings, running.running);
+  const opened: (() => Promise<void>)[] = [];
   const stop = async (): Promise<void> => {
-    forgetInstance(dataDir);
-    await rest.stop();
-    await running.stop();
-    await platform.close();
-    await postgres.stop();
+    for (const end of opened.toReversed()) await end();
   };
-  onShutdown(logger, settings.shutdownMs + 15_000, stop);
-  await waitUntilReady(running.running, () => platform.platformLog.head());
-  const baseUrl = `http://${settings.host.includes(":") ? `[${settings.host}]` : settings.host}:${rest.port}`;
-  writeInstance(dataDir, {
-    baseUrl,
-    consoleUrl: `${baseUrl}/console`,
-    ...keys,
-    databaseUrl: postgres.url,
-    pid: process.pid,
-  });
-  process.stdout.write(banner(baseUrl, keys.sandboxKey, dataDir));
+  try {
+    const postgres = await databaseServer(settings, dataDir, logger);
+    opened.push(postgres.stop);
+    // Not before the folder is ours: the file of an instance that is running must stay.
+    forgetInstance(dataDir);
+    const platform = await openPlatform(settings, postgres.server, "made", logger);
+    opened.push(platform.close);
+    const keys = settings.demo
+      ? await untilItAnswers("the event log", logger, () => ensureDemoPartner(platform))
+      : undefined;
+    const running = await startServices(
+      platform,
+      services.filter((service) => settings.services.includes(service.name)),
+    );
+    opened.push(running.stop);
+    const rest = settings.services.includes("ingress")
+      ? await startIngress({
+          ...ingressDeps(platform, running.running),
+          ready: () => consumersReady(running.running),
+        })
+      : await health(settings, running.running);
+    opened.push(rest.stop);
+    opened.push(async () => forgetInstance(dataDir));
+    onShutdown(logger, settings.shutdownMs + 15_000, stop);
+    await waitUntilReady(running.running, () => platform.platformLog.head());
+    const baseUrl = `http://${settings.host.includes(":") ? `[${settings.host}]` : settings.host}:${rest.port}`;
+    writeInstance(dataDir, {
+      baseUrl,
+      consoleUrl: `${baseUrl}/console`,
+      ...keys,
+      databaseUrl: postgres.url,
+      pid: process.pid,
+    });
+    process.stdout.write(banner(baseUrl, keys?.sandboxKey, dataDir));
+  } catch (error) {
+    // PostgreSQL would outlive this process, without an owner.
+    await stop();
+    throw error;
+  }
 }
 
 /** The ingress sees how far this process' own consumers are behind, and slows down before the lag grows without bound. */
@@ -147,7 +151,10 @@ async function databaseServer(
     async stop() {
       stopping = true;
       await embedded.stop();
+      // What we wait for keeps no process running, and after a failed start nothing else does.
+      const held = setInterval(() => undefined, 60_000);
       await supervised;
+      clearInterval(held);
     },
   };
 }
@@ -179,7 +186,15 @@ async function waitUntilReady(
   }
 }
 
-const banner = (baseUrl: string, sandboxKey: string, dataDir: string): string => `
+const banner = (baseUrl: string, sandboxKey: string | undefined, dataDir: string): string =>
+  sandboxKey === undefined
+    ? `
+Heliograph is ready at ${baseUrl} (${environments.join(" and ")}); its address is in ${dataDir}/dev.json
+
+  npm run ops -- create-partner <name>      makes a partner with its first keys
+
+`
+    : `
 Heliograph is ready at ${baseUrl} (${environments.join(" and ")}); keys and addresses are in ${dataDir}/dev.json
 
   curl -s ${baseUrl}/api/v1/messages -H 'Authorization: Bearer ${sandboxKey}' -H 'Content-Type: application/json' \\

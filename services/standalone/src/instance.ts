@@ -1,13 +1,11 @@
 import { renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { DemoKeys } from "@heliograph/process";
 
-/** What tools on this machine need to know of a running instance. */
-export type Instance = {
+/** What tools on this machine need to know of a running instance; keys where there is a demo partner. */
+export type Instance = Partial<DemoKeys> & {
   readonly baseUrl: string;
   readonly consoleUrl: string;
-  readonly sandboxKey: string;
-  readonly liveKey: string;
-  readonly adminKey: string;
   readonly databaseUrl: string;
   readonly pid: number;
 };

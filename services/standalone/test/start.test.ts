@@ -1,6 +1,13 @@
-import { statSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { apiClient, launchInstance, readInstance, startInstance } from "@heliograph/testkit";
+import {
+  apiClient,
+  launchInstance,
+  postgresProcesses,
+  readInstance,
+  startInstance,
+  testServer,
+} from "@heliograph/testkit";
 import { describe, expect, it } from "vitest";
 import { afterAllStop, clientsOf, example, ownDataDir, reached, send } from "./setting.ts";
 
@@ -64,6 +71,49 @@ describe("npm start", () => {
     // The first one's address is still there for those who look it up.
     expect(readInstance(dataDir)?.pid).toBe(first.pid);
     expect((await apiClient(first.baseUrl, first.sandboxKey).get("/readyz")).status).toBe(200);
+  }, 60_000);
+
+  it("never makes a lost master key anew, and goes on when the file is put back", async () => {
+    const dataDir = ownDataDir();
+    const env = { HELIOGRAPH_SERVICES: "ingress" };
+    const first = await startInstance({ dataDir, env });
+    await first.stop();
+    const path = join(dataDir, "master.key");
+    const key = readFileSync(path);
+    rmSync(path);
+    const refused = await launchInstance({ dataDir, env });
+    expect(await refused.exited).toEqual({ code: 2, signal: null });
+    expect(refused.output()).toMatch(/^heliograph: .*master\.key is missing[^\n]*\n$/m);
+    expect(existsSync(path)).toBe(false);
+    // Refused with one line, and nothing of it is left running.
+    expect(postgresProcesses(dataDir)).toEqual([]);
+    writeFileSync(path, key);
+    const again = await startInstance({ dataDir, env });
+    afterAllStop(again);
+    expect(again.sandboxKey).toBe(first.sandboxKey);
+  }, 60_000);
+
+  it("makes no demo partner on a given database, unless it is asked to", async () => {
+    const server = await testServer();
+    const url = new URL(server.baseUrl);
+    url.pathname = `/${server.namePrefix}given`;
+    const env = {
+      HELIOGRAPH_DATABASE_URL: url.toString(),
+      HELIOGRAPH_SERVICES: "ingress",
+      HELIOGRAPH_DEMO: "",
+    };
+    const dataDir = ownDataDir();
+    const plain = await startInstance({ dataDir, env });
+    afterAllStop(plain);
+    const { baseUrl, consoleUrl, databaseUrl, pid } = plain;
+    expect(readInstance(dataDir)).toEqual({ baseUrl, consoleUrl, databaseUrl, pid });
+    expect(plain.output()).toContain("npm run ops -- create-partner");
+    await plain.stop();
+    const asked = await startInstance({ dataDir, env: { ...env, HELIOGRAPH_DEMO: "on" } });
+    afterAllStop(asked);
+    expect((await clientsOf(asked).sandbox.get("/balance")).body.available).toBe("1200");
+    await asked.stop();
+    await server.dropAll();
   }, 60_000);
 
   it("stops with one line that names the setting", async () => {

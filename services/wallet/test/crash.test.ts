@@ -24,6 +24,7 @@ test("killed before and after its appends, the service still decides each messag
   const start = (failpoint?: string) =>
     spawnService(main, {
       HELIOGRAPH_DATABASE_URL: url.toString(),
+      HELIOGRAPH_MASTER_KEY: "0".repeat(64),
       HELIOGRAPH_DATA_DIR: dataDir,
       HELIOGRAPH_LOG_LEVEL: "warn",
       HELIOGRAPH_FAILPOINT: failpoint,
