@@ -1,13 +1,14 @@
 import { decodeCursor, encodeCursor } from "@heliograph/http";
 import { z } from "zod";
 import type { Call } from "./call.ts";
+import { queryInt } from "./inputs.ts";
 
 export const maxPageSize = 100;
 const defaultPageSize = 25;
 
 /** The query that every list takes, to be extended by its filters. */
 export const ListQuery = z.strictObject({
-  limit: z.coerce.number().int().min(1).max(maxPageSize).optional(),
+  limit: queryInt(1, maxPageSize).optional(),
   after: z.string().max(512).optional().meta({ description: "`next_cursor` of an earlier page." }),
   before: z.string().max(512).optional().meta({ description: "`prev_cursor` of an earlier page." }),
 });

@@ -27,7 +27,7 @@ import { machinery } from "./machinery.ts";
 import { observeRequest } from "./metrics.ts";
 import { projectionHeaders } from "./projection.ts";
 import { type Route, streamed } from "./route.ts";
-import { validate } from "./validate.ts";
+import { notValid, unknownField, validate } from "./validate.ts";
 
 const maxBodyBytes = 256 * 1024;
 /** Of a refused body this much is read and dropped, for so long; then the connection ends. */
@@ -148,14 +148,12 @@ export class Pipeline {
   async #run(under: Underway, call: Call, queryText: string): Promise<Wire | undefined> {
     const { request } = call;
     const route = under.route!;
+    const given = queryText === "" ? {} : { ...parseQuery(queryText) };
     // Parsed JSON is held against the same rule; PostgreSQL stores no NUL, and no row could match one.
-    if (request.url.includes("%00"))
-      throw new PublicError("invalid_request", "The address has a NUL character.");
-    call.query = validate(
-      route.query,
-      queryText === "" ? {} : { ...parseQuery(queryText) },
-      "query",
-    );
+    if (request.url.includes("%00")) throw notValid(...nulIn(given));
+    // Schemas pass over this one name, and a filter that is passed over lists everything.
+    if (Object.hasOwn(given, "__proto__")) throw notValid("query", [unknownField("__proto__")]);
+    call.query = validate(route.query, given, "query");
     if (route.params !== undefined) call.params = validate(route.params, call.params, "path");
     const takesBody = request.method !== "GET" && request.method !== "HEAD";
     let body: unknown;
@@ -269,31 +267,44 @@ const limitOf = ({ partner: { rate_limit: own } }: Identity): Limit =>
 /** Per environment too: a test that runs wild in the sandbox leaves the live limit alone. */
 const limitName = ({ key }: Identity): string => `${key.environment} ${key.partner_id}`;
 
-/** The idempotency key of the header or of the body's `idempotency_key`, which is taken out of the body. */
-function takeKey(call: Call, body: unknown): string | undefined {
-  const header = call.request.headers["idempotency-key"];
-  const fromHeader = header === undefined ? undefined : parseIdempotencyKey(String(header));
-  if (typeof body !== "object" || body === null || !("idempotency_key" in body)) return fromHeader;
-  const field = body.idempotency_key;
-  delete body.idempotency_key;
-  if (typeof field !== "string")
-    throw new PublicError("invalid_request", "The idempotency key must be text.", {
-      errors: [{ path: "idempotency_key", code: "invalid_type", message: "must be a string" }],
-    });
-  const fromBody = parseIdempotencyKey(field);
-  if (fromHeader !== undefined && fromHeader !== fromBody)
-    throw new PublicError(
-      "invalid_request",
-      "The header and the body name different idempotency keys.",
-      {
-        errors: [
-          {
-            path: "idempotency_key",
-            code: "conflict",
-            message: "differs from the Idempotency-Key header",
-          },
-        ],
-      },
-    );
-  return fromBody;
+/** Which parts of an address have a NUL character. */
+function nulIn(query: Readonly<Record<string, unknown>>): Parameters<typeof notValid> {
+  const error = (path: string) => ({
+    path,
+    code: "invalid_value",
+    message: "has a NUL character",
+  });
+  const names = Object.keys(query).filter((name) => `${name}${String(query[name])}`.includes("\0"));
+  return names.length > 0 ? ["query", names.map(error)] : ["path", [error("")]];
 }
+
+/** Where a key may stand. The platform's own description spells the header with an underscore: both are taken. */
+const keyHeaders = ["idempotency-key", "idempotency_key"] as const;
+
+/** The idempotency key of a header or of the body's `idempotency_key`, which is taken out of the body. */
+function takeKey(call: Call, body: unknown): string | undefined {
+  const keys: string[] = [];
+  for (const name of keyHeaders) {
+    const header = call.request.headers[name];
+    if (header !== undefined) keys.push(parseIdempotencyKey(String(header)));
+  }
+  if (typeof body === "object" && body !== null && "idempotency_key" in body) {
+    const field = body.idempotency_key;
+    delete body.idempotency_key;
+    if (typeof field !== "string")
+      throw keyRefused("The idempotency key must be text.", "invalid_type", "must be text");
+    keys.push(parseIdempotencyKey(field));
+  }
+  if (new Set(keys).size > 1)
+    throw keyRefused(
+      "The headers and the body name different idempotency keys.",
+      "conflict",
+      "differs from the Idempotency-Key header",
+    );
+  return keys[0];
+}
+
+const keyRefused = (detail: string, code: string, message: string): PublicError =>
+  new PublicError("invalid_request", detail, {
+    errors: [{ path: "idempotency_key", code, message }],
+  });

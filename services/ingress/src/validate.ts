@@ -1,5 +1,6 @@
 import { type FieldError, PublicError } from "@heliograph/contracts";
 import { z } from "zod";
+import { wordsOf } from "./words.ts";
 
 const nothing = z.strictObject({});
 
@@ -12,35 +13,58 @@ export function validate<Output>(
   value: unknown,
   where: "body" | "query" | "path",
 ): Output {
-  const parsed = (schema ?? nothing).safeParse(value);
+  const parsed = (schema ?? nothing).safeParse(value, { error: wordsOf, reportInput: true });
   if (parsed.success) return (schema === undefined ? undefined : parsed.data) as Output;
-  const errors = fieldErrors(parsed.error);
-  const first = errors[0]!;
-  throw new PublicError(
+  throw notValid(where, fieldErrors(parsed.error.issues));
+}
+
+/** The refusal of a request whose `where` has wrong fields, at least one. */
+export function notValid(
+  where: "body" | "query" | "path",
+  errors: readonly FieldError[],
+): PublicError {
+  const { path, message } = errors[0]!;
+  return new PublicError(
     "invalid_request",
-    `The ${where} is not valid: ${first.path === "" ? "" : `${first.path}: `}${first.message}`,
+    `The ${where} is not valid: ${path === "" ? "" : `${path}: `}${message}`,
     { errors },
   );
 }
 
+export const unknownField = (path: string): FieldError => ({
+  path,
+  code: "unknown_field",
+  message: "this field does not exist",
+});
+
 /** Zod's issues as the fields a caller knows; at most 50, so that the answer stays readable. */
-export function fieldErrors(error: z.ZodError): readonly FieldError[] {
-  const errors: FieldError[] = [];
-  for (const issue of error.issues) {
-    const path = issue.path.map(String).join(".");
-    if (issue.code === "unrecognized_keys")
-      for (const key of issue.keys)
-        errors.push({
-          path: path === "" ? key : `${path}.${key}`,
-          code: "unknown_field",
-          message: "this field does not exist",
-        });
-    else
-      errors.push({
-        path,
-        code: issue.input === undefined && issue.code === "invalid_type" ? "required" : issue.code,
-        message: issue.message,
-      });
+function fieldErrors(issues: readonly z.core.$ZodIssue[]): readonly FieldError[] {
+  return issues.flatMap(ofIssue).slice(0, 50);
+}
+
+function ofIssue(issue: z.core.$ZodIssue): readonly FieldError[] {
+  const path = issue.path.map(String).join(".");
+  const below = (name: string): string => (path === "" ? name : `${path}.${name}`);
+  if (issue.code === "unrecognized_keys") return issue.keys.map((key) => unknownField(below(key)));
+  if (
+    issue.input === undefined &&
+    (issue.code === "invalid_type" || issue.code === "invalid_value")
+  )
+    return [{ path, code: "required", message: "is required" }];
+  if (issue.code === "invalid_union") {
+    // The form that was meant is the one whose outline fits: what is wrong then lies inside it.
+    const meant = issue.errors.find((branch) =>
+      branch.every(({ path: inner }) => inner.length > 0),
+    );
+    if (meant !== undefined)
+      return meant.flatMap(ofIssue).map((error) => ({ ...error, path: below(error.path) }));
+    if (issue.input === undefined) return [{ path, code: "required", message: "is required" }];
+    const wrongType = issue.errors.every(([first]) => first?.code === "invalid_type");
+    return [{ path, code: wrongType ? "invalid_type" : "invalid_value", message: issue.message }];
   }
-  return errors.slice(0, 50);
+  if (issue.code === "invalid_key")
+    return [{ path, code: "invalid_name", message: issue.issues[0]?.message ?? issue.message }];
+  return [
+    { path, code: issue.code === "custom" ? "invalid_value" : issue.code, message: issue.message },
+  ];
 }

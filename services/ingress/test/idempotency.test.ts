@@ -49,6 +49,32 @@ test("another body, or another address, with the key is refused naming the first
   expect(elsewhere.body.code).toBe("idempotency_key_reused");
 });
 
+test("the key may stand in either spelling of the header, and in the body, and is one key", async () => {
+  const key = newId("req");
+  const first = await create({ name: "one" }, key);
+  const underscored = await world.call("POST", "/api/v1/keys", {
+    key: partner.key,
+    body: { name: "one" },
+    headers: { idempotency_key: key },
+  });
+  expect([underscored.text, underscored.headers.get("idempotent-replayed")]).toEqual([
+    first.text,
+    "true",
+  ]);
+  const both = await world.call("POST", "/api/v1/keys", {
+    key: partner.key,
+    body: { name: "one", idempotency_key: key },
+    headers: { idempotency_key: key, "idempotency-key": `"${key}"` },
+  });
+  expect(both.text).toBe(first.text);
+  const torn = await world.call("POST", "/api/v1/keys", {
+    key: partner.key,
+    body: { name: "one" },
+    headers: { idempotency_key: key, "idempotency-key": "other" },
+  });
+  expect([torn.status, torn.body.errors[0].path]).toEqual([422, "idempotency_key"]);
+});
+
 test("while the first runs the second is told to come back, and a dead first is taken over when its lease ends", async () => {
   const key = newId("req");
   const first = await create({ name: "one" }, key);

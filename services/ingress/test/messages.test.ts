@@ -250,6 +250,8 @@ describe("the list", () => {
     expect(idsOf(await page(`limit=2&after=${second.prev_cursor}`))).toEqual(ids.slice(0, 2));
     expect(idsOf(await page("tag=odd"))).toEqual([ids[1], ids[3]]);
     expect(idsOf(await page("metadata[n]=4"))).toEqual([ids[0]]);
+    expect(idsOf(await page("metadata[__proto__]=1"))).toEqual([]);
+    expect(idsOf(await page("metadata[constructor]=1"))).toEqual([]);
     expect(idsOf(await page("status=queued&channel=sms&limit=100"))).toEqual(ids);
     expect(idsOf(await page("status=sent,delivered"))).toEqual([]);
     expect(idsOf(await page(`created_from=${encodeURIComponent("2099-01-01T00:00:00Z")}`))).toEqual(

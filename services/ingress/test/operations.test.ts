@@ -224,6 +224,18 @@ describe("the audit", () => {
     expect((await get(someone.key, "/admin/audit")).status).toBe(403);
   });
 
+  test("keeps the beginning of an address however long it is", async () => {
+    const someone = await world.addPartner();
+    const address = `/api/v1/keys/${"x".repeat(8_000)}`;
+    expect((await world.call("DELETE", address, { key: someone.key })).status).toBe(404);
+    const [key] = (await get(someone.key, "/keys")).body.data;
+    const page = await until(async () => {
+      const found = await find(`actor=${key.id}`);
+      return found.data.length === 1 && found;
+    });
+    expect(page.data[0].target).toBe(address.slice(0, 256));
+  });
+
   test("is written when the server stops", async () => {
     const someone = await world.addPartner();
     await post(someone.key, "/keys", { name: "last" });

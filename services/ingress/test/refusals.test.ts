@@ -66,6 +66,12 @@ const refused: readonly (readonly [string, object, string, string?])[] = [
     "send_at",
   ],
   [
+    "a send_at on a day that is none",
+    { ...sms, send_at: `${new Date().getUTCFullYear() + 1}-02-30T12:00:00Z` },
+    "invalid_request",
+    "send_at",
+  ],
+  [
     "a send_at without offset",
     { ...sms, send_at: "2099-01-01T00:00:00" },
     "invalid_request",
@@ -137,24 +143,30 @@ describe("a body is refused", () => {
     [
       "with __proto__",
       '{"channel":"sms","to":"+15551230001","text":"x","__proto__":{"a":1}}',
-      400,
-      "malformed_json",
+      422,
+      "invalid_request",
     ],
     [
       "with a NUL",
       '{"channel":"sms","to":"+15551230001","text":"a\\u0000b"}',
-      400,
-      "malformed_json",
+      422,
+      "invalid_request",
     ],
     [
       "with half a surrogate pair",
       '{"channel":"sms","to":"+15551230001","text":"a\\ud800b"}',
-      400,
-      "malformed_json",
+      422,
+      "invalid_request",
     ],
     [
       "when it is nested deeply",
       `{"metadata":${'{"a":'.repeat(40)}1${"}".repeat(40)}}`,
+      400,
+      "malformed_json",
+    ],
+    [
+      "with a number that would lose digits",
+      '{"channel":"sms","to":"+15551230001","text":"x","metadata":{"n":9007199254740993}}',
       400,
       "malformed_json",
     ],
@@ -258,6 +270,14 @@ test("an address with a NUL character is refused before it reaches a database", 
   ]) {
     const answer = await world.call("GET", `/api/v1/${address}`, { key: partner.key });
     expect([answer.status, answer.body.code]).toEqual([422, "invalid_request"]);
+    expect(answer.body.errors[0].path).toBe(/\?([^=]+)/.exec(address)?.[1] ?? "");
+  }
+});
+
+test("a query that names __proto__ is refused, not passed over", async () => {
+  for (const path of ["messages", "keys", "events"]) {
+    const answer = await world.call("GET", `/api/v1/${path}?__proto__=1`, { key: partner.key });
+    expect([answer.status, answer.body.errors?.[0].path]).toEqual([422, "__proto__"]);
   }
 });
 

@@ -135,14 +135,15 @@ describe("an accepted message", () => {
     expect(answer.body.status).toBe("scheduled");
   });
 
-  test("answers a dry run the same and appends nothing", async () => {
+  test("answers a dry run the same but for the id, says that it was one, and appends nothing", async () => {
     const before = await world.heads();
     const answer = await world.call("POST", "/api/v1/messages?dry_run=true", {
       key: partner.key,
       body: sms,
     });
     expect(answer.status).toBe(202);
-    expect(answer.body).toMatchObject({ status: "queued", cost_estimate: "0.0079" });
+    expect(answer.body).toMatchObject({ status: "queued", cost_estimate: "0.0079", dry_run: true });
+    expect(answer.body).not.toHaveProperty("id");
     expect(await world.heads()).toBe(before);
   });
 });

@@ -5,6 +5,7 @@ import {
   formatTime,
   parseEmail,
   parsePhone,
+  parseTime,
   priceFor,
   renderTemplate,
   segmentsOf,
@@ -208,13 +209,10 @@ function contentOf(body: SendMessage, template: TemplateAt | undefined): Content
   return content;
 }
 
-// RFC 3339 with an offset: Date.parse alone takes much else.
-const timestamp = /^\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:[Zz]|[+-]\d{2}:\d{2})$/;
-
 function scheduleOf(body: SendMessage, nowMs: number): number | undefined {
   if (body.send_at === undefined) return undefined;
-  const at = timestamp.test(body.send_at) ? Date.parse(body.send_at) : Number.NaN;
-  if (Number.isNaN(at))
+  const at = parseTime(body.send_at);
+  if (at === undefined)
     throw invalid(
       "send_at",
       "invalid_format",

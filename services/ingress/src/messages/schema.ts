@@ -97,7 +97,8 @@ export const SendQuery = z.strictObject({
 const Segments = z.object({ count: z.int(), encoding: z.string(), characters: z.int() });
 export const AcceptedMessage = z
   .object({
-    id: MessageId,
+    id: MessageId.optional().meta({ description: "A message's id; a dry run has none." }),
+    dry_run: z.literal(true).optional(),
     status: z.string(),
     channel: Channel,
     cost_estimate: Money,

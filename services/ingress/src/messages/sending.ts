@@ -102,12 +102,13 @@ export class Sending {
       : deterministicId("msg", this.environment, partner, ...keyParts);
   }
 
-  /** Validates and prices without storing anything: the answer of a dry run. Throws what a send would be refused with. */
+  /** Validates and prices without storing anything: the answer of a dry run, which has no id because there will be no such message. Throws what a send would be refused with. */
   async dryRun(call: Call, body: SendMessage): Promise<Record<string, unknown>> {
     const accepted = await this.#accept(call, body, newId("msg"));
     if (!(await this.funds.covers(call.partner.partner_id, accepted.costMicros)))
       throw insufficientFunds(accepted);
-    return acceptedView(accepted.data, this.environment);
+    const { id: _, ...shown } = acceptedView(accepted.data, this.environment);
+    return { ...shown, dry_run: true };
   }
 
   /**

@@ -1,12 +1,14 @@
 import type { Environment } from "@heliograph/contracts";
+import { parseTime } from "@heliograph/domain";
 import { z } from "zod";
 import { type Located, listAcross } from "../admin/list-across.ts";
 import type { Call } from "../call.ts";
+import { TimeInput } from "../inputs.ts";
 import { ListQuery, listOf } from "../listing.ts";
 import { type Answer, type Route, route } from "../route.ts";
 import { type AuditRow, readAudit } from "../store.ts";
 
-const time = z.iso.datetime({ offset: true }).max(40).optional();
+const time = TimeInput.optional();
 const AuditQuery = ListQuery.omit({ before: true }).extend({
   environment: z.enum(["live", "sandbox"]).optional(),
   actor: z.string().max(64).optional().meta({ description: "The id of a key." }),
@@ -37,8 +39,8 @@ async function list(call: Call<undefined, AuditQuery>): Promise<Answer> {
   const filter = {
     ...(actor !== undefined && { actor }),
     ...(action !== undefined && { action }),
-    ...(from !== undefined && { from: Date.parse(from) }),
-    ...(to !== undefined && { to: Date.parse(to) }),
+    ...(from !== undefined && { from: parseTime(from)! }),
+    ...(to !== undefined && { to: parseTime(to)! }),
   };
   const read = (environment: Environment, range: { limit: number; before?: string }) =>
     readAudit(call.context.environments[environment].projectionPool, { ...range, ...filter });

@@ -4,42 +4,39 @@ import { z } from "zod";
 import type { Call } from "../call.ts";
 import { stillAllowed, waiterOf, whileAllowed } from "../events/feed.ts";
 import { streamEvents } from "../events/stream.ts";
+import { listed, queryInt } from "../inputs.ts";
 import { type Answer, type Route, route } from "../route.ts";
-import { validate } from "../validate.ts";
-import { EventTypeName } from "../webhooks/schema.ts";
+import { eventTypeNames } from "../webhooks/schema.ts";
 
 const maxPageSize = 1_000;
 const defaultPageSize = 100;
 const maxWaitSeconds = 30;
 
-const sequence = z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
-const types = z.string().max(1_000).meta({ description: "One or more, separated by commas." });
+const sequence = queryInt(0, Number.MAX_SAFE_INTEGER);
+const types = listed(eventTypeNames).meta({ description: "One or more, separated by commas." });
 const EventsQuery = z.strictObject({
   after: sequence.optional(),
-  limit: z.coerce.number().int().min(1).max(maxPageSize).optional(),
+  limit: queryInt(1, maxPageSize).optional(),
   types: types.optional(),
-  wait: z.coerce
-    .number()
-    .min(0)
-    .max(maxWaitSeconds)
+  wait: z
+    .string()
+    .regex(/^\d{1,2}(?:\.\d{1,3})?$/, `must be a number from 0 to ${maxWaitSeconds}`)
+    .transform(Number)
+    .pipe(z.number().max(maxWaitSeconds))
+    .meta({ override: { type: "number", minimum: 0, maximum: maxWaitSeconds } })
     .optional()
     .meta({ description: "Seconds to wait for an event when there is none." }),
 });
 const StreamQuery = z.strictObject({ after: sequence.optional(), types: types.optional() });
 
-const TypeList = z.strictObject({ types: z.array(EventTypeName) });
-
-function typesOf(text: string | undefined): { readonly types?: readonly string[] } {
-  if (text === undefined) return {};
-  const types = text.split(",").map((item) => item.trim());
-  return validate(TypeList, { types }, "query");
-}
+const filterOf = ({ types: only }: z.infer<typeof StreamQuery>) =>
+  only === undefined ? {} : { types: only };
 
 async function readEvents(call: Call<undefined, z.infer<typeof EventsQuery>>): Promise<Answer> {
   const pool = call.deps.projectionPool;
   const partner = call.partner.partner_id;
   const limit = call.query.limit ?? defaultPageSize;
-  const filter = typesOf(call.query.types);
+  const filter = filterOf(call.query);
   const deadline = performance.now() + (call.query.wait ?? 0) * 1000;
   let after = call.query.after ?? 0;
   for (;;) {
@@ -101,7 +98,7 @@ export const eventRoutes: readonly Route[] = [
     response: undefined,
     status: 200,
     errors: ["invalid_request", "rate_limited"],
-    handler: (call) => streamEvents(call, call.query.after, typesOf(call.query.types)),
+    handler: (call) => streamEvents(call, call.query.after, filterOf(call.query)),
   }),
   route({
     method: "GET",

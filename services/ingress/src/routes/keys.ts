@@ -1,10 +1,12 @@
 import { PublicError, isId, streamOf } from "@heliograph/contracts";
 import type { Key } from "@heliograph/directory";
+import { formatTime, parseTime } from "@heliograph/domain";
 import { z } from "zod";
 import { maxConflicts, tooManyChanges } from "../append.ts";
 import { isWithin, parseBlock } from "../addresses.ts";
 import { blocksOf, endOf, hasScope } from "../authenticate.ts";
 import type { Call } from "../call.ts";
+import { TimeInput } from "../inputs.ts";
 import { issueKey } from "../keys.ts";
 import { ListQuery, listBody, listOf, pageOf, slicePage } from "../listing.ts";
 import { appendPlatform, showsSecrets, untilInEffect } from "../platform.ts";
@@ -21,10 +23,10 @@ const IssueKey = z
       description:
         "Scopes of the API, `messages:*` for every verb of an area, `*` for everything but `admin`. Default: those of the key that issues it, without `admin`.",
     }),
-    expires_at: z.iso
-      .datetime({ offset: true })
-      .max(32)
-      .refine((text) => Date.parse(text) > Date.now(), "must lie in the future")
+    expires_at: TimeInput.refine(
+      (text) => (parseTime(text) ?? Infinity) > Date.now(),
+      "must lie in the future",
+    )
       .optional()
       .meta({
         description: "Not later than that of the key that issues it, which is the default.",
@@ -124,7 +126,8 @@ function grantOf(
   const scopes = asked.scopes ?? issuer.scopes.filter((scope) => scope !== "admin");
   const beyond = scopes.find((scope) => !hasScope(issuer.scopes, scope));
   if (beyond !== undefined) refuse(beyond, beyond);
-  const expires_at = asked.expires_at ?? issuer.expires_at;
+  const expires_at =
+    asked.expires_at === undefined ? issuer.expires_at : formatTime(parseTime(asked.expires_at)!);
   if (issuer.expires_at !== undefined && Date.parse(expires_at!) > Date.parse(issuer.expires_at))
     refuse(`use after ${issuer.expires_at}`);
   const allowed_cidrs = asked.allowed_cidrs ?? issuer.allowed_cidrs;

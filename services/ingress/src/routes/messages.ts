@@ -4,6 +4,7 @@ import { decodeCursor, encodeCursor, parseIdempotencyKey, problemOf } from "@hel
 import { listMessages, maxPageSize, type MessageFilter } from "@heliograph/read-models";
 import { z } from "zod";
 import type { Call } from "../call.ts";
+import { TimeInput, listed, queryInt, timeOf } from "../inputs.ts";
 import { cancelMessage } from "../messages/cancel.ts";
 import { asOfPosition, readMessage, readTimeline } from "../messages/read.ts";
 import {
@@ -20,8 +21,9 @@ import {
   acceptsSend,
 } from "../messages/schema.ts";
 import type { Item, Sending, Settled } from "../messages/sending.ts";
+import { waitSeconds } from "../prefer.ts";
 import { type Answer, type Route, route } from "../route.ts";
-import { validate } from "../validate.ts";
+import { notValid, unknownField, validate } from "../validate.ts";
 
 const maxWaitSeconds = 30;
 /** A thousand messages of some 5 KB. Parsing it holds the process for some 50 ms. */
@@ -29,21 +31,13 @@ const maxBatchBytes = 5 * 1024 * 1024;
 
 const sendingOf = (call: Call): Sending => call.context.sending[call.env];
 
-/** `Prefer: wait=N` (RFC 7240), capped; 0 when there is none. */
-function waitSeconds(call: Call): number {
-  const match = /(?:^|[,;\s])wait\s*=\s*"?(\d{1,6})/.exec(
-    String(call.request.headers["prefer"] ?? ""),
-  );
-  return match === null ? 0 : Math.min(Number(match[1]), maxWaitSeconds);
-}
-
 async function sendOne(call: Call<SendMessage, z.infer<typeof SendQuery>>): Promise<Answer> {
   const sending = sendingOf(call);
   if (call.query.dry_run === "true")
     return { status: 202, body: await sending.dryRun(call, call.body) };
   const keyParts = call.idempotencyKey === undefined ? undefined : [call.idempotencyKey];
   const id = sending.messageId(call.partner.partner_id, keyParts);
-  const seconds = waitSeconds(call);
+  const seconds = waitSeconds(call.request.headers["prefer"]?.toString(), maxWaitSeconds);
   const outcome = seconds > 0 ? sending.outcomes.expect(id) : undefined;
   try {
     const [settled] = await sending.send(call, [{ body: call.body, keyParts }], [id]);
@@ -129,45 +123,41 @@ async function sendBatch(call: Call<z.infer<typeof SendBatch>, unknown>): Promis
 }
 
 const text = z.string().max(512);
-const time = z.iso.datetime({ offset: true });
 const ListQuery = z
   .strictObject({
-    limit: z.coerce.number().int().min(1).max(maxPageSize).optional(),
+    limit: queryInt(1, maxPageSize).optional(),
     after: text.optional(),
     before: text.optional(),
-    status: text.optional().meta({ description: "One or more, separated by commas." }),
+    status: listed(statuses).optional().meta({
+      description: "One or more, separated by commas.",
+      example: "sent,delivered",
+    }),
     channel: z.enum(channels).optional(),
     to: text.optional(),
     tag: z.string().max(64).optional(),
-    created_from: time.optional().meta({ description: "Inclusive." }),
-    created_before: time.optional().meta({ description: "Exclusive." }),
+    created_from: TimeInput.optional().meta({ description: "Inclusive." }),
+    created_before: TimeInput.optional().meta({ description: "Exclusive." }),
   })
   .catchall(z.string().max(255))
   .meta({ description: "`metadata[key]=value` filters by metadata." });
 
 function filterOf(query: z.infer<typeof ListQuery>): MessageFilter {
-  const metadata: Record<string, string> = {};
+  // Without a prototype: `__proto__` is a name like any other here.
+  const metadata = Object.create(null) as Record<string, string>;
   for (const [name, value] of Object.entries(query)) {
     if (Object.hasOwn(ListQuery.shape, name)) continue;
     const key = /^metadata(?:\[([\w.-]{1,64})\]|\.([\w.-]{1,64}))$/.exec(name);
-    if (key === null)
-      throw new PublicError("invalid_request", `The query is not valid: ${name} does not exist.`, {
-        errors: [{ path: name, code: "unknown_field", message: "this field does not exist" }],
-      });
+    if (key === null) throw notValid("query", [unknownField(name)]);
     metadata[(key[1] ?? key[2])!] = String(value);
   }
-  const status = query.status
-    ?.split(",")
-    .map((item) => validate(z.enum(statuses), item.trim(), "query"));
   return {
-    status,
+    status: query.status,
     channel: query.channel,
     to: query.to,
     tag: query.tag,
     metadata: Object.keys(metadata).length > 0 ? metadata : undefined,
-    createdFrom: query.created_from === undefined ? undefined : Date.parse(query.created_from),
-    createdBefore:
-      query.created_before === undefined ? undefined : Date.parse(query.created_before),
+    createdFrom: timeOf(query.created_from),
+    createdBefore: timeOf(query.created_before),
   };
 }
 

@@ -1,17 +1,18 @@
 import { PublicError } from "@heliograph/contracts";
+import { parseTime } from "@heliograph/domain";
 import { deliveryStatuses } from "@heliograph/read-models";
 import { z } from "zod";
 import type { Call } from "../call.ts";
+import { TimeInput } from "../inputs.ts";
 import { type Answer, type Route, route } from "../route.ts";
 import { findEndpoint } from "../webhooks/endpoint.ts";
 import { replayProgress, startReplay } from "../webhooks/replay.ts";
 import { EventTypeName } from "../webhooks/schema.ts";
 
-const time = z.iso.datetime({ offset: true }).max(40);
 const StartReplay = z
   .strictObject({
-    since: time.optional().meta({ description: "Of the event, inclusive." }),
-    until: time.optional().meta({ description: "Exclusive." }),
+    since: TimeInput.optional().meta({ description: "Of the event, inclusive." }),
+    until: TimeInput.optional().meta({ description: "Exclusive." }),
     after_sequence: z.int().min(0).max(Number.MAX_SAFE_INTEGER).optional(),
     types: z.array(EventTypeName).min(1).max(50).optional(),
     statuses: z
@@ -52,8 +53,8 @@ async function start(call: Call<z.infer<typeof StartReplay>, unknown>): Promise<
     endpointId: endpoint.id,
     statuses: statuses ?? ["delivered", "failed", "discarded"],
     ...(types !== undefined && { types }),
-    ...(since !== undefined && { since: Date.parse(since) }),
-    ...(until !== undefined && { until: Date.parse(until) }),
+    ...(since !== undefined && { since: parseTime(since)! }),
+    ...(until !== undefined && { until: parseTime(until)! }),
     ...(after_sequence !== undefined && { afterSequence: after_sequence }),
   });
   return { status: 202, body: replay, position };

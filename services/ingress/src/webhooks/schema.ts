@@ -1,8 +1,8 @@
 import { type LifecycleType, lifecycleTypes } from "@heliograph/domain";
 import { z } from "zod";
 
-const typeNames = Object.keys(lifecycleTypes) as [LifecycleType, ...LifecycleType[]];
-export const EventTypeName = z.enum(typeNames);
+export const eventTypeNames = Object.keys(lifecycleTypes) as [LifecycleType, ...LifecycleType[]];
+export const EventTypeName = z.enum(eventTypeNames);
 
 const maxUrlLength = 2048;
 const maxHeaders = 20;

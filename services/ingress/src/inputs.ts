@@ -1,0 +1,49 @@
+import { parseTime } from "@heliograph/domain";
+import { z } from "zod";
+
+/** A time from outside; `parseTime` reads what this has taken. */
+export const TimeInput = z
+  .string()
+  .max(40)
+  .check((context) => {
+    if (parseTime(context.value) === undefined)
+      context.issues.push({
+        code: "invalid_format",
+        format: "datetime",
+        input: context.value,
+        message: "must be an RFC 3339 time such as 2026-05-23T14:22:17Z",
+      });
+  })
+  .meta({ format: "date-time", example: "2026-05-23T14:22:17Z" });
+
+/** The epoch milliseconds of a `TimeInput` that may be left out. */
+export const timeOf = (text: string | undefined): number | undefined =>
+  text === undefined ? undefined : parseTime(text);
+
+/** A whole number of a query, in decimal digits: `Number` alone also reads `0x10`, `1e3`, blanks and nothing at all. */
+export const queryInt = (least: number, most: number) =>
+  z
+    .string()
+    .regex(/^\d{1,16}$/, `must be a whole number from ${least} to ${most}`)
+    .transform(Number)
+    .pipe(z.int().min(least).max(most))
+    .meta({ override: { type: "integer", minimum: least, maximum: most } });
+
+const split = (text: string): string[] => text.split(",").map((item) => item.trim());
+
+/** Values of a query that are separated by commas; each must be one of the known ones. */
+export const listed = <Value extends string>(known: readonly Value[]) =>
+  z
+    .string()
+    .max(1_000)
+    .check((context) => {
+      if (split(context.value).some((item) => !known.includes(item as Value)))
+        context.issues.push({
+          code: "invalid_value",
+          values: [...known],
+          input: context.value,
+          message: `must be one or more of ${known.join(", ")}`,
+        });
+    })
+    .transform((text) => split(text) as Value[])
+    .meta({ override: { type: "string" } });
