@@ -125,7 +125,7 @@ test.each(["a", "a.example:8080", "[::1]:80", "127.0.0.1", ""])(
   async (host) => {
     const listening = await serve();
     const held = holdOpen(listening, `GET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
-    await until(() => held.answer.includes("0 bytes"));
+    expect(await until(() => held.answer.includes("0 bytes"))).toBe(true);
   },
 );
 

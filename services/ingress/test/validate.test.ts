@@ -89,12 +89,15 @@ test("no schema of the API answers with the validator's own words", () => {
     {},
     Array(2_000).fill("x"),
   ];
-  for (const route of allRoutes)
-    for (const schema of [route.body, route.query])
-      if (schema instanceof z.ZodObject)
-        for (const name of Object.keys(schema.shape))
-          for (const value of wrong)
-            expect(refusal(schema, { [name]: value }), `${route.path} ${name}`).not.toMatch(
-              ownWords,
-            );
+  const offered = allRoutes.flatMap((route) =>
+    [route.body, route.query].flatMap((schema) =>
+      schema instanceof z.ZodObject
+        ? Object.keys(schema.shape).flatMap((name) =>
+            wrong.map((value) => `${route.path} ${name}: ${refusal(schema, { [name]: value })}`),
+          )
+        : [],
+    ),
+  );
+  expect(offered.length).toBeGreaterThan(500);
+  expect(offered.filter((refused) => ownWords.test(refused))).toEqual([]);
 });
