@@ -16,7 +16,7 @@ export async function serveHealth(
   host: string,
   port: number,
   running: readonly RunningConsumers[],
-): Promise<{ readonly port: number; close(): Promise<void> }> {
+): Promise<{ readonly port: number; stop(): Promise<void> }> {
   const server = createServer((request, response) => {
     const answer = (status: number, type: string, body: string): void => {
       response
@@ -47,7 +47,7 @@ export async function serveHealth(
   );
   return {
     port: (server.address() as AddressInfo).port,
-    close: () =>
+    stop: () =>
       new Promise((resolve) => (server.close(() => resolve()), server.closeAllConnections())),
   };
 }

@@ -11,8 +11,13 @@ import {
 import { randomBytes } from "node:crypto";
 import { dirname, join, resolve } from "node:path";
 import { openSecret, sealSecret } from "@heliograph/contracts";
-import { databaseConfig, SettingsError, type Server, type Settings } from "@heliograph/runtime";
-import { StartError } from "./start-error.ts";
+import {
+  databaseConfig,
+  SettingsError,
+  StartError,
+  type Server,
+  type Settings,
+} from "@heliograph/runtime";
 import { replaceKeySample } from "./store.ts";
 
 /**

@@ -54,17 +54,18 @@ export async function openControlPlane(
   keyRule: KeyRule,
   logger: Logger,
 ): Promise<ControlPlane> {
-  await untilItAnswers("the database", logger, () => createDatabases(server));
+  const start = { settings, logger };
+  await untilItAnswers("the database", start, () => createDatabases(server));
   const opened: (() => Promise<void>)[] = [];
   const close = async (): Promise<void> => {
     for (const end of opened.toReversed()) await end();
   };
   try {
-    const log = await untilItAnswers("the event log", logger, () =>
+    const log = await untilItAnswers("the event log", start, () =>
       openLog(settings, server, "platform", logger),
     );
     opened.push(() => log.close());
-    const directory = await untilItAnswers("the event log", logger, () =>
+    const directory = await untilItAnswers("the event log", start, () =>
       openDirectory(log, ({ position, type }, flaw) =>
         logger.error(
           { position: String(position), type, error: flaw },
@@ -75,7 +76,7 @@ export async function openControlPlane(
     opened.push(() => directory.close());
     const config = databaseConfig(server, "platform");
     const asked = <T>(ask: () => Promise<T>): Promise<T> =>
-      untilItAnswers("the database", logger, ask);
+      untilItAnswers("the database", start, ask);
     const masterKey = await openMasterKey(settings, keyRule, {
       // Whatever runs a service publishes the prices first.
       hasRun: directory.prices() !== undefined,
@@ -99,6 +100,7 @@ export async function openPlatform(
   keyRule: KeyRule,
   logger: Logger,
 ): Promise<Platform> {
+  const start = { settings, logger };
   const control = await openControlPlane(settings, server, keyRule, logger);
   const opened: (() => Promise<unknown>)[] = [control.close];
   const close = async (): Promise<void> => {
@@ -107,7 +109,7 @@ export async function openPlatform(
   try {
     const { log: platformLog, directory, masterKey } = control;
     if (settings.services.includes("ingress") || settings.services.includes("dispatch"))
-      await untilItAnswers("the event log", logger, () =>
+      await untilItAnswers("the event log", start, () =>
         seedPlatform(platformLog, directory, settings),
       );
     const open = async (environment: Environment): Promise<ServiceContext> => {
@@ -119,7 +121,7 @@ export async function openPlatform(
         logger,
       );
       opened.push(() => Promise.all([pool.end(), projections.end()]));
-      const log = await untilItAnswers("the event log", logger, () =>
+      const log = await untilItAnswers("the event log", start, () =>
         openLog(settings, server, environment, logger),
       );
       opened.push(() => log.close());
@@ -142,7 +144,7 @@ export async function openPlatform(
     const contexts = { live: await open("live"), sandbox: await open("sandbox") };
     const clock = watchClock(contexts.live.projectionPool, logger);
     opened.push(async () => clock.close());
-    await untilItAnswers("the database", logger, () => clock.look());
+    await untilItAnswers("the database", start, () => clock.look());
     return { settings, server, masterKey, logger, platformLog, directory, contexts, close };
   } catch (error) {
     await close();
@@ -163,9 +165,7 @@ export async function startServices(
       // The relay goes with the service that tells the outside; its lease keeps one active.
       if (feed === "kafka" && kafka && services.some(({ name }) => name === "lifecycle"))
         consumers.push(relayConsumer(kafka));
-      return untilItAnswers("the database", platform.logger, () =>
-        startConsumers(context, consumers),
-      );
+      return untilItAnswers("the database", platform, () => startConsumers(context, consumers));
     }),
   );
   return {

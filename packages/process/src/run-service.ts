@@ -3,14 +3,32 @@ import {
   readSettings,
   serverOf,
   SettingsError,
+  type RunningConsumers,
   type Service,
 } from "@heliograph/runtime";
 import { serveHealth } from "./health.ts";
-import { openPlatform, startServices } from "./platform.ts";
+import { openPlatform, startServices, type Platform } from "./platform.ts";
 import { onShutdown, refuseToStart } from "./shutdown.ts";
 
-/** Runs one service alone against the PostgreSQL server of `HELIOGRAPH_DATABASE_URL`, until SIGTERM. Several copies may run: one is active, the others stand by. */
-export async function runService(service: Service): Promise<void> {
+/** What a process serves over HTTP. */
+export type Served = { readonly port: number; stop(): Promise<void> };
+type Serve = (
+  platform: Platform,
+  running: readonly RunningConsumers[],
+) => Promise<Served | undefined>;
+
+/** What is in flight at a stop has `HELIOGRAPH_SHUTDOWN_SECONDS`; closing connections after it takes no longer than this. */
+const closingMs = 5_000;
+
+/**
+ * Runs one service alone against the PostgreSQL server of `HELIOGRAPH_DATABASE_URL`, until SIGTERM. Several copies may run: one is active, the others stand by. Without `serve`
+ * it has health and metrics on `HELIOGRAPH_PORT`, where that is set.
+ */
+export async function runService(service: Service, serve: Serve = serveOwnHealth): Promise<void> {
+  const opened: (() => Promise<void>)[] = [];
+  const stop = async (): Promise<void> => {
+    for (const end of opened.toReversed()) await end();
+  };
   try {
     const settings = { ...readSettings(), services: [service.name] };
     if (settings.databaseUrl === undefined)
@@ -19,17 +37,21 @@ export async function runService(service: Service): Promise<void> {
       );
     const logger = newLogger(settings.logLevel, { service: service.name });
     const platform = await openPlatform(settings, serverOf(settings.databaseUrl), "given", logger);
+    opened.push(platform.close);
     const services = await startServices(platform, [service]);
-    const health = process.env["HELIOGRAPH_PORT"]
-      ? await serveHealth(settings.host, settings.port, services.running)
-      : undefined;
-    onShutdown(logger, settings.shutdownMs, async () => {
-      await services.stop();
-      await health?.close();
-      await platform.close();
-    });
-    logger.info({ port: health?.port }, "running");
+    opened.push(services.stop);
+    const served = await serve(platform, services.running);
+    if (served !== undefined) opened.push(served.stop);
+    onShutdown(logger, settings.shutdownMs + closingMs, stop);
+    logger.info({ port: served?.port }, served === undefined ? "running" : "listening");
   } catch (error) {
+    // A lease that is not given back keeps other copies waiting.
+    await stop().catch(() => undefined);
     refuseToStart(error);
   }
 }
+
+const serveOwnHealth: Serve = async ({ settings }, running) =>
+  process.env["HELIOGRAPH_PORT"]
+    ? await serveHealth(settings.host, settings.port, running)
+    : undefined;

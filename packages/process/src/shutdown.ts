@@ -1,4 +1,5 @@
 import type { Logger } from "pino";
+import { refusalOf } from "./refusal.ts";
 
 /** Ctrl-C and launchers that forward signals (npm, timeout) reach a process twice within milliseconds; a person who insists takes longer. */
 const sameSignalMs = 1_000;
@@ -38,13 +39,9 @@ export function onShutdown(logger: Logger, deadlineMs: number, stop: () => Promi
   process.on("SIGINT", handle);
 }
 
-/** Settings and start-up errors are one line for a person, with exit code 2; anything else keeps its stack. */
+/** Ends the process with exit code 2: with one line where a person can change what is wrong, with the stack where it is a bug. */
 export function refuseToStart(error: unknown): never {
-  const known =
-    error instanceof Error &&
-    ["SettingsError", "EmbeddedPostgresError", "StartError"].includes(error.name);
-  process.stderr.write(
-    `heliograph: ${known ? error.message : error instanceof Error ? error.stack : String(error)}\n`,
-  );
+  const stack = error instanceof Error ? error.stack : String(error);
+  process.stderr.write(`heliograph: ${refusalOf(error) ?? stack}\n`);
   process.exit(2);
 }

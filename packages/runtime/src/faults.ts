@@ -20,9 +20,10 @@ export function isMachinery(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   // What the Kafka client says is about brokers and connections, never about an event.
   if (error.name.startsWith("KafkaJS")) return true;
-  const code = (error as { code?: unknown }).code;
+  const { code, syscall } = error as { code?: unknown; syscall?: unknown };
   if (typeof code === "string") {
-    if (networkCodes.has(code)) return true;
+    // ENOENT of a connection is a socket that is not there yet; of a file, a setting that names none.
+    if (networkCodes.has(code)) return code !== "ENOENT" || syscall === "connect";
     if (/^[0-9A-Z]{5}$/.test(code))
       return (
         ["08", "40", "53", "55", "57", "58"].includes(code.slice(0, 2)) ||

@@ -4,7 +4,7 @@ export * from "./databases.ts";
 export * from "./logger.ts";
 export { commitParts, Fenced, inSchema, quoteSchema } from "./parts.ts";
 export { watchClock } from "./clock.ts";
-export { untilItAnswers } from "./boot.ts";
+export { StartError, untilItAnswers } from "./boot.ts";
 export { atMost, isMachinery, messageOf, oneAtATime, pause } from "./faults.ts";
 export { startConsumers, type RunningConsumers } from "./consumers.ts";
 export { listDeadLetters, retryDeadLetter, type DeadLetter } from "./dead-letters.ts";

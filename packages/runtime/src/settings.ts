@@ -20,6 +20,8 @@ export type Settings = {
   readonly logLevel: string;
   readonly trustProxy: string | undefined;
   readonly shutdownMs: number;
+  /** How long a start waits for a database or a log that is away. */
+  readonly startWaitMs: number;
 };
 
 export type KafkaSettings = {
@@ -98,6 +100,14 @@ function url(env: Environment, name: string, protocols: readonly string[]): stri
     throw new SettingsError(
       `${name}: not a URL that begins with ${protocols.map((item) => `${item}//`).join(" or ")}`,
     );
+  // Names and passwords stand in a URL percent-encoded; one that cannot be decoded would be found out late, or taken as it is.
+  const { username, password, pathname } = new URL(text);
+  for (const part of [username, password, pathname])
+    try {
+      decodeURIComponent(part);
+    } catch {
+      throw new SettingsError(`${name}: a % in the user, password or name must be written as %25`);
+    }
   return text;
 }
 
@@ -218,5 +228,6 @@ export function readSettings(env: Environment = process.env): Settings {
     logLevel,
     trustProxy: env["HELIOGRAPH_TRUST_PROXY"] || undefined,
     shutdownMs: number(env, "HELIOGRAPH_SHUTDOWN_SECONDS", 20, 1, 600) * 1000,
+    startWaitMs: number(env, "HELIOGRAPH_START_WAIT_SECONDS", 600, 0, 86_400) * 1000,
   };
 }

@@ -34,14 +34,14 @@ export async function startIngress(deps: IngressDeps): Promise<Ingress> {
   const { settings, logger } = deps;
   await Promise.all(
     environments.map((environment) =>
-      untilItAnswers("the database", logger, () => migrate(deps.environments[environment].pool)),
+      untilItAnswers("the database", deps, () => migrate(deps.environments[environment].pool)),
     ),
   );
   const broken = (error: unknown): void =>
     logger.error({ err: error }, "the ingress's subscription broke; it starts again");
   const feeds = await Promise.all(
     environments.map((environment) =>
-      untilItAnswers("the event log", logger, () =>
+      untilItAnswers("the event log", deps, () =>
         sending[environment].follow(following.signal, broken),
       ),
     ),

@@ -1,5 +1,5 @@
-import { mkdirSync } from "node:fs";
-import { resolve } from "node:path";
+import { mkdirSync, statSync } from "node:fs";
+import { dirname, resolve } from "node:path";
 import { environments, type Environment } from "@heliograph/contracts";
 import { service as delivery } from "@heliograph/delivery";
 import { service as dispatch } from "@heliograph/dispatch";
@@ -43,7 +43,7 @@ export async function start(
 ): Promise<void> {
   const settings = readSettings(env);
   const dataDir = resolve(settings.dataDir);
-  mkdirSync(dataDir, { recursive: true });
+  makeFolder(dataDir);
   const logger = newLogger(settings.logLevel);
   const opened: (() => Promise<void>)[] = [];
   const stop = async (): Promise<void> => {
@@ -57,7 +57,7 @@ export async function start(
     const platform = await openPlatform(settings, postgres.server, "made", logger);
     opened.push(platform.close);
     const keys = settings.demo
-      ? await untilItAnswers("the event log", logger, () => ensureDemoPartner(platform))
+      ? await untilItAnswers("the event log", platform, () => ensureDemoPartner(platform))
       : undefined;
     const running = await startServices(
       platform,
@@ -69,7 +69,7 @@ export async function start(
           ...ingressDeps(platform, running.running),
           ready: () => consumersReady(running.running),
         })
-      : await health(settings, running.running);
+      : await serveHealth(settings.host, settings.port, running.running);
     opened.push(rest.stop);
     opened.push(async () => forgetInstance(dataDir));
     onShutdown(logger, settings.shutdownMs + 15_000, stop);
@@ -85,9 +85,16 @@ export async function start(
     process.stdout.write(banner(baseUrl, keys?.sandboxKey, dataDir));
   } catch (error) {
     // PostgreSQL would outlive this process, without an owner.
-    await stop();
+    await stop().catch(() => undefined);
     throw error;
   }
+}
+
+/** Like mkdir's own `recursive`, which never comes back where a file system takes no new folders (`/proc/x`). */
+function makeFolder(path: string): void {
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) return;
+  makeFolder(dirname(path));
+  mkdirSync(path);
 }
 
 /** The ingress sees how far this process' own consumers are behind, and slows down before the lag grows without bound. */
@@ -103,14 +110,6 @@ const ingressDeps = (platform: Platform, running: readonly RunningConsumers[]) =
     ]),
   ) as Record<Environment, ServiceContext & { readonly pressure: () => Promise<void> | undefined }>,
 });
-
-async function health(
-  settings: Settings,
-  running: readonly RunningConsumers[],
-): Promise<{ port: number; stop(): Promise<void> }> {
-  const server = await serveHealth(settings.host, settings.port, running);
-  return { port: server.port, stop: () => server.close() };
-}
 
 /** The given server, or an embedded one that is started again when it ends without being asked to. */
 async function databaseServer(
