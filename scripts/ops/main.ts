@@ -10,6 +10,7 @@ import { acceptKey, createKey, createPartner, showKeys, showPartners } from "./a
 import { enableGateway, showGateways } from "./gateways.ts";
 import { rebuild } from "./rebuild.ts";
 import { refill } from "./refill.ts";
+import { type Anchor, anchorOf, verifyNamespaces } from "./verify-log.ts";
 import { showDeadLetters, showProjections, retry } from "./lists.ts";
 
 const environmentOption = (): Option =>
@@ -185,6 +186,32 @@ program
         to: endOf(to, "--to", target),
         once: once === true,
         verifyOnly: verify === true,
+        signal: interrupted.signal,
+      }),
+    ),
+  );
+
+type VerifyFlags = { namespace: Environment | "platform" | "all"; anchor?: Anchor };
+program
+  .command("verify-log")
+  .description(
+    "check that the event log is whole and as it was written: hash chain, positions, revisions, JSON and schemas; exit code 1 at the first flaw",
+  )
+  .addOption(
+    new Option("--namespace <namespace>", "which log")
+      .choices([...environments, "platform", "all"])
+      .default("all"),
+  )
+  .option(
+    "--anchor <position:sha256>",
+    "what an earlier run had come to, to see that the chain was not made anew",
+    anchorOf,
+  )
+  .action(({ namespace, anchor }: VerifyFlags) =>
+    withTarget((target) =>
+      verifyNamespaces(target, {
+        namespaces: namespace === "all" ? ["platform", ...environments] : [namespace],
+        anchor,
         signal: interrupted.signal,
       }),
     ),

@@ -60,6 +60,49 @@ test("every consumer is listed with its position, lag and status", async () => {
 });
 
 test(
+  "the log is verified while it is written, and what was forged in it is named",
+  async () => {
+    const whole = await ops("verify-log");
+    for (const namespace of ["platform", "live", "sandbox"])
+      expect(whole.output).toMatch(
+        new RegExp(
+          `^${namespace}: [\\d,]+ events up to position \\d+ are whole; anchor \\d+:[0-9a-f]{64}$`,
+          "m",
+        ),
+      );
+    expect(whole.code).toBe(0);
+    const anchor = /sandbox: .* anchor (\S+)/.exec(whole.output)![1]!;
+    const again = await ops("verify-log", "--namespace", "sandbox", "--anchor", anchor);
+    expect(again.code).toBe(0);
+    const other = anchor.replace(/:../, ":00");
+    const anew = await ops("verify-log", "--namespace", "sandbox", "--anchor", other);
+    expect(anew).toMatchObject({
+      code: 1,
+      output: expect.stringMatching(/FLAW at position \d+: the chain comes to/),
+    });
+    expect((await ops("verify-log", "--anchor", anchor)).code).toBe(2);
+
+    const config = databaseConfig(serverOf(instance.databaseUrl), "sandbox");
+    const pool = openPool(config, { name: "test", max: 1, durable: true }, newLogger("silent"));
+    await expect(pool.query("update log.events set data = data || ' '")).rejects.toThrow("final");
+    await pool.query("alter table log.events disable trigger user");
+    const replace = (from: string, to: string) =>
+      pool.query("update log.events set data = replace(data, $1, $2)", [from, to]);
+    await replace("+1555123", "+1555124");
+    const forged = await ops("verify-log", "--namespace", "sandbox");
+    expect(forged.output).toMatch(
+      /sandbox: FLAW at position \d+: the events from here to \d+ are not those that were sealed/,
+    );
+    expect(forged.code).toBe(1);
+    await replace("+1555124", "+1555123");
+    await pool.query("alter table log.events enable trigger user");
+    await pool.end();
+    expect((await ops("verify-log", "--namespace", "sandbox", "--anchor", anchor)).code).toBe(0);
+  },
+  testTimeoutMs,
+);
+
+test(
   "verify sees a damaged read model and rebuild repairs it while the instance serves",
   async () => {
     const verify = ["rebuild", "lifecycle", "--env", "sandbox", "--verify"];

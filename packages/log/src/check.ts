@@ -6,6 +6,8 @@ export const MAX_NAME_CHARACTERS = 255;
 export const MAX_EVENT_BYTES = 1_048_576;
 /** One append is one flush at most, so it is bounded like one. */
 export const MAX_EVENTS_PER_APPEND = 1_000;
+/** An append is one statement and one link of the hash chain, which whoever verifies it has in memory. */
+export const MAX_APPEND_BYTES = 16 * 1_048_576;
 
 // Control characters are refused: names travel joined by line feeds, and PostgreSQL has no NUL in text.
 // oxlint-disable-next-line no-control-regex -- that is what it is for
@@ -29,6 +31,7 @@ export function encodeAppend(append: Append, validate?: Validate): string | Enco
     return `an append takes at most ${MAX_EVENTS_PER_APPEND} events`;
   }
   const encoded: Encoded[] = [];
+  let bytes = 0;
   for (const event of events) {
     if (!UUID.test(event.id)) return "event id must be a lower-case UUID";
     if (event.type.length > MAX_NAME_CHARACTERS || !NAME.test(event.type)) {
@@ -47,6 +50,8 @@ export function encodeAppend(append: Append, validate?: Validate): string | Enco
       if (data.length + metadata.length > MAX_EVENT_BYTES) {
         return `event is larger than ${MAX_EVENT_BYTES} bytes`;
       }
+      bytes += data.length + metadata.length;
+      if (bytes > MAX_APPEND_BYTES) return `append is larger than ${MAX_APPEND_BYTES} bytes`;
       encoded.push({ data, metadata });
     } catch (error) {
       return `event is not JSON: ${error instanceof Error ? error.message : String(error)}`;

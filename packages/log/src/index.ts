@@ -11,6 +11,9 @@ export {
 } from "./eventstoredb/open.ts";
 export type { EventStoreLogOptions } from "./eventstoredb/log.ts";
 export { migrate } from "./postgres/schema.ts";
+export { verifyPostgresLog } from "./postgres/verify-log.ts";
+export { verifyByReading } from "./verify-log.ts";
+export type { LogFlaw, VerifiedLog, VerifyLogOptions } from "./verify-log.ts";
 export { applyMigrations, SchemaTooNew } from "./postgres/migrations.ts";
 export { CheckpointAhead } from "./feed.ts";
 export { change, MAX_CHANGE_TRIES } from "./change.ts";

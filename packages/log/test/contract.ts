@@ -206,6 +206,15 @@ export function contract(name: string, open: Open, positions: "dense" | "sparse"
         ["data that is not JSON", { events: [event({ data: { n: 1n } })] }],
         ["data of 2 MiB", { events: [event({ data: { text: "x".repeat(2_097_152) } })] }],
         ["a broken expectation", { expected: -7 }],
+        ["1,001 events", { events: Array.from({ length: 1_001 }, () => event()) }],
+        [
+          "17 MB",
+          {
+            events: Array.from({ length: 17 }, () =>
+              event({ data: { text: "x".repeat(1_000_000) } }),
+            ),
+          },
+        ],
       ])("refuses %s as invalid and stores the neighbours", async (_, part) => {
         const outcomes = await log.append([newStream(), { ...newStream(), ...part }, newStream()]);
         expect(outcomes.map((outcome) => outcome.kind)).toEqual([
@@ -214,6 +223,11 @@ export function contract(name: string, open: Open, positions: "dense" | "sparse"
           "appended",
         ]);
         await expectCount(2);
+      });
+
+      it("takes an append of exactly 1,000 events", async () => {
+        const most = { ...newStream(), events: Array.from({ length: 1_000 }, () => event()) };
+        expect(await one(most)).toMatchObject({ kind: "appended", revision: 999 });
       });
 
       it("gives no outcomes for no appends", async () => {
@@ -301,37 +315,6 @@ export function contract(name: string, open: Open, positions: "dense" | "sparse"
         expect(await log.readAt(stored!.position)).toEqual(stored);
         expect(stored!.recordedAt).toBeGreaterThan(before - 60_000);
         expect(stored!.recordedAt).toBeLessThan(Date.now() + 60_000);
-      });
-
-      it("reads a stream from a revision, to a limit, forwards and backwards", async () => {
-        const append = { ...newStream(), events: Array.from({ length: 5 }, () => event()) };
-        await one(append);
-        const revisions = async (options?: Parameters<EventLog["readStream"]>[1]) =>
-          (await log.readStream(append.stream, options)).map((each) => each.revision);
-        expect(await revisions()).toEqual([0, 1, 2, 3, 4]);
-        expect(await revisions({ from: 3 })).toEqual([3, 4]);
-        expect(await revisions({ from: 1, limit: 2 })).toEqual([1, 2]);
-        expect(await revisions({ backwards: true, limit: 2 })).toEqual([4, 3]);
-        expect(await revisions({ backwards: true, from: 2 })).toEqual([2, 1, 0]);
-        expect(await revisions({ from: 9 })).toEqual([]);
-      });
-
-      it("reads many streams at once, each to the limit, missing ones as empty", async () => {
-        const appends = [1, 2, 3].map((count) => ({
-          ...newStream(),
-          events: Array.from({ length: count }, () => event()),
-        }));
-        await log.append(appends);
-        const names = [...appends.map((append) => append.stream), "test-missing"];
-        const found = await log.readStreams(names, { limit: 2 });
-        expect([...found.keys()]).toEqual(names);
-        expect([...found.values()].map((list) => list.map((each) => each.revision))).toEqual([
-          [0],
-          [0, 1],
-          [0, 1],
-          [],
-        ]);
-        expect((await log.readStreams([])).size).toBe(0);
       });
 
       it("reads all in pages, and says how far it looked and where the end is", async () => {

@@ -27,11 +27,13 @@ async function damage(id: string, change: (data: string) => string): Promise<str
   await write(id, change(rows[0].data));
   return rows[0].data;
 }
-const write = (id: string, data: string) =>
-  world.pool.query("update log.events set data = $2 where stream = $1 and revision = 0", [
+const write = async (id: string, data: string) => {
+  await world.pool.query("alter table log.events disable trigger user");
+  await world.pool.query("update log.events set data = $2 where stream = $1 and revision = 0", [
     streamOf("message", id),
     data,
   ]);
+};
 const nothing = () => "null";
 const endless = (data: string) => data.replace(/"expires_at":"[^"]*"/, '"expires_at":"soon"');
 const priceless = (data: string) => data.replace(/"cost":"[^"]*",/, "");

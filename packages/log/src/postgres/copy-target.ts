@@ -1,6 +1,7 @@
 import pg from "pg";
 import { CopyRefused, type CopySide, type CopySource, type CopyTarget } from "../copy/types.ts";
 import type { Position, RecordedEvent } from "../types.ts";
+import { CHAINED_COLUMNS, linkOfArrays } from "./chain.ts";
 import { clientConfig } from "./connection.ts";
 import { COPY_APPLICATION, openCopyGuard } from "./copy-guard.ts";
 import { makeReader } from "./reader.ts";
@@ -18,16 +19,30 @@ export type PostgresCopySource = CopySide & { readonly log: CopySource };
 /** A page of the largest events is read and written in seconds on a slow disk. */
 const STATEMENT_TIMEOUT_MS = 120_000;
 
-/** The end of the target and its events move together: a copy that is cut off leaves a log that is whole up to its head. */
-const WRITE = `with moved as (
-    update log.head set position = $2, copied = case when $3::boolean then $2::bigint else copied end
-     where position = $1 returning position
-  )
-  insert into log.events (position, stream, revision, id, type, version, recorded_at, data, metadata)
-  select e.* from moved cross join unnest($4::bigint[], $5::text[], $6::integer[], $7::uuid[], $8::text[], $9::smallint[],
-    $10::bigint[], $11::text[], $12::text[]) as e`;
+const arrays: Readonly<Record<(typeof CHAINED_COLUMNS)[number], string>> = {
+  position: "$4::bigint[]",
+  stream: "$5::text[]",
+  revision: "$6::integer[]",
+  id: "$7::uuid[]",
+  type: "$8::text[]",
+  version: "$9::smallint[]",
+  recorded_at: "$10::bigint[]",
+  data: "$11::text[]",
+  metadata: "$12::text[]",
+};
 
-const FINISH = "update log.head set position = $2, copied = $2 where position = $1";
+/** The end of the target and its events move together: a copy that is cut off leaves a log that is whole up to its head. A page is a link of the target's own chain. */
+const WRITE = `with moved as (
+    update log.head h set position = $2, sealed = $2, copied = case when $3::boolean then $2::bigint else h.copied end,
+      chain = ${linkOfArrays("h.chain", (name) => arrays[name])}
+     where h.position = $1 and h.sealed = h.position returning h.position, h.chain
+  )
+  insert into log.events (${CHAINED_COLUMNS.join(", ")}, chain)
+  select e.*, case when e.position = moved.position then moved.chain end
+    from moved cross join unnest(${CHAINED_COLUMNS.map((name) => arrays[name]).join(", ")}) as e (${CHAINED_COLUMNS.join(", ")})`;
+
+const FINISH =
+  "update log.head set position = $2, copied = $2, sealed = $2 where position = $1 and sealed = position";
 const TAIL = `select ${EVENT_COLUMNS} from log.events e order by e.position desc limit $1`;
 
 /**

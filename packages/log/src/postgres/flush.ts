@@ -1,5 +1,6 @@
 import type { Encoded } from "../check.ts";
 import { expectedRevision } from "../check.ts";
+import { linkHash } from "./chain.ts";
 import { upcastSafely } from "../upcast.ts";
 import type { Append, Outcome, RecordedEvent, Upcast } from "../types.ts";
 
@@ -24,18 +25,32 @@ export const APPEND_BATCH: Pick<Statement, "name" | "text"> = {
  *
  * $2 is the revision to write. It takes a position only when the revision before it exists, and it fails on the unique
  * (stream, revision) when $2 exists: then nothing happened, and the function decides between duplicate and conflict.
- * A snapshot taken before the head's lock was granted can only miss newer events, which leads to the same answers.
+ * A snapshot taken before the head's lock was granted can only miss newer events, which leads to the same answers; what it takes of the head (position and chain) is the newest there is.
  */
 export const APPEND_ONE: Pick<Statement, "name" | "text"> = {
   name: "log_append_one",
   text: `with taken as (
-      update log.head set position = position + 1
-       where $2::integer = 0
-          or exists (select from log.events e where e.stream = $1 and e.revision = $2::integer - 1)
-      returning position, (extract(epoch from clock_timestamp()) * 1000)::bigint as recorded_at
+      update log.head h
+         set (position, sealed, recorded_at, chain) = (
+           select p.position, p.position, p.recorded_at, ${linkHash("h.chain", {
+             position: "p.position",
+             stream: "$1::text",
+             revision: "$2::integer",
+             id: "$3::uuid",
+             type: "$4::text",
+             version: "$5::smallint",
+             recorded_at: "p.recorded_at",
+             data: "$6::text",
+             metadata: "$7::text",
+           })}
+             from (select h.position + 1 as position, (extract(epoch from clock_timestamp()) * 1000)::bigint as recorded_at) p)
+       where h.sealed = h.position
+         and ($2::integer = 0
+           or exists (select from log.events e where e.stream = $1 and e.revision = $2::integer - 1))
+      returning position, recorded_at, chain
     ), stored as (
-      insert into log.events (position, stream, revision, id, type, version, recorded_at, data, metadata)
-      select position, $1, $2, $3, $4, $5, recorded_at, $6, $7 from taken
+      insert into log.events (position, stream, revision, id, type, version, recorded_at, data, metadata, chain)
+      select position, $1, $2, $3, $4, $5, recorded_at, $6, $7, chain from taken
     )
     select position, recorded_at from taken`,
 };

@@ -1,4 +1,5 @@
 import type pg from "pg";
+import { CHAIN_MIGRATION } from "./chain.ts";
 import { applyMigrations } from "./migrations.ts";
 
 /**
@@ -96,6 +97,8 @@ const MIGRATIONS: readonly string[] = [
   -- Up to here the events came from another log with their positions (copy-log), and positions may have holes.
   alter table log.head add column copied bigint not null default 0;
   `,
+
+  CHAIN_MIGRATION,
 ];
 
 /** Two processes that open a new database at once take turns. Any constant does; this one spells "helo". */
@@ -111,5 +114,10 @@ export async function migrate(client: pg.ClientBase): Promise<void> {
   } catch (error) {
     await client.query("rollback").catch(() => {});
     throw error;
+  }
+  // Each link by itself: a log of a hundred million events takes minutes, and whoever is stopped meanwhile goes on here.
+  for (let more = true; more;) {
+    const { rows } = await client.query("select log.seal_next()::text as more");
+    more = rows[0].more === "true";
   }
 }

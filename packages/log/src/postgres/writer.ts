@@ -60,10 +60,28 @@ type Connected = { readonly client: pg.Client; readonly name: string; alive: boo
  * Group commit. Appends queue while a flush is under way and the next flush takes what has gathered: no timer, so one
  * caller alone waits for nothing, and a thousand share a commit.
  *
- * When the connection breaks, the outcome of what was under way is unknown. The writer connects again, makes sure the
- * old backend is gone (it could still commit what it had received), looks which of the events are stored, and only
- * then sends the others again. So an append is never stored twice and an answer is never a guess. While it cannot
- * connect, appends fail at once instead of queueing up behind a dead database.
+ * An append is in one of four places: it waits in the queue, is in a flight (sent, without an answer), is undecided (its connection broke: nobody knows whether it was stored), or is
+ * settled. An answer is never a guess: what is undecided is looked up before anything is sent again, so that nothing is stored twice.
+ *
+ *            take                 answer                       The writer itself is
+ *     queue ──────▶ flight ───────────────────▶ settled
+ *       ▲ ▲           │                            ▲           connected   `connected` is set; flights are sent.
+ *       │ │ rolled    │ connection lost            │              │ error or end of the connection: lost()
+ *       │ └─ back ────┤                            │              ▼
+ *       │             ▼                            │           recovering  appends queue, nothing is sent. It connects anew,
+ *       └────────  undecided ──────────────────────┘              │        waits until the last flight has failed, ends the
+ *     not stored              stored after all, or                │        old backends (they could still commit what they had
+ *                             given up: outcomeUnknown            │        received) and looks up what is undecided
+ *                                                                 ├─▶ connected   when all that has worked
+ *                                                                 ▼
+ *                                                              down        each attempt that fails: what queues fails, and new
+ *                                                                          appends fail at once instead of queueing up behind a
+ *                                                                          dead database. It goes on trying, 50 ms to 2 s apart;
+ *                                                                          after 5 s the undecided fail as `outcomeUnknown`
+ *
+ * Errors of a flight whose connection is well: one that PostgreSQL rolled back through no fault of the append is sent again (10 times, for 5 s); a lack of disk or memory
+ * fails its appends as unavailable; anything else is one append's fault, so that a flight of several goes back as flights of one, and a flight of one fails. The statement for a
+ * single event hands what it cannot decide (revision taken, or not there yet; events without a seal) to `append_batch`: `slow`.
  */
 export async function openWriter(options: WriterOptions): Promise<Writer> {
   const { maxWaiting, flush, committed, keepEvents, failpoint, onError, upcast } = options;

@@ -1,0 +1,186 @@
+import { createHash } from "node:crypto";
+import pg from "pg";
+import { eventFlaw, type LogFlaw, type VerifiedLog, type VerifyLogOptions } from "../verify-log.ts";
+import { linkText } from "./chain.ts";
+import { asUnavailable, clientConfig } from "./connection.ts";
+import { EVENT_COLUMNS, toEvent, type EventRow } from "./rows.ts";
+import { migrate } from "./schema.ts";
+
+const PAGE_EVENTS = 2_000;
+const PAGE_BYTES = 8 * 1_048_576;
+/** A link is a flush, a page or one append, 16 MiB at most: where it is larger, a hash was taken away. */
+const MAX_LINK_BYTES = 64 * 1_048_576;
+const STREAMS_AT_ONCE = 20_000;
+const STATEMENT_TIMEOUT_MS = 120_000;
+
+const HEAD = "select position, copied, encode(chain, 'hex') as chain from log.head";
+const PAGE = `select encode(e.chain, 'hex'), ${EVENT_COLUMNS} from (
+    select *, sum(octet_length(data) + octet_length(metadata)) over (rows unbounded preceding) as through
+      from (select * from log.events where position > $1 and position <= $2 order by position limit ${PAGE_EVENTS}) r
+  ) e where e.through - octet_length(e.data) - octet_length(e.metadata) < ${PAGE_BYTES}`;
+// The index of streams and revisions has everything in this order.
+const STREAMS = `select max(s.stream) as last, count(*) as streams,
+    min(s.stream) filter (where s.first <> 0 or s.last <> s.events - 1) as flawed
+  from (select stream, min(revision) as first, max(revision) as last, count(*) as events from log.events
+         where stream > $1 group by stream order by stream limit ${STREAMS_AT_ONCE}) s`;
+const BEGIN = "select min(position) as position from log.events where stream = $1";
+
+type Head = { readonly position: bigint; readonly copied: bigint; readonly chain: string };
+type Row = readonly [chain: string | null, ...event: EventRow];
+
+/**
+ * Reads a namespace from its start, with one page and one link in memory: positions without a gap, every event readable and as its schema says, every link of the chain as it was
+ * sealed, revisions without a gap. Services may go on. Throws LogUnavailable.
+ */
+export async function verifyPostgresLog(
+  connection: pg.PoolConfig,
+  options: VerifyLogOptions,
+): Promise<VerifiedLog> {
+  const config = { ...connection, statement_timeout: STATEMENT_TIMEOUT_MS };
+  const client = new pg.Client(clientConfig(config, "heliograph ops"));
+  client.on("error", () => {});
+  try {
+    await client.connect();
+    // Seals what an older version has left, as any start of a service does.
+    await migrate(client);
+    const verified = await verifyEvents(client, options);
+    if (verified.flaw !== undefined) return verified;
+    const flaw = await findStreamFlaw(client, verified.position, options);
+    return flaw === undefined ? verified : { ...verified, flaw };
+  } catch (error) {
+    throw asUnavailable(error);
+  } finally {
+    await client.end().catch(() => {});
+  }
+}
+
+async function verifyEvents(client: pg.Client, options: VerifyLogOptions): Promise<VerifiedLog> {
+  const { rows: heads } = await client.query(HEAD);
+  const head: Head = {
+    position: BigInt(heads[0].position),
+    copied: BigInt(heads[0].copied),
+    chain: heads[0].chain,
+  };
+  const check = makeChainCheck(head, options);
+  let events = 0;
+  let after = 0n;
+  for (;;) {
+    options.signal.throwIfAborted();
+    const { rows } = await client.query({
+      name: "verify_page",
+      text: PAGE,
+      values: [after.toString(), head.position.toString()],
+      rowMode: "array",
+    });
+    for (const row of rows as unknown as Row[]) {
+      const flaw = check.add(row);
+      if (flaw !== undefined) return { events, position: check.position(), flaw };
+      events++;
+    }
+    if (rows.length === 0) break;
+    after = check.position();
+    options.onProgress?.({ phase: "events", done: events, position: after, head: head.position });
+  }
+  const flaw = check.end();
+  const position = check.position();
+  return { events, position, hash: check.hash(), ...(flaw !== undefined && { flaw }) };
+}
+
+/** Takes the rows in order and says what is wrong, once it is known. */
+function makeChainCheck(head: Head, { flawOf, anchor }: VerifyLogOptions) {
+  let previous = Buffer.alloc(0);
+  let position = 0n;
+  let first = 1n;
+  let bytes = 0;
+  let columns = newColumns();
+  let anchored = anchor === undefined;
+
+  function seal(chain: string): LogFlaw | undefined {
+    const joined = Object.fromEntries(
+      Object.entries(columns).map(([name, values]) => [name, values.join("\n")]),
+    ) as Record<keyof typeof columns, string>;
+    previous = createHash("sha256").update(previous).update(linkText(joined)).digest();
+    const hash = previous.toString("hex");
+    if (hash !== chain)
+      return {
+        position: first,
+        what: `the events from here to ${position} are not those that were sealed`,
+      };
+    if (anchor?.position === position) {
+      anchored = true;
+      if (hash !== anchor.hash)
+        return { position, what: `the chain comes to ${hash} here, not to ${anchor.hash}` };
+    }
+    columns = newColumns();
+    first = position + 1n;
+    bytes = 0;
+    return undefined;
+  }
+
+  return {
+    add([chain, ...row]: Row): LogFlaw | undefined {
+      const here = BigInt(row[0]);
+      // Up to where the log was copied from elsewhere there are holes.
+      const before = position < head.copied ? head.copied : position;
+      if (here > head.copied && here !== before + 1n)
+        return { position: before + 1n, what: `no event up to position ${here}` };
+      position = here;
+      const flaw = eventFlaw(toEvent(row, undefined), flawOf);
+      if (flaw !== undefined) return flaw;
+      for (const [index, values] of Object.values(columns).entries()) values.push(row[index]!);
+      bytes += row[7].length + row[8].length;
+      if (chain !== null) return seal(chain);
+      return bytes > MAX_LINK_BYTES
+        ? { position: first, what: `no hash follows up to position ${here}` }
+        : undefined;
+    },
+    end(): LogFlaw | undefined {
+      if (position < head.position && head.copied < head.position)
+        return { position: position + 1n, what: `no event up to the head, ${head.position}` };
+      if (bytes > 0) return { position: first, what: "no hash follows up to the end" };
+      if (previous.toString("hex") !== head.chain)
+        return { position, what: "the last hash is not the one at the head" };
+      if (!anchored)
+        return { position: anchor!.position, what: "no link of the chain ends here any more" };
+      return undefined;
+    },
+    position: () => position,
+    hash: () => previous.toString("hex"),
+  };
+}
+
+/** In the order of an event's row. */
+const newColumns = () => ({
+  position: [] as string[],
+  id: [] as string[],
+  stream: [] as string[],
+  revision: [] as string[],
+  type: [] as string[],
+  version: [] as string[],
+  recorded_at: [] as string[],
+  data: [] as string[],
+  metadata: [] as string[],
+});
+
+/** The first stream by name whose revisions are not 0, 1, 2, … */
+async function findStreamFlaw(
+  client: pg.Client,
+  head: bigint,
+  { onProgress, signal }: VerifyLogOptions,
+): Promise<LogFlaw | undefined> {
+  let done = 0;
+  for (let after = ""; ;) {
+    signal.throwIfAborted();
+    const { rows } = await client.query(STREAMS, [after]);
+    const { last, streams, flawed } = rows[0];
+    if (flawed !== null) {
+      const { rows: begins } = await client.query(BEGIN, [flawed]);
+      const position = BigInt(begins[0].position);
+      return { position, what: `the revisions of ${flawed} have a gap` };
+    }
+    if (last === null) return undefined;
+    after = last;
+    done += Number(streams);
+    onProgress?.({ phase: "streams", done, position: head, head });
+  }
+}

@@ -1,0 +1,86 @@
+import { InvalidArgumentError } from "commander";
+import { readEventFlaw } from "@heliograph/contracts";
+import {
+  openEventStoreCopySource,
+  verifyByReading,
+  verifyPostgresLog,
+  type VerifiedLog,
+  type VerifyLogOptions,
+} from "@heliograph/log";
+import { databaseConfig, type Namespace } from "@heliograph/runtime";
+import { newLine, progressText } from "./progress.ts";
+import { OpsError, type Target } from "./target.ts";
+
+export type Anchor = { readonly position: bigint; readonly hash: string };
+
+/** Reads `--anchor`. Throws InvalidArgumentError. */
+export function anchorOf(text: string): Anchor {
+  const match = /^(\d{1,18}):([0-9a-f]{64})$/.exec(text);
+  if (!match)
+    throw new InvalidArgumentError("position and hash as a run of verify-log prints them");
+  return { position: BigInt(match[1]!), hash: match[2]! };
+}
+
+/** Verifies one namespace after the other and says what each came to; false at the first flaw. */
+export async function verifyNamespaces(
+  target: Target,
+  request: {
+    readonly namespaces: readonly Namespace[];
+    readonly anchor: Anchor | undefined;
+    readonly signal: AbortSignal;
+  },
+): Promise<boolean> {
+  if (request.anchor !== undefined && request.namespaces.length > 1)
+    throw new OpsError("an anchor belongs to one namespace: say which with --namespace");
+  for (const namespace of request.namespaces) {
+    const line = newLine();
+    const startedAt = performance.now();
+    const options: VerifyLogOptions = {
+      flawOf: readEventFlaw,
+      anchor: request.anchor,
+      signal: request.signal,
+      onProgress({ phase, done, position, head }) {
+        const elapsedMs = performance.now() - startedAt;
+        line.show(
+          phase === "events"
+            ? `${namespace}: ${progressText(Number(position), Number(head), elapsedMs)}`
+            : `${namespace}: ${count(done)} streams`,
+        );
+      },
+    };
+    const verified = await verify(target, namespace, options).finally(() => line.end());
+    say(`${namespace}: ${resultText(verified)}`);
+    if (verified.flaw !== undefined) return false;
+  }
+  return true;
+}
+
+async function verify(
+  target: Target,
+  namespace: Namespace,
+  options: VerifyLogOptions,
+): Promise<VerifiedLog> {
+  const { log, eventstoreUrl } = target.settings;
+  if (log !== "eventstoredb")
+    return verifyPostgresLog(databaseConfig(target.server, namespace), options);
+  if (options.anchor !== undefined) throw new OpsError("EventStoreDB keeps no chain of hashes");
+  const connectionString = eventstoreUrl!;
+  const source = await openEventStoreCopySource({ connectionString, namespace });
+  try {
+    return await verifyByReading(source.log, options);
+  } finally {
+    await source.close();
+  }
+}
+
+function resultText({ events, position, hash, flaw }: VerifiedLog): string {
+  const read = `${count(events)} events up to position ${position}`;
+  if (flaw !== undefined)
+    return `FLAW at position ${flaw.position}: ${flaw.what} (${read} are sound)`;
+  return hash === undefined
+    ? `${read}: positions, revisions, JSON and schemas are sound; EventStoreDB keeps no chain of hashes, so what was changed with care is not seen`
+    : `${read} are whole; anchor ${position}:${hash}`;
+}
+
+const count = (value: number): string => value.toLocaleString("en");
+const say = (text: string): void => void process.stdout.write(`${text}\n`);
