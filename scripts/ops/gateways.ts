@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { environments, streamOf, type Environment } from "@heliograph/contracts";
+import { currentVersion, environments, streamOf, type Environment } from "@heliograph/contracts";
 import { sayTable } from "../shared/table.ts";
 import { actor, onControlPlane } from "./control-plane.ts";
 import { OpsError, type Target } from "./target.ts";
@@ -37,7 +37,14 @@ export const enableGateway = (
     // What is changed and the revision come from one event, so that a change in between is a conflict.
     const last = (await log.readStream(stream, { backwards: true, limit: 1 }))[0]!;
     const data = { ...last.data, enabled };
-    const event = { id: randomUUID(), type: "GatewayConfigured", data, metadata: { actor } };
+    const type = "GatewayConfigured";
+    const event = {
+      id: randomUUID(),
+      type,
+      version: currentVersion(type),
+      data,
+      metadata: { actor },
+    };
     await append([{ stream, expected: last.revision, events: [event] }]);
     process.stdout.write(`${name} (${environment}) is ${enabled ? "enabled" : "disabled"}.\n`);
   });

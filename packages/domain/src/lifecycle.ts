@@ -200,7 +200,7 @@ function sampleData(type: LifecycleType, at: string): Record<string, unknown> {
     case "message.sent":
       return {
         ...message,
-        provider: { ...provider, name: "simulator", status: "accepted" },
+        provider: { ...provider, name: "sim-sms", status: "accepted" },
         attempt: 1,
         ...price,
       };

@@ -1,5 +1,12 @@
 export * from "./types.ts";
 export { magicOutcome, type MagicOutcome } from "./magic.ts";
-export { simulatorReceipts, type DelayedReceipt } from "./receipts.ts";
-export { createGateway, createGateways, GatewayRefused } from "./factory.ts";
+export { GatewayRefused, type Declaration, type GatewayKind, type Secrets } from "./descriptor.ts";
+export { isSameConfig, sealedConfig } from "./configuration.ts";
+export {
+  createGateway,
+  declaredGateways,
+  kindOf,
+  needsNewConnection,
+  playedReceipts,
+} from "./registry.ts";
 export { recordReceipts, type ReceiptSource } from "./record-receipts.ts";

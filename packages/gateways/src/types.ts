@@ -42,11 +42,19 @@ export type Gateway = {
 export type GatewayConfig = EventData<"GatewayConfigured">;
 export type Receipt = EventData<"ReceiptReceived">;
 
+/** The settings of a process that stand for gateways. */
+export type DeclaringSettings = {
+  readonly smtpUrls: readonly string[];
+  readonly logGatewayChannels: readonly string[];
+};
+
 /** What a gateway may use of the process it lives in. */
 export type GatewayTools = {
   readonly logger: { info(fields: object, message: string): void };
-  /** The SMTP URLs of the settings: a gateway's own settings name one by its index, so that no password is ever in the log. */
-  readonly smtpUrls: readonly string[];
+  /** Opens what is sealed in the configuration. */
+  readonly masterKey: Buffer;
+  /** Configurations of earlier releases name their credentials in these. */
+  readonly declaring: DeclaringSettings;
   /** A receipt that arrives on the send path, possibly before `send` answers. */
   readonly onReceipt: (receipt: Receipt, partner: string) => void;
 };

@@ -1,5 +1,5 @@
 import { afterEach, expect, test, vi } from "vitest";
-import { createGateway, magicOutcome, simulatorReceipts, type Receipt } from "../src/index.ts";
+import { createGateway, magicOutcome, playedReceipts, type Receipt } from "../src/index.ts";
 import { attemptOf, configOf, toolsOf } from "./support.ts";
 
 const never = new AbortController().signal;
@@ -77,7 +77,7 @@ const sentTo = (to: string, attempt = 1, kind = "simulator") => ({
   provider: { name: "one", message_id: "sim_x", status: "accepted" },
 });
 const statuses = (to: string, attempt = 1, kind = "simulator") =>
-  simulatorReceipts(sentTo(to, attempt, kind), 0).map(({ receipt }) => receipt.status);
+  playedReceipts(sentTo(to, attempt, kind), 0).map(({ receipt }) => receipt.status);
 
 test("each outcome has its receipts, between 30 and 210 ms later, the same at every call", () => {
   expect(statuses("+15550000001")).toEqual(["delivered"]);
@@ -89,14 +89,11 @@ test("each outcome has its receipts, between 30 and 210 ms later, the same at ev
   expect(statuses("+15550000010")).toEqual(["delivered", "undelivered"]);
   expect(statuses("+15550000003", 1, "log")).toEqual(["delivered"]);
   expect(
-    simulatorReceipts(
-      { ...sentTo("+15550000001"), message: { channel: "broadcast", to: "news" } },
-      0,
-    ),
+    playedReceipts({ ...sentTo("+15550000001"), message: { channel: "broadcast", to: "news" } }, 0),
   ).toEqual([]);
   for (let index = 0; index < 200; index++) {
-    const receipts = simulatorReceipts(sentTo(`+1555${index}0010`), 1_000);
-    expect(simulatorReceipts(sentTo(`+1555${index}0010`), 1_000)).toEqual(receipts);
+    const receipts = playedReceipts(sentTo(`+1555${index}0010`), 1_000);
+    expect(playedReceipts(sentTo(`+1555${index}0010`), 1_000)).toEqual(receipts);
     for (const { delayMs, receipt } of receipts) {
       expect(delayMs).toBeGreaterThanOrEqual(30);
       expect(delayMs).toBeLessThan(210);
@@ -113,7 +110,7 @@ test("of duplicate receipts one overtakes the answer, and the others repeat it",
     toolsOf({ onReceipt: (receipt) => early.push(receipt) }),
   );
   await noisy.send(attemptOf("+15550000009"), never);
-  const later = simulatorReceipts(sentTo("+15550000009"), 0).map(({ receipt }) => receipt);
+  const later = playedReceipts(sentTo("+15550000009"), 0).map(({ receipt }) => receipt);
   expect(later.map(({ status }) => status)).toEqual(["delivered", "sent", "delivered"]);
   expect(new Set([...early, ...later].map(({ provider_event_id }) => provider_event_id)).size).toBe(
     2,

@@ -14,18 +14,14 @@ afterEach(async () => {
   await sink.close();
 });
 
-function gatewayTo(port: number, query = "?from=Shop%20%3Cshop%40shop.example%3E"): Gateway {
+function gatewayTo(port: number, from = "Shop <shop@shop.example>"): Gateway {
   const config = configOf({
     environment: "live",
     kind: "smtp",
     channel: "email",
-    settings: { smtp_url_index: 0 },
+    settings: { url: `smtp://127.0.0.1:${port}`, from },
   });
-  const gateway = createGateway(
-    "live",
-    config,
-    toolsOf({ smtpUrls: [`smtp://127.0.0.1:${port}/${query}`] }),
-  );
+  const gateway = createGateway("live", config, toolsOf());
   open.push(gateway);
   return gateway;
 }

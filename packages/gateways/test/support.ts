@@ -18,7 +18,8 @@ export const configOf = (changes: Partial<GatewayConfig> = {}): GatewayConfig =>
 
 export const toolsOf = (changes: Partial<GatewayTools> = {}): GatewayTools => ({
   logger: { info: () => undefined },
-  smtpUrls: [],
+  masterKey: Buffer.alloc(32, 7),
+  declaring: { smtpUrls: [], logGatewayChannels: [] },
   onReceipt: () => undefined,
   ...changes,
 });

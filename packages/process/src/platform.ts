@@ -110,7 +110,7 @@ export async function openPlatform(
     const { log: platformLog, directory, masterKey } = control;
     if (settings.services.includes("ingress") || settings.services.includes("dispatch"))
       await untilItAnswers("the event log", start, () =>
-        seedPlatform(platformLog, directory, settings),
+        seedPlatform(platformLog, directory, settings, masterKey),
       );
     const open = async (environment: Environment): Promise<ServiceContext> => {
       const config = databaseConfig(server, environment);

@@ -1,8 +1,21 @@
-import { deterministicId, streamOf, uuid5, type EventData } from "@heliograph/contracts";
+import {
+  currentVersion,
+  deterministicId,
+  streamOf,
+  uuid5,
+  type EventData,
+} from "@heliograph/contracts";
 import type { Directory } from "@heliograph/directory";
 import { defaultPriceList } from "@heliograph/domain";
 import type { Append, EventLog } from "@heliograph/log";
-import type { Settings } from "@heliograph/runtime";
+import {
+  declaredGateways,
+  GatewayRefused,
+  isSameConfig,
+  sealedConfig,
+  type Secrets,
+} from "@heliograph/gateways";
+import { SettingsError, type Settings } from "@heliograph/runtime";
 
 type Gateway = EventData<"GatewayConfigured">;
 
@@ -10,63 +23,54 @@ type Gateway = EventData<"GatewayConfigured">;
 const actor = "seed";
 const ordinary = { enabled: true, weight: 100, max_concurrent: 256, timeout_ms: 10_000 } as const;
 
-const channels = ["sms", "whatsapp", "email"] as const;
-
-const declared = (
-  environment: Gateway["environment"],
-  name: string,
-  rest: Pick<Gateway, "channel" | "kind" | "on_uncertain" | "settings"> & Partial<Gateway>,
-): Gateway => ({
-  gateway_id: deterministicId("gtw", environment, name),
-  environment,
-  name,
-  ...ordinary,
-  ...rest,
-});
-
-/** Every installation has them, so every process that seeds declares the same ones. */
-const simulators = channels.map((channel) =>
-  declared("sandbox", `sim-${channel}`, {
-    channel,
-    kind: "simulator",
-    on_uncertain: "ask_provider",
-    settings: {},
-  }),
-);
-
-/** The live gateways that the settings stand for. Credentials stay in the settings: the log holds only which of them is meant. */
-const liveGateways = (settings: Settings): readonly Gateway[] => [
-  ...settings.smtpUrls.map((_, index) =>
-    declared("live", `smtp-${index + 1}`, {
-      channel: "email",
-      kind: "smtp",
-      on_uncertain: "at_most_once",
-      settings: { smtp_url_index: index },
-      weight: Math.max(1, 100 - index),
-      max_concurrent: 16,
-      timeout_ms: 30_000,
-    }),
-  ),
-  ...channels
-    .filter((channel) => settings.logGatewayChannels.includes(channel))
-    .map((channel) =>
-      declared("live", `log-${channel}`, {
-        channel,
-        kind: "log",
-        on_uncertain: "at_least_once",
-        settings: {},
-        weight: 1,
-      }),
-    ),
-];
+type Declared = { readonly config: Omit<Gateway, "secrets">; readonly secrets: Secrets };
 
 /**
  * Live gateways have one owner each. Those of `HELIOGRAPH_SMTP_URL` and `HELIOGRAPH_LOG_GATEWAY_CHANNELS` are declared by the processes that run dispatch, because these make the
- * calls; whatever variables another process has, it declares none. A declaration only adds: that a variable is missing somewhere says nothing about the installation, so
- * nothing is ever disabled here. And it follows its own earlier declarations only: a gateway that a person or the API has configured belongs to them.
+ * calls; whatever variables another process has, it declares none. Those of the sandbox every process that seeds declares alike. A declaration only adds: that a variable is missing
+ * somewhere says nothing about the installation, so nothing is ever disabled here. And it follows its own earlier declarations only: a gateway that a person or the API has
+ * configured belongs to them.
  */
-const declaredBy = (settings: Settings): readonly Gateway[] =>
-  settings.services.includes("dispatch") ? [...simulators, ...liveGateways(settings)] : simulators;
+const declaredBy = (settings: Settings): readonly Declared[] =>
+  declaredGateways(settings)
+    .filter(
+      ({ environment }) => environment === "sandbox" || settings.services.includes("dispatch"),
+    )
+    .map(
+      ({
+        environment,
+        name,
+        channel,
+        kind,
+        on_uncertain,
+        settings: own,
+        secrets = {},
+        ...rest
+      }) => ({
+        config: {
+          gateway_id: deterministicId("gtw", environment, name),
+          environment,
+          name,
+          ...ordinary,
+          channel,
+          kind,
+          on_uncertain,
+          settings: own,
+          ...rest,
+        },
+        secrets,
+      }),
+    );
+
+/** Throws SettingsError for a variable that no gateway can be made of. */
+function declaredOrRefused(settings: Settings): readonly Declared[] {
+  try {
+    return declaredBy(settings);
+  } catch (error) {
+    if (error instanceof GatewayRefused) throw new SettingsError(error.message);
+    throw error;
+  }
+}
 
 /** What was appended a moment ago is read again; when the log goes away in between, this outlasts the outage. */
 export const bootCatchUpMs = 600_000;
@@ -76,6 +80,7 @@ export async function seedPlatform(
   log: EventLog,
   directory: Directory,
   settings: Settings,
+  masterKey: Buffer,
 ): Promise<void> {
   const appends: Append[] = [];
   const prices = directory.prices();
@@ -92,11 +97,12 @@ export async function seedPlatform(
         },
       ],
     });
-  for (const gateway of declaredBy(settings)) {
+  for (const { config, secrets } of declaredOrRefused(settings)) {
     const known = directory
-      .gateways(gateway.environment)
-      .find(({ gateway_id }) => gateway_id === gateway.gateway_id);
-    if (known !== undefined && JSON.stringify(known) === JSON.stringify(gateway)) continue;
+      .gateways(config.environment)
+      .find(({ gateway_id }) => gateway_id === config.gateway_id);
+    if (known !== undefined && isSameConfig(known, config, secrets, masterKey)) continue;
+    const gateway = sealedConfig(config, secrets, masterKey);
     const stream = streamOf("gateway", gateway.gateway_id);
     const [last] = await log.readStream(stream, { backwards: true, limit: 1 });
     if (last !== undefined && last.metadata.actor !== actor) continue;
@@ -107,6 +113,7 @@ export async function seedPlatform(
         {
           id: uuid5("seed", gateway.gateway_id, `${last?.revision ?? -1}`, JSON.stringify(gateway)),
           type: "GatewayConfigured",
+          version: currentVersion("GatewayConfigured"),
           data: gateway,
           metadata: { actor },
         },

@@ -5,6 +5,7 @@ import { readSettings } from "@heliograph/runtime";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { seedPlatform } from "../src/seed.ts";
 
+const masterKey = Buffer.alloc(32, 1);
 let log: EventLog;
 let directory: Directory;
 beforeEach(async () => {
@@ -17,7 +18,7 @@ afterEach(async () => {
 });
 
 const start = (service: string, env: Readonly<Record<string, string>> = {}): Promise<void> =>
-  seedPlatform(log, directory, { ...readSettings(env), services: [service] });
+  seedPlatform(log, directory, { ...readSettings(env), services: [service] }, masterKey);
 const live = (): readonly string[] =>
   directory
     .gateways("live")
@@ -28,7 +29,7 @@ const live = (): readonly string[] =>
 async function configure(gateway: Gateway, actor: string): Promise<void> {
   const stream = streamOf("gateway", gateway.gateway_id);
   const last = (await log.readStream(stream)).at(-1);
-  const event = { id: crypto.randomUUID(), type: "GatewayConfigured", data: gateway };
+  const event = { id: crypto.randomUUID(), type: "GatewayConfigured", version: 2, data: gateway };
   const [outcome] = await log.append([
     {
       stream,
@@ -92,4 +93,44 @@ test("a start that declares nothing new appends nothing", async () => {
   await start("dispatch", mail);
   await start("ingress");
   expect(await log.head()).toBe(head);
+});
+
+test("credentials are sealed in what a start declares, and the next start sees that they are the same", async () => {
+  const secret = { HELIOGRAPH_SMTP_URL: "smtp://shop:sesame@one.example/?from=shop@one.example" };
+  await start("dispatch", secret);
+  const [smtp] = directory.gateways("live", "email");
+  expect(smtp!.settings).toEqual({ url: "smtp://shop@one.example/", from: "shop@one.example" });
+  expect(
+    JSON.stringify(await log.readAll({ after: 0n, limit: 100 }), (_, value) =>
+      typeof value === "bigint" ? `${value}` : value,
+    ),
+  ).not.toContain("sesame");
+  const head = await log.head();
+  await start("dispatch", secret);
+  expect(await log.head()).toBe(head);
+  await start("dispatch", {
+    HELIOGRAPH_SMTP_URL: "smtp://shop:other@one.example/?from=shop@one.example",
+  });
+  expect(await log.head()).toBe(head + 1n);
+});
+
+test("what an older release declared with the credentials left in the settings is declared again, sealed", async () => {
+  await start("dispatch", mail);
+  const { secrets: _, ...smtp } = directory.gateways("live", "email")[0]!;
+  const stream = streamOf("gateway", smtp.gateway_id);
+  const data = { ...smtp, settings: { smtp_url_index: 0 } };
+  const event = { id: crypto.randomUUID(), type: "GatewayConfigured", version: 1, data };
+  const [outcome] = await log.append([
+    { stream, expected: 0, events: [{ ...event, metadata: { actor: "seed" } }] },
+  ]);
+  if (outcome?.kind !== "appended") throw new Error(JSON.stringify(outcome));
+  await directory.caughtUp(outcome.position);
+  await start("dispatch", mail);
+  expect(directory.gateways("live", "email")[0]!.settings).toEqual({ url: "smtp://one.example" });
+});
+
+test("a variable that no gateway can be made of stops the start with its name", async () => {
+  await expect(
+    start("dispatch", { HELIOGRAPH_SMTP_URL: `smtp://${"a".repeat(2_000)}` }),
+  ).rejects.toThrow(/^HELIOGRAPH_SMTP_URL: entry 1: /);
 });

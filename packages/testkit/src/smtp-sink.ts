@@ -21,6 +21,10 @@ export type SmtpBehaviour =
   | { type: "reject-data"; code: number; text?: string }
   /** Takes and journals the message, then closes before the reply: the sender cannot know that it was accepted. */
   | { type: "close-before-reply" }
+  /** Takes and journals the message, and never says anything again. */
+  | { type: "hang" }
+  /** Takes and journals the message, and answers with what is no reply (RFC 5321 §4.2). */
+  | { type: "garbage" }
   /** Answers 421 to the greeting. */
   | { type: "busy" };
 
@@ -29,18 +33,31 @@ export type SmtpSink = {
   readonly port: number;
   /** Every message that was taken whole, those with a lost reply included. */
   readonly messages: readonly SinkMessage[];
+  /** Who signed in, with what. */
+  readonly logins: readonly Login[];
   behave(behaviour: SmtpBehaviour): void;
   close(): Promise<void>;
 };
 
-/** A real SMTP server on 127.0.0.1 without TLS or login that keeps what it gets and misbehaves on demand. */
-export async function smtpSink(options: { port?: number } = {}): Promise<SmtpSink> {
+export type Login = { readonly user: string; readonly password: string };
+
+/** A real SMTP server on 127.0.0.1 without TLS that keeps what it gets and misbehaves on demand; with `login` it takes nothing from strangers. */
+export async function smtpSink(options: { port?: number; login?: Login } = {}): Promise<SmtpSink> {
+  const logins: Login[] = [];
   const messages: SinkMessage[] = [];
   const sockets = new Map<number | undefined, Socket>();
   let behaviour: SmtpBehaviour = { type: "accept" };
 
   const server = new SMTPServer({
-    disabledCommands: ["AUTH", "STARTTLS"],
+    disabledCommands: options.login ? ["STARTTLS"] : ["AUTH", "STARTTLS"],
+    allowInsecureAuth: true,
+    onAuth({ username, password }, _session, callback) {
+      const login = { user: username ?? "", password: password ?? "" };
+      logins.push(login);
+      const { user, password: right } = options.login!;
+      if (login.user === user && login.password === right) callback(null, { user });
+      else callback(reply(535, "5.7.8 authentication failed"));
+    },
     disableReverseLookup: true,
     logger: false,
     closeTimeout: 100,
@@ -77,6 +94,9 @@ export async function smtpSink(options: { port?: number } = {}): Promise<SmtpSin
       sockets.get(session.remotePort)?.destroy();
       return;
     }
+    if (behaviour.type === "hang") return;
+    if (behaviour.type === "garbage")
+      return void sockets.get(session.remotePort)?.write("%PDF-1.7 \u0000 0 obj\r\n");
     if (behaviour.type === "accept" && behaviour.delayMs) await pause(behaviour.delayMs);
     done();
   }
@@ -97,6 +117,7 @@ export async function smtpSink(options: { port?: number } = {}): Promise<SmtpSin
     host: "127.0.0.1",
     port,
     messages,
+    logins,
     behave: (next) => void (behaviour = next),
     close() {
       for (const socket of sockets.values()) socket.destroy();

@@ -1,6 +1,8 @@
 import type { Environment } from "@heliograph/contracts";
 import {
   createGateway,
+  kindOf,
+  needsNewConnection,
   type Gateway,
   type GatewayConfig,
   type GatewayTools,
@@ -98,7 +100,7 @@ export function createConnections(options: Options): Connections {
       for (const config of configs) {
         if (!config.enabled) continue;
         const known = before.get(config.name);
-        if (known !== undefined && sameGateway(known.config, config)) {
+        if (known !== undefined && !needsNewConnection(known.config, config)) {
           if (known.config.max_per_second !== config.max_per_second)
             known.bucket = createBucket(config.max_per_second, options.now());
           known.config = config;
@@ -129,21 +131,13 @@ export function createConnections(options: Options): Connections {
   };
 }
 
-/** Limits and weights change in place; anything that the gateway itself was built from makes a new one. */
-const sameGateway = (one: GatewayConfig, other: GatewayConfig): boolean =>
-  one.kind === other.kind &&
-  one.channel === other.channel &&
-  one.timeout_ms === other.timeout_ms &&
-  (one.kind !== "smtp" || one.max_concurrent === other.max_concurrent) &&
-  JSON.stringify(one.settings) === JSON.stringify(other.settings);
-
 function newConnection(
   config: GatewayConfig,
   gateway: Gateway,
   { environment, retryScale, now }: Options,
 ): Connection {
   const stats = createStats();
-  const breaker = config.kind === "simulator" ? alwaysClosed : createBreaker(retryScale);
+  const breaker = kindOf(config).hasBreaker ? createBreaker(retryScale) : alwaysClosed;
   const connection: Connection = {
     config,
     gateway,

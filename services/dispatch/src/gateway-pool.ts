@@ -44,6 +44,7 @@ export function createGatewayPool(now: () => number = Date.now): GatewayPool {
     directory,
     log,
     logger,
+    masterKey,
     projectionPool,
   }: ServiceContext): Shared {
     const rooms = new Set<() => void>();
@@ -68,7 +69,7 @@ export function createGatewayPool(now: () => number = Date.now): GatewayPool {
       environment,
       retryScale: settings.retryScale,
       now,
-      tools: { logger, smtpUrls: settings.smtpUrls, onReceipt },
+      tools: { logger, masterKey, declaring: settings, onReceipt },
       refused: (config, error) =>
         logger.error(
           { gateway: config.name, err: error },

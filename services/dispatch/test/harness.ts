@@ -18,7 +18,7 @@ import {
 import { testDatabase, until } from "@heliograph/testkit";
 import pg from "pg";
 import { dispatchReactor } from "../src/consumer.ts";
-import { simulatorReceiptsReactor } from "../src/simulator-receipts.ts";
+import { playedReceiptsReactor } from "../src/played-receipts.ts";
 
 export const simulator = (
   channel: GatewayConfig["channel"],
@@ -113,7 +113,7 @@ export async function openWorld(options: WorldOptions = {}) {
       return consumer;
     },
     async receipts() {
-      const consumer = await runConsumer(simulatorReceiptsReactor, context);
+      const consumer = await runConsumer(playedReceiptsReactor, context);
       running.push(consumer);
       return consumer;
     },

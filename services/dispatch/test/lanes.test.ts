@@ -18,7 +18,12 @@ function open(changes: Parameters<typeof simulator>[1] = {}) {
     environment: "sandbox",
     retryScale: 1,
     now: () => 0,
-    tools: { logger, smtpUrls: [], onReceipt: () => undefined },
+    tools: {
+      logger,
+      masterKey: Buffer.alloc(32),
+      declaring: { smtpUrls: [], logGatewayChannels: [] },
+      onReceipt: () => undefined,
+    },
     refused: (_, error) => {
       throw error;
     },

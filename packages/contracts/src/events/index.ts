@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import type { EventDefinition } from "../define.ts";
+import * as earlier from "./earlier.ts";
 import * as message from "./message.ts";
 import * as partnerFacing from "./partner-facing.ts";
 import * as platform from "./platform.ts";
@@ -12,8 +13,11 @@ const modules = { ...message, ...wallet, ...partnerFacing, ...platform };
 
 /** Every event definition, one per type and version. */
 export const eventDefinitions: readonly EventDefinition[] = (
-  Object.values(modules) as object[]
+  [...Object.values(modules), ...Object.values(earlier)] as object[]
 ).filter(isDefinition);
+
+/** The version in which events of this type are written now. */
+export const currentVersion = (type: EventType): number => modules[type].version;
 
 type Definitions = {
   [

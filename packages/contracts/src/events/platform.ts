@@ -42,16 +42,17 @@ export const KeyRevoked = defineEvent(
   "An API key was revoked.",
   z.strictObject({ key_id: Id, partner_id: Id }),
 );
+/** The kind is text, so that a release which does not know it can read the event; it is checked where gateways are configured. `secrets` are sealed, each by itself. */
 export const GatewayConfigured = defineEvent(
   "GatewayConfigured",
-  1,
-  "A gateway was added or changed.",
+  2,
+  "A gateway was added or changed; what is secret is sealed.",
   z.strictObject({
     gateway_id: Id,
     environment: z.enum(["live", "sandbox"]),
     name: z.string().max(64),
     channel: Channel,
-    kind: z.enum(["simulator", "smtp", "log"]),
+    kind: z.string().min(1).max(32),
     enabled: z.boolean(),
     weight: z.int().min(0).max(1000),
     max_per_second: z.number().min(0.01).max(1_000_000).optional(),
@@ -59,6 +60,7 @@ export const GatewayConfigured = defineEvent(
     timeout_ms: z.int().min(100).max(120_000),
     on_uncertain: z.enum(["ask_provider", "at_most_once", "at_least_once"]),
     settings: z.record(z.string(), z.unknown()),
+    secrets: z.record(z.string().max(64), z.string().max(20_000)).optional(),
   }),
 );
 export const PriceListPublished = defineEvent(

@@ -1,21 +1,8 @@
-import type { EventData, Failure } from "@heliograph/contracts";
-import { magicOutcome } from "./magic.ts";
-import type { Attempt, Receipt } from "./types.ts";
-
-/** A receipt and how long after the provider's answer it arrives. */
-export type DelayedReceipt = { readonly delayMs: number; readonly receipt: Receipt };
-type Sent = Pick<
-  EventData<"MessageResent">,
-  "message_id" | "message" | "attempt" | "attempt_id" | "gateway" | "gateway_kind" | "provider"
->;
-
-/** Receipts arrive 50–149 ms after the answer: the delay comes from the attempt id, so a crash and a repetition change nothing. */
-function delayOf(attemptId: string): number {
-  const length = attemptId.length;
-  return (
-    50 + ((attemptId.charCodeAt(length - 1) * 31 + attemptId.charCodeAt(length - 2) * 7) % 100)
-  );
-}
+import type { Failure } from "@heliograph/contracts";
+import type { AcceptedAttempt, DelayedReceipt } from "../descriptor.ts";
+import { magicOutcome } from "../magic.ts";
+import { playedDelayMs, playedReceipt } from "../played-receipts.ts";
+import type { Attempt, Receipt } from "../types.ts";
 
 const undelivered: Failure = {
   code: "undelivered",
@@ -40,35 +27,23 @@ const deferred: Failure = {
   provider: { name: "simulator", code: "4.2.2", text: "452 4.2.2 The mailbox is full" },
 };
 
-/**
- * Every receipt that the simulated provider (or the `log` gateway, which always reports delivery) sends for an accepted attempt.
- * Pure: `sentAt` (epoch ms) is when the acceptance was recorded. A broadcast channel confirms nothing.
- */
-export function simulatorReceipts(sent: Sent, sentAt: number): readonly DelayedReceipt[] {
-  if (sent.message.channel === "broadcast") return [];
-  const base = delayOf(sent.attempt_id);
+/** Every receipt that the simulated provider sends for an accepted attempt. */
+export function simulatorReceipts(
+  sent: AcceptedAttempt,
+  sentAt: number,
+): readonly DelayedReceipt[] {
+  const base = playedDelayMs(sent.attemptId);
   const make = (
     status: Receipt["status"],
     delayMs: number,
-    extra: Pick<Receipt, "permanent" | "error" | "diagnostic"> = {},
-  ): DelayedReceipt => ({
-    delayMs,
-    receipt: {
-      message_id: sent.message_id,
-      gateway: sent.gateway,
-      provider_message_id: sent.provider.message_id,
-      provider_event_id: `${sent.attempt_id}.${status}`,
-      status,
-      ...extra,
-      occurred_at: new Date(sentAt + delayMs).toISOString(),
-    },
-  });
-  const outcome = sent.gateway_kind === "simulator" ? magicOutcome(sent.message.to) : "delivered";
+    extra?: Pick<Receipt, "permanent" | "error" | "diagnostic">,
+  ): DelayedReceipt => playedReceipt(sent, sentAt, status, delayMs, extra);
+  const outcome = magicOutcome(sent.to);
   switch (outcome) {
     case "sent-only":
       return [];
     case "bounced":
-      return sent.message.channel === "email"
+      return sent.channel === "email"
         ? [
             make("bounced", base, {
               permanent: true,

@@ -1,23 +1,26 @@
-import { magicOutcome } from "./magic.ts";
+import type { Failure } from "@heliograph/contracts";
+import { magicOutcome } from "../magic.ts";
 import { earlyReceipt } from "./receipts.ts";
-import type { Attempt, Gateway, GatewayConfig, GatewayTools, SendResult } from "./types.ts";
+import type { Attempt, Gateway, GatewayConfig, GatewayTools, SendResult } from "../types.ts";
 
 /** How long the `slow` recipient's provider thinks before it answers. */
 const SLOW_MS = 5_000;
 /** Attempts whose answer was lost, kept so that a lookup can tell; a real provider forgets sooner or later too. */
 const REMEMBERED_ATTEMPTS = 10_000;
 
-const failure = (code: string, permanent: boolean, text: string): SendResult => ({
+export const simulatorErrors = {
+  recipient_unreachable: { class: "recipient", permanent: true },
+  recipient_unavailable: { class: "recipient", permanent: false },
+  recipient_suppressed: { class: "recipient", permanent: true },
+} as const satisfies Record<string, Pick<Failure, "class" | "permanent">>;
+
+const failure = (code: keyof typeof simulatorErrors, text: string): SendResult => ({
   type: "rejected",
-  error: { code, class: "recipient", permanent, provider: { name: "simulator", code, text } },
+  error: { code, ...simulatorErrors[code], provider: { name: "simulator", code, text } },
 });
-const unreachable = failure("recipient_unreachable", true, "The number is not in service");
-const busy = failure(
-  "recipient_unavailable",
-  false,
-  "The recipient cannot be reached at the moment",
-);
-const optedOut = failure("recipient_suppressed", true, "The recipient opted out");
+const unreachable = failure("recipient_unreachable", "The number is not in service");
+const busy = failure("recipient_unavailable", "The recipient cannot be reached at the moment");
+const optedOut = failure("recipient_suppressed", "The recipient opted out");
 
 /** The id that the simulated provider gives: it embeds the attempt's, so the same attempt always has the same one. */
 export const simulatedMessageId = (attemptId: string): string => `sim_${attemptId.slice(4)}`;
@@ -74,7 +77,7 @@ export function createSimulator(config: GatewayConfig, tools: GatewayTools): Gat
 
   return {
     name: config.name,
-    kind: "simulator",
+    kind: config.kind,
     send: async (attempt, signal) => answer(attempt, signal),
     lookup: async (attemptId) => (lost.has(attemptId) ? accept(attemptId) : "unknown"),
     close: async () => {},

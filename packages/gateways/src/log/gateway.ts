@@ -1,19 +1,19 @@
-import type { Gateway, GatewayConfig, GatewayTools } from "./types.ts";
+import type { Gateway, GatewayConfig, GatewayTools } from "../types.ts";
 
-/** Writes one log line per message and accepts it: for trials of the live environment without a provider. */
+/** Writes one log line per message and accepts it. */
 export function createLogGateway(config: GatewayConfig, tools: GatewayTools): Gateway {
   return {
     name: config.name,
-    kind: "log",
+    kind: config.kind,
     async send(attempt) {
-      // The content stays out of the log: it is the partner's, and may hold one-time codes.
+      // Content and recipient stay out of the log: they are the partner's, and may be one-time codes and people.
       tools.logger.info(
         {
           gateway: config.name,
           channel: attempt.channel,
           message: attempt.messageId,
           attempt: attempt.attemptId,
-          to: attempt.to,
+          to: masked(attempt.to),
         },
         "message taken by the log gateway",
       );
@@ -28,4 +28,10 @@ export function createLogGateway(config: GatewayConfig, tools: GatewayTools): Ga
     },
     close: async () => {},
   };
+}
+
+/** Enough to know a recipient again who is known already: the last two characters, of a mail address its domain too. */
+function masked(to: string): string {
+  const at = to.lastIndexOf("@");
+  return at < 0 ? `…${to.slice(-2)}` : `…${to.slice(Math.max(0, at - 2))}`;
 }

@@ -1,7 +1,8 @@
 import type { Readable } from "node:stream";
 import { createTransport } from "nodemailer";
-import { smtpResult } from "./smtp-result.ts";
-import type { Attempt, Gateway, GatewayConfig, SendResult } from "./types.ts";
+import type { Attempt, Gateway, GatewayConfig, SendResult } from "../types.ts";
+import { smtpErrors, smtpResult } from "./result.ts";
+import { joinUrl, type SmtpSecrets, type SmtpSettings } from "./settings.ts";
 
 /** A server that takes longer than this to say hello is as good as away; the call's own timeout may be shorter. */
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -14,14 +15,20 @@ const ADDRESS = /^[^\s@<>(),;:\\"[\]]{1,64}@[^\s@<>(),;:\\"[\]]{1,190}$/;
 type Track = { stream?: Readable };
 
 /**
- * Sends e-mail over SMTP. `address` is `smtp://` or `smtps://`, with user, password and port where needed; `?from=` is the sender
- * of messages that name none, other parameters are nodemailer's. The text and the HTML go as multipart/alternative, the
- * Message-ID is `<attempt id@sender's domain>`, so that a second send of the same attempt can be recognised downstream.
+ * Sends e-mail over SMTP. The text and the HTML go as multipart/alternative, the Message-ID is `<attempt id@sender's domain>`, so that a second send of the same attempt can
+ * be recognised downstream.
  */
-export function createSmtpGateway(config: GatewayConfig, address: string): Gateway {
-  const url = new URL(address);
-  const defaultFrom = url.searchParams.get("from") ?? `no-reply@${url.hostname}`;
-  url.searchParams.delete("from");
+export function createSmtpGateway({
+  config,
+  settings,
+  secrets,
+}: {
+  readonly config: GatewayConfig;
+  readonly settings: SmtpSettings;
+  readonly secrets: SmtpSecrets;
+}): Gateway {
+  const url = new URL(joinUrl(settings, secrets));
+  const defaultFrom = settings.from ?? `no-reply@${url.hostname}`;
   const transport = createTransport({
     url: url.href,
     pool: true,
@@ -51,9 +58,8 @@ export function createSmtpGateway(config: GatewayConfig, address: string): Gatew
   async function send(attempt: Attempt, signal: AbortSignal): Promise<SendResult> {
     const from = oneLine(attempt.from ?? defaultFrom);
     const sender = addressOf(from);
-    if (!ADDRESS.test(attempt.to))
-      return invalid(config.name, "invalid_recipient", "recipient", attempt.to);
-    if (!ADDRESS.test(sender)) return invalid(config.name, "invalid_sender", "content", from);
+    if (!ADDRESS.test(attempt.to)) return invalid(config.name, "invalid_recipient", attempt.to);
+    if (!ADDRESS.test(sender)) return invalid(config.name, "invalid_sender", from);
     const track: Track = {};
     const mail = {
       from,
@@ -81,7 +87,7 @@ export function createSmtpGateway(config: GatewayConfig, address: string): Gatew
 
   return {
     name: config.name,
-    kind: "smtp",
+    kind: config.kind,
     send,
     close: async () => transport.close(),
   };
@@ -100,15 +106,13 @@ function addressOf(from: string): string {
 
 const invalid = (
   name: string,
-  code: string,
-  faultOf: "recipient" | "content",
+  code: "invalid_recipient" | "invalid_sender",
   text: string,
 ): SendResult => ({
   type: "rejected",
   error: {
     code,
-    class: faultOf,
-    permanent: true,
+    ...smtpErrors[code],
     provider: { name, code, text: `not an address: ${oneLine(text).slice(0, 256)}` },
   },
 });

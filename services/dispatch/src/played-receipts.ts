@@ -1,4 +1,4 @@
-import { recordReceipts, simulatorReceipts, type ReceiptSource } from "@heliograph/gateways";
+import { playedReceipts, recordReceipts, type ReceiptSource } from "@heliograph/gateways";
 import { LogUnavailable, type RecordedEvent } from "@heliograph/log";
 import { pause, type Reactor, type ReactorInstance, type ReactorTools } from "@heliograph/runtime";
 import { createAlarm } from "./alarm.ts";
@@ -14,10 +14,10 @@ const MOST_RECORDED = 500;
 const CHECKPOINT_MS = 200;
 
 /**
- * Plays the providers that cannot send receipts themselves: what a simulator or a `log` gateway accepted gets its receipts after a
- * short delay. The checkpoint stays below what waits in memory, so a crash loses none.
+ * Plays the providers that cannot send receipts themselves: what their gateways accepted gets its receipts after a short delay. The checkpoint stays below what waits in memory, so a crash loses none.
  */
-export const simulatorReceiptsReactor: Reactor = {
+export const playedReceiptsReactor: Reactor = {
+  // Checkpoints stand under these names since there was but one such provider.
   name: "simulator-receipts",
   kind: "reactor",
   schema: "simulator_receipts",
@@ -45,9 +45,7 @@ async function start({ context, checkpoint, fail }: ReactorTools): Promise<React
   }
 
   function plan(event: RecordedEvent, mark: Mark): void {
-    const kind = event.data.gateway_kind;
-    if (kind !== "simulator" && kind !== "log") return;
-    for (const { delayMs, receipt } of simulatorReceipts(event.data, event.recordedAt)) {
+    for (const { delayMs, receipt } of playedReceipts(event.data, event.recordedAt)) {
       // A message from long ago, after a pause, gets its receipts at once. The log's clock says only how long ago that is: one that is ahead delays nothing further.
       const now = Date.now();
       const agoMs = Math.min(delayMs, Math.max(0, now - event.recordedAt));

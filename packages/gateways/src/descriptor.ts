@@ -1,0 +1,110 @@
+import type { Channel, Environment, Failure } from "@heliograph/contracts";
+import type { z } from "zod";
+import type { DeclaringSettings, Gateway, GatewayConfig, GatewayTools, Receipt } from "./types.ts";
+
+/** A receipt and how long after the provider's answer it arrives. */
+export type DelayedReceipt = { readonly delayMs: number; readonly receipt: Receipt };
+
+/** What a provider accepted, as far as its receipts depend on it. */
+export type AcceptedAttempt = {
+  readonly messageId: string;
+  readonly attempt: number;
+  readonly attemptId: string;
+  readonly channel: Channel;
+  readonly to: string;
+  readonly gateway: string;
+  readonly providerMessageId: string;
+};
+
+/** Credentials by their names. */
+export type Secrets = Readonly<Record<string, string>>;
+
+/** A gateway as the settings of a process declare it; what is left out is as with every gateway. */
+export type Declaration = Pick<
+  GatewayConfig,
+  "environment" | "name" | "channel" | "on_uncertain" | "settings"
+> &
+  Partial<Pick<GatewayConfig, "weight" | "max_concurrent" | "timeout_ms">> & {
+    readonly secrets?: Secrets;
+  };
+
+/** What a provider sends by itself: the bytes as they came. */
+export type CallbackRequest = {
+  readonly method: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Buffer;
+};
+export type CallbackReading =
+  | { readonly kind: "receipts"; readonly receipts: readonly Receipt[] }
+  /** The signature is not the provider's. */
+  | { readonly kind: "forged" };
+
+/** What a kind is, whatever its settings and secrets look like. */
+type Common = {
+  readonly kind: string;
+  readonly channels: readonly Channel[];
+  /** Where gateways of it may be made. The sandbox is only for what can reach nobody. */
+  readonly environments: readonly Environment[];
+  /** What it may answer an attempt with that it does not take. */
+  readonly errors: Readonly<Record<string, Pick<Failure, "class" | "permanent">>>;
+  /** Further fields of a configuration whose change needs a new connection; other limits and weights change in place. */
+  readonly rebuiltBy: readonly ("max_concurrent" | "timeout_ms")[];
+  /** False where the recipients choose the outcomes: they say nothing about the gateway, so nothing may be kept away from it. */
+  readonly hasBreaker: boolean;
+  /** Receipts that are played for it because nobody sends any. Pure: `sentAt` (epoch ms) is when the acceptance was recorded. */
+  readonly playedReceipts?: (sent: AcceptedAttempt, sentAt: number) => readonly DelayedReceipt[];
+  /** Reads what the provider sends by itself; left out where it sends nothing. */
+  readonly callback?: (request: CallbackRequest, secrets: Secrets) => CallbackReading;
+  /** The gateways that the settings of a process stand for. Throws GatewayRefused for a setting that cannot work. */
+  readonly declared?: (settings: DeclaringSettings) => readonly Declaration[];
+  /**
+   * What a configuration of an earlier release stands for, when its settings are not those of this one. The credentials of such a one are in the settings of the process.
+   */
+  readonly earlier?: (
+    settings: GatewayConfig["settings"],
+    declared: readonly Declaration[],
+  ) => Pick<Declaration, "settings" | "secrets"> | undefined;
+};
+
+/** How a kind is written: `settings` stand readable in the event that configures a gateway, `secrets` are sealed there. */
+type Definition<Settings, Known> = Common & {
+  readonly settings: z.ZodType<Settings>;
+  readonly secrets: z.ZodType<Known>;
+  /** Connects nothing yet, so that a gateway that nobody uses costs nothing. */
+  readonly create: (parts: {
+    readonly config: GatewayConfig;
+    readonly settings: Settings;
+    readonly secrets: Known;
+    readonly tools: GatewayTools;
+  }) => Gateway;
+};
+
+/**
+ * Everything that differs from one kind of provider to the next. A kind is a folder with one of these, listed in `registry.ts`; nothing else names it, and the contract
+ * test runs every one.
+ */
+export type GatewayKind = Common & {
+  readonly settings: z.ZodType;
+  readonly secrets: z.ZodType;
+  /** Throws ZodError when settings or secrets are not what the kind needs. */
+  readonly open: (config: GatewayConfig, secrets: Secrets, tools: GatewayTools) => Gateway;
+};
+
+export function gatewayKind<Settings, Known>(definition: Definition<Settings, Known>): GatewayKind {
+  const { create, ...kind } = definition;
+  return {
+    ...kind,
+    open: (config, secrets, tools) =>
+      create({
+        config,
+        settings: definition.settings.parse(config.settings),
+        secrets: definition.secrets.parse(secrets),
+        tools,
+      }),
+  };
+}
+
+/** A gateway that must not exist where it was asked for, or whose configuration cannot work. The message names the gateway. */
+export class GatewayRefused extends Error {
+  override readonly name = "GatewayRefused";
+}

@@ -1,0 +1,93 @@
+import type { Environment, EventData } from "@heliograph/contracts";
+import { openedSecrets } from "./configuration.ts";
+import {
+  GatewayRefused,
+  type Declaration,
+  type DelayedReceipt,
+  type GatewayKind,
+} from "./descriptor.ts";
+import { log } from "./log/index.ts";
+import { simulator } from "./simulator/index.ts";
+import { smtp } from "./smtp/index.ts";
+import type { DeclaringSettings, Gateway, GatewayConfig, GatewayTools } from "./types.ts";
+
+/** Every kind of gateway. One more is a folder and a line here. */
+export const gatewayKinds: readonly GatewayKind[] = [simulator, smtp, log];
+
+const byName = new Map(gatewayKinds.map((kind) => [kind.kind, kind]));
+
+/** Throws GatewayRefused when this release does not know the kind. */
+export function kindOf({ name, kind }: Pick<GatewayConfig, "name" | "kind">): GatewayKind {
+  const found = byName.get(kind);
+  if (found === undefined)
+    throw new GatewayRefused(`gateway ${name}: there is no kind of gateway called ${kind}`);
+  return found;
+}
+
+/**
+ * The only way to a gateway. In the sandbox it makes only what can reach nobody, whatever the configuration says: this is what
+ * keeps test messages away from real people. Throws GatewayRefused.
+ */
+export function createGateway(
+  environment: Environment,
+  config: GatewayConfig,
+  tools: GatewayTools,
+): Gateway {
+  if (config.environment !== environment)
+    throw new GatewayRefused(
+      `gateway ${config.name} belongs to ${config.environment}, not to ${environment}`,
+    );
+  const kind = kindOf(config);
+  if (!kind.environments.includes(environment))
+    throw new GatewayRefused(
+      `gateway ${config.name}: ${environment} has no ${config.kind} gateways`,
+    );
+  try {
+    const declared = kind.declared?.(tools.declaring) ?? [];
+    const { settings, secrets = {} } = kind.earlier?.(config.settings, declared) ?? {
+      settings: config.settings,
+      secrets: openedSecrets(config, tools.masterKey),
+    };
+    return kind.open({ ...config, settings }, secrets, tools);
+  } catch (cause) {
+    throw new GatewayRefused(`gateway ${config.name}: its configuration cannot work`, { cause });
+  }
+}
+
+/** Whether a changed configuration needs a new connection; limits and weights change in place. */
+export const needsNewConnection = (before: GatewayConfig, after: GatewayConfig): boolean =>
+  before.kind !== after.kind ||
+  before.channel !== after.channel ||
+  JSON.stringify(before.settings) !== JSON.stringify(after.settings) ||
+  JSON.stringify(before.secrets) !== JSON.stringify(after.secrets) ||
+  kindOf(after).rebuiltBy.some((field) => before[field] !== after[field]);
+
+/** The gateways that the settings of a process stand for, of every kind. Throws GatewayRefused for a setting that cannot work. */
+export const declaredGateways = (
+  settings: DeclaringSettings,
+): readonly (Declaration & { readonly kind: string })[] =>
+  gatewayKinds.flatMap(
+    ({ kind, declared }) => declared?.(settings).map((item) => ({ ...item, kind })) ?? [],
+  );
+
+/**
+ * The receipts that are played for an accepted attempt, where its kind of gateway has none of its own. `sentAt` (epoch ms) is when the acceptance was recorded. A broadcast
+ * channel confirms nothing.
+ */
+export function playedReceipts(
+  sent: Omit<EventData<"MessageResent">, "choice">,
+  sentAt: number,
+): readonly DelayedReceipt[] {
+  const { channel, to } = sent.message;
+  if (channel === "broadcast") return [];
+  const attempt = {
+    messageId: sent.message_id,
+    attempt: sent.attempt,
+    attemptId: sent.attempt_id,
+    channel,
+    to,
+    gateway: sent.gateway,
+    providerMessageId: sent.provider.message_id,
+  };
+  return byName.get(sent.gateway_kind)?.playedReceipts?.(attempt, sentAt) ?? [];
+}

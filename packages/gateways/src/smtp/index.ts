@@ -1,0 +1,41 @@
+import { gatewayKind, GatewayRefused } from "../descriptor.ts";
+import { createSmtpGateway } from "./gateway.ts";
+import { smtpErrors } from "./result.ts";
+import { SmtpSecrets, SmtpSettings, splitUrl } from "./settings.ts";
+
+/** A mail server that takes messages for others. */
+export const smtp = gatewayKind({
+  kind: "smtp",
+  channels: ["email"],
+  environments: ["live"],
+  settings: SmtpSettings,
+  secrets: SmtpSecrets,
+  errors: smtpErrors,
+  create: createSmtpGateway,
+  // Both are built into the pool of connections.
+  rebuiltBy: ["max_concurrent", "timeout_ms"],
+  hasBreaker: true,
+  declared: ({ smtpUrls }) =>
+    smtpUrls.map((url, index) => {
+      const { settings, secrets } = splitUrl(url);
+      const checked = SmtpSettings.safeParse(settings);
+      if (!checked.success)
+        throw new GatewayRefused(
+          `HELIOGRAPH_SMTP_URL: entry ${index + 1}: ${checked.error.issues[0]!.message}`,
+        );
+      return {
+        environment: "live",
+        name: `smtp-${index + 1}`,
+        channel: "email",
+        on_uncertain: "at_most_once",
+        settings,
+        secrets,
+        weight: Math.max(1, 100 - index),
+        max_concurrent: 16,
+        timeout_ms: 30_000,
+      };
+    }),
+  // Before credentials were sealed, a configuration named an entry of HELIOGRAPH_SMTP_URL.
+  earlier: ({ smtp_url_index: index }, declared) =>
+    typeof index === "number" ? declared[index] : undefined,
+});

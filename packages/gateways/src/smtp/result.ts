@@ -1,0 +1,89 @@
+import type { Failure } from "@heliograph/contracts";
+import type { SendResult } from "../types.ts";
+
+type SmtpError = {
+  readonly code?: string;
+  readonly command?: string;
+  readonly responseCode?: number;
+  readonly response?: string;
+  readonly message?: string;
+};
+
+/** What a mail server's refusal can mean. A wrong account is no fault of the message: another gateway may take it, and this one after a repair. */
+export const smtpErrors = {
+  invalid_recipient: { class: "recipient", permanent: true },
+  invalid_sender: { class: "content", permanent: true },
+  greylisted: { class: "recipient", permanent: false },
+  recipient_deferred: { class: "recipient", permanent: false },
+  recipient_rejected: { class: "recipient", permanent: true },
+  content_deferred: { class: "content", permanent: false },
+  content_rejected: { class: "content", permanent: true },
+  provider_deferred: { class: "provider", permanent: false },
+  provider_rejected: { class: "provider", permanent: true },
+  provider_unavailable: { class: "provider", permanent: false },
+  gateway_authentication_failed: { class: "account", permanent: false },
+  gateway_timeout: { class: "timeout", permanent: false },
+  gateway_unreachable: { class: "gateway", permanent: false },
+} as const satisfies Record<string, Pick<Failure, "class" | "permanent">>;
+type Code = keyof typeof smtpErrors;
+
+/**
+ * Greylisting refuses strangers at first and takes them when they come back (RFC 6647 §2). Most servers say the word; 4.7.1 is the enhanced code for a refusal by
+ * policy (RFC 3463 §3.8), which in a 4xx reply means the same: later.
+ */
+const GREYLISTED = /gr[ea]y-?\s?list|\b4\.7\.1\b/i;
+
+/**
+ * What a failed SMTP call means. A reply is believed: 5xx is final, 4xx is not (RFC 5321 §4.2.1). Without a reply it depends on
+ * whether the content had begun to flow: before, the server has nothing; after, it may have taken the message, so the
+ * outcome is uncertain (RFC 5321 §4.2.5: the server takes responsibility with its reply to the final dot). Without even a greeting there was no attempt.
+ */
+export function smtpResult(
+  name: string,
+  error: unknown,
+  state: { readonly begun: boolean; readonly aborted: boolean },
+): SendResult {
+  const {
+    code = "UNKNOWN",
+    command,
+    responseCode,
+    response,
+    message = String(error),
+  } = error as SmtpError;
+  const failure = (reason: Code): Failure => ({
+    code: reason,
+    ...smtpErrors[reason],
+    provider: {
+      name: name.slice(0, 64),
+      code: String(responseCode ?? code).slice(0, 64),
+      text: (response ?? message).slice(0, 2000),
+    },
+  });
+  const rejected = (reason: Code): SendResult => ({ type: "rejected", error: failure(reason) });
+  if (code === "EAUTH" || code === "ENOAUTH" || code === "EOAUTH2")
+    return rejected("gateway_authentication_failed");
+  if (responseCode !== undefined && responseCode >= 400)
+    return rejected(replied(responseCode, command, code, response ?? message));
+  const timedOut = state.aborted || code === "ETIMEDOUT" || code === "EABORT";
+  if (state.begun) return { type: "uncertain", cause: timedOut ? "timeout" : "connection_lost" };
+  if (code === "EMESSAGE" || code === "EMAXRECIPIENTS") return rejected("content_rejected");
+  if (command === "CONN") return { type: "unavailable", error: failure("gateway_unreachable") };
+  return rejected(timedOut ? "gateway_timeout" : "gateway_unreachable");
+}
+
+/** What a reply of the server means, by its number and by what it answers. */
+function replied(
+  responseCode: number,
+  command: string | undefined,
+  code: string,
+  text: string,
+): Code {
+  const permanent = responseCode >= 500;
+  if (!permanent && GREYLISTED.test(text)) return "greylisted";
+  // 421 means that the server is closing the connection for reasons of its own.
+  if (responseCode === 421) return "provider_unavailable";
+  if (command === "RCPT TO") return permanent ? "recipient_rejected" : "recipient_deferred";
+  if (command === "DATA" || code === "EMESSAGE")
+    return permanent ? "content_rejected" : "content_deferred";
+  return permanent ? "provider_rejected" : "provider_deferred";
+}

@@ -1,0 +1,171 @@
+import { validateEvent, readEventFlaw, sealSecret } from "@heliograph/contracts";
+import { smtpSink } from "@heliograph/testkit";
+import { expect, test } from "vitest";
+import {
+  createGateway,
+  declaredGateways,
+  GatewayRefused,
+  isSameConfig,
+  kindOf,
+  needsNewConnection,
+  sealedConfig,
+} from "../src/index.ts";
+import { gatewayKinds } from "../src/registry.ts";
+import { attemptOf, configOf, toolsOf } from "./support.ts";
+
+const never = new AbortController().signal;
+
+test("in the sandbox nothing can be made that could reach anybody, and not one byte reaches a real server", async () => {
+  const sink = await smtpSink();
+  let lines = 0;
+  const url = `smtp://${sink.host}:${sink.port}`;
+  const tools = toolsOf({
+    declaring: { smtpUrls: [url], logGatewayChannels: ["email"] },
+    logger: { info: () => lines++ },
+  });
+  const real = gatewayKinds.filter(({ environments }) => !environments.includes("sandbox"));
+  expect(real.map(({ kind }) => kind)).toEqual(["smtp", "log"]);
+  for (const { kind } of real)
+    for (const settings of [{}, { smtp_url_index: 0 }, { url }]) {
+      const config = configOf({ kind, channel: "email", settings });
+      expect(() => createGateway("sandbox", config, tools)).toThrow(GatewayRefused);
+      // A live gateway that strays into the sandbox's configuration, and the other way round.
+      expect(() => createGateway("sandbox", { ...config, environment: "live" }, tools)).toThrow(
+        GatewayRefused,
+      );
+      expect(() => createGateway("live", config, tools)).toThrow(GatewayRefused);
+    }
+  const gateway = createGateway("sandbox", configOf({ channel: "email" }), tools);
+  expect((await gateway.send(attemptOf("someone@example.com"), never)).type).toBe("accepted");
+  expect([sink.messages, lines]).toEqual([[], 0]);
+  await sink.close();
+});
+
+test("a kind that this release does not know is refused with the gateway's name, and its event is sound", () => {
+  const data = { ...configOf({ environment: "live", kind: "pigeon" }), secrets: { key: "v1.x" } };
+  const event = { type: "GatewayConfigured", version: 2, data };
+  expect([validateEvent(event), readEventFlaw(event)]).toEqual([undefined, undefined]);
+  expect(() => createGateway("live", data, toolsOf())).toThrow(/one: .*pigeon/);
+});
+
+test("settings and secrets that a kind does not know are refused with the gateway's name", () => {
+  const smtp = { environment: "live", kind: "smtp", channel: "email" } as const;
+  for (const settings of [
+    {},
+    { url: "https://mail.example" },
+    { url: "smtp://u:secret@mail.example" },
+    { url: "smtp://mail.example", colour: "red" },
+    { smtp_url_index: 3 },
+  ])
+    expect(() => createGateway("live", configOf({ ...smtp, settings }), toolsOf())).toThrow(
+      /gateway one: its configuration/,
+    );
+  const settings = { url: "smtp://mail.example" };
+  const unknown = sealedConfig(configOf({ ...smtp, settings }), { pin: "1" }, Buffer.alloc(32, 7));
+  expect(() => createGateway("live", unknown, toolsOf())).toThrow(GatewayRefused);
+});
+
+test("credentials are sealed in the event and reach the provider", async () => {
+  const sink = await smtpSink({ login: { user: "shop", password: "p@ss:w%rd" } });
+  const [declared] = declaredGateways({
+    smtpUrls: [`smtp://shop:${encodeURIComponent("p@ss:w%rd")}@${sink.host}:${sink.port}`],
+    logGatewayChannels: [],
+  }).filter(({ environment }) => environment === "live");
+  const { secrets = {}, ...given } = declared!;
+  const config = configOf({ ...given, weight: 1 });
+  const { masterKey } = toolsOf();
+  const sealed = sealedConfig(config, secrets, masterKey);
+  expect(validateEvent({ type: "GatewayConfigured", version: 2, data: sealed })).toBeUndefined();
+  expect(JSON.stringify(sealed)).not.toMatch(/p@ss|p%40ss|w%rd|w%25rd/);
+  const gateway = createGateway("live", sealed, toolsOf());
+  expect((await gateway.send(attemptOf("ada@example.com"), never)).type).toBe("accepted");
+  expect(sink.logins).toEqual([{ user: "shop", password: "p@ss:w%rd" }]);
+  await gateway.close();
+  await sink.close();
+  expect(() => createGateway("live", sealed, toolsOf({ masterKey: Buffer.alloc(32, 8) }))).toThrow(
+    GatewayRefused,
+  );
+});
+
+test("an event of before credentials were sealed is understood: it names an entry of the settings", async () => {
+  const sink = await smtpSink();
+  const config = configOf({
+    environment: "live",
+    kind: "smtp",
+    channel: "email",
+    settings: { smtp_url_index: 1 },
+  });
+  expect(readEventFlaw({ type: "GatewayConfigured", version: 1, data: config })).toBeUndefined();
+  const declaring = {
+    smtpUrls: ["smtp://127.0.0.1:1", `smtp://127.0.0.1:${sink.port}/?from=shop@shop.example`],
+    logGatewayChannels: [],
+  };
+  const gateway = createGateway("live", config, toolsOf({ declaring }));
+  expect((await gateway.send(attemptOf("ada@example.com"), never)).type).toBe("accepted");
+  expect(sink.messages).toMatchObject([{ from: "shop@shop.example" }]);
+  await gateway.close();
+  await sink.close();
+});
+
+test("a configuration is the same whatever its secrets are sealed to, and another with another secret or key", () => {
+  const key = Buffer.alloc(32, 7);
+  const config = configOf();
+  const stored = sealedConfig(config, { password: "a" }, key);
+  expect(stored).not.toEqual(sealedConfig(config, { password: "a" }, key));
+  expect(isSameConfig(stored, config, { password: "a" }, key)).toBe(true);
+  expect(isSameConfig(stored, config, { password: "b" }, key)).toBe(false);
+  expect(isSameConfig(stored, config, {}, key)).toBe(false);
+  expect(isSameConfig(stored, { ...config, weight: 2 }, { password: "a" }, key)).toBe(false);
+  expect(isSameConfig(stored, config, { password: "a" }, Buffer.alloc(32, 8))).toBe(false);
+  expect(isSameConfig(config, config, {}, key)).toBe(true);
+});
+
+test("a connection is made anew for what it was built from, and for nothing else", () => {
+  const smtp = configOf({ kind: "smtp", channel: "email", settings: { url: "smtp://a" } });
+  for (const [changes, anew] of [
+    [{ weight: 5, max_per_second: 3, on_uncertain: "at_least_once" }, false],
+    [{ max_concurrent: 5 }, true],
+    [{ timeout_ms: 500 }, true],
+    [{ settings: { url: "smtp://b" } }, true],
+    [{ secrets: { password: sealSecret(Buffer.alloc(32), "x") } }, true],
+    [{ channel: "sms" }, true],
+    [{ kind: "log" }, true],
+  ] as const)
+    expect([changes, needsNewConnection(smtp, { ...smtp, ...changes })]).toEqual([changes, anew]);
+  expect(needsNewConnection(configOf(), configOf({ max_concurrent: 5, timeout_ms: 500 }))).toBe(
+    false,
+  );
+});
+
+test("the log gateway accepts, writes one line, and keeps content and recipient to itself", async () => {
+  const lines: object[] = [];
+  const config = configOf({ environment: "live", kind: "log" });
+  const gateway = createGateway(
+    "live",
+    config,
+    toolsOf({ logger: { info: (fields) => lines.push(fields) } }),
+  );
+  for (const to of ["+15550000003", "ada.lovelace@example.com"])
+    await gateway.send(attemptOf(to, { content: { text: "code 123456" } }), never);
+  expect(lines).toMatchObject([{ to: "…03" }, { to: "…ce@example.com" }]);
+  expect(JSON.stringify(lines)).not.toMatch(/123456|1555|lovelace/);
+  await gateway.close();
+});
+
+test("every kind names only errors that an event can carry", () => {
+  for (const { kind, errors } of gatewayKinds)
+    for (const [code, error] of Object.entries(errors)) {
+      const data = {
+        message_id: "msg_1",
+        attempt: 1,
+        attempt_id: "atp_1",
+        gateway: kind,
+        choice: { reason: "" },
+        error: { code, ...error },
+        next: "retry",
+        reason: "",
+      };
+      expect(validateEvent({ type: "DispatchAttemptFailed", data })).toBeUndefined();
+    }
+  expect(kindOf(configOf()).kind).toBe("simulator");
+});
