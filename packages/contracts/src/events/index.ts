@@ -1,15 +1,33 @@
 import type { z } from "zod";
 import type { EventDefinition } from "../define.ts";
 import * as earlier from "./earlier.ts";
+import * as endpoint from "./endpoint.ts";
+import * as gateway from "./gateway.ts";
+import * as key from "./key.ts";
 import * as message from "./message.ts";
-import * as partnerFacing from "./partner-facing.ts";
-import * as platform from "./platform.ts";
+import * as partner from "./partner.ts";
+import * as prices from "./prices.ts";
+import * as receipts from "./receipts.ts";
+import * as template from "./template.ts";
+import * as topup from "./topup.ts";
 import * as wallet from "./wallet.ts";
 
 const isDefinition = (value: object): value is EventDefinition =>
   "schema" in value && "version" in value && "type" in value;
 
-const modules = { ...message, ...wallet, ...partnerFacing, ...platform };
+/** One file for each category of streams. Their order is that of the generated lists. */
+const modules = {
+  ...message,
+  ...receipts,
+  ...wallet,
+  ...topup,
+  ...template,
+  ...endpoint,
+  ...partner,
+  ...key,
+  ...gateway,
+  ...prices,
+};
 
 /** Every event definition, one per type and version. */
 export const eventDefinitions: readonly EventDefinition[] = (

@@ -256,21 +256,3 @@ export const MessageFailed = defineEvent(
     refund: z.strictObject({ amount: Money, currency: z.string(), transaction_id: Id }),
   }),
 );
-
-/** Stream `receipts-<message id>`: evidence as it came, before it is interpreted. One event per provider event. */
-export const ReceiptReceived = defineEvent(
-  "ReceiptReceived",
-  1,
-  "A provider's delivery receipt.",
-  z.strictObject({
-    message_id: Id,
-    gateway: z.string(),
-    provider_message_id: z.string().max(512),
-    provider_event_id: z.string().max(255),
-    status: z.enum(["sent", "delivered", "read", "undelivered", "bounced", "deferred"]),
-    permanent: z.boolean().optional(),
-    error: Failure.optional(),
-    diagnostic: z.string().max(2000).optional(),
-    occurred_at: Time,
-  }),
-);

@@ -61,16 +61,3 @@ export const FundsToppedUp = defineEvent(
       .min(1),
   }),
 );
-
-/** Stream `topup-<id>`, revision 0: the wallet turns it into `FundsToppedUp`. */
-export const TopupRequested = defineEvent(
-  "TopupRequested",
-  1,
-  "Someone allowed to asked for funds to be added.",
-  z.strictObject({
-    transaction_id: Id,
-    amount: Money,
-    currency: z.string().length(3),
-    reference: z.string().max(255).optional(),
-  }),
-);

@@ -1,44 +1,6 @@
 import { z } from "zod";
 import { defineEvent } from "../define.ts";
-import { Channel, Id, Time } from "./common.ts";
-
-export const TemplateVariable = z.strictObject({
-  type: z.enum(["string", "number", "boolean"]),
-  required: z.boolean().optional(),
-  max_length: z.int().min(1).max(4096).optional(),
-  example: z.string().max(255).optional(),
-});
-export const TemplateBody = z.strictObject({
-  text: z.string().max(10_000).optional(),
-  subject: z.string().max(998).optional(),
-  html: z.string().max(200_000).optional(),
-});
-const version = {
-  template_id: Id,
-  slug: z.string().max(64),
-  version: z.int().min(1),
-  languages: z.record(z.string(), TemplateBody),
-  variables: z.record(z.string(), TemplateVariable),
-};
-/** Stream `template-<id>`; the id is derived from partner, channel and slug. */
-export const TemplateCreated = defineEvent(
-  "TemplateCreated",
-  1,
-  "A template with its first version.",
-  z.strictObject({
-    ...version,
-    channel: Channel,
-    default_language: z.string(),
-    description: z.string().max(500).optional(),
-    created_at: Time,
-  }),
-);
-export const TemplateVersionAdded = defineEvent(
-  "TemplateVersionAdded",
-  1,
-  "A further version of a template.",
-  z.strictObject({ ...version, created_at: Time }),
-);
+import { Id, Time } from "./common.ts";
 
 const endpoint = {
   url: z.string().max(2048),
