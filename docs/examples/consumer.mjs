@@ -3,15 +3,15 @@
 import { Kafka, logLevel } from "kafkajs";
 
 const { BROKERS = "localhost:9092", GROUP = "example" } = process.env;
-const { TOPICS = "heliograph.live.message", USERNAME, PASSWORD } = process.env;
+const { TOPICS = "heliograph.live.message", KAFKA_USERNAME, KAFKA_PASSWORD } = process.env;
 
 const kafka = new Kafka({
   clientId: "example",
   brokers: BROKERS.split(","),
   logLevel: logLevel.ERROR,
-  ...(USERNAME && {
+  ...(KAFKA_USERNAME && {
     ssl: true,
-    sasl: { mechanism: "scram-sha-512", username: USERNAME, password: PASSWORD },
+    sasl: { mechanism: "scram-sha-512", username: KAFKA_USERNAME, password: KAFKA_PASSWORD },
   }),
 });
 const consumer = kafka.consumer({ groupId: GROUP });

@@ -12,6 +12,9 @@ import { benchLog } from "./log.ts";
 import { benchRelay } from "./relay.ts";
 import { printRows, type Row } from "./row.ts";
 import { benchScale } from "./scale.ts";
+import { allowClosedOutput } from "../shared/output.ts";
+
+allowClosedOutput();
 
 /**
  * `npm run bench` prints one table; `npm run bench -- log http life consumers relay scale` runs parts. The same rows go to `bench-results.json`. `scale` stores up to

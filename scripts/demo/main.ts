@@ -5,6 +5,9 @@ import { dataDirOf, findInstance, isAlive, readInstance } from "../shared/instan
 import { runDemo } from "./run.ts";
 import { DemoError, startInstance, type Started } from "./start.ts";
 import { paint, say } from "./view.ts";
+import { allowClosedOutput } from "../shared/output.ts";
+
+allowClosedOutput();
 
 const interrupted = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM"] as const)

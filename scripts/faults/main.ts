@@ -9,6 +9,9 @@ import { versionFaults } from "./version-faults.ts";
 import { seededRandom } from "./random.ts";
 import { runRound } from "./round.ts";
 import { openWorld, type World } from "./world.ts";
+import { allowClosedOutput } from "../shared/output.ts";
+
+allowClosedOutput();
 
 /**
  * `pnpm faults --minutes 30 --seed 7`: faults in the order that the seed gives, each under load and followed by the check of every invariant. `--only text`

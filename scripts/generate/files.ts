@@ -1,6 +1,8 @@
 import { eventDefinitions, eventSchema } from "@heliograph/contracts";
 import { asyncapiDocument, openapiDocument } from "../../services/ingress/src/index.ts";
+import { serviceNames, settingNotes } from "@heliograph/runtime";
 import { apiPage, eventsPage, type OpenApi } from "./pages.ts";
+import { settingsPage } from "./settings-page.ts";
 
 /** Folders in which every file is generated: one that nothing makes is left over from a definition that is gone. */
 export const ownedFolders = ["schemas/events"] as const;
@@ -22,5 +24,6 @@ export function generatedFiles(): ReadonlyMap<string, string> {
     ["schemas/asyncapi.json", json(asyncapiDocument())],
     ["docs/reference/api.md", apiPage(openapi as OpenApi)],
     ["docs/reference/events.md", eventsPage(eventDefinitions)],
+    ["docs/operating/settings.md", settingsPage(settingNotes, serviceNames)],
   ]);
 }

@@ -4,6 +4,9 @@ import { runTopics, type TopicsMode } from "@heliograph/kafka";
 import { newLogger, readSettings } from "@heliograph/runtime";
 import { dataDirOf } from "../shared/instance.ts";
 import { bringDown, bringUp, findBroker } from "./broker.ts";
+import { allowClosedOutput } from "../shared/output.ts";
+
+allowClosedOutput();
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 const dataDir = dataDirOf(process.env);

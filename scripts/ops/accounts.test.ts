@@ -1,5 +1,12 @@
 import { randomBytes } from "node:crypto";
-import { apiClient, freePort, spawnService, testServer, until } from "@heliograph/testkit";
+import {
+  apiClient,
+  freePort,
+  spawnProgram,
+  spawnService,
+  testServer,
+  until,
+} from "@heliograph/testkit";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 const main = new URL("main.ts", import.meta.url).pathname;
@@ -96,3 +103,10 @@ test("a new master key is taken once it is accepted", async () => {
   expect((await ops("accept-key")).code).toBe(0);
   expect((await ops("gateways")).code).toBe(0);
 }, 60_000);
+
+test("a command whose reader goes away ends without a word", async () => {
+  const line = `"${process.execPath}" "${main}" gateways | true; echo "ended with \${PIPESTATUS[0]}"`;
+  const piped = spawnProgram("bash", ["-c", line], environment);
+  await piped.exited;
+  expect(piped.output()).toBe("ended with 0\n");
+}, 30_000);

@@ -12,6 +12,9 @@ import { rebuild } from "./rebuild.ts";
 import { refill } from "./refill.ts";
 import { type Anchor, anchorOf, verifyNamespaces } from "./verify-log.ts";
 import { showDeadLetters, showProjections, retry } from "./lists.ts";
+import { allowClosedOutput } from "../shared/output.ts";
+
+allowClosedOutput();
 
 const environmentOption = (): Option =>
   new Option("--env <environment>", "which environment").choices(environments);

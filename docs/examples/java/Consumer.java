@@ -32,7 +32,7 @@ public class Consumer {
     settings.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "earliest");
     // Offsets are committed for what was handled, never for what was merely fetched.
     settings.put(ConsumerConfig.ENABLE_AUTO_COMMIT_CONFIG, "false");
-    String username = System.getenv("USERNAME");
+    String username = System.getenv("KAFKA_USERNAME");
     if (username != null && !username.isEmpty()) {
       settings.put("security.protocol", "SASL_SSL");
       settings.put("sasl.mechanism", "SCRAM-SHA-512");
@@ -41,7 +41,7 @@ public class Consumer {
           "org.apache.kafka.common.security.scram.ScramLoginModule required username=\""
               + username
               + "\" password=\""
-              + setting("PASSWORD", "")
+              + setting("KAFKA_PASSWORD", "")
               + "\";");
     }
 

@@ -55,6 +55,7 @@ export async function openControlPlane(
   logger: Logger,
 ): Promise<ControlPlane> {
   const start = { settings, logger };
+  for (const line of settings.unknown) logger.warn(line);
   await untilItAnswers("the database", start, () => createDatabases(server));
   const opened: (() => Promise<void>)[] = [];
   const close = async (): Promise<void> => {

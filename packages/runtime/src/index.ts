@@ -1,5 +1,6 @@
 export * from "./types.ts";
 export * from "./settings.ts";
+export { settingNotes, type SettingNote } from "./settings-table.ts";
 export * from "./databases.ts";
 export * from "./logger.ts";
 export { commitParts, Fenced, inSchema, quoteSchema } from "./parts.ts";

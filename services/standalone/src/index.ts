@@ -41,7 +41,10 @@ const readyDeadlineMs = 60_000;
 export async function start(
   env: Readonly<Record<string, string | undefined>> = process.env,
 ): Promise<void> {
-  const settings = readSettings(env);
+  const settings = readSettings(
+    env,
+    services.map(({ name }) => name),
+  );
   const dataDir = resolve(settings.dataDir);
   makeFolder(dataDir);
   const logger = newLogger(settings.logLevel);

@@ -1,0 +1,222 @@
+import { isId } from "@heliograph/contracts";
+
+import {
+  choice,
+  decimal,
+  isCidr,
+  list,
+  masterKey,
+  readableFile,
+  text,
+  trustedProxies,
+  url,
+  urlList,
+  whole,
+} from "./settings-kinds.ts";
+
+const isBroker = (item: string): boolean => /^(\[[0-9a-fA-F:]+\]|[^\s:/]+):\d{1,5}$/.test(item);
+const isPartner = (item: string): boolean => isId("ptn", item);
+const triedChannels = ["sms", "whatsapp", "email"];
+const isTried = (item: string): boolean => triedChannels.includes(item);
+
+/**
+ * Every variable that this repository reads, in the order of the page that is made from it (`docs/operating/settings.md`): what it may hold, its preset where that is not the kind's
+ * own, and what follows from it.
+ */
+export const settingsTable = {
+  HELIOGRAPH_PORT: whole(0, 65_535, 8080).meta({
+    allowed: "0–65535; 0 is any free port",
+    consequence:
+      "Where the REST API listens; a service alone has health and metrics there, and no port when it is not set.",
+  }),
+  HELIOGRAPH_HOST: text("127.0.0.1").meta({
+    allowed: "an address of this machine",
+    consequence: "`0.0.0.0` lets other machines in; put TLS in front.",
+  }),
+  HELIOGRAPH_DATA_DIR: text(".heliograph").meta({
+    allowed: "a folder",
+    consequence:
+      "Holds the embedded PostgreSQL, `master.key` and `dev.json`. One running instance per folder.",
+  }),
+  HELIOGRAPH_DATABASE_URL: url(
+    ["postgres:", "postgresql:"],
+    "`postgres://user:password@host:port/name`",
+  ).meta({
+    preset: "embedded PostgreSQL",
+    consequence:
+      "Your server; the databases are `<name>_live`, `<name>_sandbox` and `<name>_platform` (`heliograph_…` without a name), made when missing. Required by a service that runs alone.",
+  }),
+  HELIOGRAPH_MASTER_KEY: masterKey.meta({
+    preset: "`<data folder>/master.key`, which `npm start` makes at the first start",
+    consequence:
+      "Seals webhook secrets and stored answers. The same for every process of an installation: one that has another or, alone, none does not start. A lost key is never made anew.",
+  }),
+  HELIOGRAPH_DEMO: choice(["on", "off"]).meta({
+    preset: "`on` with the embedded PostgreSQL, `off` with a given one",
+    consequence:
+      "Whether `npm start` makes the demo partner, with funds, and an operator, and writes their keys into `dev.json`. Without them: [the first key](first-key.md).",
+  }),
+  HELIOGRAPH_SERVICES: list(() => true, "a service", "services: {services}").meta({
+    preset: "all",
+    consequence:
+      "What `npm start` runs in this process; messages wait in the log for what runs nowhere.",
+  }),
+  HELIOGRAPH_LOG: choice(["postgres", "eventstoredb"], "postgres").meta({
+    consequence:
+      "The engine of the event log. Read models stay in PostgreSQL. [Moving the log](moving-the-log.md) says how to change it.",
+  }),
+  HELIOGRAPH_EVENTSTORE_URL: url(
+    ["esdb:", "esdb+discover:"],
+    "`esdb://user:password@host:port?tls=…`, `esdb+discover://…`",
+  ).meta({
+    consequence:
+      "The cluster's connection string, with its credentials and TLS. Required by `HELIOGRAPH_LOG=eventstoredb`.",
+  }),
+  HELIOGRAPH_FEED: choice(["log", "kafka"], "log").meta({
+    consequence:
+      "Where consumers read. With `kafka` several copies of dispatch and webhooks share the work: [Kafka](kafka.md).",
+  }),
+  HELIOGRAPH_KAFKA_BROKERS: list(isBroker, "host:port", "`host:port`").meta({
+    consequence:
+      "Publishes the public topics there, with either feed. Required by `HELIOGRAPH_FEED=kafka`.",
+  }),
+  HELIOGRAPH_KAFKA_SHARDS: whole(1, 1024, 8).meta({
+    consequence:
+      "Partitions of the log topic and of the public topics when they are made, and the most copies of a service that share its work. Fixed by the first start with `HELIOGRAPH_FEED=kafka`.",
+  }),
+  HELIOGRAPH_KAFKA_REPLICATION: whole(1, 7, 1).meta({
+    consequence: "Copies of each record when topics are made. 3 where there are three brokers.",
+  }),
+  HELIOGRAPH_KAFKA_PARTNER_TOPICS: list(
+    isPartner,
+    "a partner's id, ptn_…",
+    "partner ids, `ptn_…`",
+  ).meta({
+    consequence:
+      "These partners get topics of their own, `heliograph.<environment>.partner.<id>.<topic>`, to which access can be given.",
+  }),
+  HELIOGRAPH_KAFKA_TLS: choice(["on", "off"]).meta({
+    preset: "`off`; `on` with a CA file",
+    consequence: "Encrypts the connections to the brokers.",
+  }),
+  HELIOGRAPH_KAFKA_CA_FILE: readableFile("a PEM file").meta({
+    preset: "the system's authorities",
+    consequence: "Who signed the brokers' certificates, when that is nobody public.",
+  }),
+  HELIOGRAPH_KAFKA_SASL: choice(["scram-sha-512", "scram-sha-256", "plain"], "scram-sha-512").meta({
+    consequence:
+      "How user name and password are proved. `plain` without TLS shows the password to the network.",
+  }),
+  HELIOGRAPH_KAFKA_USERNAME: text().meta({
+    allowed: "text; with a password",
+    consequence: "Who the brokers take the platform for.",
+  }),
+  HELIOGRAPH_KAFKA_PASSWORD: text().meta({
+    allowed: "text; with a user name",
+    consequence: "How the user proves it.",
+  }),
+  HELIOGRAPH_SMTP_URL: urlList(
+    ["smtp:", "smtps:"],
+    "`smtp://user:password@host:port` or `smtps://…`",
+  ).meta({
+    consequence:
+      "One live e-mail gateway for each, the first preferred, declared by the processes that run dispatch; the password is sealed in the event, `?from=` is the sender of messages that name none. Where there never was one, live e-mail is refused with `channel_not_enabled`. Taking the variable away turns nothing off: `npm run ops -- gateways disable smtp-1 --env live` does.",
+  }),
+  HELIOGRAPH_LOG_GATEWAY_CHANNELS: list(
+    isTried,
+    `one of ${triedChannels.join(", ")}`,
+    triedChannels.map((item) => `\`${item}\``).join(", "),
+  ).meta({
+    consequence:
+      "Trials: live messages of these channels are accepted and go nowhere. Declared by the processes that run dispatch, and turned off like `HELIOGRAPH_SMTP_URL`.",
+  }),
+  HELIOGRAPH_WEBHOOK_ALLOW_CIDRS: list(
+    isCidr,
+    "a CIDR such as 127.0.0.0/8",
+    "CIDRs, such as `127.0.0.0/8,::1/128`",
+  ).meta({
+    consequence:
+      "Webhooks may go to these private addresses, and to host names that resolve into them. All other private addresses stay refused.",
+  }),
+  HELIOGRAPH_RETRY_SCALE: decimal(0, 1000, 1).meta({
+    consequence:
+      "Multiplies every retry delay of dispatch and webhooks. Below 1 for trials and tests.",
+  }),
+  HELIOGRAPH_TRUST_PROXY: trustedProxies.meta({
+    consequence:
+      "Whose `X-Forwarded-For` is believed. Decides which address a key's allow-list sees; too generous a value lets callers choose theirs.",
+  }),
+  HELIOGRAPH_LOG_LEVEL: choice(["trace", "debug", "info", "warn", "error", "silent"], "info").meta({
+    consequence: "JSON lines on standard error.",
+  }),
+  HELIOGRAPH_SHUTDOWN_SECONDS: decimal(1, 600, 20).meta({
+    consequence: "How long SIGTERM lets work in flight finish. A kill must come later than that.",
+  }),
+  HELIOGRAPH_START_WAIT_SECONDS: decimal(0, 86_400, 600).meta({
+    consequence:
+      "How long a start waits for a database or a log that is away before it ends with one line and exit code 2.",
+  }),
+  HELIOGRAPH_FAILPOINT: text().meta({
+    allowed:
+      "list of `name:kill`, `name:throw`, `name:delay=<ms>`, each with an optional `@<pass>`",
+    preset: "none",
+    consequence:
+      "Stops, fails or delays the process at a named place. Never set it where messages matter.",
+    forTests: true,
+  }),
+  HELIOGRAPH_TEST_DATABASE_URL: text().meta({
+    allowed: "a URL whose role may create databases",
+    preset: "embedded PostgreSQL",
+    consequence: "The server that `npm test` uses.",
+    forTests: true,
+  }),
+  HELIOGRAPH_TEST_SERVER: text().meta({
+    allowed: "set by `npm test` itself",
+    preset: "none",
+    consequence: "Where its workers find the server of the run.",
+    forTests: true,
+  }),
+  HELIOGRAPH_TEST_KAFKA_BROKERS: text().meta({
+    allowed: "list of `host:port`",
+    preset: "a broker started with Java, else a container",
+    consequence: "The brokers that `npm test` uses.",
+    forTests: true,
+  }),
+  HELIOGRAPH_TEST_KAFKA: text().meta({
+    allowed: "set by `npm test` itself",
+    preset: "none",
+    consequence: "Where its workers ask for the broker of the run.",
+    forTests: true,
+  }),
+  HELIOGRAPH_TEST_REQUIRE: text().meta({
+    allowed: "`kafka`",
+    preset: "none",
+    consequence: "Tests that would be skipped for want of it fail instead.",
+    forTests: true,
+  }),
+  HELIOGRAPH_BENCH_SCALE: text().meta({
+    allowed: "a number of messages",
+    preset: "100000",
+    consequence: "How many messages `npm run bench -- scale` has in the log.",
+    forTests: true,
+  }),
+  HELIOGRAPH_BENCH_DATABASE_URL: text().meta({
+    allowed: "a URL whose role may create databases",
+    preset: "embedded PostgreSQL",
+    consequence: "The server that `npm run bench -- log` measures.",
+    forTests: true,
+  }),
+};
+
+/** What the page says of a variable. */
+export type SettingNote = {
+  readonly allowed: string;
+  readonly preset: string;
+  readonly consequence: string;
+  /** Read by tests and measurements, not by an installation. */
+  readonly forTests?: boolean;
+};
+
+export const settingNotes: ReadonlyMap<string, SettingNote> = new Map(
+  Object.entries(settingsTable).map(([name, schema]) => [name, schema.meta() as SettingNote]),
+);

@@ -1,0 +1,93 @@
+import { expect, test } from "vitest";
+import { readSettings, settingNotes } from "../src/index.ts";
+
+test("a wrong value of any kind is one line that names the variable", () => {
+  const wrong = {
+    HELIOGRAPH_PORT: ["http", "65536", "-1", "80.5", "0x50", "8e3", " 80"],
+    HELIOGRAPH_DATABASE_URL: ["localhost", "mysql://h/x", "postgres://u:p%@h/x"],
+    HELIOGRAPH_EVENTSTORE_URL: ["http://h"],
+    HELIOGRAPH_MASTER_KEY: ["0".repeat(63), "g".repeat(64)],
+    HELIOGRAPH_DEMO: ["yes"],
+    HELIOGRAPH_SERVICES: ["wallets"],
+    HELIOGRAPH_LOG: ["mysql", "eventstoredb"],
+    HELIOGRAPH_FEED: ["nats"],
+    HELIOGRAPH_KAFKA_BROKERS: ["broker", "broker:9092,other"],
+    HELIOGRAPH_KAFKA_SHARDS: ["0", "1.5", "1025"],
+    HELIOGRAPH_KAFKA_REPLICATION: ["8"],
+    HELIOGRAPH_KAFKA_PARTNER_TOPICS: ["ptn_1"],
+    HELIOGRAPH_KAFKA_TLS: ["true"],
+    HELIOGRAPH_KAFKA_CA_FILE: ["/none.pem"],
+    HELIOGRAPH_KAFKA_SASL: ["gssapi"],
+    HELIOGRAPH_KAFKA_USERNAME: ["alone"],
+    HELIOGRAPH_SMTP_URL: ["mail.example.com", "smtp://one.example,http://two.example"],
+    HELIOGRAPH_LOG_GATEWAY_CHANNELS: ["fax"],
+    HELIOGRAPH_WEBHOOK_ALLOW_CIDRS: [
+      "localhost",
+      "10.0.0.0",
+      "999.0.0.0/8",
+      "10.0.0.0/33",
+      "::/129",
+    ],
+    HELIOGRAPH_RETRY_SCALE: ["fast", "1001", "Infinity"],
+    HELIOGRAPH_TRUST_PROXY: ["true", "10.0.0.0/40", "proxy.example"],
+    HELIOGRAPH_LOG_LEVEL: ["loud"],
+    HELIOGRAPH_SHUTDOWN_SECONDS: ["0", "601"],
+    HELIOGRAPH_START_WAIT_SECONDS: ["-1"],
+  };
+  for (const [name, values] of Object.entries(wrong))
+    for (const value of values)
+      expect(() => readSettings({ [name]: value }), `${name}=${value}`).toThrow(
+        name === "HELIOGRAPH_LOG" && value === "eventstoredb"
+          ? /^HELIOGRAPH_EVENTSTORE_URL: /
+          : new RegExp(`^${name}[^\\n]*$`),
+      );
+});
+
+test("a URL that is refused is not repeated: it may hold a password", () => {
+  for (const name of ["HELIOGRAPH_DATABASE_URL", "HELIOGRAPH_SMTP_URL"])
+    expect(() => readSettings({ [name]: "http://me:secret@host/%zz" })).toThrow(
+      /^[^:]+: (?!.*secret)/,
+    );
+});
+
+test("what is not set, or empty, has the preset that the page shows", () => {
+  const empty = Object.fromEntries([...settingNotes.keys()].map((name) => [name, ""]));
+  expect(readSettings(empty)).toEqual(readSettings({}));
+  expect(readSettings({})).toMatchObject({
+    port: Number(settingNotes.get("HELIOGRAPH_PORT")!.preset),
+    shutdownMs: Number(settingNotes.get("HELIOGRAPH_SHUTDOWN_SECONDS")!.preset) * 1000,
+    startWaitMs: Number(settingNotes.get("HELIOGRAPH_START_WAIT_SECONDS")!.preset) * 1000,
+    retryScale: Number(settingNotes.get("HELIOGRAPH_RETRY_SCALE")!.preset),
+    demo: true,
+    kafka: undefined,
+    unknown: [],
+  });
+});
+
+test("a slip in a name is refused with the name that was meant, another name is only told", () => {
+  for (const [slip, meant] of [
+    ["HELIOGRAPH_DATABSE_URL", "HELIOGRAPH_DATABASE_URL"],
+    ["HELIOGRAPH_PROT", "HELIOGRAPH_PORT"],
+    ["HELIOGRAPH_SMTP_URLS", "HELIOGRAPH_SMTP_URL"],
+    ["HELIOGRAPH_KAFKA_BROKER", "HELIOGRAPH_KAFKA_BROKERS"],
+  ])
+    expect(() => readSettings({ [slip!]: "x" })).toThrow(
+      `${slip} is no setting; did you mean ${meant}?`,
+    );
+  const far = { HELIOGRAPH_SERVICE_HOST: "10.0.0.1", HELIOGRAPH_DB_URL: "x", OTHER: "x" };
+  expect(readSettings(far).unknown).toEqual([
+    expect.stringMatching(/^HELIOGRAPH_SERVICE_HOST is no setting; did you mean /),
+    expect.stringMatching(/^HELIOGRAPH_DB_URL is no setting; did you mean /),
+  ]);
+  for (const name of settingNotes.keys())
+    if (settingNotes.get(name)!.forTests) expect(readSettings({ [name]: "x" }).unknown).toEqual([]);
+});
+
+test("the services that may run are those that the host has", () => {
+  const host = ["wallet", "console"];
+  expect(readSettings({}, host).services).toEqual(host);
+  expect(readSettings({ HELIOGRAPH_SERVICES: "console" }, host).services).toEqual(["console"]);
+  expect(() => readSettings({ HELIOGRAPH_SERVICES: "ingress" }, host)).toThrow(
+    'HELIOGRAPH_SERVICES: "ingress" is none of wallet, console',
+  );
+});
