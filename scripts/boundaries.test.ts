@@ -46,10 +46,15 @@ test("a tree that keeps the rules has nothing to report", () => {
   expect(checkBoundaries(tree({}))).toEqual([]);
 });
 
-test("only standalone imports other services", () => {
-  const root = tree({ "services/ingress/src/main.ts": 'import { a } from "@heliograph/wallet";' });
+test("only hosts and tests import other services", () => {
+  const root = tree({
+    "services/ingress/src/main.ts": 'import { a } from "@heliograph/wallet";',
+    "services/delivery/package.json": manifest("@heliograph/delivery", ["@heliograph/wallet"]),
+    "services/delivery/src/main.ts": 'import { a } from "@heliograph/wallet";',
+    "services/delivery/test/a.test.ts": 'import { a } from "@heliograph/wallet";',
+  });
   expect(checkBoundaries(root)).toEqual([
-    "services/ingress/src/main.ts: a service imports the service @heliograph/wallet",
+    "services/delivery/src/main.ts: a service imports the service @heliograph/wallet",
   ]);
 });
 

@@ -13,8 +13,8 @@ type Workspace = {
 };
 type Import = { readonly specifier: string; readonly typeOnly: boolean };
 
-/** The one service that wires the others into a process. */
-const composer = "@heliograph/standalone";
+/** The services that host the others: one their front doors, the other all of them. */
+const hosts = new Set(["@heliograph/ingress", "@heliograph/standalone"]);
 
 const fromClause = /^\s*(?:import|export)\s+(type\s)?[^;"'`]*?\sfrom\s+["']([^"']+)["']/gm;
 const sideEffect = /^\s*import\s+["']([^"']+)["']/gm;
@@ -89,12 +89,12 @@ function brokenRule(
   }
   if (isBuiltin(specifier)) return undefined;
   const target = packageOf(specifier);
+  const inTest = !relative(join(root, own.folder), file).startsWith(`src${sep}`);
   if (kinds.get(target) === "service" && target !== own.name) {
     if (own.kind === "package") return `a package imports the service ${target}`;
-    if (own.kind === "service" && own.name !== composer)
+    if (own.kind === "service" && !inTest && !hosts.has(own.name))
       return `a service imports the service ${target}`;
   }
-  const inTest = !relative(join(root, own.folder), file).startsWith(`src${sep}`);
   const allowed = own.kind === "root" || inTest || typeOnly ? own.development : own.runtime;
   if (allowed.has(target) || (inTest && tools.has(target))) return undefined;
   return own.development.has(target)

@@ -10,16 +10,10 @@ import {
   withdrawRebuild,
   type RebuildResult,
 } from "@heliograph/runtime";
-import { service as delivery } from "../../services/delivery/src/index.ts";
-import { service as dispatch } from "../../services/dispatch/src/index.ts";
-import { service as ingress } from "../../services/ingress/src/index.ts";
-import { service as lifecycle } from "../../services/lifecycle/src/index.ts";
-import { service as wallet } from "../../services/wallet/src/index.ts";
-import { service as webhooks } from "../../services/webhooks/src/index.ts";
+import { services } from "../../services/ingress/src/index.ts";
 import { newProgress } from "./progress.ts";
 import { OpsError, type Target } from "./target.ts";
 
-const services = [ingress, wallet, dispatch, delivery, lifecycle, webhooks];
 const lookEveryMs = 200;
 /** A process that runs the projector takes up a job within a second, unless it is busy with another one. */
 const takeUpMs = 5_000;

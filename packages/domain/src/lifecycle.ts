@@ -33,6 +33,12 @@ export const lifecycleTypes = {
 } as const;
 export type LifecycleType = keyof typeof lifecycleTypes;
 
+/** For schemas: there is at least one. */
+export const lifecycleTypeNames = Object.keys(lifecycleTypes) as [
+  LifecycleType,
+  ...LifecycleType[],
+];
+
 /** The event types of the log that have a public form: what a consumer of lifecycle events subscribes to. */
 export const lifecycleSources: readonly string[] = [
   "MessageRequested",

@@ -17,7 +17,8 @@ export {
 } from "./status.ts";
 export { readRebuild, requestRebuild, withdrawRebuild, type RebuildJob } from "./jobs.ts";
 export { rebuildProjector, type RebuildResult } from "./rebuild.ts";
-export { prepareConsumer, prepareRuntime } from "./schema.ts";
+export { checkpointOf } from "./tables/checkpoint.ts";
+export { prepareConsumer, prepareRuntime, prepareTables } from "./schema.ts";
 export { fixedShards, fixShards } from "./division.ts";
 export { partnerIn, placedFeed } from "./placed-feed.ts";
 export { runConsumer, runConsumerHere } from "./run-consumer.ts";

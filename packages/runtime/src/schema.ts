@@ -2,7 +2,7 @@ import { applyMigrations } from "@heliograph/log";
 import type pg from "pg";
 import { divide, isDivided } from "./division.ts";
 import { inSchema, quoteSchema } from "./parts.ts";
-import type { Consumer, Projector } from "./types.ts";
+import type { Consumer, OwnTables, Projector } from "./types.ts";
 
 /** Tables of the runtime itself, one set per environment database. Numbered by their place and never edited once released. */
 const runtimeMigrations = [
@@ -47,6 +47,12 @@ async function exclusively<T>(
 
 export const prepareRuntime = (pool: pg.Pool): Promise<void> =>
   exclusively(pool, (client) => applyMigrations(client, "runtime", runtimeMigrations));
+
+/** Brings tables that belong to no consumer up to date. Throws SchemaTooNew. */
+export const prepareTables = (pool: pg.Pool, tables: readonly OwnTables[]): Promise<void> =>
+  exclusively(pool, async (client) => {
+    for (const { schema, migrations } of tables) await applyMigrations(client, schema, migrations);
+  });
 
 /**
  * Creates a consumer's schema, tables and checkpoint row in `schema` where they are missing, and brings a reactor's tables up to date. With `divided`, into how many

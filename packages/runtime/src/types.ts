@@ -115,7 +115,12 @@ export type Consumer = Projector | Reactor;
 export type Service = {
   readonly name: string;
   readonly consumers: (context: ServiceContext) => readonly Consumer[];
+  /** Tables in each environment's database that belong to no consumer. */
+  readonly tables?: readonly OwnTables[];
 };
+
+/** Migrations are numbered by their place, from 1, and never edited once released. */
+export type OwnTables = { readonly schema: string; readonly migrations: readonly string[] };
 
 /** Brings the log's events to consumers by another way than a subscription to it. The log stays the truth: what is missing on the way is read from there. */
 export type Feed = {

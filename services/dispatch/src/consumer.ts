@@ -1,4 +1,4 @@
-import { gatewaysDdl } from "@heliograph/read-models";
+import { gatewaysDdl } from "./tables/gateways.ts";
 import type { Reactor } from "@heliograph/runtime";
 import { startDispatcher } from "./dispatcher.ts";
 import { createGatewayPool } from "./gateway-pool.ts";

@@ -1,4 +1,4 @@
-import { writeGatewayHealth, type GatewayHealth } from "@heliograph/read-models";
+import { writeGatewayHealth, type GatewayHealth } from "./tables/gateways.ts";
 import type pg from "pg";
 import type { Connections } from "./connections.ts";
 

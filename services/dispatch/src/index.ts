@@ -1,9 +1,19 @@
-import type { Service } from "@heliograph/runtime";
+import type { Service } from "@heliograph/api";
+import { gatewayRoutes } from "./api/gateways.ts";
 import { dispatchReactor } from "./consumer.ts";
 import { playedReceiptsReactor } from "./played-receipts.ts";
 
 /** Sends messages through gateways, and plays the simulated providers' receipts. */
 export const service: Service = {
   name: "dispatch",
+  api: {
+    groups: [
+      {
+        tag: "gateways",
+        description: "Connections to providers and how they do.",
+        routes: gatewayRoutes,
+      },
+    ],
+  },
   consumers: () => [dispatchReactor(), playedReceiptsReactor],
 };

@@ -1,5 +1,5 @@
 import { deterministicId } from "@heliograph/contracts";
-import { readGatewayHealth } from "@heliograph/read-models";
+import { readGatewayHealth } from "../src/tables/gateways.ts";
 import { smtpSink, until, type SmtpSink } from "@heliograph/testkit";
 import { afterEach, expect, test } from "vitest";
 import type { GatewayConfig } from "@heliograph/gateways";

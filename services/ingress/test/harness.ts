@@ -9,10 +9,9 @@ import {
   uuid7,
 } from "@heliograph/contracts";
 import { openPlatform } from "@heliograph/process";
-import { lifecycleDdl, messagesDdl, walletDdl, webhooksDdl } from "@heliograph/read-models";
-import { newLogger, readSettings } from "@heliograph/runtime";
+import { newLogger, prepareConsumer, readSettings } from "@heliograph/runtime";
 import { testServer } from "@heliograph/testkit";
-import { startIngress } from "../src/index.ts";
+import { services, startIngress } from "../src/index.ts";
 
 type KeyOptions = {
   readonly environment?: Environment;
@@ -48,19 +47,9 @@ export async function openWorld() {
     newLogger("silent"),
   );
   for (const environment of environments) {
-    const { pool } = platform.contexts[environment];
-    for (const [schema, ddl] of [
-      ["messages", messagesDdl],
-      ["wallet", walletDdl],
-      ["lifecycle", lifecycleDdl],
-      ["webhooks", webhooksDdl],
-    ] as const) {
-      await pool.query(`create schema ${schema}`);
-      await pool.query(
-        `create table ${schema}.checkpoint (name text primary key, position bigint not null, epoch int not null default 0)`,
-      );
-      await pool.query(ddl.replaceAll("{schema}", schema));
-    }
+    const context = platform.contexts[environment];
+    const consumers = services.flatMap((service) => service.consumers(context));
+    for (const consumer of consumers) await prepareConsumer(context.pool, consumer);
   }
   const deps = { ...platform, environments: platform.contexts };
   let ingress = await startIngress(deps);

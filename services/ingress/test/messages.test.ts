@@ -1,3 +1,6 @@
+import { readFileSync } from "node:fs";
+import { hostService, routesOf } from "@heliograph/api";
+import { services } from "../src/index.ts";
 import { newId, streamOf, uuid7 } from "@heliograph/contracts";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readTimeline } from "../src/messages/read.ts";
@@ -58,7 +61,7 @@ async function project(): Promise<void> {
       ],
     );
   await pool.query(
-    "insert into messages.checkpoint (name, position) values ('messages', $1) on conflict (name) do update set position = excluded.position",
+    "insert into messages.checkpoint (name, position, epoch) values ('messages', $1, 0) on conflict (name) do update set position = excluded.position",
     [String(position)],
   );
 }
@@ -288,14 +291,23 @@ describe("the list", () => {
   });
 });
 
+test("the AsyncAPI document is served as it is checked in, without a key", async () => {
+  const file = new URL("../../../schemas/asyncapi.json", import.meta.url);
+  const expected = JSON.parse(readFileSync(file, "utf8"));
+  for (const path of ["/asyncapi.json", "/api/v1/asyncapi.json"]) {
+    const { status, body } = await world.call("GET", path);
+    expect(status).toBe(200);
+    expect(body).toEqual(expected);
+  }
+});
+
 test("the OpenAPI document has every route and nothing else", async () => {
-  const { allRoutes } = await import("../src/routes/all.ts");
   const { body, status } = await world.call("GET", "/api/v1/openapi.json");
   expect(status).toBe(200);
   const documented = Object.entries(body.paths as Record<string, object>).flatMap(([path, item]) =>
     Object.keys(item).map((method) => `${method.toUpperCase()} ${path}`),
   );
-  const served = allRoutes.map(
+  const served = routesOf([...services, hostService]).map(
     (route) =>
       `${route.method} ${(route.root ? "" : "/api/v1") + route.path.replaceAll(/:(\w+)/g, "{$1}")}`,
   );

@@ -1,7 +1,6 @@
 import { newId } from "@heliograph/contracts";
 import { startConsumers } from "@heliograph/runtime";
 import { until } from "@heliograph/testkit";
-import { writeGatewayHealth, gatewaysDdl } from "@heliograph/read-models";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { service } from "../src/index.ts";
 import { type World, openWorld } from "./harness.ts";
@@ -54,19 +53,11 @@ describe("the service routes", () => {
 describe("gateways", () => {
   test("are those of the environment, with their health where dispatch has shown it", async () => {
     const pool = world.platform.contexts.sandbox.pool;
-    await pool.query(gatewaysDdl.replaceAll("{schema}", "gateways"));
     const [gateway] = world.platform.directory.gateways("sandbox", "sms");
-    await writeGatewayHealth(pool, [
-      {
-        gateway_id: gateway!.gateway_id,
-        breaker: "half_open",
-        success_rate: 0.5,
-        latency_p50_ms: 12,
-        latency_p95_ms: 40,
-        calls: 10,
-        in_flight: 0,
-      },
-    ]);
+    await pool.query(
+      "insert into gateways.health (gateway_id, breaker, success_rate, latency_p50_ms, latency_p95_ms, calls, in_flight) values ($1, 'half_open', 0.5, 12, 40, 10, 0)",
+      [gateway!.gateway_id],
+    );
     const { body } = await get(partner.key, "/gateways");
     expect(body.data.map(({ name }: { name: string }) => name)).toEqual([
       "sim-email",

@@ -1,10 +1,10 @@
 import { PublicError } from "@heliograph/contracts";
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { TimeInput, queryInt } from "../src/inputs.ts";
+import { TimeInput, queryInt } from "@heliograph/api";
 import { SendMessage } from "../src/messages/schema.ts";
-import { allRoutes } from "../src/routes/all.ts";
-import { validate } from "../src/validate.ts";
+import { hostService, routesOf, validate } from "@heliograph/api";
+import { services } from "../src/index.ts";
 
 function refusal(schema: z.ZodType, value: unknown): string {
   try {
@@ -89,7 +89,7 @@ test("no schema of the API answers with the validator's own words", () => {
     {},
     Array(2_000).fill("x"),
   ];
-  const offered = allRoutes.flatMap((route) =>
+  const offered = routesOf([...services, hostService]).flatMap((route) =>
     [route.body, route.query].flatMap((schema) =>
       schema instanceof z.ZodObject
         ? Object.keys(schema.shape).flatMap((name) =>

@@ -1,7 +1,8 @@
 import { newId, streamOf } from "@heliograph/contracts";
-import type { DeliveryStatus } from "@heliograph/read-models";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type World, openWorld } from "./harness.ts";
+
+type DeliveryStatus = "pending" | "delivered" | "failed" | "discarded";
 
 let world: World;
 let partner: { id: string; key: string };

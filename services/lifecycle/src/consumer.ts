@@ -1,6 +1,6 @@
 import type { Environment } from "@heliograph/contracts";
 import { createSequencer, lifecycleBody, lifecycleSources, toLifecycle } from "@heliograph/domain";
-import { lifecycleDdl } from "@heliograph/read-models";
+import { lifecycleDdl } from "./tables/lifecycle.ts";
 import { quoteSchema, type Projector } from "@heliograph/runtime";
 import { readCounters, writeFeed, type FeedRow } from "./store.ts";
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { eventPublicId, streamOf, uuid5, newId } from "@heliograph/contracts";
 import { openMemoryLog, type EventLog } from "@heliograph/log";
-import { openLifecycleWaiter, readLifecycle } from "@heliograph/read-models";
+import { openLifecycleWaiter, readLifecycle } from "../src/tables/lifecycle.ts";
 import { rebuildProjector, runConsumer, type ServiceContext } from "@heliograph/runtime";
 import { testDatabase, type TestDatabase } from "@heliograph/testkit";
 import pg from "pg";

@@ -1,6 +1,6 @@
 import { newId } from "@heliograph/contracts";
 import { openPostgresLog } from "@heliograph/log";
-import { readLifecycle } from "@heliograph/read-models";
+import { readLifecycle } from "../src/tables/lifecycle.ts";
 import { runConsumer } from "@heliograph/runtime";
 import {
   spawnService,

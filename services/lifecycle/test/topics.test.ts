@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { newId } from "@heliograph/contracts";
 import { lifecycleData, type LifecycleType } from "@heliograph/domain";
 import { wantedTopics } from "@heliograph/kafka";
-import { readLifecycle } from "@heliograph/read-models";
+import { readLifecycle } from "../src/tables/lifecycle.ts";
 import { runConsumer } from "@heliograph/runtime";
 import { testKafka } from "@heliograph/testkit";
 import { Partitioners } from "kafkajs";

@@ -1,11 +1,8 @@
 import { mkdirSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { environments, type Environment } from "@heliograph/contracts";
-import { service as delivery } from "@heliograph/delivery";
-import { service as dispatch } from "@heliograph/dispatch";
 import { startEmbeddedPostgres } from "@heliograph/embedded-postgres";
-import { service as ingress, startIngress } from "@heliograph/ingress";
-import { service as lifecycle } from "@heliograph/lifecycle";
+import { services, startIngress } from "@heliograph/ingress";
 import {
   consumersReady,
   ensureDemoPartner,
@@ -30,11 +27,8 @@ import {
   type ServiceContext,
   type Settings,
 } from "@heliograph/runtime";
-import { service as wallet } from "@heliograph/wallet";
-import { service as webhooks } from "@heliograph/webhooks";
 import { forgetInstance, writeInstance } from "./instance.ts";
 
-const services = [ingress, wallet, dispatch, delivery, lifecycle, webhooks];
 const readyDeadlineMs = 60_000;
 
 /** Starts everything in this process and resolves when `/readyz` answers 200 and `dev.json` is written. */

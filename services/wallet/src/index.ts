@@ -1,9 +1,21 @@
-import type { Service } from "@heliograph/runtime";
+import type { Service } from "@heliograph/api";
+import { walletRoutes } from "./api/wallet.ts";
 import { walletProjector } from "./projector.ts";
 import { walletLedger } from "./reactor.ts";
+
+export { walletPositions } from "./tables/wallet.ts";
 
 /** Holds, captures, releases and refunds funds. */
 export const service: Service = {
   name: "wallet",
+  api: {
+    groups: [
+      {
+        tag: "wallet",
+        description: "Balance, movements, proof and top-ups.",
+        routes: walletRoutes,
+      },
+    ],
+  },
   consumers: () => [walletProjector, walletLedger],
 };

@@ -1,5 +1,5 @@
 import { walletEventTypes } from "@heliograph/domain";
-import { walletDdl } from "@heliograph/read-models";
+import { walletDdl } from "./tables/wallet.ts";
 import type { Projector } from "@heliograph/runtime";
 import { walletWrites } from "./store.ts";
 

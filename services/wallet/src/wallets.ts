@@ -8,7 +8,7 @@ import {
   type Wallet,
 } from "@heliograph/domain";
 import type { EventLog, RecordedEvent } from "@heliograph/log";
-import { type HoldRow, readHolds } from "@heliograph/read-models";
+import { type HoldRow, readHolds } from "./tables/wallet.ts";
 import type pg from "pg";
 
 /** A wallet is 200 bytes and costs one read when it is forgotten. */

@@ -1,5 +1,5 @@
 import { streamOf } from "@heliograph/contracts";
-import { readHolds, readWallet, walletPositions } from "@heliograph/read-models";
+import { readHolds, readWallet, walletPositions } from "../src/tables/wallet.ts";
 import { rebuildProjector, runConsumer } from "@heliograph/runtime";
 import { until } from "@heliograph/testkit";
 import { afterEach, beforeEach, expect, test } from "vitest";

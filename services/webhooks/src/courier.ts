@@ -1,5 +1,5 @@
 import { shardPart } from "@heliograph/contracts";
-import type { DeliveryAttempt } from "@heliograph/read-models";
+import type { DeliveryAttempt } from "./tables/webhooks.ts";
 import type { ReactorTools } from "@heliograph/runtime";
 import { createAddressGuard } from "./addresses.ts";
 import { createDial } from "./dial.ts";

@@ -1,7 +1,22 @@
-import type { Service } from "@heliograph/runtime";
+import type { Service } from "@heliograph/api";
+import { webhookDeliveryRoutes } from "./api/deliveries.ts";
+import { webhookEndpointRoutes } from "./api/endpoints.ts";
+import { webhookReplayRoutes } from "./api/replays.ts";
 import { webhooksReactor } from "./reactor.ts";
 
 export { webhooksReactor } from "./reactor.ts";
 
 /** Signs lifecycle events and delivers them to the partners' endpoints. */
-export const service: Service = { name: "webhooks", consumers: () => [webhooksReactor()] };
+export const service: Service = {
+  name: "webhooks",
+  api: {
+    groups: [
+      {
+        tag: "webhooks",
+        description: "Endpoints, their deliveries, and replays.",
+        routes: [...webhookEndpointRoutes, ...webhookDeliveryRoutes, ...webhookReplayRoutes],
+      },
+    ],
+  },
+  consumers: () => [webhooksReactor()],
+};

@@ -8,7 +8,7 @@ import {
   type LifecycleType,
 } from "@heliograph/domain";
 import type { RecordedEvent } from "@heliograph/log";
-import type { DeliveryAttempt, DeliveryStatus } from "@heliograph/read-models";
+import type { DeliveryAttempt, DeliveryStatus } from "./tables/webhooks.ts";
 import type { Slot } from "./window.ts";
 
 /** One event on its way to one endpoint. */

@@ -8,7 +8,7 @@ import {
   toLifecycle,
 } from "@heliograph/domain";
 import type { Batch, RecordedEvent } from "@heliograph/log";
-import { webhooksDdl } from "@heliograph/read-models";
+import { webhooksDdl } from "./tables/webhooks.ts";
 import type { Reactor, ReactorInstance, ReactorTools } from "@heliograph/runtime";
 import { Courier, type CourierOptions } from "./courier.ts";
 import { newJob, publicEvent, type Job } from "./job.ts";
@@ -114,9 +114,7 @@ async function start(tools: ReactorTools, options: CourierOptions): Promise<Reac
       }
       if (again.length > 0) {
         await window.flush();
-        jobs.push(
-          ...(await retried(again, { store, lanes, log, pool: context.pool, environment })),
-        );
+        jobs.push(...(await retried(again, { store, lanes, log, environment })));
       }
       window.push(slot);
       for (const id of slot.endpoints.keys()) courier.changed(id);

@@ -1,6 +1,6 @@
 import { shardSql, type Shard } from "@heliograph/contracts";
 import type { Endpoint } from "@heliograph/domain";
-import type { DeliveryAttempt, DeliveryStatus } from "@heliograph/read-models";
+import type { DeliveryAttempt, DeliveryStatus } from "./tables/webhooks.ts";
 import { inSchema, type WritePart } from "@heliograph/runtime";
 import type pg from "pg";
 import type { Job, Row } from "./job.ts";

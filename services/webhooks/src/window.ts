@@ -1,7 +1,7 @@
 import { failpoint } from "@heliograph/contracts";
 import type { Endpoint } from "@heliograph/domain";
 import type { Checkpoint, WritePart } from "@heliograph/runtime";
-import type { DeliveryStatus } from "@heliograph/read-models";
+import type { DeliveryStatus } from "./tables/webhooks.ts";
 import type { Job, Row } from "./job.ts";
 import { discardPending, writeCounters, writeDeliveries, writeEndpoints } from "./store.ts";
 

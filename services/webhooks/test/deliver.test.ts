@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import { gzipSync } from "node:zlib";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
 import { newId, newSecret, sealSecret } from "@heliograph/contracts";
-import { readDelivery, readEndpoint, listEndpoints } from "@heliograph/read-models";
+import { readDelivery, readEndpoint, listEndpoints } from "../src/tables/webhooks.ts";
 import { until, webhookSink, type WebhookSink } from "@heliograph/testkit";
 import { Webhook as Standard } from "standardwebhooks";
 import { Webhook as Svix } from "svix";

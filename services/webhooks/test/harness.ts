@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { newId, newSecret, openSecret, sealSecret, streamOf, uuid7 } from "@heliograph/contracts";
 import { openMemoryLog, type EventLog } from "@heliograph/log";
-import { listDeliveries, type Delivery } from "@heliograph/read-models";
+import { listDeliveries, type Delivery } from "../src/tables/webhooks.ts";
 import { runConsumer, type Feed, type ServiceContext } from "@heliograph/runtime";
 import { testDatabase, until } from "@heliograph/testkit";
 import pg from "pg";

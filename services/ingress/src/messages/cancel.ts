@@ -1,9 +1,9 @@
 import { PublicError, isId, streamOf } from "@heliograph/contracts";
 import { evolveMessage, messageContext, messageView, type MessageState } from "@heliograph/domain";
 import type { Decision } from "@heliograph/log";
-import { changeOnce } from "../append.ts";
-import type { Call } from "../call.ts";
-import type { Answer } from "../route.ts";
+import { changeOnce } from "@heliograph/api";
+import type { Call } from "@heliograph/api";
+import type { Answer } from "@heliograph/api";
 import { messageNotFound } from "./read.ts";
 
 /**

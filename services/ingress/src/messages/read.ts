@@ -7,8 +7,8 @@ import {
 } from "@heliograph/contracts";
 import { type MessageState, foldMessage, formatTime, walletEntryOf } from "@heliograph/domain";
 import { type RecordedEvent, formatPosition, parsePosition } from "@heliograph/log";
-import { walletPositions } from "@heliograph/read-models";
-import type { EnvironmentDeps } from "../context.ts";
+import { walletPositions } from "@heliograph/wallet";
+import type { EnvironmentDeps } from "@heliograph/api";
 
 export const messageNotFound = (): PublicError =>
   new PublicError("not_found", "There is no such message.");

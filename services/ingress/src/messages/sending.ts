@@ -1,3 +1,4 @@
+import type { Directory } from "@heliograph/directory";
 import {
   type Environment,
   type EventData,
@@ -10,13 +11,13 @@ import {
   uuid7,
 } from "@heliograph/contracts";
 import { acceptedView, defaultPriceList } from "@heliograph/domain";
-import { asPublicError } from "@heliograph/http";
+import { asPublicError } from "@heliograph/api";
 import { type Append, type EventLog, LogUnavailable, type Outcome } from "@heliograph/log";
-import type { Call } from "../call.ts";
-import { fingerprint } from "../canonical.ts";
-import type { EnvironmentDeps, IngressDirectory } from "../context.ts";
-import { inProgress, keyReused } from "../idempotency.ts";
-import { machinery } from "../machinery.ts";
+import type { Call } from "@heliograph/api";
+import { fingerprint } from "@heliograph/api";
+import type { EnvironmentDeps } from "@heliograph/api";
+import { inProgress, keyReused } from "@heliograph/api";
+import { machinery } from "@heliograph/api";
 import {
   type Accepted,
   acceptMessage,
@@ -68,7 +69,7 @@ const slicesAtOnce = 2;
 export class Sending {
   readonly environment: Environment;
   readonly log: EventLog;
-  readonly directory: IngressDirectory;
+  readonly directory: Directory;
   readonly templates: TemplateCache;
   readonly funds: Funds;
   readonly outcomes = new Outcomes();
@@ -78,7 +79,7 @@ export class Sending {
 
   readonly #pressure: EnvironmentDeps["pressure"];
 
-  constructor(environment: Environment, deps: EnvironmentDeps, directory: IngressDirectory) {
+  constructor(environment: Environment, deps: EnvironmentDeps, directory: Directory) {
     const { log } = deps;
     this.environment = environment;
     this.log = log;

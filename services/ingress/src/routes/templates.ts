@@ -2,9 +2,9 @@ import { PublicError, channels } from "@heliograph/contracts";
 import { renderTemplate } from "@heliograph/domain";
 import { type TemplateRow, listTemplates } from "@heliograph/read-models";
 import { z } from "zod";
-import type { Call } from "../call.ts";
-import { ListQuery, listBody, listOf, pageOf } from "../listing.ts";
-import { type Answer, type Route, route } from "../route.ts";
+import type { Call } from "@heliograph/api";
+import { ListQuery, listBody, listOf, pageOf } from "@heliograph/api";
+import { type Answer, type Route, route } from "@heliograph/api";
 import {
   type Found,
   type Version,

@@ -1,7 +1,7 @@
 import { type EventData, PublicError, channels, isId, streamOf } from "@heliograph/contracts";
 import { maxTemplateVersions, revisionOfVersion, templateId } from "@heliograph/domain";
 import type { RecordedEvent } from "@heliograph/log";
-import type { Call } from "../call.ts";
+import type { Call } from "@heliograph/api";
 import { slugPattern } from "./schema.ts";
 
 export type Created = EventData<"TemplateCreated">;

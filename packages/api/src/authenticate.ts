@@ -1,0 +1,76 @@
+import type { Directory } from "@heliograph/directory";
+import { hash } from "node:crypto";
+import { PublicError, parseKey } from "@heliograph/contracts";
+import { inBlocks, parseBlock } from "./addresses.ts";
+import type { Identity } from "./call.ts";
+import type { KeyRecord } from "./context.ts";
+
+/** Hashes of keys that were found, so that a busy key is hashed once; far more keys than one process serves at a time. */
+const maxRemembered = 10_000;
+
+type Blocks = Parameters<typeof inBlocks>[0];
+
+/** Where a key may be used from; empty: anywhere. */
+export const blocksOf = (key: Pick<KeyRecord, "allowed_cidrs">): Blocks =>
+  (key.allowed_cidrs ?? []).map(parseBlock).filter((block) => block !== undefined);
+
+/** Gives the identity behind an `Authorization` header. Throws `authentication_required`, `invalid_key`, `key_revoked` or `ip_not_allowed`. */
+export type Authenticate = (header: string | undefined, ip: () => string, now: number) => Identity;
+
+export function createAuthenticate(directory: Directory): Authenticate {
+  const hashes = new Map<string, string>();
+  const allowLists = new WeakMap<KeyRecord, Blocks>();
+  return (header, ip, now) => {
+    if (header === undefined)
+      throw new PublicError(
+        "authentication_required",
+        "Send your API key as Authorization: Bearer ak_….",
+      );
+    // RFC 9110: the scheme's name is case-insensitive.
+    if (header.slice(0, 7).toLowerCase() !== "bearer ")
+      throw new PublicError("authentication_required", "Use the Bearer scheme.");
+    const text = header.slice(7).trim();
+    let sha256 = hashes.get(text);
+    if (sha256 === undefined) {
+      if (parseKey(text) === undefined)
+        throw new PublicError("invalid_key", "The API key is malformed or mistyped.");
+      sha256 = hash("sha256", text, "hex");
+    }
+    const key = directory.key(sha256);
+    const partner = key && directory.partner(key.partner_id);
+    if (key === undefined || partner === undefined)
+      throw new PublicError("invalid_key", "The API key is not known.");
+    if (hashes.size >= maxRemembered) hashes.clear();
+    hashes.set(text, sha256);
+    const end = endOf(key, now);
+    if (end !== undefined) throw keyEnded(end);
+    if (key.allowed_cidrs !== undefined && key.allowed_cidrs.length > 0) {
+      let allowed = allowLists.get(key);
+      if (allowed === undefined) allowLists.set(key, (allowed = blocksOf(key)));
+      if (!inBlocks(allowed, ip()))
+        throw new PublicError("ip_not_allowed", "The API key may not be used from this address.");
+    }
+    return { key, partner, admin: key.scopes.includes("admin") };
+  };
+}
+
+/** Why a key opens nothing any more, in words for its holder; undefined while it does. The one rule for calls, for readers that wait, and for lists. */
+export function endOf(
+  key: Pick<KeyRecord, "revoked" | "expires_at">,
+  now: number,
+): "revoked" | "expired" | undefined {
+  if (key.revoked) return "revoked";
+  return key.expires_at !== undefined && Date.parse(key.expires_at) <= now ? "expired" : undefined;
+}
+
+export const keyEnded = (end: "revoked" | "expired"): PublicError =>
+  new PublicError(
+    "key_revoked",
+    end === "revoked" ? "The API key was revoked." : "The API key has expired.",
+  );
+
+/** `admin` may do everything; `*` everything but `admin`; `messages:*` every verb of messages. */
+export const hasScope = (scopes: readonly string[], scope: string): boolean =>
+  scopes.includes(scope) ||
+  scopes.includes("admin") ||
+  (scope !== "admin" && (scopes.includes("*") || scopes.includes(`${scope.split(":")[0]}:*`)));

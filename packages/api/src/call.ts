@@ -1,0 +1,168 @@
+import { createHmac, randomBytes } from "node:crypto";
+import {
+  type Environment,
+  type IdPrefix,
+  deterministicId,
+  newId,
+  uuid5,
+  uuid7,
+} from "@heliograph/contracts";
+import type { Metadata } from "@heliograph/log";
+import type { Request, Response } from "express";
+import { clientAddress } from "./addresses.ts";
+import type { EnvironmentDeps, ApiContext, KeyRecord, PartnerRecord } from "./context.ts";
+
+/** Who calls: the key and its partner. */
+export type Identity = {
+  readonly key: KeyRecord;
+  readonly partner: PartnerRecord;
+  readonly admin: boolean;
+};
+
+/** The client's address by Express's `trust proxy` setting, in the form that is compared and recorded. */
+export const addressOf = (request: Request): string => clientAddress(request.ip ?? "");
+
+/** One request on its way through a handler. */
+export class Call<Body = unknown, Query = unknown, Params = Readonly<Record<string, string>>> {
+  readonly context: ApiContext;
+  readonly identity: Identity | undefined;
+  readonly requestId: string;
+  readonly request: Request;
+  readonly response: Response;
+  /** `POST /webhook-endpoints`: what derived ids are derived from, besides the key. */
+  readonly routeName: string;
+  params: Params;
+  query!: Query;
+  body!: Body;
+  idempotencyKey: string | undefined;
+  /** SHA-256 of what is asked for, of a request with a key whose answer is kept: every event it appends holds it. */
+  fingerprint: string | undefined;
+  /** An earlier try of this very request ended without an answer, so nobody has seen the secrets that it made. */
+  unfinished = false;
+  #controller: AbortController | undefined;
+  #deps: EnvironmentDeps | undefined;
+
+  constructor(
+    context: ApiContext,
+    identity: Identity | undefined,
+    requestId: string,
+    request: Request,
+    response: Response,
+    routeName: string,
+    params: Params,
+  ) {
+    this.context = context;
+    this.identity = identity;
+    this.requestId = requestId;
+    this.request = request;
+    this.response = response;
+    this.routeName = routeName;
+    this.params = params;
+  }
+
+  /** The key's environment. Public routes have none. */
+  get env(): Environment {
+    return this.key.environment;
+  }
+  /** The log and pools of that environment; reads of the log take their turn among those of this partner. */
+  get deps(): EnvironmentDeps {
+    if (this.#deps === undefined) {
+      const deps = this.context.environments[this.env];
+      this.#deps = { ...deps, log: deps.log.forPartner(this.partner.partner_id) };
+    }
+    return this.#deps;
+  }
+  get partner(): PartnerRecord {
+    return this.#known().partner;
+  }
+  get key(): KeyRecord {
+    return this.#known().key;
+  }
+  get admin(): boolean {
+    return this.identity?.admin ?? false;
+  }
+  /** Who did it, as events and the audit show it. */
+  get actor(): string {
+    return this.identity?.key.key_id ?? "anonymous";
+  }
+  /** See `addressOf`. */
+  get ip(): string {
+    return addressOf(this.request);
+  }
+  /** The address without its query. */
+  get path(): string {
+    const at = this.request.url.indexOf("?");
+    return at === -1 ? this.request.url : this.request.url.slice(0, at);
+  }
+  /** Charges the rate limit for what one request carries beyond itself (the items of a batch). Throws `rate_limited`. */
+  charge: (cost: number) => void = () => undefined;
+  /** For long waits: aborted when the client went away before the answer was finished, or the server stops. */
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      const controller = new AbortController();
+      this.#controller = controller;
+      if (this.response.destroyed) controller.abort();
+      else {
+        const abort = (): void => controller.abort();
+        const { stopping } = this.context;
+        stopping.addEventListener("abort", abort, { once: true });
+        this.response.once("close", () => {
+          stopping.removeEventListener("abort", abort);
+          abort();
+        });
+        if (stopping.aborted) abort();
+      }
+    }
+    return this.#controller.signal;
+  }
+
+  /** Metadata of the events that this call appends. */
+  metadata(extra?: Metadata): Metadata {
+    const traceparent = this.request.headers["traceparent"];
+    return {
+      partner: this.identity?.partner.partner_id ?? "",
+      actor: this.actor,
+      request_id: this.requestId,
+      ...(this.fingerprint !== undefined && { fingerprint: this.fingerprint }),
+      ...(typeof traceparent === "string" && traceparent.length <= 64
+        ? { traceparent }
+        : undefined),
+      ...extra,
+    };
+  }
+
+  /**
+   * An id for what this call creates. With an idempotency key it is derived from environment, partner, route and key, so that a
+   * first try that crashed after its append is re-run to the same effect. `name` tells apart several of one kind.
+   */
+  derivedId(prefix: IdPrefix, name = ""): string {
+    return this.idempotencyKey === undefined
+      ? newId(prefix)
+      : deterministicId(prefix, ...this.#seed(name));
+  }
+  /** The same for the id of an event. */
+  eventId(name: string): string {
+    return this.idempotencyKey === undefined ? uuid7() : uuid5("event", ...this.#seed(name));
+  }
+  /** The same for secrets: random, or derived with the master key. */
+  derivedBytes(size: number, name = "bytes"): Buffer {
+    if (this.idempotencyKey === undefined) return randomBytes(size);
+    const blocks: Buffer[] = [];
+    for (let index = 0; index * 32 < size; index++)
+      blocks.push(
+        createHmac("sha256", this.context.masterKey)
+          .update(["derive", String(index), ...this.#seed(name)].join("\u001f"))
+          .digest(),
+      );
+    return Buffer.concat(blocks).subarray(0, size);
+  }
+
+  #seed(name: string): string[] {
+    return [this.env, this.partner.partner_id, this.routeName, this.idempotencyKey!, name];
+  }
+  #known(): Identity {
+    if (this.identity === undefined)
+      throw new Error(`${this.routeName} is public: it has no partner`);
+    return this.identity;
+  }
+}

@@ -1,0 +1,61 @@
+import type { Environment, EventData } from "@heliograph/contracts";
+import type { Directory } from "@heliograph/directory";
+import type { EventLog } from "@heliograph/log";
+import type { Settings } from "@heliograph/runtime";
+import type pg from "pg";
+import type { Logger } from "pino";
+
+/** A tenant and an API key as the directory folds them from the platform log. */
+export type PartnerRecord = EventData<"PartnerCreated">;
+export type KeyRecord = EventData<"KeyIssued"> & { readonly revoked: boolean };
+
+/** What belongs to one environment. Nothing in a call reaches the other one's. */
+export type EnvironmentDeps = {
+  readonly log: EventLog;
+  /** Durable commits. */
+  readonly pool: pg.Pool;
+  /** Read models. */
+  readonly projectionPool: pg.Pool;
+  /** Resolves later while the consumers of this process are behind, so that accepting does not outrun sending. */
+  readonly pressure?: () => Promise<void> | undefined;
+};
+
+/** What `serveApi` is given. */
+export type ApiDeps = {
+  readonly environments: Readonly<Record<Environment, EnvironmentDeps>>;
+  readonly platformLog: EventLog;
+  readonly directory: Directory;
+  readonly settings: Settings;
+  /** 32 bytes that seal stored answers and derive secrets. */
+  readonly masterKey: Buffer;
+  readonly logger: Logger;
+  /** Whether the rest of this process is ready too (`/readyz`); ready when left out. */
+  readonly ready?: () => boolean;
+  /** Told of every mutating call that was authenticated, refused ones too; must not throw and not wait. */
+  readonly audit?: (entry: AuditEntry) => void;
+};
+
+/** What every route of this process is given. */
+export type ApiContext = ApiDeps & {
+  /** Every scope that a route asks for. */
+  readonly scopes: ReadonlySet<string>;
+  /** The OpenAPI document of what this process serves. */
+  readonly document: () => object;
+  /** Aborted when the server stops: long waits end, everything else is finished. */
+  readonly stopping: AbortSignal;
+};
+
+export type AuditEntry = {
+  /** Epoch milliseconds. */
+  readonly at: number;
+  readonly environment: Environment;
+  readonly partner: string;
+  readonly actor: string;
+  /** `POST /keys`. */
+  readonly action: string;
+  readonly target: string;
+  readonly requestId: string;
+  readonly ip: string;
+  /** The HTTP status. */
+  readonly outcome: number;
+};

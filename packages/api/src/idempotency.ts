@@ -1,0 +1,104 @@
+import { randomUUID } from "node:crypto";
+import { PublicError } from "@heliograph/contracts";
+import { type Wire, toWire } from "./answer.ts";
+import type { Metadata } from "@heliograph/log";
+import type { Call } from "./call.ts";
+import { fingerprint } from "./canonical.ts";
+import type { Route } from "./route.ts";
+import { open, seal } from "./seal.ts";
+import { claim, giveBack, keep } from "./tables/idempotency.ts";
+
+/** Longer than any handler runs; a crashed first try frees its key after this. */
+const leaseSeconds = 30;
+export const replayed = ["Idempotent-Replayed", "true"];
+
+/**
+ * Runs the handler once for its key. The same request again gets the first answer byte for byte, another request with the key
+ * `idempotency_key_reused`, and one that comes while the first runs `idempotency_in_progress`. A refused request leaves no claim. When the
+ * stored answer is gone the events still hold the fingerprint: `requireSameRequest` compares it wherever the first request is recognised.
+ */
+export async function runOnce(route: Route, call: Call): Promise<Wire> {
+  const { pool } = call.deps;
+  const partner = call.partner.partner_id;
+  const key = call.idempotencyKey!;
+  const token = randomUUID();
+  const own = fingerprint(`${route.method} ${call.request.url}`, call.body);
+  const place = `idempotency ${call.env} ${partner} ${key}`;
+  const claimed = await claim(pool, {
+    partner,
+    key,
+    fingerprint: own,
+    requestId: call.requestId,
+    token,
+    leaseSeconds,
+  });
+  if (claimed.kind === "taken") {
+    if (claimed.fingerprint !== own) throw keyReused(claimed.requestId);
+    if (!claimed.done || claimed.answer === null) throw inProgress(claimed.leaseMs);
+    return unpack(open(call.context.masterKey, place, claimed.answer));
+  }
+  call.fingerprint = own;
+  call.unfinished = claimed.unfinished;
+  let wire: Wire;
+  try {
+    wire = toWire(await route.handler(call));
+  } catch (error) {
+    const refused = error instanceof PublicError && error.status < 500;
+    // When even this fails the lease runs out by itself.
+    await giveBack(pool, partner, key, token, refused).catch((cause: unknown) =>
+      call.context.logger.warn({ err: cause }, "claim not given back"),
+    );
+    throw error;
+  }
+  // The effect is durable by now. Without the stored answer a retry runs again, with the same derived ids, to the same effect.
+  await keep(pool, partner, key, token, seal(call.context.masterKey, place, pack(wire))).catch(
+    (cause: unknown) => call.context.logger.warn({ err: cause }, "answer not kept"),
+  );
+  return wire;
+}
+
+/** `original` names the first request: a message's id, or a request id. */
+export const keyReused = (original: string): PublicError =>
+  new PublicError(
+    "idempotency_key_reused",
+    `The idempotency key belongs to another request: ${original}.`,
+    { extra: { original } },
+  );
+
+/**
+ * Refuses a request whose key once made this event for another one. Events from before fingerprints were kept have none, and nothing to compare.
+ * Throws `idempotency_key_reused`.
+ */
+export function requireSameRequest(
+  first: { readonly metadata: Metadata },
+  fingerprint: string | undefined,
+): void {
+  const known = first.metadata.fingerprint;
+  if (known !== undefined && known !== fingerprint)
+    throw keyReused(first.metadata.request_id ?? "an earlier one");
+}
+
+export const inProgress = (afterMs = 1_000): PublicError =>
+  new PublicError(
+    "idempotency_in_progress",
+    "The first request with this idempotency key is still running.",
+    { retryAfterSeconds: Math.max(1, Math.ceil(Math.min(afterMs, 5_000) / 1000)) },
+  );
+
+function pack(wire: Wire): Buffer {
+  const body = wire.body === undefined ? null : Buffer.from(wire.body).toString("base64");
+  return Buffer.from(JSON.stringify({ status: wire.status, headers: wire.headers, body }));
+}
+
+function unpack(bytes: Buffer): Wire {
+  const { status, headers, body } = JSON.parse(bytes.toString()) as {
+    status: number;
+    headers: string[];
+    body: string | null;
+  };
+  return {
+    status,
+    headers: [...headers, ...replayed],
+    body: body === null ? undefined : Buffer.from(body, "base64"),
+  };
+}

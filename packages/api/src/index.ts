@@ -1,0 +1,35 @@
+export { isWithin, parseBlock } from "./addresses.ts";
+export { appendOne, changeOnce, maxConflicts, tooManyChanges } from "./append.ts";
+export { BodyBudget } from "./body-budget.ts";
+export { readBody } from "./body.ts";
+export { blocksOf, endOf, hasScope, keyEnded } from "./authenticate.ts";
+export { Call } from "./call.ts";
+export { fingerprint } from "./canonical.ts";
+export {
+  type ApiContext,
+  type ApiDeps,
+  type AuditEntry,
+  type EnvironmentDeps,
+  type PartnerRecord,
+} from "./context.ts";
+export { decodeCursor, encodeCursor } from "./cursor.ts";
+export { parseIdempotencyKey } from "./idempotency-key.ts";
+export { inProgress, keyReused, requireSameRequest } from "./idempotency.ts";
+export { type Located, listAcross } from "./list-across.ts";
+export { ListQuery, type Page, listBody, listOf, pageOf, slicePage } from "./listing.ts";
+export { machinery } from "./machinery.ts";
+export { buildDocument } from "./openapi.ts";
+export { appendPlatform, created, showsSecrets, untilInEffect } from "./platform.ts";
+export { asPublicError, docsUrl, problemOf } from "./problem.ts";
+export { orNone, reachable, requireReach } from "./reach.ts";
+export { RateLimiter } from "./rate-limit.ts";
+export { requestId } from "./request-id.ts";
+export { type Answer, type Route, route, streamed } from "./route.ts";
+export { Router } from "./router.ts";
+export { type Serving, serveApi } from "./serve.ts";
+export { type Listening, createApp, listen } from "./server.ts";
+export { hostService } from "./service-routes.ts";
+export { type Hosted, type Service, hosted, routesOf } from "./service.ts";
+export { notValid, unknownField, validate } from "./validate.ts";
+export { TimeInput, listed, queryInt, timeOf } from "./inputs.ts";
+export { waitSeconds } from "./prefer.ts";

@@ -1,0 +1,88 @@
+import { decodeCursor, encodeCursor } from "./cursor.ts";
+import { z } from "zod";
+import type { Call } from "./call.ts";
+import { queryInt } from "./inputs.ts";
+
+export const maxPageSize = 100;
+const defaultPageSize = 25;
+
+/** The query that every list takes, to be extended by its filters. */
+export const ListQuery = z.strictObject({
+  limit: queryInt(1, maxPageSize).optional(),
+  after: z.string().max(512).optional().meta({ description: "`next_cursor` of an earlier page." }),
+  before: z.string().max(512).optional().meta({ description: "`prev_cursor` of an earlier page." }),
+});
+export type ListQuery = z.infer<typeof ListQuery>;
+
+/** The answer of every list. */
+export const listOf = <Item extends z.ZodType>(item: Item, id: string) =>
+  z
+    .object({
+      data: z.array(item),
+      next_cursor: z.string().nullable(),
+      prev_cursor: z.string().nullable(),
+    })
+    .meta({ id });
+
+/** Where a page begins: behind `after`, or ending before `before`. Keys are what the list's cursors hold. */
+export type Page = {
+  readonly limit: number;
+  readonly after: string | undefined;
+  readonly before: string | undefined;
+};
+
+/** Opens the cursors of a list query. Throws `invalid_request` for a cursor of another list, partner or environment. */
+export function pageOf(call: Call<unknown, ListQuery>, list: string): Page {
+  const open = (text: string | undefined, path: string): string | undefined =>
+    text === undefined
+      ? undefined
+      : String(decodeCursor(call.context.masterKey, scopeOf(call, list), text, path));
+  return {
+    limit: call.query.limit ?? defaultPageSize,
+    after: open(call.query.after, "after"),
+    before: open(call.query.before, "before"),
+  };
+}
+
+/**
+ * The body of a list answer. `rows` are in the list's order and may hold one row more than the limit, at the end where more was
+ * looked for: behind the page, or before it when the page was asked for with `before`.
+ */
+export function listBody<Row>(
+  call: Call<unknown, ListQuery>,
+  list: string,
+  page: Page,
+  rows: readonly Row[],
+  keyOf: (row: Row) => string,
+  show: (row: Row) => object,
+): object {
+  const backwards = page.before !== undefined;
+  const more = rows.length > page.limit;
+  const shown = !more ? rows : backwards ? rows.slice(-page.limit) : rows.slice(0, page.limit);
+  const seal = (row: Row | undefined): string | null =>
+    row === undefined
+      ? null
+      : encodeCursor(call.context.masterKey, scopeOf(call, list), keyOf(row));
+  return {
+    data: shown.map(show),
+    next_cursor: backwards || more ? seal(shown.at(-1)) : null,
+    prev_cursor: (backwards ? more : page.after !== undefined) ? seal(shown[0]) : null,
+  };
+}
+
+/** The rows of one page of a list that is in memory, sorted by ascending key, with one more row where there is one. */
+export function slicePage<Row>(
+  rows: readonly Row[],
+  page: Page,
+  keyOf: (row: Row) => string,
+): readonly Row[] {
+  const { after, before, limit } = page;
+  if (before !== undefined) return rows.filter((row) => keyOf(row) < before).slice(-limit - 1);
+  return (after === undefined ? rows : rows.filter((row) => keyOf(row) > after)).slice(
+    0,
+    limit + 1,
+  );
+}
+
+const scopeOf = (call: Call<unknown, ListQuery>, list: string): string =>
+  `${list} ${call.env} ${call.partner.partner_id}`;

@@ -1,0 +1,301 @@
+import { parse as parseQuery } from "node:querystring";
+import { PublicError } from "@heliograph/contracts";
+import { BodyBudget, type BodyHold, type BodyLimits } from "./body-budget.ts";
+import { type Limit, RateLimiter, type Verdict } from "./rate-limit.ts";
+import { asPublicError, problemOf } from "./problem.ts";
+import { drain, readBody, requireJson } from "./body.ts";
+import { parseIdempotencyKey } from "./idempotency-key.ts";
+import { parseJson } from "./json.ts";
+import { requestId } from "./request-id.ts";
+import { type Router } from "./router.ts";
+import type { Request, Response } from "express";
+import { type Wire, send, toWire } from "./answer.ts";
+import { type Authenticate, createAuthenticate, hasScope } from "./authenticate.ts";
+import { Call, type Identity, addressOf } from "./call.ts";
+import type { ApiContext } from "./context.ts";
+import { runOnce } from "./idempotency.ts";
+import { machinery } from "./machinery.ts";
+import { observeRequest } from "./metrics.ts";
+import { projectionHeaders } from "./projection.ts";
+import { type Route, streamed } from "./route.ts";
+import { notValid, unknownField, validate } from "./validate.ts";
+
+const maxBodyBytes = 256 * 1024;
+/** Of a refused body this much is read and dropped, for so long; then the connection ends. */
+const maxDrainBytes = 16 * 1024 * 1024;
+const maxDrainMs = 2_000;
+const outageReportEveryMs = 1_000;
+/** Statuses of requests that were put off, not decided. */
+const notDone: ReadonlySet<number> = new Set([429, 503]);
+/** Our longest address has two ids; what is longer is somebody's attempt to fill the audit. */
+const maxTargetLength = 256;
+/** A partner without a limit of its own: 200 requests a second, bursts of 2,000. */
+const defaultLimit = { requests: 2_000, windowSeconds: 10 };
+export const apiPrefix = "/api/v1";
+
+const security = ["Cache-Control", "no-store", "X-Content-Type-Options", "nosniff"];
+
+/** One request on its way: what is known of it so far. */
+type Underway = {
+  readonly id: string;
+  readonly path: string;
+  /** Headers of whatever the answer will be. */
+  readonly common: string[];
+  route?: Route;
+  identity?: Identity;
+  /** Taken from the rate limit. */
+  charged: number;
+  hold?: BodyHold;
+};
+
+/** What every call goes through, in this order: route, key, rate limit, scope, body, idempotency, validation, handler, answer. */
+export class Pipeline {
+  readonly context: ApiContext;
+  readonly router: Router<Route>;
+  readonly limiter = new RateLimiter();
+  readonly bodies: BodyBudget;
+  readonly #authenticate: Authenticate;
+  #outageReportedAt = -Infinity;
+
+  constructor(context: ApiContext, router: Router<Route>, bodyLimits?: BodyLimits) {
+    this.context = context;
+    this.router = router;
+    this.bodies = new BodyBudget(bodyLimits);
+    this.#authenticate = createAuthenticate(context.directory);
+  }
+
+  /** Answers the request; never throws. */
+  async handle(request: Request, response: Response): Promise<void> {
+    const started = performance.now();
+    const id = requestId(request.headers["request-id"] as string | undefined);
+    const queryAt = request.url.indexOf("?");
+    const path = queryAt === -1 ? request.url : request.url.slice(0, queryAt);
+    const under: Underway = { id, path, common: ["Request-Id", id, ...security], charged: 0 };
+    let wire: Wire;
+    try {
+      const call = this.#admit(request, response, under);
+      const queryText = queryAt === -1 ? "" : request.url.slice(queryAt + 1);
+      const answered = await this.#run(under, call, queryText);
+      if (answered === undefined) return;
+      wire = answered;
+    } catch (thrown) {
+      wire = this.#refusal(thrown, under);
+      // What stays unread would be taken for the next request.
+      if (!request.complete && !(await drain(request, maxDrainBytes, maxDrainMs)))
+        under.common.push("Connection", "close");
+    } finally {
+      under.hold?.release();
+    }
+    if (!response.headersSent && !response.destroyed)
+      send(response, wire, under.common, request.method === "HEAD");
+    const { route, identity } = under;
+    const tookMs = performance.now() - started;
+    observeRequest(route, request.method, wire.status, tookMs);
+    if (route?.mutates) this.#audit(route, identity, request, under, wire.status);
+    if (this.context.logger.isLevelEnabled("debug"))
+      this.context.logger.debug(
+        {
+          request_id: id,
+          partner: identity?.partner.partner_id,
+          method: request.method,
+          path,
+          status: wire.status,
+          duration_ms: tookMs,
+        },
+        "answered",
+      );
+  }
+
+  /** Finds the route, and checks the key, its rate limit and its scope. */
+  #admit(request: Request, response: Response, under: Underway): Call {
+    const match = this.router.match(request.method, under.path);
+    if (match.kind === "not_found")
+      throw new PublicError("not_found", "There is nothing at this address.");
+    if (match.kind === "method_not_allowed") {
+      under.common.push("Allow", match.allow);
+      throw new PublicError("method_not_allowed", `This address takes ${match.allow}.`);
+    }
+    const route = (under.route = match.target);
+    let identity: Identity | undefined;
+    if (route.scope !== "public") {
+      const ip = (): string => addressOf(request);
+      identity = under.identity = this.#authenticate(request.headers.authorization, ip, Date.now());
+      this.#limit(identity, under);
+      if (!hasScope(identity.key.scopes, route.scope))
+        throw new PublicError("insufficient_scope", `The API key needs the scope ${route.scope}.`, {
+          extra: { required_scope: route.scope },
+        });
+    }
+    under.hold = this.bodies.hold(identity === undefined ? "public" : limitName(identity));
+    const name = `${route.method} ${route.path}`;
+    const call = new Call(this.context, identity, under.id, request, response, name, match.params);
+    if (identity !== undefined) {
+      const known = identity;
+      call.charge = (cost) => this.#charge(known, under, cost);
+    }
+    return call;
+  }
+
+  async #run(under: Underway, call: Call, queryText: string): Promise<Wire | undefined> {
+    const { request } = call;
+    const route = under.route!;
+    const given = queryText === "" ? {} : { ...parseQuery(queryText) };
+    // Parsed JSON is held against the same rule; PostgreSQL stores no NUL, and no row could match one.
+    if (request.url.includes("%00")) throw notValid(...nulIn(given));
+    // Schemas pass over this one name, and a filter that is passed over lists everything.
+    if (Object.hasOwn(given, "__proto__")) throw notValid("query", [unknownField("__proto__")]);
+    call.query = validate(route.query, given, "query");
+    if (route.params !== undefined) call.params = validate(route.params, call.params, "path");
+    const takesBody = request.method !== "GET" && request.method !== "HEAD";
+    let body: unknown;
+    if (takesBody) {
+      const bytes = await readBody(request, route.maxBodyBytes ?? maxBodyBytes, under.hold!);
+      if (bytes.length > 0) {
+        requireJson(request);
+        body = parseJson(bytes);
+      }
+    }
+    if (route.mutates && route.idempotency !== "none" && route.scope !== "public")
+      call.idempotencyKey = takeKey(call, body);
+    if (takesBody) {
+      if (body === undefined && route.body !== undefined && !route.body.safeParse({}).success)
+        throw new PublicError("malformed_json", "The body is empty.");
+      if (route.accepts === undefined || !route.accepts(body))
+        body = validate(route.body, body ?? {}, "body");
+    }
+    call.body = body;
+    if (route.projection !== undefined)
+      under.common.push(...(await projectionHeaders(call, route.projection)));
+    if (call.idempotencyKey !== undefined && route.idempotency !== "stream")
+      return runOnce(route, call);
+    const answer = await route.handler(call);
+    return answer === streamed ? undefined : toWire(answer);
+  }
+
+  #limit(identity: Identity, under: Underway): void {
+    const limit = limitOf(identity);
+    const verdict = this.limiter.take(limitName(identity), limit);
+    under.common.push(
+      "RateLimit-Policy",
+      `"default";q=${limit.requests};w=${limit.windowSeconds}`,
+      "RateLimit",
+      leftOf(verdict),
+    );
+    if (!verdict.allowed) throw tooMany(limit, verdict);
+    under.charged = 1;
+  }
+
+  #charge(identity: Identity, under: Underway, cost: number): void {
+    const limit = limitOf(identity);
+    const verdict = this.limiter.charge(limitName(identity), limit, cost);
+    under.common[under.common.indexOf("RateLimit") + 1] = leftOf(verdict);
+    if (!verdict.allowed) throw tooMany(limit, verdict);
+    under.charged += cost;
+  }
+
+  #refusal(thrown: unknown, under: Underway): Wire {
+    const { id, path, common, identity } = under;
+    const error = machinery(thrown) ?? asPublicError(thrown);
+    if (error.status >= 500) this.#report(error, id, path);
+    // What was not done, for no fault of the caller's, is not charged.
+    if (identity !== undefined && under.charged > 0 && notDone.has(error.status))
+      this.limiter.refund(limitName(identity), limitOf(identity), under.charged);
+    if (error.retryAfterSeconds !== undefined)
+      common.push("Retry-After", String(error.retryAfterSeconds));
+    if (error.status === 401) common.push("WWW-Authenticate", 'Bearer realm="heliograph"');
+    return {
+      status: error.status,
+      headers: ["Content-Type", "application/problem+json"],
+      body: JSON.stringify(problemOf(error, id, path)),
+    };
+  }
+
+  /** Every bug, but only one line a second of an outage, which fails every request for the same reason. */
+  #report(error: PublicError, id: string, path: string): void {
+    if (error.code === "log_unavailable") {
+      const now = performance.now();
+      if (now < this.#outageReportedAt + outageReportEveryMs) return;
+      this.#outageReportedAt = now;
+    }
+    this.context.logger.error({ err: error.cause ?? error, request_id: id, path }, error.code);
+  }
+
+  #audit(
+    route: Route,
+    identity: Identity | undefined,
+    request: Request,
+    { id, path }: Underway,
+    status: number,
+  ): void {
+    if (identity === undefined || route.audit === false) return;
+    this.context.audit?.({
+      at: Date.now(),
+      environment: identity.key.environment,
+      partner: identity.partner.partner_id,
+      actor: identity.key.key_id,
+      action: `${route.method} ${route.path}`,
+      target: path.slice(0, maxTargetLength),
+      requestId: id,
+      ip: addressOf(request),
+      outcome: status,
+    });
+  }
+}
+
+const leftOf = ({ remaining, resetSeconds }: Verdict): string =>
+  `"default";r=${remaining};t=${resetSeconds}`;
+
+const tooMany = (limit: Limit, { retryAfterSeconds }: Verdict): PublicError =>
+  new PublicError(
+    "rate_limited",
+    `More than ${limit.requests} requests in ${limit.windowSeconds} seconds.`,
+    { retryAfterSeconds },
+  );
+
+const limitOf = ({ partner: { rate_limit: own } }: Identity): Limit =>
+  own === undefined ? defaultLimit : { requests: own.requests, windowSeconds: own.window_seconds };
+
+/** Per environment too: a test that runs wild in the sandbox leaves the live limit alone. */
+const limitName = ({ key }: Identity): string => `${key.environment} ${key.partner_id}`;
+
+/** Which parts of an address have a NUL character. */
+function nulIn(query: Readonly<Record<string, unknown>>): Parameters<typeof notValid> {
+  const error = (path: string) => ({
+    path,
+    code: "invalid_value",
+    message: "has a NUL character",
+  });
+  const names = Object.keys(query).filter((name) => `${name}${String(query[name])}`.includes("\0"));
+  return names.length > 0 ? ["query", names.map(error)] : ["path", [error("")]];
+}
+
+/** Where a key may stand. The platform's own description spells the header with an underscore: both are taken. */
+const keyHeaders = ["idempotency-key", "idempotency_key"] as const;
+
+/** The idempotency key of a header or of the body's `idempotency_key`, which is taken out of the body. */
+function takeKey(call: Call, body: unknown): string | undefined {
+  const keys: string[] = [];
+  for (const name of keyHeaders) {
+    const header = call.request.headers[name];
+    if (header !== undefined) keys.push(parseIdempotencyKey(String(header)));
+  }
+  if (typeof body === "object" && body !== null && "idempotency_key" in body) {
+    const field = body.idempotency_key;
+    delete body.idempotency_key;
+    if (typeof field !== "string")
+      throw keyRefused("The idempotency key must be text.", "invalid_type", "must be text");
+    keys.push(parseIdempotencyKey(field));
+  }
+  if (new Set(keys).size > 1)
+    throw keyRefused(
+      "The headers and the body name different idempotency keys.",
+      "conflict",
+      "differs from the Idempotency-Key header",
+    );
+  return keys[0];
+}
+
+const keyRefused = (detail: string, code: string, message: string): PublicError =>
+  new PublicError("invalid_request", detail, {
+    errors: [{ path: "idempotency_key", code, message }],
+  });

@@ -1,0 +1,80 @@
+import { environments } from "@heliograph/contracts";
+import { prepareTables, untilItAnswers } from "@heliograph/runtime";
+import { buildApp } from "./app.ts";
+import type { ApiContext, ApiDeps } from "./context.ts";
+import { buildDocument } from "./openapi.ts";
+import { listen } from "./server.ts";
+import { routesOf, type Hosted, type Service } from "./service.ts";
+import { hostService } from "./service-routes.ts";
+import { idempotencyTables, purge } from "./tables/idempotency.ts";
+
+const purgeEveryMs = 3_600_000;
+
+export type Serving = {
+  readonly port: number;
+  /** Takes no new request, finishes those in flight within `settings.shutdownMs`, then closes what the services opened. What it was given stays open. */
+  stop(): Promise<void>;
+};
+
+/**
+ * Serves the front doors of the services on `settings.host` and `settings.port` (0: any free one). Makes their tables first, and waits for a log or a database
+ * that is away; throws when the port is taken.
+ */
+export async function serveApi(deps: ApiDeps, hosting: readonly Service[]): Promise<Serving> {
+  const { settings } = deps;
+  const services = [...hosting, hostService];
+  const stopping = new AbortController();
+  const opened: Hosted[] = [];
+  let document: object | undefined;
+  const context: ApiContext = {
+    ...deps,
+    scopes: new Set(routesOf(services).flatMap(({ scope }) => (scope === "public" ? [] : scope))),
+    document: () => (document ??= buildDocument(services)),
+    stopping: stopping.signal,
+    audit: (entry) => {
+      for (const { audited } of opened) audited?.(entry);
+      deps.audit?.(entry);
+    },
+  };
+  const closeAll = async (): Promise<void> => {
+    for (const state of opened) await state.close();
+  };
+  await makeTables(deps, hosting);
+  try {
+    for (const { api } of services) if (api?.open) opened.push(await api.open(context));
+    const app = buildApp(context, routesOf(services));
+    const listening = await listen(app, settings.host, settings.port);
+    const purging = setInterval(() => dropOldAnswers(deps), purgeEveryMs);
+    purging.unref();
+    return {
+      port: listening.port,
+      async stop() {
+        clearInterval(purging);
+        stopping.abort();
+        await listening.stop(settings.shutdownMs);
+        await closeAll();
+      },
+    };
+  } catch (error) {
+    await closeAll();
+    throw error;
+  }
+}
+
+async function makeTables(deps: ApiDeps, services: readonly Service[]): Promise<void> {
+  const tables = [idempotencyTables, ...services.flatMap((service) => service.tables ?? [])];
+  await Promise.all(
+    environments.map((environment) =>
+      untilItAnswers("the database", deps, () =>
+        prepareTables(deps.environments[environment].pool, tables),
+      ),
+    ),
+  );
+}
+
+function dropOldAnswers({ environments: all, logger }: ApiDeps): void {
+  for (const environment of environments)
+    purge(all[environment].pool).catch((error: unknown) =>
+      logger.warn({ err: error }, "old idempotency keys were not dropped"),
+    );
+}

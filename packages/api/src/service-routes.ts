@@ -1,0 +1,78 @@
+import { metricsRegister } from "@heliograph/runtime";
+import { z } from "zod";
+import type { Service } from "./service.ts";
+import type { Call } from "./call.ts";
+import { type Answer, type Route, route } from "./route.ts";
+
+const Status = z.object({ status: z.string() }).meta({ id: "ServiceStatus" });
+
+const readiness = (call: Call<undefined, undefined>): Answer => {
+  const ready = !call.context.stopping.aborted && (call.context.ready?.() ?? true);
+  return { status: ready ? 200 : 503, body: { status: ready ? "ready" : "not_ready" } };
+};
+
+const metrics = async (): Promise<Answer> => ({
+  status: 200,
+  body: await metricsRegister.metrics(),
+  headers: { "content-type": metricsRegister.contentType },
+});
+
+/** For load balancers and monitoring: at the root, where they look, and below the API. */
+const serviceRoutes: readonly Route[] = [true, false].flatMap((root) => [
+  route({
+    method: "GET",
+    path: "/healthz",
+    root,
+    scope: "public",
+    summary: "Whether the process is alive",
+    response: Status,
+    errors: [],
+    handler: () => ({ status: 200, body: { status: "ok" } }),
+  }),
+  route({
+    method: "GET",
+    path: "/readyz",
+    root,
+    scope: "public",
+    summary: "Whether the process is ready for requests; 503 while it is not",
+    response: Status,
+    errors: [],
+    handler: readiness,
+  }),
+  route({
+    method: "GET",
+    path: "/metrics",
+    root,
+    scope: "public",
+    summary: "Metrics in the text format of Prometheus",
+    response: undefined,
+    status: 200,
+    errors: [],
+    handler: metrics,
+  }),
+]);
+
+const documentRoute = route({
+  method: "GET",
+  path: "/openapi.json",
+  scope: "public",
+  summary: "This document",
+  response: z.record(z.string(), z.unknown()),
+  errors: [],
+  handler: (call) => ({ status: 200, body: call.context.document() }),
+});
+
+/** What every process that serves the API has, whichever services it hosts. */
+export const hostService: Service = {
+  name: "host",
+  api: {
+    groups: [
+      {
+        tag: "service",
+        description: "Health, metrics, and this document.",
+        routes: [documentRoute, ...serviceRoutes],
+      },
+    ],
+  },
+  consumers: () => [],
+};

@@ -1,0 +1,57 @@
+import type { Service as ConsumingService } from "@heliograph/runtime";
+import type { ZodOpenApiPathItemObject } from "zod-openapi";
+import type { Call } from "./call.ts";
+import type { ApiContext, AuditEntry } from "./context.ts";
+import type { Route } from "./route.ts";
+
+/** What the handlers of a service keep in one process: memory that is kept fresh, writers that gather. */
+export type Hosted = {
+  /** Told of every mutating call that was authenticated, refused ones too; must not throw and not wait. */
+  audited?(entry: AuditEntry): void;
+  /** After the last request: writes what waits and ends its subscriptions. */
+  close(): Promise<void>;
+};
+
+/** Routes that belong together for a reader of the OpenAPI document. */
+export type RouteGroup = {
+  readonly tag: string;
+  readonly description: string;
+  readonly routes: readonly Route[];
+};
+
+/** A service's part of the REST surface. The tables of routes are there without anything being opened. */
+export type Api = {
+  readonly groups: readonly RouteGroup[];
+  /** OpenAPI's `webhooks`: what an endpoint receives. */
+  readonly webhooks?: Readonly<Record<string, ZodOpenApiPathItemObject>>;
+  /** Before the first request, in each process that serves the API. */
+  readonly open?: (context: ApiContext) => Promise<Hosted>;
+};
+
+/** What each `services/<name>/src/index.ts` exports as `service`. */
+export type Service = ConsumingService & { readonly api?: Api };
+
+export const routesOf = (services: readonly Service[]): readonly Route[] =>
+  services.flatMap(({ api }) => (api?.groups ?? []).flatMap(({ routes }) => routes));
+
+/** State that is opened with the API and found again from each of its calls. */
+export function hosted<State extends Hosted>(
+  start: (context: ApiContext) => Promise<State>,
+): {
+  readonly open: (context: ApiContext) => Promise<State>;
+  readonly of: (call: Pick<Call, "context">) => State;
+} {
+  const states = new WeakMap<ApiContext, State>();
+  return {
+    async open(context) {
+      const state = await start(context);
+      states.set(context, state);
+      return state;
+    },
+    of({ context }) {
+      const state = states.get(context);
+      if (state === undefined) throw new Error("a route was served before its service was opened");
+      return state;
+    },
+  };
+}

@@ -1,0 +1,135 @@
+import type { OwnTables } from "@heliograph/runtime";
+import type pg from "pg";
+
+/** Answers of mutating calls (messages keep theirs in the log), for at least 24 hours. In each environment's database. */
+export const idempotencyTables: OwnTables = {
+  schema: "ingress",
+  migrations: [
+    `create table if not exists ingress.idempotency (
+  partner text not null,
+  key text not null,
+  fingerprint text not null,
+  request_id text not null,
+  token uuid not null,
+  done boolean not null default false,
+  lease_until timestamptz not null,
+  answer bytea,
+  created_at timestamptz not null default now(),
+  primary key (partner, key)
+);
+create index if not exists idempotency_age on ingress.idempotency (created_at);`,
+  ],
+};
+
+export type Claim =
+  | {
+      readonly kind: "claimed";
+      /** An earlier try of this very request ended without an answer. */
+      readonly unfinished: boolean;
+    }
+  | {
+      readonly kind: "taken";
+      readonly fingerprint: string;
+      readonly requestId: string;
+      readonly done: boolean;
+      readonly answer: Buffer | null;
+      readonly leaseMs: number;
+    };
+
+/** Claims a key, also one whose holder's lease ran out, and one that is past its 24 hours. */
+export async function claim(
+  pool: pg.Pool,
+  row: {
+    partner: string;
+    key: string;
+    fingerprint: string;
+    requestId: string;
+    token: string;
+    leaseSeconds: number;
+  },
+): Promise<Claim> {
+  // Twice: between the refused insert and the read the row may have been given back.
+  for (let pass = 0; pass < 2; pass++) {
+    const claimed = await pool.query({
+      name: "ingress.claim",
+      text: `insert into ingress.idempotency as i (partner, key, fingerprint, request_id, token, lease_until)
+        values ($1, $2, $3, $4, $5, now() + make_interval(secs => $6))
+        on conflict (partner, key) do update set fingerprint = excluded.fingerprint, request_id = excluded.request_id, token = excluded.token,
+          lease_until = excluded.lease_until, done = false, answer = null,
+          created_at = case when i.created_at < now() - interval '25 hours' then now() else i.created_at end
+        where (not i.done and i.lease_until < now() and i.fingerprint = excluded.fingerprint) or i.created_at < now() - interval '25 hours'
+        returning created_at < now() as unfinished`,
+      values: [row.partner, row.key, row.fingerprint, row.requestId, row.token, row.leaseSeconds],
+    });
+    if (claimed.rowCount === 1) return { kind: "claimed", unfinished: claimed.rows[0].unfinished };
+    const found = await pool.query({
+      name: "ingress.claimed",
+      text: `select fingerprint, request_id, done, answer, greatest(0, extract(epoch from lease_until - now()) * 1000)::int as lease_ms
+        from ingress.idempotency where partner = $1 and key = $2`,
+      values: [row.partner, row.key],
+    });
+    const taken = found.rows[0];
+    if (taken !== undefined)
+      return {
+        kind: "taken",
+        fingerprint: taken.fingerprint,
+        requestId: taken.request_id,
+        done: taken.done,
+        answer: taken.answer,
+        leaseMs: taken.lease_ms,
+      };
+  }
+  return {
+    kind: "taken",
+    fingerprint: row.fingerprint,
+    requestId: row.requestId,
+    done: false,
+    answer: null,
+    leaseMs: 1_000,
+  };
+}
+
+/** Keeps the answer of a claim that is still ours. */
+export async function keep(
+  pool: pg.Pool,
+  partner: string,
+  key: string,
+  token: string,
+  answer: Uint8Array,
+): Promise<void> {
+  await pool.query({
+    name: "ingress.keep",
+    text: "update ingress.idempotency set done = true, answer = $4 where partner = $1 and key = $2 and token = $3",
+    values: [partner, key, token, answer],
+  });
+}
+
+/** Gives a claim back: nothing happened (`forget`), or it is unknown what did and only the same request may try again. */
+export async function giveBack(
+  pool: pg.Pool,
+  partner: string,
+  key: string,
+  token: string,
+  forget: boolean,
+): Promise<void> {
+  await pool.query(
+    forget
+      ? {
+          name: "ingress.forget",
+          text: "delete from ingress.idempotency where partner = $1 and key = $2 and token = $3 and not done",
+          values: [partner, key, token],
+        }
+      : {
+          name: "ingress.release",
+          text: "update ingress.idempotency set lease_until = now() where partner = $1 and key = $2 and token = $3",
+          values: [partner, key, token],
+        },
+  );
+}
+
+/** Drops answers older than 25 hours. */
+export async function purge(pool: pg.Pool): Promise<void> {
+  await pool.query(
+    "delete from ingress.idempotency where created_at < now() - interval '25 hours'",
+  );
+}

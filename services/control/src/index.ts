@@ -1,0 +1,24 @@
+import type { Service } from "@heliograph/api";
+import { auditRoutes } from "./api/audit.ts";
+import { keyRoutes } from "./api/keys.ts";
+import { partnerRoutes } from "./api/partners.ts";
+import { openAuditTrail } from "./audit-trail.ts";
+import { auditTables } from "./tables/audit.ts";
+
+/** Partners, their keys, and who did what. */
+export const service: Service = {
+  name: "control",
+  api: {
+    groups: [
+      { tag: "keys", description: "API keys of the partner.", routes: keyRoutes },
+      {
+        tag: "administration",
+        description: "Partners and the audit, for operators.",
+        routes: [...partnerRoutes, ...auditRoutes],
+      },
+    ],
+    open: openAuditTrail,
+  },
+  consumers: () => [],
+  tables: [auditTables],
+};

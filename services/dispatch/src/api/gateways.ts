@@ -1,0 +1,55 @@
+import type { Gateway } from "@heliograph/directory";
+import { type GatewayHealth, readGatewayHealth } from "../tables/gateways.ts";
+import { z } from "zod";
+import type { Call } from "@heliograph/api";
+import { ListQuery, listBody, listOf, pageOf, slicePage } from "@heliograph/api";
+import { type Answer, type Route, route } from "@heliograph/api";
+
+const latency = z.number().nullable();
+const GatewayView = z
+  .object({
+    id: z.string(),
+    name: z.string(),
+    channel: z.string(),
+    kind: z.string(),
+    status: z.enum(["enabled", "disabled"]),
+    breaker: z.enum(["closed", "open", "half_open"]),
+    success_rate: z.number().nullable().meta({ description: "Of the last calls, 0 to 1." }),
+    latency_ms: z.object({ p50: latency, p95: latency }),
+    max_per_second: z.number().nullable(),
+  })
+  .meta({ id: "Gateway" });
+
+const gatewayView = (gateway: Gateway, health: GatewayHealth | undefined): object => ({
+  id: gateway.gateway_id,
+  name: gateway.name,
+  channel: gateway.channel,
+  kind: gateway.kind,
+  status: gateway.enabled ? "enabled" : "disabled",
+  breaker: health?.breaker ?? "closed",
+  success_rate: health?.success_rate ?? null,
+  latency_ms: { p50: health?.latency_p50_ms ?? null, p95: health?.latency_p95_ms ?? null },
+  max_per_second: gateway.max_per_second ?? null,
+});
+
+async function list(call: Call<undefined, ListQuery>): Promise<Answer> {
+  const page = pageOf(call, "gateways");
+  const keyOf = (gateway: Gateway): string => gateway.name;
+  const health = await readGatewayHealth(call.deps.projectionPool);
+  const rows = slicePage(call.context.directory.gateways(call.env), page, keyOf);
+  const show = (gateway: Gateway): object => gatewayView(gateway, health.get(gateway.gateway_id));
+  return { status: 200, body: listBody(call, "gateways", page, rows, keyOf, show) };
+}
+
+export const gatewayRoutes: readonly Route[] = [
+  route({
+    method: "GET",
+    path: "/gateways",
+    scope: "gateways:read",
+    summary: "The gateways of this environment and how they do",
+    query: ListQuery,
+    response: listOf(GatewayView, "GatewayList"),
+    errors: ["invalid_request"],
+    handler: list,
+  }),
+];

@@ -1,0 +1,36 @@
+import { hosted } from "@heliograph/api";
+import { environments } from "@heliograph/contracts";
+import { untilItAnswers } from "@heliograph/runtime";
+import { Sending } from "./sending.ts";
+
+const state = hosted(async (context) => {
+  const { environments: all, directory, logger } = context;
+  const following = new AbortController();
+  const sendingOf = (environment: "live" | "sandbox"): Sending =>
+    new Sending(environment, all[environment], directory);
+  const sending = { live: sendingOf("live"), sandbox: sendingOf("sandbox") };
+  const broken = (error: unknown): void =>
+    logger.error({ err: error }, "the ingress's subscription broke; it starts again");
+  const feeds = await Promise.all(
+    environments.map((environment) =>
+      untilItAnswers("the event log", context, () =>
+        sending[environment].follow(following.signal, broken),
+      ),
+    ),
+  );
+  return {
+    sending,
+    async close() {
+      following.abort();
+      await Promise.allSettled(feeds.map(({ done }) => done));
+    },
+  };
+});
+
+/** Opens the memory of both environments and follows their logs. */
+export const openSending = state.open;
+
+/** What accepts messages in the environment of the call. */
+export const sendingOf = (
+  call: Parameters<typeof state.of>[0] & { readonly env: "live" | "sandbox" },
+): Sending => state.of(call).sending[call.env];

@@ -1,0 +1,24 @@
+import type { Service } from "@heliograph/api";
+import { service as control } from "@heliograph/control";
+import { service as delivery } from "@heliograph/delivery";
+import { service as dispatch } from "@heliograph/dispatch";
+import { service as lifecycle } from "@heliograph/lifecycle";
+import { service as operations } from "@heliograph/operations";
+import { service as wallet } from "@heliograph/wallet";
+import { service as webhooks } from "@heliograph/webhooks";
+import { service as ingress } from "./service.ts";
+
+/**
+ * Every service there is, in the order in which their endpoints are documented. Routes, the OpenAPI document, what a process runs, the names that
+ * `HELIOGRAPH_SERVICES` takes, the images and the scripts follow from this list.
+ */
+export const services: readonly Service[] = [
+  ingress,
+  wallet,
+  dispatch,
+  delivery,
+  lifecycle,
+  webhooks,
+  control,
+  operations,
+];

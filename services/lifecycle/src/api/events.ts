@@ -1,0 +1,118 @@
+import { lifecycleTypeNames, lifecycleTypes } from "@heliograph/domain";
+import { readLifecycle } from "../tables/lifecycle.ts";
+import { z } from "zod";
+import type { Call } from "@heliograph/api";
+import { stillAllowed, waiterOf, whileAllowed } from "./waiting.ts";
+import { streamEvents } from "./stream.ts";
+import { type Answer, type Route, route } from "@heliograph/api";
+import { listed, queryInt } from "@heliograph/api";
+
+const maxPageSize = 1_000;
+const defaultPageSize = 100;
+const maxWaitSeconds = 30;
+
+const sequence = queryInt(0, Number.MAX_SAFE_INTEGER);
+const types = listed(lifecycleTypeNames).meta({ description: "One or more, separated by commas." });
+const EventsQuery = z.strictObject({
+  after: sequence.optional(),
+  limit: queryInt(1, maxPageSize).optional(),
+  types: types.optional(),
+  wait: z
+    .string()
+    .regex(/^\d{1,2}(?:\.\d{1,3})?$/, `must be a number from 0 to ${maxWaitSeconds}`)
+    .transform(Number)
+    .pipe(z.number().max(maxWaitSeconds))
+    .meta({ override: { type: "number", minimum: 0, maximum: maxWaitSeconds } })
+    .optional()
+    .meta({ description: "Seconds to wait for an event when there is none." }),
+});
+const StreamQuery = z.strictObject({ after: sequence.optional(), types: types.optional() });
+
+const filterOf = ({ types: only }: z.infer<typeof StreamQuery>) =>
+  only === undefined ? {} : { types: only };
+
+async function readEvents(call: Call<undefined, z.infer<typeof EventsQuery>>): Promise<Answer> {
+  const pool = call.deps.projectionPool;
+  const partner = call.partner.partner_id;
+  const limit = call.query.limit ?? defaultPageSize;
+  const filter = filterOf(call.query);
+  const deadline = performance.now() + (call.query.wait ?? 0) * 1000;
+  let after = call.query.after ?? 0;
+  for (;;) {
+    const { rows, nextAfter, last } = await readLifecycle(pool, {
+      partner,
+      after,
+      limit,
+      ...filter,
+    });
+    after = nextAfter;
+    const leftMs = deadline - performance.now();
+    if (rows.length > 0 || (leftMs <= 0 && nextAfter >= last) || call.signal.aborted) {
+      // The rows are the very texts that webhooks carry: they are joined, never parsed.
+      const data = rows.map((row) => row.body).join(",");
+      return {
+        status: 200,
+        body: `{"data":[${data}],"next_after":${nextAfter}}`,
+        headers: { "content-type": "application/json" },
+      };
+    }
+    if (nextAfter >= last) {
+      await whileAllowed(call, (signal) => waiterOf(pool).wait(partner, nextAfter, leftMs, signal));
+      stillAllowed(call);
+    }
+  }
+}
+
+const LifecycleEvent = z
+  .object({
+    id: z.string(),
+    type: z.string(),
+    timestamp: z.string(),
+    environment: z.enum(["live", "sandbox"]),
+    sequence: z.int(),
+    data: z.record(z.string(), z.unknown()),
+  })
+  .meta({ id: "LifecycleEvent" });
+
+export const eventRoutes: readonly Route[] = [
+  route({
+    method: "GET",
+    path: "/events",
+    scope: "events:read",
+    summary: "The feed of lifecycle events, oldest first, resumable from the beginning",
+    projection: "lifecycle",
+    query: EventsQuery,
+    response: z
+      .object({ data: z.array(LifecycleEvent), next_after: z.int() })
+      .meta({ id: "LifecycleEventPage" }),
+    errors: ["invalid_request"],
+    handler: readEvents,
+  }),
+  route({
+    method: "GET",
+    path: "/events/stream",
+    scope: "events:read",
+    summary: "The same feed as server-sent events; resumes behind Last-Event-ID",
+    query: StreamQuery,
+    response: undefined,
+    status: 200,
+    errors: ["invalid_request", "rate_limited"],
+    handler: (call) => streamEvents(call, call.query.after, filterOf(call.query)),
+  }),
+  route({
+    method: "GET",
+    path: "/event-types",
+    scope: "events:read",
+    summary: "The types of lifecycle events",
+    response: z
+      .object({ data: z.array(z.object({ type: z.string(), description: z.string() })) })
+      .meta({ id: "LifecycleEventTypes" }),
+    errors: [],
+    handler: () => ({
+      status: 200,
+      body: {
+        data: Object.entries(lifecycleTypes).map(([type, description]) => ({ type, description })),
+      },
+    }),
+  }),
+];

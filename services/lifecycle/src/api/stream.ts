@@ -1,0 +1,107 @@
+import { once } from "node:events";
+import type { ServerResponse } from "node:http";
+import { PublicError } from "@heliograph/contracts";
+import { readLifecycle } from "../tables/lifecycle.ts";
+import type { Call } from "@heliograph/api";
+import { type Answer, streamed } from "@heliograph/api";
+import { stillAllowed, waiterOf, whileAllowed } from "./waiting.ts";
+
+/** Proxies cut connections that are silent for 30 or 60 seconds. */
+const heartbeatMs = 15_000;
+const pageSize = 200;
+/** A stream holds a socket; a partner that needs more readers than this wants webhooks. */
+const maxStreams = 20;
+
+const open = new Map<string, number>();
+
+/**
+ * Writes the feed as server-sent events until the reader goes away, its key is revoked or the server stops. A reader that does not read
+ * holds nothing but its socket's buffer: no page is fetched before the last one was taken.
+ */
+export async function streamEvents(
+  call: Call<unknown, unknown>,
+  from: number | undefined,
+  filter: { readonly types?: readonly string[] },
+): Promise<Answer> {
+  const name = `${call.env} ${call.partner.partner_id}`;
+  const streams = open.get(name) ?? 0;
+  if (streams >= maxStreams)
+    throw new PublicError("rate_limited", `A partner has at most ${maxStreams} event streams.`, {
+      retryAfterSeconds: 5,
+    });
+  const after = lastEventId(call) ?? from ?? 0;
+  open.set(name, streams + 1);
+  const { response } = call;
+  const { socket } = call.request;
+  // A client that asks once and closes its half still waits for an answer; a stream has no end to wait for, so there it has left.
+  const left = new AbortController();
+  const leave = (): void => left.abort();
+  socket.once("end", leave);
+  try {
+    response.writeHead(200, {
+      "Content-Type": "text/event-stream; charset=utf-8",
+      "Cache-Control": "no-store",
+      "X-Accel-Buffering": "no",
+      "X-Content-Type-Options": "nosniff",
+      "Request-Id": call.requestId,
+    });
+    if (call.request.method !== "HEAD")
+      await whileAllowed(call, (signal) =>
+        follow(call, response, after, filter, AbortSignal.any([signal, left.signal])),
+      );
+    response.end();
+  } catch (error) {
+    // The answer has begun: all that can be said now is that it ends. The reader connects again behind its last event.
+    if (!call.signal.aborted)
+      call.context.logger.debug({ err: error, request_id: call.requestId }, "event stream ended");
+    response.end();
+  } finally {
+    socket.off("end", leave);
+    const others = open.get(name)! - 1;
+    if (others === 0) open.delete(name);
+    else open.set(name, others);
+  }
+  return streamed;
+}
+
+async function follow(
+  call: Call,
+  response: ServerResponse,
+  start: number,
+  filter: { readonly types?: readonly string[] },
+  signal: AbortSignal,
+): Promise<void> {
+  const pool = call.deps.projectionPool;
+  const partner = call.partner.partner_id;
+  let after = start;
+  await write(response, "retry: 1000\n\n", signal);
+  while (!signal.aborted) {
+    const page = await readLifecycle(pool, { partner, after, limit: pageSize, ...filter });
+    stillAllowed(call);
+    after = page.nextAfter;
+    if (page.rows.length > 0) {
+      const text = page.rows.map((row) => `id: ${row.sequence}\ndata: ${row.body}\n\n`).join("");
+      await write(response, text, signal);
+    } else if (after >= page.last) {
+      const found = await waiterOf(pool).wait(partner, after, heartbeatMs, signal);
+      if (!found) await write(response, ": keep-alive\n\n", signal);
+    }
+  }
+}
+
+async function write(response: ServerResponse, text: string, signal: AbortSignal): Promise<void> {
+  if (!response.write(text)) await once(response, "drain", { signal });
+}
+
+/** What a reader that connects again has seen (HTML, section 9.2). */
+function lastEventId(call: Call): number | undefined {
+  const header = call.request.headers["last-event-id"];
+  if (header === undefined || header === "") return undefined;
+  if (!/^\d{1,15}$/.test(String(header)))
+    throw new PublicError("invalid_request", "Last-Event-ID is not a sequence.", {
+      errors: [
+        { path: "Last-Event-ID", code: "invalid_format", message: "send the id of an event" },
+      ],
+    });
+  return Number(header);
+}

@@ -1,0 +1,19 @@
+import type { Service } from "@heliograph/api";
+import { consoleRoutes } from "./api/console.ts";
+import { deadLetterRoutes } from "./api/dead-letters.ts";
+import { projectionRoutes } from "./api/projections.ts";
+
+/** How the consumers of all services do, rebuilds, and what they had to set aside. */
+export const service: Service = {
+  name: "operations",
+  api: {
+    groups: [
+      {
+        tag: "operations",
+        description: "Consumers, rebuilds and dead letters, for operators.",
+        routes: [...projectionRoutes, ...deadLetterRoutes, ...consoleRoutes],
+      },
+    ],
+  },
+  consumers: () => [],
+};

@@ -1,0 +1,166 @@
+import { PublicError, isId, streamOf } from "@heliograph/contracts";
+import {
+  type Delivery,
+  deliveryStatuses,
+  listDeliveries,
+  readDelivery,
+} from "../tables/webhooks.ts";
+import { z } from "zod";
+import { appendOne } from "@heliograph/api";
+import type { Call } from "@heliograph/api";
+import { ListQuery, listBody, listOf, pageOf } from "@heliograph/api";
+import { type Answer, type Route, route } from "@heliograph/api";
+import { findEndpoint } from "./endpoint.ts";
+import { EventTypeName } from "./schema.ts";
+
+const TestRequest = z
+  .strictObject({ type: EventTypeName.optional() })
+  .meta({ id: "WebhookTestRequest" });
+const defaultTestType = "message.delivered";
+
+const DeliveriesQuery = ListQuery.extend({
+  status: z.enum(deliveryStatuses as [(typeof deliveryStatuses)[number]]).optional(),
+});
+
+const DeliveryView = z
+  .object({
+    id: z.string(),
+    endpoint_id: z.string(),
+    event_id: z.string(),
+    type: z.string(),
+    status: z.enum(["pending", "delivered", "failed", "discarded"]),
+    attempts: z.array(
+      z.object({
+        at: z.string(),
+        status_code: z.int().optional(),
+        error: z.string().optional(),
+        duration_ms: z.number(),
+        response_excerpt: z.string().optional(),
+      }),
+    ),
+    next_attempt_at: z.string().optional(),
+    created_at: z.string(),
+  })
+  .meta({ id: "WebhookDelivery" });
+
+const deliveryView = ({ position: _, ...shown }: Delivery): object => shown;
+
+/** Whether it reaches the endpoint is for the webhooks service; here the wish is recorded, once for each idempotency key. */
+async function record(
+  call: Call,
+  endpointId: string,
+  type: "WebhookTestRequested" | "WebhookRetryRequested",
+  data: { readonly endpoint_id: string; readonly delivery_id: string; readonly type?: string },
+): Promise<bigint> {
+  const stored = await appendOne(call.deps.log, {
+    stream: streamOf("endpoint", endpointId),
+    expected: "any",
+    events: [
+      {
+        id: call.eventId(`${type} ${data.delivery_id}`),
+        type,
+        data,
+        metadata: call.metadata({ correlation: endpointId }),
+      },
+    ],
+  });
+  return stored!.position;
+}
+
+const disabled = (): PublicError =>
+  new PublicError("conflict", "The webhook endpoint is disabled: enable it first.");
+
+async function test(call: Call<z.infer<typeof TestRequest>, unknown>): Promise<Answer> {
+  const { endpoint } = await findEndpoint(call, call.params["id"]!);
+  if (endpoint.status !== "enabled") throw disabled();
+  const delivery_id = call.derivedId("whd");
+  const position = await record(call, endpoint.id, "WebhookTestRequested", {
+    endpoint_id: endpoint.id,
+    delivery_id,
+    type: call.body.type ?? defaultTestType,
+  });
+  return { status: 202, body: { delivery_id }, position };
+}
+
+async function retry(call: Call): Promise<Answer> {
+  const id = call.params["id"]!;
+  const delivery = isId("whd", id)
+    ? await readDelivery(call.deps.projectionPool, call.partner.partner_id, id)
+    : undefined;
+  if (delivery === undefined)
+    throw new PublicError("not_found", "There is no such webhook delivery.");
+  const { endpoint } = await findEndpoint(call, delivery.endpoint_id);
+  if (endpoint.status !== "enabled") throw disabled();
+  const position = await record(call, endpoint.id, "WebhookRetryRequested", {
+    endpoint_id: endpoint.id,
+    delivery_id: id,
+  });
+  return { status: 202, body: { id, endpoint_id: endpoint.id }, position };
+}
+
+async function list(call: Call<undefined, z.infer<typeof DeliveriesQuery>>): Promise<Answer> {
+  const { endpoint } = await findEndpoint(call, call.params["id"]!);
+  const name = `webhook-deliveries ${endpoint.id} ${call.query.status ?? ""}`;
+  const page = pageOf(call, name);
+  // The list runs from new to old: what comes after a cursor lies before its position.
+  const rows = await listDeliveries(call.deps.projectionPool, {
+    partner: call.partner.partner_id,
+    endpointId: endpoint.id,
+    limit: page.limit + 1,
+    ...(call.query.status !== undefined && { status: call.query.status }),
+    ...(page.before !== undefined && { after: page.before }),
+    ...(page.after !== undefined && { before: page.after }),
+  });
+  return {
+    status: 200,
+    body: listBody(call, name, page, rows, ({ position }) => position, deliveryView),
+  };
+}
+
+const recordErrors = [
+  "invalid_request",
+  "malformed_json",
+  "not_found",
+  "conflict",
+  "idempotency_in_progress",
+  "idempotency_key_reused",
+  "log_unavailable",
+] as const;
+
+export const webhookDeliveryRoutes: readonly Route[] = [
+  route({
+    method: "POST",
+    path: "/webhook-endpoints/:id/test",
+    scope: "webhooks:write",
+    summary: "Send a made-up event to a webhook endpoint",
+    mutates: true,
+    status: 202,
+    body: TestRequest,
+    response: z.object({ delivery_id: z.string() }).meta({ id: "WebhookTest" }),
+    errors: recordErrors,
+    handler: test,
+  }),
+  route({
+    method: "GET",
+    path: "/webhook-endpoints/:id/deliveries",
+    scope: "webhooks:read",
+    summary: "List an endpoint's deliveries with every attempt, newest first",
+    projection: "webhooks",
+    query: DeliveriesQuery,
+    response: listOf(DeliveryView, "WebhookDeliveryList"),
+    errors: ["invalid_request", "not_found"],
+    handler: list,
+  }),
+  route({
+    method: "POST",
+    path: "/webhook-deliveries/:id/retry",
+    scope: "webhooks:write",
+    summary: "Try one delivery again",
+    mutates: true,
+    status: 202,
+    projection: "webhooks",
+    response: z.object({ id: z.string(), endpoint_id: z.string() }).meta({ id: "WebhookRetry" }),
+    errors: recordErrors,
+    handler: retry,
+  }),
+];

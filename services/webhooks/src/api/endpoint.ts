@@ -1,0 +1,108 @@
+import { type EventData, PublicError, isId, openSecret, streamOf } from "@heliograph/contracts";
+import { type Endpoint, evolveEndpoint } from "@heliograph/domain";
+import type { EventLog, RecordedEvent } from "@heliograph/log";
+import { changeOnce } from "@heliograph/api";
+import type { Call } from "@heliograph/api";
+
+const notFound = (): PublicError =>
+  new PublicError("not_found", "There is no such webhook endpoint.");
+
+/** An endpoint folded from its stream, so always fresh, with the revision to append at. */
+export type Found = {
+  readonly endpoint: Endpoint;
+  readonly revision: number;
+  readonly position: bigint;
+};
+
+/** Retries that partners asked for stand here too. */
+const readEvents = (log: EventLog, id: string): Promise<readonly RecordedEvent[]> =>
+  log.readStream(streamOf("endpoint", id));
+
+function fold(events: readonly RecordedEvent[], partner: string): Found | undefined {
+  const last = events.at(-1);
+  if (last === undefined || events[0]!.metadata.partner !== partner) return undefined;
+  let endpoint: Endpoint | undefined;
+  for (const event of events) endpoint = evolveEndpoint(endpoint, event);
+  return endpoint && { endpoint, revision: last.revision, position: last.position };
+}
+
+/** The partner's endpoint. Throws `not_found`, also for a deleted one and another partner's. */
+export async function findEndpoint(call: Call, id: string): Promise<Found> {
+  if (!isId("whe", id)) throw notFound();
+  const found = fold(await readEvents(call.deps.log, id), call.partner.partner_id);
+  if (found === undefined || found.endpoint.status === "deleted") throw notFound();
+  return found;
+}
+
+type Change =
+  | { readonly type: "WebhookEndpointUpdated"; readonly data: EventData<"WebhookEndpointUpdated"> }
+  | { readonly type: "WebhookSecretRotated"; readonly data: EventData<"WebhookSecretRotated"> }
+  | { readonly type: "WebhookEndpointDeleted"; readonly data: EventData<"WebhookEndpointDeleted"> };
+
+/**
+ * Appends what `decide` makes of the endpoint, at the very revision it was shown; nothing when it gives undefined. When a first try with
+ * the same idempotency key got as far as its append, its result is given again. Throws `not_found` and `conflict`.
+ */
+export async function changeEndpoint(
+  call: Call,
+  id: string,
+  name: string,
+  decide: (endpoint: Endpoint) => Change | undefined,
+): Promise<Found> {
+  if (!isId("whe", id)) throw notFound();
+  const { state, revision, position } = await changeOnce<Endpoint>(call, {
+    stream: streamOf("endpoint", id),
+    name: `${name} ${id}`,
+    correlation: id,
+    evolve: evolveEndpoint,
+    decide(endpoint) {
+      if (endpoint?.partner !== call.partner.partner_id || endpoint.status === "deleted")
+        return { refusal: notFound() };
+      const change = decide(endpoint);
+      return { events: change === undefined ? [] : [change] };
+    },
+  });
+  return { endpoint: state!, revision, position };
+}
+
+/** The whole settings of an endpoint, as an update event holds them. */
+export function settingsOf(endpoint: Endpoint): EventData<"WebhookEndpointUpdated"> {
+  const { event_types, description, rate_limit, headers } = endpoint;
+  return {
+    endpoint_id: endpoint.id,
+    url: endpoint.url,
+    ...(event_types !== null && { event_types: [...event_types] }),
+    ...(description !== null && { description }),
+    ...(rate_limit !== null && { rate_limit }),
+    ...(Object.keys(headers).length > 0 && { headers: { ...headers } }),
+    status: endpoint.status === "enabled" ? "enabled" : "disabled",
+  };
+}
+
+/** An endpoint as the API shows it, without its secret. */
+export const endpointView = (endpoint: Endpoint): object => ({
+  id: endpoint.id,
+  url: endpoint.url,
+  event_types: endpoint.event_types ?? [],
+  status: endpoint.status,
+  disabled_reason: endpoint.disabled_reason,
+  description: endpoint.description,
+  rate_limit: endpoint.rate_limit,
+  headers: endpoint.headers,
+  created_at: endpoint.created_at,
+  updated_at: endpoint.updated_at,
+});
+
+/** The current secret, and until when the one before it signs too. */
+export function secretsOf(
+  endpoint: Endpoint,
+  masterKey: Buffer,
+  now: number,
+): { readonly secret: string; readonly previous_secret_expires_at: string | null } {
+  const [current, previous] = endpoint.secrets;
+  const expires = previous?.expires_at ?? null;
+  return {
+    secret: openSecret(masterKey, current!.sealed),
+    previous_secret_expires_at: expires !== null && Date.parse(expires) > now ? expires : null,
+  };
+}

@@ -1,0 +1,245 @@
+import { type EventData, PublicError, sealSecret, streamOf } from "@heliograph/contracts";
+import type { Endpoint } from "@heliograph/domain";
+import { listEndpoints } from "../tables/webhooks.ts";
+import { z } from "zod";
+import { appendOne } from "@heliograph/api";
+import type { Call } from "@heliograph/api";
+import { ListQuery, listBody, listOf, pageOf, slicePage } from "@heliograph/api";
+import { type Answer, type Route, route } from "@heliograph/api";
+import { changeEndpoint, endpointView, findEndpoint, secretsOf, settingsOf } from "./endpoint.ts";
+import {
+  CreateEndpoint,
+  CreatedEndpoint,
+  EndpointView,
+  RotateSecret,
+  UpdateEndpoint,
+} from "./schema.ts";
+
+/** Every event of a partner is offered to each of its endpoints. */
+const maxEndpoints = 100;
+const defaultOverlapSeconds = 86_400;
+
+/** 32 bytes in the form of Standard Webhooks 1.0. The same for a retry with the same idempotency key. */
+const newSecretOf = (call: Call): string =>
+  `whsec_${call.derivedBytes(32, "webhook secret").toString("base64")}`;
+
+async function create(call: Call<CreateEndpoint, unknown>): Promise<Answer> {
+  const { masterKey } = call.context;
+  const existing = await listEndpoints(call.deps.projectionPool, call.partner.partner_id);
+  const id = call.derivedId("whe");
+  if (existing.length >= maxEndpoints && !existing.some((endpoint) => endpoint.id === id))
+    throw new PublicError("conflict", `A partner has at most ${maxEndpoints} webhook endpoints.`);
+  const data: EventData<"WebhookEndpointCreated"> = {
+    endpoint_id: id,
+    ...call.body,
+    secret: sealSecret(masterKey, newSecretOf(call)),
+    created_at: new Date().toISOString(),
+  };
+  const stored = await appendOne(call.deps.log, {
+    stream: streamOf("endpoint", id),
+    expected: "no_stream",
+    events: [
+      {
+        id: call.eventId("create"),
+        type: "WebhookEndpointCreated",
+        data,
+        metadata: call.metadata({ correlation: id }),
+      },
+    ],
+  });
+  const { endpoint, position } = await findEndpoint(call, id);
+  const { secret } = secretsOf(endpoint, masterKey, Date.now());
+  return {
+    status: 201,
+    body: { ...endpointView(endpoint), secret },
+    position: stored?.position ?? position,
+  };
+}
+
+function updated(endpoint: Endpoint, body: UpdateEndpoint): EventData<"WebhookEndpointUpdated"> {
+  const { url, event_types, description, rate_limit, headers, status } = body;
+  return settingsOf({
+    ...endpoint,
+    ...(url !== undefined && { url }),
+    ...(event_types !== undefined && {
+      event_types: event_types.length === 0 ? null : event_types,
+    }),
+    ...(description !== undefined && { description }),
+    ...(rate_limit !== undefined && { rate_limit }),
+    ...(headers !== undefined && { headers }),
+    ...(status !== undefined && { status }),
+  });
+}
+
+async function update(call: Call<UpdateEndpoint, unknown>): Promise<Answer> {
+  const { endpoint, position } = await changeEndpoint(call, call.params["id"]!, "update", (now) => {
+    const data = updated(now, call.body);
+    const same = JSON.stringify(data) === JSON.stringify(settingsOf(now));
+    return same ? undefined : { type: "WebhookEndpointUpdated", data };
+  });
+  return { status: 200, body: endpointView(endpoint), position };
+}
+
+async function enable(call: Call): Promise<Answer> {
+  const { endpoint, position } = await changeEndpoint(call, call.params["id"]!, "enable", (now) =>
+    now.status === "enabled"
+      ? undefined
+      : { type: "WebhookEndpointUpdated", data: { ...settingsOf(now), status: "enabled" } },
+  );
+  return { status: 200, body: endpointView(endpoint), position };
+}
+
+async function remove(call: Call): Promise<Answer> {
+  const id = call.params["id"]!;
+  const { position } = await changeEndpoint(call, id, "delete", () => ({
+    type: "WebhookEndpointDeleted",
+    data: { endpoint_id: id },
+  }));
+  return { status: 204, position };
+}
+
+async function rotate(call: Call<z.infer<typeof RotateSecret>, unknown>): Promise<Answer> {
+  const id = call.params["id"]!;
+  const overlapMs = (call.body.overlap_seconds ?? defaultOverlapSeconds) * 1000;
+  const { masterKey } = call.context;
+  const { endpoint, position } = await changeEndpoint(call, id, "rotate", () => ({
+    type: "WebhookSecretRotated",
+    data: {
+      endpoint_id: id,
+      secret: sealSecret(masterKey, newSecretOf(call)),
+      previous_secret_expires_at: new Date(Date.now() + overlapMs).toISOString(),
+    },
+  }));
+  return {
+    status: 200,
+    body: {
+      secret: secretsOf(endpoint, masterKey, Date.now()).secret,
+      previous_secret_expires_at: endpoint.secrets[1]!.expires_at,
+    },
+    position,
+  };
+}
+
+async function list(call: Call<undefined, ListQuery>): Promise<Answer> {
+  const page = pageOf(call, "webhook-endpoints");
+  const keyOf = (endpoint: Endpoint): string => `${endpoint.created_at} ${endpoint.id}`;
+  const endpoints = await listEndpoints(call.deps.projectionPool, call.partner.partner_id);
+  const sorted = endpoints.toSorted((left, right) => (keyOf(left) < keyOf(right) ? -1 : 1));
+  const rows = slicePage(sorted, page, keyOf);
+  return {
+    status: 200,
+    body: listBody(call, "webhook-endpoints", page, rows, keyOf, endpointView),
+  };
+}
+
+const fresh = { "Projection-Lag": "0" };
+const changeErrors = [
+  "invalid_request",
+  "malformed_json",
+  "not_found",
+  "conflict",
+  "idempotency_in_progress",
+  "idempotency_key_reused",
+  "log_unavailable",
+] as const;
+
+export const webhookEndpointRoutes: readonly Route[] = [
+  route({
+    method: "POST",
+    path: "/webhook-endpoints",
+    scope: "webhooks:write",
+    summary: "Add a webhook endpoint",
+    mutates: true,
+    status: 201,
+    body: CreateEndpoint,
+    response: CreatedEndpoint,
+    errors: changeErrors,
+    handler: create,
+  }),
+  route({
+    method: "GET",
+    path: "/webhook-endpoints",
+    scope: "webhooks:read",
+    summary: "List webhook endpoints, oldest first",
+    projection: "webhooks",
+    query: ListQuery,
+    response: listOf(EndpointView, "WebhookEndpointList"),
+    errors: ["invalid_request"],
+    handler: list,
+  }),
+  route({
+    method: "GET",
+    path: "/webhook-endpoints/:id",
+    scope: "webhooks:read",
+    summary: "Get a webhook endpoint",
+    response: EndpointView,
+    errors: ["not_found"],
+    handler: async (call) => ({
+      status: 200,
+      body: endpointView((await findEndpoint(call, call.params["id"]!)).endpoint),
+      headers: fresh,
+    }),
+  }),
+  route({
+    method: "PATCH",
+    path: "/webhook-endpoints/:id",
+    scope: "webhooks:write",
+    summary: "Change a webhook endpoint; what is left out stays",
+    mutates: true,
+    body: UpdateEndpoint,
+    response: EndpointView,
+    errors: changeErrors,
+    handler: update,
+  }),
+  route({
+    method: "DELETE",
+    path: "/webhook-endpoints/:id",
+    scope: "webhooks:write",
+    summary: "Remove a webhook endpoint",
+    mutates: true,
+    response: undefined,
+    errors: changeErrors,
+    handler: remove,
+  }),
+  route({
+    method: "POST",
+    path: "/webhook-endpoints/:id/enable",
+    scope: "webhooks:write",
+    summary: "Enable a webhook endpoint again",
+    mutates: true,
+    response: EndpointView,
+    errors: changeErrors,
+    handler: enable,
+  }),
+  route({
+    method: "GET",
+    path: "/webhook-endpoints/:id/secret",
+    scope: "webhooks:write",
+    summary: "Show the secret that signs",
+    response: z
+      .object({ secret: z.string(), previous_secret_expires_at: z.string().nullable() })
+      .meta({ id: "WebhookSecret" }),
+    errors: ["not_found"],
+    handler: async (call) => {
+      const { endpoint } = await findEndpoint(call, call.params["id"]!);
+      return {
+        status: 200,
+        body: secretsOf(endpoint, call.context.masterKey, Date.now()),
+        headers: fresh,
+      };
+    },
+  }),
+  route({
+    method: "POST",
+    path: "/webhook-endpoints/:id/rotate-secret",
+    scope: "webhooks:write",
+    summary: "Make a new secret; the old one signs too until the overlap ends",
+    mutates: true,
+    body: RotateSecret,
+    response: z
+      .object({ secret: z.string(), previous_secret_expires_at: z.string() })
+      .meta({ id: "RotatedWebhookSecret" }),
+    errors: changeErrors,
+    handler: rotate,
+  }),
+];

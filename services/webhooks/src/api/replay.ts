@@ -1,0 +1,82 @@
+import { PublicError, isId, streamOf, uuid5 } from "@heliograph/contracts";
+import type { EventLog, RecordedEvent } from "@heliograph/log";
+import {
+  type ReplayFilter,
+  type ReplayProgress,
+  matchDeliveries,
+  readReplayProgress,
+} from "../tables/replays.ts";
+import { appendOne, tooManyChanges } from "@heliograph/api";
+import type { Call } from "@heliograph/api";
+import { requireSameRequest } from "@heliograph/api";
+
+/** More than this in one go would hold the process that records it; the answer says where the next one begins. */
+const maxDeliveries = 10_000;
+/** What one append takes. */
+const chunkSize = 1_000;
+
+/** A replay is a stream of its own with one retry for each delivery: whoever asks for progress reads there what it consists of. */
+const readReplay = (log: EventLog, id: string): Promise<readonly RecordedEvent[]> =>
+  log.readStream(streamOf("endpoint", id));
+
+export type Replay = {
+  readonly id: string;
+  readonly matched: number;
+  /** False when more deliveries match than one replay takes: continue behind `last_sequence`. */
+  readonly complete: boolean;
+  readonly last_sequence: number | null;
+};
+
+/** Asks for another attempt of every delivery that matches. A retry with the same idempotency key adds only what a crash left out. */
+export async function startReplay(
+  call: Call,
+  filter: Omit<ReplayFilter, "limit">,
+): Promise<{ readonly replay: Replay; readonly position: bigint | undefined }> {
+  const id = call.derivedId("rpl");
+  const { log, projectionPool } = call.deps;
+  const before = await readReplay(log, id);
+  if (before[0] !== undefined) requireSameRequest(before[0], call.fingerprint);
+  const known = new Set(before.map((event) => event.data.delivery_id as string));
+  const found = await matchDeliveries(projectionPool, { ...filter, limit: maxDeliveries + 1 });
+  const taken = found.slice(0, maxDeliveries);
+  const rest = taken.filter((delivery) => !known.has(delivery.id));
+  let position = before.at(-1)?.position;
+  for (let from = 0; from < rest.length; from += chunkSize) {
+    const revision = before.length + from - 1;
+    const stored = await appendOne(log, {
+      stream: streamOf("endpoint", id),
+      expected: revision < 0 ? "no_stream" : revision,
+      events: rest.slice(from, from + chunkSize).map((delivery) => ({
+        id: uuid5("replay", id, delivery.id),
+        type: "WebhookRetryRequested",
+        data: { endpoint_id: filter.endpointId, delivery_id: delivery.id },
+        metadata: call.metadata({ correlation: id }),
+      })),
+    });
+    if (stored === undefined) throw tooManyChanges();
+    position = stored.position;
+  }
+  const replay = {
+    id,
+    matched: known.size + rest.length,
+    complete: found.length <= maxDeliveries,
+    last_sequence: taken.at(-1)?.sequence ?? null,
+  };
+  return { replay, position };
+}
+
+/** Throws `not_found` for a replay of another endpoint or partner. */
+export async function replayProgress(
+  call: Call,
+  endpointId: string,
+  id: string,
+): Promise<ReplayProgress & { readonly matched: number; readonly created_at: string }> {
+  const events = isId("rpl", id) ? await readReplay(call.deps.log, id) : [];
+  const [first] = events;
+  if (first?.metadata.partner !== call.partner.partner_id || first.data.endpoint_id !== endpointId)
+    throw new PublicError("not_found", "There is no such replay.");
+  const created_at = new Date(first.recordedAt).toISOString();
+  const ids = events.map((event) => event.data.delivery_id as string);
+  const progress = await readReplayProgress(call.deps.projectionPool, ids, created_at);
+  return { matched: events.length, ...progress, created_at };
+}

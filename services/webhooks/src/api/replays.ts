@@ -1,0 +1,108 @@
+import { PublicError } from "@heliograph/contracts";
+import { parseTime } from "@heliograph/domain";
+import { deliveryStatuses } from "../tables/webhooks.ts";
+import { z } from "zod";
+import type { Call } from "@heliograph/api";
+import { type Answer, type Route, route } from "@heliograph/api";
+import { findEndpoint } from "./endpoint.ts";
+import { replayProgress, startReplay } from "./replay.ts";
+import { EventTypeName } from "./schema.ts";
+import { TimeInput } from "@heliograph/api";
+
+const StartReplay = z
+  .strictObject({
+    since: TimeInput.optional().meta({ description: "Of the event, inclusive." }),
+    until: TimeInput.optional().meta({ description: "Exclusive." }),
+    after_sequence: z.int().min(0).max(Number.MAX_SAFE_INTEGER).optional(),
+    types: z.array(EventTypeName).min(1).max(50).optional(),
+    statuses: z
+      .array(z.enum(deliveryStatuses as [(typeof deliveryStatuses)[number]]))
+      .min(1)
+      .optional()
+      .meta({ description: "Default: all but `pending`, which is going to be tried anyway." }),
+  })
+  .meta({ id: "StartWebhookReplay" });
+
+const ReplayView = z
+  .object({
+    id: z.string(),
+    matched: z.int(),
+    complete: z.boolean().meta({ description: "false: continue with `after_sequence`." }),
+    last_sequence: z.int().nullable(),
+  })
+  .meta({ id: "WebhookReplay" });
+const ReplayProgressView = z
+  .object({
+    id: z.string(),
+    status: z.enum(["running", "done", "stopped"]),
+    matched: z.int(),
+    attempted: z.int(),
+    delivered: z.int(),
+    failed: z.int(),
+    created_at: z.string(),
+  })
+  .meta({ id: "WebhookReplayProgress" });
+
+async function start(call: Call<z.infer<typeof StartReplay>, unknown>): Promise<Answer> {
+  const { endpoint } = await findEndpoint(call, call.params["id"]!);
+  if (endpoint.status !== "enabled")
+    throw new PublicError("conflict", "The webhook endpoint is disabled: enable it first.");
+  const { since, until, after_sequence, types, statuses } = call.body;
+  const { replay, position } = await startReplay(call, {
+    partner: call.partner.partner_id,
+    endpointId: endpoint.id,
+    statuses: statuses ?? ["delivered", "failed", "discarded"],
+    ...(types !== undefined && { types }),
+    ...(since !== undefined && { since: parseTime(since)! }),
+    ...(until !== undefined && { until: parseTime(until)! }),
+    ...(after_sequence !== undefined && { afterSequence: after_sequence }),
+  });
+  return { status: 202, body: replay, position };
+}
+
+async function progress(call: Call<undefined, undefined>): Promise<Answer> {
+  const id = call.params["replay"]!;
+  const { endpoint } = await findEndpoint(call, call.params["id"]!);
+  const found = await replayProgress(call, endpoint.id, id);
+  const status =
+    found.attempted >= found.matched
+      ? "done"
+      : endpoint.status === "enabled"
+        ? "running"
+        : "stopped";
+  return { status: 200, body: { id, status, ...found } };
+}
+
+export const webhookReplayRoutes: readonly Route[] = [
+  route({
+    method: "POST",
+    path: "/webhook-endpoints/:id/replay",
+    scope: "webhooks:write",
+    summary: "Try again every delivery that matches",
+    mutates: true,
+    status: 202,
+    projection: "webhooks",
+    body: StartReplay,
+    response: ReplayView,
+    errors: [
+      "invalid_request",
+      "malformed_json",
+      "not_found",
+      "conflict",
+      "idempotency_in_progress",
+      "idempotency_key_reused",
+      "log_unavailable",
+    ],
+    handler: start,
+  }),
+  route({
+    method: "GET",
+    path: "/webhook-endpoints/:id/replay/:replay",
+    scope: "webhooks:read",
+    summary: "How far a replay is",
+    projection: "webhooks",
+    response: ReplayProgressView,
+    errors: ["not_found"],
+    handler: progress,
+  }),
+];
