@@ -25,11 +25,9 @@ export function watchClock(
   let said = false;
   async function look(): Promise<void> {
     const before = now();
-    const { rows } = await pool.query(
-      "select (extract(epoch from clock_timestamp()) * 1000)::float8 as ms",
-    );
+    const { rows } = await pool.query("select clock_timestamp() as time");
     const after = now();
-    const { ms } = rows[0] as { ms: number };
+    const ms = (rows[0] as { time: Date }).time.getTime();
     // The answer was made at some moment in between.
     const skewMs = ms > after ? ms - after : ms < before ? ms - before : 0;
     skewGauge.set(skewMs / 1_000);

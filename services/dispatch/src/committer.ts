@@ -44,7 +44,17 @@ type Options = {
   readonly broken: (error: unknown) => void;
 };
 
-/** One durable commit per group of calls carries everything: the intent, finished intents, timers and the checkpoint. */
+/**
+ * One durable commit per group of calls carries everything: the intent, finished intents, timers and the checkpoint.
+ *
+ *   idle ──pump, and jobs or timers wait──▶ in flight ──▶ idle, and asks itself again
+ *    │                                         └──error──▶ failed: nothing is committed any more, the runtime starts a new owner
+ *    ├──only finished intents or a position wait──▶ idle, with an alarm in 100 ms
+ *    └──finish──▶ finished, after one last commit
+ *
+ * While a commit is in flight everything new gathers for the next one. Between the commit of an intent and the removal of it, a crash leaves the group's calls
+ * uncertain; `recover.ts` settles them.
+ */
 export function createCommitter(options: Options): Committer {
   const { checkpoint, floor, owner } = options;
   const prefix = owner === null ? "" : `${owner}/`;

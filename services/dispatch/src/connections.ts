@@ -112,12 +112,7 @@ export function createConnections(options: Options): Connections {
         if (connection !== undefined) all.push(connection);
       }
       for (const connection of before.values()) retire(connection);
-      byChannel = new Map();
-      for (const connection of all)
-        byChannel.set(connection.config.channel, [
-          ...(byChannel.get(connection.config.channel) ?? []),
-          connection,
-        ]);
+      byChannel = Map.groupBy(all, ({ config }) => config.channel);
     },
     released(connection) {
       if (connection.open === 0 && retired.delete(connection)) close(connection);

@@ -30,7 +30,17 @@ const NO_GATEWAY_MS = 5_000;
 /** Calls in flight get this long to end although the machinery is broken: each that ends is one less uncertain. */
 const GRACE_MS = 5_000;
 
-/** Puts a dispatcher together, settles what its predecessors left, and hands back the reactor. */
+/**
+ * Puts a dispatcher together, settles what its predecessors left, and hands back the reactor.
+ *
+ * A message is in one of four places, and in one only:
+ *   in the feed, above the checkpoint    nothing was done for it yet
+ *   in memory (`active`)                 its mark holds the checkpoint, or its row is taken under this owner's epoch
+ *   announced (an intent)                its call may be made, is being made, or its outcome is on its way into the log
+ *   in a row (`timers`)                  it waits for a time: its schedule, a retry, evidence, a gateway
+ * Every move from one to the next is one commit, so a crash finds it in the one or in the other. An owner lives through: recover → run → closing (no more is
+ * admitted, calls in flight end, announced ones become rows) → dead (fenced, or everything is committed); a dead one makes no further call.
+ */
 export async function startDispatcher(
   tools: ReactorTools,
   pool: GatewayPool,

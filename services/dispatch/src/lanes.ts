@@ -11,7 +11,18 @@ const QUICK_MS = 20;
 const LOW_TURN = 8;
 const PRIORITIES = 4;
 
-/** Everything for one recipient: at most one call is in flight, in the order of arrival within a priority. */
+/**
+ * Everything for one recipient: at most one call is in flight, in the order of arrival within a priority. A job goes through a lane like this:
+ *
+ *   add ──▶ waiting ──admit──▶ announced ──run──▶ ready ──drive──▶ called ──▶ its outcome is the dispatcher's
+ *              │                (an intent        │
+ *              │                 is written)      └── withdraw, when the dispatcher ends: a row again
+ *              └── spill, after a second: a row again
+ *
+ * A lane with room (`open` below `depth`) and something waiting stands once in its channel's lists, under the priority of its first job (`listed`); `admit` takes lanes
+ * from there in turns. `depth` bounds what a slow recipient can have announced: it grows with each quick call and is one after a slow one. A lane that drives
+ * (`running`) takes a place of its gateway (`active`); when there is none it waits in the gateway's `blocked`. It is forgotten when nothing is left in it.
+ */
 type Lane = {
   readonly key: string;
   readonly channel: string;
