@@ -1,10 +1,9 @@
 export * from "./bounded-cache.ts";
-export * from "./email.ts";
+export * from "./characters.ts";
+export { canonicalLanguage } from "./language.ts";
 export * from "./message.ts";
 export * from "./message-views.ts";
-export * from "./phone.ts";
 export * from "./prices.ts";
-export * from "./segments.ts";
 export * from "./status.ts";
 export * from "./template-stream.ts";
 export * from "./templates.ts";

@@ -1,4 +1,7 @@
 import type { EventData, FieldError } from "@heliograph/contracts";
+import { isLongerThan } from "./characters.ts";
+import { canonicalLanguage } from "./language.ts";
+import { plainNumber } from "./plain-number.ts";
 
 type Version = EventData<"TemplateVersionAdded">;
 export type TemplateBody = Version["languages"][string];
@@ -61,11 +64,14 @@ const special = /[&<>"']/g;
 export const escapeHtml = (text: string): string =>
   text.replace(special, (character) => entities[character]!);
 
+const shown = (value: string | number | boolean): string =>
+  typeof value === "number" ? plainNumber(value) : String(value);
+
 function fill(parts: Parts, values: VariableValues, escape?: (text: string) => string): string {
   let text = parts[0]!;
   for (let index = 1; index < parts.length; index += 2) {
     const name = parts[index]!;
-    const value = Object.hasOwn(values, name) ? String(values[name]) : "";
+    const value = Object.hasOwn(values, name) ? shown(values[name]!) : "";
     text += (escape === undefined ? value : escape(value)) + parts[index + 1]!;
   }
   return text;
@@ -82,7 +88,7 @@ function checkValue(
     return { path, code: "wrong_type", message: `${name} must be a ${variable.type}` };
   if (typeof value !== "string") return undefined;
   const maxLength = variable.max_length ?? DEFAULT_MAX_LENGTH;
-  if (value.length > maxLength)
+  if (isLongerThan(value, maxLength))
     return { path, code: "too_long", message: `${name} may have at most ${maxLength} characters` };
   if (value.includes("\u0000") || !value.isWellFormed())
     return {
@@ -128,6 +134,13 @@ function checkVariables(
   return { values, errors };
 }
 
+/** The version's own spelling of a language: old versions have theirs as they were written. */
+function languageIn({ languages }: TemplateVersion, wanted: string): string | undefined {
+  if (Object.hasOwn(languages, wanted)) return wanted;
+  const canonical = canonicalLanguage(wanted);
+  return Object.keys(languages).find((language) => canonicalLanguage(language) === canonical);
+}
+
 /**
  * Renders one language of a version. Every variable must be given (unless `required: false`, which renders as nothing) with its declared
  * type and length, and none that the version does not declare. Values are put in literally, never read as template text, and are escaped in
@@ -141,11 +154,10 @@ export function renderTemplate(
 ): Rendered {
   const wanted = language ?? version.default_language;
   const used =
-    Object.hasOwn(version.languages, wanted) || onMissingLanguage === "error"
-      ? wanted
-      : version.default_language;
-  const body = Object.hasOwn(version.languages, used) ? version.languages[used] : undefined;
-  if (body === undefined)
+    languageIn(version, wanted) ??
+    (onMissingLanguage === "default" ? languageIn(version, version.default_language) : undefined);
+  const body = used === undefined ? undefined : version.languages[used];
+  if (used === undefined || body === undefined)
     return {
       kind: "language_missing",
       language: wanted,
@@ -167,7 +179,7 @@ export function renderTemplate(
 /** What is wrong with a version that is about to be stored: placeholders that are not declared, line breaks in a subject, no body. */
 export function checkTemplate(version: TemplateVersion): readonly FieldError[] {
   const errors: FieldError[] = [];
-  if (!Object.hasOwn(version.languages, version.default_language))
+  if (languageIn(version, version.default_language) === undefined)
     errors.push({
       path: "default_language",
       code: "not_found",

@@ -79,6 +79,28 @@ describe("a template", () => {
     ]);
   });
 
+  it("writes numbers without an exponent", () => {
+    const render = (count: number) => renderTemplate(version, "en", { ...given, count });
+    expect(render(0.0000001)).toMatchObject({ text: "Hi Nayeem, 0.0000001 left" });
+    expect(render(1e21)).toMatchObject({ text: "Hi Nayeem, 1000000000000000000000 left" });
+  });
+
+  it("finds a language however it is written, and says how the template writes it", () => {
+    const regional = { ...version, languages: { ...version.languages, pt_BR: { text: "Oi" } } };
+    for (const language of ["pt_BR", "pt-BR", "PT-br"])
+      expect(renderTemplate(regional, language, given, "default")).toMatchObject({
+        language: "pt_BR",
+        text: "Oi",
+      });
+    expect(checkTemplate({ ...regional, default_language: "pt-BR" })).toEqual([]);
+  });
+
+  it("counts characters, not code units", () => {
+    const render = (name: string) => renderTemplate(version, "en", { ...given, name });
+    expect(render("😀".repeat(20))).toMatchObject({ kind: "rendered" });
+    expect(render("😀".repeat(21))).toMatchObject({ kind: "invalid" });
+  });
+
   it("allows line breaks where the subject does not use the variable", () => {
     expect(renderTemplate(version, "en", { ...given, note: "\n- bye" })).toMatchObject({
       text: "Hi Nayeem, 3 left\n- bye",

@@ -1,5 +1,4 @@
 export * from "./types.ts";
-export { magicOutcome, type MagicOutcome } from "./magic.ts";
 export { GatewayRefused, type Declaration, type GatewayKind, type Secrets } from "./descriptor.ts";
 export { isSameConfig, sealedConfig } from "./configuration.ts";
 export {

@@ -9,6 +9,9 @@ export type Attempt = {
   readonly channel: Channel;
   readonly to: string;
   readonly from?: string;
+  readonly replyTo?: string;
+  readonly unsubscribeUrl?: string;
+  readonly category?: EventData<"MessageRequested">["category"];
   readonly content: Content;
   readonly partner: string;
 };

@@ -60,7 +60,7 @@ test("the same attempt sent again has the same Message-ID, the next attempt anot
 
 test("nothing that a partner writes can add a header or a recipient", async () => {
   await send({
-    from: "Eve\r\nBcc: all@example.com <eve@example.com>",
+    from: '"Eve\r\nBcc: all@example.com" <eve@example.com>',
     content: { subject: "Hi\r\nBcc: all@example.com\r\n\r\nbody", text: "x" },
   });
   expect(sink.messages[0]).toMatchObject({ from: "eve@example.com", to: ["ada@example.com"] });
@@ -77,6 +77,34 @@ test("nothing that a partner writes can add a header or a recipient", async () =
       error: { code: "invalid_recipient", permanent: true },
     });
   expect(sink.messages).toHaveLength(1);
+});
+
+test("a mail names where answers go and how to unsubscribe, in one form and in ASCII", async () => {
+  const header = (name: string) =>
+    new RegExp(`^${name}: (.*(?:\r?\n[ \\t].*)*)`, "m")
+      .exec(sink.messages.at(-1)!.raw)?.[1]
+      ?.replaceAll(/\r?\n[ \t]/g, " ");
+  await send({ from: "me@münchen.example", replyTo: '"Help, please" <help@shop.example>' });
+  expect(header("From")).toBe("me@xn--mnchen-3ya.example");
+  expect(header("Message-ID")).toMatch(/@xn--mnchen-3ya\.example>$/);
+  expect(header("Reply-To")).toBe('"Help, please" <help@shop.example>');
+  expect(header("List-Unsubscribe")).toBeUndefined();
+  await send({ category: "marketing" });
+  expect(header("List-Unsubscribe")).toBe("<mailto:shop@shop.example?subject=unsubscribe>");
+  expect(header("List-Unsubscribe-Post")).toBeUndefined();
+  const unsubscribeUrl = `https://shop.example/u?${"x".repeat(800)}`;
+  await send({ category: "marketing", replyTo: "a+b@shop.example", unsubscribeUrl });
+  expect(header("List-Unsubscribe")).toBe(
+    `<${unsubscribeUrl}>, <mailto:a%2Bb@shop.example?subject=unsubscribe>`,
+  );
+  expect(header("List-Unsubscribe-Post")).toBe("List-Unsubscribe=One-Click");
+});
+
+test("an address that a send accepts is one that SMTP takes", async () => {
+  const label = "b".repeat(61);
+  const longest = `a@${label}.${label}.${label}.com`;
+  expect(await send({ from: longest }, longest)).toMatchObject({ type: "accepted" });
+  expect(sink.messages[0]).toMatchObject({ from: longest, to: [longest] });
 });
 
 test.each([

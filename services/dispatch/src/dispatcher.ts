@@ -219,7 +219,10 @@ export async function startDispatcher(
       attempt: job.attempt,
       channel: request.channel,
       to: request.to,
-      ...(request.from === undefined ? {} : { from: request.from }),
+      ...(request.from !== undefined && { from: request.from }),
+      ...(request.reply_to !== undefined && { replyTo: request.reply_to }),
+      ...(request.unsubscribe_url !== undefined && { unsubscribeUrl: request.unsubscribe_url }),
+      category: request.category,
       content: request.content,
       partner: requestEvent.metadata.partner ?? "",
     };

@@ -29,8 +29,9 @@ async function openTemplates(count: number, characters: number) {
     ]);
   }
   let reads = 0;
-  const counted = {
+  const counted: typeof log = {
     ...log,
+    forPartner: () => counted,
     readStream: async (...given: Parameters<typeof log.readStream>) => {
       reads++;
       return log.readStream(...given);

@@ -1,5 +1,5 @@
+import { magicOutcome } from "@heliograph/channels";
 import type { Failure } from "@heliograph/contracts";
-import { magicOutcome } from "../magic.ts";
 import { earlyReceipt } from "./receipts.ts";
 import type { Attempt, Gateway, GatewayConfig, GatewayTools, SendResult } from "../types.ts";
 
@@ -42,7 +42,7 @@ export function createSimulator(config: GatewayConfig, tools: GatewayTools): Gat
   });
 
   function answer(attempt: Attempt, signal: AbortSignal): SendResult | Promise<SendResult> {
-    const outcome = magicOutcome(attempt.to);
+    const outcome = magicOutcome(attempt.channel, attempt.to);
     switch (outcome) {
       case "unreachable":
         return unreachable;

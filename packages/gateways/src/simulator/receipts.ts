@@ -1,6 +1,6 @@
+import { magicOutcome } from "@heliograph/channels";
 import type { Failure } from "@heliograph/contracts";
 import type { AcceptedAttempt, DelayedReceipt } from "../descriptor.ts";
-import { magicOutcome } from "../magic.ts";
 import { playedDelayMs, playedReceipt } from "../played-receipts.ts";
 import type { Attempt, Receipt } from "../types.ts";
 
@@ -38,7 +38,7 @@ export function simulatorReceipts(
     delayMs: number,
     extra?: Pick<Receipt, "permanent" | "error" | "diagnostic">,
   ): DelayedReceipt => playedReceipt(sent, sentAt, status, delayMs, extra);
-  const outcome = magicOutcome(sent.to);
+  const outcome = magicOutcome(sent.channel, sent.to);
   switch (outcome) {
     case "sent-only":
       return [];

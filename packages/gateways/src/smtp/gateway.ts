@@ -1,4 +1,6 @@
+import { isIP } from "node:net";
 import type { Readable } from "node:stream";
+import { type Mailbox, parseEmail, parseMailbox } from "@heliograph/channels";
 import { createTransport } from "nodemailer";
 import type { Attempt, Gateway, GatewayConfig, SendResult } from "../types.ts";
 import { smtpErrors, smtpResult } from "./result.ts";
@@ -8,8 +10,6 @@ import { joinUrl, type SmtpSecrets, type SmtpSettings } from "./settings.ts";
 const CONNECT_TIMEOUT_MS = 10_000;
 /** Connections are renewed after this many messages, so that a load balancer behind the name can spread them. */
 const MESSAGES_PER_CONNECTION = 500;
-/** RFC 5321 §4.5.3.1.3: a path has at most 256 octets. */
-const ADDRESS = /^[^\s@<>(),;:\\"[\]]{1,64}@[^\s@<>(),;:\\"[\]]{1,190}$/;
 
 /** The stream that carries a message: whether any of it was read tells what a lost connection means. */
 type Track = { stream?: Readable };
@@ -28,7 +28,6 @@ export function createSmtpGateway({
   readonly secrets: SmtpSecrets;
 }): Gateway {
   const url = new URL(joinUrl(settings, secrets));
-  const defaultFrom = settings.from ?? `no-reply@${url.hostname}`;
   const transport = createTransport({
     url: url.href,
     pool: true,
@@ -56,17 +55,19 @@ export function createSmtpGateway({
   });
 
   async function send(attempt: Attempt, signal: AbortSignal): Promise<SendResult> {
-    const from = oneLine(attempt.from ?? defaultFrom);
-    const sender = addressOf(from);
-    if (!ADDRESS.test(attempt.to)) return invalid(config.name, "invalid_recipient", attempt.to);
-    if (!ADDRESS.test(sender)) return invalid(config.name, "invalid_sender", from);
+    const from = attempt.from ?? settings.from;
+    const sender = from === undefined ? ownSender(url.hostname) : parseMailbox(oneLine(from));
+    const recipient = parseEmail(attempt.to);
+    if (recipient === undefined) return invalid(config.name, "invalid_recipient", attempt.to);
+    if (sender === undefined) return invalid(config.name, "invalid_sender", from ?? "");
     const track: Track = {};
     const mail = {
-      from,
-      to: { name: "", address: attempt.to },
-      envelope: { from: sender, to: [attempt.to] },
+      from: { name: sender.name, address: sender.email.address },
+      to: { name: "", address: recipient.address },
+      ...headersOf(attempt, sender),
+      envelope: { from: sender.email.address, to: [recipient.address] },
       subject: oneLine(attempt.content.subject ?? ""),
-      messageId: `<${attempt.attemptId}@${sender.slice(sender.indexOf("@") + 1)}>`,
+      messageId: `<${attempt.attemptId}@${sender.email.domain}>`,
       ...(attempt.content.text === undefined ? {} : { text: attempt.content.text }),
       ...(attempt.content.html === undefined ? {} : { html: attempt.content.html }),
       signal,
@@ -93,16 +94,40 @@ export function createSmtpGateway({
   };
 }
 
+/** `Reply-To`, and how to unsubscribe: from marketing always, at the sender's address where the partner has no page for it (RFC 2369, RFC 8058). */
+function headersOf(attempt: Attempt, sender: Mailbox): object {
+  const reply = attempt.replyTo === undefined ? undefined : parseMailbox(attempt.replyTo);
+  const url = attempt.unsubscribeUrl;
+  const { address } = (reply ?? sender).email;
+  const ways =
+    url === undefined && attempt.category !== "marketing"
+      ? []
+      : [
+          ...(url === undefined ? [] : [`<${url}>`]),
+          `<mailto:${encodeURIComponent(address).replace("%40", "@")}?subject=unsubscribe>`,
+        ];
+  return {
+    ...(reply !== undefined && { replyTo: { name: reply.name, address } }),
+    ...(ways.length > 0 && {
+      headers: {
+        "List-Unsubscribe": { prepared: true, foldLines: false, value: ways.join(",\r\n ") },
+        ...(url !== undefined && { "List-Unsubscribe-Post": "List-Unsubscribe=One-Click" }),
+      },
+    }),
+  };
+}
+
+/** Where no sender is configured: the server itself, an IP address in the form that a mailbox takes (RFC 5321 4.1.3). */
+function ownSender(host: string): Mailbox {
+  const bare = host.replace(/^\[|\]$/g, "");
+  const domain = isIP(bare) === 4 ? `[${bare}]` : isIP(bare) === 6 ? `[IPv6:${bare}]` : host;
+  return { name: "", email: { address: `no-reply@${domain}`, local: "no-reply", domain } };
+}
+
 /** No header may be continued or ended by what a partner wrote (CR, LF, NUL and their Unicode kin). */
 const oneLine = (text: string): string =>
   // oxlint-disable-next-line no-control-regex -- that is what it is for
   text.replaceAll(/[\u0000-\u001f\u007f\u0085\u2028\u2029]+/g, " ").trim();
-
-/** The bare address of `Name <address>` or of `address`. */
-function addressOf(from: string): string {
-  const open = from.lastIndexOf("<");
-  return open >= 0 && from.endsWith(">") ? from.slice(open + 1, -1).trim() : from;
-}
 
 const invalid = (
   name: string,

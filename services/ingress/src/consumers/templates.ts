@@ -126,8 +126,9 @@ export const templatesProjector: Projector = {
   kind: "projector",
   name: "templates",
   schema: "templates",
-  types: templateTypes,
+  // 2: the index of versions.
   version: 2,
+  types: templateTypes,
   ddl: templatesDdl,
   create: () => ({ project }),
 };

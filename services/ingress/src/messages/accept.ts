@@ -1,40 +1,27 @@
+import {
+  type ChannelModule,
+  type Recipient,
+  channelModule,
+  magicOutcome,
+} from "@heliograph/channels";
 import { type EventData, type FieldError, type Micros, PublicError } from "@heliograph/contracts";
 import {
   type PriceList,
   type TemplateAt,
   formatTime,
-  parseEmail,
-  parsePhone,
   parseTime,
   priceFor,
-  renderTemplate,
-  segmentsOf,
 } from "@heliograph/domain";
+import { contentOf, invalid } from "./content.ts";
 import type { SendMessage } from "./schema.ts";
 
 type Requested = EventData<"MessageRequested">;
-type Content = Requested["content"];
-export type Recipient = {
-  readonly to: string;
-  readonly digits: string;
-  readonly country: string;
-  readonly magic: string;
-};
 
 const minute = 60_000;
 const day = 24 * 60 * minute;
 const scheduleMs = { soonest: 30_000, latest: 180 * day };
 const defaultValiditySeconds = 172_800;
 const maxMetadataBytes = 2_048;
-/** Ten concatenated SMS (1,530 septets) is what networks carry reliably; WhatsApp's own limit is 4,096. */
-const maxTextLength = { sms: 1_600, whatsapp: 4_096, email: 100_000 } as const;
-
-/** The channels that can be sent on in this version. */
-type Enabled = keyof typeof maxTextLength;
-const isEnabled = (channel: string): channel is Enabled => Object.hasOwn(maxTextLength, channel);
-
-const invalid = (path: string, code: string, message: string): PublicError =>
-  new PublicError("invalid_request", `${path}: ${message}`, { errors: [{ path, code, message }] });
 
 /** Refuses what this version cannot do yet, naming the field, before anything else is looked at. */
 export function checkAvailable(body: SendMessage): void {
@@ -43,7 +30,13 @@ export function checkAvailable(body: SendMessage): void {
       throw new PublicError("feature_not_available", `${field} is not available yet.`, {
         errors: [{ path: field, code: "feature_not_available", message: "not available yet" }],
       });
-  if (!isEnabled(body.channel)) throw channelNotEnabled(body.channel);
+  moduleOf(body);
+}
+
+function moduleOf({ channel }: SendMessage): ChannelModule {
+  const module = channelModule(channel);
+  if (module === undefined) throw channelNotEnabled(channel);
+  return module;
 }
 
 export const channelNotEnabled = (
@@ -58,168 +51,59 @@ export const channelNotEnabled = (
 
 /** Reads `to` by the channel's rules. Throws `invalid_request`. */
 export function recipientOf(body: SendMessage): Recipient {
-  if (body.channel === "email") {
-    const email = parseEmail(body.to);
-    if (email === undefined) throw invalid("to", "invalid_email", "must be an e-mail address");
-    return { to: email.address, digits: "", country: "", magic: email.local };
-  }
-  const phone = parsePhone(body.to);
-  if (phone === undefined)
-    throw invalid(
-      "to",
-      "invalid_phone",
-      "must be a phone number in E.164 form, such as +15551234567",
-    );
-  return {
-    to: phone.e164,
-    digits: phone.digits,
-    country: phone.country,
-    magic: phone.digits.slice(-4),
-  };
+  const found = moduleOf(body).recipient(body.to);
+  if (found.kind === "fault") throw invalid([{ path: "to", ...faultOf(found) }]);
+  return found.value;
 }
 
+const faultOf = ({ code, message }: Omit<FieldError, "path">): Omit<FieldError, "path"> => ({
+  code,
+  message,
+});
+
 /** In the sandbox this recipient has opted out, so that a partner can try what happens. */
-export function checkSuppressed(recipient: Recipient, environment: string): void {
-  if (environment === "sandbox" && (recipient.magic === "0011" || recipient.magic === "suppressed"))
+export function checkSuppressed({ channel }: SendMessage, { to }: Recipient, env: string): void {
+  if (env === "sandbox" && magicOutcome(channel, to) === "suppressed")
     throw new PublicError("recipient_suppressed", "The recipient opted out.", {
       errors: [{ path: "to", code: "recipient_suppressed", message: "opted out" }],
     });
 }
 
-const senderName = /^(?:[A-Za-z0-9][A-Za-z0-9 ._-]{0,10}|\+?[0-9]{3,15})$/;
+/** Who a message says it is from, each in the form that is stored and sent. */
+type Sender = Pick<Requested, "from" | "reply_to" | "unsubscribe_url">;
 
-function checkSender(body: SendMessage): void {
-  if (body.from === undefined) return;
-  if (body.channel === "email" ? parseEmail(body.from) === undefined : !senderName.test(body.from))
-    throw invalid(
-      "from",
-      "invalid_sender",
-      body.channel === "email"
-        ? "must be an e-mail address"
-        : "must be a number or a name of at most 11 letters and digits",
-    );
-}
-
-/** The slug, version and behaviour of the template a send names; undefined when it names none. */
-export function templateRefOf(body: SendMessage):
-  | {
-      slug: string;
-      version?: number | undefined;
-      on_missing_language?: "error" | "default" | undefined;
-    }
-  | undefined {
-  return typeof body.template === "string" ? { slug: body.template } : body.template;
-}
-
-const templateNotFound = (path: string, detail: string): PublicError =>
-  new PublicError("template_not_found", detail, {
-    errors: [{ path, code: "template_not_found", message: detail }],
-  });
-
-function fromTemplate(body: SendMessage, template: TemplateAt | undefined): Content {
-  const ref = templateRefOf(body)!;
-  if (template === undefined)
-    throw templateNotFound(
-      "template",
-      `There is no template ${ref.slug}${ref.version === undefined ? "" : ` version ${ref.version}`} on ${body.channel}.`,
-    );
-  const rendered = renderTemplate(
-    template.version,
-    body.language,
-    body.variables ?? {},
-    ref.on_missing_language,
-  );
-  switch (rendered.kind) {
-    case "language_missing":
-      throw templateNotFound(
-        "language",
-        `The template ${ref.slug} has no language ${rendered.language}; it has ${rendered.available.join(", ")}.`,
-      );
-    case "invalid":
-      throw new PublicError(
-        "template_variables_invalid",
-        rendered.errors.map((error) => error.message).join("; "),
-        { errors: rendered.errors },
-      );
-    case "rendered": {
-      const { text, subject, html } = rendered;
-      return {
-        ...(text !== undefined && { text }),
-        ...(html !== undefined && { html }),
-        ...(subject !== undefined && { subject }),
-        template: {
-          id: template.id,
-          slug: template.slug,
-          version: template.number,
-          language: rendered.language,
-          variables: rendered.variables,
-        },
-      };
-    }
-    default:
-      return rendered satisfies never;
-  }
-}
-
-function written(body: SendMessage): Content {
-  const { channel, text, html, subject } = body;
+function senderOf(module: ChannelModule, body: SendMessage): Sender {
+  const sender: { -readonly [Key in keyof Sender]: Sender[Key] } = {};
   const errors: FieldError[] = [];
-  if (channel === "email") {
-    if (text === undefined && html === undefined)
-      errors.push({
-        path: "html",
-        code: "required",
-        message: "an e-mail needs html, text or a template",
-      });
-    if (subject === undefined)
-      errors.push({ path: "subject", code: "required", message: "an e-mail needs a subject" });
-  } else {
-    if (text === undefined)
-      errors.push({ path: "text", code: "required", message: "needs text or a template" });
-    for (const path of ["html", "subject"] as const)
-      if (body[path] !== undefined)
-        errors.push({ path, code: "not_allowed", message: `${channel} has no ${path}` });
+  for (const path of ["from", "reply_to", "unsubscribe_url"] as const) {
+    const given = body[path];
+    if (given === undefined) continue;
+    const rule = path === "from" ? module.sender : module.mail?.[path];
+    const found = rule?.(given);
+    if (found === undefined)
+      errors.push({ path, code: "not_allowed", message: `${module.noun} has none` });
+    else if (found.kind === "fault") errors.push({ path, ...faultOf(found) });
+    else sender[path] = found.value;
   }
-  for (const path of ["language", "variables"] as const)
-    if (body[path] !== undefined)
-      errors.push({ path, code: "not_allowed", message: "belongs to a template" });
-  if (errors.length > 0)
-    throw new PublicError(
-      "invalid_request",
-      errors.map((error) => `${error.path}: ${error.message}`).join("; "),
-      { errors },
-    );
-  return {
-    ...(text !== undefined && { text }),
-    ...(html !== undefined && { html }),
-    ...(subject !== undefined && { subject }),
-  };
-}
-
-function contentOf(body: SendMessage, template: TemplateAt | undefined): Content {
-  if (body.template !== undefined)
-    for (const path of ["text", "html", "subject"] as const)
-      if (body[path] !== undefined) throw invalid(path, "not_allowed", "stands in the template");
-  const content = body.template === undefined ? written(body) : fromTemplate(body, template);
-  if (content.subject !== undefined && /[\r\n]/.test(content.subject))
-    throw invalid("subject", "line_break", "may not contain a line break");
-  const most = maxTextLength[body.channel as Enabled];
-  if (content.text !== undefined && content.text.length > most)
-    throw invalid("text", "too_long", `may have at most ${most} characters on ${body.channel}`);
-  return content;
+  if (errors.length > 0) throw invalid(errors);
+  return sender;
 }
 
 function scheduleOf(body: SendMessage, nowMs: number): number | undefined {
   if (body.send_at === undefined) return undefined;
   const at = parseTime(body.send_at);
   if (at === undefined)
-    throw invalid(
-      "send_at",
-      "invalid_format",
-      "must be an RFC 3339 time such as 2026-05-23T14:22:17Z",
-    );
+    throw invalid([
+      {
+        path: "send_at",
+        code: "invalid_format",
+        message: "must be an RFC 3339 time such as 2026-05-23T14:22:17Z",
+      },
+    ]);
   if (at < nowMs + scheduleMs.soonest || at > nowMs + scheduleMs.latest)
-    throw invalid("send_at", "out_of_range", "must be 30 seconds to 180 days ahead");
+    throw invalid([
+      { path: "send_at", code: "out_of_range", message: "must be 30 seconds to 180 days ahead" },
+    ]);
   return at;
 }
 
@@ -239,15 +123,22 @@ export function acceptMessage(input: {
   readonly nowMs: number;
 }): Accepted {
   const { body, recipient, nowMs, prices } = input;
-  checkSender(body);
+  const module = moduleOf(body);
+  const sender = senderOf(module, body);
   const content = contentOf(body, input.template);
   const sendAt = scheduleOf(body, nowMs);
   if (
     body.metadata !== undefined &&
     Buffer.byteLength(JSON.stringify(body.metadata)) > maxMetadataBytes
   )
-    throw invalid("metadata", "too_long", `may have at most ${maxMetadataBytes} bytes as JSON`);
-  const segments = segmentsOf(body.channel, content.text ?? content.html ?? "");
+    throw invalid([
+      {
+        path: "metadata",
+        code: "too_long",
+        message: `may have at most ${maxMetadataBytes} bytes as JSON`,
+      },
+    ]);
+  const segments = module.segments(content);
   if (prices.currency !== input.partnerCurrency)
     throw channelNotEnabled(body.channel, `There are no prices in ${input.partnerCurrency}.`);
   const price = priceFor(prices, body.channel, recipient.digits, recipient.country, segments.count);
@@ -258,7 +149,7 @@ export function acceptMessage(input: {
     message_id: input.messageId,
     channel: body.channel,
     to: recipient.to,
-    ...(body.from !== undefined && { from: body.from }),
+    ...sender,
     content,
     category: body.category ?? "transactional",
     priority: body.priority ?? 1,

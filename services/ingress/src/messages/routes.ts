@@ -1,4 +1,5 @@
-import { PublicError, channels, failpoint } from "@heliograph/contracts";
+import { storedRecipient } from "@heliograph/channels";
+import { type Channel, PublicError, channels, failpoint } from "@heliograph/contracts";
 import { messageView, statuses } from "@heliograph/domain";
 import { decodeCursor, encodeCursor, parseIdempotencyKey, problemOf } from "@heliograph/api";
 import { listMessages, maxPageSize, type MessageFilter } from "@heliograph/read-models";
@@ -151,12 +152,28 @@ function filterOf(query: z.infer<typeof ListQuery>): MessageFilter {
   return {
     status: query.status,
     channel: query.channel,
-    to: query.to,
+    to: query.to === undefined ? undefined : storedTo(query.to, query.channel),
     tag: query.tag,
     metadata: Object.keys(metadata).length > 0 ? metadata : undefined,
     createdFrom: timeOf(query.created_from),
     createdBefore: timeOf(query.created_before),
   };
+}
+
+/** The filter is read as the `to` of a send is: any spelling finds what was sent to. Throws `invalid_request`. */
+function storedTo(text: string, channel: Channel | undefined): string {
+  const stored = storedRecipient(text, channel);
+  if (stored === undefined)
+    throw new PublicError("invalid_request", "The query is not valid: to is no address.", {
+      errors: [
+        {
+          path: "to",
+          code: "invalid_format",
+          message: "must be a phone number in E.164 form or an e-mail address, URL-encoded",
+        },
+      ],
+    });
+  return stored;
 }
 
 async function list(call: Call<undefined, z.infer<typeof ListQuery>>): Promise<Answer> {

@@ -41,15 +41,22 @@ const sendFields = {
     .min(1)
     .max(320)
     .meta({ description: "E.164 phone number, or an e-mail address.", example: "+15551234567" }),
-  from: z
-    .string()
-    .min(1)
-    .max(255)
-    .optional()
-    .meta({ description: "Sender number, name of at most 11 characters, or address." }),
+  from: z.string().min(1).max(400).optional().meta({
+    description:
+      "Sender number, name of at most 11 characters, or e-mail address with or without a name.",
+    example: "Heliograph <shop@example.org>",
+  }),
+  reply_to: z.string().min(1).max(400).optional().meta({
+    description: "E-mail: where answers go, an address with or without a name.",
+    example: "help@example.org",
+  }),
+  unsubscribe_url: z.string().min(1).max(900).optional().meta({
+    description:
+      "E-mail: an https:// address that takes a POST to unsubscribe (RFC 8058); it goes into List-Unsubscribe. Marketing without one names a mailto: address there.",
+  }),
   text: z.string().min(1).max(100_000).optional(),
   html: z.string().min(1).max(200_000).optional(),
-  subject: z.string().min(1).max(998).optional(),
+  subject: z.string().min(1).max(989).optional(),
   template: TemplateRef.optional(),
   language: z.string().min(2).max(35).optional(),
   variables: Variables.optional(),

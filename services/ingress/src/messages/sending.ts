@@ -25,8 +25,8 @@ import {
   checkAvailable,
   checkSuppressed,
   recipientOf,
-  templateRefOf,
 } from "./accept.ts";
+import { templateRefOf } from "./content.ts";
 import { followFeed } from "./feed.ts";
 import { Funds } from "./funds.ts";
 import { Outcomes } from "./outcomes.ts";
@@ -226,7 +226,7 @@ export class Sending {
       partnerCurrency: call.partner.currency,
       nowMs: Date.now(),
     });
-    checkSuppressed(recipient, this.environment);
+    checkSuppressed(body, recipient, this.environment);
     return accepted;
   }
 

@@ -1,37 +1,57 @@
+import { shapeFaults } from "@heliograph/channels";
 import { type Channel, type FieldError, PublicError } from "@heliograph/contracts";
-import { type TemplateBody, type TemplateVersion, checkTemplate } from "@heliograph/domain";
+import {
+  type TemplateBody,
+  type TemplateVersion,
+  canonicalLanguage,
+  checkTemplate,
+} from "@heliograph/domain";
 
 const fields = ["text", "subject", "html"] as const;
 const placeholder = /\{\{\s*([A-Za-z_][A-Za-z0-9_]{0,63})\s*\}\}/g;
 
-/** What of a body a channel cannot carry, or misses. */
-function bodyErrors(channel: Channel, path: string, body: TemplateBody): readonly FieldError[] {
-  if (channel === "email")
-    return body.subject === undefined
-      ? [{ path: `${path}.subject`, code: "required", message: "an e-mail needs a subject" }]
-      : [];
-  const errors: FieldError[] = [];
-  for (const field of ["subject", "html"] as const)
-    if (body[field] !== undefined)
-      errors.push({
-        path: `${path}.${field}`,
-        code: "not_allowed",
-        message: `a ${channel} message has none`,
-      });
-  if (body.text === undefined && body.html !== undefined)
-    errors.push({ path: `${path}.text`, code: "required", message: "needs a text" });
-  return errors;
-}
+/** What of a body a channel cannot carry, or misses. A body with neither text nor html is named as a whole already. */
+const bodyErrors = (channel: Channel, path: string, body: TemplateBody): readonly FieldError[] =>
+  shapeFaults(channel, body)
+    .filter(
+      (fault) => fault.path === "subject" || body.text !== undefined || body.html !== undefined,
+    )
+    .map((fault) => ({ ...fault, path: `${path}.${fault.path}` }));
 
-/** A `{{` that opens no placeholder is a mistake: the recipient would read it. */
+/**
+ * A `{{` that opens no placeholder is a mistake: the recipient would read it. So is the third brace of `{{{name}}}`, which other engines have
+ * for values that are not escaped.
+ */
 function strayBraces(path: string, body: TemplateBody): readonly FieldError[] {
+  const filled = "\u0000";
   return fields
-    .filter((field) => body[field]?.replaceAll(placeholder, "").includes("{{"))
+    .filter((field) => {
+      const rest = body[field]?.replaceAll(placeholder, filled) ?? "";
+      return rest.includes("{{") || rest.includes(`{${filled}`);
+    })
     .map((field) => ({
       path: `${path}.${field}`,
       code: "invalid_placeholder",
       message: "a placeholder is {{name}}: a letter or _, then letters, digits and _",
     }));
+}
+
+/** The bodies by the one form of their languages. Throws `invalid_request` when two are the same language. */
+export function canonicalLanguages(
+  languages: Readonly<Record<string, TemplateBody>>,
+): Record<string, TemplateBody> {
+  const bodies: Record<string, TemplateBody> = {};
+  for (const [written, body] of Object.entries(languages)) {
+    const language = canonicalLanguage(written);
+    if (Object.hasOwn(bodies, language)) {
+      const message = `${language} is there twice`;
+      throw new PublicError("invalid_request", `The template is not valid: ${message}`, {
+        errors: [{ path: `languages.${written}`, code: "duplicate", message }],
+      });
+    }
+    bodies[language] = body;
+  }
+  return bodies;
 }
 
 /** Placeholders and variables must name each other, and every body must fit its channel. Throws `invalid_request` with all faults. */

@@ -5,10 +5,10 @@ const maxLanguages = 50;
 const maxVariables = 50;
 
 export const slugPattern = /^[a-z0-9][a-z0-9_-]{0,63}$/;
-/** BCP 47 in its common forms, with the underscore that WhatsApp writes: `en`, `pt-BR`, `zh_Hant_TW`. */
+/** BCP 47 in its common forms, with the underscore that WhatsApp writes, in any case: `en`, `pt-BR`, `zh_Hant_TW`. */
 export const Language = z
   .string()
-  .regex(/^[a-z]{2,3}(?:[-_][A-Za-z0-9]{2,8}){0,3}$/, "must be a language such as en or pt-BR");
+  .regex(/^[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8}){0,3}$/, "must be a language such as en or pt-BR");
 
 const Body = z.strictObject({
   text: z.string().min(1).max(10_000).optional(),

@@ -1,11 +1,16 @@
 import { PublicError, streamOf } from "@heliograph/contracts";
-import { maxTemplateVersions, revisionOfVersion, templateId } from "@heliograph/domain";
+import {
+  canonicalLanguage,
+  maxTemplateVersions,
+  revisionOfVersion,
+  templateId,
+} from "@heliograph/domain";
 import type { RecordedEvent } from "@heliograph/log";
 import { findTemplateVersion } from "@heliograph/read-models";
 import { appendOne, maxConflicts, tooManyChanges } from "@heliograph/api";
 import type { Call } from "@heliograph/api";
 import { requireSameRequest } from "@heliograph/api";
-import { requireSound } from "./check.ts";
+import { canonicalLanguages, requireSound } from "./check.ts";
 import { type Created, type Found, type Version, findTemplate, foundIn } from "./find.ts";
 import type { AddVersion, CreateTemplate } from "./schema.ts";
 
@@ -13,10 +18,9 @@ import type { AddVersion, CreateTemplate } from "./schema.ts";
 const pageSize = 4;
 
 /** The one language there is, or English. */
-function defaultLanguage(body: CreateTemplate): string {
-  const languages = Object.keys(body.languages);
+function defaultLanguage(body: CreateTemplate, languages: readonly string[]): string {
   const language =
-    body.default_language ??
+    (body.default_language && canonicalLanguage(body.default_language)) ??
     (languages.length === 1 ? languages[0] : languages.find((item) => item === "en"));
   if (language === undefined)
     throw new PublicError("invalid_request", "Say which language is the default.", {
@@ -29,8 +33,9 @@ function defaultLanguage(body: CreateTemplate): string {
 
 /** Creates a template. Throws `invalid_request`, and `conflict` when the channel has one of that slug. */
 export async function createTemplate(call: Call<CreateTemplate, unknown>): Promise<Found> {
-  const { slug, channel, description, languages, variables = {} } = call.body;
-  const default_language = defaultLanguage(call.body);
+  const { slug, channel, description, variables = {} } = call.body;
+  const languages = canonicalLanguages(call.body.languages);
+  const default_language = defaultLanguage(call.body, Object.keys(languages));
   requireSound(channel, { languages, variables, default_language });
   const id = templateId(call.partner.partner_id, channel, slug);
   const data: Created = {
@@ -65,7 +70,8 @@ export async function createTemplate(call: Call<CreateTemplate, unknown>): Promi
 export async function addVersion(
   call: Call<AddVersion, { channel?: string | undefined }>,
 ): Promise<{ readonly version: Version; readonly position: bigint }> {
-  const { languages, variables = {} } = call.body;
+  const { variables = {} } = call.body;
+  const languages = canonicalLanguages(call.body.languages);
   const id = call.params["id"]!;
   const eventId = call.eventId(`version ${id}`);
   for (let attempt = 0; attempt < maxConflicts; attempt++) {

@@ -1,4 +1,5 @@
-import type { Channel, Segments } from "@heliograph/contracts";
+import type { Segments } from "@heliograph/contracts";
+import { countCharacters, isPair } from "@heliograph/domain";
 
 /**
  * How many SMS a text needs (3GPP TS 23.038 and 23.040). GSM-7: 160 septets alone, 153 in each part of several, characters of the
@@ -45,19 +46,6 @@ function parts(
   return count;
 }
 
-const isPair = (text: string, index: number): boolean => {
-  const high = text.charCodeAt(index);
-  if (high < 0xd800 || high > 0xdbff) return false;
-  const low = text.charCodeAt(index + 1);
-  return low >= 0xdc00 && low <= 0xdfff;
-};
-
-function countCharacters(text: string): number {
-  let count = text.length;
-  for (let index = 0; index < text.length - 1; index++) if (isPair(text, index)) count--;
-  return count;
-}
-
 /** Segments of an SMS text; `characters` counts Unicode code points. An empty text is one segment. */
 export function segmentSms(text: string): Segments {
   const length = gsmLength(text);
@@ -77,9 +65,9 @@ export function segmentSms(text: string): Segments {
   return { count: parts(text, 67, pair, pair), encoding: "UCS-2", characters };
 }
 
-/** Segments of a text on any channel: only SMS is cut, everything else is one message. */
-export function segmentsOf(channel: Channel, text: string): Segments {
-  return channel === "sms"
-    ? segmentSms(text)
-    : { count: 1, encoding: "none", characters: countCharacters(text) };
-}
+/** Everything but SMS is one message however long. */
+export const oneMessage = (text: string): Segments => ({
+  count: 1,
+  encoding: "none",
+  characters: countCharacters(text),
+});

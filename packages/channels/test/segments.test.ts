@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { SegmentedMessage } from "sms-segments-calculator";
 import { describe, expect, it } from "vitest";
-import { segmentsOf, segmentSms } from "@heliograph/domain";
+import { channelModule } from "@heliograph/channels";
+import { segmentSms } from "../src/segments.ts";
 
 const oracle = (text: string) => {
   const message = new SegmentedMessage(text, "auto", false);
@@ -12,22 +13,47 @@ const gsm = fc.constantFrom(...Array.from("abcXYZ 019@£$Ø_ΔΩÆßÉ!¤%&ÄÖ�
 const wide = fc.constantFrom(...Array.from("абвгд漢字ñ日本語abc😀🚀🙂🎉"));
 
 describe("segments of an SMS", () => {
+  // fast-check prefers short strings and these limits are at 153 and 67: most texts have to be longer than one part.
+  const long = (unit: fc.Arbitrary<string>, most: number) =>
+    fc.string({ unit, minLength: 1, maxLength: most, size: "max" });
+
+  // Shrinking a long text against the slow calculator would take minutes.
+  const options = { numRuns: 300, endOnFailure: true };
+
   it("agree with the reference calculator for GSM-7", () => {
+    let longest = 0;
     fc.assert(
-      fc.property(fc.string({ unit: gsm, minLength: 1, maxLength: 700 }), (text) => {
+      fc.property(long(gsm, 700), (text) => {
+        longest = Math.max(longest, segmentSms(text).count);
         expect(segmentSms(text)).toMatchObject(oracle(text));
       }),
-      { numRuns: 300 },
+      options,
     );
+    expect(longest, "texts of many parts were among them").toBeGreaterThan(3);
   });
 
   it("agree with the reference calculator for UCS-2", () => {
+    let longest = 0;
     fc.assert(
-      fc.property(fc.string({ unit: wide, minLength: 1, maxLength: 300 }), (text) => {
+      fc.property(long(wide, 300), (text) => {
+        longest = Math.max(longest, segmentSms(text).count);
         expect(segmentSms(text)).toMatchObject(oracle(text));
       }),
-      { numRuns: 300 },
+      options,
     );
+    expect(longest, "texts of many parts were among them").toBeGreaterThan(3);
+  });
+
+  it("fill a part to its last unit before the next one begins", () => {
+    // 152 septets and a character of two: it fits where 151 precede it, and moves to the next part where 152 do.
+    const part = (septets: number) => `${"a".repeat(septets)}€`;
+    expect(segmentSms(part(151) + part(151)).count).toBe(2);
+    expect(segmentSms(`${part(151)}${part(151)}a`).count).toBe(3);
+    expect(segmentSms("я".repeat(134)).count).toBe(2);
+    expect(segmentSms("я".repeat(135)).count).toBe(3);
+    expect(segmentSms(`${"я".repeat(65)}😀${"я".repeat(67)}`).count).toBe(2);
+    expect(segmentSms(`${"я".repeat(66)}😀${"я".repeat(65)}`).count).toBe(2);
+    expect(segmentSms(`${"я".repeat(66)}😀${"я".repeat(66)}`).count).toBe(3);
   });
 
   it.each([
@@ -55,7 +81,8 @@ describe("segments of an SMS", () => {
   });
 
   it("are one on every other channel", () => {
-    expect(segmentsOf("whatsapp", "x".repeat(1000))).toEqual({
+    const segmentsOf = (text: string) => channelModule("whatsapp")!.segments({ text });
+    expect(segmentsOf("😀".repeat(1000))).toEqual({
       count: 1,
       encoding: "none",
       characters: 1000,

@@ -1,0 +1,48 @@
+import type { Content, Segments } from "@heliograph/contracts";
+import type { MagicOutcome } from "./magic.ts";
+
+/** What a field is, or what is wrong with it: a code to decide by and words that fit behind the field's name. */
+export type Read<Value> =
+  | { readonly kind: "read"; readonly value: Value }
+  | { readonly kind: "fault"; readonly code: string; readonly message: string };
+
+/** `to` is the one form of an address: it is stored, searched and sent. */
+export type Recipient = {
+  readonly to: string;
+  /** What prices are looked up by: a number without its plus, "" where addresses have none. */
+  readonly digits: string;
+  /** ISO 3166-1 alpha-2, "" where an address tells none. */
+  readonly country: string;
+};
+
+export type Field = "text" | "html" | "subject";
+export type Body = Pick<Content, Field>;
+
+/** One way to reach people. Everything that differs from channel to channel and not from provider to provider is here. */
+export type ChannelModule = {
+  /** How messages speak of one: "an SMS". */
+  readonly noun: string;
+  readonly recipient: (text: string) => Read<Recipient>;
+  /** Gives the form that is stored and sent. */
+  readonly sender: (text: string) => Read<string>;
+  /** What only mail has, each giving the form that is stored and sent. */
+  readonly mail?: {
+    readonly reply_to: (text: string) => Read<string>;
+    readonly unsubscribe_url: (text: string) => Read<string>;
+  };
+  /** Most characters of what it carries; what is not here it does not carry. */
+  readonly limits: Readonly<Partial<Record<Field, number>>>;
+  /** Of each group there must be one; the first is named when there is none. */
+  readonly needs: readonly (readonly Field[])[];
+  /** How many messages a body is and is paid as. */
+  readonly segments: (body: Body) => Segments;
+  /** The outcome that an address of the sandbox stands for. */
+  readonly magic: (to: string) => MagicOutcome;
+};
+
+export const read = <Value>(value: Value): Read<Value> => ({ kind: "read", value });
+export const fault = (code: string, message: string): Read<never> => ({
+  kind: "fault",
+  code,
+  message,
+});

@@ -1,0 +1,55 @@
+import type { Channel, FieldError } from "@heliograph/contracts";
+import { isLongerThan } from "@heliograph/domain";
+import type { Body, ChannelModule, Field } from "./channel.ts";
+import { channelModule } from "./registry.ts";
+
+const fields: readonly Field[] = ["text", "html", "subject"];
+
+/** A channel that cannot be sent on yet may have templates already: they carry a text. */
+const unbuilt = (channel: Channel): Pick<ChannelModule, "noun" | "limits" | "needs"> => ({
+  noun: `a ${channel} message`,
+  limits: { text: 10_000 },
+  needs: [["text"]],
+});
+
+/** What a body has that its channel cannot carry, or has not although the channel needs it. Paths are the names of the fields. */
+export function shapeFaults(channel: Channel, body: Body): readonly FieldError[] {
+  const { noun, limits, needs } = channelModule(channel) ?? unbuilt(channel);
+  const errors: FieldError[] = [];
+  for (const group of needs)
+    if (group.every((field) => body[field] === undefined))
+      errors.push({
+        path: group[0]!,
+        code: "required",
+        message: `${noun} needs ${group.join(" or ")}`,
+      });
+  for (const field of fields)
+    if (body[field] !== undefined && limits[field] === undefined)
+      errors.push({ path: field, code: "not_allowed", message: `${noun} has no ${field}` });
+  return errors;
+}
+
+/**
+ * What is wrong with a body as it will be sent, so after its template is filled: longer than the channel carries, nothing to read, or a
+ * subject that would end its header.
+ */
+export function contentFaults(channel: Channel, body: Body): readonly FieldError[] {
+  const { noun, limits } = channelModule(channel) ?? unbuilt(channel);
+  const errors: FieldError[] = [];
+  for (const field of fields) {
+    const value = body[field];
+    const most = limits[field];
+    if (value === undefined) continue;
+    if (value.trim() === "")
+      errors.push({ path: field, code: "blank", message: "holds nothing to read" });
+    if (most !== undefined && isLongerThan(value, most))
+      errors.push({
+        path: field,
+        code: "too_long",
+        message: `${noun} may have at most ${most} characters of ${field}`,
+      });
+  }
+  if (body.subject !== undefined && /[\r\n]/.test(body.subject))
+    errors.push({ path: "subject", code: "line_break", message: "may not contain a line break" });
+  return errors;
+}

@@ -1,0 +1,80 @@
+import { domainToASCII } from "node:url";
+
+/** `address` is the local part as written and the domain in lower-case ASCII (punycode): the form that is stored, searched and sent. */
+export type Email = { readonly address: string; readonly local: string; readonly domain: string };
+
+/** RFC 5321 4.5.3.1: a path has 256 octets, its angle brackets among them, and a local part 64. */
+const maxAddress = 254;
+const maxLocal = 64;
+
+const atom = /^[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*$/;
+const asciiDomain = /^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])$/;
+/**
+ * What a host name is written with in any script. Only that may come near the conversion, which is the host parser of URLs: it would
+ * cut a path off, decode `%6D`, and drop soft hyphens and blanks without width.
+ */
+const hostName = /^[\p{L}\p{M}\p{Nd}.-]+$/u;
+
+/**
+ * Reads an addr-spec as RFC 5321 allows it on the public internet: one @, an unquoted ASCII local part of at most 64 characters, a domain
+ * of at least two labels of letters, digits and hyphens that may be internationalised (IDNA), at most 254 characters in all. Gives
+ * undefined when it is no such address.
+ */
+export function parseEmail(text: string): Email | undefined {
+  const at = text.indexOf("@");
+  if (text.length > maxAddress || at < 1 || at > maxLocal || at !== text.lastIndexOf("@"))
+    return undefined;
+  const local = text.slice(0, at);
+  const written = text.slice(at + 1);
+  if (!atom.test(local)) return undefined;
+  // A domain that is plain already skips the slow conversion.
+  const domain =
+    asciiDomain.test(written) && !written.includes("xn--")
+      ? written
+      : hostName.test(written)
+        ? domainToASCII(written)
+        : "";
+  if (!asciiDomain.test(domain) || local.length + 1 + domain.length > maxAddress) return undefined;
+  return { address: `${local}@${domain}`, local, domain };
+}
+
+/** An address with the name that mail programs show beside it; without one, the name is empty. */
+export type Mailbox = { readonly name: string; readonly email: Email };
+
+/** A shown name longer than this is cut by every mail program. */
+const maxName = 128;
+// oxlint-disable-next-line no-control-regex -- control characters are exactly what is looked for
+const control = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/;
+const quoted = /^"((?:[^"\\]|\\.)*)"$/;
+/** RFC 5322 3.2.3: what has a meaning of its own in a header and must be quoted; the dot is taken as it is everywhere. */
+const special = /[()<>[\]:;@\\,"]/;
+
+/**
+ * Reads `shop@example.org`, `Heliograph <shop@example.org>` or `"Shop, Berlin" <shop@example.org>` (RFC 5322 3.4), one mailbox and no
+ * more. Gives undefined when it is none, or when the name could end or continue a header line.
+ */
+export function parseMailbox(text: string): Mailbox | undefined {
+  if (!text.endsWith(">")) {
+    const email = parseEmail(text);
+    return email && { name: "", email };
+  }
+  const open = text.lastIndexOf("<");
+  if (open < 0 || control.test(text) || !text.isWellFormed()) return undefined;
+  const email = parseEmail(text.slice(open + 1, -1));
+  const name = readName(text.slice(0, open).trim());
+  return email === undefined || name === undefined ? undefined : { name, email };
+}
+
+function readName(text: string): string | undefined {
+  const inner = quoted.exec(text)?.[1];
+  if (inner === undefined && special.test(text)) return undefined;
+  const name = inner === undefined ? text : inner.replaceAll(/\\(.)/gu, "$1").trim();
+  return [...name].length > maxName ? undefined : name;
+}
+
+/** The one form of a mailbox, which `parseMailbox` reads back to the same. */
+export function formatMailbox({ name, email }: Mailbox): string {
+  if (name === "") return email.address;
+  const shown = special.test(name) ? `"${name.replaceAll(/["\\]/g, "\\$&")}"` : name;
+  return `${shown} <${email.address}>`;
+}

@@ -1,0 +1,30 @@
+import type { Channel } from "@heliograph/contracts";
+import type { ChannelModule } from "./channel.ts";
+import { email } from "./email.ts";
+import type { MagicOutcome } from "./magic.ts";
+import { sms } from "./sms.ts";
+import { whatsapp } from "./whatsapp.ts";
+
+/** The channels that can be sent on. One more is one file and one line here. */
+const modules: Readonly<Partial<Record<Channel, ChannelModule>>> = { sms, whatsapp, email };
+
+/** The rules of a channel; undefined for one that cannot be sent on yet. */
+export const channelModule = (channel: Channel): ChannelModule | undefined => modules[channel];
+
+/**
+ * The stored form of an address, as a filter names it: read as the `to` of a send on the channel, or on the first one that knows such
+ * addresses. No address holds a blank: one that does was a plus before the query was decoded. Undefined for what is no address.
+ */
+export function storedRecipient(text: string, channel?: Channel): string | undefined {
+  const address = text.replaceAll(" ", "+");
+  const asked = channel === undefined ? Object.values(modules) : [modules[channel]];
+  for (const module of asked) {
+    const found = module?.recipient(address);
+    if (found?.kind === "read") return found.value.to;
+  }
+  return undefined;
+}
+
+/** The outcome that a sandbox recipient stands for, which ingress (suppressed) and the simulator (everything else) must agree on. */
+export const magicOutcome = (channel: Channel, to: string): MagicOutcome =>
+  modules[channel]?.magic(to) ?? "delivered";

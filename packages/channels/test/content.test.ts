@@ -1,0 +1,57 @@
+import { describe, expect, it } from "vitest";
+import { contentFaults, magicOutcome, shapeFaults } from "@heliograph/channels";
+
+const codes = (faults: readonly { path: string; code: string }[]) =>
+  faults.map(({ path, code }) => `${path} ${code}`);
+
+describe("a body", () => {
+  it("has what its channel carries and needs", () => {
+    expect(codes(shapeFaults("sms", { html: "a" }))).toEqual(["text required", "html not_allowed"]);
+    expect(codes(shapeFaults("email", {}))).toEqual(["html required", "subject required"]);
+    expect(shapeFaults("email", { text: "a", subject: "b" })).toEqual([]);
+    expect(codes(shapeFaults("push", { subject: "b", text: "a" }))).toEqual([
+      "subject not_allowed",
+    ]);
+  });
+
+  it.each([
+    ["sms", "text", 1_600],
+    ["whatsapp", "text", 4_096],
+    ["email", "text", 100_000],
+    ["email", "html", 200_000],
+    ["email", "subject", 989],
+  ] as const)(
+    "on %s has a %s of at most %d characters, however many code units",
+    (channel, field, most) => {
+      for (const character of ["x", "😀"]) {
+        expect(contentFaults(channel, { [field]: character.repeat(most) })).toEqual([]);
+        expect(codes(contentFaults(channel, { [field]: character.repeat(most + 1) }))).toEqual([
+          `${field} too_long`,
+        ]);
+      }
+    },
+  );
+
+  it("holds something to read, and a subject of one line", () => {
+    expect(codes(contentFaults("sms", { text: "" }))).toEqual(["text blank"]);
+    expect(codes(contentFaults("email", { html: " \n", subject: "a\r\nBcc: b" }))).toEqual([
+      "html blank",
+      "subject line_break",
+    ]);
+  });
+});
+
+describe("a sandbox recipient", () => {
+  it.each([
+    ["sms", "+15550000004", "flaky"],
+    ["whatsapp", "+15551230011", "suppressed"],
+    ["email", "flaky@example.com", "flaky"],
+    ["email", "Flaky+7@example.com", "flaky"],
+    ["email", "suppressed+1@example.com", "suppressed"],
+    ["sms", "+15551234567", "delivered"],
+    ["email", "0004@example.com", "delivered"],
+    ["email", "someone@flaky.example", "delivered"],
+  ] as const)("on %s %s stands for %s", (channel, to, outcome) => {
+    expect(magicOutcome(channel, to)).toBe(outcome);
+  });
+});

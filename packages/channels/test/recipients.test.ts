@@ -1,0 +1,226 @@
+import fc from "fast-check";
+import parsePhoneNumber from "libphonenumber-js/min";
+import metadata from "libphonenumber-js/min/metadata";
+import { describe, expect, it } from "vitest";
+import { channelModule, parseEmail, parseMailbox, storedRecipient } from "@heliograph/channels";
+import { parsePhone } from "../src/phone.ts";
+
+describe("a phone number", () => {
+  it.each([
+    ["+15551234567", "US", "1"],
+    ["+15550000001", "US", "1"],
+    ["+15551230003", "US", "1"],
+    ["+12045550001", "CA", "1"],
+    ["+8801712345678", "BD", "880"],
+    ["+80012345678", "001", "800"],
+  ])("%s is accepted", (text, country, callingCode) => {
+    const phone = { e164: text, country, callingCode, digits: text.slice(1) };
+    expect(parsePhone(text)).toEqual(phone);
+    expect(parsePhone(text), "the second time too").toEqual(phone);
+  });
+
+  it("loses the 0 of national notation after the calling code, and Italy's 0 is none", () => {
+    for (const _ of [1, 2]) expect(parsePhone("+4407911123456")?.e164).toBe("+447911123456");
+    expect(parsePhone("+390612345678")?.e164).toBe("+390612345678");
+  });
+
+  it.each([
+    ["an old Argentine mobile", "+5422851589822", "AR"],
+    ["its neighbour", "+5422851245923", "AR"],
+    ["an old Mexican mobile", "+5215512345678", "MX"],
+  ])("keeps its digits: %s", (_, text, country) => {
+    expect(parsePhone(text)).toMatchObject({ e164: text, country });
+  });
+
+  // What the library says of a number that it does not rewrite is the oracle: for every calling code, in any order.
+  it("is read as the reference library reads it, whatever was read before", () => {
+    const codes = Object.keys(metadata.country_calling_codes);
+    const national = fc.string({
+      unit: fc.constantFrom(..."0123456789"),
+      minLength: 5,
+      maxLength: 12,
+    });
+    let possible = 0;
+    fc.assert(
+      fc.property(fc.constantFrom(...codes, "1", "44", "7", "262"), national, (code, rest) => {
+        const text = `+${code}${rest}`;
+        const known = parsePhoneNumber(text);
+        // Rewritten ones keep their digits here, and 0 is looked at by itself.
+        if (
+          text.length > 16 ||
+          rest.startsWith("0") ||
+          (known !== undefined && known.number !== text)
+        )
+          return;
+        if (/^\+521\d{10}$/.test(text)) return;
+        const main = metadata.country_calling_codes[code as "44"]?.[0];
+        const expected =
+          known?.isPossible() === true
+            ? { e164: text, country: known.country ?? main, callingCode: code }
+            : undefined;
+        if (expected === undefined) expect(parsePhone(text), text).toBeUndefined();
+        else {
+          possible++;
+          expect(parsePhone(text), text).toMatchObject(expected);
+        }
+      }),
+      { numRuns: 5_000 },
+    );
+    expect(possible).toBeGreaterThan(200);
+  });
+
+  it.each([
+    "15551234567",
+    "+0155512345",
+    "+1555",
+    "+1555123",
+    "+999123456789",
+    "+1555123456789012",
+    "+1 555 123 4567",
+    "+1555123456a",
+    "+15551234567\n",
+    // Short by the 0549 that the library would add.
+    "+378886377",
+    "\n+15551234567",
+    "+1555١٢٣٤٥٦٧",
+    "",
+    "+",
+  ])("%j is refused", (text) => {
+    expect(parsePhone(text)).toBeUndefined();
+  });
+});
+
+describe("an e-mail address", () => {
+  it.each([
+    ["delivered@example.com", "delivered@example.com"],
+    ["First.Last+tag@Sub.Example.CO.uk", "First.Last+tag@sub.example.co.uk"],
+    ["x@münchen.de", "x@xn--mnchen-3ya.de"],
+    ["x@xn--mnchen-3ya.de", "x@xn--mnchen-3ya.de"],
+    ["x@例え.テスト", "x@xn--r8jz45g.xn--zckzah"],
+    ["x@हिन्दी.com", "x@xn--j2bd4cyah0f.com"],
+    // RFC 5321: a path of 256 octets, brackets included; labels of 61.
+    [
+      `a@${Array(3).fill("b".repeat(61)).join(".")}.com`,
+      `a@${Array(3).fill("b".repeat(61)).join(".")}.com`,
+    ],
+  ])("%s is accepted", (text, address) => {
+    expect(parseEmail(text)?.address).toBe(address);
+  });
+
+  it.each([
+    "",
+    "a",
+    "@b.de",
+    "a@",
+    "a@b",
+    "a@b@c.de",
+    "a b@c.de",
+    "a@b.de\r\nBcc: x@y.de",
+    "a@b.de\u0000",
+    "a\u0085@b.de",
+    ".a@b.de",
+    "a..b@c.de",
+    '"a"@b.de',
+    "a@-b.de",
+    "a@b-.de",
+    "a@b..de",
+    "a@1.2.3.4",
+    "user@example.com/path",
+    "user@example.com?x=1",
+    "user@example.com#frag",
+    "user@example.com\\x",
+    "user@exa%6Dple.com",
+    "user@example.com\u200b",
+    "user@exam\u00adple.com",
+    "user@example.com:25",
+    "user@exam_ple.com",
+    "user@example.com.",
+    "user@ex\tample.com",
+    "a@[127.0.0.1]",
+    "ä@b.de",
+    `${"a".repeat(65)}@b.de`,
+    `a@${"b".repeat(64)}.de`,
+    `a@${"b.".repeat(126)}de`,
+  ])("%j is refused", (text) => {
+    expect(parseEmail(text)).toBeUndefined();
+  });
+});
+
+describe("a sender of mail", () => {
+  it.each([
+    ["shop@example.org", "", "shop@example.org", "shop@example.org"],
+    ["<shop@example.org>", "", "shop@example.org", "shop@example.org"],
+    [
+      "Heliograph <shop@example.org>",
+      "Heliograph",
+      "shop@example.org",
+      "Heliograph <shop@example.org>",
+    ],
+    ["Müller <me@münchen.example>", "Müller", "me@xn--mnchen-3ya.example", undefined],
+    ['"Shop, Berlin" <shop@Example.org>', "Shop, Berlin", "shop@example.org", undefined],
+    ['"The \\"Shop\\"" <shop@example.org>', 'The "Shop"', "shop@example.org", undefined],
+    ["Dr. No <no@example.org>", "Dr. No", "no@example.org", "Dr. No <no@example.org>"],
+  ])("%s is read and written in one form", (text, name, address, stored) => {
+    const mailbox = parseMailbox(text);
+    expect(mailbox).toMatchObject({ name, email: { address } });
+    const written = channelModule("email")!.sender(text);
+    if (written.kind === "fault") throw new Error(written.message);
+    if (stored !== undefined) expect(written.value).toBe(stored);
+    expect(parseMailbox(written.value)).toEqual(mailbox);
+    expect(channelModule("email")!.sender(written.value)).toEqual(written);
+  });
+
+  it.each([
+    "Heliograph",
+    "Heliograph <shop>",
+    "Heliograph shop@example.org",
+    "Heliograph <shop@example.org> x",
+    "a@b.example, c@d.example",
+    "Shop, Berlin <shop@example.org>",
+    "a <b@c.example>, d <e@f.example>",
+    "Eve\r\nBcc: all@example.com <eve@example.com>",
+    '"Eve\nBcc" <eve@example.com>',
+    `${"x".repeat(129)} <shop@example.org>`,
+    "me@example.com/x",
+  ])("%j is refused", (text) => {
+    expect(channelModule("email")!.sender(text)).toMatchObject({
+      kind: "fault",
+      code: "invalid_sender",
+    });
+  });
+
+  it("takes unsubscribe addresses that fit a header and cannot end it", () => {
+    const { unsubscribe_url: url } = channelModule("email")!.mail!;
+    expect(url("https://example.org/u?a=1")).toEqual({
+      kind: "read",
+      value: "https://example.org/u?a=1",
+    });
+    for (const bad of [
+      "http://example.org/",
+      "https:example.org",
+      "https://example.org/a b",
+      "https://example.org/\r\nBcc: x",
+      "https://me:secret@example.org/",
+      `https://example.org/${"x".repeat(900)}`,
+      "mailto:a@b.example",
+    ])
+      expect(url(bad), bad).toMatchObject({ kind: "fault", code: "invalid_url" });
+    for (const odd of ["https://example.org/>,<mailto:x@y.example", "https://example.org/\u2028"]) {
+      const found = url(odd);
+      if (found.kind === "read") expect(found.value).not.toMatch(/[<>\s]/);
+    }
+  });
+});
+
+describe("a filter by recipient", () => {
+  it.each([
+    ["Filter.Me+x@EXAMPLE.com", undefined, "Filter.Me+x@example.com"],
+    ["+4407911123456", undefined, "+447911123456"],
+    [" 447911123456", "sms", "+447911123456"],
+    ["Filter.Me x@example.com", "email", "Filter.Me+x@example.com"],
+    ["+447911123456", "email", undefined],
+    ["Ada", undefined, undefined],
+  ] as const)("%j on %s is %s", (text, channel, stored) => {
+    expect(storedRecipient(text, channel)).toBe(stored);
+  });
+});

@@ -1,0 +1,138 @@
+import { contentFaults, shapeFaults } from "@heliograph/channels";
+import { type EventData, type FieldError, PublicError } from "@heliograph/contracts";
+import { type TemplateAt, renderTemplate } from "@heliograph/domain";
+import type { SendMessage } from "./schema.ts";
+
+type Content = EventData<"MessageRequested">["content"];
+
+/**
+ * An event has at most 1 MB, and the rest of a request a few KB. Limits of characters do not keep to that by themselves: some take six
+ * in JSON.
+ */
+const maxContentBytes = 960 * 1024;
+const mostBytesOfCharacter = 6;
+
+/** A refusal that names every field that is wrong. */
+export const invalid = (errors: readonly FieldError[]): PublicError =>
+  new PublicError(
+    "invalid_request",
+    errors.map(({ path, message }) => `${path}: ${message}`).join("; "),
+    { errors },
+  );
+
+/** The slug, version and behaviour of the template a send names; undefined when it names none. */
+export function templateRefOf(body: SendMessage):
+  | {
+      slug: string;
+      version?: number | undefined;
+      on_missing_language?: "error" | "default" | undefined;
+    }
+  | undefined {
+  return typeof body.template === "string" ? { slug: body.template } : body.template;
+}
+
+const templateNotFound = (path: string, detail: string): PublicError =>
+  new PublicError("template_not_found", detail, {
+    errors: [{ path, code: "template_not_found", message: detail }],
+  });
+
+function fromTemplate(body: SendMessage, template: TemplateAt | undefined): Content {
+  const ref = templateRefOf(body)!;
+  if (template === undefined)
+    throw templateNotFound(
+      "template",
+      `There is no template ${ref.slug}${ref.version === undefined ? "" : ` version ${ref.version}`} on ${body.channel}.`,
+    );
+  const rendered = renderTemplate(
+    template.version,
+    body.language,
+    body.variables ?? {},
+    ref.on_missing_language,
+  );
+  switch (rendered.kind) {
+    case "language_missing":
+      throw templateNotFound(
+        "language",
+        `The template ${ref.slug} has no language ${rendered.language}; it has ${rendered.available.join(", ")}.`,
+      );
+    case "invalid":
+      throw new PublicError(
+        "template_variables_invalid",
+        rendered.errors.map((error) => error.message).join("; "),
+        { errors: rendered.errors },
+      );
+    case "rendered": {
+      const { text, subject, html } = rendered;
+      return {
+        ...(text !== undefined && { text }),
+        ...(html !== undefined && { html }),
+        ...(subject !== undefined && { subject }),
+        template: {
+          id: template.id,
+          slug: template.slug,
+          version: template.number,
+          language: rendered.language,
+          variables: rendered.variables,
+        },
+      };
+    }
+    default:
+      return rendered satisfies never;
+  }
+}
+
+function written(body: SendMessage): Content {
+  const { channel, text, html, subject } = body;
+  const errors: FieldError[] = shapeFaults(channel, body).map((fault) =>
+    fault.code === "required" && fault.path !== "subject"
+      ? { ...fault, message: `${fault.message}, or a template` }
+      : fault,
+  );
+  for (const path of ["language", "variables"] as const)
+    if (body[path] !== undefined)
+      errors.push({ path, code: "not_allowed", message: "belongs to a template" });
+  if (errors.length > 0) throw invalid(errors);
+  return {
+    ...(text !== undefined && { text }),
+    ...(html !== undefined && { html }),
+    ...(subject !== undefined && { subject }),
+  };
+}
+
+/**
+ * What a send says, its template filled. Limits are checked on that and not on what it was made from. Throws `invalid_request`,
+ * `template_not_found` and `template_variables_invalid`.
+ */
+export function contentOf(body: SendMessage, template: TemplateAt | undefined): Content {
+  if (body.template !== undefined)
+    for (const path of ["text", "html", "subject"] as const)
+      if (body[path] !== undefined)
+        throw invalid([{ path, code: "not_allowed", message: "stands in the template" }]);
+  const content = body.template === undefined ? written(body) : fromTemplate(body, template);
+  const errors = contentFaults(body.channel, content);
+  if (errors.length > 0) throw invalid(errors);
+  if (isTooLarge(content))
+    throw invalid([
+      {
+        path:
+          body.template === undefined
+            ? content.html === undefined
+              ? "text"
+              : "html"
+            : "variables",
+        code: "too_long",
+        message: `the content has more than ${maxContentBytes} bytes as JSON`,
+      },
+    ]);
+  return content;
+}
+
+function isTooLarge(content: Content): boolean {
+  let characters = 0;
+  for (const text of [content.text, content.html, content.subject]) characters += text?.length ?? 0;
+  for (const value of Object.values(content.template?.variables ?? {}))
+    characters += typeof value === "string" ? value.length : 0;
+  // Most are far below, and are not written out to be measured.
+  if (characters * mostBytesOfCharacter < maxContentBytes) return false;
+  return JSON.stringify(content).length > maxContentBytes;
+}

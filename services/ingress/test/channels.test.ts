@@ -1,0 +1,211 @@
+import { newId, streamOf } from "@heliograph/contracts";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type World, openWorld } from "./harness.ts";
+
+let world: World;
+let partner: { id: string; key: string };
+beforeAll(async () => {
+  world = await openWorld();
+  partner = await world.addPartner();
+});
+afterAll(() => world.close());
+
+const post = (path: string, body: object) =>
+  world.call("POST", `/api/v1${path}`, { key: partner.key, body });
+const sms = { channel: "sms", to: "+15551234567" };
+const email = { channel: "email", to: "ada@example.com", subject: "s", text: "x" };
+const send = (body: object) => post("/messages", body);
+const request = async (id: string) =>
+  (await world.platform.contexts.sandbox.log.readStream(streamOf("message", id)))[0]!.data;
+const template = (channel: string, body: object, variables: object = {}, rest: object = {}) =>
+  post("/templates", {
+    slug: newId("tpl").toLowerCase(),
+    channel,
+    languages: { en: body },
+    variables,
+    ...rest,
+  });
+
+describe("what is validated is what is stored and sent", () => {
+  test.each([
+    ["to", "Ada@EXAMPLE.com", "Ada@example.com"],
+    ["to", "ada@münchen.example", "ada@xn--mnchen-3ya.example"],
+    ["from", "me@münchen.example", "me@xn--mnchen-3ya.example"],
+    ["from", "Heliograph <Shop@Example.org>", "Heliograph <Shop@example.org>"],
+    ["from", '"Shop, Berlin" <shop@example.org>', '"Shop, Berlin" <shop@example.org>'],
+    ["reply_to", "<help@Example.org>", "help@example.org"],
+    ["unsubscribe_url", "https://EXAMPLE.org", "https://example.org/"],
+  ])("%s %s", async (field, written, stored) => {
+    const { status, body } = await send({ ...email, [field]: written });
+    expect(status).toBe(202);
+    expect((await request(body.id))[field]).toBe(stored);
+  });
+
+  test.each([
+    ["to", "user@example.com/path", "invalid_email"],
+    ["to", "user@example.com\u200b", "invalid_email"],
+    ["from", "me@example.com/x", "invalid_sender"],
+    ["from", "a@b.example, c@d.example", "invalid_sender"],
+    ["from", "Eve\r\nBcc: x <eve@example.com>", "invalid_sender"],
+    ["reply_to", "help", "invalid_email"],
+    ["unsubscribe_url", "http://example.org/", "invalid_url"],
+  ])("%s %j is refused with its code", async (path, written, code) => {
+    const { status, body } = await send({ ...email, [path]: written });
+    expect([status, body.errors]).toEqual([422, [expect.objectContaining({ path, code })]]);
+  });
+
+  test("numbers keep their digits, also those of an older plan", async () => {
+    for (const to of ["+5215512345678", "+5422851589822", "+5422851245923"])
+      expect((await send({ ...sms, to, text: "x" })).body.to).toBe(to);
+  });
+
+  test("only mail has an address for answers", async () => {
+    const { body } = await send({ ...sms, text: "x", reply_to: "help@example.org" });
+    expect(body.errors).toEqual([
+      { path: "reply_to", code: "not_allowed", message: "an SMS has none" },
+    ]);
+  });
+
+  test("a recipient who opted out is refused with a tag as well", async () => {
+    for (const to of ["suppressed@example.com", "Suppressed+1@example.com"])
+      expect((await send({ ...email, to })).body.code).toBe("recipient_suppressed");
+  });
+
+  test("a filter by recipient that is no address is refused, not answered with nothing", async () => {
+    const { status, body } = await world.call("GET", "/api/v1/messages?to=Ada", {
+      key: partner.key,
+    });
+    expect([status, body.errors[0].path]).toEqual([422, "to"]);
+  });
+});
+
+describe("limits hold for what is sent", () => {
+  const optional = { a: { type: "string", required: false, max_length: 4_096 } };
+  test.each([
+    ["an empty SMS", "sms", { text: "{{a}}" }, {}, "text"],
+    ["a blank SMS", "sms", { text: "{{a}}" }, { a: " \n" }, "text"],
+    ["a long SMS", "sms", { text: "{{a}}{{a}}" }, { a: "x".repeat(801) }, "text"],
+    ["a mail without subject", "email", { subject: "{{a}}", text: "x" }, {}, "subject"],
+    [
+      "a mail with a long subject",
+      "email",
+      { subject: "{{a}}", text: "x" },
+      { a: "x y ".repeat(375) },
+      "subject",
+    ],
+    [
+      "a mail that grew",
+      "email",
+      { subject: "s", html: "{{a}}".repeat(60) },
+      { a: "x".repeat(4_096) },
+      "html",
+    ],
+  ])("%s is refused after rendering", async (_, channel, body, variables, path) => {
+    const { body: made } = await template(channel, body, optional);
+    const { to } = channel === "sms" ? sms : email;
+    const { status, body: refused } = await send({ channel, to, template: made.slug, variables });
+    expect([status, refused.errors?.[0]?.path]).toEqual([422, path]);
+  });
+
+  test("a mail that fits its limits but no event is refused in words", async () => {
+    // Six bytes of JSON each, in a batch, whose items may be larger than a request.
+    const html = "\u0001".repeat(190_000);
+    const { body } = await post("/messages/batch", { messages: [{ ...email, html }, email] });
+    expect(body.data.map((item: { status_code: number }) => item.status_code)).toEqual([422, 202]);
+    expect(body.data[0].error.errors[0]).toMatchObject({ path: "html", code: "too_long" });
+  });
+
+  test("characters are code points, given and rendered", async () => {
+    const dry = (body: object) => post("/messages?dry_run=true", body);
+    const whatsapp = { channel: "whatsapp", to: sms.to };
+    const { status, body } = await dry({ ...whatsapp, text: "😀".repeat(4_096) });
+    expect([status, body.segments?.characters]).toEqual([202, 4_096]);
+    expect((await dry({ ...whatsapp, text: "😀".repeat(4_097) })).status).toBe(422);
+    const { body: made } = await template(
+      "whatsapp",
+      { text: "{{a}}" },
+      {
+        a: { type: "string", max_length: 5 },
+      },
+    );
+    const fill = (a: string) => dry({ ...whatsapp, template: made.slug, variables: { a } });
+    expect((await fill("😀".repeat(5))).status).toBe(202);
+    expect((await fill("😀".repeat(6))).body.code).toBe("template_variables_invalid");
+  });
+
+  test("a subject leaves room for its name on the line", async () => {
+    expect((await send({ ...email, subject: "x".repeat(989) })).status).toBe(202);
+    expect((await send({ ...email, subject: "x".repeat(990) })).status).toBe(422);
+  });
+});
+
+describe("a template", () => {
+  test("has each language once, in one form, and is found by any spelling", async () => {
+    const { body } = await template(
+      "sms",
+      { text: "hello" },
+      {},
+      {
+        default_language: "EN",
+        languages: { en: { text: "hello" }, pt_br: { text: "ola" } },
+      },
+    );
+    expect(Object.keys(body.languages)).toEqual(["en", "pt-BR"]);
+    expect(body.default_language).toBe("en");
+    for (const language of ["pt-br", "pt_BR", "PT-BR"]) {
+      const preview = await post(`/templates/${body.slug}/preview`, { language });
+      expect(preview.body).toMatchObject({ language: "pt-BR", text: "ola" });
+      const { body: sent } = await send({
+        ...sms,
+        template: { slug: body.slug, on_missing_language: "default" },
+        language,
+      });
+      expect((await request(sent.id)).content).toMatchObject({
+        text: "ola",
+        template: { language: "pt-BR" },
+      });
+    }
+    const twice = await template(
+      "sms",
+      { text: "a" },
+      {},
+      {
+        languages: { "pt-BR": { text: "a" }, pt_BR: { text: "b" } },
+      },
+    );
+    expect(twice.body.errors).toEqual([
+      { path: "languages.pt_BR", code: "duplicate", message: expect.any(String) },
+    ]);
+  });
+
+  test("shows numbers as people write them", async () => {
+    const { body } = await template(
+      "sms",
+      { text: "Pay {{amount}}" },
+      {
+        amount: { type: "number" },
+      },
+    );
+    const preview = await post(`/templates/${body.slug}/preview`, {
+      variables: { amount: 0.0000001 },
+    });
+    expect(preview.body.text).toBe("Pay 0.0000001");
+  });
+
+  test.each(["{{{name}}}", "{{{name}}", "{{name}} {{", "{{ {{name}}"])(
+    "with stray braces is refused: %s",
+    async (text) => {
+      const { status, body } = await template("sms", { text }, { name: { type: "string" } });
+      expect(status).toBe(422);
+      expect(body.errors).toContainEqual(
+        expect.objectContaining({ path: "languages.en.text", code: "invalid_placeholder" }),
+      );
+    },
+  );
+
+  test("may hold braces that are not its own", async () => {
+    const html = "<style>@media print{a{color:{{c}}}}</style><p>{ {{c}} }</p>";
+    const { status } = await template("email", { subject: "s", html }, { c: { type: "string" } });
+    expect(status).toBe(201);
+  });
+});
