@@ -1,4 +1,5 @@
 import { domainToASCII } from "node:url";
+import { isLongerThan } from "@heliograph/domain";
 
 /** `address` is the local part as written and the domain in lower-case ASCII (punycode): the form that is stored, searched and sent. */
 export type Email = { readonly address: string; readonly local: string; readonly domain: string };
@@ -69,7 +70,7 @@ function readName(text: string): string | undefined {
   const inner = quoted.exec(text)?.[1];
   if (inner === undefined && special.test(text)) return undefined;
   const name = inner === undefined ? text : inner.replaceAll(/\\(.)/gu, "$1").trim();
-  return [...name].length > maxName ? undefined : name;
+  return isLongerThan(name, maxName) ? undefined : name;
 }
 
 /** The one form of a mailbox, which `parseMailbox` reads back to the same. */
