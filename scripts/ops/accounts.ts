@@ -14,7 +14,7 @@ import {
   operator,
   partnerCreated,
   type KeyTerms,
-} from "@heliograph/process";
+} from "@heliograph/platform";
 import { sayTable } from "../shared/table.ts";
 import { actor, onControlPlane } from "./control-plane.ts";
 import { OpsError, type Target } from "./target.ts";

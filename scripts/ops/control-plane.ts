@@ -1,5 +1,5 @@
 import type { Append } from "@heliograph/log";
-import { openControlPlane, type ControlPlane } from "@heliograph/process";
+import { openControlPlane, type ControlPlane } from "@heliograph/platform";
 import { OpsError, type Target } from "./target.ts";
 
 export type Work = Pick<ControlPlane, "log" | "directory"> & {

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { Environment } from "@heliograph/contracts";
-import { openPlatform } from "@heliograph/process";
+import { openPlatform } from "@heliograph/platform";
 import {
   listProjections,
   prepareConsumer,

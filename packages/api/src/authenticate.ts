@@ -1,4 +1,4 @@
-import type { Directory } from "@heliograph/directory";
+import type { Directory } from "@heliograph/platform";
 import { hash } from "node:crypto";
 import { PublicError, parseKey } from "@heliograph/contracts";
 import { inBlocks, parseBlock } from "./addresses.ts";

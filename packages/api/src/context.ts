@@ -1,5 +1,5 @@
 import type { Environment, EventData } from "@heliograph/contracts";
-import type { Directory } from "@heliograph/directory";
+import type { Directory } from "@heliograph/platform";
 import type { EventLog } from "@heliograph/log";
 import type { Settings } from "@heliograph/runtime";
 import type pg from "pg";

@@ -154,7 +154,7 @@ export type FeedMember = {
   leave(): Promise<void>;
 };
 
-/** The part of the directory that consumers use; `@heliograph/directory` implements it. */
+/** The part of the directory that consumers use; `@heliograph/platform` implements it. */
 export type GatewayConfig = EventData<"GatewayConfigured">;
 export type GatewayDirectory = {
   gateways(environment: Environment, channel?: string): readonly GatewayConfig[];

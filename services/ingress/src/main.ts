@@ -1,4 +1,4 @@
-import { consumersReady, runService } from "@heliograph/process";
+import { consumersReady, runService } from "@heliograph/platform";
 import { service, startIngress } from "./index.ts";
 
 /** The REST API alone. Any number may run side by side. */

@@ -8,7 +8,7 @@ import {
   streamOf,
   uuid7,
 } from "@heliograph/contracts";
-import { openPlatform } from "@heliograph/process";
+import { openPlatform } from "@heliograph/platform";
 import { newLogger, prepareConsumer, readSettings } from "@heliograph/runtime";
 import { testServer } from "@heliograph/testkit";
 import { services, startIngress } from "../src/index.ts";

@@ -11,7 +11,7 @@ import {
   serveHealth,
   startServices,
   type Platform,
-} from "@heliograph/process";
+} from "@heliograph/platform";
 import {
   easePressure,
   isMachinery,

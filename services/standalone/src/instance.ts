@@ -1,6 +1,6 @@
 import { renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { DemoKeys } from "@heliograph/process";
+import type { DemoKeys } from "@heliograph/platform";
 
 /** What tools on this machine need to know of a running instance; keys where there is a demo partner. */
 export type Instance = Partial<DemoKeys> & {

@@ -1,4 +1,4 @@
-import { refuseToStart } from "@heliograph/process";
+import { refuseToStart } from "@heliograph/platform";
 import { start } from "./index.ts";
 
 start().catch(refuseToStart);

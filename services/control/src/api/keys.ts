@@ -1,5 +1,5 @@
 import { PublicError, isId, streamOf } from "@heliograph/contracts";
-import type { Key } from "@heliograph/directory";
+import type { Key } from "@heliograph/platform";
 import { formatTime, parseTime } from "@heliograph/domain";
 import { z } from "zod";
 import { maxConflicts, tooManyChanges } from "@heliograph/api";

@@ -1,5 +1,5 @@
 import { type EventData, PublicError, environments, streamOf } from "@heliograph/contracts";
-import type { Partner } from "@heliograph/directory";
+import type { Partner } from "@heliograph/platform";
 import { z } from "zod";
 import type { Call } from "@heliograph/api";
 import { issueKey } from "../issue-key.ts";

@@ -1,4 +1,4 @@
-import type { Gateway } from "@heliograph/directory";
+import type { Gateway } from "@heliograph/platform";
 import { type GatewayHealth, readGatewayHealth } from "../tables/gateways.ts";
 import { z } from "zod";
 import type { Call } from "@heliograph/api";

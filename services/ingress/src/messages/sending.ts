@@ -1,4 +1,4 @@
-import type { Directory } from "@heliograph/directory";
+import type { Directory } from "@heliograph/platform";
 import {
   type Environment,
   type EventData,

@@ -1,5 +1,5 @@
 import { streamOf, validateEvent } from "@heliograph/contracts";
-import { openDirectory, type Directory, type Gateway } from "@heliograph/directory";
+import { openDirectory, type Directory, type Gateway } from "../src/directory/directory.ts";
 import { openMemoryLog, type EventLog } from "@heliograph/log";
 import { readSettings } from "@heliograph/runtime";
 import { afterEach, beforeEach, expect, test } from "vitest";

@@ -5,7 +5,7 @@ import {
   uuid5,
   type EventData,
 } from "@heliograph/contracts";
-import type { Directory } from "@heliograph/directory";
+import type { Directory } from "./directory/directory.ts";
 import { defaultPriceList } from "@heliograph/domain";
 import type { Append, EventLog } from "@heliograph/log";
 import {

@@ -11,3 +11,4 @@ export { consumersReady, serveHealth } from "./health.ts";
 export { acceptMasterKey } from "./master-key.ts";
 export { onShutdown, refuseToStart } from "./shutdown.ts";
 export { runService } from "./run-service.ts";
+export type { Directory, Gateway, Key, Partner, PriceList } from "./directory/directory.ts";

@@ -1,6 +1,6 @@
 import { openMemoryLog } from "@heliograph/log";
 import { expect, test } from "vitest";
-import { openDirectory } from "../src/index.ts";
+import { openDirectory } from "../src/directory/directory.ts";
 
 const keyIssued = {
   key_id: "key_1AAAA",

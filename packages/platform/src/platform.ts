@@ -1,6 +1,6 @@
 import { hash } from "node:crypto";
 import { environments, type Environment } from "@heliograph/contracts";
-import { openDirectory, type Directory } from "@heliograph/directory";
+import { openDirectory, type Directory } from "./directory/directory.ts";
 import { openKafkaFeed, relayConsumer } from "@heliograph/kafka";
 import type { EventLog } from "@heliograph/log";
 import {
