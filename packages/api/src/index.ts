@@ -20,6 +20,7 @@ export { ListQuery, type Page, listBody, listOf, pageOf, slicePage } from "./lis
 export { machinery } from "./machinery.ts";
 export { buildDocument } from "./openapi.ts";
 export { appendPlatform, created, showsSecrets, untilInEffect } from "./platform.ts";
+export { Problem } from "./problem-schema.ts";
 export { asPublicError, docsUrl, problemOf } from "./problem.ts";
 export { orNone, reachable, requireReach } from "./reach.ts";
 export { RateLimiter } from "./rate-limit.ts";

@@ -1,34 +1,17 @@
-import { errorCatalogue } from "@heliograph/contracts";
+import { type ErrorCode, errorCatalogue } from "@heliograph/contracts";
 import { z } from "zod";
 import {
   createDocument,
   type ZodOpenApiOperationObject,
   type ZodOpenApiPathsObject,
 } from "zod-openapi";
+import { type Document, complete } from "./openapi-complete.ts";
 import { apiPrefix } from "./pipeline.ts";
+import { Problem } from "./problem-schema.ts";
 import type { Route } from "./route.ts";
 import type { Service } from "./service.ts";
 
-const Problem = z
-  .object({
-    type: z.string(),
-    title: z.string(),
-    status: z.int(),
-    detail: z.string(),
-    instance: z.string(),
-    code: z.enum(Object.keys(errorCatalogue) as [string, ...string[]]),
-    request_id: z.string(),
-    errors: z
-      .array(z.object({ path: z.string(), code: z.string(), message: z.string() }))
-      .optional(),
-    doc_url: z.string(),
-  })
-  .meta({
-    id: "Problem",
-    description: "RFC 9457; `code` says which error of the catalogue it is.",
-  });
-
-const always = ["bad_request", "internal"] as const;
+const always = ["bad_request", "invalid_request", "request_timeout", "internal"] as const;
 const withKey = [
   "authentication_required",
   "invalid_key",
@@ -36,15 +19,72 @@ const withKey = [
   "insufficient_scope",
   "ip_not_allowed",
   "rate_limited",
+  "log_unavailable",
 ] as const;
-
 const withBody = [
   "malformed_json",
   "body_too_large",
   "unsupported_media_type",
-  "request_timeout",
   "overloaded",
 ] as const;
+const withIdempotency = ["idempotency_in_progress", "idempotency_key_reused"] as const;
+
+const takesKey = (route: Route): boolean =>
+  route.mutates === true && route.idempotency !== "none" && route.scope !== "public";
+
+/** Every error that a route can give, its own and those of what each call goes through. */
+const errorsOf = (route: Route): readonly ErrorCode[] => [
+  ...new Set<ErrorCode>([
+    ...route.errors,
+    ...always,
+    ...(route.scope === "public" ? [] : withKey),
+    ...(route.method === "GET" ? [] : withBody),
+    ...(takesKey(route) ? withIdempotency : []),
+  ]),
+];
+
+const text = (description: string, example: string) => z.string().meta({ description, example });
+const answerHeaders = {
+  "Request-Id": text("The request's id, yours or ours.", "req_5f0c1e"),
+  "RateLimit-Policy": text("The limit: `q` requests in `w` seconds.", '"default";q=2000;w=10'),
+  RateLimit: text(
+    "`r` requests are left; all of them again in `t` seconds.",
+    '"default";r=1999;t=1',
+  ),
+  "Log-Position": text(
+    "The position of what was done: send it as Min-Log-Position.",
+    "0000000000104200",
+  ),
+  "Projection-Lag": text("How many events the answer has not seen yet.", "0"),
+  "Idempotent-Replayed": text("`true`: the answer of the first request with this key.", "true"),
+  "Preference-Applied": text("The preference that was honoured.", "wait"),
+  "Retry-After": text("Seconds to wait before the next try.", "1"),
+  "WWW-Authenticate": text("The scheme to authenticate with.", 'Bearer realm="heliograph"'),
+} as const;
+type HeaderName = keyof typeof answerHeaders;
+
+/** Headers of an answer. Which of them are certain depends on how far a request came, so none is required but the request's id. */
+function headersOf(route: Route, status: number): z.ZodObject {
+  const names: HeaderName[] = ["Request-Id"];
+  if (route.scope !== "public") names.push("RateLimit-Policy", "RateLimit");
+  if (route.projection !== undefined) names.push("Projection-Lag");
+  if (status < 400) {
+    if (route.mutates) names.push("Log-Position");
+    if (route.method === "GET" && route.projection === undefined) names.push("Projection-Lag");
+    if (takesKey(route)) names.push("Idempotent-Replayed");
+    if (route.prefer) names.push("Preference-Applied");
+  }
+  if (status === 401) names.push("WWW-Authenticate");
+  if (status === 409 || status === 429 || status === 503) names.push("Retry-After");
+  return z.object(
+    Object.fromEntries(
+      names.map((name) => [
+        name,
+        name === "Request-Id" ? answerHeaders[name] : answerHeaders[name].optional(),
+      ]),
+    ),
+  );
+}
 
 /** `/messages/:id` as OpenAPI writes it. */
 const template = (route: Route): string =>
@@ -55,28 +95,22 @@ function operation(route: Route, tag: string): ZodOpenApiOperationObject {
   const path =
     route.params ?? z.object(Object.fromEntries(names.map((name) => [name, z.string()])));
   const header = z.object({
-    ...(route.mutates &&
-      route.idempotency !== "none" && {
-        "Idempotency-Key": z
-          .string()
-          .max(255)
-          .optional()
-          .meta({ description: "1 to 255 visible ASCII characters." }),
-      }),
-    ...(route.projection !== undefined && {
-      "Min-Log-Position": z
-        .string()
-        .optional()
-        .meta({ description: "Waits until the answer covers this position." }),
+    ...(takesKey(route) && {
+      "Idempotency-Key": text(
+        "1 to 255 visible ASCII characters. The same request with the same key is done once. May be spelled `idempotency_key`, or stand in the body.",
+        "order-204821",
+      ).optional(),
     }),
+    ...(route.projection !== undefined && {
+      "Min-Log-Position": text(
+        "Waits until the answer covers this position, at most 5 s.",
+        "0000000000104200",
+      ).optional(),
+    }),
+    ...(route.prefer && { Prefer: text(route.prefer, "wait=10").optional() }),
   });
   const byStatus = new Map<number, string[]>();
-  for (const code of new Set([
-    ...route.errors,
-    ...always,
-    ...(route.scope === "public" ? [] : withKey),
-    ...(route.body === undefined ? [] : withBody),
-  ])) {
+  for (const code of errorsOf(route)) {
     const { status } = errorCatalogue[code];
     byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
   }
@@ -84,15 +118,18 @@ function operation(route: Route, tag: string): ZodOpenApiOperationObject {
     String(status),
     {
       description: codes.map((code) => `\`${code}\``).join(", "),
+      headers: headersOf(route, status),
       content: { "application/problem+json": { schema: Problem } },
     },
   ]);
-  const success = {
-    description: "Done.",
-    ...(route.response !== undefined && {
-      content: { "application/json": { schema: route.response } },
+  const status = route.status ?? (route.response === undefined ? 204 : 200);
+  const success = (of: number, description: string, schema: z.ZodType | undefined) => ({
+    description,
+    headers: headersOf(route, of),
+    ...(schema !== undefined && {
+      content: { [route.contentType ?? "application/json"]: { schema } },
     }),
-  };
+  });
   return {
     operationId: operationId(route),
     summary: route.summary,
@@ -109,8 +146,18 @@ function operation(route: Route, tag: string): ZodOpenApiOperationObject {
       requestBody: { required: true, content: { "application/json": { schema: route.body } } },
     }),
     responses: {
-      [String(route.status ?? (route.response === undefined ? 204 : 200))]: success,
       ...Object.fromEntries(problems),
+      [String(status)]: success(
+        status,
+        "Done.",
+        route.response ?? (route.contentType === undefined ? undefined : z.string()),
+      ),
+      ...Object.fromEntries(
+        Object.entries(route.also ?? {}).map(([of, { description, response }]) => [
+          of,
+          success(Number(of), description, response),
+        ]),
+      ),
     },
   };
 }
@@ -132,7 +179,7 @@ export function buildDocument(services: readonly Service[]): object {
   for (const { tag, routes } of groups)
     for (const route of routes)
       (paths[template(route)] ??= {})[route.method.toLowerCase()] = operation(route, tag);
-  return createDocument({
+  const document = createDocument({
     openapi: "3.1.1",
     info: {
       title: "Heliograph",
@@ -150,4 +197,7 @@ export function buildDocument(services: readonly Service[]): object {
     paths: paths as ZodOpenApiPathsObject,
     webhooks: Object.assign({}, ...services.map(({ api }) => api?.webhooks ?? {})),
   });
+  // The library's type and ours are views of the same JSON.
+  complete(document as unknown as Document);
+  return document;
 }

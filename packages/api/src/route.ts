@@ -38,6 +38,12 @@ export type RouteDefinition<Body, Query, Params> = {
   readonly response: z.ZodType | undefined;
   /** Success status for the documentation, default 200. */
   readonly status?: number;
+  /** Other answers that are no problems, by status, for the documentation. */
+  readonly also?: Readonly<Record<number, { description: string; response: z.ZodType }>>;
+  /** Of the success answer where it is not JSON, for the documentation. */
+  readonly contentType?: string;
+  /** What `Prefer` does here, for the documentation; left out: nothing. */
+  readonly prefer?: string;
   /** Beyond those every route can give. */
   readonly errors: readonly ErrorCode[];
   readonly mutates?: boolean;

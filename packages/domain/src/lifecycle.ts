@@ -206,7 +206,7 @@ function sampleData(type: LifecycleType, at: string): Record<string, unknown> {
     case "message.sent":
       return {
         ...message,
-        provider: { ...provider, name: "sim-sms", status: "accepted" },
+        provider: { ...provider, name: provider.gateway, status: "accepted" },
         attempt: 1,
         ...price,
       };

@@ -10,7 +10,29 @@ const showsError: ReadonlySet<MessageStatus> = new Set([
   "expired",
 ]);
 
-/** The body of `GET /messages/{id}`, keys in the order of the contract. `cost` is what the wallet was charged and did not get back. */
+/** The body of `GET /messages/{id}`: what a list shows of the message, and what it says. */
+export function messageDetail(
+  state: MessageState,
+  environment: Environment,
+): Record<string, unknown> {
+  const { template, ...body } = state.request.content;
+  return {
+    ...messageView(state, environment),
+    content: {
+      ...body,
+      ...(template !== undefined && {
+        template: {
+          slug: template.slug,
+          version: template.version,
+          language: template.language,
+          variables: template.variables,
+        },
+      }),
+    },
+  };
+}
+
+/** A message as lists show it, keys in the order of the contract. `cost` is what the wallet was charged and did not get back. */
 export function messageView(
   state: MessageState,
   environment: Environment,
@@ -21,6 +43,7 @@ export function messageView(
     status: state.status,
     channel: request.channel,
     to: request.to,
+    ...(request.from === undefined ? {} : { from: request.from }),
     environment,
     cost: state.charged ? request.cost : "0",
     cost_estimate: request.cost,
@@ -29,11 +52,16 @@ export function messageView(
     ...(state.provider === undefined ? {} : { provider: state.provider }),
     ...(state.error !== undefined && showsError.has(state.status) ? { error: state.error } : {}),
     ...(state.refund !== undefined && state.status === "failed" ? { refund: state.refund } : {}),
+    ...(state.diagnostic === undefined ? {} : { bounce: { diagnostic: state.diagnostic } }),
     attempts: state.attempts,
+    retry_count: Math.max(0, state.attempts - 1),
     client_ref: request.client_ref ?? null,
     metadata: request.metadata ?? {},
     tags: request.tags ?? [],
     ...(request.send_at === undefined ? {} : { send_at: request.send_at }),
+    ...(state.sentAt === undefined ? {} : { sent_at: formatTime(state.sentAt) }),
+    ...(state.deliveredAt === undefined ? {} : { delivered_at: state.deliveredAt }),
+    ...(state.readAt === undefined ? {} : { read_at: state.readAt }),
     created_at: request.created_at,
     updated_at: formatTime(Math.max(state.updatedAt, Date.parse(request.created_at))),
   };

@@ -30,8 +30,20 @@ export type MessageState = {
   readonly attempts: number;
   /** Where the last accepted attempt went, with the provider's own id and word for the status. */
   readonly provider:
-    | { readonly gateway: string; readonly message_id: string; readonly status: string }
+    | {
+        readonly gateway: string;
+        readonly name: string;
+        readonly message_id: string;
+        readonly status: string;
+      }
     | undefined;
+  /** When the attempt that `provider` took was recorded. */
+  readonly sentAt: number | undefined;
+  /** When the channel confirmed, as the provider told it: RFC 3339. */
+  readonly deliveredAt: string | undefined;
+  readonly readAt: string | undefined;
+  /** What the receiving mail server said about a message that came back. */
+  readonly diagnostic: string | undefined;
   /** The last thing that went wrong, whether or not the message recovered from it. */
   readonly error: Failure | undefined;
   /** The message was sent and the charge stands: nothing is due back. */
@@ -62,6 +74,10 @@ function begin(event: FoldableEvent): MessageState {
     status: request.send_at === undefined ? "queued" : "scheduled",
     attempts: 0,
     provider: undefined,
+    sentAt: undefined,
+    deliveredAt: undefined,
+    readAt: undefined,
+    diagnostic: undefined,
     error: undefined,
     charged: false,
     refund: undefined,
@@ -77,7 +93,10 @@ function begin(event: FoldableEvent): MessageState {
 
 type Changes = { -readonly [Key in keyof MessageState]?: MessageState[Key] };
 
-function changes(state: MessageState, type: string, data: FoldableEvent["data"]): Changes {
+function changes(
+  state: MessageState,
+  { type, data, recordedAt }: Pick<FoldableEvent, "type" | "data" | "recordedAt">,
+): Changes {
   const to = (status: MessageStatus): MessageStatus => joinStatus(state.status, status);
   const attempts =
     typeof data.attempt === "number" ? Math.max(state.attempts, data.attempt) : state.attempts;
@@ -97,9 +116,11 @@ function changes(state: MessageState, type: string, data: FoldableEvent["data"])
         charged: state.charged || type === "MessageSent",
         provider: {
           gateway: data.gateway,
+          name: data.provider.name,
           message_id: data.provider.message_id,
           status: data.provider.status,
         },
+        sentAt: recordedAt,
       };
     case "DispatchExhausted":
       return {
@@ -111,11 +132,11 @@ function changes(state: MessageState, type: string, data: FoldableEvent["data"])
     case "DeliveryFailed":
       return { error: data.error, failing: type, charged: false };
     case "MessageDelivered":
-      return { status: to("delivered") };
+      return { status: to("delivered"), deliveredAt: data.at };
     case "MessageRead":
-      return { status: to("read") };
+      return { status: to("read"), readAt: data.at };
     case "MessageBounced":
-      return { status: to("bounced"), error: data.error };
+      return { status: to("bounced"), error: data.error, diagnostic: data.diagnostic };
     case "BounceDeferred":
       return { error: data.error, deferredAttempt: data.attempt };
     case "MessageFailed":
@@ -143,7 +164,7 @@ export function evolveMessage(
   if (state === undefined || event.revision <= state.revision) return state;
   return {
     ...state,
-    ...changes(state, event.type, event.data),
+    ...changes(state, event),
     position: event.position,
     revision: event.revision,
     updatedAt: event.recordedAt,

@@ -4,6 +4,7 @@ import {
   acceptedView,
   foldMessage,
   joinStatus,
+  messageDetail,
   messageView,
   statuses,
   weighRequest,
@@ -106,7 +107,10 @@ describe("the fold of a message", () => {
 
 describe("the views of a message", () => {
   it("show the contract's keys in its order", () => {
-    const view = messageView(fold(requested, sent, ["MessageDelivered", {}]), "live");
+    const view = messageView(
+      fold(requested, sent, ["MessageDelivered", { at: "2026-05-23T14:22:20.000Z" }]),
+      "live",
+    );
     expect(Object.keys(view)).toEqual([
       "id",
       "status",
@@ -119,15 +123,26 @@ describe("the views of a message", () => {
       "segments",
       "provider",
       "attempts",
+      "retry_count",
       "client_ref",
       "metadata",
       "tags",
+      "sent_at",
+      "delivered_at",
       "created_at",
       "updated_at",
     ]);
     expect(view).toMatchObject({
       cost: "0.012",
-      provider: { gateway: "sim-whatsapp", message_id: "p-1", status: "accepted" },
+      provider: {
+        gateway: "sim-whatsapp",
+        name: "sim",
+        message_id: "p-1",
+        status: "accepted",
+      },
+      retry_count: 0,
+      sent_at: "2026-05-23T14:22:18.000Z",
+      delivered_at: "2026-05-23T14:22:20.000Z",
       client_ref: null,
       metadata: {},
       tags: [],
@@ -153,6 +168,36 @@ describe("the views of a message", () => {
       error,
       refund,
     });
+  });
+
+  it("tell of a bounce what the receiving server said, and of retries how many there were", () => {
+    const bounced = fold(
+      requested,
+      ["DispatchAttemptFailed", { attempt: 1, error }],
+      ["MessageSent", { attempt: 2, gateway: "g", provider }],
+      ["MessageBounced", { error, diagnostic: "550 5.1.1 no such user" }],
+    );
+    expect(messageView(bounced, "live")).toMatchObject({
+      status: "bounced",
+      bounce: { diagnostic: "550 5.1.1 no such user" },
+      attempts: 2,
+      retry_count: 1,
+    });
+    expect(messageView(fold(requested), "live")).not.toHaveProperty("sent_at");
+  });
+
+  it("show what was accepted where one message is asked for, and not in lists", () => {
+    const template = { id: "tpl_1", slug: "s", version: 2, language: "en", variables: { a: 1 } };
+    const event = { ...request, from: "Shop", content: { text: "Hi", template } };
+    const state = fold(["MessageRequested", event]);
+    expect(messageDetail(state, "live")).toMatchObject({
+      from: "Shop",
+      content: {
+        text: "Hi",
+        template: { slug: "s", version: 2, language: "en", variables: { a: 1 } },
+      },
+    });
+    expect(messageView(state, "live")).not.toHaveProperty("content");
   });
 
   it("show an error only where the status is one", () => {

@@ -22,3 +22,4 @@ export { spawnProgram, spawnService } from "./spawn-service.ts";
 export { until } from "./until.ts";
 export type { SinkBehaviour, SinkRequest, WebhookSink } from "./webhook-sink.ts";
 export { webhookSink } from "./webhook-sink.ts";
+export { openapiCheck } from "./openapi-check.ts";

@@ -10,8 +10,8 @@ import {
 } from "@heliograph/contracts";
 import { openPlatform } from "@heliograph/platform";
 import { newLogger, prepareConsumer, readSettings } from "@heliograph/runtime";
-import { testServer } from "@heliograph/testkit";
-import { services, startIngress } from "../src/index.ts";
+import { openapiCheck, testServer } from "@heliograph/testkit";
+import { openapiDocument, services, startIngress } from "../src/index.ts";
 
 type KeyOptions = {
   readonly environment?: Environment;
@@ -30,6 +30,9 @@ export type Answered = {
   readonly text: string;
   readonly headers: Headers;
 };
+
+/** Every answer of every test is held against the document. */
+const check = openapiCheck(openapiDocument());
 
 /** A listening ingress on real databases, with the sandbox's simulator gateways and nothing that dispatches. */
 export async function openWorld() {
@@ -149,6 +152,7 @@ export async function openWorld() {
       ...(hasBody && { body: options.raw ?? JSON.stringify(options.body) }),
     });
     const text = await response.text();
+    check({ method, path, status: response.status, headers: response.headers, text });
     const json = response.headers.get("content-type")?.includes("json") ?? false;
     return {
       status: response.status,

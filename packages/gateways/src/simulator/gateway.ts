@@ -14,13 +14,10 @@ export const simulatorErrors = {
   recipient_suppressed: { class: "recipient", permanent: true },
 } as const satisfies Record<string, Pick<Failure, "class" | "permanent">>;
 
-const failure = (code: keyof typeof simulatorErrors, text: string): SendResult => ({
+const failure = (name: string, code: keyof typeof simulatorErrors, text: string): SendResult => ({
   type: "rejected",
-  error: { code, ...simulatorErrors[code], provider: { name: "simulator", code, text } },
+  error: { code, ...simulatorErrors[code], provider: { name, code, text } },
 });
-const unreachable = failure("recipient_unreachable", "The number is not in service");
-const busy = failure("recipient_unavailable", "The recipient cannot be reached at the moment");
-const optedOut = failure("recipient_suppressed", "The recipient opted out");
 
 /** The id that the simulated provider gives: it embeds the attempt's, so the same attempt always has the same one. */
 export const simulatedMessageId = (attemptId: string): string => `sim_${attemptId.slice(4)}`;
@@ -30,6 +27,19 @@ export const simulatedMessageId = (attemptId: string): string => `sim_${attemptI
  * to the next. It answers at once, without a timer, except for `slow`.
  */
 export function createSimulator(config: GatewayConfig, tools: GatewayTools): Gateway {
+  const { name } = config;
+  const unreachable = (channel: string): SendResult =>
+    failure(
+      name,
+      "recipient_unreachable",
+      channel === "email" ? "The address does not exist" : "The number is not in service",
+    );
+  const busy = failure(
+    name,
+    "recipient_unavailable",
+    "The recipient cannot be reached at the moment",
+  );
+  const optedOut = failure(name, "recipient_suppressed", "The recipient opted out");
   const lost = new Set<string>();
   const remember = (attemptId: string): void => {
     lost.add(attemptId);
@@ -45,7 +55,7 @@ export function createSimulator(config: GatewayConfig, tools: GatewayTools): Gat
     const outcome = magicOutcome(attempt.channel, attempt.to);
     switch (outcome) {
       case "unreachable":
-        return unreachable;
+        return unreachable(attempt.channel);
       case "suppressed":
         return optedOut; // Ingress refuses it before; a second line of defence.
       case "flaky":

@@ -4,28 +4,28 @@ import type { AcceptedAttempt, DelayedReceipt } from "../descriptor.ts";
 import { playedDelayMs, playedReceipt } from "../played-receipts.ts";
 import type { Attempt, Receipt } from "../types.ts";
 
-const undelivered: Failure = {
+const undelivered = (name: string): Failure => ({
   code: "undelivered",
   class: "recipient",
   permanent: true,
   provider: {
-    name: "simulator",
+    name,
     code: "undelivered",
     text: "The network could not deliver the message",
   },
-};
-const bounced: Failure = {
+});
+const bounced = (name: string): Failure => ({
   code: "mailbox_not_found",
   class: "recipient",
   permanent: true,
-  provider: { name: "simulator", code: "5.1.1", text: "550 5.1.1 The mailbox does not exist" },
-};
-const deferred: Failure = {
+  provider: { name, code: "5.1.1", text: "550 5.1.1 The mailbox does not exist" },
+});
+const deferred = (name: string): Failure => ({
   code: "mailbox_full",
   class: "recipient",
   permanent: false,
-  provider: { name: "simulator", code: "4.2.2", text: "452 4.2.2 The mailbox is full" },
-};
+  provider: { name, code: "4.2.2", text: "452 4.2.2 The mailbox is full" },
+});
 
 /** Every receipt that the simulated provider sends for an accepted attempt. */
 export function simulatorReceipts(
@@ -47,17 +47,17 @@ export function simulatorReceipts(
         ? [
             make("bounced", base, {
               permanent: true,
-              error: bounced,
+              error: bounced(sent.gateway),
               diagnostic: "smtp; 550 5.1.1 The mailbox does not exist",
             }),
           ]
-        : [make("undelivered", base, { permanent: true, error: undelivered })];
+        : [make("undelivered", base, { permanent: true, error: undelivered(sent.gateway) })];
     case "soft-bounced":
       return sent.attempt === 1
         ? [
             make("deferred", base, {
               permanent: false,
-              error: deferred,
+              error: deferred(sent.gateway),
               diagnostic: "smtp; 452 4.2.2 The mailbox is full",
             }),
           ]
@@ -68,7 +68,7 @@ export function simulatorReceipts(
     case "contradictory":
       return [
         make("delivered", base),
-        make("undelivered", base + 60, { permanent: true, error: undelivered }),
+        make("undelivered", base + 60, { permanent: true, error: undelivered(sent.gateway) }),
       ];
     default:
       return [make("delivered", base)];

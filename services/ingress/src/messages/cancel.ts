@@ -1,5 +1,10 @@
 import { PublicError, isId, streamOf } from "@heliograph/contracts";
-import { evolveMessage, messageContext, messageView, type MessageState } from "@heliograph/domain";
+import {
+  evolveMessage,
+  messageContext,
+  messageDetail,
+  type MessageState,
+} from "@heliograph/domain";
 import type { Decision } from "@heliograph/log";
 import { changeOnce } from "@heliograph/api";
 import type { Call } from "@heliograph/api";
@@ -19,7 +24,7 @@ export async function cancelMessage(call: Call, id: string): Promise<Answer> {
     evolve: evolveMessage,
     decide: (message) => decideCancel(message, call.partner.partner_id),
   });
-  return { status: 200, body: messageView(state!, call.env), position };
+  return { status: 200, body: messageDetail(state!, call.env), position };
 }
 
 function decideCancel(message: MessageState | undefined, partner: string): Decision<PublicError> {

@@ -1,6 +1,6 @@
 import { storedRecipient } from "@heliograph/channels";
 import { type Channel, PublicError, channels, failpoint } from "@heliograph/contracts";
-import { messageView, statuses } from "@heliograph/domain";
+import { messageDetail, statuses } from "@heliograph/domain";
 import { decodeCursor, encodeCursor, parseIdempotencyKey, problemOf } from "@heliograph/api";
 import { listMessages, maxPageSize, type MessageFilter } from "@heliograph/read-models";
 import { z } from "zod";
@@ -8,12 +8,13 @@ import { sendingOf } from "./state.ts";
 import type { Call } from "@heliograph/api";
 import { cancelMessage } from "./cancel.ts";
 import { asOfPosition, readMessage, readTimeline } from "./read.ts";
-import { TimeInput, listed, queryInt, timeOf } from "@heliograph/api";
+import { TimeInput, listOf, listed, queryInt, timeOf } from "@heliograph/api";
 import {
   AcceptedMessage,
   BatchAnswer,
   BatchItem,
   Message,
+  MessageSummary,
   SendBatch,
   SendMessage,
   SendQuery,
@@ -49,7 +50,7 @@ async function sendOne(call: Call<SendMessage, z.infer<typeof SendQuery>>): Prom
       const { state } = await readMessage(call.deps, call.partner.partner_id, id);
       return {
         status: 200,
-        body: messageView(state, call.env),
+        body: messageDetail(state, call.env),
         position: state.position,
         headers: { "Preference-Applied": "wait" },
       };
@@ -233,6 +234,10 @@ export const messageRoutes: readonly Route[] = [
     query: SendQuery,
     accepts: acceptsSend,
     response: AcceptedMessage,
+    also: {
+      200: { description: "With `Prefer: wait=N`: what became of it.", response: Message },
+    },
+    prefer: "`wait=N` answers when the message was sent or failed, at most N (30) seconds later.",
     errors: sendErrors,
     handler: sendOne,
   }),
@@ -266,13 +271,7 @@ export const messageRoutes: readonly Route[] = [
     projection: "messages",
     query: ListQuery,
     errors: ["invalid_request"],
-    response: z
-      .object({
-        data: z.array(Message),
-        next_cursor: z.string().nullable(),
-        prev_cursor: z.string().nullable(),
-      })
-      .meta({ id: "MessageList" }),
+    response: listOf(MessageSummary, "MessageList"),
     handler: list,
   }),
   route({
@@ -292,7 +291,7 @@ export const messageRoutes: readonly Route[] = [
       );
       return {
         status: 200,
-        body: messageView(state, call.env),
+        body: messageDetail(state, call.env),
         headers: { "Projection-Lag": "0" },
       };
     },

@@ -1,4 +1,6 @@
-import { channels } from "@heliograph/contracts";
+import { Problem } from "@heliograph/api";
+import { channels, environments } from "@heliograph/contracts";
+import { statuses } from "@heliograph/domain";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { z } from "zod";
 
@@ -85,11 +87,18 @@ const sendFields = {
   contact_id: later("The contact to send to"),
 };
 
-export const SendMessage = z.strictObject(sendFields).meta({ id: "SendMessage" });
+const example = {
+  channel: "whatsapp",
+  to: "+15551234567",
+  template: "order_confirmation",
+  language: "en",
+  variables: { name: "Nayeem", order_id: "TR-204821", eta: "15 minutes" },
+};
+export const SendMessage = z.strictObject(sendFields).meta({ id: "SendMessage", example });
 export type SendMessage = z.infer<typeof SendMessage>;
 export const BatchItem = z
   .strictObject({ ...sendFields, idempotency_key: z.string().min(1).max(255).optional() })
-  .meta({ id: "BatchItem" });
+  .meta({ id: "BatchItem", example: { ...example, idempotency_key: "order-204821" } });
 export const maxBatch = 1_000;
 export const SendBatch = z
   .strictObject({ messages: z.array(BatchItem).min(1).max(maxBatch) })
@@ -104,44 +113,100 @@ export const SendQuery = z.strictObject({
 const Segments = z.object({ count: z.int(), encoding: z.string(), characters: z.int() });
 export const AcceptedMessage = z
   .object({
-    id: MessageId.optional().meta({ description: "A message's id; a dry run has none." }),
+    id: MessageId.optional().meta({
+      description: "A message's id; a dry run has none.",
+      example: "msg_01HNQX2P8Y9R3T4V5W6Z7A8B9C",
+    }),
     dry_run: z.literal(true).optional(),
     status: z.string(),
     channel: Channel,
     cost_estimate: Money,
     created_at: Time,
-    environment: z.enum(["live", "sandbox"]),
+    environment: z.enum(environments),
     currency: z.string(),
     segments: Segments,
     to: z.string(),
   })
   .meta({ id: "AcceptedMessage" });
 
+const Failure = z
+  .object({
+    code: z.string().meta({ description: "Why, in our words.", example: "recipient_unreachable" }),
+    class: z.enum([
+      "recipient",
+      "content",
+      "provider",
+      "gateway",
+      "account",
+      "timeout",
+      "platform",
+    ]),
+    permanent: z.boolean(),
+    provider: z
+      .object({
+        name: z.string().meta({ description: "As in `provider.name`.", example: "simulator-sms" }),
+        code: z.string().optional().meta({ description: "The provider's code.", example: "30005" }),
+        text: z.string().optional().meta({ description: "The provider's own words." }),
+      })
+      .optional()
+      .meta({ description: "What the provider said." }),
+  })
+  .meta({ id: "MessageFailure" });
+
+const shown = {
+  id: MessageId,
+  status: z.enum(statuses),
+  channel: Channel,
+  to: z.string(),
+  from: z.string().optional(),
+  environment: z.enum(environments),
+  cost: Money,
+  cost_estimate: Money,
+  currency: z.string(),
+  segments: Segments,
+  provider: z
+    .object({
+      gateway: z.string(),
+      name: z.string().meta({
+        description: "The provider's name, as in every error and event.",
+        example: "simulator-sms",
+      }),
+      message_id: z.string(),
+      status: z.string().meta({ description: "As the provider returned it.", example: "accepted" }),
+    })
+    .optional(),
+  error: Failure.optional().meta({ description: "Why it was not delivered." }),
+  refund: z.object({ amount: Money, currency: z.string(), transaction_id: z.string() }).optional(),
+  bounce: z.object({ diagnostic: z.string() }).optional(),
+  attempts: z.int(),
+  retry_count: z.int(),
+  client_ref: z.string().nullable(),
+  metadata: z.record(z.string(), z.unknown()),
+  tags: z.array(z.string()),
+  send_at: Time.optional(),
+  sent_at: Time.optional(),
+  delivered_at: Time.optional(),
+  read_at: Time.optional(),
+  created_at: Time,
+  updated_at: Time,
+};
+export const MessageSummary = z.object(shown).meta({ id: "MessageSummary" });
 export const Message = z
   .object({
-    id: MessageId,
-    status: z.string(),
-    channel: Channel,
-    to: z.string(),
-    environment: z.enum(["live", "sandbox"]),
-    cost: Money,
-    cost_estimate: Money,
-    currency: z.string(),
-    segments: Segments,
-    provider: z
-      .object({ gateway: z.string(), message_id: z.string(), status: z.string() })
-      .optional(),
-    error: z.record(z.string(), z.unknown()).optional(),
-    refund: z
-      .object({ amount: Money, currency: z.string(), transaction_id: z.string() })
-      .optional(),
-    attempts: z.int(),
-    client_ref: z.string().nullable(),
-    metadata: z.record(z.string(), z.unknown()),
-    tags: z.array(z.string()),
-    send_at: Time.optional(),
-    created_at: Time,
-    updated_at: Time,
+    ...shown,
+    content: z.object({
+      text: z.string().optional(),
+      html: z.string().optional(),
+      subject: z.string().optional(),
+      template: z
+        .object({
+          slug: z.string(),
+          version: z.int(),
+          language: z.string(),
+          variables: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
+        })
+        .optional(),
+    }),
   })
   .meta({ id: "Message" });
 
@@ -152,7 +217,8 @@ export const BatchAnswer = z
         index: z.int(),
         status_code: z.int(),
         message: AcceptedMessage.optional(),
-        error: z.record(z.string(), z.unknown()).optional(),
+        replayed: z.literal(true).optional(),
+        error: Problem.optional().meta({ description: "Why it was refused." }),
       }),
     ),
     accepted: z.int(),
@@ -162,6 +228,8 @@ export const BatchAnswer = z
 
 export const Timeline = z
   .object({
+    message_id: MessageId,
+    environment: z.enum(environments),
     data: z.array(
       z.object({
         position: z.string(),
@@ -169,7 +237,7 @@ export const Timeline = z
         type: z.string(),
         timestamp: Time,
         actor: z.string(),
-        data: z.record(z.string(), z.unknown()),
+        data: z.record(z.string(), z.unknown()).meta({ description: "The event's own fields." }),
         reason: z.string().optional(),
       }),
     ),

@@ -95,6 +95,7 @@ export const eventRoutes: readonly Route[] = [
     summary: "The same feed as server-sent events; resumes behind Last-Event-ID",
     query: StreamQuery,
     response: undefined,
+    contentType: "text/event-stream",
     status: 200,
     errors: ["invalid_request", "rate_limited"],
     handler: (call) => streamEvents(call, call.query.after, filterOf(call.query)),

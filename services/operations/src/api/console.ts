@@ -68,6 +68,7 @@ export const consoleRoutes: readonly Route[] = [
     scope: "public",
     summary: "A status page for people",
     response: undefined,
+    contentType: "text/html",
     status: 200,
     errors: [],
     handler: page,
