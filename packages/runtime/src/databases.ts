@@ -8,6 +8,7 @@ import {
 } from "@heliograph/log";
 import pg from "pg";
 import type { Logger } from "pino";
+import { createDatabase } from "./tables/databases.ts";
 import { SettingsError, type Settings } from "./settings.ts";
 
 export type Namespace = Environment | "platform";
@@ -45,18 +46,7 @@ export async function createDatabases(server: Server): Promise<void> {
   try {
     for (const namespace of ["live", "sandbox", "platform"]) {
       const name = `${server.prefix}_${namespace}`;
-      const { rowCount } = await client.query("select 1 from pg_database where datname = $1", [
-        name,
-      ]);
-      if (rowCount !== 0) continue;
-      await client
-        .query(
-          `create database "${name.replaceAll('"', '""')}" template template0 encoding 'UTF8' locale 'C' strategy file_copy`,
-        )
-        .catch((error: unknown) => {
-          // 42P04 and 23505: another process was first.
-          if (!["42P04", "23505"].includes((error as { code?: string }).code ?? "")) throw error;
-        });
+      await createDatabase(client, name);
     }
   } finally {
     await client.end();

@@ -1,5 +1,5 @@
 import { LogUnavailable } from "@heliograph/log";
-import { Fenced } from "./parts.ts";
+import { Fenced } from "./tables/parts.ts";
 
 const networkCodes = new Set([
   "ECONNREFUSED",

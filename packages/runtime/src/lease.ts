@@ -1,6 +1,6 @@
 import pg from "pg";
 import { isMachinery, isUnanswered, oneAtATime, pause } from "./faults.ts";
-import { quoteSchema } from "./parts.ts";
+import { endStaleHolder, takeOver, tryLock, unlock, type Ownership } from "./tables/leases.ts";
 
 /**
  * A holder that has not shown itself for so long is stopped or cut off; its session is ended so that another may take over. A session that has just
@@ -14,7 +14,7 @@ const rowTimeoutMs = 2_000;
 /** SQLSTATE of a statement that waited in vain for somebody else's lock. */
 const lockNotAvailable = "55P03";
 
-export type Ownership = { readonly epoch: number; readonly position: bigint };
+export type { Ownership } from "./tables/leases.ts";
 
 /**
  * One session per process and environment holds an advisory lock per consumer, so at most one copy of each is active and a copy whose process dies is
@@ -95,12 +95,8 @@ export class Leases {
             if (!isUnanswered(error)) await unlock(client, name);
             throw error;
           };
-          const { rows } = await client.query(
-            "select pg_try_advisory_lock(hashtextextended($1, 7041776)) as held",
-            [`heliograph/${name}`],
-          );
-          if (rows[0].held === true) return takeOver(client, name, schema).catch(giveBack);
-          await endStaleHolder(client, name);
+          if (await tryLock(client, name)) return takeOver(client, name, schema).catch(giveBack);
+          await endStaleHolder(client, name, staleHolderSeconds);
           return undefined;
         });
         look(true);
@@ -127,33 +123,4 @@ export class Leases {
     this.#client = undefined;
     await client?.end().catch(() => undefined);
   }
-}
-
-async function unlock(client: pg.Client, name: string): Promise<void> {
-  await client.query("select pg_advisory_unlock(hashtextextended($1, 7041776))", [
-    `heliograph/${name}`,
-  ]);
-}
-
-async function takeOver(client: pg.Client, name: string, schema: string): Promise<Ownership> {
-  const { rows } = await client.query(
-    `update ${quoteSchema(schema)}.checkpoint set epoch = epoch + 1 where name = $1 returning epoch, position::text`,
-    [name],
-  );
-  if (rows[0] === undefined)
-    throw new Error(
-      `${name} has no checkpoint: a process with another feed divided it into shards; restart this one`,
-    );
-  return { epoch: rows[0].epoch as number, position: BigInt(rows[0].position as string) };
-}
-
-async function endStaleHolder(client: pg.Client, name: string): Promise<void> {
-  await client.query(
-    `select pg_terminate_backend(l.pid) from pg_locks l
-     join runtime.consumers c on c.name = $1 and c.updated_at < now() - interval '${staleHolderSeconds} seconds'
-     join pg_stat_activity a on a.pid = l.pid and a.state_change < now() - interval '${staleHolderSeconds} seconds'
-     where l.locktype = 'advisory' and l.granted and l.pid <> pg_backend_pid() and l.database = (select oid from pg_database where datname = current_database())
-       and ((l.classid::bigint << 32) | l.objid::bigint) = hashtextextended($2, 7041776)`,
-    [name, `heliograph/${name}`],
-  );
 }

@@ -1,14 +1,16 @@
 import type { Batch, RecordedEvent } from "@heliograph/log";
-import { quarantine } from "./dead-letters.ts";
 import { isMachinery, latestAfter, messageOf, oneAtATime, pause } from "./faults.ts";
 import type { Ownership } from "./lease.ts";
-import { commitParts } from "./parts.ts";
+import { readAhead, type Source } from "./source.ts";
 import type { ConsumerStatus } from "./status.ts";
-import type { Source } from "./source.ts";
+import { quarantine } from "./tables/dead-letters.ts";
+import { commitParts } from "./tables/parts.ts";
 import type { Projector, ProjectorInstance, ServiceContext } from "./types.ts";
 
 /** A checkpoint that only passes over events of other types is written this seldom: nothing is lost when it is not written at all. */
 export const idleCheckpointMs = 250;
+/** How often a loop looks for dead letters that an operator wants tried again. */
+export const retryLookMs = 500;
 
 /** Takes events it is given again, out of order, for the retry of a dead letter. */
 export type Retry = { readonly position: bigint; readonly done: (error?: unknown) => void };
@@ -23,140 +25,156 @@ export async function runProjector(
   retries: Retry[],
   source: Source,
 ): Promise<void> {
-  const pool = context.projectionPool;
-  let committed = ownership.position;
-  const create = async (): Promise<ProjectorInstance> =>
-    projector.create({ pool, schema: projector.schema, position: committed });
-  let instance = await create();
-  let passed = committed;
-  const turn = oneAtATime();
-  const stop = new AbortController();
-  let failure: { readonly error: unknown } | undefined;
-  const idle = latestAfter(
-    idleCheckpointMs,
-    () => turn(async () => (passed > committed ? commit([], passed) : undefined)),
-    (error) => {
-      failure ??= { error };
-      stop.abort();
-    },
-  );
-  status.position = committed;
-
-  const commit = async (events: readonly RecordedEvent[], to: bigint): Promise<void> => {
-    const parts = events.length === 0 ? [] : await instance.project(events);
-    await commitParts(
-      pool,
-      {
-        schema: projector.schema,
-        name: projector.name,
-        from: committed,
-        to,
-        epoch: ownership.epoch,
-      },
-      parts,
-    );
-    committed = to;
-    status.position = to;
-    status.handled += events.length;
-    instance.committed?.(to);
-  };
-
-  // Caches may have taken in part of a batch that failed, so what follows a failure starts from the tables again.
-  const commitOrQuarantine = async (batch: Batch): Promise<void> => {
-    try {
-      await commit(batch.events, batch.position);
-      return;
-    } catch (error) {
-      if (isMachinery(error)) throw error;
-      context.logger.warn(
-        { consumer: projector.name, error: messageOf(error) },
-        "a batch failed; its events are tried one by one",
-      );
-    }
-    for (const event of batch.events) {
-      try {
-        instance = await create();
-        await commit([event], event.position);
-      } catch (error) {
-        if (isMachinery(error)) throw error;
-        await quarantine(context.pool, projector.name, event, messageOf(error));
-        context.logger.error(
-          {
-            consumer: projector.name,
-            position: String(event.position),
-            type: event.type,
-            error: messageOf(error),
-          },
-          "event quarantined",
-        );
-        await commit([], event.position);
-      }
-    }
-    instance = await create();
-    await commit([], batch.position);
-  };
-
-  const retryOne = async (retry: Retry): Promise<void> => {
-    try {
-      const event = await context.log.readAt(retry.position);
-      await commit(event ? [event] : [], committed);
-      retry.done();
-    } catch (error) {
-      retry.done(error);
-      instance = await create();
-      if (isMachinery(error)) throw error;
-    }
-  };
-
-  const retrying = setInterval(() => {
-    for (const retry of retries.splice(0))
-      void turn(() => retryOne(retry)).catch(() => stop.abort());
-  }, 500);
-  const reading = AbortSignal.any([signal, stop.signal]);
+  const run = new ProjectorRun(projector, context, ownership, status);
+  const retrying = setInterval(() => run.retry(retries.splice(0)), retryLookMs);
   try {
-    for await (const batch of readAhead(source(committed, reading, () => committed))) {
-      status.head = batch.head;
-      if (batch.events.length === 0) {
-        // Only what had no events may be passed over without writing: a batch whose commit fails must be read again.
-        passed = batch.position;
-        status.position = batch.position;
-        idle.schedule();
-        continue;
-      }
-      await turn(() => commitOrQuarantine(batch)).catch((error: unknown) => {
-        // The next batch is being waited for already: without this the failure would wait for it too.
-        stop.abort();
-        throw error;
-      });
-      if (
-        projector.lingerMs !== undefined &&
-        batch.events.length < (projector.maxEvents ?? 500) / 2
-      )
-        await pause(projector.lingerMs, reading);
-    }
-    if (failure) throw failure.error;
+    await run.follow(source, signal);
   } finally {
-    idle.cancel();
+    run.end();
     clearInterval(retrying);
   }
 }
 
-/**
- * While a consumer is behind, the next batch is read as the last one is handled. One that has caught up waits instead, so that what arrives meanwhile
- * shares a batch.
- */
-async function* readAhead(batches: AsyncIterable<Batch>): AsyncGenerator<Batch> {
-  const iterator = batches[Symbol.asyncIterator]();
-  try {
-    let next: Promise<IteratorResult<Batch>> | undefined;
-    for (;;) {
-      const result = await (next ?? iterator.next());
-      if (result.done) return;
-      next = result.value.caughtUp ? undefined : iterator.next();
-      next?.catch(() => undefined);
-      yield result.value;
+/** The time of one owner: how far its tables are committed, and the caches that were made from them. */
+class ProjectorRun {
+  readonly #projector: Projector;
+  readonly #context: ServiceContext;
+  readonly #epoch: number;
+  readonly #status: ConsumerStatus;
+  readonly #turn = oneAtATime();
+  readonly #stop = new AbortController();
+  readonly #idle: ReturnType<typeof latestAfter>;
+  #committed: bigint;
+  /** Up to here there was nothing to project. */
+  #passed: bigint;
+  #failure: { readonly error: unknown } | undefined;
+  #instance!: ProjectorInstance;
+
+  constructor(
+    projector: Projector,
+    context: ServiceContext,
+    ownership: Ownership,
+    status: ConsumerStatus,
+  ) {
+    this.#projector = projector;
+    this.#context = context;
+    this.#epoch = ownership.epoch;
+    this.#status = status;
+    this.#committed = ownership.position;
+    this.#passed = ownership.position;
+    status.position = ownership.position;
+    this.#idle = latestAfter(
+      idleCheckpointMs,
+      () => this.#turn(() => this.#commitPassed()),
+      (error) => {
+        this.#failure ??= { error };
+        this.#stop.abort();
+      },
+    );
+  }
+
+  async follow(source: Source, signal: AbortSignal): Promise<void> {
+    await this.#begin();
+    const { lingerMs, maxEvents = 500 } = this.#projector;
+    const reading = AbortSignal.any([signal, this.#stop.signal]);
+    for await (const batch of readAhead(source(this.#committed, reading, () => this.#committed))) {
+      this.#status.head = batch.head;
+      if (batch.events.length === 0) {
+        // Only what had no events may be passed over without writing: a batch whose commit fails must be read again.
+        this.#passed = batch.position;
+        this.#status.position = batch.position;
+        this.#idle.schedule();
+        continue;
+      }
+      await this.#turn(() => this.#take(batch)).catch((error: unknown) => {
+        // The next batch is being waited for already: without this the failure would wait for it too.
+        this.#stop.abort();
+        throw error;
+      });
+      if (lingerMs !== undefined && batch.events.length < maxEvents / 2)
+        await pause(lingerMs, reading);
     }
-  } finally {
-    await iterator.return?.();
+    if (this.#failure) throw this.#failure.error;
+  }
+
+  retry(retries: readonly Retry[]): void {
+    for (const retry of retries)
+      void this.#turn(() => this.#retryOne(retry)).catch(() => this.#stop.abort());
+  }
+
+  end(): void {
+    this.#idle.cancel();
+  }
+
+  /** Caches are made from the tables as they are committed. */
+  async #begin(): Promise<void> {
+    const { schema } = this.#projector;
+    const pool = this.#context.projectionPool;
+    this.#instance = await this.#projector.create({ pool, schema, position: this.#committed });
+  }
+
+  async #commitPassed(): Promise<void> {
+    if (this.#passed > this.#committed) await this.#commit([], this.#passed);
+  }
+
+  async #commit(events: readonly RecordedEvent[], to: bigint): Promise<void> {
+    const { schema, name } = this.#projector;
+    const parts = events.length === 0 ? [] : await this.#instance.project(events);
+    const at = { schema, name, from: this.#committed, to, epoch: this.#epoch };
+    await commitParts(this.#context.projectionPool, at, parts);
+    this.#committed = to;
+    this.#status.position = to;
+    this.#status.handled += events.length;
+    this.#instance.committed?.(to);
+  }
+
+  async #take(batch: Batch): Promise<void> {
+    try {
+      await this.#commit(batch.events, batch.position);
+    } catch (error) {
+      if (isMachinery(error)) throw error;
+      this.#context.logger.warn(
+        { consumer: this.#projector.name, error: messageOf(error) },
+        "a batch failed; its events are tried one by one",
+      );
+      await this.#takeOneByOne(batch);
+    }
+  }
+
+  /** Caches may have taken in part of a batch that failed, so what follows a failure starts from the tables again. */
+  async #takeOneByOne(batch: Batch): Promise<void> {
+    for (const event of batch.events) {
+      try {
+        await this.#begin();
+        await this.#commit([event], event.position);
+      } catch (error) {
+        if (isMachinery(error)) throw error;
+        await this.#setAside(event, messageOf(error));
+        await this.#commit([], event.position);
+      }
+    }
+    await this.#begin();
+    await this.#commit([], batch.position);
+  }
+
+  async #setAside(event: RecordedEvent, reason: string): Promise<void> {
+    const { name } = this.#projector;
+    await quarantine(this.#context.pool, name, event, reason);
+    this.#context.logger.error(
+      { consumer: name, position: String(event.position), type: event.type, error: reason },
+      "event quarantined",
+    );
+  }
+
+  async #retryOne(retry: Retry): Promise<void> {
+    try {
+      const event = await this.#context.log.readAt(retry.position);
+      await this.#commit(event ? [event] : [], this.#committed);
+      retry.done();
+    } catch (error) {
+      retry.done(error);
+      await this.#begin();
+      if (isMachinery(error)) throw error;
+    }
   }
 }

@@ -1,24 +1,13 @@
-import { readEventFlaw } from "@heliograph/contracts";
 import type { Batch, RecordedEvent } from "@heliograph/log";
-import { quarantine } from "./dead-letters.ts";
-import { isMachinery, latestAfter, messageOf, oneAtATime } from "./faults.ts";
+import type { Careful } from "./careful.ts";
+import { latestAfter, messageOf, oneAtATime } from "./faults.ts";
 import type { Ownership } from "./lease.ts";
-import { commitParts } from "./parts.ts";
-import { idleCheckpointMs, type Retry } from "./projector-loop.ts";
+import { idleCheckpointMs, retryLookMs, type Retry } from "./projector-loop.ts";
 import type { Source, Unit } from "./source.ts";
 import type { ConsumerStatus } from "./status.ts";
-import type { Checkpoint, Reactor, ServiceContext, WritePart } from "./types.ts";
-
-/** Events up to here are handed over one at a time, after a batch failed, so that the one at fault is found. Kept over restarts of the consumer. */
-export type Careful = {
-  until: bigint;
-  readonly skip: Set<bigint>;
-  readonly failures: Map<bigint, number>;
-};
-export const newCareful = (): Careful => ({ until: 0n, skip: new Set(), failures: new Map() });
-
-/** An event is set aside when it alone failed so often. */
-const triesBeforeQuarantine = 3;
+import { quarantine } from "./tables/dead-letters.ts";
+import { commitParts } from "./tables/parts.ts";
+import type { Checkpoint, Reactor, ReactorInstance, ServiceContext, WritePart } from "./types.ts";
 
 /** Moves a checkpoint by compare-and-set; concurrent calls queue up, so that each starts from where the last one ended. */
 export function newCheckpoint(
@@ -48,143 +37,154 @@ export function newCheckpoint(
   };
 }
 
+/** Everything that one owner of a reactor is given. */
+export type ReactorTurn = {
+  readonly reactor: Reactor;
+  readonly unit: Unit;
+  readonly context: ServiceContext;
+  readonly ownership: Ownership;
+  readonly status: ConsumerStatus;
+  /** Ends the reading; what is in flight is then drained. */
+  readonly signal: AbortSignal;
+  readonly retries: Retry[];
+  readonly careful: Careful;
+  readonly drainMs: number;
+  readonly source: Source;
+};
+
 /** Runs one reactor as its owner until the signal ends (then it drains) or something breaks (throws). */
-export async function runReactor(
-  reactor: Reactor,
-  unit: Unit,
-  context: ServiceContext,
-  ownership: Ownership,
-  status: ConsumerStatus,
-  signal: AbortSignal,
-  retries: Retry[],
-  careful: Careful,
-  drainMs: number,
-  source: Source,
-): Promise<void> {
-  const ended = new AbortController();
-  const stopReading = new AbortController();
-  // The signal may have ended while the lease was being taken; an event that has passed is not heard.
-  if (signal.aborted) stopReading.abort();
-  else signal.addEventListener("abort", () => stopReading.abort(), { once: true });
-  let failure: { readonly error: unknown } | undefined;
-  let handed = 0n;
-  const fail = (error: unknown): void => {
-    // What was handed over and fails later cannot be laid to one event; the next owner at least sets aside what breaks its schema.
-    if (failure === undefined && !isMachinery(error) && handed > careful.until)
-      careful.until = handed;
-    failure ??= { error };
-    stopReading.abort();
-  };
-  status.position = ownership.position;
-  const checkpoint = newCheckpoint(
-    context,
-    { name: unit.name, schema: reactor.schema },
-    ownership,
-    status,
-  );
-  const logger = context.logger.child({ consumer: unit.name });
-  const instance = await reactor.start({
-    context,
-    schema: reactor.schema,
-    shard: unit.shard,
-    epoch: ownership.epoch,
-    checkpoint,
-    logger,
-    signal: ended.signal,
-    stopping: stopReading.signal,
-    fail,
-  });
-  const turn = oneAtATime();
-  let passed: Batch | undefined;
-  const idle = latestAfter(
-    idleCheckpointMs,
-    () => turn(async () => (passed ? instance.handle(passed) : undefined)),
-    fail,
-  );
-  const retrying = setInterval(() => {
-    for (const retry of retries.splice(0)) void turn(() => retryOne(retry)).catch(fail);
-  }, 500);
+export async function runReactor(given: ReactorTurn): Promise<void> {
+  const run = new ReactorRun(given);
+  await run.start();
+  const retrying = setInterval(() => run.retry(given.retries.splice(0)), retryLookMs);
   try {
-    const start = checkpoint.position;
-    for await (const batch of source(start, stopReading.signal, () => checkpoint.position)) {
-      if (failure) break;
+    await run.follow();
+  } finally {
+    clearInterval(retrying);
+    await run.end();
+  }
+}
+
+class ReactorRun {
+  readonly #given: ReactorTurn;
+  readonly #checkpoint: Checkpoint;
+  readonly #turn = oneAtATime();
+  readonly #ended = new AbortController();
+  readonly #stopReading = new AbortController();
+  readonly #idle: ReturnType<typeof latestAfter>;
+  readonly #logger: ServiceContext["logger"];
+  #instance!: ReactorInstance;
+  #failure: { readonly error: unknown } | undefined;
+  #handed = 0n;
+  #passed: Batch | undefined;
+
+  constructor(given: ReactorTurn) {
+    const { reactor, unit, context, ownership, status, signal } = given;
+    this.#given = given;
+    // The signal may have ended while the lease was being taken; an event that has passed is not heard.
+    if (signal.aborted) this.#stopReading.abort();
+    else signal.addEventListener("abort", () => this.#stopReading.abort(), { once: true });
+    status.position = ownership.position;
+    const at = { name: unit.name, schema: reactor.schema };
+    this.#checkpoint = newCheckpoint(context, at, ownership, status);
+    this.#logger = context.logger.child({ consumer: unit.name });
+    this.#idle = latestAfter(
+      idleCheckpointMs,
+      () =>
+        this.#turn(async () => (this.#passed ? this.#instance.handle(this.#passed) : undefined)),
+      this.#fail,
+    );
+  }
+
+  async start(): Promise<void> {
+    const { reactor, unit, context, ownership } = this.#given;
+    this.#instance = await reactor.start({
+      context,
+      schema: reactor.schema,
+      shard: unit.shard,
+      epoch: ownership.epoch,
+      checkpoint: this.#checkpoint,
+      logger: this.#logger,
+      signal: this.#ended.signal,
+      stopping: this.#stopReading.signal,
+      fail: this.#fail,
+    });
+  }
+
+  async follow(): Promise<void> {
+    const { unit, status, source } = this.#given;
+    const checkpoint = this.#checkpoint;
+    const batches = source(
+      checkpoint.position,
+      this.#stopReading.signal,
+      () => checkpoint.position,
+    );
+    for await (const batch of batches) {
+      if (this.#failure) break;
       // The head of a shard is its own last event: it is not behind when the others go on.
       status.head = unit.shard !== undefined && batch.caughtUp ? batch.position : batch.head;
       if (batch.events.length === 0) {
-        passed = batch;
-        idle.schedule();
+        this.#passed = batch;
+        this.#idle.schedule();
         continue;
       }
-      passed = undefined;
-      handed = batch.position;
-      await turn(() => (careful.until > 0n ? handleCarefully(batch) : handleBatch(batch)));
+      this.#passed = undefined;
+      this.#handed = batch.position;
+      await this.#turn(() => this.#take(batch));
       status.handled += batch.events.length;
     }
-    if (failure) throw failure.error;
-  } finally {
-    idle.cancel();
-    clearInterval(retrying);
-    const orderly = failure === undefined;
-    if (!orderly) ended.abort();
-    await instance
-      .stop(orderly ? drainMs : 0)
-      .catch((error: unknown) => logger.warn({ error: messageOf(error) }, "stop failed"));
-    ended.abort();
+    if (this.#failure) throw this.#failure.error;
   }
 
-  async function handleBatch(batch: Batch): Promise<void> {
-    try {
-      await instance.handle(batch);
-    } catch (error) {
-      if (!isMachinery(error)) careful.until = batch.position;
-      throw error;
-    }
+  retry(retries: readonly Retry[]): void {
+    for (const retry of retries) void this.#turn(() => this.#retryOne(retry)).catch(this.#fail);
   }
 
-  async function handleCarefully(batch: Batch): Promise<void> {
-    for (const event of batch.events) {
-      if (careful.skip.has(event.position)) continue;
-      // The log checks its events when it appends them: this finds what came past it, and spares it the restarts that others get before they are set aside.
-      const flaw = readEventFlaw(event);
-      if (flaw !== undefined) {
-        await setAside(event, flaw);
-        continue;
-      }
-      try {
-        await instance.handle({ ...batch, events: [event], position: event.position });
-      } catch (error) {
-        if (isMachinery(error)) throw error;
-        const failures = (careful.failures.get(event.position) ?? 0) + 1;
-        careful.failures.set(event.position, failures);
-        if (failures >= triesBeforeQuarantine) await setAside(event, messageOf(error));
-        throw error;
-      }
-    }
-    await instance.handle({ ...batch, events: [] });
-    if (batch.position >= careful.until) {
-      careful.until = 0n;
-      careful.failures.clear();
-    }
+  /** Drains what is in flight when the end is an orderly one. */
+  async end(): Promise<void> {
+    this.#idle.cancel();
+    const orderly = this.#failure === undefined;
+    if (!orderly) this.#ended.abort();
+    await this.#instance
+      .stop(orderly ? this.#given.drainMs : 0)
+      .catch((error: unknown) => this.#logger.warn({ error: messageOf(error) }, "stop failed"));
+    this.#ended.abort();
   }
 
-  async function setAside(event: RecordedEvent, reason: string): Promise<void> {
+  /** What was handed over and fails later cannot be laid to one event; the next owner at least sets aside what breaks its schema. */
+  readonly #fail = (error: unknown): void => {
+    if (this.#failure === undefined) this.#given.careful.suspect(error, this.#handed);
+    this.#failure ??= { error };
+    this.#stopReading.abort();
+  };
+
+  #take(batch: Batch): Promise<void> {
+    return this.#given.careful.take(
+      batch,
+      (part) => this.#instance.handle(part),
+      (event, reason) => this.#setAside(event, reason),
+    );
+  }
+
+  async #setAside(event: RecordedEvent, reason: string): Promise<void> {
+    const { context, unit } = this.#given;
     await quarantine(context.pool, unit.name, event, reason);
-    careful.skip.add(event.position);
-    logger.error(
+    this.#logger.error(
       { position: String(event.position), type: event.type, error: reason },
       "event quarantined",
     );
   }
 
-  async function retryOne(retry: Retry): Promise<void> {
+  async #retryOne(retry: Retry): Promise<void> {
     try {
-      const event = await context.log.readAt(retry.position);
-      if (event !== undefined && instance.retry !== undefined) await instance.retry(event);
+      const event = await this.#given.context.log.readAt(retry.position);
+      if (event !== undefined && this.#instance.retry !== undefined)
+        await this.#instance.retry(event);
       else
-        await instance.handle({
+        await this.#instance.handle({
           events: event ? [event] : [],
-          position: checkpoint.position,
-          head: status.head,
+          position: this.#checkpoint.position,
+          head: this.#given.status.head,
           caughtUp: false,
         });
       retry.done();

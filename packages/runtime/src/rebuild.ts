@@ -1,11 +1,11 @@
 import { LogUnavailable, type Page } from "@heliograph/log";
-import type pg from "pg";
-import { openDeadLetters } from "./dead-letters.ts";
+import { openDeadLetters } from "./tables/dead-letters.ts";
 import { pause } from "./faults.ts";
-import { commitParts, quoteSchema } from "./parts.ts";
-import { prepareConsumer } from "./schema.ts";
+import { commitParts } from "./tables/parts.ts";
+import { differences, dropSchema, readCheckpoint, swapSchemas } from "./tables/rebuild.ts";
+import { prepareConsumer } from "./tables/schema.ts";
 import { typesOf } from "./source.ts";
-import type { Projector, ServiceContext } from "./types.ts";
+import type { Projector, ProjectorInstance, ServiceContext } from "./types.ts";
 
 export type RebuildResult = {
   readonly position: string;
@@ -26,6 +26,7 @@ const rebuildBatch = 2_000;
 /** A rebuild takes hours where the log is long: it waits for a log that is away, but not for ever. */
 const logAwayMs = 60_000;
 const logRetryMs = 250;
+const progressEveryMs = 500;
 
 /**
  * Fills `<schema>_next` from position 0 with the projector's own code while the old schema serves, then either compares the two at one position
@@ -37,134 +38,153 @@ export async function rebuildProjector(
   projector: Projector,
   options: Options,
 ): Promise<RebuildResult> {
-  const pool = context.projectionPool;
   const next = `${projector.schema}_next`;
-  const startedAt = performance.now();
-  await context.pool.query(`drop schema if exists ${quoteSchema(next)} cascade`);
+  await dropSchema(context.pool, next);
   await prepareConsumer(context.pool, projector, next);
-  const instance = await projector.create({ pool, schema: next, position: 0n });
+  const instance = await projector.create({
+    pool: context.projectionPool,
+    schema: next,
+    position: 0n,
+  });
   // What the live projector had to set aside would stop this one too; a dead letter that was retried with success takes part again.
   const aside = await openDeadLetters(context.pool, projector.name);
-  let position = 0n;
-  let count = 0;
-  let progressAt = 0;
+  const rebuild = new Rebuild(context, projector, options, instance, aside);
+  try {
+    return await rebuild.run();
+  } finally {
+    await dropSchema(context.pool, next).catch(() => undefined);
+  }
+}
 
-  const read = (after: bigint, until: bigint): Promise<Page> => {
+/** One rebuild under way: how far `<schema>_next` is filled. */
+class Rebuild {
+  readonly #context: ServiceContext;
+  readonly #projector: Projector;
+  readonly #next: string;
+  readonly #options: Options;
+  readonly #instance: ProjectorInstance;
+  readonly #aside: ReadonlySet<bigint>;
+  readonly #startedAt = performance.now();
+  #position = 0n;
+  #count = 0;
+  #progressAt = 0;
+
+  constructor(
+    context: ServiceContext,
+    projector: Projector,
+    options: Options,
+    instance: ProjectorInstance,
+    aside: ReadonlySet<bigint>,
+  ) {
+    this.#context = context;
+    this.#projector = projector;
+    this.#next = `${projector.schema}_next`;
+    this.#options = options;
+    this.#instance = instance;
+    this.#aside = aside;
+  }
+
+  /** Up to where the live projector is, never beyond: rows cannot be taken back. */
+  async run(): Promise<RebuildResult> {
+    const { name, schema } = this.#projector;
+    let until = (await readCheckpoint(this.#context.pool, schema, name)).position;
+    for (;;) {
+      await this.#advance(until, logAwayMs);
+      const outcome = await this.#finish();
+      if (typeof outcome !== "bigint") return outcome;
+      until = outcome;
+    }
+  }
+
+  #read(after: bigint, until: bigint): Promise<Page> {
     const room = until - after;
     const limit = room < BigInt(rebuildBatch) ? Number(room) : rebuildBatch;
-    const reading = context.log.readAll({ after, limit, ...typesOf(projector) });
+    const reading = this.#context.log.readAll({ after, limit, ...typesOf(this.#projector) });
     // A failure is met where the batch is awaited; until then it must not count as unhandled.
     reading.catch(() => undefined);
     return reading;
-  };
+  }
 
-  /** Waits for a log that is away so long at most. */
-  const advance = async (until: bigint, awayMs: number): Promise<void> => {
-    let reading = position < until ? read(position, until) : undefined;
+  /** Fills the tables up to a position. Waits for a log that is away so long at most. */
+  async #advance(until: bigint, awayMs: number): Promise<void> {
+    let reading = this.#position < until ? this.#read(this.#position, until) : undefined;
     let heardAt = performance.now();
     while (reading !== undefined) {
-      options.signal.throwIfAborted();
+      this.#options.signal.throwIfAborted();
       let batch: Page;
       try {
         batch = await reading;
       } catch (error) {
         if (!(error instanceof LogUnavailable) || performance.now() - heardAt >= awayMs)
           throw error;
-        await pause(logRetryMs, options.signal);
-        reading = read(position, until);
+        await pause(logRetryMs, this.#options.signal);
+        reading = this.#read(this.#position, until);
         continue;
       }
       heardAt = performance.now();
       const to = batch.position > until ? until : batch.position;
       // PostgreSQL reads the next batch while this one is projected and written.
-      reading = to < until ? read(to, until) : undefined;
-      const events = batch.events.filter(
-        (event) => event.position <= to && !aside.has(event.position),
-      );
-      const parts = events.length === 0 ? [] : await instance.project(events);
-      await commitParts(
-        pool,
-        { schema: next, name: projector.name, from: position, to, epoch: 0 },
-        parts,
-      );
-      position = to;
-      count += events.length;
-      if (performance.now() - progressAt > 500) {
-        progressAt = performance.now();
-        options.onProgress?.(position, until);
-      }
+      reading = to < until ? this.#read(to, until) : undefined;
+      await this.#write(batch, to);
+      this.#report(until);
     }
-  };
+  }
 
-  try {
-    // Up to where the live projector is, never beyond: rows cannot be taken back.
-    const { rows } = await context.pool.query(
-      `select position::text from ${quoteSchema(projector.schema)}.checkpoint where name = $1`,
-      [projector.name],
+  async #write(batch: Page, to: bigint): Promise<void> {
+    const events = batch.events.filter(
+      (event) => event.position <= to && !this.#aside.has(event.position),
     );
-    let until = BigInt(rows[0].position as string);
-    for (;;) {
-      await advance(until, logAwayMs);
-      const outcome = await finish();
-      if (typeof outcome !== "bigint") return outcome;
-      until = outcome;
-    }
-  } finally {
-    await context.pool
-      .query(`drop schema if exists ${quoteSchema(next)} cascade`)
-      .catch(() => undefined);
+    const parts = events.length === 0 ? [] : await this.#instance.project(events);
+    const at = {
+      schema: this.#next,
+      name: this.#projector.name,
+      from: this.#position,
+      to,
+      epoch: 0,
+    };
+    await commitParts(this.#context.projectionPool, at, parts);
+    this.#position = to;
+    this.#count += events.length;
+  }
+
+  #report(until: bigint): void {
+    if (performance.now() - this.#progressAt <= progressEveryMs) return;
+    this.#progressAt = performance.now();
+    this.#options.onProgress?.(this.#position, until);
   }
 
   /** Gives the position to go on to when there is more to do than the live projector should wait for, or the log cannot be read while it waits. */
-  async function finish(): Promise<RebuildResult | bigint> {
-    options.signal.throwIfAborted();
-    const client = await context.pool.connect();
+  async #finish(): Promise<RebuildResult | bigint> {
+    this.#options.signal.throwIfAborted();
+    const { name, schema } = this.#projector;
+    const client = await this.#context.pool.connect();
+    const old = `${schema}_old`;
     let broken = false;
     let goal: bigint | undefined;
     try {
       await client.query("begin");
-      const { rows } = await client.query(
-        `select position::text, epoch from ${quoteSchema(projector.schema)}.checkpoint where name = $1 for update`,
-        [projector.name],
-      );
-      const live = BigInt(rows[0].position as string);
-      if (live < position)
+      const live = await readCheckpoint(client, schema, name, true);
+      if (live.position < this.#position)
         throw new Error(
-          `${projector.name} was rebuilt meanwhile: its checkpoint went back to ${live}`,
+          `${name} was rebuilt meanwhile: its checkpoint went back to ${live.position}`,
         );
-      if (context.log.span(position, live) > rebuildBatch) {
+      if (this.#context.log.span(this.#position, live.position) > rebuildBatch) {
         await client.query("rollback");
-        return live;
+        return live.position;
       }
-      goal = live;
-      await advance(live, 0);
+      goal = live.position;
+      await this.#advance(goal, 0);
       goal = undefined;
-      const seconds = (performance.now() - startedAt) / 1000;
-      const outcome = {
-        position: String(position),
-        events: count,
-        seconds: Math.round(seconds * 1000) / 1000,
-      };
-      if (options.verifyOnly) {
-        const differs = await differences(client, projector.schema, next);
-        await client.query("commit");
-        return { ...outcome, equal: differs.length === 0, differs };
-      }
-      await client.query(
-        `update ${quoteSchema(next)}.checkpoint set epoch = $2 + 1, updated_at = now() where name = $1`,
-        [projector.name, rows[0].epoch],
-      );
-      const old = `${projector.schema}_old`;
-      await client.query(`drop schema if exists ${quoteSchema(old)} cascade`);
-      await client.query(
-        `alter schema ${quoteSchema(projector.schema)} rename to ${quoteSchema(old)}`,
-      );
-      await client.query(
-        `alter schema ${quoteSchema(next)} rename to ${quoteSchema(projector.schema)}`,
-      );
+      const differs = this.#options.verifyOnly
+        ? await differences(client, schema, this.#next)
+        : undefined;
+      if (differs === undefined)
+        await swapSchemas(client, { schema, next: this.#next, old }, name, live.epoch);
       await client.query("commit");
-      await context.pool.query(`drop schema if exists ${quoteSchema(old)} cascade`);
-      return outcome;
+      if (differs !== undefined)
+        return { ...this.#outcome(), equal: differs.length === 0, differs };
+      await dropSchema(this.#context.pool, old);
+      return this.#outcome();
     } catch (error) {
       await client.query("rollback").catch(() => (broken = true));
       if (goal !== undefined && error instanceof LogUnavailable) return goal;
@@ -173,28 +193,9 @@ export async function rebuildProjector(
       client.release(broken);
     }
   }
-}
 
-/** Tables whose rows differ between two schemas, compared by a hash that does not depend on the order of rows. */
-async function differences(
-  client: pg.PoolClient,
-  left: string,
-  right: string,
-): Promise<readonly string[]> {
-  const { rows } = await client.query(
-    "select table_name from information_schema.tables where table_schema = $1 and table_name <> 'checkpoint' order by 1",
-    [right],
-  );
-  const differing: string[] = [];
-  for (const row of rows) {
-    const hashes = [];
-    for (const schema of [left, right]) {
-      const { rows: hashed } = await client.query(
-        `select md5(coalesce(string_agg(md5(t::text), '' order by md5(t::text)), '')) as hash, count(*)::text from ${quoteSchema(schema)}."${row.table_name as string}" t`,
-      );
-      hashes.push(`${hashed[0].hash as string}/${hashed[0].count as string}`);
-    }
-    if (hashes[0] !== hashes[1]) differing.push(row.table_name as string);
+  #outcome(): RebuildResult {
+    const seconds = Math.round(performance.now() - this.#startedAt) / 1000;
+    return { position: String(this.#position), events: this.#count, seconds };
   }
-  return differing;
 }

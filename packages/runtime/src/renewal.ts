@@ -1,7 +1,8 @@
 import { SchemaTooNew } from "@heliograph/log";
 import { pause } from "./faults.ts";
 import { rebuildProjector } from "./rebuild.ts";
-import { storedVersion, versionOf } from "./schema.ts";
+import { tryLock, unlock } from "./tables/leases.ts";
+import { storedVersion, versionOf } from "./tables/schema.ts";
 import type { Projector, ServiceContext } from "./types.ts";
 
 const lookAgainMs = 1_000;
@@ -53,18 +54,13 @@ async function alone(
   const client = await context.pool.connect();
   let broken = true;
   try {
-    const { rows } = await client.query(
-      "select pg_try_advisory_lock(hashtextextended($1, 7041776)) as held",
-      [`heliograph/${name}`],
-    );
-    if (rows[0].held === true) {
+    const held = await tryLock(client, name);
+    if (held) {
       await work();
-      await client.query("select pg_advisory_unlock(hashtextextended($1, 7041776))", [
-        `heliograph/${name}`,
-      ]);
+      await unlock(client, name);
     }
     broken = false;
-    return rows[0].held === true;
+    return held;
   } finally {
     // A session that may still hold the lock ends with its connection.
     client.release(broken);

@@ -63,3 +63,23 @@ export async function* onlyShard(
       ),
     };
 }
+
+/**
+ * While a consumer is behind, the next batch is read as the last one is handled. One that has caught up waits instead, so that what arrives meanwhile
+ * shares a batch.
+ */
+export async function* readAhead(batches: AsyncIterable<Batch>): AsyncGenerator<Batch> {
+  const iterator = batches[Symbol.asyncIterator]();
+  try {
+    let next: Promise<IteratorResult<Batch>> | undefined;
+    for (;;) {
+      const result = await (next ?? iterator.next());
+      if (result.done) return;
+      next = result.value.caughtUp ? undefined : iterator.next();
+      next?.catch(() => undefined);
+      yield result.value;
+    }
+  } finally {
+    await iterator.return?.();
+  }
+}

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { requestRebuild, runConsumer, type Projector } from "../src/index.ts";
 import { startConsumers } from "../src/consumers.ts";
 import { Leases } from "../src/lease.ts";
-import { prepareConsumer, prepareRuntime } from "../src/schema.ts";
+import { prepareConsumer, prepareRuntime } from "../src/tables/schema.ts";
 import { count, countingProjector, openEnvironment } from "./fixture.ts";
 
 let environment: Awaited<ReturnType<typeof openEnvironment>>;

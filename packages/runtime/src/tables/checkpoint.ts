@@ -1,5 +1,5 @@
 import type pg from "pg";
-import { quoteSchema } from "../parts.ts";
+import { quoteSchema } from "./parts.ts";
 
 /** SQLSTATE of a schema or table that is not there. */
 const missing = new Set(["3F000", "42P01"]);

@@ -1,6 +1,6 @@
 import { newId } from "@heliograph/contracts";
 import type pg from "pg";
-import type { RebuildResult } from "./rebuild.ts";
+import type { RebuildResult } from "../rebuild.ts";
 
 export type RebuildJob = {
   readonly id: string;

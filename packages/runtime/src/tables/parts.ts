@@ -1,5 +1,5 @@
 import type pg from "pg";
-import type { WritePart } from "./types.ts";
+import type { WritePart } from "../types.ts";
 
 /** Another owner moved the checkpoint: whoever sees this has done nothing and must stop. */
 export class Fenced extends Error {

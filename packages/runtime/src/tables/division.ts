@@ -1,5 +1,5 @@
 import type pg from "pg";
-import { pause } from "./faults.ts";
+import { pause } from "../faults.ts";
 import { quoteSchema } from "./parts.ts";
 
 /**

@@ -2,7 +2,7 @@ import { applyMigrations } from "@heliograph/log";
 import type pg from "pg";
 import { divide, isDivided } from "./division.ts";
 import { inSchema, quoteSchema } from "./parts.ts";
-import type { Consumer, OwnTables, Projector } from "./types.ts";
+import type { Consumer, OwnTables, Projector } from "../types.ts";
 
 /** Tables of the runtime itself, one set per environment database. Numbered by their place and never edited once released. */
 const runtimeMigrations = [

@@ -13,6 +13,9 @@ export type DeadLetter = {
   readonly created_at: string;
 };
 
+/** A reason is for people; a stack or a dump would be none. */
+const maxReasonChars = 2_000;
+
 /** Sets an event aside that a consumer cannot handle; the consumer moves on. */
 export async function quarantine(
   pool: pg.Pool,
@@ -23,7 +26,7 @@ export async function quarantine(
   await pool.query(
     `insert into runtime.dead_letters (consumer, position, event_id, event_type, reason) values ($1, $2, $3, $4, $5)
      on conflict (consumer, position) do update set reason = excluded.reason, status = 'open', attempts = dead_letters.attempts + 1, updated_at = now()`,
-    [consumer, event.position, event.id, event.type, reason.slice(0, 2000)],
+    [consumer, event.position, event.id, event.type, reason.slice(0, maxReasonChars)],
   );
 }
 
@@ -79,5 +82,13 @@ export async function resolveDeadLetter(pool: pg.Pool, id: string): Promise<void
   await pool.query(
     "update runtime.dead_letters set status = 'resolved', updated_at = now() where id = $1",
     [id],
+  );
+}
+
+/** A retry that failed again: open, with its newest reason. */
+export async function reopenDeadLetter(pool: pg.Pool, id: string, reason: string): Promise<void> {
+  await pool.query(
+    "update runtime.dead_letters set status = 'open', attempts = attempts + 1, reason = $2, updated_at = now() where id = $1",
+    [id, reason.slice(0, maxReasonChars)],
   );
 }

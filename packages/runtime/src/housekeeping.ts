@@ -1,0 +1,135 @@
+import { hostname } from "node:os";
+import { shardOf } from "@heliograph/contracts";
+import { isMachinery, messageOf, pause } from "./faults.ts";
+import { rebuildProjector } from "./rebuild.ts";
+import { updateWatch } from "./status.ts";
+import { heartbeat } from "./tables/consumers.ts";
+import { dueDeadLetters, reopenDeadLetter, resolveDeadLetter } from "./tables/dead-letters.ts";
+import { claimJob, finishJob, progressJob } from "./tables/jobs.ts";
+import type { Consumer, ServiceContext } from "./types.ts";
+import type { UnitLoop } from "./unit-loop.ts";
+
+const heartbeatMs = 1_000;
+
+/** One loop per process and environment: heartbeat and watchdog, dead letters to retry, rebuild jobs. */
+export class Housekeeping {
+  readonly #context: ServiceContext;
+  readonly #consumers: readonly Consumer[];
+  readonly #loops: readonly UnitLoop[];
+  readonly #stopping: AbortSignal;
+  readonly #seen = new Map<string, { position: bigint; handled: number }>();
+
+  constructor(
+    context: ServiceContext,
+    consumers: readonly Consumer[],
+    loops: readonly UnitLoop[],
+    stopping: AbortSignal,
+  ) {
+    this.#context = context;
+    this.#consumers = consumers;
+    this.#loops = loops;
+    this.#stopping = stopping;
+  }
+
+  async run(): Promise<void> {
+    const owner = `${hostname()}/${process.pid}`;
+    const statuses = this.#loops.map(({ status }) => status);
+    let last = performance.now();
+    let rounds = 0;
+    // A rebuild takes minutes, and a holder whose heartbeat stops is taken for dead: the house is kept meanwhile.
+    let job: Promise<void> | undefined;
+    while (!this.#stopping.aborted) {
+      await pause(heartbeatMs, this.#stopping);
+      const now = performance.now();
+      this.#watch(now - last);
+      last = now;
+      try {
+        await heartbeat(this.#context.projectionPool, owner, statuses);
+        if (rounds++ % 2 === 0) await this.#handOutRetries();
+        job ??= this.#runJobs()
+          .catch(this.#failed)
+          .finally(() => (job = undefined));
+      } catch (error) {
+        this.#failed(error);
+      }
+    }
+    await job;
+  }
+
+  #watch(elapsedMs: number): void {
+    const { log, logger } = this.#context;
+    for (const { status } of this.#loops) {
+      const { name, position, head } = status;
+      const before = this.#seen.get(name) ?? { position: 0n, handled: 0 };
+      const stalled = updateWatch(
+        log,
+        status,
+        before.position,
+        before.handled,
+        elapsedMs,
+        Date.now(),
+      );
+      if (stalled)
+        logger.error(
+          { consumer: name, position: String(position), head: String(head) },
+          "consumer is stalled",
+        );
+      this.#seen.set(name, { position, handled: status.handled });
+    }
+  }
+
+  readonly #failed = (error: unknown): void => {
+    if (!isMachinery(error))
+      this.#context.logger.warn({ error: messageOf(error) }, "housekeeping failed");
+  };
+
+  async #handOutRetries(): Promise<void> {
+    const { pool } = this.#context;
+    for (const { id, consumer, position } of await dueDeadLetters(pool)) {
+      const name = await this.#ownerOf(consumer, position);
+      const loop = this.#loops.find(({ unit }) => unit.name === name);
+      if (loop?.status.state !== "running") continue;
+      if (loop.retries.some((item) => item.position === position)) continue;
+      const done = (error?: unknown): void => {
+        const settled =
+          error === undefined
+            ? resolveDeadLetter(pool, id)
+            : reopenDeadLetter(pool, id, messageOf(error));
+        Promise.resolve(settled).catch(() => undefined);
+      };
+      loop.retries.push({ position, done });
+    }
+  }
+
+  /** A consumer that has been divided since: the letter is for the shard of the event's partner. */
+  async #ownerOf(consumer: string, position: bigint): Promise<string> {
+    const shards = this.#loops.find(
+      ({ unit }) => unit.consumer.name === consumer && unit.shard !== undefined,
+    )?.unit.shard;
+    if (shards === undefined) return consumer;
+    const event = await this.#context.log.readAt(position);
+    return `${consumer}/${shardOf(event?.metadata.partner, shards.count)}`;
+  }
+
+  async #runJobs(): Promise<void> {
+    const { pool } = this.#context;
+    const projectors = this.#consumers.filter((consumer) => consumer.kind === "projector");
+    const job = await claimJob(
+      pool,
+      projectors.map(({ name }) => name),
+    );
+    const projector = projectors.find(({ name }) => name === job?.consumer);
+    if (!job || projector === undefined) return;
+    try {
+      const result = await rebuildProjector(this.#context, projector, {
+        verifyOnly: job.verifyOnly,
+        signal: this.#stopping,
+        onProgress: (processed, total) =>
+          void progressJob(pool, job.id, processed, total).catch(() => undefined),
+      });
+      await finishJob(pool, job.id, result);
+    } catch (error) {
+      await finishJob(pool, job.id, undefined, messageOf(error));
+    }
+  }
+}

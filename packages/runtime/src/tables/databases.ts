@@ -1,0 +1,15 @@
+import pg from "pg";
+
+/** Creates a database where it is missing; several processes may do so at once. */
+export async function createDatabase(client: pg.ClientBase, name: string): Promise<void> {
+  const { rowCount } = await client.query("select 1 from pg_database where datname = $1", [name]);
+  if (rowCount !== 0) return;
+  await client
+    .query(
+      `create database ${pg.escapeIdentifier(name)} template template0 encoding 'UTF8' locale 'C' strategy file_copy`,
+    )
+    .catch((error: unknown) => {
+      // 42P04 and 23505: another process was first.
+      if (!["42P04", "23505"].includes((error as { code?: string }).code ?? "")) throw error;
+    });
+}
