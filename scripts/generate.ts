@@ -1,9 +1,11 @@
 // Writes what is made from the source: JSON Schemas, the OpenAPI and the AsyncAPI document and two tables of the reference. `--check` writes nothing
-// and fails naming the files that are not what the source says.
+// and fails naming the files that are not what the source says. Either way it fails when a list of services is not that of the array.
 import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
+import { services } from "../services/ingress/src/index.ts";
 import { generatedFiles, ownedFolders } from "./generate/files.ts";
+import { wrongLists } from "./generate/lists.ts";
 
 const root = new URL("..", import.meta.url).pathname;
 const { values } = parseArgs({ options: { check: { type: "boolean", default: false } } });
@@ -21,12 +23,15 @@ const wrong = [...files].filter(([file, content]) => contentOf(file) !== content
 const leftOver = ownedFolders
   .flatMap((folder) => readdirSync(join(root, folder)).map((name) => `${folder}/${name}`))
   .filter((file) => !files.has(file));
+const unlisted = wrongLists(root, services);
+for (const line of unlisted) console.log(line);
+if (unlisted.length > 0) process.exitCode = 1;
 
 if (values.check) {
   for (const [file] of wrong)
     console.log(`${file} is ${contentOf(file) === undefined ? "missing" : "stale"}`);
   for (const file of leftOver) console.log(`${file} belongs to nothing in the source`);
-  process.exitCode = wrong.length + leftOver.length === 0 ? 0 : 1;
+  if (wrong.length + leftOver.length > 0) process.exitCode = 1;
 } else {
   for (const [file, content] of wrong) {
     mkdirSync(dirname(join(root, file)), { recursive: true });

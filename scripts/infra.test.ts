@@ -5,13 +5,15 @@ import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { readSettings } from "@heliograph/runtime";
+import { services } from "../services/ingress/src/index.ts";
+import { processNames, wrongLists } from "./generate/lists.ts";
 import { parseDockerfile, readCopy } from "./check/dockerfile.ts";
 
 const root = new URL("..", import.meta.url).pathname;
 const read = (file: string): string => readFileSync(join(root, file), "utf8");
 const composeFile = "infra/compose/compose.yaml";
 const enginesFile = "infra/compose/compose.engines.yaml";
-const own = ["ingress", "wallet", "dispatch", "delivery", "lifecycle", "webhooks"];
+const own = processNames(services);
 
 type Service = {
   readonly image?: string;
@@ -33,6 +35,44 @@ const argument = (name: string): string | undefined =>
   dockerfile
     .find((line) => line.name === "ARG" && line.text.startsWith(`${name}=`))
     ?.text.slice(name.length + 1);
+
+describe("lists of services", () => {
+  const toy = { name: "toy", consumers: () => [] };
+  const places = [
+    "services/",
+    "services/*/src/main.ts",
+    "package.json, start:<name>",
+    composeFile,
+    enginesFile,
+    "infra/README.md",
+    "ARCHITECTURE.md",
+  ];
+
+  test("all follow from the one array", () => {
+    expect(wrongLists(root, services)).toEqual([]);
+  });
+
+  test("each that forgets a service is named", () => {
+    expect(wrongLists(root, [...services, toy])).toEqual(
+      places.map((place) => `${place}: toy is missing`),
+    );
+  });
+
+  test("each that holds one too many is named", () => {
+    const fewer = services.filter(({ name }) => name !== "wallet");
+    expect(wrongLists(root, fewer)).toEqual(
+      places.map((place) => `${place}: wallet does not belong there`),
+    );
+  });
+
+  test("a service that only answers calls needs no process", () => {
+    const [folder, overview] = [places[0], places.at(-1)];
+    expect(wrongLists(root, [...services, { name: "toy" }])).toEqual([
+      `${folder}: toy is missing`,
+      `${overview}: toy is missing`,
+    ]);
+  });
+});
 
 describe("compose", () => {
   test("runs PostgreSQL 18 and every service, each built from its own folder", () => {

@@ -53,9 +53,9 @@ export async function benchConsumers(databaseUrl: string): Promise<Row[]> {
     await fill(log);
     await pool.query("vacuum analyze log.events");
     const events = Number(await log.head());
-    const projector = delivery
-      .consumers(context)
-      .find((consumer): consumer is Projector => consumer.kind === "projector")!;
+    const projector = delivery.consumers!(context).find(
+      (consumer): consumer is Projector => consumer.kind === "projector",
+    )!;
     // A fresh log instance: what was just appended must be read, not handed over from memory.
     const reader = await openPostgresLog({ connection, namespace: "bench" });
     const rawBefore = await rawRead(connection);

@@ -10,6 +10,7 @@ import {
 } from "@heliograph/testkit";
 import { projections, rebuild } from "./check-projections.ts";
 import { query, readLog } from "./log.ts";
+import { consumingServices } from "./services.ts";
 import type { Random } from "./random.ts";
 import type { World } from "./world.ts";
 
@@ -222,7 +223,7 @@ export async function withStandby(world: World, work: () => Promise<void>): Prom
       ...world.env,
       HELIOGRAPH_DATABASE_URL: world.instance.databaseUrl,
       HELIOGRAPH_MASTER_KEY: masterKey,
-      HELIOGRAPH_SERVICES: "wallet,dispatch,delivery,lifecycle,webhooks",
+      HELIOGRAPH_SERVICES: consumingServices.join(),
     },
   });
   let code: number | null;

@@ -15,6 +15,7 @@ import {
 import type { Fault } from "./faults.ts";
 import { withOwnPostgres } from "./own-postgres.ts";
 import type { Random } from "./random.ts";
+import { consumingServices } from "./services.ts";
 import type { Tenant, World } from "./world.ts";
 
 /** 500 ms each way, one piece in twenty lost; one in 500 ends its connection, half of them without a word. */
@@ -22,7 +23,12 @@ const storm: NetworkWeather = { delayMs: 500, loss: 0.05, resets: 0.001, silence
 const stormMs = 60_000;
 /** A statement on a connection that went silent is given up after 65 s; what waits behind it comes then. */
 const recoveryMs = 120_000;
-const services = ["ingress", "wallet,dispatch", "delivery,lifecycle,webhooks"];
+const together = ["wallet", "dispatch"];
+const services = [
+  "ingress",
+  together.join(),
+  consumingServices.filter((name) => !together.includes(name)).join(),
+];
 
 /** Every way between the processes, each through weather of its own. */
 type Ways = {

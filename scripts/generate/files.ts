@@ -1,6 +1,6 @@
 import { eventDefinitions, eventSchema } from "@heliograph/contracts";
-import { asyncapiDocument, openapiDocument } from "../../services/ingress/src/index.ts";
-import { serviceNames, settingNotes } from "@heliograph/runtime";
+import { asyncapiDocument, openapiDocument, services } from "../../services/ingress/src/index.ts";
+import { settingNotes } from "@heliograph/runtime";
 import { apiPage, eventsPage, type OpenApi } from "./pages.ts";
 import { settingsPage } from "./settings-page.ts";
 
@@ -24,6 +24,12 @@ export function generatedFiles(): ReadonlyMap<string, string> {
     ["schemas/asyncapi.json", json(asyncapiDocument())],
     ["docs/reference/api.md", apiPage(openapi as OpenApi)],
     ["docs/reference/events.md", eventsPage(eventDefinitions)],
-    ["docs/operating/settings.md", settingsPage(settingNotes, serviceNames)],
+    [
+      "docs/operating/settings.md",
+      settingsPage(
+        settingNotes,
+        services.map(({ name }) => name),
+      ),
+    ],
   ]);
 }

@@ -100,7 +100,7 @@ async function runHere(
   const progress = newProgress(`${name} (${environment})`);
   try {
     const context = platform.contexts[environment];
-    const consumers = services.flatMap((service) => service.consumers(context));
+    const consumers = services.flatMap((service) => service.consumers?.(context) ?? []);
     const consumer = consumers.find((item) => item.name === name);
     if (consumer === undefined) {
       const names = consumers.filter((item) => item.kind === "projector").map((item) => item.name);

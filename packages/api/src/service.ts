@@ -28,7 +28,7 @@ export type Api = {
   readonly open?: (context: ApiContext) => Promise<Hosted>;
 };
 
-/** What each `services/<name>/src/index.ts` exports as `service`. */
+/** A service with its part of the REST surface. What each `services/<name>/src/index.ts` exports as `service`. */
 export type Service = ConsumingService & { readonly api?: Api };
 
 export const routesOf = (services: readonly Service[]): readonly Route[] =>

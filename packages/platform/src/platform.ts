@@ -8,6 +8,7 @@ import {
   databaseConfig,
   openLog,
   openPool,
+  prepareTables,
   startConsumers,
   type RunningConsumers,
   type Server,
@@ -153,7 +154,7 @@ export async function openPlatform(
   }
 }
 
-/** Starts the consumers of the services in both environments. */
+/** Makes the tables of the services and starts their consumers, in both environments. */
 export async function startServices(
   platform: Platform,
   services: readonly Service[],
@@ -161,12 +162,16 @@ export async function startServices(
   const running = await Promise.all(
     environments.map((environment) => {
       const context = platform.contexts[environment];
-      const consumers = services.flatMap((service) => service.consumers(context));
+      const consumers = services.flatMap((service) => service.consumers?.(context) ?? []);
+      const tables = services.flatMap((service) => service.tables ?? []);
       const { feed, kafka } = platform.settings;
       // The relay goes with the service that tells the outside; its lease keeps one active.
       if (feed === "kafka" && kafka && services.some(({ name }) => name === "lifecycle"))
         consumers.push(relayConsumer(kafka));
-      return untilItAnswers("the database", platform, () => startConsumers(context, consumers));
+      return untilItAnswers("the database", platform, async () => {
+        await prepareTables(context.pool, tables);
+        return startConsumers(context, consumers);
+      });
     }),
   );
   return {

@@ -33,7 +33,7 @@ test("a database that is away at boot, and again in the middle of it, is waited 
   try {
     const logger = newLogger("silent");
     const platform = await openPlatform(
-      readSettings({ HELIOGRAPH_MASTER_KEY: "0".repeat(64) }),
+      readSettings({ HELIOGRAPH_MASTER_KEY: "0".repeat(64) }, ["ingress"]),
       serverOf(away.href),
       "given",
       logger,

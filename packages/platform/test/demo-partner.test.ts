@@ -7,7 +7,7 @@ import { ensureDemoPartner, openPlatform } from "../src/index.ts";
 
 test("every start shows the same demo keys, and another one in place of one that was revoked", async () => {
   const server = await testServer();
-  const settings = readSettings({ HELIOGRAPH_MASTER_KEY: "0".repeat(64) });
+  const settings = readSettings({ HELIOGRAPH_MASTER_KEY: "0".repeat(64) }, ["ingress"]);
   const platform = await openPlatform(
     settings,
     { config: server.baseConfig, prefix: `${server.namePrefix}demo` },

@@ -54,15 +54,6 @@ export class SettingsError extends Error {
   override readonly name = "SettingsError";
 }
 
-export const serviceNames = [
-  "ingress",
-  "wallet",
-  "dispatch",
-  "delivery",
-  "lifecycle",
-  "webhooks",
-] as const;
-
 type Environment = Readonly<Record<string, string | undefined>>;
 const tableSchema = z.object(settingsTable);
 type Values = z.infer<typeof tableSchema>;
@@ -102,21 +93,26 @@ function kafkaOf(values: Values): KafkaSettings | undefined {
   };
 }
 
+function requireKnown(chosen: readonly string[], services: readonly string[]): void {
+  const other = chosen.find((name) => !services.includes(name));
+  if (other !== undefined)
+    throw new SettingsError(`HELIOGRAPH_SERVICES: "${other}" is none of ${services.join(", ")}`);
+}
+
 /**
- * Reads and checks every setting. `services`: the names that HELIOGRAPH_SERVICES may hold, all of which run when it is not set. Throws SettingsError with one line that names the
+ * Reads and checks every setting. `services`: the names that HELIOGRAPH_SERVICES may hold, all of which run when it is not set; a process
+ * that hosts none leaves them out, and the variable means nothing to it. Throws SettingsError with one line that names the
  * variable, also where one is close to the name of a setting: whoever misspelt it would run with the preset unawares.
  */
 export function readSettings(
   env: Environment = process.env,
-  services: readonly string[] = serviceNames,
+  services?: readonly string[],
 ): Settings {
   const { near, far } = misspelt(Object.keys(env), Object.keys(settingsTable));
   if (near !== undefined) throw new SettingsError(near);
   const values = valuesOf(env);
   const chosen = values.HELIOGRAPH_SERVICES;
-  const other = chosen.find((name) => !services.includes(name));
-  if (other !== undefined)
-    throw new SettingsError(`HELIOGRAPH_SERVICES: "${other}" is none of ${services.join(", ")}`);
+  if (services !== undefined) requireKnown(chosen, services);
   const log = values.HELIOGRAPH_LOG;
   const eventstoreUrl = values.HELIOGRAPH_EVENTSTORE_URL;
   if (log === "eventstoredb" && eventstoreUrl === undefined)
@@ -141,7 +137,7 @@ export function readSettings(
     eventstoreUrl,
     feed,
     kafka,
-    services: chosen.length > 0 ? chosen : services,
+    services: chosen.length > 0 ? chosen : (services ?? []),
     retryScale: values.HELIOGRAPH_RETRY_SCALE,
     webhookAllowCidrs: values.HELIOGRAPH_WEBHOOK_ALLOW_CIDRS,
     smtpUrls: values.HELIOGRAPH_SMTP_URL,

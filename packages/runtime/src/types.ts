@@ -114,7 +114,8 @@ export type Consumer = Projector | Reactor;
 /** What a service contributes to a process: its consumers, per environment. Exported as `service` by `services/<x>/src/index.ts`. */
 export type Service = {
   readonly name: string;
-  readonly consumers: (context: ServiceContext) => readonly Consumer[];
+  /** Left out by a service that only answers calls: it has no process of its own. */
+  readonly consumers?: (context: ServiceContext) => readonly Consumer[];
   /** Tables in each environment's database that belong to no consumer. */
   readonly tables?: readonly OwnTables[];
 };

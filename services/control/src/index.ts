@@ -19,6 +19,5 @@ export const service: Service = {
     ],
     open: openAuditTrail,
   },
-  consumers: () => [],
   tables: [auditTables],
 };

@@ -40,7 +40,7 @@ const context = {
 // With TEST_SHARDS, such as "2,3", it dispatches for these shards alone.
 const mine = process.env["TEST_SHARDS"]?.split(",").map(Number);
 const running = await (mine === undefined
-  ? startConsumers(context, service.consumers(context))
+  ? startConsumers(context, service.consumers!(context))
   : startConsumers({ ...context, feed: placedFeed(log, 4, mine).feed }, [dispatchReactor()]));
 process.stdout.write("running\n");
 async function stop(): Promise<void> {

@@ -37,11 +37,14 @@ const check = openapiCheck(openapiDocument());
 /** A listening ingress on real databases, with the sandbox's simulator gateways and nothing that dispatches. */
 export async function openWorld() {
   const server = await testServer();
-  const settings = readSettings({
-    HELIOGRAPH_PORT: "0",
-    HELIOGRAPH_SHUTDOWN_SECONDS: "5",
-    HELIOGRAPH_MASTER_KEY: randomBytes(32).toString("hex"),
-  });
+  const settings = readSettings(
+    {
+      HELIOGRAPH_PORT: "0",
+      HELIOGRAPH_SHUTDOWN_SECONDS: "5",
+      HELIOGRAPH_MASTER_KEY: randomBytes(32).toString("hex"),
+    },
+    services.map(({ name }) => name),
+  );
   const prefix = `${server.namePrefix}w`;
   const platform = await openPlatform(
     settings,
@@ -51,7 +54,7 @@ export async function openWorld() {
   );
   for (const environment of environments) {
     const context = platform.contexts[environment];
-    const consumers = services.flatMap((service) => service.consumers(context));
+    const consumers = services.flatMap((service) => service.consumers?.(context) ?? []);
     for (const consumer of consumers) await prepareConsumer(context.pool, consumer);
   }
   const deps = { ...platform, environments: platform.contexts };

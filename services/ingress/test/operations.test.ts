@@ -16,7 +16,7 @@ beforeAll(async () => {
   admin = await world.addKey(partner.id, { environment: "live", scopes: ["admin"] });
   sandboxAdmin = await world.addKey(partner.id, { scopes: ["admin"] });
   const context = world.platform.contexts.sandbox;
-  running = await startConsumers(context, service.consumers(context));
+  running = await startConsumers(context, service.consumers!(context));
 });
 afterAll(async () => {
   await running.stop();

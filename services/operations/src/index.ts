@@ -15,5 +15,4 @@ export const service: Service = {
       },
     ],
   },
-  consumers: () => [],
 };

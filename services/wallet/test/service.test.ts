@@ -16,7 +16,7 @@ afterEach(() => world.close());
 
 test("the tables equal the fold of the log, also after a rebuild", async () => {
   const { context, log, pool } = world;
-  expect(service.consumers(context)).toEqual([walletProjector, walletLedger]);
+  expect(service.consumers!(context)).toEqual([walletProjector, walletLedger]);
   const running = [
     await runConsumer(walletProjector, context),
     await runConsumer(walletLedger, context),
