@@ -42,8 +42,10 @@ export function canEnter(folder: string, account: Account): boolean {
       ...identity(account),
     });
     return true;
-  } catch {
-    return false;
+  } catch (error) {
+    // Only the shell's own answer is one. Read from anything else, a cluster would be laid out anew in another place.
+    if (typeof (error as { status?: unknown }).status === "number") return false;
+    throw error;
   }
 }
 

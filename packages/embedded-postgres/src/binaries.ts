@@ -49,7 +49,8 @@ function findPackage(): string {
   try {
     // Its only export is dist/index.js.
     return dirname(dirname(createRequire(import.meta.url).resolve(name)));
-  } catch {
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "MODULE_NOT_FOUND") throw error;
     throw new EmbeddedPostgresError(
       `${name} is not installed: there is no embedded PostgreSQL for this platform or optional packages were left out`,
     );

@@ -1,4 +1,4 @@
-import { execFile } from "node:child_process";
+import { spawn } from "node:child_process";
 import {
   chownSync,
   existsSync,
@@ -9,35 +9,34 @@ import {
   writeFileSync,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { promisify } from "node:util";
+import type { Account } from "./account.ts";
 import { identity } from "./account.ts";
 import type { Binaries } from "./binaries.ts";
 import { EmbeddedPostgresError } from "./error.ts";
 import type { Home } from "./home.ts";
-import { pidsWithArgument } from "./processes.ts";
 
 export const superuser = "heliograph";
 
 /** initdb takes 1 s on an idle machine; a minute covers a slow disk. */
 const initdbTimeoutMs = 60_000;
-/** The last child of a killed initdb may still write a file or two: a folder that is not empty after all is tried again. */
-const removal = { recursive: true, force: true, maxRetries: 10, retryDelay: 50 };
+const removal = { recursive: true, force: true };
 
 /**
  * Makes the cluster when there is none. It is made under another name and renamed when complete, so a kill at any
- * moment leaves either no cluster or a whole one; leftovers of such kills are removed here. Call it under the lock.
+ * moment leaves either no cluster or a whole one; leftovers of such kills are removed here. initdb gets the server's lock
+ * as it goes on when its owner is killed: whoever has the lock next finds it ended.
  */
 export async function ensureCluster(
   home: Home,
   binaries: Binaries,
   password: string,
-  fsync: boolean,
+  { fsync, lock }: { fsync: boolean; lock: number },
 ): Promise<void> {
   const { clusterFolder, account } = home;
   const parent = dirname(clusterFolder);
   const partialPrefix = `${basename(clusterFolder)}.partial-`;
   for (const name of readdirSync(parent)) {
-    if (name.startsWith(partialPrefix)) removePartial(join(parent, name));
+    if (name.startsWith(partialPrefix)) rmSync(join(parent, name), removal);
   }
   if (existsSync(clusterFolder)) return;
 
@@ -51,10 +50,10 @@ export async function ensureCluster(
   }
   const folder = join(partial, "cluster");
   try {
-    await promisify(execFile)(
+    await run(
       binaries.initdb,
       [
-        pgdataArgument(partial),
+        `--pgdata=${folder}`,
         `--username=${superuser}`,
         `--pwfile=${passwordFile}`,
         "--auth=scram-sha-256",
@@ -66,12 +65,12 @@ export async function ensureCluster(
         "--no-instructions",
         ...(fsync ? [] : ["--no-sync"]),
       ],
-      { cwd: "/", env: serverEnvironment(), timeout: initdbTimeoutMs, ...identity(account) },
+      account,
+      lock,
     );
     renameSync(folder, clusterFolder);
   } catch (error) {
-    const { stderr, message } = error as Error & { stderr?: string };
-    throw new EmbeddedPostgresError(`initdb failed in ${parent}: ${(stderr || message).trim()}`, {
+    throw new EmbeddedPostgresError(`initdb failed in ${parent}: ${(error as Error).message}`, {
       cause: error,
     });
   } finally {
@@ -79,24 +78,30 @@ export async function ensureCluster(
   }
 }
 
-/** The initdb of a killed owner goes on, and would make its folders again after we removed them: it is ended first. */
-function removePartial(partial: string): void {
-  for (const pid of pidsWithArgument(pgdataArgument(partial))) {
-    try {
-      process.kill(pid, "SIGKILL");
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
-    }
-  }
-  // What initdb had started outlives it by a moment and may still write: looked at again until the folder stays away.
-  for (let look = 0; look < 20; look++) {
-    rmSync(partial, removal);
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 25);
-    if (!existsSync(partial)) return;
-  }
+/** Resolves when the program ends with 0, else rejects with what it said. */
+function run(
+  program: string,
+  programArguments: readonly string[],
+  account: Account,
+  lock: number,
+): Promise<void> {
+  const child = spawn(program, programArguments, {
+    cwd: "/",
+    env: serverEnvironment(),
+    timeout: initdbTimeoutMs,
+    stdio: ["ignore", "ignore", "pipe", lock],
+    ...identity(account),
+  });
+  let said = "";
+  child.stderr?.setEncoding("utf8").on("data", (text: string) => (said += text));
+  return new Promise((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", (code, signal) => {
+      if (code === 0) resolve();
+      else reject(new Error(said.trim() || `it ended with ${signal ?? code}`));
+    });
+  });
 }
-
-const pgdataArgument = (partial: string): string => `--pgdata=${join(partial, "cluster")}`;
 
 /** Nothing of ours: PG* variables and locales of the caller would change what the server does. */
 export function serverEnvironment(): NodeJS.ProcessEnv {

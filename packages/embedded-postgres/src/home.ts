@@ -96,8 +96,12 @@ export function rememberPort({ dataFolder }: Home, port: number): void {
 }
 
 function readText(file: string): string | undefined {
-  const text = existsSync(file) ? readFileSync(file, "utf8").trim() : "";
-  return text === "" ? undefined : text;
+  try {
+    return readFileSync(file, "utf8").trim() || undefined;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
 }
 
 function writeAtomically(file: string, text: string): void {

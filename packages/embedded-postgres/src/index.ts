@@ -1,9 +1,13 @@
-import { existsSync, realpathSync, rmSync } from "node:fs";
-import { dirname } from "node:path";
+import { closeSync, existsSync, realpathSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import type pg from "pg";
 import { findBinaries } from "./binaries.ts";
 import { ensureCluster, superuser } from "./cluster.ts";
+import { EmbeddedPostgresError } from "./error.ts";
+import type { Home } from "./home.ts";
 import { openHome, passwordOf, rememberPort, rememberedPort, systemFolder } from "./home.ts";
+import { tryLock } from "./kernel-lock.ts";
 import { freePort, launch, runsWith } from "./launch.ts";
 import { lockFolder } from "./owner-lock.ts";
 import type { Postmaster } from "./postmaster.ts";
@@ -46,6 +50,9 @@ const adminDatabase = "postgres";
 const startTimeoutMs = 60_000;
 const fastStopTimeoutMs = 30_000;
 const maxStartAttempts = 3;
+/** What a killed server or initdb left is gone within seconds, on a busy machine in 20; a query that does not notice is not waited for. */
+const leftoversTimeoutMs = 30_000;
+const lookAgainMs = 50;
 /** The last processes of a killed server may still be writing, so a folder that is not empty after all is tried again. */
 const removal = { recursive: true, force: true, maxRetries: 10, retryDelay: 50 };
 
@@ -67,26 +74,30 @@ export async function startEmbeddedPostgres(
     const password = passwordOf(home);
     const credentials = { user: superuser, password, database: adminDatabase };
 
-    const found = await adopt(home.clusterFolder, settings, credentials, options.port);
-    const postmaster = found ?? (await start());
+    const found = await adoptOrLock(home, settings, credentials, options.port);
+    const postmaster =
+      "lock" in found ? await start(found.lock).finally(() => closeSync(found.lock)) : found;
     rememberPort(home, postmaster.port);
-    return owned(postmaster, { ...credentials, adopted: !!found, release: lock.release });
+    const adopted = !("lock" in found);
+    return owned(postmaster, { ...credentials, adopted, release: lock.release });
 
-    async function start(): Promise<Postmaster> {
-      await clearStalePidFile(home.clusterFolder, startTimeoutMs);
-      await ensureCluster(home, binaries, password, fsync);
+    async function start(serverLock: number): Promise<Postmaster> {
+      clearStalePidFile(home.clusterFolder);
+      await ensureCluster(home, binaries, password, { fsync, lock: serverLock });
       for (let attempt = 1; ; attempt++) {
         const port = options.port ?? (await freePort(rememberedPort(home)));
         try {
-          const timeoutMs = startTimeoutMs;
-          return await launch(home, binaries, { port, settings, config: credentials, timeoutMs });
+          return await launch(home, binaries, {
+            port,
+            settings,
+            config: credentials,
+            timeoutMs: startTimeoutMs,
+            lock: serverLock,
+          });
         } catch (error) {
-          // An owner killed between its spawn and the first line of postmaster.pid left a server that appears only now.
-          const late = runningPostmaster(home.clusterFolder);
-          if (late) await stopPostmaster(late, fastStopTimeoutMs);
           // Somebody may take the port between our look and the server's; not retried when it was asked for.
           const portTaken = /could not (bind|create any TCP)/.test((error as Error).message);
-          const again = late !== undefined || (portTaken && options.port === undefined);
+          const again = portTaken && options.port === undefined;
           if (!again || attempt === maxStartAttempts) throw error;
         }
       }
@@ -119,19 +130,34 @@ export async function destroyEmbeddedPostgres(dataDir: string): Promise<void> {
   }
 }
 
-/** Takes over a running server when it answers and has the settings asked for; any other one is stopped. */
-async function adopt(
-  clusterFolder: string,
+/**
+ * Takes over a running server when it answers and has the settings asked for, stops any other one, and gives the
+ * server's lock once no process of one is left. Looks again until the deadline, since a killed server takes a moment to
+ * end, and one whose owner was killed between its spawn and the first line of postmaster.pid appears only later.
+ */
+async function adoptOrLock(
+  { dataFolder, clusterFolder }: Home,
   settings: Settings,
   credentials: pg.ClientConfig,
   port: number | undefined,
-): Promise<Postmaster | undefined> {
-  const running = runningPostmaster(clusterFolder);
-  if (!running) return undefined;
-  const suits = runsWith(clusterFolder, settings) && (port ?? running.port) === running.port;
-  if (suits && (await answers(running, clusterFolder, credentials, startTimeoutMs))) return running;
-  await stopPostmaster(running, fastStopTimeoutMs);
-  return undefined;
+): Promise<Postmaster | { lock: number }> {
+  const deadline = performance.now() + leftoversTimeoutMs;
+  for (;;) {
+    const running = runningPostmaster(clusterFolder);
+    if (running) {
+      const suits = runsWith(clusterFolder, settings) && (port ?? running.port) === running.port;
+      if (suits && (await answers(running, clusterFolder, credentials, startTimeoutMs)))
+        return running;
+      await stopPostmaster(running, fastStopTimeoutMs);
+    }
+    const lock = tryLock(join(dataFolder, "server.lock"));
+    if (lock !== undefined) return { lock };
+    if (performance.now() > deadline)
+      throw new EmbeddedPostgresError(
+        `a PostgreSQL that cannot be seen from here, of another container say, still holds ${clusterFolder}; end it first`,
+      );
+    await pause(lookAgainMs);
+  }
 }
 
 function owned(

@@ -4,10 +4,10 @@ import {
   chownSync,
   closeSync,
   mkdirSync,
+  mkdtempSync,
   openSync,
   readFileSync,
   renameSync,
-  rmSync,
   statSync,
 } from "node:fs";
 import { createServer } from "node:net";
@@ -46,7 +46,14 @@ export function serverArguments(clusterFolder: string, settings: Settings): stri
 export async function launch(
   home: Home,
   binaries: Binaries,
-  options: { port: number; settings: Settings; config: pg.ClientConfig; timeoutMs: number },
+  options: {
+    port: number;
+    settings: Settings;
+    config: pg.ClientConfig;
+    timeoutMs: number;
+    /** Given to the server and its backends, who so hold it until the last of them ends. */
+    lock: number;
+  },
 ): Promise<Postmaster> {
   const { clusterFolder, account } = home;
   const socketFolder = makeSocketFolder(home);
@@ -65,7 +72,7 @@ export async function launch(
       cwd: "/",
       env: serverEnvironment(),
       detached: true,
-      stdio: ["ignore", log.descriptor, log.descriptor],
+      stdio: ["ignore", log.descriptor, log.descriptor, options.lock],
       ...identity(account),
     },
   );
@@ -76,16 +83,21 @@ export async function launch(
   child.once("exit", (code, signal) => (ended ??= `exited with ${signal ?? code}`));
 
   const config = { ...options.config, host: socketFolder, port: options.port };
-  const answer = await waitForAnswer(config, () => ended, options.timeoutMs);
-  const startTicks = child.pid === undefined ? undefined : startTicksOf(child.pid);
-  if (answer === undefined && child.pid !== undefined && startTicks !== undefined) {
-    return { pid: child.pid, startTicks, port: options.port, socketFolder };
+  let failure: string | undefined;
+  try {
+    failure = await waitForAnswer(config, () => ended, options.timeoutMs);
+    const startTicks = child.pid === undefined ? undefined : startTicksOf(child.pid);
+    if (failure === undefined && child.pid !== undefined && startTicks !== undefined) {
+      return { pid: child.pid, startTicks, port: options.port, socketFolder };
+    }
+  } catch (error) {
+    failure = (error as Error).message;
   }
   child.kill("SIGQUIT");
   await waitUntil(() => ended !== undefined, { timeoutMs: 10_000 });
   removeSocketFolder(socketFolder);
   throw new EmbeddedPostgresError(
-    `PostgreSQL did not start: ${answer ?? ended}. The end of ${log.file}:\n${log.tail()}`,
+    `PostgreSQL did not start: ${failure ?? ended}. The end of ${log.file}:\n${log.tail()}`,
   );
 }
 
@@ -94,8 +106,9 @@ export function runsWith(clusterFolder: string, settings: Settings): boolean {
   let line: string;
   try {
     line = readFileSync(join(clusterFolder, "postmaster.opts"), "utf8");
-  } catch {
-    return false;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return false;
+    throw error;
   }
   const wanted = serverArguments(clusterFolder, settings).map((argument) => `"${argument}"`);
   return line.includes(` ${wanted.join(" ")} `);
@@ -104,9 +117,13 @@ export function runsWith(clusterFolder: string, settings: Settings): boolean {
 /** A free port of 127.0.0.1: the wanted one when it is free, else one from the system. */
 export async function freePort(wanted: number | undefined): Promise<number> {
   const tryPort = (port: number) =>
-    new Promise<number | undefined>((resolve) => {
+    new Promise<number | undefined>((resolve, reject) => {
       const server = createServer();
-      server.once("error", () => resolve(undefined));
+      server.once("error", (error: NodeJS.ErrnoException) => {
+        // Another port may do where this one is taken or not for us; a want of descriptors is no answer.
+        if (error.code === "EADDRINUSE" || error.code === "EACCES") resolve(undefined);
+        else reject(error);
+      });
       server.listen({ port, host: "127.0.0.1" }, () => {
         const address = server.address();
         server.close(() =>
@@ -130,12 +147,23 @@ function makeSocketFolder({ dataFolder, account }: Home): string {
     .update(`${dataFolder}:${dev}:${ino}`)
     .digest("hex")
     .slice(0, 10);
-  const folder = join(base, `${socketFolderPrefix}${name}`);
-  rmSync(folder, { recursive: true, force: true });
-  // Fails when somebody else put something of this name into the shared folder; nothing is followed or reused.
-  mkdirSync(folder, { mode: 0o700 });
+  const wanted = join(base, `${socketFolderPrefix}${name}`);
+  const folder = makeOwnFolder(wanted);
   if (account) chownSync(folder, account.uid, account.gid);
   return folder;
+}
+
+/** The folder of this name; where somebody else has put something under it, which we may not remove, one of another name. */
+function makeOwnFolder(wanted: string): string {
+  removeSocketFolder(wanted);
+  try {
+    // Fails when something of this name is there: nothing is followed or reused.
+    mkdirSync(wanted, { mode: 0o700 });
+    return wanted;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    return mkdtempSync(`${wanted}-`);
+  }
 }
 
 function openLog({ dataFolder }: Home): { descriptor: number; file: string; tail: () => string } {

@@ -1,75 +1,57 @@
-import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, ftruncateSync, readFileSync, writeSync } from "node:fs";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { EmbeddedPostgresError } from "./error.ts";
+import { tryLock } from "./kernel-lock.ts";
 import { isAlive, startTicksOf } from "./processes.ts";
 
 export type OwnerLock = { release(): void };
 
+type Owner = { readonly pid: number; readonly startTicks: string; readonly host?: string };
+
 /**
- * Takes the data folder for this process. The lock file names its owner by process id and start time, so the lock of
- * an owner killed with SIGKILL is recognised and taken over, also when its number was given to another process.
+ * Takes the data folder for this process. The kernel holds the lock and gives it free when its owner dies; what is
+ * written in the file only tells people who that is.
  *
- * @throws EmbeddedPostgresError when another live process, or an earlier call in this one, holds it.
+ * @throws EmbeddedPostgresError when another live process, here or in another container, or an earlier call in this one,
+ * holds it.
  */
 export function lockFolder(folder: string): OwnerLock {
   const file = join(folder, "owner.lock");
-  const own = JSON.stringify({ pid: process.pid, startTicks: startTicksOf(process.pid) });
-  const draft = `${file}.${process.pid}`;
-  writeFileSync(draft, own, { mode: 0o600 });
+  const descriptor = tryLock(file);
+  const owner = parse(readFileSync(file, "utf8"));
+  if (descriptor === undefined) throw inUse(folder, owner);
   try {
-    // Three rounds: a stale lock costs one, losing a race for it another; then the winner is alive and we are refused.
-    for (let round = 0; round < 3; round++) {
-      if (linked(draft, file)) {
-        return { release: () => void (read(file) === own && rmSync(file, { force: true })) };
-      }
-      const held = read(file);
-      if (held === undefined) continue;
-      const owner = parse(held);
-      if (owner && isAlive(owner)) {
-        throw new EmbeddedPostgresError(
-          `${folder} is in use by process ${owner.pid}; stop it first`,
-        );
-      }
-      takeAway(file, held);
-    }
-    throw new EmbeddedPostgresError(`${folder} is being taken by another process; try again`);
-  } finally {
-    rmSync(draft, { force: true });
-  }
-}
-
-/** Removes a stale lock by renaming it first: of several who try, each sees what it really removed. */
-function takeAway(file: string, stale: string): void {
-  const aside = `${file}.${process.pid}.stale`;
-  try {
-    renameSync(file, aside);
-  } catch {
-    return;
-  }
-  // A faster process had already replaced it: give that live lock back.
-  if (read(aside) !== stale) linked(aside, file);
-  rmSync(aside, { force: true });
-}
-
-function linked(from: string, to: string): boolean {
-  try {
-    linkSync(from, to);
-    return true;
+    // An owner of 0.1 holds no lock in the kernel, only its name in the file.
+    if (owner && owner.host === undefined && isAlive(owner)) throw inUse(folder, owner);
+    const startTicks = startTicksOf(process.pid);
+    ftruncateSync(descriptor);
+    writeSync(descriptor, JSON.stringify({ pid: process.pid, startTicks, host: hostname() }));
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+    closeSync(descriptor);
     throw error;
   }
+  let held = true;
+  return {
+    release: () => {
+      if (!held) return;
+      held = false;
+      ftruncateSync(descriptor);
+      closeSync(descriptor);
+    },
+  };
 }
 
-function read(file: string): string | undefined {
-  try {
-    return readFileSync(file, "utf8");
-  } catch {
-    return undefined;
-  }
+function inUse(folder: string, owner: Owner | undefined): EmbeddedPostgresError {
+  const elsewhere =
+    owner?.host !== undefined && owner.host !== hostname() ? ` of ${owner.host}` : "";
+  return new EmbeddedPostgresError(
+    `${folder} is in use by ${owner ? `process ${owner.pid}${elsewhere}` : "another process"}; stop it first`,
+  );
 }
 
-function parse(text: string): { pid: number; startTicks: string } | undefined {
+/** The owner writes after it has locked, so a reader may meet an empty file, or half of one. */
+function parse(text: string): Owner | undefined {
   try {
     return JSON.parse(text);
   } catch {

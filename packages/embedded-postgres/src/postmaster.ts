@@ -7,12 +7,7 @@ import { argumentsOf, isAlive, startTicksOf, waitUntil } from "./processes.ts";
 /** A running server, as its postmaster.pid tells it. */
 export type Postmaster = ProcessId & { readonly port: number; readonly socketFolder: string };
 
-type PidFile = {
-  pid: number;
-  port: number;
-  socketFolder: string;
-  sharedMemoryId: number | undefined;
-};
+type PidFile = { pid: number; port: number; socketFolder: string };
 
 /** The server that runs on the cluster, undefined when none does: its number may be dead or somebody else's by now. */
 export function runningPostmaster(clusterFolder: string): Postmaster | undefined {
@@ -26,27 +21,14 @@ export function runningPostmaster(clusterFolder: string): Postmaster | undefined
 }
 
 /**
- * Prepares a cluster without a running server for a start. The server removes a postmaster.pid of a dead process
- * itself, but refuses when the number now belongs to another process of its account: then the file is removed here.
- * Not before the last backend of the dead server has gone, though: two generations writing would destroy the data.
- *
- * @throws EmbeddedPostgresError when such backends outlive the deadline.
+ * Removes the postmaster.pid that a dead server left. The server would refuse to start when the number in it belongs to
+ * another process of its account by now, or to a dead one that nobody has waited for. Only for who holds the server's
+ * lock: then no process of that server, not even one last backend, is left.
  */
-export async function clearStalePidFile(clusterFolder: string, timeoutMs: number): Promise<void> {
+export function clearStalePidFile(clusterFolder: string): void {
   const file = readPidFile(clusterFolder);
-  if (!file) return;
-  const { sharedMemoryId } = file;
-  if (sharedMemoryId !== undefined) {
-    const gone = await waitUntil(() => attachedProcesses(sharedMemoryId) === 0, { timeoutMs });
-    if (!gone) {
-      throw new EmbeddedPostgresError(
-        `processes of a killed PostgreSQL still hold ${clusterFolder} (shared memory ${sharedMemoryId}); end them first`,
-      );
-    }
-  }
-  if (startTicksOf(file.pid) !== undefined)
-    rmSync(join(clusterFolder, "postmaster.pid"), { force: true });
-  removeSocketFolder(file.socketFolder);
+  rmSync(join(clusterFolder, "postmaster.pid"), { force: true });
+  if (file) removeSocketFolder(file.socketFolder);
 }
 
 /**
@@ -78,8 +60,12 @@ export async function stopPostmaster(postmaster: Postmaster, fastTimeoutMs: numb
 /** The prefix of the folders made for sockets; only such are ever removed. */
 export const socketFolderPrefix = "heliograph-pg-";
 
+/** What cannot be removed is left: it may be somebody else's by now, and a start that finds the name taken uses another. */
 export function removeSocketFolder(folder: string): void {
-  if (folder.includes(`/${socketFolderPrefix}`)) rmSync(folder, { recursive: true, force: true });
+  if (!folder.includes(`/${socketFolderPrefix}`)) return;
+  try {
+    rmSync(folder, { recursive: true, force: true });
+  } catch {}
 }
 
 function servesCluster(pid: number, clusterFolder: string): boolean {
@@ -88,37 +74,16 @@ function servesCluster(pid: number, clusterFolder: string): boolean {
   return program.endsWith("postgres") && at !== -1 && rest[at + 1] === clusterFolder;
 }
 
-/** Lines of postmaster.pid: pid, data folder, start time, port, socket folder, listen address, shared memory key and id. */
+/** Lines of postmaster.pid: pid, data folder, start time, port, socket folder, … */
 function readPidFile(clusterFolder: string): PidFile | undefined {
   let lines: string[];
   try {
     lines = readFileSync(join(clusterFolder, "postmaster.pid"), "utf8").split("\n");
-  } catch {
-    return undefined;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
   }
   const pid = Number(lines[0]);
   if (!Number.isInteger(pid) || pid <= 0) return undefined;
-  const sharedMemoryId = (lines[6] ?? "").trim().split(/\s+/)[1];
-  return {
-    pid,
-    port: Number(lines[3]),
-    socketFolder: lines[4] ?? "",
-    sharedMemoryId: sharedMemoryId === undefined ? undefined : Number(sharedMemoryId),
-  };
-}
-
-/** How many processes hold the System V segment by which PostgreSQL itself tells that a cluster is in use. */
-function attachedProcesses(sharedMemoryId: number): number {
-  let table: string;
-  try {
-    table = readFileSync("/proc/sysvipc/shm", "utf8");
-  } catch {
-    return 0;
-  }
-  // Columns: key, shmid, perms, size, cpid, lpid, nattch, …
-  const row = table
-    .split("\n")
-    .map((line) => line.trim().split(/\s+/))
-    .find((columns) => columns[1] === String(sharedMemoryId));
-  return row ? Number(row[6]) : 0;
+  return { pid, port: Number(lines[3]), socketFolder: lines[4] ?? "" };
 }

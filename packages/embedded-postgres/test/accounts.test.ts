@@ -6,15 +6,16 @@ import {
   mkdirSync,
   readFileSync,
   realpathSync,
+  rmSync,
   statSync,
   symlinkSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { canEnter } from "../src/account.ts";
 import { destroyEmbeddedPostgres } from "../src/index.ts";
-import { argumentsOf, startTicksOf } from "../src/processes.ts";
+import { argumentsOf, startTicksOf, waitUntil } from "../src/processes.ts";
 import { emptyFolder, query, start, startOwner } from "./support.ts";
 
 const isRoot = process.getuid?.() === 0;
@@ -93,4 +94,26 @@ test("an ordinary user is told whose database it is when it belongs to another",
   await expect(startOwner(dataDir, { uid: nobody.uid }).ready).rejects.toThrow(
     /belongs to user id 0/,
   );
+});
+
+test("what another user put where the socket folder would be does not stop a start", async ({
+  skip,
+}) => {
+  if (!isRoot) skip("only root becomes another user");
+  if (!canEnter(packageFolder, nobody)) skip("nobody cannot enter this checkout");
+  const dataDir = emptyFolder();
+  mkdirSync(dataDir);
+  chownSync(dataDir, nobody.uid, nobody.gid);
+  const first = await startOwner(dataDir, { uid: nobody.uid }).ready;
+  const folder = first.server.config.host!;
+  await first.kill();
+  process.kill(first.server.pid, "SIGKILL");
+  await waitUntil(() => startTicksOf(first.server.pid) === undefined, { timeoutMs: 5_000 });
+  rmSync(folder, { recursive: true });
+  mkdirSync(join(folder, "squatted"), { recursive: true, mode: 0o755 });
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const second = await startOwner(dataDir, { uid: nobody.uid }).ready;
+  expect(second.server.config.host).not.toBe(folder);
+  expect(statSync(second.server.config.host!).uid).toBe(nobody.uid);
+  expect(existsSync(join(folder, "squatted"))).toBe(true);
 });

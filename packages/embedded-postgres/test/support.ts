@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -72,10 +72,28 @@ export type Owner = {
   kill(): Promise<void>;
 };
 
+type OwnerOptions = {
+  source?: string;
+  uid?: number;
+  /** The command that starts the process, where it is not started directly. */
+  within?: readonly string[];
+};
+
+/** Its first process is the owner, and everything in it dies with it: a container as its engine starts one. */
+export const container = ["unshare", "--pid", "--fork", "--mount-proc", "--ipc", "--kill-child"];
+
+/** Why there are no containers here, undefined when there are. */
+export const noContainers: string | undefined = (() => {
+  const { status, stderr } = spawnSync(container[0]!, [...container.slice(1), "true"], {
+    encoding: "utf8",
+  });
+  return status === 0 ? undefined : `unshare makes no namespaces here: ${stderr}`;
+})();
+
 /** Starts the server from another process, of another user if asked, which holds it until it is killed. */
 export function startOwner(
   dataDir: string,
-  { source = ownSource, uid }: { source?: string; uid?: number } = {},
+  { source = ownSource, uid, within = [] }: OwnerOptions = {},
 ): { ready: Promise<Owner>; kill(): Promise<void> } {
   const program = `
     const { startEmbeddedPostgres } = await import(${JSON.stringify(source)});
@@ -83,7 +101,8 @@ export function startOwner(
     const { pid, config, adopted } = await startEmbeddedPostgres(options);
     console.log(JSON.stringify({ pid, config, adopted }));
     setInterval(() => {}, 1000);`;
-  const child = spawn(process.execPath, ["--input-type=module", "-e", program], {
+  const [command, ...rest] = [...within, process.execPath, "--input-type=module", "-e", program];
+  const child = spawn(command, rest, {
     cwd: "/",
     stdio: ["ignore", "pipe", "pipe"],
     ...(uid === undefined ? {} : { uid, gid: uid }),
