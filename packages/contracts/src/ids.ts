@@ -135,5 +135,7 @@ export type Category =
   | "prices";
 
 /** The stream of an aggregate: `category-<26 characters of its id>`. */
-export const streamOf = (category: Category, id: string): string =>
+export const streamOf = <Name extends Category>(category: Name, id: string): StreamOf<Name> =>
   `${category}-${id.slice(id.indexOf("_") + 1)}`;
+/** Names of streams of one category: what is read from such a stream is known by it. */
+export type StreamOf<Name extends Category> = `${Name}-${string}`;

@@ -25,13 +25,13 @@ export type Endpoint = {
 };
 
 /** The log's event types that change an endpoint. */
-export const endpointEventTypes: readonly string[] = [
+export const endpointEventTypes = [
   "WebhookEndpointCreated",
   "WebhookEndpointUpdated",
   "WebhookSecretRotated",
   "WebhookEndpointDisabled",
   "WebhookEndpointDeleted",
-];
+] as const;
 
 /** Rotations inside an overlap add up; a receiver is never asked to try more signatures than this. */
 const maxSecrets = 3;

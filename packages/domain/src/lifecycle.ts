@@ -40,9 +40,9 @@ export const lifecycleTypeNames = Object.keys(lifecycleTypes) as [
 ];
 
 /** The event types of the log that have a public form: what a consumer of lifecycle events subscribes to. */
-export const lifecycleSources: readonly string[] = [
+export const lifecycleSources: readonly ("MessageRequested" | keyof typeof publicTypes)[] = [
   "MessageRequested",
-  ...Object.keys(publicTypes),
+  ...(Object.keys(publicTypes) as (keyof typeof publicTypes)[]),
 ];
 
 /** What the mapping reads of a recorded event. */

@@ -1,4 +1,4 @@
-import { shardOf, type Shard } from "@heliograph/contracts";
+import { shardOf, type EventType, type Shard } from "@heliograph/contracts";
 import type { Batch, RecordedEvent } from "@heliograph/log";
 import { atMost, messageOf, pause, type FeedMember } from "@heliograph/runtime";
 import {
@@ -42,6 +42,7 @@ const scanAtOnce = 5_000;
 export class Member implements FeedMember {
   readonly #tools: FeedTools;
   readonly #name: string;
+  readonly #types: readonly EventType[];
   readonly #wanted: ReadonlySet<string> | undefined;
   readonly #leaving = new AbortController();
   readonly #listeners: (() => void)[] = [];
@@ -65,13 +66,14 @@ export class Member implements FeedMember {
     tools: FeedTools,
     consumer: {
       readonly name: string;
-      readonly types: readonly string[];
+      readonly types: readonly EventType[];
       readonly sharded?: boolean;
     },
   ) {
     this.#tools = tools;
     this.#name = consumer.name;
     this.#sharded = consumer.sharded === true;
+    this.#types = consumer.types;
     this.#wanted = consumer.types.length === 0 ? undefined : new Set(consumer.types);
     this.#started = this.#start();
     this.#committing = setInterval(() => void this.#commit(), commitEveryMs);
@@ -388,7 +390,7 @@ export class Member implements FeedMember {
     const { shard, stop } = reader;
     const { log, logger } = this.#tools;
     const from = reader.position;
-    const types = this.#wanted === undefined ? {} : { types: [...this.#wanted] };
+    const types = this.#types.length === 0 ? {} : { types: this.#types };
     let count = 0;
     while (reader.position < until) {
       const page = await log.readAll({ after: reader.position, limit: readAtOnce, ...types });

@@ -1,5 +1,5 @@
 import { shardOf } from "@heliograph/contracts";
-import type { RecordedEvent } from "@heliograph/log";
+import { asRecorded, type RecordedEvent, type StoredEvent } from "@heliograph/log";
 import type { IHeaders, KafkaMessage, Message } from "kafkajs";
 
 /** Where an event stands in its namespace and in its shard: what came before it, so that a hole shows. */
@@ -87,7 +87,7 @@ export function decodeRecord(message: KafkaMessage): Entry | undefined {
 }
 
 function parse({ value, headers = {} }: KafkaMessage, position: bigint, type: string) {
-  return {
+  return asRecorded({
     position,
     id: textOf(headers["id"]),
     stream: textOf(headers["stream"]),
@@ -95,8 +95,8 @@ function parse({ value, headers = {} }: KafkaMessage, position: bigint, type: st
     type,
     version: Number(textOf(headers["version"])),
     recordedAt: Number(textOf(headers["recorded_at"])),
-    ...(JSON.parse(value!.toString()) as Pick<RecordedEvent, "data" | "metadata">),
-  };
+    ...(JSON.parse(value!.toString()) as Pick<StoredEvent, "data" | "metadata">),
+  });
 }
 
 type Header = IHeaders[string];

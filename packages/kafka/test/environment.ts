@@ -13,6 +13,7 @@ import {
   type ServiceContext,
 } from "@heliograph/runtime";
 import {
+  loosely,
   startKafka,
   testDatabase,
   until,
@@ -165,7 +166,7 @@ export const whole = (name = "whole"): Projector => ({
   kind: "projector",
   name,
   schema: name,
-  types: ["Tested"],
+  types: loosely(["Tested"]),
   ddl,
   create: () => ({ project: (events) => [note("whole", events)] }),
 });
@@ -178,7 +179,7 @@ export const shared = (
   kind: "reactor",
   name,
   schema: name,
-  types: ["Tested"],
+  types: loosely(["Tested"]),
   sharded: true,
   migrations: [ddl],
   start: ({ checkpoint, shard }) => ({
@@ -197,7 +198,7 @@ export function keeping(name: string, gate: () => Promise<void> = () => Promise.
     kind: "reactor",
     name,
     schema: name,
-    types: ["Tested"],
+    types: loosely(["Tested"]),
     migrations: [],
     start: ({ checkpoint }) => ({
       async handle(batch) {

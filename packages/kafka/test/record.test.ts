@@ -1,3 +1,4 @@
+import { loosely } from "@heliograph/testkit";
 import { newId, shardOf } from "@heliograph/contracts";
 import type { RecordedEvent } from "@heliograph/log";
 import type { IHeaders, KafkaMessage, Message } from "kafkajs";
@@ -9,17 +10,18 @@ import { decodeRecord, encodeRecord, placeOf, type Chain } from "../src/record.t
 const partners = [newId("ptn"), newId("ptn"), newId("ptn")];
 const shards = 4;
 
-const event = (position: bigint, partner?: string): RecordedEvent => ({
-  position,
-  id: "5f0c5d1e-0000-4000-8000-000000000001",
-  stream: `message-${position}`,
-  revision: 3,
-  type: "Tested",
-  version: 2,
-  data: { text: "zwölf 十二", cost: { micros: 7 } },
-  metadata: partner === undefined ? {} : { partner },
-  recordedAt: 1_790_000_000_123,
-});
+const event = (position: bigint, partner?: string): RecordedEvent =>
+  loosely({
+    position,
+    id: "5f0c5d1e-0000-4000-8000-000000000001",
+    stream: `message-${position}`,
+    revision: 3,
+    type: "Tested",
+    version: 2,
+    data: { text: "zwölf 十二", cost: { micros: 7 } },
+    metadata: partner === undefined ? {} : { partner },
+    recordedAt: 1_790_000_000_123,
+  });
 
 /** As the broker gives it back: texts are bytes. */
 const received = ({ key, value, headers }: Message): KafkaMessage & { headers: IHeaders } => ({

@@ -1,5 +1,12 @@
 import { uuid5 } from "@heliograph/contracts";
-import type { EventLog, Metadata, NewEvent, Outcome, RecordedEvent } from "./types.ts";
+import {
+  asRecorded,
+  type EventLog,
+  type Metadata,
+  type NewEvent,
+  type Outcome,
+  type RecordedEvent,
+} from "./types.ts";
 
 /** Each lost race means that another writer of the stream got through, so this many in a row are a stream that is written without a pause. */
 export const MAX_CHANGE_TRIES = 20;
@@ -116,14 +123,14 @@ function recordedOf(
 ): readonly RecordedEvent[] {
   return events.map((event, index) => {
     const behind = events.length - 1 - index;
-    return {
+    return asRecorded({
       version: 1,
       ...event,
       stream,
       revision: revision - behind,
       position: position - BigInt(behind),
       recordedAt,
-    };
+    });
   });
 }
 

@@ -1,5 +1,18 @@
-import { makeStreamReads, type ReadLimits, type ReadPage } from "./stream-reads.ts";
-import { LogUnavailable, type EventLog } from "./types.ts";
+import {
+  makeStreamReads,
+  type ReadLimits,
+  type ReadPage,
+  type StreamReads,
+} from "./stream-reads.ts";
+import {
+  LogUnavailable,
+  type Batch,
+  type EventLog,
+  type Page,
+  type ReadAllOptions,
+  type RecordedEvent,
+  type SubscribeOptions,
+} from "./types.ts";
 
 export type TurnLimits = {
   /** Reads of one partner under way at once. */
@@ -63,19 +76,34 @@ export function makeTurns({ perPartner, total }: TurnLimits): Turns {
   };
 }
 
-/** Adds `forPartner` to a driver's log. */
+/** What a driver brings: it filters by names, and knows nothing of what the events of a type or a stream are. */
+export type DriverLog = Omit<
+  EventLog,
+  "forPartner" | "readStream" | "readStreams" | "scanStream" | "readAll" | "subscribe"
+> & {
+  readStreams(
+    streams: readonly string[],
+    options?: { readonly limit?: number },
+  ): Promise<ReadonlyMap<string, readonly RecordedEvent[]>>;
+  readAll(options: ReadAllOptions): Promise<Page>;
+  subscribe(options: SubscribeOptions): AsyncIterable<Batch>;
+};
+
+/** A filter gives the types that it names, and a stream has the types of its category: the log has checked them all. */
+const typed = (log: DriverLog & StreamReads): Omit<EventLog, "forPartner"> =>
+  log as unknown as Omit<EventLog, "forPartner">;
+
+/** Makes a log of what a driver brings. */
 export function withFairReads(
-  log: Omit<EventLog, "forPartner" | "readStream" | "scanStream">,
+  log: DriverLog,
   readPage: ReadPage,
   limits: ReadLimits,
   turns: TurnLimits,
 ): EventLog {
   const take = makeTurns(turns);
-  const whole: EventLog = {
-    ...log,
-    ...makeStreamReads(readPage, limits),
-    forPartner: (partner) => ({
-      ...whole,
+  const forPartner = (partner: string): EventLog => ({
+    ...typed({
+      ...log,
       ...makeStreamReads(
         (stream, options) => take(partner, () => readPage(stream, options)),
         limits,
@@ -84,6 +112,7 @@ export function withFairReads(
       readAt: (position) => take(partner, () => log.readAt(position)),
       head: () => take(partner, () => log.head()),
     }),
-  };
-  return whole;
+    forPartner,
+  });
+  return { ...typed({ ...log, ...makeStreamReads(readPage, limits) }), forPartner };
 }

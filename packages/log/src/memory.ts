@@ -1,8 +1,8 @@
 import { makeBell } from "./bell.ts";
 import { encodeAppend, expectedRevision } from "./check.ts";
-import { withFairReads } from "./fair-reads.ts";
+import { withFairReads, type DriverLog } from "./fair-reads.ts";
 import { DEFAULT_READS, type ReadPage } from "./stream-reads.ts";
-import { denseSpan, LogUnavailable } from "./types.ts";
+import { asRecorded, denseSpan, LogUnavailable } from "./types.ts";
 import type {
   Append,
   Batch,
@@ -37,17 +37,19 @@ export function openMemoryLog(options: MemoryLogOptions = {}): EventLog {
     const recordedAt = Date.now();
     for (const [index, event] of append.events.entries()) {
       // A round trip through JSON, so that nobody relies on what a real log would not keep.
-      const recorded: RecordedEvent = upcast({
-        position: BigInt(all.length + 1),
-        id: event.id,
-        stream: append.stream,
-        revision: stored.length,
-        type: event.type,
-        version: event.version ?? 1,
-        data: JSON.parse(encoded[index]!.data),
-        metadata: JSON.parse(encoded[index]!.metadata),
-        recordedAt,
-      });
+      const recorded = upcast(
+        asRecorded({
+          position: BigInt(all.length + 1),
+          id: event.id,
+          stream: append.stream,
+          revision: stored.length,
+          type: event.type,
+          version: event.version ?? 1,
+          data: JSON.parse(encoded[index]!.data),
+          metadata: JSON.parse(encoded[index]!.metadata),
+          recordedAt,
+        }),
+      );
       sizes.set(recorded, encoded[index]!.data.length + encoded[index]!.metadata.length);
       stored.push(recorded);
       all.push(recorded);
@@ -104,7 +106,7 @@ export function openMemoryLog(options: MemoryLogOptions = {}): EventLog {
     return { events, bytes, full: asked.length > limit };
   };
 
-  const log: Omit<EventLog, "forPartner" | "readStream" | "scanStream"> = {
+  const log: DriverLog = {
     async append(appends) {
       if (closed) throw new LogUnavailable("the log is closed");
       const outcomes = appends.map(appendOne);

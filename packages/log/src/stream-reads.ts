@@ -1,9 +1,4 @@
-import {
-  ReadTooLarge,
-  type EventLog,
-  type ReadStreamOptions,
-  type RecordedEvent,
-} from "./types.ts";
+import { ReadTooLarge, type ReadStreamOptions, type RecordedEvent } from "./types.ts";
 
 export type ReadLimits = {
   /** Most events that are asked for at once: a page of ordinary ones is read in some milliseconds. */
@@ -66,11 +61,14 @@ async function* pagesOf(
   }
 }
 
+/** Reads of one stream, whatever its events are. */
+export type StreamReads = {
+  readStream(stream: string, options?: ReadStreamOptions): Promise<readonly RecordedEvent[]>;
+  scanStream(stream: string, options?: ReadStreamOptions): AsyncIterable<RecordedEvent>;
+};
+
 /** Reads of one stream made of pages. */
-export function makeStreamReads(
-  readPage: ReadPage,
-  limits: ReadLimits,
-): Pick<EventLog, "readStream" | "scanStream"> {
+export function makeStreamReads(readPage: ReadPage, limits: ReadLimits): StreamReads {
   return {
     async readStream(stream, options = {}) {
       const spend = makeBudget(stream, limits.maxBytes);

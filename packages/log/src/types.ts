@@ -1,3 +1,5 @@
+import type { Category, EventData, EventType, EventTypeOf } from "@heliograph/contracts";
+
 /**
  * The event log port: what every driver promises and every caller codes against.
  *
@@ -39,20 +41,48 @@ export type NewEvent = {
   readonly metadata: Metadata;
 };
 
-export type RecordedEvent = {
+type Recorded<Type extends EventType> = {
   readonly position: Position;
   readonly id: string;
   readonly stream: string;
   /** Place in the stream, dense, from 0. */
   readonly revision: number;
-  readonly type: string;
+  readonly type: Type;
+  /** 0 for a record that cannot be read: then nothing is known of its data, and `metadata.unreadable` says why. */
   readonly version: number;
-  // oxlint-disable-next-line typescript/no-explicit-any -- the shape belongs to the event's schema
-  readonly data: any;
+  readonly data: EventData<Type>;
   readonly metadata: Metadata;
   /** Epoch milliseconds by the log's clock. Order is by position, never by this. */
   readonly recordedAt: number;
 };
+
+/** One of these types of event: `type` tells which, and so what `data` is. The log has checked it when it was appended. */
+export type RecordedEvent<Type extends EventType = EventType> = {
+  readonly [Each in Type]: Recorded<Each>;
+}[Type];
+
+/** An event of a stream: the category in its name tells which types there are. */
+export type EventIn<Stream extends string> = RecordedEvent<
+  Stream extends `${infer Name extends Category}-${string}` ? EventTypeOf<Name> : EventType
+>;
+
+/** Tells events of some types from others, for filters and where a whole group of types is handled alike. */
+export const ofType =
+  <Type extends EventType>(...types: readonly Type[]) =>
+  (event: RecordedEvent | undefined): event is Extract<RecordedEvent, { readonly type: Type }> =>
+    event !== undefined && (types as readonly EventType[]).includes(event.type);
+
+/** What a store or a wire holds of an event: a type is a text there, and data are JSON. */
+export type StoredEvent = Omit<Recorded<EventType>, "type" | "data"> & {
+  readonly type: string;
+  readonly data: unknown;
+};
+
+/**
+ * Takes stored bytes for the event they name. The log has checked them when they were appended; what was damaged since, or written by a later release, is for `readEventFlaw` of contracts
+ * to find out, and for a `default` where events are told apart.
+ */
+export const asRecorded = (event: StoredEvent): RecordedEvent => event as RecordedEvent;
 
 /** The state a stream must be in: absent, anything, or with exactly this last revision. */
 export type Expected = "no_stream" | "any" | number;
@@ -79,8 +109,8 @@ export type Outcome =
   | { readonly kind: "invalid"; readonly message: string };
 
 /** What a subscription yields. `position` is the last one scanned, whether or not it matched. */
-export type Batch = {
-  readonly events: readonly RecordedEvent[];
+export type Batch<Type extends EventType = EventType> = {
+  readonly events: readonly RecordedEvent<Type>[];
   readonly position: Position;
   readonly head: Position;
   readonly caughtUp: boolean;
@@ -94,22 +124,24 @@ export type ReadStreamOptions = {
   readonly backwards?: boolean;
 };
 
-export type ReadAllOptions = {
+export type ReadAllOptions<Type extends EventType = EventType> = {
   readonly after: Position;
   readonly limit: number;
-  readonly types?: readonly string[];
+  /** Only these. */
+  readonly types?: readonly Type[];
 };
 
-export type Page = {
-  readonly events: readonly RecordedEvent[];
+export type Page<Type extends EventType = EventType> = {
+  readonly events: readonly RecordedEvent<Type>[];
   /** The last position scanned: read on from here. */
   readonly position: Position;
   readonly head: Position;
 };
 
-export type SubscribeOptions = {
+export type SubscribeOptions<Type extends EventType = EventType> = {
   readonly after: Position;
-  readonly types?: readonly string[];
+  /** Only these. */
+  readonly types?: readonly Type[];
   /** Ends the subscription. */
   readonly signal: AbortSignal;
   /** Most events in one batch, default 500. */
@@ -120,24 +152,32 @@ export interface EventLog {
   /** Independent appends, one outcome each, in order. Throws LogUnavailable. */
   append(appends: readonly Append[]): Promise<readonly Outcome[]>;
   /** All of a stream, or `limit` events of it. Throws ReadTooLarge rather than leave something out. */
-  readStream(stream: string, options?: ReadStreamOptions): Promise<readonly RecordedEvent[]>;
+  readStream<Stream extends string>(
+    stream: Stream,
+    options?: ReadStreamOptions,
+  ): Promise<readonly EventIn<Stream>[]>;
   /** Many streams at once; a stream without events has an empty list. `limit` is per stream. Throws ReadTooLarge. */
-  readStreams(
-    streams: readonly string[],
+  readStreams<Stream extends string>(
+    streams: readonly Stream[],
     options?: { readonly limit?: number },
-  ): Promise<ReadonlyMap<string, readonly RecordedEvent[]>>;
+  ): Promise<ReadonlyMap<Stream, readonly EventIn<Stream>[]>>;
   /** A stream however long it is, with one page of it in memory. Events appended meanwhile may come too. */
-  scanStream(stream: string, options?: ReadStreamOptions): AsyncIterable<RecordedEvent>;
+  scanStream<Stream extends string>(
+    stream: Stream,
+    options?: ReadStreamOptions,
+  ): AsyncIterable<EventIn<Stream>>;
   /** The same log for what one partner asks: its reads take turns with those of other partners, so that nobody's wait for one who asks for much. */
   forPartner(partner: string): EventLog;
-  readAll(options: ReadAllOptions): Promise<Page>;
+  readAll<Type extends EventType = EventType>(options: ReadAllOptions<Type>): Promise<Page<Type>>;
   /** The event at exactly this position, undefined where there is none. */
   readAt(position: Position): Promise<RecordedEvent | undefined>;
   /**
    * Never ends by itself and survives disconnects. The first batch comes at once, empty when there is
    * nothing; a batch may be empty later too, when only `position` moved past events that do not match.
    */
-  subscribe(options: SubscribeOptions): AsyncIterable<Batch>;
+  subscribe<Type extends EventType = EventType>(
+    options: SubscribeOptions<Type>,
+  ): AsyncIterable<Batch<Type>>;
   head(): Promise<Position>;
   /** How many events lie after one position up to another: exact where positions are dense, an estimate elsewhere. 0 when there is nothing between. */
   span(after: Position, to: Position): number;

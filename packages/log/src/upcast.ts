@@ -1,4 +1,4 @@
-import type { RecordedEvent, Upcast } from "./types.ts";
+import { asRecorded, type RecordedEvent, type StoredEvent, type Upcast } from "./types.ts";
 
 /** Brings an event to its newest version; one that cannot be brought there becomes unreadable, and the rest goes on. */
 export function upcastSafely(event: RecordedEvent, upcast: Upcast | undefined): RecordedEvent {
@@ -12,8 +12,9 @@ export function upcastSafely(event: RecordedEvent, upcast: Upcast | undefined): 
 
 /** The form in which a damaged event is shown: version 0, with the reason, so that consumers set it aside. */
 export function unreadable(
-  event: Omit<RecordedEvent, "data" | "metadata">,
+  event: Omit<StoredEvent, "data" | "metadata">,
   error: unknown,
 ): RecordedEvent {
-  return { ...event, version: 0, data: null, metadata: { unreadable: String(error) } };
+  const metadata = { unreadable: String(error) };
+  return asRecorded({ ...event, version: 0, data: null, metadata });
 }

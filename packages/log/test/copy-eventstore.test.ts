@@ -1,4 +1,4 @@
-import { eventStoreDouble, testDatabase, until } from "@heliograph/testkit";
+import { loosely, eventStoreDouble, testDatabase, until } from "@heliograph/testkit";
 import type { EventStoreDouble, TestDatabase } from "@heliograph/testkit";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import {
@@ -94,7 +94,11 @@ describe("a copy from PostgreSQL to EventStoreDB", { timeout: 120_000 }, () => {
     const places = [0n, 1n, 499n, 500n, 501n, 777n, copied.head - 1n, copied.head];
     const watchers = places.flatMap((after) => [
       { after, types: undefined, watcher: watch(log, { after }) },
-      { after, types: ["Other"], watcher: watch(log, { after, types: ["Other"] }) },
+      {
+        after,
+        types: loosely(["Other"]),
+        watcher: watch(log, { after, types: loosely(["Other"]) }),
+      },
     ]);
     await log.append([newStream(), newStream({ type: "Other" })]);
     await disturb();

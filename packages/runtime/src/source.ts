@@ -1,4 +1,4 @@
-import { shardOf, type Shard } from "@heliograph/contracts";
+import { shardOf, type EventType, type Shard } from "@heliograph/contracts";
 import type { Batch } from "@heliograph/log";
 import type { Consumer, FeedMember, ServiceContext } from "./types.ts";
 
@@ -47,7 +47,7 @@ export function sourceOf(
 }
 
 /** The filter of a consumer's types for the log: none for one that takes every type. */
-export const typesOf = (consumer: Consumer): { readonly types?: readonly string[] } =>
+export const typesOf = (consumer: Consumer): { readonly types?: readonly EventType[] } =>
   consumer.types.length === 0 ? {} : { types: consumer.types };
 
 /** The events of one shard's partners; positions move on with the others too. */

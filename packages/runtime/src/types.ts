@@ -1,4 +1,4 @@
-import type { Environment, EventData, Shard } from "@heliograph/contracts";
+import type { Environment, EventData, Shard, EventType } from "@heliograph/contracts";
 import type { Batch, EventLog, RecordedEvent } from "@heliograph/log";
 import type pg from "pg";
 import type { Logger } from "pino";
@@ -36,11 +36,11 @@ export type WritePart = {
 };
 
 /** Consumers own exactly one schema, for whose name `{schema}` stands in their SQL. */
-type ConsumerBase = {
+type ConsumerBase<Type extends EventType> = {
   readonly name: string;
   readonly schema: string;
   /** The event types it is given; none listed: all of them. */
-  readonly types: readonly string[];
+  readonly types: readonly Type[];
   /** `log`: always subscribes to the log, whatever the feed is. */
   readonly feed?: "log";
   /** Most events handed over at once; default 500. */
@@ -50,35 +50,39 @@ type ConsumerBase = {
 };
 
 /** Writes read models only; may be rebuilt from position 0 at any time. */
-export type Projector = ConsumerBase & {
+export type Projector<Type extends EventType = EventType> = ConsumerBase<Type> & {
   readonly kind: "projector";
   /** Makes the tables. Changing them, or what is written into them, takes a higher `version`: they are then rebuilt from the log. */
   readonly ddl: string;
   /** Default 1. */
   readonly version?: number;
   /** Called at start and again for each rebuild: caches live in the instance, never in the module. */
-  readonly create: (tools: ProjectorTools) => ProjectorInstance | Promise<ProjectorInstance>;
+  readonly create: (
+    tools: ProjectorTools,
+  ) => ProjectorInstance<Type> | Promise<ProjectorInstance<Type>>;
 };
 export type ProjectorTools = {
   readonly pool: pg.Pool;
   readonly schema: string;
   readonly position: bigint;
 };
-export type ProjectorInstance = {
+export type ProjectorInstance<Type extends EventType = EventType> = {
   /** Pure over the events and the instance's caches: gives the writes of the batch. They commit together with the checkpoint. */
-  project(events: readonly RecordedEvent[]): readonly WritePart[] | Promise<readonly WritePart[]>;
+  project(
+    events: readonly RecordedEvent<Type>[],
+  ): readonly WritePart[] | Promise<readonly WritePart[]>;
   /** After the commit: wake readers that wait. */
   committed?(position: bigint): void;
 };
 
 /** Has effects: appends, provider calls, webhooks. Never replayed by a rebuild. */
-export type Reactor = ConsumerBase & {
+export type Reactor<Type extends EventType = EventType> = ConsumerBase<Type> & {
   readonly kind: "reactor";
   /** Numbered by their place, from 1, and never edited once released: these tables cannot be made from the log. */
   readonly migrations: readonly string[];
   /** Several copies may share the work, each for some shards: the reactor keeps to the rows of `tools.shard`. */
   readonly sharded?: boolean;
-  readonly start: (tools: ReactorTools) => ReactorInstance | Promise<ReactorInstance>;
+  readonly start: (tools: ReactorTools) => ReactorInstance<Type> | Promise<ReactorInstance<Type>>;
 };
 export type ReactorTools = {
   readonly context: ServiceContext;
@@ -101,15 +105,23 @@ export type Checkpoint = {
   /** Runs the parts and moves the checkpoint to `position` (may be the same) in ONE statement, compare-and-set; calls are serialised. Throws Fenced. */
   commit(position: bigint, parts?: readonly WritePart[]): Promise<void>;
 };
-export type ReactorInstance = {
+export type ReactorInstance<Type extends EventType = EventType> = {
   /** Takes a batch; resolves when it is ready for the next (back-pressure). A simple reactor appends, then commits. Events of other types are not in the batch. */
-  handle(batch: Batch): Promise<void>;
+  handle(batch: Batch<Type>): Promise<void>;
   /** Takes an event that was set aside, out of order, when an operator asks for it; left out where `handle` can do that. */
-  retry?(event: RecordedEvent): Promise<void>;
+  retry?(event: RecordedEvent<Type>): Promise<void>;
   /** Finishes what is in flight (bounded by `deadlineMs`), commits, closes. */
   stop(deadlineMs: number): Promise<void>;
 };
 export type Consumer = Projector | Reactor;
+
+/** A projector that is given events of the types it lists, and no others: `project` sees only them. */
+export const projector = <const Type extends EventType>(
+  definition: Projector<Type>,
+): Projector<Type> => definition;
+/** The same of a reactor. */
+export const reactor = <const Type extends EventType>(definition: Reactor<Type>): Reactor<Type> =>
+  definition;
 
 /** What a service contributes to a process: its consumers, per environment. Exported as `service` by `services/<x>/src/index.ts`. */
 export type Service = {
@@ -130,7 +142,7 @@ export type Feed = {
   /** Joins the consumer's group. */
   join(consumer: {
     readonly name: string;
-    readonly types: readonly string[];
+    readonly types: readonly EventType[];
     readonly sharded?: boolean;
   }): FeedMember;
 };

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { newId } from "@heliograph/contracts";
-import { until } from "@heliograph/testkit";
+import { loosely, until } from "@heliograph/testkit";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import {
   commitParts,
@@ -169,8 +169,9 @@ test("events that break their schema are set aside at once, also when it shows o
     start: ({ checkpoint, fail }) => ({
       async handle(batch) {
         for (const { data } of batch.events) {
-          if (data.key_id === undefined) return void setImmediate(fail, new Error("no such key"));
-          seen.push(data.key_id);
+          if (loosely(data).key_id === undefined)
+            return void setImmediate(fail, new Error("no such key"));
+          seen.push(loosely(data).key_id);
         }
         await checkpoint.commit(batch.position);
       },
@@ -204,13 +205,13 @@ test("a reactor whose event keeps failing sets it aside and goes on", async () =
     kind: "reactor",
     name: "strict",
     schema: "strict",
-    types: ["Counted"],
+    types: loosely(["Counted"]),
     migrations: [],
     start: ({ checkpoint }) => ({
       async handle(batch) {
         for (const event of batch.events) {
-          if (event.data.poison === true) throw new Error("cannot handle");
-          seen.push(event.data.value);
+          if (loosely(event.data).poison === true) throw new Error("cannot handle");
+          seen.push(loosely(event.data).value);
         }
         await checkpoint.commit(batch.position);
       },

@@ -1,5 +1,5 @@
 import { openPostgresLog, type EventLog } from "@heliograph/log";
-import { testDatabase } from "@heliograph/testkit";
+import { loosely, testDatabase } from "@heliograph/testkit";
 import {
   openPool,
   newLogger,
@@ -50,13 +50,13 @@ export const countingProjector = (options: { readonly factor?: number } = {}): P
   kind: "projector",
   name: "counts",
   schema: "counts",
-  types: ["Counted"],
+  types: loosely(["Counted"]),
   ddl: "create table if not exists {schema}.totals (name text primary key, events bigint not null, total bigint not null)",
   create: () => ({
     project(events) {
-      if (events.some((event) => event.data.poison === true)) throw new Error("poison");
+      if (events.some((event) => loosely(event.data).poison === true)) throw new Error("poison");
       const total = events.reduce(
-        (sum, event) => sum + Number(event.data.value) * (options.factor ?? 1),
+        (sum, event) => sum + Number(loosely(event.data).value) * (options.factor ?? 1),
         0,
       );
       return [

@@ -7,7 +7,7 @@ import {
   type Projector,
   type Reactor,
 } from "../src/index.ts";
-import { until } from "@heliograph/testkit";
+import { loosely, until } from "@heliograph/testkit";
 import { count, countingProjector, openEnvironment } from "./fixture.ts";
 
 let environment: Awaited<ReturnType<typeof openEnvironment>>;
@@ -23,7 +23,7 @@ const second = (): Projector => ({
   ddl: "create table if not exists {schema}.totals (name text primary key, events bigint not null, total bigint not null, largest bigint not null)",
   create: () => ({
     project(events) {
-      const values = events.map((event) => Number(event.data.value));
+      const values = events.map((event) => Number(loosely(event.data).value));
       return [
         {
           name: "add_largest",
@@ -73,7 +73,7 @@ const reactor = (migrations: readonly string[]): Reactor => ({
   kind: "reactor",
   name: "notes",
   schema: "notes",
-  types: ["Counted"],
+  types: loosely(["Counted"]),
   migrations,
   start: () => ({ handle: async () => undefined, stop: async () => undefined }),
 });

@@ -14,6 +14,7 @@ export {
   startInstance,
 } from "./instance.ts";
 export * from "./kafka/index.ts";
+export { loosely } from "./loosely.ts";
 export { networkLink, type NetworkLink, type NetworkWeather } from "./network-link.ts";
 export type { SinkMessage, SmtpBehaviour, SmtpSink } from "./smtp-sink.ts";
 export { smtpSink } from "./smtp-sink.ts";

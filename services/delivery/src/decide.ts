@@ -4,6 +4,7 @@ import type { MessageState, MessageStatus } from "@heliograph/domain";
 import type { Append, NewEvent, RecordedEvent } from "@heliograph/log";
 
 type Receipt = EventData<"ReceiptReceived">;
+export type ReceiptEvent = RecordedEvent<"ReceiptReceived">;
 type Fact = { readonly type: string; readonly data: object; readonly cause: RecordedEvent };
 
 /** What the receipts of a message lead to: facts to append, and whether the receipts wait for the provider's answer to be recorded. */
@@ -32,7 +33,7 @@ const defaultError = (code: string, permanent: boolean): Failure => ({
  */
 export function decideReceipts(
   state: MessageState | undefined,
-  receipts: readonly RecordedEvent[],
+  receipts: readonly ReceiptEvent[],
 ): ReceiptDecision {
   if (state === undefined) return parked;
   if (!mayBeDelivered(state)) return below(state.status, "rejected") ? parked : nothing;
@@ -54,7 +55,7 @@ export function decideReceipts(
 
 function badNews(
   state: MessageState,
-  receipts: readonly RecordedEvent[],
+  receipts: readonly ReceiptEvent[],
   reached: MessageStatus,
 ): ReceiptDecision {
   const awaitsAttempt = state.deferredAttempt >= state.sentAttempt;

@@ -1,8 +1,8 @@
-import { streamOf } from "@heliograph/contracts";
+import { streamOf, type EventType } from "@heliograph/contracts";
 import { boundedCache, foldMessage, joinStatus, type MessageStatus } from "@heliograph/domain";
 import type { EventLog, RecordedEvent } from "@heliograph/log";
 import { messagesDdl } from "@heliograph/read-models";
-import type { Projector, WritePart } from "@heliograph/runtime";
+import { projector, type Projector, type WritePart } from "@heliograph/runtime";
 import { insertRows, raiseStatuses, type NewRow, type RowKey } from "./store.ts";
 
 /** Small batches wait this long for company: at most 50 commits a second, and a list is that much behind. */
@@ -10,7 +10,7 @@ const lingerMs = 20;
 /** A message is remembered while its statuses come in, seconds as a rule; 100 bytes each. */
 const rememberedMessages = 50_000;
 
-const statusOf: Readonly<Record<string, MessageStatus>> = {
+const statusOf = {
   MessageQueued: "queued",
   MessageSent: "sent",
   MessageDelivered: "delivered",
@@ -20,9 +20,10 @@ const statusOf: Readonly<Record<string, MessageStatus>> = {
   MessageExpired: "expired",
   MessageRejected: "rejected",
   MessageCanceled: "canceled",
-};
+} as const satisfies Readonly<Partial<Record<EventType, MessageStatus>>>;
+const statusTypes = Object.keys(statusOf) as (keyof typeof statusOf)[];
 
-function newRow(event: RecordedEvent): NewRow {
+function newRow(event: RecordedEvent<"MessageRequested">): NewRow {
   const { data } = event;
   return {
     position: event.position,
@@ -38,59 +39,60 @@ function newRow(event: RecordedEvent): NewRow {
 }
 
 /** Keeps the index of messages that lists are made from. The log is asked only for the place of messages that are no longer remembered. */
-export const messagesProjector = (log: EventLog): Projector => ({
-  kind: "projector",
-  name: "messages",
-  schema: "messages",
-  types: ["MessageRequested", ...Object.keys(statusOf)],
-  ddl: messagesDdl,
-  lingerMs,
-  create() {
-    const places = boundedCache<string, RowKey>(rememberedMessages);
+export const messagesProjector = (log: EventLog): Projector =>
+  projector({
+    kind: "projector",
+    name: "messages",
+    schema: "messages",
+    types: ["MessageRequested", ...statusTypes],
+    ddl: messagesDdl,
+    lingerMs,
+    create() {
+      const places = boundedCache<string, RowKey>(rememberedMessages);
 
-    async function locate(ids: readonly string[]): Promise<void> {
-      const streams = await log.readStreams(
-        ids.map((id) => streamOf("message", id)),
-        { limit: 1 },
-      );
-      for (const id of ids) {
-        const first = streams.get(streamOf("message", id))?.[0];
-        if (first?.type !== "MessageRequested") continue;
-        places.set(id, { partner: first.metadata.partner ?? "", position: first.position });
+      async function locate(ids: readonly string[]): Promise<void> {
+        const streams = await log.readStreams(
+          ids.map((id) => streamOf("message", id)),
+          { limit: 1 },
+        );
+        for (const id of ids) {
+          const first = streams.get(streamOf("message", id))?.[0];
+          if (first?.type !== "MessageRequested") continue;
+          places.set(id, { partner: first.metadata.partner ?? "", position: first.position });
+        }
       }
-    }
 
-    return {
-      async project(events): Promise<readonly WritePart[]> {
-        const added = new Map<string, NewRow>();
-        const raised = new Map<string, MessageStatus>();
-        for (const event of events) {
-          const id: string = event.data.message_id;
-          const status = statusOf[event.type];
-          if (status === undefined) {
-            const row = newRow(event);
-            added.set(id, row);
-            places.set(id, { partner: row.partner, position: row.position });
-            continue;
+      return {
+        async project(events): Promise<readonly WritePart[]> {
+          const added = new Map<string, NewRow>();
+          const raised = new Map<string, MessageStatus>();
+          for (const event of events) {
+            const id = event.data.message_id;
+            if (event.type === "MessageRequested") {
+              const row = newRow(event);
+              added.set(id, row);
+              places.set(id, { partner: row.partner, position: row.position });
+              continue;
+            }
+            const status = statusOf[event.type];
+            const row = added.get(id);
+            if (row !== undefined) row.status = joinStatus(row.status, status);
+            else raised.set(id, joinStatus(raised.get(id) ?? status, status));
           }
-          const row = added.get(id);
-          if (row !== undefined) row.status = joinStatus(row.status, status);
-          else raised.set(id, joinStatus(raised.get(id) ?? status, status));
-        }
-        const unknown = [...raised.keys()].filter((id) => places.get(id) === undefined);
-        if (unknown.length > 0) await locate(unknown);
-        const byStatus = new Map<MessageStatus, RowKey[]>();
-        for (const [id, status] of raised) {
-          const place = places.get(id);
-          if (place === undefined) continue;
-          const keys = byStatus.get(status);
-          if (keys === undefined) byStatus.set(status, [place]);
-          else keys.push(place);
-        }
-        const parts = raiseStatuses(byStatus);
-        if (added.size > 0) parts.unshift(insertRows([...added.values()]));
-        return parts;
-      },
-    };
-  },
-});
+          const unknown = [...raised.keys()].filter((id) => places.get(id) === undefined);
+          if (unknown.length > 0) await locate(unknown);
+          const byStatus = new Map<MessageStatus, RowKey[]>();
+          for (const [id, status] of raised) {
+            const place = places.get(id);
+            if (place === undefined) continue;
+            const keys = byStatus.get(status);
+            if (keys === undefined) byStatus.set(status, [place]);
+            else keys.push(place);
+          }
+          const parts = raiseStatuses(byStatus);
+          if (added.size > 0) parts.unshift(insertRows([...added.values()]));
+          return parts;
+        },
+      };
+    },
+  });

@@ -1,8 +1,14 @@
 import { failpoint, streamOf } from "@heliograph/contracts";
 import type { MessageState } from "@heliograph/domain";
-import { LogUnavailable, type Batch, type RecordedEvent } from "@heliograph/log";
-import type { Reactor, ReactorInstance, ReactorTools } from "@heliograph/runtime";
-import { appendOf, decideDeclined, decideReceipts, decideRefunded } from "./decide.ts";
+import { LogUnavailable, type Batch, type RecordedEvent, ofType } from "@heliograph/log";
+import { reactor, type ReactorInstance, type ReactorTools } from "@heliograph/runtime";
+import {
+  appendOf,
+  decideDeclined,
+  decideReceipts,
+  decideRefunded,
+  type ReceiptEvent,
+} from "./decide.ts";
 import { maxParked, openParked, type Parked } from "./parked.ts";
 import { openStates, type States } from "./states.ts";
 import { parkedDdl, readParked } from "./store.ts";
@@ -25,12 +31,10 @@ const messageTypes = [
   "MessageRead",
   "MessageBounced",
   "MessageFailed",
-];
-const fundsTypes: ReadonlySet<string> = new Set([
-  "FundsDeclined",
-  "FundsReleased",
-  "FundsRefunded",
-]);
+] as const;
+const fundsTypes = ["FundsDeclined", "FundsReleased", "FundsRefunded"] as const;
+type ConsumedType = (typeof messageTypes | typeof fundsTypes)[number] | "ReceiptReceived";
+type FundsEvent = RecordedEvent<(typeof fundsTypes)[number]>;
 
 /** After one of these, receipts that waited can be decided. */
 const unparks: ReadonlySet<string> = new Set(["MessageSent", "MessageResent", "DispatchExhausted"]);
@@ -43,27 +47,27 @@ const maxRounds = 10;
 /** What a batch says about one message. */
 type Work = {
   readonly id: string;
-  receipts: RecordedEvent[];
-  funds: { readonly cause: RecordedEvent; readonly amount: string } | undefined;
+  receipts: ReceiptEvent[];
+  funds: { readonly cause: FundsEvent; readonly amount: string } | undefined;
 };
 
 /** Turns receipts and refunds into the facts of the message: delivered, read, bounced, failed, rejected. */
-export const receiptsReactor: Reactor = {
+export const receiptsReactor = reactor({
   kind: "reactor",
   name: "receipts",
   schema: "delivery",
   types: [...messageTypes, "ReceiptReceived", ...fundsTypes],
   migrations: [parkedDdl],
   start: startReceipts,
-};
+});
 
-async function startReceipts(tools: ReactorTools): Promise<ReactorInstance> {
+async function startReceipts(tools: ReactorTools): Promise<ReactorInstance<ConsumedType>> {
   const { context, schema, checkpoint, fail, logger } = tools;
   const states = openStates(context.log);
   const parked = openParked(await readParked(context.pool, schema, maxParked), checkpoint, fail);
 
   /** Feeds the states and collects what there is to decide, per message. */
-  function collect(events: readonly RecordedEvent[]): {
+  function collect(events: readonly RecordedEvent<ConsumedType>[]): {
     works: Map<string, Work>;
     unparked: Set<string>;
   } {
@@ -78,12 +82,12 @@ async function startReceipts(tools: ReactorTools): Promise<ReactorInstance> {
       if (event.type === "ReceiptReceived") {
         // That a provider has it, the message itself says.
         if (event.data.status !== "sent") workOf(event.data.message_id).receipts.push(event);
-      } else if (fundsTypes.has(event.type)) {
+      } else if (isFunds(event)) {
         for (const entry of event.data.entries)
           workOf(entry.message_id).funds = { cause: event, amount: entry.amount };
       } else {
         states.see(event);
-        const id: string = event.data.message_id;
+        const id = event.data.message_id;
         if (unparks.has(event.type) && parked.has(id)) unparked.add(id);
         else if (ends.has(event.type)) parked.remove(id);
       }
@@ -92,7 +96,7 @@ async function startReceipts(tools: ReactorTools): Promise<ReactorInstance> {
     return { works, unparked };
   }
 
-  async function handle(batch: Batch): Promise<void> {
+  async function handle(batch: Batch<ConsumedType>): Promise<void> {
     const { works, unparked } = collect(batch.events);
     if (works.size > 0) {
       const unknown = [...works.keys()].filter((id) => states.get(id) === undefined);
@@ -147,6 +151,8 @@ async function recall(
     works.get(id)!.receipts = receipts.filter((event) => event.data.status !== "sent");
   }
 }
+
+const isFunds = ofType(...fundsTypes);
 
 function decideWork(work: Work, states: States, parked: Parked, logger: ReactorTools["logger"]) {
   const state = states.get(work.id);

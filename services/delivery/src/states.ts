@@ -29,7 +29,8 @@ export function openStates(log: EventLog): States {
   const states = boundedCache<string, MessageState>(rememberedMessages);
   return {
     see(event) {
-      const id: string = event.data.message_id;
+      if (!("message_id" in event.data)) return;
+      const id = event.data.message_id;
       const before = states.get(id);
       // Without a state to build on, the message is read when it is needed.
       if (before === undefined && event.type !== "MessageRequested") return;

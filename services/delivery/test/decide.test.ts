@@ -1,4 +1,5 @@
-import { newId, type EventData } from "@heliograph/contracts";
+import { loosely } from "@heliograph/testkit";
+import { newId, type EventData, type EventType } from "@heliograph/contracts";
 import {
   evolveMessage,
   joinStatus,
@@ -13,14 +14,16 @@ import { appendOf, decideDeclined, decideReceipts, decideRefunded } from "../src
 import { fact, failure, receiptOf, requestOf, requested, sent } from "./facts.ts";
 
 const id = newId("msg");
-const recorded = (event: NewEvent, revision = 0): RecordedEvent => ({
-  ...event,
-  position: BigInt(revision + 1),
-  stream: "message-x",
-  revision,
-  version: 1,
-  recordedAt: 0,
-});
+/** As the log would give it; whoever takes it knows of what type it is. */
+const recorded = <Type extends EventType>(event: NewEvent, revision = 0): RecordedEvent<Type> =>
+  loosely({
+    ...event,
+    position: BigInt(revision + 1),
+    stream: "message-x",
+    revision,
+    version: 1,
+    recordedAt: 0,
+  });
 
 /** A message in memory: facts are folded at once, as the reactor does after its append. */
 function begin(request: EventData<"MessageRequested">) {

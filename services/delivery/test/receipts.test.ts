@@ -1,5 +1,4 @@
 import { deterministicId, newId } from "@heliograph/contracts";
-import type { Batch } from "@heliograph/log";
 import { runConsumer, type Checkpoint, type ReactorTools } from "@heliograph/runtime";
 import { until } from "@heliograph/testkit";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
@@ -198,8 +197,12 @@ it("A crash between append and checkpoint, and a zombie at work beside it, leave
       onReceipts(id, receiptOf(id, "read")),
     );
   }
-  const page = await setting.log.readAll({ after: before, limit: 1000 });
-  const batch: Batch = { ...page, caughtUp: true };
+  const page = await setting.log.readAll({
+    after: before,
+    limit: 1000,
+    types: receiptsReactor.types,
+  });
+  const batch = { ...page, caughtUp: true };
   const crashed = await bareReactor(() => Promise.reject(new Error("killed")));
   await crashed.handle(batch);
   await expect(crashed.stop(0)).rejects.toThrow("killed");
@@ -230,8 +233,12 @@ it("Two owners that decide the same batch at once settle by conflict and duplica
       onReceipts(id, receiptOf(id, "delivered")),
     );
   }
-  const page = await setting.log.readAll({ after: before, limit: 1000 });
-  const batch: Batch = { ...page, caughtUp: true };
+  const page = await setting.log.readAll({
+    after: before,
+    limit: 1000,
+    types: receiptsReactor.types,
+  });
+  const batch = { ...page, caughtUp: true };
   const owners = await Promise.all([1, 2, 3].map(() => bareReactor(async () => {})));
   await Promise.all(owners.map((owner) => owner.handle(batch)));
   await Promise.all(owners.map((owner) => owner.stop(0)));

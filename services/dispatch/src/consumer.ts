@@ -1,5 +1,5 @@
 import { gatewaysDdl } from "./tables/gateways.ts";
-import type { Reactor } from "@heliograph/runtime";
+import { reactor, type Reactor } from "@heliograph/runtime";
 import { startDispatcher } from "./dispatcher.ts";
 import { createGatewayPool } from "./gateway-pool.ts";
 import { ddl } from "./store.ts";
@@ -7,7 +7,7 @@ import { ddl } from "./store.ts";
 /** Sends the messages whose funds are held: the window reactor described in the README. Its shards in one process share the gateways. */
 export function dispatchReactor(): Reactor {
   const pool = createGatewayPool();
-  return {
+  return reactor({
     name: "dispatch",
     kind: "reactor",
     schema: "dispatch",
@@ -15,5 +15,5 @@ export function dispatchReactor(): Reactor {
     sharded: true,
     migrations: [`${ddl}${gatewaysDdl}`],
     start: (tools) => startDispatcher(tools, pool),
-  };
+  });
 }

@@ -37,8 +37,9 @@ export function createFeed({
   headAtStart,
   requestBytes,
 }: Options): Feed {
-  const requests = boundedCache<string, RecordedEvent>(requestBytes, ({ data }) =>
-    weighRequest(data),
+  const requests = boundedCache<string, RecordedEvent<"MessageRequested">>(
+    requestBytes,
+    ({ data }) => weighRequest(data),
   );
   let waiters: (() => void)[] = [];
 
@@ -57,31 +58,28 @@ export function createFeed({
 
   /** Takes up an event; gives the messages whose streams have to be read first. */
   function take(event: RecordedEvent, mark: Mark): readonly Look[] {
-    const { data } = event;
     switch (event.type) {
       case "MessageRequested":
-        requests.set(data.message_id, event);
+        requests.set(event.data.message_id, event);
         return [];
       case "FundsHeld":
         return held(event, mark);
       case "BounceDeferred":
-        if (!active.has(data.message_id)) return [look(data.message_id, mark)];
+        if (!active.has(event.data.message_id)) return [look(event.data.message_id, mark)];
         // Its last outcome is on its way into the log.
-        active.again(data.message_id, mark);
+        active.again(event.data.message_id, mark);
         return [];
       case "MessageCanceled":
-        if (!active.has(data.message_id)) committer.timerDone(data.message_id);
+        if (!active.has(event.data.message_id)) committer.timerDone(event.data.message_id);
         return [];
       default:
         return [];
     }
   }
 
-  function held(event: RecordedEvent, mark: Mark): readonly Look[] {
+  function held(event: RecordedEvent<"FundsHeld">, mark: Mark): readonly Look[] {
     const looks: Look[] = [];
-    for (const { message_id: messageId } of event.data.entries as readonly {
-      message_id: string;
-    }[]) {
+    for (const { message_id: messageId } of event.data.entries) {
       // At work already, on behalf of a row.
       if (active.has(messageId)) continue;
       const request = event.position > headAtStart ? requests.get(messageId) : undefined;

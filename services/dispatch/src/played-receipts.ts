@@ -1,6 +1,6 @@
 import { playedReceipts, recordReceipts, type ReceiptSource } from "@heliograph/gateways";
 import { LogUnavailable, type RecordedEvent } from "@heliograph/log";
-import { pause, type Reactor, type ReactorInstance, type ReactorTools } from "@heliograph/runtime";
+import { pause, reactor, type ReactorInstance, type ReactorTools } from "@heliograph/runtime";
 import { createAlarm } from "./alarm.ts";
 import { createFloor, type Mark } from "./floor.ts";
 
@@ -16,7 +16,7 @@ const CHECKPOINT_MS = 200;
 /**
  * Plays the providers that cannot send receipts themselves: what their gateways accepted gets its receipts after a short delay. The checkpoint stays below what waits in memory, so a crash loses none.
  */
-export const playedReceiptsReactor: Reactor = {
+export const playedReceiptsReactor = reactor({
   // Checkpoints stand under these names since there was but one such provider.
   name: "simulator-receipts",
   kind: "reactor",
@@ -24,11 +24,17 @@ export const playedReceiptsReactor: Reactor = {
   types: ["MessageSent", "MessageResent"],
   migrations: [],
   start,
-};
+});
 
 type Waiting = { readonly source: ReceiptSource; readonly mark: Mark };
 
-async function start({ context, checkpoint, fail }: ReactorTools): Promise<ReactorInstance> {
+type SentEvent = RecordedEvent<"MessageSent" | "MessageResent">;
+
+async function start({
+  context,
+  checkpoint,
+  fail,
+}: ReactorTools): Promise<ReactorInstance<SentEvent["type"]>> {
   const slots = new Map<number, Waiting[]>();
   const floor = createFloor(checkpoint.position);
   const stopped = new AbortController();
@@ -44,7 +50,7 @@ async function start({ context, checkpoint, fail }: ReactorTools): Promise<React
     fail(error);
   }
 
-  function plan(event: RecordedEvent, mark: Mark): void {
+  function plan(event: SentEvent, mark: Mark): void {
     for (const { delayMs, receipt } of playedReceipts(event.data, event.recordedAt)) {
       // A message from long ago, after a pause, gets its receipts at once. The log's clock says only how long ago that is: one that is ahead delays nothing further.
       const now = Date.now();

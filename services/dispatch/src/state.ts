@@ -12,7 +12,7 @@ type Uncertain = EventData<"DispatchUncertain">;
 export type State = {
   readonly request: Requested;
   /** The stream's first event: its id is the root of every id that dispatch derives. */
-  readonly requestEvent: RecordedEvent;
+  readonly requestEvent: RecordedEvent<"MessageRequested">;
   /** Last revision of the stream: what the next append expects; and that event's id, the cause of what follows. */
   readonly revision: number;
   readonly lastEventId: string;
@@ -39,7 +39,7 @@ export type State = {
 export function evolve(state: State | undefined, event: RecordedEvent): State | undefined {
   if (event.type === "MessageRequested")
     return {
-      request: event.data as Requested,
+      request: event.data,
       requestEvent: event,
       revision: event.revision,
       lastEventId: event.id,
@@ -56,8 +56,8 @@ export function evolve(state: State | undefined, event: RecordedEvent): State | 
     };
   if (state === undefined) return undefined;
   const next = { ...state, revision: event.revision, lastEventId: event.id };
-  const { data } = event;
-  switch (event.type) {
+  const { type, data } = event;
+  switch (type) {
     case "MessageQueued":
       return { ...next, phase: "queued" };
     case "DispatchAttemptFailed": {

@@ -1,3 +1,4 @@
+import { loosely } from "@heliograph/testkit";
 import type { Failure } from "@heliograph/contracts";
 import type { RecordedEvent } from "@heliograph/log";
 import { expect, test } from "vitest";
@@ -74,17 +75,18 @@ const message = {
   expires_at: new Date(100_000).toISOString(),
 };
 let revision = 0;
-const event = (type: string, data: object = {}, recordedAt = 0): RecordedEvent => ({
-  position: 1n,
-  id: `${type}-${revision}`,
-  stream: "message-1",
-  revision: revision++,
-  type,
-  version: 1,
-  data,
-  metadata: {},
-  recordedAt,
-});
+const event = (type: string, data: object = {}, recordedAt = 0): RecordedEvent =>
+  loosely({
+    position: 1n,
+    id: `${type}-${revision}`,
+    stream: "message-1",
+    revision: revision++,
+    type,
+    version: 1,
+    data,
+    metadata: {},
+    recordedAt,
+  });
 const step = (
   events: readonly RecordedEvent[],
   changes: Partial<Parameters<typeof decideStep>[1]> = {},

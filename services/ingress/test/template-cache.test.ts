@@ -1,6 +1,6 @@
 import { streamOf, uuid7 } from "@heliograph/contracts";
 import { templateId } from "@heliograph/domain";
-import { openMemoryLog } from "@heliograph/log";
+import { openMemoryLog, type EventLog } from "@heliograph/log";
 import { expect, test } from "vitest";
 import { TemplateCache } from "../src/messages/templates.ts";
 
@@ -29,13 +29,13 @@ async function openTemplates(count: number, characters: number) {
     ]);
   }
   let reads = 0;
-  const counted: typeof log = {
+  const counted: EventLog = {
     ...log,
-    forPartner: () => counted,
-    readStream: async (...given: Parameters<typeof log.readStream>) => {
+    readStream(...given) {
       reads++;
       return log.readStream(...given);
     },
+    forPartner: () => counted,
   };
   return { cache: new TemplateCache(counted), reads: () => reads };
 }

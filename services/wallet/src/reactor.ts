@@ -8,7 +8,7 @@ import {
   type WalletDecision,
 } from "@heliograph/domain";
 import type { Append, Batch, RecordedEvent } from "@heliograph/log";
-import type { Reactor, ReactorInstance, ReactorTools } from "@heliograph/runtime";
+import { reactor, type ReactorInstance, type ReactorTools } from "@heliograph/runtime";
 import { lazyCheckpoint } from "./lazy-checkpoint.ts";
 import { ignoredCauses } from "./metrics.ts";
 import { partnerOf } from "./store.ts";
@@ -21,7 +21,7 @@ const maxConflicts = 10;
  * The single writer of every wallet: turns a batch of causes into one append per wallet, all in one call to the log. Its own checkpoint is
  * only a place to start from: `covers` in each wallet's last event says what is decided, so the checkpoint may lag behind.
  */
-export const walletLedger: Reactor = {
+export const walletLedger = reactor({
   kind: "reactor",
   name: "wallet-ledger",
   // Not the projector's schema, which a rebuild replaces.
@@ -29,7 +29,7 @@ export const walletLedger: Reactor = {
   types: walletCauseTypes,
   migrations: [],
   start: startLedger,
-};
+});
 
 function startLedger({ context, checkpoint, logger, fail }: ReactorTools): ReactorInstance {
   const wallets = openWallets(context.log, context.pool);

@@ -31,6 +31,7 @@ const walletsSql = `insert into {schema}.wallets as w (partner, available, held,
     revision = excluded.revision, covers = excluded.covers, position = excluded.position
   where w.revision < excluded.revision`;
 
+type WalletRecorded = RecordedEvent<WalletEventType>;
 type HoldRow = {
   readonly partner: string;
   readonly amount: string;
@@ -38,15 +39,16 @@ type HoldRow = {
 };
 
 /** The rows that a batch of wallet events writes, each row once. */
-export function walletWrites(events: readonly RecordedEvent[]): readonly WritePart[] {
+export function walletWrites(events: readonly WalletRecorded[]): readonly WritePart[] {
   const holds = new Map<string, HoldRow>();
-  const wallets = new Map<string, RecordedEvent>();
+  const wallets = new Map<string, WalletRecorded>();
   for (const event of events) {
     const partner = partnerOf(event);
     wallets.set(partner, event);
-    const column = columnOf[event.type as WalletEventType];
+    const column = columnOf[event.type];
     if (column === undefined) continue;
     const index = positionColumns.indexOf(column);
+    if (event.type === "FundsToppedUp") continue;
     for (const { message_id, amount } of event.data.entries) {
       let row = holds.get(message_id);
       if (row === undefined) {

@@ -1,4 +1,4 @@
-import { type EventData, type PartnerId, streamOf } from "@heliograph/contracts";
+import { type PartnerId, streamOf, type StreamOf } from "@heliograph/contracts";
 import {
   boundedCache,
   emptyWallet,
@@ -6,8 +6,9 @@ import {
   type Hold,
   noteHolds,
   type Wallet,
+  type WalletEvent,
 } from "@heliograph/domain";
-import type { EventLog, RecordedEvent } from "@heliograph/log";
+import type { EventLog } from "@heliograph/log";
 import { type HoldRow, readHolds } from "./tables/wallet.ts";
 import type pg from "pg";
 
@@ -16,7 +17,7 @@ const walletsKept = 20_000;
 /** About 15 MB at most; some 20 s of traffic at 3,000 messages/s, while most holds are captured within one. */
 const holdsKept = 50_000;
 
-export const walletStream = (partner: PartnerId): string => streamOf("wallet", partner);
+export const walletStream = (partner: PartnerId): StreamOf<"wallet"> => streamOf("wallet", partner);
 
 /**
  * What the ledger remembers of wallets and holds, read when first needed. The wallet's stream is the truth: a balance is in its last event,
@@ -32,10 +33,7 @@ export type Wallets = {
   /** The hold, or undefined when it is not known or belongs to another partner. */
   hold(partner: PartnerId, messageId: string): Hold | undefined;
   /** Takes in an event of the wallet's stream. */
-  evolve(
-    partner: PartnerId,
-    event: Pick<RecordedEvent, "type" | "data"> & { revision?: number },
-  ): void;
+  evolve(partner: PartnerId, event: WalletEvent & { revision?: number }): void;
   /** Whether a top-up is booked; reads the whole stream of the wallet. */
   hasTopup(partner: PartnerId, transactionId: string): Promise<boolean>;
   /** Reads what others have appended to the wallet's stream since. */
@@ -46,7 +44,7 @@ export function openWallets(log: EventLog, pool: pg.Pool): Wallets {
   const wallets = boundedCache<PartnerId, Wallet>(walletsKept);
   const holds = boundedCache<string, HoldRow>(holdsKept);
 
-  const eventsAfter = (partner: PartnerId, revision: number): AsyncIterable<RecordedEvent> =>
+  const eventsAfter = (partner: PartnerId, revision: number) =>
     log.scanStream(walletStream(partner), { from: revision + 1 });
 
   const owned = (partner: PartnerId, keep: (messageId: string) => boolean = () => true) => ({
@@ -100,9 +98,7 @@ export function openWallets(log: EventLog, pool: pg.Pool): Wallets {
       for await (const { type, data } of eventsAfter(partner, -1))
         if (
           type === "FundsToppedUp" &&
-          (data as EventData<"FundsToppedUp">).entries.some(
-            (entry) => entry.transaction_id === transactionId,
-          )
+          data.entries.some((entry) => entry.transaction_id === transactionId)
         )
           return true;
       return false;

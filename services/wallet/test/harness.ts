@@ -15,7 +15,7 @@ import {
   readSettings,
   type ServiceContext,
 } from "@heliograph/runtime";
-import { testDatabase } from "@heliograph/testkit";
+import { loosely, testDatabase } from "@heliograph/testkit";
 import pg from "pg";
 import { walletProjector } from "../src/projector.ts";
 import { walletLedger } from "../src/reactor.ts";
@@ -205,4 +205,4 @@ export const range = (count: number): readonly number[] => [...Array(count).keys
 export const count = (events: readonly RecordedEvent[], type: string): number =>
   events
     .filter((event) => event.type === type)
-    .reduce((sum, { data }) => sum + data.entries.length, 0);
+    .reduce((sum, { data }) => sum + loosely(data).entries.length, 0);

@@ -75,15 +75,17 @@ export function newJob(
   };
 }
 
+const isLifecycleType = (type: string): type is LifecycleType =>
+  Object.hasOwn(lifecycleTypes, type);
+
 /** The public event that a recorded one stands for, also for a test that was asked for. */
 export function publicEvent(
   event: RecordedEvent,
   environment: Environment,
 ): LifecycleEvent | undefined {
   if (event.type !== "WebhookTestRequested") return toLifecycle(event, environment);
-  const type: LifecycleType = Object.hasOwn(lifecycleTypes, event.data.type)
-    ? event.data.type
-    : "message.sent";
+  const { type: wanted } = event.data;
+  const type = isLifecycleType(wanted) ? wanted : "message.sent";
   const { id, metadata, recordedAt } = event;
   return sampleLifecycle(type, { id, partner: metadata.partner!, recordedAt }, environment);
 }

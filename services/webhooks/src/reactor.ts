@@ -7,7 +7,7 @@ import {
   lifecycleTypeOf,
   toLifecycle,
 } from "@heliograph/domain";
-import type { Batch, RecordedEvent } from "@heliograph/log";
+import { ofType, type Batch, type RecordedEvent } from "@heliograph/log";
 import { webhooksDdl } from "./tables/webhooks.ts";
 import type { Reactor, ReactorInstance, ReactorTools } from "@heliograph/runtime";
 import { Courier, type CourierOptions } from "./courier.ts";
@@ -21,10 +21,12 @@ const types = [
   ...new Set([
     ...lifecycleSources,
     ...endpointEventTypes,
-    "WebhookTestRequested",
-    "WebhookRetryRequested",
+    "WebhookTestRequested" as const,
+    "WebhookRetryRequested" as const,
   ]),
 ];
+type ConsumedType = (typeof types)[number];
+const isEndpointEvent = ofType(...endpointEventTypes);
 
 /** Folds endpoints, matches lifecycle events and hands deliveries to the courier. */
 export const webhooksReactor = (options: CourierOptions = {}): Reactor => ({
@@ -37,7 +39,10 @@ export const webhooksReactor = (options: CourierOptions = {}): Reactor => ({
   start: (tools) => start(tools, options),
 });
 
-async function start(tools: ReactorTools, options: CourierOptions): Promise<ReactorInstance> {
+async function start(
+  tools: ReactorTools,
+  options: CourierOptions,
+): Promise<ReactorInstance<ConsumedType>> {
   const { context } = tools;
   const { environment, log } = context;
   const store = openStore(context.pool, tools.schema, tools.shard);
@@ -54,7 +59,7 @@ async function start(tools: ReactorTools, options: CourierOptions): Promise<Reac
   const courier = new Courier(tools, store, lanes, window, options);
   for (const { endpointId, at } of due) courier.pendingAt(endpointId, at);
 
-  function fold(event: RecordedEvent, slot: Slot): void {
+  function fold(event: RecordedEvent<(typeof endpointEventTypes)[number]>, slot: Slot): void {
     const before = lanes.endpoint(event.data.endpoint_id);
     const after = evolveEndpoint(before, event);
     if (after === undefined || after === before) return;
@@ -80,7 +85,7 @@ async function start(tools: ReactorTools, options: CourierOptions): Promise<Reac
     }
   }
 
-  function test(event: RecordedEvent, jobs: Job[]): void {
+  function test(event: RecordedEvent<"WebhookTestRequested">, jobs: Job[]): void {
     if (lanes.endpoint(event.data.endpoint_id)?.partner !== event.metadata.partner) return;
     const sample = publicEvent(event, environment)!;
     jobs.push(
@@ -97,13 +102,13 @@ async function start(tools: ReactorTools, options: CourierOptions): Promise<Reac
   }
 
   return {
-    async handle(batch: Batch) {
+    async handle(batch: Batch<ConsumedType>) {
       await courier.room();
       const slot = newSlot(batch.position, performance.now());
       let jobs: Job[] = [];
-      const again: RecordedEvent[] = [];
+      const again: RecordedEvent<"WebhookRetryRequested">[] = [];
       for (const event of batch.events) {
-        if (endpointEventTypes.includes(event.type)) fold(event, slot);
+        if (isEndpointEvent(event)) fold(event, slot);
         if (event.type === "WebhookTestRequested") test(event, jobs);
         else if (event.type === "WebhookRetryRequested") again.push(event);
         else match(event, slot, jobs);

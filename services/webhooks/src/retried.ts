@@ -12,7 +12,7 @@ const readsAtOnce = 4;
  * delivery is built again from the log, by the mapping that made it. What is another partner's, unknown, or of an endpoint that is not enabled is left out.
  */
 export async function retried(
-  requests: readonly RecordedEvent[],
+  requests: readonly RecordedEvent<"WebhookRetryRequested">[],
   from: {
     readonly store: Store;
     readonly lanes: Lanes;
@@ -20,7 +20,7 @@ export async function retried(
     readonly environment: Environment;
   },
 ): Promise<Job[]> {
-  const wanted = new Map(requests.map((event) => [event.data.delivery_id as string, event]));
+  const wanted = new Map(requests.map((event) => [event.data.delivery_id, event]));
   const rows = (await from.store.load([...wanted.keys()])).filter(
     ({ job }) =>
       wanted.get(job.id)!.metadata.partner === job.partner &&

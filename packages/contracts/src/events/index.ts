@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import type { EventDefinition } from "../define.ts";
+import type { Category } from "../ids.ts";
 import * as earlier from "./earlier.ts";
 import * as endpoint from "./endpoint.ts";
 import * as gateway from "./gateway.ts";
@@ -37,11 +38,27 @@ export const eventDefinitions: readonly EventDefinition[] = (
 /** The version in which events of this type are written now. */
 export const currentVersion = (type: EventType): number => modules[type].version;
 
-type Definitions = {
-  [
-    Key in keyof typeof modules as (typeof modules)[Key] extends EventDefinition ? Key : never
-  ]: (typeof modules)[Key];
+type DefinitionsIn<Module> = {
+  [Key in keyof Module as Module[Key] extends EventDefinition ? Key : never]: Module[Key];
 };
+type Definitions = DefinitionsIn<typeof modules>;
+
+type Categories = {
+  message: typeof message;
+  receipts: typeof receipts;
+  wallet: typeof wallet;
+  topup: typeof topup;
+  template: typeof template;
+  endpoint: typeof endpoint;
+  partner: typeof partner;
+  key: typeof key;
+  gateway: typeof gateway;
+  prices: typeof prices;
+};
+/** The types of the events in streams of one category. */
+export type EventTypeOf<Name extends Category> = Name extends keyof Categories
+  ? keyof DefinitionsIn<Categories[Name]> & EventType
+  : EventType;
 
 /** The data of the current version of an event type: `EventData<"MessageSent">`. */
 export type EventData<Type extends keyof Definitions> =

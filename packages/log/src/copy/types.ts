@@ -1,7 +1,9 @@
-import type { EventLog, Position, RecordedEvent } from "../types.ts";
+import type { EventLog, Page, Position, ReadAllOptions, RecordedEvent } from "../types.ts";
 
 /** What is copied from, and what a copy is verified by. It must give events as they are stored, without an upcast. */
-export type CopySource = Pick<EventLog, "readAll" | "head">;
+export type CopySource = Pick<EventLog, "head"> & {
+  readAll(options: ReadAllOptions): Promise<Page>;
+};
 
 export type Tail = {
   /** The last events of a target, in order. */

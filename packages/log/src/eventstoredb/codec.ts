@@ -2,7 +2,13 @@ import shared from "@eventstore/db-client/generated/shared_pb.js";
 import streams from "@eventstore/db-client/generated/streams_pb.js";
 import type { Encoded } from "../check.ts";
 import { upcastSafely } from "../upcast.ts";
-import { parsePosition, type NewEvent, type RecordedEvent, type Upcast } from "../types.ts";
+import {
+  asRecorded,
+  parsePosition,
+  type NewEvent,
+  type RecordedEvent,
+  type Upcast,
+} from "../types.ts";
 
 /** The key of a record's metadata that belongs to this driver; readers never see it. */
 const ownKey = "heliograph";
@@ -73,7 +79,7 @@ export function decode(
   const data =
     own !== undefined && map.get(contentTypeKey) === json ? valueFrom(dataBytes) : undefined;
   const readable = own !== undefined && data !== undefined;
-  const event: RecordedEvent = {
+  const event = asRecorded({
     position: own?.position === undefined ? position(commitOf(record)) : BigInt(own.position),
     id: record.getId()?.getString() ?? "",
     stream: streamOf(record).slice(namespace.length + 1),
@@ -83,7 +89,7 @@ export function decode(
     data: readable ? data : {},
     metadata: readable ? metadata : { ...metadata, unreadable: "not written by this driver" },
     recordedAt: own?.at ?? Math.floor(Number(map.get(createdKey) ?? 0) / ticksPerMs),
-  };
+  });
   return {
     event: readable ? upcastSafely(event, upcast) : event,
     by: own?.by,

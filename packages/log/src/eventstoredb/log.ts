@@ -1,5 +1,5 @@
 import type { RingLimits } from "../feed.ts";
-import { withFairReads } from "../fair-reads.ts";
+import { withFairReads, type DriverLog } from "../fair-reads.ts";
 import { DEFAULT_READS } from "../stream-reads.ts";
 import { type EventLog, type Upcast, type Validate } from "../types.ts";
 import { makeAppender } from "./appender.ts";
@@ -74,7 +74,7 @@ export async function openEventStoreLog(options: EventStoreLogOptions): Promise<
     await feed.close();
     await disconnect(client);
   }
-  const log: Omit<EventLog, "forPartner" | "readStream" | "scanStream"> = {
+  const log: DriverLog = {
     append: writer.append,
     readStreams: reader.readStreams,
     readAll: reader.readAll,

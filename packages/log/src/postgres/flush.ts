@@ -2,7 +2,13 @@ import type { Encoded } from "../check.ts";
 import { expectedRevision } from "../check.ts";
 import { linkHash } from "./chain.ts";
 import { upcastSafely } from "../upcast.ts";
-import type { Append, Outcome, RecordedEvent, Upcast } from "../types.ts";
+import {
+  asRecorded,
+  type Append,
+  type Outcome,
+  type RecordedEvent,
+  type Upcast,
+} from "../types.ts";
 
 export type Item = { readonly append: Append; readonly encoded: readonly Encoded[] };
 
@@ -213,7 +219,7 @@ function decodeAccepted(
       revision++;
       if (!keepEvents) continue;
       const event = append.events[place]!;
-      const recorded: RecordedEvent = {
+      const recorded = asRecorded({
         position,
         id: event.id,
         stream: append.stream,
@@ -223,7 +229,7 @@ function decodeAccepted(
         recordedAt,
         data: event.data,
         metadata: event.metadata,
-      };
+      });
       events.push(upcastSafely(recorded, upcast));
       bytes += encoded[place]!.data.length + encoded[place]!.metadata.length + 300;
     }

@@ -8,7 +8,7 @@ import { DEFAULT_FLUSH, DEFAULT_MAX_WAITING, openWriter } from "./writer.ts";
 import type { FlushLimits } from "./queue.ts";
 import { makeFeed } from "../feed.ts";
 import type { RingLimits } from "../feed.ts";
-import { withFairReads } from "../fair-reads.ts";
+import { withFairReads, type DriverLog } from "../fair-reads.ts";
 import { DEFAULT_READS, type ReadLimits } from "../stream-reads.ts";
 import { denseSpan, type EventLog, type Upcast, type Validate } from "../types.ts";
 
@@ -101,7 +101,7 @@ export async function openPostgresLog(options: PostgresLogOptions): Promise<Even
     await pool.end();
   }
 
-  const log: Omit<EventLog, "forPartner" | "readStream" | "scanStream"> = {
+  const log: DriverLog = {
     append: writer.append,
     readStreams: reader.readStreams,
     async readAll(request) {

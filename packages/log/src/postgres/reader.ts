@@ -2,8 +2,9 @@ import type pg from "pg";
 import { asUnavailable } from "./connection.ts";
 import { EVENT_COLUMNS, rowBytes, toEvent } from "./rows.ts";
 import type { EventRow } from "./rows.ts";
+import type { DriverLog } from "../fair-reads.ts";
 import { DEFAULT_READS, makeBudget, type ReadLimits, type ReadPage } from "../stream-reads.ts";
-import type { EventLog, Page, ReadAllOptions, RecordedEvent, Upcast } from "../types.ts";
+import type { Page, ReadAllOptions, RecordedEvent, Upcast } from "../types.ts";
 
 /** A filtered read looks at this many events at most, so that a rare type never scans the whole log at once. */
 const FILTER_WINDOW = 10_000;
@@ -48,7 +49,7 @@ export type SizedPage = Page & { readonly bytes: number };
 
 export type Reader = {
   readPage: ReadPage;
-  readStreams: EventLog["readStreams"];
+  readStreams: DriverLog["readStreams"];
   readAll(options: ReadAllOptions): Promise<SizedPage>;
   readAt(position: bigint): Promise<RecordedEvent | undefined>;
   head(): Promise<bigint>;

@@ -1,5 +1,5 @@
 import { unreadable, upcastSafely } from "../upcast.ts";
-import type { RecordedEvent, Upcast } from "../types.ts";
+import { asRecorded, type RecordedEvent, type Upcast } from "../types.ts";
 
 /** The order that `toEvent` reads; every statement that gives events selects exactly this. */
 export const EVENT_COLUMNS =
@@ -35,7 +35,7 @@ export function toEvent(row: EventRow, upcast: Upcast | undefined): RecordedEven
   };
   try {
     const whole = { ...event, data: JSON.parse(row[7]), metadata: JSON.parse(row[8]) };
-    return upcastSafely(whole, upcast);
+    return upcastSafely(asRecorded(whole), upcast);
   } catch (error) {
     return unreadable(event, error);
   }

@@ -2,7 +2,7 @@ import type { EventData } from "@heliograph/contracts";
 import { templateTypes } from "@heliograph/domain";
 import type { RecordedEvent } from "@heliograph/log";
 import { templatesDdl } from "@heliograph/read-models";
-import type { Projector, WritePart } from "@heliograph/runtime";
+import { projector, type WritePart } from "@heliograph/runtime";
 
 type Version = {
   readonly id: string;
@@ -29,7 +29,9 @@ const versionOf = (data: EventData<"TemplateVersionAdded">): Version => ({
   updated_at: data.created_at,
 });
 
-function project(events: readonly RecordedEvent[]): readonly WritePart[] {
+type TemplateEvent = RecordedEvent<(typeof templateTypes)[number]>;
+
+function project(events: readonly TemplateEvent[]): readonly WritePart[] {
   const created = new Map<string, Created>();
   const changed = new Map<string, Version>();
   for (const { type, data, metadata, position } of events) {
@@ -60,7 +62,7 @@ function project(events: readonly RecordedEvent[]): readonly WritePart[] {
 }
 
 /** A replayed batch is fenced by its checkpoint, so an event comes here once. */
-const insertVersions = (events: readonly RecordedEvent[]): readonly WritePart[] =>
+const insertVersions = (events: readonly TemplateEvent[]): readonly WritePart[] =>
   events.length === 0
     ? []
     : [
@@ -122,7 +124,7 @@ function update(rows: readonly Version[]): readonly WritePart[] {
 }
 
 /** Lists of templates, and which command made which version; sends and single reads take the events themselves. */
-export const templatesProjector: Projector = {
+export const templatesProjector = projector({
   kind: "projector",
   name: "templates",
   schema: "templates",
@@ -131,4 +133,4 @@ export const templatesProjector: Projector = {
   types: templateTypes,
   ddl: templatesDdl,
   create: () => ({ project }),
-};
+});

@@ -1,12 +1,12 @@
 import { templateTypes } from "@heliograph/domain";
-import type { RecordedEvent } from "@heliograph/log";
+import { ofType, type RecordedEvent } from "@heliograph/log";
 import { pause } from "@heliograph/runtime";
 import { fundsTypes } from "./funds.ts";
 import { outcomeTypes } from "./outcomes.ts";
 import type { Sending } from "./sending.ts";
 
-const funds: ReadonlySet<string> = new Set(fundsTypes);
-const templates: ReadonlySet<string> = new Set(templateTypes);
+const isFunds = ofType(...fundsTypes);
+const isTemplate = ofType(...templateTypes);
 const retryAfterMs = 500;
 
 /**
@@ -20,9 +20,9 @@ export async function followFeed(
 ): Promise<{ readonly done: Promise<void> }> {
   let after = await sending.log.head();
   const types = [...fundsTypes, ...templateTypes, ...outcomeTypes];
-  const note = (event: RecordedEvent): void => {
-    if (funds.has(event.type)) sending.funds.seen(event);
-    else if (templates.has(event.type)) sending.templates.seen(event);
+  const note = (event: RecordedEvent<(typeof types)[number]>): void => {
+    if (isFunds(event)) sending.funds.seen(event);
+    else if (isTemplate(event)) sending.templates.seen(event);
     else sending.outcomes.seen(event);
   };
   const follow = async (): Promise<void> => {

@@ -22,6 +22,7 @@ export const fundsTypes = [
   "FundsRefunded",
   "FundsToppedUp",
 ] as const;
+type FundsEvent = RecordedEvent<(typeof fundsTypes)[number]>;
 
 /**
  * The fast check before a message is accepted: the balance after the wallet's last event, less what this process accepted since and the
@@ -32,7 +33,7 @@ export class Funds {
   readonly #accounts = new Map<string, Account>();
   readonly #loading = new Map<string, Promise<Account>>();
   /** The newest event of a wallet that is being read: it may be newer than what the read finds. */
-  readonly #meanwhile = new Map<string, RecordedEvent>();
+  readonly #meanwhile = new Map<string, FundsEvent>();
   readonly #now: () => number;
 
   constructor(log: EventLog, now: () => number = () => performance.now()) {
@@ -65,7 +66,7 @@ export class Funds {
   }
 
   /** A wallet's event: its balance is the newest, and what it decided is in it. */
-  seen(event: RecordedEvent): void {
+  seen(event: FundsEvent): void {
     const partner = `ptn_${event.stream.slice("wallet-".length)}`;
     const account = this.#accounts.get(partner);
     if (account === undefined) {
@@ -77,8 +78,7 @@ export class Funds {
       account.availableMicros = parseMoney(event.data.available) ?? 0n;
     }
     if (event.type === "FundsHeld" || event.type === "FundsDeclined")
-      for (const entry of event.data.entries as { message_id: string }[])
-        this.#forget(account, entry.message_id);
+      for (const entry of event.data.entries) this.#forget(account, entry.message_id);
   }
 
   #take(account: Account, messageId: string, costMicros: Micros): Reserved {

@@ -13,7 +13,7 @@ export const outcomeTypes = [
 export class Outcomes {
   readonly #waiting = new Map<string, () => void>();
 
-  seen(event: RecordedEvent): void {
+  seen(event: RecordedEvent<(typeof outcomeTypes)[number]>): void {
     if (this.#waiting.size > 0) this.#waiting.get(event.data.message_id)?.();
   }
 

@@ -5,8 +5,14 @@ import {
   isId,
   streamOf,
 } from "@heliograph/contracts";
-import { type MessageState, foldMessage, formatTime, walletEntryOf } from "@heliograph/domain";
-import { type RecordedEvent, formatPosition, parsePosition } from "@heliograph/log";
+import {
+  type MessageState,
+  foldMessage,
+  formatTime,
+  walletEntryOf,
+  walletEventTypes,
+} from "@heliograph/domain";
+import { type RecordedEvent, formatPosition, ofType, parsePosition } from "@heliograph/log";
 import { walletPositions } from "@heliograph/wallet";
 import type { EnvironmentDeps } from "@heliograph/api";
 
@@ -74,10 +80,10 @@ async function walletEvents(deps: EnvironmentDeps, id: string): Promise<readonly
 
 /** A wallet event holds many messages: only this one's entry is shown. */
 function timelineEntry(event: RecordedEvent, id: string): Record<string, unknown> {
-  const own = event.type.startsWith("Funds")
+  const own = isWalletEvent(event)
     ? { ...walletEntryOf(event, id), available: event.data.available, held: event.data.held }
-    : (event.data as Record<string, unknown>);
-  const reason = event.data.reason ?? event.data.choice?.reason;
+    : event.data;
+  const reason = reasonOf(event.data);
   return {
     position: formatPosition(event.position),
     id: eventPublicId(event.id),
@@ -85,6 +91,13 @@ function timelineEntry(event: RecordedEvent, id: string): Record<string, unknown
     timestamp: formatTime(event.recordedAt),
     actor: event.metadata.actor ?? "platform",
     data: own,
-    ...(typeof reason === "string" && { reason }),
+    ...(reason !== undefined && { reason }),
   };
+}
+
+const isWalletEvent = ofType(...walletEventTypes);
+
+function reasonOf(data: RecordedEvent["data"]): string | undefined {
+  if ("reason" in data) return data.reason;
+  return "choice" in data ? data.choice.reason : undefined;
 }

@@ -1,6 +1,11 @@
 import { type EventData, PublicError, channels, isId, streamOf } from "@heliograph/contracts";
-import { maxTemplateVersions, revisionOfVersion, templateId } from "@heliograph/domain";
-import type { RecordedEvent } from "@heliograph/log";
+import {
+  maxTemplateVersions,
+  revisionOfVersion,
+  templateId,
+  type templateTypes,
+} from "@heliograph/domain";
+import { ofType, type RecordedEvent } from "@heliograph/log";
 import type { Call } from "@heliograph/api";
 import { slugPattern } from "./schema.ts";
 
@@ -12,10 +17,13 @@ export type Found = {
   readonly created: Created;
   readonly newest: Version;
   /** Append at its revision. */
-  readonly last: RecordedEvent;
+  readonly last: TemplateEvent;
 };
+export type TemplateEvent = RecordedEvent<(typeof templateTypes)[number]>;
 
-export const foundIn = (first: RecordedEvent, last: RecordedEvent): Found => ({
+export const isCreated = ofType("TemplateCreated");
+
+export const foundIn = (first: RecordedEvent<"TemplateCreated">, last: TemplateEvent): Found => ({
   created: first.data,
   newest: last.data,
   last,
@@ -46,6 +54,7 @@ export async function findTemplate(
   );
   const found = [...streams.values()]
     .flat()
+    .filter(isCreated)
     .filter(({ metadata }) => metadata.partner === partner)
     .filter(({ data }) => channel === undefined || data.channel === channel);
   if (found.length > 1)
@@ -54,7 +63,10 @@ export async function findTemplate(
     });
   const [first] = found;
   if (first === undefined) throw notFound();
-  const [last] = await log.readStream(first.stream, { backwards: true, limit: 1 });
+  const [last] = await log.readStream(streamOf("template", first.data.template_id), {
+    backwards: true,
+    limit: 1,
+  });
   return foundIn(first, last ?? first);
 }
 
@@ -74,7 +86,7 @@ export async function versionOf(
           limit: 1,
         });
   if (event === undefined) throw new PublicError("not_found", "The template has no such version.");
-  return event.data as Version;
+  return event.data;
 }
 
 /** A template as the API shows it: its newest version with its bodies. */

@@ -5,13 +5,20 @@ import {
   revisionOfVersion,
   templateId,
 } from "@heliograph/domain";
-import type { RecordedEvent } from "@heliograph/log";
 import { findTemplateVersion } from "@heliograph/read-models";
 import { appendOne, maxConflicts, tooManyChanges } from "@heliograph/api";
 import type { Call } from "@heliograph/api";
 import { requireSameRequest } from "@heliograph/api";
 import { canonicalLanguages, requireSound } from "./check.ts";
-import { type Created, type Found, type Version, findTemplate, foundIn } from "./find.ts";
+import {
+  type Created,
+  type Found,
+  type TemplateEvent,
+  type Version,
+  findTemplate,
+  foundIn,
+  isCreated,
+} from "./find.ts";
 import type { AddVersion, CreateTemplate } from "./schema.ts";
 
 /** Versions whose event is not indexed yet are looked at in pages of so many, 1 MB at most. */
@@ -62,7 +69,7 @@ export async function createTemplate(call: Call<CreateTemplate, unknown>): Promi
       `There is a template ${slug} on ${channel}: add a version to it.`,
       { extra: { id } },
     );
-  const [first] = await call.deps.log.readStream(stream, { limit: 1 });
+  const [first] = (await call.deps.log.readStream(stream, { limit: 1 })).filter(isCreated);
   return foundIn(first!, first!);
 }
 
@@ -115,7 +122,7 @@ async function madeBy(
   call: Call<unknown, unknown>,
   { created, newest, last }: Found,
   eventId: string,
-): Promise<RecordedEvent | undefined> {
+): Promise<TemplateEvent | undefined> {
   if (last.id === eventId) return last;
   const { log, projectionPool } = call.deps;
   const stream = streamOf("template", created.template_id);

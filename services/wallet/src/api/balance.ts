@@ -22,7 +22,7 @@ export async function readBalance(log: EventLog, partner: PartnerRecord): Promis
       currency: partner.currency,
       as_of_position: formatPosition(0n),
     };
-  const { available, held, currency } = last.data as Balance;
+  const { available, held, currency } = last.data;
   return { available, held, currency, as_of_position: formatPosition(last.position) };
 }
 

@@ -1,5 +1,5 @@
 import { PublicError, isId, streamOf, uuid5 } from "@heliograph/contracts";
-import type { EventLog, RecordedEvent } from "@heliograph/log";
+import { ofType, type EventLog, type RecordedEvent } from "@heliograph/log";
 import {
   type ReplayFilter,
   type ReplayProgress,
@@ -16,8 +16,11 @@ const maxDeliveries = 10_000;
 const chunkSize = 1_000;
 
 /** A replay is a stream of its own with one retry for each delivery: whoever asks for progress reads there what it consists of. */
-const readReplay = (log: EventLog, id: string): Promise<readonly RecordedEvent[]> =>
-  log.readStream(streamOf("endpoint", id));
+const readReplay = async (
+  log: EventLog,
+  id: string,
+): Promise<readonly RecordedEvent<"WebhookRetryRequested">[]> =>
+  (await log.readStream(streamOf("endpoint", id))).filter(ofType("WebhookRetryRequested"));
 
 export type Replay = {
   readonly id: string;
@@ -36,7 +39,7 @@ export async function startReplay(
   const { log, projectionPool } = call.deps;
   const before = await readReplay(log, id);
   if (before[0] !== undefined) requireSameRequest(before[0], call.fingerprint);
-  const known = new Set(before.map((event) => event.data.delivery_id as string));
+  const known = new Set(before.map((event) => event.data.delivery_id));
   const found = await matchDeliveries(projectionPool, { ...filter, limit: maxDeliveries + 1 });
   const taken = found.slice(0, maxDeliveries);
   const rest = taken.filter((delivery) => !known.has(delivery.id));
@@ -76,7 +79,7 @@ export async function replayProgress(
   if (first?.metadata.partner !== call.partner.partner_id || first.data.endpoint_id !== endpointId)
     throw new PublicError("not_found", "There is no such replay.");
   const created_at = new Date(first.recordedAt).toISOString();
-  const ids = events.map((event) => event.data.delivery_id as string);
+  const ids = events.map((event) => event.data.delivery_id);
   const progress = await readReplayProgress(call.deps.projectionPool, ids, created_at);
   return { matched: events.length, ...progress, created_at };
 }
