@@ -4,7 +4,16 @@
 // Why it is made this way: docs/decisions/0002-node-from-the-registry.md and 0004-launcher-and-signals.md.
 import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { constants } from "node:os";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -20,6 +29,12 @@ const minimumNode = 24;
 const sameSignalMs = 300;
 /** How often a launcher that npm started looks whether npm is still there: a killed npm forwards nothing. */
 const parentCheckMs = 250;
+/** Who installs touches the lock this often; one that is not touched for the longer time belongs to nobody, whatever it says. */
+const [lockTouchMs, lockStaleMs] = [1_000, 8_000];
+/** An install over a slow line takes some minutes; whoever waits for longer is told to look. */
+const lockWaitMs = 15 * 60_000;
+/** How long the registry has to answer before we say that it does not, and how often an install says how far it is. */
+const [registryAnswerMs, progressMs] = [8_000, 3_000];
 
 const fail = (message, code = 1) => {
   process.stderr.write(`${message}\n`);
@@ -52,22 +67,101 @@ const alive = (pid) => {
   }
 };
 
+/** What the lock says: its holder, 0 when it is empty, and when it was touched; undefined when there is none. */
+function readLock() {
+  try {
+    return {
+      holder: Number(readFileSync(lockFile, "utf8")) || 0,
+      touchedMs: statSync(lockFile).mtimeMs,
+    };
+  } catch (error) {
+    if (error.code !== "ENOENT") throw error;
+    return undefined;
+  }
+}
+
+function unlockInstall() {
+  if (readLock()?.holder === process.pid) rmSync(lockFile, { force: true });
+}
+
 /** Two launchers on one fresh checkout would install over each other; the second one waits for the first. */
 async function lockInstall() {
   mkdirSync(modules, { recursive: true });
+  const startedMs = performance.now();
+  let [seen, seenMs, told] = [undefined, 0, false];
   for (;;) {
     try {
       writeFileSync(lockFile, `${process.pid}`, { flag: "wx" });
-      process.on("exit", () => rmSync(lockFile, { force: true }));
+      process.on("exit", unlockInstall);
+      const touch = () => {
+        if (readLock()?.holder === process.pid) utimesSync(lockFile, new Date(), new Date());
+      };
+      setInterval(touch, lockTouchMs).unref();
       return;
     } catch (error) {
       if (error.code !== "EEXIST") throw error;
     }
-    // An empty file is one that is being written; a holder that died without removing it is not waited for.
-    const holder = existsSync(lockFile) ? Number(readFileSync(lockFile, "utf8")) : 0;
-    if (holder > 0 && !alive(holder)) rmSync(lockFile, { force: true });
+    const lock = readLock();
+    if (lock === undefined) continue;
+    const { holder, touchedMs } = lock;
+    // By our own clock since we saw it touched: that of the file's time may be another, or have been set.
+    if (seen !== touchedMs) [seen, seenMs] = [touchedMs, performance.now()];
+    const isStale = performance.now() - seenMs > lockStaleMs;
+    if (isStale || (holder > 0 && !alive(holder))) {
+      // Looked at again: somebody else may have taken it over a moment ago.
+      if (readLock()?.touchedMs === touchedMs) rmSync(lockFile, { force: true });
+      continue;
+    }
+    if (!told)
+      process.stderr.write(
+        `Waiting for ${holder > 0 ? `process ${holder}, which installs` : "another process to install"} the dependencies (${lockFile}) …\n`,
+      );
+    told = true;
+    if (performance.now() - startedMs > lockWaitMs)
+      fail(
+        `Process ${holder} has been installing for ${lockWaitMs / 60_000} minutes; end it, or remove ${lockFile}.`,
+      );
     await wait(100);
   }
+}
+
+/** Says so when the registry does not answer: npm and pnpm try for minutes without a word. Not behind a proxy, which this does not use. */
+async function warnWithoutRegistry(env) {
+  if (Object.keys(env).some((name) => /^(https?_proxy|npm_config_(https_?)?proxy)$/i.test(name)))
+    return;
+  const asked = spawnSync("npm", ["config", "get", "registry"], {
+    cwd: root,
+    env,
+    encoding: "utf8",
+  });
+  const registry = asked.stdout?.trim();
+  if (!/^https?:/.test(registry ?? "")) return;
+  try {
+    await fetch(registry, { method: "HEAD", signal: AbortSignal.timeout(registryAnswerMs) });
+  } catch (error) {
+    process.stderr.write(
+      `The package registry ${registry} does not answer (${error.cause?.code ?? error.name}): is there a network? Trying on; Ctrl-C ends it.\n`,
+    );
+  }
+}
+
+/** Shows what pnpm last said of its progress, and its warnings at once. Gives back the end of it. */
+function showProgress() {
+  let [last, shown] = ["", ""];
+  const timer = setInterval(() => {
+    if (last !== shown) process.stderr.write(`${last}\n`);
+    shown = last;
+  }, progressMs);
+  return {
+    see(chunk) {
+      for (const line of chunk.toString().split("\n")) {
+        if (line.startsWith("Progress:")) last = line.trim();
+        else if (/^\W*WARN\W.*(retry|retries)/i.test(line))
+          process.stderr.write(`${line.trim()}\n`);
+      }
+    },
+    end: () => clearInterval(timer),
+  };
 }
 
 async function install(key) {
@@ -79,19 +173,25 @@ async function install(key) {
     );
   }
   if (installed(key)) {
-    rmSync(lockFile, { force: true });
+    unlockInstall();
     return;
   }
   const { packageManager } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
-  if (!existsSync(bin)) process.stderr.write(`Installing dependencies with ${packageManager} …\n`);
+  process.stderr.write(`Installing dependencies with ${packageManager} …\n`);
   // CI: pnpm never asks. NODE_ENV: "production" would leave out the tools that the other scripts need.
   const env = { ...process.env, CI: "true", NODE_ENV: "" };
   const args = ["--yes", packageManager, "install", "--frozen-lockfile", "--prefer-offline"];
   const child = spawn("npx", args, { cwd: root, env, stdio: ["ignore", "pipe", "pipe"] });
+  void warnWithoutRegistry(env);
   const output = [];
-  child.stdout.on("data", (chunk) => output.push(chunk));
-  child.stderr.on("data", (chunk) => output.push(chunk));
+  const progress = showProgress();
+  for (const stream of [child.stdout, child.stderr])
+    stream.on("data", (chunk) => {
+      output.push(chunk);
+      progress.see(chunk);
+    });
   const { code, signal } = await supervise(child);
+  progress.end();
   if (signal) await raise(signal);
   if (code !== 0) {
     process.stderr.write(Buffer.concat(output));
@@ -100,7 +200,7 @@ async function install(key) {
   const own = spawnSync(join(bin, "node"), ["--version"], { encoding: "utf8" });
   if (own.status !== 0) rmSync(join(bin, "node"), { force: true });
   writeFileSync(stampFile, `${key}\n`);
-  rmSync(lockFile, { force: true });
+  unlockInstall();
 }
 
 /**
@@ -114,8 +214,9 @@ function npmAbove() {
     // /proc/<pid>/stat: pid (name) state ppid …
     const [, name, above] = /\((.*)\) \S (\d+)/s.exec(readFileSync(`/proc/${process.ppid}/stat`));
     return /^(da|ba|z|k)?sh$/.test(name) ? Number(above) : process.ppid;
-  } catch {
-    return process.ppid;
+  } catch (error) {
+    // Only a shell that is gone is an answer; for want of descriptors npm would be taken for killed.
+    return error.code === "ENOENT" || error.code === "ESRCH" ? process.ppid : "unknown";
   }
 }
 
@@ -131,10 +232,11 @@ function supervise(child) {
   for (const signal of forwarded) process.on(signal, forward);
   const caller = npmAbove();
   const orphanCheck =
-    caller === undefined
+    caller === undefined || caller === "unknown"
       ? undefined
       : setInterval(() => {
-          if (npmAbove() === caller) return;
+          const above = npmAbove();
+          if (above === caller || above === "unknown") return;
           clearInterval(orphanCheck);
           forward("SIGTERM");
         }, parentCheckMs);
@@ -154,7 +256,7 @@ function supervise(child) {
 
 /** Ends this process by the signal that ended the child, so that the caller sees the truth. */
 function raise(signal) {
-  rmSync(lockFile, { force: true });
+  unlockInstall();
   process.kill(process.pid, signal);
   // A signal whose default is to be ignored leaves us here; the shell's convention is then 128 + its number.
   setTimeout(() => process.exit(128 + (constants.signals[signal] ?? 0)), 100);
