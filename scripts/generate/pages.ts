@@ -1,4 +1,9 @@
-import type { eventDefinitions } from "@heliograph/contracts";
+import type {
+  ErrorCode,
+  errorCatalogue,
+  errorNotes,
+  eventDefinitions,
+} from "@heliograph/contracts";
 
 type Operation = { readonly summary?: string; readonly description?: string };
 /** The parts of an OpenAPI document that the table shows. */
@@ -32,6 +37,24 @@ Made by \`npm run generate\` from the routes. Fields, types and answers are in t
 |---|---|---|---|
 ${rows.join("\n")}
 `;
+}
+
+/** `docs/reference/errors.md`: every code with what to do about it, as an instance shows at `/errors/{code}`. */
+export function errorsPage(catalogue: typeof errorCatalogue, notes: typeof errorNotes): string {
+  const sections = Object.entries(catalogue).map(
+    ([code, { status, title }]) =>
+      `## ${code}\n${status} · ${title}\n\n${notes[code as ErrorCode]}\n`,
+  );
+  return `# Errors
+
+Every refusal is \`application/problem+json\` (RFC 9457) with \`type\`, \`title\`, \`status\`, \`detail\`, \`instance\`, and our \`code\`, \`request_id\`,
+\`doc_url\` and, where fields are wrong, \`errors: [{path, code, message}]\`. Decide by \`code\`: \`detail\` is for people and may change.
+\`doc_url\` opens what stands here, on the instance itself. Anything that is not in \`detail\` is kept from the caller on purpose; give support the
+\`request_id\`.
+
+Retry after 408, 409 \`idempotency_in_progress\`, 429, 500 and 503, with the same \`Idempotency-Key\`, after \`Retry-After\` where it is given.
+
+${sections.join("\n")}`;
 }
 
 /** `docs/reference/events.md`: every event of the log in one table. */

@@ -2,14 +2,17 @@ import { createHmac, randomBytes } from "node:crypto";
 import {
   type Environment,
   type IdPrefix,
+  type PublicError,
   deterministicId,
   newId,
   uuid5,
   uuid7,
 } from "@heliograph/contracts";
 import type { Metadata } from "@heliograph/log";
+import type { Settings } from "@heliograph/runtime";
 import type { Request, Response } from "express";
 import { clientAddress } from "./addresses.ts";
+import { type Problem, problemOf } from "./problem.ts";
 import type { EnvironmentDeps, ApiContext, KeyRecord, PartnerRecord } from "./context.ts";
 
 /** Who calls: the key and its partner. */
@@ -21,6 +24,11 @@ export type Identity = {
 
 /** The client's address by Express's `trust proxy` setting, in the form that is compared and recorded. */
 export const addressOf = (request: Request): string => clientAddress(request.ip ?? "");
+
+/** Where the caller reached us: links in answers lead there. The operator's word counts, else the request's own. */
+export const originOf = (request: Request, settings: Pick<Settings, "publicUrl">): string =>
+  settings.publicUrl ??
+  (request.headers.host ? `${request.protocol}://${request.headers.host}` : "");
 
 /** One request on its way through a handler. */
 export class Call<Body = unknown, Query = unknown, Params = Readonly<Record<string, string>>> {
@@ -93,6 +101,11 @@ export class Call<Body = unknown, Query = unknown, Params = Readonly<Record<stri
   get path(): string {
     const at = this.request.url.indexOf("?");
     return at === -1 ? this.request.url : this.request.url.slice(0, at);
+  }
+  /** A refusal of a part of the call, such as an item of a batch. */
+  problem(error: PublicError): Problem {
+    const origin = originOf(this.request, this.context.settings);
+    return problemOf(error, this.requestId, this.path, origin);
   }
   /** Charges the rate limit for what one request carries beyond itself (the items of a batch). Throws `rate_limited`. */
   charge: (cost: number) => void = () => undefined;

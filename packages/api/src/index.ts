@@ -21,7 +21,7 @@ export { machinery } from "./machinery.ts";
 export { buildDocument } from "./openapi.ts";
 export { appendPlatform, created, showsSecrets, untilInEffect } from "./platform.ts";
 export { Problem } from "./problem-schema.ts";
-export { asPublicError, docsUrl, problemOf } from "./problem.ts";
+export { asPublicError, errorsPath, problemOf } from "./problem.ts";
 export { orNone, reachable, requireReach } from "./reach.ts";
 export { RateLimiter } from "./rate-limit.ts";
 export { requestId } from "./request-id.ts";

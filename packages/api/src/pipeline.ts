@@ -11,7 +11,7 @@ import { type Router } from "./router.ts";
 import type { Request, Response } from "express";
 import { type Wire, send, toWire } from "./answer.ts";
 import { type Authenticate, createAuthenticate, hasScope } from "./authenticate.ts";
-import { Call, type Identity, addressOf } from "./call.ts";
+import { Call, type Identity, addressOf, originOf } from "./call.ts";
 import type { ApiContext } from "./context.ts";
 import { runOnce } from "./idempotency.ts";
 import { machinery } from "./machinery.ts";
@@ -39,6 +39,7 @@ const security = ["Cache-Control", "no-store", "X-Content-Type-Options", "nosnif
 type Underway = {
   readonly id: string;
   readonly path: string;
+  readonly request: Request;
   /** Headers of whatever the answer will be. */
   readonly common: string[];
   route?: Route;
@@ -70,7 +71,13 @@ export class Pipeline {
     const id = requestId(request.headers["request-id"] as string | undefined);
     const queryAt = request.url.indexOf("?");
     const path = queryAt === -1 ? request.url : request.url.slice(0, queryAt);
-    const under: Underway = { id, path, common: ["Request-Id", id, ...security], charged: 0 };
+    const under: Underway = {
+      id,
+      path,
+      request,
+      common: ["Request-Id", id, ...security],
+      charged: 0,
+    };
     let wire: Wire;
     try {
       const call = this.#admit(request, response, under);
@@ -206,7 +213,9 @@ export class Pipeline {
     return {
       status: error.status,
       headers: ["Content-Type", "application/problem+json"],
-      body: JSON.stringify(problemOf(error, id, path)),
+      body: JSON.stringify(
+        problemOf(error, id, path, originOf(under.request, this.context.settings)),
+      ),
     };
   }
 

@@ -5,7 +5,8 @@ import {
   errorCatalogue,
 } from "@heliograph/contracts";
 
-export const docsUrl = "https://heliograph.dev/docs/reference/errors";
+/** Where an instance explains its errors; below it a page for each code. */
+export const errorsPath = "/errors";
 
 /** An `application/problem+json` body (RFC 9457) with our `code`, `request_id`, `errors` and `doc_url`. */
 export type Problem = {
@@ -20,13 +21,22 @@ export type Problem = {
   readonly doc_url: string;
 };
 
-/** The problem of a refusal. `instance` is the path of the request, without its query, which may hold personal data. */
-export function problemOf(error: PublicError, requestId: string, instance: string): Problem {
+/**
+ * The problem of a refusal. `instance` is the path of the request, without its query, which may hold personal data; `origin` is where the
+ * caller reached us, so that `doc_url` opens there.
+ */
+export function problemOf(
+  error: PublicError,
+  requestId: string,
+  instance: string,
+  origin: string,
+): Problem {
   const { status, title } = errorCatalogue[error.code];
+  const page = `${origin}${errorsPath}/${error.code}`;
   return {
     // First, so that none of them can take the place of a member below.
     ...error.extra,
-    type: `${docsUrl}#${error.code}`,
+    type: page,
     title,
     status,
     detail: error.message,
@@ -34,7 +44,7 @@ export function problemOf(error: PublicError, requestId: string, instance: strin
     code: error.code,
     request_id: requestId,
     ...(error.errors.length > 0 ? { errors: error.errors } : undefined),
-    doc_url: `${docsUrl}#${error.code}`,
+    doc_url: page,
   };
 }
 

@@ -66,7 +66,7 @@ function refuseRaw(error: NodeJS.ErrnoException, socket: Duplex): void {
           )
         : new PublicError("bad_request", "This is not a valid HTTP/1.1 request.");
   const id = requestId(undefined);
-  const body = JSON.stringify(problemOf(refusal, id, "/"));
+  const body = JSON.stringify(problemOf(refusal, id, "/", ""));
   const head = `HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status]}\r\nContent-Type: application/problem+json\r\nRequest-Id: ${id}`;
   // `end` only half-closes. Destroyed at once, bytes that are not read yet would make a reset of it, which can overtake the answer.
   socket.end(
@@ -101,7 +101,7 @@ function ambiguity(request: IncomingMessage): string | undefined {
 
 function refuseAmbiguous(detail: string, response: ServerResponse): void {
   const id = requestId(undefined);
-  const body = JSON.stringify(problemOf(new PublicError("bad_request", detail), id, "/"));
+  const body = JSON.stringify(problemOf(new PublicError("bad_request", detail), id, "/", ""));
   response.writeHead(400, {
     "Content-Type": "application/problem+json",
     "Request-Id": id,

@@ -2,6 +2,7 @@ import { metricsRegister } from "@heliograph/runtime";
 import { z } from "zod";
 import type { Service } from "./service.ts";
 import type { Call } from "./call.ts";
+import { pageRoutes } from "./pages.ts";
 import { type Answer, type Route, route } from "./route.ts";
 
 const Status = z.object({ status: z.string() }).meta({ id: "ServiceStatus" });
@@ -71,8 +72,8 @@ export const hostService: Service = {
     groups: [
       {
         tag: "service",
-        description: "Health, metrics, and this document.",
-        routes: [documentRoute, ...serviceRoutes],
+        description: "Health, metrics, pages for people, and this document.",
+        routes: [documentRoute, ...serviceRoutes, ...pageRoutes],
       },
     ],
   },

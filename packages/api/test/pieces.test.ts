@@ -193,6 +193,7 @@ test("extra members of a problem never replace the standard ones", () => {
     new PublicError("conflict", "no", { extra: { status: "x", hint: 1 } }),
     "req_1",
     "/p",
+    "https://api.example.com",
   );
   expect(problem).toMatchObject({
     status: 409,
@@ -201,5 +202,6 @@ test("extra members of a problem never replace the standard ones", () => {
     hint: 1,
     request_id: "req_1",
     instance: "/p",
+    doc_url: "https://api.example.com/errors/conflict",
   });
 });

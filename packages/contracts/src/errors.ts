@@ -1,4 +1,4 @@
-/** The one catalogue of public errors: code, HTTP status and title. Each has a page in `docs/reference/errors.md`. */
+/** The one catalogue of public errors: code, HTTP status and title. What to do about each stands in `error-notes.ts`, from which its page is made. */
 export const errorCatalogue = {
   invalid_request: { status: 422, title: "The request is not valid" },
   malformed_json: { status: 400, title: "The body is not valid JSON" },

@@ -5,6 +5,7 @@ export * from "./define.ts";
 export * from "./events/index.ts";
 export { eventSchema, readEventFlaw, validateEvent } from "./validate.ts";
 export * from "./errors.ts";
+export { errorNotes } from "./error-notes.ts";
 export * from "./keys.ts";
 export * from "./seal.ts";
 export * from "./shard.ts";

@@ -59,6 +59,11 @@ export function priceFor(
   return undefined;
 }
 
+/** The list that prices: the one that is published, else the built-in one. */
+export const currentPrices = (directory: {
+  prices(list?: string): PriceList | undefined;
+}): PriceList => directory.prices() ?? directory.prices(defaultPriceList.list) ?? defaultPriceList;
+
 /** Used until a list is published. Per segment in USD; an empty prefix is every other destination. No one-segment message costs more than 0.012. */
 export const defaultPriceList: PriceList = {
   list: "standard",

@@ -33,6 +33,11 @@ export const settingsTable = {
     allowed: "an address of this machine",
     consequence: "`0.0.0.0` lets other machines in; put TLS in front.",
   }),
+  HELIOGRAPH_PUBLIC_URL: url(["https:", "http:"], "`https://api.example.com`").meta({
+    preset: "the address of each request",
+    consequence:
+      "Where callers reach the API: links in answers, such as `doc_url`, begin with it. Set it behind a proxy that changes `Host`.",
+  }),
   HELIOGRAPH_DATA_DIR: text(".heliograph").meta({
     allowed: "a folder",
     consequence:

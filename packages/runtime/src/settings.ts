@@ -6,6 +6,8 @@ import { settingsTable } from "./settings-table.ts";
 export type Settings = {
   readonly port: number;
   readonly host: string;
+  /** Where callers reach the API, without a slash at the end; undefined: where each request came to. */
+  readonly publicUrl: string | undefined;
   readonly dataDir: string;
   readonly databaseUrl: string | undefined;
   readonly log: "postgres" | "eventstoredb";
@@ -145,6 +147,7 @@ export function readSettings(
     masterKey: values.HELIOGRAPH_MASTER_KEY,
     logLevel: values.HELIOGRAPH_LOG_LEVEL,
     trustProxy: values.HELIOGRAPH_TRUST_PROXY,
+    publicUrl: values.HELIOGRAPH_PUBLIC_URL?.replace(/\/+$/, ""),
     shutdownMs: values.HELIOGRAPH_SHUTDOWN_SECONDS * 1000,
     startWaitMs: values.HELIOGRAPH_START_WAIT_SECONDS * 1000,
     unknown: far,

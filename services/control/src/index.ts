@@ -3,6 +3,7 @@ import { auditRoutes } from "./api/audit.ts";
 import { keyRoutes } from "./api/keys.ts";
 import { partnerRoutes } from "./api/partners.ts";
 import { openAuditTrail } from "./audit-trail.ts";
+import { priceRoutes } from "./api/prices.ts";
 import { auditTables } from "./tables/audit.ts";
 
 /** Partners, their keys, and who did what. */
@@ -10,6 +11,7 @@ export const service: Service = {
   name: "control",
   api: {
     groups: [
+      { tag: "prices", description: "What messages cost.", routes: priceRoutes },
       { tag: "keys", description: "API keys of the partner.", routes: keyRoutes },
       {
         tag: "administration",

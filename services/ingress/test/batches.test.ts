@@ -1,10 +1,9 @@
 import { connect } from "node:net";
 import { newId } from "@heliograph/contracts";
-import type { EventLog } from "@heliograph/log";
 import { freePort, spawnService, until } from "@heliograph/testkit";
+import { pino } from "pino";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { startIngress } from "../src/index.ts";
-import { type World, openWorld, sms } from "./harness.ts";
+import { type World, ingressOn, openWorld, sms } from "./harness.ts";
 
 let world: World;
 beforeAll(async () => {
@@ -16,45 +15,9 @@ const path = "/api/v1/messages/batch";
 const many = (count: number, text = "Hello") =>
   Array.from({ length: count }, (_, index) => ({ ...sms, text, client_ref: `r${index}` }));
 
-/** A log whose appends the test may change; everything else is the log's own. */
-function wrap(log: EventLog, append: EventLog["append"]): EventLog {
-  return new Proxy(log, {
-    get: (target, name) => {
-      if (name === "append") return append;
-      const value: unknown = Reflect.get(target, name, target);
-      return typeof value === "function" ? value.bind(target) : value;
-    },
-  });
-}
-
-async function ingressOn(append: (log: EventLog) => EventLog["append"]) {
-  const { contexts, ...platform } = world.platform;
-  const { log } = contexts.sandbox;
-  const ingress = await startIngress({
-    ...platform,
-    environments: { ...contexts, sandbox: { ...contexts.sandbox, log: wrap(log, append(log)) } },
-  });
-  return {
-    stop: () => ingress.stop(),
-    post: async (key: string, at: string, body: object, headers = {}) => {
-      const answer = await fetch(`http://127.0.0.1:${ingress.port}${at}`, {
-        method: "POST",
-        headers: {
-          authorization: `Bearer ${key}`,
-          "content-type": "application/json",
-          ...headers,
-        },
-        body: JSON.stringify(body),
-      });
-      // oxlint-disable-next-line typescript/no-explicit-any -- an answer of any route
-      return { status: answer.status, headers: answer.headers, body: (await answer.json()) as any };
-    },
-  };
-}
-
 test("an item that the log does not take fails alone, and its funds are given back", async () => {
   const { key } = await world.addPartner({ funds: "0.024" });
-  const ingress = await ingressOn((log) => async (appends) => {
+  const ingress = await ingressOn(world, (log) => async (appends) => {
     const bad = appends.findIndex(
       ({ events }) => (events[0]!.data as { client_ref?: string }).client_ref === "r1",
     );
@@ -110,7 +73,7 @@ test("when a part of a batch fails after others are stored, the answer says whic
 test("what is put off with 503 is not charged, and a batch pays for what was let in", async () => {
   const { key } = await world.addPartner({ rateLimit: { requests: 10, window_seconds: 1_000 } });
   let away = true;
-  const ingress = await ingressOn((log) => (appends) => {
+  const ingress = await ingressOn(world, (log) => (appends) => {
     if (away) return Promise.reject(Object.assign(new Error("away"), { code: "57P01" }));
     return log.append(appends);
   });
@@ -175,4 +138,26 @@ test("bodies in flight are bounded for a partner, before they are read", async (
     async () =>
       (await world.call("POST", path, { key, body: { messages: many(1) } })).status === 207,
   );
+});
+
+test("an outage that fails every request is reported once a second, a bug each time", async () => {
+  const { key } = await world.addPartner();
+  const lines: string[] = [];
+  const logger = pino({ level: "error" }, { write: (line: string) => void lines.push(line) });
+  let failure: Error = Object.assign(new Error("away"), { code: "57P01" });
+  const ingress = await ingressOn(world, () => () => Promise.reject(failure), logger);
+  const send = async () => (await ingress.post(key, "/api/v1/messages", sms)).status;
+  try {
+    const started = performance.now();
+    expect(await Promise.all(Array.from({ length: 30 }, send))).toEqual(Array(30).fill(503));
+    expect(lines).toHaveLength(1);
+    await until(async () => (await send()) === 503 && lines.length > 1);
+    expect(performance.now() - started).toBeGreaterThan(1_000);
+    expect(lines).toHaveLength(2);
+    failure = new Error("a bug");
+    expect(await Promise.all([send(), send(), send()])).toEqual([500, 500, 500]);
+    expect(lines).toHaveLength(5);
+  } finally {
+    await ingress.stop();
+  }
 });

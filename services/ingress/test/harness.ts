@@ -8,9 +8,11 @@ import {
   streamOf,
   uuid7,
 } from "@heliograph/contracts";
+import type { EventLog } from "@heliograph/log";
 import { openPlatform } from "@heliograph/platform";
 import { newLogger, prepareConsumer, readSettings } from "@heliograph/runtime";
 import { openapiCheck, testServer } from "@heliograph/testkit";
+import type { Logger } from "pino";
 import { openapiDocument, services, startIngress } from "../src/index.ts";
 
 type KeyOptions = {
@@ -197,3 +199,45 @@ export async function openWorld() {
 
 export type World = Awaited<ReturnType<typeof openWorld>>;
 export const sms = { channel: "sms", to: "+15551230001", text: "Hello" };
+
+/** A log whose appends the test may change; everything else is the log's own. */
+function wrap(log: EventLog, append: EventLog["append"]): EventLog {
+  return new Proxy(log, {
+    get: (target, name) => {
+      if (name === "append") return append;
+      const value: unknown = Reflect.get(target, name, target);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+}
+
+/** Another ingress on the world's databases, with appends of the sandbox that the test changes. */
+export async function ingressOn(
+  world: World,
+  append: (log: EventLog) => EventLog["append"],
+  logger?: Logger,
+) {
+  const { contexts, ...platform } = world.platform;
+  const { log } = contexts.sandbox;
+  const ingress = await startIngress({
+    ...platform,
+    ...(logger !== undefined && { logger }),
+    environments: { ...contexts, sandbox: { ...contexts.sandbox, log: wrap(log, append(log)) } },
+  });
+  return {
+    stop: () => ingress.stop(),
+    post: async (key: string, at: string, body: object, headers = {}) => {
+      const answer = await fetch(`http://127.0.0.1:${ingress.port}${at}`, {
+        method: "POST",
+        headers: {
+          authorization: `Bearer ${key}`,
+          "content-type": "application/json",
+          ...headers,
+        },
+        body: JSON.stringify(body),
+      });
+      // oxlint-disable-next-line typescript/no-explicit-any -- an answer of any route
+      return { status: answer.status, headers: answer.headers, body: (await answer.json()) as any };
+    },
+  };
+}

@@ -52,7 +52,7 @@ export class Funds {
       : this.#take(account, messageId, costMicros);
   }
 
-  /** Whether `reserve` would give true now. */
+  /** Whether `reserve` would set it aside now. Sets nothing aside. */
   async covers(partner: string, costMicros: Micros): Promise<boolean> {
     const account = this.#accounts.get(partner) ?? (await this.#load(partner));
     this.#expire(account);

@@ -1,7 +1,7 @@
 import { storedRecipient } from "@heliograph/channels";
 import { type Channel, PublicError, channels, failpoint } from "@heliograph/contracts";
 import { messageDetail, statuses } from "@heliograph/domain";
-import { decodeCursor, encodeCursor, parseIdempotencyKey, problemOf } from "@heliograph/api";
+import { decodeCursor, encodeCursor, parseIdempotencyKey } from "@heliograph/api";
 import { listMessages, maxPageSize, type MessageFilter } from "@heliograph/read-models";
 import { z } from "zod";
 import { sendingOf } from "./state.ts";
@@ -99,7 +99,7 @@ async function sendBatch(call: Call<z.infer<typeof SendBatch>, unknown>): Promis
       return {
         index,
         status_code: result.error.status,
-        error: problemOf(result.error, call.requestId, call.path),
+        error: call.problem(result.error),
       };
     accepted++;
     if (result.sent.replayed) replayed++;

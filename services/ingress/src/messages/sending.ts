@@ -10,7 +10,7 @@ import {
   uuid5,
   uuid7,
 } from "@heliograph/contracts";
-import { acceptedView, defaultPriceList } from "@heliograph/domain";
+import { acceptedView, currentPrices } from "@heliograph/domain";
 import { asPublicError } from "@heliograph/api";
 import { type Append, type EventLog, LogUnavailable, type Outcome } from "@heliograph/log";
 import type { Call } from "@heliograph/api";
@@ -107,7 +107,7 @@ export class Sending {
   async dryRun(call: Call, body: SendMessage): Promise<Record<string, unknown>> {
     const accepted = await this.#accept(call, body, newId("msg"));
     if (!(await this.funds.covers(call.partner.partner_id, accepted.costMicros)))
-      throw insufficientFunds(accepted);
+      throw insufficientFunds(accepted, this.environment);
     const { id: _, ...shown } = acceptedView(accepted.data, this.environment);
     return { ...shown, dry_run: true };
   }
@@ -209,20 +209,18 @@ export class Sending {
     if (!this.directory.gateways(this.environment, body.channel).some((gateway) => gateway.enabled))
       throw channelNotEnabled(
         body.channel,
-        `There is no gateway for ${body.channel} in this environment.`,
+        `There is no gateway for ${body.channel} in this environment. ${enabledBy(body.channel)}`,
       );
     const ref = templateRefOf(body);
     const known =
       ref && this.templates.get(call.partner.partner_id, body.channel, ref.slug, ref.version);
     const template = known instanceof Promise ? await known : known;
-    const prices =
-      this.directory.prices() ?? this.directory.prices(defaultPriceList.list) ?? defaultPriceList;
     const accepted = acceptMessage({
       body,
       recipient,
       messageId,
       template,
-      prices,
+      prices: currentPrices(this.directory),
       partnerCurrency: call.partner.currency,
       nowMs: Date.now(),
     });
@@ -234,7 +232,7 @@ export class Sending {
     const accepted = await this.#accept(call, item.body, messageId);
     const asked = this.funds.reserve(call.partner.partner_id, messageId, accepted.costMicros);
     const funds = asked instanceof Promise ? await asked : asked;
-    if (funds === "insufficient") throw insufficientFunds(accepted);
+    if (funds === "insufficient") throw insufficientFunds(accepted, this.environment);
     const print = item.keyParts && fingerprint("send", item.body);
     const append: Append = {
       stream: streamOf("message", messageId),
@@ -326,9 +324,19 @@ export class Sending {
   }
 }
 
-const insufficientFunds = ({ data }: Accepted): PublicError =>
+/** A first 402 has to say what to do about it. */
+const topUpHint = (environment: Environment): string =>
+  environment === "sandbox"
+    ? "Top it up with POST /api/v1/wallet/topups."
+    : "Ask the operator of this installation to top it up.";
+
+/** For whoever runs the installation: which setting brings a gateway. */
+const enabledBy = (channel: string): string =>
+  `An operator enables it with ${channel === "email" ? "HELIOGRAPH_SMTP_URL or, for trials," : "a gateway or, for trials, with"} HELIOGRAPH_LOG_GATEWAY_CHANNELS=${channel}.`;
+
+const insufficientFunds = ({ data }: Accepted, environment: Environment): PublicError =>
   new PublicError(
     "insufficient_funds",
-    `The wallet does not cover ${data.cost} ${data.currency}.`,
+    `The wallet does not cover ${data.cost} ${data.currency}. ${topUpHint(environment)}`,
     { extra: { cost: data.cost, currency: data.currency } },
   );

@@ -1,6 +1,6 @@
 import { environments } from "@heliograph/contracts";
 import { escapeHtml } from "@heliograph/domain";
-import { docsUrl } from "@heliograph/api";
+import { errorsPath } from "@heliograph/api";
 import { type ProjectionView, readProjections } from "../projections.ts";
 import type { Call } from "@heliograph/api";
 import { type Answer, type Route, route } from "@heliograph/api";
@@ -55,7 +55,7 @@ td { font-variant-numeric: tabular-nums; }
 </style></head><body>
 <h1>Heliograph</h1>
 ${body}
-<p><a href="/api/v1/openapi.json">OpenAPI document</a> · <a href="/metrics">Metrics</a> · <a href="${docsUrl}">Error reference</a> ·
+<p><a href="/api/v1/openapi.json">OpenAPI document</a> · <a href="/metrics">Metrics</a> · <a href="${errorsPath}">Error reference</a> ·
 guides and operating notes are in the folder <code>docs</code> of the repository.</p>
 </body></html>
 `;

@@ -1,0 +1,48 @@
+import type { ErrorCode } from "./errors.ts";
+
+/** What each error means and what to do about it, for the page about it. Words in backquotes are set as code. */
+export const errorNotes: Readonly<Record<ErrorCode, string>> = {
+  invalid_request:
+    "A field is missing, unknown, of the wrong type or out of range. `errors` names each with its path. Unknown fields are refused so that a typing error is not silently ignored.",
+  malformed_json:
+    "The body is empty, is not JSON, repeats a key, is nested too deeply, or has a number with more digits than are kept: send such numbers as text.",
+  bad_request:
+    "The request breaks HTTP itself: a bad escape in the path, headers that are too large, two `Host` headers.",
+  body_too_large: "Split a batch, or host media elsewhere and send its address.",
+  unsupported_media_type:
+    "Send `Content-Type: application/json`, in UTF-8 and without a content encoding.",
+  request_timeout: "The body came too slowly. Nothing was done.",
+  authentication_required: "Send `Authorization: Bearer ak_…`.",
+  invalid_key:
+    "The key is mistyped (it has a checksum) or unknown. Look for a cut-off or a stray character.",
+  key_revoked: "Issue another key. Two may be active at once, so that a rotation needs no gap.",
+  insufficient_scope: "`required_scope` names the one that is needed.",
+  ip_not_allowed:
+    "The key has a list of allowed networks and the caller's address is not in it. Behind a proxy, `HELIOGRAPH_TRUST_PROXY` decides which address counts.",
+  not_found:
+    "There is nothing at this address, or it belongs to another partner or environment: these are not told apart.",
+  method_not_allowed: "`Allow` lists those that are.",
+  conflict:
+    "What you want to change has moved on: a message that is no longer scheduled cannot be canceled. Read it again.",
+  idempotency_in_progress: "Wait for `Retry-After` and send the same request again.",
+  idempotency_key_reused:
+    "`original` names what the key was used for. Use a new key for a new intent.",
+  insufficient_funds:
+    "`cost` says what the message would cost, `GET /balance` what there is. Top up, then send again with the same key: a refused request has not claimed it. A sandbox key tops up its own wallet with `POST /wallet/topups`; live wallets are topped up by the operator of the installation.",
+  recipient_suppressed: "The recipient is on the suppression list for this channel.",
+  template_not_found:
+    "No template with this slug, channel, version or language, or a template is required on this channel.",
+  template_variables_invalid:
+    "A variable is missing, unknown, too long or of another type. `errors` names each.",
+  channel_not_enabled:
+    "No gateway is configured for the channel in this environment. `GET /gateways` lists those that are. An operator enables e-mail with `HELIOGRAPH_SMTP_URL`, and any channel for trials with `HELIOGRAPH_LOG_GATEWAY_CHANNELS`.",
+  feature_not_available:
+    "The field is known and reserved, but this version does nothing with it, and does not pretend to.",
+  rate_limited:
+    "`RateLimit-Policy` and `RateLimit` tell the limit and what is left; wait for `Retry-After`. Batches that come at once are let in as long as there is room; the others are told to wait. What was put off with 429 or 503 is not charged, and nobody waits longer than a minute. It is also the answer when the bodies of a partner's requests in flight are together larger than 24 MiB.",
+  log_unavailable:
+    "The request was not accepted, or it is not known whether it was: `detail` says so then. Retry with the same key; there will be one message.",
+  overloaded:
+    "The bodies of all requests in flight are together larger than the service takes at once (96 MiB). Nothing was done; retry after `Retry-After`.",
+  internal: "A bug on our side. Safe to retry with the same key; tell us the `request_id`.",
+};
