@@ -1,5 +1,5 @@
 /** What a case must come to: a status, or a refusal of the request itself. */
-export type Expected = "sent" | "delivered" | "failed" | "bounced" | "refused";
+export type Expected = "sent" | "delivered" | "read" | "failed" | "bounced" | "expired" | "refused";
 
 export type Case = {
   readonly name: string;
@@ -42,8 +42,15 @@ export const cases: readonly Case[] = [
   { name: "0010 contradictory", expected: "delivered", request: sms("+15551230010") },
   { name: "0011 suppressed", expected: "refused", request: sms("+15551230011") },
   { name: "0012 uncertain", expected: "delivered", request: template("+15551230012") },
+  // The shortest validity there is.
+  {
+    name: "0013 expired",
+    expected: "expired",
+    request: { ...sms("+15551230013"), validity_seconds: 10 },
+  },
+  { name: "0014 read", expected: "read", request: template("+15551230014") },
 ];
 
 /** A message that was sent is paid, also when it bounced later; one that failed costs nothing. */
 export const isCharged = (expected: Expected): boolean =>
-  expected !== "failed" && expected !== "refused";
+  expected !== "failed" && expected !== "expired" && expected !== "refused";

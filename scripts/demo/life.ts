@@ -35,8 +35,10 @@ export const newLife = (ofCase: Case, id: string, sentAtMs: number): Life => ({
 const lastType: Readonly<Record<Exclude<Expected, "refused">, string>> = {
   sent: "message.sent",
   delivered: "message.delivered",
+  read: "message.read",
   failed: "message.failed",
   bounced: "message.bounced",
+  expired: "message.expired",
 };
 
 /** Whether everything was seen that must come: the last public event, the wallet's part and, where they can arrive, all its webhooks. */

@@ -12,6 +12,8 @@ const outcomes = [
   "contradictory",
   "suppressed",
   "uncertain",
+  "expired",
+  "read",
 ] as const;
 export type MagicOutcome = (typeof outcomes)[number];
 

@@ -55,6 +55,8 @@ test("settings and secrets that a kind does not know are refused with the gatewa
     { url: "https://mail.example" },
     { url: "smtp://u:secret@mail.example" },
     { url: "smtp://mail.example", colour: "red" },
+    { url: "smtp://mail.example", from: "no-reply@127.0.0.1" },
+    { url: "smtp://mail.example", reply_to: "nobody" },
     { smtp_url_index: 3 },
   ])
     expect(() => createGateway("live", configOf({ ...smtp, settings }), toolsOf())).toThrow(

@@ -31,6 +31,14 @@ test("flaky is decided by the attempt number alone", async () => {
   });
 });
 
+test("nobody takes an expired one, which is no attempt and need not be offered again", async () => {
+  for (const to of ["+15550000013", "expired@example.com"])
+    expect(await send(to)).toMatchObject({
+      type: "unavailable",
+      retryAfterMs: Number.POSITIVE_INFINITY,
+    });
+});
+
 test("an attempt whose answer was lost is found by a look-up, another is not", async () => {
   expect(await send("+15550000012")).toEqual({ type: "uncertain", cause: "timeout" });
   const { attemptId } = attemptOf("+15550000012");
@@ -76,6 +84,7 @@ test("each outcome has its receipts, between 30 and 210 ms later, the same at ev
   expect(statuses("soft-bounced@example.com")).toEqual(["deferred"]);
   expect(statuses("soft-bounced@example.com", 2)).toEqual(["delivered"]);
   expect(statuses("+15550000010")).toEqual(["delivered", "undelivered"]);
+  expect(statuses("+15550000014")).toEqual(["delivered", "read"]);
   expect(statuses("+15550000003", 1, "log")).toEqual(["delivered"]);
   expect(
     playedReceipts({ ...sentTo("+15550000001"), message: { channel: "broadcast", to: "news" } }, 0),

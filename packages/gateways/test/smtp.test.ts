@@ -14,12 +14,12 @@ afterEach(async () => {
   await sink.close();
 });
 
-function gatewayTo(port: number, from = "Shop <shop@shop.example>"): Gateway {
+function gatewayTo(port: number, from: string | null = "Shop <shop@shop.example>"): Gateway {
   const config = configOf({
     environment: "live",
     kind: "smtp",
     channel: "email",
-    settings: { url: `smtp://127.0.0.1:${port}`, from },
+    settings: { url: `smtp://127.0.0.1:${port}`, ...(from === null ? {} : { from }) },
   });
   const gateway = createGateway("live", config, toolsOf());
   open.push(gateway);
@@ -190,4 +190,73 @@ test("one connection carries many messages", async () => {
   for (let index = 0; index < 20; index++)
     await gateway.send(attemptOf(`user${index}@example.com`), never);
   expect(sink.messages).toHaveLength(20);
+});
+
+/** As a mail program reads it: unfolded (RFC 5322 §2.2.3), encoded words decoded and what is between them dropped (RFC 2047 §6.2). */
+function subjectOf(raw: string): string {
+  const [, value] = /^Subject:((?:[^\r]|\r\n[ \t])*)/m.exec(raw)!;
+  return value!
+    .replaceAll(/\r\n(?=[ \t])/g, "")
+    .trim()
+    .replaceAll(/(\?=)\s+(?==\?)/g, "$1")
+    .replaceAll(/=\?UTF-8\?([BQ])\?([^?]*)\?=/gi, (_, kind: string, text: string) =>
+      kind.toUpperCase() === "B"
+        ? `<${Buffer.from(text, "base64").toString("hex")}>`
+        : `<${Buffer.from(
+            text
+              .replaceAll("_", " ")
+              .replaceAll(/=([0-9A-F]{2})/g, (__, hex: string) =>
+                String.fromCharCode(Number.parseInt(hex, 16)),
+              ),
+            "latin1",
+          ).toString("hex")}>`,
+    )
+    .replaceAll("><", "")
+    .replaceAll(/<([0-9a-f]+)>/g, (_, hex: string) => Buffer.from(hex, "hex").toString("utf8"));
+}
+
+test.each([
+  ["one word of 998", { subject: "x".repeat(998) }],
+  ["words, one of them long", { subject: `Your order ${"y".repeat(950)} is here` }],
+  ["998 letters beyond ASCII", { subject: "é".repeat(998) }],
+  ["a text and a page on one line each", { text: "x".repeat(5_000), html: "y".repeat(5_000) }],
+])("no line is over 998 octets, and the subject is what was written: %s", async (_, content) => {
+  await send({
+    from: `"${"N".repeat(128)}" <shop@shop.example>`,
+    category: "marketing",
+    unsubscribeUrl: `https://shop.example/${"u".repeat(870)}`,
+    content: { subject: "Your order", text: "Hello", ...content },
+  });
+  const { raw } = sink.messages[0]!;
+  for (const line of raw.split("\r\n")) expect(Buffer.byteLength(line)).toBeLessThanOrEqual(998);
+  expect(subjectOf(raw)).toBe("subject" in content ? content.subject : "Your order");
+});
+
+test("where no sender is configured a mail is from the server itself, in the form that a mailbox takes", async () => {
+  await gatewayTo(sink.port, null).send(attemptOf("ada@example.com"), never);
+  const [mail] = sink.messages;
+  expect(mail!.from).toBe("no-reply@[127.0.0.1]");
+  expect(mail!.raw).toMatch(/^From: <no-reply@\[127\.0\.0\.1\]>\r$/m);
+  expect(mail!.raw).toMatch(/^Message-ID: <atp_[0-9A-Z]+@\[127\.0\.0\.1\]>\r$/m);
+});
+
+test("answers go to the gateway's address where the message names none", async () => {
+  const config = configOf({
+    environment: "live",
+    kind: "smtp",
+    channel: "email",
+    settings: {
+      url: `smtp://127.0.0.1:${sink.port}`,
+      from: "shop@shop.example",
+      reply_to: "Help <help@shop.example>",
+    },
+  });
+  const gateway = createGateway("live", config, toolsOf());
+  open.push(gateway);
+  await gateway.send(attemptOf("ada@example.com"), never);
+  await gateway.send(attemptOf("ada@example.com", { replyTo: "own@shop.example" }), never);
+  expect(sink.messages.map(({ raw }) => /^Reply-To: (.*)$/m.exec(raw)![1])).toEqual([
+    "Help <help@shop.example>",
+    "own@shop.example",
+  ]);
 });

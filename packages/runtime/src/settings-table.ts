@@ -125,7 +125,7 @@ export const settingsTable = {
     "`smtp://user:password@host:port` or `smtps://…`",
   ).meta({
     consequence:
-      "One live e-mail gateway for each, the first preferred, declared by the processes that run dispatch; the password is sealed in the event, `?from=` is the sender of messages that name none. Where there never was one, live e-mail is refused with `channel_not_enabled`. Taking the variable away turns nothing off: `npm run ops -- gateways disable smtp-1 --env live` does.",
+      "One live e-mail gateway for each, the first preferred, declared by the processes that run dispatch; the password is sealed in the event, `?from=` is the sender of messages that name none and `?reply_to=` where answers to them go. Where there never was one, live e-mail is refused with `channel_not_enabled`. Taking the variable away turns nothing off: `npm run ops -- gateways disable smtp-1 --env live` does.",
   }),
   HELIOGRAPH_LOG_GATEWAY_CHANNELS: list(
     isTried,

@@ -73,6 +73,34 @@ test("unreachable is given up at the first attempt", async () => {
   });
 });
 
+test("nobody takes an expired one: it waits, with one call, and expires when its validity ends", async () => {
+  const [id] = await send(world.log, [
+    { to: "+15550000013", expires_at: new Date(Date.now() + 1_500).toISOString() },
+  ]);
+  const { rows } = await until(
+    async () => {
+      const found = await world.pool.query(
+        "select due_at::float8 as due from dispatch.timers where message_id = $1",
+        [id],
+      );
+      return found.rows.length > 0 && found;
+    },
+    { what: "it waits" },
+  );
+  const [types] = await eventually(world.log, [id!], "MessageExpired");
+  expect(types).toEqual(["MessageRequested", "MessageExpired"]);
+  const [request, end] = await history(world.log, id!);
+  expect(rows[0].due).toBe(Date.parse(loosely(request!.data).expires_at));
+  expect(loosely(end!.data).attempts).toBe(0);
+  await settled(world);
+});
+
+test("read is delivered, then read", async () => {
+  const { id } = await one("+15550000014", "MessageSent");
+  await until(async () => (await receiptsOf(world.log, id)).includes("read"));
+  expect(await receiptsOf(world.log, id)).toEqual(["delivered", "read"]);
+});
+
 test("flaky fails twice, then is sent at the third attempt", async () => {
   const { id, types } = await one("flaky@example.com", "MessageSent");
   expect(types).toEqual([

@@ -30,6 +30,7 @@ describe("the sandbox's recipients", () => {
     ["0012 uncertain", sms("0012"), "delivered"],
     ["delivered@", mail("delivered"), "delivered"],
     ["sent-only@", mail("sent-only"), "sent"],
+    ["0014 read", sms("0014"), "read"],
     ["any other", mail("nayeem"), "delivered"],
   ])("%s is paid and ends %s", async (_, body, status) => {
     const id = await send(setting.sandbox, body);
@@ -39,6 +40,13 @@ describe("the sandbox's recipients", () => {
     expect(count(events, "MessageSent")).toBe(1);
     expect(events).not.toContain("FundsRefunded");
     expect(events).not.toContain("MessageFailed");
+  });
+
+  it("0013 expires when its validity ends, without an attempt, and gives the funds back", async () => {
+    const id = await send(setting.sandbox, { ...sms("0013"), validity_seconds: 10 });
+    const message = await reached(setting.sandbox, id, "expired", 25_000);
+    expect(message.attempts).toBe(0);
+    expect(await types(id, "FundsReleased")).not.toContain("DispatchAttemptFailed");
   });
 
   it("0003 fails at the first attempt and gives the funds back", async () => {

@@ -12,12 +12,36 @@ export const simulatorErrors = {
   recipient_unreachable: { class: "recipient", permanent: true },
   recipient_unavailable: { class: "recipient", permanent: false },
   recipient_suppressed: { class: "recipient", permanent: true },
+  no_gateway: { class: "gateway", permanent: false },
 } as const satisfies Record<string, Pick<Failure, "class" | "permanent">>;
 
-const failure = (name: string, code: keyof typeof simulatorErrors, text: string): SendResult => ({
-  type: "rejected",
-  error: { code, ...simulatorErrors[code], provider: { name, code, text } },
-});
+/** What the simulated provider called `name` answers those whom it does not take. */
+function refusalsOf(name: string) {
+  const error = (code: keyof typeof simulatorErrors, text: string): Failure => ({
+    code,
+    ...simulatorErrors[code],
+    provider: { name, code, text },
+  });
+  const rejected = (...said: Parameters<typeof error>): SendResult => ({
+    type: "rejected",
+    error: error(...said),
+  });
+  return {
+    unreachable: (channel: string): SendResult =>
+      rejected(
+        "recipient_unreachable",
+        channel === "email" ? "The address does not exist" : "The number is not in service",
+      ),
+    busy: rejected("recipient_unavailable", "The recipient cannot be reached at the moment"),
+    optedOut: rejected("recipient_suppressed", "The recipient opted out"),
+    /** Nobody takes it for as long as it is valid, so it need not be offered again. */
+    notTaken: {
+      type: "unavailable",
+      error: error("no_gateway", "No gateway takes the message"),
+      retryAfterMs: Number.POSITIVE_INFINITY,
+    } satisfies SendResult,
+  };
+}
 
 /** The id that the simulated provider gives: it embeds the attempt's, so the same attempt always has the same one. */
 export const simulatedMessageId = (attemptId: string): string => `sim_${attemptId.slice(4)}`;
@@ -27,19 +51,7 @@ export const simulatedMessageId = (attemptId: string): string => `sim_${attemptI
  * to the next. It answers at once, without a timer, except for `slow`.
  */
 export function createSimulator(config: GatewayConfig, tools: GatewayTools): Gateway {
-  const { name } = config;
-  const unreachable = (channel: string): SendResult =>
-    failure(
-      name,
-      "recipient_unreachable",
-      channel === "email" ? "The address does not exist" : "The number is not in service",
-    );
-  const busy = failure(
-    name,
-    "recipient_unavailable",
-    "The recipient cannot be reached at the moment",
-  );
-  const optedOut = failure(name, "recipient_suppressed", "The recipient opted out");
+  const refusals = refusalsOf(config.name);
   const lost = new Set<string>();
   const remember = (attemptId: string): void => {
     lost.add(attemptId);
@@ -55,13 +67,15 @@ export function createSimulator(config: GatewayConfig, tools: GatewayTools): Gat
     const outcome = magicOutcome(attempt.channel, attempt.to);
     switch (outcome) {
       case "unreachable":
-        return unreachable(attempt.channel);
+        return refusals.unreachable(attempt.channel);
       case "suppressed":
-        return optedOut; // Ingress refuses it before; a second line of defence.
+        return refusals.optedOut; // Ingress refuses it before; a second line of defence.
       case "flaky":
-        return attempt.attempt <= 2 ? busy : accept(attempt.attemptId);
+        return attempt.attempt <= 2 ? refusals.busy : accept(attempt.attemptId);
       case "exhausted":
-        return busy;
+        return refusals.busy;
+      case "expired":
+        return refusals.notTaken;
       case "uncertain":
         remember(attempt.attemptId);
         return { type: "uncertain", cause: "timeout" };
@@ -79,6 +93,7 @@ export function createSimulator(config: GatewayConfig, tools: GatewayTools): Gat
       case "bounced":
       case "soft-bounced":
       case "contradictory":
+      case "read":
         return accept(attempt.attemptId);
       default:
         return outcome satisfies never;

@@ -70,6 +70,8 @@ export function simulatorReceipts(
         make("delivered", base),
         make("undelivered", base + 60, { permanent: true, error: undelivered(sent.gateway) }),
       ];
+    case "read":
+      return [make("delivered", base), make("read", base + 60)];
     default:
       return [make("delivered", base)];
   }

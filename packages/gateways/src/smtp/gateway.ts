@@ -3,6 +3,7 @@ import type { Readable } from "node:stream";
 import { type Mailbox, parseEmail, parseMailbox } from "@heliograph/channels";
 import { createTransport } from "nodemailer";
 import type { Attempt, Gateway, GatewayConfig, SendResult } from "../types.ts";
+import { foldable, headersOf, oneLine } from "./headers.ts";
 import { smtpErrors, smtpResult } from "./result.ts";
 import { joinUrl, type SmtpSecrets, type SmtpSettings } from "./settings.ts";
 
@@ -64,9 +65,9 @@ export function createSmtpGateway({
     const mail = {
       from: { name: sender.name, address: sender.email.address },
       to: { name: "", address: recipient.address },
-      ...headersOf(attempt, sender),
+      ...headersOf(attempt, sender, settings.reply_to),
       envelope: { from: sender.email.address, to: [recipient.address] },
-      subject: oneLine(attempt.content.subject ?? ""),
+      subject: foldable(attempt.content.subject ?? ""),
       messageId: `<${attempt.attemptId}@${sender.email.domain}>`,
       ...(attempt.content.text === undefined ? {} : { text: attempt.content.text }),
       ...(attempt.content.html === undefined ? {} : { html: attempt.content.html }),
@@ -94,40 +95,12 @@ export function createSmtpGateway({
   };
 }
 
-/** `Reply-To`, and how to unsubscribe: from marketing always, at the sender's address where the partner has no page for it (RFC 2369, RFC 8058). */
-function headersOf(attempt: Attempt, sender: Mailbox): object {
-  const reply = attempt.replyTo === undefined ? undefined : parseMailbox(attempt.replyTo);
-  const url = attempt.unsubscribeUrl;
-  const { address } = (reply ?? sender).email;
-  const ways =
-    url === undefined && attempt.category !== "marketing"
-      ? []
-      : [
-          ...(url === undefined ? [] : [`<${url}>`]),
-          `<mailto:${encodeURIComponent(address).replace("%40", "@")}?subject=unsubscribe>`,
-        ];
-  return {
-    ...(reply !== undefined && { replyTo: { name: reply.name, address } }),
-    ...(ways.length > 0 && {
-      headers: {
-        "List-Unsubscribe": { prepared: true, foldLines: false, value: ways.join(",\r\n ") },
-        ...(url !== undefined && { "List-Unsubscribe-Post": "List-Unsubscribe=One-Click" }),
-      },
-    }),
-  };
-}
-
 /** Where no sender is configured: the server itself, an IP address in the form that a mailbox takes (RFC 5321 4.1.3). */
 function ownSender(host: string): Mailbox {
   const bare = host.replace(/^\[|\]$/g, "");
   const domain = isIP(bare) === 4 ? `[${bare}]` : isIP(bare) === 6 ? `[IPv6:${bare}]` : host;
   return { name: "", email: { address: `no-reply@${domain}`, local: "no-reply", domain } };
 }
-
-/** No header may be continued or ended by what a partner wrote (CR, LF, NUL and their Unicode kin). */
-const oneLine = (text: string): string =>
-  // oxlint-disable-next-line no-control-regex -- that is what it is for
-  text.replaceAll(/[\u0000-\u001f\u007f\u0085\u2028\u2029]+/g, " ").trim();
 
 const invalid = (
   name: string,

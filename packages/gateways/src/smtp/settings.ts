@@ -1,7 +1,17 @@
+import { parseMailbox } from "@heliograph/channels";
 import { z } from "zod";
 
 const isSmtpUrl = (text: string): boolean =>
   URL.canParse(text) && /^smtps?:\/\/./.test(text) && new URL(text).password === "";
+
+const Mailbox = (name: string): z.ZodType<string> =>
+  z
+    .string()
+    .max(512)
+    .refine(
+      (text) => parseMailbox(text) !== undefined,
+      `${name} must be an address, or a name and an address as in Shop <shop@example.org>`,
+    );
 
 /** What stands readable in the log. */
 export const SmtpSettings = z.strictObject({
@@ -10,7 +20,9 @@ export const SmtpSettings = z.strictObject({
     .max(2_000)
     .refine(isSmtpUrl, "url must be smtp:// or smtps:// with a host and without a password"),
   /** The sender of messages that name none. */
-  from: z.string().max(512).optional(),
+  from: Mailbox("from").optional(),
+  /** Where answers go to messages that name nothing. */
+  reply_to: Mailbox("reply_to").optional(),
 });
 export type SmtpSettings = z.infer<typeof SmtpSettings>;
 
@@ -24,11 +36,17 @@ export function splitUrl(text: string): {
 } {
   const url = new URL(text);
   const from = url.searchParams.get("from");
+  const replyTo = url.searchParams.get("reply_to");
   url.searchParams.delete("from");
+  url.searchParams.delete("reply_to");
   const { password } = url;
   url.password = "";
   return {
-    settings: { url: url.href, ...(from === null ? {} : { from }) },
+    settings: {
+      url: url.href,
+      ...(from === null ? {} : { from }),
+      ...(replyTo === null ? {} : { reply_to: replyTo }),
+    },
     secrets: password === "" ? {} : { password: decoded(password) },
   };
 }
