@@ -8,7 +8,7 @@ import {
 } from "@heliograph/log";
 import pg from "pg";
 import type { Logger } from "pino";
-import { createDatabase } from "./tables/databases.ts";
+import { createDatabase, serverVersion } from "./tables/databases.ts";
 import { SettingsError, type Settings } from "./settings.ts";
 
 export type Namespace = Environment | "platform";
@@ -35,6 +35,17 @@ export function databaseConfig(server: Server, namespace: Namespace): pg.ClientC
   return { ...server.config, connectionString: url.toString() };
 }
 
+/** What is older is not tested and lacks what our statements and settings count on. */
+const oldestMajor = 17;
+
+/** Throws SettingsError for a server that is too old; takes its version as PostgreSQL numbers it, 170004 for 17.4. */
+export function requireVersion(version: number): void {
+  if (version >= oldestMajor * 10_000) return;
+  throw new SettingsError(
+    `HELIOGRAPH_DATABASE_URL: this is PostgreSQL ${Math.floor(version / 10_000)}.${version % 10_000}; ${oldestMajor} or later is needed`,
+  );
+}
+
 /** Creates the databases that are missing; several processes may do so at once. */
 export async function createDatabases(server: Server): Promise<void> {
   const client = new pg.Client({
@@ -44,6 +55,7 @@ export async function createDatabases(server: Server): Promise<void> {
   });
   await client.connect();
   try {
+    requireVersion(await serverVersion(client));
     for (const namespace of ["live", "sandbox", "platform"]) {
       const name = `${server.prefix}_${namespace}`;
       await createDatabase(client, name);

@@ -13,3 +13,11 @@ export async function createDatabase(client: pg.ClientBase, name: string): Promi
       if (!["42P04", "23505"].includes((error as { code?: string }).code ?? "")) throw error;
     });
 }
+
+/** The server's version as a number: 170004 is 17.4. */
+export async function serverVersion(client: pg.ClientBase): Promise<number> {
+  const { rows } = await client.query(
+    "select current_setting('server_version_num')::integer as version",
+  );
+  return rows[0].version;
+}
