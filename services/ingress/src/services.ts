@@ -4,6 +4,7 @@ import { service as delivery } from "@heliograph/delivery";
 import { service as dispatch } from "@heliograph/dispatch";
 import { service as lifecycle } from "@heliograph/lifecycle";
 import { service as operations } from "@heliograph/operations";
+import { service as templates } from "@heliograph/templates";
 import { service as wallet } from "@heliograph/wallet";
 import { service as webhooks } from "@heliograph/webhooks";
 import { service as ingress } from "./service.ts";
@@ -14,6 +15,7 @@ import { service as ingress } from "./service.ts";
  */
 export const services: readonly Service[] = [
   ingress,
+  templates,
   wallet,
   dispatch,
   delivery,

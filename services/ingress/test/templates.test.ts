@@ -2,7 +2,7 @@ import { loosely } from "@heliograph/testkit";
 import { newId, streamOf } from "@heliograph/contracts";
 import { runConsumer } from "@heliograph/runtime";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { templatesProjector } from "../src/consumers/templates.ts";
+import { services } from "../src/index.ts";
 import { type World, openWorld } from "./harness.ts";
 
 let world: World;
@@ -11,7 +11,9 @@ let projector: Awaited<ReturnType<typeof runConsumer>>;
 beforeAll(async () => {
   world = await openWorld();
   partner = await world.addPartner();
-  projector = await runConsumer(templatesProjector, world.platform.contexts.sandbox);
+  const { sandbox } = world.platform.contexts;
+  const [lists] = services.find(({ name }) => name === "templates")!.consumers!(sandbox);
+  projector = await runConsumer(lists!, sandbox);
 });
 afterAll(async () => {
   await projector.stop();

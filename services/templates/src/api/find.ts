@@ -1,4 +1,5 @@
-import { type EventData, PublicError, channels, isId, streamOf } from "@heliograph/contracts";
+import type { Call } from "@heliograph/api";
+import { PublicError, channels, isId, streamOf } from "@heliograph/contracts";
 import {
   maxTemplateVersions,
   revisionOfVersion,
@@ -6,11 +7,8 @@ import {
   type templateTypes,
 } from "@heliograph/domain";
 import { ofType, type RecordedEvent } from "@heliograph/log";
-import type { Call } from "@heliograph/api";
+import type { Created, Version } from "../decide.ts";
 import { slugPattern } from "./schema.ts";
-
-export type Created = EventData<"TemplateCreated">;
-export type Version = EventData<"TemplateVersionAdded">;
 
 /** A template as its stream's first and last events tell it: always fresh, and two events however many versions there are. */
 export type Found = {

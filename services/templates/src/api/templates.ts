@@ -1,18 +1,19 @@
+import {
+  type Answer,
+  type Call,
+  ListQuery,
+  type Route,
+  listBody,
+  listOf,
+  pageOf,
+  route,
+} from "@heliograph/api";
 import { PublicError, channels } from "@heliograph/contracts";
 import { renderTemplate } from "@heliograph/domain";
-import { type TemplateRow, listTemplates } from "@heliograph/read-models";
 import { z } from "zod";
-import type { Call } from "@heliograph/api";
-import { ListQuery, listBody, listOf, pageOf } from "@heliograph/api";
-import { type Answer, type Route, route } from "@heliograph/api";
-import {
-  type Found,
-  type Version,
-  findTemplate,
-  templateView,
-  versionOf,
-  versionView,
-} from "../templates/find.ts";
+import type { Version } from "../decide.ts";
+import { type TemplateRow, listTemplates } from "../tables/templates.ts";
+import { type Found, findTemplate, templateView, versionOf, versionView } from "./find.ts";
 import {
   AddVersion,
   CreateTemplate,
@@ -21,8 +22,8 @@ import {
   TemplateSummaryView,
   TemplateView,
   VersionView,
-} from "../templates/schema.ts";
-import { addVersion, createTemplate } from "../templates/write.ts";
+} from "./schema.ts";
+import { addVersion, createTemplate } from "./write.ts";
 
 const ChannelQuery = z.strictObject({
   channel: z

@@ -1,8 +1,8 @@
 import type { EventData } from "@heliograph/contracts";
 import { templateTypes } from "@heliograph/domain";
 import type { RecordedEvent } from "@heliograph/log";
-import { templatesDdl } from "@heliograph/read-models";
 import { projector, type WritePart } from "@heliograph/runtime";
+import { templatesDdl } from "./tables/templates.ts";
 
 type Version = {
   readonly id: string;

@@ -1,6 +1,6 @@
 import type pg from "pg";
 
-/** Templates for lists, without their bodies, and which event made which version. Written by services/ingress; one template is read from its stream. */
+/** Templates for lists, without their bodies, and which event made which version. One template is read from its stream. */
 export const templatesDdl = `
 create table if not exists {schema}.templates (
   id text primary key,

@@ -1,0 +1,117 @@
+import {
+  type Call,
+  appendOne,
+  maxConflicts,
+  requireSameRequest,
+  tooManyChanges,
+} from "@heliograph/api";
+import { PublicError, streamOf } from "@heliograph/contracts";
+import { revisionOfVersion, templateId } from "@heliograph/domain";
+import { type Decided, type Version, decideTemplate, decideVersion } from "../decide.ts";
+import { findTemplateVersion } from "../tables/templates.ts";
+import { type Found, type TemplateEvent, findTemplate, foundIn, isCreated } from "./find.ts";
+import type { AddVersion, CreateTemplate } from "./schema.ts";
+
+/** An answer names no more faults than a person reads. */
+const maxErrors = 50;
+
+function requireDecided<Event>(decided: Decided<Event>): Event {
+  switch (decided.kind) {
+    case "decided":
+      return decided.data;
+    case "invalid": {
+      const { path, message } = decided.errors[0]!;
+      throw new PublicError("invalid_request", `The template is not valid: ${path}: ${message}`, {
+        errors: decided.errors.slice(0, maxErrors),
+      });
+    }
+    case "full":
+      throw new PublicError("conflict", `A template has at most ${decided.most} versions.`);
+    default:
+      return decided satisfies never;
+  }
+}
+
+/** Creates a template. Throws `invalid_request`, and `conflict` when the channel has one of that slug. */
+export async function createTemplate(call: Call<CreateTemplate, unknown>): Promise<Found> {
+  const { slug, channel } = call.body;
+  const id = templateId(call.partner.partner_id, channel, slug);
+  const data = requireDecided(
+    decideTemplate(call.body, { id, createdAt: new Date().toISOString() }),
+  );
+  const stream = streamOf("template", id);
+  const stored = await appendOne(call.deps.log, {
+    stream,
+    expected: "no_stream",
+    events: [
+      {
+        id: call.eventId("create"),
+        type: "TemplateCreated",
+        data,
+        metadata: call.metadata({ correlation: id }),
+      },
+    ],
+  });
+  if (stored === undefined)
+    throw new PublicError(
+      "conflict",
+      `There is a template ${slug} on ${channel}: add a version to it.`,
+      { extra: { id } },
+    );
+  const [first] = (await call.deps.log.readStream(stream, { limit: 1 })).filter(isCreated);
+  return foundIn(first!, first!);
+}
+
+/**
+ * Adds a version; messages that were accepted keep the one they were rendered with. Not by the verb that changes other things, which folds a
+ * whole stream: this one may have hundreds of versions of 250 KB.
+ */
+export async function addVersion(
+  call: Call<AddVersion, { channel?: string | undefined }>,
+): Promise<{ readonly version: Version; readonly position: bigint }> {
+  const id = call.params["id"]!;
+  const eventId = call.eventId(`version ${id}`);
+  for (let attempt = 0; attempt < maxConflicts; attempt++) {
+    const found = await findTemplate(call, id, call.query.channel);
+    const own = call.idempotencyKey === undefined ? undefined : await madeBy(call, found, eventId);
+    if (own !== undefined) {
+      requireSameRequest(own, call.fingerprint);
+      return { version: own.data, position: own.position };
+    }
+    const version = requireDecided(decideVersion(found, call.body, new Date().toISOString()));
+    const { template_id } = version;
+    const stored = await appendOne(call.deps.log, {
+      stream: streamOf("template", template_id),
+      expected: found.last.revision,
+      events: [
+        {
+          id: eventId,
+          type: "TemplateVersionAdded",
+          data: version,
+          metadata: call.metadata({ correlation: template_id }),
+        },
+      ],
+    });
+    if (stored !== undefined) return { version, position: stored.position };
+  }
+  throw tooManyChanges();
+}
+
+/** The version that this command made before, if it did: by the index of versions, and in the stream where that does not reach yet. */
+async function madeBy(
+  call: Call<unknown, unknown>,
+  { created, last }: Found,
+  eventId: string,
+): Promise<TemplateEvent | undefined> {
+  if (last.id === eventId) return last;
+  const { log, projectionPool } = call.deps;
+  const stream = streamOf("template", created.template_id);
+  const index = await findTemplateVersion(projectionPool, created.template_id, eventId);
+  if (index.version !== undefined) {
+    const from = revisionOfVersion(index.version);
+    return (await log.readStream(stream, { from, limit: 1 }))[0];
+  }
+  for await (const event of log.scanStream(stream, { from: revisionOfVersion(index.known + 1) }))
+    if (event.id === eventId) return event;
+  return undefined;
+}

@@ -1,0 +1,68 @@
+import { describe, expect, it } from "vitest";
+import { type Decided, type NewTemplate, decideTemplate, decideVersion } from "../src/decide.ts";
+
+const at = { id: "tpl_01HNQX2P8Y9R3T4V5W6Z7A8B9C", createdAt: "2026-05-23T14:22:17.000Z" };
+const command: NewTemplate = {
+  slug: "hello",
+  channel: "sms",
+  languages: { en: { text: "Hi {{name}}" } },
+  variables: { name: { type: "string" } },
+};
+const decided = <Event>(decision: Decided<Event>): Event => {
+  if (decision.kind !== "decided") throw new Error(JSON.stringify(decision));
+  return decision.data;
+};
+const faults = (decision: Decided<unknown>) =>
+  decision.kind === "invalid" ? decision.errors.map(({ path, code }) => `${path} ${code}`) : [];
+
+describe("a new template", () => {
+  it("is its first version, with each language in its one form", () => {
+    const languages = { pt_br: { text: "Oi {{name}}" }, EN: { text: "Hi {{name}}" } };
+    expect(decided(decideTemplate({ ...command, languages }, at))).toEqual({
+      template_id: at.id,
+      slug: "hello",
+      version: 1,
+      channel: "sms",
+      default_language: "en",
+      languages: { "pt-BR": languages.pt_br, en: languages.EN },
+      variables: command.variables,
+      created_at: at.createdAt,
+    });
+  });
+
+  it.each([
+    [{ languages: { en: { text: "a" }, EN: { text: "b" } } }, "languages.EN duplicate"],
+    [{ languages: { de: { text: "a" }, fr: { text: "b" } } }, "default_language required"],
+    [{ default_language: "fr" }, "default_language not_found"],
+    [{ channel: "email" as const }, "languages.en.subject required"],
+    [{ languages: { en: { text: "{{{name}}}" } } }, "languages.en.text invalid_placeholder"],
+    [{ variables: {} }, "languages.en.text unknown"],
+    [{ languages: { en: { text: "Hi" } } }, "variables.name unused"],
+  ])("is refused by name of the fault (%#)", (change, fault) => {
+    expect(faults(decideTemplate({ ...command, ...change }, at))).toContain(fault);
+  });
+});
+
+describe("a further version", () => {
+  const created = decided(decideTemplate(command, at));
+  const texts = { languages: { en: { text: "Hello" } } };
+
+  it("has the next number and needs no variables", () => {
+    expect(decided(decideVersion({ created, newest: created }, texts, at.createdAt))).toMatchObject(
+      { version: 2, languages: texts.languages, variables: {} },
+    );
+  });
+
+  it("may write the default language of an old template in its one form", () => {
+    const old = { ...created, default_language: "pt_BR" };
+    const languages = { "pt-BR": { text: "Oi" } };
+    const decision = decideVersion({ created: old, newest: old }, { languages }, at.createdAt);
+    expect(decision.kind).toBe("decided");
+  });
+
+  it("is the five-hundredth at most", () => {
+    const newest = (version: number) => ({ created, newest: { ...created, version } });
+    expect(decided(decideVersion(newest(499), texts, at.createdAt)).version).toBe(500);
+    expect(decideVersion(newest(500), texts, at.createdAt)).toEqual({ kind: "full", most: 500 });
+  });
+});
