@@ -1,4 +1,4 @@
-import { runService } from "@heliograph/process";
+import { runService } from "@heliograph/platform";
 import { service } from "./index.ts";
 
 await runService(service);
