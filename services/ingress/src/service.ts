@@ -11,5 +11,4 @@ export const service: Service = {
     ],
     open: openSending,
   },
-  consumers: () => [],
 };
