@@ -53,7 +53,7 @@ test("on an empty database the commands make the first partner and the first ope
           ({ ok }) => ok,
           () => false,
         ),
-      { what: "the API answers" },
+      { what: "the API answers", timeoutMs: 30_000 },
     );
     const partners = await apiClient(baseUrl, admin).get("/admin/partners");
     expect(partners.body.data).toContainEqual(

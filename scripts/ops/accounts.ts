@@ -17,7 +17,8 @@ import {
 } from "@heliograph/platform";
 import { sayTable } from "../shared/table.ts";
 import { actor, onControlPlane } from "./control-plane.ts";
-import { OpsError, type Target } from "./target.ts";
+import { OpsError } from "./error.ts";
+import type { Target } from "./target.ts";
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 const making = () => ({ actor, createdAt: new Date().toISOString() });

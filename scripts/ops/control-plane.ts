@@ -1,6 +1,7 @@
 import type { Append } from "@heliograph/log";
 import { openControlPlane, type ControlPlane } from "@heliograph/platform";
-import { OpsError, type Target } from "./target.ts";
+import { OpsError } from "./error.ts";
+import type { Target } from "./target.ts";
 
 export type Work = Pick<ControlPlane, "log" | "directory"> & {
   /** Appends all of them, and resolves when the directory shows them. Throws OpsError where somebody else was first. */

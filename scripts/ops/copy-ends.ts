@@ -8,10 +8,13 @@ import {
   type CopyTarget,
 } from "@heliograph/log";
 import { createDatabases, databaseConfig, serverOf, type Namespace } from "@heliograph/runtime";
-import { OpsError, type Target } from "./target.ts";
+import { OpsError } from "./error.ts";
+import type { Target } from "./target.ts";
 
 /** One of the two places of a copy. */
 export type End = {
+  /** The nodes of a cluster of EventStoreDB. */
+  readonly cluster?: string;
   source(
     namespace: Namespace,
     options: { readonly servicesMayRun: boolean },
@@ -19,11 +22,19 @@ export type End = {
   target(namespace: Namespace): Promise<CopySide & CopyTarget>;
 };
 
+/** Reads `--from` and `--to`. Throws OpsError when one is no place, or both are the same cluster; that two databases are one shows when both are open. */
+export function endsOf(from: string, to: string, installation: Target): { from: End; to: End } {
+  const ends = { from: endOf(from, "--from", installation), to: endOf(to, "--to", installation) };
+  if (ends.from.cluster !== undefined && ends.from.cluster === ends.to.cluster)
+    throw new OpsError("--from and --to are the same place");
+  return ends;
+}
+
 /**
  * Reads `--from` or `--to`: `postgres://…/<prefix>`, the database of this installation when it is `postgres`, `esdb://…`, or
  * `HELIOGRAPH_EVENTSTORE_URL` when it is `eventstoredb`. Throws OpsError when it is none of them.
  */
-export function endOf(text: string, option: string, installation: Target): End {
+function endOf(text: string, option: string, installation: Target): End {
   if (text === "postgres") return postgresEnd(installation.server);
   if (text === "eventstoredb") {
     const { eventstoreUrl } = installation.settings;
@@ -52,6 +63,14 @@ function postgresEnd(server: Target["server"]): End {
 }
 
 const eventStoreEnd = (connectionString: string): End => ({
+  // `esdb://user:password@host:port,host:port/?options`
+  cluster: connectionString
+    .replace(/^[^:]+:\/\/(?:[^@/?]*@)?/, "")
+    .split(/[/?]/, 1)[0]!
+    .toLowerCase()
+    .split(",")
+    .toSorted()
+    .join(),
   source: (namespace) => openEventStoreCopySource({ connectionString, namespace }),
   target: (namespace) => openEventStoreCopyTarget({ connectionString, namespace }),
 });

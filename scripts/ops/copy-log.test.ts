@@ -135,6 +135,27 @@ test("a place that is none is answered with what may be said", async () => {
   expect(code).toBe(2);
 });
 
+test("a copy onto itself, and an engine that is away, are said in plain words", async () => {
+  const env = { HELIOGRAPH_DATABASE_URL: toUrl };
+  const here = (...args: string[]) => copyWith(env, ...args);
+  // Makes the platform log where no earlier test has.
+  await spawnService(main, env, ["partners"]).exited;
+  const same = await here("--namespace", "platform", "--from", toUrl, "--to", toUrl, "--once");
+  expect(same.output).toMatch(
+    /^ops: platform: both ends of the copy are the same database, \S+\n$/,
+  );
+  const cluster = "esdb://127.0.0.1:1?tls=false";
+  const one = ["--from", "esdb://me:pass@127.0.0.1:1", "--to", cluster];
+  expect((await here("--namespace", "platform", ...one)).output).toBe(
+    "ops: --from and --to are the same place\n",
+  );
+  const away = await here("--namespace", "platform", "--from", cluster, "--to", toUrl);
+  expect(away.output).toMatch(
+    /^ops: the event log is away: EventStoreDB: connect ECONNREF[^\n]*\n$/,
+  );
+  for (const { code } of [same, away]) expect(code).toBe(2);
+}, 60_000);
+
 test("progress tells the share, the rate and the time that is left, however wide the holes", () => {
   const progress = { phase: "copy", events: 5_000, position: 600_000n, head: 1_000_000n } as const;
   expect(copyText(progress, 200_000, 10_000)).toBe(

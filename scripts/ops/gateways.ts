@@ -2,7 +2,8 @@ import { randomUUID } from "node:crypto";
 import { currentVersion, environments, streamOf, type Environment } from "@heliograph/contracts";
 import { sayTable } from "../shared/table.ts";
 import { actor, onControlPlane } from "./control-plane.ts";
-import { OpsError, type Target } from "./target.ts";
+import { OpsError } from "./error.ts";
+import type { Target } from "./target.ts";
 
 /** Shows the gateways of both environments. */
 export const showGateways = (target: Target): Promise<boolean> =>

@@ -1,7 +1,8 @@
 import { environments, type Environment } from "@heliograph/contracts";
 import { listDeadLetters, listProjections, openLog, retryDeadLetter } from "@heliograph/runtime";
 import { sayTable } from "../shared/table.ts";
-import { OpsError, type Target } from "./target.ts";
+import { OpsError } from "./error.ts";
+import type { Target } from "./target.ts";
 
 const lettersAtOnce = 50;
 const of = (environment: Environment | undefined): readonly Environment[] =>

@@ -135,6 +135,42 @@ test(
   testTimeoutMs,
 );
 
+test(
+  "what a command changes stands in the audit, with what it came to",
+  async () => {
+    await ops("rebuild", "lifecycle", "--env", "sandbox");
+    await ops("dead-letters", "retry", "9", "--env", "sandbox");
+    const { body } = await apiClient(instance.baseUrl, instance.adminKey).get("/admin/audit");
+    const rows = body.data.filter(({ actor }: { actor: string }) => actor === "ops");
+    expect(rows).toContainEqual(
+      expect.objectContaining({
+        action: "ops rebuild",
+        target: "lifecycle",
+        environment: "sandbox",
+        outcome: 200,
+      }),
+    );
+    expect(rows).toContainEqual(
+      expect.objectContaining({ action: "ops dead-letters retry", target: "9", outcome: 500 }),
+    );
+  },
+  testTimeoutMs,
+);
+
+test("a command loads what it needs: listing loads no service", async () => {
+  // Each file that is loaded is told on standard error.
+  const hook = `import { registerHooks } from "node:module";
+    registerHooks({ load: (url, context, next) => (console.error("loaded " + url), next(url, context)) });`;
+  const command = spawnService(
+    main,
+    { ...environment, NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(hook)}` },
+    ["dead-letters"],
+  );
+  await command.exited;
+  expect(command.output()).toContain("/scripts/ops/lists.ts");
+  expect(command.output()).not.toMatch(/loaded \S+\/(services|packages\/(kafka|platform))\//);
+});
+
 test("dead letters are listed, and one that does not exist is not retried", async () => {
   expect((await ops("dead-letters")).output).toContain("No dead letters.");
   const retry = await ops("dead-letters", "retry", "7", "--env", "live");

@@ -12,7 +12,8 @@ import {
 } from "@heliograph/runtime";
 import { services } from "../../services/ingress/src/index.ts";
 import { newProgress } from "./progress.ts";
-import { OpsError, type Target } from "./target.ts";
+import { OpsError } from "./error.ts";
+import type { Target } from "./target.ts";
 
 const lookEveryMs = 200;
 /** A process that runs the projector takes up a job within a second, unless it is busy with another one. */

@@ -2,7 +2,8 @@ import type { Environment } from "@heliograph/contracts";
 import { refillTopic } from "@heliograph/kafka";
 import { openLog } from "@heliograph/runtime";
 import { newProgress } from "./progress.ts";
-import { OpsError, type Target } from "./target.ts";
+import { OpsError } from "./error.ts";
+import type { Target } from "./target.ts";
 
 /** Publishes a part of an environment's log to its topic again. True when it is done. */
 export async function refill(

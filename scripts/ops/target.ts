@@ -14,12 +14,10 @@ import {
   type Settings,
 } from "@heliograph/runtime";
 import type pg from "pg";
+import { OpsError } from "./error.ts";
 import { dataDirOf, isAlive, readInstance } from "../shared/instance.ts";
 
-/** Something a person can act on: shown as one line. */
-export class OpsError extends Error {
-  override readonly name = "OpsError";
-}
+const startWaitMs = 5_000;
 
 export type Target = {
   readonly server: Server;
@@ -35,7 +33,8 @@ export type Target = {
  * folder, started for as long as this takes. Throws OpsError when there is none of them.
  */
 export async function openTarget(env: NodeJS.ProcessEnv): Promise<Target> {
-  const settings = readSettings(env);
+  // Somebody waits at the terminal.
+  const settings = { ...readSettings(env), startWaitMs };
   const logger = newLogger(env["HELIOGRAPH_LOG_LEVEL"] ? settings.logLevel : "warn");
   const { server, stop } = await findServer(settings, dataDirOf(env));
   const pools = new Map<Environment, pg.Pool>();

@@ -1,4 +1,3 @@
-import { InvalidArgumentError } from "commander";
 import { readEventFlaw } from "@heliograph/contracts";
 import {
   openEventStoreCopySource,
@@ -9,17 +8,9 @@ import {
 } from "@heliograph/log";
 import { databaseConfig, type Namespace } from "@heliograph/runtime";
 import { newLine, progressText } from "./progress.ts";
-import { OpsError, type Target } from "./target.ts";
-
-export type Anchor = { readonly position: bigint; readonly hash: string };
-
-/** Reads `--anchor`. Throws InvalidArgumentError. */
-export function anchorOf(text: string): Anchor {
-  const match = /^(\d{1,18}):([0-9a-f]{64})$/.exec(text);
-  if (!match)
-    throw new InvalidArgumentError("position and hash as a run of verify-log prints them");
-  return { position: BigInt(match[1]!), hash: match[2]! };
-}
+import type { Anchor } from "./anchor.ts";
+import { OpsError } from "./error.ts";
+import type { Target } from "./target.ts";
 
 /** Verifies one namespace after the other and says what each came to; false at the first flaw. */
 export async function verifyNamespaces(

@@ -10,5 +10,6 @@ export { ensureDemoPartner, type DemoKeys } from "./demo-partner.ts";
 export { consumersReady, serveHealth } from "./health.ts";
 export { acceptMasterKey } from "./master-key.ts";
 export { onShutdown, refuseToStart } from "./shutdown.ts";
+export { refusalOf } from "./refusal.ts";
 export { runService } from "./run-service.ts";
 export type { Directory, Gateway, Key, Partner, PriceList } from "./directory/directory.ts";

@@ -6,6 +6,8 @@ import { openAuditTrail } from "./audit-trail.ts";
 import { priceRoutes } from "./api/prices.ts";
 import { auditTables } from "./tables/audit.ts";
 
+export { auditTables, writeAudit } from "./tables/audit.ts";
+
 /** Partners, their keys, and who did what. */
 export const service: Service = {
   name: "control",

@@ -35,11 +35,15 @@ export function within<T>(work: Promise<T>, ms: number): Promise<T> {
   return Promise.race([work, late]).finally(() => clearTimeout(timer));
 }
 
+/** gRPC wraps what the network said: `14 UNAVAILABLE: No connection established. Last error: Error: connect ECONNREFUSED ::1:2113. Resolution note: `. */
+const plain = (text: string): string =>
+  /Last error: (?:Error: )?(.*?)\. Resolution note:/s.exec(text)?.[1] ?? text;
+
 /** An error as callers hear of it. One that comes from a read says nothing of the append that it was to confirm: `outcomeUnknown` is kept, or added. */
 export function unavailable(error: unknown, outcomeUnknown = false): LogUnavailable {
   if (!(error instanceof LogUnavailable)) {
     const text = error instanceof Error ? error.message || error.name : String(error);
-    return new LogUnavailable(`EventStoreDB: ${text}`, { outcomeUnknown, cause: error });
+    return new LogUnavailable(`EventStoreDB: ${plain(text)}`, { outcomeUnknown, cause: error });
   }
   if (error.outcomeUnknown || !outcomeUnknown) return error;
   const { message, retryAfterMs } = error;

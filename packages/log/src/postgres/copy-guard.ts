@@ -8,6 +8,11 @@ export const COPY_APPLICATION = "heliograph copy-log";
 /** Any constant does; two copies that touch the same database meet here. */
 const COPY_LOCK = 0x68656c70;
 
+/** The sessions of this process: a copy whose two ends are one database meets itself. */
+const ownSessions = new Set<number>();
+const HOLDER = `select l.pid from pg_locks l join pg_database d on d.oid = l.database
+  where l.locktype = 'advisory' and l.granted and l.objid = ${COPY_LOCK} and d.datname = current_database()`;
+
 export type CopyGuard = {
   readonly client: pg.Client;
   /** Throws CopyRefused while services use this database. */
@@ -35,6 +40,7 @@ export async function openCopyGuard(
   // Whoever uses it next fails on it; without a listener the process would end here.
   client.on("error", () => {});
   await client.connect();
+  const session = Number((await client.query("select pg_backend_pid() as pid")).rows[0].pid);
   const guard: CopyGuard = {
     client,
     async assertQuiet() {
@@ -45,15 +51,25 @@ export async function openCopyGuard(
         `${namespace}: services use the database ${client.database}: ${names.join(", ")}; stop them first`,
       );
     },
-    close: () => client.end().catch(() => {}),
+    close: () => {
+      ownSessions.delete(session);
+      return client.end().catch(() => {});
+    },
   };
   try {
     const others = await ofThoseThatStay(async () => {
       const { rows } = await client.query(`select pg_try_advisory_lock(${COPY_LOCK}) as held`);
       return rows[0].held === "t" ? [] : rows;
     });
-    if (others.length > 0)
-      throw new CopyRefused(`${namespace}: another copy-log works on ${client.database}`);
+    if (others.length > 0) {
+      const { rows } = await client.query(HOLDER);
+      throw new CopyRefused(
+        rows.some(({ pid }) => ownSessions.has(Number(pid)))
+          ? `${namespace}: both ends of the copy are the same database, ${client.database}`
+          : `${namespace}: another copy-log works on ${client.database}`,
+      );
+    }
+    ownSessions.add(session);
     return guard;
   } catch (error) {
     await guard.close();

@@ -1,0 +1,13 @@
+/** Something a person can act on: shown as one line. */
+export class OpsError extends Error {
+  override readonly name = "OpsError";
+}
+
+/** What is said of an error: one line where a person can act on it, the stack where it is a bug. */
+export async function sayingOf(error: unknown): Promise<string> {
+  if (!(error instanceof Error)) return String(error);
+  if (error.name === "OpsError" || error.name === "CopyRefused") return error.message;
+  if (error.name === "LogUnavailable") return `the event log is away: ${error.message}`;
+  const { refusalOf } = await import("@heliograph/platform");
+  return refusalOf(error) ?? error.stack ?? error.message;
+}

@@ -1,0 +1,265 @@
+import { Command, InvalidArgumentError, Option } from "commander";
+import { environments, type Environment } from "@heliograph/contracts";
+import { allowClosedOutput } from "../shared/output.ts";
+import { OpsError, sayingOf } from "./error.ts";
+import { anchorOf, type Anchor } from "./anchor.ts";
+import type { Target } from "./target.ts";
+
+allowClosedOutput();
+
+const environmentOption = (): Option =>
+  new Option("--env <environment>", "which environment").choices(environments);
+const interrupted = new AbortController();
+process.once("SIGINT", () => interrupted.abort(new OpsError("interrupted")));
+process.once("SIGTERM", () => interrupted.abort(new OpsError("interrupted")));
+
+// Loading all that some command needs takes a second of a processor: each loads its own.
+const lists = () => import("./lists.ts");
+const accounts = () => import("./accounts.ts");
+const gatewaysOf = () => import("./gateways.ts");
+
+// Positional: an option belongs to the command before it, so that `dead-letters` and `dead-letters retry` can both have --env.
+const program = new Command("ops")
+  .enablePositionalOptions()
+  .description(
+    "Partners, keys, gateways, projections, dead letters and the log of a Heliograph installation",
+  )
+  .addHelpText(
+    "after",
+    "\nThe database is that of HELIOGRAPH_DATABASE_URL, else of the instance on HELIOGRAPH_DATA_DIR (.heliograph).",
+  );
+
+program
+  .command("projections")
+  .description("every consumer with its position, lag and last error")
+  .addOption(environmentOption())
+  .action((options: { env?: Environment }) =>
+    withTarget(async (target) => (await lists()).showProjections(target, options.env)),
+  );
+
+program
+  .command("rebuild")
+  .description("compute a projection again from the log and swap it in while it serves")
+  .argument("<name>", "the projection")
+  .addOption(environmentOption().makeOptionMandatory())
+  .option("--verify", "compute and compare, change nothing; exit code 1 when they differ")
+  .action((name: string, options: { env: Environment; verify?: true }) =>
+    change(options.env, options.verify === true ? "verify" : "rebuild", name, async (target) => {
+      const { rebuild } = await import("./rebuild.ts");
+      return rebuild(target, name, options.env, options.verify === true, interrupted.signal);
+    }),
+  );
+
+const position = (text: string): bigint => {
+  if (!/^\d{1,18}$/.test(text)) throw new InvalidArgumentError("a position is a number");
+  return BigInt(text);
+};
+program
+  .command("refill-topic")
+  .description("publish a part of the log to its Kafka topic again, for readers outside")
+  .addOption(environmentOption().makeOptionMandatory())
+  .requiredOption("--from <position>", "events after this position; 0 for all", position)
+  .option(
+    "--to <position>",
+    "up to and including this one (default: all that was published)",
+    position,
+  )
+  .action((options: { env: Environment; from: bigint; to?: bigint }) =>
+    change(options.env, "refill-topic", `from ${options.from}`, async (target) => {
+      const { refill } = await import("./refill.ts");
+      return refill(target, options.env, options.from, options.to, interrupted.signal);
+    }),
+  );
+
+const id = (text: string): string => {
+  if (!/^\d{1,18}$/.test(text)) throw new InvalidArgumentError("an id is a number");
+  return text;
+};
+const rate = (text: string): number => {
+  if (!/^[1-9]\d{0,5}$/.test(text)) throw new InvalidArgumentError("a number from 1 to 999999");
+  return Number(text);
+};
+const letters = program
+  .command("dead-letters")
+  .enablePositionalOptions()
+  .description("events that a consumer could not handle, newest first")
+  .addOption(environmentOption())
+  .addOption(new Option("--status <status>", "only these").choices(["open", "retry", "resolved"]))
+  .action((options: { env?: Environment; status?: string }) =>
+    withTarget(async (target) =>
+      (await lists()).showDeadLetters(target, options.env, options.status),
+    ),
+  );
+letters
+  .command("retry")
+  .description("have the consumer handle one again")
+  .argument("<id>", "its id", id)
+  .addOption(environmentOption().makeOptionMandatory())
+  .action((letter: string, options: { env: Environment }) =>
+    change(options.env, "dead-letters retry", letter, async (target) =>
+      (await lists()).retry(target, options.env, letter),
+    ),
+  );
+
+program
+  .command("create-partner")
+  .description("make a partner with a live and a sandbox key, which are shown once")
+  .argument("<name>", "its name")
+  .option("--rate-limit <n>", "requests a second", rate)
+  .action((name: string, options: { rateLimit?: number }) =>
+    change("live", "create-partner", name, async (target) =>
+      (await accounts()).createPartner(target, name, options.rateLimit),
+    ),
+  );
+program
+  .command("partners")
+  .description("every partner, oldest first")
+  .action(() => withTarget(async (target) => (await accounts()).showPartners(target)));
+program
+  .command("create-key")
+  .description("issue a key to a partner, or an operator's key, which is shown once")
+  .option("--admin", "an operator's key: it reaches /admin/*, in both environments")
+  .option("--partner <id>", "the partner who gets it")
+  .addOption(environmentOption())
+  .requiredOption("--name <name>", "what it is for")
+  .action((options: { admin?: true; partner?: string; env?: Environment; name: string }) => {
+    const { admin = false, partner, env: environment, name } = options;
+    if (admin === (partner !== undefined)) throw new OpsError("either --admin or --partner <id>");
+    if (!admin && environment === undefined) throw new OpsError("--partner needs --env");
+    const request = { name, admin, partner, environment: environment ?? "live" };
+    return change(request.environment, "create-key", partner ?? "admin", async (target) =>
+      (await accounts()).createKey(target, request),
+    );
+  });
+program
+  .command("keys")
+  .description("every key with what may be shown of it")
+  .option("--partner <id>", "only this partner's")
+  .action(({ partner }: { partner?: string }) =>
+    withTarget(async (target) => (await accounts()).showKeys(target, partner)),
+  );
+
+program
+  .command("accept-key")
+  .description("after the master key was lost: make the one that is set now the installation's")
+  .action(() =>
+    change("live", "accept-key", "master key", async (target) =>
+      (await accounts()).acceptKey(target),
+    ),
+  );
+
+const gateways = program
+  .command("gateways")
+  .description("every gateway of both environments")
+  .action(() => withTarget(async (target) => (await gatewaysOf()).showGateways(target)));
+for (const [verb, enabled] of [
+  ["enable", true],
+  ["disable", false],
+] as const)
+  gateways
+    .command(verb)
+    .description(`${verb} one for good, whatever the settings of a process say`)
+    .argument("<name>", "the gateway")
+    .addOption(environmentOption().makeOptionMandatory())
+    .action((name: string, { env }: { env: Environment }) =>
+      change(env, `gateways ${verb}`, name, async (target) =>
+        (await gatewaysOf()).enableGateway(target, env, name, enabled),
+      ),
+    );
+
+type CopyFlags = {
+  namespace: Environment | "platform" | "all";
+  from: string;
+  to: string;
+  once?: true;
+  verify?: true;
+};
+program
+  .command("copy-log")
+  .description(
+    "copy the event log to another engine, with its positions, and verify it; run again to go on",
+  )
+  .addOption(
+    new Option("--namespace <namespace>", "which log")
+      .choices([...environments, "platform", "all"])
+      .makeOptionMandatory(),
+  )
+  .requiredOption(
+    "--from <place>",
+    "postgres, eventstoredb (as configured), postgres://… or esdb://…",
+  )
+  .requiredOption("--to <place>", "the same")
+  .option(
+    "--once",
+    "ahead of the move: services may go on with the source; one pass up to its end as of now",
+  )
+  .option("--verify", "compare, copy nothing; exit code 1 when they differ")
+  .action(({ namespace, from, to, once, verify }: CopyFlags) =>
+    withTarget(async (target) => {
+      const { endsOf } = await import("./copy-ends.ts");
+      const { copyNamespaces } = await import("./copy-log.ts");
+      return copyNamespaces({
+        namespaces: namespace === "all" ? ["platform", ...environments] : [namespace],
+        ...endsOf(from, to, target),
+        once: once === true,
+        verifyOnly: verify === true,
+        signal: interrupted.signal,
+      });
+    }),
+  );
+
+type VerifyFlags = { namespace: Environment | "platform" | "all"; anchor?: Anchor };
+program
+  .command("verify-log")
+  .description(
+    "check that the event log is whole and as it was written: hash chain, positions, revisions, JSON and schemas; exit code 1 at the first flaw",
+  )
+  .addOption(
+    new Option("--namespace <namespace>", "which log")
+      .choices([...environments, "platform", "all"])
+      .default("all"),
+  )
+  .option(
+    "--anchor <position:sha256>",
+    "what an earlier run had come to, to see that the chain was not made anew",
+    anchorOf,
+  )
+  .action(({ namespace, anchor }: VerifyFlags) =>
+    withTarget(async (target) => {
+      const { verifyNamespaces } = await import("./verify-log.ts");
+      return verifyNamespaces(target, {
+        namespaces: namespace === "all" ? ["platform", ...environments] : [namespace],
+        anchor,
+        signal: interrupted.signal,
+      });
+    }),
+  );
+
+/** As `withTarget`, for what changes something: it stands in the audit of the environment. */
+const change = (
+  environment: Environment,
+  action: string,
+  about: string,
+  work: (target: Target) => Promise<boolean>,
+): Promise<void> =>
+  withTarget(async (target) => {
+    const { audited } = await import("./audited.ts");
+    return audited(target, environment, { action, target: about }, () => work(target));
+  });
+
+async function withTarget(work: (target: Target) => Promise<boolean>): Promise<void> {
+  const { openTarget } = await import("./target.ts");
+  const target = await openTarget(process.env);
+  try {
+    if (!(await work(target))) process.exitCode = 1;
+  } finally {
+    await target.close();
+  }
+}
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.stderr.write(`ops: ${await sayingOf(error)}\n`);
+  process.exitCode = 2;
+}
