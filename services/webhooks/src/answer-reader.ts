@@ -102,7 +102,7 @@ export class AnswerReader {
       case "chunk-size": {
         const next = this.#line(chunk, at, "\r\n");
         if (next === undefined) return chunk.length;
-        const size = /^([0-9a-f]{1,8})[\t ]*(?:;|$)/i.exec(this.#take())?.[1];
+        const size = /^0*([0-9a-f]{1,8})[\t ]*(?:;|$)/i.exec(this.#take())?.[1];
         if (size === undefined) throw new Error("a chunk without a size");
         this.#left = Number.parseInt(size, 16);
         this.#state = this.#left === 0 ? "trailers" : "chunk-data";
@@ -165,60 +165,41 @@ export class AnswerReader {
   }
 
   #readHead(text: string): void {
-    const lines = text.split("\r\n");
-    const start = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: |$)/.exec(lines[0]!);
+    // A line that begins with a blank goes on the one before (RFC 9112, section 5.2).
+    const [first, ...lines] = text.replace(/\r\n[\t ]+/g, " ").split("\r\n");
+    const start = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: |$)/.exec(first!);
     if (start === null) throw new Error("not an HTTP/1.1 answer");
     this.#status = Number(start[2]);
-    let length: string | undefined;
-    let coding: string | undefined;
-    let connection = start[1] === "0" ? "close" : "";
-    let keepAlive = "";
-    for (let index = 1; index < lines.length; index++) {
-      const line = lines[index]!;
-      const colon = line.indexOf(":");
-      if (colon <= 0) throw new Error("a header without a name");
-      const value = line.slice(colon + 1).trim();
-      switch (line.slice(0, colon).toLowerCase()) {
-        case "content-length":
-          if (!/^\d{1,15}$/.test(value) || (length !== undefined && length !== value))
-            throw new Error("a content-length that is none");
-          length = value;
-          break;
-        case "transfer-encoding":
-          coding = value.toLowerCase();
-          break;
-        case "connection":
-          connection = value.toLowerCase();
-          break;
-        case "keep-alive":
-          keepAlive = value;
-          break;
-        case "content-encoding":
-          this.#encoded = true;
-          break;
-        case "retry-after":
-          this.#retryAfter = value;
-          break;
-        default:
-      }
-    }
+    const fields = fieldsOf(lines);
     if (this.#status < 200) {
       if (this.#status === 101 || ++this.#interim > maxInterim)
         throw new Error("too many interim answers");
       return;
     }
-    const timeout = /(?:^|[ ,;])timeout=(\d{1,6})/i.exec(keepAlive)?.[1];
+    this.#retryAfter = fields.get("retry-after");
+    const timeout = /(?:^|[ ,;])timeout=(\d{1,6})/i.exec(fields.get("keep-alive") ?? "")?.[1];
     if (timeout !== undefined) this.#keepAliveMs = Number(timeout) * 1000;
-    if (connection.includes("close")) this.#keepAliveMs = 0;
+    const connection = itemsOf(fields.get("connection"));
+    if (connection.includes("close") || (start[1] === "0" && !connection.includes("keep-alive")))
+      this.#keepAliveMs = 0;
+    this.#frame(lengthOf(fields.get("content-length")), fields);
+  }
+
+  /** How long the body is (RFC 9112, section 6.3). */
+  #frame(length: number | undefined, fields: ReadonlyMap<string, string>): void {
+    const coded = fields.has("transfer-encoding");
+    // `identity` is how RFC 2616 spelt that there is none.
+    const codings = itemsOf(fields.get("transfer-encoding")).filter((name) => name !== "identity");
+    this.#encoded = fields.has("content-encoding") || codings.some((name) => name !== "chunked");
+    if (coded && length !== undefined) this.#keepAliveMs = 0; // the encoding wins, and it smells
     if (this.#status === 204 || this.#status === 304) this.#state = "done";
-    else if (coding !== undefined) {
-      if (length !== undefined) this.#keepAliveMs = 0; // RFC 9112, section 6.3: transfer-encoding wins, and it smells
-      if (coding === "chunked") this.#state = "chunk-size";
+    else if (codings.length > 0) {
+      if (codings.at(-1) === "chunked") this.#state = "chunk-size";
       else this.#untilClose();
     } else if (length === undefined) this.#untilClose();
     else {
-      this.#left = Number(length);
-      this.#state = this.#left === 0 ? "done" : "fixed";
+      this.#left = length;
+      this.#state = length === 0 ? "done" : "fixed";
     }
   }
 
@@ -226,4 +207,33 @@ export class AnswerReader {
     this.#keepAliveMs = 0;
     this.#state = "until-close";
   }
+}
+
+/** Fields by their names in small letters; those of the same name are one list (RFC 9110, section 5.3). */
+function fieldsOf(lines: readonly string[]): Map<string, string> {
+  const fields = new Map<string, string>();
+  for (const line of lines) {
+    const colon = line.indexOf(":");
+    const name = line.slice(0, Math.max(0, colon)).trimEnd().toLowerCase();
+    if (name === "") throw new Error("a header without a name");
+    const value = line.slice(colon + 1).trim();
+    const before = fields.get(name);
+    fields.set(name, before === undefined ? value : `${before}, ${value}`);
+  }
+  return fields;
+}
+
+const itemsOf = (list: string | undefined): readonly string[] =>
+  (list ?? "")
+    .split(",")
+    .map((item) => item.trim().toLowerCase())
+    .filter((item) => item !== "");
+
+/** The same length may be told more than once (RFC 9110, section 8.6); two lengths are none. */
+function lengthOf(value: string | undefined): number | undefined {
+  if (value === undefined) return undefined;
+  const [length, ...others] = new Set(value.split(",").map((item) => item.trim()));
+  if (!/^\d{1,15}$/.test(length!) || others.length > 0)
+    throw new Error("a content-length that is none");
+  return Number(length);
 }

@@ -5,7 +5,17 @@ import { createAddressGuard } from "./addresses.ts";
 import { createDial } from "./dial.ts";
 import { disableEndpoint } from "./disable.ts";
 import { maxAttemptsKept, type Job } from "./job.ts";
-import { failed, isHealthy, isOpen, maxFresh, maxStored, succeeded, type Lane } from "./lane.ts";
+import {
+  failed,
+  isBehindProbe,
+  isHealthy,
+  isOpen,
+  maxFresh,
+  maxStored,
+  maxUrgent,
+  succeeded,
+  type Lane,
+} from "./lane.ts";
 import type { Lanes } from "./lanes.ts";
 import { createResolver, type ResolveHost } from "./resolve.ts";
 import { judge } from "./schedule.ts";
@@ -41,6 +51,19 @@ const maxActive = 512;
 /**
  * Carries deliveries from the batch they came in to their end: sends them through their endpoint's lane, judges the result, puts it on record, and brings
  * pending ones back from the table when they are due. One timer serves deadlines, spilling, due rows and waiting endpoints; it rests when nothing waits.
+ *
+ * Where a delivery can be:
+ *
+ *     new ──▶ waiting in its lane ──▶ in the air ──▶ delivered                    2xx
+ *      │        │        ▲              │  │
+ *      │        │        │ due          │  ├───────▶ failed                       the tenth attempt failed
+ *      ▼        ▼        │              │  └───────▶ discarded, endpoint disabled 410
+ *     pending, a row of the table ◀─────┘                                         any other failure, with the time of its next attempt
+ *
+ * It is pending without an attempt when memory has no room, when its endpoint waits for longer than a second (it cools, or asked for time) or is
+ * being probed, and when a second has passed without a result: the last kind has a row and stays in memory, and is sent from there. Any
+ * state but delivered becomes discarded when the endpoint is disabled or deleted. A retry by hand takes a delivery of any state back to its lane with a new
+ * schedule, before all others and past a pause; a replay does so too, but takes its turn. Another URL ends the pause and makes all that is pending due.
  */
 export class Courier {
   readonly #tools: ReactorTools;
@@ -110,15 +133,10 @@ export class Courier {
       const lane = this.#lanes.lane(job.endpointId, now);
       if (lane === undefined || !isOpen(lane)) {
         this.#window.record(job, "discarded");
-      } else if (
-        this.#stopping ||
-        lane.waitUntil > now + longWaitMs ||
-        lane.fresh.length >= maxFresh ||
-        this.#inMemory >= this.#maxInMemory
-      ) {
+      } else if (this.#goesToTable(lane, job, now)) {
         this.#window.record(job, "pending", Math.max(now, lane.waitUntil));
       } else if (!lane.rowsInMemory.has(job.id)) {
-        this.#take(lane, job, lane.fresh);
+        this.#take(lane, job, job.urgent ? lane.urgent : lane.fresh);
         touched.add(lane);
       } else {
         slot.unresolved.delete(job); // it is on its way already
@@ -126,6 +144,12 @@ export class Courier {
     }
     for (const lane of touched) this.#sender.kick(lane);
     if (slot.unresolved.size > 0) this.#tickAt(now + tickMs);
+  }
+
+  /** A delivery stands in the table as pending. One that is in memory too is sent from there: the table need not be read for it. */
+  onRecord(job: Job, at: number): void {
+    if (!this.#lanes.open(job.endpointId)?.rowsInMemory.has(job.id))
+      this.pendingAt(job.endpointId, at);
   }
 
   /** The table has a delivery of this endpoint that is due at a time (epoch ms). */
@@ -142,6 +166,11 @@ export class Courier {
     if (lane === undefined) return;
     if (isOpen(lane)) this.#sender.kick(lane);
     else this.#empty(lane);
+  }
+
+  /** An endpoint got another URL: what waits for it to be written need not wait for the receiver before. */
+  moved(endpointId: string): void {
+    this.#window.due(endpointId, Date.now());
   }
 
   /** Finishes what is in the air within the time and puts the rest on record as pending; with no time it writes nothing. */
@@ -167,6 +196,15 @@ export class Courier {
     this.#lanes.close();
   }
 
+  /** Whether a new delivery waits in the table: there is no room for it, or its endpoint would let it wait in memory for long. */
+  #goesToTable(lane: Lane, job: Job, now: number): boolean {
+    if (this.#stopping || this.#inMemory >= this.#maxInMemory) return true;
+    if (job.urgent) return lane.urgent.length >= maxUrgent;
+    return (
+      lane.waitUntil > now + longWaitMs || isBehindProbe(lane) || lane.fresh.length >= maxFresh
+    );
+  }
+
   #take(lane: Lane, job: Job, queue: Job[]): void {
     if (job.stored) lane.rowsInMemory.add(job.id);
     this.#inMemory++;
@@ -183,7 +221,11 @@ export class Courier {
 
   /** The endpoint is gone: nothing more is sent, what waited is discarded. Rows in the table are discarded by the write that closes the endpoint. */
   #empty(lane: Lane): void {
-    for (const job of [...lane.fresh.splice(0), ...lane.stored.splice(0)]) {
+    for (const job of [
+      ...lane.urgent.splice(0),
+      ...lane.fresh.splice(0),
+      ...lane.stored.splice(0),
+    ]) {
       this.#leave(lane, job);
       this.#window.record(job, "discarded");
     }

@@ -66,8 +66,11 @@ export function createDial(options: {
     const refusals = found.map((address) => options.guard(address));
     const addresses = found.filter((_, index) => refusals[index] === undefined).slice(0, maxDials);
     if (addresses.length === 0)
-      throw new AddressRefused(refusals[0] ?? `${target.host} has no address`);
-    let failure = timeoutError();
+      throw new AddressRefused(
+        isIP(target.host) === 0 ? `${target.host} has no public address` : refusals[0],
+      );
+    // Of several failures the first that got furthest is told: a certificate says more than a port of another address that is closed.
+    let failure: Failure | undefined;
     for (const [index, address] of addresses.entries()) {
       const leftMs = deadline - performance.now();
       if (leftMs <= 0) break;
@@ -82,24 +85,36 @@ export function createDial(options: {
           leftMs / (addresses.length - index),
         );
       } catch (error) {
-        failure = error as Error;
+        const fresh = error as Failure;
+        if (failure === undefined || (fresh.reached && !failure.reached)) failure = fresh;
       }
     }
-    throw failure;
+    throw failure ?? timeoutError();
   };
 }
+
+/** `reached`: the address took the connection. */
+type Failure = Error & { readonly reached?: boolean };
 
 const timeoutError = (): Error =>
   Object.assign(new Error("connect timed out"), { code: "connect_timeout" });
 
-function connected(socket: Socket, event: string, timeoutMs: number): Promise<Socket> {
+function connected(
+  socket: Socket,
+  event: "connect" | "secureConnect",
+  timeoutMs: number,
+): Promise<Socket> {
   return new Promise((resolve, reject) => {
+    let reached = false;
     const timer = setTimeout(() => socket.destroy(timeoutError()), timeoutMs);
-    const failed = (error: Error): void => {
+    const failed = (error: Error & { code?: string }): void => {
       clearTimeout(timer);
-      reject(error);
+      // What goes wrong between the connection and its first use is TLS's fault, whatever the system calls it.
+      const code = reached && error.code !== "connect_timeout" ? "tls_failed" : error.code;
+      reject(Object.assign(error, { code, reached }));
     };
     socket.once("error", failed);
+    socket.once("connect", () => (reached = true));
     socket.once(event, () => {
       clearTimeout(timer);
       socket.off("error", failed);

@@ -31,6 +31,8 @@ export type Job = {
   stored: boolean;
   /** Attempts of the current schedule, which a retry by hand starts anew. */
   tries: number;
+  /** Asked for by hand, alone: it is tried at once, whatever its endpoint waits for. */
+  readonly urgent: boolean;
   /** The replay that asked for it, which the request is marked with. */
   readonly replay: string | undefined;
 };
@@ -71,6 +73,7 @@ export function newJob(
     slot: undefined,
     stored: false,
     tries: 0,
+    urgent: false,
     replay: undefined,
   };
 }

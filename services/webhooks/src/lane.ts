@@ -17,6 +17,8 @@ const firstLimit = 4;
 export const largestLimit = 32;
 /** Deliveries of new events that wait in memory; more go to the table and come back from there. */
 export const maxFresh = 1_000;
+/** Deliveries asked for by hand that wait in memory; a program that asks for more of them uses replays. */
+export const maxUrgent = 100;
 /** A rate limit lets a tenth of a second's requests go at once, one at least. */
 const burst = 0.1;
 /** Deliveries taken from the table at once. */
@@ -27,6 +29,8 @@ export type Lane = {
   endpoint: Endpoint;
   target: Target;
   connections: Connections | undefined;
+  /** What its owner asked for by hand, one by one: it goes first and does not wait for the endpoint's pause to end. */
+  readonly urgent: Job[];
   /** Due deliveries from the table, older than anything in `fresh`, so they go first. */
   readonly stored: Job[];
   readonly fresh: Job[];
@@ -85,6 +89,7 @@ export const newLane = (endpoint: Endpoint, masterKey: Buffer, now: number): Lan
   endpoint,
   target: targetOf(endpoint, masterKey),
   connections: undefined,
+  urgent: [],
   stored: [],
   fresh: [],
   active: 0,
@@ -101,12 +106,26 @@ export const newLane = (endpoint: Endpoint, masterKey: Buffer, now: number): Lan
 
 export const isOpen = (lane: Lane): boolean => lane.endpoint.status === "enabled";
 export const isHealthy = (lane: Lane): boolean => lane.failures < failuresBeforeCooling;
-export const isIdle = (lane: Lane): boolean =>
-  lane.active === 0 && lane.fresh.length === 0 && lane.stored.length === 0;
+export const isEmpty = ({ urgent, stored, fresh }: Lane): boolean =>
+  urgent.length === 0 && stored.length === 0 && fresh.length === 0;
+export const isIdle = (lane: Lane): boolean => lane.active === 0 && isEmpty(lane);
+export const nextJob = ({ urgent, stored, fresh }: Lane): Job =>
+  (urgent.shift() ?? stored.shift() ?? fresh.shift())!;
+
+/** Another URL is another receiver: what was learnt of the one before says nothing about it. */
+export function trustAnew(lane: Lane): void {
+  lane.limit = firstLimit;
+  lane.failures = 0;
+  lane.failedAt = 0;
+  lane.waitUntil = 0;
+}
+
+/** One request probes a failing endpoint and may take its whole deadline: whatever else comes meanwhile waits in the table, not in memory. */
+export const isBehindProbe = (lane: Lane): boolean => !isHealthy(lane) && !isIdle(lane);
 
 /** Whether the lane may send one more now; `time` means that only time can change the answer. */
 export function gate(lane: Lane, now: number): "open" | "busy" | "time" {
-  if (now < lane.waitUntil) return "time";
+  if (now < lane.waitUntil && lane.urgent.length === 0) return "time";
   if (lane.active >= (isHealthy(lane) ? lane.limit : 1)) return "busy";
   const rate = lane.endpoint.rate_limit;
   if (rate === null) return "open";

@@ -1,5 +1,5 @@
 import type { Endpoint } from "@heliograph/domain";
-import { targetOf, newLane, isIdle, type Lane } from "./lane.ts";
+import { isIdle, newLane, targetOf, trustAnew, type Lane } from "./lane.ts";
 
 /** A lane that sent nothing for so long gives its connections and memory back. */
 const idleMs = 60_000;
@@ -31,11 +31,10 @@ export class Lanes {
     const lane = this.#lanes.get(endpoint.id);
     if (lane === undefined) return;
     const target = targetOf(endpoint, this.#masterKey);
-    if (endpoint.url !== lane.endpoint.url || endpoint.status !== "enabled") disconnect(lane);
-    if (endpoint.status === "enabled" && lane.endpoint.status !== "enabled") {
-      lane.failures = 0;
-      lane.waitUntil = 0;
-    }
+    const moved = endpoint.url !== lane.endpoint.url;
+    if (moved || endpoint.status !== "enabled") disconnect(lane);
+    if (moved || (endpoint.status === "enabled" && lane.endpoint.status !== "enabled"))
+      trustAnew(lane);
     lane.endpoint = endpoint;
     lane.target = target;
   }

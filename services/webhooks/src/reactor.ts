@@ -55,7 +55,10 @@ async function start(
   const sequencer = createSequencer(counters, true);
   // Whatever a predecessor recorded above its checkpoint belongs to events up to here; later ones need no look at the table.
   const recoverUntil = await log.head();
-  const window = new Window(tools.checkpoint, tools.fail, (id, at) => courier.pendingAt(id, at));
+  const window = new Window(tools.checkpoint, tools.fail, {
+    pending: (job, at) => courier.onRecord(job, at),
+    moved: (endpointId, at) => courier.pendingAt(endpointId, at),
+  });
   const courier = new Courier(tools, store, lanes, window, options);
   for (const { endpointId, at } of due) courier.pendingAt(endpointId, at);
 
@@ -69,6 +72,8 @@ async function start(
       position: slot.endpoints.get(after.id)?.position ?? event.position,
     });
     if (after.status !== "enabled") slot.closed.set(after.id, event.position);
+    else if (before !== undefined && before.url !== after.url)
+      slot.moved.set(after.id, event.position);
   }
 
   function match(event: RecordedEvent, slot: Slot, jobs: Job[]): void {
@@ -88,17 +93,11 @@ async function start(
   function test(event: RecordedEvent<"WebhookTestRequested">, jobs: Job[]): void {
     if (lanes.endpoint(event.data.endpoint_id)?.partner !== event.metadata.partner) return;
     const sample = publicEvent(event, environment)!;
-    jobs.push(
-      newJob(
-        sample,
-        event.position,
-        0,
-        lifecycleBody(sample, 0),
-        event.data.endpoint_id,
-        event.recordedAt,
-        event.data.delivery_id,
-      ),
-    );
+    const { endpoint_id, delivery_id } = event.data;
+    const body = lifecycleBody(sample, 0);
+    const { position, recordedAt } = event;
+    const job = newJob(sample, position, 0, body, endpoint_id, recordedAt, delivery_id);
+    jobs.push({ ...job, urgent: true });
   }
 
   return {
@@ -122,6 +121,7 @@ async function start(
         jobs.push(...(await retried(again, { store, lanes, log, environment })));
       }
       window.push(slot);
+      for (const id of slot.moved.keys()) courier.moved(id);
       for (const id of slot.endpoints.keys()) courier.changed(id);
       courier.deliver(jobs, slot);
     },

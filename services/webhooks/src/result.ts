@@ -1,4 +1,5 @@
 import type { Answer } from "./answer-reader.ts";
+import { parseHttpDate } from "./http-date.ts";
 
 /** What an attempt ended with. `excerpt` is the beginning of the body; `retryAfterMs` is what the answer asked for. */
 export type Result =
@@ -24,12 +25,15 @@ export function answered({ status, excerpt, retryAfter: value }: Answer, now: nu
   };
 }
 
-/** RFC 9110, section 10.2.3: seconds or a date, as milliseconds from now. Undefined when it is neither. */
+/**
+ * RFC 9110, section 10.2.3: seconds or a date, as milliseconds from now. Undefined when it is neither. However many digits it has, it is a wish to wait:
+ * the schedule bounds it.
+ */
 export function retryAfter(value: string | undefined, now: number): number | undefined {
   if (value === undefined) return undefined;
-  if (/^\d{1,9}$/.test(value)) return Number(value) * 1000;
-  const at = /^[A-Z][a-z]{2,8}[ ,]/.test(value) ? Date.parse(value) : Number.NaN;
-  return Number.isNaN(at) ? undefined : Math.max(0, at - now);
+  if (/^\d+$/.test(value)) return Number(value) * 1000;
+  const at = parseHttpDate(value, now);
+  return at === undefined ? undefined : Math.max(0, at - now);
 }
 
 /** The network's many codes as the few that a partner can act on. */
@@ -41,7 +45,8 @@ export function failure(error: Error): Result {
 }
 
 function publicCode(code: string): string {
-  if (["address_refused", "bad_answer", "connect_timeout"].includes(code)) return code;
+  if (["address_refused", "bad_answer", "connect_timeout", "tls_failed"].includes(code))
+    return code;
   if (/^(ENOTFOUND|ENODATA|EAI_|ESERVFAIL|ETIMEOUT|EREFUSED)/.test(code)) return "dns_failed";
   if (/CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO/.test(code)) return "tls_failed";
   return "connection_failed";

@@ -40,7 +40,8 @@ export async function retried(
     const body = kept ?? bodies.get(job.id);
     const correlation = wanted.get(job.id)!.metadata.correlation;
     const replay = correlation?.startsWith("rpl_") ? correlation : undefined;
-    if (body !== undefined) jobs.push({ ...job, body, tries: 0, replay });
+    if (body !== undefined)
+      jobs.push({ ...job, body, tries: 0, replay, urgent: replay === undefined });
   }
   return jobs;
 

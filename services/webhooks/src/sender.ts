@@ -1,6 +1,6 @@
 import { failpoint } from "@heliograph/contracts";
 import type { Job } from "./job.ts";
-import { gate, isHealthy, isOpen, type Lane } from "./lane.ts";
+import { gate, isEmpty, isHealthy, isOpen, nextJob, type Lane } from "./lane.ts";
 import { Attempt } from "./attempt.ts";
 import { Connections } from "./connections.ts";
 import type { Dial } from "./dial.ts";
@@ -96,14 +96,14 @@ export class Sender {
       const lane = this.#turns.values().next().value;
       if (lane === undefined) break;
       this.#turns.delete(lane);
-      if (!isOpen(lane) || (lane.stored.length === 0 && lane.fresh.length === 0)) continue;
+      if (!isOpen(lane) || isEmpty(lane)) continue;
       const state = gate(lane, this.#now());
       if (state === "time") this.#onWait(lane);
       if (state !== "open") continue; // busy: the end of an attempt brings it back
       if (!isHealthy(lane) && this.#unhealthyActive >= this.#maxActiveUnhealthy)
         waitingForRoom.push(lane);
       else {
-        this.#start(lane, (lane.stored.shift() ?? lane.fresh.shift())!);
+        this.#start(lane, nextJob(lane));
         this.#turns.add(lane);
       }
     }

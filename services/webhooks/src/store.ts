@@ -81,6 +81,21 @@ export function discardPending(
   };
 }
 
+/** What waits for endpoints that got another URL is due at once: the wait was of the receiver before. As `discardPending`, but for rows written anyway. */
+export function duePending(
+  moved: ReadonlyMap<string, bigint>,
+  except: readonly string[],
+  now: number,
+): WritePart {
+  return {
+    name: "due",
+    sql: `update {schema}.deliveries d set next_attempt_at = least(next_attempt_at, $4::bigint)
+      from unnest($1::text[], $2::bigint[]) as m(endpoint_id, position)
+      where d.endpoint_id = m.endpoint_id and d.position <= m.position and d.status = 'pending' and d.id <> all($3::text[])`,
+    values: [[...moved.keys()], numbers([...moved.values()]), except, now],
+  };
+}
+
 export type Store = ReturnType<typeof openStore>;
 /** When each endpoint's next pending delivery is due, epoch ms. */
 export type Due = { readonly endpointId: string; readonly at: number };
@@ -186,6 +201,7 @@ function loaded(row: StoredRow): LoadedRow {
       slot: undefined,
       stored: true,
       tries: row.tries,
+      urgent: false,
       replay: row.replay ?? undefined,
     },
     body: row.body ?? undefined,

@@ -3,7 +3,13 @@ import type { Endpoint } from "@heliograph/domain";
 import type { Checkpoint, WritePart } from "@heliograph/runtime";
 import type { DeliveryStatus } from "./tables/webhooks.ts";
 import type { Job, Row } from "./job.ts";
-import { discardPending, writeCounters, writeDeliveries, writeEndpoints } from "./store.ts";
+import {
+  discardPending,
+  duePending,
+  writeCounters,
+  writeDeliveries,
+  writeEndpoints,
+} from "./store.ts";
 
 /**
  * Between the log and the checkpoint. A batch of the log becomes a slot; the checkpoint (the floor) moves past a slot once each of its deliveries is on
@@ -18,15 +24,31 @@ export type Slot = {
   readonly counters: Map<string, number>;
   /** Endpoints that were disabled or deleted, and where in the log. */
   readonly closed: Map<string, bigint>;
+  /** Endpoints that got another URL, and where in the log. */
+  readonly moved: Map<string, bigint>;
 };
+
+/** Who is told what the table shows once it is written. Times in epoch ms. */
+export type WindowHears = {
+  readonly pending: (job: Job, at: number) => void;
+  /** What waited for an endpoint may be sent. */
+  readonly moved: (endpointId: string, at: number) => void;
+};
+
+/** What one commit writes beside deliveries. */
+type Changes = Pick<Slot, "endpoints" | "counters" | "closed" | "moved">;
+const noChanges = (): Changes => ({
+  endpoints: new Map(),
+  counters: new Map(),
+  closed: new Map(),
+  moved: new Map(),
+});
 
 export const newSlot = (position: bigint, openedAt: number): Slot => ({
   position,
   openedAt,
   unresolved: new Set(),
-  endpoints: new Map(),
-  counters: new Map(),
-  closed: new Map(),
+  ...noChanges(),
 });
 
 /** Rows of one statement. */
@@ -35,14 +57,17 @@ const maxRowsPerCommit = 1_000;
 const rowsIntervalMs = 20;
 /** A floor that moves without anything to record can wait longer: nothing is lost when it is not written. */
 const floorIntervalMs = 200;
-/** Above these the next batch has to wait. */
-const maxSlots = 64;
+/**
+ * Above these the next batch has to wait. A receiver that does not answer holds every slot with a delivery of its own for a second, until that is
+ * on record as pending: the slots of more than a second have to fit, or it holds up the deliveries of all others.
+ */
+const maxSlots = 2_000;
 const maxUnwritten = 5_000;
 
 export class Window {
   readonly #checkpoint: Checkpoint;
   readonly #fail: (error: unknown) => void;
-  readonly #onPending: (endpointId: string, at: number) => void;
+  readonly #hears: WindowHears;
   readonly #slots: Slot[] = [];
   #rows = new Map<string, Row>();
   readonly #beingWritten = new Set<readonly Row[]>();
@@ -55,15 +80,10 @@ export class Window {
   #broken: { readonly error: unknown } | undefined;
   readonly #waiting: (() => void)[] = [];
 
-  /** `onPending` hears of each pending row once it is written. */
-  constructor(
-    checkpoint: Checkpoint,
-    fail: (error: unknown) => void,
-    onPending: (endpointId: string, at: number) => void,
-  ) {
+  constructor(checkpoint: Checkpoint, fail: (error: unknown) => void, hears: WindowHears) {
     this.#checkpoint = checkpoint;
     this.#fail = fail;
-    this.#onPending = onPending;
+    this.#hears = hears;
   }
 
   /** Resolves when another batch may come: back-pressure. Throws what a write failed with. */
@@ -105,6 +125,13 @@ export class Window {
     for (const [id, row] of this.#rows)
       if (row.job.endpointId === endpointId && row.status === "pending")
         this.#rows.set(id, { ...row, status: "discarded", nextAttemptAt: undefined });
+  }
+
+  /** What waits to be written as pending for an endpoint that moved is due at once. */
+  due(endpointId: string, now: number): void {
+    for (const [id, row] of this.#rows)
+      if (row.job.endpointId === endpointId && row.status === "pending")
+        this.#rows.set(id, { ...row, nextAttemptAt: Math.min(row.nextAttemptAt ?? now, now) });
   }
 
   /** Writes what there is and waits for it. */
@@ -165,9 +192,8 @@ export class Window {
   async #writeNow(): Promise<void> {
     this.#writtenAt = performance.now();
     let position = this.#checkpoint.position;
-    const endpoints: Slot["endpoints"] = new Map();
-    const counters: Slot["counters"] = new Map();
-    const closed: Slot["closed"] = new Map();
+    const changes = noChanges();
+    const { endpoints, counters, closed, moved } = changes;
     while (this.#slots[0]?.unresolved.size === 0) {
       const slot = this.#slots.shift()!;
       if (slot.position > position) position = slot.position;
@@ -175,25 +201,27 @@ export class Window {
         endpoints.set(id, { ...change, position: endpoints.get(id)?.position ?? change.position });
       for (const [partner, sequence] of slot.counters) counters.set(partner, sequence);
       for (const [id, at] of slot.closed) closed.set(id, at);
+      for (const [id, at] of slot.moved) moved.set(id, at);
     }
     const rows = [...this.#rows.values()];
     this.#rows = new Map();
     this.#beingWritten.add(rows);
+    const now = Date.now();
     try {
-      await this.#commit(position, rows, endpoints, counters, closed);
+      await this.#commit(position, rows, changes, now);
     } finally {
       this.#beingWritten.delete(rows);
     }
     for (const row of rows)
-      if (row.status === "pending") this.#onPending(row.job.endpointId, row.nextAttemptAt ?? 0);
+      if (row.status === "pending") this.#hears.pending(row.job, row.nextAttemptAt ?? 0);
+    for (const id of moved.keys()) this.#hears.moved(id, now);
   }
 
   async #commit(
     position: bigint,
     rows: readonly Row[],
-    endpoints: Slot["endpoints"],
-    counters: Slot["counters"],
-    closed: Slot["closed"],
+    { endpoints, counters, closed, moved }: Changes,
+    now: number,
   ): Promise<void> {
     if (rows.length > 0) await failpoint("webhooks.before_record");
     let written = 0;
@@ -202,17 +230,15 @@ export class Window {
       await this.#checkpoint.commit(this.#checkpoint.position, [writeDeliveries(chunk)]);
     }
     const last = rows.slice(written);
+    const ids = last.map((row) => row.job.id);
     const parts: WritePart[] = [];
     if (last.length > 0) parts.push(writeDeliveries(last));
     if (endpoints.size > 0) parts.push(writeEndpoints([...endpoints.values()]));
     if (counters.size > 0) parts.push(writeCounters(counters));
-    if (closed.size > 0)
-      parts.push(
-        discardPending(
-          closed,
-          last.map((row) => row.job.id),
-        ),
-      );
+    // No row may be changed by two parts of a statement; an endpoint that closed after it moved has nothing that waits.
+    if (closed.size > 0) parts.push(discardPending(closed, ids));
+    for (const id of closed.keys()) moved.delete(id);
+    if (moved.size > 0) parts.push(duePending(moved, ids, now));
     if (parts.length === 0 && position === this.#checkpoint.position) return;
     await this.#checkpoint.commit(position, parts);
     if (rows.length > 0) await failpoint("webhooks.after_record");

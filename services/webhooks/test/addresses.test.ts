@@ -1,8 +1,11 @@
-import { createServer } from "node:net";
+import { createServer as createTlsServer } from "node:https";
+import { createServer, type Server } from "node:net";
 import type { AddressInfo } from "node:net";
 import { describe, expect, it } from "vitest";
 import { createAddressGuard } from "../src/addresses.ts";
 import { createDial, dialTarget } from "../src/dial.ts";
+import { failure } from "../src/result.ts";
+import { certificate, privateKey } from "./certificate.ts";
 
 describe("the address guard", () => {
   const guard = createAddressGuard([]);
@@ -29,6 +32,10 @@ describe("the address guard", () => {
     "::ffff:127.0.0.1",
     "::ffff:7f00:1",
     "::127.0.0.1",
+    "::7f00:1",
+    "4000::1",
+    "1fff:ffff::1",
+    "a000::1",
     "::ffff:0:127.0.0.1",
     "64:ff9b::7f00:1",
     "64:ff9b:1::7f00:1",
@@ -117,5 +124,47 @@ describe("dialing", () => {
       asked++ === 0 ? ["127.0.0.1"] : ["169.254.169.254"],
     );
     expect(asked).toBe(1);
+  });
+
+  const reason = (error: Error): string => {
+    const result = failure(error);
+    return result.type === "error" ? `${result.code}: ${result.message}` : "";
+  };
+  const why = async (server: Server, addresses: readonly string[]): Promise<string> => {
+    server.listen(0, "127.0.0.1");
+    await new Promise((resolve) => server.once("listening", resolve));
+    const { port } = server.address() as AddressInfo;
+    const told = await createDial({
+      guard: createAddressGuard(["127.0.0.0/8", "::1/128"]),
+      resolve: async () => addresses,
+      timeoutMs: 2_000,
+    })(dialTarget(new URL(`https://receiver.example:${port}/`))).then(() => "connected", reason);
+    await new Promise((resolve) => server.close(resolve));
+    return told;
+  };
+
+  it.each([
+    ["before", ["127.0.0.1", "127.0.0.2"]],
+    ["behind", ["127.0.0.2", "127.0.0.1"]],
+  ])(
+    "tells what is wrong with the certificate %s an address that refuses",
+    async (_, addresses) => {
+      const server = createTlsServer({ cert: certificate, key: privateKey });
+      expect(await why(server, addresses)).toMatch(/^tls_failed: self-signed certificate/);
+    },
+  );
+
+  it("calls a receiver that hangs up inside the handshake a fault of TLS", async () => {
+    const server = createServer((socket) => socket.once("data", () => socket.end()));
+    expect(await why(server, ["127.0.0.1"])).toMatch(/^tls_failed: /);
+  });
+
+  it("does not tell to which private addresses a name leads", async () => {
+    const told = await createDial({
+      guard: createAddressGuard([]),
+      resolve: async () => ["10.1.2.3"],
+      timeoutMs: 1_000,
+    })(dialTarget(new URL("https://inside.example/"))).then(() => "connected", reason);
+    expect(told).toBe("address_refused: inside.example has no public address");
   });
 });

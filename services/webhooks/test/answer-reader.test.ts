@@ -52,6 +52,51 @@ const answers: readonly (readonly [string, string, Partial<Answer>])[] = [
     { excerpt: "x", keepAliveMs: 0 },
   ],
   [
+    "chunks of an encoded body",
+    "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+    { status: 200, excerpt: "(2 encoded bytes)", keepAliveMs: undefined },
+  ],
+  [
+    "encodings on two lines",
+    "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\nTransfer-Encoding: Chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+    { status: 200, excerpt: "(2 encoded bytes)" },
+  ],
+  [
+    "an encoding that says none",
+    "HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\nContent-Length: 2\r\n\r\nok",
+    { status: 200, excerpt: "ok", keepAliveMs: 0 },
+  ],
+  [
+    "a folded header",
+    "HTTP/1.1 200 OK\r\nX-A: a\r\n  folded\r\nContent-Length:\r\n\t2\r\n\r\nok",
+    { status: 200, excerpt: "ok", keepAliveMs: undefined },
+  ],
+  [
+    "a blank before the colon",
+    "HTTP/1.1 200 OK\r\nContent-Length : 2\r\n\r\nok",
+    { status: 200, excerpt: "ok", keepAliveMs: undefined },
+  ],
+  [
+    "the same length twice",
+    "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2, 2\r\n\r\nok",
+    { status: 200, excerpt: "ok", keepAliveMs: undefined },
+  ],
+  [
+    "sizes with zeros before",
+    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0000000000002\r\nok\r\n000000000000\r\n\r\n",
+    { status: 200, excerpt: "ok", keepAliveMs: undefined },
+  ],
+  [
+    "an old version that keeps the connection",
+    "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 0\r\n\r\n",
+    { keepAliveMs: undefined },
+  ],
+  [
+    "a wish to close among others",
+    "HTTP/1.1 200 OK\r\nConnection: x-a\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
+    { keepAliveMs: 0 },
+  ],
+  [
     "an encoded body",
     "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\n\x1f\x8b\x08",
     { excerpt: "(3 encoded bytes)" },

@@ -46,13 +46,49 @@ describe("what follows an attempt", () => {
     expect(judge(answer(503, 1e12), 1, 0, 0.5, 1)).toMatchObject({ at: 86_400_000 });
   });
 
-  it("reads Retry-After as seconds or as a date", () => {
+  it("reads Retry-After as seconds, however many digits", () => {
     const now = Date.UTC(2026, 0, 1);
     expect(retryAfter("120", now)).toBe(120_000);
-    expect(retryAfter("Thu, 01 Jan 2026 00:01:00 GMT", now)).toBe(60_000);
-    expect(retryAfter("Wed, 31 Dec 2025 00:00:00 GMT", now)).toBe(0);
-    for (const nonsense of ["soon", "-5", "", undefined])
+    for (const long of ["1000000000", "9".repeat(400)])
+      expect(judge(answer(429, retryAfter(long, now)), 1, 0, 0.5, 1)).toMatchObject({
+        at: 86_400_000,
+      });
+    for (const nonsense of ["soon", "-5", "+5", "1.5", "1e3", "0x10", "", undefined])
       expect(retryAfter(nonsense, now)).toBeUndefined();
+  });
+
+  it("reads the three forms of HTTP dates as UTC, whatever the zone of this machine, and no other", () => {
+    const now = Date.UTC(2026, 10, 28, 14, 33, 9);
+    const zone = process.env["TZ"];
+    try {
+      for (const local of ["America/New_York", "Asia/Tokyo", "UTC"]) {
+        process.env["TZ"] = local;
+        for (const soon of [
+          "Sat, 28 Nov 2026 14:33:15 GMT",
+          "Saturday, 28-Nov-26 14:33:15 GMT",
+          "Sat Nov 28 14:33:15 2026",
+        ])
+          expect(retryAfter(soon, now), `${soon} in ${local}`).toBe(6_000);
+        expect(retryAfter("Tue Dec  1 14:33:09 2026", now)).toBe(3 * 86_400_000);
+        expect(retryAfter("Sunday, 06-Nov-94 08:49:37 GMT", now)).toBe(0);
+        expect(retryAfter("Wed, 31 Dec 2025 00:00:00 GMT", now)).toBe(0);
+        for (const other of [
+          "Sat, 28 Nov 2026 14:33:15",
+          "Sat, 28 Nov 2026 14:33:15 EST",
+          "Sat, 28 Nov 2026 14:33:15 +0000",
+          "28 Nov 2026 14:33:15 GMT",
+          "Mon, 30 Feb 2027 00:00:00 GMT",
+          "Sat, 28 Nov 2026 24:33:15 GMT",
+          "Sep 2027",
+          "Jan 1 2030",
+          "2026-11-28T14:33:15Z",
+        ])
+          expect(retryAfter(other, now), other).toBeUndefined();
+      }
+    } finally {
+      if (zone === undefined) delete process.env["TZ"];
+      else process.env["TZ"] = zone;
+    }
   });
 
   it("cools an endpoint after three failures in a row, for 5 s doubling up to a minute", () => {

@@ -18,6 +18,7 @@ const jobOf = (id: string): Job => ({
   slot: undefined,
   stored: false,
   tries: 1,
+  urgent: false,
   replay: undefined,
 });
 
@@ -33,11 +34,10 @@ test("after a write that failed no later one moves the checkpoint past what it w
     },
   };
   const failures: unknown[] = [];
-  const window = new Window(
-    checkpoint,
-    (error) => failures.push(error),
-    () => undefined,
-  );
+  const window = new Window(checkpoint, (error) => failures.push(error), {
+    pending: () => undefined,
+    moved: () => undefined,
+  });
   const deliver = (id: string, position: bigint): void => {
     const job = jobOf(id);
     const slot = newSlot(position, performance.now());
@@ -53,5 +53,23 @@ test("after a write that failed no later one moves the checkpoint past what it w
   await expect(window.flush()).rejects.toThrow("lost");
   await expect(window.room()).rejects.toThrow("lost");
   expect(positions).toEqual([]);
+  window.close();
+});
+
+test("deliveries that get no answer for a second hold up no batch of that second", async () => {
+  const window = new Window({ position: 0n, commit: () => Promise.resolve() }, () => undefined, {
+    pending: () => undefined,
+    moved: () => undefined,
+  });
+  // One batch a millisecond, each with one delivery that waits.
+  for (let index = 1; index <= 1_000; index++) {
+    const slot = newSlot(BigInt(index), performance.now());
+    slot.unresolved.add(jobOf(`whd_${index}`));
+    window.push(slot);
+  }
+  let room = false;
+  void window.room().then(() => (room = true));
+  await Promise.resolve();
+  expect(room).toBe(true);
   window.close();
 });

@@ -1,0 +1,100 @@
+import { randomBytes } from "node:crypto";
+import { evolveEndpoint, type Endpoint } from "@heliograph/domain";
+import { describe, expect, it } from "vitest";
+import type { Job } from "../src/job.ts";
+import {
+  failed,
+  gate,
+  isBehindProbe,
+  isHealthy,
+  newLane,
+  succeeded,
+  type Lane,
+} from "../src/lane.ts";
+
+const endpoint = evolveEndpoint(undefined, {
+  type: "WebhookEndpointCreated",
+  data: { endpoint_id: "whe_1", url: "https://a.example/", secret: "none", created_at: "" },
+  metadata: { partner: "ptn_1" },
+  recordedAt: 0,
+})!;
+const laneOf = (more: Partial<Endpoint> = {}): Lane =>
+  newLane({ ...endpoint, ...more }, randomBytes(32), 0);
+/** An attempt that began at a time and failed 10 ms later. */
+const fail = (lane: Lane, startedAt: number): void =>
+  failed(lane, startedAt, startedAt + 10, 0.5, 1);
+
+describe("how much an endpoint is trusted", () => {
+  it("grows by one request with each success that used all there were", () => {
+    const lane = laneOf();
+    expect(lane.limit).toBe(4);
+    lane.active = 4;
+    succeeded(lane);
+    expect(lane.limit).toBe(5);
+    lane.active = 1;
+    succeeded(lane);
+    expect(lane.limit).toBe(5);
+    for (let index = 0; index < 50; index++) {
+      lane.active = lane.limit;
+      succeeded(lane);
+    }
+    expect(lane.limit).toBe(32);
+  });
+
+  it("is halved by each failure, down to one request", () => {
+    const lane = laneOf();
+    lane.limit = 32;
+    const limits = Array.from({ length: 7 }, (_, index) => {
+      fail(lane, index * 100);
+      return lane.limit;
+    });
+    expect(limits).toEqual([16, 8, 4, 2, 1, 1, 1]);
+  });
+
+  it("takes failures that were in the air together for one", () => {
+    const lane = laneOf();
+    fail(lane, 100); // failed at 110
+    for (let index = 0; index < 5; index++) failed(lane, 109, 500 + index, 0.5, 1);
+    expect(lane.failures).toBe(1);
+    fail(lane, 110); // began when the first had failed
+    expect(lane.failures).toBe(2);
+    expect(isHealthy(lane)).toBe(true);
+    expect(gate(lane, 120)).toBe("open");
+    fail(lane, 200);
+    expect(isHealthy(lane)).toBe(false);
+    expect(lane.waitUntil).toBe(210 + 5_000);
+    expect(gate(lane, 5_209)).toBe("time");
+    expect(gate(lane, 5_210)).toBe("open");
+    lane.active = 1; // the probe
+    expect(gate(lane, 5_210)).toBe("busy");
+    expect(isBehindProbe(lane)).toBe(true);
+    lane.active = 0;
+    succeeded(lane);
+    expect([isHealthy(lane), isBehindProbe(lane)]).toEqual([true, false]);
+  });
+
+  it("is bounded by the endpoint's rate, a tenth of a second's requests at once", () => {
+    const lane = laneOf({ rate_limit: 50 });
+    const sentAt = (now: number): number => {
+      let sent = 0;
+      for (; gate(lane, now) === "open"; lane.tokens--) sent++;
+      return sent;
+    };
+    expect(sentAt(0)).toBe(1);
+    expect(sentAt(1_000)).toBe(5);
+    expect(sentAt(1_019)).toBe(0);
+    expect(sentAt(1_020)).toBe(1);
+  });
+});
+
+describe("a request by hand", () => {
+  it("is let through while the endpoint waits, within its limits", () => {
+    const lane = laneOf();
+    lane.waitUntil = 1_000;
+    expect(gate(lane, 0)).toBe("time");
+    lane.urgent.push({} as Job);
+    expect(gate(lane, 0)).toBe("open");
+    lane.active = lane.limit;
+    expect(gate(lane, 0)).toBe("busy");
+  });
+});
