@@ -2,7 +2,7 @@ import { openSecret, sealSecret } from "@heliograph/contracts";
 import type { Secrets } from "./descriptor.ts";
 import type { GatewayConfig } from "./types.ts";
 
-/** The configuration as it is stored: each secret sealed under the platform's master key, none of them readable in the log. */
+/** Each secret is sealed by itself. What may be configured at all `configured` decides, in `registry.ts`. */
 export function sealedConfig(
   config: Omit<GatewayConfig, "secrets">,
   secrets: Secrets,

@@ -26,6 +26,8 @@ export type Declaration = Pick<
 > &
   Partial<Pick<GatewayConfig, "weight" | "max_concurrent" | "timeout_ms">> & {
     readonly secrets?: Secrets;
+    /** Where it stands in the settings, for who has to mend it. */
+    readonly variable?: string;
   };
 
 /** What a provider sends by itself: the bytes as they came. */
@@ -55,7 +57,7 @@ type Common = {
   readonly playedReceipts?: (sent: AcceptedAttempt, sentAt: number) => readonly DelayedReceipt[];
   /** Reads what the provider sends by itself; left out where it sends nothing. */
   readonly callback?: (request: CallbackRequest, secrets: Secrets) => CallbackReading;
-  /** The gateways that the settings of a process stand for. Throws GatewayRefused for a setting that cannot work. */
+  /** The gateways that the settings of a process stand for. */
   readonly declared?: (settings: DeclaringSettings) => readonly Declaration[];
   /**
    * What a configuration of an earlier release stands for, when its settings are not those of this one. The credentials of such a one are in the settings of the process.

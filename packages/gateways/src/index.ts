@@ -1,7 +1,8 @@
 export * from "./types.ts";
 export { GatewayRefused, type Declaration, type GatewayKind, type Secrets } from "./descriptor.ts";
-export { isSameConfig, sealedConfig } from "./configuration.ts";
+export { isSameConfig } from "./configuration.ts";
 export {
+  configured,
   createGateway,
   declaredGateways,
   kindOf,

@@ -1,10 +1,12 @@
 import type { Environment, EventData } from "@heliograph/contracts";
-import { openedSecrets } from "./configuration.ts";
+import type { ZodError } from "zod";
+import { openedSecrets, sealedConfig } from "./configuration.ts";
 import {
   GatewayRefused,
   type Declaration,
   type DelayedReceipt,
   type GatewayKind,
+  type Secrets,
 } from "./descriptor.ts";
 import { log } from "./log/index.ts";
 import { simulator } from "./simulator/index.ts";
@@ -24,6 +26,41 @@ export function kindOf({ name, kind }: Pick<GatewayConfig, "name" | "kind">): Ga
   return found;
 }
 
+/** The kind of a gateway that may be where it is to be. In the sandbox these are only the ones that can reach nobody. Throws GatewayRefused. */
+function kindInPlace(config: Omit<GatewayConfig, "secrets">): GatewayKind {
+  const kind = kindOf(config);
+  const { name, environment, channel } = config;
+  if (!kind.environments.includes(environment))
+    throw new GatewayRefused(`gateway ${name}: ${environment} has no ${kind.kind} gateways`);
+  if (!kind.channels.includes(channel))
+    throw new GatewayRefused(`gateway ${name}: ${kind.kind} does not carry ${channel}`);
+  return kind;
+}
+
+/**
+ * A configuration as it is stored: checked against its kind, each secret sealed under the platform's master key, none of them readable in the log. Throws GatewayRefused,
+ * naming the gateway and what is wrong with it.
+ */
+export function configured(
+  config: Omit<GatewayConfig, "secrets">,
+  secrets: Secrets,
+  masterKey: Buffer,
+): GatewayConfig {
+  const { settings, secrets: known } = kindInPlace(config);
+  for (const [field, schema, value] of [
+    ["settings", settings, config.settings],
+    ["secrets", known, secrets],
+  ] as const) {
+    const { error } = schema.safeParse(value);
+    if (error !== undefined)
+      throw new GatewayRefused(`gateway ${config.name}: ${firstFault(field, error)}`);
+  }
+  return sealedConfig(config, secrets, masterKey);
+}
+
+const firstFault = (field: string, { issues: [first] }: ZodError): string =>
+  `${[field, ...first!.path].join(".")}: ${first!.message}`;
+
 /**
  * The only way to a gateway. In the sandbox it makes only what can reach nobody, whatever the configuration says: this is what
  * keeps test messages away from real people. Throws GatewayRefused.
@@ -37,11 +74,7 @@ export function createGateway(
     throw new GatewayRefused(
       `gateway ${config.name} belongs to ${config.environment}, not to ${environment}`,
     );
-  const kind = kindOf(config);
-  if (!kind.environments.includes(environment))
-    throw new GatewayRefused(
-      `gateway ${config.name}: ${environment} has no ${config.kind} gateways`,
-    );
+  const kind = kindInPlace(config);
   try {
     const declared = kind.declared?.(tools.declaring) ?? [];
     const { settings, secrets = {} } = kind.earlier?.(config.settings, declared) ?? {
@@ -62,7 +95,7 @@ export const needsNewConnection = (before: GatewayConfig, after: GatewayConfig):
   JSON.stringify(before.secrets) !== JSON.stringify(after.secrets) ||
   kindOf(after).rebuiltBy.some((field) => before[field] !== after[field]);
 
-/** The gateways that the settings of a process stand for, of every kind. Throws GatewayRefused for a setting that cannot work. */
+/** The gateways that the settings of a process stand for, of every kind. */
 export const declaredGateways = (
   settings: DeclaringSettings,
 ): readonly (Declaration & { readonly kind: string })[] =>

@@ -2,14 +2,15 @@ import { validateEvent, readEventFlaw, sealSecret } from "@heliograph/contracts"
 import { smtpSink } from "@heliograph/testkit";
 import { expect, test } from "vitest";
 import {
+  configured,
   createGateway,
   declaredGateways,
   GatewayRefused,
   isSameConfig,
   kindOf,
   needsNewConnection,
-  sealedConfig,
 } from "../src/index.ts";
+import { sealedConfig } from "../src/configuration.ts";
 import { gatewayKinds } from "../src/registry.ts";
 import { attemptOf, configOf, toolsOf } from "./support.ts";
 
@@ -67,13 +68,31 @@ test("settings and secrets that a kind does not know are refused with the gatewa
   expect(() => createGateway("live", unknown, toolsOf())).toThrow(GatewayRefused);
 });
 
+test("a configuration is checked when it is made, and what is wrong is named", () => {
+  const key = Buffer.alloc(32, 7);
+  const url = "smtp://mail.example";
+  const smtp = configOf({ environment: "live", kind: "smtp", channel: "email", settings: { url } });
+  expect(configured(smtp, { password: "x" }, key).secrets).toEqual({
+    password: expect.stringMatching(/^v1\./),
+  });
+  for (const [changes, secrets, said] of [
+    [{ kind: "pigeon" }, {}, "there is no kind of gateway called pigeon"],
+    [{ environment: "sandbox" }, {}, "sandbox has no smtp gateways"],
+    [{ channel: "sms" }, {}, "smtp does not carry sms"],
+    [{ settings: { url, from: "nobody" } }, {}, "settings.from: from must be an address"],
+    [{ settings: { url: "x" } }, {}, "settings.url: url must be smtp://"],
+    [{}, { pin: "1" }, "secrets: Unrecognized key"],
+  ] as const)
+    expect(() => configured({ ...smtp, ...changes }, secrets, key)).toThrow(`gateway one: ${said}`);
+});
+
 test("credentials are sealed in the event and reach the provider", async () => {
   const sink = await smtpSink({ login: { user: "shop", password: "p@ss:w%rd" } });
   const [declared] = declaredGateways({
     smtpUrls: [`smtp://shop:${encodeURIComponent("p@ss:w%rd")}@${sink.host}:${sink.port}`],
     logGatewayChannels: [],
   }).filter(({ environment }) => environment === "live");
-  const { secrets = {}, ...given } = declared!;
+  const { secrets = {}, variable: _, ...given } = declared!;
   const config = configOf({ ...given, weight: 1 });
   const { masterKey } = toolsOf();
   const sealed = sealedConfig(config, secrets, masterKey);

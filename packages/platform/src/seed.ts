@@ -12,7 +12,7 @@ import {
   declaredGateways,
   GatewayRefused,
   isSameConfig,
-  sealedConfig,
+  configured,
   type Secrets,
 } from "@heliograph/gateways";
 import { SettingsError, type Settings } from "@heliograph/runtime";
@@ -23,7 +23,12 @@ type Gateway = EventData<"GatewayConfigured">;
 const actor = "seed";
 const ordinary = { enabled: true, weight: 100, max_concurrent: 256, timeout_ms: 10_000 } as const;
 
-type Declared = { readonly config: Omit<Gateway, "secrets">; readonly secrets: Secrets };
+type Declared = {
+  readonly config: Omit<Gateway, "secrets">;
+  readonly secrets: Secrets;
+  /** Where it stands in the settings. */
+  readonly variable: string | undefined;
+};
 
 /**
  * Live gateways have one owner each. Those of `HELIOGRAPH_SMTP_URL` and `HELIOGRAPH_LOG_GATEWAY_CHANNELS` are declared by the processes that run dispatch, because these make the
@@ -45,6 +50,7 @@ const declaredBy = (settings: Settings): readonly Declared[] =>
         on_uncertain,
         settings: own,
         secrets = {},
+        variable,
         ...rest
       }) => ({
         config: {
@@ -59,15 +65,17 @@ const declaredBy = (settings: Settings): readonly Declared[] =>
           ...rest,
         },
         secrets,
+        variable,
       }),
     );
 
 /** Throws SettingsError for a variable that no gateway can be made of. */
-function declaredOrRefused(settings: Settings): readonly Declared[] {
+function sealed({ config, secrets, variable }: Declared, masterKey: Buffer): Gateway {
   try {
-    return declaredBy(settings);
+    return configured(config, secrets, masterKey);
   } catch (error) {
-    if (error instanceof GatewayRefused) throw new SettingsError(error.message);
+    if (error instanceof GatewayRefused && variable !== undefined)
+      throw new SettingsError(`${variable}: ${error.message}`);
     throw error;
   }
 }
@@ -97,12 +105,13 @@ export async function seedPlatform(
         },
       ],
     });
-  for (const { config, secrets } of declaredOrRefused(settings)) {
+  for (const declared of declaredBy(settings)) {
+    const { config, secrets } = declared;
     const known = directory
       .gateways(config.environment)
       .find(({ gateway_id }) => gateway_id === config.gateway_id);
     if (known !== undefined && isSameConfig(known, config, secrets, masterKey)) continue;
-    const gateway = sealedConfig(config, secrets, masterKey);
+    const gateway = sealed(declared, masterKey);
     const stream = streamOf("gateway", gateway.gateway_id);
     const [last] = await log.readStream(stream, { backwards: true, limit: 1 });
     if (last !== undefined && last.metadata.actor !== actor) continue;

@@ -15,22 +15,10 @@ const MESSAGES_PER_CONNECTION = 500;
 /** The stream that carries a message: whether any of it was read tells what a lost connection means. */
 type Track = { stream?: Readable };
 
-/**
- * Sends e-mail over SMTP. The text and the HTML go as multipart/alternative, the Message-ID is `<attempt id@sender's domain>`, so that a second send of the same attempt can
- * be recognised downstream.
- */
-export function createSmtpGateway({
-  config,
-  settings,
-  secrets,
-}: {
-  readonly config: GatewayConfig;
-  readonly settings: SmtpSettings;
-  readonly secrets: SmtpSecrets;
-}): Gateway {
-  const url = new URL(joinUrl(settings, secrets));
+/** A pool of connections that opens them as messages come. */
+function openTransport(url: string, config: GatewayConfig) {
   const transport = createTransport({
-    url: url.href,
+    url,
     pool: true,
     maxConnections: Math.min(config.max_concurrent, 100),
     maxMessages: MESSAGES_PER_CONNECTION,
@@ -54,6 +42,24 @@ export function createSmtpGateway({
     };
     done();
   });
+  return transport;
+}
+
+/**
+ * Sends e-mail over SMTP. The text and the HTML go as multipart/alternative, the Message-ID is `<attempt id@sender's domain>`, so that a second send of the same attempt can
+ * be recognised downstream.
+ */
+export function createSmtpGateway({
+  config,
+  settings,
+  secrets,
+}: {
+  readonly config: GatewayConfig;
+  readonly settings: SmtpSettings;
+  readonly secrets: SmtpSecrets;
+}): Gateway {
+  const url = new URL(joinUrl(settings, secrets));
+  const transport = openTransport(url.href, config);
 
   async function send(attempt: Attempt, signal: AbortSignal): Promise<SendResult> {
     const from = attempt.from ?? settings.from;

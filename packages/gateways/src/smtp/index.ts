@@ -1,4 +1,4 @@
-import { gatewayKind, GatewayRefused } from "../descriptor.ts";
+import { gatewayKind } from "../descriptor.ts";
 import { createSmtpGateway } from "./gateway.ts";
 import { smtpErrors } from "./result.ts";
 import { SmtpSecrets, SmtpSettings, splitUrl } from "./settings.ts";
@@ -18,11 +18,6 @@ export const smtp = gatewayKind({
   declared: ({ smtpUrls }) =>
     smtpUrls.map((url, index) => {
       const { settings, secrets } = splitUrl(url);
-      const checked = SmtpSettings.safeParse(settings);
-      if (!checked.success)
-        throw new GatewayRefused(
-          `HELIOGRAPH_SMTP_URL: entry ${index + 1}: ${checked.error.issues[0]!.message}`,
-        );
       return {
         environment: "live",
         name: `smtp-${index + 1}`,
@@ -30,6 +25,7 @@ export const smtp = gatewayKind({
         on_uncertain: "at_most_once",
         settings,
         secrets,
+        variable: `HELIOGRAPH_SMTP_URL: entry ${index + 1}`,
         weight: Math.max(1, 100 - index),
         max_concurrent: 16,
         timeout_ms: 30_000,
