@@ -1,3 +1,5 @@
+import type { TypedEvent } from "@heliograph/contracts";
+
 /** What a webhook endpoint is after its events: the fold that the webhooks service and the API share. */
 export type EndpointSecret = {
   /** Sealed with the master key; openSecret of contracts gives it plain. */
@@ -36,10 +38,7 @@ export const endpointEventTypes = [
 /** Rotations inside an overlap add up; a receiver is never asked to try more signatures than this. */
 const maxSecrets = 3;
 
-type EndpointEvent = {
-  readonly type: string;
-  // oxlint-disable-next-line typescript/no-explicit-any -- the shape belongs to the event's schema
-  readonly data: any;
+type EndpointEvent = TypedEvent & {
   readonly metadata: { readonly partner?: string };
   readonly recordedAt: number;
 };
@@ -93,10 +92,10 @@ export function evolveEndpoint(
 
 function settingsOf(data: {
   readonly url: string;
-  readonly event_types?: readonly string[];
-  readonly description?: string;
-  readonly rate_limit?: number;
-  readonly headers?: Readonly<Record<string, string>>;
+  readonly event_types?: readonly string[] | undefined;
+  readonly description?: string | undefined;
+  readonly rate_limit?: number | undefined;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
 }): Pick<Endpoint, "url" | "event_types" | "description" | "rate_limit" | "headers"> {
   return {
     url: data.url,

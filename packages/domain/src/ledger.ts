@@ -1,4 +1,10 @@
-import { deterministicId, type EventData, eventPublicId, formatMoney } from "@heliograph/contracts";
+import {
+  deterministicId,
+  type EventData,
+  eventPublicId,
+  formatMoney,
+  type TypedEvent,
+} from "@heliograph/contracts";
 import { moneyOf, type HoldStatus, type WalletEventType } from "./wallet.ts";
 
 /**
@@ -19,12 +25,9 @@ export type LedgerEntry = {
 };
 
 /** An event of a `wallet-<partner>` stream, as the log recorded it. */
-export type WalletRecord = {
+export type WalletRecord = TypedEvent<WalletEventType> & {
   readonly id: string;
   readonly position: bigint;
-  readonly type: string;
-  // oxlint-disable-next-line typescript/no-explicit-any -- the shape belongs to the event's schema
-  readonly data: any;
   readonly recordedAt: number;
 };
 

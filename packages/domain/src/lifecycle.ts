@@ -1,4 +1,4 @@
-import { eventPublicId, type Environment } from "@heliograph/contracts";
+import { eventPublicId, type Environment, type TypedEvent } from "@heliograph/contracts";
 
 /**
  * The one mapping from events of the log to the public lifecycle events that webhooks, feed and topics show.
@@ -46,11 +46,8 @@ export const lifecycleSources: readonly ("MessageRequested" | keyof typeof publi
 ];
 
 /** What the mapping reads of a recorded event. */
-export type LifecycleSource = {
+export type LifecycleSource = TypedEvent & {
   readonly id: string;
-  readonly type: string;
-  // oxlint-disable-next-line typescript/no-explicit-any -- the shape belongs to the event's schema
-  readonly data: any;
   readonly metadata: { readonly partner?: string };
   readonly recordedAt: number;
 };
@@ -109,7 +106,9 @@ export function lifecycleBody(event: LifecycleEvent, sequence: number): string {
 function dataOf({ type, data }: LifecycleSource): Readonly<Record<string, unknown>> {
   if (type === "WebhookEndpointDisabled")
     return { endpoint_id: data.endpoint_id, url: data.url, reason: data.reason };
-  const subject = data.message ?? data; // MessageRequested is its own context
+  // MessageRequested is its own context.
+  const subject = type === "MessageRequested" ? data : "message" in data ? data.message : undefined;
+  if (subject === undefined || !("message_id" in data)) throw new Error(`${type} is not public`);
   const message = {
     message_id: data.message_id,
     channel: subject.channel,

@@ -4,18 +4,16 @@ import type {
   MessageContext,
   MessageId,
   PartnerId,
+  TypedEvent,
 } from "@heliograph/contracts";
 import { joinStatus, type MessageStatus } from "./status.ts";
 
 type Requested = EventData<"MessageRequested">;
 
 /** What the fold needs of a recorded event; `RecordedEvent` of the log fits. */
-export type FoldableEvent = {
+export type FoldableEvent = TypedEvent & {
   readonly position: bigint;
   readonly revision: number;
-  readonly type: string;
-  // oxlint-disable-next-line typescript/no-explicit-any -- the shape belongs to the event's schema
-  readonly data: any;
   readonly metadata: { readonly partner?: string };
   readonly recordedAt: number;
 };
@@ -65,8 +63,8 @@ export type MessageState = {
   readonly updatedAt: number;
 };
 
-function begin(event: FoldableEvent): MessageState {
-  const request = event.data as Requested;
+function begin(event: Extract<FoldableEvent, { type: "MessageRequested" }>): MessageState {
+  const request = event.data;
   return {
     id: request.message_id,
     partner: event.metadata.partner ?? "",
@@ -93,13 +91,9 @@ function begin(event: FoldableEvent): MessageState {
 
 type Changes = { -readonly [Key in keyof MessageState]?: MessageState[Key] };
 
-function changes(
-  state: MessageState,
-  { type, data, recordedAt }: Pick<FoldableEvent, "type" | "data" | "recordedAt">,
-): Changes {
+function changes(state: MessageState, { type, data, recordedAt }: FoldableEvent): Changes {
   const to = (status: MessageStatus): MessageStatus => joinStatus(state.status, status);
-  const attempts =
-    typeof data.attempt === "number" ? Math.max(state.attempts, data.attempt) : state.attempts;
+  const attempts = "attempt" in data ? Math.max(state.attempts, data.attempt) : state.attempts;
   switch (type) {
     case "MessageQueued":
       return { status: to("queued") };

@@ -1,4 +1,4 @@
-import { type EventData, formatMoney, parseMoney } from "@heliograph/contracts";
+import { type EventData, formatMoney, parseMoney, type TypedEvent } from "@heliograph/contracts";
 
 /**
  * The rules of a partner's wallet: who gets funds, and how each hold ends. Pure; the wallet service stores what is decided here.
@@ -79,18 +79,15 @@ export const walletCauseTypes = [
 ] as const;
 
 /** The part of a recorded event that is looked at here; the log's `RecordedEvent` fits. */
-export type CauseRecord = {
+export type CauseRecord = TypedEvent & {
   readonly position: bigint;
-  readonly type: string;
-  // oxlint-disable-next-line typescript/no-explicit-any -- the shape belongs to the event's schema
-  readonly data: any;
 };
 
 /** Reads an event as a cause; undefined when it is none. */
 export function walletCause({ position, type, data }: CauseRecord): WalletCause | undefined {
   switch (type) {
     case "MessageRequested": {
-      const { message_id, cost, currency } = data as EventData<"MessageRequested">;
+      const { message_id, cost, currency } = data;
       return { kind: "hold", position, message_id, amount: cost, currency };
     }
     case "MessageSent":
@@ -102,7 +99,7 @@ export function walletCause({ position, type, data }: CauseRecord): WalletCause 
     case "DeliveryFailed":
       return { kind: "return", position, message_id: data.message_id };
     case "TopupRequested":
-      return { kind: "topup", position, ...(data as EventData<"TopupRequested">) };
+      return { kind: "topup", position, ...data };
     default:
       return undefined;
   }

@@ -3,12 +3,13 @@ import { evolveEndpoint, type Endpoint } from "../src/endpoint.ts";
 
 const at = Date.UTC(2026, 0, 1);
 const hourMs = 3_600_000;
-const event = (type: string, data: object, recordedAt = at) => ({
-  type,
-  data: { endpoint_id: "whe_1", ...data },
-  metadata: { partner: "ptn_1" },
-  recordedAt,
-});
+const event = (type: string, data: object, recordedAt = at) =>
+  ({
+    type,
+    data: { endpoint_id: "whe_1", ...data },
+    metadata: { partner: "ptn_1" },
+    recordedAt,
+  }) as unknown as Parameters<typeof evolveEndpoint>[1];
 const created = evolveEndpoint(
   undefined,
   event("WebhookEndpointCreated", {

@@ -15,13 +15,14 @@ import { lifecycleData } from "../src/lifecycle-data.ts";
 import { createSequencer } from "../src/sequencer.ts";
 
 const message = { channel: "sms", to: "+15551234567" };
-const recorded = (type: string, data: object, partner = "ptn_A"): LifecycleSource => ({
-  id: uuid5(type, partner),
-  type,
-  data: { message_id: "msg_1", ...data },
-  metadata: { partner },
-  recordedAt: Date.UTC(2026, 4, 23, 14, 22, 17),
-});
+const recorded = (type: string, data: object, partner = "ptn_A"): LifecycleSource =>
+  ({
+    id: uuid5(type, partner),
+    type,
+    data: { message_id: "msg_1", ...data },
+    metadata: { partner },
+    recordedAt: Date.UTC(2026, 4, 23, 14, 22, 17),
+  }) as unknown as LifecycleSource;
 
 describe("the lifecycle mapping", () => {
   it("names a message scheduled when it has a time, else queued", () => {

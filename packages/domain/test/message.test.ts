@@ -40,7 +40,7 @@ function stream(...events: readonly (readonly [string, object])[]): FoldableEven
     data,
     metadata: { partner: "ptn_1" },
     recordedAt: createdAt + revision * 1000,
-  }));
+  })) as unknown as FoldableEvent[];
 }
 const requested = ["MessageRequested", request] as const;
 const sent = [

@@ -32,7 +32,7 @@ function openWallet() {
         noteHolds(holds, event);
         const position = BigInt(1_000_000 + events.length);
         const id = `00000000-0000-5000-8000-${String(events.length).padStart(12, "0")}`;
-        events.push({ id, position, type: event.type, data: event.data, recordedAt: 0 });
+        events.push({ ...event, id, position, recordedAt: 0 });
       }
       ignored.push(...decision.ignored.map(({ reason }) => reason));
       return decision.events;
@@ -125,7 +125,7 @@ test("the ledger sums to zero, no balance is ever negative and each hold is reso
       const resolved = wallet.events
         .filter(({ type }) => type === "FundsReleased" || type === "FundsRefunded")
         .flatMap(({ data }) =>
-          data.entries.map((entry: { message_id: string }) => entry.message_id),
+          data.entries.map((entry) => ("message_id" in entry ? entry.message_id : "")),
         );
       expect(new Set(resolved).size).toBe(resolved.length);
       expect(wallet.events.every(({ data }) => !data.available.startsWith("-"))).toBe(true);
@@ -310,7 +310,7 @@ test("the proof finds a forged balance and a hold resolved twice", () => {
     holds_open: 0,
     matches: true,
   });
-  const forged = { ...second, data: { ...second.data, available: "0.6" } };
+  const forged = { ...second, data: { ...second.data, available: "0.6" } } as WalletRecord;
   expect(proof([first, forged, third])).toMatchObject({ matches: false });
   expect(proof([first, second, third, { ...third, position: 9n }]).mismatch).toContain("capture");
 });

@@ -115,8 +115,8 @@ function ended<State>(
   return { kind: "changed", repeated, first: events[0]!, state, revision, position };
 }
 
-/** The events of an append as a reader would see them: positions within one append join up. */
-function recordedOf(
+/** The events of an append as a reader would see them. Where positions have holes only the last of them is exact. */
+export function recordedOf(
   stream: string,
   events: readonly NewEvent[],
   { revision, position, recordedAt }: Extract<Outcome, { kind: "appended" | "duplicate" }>,

@@ -16,7 +16,7 @@ export { verifyByReading } from "./verify-log.ts";
 export type { LogFlaw, VerifiedLog, VerifyLogOptions } from "./verify-log.ts";
 export { applyMigrations, SchemaTooNew } from "./postgres/migrations.ts";
 export { CheckpointAhead } from "./feed.ts";
-export { change, MAX_CHANGE_TRIES } from "./change.ts";
+export { change, MAX_CHANGE_TRIES, recordedOf } from "./change.ts";
 export type { Changed, ChangeOptions, Decision } from "./change.ts";
 export * from "./copy/index.ts";
 export { openPostgresCopySource, openPostgresCopyTarget } from "./postgres/copy-target.ts";

@@ -1,6 +1,12 @@
 import { streamOf } from "@heliograph/contracts";
 import { boundedCache, evolveMessage, foldMessage, type MessageState } from "@heliograph/domain";
-import type { Append, EventLog, Outcome, RecordedEvent } from "@heliograph/log";
+import {
+  recordedOf,
+  type Append,
+  type EventLog,
+  type Outcome,
+  type RecordedEvent,
+} from "@heliograph/log";
 
 /**
  * Messages whose state is kept: at 1,000 messages a second the last ten to twenty seconds, within which receipts as a rule come. Without its content
@@ -46,16 +52,11 @@ export function openStates(log: EventLog): States {
         if (state !== undefined) states.set(id, withoutContent(state));
       }
     },
-    appended({ events }, { revision, position, recordedAt }) {
-      for (const [index, event] of events.entries()) {
-        const behind = events.length - 1 - index;
-        const id = (event.data as { message_id: string }).message_id;
-        const state = evolveMessage(states.get(id), {
-          ...event,
-          position: position - BigInt(behind),
-          revision: revision - behind,
-          recordedAt,
-        });
+    appended({ stream, events }, outcome) {
+      for (const event of recordedOf(stream, events, outcome)) {
+        if (!("message_id" in event.data)) continue;
+        const id = event.data.message_id;
+        const state = evolveMessage(states.get(id), event);
         if (state !== undefined) states.set(id, state);
       }
     },

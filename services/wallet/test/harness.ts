@@ -1,5 +1,5 @@
 import { deterministicId, validateEvent, newId, streamOf, uuid7 } from "@heliograph/contracts";
-import { proof } from "@heliograph/domain";
+import { proof, type WalletEventType } from "@heliograph/domain";
 import {
   type EventLog,
   type NewEvent,
@@ -194,7 +194,10 @@ export function partnerOn(log: EventLog, partner = newId("ptn")) {
   };
 }
 
-async function walletEvents(log: EventLog, partner: string): Promise<readonly RecordedEvent[]> {
+async function walletEvents(
+  log: EventLog,
+  partner: string,
+): Promise<readonly RecordedEvent<WalletEventType>[]> {
   return log.readStream(streamOf("wallet", partner), { limit: 10_000 });
 }
 

@@ -65,5 +65,10 @@ export type EventData<Type extends keyof Definitions> =
   Definitions[Type] extends EventDefinition<string, infer Schema> ? z.infer<Schema> : never;
 export type EventType = keyof Definitions;
 
+/** One of these events as deciders and folds look at it: the type tells what the data are. */
+export type TypedEvent<Type extends EventType = EventType> = {
+  readonly [Each in Type]: { readonly type: Each; readonly data: EventData<Each> };
+}[Type];
+
 export { channels, type Channel, type Failure, type MessageContext } from "./common.ts";
 export type { Content, GatewayChoice, Segments } from "./message.ts";

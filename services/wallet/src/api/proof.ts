@@ -1,3 +1,4 @@
+import type { StreamOf } from "@heliograph/contracts";
 import { type Proof, startProof } from "@heliograph/domain";
 import type { EventLog } from "@heliograph/log";
 import { oneAtATime } from "@heliograph/runtime";
@@ -8,7 +9,7 @@ const alone = oneAtATime();
 /** Recomputes a wallet from its events up to a position. Gives undefined when the caller went away. */
 export const proveWallet = (
   log: EventLog,
-  stream: string,
+  stream: StreamOf<"wallet">,
   at: bigint,
   signal: AbortSignal,
 ): Promise<Proof | undefined> =>

@@ -1,4 +1,5 @@
-import { type PublicTransaction, transactionsOf } from "@heliograph/domain";
+import type { StreamOf } from "@heliograph/contracts";
+import { type PublicTransaction, transactionsOf, type WalletEventType } from "@heliograph/domain";
 import type { EventLog, RecordedEvent } from "@heliograph/log";
 import type { Page } from "@heliograph/api";
 
@@ -15,7 +16,7 @@ export type TransactionRow = {
 export const transactionKey = ({ revision, index }: TransactionRow): string =>
   `${revision}.${index}`;
 
-const rowsOf = (event: RecordedEvent): readonly TransactionRow[] =>
+const rowsOf = (event: RecordedEvent<WalletEventType>): readonly TransactionRow[] =>
   transactionsOf(event).map((transaction, index) => ({
     revision: event.revision,
     index,
@@ -25,7 +26,7 @@ const rowsOf = (event: RecordedEvent): readonly TransactionRow[] =>
 /** A page of a wallet's transactions, newest first, with one more row where there is one. Reads no more events than it needs. */
 export async function readTransactions(
   log: EventLog,
-  stream: string,
+  stream: StreamOf<"wallet">,
   page: Page,
 ): Promise<readonly TransactionRow[]> {
   const forwards = page.before !== undefined;

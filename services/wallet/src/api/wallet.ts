@@ -1,4 +1,4 @@
-import { PublicError, parseMoney, streamOf } from "@heliograph/contracts";
+import { PublicError, parseMoney, streamOf, type StreamOf } from "@heliograph/contracts";
 import { parsePosition } from "@heliograph/log";
 import { z } from "zod";
 import type { Call } from "@heliograph/api";
@@ -83,7 +83,7 @@ async function postTopup(call: Call<z.infer<typeof Topup>, unknown>): Promise<An
   };
 }
 
-const walletOf = (call: Call<unknown, unknown>): string =>
+const walletOf = (call: Call<unknown, unknown>): StreamOf<"wallet"> =>
   streamOf("wallet", call.partner.partner_id);
 
 async function list(call: Call<undefined, ListQuery>): Promise<Answer> {
