@@ -17,13 +17,6 @@ export type Account =
   | "platform:revenue"
   | "platform:funding";
 export type TransactionKind = "topup" | "hold" | "capture" | "release" | "refund";
-/** `amount` in micro-units: positive is a credit to the account, negative a debit. */
-export type LedgerEntry = {
-  readonly transaction_id: string;
-  readonly account: Account;
-  readonly amount: bigint;
-};
-
 /** An event of a `wallet-<partner>` stream, as the log recorded it. */
 export type WalletRecord = TypedEvent<WalletEventType> & {
   readonly id: string;
@@ -56,20 +49,6 @@ const entriesIn = (event: { readonly data: unknown }): readonly Entry[] =>
 
 const idOf = (entry: Entry, kind: TransactionKind): string =>
   kind === "topup" ? entry.transaction_id! : walletTransactionId(entry.message_id!, kind);
-
-/** The ledger entries of a wallet event, two for each of its transactions; none for a decline. */
-export function entriesOf(event: Pick<WalletRecord, "type" | "data">): readonly LedgerEntry[] {
-  const movement = movements[event.type];
-  if (movement === undefined) return [];
-  return entriesIn(event).flatMap((entry) => {
-    const amount = moneyOf(entry.amount)!;
-    const transaction_id = idOf(entry, movement.kind);
-    return [
-      { transaction_id, account: movement.from, amount: -amount },
-      { transaction_id, account: movement.to, amount },
-    ];
-  });
-}
 
 /** A transaction as partners see it. `amount` is never negative, `kind` tells its direction; `balance_after` is what is available. */
 export type PublicTransaction = {

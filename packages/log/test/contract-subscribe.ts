@@ -1,6 +1,6 @@
 import { loosely, until } from "@heliograph/testkit";
 import { describe, expect, it } from "vitest";
-import type { Opened } from "./contract.ts";
+import type { Opened } from "./contract-open.ts";
 import { event, inOrder, newStream, watch } from "./support.ts";
 
 /** The part of the contract about subscriptions. `opened` gives the log of the test that runs. */

@@ -3,20 +3,11 @@ import { loosely, until } from "@heliograph/testkit";
 import { randomUUID } from "node:crypto";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { LogUnavailable } from "../src/index.ts";
-import type { EventLog, Outcome, Upcast, Validate } from "../src/index.ts";
+import type { EventLog, Outcome } from "../src/index.ts";
 import { readsContract } from "./contract-reads.ts";
+import type { Open, Opened } from "./contract-open.ts";
 import { subscribeContract } from "./contract-subscribe.ts";
 import { event, inOrder, newStream, watch } from "./support.ts";
-
-export type Opened = {
-  readonly log: EventLog;
-  /** Where the log began: 0n, or the end of what the engine keeps for itself. */
-  readonly start?: bigint;
-  /** The same log as another process sees it; the log itself where there is no such thing. */
-  readonly other: EventLog;
-  close(): Promise<void>;
-};
-export type Open = (options: { validate?: Validate; upcast?: Upcast }) => Promise<Opened>;
 
 /** What every driver must do. A driver's own tests come on top, never instead. */
 export function contract(name: string, open: Open, positions: "dense" | "sparse" = "dense"): void {

@@ -2,7 +2,8 @@ import { eventStoreDouble, realEventStore } from "@heliograph/testkit";
 import { randomUUID } from "node:crypto";
 import { afterAll, describe } from "vitest";
 import { openEventStoreLog } from "../src/index.ts";
-import { contract, type Open } from "./contract.ts";
+import { contract } from "./contract.ts";
+import type { Open } from "./contract-open.ts";
 
 /** Each test has a namespace of its own, beside another whose records lie between. */
 const on =

@@ -8,7 +8,7 @@ import { DEFAULT_FLUSH, DEFAULT_MAX_WAITING, openWriter } from "./writer.ts";
 import type { FlushLimits } from "./queue.ts";
 import { makeFeed } from "../feed.ts";
 import type { RingLimits } from "../feed.ts";
-import { withFairReads, type DriverLog } from "../fair-reads.ts";
+import { withFairReads, type DriverLog, type TurnLimits } from "../fair-reads.ts";
 import { DEFAULT_READS, type ReadLimits } from "../stream-reads.ts";
 import { denseSpan, type EventLog, type Upcast, type Validate } from "../types.ts";
 
@@ -45,12 +45,7 @@ export async function openPostgresLog(options: PostgresLogOptions): Promise<Even
 
   const readers = options.maxReaders ?? DEFAULT_READERS;
   const reads = options.reads ?? DEFAULT_READS;
-  const pool = new pg.Pool({
-    ...connection,
-    ...clientConfig(connection, applicationName),
-    max: readers,
-    query_timeout: READ_TIMEOUT_MS,
-  });
+  const pool = openReadPool(connection, applicationName, readers);
   pool.on("error", onError);
   const reader = makeReader(pool, upcast, reads);
   const signal = openSignal(connection, applicationName, () => feed.nudge());
@@ -61,14 +56,7 @@ export async function openPostgresLog(options: PostgresLogOptions): Promise<Even
   });
 
   async function openAll() {
-    const client = await pool.connect();
-    try {
-      await migrate(client);
-      client.release();
-    } catch (error) {
-      client.release(true);
-      throw error;
-    }
+    await migrateBy(pool);
     return openWriter({
       connection,
       applicationName,
@@ -114,10 +102,30 @@ export async function openPostgresLog(options: PostgresLogOptions): Promise<Even
     span: denseSpan,
     close: () => (closing ??= closeAll()),
   };
-  // Partners together leave a connection to the consumers, and one of them another to the rest.
-  const turns = {
-    perPartner: Math.max(1, Math.floor(readers / 2)),
-    total: Math.max(1, readers - 1),
-  };
-  return withFairReads(log, reader.readPage, reads, turns);
+  return withFairReads(log, reader.readPage, reads, turnsOf(readers));
 }
+
+const openReadPool = (connection: pg.PoolConfig, applicationName: string, max: number): pg.Pool =>
+  new pg.Pool({
+    ...connection,
+    ...clientConfig(connection, applicationName),
+    max,
+    query_timeout: READ_TIMEOUT_MS,
+  });
+
+async function migrateBy(pool: pg.Pool): Promise<void> {
+  const client = await pool.connect();
+  try {
+    await migrate(client);
+    client.release();
+  } catch (error) {
+    client.release(true);
+    throw error;
+  }
+}
+
+/** Partners together leave a connection to the consumers, and one of them another to the rest. */
+const turnsOf = (readers: number): TurnLimits => ({
+  perPartner: Math.max(1, Math.floor(readers / 2)),
+  total: Math.max(1, readers - 1),
+});

@@ -55,38 +55,85 @@ export type Reader = {
   head(): Promise<bigint>;
 };
 
-/** The statements by name, for the test that checks their plans. */
+/** The statements by name; a test checks their plans. */
 export const READ_STATEMENTS = { FORWARDS, BACKWARDS, MANY, ALL, ALL_OF_TYPES, AT, HEAD };
+
+/** Runs one of the statements; gives its rows in array mode. */
+type Run = (statement: keyof typeof READ_STATEMENTS, values: unknown[]) => Promise<string[][]>;
 
 export function makeReader(
   pool: pg.Pool,
   upcast: Upcast | undefined,
   limits: ReadLimits = DEFAULT_READS,
 ): Reader {
-  const { pageEvents, pageBytes, maxBytes } = limits;
+  const { pageBytes } = limits;
 
-  async function run(name: string, text: string, values: unknown[]): Promise<string[][]> {
+  async function run(statement: keyof typeof READ_STATEMENTS, values: unknown[]) {
+    const query = { name: `log_${statement}`, text: READ_STATEMENTS[statement], values };
     try {
-      const result = await pool.query({ name, text, values, rowMode: "array" });
-      return result.rows;
+      const result = await pool.query({ ...query, rowMode: "array" });
+      return result.rows as string[][];
     } catch (error) {
       throw asUnavailable(error);
     }
   }
 
-  const decode = (row: readonly string[], first: number): RecordedEvent =>
-    toEvent(row.slice(first) as unknown as EventRow, upcast);
-  const isCut = (rows: readonly (readonly string[])[], column: number): boolean =>
-    Number(rows.at(-1)?.[column] ?? 0) >= pageBytes;
+  return {
+    ...makeStreamReader(run, upcast, limits),
+
+    async readAll(options) {
+      const { after, limit, types } = options;
+      const values = [after.toString(), limit, pageBytes];
+      const rows =
+        types === undefined
+          ? await run("ALL", values)
+          : await run("ALL_OF_TYPES", [...values, types]);
+      const head = BigInt(rows[0]?.[0] ?? "0");
+      const events: RecordedEvent[] = [];
+      let bytes = 0;
+      for (const row of rows) {
+        const columns = row.slice(2) as unknown as EventRow;
+        // Where no event is found the outer join leaves one row of nulls.
+        if (columns[0] === null) continue;
+        events.push(toEvent(columns, upcast));
+        bytes += rowBytes(columns);
+      }
+      // A full page reaches to its last event, another one to the end of what was looked at.
+      const full = events.length >= limit || isCut(rows, 1, pageBytes);
+      const end = types === undefined ? head : BigInt(rows[0]?.at(-1) ?? "0");
+      const last = events.at(-1)?.position ?? after;
+      return { events, position: full || end < last ? last : end, head, bytes };
+    },
+
+    async readAt(position) {
+      const [row] = await run("AT", [position.toString()]);
+      return row && toEvent(row as unknown as EventRow, upcast);
+    },
+
+    async head() {
+      const rows = await run("HEAD", []);
+      return BigInt(rows[0]?.[0] ?? "0");
+    },
+  };
+}
+
+/** Reads of streams, one and many. */
+function makeStreamReader(
+  run: Run,
+  upcast: Upcast | undefined,
+  { pageEvents, pageBytes, maxBytes }: ReadLimits,
+): Pick<Reader, "readPage" | "readStreams"> {
+  const decode = (row: readonly string[]): RecordedEvent =>
+    toEvent(row.slice(1) as unknown as EventRow, upcast);
 
   const readPage: ReadPage = async (stream, { from, limit, backwards }) => {
     const rows = backwards
-      ? await run("log_backwards", BACKWARDS, [stream, from ?? LAST_REVISION, limit, pageBytes])
-      : await run("log_forwards", FORWARDS, [stream, from ?? 0, limit, pageBytes]);
+      ? await run("BACKWARDS", [stream, from ?? LAST_REVISION, limit, pageBytes])
+      : await run("FORWARDS", [stream, from ?? 0, limit, pageBytes]);
     return {
-      events: rows.map((row) => decode(row, 1)),
+      events: rows.map((row) => decode(row)),
       bytes: Number(rows.at(-1)?.[0] ?? 0),
-      full: rows.length === limit || isCut(rows, 0),
+      full: rows.length === limit || isCut(rows, 0, pageBytes),
     };
   };
 
@@ -115,15 +162,15 @@ export function makeReader(
       const each = Math.min(limit, pageEvents);
       let open = [...found.keys()];
       while (open.length > 0) {
-        const rows = await run("log_many", MANY, [open, each, pageBytes]);
+        const rows = await run("MANY", [open, each, pageBytes]);
         spend(Number(rows.at(-1)?.[0] ?? 0));
         let last = "";
         for (const row of rows) {
-          const event = decode(row, 1);
+          const event = decode(row);
           found.get((last = event.stream))!.push(event);
         }
         // Where the answer was cut off, the stream at the cut and all behind it are not complete.
-        const cut = isCut(rows, 0);
+        const cut = isCut(rows, 0, pageBytes);
         const reached = cut ? open.indexOf(last) + 1 : open.length;
         for (const stream of open.slice(0, reached)) {
           const list = found.get(stream)!;
@@ -134,39 +181,9 @@ export function makeReader(
       }
       return found;
     },
-
-    async readAll(options) {
-      const { after, limit, types } = options;
-      const values = [after.toString(), limit, pageBytes];
-      const rows =
-        types === undefined
-          ? await run("log_all", ALL, values)
-          : await run("log_all_of_types", ALL_OF_TYPES, [...values, types]);
-      const head = BigInt(rows[0]?.[0] ?? "0");
-      const events: RecordedEvent[] = [];
-      let bytes = 0;
-      for (const row of rows) {
-        const columns = row.slice(2) as unknown as EventRow;
-        // Where no event is found the outer join leaves one row of nulls.
-        if (columns[0] === null) continue;
-        events.push(toEvent(columns, upcast));
-        bytes += rowBytes(columns);
-      }
-      // A full page reaches to its last event, another one to the end of what was looked at.
-      const full = events.length >= limit || isCut(rows, 1);
-      const end = types === undefined ? head : BigInt(rows[0]?.at(-1) ?? "0");
-      const last = events.at(-1)?.position ?? after;
-      return { events, position: full || end < last ? last : end, head, bytes };
-    },
-
-    async readAt(position) {
-      const [row] = await run("log_at", AT, [position.toString()]);
-      return row && toEvent(row as unknown as EventRow, upcast);
-    },
-
-    async head() {
-      const rows = await run("log_head", HEAD, []);
-      return BigInt(rows[0]?.[0] ?? "0");
-    },
   };
 }
+
+/** Whether an answer ended because of its size: the column has the sum up to each row. */
+const isCut = (rows: readonly (readonly string[])[], column: number, pageBytes: number): boolean =>
+  Number(rows.at(-1)?.[column] ?? 0) >= pageBytes;
