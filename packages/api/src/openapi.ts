@@ -90,11 +90,9 @@ function headersOf(route: Route, status: number): z.ZodObject {
 const template = (route: Route): string =>
   (route.root ? route.path : apiPrefix + route.path).replaceAll(/:(\w+)/g, "{$1}");
 
-function operation(route: Route, tag: string): ZodOpenApiOperationObject {
-  const names = [...route.path.matchAll(/:(\w+)/g)].map(([, name]) => name!);
-  const path =
-    route.params ?? z.object(Object.fromEntries(names.map((name) => [name, z.string()])));
-  const header = z.object({
+/** Headers of a request beyond those that every one has. */
+const requestHeadersOf = (route: Route): z.ZodObject =>
+  z.object({
     ...(takesKey(route) && {
       "Idempotency-Key": text(
         "1 to 255 visible ASCII characters. The same request with the same key is done once. May be spelled `idempotency_key`, or stand in the body.",
@@ -109,6 +107,12 @@ function operation(route: Route, tag: string): ZodOpenApiOperationObject {
     }),
     ...(route.prefer && { Prefer: text(route.prefer, "wait=10").optional() }),
   });
+
+function operation(route: Route, tag: string): ZodOpenApiOperationObject {
+  const names = [...route.path.matchAll(/:(\w+)/g)].map(([, name]) => name!);
+  const path =
+    route.params ?? z.object(Object.fromEntries(names.map((name) => [name, z.string()])));
+  const header = requestHeadersOf(route);
   const byStatus = new Map<number, string[]>();
   for (const code of errorsOf(route)) {
     const { status } = errorCatalogue[code];
