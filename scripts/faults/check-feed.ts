@@ -1,6 +1,6 @@
 import type { ApiClient } from "@heliograph/testkit";
 import { Webhook } from "standardwebhooks";
-import type { Verdict } from "./invariants.ts";
+import type { Verdict } from "./verdict.ts";
 import type { Arrival } from "./journal.ts";
 import type { Tenant, World } from "./world.ts";
 

@@ -1,5 +1,5 @@
 import type { ApiClient } from "@heliograph/testkit";
-import type { Verdict } from "./invariants.ts";
+import type { Verdict } from "./verdict.ts";
 import type { Stored } from "./log.ts";
 import type { Tenant } from "./world.ts";
 

@@ -1,5 +1,5 @@
 import { until } from "@heliograph/testkit";
-import type { Verdict } from "./invariants.ts";
+import type { Verdict } from "./verdict.ts";
 import type { World } from "./world.ts";
 
 type Projection = {

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { Kafka, logLevel } from "kafkajs";
 import { until } from "@heliograph/testkit";
-import type { Verdict } from "./invariants.ts";
+import type { Verdict } from "./verdict.ts";
 import type { Tenant, World } from "./world.ts";
 
 /** A record of a public topic, as an outside client sees it. */

@@ -5,30 +5,8 @@ import { checkMessages } from "./check-messages.ts";
 import { checkProjections } from "./check-projections.ts";
 import { readLog, type Stored } from "./log.ts";
 import { checkTopic, readTopic } from "./check-topics.ts";
+import { newVerdict, type Verdict } from "./verdict.ts";
 import type { World } from "./world.ts";
-
-/** Collects what does not hold; the same sentence about many messages is cut short. */
-export type Verdict = {
-  broken(invariant: number, sentence: string): void;
-  readonly violations: readonly string[];
-};
-
-const mostPerInvariant = 5;
-
-export function newVerdict(): Verdict {
-  const violations: string[] = [];
-  const counts = new Map<number, number>();
-  return {
-    violations,
-    broken(invariant, sentence) {
-      const count = (counts.get(invariant) ?? 0) + 1;
-      counts.set(invariant, count);
-      if (count <= mostPerInvariant) violations.push(`invariant ${invariant}: ${sentence}`);
-      else if (count === mostPerInvariant + 1)
-        violations.push(`invariant ${invariant}: … and more`);
-    },
-  };
-}
 
 /**
  * Compares journals, log, API and read models of a world that has come to rest. Gives a sentence for each thing that does not hold, numbered as in

@@ -8,7 +8,8 @@ const nonceBytes = 12;
 const tagBytes = 16;
 
 /** A new webhook secret in the form of Standard Webhooks 1.0: `whsec_` + base64 of 32 random bytes (24–64 are allowed). */
-export const newSecret = (): string => `whsec_${randomBytes(32).toString("base64")}`;
+export const newSecret = (bytes: Uint8Array = randomBytes(32)): string =>
+  `whsec_${Buffer.from(bytes).toString("base64")}`;
 
 /** Seals a text under the master key (32 bytes). Sealing the same text twice gives two different results. */
 export function sealSecret(masterKey: Buffer, secret: string): string {

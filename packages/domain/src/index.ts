@@ -9,6 +9,7 @@ export * from "./template-stream.ts";
 export * from "./templates.ts";
 export * from "./time.ts";
 export * from "./wallet.ts";
+export * from "./wallet-decision.ts";
 export * from "./ledger.ts";
 export * from "./lifecycle.ts";
 export { lifecycleData } from "./lifecycle-data.ts";

@@ -199,10 +199,3 @@ const transitions = {
   release: { needs: "held", becomes: "released" },
   refund: { needs: "captured", becomes: "refunded" },
 } as const;
-
-/** Recomputes a wallet from all its events, oldest first. */
-export function proof(events: Iterable<WalletRecord>, at?: bigint): Proof {
-  const proving = startProof();
-  for (const event of events) proving.add(event);
-  return proving.result(at);
-}

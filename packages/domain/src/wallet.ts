@@ -1,4 +1,4 @@
-import { type EventData, formatMoney, parseMoney, type TypedEvent } from "@heliograph/contracts";
+import { type EventData, parseMoney, type TypedEvent } from "@heliograph/contracts";
 
 /**
  * The rules of a partner's wallet: who gets funds, and how each hold ends. Pure; the wallet service stores what is decided here.
@@ -105,176 +105,8 @@ export function walletCause({ position, type, data }: CauseRecord): WalletCause 
   }
 }
 
-/** Why a cause moved no funds. `declined`: expected, the rejection that follows a decline. The others deserve a look. */
-export type IgnoredReason =
-  | "declined"
-  | "no_hold"
-  | "already_resolved"
-  | "already_decided"
-  | "currency_mismatch"
-  | "invalid_amount";
-export type Ignored = { readonly cause: WalletCause; readonly reason: IgnoredReason };
-export type WalletDecision = {
-  readonly events: readonly WalletEvent[];
-  readonly ignored: readonly Ignored[];
-};
-
-/**
- * Decides a batch of causes of one wallet, given in position order; causes at or below `wallet.covers` are skipped as decided before.
- *
- * Within a batch funds that come in are booked before funds that go out, so every balance written is the true one, never below zero,
- * and a declined amount never fits into the balance shown beside it. Requests are decided in position order, each on its own: a smaller
- * one may fit after a larger one did not. A settlement of a hold of this very batch closes the group: the hold is written first.
- *
- * @param holds must know every message that a `capture` or `return` names, if the wallet ever decided on it
- * @param late decides causes that the wallet has passed, because they had been set aside: `holds` must know their messages, and no top-up may be booked yet
- * @throws Error when the balance given contradicts the holds (a bug: nothing may be written)
- */
-export function decideWallet(
-  wallet: Wallet,
-  holds: HoldBook,
-  causes: readonly WalletCause[],
-  late = false,
-): WalletDecision {
-  const last = causes.at(-1);
-  const passed = late ? -1n : wallet.covers;
-  if (last === undefined || last.position <= passed) return { events: [], ignored: [] };
-  const reached = last.position > wallet.covers ? last.position : wallet.covers;
-  const covers = reached.toString().padStart(16, "0");
-  const events: WalletEvent[] = [];
-  const ignored: Ignored[] = [];
-  /** What this batch decided, over what was known before. */
-  const decided = new Map<string, Hold>();
-  let { available, held, currency } = wallet;
-  let group = emptyGroup();
-
-  const ignore = (cause: WalletCause, reason: IgnoredReason): void => {
-    ignored.push({ cause, reason });
-  };
-
-  const closeGroup = (): void => {
-    let afterCredits = available;
-    for (const cause of group.requests) {
-      const amount = moneyOf(cause.amount)!;
-      const fits = amount <= afterCredits;
-      const { message_id, amount: text } = cause;
-      decided.set(message_id, { amount: text, status: fits ? "held" : "declined" });
-      const bucket = group.buckets[fits ? "FundsHeld" : "FundsDeclined"];
-      bucket.entries.push({ message_id, amount: text });
-      bucket.sum += amount;
-      if (fits) afterCredits -= amount;
-    }
-    // `available` and `held` have had the credits added as they came: start again from before the group.
-    available = group.available;
-    held = group.held;
-    for (const type of walletEventTypes) {
-      const { entries, sum } = group.buckets[type];
-      if (entries.length === 0) continue;
-      available += sum * effects[type].available;
-      held += sum * effects[type].held;
-      if (available < 0n || held < 0n) throw new Error(`${type} would make a balance negative`);
-      const data = {
-        covers,
-        available: formatMoney(available),
-        held: formatMoney(held),
-        currency: currency!,
-        entries,
-        ...(type === "FundsDeclined" && { reason: "insufficient_funds" }),
-      };
-      events.push({ type, data } as WalletEvent);
-    }
-    group = emptyGroup();
-  };
-
-  function emptyGroup(): Group {
-    const bucket = (): Bucket => ({ entries: [], sum: 0n });
-    return {
-      available,
-      held,
-      requests: [],
-      requested: new Set(),
-      buckets: {
-        FundsToppedUp: bucket(),
-        FundsReleased: bucket(),
-        FundsCaptured: bucket(),
-        FundsRefunded: bucket(),
-        FundsHeld: bucket(),
-        FundsDeclined: bucket(),
-      },
-    };
-  }
-
-  for (const cause of causes) {
-    if (cause.position <= passed) continue;
-    switch (cause.kind) {
-      case "hold":
-      case "topup": {
-        const amount = moneyOf(cause.amount);
-        if (amount === undefined || amount < 0n) ignore(cause, "invalid_amount");
-        else if (currency !== undefined && cause.currency !== currency)
-          ignore(cause, "currency_mismatch");
-        else if (cause.kind === "topup") {
-          currency = cause.currency;
-          const { transaction_id, reference } = cause;
-          group.buckets.FundsToppedUp.entries.push({
-            transaction_id,
-            amount: cause.amount,
-            ...(reference !== undefined && { reference }),
-          });
-          group.buckets.FundsToppedUp.sum += amount;
-          available += amount;
-        } else if (
-          group.requested.has(cause.message_id) ||
-          (decided.get(cause.message_id) ?? holds.get(cause.message_id)) !== undefined
-        )
-          ignore(cause, "already_decided");
-        else {
-          currency = cause.currency;
-          group.requested.add(cause.message_id);
-          group.requests.push(cause);
-        }
-        break;
-      }
-      case "capture":
-      case "return": {
-        if (group.requested.has(cause.message_id)) closeGroup();
-        const hold = decided.get(cause.message_id) ?? holds.get(cause.message_id);
-        const type = hold && settlement(hold.status, cause.kind);
-        if (hold === undefined) ignore(cause, "no_hold");
-        else if (type === undefined)
-          ignore(cause, hold.status === "declined" ? "declined" : "already_resolved");
-        else {
-          const amount = moneyOf(hold.amount)!;
-          decided.set(cause.message_id, { amount: hold.amount, status: statusAfter[type] });
-          group.buckets[type].entries.push({ message_id: cause.message_id, amount: hold.amount });
-          group.buckets[type].sum += amount;
-          available += amount * effects[type].available;
-          held += amount * effects[type].held;
-        }
-        break;
-      }
-      default:
-        cause satisfies never;
-    }
-  }
-  closeGroup();
-  return { events, ignored };
-}
-
-type Bucket = {
-  readonly entries: { message_id?: string; transaction_id?: string; amount: string }[];
-  sum: bigint;
-};
-type Group = {
-  readonly available: bigint;
-  readonly held: bigint;
-  readonly requests: Extract<WalletCause, { kind: "hold" }>[];
-  readonly requested: Set<string>;
-  readonly buckets: Record<WalletEventType, Bucket>;
-};
-
 /** How one unit of an event's amounts changes the partner's two balances. */
-const effects: Readonly<Record<WalletEventType, { available: bigint; held: bigint }>> = {
+export const effects: Readonly<Record<WalletEventType, { available: bigint; held: bigint }>> = {
   FundsToppedUp: { available: 1n, held: 0n },
   FundsReleased: { available: 1n, held: -1n },
   FundsCaptured: { available: 0n, held: -1n },
@@ -284,7 +116,7 @@ const effects: Readonly<Record<WalletEventType, { available: bigint; held: bigin
 };
 
 /** What a hold becomes through an event that names it. */
-const statusAfter = {
+export const statusAfter = {
   FundsHeld: "held",
   FundsDeclined: "declined",
   FundsCaptured: "captured",

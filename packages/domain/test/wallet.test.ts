@@ -6,7 +6,8 @@ import {
   evolveWallet,
   type Hold,
   noteHolds,
-  proof,
+  startProof,
+  type Proof,
   transactionsOf,
   type Wallet,
   type WalletCause,
@@ -95,6 +96,13 @@ const stories = fc
       return settle(step.kind, position, step.number);
     }),
   );
+
+/** What the proof says of all these events, oldest first. */
+const proof = (events: Iterable<WalletRecord>): Proof => {
+  const proving = startProof();
+  for (const event of events) proving.add(event);
+  return proving.result();
+};
 
 function inBatches<Item>(items: readonly Item[], sizes: readonly number[]): Item[][] {
   const batches: Item[][] = [];

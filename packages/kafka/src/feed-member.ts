@@ -12,27 +12,21 @@ import {
   type Lane,
   type Step,
 } from "./buffer.ts";
-import type { FeedTools } from "./feed.ts";
+import type { FeedTools } from "./feed-tools.ts";
 import { lineOf, takeStored } from "./losses.ts";
 import { longestLeaveMs } from "./member.ts";
 import { least, reach, type Left, type Reader } from "./reader.ts";
 import type { Entry } from "./record.ts";
 import type { SharingGroup } from "./tail.ts";
+import { holeAfterMs, Watch, type Hole } from "./watch.ts";
 
 type Subscription = Parameters<FeedMember["subscribe"]>[0];
 
 /** The place of a reader of everything, beside those of shards. */
 const wholePlace = -1;
-/** Records of one request may arrive partition by partition: a hole in the total order is looked into after this long. */
-const holeAfterMs = 1_500;
 /** A partition that has more to give is waited for no longer than this; then the log is read. */
 const longestHoleMs = 10_000;
-/** Longer than a wait for the missing records: the process itself stood still, and what came meanwhile is looked at first. */
-const stoodStillMs = 5_000;
-const tellAfterMs = 200;
 const commitEveryMs = 5_000;
-const firstLookMs = 50;
-const slowestLookMs = 5_000;
 const retryMs = 1_000;
 const readAtOnce = 500;
 /** Records passed over in one go, so that a reader who wants few types lets others have their turn. */
@@ -222,82 +216,74 @@ export class Member implements FeedMember {
   }
 
   async *subscribe(request: Subscription): AsyncGenerator<Batch> {
-    const { signal, shard } = request;
-    const max = request.maxEvents ?? 500;
+    const { shard } = request;
     const place = shard?.index ?? wholePlace;
-    let bell = Promise.withResolvers<void>();
-    const stop = AbortSignal.any([signal, this.#leaving.signal]);
+    const stop = AbortSignal.any([request.signal, this.#leaving.signal]);
     const left = this.#left.get(place);
+    const watch = new Watch();
     const reader: Reader = {
       shard,
       position: request.after,
       given: left?.position ?? 0n,
       durable: request.durable ?? (() => reader.position),
       stop,
-      wake: () => bell.resolve(),
+      wake: watch.wake,
       // What the reader before this one found and did not store, unless another owner has stored it.
       losses: (left?.losses ?? []).filter(({ until }) => until > request.after),
     };
-    const wake = (): void => bell.resolve();
-    stop.addEventListener("abort", wake, { once: true });
+    stop.addEventListener("abort", watch.wake, { once: true });
     this.#readers.add(reader);
     this.#left.delete(place);
-    let opened = false;
-    let hole: { readonly since: number; readonly head: bigint } | undefined;
-    let lookMs = firstLookMs;
-    let lookAt = performance.now() + lookMs;
     try {
-      while (!stop.aborted) {
-        // Before anything is looked at: what comes while a look waits for an answer rings this one.
-        bell = Promise.withResolvers<void>();
-        const { events, step, moved } = this.#collect(reader, max);
-        this.#makeRoom();
-        this.#tell(reader);
-        if (moved || !opened) {
-          opened = true;
-          hole = undefined;
-          lookMs = firstLookMs;
-          yield this.#batch(reader, events, step.kind === "empty");
-          continue;
-        }
-        const now = performance.now();
-        if (step.kind === "hole") {
-          hole ??= { since: now, head: this.#head };
-          if (
-            shard !== undefined ||
-            (await this.#isGone(step.until, now - hole.since, hole.head))
-          ) {
-            const still = this.#next(reader);
-            if (still.kind === "hole" && still.until === step.until)
-              yield* this.#fill(reader, step.until);
-            hole = undefined;
-            continue;
-          }
-        } else if (now >= lookAt) {
-          const before = reader.position;
-          yield* this.#look(reader);
-          lookMs = reader.position > before ? firstLookMs : Math.min(lookMs * 2, slowestLookMs);
-          lookAt = performance.now() + lookMs;
-          if (reader.position > before) continue;
-        }
-        const waitsAt = performance.now();
-        const most = reader.losses.length > 0 ? tellAfterMs : Number.POSITIVE_INFINITY;
-        const waitMs = step.kind === "hole" ? holeAfterMs / 4 : lookAt - waitsAt;
-        const timer = setTimeout(wake, Math.min(most, Math.max(1, waitMs)));
-        await bell.promise;
-        clearTimeout(timer);
-        if (performance.now() - waitsAt > stoodStillMs) hole = undefined;
-        lookAt = Math.min(lookAt, performance.now() + 1_000);
-      }
+      yield* this.#read(reader, watch, request.maxEvents ?? 500);
     } catch (error) {
       if (!stop.aborted) throw error;
     } finally {
-      stop.removeEventListener("abort", wake);
+      stop.removeEventListener("abort", watch.wake);
       this.#readers.delete(reader);
       this.#tell(reader);
       const { durable, losses } = reader;
       this.#left.set(place, { position: reach(reader), durable: durable(), losses });
     }
+  }
+
+  async *#read(reader: Reader, watch: Watch, max: number): AsyncGenerator<Batch> {
+    let opened = false;
+    while (!reader.stop.aborted) {
+      // Before anything is looked at: what comes while a look waits for an answer rings this one.
+      watch.begin();
+      const { events, step, moved } = this.#collect(reader, max);
+      this.#makeRoom();
+      this.#tell(reader);
+      if (moved || !opened) {
+        opened = true;
+        watch.moved();
+        yield this.#batch(reader, events, step.kind === "empty");
+        continue;
+      }
+      const before = reader.position;
+      if (step.kind === "hole") {
+        const hole = watch.holeSeen(this.#head);
+        if (await this.#mayFill(reader, step.until, hole)) {
+          const still = this.#next(reader);
+          if (still.kind === "hole" && still.until === step.until)
+            yield* this.#fill(reader, step.until);
+          watch.holeClosed();
+          continue;
+        }
+      } else if (watch.isDue()) {
+        yield* this.#look(reader);
+        watch.looked(reader.position > before);
+        if (reader.position > before) continue;
+      }
+      await watch.wait(step.kind === "hole", reader.losses.length > 0);
+    }
+  }
+
+  /** A shard's records come in order, so that a hole is one at once; in the total order of all partitions it may only be late. */
+  async #mayFill(reader: Reader, until: bigint, hole: Hole): Promise<boolean> {
+    if (reader.shard !== undefined) return true;
+    return this.#isGone(until, performance.now() - hole.since, hole.head);
   }
 
   /** Takes what follows the reader's position, as far as it is here. */

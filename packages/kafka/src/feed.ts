@@ -2,15 +2,16 @@ import { randomUUID } from "node:crypto";
 import type { Environment } from "@heliograph/contracts";
 import type { EventLog } from "@heliograph/log";
 import { metricsRegister, type Feed, type KafkaSettings } from "@heliograph/runtime";
-import type { Admin } from "kafkajs";
+import type { Admin, Kafka } from "kafkajs";
 import type pg from "pg";
 import type { Logger } from "pino";
 import { Counter } from "prom-client";
-import { readPublished, type Published } from "./chain.ts";
+import { readPublished, type Published } from "./tables/chain.ts";
 import { kafkaClient } from "./client.ts";
 import { Member } from "./feed-member.ts";
-import { joinGroup, type Sink } from "./member.ts";
-import { Tail, type SharingGroup } from "./tail.ts";
+import type { FeedTools } from "./feed-tools.ts";
+import { joinGroup } from "./member.ts";
+import { Tail } from "./tail.ts";
 import { ensureTopics, logTopic, logTopics } from "./topics.ts";
 
 /** What the relay has published is asked by many readers at once, and read for all of them. */
@@ -43,25 +44,9 @@ export function openKafkaFeed(options: KafkaFeedOptions): Feed & { close(): Prom
   const topic = logTopic(environment);
   const groupOf = (consumer: string): string => `heliograph.${environment}.${consumer}`;
   const kafka = kafkaClient(settings, `heliograph.${environment}`, logger);
-  let admin: Promise<Admin> | undefined;
+  const questions = openQuestions(kafka);
+  const { ask } = questions;
   let chain: { readonly at: number; readonly value: Promise<Published> } | undefined;
-
-  /** One connection for questions, opened when there is one, and again after it failed. */
-  const ask = async <T>(question: (admin: Admin) => Promise<T>): Promise<T> => {
-    admin ??= (async () => {
-      const own = kafka.admin();
-      await own.connect();
-      return own;
-    })();
-    const asked = admin;
-    try {
-      return await question(await asked);
-    } catch (error) {
-      if (admin === asked) admin = undefined;
-      void asked.then((own) => own.disconnect()).catch(() => undefined);
-      throw error;
-    }
-  };
 
   const ends = () =>
     ask(async (own) => {
@@ -108,23 +93,35 @@ export function openKafkaFeed(options: KafkaFeedOptions): Feed & { close(): Prom
     join: (consumer) => new Member(tools, consumer),
     async close() {
       await tail.close();
-      await admin?.then((own) => own.disconnect()).catch(() => undefined);
+      await questions.close();
     },
   };
 }
 
-/** What the members of a feed have in common. */
-export type FeedTools = {
-  readonly log: EventLog;
-  readonly environment: Environment;
-  readonly logger: Logger;
-  readonly missing: Counter<"environment" | "consumer">;
-  /** Makes sure that there is a topic. */
-  ready(): Promise<void>;
-  /** The offsets at both ends of every partition. */
-  ends(): Promise<readonly { partition: number; high: string; low: string }[]>;
-  /** The offsets at which a consumer's group goes on; -1 where it has none and begins at the low end. */
-  committed(name: string): Promise<readonly { partition: number; offset: bigint }[]>;
-  chain(): Promise<Published>;
-  join(name: string, sink: Sink): SharingGroup;
-};
+/** One connection for questions, opened when there is one, and again after it failed. */
+function openQuestions(kafka: Kafka): {
+  ask<T>(question: (admin: Admin) => Promise<T>): Promise<T>;
+  close(): Promise<void>;
+} {
+  let admin: Promise<Admin> | undefined;
+  return {
+    async ask(question) {
+      admin ??= (async () => {
+        const own = kafka.admin();
+        await own.connect();
+        return own;
+      })();
+      const asked = admin;
+      try {
+        return await question(await asked);
+      } catch (error) {
+        if (admin === asked) admin = undefined;
+        void asked.then((own) => own.disconnect()).catch(() => undefined);
+        throw error;
+      }
+    },
+    async close() {
+      await admin?.then((own) => own.disconnect()).catch(() => undefined);
+    },
+  };
+}

@@ -10,6 +10,7 @@ const rebalanceTimeoutMs = 10_000;
 /** The broker answers a fetch as soon as there is a record; without one a poll lasts so long, and leaving the group waits for it. */
 const longestPollMs = 1_000;
 const metadataMaxAgeMs = 10_000;
+const firstRestartMs = 200;
 const slowestRestartMs = 10_000;
 /** A poll that is under way is waited for. */
 export const longestLeaveMs = 3_000;
@@ -39,79 +40,104 @@ export type OwnGroup = Group & {
 };
 
 /**
- * One member of a consumer group on one topic: joins, fetches, and starts again with back-off when the client gives up, until it leaves.
+ * One member of a consumer group on one topic, until it leaves:
+ *
+ *     joining ──▶ joined ⇄ (rebalance: assigned again) ──▶ crashed ──▶ backing off ──▶ joining …
+ *        └───────────┴──────────────── leave ─────────────────┴──▶ left
+ *
+ * The client ends by itself when the cluster turns it away or a broker is lost; a new one is then made, after 0.2 s at first and 10 s at most. Between the end of one and the
+ * assignment of the next the member has no partitions, and everybody who reads through it hears that.
  */
-export function joinGroup(
-  kafka: Kafka,
-  groupId: string,
-  topic: string,
-  sink: Sink,
-  logger: Logger,
-): OwnGroup {
-  const leaving = new AbortController();
-  let consumer: Consumer | undefined;
-  const running = keepRunning();
+class Membership implements OwnGroup {
+  readonly #kafka: Kafka;
+  readonly #groupId: string;
+  readonly #topic: string;
+  readonly #sink: Sink;
+  readonly #logger: Logger;
+  readonly #leaving = new AbortController();
+  readonly #left: Promise<void>;
+  readonly #running: Promise<void>;
+  #consumer: Consumer | undefined;
+  #delayMs = firstRestartMs;
 
-  async function keepRunning(): Promise<void> {
-    let delayMs = 200;
-    const stopped = new Promise<void>((resolve) =>
-      leaving.signal.addEventListener("abort", () => resolve(), { once: true }),
+  constructor(kafka: Kafka, groupId: string, topic: string, sink: Sink, logger: Logger) {
+    this.#kafka = kafka;
+    this.#groupId = groupId;
+    this.#topic = topic;
+    this.#sink = sink;
+    this.#logger = logger;
+    this.#left = new Promise((resolve) =>
+      this.#leaving.signal.addEventListener("abort", () => resolve(), { once: true }),
     );
-    while (!leaving.signal.aborted) {
-      const crashed = Promise.withResolvers<Error>();
-      const own = kafka.consumer({
-        groupId,
-        sessionTimeout: sessionTimeoutMs,
-        heartbeatInterval: heartbeatMs,
-        rebalanceTimeout: rebalanceTimeoutMs,
-        metadataMaxAge: metadataMaxAgeMs,
-        maxWaitTimeInMs: longestPollMs,
-        minBytes: 1,
-        allowAutoTopicCreation: false,
-        retry: {
-          initialRetryTime: 100,
-          maxRetryTime: 1_000,
-          retries: 3,
-          restartOnFailure: async () => false,
-        },
-      });
-      own.on(own.events.CRASH, ({ payload }) => crashed.resolve(payload.error));
-      own.on(own.events.GROUP_JOIN, ({ payload }) => {
-        delayMs = 200;
-        // The client keeps over a join what was paused before; what is fetched now begins with room.
-        quietly(() => own.resume([{ topic }]));
-        sink.assigned(new Set(payload.memberAssignment[topic] ?? []));
-      });
+    this.#running = this.#keepRunning();
+  }
+
+  async #keepRunning(): Promise<void> {
+    const leaving = this.#leaving.signal;
+    while (!leaving.aborted) {
+      const own = this.#newConsumer();
       try {
-        await own.connect();
-        await own.subscribe({ topic, fromBeginning: true });
-        // Known before it joins: who is told of the assignment may pause a part of it at once.
-        consumer = own;
-        await own.run({ autoCommit: false, eachBatchAutoResolve: false, eachBatch });
-        const error = await Promise.race([crashed.promise, stopped]);
-        if (error !== undefined) throw error;
+        await this.#runUntilCrash(own);
       } catch (error) {
-        sink.assigned(new Set());
-        if (!leaving.signal.aborted)
-          logger[delayMs >= warnFromDelayMs ? "warn" : "debug"](
-            { group: groupId, error: messageOf(error), retry_in_ms: delayMs },
+        this.#sink.assigned(new Set());
+        if (!leaving.aborted)
+          this.#logger[this.#delayMs >= warnFromDelayMs ? "warn" : "debug"](
+            { group: this.#groupId, error: messageOf(error), retry_in_ms: this.#delayMs },
             "the consumer group is left and joined again",
           );
       }
-      consumer = undefined;
+      this.#consumer = undefined;
       await own.disconnect().catch(() => undefined);
-      if (leaving.signal.aborted) return;
-      await pause(delayMs * (0.5 + Math.random()), leaving.signal);
-      delayMs = Math.min(delayMs * 2, slowestRestartMs);
+      if (leaving.aborted) return;
+      await pause(this.#delayMs * (0.5 + Math.random()), leaving);
+      this.#delayMs = Math.min(this.#delayMs * 2, slowestRestartMs);
     }
   }
 
-  async function eachBatch({
-    batch,
-    resolveOffset,
-    isRunning,
-    isStale,
-  }: EachBatchPayload): Promise<void> {
+  #newConsumer(): Consumer {
+    return this.#kafka.consumer({
+      groupId: this.#groupId,
+      sessionTimeout: sessionTimeoutMs,
+      heartbeatInterval: heartbeatMs,
+      rebalanceTimeout: rebalanceTimeoutMs,
+      metadataMaxAge: metadataMaxAgeMs,
+      maxWaitTimeInMs: longestPollMs,
+      minBytes: 1,
+      allowAutoTopicCreation: false,
+      retry: {
+        initialRetryTime: 100,
+        maxRetryTime: 1_000,
+        retries: 3,
+        restartOnFailure: async () => false,
+      },
+    });
+  }
+
+  /** Resolves when the member leaves; throws what ended the client. */
+  async #runUntilCrash(own: Consumer): Promise<void> {
+    const topic = this.#topic;
+    const crashed = Promise.withResolvers<Error>();
+    own.on(own.events.CRASH, ({ payload }) => crashed.resolve(payload.error));
+    own.on(own.events.GROUP_JOIN, ({ payload }) => {
+      this.#delayMs = firstRestartMs;
+      // The client keeps over a join what was paused before; what is fetched now begins with room.
+      quietly(() => own.resume([{ topic }]));
+      this.#sink.assigned(new Set(payload.memberAssignment[topic] ?? []));
+    });
+    await own.connect();
+    await own.subscribe({ topic, fromBeginning: true });
+    // Known before it joins: who is told of the assignment may pause a part of it at once.
+    this.#consumer = own;
+    await own.run({
+      autoCommit: false,
+      eachBatchAutoResolve: false,
+      eachBatch: (payload) => this.#take(payload),
+    });
+    const error = await Promise.race([crashed.promise, this.#left]);
+    if (error !== undefined) throw error;
+  }
+
+  async #take({ batch, resolveOffset, isRunning, isStale }: EachBatchPayload): Promise<void> {
     if (!isRunning() || isStale()) return;
     const entries: Entry[] = [];
     for (const message of batch.messages) {
@@ -119,31 +145,52 @@ export function joinGroup(
       if (entry !== undefined) entries.push(entry);
     }
     const last = batch.lastOffset();
-    sink.records(batch.partition, entries, BigInt(batch.firstOffset() ?? last), BigInt(last) + 1n);
+    const first = BigInt(batch.firstOffset() ?? last);
+    this.#sink.records(batch.partition, entries, first, BigInt(last) + 1n);
     resolveOffset(last);
   }
 
-  return {
-    pause: (partition) => quietly(() => consumer?.pause([{ topic, partitions: [partition] }])),
-    resume: (partition) => quietly(() => consumer?.resume([{ topic, partitions: [partition] }])),
-    seek: (partition, offset) =>
-      quietly(() => consumer?.seek({ topic, partition, offset: String(offset) })),
-    async commit(offsets) {
-      await consumer
-        ?.commitOffsets(
-          [...offsets].map(([partition, offset]) => ({ topic, partition, offset: String(offset) })),
-        )
-        .catch((error: unknown) =>
-          logger.debug({ group: groupId, error: messageOf(error) }, "offsets were not committed"),
-        );
-    },
-    // Brokers that hang hold a member up for long; the group notices by itself that it is gone.
-    async leave() {
-      leaving.abort();
-      await atMost(running, longestLeaveMs);
-    },
-  };
+  pause(partition: number): void {
+    quietly(() => this.#consumer?.pause([{ topic: this.#topic, partitions: [partition] }]));
+  }
+
+  resume(partition: number): void {
+    quietly(() => this.#consumer?.resume([{ topic: this.#topic, partitions: [partition] }]));
+  }
+
+  seek(partition: number, offset: bigint): void {
+    quietly(() => this.#consumer?.seek({ topic: this.#topic, partition, offset: String(offset) }));
+  }
+
+  async commit(offsets: ReadonlyMap<number, bigint>): Promise<void> {
+    const topic = this.#topic;
+    await this.#consumer
+      ?.commitOffsets(
+        [...offsets].map(([partition, offset]) => ({ topic, partition, offset: String(offset) })),
+      )
+      .catch((error: unknown) =>
+        this.#logger.debug(
+          { group: this.#groupId, error: messageOf(error) },
+          "offsets were not committed",
+        ),
+      );
+  }
+
+  /** Brokers that hang hold a member up for long; the group notices by itself that it is gone. */
+  async leave(): Promise<void> {
+    this.#leaving.abort();
+    await atMost(this.#running, longestLeaveMs);
+  }
 }
+
+/** Joins, fetches, and joins again whenever the client gives up, until it leaves. */
+export const joinGroup = (
+  kafka: Kafka,
+  groupId: string,
+  topic: string,
+  sink: Sink,
+  logger: Logger,
+): OwnGroup => new Membership(kafka, groupId, topic, sink, logger);
 
 /** A client that is stopping refuses to be told; what it would have done does not matter any more. */
 function quietly(tell: () => void): void {

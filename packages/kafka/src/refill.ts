@@ -3,7 +3,7 @@ import type { EventLog } from "@heliograph/log";
 import { fixedShards, type KafkaSettings } from "@heliograph/runtime";
 import type pg from "pg";
 import type { Logger } from "pino";
-import { readChain } from "./chain.ts";
+import { readChain } from "./tables/chain.ts";
 import { kafkaClient } from "./client.ts";
 import { openPublisher, recordParts } from "./publisher.ts";
 import { encodeRecord, placeOf, type Chain } from "./record.ts";

@@ -13,7 +13,7 @@ import {
   type WritePart,
 } from "@heliograph/runtime";
 import type { Message } from "kafkajs";
-import { chainPart, readChain, relayDdl } from "./chain.ts";
+import { chainPart, readChain, relayDdl } from "./tables/chain.ts";
 import { kafkaClient } from "./client.ts";
 import { openPublisher, recordParts } from "./publisher.ts";
 import { encodeRecord, placeOf } from "./record.ts";

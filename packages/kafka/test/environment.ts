@@ -3,7 +3,6 @@ import { openPostgresLog, type EventLog, type RecordedEvent } from "@heliograph/
 import {
   newLogger,
   openPool,
-  partnerIn,
   readSettings,
   startConsumers,
   type Consumer,
@@ -19,6 +18,7 @@ import {
   until,
   whyNoOwnKafka,
   type KafkaBroker,
+  partnerIn,
 } from "@heliograph/testkit";
 import { afterAll, afterEach, beforeAll, beforeEach } from "vitest";
 import { kafkaClient, logTopic, openKafkaFeed, relayConsumer } from "../src/index.ts";

@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { openEventStoreLog } from "@heliograph/log";
 import { eventStoreDouble, spawnService, until } from "@heliograph/testkit";
 import { describe, expect, test } from "vitest";
-import { readChain } from "../src/chain.ts";
+import { readChain } from "../src/tables/chain.ts";
 import { openKafkaFeed, refillTopic, relayConsumer } from "../src/index.ts";
 import {
   append,

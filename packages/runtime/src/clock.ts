@@ -2,6 +2,7 @@ import type pg from "pg";
 import type { Logger } from "pino";
 import { Gauge } from "prom-client";
 import { messageOf } from "./faults.ts";
+import { databaseTime } from "./tables/databases.ts";
 
 /** Clocks kept by NTP are within milliseconds; a second off is a machine whose clock nobody keeps. */
 const WORTH_SAYING_MS = 1_000;
@@ -25,9 +26,8 @@ export function watchClock(
   let said = false;
   async function look(): Promise<void> {
     const before = now();
-    const { rows } = await pool.query("select clock_timestamp() as time");
+    const ms = await databaseTime(pool);
     const after = now();
-    const ms = (rows[0] as { time: Date }).time.getTime();
     // The answer was made at some moment in between.
     const skewMs = ms > after ? ms - after : ms < before ? ms - before : 0;
     skewGauge.set(skewMs / 1_000);

@@ -16,6 +16,6 @@ export { rebuildProjector, type RebuildResult } from "./rebuild.ts";
 export { checkpointOf } from "./tables/checkpoint.ts";
 export { prepareConsumer, prepareRuntime, prepareTables } from "./tables/schema.ts";
 export { fixedShards, fixShards } from "./tables/division.ts";
-export { partnerIn, placedFeed } from "./placed-feed.ts";
-export { runConsumer, runConsumerHere } from "./run-consumer.ts";
+export { onlyShard } from "./source.ts";
+export { runConsumer } from "./run-consumer.ts";
 export { easePressure } from "./pressure.ts";

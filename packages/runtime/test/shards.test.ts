@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { newId, shardOf, shardSql } from "@heliograph/contracts";
 import type { EventLog } from "@heliograph/log";
-import { loosely, until } from "@heliograph/testkit";
+import { loosely, placedFeed, until } from "@heliograph/testkit";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { placedFeed, startConsumers, type Reactor } from "../src/index.ts";
+import { startConsumers, type Reactor } from "../src/index.ts";
 import { openEnvironment } from "./fixture.ts";
 
 let environment: Awaited<ReturnType<typeof openEnvironment>>;

@@ -24,3 +24,5 @@ export { until } from "./until.ts";
 export type { SinkBehaviour, SinkRequest, WebhookSink } from "./webhook-sink.ts";
 export { webhookSink } from "./webhook-sink.ts";
 export { openapiCheck } from "./openapi-check.ts";
+export { partnerIn, placedFeed } from "./placed-feed.ts";
+export { runConsumerHere } from "./run-consumer-here.ts";

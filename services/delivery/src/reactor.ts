@@ -66,38 +66,8 @@ async function startReceipts(tools: ReactorTools): Promise<ReactorInstance<Consu
   const states = openStates(context.log);
   const parked = openParked(await readParked(context.pool, schema, maxParked), checkpoint, fail);
 
-  /** Feeds the states and collects what there is to decide, per message. */
-  function collect(events: readonly RecordedEvent<ConsumedType>[]): {
-    works: Map<string, Work>;
-    unparked: Set<string>;
-  } {
-    const works = new Map<string, Work>();
-    const unparked = new Set<string>();
-    const workOf = (id: string): Work => {
-      let work = works.get(id);
-      if (work === undefined) works.set(id, (work = { id, receipts: [], funds: undefined }));
-      return work;
-    };
-    for (const event of events) {
-      if (event.type === "ReceiptReceived") {
-        // That a provider has it, the message itself says.
-        if (event.data.status !== "sent") workOf(event.data.message_id).receipts.push(event);
-      } else if (isFunds(event)) {
-        for (const entry of event.data.entries)
-          workOf(entry.message_id).funds = { cause: event, amount: entry.amount };
-      } else {
-        states.see(event);
-        const id = event.data.message_id;
-        if (unparks.has(event.type) && parked.has(id)) unparked.add(id);
-        else if (ends.has(event.type)) parked.remove(id);
-      }
-    }
-    for (const id of unparked) workOf(id);
-    return { works, unparked };
-  }
-
   async function handle(batch: Batch<ConsumedType>): Promise<void> {
-    const { works, unparked } = collect(batch.events);
+    const { works, unparked } = collect(batch.events, states, parked);
     if (works.size > 0) {
       const unknown = [...works.keys()].filter((id) => states.get(id) === undefined);
       await Promise.all([
@@ -137,6 +107,37 @@ async function startReceipts(tools: ReactorTools): Promise<ReactorInstance<Consu
   }
 
   return { handle, stop: () => parked.flush() };
+}
+
+/** Feeds the states and collects what there is to decide, per message. */
+function collect(
+  events: readonly RecordedEvent<ConsumedType>[],
+  states: States,
+  parked: Parked,
+): { readonly works: Map<string, Work>; readonly unparked: Set<string> } {
+  const works = new Map<string, Work>();
+  const unparked = new Set<string>();
+  const workOf = (id: string): Work => {
+    let work = works.get(id);
+    if (work === undefined) works.set(id, (work = { id, receipts: [], funds: undefined }));
+    return work;
+  };
+  for (const event of events) {
+    if (event.type === "ReceiptReceived") {
+      // That a provider has it, the message itself says.
+      if (event.data.status !== "sent") workOf(event.data.message_id).receipts.push(event);
+    } else if (isFunds(event)) {
+      for (const entry of event.data.entries)
+        workOf(entry.message_id).funds = { cause: event, amount: entry.amount };
+    } else {
+      states.see(event);
+      const id = event.data.message_id;
+      if (unparks.has(event.type) && parked.has(id)) unparked.add(id);
+      else if (ends.has(event.type)) parked.remove(id);
+    }
+  }
+  for (const id of unparked) workOf(id);
+  return { works, unparked };
 }
 
 /** The receipts that waited, from the log: all of the message's, so that nothing depends on which of them were parked. */

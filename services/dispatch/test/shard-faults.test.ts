@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { deterministicId } from "@heliograph/contracts";
 import type { GatewayConfig } from "@heliograph/gateways";
-import { metricsRegister, partnerIn, placedFeed, startConsumers } from "@heliograph/runtime";
+import { metricsRegister, startConsumers } from "@heliograph/runtime";
 import {
   networkLink,
   smtpSink,
@@ -9,6 +9,8 @@ import {
   until,
   type SmtpSink,
   type SpawnedService,
+  partnerIn,
+  placedFeed,
 } from "@heliograph/testkit";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { dispatchReactor } from "../src/consumer.ts";

@@ -1,5 +1,4 @@
-import { partnerIn, placedFeed } from "@heliograph/runtime";
-import { until } from "@heliograph/testkit";
+import { until, partnerIn, placedFeed } from "@heliograph/testkit";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { eventually, openWorld, send, typesOf, type World } from "./harness.ts";
 

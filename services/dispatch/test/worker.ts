@@ -1,13 +1,8 @@
+import { placedFeed } from "@heliograph/testkit";
 // A dispatch process for crash tests: the reactors of one environment on the database of the parent, until SIGTERM.
 import { validateEvent } from "@heliograph/contracts";
 import { openPostgresLog } from "@heliograph/log";
-import {
-  newLogger,
-  placedFeed,
-  readSettings,
-  startConsumers,
-  type GatewayConfig,
-} from "@heliograph/runtime";
+import { newLogger, readSettings, startConsumers, type GatewayConfig } from "@heliograph/runtime";
 import pg from "pg";
 import { service } from "../src/index.ts";
 import { dispatchReactor } from "../src/consumer.ts";

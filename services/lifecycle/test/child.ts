@@ -1,4 +1,4 @@
-import { runConsumerHere } from "@heliograph/runtime";
+import { runConsumerHere } from "@heliograph/testkit";
 import { topicsReactor } from "../src/topics/reactor.ts";
 
 /** The reactor in a process of its own, which a test may kill. */

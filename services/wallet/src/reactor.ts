@@ -7,12 +7,12 @@ import {
   type WalletCause,
   type WalletDecision,
 } from "@heliograph/domain";
-import type { Append, Batch, RecordedEvent } from "@heliograph/log";
+import type { Append, RecordedEvent } from "@heliograph/log";
 import { reactor, type ReactorInstance, type ReactorTools } from "@heliograph/runtime";
 import { lazyCheckpoint } from "./lazy-checkpoint.ts";
 import { ignoredCauses } from "./metrics.ts";
 import { partnerOf } from "./store.ts";
-import { openWallets, walletStream } from "./wallets.ts";
+import { openWallets, walletStream, type Wallets } from "./wallets.ts";
 
 /** Another writer can win a race once per take-over; so many in a row mean that something else is wrong. */
 const maxConflicts = 10;
@@ -32,70 +32,76 @@ export const walletLedger = reactor({
 });
 
 function startLedger({ context, checkpoint, logger, fail }: ReactorTools): ReactorInstance {
-  const wallets = openWallets(context.log, context.pool);
+  const ledger = new Ledger(context, logger);
   const progress = lazyCheckpoint(checkpoint, fail);
+  return {
+    async handle(batch) {
+      await ledger.settleAll(causesByPartner(batch.events), false);
+      progress.reached(batch.position);
+    },
+    /**
+     * What the event asks for is done unless it was: `covers` says nothing of an event that was set aside, the holds and the top-ups themselves do. All of its message's
+     * causes are decided with it: one that came meanwhile found no hold, and nobody would give the funds back that are held now.
+     */
+    async retry(event) {
+      const isMessage = walletCause(event)?.kind !== "topup";
+      const events = isMessage ? await context.log.readStream(event.stream) : [event];
+      await ledger.settleAll(causesByPartner(events), true);
+    },
+    stop: () => progress.flush(),
+  };
+}
 
-  async function handle(batch: Batch): Promise<void> {
-    await settleAll(causesByPartner(batch.events), false);
-    progress.reached(batch.position);
+type Decided = {
+  readonly partner: PartnerId;
+  readonly decision: WalletDecision;
+  readonly append: Append;
+};
+
+/** Decides what causes ask of wallets and appends it. */
+class Ledger {
+  readonly #context: ReactorTools["context"];
+  readonly #logger: ReactorTools["logger"];
+  readonly #wallets: Wallets;
+
+  constructor(context: ReactorTools["context"], logger: ReactorTools["logger"]) {
+    this.#context = context;
+    this.#logger = logger;
+    this.#wallets = openWallets(context.log, context.pool);
   }
 
-  /**
-   * What the event asks for is done unless it was: `covers` says nothing of an event that was set aside, the holds and the top-ups themselves do. All of its message's
-   * causes are decided with it: one that came meanwhile found no hold, and nobody would give the funds back that are held now.
-   */
-  async function retry(event: RecordedEvent): Promise<void> {
-    const isMessage = walletCause(event)?.kind !== "topup";
-    const events = isMessage ? await context.log.readStream(event.stream) : [event];
-    await settleAll(causesByPartner(events), true);
-  }
-
-  async function settleAll(causes: Causes, late: boolean): Promise<void> {
+  /** Settles every cause, however often another writer is first. `late`: of events that were set aside before. */
+  async settleAll(causes: Causes, late: boolean): Promise<void> {
     let open = causes;
     for (let conflicts = 0; open.size > 0; conflicts++) {
       if (conflicts > maxConflicts)
         throw new Error(`${maxConflicts} conflicts in a row on ${[...open.keys()].join(", ")}`);
-      open = await settle(open, late);
+      open = await this.#settle(open, late);
     }
   }
 
   /** Decides and appends; gives back the wallets in which another writer was first, brought up to date. */
-  async function settle(open: Causes, late: boolean): Promise<Causes> {
-    await wallets.load([...open.keys()]);
-    await wallets.loadHolds(late ? allHolds(open) : unknownHolds(open));
-    const partners: PartnerId[] = [];
-    const decisions: WalletDecision[] = [];
-    const appends: Append[] = [];
-    for (const [partner, causes] of open) {
-      if (late && (await isBooked(partner, causes))) continue;
-      const wallet = wallets.get(partner);
-      const book = { get: (messageId: string) => wallets.hold(partner, messageId) };
-      const decision = decideWallet(wallet, book, causes, late);
-      if (decision.events.length === 0) report(partner, decision);
-      else {
-        partners.push(partner);
-        decisions.push(decision);
-        appends.push(appendOf(partner, wallet, decision));
-      }
-    }
-    if (appends.length === 0) return new Map();
+  async #settle(open: Causes, late: boolean): Promise<Causes> {
+    await this.#wallets.load([...open.keys()]);
+    await this.#wallets.loadHolds(late ? allHolds(open) : this.#unknownHolds(open));
+    const decided = await this.#decide(open, late);
+    if (decided.length === 0) return new Map();
     await failpoint("wallet.before_append");
-    const outcomes = await context.log.append(appends);
+    const outcomes = await this.#context.log.append(decided.map(({ append }) => append));
     await failpoint("wallet.after_append");
 
     const again: Causes = new Map();
     for (const [index, outcome] of outcomes.entries()) {
-      const partner = partners[index]!;
-      const decision = decisions[index]!;
+      const { partner, decision } = decided[index]!;
       switch (outcome.kind) {
         case "appended":
         case "duplicate":
-          for (const event of decision.events) wallets.evolve(partner, event);
-          report(partner, decision);
+          for (const event of decision.events) this.#wallets.evolve(partner, event);
+          this.#report(partner, decision);
           break;
         case "conflict":
-          logger.info({ partner, actual: outcome.actual }, "another writer was first");
-          await wallets.catchUp(partner);
+          this.#logger.info({ partner, actual: outcome.actual }, "another writer was first");
+          await this.#wallets.catchUp(partner);
           again.set(partner, open.get(partner)!);
           break;
         case "invalid":
@@ -107,17 +113,30 @@ function startLedger({ context, checkpoint, logger, fail }: ReactorTools): React
     return again;
   }
 
+  async #decide(open: Causes, late: boolean): Promise<readonly Decided[]> {
+    const decided: Decided[] = [];
+    for (const [partner, causes] of open) {
+      if (late && (await this.#isBooked(partner, causes))) continue;
+      const wallet = this.#wallets.get(partner);
+      const book = { get: (messageId: string) => this.#wallets.hold(partner, messageId) };
+      const decision = decideWallet(wallet, book, causes, late);
+      if (decision.events.length === 0) this.#report(partner, decision);
+      else decided.push({ partner, decision, append: appendOf(partner, wallet, decision) });
+    }
+    return decided;
+  }
+
   /** Messages to be settled whose hold is not in memory: made before the start, or long ago. */
-  function unknownHolds(open: Causes): ReadonlyMap<PartnerId, readonly string[]> {
+  #unknownHolds(open: Causes): ReadonlyMap<PartnerId, readonly string[]> {
     const missing = new Map<PartnerId, readonly string[]>();
     for (const [partner, causes] of open) {
-      const { covers } = wallets.get(partner);
+      const { covers } = this.#wallets.get(partner);
       const requested = new Set<string>();
       const unknown: string[] = [];
       for (const cause of causes) {
         if (cause.kind === "topup" || cause.position <= covers) continue;
         if (cause.kind === "hold") requested.add(cause.message_id);
-        else if (!requested.has(cause.message_id) && !wallets.hold(partner, cause.message_id))
+        else if (!requested.has(cause.message_id) && !this.#wallets.hold(partner, cause.message_id))
           unknown.push(cause.message_id);
       }
       if (unknown.length > 0) missing.set(partner, unknown);
@@ -125,30 +144,30 @@ function startLedger({ context, checkpoint, logger, fail }: ReactorTools): React
     return missing;
   }
 
-  async function isBooked(partner: PartnerId, [cause]: readonly WalletCause[]): Promise<boolean> {
-    return cause?.kind === "topup" && wallets.hasTopup(partner, cause.transaction_id);
+  async #isBooked(partner: PartnerId, [cause]: readonly WalletCause[]): Promise<boolean> {
+    return cause?.kind === "topup" && this.#wallets.hasTopup(partner, cause.transaction_id);
   }
 
-  function allHolds(open: Causes): ReadonlyMap<PartnerId, readonly string[]> {
-    return new Map(
-      [...open].map(([partner, causes]) => [
-        partner,
-        causes.flatMap((cause) => (cause.kind === "topup" ? [] : [cause.message_id])),
-      ]),
-    );
-  }
-
-  function report(partner: PartnerId, { ignored }: WalletDecision): void {
+  #report(partner: PartnerId, { ignored }: WalletDecision): void {
     for (const { cause, reason } of ignored) {
-      ignoredCauses.inc({ environment: context.environment, reason });
+      ignoredCauses.inc({ environment: this.#context.environment, reason });
       const { position, ...details } = cause;
       if (reason !== "declined")
-        logger.warn({ partner, position: String(position), ...details, reason }, "cause ignored");
+        this.#logger.warn(
+          { partner, position: String(position), ...details, reason },
+          "cause ignored",
+        );
     }
   }
-
-  return { handle, retry, stop: () => progress.flush() };
 }
+
+const allHolds = (open: Causes): ReadonlyMap<PartnerId, readonly string[]> =>
+  new Map(
+    [...open].map(([partner, causes]) => [
+      partner,
+      causes.flatMap((cause) => (cause.kind === "topup" ? [] : [cause.message_id])),
+    ]),
+  );
 
 type Causes = Map<PartnerId, readonly WalletCause[]>;
 

@@ -47,12 +47,6 @@ export function openWallets(log: EventLog, pool: pg.Pool): Wallets {
   const eventsAfter = (partner: PartnerId, revision: number) =>
     log.scanStream(walletStream(partner), { from: revision + 1 });
 
-  const owned = (partner: PartnerId, keep: (messageId: string) => boolean = () => true) => ({
-    set(messageId: string, hold: Hold): void {
-      if (keep(messageId)) holds.set(messageId, { ...hold, partner });
-    },
-  });
-
   const self: Wallets = {
     async load(partners) {
       const unknown = partners.filter((partner) => wallets.get(partner) === undefined);
@@ -73,7 +67,7 @@ export function openWallets(log: EventLog, pool: pg.Pool): Wallets {
         const projected = found.revisions.get(partner) ?? -1;
         if (projected >= self.get(partner).revision) continue;
         const wanted = new Set(messageIds);
-        const book = owned(partner, (messageId) => wanted.has(messageId));
+        const book = owned(holds, partner, (messageId) => wanted.has(messageId));
         for await (const event of eventsAfter(partner, projected)) noteHolds(book, event);
       }
     },
@@ -91,16 +85,12 @@ export function openWallets(log: EventLog, pool: pg.Pool): Wallets {
 
     evolve(partner, event) {
       wallets.set(partner, evolveWallet(self.get(partner), event));
-      noteHolds(owned(partner), event);
+      noteHolds(owned(holds, partner), event);
     },
 
     async hasTopup(partner, transactionId) {
-      for await (const { type, data } of eventsAfter(partner, -1))
-        if (
-          type === "FundsToppedUp" &&
-          data.entries.some((entry) => entry.transaction_id === transactionId)
-        )
-          return true;
+      for await (const event of eventsAfter(partner, -1))
+        if (books(event, transactionId)) return true;
       return false;
     },
 
@@ -111,3 +101,17 @@ export function openWallets(log: EventLog, pool: pg.Pool): Wallets {
   };
   return self;
 }
+
+/** The holds of one partner, as a book to note them in. */
+const owned = (
+  holds: { set(messageId: string, hold: HoldRow): unknown },
+  partner: PartnerId,
+  keep: (messageId: string) => boolean = () => true,
+) => ({
+  set(messageId: string, hold: Hold): void {
+    if (keep(messageId)) holds.set(messageId, { ...hold, partner });
+  },
+});
+
+const books = ({ type, data }: WalletEvent, transactionId: string): boolean =>
+  type === "FundsToppedUp" && data.entries.some((entry) => entry.transaction_id === transactionId);

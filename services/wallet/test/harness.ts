@@ -1,5 +1,10 @@
 import { deterministicId, validateEvent, newId, streamOf, uuid7 } from "@heliograph/contracts";
-import { proof, type WalletEventType } from "@heliograph/domain";
+import {
+  startProof,
+  type Proof,
+  type WalletEventType,
+  type WalletRecord,
+} from "@heliograph/domain";
 import {
   type EventLog,
   type NewEvent,
@@ -209,3 +214,10 @@ export const count = (events: readonly RecordedEvent[], type: string): number =>
   events
     .filter((event) => event.type === type)
     .reduce((sum, { data }) => sum + loosely(data).entries.length, 0);
+
+/** What the proof says of all these events, oldest first. */
+const proof = (events: Iterable<WalletRecord>): Proof => {
+  const proving = startProof();
+  for (const event of events) proving.add(event);
+  return proving.result();
+};

@@ -1,5 +1,6 @@
+import type pg from "pg";
 import { streamOf } from "@heliograph/contracts";
-import { readHolds, readWallet, walletPositions } from "../src/tables/wallet.ts";
+import { readHolds, walletPositions } from "../src/tables/wallet.ts";
 import { rebuildProjector, runConsumer } from "@heliograph/runtime";
 import { until } from "@heliograph/testkit";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -85,3 +86,12 @@ test("an owner that was replaced behind its back is fenced, and nothing is settl
     matches: true,
   });
 });
+
+/** A wallet's row as far as the projector has come. */
+async function readWallet(pool: pg.Pool, partner: string) {
+  const { rows } = await pool.query(
+    "select partner, available, held, currency, revision, position::text from wallet.wallets where partner = $1",
+    [partner],
+  );
+  return rows[0] && { ...rows[0], position: BigInt(rows[0].position) };
+}

@@ -1,5 +1,6 @@
+import { placedFeed } from "@heliograph/testkit";
 import { openPostgresLog } from "@heliograph/log";
-import { runConsumer, type ServiceContext, placedFeed } from "@heliograph/runtime";
+import { runConsumer, type ServiceContext } from "@heliograph/runtime";
 import pg from "pg";
 import { pino } from "pino";
 import { webhooksReactor } from "../src/index.ts";

@@ -1,6 +1,12 @@
-import { partnerIn, placedFeed } from "@heliograph/runtime";
 import { openPostgresLog } from "@heliograph/log";
-import { spawnService, until, webhookSink, type WebhookSink } from "@heliograph/testkit";
+import {
+  spawnService,
+  until,
+  webhookSink,
+  type WebhookSink,
+  partnerIn,
+  placedFeed,
+} from "@heliograph/testkit";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { openHarness, type Harness } from "./harness.ts";
 

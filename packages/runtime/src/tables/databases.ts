@@ -21,3 +21,9 @@ export async function serverVersion(client: pg.ClientBase): Promise<number> {
   );
   return rows[0].version;
 }
+
+/** The database's clock, epoch milliseconds. */
+export async function databaseTime(db: Pick<pg.ClientBase, "query">): Promise<number> {
+  const { rows } = await db.query<{ time: Date }>("select clock_timestamp() as time");
+  return rows[0]!.time.getTime();
+}

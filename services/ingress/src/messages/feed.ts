@@ -1,9 +1,9 @@
 import { templateTypes } from "@heliograph/domain";
-import { ofType, type RecordedEvent } from "@heliograph/log";
+import { ofType, type EventLog, type RecordedEvent } from "@heliograph/log";
 import { pause } from "@heliograph/runtime";
-import { fundsTypes } from "./funds.ts";
-import { outcomeTypes } from "./outcomes.ts";
-import type { Sending } from "./sending.ts";
+import { fundsTypes, type Funds } from "./funds.ts";
+import { outcomeTypes, type Outcomes } from "./outcomes.ts";
+import type { TemplateCache } from "./templates.ts";
 
 const isFunds = ofType(...fundsTypes);
 const isTemplate = ofType(...templateTypes);
@@ -14,7 +14,12 @@ const retryAfterMs = 500;
  * asked for. `onError` hears of a subscription that broke; it is taken up again where it was.
  */
 export async function followFeed(
-  sending: Sending,
+  sending: {
+    readonly log: EventLog;
+    readonly funds: Funds;
+    readonly templates: TemplateCache;
+    readonly outcomes: Outcomes;
+  },
   signal: AbortSignal,
   onError: (error: unknown) => void,
 ): Promise<{ readonly done: Promise<void> }> {

@@ -33,28 +33,6 @@ const statusSql = `case
   when refunded_position is not null then 'refunded' when released_position is not null then 'released'
   when captured_position is not null then 'captured' when declined_position is not null then 'declined' else 'held' end`;
 
-export type WalletRow = {
-  readonly partner: string;
-  /** Decimal text. */
-  readonly available: string;
-  readonly held: string;
-  readonly currency: string;
-  /** Revision of the last wallet event that is in the row. */
-  readonly revision: number;
-  /** Its position in the log. */
-  readonly position: bigint;
-};
-
-/** A wallet's balance as far as the projector has come; undefined when it has none yet. */
-export async function readWallet(db: Queryable, partner: string): Promise<WalletRow | undefined> {
-  const { rows } = await db.query({
-    name: "wallet_row",
-    text: `select partner, available, held, currency, revision, position::text from wallet.wallets where partner = $1`,
-    values: [partner],
-  });
-  return rows[0] && { ...rows[0], position: BigInt(rows[0].position) };
-}
-
 /**
  * Positions of the wallet events that name each message, oldest first: hold or decline, then capture, release or refund. Each event holds
  * many messages: `walletEntryOf` (domain) finds the one. Messages without any are missing.

@@ -1,4 +1,10 @@
-import { type EventData, PublicError, sealSecret, streamOf } from "@heliograph/contracts";
+import {
+  type EventData,
+  PublicError,
+  newSecret,
+  sealSecret,
+  streamOf,
+} from "@heliograph/contracts";
 import type { Endpoint } from "@heliograph/domain";
 import { listEndpoints } from "../tables/webhooks.ts";
 import { z } from "zod";
@@ -20,8 +26,7 @@ const maxEndpoints = 100;
 const defaultOverlapSeconds = 86_400;
 
 /** 32 bytes in the form of Standard Webhooks 1.0. The same for a retry with the same idempotency key. */
-const newSecretOf = (call: Call): string =>
-  `whsec_${call.derivedBytes(32, "webhook secret").toString("base64")}`;
+const newSecretOf = (call: Call): string => newSecret(call.derivedBytes(32, "webhook secret"));
 
 async function create(call: Call<CreateEndpoint, unknown>): Promise<Answer> {
   const { masterKey } = call.context;

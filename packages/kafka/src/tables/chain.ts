@@ -1,6 +1,6 @@
 import type pg from "pg";
 import type { WritePart } from "@heliograph/runtime";
-import type { Chain } from "./record.ts";
+import type { Chain } from "../record.ts";
 
 /** The relay's table: how far each shard has been published. Shard -1 is the whole namespace. */
 export const relayDdl =

@@ -1,7 +1,6 @@
 import { newId, shardOf } from "@heliograph/contracts";
 import type { EventLog } from "@heliograph/log";
-import { onlyShard } from "./source.ts";
-import type { Feed } from "./types.ts";
+import { onlyShard, type Feed } from "@heliograph/runtime";
 
 /** A feed over the log itself whose shards go where they are placed: what tests of divided consumers have instead of a consumer group. */
 export function placedFeed(
