@@ -85,15 +85,30 @@ test("a key is for a known partner or for the operators, and says which where it
   expect(unknown.output).toMatch(/^ops: there is no partner ptn_none; .*\n$/);
 }, 60_000);
 
-test("a gateway is turned off and on again by its name", async () => {
-  const off = await ops("gateways", "disable", "sim-sms", "--env", "sandbox");
-  expect(off).toMatchObject({ code: 0, output: "sim-sms (sandbox) is disabled.\n" });
-  expect((await ops("gateways")).output).toMatch(/^sim-sms +sandbox +sms +simulator +\d+ +no /m);
-  await ops("gateways", "enable", "sim-sms", "--env", "sandbox");
-  expect((await ops("gateways")).output).toMatch(/^sim-sms +sandbox +sms +simulator +\d+ +yes /m);
+test("a gateway of the settings that a person turns off stays off when its process starts again, until it is turned on", async () => {
+  const entry = new URL("../../services/dispatch/src/main.ts", import.meta.url).pathname;
+  const startDispatch = async (): Promise<void> => {
+    const service = spawnService(entry, {
+      ...environment,
+      HELIOGRAPH_SMTP_URL: "smtp://me:secret@127.0.0.1:1",
+      HELIOGRAPH_LOG_LEVEL: "info",
+    });
+    await service.outputMatching(/"msg":"running"/);
+    await service.stop();
+  };
+  const shown = async () =>
+    /^smtp-1 +live +email +smtp +\d+ +(\w+) /m.exec((await ops("gateways")).output)?.[1];
+  await startDispatch();
+  expect(await shown()).toBe("yes");
+  const off = await ops("gateways", "disable", "smtp-1", "--env", "live");
+  expect(off).toMatchObject({ code: 0, output: "smtp-1 (live) is disabled.\n" });
+  await startDispatch();
+  expect(await shown()).toBe("no");
+  await ops("gateways", "enable", "smtp-1", "--env", "live");
+  expect(await shown()).toBe("yes");
   const unknown = await ops("gateways", "disable", "none", "--env", "live");
   expect(unknown).toMatchObject({ code: 2, output: "ops: live has no gateway none\n" });
-}, 60_000);
+}, 90_000);
 
 test("a new master key is taken once it is accepted", async () => {
   const changed = { ...environment, HELIOGRAPH_MASTER_KEY: randomBytes(32).toString("hex") };
