@@ -23,6 +23,8 @@ export type ChannelModule = {
   /** How messages speak of one: "an SMS". */
   readonly noun: string;
   readonly recipient: (text: string) => Read<Recipient>;
+  /** Its recipients are names, which any word could be: a filter means one only where it names the channel too. */
+  readonly takesNames?: true;
   /** Gives the form that is stored and sent. */
   readonly sender: (text: string) => Read<string>;
   /** What only mail has, each giving the form that is stored and sent. */

@@ -1,4 +1,5 @@
 import type { Channel } from "@heliograph/contracts";
+import { broadcast } from "./broadcast.ts";
 import type { ChannelModule } from "./channel.ts";
 import { email } from "./email.ts";
 import type { MagicOutcome } from "./magic.ts";
@@ -6,7 +7,12 @@ import { sms } from "./sms.ts";
 import { whatsapp } from "./whatsapp.ts";
 
 /** The channels that can be sent on. One more is one file and one line here. */
-const modules: Readonly<Partial<Record<Channel, ChannelModule>>> = { sms, whatsapp, email };
+const modules: Readonly<Partial<Record<Channel, ChannelModule>>> = {
+  sms,
+  whatsapp,
+  email,
+  broadcast,
+};
 
 /** The rules of a channel; undefined for one that cannot be sent on yet. */
 export const channelModule = (channel: Channel): ChannelModule | undefined => modules[channel];
@@ -17,7 +23,10 @@ export const channelModule = (channel: Channel): ChannelModule | undefined => mo
  */
 export function storedRecipient(text: string, channel?: Channel): string | undefined {
   const address = text.replaceAll(" ", "+");
-  const asked = channel === undefined ? Object.values(modules) : [modules[channel]];
+  const asked =
+    channel === undefined
+      ? Object.values(modules).filter((module) => !module.takesNames)
+      : [modules[channel]];
   for (const module of asked) {
     const found = module?.recipient(address);
     if (found?.kind === "read") return found.value.to;

@@ -224,3 +224,26 @@ describe("a filter by recipient", () => {
     expect(storedRecipient(text, channel)).toBe(stored);
   });
 });
+
+describe("the name of a list", () => {
+  it("begins with a letter, so that no number and no address is one", () => {
+    const { recipient, magic } = channelModule("broadcast")!;
+    expect(recipient("spring-news_2.eu")).toEqual({
+      kind: "read",
+      value: { to: "spring-news_2.eu", digits: "", country: "" },
+    });
+    for (const text of [
+      "+15551234567",
+      "15551234567",
+      "ada@example.com",
+      "a b",
+      "",
+      "a".repeat(65),
+    ])
+      expect(recipient(text)).toMatchObject({ kind: "fault", code: "invalid_list" });
+    expect([magic("exhausted"), magic("spring-news")]).toEqual(["exhausted", "delivered"]);
+    // As a filter it is one only where the channel is named.
+    expect(storedRecipient("spring-news", "broadcast")).toBe("spring-news");
+    expect(storedRecipient("spring-news")).toBeUndefined();
+  });
+});

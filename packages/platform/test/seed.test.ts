@@ -57,6 +57,7 @@ test("live gateways are declared by the processes that run dispatch, the simulat
   await start("ingress", mail);
   expect(directory.gateways("live")).toEqual([]);
   expect(directory.gateways("sandbox").map(({ name }) => name)).toEqual([
+    "sim-broadcast",
     "sim-email",
     "sim-sms",
     "sim-whatsapp",

@@ -60,12 +60,13 @@ describe("gateways", () => {
     );
     const { body } = await get(partner.key, "/gateways");
     expect(body.data.map(({ name }: { name: string }) => name)).toEqual([
+      "sim-broadcast",
       "sim-email",
       "sim-sms",
       "sim-whatsapp",
     ]);
     expect(body.data[0]).toMatchObject({ breaker: "closed", success_rate: null });
-    expect(body.data[1]).toMatchObject({
+    expect(body.data[2]).toMatchObject({
       channel: "sms",
       kind: "simulator",
       status: "enabled",

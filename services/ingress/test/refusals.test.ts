@@ -94,7 +94,7 @@ const refused: readonly (readonly [string, object, string, string?])[] = [
   ],
   ["push", { ...sms, channel: "push" }, "channel_not_enabled", "channel"],
   ["telegram", { ...sms, channel: "telegram" }, "channel_not_enabled", "channel"],
-  ["broadcast", { ...sms, channel: "broadcast" }, "channel_not_enabled", "channel"],
+  ["a broadcast to a number", { ...sms, channel: "broadcast" }, "invalid_request", "to"],
   [
     "failover",
     { ...sms, failover: [{ channel: "sms", after_seconds: 5 }] },

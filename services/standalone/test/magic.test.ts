@@ -31,6 +31,7 @@ describe("the sandbox's recipients", () => {
     ["delivered@", mail("delivered"), "delivered"],
     ["sent-only@", mail("sent-only"), "sent"],
     ["0014 read", sms("0014"), "read"],
+    ["a broadcast", { channel: "broadcast", to: "spring-news", text: "Hello" }, "sent"],
     ["any other", mail("nayeem"), "delivered"],
   ])("%s is paid and ends %s", async (_, body, status) => {
     const id = await send(setting.sandbox, body);

@@ -4,7 +4,7 @@ import { createSimulator, simulatorErrors } from "./gateway.ts";
 import { simulatorReceipts } from "./receipts.ts";
 
 /** The channels that every sandbox can be sent on. */
-const channels = ["sms", "whatsapp", "email"] as const;
+const channels = ["sms", "whatsapp", "email", "broadcast"] as const;
 
 /** A provider without a network, for the sandbox: the recipient's address chooses the outcome. */
 export const simulator = gatewayKind({
