@@ -40,10 +40,12 @@ export async function changeOnce<State>(
   options: Pick<ChangeOptions<State, PublicError>, "stream" | "evolve" | "decide"> & {
     readonly name: string;
     readonly correlation: string;
+    /** The environment's when left out. */
+    readonly log?: EventLog;
   },
 ): Promise<Extract<Changed<State, never>, { kind: "changed" | "unchanged" }>> {
-  const { name, correlation, ...rest } = options;
-  const result = await change<State, PublicError>(call.deps.log, {
+  const { name, correlation, log = call.deps.log, ...rest } = options;
+  const result = await change<State, PublicError>(log, {
     ...rest,
     eventId: call.eventId(name),
     metadata: call.metadata({ correlation }),

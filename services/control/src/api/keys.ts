@@ -2,10 +2,11 @@ import { PublicError, isId, streamOf } from "@heliograph/contracts";
 import type { Key } from "@heliograph/platform";
 import { formatTime, parseTime } from "@heliograph/domain";
 import { z } from "zod";
-import { maxConflicts, tooManyChanges } from "@heliograph/api";
+import { changeOnce } from "@heliograph/api";
 import { isWithin, parseBlock } from "@heliograph/api";
 import { blocksOf, endOf, hasScope } from "@heliograph/api";
 import type { Call } from "@heliograph/api";
+import { decideRevoke, evolveKey, type KeyState } from "../decide-revoke.ts";
 import { issueKey } from "../issue-key.ts";
 import { ListQuery, listBody, listOf, pageOf, slicePage } from "@heliograph/api";
 import { appendPlatform, showsSecrets, untilInEffect } from "@heliograph/api";
@@ -168,30 +169,24 @@ async function issue(call: Call<IssueKey, unknown>): Promise<Answer> {
 
 async function revoke(call: Call): Promise<Answer> {
   const id = call.params["id"]!;
-  for (let attempt = 0; attempt < maxConflicts; attempt++) {
-    const key = isId("key", id) ? visibleKeys(call).find((item) => item.key_id === id) : undefined;
-    if (key === undefined) throw new PublicError("not_found", "There is no such key.");
-    if (key.revoked) return { status: 204 };
-    const { conflicts } = await appendPlatform(call, [
-      {
-        stream: streamOf("key", id),
-        expected: key.revision,
-        events: [
-          {
-            id: call.eventId(`revoke ${id}`),
-            type: "KeyRevoked",
-            data: { key_id: id, partner_id: key.partner_id },
-            metadata: call.metadata(),
-          },
-        ],
-      },
-    ]);
-    if (conflicts === 0) return { status: 204 };
-    // Somebody else revoked it, and the directory is about to show that.
-    await untilInEffect(call, await call.context.platformLog.head());
-  }
-  throw tooManyChanges();
+  if (!isId("key", id)) throw keyNotFound();
+  const caller = { partner: call.partner.partner_id, environment: call.env };
+  const { position } = await changeOnce<KeyState>(call, {
+    log: call.context.platformLog.forPartner(caller.partner),
+    stream: streamOf("key", id),
+    name: `revoke ${id}`,
+    correlation: id,
+    evolve: evolveKey,
+    decide(key) {
+      const decision = decideRevoke(key, caller);
+      return "refusal" in decision ? { refusal: keyNotFound() } : decision;
+    },
+  });
+  await untilInEffect(call, position);
+  return { status: 204 };
 }
+
+const keyNotFound = (): PublicError => new PublicError("not_found", "There is no such key.");
 
 function list(call: Call<undefined, ListQuery>): Answer {
   const page = pageOf(call, "keys");
