@@ -1,3 +1,5 @@
+import { globSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { validateEvent, readEventFlaw, sealSecret } from "@heliograph/contracts";
 import { smtpSink } from "@heliograph/testkit";
 import { expect, test } from "vitest";
@@ -189,4 +191,21 @@ test("every kind names only errors that an event can carry", () => {
       expect(validateEvent({ type: "DispatchAttemptFailed", data })).toBeUndefined();
     }
   expect(kindOf(configOf()).kind).toBe("simulator");
+});
+
+test("no other source decides by a kind's name", () => {
+  const root = new URL("../../../", import.meta.url);
+  // `log` is what the event log is called too.
+  const names = gatewayKinds.map(({ kind }) => kind).filter((kind) => kind !== "log");
+  const literal = new RegExp(`["'\`](${names.join("|")})["'\`]`);
+  const naming = globSync(["packages/*/src/**/*.ts", "services/*/src/**/*.ts"], {
+    cwd: fileURLToPath(root),
+  })
+    .filter((path) => !path.startsWith("packages/gateways/"))
+    .filter((path) => literal.test(readFileSync(new URL(path, root), "utf8")));
+  expect(naming.toSorted()).toEqual([
+    // The example of a field in the OpenAPI document.
+    "packages/api/src/openapi-fields.ts",
+    "packages/contracts/src/events/earlier.ts",
+  ]);
 });
