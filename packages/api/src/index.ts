@@ -32,5 +32,5 @@ export { type Listening, createApp, listen } from "./server.ts";
 export { hostService } from "./service-routes.ts";
 export { type Hosted, type Service, hosted, routesOf } from "./service.ts";
 export { notValid, unknownField, validate } from "./validate.ts";
-export { TimeInput, listed, queryInt, timeOf } from "./inputs.ts";
+export { TimeInput, givenOnce, listed, queryInt, timeOf } from "./inputs.ts";
 export { waitSeconds } from "./prefer.ts";

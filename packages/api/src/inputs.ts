@@ -1,5 +1,6 @@
 import { parseTime } from "@heliograph/domain";
 import { z } from "zod";
+import { notValid } from "./validate.ts";
 
 /** A time from outside; `parseTime` reads what this has taken. */
 export const TimeInput = z
@@ -47,3 +48,18 @@ export const listed = <Value extends string>(known: readonly Value[]) =>
     })
     .transform((text) => split(text) as Value[])
     .meta({ override: { type: "string" } });
+
+/** The value of a field that has two names, given by both of them, its own first. Throws `invalid_request` when they differ. */
+export function givenOnce<Value>(
+  given: Readonly<Record<string, Value | undefined>>,
+): Value | undefined {
+  const [[name, value], [alias, other]] = Object.entries(given) as [
+    [string, Value | undefined],
+    [string, Value | undefined],
+  ];
+  if (value !== undefined && other !== undefined && value !== other)
+    throw notValid("query", [
+      { path: alias, code: "conflict", message: `is another name of ${name}, and differs from it` },
+    ]);
+  return value ?? other;
+}

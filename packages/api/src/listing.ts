@@ -1,7 +1,7 @@
 import { decodeCursor, encodeCursor } from "./cursor.ts";
 import { z } from "zod";
 import type { Call } from "./call.ts";
-import { queryInt } from "./inputs.ts";
+import { givenOnce, queryInt } from "./inputs.ts";
 
 export const maxPageSize = 100;
 const defaultPageSize = 25;
@@ -10,6 +10,7 @@ const defaultPageSize = 25;
 export const ListQuery = z.strictObject({
   limit: queryInt(1, maxPageSize).optional(),
   after: z.string().max(512).optional().meta({ description: "`next_cursor` of an earlier page." }),
+  cursor: z.string().max(512).optional().meta({ description: "Another name of `after`." }),
   before: z.string().max(512).optional().meta({ description: "`prev_cursor` of an earlier page." }),
 });
 export type ListQuery = z.infer<typeof ListQuery>;
@@ -20,6 +21,10 @@ export const listOf = <Item extends z.ZodType>(item: Item, id: string) =>
     .object({
       data: z.array(item),
       next_cursor: z.string().nullable(),
+      next_after: z
+        .string()
+        .nullable()
+        .meta({ description: "The same as `next_cursor`.", examples: [null] }),
       prev_cursor: z.string().nullable(),
     })
     .meta({ id });
@@ -37,9 +42,10 @@ export function pageOf(call: Call<unknown, ListQuery>, list: string): Page {
     text === undefined
       ? undefined
       : String(decodeCursor(call.context.masterKey, scopeOf(call, list), text, path));
+  const { after, cursor } = call.query;
   return {
     limit: call.query.limit ?? defaultPageSize,
-    after: open(call.query.after, "after"),
+    after: open(givenOnce({ after, cursor }), "after"),
     before: open(call.query.before, "before"),
   };
 }
@@ -63,9 +69,11 @@ export function listBody<Row>(
     row === undefined
       ? null
       : encodeCursor(call.context.masterKey, scopeOf(call, list), keyOf(row));
+  const next = backwards || more ? seal(shown.at(-1)) : null;
   return {
     data: shown.map(show),
-    next_cursor: backwards || more ? seal(shown.at(-1)) : null,
+    next_cursor: next,
+    next_after: next,
     prev_cursor: (backwards ? more : page.after !== undefined) ? seal(shown[0]) : null,
   };
 }

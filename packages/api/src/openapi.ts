@@ -191,7 +191,10 @@ export function buildDocument(services: readonly Service[]): object {
       description: "Multi-channel messaging over an event log.",
     },
     servers: [{ url: "/" }],
-    tags: groups.map(({ tag, description }) => ({ name: tag, description })),
+    // Several services may have a part in one area.
+    tags: [
+      ...new Map(groups.map(({ tag, description }) => [tag, { name: tag, description }])).values(),
+    ],
     security: [{ key: [] }],
     components: {
       securitySchemes: {

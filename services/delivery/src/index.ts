@@ -1,4 +1,5 @@
-import type { Service } from "@heliograph/runtime";
+import type { Service } from "@heliograph/api";
+import { messageReadRoutes } from "./api/messages.ts";
 import { messagesProjector } from "./projector.ts";
 import { receiptsReactor } from "./reactor.ts";
 
@@ -8,5 +9,14 @@ export { receiptsReactor } from "./reactor.ts";
 /** Folds receipts and refunds into the facts of a message and keeps the index that lists are made from. */
 export const service: Service = {
   name: "delivery",
+  api: {
+    groups: [
+      {
+        tag: "messages",
+        description: "Send, follow and cancel messages.",
+        routes: messageReadRoutes,
+      },
+    ],
+  },
   consumers: (context) => [messagesProjector(context.log), receiptsReactor],
 };

@@ -1,8 +1,8 @@
 import { streamOf, type EventType } from "@heliograph/contracts";
 import { boundedCache, foldMessage, joinStatus, type MessageStatus } from "@heliograph/domain";
 import type { EventLog, RecordedEvent } from "@heliograph/log";
-import { messagesDdl } from "@heliograph/read-models";
 import { projector, type Projector, type WritePart } from "@heliograph/runtime";
+import { messagesDdl } from "./tables/messages.ts";
 import { insertRows, raiseStatuses, type NewRow, type RowKey } from "./store.ts";
 
 /** Small batches wait this long for company: at most 50 commits a second, and a list is that much behind. */
@@ -33,6 +33,7 @@ function newRow(event: RecordedEvent<"MessageRequested">): NewRow {
     channel: data.channel,
     to: data.to,
     tags: data.tags,
+    clientRef: data.client_ref,
     metadata: data.metadata,
     status: foldMessage([event])!.status,
   };
@@ -46,6 +47,7 @@ export const messagesProjector = (log: EventLog): Projector =>
     schema: "messages",
     types: ["MessageRequested", ...statusTypes],
     ddl: messagesDdl,
+    version: 2,
     lingerMs,
     create() {
       const places = boundedCache<string, RowKey>(rememberedMessages);

@@ -1,5 +1,5 @@
 import { newId } from "@heliograph/contracts";
-import { listMessages, type MessageFilter, type MessagePage } from "@heliograph/read-models";
+import { listMessages, type MessageFilter, type MessagePage } from "../src/tables/messages.ts";
 import { rebuildProjector, runConsumer } from "@heliograph/runtime";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { messagesProjector } from "../src/index.ts";
@@ -23,7 +23,11 @@ beforeAll(async () => {
       channel: index % 2 === 0 ? "sms" : "whatsapp",
       created_at: new Date(begin + index * 10 * minute).toISOString(),
       ...(index % 5 === 0
-        ? { tags: ["a,b", 'say "hi" \\'], metadata: { order: index, nul: "x" } }
+        ? {
+            tags: ["a,b", 'say "hi" \\'],
+            metadata: { order: index, nul: "x" },
+            client_ref: `ref ${index}`,
+          }
         : {}),
       ...(index === 7 ? { metadata: { text: "half \ud800 and \u0000" } } : {}),
     });
@@ -105,6 +109,8 @@ it("Every filter shows what matches and nothing else, and never another partner'
   );
   expect(idsOf(await list({ tag: 'say "hi" \\' }))).toHaveLength(12);
   expect(idsOf(await list({ tag: "a" }))).toHaveLength(0);
+  expect(idsOf(await list({ clientRef: "ref 5" }))).toHaveLength(1);
+  expect(idsOf(await list({ clientRef: "ref" }))).toHaveLength(0);
   expect(idsOf(await list({ metadata: { order: "25", nul: "x" } }))).toEqual(
     matching((item) => (item["metadata"] as { order?: number }).order === 25),
   );

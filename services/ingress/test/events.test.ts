@@ -37,12 +37,17 @@ describe("the feed", () => {
     await publish(id, 1, ["message.queued", "message.sent", "message.delivered"]);
     const all = await get(key, "");
     const texts = [1, 2, 3].map((n) => body(n, all.body.data[n - 1].type));
-    expect(all.text).toBe(`{"data":[${texts.join(",")}],"next_after":3}`);
+    expect(all.text).toBe(`{"data":[${texts.join(",")}],"next_after":3,"next_cursor":"3"}`);
     const page = (await get(key, "?limit=2")).body;
     expect([page.data.length, page.next_after]).toEqual([2, 2]);
+    expect((await get(key, "?cursor=2&event_types=message.delivered")).body.data).toHaveLength(1);
     const rest = (await get(key, `?after=${page.next_after}`)).body;
     expect(rest.data.map(({ sequence }: { sequence: number }) => sequence)).toEqual([3]);
-    expect((await get(key, "?after=3")).body).toEqual({ data: [], next_after: 3 });
+    expect((await get(key, "?after=3")).body).toEqual({
+      data: [],
+      next_after: 3,
+      next_cursor: "3",
+    });
   });
 
   test("with a filter moves past what does not match", async () => {
@@ -56,7 +61,7 @@ describe("the feed", () => {
     const { id } = await world.addPartner();
     const { key } = await world.addPartner();
     await publish(id, 1, ["message.queued"]);
-    expect((await get(key, "")).body).toEqual({ data: [], next_after: 0 });
+    expect((await get(key, "")).body).toEqual({ data: [], next_after: 0, next_cursor: "0" });
   });
 
   test("answers a long poll as soon as there is an event that matches", async () => {
@@ -76,7 +81,11 @@ describe("the feed", () => {
   test("answers a long poll with nothing when its time is up", async () => {
     const { key } = await world.addPartner();
     const started = performance.now();
-    expect((await get(key, "?wait=0.3")).body).toEqual({ data: [], next_after: 0 });
+    expect((await get(key, "?wait=0.3")).body).toEqual({
+      data: [],
+      next_after: 0,
+      next_cursor: "0",
+    });
     expect(performance.now() - started).toBeGreaterThan(250);
   });
 

@@ -57,6 +57,7 @@ test("an event that comes while its wallet is being read is not lost", async () 
       await gate;
       return events;
     },
+    forPartner: () => slow,
   };
   const funds = new Funds(slow, () => 0);
   const asked = funds.covers(partner, 500_001n);

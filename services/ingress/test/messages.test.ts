@@ -3,7 +3,7 @@ import { hostService, routesOf } from "@heliograph/api";
 import { services } from "../src/index.ts";
 import { newId, streamOf, uuid7 } from "@heliograph/contracts";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { readTimeline } from "../src/messages/read.ts";
+import { readTimeline } from "../src/messages/timeline.ts";
 import { type World, openWorld, sms } from "./harness.ts";
 
 let world: World;
@@ -48,7 +48,7 @@ async function project(): Promise<void> {
   });
   for (const event of events)
     await pool.query(
-      `insert into messages.messages (position, created_at, status, partner, id, channel, "to", tags, metadata) values ($1, $2, 1, $3, $4, $5, $6, $7, $8) on conflict do nothing`,
+      `insert into messages.messages (position, created_at, status, partner, id, channel, "to", tags, metadata, client_ref) values ($1, $2, 1, $3, $4, $5, $6, $7, $8, $9) on conflict do nothing`,
       [
         String(event.position),
         Date.parse(event.data.created_at),
@@ -58,6 +58,7 @@ async function project(): Promise<void> {
         event.data.to,
         event.data.tags ?? null,
         event.data.metadata ?? null,
+        event.data.client_ref ?? null,
       ],
     );
   await pool.query(
@@ -105,7 +106,9 @@ describe("one message", () => {
     expect((await get(`/messages/${id}?as_of=${first!.position}`)).body.status).toBe("scheduled");
     expect((await get(`/messages/${id}?as_of=${first!.position - 1n}`)).status).toBe(404);
     expect((await get(`/messages/${id}?as_of=x`)).body.code).toBe("invalid_request");
-    expect((await get(`/messages/${id}?at=1`)).body.errors[0].path).toBe("at");
+    expect((await get(`/messages/${id}?at=${first!.position}`)).status).toBe(200);
+    const torn = await get(`/messages/${id}?at=${first!.position}&as_of=1`);
+    expect(torn.body.errors[0]).toMatchObject({ path: "at", code: "conflict" });
   });
 
   test("has a timeline of its own events, its receipts and the wallet's part in it", async () => {
@@ -239,6 +242,7 @@ describe("the list", () => {
               text: `n ${index}`,
               tags: [index % 2 ? "odd" : "even"],
               metadata: { n: index },
+              client_ref: `ref-${index}`,
             },
           })
         ).body.id,
@@ -253,6 +257,13 @@ describe("the list", () => {
     expect(idsOf(await page(`limit=2&after=${second.prev_cursor}`))).toEqual(ids.slice(0, 2));
     expect(idsOf(await page("tag=odd"))).toEqual([ids[1], ids[3]]);
     expect(idsOf(await page("metadata[n]=4"))).toEqual([ids[0]]);
+    expect(idsOf(await page("client_ref=ref-1"))).toEqual([ids[3]]);
+    // Both names of a field, in requests and answers.
+    expect(first.next_after).toBe(first.next_cursor);
+    expect(idsOf(await page(`limit=2&cursor=${first.next_after}`))).toEqual(ids.slice(2, 4));
+    expect((await get(`/messages?after=${first.next_cursor}&cursor=x`, reader.key)).status).toBe(
+      422,
+    );
     expect(idsOf(await page("metadata[__proto__]=1"))).toEqual([]);
     expect(idsOf(await page("metadata[constructor]=1"))).toEqual([]);
     expect(idsOf(await page("status=queued&channel=sms&limit=100"))).toEqual(ids);

@@ -9,7 +9,7 @@ import type { Decision } from "@heliograph/log";
 import { changeOnce } from "@heliograph/api";
 import type { Call } from "@heliograph/api";
 import type { Answer } from "@heliograph/api";
-import { messageNotFound } from "./read.ts";
+import { messageNotFound } from "./timeline.ts";
 
 /**
  * Cancels a message that is still scheduled. The append expects the revision that was folded, so cancel and "due" cannot both win.

@@ -1,20 +1,15 @@
-import { storedRecipient } from "@heliograph/channels";
-import { type Channel, PublicError, channels, failpoint } from "@heliograph/contracts";
-import { messageDetail, statuses } from "@heliograph/domain";
-import { decodeCursor, encodeCursor, parseIdempotencyKey } from "@heliograph/api";
-import { listMessages, maxPageSize, type MessageFilter } from "@heliograph/read-models";
-import { z } from "zod";
+import { PublicError, failpoint } from "@heliograph/contracts";
+import { Message, messageDetail, readMessage } from "@heliograph/domain";
+import { parseIdempotencyKey } from "@heliograph/api";
+import type { z } from "zod";
 import { sendingOf } from "./state.ts";
 import type { Call } from "@heliograph/api";
 import { cancelMessage } from "./cancel.ts";
-import { asOfPosition, readMessage, readTimeline } from "./read.ts";
-import { TimeInput, listOf, listed, queryInt, timeOf } from "@heliograph/api";
+import { readTimeline } from "./timeline.ts";
 import {
   AcceptedMessage,
   BatchAnswer,
   BatchItem,
-  Message,
-  MessageSummary,
   SendBatch,
   SendMessage,
   SendQuery,
@@ -25,7 +20,7 @@ import {
 } from "./schema.ts";
 import type { Item, Settled } from "./sending.ts";
 import { type Answer, type Route, route } from "@heliograph/api";
-import { notValid, unknownField, validate, waitSeconds } from "@heliograph/api";
+import { validate, waitSeconds } from "@heliograph/api";
 
 const maxWaitSeconds = 30;
 /** A thousand messages of some 5 KB. Parsing it holds the process for some 50 ms. */
@@ -47,7 +42,7 @@ async function sendOne(call: Call<SendMessage, z.infer<typeof SendQuery>>): Prom
     if (replayed)
       return { status: 202, body, position, headers: { "Idempotent-Replayed": "true" } };
     if (outcome !== undefined && (await outcome.wait(seconds * 1000, call.signal))) {
-      const { state } = await readMessage(call.deps, call.partner.partner_id, id);
+      const { state } = (await readMessage(call.deps.log, call.partner.partner_id, id))!;
       return {
         status: 200,
         body: messageDetail(state, call.env),
@@ -122,88 +117,6 @@ async function sendBatch(call: Call<z.infer<typeof SendBatch>, unknown>): Promis
   };
 }
 
-const text = z.string().max(512);
-const ListQuery = z
-  .strictObject({
-    limit: queryInt(1, maxPageSize).optional(),
-    after: text.optional(),
-    before: text.optional(),
-    status: listed(statuses).optional().meta({
-      description: "One or more, separated by commas.",
-      example: "sent,delivered",
-    }),
-    channel: z.enum(channels).optional(),
-    to: text.optional(),
-    tag: z.string().max(64).optional(),
-    created_from: TimeInput.optional().meta({ description: "Inclusive." }),
-    created_before: TimeInput.optional().meta({ description: "Exclusive." }),
-  })
-  .catchall(z.string().max(255))
-  .meta({ description: "`metadata[key]=value` filters by metadata." });
-
-function filterOf(query: z.infer<typeof ListQuery>): MessageFilter {
-  // Without a prototype: `__proto__` is a name like any other here.
-  const metadata = Object.create(null) as Record<string, string>;
-  for (const [name, value] of Object.entries(query)) {
-    if (Object.hasOwn(ListQuery.shape, name)) continue;
-    const key = /^metadata(?:\[([\w.-]{1,64})\]|\.([\w.-]{1,64}))$/.exec(name);
-    if (key === null) throw notValid("query", [unknownField(name)]);
-    metadata[(key[1] ?? key[2])!] = String(value);
-  }
-  return {
-    status: query.status,
-    channel: query.channel,
-    to: query.to === undefined ? undefined : storedTo(query.to, query.channel),
-    tag: query.tag,
-    metadata: Object.keys(metadata).length > 0 ? metadata : undefined,
-    createdFrom: timeOf(query.created_from),
-    createdBefore: timeOf(query.created_before),
-  };
-}
-
-/** The filter is read as the `to` of a send is: any spelling finds what was sent to. Throws `invalid_request`. */
-function storedTo(text: string, channel: Channel | undefined): string {
-  const stored = storedRecipient(text, channel);
-  if (stored === undefined)
-    throw new PublicError("invalid_request", "The query is not valid: to is no address.", {
-      errors: [
-        {
-          path: "to",
-          code: "invalid_format",
-          message: "must be a phone number in E.164 form or an e-mail address, URL-encoded",
-        },
-      ],
-    });
-  return stored;
-}
-
-async function list(call: Call<undefined, z.infer<typeof ListQuery>>): Promise<Answer> {
-  const partner = call.partner.partner_id;
-  const scope = `messages ${call.env} ${partner}`;
-  const secret = call.context.masterKey;
-  const cursor = (given: string | undefined, path: string): string | undefined =>
-    given === undefined ? undefined : String(decodeCursor(secret, scope, given, path));
-  const page = await listMessages(call.deps.projectionPool, call.deps.log, call.env, {
-    partner,
-    limit: call.query.limit ?? 25,
-    after: cursor(call.query.after, "after"),
-    before: cursor(call.query.before, "before"),
-    filter: filterOf(call.query),
-  });
-  if (page === undefined)
-    throw new PublicError("invalid_request", "The cursor is not one of this list.");
-  const seal = (value: string | null): string | null =>
-    value === null ? null : encodeCursor(secret, scope, value);
-  return {
-    status: 200,
-    body: {
-      data: page.data,
-      next_cursor: seal(page.next_cursor),
-      prev_cursor: seal(page.prev_cursor),
-    },
-  };
-}
-
 const sendErrors = [
   "invalid_request",
   "malformed_json",
@@ -262,39 +175,6 @@ export const messageRoutes: readonly Route[] = [
       "log_unavailable",
     ],
     handler: sendBatch,
-  }),
-  route({
-    method: "GET",
-    path: "/messages",
-    scope: "messages:read",
-    summary: "List messages, newest first",
-    projection: "messages",
-    query: ListQuery,
-    errors: ["invalid_request"],
-    response: listOf(MessageSummary, "MessageList"),
-    handler: list,
-  }),
-  route({
-    method: "GET",
-    path: "/messages/:id",
-    scope: "messages:read",
-    summary: "Get a message, now or as of an earlier position",
-    response: Message,
-    errors: ["not_found", "invalid_request"],
-    query: z.strictObject({ as_of: z.string().max(20).optional() }),
-    handler: async (call) => {
-      const { state } = await readMessage(
-        call.deps,
-        call.partner.partner_id,
-        call.params["id"]!,
-        asOfPosition(call.query.as_of),
-      );
-      return {
-        status: 200,
-        body: messageDetail(state, call.env),
-        headers: { "Projection-Lag": "0" },
-      };
-    },
   }),
   route({
     method: "GET",

@@ -1,6 +1,5 @@
 import { Problem } from "@heliograph/api";
 import { channels, environments } from "@heliograph/contracts";
-import { statuses } from "@heliograph/domain";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { z } from "zod";
 
@@ -128,87 +127,6 @@ export const AcceptedMessage = z
     to: z.string(),
   })
   .meta({ id: "AcceptedMessage" });
-
-const Failure = z
-  .object({
-    code: z.string().meta({ description: "Why, in our words.", example: "recipient_unreachable" }),
-    class: z.enum([
-      "recipient",
-      "content",
-      "provider",
-      "gateway",
-      "account",
-      "timeout",
-      "platform",
-    ]),
-    permanent: z.boolean(),
-    provider: z
-      .object({
-        name: z.string().meta({ description: "As in `provider.name`.", example: "simulator-sms" }),
-        code: z.string().optional().meta({ description: "The provider's code.", example: "30005" }),
-        text: z.string().optional().meta({ description: "The provider's own words." }),
-      })
-      .optional()
-      .meta({ description: "What the provider said." }),
-  })
-  .meta({ id: "MessageFailure" });
-
-const shown = {
-  id: MessageId,
-  status: z.enum(statuses),
-  channel: Channel,
-  to: z.string(),
-  from: z.string().optional(),
-  environment: z.enum(environments),
-  cost: Money,
-  cost_estimate: Money,
-  currency: z.string(),
-  segments: Segments,
-  provider: z
-    .object({
-      gateway: z.string(),
-      name: z.string().meta({
-        description: "The provider's name, as in every error and event.",
-        example: "simulator-sms",
-      }),
-      message_id: z.string(),
-      status: z.string().meta({ description: "As the provider returned it.", example: "accepted" }),
-    })
-    .optional(),
-  error: Failure.optional().meta({ description: "Why it was not delivered." }),
-  refund: z.object({ amount: Money, currency: z.string(), transaction_id: z.string() }).optional(),
-  bounce: z.object({ diagnostic: z.string() }).optional(),
-  attempts: z.int(),
-  retry_count: z.int(),
-  client_ref: z.string().nullable(),
-  metadata: z.record(z.string(), z.unknown()),
-  tags: z.array(z.string()),
-  send_at: Time.optional(),
-  sent_at: Time.optional(),
-  delivered_at: Time.optional(),
-  read_at: Time.optional(),
-  created_at: Time,
-  updated_at: Time,
-};
-export const MessageSummary = z.object(shown).meta({ id: "MessageSummary" });
-export const Message = z
-  .object({
-    ...shown,
-    content: z.object({
-      text: z.string().optional(),
-      html: z.string().optional(),
-      subject: z.string().optional(),
-      template: z
-        .object({
-          slug: z.string(),
-          version: z.int(),
-          language: z.string(),
-          variables: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
-        })
-        .optional(),
-    }),
-  })
-  .meta({ id: "Message" });
 
 export const BatchAnswer = z
   .object({

@@ -5,7 +5,7 @@ import type { Call } from "@heliograph/api";
 import { stillAllowed, waiterOf, whileAllowed } from "./waiting.ts";
 import { streamEvents } from "./stream.ts";
 import { type Answer, type Route, route } from "@heliograph/api";
-import { listed, queryInt } from "@heliograph/api";
+import { givenOnce, listed, queryInt } from "@heliograph/api";
 
 const maxPageSize = 1_000;
 const defaultPageSize = 100;
@@ -15,8 +15,10 @@ const sequence = queryInt(0, Number.MAX_SAFE_INTEGER);
 const types = listed(lifecycleTypeNames).meta({ description: "One or more, separated by commas." });
 const EventsQuery = z.strictObject({
   after: sequence.optional(),
+  cursor: sequence.optional().meta({ description: "Another name of `after`." }),
   limit: queryInt(1, maxPageSize).optional(),
   types: types.optional(),
+  event_types: types.optional().meta({ description: "Another name of `types`." }),
   wait: z
     .string()
     .regex(/^\d{1,2}(?:\.\d{1,3})?$/, `must be a number from 0 to ${maxWaitSeconds}`)
@@ -26,10 +28,15 @@ const EventsQuery = z.strictObject({
     .optional()
     .meta({ description: "Seconds to wait for an event when there is none." }),
 });
-const StreamQuery = z.strictObject({ after: sequence.optional(), types: types.optional() });
+const StreamQuery = EventsQuery.omit({ limit: true, wait: true });
 
-const filterOf = ({ types: only }: z.infer<typeof StreamQuery>) =>
-  only === undefined ? {} : { types: only };
+type StreamQuery = z.infer<typeof StreamQuery>;
+
+const startOf = ({ after, cursor }: StreamQuery) => givenOnce({ after, cursor });
+const filterOf = ({ types: own, event_types: alias }: StreamQuery) => {
+  const only = own ?? alias;
+  return only === undefined ? {} : { types: only };
+};
 
 async function readEvents(call: Call<undefined, z.infer<typeof EventsQuery>>): Promise<Answer> {
   const pool = call.deps.projectionPool;
@@ -37,7 +44,7 @@ async function readEvents(call: Call<undefined, z.infer<typeof EventsQuery>>): P
   const limit = call.query.limit ?? defaultPageSize;
   const filter = filterOf(call.query);
   const deadline = performance.now() + (call.query.wait ?? 0) * 1000;
-  let after = call.query.after ?? 0;
+  let after = startOf(call.query) ?? 0;
   for (;;) {
     const { rows, nextAfter, last } = await readLifecycle(pool, {
       partner,
@@ -52,7 +59,7 @@ async function readEvents(call: Call<undefined, z.infer<typeof EventsQuery>>): P
       const data = rows.map((row) => row.body).join(",");
       return {
         status: 200,
-        body: `{"data":[${data}],"next_after":${nextAfter}}`,
+        body: `{"data":[${data}],"next_after":${nextAfter},"next_cursor":"${nextAfter}"}`,
         headers: { "content-type": "application/json" },
       };
     }
@@ -83,7 +90,13 @@ export const eventRoutes: readonly Route[] = [
     projection: "lifecycle",
     query: EventsQuery,
     response: z
-      .object({ data: z.array(LifecycleEvent), next_after: z.int() })
+      .object({
+        data: z.array(LifecycleEvent),
+        next_after: z.int(),
+        next_cursor: z
+          .string()
+          .meta({ description: "The same as `next_after`.", examples: ["1042"] }),
+      })
       .meta({ id: "LifecycleEventPage" }),
     errors: ["invalid_request"],
     handler: readEvents,
@@ -98,7 +111,7 @@ export const eventRoutes: readonly Route[] = [
     contentType: "text/event-stream",
     status: 200,
     errors: ["invalid_request", "rate_limited"],
-    handler: (call) => streamEvents(call, call.query.after, filterOf(call.query)),
+    handler: (call) => streamEvents(call, startOf(call.query), filterOf(call.query)),
   }),
   route({
     method: "GET",

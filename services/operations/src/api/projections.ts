@@ -52,7 +52,10 @@ async function list(call: Call<undefined, undefined>): Promise<Answer> {
       readProjections(environment, call.context.environments[environment]),
     ),
   );
-  return { status: 200, body: { data: lists.flat(), next_cursor: null, prev_cursor: null } };
+  return {
+    status: 200,
+    body: { data: lists.flat(), next_cursor: null, next_after: null, prev_cursor: null },
+  };
 }
 
 async function rebuild(call: Call<z.infer<typeof RequestRebuild>, unknown>): Promise<Answer> {

@@ -3,7 +3,7 @@ import { parsePosition } from "@heliograph/log";
 import { z } from "zod";
 import type { Call } from "@heliograph/api";
 import type { EnvironmentDeps, PartnerRecord } from "@heliograph/api";
-import { ListQuery, listBody, listOf, pageOf } from "@heliograph/api";
+import { ListQuery, givenOnce, listBody, listOf, pageOf } from "@heliograph/api";
 import { type Answer, type Route, route } from "@heliograph/api";
 import { plainMoney, readBalance } from "./balance.ts";
 import { proveWallet } from "./proof.ts";
@@ -102,14 +102,23 @@ async function list(call: Call<undefined, ListQuery>): Promise<Answer> {
   };
 }
 
-async function proof(call: Call<undefined, { at?: string | undefined }>): Promise<Answer> {
+const ProofQuery = z.strictObject({
+  at: z.string().max(20).optional(),
+  as_of: z.string().max(20).optional().meta({ description: "Another name of `at`." }),
+});
+
+async function proof(call: Call<undefined, z.infer<typeof ProofQuery>>): Promise<Answer> {
   const head = await call.deps.log.head();
-  const at = call.query.at === undefined ? head : parsePosition(call.query.at);
+  const given = givenOnce({ at: call.query.at, as_of: call.query.as_of });
+  const at = given === undefined ? head : parsePosition(given);
   if (at === undefined || at > head)
     throw fieldError("at", "invalid_position", "must be a position that the log has reached");
   const proven = await proveWallet(call.deps.log, walletOf(call), at, call.signal);
   if (proven === undefined) throw new PublicError("bad_request", "The request was given up.");
-  return { status: 200, body: { ...proven, currency: call.partner.currency } };
+  return {
+    status: 200,
+    body: { ...proven, as_of_position: proven.position, currency: call.partner.currency },
+  };
 }
 
 const Transaction = z
@@ -129,6 +138,7 @@ const Transaction = z
 const Proof = z
   .object({
     position: z.string(),
+    as_of_position: z.string(),
     entries: z.int(),
     debits: Money,
     credits: Money,
@@ -191,7 +201,7 @@ export const walletRoutes: readonly Route[] = [
     scope: "wallet:read",
     summary: "The wallet recomputed from the log, now or at an earlier position",
     projection: ledger,
-    query: z.strictObject({ at: z.string().max(20).optional() }),
+    query: ProofQuery,
     response: Proof,
     errors: ["invalid_request"],
     handler: proof,

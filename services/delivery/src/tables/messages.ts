@@ -4,7 +4,7 @@ import type { FoldableEvent, MessageStatus } from "@heliograph/domain";
 import type pg from "pg";
 
 /**
- * An index over the messages of each partner, written by services/delivery. It holds only what a list filters by; what a list shows is folded
+ * An index over the messages of each partner, the rows are written in ../store.ts. It holds only what a list filters by; what a list shows is folded
  * from the log. `position` is that of MessageRequested, so the list is in the order of the log whatever the clocks say. `status` is the rank
  * of the status: small, and the join of two is the greater one. No index holds it, so a change of status rewrites no index (HOT update), for which
  * the fillfactor leaves room.
@@ -19,6 +19,7 @@ create table if not exists {schema}.messages (
   channel text not null,
   "to" text not null,
   tags text[],
+  client_ref text,
   metadata jsonb,
   primary key (partner, position)
 ) with (fillfactor = 70);
@@ -30,6 +31,7 @@ export type MessageFilter = {
   readonly channel?: Channel | undefined;
   readonly to?: string | undefined;
   readonly tag?: string | undefined;
+  readonly clientRef?: string | undefined;
   /** Every key must be there with this value, compared as text. */
   readonly metadata?: Readonly<Record<string, string>> | undefined;
   /** Epoch milliseconds, inclusive. */
@@ -40,7 +42,7 @@ export type MessageFilter = {
 
 export type MessageListQuery = {
   readonly partner: string;
-  /** 1 to `maxPageSize`. */
+  /** At least 1. */
   readonly limit: number;
   /** A cursor of an earlier page: the page it points to. */
   readonly after?: string | undefined;
@@ -58,8 +60,6 @@ export type MessagePage = {
 type Log = {
   readStreams(streams: readonly string[]): Promise<ReadonlyMap<string, readonly FoldableEvent[]>>;
 };
-
-export const maxPageSize = 100;
 
 /** One page looks at no more rows than this (some 30 ms), so that a filter for something rare cannot scan millions; the cursor goes on from there. */
 const scanLimit = 50_000;
@@ -110,6 +110,7 @@ function conditions(
   );
   add(16, filter.createdFrom, (value) => `m.created_at >= ${value}`);
   add(32, filter.createdBefore, (value) => `m.created_at < ${value}`);
+  add(64, filter.clientRef, (value) => `m.client_ref = ${value}`);
   return { sql: sql.length === 0 ? "true" : sql.join(" and "), values, mask };
 }
 

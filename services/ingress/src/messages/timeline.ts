@@ -1,53 +1,11 @@
-import {
-  type Environment,
-  PublicError,
-  eventPublicId,
-  isId,
-  streamOf,
-} from "@heliograph/contracts";
-import {
-  type MessageState,
-  foldMessage,
-  formatTime,
-  walletEntryOf,
-  walletEventTypes,
-} from "@heliograph/domain";
-import { type RecordedEvent, formatPosition, ofType, parsePosition } from "@heliograph/log";
+import { type Environment, PublicError, eventPublicId, streamOf } from "@heliograph/contracts";
+import { formatTime, readMessage, walletEntryOf, walletEventTypes } from "@heliograph/domain";
+import { type RecordedEvent, formatPosition, ofType } from "@heliograph/log";
 import { walletPositions } from "@heliograph/wallet";
 import type { EnvironmentDeps } from "@heliograph/api";
 
 export const messageNotFound = (): PublicError =>
   new PublicError("not_found", "There is no such message.");
-
-/**
- * A partner's message folded from the log itself, so it is always fresh. Throws `not_found` also for another partner's message.
- * `asOf` leaves out what came after that position.
- */
-export async function readMessage(
-  deps: EnvironmentDeps,
-  partner: string,
-  id: string,
-  asOf?: bigint,
-): Promise<{ readonly state: MessageState; readonly events: readonly RecordedEvent[] }> {
-  if (!isId("msg", id)) throw messageNotFound();
-  const events = await deps.log.readStream(streamOf("message", id));
-  if (events[0]?.metadata.partner !== partner) throw messageNotFound();
-  const until = asOf === undefined ? events : events.filter((event) => event.position <= asOf);
-  const state = foldMessage(until);
-  if (state === undefined) throw messageNotFound();
-  return { state, events: until };
-}
-
-/** Reads `?as_of=`. Throws `invalid_request`. */
-export function asOfPosition(text: string | undefined): bigint | undefined {
-  if (text === undefined) return undefined;
-  const position = parsePosition(text);
-  if (position === undefined)
-    throw new PublicError("invalid_request", "as_of is not a position.", {
-      errors: [{ path: "as_of", code: "invalid_format", message: "must be a position" }],
-    });
-  return position;
-}
 
 /**
  * Everything that happened to a message, oldest first: its own events, the receipts and the wallet's decisions about it. They come by three reads while the message
@@ -60,7 +18,9 @@ export async function readTimeline(
   id: string,
 ): Promise<Record<string, unknown>> {
   const head = await deps.log.head();
-  const { events, state } = await readMessage(deps, partner, id, head);
+  const found = await readMessage(deps.log, partner, id, head);
+  if (found === undefined) throw messageNotFound();
+  const { events, state } = found;
   const [receipts, wallet] = await Promise.all([
     deps.log.readStream(streamOf("receipts", id)),
     walletEvents(deps, state.id),
