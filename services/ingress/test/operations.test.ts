@@ -1,8 +1,9 @@
 import { newId } from "@heliograph/contracts";
 import { startConsumers } from "@heliograph/runtime";
+import { service as templates } from "@heliograph/templates";
 import { until } from "@heliograph/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { service } from "../src/index.ts";
+
 import { type World, openWorld } from "./harness.ts";
 
 let world: World;
@@ -16,7 +17,7 @@ beforeAll(async () => {
   admin = await world.addKey(partner.id, { environment: "live", scopes: ["admin"] });
   sandboxAdmin = await world.addKey(partner.id, { scopes: ["admin"] });
   const context = world.platform.contexts.sandbox;
-  running = await startConsumers(context, service.consumers!(context));
+  running = await startConsumers(context, templates.consumers!(context));
 });
 afterAll(async () => {
   await running.stop();
