@@ -125,3 +125,11 @@ test("a command whose reader goes away ends without a word", async () => {
   await piped.exited;
   expect(piped.output()).toBe("ended with 0\n");
 }, 30_000);
+
+test("a database that is away is said in one line", async () => {
+  environment = { ...environment, HELIOGRAPH_DATABASE_URL: "postgres://u:p@127.0.0.1:1/x" };
+  expect(await ops("dead-letters")).toEqual({
+    code: 2,
+    output: "ops: the database is away: connect ECONNREFUSED 127.0.0.1:1\n",
+  });
+}, 30_000);

@@ -8,6 +8,8 @@ export async function sayingOf(error: unknown): Promise<string> {
   if (!(error instanceof Error)) return String(error);
   if (error.name === "OpsError" || error.name === "CopyRefused") return error.message;
   if (error.name === "LogUnavailable") return `the event log is away: ${error.message}`;
+  if ((error as NodeJS.ErrnoException).syscall === "connect")
+    return `the database is away: ${error.message}`;
   const { refusalOf } = await import("@heliograph/platform");
   return refusalOf(error) ?? error.stack ?? error.message;
 }
