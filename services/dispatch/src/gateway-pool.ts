@@ -30,6 +30,65 @@ type Shared = {
   close(): Promise<void>;
 };
 
+function open(context: ServiceContext, now: () => number): Shared {
+  const { environment, settings, directory, log, logger, masterKey, projectionPool } = context;
+  const rooms = new Set<() => void>();
+  /** Who is told first may take all there is, so whoever took is told last. Turns by the count of tellings fell in step with calls that ended and left nothing to take. */
+  const all = (): void => {
+    for (const room of rooms) room();
+  };
+  const alarm = createAlarm(all, now);
+  /** A receipt on the send path; one that is lost here comes again after the answer. */
+  const onReceipt = (receipt: Receipt, partner: string): void => {
+    opened.receiptsInFlight++;
+    recordReceipts(log, [{ receipt, partner }])
+      .catch((error: unknown) =>
+        logger.warn(
+          { message: receipt.message_id, error: messageOf(error) },
+          "an early receipt was not recorded",
+        ),
+      )
+      .finally(() => opened.receiptsInFlight--);
+  };
+  const connections = createConnections({
+    environment,
+    retryScale: settings.retryScale,
+    now,
+    tools: { logger, masterKey, declaring: settings, onReceipt },
+    refused: (config, error) =>
+      logger.error({ gateway: config.name, err: error }, "a gateway could not be opened or closed"),
+  });
+  connections.reconcile(directory.gateways(environment));
+  const unsubscribe = directory.onChange(() => {
+    connections.reconcile(directory.gateways(environment));
+    all();
+  });
+  const health = publishHealth(connections, projectionPool, now);
+  const opened: Shared = {
+    connections: {
+      ...connections,
+      get all() {
+        return connections.all;
+      },
+      released(connection) {
+        connections.released(connection);
+        // With one dispatcher it is the one that has just finished, and looks for itself.
+        if (rooms.size > 1) all();
+      },
+    },
+    rooms,
+    alarm,
+    receiptsInFlight: 0,
+    async close() {
+      alarm.cancel();
+      health.close();
+      unsubscribe();
+      await connections.close();
+    },
+  };
+  return opened;
+}
+
 /**
  * The gateways of one environment in this process. The shards of the dispatcher share them: limits, breakers and statistics are a gateway's, not a shard's.
  * Several processes know nothing of each other: each keeps a gateway's limits for itself.
@@ -38,78 +97,9 @@ export function createGatewayPool(now: () => number = Date.now): GatewayPool {
   let shared: Shared | undefined;
   let users = 0;
 
-  function open({
-    environment,
-    settings,
-    directory,
-    log,
-    logger,
-    masterKey,
-    projectionPool,
-  }: ServiceContext): Shared {
-    const rooms = new Set<() => void>();
-    /** Who is told first may take all there is, so whoever took is told last. Turns by the count of tellings fell in step with calls that ended and left nothing to take. */
-    const all = (): void => {
-      for (const room of rooms) room();
-    };
-    const alarm = createAlarm(all, now);
-    /** A receipt on the send path; one that is lost here comes again after the answer. */
-    const onReceipt = (receipt: Receipt, partner: string): void => {
-      opened.receiptsInFlight++;
-      recordReceipts(log, [{ receipt, partner }])
-        .catch((error: unknown) =>
-          logger.warn(
-            { message: receipt.message_id, error: messageOf(error) },
-            "an early receipt was not recorded",
-          ),
-        )
-        .finally(() => opened.receiptsInFlight--);
-    };
-    const connections = createConnections({
-      environment,
-      retryScale: settings.retryScale,
-      now,
-      tools: { logger, masterKey, declaring: settings, onReceipt },
-      refused: (config, error) =>
-        logger.error(
-          { gateway: config.name, err: error },
-          "a gateway could not be opened or closed",
-        ),
-    });
-    connections.reconcile(directory.gateways(environment));
-    const unsubscribe = directory.onChange(() => {
-      connections.reconcile(directory.gateways(environment));
-      all();
-    });
-    const health = publishHealth(connections, projectionPool, now);
-    const opened: Shared = {
-      connections: {
-        ...connections,
-        get all() {
-          return connections.all;
-        },
-        released(connection) {
-          connections.released(connection);
-          // With one dispatcher it is the one that has just finished, and looks for itself.
-          if (rooms.size > 1) all();
-        },
-      },
-      rooms,
-      alarm,
-      receiptsInFlight: 0,
-      async close() {
-        alarm.cancel();
-        health.close();
-        unsubscribe();
-        await connections.close();
-      },
-    };
-    return opened;
-  }
-
   return {
     use(context, room) {
-      shared ??= open(context);
+      shared ??= open(context, now);
       const mine = shared;
       users++;
       mine.rooms.add(room);

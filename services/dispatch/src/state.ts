@@ -35,25 +35,26 @@ export type State = {
   readonly uncertain: (Uncertain & { readonly since: number }) | undefined;
 };
 
+const begun = (event: RecordedEvent<"MessageRequested">): State => ({
+  request: event.data,
+  requestEvent: event,
+  revision: event.revision,
+  lastEventId: event.id,
+  phase: "requested",
+  attempt: 0,
+  calls: 0,
+  spent: nothingSpent,
+  sent: false,
+  failed: [],
+  error: undefined,
+  retryAt: 0,
+  providerIds: [],
+  uncertain: undefined,
+});
+
 /** The next state; undefined until the request is seen. Types that dispatch does not know move only the revision. */
 export function evolve(state: State | undefined, event: RecordedEvent): State | undefined {
-  if (event.type === "MessageRequested")
-    return {
-      request: event.data,
-      requestEvent: event,
-      revision: event.revision,
-      lastEventId: event.id,
-      phase: "requested",
-      attempt: 0,
-      calls: 0,
-      spent: nothingSpent,
-      sent: false,
-      failed: [],
-      error: undefined,
-      retryAt: 0,
-      providerIds: [],
-      uncertain: undefined,
-    };
+  if (event.type === "MessageRequested") return begun(event);
   if (state === undefined) return undefined;
   const next = { ...state, revision: event.revision, lastEventId: event.id };
   const { type, data } = event;
@@ -63,12 +64,11 @@ export function evolve(state: State | undefined, event: RecordedEvent): State | 
     case "DispatchAttemptFailed": {
       const failed = data.next === "failover" ? [...state.failed, data.gateway] : [];
       const retryAt = data.retry_at === undefined ? 0 : Date.parse(data.retry_at);
-      const calls = state.calls + 1;
       return {
         ...next,
         phase: "failing",
         attempt: data.attempt,
-        calls,
+        calls: state.calls + 1,
         spent: spend(state.spent, scheduleOf(data.error)),
         failed,
         retryAt,
