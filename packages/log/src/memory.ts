@@ -18,12 +18,59 @@ export type MemoryLogOptions = { readonly validate?: Validate; readonly upcast?:
 
 /** A log that lives and dies with the process: for tests and for trying things out. Not durable. */
 export function openMemoryLog(options: MemoryLogOptions = {}): EventLog {
+  const { all, streams, appendOne, scan, readPage } = makeStore(options);
+  const bell = makeBell();
+  let closed = false;
+
+  async function* subscribe(request: SubscribeOptions): AsyncGenerator<Batch> {
+    let position = request.after;
+    let first = true;
+    request.signal.addEventListener("abort", bell.ring, { once: true });
+    try {
+      while (!request.signal.aborted && !closed) {
+        if (!first && position >= BigInt(all.length)) {
+          await bell.wait();
+          continue;
+        }
+        first = false;
+        const page = scan(position, request.maxEvents ?? 500, request.types);
+        position = page.position;
+        yield { ...page, caughtUp: page.position >= page.head };
+      }
+    } finally {
+      request.signal.removeEventListener("abort", bell.ring);
+    }
+  }
+
+  const log: DriverLog = {
+    async append(appends) {
+      if (closed) throw new LogUnavailable("the log is closed");
+      const outcomes = appends.map(appendOne);
+      bell.ring();
+      return outcomes;
+    },
+    async readStreams(names, { limit = Infinity } = {}) {
+      return new Map(names.map((name) => [name, (streams.get(name) ?? []).slice(0, limit)]));
+    },
+    readAt: async (position) => all[Number(position) - 1],
+    readAll: async ({ after, limit, types }) => scan(after, limit, types),
+    subscribe,
+    head: async () => BigInt(all.length),
+    span: denseSpan,
+    async close() {
+      closed = true;
+      bell.ring();
+    },
+  };
+  return withFairReads(log, readPage, DEFAULT_READS, { perPartner: 1, total: 1 });
+}
+
+/** The events in memory, and what is looked up among them. */
+function makeStore(options: MemoryLogOptions) {
   const all: RecordedEvent[] = [];
   const streams = new Map<string, RecordedEvent[]>();
   const sizes = new WeakMap<RecordedEvent, number>();
-  const bell = makeBell();
   const upcast = options.upcast ?? ((event) => event);
-  let closed = false;
 
   function appendOne(append: Append): Outcome {
     const encoded = encodeAppend(append, options.validate);
@@ -36,21 +83,13 @@ export function openMemoryLog(options: MemoryLogOptions = {}): EventLog {
     }
     const recordedAt = Date.now();
     for (const [index, event] of append.events.entries()) {
+      const { data, metadata } = encoded[index]!;
       // A round trip through JSON, so that nobody relies on what a real log would not keep.
-      const recorded = upcast(
-        asRecorded({
-          position: BigInt(all.length + 1),
-          id: event.id,
-          stream: append.stream,
-          revision: stored.length,
-          type: event.type,
-          version: event.version ?? 1,
-          data: JSON.parse(encoded[index]!.data),
-          metadata: JSON.parse(encoded[index]!.metadata),
-          recordedAt,
-        }),
-      );
-      sizes.set(recorded, encoded[index]!.data.length + encoded[index]!.metadata.length);
+      const whole = { ...event, data: JSON.parse(data), metadata: JSON.parse(metadata) };
+      const position = BigInt(all.length + 1);
+      const place = { stream: append.stream, revision: stored.length, position, recordedAt };
+      const recorded = upcast(asRecorded({ version: 1, ...whole, ...place }));
+      sizes.set(recorded, data.length + metadata.length);
       stored.push(recorded);
       all.push(recorded);
     }
@@ -77,26 +116,6 @@ export function openMemoryLog(options: MemoryLogOptions = {}): EventLog {
     return { events, position: BigInt(index), head: BigInt(all.length) };
   }
 
-  async function* subscribe(request: SubscribeOptions): AsyncGenerator<Batch> {
-    let position = request.after;
-    let first = true;
-    request.signal.addEventListener("abort", bell.ring, { once: true });
-    try {
-      while (!request.signal.aborted && !closed) {
-        if (!first && position >= BigInt(all.length)) {
-          await bell.wait();
-          continue;
-        }
-        first = false;
-        const page = scan(position, request.maxEvents ?? 500, request.types);
-        position = page.position;
-        yield { ...page, caughtUp: page.position >= page.head };
-      }
-    } finally {
-      request.signal.removeEventListener("abort", bell.ring);
-    }
-  }
-
   const readPage: ReadPage = async (stream, { from, limit, backwards }) => {
     const stored = streams.get(stream) ?? [];
     const end = from === undefined ? undefined : from + 1;
@@ -106,27 +125,7 @@ export function openMemoryLog(options: MemoryLogOptions = {}): EventLog {
     return { events, bytes, full: asked.length > limit };
   };
 
-  const log: DriverLog = {
-    async append(appends) {
-      if (closed) throw new LogUnavailable("the log is closed");
-      const outcomes = appends.map(appendOne);
-      bell.ring();
-      return outcomes;
-    },
-    async readStreams(names, { limit = Infinity } = {}) {
-      return new Map(names.map((name) => [name, (streams.get(name) ?? []).slice(0, limit)]));
-    },
-    readAt: async (position) => all[Number(position) - 1],
-    readAll: async ({ after, limit, types }) => scan(after, limit, types),
-    subscribe,
-    head: async () => BigInt(all.length),
-    span: denseSpan,
-    async close() {
-      closed = true;
-      bell.ring();
-    },
-  };
-  return withFairReads(log, readPage, DEFAULT_READS, { perPartner: 1, total: 1 });
+  return { all, streams, appendOne, scan, readPage };
 }
 
 /** The stored events that follow `expected` are exactly the offered ones: a repetition. */

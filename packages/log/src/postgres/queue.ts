@@ -52,8 +52,7 @@ export function makeQueue(): Queue {
   let events = 0;
   let size = 0;
   let bytes = 0;
-  /** Streams with an append ready or under way, and what hangs behind it. */
-  const busy = new Map<string, Waiting[] | undefined>();
+  const order = makeStreamOrder();
 
   function push(item: Waiting): void {
     items.push(item);
@@ -63,11 +62,8 @@ export function makeQueue(): Queue {
   function release(item: Waiting): void {
     size--;
     bytes -= item.bytes;
-    const { stream } = item.append;
-    const behind = busy.get(stream);
-    const follower = behind?.shift();
-    if (follower === undefined) busy.delete(stream);
-    else push(follower);
+    const follower = order.leave(item);
+    if (follower !== undefined) push(follower);
   }
 
   function fail(item: Waiting, error: unknown): void {
@@ -82,31 +78,12 @@ export function makeQueue(): Queue {
     add(item) {
       size++;
       bytes += item.bytes;
-      const { stream } = item.append;
-      if (!busy.has(stream)) {
-        busy.set(stream, undefined);
-        push(item);
-        return;
-      }
-      const behind = busy.get(stream);
-      if (behind === undefined) busy.set(stream, [item]);
-      else behind.push(item);
+      if (order.enter(item)) push(item);
     },
-    take({ maxEvents, maxBytes }) {
-      const taken: Waiting[] = [];
-      let takenEvents = 0;
-      let takenBytes = 0;
-      while (next < items.length) {
-        const item = items[next]!;
-        const full =
-          takenEvents + item.encoded.length > maxEvents || takenBytes + item.bytes > maxBytes;
-        if (taken.length > 0 && (full || item.alone || taken[0]!.alone)) break;
-        taken.push(item);
-        takenEvents += item.encoded.length;
-        takenBytes += item.bytes;
-        next++;
-      }
-      events -= takenEvents;
+    take(limits) {
+      const taken = nextFlush(items, next, limits);
+      next += taken.length;
+      for (const item of taken) events -= item.encoded.length;
       if (next === items.length) {
         items = [];
         next = 0;
@@ -137,6 +114,51 @@ export function makeQueue(): Queue {
       }
       items = [];
       next = 0;
+    },
+  };
+}
+
+/** The items from a place on that make one flush: one at least, however large it is. */
+function nextFlush(
+  items: readonly Waiting[],
+  from: number,
+  { maxEvents, maxBytes }: FlushLimits,
+): Waiting[] {
+  const taken: Waiting[] = [];
+  let events = 0;
+  let bytes = 0;
+  for (let index = from; index < items.length; index++) {
+    const item = items[index]!;
+    const full = events + item.encoded.length > maxEvents || bytes + item.bytes > maxBytes;
+    if (taken.length > 0 && (full || item.alone || taken[0]!.alone)) break;
+    taken.push(item);
+    events += item.encoded.length;
+    bytes += item.bytes;
+  }
+  return taken;
+}
+
+/** Streams with an append ready or under way, and what hangs behind it. */
+function makeStreamOrder() {
+  const busy = new Map<string, Waiting[] | undefined>();
+  return {
+    /** True for the first of its stream; others hang behind it. */
+    enter(item: Waiting): boolean {
+      const { stream } = item.append;
+      if (!busy.has(stream)) {
+        busy.set(stream, undefined);
+        return true;
+      }
+      const behind = busy.get(stream);
+      if (behind === undefined) busy.set(stream, [item]);
+      else behind.push(item);
+      return false;
+    },
+    /** Gives who comes first in the stream now. */
+    leave({ append: { stream } }: Waiting): Waiting | undefined {
+      const follower = busy.get(stream)?.shift();
+      if (follower === undefined) busy.delete(stream);
+      return follower;
     },
   };
 }
