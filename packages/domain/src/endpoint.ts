@@ -17,7 +17,10 @@ export type Endpoint = {
   readonly description: string | null;
   /** Most requests a second; null when only our own limits hold. */
   readonly rate_limit: number | null;
+  /** Plain, of an endpoint that was last changed before they were sealed. */
   readonly headers: Readonly<Record<string, string>>;
+  /** The request headers as a JSON object, sealed like a secret. */
+  readonly sealed_headers?: string;
   readonly status: "enabled" | "disabled" | "deleted";
   readonly disabled_reason: string | null;
   /** The current one first. */
@@ -36,7 +39,14 @@ export const endpointEventTypes = [
 ] as const;
 
 /** Rotations inside an overlap add up; a receiver is never asked to try more signatures than this. */
-const maxSecrets = 3;
+export const maxSecrets = 3;
+
+/** The secrets that sign at a time (epoch ms), the current one first. */
+export const signingSecrets = (
+  secrets: readonly EndpointSecret[],
+  now: number,
+): readonly EndpointSecret[] =>
+  secrets.filter(({ expires_at }) => expires_at === null || Date.parse(expires_at) > now);
 
 type EndpointEvent = TypedEvent & {
   readonly metadata: { readonly partner?: string };
@@ -64,31 +74,39 @@ export function evolveEndpoint(
   switch (type) {
     case "WebhookEndpointUpdated":
       return {
-        ...state,
+        ...withoutHeaders(state),
         ...settingsOf(data),
         status: data.status,
         disabled_reason: data.status === "enabled" ? null : state.disabled_reason,
         updated_at,
       };
     case "WebhookSecretRotated": {
-      const previous = state.secrets.filter(
-        (secret) => secret.expires_at === null || Date.parse(secret.expires_at) > recordedAt,
-      );
-      const expiring = previous.map((secret) => ({
-        ...secret,
-        expires_at: secret.expires_at ?? (data.previous_secret_expires_at as string),
+      // The overlap is the longest that any earlier secret goes on for: a shorter one ends a longer one, and none ends them all.
+      const until: string = data.previous_secret_expires_at;
+      const expiring = state.secrets.map(({ sealed, expires_at }) => ({
+        sealed,
+        expires_at:
+          expires_at === null || Date.parse(until) < Date.parse(expires_at) ? until : expires_at,
       }));
-      const secrets = [{ sealed: data.secret, expires_at: null }, ...expiring];
+      const secrets = [
+        { sealed: data.secret, expires_at: null },
+        ...signingSecrets(expiring, recordedAt),
+      ];
       return { ...state, secrets: secrets.slice(0, maxSecrets), updated_at };
     }
     case "WebhookEndpointDisabled":
       return { ...state, status: "disabled", disabled_reason: data.reason, updated_at };
     case "WebhookEndpointDeleted":
-      return { ...state, status: "deleted", secrets: [], headers: {}, updated_at };
+      return { ...withoutHeaders(state), status: "deleted", secrets: [], updated_at };
     default:
       return state;
   }
 }
+
+const withoutHeaders = ({ sealed_headers: _, ...state }: Endpoint): Endpoint => ({
+  ...state,
+  headers: {},
+});
 
 function settingsOf(data: {
   readonly url: string;
@@ -96,7 +114,11 @@ function settingsOf(data: {
   readonly description?: string | undefined;
   readonly rate_limit?: number | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
-}): Pick<Endpoint, "url" | "event_types" | "description" | "rate_limit" | "headers"> {
+  readonly sealed_headers?: string | undefined;
+}): Pick<
+  Endpoint,
+  "url" | "event_types" | "description" | "rate_limit" | "headers" | "sealed_headers"
+> {
   return {
     url: data.url,
     event_types:
@@ -104,5 +126,6 @@ function settingsOf(data: {
     description: data.description ?? null,
     rate_limit: data.rate_limit ?? null,
     headers: data.headers ?? {},
+    ...(data.sealed_headers !== undefined && { sealed_headers: data.sealed_headers }),
   };
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { evolveEndpoint, type Endpoint } from "../src/endpoint.ts";
+import { evolveEndpoint, signingSecrets, type Endpoint } from "../src/endpoint.ts";
 
 const at = Date.UTC(2026, 0, 1);
 const hourMs = 3_600_000;
@@ -52,6 +52,41 @@ describe("an endpoint", () => {
     expect(
       fold(rotated("2", at, 9), rotated("3", at, 9), rotated("4", at, 9)).secrets,
     ).toHaveLength(3);
+  });
+
+  it("ends every earlier secret with the overlap of the newest rotation", () => {
+    const none = fold(rotated("two", at, 24 * hourMs), rotated("three", at + 1, 0));
+    expect(none.secrets.map((secret) => secret.sealed)).toEqual(["three"]);
+    const shorter = fold(rotated("two", at, 24 * hourMs), rotated("three", at, hourMs));
+    expect(shorter.secrets.map((secret) => secret.expires_at)).toEqual([
+      null,
+      ...Array(2).fill(new Date(at + hourMs).toISOString()),
+    ]);
+    const longer = fold(rotated("two", at, hourMs), rotated("three", at, 24 * hourMs));
+    expect(longer.secrets[2]!.expires_at).toBe(new Date(at + hourMs).toISOString());
+    expect(signingSecrets(longer.secrets, at + hourMs - 1)).toHaveLength(3);
+    expect(signingSecrets(longer.secrets, at + hourMs)).toHaveLength(2);
+  });
+
+  it("has the headers of its last change, sealed or from before they were", () => {
+    const plain = fold(
+      event("WebhookEndpointUpdated", {
+        url: "https://a.example/",
+        status: "enabled",
+        headers: { a: "b" },
+      }),
+    );
+    expect(plain).toMatchObject({ headers: { a: "b" } });
+    const change = event("WebhookEndpointUpdated", {
+      url: "https://a.example/",
+      status: "enabled",
+      sealed_headers: "v1.x",
+    });
+    const sealed = evolveEndpoint(plain, change)!;
+    expect(sealed).toMatchObject({ headers: {}, sealed_headers: "v1.x" });
+    const taken = event("WebhookEndpointUpdated", { url: "https://a.example/", status: "enabled" });
+    for (const gone of [taken, event("WebhookEndpointDeleted", {})])
+      expect(evolveEndpoint(sealed, gone)).not.toHaveProperty("sealed_headers");
   });
 
   it("is disabled with a reason that enabling clears", () => {

@@ -143,6 +143,10 @@ export const settingsTable = {
     consequence:
       "Webhooks may go to these private addresses, and to host names that resolve into them. All other private addresses stay refused.",
   }),
+  HELIOGRAPH_WEBHOOK_PLAIN_HTTP: choice(["on", "off"], "off").meta({
+    consequence:
+      "Whether live webhook endpoints may be `http://`. Without it only those at addresses that `HELIOGRAPH_WEBHOOK_ALLOW_CIDRS` names; the sandbox takes both.",
+  }),
   HELIOGRAPH_RETRY_SCALE: decimal(0, 1000, 1).meta({
     consequence:
       "Multiplies every retry delay of dispatch and webhooks. Below 1 for trials and tests.",

@@ -18,6 +18,7 @@ export type Settings = {
   readonly services: readonly string[];
   readonly retryScale: number;
   readonly webhookAllowCidrs: readonly string[];
+  readonly webhookPlainHttp: boolean;
   readonly smtpUrls: readonly string[];
   readonly logGatewayChannels: readonly string[];
   readonly masterKey: string | undefined;
@@ -142,6 +143,7 @@ export function readSettings(
     services: chosen.length > 0 ? chosen : (services ?? []),
     retryScale: values.HELIOGRAPH_RETRY_SCALE,
     webhookAllowCidrs: values.HELIOGRAPH_WEBHOOK_ALLOW_CIDRS,
+    webhookPlainHttp: values.HELIOGRAPH_WEBHOOK_PLAIN_HTTP === "on",
     smtpUrls: values.HELIOGRAPH_SMTP_URL,
     logGatewayChannels: values.HELIOGRAPH_LOG_GATEWAY_CHANNELS,
     masterKey: values.HELIOGRAPH_MASTER_KEY,

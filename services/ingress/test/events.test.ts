@@ -57,6 +57,16 @@ describe("the feed", () => {
     expect([page.data.length, page.data[0].sequence, page.next_after]).toEqual([1, 2, 3]);
   });
 
+  test("takes `cursor` for `after` and `event_types` for `types`", async () => {
+    const { id, key } = await world.addPartner();
+    await publish(id, 1, ["message.queued", "message.sent", "message.queued"]);
+    const numbers = async (query: string) =>
+      (await get(key, query)).body.data.map(({ sequence }: { sequence: number }) => sequence);
+    const first = (await get(key, "?limit=1")).body;
+    expect(await numbers(`?cursor=${first.next_cursor}`)).toEqual([2, 3]);
+    expect(await numbers("?event_types=message.queued")).toEqual([1, 3]);
+  });
+
   test("shows a partner nothing of another", async () => {
     const { id } = await world.addPartner();
     const { key } = await world.addPartner();
@@ -110,6 +120,12 @@ describe("the feed", () => {
 
   test.each([
     "?after=-1",
+    "?after=0x10",
+    "?after=1e3",
+    "?after=",
+    "?after=%201",
+    "?cursor=x",
+    "?event_types=message.lost",
     "?after=x",
     "?limit=0",
     "?limit=1001",

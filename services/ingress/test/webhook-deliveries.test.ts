@@ -98,13 +98,29 @@ describe("a replay", () => {
   test("takes deliveries by status, type, time and sequence", async () => {
     const id = await endpoint();
     await record(id, ["delivered", "failed", "discarded", "pending", "failed", "failed"]);
-    expect(await matched(id, {})).toBe(5);
+    expect(await matched(id, {})).toBe(4); // what was delivered is not sent again unasked
+    expect(await matched(id, { statuses: ["delivered", "failed", "discarded"] })).toBe(5);
+    expect(await matched(id, { event_types: ["message.sent"], statuses: ["failed"] })).toBe(2);
     expect(await matched(id, { statuses: ["failed"] })).toBe(3);
     expect(await matched(id, { statuses: ["failed"], types: ["message.sent"] })).toBe(2);
     expect(await matched(id, { after_sequence: 4 })).toBe(2);
     expect(await matched(id, { since: "2026-01-01T00:05:00Z" })).toBe(2);
-    expect(await matched(id, { until: "2026-01-01T00:02:00Z" })).toBe(1);
+    expect(await matched(id, { until: "2026-01-01T00:03:00Z" })).toBe(1);
     expect(await matched(id, { since: "2027-01-01T00:00:00Z" })).toBe(0);
+  });
+
+  test("that matches nothing is there all the same, and done", async () => {
+    const id = await endpoint();
+    const { status, body } = await call("POST", `/webhook-endpoints/${id}/replay`, {});
+    expect([status, body.matched]).toEqual([202, 0]);
+    const path = `/webhook-endpoints/${id}/replay/${body.id}`;
+    expect((await call("GET", path)).body).toMatchObject({
+      id: body.id,
+      status: "done",
+      matched: 0,
+      attempted: 0,
+    });
+    expect((await call("GET", path, undefined, other.key)).status).toBe(404);
   });
 
   test("records one retry for each of thousands, and shows how far they are", async () => {
@@ -120,7 +136,7 @@ describe("a replay", () => {
     const stream = streamOf("endpoint", body.id);
     const last = await log().readStream(stream, { backwards: true, limit: 1 });
     expect(last[0]).toMatchObject({
-      revision: 2_499,
+      revision: 2_500,
       type: "WebhookRetryRequested",
       data: { endpoint_id: id, delivery_id: ids.at(-1) },
     });
@@ -153,6 +169,6 @@ describe("a replay", () => {
     await world.platform.contexts.sandbox.pool.query("delete from ingress.idempotency");
     const again = await world.call("POST", path, options);
     expect([again.status, again.body]).toEqual([202, first.body]);
-    expect(await log().readStream(streamOf("endpoint", first.body.id))).toHaveLength(3);
+    expect(await log().readStream(streamOf("endpoint", first.body.id))).toHaveLength(4);
   });
 });

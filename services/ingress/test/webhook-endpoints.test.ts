@@ -1,6 +1,8 @@
 import { loosely } from "@heliograph/testkit";
-import { newId, openSecret, streamOf } from "@heliograph/contracts";
+import { newId, newSecret, openSecret, sealSecret, streamOf, uuid7 } from "@heliograph/contracts";
+import { type Endpoint, evolveEndpoint } from "@heliograph/domain";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { headersOf } from "../../webhooks/src/headers.ts";
 import { type World, openWorld } from "./harness.ts";
 
 let world: World;
@@ -25,6 +27,9 @@ const create = (body: object = {}, headers: Record<string, string> = {}) =>
   call("POST", "", { url: "https://example.com/hook", ...body }, headers);
 const stored = (id: string) =>
   world.platform.contexts.sandbox.log.readStream(streamOf("endpoint", id));
+
+const endpointOf = async (id: string) =>
+  (await stored(id)).reduce<Endpoint | undefined>(evolveEndpoint, undefined);
 
 describe("a webhook endpoint", () => {
   test("is created with a secret that only its own route shows again and the log holds sealed", async () => {
@@ -58,7 +63,7 @@ describe("a webhook endpoint", () => {
     expect(changed.body).toMatchObject({
       description: "one",
       rate_limit: 9,
-      headers: { "X-Team": "a" },
+      headers: { "X-Team": "***" },
     });
     const cleared = await call("PATCH", `/${id}`, { description: null, event_types: [] });
     expect(cleared.body).toMatchObject({ description: null, event_types: [], rate_limit: 9 });
@@ -92,6 +97,104 @@ describe("a webhook endpoint", () => {
     expect((await call("POST", `/${id}/rotate-secret`, { overlap_seconds: 604_801 })).status).toBe(
       422,
     );
+  });
+
+  test("keeps the values of its headers out of answers, the log and the table", async () => {
+    const password = `Bearer ${newId("req")}`;
+    const created = await create({ headers: { Authorization: password, "X-Team": "a" } });
+    const { id } = created.body;
+    expect(created.body.headers).toEqual({ Authorization: "***", "X-Team": "***" });
+    const plain = async () => headersOf((await endpointOf(id))!, world.platform.masterKey);
+    // What was shown can be given back: it keeps what there is.
+    const changed = await call("PATCH", `/${id}`, {
+      headers: { ...created.body.headers, "X-Team": "b" },
+    });
+    expect(await plain()).toEqual({ Authorization: password, "X-Team": "b" });
+    const before = (await stored(id)).length;
+    await call("PATCH", `/${id}`, { headers: changed.body.headers });
+    expect(await stored(id)).toHaveLength(before);
+    const unknown = await call("PATCH", `/${id}`, { headers: { "X-New": "***" } });
+    expect([unknown.status, unknown.body.errors[0].path]).toEqual([422, "headers.X-New"]);
+    for (const answer of [created, changed, await call("GET", `/${id}`), await call("GET", "")])
+      expect(answer.text).not.toContain(password);
+    expect(JSON.stringify((await stored(id)).map(({ data }) => data))).not.toContain(password);
+    await call("PATCH", `/${id}`, { headers: {} });
+    expect(await plain()).toEqual({});
+  });
+
+  test("seals the headers of an earlier release with its first change", async () => {
+    const id = newId("whe");
+    const data = {
+      endpoint_id: id,
+      url: "https://example.com/",
+      headers: { "X-Old": "plain-text" },
+      secret: sealSecret(world.platform.masterKey, newSecret()),
+      created_at: new Date().toISOString(),
+    };
+    const metadata = { partner: partner.id };
+    const events = [{ id: uuid7(), type: "WebhookEndpointCreated", data, metadata }];
+    await world.platform.contexts.sandbox.log.append([
+      { stream: streamOf("endpoint", id), expected: "no_stream", events },
+    ]);
+    expect((await call("GET", `/${id}`)).body.headers).toEqual({ "X-Old": "***" });
+    await call("PATCH", `/${id}`, { description: "new" });
+    expect(JSON.stringify((await stored(id))[1]!.data)).not.toContain("plain-text");
+    expect(headersOf((await endpointOf(id))!, world.platform.masterKey)).toEqual({
+      "X-Old": "plain-text",
+    });
+  });
+
+  test("never cuts off a secret before the time that was answered, unless it is told to", async () => {
+    const { id } = (await create()).body;
+    const rotate = (overlap_seconds: number) =>
+      call("POST", `/${id}/rotate-secret`, { overlap_seconds });
+    await rotate(3_600);
+    const second = await rotate(3_600);
+    const third = await rotate(3_600);
+    expect([third.status, third.body.code]).toEqual([409, "conflict"]);
+    expect((await call("GET", `/${id}/secret`)).body).toEqual(second.body);
+    const now = Date.now();
+    const alone = await rotate(0);
+    expect(alone.status).toBe(200);
+    expect(Date.parse(alone.body.previous_secret_expires_at)).toBeLessThan(now + 5_000);
+    expect((await endpointOf(id))!.secrets).toHaveLength(1);
+    expect((await call("GET", `/${id}/secret`)).body).toEqual({
+      secret: alone.body.secret,
+      previous_secret_expires_at: null,
+    });
+    // An overlap that is short ends the long one before it.
+    await rotate(86_400);
+    const short = await rotate(60);
+    expect((await endpointOf(id))!.secrets.map(({ expires_at }) => expires_at)).toEqual([
+      null,
+      short.body.previous_secret_expires_at,
+      short.body.previous_secret_expires_at,
+    ]);
+  });
+
+  test("takes `types` for `event_types`, and shows both", async () => {
+    const { body } = await create({ types: ["message.sent"] });
+    expect([body.types, body.event_types]).toEqual([["message.sent"], ["message.sent"]]);
+    const changed = (await call("PATCH", `/${body.id}`, { types: ["message.failed"] })).body;
+    expect([changed.types, changed.event_types]).toEqual([["message.failed"], ["message.failed"]]);
+  });
+
+  test("keeps its URL in the form that is called", async () => {
+    for (const [url, called] of [
+      ["HTTPS://Example.COM", "https://example.com/"],
+      ["https://example.com:443/a/../b", "https://example.com/b"],
+      ["https://exämple.com/ü", "https://xn--exmple-cua.com/%C3%BC"],
+    ])
+      expect((await create({ url })).body.url).toBe(called);
+  });
+
+  test("is for live keys https://, but where the operator allowed an address", async () => {
+    const live = await world.addKey(partner.id, { environment: "live" });
+    const answer = await call("POST", "", { url: "http://example.com/hook" }, {}, live);
+    expect([answer.status, answer.body.errors[0].path]).toEqual([422, "url"]);
+    expect(answer.body.errors[0].message).toContain("https://");
+    expect((await create({ url: "http://example.com/hook" })).status).toBe(201);
+    expect((await call("POST", "", { url: "https://example.com/" }, {}, live)).status).toBe(201);
   });
 
   test("is gone after it was deleted", async () => {
@@ -139,6 +242,21 @@ describe("refused settings", () => {
     ["https://example.com/#part"],
     [`https://example.com/${"a".repeat(2048)}`],
     ["javascript:alert(1)"],
+    ["https://example.com:0/"],
+    ["http:example.com"],
+    ["http:\\\\example.com\\x"],
+    ["https://example.com/a\tb"],
+    ["https://example.com/a\nb"],
+    ["  https://example.com/sp  "],
+    ["https://example.com/a b"],
+    ["https://example.com\\@10.0.0.1/"],
+    ["https://10.0.0.1/"],
+    ["https://0x0a.1/"],
+    ["https://[::1]/"],
+    ["https://[::ffff:10.0.0.1]/"],
+    ["http://169.254.169.254/latest"],
+    ["http://localhost:3000/"],
+    ["http://a.localhost/"],
   ])("the URL %s", async (url) => {
     const { status, body } = await create({ url });
     expect(status).toBe(422);
@@ -148,6 +266,9 @@ describe("refused settings", () => {
   test.each([
     [{ Host: "a" }],
     [{ "webhook-signature": "a" }],
+    [{ "heliograph-replay": "a" }],
+    [{ "Heliograph-Anything": "a" }],
+    [{ "Proxy-Connection": "a" }],
     [{ "Content-Length": "1" }],
     [{ "X-A": "a\r\nX-B: b" }],
     [{ "X A": "a" }],

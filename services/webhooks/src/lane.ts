@@ -2,6 +2,7 @@ import { openSecret } from "@heliograph/contracts";
 import type { Endpoint } from "@heliograph/domain";
 import type { Connections } from "./connections.ts";
 import { dialTarget, type DialTarget } from "./dial.ts";
+import { headersOf } from "./headers.ts";
 import type { Job } from "./job.ts";
 import { coolingMs, failuresBeforeCooling } from "./schedule.ts";
 import { requestHead, signingKey, type SigningKey } from "./sign.ts";
@@ -74,7 +75,7 @@ export function targetOf(endpoint: Endpoint, masterKey: Buffer): Target {
     );
     return {
       dial: dialTarget(url),
-      head: requestHead(url, endpoint.headers),
+      head: requestHead(url, headersOf(endpoint, masterKey)),
       keys,
       problem: undefined,
     };

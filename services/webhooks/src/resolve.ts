@@ -9,6 +9,10 @@ const maxSystemLookups = 2;
 /** What c-ares says when it does not know the name or has no server to ask: the hosts file may still know. */
 const unknownToDns = new Set(["ENOTFOUND", "ENODATA", "ECONNREFUSED", "ESERVFAIL", "EREFUSED"]);
 
+/** Where names of this machine lead without asking anybody (RFC 6761, section 6.3); undefined for all others. */
+export const localAddresses = (name: string): readonly string[] | undefined =>
+  name === "localhost" || name.endsWith(".localhost") ? ["127.0.0.1", "::1"] : undefined;
+
 /**
  * Asks DNS over own sockets first: a name server that does not answer then delays nobody but the endpoint that named it, whereas getaddrinfo would
  * block threads that file and crypto work need. Names that DNS does not know go to the operating system, for the sake of hosts files.
@@ -30,7 +34,8 @@ export function createResolver(timeoutMs = 2_000): ResolveHost {
   };
 
   return async (name) => {
-    if (name === "localhost" || name.endsWith(".localhost")) return ["127.0.0.1", "::1"]; // RFC 6761, section 6.3
+    const local = localAddresses(name);
+    if (local !== undefined) return local;
     const [v4, v6] = await Promise.allSettled([resolver.resolve4(name), resolver.resolve6(name)]);
     const found = [v4, v6].flatMap((answer) => (answer.status === "fulfilled" ? answer.value : []));
     if (found.length > 0) return found; // IPv4 first: hosts with a broken IPv6 route are more common than the reverse.

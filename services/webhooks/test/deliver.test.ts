@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import { gzipSync } from "node:zlib";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
 import { newId, newSecret, sealSecret } from "@heliograph/contracts";
-import { readDelivery, readEndpoint, listEndpoints } from "../src/tables/webhooks.ts";
+import { readDelivery, listEndpoints } from "../src/tables/webhooks.ts";
 import { until, webhookSink, type WebhookSink } from "@heliograph/testkit";
 import { Webhook as Standard } from "standardwebhooks";
 import { Webhook as Svix } from "svix";
@@ -139,6 +139,18 @@ it("never inflates a gzip bomb", async () => {
   server.close();
 });
 
+it("sends the headers that an event holds sealed", async () => {
+  const sealed_headers = sealSecret(h.masterKey, JSON.stringify({ Authorization: "Basic abc" }));
+  const endpoint = await h.endpoint(sink.url, { sealed_headers });
+  await h.event();
+  await h.settled(endpoint.id, "delivered");
+  expect(sink.requests.at(-1)!.headers["authorization"]).toBe("Basic abc");
+  const { rows } = await h.pool.query("select state from webhooks.endpoints where id = $1", [
+    endpoint.id,
+  ]);
+  expect(rows[0].state).not.toContain("Basic abc");
+});
+
 it("disables an endpoint that answers 410, discards what waits for it and says so in the log", async () => {
   const endpoint = await h.endpoint(sink.url);
   const witness = await h.endpoint(`${sink.url}/witness`, {
@@ -148,7 +160,8 @@ it("disables an endpoint that answers 410, discards what waits for it and says s
   for (let index = 0; index < 20; index++) await h.event();
   await h.settled(endpoint.id, "discarded", 20);
   await h.settled(witness.id, "delivered");
-  expect(await readEndpoint(h.pool, h.partner, endpoint.id)).toMatchObject({
+  const endpoints = await listEndpoints(h.pool, h.partner);
+  expect(endpoints.find(({ id }) => id === endpoint.id)).toMatchObject({
     status: "disabled",
     disabled_reason: "the endpoint answered 410 Gone",
   });

@@ -7,9 +7,16 @@ const endpoint = {
   event_types: z.array(z.string().max(64)).max(50).optional(),
   description: z.string().max(500).optional(),
   rate_limit: z.int().min(1).max(10_000).optional(),
-  headers: z.record(z.string(), z.string()).optional(),
+  headers: z
+    .record(z.string(), z.string())
+    .optional()
+    .meta({ description: "Only in events from before they were sealed." }),
+  sealed_headers: z
+    .string()
+    .optional()
+    .meta({ description: "The partner's own request headers, a JSON object, sealed." }),
 };
-/** Stream `endpoint-<id>`. `secret` is sealed with the platform's master key (AES-256-GCM), never plain. */
+/** Stream `endpoint-<id>`. `secret` and `sealed_headers` are sealed with the platform's master key (AES-256-GCM), never plain. */
 export const WebhookEndpointCreated = defineEvent(
   "WebhookEndpointCreated",
   1,
@@ -51,4 +58,11 @@ export const WebhookRetryRequested = defineEvent(
   1,
   "The partner asked for one delivery to be tried again.",
   z.strictObject({ endpoint_id: Id, delivery_id: Id }),
+);
+/** Stream `endpoint-<replay id>`, before the retries that the replay consists of: a replay that matches nothing is there too. */
+export const WebhookReplayRequested = defineEvent(
+  "WebhookReplayRequested",
+  1,
+  "The partner asked for every delivery that matches to be tried again; the retries follow in its stream.",
+  z.strictObject({ endpoint_id: Id, replay_id: Id }),
 );

@@ -1,8 +1,9 @@
 import { type EventData, PublicError, isId, openSecret, streamOf } from "@heliograph/contracts";
-import { type Endpoint, evolveEndpoint } from "@heliograph/domain";
+import { type Endpoint, evolveEndpoint, signingSecrets } from "@heliograph/domain";
 import type { EventLog, RecordedEvent } from "@heliograph/log";
 import { changeOnce } from "@heliograph/api";
 import type { Call } from "@heliograph/api";
+import { headersOf, masked, sealHeaders } from "../headers.ts";
 
 const notFound = (): PublicError =>
   new PublicError("not_found", "There is no such webhook endpoint.");
@@ -40,14 +41,14 @@ type Change =
   | { readonly type: "WebhookEndpointDeleted"; readonly data: EventData<"WebhookEndpointDeleted"> };
 
 /**
- * Appends what `decide` makes of the endpoint, at the very revision it was shown; nothing when it gives undefined. When a first try with
+ * Appends what `decide` makes of the endpoint, at the very revision it was shown; nothing when it gives undefined; it throws the refusal that it gives. When a first try with
  * the same idempotency key got as far as its append, its result is given again. Throws `not_found` and `conflict`.
  */
 export async function changeEndpoint(
   call: Call,
   id: string,
   name: string,
-  decide: (endpoint: Endpoint) => Change | undefined,
+  decide: (endpoint: Endpoint) => Change | PublicError | undefined,
 ): Promise<Found> {
   if (!isId("whe", id)) throw notFound();
   const { state, revision, position } = await changeOnce<Endpoint>(call, {
@@ -59,6 +60,7 @@ export async function changeEndpoint(
       if (endpoint?.partner !== call.partner.partner_id || endpoint.status === "deleted")
         return { refusal: notFound() };
       const change = decide(endpoint);
+      if (change instanceof PublicError) return { refusal: change };
       return { events: change === undefined ? [] : [change] };
     },
   });
@@ -66,29 +68,35 @@ export async function changeEndpoint(
 }
 
 /** The whole settings of an endpoint, as an update event holds them. */
-export function settingsOf(endpoint: Endpoint): EventData<"WebhookEndpointUpdated"> {
-  const { event_types, description, rate_limit, headers } = endpoint;
+export function settingsOf(
+  endpoint: Endpoint,
+  masterKey: Buffer,
+): EventData<"WebhookEndpointUpdated"> {
+  const { event_types, description, rate_limit } = endpoint;
+  // Headers from before they were sealed are sealed by the first change.
+  const sealed_headers = endpoint.sealed_headers ?? sealHeaders(masterKey, endpoint.headers);
   return {
     endpoint_id: endpoint.id,
     url: endpoint.url,
     ...(event_types !== null && { event_types: [...event_types] }),
     ...(description !== null && { description }),
     ...(rate_limit !== null && { rate_limit }),
-    ...(Object.keys(headers).length > 0 && { headers: { ...headers } }),
+    ...(sealed_headers !== undefined && { sealed_headers }),
     status: endpoint.status === "enabled" ? "enabled" : "disabled",
   };
 }
 
 /** An endpoint as the API shows it, without its secret. */
-export const endpointView = (endpoint: Endpoint): object => ({
+export const endpointView = (endpoint: Endpoint, masterKey: Buffer): object => ({
   id: endpoint.id,
   url: endpoint.url,
   event_types: endpoint.event_types ?? [],
+  types: endpoint.event_types ?? [],
   status: endpoint.status,
   disabled_reason: endpoint.disabled_reason,
   description: endpoint.description,
   rate_limit: endpoint.rate_limit,
-  headers: endpoint.headers,
+  headers: masked(headersOf(endpoint, masterKey)),
   created_at: endpoint.created_at,
   updated_at: endpoint.updated_at,
 });
@@ -99,10 +107,10 @@ export function secretsOf(
   masterKey: Buffer,
   now: number,
 ): { readonly secret: string; readonly previous_secret_expires_at: string | null } {
-  const [current, previous] = endpoint.secrets;
-  const expires = previous?.expires_at ?? null;
+  const [current, previous] = signingSecrets(endpoint.secrets, now);
   return {
     secret: openSecret(masterKey, current!.sealed),
-    previous_secret_expires_at: expires !== null && Date.parse(expires) > now ? expires : null,
+    // The fold lets no earlier one sign for longer.
+    previous_secret_expires_at: previous?.expires_at ?? null,
   };
 }

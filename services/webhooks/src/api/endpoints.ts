@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import {
   type EventData,
   PublicError,
@@ -5,13 +6,15 @@ import {
   sealSecret,
   streamOf,
 } from "@heliograph/contracts";
-import type { Endpoint } from "@heliograph/domain";
+import { type Endpoint, maxSecrets, signingSecrets } from "@heliograph/domain";
 import { listEndpoints } from "../tables/webhooks.ts";
 import { z } from "zod";
-import { appendOne } from "@heliograph/api";
+import { appendOne, notValid } from "@heliograph/api";
 import type { Call } from "@heliograph/api";
 import { ListQuery, listBody, listOf, pageOf, slicePage } from "@heliograph/api";
 import { type Answer, type Route, route } from "@heliograph/api";
+import { headersOf, mask, sealHeaders, unmasked } from "../headers.ts";
+import { requireReachable } from "./reachable.ts";
 import { changeEndpoint, endpointView, findEndpoint, secretsOf, settingsOf } from "./endpoint.ts";
 import {
   CreateEndpoint,
@@ -34,9 +37,14 @@ async function create(call: Call<CreateEndpoint, unknown>): Promise<Answer> {
   const id = call.derivedId("whe");
   if (existing.length >= maxEndpoints && !existing.some((endpoint) => endpoint.id === id))
     throw new PublicError("conflict", `A partner has at most ${maxEndpoints} webhook endpoints.`);
+  requireReachable(call, call.body.url);
+  const { headers, types, event_types = types, ...settings } = call.body;
+  const sealed_headers = sealHeaders(masterKey, headers ?? {});
   const data: EventData<"WebhookEndpointCreated"> = {
     endpoint_id: id,
-    ...call.body,
+    ...settings,
+    ...(event_types !== undefined && { event_types }),
+    ...(sealed_headers !== undefined && { sealed_headers }),
     secret: sealSecret(masterKey, newSecretOf(call)),
     created_at: new Date().toISOString(),
   };
@@ -56,42 +64,70 @@ async function create(call: Call<CreateEndpoint, unknown>): Promise<Answer> {
   const { secret } = secretsOf(endpoint, masterKey, Date.now());
   return {
     status: 201,
-    body: { ...endpointView(endpoint), secret },
+    body: { ...endpointView(endpoint, masterKey), secret },
     position: stored?.position ?? position,
   };
 }
 
-function updated(endpoint: Endpoint, body: UpdateEndpoint): EventData<"WebhookEndpointUpdated"> {
-  const { url, event_types, description, rate_limit, headers, status } = body;
-  return settingsOf({
-    ...endpoint,
-    ...(url !== undefined && { url }),
-    ...(event_types !== undefined && {
-      event_types: event_types.length === 0 ? null : event_types,
-    }),
-    ...(description !== undefined && { description }),
-    ...(rate_limit !== undefined && { rate_limit }),
-    ...(headers !== undefined && { headers }),
-    ...(status !== undefined && { status }),
-  });
+function updated(
+  endpoint: Endpoint,
+  body: UpdateEndpoint,
+  masterKey: Buffer,
+): EventData<"WebhookEndpointUpdated"> | PublicError {
+  const { url, types, event_types = types, description, rate_limit, headers, status } = body;
+  const { sealed_headers, ...changed } = settingsOf(
+    {
+      ...endpoint,
+      ...(url !== undefined && { url }),
+      ...(event_types !== undefined && {
+        event_types: event_types.length === 0 ? null : event_types,
+      }),
+      ...(description !== undefined && { description }),
+      ...(rate_limit !== undefined && { rate_limit }),
+      ...(status !== undefined && { status }),
+    },
+    masterKey,
+  );
+  const known = headersOf(endpoint, masterKey);
+  const wanted = unmasked(headers ?? known, known);
+  if (wanted.unknown.length > 0)
+    return notValid(
+      "body",
+      wanted.unknown.map((name) => ({
+        path: `headers.${name}`,
+        code: "invalid_value",
+        message: `has no value yet that ${mask} could keep`,
+      })),
+    );
+  // The same headers stay sealed as they are, so that a change that changes nothing is none.
+  const same = JSON.stringify(wanted.headers) === JSON.stringify(known);
+  const sealed = same ? sealed_headers : sealHeaders(masterKey, wanted.headers);
+  return { ...changed, ...(sealed !== undefined && { sealed_headers: sealed }) };
 }
 
 async function update(call: Call<UpdateEndpoint, unknown>): Promise<Answer> {
+  const { masterKey } = call.context;
+  if (call.body.url !== undefined) requireReachable(call, call.body.url);
   const { endpoint, position } = await changeEndpoint(call, call.params["id"]!, "update", (now) => {
-    const data = updated(now, call.body);
-    const same = JSON.stringify(data) === JSON.stringify(settingsOf(now));
+    const data = updated(now, call.body, masterKey);
+    if (data instanceof PublicError) return data;
+    const same = isDeepStrictEqual(data, settingsOf(now, masterKey));
     return same ? undefined : { type: "WebhookEndpointUpdated", data };
   });
-  return { status: 200, body: endpointView(endpoint), position };
+  return { status: 200, body: endpointView(endpoint, masterKey), position };
 }
 
 async function enable(call: Call): Promise<Answer> {
+  const { masterKey } = call.context;
   const { endpoint, position } = await changeEndpoint(call, call.params["id"]!, "enable", (now) =>
     now.status === "enabled"
       ? undefined
-      : { type: "WebhookEndpointUpdated", data: { ...settingsOf(now), status: "enabled" } },
+      : {
+          type: "WebhookEndpointUpdated",
+          data: { ...settingsOf(now, masterKey), status: "enabled" },
+        },
   );
-  return { status: 200, body: endpointView(endpoint), position };
+  return { status: 200, body: endpointView(endpoint, masterKey), position };
 }
 
 async function remove(call: Call): Promise<Answer> {
@@ -107,19 +143,31 @@ async function rotate(call: Call<z.infer<typeof RotateSecret>, unknown>): Promis
   const id = call.params["id"]!;
   const overlapMs = (call.body.overlap_seconds ?? defaultOverlapSeconds) * 1000;
   const { masterKey } = call.context;
-  const { endpoint, position } = await changeEndpoint(call, id, "rotate", () => ({
-    type: "WebhookSecretRotated",
-    data: {
-      endpoint_id: id,
-      secret: sealSecret(masterKey, newSecretOf(call)),
-      previous_secret_expires_at: new Date(Date.now() + overlapMs).toISOString(),
-    },
-  }));
+  const now = Date.now();
+  const { endpoint, position } = await changeEndpoint(call, id, "rotate", ({ secrets }) => {
+    const earlier = signingSecrets(secrets, now);
+    // A secret signs until the time that was answered; what would cut it off is refused, but for an overlap that says so.
+    if (overlapMs > 0 && earlier.length >= maxSecrets) {
+      const ends = earlier.map(({ expires_at }) => expires_at ?? "").filter(Boolean);
+      return new PublicError(
+        "conflict",
+        `Already ${maxSecrets} secrets sign. Rotate again after ${ends.toSorted()[0]}, or with overlap_seconds 0, which ends the earlier ones at once.`,
+      );
+    }
+    return {
+      type: "WebhookSecretRotated",
+      data: {
+        endpoint_id: id,
+        secret: sealSecret(masterKey, newSecretOf(call)),
+        previous_secret_expires_at: new Date(now + overlapMs).toISOString(),
+      },
+    };
+  });
   return {
     status: 200,
     body: {
-      secret: secretsOf(endpoint, masterKey, Date.now()).secret,
-      previous_secret_expires_at: endpoint.secrets[1]!.expires_at,
+      secret: secretsOf(endpoint, masterKey, now).secret,
+      previous_secret_expires_at: endpoint.secrets[1]?.expires_at ?? endpoint.updated_at,
     },
     position,
   };
@@ -133,7 +181,9 @@ async function list(call: Call<undefined, ListQuery>): Promise<Answer> {
   const rows = slicePage(sorted, page, keyOf);
   return {
     status: 200,
-    body: listBody(call, "webhook-endpoints", page, rows, keyOf, endpointView),
+    body: listBody(call, "webhook-endpoints", page, rows, keyOf, (endpoint) =>
+      endpointView(endpoint, call.context.masterKey),
+    ),
   };
 }
 
@@ -181,7 +231,10 @@ export const webhookEndpointRoutes: readonly Route[] = [
     errors: ["not_found"],
     handler: async (call) => ({
       status: 200,
-      body: endpointView((await findEndpoint(call, call.params["id"]!)).endpoint),
+      body: endpointView(
+        (await findEndpoint(call, call.params["id"]!)).endpoint,
+        call.context.masterKey,
+      ),
       headers: fresh,
     }),
   }),

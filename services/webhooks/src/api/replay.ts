@@ -15,12 +15,16 @@ const maxDeliveries = 10_000;
 /** What one append takes. */
 const chunkSize = 1_000;
 
-/** A replay is a stream of its own with one retry for each delivery: whoever asks for progress reads there what it consists of. */
-const readReplay = async (
-  log: EventLog,
-  id: string,
-): Promise<readonly RecordedEvent<"WebhookRetryRequested">[]> =>
-  (await log.readStream(streamOf("endpoint", id))).filter(ofType("WebhookRetryRequested"));
+type ReplayEvent = RecordedEvent<"WebhookReplayRequested" | "WebhookRetryRequested">;
+
+/** A replay is a stream of its own with one retry for each delivery behind the request: whoever asks for progress reads there what it consists of. */
+const readReplay = async (log: EventLog, id: string): Promise<readonly ReplayEvent[]> =>
+  (await log.readStream(streamOf("endpoint", id))).filter(
+    ofType("WebhookReplayRequested", "WebhookRetryRequested"),
+  );
+/** Replays from before the request was an event of its own have retries alone. */
+const deliveriesOf = (events: readonly ReplayEvent[]): readonly string[] =>
+  events.filter(ofType("WebhookRetryRequested")).map(({ data }) => data.delivery_id);
 
 export type Replay = {
   readonly id: string;
@@ -39,22 +43,35 @@ export async function startReplay(
   const { log, projectionPool } = call.deps;
   const before = await readReplay(log, id);
   if (before[0] !== undefined) requireSameRequest(before[0], call.fingerprint);
-  const known = new Set(before.map((event) => event.data.delivery_id));
+  const known = new Set(deliveriesOf(before));
   const found = await matchDeliveries(projectionPool, { ...filter, limit: maxDeliveries + 1 });
   const taken = found.slice(0, maxDeliveries);
   const rest = taken.filter((delivery) => !known.has(delivery.id));
+  const offered = [
+    ...(before.length > 0
+      ? []
+      : [
+          {
+            id: uuid5("replay", id),
+            type: "WebhookReplayRequested",
+            data: { endpoint_id: filter.endpointId, replay_id: id },
+          },
+        ]),
+    ...rest.map((delivery) => ({
+      id: uuid5("replay", id, delivery.id),
+      type: "WebhookRetryRequested",
+      data: { endpoint_id: filter.endpointId, delivery_id: delivery.id },
+    })),
+  ];
   let position = before.at(-1)?.position;
-  for (let from = 0; from < rest.length; from += chunkSize) {
+  for (let from = 0; from < offered.length; from += chunkSize) {
     const revision = before.length + from - 1;
     const stored = await appendOne(log, {
       stream: streamOf("endpoint", id),
       expected: revision < 0 ? "no_stream" : revision,
-      events: rest.slice(from, from + chunkSize).map((delivery) => ({
-        id: uuid5("replay", id, delivery.id),
-        type: "WebhookRetryRequested",
-        data: { endpoint_id: filter.endpointId, delivery_id: delivery.id },
-        metadata: call.metadata({ correlation: id }),
-      })),
+      events: offered
+        .slice(from, from + chunkSize)
+        .map((event) => ({ ...event, metadata: call.metadata({ correlation: id }) })),
     });
     if (stored === undefined) throw tooManyChanges();
     position = stored.position;
@@ -79,7 +96,7 @@ export async function replayProgress(
   if (first?.metadata.partner !== call.partner.partner_id || first.data.endpoint_id !== endpointId)
     throw new PublicError("not_found", "There is no such replay.");
   const created_at = new Date(first.recordedAt).toISOString();
-  const ids = events.map((event) => event.data.delivery_id);
+  const ids = deliveriesOf(events);
   const progress = await readReplayProgress(call.deps.projectionPool, ids, created_at);
-  return { matched: events.length, ...progress, created_at };
+  return { matched: ids.length, ...progress, created_at };
 }

@@ -9,17 +9,22 @@ import { replayProgress, startReplay } from "./replay.ts";
 import { EventTypeName } from "./schema.ts";
 import { TimeInput } from "@heliograph/api";
 
+const Types = z.array(EventTypeName).min(1).max(50);
 const StartReplay = z
   .strictObject({
     since: TimeInput.optional().meta({ description: "Of the event, inclusive." }),
     until: TimeInput.optional().meta({ description: "Exclusive." }),
     after_sequence: z.int().min(0).max(Number.MAX_SAFE_INTEGER).optional(),
-    types: z.array(EventTypeName).min(1).max(50).optional(),
+    types: Types.optional(),
+    event_types: Types.optional().meta({ description: "The same as `types`." }),
     statuses: z
       .array(z.enum(deliveryStatuses as [(typeof deliveryStatuses)[number]]))
       .min(1)
       .optional()
-      .meta({ description: "Default: all but `pending`, which is going to be tried anyway." }),
+      .meta({
+        description:
+          "Default: what was not delivered, `failed` and `discarded`. With `delivered` your endpoint gets again what it has; `pending` is going to be tried anyway.",
+      }),
   })
   .meta({ id: "StartWebhookReplay" });
 
@@ -47,11 +52,11 @@ async function start(call: Call<z.infer<typeof StartReplay>, unknown>): Promise<
   const { endpoint } = await findEndpoint(call, call.params["id"]!);
   if (endpoint.status !== "enabled")
     throw new PublicError("conflict", "The webhook endpoint is disabled: enable it first.");
-  const { since, until, after_sequence, types, statuses } = call.body;
+  const { since, until, after_sequence, event_types, types = event_types, statuses } = call.body;
   const { replay, position } = await startReplay(call, {
     partner: call.partner.partner_id,
     endpointId: endpoint.id,
-    statuses: statuses ?? ["delivered", "failed", "discarded"],
+    statuses: statuses ?? ["failed", "discarded"],
     ...(types !== undefined && { types }),
     ...(since !== undefined && { since: parseTime(since)! }),
     ...(until !== undefined && { until: parseTime(until)! }),
@@ -78,7 +83,7 @@ export const webhookReplayRoutes: readonly Route[] = [
     method: "POST",
     path: "/webhook-endpoints/:id/replay",
     scope: "webhooks:write",
-    summary: "Try again every delivery that matches",
+    summary: "Try again every delivery that matches, by default what was not delivered",
     mutates: true,
     status: 202,
     projection: "webhooks",

@@ -1,36 +1,38 @@
 import { lifecycleTypeNames } from "@heliograph/domain";
 import { z } from "zod";
+import { nameFault, valueFault } from "../headers.ts";
 
 export const EventTypeName = z.enum(lifecycleTypeNames);
 
 const maxUrlLength = 2048;
 const maxHeaders = 20;
 
-/** What is wrong with an endpoint's URL, or undefined. Which addresses it may lead to is decided when it is dialled: DNS changes. */
+/** The URL parser also reads `http:host`, backslashes, and drops blanks and tabs: what is meant then is a guess. */
+const urlForm = /^https?:\/\/[^\s\\\p{Cc}]+$/iu;
+
+/** What is wrong with an endpoint's URL, or undefined. Which addresses a name leads to is decided when it is dialled: DNS changes. */
 function urlFault(text: string): string | undefined {
+  if (!/^https?:\/\//i.test(text)) return "must begin with https:// or http://";
+  if (!urlForm.test(text)) return "must not hold blanks, control characters or backslashes";
   if (!URL.canParse(text)) return "must be an absolute URL";
   const url = new URL(text);
-  if (url.protocol !== "https:" && url.protocol !== "http:")
-    return "must begin with https:// or http://";
   if (url.username !== "" || url.password !== "") return "must not hold credentials";
   if (text.includes("#")) return "must not hold a fragment";
+  if (url.port === "0") return "must not name port 0";
   if (url.href.length > maxUrlLength) return `must have at most ${maxUrlLength} characters`;
   return undefined;
 }
 
+/** Kept in the form that is called. */
 const Url = z
   .string()
   .max(maxUrlLength)
   .superRefine((text, context) => {
     const message = urlFault(text);
     if (message !== undefined) context.addIssue({ code: "custom", message });
-  });
-
-/** Ours (the signature's, and what the HTTP client decides) and those that would change the connection. */
-const reserved =
-  /^(?:webhook-.*|host|content-.*|transfer-encoding|connection|keep-alive|proxy-.*|te|trailer|upgrade|expect|user-agent|accept-encoding)$/i;
-const token = /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}$/; // RFC 9110, section 5.6.2
-const visible = /^[\x21-\x7e](?:[\x20-\x7e\t]{0,1022}[\x21-\x7e])?$/;
+  })
+  .transform((text) => (urlFault(text) === undefined ? new URL(text).href : text))
+  .meta({ override: { type: "string", format: "uri", maxLength: maxUrlLength } });
 
 const Headers = z.record(z.string(), z.string()).superRefine((headers, context) => {
   const names = Object.keys(headers);
@@ -39,12 +41,9 @@ const Headers = z.record(z.string(), z.string()).superRefine((headers, context) 
   if (names.length > maxHeaders) fault([], `at most ${maxHeaders} headers`);
   if (new Set(names.map((name) => name.toLowerCase())).size < names.length)
     fault([], "a header may be named once, whatever its case");
-  for (const name of names) {
-    if (!token.test(name)) fault([name.slice(0, 64)], "is not a header name");
-    else if (reserved.test(name)) fault([name], "is set by Heliograph");
-    if (!visible.test(headers[name]!))
-      fault([name.slice(0, 64)], "must be 1 to 1024 visible ASCII characters on one line");
-  }
+  for (const name of names)
+    for (const message of [nameFault(name), valueFault(headers[name]!)])
+      if (message !== undefined) fault([name.slice(0, 64)], message);
 });
 
 const settings = {
@@ -64,6 +63,7 @@ export const CreateEndpoint = z
     event_types: settings.event_types
       .optional()
       .meta({ description: "Left out or empty: every type." }),
+    types: settings.event_types.optional().meta({ description: "The same as `event_types`." }),
     description: settings.description.optional(),
     rate_limit: settings.rate_limit.optional().meta({ description: "Most requests a second." }),
     headers: settings.headers.optional(),
@@ -75,9 +75,12 @@ export const UpdateEndpoint = z
   .strictObject({
     url: settings.url.optional(),
     event_types: settings.event_types.optional(),
+    types: settings.event_types.optional().meta({ description: "The same as `event_types`." }),
     description: settings.description.nullable().optional(),
     rate_limit: settings.rate_limit.nullable().optional(),
-    headers: settings.headers.optional(),
+    headers: settings.headers
+      .optional()
+      .meta({ description: "All of them; `***` keeps the value that a header has." }),
     status: z.enum(["enabled", "disabled"]).optional(),
   })
   .meta({ id: "UpdateWebhookEndpoint" });
@@ -87,11 +90,14 @@ const shown = {
   id: z.string(),
   url: z.string(),
   event_types: z.array(z.string()).meta({ description: "Empty: every type." }),
+  types: z.array(z.string()).meta({ description: "The same as `event_types`." }),
   status: z.enum(["enabled", "disabled"]),
   disabled_reason: z.string().nullable(),
   description: z.string().nullable(),
   rate_limit: z.int().nullable(),
-  headers: z.record(z.string(), z.string()),
+  headers: z
+    .record(z.string(), z.string())
+    .meta({ description: "Their values are not shown: `***` stands for each." }),
   created_at: z.string(),
   updated_at: z.string(),
 };

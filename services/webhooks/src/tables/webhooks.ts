@@ -81,20 +81,6 @@ export async function listEndpoints(pool: pg.Pool, partner: string): Promise<rea
   return rows.map((row) => JSON.parse(row.state) as Endpoint);
 }
 
-/** One endpoint of the partner; undefined when it is another's, unknown or deleted. */
-export async function readEndpoint(
-  pool: pg.Pool,
-  partner: string,
-  id: string,
-): Promise<Endpoint | undefined> {
-  const { rows } = await pool.query<{ state: string }>({
-    name: "webhooks_endpoint",
-    text: "select state from webhooks.endpoints where id = $2 and partner = $1 and status <> 'deleted'",
-    values: [partner, id],
-  });
-  return rows[0] && (JSON.parse(rows[0].state) as Endpoint);
-}
-
 type DeliveryRow = {
   id: string;
   endpoint_id: string;
