@@ -1,4 +1,5 @@
-import { Histogram } from "prom-client";
+import { Gauge, Histogram } from "prom-client";
+import manifest from "../package.json" with { type: "json" };
 import type { Route } from "./route.ts";
 
 const seconds = new Histogram({
@@ -32,3 +33,10 @@ export function observeRequest(
   ofRoute.set(key, histogram);
   histogram.observe(tookMs / 1000);
 }
+
+const build = new Gauge({
+  name: "heliograph_build_info",
+  help: "1, with the version of the code and of Node as labels",
+  labelNames: ["version", "node"],
+});
+build.set({ version: manifest.version, node: process.versions.node }, 1);

@@ -63,3 +63,19 @@ test("a channel without a gateway names the setting that an operator has to make
   });
   expect(refused.body.detail).toContain("HELIOGRAPH_LOG_GATEWAY_CHANNELS=sms");
 });
+
+test("metrics tell how many requests there were, how long they took and which build answers", async () => {
+  const { key } = await world.addPartner();
+  await world.call("GET", "/api/v1/balance", { key });
+  await world.call("GET", "/api/v1/no-such-thing", { key });
+  const { text } = await world.call("GET", "/metrics");
+  expect(text).toMatch(
+    /heliograph_http_request_seconds_count\{method="GET",route="\/balance",status="200"\} [1-9]/,
+  );
+  // Addresses from outside are one line, however many there are.
+  expect(text).toMatch(
+    /heliograph_http_request_seconds_count\{method="",route="",status="404"\} [1-9]/,
+  );
+  expect(text).not.toContain("no-such-thing");
+  expect(text).toMatch(/heliograph_build_info\{version="[\d.]+",node="[\d.]+"\} 1/);
+});

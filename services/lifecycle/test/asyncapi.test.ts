@@ -60,6 +60,17 @@ test("every type but those without a topic is on the channel of its first part a
       );
 });
 
+test("the headers of each message are an object, as the specification asks", () => {
+  const { messages } = (
+    asyncapiDocument() as {
+      components: { messages: Record<string, { headers: { type: string } }> };
+    }
+  ).components;
+  const types = Object.values(messages).map(({ headers }) => headers.type);
+  expect(types.length).toBeGreaterThan(5);
+  expect(new Set(types)).toEqual(new Set(["object"]));
+});
+
 test("each message's example fits its headers and its payload", () => {
   const ajv = new Ajv({ strict: false, validateFormats: false });
   ajv.addSchema({ $id: "asyncapi", ...document });

@@ -79,6 +79,7 @@ function message(type: LifecycleType, keyDescription: string): object {
     summary: lifecycleTypes[type],
     contentType: "application/json",
     headers: {
+      type: "object",
       allOf: [
         { $ref: "#/components/schemas/CloudEventHeaders" },
         { type: "object", properties: { ce_type: { type: "string", const: type } } },
