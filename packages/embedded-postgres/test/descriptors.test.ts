@@ -13,6 +13,10 @@ const program = (dataDir: string, last: string): string => `
   const { freePort, runsWith } = await import("${source("launch.ts")}");
   const { canEnter } = await import("${source("account.ts")}");
   const { passwordOf } = await import("${source("home.ts")}");
+  // Counts how often somebody looked whether the server has ended.
+  const every = setInterval;
+  let looks = 0;
+  globalThis.setInterval = (look, ms) => every(() => { look(); looks++; }, ms);
   const server = await startEmbeddedPostgres({ dataDir: ${JSON.stringify(dataDir)}, settings: ${JSON.stringify(settings)} });
   const startTicks = startTicksOf(server.pid);
   let ended = false;
@@ -31,8 +35,16 @@ const program = (dataDir: string, last: string): string => `
   const told = {};
   for (const [name, ask] of Object.entries(questions))
     told[name] = await Promise.resolve().then(ask).then((answer) => "answered " + answer, (error) => error.code);
-  // The end of the server is looked for every 500 ms.
-  await new Promise((resolve) => setTimeout(resolve, 1200));
+  const enough = looks + 2;
+  const deadline = performance.now() + 20_000;
+  await new Promise((resolve) => {
+    const timer = every(() => {
+      if (looks < enough && performance.now() < deadline) return;
+      clearInterval(timer);
+      resolve();
+    }, 20);
+  });
+  if (looks < enough) throw new Error("nobody looks whether the server has ended");
   const alive = isAlive({ pid: server.pid, startTicks });
   ${last}
   for (const descriptor of taken) closeSync(descriptor);

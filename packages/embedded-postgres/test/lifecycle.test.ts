@@ -1,7 +1,11 @@
 import { chownSync, existsSync, readFileSync, globSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, test } from "vitest";
-import { EmbeddedPostgresError, destroyEmbeddedPostgres } from "../src/index.ts";
+import { expect, onTestFinished, test } from "vitest";
+import {
+  EmbeddedPostgresError,
+  destroyEmbeddedPostgres,
+  startEmbeddedPostgres,
+} from "../src/index.ts";
 import { waitUntil } from "../src/processes.ts";
 import { dataFolder, emptyFolder, query, start, startOwner } from "./support.ts";
 
@@ -116,16 +120,20 @@ test.each([
   ["locked the folder", "owner.lock"],
   ["begun initdb", "cluster.partial-*/cluster/global"],
   ["made the cluster, before its server answers", "cluster/PG_VERSION"],
-])("an owner killed when it has %s leaves nothing that stops the next", async (_moment, sign) => {
-  const dataDir = emptyFolder();
-  const owner = startOwner(dataDir);
-  const reached = () => globSync(join(dataDir, sign)).length > 0;
-  expect(await waitUntil(reached, { timeoutMs: 20_000, everyMs: 1 })).toBe(true);
-  await owner.kill();
-  const next = await start({ dataDir });
-  expect(await query(next.config, "select 1")).toEqual([[1]]);
-  expect(globSync(join(dataDir, "*partial*"))).toEqual([]);
-});
+])(
+  "an owner killed when it has %s leaves nothing that stops the next",
+  async (_moment, sign) => {
+    const dataDir = emptyFolder();
+    const owner = startOwner(dataDir);
+    const reached = () => globSync(join(dataDir, sign)).length > 0;
+    expect(await waitUntil(reached, { timeoutMs: 60_000, everyMs: 1 })).toBe(true);
+    await owner.kill();
+    const next = await start({ dataDir });
+    expect(await query(next.config, "select 1")).toEqual([[1]]);
+    expect(globSync(join(dataDir, "*partial*"))).toEqual([]);
+  },
+  90_000,
+);
 
 test("a server that cannot start says why and leaves the folder free", async () => {
   const dataDir = await dataFolder();
@@ -145,4 +153,26 @@ test("a fixed port that is taken is an error, a remembered port that is taken is
   expect(two.config.port).not.toBe(port);
   await two.stop();
   await one.stop();
+});
+
+test("a platform without a server is told so before anything is locked or made", async () => {
+  const dataDir = emptyFolder();
+  const platform = Object.getOwnPropertyDescriptor(process, "platform")!;
+  onTestFinished(() => void Object.defineProperty(process, "platform", platform));
+  Object.defineProperty(process, "platform", { ...platform, value: "darwin" });
+  await expect(startEmbeddedPostgres({ dataDir })).rejects.toThrow(
+    /^there is no embedded PostgreSQL for darwin on .*HELIOGRAPH_DATABASE_URL/,
+  );
+  expect(existsSync(dataDir)).toBe(false);
+});
+
+test("without flock(1) a start is refused in one line that names its package", async () => {
+  const dataDir = await dataFolder();
+  const path = process.env.PATH;
+  onTestFinished(() => void (process.env.PATH = path));
+  process.env.PATH = "/nowhere";
+  await expect(startEmbeddedPostgres({ dataDir })).rejects.toThrow(
+    /^the program flock, .* is missing; it comes with the package util-linux$/,
+  );
+  process.env.PATH = path;
 });
