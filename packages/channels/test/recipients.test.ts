@@ -220,6 +220,7 @@ describe("a filter by recipient", () => {
     ["Filter.Me x@example.com", "email", "Filter.Me+x@example.com"],
     ["+447911123456", "email", undefined],
     ["Ada", undefined, undefined],
+    ["Ada", "broadcast", "Ada"],
   ] as const)("%j on %s is %s", (text, channel, stored) => {
     expect(storedRecipient(text, channel)).toBe(stored);
   });
