@@ -24,7 +24,7 @@ export async function benchLife(): Promise<Row[]> {
   const database = await connectTo(instance.databaseUrl, "sandbox");
   try {
     await subscribe(instance, sinkPort);
-    const sinkStats = async (): Promise<{ received: number; p50Ms: number; p99Ms: number }> =>
+    const sinkStats = async (): Promise<SinkStats> =>
       (await fetch(`http://127.0.0.1:${sinkPort}/`)).json() as never;
     const load = (durationMs: number, ratePerSecond?: number) =>
       postMessages(instance, durationMs, ratePerSecond);
@@ -60,51 +60,67 @@ export async function benchLife(): Promise<Row[]> {
     await drained(half.answers);
     const webhooks = await sinkStats();
     const { p50, p99 } = await acceptToCall(database, head);
-    return [
-      limitRow(
-        "whole life: CPU per message",
-        "ms",
-        round(node + postgres),
-        1,
-        `Node ${round(node)} + PostgreSQL ${round(postgres)}`,
-      ),
-      limitRow(
-        "whole life: messages/s, drained",
-        "1/s",
-        Math.round(rate),
-        undefined,
-        `posted ${Math.round(saturated.answers / saturated.seconds)}/s`,
-      ),
-      limitRow(
-        "whole life: backlog after the last accept",
-        "ms",
-        Math.round(backlogMs),
-        2_000,
-        "lag bounded at the saturated rate",
-      ),
-      limitRow(
-        "accept → provider call p50 at half rate",
-        "ms",
-        p50,
-        5,
-        "recorded times in the log, call included",
-      ),
-      limitRow("accept → provider call p99 at half rate", "ms", p99, 50, ""),
-      limitRow(
-        "event → webhook arrival p50 at half rate",
-        "ms",
-        webhooks.p50Ms,
-        5,
-        "event timestamp to arrival",
-      ),
-      limitRow("event → webhook arrival p99 at half rate", "ms", webhooks.p99Ms, 50, ""),
-    ];
+    return rowsOf({ node, postgres, rate, backlogMs, posted: saturated, p50, p99, webhooks });
   } finally {
     await database.end();
     await instance.stop();
     await stopChild(sink);
     await removeDataDir(dataDir);
   }
+}
+
+type SinkStats = { readonly received: number; readonly p50Ms: number; readonly p99Ms: number };
+
+function rowsOf(seen: {
+  readonly node: number;
+  readonly postgres: number;
+  readonly rate: number;
+  readonly backlogMs: number;
+  readonly posted: { readonly answers: number; readonly seconds: number };
+  readonly p50: number;
+  readonly p99: number;
+  readonly webhooks: SinkStats;
+}): Row[] {
+  const { node, postgres, rate, backlogMs, posted, p50, p99, webhooks } = seen;
+  return [
+    limitRow(
+      "whole life: CPU per message",
+      "ms",
+      round(node + postgres),
+      1,
+      `Node ${round(node)} + PostgreSQL ${round(postgres)}`,
+    ),
+    limitRow(
+      "whole life: messages/s, drained",
+      "1/s",
+      Math.round(rate),
+      undefined,
+      `posted ${Math.round(posted.answers / posted.seconds)}/s`,
+    ),
+    limitRow(
+      "whole life: backlog after the last accept",
+      "ms",
+      Math.round(backlogMs),
+      2_000,
+      "lag bounded at the saturated rate",
+    ),
+    limitRow(
+      "accept → provider call p50 at half rate",
+      "ms",
+      p50,
+      5,
+      "recorded times in the log, call included",
+    ),
+    limitRow("accept → provider call p99 at half rate", "ms", p99, 50, ""),
+    limitRow(
+      "event → webhook arrival p50 at half rate",
+      "ms",
+      webhooks.p50Ms,
+      5,
+      "event timestamp to arrival",
+    ),
+    limitRow("event → webhook arrival p99 at half rate", "ms", webhooks.p99Ms, 50, ""),
+  ];
 }
 
 const round = (value: number): number => Math.round(value * 1000) / 1000;

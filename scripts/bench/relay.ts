@@ -9,7 +9,15 @@ import {
   relayConsumer,
 } from "@heliograph/kafka";
 import { openPostgresLog, type EventLog } from "@heliograph/log";
-import { newLogger, openPool, pause, readSettings, startConsumers } from "@heliograph/runtime";
+import {
+  newLogger,
+  openPool,
+  pause,
+  readSettings,
+  startConsumers,
+  type KafkaSettings,
+  type ServiceContext,
+} from "@heliograph/runtime";
 import { startKafka } from "@heliograph/testkit";
 import kafkajs, { type Producer } from "kafkajs";
 import pg from "pg";
@@ -74,40 +82,18 @@ export async function benchRelay(databaseUrl: string): Promise<Row[]> {
     logger,
     directory: { gateways: () => [], partner: () => undefined, onChange: () => () => undefined },
   };
-  /** Events a second from the first checkpoint to the last: connecting is no part of it. */
-  async function relayAll(after: bigint): Promise<number> {
-    // A fresh log instance: what was just appended must be read, not handed over from memory.
-    const log = await openPostgresLog({ connection, namespace: "bench" });
-    const head = await log.head();
-    const running = await startConsumers({ ...context, log }, [relayConsumer(kafka)]);
-    const status = running.statuses[0]!;
-    let start: { readonly at: number; readonly position: bigint } | undefined;
-    while (status.position < head) {
-      await pause(1);
-      if (status.position > after) start ??= { at: performance.now(), position: status.position };
-      if (status.lastError !== undefined) throw new Error(status.lastError);
-    }
-    const rate = (Number(head - start!.position) * 1_000) / (performance.now() - start!.at);
-    await running.stop();
-    await log.close();
-    return rate;
-  }
   try {
     const rates: Record<"relay" | Packed, number[]> = { relay: [], gzip: [], plain: [] };
     let bytes = 0;
     for (let round = 0; round < rounds; round++) {
       const after = await writer.head();
       await fill(writer);
-      rates.relay.push(await relayAll(after));
+      rates.relay.push(await relayAll(context, kafka, after));
       const requests = await requestsOf(writer, after);
       bytes = requests.flat(2).reduce((sum, { value }) => sum + String(value).length, 0);
       for (const packed of ["gzip", "plain"] as const)
         rates[packed].push(await sendAll(bare, requests, packed));
     }
-    const middle = (all: readonly number[]): number => {
-      const sorted = all.slice(1).toSorted((left, right) => left - right);
-      return sorted[Math.floor(sorted.length / 2)]!;
-    };
     const [gzip, plain] = [middle(rates.gzip), middle(rates.plain)];
     const of = `a bare producer of the same requests, ${gzip > plain ? "gzip" : "not packed"}`;
     const baseline = { value: Math.max(gzip, plain), of };
@@ -127,6 +113,35 @@ export async function benchRelay(databaseUrl: string): Promise<Row[]> {
     await admin.end();
   }
 }
+
+/** Events a second from the first checkpoint to the last: connecting is no part of it. */
+async function relayAll(
+  context: Omit<ServiceContext, "log">,
+  kafka: KafkaSettings,
+  after: bigint,
+): Promise<number> {
+  // A fresh log instance: what was just appended must be read, not handed over from memory.
+  const log = await openPostgresLog({ connection: context.connection, namespace: "bench" });
+  const head = await log.head();
+  const running = await startConsumers({ ...context, log }, [relayConsumer(kafka)]);
+  const status = running.statuses[0]!;
+  let start: { readonly at: number; readonly position: bigint } | undefined;
+  while (status.position < head) {
+    await pause(1);
+    if (status.position > after) start ??= { at: performance.now(), position: status.position };
+    if (status.lastError !== undefined) throw new Error(status.lastError);
+  }
+  const rate = (Number(head - start!.position) * 1_000) / (performance.now() - start!.at);
+  await running.stop();
+  await log.close();
+  return rate;
+}
+
+/** The median without the round that warmed up. */
+const middle = (all: readonly number[]): number => {
+  const sorted = all.slice(1).toSorted((left, right) => left - right);
+  return sorted[Math.floor(sorted.length / 2)]!;
+};
 
 async function fill(log: EventLog): Promise<void> {
   for (let done = 0; done < eventsPerRound; done += 1_000)

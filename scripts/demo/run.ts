@@ -25,79 +25,111 @@ export async function runDemo(instance: Instance, interrupted: AbortSignal): Pro
   if (sandboxKey === undefined)
     throw new DemoError(`Heliograph at ${baseUrl} has no demo partner (HELIOGRAPH_DEMO=on).`);
   const api = connectApi(baseUrl, sandboxKey, interrupted);
-  const lives = new Map<string, Life>();
-  /** When the webhook of an event arrived, by the event's id. */
-  const verified = new Map<string, number>();
-  const problems: string[] = [];
-  const reporter = newReporter(Date.now());
-
-  let after = await feedTail(api);
+  const demo = new Demo(api, await feedTail(api));
   const balance = await api.need<{ available: string; currency: string }>("GET", "/balance");
   say(`Wallet: ${balance.available} ${balance.currency} available`);
-  const receiver = await startReceiver(onWebhook);
-  const endpoint = await openEndpoint(api, receiver, () => verified.size > 0).catch(
+  const receiver = await startReceiver((received) => demo.onWebhook(received));
+  const endpoint = await openEndpoint(api, receiver, () => demo.verified.size > 0).catch(
     async (error: unknown) => {
       await receiver.close();
       throw error;
     },
   );
   say(endpoint.refusal === undefined ? "" : paint("yellow", `${endpoint.refusal}\n`));
-  const webhooks = endpoint.refusal === undefined ? verified : undefined;
-  const following = new AbortController();
   const hint = setTimeout(() => {
     say("\nRetries take up to five minutes with the standard delays (HELIOGRAPH_RETRY_SCALE).");
   }, quickMs);
-
   try {
-    const startedAtMs = Date.now();
-    const sending = sendCases({ api, lives, reporter, problems, startedAtMs });
-    const feed = followFeed();
+    return await demo.run(endpoint.refusal === undefined);
+  } finally {
+    clearTimeout(hint);
+    demo.end();
+    await endpoint.remove();
+    await receiver.close();
+  }
+}
+
+/** One run: the messages sent, and what the timelines, the feed and the webhooks have shown of them. */
+class Demo {
+  /** When the webhook of an event arrived, by the event's id. */
+  readonly verified = new Map<string, number>();
+  readonly #api: Api;
+  readonly #lives = new Map<string, Life>();
+  readonly #problems: string[] = [];
+  readonly #reporter = newReporter(Date.now());
+  readonly #following = new AbortController();
+  /** The last sequence of the feed that was seen. */
+  #after: number;
+  /** Undefined where no webhook can reach this machine. */
+  #webhooks: ReadonlyMap<string, number> | undefined;
+
+  constructor(api: Api, after: number) {
+    this.#api = api;
+    this.#after = after;
+  }
+
+  async run(withWebhooks: boolean): Promise<boolean> {
+    this.#webhooks = withWebhooks ? this.verified : undefined;
+    const refused = await this.#follow();
+    return summarise({
+      api: this.#api,
+      lives: [...this.#lives.values()],
+      refused,
+      webhooks: this.#webhooks,
+      problems: this.#problems,
+    });
+  }
+
+  end(): void {
+    this.#following.abort();
+  }
+
+  /** Sends, and shows what happens until every message is settled or the time is up. Gives what was refused. */
+  async #follow(): Promise<ReadonlyMap<string, string>> {
+    const [api, lives, reporter, problems] = [
+      this.#api,
+      this.#lives,
+      this.#reporter,
+      this.#problems,
+    ];
+    const sending = sendCases({ api, lives, reporter, problems, startedAtMs: Date.now() });
     let refused: ReadonlyMap<string, string> | undefined;
-    const sent = sending.then((codes) => void (refused = codes));
-    const failed = Promise.all([sent, feed]);
+    const failed = Promise.all([
+      sending.then((codes) => void (refused = codes)),
+      this.#followFeed(),
+    ]);
     failed.catch(() => undefined);
     const deadline = performance.now() + followMs;
     for (;;) {
       const open = [...lives.values()].filter((life) => life.endedAtMs === undefined);
-      await showTimelines(open);
+      await this.#showTimelines(open);
       reporter.flush(Date.now() - showAfterMs);
-      for (const life of open) if (isSettled(life, webhooks)) life.endedAtMs = Date.now();
+      for (const life of open) if (isSettled(life, this.#webhooks)) life.endedAtMs = Date.now();
       if (open.length === 0 && refused !== undefined) break;
       if (performance.now() > deadline) break;
       await Promise.race([pause(timelineEveryMs), failed]);
     }
-    following.abort();
+    this.#following.abort();
     await failed;
-    await showTimelines([...lives.values()]);
+    await this.#showTimelines([...lives.values()]);
     reporter.flush(Infinity);
-    return await summarise({
-      api,
-      lives: [...lives.values()],
-      refused: refused ?? new Map(),
-      webhooks,
-      problems,
-    });
-  } finally {
-    clearTimeout(hint);
-    following.abort();
-    await endpoint.remove();
-    await receiver.close();
+    return refused ?? new Map();
   }
 
-  function onWebhook(received: Received): void {
+  onWebhook(received: Received): void {
     if (received.problem !== undefined)
-      problems.push(`webhook ${received.id}: ${received.problem}`);
-    else if (!verified.has(received.id)) {
-      verified.set(received.id, received.atMs);
-      for (const life of lives.values())
-        if (life.feed.has(received.id)) showPublic(life, life.feed.get(received.id)!);
+      this.#problems.push(`webhook ${received.id}: ${received.problem}`);
+    else if (!this.verified.has(received.id)) {
+      this.verified.set(received.id, received.atMs);
+      for (const life of this.#lives.values())
+        if (life.feed.has(received.id)) this.#showPublic(life, life.feed.get(received.id)!);
     }
   }
 
-  function showPublic(life: Life, event: FeedEvent): void {
-    const arrivedMs = verified.get(event.id);
+  #showPublic(life: Life, event: FeedEvent): void {
+    const arrivedMs = this.verified.get(event.id);
     const laterMs = (arrivedMs ?? 0) - Date.parse(event.timestamp);
-    reporter.add({
+    this.#reporter.add({
       atMs: arrivedMs ?? Date.now(),
       name: life.case.name,
       place: `feed ${event.sequence}`,
@@ -107,31 +139,32 @@ export async function runDemo(instance: Instance, interrupted: AbortSignal): Pro
     });
   }
 
-  async function followFeed(): Promise<void> {
-    while (!following.signal.aborted) {
-      const path = `/events?after=${after}&limit=100&wait=${pollSeconds}`;
-      const page = await api.need<FeedPage>("GET", path, { extraMs: pollSeconds * 1000 });
+  async #followFeed(): Promise<void> {
+    while (!this.#following.signal.aborted) {
+      const path = `/events?after=${this.#after}&limit=100&wait=${pollSeconds}`;
+      const page = await this.#api.need<FeedPage>("GET", path, { extraMs: pollSeconds * 1000 });
       for (const event of page.data) {
-        if (event.sequence !== after + 1)
-          problems.push(`the feed goes from ${after} to ${event.sequence}`);
-        after = event.sequence;
-        const life = lives.get(event.data.message_id ?? "");
+        if (event.sequence !== this.#after + 1)
+          this.#problems.push(`the feed goes from ${this.#after} to ${event.sequence}`);
+        this.#after = event.sequence;
+        const life = this.#lives.get(event.data.message_id ?? "");
         if (life === undefined) continue;
         life.feed.set(event.id, event);
-        if (webhooks === undefined || webhooks.has(event.id)) showPublic(life, event);
+        if (this.#webhooks === undefined || this.#webhooks.has(event.id))
+          this.#showPublic(life, event);
       }
     }
   }
 
-  async function showTimelines(open: readonly Life[]): Promise<void> {
+  async #showTimelines(open: readonly Life[]): Promise<void> {
     await Promise.all(
       open.map(async (life) => {
-        const { data } = await api.need<Timeline>("GET", `/messages/${life.id}/timeline`);
+        const { data } = await this.#api.need<Timeline>("GET", `/messages/${life.id}/timeline`);
         for (const entry of data) {
           if (life.shown.has(entry.id)) continue;
           life.shown.add(entry.id);
           life.types.add(entry.type);
-          reporter.add({
+          this.#reporter.add({
             atMs: Date.parse(entry.timestamp),
             name: life.case.name,
             place: `#${BigInt(entry.position)}`,

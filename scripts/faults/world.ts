@@ -95,22 +95,7 @@ export async function openWorld(random: Random, engines: Engines = {}): Promise<
     if (lost) return { type: "reset" };
     return { type: "answer", status: refused ? 503 : 204 };
   });
-  const env = {
-    HELIOGRAPH_RETRY_SCALE: retryScale,
-    HELIOGRAPH_WEBHOOK_ALLOW_CIDRS: "127.0.0.0/8",
-    HELIOGRAPH_SMTP_URL: `smtp://127.0.0.1:${smtp.port}`,
-    HELIOGRAPH_LOG_GATEWAY_CHANNELS: "whatsapp",
-    ...(eventStore && {
-      HELIOGRAPH_LOG: "eventstoredb",
-      HELIOGRAPH_EVENTSTORE_URL: eventStore.connectionString,
-    }),
-    ...(kafka && {
-      HELIOGRAPH_FEED: "kafka",
-      HELIOGRAPH_KAFKA_BROKERS: kafka.brokers.join(),
-      HELIOGRAPH_KAFKA_SHARDS: "4",
-    }),
-    ...engines.env,
-  };
+  const env = settingsOf(smtp, kafka, eventStore, engines);
   const start = (
     entry: string | undefined,
     extra: Readonly<Record<string, string>> = {},
@@ -149,6 +134,28 @@ export async function openWorld(random: Random, engines: Engines = {}): Promise<
   for (const name of ["North", "South", "East"]) tenants.push(...(await newTenants(world, name)));
   return world;
 }
+
+const settingsOf = (
+  smtp: SmtpSink,
+  kafka: KafkaBroker | undefined,
+  eventStore: EventStoreDouble | undefined,
+  engines: Engines,
+): Readonly<Record<string, string>> => ({
+  HELIOGRAPH_RETRY_SCALE: retryScale,
+  HELIOGRAPH_WEBHOOK_ALLOW_CIDRS: "127.0.0.0/8",
+  HELIOGRAPH_SMTP_URL: `smtp://127.0.0.1:${smtp.port}`,
+  HELIOGRAPH_LOG_GATEWAY_CHANNELS: "whatsapp",
+  ...(eventStore && {
+    HELIOGRAPH_LOG: "eventstoredb",
+    HELIOGRAPH_EVENTSTORE_URL: eventStore.connectionString,
+  }),
+  ...(kafka && {
+    HELIOGRAPH_FEED: "kafka",
+    HELIOGRAPH_KAFKA_BROKERS: kafka.brokers.join(),
+    HELIOGRAPH_KAFKA_SHARDS: "4",
+  }),
+  ...engines.env,
+});
 
 const noKafka = { kafka: undefined, kafkaLink: undefined };
 

@@ -35,6 +35,108 @@ const retransmitMs = 200;
 /** On the way in one direction; a sender that is faster has to wait, as behind a full TCP window. */
 const maxUnderWayBytes = 256 * 1024;
 
+/** What all connections of a link share. */
+class Shared {
+  readonly sockets = new Set<Socket>();
+  readonly seen = { pieces: 0, lost: 0, resets: 0, silences: 0 };
+  readonly random: () => number;
+  weather = fair;
+
+  constructor(random: () => number) {
+    this.random = random;
+  }
+
+  /** How long a piece is under way; what is lost is sent again until it arrives. */
+  wayMs(): number {
+    let ms = this.weather.delayMs;
+    let waitMs = retransmitMs;
+    while (this.random() < this.weather.loss) {
+      if (waitMs === retransmitMs) this.seen.lost++;
+      ms += waitMs * (1 + this.random());
+      waitMs *= 2;
+    }
+    return ms;
+  }
+}
+
+/** One direction of a connection. Pieces arrive in the order in which they left, however long each was under way. */
+class Direction {
+  readonly #shared: Shared;
+  readonly #from: Socket;
+  readonly #to: Socket;
+  readonly #line: { silent: boolean };
+  readonly #underWay: {
+    readonly at: number;
+    readonly bytes: number;
+    readonly arrive: () => void;
+  }[] = [];
+  #bytes = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #lastAt: number;
+
+  constructor(shared: Shared, from: Socket, to: Socket, line: { silent: boolean }, openMs: number) {
+    this.#shared = shared;
+    this.#from = from;
+    this.#to = to;
+    this.#line = line;
+    this.#lastAt = performance.now() + openMs;
+    shared.sockets.add(from);
+    from.on("error", () => undefined);
+    from.on("data", (piece: Buffer) => this.#take(piece));
+    to.on("drain", () => {
+      if (this.#bytes < maxUnderWayBytes) from.resume();
+    });
+    from.on("end", () => this.#send(0, () => to.end()));
+    from.on("close", () => {
+      shared.sockets.delete(from);
+      // A side that nobody tells of the end stays open until the link is closed.
+      this.#send(0, () => to.destroy());
+    });
+  }
+
+  #take(piece: Buffer): void {
+    const { seen, random, weather } = this.#shared;
+    seen.pieces++;
+    if (this.#line.silent) return;
+    if (random() < weather.resets) {
+      seen.resets++;
+      this.#from.resetAndDestroy();
+      this.#to.resetAndDestroy();
+    } else if (random() < weather.silences) {
+      seen.silences++;
+      this.#line.silent = true;
+    } else
+      this.#send(piece.length, () => {
+        if (!this.#to.write(piece)) this.#from.pause();
+      });
+  }
+
+  #send(size: number, arrive: () => void): void {
+    this.#lastAt = Math.max(this.#lastAt, performance.now() + this.#shared.wayMs());
+    this.#bytes += size;
+    this.#underWay.push({ at: this.#lastAt, bytes: size, arrive });
+    if (this.#bytes >= maxUnderWayBytes) this.#from.pause();
+    if (this.#timer === undefined) this.#arrivals();
+  }
+
+  #arrivals(): void {
+    this.#timer = undefined;
+    for (;;) {
+      const next = this.#underWay[0];
+      if (next === undefined) break;
+      const restMs = next.at - performance.now();
+      if (restMs > 0) {
+        this.#timer = setTimeout(() => this.#arrivals(), restMs);
+        break;
+      }
+      this.#underWay.shift();
+      this.#bytes -= next.bytes;
+      if (!this.#line.silent) next.arrive();
+    }
+    if (this.#bytes < maxUnderWayBytes && !this.#to.writableNeedDrain) this.#from.resume();
+  }
+}
+
 /**
  * Listens on a free port of 127.0.0.1 and passes what comes to the target's port, there and back, as slow and lossy as the weather says; fair at first.
  * `random` decides (0 up to 1): the same source and the same traffic have the same fate.
@@ -43,23 +145,7 @@ export async function networkLink(options: {
   readonly target: number;
   readonly random?: () => number;
 }): Promise<NetworkLink> {
-  const random = options.random ?? Math.random;
-  const sockets = new Set<Socket>();
-  const seen = { pieces: 0, lost: 0, resets: 0, silences: 0 };
-  let weather = fair;
-
-  /** How long a piece is under way; what is lost is sent again until it arrives. */
-  function wayMs(): number {
-    let ms = weather.delayMs;
-    let waitMs = retransmitMs;
-    while (random() < weather.loss) {
-      if (waitMs === retransmitMs) seen.lost++;
-      ms += waitMs * (1 + random());
-      waitMs *= 2;
-    }
-    return ms;
-  }
-
+  const shared = new Shared(options.random ?? Math.random);
   const server = createServer({ noDelay: true, allowHalfOpen: true }, (client) => {
     const inner = connect({
       port: options.target,
@@ -68,81 +154,22 @@ export async function networkLink(options: {
       allowHalfOpen: true,
     });
     const line = { silent: false };
-    const openMs = 2 * weather.delayMs;
-    pass(client, inner, line, openMs);
-    pass(inner, client, line, openMs);
+    const openMs = 2 * shared.weather.delayMs;
+    void [
+      new Direction(shared, client, inner, line, openMs),
+      new Direction(shared, inner, client, line, openMs),
+    ];
   });
-
-  /** One direction of a connection. Pieces arrive in the order in which they left, however long each was under way. */
-  function pass(from: Socket, to: Socket, line: { silent: boolean }, openMs: number): void {
-    const underWay: { readonly at: number; readonly bytes: number; readonly arrive: () => void }[] =
-      [];
-    let bytes = 0;
-    let timer: NodeJS.Timeout | undefined;
-    let lastAt = performance.now() + openMs;
-
-    function send(size: number, arrive: () => void): void {
-      lastAt = Math.max(lastAt, performance.now() + wayMs());
-      bytes += size;
-      underWay.push({ at: lastAt, bytes: size, arrive });
-      if (bytes >= maxUnderWayBytes) from.pause();
-      if (timer === undefined) arrivals();
-    }
-    function arrivals(): void {
-      timer = undefined;
-      for (;;) {
-        const next = underWay[0];
-        if (next === undefined) break;
-        const restMs = next.at - performance.now();
-        if (restMs > 0) {
-          timer = setTimeout(arrivals, restMs);
-          break;
-        }
-        underWay.shift();
-        bytes -= next.bytes;
-        if (!line.silent) next.arrive();
-      }
-      if (bytes < maxUnderWayBytes && !to.writableNeedDrain) from.resume();
-    }
-
-    sockets.add(from);
-    from.on("error", () => undefined);
-    from.on("data", (piece: Buffer) => {
-      seen.pieces++;
-      if (line.silent) return;
-      if (random() < weather.resets) {
-        seen.resets++;
-        from.resetAndDestroy();
-        to.resetAndDestroy();
-      } else if (random() < weather.silences) {
-        seen.silences++;
-        line.silent = true;
-      } else
-        send(piece.length, () => {
-          if (!to.write(piece)) from.pause();
-        });
-    });
-    to.on("drain", () => {
-      if (bytes < maxUnderWayBytes) from.resume();
-    });
-    from.on("end", () => send(0, () => to.end()));
-    from.on("close", () => {
-      sockets.delete(from);
-      // A side that nobody tells of the end stays open until the link is closed.
-      send(0, () => to.destroy());
-    });
-  }
-
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen({ port: 0, host: "127.0.0.1" }, resolve);
   });
   return {
     port: (server.address() as AddressInfo).port,
-    weather: (next) => void (weather = { ...fair, ...next }),
-    seen,
+    weather: (next) => void (shared.weather = { ...fair, ...next }),
+    seen: shared.seen,
     close() {
-      for (const socket of sockets) socket.destroy();
+      for (const socket of shared.sockets) socket.destroy();
       return new Promise((resolve) => server.close(() => resolve()));
     },
   };

@@ -41,41 +41,42 @@ export type SmtpSink = {
 
 export type Login = { readonly user: string; readonly password: string };
 
-/** A real SMTP server on 127.0.0.1 without TLS that keeps what it gets and misbehaves on demand; with `login` it takes nothing from strangers. */
-export async function smtpSink(options: { port?: number; login?: Login } = {}): Promise<SmtpSink> {
-  const logins: Login[] = [];
-  const messages: SinkMessage[] = [];
-  const sockets = new Map<number | undefined, Socket>();
-  let behaviour: SmtpBehaviour = { type: "accept" };
+/** What the server has seen, and how it behaves. */
+class Sink {
+  readonly logins: Login[] = [];
+  readonly messages: SinkMessage[] = [];
+  readonly sockets = new Map<number | undefined, Socket>();
+  behaviour: SmtpBehaviour = { type: "accept" };
 
-  const server = new SMTPServer({
-    disabledCommands: options.login ? ["STARTTLS"] : ["AUTH", "STARTTLS"],
-    allowInsecureAuth: true,
-    onAuth({ username, password }, _session, callback) {
-      const login = { user: username ?? "", password: password ?? "" };
-      logins.push(login);
-      const { user, password: right } = options.login!;
-      if (login.user === user && login.password === right) callback(null, { user });
-      else callback(reply(535, "5.7.8 authentication failed"));
-    },
-    disableReverseLookup: true,
-    logger: false,
-    closeTimeout: 100,
-    onConnect(_session, callback) {
-      callback(behaviour.type === "busy" ? reply(421, "4.3.2 come back later") : null);
-    },
-    onRcptTo({ address }, _session, callback) {
-      const rejects = behaviour.type === "reject-recipient" && (behaviour.which?.(address) ?? true);
-      if (!rejects || behaviour.type !== "reject-recipient") return callback();
-      callback(reply(behaviour.code, behaviour.text ?? "mailbox unavailable"));
-    },
-    onData(stream, session, callback) {
-      void receive(stream, session, callback);
-    },
-  });
+  serverFor(login: Login | undefined): SMTPServer {
+    return new SMTPServer({
+      disabledCommands: login ? ["STARTTLS"] : ["AUTH", "STARTTLS"],
+      allowInsecureAuth: true,
+      onAuth: ({ username, password }, _session, callback) => {
+        const given = { user: username ?? "", password: password ?? "" };
+        this.logins.push(given);
+        if (given.user === login?.user && given.password === login.password)
+          callback(null, { user: given.user });
+        else callback(reply(535, "5.7.8 authentication failed"));
+      },
+      disableReverseLookup: true,
+      logger: false,
+      closeTimeout: 100,
+      onConnect: (_session, callback) =>
+        callback(this.behaviour.type === "busy" ? reply(421, "4.3.2 come back later") : null),
+      onRcptTo: ({ address }, _session, callback) => callback(this.#refusalOf(address)),
+      onData: (stream, session, callback) => void this.#receive(stream, session, callback),
+    });
+  }
+
+  #refusalOf(address: string): Error | null {
+    const { behaviour } = this;
+    if (behaviour.type !== "reject-recipient" || behaviour.which?.(address) === false) return null;
+    return reply(behaviour.code, behaviour.text ?? "mailbox unavailable");
+  }
 
   /** Answers the data by `done`, unless the reply is to be lost. */
-  async function receive(
+  async #receive(
     stream: AsyncIterable<Buffer>,
     session: SMTPServerSession,
     done: (refusal?: Error) => void,
@@ -86,28 +87,40 @@ export async function smtpSink(options: { port?: number; login?: Login } = {}): 
     } catch {
       return; // The client went away in the middle of its message.
     }
-    if (behaviour.type === "reject-data") {
+    const { behaviour } = this;
+    if (behaviour.type === "reject-data")
       return done(reply(behaviour.code, behaviour.text ?? "message refused"));
+    this.messages.push(toMessage(session, Buffer.concat(chunks)));
+    const socket = this.sockets.get(session.remotePort);
+    switch (behaviour.type) {
+      case "close-before-reply":
+        socket?.destroy();
+        return;
+      case "hang":
+        return;
+      case "garbage":
+        socket?.write("%PDF-1.7 \u0000 0 obj\r\n");
+        return;
+      case "accept":
+        if (behaviour.delayMs) await pause(behaviour.delayMs);
+        done();
+        return;
+      default:
+        done();
     }
-    messages.push(toMessage(session, Buffer.concat(chunks)));
-    if (behaviour.type === "close-before-reply") {
-      sockets.get(session.remotePort)?.destroy();
-      return;
-    }
-    if (behaviour.type === "hang") return;
-    if (behaviour.type === "garbage")
-      return void sockets.get(session.remotePort)?.write("%PDF-1.7 \u0000 0 obj\r\n");
-    if (behaviour.type === "accept" && behaviour.delayMs) await pause(behaviour.delayMs);
-    done();
   }
+}
 
+/** A real SMTP server on 127.0.0.1 without TLS that keeps what it gets and misbehaves on demand; with `login` it takes nothing from strangers. */
+export async function smtpSink(options: { port?: number; login?: Login } = {}): Promise<SmtpSink> {
+  const sink = new Sink();
+  const server = sink.serverFor(options.login);
   server.on("error", () => {});
   server.server.on("connection", (socket: Socket) => {
     const { remotePort } = socket;
-    sockets.set(remotePort, socket);
-    socket.once("close", () => sockets.delete(remotePort));
+    sink.sockets.set(remotePort, socket);
+    socket.once("close", () => sink.sockets.delete(remotePort));
   });
-
   await new Promise<void>((resolve, reject) => {
     server.server.once("error", reject);
     server.listen(options.port ?? 0, "127.0.0.1", () => resolve());
@@ -116,11 +129,11 @@ export async function smtpSink(options: { port?: number; login?: Login } = {}): 
   return {
     host: "127.0.0.1",
     port,
-    messages,
-    logins,
-    behave: (next) => void (behaviour = next),
+    messages: sink.messages,
+    logins: sink.logins,
+    behave: (next) => void (sink.behaviour = next),
     close() {
-      for (const socket of sockets.values()) socket.destroy();
+      for (const socket of sink.sockets.values()) socket.destroy();
       return new Promise((resolve) => server.close(() => resolve()));
     },
   };

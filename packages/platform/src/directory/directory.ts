@@ -51,18 +51,10 @@ export async function openDirectory(
     onDamaged(event, flaw);
   };
   const listeners = new Set<() => void>();
-  const waiting = new Set<{ readonly position: bigint; readonly resolve: () => void }>();
+  const waiting = openWaiting(() => position);
   const gatewayLists = new Map<string, readonly Gateway[]>();
   const closing = new AbortController();
-  let position = 0n;
-
-  const head = await log.head();
-  while (position < head) {
-    const batch = await log.readAll({ after: position, limit: 2_000, types: directoryTypes });
-    for (const event of batch.events) fold(event);
-    if (batch.position === position) break;
-    position = batch.position;
-  }
+  let position = await foldToHead(log, fold);
 
   const following = (async () => {
     for await (const batch of log.subscribe({
@@ -72,11 +64,7 @@ export async function openDirectory(
     })) {
       for (const event of batch.events) fold(event);
       position = batch.position;
-      for (const waiter of waiting)
-        if (waiter.position <= position) {
-          waiting.delete(waiter);
-          waiter.resolve();
-        }
+      waiting.reached(position);
       if (batch.events.length > 0) {
         gatewayLists.clear();
         for (const listener of listeners) listener();
@@ -102,17 +90,8 @@ export async function openDirectory(
     get position() {
       return position;
     },
-    caughtUp(target, timeoutMs = 5_000) {
-      if (position >= target) return Promise.resolve();
-      return new Promise((resolve, reject) => {
-        const timer = setTimeout(() => {
-          waiting.delete(waiter);
-          reject(new Error(`the directory is at ${position}, not at ${target}`));
-        }, timeoutMs);
-        const waiter = { position: target, resolve: () => (clearTimeout(timer), resolve()) };
-        waiting.add(waiter);
-      });
-    },
+    caughtUp: (target, timeoutMs) =>
+      position >= target ? Promise.resolve() : waiting.wait(target, timeoutMs),
     onChange(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
@@ -122,4 +101,45 @@ export async function openDirectory(
       await following;
     },
   };
+}
+
+/** Those who wait until a position is folded. */
+function openWaiting(position: () => bigint): {
+  reached(position: bigint): void;
+  wait(target: bigint, timeoutMs?: number): Promise<void>;
+} {
+  const waiting = new Set<{ readonly target: bigint; readonly resolve: () => void }>();
+  return {
+    reached(at) {
+      for (const waiter of waiting)
+        if (waiter.target <= at) {
+          waiting.delete(waiter);
+          waiter.resolve();
+        }
+    },
+    wait: (target, timeoutMs = 5_000) =>
+      new Promise((resolve, reject) => {
+        const timer = setTimeout(() => {
+          waiting.delete(waiter);
+          reject(new Error(`the directory is at ${position()}, not at ${target}`));
+        }, timeoutMs);
+        const waiter = { target, resolve: () => (clearTimeout(timer), resolve()) };
+        waiting.add(waiter);
+      }),
+  };
+}
+
+const eventsAtOnce = 2_000;
+
+/** Folds what there is. Gives the position that was reached. */
+async function foldToHead(log: EventLog, fold: (event: RecordedEvent) => void): Promise<bigint> {
+  const head = await log.head();
+  let position = 0n;
+  while (position < head) {
+    const page = await log.readAll({ after: position, limit: eventsAtOnce, types: directoryTypes });
+    for (const event of page.events) fold(event);
+    if (page.position === position) break;
+    position = page.position;
+  }
+  return position;
 }

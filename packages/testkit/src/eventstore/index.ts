@@ -99,10 +99,10 @@ export async function eventStoreDouble(options: DoubleOptions = {}): Promise<Eve
     records: store.records,
     events: () => store.records.filter(({ stream }) => !stream.startsWith("$")),
     cut: relay.cut,
-    freeze: relay.freeze,
-    thaw: relay.thaw,
-    stop: relay.close,
-    start: relay.listen,
+    freeze: () => relay.freeze(),
+    thaw: () => relay.thaw(),
+    stop: () => relay.close(),
+    start: () => relay.listen(),
     async close() {
       await relay.close();
       server.forceShutdown();

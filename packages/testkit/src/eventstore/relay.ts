@@ -20,85 +20,105 @@ const longestHousekeepingBytes = 17;
 /** An answer's status leaves in a packet after its content, written in the same turn. */
 const restMs = 5;
 
-export async function openRelay(target: number, port = 0): Promise<Relay> {
-  const sockets = new Set<Socket>();
-  let server: Server | undefined;
-  let own = port;
-  let next: "half" | "whole" | undefined;
-  let frozen = false;
-  const cut = (): void => {
-    next = undefined;
-    for (const socket of sockets) socket.destroy();
-    sockets.clear();
+class OwnRelay implements Relay {
+  readonly #target: number;
+  readonly #sockets = new Set<Socket>();
+  #server: Server | undefined;
+  #port: number;
+  #next: "half" | "whole" | undefined;
+  #frozen = false;
+
+  constructor(target: number, port: number) {
+    this.#target = target;
+    this.#port = port;
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  readonly cut = (): void => {
+    this.#next = undefined;
+    for (const socket of this.#sockets) socket.destroy();
+    this.#sockets.clear();
   };
 
-  function pass(from: Socket, to: Socket, answers: boolean): void {
-    sockets.add(from);
-    if (frozen) from.pause();
+  cutNext(part: "half" | "whole"): void {
+    this.#next = part;
+  }
+
+  freeze(): void {
+    this.#frozen = true;
+    for (const socket of this.#sockets) socket.pause();
+  }
+
+  thaw(): void {
+    this.#frozen = false;
+    for (const socket of this.#sockets) socket.resume();
+  }
+
+  async listen(): Promise<void> {
+    if (this.#server !== undefined) return;
+    const opening = createServer({ noDelay: true, allowHalfOpen: true }, (client) => {
+      const inner = connect({
+        port: this.#target,
+        host: "127.0.0.1",
+        noDelay: true,
+        allowHalfOpen: true,
+      });
+      this.#pass(client, inner, false);
+      this.#pass(inner, client, true);
+    });
+    this.#server = opening;
+    await new Promise<void>((resolve, reject) => {
+      opening.once("error", reject).listen(this.#port, "127.0.0.1", resolve);
+    });
+    this.#port = (opening.address() as { port: number }).port;
+  }
+
+  async close(): Promise<void> {
+    const closing = this.#server;
+    this.#server = undefined;
+    const closed = new Promise<void>((resolve) =>
+      closing === undefined ? resolve() : closing.close(() => resolve()),
+    );
+    this.cut();
+    await closed;
+  }
+
+  #pass(from: Socket, to: Socket, answers: boolean): void {
+    this.#sockets.add(from);
+    if (this.#frozen) from.pause();
     from.on("error", () => undefined);
     from.on("close", () => {
-      sockets.delete(from);
+      this.#sockets.delete(from);
       to.destroy();
     });
     from.on("end", () => to.end());
-    to.on("drain", () => !frozen && from.resume());
+    to.on("drain", () => !this.#frozen && from.resume());
     from.on("data", (chunk: Buffer) => {
-      if (answers && next !== undefined && chunk.length > longestHousekeepingBytes) {
-        const half = next === "half";
-        next = undefined;
-        if (half) {
-          from.pause();
-          to.write(chunk.subarray(0, chunk.length >> 1), cut);
-        } else {
-          to.write(chunk);
-          setTimeout(cut, restMs);
-        }
-      } else if (!to.write(chunk)) from.pause();
+      if (answers && this.#next !== undefined && chunk.length > longestHousekeepingBytes)
+        this.#cutAt(chunk, from, to);
+      else if (!to.write(chunk)) from.pause();
     });
   }
 
-  const relay: Relay = {
-    get port() {
-      return own;
-    },
-    cut,
-    cutNext: (part) => void (next = part),
-    freeze() {
-      frozen = true;
-      for (const socket of sockets) socket.pause();
-    },
-    thaw() {
-      frozen = false;
-      for (const socket of sockets) socket.resume();
-    },
-    async listen() {
-      if (server !== undefined) return;
-      server = createServer({ noDelay: true, allowHalfOpen: true }, (client) => {
-        const inner = connect({
-          port: target,
-          host: "127.0.0.1",
-          noDelay: true,
-          allowHalfOpen: true,
-        });
-        pass(client, inner, false);
-        pass(inner, client, true);
-      });
-      const opening = server;
-      await new Promise<void>((resolve, reject) => {
-        opening.once("error", reject).listen(own, "127.0.0.1", resolve);
-      });
-      own = (opening.address() as { port: number }).port;
-    },
-    async close() {
-      const closing = server;
-      server = undefined;
-      const closed = new Promise<void>((resolve) =>
-        closing === undefined ? resolve() : closing.close(() => resolve()),
-      );
-      cut();
-      await closed;
-    },
-  };
+  #cutAt(chunk: Buffer, from: Socket, to: Socket): void {
+    const half = this.#next === "half";
+    this.#next = undefined;
+    if (half) {
+      from.pause();
+      to.write(chunk.subarray(0, chunk.length >> 1), this.cut);
+    } else {
+      to.write(chunk);
+      setTimeout(this.cut, restMs);
+    }
+  }
+}
+
+/** Listens in front of the server, on a port of its own; without one on a free one. */
+export async function openRelay(target: number, port = 0): Promise<Relay> {
+  const relay = new OwnRelay(target, port);
   await relay.listen();
   return relay;
 }
