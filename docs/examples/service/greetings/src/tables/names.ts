@@ -1,4 +1,4 @@
-import type { RecordedEvent } from "@heliograph/log";
+import { ofType, type RecordedEvent } from "@heliograph/log";
 import type { WritePart } from "@heliograph/runtime";
 import type pg from "pg";
 
@@ -6,6 +6,8 @@ export const namesDdl = `
 create table if not exists {schema}.names (
   partner text not null, name text not null, times int not null, primary key (partner, name)
 );`;
+
+const isGreeted = ofType("Greeted");
 
 /** One statement for a whole batch. */
 export const greetingWrites = (events: readonly RecordedEvent[]): readonly WritePart[] => [
@@ -15,8 +17,8 @@ export const greetingWrites = (events: readonly RecordedEvent[]): readonly Write
       select partner, name, count(*) from unnest($1::text[], $2::text[]) as t(partner, name) group by partner, name
       on conflict (partner, name) do update set times = n.times + excluded.times`,
     values: [
-      events.map(({ metadata }) => metadata.partner),
-      events.map(({ data }) => data["name"]),
+      events.filter(isGreeted).map(({ metadata }) => metadata.partner),
+      events.filter(isGreeted).map(({ data }) => data.name),
     ],
   },
 ];
