@@ -1,4 +1,4 @@
-import { newId, streamOf } from "@heliograph/contracts";
+import { newId, streamOf, uuid7 } from "@heliograph/contracts";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type World, openWorld } from "./harness.ts";
 
@@ -60,6 +60,53 @@ describe("deliveries", () => {
     // A cursor belongs to its list: that of one status does not fit another.
     expect((await call("GET", `${path}?after=${first.next_cursor}`)).status).toBe(422);
     expect((await call("GET", `${path}?status=lost`)).status).toBe(422);
+  });
+
+  test("are shown with the request: the body as it is signed, own values masked", async () => {
+    const { id } = (
+      await call("POST", "/webhook-endpoints", {
+        url: "https://example.com/hook",
+        headers: { Authorization: "Basic abc" },
+      })
+    ).body;
+    const [delivery] = await record(id, ["pending"]);
+    const path = `/webhook-deliveries/${delivery}`;
+    const text = '{"id":"evt_1","sequence":1}';
+    const { pool } = world.platform.contexts.sandbox;
+    await pool.query("update webhooks.deliveries set body = $2 where id = $1", [delivery, text]);
+    const shown = await call("GET", path);
+    expect(shown.body).toMatchObject({ id: delivery, status: "pending", endpoint_id: id });
+    expect(shown.body.request).toEqual({
+      method: "POST",
+      url: "https://example.com/hook",
+      headers: {
+        "content-type": "application/json",
+        "user-agent": "Heliograph-Webhooks/1.0",
+        Authorization: "***",
+        "webhook-id": "evt_1",
+        "webhook-timestamp": "1767225600",
+      },
+      body: text,
+    });
+    // Later the body is built again from the event.
+    const endpoint_id = newId("whe");
+    const data = { endpoint_id, url: "https://example.com/", reason: "gone" };
+    const type = "WebhookEndpointDisabled";
+    const event = { id: uuid7(), type, data, metadata: { partner: partner.id } } as const;
+    const [stored] = await log().append([
+      { stream: streamOf("endpoint", endpoint_id), expected: "no_stream", events: [event] },
+    ]);
+    await pool.query(
+      "update webhooks.deliveries set body = null, status = 'delivered', position = $2, sequence = 7 where id = $1",
+      [delivery, String((stored as { position: bigint }).position)],
+    );
+    expect(JSON.parse((await call("GET", path)).body.request.body)).toMatchObject({
+      type: "webhook_endpoint.disabled",
+      sequence: 7,
+      data: { endpoint_id, reason: "gone" },
+    });
+    expect((await call("GET", path, undefined, other.key)).status).toBe(404);
+    expect((await call("GET", `/webhook-deliveries/${newId("whd")}`)).status).toBe(404);
   });
 
   test("are tried again one by one, recorded once for an idempotency key", async () => {

@@ -1,4 +1,5 @@
 import type { Service } from "@heliograph/api";
+import { webhookDeliveryRoute } from "./api/delivery.ts";
 import { webhookDeliveryRoutes } from "./api/deliveries.ts";
 import { webhookEndpointRoutes } from "./api/endpoints.ts";
 import { webhookReplayRoutes } from "./api/replays.ts";
@@ -14,7 +15,12 @@ export const service: Service = {
       {
         tag: "webhooks",
         description: "Endpoints, their deliveries, and replays.",
-        routes: [...webhookEndpointRoutes, ...webhookDeliveryRoutes, ...webhookReplayRoutes],
+        routes: [
+          ...webhookEndpointRoutes,
+          ...webhookDeliveryRoutes,
+          webhookDeliveryRoute,
+          ...webhookReplayRoutes,
+        ],
       },
     ],
   },

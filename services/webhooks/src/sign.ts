@@ -30,12 +30,18 @@ export function sign(
   return value;
 }
 
+export const fixedHeaders: Headers = {
+  "content-type": "application/json",
+  "user-agent": "Heliograph-Webhooks/1.0",
+};
+
 /**
  * Request line and the headers that every request of an endpoint carries. An endpoint's own headers that are refused today, but were taken once, are left out;
  * the URL parser has escaped whatever could break a line.
  */
 export function requestHead(url: URL, custom: Headers): string {
-  let head = `POST ${url.pathname}${url.search} HTTP/1.1\r\nhost: ${url.host}\r\ncontent-type: application/json\r\nuser-agent: Heliograph-Webhooks/1.0\r\n`;
+  let head = `POST ${url.pathname}${url.search} HTTP/1.1\r\nhost: ${url.host}\r\n`;
+  for (const [name, value] of Object.entries(fixedHeaders)) head += `${name}: ${value}\r\n`;
   for (const [name, value] of Object.entries(custom))
     if (nameFault(name) === undefined && valueFault(value.trim()) === undefined)
       head += `${name.toLowerCase()}: ${value.trim()}\r\n`;

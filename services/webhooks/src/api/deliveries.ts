@@ -22,7 +22,7 @@ const DeliveriesQuery = ListQuery.extend({
   status: z.enum(deliveryStatuses as [(typeof deliveryStatuses)[number]]).optional(),
 });
 
-const DeliveryView = z
+export const DeliveryView = z
   .object({
     id: z.string(),
     endpoint_id: z.string(),
@@ -43,7 +43,7 @@ const DeliveryView = z
   })
   .meta({ id: "WebhookDelivery" });
 
-const deliveryView = ({ position: _, ...shown }: Delivery): object => shown;
+export const deliveryView = ({ position: _, ...shown }: Delivery): object => shown;
 
 /** Whether it reaches the endpoint is for the webhooks service; here the wish is recorded, once for each idempotency key. */
 async function record(
