@@ -31,7 +31,10 @@ test.each([
   ],
   [{ ...send, channel: 5 }, "channel | invalid_value | must be one of sms"],
   [{ ...send, text: "" }, "text | too_small | may not be empty"],
-  [{ ...send, from: "x".repeat(256) }, "from | too_big | must have at most 255 characters"],
+  [
+    { ...send, client_ref: "x".repeat(256) },
+    "client_ref | too_big | must have at most 255 characters",
+  ],
   [{ ...send, priority: 4 }, "priority | too_big | must be at most 3"],
   [{ ...send, priority: 1.5 }, "priority | invalid_type | must be a whole number"],
   [{ ...send, priority: "1" }, "priority | invalid_type | must be a number"],
