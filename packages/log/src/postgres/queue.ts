@@ -23,99 +23,97 @@ export type Call = {
   readonly reject: (error: unknown) => void;
 };
 
-export type Queue = {
-  /** Appends that wait or are under way. */
-  size(): number;
-  bytes(): number;
-  /** Events that could be sent now. */
-  ready(): number;
-  add(item: Waiting): void;
-  /** What goes into the next flush: at least one item when any is ready, whatever its size. */
-  take(limits: FlushLimits): Waiting[];
-  /** Items that were taken and must be sent again, before all others. */
-  putBack(items: readonly Waiting[]): void;
-  settle(item: Waiting, outcome: Outcome): void;
-  fail(item: Waiting, error: unknown): void;
-  /** Fails everything that has not been taken. */
-  failAll(error: unknown): void;
-};
-
 export type FlushLimits = { readonly maxEvents: number; readonly maxBytes: number };
 
 /**
  * Appends in order of arrival. Of one stream only the first is ready, the others hang behind it until it is settled:
  * so a flush has a stream at most once, order within a stream is kept, and a hot stream costs nothing to skip.
  */
-export function makeQueue(): Queue {
-  let items: Waiting[] = [];
-  let next = 0;
-  let events = 0;
-  let size = 0;
-  let bytes = 0;
-  const order = makeStreamOrder();
+export class Queue {
+  #items: Waiting[] = [];
+  #next = 0;
+  #events = 0;
+  #size = 0;
+  #bytes = 0;
+  readonly #order = makeStreamOrder();
 
-  function push(item: Waiting): void {
-    items.push(item);
-    events += item.encoded.length;
+  /** Appends that wait or are under way. */
+  get size(): number {
+    return this.#size;
   }
 
-  function release(item: Waiting): void {
-    size--;
-    bytes -= item.bytes;
-    const follower = order.leave(item);
-    if (follower !== undefined) push(follower);
+  get bytes(): number {
+    return this.#bytes;
   }
 
-  function fail(item: Waiting, error: unknown): void {
-    release(item);
+  /** Events that could be sent now. */
+  get ready(): number {
+    return this.#events;
+  }
+
+  add(item: Waiting): void {
+    this.#size++;
+    this.#bytes += item.bytes;
+    if (this.#order.enter(item)) this.#push(item);
+  }
+
+  /** What goes into the next flush: at least one item when any is ready, whatever its size. */
+  take(limits: FlushLimits): Waiting[] {
+    const taken = nextFlush(this.#items, this.#next, limits);
+    this.#next += taken.length;
+    for (const item of taken) this.#events -= item.encoded.length;
+    if (this.#next === this.#items.length) {
+      this.#items = [];
+      this.#next = 0;
+    } else if (this.#next > 4_096) {
+      this.#items.splice(0, this.#next);
+      this.#next = 0;
+    }
+    return taken;
+  }
+
+  /** Items that were taken and must be sent again, before all others. */
+  putBack(list: readonly Waiting[]): void {
+    this.#items = [...list, ...this.#items.slice(this.#next)];
+    this.#next = 0;
+    for (const item of list) this.#events += item.encoded.length;
+  }
+
+  settle(item: Waiting, outcome: Outcome): void {
+    this.#release(item);
+    const { call } = item;
+    call.outcomes[item.index] = outcome;
+    if (--call.left === 0) call.resolve(call.outcomes);
+  }
+
+  fail(item: Waiting, error: unknown): void {
+    this.#release(item);
     item.call.reject(error);
   }
 
-  return {
-    size: () => size,
-    bytes: () => bytes,
-    ready: () => events,
-    add(item) {
-      size++;
-      bytes += item.bytes;
-      if (order.enter(item)) push(item);
-    },
-    take(limits) {
-      const taken = nextFlush(items, next, limits);
-      next += taken.length;
-      for (const item of taken) events -= item.encoded.length;
-      if (next === items.length) {
-        items = [];
-        next = 0;
-      } else if (next > 4_096) {
-        items.splice(0, next);
-        next = 0;
-      }
-      return taken;
-    },
-    putBack(list) {
-      items = [...list, ...items.slice(next)];
-      next = 0;
-      for (const item of list) events += item.encoded.length;
-    },
-    settle(item, outcome) {
-      release(item);
-      const { call } = item;
-      call.outcomes[item.index] = outcome;
-      if (--call.left === 0) call.resolve(call.outcomes);
-    },
-    fail,
-    failAll(error) {
-      // Failing one makes its follower ready, so this ends when nothing hangs behind anything either.
-      while (next < items.length) {
-        const item = items[next++]!;
-        events -= item.encoded.length;
-        fail(item, error);
-      }
-      items = [];
-      next = 0;
-    },
-  };
+  /** Fails everything that has not been taken. */
+  failAll(error: unknown): void {
+    // Failing one makes its follower ready, so this ends when nothing hangs behind anything either.
+    while (this.#next < this.#items.length) {
+      const item = this.#items[this.#next++]!;
+      this.#events -= item.encoded.length;
+      this.fail(item, error);
+    }
+    this.#items = [];
+    this.#next = 0;
+  }
+
+  #push(item: Waiting): void {
+    this.#items.push(item);
+    this.#events += item.encoded.length;
+  }
+
+  #release(item: Waiting): void {
+    this.#size--;
+    this.#bytes -= item.bytes;
+    const follower = this.#order.leave(item);
+    if (follower !== undefined) this.#push(follower);
+  }
 }
 
 /** The items from a place on that make one flush: one at least, however large it is. */

@@ -4,8 +4,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { clientConfig, isDisconnect, isOutOfService, sqlState } from "./connection.ts";
 import { batchStatement, decodeBatch, decodeSingle, isSingle, singleStatement } from "./flush.ts";
 import type { Decided } from "./flush.ts";
-import { makeQueue } from "./queue.ts";
-import type { Call, FlushLimits, Waiting } from "./queue.ts";
+import { Queue, type Call, type FlushLimits, type Waiting } from "./queue.ts";
 import { makeBell } from "../bell.ts";
 import { encodeAppend } from "../check.ts";
 import { LogUnavailable } from "../types.ts";
@@ -85,7 +84,7 @@ type Connected = { readonly client: pg.Client; readonly name: string; alive: boo
  */
 export async function openWriter(options: WriterOptions): Promise<Writer> {
   const { maxWaiting, flush, committed, keepEvents, failpoint, onError, upcast } = options;
-  const queue = makeQueue();
+  const queue = new Queue();
   const flights: Flight[] = [];
   /** What was under way when a connection broke, and the connections that may still be working on it. */
   let undecided: Flight[] = [];
@@ -149,7 +148,7 @@ export async function openWriter(options: WriterOptions): Promise<Writer> {
   function pump(): void {
     scheduled = false;
     while (connected !== undefined && flights.length < MAX_FLIGHTS) {
-      const ready = queue.ready();
+      const ready = queue.ready;
       // A second flight is worth it when it is a full one; a small one would only split the group.
       if (ready === 0 || (flights.length > 0 && ready < flush.maxEvents)) return;
       const items = queue.take(flush);
@@ -307,7 +306,7 @@ export async function openWriter(options: WriterOptions): Promise<Writer> {
     append(appends) {
       if (closing) return Promise.reject(new LogUnavailable("the log is closed"));
       if (down) return Promise.reject(unavailable(undefined));
-      if (queue.size() + appends.length > maxWaiting || queue.bytes() > MAX_WAITING_BYTES) {
+      if (queue.size + appends.length > maxWaiting || queue.bytes > MAX_WAITING_BYTES) {
         return Promise.reject(
           new LogUnavailable("too many appends are waiting", { retryAfterMs: 250 }),
         );
@@ -343,7 +342,7 @@ export async function openWriter(options: WriterOptions): Promise<Writer> {
 
     async close() {
       closing = true;
-      while (queue.size() > 0) await delay(2);
+      while (queue.size > 0) await delay(2);
       await recovering;
       const last = connected;
       connected = undefined;
