@@ -3,7 +3,7 @@ import { failpoint } from "@heliograph/contracts";
 import { asUnavailable, clientConfig } from "./connection.ts";
 import { makeReader } from "./reader.ts";
 import { migrate } from "./schema.ts";
-import { openSignal } from "./signal.ts";
+import { Signal } from "./signal.ts";
 import { DEFAULT_FLUSH, DEFAULT_MAX_WAITING, openWriter } from "./writer.ts";
 import type { FlushLimits } from "./queue.ts";
 import { makeFeed } from "../feed.ts";
@@ -48,7 +48,7 @@ export async function openPostgresLog(options: PostgresLogOptions): Promise<Even
   const pool = openReadPool(connection, applicationName, readers);
   pool.on("error", onError);
   const reader = makeReader(pool, upcast, reads);
-  const signal = openSignal(connection, applicationName, () => feed.nudge());
+  const signal = new Signal(connection, applicationName, () => feed.nudge());
   const source = { ...reader, listening: signal.listening };
   const feed = makeFeed(source, {
     ...(options.ring === undefined ? {} : { ring: options.ring }),

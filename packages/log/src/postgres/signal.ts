@@ -9,14 +9,6 @@ const ANSWER_TIMEOUT_MS = 10_000;
 const RETRY_FIRST_MS = 100;
 const RETRY_LAST_MS = 5_000;
 
-export type Signal = {
-  /** Tells other processes, soon, that something was committed. */
-  announce(): void;
-  /** True while this process hears others. */
-  listening(): boolean;
-  close(): Promise<void>;
-};
-
 /**
  * The wake-up between processes: one connection that listens and notifies. Only a hint. What is lost here is found by
  * the feed's polling, so nothing waits for this connection and its failures are not reported as the log's.
@@ -24,95 +16,108 @@ export type Signal = {
  * The NOTIFY is a statement of its own after the commit: inside the append's transaction it takes a lock on all
  * databases of the cluster until that transaction is durable.
  */
-export function openSignal(
-  connection: pg.PoolConfig,
-  applicationName: string,
-  heard: () => void,
-): Signal {
-  let client: pg.Client | undefined;
-  let closed = false;
-  let sending = false;
-  let due = false;
-  let retryMs = RETRY_FIRST_MS;
-  let timer: NodeJS.Timeout | undefined;
-  let connecting: Promise<void> | undefined;
+export class Signal {
+  readonly #connection: pg.PoolConfig;
+  readonly #applicationName: string;
+  readonly #heard: () => void;
+  #client: pg.Client | undefined;
+  #closed = false;
+  #sending = false;
+  #due = false;
+  #retryMs = RETRY_FIRST_MS;
+  #timer: NodeJS.Timeout | undefined;
+  #connecting: Promise<void>;
 
-  async function connect(): Promise<void> {
+  constructor(connection: pg.PoolConfig, applicationName: string, heard: () => void) {
+    this.#connection = connection;
+    this.#applicationName = applicationName;
+    this.#heard = heard;
+    this.#connecting = this.#connect();
+  }
+
+  /** True while this process hears others. */
+  readonly listening = (): boolean => this.#client !== undefined;
+
+  /** Tells other processes, soon, that something was committed. */
+  announce(): void {
+    this.#due = true;
+    void this.#send();
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    await this.#connecting;
+    await this.#client?.end().catch(() => {});
+  }
+
+  async #connect(): Promise<void> {
     const next = new pg.Client({
-      ...clientConfig(connection, applicationName),
+      ...clientConfig(this.#connection, this.#applicationName),
       query_timeout: ANSWER_TIMEOUT_MS,
     });
     let ownPid = 0;
     next.on("error", () => {});
-    next.on("end", () => lost(next));
+    next.on("end", () => this.#lost(next));
     next.on("notification", (message) => {
-      if (message.processId !== ownPid) heard();
+      if (message.processId !== ownPid) this.#heard();
     });
     try {
       await next.connect();
-      // Nothing waits for these commits, and a hint need not survive a crash.
-      const { rows } = await next
-        .query(`listen ${CHANNEL}; set synchronous_commit = off; select pg_backend_pid() as pid`)
-        .then((results) => (results as unknown as pg.QueryResult[])[2]!);
-      ownPid = Number(rows[0].pid);
-      if (closed) {
+      ownPid = await listen(next);
+      if (this.#closed) {
         await next.end();
         return;
       }
-      client = next;
-      retryMs = RETRY_FIRST_MS;
+      this.#client = next;
+      this.#retryMs = RETRY_FIRST_MS;
       // Something may have been missed while nobody listened, and so may others have missed something of ours.
-      heard();
-      if (due) void send();
+      this.#heard();
+      if (this.#due) void this.#send();
     } catch {
       await next.end().catch(() => {});
-      lost(next);
+      this.#lost(next);
     }
   }
 
-  function lost(which: pg.Client): void {
-    if (client === which) {
-      client = undefined;
+  #lost(which: pg.Client): void {
+    if (this.#client === which) {
+      this.#client = undefined;
       // Whoever relies on hearing looks now, and then more often.
-      heard();
+      this.#heard();
     }
-    if (closed || client !== undefined || timer !== undefined || sending) return;
-    timer = setTimeout(() => {
-      timer = undefined;
-      connecting = connect();
-    }, retryMs);
-    retryMs = Math.min(retryMs * 2, RETRY_LAST_MS);
+    if (this.#closed || this.#client !== undefined || this.#timer !== undefined || this.#sending)
+      return;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.#connecting = this.#connect();
+    }, this.#retryMs);
+    this.#retryMs = Math.min(this.#retryMs * 2, RETRY_LAST_MS);
   }
 
-  async function send(): Promise<void> {
-    const target = client;
-    if (target === undefined || sending) return;
-    sending = true;
-    due = false;
+  async #send(): Promise<void> {
+    const target = this.#client;
+    if (target === undefined || this.#sending) return;
+    this.#sending = true;
+    this.#due = false;
     try {
       await target.query({ name: "log_notify", text: `select pg_notify('${CHANNEL}', '')` });
     } catch {
       // Its "end" follows, and with it the next connection.
       void target.end().catch(() => {});
     }
-    if (!closed) await new Promise<void>((resolve) => setTimeout(resolve, NOTIFY_EVERY_MS));
-    sending = false;
-    if (client === undefined) lost(target);
-    else if (due && !closed) void send();
+    if (!this.#closed) await new Promise<void>((resolve) => setTimeout(resolve, NOTIFY_EVERY_MS));
+    this.#sending = false;
+    if (this.#client === undefined) this.#lost(target);
+    else if (this.#due && !this.#closed) void this.#send();
   }
+}
 
-  connecting = connect();
-  return {
-    listening: () => client !== undefined,
-    announce() {
-      due = true;
-      void send();
-    },
-    async close() {
-      closed = true;
-      clearTimeout(timer);
-      await connecting;
-      await client?.end().catch(() => {});
-    },
-  };
+/** Gives the process id of the connection's backend, by which its own notifications are told. */
+async function listen(client: pg.Client): Promise<number> {
+  // Nothing waits for these commits, and a hint need not survive a crash.
+  const { rows } = await client
+    .query(`listen ${CHANNEL}; set synchronous_commit = off; select pg_backend_pid() as pid`)
+    .then((results) => (results as unknown as pg.QueryResult[])[2]!);
+  return Number(rows[0].pid);
 }
