@@ -140,9 +140,7 @@ export async function startInstance(options: InstanceOptions): Promise<Instance>
       process.kill("SIGKILL");
       for (const pid of pids) kill(pid);
       await process.exited;
-      await until(() => pids.every((pid) => !existsSync(`/proc/${pid}`)), {
-        what: "PostgreSQL is gone",
-      });
+      await until(() => pids.every(isDead), { what: "PostgreSQL is gone" });
     },
   };
 }
@@ -174,10 +172,19 @@ export function postgresProcesses(dataDir: string): readonly number[] {
   return [postmaster, ...children.filter((pid) => parentOf(pid) === postmaster)];
 }
 
-function parentOf(pid: number): number | undefined {
+const parentOf = (pid: number): number => Number(statOf(pid)?.[1]);
+
+/** One that nobody has waited for is dead too: in a container without an init it stays a zombie. */
+function isDead(pid: number): boolean {
+  const state = statOf(pid)?.[0];
+  return state === undefined || state === "Z" || state === "X";
+}
+
+/** The fields of /proc/<pid>/stat from the state on: state, parent, …; undefined when there is no such process. */
+function statOf(pid: number): readonly string[] | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
+    return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   } catch {
     return undefined;
   }
