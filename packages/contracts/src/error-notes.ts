@@ -24,6 +24,8 @@ export const errorNotes: Readonly<Record<ErrorCode, string>> = {
   method_not_allowed: "`Allow` lists those that are.",
   conflict:
     "What you want to change has moved on: a message that is no longer scheduled cannot be canceled. Read it again.",
+  sequence_ahead:
+    "You ask for what comes after an event that the feed does not have, so the answer would be nothing for ever. Where you took the number from this feed, its operator has restored a backup and not said so to it; ask there. To read on from the newest event, ask `GET /events` without `after` and go to its end.",
   idempotency_in_progress: "Wait for `Retry-After` and send the same request again.",
   idempotency_key_reused:
     "`original` names what the key was used for. Use a new key for a new intent.",

@@ -14,6 +14,7 @@ export const errorCatalogue = {
   not_found: { status: 404, title: "Not found" },
   method_not_allowed: { status: 405, title: "The method is not allowed here" },
   conflict: { status: 409, title: "The request conflicts with the current state" },
+  sequence_ahead: { status: 409, title: "The feed does not reach this sequence" },
   idempotency_in_progress: {
     status: 409,
     title: "The first request with this key is still running",

@@ -129,6 +129,7 @@ export type Category =
   | "topup"
   | "template"
   | "endpoint"
+  | "feed"
   | "partner"
   | "key"
   | "gateway"

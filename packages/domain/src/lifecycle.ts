@@ -39,9 +39,14 @@ export const lifecycleTypeNames = Object.keys(lifecycleTypes) as [
   ...LifecycleType[],
 ];
 
-/** The event types of the log that have a public form: what a consumer of lifecycle events subscribes to. */
-export const lifecycleSources: readonly ("MessageRequested" | keyof typeof publicTypes)[] = [
+/** The event types of the log that have a public form, or move the numbers of those that have: what a consumer of lifecycle events subscribes to. */
+export const lifecycleSources: readonly (
+  | "MessageRequested"
+  | "SequenceRaised"
+  | keyof typeof publicTypes
+)[] = [
   "MessageRequested",
+  "SequenceRaised",
   ...(Object.keys(publicTypes) as (keyof typeof publicTypes)[]),
 ];
 

@@ -92,7 +92,8 @@ describe("the lifecycle mapping", () => {
       );
       expect(JSON.parse(lifecycleBody(sample, 0))).toMatchObject({ type, data: { test: true } });
     }
-    expect(lifecycleSources).toHaveLength(Object.keys(lifecycleTypes).length);
+    // And the one that only moves their numbers.
+    expect(lifecycleSources).toHaveLength(Object.keys(lifecycleTypes).length + 1);
   });
 
   it("gives each type the data that its schema documents, and no field more", () => {
@@ -155,6 +156,12 @@ describe("the sequencer", () => {
   it("counts every partner apart and without a hole", () => {
     const sequencer = createSequencer([["a", 41]], true);
     expect([sequencer.next("a"), sequencer.next("b"), sequencer.next("a")]).toEqual([42, 1, 43]);
+  });
+
+  it("leaves out the numbers that a restore may give twice", () => {
+    const sequencer = createSequencer([["a", 41]], true);
+    expect([sequencer.raise("a", 100), sequencer.next("a")]).toEqual([141, 142]);
+    expect([sequencer.raise("b", 100), sequencer.next("b")]).toEqual([100, 101]);
   });
 
   it("refuses to guess where an unknown partner stands", () => {

@@ -67,6 +67,29 @@ describe("the feed", () => {
     expect(await numbers("?event_types=message.queued")).toEqual([1, 3]);
   });
 
+  test("passes over numbers that a restore left out, however many, and moves to the end of them", async () => {
+    const { id, key } = await world.addPartner();
+    await publish(id, 1, ["message.queued"]);
+    await publish(id, 2_000_000_000, ["message.sent", "message.queued"]);
+    const page = (await get(key, "?after=1&limit=1")).body;
+    expect([page.data[0].sequence, page.next_after]).toEqual([2_000_000_000, 2_000_000_000]);
+    const rest = (await get(key, "?after=1&types=message.queued")).body;
+    expect([rest.data[0].sequence, rest.next_after]).toEqual([2_000_000_001, 2_000_000_001]);
+  });
+
+  test("refuses to read on from an event that it does not have, unless that comes in a moment", async () => {
+    const { id, key } = await world.addPartner();
+    await publish(id, 1, ["message.queued"]);
+    for (const path of ["/events?after=3&wait=20", "/events/stream?after=3"])
+      expect(await world.call("GET", `/api/v1${path}`, { key })).toMatchObject({
+        status: 409,
+        body: { code: "sequence_ahead", detail: expect.stringContaining("The feed ends at 1") },
+      });
+    const early = get(key, "?after=3");
+    await publish(id, 2, ["message.sent", "message.delivered"]);
+    expect((await early).body).toMatchObject({ data: [], next_after: 3 });
+  });
+
   test("shows a partner nothing of another", async () => {
     const { id } = await world.addPartner();
     const { key } = await world.addPartner();

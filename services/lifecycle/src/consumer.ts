@@ -1,11 +1,23 @@
 import type { Environment } from "@heliograph/contracts";
-import { createSequencer, lifecycleBody, lifecycleSources, toLifecycle } from "@heliograph/domain";
+import {
+  createSequencer,
+  lifecycleBody,
+  lifecycleSources,
+  toLifecycle,
+  type LifecycleEvent,
+} from "@heliograph/domain";
 import { lifecycleDdl } from "./tables/lifecycle.ts";
 import { quoteSchema, type Projector } from "@heliograph/runtime";
 import { readCounters, writeFeed, type FeedRow } from "./store.ts";
 
 /** Small batches wait this long for company: at most 50 commits a second, and a reader of the feed notices nothing. */
 const lingerMs = 20;
+
+/** What an event does to the count of its partner: it is shown under the next number, or leaves numbers out. */
+type Step = { readonly partner: string } & (
+  | { readonly lifecycle: LifecycleEvent; readonly position: bigint; readonly raisedBy?: undefined }
+  | { readonly lifecycle?: undefined; readonly raisedBy: number }
+);
 
 /** Projects the log onto the public feed, numbered per partner in position order. */
 export const lifecycleProjector = (environment: Environment): Projector => ({
@@ -19,25 +31,31 @@ export const lifecycleProjector = (environment: Environment): Projector => ({
     const sequencer = createSequencer();
     return {
       async project(events) {
-        const mapped = events.flatMap((event) => {
+        const steps = events.flatMap((event): Step[] => {
+          if (event.type === "SequenceRaised")
+            return [{ partner: event.data.partner_id, raisedBy: event.data.raised_by }];
           const lifecycle = toLifecycle(event, environment);
-          return lifecycle === undefined ? [] : [{ lifecycle, position: event.position }];
+          if (lifecycle === undefined) return [];
+          return [{ partner: lifecycle.partner, lifecycle, position: event.position }];
         });
-        if (mapped.length === 0) return [];
+        if (steps.length === 0) return [];
         const unknown = new Set<string>();
-        for (const { lifecycle } of mapped)
-          if (!sequencer.knows(lifecycle.partner)) unknown.add(lifecycle.partner);
+        for (const { partner } of steps) if (!sequencer.knows(partner)) unknown.add(partner);
         if (unknown.size > 0) {
           const counters = await readCounters(pool, quoteSchema(schema), [...unknown]);
           for (const partner of unknown) sequencer.seed(partner, counters.get(partner) ?? 0);
         }
         const counters = new Map<string, number>();
-        const rows = mapped.map(({ lifecycle, position }): FeedRow => {
-          const { partner, type } = lifecycle;
-          const sequence = sequencer.next(partner);
+        const rows: FeedRow[] = [];
+        for (const step of steps) {
+          const { partner } = step;
+          const sequence = sequencer.raise(partner, step.raisedBy ?? 1);
           counters.set(partner, sequence);
-          return { partner, sequence, position, type, body: lifecycleBody(lifecycle, sequence) };
-        });
+          if (step.lifecycle === undefined) continue;
+          const { lifecycle, position } = step;
+          const body = lifecycleBody(lifecycle, sequence);
+          rows.push({ partner, sequence, position, type: lifecycle.type, body });
+        }
         return writeFeed(rows, counters);
       },
     };

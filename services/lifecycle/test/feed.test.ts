@@ -77,6 +77,38 @@ it("numbers each partner's events without a hole, over restarts, and a rebuild g
   await consumer.stop();
 });
 
+it("goes on with higher numbers after a restore, for a partner with events and for one without, and a rebuild does too", async () => {
+  const raise = { raised_by: 1_000, at: "2026-05-23T14:22:17.000Z" };
+  await append("ptn_R", "MessageCanceled");
+  for (const partner of ["ptn_R", "ptn_S"])
+    await log.append([
+      {
+        stream: streamOf("feed", partner),
+        expected: "any",
+        events: [
+          {
+            id: uuid5(partner, "SequenceRaised"),
+            type: "SequenceRaised",
+            data: { partner_id: partner, ...raise },
+            metadata: { partner },
+          },
+        ],
+      },
+    ]);
+  for (const partner of ["ptn_R", "ptn_S"]) await append(partner, "MessageCanceled");
+  const consumer = await runConsumer(lifecycleProjector("sandbox"), context);
+  await consumer.caughtUp(await log.head());
+  const numbersOf = async (partner: string) =>
+    (await readLifecycle(pool, { partner, after: 0, limit: 10 })).rows.map((row) => row.sequence);
+  expect([await numbersOf("ptn_R"), await numbersOf("ptn_S")]).toEqual([[1, 1_002], [1_001]]);
+  const verified = await rebuildProjector(context, lifecycleProjector("sandbox"), {
+    verifyOnly: true,
+    signal: AbortSignal.timeout(10_000),
+  });
+  expect(verified).toMatchObject({ equal: true });
+  await consumer.stop();
+});
+
 it("pages with a filter and reads on behind what the filter kept back", async () => {
   const expired = await readLifecycle(pool, {
     partner: "ptn_A",

@@ -60,6 +60,13 @@ export async function openWorld(openLog?: (url: string) => Promise<EventLog>) {
     pool,
     log,
     context,
+    /** What a restore to an earlier point leaves. */
+    raised: (partner: string, by: number) =>
+      append(streamOf("feed", partner), partner, "SequenceRaised", {
+        partner_id: partner,
+        raised_by: by,
+        at: new Date().toISOString(),
+      }),
     /** Queued, sent and delivered, to a recipient of which the topics keep every character. */
     async message(partner: string): Promise<string> {
       const id = newId("msg");

@@ -76,6 +76,10 @@ async function start(
       slot.moved.set(after.id, event.position);
   }
 
+  function raise({ data }: RecordedEvent<"SequenceRaised">, slot: Slot): void {
+    slot.counters.set(data.partner_id, sequencer.raise(data.partner_id, data.raised_by));
+  }
+
   function match(event: RecordedEvent, slot: Slot, jobs: Job[]): void {
     const type = lifecycleTypeOf(event);
     if (type === undefined) return;
@@ -110,6 +114,7 @@ async function start(
         if (isEndpointEvent(event)) fold(event, slot);
         if (event.type === "WebhookTestRequested") test(event, jobs);
         else if (event.type === "WebhookRetryRequested") again.push(event);
+        else if (event.type === "SequenceRaised") raise(event, slot);
         else match(event, slot, jobs);
       }
       if (jobs.length > 0 && batch.events[0]!.position <= recoverUntil) {

@@ -3,6 +3,7 @@ import type { EventDefinition } from "../define.ts";
 import type { Category } from "../ids.ts";
 import * as earlier from "./earlier.ts";
 import * as endpoint from "./endpoint.ts";
+import * as feed from "./feed.ts";
 import * as gateway from "./gateway.ts";
 import * as key from "./key.ts";
 import * as message from "./message.ts";
@@ -24,6 +25,7 @@ const modules = {
   ...topup,
   ...template,
   ...endpoint,
+  ...feed,
   ...partner,
   ...key,
   ...gateway,
@@ -50,6 +52,7 @@ type Categories = {
   topup: typeof topup;
   template: typeof template;
   endpoint: typeof endpoint;
+  feed: typeof feed;
   partner: typeof partner;
   key: typeof key;
   gateway: typeof gateway;

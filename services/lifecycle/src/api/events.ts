@@ -2,7 +2,7 @@ import { lifecycleTypeNames, lifecycleTypes } from "@heliograph/domain";
 import { readLifecycle } from "../tables/lifecycle.ts";
 import { z } from "zod";
 import type { Call } from "@heliograph/api";
-import { stillAllowed, waiterOf, whileAllowed } from "./waiting.ts";
+import { stillAllowed, untilReached, waiterOf, whileAllowed } from "./waiting.ts";
 import { streamEvents } from "./stream.ts";
 import { type Answer, type Route, route } from "@heliograph/api";
 import { givenOnce, listed, queryInt } from "@heliograph/api";
@@ -52,9 +52,11 @@ async function readEvents(call: Call<undefined, z.infer<typeof EventsQuery>>): P
       limit,
       ...filter,
     });
+    const isAhead = after > last;
     after = nextAfter;
     const leftMs = deadline - performance.now();
-    if (rows.length > 0 || (leftMs <= 0 && nextAfter >= last) || call.signal.aborted) {
+    const isOver = leftMs <= 0 && nextAfter >= last && !isAhead;
+    if (rows.length > 0 || isOver || call.signal.aborted) {
       // The rows are the very texts that webhooks carry: they are joined, never parsed.
       const data = rows.map((row) => row.body).join(",");
       return {
@@ -63,7 +65,8 @@ async function readEvents(call: Call<undefined, z.infer<typeof EventsQuery>>): P
         headers: { "content-type": "application/json" },
       };
     }
-    if (nextAfter >= last) {
+    if (isAhead) await untilReached(call, after);
+    else if (nextAfter >= last) {
       await whileAllowed(call, (signal) => waiterOf(pool).wait(partner, nextAfter, leftMs, signal));
       stillAllowed(call);
     }
@@ -98,7 +101,7 @@ export const eventRoutes: readonly Route[] = [
           .meta({ description: "The same as `next_after`.", examples: ["1042"] }),
       })
       .meta({ id: "LifecycleEventPage" }),
-    errors: ["invalid_request"],
+    errors: ["invalid_request", "sequence_ahead"],
     handler: readEvents,
   }),
   route({
@@ -110,7 +113,7 @@ export const eventRoutes: readonly Route[] = [
     response: undefined,
     contentType: "text/event-stream",
     status: 200,
-    errors: ["invalid_request", "rate_limited"],
+    errors: ["invalid_request", "sequence_ahead", "rate_limited"],
     handler: (call) => streamEvents(call, startOf(call.query), filterOf(call.query)),
   }),
   route({

@@ -4,7 +4,7 @@ import { PublicError } from "@heliograph/contracts";
 import { readLifecycle } from "../tables/lifecycle.ts";
 import type { Call } from "@heliograph/api";
 import { type Answer, streamed } from "@heliograph/api";
-import { stillAllowed, waiterOf, whileAllowed } from "./waiting.ts";
+import { stillAllowed, untilReached, waiterOf, whileAllowed } from "./waiting.ts";
 
 /** Proxies cut connections that are silent for 30 or 60 seconds. */
 const heartbeatMs = 15_000;
@@ -23,13 +23,14 @@ export async function streamEvents(
   from: number | undefined,
   filter: { readonly types?: readonly string[] },
 ): Promise<Answer> {
+  const after = lastEventId(call) ?? from ?? 0;
+  await untilReached(call, after);
   const name = `${call.env} ${call.partner.partner_id}`;
   const streams = open.get(name) ?? 0;
   if (streams >= maxStreams)
     throw new PublicError("rate_limited", `A partner has at most ${maxStreams} event streams.`, {
       retryAfterSeconds: 5,
     });
-  const after = lastEventId(call) ?? from ?? 0;
   open.set(name, streams + 1);
   const { response } = call;
   const { socket } = call.request;

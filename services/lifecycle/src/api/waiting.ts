@@ -1,4 +1,5 @@
-import { type LifecycleWaiter, openLifecycleWaiter } from "../tables/lifecycle.ts";
+import { PublicError } from "@heliograph/contracts";
+import { type LifecycleWaiter, openLifecycleWaiter, readLifecycle } from "../tables/lifecycle.ts";
 import type pg from "pg";
 import { endOf, keyEnded } from "@heliograph/api";
 import type { Call } from "@heliograph/api";
@@ -50,4 +51,24 @@ export async function whileAllowed<Result>(
     forget();
     clearTimeout(timer);
   }
+}
+
+/** Webhooks and topics number the same events each for themselves, and whoever has one from there may be ahead of the feed by this much. */
+const lagMs = 2_000;
+
+/** Waits a moment for the feed to have an event of this sequence. Throws `sequence_ahead` when it has none then. */
+export async function untilReached(call: Call, sequence: number): Promise<void> {
+  const pool = call.deps.projectionPool;
+  const partner = call.partner.partner_id;
+  const { last } = await readLifecycle(pool, { partner, after: sequence, limit: 1 });
+  if (sequence <= last) return;
+  const found = await whileAllowed(call, (signal) =>
+    waiterOf(pool).wait(partner, sequence - 1, lagMs, signal),
+  );
+  stillAllowed(call);
+  if (!found && !call.signal.aborted)
+    throw new PublicError(
+      "sequence_ahead",
+      `The feed ends at ${last}: there is no event ${sequence} to read on from.`,
+    );
 }

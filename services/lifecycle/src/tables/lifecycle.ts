@@ -29,11 +29,14 @@ export type LifecyclePage = {
 const scanLimit = 10_000;
 
 const pageSql = `
-select newest.last, e.sequence::float8 as sequence, e.body
-from (select coalesce((select sequence from lifecycle.sequences where partner = $1), 0)::float8 as last) newest
+select newest.last, newest.first::float8 as first, e.sequence::float8 as sequence, e.body
+from (select
+  coalesce((select sequence from lifecycle.sequences where partner = $1), 0)::float8 as last,
+  (select sequence from lifecycle.events where partner = $1 and sequence > $2 order by sequence limit 1) as first
+) newest
 left join lateral (
   select sequence, body from lifecycle.events
-  where partner = $1 and sequence > $2 and sequence <= $2 + ${scanLimit} and ($3::text[] is null or type = any($3))
+  where partner = $1 and sequence >= newest.first and sequence < newest.first + ${scanLimit} and ($3::text[] is null or type = any($3))
   order by sequence limit $4
 ) e on true`;
 
@@ -47,16 +50,25 @@ export async function readLifecycle(
     readonly types?: readonly string[];
   },
 ): Promise<LifecyclePage> {
-  const result = await pool.query<{ last: number; sequence: number | null; body: string }>({
+  const result = await pool.query<{
+    last: number;
+    /** The next event of any type: a restore leaves out more numbers than a call looks at. */
+    first: number | null;
+    sequence: number | null;
+    body: string;
+  }>({
     name: "lifecycle_page",
     text: pageSql,
     values: [query.partner, query.after, query.types ?? null, query.limit],
   });
-  const last = result.rows[0]!.last;
+  const { last, first } = result.rows[0]!;
   const rows = result.rows.filter(
-    (row): row is LifecycleRow & { last: number } => row.sequence !== null,
+    (row): row is typeof row & { sequence: number } => row.sequence !== null,
   );
-  const scanned = Math.min(query.after + scanLimit, Math.max(last, query.after));
+  const scanned = Math.max(
+    query.after,
+    first === null ? last : Math.min(first + scanLimit - 1, last),
+  );
   return {
     rows: rows.map(({ sequence, body }) => ({ sequence, body })),
     nextAfter: rows.length === query.limit ? rows.at(-1)!.sequence : scanned,

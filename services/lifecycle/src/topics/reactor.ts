@@ -48,9 +48,16 @@ async function start(settings: KafkaSettings, tools: ReactorTools): Promise<Reac
   return {
     async handle(batch: Batch) {
       // Mapped first: an event that cannot be mapped fails before anything is counted.
-      const events = batch.events.flatMap((event) => toLifecycle(event, environment) ?? []);
+      const events = batch.events.flatMap((event) =>
+        event.type === "SequenceRaised" ? event : (toLifecycle(event, environment) ?? []),
+      );
       const counters = new Map<string, number>();
       const records = events.flatMap((event) => {
+        if (event.type === "SequenceRaised") {
+          const { partner_id, raised_by } = event.data;
+          counters.set(partner_id, sequencer.raise(partner_id, raised_by));
+          return [];
+        }
         const sequence = sequencer.next(event.partner);
         counters.set(event.partner, sequence);
         return topicRecords(event, sequence, ownTopics);
