@@ -148,6 +148,24 @@ program
     ),
   );
 
+program
+  .command("backup")
+  .description("copy the embedded PostgreSQL, as of one moment, while services go on")
+  .argument("<folder>", "what is made: a data folder without the master key")
+  .action((folder: string) =>
+    withTarget(async (target) => (await import("./backup.ts")).backUp(target, folder)),
+  );
+program
+  .command("restored")
+  .description(
+    "after a restore to an earlier point, before the start: number new events as none was before",
+  )
+  .action(() =>
+    change("live", "restored", "sequences", async (target) =>
+      (await import("./restored.ts")).restored(target),
+    ),
+  );
+
 const gateways = program
   .command("gateways")
   .description("every gateway of both environments")

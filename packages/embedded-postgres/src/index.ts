@@ -17,6 +17,7 @@ import { answers } from "./readiness.ts";
 import type { Settings } from "./settings.ts";
 import { settingsFor } from "./settings.ts";
 
+export { backUpEmbeddedPostgres } from "./backup.ts";
 export { EmbeddedPostgresError } from "./error.ts";
 
 export type EmbeddedPostgresOptions = {

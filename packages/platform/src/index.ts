@@ -8,7 +8,7 @@ export {
 } from "./platform.ts";
 export { ensureDemoPartner, type DemoKeys } from "./demo-partner.ts";
 export { consumersReady, serveHealth } from "./health.ts";
-export { acceptMasterKey } from "./master-key.ts";
+export { acceptMasterKey, masterKeyFingerprint } from "./master-key.ts";
 export { onShutdown, refuseToStart } from "./shutdown.ts";
 export { refusalOf } from "./refusal.ts";
 export { runService } from "./run-service.ts";

@@ -8,7 +8,7 @@ import {
   rmSync,
   writeSync,
 } from "node:fs";
-import { randomBytes } from "node:crypto";
+import { hash, randomBytes } from "node:crypto";
 import { dirname, join, resolve } from "node:path";
 import { openSecret, sealSecret } from "@heliograph/contracts";
 import {
@@ -76,6 +76,12 @@ export async function acceptMasterKey(settings: Settings, server: Server): Promi
       `HELIOGRAPH_MASTER_KEY: give the new key, by this variable or as ${path}`,
     );
   await replaceKeySample(databaseConfig(server, "platform"), sealSecret(key, sample));
+}
+
+/** The first 16 digits of the SHA-256 of the key's bytes: tells which key it is and gives nothing of it away. Undefined when there is none here. */
+export function masterKeyFingerprint(settings: KeySettings): string | undefined {
+  const { key } = findKey(settings);
+  return key && hash("sha256", key, "hex").slice(0, 16);
 }
 
 const otherKey = (settings: KeySettings, path: string): SettingsError =>

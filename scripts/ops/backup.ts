@@ -1,0 +1,46 @@
+import { existsSync } from "node:fs";
+import { mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { backUpEmbeddedPostgres } from "@heliograph/embedded-postgres";
+import { masterKeyFingerprint } from "@heliograph/platform";
+import { OpsError } from "./error.ts";
+import type { Target } from "./target.ts";
+
+/**
+ * Copies the embedded PostgreSQL of the data folder, with its three databases as of one moment, while services go on. The folder that it makes is a data folder without
+ * the master key, of which it holds the fingerprint. True when it is whole and on disk. Throws OpsError where the database is not the embedded one.
+ */
+export async function backUp({ settings, server }: Target, folder: string): Promise<boolean> {
+  const source = join(resolve(settings.dataDir), "postgres");
+  if (settings.databaseUrl !== undefined || !existsSync(source))
+    throw new OpsError(
+      "this copies the embedded PostgreSQL only; back up your own with its own tools, as docs/operating/backup.md says",
+    );
+  const target = resolve(folder);
+  if (existsSync(target)) throw new OpsError(`${target} exists already`);
+  const partial = `${target}.partial`;
+  // As of a data folder: whoever runs PostgreSQL for root passes through, and sees nothing.
+  await mkdir(partial, { mode: process.getuid?.() === 0 ? 0o711 : 0o700 });
+  try {
+    await backUpEmbeddedPostgres(source, server.config, join(partial, "postgres"));
+    const fingerprint = masterKeyFingerprint(settings);
+    const about = { made_at: new Date().toISOString(), master_key: fingerprint ?? null };
+    const text = `${JSON.stringify(about, undefined, 2)}\n`;
+    await writeFile(join(partial, "backup.json"), text, { mode: 0o600, flush: true });
+    await rename(partial, target);
+    say(`${target} holds the three databases.`);
+    say(
+      fingerprint === undefined
+        ? "The master key is not in it, nor known here: keep it elsewhere."
+        : `The master key (fingerprint ${fingerprint}) is not in it: keep a copy elsewhere, without it the secrets stay sealed.`,
+    );
+    if (settings.log === "eventstoredb")
+      say("The log is not in it either: back up EventStoreDB now, after this.");
+    return true;
+  } catch (error) {
+    await rm(partial, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+const say = (line: string): void => void process.stdout.write(`${line}\n`);
