@@ -4,7 +4,7 @@ import { asUnavailable, clientConfig } from "./connection.ts";
 import { makeReader } from "./reader.ts";
 import { migrate } from "./schema.ts";
 import { Signal } from "./signal.ts";
-import { DEFAULT_FLUSH, DEFAULT_MAX_WAITING, openWriter } from "./writer.ts";
+import { DEFAULT_FLUSH, DEFAULT_MAX_WAITING, Writer } from "./writer.ts";
 import type { FlushLimits } from "./queue.ts";
 import { makeFeed } from "../feed.ts";
 import type { RingLimits } from "../feed.ts";
@@ -57,7 +57,7 @@ export async function openPostgresLog(options: PostgresLogOptions): Promise<Even
 
   async function openAll() {
     await migrateBy(pool);
-    return openWriter({
+    return Writer.open({
       connection,
       applicationName,
       validate: options.validate,

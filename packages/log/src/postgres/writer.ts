@@ -5,6 +5,7 @@ import { clientConfig, isDisconnect, isOutOfService, sqlState } from "./connecti
 import { batchStatement, decodeBatch, decodeSingle, isSingle, singleStatement } from "./flush.ts";
 import type { Decided } from "./flush.ts";
 import { Queue, type Call, type FlushLimits, type Waiting } from "./queue.ts";
+import { endBackends, storedSince } from "./undecided.ts";
 import { makeBell } from "../bell.ts";
 import { encodeAppend } from "../check.ts";
 import { LogUnavailable } from "../types.ts";
@@ -42,11 +43,6 @@ export type WriterOptions = {
   readonly onError: (error: unknown) => void;
 };
 
-export type Writer = {
-  append(appends: readonly Append[]): Promise<readonly Outcome[]>;
-  close(): Promise<void>;
-};
-
 type Flight = {
   readonly items: readonly Waiting[];
   readonly single: boolean;
@@ -82,40 +78,98 @@ type Connected = { readonly client: pg.Client; readonly name: string; alive: boo
  * fails its appends as unavailable; anything else is one append's fault, so that a flight of several goes back as flights of one, and a flight of one fails. The statement for a
  * single event hands what it cannot decide (revision taken, or not there yet; events without a seal) to `append_batch`: `slow`.
  */
-export async function openWriter(options: WriterOptions): Promise<Writer> {
-  const { maxWaiting, flush, committed, keepEvents, failpoint, onError, upcast } = options;
-  const queue = new Queue();
-  const flights: Flight[] = [];
+export class Writer {
+  readonly #options: WriterOptions;
+  readonly #queue = new Queue();
+  readonly #flights: Flight[] = [];
   /** What was under way when a connection broke, and the connections that may still be working on it. */
-  let undecided: Flight[] = [];
-  const suspects = new Set<string>();
+  #undecided: Flight[] = [];
+  readonly #suspects = new Set<string>();
   /** Undefined also until the first connection has answered: one that ends before is the opener's failure, and nothing recovers it. */
-  let connected: Connected | undefined;
-  let down = false;
-  let recovering: Promise<void> | undefined;
-  let closing = false;
-  let scheduled = false;
-  const landed = makeBell();
-  const first = await connect();
+  #connected: Connected | undefined;
+  #down = false;
+  #recovering: Promise<void> | undefined;
+  #closing = false;
+  #scheduled = false;
+  readonly #landed = makeBell();
   /** Everything up to here was committed before any flush now under way was sent. */
-  let known = await headOf(first).catch((error: unknown) => {
-    void first.client.end().catch(() => {});
-    throw error;
-  });
-  connected = first;
-  if (!first.alive) lost(first);
+  #known = 0n;
 
-  async function connect(): Promise<Connected> {
+  private constructor(options: WriterOptions) {
+    this.#options = options;
+  }
+
+  /** Throws what the first connection fails with. */
+  static async open(options: WriterOptions): Promise<Writer> {
+    const writer = new Writer(options);
+    const first = await writer.#connect();
+    writer.#known = await headOf(first).catch((error: unknown) => {
+      void first.client.end().catch(() => {});
+      throw error;
+    });
+    writer.#connected = first;
+    if (!first.alive) writer.#lost(first);
+    return writer;
+  }
+
+  readonly append = (appends: readonly Append[]): Promise<readonly Outcome[]> => {
+    if (this.#closing) return Promise.reject(new LogUnavailable("the log is closed"));
+    if (this.#down) return Promise.reject(unavailable(undefined));
+    const { maxWaiting, validate } = this.#options;
+    if (this.#queue.size + appends.length > maxWaiting || this.#queue.bytes > MAX_WAITING_BYTES) {
+      return Promise.reject(
+        new LogUnavailable("too many appends are waiting", { retryAfterMs: 250 }),
+      );
+    }
+    if (appends.length === 0) return Promise.resolve([]);
+    const { promise, resolve, reject } = Promise.withResolvers<readonly Outcome[]>();
+    const call: Call = { outcomes: [], left: appends.length, resolve, reject };
+    for (let index = 0; index < appends.length; index++) {
+      const append = appends[index]!;
+      const encoded = encodeAppend(append, validate);
+      if (typeof encoded === "string") {
+        call.outcomes[index] = { kind: "invalid", message: encoded };
+        if (--call.left === 0) resolve(call.outcomes);
+        continue;
+      }
+      let bytes = 0;
+      for (const { data, metadata } of encoded) bytes += data.length + metadata.length;
+      this.#queue.add({
+        append,
+        encoded,
+        call,
+        index,
+        bytes,
+        attempts: 0,
+        giveUpAt: 0,
+        alone: false,
+        slow: false,
+      });
+    }
+    this.#schedule();
+    return promise;
+  };
+
+  async close(): Promise<void> {
+    this.#closing = true;
+    while (this.#queue.size > 0) await delay(2);
+    await this.#recovering;
+    const last = this.#connected;
+    this.#connected = undefined;
+    await last?.client.end().catch(() => {});
+  }
+
+  async #connect(): Promise<Connected> {
     // The unique part comes first: PostgreSQL cuts the name off after 63 bytes.
-    const name = `${randomUUID()} ${options.applicationName}`.slice(0, 63);
+    const name = `${randomUUID()} ${this.#options.applicationName}`.slice(0, 63);
     const client = new pg.Client({
-      ...clientConfig(options.connection, name),
+      ...clientConfig(this.#options.connection, name),
       pipeline: true,
       query_timeout: FLUSH_TIMEOUT_MS,
     } as pg.ClientConfig);
     const made: Connected = { client, name, alive: true };
-    client.on("error", () => lost(made));
-    client.on("end", () => lost(made));
+    client.on("error", () => this.#lost(made));
+    client.on("end", () => this.#lost(made));
     try {
       await client.connect();
       return made;
@@ -126,42 +180,44 @@ export async function openWriter(options: WriterOptions): Promise<Writer> {
     }
   }
 
-  function lost(which: Connected): void {
+  #lost(which: Connected): void {
     which.alive = false;
-    if (connected !== which) return;
-    connected = undefined;
-    suspects.add(which.name);
+    if (this.#connected !== which) return;
+    this.#connected = undefined;
+    this.#suspects.add(which.name);
     // Frees the socket, and fails whatever is still under way on it.
     void which.client.end().catch(() => {});
-    recovering ??= recover().finally(() => {
-      recovering = undefined;
+    this.#recovering ??= this.#recover().finally(() => {
+      this.#recovering = undefined;
     });
   }
 
-  function schedule(): void {
-    if (scheduled) return;
-    scheduled = true;
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
     // After the callbacks of this turn: callers whose answers just came have then queued their next append.
-    setImmediate(pump);
+    setImmediate(this.#pump);
   }
 
-  function pump(): void {
-    scheduled = false;
-    while (connected !== undefined && flights.length < MAX_FLIGHTS) {
-      const ready = queue.ready;
+  readonly #pump = (): void => {
+    this.#scheduled = false;
+    const { flush } = this.#options;
+    while (this.#connected !== undefined && this.#flights.length < MAX_FLIGHTS) {
+      const ready = this.#queue.ready;
       // A second flight is worth it when it is a full one; a small one would only split the group.
-      if (ready === 0 || (flights.length > 0 && ready < flush.maxEvents)) return;
-      const items = queue.take(flush);
+      if (ready === 0 || (this.#flights.length > 0 && ready < flush.maxEvents)) return;
+      const items = this.#queue.take(flush);
       const giveUpAt = Date.now() + RETRY_FOR_MS;
       for (const item of items) item.giveUpAt ||= giveUpAt;
-      const flight = { items, single: isSingle(items) && !items[0]!.slow, since: known };
-      flights.push(flight);
-      void fly(connected, flight);
+      const flight = { items, single: isSingle(items) && !items[0]!.slow, since: this.#known };
+      this.#flights.push(flight);
+      void this.#fly(this.#connected, flight);
     }
-  }
+  };
 
-  async function fly(target: Connected, flight: Flight): Promise<void> {
+  async #fly(target: Connected, flight: Flight): Promise<void> {
     const { items, single } = flight;
+    const { failpoint, keepEvents, upcast } = this.#options;
     try {
       const before = failpoint("log.before_append");
       if (before !== undefined) await before;
@@ -173,94 +229,95 @@ export async function openWriter(options: WriterOptions): Promise<Writer> {
         : decodeBatch(items, rows[0]!, keep, upcast);
       const after = failpoint("log.after_append");
       if (after !== undefined) await after;
-      land(flight);
-      if (decided === undefined) sendSlowly(items);
-      else answer(items, decided);
+      this.#land(flight);
+      if (decided === undefined) this.#sendSlowly(items);
+      else this.#answer(items, decided);
     } catch (error) {
-      land(flight);
-      failed(target, flight, error);
+      this.#land(flight);
+      this.#failed(target, flight, error);
     }
-    schedule();
+    this.#schedule();
   }
 
-  function land(flight: Flight): void {
-    flights.splice(flights.indexOf(flight), 1);
-    landed.ring();
+  #land(flight: Flight): void {
+    this.#flights.splice(this.#flights.indexOf(flight), 1);
+    this.#landed.ring();
   }
 
-  function answer(items: readonly Waiting[], { outcomes, events, bytes, head }: Decided): void {
-    if (head > known) {
-      known = head;
-      committed(events, bytes);
+  #answer(items: readonly Waiting[], { outcomes, events, bytes, head }: Decided): void {
+    if (head > this.#known) {
+      this.#known = head;
+      this.#options.committed(events, bytes);
     }
     for (let index = 0; index < items.length; index++)
-      queue.settle(items[index]!, outcomes[index]!);
+      this.#queue.settle(items[index]!, outcomes[index]!);
   }
 
-  function sendSlowly(items: readonly Waiting[]): void {
+  #sendSlowly(items: readonly Waiting[]): void {
     for (const item of items) item.slow = true;
-    queue.putBack(items);
+    this.#queue.putBack(items);
   }
 
-  function failed(target: Connected, flight: Flight, error: unknown): void {
+  #failed(target: Connected, flight: Flight, error: unknown): void {
     const { items } = flight;
+    const { onError } = this.#options;
     if (isDisconnect(error)) {
-      undecided.push(flight);
-      lost(target);
+      this.#undecided.push(flight);
+      this.#lost(target);
     } else if (flight.single && sqlState(error) === "23505") {
-      sendSlowly(items);
+      this.#sendSlowly(items);
     } else if (RETRYABLE.has(sqlState(error)!)) {
-      tryAgain(items, error);
+      this.#tryAgain(items, error);
     } else if (isOutOfService(error)) {
       onError(error);
-      for (const item of items) queue.fail(item, unavailable(error));
+      for (const item of items) this.#queue.fail(item, unavailable(error));
     } else if (items.length > 1) {
       onError(error);
       for (const item of items) item.alone = true;
-      queue.putBack(items);
+      this.#queue.putBack(items);
     } else {
       onError(error);
-      for (const item of items) queue.fail(item, error);
+      for (const item of items) this.#queue.fail(item, error);
     }
   }
 
   /** For appends that are known not to be stored. */
-  function tryAgain(items: readonly Waiting[], error: unknown): void {
+  #tryAgain(items: readonly Waiting[], error: unknown): void {
     const again: Waiting[] = [];
     for (const item of items) {
       if (++item.attempts < MAX_ATTEMPTS && Date.now() < item.giveUpAt) again.push(item);
-      else queue.fail(item, unavailable(error));
+      else this.#queue.fail(item, unavailable(error));
     }
-    queue.putBack(again);
+    this.#queue.putBack(again);
   }
 
-  async function recover(): Promise<void> {
+  async #recover(): Promise<void> {
     const giveUpAt = Date.now() + RETRY_FOR_MS;
     let probeMs = PROBE_FIRST_MS;
     for (;;) {
       let next: Connected | undefined;
       try {
-        next = await connect();
-        while (flights.length > 0) await landed.wait();
-        await decideUndecided(next);
+        next = await this.#connect();
+        while (this.#flights.length > 0) await this.#landed.wait();
+        await this.#decideUndecided(next);
         if (!next.alive) throw new Error("the new connection was lost at once");
-        connected = next;
-        down = false;
-        schedule();
+        this.#connected = next;
+        this.#down = false;
+        this.#schedule();
         return;
       } catch (error) {
-        onError(error);
+        this.#options.onError(error);
         void next?.client.end().catch(() => {});
-        down = true;
-        queue.failAll(unavailable(error));
-        if (Date.now() >= giveUpAt || closing) {
-          while (flights.length > 0) await landed.wait();
-          for (const item of undecided.flatMap((flight) => flight.items)) {
-            queue.fail(item, unavailable(error, true));
+        this.#down = true;
+        this.#queue.failAll(unavailable(error));
+        if (Date.now() >= giveUpAt || this.#closing) {
+          while (this.#flights.length > 0) await this.#landed.wait();
+          for (const item of this.#undecided.flatMap((flight) => flight.items)) {
+            this.#queue.fail(item, unavailable(error, true));
           }
-          undecided = [];
+          this.#undecided = [];
         }
-        if (closing) return;
+        if (this.#closing) return;
         await delay(probeMs);
         probeMs = Math.min(probeMs * 2, PROBE_LAST_MS);
       }
@@ -268,98 +325,31 @@ export async function openWriter(options: WriterOptions): Promise<Writer> {
   }
 
   /** Answers what was stored after all, and puts the rest back. */
-  async function decideUndecided({ client }: Connected): Promise<void> {
-    if (undecided.length === 0) return suspects.clear();
-    const { rows: backends } = await client.query(END_BACKENDS, [[...suspects]]);
-    if (backends.some((row) => row.gone !== "t"))
-      throw new Error("the old connection is still at work");
-    suspects.clear();
-    const items = undecided.flatMap((flight) => flight.items);
-    const since = undecided.reduce((low, { since: at }) => (at < low ? at : low), known);
-    const ids = items.flatMap((item) => item.append.events.map((event) => event.id));
-    const { rows } = await client.query(STORED_SINCE, [since.toString(), ids]);
-    const stored = new Map(rows.map((row) => [`${row.stream}\n${row.id}`, row]));
-    undecided = [];
+  async #decideUndecided({ client }: Connected): Promise<void> {
+    if (this.#undecided.length === 0) return this.#suspects.clear();
+    await endBackends(client, [...this.#suspects]);
+    this.#suspects.clear();
+    const items = this.#undecided.flatMap((flight) => flight.items);
+    const since = this.#undecided.reduce(
+      (low, { since: at }) => (at < low ? at : low),
+      this.#known,
+    );
+    const outcomes = await storedSince(client, since, items);
+    this.#undecided = [];
     const absent: Waiting[] = [];
-    for (const item of items) {
-      const { stream, events } = item.append;
-      const found = events.map((event) => stored.get(`${stream}\n${event.id}`));
-      const last = found.at(-1);
-      if (found.includes(undefined) || last === undefined) {
+    for (const [index, item] of items.entries()) {
+      const outcome = outcomes[index];
+      if (outcome === undefined) {
         absent.push(item);
         continue;
       }
-      const position = BigInt(last.position);
-      if (position > known) known = position;
-      queue.settle(item, {
-        kind: "appended",
-        revision: Number(last.revision),
-        position,
-        recordedAt: Number(last.recorded_at),
-      });
+      if (outcome.position > this.#known) this.#known = outcome.position;
+      this.#queue.settle(item, outcome);
     }
-    committed([], 0);
-    tryAgain(absent, new Error("the connection broke each time"));
+    this.#options.committed([], 0);
+    this.#tryAgain(absent, new Error("the connection broke each time"));
   }
-
-  return {
-    append(appends) {
-      if (closing) return Promise.reject(new LogUnavailable("the log is closed"));
-      if (down) return Promise.reject(unavailable(undefined));
-      if (queue.size + appends.length > maxWaiting || queue.bytes > MAX_WAITING_BYTES) {
-        return Promise.reject(
-          new LogUnavailable("too many appends are waiting", { retryAfterMs: 250 }),
-        );
-      }
-      if (appends.length === 0) return Promise.resolve([]);
-      const { promise, resolve, reject } = Promise.withResolvers<readonly Outcome[]>();
-      const call: Call = { outcomes: [], left: appends.length, resolve, reject };
-      for (let index = 0; index < appends.length; index++) {
-        const append = appends[index]!;
-        const encoded = encodeAppend(append, options.validate);
-        if (typeof encoded === "string") {
-          call.outcomes[index] = { kind: "invalid", message: encoded };
-          if (--call.left === 0) resolve(call.outcomes);
-          continue;
-        }
-        let bytes = 0;
-        for (const { data, metadata } of encoded) bytes += data.length + metadata.length;
-        queue.add({
-          append,
-          encoded,
-          call,
-          index,
-          bytes,
-          attempts: 0,
-          giveUpAt: 0,
-          alone: false,
-          slow: false,
-        });
-      }
-      schedule();
-      return promise;
-    },
-
-    async close() {
-      closing = true;
-      while (queue.size > 0) await delay(2);
-      await recovering;
-      const last = connected;
-      connected = undefined;
-      await last?.client.end().catch(() => {});
-    },
-  };
 }
-
-/**
- * Ends the backends of broken connections and waits for it: one could still commit what it had received. Needs no
- * privilege, because they belong to the same role.
- */
-const END_BACKENDS = `select pg_terminate_backend(pid, 2000) as gone from pg_stat_activity
-  where datname = current_database() and application_name = any($1::text[])`;
-
-const STORED_SINCE = `select id, stream, revision, position, recorded_at from log.events
-  where position > $1 and id = any($2::uuid[])`;
 
 async function headOf({ client }: Connected): Promise<bigint> {
   const { rows } = await client.query("select position from log.head");
