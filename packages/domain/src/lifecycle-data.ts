@@ -47,8 +47,18 @@ const message = {
 const price = { cost: Money, currency: Currency };
 const provider = {
   gateway: z.string(),
+  name: z.string(),
   message_id: z.string().meta({ description: "The provider's id of the message." }),
+  status: z.string().meta({ description: "As the provider returned it." }),
 };
+const confirmation = z.looseObject({
+  ...provider,
+  name: z.string().optional().meta({ description: "Missing in older events." }),
+  status: z.string().optional().meta({
+    description: "What the provider's receipt says. Missing in older events.",
+    example: "delivered",
+  }),
+});
 
 export const lifecycleData: Readonly<Record<LifecycleType, z.ZodObject>> = {
   // A scheduled message that became due told its price when it was scheduled.
@@ -61,20 +71,15 @@ export const lifecycleData: Readonly<Record<LifecycleType, z.ZodObject>> = {
   "message.scheduled": z.looseObject({ ...message, send_at: Time, ...price, segments: Segments }),
   "message.sent": z.looseObject({
     ...message,
-    provider: z.looseObject({
-      ...provider,
-      name: z.string(),
-      status: z.string().meta({ description: "As the provider returned it." }),
-    }),
-    attempt: z.int().min(1),
-    ...price,
-  }),
-  "message.delivered": z.looseObject({
-    ...message,
     provider: z.looseObject(provider),
-    delivered_at: Time,
+    attempt: z.int().min(1),
+    cost: Money.meta({
+      description: "The price of the message, taken once however often it is sent.",
+    }),
+    currency: Currency,
   }),
-  "message.read": z.looseObject({ ...message, provider: z.looseObject(provider), read_at: Time }),
+  "message.delivered": z.looseObject({ ...message, provider: confirmation, delivered_at: Time }),
+  "message.read": z.looseObject({ ...message, provider: confirmation, read_at: Time }),
   "message.failed": z.looseObject({
     ...message,
     error: Failure,

@@ -7,6 +7,7 @@ import { eventPublicId, type Environment, type TypedEvent } from "@heliograph/co
 const publicTypes = {
   MessageQueued: "message.queued",
   MessageSent: "message.sent",
+  MessageResent: "message.sent",
   MessageDelivered: "message.delivered",
   MessageRead: "message.read",
   MessageFailed: "message.failed",
@@ -21,7 +22,8 @@ const publicTypes = {
 export const lifecycleTypes = {
   "message.queued": "The message was accepted and waits to be sent.",
   "message.scheduled": "The message was accepted and waits for its time.",
-  "message.sent": "A provider accepted the message.",
+  "message.sent":
+    "A provider accepted the message: again, under another id, after a transient bounce.",
   "message.delivered": "The provider confirmed delivery; never for a broadcast channel.",
   "message.read": "The recipient opened the message.",
   "message.failed": "Retries are exhausted; the refund was posted.",
@@ -74,6 +76,8 @@ export function lifecycleTypeOf(event: LifecycleSource): LifecycleType | undefin
     return event.data.send_at === undefined ? "message.queued" : "message.scheduled";
   if (event.type === "MessageDelivered" && event.data.message.channel === "broadcast")
     return undefined; // a broadcast channel confirms nothing
+  // From before these were told: to count it now would change the numbers of the events after it.
+  if (event.type === "MessageResent" && event.data.cost === undefined) return undefined;
   return Object.hasOwn(publicTypes, event.type)
     ? publicTypes[event.type as keyof typeof publicTypes]
     : undefined;
@@ -131,6 +135,7 @@ function dataOf({ type, data }: LifecycleSource): Readonly<Record<string, unknow
         segments: data.segments,
       };
     case "MessageSent":
+    case "MessageResent":
       return {
         ...message,
         provider: {
@@ -147,7 +152,12 @@ function dataOf({ type, data }: LifecycleSource): Readonly<Record<string, unknow
     case "MessageRead":
       return {
         ...message,
-        provider: { gateway: data.gateway, message_id: data.provider_message_id },
+        provider: {
+          gateway: data.gateway,
+          ...(data.provider === undefined ? {} : { name: data.provider.name }),
+          message_id: data.provider_message_id,
+          ...(data.provider === undefined ? {} : { status: data.provider.status }),
+        },
         [type === "MessageRead" ? "read_at" : "delivered_at"]: data.at,
       };
     case "MessageFailed":
@@ -198,7 +208,7 @@ function sampleData(type: LifecycleType, at: string): Record<string, unknown> {
     client_ref: null,
     metadata: {},
   };
-  const provider = { gateway: "sim-sms", message_id: "sample-1" };
+  const provider = { gateway: "sim-sms", name: "sim-sms", message_id: "sample-1" };
   const error = { code: "recipient_unreachable", class: "recipient", permanent: true };
   const price = { cost: "0.012", currency: "USD" };
   const segments = { count: 1, encoding: "GSM-7", characters: 5 };
@@ -210,14 +220,14 @@ function sampleData(type: LifecycleType, at: string): Record<string, unknown> {
     case "message.sent":
       return {
         ...message,
-        provider: { ...provider, name: provider.gateway, status: "accepted" },
+        provider: { ...provider, status: "accepted" },
         attempt: 1,
         ...price,
       };
     case "message.delivered":
-      return { ...message, provider, delivered_at: at };
+      return { ...message, provider: { ...provider, status: "delivered" }, delivered_at: at };
     case "message.read":
-      return { ...message, provider, read_at: at };
+      return { ...message, provider: { ...provider, status: "read" }, read_at: at };
     case "message.failed":
       return {
         ...message,

@@ -55,6 +55,44 @@ describe("the lifecycle mapping", () => {
     });
   });
 
+  it("tells that a message was sent again by another message.sent, and leaves out those of before it was told", () => {
+    const again = {
+      message,
+      gateway: "sim-email",
+      provider: { name: "simulator", message_id: "p-2", status: "accepted" },
+      attempt: 2,
+    };
+    const event = toLifecycle(
+      recorded("MessageResent", { ...again, cost: "0.012", currency: "USD" }),
+      "live",
+    )!;
+    expect(event).toMatchObject({
+      type: "message.sent",
+      data: { provider: { message_id: "p-2" }, attempt: 2, cost: "0.012" },
+    });
+    expect(lifecycleTypeOf(recorded("MessageResent", again))).toBeUndefined();
+  });
+
+  it("says who confirmed delivery and in which words, and changes nothing in events that do not", () => {
+    const data = {
+      message,
+      gateway: "g",
+      provider_message_id: "p",
+      at: "2026-05-23T14:22:17.000Z",
+    };
+    const confirmed = { ...data, provider: { name: "simulator", status: "delivered" } };
+    expect(toLifecycle(recorded("MessageDelivered", confirmed), "live")!.data["provider"]).toEqual({
+      gateway: "g",
+      name: "simulator",
+      message_id: "p",
+      status: "delivered",
+    });
+    expect(toLifecycle(recorded("MessageRead", data), "live")!.data["provider"]).toEqual({
+      gateway: "g",
+      message_id: "p",
+    });
+  });
+
   it("never confirms delivery for a broadcast channel, nor counts it", () => {
     const data = { gateway: "g", provider_message_id: "p", at: "2026-05-23T14:22:17.000Z" };
     const broadcast = recorded("MessageDelivered", {
@@ -92,8 +130,8 @@ describe("the lifecycle mapping", () => {
       );
       expect(JSON.parse(lifecycleBody(sample, 0))).toMatchObject({ type, data: { test: true } });
     }
-    // And the one that only moves their numbers.
-    expect(lifecycleSources).toHaveLength(Object.keys(lifecycleTypes).length + 1);
+    // `message.queued` and `message.sent` come of two events each, one event gives two types, and one only moves their numbers.
+    expect(lifecycleSources).toHaveLength(Object.keys(lifecycleTypes).length + 2);
   });
 
   it("gives each type the data that its schema documents, and no field more", () => {
@@ -106,7 +144,13 @@ describe("the lifecycle mapping", () => {
       ...price,
       segments: { count: 1, encoding: "GSM-7", characters: 5 },
     };
-    const confirmed = { ...context, gateway: "g", provider_message_id: "p", at };
+    const confirmed = {
+      ...context,
+      gateway: "g",
+      provider_message_id: "p",
+      provider: { name: "simulator", status: "read" },
+      at,
+    };
     const refund = { amount: "0.012", currency: "USD", transaction_id: newId("wtx") };
     const provider = { name: "simulator", message_id: "p-1", status: "accepted" };
     const events = (
@@ -115,6 +159,7 @@ describe("the lifecycle mapping", () => {
         ["MessageRequested", { ...request, send_at: at }],
         ["MessageQueued", { ...context, reason: "due" }],
         ["MessageSent", { ...context, gateway: "g", provider, attempt: 1, ...price }],
+        ["MessageResent", { ...context, gateway: "g", provider, attempt: 2, ...price }],
         ["MessageDelivered", confirmed],
         ["MessageRead", confirmed],
         ["MessageFailed", { ...context, error, retry_count: 5, refund }],

@@ -102,11 +102,18 @@ const isTransient = ({ status, permanent }: Receipt): boolean =>
 const isCurrent = (state: MessageState, receipt: Receipt): boolean =>
   receipt.provider_message_id === state.provider?.message_id;
 
+/** A receipt of an earlier attempt may be of another gateway than the last one took, whose provider is then known by the gateway's name only. */
+const providerOf = ({ provider }: MessageState, { gateway, status }: Receipt) => ({
+  name: provider?.gateway === gateway ? provider.name : gateway,
+  status,
+});
+
 const deliveredData = (state: MessageState, receipt: Receipt): EventData<"MessageDelivered"> => ({
   message_id: state.id,
   message: messageContext(state.request),
   gateway: receipt.gateway,
   provider_message_id: receipt.provider_message_id,
+  provider: providerOf(state, receipt),
   at: receipt.occurred_at,
 });
 

@@ -120,6 +120,17 @@ describe("receipts", () => {
     expect(message.types.slice(2)).toEqual(["MessageDelivered", "MessageRead"]);
   });
 
+  it("of an earlier attempt by another gateway name that gateway, and not the provider of the last", () => {
+    const { state } = sentMessage();
+    const receipt = receiptOf(id, "read");
+    const other = { ...receipt, data: { ...receipt.data, gateway: "sim-2" } };
+    const { facts } = decideReceipts(state, [recorded(other)]);
+    expect(facts.map(({ data }) => data)).toMatchObject([
+      { gateway: "sim-2", provider: { name: "sim-2", status: "read" } },
+      { gateway: "sim-2", provider: { name: "sim-2", status: "read" } },
+    ]);
+  });
+
   it("of a transient bounce feed the retry budget once per attempt", () => {
     const message = sentMessage("email");
     message.receipts(receiptOf(id, "deferred", "a"), receiptOf(id, "bounced", "b", 1, false));

@@ -48,7 +48,12 @@ it("A receipt makes a sent message delivered, with who caused it", async () => {
   const events = await setting.log.readStream(`message-${request.message_id.slice(4)}`);
   expect(events.at(-1)).toMatchObject({
     type: "MessageDelivered",
-    data: { message: messageContext(request), gateway: "sim-sms", provider_message_id: "p-1" },
+    data: {
+      message: messageContext(request),
+      gateway: "sim-sms",
+      provider_message_id: "p-1",
+      provider: { name: "simulator", status: "delivered" },
+    },
     metadata: {
       causation: receipt.id,
       correlation: request.message_id,

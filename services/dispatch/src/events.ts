@@ -53,7 +53,7 @@ export function accepted(
 ): NewEvent {
   const { state } = call;
   const { request } = state;
-  const data: EventData<"MessageResent"> = {
+  const data: EventData<"MessageSent"> = {
     message_id: request.message_id,
     message: messageContext(request),
     attempt: call.attempt,
@@ -62,14 +62,10 @@ export function accepted(
     gateway_kind: call.gatewayKind,
     choice: call.choice,
     provider: { name: call.gateway, message_id: result.providerMessageId, status: result.status },
+    cost: request.cost,
+    currency: request.currency,
   };
-  if (state.sent) return event(state, "MessageResent", data, call.causation);
-  return event(
-    state,
-    "MessageSent",
-    { ...data, cost: request.cost, currency: request.currency },
-    call.causation,
-  );
+  return event(state, state.sent ? "MessageResent" : "MessageSent", data, call.causation);
 }
 
 export function attemptFailed(call: Call, error: Failure, decision: RetryDecision): NewEvent {

@@ -18,6 +18,13 @@ describe("the sandbox's recipients", () => {
   }, 60_000);
   const types = async (id: string, last: string): Promise<readonly string[]> =>
     (await timelineWith(setting.sandbox, id, last)).map(({ type }) => type);
+  /** Under which the feed says that a message was sent. */
+  const providerIds = async (id: string): Promise<ReadonlySet<string>> => {
+    const { data } = (await setting.sandbox.get("/events?types=message.sent&limit=1000")).body;
+    const sent = data as { data: { message_id: string; provider: { message_id: string } } }[];
+    const told = sent.filter((event) => event.data.message_id === id);
+    return new Set(told.map((event) => event.data.provider.message_id));
+  };
   const count = (list: readonly string[], type: string): number =>
     list.filter((item) => item === type).length;
 
@@ -101,6 +108,7 @@ describe("the sandbox's recipients", () => {
       const events = await types(id, "MessageDelivered");
       expect([count(events, "MessageSent"), count(events, "MessageResent")]).toEqual([1, 1]);
       expect(count(events, "FundsCaptured")).toBe(1);
+      await until(async () => (await providerIds(id)).size === 2);
     }
   });
 

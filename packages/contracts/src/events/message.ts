@@ -131,6 +131,9 @@ export const MessageResent = defineEvent(
       message_id: z.string().max(512),
       status: z.string().max(64),
     }),
+    /** The price of the message, which is taken once. Events from before the second acceptance was told to partners lack both. */
+    cost: Money.optional(),
+    currency: z.string().optional(),
   }),
 );
 
@@ -219,6 +222,8 @@ const Delivered = z.strictObject({
   message: MessageContext,
   gateway: z.string(),
   provider_message_id: z.string(),
+  /** Whose receipt it was and what it said; older events lack it. */
+  provider: z.strictObject({ name: z.string(), status: z.string().max(64) }).optional(),
   at: Time,
 });
 export const MessageDelivered = defineEvent(
