@@ -46,7 +46,11 @@ export async function openPostgresLog(options: PostgresLogOptions): Promise<Even
   const readers = options.maxReaders ?? DEFAULT_READERS;
   const reads = options.reads ?? DEFAULT_READS;
   const pool = openReadPool(connection, applicationName, readers);
-  pool.on("error", onError);
+  let closing: Promise<void> | undefined;
+  // A server that stops behind the log may be faster than the ends of its connections: no news then.
+  pool.on("error", (error) => {
+    if (closing === undefined) onError(error);
+  });
   const reader = makeReader(pool, upcast, reads);
   const signal = new Signal(connection, applicationName, () => feed.nudge());
   const source = { ...reader, listening: signal.listening };
@@ -81,7 +85,6 @@ export async function openPostgresLog(options: PostgresLogOptions): Promise<Even
     throw asUnavailable(error);
   });
 
-  let closing: Promise<void> | undefined;
   async function closeAll(): Promise<void> {
     await writer.close();
     await feed.close();
