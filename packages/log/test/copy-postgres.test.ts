@@ -1,6 +1,7 @@
 import { loosely, testDatabase, until } from "@heliograph/testkit";
 import type { TestDatabase } from "@heliograph/testkit";
 import pg from "pg";
+import { COPY_APPLICATION, COPY_LOCK } from "../src/postgres/copy-guard.ts";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import {
   copyLog,
@@ -157,8 +158,13 @@ describe("a copy from PostgreSQL to PostgreSQL", () => {
     await expect(target()).rejects.toThrow(/services use the database .*anything/);
     await lease.end();
     const first = await target();
-    await expect(target()).rejects.toThrow("another copy-log works");
+    await expect(target()).rejects.toThrow("both ends of the copy are the same database");
     await first.close();
+    const other = new pg.Client({ ...to.config, application_name: COPY_APPLICATION });
+    await other.connect();
+    await other.query(`select pg_advisory_lock(${COPY_LOCK})`);
+    await expect(target()).rejects.toThrow("another copy-log works");
+    await other.end();
     await (await target()).close();
   });
 

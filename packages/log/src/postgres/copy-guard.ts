@@ -6,7 +6,7 @@ import { clientConfig } from "./connection.ts";
 export const COPY_APPLICATION = "heliograph copy-log";
 
 /** Any constant does; two copies that touch the same database meet here. */
-const COPY_LOCK = 0x68656c70;
+export const COPY_LOCK = 0x68656c70;
 
 /** The sessions of this process: a copy whose two ends are one database meets itself. */
 const ownSessions = new Set<number>();
