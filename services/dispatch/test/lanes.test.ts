@@ -101,7 +101,7 @@ test("a call that throws is reported, and takes neither the process nor the gate
 });
 
 /** A job that is admitted, and what its caller reported. */
-function admitted(options: { silentForMs: number; owner: boolean }) {
+function admitted(options: { silentForMs: number; owner: boolean; dead?: boolean }) {
   const { lanes, connections } = open();
   const asked: string[] = [];
   const settled: string[] = [];
@@ -110,7 +110,7 @@ function admitted(options: { silentForMs: number; owner: boolean }) {
   const caller = createCaller({
     logger,
     now: () => 0,
-    alive: () => true,
+    alive: () => options.dead !== true,
     provedAt: () => performance.now() - options.silentForMs,
     async prove() {
       asked.push("prove");
@@ -157,6 +157,17 @@ test("without ownership no call is made", async () => {
   const { settled, call, connections } = admitted({ silentForMs: 5_001, owner: false });
   await call();
   expect(settled).toEqual([]);
+  expect(connections.all[0]!.stats.summary().calls).toBe(0);
+});
+
+test("once another owner has taken over no call is made, and nobody is asked", async () => {
+  const { asked, settled, call, connections } = admitted({
+    silentForMs: 0,
+    owner: true,
+    dead: true,
+  });
+  await call();
+  expect([asked, settled]).toEqual([[], []]);
   expect(connections.all[0]!.stats.summary().calls).toBe(0);
 });
 

@@ -139,6 +139,26 @@ test("without another gateway a message waits for the server, longer than all re
   expect(loosely((await history(world.log, kept!))[1]!.data).attempt).toBe(1);
 });
 
+test("a message that waits for a server waits no longer than its validity, however long the breaker stays open", async () => {
+  sinks.push(await smtpSink());
+  const { port } = sinks[0]!;
+  await sinks[0]!.close();
+  world = await openWorld({
+    environment: "live",
+    gateways: [smtp(0)],
+    smtpUrls: [`smtp://127.0.0.1:${port}/?from=shop@shop.example`],
+    retryScale: 2,
+  });
+  await world.dispatch();
+  const expiresAt = Date.now() + 700;
+  const [lost] = await send(world.log, [
+    { to: "ada@example.com", expires_at: new Date(expiresAt).toISOString() },
+  ]);
+  await eventually(world.log, [lost!], "MessageExpired");
+  // The breaker would let a probe through after ten seconds.
+  expect((await history(world.log, lost!))[1]!.recordedAt - expiresAt).toBeLessThan(8_000);
+});
+
 test("greylisted mail is tried on after six refusals, until the server takes it", async () => {
   sinks.push(await smtpSink());
   const [sink] = sinks;

@@ -1,6 +1,6 @@
 import { connect } from "node:net";
 import { newId } from "@heliograph/contracts";
-import { freePort, spawnService, until } from "@heliograph/testkit";
+import { freePort, loosely, spawnService, until } from "@heliograph/testkit";
 import { pino } from "pino";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type World, ingressOn, openWorld, sms } from "./harness.ts";
@@ -138,6 +138,37 @@ test("bodies in flight are bounded for a partner, before they are read", async (
     async () =>
       (await world.call("POST", path, { key, body: { messages: many(1) } })).status === 207,
   );
+});
+
+test("a send waits while the consumers are too far behind, and is appended when they have caught up", async () => {
+  const { key } = await world.addPartner();
+  const { promise: caughtUp, resolve: catchUp } = Promise.withResolvers<void>();
+  const appended: unknown[] = [];
+  const asked: (Promise<void> | undefined)[] = [];
+  const ingress = await ingressOn(
+    world,
+    (log) => (appends) => {
+      for (const { events } of appends) appended.push(loosely(events[0]!.data).client_ref);
+      return log.append(appends);
+    },
+    undefined,
+    () => asked[asked.push(asked.length === 0 ? caughtUp : undefined) - 1],
+  );
+  const send = async (name: string) =>
+    (await ingress.post(key, "/api/v1/messages", { ...sms, client_ref: name })).status;
+  try {
+    const held = send("held");
+    await until(() => asked.length === 1);
+    // One that came later and is not held up goes all the way meanwhile.
+    expect(await send("later")).toBe(202);
+    expect(appended).toEqual(["later"]);
+    catchUp();
+    expect(await held).toBe(202);
+    expect(appended).toEqual(["later", "held"]);
+  } finally {
+    catchUp();
+    await ingress.stop();
+  }
 });
 
 test("an outage that fails every request is reported once a second, a bug each time", async () => {

@@ -211,18 +211,26 @@ function wrap(log: EventLog, append: EventLog["append"]): EventLog {
   });
 }
 
-/** Another ingress on the world's databases, with appends of the sandbox that the test changes. */
+/** Another ingress on the world's databases, with appends and a back-pressure of the sandbox that the test changes. */
 export async function ingressOn(
   world: World,
   append: (log: EventLog) => EventLog["append"],
   logger?: Logger,
+  pressure?: () => Promise<void> | undefined,
 ) {
   const { contexts, ...platform } = world.platform;
   const { log } = contexts.sandbox;
   const ingress = await startIngress({
     ...platform,
     ...(logger !== undefined && { logger }),
-    environments: { ...contexts, sandbox: { ...contexts.sandbox, log: wrap(log, append(log)) } },
+    environments: {
+      ...contexts,
+      sandbox: {
+        ...contexts.sandbox,
+        log: wrap(log, append(log)),
+        ...(pressure !== undefined && { pressure }),
+      },
+    },
   });
   return {
     stop: () => ingress.stop(),
