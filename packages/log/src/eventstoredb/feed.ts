@@ -1,6 +1,7 @@
 import type streams from "@eventstore/db-client/generated/streams_pb.js";
 import { makeBell } from "../bell.ts";
-import { CheckpointAhead, DEFAULT_RING, type RingLimits } from "../feed.ts";
+import { CheckpointAhead } from "../feed.ts";
+import { DEFAULT_RING, type RingLimits } from "../ring.ts";
 import { sharePages } from "../pages.ts";
 import type { Batch, RecordedEvent, SubscribeOptions, Upcast } from "../types.ts";
 import type { Calls } from "./calls.ts";

@@ -1,4 +1,4 @@
-import type { RingLimits } from "../feed.ts";
+import type { RingLimits } from "../ring.ts";
 import { withFairReads, type DriverLog } from "../fair-reads.ts";
 import { DEFAULT_READS } from "../stream-reads.ts";
 import { type EventLog, type Upcast, type Validate } from "../types.ts";

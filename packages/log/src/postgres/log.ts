@@ -6,8 +6,8 @@ import { migrate } from "./schema.ts";
 import { Signal } from "./signal.ts";
 import { DEFAULT_FLUSH, DEFAULT_MAX_WAITING, Writer } from "./writer.ts";
 import type { FlushLimits } from "./queue.ts";
-import { makeFeed } from "../feed.ts";
-import type { RingLimits } from "../feed.ts";
+import { Feed } from "../feed.ts";
+import type { RingLimits } from "../ring.ts";
 import { withFairReads, type DriverLog, type TurnLimits } from "../fair-reads.ts";
 import { DEFAULT_READS, type ReadLimits } from "../stream-reads.ts";
 import { denseSpan, type EventLog, type Upcast, type Validate } from "../types.ts";
@@ -54,7 +54,7 @@ export async function openPostgresLog(options: PostgresLogOptions): Promise<Even
   const reader = makeReader(pool, upcast, reads);
   const signal = new Signal(connection, applicationName, () => feed.nudge());
   const source = { ...reader, listening: signal.listening };
-  const feed = makeFeed(source, {
+  const feed = new Feed(source, {
     ...(options.ring === undefined ? {} : { ring: options.ring }),
     onError,
   });
