@@ -54,7 +54,8 @@ export async function rebuild(
         if (job === undefined) throw new OpsError(`job ${id} is gone`);
         if (job.status === "done") return job.result!;
         if (job.status === "failed") throw new OpsError(`${name}: ${job.error}`);
-        if (job.status === "running") progress.show(job.processed, job.total);
+        // A job that has only just begun has not counted yet.
+        if (job.status === "running" && job.total > 0) progress.show(job.processed, job.total);
         if (job.updated_at !== seen) {
           seen = job.updated_at;
           seenAt = performance.now();

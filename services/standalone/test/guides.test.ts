@@ -1,0 +1,132 @@
+import { readFileSync } from "node:fs";
+import { beforeAll, expect, test } from "vitest";
+import { openSetting, type Setting } from "./setting.ts";
+
+let setting: Setting;
+beforeAll(async () => {
+  setting = await openSetting();
+}, 60_000);
+
+type Shown = {
+  readonly method: string;
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Record<string, unknown> | undefined;
+};
+
+/** What a page shows to be sent, in its order: `POST /path`, headers, a blank line where there are any, and the body. */
+function requestsIn(page: string): readonly Shown[] {
+  const file = new URL(`../../../docs/guides/${page}.md`, import.meta.url);
+  return [...readFileSync(file, "utf8").matchAll(/```http\n([A-Z]+) (\S+)\n([^`]*)```/g)].map(
+    ([, method, path, rest]) => {
+      const [head, body] = rest!.startsWith("{") ? ["", rest!] : rest!.split("\n\n");
+      const lines = head!.split("\n").filter((line) => line !== "");
+      return {
+        method: method!,
+        path: path!,
+        headers: Object.fromEntries(lines.map((line) => line.split(": ") as [string, string])),
+        body:
+          body === undefined || body === ""
+            ? undefined
+            : (JSON.parse(body) as Record<string, unknown>),
+      };
+    },
+  );
+}
+
+type Answered = {
+  readonly request: string;
+  readonly status: number;
+  readonly headers: Headers;
+  // oxlint-disable-next-line typescript/no-explicit-any -- an answer of any route
+  readonly body: any;
+};
+
+/** Sends it. Of a stream only what comes first is read. */
+async function sendShown({ method, path, headers, body }: Shown): Promise<Answered> {
+  const { baseUrl, sandboxKey } = setting.instance;
+  // The page's date is in the past some day.
+  const later = new Date(Date.now() + 3_600_000).toISOString();
+  const sent = body?.["send_at"] === undefined ? body : { ...body, send_at: later };
+  const answer = await fetch(baseUrl + path, {
+    method,
+    headers: {
+      authorization: `Bearer ${sandboxKey}`,
+      ...(sent !== undefined && { "content-type": "application/json" }),
+      ...headers,
+    },
+    ...(sent !== undefined && { body: JSON.stringify(sent) }),
+    signal: AbortSignal.timeout(20_000),
+  });
+  const common = {
+    request: `${method} ${path}`,
+    status: answer.status,
+    headers: answer.headers,
+  };
+  if (!answer.headers.get("content-type")!.startsWith("text/event-stream"))
+    return { ...common, body: await answer.json() };
+  let text = "";
+  for await (const part of answer.body!.pipeThrough(new TextDecoderStream())) {
+    text += part;
+    if (text.includes("\ndata: ")) break;
+  }
+  return { ...common, body: text };
+}
+
+/** Sends what a page shows; `{name}` in a path is the field of that name in an answer before, or in the first item of its list. */
+async function follow(page: string): Promise<readonly Answered[]> {
+  let known: Record<string, unknown> = {};
+  const answers: Answered[] = [];
+  for (const shown of requestsIn(page)) {
+    const path = shown.path.replaceAll(/\{(\w+)\}/g, (_, name: string) => String(known[name]));
+    const answer = await sendShown({ ...shown, path });
+    known = { ...answer.body.data?.[0], ...known, ...answer.body };
+    answers.push(answer);
+  }
+  return answers;
+}
+
+const pages = [
+  "templates",
+  "batch",
+  "scheduling",
+  "prices",
+  "sandbox",
+  "events",
+  "lists",
+  "looking-back",
+];
+
+/** What an answer must be beyond accepted, where a page says so. */
+const promised: Readonly<Record<string, (answers: readonly Answered[]) => void>> = {
+  batch: ([sent]) => expect(sent!.body).toMatchObject({ accepted: 1, refused: 1 }),
+  events([sent, feed, stream]) {
+    expect(sent!.status).toBe(200);
+    expect(sent!.headers.get("preference-applied")).toBe("wait");
+    expect(feed!.body.next_after).toBeGreaterThan(0);
+    expect(stream!.body).toMatch(/^id: \d+\ndata: \{"id":"evt_/m);
+  },
+  lists([first, second, filtered]) {
+    const idsOf = (answer: Answered | undefined): string[] =>
+      answer!.body.data.map(({ id }: { id: string }) => id);
+    expect(new Set([...idsOf(first), ...idsOf(second)]).size).toBeGreaterThan(2);
+    expect(idsOf(filtered)).not.toEqual([]);
+  },
+  "looking-back"([sent, timeline, before, proof]) {
+    expect(timeline!.body.data.length).toBeGreaterThan(1);
+    expect(before!.body).toMatchObject({ id: sent!.body.id, status: "queued" });
+    expect(proof!.body.matches).toBe(true);
+  },
+};
+
+test.each(pages)("what the guide to %s shows is accepted", async (page) => {
+  const answers = await follow(page);
+  expect(answers.length).toBeGreaterThan(0);
+  for (const { request, status, body } of answers)
+    expect([request, status, body.errors]).toEqual([
+      request,
+      expect.toSatisfy((code: number) => code < 300),
+      undefined,
+    ]);
+  promised[page]?.(answers);
+});
