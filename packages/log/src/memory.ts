@@ -3,6 +3,7 @@ import { encodeAppend, expectedRevision } from "./check.ts";
 import { withFairReads, type DriverLog } from "./fair-reads.ts";
 import { DEFAULT_READS, type ReadPage } from "./stream-reads.ts";
 import { asRecorded, denseSpan, LogUnavailable } from "./types.ts";
+import { upcastSafely } from "./upcast.ts";
 import type {
   Append,
   Batch,
@@ -70,7 +71,6 @@ function makeStore(options: MemoryLogOptions) {
   const all: RecordedEvent[] = [];
   const streams = new Map<string, RecordedEvent[]>();
   const sizes = new WeakMap<RecordedEvent, number>();
-  const upcast = options.upcast ?? ((event) => event);
 
   function appendOne(append: Append): Outcome {
     const encoded = encodeAppend(append, options.validate);
@@ -82,13 +82,14 @@ function makeStore(options: MemoryLogOptions) {
       return duplicateOf(append, stored.slice(expected + 1)) ?? { kind: "conflict", actual };
     }
     const recordedAt = Date.now();
-    for (const [index, event] of append.events.entries()) {
+    for (const [index, given] of append.events.entries()) {
       const { data, metadata } = encoded[index]!;
       // A round trip through JSON, so that nobody relies on what a real log would not keep.
-      const whole = { ...event, data: JSON.parse(data), metadata: JSON.parse(metadata) };
+      const whole = { ...given, data: JSON.parse(data), metadata: JSON.parse(metadata) };
       const position = BigInt(all.length + 1);
       const place = { stream: append.stream, revision: stored.length, position, recordedAt };
-      const recorded = upcast(asRecorded({ version: 1, ...whole, ...place }));
+      const event = asRecorded({ version: 1, ...whole, ...place });
+      const recorded = upcastSafely(event, options.upcast);
       sizes.set(recorded, data.length + metadata.length);
       stored.push(recorded);
       all.push(recorded);

@@ -7,7 +7,8 @@ import type { Category, EventData, EventType, EventTypeOf } from "@heliograph/co
  * 2. `duplicate` when `expected` lies in the past and the ids that follow it are exactly those offered.
  * 3. One bad append in a batch never fails its neighbours.
  * 4. A reader or subscriber sees every event once, in order, with no hole, whatever commits meanwhile.
- * 5. Events are validated when appended and brought to the newest version when read.
+ * 5. Events are validated when appended and brought to the newest version when read, by what the log was opened with. One that cannot be brought there is given
+ *    as version 0, and the rest goes on.
  */
 
 /**

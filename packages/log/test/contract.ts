@@ -406,6 +406,25 @@ export function contract(name: string, open: Open, positions: "dense" | "sparse"
       await watcher.stop();
       await opened.close();
     });
+
+    it("gives an event that cannot be brought to its newest version as unreadable, and the rest goes on", async () => {
+      const opened = await open({
+        upcast(old) {
+          if (loosely(old.type) === "Broken") throw new Error("no way up");
+          return old;
+        },
+      });
+      const watcher = watch(opened.log, { after: 0n });
+      const append = newStream({ type: "Broken" });
+      const outcomes = await opened.log.append([append, newStream()]);
+      expect(outcomes.map(({ kind }) => kind)).toEqual(["appended", "appended"]);
+      const broken = { version: 0, metadata: { unreadable: "Error: no way up" } };
+      await until(() => watcher.events.length === 2);
+      expect(watcher.events).toMatchObject([broken, { version: 1 }]);
+      expect(await opened.log.readStream(append.stream)).toMatchObject([broken]);
+      await watcher.stop();
+      await opened.close();
+    });
   });
 }
 

@@ -154,25 +154,6 @@ it("subscribes again from where it was, and says so", async () => {
   expect(inOrder(watcher.events, false)).toBe(true);
 });
 
-it("an event that cannot be brought to its newest version is shown as unreadable, and the rest goes on", async () => {
-  const log = await open("test", {
-    upcast: (old) => {
-      if (loosely(old.type) === "Broken") throw new Error("no way up");
-      return old;
-    },
-  });
-  const watcher = watch(log, { after: 0n });
-  await log.append([newStream({ type: "Broken" })]);
-  await log.append([newStream()]);
-  await until(() => watcher.events.length === 2);
-  await watcher.stop();
-  expect(watcher.events[0]).toMatchObject({
-    version: 0,
-    metadata: { unreadable: "Error: no way up" },
-  });
-  expect(watcher.events[1]).toMatchObject({ version: 1 });
-});
-
 it("goes on past a record of others that looks like one of its own", async () => {
   const log = await open();
   const watcher = watch(log, { after: 0n });

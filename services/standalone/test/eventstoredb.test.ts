@@ -1,3 +1,4 @@
+import { createServer } from "node:net";
 import {
   apiClient,
   eventStoreDouble,
@@ -117,8 +118,15 @@ test("everything runs on EventStoreDB, through a kill and while the log is away"
 
 test("a log that is away when the process starts is waited for", async () => {
   await double.stop();
+  let tries = 0;
+  const nobody = createServer((socket) => {
+    tries++;
+    socket.destroy();
+  }).listen(double.port, "127.0.0.1");
   const starting = start();
-  await new Promise((resolve) => setTimeout(resolve, 3_000));
+  // It has been refused, and has come again.
+  await until(() => tries >= 2, { timeoutMs: 60_000, what: "the process comes back for its log" });
+  await new Promise((resolve) => nobody.close(resolve));
   await double.start();
   const instance = await starting;
   const client = apiClient(instance.baseUrl, instance.sandboxKey);
