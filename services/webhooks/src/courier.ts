@@ -4,7 +4,7 @@ import type { ReactorTools } from "@heliograph/runtime";
 import { createAddressGuard } from "./addresses.ts";
 import { createDial } from "./dial.ts";
 import { disableEndpoint } from "./disable.ts";
-import { maxAttemptsKept, type Job } from "./job.ts";
+import { maxAttemptsKept, type Job, type Slot } from "./job.ts";
 import {
   failed,
   isBehindProbe,
@@ -22,7 +22,7 @@ import { judge } from "./schedule.ts";
 import { errorText, type Result } from "./result.ts";
 import { Sender } from "./sender.ts";
 import type { Store } from "./store.ts";
-import type { Slot, Window } from "./window.ts";
+import type { Window } from "./window.ts";
 
 export type CourierOptions = {
   /** For connect, headers and body together; 15 s. */

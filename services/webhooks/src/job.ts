@@ -4,12 +4,12 @@ import {
   lifecycleTypes,
   sampleLifecycle,
   toLifecycle,
+  type Endpoint,
   type LifecycleEvent,
   type LifecycleType,
 } from "@heliograph/domain";
 import type { RecordedEvent } from "@heliograph/log";
 import type { DeliveryAttempt, DeliveryStatus } from "./tables/webhooks.ts";
-import type { Slot } from "./window.ts";
 
 /** One event on its way to one endpoint. */
 export type Job = {
@@ -35,6 +35,19 @@ export type Job = {
   readonly urgent: boolean;
   /** The replay that asked for it, which the request is marked with. */
   readonly replay: string | undefined;
+};
+
+/** A batch of the log, until each of its deliveries is on record. */
+export type Slot = {
+  readonly position: bigint;
+  readonly openedAt: number;
+  readonly unresolved: Set<Job>;
+  readonly endpoints: Map<string, { readonly endpoint: Endpoint; readonly position: bigint }>;
+  readonly counters: Map<string, number>;
+  /** Endpoints that were disabled or deleted, and where in the log. */
+  readonly closed: Map<string, bigint>;
+  /** Endpoints that got another URL, and where in the log. */
+  readonly moved: Map<string, bigint>;
 };
 
 /** What is written of a job. */

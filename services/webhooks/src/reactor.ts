@@ -11,11 +11,11 @@ import { ofType, type Batch, type RecordedEvent } from "@heliograph/log";
 import { webhooksDdl } from "./tables/webhooks.ts";
 import type { Reactor, ReactorInstance, ReactorTools } from "@heliograph/runtime";
 import { Courier, type CourierOptions } from "./courier.ts";
-import { newJob, publicEvent, type Job } from "./job.ts";
+import { newJob, publicEvent, type Job, type Slot } from "./job.ts";
 import { Lanes } from "./lanes.ts";
 import { retried } from "./retried.ts";
 import { openStore } from "./store.ts";
-import { newSlot, Window, type Slot } from "./window.ts";
+import { newSlot, Window } from "./window.ts";
 
 const types = [
   ...new Set([

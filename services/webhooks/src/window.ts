@@ -1,8 +1,7 @@
 import { failpoint } from "@heliograph/contracts";
-import type { Endpoint } from "@heliograph/domain";
 import type { Checkpoint, WritePart } from "@heliograph/runtime";
 import type { DeliveryStatus } from "./tables/webhooks.ts";
-import type { Job, Row } from "./job.ts";
+import type { Job, Row, Slot } from "./job.ts";
 import {
   discardPending,
   duePending,
@@ -10,23 +9,6 @@ import {
   writeDeliveries,
   writeEndpoints,
 } from "./store.ts";
-
-/**
- * Between the log and the checkpoint. A batch of the log becomes a slot; the checkpoint (the floor) moves past a slot once each of its deliveries is on
- * record, finished or pending. So each delivery costs one row written once: attempted first, recorded after. After a crash the events above the floor
- * are looked at again, and what is on record is passed over; what was sent but not recorded is sent again under the same id.
- */
-export type Slot = {
-  readonly position: bigint;
-  readonly openedAt: number;
-  readonly unresolved: Set<Job>;
-  readonly endpoints: Map<string, { readonly endpoint: Endpoint; readonly position: bigint }>;
-  readonly counters: Map<string, number>;
-  /** Endpoints that were disabled or deleted, and where in the log. */
-  readonly closed: Map<string, bigint>;
-  /** Endpoints that got another URL, and where in the log. */
-  readonly moved: Map<string, bigint>;
-};
 
 /** Who is told what the table shows once it is written. Times in epoch ms. */
 export type WindowHears = {
@@ -64,6 +46,11 @@ const floorIntervalMs = 200;
 const maxSlots = 2_000;
 const maxUnwritten = 5_000;
 
+/**
+ * Between the log and the checkpoint. A batch of the log becomes a slot; the checkpoint (the floor) moves past a slot once each of its deliveries is on
+ * record, finished or pending. So each delivery costs one row written once: attempted first, recorded after. After a crash the events above the floor
+ * are looked at again, and what is on record is passed over; what was sent but not recorded is sent again under the same id.
+ */
 export class Window {
   readonly #checkpoint: Checkpoint;
   readonly #fail: (error: unknown) => void;
