@@ -6,6 +6,7 @@ import {
   lifecycleSources,
   lifecycleTypeOf,
   toLifecycle,
+  type Sequencer,
 } from "@heliograph/domain";
 import { ofType, type Batch, type RecordedEvent } from "@heliograph/log";
 import { webhooksDdl } from "./tables/webhooks.ts";
@@ -14,7 +15,7 @@ import { Courier, type CourierOptions } from "./courier.ts";
 import { newJob, publicEvent, type Job, type Slot } from "./job.ts";
 import { Lanes } from "./lanes.ts";
 import { retried } from "./retried.ts";
-import { openStore } from "./store.ts";
+import { openStore, type Due, type Store } from "./store.ts";
 import { newSlot, Window } from "./window.ts";
 
 const types = [
@@ -44,7 +45,6 @@ async function start(
   options: CourierOptions,
 ): Promise<ReactorInstance<ConsumedType>> {
   const { context } = tools;
-  const { environment, log } = context;
   const store = openStore(context.pool, tools.schema, tools.shard);
   const [endpoints, counters, due] = [
     await store.endpoints(),
@@ -53,16 +53,72 @@ async function start(
   ];
   const lanes = new Lanes(context.masterKey, endpoints);
   const sequencer = createSequencer(counters, true);
-  // Whatever a predecessor recorded above its checkpoint belongs to events up to here; later ones need no look at the table.
-  const recoverUntil = await log.head();
-  const window = new Window(tools.checkpoint, tools.fail, {
-    pending: (job, at) => courier.onRecord(job, at),
-    moved: (endpointId, at) => courier.pendingAt(endpointId, at),
-  });
-  const courier = new Courier(tools, store, lanes, window, options);
-  for (const { endpointId, at } of due) courier.pendingAt(endpointId, at);
+  const recoverUntil = await context.log.head();
+  return new Instance({ tools, options, store, lanes, sequencer, due, recoverUntil });
+}
 
-  function fold(event: RecordedEvent<(typeof endpointEventTypes)[number]>, slot: Slot): void {
+type Given = {
+  readonly tools: ReactorTools;
+  readonly options: CourierOptions;
+  readonly store: Store;
+  readonly lanes: Lanes;
+  readonly sequencer: Sequencer;
+  readonly due: readonly Due[];
+  /** Whatever a predecessor recorded above its checkpoint belongs to events up to here; later ones need no look at the table. */
+  readonly recoverUntil: bigint;
+};
+
+/** The reactor of one owner, from its start until it stops. */
+class Instance implements ReactorInstance<ConsumedType> {
+  readonly #given: Given;
+  readonly #window: Window;
+  readonly #courier: Courier;
+
+  constructor(given: Given) {
+    const { tools, options, store, lanes, due } = given;
+    this.#given = given;
+    this.#window = new Window(tools.checkpoint, tools.fail, {
+      pending: (job, at) => this.#courier.onRecord(job, at),
+      moved: (endpointId, at) => this.#courier.pendingAt(endpointId, at),
+    });
+    this.#courier = new Courier(tools, store, lanes, this.#window, options);
+    for (const { endpointId, at } of due) this.#courier.pendingAt(endpointId, at);
+  }
+
+  async handle(batch: Batch<ConsumedType>): Promise<void> {
+    const { store, recoverUntil, lanes, tools } = this.#given;
+    const { log, environment } = tools.context;
+    await this.#courier.room();
+    const slot = newSlot(batch.position, performance.now());
+    let jobs: Job[] = [];
+    const again: RecordedEvent<"WebhookRetryRequested">[] = [];
+    for (const event of batch.events) {
+      if (isEndpointEvent(event)) this.#fold(event, slot);
+      if (event.type === "WebhookTestRequested") this.#test(event, jobs);
+      else if (event.type === "WebhookRetryRequested") again.push(event);
+      else if (event.type === "SequenceRaised") this.#raise(event, slot);
+      else this.#match(event, slot, jobs);
+    }
+    if (jobs.length > 0 && batch.events[0]!.position <= recoverUntil) {
+      const known = await store.known(jobs.map((job) => job.id));
+      jobs = jobs.filter((job) => !known.has(job.id));
+    }
+    if (again.length > 0) {
+      await this.#window.flush();
+      jobs.push(...(await retried(again, { store, lanes, log, environment })));
+    }
+    this.#window.push(slot);
+    for (const id of slot.moved.keys()) this.#courier.moved(id);
+    for (const id of slot.endpoints.keys()) this.#courier.changed(id);
+    this.#courier.deliver(jobs, slot);
+  }
+
+  stop(deadlineMs: number): Promise<void> {
+    return this.#courier.stop(deadlineMs);
+  }
+
+  #fold(event: RecordedEvent<(typeof endpointEventTypes)[number]>, slot: Slot): void {
+    const { lanes } = this.#given;
     const before = lanes.endpoint(event.data.endpoint_id);
     const after = evolveEndpoint(before, event);
     if (after === undefined || after === before) return;
@@ -76,26 +132,30 @@ async function start(
       slot.moved.set(after.id, event.position);
   }
 
-  function raise({ data }: RecordedEvent<"SequenceRaised">, slot: Slot): void {
+  #raise({ data }: RecordedEvent<"SequenceRaised">, slot: Slot): void {
+    const { sequencer } = this.#given;
     slot.counters.set(data.partner_id, sequencer.raise(data.partner_id, data.raised_by));
   }
 
-  function match(event: RecordedEvent, slot: Slot, jobs: Job[]): void {
+  #match(event: RecordedEvent, slot: Slot, jobs: Job[]): void {
     const type = lifecycleTypeOf(event);
     if (type === undefined) return;
     const partner = event.metadata.partner!;
-    const sequence = sequencer.next(partner);
+    const sequence = this.#given.sequencer.next(partner);
     slot.counters.set(partner, sequence);
+    const { environment } = this.#given.tools.context;
     let lifecycle, body;
-    for (const endpoint of lanes.matching(partner, type)) {
+    for (const endpoint of this.#given.lanes.matching(partner, type)) {
       lifecycle ??= toLifecycle(event, environment)!;
       body ??= lifecycleBody(lifecycle, sequence);
       jobs.push(newJob(lifecycle, event.position, sequence, body, endpoint.id, event.recordedAt));
     }
   }
 
-  function test(event: RecordedEvent<"WebhookTestRequested">, jobs: Job[]): void {
-    if (lanes.endpoint(event.data.endpoint_id)?.partner !== event.metadata.partner) return;
+  #test(event: RecordedEvent<"WebhookTestRequested">, jobs: Job[]): void {
+    if (this.#given.lanes.endpoint(event.data.endpoint_id)?.partner !== event.metadata.partner)
+      return;
+    const { environment } = this.#given.tools.context;
     const sample = publicEvent(event, environment)!;
     const { endpoint_id, delivery_id } = event.data;
     const body = lifecycleBody(sample, 0);
@@ -103,33 +163,4 @@ async function start(
     const job = newJob(sample, position, 0, body, endpoint_id, recordedAt, delivery_id);
     jobs.push({ ...job, urgent: true });
   }
-
-  return {
-    async handle(batch: Batch<ConsumedType>) {
-      await courier.room();
-      const slot = newSlot(batch.position, performance.now());
-      let jobs: Job[] = [];
-      const again: RecordedEvent<"WebhookRetryRequested">[] = [];
-      for (const event of batch.events) {
-        if (isEndpointEvent(event)) fold(event, slot);
-        if (event.type === "WebhookTestRequested") test(event, jobs);
-        else if (event.type === "WebhookRetryRequested") again.push(event);
-        else if (event.type === "SequenceRaised") raise(event, slot);
-        else match(event, slot, jobs);
-      }
-      if (jobs.length > 0 && batch.events[0]!.position <= recoverUntil) {
-        const known = await store.known(jobs.map((job) => job.id));
-        jobs = jobs.filter((job) => !known.has(job.id));
-      }
-      if (again.length > 0) {
-        await window.flush();
-        jobs.push(...(await retried(again, { store, lanes, log, environment })));
-      }
-      window.push(slot);
-      for (const id of slot.moved.keys()) courier.moved(id);
-      for (const id of slot.endpoints.keys()) courier.changed(id);
-      courier.deliver(jobs, slot);
-    },
-    stop: (deadlineMs) => courier.stop(deadlineMs),
-  };
 }
