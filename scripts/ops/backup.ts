@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { backUpEmbeddedPostgres } from "@heliograph/embedded-postgres";
 import { masterKeyFingerprint } from "@heliograph/platform";
@@ -10,7 +10,11 @@ import type { Target } from "./target.ts";
  * Copies the embedded PostgreSQL of the data folder, with its three databases as of one moment, while services go on. The folder that it makes is a data folder without
  * the master key, of which it holds the fingerprint. True when it is whole and on disk. Throws OpsError where the database is not the embedded one.
  */
-export async function backUp({ settings, server }: Target, folder: string): Promise<boolean> {
+export async function backUp(
+  { settings, server }: Target,
+  folder: string,
+  signal: AbortSignal,
+): Promise<boolean> {
   const source = join(resolve(settings.dataDir), "postgres");
   if (settings.databaseUrl !== undefined || !existsSync(source))
     throw new OpsError(
@@ -19,10 +23,11 @@ export async function backUp({ settings, server }: Target, folder: string): Prom
   const target = resolve(folder);
   if (existsSync(target)) throw new OpsError(`${target} exists already`);
   const partial = `${target}.partial`;
-  // As of a data folder: whoever runs PostgreSQL for root passes through, and sees nothing.
-  await mkdir(partial, { mode: process.getuid?.() === 0 ? 0o711 : 0o700 });
+  await mkdir(partial, { mode: 0o700 });
+  // As a data folder is: whoever runs PostgreSQL for root passes through, and sees nothing.
+  if (process.getuid?.() === 0) await chmod(partial, 0o711);
   try {
-    await backUpEmbeddedPostgres(source, server.config, join(partial, "postgres"));
+    await backUpEmbeddedPostgres(source, server.config, join(partial, "postgres"), signal);
     const fingerprint = masterKeyFingerprint(settings);
     const about = { made_at: new Date().toISOString(), master_key: fingerprint ?? null };
     const text = `${JSON.stringify(about, undefined, 2)}\n`;

@@ -153,7 +153,9 @@ program
   .description("copy the embedded PostgreSQL, as of one moment, while services go on")
   .argument("<folder>", "what is made: a data folder without the master key")
   .action((folder: string) =>
-    withTarget(async (target) => (await import("./backup.ts")).backUp(target, folder)),
+    withTarget(async (target) =>
+      (await import("./backup.ts")).backUp(target, folder, interrupted.signal),
+    ),
   );
 program
   .command("restored")

@@ -1,5 +1,5 @@
 import { createReadStream, createWriteStream } from "node:fs";
-import { chown, mkdir, open, readdir, writeFile } from "node:fs/promises";
+import { chmod, chown, mkdir, open, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import pg from "pg";
@@ -7,7 +7,7 @@ import type { Account } from "./account.ts";
 import { EmbeddedPostgresError } from "./error.ts";
 import { openHome } from "./home.ts";
 
-/** Folders whose content belongs to the running server; they are made empty (PostgreSQL manual, 25.3.4). */
+/** Folders whose content belongs to the running server; they are made empty (PostgreSQL manual, 25.3.4). Nothing below them has such a name. */
 const emptied = new Set([
   "pg_dynshmem",
   "pg_notify",
@@ -26,16 +26,20 @@ const leftOut = /^(postmaster\.(pid|opts)|pg_internal\.init.*|pgsql_tmp.*|.*\.tm
  * what a failure leaves of it is none.
  *
  * @param connection the superuser's, to the server that runs on the folder.
- * @throws EmbeddedPostgresError when the connection leads to another cluster.
+ * @param signal ends the copying after the file that is under way.
+ * @throws EmbeddedPostgresError when the connection leads to another cluster; the signal's reason.
  */
 export async function backUpEmbeddedPostgres(
   dataDir: string,
   connection: pg.ClientConfig,
   target: string,
+  signal: AbortSignal,
 ): Promise<void> {
   const { clusterFolder, dataFolder, account } = openHome(dataDir);
   // The account passes through to the cluster, as in a data folder that is laid out anew.
-  await mkdir(target, { mode: account ? 0o711 : 0o700 });
+  await mkdir(target, { mode: 0o700 });
+  // Whatever the umask says.
+  if (account) await chmod(target, 0o711);
   const copy = join(target, "cluster");
   const client = new pg.Client(connection);
   client.on("error", () => {});
@@ -48,7 +52,7 @@ export async function backUpEmbeddedPostgres(
     const slot = `heliograph_backup_${process.pid}`;
     await client.query("select pg_create_physical_replication_slot($1, true, true)", [slot]);
     await client.query("select pg_backup_start('heliograph', fast => true)");
-    await copyFolder(clusterFolder, copy, account, isTopLevelEmptied(clusterFolder));
+    await copyFolder(clusterFolder, copy, account, signal);
     const { rows } = await client.query<{ label: string; last: string }>(
       "select labelfile as label, pg_walfile_name(lsn) as last from pg_backup_stop(wait_for_archive => false)",
     );
@@ -64,26 +68,22 @@ export async function backUpEmbeddedPostgres(
   await syncFolder(target);
 }
 
-const isTopLevelEmptied =
-  (clusterFolder: string) =>
-  (folder: string, name: string): boolean =>
-    folder === clusterFolder && emptied.has(name);
-
 async function copyFolder(
   from: string,
   to: string,
   account: Account,
-  isEmptied: (folder: string, name: string) => boolean,
+  signal: AbortSignal,
 ): Promise<void> {
   await mkdir(to, { mode: 0o700 });
   await own(to, account);
   for (const entry of await readdir(from, { withFileTypes: true })) {
+    signal.throwIfAborted();
     const [source, copy] = [join(from, entry.name), join(to, entry.name)];
     if (leftOut.test(entry.name)) continue;
-    if (isEmptied(from, entry.name)) {
+    if (emptied.has(entry.name)) {
       await mkdir(copy, { mode: 0o700 });
       await own(copy, account);
-    } else if (entry.isDirectory()) await copyFolder(source, copy, account, isEmptied);
+    } else if (entry.isDirectory()) await copyFolder(source, copy, account, signal);
     else await copyFile(source, copy, account);
   }
   await syncFolder(to);
@@ -101,8 +101,10 @@ async function copyLog(
   if (first === undefined) throw new EmbeddedPostgresError(`no log in the label: ${label}`);
   const needed = (name: string): boolean =>
     name.endsWith(".history") || (/^[0-9A-F]{24}$/.test(name) && name >= first && name <= last);
-  for (const name of (await readdir(from)).filter(needed))
-    await copyFile(join(from, name), join(to, name), account);
+  const names = (await readdir(from)).filter(needed);
+  if (!names.includes(first) || !names.includes(last))
+    throw new EmbeddedPostgresError(`the log from ${first} to ${last} is no longer in ${from}`);
+  for (const name of names) await copyFile(join(from, name), join(to, name), account);
   await syncFolder(to);
 }
 
