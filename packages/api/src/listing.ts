@@ -52,7 +52,8 @@ export function pageOf(call: Call<unknown, ListQuery>, list: string): Page {
 
 /**
  * The body of a list answer. `rows` are in the list's order and may hold one row more than the limit, at the end where more was
- * looked for: behind the page, or before it when the page was asked for with `before`.
+ * looked for: behind the page, or before it when the page was asked for with `before`. `beyond` are the keys to go on from where no
+ * row says so: a filter may leave a page short or empty although there is more.
  */
 export function listBody<Row>(
   call: Call<unknown, ListQuery>,
@@ -61,20 +62,26 @@ export function listBody<Row>(
   rows: readonly Row[],
   keyOf: (row: Row) => string,
   show: (row: Row) => object,
+  beyond: { readonly newer?: string | undefined; readonly older?: string | undefined } = {},
 ): object {
   const backwards = page.before !== undefined;
   const more = rows.length > page.limit;
   const shown = !more ? rows : backwards ? rows.slice(-page.limit) : rows.slice(0, page.limit);
-  const seal = (row: Row | undefined): string | null =>
-    row === undefined
+  const seal = (row: Row | undefined, other: string | undefined): string | null => {
+    const key = row === undefined ? other : keyOf(row);
+    return key === undefined
       ? null
-      : encodeCursor(call.context.masterKey, scopeOf(call, list), keyOf(row));
-  const next = backwards || more ? seal(shown.at(-1)) : null;
+      : encodeCursor(call.context.masterKey, scopeOf(call, list), key);
+  };
+  const next = seal(backwards || more ? shown.at(-1) : undefined, beyond.older);
   return {
     data: shown.map(show),
     next_cursor: next,
     next_after: next,
-    prev_cursor: (backwards ? more : page.after !== undefined) ? seal(shown[0]) : null,
+    prev_cursor: seal(
+      (backwards ? more : page.after !== undefined) ? shown[0] : undefined,
+      beyond.newer,
+    ),
   };
 }
 

@@ -209,6 +209,20 @@ describe("the transactions and their proof", () => {
     expect(last.at(-1)).toMatchObject({ kind: "topup", balance_after: "10" });
   });
 
+  test("are filtered by kind, message, reference and time", async () => {
+    const { key } = await history();
+    const list = (query: string) => get(key, `/wallet/transactions?${query}`);
+    const { body } = await list("kind=topup,release&limit=100");
+    expect(body.data).toHaveLength(31);
+    const [{ message_id: id }] = body.data;
+    const own = (await list(`message_id=${id}`)).body.data;
+    expect(own.map(({ kind }: { kind: string }) => kind)).toEqual(["release", "hold"]);
+    for (const none of ["reference=none", "created_from=2099-01-01T00:00:00Z"])
+      expect((await list(none)).body).toMatchObject({ data: [], next_cursor: null });
+    for (const wrong of ["kind=gift", "created_before=yesterday"])
+      expect((await list(wrong)).status).toBe(422);
+  });
+
   test("the proof recomputes the wallet now and at an earlier position", async () => {
     const { key, middle } = await history();
     const now = (await get(key, "/wallet/proof")).body;

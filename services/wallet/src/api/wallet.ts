@@ -3,12 +3,13 @@ import { parsePosition } from "@heliograph/log";
 import { z } from "zod";
 import type { Call } from "@heliograph/api";
 import type { EnvironmentDeps, PartnerRecord } from "@heliograph/api";
-import { ListQuery, givenOnce, listBody, listOf, pageOf } from "@heliograph/api";
+import { givenOnce, listOf } from "@heliograph/api";
 import { type Answer, type Route, route } from "@heliograph/api";
+import { Money } from "./money.ts";
 import { plainMoney, readBalance } from "./balance.ts";
 import { proveWallet } from "./proof.ts";
 import { topUp } from "./topup.ts";
-import { readTransactions, transactionKey } from "./transactions.ts";
+import { Transaction, TransactionsQuery, listTransactions } from "./transactions-list.ts";
 
 /** The consumer that decides about funds: a read that waits for it sees what it decided about an earlier request. */
 const ledger = "wallet_ledger";
@@ -17,7 +18,6 @@ const ledger = "wallet_ledger";
 const maxTopupMicros = 1_000_000_000n * 1_000_000n;
 const maxBalanceMicros = 100n * maxTopupMicros;
 
-const Money = z.string().meta({ description: "Decimal text.", example: "0.012" });
 const Balance = z
   .object({ available: Money, held: Money, currency: z.string(), as_of_position: z.string() })
   .meta({ id: "Balance" });
@@ -86,22 +86,6 @@ async function postTopup(call: Call<z.infer<typeof Topup>, unknown>): Promise<An
 const walletOf = (call: Call<unknown, unknown>): StreamOf<"wallet"> =>
   streamOf("wallet", call.partner.partner_id);
 
-async function list(call: Call<undefined, ListQuery>): Promise<Answer> {
-  const page = pageOf(call, "wallet-transactions");
-  const rows = await readTransactions(call.deps.log, walletOf(call), page);
-  return {
-    status: 200,
-    body: listBody(
-      call,
-      "wallet-transactions",
-      page,
-      rows,
-      transactionKey,
-      (row) => row.transaction,
-    ),
-  };
-}
-
 const ProofQuery = z.strictObject({
   at: z.string().max(20).optional(),
   as_of: z.string().max(20).optional().meta({ description: "Another name of `at`." }),
@@ -120,20 +104,6 @@ async function proof(call: Call<undefined, z.infer<typeof ProofQuery>>): Promise
     body: { ...proven, as_of_position: proven.position, currency: call.partner.currency },
   };
 }
-
-const Transaction = z
-  .object({
-    id: z.string(),
-    kind: z.enum(["topup", "hold", "capture", "release", "refund", "adjustment"]),
-    amount: Money.meta({ description: "Never negative: `kind` tells its direction." }),
-    balance_after: Money.meta({ description: "What is available after it." }),
-    currency: z.string(),
-    message_id: z.string().optional(),
-    reference: z.string().optional(),
-    event_id: z.string(),
-    created_at: z.string(),
-  })
-  .meta({ id: "WalletTransaction" });
 
 const Proof = z
   .object({
@@ -190,10 +160,10 @@ export const walletRoutes: readonly Route[] = [
     scope: "wallet:read",
     summary: "Every movement of the wallet, newest first",
     projection: ledger,
-    query: ListQuery,
+    query: TransactionsQuery,
     response: listOf(Transaction, "WalletTransactionList"),
     errors: ["invalid_request"],
-    handler: list,
+    handler: listTransactions,
   }),
   route({
     method: "GET",

@@ -33,6 +33,11 @@ const statusSql = `case
   when refunded_position is not null then 'refunded' when released_position is not null then 'released'
   when captured_position is not null then 'captured' when declined_position is not null then 'declined' else 'held' end`;
 
+const positionsSql =
+  "array_remove(array[held_position, declined_position, captured_position, released_position, refunded_position], null)::text[]";
+const inOrder = (positions: readonly string[]): readonly bigint[] =>
+  positions.map(BigInt).toSorted((a, b) => (a < b ? -1 : a > b ? 1 : 0));
+
 /**
  * Positions of the wallet events that name each message, oldest first: hold or decline, then capture, release or refund. Each event holds
  * many messages: `walletEntryOf` (domain) finds the one. Messages without any are missing.
@@ -43,17 +48,28 @@ export async function walletPositions(
 ): Promise<ReadonlyMap<string, readonly bigint[]>> {
   const { rows } = await db.query({
     name: "wallet_positions",
-    text: `select message_id, array_remove(array[held_position, declined_position, captured_position, released_position, refunded_position], null)::text[]
-      as positions from wallet.holds where message_id = any($1::text[])`,
+    text: `select message_id, ${positionsSql} as positions from wallet.holds where message_id = any($1::text[])`,
     values: [messageIds],
   });
-  const order = (a: bigint, b: bigint): number => (a < b ? -1 : a > b ? 1 : 0);
   return new Map(
-    rows.map(({ message_id, positions }) => [
-      message_id as string,
-      (positions as string[]).map(BigInt).toSorted(order),
-    ]),
+    rows.map(({ message_id, positions }) => [message_id as string, inOrder(positions)]),
   );
+}
+
+/** The same for one message of a partner, and up to which revision the wallet's events are in the tables: -1 when none is. */
+export async function holdPositions(
+  db: Queryable,
+  messageId: string,
+  partner: string,
+): Promise<{ readonly positions: readonly bigint[]; readonly revision: number }> {
+  const { rows } = await db.query({
+    name: "wallet_hold_positions",
+    text: `select coalesce((select revision from wallet.wallets where partner = $2), -1) as revision,
+      (select ${positionsSql} from wallet.holds where message_id = $1 and partner = $2) as positions`,
+    values: [messageId, partner],
+  });
+  const { revision, positions } = rows[0];
+  return { revision, positions: inOrder(positions ?? []) };
 }
 
 export type HoldRow = Hold & { readonly partner: string };
