@@ -37,6 +37,22 @@ test("every link between pages leads to a file, and to a heading where it names 
   expect(broken).toEqual([]);
 });
 
+test("every file and folder that a page names is there", () => {
+  const missing = pages.flatMap((page) =>
+    [...read(page).matchAll(/`((?:packages|services|scripts|docs|schemas|infra)\/[\w./-]+)`/g)]
+      .map(([, file]) => file!)
+      .filter((file) => !existsSync(join(root, file)))
+      .map((file) => `${page}: ${file}`),
+  );
+  expect(missing).toEqual([]);
+});
+
+test("every guide, concept, operator's and reference page is in the index", () => {
+  const index = read("docs/README.md");
+  const left = globSync("{concepts,guides,operating,reference}/*.md", { cwd: join(root, "docs") });
+  expect(left.filter((page) => !index.includes(`](${page})`))).toEqual([]);
+});
+
 test("every error of the catalogue is documented with its status and title, and no other", () => {
   const documented = [
     ...read("docs/reference/errors.md").matchAll(/^## (\w+)\n(\d+) · (.+)$/gm),
