@@ -142,6 +142,19 @@ async function dropDatabase(config: pg.PoolConfig, name: string): Promise<void> 
   }
 }
 
+/** The sessions on databases whose names begin with the prefix: the database and what the client calls itself. */
+export async function sessionsOf(
+  config: pg.PoolConfig,
+  prefix: string,
+): Promise<readonly string[]> {
+  const { rows } = await query(
+    config,
+    "select datname || ': ' || coalesce(nullif(application_name, ''), 'unnamed') as name from pg_stat_activity where starts_with(datname, $1)",
+    [prefix],
+  );
+  return rows.map(({ name }) => `a session on ${name}`);
+}
+
 /** A unix socket folder goes into the `host` parameter, where both libpq and pg look for it. */
 function urlOf({ host = "localhost", port, user, password, database }: pg.PoolConfig): string {
   const login = `${encodeURIComponent(user ?? "")}:${encodeURIComponent(String(password ?? ""))}`;

@@ -2,12 +2,14 @@ import { connect } from "node:net";
 import { newId } from "@heliograph/contracts";
 import { freePort, loosely, spawnService, until } from "@heliograph/testkit";
 import { pino } from "pino";
+import { openWorld, type World } from "@heliograph/testkit/world";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type World, ingressOn, openWorld, sms } from "./harness.ts";
+import { services } from "../src/index.ts";
+import { ingressOn, sms } from "./sending.ts";
 
 let world: World;
 beforeAll(async () => {
-  world = await openWorld();
+  world = await openWorld({ services });
 });
 afterAll(() => world.close());
 

@@ -1,12 +1,13 @@
 import { loosely } from "@heliograph/testkit";
 import { newId, streamOf } from "@heliograph/contracts";
+import { openWorld, type World } from "@heliograph/testkit/world";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type World, openWorld } from "./harness.ts";
+import { services } from "../src/index.ts";
 
 let world: World;
 let partner: { id: string; key: string };
 beforeAll(async () => {
-  world = await openWorld();
+  world = await openWorld({ services });
   partner = await world.addPartner();
 });
 afterAll(() => world.close());

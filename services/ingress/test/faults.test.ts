@@ -1,13 +1,15 @@
 import { deterministicId, newId, streamOf } from "@heliograph/contracts";
 import { freePort, spawnService, until } from "@heliograph/testkit";
 import pg from "pg";
+import { openWorld, type World } from "@heliograph/testkit/world";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type World, openWorld, sms } from "./harness.ts";
+import { services } from "../src/index.ts";
+import { sms } from "./sending.ts";
 
 let world: World;
 let partner: { id: string; key: string };
 beforeAll(async () => {
-  world = await openWorld();
+  world = await openWorld({ services });
   partner = await world.addPartner();
 });
 afterAll(() => world.close());

@@ -2,15 +2,16 @@ import { readFileSync } from "node:fs";
 import { hostService, routesOf } from "@heliograph/api";
 import { services } from "../src/index.ts";
 import { newId, streamOf, uuid7 } from "@heliograph/contracts";
+import { openWorld, type World } from "@heliograph/testkit/world";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readTimeline } from "../src/messages/timeline.ts";
-import { type World, openWorld, sms } from "./harness.ts";
+import { sms } from "./sending.ts";
 
 let world: World;
 let partner: { id: string; key: string };
 let other: { id: string; key: string };
 beforeAll(async () => {
-  world = await openWorld();
+  world = await openWorld({ services });
   partner = await world.addPartner();
   other = await world.addPartner();
 });

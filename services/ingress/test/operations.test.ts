@@ -2,9 +2,9 @@ import { newId } from "@heliograph/contracts";
 import { startConsumers } from "@heliograph/runtime";
 import { service as templates } from "@heliograph/templates";
 import { until } from "@heliograph/testkit";
+import { openWorld, type World } from "@heliograph/testkit/world";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-
-import { type World, openWorld } from "./harness.ts";
+import { services } from "../src/index.ts";
 
 let world: World;
 let partner: { id: string; key: string };
@@ -12,7 +12,7 @@ let admin: string;
 let sandboxAdmin: string;
 let running: Awaited<ReturnType<typeof startConsumers>>;
 beforeAll(async () => {
-  world = await openWorld();
+  world = await openWorld({ services });
   partner = await world.addPartner();
   admin = await world.addKey(partner.id, { environment: "live", scopes: ["admin"] });
   sandboxAdmin = await world.addKey(partner.id, { scopes: ["admin"] });

@@ -1,10 +1,12 @@
 import { errorCatalogue } from "@heliograph/contracts";
+import { openWorld, type World } from "@heliograph/testkit/world";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type World, openWorld, sms } from "./harness.ts";
+import { services } from "../src/index.ts";
+import { sms } from "./sending.ts";
 
 let world: World;
 beforeAll(async () => {
-  world = await openWorld();
+  world = await openWorld({ services });
 });
 afterAll(() => world.close());
 

@@ -1,12 +1,14 @@
 import { deterministicId, newId, streamOf, uuid7 } from "@heliograph/contracts";
 import { loosely, until } from "@heliograph/testkit";
+import { openWorld, type World } from "@heliograph/testkit/world";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type World, openWorld, sms } from "./harness.ts";
+import { services } from "../src/index.ts";
+import { sms } from "./sending.ts";
 
 let world: World;
 let partner: { id: string; key: string };
 beforeAll(async () => {
-  world = await openWorld();
+  world = await openWorld({ services });
   partner = await world.addPartner();
 });
 afterAll(() => world.close());

@@ -1,15 +1,15 @@
 import { loosely } from "@heliograph/testkit";
 import { newId, streamOf } from "@heliograph/contracts";
 import { runConsumer } from "@heliograph/runtime";
+import { openWorld, type World } from "@heliograph/testkit/world";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { services } from "../src/index.ts";
-import { type World, openWorld } from "./harness.ts";
 
 let world: World;
 let partner: { id: string; key: string };
 let projector: Awaited<ReturnType<typeof runConsumer>>;
 beforeAll(async () => {
-  world = await openWorld();
+  world = await openWorld({ services });
   partner = await world.addPartner();
   const { sandbox } = world.platform.contexts;
   const [lists] = services.find(({ name }) => name === "templates")!.consumers!(sandbox);

@@ -1,11 +1,12 @@
 import { newId, streamOf, uuid7 } from "@heliograph/contracts";
 import { until } from "@heliograph/testkit";
+import { openWorld, type World } from "@heliograph/testkit/world";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type World, openWorld } from "./harness.ts";
+import { services } from "../src/index.ts";
 
 let world: World;
 beforeAll(async () => {
-  world = await openWorld();
+  world = await openWorld({ services });
 });
 afterAll(() => world.close());
 

@@ -1,15 +1,16 @@
 import { loosely } from "@heliograph/testkit";
 import { newId, newSecret, openSecret, sealSecret, streamOf, uuid7 } from "@heliograph/contracts";
 import { type Endpoint, evolveEndpoint } from "@heliograph/domain";
+import { openWorld, type World } from "@heliograph/testkit/world";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { services } from "../src/index.ts";
 import { headersOf } from "../../webhooks/src/headers.ts";
-import { type World, openWorld } from "./harness.ts";
 
 let world: World;
 let partner: { id: string; key: string };
 let other: { id: string; key: string };
 beforeAll(async () => {
-  world = await openWorld();
+  world = await openWorld({ services });
   partner = await world.addPartner();
   other = await world.addPartner();
 });

@@ -1,0 +1,58 @@
+import { createHook } from "node:async_hooks";
+import { fileURLToPath } from "node:url";
+import type pg from "pg";
+import { sessionsOf } from "./database.ts";
+import { until } from "./until.ts";
+
+/** Closing takes a moment: backends end after their clients, servers after their last connection. */
+const closingMs = 3_000;
+
+const thisFile = fileURLToPath(import.meta.url);
+
+/** The place in our code that asked for a timer; undefined where a library did: those of its connections end with them. */
+function placeOf(stack: string): string | undefined {
+  const caller = stack
+    .split("\n")
+    .slice(1)
+    .find(
+      (line) => /\/.+:\d+:\d+/.test(line) && !/[( ]node:/.test(line) && !line.includes(thisFile),
+    );
+  return caller?.includes("/node_modules/") === false ? caller.trim() : undefined;
+}
+
+/**
+ * Watches what is made from now on. `nothing` rejects when, some time after the test has closed everything, there is still a timer of our code in this process, or a
+ * session on a database whose name begins with the prefix. A pool has one as soon as it was asked, a consumer one for its lease.
+ */
+export function watchLeaks(config: pg.PoolConfig, prefix: string) {
+  const open = new Map<number, string>();
+  const hook = createHook({
+    init(id, type) {
+      const place = type === "Timeout" ? placeOf(new Error("a timer").stack ?? "") : undefined;
+      if (place !== undefined) open.set(id, `a timer ${place}`);
+    },
+    destroy: (id) => void open.delete(id),
+    // A test makes millions of them.
+    trackPromises: false,
+  }).enable();
+  return {
+    async nothing(): Promise<void> {
+      let left: readonly string[] = [];
+      try {
+        await until(
+          async () => {
+            // Asking takes as long as Node needs to tell of what has just ended.
+            const sessions = await sessionsOf(config, prefix);
+            left = [...open.values(), ...sessions];
+            return left.length === 0;
+          },
+          { timeoutMs: closingMs },
+        );
+      } catch (cause) {
+        throw new Error(`the test has left open: ${left.join(", ")}`, { cause });
+      } finally {
+        hook.disable();
+      }
+    },
+  };
+}
