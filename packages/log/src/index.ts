@@ -10,6 +10,7 @@ export {
   openEventStoreLog,
 } from "./eventstoredb/open.ts";
 export type { EventStoreLogOptions } from "./eventstoredb/log.ts";
+export type { AppendWatch } from "./watch.ts";
 export { migrate } from "./postgres/schema.ts";
 export { verifyPostgresLog } from "./postgres/verify-log.ts";
 export { verifyByReading } from "./verify-log.ts";

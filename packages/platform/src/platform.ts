@@ -4,6 +4,7 @@ import { openDirectory, type Directory } from "./directory/directory.ts";
 import { openKafkaFeed, relayConsumer } from "@heliograph/kafka";
 import type { EventLog } from "@heliograph/log";
 import {
+  collectProcessMetrics,
   createDatabases,
   databaseConfig,
   openLog,
@@ -102,6 +103,7 @@ export async function openPlatform(
   keyRule: KeyRule,
   logger: Logger,
 ): Promise<Platform> {
+  collectProcessMetrics();
   const start = { settings, logger };
   const control = await openControlPlane(settings, server, keyRule, logger);
   const opened: (() => Promise<unknown>)[] = [control.close];

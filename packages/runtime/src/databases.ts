@@ -9,6 +9,7 @@ import {
 import pg from "pg";
 import type { Logger } from "pino";
 import { createDatabase, serverVersion } from "./tables/databases.ts";
+import { watchAppends } from "./log-metrics.ts";
 import { SettingsError, type Settings } from "./settings.ts";
 
 export type Namespace = Environment | "platform";
@@ -101,6 +102,7 @@ export async function openLog(
   const common = {
     namespace,
     validate: validateEvent,
+    watch: watchAppends(namespace),
     onError: (error: unknown) =>
       logger.warn(
         { namespace, error: error instanceof Error ? error.message : String(error) },

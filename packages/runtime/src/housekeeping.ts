@@ -2,14 +2,21 @@ import { hostname } from "node:os";
 import { shardOf } from "@heliograph/contracts";
 import { isMachinery, messageOf, pause } from "./faults.ts";
 import { rebuildProjector } from "./rebuild.ts";
-import { updateWatch } from "./status.ts";
-import { heartbeat } from "./tables/consumers.ts";
-import { dueDeadLetters, reopenDeadLetter, resolveDeadLetter } from "./tables/dead-letters.ts";
+import { showDeadLetters, updateWatch } from "./status.ts";
+import { forgetRetired, heartbeat, markKnown } from "./tables/consumers.ts";
+import {
+  countDeadLetters,
+  dueDeadLetters,
+  reopenDeadLetter,
+  resolveDeadLetter,
+} from "./tables/dead-letters.ts";
 import { claimJob, finishJob, progressJob } from "./tables/jobs.ts";
 import type { Consumer, ServiceContext } from "./types.ts";
 import type { UnitLoop } from "./unit-loop.ts";
 
 const heartbeatMs = 1_000;
+/** What nobody waits for is done at the first of so many heartbeats. */
+const rarely = 60;
 
 /** One loop per process and environment: heartbeat and watchdog, dead letters to retry, rebuild jobs. */
 export class Housekeeping {
@@ -45,7 +52,8 @@ export class Housekeeping {
       last = now;
       try {
         await heartbeat(this.#context.projectionPool, owner, statuses);
-        if (rounds++ % 2 === 0) await this.#handOutRetries();
+        if (rounds % 2 === 0) await this.#handOutRetries();
+        if (rounds++ % rarely === 0) await this.#tidy();
         job ??= this.#runJobs()
           .catch(this.#failed)
           .finally(() => (job = undefined));
@@ -54,6 +62,15 @@ export class Housekeeping {
       }
     }
     await job;
+  }
+
+  async #tidy(): Promise<void> {
+    const { environment, logger, pool, projectionPool } = this.#context;
+    const names = this.#loops.map(({ status }) => status.name);
+    await markKnown(projectionPool, names);
+    const retired = await forgetRetired(projectionPool);
+    if (retired.length > 0) logger.info({ retired }, "consumers that nobody runs left the list");
+    showDeadLetters(environment, await countDeadLetters(pool));
   }
 
   #watch(elapsedMs: number): void {

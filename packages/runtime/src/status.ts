@@ -1,6 +1,6 @@
 import type { Environment } from "@heliograph/contracts";
 import type { EventLog } from "@heliograph/log";
-import { Gauge, Counter, register } from "prom-client";
+import { Gauge, Counter } from "prom-client";
 import type { Unit } from "./source.ts";
 import type { Consumer } from "./types.ts";
 
@@ -70,7 +70,26 @@ export const consumerFenced = new Counter({
   labelNames: labels,
 });
 
-export { register as metricsRegister };
+const deadLettersGauge = new Gauge({
+  name: "heliograph_dead_letters_open",
+  help: "Events that the consumer has set aside and not handled since; every process shows the same number",
+  labelNames: labels,
+});
+const shown = new Map<Environment, readonly string[]>();
+
+/** A consumer that has none any more goes to 0, so that an alarm ends. */
+export function showDeadLetters(
+  environment: Environment,
+  counts: readonly { readonly consumer: string; readonly open: number }[],
+): void {
+  for (const consumer of shown.get(environment) ?? [])
+    deadLettersGauge.set({ environment, consumer }, 0);
+  for (const { consumer, open } of counts) deadLettersGauge.set({ environment, consumer }, open);
+  shown.set(
+    environment,
+    counts.map(({ consumer }) => consumer),
+  );
+}
 
 const stalledAfterMs = 30_000;
 

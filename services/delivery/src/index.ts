@@ -18,5 +18,5 @@ export const service: Service = {
       },
     ],
   },
-  consumers: (context) => [messagesProjector(context.log), receiptsReactor],
+  consumers: (context) => [messagesProjector(context), receiptsReactor],
 };

@@ -1,7 +1,13 @@
 import { streamOf, type EventType } from "@heliograph/contracts";
 import { boundedCache, foldMessage, joinStatus, type MessageStatus } from "@heliograph/domain";
-import type { EventLog, RecordedEvent } from "@heliograph/log";
-import { projector, type Projector, type WritePart } from "@heliograph/runtime";
+import type { RecordedEvent } from "@heliograph/log";
+import {
+  projector,
+  type Projector,
+  type ServiceContext,
+  type WritePart,
+} from "@heliograph/runtime";
+import { countMessages } from "./metrics.ts";
 import { messagesDdl } from "./tables/messages.ts";
 import { insertRows, raiseStatuses, type NewRow, type RowKey } from "./store.ts";
 
@@ -40,7 +46,10 @@ function newRow(event: RecordedEvent<"MessageRequested">): NewRow {
 }
 
 /** Keeps the index of messages that lists are made from. The log is asked only for the place of messages that are no longer remembered. */
-export const messagesProjector = (log: EventLog): Projector =>
+export const messagesProjector = ({
+  log,
+  environment,
+}: Pick<ServiceContext, "log" | "environment">): Projector =>
   projector({
     kind: "projector",
     name: "messages",
@@ -51,6 +60,7 @@ export const messagesProjector = (log: EventLog): Projector =>
     lingerMs,
     create() {
       const places = boundedCache<string, RowKey>(rememberedMessages);
+      const counts = countMessages(environment);
 
       async function locate(ids: readonly string[]): Promise<void> {
         const streams = await log.readStreams(
@@ -71,12 +81,14 @@ export const messagesProjector = (log: EventLog): Projector =>
           for (const event of events) {
             const id = event.data.message_id;
             if (event.type === "MessageRequested") {
+              counts.add(event.data.channel, "accepted");
               const row = newRow(event);
               added.set(id, row);
               places.set(id, { partner: row.partner, position: row.position });
               continue;
             }
             const status = statusOf[event.type];
+            if (status !== "queued") counts.add(event.data.message.channel, status);
             const row = added.get(id);
             if (row !== undefined) row.status = joinStatus(row.status, status);
             else raised.set(id, joinStatus(raised.get(id) ?? status, status));
@@ -95,6 +107,7 @@ export const messagesProjector = (log: EventLog): Projector =>
           if (added.size > 0) parts.unshift(insertRows([...added.values()]));
           return parts;
         },
+        committed: counts.committed,
       };
     },
   });

@@ -1,6 +1,6 @@
 import { newId } from "@heliograph/contracts";
 import { listMessages, type MessageFilter, type MessagePage } from "../src/tables/messages.ts";
-import { rebuildProjector, runConsumer } from "@heliograph/runtime";
+import { metricsRegister, rebuildProjector, runConsumer } from "@heliograph/runtime";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { messagesProjector } from "../src/index.ts";
 import { fact, onMessage, partner, requestOf, requested, sent } from "./facts.ts";
@@ -16,7 +16,7 @@ const other = "ptn_11HNQX2P8Y9R3T4V5W6Z7A8B9C";
 /** Sixty messages, ten minutes apart, of which every third is delivered and every tenth is another partner's. */
 beforeAll(async () => {
   setting = await openSetting();
-  consumer = await runConsumer(messagesProjector(setting.log), setting.context);
+  consumer = await runConsumer(messagesProjector(setting.context), setting.context);
   for (let index = 0; index < 60; index++) {
     const request = requestOf(newId("msg"), {
       to: `+155512300${String(index % 7).padStart(2, "0")}`,
@@ -133,8 +133,26 @@ it("A cursor that is none of ours is refused", async () => {
   expect(await list({}, { before: "o1" })).toBeUndefined();
 });
 
+/** What was counted of one status, over all channels. */
+async function counted(status: string): Promise<number> {
+  const { values } = await metricsRegister.getSingleMetric("heliograph_messages_total")!.get();
+  return values
+    .filter(({ labels }) => labels["status"] === status)
+    .reduce((sum, { value }) => sum + value, 0);
+}
+
+it("Each message is counted once by what became of it, and not again by a rebuild", async () => {
+  await rebuildProjector(setting.context, messagesProjector(setting.context), {
+    verifyOnly: true,
+    signal: AbortSignal.timeout(20_000),
+  });
+  expect([await counted("accepted"), await counted("sent"), await counted("delivered")]).toEqual([
+    60, 20, 20,
+  ]);
+});
+
 it("A rebuild gives the same rows, with statuses of messages that are no longer remembered", async () => {
-  const verified = await rebuildProjector(setting.context, messagesProjector(setting.log), {
+  const verified = await rebuildProjector(setting.context, messagesProjector(setting.context), {
     verifyOnly: true,
     signal: AbortSignal.timeout(20_000),
   });
@@ -153,7 +171,7 @@ it("A rebuild gives the same rows, with statuses of messages that are no longer 
       }),
     ),
   );
-  consumer = await runConsumer(messagesProjector(setting.log), setting.context);
+  consumer = await runConsumer(messagesProjector(setting.context), setting.context);
   await consumer.caughtUp(await setting.log.head());
   expect(idsOf(await list({ status: ["canceled"] }))).toEqual([last]);
 });

@@ -63,7 +63,7 @@ function open(context: ServiceContext, now: () => number): Shared {
     connections.reconcile(directory.gateways(environment));
     all();
   });
-  const health = publishHealth(connections, projectionPool, now);
+  const health = publishHealth(connections, environment, projectionPool, now);
   const opened: Shared = {
     connections: {
       ...connections,

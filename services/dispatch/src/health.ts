@@ -1,17 +1,21 @@
 import { writeGatewayHealth, type GatewayHealth } from "./tables/gateways.ts";
 import type pg from "pg";
 import type { Connections } from "./connections.ts";
+import type { Environment } from "@heliograph/contracts";
+import { forgetBreaker, showBreaker } from "./metrics.ts";
 
 /** Rows are written at most so often, and only those that changed. */
 const EVERY_MS = 1_000;
 
-/** Publishes how the gateways do, for `GET /gateways`. A failure is left to the next round: the numbers are no promise. */
+/** Publishes how the gateways do, for `GET /gateways` and `/metrics`. A failure is left to the next round: the numbers are no promise. */
 export function publishHealth(
   connections: Connections,
+  environment: Environment,
   pool: pg.Pool,
   now: () => number,
 ): { close(): void } {
   const written = new Map<string, string>();
+  let shown: readonly string[] = [];
   let busy = false;
 
   async function publish(): Promise<void> {
@@ -35,12 +39,27 @@ export function publishHealth(
     if (rows.length > 0) await writeGatewayHealth(pool, rows);
   }
 
+  function show(): void {
+    const names = connections.all.map(({ name }) => name);
+    for (const name of shown) if (!names.includes(name)) forgetBreaker(environment, name);
+    for (const { name, breaker } of connections.all)
+      showBreaker(environment, name, breaker.state(now()));
+    shown = names;
+  }
+
+  show();
   const timer = setInterval(() => {
+    show();
     if (busy) return;
     busy = true;
     publish()
       .catch(() => written.clear())
       .finally(() => (busy = false));
   }, EVERY_MS).unref();
-  return { close: () => clearInterval(timer) };
+  return {
+    close() {
+      clearInterval(timer);
+      for (const name of shown) forgetBreaker(environment, name);
+    },
+  };
 }

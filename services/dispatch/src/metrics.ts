@@ -1,4 +1,5 @@
-import { Counter, Histogram } from "prom-client";
+import type { BreakerState } from "./breaker.ts";
+import { Counter, Gauge, Histogram } from "prom-client";
 
 const labelNames = ["environment", "gateway"];
 
@@ -15,12 +16,26 @@ const duration = new Histogram({
   buckets: [0.005, 0.025, 0.1, 0.5, 1, 2.5, 5, 10, 30],
 });
 
+const breakerGauge = new Gauge({
+  name: "heliograph_gateway_breaker",
+  help: "State of a gateway's circuit breaker: 0 closed, 1 half open, 2 open",
+  labelNames,
+});
+const breakerValue: Readonly<Record<BreakerState, number>> = { closed: 0, half_open: 1, open: 2 };
+
 /** Each time that a message is found to stand still: its events cannot be understood, or its outcome is refused. */
 export const haltedMessages = new Counter({
   name: "heliograph_dispatch_halted_total",
   help: "Looks at messages that stand still because their events cannot be understood",
   labelNames: ["environment"],
 });
+
+export const showBreaker = (environment: string, gateway: string, state: BreakerState): void =>
+  breakerGauge.set({ environment, gateway }, breakerValue[state]);
+
+/** A gateway that is not used any more has no state. */
+export const forgetBreaker = (environment: string, gateway: string): void =>
+  breakerGauge.remove({ environment, gateway });
 
 /** The metrics of one gateway, bound once: a call costs no look-up of labels. */
 export function callMetrics(environment: string, gateway: string) {

@@ -102,6 +102,27 @@ describe("projections", () => {
     }
   });
 
+  test("that no release runs any more leave the list", async () => {
+    const context = world.platform.contexts.sandbox;
+    const listed = async (): Promise<readonly string[]> =>
+      (await get(sandboxAdmin, "/admin/projections")).body.data.map(
+        (item: { name: string }) => item.name,
+      );
+    await context.pool.query(
+      `insert into runtime.consumers (name, schema, kind, position, head, rate, status, owner, updated_at, known_at)
+       values ('retired', 'retired', 'projector', 0, 0, 0, 'running', 'gone', now() - interval '2 days', now() - interval '2 days')`,
+    );
+    expect(await listed()).toContain("retired");
+    // A process looks when it starts, and every minute.
+    const another = await startConsumers(context, templates.consumers!(context));
+    try {
+      await until(async () => !(await listed()).includes("retired"));
+    } finally {
+      await another.stop();
+    }
+    expect(await listed()).toContain("templates");
+  });
+
   test("are rebuilt and verified, with progress to read", async () => {
     const template = { slug: "one", channel: "sms", languages: { en: { text: "Hi" } } };
     await post(partner.key, "/templates", template);

@@ -17,6 +17,7 @@ import {
   type Lane,
 } from "./lane.ts";
 import type { Lanes } from "./lanes.ts";
+import { deliveryMetrics, type DeliveryMetrics } from "./metrics.ts";
 import { createResolver, type ResolveHost } from "./resolve.ts";
 import { judge } from "./schedule.ts";
 import { errorText, type Result } from "./result.ts";
@@ -72,6 +73,7 @@ export class Courier {
   readonly #window: Window;
   readonly #sender: Sender;
   readonly #scale: number;
+  readonly #metrics: DeliveryMetrics;
   /** Lanes that only time can move. */
   readonly #waiting = new Set<Lane>();
   readonly #maxInMemory: number;
@@ -97,6 +99,10 @@ export class Courier {
     this.#lanes = lanes;
     this.#window = window;
     this.#scale = settings.retryScale;
+    this.#metrics = deliveryMetrics(tools.context.environment, {
+      inMemory: () => this.#inMemory,
+      pending: () => this.#store.countPending(),
+    });
     this.#maxInMemory = shardPart(maxInMemory, tools.shard, 2_000);
     const deadlineMs = options.deadlineMs ?? defaultDeadlineMs;
     this.#sender = new Sender({
@@ -177,6 +183,7 @@ export class Courier {
   async stop(deadlineMs: number): Promise<void> {
     this.#stopping = true;
     clearTimeout(this.#timer);
+    this.#metrics.close();
     this.#sender.stop();
     const until = performance.now() + deadlineMs * 0.8;
     while (this.#sender.active > 0 && performance.now() < until)
@@ -254,6 +261,7 @@ export class Courier {
     job.attempts =
       job.attempts.length === 0 ? [attempt] : [...job.attempts, attempt].slice(-maxAttemptsKept);
     const verdict = judge(result, ++job.tries, now, Math.random(), this.#scale);
+    this.#metrics.attempt(verdict.type, attempt.duration_ms);
     if (verdict.type === "delivered") succeeded(lane);
     else if (isOpen(lane)) failed(lane, startedAt, now, Math.random(), this.#scale);
     switch (verdict.type) {

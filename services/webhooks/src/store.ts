@@ -127,6 +127,15 @@ export function openStore(pool: pg.Pool, schema: string, shard?: Shard) {
       );
       return rows.map((row) => ({ endpointId: row.endpoint_id, at: row.at }));
     },
+    /** How many deliveries wait for an attempt. Read from the partial index alone. */
+    async countPending(): Promise<number> {
+      const { rows } = await pool.query<{ pending: number }>(
+        sql(
+          `select count(*)::float8 as pending from {schema}.deliveries where status = 'pending' and ${own}`,
+        ),
+      );
+      return rows[0]!.pending;
+    },
     /** Which of these deliveries are on record. */
     async known(ids: readonly string[]): Promise<Set<string>> {
       const { rows } = await pool.query<{ id: string }>(

@@ -1,6 +1,7 @@
 import type { RingLimits } from "../ring.ts";
 import { withFairReads, type DriverLog } from "../fair-reads.ts";
 import { DEFAULT_READS } from "../stream-reads.ts";
+import { unwatched, type AppendWatch } from "../watch.ts";
 import { type EventLog, type Upcast, type Validate } from "../types.ts";
 import { makeAppender } from "./appender.ts";
 import { makeCalls } from "./calls.ts";
@@ -25,6 +26,7 @@ export type EventStoreLogOptions = {
   readonly ring?: RingLimits;
   /** Hears what the log survived: lost connections, repeated appends. Never needed for correctness. */
   readonly onError?: (error: unknown) => void;
+  readonly watch?: AppendWatch;
 };
 
 /** A subscription that is not confirmed in this time is refused, or the node is not well. */
@@ -59,6 +61,7 @@ export async function openEventStoreLog(options: EventStoreLogOptions): Promise<
     maxWaiting: options.maxWaiting ?? 10_000,
     appendTimeoutMs: options.appendTimeoutMs ?? 5_000,
     onError,
+    watch: options.watch ?? unwatched,
   });
   try {
     await within(feed.ready(), openTimeoutMs);

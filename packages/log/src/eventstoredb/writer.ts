@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { failpoint } from "@heliograph/contracts";
 import { encodeAppend, expectedRevision, type Encoded } from "../check.ts";
+import type { AppendWatch } from "../watch.ts";
 import { LogUnavailable, type Append, type Outcome, type Validate } from "../types.ts";
 import type { Answer, Appender } from "./appender.ts";
 import { propose, streamName, type Decoded, type Proposed } from "./codec.ts";
@@ -30,6 +31,7 @@ export type WriterOptions = {
   /** For one append, over all its attempts. */
   readonly appendTimeoutMs: number;
   readonly onError: (error: unknown) => void;
+  readonly watch: AppendWatch;
 };
 
 export type Writer = {
@@ -53,7 +55,7 @@ export function makeWriter(
   feed: Feed,
   options: WriterOptions,
 ): Writer {
-  const { namespace, validate, maxWaiting, appendTimeoutMs, onError } = options;
+  const { namespace, validate, maxWaiting, appendTimeoutMs, onError, watch } = options;
   const streams = new Map<string, Promise<unknown>>();
   const confirming = new Map<string, (decoded: Decoded) => void>();
   const turns: (() => void)[] = [];
@@ -62,6 +64,7 @@ export function makeWriter(
   let waitingCharacters = 0;
   let closed = false;
   let down: Promise<void> | undefined;
+  watch.opened(() => waiting);
   const stopListening = feed.onEvent((decoded) => {
     const { stream, revision } = decoded.event;
     confirming.get(`${revision} ${stream}`)?.(decoded);
@@ -128,7 +131,8 @@ export function makeWriter(
   async function attempt(one: Append, texts: readonly Encoded[]): Promise<Outcome> {
     // Found out while this one waited: nothing of it has been sent.
     if (down !== undefined) throw new LogUnavailable("EventStoreDB does not answer");
-    const deadline = performance.now() + appendTimeoutMs;
+    const startedAt = performance.now();
+    const deadline = startedAt + appendTimeoutMs;
     const by = randomUUID();
     const events = one.events.map((event, index) => propose(event, texts[index]!, { by }));
     const wanted = expectedRevision(one.expected);
@@ -157,6 +161,7 @@ export function makeWriter(
       if (answer.kind === "stored") {
         const { event, by: writtenBy } = answer.last;
         const { revision, position, recordedAt } = event;
+        watch.flushed(events.length, performance.now() - startedAt);
         const kind = writtenBy === by ? "appended" : "duplicate";
         return { kind, revision, position, recordedAt };
       }

@@ -8,6 +8,7 @@ import { DEFAULT_FLUSH, DEFAULT_MAX_WAITING, Writer } from "./writer.ts";
 import type { FlushLimits } from "./queue.ts";
 import { Feed } from "../feed.ts";
 import type { RingLimits } from "../ring.ts";
+import { unwatched, type AppendWatch } from "../watch.ts";
 import { withFairReads, type DriverLog, type TurnLimits } from "../fair-reads.ts";
 import { DEFAULT_READS, type ReadLimits } from "../stream-reads.ts";
 import { denseSpan, type EventLog, type Upcast, type Validate } from "../types.ts";
@@ -31,6 +32,7 @@ export type PostgresLogOptions = {
   readonly reads?: ReadLimits;
   /** Hears what the log survived: lost connections, failed reads. Never needed for correctness. */
   readonly onError?: (error: unknown) => void;
+  readonly watch?: AppendWatch;
 };
 
 const DEFAULT_READERS = 4;
@@ -76,6 +78,7 @@ export async function openPostgresLog(options: PostgresLogOptions): Promise<Even
       },
       failpoint,
       onError,
+      watch: options.watch ?? unwatched,
     });
   }
 

@@ -8,6 +8,7 @@ import { Queue, type Call, type FlushLimits, type Waiting } from "./queue.ts";
 import { endBackends, storedSince } from "./undecided.ts";
 import { makeBell } from "../bell.ts";
 import { encodeAppend } from "../check.ts";
+import type { AppendWatch } from "../watch.ts";
 import { LogUnavailable } from "../types.ts";
 import type { Append, Outcome, RecordedEvent, Upcast, Validate } from "../types.ts";
 
@@ -41,6 +42,7 @@ export type WriterOptions = {
   readonly keepEvents: () => boolean;
   readonly failpoint: (name: string) => void | Promise<void>;
   readonly onError: (error: unknown) => void;
+  readonly watch: AppendWatch;
 };
 
 type Flight = {
@@ -102,6 +104,7 @@ export class Writer {
   /** Throws what the first connection fails with. */
   static async open(options: WriterOptions): Promise<Writer> {
     const writer = new Writer(options);
+    options.watch.opened(() => writer.#queue.size);
     const first = await writer.#connect();
     writer.#known = await headOf(first).catch((error: unknown) => {
       void first.client.end().catch(() => {});
@@ -217,7 +220,8 @@ export class Writer {
 
   async #fly(target: Connected, flight: Flight): Promise<void> {
     const { items, single } = flight;
-    const { failpoint, keepEvents, upcast } = this.#options;
+    const { failpoint, keepEvents, upcast, watch } = this.#options;
+    const startedAt = performance.now();
     try {
       const before = failpoint("log.before_append");
       if (before !== undefined) await before;
@@ -231,7 +235,10 @@ export class Writer {
       if (after !== undefined) await after;
       this.#land(flight);
       if (decided === undefined) this.#sendSlowly(items);
-      else this.#answer(items, decided);
+      else {
+        watch.flushed(eventsOf(items), performance.now() - startedAt);
+        this.#answer(items, decided);
+      }
     } catch (error) {
       this.#land(flight);
       this.#failed(target, flight, error);
@@ -349,6 +356,12 @@ export class Writer {
     this.#options.committed([], 0);
     this.#tryAgain(absent, new Error("the connection broke each time"));
   }
+}
+
+function eventsOf(items: readonly Waiting[]): number {
+  let events = 0;
+  for (const { encoded } of items) events += encoded.length;
+  return events;
 }
 
 async function headOf({ client }: Connected): Promise<bigint> {

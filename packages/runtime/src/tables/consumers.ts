@@ -34,6 +34,30 @@ export async function heartbeat(
   });
 }
 
+/**
+ * A consumer that nobody showed and no process knew for so long belongs to a release that is gone. Long enough that a service which is only down stays on
+ * the list, as silent, until somebody has looked.
+ */
+const retiredAfter = "24 hours";
+
+/** Marks the consumers of this process as known, also those it stands by for. */
+export async function markKnown(pool: pg.Pool, names: readonly string[]): Promise<void> {
+  await pool.query({
+    name: "runtime_known",
+    text: "update runtime.consumers set known_at = now() where name = any($1::text[])",
+    values: [names],
+  });
+}
+
+/** Takes retired consumers off the list; gives their names. */
+export async function forgetRetired(pool: pg.Pool): Promise<readonly string[]> {
+  const { rows } = await pool.query<{ name: string }>(
+    "delete from runtime.consumers where greatest(updated_at, known_at) < now() - $1::interval returning name",
+    [retiredAfter],
+  );
+  return rows.map(({ name }) => name);
+}
+
 export type ProjectionRow = {
   readonly name: string;
   readonly kind: string;

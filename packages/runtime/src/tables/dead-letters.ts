@@ -66,6 +66,16 @@ export async function dueDeadLetters(
   }));
 }
 
+/** How many events each consumer has set aside and not handled since. */
+export async function countDeadLetters(
+  pool: pg.Pool,
+): Promise<readonly { readonly consumer: string; readonly open: number }[]> {
+  const { rows } = await pool.query<{ consumer: string; open: number }>(
+    "select consumer, count(*)::float8 as open from runtime.dead_letters where status <> 'resolved' group by consumer",
+  );
+  return rows;
+}
+
 /** Positions of the events that a consumer has set aside and not handled since. */
 export async function openDeadLetters(
   pool: pg.Pool,

@@ -21,6 +21,8 @@ create table if not exists runtime.jobs (
   id text primary key, consumer text not null, verify_only boolean not null, status text not null default 'requested', processed bigint not null default 0,
   total bigint not null default 0, result jsonb, error text, created_at timestamptz not null default now(), updated_at timestamptz not null default now()
 );`,
+  // `known_at`: when a process last ran that has the consumer, be it only as a standby.
+  "alter table runtime.consumers add column known_at timestamptz not null default now();",
 ];
 
 /** Runs DDL once at a time per database, so that several processes may start together. */

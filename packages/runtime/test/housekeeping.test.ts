@@ -1,0 +1,70 @@
+import { until } from "@heliograph/testkit";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { listProjections, metricsRegister, startConsumers } from "../src/index.ts";
+import { Leases } from "../src/lease.ts";
+import { showDeadLetters } from "../src/status.ts";
+import { prepareConsumer, prepareRuntime } from "../src/tables/schema.ts";
+import { countingProjector, openEnvironment } from "./fixture.ts";
+
+let environment: Awaited<ReturnType<typeof openEnvironment>>;
+beforeEach(async () => {
+  environment = await openEnvironment();
+});
+afterEach(() => environment.close());
+
+const shown = (name: string, updatedHoursAgo: number, knownHoursAgo: number) =>
+  environment.context.pool.query(
+    `insert into runtime.consumers (name, schema, kind, position, head, rate, status, owner, updated_at, known_at)
+     values ($1, $1, 'projector', 0, 0, 0, 'running', 'gone', now() - make_interval(hours => $2), now() - make_interval(hours => $3))`,
+    [name, updatedHoursAgo, knownHoursAgo],
+  );
+const names = async (): Promise<readonly string[]> =>
+  (await listProjections(environment.context.projectionPool)).map(({ name }) => name);
+const openOf = async (consumer: string): Promise<number | undefined> => {
+  const metric = await metricsRegister.getSingleMetric("heliograph_dead_letters_open")!.get();
+  return metric.values.find(({ labels }) => labels["consumer"] === consumer)?.value;
+};
+
+test("a consumer that no process knows leaves the list after a day; one that is only silent, or has a standby, stays", async () => {
+  const { pool, connection } = environment.context;
+  await prepareRuntime(pool);
+  await prepareConsumer(pool, countingProjector());
+  await shown("retired", 25, 25);
+  await shown("silent", 23, 23);
+  await shown("stood-by-for", 25, 1);
+  await shown("counts", 25, 25);
+  // Another copy has the lease of `counts` and shows nothing: this process only stands by.
+  const holder = new Leases(connection, () => undefined);
+  await holder.acquire("counts", "counts", new AbortController().signal);
+  const running = await startConsumers(environment.context, [countingProjector()]);
+  try {
+    await until(async () => !(await names()).includes("retired"), { timeoutMs: 10_000 });
+    expect(running.statuses.map(({ state }) => state)).toEqual(["waiting"]);
+    expect(await names()).toEqual(["counts", "silent", "stood-by-for"]);
+  } finally {
+    await running.stop();
+    await holder.close();
+  }
+});
+
+test("open dead letters are shown per consumer, and 0 when the last is handled", async () => {
+  const { pool } = environment.context;
+  await prepareRuntime(pool);
+  for (const [position, status] of [
+    [1, "open"],
+    [2, "retry"],
+    [3, "resolved"],
+  ])
+    await pool.query(
+      "insert into runtime.dead_letters (consumer, position, event_id, event_type, reason, status) values ('broken', $1, gen_random_uuid(), 'Counted', 'test', $2)",
+      [position, status],
+    );
+  const running = await startConsumers(environment.context, [countingProjector()]);
+  try {
+    await until(async () => (await openOf("broken")) === 2, { timeoutMs: 10_000 });
+  } finally {
+    await running.stop();
+  }
+  showDeadLetters("sandbox", [{ consumer: "other", open: 1 }]);
+  expect([await openOf("broken"), await openOf("other")]).toEqual([0, 1]);
+});
