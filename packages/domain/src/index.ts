@@ -6,6 +6,7 @@ export * from "./message-views.ts";
 export * from "./prices.ts";
 export * from "./status.ts";
 export * from "./template-stream.ts";
+export * from "./template-refusals.ts";
 export * from "./templates.ts";
 export * from "./time.ts";
 export * from "./wallet.ts";

@@ -215,11 +215,41 @@ describe("a template", () => {
     await create("preview");
     const ok = await call("POST", "/preview/preview", { variables: { name: "A", order_id: "1" } });
     expect(ok.body).toEqual({ language: "en", text: "Hello A, order 1" });
-    const bad = await call("POST", "/preview/preview", { variables: { name: "A" } });
-    expect(bad.body.code).toBe("template_variables_invalid");
-    expect((await call("POST", "/preview/preview", { language: "fr" })).body.code).toBe(
+  });
+
+  test("is refused by a preview in the words of a send", async () => {
+    const { channel } = (await create("refused")).body;
+    const variables = { name: "A", order_id: "1" };
+    const refused = async (asked: object, version?: number) => {
+      const template = { slug: "refused", ...(version !== undefined && { version }) };
+      const body = { channel, to: "+15551230001", template, ...asked };
+      const previewed = { ...asked, ...(version !== undefined && { version }) };
+      const [sent, shown] = await Promise.all([
+        world.call("POST", "/api/v1/messages", { key: partner.key, body }),
+        call("POST", "/refused/preview", previewed),
+      ]);
+      const facts = ({ status, body: { code, detail, errors } }: typeof sent) => ({
+        status,
+        code,
+        detail,
+        errors: errors.map((error: { path: string }) => ({
+          ...error,
+          // Each names the field of its own request.
+          path: error.path === "template" ? "version" : error.path,
+        })),
+      });
+      expect(facts(shown)).toEqual(facts(sent));
+      return [shown.body.code, shown.body.errors[0].path];
+    };
+    expect(await refused({ variables: { name: "A", colour: "red" } })).toEqual([
+      "template_variables_invalid",
+      "variables.order_id",
+    ]);
+    expect(await refused({ language: "fr", variables })).toEqual([
       "template_not_found",
-    );
+      "language",
+    ]);
+    expect(await refused({ variables }, 7)).toEqual(["template_not_found", "version"]);
   });
 
   test("does not exist for another partner or in the other environment", async () => {

@@ -1,6 +1,11 @@
 import { contentFaults, shapeFaults } from "@heliograph/channels";
 import { type EventData, type FieldError, PublicError } from "@heliograph/contracts";
-import { type TemplateAt, renderTemplate } from "@heliograph/domain";
+import {
+  type TemplateAt,
+  renderTemplate,
+  templateMissing,
+  templateRefusal,
+} from "@heliograph/domain";
 import type { SendMessage } from "./schema.ts";
 
 type Content = EventData<"MessageRequested">["content"];
@@ -31,54 +36,29 @@ export function templateRefOf(body: SendMessage):
   return typeof body.template === "string" ? { slug: body.template } : body.template;
 }
 
-const templateNotFound = (path: string, detail: string): PublicError =>
-  new PublicError("template_not_found", detail, {
-    errors: [{ path, code: "template_not_found", message: detail }],
-  });
-
 function fromTemplate(body: SendMessage, template: TemplateAt | undefined): Content {
   const ref = templateRefOf(body)!;
-  if (template === undefined)
-    throw templateNotFound(
-      "template",
-      `There is no template ${ref.slug}${ref.version === undefined ? "" : ` version ${ref.version}`} on ${body.channel}.`,
-    );
+  if (template === undefined) throw templateMissing({ ...ref, channel: body.channel }, "template");
   const rendered = renderTemplate(
     template.version,
     body.language,
     body.variables ?? {},
     ref.on_missing_language,
   );
-  switch (rendered.kind) {
-    case "language_missing":
-      throw templateNotFound(
-        "language",
-        `The template ${ref.slug} has no language ${rendered.language}; it has ${rendered.available.join(", ")}.`,
-      );
-    case "invalid":
-      throw new PublicError(
-        "template_variables_invalid",
-        rendered.errors.map((error) => error.message).join("; "),
-        { errors: rendered.errors },
-      );
-    case "rendered": {
-      const { text, subject, html } = rendered;
-      return {
-        ...(text !== undefined && { text }),
-        ...(html !== undefined && { html }),
-        ...(subject !== undefined && { subject }),
-        template: {
-          id: template.id,
-          slug: template.slug,
-          version: template.number,
-          language: rendered.language,
-          variables: rendered.variables,
-        },
-      };
-    }
-    default:
-      return rendered satisfies never;
-  }
+  if (rendered.kind !== "rendered") throw templateRefusal(template.slug, rendered);
+  const { text, subject, html } = rendered;
+  return {
+    ...(text !== undefined && { text }),
+    ...(html !== undefined && { html }),
+    ...(subject !== undefined && { subject }),
+    template: {
+      id: template.id,
+      slug: template.slug,
+      version: template.number,
+      language: rendered.language,
+      variables: rendered.variables,
+    },
+  };
 }
 
 function written(body: SendMessage): Content {

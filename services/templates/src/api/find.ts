@@ -68,23 +68,28 @@ export async function findTemplate(
   return foundIn(first, last ?? first);
 }
 
-/** One version of a template that was found. Throws `not_found`. */
-export async function versionOf(
+/** One version of a template that was found; undefined when it has no such. */
+export async function findVersion(
   call: Call<unknown, unknown>,
   { created, newest }: Found,
   number: number,
-): Promise<Version> {
+): Promise<Version | undefined> {
   if (number === newest.version) return newest;
   if (number === created.version) return created;
-  const [event] =
-    number < 1 || number > maxTemplateVersions
-      ? []
-      : await call.deps.log.readStream(streamOf("template", created.template_id), {
-          from: revisionOfVersion(number),
-          limit: 1,
-        });
-  if (event === undefined) throw new PublicError("not_found", "The template has no such version.");
-  return event.data;
+  if (number < 1 || number > maxTemplateVersions) return undefined;
+  const [event] = await call.deps.log.readStream(streamOf("template", created.template_id), {
+    from: revisionOfVersion(number),
+    limit: 1,
+  });
+  return event?.data;
+}
+
+/** The same; throws `not_found`. */
+export async function versionOf(...asked: Parameters<typeof findVersion>): Promise<Version> {
+  const version = await findVersion(...asked);
+  if (version === undefined)
+    throw new PublicError("not_found", "The template has no such version.");
+  return version;
 }
 
 /** A template as the API shows it: its newest version with its bodies. */

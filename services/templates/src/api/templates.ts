@@ -8,12 +8,19 @@ import {
   pageOf,
   route,
 } from "@heliograph/api";
-import { PublicError, channels } from "@heliograph/contracts";
-import { renderTemplate } from "@heliograph/domain";
+import { channels } from "@heliograph/contracts";
+import { renderTemplate, templateMissing, templateRefusal } from "@heliograph/domain";
 import { z } from "zod";
 import type { Version } from "../decide.ts";
 import { type TemplateRow, listTemplates } from "../tables/templates.ts";
-import { type Found, findTemplate, templateView, versionOf, versionView } from "./find.ts";
+import {
+  type Found,
+  findTemplate,
+  findVersion,
+  templateView,
+  versionOf,
+  versionView,
+} from "./find.ts";
 import {
   AddVersion,
   CreateTemplate,
@@ -63,41 +70,17 @@ async function list(call: Call<undefined, z.infer<typeof TemplatesQuery>>): Prom
 async function preview(call: Call<z.infer<typeof Preview>, ChannelQuery>): Promise<Answer> {
   const found = await find(call);
   const { language, variables = {}, version } = call.body;
-  const { languages, variables: declared } = await versionOf(
-    call,
-    found,
-    version ?? found.newest.version,
-  );
-  const { default_language } = found.created;
+  const { slug, channel, default_language } = found.created;
+  const wanted = await findVersion(call, found, version ?? found.newest.version);
+  if (wanted === undefined) throw templateMissing({ slug, channel, version }, "version");
   const rendered = renderTemplate(
-    { languages, variables: declared, default_language },
+    { languages: wanted.languages, variables: wanted.variables, default_language },
     language,
     variables,
   );
-  switch (rendered.kind) {
-    case "rendered": {
-      const { kind: _, variables: __, ...body } = rendered;
-      return { status: 200, body };
-    }
-    case "language_missing":
-      throw new PublicError("template_not_found", `There is no body for ${rendered.language}.`, {
-        errors: [
-          {
-            path: "language",
-            code: "not_found",
-            message: `there are ${rendered.available.join(", ")}`,
-          },
-        ],
-      });
-    case "invalid":
-      throw new PublicError(
-        "template_variables_invalid",
-        "The variables do not fit the template.",
-        { errors: rendered.errors },
-      );
-    default:
-      return rendered satisfies never;
-  }
+  if (rendered.kind !== "rendered") throw templateRefusal(slug, rendered);
+  const { kind: _, variables: __, ...body } = rendered;
+  return { status: 200, body };
 }
 
 const fresh = { "Projection-Lag": "0" };
