@@ -33,8 +33,19 @@ async function handle(event) {
   console.log(`${type} ${subject} ${sequence} ${JSON.stringify(data)}`);
 }
 
+const topics = TOPICS.split(",");
+const admin = kafka.admin();
+await admin.connect();
+const existing = await admin.listTopics();
+await admin.disconnect();
+const missing = topics.filter((topic) => !existing.includes(topic));
+if (missing.length > 0) {
+  console.error(`There is no topic ${missing.join(", ")}, or this user may not see it.`);
+  process.exit(1);
+}
+
 await consumer.connect();
-await consumer.subscribe({ topics: TOPICS.split(","), fromBeginning: true });
+await consumer.subscribe({ topics, fromBeginning: true });
 await consumer.run({
   // Offsets are committed for what was handled, never for what was merely fetched.
   eachBatchAutoResolve: false,

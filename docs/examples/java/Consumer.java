@@ -1,7 +1,8 @@
-// Reads lifecycle events from Heliograph's topics and prints each once. Run it with Java 17 or later and the ordinary client (kafka-clients, slf4j-api):
-//   BROKERS=localhost:9092 TOPICS=heliograph.live.message java -cp 'lib/*' Consumer.java
+// Reads lifecycle events from Heliograph's topics and prints each once. Run it with Java 17 or later and Maven, which brings the ordinary client:
+//   BROKERS=localhost:9092 TOPICS=heliograph.live.message mvn -q compile exec:java
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -60,7 +61,16 @@ public class Consumer {
                   }
                 }));
     try {
-      consumer.subscribe(List.of(setting("TOPICS", "heliograph.live.message").split(",")));
+      List<String> topics = List.of(setting("TOPICS", "heliograph.live.message").split(","));
+      List<String> missing = new ArrayList<>(topics);
+      missing.removeAll(consumer.listTopics().keySet());
+      if (!missing.isEmpty()) {
+        System.err.println(
+            "There is no topic " + String.join(", ", missing) + ", or this user may not see it.");
+        // Not exit(): the hook that waits for this thread would wait for ever.
+        Runtime.getRuntime().halt(1);
+      }
+      consumer.subscribe(topics);
       while (true) {
         for (ConsumerRecord<String, String> record : consumer.poll(Duration.ofSeconds(1)))
           if (seen.put(attribute(record, "id"), true) == null) handle(record);

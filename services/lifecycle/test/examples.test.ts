@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { newId } from "@heliograph/contracts";
 import { runConsumer } from "@heliograph/runtime";
 import {
@@ -13,6 +14,15 @@ import { topicsReactor } from "../src/topics/reactor.ts";
 import { kafkaSettings, openWorld, type World } from "./topics-harness.ts";
 
 const kafka = await testKafka();
+/** The Python that has the client: the usual one, or that of `HELIOGRAPH_TEST_PYTHON`. */
+const python = process.env["HELIOGRAPH_TEST_PYTHON"] || "python3";
+function whyNoPython(): string | undefined {
+  const { status } = spawnSync(python, ["-c", "import confluent_kafka"], { stdio: "ignore" });
+  if (status === 0) return undefined;
+  process.stderr.write(`no consumer for Python: ${python} has no confluent-kafka\n`);
+  return "no Python";
+}
+const noPython = kafka.skip ?? whyNoPython();
 const noJava = kafka.skip ?? (await whyNoOwnKafka());
 const fileOf = (name: string): string =>
   new URL(`../../../docs/examples/${name}`, import.meta.url).pathname;
@@ -34,6 +44,11 @@ async function publish(settings: ReturnType<typeof kafkaSettings>): Promise<void
 
 /** What an example must do, whatever it is written in: print each event once, in order, go on where it was stopped. */
 async function expectConsumer(start: (env: NodeJS.ProcessEnv) => SpawnedService): Promise<void> {
+  const lost = start({ BROKERS: kafka.brokers!.join(), TOPICS: "heliograph.live.nothing" });
+  expect((await lost.exited).code).toBe(1);
+  expect(lost.output().trimEnd().split("\n").at(-1)).toMatch(/^There is no topic \S+nothing,/);
+  expect(lost.output()).not.toMatch(/\n\s+at |Traceback/);
+
   const partner = newId("ptn");
   const settings = kafkaSettings(kafka.brokers!, [partner]);
   const { message, pool } = (world = await openWorld());
@@ -100,4 +115,10 @@ test.skipIf(noJava)(
     );
   },
   120_000,
+);
+
+test.skipIf(noPython)(
+  "the consumer for Python does the same",
+  () => expectConsumer((env) => spawnProgram(python, [fileOf("consumer.py")], env)),
+  90_000,
 );
