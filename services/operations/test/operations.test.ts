@@ -3,8 +3,10 @@ import { startConsumers } from "@heliograph/runtime";
 import { service as templates } from "@heliograph/templates";
 import { until } from "@heliograph/testkit";
 import { openWorld, type World } from "@heliograph/testkit/world";
+import { service as control } from "@heliograph/control";
+import { service as dispatch } from "@heliograph/dispatch";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { services } from "../src/index.ts";
+import { service } from "../src/index.ts";
 
 let world: World;
 let partner: { id: string; key: string };
@@ -12,7 +14,7 @@ let admin: string;
 let sandboxAdmin: string;
 let running: Awaited<ReturnType<typeof startConsumers>>;
 beforeAll(async () => {
-  world = await openWorld({ services });
+  world = await openWorld({ services: [service, templates, dispatch, control] });
   partner = await world.addPartner();
   admin = await world.addKey(partner.id, { environment: "live", scopes: ["admin"] });
   sandboxAdmin = await world.addKey(partner.id, { scopes: ["admin"] });
@@ -208,15 +210,15 @@ describe("the audit", () => {
   test("names who changed what from where, refused calls too, and no reads and no secrets", async () => {
     const someone = await world.addPartner();
     await post(someone.key, "/keys", { name: "audited" });
-    await post(someone.key, "/webhook-endpoints", { url: "nowhere" });
-    await get(someone.key, "/balance");
+    await post(someone.key, "/templates", { slug: "nowhere" });
+    await get(someone.key, "/templates");
     const keys = (await get(someone.key, "/keys")).body.data;
     const page = await until(async () => {
       const found = await find(`actor=${keys[0].id}`);
       return found.data.length === 2 && found;
     });
     expect(page.data).toMatchObject([
-      { action: "POST /webhook-endpoints", outcome: 422, environment: "sandbox" },
+      { action: "POST /templates", outcome: 422, environment: "sandbox" },
       {
         action: "POST /keys",
         outcome: 201,

@@ -1,11 +1,12 @@
 import { until } from "@heliograph/testkit";
 import { openWorld, type World } from "@heliograph/testkit/world";
+import { service as control } from "@heliograph/control";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { services } from "../src/index.ts";
+import { service } from "../src/index.ts";
 
 let world: World;
 beforeAll(async () => {
-  world = await openWorld({ services });
+  world = await openWorld({ services: [service, control] });
 });
 afterAll(() => world.close());
 

@@ -3,14 +3,14 @@ import { newId, newSecret, openSecret, sealSecret, streamOf, uuid7 } from "@heli
 import { type Endpoint, evolveEndpoint } from "@heliograph/domain";
 import { openWorld, type World } from "@heliograph/testkit/world";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { services } from "../src/index.ts";
-import { headersOf } from "../../webhooks/src/headers.ts";
+import { service } from "../src/index.ts";
+import { headersOf } from "../src/headers.ts";
 
 let world: World;
 let partner: { id: string; key: string };
 let other: { id: string; key: string };
 beforeAll(async () => {
-  world = await openWorld({ services });
+  world = await openWorld({ services: [service] });
   partner = await world.addPartner();
   other = await world.addPartner();
 });

@@ -2,11 +2,11 @@ import { newId, streamOf, uuid7 } from "@heliograph/contracts";
 import { until } from "@heliograph/testkit";
 import { openWorld, type World } from "@heliograph/testkit/world";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { services } from "../src/index.ts";
+import { service } from "../src/index.ts";
 
 let world: World;
 beforeAll(async () => {
-  world = await openWorld({ services });
+  world = await openWorld({ services: [service] });
 });
 afterAll(() => world.close());
 

@@ -1,11 +1,12 @@
 import { newId, parseKey, streamOf } from "@heliograph/contracts";
 import { openWorld, type World } from "@heliograph/testkit/world";
+import { service as wallet } from "@heliograph/wallet";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { services } from "../src/index.ts";
+import { service } from "../src/index.ts";
 
 let world: World;
 beforeAll(async () => {
-  world = await openWorld({ services });
+  world = await openWorld({ services: [service, wallet] });
 });
 afterAll(() => world.close());
 
@@ -41,12 +42,12 @@ describe("an issued key", () => {
 
   test("has no more rights than the one that issues it", async () => {
     const { id } = await world.addPartner();
-    const narrow = await world.addKey(id, { scopes: ["keys:write", "messages:read"] });
-    for (const scopes of [["*"], ["admin"], ["messages:write"], ["messages:*"]]) {
+    const narrow = await world.addKey(id, { scopes: ["keys:write", "keys:read"] });
+    for (const scopes of [["*"], ["admin"], ["wallet:write"], ["wallet:*"]]) {
       const { status, body } = await issue(narrow, { name: "x", scopes });
       expect([status, body.code]).toEqual([403, "insufficient_scope"]);
     }
-    const { status, body } = await issue(narrow, { name: "x", scopes: ["messages:read"] });
+    const { status, body } = await issue(narrow, { name: "x", scopes: ["keys:read"] });
     expect(status).toBe(201);
     expect(await works(body.key)).toBe(403);
     const admin = await world.addKey(id, { scopes: ["*", "admin"] });
@@ -95,9 +96,9 @@ describe("an issued key", () => {
     [{ name: "" }],
     [{ name: "x", scopes: [] }],
     [{ name: "x", scopes: ["everything"] }],
-    [{ name: "x", scopes: ["message:read"] }],
-    [{ name: "x", scopes: ["messages:raed"] }],
-    [{ name: "x", scopes: ["message:*"] }],
+    [{ name: "x", scopes: ["wallets:read"] }],
+    [{ name: "x", scopes: ["wallet:raed"] }],
+    [{ name: "x", scopes: ["wallets:*"] }],
     [{ name: "x", allowed_cidrs: ["10.1"] }],
     [{ name: "x", expires_at: "2020-01-01T00:00:00Z" }],
     [{ name: "x", expires_at: "tomorrow" }],
@@ -112,9 +113,9 @@ describe("an issued key", () => {
 
   test("with a scope that no route asks for is refused with the ones there are", async () => {
     const { key } = await world.addPartner();
-    const { body } = await issue(key, { name: "x", scopes: ["messages:read", "message:read"] });
+    const { body } = await issue(key, { name: "x", scopes: ["wallet:read", "wallets:read"] });
     expect(body.errors).toMatchObject([{ path: "scopes.1", code: "unknown_scope" }]);
-    expect(body.errors[0].message).toContain("messages:write");
+    expect(body.errors[0].message).toContain("wallet:write");
   });
 
   test("lives no longer than its issuer, and is bound to the same addresses", async () => {

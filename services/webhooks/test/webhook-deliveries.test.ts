@@ -1,7 +1,7 @@
 import { newId, streamOf, uuid7 } from "@heliograph/contracts";
 import { openWorld, type World } from "@heliograph/testkit/world";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { services } from "../src/index.ts";
+import { service } from "../src/index.ts";
 
 type DeliveryStatus = "pending" | "delivered" | "failed" | "discarded";
 
@@ -9,7 +9,7 @@ let world: World;
 let partner: { id: string; key: string };
 let other: { id: string; key: string };
 beforeAll(async () => {
-  world = await openWorld({ services });
+  world = await openWorld({ services: [service] });
   partner = await world.addPartner();
   other = await world.addPartner();
 });
