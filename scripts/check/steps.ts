@@ -1,10 +1,16 @@
 import { existsSync } from "node:fs";
 import { checkBoundaries } from "./boundaries.ts";
 import { run, type Finished } from "./run.ts";
+import { checkTidy } from "./tidy/index.ts";
 
 export type Step = { readonly name: string; readonly hint: string; run(): Promise<Finished> };
 
 const sources = ["packages", "services", "scripts"];
+
+const found = (broken: readonly string[]): Finished => ({
+  code: broken.length === 0 ? 0 : 1,
+  output: broken.map((line) => `${line}\n`).join(""),
+});
 
 /** The checks of the whole tree, each a claim that holds or does not. Commands come from node_modules/.bin on PATH. */
 export const steps: readonly Step[] = [
@@ -31,13 +37,12 @@ export const steps: readonly Step[] = [
   {
     name: "boundaries",
     hint: "rules are in scripts/check/boundaries.ts",
-    run: async () => {
-      const broken = checkBoundaries(".");
-      return {
-        code: broken.length === 0 ? 0 : 1,
-        output: broken.map((line) => `${line}\n`).join(""),
-      };
-    },
+    run: async () => found(checkBoundaries(".")),
+  },
+  {
+    name: "tidy",
+    hint: "rules are in scripts/check/tidy",
+    run: async () => found(checkTidy(".")),
   },
   {
     name: "generated files",
