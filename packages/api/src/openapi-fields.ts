@@ -191,6 +191,7 @@ export const fields: Readonly<Record<string, Field>> = {
   requests: ["How many requests.", 200],
   required: ["Whether a send must give it.", true],
   required_scope: ["The scope that the key lacks.", "messages:write"],
+  request: ["What is sent to the endpoint."],
   response_excerpt: ["The beginning of the receiver's answer."],
   result: ["What came of it; null: it is not done."],
   retry_count: ["How often it was tried again after the first time.", 0],

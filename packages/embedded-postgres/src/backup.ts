@@ -6,6 +6,7 @@ import pg from "pg";
 import type { Account } from "./account.ts";
 import { EmbeddedPostgresError } from "./error.ts";
 import { openHome } from "./home.ts";
+import { beginBackup, clusterOf, endBackup } from "./store.ts";
 
 /** Folders whose content belongs to the running server; they are made empty (PostgreSQL manual, 25.3.4). Nothing below them has such a name. */
 const emptied = new Set([
@@ -45,18 +46,11 @@ export async function backUpEmbeddedPostgres(
   client.on("error", () => {});
   await client.connect();
   try {
-    const where = await client.query<{ data_directory: string }>("show data_directory");
-    if (where.rows[0]?.data_directory !== clusterFolder)
+    if ((await clusterOf(client)) !== clusterFolder)
       throw new EmbeddedPostgresError(`the server that was given does not run on ${clusterFolder}`);
-    // Keeps the log of the backup's time until this connection ends.
-    const slot = `heliograph_backup_${process.pid}`;
-    await client.query("select pg_create_physical_replication_slot($1, true, true)", [slot]);
-    await client.query("select pg_backup_start('heliograph', fast => true)");
+    await beginBackup(client);
     await copyFolder(clusterFolder, copy, account, signal);
-    const { rows } = await client.query<{ label: string; last: string }>(
-      "select labelfile as label, pg_walfile_name(lsn) as last from pg_backup_stop(wait_for_archive => false)",
-    );
-    const { label, last } = rows[0]!;
+    const { label, last } = await endBackup(client);
     await copyLog(join(clusterFolder, "pg_wal"), join(copy, "pg_wal"), account, label, last);
     await writeFile(join(copy, "backup_label"), label, { mode: 0o600, flush: true });
     await own(join(copy, "backup_label"), account);

@@ -11,7 +11,7 @@ import { findEndpoint } from "./endpoint.ts";
 const DeliveryWithRequest = DeliveryView.extend({
   request: z
     .object({
-      method: z.string(),
+      method: z.string().meta({ description: "Always `POST`." }),
       url: z.string().meta({ description: "Of the endpoint as it is now." }),
       headers: z.record(z.string(), z.string()).meta({
         description:
