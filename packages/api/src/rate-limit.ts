@@ -30,7 +30,8 @@ export class RateLimiter {
   take(name: string, limit: Limit, cost = 1): Verdict {
     const now = this.#now();
     const fullAt = Math.max(this.#fullAtMs.get(name) ?? 0, now);
-    const verdict = this.#take(name, limit, fullAt, fullAt + intervalMs(limit), cost);
+    const needed = fullAt + intervalMs(limit);
+    const verdict = this.#take(name, limit, { now, fullAt, needed }, cost);
     if (++this.#calls % 10_000 === 0) this.#forgetFull(now);
     return verdict;
   }
@@ -40,8 +41,9 @@ export class RateLimiter {
    * that come at once only as many are let in as there is room for.
    */
   charge(name: string, limit: Limit, cost: number): Verdict {
-    const fullAt = Math.max(this.#fullAtMs.get(name) ?? 0, this.#now());
-    return this.#take(name, limit, fullAt, fullAt, cost);
+    const now = this.#now();
+    const fullAt = Math.max(this.#fullAtMs.get(name) ?? 0, now);
+    return this.#take(name, limit, { now, fullAt, needed: fullAt }, cost);
   }
 
   /** Gives back what was taken for something that was not done. */
@@ -50,8 +52,14 @@ export class RateLimiter {
     if (fullAt !== undefined) this.#fullAtMs.set(name, fullAt - intervalMs(limit) * cost);
   }
 
-  #take(name: string, limit: Limit, fullAt: number, needed: number, cost: number): Verdict {
-    const now = this.#now();
+  /** All by one look at the clock: by a second one more than the whole burst would be left. */
+  #take(
+    name: string,
+    limit: Limit,
+    at: { readonly now: number; readonly fullAt: number; readonly needed: number },
+    cost: number,
+  ): Verdict {
+    const { now, fullAt, needed } = at;
     const windowMs = limit.windowSeconds * 1000;
     const earliest = needed - windowMs;
     if (earliest > now)

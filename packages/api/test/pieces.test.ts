@@ -14,6 +14,12 @@ import { PublicError } from "@heliograph/contracts";
 
 describe("the rate limiter", () => {
   const limit = { requests: 10, windowSeconds: 1 };
+  test("never tells of more than the whole burst, also while the clock goes on", () => {
+    let now = 0;
+    const limiter = new RateLimiter(() => (now += 1));
+    expect(limiter.take("a", { requests: 1_000_000, windowSeconds: 1 }).remaining).toBe(999_999);
+  });
+
   test("allows a burst, then the rate, for each name apart", () => {
     let now = 0;
     const limiter = new RateLimiter(() => now);
