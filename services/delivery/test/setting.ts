@@ -1,10 +1,11 @@
-import { validateEvent, streamOf } from "@heliograph/contracts";
+import { streamOf } from "@heliograph/contracts";
 import { foldMessage, type MessageState } from "@heliograph/domain";
-import { openPostgresLog, type Append, type EventLog } from "@heliograph/log";
+import type { Append, EventLog } from "@heliograph/log";
 import type { ServiceContext } from "@heliograph/runtime";
-import { testDatabase } from "@heliograph/testkit";
-import pg from "pg";
+import { openWorld } from "@heliograph/testkit/world";
+import type pg from "pg";
 import { expect } from "vitest";
+import { service } from "../src/index.ts";
 
 export type Setting = {
   readonly context: ServiceContext;
@@ -19,28 +20,14 @@ export type Setting = {
 
 /** A real database with a real log that validates every event, as the services have it. */
 export async function openSetting(): Promise<Setting> {
-  const database = await testDatabase();
-  const pool = new pg.Pool({ connectionString: database.url, max: 4 });
-  const log = await openPostgresLog({
-    connection: database.config,
-    namespace: "sandbox",
-    validate: validateEvent,
-  });
-  const logger = { child: () => logger, info() {}, warn() {}, error() {}, debug() {} };
-  const context = {
-    environment: "sandbox",
-    log,
-    connection: database.config,
-    pool,
-    projectionPool: pool,
-    logger,
-    settings: { shutdownMs: 2000, retryScale: 1 },
-  } as unknown as ServiceContext;
+  const world = await openWorld({ services: [service], driver: "postgres" });
+  const context: ServiceContext = world.platform.contexts.sandbox;
+  const { log } = context;
   const read = (messageId: string) => log.readStream(streamOf("message", messageId));
   return {
     context,
     log,
-    pool,
+    pool: context.pool,
     async append(...appends) {
       const outcomes = await log.append(appends);
       let last = 0n;
@@ -52,10 +39,6 @@ export async function openSetting(): Promise<Setting> {
     },
     state: async (messageId) => foldMessage(await read(messageId))!,
     types: async (messageId) => (await read(messageId)).map((event) => event.type),
-    async close() {
-      await log.close();
-      await pool.end();
-      await database.drop();
-    },
+    close: () => world.close(),
   };
 }

@@ -1,66 +1,24 @@
-import { deterministicId, validateEvent, newId, streamOf, uuid7 } from "@heliograph/contracts";
+import { deterministicId, newId, streamOf, uuid7 } from "@heliograph/contracts";
 import {
   startProof,
   type Proof,
   type WalletEventType,
   type WalletRecord,
 } from "@heliograph/domain";
-import {
-  type EventLog,
-  type NewEvent,
-  openMemoryLog,
-  openPostgresLog,
-  type RecordedEvent,
-} from "@heliograph/log";
-import {
-  newLogger,
-  prepareConsumer,
-  type Reactor,
-  type ReactorInstance,
-  readSettings,
-  type ServiceContext,
-} from "@heliograph/runtime";
-import { loosely, testDatabase } from "@heliograph/testkit";
-import pg from "pg";
-import { walletProjector } from "../src/projector.ts";
+import type { EventLog, NewEvent, RecordedEvent } from "@heliograph/log";
+import type { Reactor, ReactorInstance, ServiceContext } from "@heliograph/runtime";
+import { loosely } from "@heliograph/testkit";
+import { openWorld } from "@heliograph/testkit/world";
+import { service } from "../src/index.ts";
 import { walletLedger } from "../src/reactor.ts";
 
 export const drivers = ["memory", "postgres"] as const;
 
-/** A database with the wallet's tables, and a log of the driver asked for. */
-export async function openWorld(driver: (typeof drivers)[number]) {
-  const database = await testDatabase();
-  const pool = new pg.Pool({ ...database.config, max: 6 });
-  const log =
-    driver === "memory"
-      ? openMemoryLog({ validate: validateEvent })
-      : await openPostgresLog({
-          connection: database.config,
-          namespace: "sandbox",
-          validate: validateEvent,
-        });
-  for (const consumer of [walletProjector, walletLedger]) await prepareConsumer(pool, consumer);
-  const context: ServiceContext = {
-    environment: "sandbox",
-    log,
-    pool,
-    connection: database.config,
-    projectionPool: pool,
-    settings: readSettings({}),
-    directory: { gateways: () => [], partner: () => undefined, onChange: () => () => undefined },
-    masterKey: Buffer.alloc(32),
-    logger: newLogger("silent"),
-  };
-  return {
-    context,
-    log,
-    pool,
-    close: async () => {
-      await log.close();
-      await pool.end();
-      await database.drop();
-    },
-  };
+/** The sandbox of a world with the wallet's tables, on the driver asked for. */
+export async function openSandbox(driver: (typeof drivers)[number]) {
+  const world = await openWorld({ services: [service], driver });
+  const context: ServiceContext = world.platform.contexts.sandbox;
+  return { context, log: context.log, pool: context.pool, close: () => world.close() };
 }
 
 export type Ledger = {

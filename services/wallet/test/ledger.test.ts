@@ -1,11 +1,11 @@
 import { loosely } from "@heliograph/testkit";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { count, drivers, openLedger, openWorld, partnerOn, range } from "./harness.ts";
+import { count, drivers, openLedger, openSandbox, partnerOn, range } from "./harness.ts";
 
 describe.each(drivers)("on the %s log", (driver) => {
-  let world: Awaited<ReturnType<typeof openWorld>>;
+  let world: Awaited<ReturnType<typeof openSandbox>>;
   beforeEach(async () => {
-    world = await openWorld(driver);
+    world = await openSandbox(driver);
   });
   afterEach(() => world.close());
 

@@ -7,11 +7,11 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { service } from "../src/index.ts";
 import { walletProjector } from "../src/projector.ts";
 import { walletLedger } from "../src/reactor.ts";
-import { openWorld, partnerOn, range } from "./harness.ts";
+import { openSandbox, partnerOn, range } from "./harness.ts";
 
-let world: Awaited<ReturnType<typeof openWorld>>;
+let world: Awaited<ReturnType<typeof openSandbox>>;
 beforeEach(async () => {
-  world = await openWorld("postgres");
+  world = await openSandbox("postgres");
 });
 afterEach(() => world.close());
 

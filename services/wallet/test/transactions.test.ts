@@ -7,13 +7,13 @@ import {
   type TransactionFilter,
 } from "../src/api/transactions.ts";
 import { walletProjector } from "../src/projector.ts";
-import { openWorld } from "./harness.ts";
+import { openSandbox } from "./harness.ts";
 
-let world: Awaited<ReturnType<typeof openWorld>>;
+let world: Awaited<ReturnType<typeof openSandbox>>;
 const partner = newId("ptn");
 const stream = streamOf("wallet", partner);
 beforeEach(async () => {
-  world = await openWorld("postgres");
+  world = await openSandbox("postgres");
 });
 afterEach(() => world.close());
 
