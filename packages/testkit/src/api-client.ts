@@ -1,3 +1,5 @@
+import { openapiCheck, type Checked } from "./openapi-check.ts";
+
 /** An answer of the REST API: `text` is the body byte for byte, `body` the same as JSON where it is JSON. */
 export type ApiAnswer = {
   readonly status: number;
@@ -17,7 +19,35 @@ export type ApiClient = {
   del(path: string): Promise<ApiAnswer>;
 };
 
-/** Calls of one key. Paths are below `/api/v1`. Rejects when there is no answer within 35 s. */
+type Check = (answer: Checked) => void;
+const checks = new Map<string, Promise<Check | undefined>>();
+
+/** Holds answers against the document of the instance that gives them; undefined while it is away, and it is asked for again by the next answer. */
+function checkOf(baseUrl: string): Promise<Check | undefined> {
+  const known = checks.get(baseUrl);
+  if (known !== undefined) return known;
+  const asked = fetch(`${baseUrl}/api/v1/openapi.json`, { signal: AbortSignal.timeout(35_000) })
+    .then(async (answer) => (answer.ok ? openapiCheck((await answer.json()) as object) : undefined))
+    .catch(() => undefined)
+    .then((check) => {
+      if (check === undefined) checks.delete(baseUrl);
+      return check;
+    });
+  checks.set(baseUrl, asked);
+  return asked;
+}
+
+/** Throws when the answer does not fit. The document is asked for once more before, since another version may have started at the address. */
+async function check(baseUrl: string, answer: Checked): Promise<void> {
+  try {
+    (await checkOf(baseUrl))?.(answer);
+  } catch {
+    checks.delete(baseUrl);
+    (await checkOf(baseUrl))?.(answer);
+  }
+}
+
+/** Calls of one key. Paths are below `/api/v1`. Rejects when there is no answer within 35 s, and when an answer does not fit the instance's OpenAPI document. */
 export function apiClient(baseUrl: string, key: string): ApiClient {
   async function call(
     method: string,
@@ -37,6 +67,8 @@ export function apiClient(baseUrl: string, key: string): ApiClient {
       signal: AbortSignal.timeout(35_000),
     });
     const text = await answer.text();
+    const { status, headers } = answer;
+    await check(baseUrl, { method, path: `/api/v1${path}`, status, headers, text });
     const json = /json/.test(answer.headers.get("content-type") ?? "");
     return {
       status: answer.status,
