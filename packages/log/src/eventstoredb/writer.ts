@@ -142,7 +142,7 @@ export function makeWriter(
     for (;;) {
       let answer: Sent;
       try {
-        if (wanted === -2 && !unknown) expected = await lastRevision(one.stream);
+        if (wanted === -2 && !unknown) expected = await lastRevision(reader, one.stream);
         await failpoint("log.before_append");
         const leftMs = Math.max(leastAttemptMs, deadline - performance.now());
         const timeoutMs = Math.min(callTimeoutMs, leftMs);
@@ -203,11 +203,6 @@ export function makeWriter(
     }
   }
 
-  async function lastRevision(stream: string): Promise<number> {
-    const last = await within(reader.readOne(stream), callTimeoutMs);
-    return last?.event.revision ?? -1;
-  }
-
   /** While the server is away appends fail at once, until it answers again. */
   function probe(): void {
     down ??= (async () => {
@@ -242,4 +237,9 @@ function refusal(answer: Refused): Outcome {
     case "too_large":
       return { kind: "invalid", message: "the append is larger than the server takes" };
   }
+}
+
+async function lastRevision(reader: Pick<Reader, "readOne">, stream: string): Promise<number> {
+  const last = await within(reader.readOne(stream), callTimeoutMs);
+  return last?.event.revision ?? -1;
 }
