@@ -41,7 +41,7 @@ function tree(files: Readonly<Record<string, string>>): string {
   return root;
 }
 const lines = (count: number): string => "  void 0;\n".repeat(count);
-const broken = (files: Readonly<Record<string, string>>) => checkTidy(tree(files));
+const broken = (files: Readonly<Record<string, string>>) => checkTidy(tree(files), {});
 
 test("a tree that keeps the rules has nothing to report", () => {
   expect(broken({})).toEqual([]);
