@@ -197,6 +197,12 @@ export const settingsTable = {
     consequence: "Where its workers ask for the broker of the run.",
     forTests: true,
   }),
+  HELIOGRAPH_TEST_PYTHON: text().meta({
+    allowed: "path of a Python 3",
+    preset: "`python3`",
+    consequence: "The interpreter that has the Kafka client for the test of the Python consumer.",
+    forTests: true,
+  }),
   HELIOGRAPH_TEST_REQUIRE: text().meta({
     allowed: "`kafka`",
     preset: "none",
