@@ -170,6 +170,14 @@ test("without a connection there was no attempt", async () => {
   });
 });
 
+test("a server that hangs up at a recipient was tried, or its message would come back for ever", async () => {
+  sink.behave({ type: "hang-up-at-recipient" });
+  expect(await send()).toMatchObject({
+    type: "rejected",
+    error: { code: "gateway_unreachable", class: "gateway", permanent: false },
+  });
+});
+
 test("giving up after the content was sent is uncertain; before, it is a timeout and nothing is sent later", async () => {
   sink.behave({ type: "accept", delayMs: 3_000 });
   const caller = new AbortController();

@@ -51,6 +51,8 @@ async function onInstallation<T>(
     application_name: "heliograph platform",
     connectionTimeoutMillis: 10_000,
   });
+  // A connection that is lost between two statements is an event; the next statement says so where it can be answered.
+  client.on("error", () => undefined);
   await client.connect();
   try {
     await client.query("select pg_advisory_lock(7233102)");

@@ -54,6 +54,8 @@ export async function createDatabases(server: Server): Promise<void> {
     database: server.config.database ?? "postgres",
     connectionTimeoutMillis: 10_000,
   });
+  // A connection that is lost between two statements is an event; the next statement says so where it can be answered.
+  client.on("error", () => undefined);
   await client.connect();
   try {
     requireVersion(await serverVersion(client));

@@ -17,6 +17,8 @@ export type SmtpBehaviour =
   | { type: "accept"; delayMs?: number }
   /** Refuses recipients (all, or those chosen) with the code, e.g. 550 or 451. */
   | { type: "reject-recipient"; code: number; text?: string; which?: (address: string) => boolean }
+  /** Closes the connection without a word when a recipient is named. */
+  | { type: "hang-up-at-recipient" }
   /** Takes the whole message, then refuses it. */
   | { type: "reject-data"; code: number; text?: string }
   /** Takes and journals the message, then closes before the reply: the sender cannot know that it was accepted. */
@@ -64,7 +66,11 @@ class Sink {
       closeTimeout: 100,
       onConnect: (_session, callback) =>
         callback(this.behaviour.type === "busy" ? reply(421, "4.3.2 come back later") : null),
-      onRcptTo: ({ address }, _session, callback) => callback(this.#refusalOf(address)),
+      onRcptTo: ({ address }, session, callback) => {
+        if (this.behaviour.type === "hang-up-at-recipient")
+          this.sockets.get(session.remotePort)?.destroy();
+        else callback(this.#refusalOf(address));
+      },
       onData: (stream, session, callback) => void this.#receive(stream, session, callback),
     });
   }

@@ -2,15 +2,9 @@ import { failpoint } from "@heliograph/contracts";
 import type { Checkpoint, WritePart } from "@heliograph/runtime";
 import { createAlarm } from "./alarm.ts";
 import type { Floor } from "./floor.ts";
-import type { Group, Job } from "./job.ts";
-import {
-  deleteIntents,
-  deleteTimers,
-  insertIntent,
-  upsertTimers,
-  type Owner,
-  type Timer,
-} from "./store.ts";
+import type { Intents } from "./intents.ts";
+import type { Job } from "./job.ts";
+import { deleteTimers, upsertTimers, type Owner, type Timer } from "./store.ts";
 
 /** Jobs in one intent: bounds the row, and what one commit waits for. */
 const MOST_CALLS = 500;
@@ -22,7 +16,6 @@ export type Committer = {
   pump(): void;
   timer(messageId: string, timer: Timer): void;
   timerDone(messageId: string): void;
-  intentDone(group: Group): void;
   /** Proves that this owner still holds the checkpoint. Throws Fenced. */
   prove(): Promise<void>;
   /** Commits everything that is left. */
@@ -33,8 +26,8 @@ export type Committer = {
 
 type Options = {
   readonly checkpoint: Checkpoint;
-  readonly epoch: number;
   readonly owner: Owner;
+  readonly intents: Intents;
   readonly floor: Floor;
   readonly admit: (limit: number) => readonly Job[];
   /** The jobs are announced durably: they may be called. */
@@ -56,12 +49,9 @@ type Options = {
  * uncertain; `recover.ts` settles them.
  */
 export function createCommitter(options: Options): Committer {
-  const { checkpoint, floor, owner } = options;
-  const prefix = owner === null ? "" : `${owner}/`;
+  const { checkpoint, floor, owner, intents } = options;
   let timers = new Map<string, Timer>();
   let doneTimers = new Set<string>();
-  let doneIntents: string[] = [];
-  let groups = 0;
   let scheduled = false;
   let inFlight: Promise<void> | undefined;
   let finished = false;
@@ -105,11 +95,7 @@ export function createCommitter(options: Options): Committer {
       return options.broken(error);
     }
     if (jobs.length > 0 || timers.size > 0) begin(jobs);
-    else if (
-      doneIntents.length > 0 ||
-      doneTimers.size > 0 ||
-      floor.position() > checkpoint.position
-    )
+    else if (intents.waiting || doneTimers.size > 0 || floor.position() > checkpoint.position)
       idle.at(Date.now() + IDLE_MS);
   }
 
@@ -118,31 +104,21 @@ export function createCommitter(options: Options): Committer {
     const parts: WritePart[] = [];
     const newTimers = timers;
     if (jobs.length > 0) {
-      const group: Group = { id: `${prefix}${options.epoch}.${++groups}`, open: jobs.length };
-      parts.push(
-        insertIntent(
-          group.id,
-          options.epoch,
-          jobs.map((job) => [job.messageId, job.attempt, job.call, job.connection!.name]),
-          owner,
-        ),
-      );
+      parts.push(intents.announce(jobs));
       for (const job of jobs) {
-        job.group = group;
         // From here on the intent stands for the job.
         if (job.mark !== undefined) floor.release(job.mark);
         else doneTimers.add(job.messageId);
         job.mark = undefined;
       }
     }
-    if (doneIntents.length > 0) parts.push(deleteIntents(doneIntents));
+    parts.push(...intents.take());
     if (newTimers.size > 0) parts.push(upsertTimers(newTimers, () => owner));
     // Parts of one statement may not touch the same row: a timer that is set again is not removed.
     const done = [...doneTimers].filter((id) => !newTimers.has(id));
     if (done.length > 0) parts.push(deleteTimers(done));
     timers = new Map();
     doneTimers = new Set();
-    doneIntents = [];
     await checkpoint.commit(floor.position(), parts);
     provedAt = performance.now();
     await failpoint("dispatch.after_intent");
@@ -160,9 +136,6 @@ export function createCommitter(options: Options): Committer {
     timerDone(messageId) {
       timers.delete(messageId);
       doneTimers.add(messageId);
-    },
-    intentDone(group) {
-      doneIntents.push(group.id);
     },
     async prove() {
       await checkpoint.commit(checkpoint.position);

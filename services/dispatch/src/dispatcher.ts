@@ -10,6 +10,7 @@ import { createFeed } from "./feed.ts";
 import { createFloor } from "./floor.ts";
 import type { GatewayPool } from "./gateway-pool.ts";
 import type { Job } from "./job.ts";
+import { createIntents } from "./intents.ts";
 import { createLanes } from "./lanes.ts";
 import { haltedMessages } from "./metrics.ts";
 import { createOutcomes, type Outcomes, type Target } from "./outcomes.ts";
@@ -126,10 +127,11 @@ export async function startDispatcher(
   const lanes = createLanes({ connections, now, random, call: caller.call, broken, unfit });
   /** Admitted and not ended: what is left of them when this ends is given back to the gateways, which others go on using. */
   const admitted = new Set<Job>();
+  const intents = createIntents(epoch, owner);
   const committer: Committer = createCommitter({
     checkpoint,
-    epoch,
     owner,
+    intents,
     floor,
     broken,
     admit(limit) {
@@ -252,9 +254,9 @@ export async function startDispatcher(
       .some((other) => other !== job.connection && other.unhealthy === undefined);
     const later = (): number => job.connection!.nextAt() ?? now() + NO_GATEWAY_MS;
     const at = retryAfterMs === undefined ? (healthy ? now() : later()) : now() + retryAfterMs;
-    // The row and the end of the intent share a commit.
+    // The row and the end of the announcement share a commit.
     committer.timer(job.messageId, { dueAt: withinValidity(job, at), kind: "waiting" });
-    finish(job);
+    finish(job, "not made");
   }
 
   /** Nobody can record what the call came to: it stays announced until the next owner looks at it, and the gateway has its place back. */
@@ -268,15 +270,15 @@ export async function startDispatcher(
     connections.released(job.connection!);
   }
 
-  function finish(job: Job): void {
+  function finish(job: Job, call: "recorded" | "not made" = "recorded"): void {
     const connection = job.connection!;
-    const group = job.group!;
     // Too late: the dispatcher has ended, and the gateway has its place back.
     if (!admitted.delete(job)) return;
     connection.open--;
     connections.released(connection);
     active.remove(job.messageId);
-    if (--group.open === 0) committer.intentDone(group);
+    if (call === "recorded") intents.recorded(job);
+    else intents.notMade(job);
     feed.wake();
     committer.pump();
   }
@@ -319,7 +321,7 @@ export async function startDispatcher(
     connections.released(connection);
   }
 
-  /** Announced jobs that are not called yet become rows again, and their intents end without them. */
+  /** Announced jobs that are not called yet become rows again, and their intents name them no longer. */
   function withdraw(): void {
     giveBack(lanes.withdraw());
   }
@@ -327,7 +329,7 @@ export async function startDispatcher(
     for (const job of jobs) {
       abandon(job);
       putOff(job, now());
-      if (--job.group!.open === 0) committer.intentDone(job.group!);
+      intents.notMade(job);
     }
   }
 

@@ -4,6 +4,7 @@ import type { Ticket } from "./breaker.ts";
 import type { Connection } from "./connections.ts";
 import type { Mark } from "./floor.ts";
 import type { State } from "./state.ts";
+import type { IntendedCall } from "./store.ts";
 
 /** One provider call that is to be made, from the moment it is due until its outcome is recorded. */
 export type Job = {
@@ -30,5 +31,5 @@ export type Job = {
   group?: Group;
 };
 
-/** The calls that one durable row announces. */
-export type Group = { readonly id: string; open: number };
+/** The calls that one durable row announces, by message: those that are open. */
+export type Group = { readonly id: string; readonly calls: Map<string, IntendedCall> };

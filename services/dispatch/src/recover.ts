@@ -45,7 +45,8 @@ export async function recover(options: Options): Promise<Map<string, IntendedCal
   const calls = new Map<string, IntendedCall>();
   for (const intent of intents)
     for (const call of intent.calls)
-      if ((calls.get(call[0])?.[2] ?? 0) < call[2]) calls.set(call[0], call);
+      // The later announcement counts, also of the same outcome: the earlier one was not made, and its row may be of a release that left it there.
+      if ((calls.get(call[0])?.[2] ?? 0) <= call[2]) calls.set(call[0], call);
   const timers = new Map<string, Timer>();
   /** Intents of the time before the dispatcher was divided may name messages of every shard: each timer goes to its own. */
   const partners = new Map<string, string | undefined>();

@@ -3,7 +3,8 @@ import type pg from "pg";
 import type { TimerKind } from "./decide.ts";
 
 /**
- * `intents`: one row per group of provider calls, written durably before the first of them, removed when all their outcomes are in the log.
+ * `intents`: one row per group of provider calls, written durably before the first of them, removed when all their outcomes are in the log;
+ * a call that was not made is taken out of its row at once.
  * `timers`: one row per message that waits. `epoch` is that of the owner who has taken the row into memory; a successor takes it again. Epochs are compared
  * within a `shard` only; rows without one are of the time before the dispatcher was divided.
  */
@@ -54,6 +55,14 @@ export const deleteIntents = (ids: readonly string[]): WritePart => ({
   name: "intents_done",
   sql: "delete from {schema}.intents where id = any($1::text[])",
   values: [ids],
+});
+
+/** Leaves in the rows what these intents name. */
+export const rewriteIntents = (intents: readonly Intent[]): WritePart => ({
+  name: "intents_rewritten",
+  sql: `update {schema}.intents i set calls = given.calls
+    from unnest($1::text[], $2::text[]) as given(id, calls) where i.id = given.id`,
+  values: [intents.map(({ id }) => id), intents.map(({ calls }) => JSON.stringify(calls))],
 });
 
 /** A timer that is set belongs to nobody until it is taken. */

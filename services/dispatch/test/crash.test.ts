@@ -50,13 +50,17 @@ const smtp = (on_uncertain: GatewayConfig["on_uncertain"]): GatewayConfig =>
     on_uncertain,
     settings: { smtp_url_index: 0 },
   });
-function work(policy: GatewayConfig["on_uncertain"], failpoint = ""): SpawnedService {
+function work(
+  policy: GatewayConfig["on_uncertain"],
+  failpoint = "",
+  more: readonly GatewayConfig[] = [],
+): SpawnedService {
   const worker = spawnService(entry, {
     HELIOGRAPH_DATABASE_URL: world.database.url,
     HELIOGRAPH_SMTP_URL: `smtp://127.0.0.1:${sink.port}/?from=shop@shop.example`,
     HELIOGRAPH_RETRY_SCALE: "0.001",
     HELIOGRAPH_FAILPOINT: failpoint,
-    TEST_GATEWAYS: JSON.stringify([smtp(policy)]),
+    TEST_GATEWAYS: JSON.stringify([smtp(policy), ...more]),
   });
   workers.push(worker);
   return worker;
@@ -126,6 +130,35 @@ test("killed in the middle of a provider call, under load: nothing is lost, and 
   expect(twice).toBeLessThanOrEqual(uncertain);
   for (const types of streams)
     expect(types.filter((type) => type === "MessageSent")).toHaveLength(1);
+});
+
+test("a call that found no connection is not in doubt because another of its group was open when the process died", async () => {
+  sink.behave({ type: "hang" });
+  const more = [simulator("sms", { environment: "live", on_uncertain: "at_most_once" })];
+  // The simulator takes 0013 for a recipient that no gateway takes.
+  const [open, untaken] = await send(world.log, [
+    { to: "ada@example.com" },
+    { to: "+15005550013" },
+  ]);
+  const intents = async () =>
+    (await world.pool.query("select calls from dispatch.intents")).rows.map(
+      ({ calls }) => JSON.parse(calls) as string[][],
+    );
+  const first = work("at_most_once", "", more);
+  await until(() => sink.messages.length === 1, { timeoutMs: 20_000 });
+  await until(
+    async () =>
+      (await world.pool.query("select 1 from dispatch.timers where message_id = $1", [untaken]))
+        .rowCount === 1,
+    { timeoutMs: 20_000 },
+  );
+  expect((await intents()).map((calls) => calls.map(([id]) => id))).toEqual([[open]]);
+  first.kill("SIGKILL");
+  await first.exited;
+  work("at_most_once", "", more);
+  const [types] = await eventually(world.log, [open!], "DispatchExhausted", 20_000);
+  expect(types).toEqual(["MessageRequested", "DispatchUncertain", "DispatchExhausted"]);
+  expect(await typesOf(world.log, untaken!)).toEqual(["MessageRequested"]);
 });
 
 test("SIGTERM under load drains: nothing is uncertain, the successor sends the rest, everything once", async () => {

@@ -139,6 +139,8 @@ async function databaseServer(
           await pause(1_000);
         }
       }
+      // It came up while it was to end: nobody else knows of it.
+      if (stopping) await embedded.stop();
     }
   })();
   return {

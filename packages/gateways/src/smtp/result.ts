@@ -7,7 +7,20 @@ type SmtpError = {
   readonly responseCode?: number;
   readonly response?: string;
   readonly message?: string;
+  readonly syscall?: string;
+  readonly timeoutType?: string;
 };
+
+/**
+ * Whether the server never spoke. The command does not tell: the client calls everything that befalls a connection `CONN`, also one that was lost in the middle of a
+ * message, and a message at which a server hangs up would come back for ever if that were no attempt.
+ */
+const neverSpoke = (error: SmtpError): boolean =>
+  error.code === "EDNS" ||
+  error.code === "ETLS" ||
+  error.timeoutType === "CONNECT_TIMEOUT" ||
+  error.timeoutType === "GREETING_TIMEOUT" ||
+  (error.code === "ESOCKET" && (error.syscall === "connect" || error instanceof AggregateError));
 
 /** What a mail server's refusal can mean. A wrong account is no fault of the message: another gateway may take it, and this one after a repair. */
 export const smtpErrors = {
@@ -67,7 +80,8 @@ export function smtpResult(
   const timedOut = state.aborted || code === "ETIMEDOUT" || code === "EABORT";
   if (state.begun) return { type: "uncertain", cause: timedOut ? "timeout" : "connection_lost" };
   if (code === "EMESSAGE" || code === "EMAXRECIPIENTS") return rejected("content_rejected");
-  if (command === "CONN") return { type: "unavailable", error: failure("gateway_unreachable") };
+  if (neverSpoke(error as SmtpError))
+    return { type: "unavailable", error: failure("gateway_unreachable") };
   return rejected(timedOut ? "gateway_timeout" : "gateway_unreachable");
 }
 

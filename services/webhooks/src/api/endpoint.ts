@@ -1,6 +1,6 @@
 import { type EventData, PublicError, isId, openSecret, streamOf } from "@heliograph/contracts";
 import { type Endpoint, evolveEndpoint, signingSecrets } from "@heliograph/domain";
-import type { EventLog, RecordedEvent } from "@heliograph/log";
+import type { RecordedEvent } from "@heliograph/log";
 import { changeOnce } from "@heliograph/api";
 import type { Call } from "@heliograph/api";
 import { headersOf, masked, sealHeaders } from "../headers.ts";
@@ -15,24 +15,20 @@ export type Found = {
   readonly position: bigint;
 };
 
-/** Retries that partners asked for stand here too. */
-const readEvents = (log: EventLog, id: string): Promise<readonly RecordedEvent[]> =>
-  log.readStream(streamOf("endpoint", id));
-
-function fold(events: readonly RecordedEvent[], partner: string): Found | undefined {
-  const last = events.at(-1);
-  if (last === undefined || events[0]!.metadata.partner !== partner) return undefined;
-  let endpoint: Endpoint | undefined;
-  for (const event of events) endpoint = evolveEndpoint(endpoint, event);
-  return endpoint && { endpoint, revision: last.revision, position: last.position };
-}
-
 /** The partner's endpoint. Throws `not_found`, also for a deleted one and another partner's. */
 export async function findEndpoint(call: Call, id: string): Promise<Found> {
   if (!isId("whe", id)) throw notFound();
-  const found = fold(await readEvents(call.deps.log, id), call.partner.partner_id);
-  if (found === undefined || found.endpoint.status === "deleted") throw notFound();
-  return found;
+  let endpoint: Endpoint | undefined;
+  let last: RecordedEvent | undefined;
+  // By pages: retries that the partner asked for stand here too, as many as it asked for.
+  for await (const event of call.deps.log.scanStream(streamOf("endpoint", id))) {
+    endpoint = evolveEndpoint(endpoint, event);
+    if (endpoint?.partner !== call.partner.partner_id) throw notFound();
+    last = event;
+  }
+  if (last === undefined || endpoint === undefined || endpoint.status === "deleted")
+    throw notFound();
+  return { endpoint, revision: last.revision, position: last.position };
 }
 
 type Change =
