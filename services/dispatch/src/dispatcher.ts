@@ -256,7 +256,7 @@ export async function startDispatcher(
     const at = retryAfterMs === undefined ? (healthy ? now() : later()) : now() + retryAfterMs;
     // The row and the end of the announcement share a commit.
     committer.timer(job.messageId, { dueAt: withinValidity(job, at), kind: "waiting" });
-    finish(job, "not made");
+    finish(job, "notMade");
   }
 
   /** Nobody can record what the call came to: it stays announced until the next owner looks at it, and the gateway has its place back. */
@@ -270,15 +270,14 @@ export async function startDispatcher(
     connections.released(job.connection!);
   }
 
-  function finish(job: Job, call: "recorded" | "not made" = "recorded"): void {
+  function finish(job: Job, call: "recorded" | "notMade" = "recorded"): void {
     const connection = job.connection!;
     // Too late: the dispatcher has ended, and the gateway has its place back.
     if (!admitted.delete(job)) return;
     connection.open--;
     connections.released(connection);
     active.remove(job.messageId);
-    if (call === "recorded") intents.recorded(job);
-    else intents.notMade(job);
+    intents[call](job);
     feed.wake();
     committer.pump();
   }
