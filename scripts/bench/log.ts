@@ -1,9 +1,7 @@
-import { openPostgresLog } from "@heliograph/log";
-import type { EventLog } from "@heliograph/log";
+import { openPostgresLog, type EventLog } from "@heliograph/log";
 import { randomUUID } from "node:crypto";
 import pg from "pg";
-import { printRows, ratioRow } from "./row.ts";
-import type { Row } from "./row.ts";
+import { printRows, ratioRow, type Row } from "./row.ts";
 
 /** Log and baseline take turns in slices this long, so that a busy moment of the machine hits both alike. */
 const SLICE_MS = 400;

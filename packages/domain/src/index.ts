@@ -16,5 +16,5 @@ export * from "./lifecycle.ts";
 export { lifecycleData } from "./lifecycle-data.ts";
 export * from "./sequencer.ts";
 export * from "./endpoint.ts";
-export { Message, MessageSummary } from "./message-schema.ts";
+export { Message, MessageSummary, Money, Time } from "./message-schema.ts";
 export { readMessage } from "./read-message.ts";

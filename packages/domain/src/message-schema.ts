@@ -2,11 +2,12 @@ import { channels, environments } from "@heliograph/contracts";
 import { z } from "zod";
 import { statuses } from "./status.ts";
 
-/** What `messageView` and `messageDetail` show, for the documentation. */
-const Money = z
+/** An amount of money, as the schemas of messages show it. */
+export const Money = z
   .string()
   .meta({ description: "A decimal with at most six places.", example: "0.012" });
-const Time = z
+/** A time, as the schemas of messages show it. */
+export const Time = z
   .string()
   .meta({ description: "RFC 3339, UTC.", example: "2026-05-23T14:22:17.000Z" });
 

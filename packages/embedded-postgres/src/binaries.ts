@@ -11,8 +11,7 @@ import {
 } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
-import type { Account } from "./account.ts";
-import { identity } from "./account.ts";
+import { type Account, identity } from "./account.ts";
 import { EmbeddedPostgresError } from "./error.ts";
 
 export type Binaries = {

@@ -10,8 +10,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import type { Account } from "./account.ts";
-import { accountFor, canEnter } from "./account.ts";
+import { type Account, accountFor, canEnter } from "./account.ts";
 import { EmbeddedPostgresError } from "./error.ts";
 
 /** Where root keeps what the server's account must reach although the checkout is closed to it. */

@@ -5,17 +5,26 @@ import type pg from "pg";
 import { findBinaries, findPackage } from "./binaries.ts";
 import { ensureCluster, superuser } from "./cluster.ts";
 import { EmbeddedPostgresError } from "./error.ts";
-import type { Home } from "./home.ts";
-import { openHome, passwordOf, rememberPort, rememberedPort, systemFolder } from "./home.ts";
+import {
+  type Home,
+  openHome,
+  passwordOf,
+  rememberPort,
+  rememberedPort,
+  systemFolder,
+} from "./home.ts";
 import { tryLock } from "./kernel-lock.ts";
 import { freePort, launch, runsWith } from "./launch.ts";
 import { lockFolder } from "./owner-lock.ts";
-import type { Postmaster } from "./postmaster.ts";
-import { clearStalePidFile, runningPostmaster, stopPostmaster } from "./postmaster.ts";
+import {
+  type Postmaster,
+  clearStalePidFile,
+  runningPostmaster,
+  stopPostmaster,
+} from "./postmaster.ts";
 import { isAlive } from "./processes.ts";
 import { answers } from "./readiness.ts";
-import type { Settings } from "./settings.ts";
-import { settingsFor } from "./settings.ts";
+import { type Settings, settingsFor } from "./settings.ts";
 
 export { backUpEmbeddedPostgres } from "./backup.ts";
 export { EmbeddedPostgresError } from "./error.ts";

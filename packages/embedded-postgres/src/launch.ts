@@ -19,12 +19,10 @@ import type { Binaries } from "./binaries.ts";
 import { serverEnvironment } from "./cluster.ts";
 import { EmbeddedPostgresError } from "./error.ts";
 import type { Home } from "./home.ts";
-import type { Postmaster } from "./postmaster.ts";
-import { removeSocketFolder, socketFolderPrefix } from "./postmaster.ts";
+import { type Postmaster, removeSocketFolder, socketFolderPrefix } from "./postmaster.ts";
 import { startTicksOf, waitUntil } from "./processes.ts";
 import { waitForAnswer } from "./readiness.ts";
-import type { Settings } from "./settings.ts";
-import { settingsArguments } from "./settings.ts";
+import { type Settings, settingsArguments } from "./settings.ts";
 
 /** A log above this size is put aside at the next start, one generation is kept. */
 const maxLogBytes = 16 * 1024 * 1024;

@@ -1,8 +1,7 @@
 import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { EmbeddedPostgresError } from "./error.ts";
-import type { ProcessId } from "./processes.ts";
-import { argumentsOf, isAlive, startTicksOf, waitUntil } from "./processes.ts";
+import { type ProcessId, argumentsOf, isAlive, startTicksOf, waitUntil } from "./processes.ts";
 
 /** A running server, as its postmaster.pid tells it. */
 export type Postmaster = ProcessId & { readonly port: number; readonly socketFolder: string };

@@ -1,6 +1,5 @@
 import pg from "pg";
-import type { Postmaster } from "./postmaster.ts";
-import { runningPostmaster } from "./postmaster.ts";
+import { type Postmaster, runningPostmaster } from "./postmaster.ts";
 import { waitUntil } from "./processes.ts";
 
 /** Waits until the server answers a query; gives the reason when it ended or the deadline passed. */

@@ -5,8 +5,12 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import pg from "pg";
 import { afterAll, onTestFinished } from "vitest";
-import type { EmbeddedPostgres, EmbeddedPostgresOptions } from "../src/index.ts";
-import { destroyEmbeddedPostgres, startEmbeddedPostgres } from "../src/index.ts";
+import {
+  type EmbeddedPostgres,
+  type EmbeddedPostgresOptions,
+  destroyEmbeddedPostgres,
+  startEmbeddedPostgres,
+} from "../src/index.ts";
 
 const ownSource = fileURLToPath(new URL("../src/index.ts", import.meta.url));
 

@@ -1,7 +1,12 @@
 import { freePort, smtpSink, until, type SmtpBehaviour } from "@heliograph/testkit";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { createGateway, kindOf, type Gateway, type GatewayConfig } from "../src/index.ts";
-import type { SendResult } from "../src/index.ts";
+import {
+  createGateway,
+  kindOf,
+  type Gateway,
+  type GatewayConfig,
+  type SendResult,
+} from "../src/index.ts";
 import { gatewayKinds } from "../src/registry.ts";
 import { attemptOf, configOf, toolsOf } from "./support.ts";
 

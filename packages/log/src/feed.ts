@@ -1,5 +1,4 @@
-import { makeBell } from "./bell.ts";
-import type { Bell } from "./bell.ts";
+import { makeBell, type Bell } from "./bell.ts";
 import { sharePages, type Pages } from "./pages.ts";
 import { DEFAULT_RING, Ring, type RingLimits } from "./ring.ts";
 import type { Batch, Page, ReadAllOptions, RecordedEvent, SubscribeOptions } from "./types.ts";

@@ -2,18 +2,20 @@ import { makeBell } from "./bell.ts";
 import { encodeAppend, expectedRevision } from "./check.ts";
 import { withFairReads, type DriverLog } from "./fair-reads.ts";
 import { DEFAULT_READS, type ReadPage } from "./stream-reads.ts";
-import { asRecorded, denseSpan, LogUnavailable } from "./types.ts";
-import { upcastSafely } from "./upcast.ts";
-import type {
-  Append,
-  Batch,
-  EventLog,
-  Outcome,
-  RecordedEvent,
-  SubscribeOptions,
-  Upcast,
-  Validate,
+import {
+  asRecorded,
+  denseSpan,
+  LogUnavailable,
+  type Append,
+  type Batch,
+  type EventLog,
+  type Outcome,
+  type RecordedEvent,
+  type SubscribeOptions,
+  type Upcast,
+  type Validate,
 } from "./types.ts";
+import { upcastSafely } from "./upcast.ts";
 
 export type MemoryLogOptions = { readonly validate?: Validate; readonly upcast?: Upcast };
 

@@ -2,8 +2,14 @@ import fc from "fast-check";
 import { randomUUID } from "node:crypto";
 import { loosely, testDatabase } from "@heliograph/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { change, MAX_CHANGE_TRIES, openMemoryLog, openPostgresLog } from "../src/index.ts";
-import type { EventLog, RecordedEvent } from "../src/index.ts";
+import {
+  change,
+  MAX_CHANGE_TRIES,
+  openMemoryLog,
+  openPostgresLog,
+  type EventLog,
+  type RecordedEvent,
+} from "../src/index.ts";
 import { newStream } from "./support.ts";
 
 type Counter = { readonly sum: number; readonly steps: number };

@@ -1,5 +1,11 @@
-import { loosely, eventStoreDouble, testDatabase, until } from "@heliograph/testkit";
-import type { EventStoreDouble, TestDatabase } from "@heliograph/testkit";
+import {
+  loosely,
+  eventStoreDouble,
+  testDatabase,
+  until,
+  type EventStoreDouble,
+  type TestDatabase,
+} from "@heliograph/testkit";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import {
   copyLog,
@@ -10,8 +16,8 @@ import {
   openPostgresCopyTarget,
   openPostgresLog,
   verifyCopy,
+  type EventLog,
 } from "../src/index.ts";
-import type { EventLog } from "../src/index.ts";
 import { calm, everything, fill, move } from "./copy-support.ts";
 import { newStream, watch } from "./support.ts";
 

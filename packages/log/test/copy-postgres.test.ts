@@ -1,5 +1,4 @@
-import { loosely, testDatabase, until } from "@heliograph/testkit";
-import type { TestDatabase } from "@heliograph/testkit";
+import { loosely, testDatabase, until, type TestDatabase } from "@heliograph/testkit";
 import pg from "pg";
 import { COPY_APPLICATION, COPY_LOCK } from "../src/postgres/copy-guard.ts";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -10,8 +9,8 @@ import {
   openPostgresCopyTarget,
   openPostgresLog,
   verifyCopy,
+  type EventLog,
 } from "../src/index.ts";
-import type { EventLog } from "../src/index.ts";
 import { calm, everything, fill, move } from "./copy-support.ts";
 import { newStream, watch } from "./support.ts";
 

@@ -5,8 +5,11 @@ import {
   type CopySource,
   type CopyTarget,
   verifyCopy,
+  type Copied,
+  type EventLog,
+  type RecordedEvent,
+  type Verified,
 } from "../src/index.ts";
-import type { Copied, EventLog, RecordedEvent, Verified } from "../src/index.ts";
 import { event } from "./support.ts";
 
 /** Not aborted by anybody. */

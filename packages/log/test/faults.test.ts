@@ -1,10 +1,15 @@
-import { loosely, testDatabase, until } from "@heliograph/testkit";
-import type { TestDatabase } from "@heliograph/testkit";
+import { loosely, testDatabase, until, type TestDatabase } from "@heliograph/testkit";
 import { randomUUID } from "node:crypto";
 import pg from "pg";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { CheckpointAhead, LogUnavailable, openPostgresLog } from "../src/index.ts";
-import type { Append, EventLog, PostgresLogOptions } from "../src/index.ts";
+import {
+  CheckpointAhead,
+  LogUnavailable,
+  openPostgresLog,
+  type Append,
+  type EventLog,
+  type PostgresLogOptions,
+} from "../src/index.ts";
 import { event, isDense, newStream, watch } from "./support.ts";
 import { tcpProxy } from "./tcp-proxy.ts";
 

@@ -1,5 +1,4 @@
-import type { Environment } from "@heliograph/contracts";
-import { validateEvent } from "@heliograph/contracts";
+import { type Environment, validateEvent } from "@heliograph/contracts";
 import {
   InvalidConnectionString,
   openEventStoreLog,

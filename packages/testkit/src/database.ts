@@ -1,7 +1,6 @@
 import { randomBytes } from "node:crypto";
 import pg from "pg";
-import type { Server } from "./server.ts";
-import { serverVariable, startServer } from "./server.ts";
+import { type Server, serverVariable, startServer } from "./server.ts";
 
 export type TestDatabase = {
   readonly url: string;

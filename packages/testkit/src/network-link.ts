@@ -1,5 +1,4 @@
-import type { AddressInfo, Socket } from "node:net";
-import { connect, createServer } from "node:net";
+import { type AddressInfo, type Socket, connect, createServer } from "node:net";
 
 /** What the network does to each piece of data, from now on. Zeros: it passes at once. */
 export type NetworkWeather = {

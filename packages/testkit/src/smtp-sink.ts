@@ -1,7 +1,6 @@
 import type { AddressInfo, Socket } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
-import type { SMTPServerSession } from "smtp-server";
-import { SMTPServer } from "smtp-server";
+import { type SMTPServerSession, SMTPServer } from "smtp-server";
 
 export type SinkMessage = {
   readonly from: string;

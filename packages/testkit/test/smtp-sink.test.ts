@@ -1,8 +1,7 @@
 import { connect } from "node:net";
 import { createInterface } from "node:readline";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import type { SmtpSink } from "../src/index.ts";
-import { smtpSink } from "../src/index.ts";
+import { type SmtpSink, smtpSink } from "../src/index.ts";
 
 let sink: SmtpSink;
 beforeEach(async () => void (sink = await smtpSink()));

@@ -1,7 +1,6 @@
 import { connect } from "node:net";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import type { WebhookSink } from "../src/index.ts";
-import { until, webhookSink } from "../src/index.ts";
+import { type WebhookSink, until, webhookSink } from "../src/index.ts";
 
 let sink: WebhookSink;
 beforeEach(async () => void (sink = await webhookSink()));

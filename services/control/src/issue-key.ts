@@ -7,8 +7,7 @@ import {
   streamOf,
 } from "@heliograph/contracts";
 import type { Append } from "@heliograph/log";
-import type { Call } from "@heliograph/api";
-import { created } from "@heliograph/api";
+import { type Call, created } from "@heliograph/api";
 
 export type NewKey = {
   /** Shown once. */

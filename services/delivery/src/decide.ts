@@ -1,6 +1,11 @@
 import { deterministicId, uuid5, type EventData, type Failure } from "@heliograph/contracts";
-import { joinStatus, messageContext, statusRank } from "@heliograph/domain";
-import type { MessageState, MessageStatus } from "@heliograph/domain";
+import {
+  joinStatus,
+  messageContext,
+  statusRank,
+  type MessageState,
+  type MessageStatus,
+} from "@heliograph/domain";
 import type { Append, NewEvent, RecordedEvent } from "@heliograph/log";
 
 type Receipt = EventData<"ReceiptReceived">;

@@ -1,9 +1,8 @@
 import { PublicError } from "@heliograph/contracts";
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { TimeInput, queryInt } from "@heliograph/api";
+import { TimeInput, queryInt, hostService, routesOf, validate } from "@heliograph/api";
 import { SendMessage } from "../src/messages/schema.ts";
-import { hostService, routesOf, validate } from "@heliograph/api";
 import { services } from "../src/index.ts";
 
 function refusal(schema: z.ZodType, value: unknown): string {

@@ -1,6 +1,5 @@
 import { createServer as createTlsServer } from "node:https";
-import { createServer, type Server } from "node:net";
-import type { AddressInfo } from "node:net";
+import { createServer, type Server, type AddressInfo } from "node:net";
 import { describe, expect, it } from "vitest";
 import { createAddressGuard } from "../src/addresses.ts";
 import { createDial, dialTarget } from "../src/dial.ts";

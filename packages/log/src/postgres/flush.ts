@@ -1,5 +1,4 @@
-import type { Encoded } from "../check.ts";
-import { expectedRevision } from "../check.ts";
+import { type Encoded, expectedRevision } from "../check.ts";
 import { linkHash } from "./chain.ts";
 import { upcastSafely } from "../upcast.ts";
 import {

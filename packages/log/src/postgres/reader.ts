@@ -1,7 +1,6 @@
 import type pg from "pg";
 import { asUnavailable } from "./connection.ts";
-import { EVENT_COLUMNS, rowBytes, toEvent } from "./rows.ts";
-import type { EventRow } from "./rows.ts";
+import { EVENT_COLUMNS, rowBytes, toEvent, type EventRow } from "./rows.ts";
 import type { DriverLog } from "../fair-reads.ts";
 import { DEFAULT_READS, makeBudget, type ReadLimits, type ReadPage } from "../stream-reads.ts";
 import type { Page, ReadAllOptions, RecordedEvent, Upcast } from "../types.ts";

@@ -2,15 +2,27 @@ import pg from "pg";
 import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { clientConfig, isDisconnect, isOutOfService, sqlState } from "./connection.ts";
-import { batchStatement, decodeBatch, decodeSingle, isSingle, singleStatement } from "./flush.ts";
-import type { Decided } from "./flush.ts";
+import {
+  batchStatement,
+  decodeBatch,
+  decodeSingle,
+  isSingle,
+  singleStatement,
+  type Decided,
+} from "./flush.ts";
 import { Queue, type Call, type FlushLimits, type Waiting } from "./queue.ts";
 import { endBackends, storedSince } from "./undecided.ts";
 import { makeBell } from "../bell.ts";
 import { encodeAppend } from "../check.ts";
 import type { AppendWatch } from "../watch.ts";
-import { LogUnavailable } from "../types.ts";
-import type { Append, Outcome, RecordedEvent, Upcast, Validate } from "../types.ts";
+import {
+  LogUnavailable,
+  type Append,
+  type Outcome,
+  type RecordedEvent,
+  type Upcast,
+  type Validate,
+} from "../types.ts";
 
 /** Where a longer flush no longer pays: the commit is 5 % of it, and latency grows with every event more. */
 export const DEFAULT_FLUSH: FlushLimits = { maxEvents: 500, maxBytes: 1_048_576 };

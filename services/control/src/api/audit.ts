@@ -1,12 +1,18 @@
 import type { Environment } from "@heliograph/contracts";
 import { parseTime } from "@heliograph/domain";
 import { z } from "zod";
-import { type Located, listAcross } from "@heliograph/api";
-import type { Call } from "@heliograph/api";
-import { ListQuery, listOf } from "@heliograph/api";
-import { type Answer, type Route, route } from "@heliograph/api";
+import {
+  type Located,
+  listAcross,
+  type Call,
+  ListQuery,
+  listOf,
+  type Answer,
+  type Route,
+  route,
+  TimeInput,
+} from "@heliograph/api";
 import { type AuditRow, readAudit } from "../tables/audit.ts";
-import { TimeInput } from "@heliograph/api";
 
 const time = TimeInput.optional();
 const AuditQuery = ListQuery.omit({ before: true }).extend({

@@ -2,16 +2,29 @@ import { PublicError, isId, streamOf } from "@heliograph/contracts";
 import type { Key } from "@heliograph/platform";
 import { formatTime, parseTime } from "@heliograph/domain";
 import { z } from "zod";
-import { changeOnce } from "@heliograph/api";
-import { isWithin, parseBlock } from "@heliograph/api";
-import { blocksOf, endOf, hasScope } from "@heliograph/api";
-import type { Call } from "@heliograph/api";
+import {
+  changeOnce,
+  isWithin,
+  parseBlock,
+  blocksOf,
+  endOf,
+  hasScope,
+  type Call,
+  ListQuery,
+  listBody,
+  listOf,
+  pageOf,
+  slicePage,
+  appendPlatform,
+  showsSecrets,
+  untilInEffect,
+  type Answer,
+  type Route,
+  route,
+  TimeInput,
+} from "@heliograph/api";
 import { decideRevoke, evolveKey, type KeyState } from "../decide-revoke.ts";
 import { issueKey } from "../issue-key.ts";
-import { ListQuery, listBody, listOf, pageOf, slicePage } from "@heliograph/api";
-import { appendPlatform, showsSecrets, untilInEffect } from "@heliograph/api";
-import { type Answer, type Route, route } from "@heliograph/api";
-import { TimeInput } from "@heliograph/api";
 
 /** Enough for a key per system and its successor during a rotation. */
 const maxActiveKeys = 100;

@@ -1,11 +1,21 @@
 import { type EventData, PublicError, environments, streamOf } from "@heliograph/contracts";
 import type { Partner } from "@heliograph/platform";
 import { z } from "zod";
-import type { Call } from "@heliograph/api";
+import {
+  type Call,
+  ListQuery,
+  listBody,
+  listOf,
+  pageOf,
+  slicePage,
+  appendPlatform,
+  created,
+  showsSecrets,
+  type Answer,
+  type Route,
+  route,
+} from "@heliograph/api";
 import { issueKey } from "../issue-key.ts";
-import { ListQuery, listBody, listOf, pageOf, slicePage } from "@heliograph/api";
-import { appendPlatform, created, showsSecrets } from "@heliograph/api";
-import { type Answer, type Route, route } from "@heliograph/api";
 
 const RateLimit = z.strictObject({
   requests: z.int().min(1).max(1_000_000),

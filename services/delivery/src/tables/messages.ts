@@ -1,6 +1,11 @@
 import { streamOf, type Channel, type Environment } from "@heliograph/contracts";
-import { foldMessage, messageView, statusRank } from "@heliograph/domain";
-import type { FoldableEvent, MessageStatus } from "@heliograph/domain";
+import {
+  foldMessage,
+  messageView,
+  statusRank,
+  type FoldableEvent,
+  type MessageStatus,
+} from "@heliograph/domain";
 import type pg from "pg";
 
 /**

@@ -1,9 +1,17 @@
 import type { Gateway } from "@heliograph/platform";
 import { type GatewayHealth, readGatewayHealth } from "../tables/gateways.ts";
 import { z } from "zod";
-import type { Call } from "@heliograph/api";
-import { ListQuery, listBody, listOf, pageOf, slicePage } from "@heliograph/api";
-import { type Answer, type Route, route } from "@heliograph/api";
+import {
+  type Call,
+  ListQuery,
+  listBody,
+  listOf,
+  pageOf,
+  slicePage,
+  type Answer,
+  type Route,
+  route,
+} from "@heliograph/api";
 
 const latency = z.number().nullable();
 const GatewayView = z

@@ -6,9 +6,7 @@ import {
   type MessageState,
 } from "@heliograph/domain";
 import type { Decision } from "@heliograph/log";
-import { changeOnce } from "@heliograph/api";
-import type { Call } from "@heliograph/api";
-import type { Answer } from "@heliograph/api";
+import { changeOnce, type Call, type Answer } from "@heliograph/api";
 import { messageNotFound } from "./timeline.ts";
 
 /**

@@ -1,9 +1,16 @@
 import { PublicError, failpoint } from "@heliograph/contracts";
 import { Message, messageDetail, readMessage } from "@heliograph/domain";
-import { parseIdempotencyKey } from "@heliograph/api";
+import {
+  parseIdempotencyKey,
+  type Call,
+  type Answer,
+  type Route,
+  route,
+  validate,
+  waitSeconds,
+} from "@heliograph/api";
 import type { z } from "zod";
 import { sendingOf } from "./state.ts";
-import type { Call } from "@heliograph/api";
 import { cancelMessage } from "./cancel.ts";
 import { readTimeline } from "./timeline.ts";
 import {
@@ -19,8 +26,6 @@ import {
   acceptsSend,
 } from "./schema.ts";
 import type { Item, Settled } from "./sending.ts";
-import { type Answer, type Route, route } from "@heliograph/api";
-import { validate, waitSeconds } from "@heliograph/api";
 
 const maxWaitSeconds = 30;
 /** A thousand messages of some 5 KB. Parsing it holds the process for some 50 ms. */

@@ -1,5 +1,6 @@
 import { Problem } from "@heliograph/api";
 import { channels, environments } from "@heliograph/contracts";
+import { Money, Time } from "@heliograph/domain";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { z } from "zod";
 
@@ -7,12 +8,6 @@ import { z } from "zod";
 const Channel = z
   .enum(channels)
   .meta({ description: "How the message travels.", example: "whatsapp" });
-const Money = z
-  .string()
-  .meta({ description: "A decimal with at most six places.", example: "0.012" });
-const Time = z
-  .string()
-  .meta({ description: "RFC 3339, UTC.", example: "2026-05-23T14:22:17.000Z" });
 const MessageId = z
   .string()
   .meta({ description: "A message's id.", example: "msg_01HNQX2P8Y9R3T4V5W6Z7A8B9C" });

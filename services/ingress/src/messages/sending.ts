@@ -11,13 +11,16 @@ import {
   uuid7,
 } from "@heliograph/contracts";
 import { acceptedView, currentPrices } from "@heliograph/domain";
-import { asPublicError } from "@heliograph/api";
+import {
+  asPublicError,
+  type Call,
+  fingerprint,
+  type EnvironmentDeps,
+  inProgress,
+  keyReused,
+  machinery,
+} from "@heliograph/api";
 import { type Append, type EventLog, LogUnavailable, type Outcome } from "@heliograph/log";
-import type { Call } from "@heliograph/api";
-import { fingerprint } from "@heliograph/api";
-import type { EnvironmentDeps } from "@heliograph/api";
-import { inProgress, keyReused } from "@heliograph/api";
-import { machinery } from "@heliograph/api";
 import {
   type Accepted,
   acceptMessage,

@@ -1,11 +1,17 @@
 import { lifecycleTypeNames, lifecycleTypes } from "@heliograph/domain";
 import { readLifecycle } from "../tables/lifecycle.ts";
 import { z } from "zod";
-import type { Call } from "@heliograph/api";
+import {
+  type Call,
+  type Answer,
+  type Route,
+  route,
+  givenOnce,
+  listed,
+  queryInt,
+} from "@heliograph/api";
 import { stillAllowed, untilReached, waiterOf, whileAllowed } from "./waiting.ts";
 import { streamEvents } from "./stream.ts";
-import { type Answer, type Route, route } from "@heliograph/api";
-import { givenOnce, listed, queryInt } from "@heliograph/api";
 
 const maxPageSize = 1_000;
 const defaultPageSize = 100;

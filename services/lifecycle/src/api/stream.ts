@@ -2,8 +2,7 @@ import { once } from "node:events";
 import type { ServerResponse } from "node:http";
 import { PublicError } from "@heliograph/contracts";
 import { readLifecycle } from "../tables/lifecycle.ts";
-import type { Call } from "@heliograph/api";
-import { type Answer, streamed } from "@heliograph/api";
+import { type Call, type Answer, streamed } from "@heliograph/api";
 import { stillAllowed, untilReached, waiterOf, whileAllowed } from "./waiting.ts";
 
 /** Proxies cut connections that are silent for 30 or 60 seconds. */

@@ -1,8 +1,7 @@
 import { PublicError } from "@heliograph/contracts";
 import { type LifecycleWaiter, openLifecycleWaiter, readLifecycle } from "../tables/lifecycle.ts";
 import type pg from "pg";
-import { endOf, keyEnded } from "@heliograph/api";
-import type { Call } from "@heliograph/api";
+import { endOf, keyEnded, type Call } from "@heliograph/api";
 
 const waiters = new WeakMap<pg.Pool, LifecycleWaiter>();
 

@@ -1,9 +1,7 @@
 import { environments } from "@heliograph/contracts";
 import { escapeHtml } from "@heliograph/domain";
-import { errorsPath } from "@heliograph/api";
+import { errorsPath, type Call, type Answer, type Route, route } from "@heliograph/api";
 import { type ProjectionView, readProjections } from "../projections.ts";
-import type { Call } from "@heliograph/api";
-import { type Answer, type Route, route } from "@heliograph/api";
 
 /** One page shows everything and holds nothing secret: no partner, no message, no key. */
 async function page(call: Call<undefined, undefined>): Promise<Answer> {

@@ -2,11 +2,18 @@ import { type Environment, PublicError } from "@heliograph/contracts";
 import { formatPosition } from "@heliograph/log";
 import { type DeadLetter, listDeadLetters, retryDeadLetter } from "@heliograph/runtime";
 import { z } from "zod";
-import { orNone, reachable } from "@heliograph/api";
-import { type Located, listAcross } from "@heliograph/api";
-import type { Call } from "@heliograph/api";
-import { ListQuery, listOf } from "@heliograph/api";
-import { type Answer, type Route, route } from "@heliograph/api";
+import {
+  orNone,
+  reachable,
+  type Located,
+  listAcross,
+  type Call,
+  ListQuery,
+  listOf,
+  type Answer,
+  type Route,
+  route,
+} from "@heliograph/api";
 
 const DeadLettersQuery = ListQuery.omit({ before: true }).extend({
   environment: z.enum(["live", "sandbox"]).optional(),

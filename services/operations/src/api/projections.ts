@@ -2,12 +2,18 @@ import { PublicError, isId } from "@heliograph/contracts";
 import { formatPosition } from "@heliograph/log";
 import { type RebuildJob, readRebuild, requestRebuild } from "@heliograph/runtime";
 import { z } from "zod";
-import { orNone, reachable, requireReach } from "@heliograph/api";
+import {
+  orNone,
+  reachable,
+  requireReach,
+  type Call,
+  keyReused,
+  listOf,
+  type Answer,
+  type Route,
+  route,
+} from "@heliograph/api";
 import { readProjections } from "../projections.ts";
-import type { Call } from "@heliograph/api";
-import { keyReused } from "@heliograph/api";
-import { listOf } from "@heliograph/api";
-import { type Answer, type Route, route } from "@heliograph/api";
 
 const Environment = z.enum(["live", "sandbox"]);
 

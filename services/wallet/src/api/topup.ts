@@ -1,7 +1,6 @@
 import { type EventData, PublicError, streamOf } from "@heliograph/contracts";
 import type { EventLog } from "@heliograph/log";
-import { appendOne } from "@heliograph/api";
-import type { Call } from "@heliograph/api";
+import { appendOne, type Call } from "@heliograph/api";
 
 const maxWaitMs = 5_000;
 

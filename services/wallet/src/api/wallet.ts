@@ -1,10 +1,16 @@
 import { PublicError, parseMoney, streamOf, type StreamOf } from "@heliograph/contracts";
 import { parsePosition } from "@heliograph/log";
 import { z } from "zod";
-import type { Call } from "@heliograph/api";
-import type { EnvironmentDeps, PartnerRecord } from "@heliograph/api";
-import { givenOnce, listOf } from "@heliograph/api";
-import { type Answer, type Route, route } from "@heliograph/api";
+import {
+  type Call,
+  type EnvironmentDeps,
+  type PartnerRecord,
+  givenOnce,
+  listOf,
+  type Answer,
+  type Route,
+  route,
+} from "@heliograph/api";
 import { Money } from "./money.ts";
 import { plainMoney, readBalance } from "./balance.ts";
 import { proveWallet } from "./proof.ts";

@@ -6,11 +6,18 @@ import {
   readDelivery,
 } from "../tables/webhooks.ts";
 import { z } from "zod";
-import { appendOne } from "@heliograph/api";
-import type { Call } from "@heliograph/api";
-import { ListQuery, listBody, listOf, pageOf } from "@heliograph/api";
-import { type Answer, type Route, route } from "@heliograph/api";
-import { findEndpoint } from "./endpoint.ts";
+import {
+  appendOne,
+  type Call,
+  ListQuery,
+  listBody,
+  listOf,
+  pageOf,
+  type Answer,
+  type Route,
+  route,
+} from "@heliograph/api";
+import { changeErrors, findEndpoint } from "./endpoint.ts";
 import { EventTypeName } from "./schema.ts";
 
 const TestRequest = z
@@ -117,16 +124,6 @@ async function list(call: Call<undefined, z.infer<typeof DeliveriesQuery>>): Pro
   };
 }
 
-const recordErrors = [
-  "invalid_request",
-  "malformed_json",
-  "not_found",
-  "conflict",
-  "idempotency_in_progress",
-  "idempotency_key_reused",
-  "log_unavailable",
-] as const;
-
 export const webhookDeliveryRoutes: readonly Route[] = [
   route({
     method: "POST",
@@ -137,7 +134,7 @@ export const webhookDeliveryRoutes: readonly Route[] = [
     status: 202,
     body: TestRequest,
     response: z.object({ delivery_id: z.string() }).meta({ id: "WebhookTest" }),
-    errors: recordErrors,
+    errors: changeErrors,
     handler: test,
   }),
   route({
@@ -160,7 +157,7 @@ export const webhookDeliveryRoutes: readonly Route[] = [
     status: 202,
     projection: "webhooks",
     response: z.object({ id: z.string(), endpoint_id: z.string() }).meta({ id: "WebhookRetry" }),
-    errors: recordErrors,
+    errors: changeErrors,
     handler: retry,
   }),
 ];

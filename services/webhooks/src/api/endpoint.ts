@@ -1,12 +1,22 @@
 import { type EventData, PublicError, isId, openSecret, streamOf } from "@heliograph/contracts";
 import { type Endpoint, evolveEndpoint, signingSecrets } from "@heliograph/domain";
 import type { RecordedEvent } from "@heliograph/log";
-import { changeOnce } from "@heliograph/api";
-import type { Call } from "@heliograph/api";
+import { changeOnce, type Call } from "@heliograph/api";
 import { headersOf, masked, sealHeaders } from "../headers.ts";
 
 const notFound = (): PublicError =>
   new PublicError("not_found", "There is no such webhook endpoint.");
+
+/** What a change of an endpoint, and what is asked of one, can be refused with. */
+export const changeErrors = [
+  "invalid_request",
+  "malformed_json",
+  "not_found",
+  "conflict",
+  "idempotency_in_progress",
+  "idempotency_key_reused",
+  "log_unavailable",
+] as const;
 
 /** An endpoint folded from its stream, so always fresh, with the revision to append at. */
 export type Found = {

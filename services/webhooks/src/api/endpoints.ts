@@ -9,13 +9,29 @@ import {
 import { type Endpoint, maxSecrets, signingSecrets } from "@heliograph/domain";
 import { listEndpoints } from "../tables/webhooks.ts";
 import { z } from "zod";
-import { appendOne, notValid } from "@heliograph/api";
-import type { Call } from "@heliograph/api";
-import { ListQuery, listBody, listOf, pageOf, slicePage } from "@heliograph/api";
-import { type Answer, type Route, route } from "@heliograph/api";
+import {
+  appendOne,
+  notValid,
+  type Call,
+  ListQuery,
+  listBody,
+  listOf,
+  pageOf,
+  slicePage,
+  type Answer,
+  type Route,
+  route,
+} from "@heliograph/api";
 import { headersOf, mask, sealHeaders, unmasked } from "../headers.ts";
 import { requireReachable } from "./reachable.ts";
-import { changeEndpoint, endpointView, findEndpoint, secretsOf, settingsOf } from "./endpoint.ts";
+import {
+  changeEndpoint,
+  changeErrors,
+  endpointView,
+  findEndpoint,
+  secretsOf,
+  settingsOf,
+} from "./endpoint.ts";
 import {
   CreateEndpoint,
   CreatedEndpoint,
@@ -188,15 +204,6 @@ async function list(call: Call<undefined, ListQuery>): Promise<Answer> {
 }
 
 const fresh = { "Projection-Lag": "0" };
-const changeErrors = [
-  "invalid_request",
-  "malformed_json",
-  "not_found",
-  "conflict",
-  "idempotency_in_progress",
-  "idempotency_key_reused",
-  "log_unavailable",
-] as const;
 
 export const webhookEndpointRoutes: readonly Route[] = [
   route({

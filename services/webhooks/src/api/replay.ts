@@ -6,9 +6,7 @@ import {
   matchDeliveries,
   readReplayProgress,
 } from "../tables/replays.ts";
-import { appendOne, tooManyChanges } from "@heliograph/api";
-import type { Call } from "@heliograph/api";
-import { requireSameRequest } from "@heliograph/api";
+import { appendOne, tooManyChanges, type Call, requireSameRequest } from "@heliograph/api";
 
 /** More than this in one go would hold the process that records it; the answer says where the next one begins. */
 const maxDeliveries = 10_000;

@@ -2,12 +2,10 @@ import { PublicError } from "@heliograph/contracts";
 import { parseTime } from "@heliograph/domain";
 import { deliveryStatuses } from "../tables/webhooks.ts";
 import { z } from "zod";
-import type { Call } from "@heliograph/api";
-import { type Answer, type Route, route } from "@heliograph/api";
+import { type Call, type Answer, type Route, route, TimeInput } from "@heliograph/api";
 import { findEndpoint } from "./endpoint.ts";
 import { replayProgress, startReplay } from "./replay.ts";
 import { EventTypeName } from "./schema.ts";
-import { TimeInput } from "@heliograph/api";
 
 const Types = z.array(EventTypeName).min(1).max(50);
 const StartReplay = z
