@@ -19,6 +19,7 @@ import {
   spawnService,
   until,
   type Instance,
+  testVault,
 } from "@heliograph/testkit";
 import type pg from "pg";
 import { startMeasured } from "./instance.ts";
@@ -194,6 +195,7 @@ export async function startRelay(
       projectionPool: pool,
       settings,
       masterKey: Buffer.from(masterKey, "hex"),
+      vault: await testVault(pool),
       logger,
       directory: { gateways: () => [], partner: () => undefined, onChange: () => () => undefined },
     },

@@ -17,6 +17,7 @@ import {
   type Projector,
   type ServiceContext,
 } from "@heliograph/runtime";
+import { testVault } from "@heliograph/testkit";
 import pg from "pg";
 import { limitRow, ratioRow, type Row } from "./row.ts";
 
@@ -27,9 +28,9 @@ export async function benchConsumers(databaseUrl: string): Promise<Row[]> {
   const admin = new pg.Client({ connectionString: databaseUrl });
   await admin.connect();
   await admin.query("create database bench_consumers");
-  const url = new URL(databaseUrl);
-  url.pathname = "/bench_consumers";
-  const connection = { connectionString: url.href };
+  const connection = {
+    connectionString: Object.assign(new URL(databaseUrl), { pathname: "/bench_consumers" }).href,
+  };
   const logger = newLogger("silent");
   const log = await openPostgresLog({ connection, namespace: "bench", validate: validateEvent });
   const pool = openPool(connection, { name: "bench", max: 4, durable: true }, logger);
@@ -46,6 +47,7 @@ export async function benchConsumers(databaseUrl: string): Promise<Row[]> {
     projectionPool,
     settings: readSettings({}),
     masterKey: Buffer.alloc(32),
+    vault: await testVault(pool),
     logger,
     directory: { gateways: () => [], partner: () => undefined, onChange: () => () => undefined },
   };

@@ -18,7 +18,7 @@ import {
   type KafkaSettings,
   type ServiceContext,
 } from "@heliograph/runtime";
-import { startKafka } from "@heliograph/testkit";
+import { startKafka, testVault } from "@heliograph/testkit";
 import kafkajs, { type Producer } from "kafkajs";
 import pg from "pg";
 import { ratioRow, type Row } from "./row.ts";
@@ -79,6 +79,7 @@ export async function benchRelay(databaseUrl: string): Promise<Row[]> {
     projectionPool: pool,
     settings,
     masterKey: Buffer.alloc(32),
+    vault: await testVault(pool),
     logger,
     directory: { gateways: () => [], partner: () => undefined, onChange: () => () => undefined },
   };

@@ -15,11 +15,20 @@ import { clientAddress } from "./addresses.ts";
 import { type Problem, problemOf } from "./problem.ts";
 import type { EnvironmentDeps, ApiContext, KeyRecord, PartnerRecord } from "./context.ts";
 
-/** Who calls: the key and its partner. */
+/** The person behind a call that was made with a session's token. */
+export type AgentIdentity = {
+  readonly agent_id: string;
+  readonly name: string;
+  readonly role: "owner" | "admin" | "agent" | "viewer";
+  readonly session_id: string;
+};
+
+/** Who calls: the key and its partner, or an agent's session, which stands in for a key with the scopes of the agent's role. */
 export type Identity = {
   readonly key: KeyRecord;
   readonly partner: PartnerRecord;
   readonly admin: boolean;
+  readonly agent?: AgentIdentity;
 };
 
 /** The client's address by Express's `trust proxy` setting, in the form that is compared and recorded. */
@@ -91,7 +100,11 @@ export class Call<Body = unknown, Query = unknown, Params = Readonly<Record<stri
   }
   /** Who did it, as events and the audit show it. */
   get actor(): string {
-    return this.identity?.key.key_id ?? "anonymous";
+    return this.identity?.agent?.agent_id ?? this.identity?.key.key_id ?? "anonymous";
+  }
+  /** The agent whose session makes the call; undefined for a key. */
+  get agent(): AgentIdentity | undefined {
+    return this.identity?.agent;
   }
   /** See `addressOf`. */
   get ip(): string {

@@ -2,6 +2,7 @@ import type { Environment, EventData } from "@heliograph/contracts";
 import type { Directory } from "@heliograph/platform";
 import type { EventLog } from "@heliograph/log";
 import type { Settings } from "@heliograph/runtime";
+import type { Vault } from "@heliograph/vault";
 import type pg from "pg";
 import type { Logger } from "pino";
 
@@ -16,6 +17,8 @@ export type EnvironmentDeps = {
   readonly pool: pg.Pool;
   /** Read models. */
   readonly projectionPool: pg.Pool;
+  /** The keys of personal data. */
+  readonly vault: Vault;
   /** Resolves later while the consumers of this process are behind, so that accepting does not outrun sending. */
   readonly pressure?: () => Promise<void> | undefined;
 };

@@ -241,7 +241,7 @@ export class Pipeline {
       at: Date.now(),
       environment: identity.key.environment,
       partner: identity.partner.partner_id,
-      actor: identity.key.key_id,
+      actor: identity.agent?.agent_id ?? identity.key.key_id,
       action: `${route.method} ${route.path}`,
       target: path.slice(0, maxTargetLength),
       requestId: id,

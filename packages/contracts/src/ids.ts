@@ -20,7 +20,17 @@ export type IdPrefix =
   | "sup"
   | "req"
   | "prl"
-  | "rpl";
+  | "rpl"
+  | "inb"
+  | "tea"
+  | "ses"
+  | "mrg"
+  | "ers"
+  | "imp"
+  | "att"
+  | "inv"
+  | "con"
+  | "not";
 
 declare const brand: unique symbol;
 type Branded<Name extends string> = string & { readonly [brand]?: Name };
@@ -133,7 +143,18 @@ export type Category =
   | "partner"
   | "key"
   | "gateway"
-  | "prices";
+  | "prices"
+  | "inbound"
+  | "external"
+  | "contact"
+  | "conversation"
+  | "thread"
+  | "team"
+  | "presence"
+  | "suppression"
+  | "agent"
+  | "login"
+  | "sender";
 
 /** The stream of an aggregate: `category-<26 characters of its id>`. */
 export const streamOf = <Name extends Category>(category: Name, id: string): StreamOf<Name> =>

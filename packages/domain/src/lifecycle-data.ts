@@ -60,6 +60,14 @@ const confirmation = z.looseObject({
   }),
 });
 
+const ExternalId = z.looseObject({
+  source: z.string().meta({ description: "A channel, or a system of yours.", example: "sms" }),
+  id: z.string().meta({ description: "`[erased]` after the contact's erasure." }),
+});
+const Agent = z.looseObject({ id: id("agt"), name: z.string() });
+const conversation = { conversation_id: id("cnv"), contact_id: id("cnt") };
+const Personal = z.string().meta({ description: "`[erased]` after the contact's erasure." });
+
 export const lifecycleData: Readonly<Record<LifecycleType, z.ZodObject>> = {
   // A scheduled message that became due told its price when it was scheduled.
   "message.queued": z.looseObject({
@@ -94,5 +102,89 @@ export const lifecycleData: Readonly<Record<LifecycleType, z.ZodObject>> = {
     endpoint_id: id("whe"),
     url: z.string(),
     reason: z.string(),
+  }),
+  "message.received": z.looseObject({
+    message_id: id("msg"),
+    ...conversation,
+    channel: z.enum(channels),
+    from: Personal,
+    to: z.string().meta({ description: "Your address that was written to." }),
+    text: Personal.nullable(),
+    subject: Personal.optional(),
+    html: Personal.optional(),
+    media: z.array(
+      z.looseObject({
+        url: z.string(),
+        type: z.string().optional(),
+        name: z.string().optional(),
+        bytes: z.int().optional(),
+      }),
+    ),
+    provider: z.looseObject({ gateway: z.string(), name: z.string(), message_id: z.string() }),
+    received_at: Time,
+  }),
+  "contact.created": z.looseObject({
+    contact_id: id("cnt"),
+    external_ids: z.array(ExternalId),
+    name: Personal.nullable(),
+    message_id: id("msg").optional().meta({ description: "The inbound message that made it." }),
+  }),
+  "contact.matched": z.looseObject({
+    contact_id: id("cnt"),
+    external_id: ExternalId,
+    message_id: id("msg"),
+    conversation_id: id("cnv"),
+  }),
+  "contact.merged": z.looseObject({
+    contact_id: id("cnt").meta({ description: "The survivor." }),
+    merged_id: id("cnt"),
+    merge_id: id("mrg"),
+    moved: z.looseObject({ external_ids: z.int(), conversations: z.int(), messages: z.int() }),
+  }),
+  "contact.unmerged": z.looseObject({
+    contact_id: id("cnt").meta({ description: "The survivor." }),
+    unmerged_id: id("cnt"),
+    merge_id: id("mrg"),
+  }),
+  "contact.erased": z.looseObject({
+    contact_id: id("cnt"),
+    erasure_id: id("ers"),
+    key_destroyed_at: Time,
+  }),
+  "conversation.opened": z.looseObject({
+    ...conversation,
+    channel: z.enum(channels),
+    inbox: z.string().meta({ description: "Your address that was written to." }),
+    address: ExternalId,
+    message_id: id("msg").nullable(),
+    opened_at: Time,
+  }),
+  "conversation.assigned": z.looseObject({
+    ...conversation,
+    agent: Agent,
+    previous_agent: Agent.optional(),
+    team_id: id("tea").optional(),
+    reason: z.string(),
+    assigned_at: Time,
+  }),
+  "conversation.unassigned": z.looseObject({
+    ...conversation,
+    previous_agent: Agent.optional(),
+    reason: z.string(),
+    unassigned_at: Time,
+  }),
+  "conversation.closed": z.looseObject({ ...conversation, reason: z.string(), closed_at: Time }),
+  "conversation.reopened": z.looseObject({
+    ...conversation,
+    reason: z.string(),
+    message_id: id("msg").nullable(),
+    reopened_at: Time,
+  }),
+  "conversation.snoozed": z.looseObject({ ...conversation, until: Time, snoozed_at: Time }),
+  "conversation.overdue": z.looseObject({
+    ...conversation,
+    target: z.enum(["first_response", "resolution"]),
+    due_at: Time,
+    agent: Agent.optional(),
   }),
 };

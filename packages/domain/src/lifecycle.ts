@@ -1,4 +1,5 @@
 import { eventPublicId, type Environment, type TypedEvent } from "@heliograph/contracts";
+import { isPeopleEvent, peopleData, peopleSamples, peopleTypes } from "./lifecycle-people.ts";
 
 /**
  * The one mapping from events of the log to the public lifecycle events that webhooks, feed and topics show.
@@ -16,6 +17,7 @@ const publicTypes = {
   MessageRejected: "message.rejected",
   MessageCanceled: "message.canceled",
   WebhookEndpointDisabled: "webhook_endpoint.disabled",
+  ...peopleTypes,
 } as const;
 
 /** Every public type and what it means; `GET /event-types` shows this and endpoints may subscribe to these names. */
@@ -32,6 +34,19 @@ export const lifecycleTypes = {
   "message.rejected": "The platform refused the message after accepting it.",
   "message.canceled": "The partner canceled a scheduled message.",
   "webhook_endpoint.disabled": "The platform disabled a webhook endpoint.",
+  "message.received": "A message came from a person, and it is known from whom.",
+  "contact.created": "There is a new contact.",
+  "contact.matched": "An inbound message came from a contact that was known.",
+  "contact.merged": "Two contacts became one.",
+  "contact.unmerged": "A merge of two contacts was undone.",
+  "contact.erased": "The keys of a contact's data were destroyed.",
+  "conversation.opened": "A conversation began.",
+  "conversation.assigned": "An agent was given a conversation.",
+  "conversation.unassigned": "A conversation was taken from its agent.",
+  "conversation.closed": "A conversation was closed.",
+  "conversation.reopened": "A conversation that was closed or snoozed is open again.",
+  "conversation.snoozed": "A conversation rests for a time.",
+  "conversation.overdue": "A conversation passed a target's time.",
 } as const;
 export type LifecycleType = keyof typeof lifecycleTypes;
 
@@ -112,7 +127,9 @@ export function lifecycleBody(event: LifecycleEvent, sequence: number): string {
   return `{"id":"${event.id}","type":"${event.type}","timestamp":"${event.timestamp}","environment":"${event.environment}","sequence":${sequence},"data":${JSON.stringify(event.data)}}`;
 }
 
-function dataOf({ type, data }: LifecycleSource): Readonly<Record<string, unknown>> {
+function dataOf(event: LifecycleSource): Readonly<Record<string, unknown>> {
+  if (isPeopleEvent(event)) return peopleData(event);
+  const { type, data } = event;
   if (type === "WebhookEndpointDisabled")
     return { endpoint_id: data.endpoint_id, url: data.url, reason: data.reason };
   // MessageRequested is its own context.
@@ -201,6 +218,8 @@ function sampleData(type: LifecycleType, at: string): Record<string, unknown> {
       url: "https://example.com/webhooks",
       reason: "the endpoint answered 410 Gone",
     };
+  if (Object.hasOwn(peopleSamples, type))
+    return peopleSamples[type as keyof typeof peopleSamples](at);
   const message = {
     message_id: "msg_00000000000000000000000000",
     channel: type === "message.bounced" ? "email" : "sms",
@@ -245,7 +264,7 @@ function sampleData(type: LifecycleType, at: string): Record<string, unknown> {
       return { ...message, error };
     case "message.expired":
       return { ...message, attempts: 1, expires_at: at };
-    case "message.canceled":
+    default:
       return message;
   }
 }

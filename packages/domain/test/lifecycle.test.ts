@@ -153,6 +153,11 @@ describe("the lifecycle mapping", () => {
     };
     const refund = { amount: "0.012", currency: "USD", transaction_id: newId("wtx") };
     const provider = { name: "simulator", message_id: "p-1", status: "accepted" };
+    const conversation = { conversation_id: newId("cnv"), contact_id: newId("cnt") };
+    const external = { source: "sms", id: "sealed:v1.x", name: "n" };
+    const agent = { id: newId("agt"), name: "Ada" };
+    const merge = { merge_id: newId("mrg"), contact_id: conversation.contact_id };
+    const by = { by: { id: agent.id }, reason: "r" };
     const events = (
       [
         ["MessageRequested", request],
@@ -168,6 +173,57 @@ describe("the lifecycle mapping", () => {
         ["MessageRejected", { ...context, error }],
         ["MessageCanceled", context],
         ["WebhookEndpointDisabled", { endpoint_id: newId("whe"), url: "u", reason: "r" }],
+        [
+          "MessageReceived",
+          {
+            ...conversation,
+            channel: "email",
+            from: "a@b.example",
+            to: "c@d.example",
+            subject: "s",
+            html: "h",
+            provider: { gateway: "g", name: "n", message_id: "p" },
+            received_at: at,
+          },
+        ],
+        ["ContactCreated", { contact_id: merge.contact_id, external_ids: [external], name: null }],
+        ["InboundContactMatched", { ...conversation, external_id: external }],
+        [
+          "ContactAbsorbed",
+          {
+            ...merge,
+            merged_id: newId("cnt"),
+            moved: { external_ids: 1, conversations: 0, messages: 0 },
+          },
+        ],
+        ["ContactReleased", { ...merge, released_id: newId("cnt") }],
+        [
+          "ContactErased",
+          { contact_id: merge.contact_id, erasure_id: newId("ers"), key_destroyed_at: at },
+        ],
+        [
+          "ConversationOpened",
+          { ...conversation, channel: "sms", inbox: "+1", address: external, opened_at: at },
+        ],
+        [
+          "ConversationAssigned",
+          {
+            ...conversation,
+            ...by,
+            agent,
+            previous_agent: agent,
+            team: newId("tea"),
+            assigned_at: at,
+          },
+        ],
+        [
+          "ConversationUnassigned",
+          { ...conversation, ...by, previous_agent: agent, unassigned_at: at },
+        ],
+        ["ConversationClosed", { ...conversation, ...by, closed_at: at }],
+        ["ConversationReopened", { ...conversation, ...by, reopened_at: at }],
+        ["ConversationSnoozed", { ...conversation, ...by, until: at, snoozed_at: at }],
+        ["ConversationOverdue", { ...conversation, target: "first_response", due_at: at, agent }],
       ] as const
     ).map(([type, data]) =>
       toLifecycle(recorded(type, { message_id: newId("msg"), ...data }), "live")!,

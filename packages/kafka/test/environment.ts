@@ -15,6 +15,7 @@ import {
   loosely,
   startKafka,
   testDatabase,
+  testVault,
   until,
   whyNoOwnKafka,
   type KafkaBroker,
@@ -66,6 +67,7 @@ async function openEnvironment(brokers: readonly string[]) {
       projectionPool: pool,
       settings,
       masterKey: Buffer.alloc(32),
+      vault: await testVault(pool),
       logger,
       directory: { gateways: () => [], partner: () => undefined, onChange: () => () => true },
     };

@@ -19,6 +19,7 @@ import {
   untilItAnswers,
   watchClock,
 } from "@heliograph/runtime";
+import { openVault, vaultTables } from "@heliograph/vault";
 import type { Logger } from "pino";
 import { demoPartnerId, derivedKey } from "./accounts.ts";
 import { openMasterKey, type KeyRule } from "./master-key.ts";
@@ -129,6 +130,10 @@ export async function openPlatform(
         openLog(settings, server, environment, logger),
       );
       opened.push(() => log.close());
+      const vault = await untilItAnswers("the database", start, async () => {
+        await prepareTables(pool, [vaultTables]);
+        return openVault(pool, masterKey, environment);
+      });
       const kafka = settings.feed === "kafka" ? settings.kafka : undefined;
       const feed = kafka && openKafkaFeed({ settings: kafka, environment, log, pool, logger });
       if (feed) opened.push(() => feed.close());
@@ -142,6 +147,7 @@ export async function openPlatform(
         settings,
         directory,
         masterKey,
+        vault,
         logger: logger.child({ environment }),
       };
     };

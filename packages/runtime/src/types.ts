@@ -1,5 +1,6 @@
 import type { Environment, EventData, Shard, EventType } from "@heliograph/contracts";
 import type { Batch, EventLog, RecordedEvent } from "@heliograph/log";
+import type { Vault } from "@heliograph/vault";
 import type pg from "pg";
 import type { Logger } from "pino";
 import type { Settings } from "./settings.ts";
@@ -21,6 +22,8 @@ export type ServiceContext = {
   readonly directory: GatewayDirectory;
   /** 32 bytes that seal webhook secrets and derive keys. */
   readonly masterKey: Buffer;
+  /** The keys of the environment's personal data. */
+  readonly vault: Vault;
   readonly logger: Logger;
 };
 

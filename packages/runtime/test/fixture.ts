@@ -1,5 +1,5 @@
 import { openPostgresLog, type EventLog } from "@heliograph/log";
-import { loosely, testDatabase } from "@heliograph/testkit";
+import { loosely, testDatabase, testVault } from "@heliograph/testkit";
 import {
   openPool,
   newLogger,
@@ -31,6 +31,7 @@ export async function openEnvironment(): Promise<{
     projectionPool,
     settings: readSettings({ HELIOGRAPH_SHUTDOWN_SECONDS: "4" }),
     masterKey: Buffer.alloc(32),
+    vault: await testVault(pool),
     logger,
     directory: { gateways: () => [], partner: () => undefined, onChange: () => () => true },
   };

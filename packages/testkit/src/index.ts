@@ -25,4 +25,5 @@ export type { SinkBehaviour, SinkRequest, WebhookSink } from "./webhook-sink.ts"
 export { webhookSink } from "./webhook-sink.ts";
 export { openapiCheck } from "./openapi-check.ts";
 export { partnerIn, placedFeed } from "./placed-feed.ts";
+export { testVault } from "./test-vault.ts";
 export { runConsumerHere } from "./run-consumer-here.ts";

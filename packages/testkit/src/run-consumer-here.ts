@@ -7,6 +7,7 @@ import {
   type Consumer,
   type KafkaSettings,
 } from "@heliograph/runtime";
+import { testVault } from "./test-vault.ts";
 
 /**
  * Makes this process one that runs a consumer of the sandbox until it is killed, as tests do at a failpoint: the database's address and the brokers are its arguments. Prints `running` once it
@@ -26,6 +27,7 @@ export async function runConsumerHere(make: (kafka: KafkaSettings) => Consumer):
     projectionPool: pool,
     settings,
     masterKey: Buffer.alloc(32),
+    vault: await testVault(pool),
     logger,
     directory: { gateways: () => [], partner: () => undefined, onChange: () => () => true },
   });

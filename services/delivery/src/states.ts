@@ -35,8 +35,8 @@ export function openStates(log: EventLog): States {
   const states = boundedCache<string, MessageState>(rememberedMessages);
   return {
     see(event) {
-      if (!("message_id" in event.data)) return;
-      const id = event.data.message_id;
+      const id = messageOf(event);
+      if (id === undefined) return;
       const before = states.get(id);
       // Without a state to build on, the message is read when it is needed.
       if (before === undefined && event.type !== "MessageRequested") return;
@@ -54,11 +54,15 @@ export function openStates(log: EventLog): States {
     },
     appended({ stream, events }, outcome) {
       for (const event of recordedOf(stream, events, outcome)) {
-        if (!("message_id" in event.data)) continue;
-        const id = event.data.message_id;
+        const id = messageOf(event);
+        if (id === undefined) continue;
         const state = evolveMessage(states.get(id), event);
         if (state !== undefined) states.set(id, state);
       }
     },
   };
 }
+
+/** Events of contacts and conversations name messages too, and are none of theirs. */
+const messageOf = ({ data }: RecordedEvent): string | undefined =>
+  "message_id" in data ? data.message_id : undefined;

@@ -15,7 +15,7 @@ import {
   type Feed,
   type ServiceContext,
 } from "@heliograph/runtime";
-import { testDatabase, until } from "@heliograph/testkit";
+import { testDatabase, testVault, until } from "@heliograph/testkit";
 import pg from "pg";
 import { dispatchReactor } from "../src/consumer.ts";
 import { playedReceiptsReactor } from "../src/played-receipts.ts";
@@ -95,6 +95,7 @@ export async function openWorld(options: WorldOptions = {}) {
       },
     },
     masterKey: Buffer.alloc(32),
+    vault: await testVault(pool),
     logger: newLogger(process.env["TEST_LOG"] ?? "silent"),
   };
   const running: { stop(): Promise<void> }[] = [];

@@ -1,4 +1,4 @@
-import { placedFeed } from "@heliograph/testkit";
+import { placedFeed, testVault } from "@heliograph/testkit";
 // A dispatch process for crash tests: the reactors of one environment on the database of the parent, until SIGTERM.
 import { validateEvent } from "@heliograph/contracts";
 import { openPostgresLog } from "@heliograph/log";
@@ -30,6 +30,7 @@ const context = {
     onChange: () => () => undefined,
   },
   masterKey: Buffer.alloc(32),
+  vault: await testVault(pool),
   logger: newLogger("warn"),
 };
 // With TEST_SHARDS, such as "2,3", it dispatches for these shards alone.

@@ -1,4 +1,10 @@
 import type { Service } from "@heliograph/api";
+import { service as inbound } from "@heliograph/inbound";
+import { service as contacts } from "@heliograph/contacts";
+import { service as conversations } from "@heliograph/conversations";
+import { service as suppressions } from "@heliograph/suppressions";
+import { service as agents } from "@heliograph/agents";
+import { service as mobile } from "@heliograph/mobile";
 import { service as control } from "@heliograph/control";
 import { service as delivery } from "@heliograph/delivery";
 import { service as dispatch } from "@heliograph/dispatch";
@@ -19,6 +25,12 @@ export const services: readonly Service[] = [
   wallet,
   dispatch,
   delivery,
+  inbound,
+  contacts,
+  conversations,
+  suppressions,
+  agents,
+  mobile,
   lifecycle,
   webhooks,
   control,

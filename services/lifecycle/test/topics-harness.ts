@@ -7,7 +7,7 @@ import {
   type KafkaSettings,
   type ServiceContext,
 } from "@heliograph/runtime";
-import { testDatabase, until } from "@heliograph/testkit";
+import { testDatabase, testVault, until } from "@heliograph/testkit";
 import { Kafka as CloudEvents, type CloudEvent } from "cloudevents";
 import pg from "pg";
 
@@ -46,6 +46,7 @@ export async function openWorld(openLog?: (url: string) => Promise<EventLog>) {
     log,
     pool,
     projectionPool: pool,
+    vault: await testVault(pool),
     logger: newLogger(process.env["TEST_LOG"] ?? "silent"),
     settings: { shutdownMs: 2_000 },
   } as unknown as ServiceContext;

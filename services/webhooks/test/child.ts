@@ -1,4 +1,4 @@
-import { placedFeed } from "@heliograph/testkit";
+import { placedFeed, testVault } from "@heliograph/testkit";
 import { openPostgresLog } from "@heliograph/log";
 import { runConsumer, type ServiceContext } from "@heliograph/runtime";
 import pg from "pg";
@@ -23,6 +23,7 @@ await runConsumer(webhooksReactor(), {
   pool,
   projectionPool: pool,
   masterKey: Buffer.from(masterKey, "hex"),
+  vault: await testVault(pool, Buffer.from(masterKey, "hex")),
   logger: pino({ level: "warn" }),
   settings: { shutdownMs: 2_000, retryScale: 0.001, webhookAllowCidrs: ["127.0.0.0/8"] },
 } as unknown as ServiceContext);

@@ -3,7 +3,7 @@ import { newId, newSecret, openSecret, sealSecret, streamOf, uuid7 } from "@heli
 import { openMemoryLog, type EventLog } from "@heliograph/log";
 import { listDeliveries, type Delivery } from "../src/tables/webhooks.ts";
 import { runConsumer, type Feed, type ServiceContext } from "@heliograph/runtime";
-import { testDatabase, until } from "@heliograph/testkit";
+import { testDatabase, testVault, until } from "@heliograph/testkit";
 import pg from "pg";
 import { pino } from "pino";
 import { webhooksReactor } from "../src/index.ts";
@@ -31,6 +31,7 @@ export async function openHarness(
     pool,
     projectionPool: pool,
     masterKey,
+    vault: await testVault(pool, masterKey),
     logger: pino({ level: process.env["TEST_LOG"] ?? "silent" }),
     settings: {
       shutdownMs: 2_000,

@@ -32,3 +32,17 @@ export const Failure = z.strictObject({
     .optional(),
 });
 export type Failure = z.infer<typeof Failure>;
+
+/**
+ * A text of a person, sealed under a key that can be destroyed (`sealed:v1.…`). The bound is that of the plain text with its third more of base64.
+ */
+export const Sealed = (maxCharacters: number) =>
+  z.string().max(Math.ceil(maxCharacters * 5.4) + 100);
+
+/** A name in somebody else's system. `name` is that of its claim's stream: it tells nothing of the id without the naming key. */
+export const ExternalId = z.strictObject({
+  source: z.string().max(64),
+  id: Sealed(320),
+  name: z.string().max(64),
+});
+export type ExternalId = z.infer<typeof ExternalId>;

@@ -1,6 +1,17 @@
 import type { z } from "zod";
 import type { EventDefinition } from "../define.ts";
 import type { Category } from "../ids.ts";
+import * as agent from "./agent.ts";
+import * as contact from "./contact.ts";
+import * as conversation from "./conversation.ts";
+import * as external from "./external.ts";
+import * as inbound from "./inbound.ts";
+import * as login from "./login.ts";
+import * as presence from "./presence.ts";
+import * as sender from "./sender.ts";
+import * as suppression from "./suppression.ts";
+import * as team from "./team.ts";
+import * as thread from "./thread.ts";
 import * as earlier from "./earlier.ts";
 import * as endpoint from "./endpoint.ts";
 import * as feed from "./feed.ts";
@@ -30,6 +41,17 @@ const modules = {
   ...key,
   ...gateway,
   ...prices,
+  ...inbound,
+  ...external,
+  ...contact,
+  ...conversation,
+  ...thread,
+  ...team,
+  ...presence,
+  ...suppression,
+  ...agent,
+  ...login,
+  ...sender,
 };
 
 /** Every event definition, one per type and version. */
@@ -57,6 +79,17 @@ type Categories = {
   key: typeof key;
   gateway: typeof gateway;
   prices: typeof prices;
+  inbound: typeof inbound;
+  external: typeof external;
+  contact: typeof contact;
+  conversation: typeof conversation;
+  thread: typeof thread;
+  team: typeof team;
+  presence: typeof presence;
+  suppression: typeof suppression;
+  agent: typeof agent;
+  login: typeof login;
+  sender: typeof sender;
 };
 /** The types of the events in streams of one category. */
 export type EventTypeOf<Name extends Category> = Name extends keyof Categories

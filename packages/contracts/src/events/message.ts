@@ -46,6 +46,9 @@ export const MessageRequested = defineEvent(
     tags: z.array(z.string().max(64)).max(20).optional(),
     metadata: z.record(z.string(), z.unknown()).optional(),
     client_ref: z.string().max(255).optional(),
+    /** Of a reply: `to` and the texts of its content are then sealed under the contact's key. */
+    conversation_id: Id.optional(),
+    contact_id: Id.optional(),
     cost: Money,
     currency: z.string().length(3),
     price: z.strictObject({

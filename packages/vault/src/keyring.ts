@@ -1,0 +1,103 @@
+import { randomBytes, randomUUID, type KeyObject } from "node:crypto";
+import type pg from "pg";
+import { keysById, liveKeys, type KeyRow } from "./tables/keys.ts";
+import type { Wrapping } from "./wrap.ts";
+
+/** Whose data is sealed: a contact, or a record that came before its contact was known. */
+export type Subject = {
+  readonly partner: string;
+  /** `cnt_…`, `inb_…`, or the name of an address. */
+  readonly subject: string;
+  /** Whoever erases one of these erases this subject too: names of addresses, ids of contacts. */
+  readonly owners?: readonly string[];
+};
+
+/** How long another process may still open what was erased: a key is asked for again after this. */
+const rememberedMs = 1_000;
+/** Some 300 bytes a key. */
+const maxRemembered = 5_000;
+
+export type Known = {
+  readonly id: string;
+  readonly partner: string;
+  /** undefined: destroyed. */
+  readonly key: KeyObject | undefined;
+  readonly until: number;
+};
+
+/** The keys that are in use at the moment, and the way to the others. */
+export class Keyring {
+  readonly #pool: pg.Pool;
+  readonly #wrapping: Wrapping;
+  readonly #byId = new Map<string, Known>();
+  readonly #bySubject = new Map<string, Known>();
+
+  constructor(pool: pg.Pool, wrapping: Wrapping) {
+    this.#pool = pool;
+    this.#wrapping = wrapping;
+  }
+
+  /** The live keys of subjects, in order; made, and durable, where there was none. */
+  async live(subjects: readonly Subject[]): Promise<readonly Known[]> {
+    const found = new Map<string, Known>();
+    const missing = new Map<string, Subject>();
+    for (const each of subjects) {
+      const place = placeOf(each);
+      const known = fresh(this.#bySubject.get(place));
+      if (known === undefined) missing.set(place, each);
+      else found.set(place, known);
+    }
+    if (missing.size > 0) {
+      const offered = [...missing.values()].map(({ partner, subject, owners = [] }) => {
+        const id = randomUUID();
+        const wrapped = this.#wrapping.wrap(id, randomBytes(32));
+        return { id, partner, subject, owners, wrapped };
+      });
+      for (const row of await liveKeys(this.#pool, offered)) {
+        const known = this.#remember(row);
+        if (this.#bySubject.size >= maxRemembered) this.#bySubject.clear();
+        this.#bySubject.set(placeOf(row), known);
+        found.set(placeOf(row), known);
+      }
+    }
+    return subjects.map((each) => {
+      const known = found.get(placeOf(each));
+      // Between the insert and the read.
+      if (known === undefined) throw new Error(`the key of ${each.subject} was destroyed`);
+      return known;
+    });
+  }
+
+  /** The keys of these ids; one that was never here is missing. */
+  async byId(ids: ReadonlySet<string>): Promise<ReadonlyMap<string, Known>> {
+    const found = new Map<string, Known>();
+    const missing: string[] = [];
+    for (const id of ids) {
+      const known = fresh(this.#byId.get(id));
+      if (known === undefined) missing.push(id);
+      else found.set(id, known);
+    }
+    if (missing.length > 0)
+      for (const row of await keysById(this.#pool, missing)) found.set(row.id, this.#remember(row));
+    return found;
+  }
+
+  forget(): void {
+    this.#byId.clear();
+    this.#bySubject.clear();
+  }
+
+  #remember({ id, partner, wrapped }: KeyRow): Known {
+    const key = wrapped === null ? undefined : this.#wrapping.unwrap(id, wrapped);
+    const known = { key, id, partner, until: performance.now() + rememberedMs };
+    if (this.#byId.size >= maxRemembered) this.#byId.clear();
+    this.#byId.set(id, known);
+    return known;
+  }
+}
+
+const fresh = (known: Known | undefined): Known | undefined =>
+  known !== undefined && known.until > performance.now() ? known : undefined;
+
+const placeOf = ({ partner, subject }: Pick<Subject, "partner" | "subject">): string =>
+  `${partner} ${subject}`;

@@ -1,0 +1,113 @@
+import type pg from "pg";
+
+/**
+ * In each environment's database and in no log. A key row outlives its key: `wrapped` is null once it is destroyed, so that whoever opens a token
+ * can tell what was erased from what is damaged.
+ */
+export const vaultTables = {
+  schema: "vault",
+  migrations: [
+    `create table if not exists vault.naming (
+  sole boolean primary key default true check (sole),
+  wrapped bytea not null
+);
+create table if not exists vault.keys (
+  id uuid primary key,
+  partner text not null,
+  subject text not null,
+  owners text[] not null,
+  wrapped bytea,
+  created_at timestamptz not null default now(),
+  destroyed_at timestamptz
+);
+create unique index if not exists keys_live on vault.keys (partner, subject) where destroyed_at is null;
+create index if not exists keys_owners on vault.keys using gin (owners);`,
+  ],
+} as const;
+
+/** A key as it is stored. */
+export type KeyRow = {
+  readonly id: string;
+  readonly partner: string;
+  readonly subject: string;
+  readonly wrapped: Buffer | null;
+};
+
+/** Stores the naming key unless there is one; gives the one that is stored. */
+export async function namingKey(pool: pg.Pool, offered: Buffer): Promise<Buffer> {
+  await pool.query("insert into vault.naming (wrapped) values ($1) on conflict do nothing", [
+    offered,
+  ]);
+  const { rows } = await pool.query<{ wrapped: Buffer }>("select wrapped from vault.naming");
+  return rows[0]!.wrapped;
+}
+
+export type NewKey = {
+  readonly id: string;
+  readonly partner: string;
+  readonly subject: string;
+  readonly owners: readonly string[];
+  readonly wrapped: Buffer;
+};
+
+/** Stores keys for subjects that have none; gives the live key of each. */
+export async function liveKeys(pool: pg.Pool, offered: readonly NewKey[]): Promise<KeyRow[]> {
+  const column = <Key extends keyof NewKey>(key: Key): NewKey[Key][] =>
+    offered.map((row) => row[key]);
+  const subjects = [column("partner"), column("subject")];
+  const find = async (): Promise<KeyRow[]> =>
+    (
+      await pool.query<KeyRow>({
+        name: "vault.live",
+        text: `select k.id, k.partner, k.subject, k.wrapped from vault.keys k
+          join unnest($1::text[], $2::text[]) as w(partner, subject) using (partner, subject) where k.destroyed_at is null`,
+        values: subjects,
+      })
+    ).rows;
+  const known = await find();
+  const distinct = new Set(offered.map(({ partner, subject }) => `${partner} ${subject}`));
+  if (known.length === distinct.size) return known;
+  await pool.query({
+    name: "vault.add",
+    text: `insert into vault.keys (id, partner, subject, owners, wrapped)
+      select id, partner, subject, string_to_array(owners, ' '), wrapped
+      from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bytea[]) as n(id, partner, subject, owners, wrapped)
+      order by partner, subject
+      on conflict (partner, subject) where destroyed_at is null do nothing`,
+    values: [
+      column("id"),
+      ...subjects,
+      offered.map(({ owners }) => owners.join(" ")),
+      column("wrapped"),
+    ],
+  });
+  return find();
+}
+
+export async function keysById(pool: pg.Pool, ids: readonly string[]): Promise<KeyRow[]> {
+  const { rows } = await pool.query<KeyRow>({
+    name: "vault.by_id",
+    text: "select id, partner, subject, wrapped from vault.keys where id = any($1::uuid[])",
+    values: [ids],
+  });
+  return rows;
+}
+
+/** Destroys the keys of subjects, and of whatever else belongs to them. Gives those that this or an earlier call destroyed. */
+export async function destroyKeys(
+  pool: pg.Pool,
+  partner: string,
+  names: readonly string[],
+): Promise<readonly { readonly id: string; readonly destroyedAt: Date }[]> {
+  await pool.query(
+    `update vault.keys set wrapped = null, destroyed_at = clock_timestamp()
+      where partner = $1 and destroyed_at is null and (subject = any($2) or owners && $2::text[])`,
+    [partner, names],
+  );
+  const { rows } = await pool.query<{ id: string; destroyed_at: Date }>(
+    `select id, destroyed_at from vault.keys where partner = $1 and destroyed_at is not null and (subject = any($2) or owners && $2::text[])
+      order by destroyed_at, id`,
+    [partner, names],
+  );
+  return rows.map(({ id, destroyed_at }) => ({ id, destroyedAt: destroyed_at }));
+}

@@ -1,0 +1,100 @@
+import { createHmac, randomBytes } from "node:crypto";
+import { uuidToBase32, type Environment } from "@heliograph/contracts";
+import type pg from "pg";
+import { Keyring, type Known, type Subject } from "./keyring.ts";
+import { destroyKeys, namingKey } from "./tables/keys.ts";
+import { erasedText, keyIdOf, openText, sealText, tokenPattern, type Sealed } from "./token.ts";
+import { collectKeys, mapTokens } from "./tokens-in.ts";
+import { openWrapping } from "./wrap.ts";
+
+/** Seals texts under one subject's key. */
+export type Seal = (text: string) => Sealed;
+
+/** Gives a value back with every token in it opened, however deep; what was erased reads `[erased]`. */
+export type Open = <Value>(value: Value) => Value;
+
+/** The keys of personal data of one environment. */
+export type Vault = {
+  /**
+   * A name that tells nothing of its parts to whoever has no naming key: HMAC-SHA256 of them, as 26 base32 characters. The same parts always give the same.
+   */
+  name(...parts: readonly string[]): string;
+  /** The seals of subjects, in order; a subject without a key gets one, which is durable before this resolves. */
+  seals(subjects: readonly Subject[]): Promise<readonly Seal[]>;
+  /** The seal of one subject. */
+  seal(subject: Subject): Promise<Seal>;
+  /** Loads the keys of all tokens in these values. Tokens of another partner than the given one stay closed. */
+  open(partner: string | undefined, ...values: readonly unknown[]): Promise<Open>;
+  /** The same for JSON texts whose tokens stand in strings, without parsing them. */
+  openJson(partner: string | undefined, texts: readonly string[]): Promise<readonly string[]>;
+  /** Destroys the keys of subjects and of whatever names them as owners. Safe to repeat; gives what is destroyed, earlier calls' included. */
+  destroy(
+    partner: string,
+    names: readonly string[],
+  ): Promise<readonly { readonly id: string; readonly destroyedAt: Date }[]>;
+};
+
+/** Opens the vault of an environment; its tables are there. Throws when the master key is not the one that wrapped its keys. */
+export async function openVault(
+  pool: pg.Pool,
+  masterKey: Buffer,
+  environment: Environment,
+): Promise<Vault> {
+  const wrapping = openWrapping(masterKey, environment);
+  const offered = wrapping.wrap("naming", randomBytes(32));
+  const naming = wrapping.unwrap("naming", await namingKey(pool, offered));
+  const keyring = new Keyring(pool, wrapping);
+  const seals = async (subjects: readonly Subject[]): Promise<readonly Seal[]> =>
+    (await keyring.live(subjects)).map(
+      ({ id, key }) =>
+        (text) =>
+          sealText(id, key!, text),
+    );
+  return {
+    name: (...parts) => {
+      const digest = createHmac("sha256", naming).update(parts.join("\u001f")).digest("hex");
+      return uuidToBase32(uuidOf(digest));
+    },
+    seals,
+    seal: async (subject) => (await seals([subject]))[0]!,
+    async open(partner, ...values) {
+      const ids = new Set<string>();
+      for (const value of values) collectKeys(value, ids);
+      const keys = ids.size === 0 ? new Map<string, Known>() : await keyring.byId(ids);
+      return (value) => mapTokens(value, (token, id) => opened(keys.get(id), partner, token));
+    },
+    async openJson(partner, texts) {
+      const ids = new Set<string>();
+      for (const text of texts)
+        for (const [token] of text.matchAll(tokenPattern)) ids.add(keyIdOf(token)!);
+      if (ids.size === 0) return texts;
+      const keys = await keyring.byId(ids);
+      const inString = (token: Sealed): string =>
+        JSON.stringify(opened(keys.get(keyIdOf(token)!), partner, token)).slice(1, -1);
+      return texts.map((text) => text.replaceAll(tokenPattern, inString));
+    },
+    async destroy(partner, names) {
+      const destroyed = await destroyKeys(pool, partner, names);
+      keyring.forget();
+      return destroyed;
+    },
+  };
+}
+
+/** The first 128 bits of a digest in the form of a UUID. */
+const uuidOf = (hex: string): string =>
+  [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20, 32)].join(
+    "-",
+  );
+
+/** A token whose key is another partner's, or was never here, stays as it is. */
+function opened(known: Known | undefined, partner: string | undefined, token: Sealed): string {
+  if (known === undefined || (partner !== undefined && known.partner !== partner)) return token;
+  if (known.key === undefined) return erasedText;
+  try {
+    return openText(known.key, token);
+  } catch {
+    // A text that only looks like a token, such as one that somebody typed.
+    return token;
+  }
+}

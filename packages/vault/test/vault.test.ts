@@ -1,0 +1,98 @@
+import { randomBytes } from "node:crypto";
+import { newId } from "@heliograph/contracts";
+import { newLogger, openPool, prepareTables } from "@heliograph/runtime";
+import { testDatabase } from "@heliograph/testkit";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { erasedText, openVault, vaultTables, type Vault } from "../src/index.ts";
+import { example } from "./readme.ts";
+
+let database: Awaited<ReturnType<typeof testDatabase>>;
+let pool: ReturnType<typeof openPool>;
+let vault: Vault;
+const masterKey = randomBytes(32);
+const partner = newId("ptn");
+
+beforeAll(async () => {
+  database = await testDatabase();
+  pool = openPool(database.config, { name: "test", max: 4, durable: true }, newLogger("silent"));
+  await prepareTables(pool, [vaultTables]);
+  vault = await openVault(pool, masterKey, "sandbox");
+});
+afterAll(async () => {
+  await pool.end();
+  await database.drop();
+});
+
+test("a sealed text opens wherever it stands, and nothing else changes", async () => {
+  expect(await example(vault, partner, newId("cnt"))).toBe("Ada");
+  const seal = await vault.seal({ partner, subject: newId("cnt") });
+  const value = {
+    name: seal('Zo"ë\n'),
+    list: [{ id: seal("+1") }, 3, null],
+    at: new Date(0),
+    text: "sealed:",
+  };
+  const open = await vault.open(partner, value);
+  expect(open(value)).toEqual({
+    name: 'Zo"ë\n',
+    list: [{ id: "+1" }, 3, null],
+    at: value.at,
+    text: "sealed:",
+  });
+  const [json] = await vault.openJson(partner, [JSON.stringify(value)]);
+  expect(JSON.parse(json!)).toMatchObject({ name: 'Zo"ë\n', list: [{ id: "+1" }, 3, null] });
+});
+
+test("a destroyed key makes every token of the subject, and of what it owns, unreadable for ever, in every process", async () => {
+  const contact = newId("cnt");
+  const [own, record, other] = await vault.seals([
+    { partner, subject: contact },
+    { partner, subject: newId("inb"), owners: [vault.name(partner, "sms", "+15551234567")] },
+    { partner, subject: newId("cnt") },
+  ]);
+  const value = [own!("Ada"), record!("raw"), other!("Bea")];
+  const names = [contact, vault.name(partner, "sms", "+15551234567")];
+  const destroyed = await vault.destroy(partner, names);
+  expect(destroyed).toHaveLength(2);
+  expect(await vault.destroy(partner, names)).toEqual(destroyed);
+  for (const each of [vault, await openVault(pool, masterKey, "sandbox")])
+    expect((await each.open(partner, value))(value)).toEqual([erasedText, erasedText, "Bea"]);
+  const again = (await vault.seal({ partner, subject: contact }))("new");
+  expect((await vault.open(partner, [...value, again]))([value[0], again])).toEqual([
+    erasedText,
+    "new",
+  ]);
+});
+
+test("a token of another partner, a changed one and a made-up one stay as they are", async () => {
+  const token = (await vault.seal({ partner, subject: newId("cnt") }))("secret");
+  const changed = `${token.slice(0, -2)}${token.endsWith("AA") ? "BB" : "AA"}`;
+  const madeUp = `sealed:v1.${"A".repeat(22)}.${"A".repeat(40)}`;
+  const stranger = await vault.open(newId("ptn"), token);
+  expect(stranger(token)).toBe(token);
+  const open = await vault.open(partner, [changed, madeUp]);
+  expect(open([changed, madeUp])).toEqual([changed, madeUp]);
+  expect(await vault.openJson(newId("ptn"), [JSON.stringify({ token })])).toEqual([
+    JSON.stringify({ token }),
+  ]);
+});
+
+test("many who seal for one new subject at once share its key", async () => {
+  const subject = newId("cnt");
+  const vaults = await Promise.all([1, 2, 3].map(() => openVault(pool, masterKey, "sandbox")));
+  const tokens = await Promise.all(
+    Array.from({ length: 12 }, async (_, index) =>
+      (await vaults[index % 3]!.seal({ partner, subject }))("x"),
+    ),
+  );
+  expect(new Set(tokens.map((token) => token.split(".")[1])).size).toBe(1);
+});
+
+test("names are the same in every process of an environment, and another master key opens nothing", async () => {
+  const twin = await openVault(pool, masterKey, "sandbox");
+  expect(twin.name("a", "b")).toBe(vault.name("a", "b"));
+  expect(vault.name("a", "b")).not.toBe(vault.name("ab"));
+  expect(vault.name("a")).toMatch(/^[0-9A-HJKMNP-TV-Z]{26}$/);
+  await expect(openVault(pool, randomBytes(32), "sandbox")).rejects.toThrow();
+  await expect(openVault(pool, masterKey, "live")).rejects.toThrow();
+});

@@ -1,0 +1,16 @@
+import type { Service } from "@heliograph/api";
+
+/** Threads with people: inbox, history, assignment, targets. */
+export const service: Service = {
+  name: "conversations",
+  api: {
+    groups: [
+      {
+        tag: "conversations",
+        description: "Threads with people: inbox, history, assignment, targets.",
+        routes: [],
+      },
+    ],
+  },
+  consumers: () => [],
+};
