@@ -4,6 +4,6 @@ export async function example(vault: Vault, partner: string, contactId: string):
   const seal = await vault.seal({ partner, subject: contactId });
   const data = { contact_id: contactId, name: seal("Ada") };
   const open = await vault.open(partner, data);
-  open(data).name; // "Ada", and "[erased]" after vault.destroy(partner, [contactId])
-  return open(data).name;
+  const { name } = open(data); // "Ada", and "[erased]" after vault.destroy(partner, [contactId])
+  return name;
 }
