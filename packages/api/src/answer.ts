@@ -26,6 +26,7 @@ export function toWire(answer: Answer): Wire {
   }
   if (answer.headers !== undefined)
     for (const name in answer.headers) headers.push(name, answer.headers[name]!);
+  if (answer.etag !== undefined) headers.push("ETag", answer.etag);
   if (answer.position !== undefined) headers.push("Log-Position", formatPosition(answer.position));
   return { status: answer.status, headers, body };
 }
@@ -40,7 +41,8 @@ export function send(
   const { status, body } = wire;
   const headers = [...common, ...wire.headers];
   if (body === undefined) {
-    if (status !== 204) headers.push("Content-Length", "0");
+    // 204 and 304 end with their head (RFC 9110 §8.6).
+    if (status !== 204 && status !== 304) headers.push("Content-Length", "0");
   } else
     headers.push(
       "Content-Length",

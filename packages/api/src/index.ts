@@ -13,6 +13,7 @@ export {
   type PartnerRecord,
 } from "./context.ts";
 export { decodeCursor, encodeCursor } from "./cursor.ts";
+export { etagOf, requireMatch } from "./etag.ts";
 export { parseIdempotencyKey } from "./idempotency-key.ts";
 export { inProgress, keyReused, requireSameRequest } from "./idempotency.ts";
 export { type Located, listAcross } from "./list-across.ts";

@@ -32,6 +32,11 @@ const withIdempotency = ["idempotency_in_progress", "idempotency_key_reused"] as
 const takesKey = (route: Route): boolean =>
   route.mutates === true && route.idempotency !== "none" && route.scope !== "public";
 
+/** A creation has no state that could have been seen. */
+const takesMatch = (route: Route): boolean =>
+  route.etag === true && ["PATCH", "PUT", "DELETE"].includes(route.method);
+const showsTag = (route: Route): boolean => route.etag === true && route.method === "GET";
+
 /** Every error that a route can give, its own and those of what each call goes through. */
 const errorsOf = (route: Route): readonly ErrorCode[] => [
   ...new Set<ErrorCode>([
@@ -40,6 +45,7 @@ const errorsOf = (route: Route): readonly ErrorCode[] => [
     ...(route.scope === "public" ? [] : withKey),
     ...(route.method === "GET" ? [] : withBody),
     ...(takesKey(route) ? withIdempotency : []),
+    ...(takesMatch(route) ? (["precondition_failed"] as const) : []),
   ]),
 ];
 
@@ -58,6 +64,7 @@ const answerHeaders = {
   "Projection-Lag": text("How many events the answer has not seen yet.", "0"),
   "Idempotent-Replayed": text("`true`: the answer of the first request with this key.", "true"),
   "Preference-Applied": text("The preference that was honoured.", "wait"),
+  ETag: text("Names this state of it, for If-Match and If-None-Match.", '"12"'),
   "Retry-After": text("Seconds to wait before the next try.", "1"),
   "WWW-Authenticate": text("The scheme to authenticate with.", 'Bearer realm="heliograph"'),
 } as const;
@@ -73,6 +80,7 @@ function headersOf(route: Route, status: number): z.ZodObject {
     if (route.method === "GET" && route.projection === undefined) names.push("Projection-Lag");
     if (takesKey(route)) names.push("Idempotent-Replayed");
     if (route.prefer) names.push("Preference-Applied");
+    if (route.etag) names.push("ETag");
   }
   if (status === 401) names.push("WWW-Authenticate");
   if (status === 409 || status === 429 || status === 503) names.push("Retry-After");
@@ -103,6 +111,15 @@ const requestHeadersOf = (route: Route): z.ZodObject =>
       "Min-Log-Position": text(
         "Waits until the answer covers this position, at most 5 s.",
         "0000000000104200",
+      ).optional(),
+    }),
+    ...(takesMatch(route) && {
+      "If-Match": text("Does it only to the state with this ETag; else 412.", '"12"').optional(),
+    }),
+    ...(showsTag(route) && {
+      "If-None-Match": text(
+        "The ETag that you have: where it is still so, 304.",
+        '"12"',
       ).optional(),
     }),
     ...(route.prefer && { Prefer: text(route.prefer, "wait=10").optional() }),
@@ -156,6 +173,7 @@ function operation(route: Route, tag: string): ZodOpenApiOperationObject {
         "Done.",
         route.response ?? (route.contentType === undefined ? undefined : z.string()),
       ),
+      ...(showsTag(route) && { "304": success(304, "It is as you have it.", undefined) }),
       ...Object.fromEntries(
         Object.entries(route.also ?? {}).map(([of, { description, response }]) => [
           of,

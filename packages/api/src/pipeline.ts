@@ -15,6 +15,7 @@ import { Call, type Identity, addressOf, originOf } from "./call.ts";
 import type { ApiContext } from "./context.ts";
 import { runOnce } from "./idempotency.ts";
 import { machinery } from "./machinery.ts";
+import { isUnchanged } from "./etag.ts";
 import { observeRequest } from "./metrics.ts";
 import { projectionHeaders } from "./projection.ts";
 import { type Route, streamed } from "./route.ts";
@@ -176,7 +177,13 @@ export class Pipeline {
     if (call.idempotencyKey !== undefined && route.idempotency !== "stream")
       return runOnce(route, call);
     const answer = await route.handler(call);
-    return answer === streamed ? undefined : toWire(answer);
+    if (answer === streamed) return undefined;
+    const { etag, headers } = answer;
+    return toWire(
+      route.method === "GET" && etag !== undefined && isUnchanged(call, etag)
+        ? { status: 304, etag, ...(headers && { headers }) }
+        : answer,
+    );
   }
 
   #limit(identity: Identity, under: Underway): void {

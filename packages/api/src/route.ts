@@ -13,6 +13,8 @@ export type Answer = {
   readonly body?: object | string | Uint8Array | undefined;
   readonly headers?: Readonly<Record<string, string>>;
   readonly position?: bigint | undefined;
+  /** Of a single resource, by `etagOf`: printed as `ETag`; a GET whose `If-None-Match` has it is answered with 304 in place of this. */
+  readonly etag?: string | undefined;
 };
 
 /** Returned by a handler that wrote to `call.response` itself (server-sent events). */
@@ -44,6 +46,8 @@ export type RouteDefinition<Body, Query, Params> = {
   readonly contentType?: string;
   /** What `Prefer` does here, for the documentation; left out: nothing. */
   readonly prefer?: string;
+  /** For the documentation: answers have an `etag`; a change holds `If-Match` against it with `requireMatch`. */
+  readonly etag?: true;
   /** Beyond those every route can give. */
   readonly errors: readonly ErrorCode[];
   readonly mutates?: boolean;

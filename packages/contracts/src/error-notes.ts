@@ -24,6 +24,13 @@ export const errorNotes: Readonly<Record<ErrorCode, string>> = {
   method_not_allowed: "`Allow` lists those that are.",
   conflict:
     "What you want to change has moved on: a message that is no longer scheduled cannot be canceled. Read it again.",
+  precondition_failed:
+    "`If-Match` names another state than the present one, whose tag is in `etag`: somebody changed it since you read it. Read it again and decide anew. Nothing was changed.",
+  external_id_taken:
+    "`contact_id` names the contact that has it. Merge the two, or take the id from that one first. Nothing of the request was applied.",
+  contact_merged: "`merged_into` names the contact that it is part of now: change that one.",
+  contact_erased:
+    "Its data are destroyed and nothing brings them back. Its external ids are free for a new contact.",
   sequence_ahead:
     "You ask for what comes after an event that the feed does not have, so the answer would be nothing for ever. Where you took the number from this feed, its operator has restored a backup and not said so to it; ask there. To read on from the newest event, ask `GET /events` without `after` and go to its end.",
   idempotency_in_progress: "Wait for `Retry-After` and send the same request again.",

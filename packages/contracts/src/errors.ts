@@ -14,6 +14,10 @@ export const errorCatalogue = {
   not_found: { status: 404, title: "Not found" },
   method_not_allowed: { status: 405, title: "The method is not allowed here" },
   conflict: { status: 409, title: "The request conflicts with the current state" },
+  precondition_failed: { status: 412, title: "It is not in the state that you saw" },
+  external_id_taken: { status: 409, title: "Another contact has the external id" },
+  contact_merged: { status: 409, title: "The contact was merged into another one" },
+  contact_erased: { status: 410, title: "The contact was erased" },
   sequence_ahead: { status: 409, title: "The feed does not reach this sequence" },
   idempotency_in_progress: {
     status: 409,

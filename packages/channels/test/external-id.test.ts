@@ -1,0 +1,46 @@
+import { describe, expect, it } from "vitest";
+import { externalIdName, normalExternalId } from "../src/index.ts";
+
+const normal = (source: string, id: string) => {
+  const read = normalExternalId(source, id);
+  return read.kind === "read" ? read.value.id : read.code;
+};
+
+describe("an external id", () => {
+  it("ignores the case of a mail domain and keeps that of the local part: Letter case makes two people, or one of two", () => {
+    expect(normal("email", "ann@EXAMPLE.com")).toBe("ann@example.com");
+    expect(normal("email", "Ann@example.com")).toBe("Ann@example.com");
+  });
+
+  it("is the number as it came: 'Normalising' changes who is written to", () => {
+    for (const number of ["+551133334444", "+5215512345678", "+525512345678"])
+      for (const source of ["sms", "whatsapp"]) expect(normal(source, number)).toBe(number);
+  });
+
+  it("of another system is as it is, without blanks around it", () => {
+    expect(normal("crm", "  C-204821 ")).toBe("C-204821");
+    expect(normal("crm.eu_2-b", "a/b c%")).toBe("a/b c%");
+    expect(normal("telegram", "88112233")).toBe("88112233");
+  });
+
+  it.each([
+    ["CRM", "C-1", "invalid_source"],
+    ["", "C-1", "invalid_source"],
+    ["x".repeat(65), "C-1", "invalid_source"],
+    ["crm", " ", "required"],
+    ["crm", "x".repeat(321), "too_long"],
+    ["crm", "a\u001fb", "invalid_value"],
+    ["crm", "\ud800", "invalid_value"],
+    ["sms", "0444123456", "invalid_phone"],
+    ["sms", "4.4791E+11", "invalid_phone"],
+    ["email", "nobody", "invalid_email"],
+  ])("is refused by the name of the fault: %s %s", (source, id, code) => {
+    expect(normal(source, id)).toBe(code);
+  });
+
+  it("has a name of its own for each partner and source", () => {
+    const vault = { name: (...parts: readonly string[]) => parts.join("|") };
+    const named = externalIdName(vault, "ptn_1", { source: "crm", id: "C-1" });
+    expect(named).toBe("external-id|ptn_1|crm|C-1");
+  });
+});
