@@ -1,20 +1,13 @@
 import type { Channel, FieldError } from "@heliograph/contracts";
 import { isLongerThan } from "@heliograph/domain";
-import type { Body, ChannelModule, Field } from "./channel.ts";
+import type { Body, Field } from "./channel.ts";
 import { channelModule } from "./registry.ts";
 
 const fields: readonly Field[] = ["text", "html", "subject"];
 
-/** A channel that cannot be sent on yet may have templates already: they carry a text. */
-const unbuilt = (channel: Channel): Pick<ChannelModule, "noun" | "limits" | "needs"> => ({
-  noun: `a ${channel} message`,
-  limits: { text: 10_000 },
-  needs: [["text"]],
-});
-
 /** What a body has that its channel cannot carry, or has not although the channel needs it. Paths are the names of the fields. */
 export function shapeFaults(channel: Channel, body: Body): readonly FieldError[] {
-  const { noun, limits, needs } = channelModule(channel) ?? unbuilt(channel);
+  const { noun, limits, needs } = channelModule(channel);
   const errors: FieldError[] = [];
   for (const group of needs)
     if (group.every((field) => body[field] === undefined))
@@ -34,7 +27,7 @@ export function shapeFaults(channel: Channel, body: Body): readonly FieldError[]
  * subject that would end its header.
  */
 export function contentFaults(channel: Channel, body: Body): readonly FieldError[] {
-  const { noun, limits } = channelModule(channel) ?? unbuilt(channel);
+  const { noun, limits } = channelModule(channel);
   const errors: FieldError[] = [];
   for (const field of fields) {
     const value = body[field];

@@ -9,7 +9,8 @@ describe("a body", () => {
     expect(codes(shapeFaults("sms", { html: "a" }))).toEqual(["text required", "html not_allowed"]);
     expect(codes(shapeFaults("email", {}))).toEqual(["html required", "subject required"]);
     expect(shapeFaults("email", { text: "a", subject: "b" })).toEqual([]);
-    expect(codes(shapeFaults("push", { subject: "b", text: "a" }))).toEqual([
+    expect(shapeFaults("push", { subject: "b", text: "a" })).toEqual([]);
+    expect(codes(shapeFaults("telegram", { subject: "b", text: "a" }))).toEqual([
       "subject not_allowed",
     ]);
   });
@@ -49,6 +50,11 @@ describe("a sandbox recipient", () => {
     ["email", "Flaky+7@example.com", "flaky"],
     ["email", "suppressed+1@example.com", "suppressed"],
     ["sms", "+15551234567", "delivered"],
+    ["push", "fMEP0vJqS0:APA91bHqX-0004", "flaky"],
+    ["push", "dev_0HC2ECXSATASBAN5W9948MRD02", "delivered"],
+    ["telegram", "88110011", "suppressed"],
+    ["telegram", "-1001234560003", "unreachable"],
+    ["broadcast", "bounced", "bounced"],
     ["email", "0004@example.com", "delivered"],
     ["email", "someone@flaky.example", "delivered"],
   ] as const)("on %s %s stands for %s", (channel, to, outcome) => {

@@ -163,11 +163,11 @@ describe("a sender of mail", () => {
   ])("%s is read and written in one form", (text, name, address, stored) => {
     const mailbox = parseMailbox(text);
     expect(mailbox).toMatchObject({ name, email: { address } });
-    const written = channelModule("email")!.sender(text);
+    const written = channelModule("email").sender(text);
     if (written.kind === "fault") throw new Error(written.message);
     if (stored !== undefined) expect(written.value).toBe(stored);
     expect(parseMailbox(written.value)).toEqual(mailbox);
-    expect(channelModule("email")!.sender(written.value)).toEqual(written);
+    expect(channelModule("email").sender(written.value)).toEqual(written);
   });
 
   it.each([
@@ -183,14 +183,14 @@ describe("a sender of mail", () => {
     `${"x".repeat(129)} <shop@example.org>`,
     "me@example.com/x",
   ])("%j is refused", (text) => {
-    expect(channelModule("email")!.sender(text)).toMatchObject({
+    expect(channelModule("email").sender(text)).toMatchObject({
       kind: "fault",
       code: "invalid_sender",
     });
   });
 
   it("takes unsubscribe addresses that fit a header and cannot end it", () => {
-    const { unsubscribe_url: url } = channelModule("email")!.mail!;
+    const { unsubscribe_url: url } = channelModule("email").mail!;
     expect(url("https://example.org/u?a=1")).toEqual({
       kind: "read",
       value: "https://example.org/u?a=1",
@@ -228,7 +228,7 @@ describe("a filter by recipient", () => {
 
 describe("the name of a list", () => {
   it("begins with a letter, so that no number and no address is one", () => {
-    const { recipient, magic } = channelModule("broadcast")!;
+    const { recipient, magic } = channelModule("broadcast");
     expect(recipient("spring-news_2.eu")).toEqual({
       kind: "read",
       value: { to: "spring-news_2.eu", digits: "", country: "" },
@@ -246,5 +246,33 @@ describe("the name of a list", () => {
     // As a filter it is one only where the channel is named.
     expect(storedRecipient("spring-news", "broadcast")).toBe("spring-news");
     expect(storedRecipient("spring-news")).toBeUndefined();
+  });
+});
+
+describe("a recipient of a push or of Telegram", () => {
+  it.each([
+    ["push", "dev_0HC2ECXSATASBAN5W9948MRD02"],
+    ["push", "fMEP0vJqS0:APA91bHqX_-b"],
+    ["push", "00fc13adff785122b4ad28809a3420982341241421348097878e577c991de8f0"],
+    ["telegram", "88112233"],
+    ["telegram", "-1001234567890"],
+  ] as const)("on %s may be %s, which stays as it is", (channel, to) => {
+    const { recipient } = channelModule(channel);
+    expect(recipient(to)).toEqual({ kind: "read", value: { to, digits: "", country: "" } });
+    expect(storedRecipient(to, channel)).toBe(to);
+    expect(storedRecipient(to), "without its channel it could be anything").toBeUndefined();
+  });
+
+  it.each([
+    ["push", "+15551234567", "invalid_device"],
+    ["push", "ada@example.com", "invalid_device"],
+    ["push", "a b c d", "invalid_device"],
+    ["push", "a".repeat(513), "invalid_device"],
+    ["telegram", "+15551234567", "invalid_chat"],
+    ["telegram", "@ada", "invalid_chat"],
+    ["telegram", "0123", "invalid_chat"],
+    ["telegram", "", "invalid_chat"],
+  ] as const)("on %s is not %j", (channel, to, code) => {
+    expect(channelModule(channel).recipient(to)).toMatchObject({ kind: "fault", code });
   });
 });

@@ -81,7 +81,7 @@ describe("segments of an SMS", () => {
   });
 
   it("are one on every other channel", () => {
-    const segmentsOf = (text: string) => channelModule("whatsapp")!.segments({ text });
+    const segmentsOf = (text: string) => channelModule("whatsapp").segments({ text });
     expect(segmentsOf("😀".repeat(1000))).toEqual({
       count: 1,
       encoding: "none",

@@ -59,7 +59,9 @@ test("live gateways are declared by the processes that run dispatch, the simulat
   expect(directory.gateways("sandbox").map(({ name }) => name)).toEqual([
     "sim-broadcast",
     "sim-email",
+    "sim-push",
     "sim-sms",
+    "sim-telegram",
     "sim-whatsapp",
   ]);
 });

@@ -94,8 +94,14 @@ const refused: readonly (readonly [string, object, string, string?])[] = [
     "recipient_suppressed",
     "to",
   ],
-  ["push", { ...sms, channel: "push" }, "channel_not_enabled", "channel"],
-  ["telegram", { ...sms, channel: "telegram" }, "channel_not_enabled", "channel"],
+  ["a push to a number", { ...sms, channel: "push" }, "invalid_request", "to"],
+  ["a Telegram message to a number", { ...sms, channel: "telegram" }, "invalid_request", "to"],
+  [
+    "a chat that opted out",
+    { ...sms, channel: "telegram", to: "88110011" },
+    "recipient_suppressed",
+    "to",
+  ],
   ["a broadcast to a number", { ...sms, channel: "broadcast" }, "invalid_request", "to"],
   [
     "failover",

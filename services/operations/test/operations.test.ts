@@ -65,11 +65,13 @@ describe("gateways", () => {
     expect(body.data.map(({ name }: { name: string }) => name)).toEqual([
       "sim-broadcast",
       "sim-email",
+      "sim-push",
       "sim-sms",
+      "sim-telegram",
       "sim-whatsapp",
     ]);
     expect(body.data[0]).toMatchObject({ breaker: "closed", success_rate: null });
-    expect(body.data[2]).toMatchObject({
+    expect(body.data[3]).toMatchObject({
       channel: "sms",
       kind: "simulator",
       status: "enabled",

@@ -39,6 +39,9 @@ describe("the sandbox's recipients", () => {
     ["sent-only@", mail("sent-only"), "sent"],
     ["0014 read", sms("0014"), "read"],
     ["a broadcast", { channel: "broadcast", to: "spring-news", text: "Hello" }, "sent"],
+    ["a push", { channel: "push", to: "fMEP0v:APA91bHqX", text: "Hello" }, "delivered"],
+    ["0014 push", { channel: "push", to: "dev_000000000000000000000014", text: "Hello" }, "read"],
+    ["0002 telegram", { channel: "telegram", to: "88110002", text: "Hello" }, "sent"],
     ["any other", mail("nayeem"), "delivered"],
   ])("%s is paid and ends %s", async (_, body, status) => {
     const id = await send(setting.sandbox, body);

@@ -1,15 +1,13 @@
+import { channels } from "@heliograph/contracts";
 import { z } from "zod";
 import { gatewayKind } from "../descriptor.ts";
 import { createSimulator, simulatorErrors } from "./gateway.ts";
 import { simulatorReceipts } from "./receipts.ts";
 
-/** The channels that every sandbox can be sent on. */
-const channels = ["sms", "whatsapp", "email", "broadcast"] as const;
-
 /** A provider without a network, for the sandbox: the recipient's address chooses the outcome. */
 export const simulator = gatewayKind({
   kind: "simulator",
-  channels: ["sms", "whatsapp", "email", "push", "telegram", "broadcast"],
+  channels,
   environments: ["sandbox", "live"],
   settings: z.strictObject({}),
   secrets: z.strictObject({}),

@@ -30,13 +30,6 @@ export function checkAvailable(body: SendMessage): void {
       throw new PublicError("feature_not_available", `${field} is not available yet.`, {
         errors: [{ path: field, code: "feature_not_available", message: "not available yet" }],
       });
-  moduleOf(body);
-}
-
-function moduleOf({ channel }: SendMessage): ChannelModule {
-  const module = channelModule(channel);
-  if (module === undefined) throw channelNotEnabled(channel);
-  return module;
 }
 
 export const channelNotEnabled = (
@@ -51,7 +44,7 @@ export const channelNotEnabled = (
 
 /** Reads `to` by the channel's rules. Throws `invalid_request`. */
 export function recipientOf(body: SendMessage): Recipient {
-  const found = moduleOf(body).recipient(body.to);
+  const found = channelModule(body.channel).recipient(body.to);
   if (found.kind === "fault") throw invalid([{ path: "to", ...faultOf(found) }]);
   return found.value;
 }
@@ -123,7 +116,7 @@ export function acceptMessage(input: {
   readonly nowMs: number;
 }): Accepted {
   const { body, recipient, nowMs, prices } = input;
-  const module = moduleOf(body);
+  const module = channelModule(body.channel);
   const sender = senderOf(module, body);
   const content = contentOf(body, input.template);
   const sendAt = scheduleOf(body, nowMs);

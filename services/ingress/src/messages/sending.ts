@@ -208,12 +208,12 @@ export class Sending {
 
   async #accept(call: Call, body: SendMessage, messageId: string): Promise<Accepted> {
     checkAvailable(body);
-    const recipient = recipientOf(body);
     if (!this.directory.gateways(this.environment, body.channel).some((gateway) => gateway.enabled))
       throw channelNotEnabled(
         body.channel,
         `There is no gateway for ${body.channel} in this environment. ${enabledBy(body.channel)}`,
       );
+    const recipient = recipientOf(body);
     const ref = templateRefOf(body);
     const known =
       ref && this.templates.get(call.partner.partner_id, body.channel, ref.slug, ref.version);

@@ -1,0 +1,26 @@
+import { type ChannelModule, fault, read } from "./channel.ts";
+import { magicDigits } from "./magic.ts";
+import { numberOrName } from "./number-channel.ts";
+import { oneMessage } from "./segments.ts";
+
+/**
+ * A device of ours (`dev_…`), or a token: those of FCM are letters, digits, `_`, `-` and `:`, those of APNs hexadecimal. Neither provider promises a length; the most that
+ * an event keeps of a recipient is 512.
+ */
+const token = /^[A-Za-z0-9][A-Za-z0-9_:.-]{3,511}$/;
+
+/** A notification on a device. */
+export const push: ChannelModule = {
+  noun: "a push",
+  recipient: (text) =>
+    token.test(text)
+      ? read({ to: text, digits: "", country: "" })
+      : fault("invalid_device", "must be a device (dev_…), or a token of FCM or APNs"),
+  takesNames: true,
+  sender: numberOrName,
+  // Both providers take 4 KB in all (FCM and APNs: 4,096 bytes), and a character has up to four.
+  limits: { text: 900, subject: 100 },
+  needs: [["text"]],
+  segments: ({ text = "" }) => oneMessage(text),
+  magic: magicDigits,
+};

@@ -1,0 +1,23 @@
+import { type ChannelModule, fault, read } from "./channel.ts";
+import { magicDigits } from "./magic.ts";
+import { numberOrName } from "./number-channel.ts";
+import { oneMessage } from "./segments.ts";
+
+/** At most 52 significant bits (Bot API, `Chat.id`); those of groups are negative. */
+const chatId = /^-?[1-9][0-9]{0,15}$/;
+
+export const telegram: ChannelModule = {
+  noun: "a Telegram message",
+  recipient: (text) =>
+    chatId.test(text)
+      ? read({ to: text, digits: "", country: "" })
+      : fault("invalid_chat", "must be the id of a chat, such as 88112233"),
+  // A filter that names no channel takes digits for a number without its plus, and says so.
+  takesNames: true,
+  sender: numberOrName,
+  // The Bot API's own limit.
+  limits: { text: 4_096 },
+  needs: [["text"]],
+  segments: ({ text = "" }) => oneMessage(text),
+  magic: magicDigits,
+};
