@@ -101,6 +101,15 @@ const Considered = z
   .max(200)
   .optional();
 
+/** What routing tells with its decision. A due time of null: there is no such target, or it is met; left out: it stays as it was. */
+const Decided = {
+  considered: Considered,
+  /** The revision of the team that was decided on: its members, hours and targets then. */
+  team_revision: z.int().min(0).optional(),
+  first_response_due_at: Time.nullable().optional(),
+  resolution_due_at: Time.nullable().optional(),
+};
+
 /** Routing is asked for: by whoever called, or because a conversation opened. */
 export const AssignmentRequested = defineEvent(
   "AssignmentRequested",
@@ -120,7 +129,7 @@ export const ConversationAssigned = defineEvent(
     previous_agent: z.strictObject({ id: Id, name: z.string().max(255) }).optional(),
     by: By,
     reason: Reason,
-    considered: Considered,
+    ...Decided,
     assigned_at: Time,
   }),
 );
@@ -135,7 +144,7 @@ export const ConversationQueued = defineEvent(
     team: Id.optional(),
     by: By,
     reason: Reason,
-    considered: Considered,
+    ...Decided,
     queued_at: Time,
   }),
 );
