@@ -17,4 +17,6 @@ export { lifecycleData } from "./lifecycle-data.ts";
 export * from "./sequencer.ts";
 export * from "./endpoint.ts";
 export { Message, MessageSummary, Money, Time } from "./message-schema.ts";
+export * from "./conversation-schema.ts";
+export * from "./conversation-view.ts";
 export { readMessage } from "./read-message.ts";

@@ -11,7 +11,7 @@ export const Time = z
   .string()
   .meta({ description: "RFC 3339, UTC.", example: "2026-05-23T14:22:17.000Z" });
 
-const Failure = z
+export const Failure = z
   .object({
     code: z.string().meta({ description: "Why, in our words.", example: "recipient_unreachable" }),
     class: z.enum([

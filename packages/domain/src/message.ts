@@ -191,5 +191,6 @@ export function messageContext(request: Requested): MessageContext {
     to: request.to,
     ...(request.client_ref === undefined ? {} : { client_ref: request.client_ref }),
     ...(request.metadata === undefined ? {} : { metadata: request.metadata }),
+    ...(request.conversation_id === undefined ? {} : { conversation_id: request.conversation_id }),
   };
 }

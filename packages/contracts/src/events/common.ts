@@ -15,6 +15,8 @@ export const MessageContext = z.strictObject({
   to: z.string().max(512),
   client_ref: z.string().max(255).optional(),
   metadata: z.record(z.string(), z.unknown()).optional(),
+  /** Of a reply. */
+  conversation_id: Id.optional(),
 });
 export type MessageContext = z.infer<typeof MessageContext>;
 
