@@ -197,7 +197,12 @@ export async function startRelay(
       masterKey: Buffer.from(masterKey, "hex"),
       vault: await testVault(pool),
       logger,
-      directory: { gateways: () => [], partner: () => undefined, onChange: () => () => undefined },
+      directory: {
+        gateways: () => [],
+        partner: () => undefined,
+        senderOf: () => undefined,
+        onChange: () => () => undefined,
+      },
     },
     [relayConsumer(settings.kafka!)],
   );

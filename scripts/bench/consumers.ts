@@ -49,7 +49,12 @@ export async function benchConsumers(databaseUrl: string): Promise<Row[]> {
     masterKey: Buffer.alloc(32),
     vault: await testVault(pool),
     logger,
-    directory: { gateways: () => [], partner: () => undefined, onChange: () => () => undefined },
+    directory: {
+      gateways: () => [],
+      partner: () => undefined,
+      senderOf: () => undefined,
+      onChange: () => () => undefined,
+    },
   };
   try {
     await fill(log);

@@ -81,7 +81,12 @@ export async function benchRelay(databaseUrl: string): Promise<Row[]> {
     masterKey: Buffer.alloc(32),
     vault: await testVault(pool),
     logger,
-    directory: { gateways: () => [], partner: () => undefined, onChange: () => () => undefined },
+    directory: {
+      gateways: () => [],
+      partner: () => undefined,
+      senderOf: () => undefined,
+      onChange: () => () => undefined,
+    },
   };
   try {
     const rates: Record<"relay" | Packed, number[]> = { relay: [], gzip: [], plain: [] };

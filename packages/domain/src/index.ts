@@ -20,3 +20,4 @@ export { Message, MessageSummary, Money, Time } from "./message-schema.ts";
 export * from "./conversation-schema.ts";
 export * from "./conversation-view.ts";
 export { readMessage } from "./read-message.ts";
+export * from "./thread.ts";

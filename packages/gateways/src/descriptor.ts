@@ -41,6 +41,39 @@ export type CallbackReading =
   /** The signature is not the provider's. */
   | { readonly kind: "forged" };
 
+/** What a provider told of a person, as `InboundReceived` keeps it. */
+export type InboundRequest = {
+  readonly raw: Buffer;
+  readonly contentType: string;
+  readonly gateway: { readonly name: string; readonly channel: Channel };
+};
+/** What is in it. Addresses are in the one form of their channel. */
+export type InboundReading = {
+  readonly providerMessageId: string;
+  readonly from: string;
+  /** Ours: the address that was written to. */
+  readonly to: string;
+  readonly text?: string | undefined;
+  readonly html?: string | undefined;
+  readonly subject?: string | undefined;
+  readonly media?: readonly InboundMedia[] | undefined;
+  /** What the person calls itself there. */
+  readonly profileName?: string | undefined;
+  /** A reaction or an edit is no message of its own: `about` is the provider's id of the one it is about. */
+  readonly kind: "message" | "reaction" | "edit";
+  readonly about?: string | undefined;
+  /** A machine wrote it (RFC 3834). */
+  readonly automatic?: boolean | undefined;
+  /** When it was written, as the provider has it: RFC 3339. */
+  readonly at?: string | undefined;
+};
+export type InboundMedia = {
+  readonly url: string;
+  readonly type?: string | undefined;
+  readonly name?: string | undefined;
+  readonly bytes?: number | undefined;
+};
+
 /** What a kind is, whatever its settings and secrets look like. */
 type Common = {
   readonly kind: string;
@@ -57,6 +90,8 @@ type Common = {
   readonly playedReceipts?: (sent: AcceptedAttempt, sentAt: number) => readonly DelayedReceipt[];
   /** Reads what the provider sends by itself; left out where it sends nothing. */
   readonly callback?: (request: CallbackRequest, secrets: Secrets) => CallbackReading;
+  /** Reads what a person sent through it; pure, and throws for what is nothing of that kind. Left out where nobody answers. */
+  readonly inbound?: (request: InboundRequest) => InboundReading;
   /** The gateways that the settings of a process stand for. */
   readonly declared?: (settings: DeclaringSettings) => readonly Declaration[];
   /**

@@ -1,5 +1,12 @@
 export * from "./types.ts";
-export { GatewayRefused, type Declaration, type GatewayKind, type Secrets } from "./descriptor.ts";
+export {
+  GatewayRefused,
+  type Declaration,
+  type GatewayKind,
+  type InboundReading,
+  type InboundRequest,
+  type Secrets,
+} from "./descriptor.ts";
 export { isSameConfig } from "./configuration.ts";
 export {
   configured,
@@ -7,6 +14,8 @@ export {
   declaredGateways,
   kindOf,
   needsNewConnection,
+  parseInbound,
   playedReceipts,
+  takesInbound,
 } from "./registry.ts";
 export { recordReceipts, type ReceiptSource } from "./record-receipts.ts";

@@ -6,6 +6,8 @@ import {
   type Declaration,
   type DelayedReceipt,
   type GatewayKind,
+  type InboundReading,
+  type InboundRequest,
   type Secrets,
 } from "./descriptor.ts";
 import { log } from "./log/index.ts";
@@ -123,4 +125,20 @@ export function playedReceipts(
     providerMessageId: sent.provider.message_id,
   };
   return byName.get(sent.gateway_kind)?.playedReceipts?.(attempt, sentAt) ?? [];
+}
+
+/** Whether people can answer through gateways of this kind. */
+export const takesInbound = (kind: string): boolean => byName.get(kind)?.inbound !== undefined;
+
+/**
+ * Reads what a provider told of a person, from the bytes as they are stored. Pure. Throws GatewayRefused for a kind through which nobody answers, or that this release does
+ * not know, and an error for bytes that are nothing of the kind.
+ */
+export function parseInbound(kind: string, request: InboundRequest): InboundReading {
+  const { inbound } = kindOf({ name: request.gateway.name, kind });
+  if (inbound === undefined)
+    throw new GatewayRefused(
+      `gateway ${request.gateway.name}: nobody answers through a gateway of kind ${kind}`,
+    );
+  return inbound(request);
 }

@@ -69,7 +69,12 @@ async function openEnvironment(brokers: readonly string[]) {
       masterKey: Buffer.alloc(32),
       vault: await testVault(pool),
       logger,
-      directory: { gateways: () => [], partner: () => undefined, onChange: () => () => true },
+      directory: {
+        gateways: () => [],
+        partner: () => undefined,
+        senderOf: () => undefined,
+        onChange: () => () => true,
+      },
     };
   };
   const context = await copy();

@@ -175,5 +175,7 @@ export type GatewayConfig = EventData<"GatewayConfigured">;
 export type GatewayDirectory = {
   gateways(environment: Environment, channel?: string): readonly GatewayConfig[];
   partner(id: string): { readonly name: string; readonly currency: string } | undefined;
+  /** The partner to whom an address of a gateway, in its one form, was assigned. */
+  senderOf(gateway: string, address: string): string | undefined;
   onChange(listener: () => void): () => void;
 };

@@ -33,7 +33,12 @@ export async function openEnvironment(): Promise<{
     masterKey: Buffer.alloc(32),
     vault: await testVault(pool),
     logger,
-    directory: { gateways: () => [], partner: () => undefined, onChange: () => () => true },
+    directory: {
+      gateways: () => [],
+      partner: () => undefined,
+      senderOf: () => undefined,
+      onChange: () => () => true,
+    },
   };
   return {
     context,

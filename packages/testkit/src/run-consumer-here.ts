@@ -29,7 +29,12 @@ export async function runConsumerHere(make: (kafka: KafkaSettings) => Consumer):
     masterKey: Buffer.alloc(32),
     vault: await testVault(pool),
     logger,
-    directory: { gateways: () => [], partner: () => undefined, onChange: () => () => true },
+    directory: {
+      gateways: () => [],
+      partner: () => undefined,
+      senderOf: () => undefined,
+      onChange: () => () => true,
+    },
   });
   process.stdout.write("running\n");
 }

@@ -89,6 +89,7 @@ export async function openWorld(options: WorldOptions = {}) {
       gateways: (_, channel) =>
         gateways.filter((gateway) => channel === undefined || gateway.channel === channel),
       partner: () => undefined,
+      senderOf: () => undefined,
       onChange(listener) {
         listeners.add(listener);
         return () => listeners.delete(listener);

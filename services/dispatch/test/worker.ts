@@ -27,6 +27,7 @@ const context = {
   directory: {
     gateways: () => gateways,
     partner: () => undefined,
+    senderOf: () => undefined,
     onChange: () => () => undefined,
   },
   masterKey: Buffer.alloc(32),

@@ -1,17 +1,17 @@
 import type { Service } from "@heliograph/api";
+import { sandboxRoutes } from "./api/sandbox.ts";
+import { senderRoutes } from "./api/senders.ts";
 
-/** What comes from people: received once, kept as it came, and told apart by sender. */
+/** What comes from people: stored once, as it came, before anybody asks whose it is. */
 export const service: Service = {
   name: "inbound",
   api: {
     groups: [
       {
         tag: "inbound",
-        description:
-          "What comes from people: received once, kept as it came, and told apart by sender.",
-        routes: [],
+        description: "What comes from people: stored once, as it came.",
+        routes: [...sandboxRoutes, ...senderRoutes],
       },
     ],
   },
-  consumers: () => [],
 };

@@ -2,6 +2,7 @@ import { channels } from "@heliograph/contracts";
 import { z } from "zod";
 import { gatewayKind } from "../descriptor.ts";
 import { createSimulator, simulatorErrors } from "./gateway.ts";
+import { simulatedInbound } from "./inbound.ts";
 import { simulatorReceipts } from "./receipts.ts";
 
 /** A provider without a network, for the sandbox: the recipient's address chooses the outcome. */
@@ -16,6 +17,7 @@ export const simulator = gatewayKind({
   rebuiltBy: [],
   hasBreaker: false,
   playedReceipts: simulatorReceipts,
+  inbound: simulatedInbound,
   declared: () =>
     channels.map((channel) => ({
       environment: "sandbox",

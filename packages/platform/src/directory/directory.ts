@@ -7,6 +7,7 @@ import {
   emptyDirectory,
   evolveDirectory,
   gatewaysOf,
+  senderKey,
   type Gateway,
   type Key,
   type Partner,
@@ -87,6 +88,7 @@ export async function openDirectory(
       return list;
     },
     prices: (list = "standard") => state.prices.get(list),
+    senderOf: (gateway, address) => state.senders.get(senderKey(gateway, address)),
     get position() {
       return position;
     },

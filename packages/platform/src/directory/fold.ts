@@ -15,6 +15,8 @@ export type DirectoryState = {
   readonly gateways: Map<string, Gateway>;
   /** The newest version of each list. */
   readonly prices: Map<string, PriceList>;
+  /** Partners by gateway and address of it. */
+  readonly senders: Map<string, string>;
 };
 
 export const emptyDirectory = (): DirectoryState => ({
@@ -24,6 +26,7 @@ export const emptyDirectory = (): DirectoryState => ({
   keysByPartner: new Map(),
   gateways: new Map(),
   prices: new Map(),
+  senders: new Map(),
 });
 
 export const directoryTypes = [
@@ -32,6 +35,7 @@ export const directoryTypes = [
   "KeyRevoked",
   "GatewayConfigured",
   "PriceListPublished",
+  "SenderAssigned",
 ] as const;
 
 /** Folds one event of the platform log into the state, in place. */
@@ -70,8 +74,16 @@ export function evolveDirectory(state: DirectoryState, event: RecordedEvent): vo
       if (known === undefined || known.version < data.version) state.prices.set(data.list, data);
       return;
     }
+    case "SenderAssigned": {
+      const data = event.data as EventData<"SenderAssigned">;
+      state.senders.set(senderKey(data.gateway_id, data.address), data.partner_id);
+      return;
+    }
   }
 }
+
+/** No id holds a blank. */
+export const senderKey = (gateway: string, address: string): string => `${gateway} ${address}`;
 
 /** Refuses the key in whose stream an event stands that cannot be read. */
 export function distrustKey(state: DirectoryState, { stream, revision }: RecordedEvent): void {

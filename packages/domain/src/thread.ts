@@ -1,0 +1,320 @@
+import type { Channel, EventData, TypedEvent } from "@heliograph/contracts";
+
+/** What the fold needs of a recorded event; `RecordedEvent` of the log fits. */
+export type ThreadEvent = TypedEvent & {
+  readonly id: string;
+  readonly stream: string;
+  readonly position: bigint;
+  readonly revision: number;
+  readonly metadata: { readonly partner?: string };
+};
+
+type Named = { readonly id: string; readonly name: string };
+
+/** A message that the person sees, or sent. */
+export type ThreadMessage = {
+  readonly id: string;
+  readonly direction: "inbound" | "outbound";
+  /** Of an inbound message, sealed; what an outbound one says is in its own stream. */
+  readonly text: string | undefined;
+  readonly at: string;
+};
+
+export type ThreadConversation = {
+  readonly id: string;
+  /** Whose it was when it opened. Where that contact was merged since, it is the survivor's. */
+  readonly contactId: string;
+  /** How many conversations the thread had before. */
+  readonly number: number;
+  readonly status: "open" | "snoozed" | "closed";
+  /** The id of the event that made it rest: only its own end wakes it. */
+  readonly snooze: { readonly eventId: string; readonly until: string } | undefined;
+  readonly assignee: Named | undefined;
+  readonly team: string | undefined;
+  /** Inbound messages after the read mark, in the order of the log. */
+  readonly unread: number;
+  /** The revision of the message up to which everything was read; -1 before anything was. */
+  readonly readRevision: number;
+  readonly lastMessage: ThreadMessage | undefined;
+  /** The first answer that somebody wrote, and not a machine. */
+  readonly answeredAt: string | undefined;
+  /** The person wrote last: nobody has answered that yet. */
+  readonly waiting: boolean;
+  readonly openedAt: string;
+  readonly updatedAt: string;
+  readonly closedAt: string | undefined;
+  /** Of its first event: where a read of its history begins. */
+  readonly firstRevision: number;
+  /** Of the last event that its readers notice, which a read mark is not: lists are in this order. */
+  readonly activity: bigint;
+  /** Of its last event: it tells its states apart. */
+  readonly revision: number;
+};
+
+/** All conversations with one address at one of our inboxes. Only the newest of them can be open. */
+export type ThreadState = {
+  readonly name: string;
+  readonly partner: string;
+  readonly channel: Channel;
+  readonly inbox: string;
+  readonly address: EventData<"ConversationOpened">["address"];
+  readonly gatewayId: string | undefined;
+  /** When the person wrote last: WhatsApp's window is open for 24 hours from then. */
+  readonly lastInboundAt: string | undefined;
+  /** What the provider calls the last inbound message, and its subject (sealed): what an e-mail answers. */
+  readonly lastInbound: { readonly providerId: string; readonly subject?: string } | undefined;
+  /** By id, oldest first. */
+  readonly conversations: ReadonlyMap<string, ThreadConversation>;
+  /**
+   * Every message, reaction and note by its id. It only grows, and the states of one fold share it, so that a long thread is not copied with each of its events.
+   */
+  readonly entries: ReadonlyMap<string, ThreadEntry>;
+  readonly revision: number;
+  readonly position: bigint;
+};
+export type ThreadEntry = {
+  readonly conversationId: string;
+  readonly revision: number;
+  readonly kind: "inbound" | "outbound" | "note" | "reaction";
+};
+
+/** The one conversation that may be open: the newest. */
+export const newestOf = (thread: ThreadState | undefined): ThreadConversation | undefined =>
+  thread && [...thread.conversations.values()].at(-1);
+
+/** The name of a thread's stream, `thread-<name>`, which tells nothing of the address to whoever has no naming key. `address` is in its channel's one form. */
+export const threadName = (
+  vault: { name(...parts: readonly string[]): string },
+  of: {
+    readonly partner: string;
+    readonly inbox: string;
+    readonly channel: Channel;
+    readonly address: string;
+  },
+): string => vault.name("thread", of.partner, of.inbox, of.channel, of.address);
+
+export const threadTypes = [
+  "ConversationOpened",
+  "InboundContactMatched",
+  "MessageReceived",
+  "MessageReacted",
+  "ConversationReopened",
+  "ConversationClosed",
+  "ConversationSnoozed",
+  "AssignmentRequested",
+  "ConversationAssigned",
+  "ConversationQueued",
+  "ConversationUnassigned",
+  "ConversationReplied",
+  "ConversationNoted",
+  "ConversationRead",
+  "ConversationOverdue",
+] as const;
+type Own = Extract<ThreadEvent, { readonly type: (typeof threadTypes)[number] }>;
+const own: ReadonlySet<string> = new Set(threadTypes);
+const isOwn = (event: ThreadEvent): event is Own => own.has(event.type);
+
+/**
+ * The next state; undefined before the first `ConversationOpened`. An event that was folded already changes nothing. Unknown types only move revision and position, so an
+ * older reader survives a newer writer.
+ */
+export function evolveThread(
+  state: ThreadState | undefined,
+  event: ThreadEvent,
+): ThreadState | undefined {
+  if (state !== undefined && event.revision <= state.revision) return state;
+  const { revision, position } = event;
+  if (event.type === "ConversationOpened") return opened(state, event);
+  if (state === undefined) return undefined;
+  if (!isOwn(event)) return { ...state, revision, position };
+  const before = state.conversations.get(event.data.conversation_id);
+  if (before === undefined) return { ...state, revision, position };
+  noteEntry(state.entries, event);
+  const conversations = new Map(state.conversations).set(before.id, {
+    ...before,
+    ...changes(before, event, state.entries),
+    revision,
+    ...(event.type !== "ConversationRead" && { activity: position }),
+  });
+  return { ...state, ...heard(event), conversations, revision, position };
+}
+
+/** Folds the events of one stream `thread-<name>`, oldest first. */
+export function foldThread(events: Iterable<ThreadEvent>): ThreadState | undefined {
+  let state: ThreadState | undefined;
+  for (const event of events) state = evolveThread(state, event);
+  return state;
+}
+
+function opened(
+  state: ThreadState | undefined,
+  {
+    data,
+    metadata,
+    stream,
+    revision,
+    position,
+  }: Extract<ThreadEvent, { readonly type: "ConversationOpened" }>,
+): ThreadState {
+  const conversation: ThreadConversation = {
+    id: data.conversation_id,
+    contactId: data.contact_id,
+    number: data.number,
+    status: "open",
+    snooze: undefined,
+    assignee: undefined,
+    team: undefined,
+    unread: 0,
+    readRevision: -1,
+    lastMessage: undefined,
+    answeredAt: undefined,
+    waiting: false,
+    openedAt: data.opened_at,
+    updatedAt: data.opened_at,
+    closedAt: undefined,
+    firstRevision: revision,
+    activity: position,
+    revision,
+  };
+  return {
+    name: stream.slice("thread-".length),
+    partner: metadata.partner ?? "",
+    channel: data.channel,
+    inbox: data.inbox,
+    address: data.address,
+    gatewayId: data.gateway_id ?? state?.gatewayId,
+    lastInboundAt: state?.lastInboundAt,
+    lastInbound: state?.lastInbound,
+    conversations: new Map(state?.conversations).set(conversation.id, conversation),
+    entries: state?.entries ?? new Map(),
+    revision,
+    position,
+  };
+}
+
+/** What the thread itself knows of the last thing that the person wrote. */
+const heard = (event: Own): Partial<ThreadState> =>
+  event.type === "MessageReceived"
+    ? {
+        lastInboundAt: event.data.received_at,
+        lastInbound: {
+          providerId: event.data.provider.message_id,
+          ...(event.data.subject !== undefined && { subject: event.data.subject }),
+        },
+      }
+    : {};
+
+function entryOf(event: Own): readonly [id: string, kind: ThreadEntry["kind"]] | undefined {
+  switch (event.type) {
+    case "MessageReceived":
+      return [event.data.message_id, "inbound"];
+    case "MessageReacted":
+      return [event.data.message_id, "reaction"];
+    case "ConversationReplied":
+      return [event.data.message_id, "outbound"];
+    case "ConversationNoted":
+      return [event.data.note_id, "note"];
+    default:
+      return undefined;
+  }
+}
+
+function noteEntry(entries: ReadonlyMap<string, ThreadEntry>, event: Own): void {
+  const entry = entryOf(event);
+  if (entry === undefined) return;
+  const [id, kind] = entry;
+  (entries as Map<string, ThreadEntry>).set(id, {
+    conversationId: event.data.conversation_id,
+    revision: event.revision,
+    kind,
+  });
+}
+
+type Changes = { -readonly [Key in keyof ThreadConversation]?: ThreadConversation[Key] };
+
+function changes(
+  before: ThreadConversation,
+  event: Own,
+  entries: ReadonlyMap<string, ThreadEntry>,
+): Changes {
+  switch (event.type) {
+    case "MessageReceived":
+    case "ConversationReplied":
+      return exchanged(before, event);
+    case "ConversationReopened":
+      return {
+        status: "open",
+        snooze: undefined,
+        closedAt: undefined,
+        updatedAt: event.data.reopened_at,
+      };
+    case "ConversationClosed":
+      return {
+        status: "closed",
+        snooze: undefined,
+        closedAt: event.data.closed_at,
+        updatedAt: event.data.closed_at,
+      };
+    case "ConversationSnoozed":
+      return {
+        status: "snoozed",
+        snooze: { eventId: event.id, until: event.data.until },
+        updatedAt: event.data.snoozed_at,
+      };
+    case "ConversationAssigned":
+      return {
+        assignee: event.data.agent,
+        team: event.data.team ?? before.team,
+        updatedAt: event.data.assigned_at,
+      };
+    case "ConversationQueued":
+      return { team: event.data.team ?? before.team, updatedAt: event.data.queued_at };
+    case "ConversationUnassigned":
+      return {
+        assignee: undefined,
+        team: event.data.team,
+        updatedAt: event.data.unassigned_at,
+      };
+    case "ConversationNoted":
+      return { updatedAt: event.data.noted_at };
+    case "ConversationRead":
+      return read(before, event.data.up_to, entries);
+    default:
+      return {};
+  }
+}
+
+function exchanged(
+  before: ThreadConversation,
+  { type, data }: Extract<Own, { type: "MessageReceived" | "ConversationReplied" }>,
+): Changes {
+  if (type === "MessageReceived") {
+    const { message_id: id, text, received_at: at } = data;
+    return {
+      unread: before.unread + 1,
+      lastMessage: { id, direction: "inbound", text, at },
+      waiting: true,
+      updatedAt: at,
+    };
+  }
+  const { message_id: id, answers, replied_at: at } = data;
+  return {
+    lastMessage: { id, direction: "outbound", text: undefined, at },
+    ...(answers && { waiting: false, answeredAt: before.answeredAt ?? at }),
+    updatedAt: at,
+  };
+}
+
+/** The mark moves forward only, and what counts is the place in the log: a message of an earlier time that came later is unread. */
+function read(
+  before: ThreadConversation,
+  upTo: string,
+  entries: ReadonlyMap<string, ThreadEntry>,
+): Changes {
+  const mark = entries.get(upTo)?.revision ?? -1;
+  if (mark <= before.readRevision) return {};
+  let unread = 0;
+  for (const { conversationId, revision, kind } of entries.values())
+    if (kind === "inbound" && revision > mark && conversationId === before.id) unread++;
+  return { readRevision: mark, unread };
+}

@@ -1,0 +1,107 @@
+import { type Answer, type Call, type Route, notValid, route } from "@heliograph/api";
+import { channelModule, inboxAddress, type Read } from "@heliograph/channels";
+import { type Channel, type FieldError, PublicError } from "@heliograph/contracts";
+import { takesInbound } from "@heliograph/gateways";
+import { recordInbound } from "../record.ts";
+import { AcceptedInbound, SandboxInbound } from "./schema.ts";
+
+/** The address of a sandbox that is written to where none is named. The number is one of those that are kept for fiction (+1 555 01xx). */
+const inboxes: Readonly<Record<Channel, string>> = {
+  sms: "+15550109999",
+  whatsapp: "+15550109999",
+  email: "inbox@sandbox.example",
+  push: "sandbox",
+  telegram: "sandbox",
+  broadcast: "sandbox",
+};
+
+const invalid = (path: string, { code, message }: Omit<FieldError, "path">): PublicError =>
+  notValid("body", [{ path, code, message }]);
+
+function requireRead<Value>(path: string, read: Read<Value>): Value {
+  if (read.kind === "fault") throw invalid(path, read);
+  return read.value;
+}
+
+/** The simulated gateway of a channel. Throws `channel_not_enabled`. */
+function gatewayOf(call: Call, channel: Channel) {
+  const gateway = call.context.directory
+    .gateways(call.env, channel)
+    .find(({ enabled, kind }) => enabled && takesInbound(kind));
+  if (gateway === undefined)
+    throw new PublicError("channel_not_enabled", `Nobody writes on ${channel} in this sandbox.`, {
+      errors: [
+        { path: "channel", code: "channel_not_enabled", message: `${channel} is not enabled` },
+      ],
+    });
+  return { id: gateway.gateway_id, kind: gateway.kind };
+}
+
+/** What a person must have sent: a reaction may be empty, because one can be taken back. */
+function requireContent({ kind = "message", ...body }: SandboxInbound): void {
+  if (kind !== "message") {
+    if (body.about === undefined)
+      throw invalid("about", { code: "required", message: `is required for a ${kind}` });
+    return;
+  }
+  if (body.about !== undefined)
+    throw invalid("about", { code: "not_allowed", message: "belongs to a reaction or an edit" });
+  if ([body.text, body.html, body.subject, body.media].every((part) => part === undefined))
+    throw invalid("text", { code: "required", message: "is required where there are no media" });
+}
+
+async function receive(call: Call<SandboxInbound, unknown>): Promise<Answer> {
+  if (call.env !== "sandbox")
+    throw new PublicError(
+      "insufficient_scope",
+      "People are simulated in the sandbox only: use a sandbox key.",
+    );
+  const { body } = call;
+  const { channel } = body;
+  const gateway = gatewayOf(call, channel);
+  if (channel === "broadcast")
+    throw invalid("channel", { code: "not_allowed", message: "nobody answers a broadcast" });
+  requireContent(body);
+  const from = requireRead("from", channelModule(channel).recipient(body.from)).to;
+  const to = requireRead("to", inboxAddress(channel, body.to ?? inboxes[channel]));
+  const providerMessageId = body.provider_message_id ?? call.derivedId("inb", "provider");
+  const posted = { ...body, from, to, provider_message_id: providerMessageId };
+  const { fingerprint: _, ...metadata } = call.metadata();
+  const { messageId, position } = await recordInbound(
+    call.deps,
+    {
+      gateway,
+      channel,
+      providerMessageId,
+      partner: call.partner.partner_id,
+      from,
+      contentType: "application/json",
+      raw: Buffer.from(JSON.stringify(posted)),
+    },
+    metadata,
+  );
+  return { status: 202, body: { message_id: messageId }, position };
+}
+
+export const sandboxRoutes: readonly Route[] = [
+  route({
+    method: "POST",
+    path: "/sandbox/inbound",
+    scope: "sandbox:write",
+    summary:
+      "Write as a person would: the simulated provider posts it, and everything after it is as in live",
+    mutates: true,
+    status: 202,
+    body: SandboxInbound,
+    response: AcceptedInbound,
+    errors: [
+      "invalid_request",
+      "malformed_json",
+      "channel_not_enabled",
+      "idempotency_in_progress",
+      "idempotency_key_reused",
+      "log_unavailable",
+    ],
+    handler: receive,
+  }),
+];

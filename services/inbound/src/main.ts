@@ -1,4 +1,0 @@
-import { runService } from "@heliograph/platform";
-import { service } from "./index.ts";
-
-await runService(service);

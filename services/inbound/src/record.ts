@@ -1,0 +1,82 @@
+import {
+  type Channel,
+  type EventData,
+  deterministicId,
+  streamOf,
+  uuid5,
+} from "@heliograph/contracts";
+import { externalIdName } from "@heliograph/channels";
+import type { EventLog, Metadata, Outcome } from "@heliograph/log";
+import type { Vault } from "@heliograph/vault";
+
+type Received = EventData<"InboundReceived">;
+
+/** Something that came from a person, as its provider posted it. Addresses are in the one form of their channel. */
+export type Posted = {
+  readonly gateway: { readonly id: string; readonly kind: string };
+  readonly channel: Channel;
+  readonly providerMessageId: string;
+  /** The partner whose sandbox it is; left out where the address that was written to decides. */
+  readonly partner?: string;
+  readonly from: string;
+  readonly contentType: string;
+  readonly raw: Buffer;
+};
+
+/**
+ * The ids follow from what the provider calls it, so what is posted twice is there once. In the sandbox all partners share the simulated gateways: there the
+ * partner belongs to the name.
+ */
+export function inboundIds({ gateway, providerMessageId, partner = "" }: Posted): {
+  readonly inboundId: string;
+  readonly messageId: string;
+} {
+  const parts = [gateway.id, partner, providerMessageId];
+  return {
+    inboundId: deterministicId("inb", "inbound", ...parts),
+    messageId: deterministicId("msg", "inbound", ...parts),
+  };
+}
+
+/** Stores it before it is interpreted. The bytes are sealed under a key of the record that goes when a contact with the sender's address is erased. */
+export async function recordInbound(
+  { log, vault }: { readonly log: Pick<EventLog, "append">; readonly vault: Vault },
+  posted: Posted,
+  metadata: Metadata,
+): Promise<{ readonly messageId: string; readonly position: bigint | undefined }> {
+  const { inboundId, messageId } = inboundIds(posted);
+  const { partner = "", channel, from, raw } = posted;
+  const owner = externalIdName(vault, partner, { source: channel, id: from });
+  const seal = await vault.seal({ partner, subject: inboundId, owners: [owner] });
+  const text = raw.toString("utf8");
+  const encoding = Buffer.from(text, "utf8").equals(raw) ? "text" : "base64";
+  const data: Received = {
+    inbound_id: inboundId,
+    message_id: messageId,
+    gateway_id: posted.gateway.id,
+    gateway_kind: posted.gateway.kind,
+    channel,
+    provider_message_id: posted.providerMessageId,
+    ...(posted.partner !== undefined && { partner_id: posted.partner }),
+    content_type: posted.contentType,
+    raw: seal(encoding === "text" ? text : raw.toString("base64")),
+    encoding,
+    received_at: new Date().toISOString(),
+  };
+  const event = {
+    id: uuid5(inboundId, "InboundReceived"),
+    type: "InboundReceived",
+    data,
+    metadata: { ...metadata, correlation: messageId },
+  };
+  const [outcome] = await log.append([
+    { stream: streamOf("inbound", inboundId), expected: "no_stream", events: [event] },
+  ]);
+  return { messageId, position: positionOf(outcome!) };
+}
+
+/** Of the event that is there now; a provider that posted it before is not told the difference. */
+function positionOf(outcome: Outcome): bigint | undefined {
+  if (outcome.kind === "invalid") throw new Error(`InboundReceived: ${outcome.message}`);
+  return outcome.kind === "conflict" ? undefined : outcome.position;
+}

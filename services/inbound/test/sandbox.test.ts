@@ -1,0 +1,116 @@
+import { streamOf } from "@heliograph/contracts";
+import { parseInbound } from "@heliograph/gateways";
+import { openWorld, type World } from "@heliograph/testkit/world";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { service } from "../src/index.ts";
+
+let world: World;
+// Gateways are seeded where messages are taken or sent.
+beforeAll(async () => {
+  world = await openWorld({ services: [{ name: "dispatch" }, service], partners: [{}, {}] });
+});
+afterAll(() => world.close());
+
+const post = (body: object, { key = world.partners[0]!.key, headers = {} } = {}) =>
+  world.call("POST", "/api/v1/sandbox/inbound", { key, body, headers });
+const said = { channel: "sms", from: "+15551234567", text: "Where is my order?" };
+
+async function received(): Promise<readonly { stream: string; data: Record<string, unknown> }[]> {
+  const { log } = world.platform.contexts.sandbox;
+  const { events } = await log.readAll({ after: 0n, limit: 1_000, types: ["InboundReceived"] });
+  return events;
+}
+const eventOf = async (messageId: string) =>
+  (await received()).find(({ data }) => data["message_id"] === messageId);
+
+it("An inbound message is stored sealed, and the parser reads from it what was sent", async () => {
+  const { status, body, headers } = await post({ ...said, profile_name: "Ada" });
+  expect(status).toBe(202);
+  expect(headers.get("log-position")).toMatch(/^\d{16}$/);
+  const event = await eventOf(body.message_id);
+  expect(event).toMatchObject({
+    stream: streamOf("inbound", String(event?.data["inbound_id"])),
+    data: { channel: "sms", partner_id: world.partners[0]!.id, encoding: "text" },
+  });
+  expect(JSON.stringify(event?.data)).not.toMatch(/order|5551234567/);
+  const open = await world.platform.contexts.sandbox.vault.open(world.partners[0]!.id, event);
+  const { raw } = open(event!).data as { raw: string };
+  const gateway = { name: "sim-sms", channel: "sms" } as const;
+  const request = { raw: Buffer.from(raw), contentType: "application/json", gateway };
+  expect(parseInbound("simulator", request)).toMatchObject({
+    from: "+15551234567",
+    to: "+15550109999",
+    text: "Where is my order?",
+    profileName: "Ada",
+    kind: "message",
+  });
+});
+
+it("What a provider posts twice is one message, also at the same time", async () => {
+  const body = { ...said, provider_message_id: "twice" };
+  const answers = await Promise.all([post(body), post(body), post({ ...body, text: "Again" })]);
+  expect(new Set(answers.map((answer) => answer.body.message_id)).size).toBe(1);
+  const all = await received();
+  expect(all.filter(({ data }) => data["provider_message_id"] === "twice")).toHaveLength(1);
+});
+
+it("Two partners that use the same provider id have two messages", async () => {
+  const body = { ...said, provider_message_id: "shared" };
+  const [one, other] = [await post(body), await post(body, { key: world.partners[1]!.key })];
+  expect(one.body.message_id).not.toBe(other.body.message_id);
+});
+
+it("A repeated key answers with the first message", async () => {
+  const headers = { "idempotency-key": "in-1" };
+  const [one, other] = [await post(said, { headers }), await post(said, { headers })];
+  expect(other.body).toEqual(one.body);
+  expect((await post({ ...said, text: "Other" }, { headers })).body.code).toBe(
+    "idempotency_key_reused",
+  );
+});
+
+it.each([
+  ["a sender that is no number", { from: "nobody" }, "from"],
+  ["an address of ours that is none", { to: "not an address at all" }, "to"],
+  ["nothing said", { text: undefined }, "text"],
+  ["a reaction to nothing", { kind: "reaction" }, "about"],
+  ["a message about another", { about: "SM-1" }, "about"],
+  ["an unknown field", { colour: "red" }, "colour"],
+  ["media that are no address", { media: [{ url: "file:///etc/passwd" }] }, "media.0.url"],
+  ["a broadcast", { channel: "broadcast", from: "everybody" }, "channel"],
+])("%s is refused, and nothing is stored", async (_, change, path) => {
+  const before = await world.heads();
+  const { status, body } = await post({ ...said, ...change });
+  expect(status).toBe(422);
+  expect(body.errors[0].path).toBe(path);
+  expect(await world.heads()).toBe(before);
+});
+
+it("A live key has no people to simulate, and a key without the scope neither", async () => {
+  const id = world.partners[0]!.id;
+  const live = await world.addKey(id, { environment: "live" });
+  expect((await post(said, { key: live })).body.code).toBe("insufficient_scope");
+  const narrow = await world.addKey(id, { scopes: ["messages:write"] });
+  expect((await post(said, { key: narrow })).body.required_scope).toBe("sandbox:write");
+});
+
+it("An operator says whose messages to an address are, in its one form", async () => {
+  const { directory } = world.platform;
+  const [partner] = world.partners;
+  const gateway_id = directory.gateways("sandbox", "email")[0]!.gateway_id;
+  const admin = await world.addKey(partner!.id, { environment: "live", scopes: ["admin"] });
+  const put = (body: object) => world.call("PUT", "/api/v1/admin/senders", { key: admin, body });
+  const body = { gateway_id, address: "help@SHOP.example", partner_id: partner!.id };
+  expect((await put(body)).body).toMatchObject({ ...body, address: "help@shop.example" });
+  expect(directory.senderOf(gateway_id, "help@shop.example")).toBe(partner!.id);
+  expect(directory.senderOf(gateway_id, "Help@shop.example")).toBeUndefined();
+  for (const [path, value] of [
+    ["gateway_id", "gtw_none"],
+    ["partner_id", "ptn_none"],
+    ["address", "!"],
+  ])
+    expect((await put({ ...body, [path!]: value })).body.errors[0].path).toBe(path);
+  await world.call("PUT", "/api/v1/admin/senders", { key: partner!.key, body }).then((refused) => {
+    expect(refused.body.required_scope).toBe("admin");
+  });
+});
