@@ -19,5 +19,6 @@ export * from "./endpoint.ts";
 export { Message, MessageSummary, Money, Time } from "./message-schema.ts";
 export * from "./conversation-schema.ts";
 export * from "./conversation-view.ts";
+export * from "./suppression.ts";
 export { readMessage } from "./read-message.ts";
 export * from "./thread.ts";

@@ -1,4 +1,6 @@
 import type { Service } from "@heliograph/api";
+import { suppressionRoutes } from "./api/suppressions.ts";
+import { periodsProjector } from "./projector.ts";
 
 /** Recipients to whom nothing is sent, and the keywords that say so. */
 export const service: Service = {
@@ -8,9 +10,9 @@ export const service: Service = {
       {
         tag: "suppressions",
         description: "Recipients to whom nothing is sent, and the keywords that say so.",
-        routes: [],
+        routes: suppressionRoutes,
       },
     ],
   },
-  consumers: () => [],
+  consumers: () => [periodsProjector],
 };
