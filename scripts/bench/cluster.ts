@@ -201,6 +201,8 @@ export async function startRelay(
         gateways: () => [],
         partner: () => undefined,
         senderOf: () => undefined,
+        agent: () => undefined,
+        agentsOf: () => [],
         onChange: () => () => undefined,
       },
     },

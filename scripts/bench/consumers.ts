@@ -53,6 +53,8 @@ export async function benchConsumers(databaseUrl: string): Promise<Row[]> {
       gateways: () => [],
       partner: () => undefined,
       senderOf: () => undefined,
+      agent: () => undefined,
+      agentsOf: () => [],
       onChange: () => () => undefined,
     },
   };

@@ -85,6 +85,8 @@ export async function benchRelay(databaseUrl: string): Promise<Row[]> {
       gateways: () => [],
       partner: () => undefined,
       senderOf: () => undefined,
+      agent: () => undefined,
+      agentsOf: () => [],
       onChange: () => () => undefined,
     },
   };

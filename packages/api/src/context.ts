@@ -27,6 +27,8 @@ export type EnvironmentDeps = {
 export type ApiDeps = {
   readonly environments: Readonly<Record<Environment, EnvironmentDeps>>;
   readonly platformLog: EventLog;
+  /** Durable commits in the platform's database. */
+  readonly platformPool: pg.Pool;
   readonly directory: Directory;
   readonly settings: Settings;
   /** 32 bytes that seal stored answers and derive secrets. */

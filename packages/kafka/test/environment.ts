@@ -73,6 +73,8 @@ async function openEnvironment(brokers: readonly string[]) {
         gateways: () => [],
         partner: () => undefined,
         senderOf: () => undefined,
+        agent: () => undefined,
+        agentsOf: () => [],
         onChange: () => () => true,
       },
     };

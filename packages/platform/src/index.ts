@@ -11,5 +11,6 @@ export { consumersReady, serveHealth } from "./health.ts";
 export { acceptMasterKey, masterKeyFingerprint } from "./master-key.ts";
 export { onShutdown, refuseToStart } from "./shutdown.ts";
 export { refusalOf } from "./refusal.ts";
+export { roleScopes, scopesOf, sessionStands, type Role, type SessionStart } from "./roles.ts";
 export { runService } from "./run-service.ts";
 export type { Directory, Gateway, Key, Partner, PriceList } from "./directory/directory.ts";

@@ -20,10 +20,12 @@ import {
   watchClock,
 } from "@heliograph/runtime";
 import { openVault, vaultTables } from "@heliograph/vault";
+import type pg from "pg";
 import type { Logger } from "pino";
 import { demoPartnerId, derivedKey } from "./accounts.ts";
 import { openMasterKey, type KeyRule } from "./master-key.ts";
 import { seedPlatform } from "./seed.ts";
+import { credentialTables } from "./tables/credentials.ts";
 import { addKeySample, readKeySample } from "./store.ts";
 
 /** Everything that the services of one process share. */
@@ -33,6 +35,8 @@ export type Platform = {
   readonly masterKey: Buffer;
   readonly logger: Logger;
   readonly platformLog: EventLog;
+  /** Durable commits in the platform's database: what sign-in needs to keep outside the log. */
+  readonly platformPool: pg.Pool;
   readonly directory: Directory;
   readonly contexts: Readonly<Record<Environment, ServiceContext>>;
   close(): Promise<void>;
@@ -41,6 +45,8 @@ export type Platform = {
 /** Durable commits of one environment in flight at once; more only wait for the same disk. */
 const durablePool = 6;
 const projectionPool = 8;
+/** Passwords take the processor before the database: two are verified at once. */
+const credentialPool = 4;
 
 /** The control plane: what is known of partners, keys, gateways and prices, and the key that seals. */
 export type ControlPlane = {
@@ -117,6 +123,15 @@ export async function openPlatform(
       await untilItAnswers("the event log", start, () =>
         seedPlatform(platformLog, directory, settings, masterKey),
       );
+    const platformPool = openPool(
+      databaseConfig(server, "platform"),
+      { name: "platform", max: credentialPool, durable: true },
+      logger,
+    );
+    opened.push(() => platformPool.end());
+    await untilItAnswers("the database", start, () =>
+      prepareTables(platformPool, [credentialTables]),
+    );
     const open = async (environment: Environment): Promise<ServiceContext> => {
       const config = databaseConfig(server, environment);
       const pool = openPool(config, { name: environment, max: durablePool, durable: true }, logger);
@@ -155,7 +170,8 @@ export async function openPlatform(
     const clock = watchClock(contexts.live.projectionPool, logger);
     opened.push(async () => clock.close());
     await untilItAnswers("the database", start, () => clock.look());
-    return { settings, server, masterKey, logger, platformLog, directory, contexts, close };
+    const shared = { settings, server, masterKey, logger, platformLog, platformPool, directory };
+    return { ...shared, contexts, close };
   } catch (error) {
     await close();
     throw error;

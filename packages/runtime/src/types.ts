@@ -172,7 +172,20 @@ export type FeedMember = {
 
 /** The part of the directory that consumers use; `@heliograph/platform` implements it. */
 export type GatewayConfig = EventData<"GatewayConfigured">;
+/** An agent as the platform log has it now. */
+export type AgentRecord = Omit<EventData<"AgentCreated">, "status"> & {
+  readonly status: "invited" | "active" | "disabled";
+  readonly updated_at: string;
+  /** Sessions of an earlier generation of its credentials are over, but for the spared one. */
+  readonly generation: number;
+  readonly spared: string | undefined;
+  /** Of the last event of its stream. */
+  readonly revision: number;
+};
 export type GatewayDirectory = {
+  agent(id: string): AgentRecord | undefined;
+  /** Oldest first. */
+  agentsOf(partner: string): readonly AgentRecord[];
   gateways(environment: Environment, channel?: string): readonly GatewayConfig[];
   partner(id: string): { readonly name: string; readonly currency: string } | undefined;
   /** The partner to whom an address of a gateway, in its one form, was assigned. */

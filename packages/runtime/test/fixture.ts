@@ -37,6 +37,8 @@ export async function openEnvironment(): Promise<{
       gateways: () => [],
       partner: () => undefined,
       senderOf: () => undefined,
+      agent: () => undefined,
+      agentsOf: () => [],
       onChange: () => () => true,
     },
   };

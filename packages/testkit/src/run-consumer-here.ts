@@ -33,6 +33,8 @@ export async function runConsumerHere(make: (kafka: KafkaSettings) => Consumer):
       gateways: () => [],
       partner: () => undefined,
       senderOf: () => undefined,
+      agent: () => undefined,
+      agentsOf: () => [],
       onChange: () => () => true,
     },
   });

@@ -90,6 +90,8 @@ export async function openWorld(options: WorldOptions = {}) {
         gateways.filter((gateway) => channel === undefined || gateway.channel === channel),
       partner: () => undefined,
       senderOf: () => undefined,
+      agent: () => undefined,
+      agentsOf: () => [],
       onChange(listener) {
         listeners.add(listener);
         return () => listeners.delete(listener);

@@ -27,6 +27,8 @@ const context = {
   directory: {
     gateways: () => gateways,
     partner: () => undefined,
+    agent: () => undefined,
+    agentsOf: () => [],
     senderOf: () => undefined,
     onChange: () => () => undefined,
   },

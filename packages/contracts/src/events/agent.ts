@@ -52,7 +52,9 @@ export const AgentDisabled = defineEvent(
   "An agent can no longer sign in.",
   z.strictObject({ agent_id: Id, partner_id: Id, disabled_at: Time }),
 );
-/** Every session that began before it is over, but for the one that is named. */
+/**
+ * Sessions hold the generation of the agent's credentials that they began with: those of an earlier generation than this are over, but for the one that is named.
+ */
 export const AgentSessionsEnded = defineEvent(
   "AgentSessionsEnded",
   1,
@@ -60,6 +62,7 @@ export const AgentSessionsEnded = defineEvent(
   z.strictObject({
     agent_id: Id,
     partner_id: Id,
+    generation: z.int().min(1),
     except: Id.optional(),
     reason: z.string().max(200),
     ended_at: Time,

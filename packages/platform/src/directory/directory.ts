@@ -1,9 +1,9 @@
 import { readEventFlaw, type Environment } from "@heliograph/contracts";
 import type { EventLog, RecordedEvent } from "@heliograph/log";
-import type { GatewayDirectory } from "@heliograph/runtime";
+import type { AgentRecord, GatewayDirectory } from "@heliograph/runtime";
 import {
   directoryTypes,
-  distrustKey,
+  distrust,
   emptyDirectory,
   evolveDirectory,
   gatewaysOf,
@@ -16,7 +16,7 @@ import {
 
 export type { Gateway, Key, Partner, PriceList } from "./fold.ts";
 
-/** Partners, keys, gateways and prices, answered from memory and kept fresh by the platform log. */
+/** Partners, keys, agents, gateways and prices, answered from memory and kept fresh by the platform log. */
 export interface Directory extends GatewayDirectory {
   partner(id: string): Partner | undefined;
   /** Oldest first. */
@@ -28,6 +28,8 @@ export interface Directory extends GatewayDirectory {
   gateways(environment: Environment, channel?: string): readonly Gateway[];
   /** The newest version of the list, `standard` when none is named. */
   prices(list?: string): PriceList | undefined;
+  /** The agent that signs in with an address; `login` is the stream of its claim. */
+  agentOfLogin(login: string): AgentRecord | undefined;
   /** The position up to which the platform log is folded. */
   readonly position: bigint;
   /** Resolves when everything up to the position is folded; rejects after the time. Read your own writes with it. */
@@ -38,7 +40,7 @@ export interface Directory extends GatewayDirectory {
 
 /**
  * Folds the platform log to its head, then follows it. An event that breaks its schema is told and passed over: it must not keep every partner out, and the key
- * that it is about is refused from then on, because it may have been the revocation.
+ * or the agent that it is about is refused from then on, because it may have been the revocation.
  */
 export async function openDirectory(
   log: EventLog,
@@ -48,7 +50,7 @@ export async function openDirectory(
   const fold = (event: RecordedEvent): void => {
     const flaw = readEventFlaw(event);
     if (flaw === undefined) return evolveDirectory(state, event);
-    distrustKey(state, event);
+    distrust(state, event);
     onDamaged(event, flaw);
   };
   const listeners = new Set<() => void>();
@@ -89,6 +91,10 @@ export async function openDirectory(
     },
     prices: (list = "standard") => state.prices.get(list),
     senderOf: (gateway, address) => state.senders.get(senderKey(gateway, address)),
+    agent: (id) => state.agents.get(id),
+    agentsOf: (partner) =>
+      [...(state.agentsByPartner.get(partner) ?? [])].map((id) => state.agents.get(id)!),
+    agentOfLogin: (login) => state.agents.get(state.agentByLogin.get(login) ?? ""),
     get position() {
       return position;
     },

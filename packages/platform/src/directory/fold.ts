@@ -1,5 +1,7 @@
 import { streamOf, type Environment, type EventData } from "@heliograph/contracts";
 import type { RecordedEvent } from "@heliograph/log";
+import type { AgentRecord } from "@heliograph/runtime";
+import { agentTypes, evolveAgent } from "./agents.ts";
 
 export type Partner = EventData<"PartnerCreated">;
 export type Key = EventData<"KeyIssued"> & { readonly revoked: boolean; readonly revision: number };
@@ -17,6 +19,10 @@ export type DirectoryState = {
   readonly prices: Map<string, PriceList>;
   /** Partners by gateway and address of it. */
   readonly senders: Map<string, string>;
+  readonly agents: Map<string, AgentRecord>;
+  readonly agentsByPartner: Map<string, Set<string>>;
+  /** The agent that signs in with an address, by the stream of its claim. */
+  readonly agentByLogin: Map<string, string>;
 };
 
 export const emptyDirectory = (): DirectoryState => ({
@@ -27,6 +33,9 @@ export const emptyDirectory = (): DirectoryState => ({
   gateways: new Map(),
   prices: new Map(),
   senders: new Map(),
+  agents: new Map(),
+  agentsByPartner: new Map(),
+  agentByLogin: new Map(),
 });
 
 export const directoryTypes = [
@@ -36,6 +45,8 @@ export const directoryTypes = [
   "GatewayConfigured",
   "PriceListPublished",
   "SenderAssigned",
+  ...agentTypes,
+  "LoginClaimed",
 ] as const;
 
 /** Folds one event of the platform log into the state, in place. */
@@ -79,14 +90,35 @@ export function evolveDirectory(state: DirectoryState, event: RecordedEvent): vo
       state.senders.set(senderKey(data.gateway_id, data.address), data.partner_id);
       return;
     }
+    case "LoginClaimed": {
+      const { login, agent_id } = event.data as EventData<"LoginClaimed">;
+      state.agentByLogin.set(login, agent_id);
+      return;
+    }
+    case "AgentCreated":
+    case "AgentChanged":
+    case "AgentActivated":
+    case "AgentDisabled":
+    case "AgentSessionsEnded": {
+      const { agent_id } = event.data as { readonly agent_id: string };
+      const agent = evolveAgent(state.agents.get(agent_id), event);
+      if (agent === undefined) return;
+      state.agents.set(agent_id, agent);
+      const ids = state.agentsByPartner.get(agent.partner_id) ?? new Set();
+      state.agentsByPartner.set(agent.partner_id, ids.add(agent_id));
+      return;
+    }
   }
 }
 
 /** No id holds a blank. */
 export const senderKey = (gateway: string, address: string): string => `${gateway} ${address}`;
 
-/** Refuses the key in whose stream an event stands that cannot be read. */
-export function distrustKey(state: DirectoryState, { stream, revision }: RecordedEvent): void {
+/** Refuses the key or the agent in whose stream an event stands that cannot be read. */
+export function distrust(state: DirectoryState, { stream, revision }: RecordedEvent): void {
+  for (const agent of state.agents.values())
+    if (streamOf("agent", agent.agent_id) === stream)
+      state.agents.set(agent.agent_id, { ...agent, status: "disabled", revision });
   for (const key of state.keysById.values())
     if (streamOf("key", key.key_id) === stream) setKey(state, { ...key, revoked: true, revision });
 }
