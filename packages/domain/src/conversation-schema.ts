@@ -35,7 +35,12 @@ export const Conversation = z
         at: Time,
       })
       .nullable(),
-    first_response_due_at: Time.nullable(),
+    first_response_due_at: Time.nullable().meta({
+      description: "By when an agent is to answer, by the team's target; null once one did.",
+    }),
+    resolution_due_at: Time.nullable().meta({
+      description: "By when it is to be closed, by the team's target.",
+    }),
     created_at: Time,
     updated_at: Time,
     closed_at: Time.nullable(),

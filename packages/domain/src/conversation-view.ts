@@ -30,6 +30,8 @@ export type ConversationState = Omit<Conversation, "contact" | "unread" | "addre
   readonly unread_before: number;
 };
 
+const notDue = { first_response_due_at: null, resolution_due_at: null } as const;
+
 const begin = (data: EventData<"ConversationOpened">): ConversationState => ({
   id: data.conversation_id,
   status: "open",
@@ -42,7 +44,7 @@ const begin = (data: EventData<"ConversationOpened">): ConversationState => ({
   since_read: [],
   unread_before: 0,
   last_message: null,
-  first_response_due_at: null,
+  ...notDue,
   created_at: data.opened_at,
   updated_at: data.opened_at,
   closed_at: null,
@@ -92,21 +94,35 @@ function changes(
     case "ConversationReopened":
       return { status: "open", closed_at: null, updated_at: data.reopened_at };
     case "ConversationClosed":
-      return { status: "closed", closed_at: data.closed_at, updated_at: data.closed_at };
+      return {
+        status: "closed",
+        ...notDue,
+        closed_at: data.closed_at,
+        updated_at: data.closed_at,
+      };
     case "ConversationSnoozed":
       return { status: "snoozed", updated_at: data.snoozed_at };
     case "ConversationAssigned":
       return {
         assignee: data.agent,
         team: data.team ?? state.team,
+        ...dueOf(state, data),
         updated_at: data.assigned_at,
       };
     case "ConversationQueued":
-      return { assignee: null, team: data.team ?? null, updated_at: data.queued_at };
+      return {
+        assignee: null,
+        team: data.team ?? null,
+        ...dueOf(state, data),
+        updated_at: data.queued_at,
+      };
     case "ConversationUnassigned":
       return { assignee: null, team: data.team ?? null, updated_at: data.unassigned_at };
     case "ConversationReplied":
-      return { updated_at: data.replied_at };
+      return {
+        ...(data.answers && { first_response_due_at: null }),
+        updated_at: data.replied_at,
+      };
     case "ConversationNoted":
       return { updated_at: data.noted_at };
     case "ConversationRead":
@@ -115,6 +131,15 @@ function changes(
       return type satisfies never;
   }
 }
+
+/** Due times that routing tells with its decision; what it leaves out stays. */
+const dueOf = (
+  state: ConversationState,
+  {
+    first_response_due_at = state.first_response_due_at,
+    resolution_due_at = state.resolution_due_at,
+  }: EventData<"ConversationAssigned"> | EventData<"ConversationQueued">,
+) => ({ first_response_due_at, resolution_due_at });
 
 function noted(
   { since_read, unread_before }: ConversationState,
@@ -157,6 +182,7 @@ export function conversationView(
     unread: unreadOf(state),
     last_message: shown.last_message,
     first_response_due_at: shown.first_response_due_at,
+    resolution_due_at: shown.resolution_due_at,
     created_at: shown.created_at,
     updated_at: shown.updated_at,
     closed_at: shown.closed_at,

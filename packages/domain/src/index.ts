@@ -9,6 +9,7 @@ export * from "./template-stream.ts";
 export * from "./template-refusals.ts";
 export * from "./templates.ts";
 export * from "./time.ts";
+export * from "./working-hours.ts";
 export * from "./wallet.ts";
 export * from "./wallet-decision.ts";
 export * from "./ledger.ts";

@@ -107,4 +107,5 @@ export type TypedEvent<Type extends EventType = EventType> = {
 }[Type];
 
 export { channels, type Channel, type Failure, type MessageContext } from "./common.ts";
+export type { WorkingHours } from "./team.ts";
 export type { Content, GatewayChoice, Segments } from "./message.ts";
