@@ -57,6 +57,42 @@ export async function readBody(
 }
 
 /**
+ * The body as it comes. Throws `body_too_large` as soon as the declared or the received length exceeds `maxBytes`, and `bad_request` when the client goes away. A reader that
+ * stops leaves the connection usable for the answer.
+ */
+export async function* bodyChunks(
+  request: IncomingMessage,
+  maxBytes: number,
+): AsyncGenerator<Buffer, void> {
+  const declared = request.headers["content-length"];
+  if (declared !== undefined && Number(declared) > maxBytes) throw tooLarge(maxBytes);
+  let size = 0;
+  const chunks = request.iterator({ destroyOnReturn: false }) as AsyncIterableIterator<Buffer>;
+  try {
+    for (;;) {
+      const next = await chunks.next().catch((cause: unknown) => {
+        throw new PublicError("bad_request", "The body ended early.", { cause });
+      });
+      if (next.done === true) return;
+      size += next.value.length;
+      if (size > maxBytes) throw tooLarge(maxBytes);
+      yield next.value;
+    }
+  } finally {
+    // What is left can be drained only once nobody reads.
+    await chunks.return?.();
+  }
+}
+
+/** Throws `unsupported_media_type` unless the body is declared as one of the types; `*\/*` takes any, also none. */
+export function requireType(request: IncomingMessage, types: readonly string[]): void {
+  const type = (request.headers["content-type"] ?? "").split(";")[0]!.trim().toLowerCase();
+  if (!types.includes("*/*") && !types.includes(type))
+    throw new PublicError("unsupported_media_type", `Send the body as ${types.join(" or ")}.`);
+  requireNoCoding(request);
+}
+
+/**
  * Reads and drops what is left of a refused body, so that a client that writes all before it reads sees the answer and not a reset
  * connection. True when the body ended; false when it is longer than `maxBytes` or slower than `timeoutMs`: then the connection must end.
  */
@@ -93,6 +129,10 @@ export function requireJson(request: IncomingMessage): void {
   const type = request.headers["content-type"];
   if (type !== "application/json" && (type === undefined || !jsonType.test(type)))
     throw new PublicError("unsupported_media_type", "Send the body as application/json in UTF-8.");
+  requireNoCoding(request);
+}
+
+function requireNoCoding(request: IncomingMessage): void {
   const coding = request.headers["content-encoding"];
   if (coding !== undefined && coding !== "identity")
     throw new PublicError("unsupported_media_type", "Send the body without Content-Encoding.");

@@ -122,6 +122,10 @@ export class Call<Body = unknown, Query = unknown, Params = Readonly<Record<stri
   }
   /** Charges the rate limit for what one request carries beyond itself (the items of a batch). Throws `rate_limited`. */
   charge: (cost: number) => void = () => undefined;
+  /** The body of a route that streams, as it comes. */
+  chunks: () => AsyncIterable<Buffer> = () => {
+    throw new Error(`${this.routeName} has its body read for it`);
+  };
   /** For long waits: aborted when the client went away before the answer was finished, or the server stops. */
   get signal(): AbortSignal {
     if (this.#controller === undefined) {

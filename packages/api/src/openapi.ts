@@ -94,6 +94,8 @@ function headersOf(route: Route, status: number): z.ZodObject {
   );
 }
 
+const Bytes = z.string().meta({ format: "binary" });
+
 /** `/messages/:id` as OpenAPI writes it. */
 const template = (route: Route): string =>
   (route.root ? route.path : apiPrefix + route.path).replaceAll(/:(\w+)/g, "{$1}");
@@ -148,7 +150,9 @@ function operation(route: Route, tag: string): ZodOpenApiOperationObject {
     description,
     headers: headersOf(route, of),
     ...(schema !== undefined && {
-      content: { [route.contentType ?? "application/json"]: { schema } },
+      content: Object.fromEntries(
+        [route.contentType ?? "application/json"].flat().map((type) => [type, { schema }]),
+      ),
     }),
   });
   return {
@@ -165,6 +169,12 @@ function operation(route: Route, tag: string): ZodOpenApiOperationObject {
     },
     ...(route.body !== undefined && {
       requestBody: { required: true, content: { "application/json": { schema: route.body } } },
+    }),
+    ...(route.streams !== undefined && {
+      requestBody: {
+        required: true,
+        content: Object.fromEntries(route.streams.map((type) => [type, { schema: Bytes }])),
+      },
     }),
     responses: {
       ...Object.fromEntries(problems),

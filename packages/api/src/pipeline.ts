@@ -3,7 +3,7 @@ import { PublicError } from "@heliograph/contracts";
 import { BodyBudget, type BodyHold, type BodyLimits } from "./body-budget.ts";
 import { type Limit, RateLimiter, type Verdict } from "./rate-limit.ts";
 import { asPublicError, problemOf } from "./problem.ts";
-import { drain, readBody, requireJson } from "./body.ts";
+import { bodyChunks, drain, readBody, requireJson, requireType } from "./body.ts";
 import { parseIdempotencyKey } from "./idempotency-key.ts";
 import { parseJson } from "./json.ts";
 import { requestId } from "./request-id.ts";
@@ -154,10 +154,17 @@ export class Pipeline {
     if (Object.hasOwn(given, "__proto__")) throw notValid("query", [unknownField("__proto__")]);
     call.query = validate(route.query, given, "query");
     if (route.params !== undefined) call.params = validate(route.params, call.params, "path");
-    const takesBody = request.method !== "GET" && request.method !== "HEAD";
+    const { streams } = route;
+    const mostBytes = route.maxBodyBytes ?? maxBodyBytes;
+    const takesBody =
+      request.method !== "GET" && request.method !== "HEAD" && streams === undefined;
     let body: unknown;
+    if (streams !== undefined) {
+      requireType(request, streams);
+      call.chunks = () => bodyChunks(request, mostBytes);
+    }
     if (takesBody) {
-      const bytes = await readBody(request, route.maxBodyBytes ?? maxBodyBytes, under.hold!);
+      const bytes = await readBody(request, mostBytes, under.hold!);
       if (bytes.length > 0) {
         requireJson(request);
         body = parseJson(bytes);

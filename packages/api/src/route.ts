@@ -43,7 +43,7 @@ export type RouteDefinition<Body, Query, Params> = {
   /** Other answers that are no problems, by status, for the documentation. */
   readonly also?: Readonly<Record<number, { description: string; response: z.ZodType }>>;
   /** Of the success answer where it is not JSON, for the documentation. */
-  readonly contentType?: string;
+  readonly contentType?: string | readonly string[];
   /** What `Prefer` does here, for the documentation; left out: nothing. */
   readonly prefer?: string;
   /** For the documentation: answers have an `etag`; a change holds `If-Match` against it with `requireMatch`. */
@@ -55,6 +55,8 @@ export type RouteDefinition<Body, Query, Params> = {
   readonly idempotency?: "table" | "stream" | "none";
   /** Schema of the read model that the answer comes from: gives `Projection-Lag` and makes `Min-Log-Position` wait. */
   readonly projection?: string;
+  /** Media types of a body that is no JSON: nothing reads it before the handler, which takes it as it comes from `call.chunks()`. What the key of idempotency stands for is then the handler's to say. */
+  readonly streams?: readonly string[];
   /** Most bytes of the body; default 256 KiB. */
   readonly maxBodyBytes?: number;
   /** A compiled check of the body, faster than zod: true means that the schema accepts the value as it is. */

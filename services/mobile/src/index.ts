@@ -1,4 +1,6 @@
 import type { Service } from "@heliograph/api";
+import { deviceRoutes } from "./api/devices.ts";
+import { deviceTables } from "./tables/devices.ts";
 
 /** What an agent's phone needs: devices, deltas, attachments. */
 export const service: Service = {
@@ -8,9 +10,10 @@ export const service: Service = {
       {
         tag: "mobile",
         description: "What an agent's phone needs: devices, deltas, attachments.",
-        routes: [],
+        routes: deviceRoutes,
       },
     ],
   },
   consumers: () => [],
+  tables: [deviceTables],
 };
