@@ -1,4 +1,6 @@
 import type { Service } from "@heliograph/api";
+import { listRoutes } from "./api/list-routes.ts";
+import { contactsProjector } from "./projector.ts";
 
 /** People and their external ids: matching, merging, importing, erasing. */
 export const service: Service = {
@@ -8,9 +10,9 @@ export const service: Service = {
       {
         tag: "contacts",
         description: "People and their external ids: matching, merging, importing, erasing.",
-        routes: [],
+        routes: listRoutes,
       },
     ],
   },
-  consumers: () => [],
+  consumers: (context) => [contactsProjector(context)],
 };
