@@ -9,10 +9,9 @@ import {
   timeOf,
   unknownField,
 } from "@heliograph/api";
-import { channelModule } from "@heliograph/channels";
-import { channels } from "@heliograph/contracts";
 import { z } from "zod";
 import { queryWords, termsOf } from "../search.ts";
+import { spellings } from "../spelling.ts";
 import { type ContactQuery, type ContactRow, listContacts } from "../tables/contacts.ts";
 
 /** A person types a name or an address; more words than this are a text. */
@@ -74,21 +73,6 @@ function wordsOf(q: string): readonly string[] {
   if (words.length === 0) throw refuse("has nothing to look for");
   if (words.length > maxWords) throw refuse(`has more than ${maxWords} words`);
   return words;
-}
-
-/** Channels whose addresses have more than one spelling. */
-const addressed = ["sms", "email"] as const;
-
-/** An external id as it is stored, in whatever spelling it was asked for. */
-function spellings(text: string, source: string | undefined): readonly string[] {
-  // No address begins with a blank: one that does was a plus before the query was decoded.
-  const plain = text.replace(/^ (?=\d)/, "+").trim();
-  const asked = source === undefined ? addressed : channels.filter((channel) => channel === source);
-  const stored = asked.flatMap((channel) => {
-    const found = channelModule(channel)?.recipient(plain);
-    return found?.kind === "read" ? [found.value.to] : [];
-  });
-  return [...new Set([plain, ...stored])];
 }
 
 /** A page of the partner's contacts. */

@@ -142,33 +142,79 @@ export type ContactQuery = {
   readonly updatedFrom?: string | undefined;
 };
 
-/** The statement of a list. Only the conditions that are asked for stand in it, and it has no name: the planner sees the values, and so how rare they are. */
-export function contactsStatement(query: ContactQuery): { text: string; values: unknown[] } {
-  const values: unknown[] = [];
-  const value = (given: unknown): string => `$${values.push(given)}`;
-  const backwards = query.after !== undefined;
-  const where = [`partner = ${value(query.partner)}`, "merged_into is null", "not erased"];
-  if (query.after !== undefined) where.push(`position > ${value(query.after)}::bigint`);
-  if (query.before !== undefined) where.push(`position < ${value(query.before)}::bigint`);
-  if (query.terms.length > 0) where.push(`terms @> ${value(`{${query.terms.join(",")}}`)}::int4[]`);
-  if (query.anyTerms !== undefined)
-    where.push(`terms && ${value(`{${query.anyTerms.join(",")}}`)}::int4[]`);
-  for (const word of query.words) where.push(`strpos(search, ${value(word)}) > 0`);
-  const held = (condition: string): string =>
-    `exists (select from jsonb_to_recordset(external_ids::jsonb) as x(source text, id text) where ${condition})`;
-  if (query.externalIds !== undefined) {
-    const same = `id = any(${value(query.externalIds)}::text[])`;
-    where.push(
-      held(query.source === undefined ? same : `${same} and source = ${value(query.source)}`),
-    );
-  } else if (query.source !== undefined) where.push(held(`source = ${value(query.source)}`));
-  if (query.tag !== undefined) where.push(`profile::jsonb -> 'tags' ? ${value(query.tag)}::text`);
-  for (const [key, given] of query.attributes)
-    where.push(`profile::jsonb #>> array['attributes', ${value(key)}] = ${value(given)}`);
-  if (query.updatedFrom !== undefined) where.push(`updated_at >= ${value(query.updatedFrom)}`);
-  const text = `select position::text, id, name, profile, external_ids, created_at, updated_at from contacts.contacts c
-    where ${where.join(" and ")} order by c.position ${backwards ? "" : "desc"} limit ${value(query.limit)}`;
-  return { text, values };
+/**
+ * So many contacts are looked through in order before the index of terms is asked. What many have is found among them; the index would give all those many, to be sorted
+ * for one page, and the planner cannot tell, since it takes the parts of one word for independent of each other.
+ */
+const nearest = 2_000;
+
+/**
+ * The statements of a list: the first one that fills the page counts. Only conditions that are asked for stand in them, and they have no names: the planner sees the values,
+ * and so how rare they are.
+ */
+export function contactsStatements(
+  query: ContactQuery,
+): readonly { readonly text: string; readonly values: readonly unknown[] }[] {
+  const order = `order by c.position ${query.after === undefined ? "desc" : ""}`;
+  const columns =
+    "c.position::text, c.id, c.name, c.profile, c.external_ids, c.created_at, c.updated_at";
+  const limited = (makeText: (value: Value, limit: string) => string) => {
+    const values: unknown[] = [];
+    const value: Value = (given) => `$${values.push(given)}`;
+    return { text: makeText(value, `limit ${value(query.limit)}`), values };
+  };
+  const whole = limited((value, limit) => {
+    const where = [...placed(query, value), ...termed(query, value), ...compared(query, value)];
+    return `select ${columns} from contacts.contacts c where ${where.join(" and ")} ${order} ${limit}`;
+  });
+  if (termed(query, () => "").length === 0) return [whole];
+  const near = limited((value, limit) => {
+    const rows = `select * from contacts.contacts c where ${placed(query, value).join(" and ")} ${order} limit ${nearest}`;
+    const where = compared(query, value).join(" and ");
+    return `select ${columns} from (${rows}) c where ${where} ${order} ${limit}`;
+  });
+  return [near, whole];
+}
+
+type Value = (given: unknown) => string;
+
+/** Whose contacts, and on which side of the cursor. */
+const placed = (query: ContactQuery, value: Value): readonly string[] => [
+  `partner = ${value(query.partner)}`,
+  "merged_into is null",
+  "not erased",
+  ...(query.after === undefined ? [] : [`position > ${value(query.after)}::bigint`]),
+  ...(query.before === undefined ? [] : [`position < ${value(query.before)}::bigint`]),
+];
+
+/** What the index of terms finds. */
+const termed = (query: ContactQuery, value: Value): readonly string[] => [
+  ...(query.terms.length === 0 ? [] : [`terms @> ${value(`{${query.terms.join(",")}}`)}::int4[]`]),
+  ...(query.anyTerms === undefined
+    ? []
+    : [`terms && ${value(`{${query.anyTerms.join(",")}}`)}::int4[]`]),
+];
+
+/** What is asked for, letter by letter. */
+function compared(query: ContactQuery, value: Value): readonly string[] {
+  const { source, externalIds } = query;
+  const held = [
+    ...(externalIds === undefined ? [] : [`id = any(${value(externalIds)}::text[])`]),
+    ...(source === undefined ? [] : [`source = ${value(source)}`]),
+  ].join(" and ");
+  return [
+    ...query.words.map((word) => `strpos(search, ${value(word)}) > 0`),
+    ...(held === ""
+      ? []
+      : [
+          `exists (select from jsonb_to_recordset(external_ids::jsonb) as x(source text, id text) where ${held})`,
+        ]),
+    ...(query.tag === undefined ? [] : [`profile::jsonb -> 'tags' ? ${value(query.tag)}::text`]),
+    ...query.attributes.map(
+      ([key, given]) => `profile::jsonb #>> array['attributes', ${value(key)}] = ${value(given)}`,
+    ),
+    ...(query.updatedFrom === undefined ? [] : [`updated_at >= ${value(query.updatedFrom)}`]),
+  ];
 }
 
 /** The partner's contacts, newest first: those before a position, or those nearest after it. */
@@ -176,11 +222,15 @@ export async function listContacts(
   pool: pg.Pool,
   query: ContactQuery,
 ): Promise<readonly ContactRow[]> {
-  const { rows } = await pool.query(contactsStatement(query));
-  const found = rows.map(({ profile, external_ids, ...rest }): ContactRow => ({
-    ...rest,
-    ...(JSON.parse(profile) as Profile),
-    external_ids: JSON.parse(external_ids),
-  }));
-  return query.after === undefined ? found : found.reverse();
+  let found: readonly ContactRow[] = [];
+  for (const { text, values } of contactsStatements(query)) {
+    const { rows } = await pool.query(text, [...values]);
+    found = rows.map(({ profile, external_ids, ...rest }) => ({
+      ...rest,
+      ...(JSON.parse(profile) as Profile),
+      external_ids: JSON.parse(external_ids),
+    }));
+    if (found.length === query.limit) break;
+  }
+  return query.after === undefined ? found : found.toReversed();
 }
