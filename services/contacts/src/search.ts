@@ -96,7 +96,7 @@ export function termsOf(partner: string) {
     attribute: (key: string, value: string) => term("attribute", key, value),
     /** What a contact that holds the word must have. */
     word(word: string): readonly number[] {
-      const characters = [...word];
+      const characters = Array.from(word);
       const size = Math.min(3, characters.length);
       if (size === 1 && !ideograph.test(word)) return [];
       return gramsOf(characters, size).map((gram) => term("gram", gram));
@@ -105,7 +105,7 @@ export function termsOf(partner: string) {
     all(text: string, facts: Facts): readonly number[] {
       const found = new Set<number>();
       for (const line of text.split("\n")) {
-        const characters = [...line];
+        const characters = Array.from(line);
         for (const size of [2, 3])
           for (const gram of gramsOf(characters, size)) found.add(term("gram", gram));
         for (const each of characters) if (ideograph.test(each)) found.add(term("gram", each));

@@ -60,7 +60,7 @@ describe("search", () => {
     const word = fc.string({ unit: "grapheme", minLength: 1, maxLength: 12 });
     fc.assert(
       fc.property(word, fc.nat(), fc.nat(), (text, from, size) => {
-        const letters = [...folded(text).trim()].filter((letter) => !/\s/.test(letter));
+        const letters = Array.from(folded(text).trim()).filter((letter) => !/\s/.test(letter));
         if (letters.length === 0) return;
         const at = from % letters.length;
         const part = letters.slice(at, at + 1 + (size % letters.length)).join("");
