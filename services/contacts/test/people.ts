@@ -56,7 +56,7 @@ export function people(context: Pick<ServiceContext, "log" | "vault">, partner: 
         id: seal(text),
         name: nameOf(source, text),
       })),
-      name: person.name == null ? null : seal(person.name),
+      name: typeof person.name !== "string" ? null : seal(person.name),
       profile: seal(profileOf(person)),
       made_by: "api",
       created_at: now(),
