@@ -114,6 +114,7 @@ export function people(context: Pick<ServiceContext, "log" | "vault">, partner: 
         contact_id: id,
         source,
         name: nameOf(source, text),
+        claim_revision: 0,
         removed_at: now(),
       } satisfies EventData<"ContactExternalIdRemoved">),
     merge: (id: string, into: string): Promise<bigint> =>
@@ -127,6 +128,7 @@ export function people(context: Pick<ServiceContext, "log" | "vault">, partner: 
       append(id, "ContactUnmerged", {
         merge_id: newId("mrg"),
         contact_id: id,
+        lost: [],
         unmerged_at: now(),
       } satisfies EventData<"ContactUnmerged">),
     async erase(id: string, others: readonly string[] = []): Promise<bigint> {

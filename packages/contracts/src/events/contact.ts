@@ -3,8 +3,8 @@ import { defineEvent } from "../define.ts";
 import { Channel, ExternalId, Id, Sealed, Time } from "./common.ts";
 
 const Name = Sealed(255).nullable();
-/** JSON of `{language, time_zone, attributes, tags, client_ref}`, sealed as one text. */
-const Profile = Sealed(40_000);
+/** JSON of `{language, time_zone, attributes, tags, client_ref}`, sealed as one text; each attribute with its type. */
+const Profile = Sealed(80_000);
 
 /** Stream `contact-<id>`. What is personal is sealed under the contact's key. */
 export const ContactCreated = defineEvent(
@@ -52,6 +52,8 @@ export const ContactExternalIdRemoved = defineEvent(
     contact_id: Id,
     source: z.string().max(64),
     name: z.string().max(64),
+    /** Of the claim's last event when it was removed: the claim is released there and nowhere else, so that a later one stays. */
+    claim_revision: z.int().min(0),
     removed_at: Time,
   }),
 );
@@ -61,7 +63,14 @@ export const ContactMergeStarted = defineEvent(
   "ContactMergeStarted",
   1,
   "A contact is about to take in another one.",
-  z.strictObject({ merge_id: Id, contact_id: Id, merged_id: Id, started_at: Time }),
+  z.strictObject({
+    merge_id: Id,
+    contact_id: Id,
+    merged_id: Id,
+    /** The other one becomes part of this right behind this revision of its stream, or never. */
+    merged_revision: z.int().min(0),
+    started_at: Time,
+  }),
 );
 
 /** On the one that is merged away: from here on its external ids lead to the survivor. */
@@ -72,7 +81,10 @@ export const ContactMerged = defineEvent(
   z.strictObject({ merge_id: Id, contact_id: Id, into: Id, merged_at: Time }),
 );
 
-/** On the survivor, the end of a merge. `name` and `profile` are as they are now, under the survivor's own key. */
+/**
+ * On the survivor, the end of a merge. `name` and `profile` are as they are now, and hold what is of two people: while a merge lasts they are sealed under a key
+ * that both own, so that erasing either destroys it, and `ContactReleased` tells the survivor's own again.
+ */
 export const ContactAbsorbed = defineEvent(
   "ContactAbsorbed",
   1,
@@ -85,6 +97,8 @@ export const ContactAbsorbed = defineEvent(
     profile: Profile,
     /** What the survivor lacked and gained, so that an unmerge takes back exactly that: JSON, sealed under the merged contact's key. */
     gained: Sealed(40_000),
+    /** Those of the merged contact, sealed under its key; their claims go on naming it. */
+    external_ids: z.array(ExternalId.extend({ added_at: Time })).max(200),
     moved: z.strictObject({
       external_ids: z.int().min(0),
       conversations: z.int().min(0),
@@ -127,7 +141,13 @@ export const ContactUnmerged = defineEvent(
   "ContactUnmerged",
   1,
   "A merged contact is itself again.",
-  z.strictObject({ merge_id: Id, contact_id: Id, unmerged_at: Time }),
+  z.strictObject({
+    merge_id: Id,
+    contact_id: Id,
+    /** Names of its external ids that were taken from the survivor meanwhile. */
+    lost: z.array(z.string().max(64)).max(200),
+    unmerged_at: Time,
+  }),
 );
 
 export const ConsentRecorded = defineEvent(

@@ -1,0 +1,228 @@
+import { requireSameRequest, tooManyChanges } from "@heliograph/api";
+import { type TypedEvent, deterministicId, streamOf, uuid5 } from "@heliograph/contracts";
+import {
+  type EventIn,
+  type EventLog,
+  type Metadata,
+  MAX_CHANGE_TRIES,
+  type NewEvent,
+} from "@heliograph/log";
+import type { Seal, Subject, Vault } from "@heliograph/vault";
+import { type Contact, evolveContact, ownersOf } from "./contact.ts";
+
+/** What the commands of contacts need, whoever gives them: a request, a row of a file, a reactor. */
+export type ContactsContext = {
+  readonly log: EventLog;
+  readonly vault: Vault;
+  readonly partner: string;
+  /** Of the events that are appended. A `fingerprint` is kept sealed: it would tell what a person's data were to who guesses them. */
+  metadata(): Metadata;
+  /** The id of the event that is called so in this request, row or reaction: the same again when it is repeated. */
+  eventId(name: string): string;
+};
+
+/** A contact and where its stream stands. */
+export type Loaded = {
+  readonly contact: Contact;
+  readonly revision: number;
+  readonly position: bigint;
+  /** Tells who made it. */
+  readonly firstEventId: string;
+};
+
+/** Memory of one read is bound by this many events, however long the stream. */
+const chunk = 100;
+
+/** The partner's contact; undefined where there is none, and for another partner's. */
+export const loadContact = async (
+  context: Pick<ContactsContext, "log" | "vault" | "partner">,
+  id: string,
+): Promise<Loaded | undefined> => (await fold(context, id)).loaded;
+
+type Own = {
+  readonly loaded: Loaded;
+  readonly first: { readonly metadata: Metadata };
+};
+
+/** Folds the stream, to its end or to the end of its own events where they are there. */
+async function fold(
+  { log, vault, partner }: Pick<ContactsContext, "log" | "vault" | "partner">,
+  id: string,
+  eventId?: string,
+): Promise<{ readonly loaded: Loaded | undefined; readonly own?: Own }> {
+  let loaded: Loaded | undefined;
+  let first: { readonly metadata: Metadata } | undefined;
+  let owned = 0;
+  let events: EventIn<`contact-${string}`>[] = [];
+  const take = async (): Promise<boolean> => {
+    const open = await vault.open(partner, events);
+    for (const sealed of events) {
+      const event = open(sealed);
+      if (loaded === undefined && event.metadata.partner !== partner) return false;
+      if (eventId !== undefined && event.id === idOf(eventId, owned)) {
+        first ??= event;
+        owned++;
+      } else if (first !== undefined) return false;
+      const contact = evolveContact(loaded?.contact, event);
+      const { revision, position } = event;
+      if (contact !== undefined)
+        loaded = { contact, revision, position, firstEventId: loaded?.firstEventId ?? event.id };
+    }
+    events = [];
+    return true;
+  };
+  for await (const event of log.scanStream(streamOf("contact", id))) {
+    events.push(event);
+    if (events.length === chunk && !(await take())) break;
+  }
+  if (events.length > 0) await take();
+  return { loaded, ...(first !== undefined && loaded !== undefined && { own: { loaded, first } }) };
+}
+
+const idOf = (id: string, index: number): string => (index === 0 ? id : uuid5(id, String(index)));
+
+export type ChangedContact<Refusal> =
+  /** `repeated`: an earlier try had made the change; it is as it was right after it. */
+  | (Loaded & { readonly kind: "changed"; readonly repeated: boolean })
+  | (Loaded & { readonly kind: "unchanged" })
+  | { readonly kind: "refused"; readonly refusal: Refusal };
+
+/** A decider of contacts: it sees texts opened and gives events with open texts. */
+export type DecideContact<Refusal> = (
+  contact: Contact | undefined,
+  revision: number,
+) => { readonly events: readonly TypedEvent[] } | { readonly refusal: Refusal };
+
+/**
+ * Changes one contact at the very revision that was decided on, and seals what is of a person. An `eventId` that is in the stream already is the change made
+ * earlier. Throws `conflict` when too many change it at once, `idempotency_key_reused` when another request made the change.
+ */
+export async function changeContact<Refusal = never>(
+  context: ContactsContext,
+  id: string,
+  eventId: string,
+  decide: DecideContact<Refusal>,
+): Promise<ChangedContact<Refusal>> {
+  const stream = streamOf("contact", id);
+  for (let tries = 0; tries < MAX_CHANGE_TRIES; tries++) {
+    const { loaded, own } = await fold(context, id, eventId);
+    if (own !== undefined) {
+      await requireOwn(context, own.first);
+      return { ...own.loaded, kind: "changed", repeated: true };
+    }
+    const decision = decide(loaded?.contact, loaded?.revision ?? -1);
+    if ("refusal" in decision) return { kind: "refused", refusal: decision.refusal };
+    if (decision.events.length === 0) return { ...loaded!, kind: "unchanged" };
+    const { events, contact } = await sealed(context, id, loaded?.contact, decision.events);
+    const named = events.map((event, index) => ({ ...event, id: idOf(eventId, index) }));
+    const expected = loaded?.revision ?? "no_stream";
+    const [outcome] = await context.log.append([{ stream, expected, events: named }]);
+    if (outcome!.kind === "invalid") throw new Error(`${stream}: ${outcome!.message}`);
+    if (outcome!.kind === "conflict") continue;
+    const { revision, position, kind } = outcome!;
+    const firstEventId = loaded?.firstEventId ?? eventId;
+    const repeated = kind === "duplicate";
+    return { kind: "changed", repeated, contact, revision, position, firstEventId };
+  }
+  throw tooManyChanges();
+}
+
+async function requireOwn(
+  { vault, partner, metadata }: ContactsContext,
+  first: { readonly metadata: Metadata },
+): Promise<void> {
+  const open = await vault.open(partner, first.metadata);
+  requireSameRequest(open(first), metadata().fingerprint);
+}
+
+async function sealed(
+  { vault, partner, metadata }: ContactsContext,
+  id: string,
+  before: Contact | undefined,
+  events: readonly TypedEvent[],
+): Promise<{ readonly events: readonly Omit<NewEvent, "id">[]; readonly contact: Contact }> {
+  const { fingerprint, ...rest } = metadata();
+  let contact = before;
+  const out: Omit<NewEvent, "id">[] = [];
+  for (const event of events) {
+    contact = evolveContact(contact, event);
+    const merged = event.type === "ContactAbsorbed" ? event.data.merged_id : id;
+    const [own, shared, other] = await vault.seals([
+      { partner, subject: id },
+      sharedSubject(partner, contact!),
+      { partner, subject: merged },
+    ]);
+    out.push({
+      type: event.type,
+      data: sealEvent(event, { own: own!, shared: shared!, merged: other! }),
+      metadata: {
+        ...rest,
+        partner,
+        correlation: id,
+        ...(fingerprint !== undefined && { fingerprint: own!(fingerprint) }),
+      },
+    });
+  }
+  return { events: out, contact: contact! };
+}
+
+/** What is of several people is under a key that each of them owns: erasing one destroys it. */
+function sharedSubject(partner: string, contact: Contact): Subject {
+  const owners = ownersOf(contact);
+  return owners.length === 1
+    ? { partner, subject: contact.contact_id }
+    : { partner, subject: deterministicId("mrg", ...owners), owners };
+}
+
+function sealEvent(
+  event: TypedEvent,
+  seals: { readonly own: Seal; readonly shared: Seal; readonly merged: Seal },
+): object {
+  const ids = <Each extends { readonly id: string }>(each: Each, seal: Seal): Each => ({
+    ...each,
+    id: seal(each.id),
+  });
+  const fields = (
+    data: { readonly name?: string | null | undefined; readonly profile?: string | undefined },
+    seal: Seal,
+  ) => ({
+    ...(data.name !== undefined && { name: data.name === null ? null : seal(data.name) }),
+    ...(data.profile !== undefined && { profile: seal(data.profile) }),
+  });
+  switch (event.type) {
+    case "ContactCreated": {
+      const external_ids = event.data.external_ids.map((each) => ids(each, seals.own));
+      return { ...event.data, external_ids, ...fields(event.data, seals.own) };
+    }
+    case "ContactUpdated":
+    case "ContactReleased":
+      return { ...event.data, ...fields(event.data, seals.shared) };
+    case "ContactExternalIdAdded":
+      return { ...event.data, external_id: ids(event.data.external_id, seals.own) };
+    case "ContactAbsorbed":
+      return {
+        ...event.data,
+        ...fields(event.data, seals.shared),
+        gained: seals.merged(event.data.gained),
+        external_ids: event.data.external_ids.map((each) => ids(each, seals.merged)),
+      };
+    default:
+      return event.data;
+  }
+}
+
+/** So many merges into one another are no chain of people but a bug. */
+const maxHops = 50;
+
+/** The contact itself, or where it was merged the one that it is part of now; undefined where there is no stream. */
+export async function survivorOf(
+  context: Pick<ContactsContext, "log" | "vault" | "partner">,
+  id: string,
+): Promise<Loaded | undefined> {
+  let loaded = await loadContact(context, id);
+  for (let hops = 0; loaded?.contact.merged !== undefined; hops++) {
+    if (hops === maxHops) throw new Error(`${id}: merged over and over`);
+    loaded = await loadContact(context, loaded.contact.merged.into);
+  }
+  return loaded;
+}
