@@ -26,6 +26,7 @@ export const Problem = z
     merged_into: z.string().optional(),
     etag: z.string().optional(),
     transaction_id: z.string().optional(),
+    suppression_id: z.string().optional(),
   })
   .meta({
     id: "Problem",

@@ -28,8 +28,10 @@ import {
   checkAvailable,
   checkSuppressed,
   recipientOf,
-} from "./accept.ts";
-import { templateRefOf } from "./content.ts";
+  refuseSuppressed,
+  type Suppressed,
+  templateRefOf,
+} from "@heliograph/acceptance";
 import { followFeed } from "./feed.ts";
 import { Funds } from "./funds.ts";
 import { Outcomes } from "./outcomes.ts";
@@ -76,18 +78,25 @@ export class Sending {
   readonly templates: TemplateCache;
   readonly funds: Funds;
   readonly outcomes = new Outcomes();
+  readonly #suppressed: Pick<Suppressed, "find">;
   /** Ids derived from keys whose first request is between its checks and its outcome. */
   readonly #running = new Set<string>();
   readonly #turns = new Turns(slicesAtOnce);
 
   readonly #pressure: EnvironmentDeps["pressure"];
 
-  constructor(environment: Environment, deps: EnvironmentDeps, directory: Directory) {
+  constructor(
+    environment: Environment,
+    deps: EnvironmentDeps,
+    directory: Directory,
+    suppressed: Pick<Suppressed, "find">,
+  ) {
     const { log } = deps;
     this.environment = environment;
     this.log = log;
     this.#pressure = deps.pressure;
     this.directory = directory;
+    this.#suppressed = suppressed;
     this.templates = new TemplateCache(log);
     this.funds = new Funds(log);
   }
@@ -228,6 +237,9 @@ export class Sending {
       nowMs: Date.now(),
     });
     checkSuppressed(body, recipient, this.environment);
+    const found = this.#suppressed.find(call.partner.partner_id, accepted.data);
+    const stop = found instanceof Promise ? await found : found;
+    if (stop !== undefined) throw refuseSuppressed(stop);
     return accepted;
   }
 

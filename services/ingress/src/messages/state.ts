@@ -1,3 +1,4 @@
+import { openSuppressed } from "@heliograph/acceptance";
 import { hosted } from "@heliograph/api";
 import { environments } from "@heliograph/contracts";
 import { untilItAnswers } from "@heliograph/runtime";
@@ -6,11 +7,15 @@ import { Sending } from "./sending.ts";
 const state = hosted(async (context) => {
   const { environments: all, directory, logger } = context;
   const following = new AbortController();
-  const sendingOf = (environment: "live" | "sandbox"): Sending =>
-    new Sending(environment, all[environment], directory);
-  const sending = { live: sendingOf("live"), sandbox: sendingOf("sandbox") };
   const broken = (error: unknown): void =>
     logger.error({ err: error }, "the ingress's subscription broke; it starts again");
+  const suppressed = {
+    live: openSuppressed(all.live, broken),
+    sandbox: openSuppressed(all.sandbox, broken),
+  };
+  const sendingOf = (environment: "live" | "sandbox"): Sending =>
+    new Sending(environment, all[environment], directory, suppressed[environment]);
+  const sending = { live: sendingOf("live"), sandbox: sendingOf("sandbox") };
   const feeds = await Promise.all(
     environments.map((environment) =>
       untilItAnswers("the event log", context, () =>
@@ -23,6 +28,7 @@ const state = hosted(async (context) => {
     async close() {
       following.abort();
       await Promise.allSettled(feeds.map(({ done }) => done));
+      for (const environment of environments) await suppressed[environment].release();
     },
   };
 });

@@ -13,7 +13,8 @@ import {
   priceFor,
 } from "@heliograph/domain";
 import { contentOf, invalid } from "./content.ts";
-import type { SendMessage } from "./schema.ts";
+import type { SendMessage } from "./send.ts";
+import type { Stop } from "./suppressed.ts";
 
 type Requested = EventData<"MessageRequested">;
 
@@ -56,11 +57,23 @@ const faultOf = ({ code, message }: Omit<FieldError, "path">): Omit<FieldError, 
 
 /** In the sandbox this recipient has opted out, so that a partner can try what happens. */
 export function checkSuppressed({ channel }: SendMessage, { to }: Recipient, env: string): void {
-  if (env === "sandbox" && magicOutcome(channel, to) === "suppressed")
-    throw new PublicError("recipient_suppressed", "The recipient opted out.", {
-      errors: [{ path: "to", code: "recipient_suppressed", message: "opted out" }],
-    });
+  if (env === "sandbox" && magicOutcome(channel, to) === "suppressed") throw refuseSuppressed();
 }
+
+/** The refusal of a send to somebody to whom nothing is sent; the sandbox's own recipient has no period to name. */
+export function refuseSuppressed(stop?: Stop): PublicError {
+  const why = stop === undefined || stop.reason === "keyword" ? "opted out" : reasons[stop.reason];
+  return new PublicError("recipient_suppressed", `The recipient ${why}.`, {
+    errors: [{ path: "to", code: "recipient_suppressed", message: why }],
+    ...(stop !== undefined && { extra: { suppression_id: stop.id } }),
+  });
+}
+const reasons = {
+  complaint: "complained",
+  bounce: "could not be reached for good",
+  manual: "is suppressed",
+  unsubscribe: "unsubscribed",
+} as const;
 
 /** Who a message says it is from, each in the form that is stored and sent. */
 type Sender = Pick<Requested, "from" | "reply_to" | "unsubscribe_url">;

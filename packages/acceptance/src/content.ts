@@ -6,7 +6,7 @@ import {
   templateMissing,
   templateRefusal,
 } from "@heliograph/domain";
-import type { SendMessage } from "./schema.ts";
+import type { SendMessage, TemplateRef } from "./send.ts";
 
 type Content = EventData<"MessageRequested">["content"];
 
@@ -26,13 +26,7 @@ export const invalid = (errors: readonly FieldError[]): PublicError =>
   );
 
 /** The slug, version and behaviour of the template a send names; undefined when it names none. */
-export function templateRefOf(body: SendMessage):
-  | {
-      slug: string;
-      version?: number | undefined;
-      on_missing_language?: "error" | "default" | undefined;
-    }
-  | undefined {
+export function templateRefOf(body: SendMessage): TemplateRef | undefined {
   return typeof body.template === "string" ? { slug: body.template } : body.template;
 }
 

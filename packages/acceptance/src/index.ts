@@ -1,0 +1,12 @@
+export {
+  type Accepted,
+  acceptMessage,
+  channelNotEnabled,
+  checkAvailable,
+  checkSuppressed,
+  recipientOf,
+  refuseSuppressed,
+} from "./accept.ts";
+export { templateRefOf } from "./content.ts";
+export type { SendMessage } from "./send.ts";
+export { openSuppressed, type Stop, type Suppressed } from "./suppressed.ts";

@@ -1,0 +1,39 @@
+/**
+ * Names that may have been seen: a Bloom filter. A name is 128 bits of an HMAC in base32 already, so five characters of it are 25 random bits, and a filter needs no hash of its
+ * own. With 2^25 bits, one name in 20,000 that was never seen looks as if it had been beside a million that were (k = 5), and costs one read of a stream; memory is touched as it is filled.
+ */
+const bits = 2 ** 25;
+const hashes = 5;
+
+const alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+const valueOf = new Uint8Array(128);
+for (let index = 0; index < alphabet.length; index++) valueOf[alphabet.charCodeAt(index)] = index;
+
+export type NameFilter = { add(name: string): void; mayHave(name: string): boolean };
+
+export function nameFilter(): NameFilter {
+  const words = new Uint32Array(bits / 32);
+  /** The first character holds two zero bits: the others are used. */
+  const place = (name: string, hash: number): number => {
+    let value = 0;
+    const from = 1 + hash * 5;
+    for (let index = from; index < from + 5; index++)
+      value = (value << 5) | valueOf[name.charCodeAt(index) & 127]!;
+    return value;
+  };
+  return {
+    add(name) {
+      for (let hash = 0; hash < hashes; hash++) {
+        const at = place(name, hash);
+        words[at >>> 5]! |= 1 << (at & 31);
+      }
+    },
+    mayHave(name) {
+      for (let hash = 0; hash < hashes; hash++) {
+        const at = place(name, hash);
+        if ((words[at >>> 5]! & (1 << (at & 31))) === 0) return false;
+      }
+      return true;
+    },
+  };
+}

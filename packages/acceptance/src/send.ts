@@ -1,0 +1,33 @@
+import type { Channel } from "@heliograph/contracts";
+
+/** What is asked for, as `POST /messages` takes it. */
+export type SendMessage = {
+  readonly channel: Channel;
+  readonly to: string;
+  readonly from?: string | undefined;
+  readonly reply_to?: string | undefined;
+  readonly unsubscribe_url?: string | undefined;
+  readonly text?: string | undefined;
+  readonly html?: string | undefined;
+  readonly subject?: string | undefined;
+  readonly template?: string | TemplateRef | undefined;
+  readonly language?: string | undefined;
+  readonly variables?: Readonly<Record<string, string | number | boolean>> | undefined;
+  readonly send_at?: string | undefined;
+  readonly validity_seconds?: number | undefined;
+  readonly priority?: number | undefined;
+  readonly category?: "transactional" | "marketing" | "authentication" | undefined;
+  readonly tags?: string[] | undefined;
+  readonly metadata?: Record<string, unknown> | undefined;
+  readonly client_ref?: string | undefined;
+  readonly failover?: unknown;
+  readonly quiet_hours?: unknown;
+  readonly media?: unknown;
+  readonly contact_id?: unknown;
+};
+
+export type TemplateRef = {
+  readonly slug: string;
+  readonly version?: number | undefined;
+  readonly on_missing_language?: "error" | "default" | undefined;
+};

@@ -1,0 +1,64 @@
+import { createHmac } from "node:crypto";
+import { streamOf, uuid7, uuidToBase32 } from "@heliograph/contracts";
+import { suppressionName } from "@heliograph/domain";
+import { openMemoryLog } from "@heliograph/log";
+import { until } from "@heliograph/testkit";
+import type { Vault } from "@heliograph/vault";
+import { expect, test } from "vitest";
+import { openSuppressed } from "../src/index.ts";
+import { nameFilter } from "../src/name-filter.ts";
+
+const nameOf = (text: string): string => {
+  const hex = createHmac("sha256", "key").update(text).digest("hex");
+  const at = [0, 8, 12, 16, 20, 32];
+  return uuidToBase32(
+    at
+      .slice(1)
+      .map((end, index) => hex.slice(at[index], end))
+      .join("-"),
+  );
+};
+/** Names alone: nothing here is sealed. */
+const vault = { name: (...parts: string[]) => nameOf(parts.join("|")) } as unknown as Vault;
+
+test("What was added is found, and hardly anything else", () => {
+  const filter = nameFilter();
+  for (let index = 0; index < 20_000; index++) filter.add(nameOf(`in ${index}`));
+  for (let index = 0; index < 20_000; index++)
+    expect(filter.mayHave(nameOf(`in ${index}`))).toBe(true);
+  let wrong = 0;
+  for (let index = 0; index < 20_000; index++) if (filter.mayHave(nameOf(`out ${index}`))) wrong++;
+  expect(wrong).toBe(0);
+});
+
+test("A recipient is stopped from the start, while it lasts, and again, by whoever shares the log", async () => {
+  const log = openMemoryLog();
+  const name = suppressionName(vault, "ptn_1", "sms", "+15550100001");
+  let revision = -1;
+  const record = async (type: string, active: object[]) => {
+    const data = { suppression_id: "sup_1", name, channel: "sms", active };
+    const event = { id: uuid7(), type, data, metadata: { partner: "ptn_1" } };
+    const expected = revision < 0 ? ("no_stream" as const) : revision;
+    await log.append([{ stream: streamOf("suppression", name), expected, events: [event] }]);
+    revision++;
+  };
+  const stop = { id: "sup_1", applies_to: "marketing", reason: "keyword" };
+  await record("SuppressionStarted", [stop]);
+  const fail = (error: unknown) => expect.fail(String(error));
+  const first = openSuppressed({ log, vault }, fail);
+  const second = openSuppressed({ log, vault }, fail);
+  const message = { channel: "sms", to: "+15550100001", category: "marketing" } as const;
+  // Nothing has been read yet: the stream itself is asked.
+  expect(await first.find("ptn_1", message)).toEqual(stop);
+  expect(await second.find("ptn_1", { ...message, category: "transactional" })).toBeUndefined();
+  const other = { ...message, to: "+15550100002" };
+  await until(async () => !(first.find("ptn_1", other) instanceof Promise));
+  expect(first.find("ptn_2", message), "another partner's").toBeUndefined();
+  await first.release();
+  await record("SuppressionEnded", []);
+  expect(await second.find("ptn_1", message)).toBeUndefined();
+  await record("SuppressionStarted", [{ ...stop, applies_to: "all" }]);
+  expect(await second.find("ptn_1", { ...message, category: "transactional" })).toBeDefined();
+  await second.release();
+  await log.close();
+});
