@@ -17,6 +17,13 @@ export const erasedText = "[erased]";
 /** Finds tokens in a text that holds other things too. Base64url needs no escape in JSON. */
 export const tokenPattern = /sealed:v1\.([A-Za-z0-9_-]{22})\.([A-Za-z0-9_-]{38,})/g;
 
+/** Whether there may be a token in a text: most have none, and are spared the search for it. */
+export const mayHoldTokens = (text: string): boolean => text.includes(prefix);
+
+/** Puts `[sealed]` in the place of tokens, for readers that no erasure reaches. */
+export const hideTokens = (text: string): string =>
+  mayHoldTokens(text) ? text.replaceAll(tokenPattern, "[sealed]") : text;
+
 const packId = (uuid: string): string =>
   Buffer.from(uuid.replaceAll("-", ""), "hex").toString("base64url");
 

@@ -3,7 +3,15 @@ import { uuidToBase32, type Environment } from "@heliograph/contracts";
 import type pg from "pg";
 import { Keyring, type Known, type Subject } from "./keyring.ts";
 import { destroyKeys, namingKey } from "./tables/keys.ts";
-import { erasedText, keyIdOf, openText, sealText, tokenPattern, type Sealed } from "./token.ts";
+import {
+  erasedText,
+  keyIdOf,
+  mayHoldTokens,
+  openText,
+  sealText,
+  tokenPattern,
+  type Sealed,
+} from "./token.ts";
 import { collectKeys, mapTokens } from "./tokens-in.ts";
 import { openWrapping } from "./wrap.ts";
 
@@ -65,13 +73,15 @@ export async function openVault(
     },
     async openJson(partner, texts) {
       const ids = new Set<string>();
-      for (const text of texts)
+      for (const text of texts.filter(mayHoldTokens))
         for (const [token] of text.matchAll(tokenPattern)) ids.add(keyIdOf(token)!);
       if (ids.size === 0) return texts;
       const keys = await keyring.byId(ids);
       const inString = (token: Sealed): string =>
         JSON.stringify(opened(keys.get(keyIdOf(token)!), partner, token)).slice(1, -1);
-      return texts.map((text) => text.replaceAll(tokenPattern, inString));
+      return texts.map((text) =>
+        mayHoldTokens(text) ? text.replaceAll(tokenPattern, inString) : text,
+      );
     },
     async destroy(partner, names) {
       const destroyed = await destroyKeys(pool, partner, names);

@@ -273,3 +273,33 @@ describe("the stream", () => {
     });
   });
 });
+
+test("texts of persons leave the feed and its stream open, and erased once their key is destroyed", async () => {
+  const { id, key } = await world.addPartner();
+  const { vault, projectionPool } = world.platform.contexts.sandbox;
+  const seal = await vault.seal({ partner: id, subject: "cnt_feed" });
+  await publish(id, 1, ["contact.created"]);
+  const sealed = body(1, "contact.created").replace('"n":1.0', `"name":"${seal('A"da')}"`);
+  await projectionPool.query("update lifecycle.events set body = $2 where partner = $1", [
+    id,
+    sealed,
+  ]);
+  const shown = async (): Promise<unknown[]> => {
+    const page = await get(key, "");
+    const stream = new AbortController();
+    const response = await fetch(
+      `http://127.0.0.1:${world.port}/api/v1/events/stream?types=contact.created`,
+      { headers: { authorization: `Bearer ${key}` }, signal: stream.signal },
+    );
+    let text = "";
+    for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) {
+      text += chunk;
+      if (text.includes("data: ")) break;
+    }
+    stream.abort();
+    return [page.body.data[0].data.name, JSON.parse(text.match(/data: (.*)\n/)![1]!).data.name];
+  };
+  expect(await shown()).toEqual(['A"da', 'A"da']);
+  await vault.destroy(id, ["cnt_feed"]);
+  expect(await shown()).toEqual(["[erased]", "[erased]"]);
+});

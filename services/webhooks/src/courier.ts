@@ -115,6 +115,7 @@ export class Courier {
       deadlineMs,
       maxActive: shardPart(maxActive, tools.shard, 128),
       now: Date.now,
+      open: tools.context.vault.openJson,
       onDone: (lane, job, result, startedAt) => this.#finished(lane, job, result, startedAt),
       onWait: (lane) => {
         this.#waiting.add(lane);

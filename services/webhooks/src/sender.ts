@@ -1,4 +1,6 @@
 import { failpoint } from "@heliograph/contracts";
+import { messageOf } from "@heliograph/runtime";
+import { mayHoldTokens, type Vault } from "@heliograph/vault";
 import type { Job } from "./job.ts";
 import { gate, isEmpty, isHealthy, isOpen, nextJob, type Lane } from "./lane.ts";
 import { Attempt } from "./attempt.ts";
@@ -25,6 +27,7 @@ export class Sender {
   /** Endpoints that are failing share a quarter of all requests, so that however many are dead the others find room. */
   readonly #maxActiveUnhealthy: number;
   readonly #now: () => number;
+  readonly #open: Vault["openJson"];
   readonly #onDone: (lane: Lane, job: Job, result: Result, startedAt: number) => void;
   readonly #onWait: (lane: Lane) => void;
   readonly #turns = new Set<Lane>();
@@ -41,6 +44,8 @@ export class Sender {
     /** Requests in the air over all endpoints: what sockets and memory are bounded by. */
     readonly maxActive: number;
     readonly now: () => number;
+    /** Bodies wait with what is personal in them sealed, and are opened for each attempt: after an erasure the next one says so. */
+    readonly open: Vault["openJson"];
     readonly onDone: (lane: Lane, job: Job, result: Result, startedAt: number) => void;
     readonly onWait: (lane: Lane) => void;
   }) {
@@ -49,6 +54,7 @@ export class Sender {
     this.#maxActive = options.maxActive;
     this.#maxActiveUnhealthy = Math.ceil(options.maxActive / 4);
     this.#now = options.now;
+    this.#open = options.open;
     this.#onDone = options.onDone;
     this.#onWait = options.onWait;
   }
@@ -128,17 +134,28 @@ export class Sender {
     else void before.then(() => this.#dispatch(flight));
   }
 
-  #dispatch({ lane, job, attempt }: Flight): void {
+  #dispatch(flight: Flight): void {
+    const { lane, job, attempt } = flight;
+    const { problem } = lane.target;
+    if (problem !== undefined) return attempt.abort("endpoint_unusable", problem);
+    if (!mayHoldTokens(job.body)) return this.#post(flight, job.body);
+    this.#open(job.partner, [job.body]).then(
+      ([body]) => this.#post(flight, body!),
+      (error: unknown) => attempt.abort("keys_unavailable", messageOf(error)),
+    );
+  }
+
+  /** What is signed is what is sent. */
+  #post({ lane, job, attempt }: Flight, body: string): void {
     const { target } = lane;
-    if (target.problem !== undefined) return attempt.abort("endpoint_unusable", target.problem);
     const seconds = Math.floor(attempt.startedAt / 1000);
     const replay = job.replay === undefined ? "" : `heliograph-replay: ${job.replay}\r\n`;
-    const signature = sign(target.keys, job.eventId, seconds, job.body);
-    const length = Buffer.byteLength(job.body);
+    const signature = sign(target.keys, job.eventId, seconds, body);
+    const length = Buffer.byteLength(body);
     lane.connections ??= new Connections(this.#dial, target.dial);
     attempt.send(
       lane.connections,
-      `${target.head}webhook-id: ${job.eventId}\r\nwebhook-timestamp: ${seconds}\r\nwebhook-signature: ${signature}\r\n${replay}content-length: ${length}\r\n\r\n${job.body}`,
+      `${target.head}webhook-id: ${job.eventId}\r\nwebhook-timestamp: ${seconds}\r\nwebhook-signature: ${signature}\r\n${replay}content-length: ${length}\r\n\r\n${body}`,
     );
   }
 

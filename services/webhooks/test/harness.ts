@@ -102,6 +102,7 @@ export async function openHarness(
     },
     endpointEvent: (id: string, type: string, data: object = {}, metadata: object = {}) =>
       append(streamOf("endpoint", id), type, { endpoint_id: id, ...data }, metadata),
+    append,
     /** A message.canceled event: the smallest that has a public form. */
     event(more: object = {}): Promise<bigint> {
       const id = newId("msg");

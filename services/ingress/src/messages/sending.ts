@@ -53,7 +53,12 @@ export type Settled =
   | { readonly kind: "sent"; readonly sent: Sent }
   | { readonly kind: "refused"; readonly error: PublicError };
 /** A send with its key; `keyParts` are what its id is derived from, undefined without a key. */
-export type Item = { readonly body: SendMessage; readonly keyParts: readonly string[] | undefined };
+export type Item = {
+  readonly body: SendMessage;
+  readonly keyParts: readonly string[] | undefined;
+  /** Of a reply: whose words it answers. Its address and texts are sealed under the contact's key. */
+  readonly conversation?: { readonly conversation_id: string; readonly contact_id: string };
+};
 
 /** A send of a batch: its place there and its message's id. */
 type Pending = { readonly index: number; readonly item: Item; readonly id: string };
@@ -244,7 +249,8 @@ export class Sending {
   }
 
   async #prepare(call: Call, item: Item, messageId: string): Promise<Prepared> {
-    const accepted = await this.#accept(call, item.body, messageId);
+    const { data: own, costMicros } = await this.#accept(call, item.body, messageId);
+    const accepted = { data: { ...own, ...item.conversation }, costMicros };
     const asked = this.funds.reserve(call.partner.partner_id, messageId, accepted.costMicros);
     const funds = asked instanceof Promise ? await asked : asked;
     if (funds === "insufficient") throw insufficientFunds(accepted, this.environment);

@@ -145,7 +145,7 @@ export function buildAsyncapi(): object {
       title: "Heliograph topics",
       version: "1",
       description:
-        "Lifecycle events as CloudEvents 1.0 in the binary mode of the Kafka binding. At least once; in order per key. Fields may be added to a payload; none is renamed or removed.",
+        "Lifecycle events as CloudEvents 1.0 in the binary mode of the Kafka binding. At least once; in order per key. Fields may be added to a payload; none is renamed or removed. Texts of persons read `[sealed]`: no erasure reaches a record, so ask the API for them by id.",
     },
     defaultContentType: "application/json",
     servers: {

@@ -63,8 +63,9 @@ async function readEvents(call: Call<undefined, z.infer<typeof EventsQuery>>): P
     const leftMs = deadline - performance.now();
     const isOver = leftMs <= 0 && nextAfter >= last && !isAhead;
     if (rows.length > 0 || isOver || call.signal.aborted) {
-      // The rows are the very texts that webhooks carry: they are joined, never parsed.
-      const data = rows.map((row) => row.body).join(",");
+      // The rows are the very texts that webhooks carry: they are opened and joined, never parsed.
+      const bodies = rows.map((row) => row.body);
+      const data = (await call.deps.vault.openJson(partner, bodies)).join(",");
       return {
         status: 200,
         body: `{"data":[${data}],"next_after":${nextAfter},"next_cursor":"${nextAfter}"}`,

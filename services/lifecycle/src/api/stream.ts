@@ -80,7 +80,13 @@ async function follow(
     stillAllowed(call);
     after = page.nextAfter;
     if (page.rows.length > 0) {
-      const text = page.rows.map((row) => `id: ${row.sequence}\ndata: ${row.body}\n\n`).join("");
+      const bodies = await call.deps.vault.openJson(
+        partner,
+        page.rows.map((row) => row.body),
+      );
+      const text = page.rows
+        .map((row, index) => `id: ${row.sequence}\ndata: ${bodies[index]}\n\n`)
+        .join("");
       await write(response, text, signal);
     } else if (after >= page.last) {
       const found = await waiterOf(pool).wait(partner, after, heartbeatMs, signal);

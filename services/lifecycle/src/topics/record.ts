@@ -1,5 +1,6 @@
 import { lifecycleSubject, type LifecycleEvent } from "@heliograph/domain";
 import { partnerTopic, publicSubjects, publicTopic, type PublicSubject } from "@heliograph/kafka";
+import { hideTokens } from "@heliograph/vault";
 
 /** A lifecycle event as a record of a topic. */
 export type TopicRecord = {
@@ -14,6 +15,7 @@ export type TopicRecord = {
 /**
  * The records of an event, by CloudEvents 1.0 in the binary mode of its Kafka binding: attributes are headers, the value is the event's `data` alone. One
  * for the public topic of its kind, one more for a partner who has topics of its own; none for a kind without a topic, which has its place in the sequence all the same.
+ * What is sealed stays so: nobody can take back a record, so it says `[sealed]` where a person's text stands.
  */
 export function topicRecords(
   event: LifecycleEvent,
@@ -26,7 +28,7 @@ export function topicRecords(
   const subject = lifecycleSubject(event);
   const record: Omit<TopicRecord, "topic"> = {
     key: subject,
-    value: JSON.stringify(event.data),
+    value: hideTokens(JSON.stringify(event.data)),
     headers: {
       ce_specversion: "1.0",
       ce_id: event.id,

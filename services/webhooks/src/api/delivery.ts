@@ -33,7 +33,9 @@ async function get(call: Call): Promise<Answer> {
     throw new PublicError("not_found", "There is no such webhook delivery.");
   const { endpoint } = await findEndpoint(call, delivery.endpoint_id);
   const event = made.body === null ? await log.readAt(BigInt(delivery.position)) : undefined;
-  const body = made.body ?? (event && bodyOf(event, made.sequence, call.env)) ?? null;
+  const stored = made.body ?? (event && bodyOf(event, made.sequence, call.env));
+  const [body = null] =
+    stored === undefined ? [] : await call.deps.vault.openJson(partner, [stored]);
   const last = delivery.attempts.at(-1);
   const headers = {
     ...fixedHeaders,
