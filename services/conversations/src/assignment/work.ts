@@ -1,25 +1,7 @@
-import { formatTime } from "@heliograph/domain";
+import { formatTime, threadTypes } from "@heliograph/domain";
 import { type RecordedEvent, ofType } from "@heliograph/log";
 import type { Team } from "./decide.ts";
 
-/** Every event of a thread: the revision that an append expects is the last one's. */
-export const threadTypes = [
-  "ConversationOpened",
-  "InboundContactMatched",
-  "MessageReceived",
-  "MessageReacted",
-  "ConversationReopened",
-  "ConversationClosed",
-  "ConversationSnoozed",
-  "AssignmentRequested",
-  "ConversationAssigned",
-  "ConversationQueued",
-  "ConversationUnassigned",
-  "ConversationReplied",
-  "ConversationNoted",
-  "ConversationRead",
-  "ConversationOverdue",
-] as const;
 export type ThreadEvent = RecordedEvent<(typeof threadTypes)[number]>;
 export const isThreadEvent = ofType(...threadTypes);
 
@@ -72,7 +54,8 @@ export function evolveWork(work: Work | undefined, event: ThreadEvent): Work | u
   const position = Number(event.position);
   switch (event.type) {
     case "MessageReceived":
-      return { ...now, answered: false };
+      // Where the contact was merged, its messages name the survivor.
+      return { ...now, answered: false, contact: event.data.contact_id };
     case "ConversationReopened":
       return {
         ...now,

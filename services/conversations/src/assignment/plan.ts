@@ -1,0 +1,200 @@
+import { uuid5, type EventData } from "@heliograph/contracts";
+import { formatTime } from "@heliograph/domain";
+import { type Append, type NewEvent, recordedOf } from "@heliograph/log";
+import type { AgentRecord, ServiceContext } from "@heliograph/runtime";
+import { decideAssignment, type Candidate, type Decided, type Option } from "./decide.ts";
+import type { Desk, DeskTeam } from "./desk.ts";
+import type { Languages } from "./languages.ts";
+import { dueTimes, system, targets, type ThreadEvent, type Work } from "./work.ts";
+
+const by = { id: system };
+
+/** A round of decisions: each is folded into the desk at once, so that the next one counts with it, and appended afterwards. */
+export type Plan = {
+  readonly appends: readonly Append[];
+  /** Something is to be decided for it by now. */
+  overdue(works: readonly Work[]): void;
+  partner(partner: string): Promise<void>;
+};
+
+export type PlanOptions = {
+  readonly desk: Desk;
+  readonly directory: Pick<ServiceContext["directory"], "agent">;
+  readonly environment: ServiceContext["environment"];
+  readonly languages: Languages;
+  /** Up to where the desk has folded the log. */
+  readonly position: bigint;
+  readonly nowMs: number;
+};
+
+export function newPlan(options: PlanOptions): Plan {
+  const { desk, languages, nowMs } = options;
+  const appends = new Map<string, { expected: number; events: NewEvent[] }>();
+  const candidates = candidatesOf(options);
+  const at = formatTime(nowMs);
+
+  function add<Type extends ThreadEvent["type"]>(
+    work: Work,
+    type: Type,
+    data: Omit<EventData<Type>, "conversation_id" | "contact_id">,
+  ): void {
+    const { thread, revision, conversation, contact, partner } = desk.work(work.thread) ?? work;
+    const event: NewEvent = {
+      id: uuid5("assignment", thread, String(revision + 1), type),
+      type,
+      data: { conversation_id: conversation, contact_id: contact, ...data },
+      metadata: { partner, actor: system, correlation: conversation },
+    };
+    const append = appends.get(thread) ?? { expected: revision, events: [] };
+    append.events.push(event);
+    appends.set(thread, append);
+    const outcome = {
+      kind: "appended",
+      revision: revision + 1,
+      position: options.position,
+      recordedAt: nowMs,
+    } as const;
+    for (const recorded of recordedOf(thread, [event], outcome)) desk.fold(recorded as ThreadEvent);
+  }
+
+  function giveBack(work: Work, reason: string): void {
+    const previous = work.assignee!;
+    add(work, "ConversationUnassigned", {
+      previous_agent: previous,
+      ...(work.team !== undefined && { team: work.team }),
+      by,
+      reason,
+      unassigned_at: at,
+    });
+  }
+
+  function settle(work: Work, decided: Decided): void {
+    const shared = {
+      by,
+      reason: decided.reason,
+      considered: [...decided.considered],
+      ...(decided.team && {
+        team: decided.team.team_id,
+        team_revision: decided.team.revision,
+        ...dueTimes(work, decided.team),
+      }),
+    };
+    const previous = work.assignee;
+    if (decided.kind === "assigned") {
+      const { id, name } = decided.agent;
+      add(work, "ConversationAssigned", {
+        ...shared,
+        agent: { id, name },
+        ...(previous !== undefined && previous.id !== id && { previous_agent: previous }),
+        assigned_at: at,
+      });
+      return;
+    }
+    if (previous !== undefined) giveBack(work, decided.reason);
+    add(work, "ConversationQueued", { ...shared, queued_at: at });
+  }
+
+  async function assign(partner: string): Promise<void> {
+    const waiting = desk.waiting(partner);
+    if (waiting.length === 0) return;
+    const teams = desk.teamsOf(partner);
+    await languages.load(waiting.map(({ contact }) => contact));
+    /** What nobody could take a moment ago nobody can take now: the only thing that changes is that places are taken. */
+    const refused = new Map<string, Decided>();
+    for (const work of waiting) {
+      const wanted = teamsFor(work, teams);
+      const language = languages.of(work.contact);
+      const key = JSON.stringify([
+        wanted.map(({ team_id }) => team_id),
+        language,
+        work.assignee?.id,
+      ]);
+      const decided =
+        refused.get(key) ??
+        decideAssignment({
+          options: wanted.map((team) => candidates(team, work)),
+          language,
+          nowMs,
+        });
+      if (decided.kind === "queued") refused.set(key, decided);
+      if (decided.kind === "assigned" || tells(work, decided)) settle(work, decided);
+    }
+  }
+
+  return {
+    get appends() {
+      return [...appends].map(([stream, append]) => ({ stream, ...append }));
+    },
+    overdue(works) {
+      for (const work of works)
+        for (const target of targets) {
+          const dueMs = work.due[target];
+          if (dueMs === undefined || dueMs > nowMs) continue;
+          add(work, "ConversationOverdue", {
+            target,
+            due_at: formatTime(dueMs),
+            ...(work.assignee && { agent: work.assignee }),
+          });
+        }
+    },
+    async partner(partner) {
+      for (const agent of desk.assigneesOf(partner))
+        for (const work of desk.openOf(agent)) {
+          const reason = reasonToGiveBack(work, options);
+          if (reason !== undefined) giveBack(work, reason);
+        }
+      await assign(partner);
+    },
+  };
+}
+
+/** A conversation tells once that it waits; one that routing was asked for always gets its answer. A partner without teams is told nothing unasked. */
+const tells = (work: Work, decided: Decided): boolean =>
+  work.asked || (!work.queued && decided.team !== undefined);
+
+/** The team that somebody asked for; else those of the inbox, else those that take what no other takes. */
+function teamsFor(work: Work, teams: readonly DeskTeam[]): readonly DeskTeam[] {
+  if (work.pinned) return teams.filter(({ team_id }) => team_id === work.team);
+  const own = teams.filter(({ inboxes }) => inboxes.includes(work.inbox));
+  return own.length > 0 ? own : teams.filter(({ inboxes }) => inboxes.length === 0);
+}
+
+/** Nobody is to be offered what would not stay: whoever may not sign in here, or only looks on. */
+export const isAble = (agent: AgentRecord, environment: ServiceContext["environment"]): boolean =>
+  agent.status === "active" && agent.role !== "viewer" && agent.environments.includes(environment);
+
+const candidatesOf =
+  ({ desk, directory, environment }: PlanOptions) =>
+  (team: DeskTeam, work: Work): Option => ({
+    team,
+    agents: team.agent_ids.flatMap((id): readonly Candidate[] => {
+      const agent = directory.agent(id);
+      if (agent === undefined || agent.partner_id !== team.partner) return [];
+      const open = desk.openOf(id).filter(({ thread }) => thread !== work.thread).length;
+      return [
+        {
+          id,
+          name: agent.name,
+          able: isAble(agent, environment),
+          presence: desk.presence(id)?.status ?? "offline",
+          capacity: agent.capacity,
+          open,
+          skills: agent.skills,
+          languages: agent.languages,
+          turn: desk.turn(team.team_id, id),
+        },
+      ];
+    }),
+  });
+
+/** Why an agent cannot keep a conversation: what routing gave while he was there, and what nobody answers now. */
+function reasonToGiveBack(work: Work, { desk, directory }: PlanOptions): string | undefined {
+  const { id, name } = work.assignee!;
+  const presence = desk.presence(id);
+  if (directory.agent(id)?.status === "disabled" || presence?.status === "disabled")
+    return `${name} was disabled`;
+  if (work.stray) return `${name} had left the team`;
+  if (presence?.status !== "offline" || work.answered) return undefined;
+  const left = work.byHand === undefined || work.byHand < presence.since;
+  return left ? `${name} went offline and had not answered` : undefined;
+}
