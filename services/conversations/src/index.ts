@@ -1,4 +1,5 @@
 import type { Service } from "@heliograph/api";
+import { assignmentReactor } from "./assignment/reactor.ts";
 
 /** Threads with people: inbox, history, assignment, targets. */
 export const service: Service = {
@@ -12,5 +13,5 @@ export const service: Service = {
       },
     ],
   },
-  consumers: () => [],
+  consumers: () => [assignmentReactor],
 };

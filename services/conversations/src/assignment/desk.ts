@@ -54,7 +54,8 @@ export class Desk {
   /** Oldest first. */
   waiting(partner: string): readonly Work[] {
     return this.#worksOf(this.#waiting.get(partner)).sort(
-      (left, right) => left.waitingSince! - right.waitingSince!,
+      (left, right) =>
+        left.waitingSince! - right.waitingSince! || left.openedAtMs - right.openedAtMs,
     );
   }
 

@@ -94,28 +94,26 @@ export function newPlan(options: PlanOptions): Plan {
     add(work, "ConversationQueued", { ...shared, queued_at: at });
   }
 
+  const decide = (work: Work, teams: readonly DeskTeam[], language: string | undefined): Decided =>
+    decideAssignment({
+      options: teamsFor(work, teams).map((team) => candidates(team, work)),
+      language,
+      nowMs,
+    });
+
   async function assign(partner: string): Promise<void> {
-    const waiting = desk.waiting(partner);
-    if (waiting.length === 0) return;
     const teams = desk.teamsOf(partner);
-    await languages.load(waiting.map(({ contact }) => contact));
+    // Nobody but who asked is told that there is no team.
+    const waiting = desk.waiting(partner).filter(({ asked }) => asked || teams.length > 0);
+    if (waiting.length > 0 && namesLanguages(teams, options))
+      await languages.load(waiting.map(({ contact }) => contact));
     /** What nobody could take a moment ago nobody can take now: the only thing that changes is that places are taken. */
     const refused = new Map<string, Decided>();
     for (const work of waiting) {
-      const wanted = teamsFor(work, teams);
       const language = languages.of(work.contact);
-      const key = JSON.stringify([
-        wanted.map(({ team_id }) => team_id),
-        language,
-        work.assignee?.id,
-      ]);
-      const decided =
-        refused.get(key) ??
-        decideAssignment({
-          options: wanted.map((team) => candidates(team, work)),
-          language,
-          nowMs,
-        });
+      const asks = work.pinned ? `team ${work.team}` : `inbox ${work.inbox}`;
+      const key = `${asks} ${language} ${work.assignee?.id}`;
+      const decided = refused.get(key) ?? decide(work, teams, language);
       if (decided.kind === "queued") refused.set(key, decided);
       if (decided.kind === "assigned" || tells(work, decided)) settle(work, decided);
     }
@@ -151,6 +149,12 @@ export function newPlan(options: PlanOptions): Plan {
 /** A conversation tells once that it waits; one that routing was asked for always gets its answer. A partner without teams is told nothing unasked. */
 const tells = (work: Work, decided: Decided): boolean =>
   work.asked || (!work.queued && decided.team !== undefined);
+
+/** Where no agent names a language no contact's is wanted, and none is read. */
+const namesLanguages = (teams: readonly DeskTeam[], { directory }: PlanOptions): boolean =>
+  teams.some(({ agent_ids }) =>
+    agent_ids.some((id) => (directory.agent(id)?.languages.length ?? 0) > 0),
+  );
 
 /** The team that somebody asked for; else those of the inbox, else those that take what no other takes. */
 function teamsFor(work: Work, teams: readonly DeskTeam[]): readonly DeskTeam[] {

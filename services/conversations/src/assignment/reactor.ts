@@ -1,5 +1,5 @@
 import { failpoint } from "@heliograph/contracts";
-import { LogUnavailable, ofType, type Batch } from "@heliograph/log";
+import { ofType, type Batch } from "@heliograph/log";
 import { oneAtATime, reactor, type ReactorInstance, type ReactorTools } from "@heliograph/runtime";
 import { threadTypes } from "@heliograph/domain";
 import { Desk } from "./desk.ts";
@@ -54,6 +54,8 @@ class Assignment {
   /** What a predecessor decided lies up to here. Before it is folded nothing is decided: places that are taken would look free. */
   readonly #recoverUntil: bigint;
   readonly #turn = oneAtATime();
+  /** Threads of which is not known whether the log has what was decided. */
+  readonly #doubtful = new Set<string>();
   #position: bigint;
   #minute = 0;
   #woken = false;
@@ -125,6 +127,8 @@ class Assignment {
     if (this.#position < this.#recoverUntil) return;
     const { context } = this.#tools;
     for (let round = 0; round < maxRounds; round++) {
+      await this.#read(this.#doubtful);
+      this.#doubtful.clear();
       const nowMs = Date.now();
       const plan = newPlan({
         desk: this.#desk,
@@ -143,16 +147,17 @@ class Assignment {
 
   /** What was not appended as it was decided is read again, and decided anew. */
   async #append(appends: ReturnType<typeof newPlan>["appends"]): Promise<void> {
+    for (const { stream } of appends) this.#doubtful.add(stream);
     await failpoint("assignment.before_append");
     const outcomes = await this.#tools.context.log.append(appends);
     await failpoint("assignment.after_append");
-    const again = new Set<string>();
+    let invalid: string | undefined;
     for (const [index, outcome] of outcomes.entries()) {
       const { stream } = appends[index]!;
-      if (outcome.kind === "invalid") throw new Error(`${stream}: ${outcome.message}`);
-      if (outcome.kind !== "appended") again.add(stream);
+      if (outcome.kind === "invalid") invalid = `${stream}: ${outcome.message}`;
+      if (outcome.kind === "appended") this.#doubtful.delete(stream);
     }
-    await this.#read(again);
+    if (invalid !== undefined) throw new Error(invalid);
   }
 
   async #read(threads: ReadonlySet<string>): Promise<void> {
