@@ -13,6 +13,8 @@ export type Attempt = {
   readonly unsubscribeUrl?: string;
   readonly category?: EventData<"MessageRequested">["category"];
   readonly content: Content;
+  /** No person wrote it: it answers a keyword. */
+  readonly automatic?: true;
   readonly partner: string;
 };
 

@@ -98,6 +98,9 @@ test("a mail names where answers go and how to unsubscribe, in one form and in A
     `<${unsubscribeUrl}>, <mailto:a%2Bb@shop.example?subject=unsubscribe>`,
   );
   expect(header("List-Unsubscribe-Post")).toBe("List-Unsubscribe=One-Click");
+  expect(header("Auto-Submitted"), "a partner's mail is written by the partner").toBeUndefined();
+  await send({ automatic: true });
+  expect(header("Auto-Submitted"), "so that no machine answers it (RFC 3834)").toBe("auto-replied");
 });
 
 test("an address that a send accepts is one that SMTP takes", async () => {

@@ -1,3 +1,4 @@
+import { openSuppressed } from "@heliograph/acceptance";
 import { Fenced, type ReactorInstance, type ReactorTools } from "@heliograph/runtime";
 import { shardPart } from "@heliograph/contracts";
 import type { SendResult } from "@heliograph/gateways";
@@ -109,6 +110,9 @@ export async function startDispatcher(
     await gateways.release();
     throw error;
   }
+  const suppressed = openSuppressed(context, (error) =>
+    logger.error({ err: error }, "the subscription to suppressions broke; it starts again"),
+  );
   const floor = createFloor(checkpoint.position);
   const active = createActive(() => committer, floor, now);
   const recorder = createRecorder(log, hard.signal, broken);
@@ -166,6 +170,7 @@ export async function startDispatcher(
   });
   const resumer = createResumer({
     log,
+    suppressed,
     recorder,
     committer,
     floor,
@@ -226,6 +231,7 @@ export async function startDispatcher(
       ...(request.unsubscribe_url !== undefined && { unsubscribeUrl: request.unsubscribe_url }),
       category: request.category,
       content: request.content,
+      ...(request.keyword !== undefined && { automatic: true }),
       partner: requestEvent.metadata.partner ?? "",
     };
   }
@@ -375,6 +381,7 @@ export async function startDispatcher(
         caller.close();
         for (const job of admitted) abandon(job);
         await gateways.release();
+        await suppressed.release();
       }
     },
   };

@@ -138,6 +138,17 @@ export function expired(state: State, causation: string): NewEvent {
   return event(state, "MessageExpired", data, causation);
 }
 
+/** Nothing is sent to the recipient any more. What a provider took before, or may have taken, cannot be refused: it ends as failed. */
+export function suppressed(state: State, reason: string, causation: string): NewEvent {
+  const { request } = state;
+  const error: Failure = { code: "recipient_suppressed", class: "recipient", permanent: true };
+  if (state.sent || state.phase === "uncertain")
+    return exhausted(state, state.attempt, error, reason, causation);
+  const message = messageContext(request);
+  const data: EventData<"MessageRejected"> = { message_id: request.message_id, message, error };
+  return event(state, "MessageRejected", data, causation);
+}
+
 export function queued(state: State, causation: string): NewEvent {
   const { request } = state;
   const data: EventData<"MessageQueued"> = {

@@ -1,3 +1,4 @@
+import type { Stop, Suppressed } from "@heliograph/acceptance";
 import { readEventFlaw, streamOf, type EventData } from "@heliograph/contracts";
 import type { ProviderAnswer, SendResult } from "@heliograph/gateways";
 import type { EventLog, NewEvent, RecordedEvent } from "@heliograph/log";
@@ -5,7 +6,15 @@ import { isMachinery } from "@heliograph/runtime";
 import type { Active } from "./active.ts";
 import type { Committer } from "./committer.ts";
 import { decideStep, resend, type Step, type TimerKind } from "./decide.ts";
-import { attemptIdOf, exhausted, expired, queued, uncertain, type Call } from "./events.ts";
+import {
+  attemptIdOf,
+  exhausted,
+  expired,
+  queued,
+  suppressed,
+  uncertain,
+  type Call,
+} from "./events.ts";
 import type { Floor, Mark } from "./floor.ts";
 import type { Job } from "./job.ts";
 import type { Outcomes } from "./outcomes.ts";
@@ -52,6 +61,8 @@ type Options = {
   /** Calls that predecessors announced and nobody could settle, by message; what is settled is taken out. */
   readonly unsettled: Map<string, IntendedCall>;
   readonly broken: (error: unknown) => void;
+  /** Who must not be written to. */
+  readonly suppressed: Pick<Suppressed, "find">;
   /** Hears of a message that stands still, until when, and why. */
   readonly halted: (messageId: string, until: number, error: unknown) => void;
 };
@@ -156,7 +167,35 @@ export function createResumer(options: Options): Resumer {
     take(look, state, next, causation ?? state.lastEventId);
   }
 
+  /** What would be sent is held against the suppressions once more: the recipient may have opted out since it was accepted, and before each further attempt. */
   function take(look: Look, state: State, step: Step, causation: string): void {
+    const { request, requestEvent } = state;
+    if ((step.type !== "call" && step.type !== "queue") || request.keyword !== undefined)
+      return carryOut(look, state, step, causation);
+    const found = options.suppressed.find(requestEvent.metadata.partner ?? "", request);
+    if (!(found instanceof Promise)) return unlessStopped(look, state, step, causation, found);
+    orHaltLater(
+      look,
+      found.then((stop) => {
+        unlessStopped(look, state, step, causation, stop);
+        committer.pump();
+      }),
+    );
+  }
+
+  function unlessStopped(
+    look: Look,
+    state: State,
+    step: Step,
+    causation: string,
+    stop: Stop | undefined,
+  ): void {
+    if (stop === undefined) return carryOut(look, state, step, causation);
+    const reason = `${stop.id} (${stop.reason}) stops what is sent to the recipient`;
+    record(look, state, suppressed(state, reason, causation), () => leave(look));
+  }
+
+  function carryOut(look: Look, state: State, step: Step, causation: string): void {
     switch (step.type) {
       case "nothing":
         return leave(look);

@@ -1,4 +1,5 @@
-import { streamOf, uuid5 } from "@heliograph/contracts";
+import { deterministicId, streamOf, uuid5, uuid7 } from "@heliograph/contracts";
+import { suppressionName } from "@heliograph/domain";
 import { until } from "@heliograph/testkit";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { eventually, history, openWorld, send, settled, typesOf, type World } from "./harness.ts";
@@ -104,5 +105,82 @@ test("a message whose validity has ended is not sent; a retry waits no longer th
   const [failed] = await eventually(world.log, [busy!], "MessageExpired");
   expect(failed!.at(-1)).toBe("MessageExpired");
   expect(failed!).not.toContain("MessageSent");
+  await settled(world);
+});
+
+/** The recipient opts out, or is written to again. */
+async function optOut(to: string, active: boolean): Promise<void> {
+  const partner = deterministicId("ptn", "one");
+  const name = suppressionName(world.context.vault, partner, "sms", to);
+  const data = { suppression_id: "sup_1", name, channel: "sms" } as const;
+  const event = active
+    ? {
+        type: "SuppressionStarted",
+        data: {
+          ...data,
+          to: "sealed",
+          applies_to: "all",
+          reason: "keyword",
+          evidence: {},
+          started_at: inMs(0),
+          active: [{ id: "sup_1", applies_to: "all", reason: "keyword" }],
+        },
+      }
+    : {
+        type: "SuppressionEnded",
+        data: { ...data, reason: "keyword", evidence: {}, ended_at: inMs(0), active: [] },
+      };
+  const [outcome] = await world.log.append([
+    {
+      stream: streamOf("suppression", name),
+      expected: "any",
+      events: [{ id: uuid7(), ...event, metadata: { partner } }],
+    },
+  ]);
+  expect(outcome!.kind).toBe("appended");
+}
+
+test("Queued sends do not ignore an opt-out: what is scheduled or retried is rejected before its next attempt", async () => {
+  await world.dispatch();
+  const at = inMs(3_600_000);
+  const [scheduled, other, answer] = await send(world.log, [
+    { to: "+15550000001", send_at: at },
+    { to: "+15550000002", send_at: at },
+    { to: "+15550000001", send_at: at, keyword: "stop" },
+  ]);
+  await until(async () => (await timers()).length === 3);
+  await optOut("+15550000001", true);
+  await world.pool.query("update dispatch.timers set due_at = 0");
+  // Accepted by a process that had not heard of the opt-out.
+  const [late] = await send(world.log, [{ to: "+15550000001" }]);
+  for (const id of [scheduled!, late!]) {
+    const [types] = await eventually(world.log, [id], "MessageRejected");
+    expect(types).toEqual(["MessageRequested", "MessageRejected"]);
+  }
+  const rejected = (await history(world.log, scheduled!)).at(-1)!;
+  expect(rejected.data).toMatchObject({
+    error: { code: "recipient_suppressed", class: "recipient", permanent: true },
+  });
+  await world.pool.query("update dispatch.timers set due_at = 0");
+  await send(world.log, [{ to: "+15550000009" }]);
+  await eventually(world.log, [other!, answer!], "MessageSent");
+  await optOut("+15550000001", false);
+  const [again] = await send(world.log, [{ to: "+15550000001" }]);
+  await eventually(world.log, [again!], "MessageSent");
+  await settled(world);
+});
+
+test("Queued sends do not ignore an opt-out between two attempts", async () => {
+  await world.close();
+  world = await openWorld({ retryScale: 50 });
+  await world.dispatch();
+  const [busy] = await send(world.log, [{ to: "+15550000004" }]);
+  await until(async () => (await timers()).length === 1);
+  await optOut("+15550000004", true);
+  const stopped = await world.pool.query("update dispatch.timers set due_at = 0");
+  expect(stopped.rowCount).toBe(1);
+  await send(world.log, [{ to: "+15550000001", send_at: inMs(50) }]);
+  const [types] = await eventually(world.log, [busy!], "MessageRejected");
+  expect(types).toEqual(["MessageRequested", "DispatchAttemptFailed", "MessageRejected"]);
   await settled(world);
 });

@@ -49,6 +49,8 @@ export const MessageRequested = defineEvent(
     /** Of a reply: `to` and the texts of its content are then sealed under the contact's key. */
     conversation_id: Id.optional(),
     contact_id: Id.optional(),
+    /** The platform's own answer to a keyword: no person wrote it, and it goes out although the recipient is suppressed by now. */
+    keyword: z.enum(["stop", "start", "help"]).optional(),
     cost: Money,
     currency: z.string().length(3),
     price: z.strictObject({

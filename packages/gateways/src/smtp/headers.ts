@@ -25,7 +25,10 @@ export function foldable(text: string): string {
     .join(" ");
 }
 
-/** `Reply-To`, the partner's or the gateway's own, and how to unsubscribe: from marketing always, at the sender's address where the partner has no page for it (RFC 2369, RFC 8058). */
+/**
+ * `Reply-To`, the partner's or the gateway's own, and how to unsubscribe: from marketing always, at the sender's address where the partner has no page for it (RFC 2369, RFC 8058). What
+ * the platform answers by itself says so, so that no machine answers it (RFC 3834 §5).
+ */
 export function headersOf(attempt: Attempt, sender: Mailbox, replyTo: string | undefined): object {
   const answers = attempt.replyTo ?? replyTo;
   const reply = answers === undefined ? undefined : parseMailbox(answers);
@@ -40,11 +43,12 @@ export function headersOf(attempt: Attempt, sender: Mailbox, replyTo: string | u
         ];
   return {
     ...(reply !== undefined && { replyTo: { name: reply.name, address } }),
-    ...(ways.length > 0 && {
-      headers: {
+    headers: {
+      ...(attempt.automatic && { "Auto-Submitted": "auto-replied" }),
+      ...(ways.length > 0 && {
         "List-Unsubscribe": { prepared: true, foldLines: false, value: ways.join(",\r\n ") },
         ...(url !== undefined && { "List-Unsubscribe-Post": "List-Unsubscribe=One-Click" }),
-      },
-    }),
+      }),
+    },
   };
 }
