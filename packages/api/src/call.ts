@@ -56,6 +56,7 @@ export class Call<Body = unknown, Query = unknown, Params = Readonly<Record<stri
   fingerprint: string | undefined;
   /** An earlier try of this very request ended without an answer, so nobody has seen the secrets that it made. */
   unfinished = false;
+  readonly #concerned = new Set<string>();
   #controller: AbortController | undefined;
   #deps: EnvironmentDeps | undefined;
 
@@ -101,6 +102,18 @@ export class Call<Body = unknown, Query = unknown, Params = Readonly<Record<stri
   /** Who did it, as events and the audit show it. */
   get actor(): string {
     return this.identity?.agent?.agent_id ?? this.identity?.key.key_id ?? "anonymous";
+  }
+  /**
+   * Says whose data stands in the answer or in what was asked: ids of contacts (`cnt_…`). The answer that an idempotency key keeps, and the fingerprint of the request, are then sealed
+   * under their keys, and once one of them is erased the key answers 410. Each mutating route that takes or shows a person's data calls it before it answers.
+   * Events need the same care: seal `fingerprint` of `metadata()` under the contact's key, or leave it out.
+   */
+  concerns(...contacts: readonly string[]): void {
+    for (const each of contacts) this.#concerned.add(each);
+  }
+  /** Ids given to `concerns`. */
+  get concerned(): readonly string[] {
+    return [...this.#concerned];
   }
   /** The agent whose session makes the call; undefined for a key. */
   get agent(): AgentIdentity | undefined {

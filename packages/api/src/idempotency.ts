@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { PublicError } from "@heliograph/contracts";
+import { erasedText, isSealed } from "@heliograph/vault";
 import { type Wire, toWire } from "./answer.ts";
 import type { Metadata } from "@heliograph/log";
 import type { Call } from "./call.ts";
@@ -24,18 +25,23 @@ export async function runOnce(route: Route, call: Call): Promise<Wire> {
   const token = randomUUID();
   const own = fingerprint(`${route.method} ${call.request.url}`, call.body);
   const place = `idempotency ${call.env} ${partner} ${key}`;
+  // A hash of a phone number is found by trying: until it is known whose data it is, only a name that takes the environment's key to make is kept.
+  const name = call.deps.vault.name("request", own);
   const claimed = await claim(pool, {
     partner,
     key,
-    fingerprint: own,
+    fingerprint: name,
+    earlier: own,
     requestId: call.requestId,
     token,
     leaseSeconds,
   });
   if (claimed.kind === "taken") {
-    if (claimed.fingerprint !== own) throw keyReused(claimed.requestId);
-    if (!claimed.done || claimed.answer === null) throw inProgress(claimed.leaseMs);
-    return unpack(open(call.context.masterKey, place, claimed.answer));
+    const { print, answer } = await opened(call, claimed);
+    // Plain: kept by a release that hashed only.
+    if (print !== name && print !== own) throw keyReused(claimed.requestId);
+    if (!claimed.done || answer === null) throw inProgress(claimed.leaseMs);
+    return unpack(open(call.context.masterKey, place, answer));
   }
   call.fingerprint = own;
   call.unfinished = claimed.unfinished;
@@ -51,10 +57,44 @@ export async function runOnce(route: Route, call: Call): Promise<Wire> {
     throw error;
   }
   // The effect is durable by now. Without the stored answer a retry runs again, with the same derived ids, to the same effect.
-  await keep(pool, partner, key, token, seal(call.context.masterKey, place, pack(wire))).catch(
-    (cause: unknown) => call.context.logger.warn({ err: cause }, "answer not kept"),
-  );
+  await sealed(call, name, seal(call.context.masterKey, place, pack(wire)))
+    .then(({ print, answer }) => keep(pool, partner, key, token, print, answer))
+    .catch((cause: unknown) => call.context.logger.warn({ err: cause }, "answer not kept"));
   return wire;
+}
+
+type Kept = { readonly print: string; readonly answer: Buffer };
+
+/** What is kept of an answer, under the keys of all whose data it holds: each of them destroys it. */
+async function sealed(call: Call, print: string, answer: Buffer): Promise<Kept> {
+  if (call.concerned.length === 0) return { print, answer };
+  const partner = call.partner.partner_id;
+  const seals = await call.deps.vault.seals(
+    call.concerned.map((subject) => ({ partner, subject })),
+  );
+  const under = (text: string): string => seals.reduce((inner, each) => each(inner), text);
+  return { print: under(print), answer: Buffer.from(under(answer.toString("base64"))) };
+}
+
+/** Takes back what `sealed` made. Throws `contact_erased` where the keys of one of them are gone. */
+async function opened(
+  call: Call,
+  row: { readonly fingerprint: string; readonly answer: Buffer | null },
+): Promise<{ readonly print: string; readonly answer: Buffer | null }> {
+  if (!isSealed(row.fingerprint)) return { print: row.fingerprint, answer: row.answer };
+  let texts: readonly [print: string, answer: string] = [
+    row.fingerprint,
+    row.answer?.toString() ?? "",
+  ];
+  while (isSealed(texts[0])) {
+    const open = await call.deps.vault.open(call.partner.partner_id, texts);
+    const inner = open(texts);
+    if (inner[0] === erasedText)
+      throw new PublicError("contact_erased", "The contact whose data it was is erased.");
+    if (inner[0] === texts[0]) throw new Error("a stored answer does not open");
+    texts = inner;
+  }
+  return { print: texts[0], answer: Buffer.from(texts[1], "base64") };
 }
 
 /** `original` names the first request: a message's id, or a request id. */

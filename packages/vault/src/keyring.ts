@@ -37,8 +37,8 @@ export class Keyring {
     this.#wrapping = wrapping;
   }
 
-  /** The live keys of subjects, in order; made, and durable, where there was none. */
-  async live(subjects: readonly Subject[]): Promise<readonly Known[]> {
+  /** The live keys of subjects, in order; made, and durable, where there was none. undefined for a contact that was erased: it has none for ever. */
+  async live(subjects: readonly Subject[]): Promise<readonly (Known | undefined)[]> {
     const found = new Map<string, Known>();
     const missing = new Map<string, Subject>();
     for (const each of subjects) {
@@ -60,12 +60,7 @@ export class Keyring {
         found.set(placeOf(row), known);
       }
     }
-    return subjects.map((each) => {
-      const known = found.get(placeOf(each));
-      // Between the insert and the read.
-      if (known === undefined) throw new Error(`the key of ${each.subject} was destroyed`);
-      return known;
-    });
+    return subjects.map((each) => found.get(placeOf(each)));
   }
 
   /** The keys of these ids; one that was never here is missing. */

@@ -27,7 +27,10 @@ export type Vault = {
    * A name that tells nothing of its parts to whoever has no naming key: HMAC-SHA256 of them, as 26 base32 characters. The same parts always give the same.
    */
   name(...parts: readonly string[]): string;
-  /** The seals of subjects, in order; a subject without a key gets one, which is durable before this resolves. */
+  /**
+   * The seals of subjects, in order; a subject without a key gets one, which is durable before this resolves. For a contact (`cnt_…`) that was erased a seal
+   * gives `[erased]`: what comes late for it is never kept.
+   */
   seals(subjects: readonly Subject[]): Promise<readonly Seal[]>;
   /** The seal of one subject. */
   seal(subject: Subject): Promise<Seal>;
@@ -53,10 +56,8 @@ export async function openVault(
   const naming = wrapping.unwrap("naming", await namingKey(pool, offered));
   const keyring = new Keyring(pool, wrapping);
   const seals = async (subjects: readonly Subject[]): Promise<readonly Seal[]> =>
-    (await keyring.live(subjects)).map(
-      ({ id, key }) =>
-        (text) =>
-          sealText(id, key!, text),
+    (await keyring.live(subjects)).map((known) =>
+      known?.key === undefined ? () => erasedText : (text) => sealText(known.id, known.key!, text),
     );
   return {
     name: (...parts) => {

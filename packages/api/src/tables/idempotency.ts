@@ -43,6 +43,8 @@ export async function claim(
     partner: string;
     key: string;
     fingerprint: string;
+    /** The form in which earlier releases kept it. */
+    earlier: string;
     requestId: string;
     token: string;
     leaseSeconds: number;
@@ -57,9 +59,17 @@ export async function claim(
         on conflict (partner, key) do update set fingerprint = excluded.fingerprint, request_id = excluded.request_id, token = excluded.token,
           lease_until = excluded.lease_until, done = false, answer = null,
           created_at = case when i.created_at < now() - interval '25 hours' then now() else i.created_at end
-        where (not i.done and i.lease_until < now() and i.fingerprint = excluded.fingerprint) or i.created_at < now() - interval '25 hours'
+        where (not i.done and i.lease_until < now() and i.fingerprint in (excluded.fingerprint, $7)) or i.created_at < now() - interval '25 hours'
         returning created_at < now() as unfinished`,
-      values: [row.partner, row.key, row.fingerprint, row.requestId, row.token, row.leaseSeconds],
+      values: [
+        row.partner,
+        row.key,
+        row.fingerprint,
+        row.requestId,
+        row.token,
+        row.leaseSeconds,
+        row.earlier,
+      ],
     });
     if (claimed.rowCount === 1) return { kind: "claimed", unfinished: claimed.rows[0].unfinished };
     const found = await pool.query({
@@ -89,18 +99,19 @@ export async function claim(
   };
 }
 
-/** Keeps the answer of a claim that is still ours. */
+/** Keeps the answer of a claim that is still ours, and the fingerprint in the form in which it stays. */
 export async function keep(
   pool: pg.Pool,
   partner: string,
   key: string,
   token: string,
+  fingerprint: string,
   answer: Uint8Array,
 ): Promise<void> {
   await pool.query({
     name: "ingress.keep",
-    text: "update ingress.idempotency set done = true, answer = $4 where partner = $1 and key = $2 and token = $3",
-    values: [partner, key, token, answer],
+    text: "update ingress.idempotency set done = true, fingerprint = $4, answer = $5 where partner = $1 and key = $2 and token = $3",
+    values: [partner, key, token, fingerprint, answer],
   });
 }
 

@@ -50,7 +50,7 @@ export type NewKey = {
   readonly wrapped: Buffer;
 };
 
-/** Stores keys for subjects that have none; gives the live key of each. */
+/** Stores keys for subjects that have none; gives the live key of each. A contact that had one and lost it gets no other. */
 export async function liveKeys(pool: pg.Pool, offered: readonly NewKey[]): Promise<KeyRow[]> {
   const column = <Key extends keyof NewKey>(key: Key): NewKey[Key][] =>
     offered.map((row) => row[key]);
@@ -72,6 +72,7 @@ export async function liveKeys(pool: pg.Pool, offered: readonly NewKey[]): Promi
     text: `insert into vault.keys (id, partner, subject, owners, wrapped)
       select id, partner, subject, string_to_array(owners, ' '), wrapped
       from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bytea[]) as n(id, partner, subject, owners, wrapped)
+      where not (subject like 'cnt\\_%' and exists (select from vault.keys k where k.partner = n.partner and k.subject = n.subject))
       order by partner, subject
       on conflict (partner, subject) where destroyed_at is null do nothing`,
     values: [
@@ -99,6 +100,13 @@ export async function destroyKeys(
   partner: string,
   names: readonly string[],
 ): Promise<readonly { readonly id: string; readonly destroyedAt: Date }[]> {
+  // A contact that was never sealed for must not be from here on either.
+  await pool.query(
+    `insert into vault.keys (id, partner, subject, owners, destroyed_at)
+      select gen_random_uuid(), $1, name, '{}', clock_timestamp() from unnest($2::text[]) as name
+      where name like 'cnt\\_%' and not exists (select from vault.keys k where k.partner = $1 and k.subject = name)`,
+    [partner, names],
+  );
   await pool.query(
     `update vault.keys set wrapped = null, destroyed_at = clock_timestamp()
       where partner = $1 and destroyed_at is null and (subject = any($2) or owners && $2::text[])`,
