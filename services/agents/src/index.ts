@@ -1,4 +1,7 @@
 import type { Service } from "@heliograph/api";
+import { presenceRoutes } from "./presence/routes.ts";
+import { teamsProjector } from "./teams/projector.ts";
+import { teamRoutes } from "./teams/routes.ts";
 
 /** Who answers: agents, teams, sign-in and sessions. */
 export const service: Service = {
@@ -8,9 +11,9 @@ export const service: Service = {
       {
         tag: "agents",
         description: "Who answers: agents, teams, sign-in and sessions.",
-        routes: [],
+        routes: [...presenceRoutes, ...teamRoutes],
       },
     ],
   },
-  consumers: () => [],
+  consumers: () => [teamsProjector],
 };

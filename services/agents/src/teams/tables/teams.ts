@@ -1,0 +1,54 @@
+import type pg from "pg";
+import type { TeamData } from "../decide.ts";
+
+/** Teams for lists; one team is read from its stream. */
+export const teamsDdl = `
+create table if not exists {schema}.teams (
+  id text primary key,
+  partner text not null,
+  position bigint not null,
+  created_at text not null,
+  updated_at text not null,
+  team text not null -- JSON of its newest event
+) with (fillfactor = 70);
+create index if not exists teams_partner on {schema}.teams (partner, position);
+`;
+
+export type TeamRow = {
+  readonly position: string;
+  readonly created_at: string;
+  readonly updated_at: string;
+  readonly team: TeamData;
+};
+
+/** The partner's teams, newest first: those before a position, or those nearest after it. */
+export async function listTeams(
+  pool: pg.Pool,
+  query: {
+    readonly partner: string;
+    readonly limit: number;
+    readonly before?: string;
+    readonly after?: string;
+  },
+): Promise<readonly TeamRow[]> {
+  const backwards = query.after !== undefined;
+  const { rows } = await pool.query<Omit<TeamRow, "team"> & { readonly team: string }>({
+    name: `teams_list_${backwards}`,
+    text: `select position::text, created_at, updated_at, team from teams.teams
+      where partner = $1 and ($2::bigint is null or position ${backwards ? ">" : "<"} $2)
+      order by position ${backwards ? "" : "desc"} limit $3`,
+    values: [query.partner, query.after ?? query.before ?? null, query.limit],
+  });
+  const found = rows.map(({ team, ...row }) => ({ ...row, team: JSON.parse(team) as TeamData }));
+  return backwards ? found.reverse() : found;
+}
+
+/** How many teams a partner has. */
+export async function countTeams(pool: pg.Pool, partner: string): Promise<number> {
+  const { rows } = await pool.query<{ count: number }>({
+    name: "teams_count",
+    text: "select count(*)::int as count from teams.teams where partner = $1",
+    values: [partner],
+  });
+  return rows[0]!.count;
+}
