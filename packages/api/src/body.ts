@@ -56,16 +56,19 @@ export async function readBody(
   });
 }
 
+/** Throws `body_too_large` where the declared length says so. */
+export function requireLength(request: IncomingMessage, maxBytes: number): void {
+  if (Number(request.headers["content-length"] ?? 0) > maxBytes) throw tooLarge(maxBytes);
+}
+
 /**
- * The body as it comes. Throws `body_too_large` as soon as the declared or the received length exceeds `maxBytes`, and `bad_request` when the client goes away. A reader that
+ * The body as it comes. Throws `body_too_large` as soon as the received length exceeds `maxBytes`, and `bad_request` when the client goes away. A reader that
  * stops leaves the connection usable for the answer.
  */
 export async function* bodyChunks(
   request: IncomingMessage,
   maxBytes: number,
 ): AsyncGenerator<Buffer, void> {
-  const declared = request.headers["content-length"];
-  if (declared !== undefined && Number(declared) > maxBytes) throw tooLarge(maxBytes);
   let size = 0;
   const chunks = request.iterator({ destroyOnReturn: false }) as AsyncIterableIterator<Buffer>;
   try {

@@ -3,7 +3,7 @@ export { appendOne, changeOnce, maxConflicts, tooManyChanges } from "./append.ts
 export { BodyBudget } from "./body-budget.ts";
 export { readBody } from "./body.ts";
 export { blocksOf, endOf, hasScope, keyEnded } from "./authenticate.ts";
-export { Call } from "./call.ts";
+export { Call, originOf } from "./call.ts";
 export { fingerprint } from "./canonical.ts";
 export {
   type ApiContext,

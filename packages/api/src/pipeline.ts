@@ -3,7 +3,7 @@ import { PublicError } from "@heliograph/contracts";
 import { BodyBudget, type BodyHold, type BodyLimits } from "./body-budget.ts";
 import { type Limit, RateLimiter, type Verdict } from "./rate-limit.ts";
 import { asPublicError, problemOf } from "./problem.ts";
-import { bodyChunks, drain, readBody, requireJson, requireType } from "./body.ts";
+import { bodyChunks, drain, readBody, requireJson, requireLength, requireType } from "./body.ts";
 import { parseIdempotencyKey } from "./idempotency-key.ts";
 import { parseJson } from "./json.ts";
 import { requestId } from "./request-id.ts";
@@ -161,6 +161,7 @@ export class Pipeline {
     let body: unknown;
     if (streams !== undefined) {
       requireType(request, streams);
+      requireLength(request, mostBytes);
       call.chunks = () => bodyChunks(request, mostBytes);
     }
     if (takesBody) {

@@ -31,6 +31,11 @@ export const errorNotes: Readonly<Record<ErrorCode, string>> = {
   contact_merged: "`merged_into` names the contact that it is part of now: change that one.",
   contact_erased:
     "Its data are destroyed and nothing brings them back. Its external ids are free for a new contact.",
+  attachment_quota_exceeded:
+    "All attachments of a partner in an environment have a bound together (`HELIOGRAPH_ATTACHMENTS_QUOTA_MB`). `DELETE /attachments/{id}` makes room at once.",
+  link_not_valid:
+    "A part of the link was changed, or it was made with another master key. Read the attachment again: its `url` is made anew each time.",
+  link_expired: "Links live for an hour. Read the attachment again for a new one.",
   sequence_ahead:
     "You ask for what comes after an event that the feed does not have, so the answer would be nothing for ever. Where you took the number from this feed, its operator has restored a backup and not said so to it; ask there. To read on from the newest event, ask `GET /events` without `after` and go to its end.",
   idempotency_in_progress: "Wait for `Retry-After` and send the same request again.",

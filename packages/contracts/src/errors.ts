@@ -18,6 +18,9 @@ export const errorCatalogue = {
   external_id_taken: { status: 409, title: "Another contact has the external id" },
   contact_merged: { status: 409, title: "The contact was merged into another one" },
   contact_erased: { status: 410, title: "The contact was erased" },
+  attachment_quota_exceeded: { status: 422, title: "The attachments take too much room" },
+  link_not_valid: { status: 403, title: "The link is not valid" },
+  link_expired: { status: 410, title: "The link has expired" },
   sequence_ahead: { status: 409, title: "The feed does not reach this sequence" },
   idempotency_in_progress: {
     status: 409,

@@ -43,6 +43,18 @@ export const settingsTable = {
     consequence:
       "Holds the embedded PostgreSQL, `master.key` and `dev.json`. One running instance per folder.",
   }),
+  HELIOGRAPH_ATTACHMENTS_URL: url(
+    ["https:", "http:"],
+    "`https://accesskey:secretkey@host/bucket/prefix?region=eu-central-1`",
+  ).meta({
+    preset: "the folder `attachments` of the data folder",
+    consequence:
+      "S3-compatible storage for attachments, addressed by path. Without it every process that serves the API needs the same folder. What is stored is encrypted either way.",
+  }),
+  HELIOGRAPH_ATTACHMENTS_QUOTA_MB: whole(10, 1_000_000, 1_000).meta({
+    consequence:
+      "How much the attachments of a partner take together in each environment, in millions of bytes; more is refused.",
+  }),
   HELIOGRAPH_DATABASE_URL: url(
     ["postgres:", "postgresql:"],
     "`postgres://user:password@host:port/name`",

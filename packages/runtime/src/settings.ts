@@ -10,6 +10,10 @@ export type Settings = {
   readonly publicUrl: string | undefined;
   readonly dataDir: string;
   readonly databaseUrl: string | undefined;
+  /** S3-compatible storage; undefined: a folder in `dataDir`. */
+  readonly attachmentsUrl: string | undefined;
+  /** Of a partner in an environment. */
+  readonly attachmentsQuotaBytes: number;
   readonly log: "postgres" | "eventstoredb";
   readonly eventstoreUrl: string | undefined;
   readonly feed: "log" | "kafka";
@@ -134,6 +138,8 @@ export function readSettings(
     host: values.HELIOGRAPH_HOST,
     dataDir: values.HELIOGRAPH_DATA_DIR,
     databaseUrl,
+    attachmentsUrl: values.HELIOGRAPH_ATTACHMENTS_URL,
+    attachmentsQuotaBytes: values.HELIOGRAPH_ATTACHMENTS_QUOTA_MB * 1_000_000,
     // A partner with funds and known keys has no place in a database that somebody has set up for work.
     demo: (values.HELIOGRAPH_DEMO ?? (databaseUrl === undefined ? "on" : "off")) === "on",
     log,

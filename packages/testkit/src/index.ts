@@ -27,3 +27,4 @@ export { openapiCheck } from "./openapi-check.ts";
 export { partnerIn, placedFeed } from "./placed-feed.ts";
 export { testVault } from "./test-vault.ts";
 export { runConsumerHere } from "./run-consumer-here.ts";
+export { s3Double } from "./s3-double.ts";

@@ -1,5 +1,8 @@
 import type { Service } from "@heliograph/api";
+import { attachmentRoutes } from "./api/attachments.ts";
 import { deviceRoutes } from "./api/devices.ts";
+import { attachments } from "./attachments/hosted.ts";
+import { attachmentTables } from "./tables/attachments.ts";
 import { deviceTables } from "./tables/devices.ts";
 
 /** What an agent's phone needs: devices, deltas, attachments. */
@@ -10,10 +13,11 @@ export const service: Service = {
       {
         tag: "mobile",
         description: "What an agent's phone needs: devices, deltas, attachments.",
-        routes: deviceRoutes,
+        routes: [...deviceRoutes, ...attachmentRoutes],
       },
     ],
+    open: attachments.open,
   },
   consumers: () => [],
-  tables: [deviceTables],
+  tables: [deviceTables, attachmentTables],
 };

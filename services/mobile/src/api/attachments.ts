@@ -1,0 +1,194 @@
+import { createSecretKey } from "node:crypto";
+import { pipeline } from "node:stream/promises";
+import { type Answer, type Call, type Route, originOf, route, streamed } from "@heliograph/api";
+import { PublicError, environments, isId } from "@heliograph/contracts";
+import { z } from "zod";
+import { openBytes } from "../attachments/cipher.ts";
+import { attachments } from "../attachments/hosted.ts";
+import { isSigned, linkSeconds, signLink } from "../attachments/links.ts";
+import { cleanName, disposition, nameInHeader } from "../attachments/names.ts";
+import { isPassive, sniffedTypes } from "../attachments/sniff.ts";
+import { giveUp, maxAttachmentBytes, upload } from "../attachments/upload.ts";
+import { findAttachment, type AttachmentRow } from "../tables/attachments.ts";
+
+const Attachment = z
+  .object({
+    id: z.string().meta({ description: "`att_…`" }),
+    type: z.string().meta({ description: "By its bytes, whatever was declared." }),
+    name: z.string().nullable(),
+    bytes: z.int(),
+    url: z.string().meta({
+      description: "Opens it without a key, for an hour. Made anew each time it is read.",
+    }),
+    created_at: z.string(),
+  })
+  .meta({ id: "Attachment" });
+
+const UploadQuery = z.strictObject({
+  name: z
+    .string()
+    .max(1024)
+    .optional()
+    .meta({ description: "The file's name; else that of `Content-Disposition`." }),
+  contact_id: z
+    .string()
+    .refine((id) => isId("cnt", id), "must be the id of a contact")
+    .optional()
+    .meta({ description: "Whose it is: it is erased with the contact." }),
+});
+
+const LinkQuery = z.strictObject({
+  environment: z.enum(environments),
+  expires: z
+    .string()
+    .regex(/^\d{1,12}$/)
+    .transform(Number),
+  signature: z.string().max(64),
+});
+
+/** Reads the row's own texts. Throws `contact_erased` when its key is destroyed. */
+async function opened(
+  { vault }: Call["deps"],
+  row: AttachmentRow,
+): Promise<{ readonly key: Buffer; readonly name: string | null }> {
+  const open = await vault.open(row.partner, row.key, row.name);
+  const key = Buffer.from(open(row.key), "base64url");
+  if (key.length !== 32)
+    throw new PublicError("contact_erased", "The attachment was erased with its contact.");
+  return { key, name: open(row.name) };
+}
+
+async function show(call: Call<unknown, unknown>, row: AttachmentRow): Promise<object> {
+  const { name } = await opened(call.deps, row);
+  const expires = Math.floor(Date.now() / 1000) + linkSeconds;
+  const { masterKey, settings } = call.context;
+  const signature = signLink(masterKey, { environment: call.env, id: row.id, expires });
+  const query = new URLSearchParams({ environment: call.env, expires: String(expires), signature });
+  return {
+    id: row.id,
+    type: row.type,
+    name,
+    bytes: row.bytes,
+    url: `${originOf(call.request, settings)}/api/v1/attachments/${row.id}/content?${query.toString()}`,
+    created_at: row.created_at.toISOString(),
+  };
+}
+
+async function create(call: Call<undefined, z.infer<typeof UploadQuery>>): Promise<Answer> {
+  const { headers } = call.request;
+  const given = call.query.name ?? nameInHeader(headers["content-disposition"]);
+  const row = await upload(call, attachments.of(call), {
+    id: call.derivedId("att"),
+    name: (given === undefined ? undefined : cleanName(given)) ?? null,
+    contactId: call.query.contact_id ?? null,
+    bytes: headers["content-length"] === undefined ? undefined : Number(headers["content-length"]),
+  });
+  return { status: 201, body: await show(call, row) };
+}
+
+async function ownAttachment(call: Call): Promise<AttachmentRow> {
+  const row = await findAttachment(call.deps.pool, call.params["id"]!, call.partner.partner_id);
+  if (row?.status !== "ready") throw new PublicError("not_found", "There is no such attachment.");
+  return row;
+}
+
+const read = async (call: Call): Promise<Answer> => ({
+  status: 200,
+  body: await show(call, await ownAttachment(call)),
+});
+
+async function remove(call: Call): Promise<Answer> {
+  const row = await ownAttachment(call);
+  await call.deps.vault.destroy(row.partner, [row.id]);
+  await giveUp(call.deps.pool, attachments.of(call).store, row);
+  return { status: 204 };
+}
+
+/** The file itself. The link is the right to it; everything else that might hold script is kept from running by its headers. */
+async function content(call: Call<undefined, z.infer<typeof LinkQuery>>): Promise<Answer> {
+  const { environment, expires, signature } = call.query;
+  const { masterKey, environments: all } = call.context;
+  const id = call.params["id"]!;
+  if (!isSigned(masterKey, { environment, id, expires }, signature))
+    throw new PublicError("link_not_valid", "The link was changed, or is not ours.");
+  if (expires * 1000 < Date.now())
+    throw new PublicError("link_expired", "The link has expired: read the attachment again.");
+  const deps = all[environment];
+  const row = await findAttachment(deps.pool, id);
+  if (row?.status !== "ready" || row.type === null)
+    throw new PublicError("not_found", "There is no such attachment.");
+  const { key, name } = await opened(deps, row);
+  const head = call.request.method === "HEAD";
+  const sealed = head ? [] : await attachments.of(call).store.get(row.object);
+  if (sealed === undefined) throw new Error(`the bytes of ${id} are not in the store`);
+  const { response } = call;
+  response.writeHead(200, {
+    "Content-Type": row.type === "text/plain" ? "text/plain; charset=utf-8" : row.type,
+    "Content-Length": String(row.bytes),
+    "Content-Disposition": disposition(isPassive(row.type) ? "inline" : "attachment", name ?? id),
+    "Content-Security-Policy": "default-src 'none'; sandbox; frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "cross-origin",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "private, no-store",
+    "Request-Id": call.requestId,
+  });
+  // The answer has begun: where the bytes are not as they were stored, all that can be said is that it ends early.
+  const bytes = "length" in sealed ? [] : openBytes(createSecretKey(key), sealed);
+  await pipeline(bytes, response).catch((error: unknown) => {
+    if (!call.signal.aborted)
+      call.context.logger.error({ err: error, request_id: call.requestId }, "a file was cut off");
+  });
+  return streamed;
+}
+
+const path = "/attachments/:id";
+
+export const attachmentRoutes: readonly Route[] = [
+  route({
+    method: "POST",
+    path: "/attachments",
+    scope: "conversations:write",
+    summary: "Stores a file of at most 10 MB, sent as it is",
+    query: UploadQuery,
+    streams: ["*/*"],
+    maxBodyBytes: maxAttachmentBytes,
+    response: Attachment,
+    status: 201,
+    errors: ["attachment_quota_exceeded"],
+    mutates: true,
+    idempotency: "stream",
+    handler: create,
+  }),
+  route({
+    method: "GET",
+    path,
+    scope: "conversations:read",
+    summary: "An attachment, with a link to its content",
+    response: Attachment,
+    errors: ["not_found", "contact_erased"],
+    handler: read,
+  }),
+  route({
+    method: "DELETE",
+    path,
+    scope: "conversations:write",
+    summary: "Destroys an attachment",
+    response: undefined,
+    errors: ["not_found"],
+    mutates: true,
+    handler: remove,
+  }),
+  route({
+    method: "GET",
+    path: `${path}/content`,
+    scope: "public",
+    summary: "The file, by the link of its attachment",
+    query: LinkQuery,
+    response: undefined,
+    contentType: sniffedTypes,
+    status: 200,
+    errors: ["not_found", "link_not_valid", "link_expired", "contact_erased"],
+    handler: content,
+  }),
+];

@@ -1,0 +1,179 @@
+import type { OwnTables } from "@heliograph/runtime";
+import type pg from "pg";
+
+/**
+ * Files of attachments, in each environment's database; their bytes are in the store. A row is there before its bytes and goes after them, so that whatever the store holds has a row,
+ * and a crash leaves nothing that nobody knows of. `charged` is what it takes of the partner's quota. `key` and `name` are sealed.
+ */
+export const attachmentTables: OwnTables = {
+  schema: "mobile_attachments",
+  migrations: [
+    `create table if not exists mobile_attachments.attachments (
+  id text primary key,
+  partner text not null,
+  status text not null check (status in ('pending', 'ready', 'removed')),
+  -- The name of its bytes in the store; another for each upload.
+  object text not null,
+  key text not null,
+  name text,
+  type text,
+  bytes bigint,
+  -- A name of the content, which tells nothing of it: whether a repeated request brings the same.
+  content text,
+  contact_id text,
+  charged bigint not null,
+  created_at timestamptz not null default now(),
+  changed_at timestamptz not null default now()
+);
+create index if not exists attachments_unfinished on mobile_attachments.attachments (changed_at) where status <> 'ready';
+create index if not exists attachments_contact on mobile_attachments.attachments (partner, contact_id) where contact_id is not null;
+create table if not exists mobile_attachments.usage (
+  partner text primary key,
+  bytes bigint not null
+) with (fillfactor = 50);`,
+  ],
+};
+
+export type AttachmentRow = {
+  readonly id: string;
+  readonly partner: string;
+  readonly status: "pending" | "ready" | "removed";
+  readonly object: string;
+  readonly key: string;
+  readonly name: string | null;
+  readonly type: string | null;
+  readonly bytes: number | null;
+  readonly content: string | null;
+  readonly created_at: Date;
+  readonly changed_at: Date;
+};
+export type NewAttachment = Pick<AttachmentRow, "id" | "partner" | "object" | "key" | "name"> & {
+  readonly contactId: string | null;
+  readonly charged: number;
+};
+
+const columns =
+  "id, partner, status, object, key, name, type, bytes::float8 as bytes, content, created_at, changed_at";
+
+/** Whoever's it is, when no partner is given: a signed link names none. */
+export async function findAttachment(
+  pool: pg.Pool,
+  id: string,
+  partner?: string,
+): Promise<AttachmentRow | undefined> {
+  const { rows } = await pool.query<AttachmentRow>({
+    name: "mobile.attachment",
+    text: `select ${columns} from mobile_attachments.attachments where id = $1 and ($2::text is null or partner = $2)`,
+    values: [id, partner ?? null],
+  });
+  return rows[0];
+}
+
+/**
+ * Makes a row for an upload, and charges it, where the quota has room. The quota is kept by one row for each partner, so two uploads at once cannot both take the last of it; `taken`: there
+ * is a row of this id.
+ */
+export async function beginUpload(
+  pool: pg.Pool,
+  attachment: NewAttachment,
+  quotaBytes: number,
+): Promise<"begun" | "full" | "taken"> {
+  const { id, partner, object, key, name, contactId, charged } = attachment;
+  const client = await pool.connect();
+  try {
+    await client.query("begin");
+    const added = await client.query(
+      `insert into mobile_attachments.attachments (id, partner, status, object, key, name, contact_id, charged)
+        values ($1, $2, 'pending', $3, $4, $5, $6, $7) on conflict do nothing`,
+      [id, partner, object, key, name, contactId, charged],
+    );
+    const booked =
+      added.rowCount === 1 &&
+      (await client.query(
+        `insert into mobile_attachments.usage as u values ($1, $2) on conflict (partner)
+          do update set bytes = u.bytes + excluded.bytes where u.bytes + excluded.bytes <= $3`,
+        [partner, charged, quotaBytes],
+      ));
+    const outcome = booked === false ? "taken" : booked.rowCount === 1 ? "begun" : "full";
+    await client.query(outcome === "begun" ? "commit" : "rollback");
+    client.release();
+    return outcome;
+  } catch (error) {
+    // The transaction ends with its connection.
+    client.release(true);
+    throw error;
+  }
+}
+
+/** The bytes are stored: what they are, and what they take instead of what was charged for them. Undefined when the upload was given up meanwhile. */
+export async function endUpload(
+  pool: pg.Pool,
+  { id, object }: Pick<AttachmentRow, "id" | "object">,
+  found: {
+    readonly type: string;
+    readonly bytes: number;
+    readonly content: string;
+    readonly charged: number;
+  },
+): Promise<AttachmentRow | undefined> {
+  const { rows } = await pool.query<AttachmentRow>(
+    `with before as (select partner, charged from mobile_attachments.attachments where id = $1 and object = $2 and status = 'pending' for update),
+      settled as (update mobile_attachments.usage u set bytes = u.bytes - before.charged + $6 from before where u.partner = before.partner)
+      update mobile_attachments.attachments set status = 'ready', type = $3, bytes = $4, content = $5, charged = $6, changed_at = clock_timestamp()
+        where id = $1 and exists (select 1 from before) returning ${columns}`,
+    [id, object, found.type, found.bytes, found.content, found.charged],
+  );
+  return rows[0];
+}
+
+/** It is there no more; its bytes go next. False when it was not. */
+export async function markRemoved(
+  pool: pg.Pool,
+  { id, object }: Pick<AttachmentRow, "id" | "object">,
+): Promise<boolean> {
+  const { rowCount } = await pool.query(
+    `update mobile_attachments.attachments set status = 'removed', changed_at = clock_timestamp()
+      where id = $1 and object = $2 and status <> 'removed'`,
+    [id, object],
+  );
+  return rowCount === 1;
+}
+
+/** Of contacts that were erased: their keys are destroyed, so the bytes are of no use. */
+export async function removeOfContacts(
+  pool: pg.Pool,
+  partner: string,
+  contacts: readonly string[],
+): Promise<void> {
+  await pool.query(
+    `update mobile_attachments.attachments set status = 'removed', changed_at = clock_timestamp()
+      where partner = $1 and contact_id = any($2) and status <> 'removed'`,
+    [partner, contacts],
+  );
+}
+
+/** The bytes are gone: so is the row, and its charge. */
+export async function dropRemoved(
+  pool: pg.Pool,
+  { id, object }: Pick<AttachmentRow, "id" | "object">,
+): Promise<void> {
+  await pool.query(
+    `with gone as (delete from mobile_attachments.attachments where id = $1 and object = $2 and status = 'removed' returning partner, charged)
+      update mobile_attachments.usage u set bytes = u.bytes - gone.charged from gone where u.partner = gone.partner`,
+    [id, object],
+  );
+}
+
+/** Those that are removed but for their bytes, and uploads that were begun before a time and never ended. */
+export async function unfinished(
+  pool: pg.Pool,
+  pendingBefore: Date,
+  limit: number,
+): Promise<readonly AttachmentRow[]> {
+  const { rows } = await pool.query<AttachmentRow>(
+    `select ${columns} from mobile_attachments.attachments
+      where status <> 'ready' and (status = 'removed' or changed_at < $1) order by changed_at limit $2`,
+    [pendingBefore, limit],
+  );
+  return rows;
+}
