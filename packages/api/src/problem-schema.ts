@@ -22,6 +22,7 @@ export const Problem = z
     channels: z.array(z.string()).optional(),
     cost: z.string().optional(),
     currency: z.string().optional(),
+    conversation_id: z.string().optional(),
     contact_id: z.string().optional(),
     merged_into: z.string().optional(),
     etag: z.string().optional(),

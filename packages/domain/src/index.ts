@@ -23,3 +23,5 @@ export * from "./conversation-view.ts";
 export * from "./suppression.ts";
 export { readMessage } from "./read-message.ts";
 export * from "./thread.ts";
+export { replyEvents } from "./thread-reply.ts";
+export { type Holder, holdersOf, partsOf } from "./contact-holder.ts";

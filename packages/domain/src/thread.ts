@@ -40,6 +40,9 @@ export type ThreadConversation = {
   readonly answeredAt: string | undefined;
   /** The person wrote last: nobody has answered that yet. */
   readonly waiting: boolean;
+  /** By the team's targets; null where there is none, or it is met. */
+  readonly firstResponseDueAt: string | null;
+  readonly resolutionDueAt: string | null;
   readonly openedAt: string;
   readonly updatedAt: string;
   readonly closedAt: string | undefined;
@@ -82,16 +85,19 @@ export type ThreadEntry = {
 export const newestOf = (thread: ThreadState | undefined): ThreadConversation | undefined =>
   thread && [...thread.conversations.values()].at(-1);
 
-/** The name of a thread's stream, `thread-<name>`, which tells nothing of the address to whoever has no naming key. `address` is in its channel's one form. */
+/**
+ * The name of a thread's stream, `thread-<name>`, which tells nothing of the address to whoever has no naming key. The address is named by its external id's own name, so
+ * nothing need be opened to find the thread.
+ */
 export const threadName = (
   vault: { name(...parts: readonly string[]): string },
   of: {
     readonly partner: string;
     readonly inbox: string;
     readonly channel: Channel;
-    readonly address: string;
+    readonly address: Pick<EventData<"ConversationOpened">["address"], "name">;
   },
-): string => vault.name("thread", of.partner, of.inbox, of.channel, of.address);
+): string => vault.name("thread", of.partner, of.inbox, of.channel, of.address.name);
 
 export const threadTypes = [
   "ConversationOpened",
@@ -169,6 +175,8 @@ function opened(
     lastMessage: undefined,
     answeredAt: undefined,
     waiting: false,
+    firstResponseDueAt: null,
+    resolutionDueAt: null,
     openedAt: data.opened_at,
     updatedAt: data.opened_at,
     closedAt: undefined,
@@ -252,6 +260,8 @@ function changes(
       return {
         status: "closed",
         snooze: undefined,
+        firstResponseDueAt: null,
+        resolutionDueAt: null,
         closedAt: event.data.closed_at,
         updatedAt: event.data.closed_at,
       };
@@ -265,10 +275,16 @@ function changes(
       return {
         assignee: event.data.agent,
         team: event.data.team ?? before.team,
+        ...dueTimes(before, event.data),
         updatedAt: event.data.assigned_at,
       };
     case "ConversationQueued":
-      return { team: event.data.team ?? before.team, updatedAt: event.data.queued_at };
+      return {
+        assignee: undefined,
+        team: event.data.team ?? before.team,
+        ...dueTimes(before, event.data),
+        updatedAt: event.data.queued_at,
+      };
     case "ConversationUnassigned":
       return {
         assignee: undefined,
@@ -283,6 +299,18 @@ function changes(
       return {};
   }
 }
+
+/** Routing tells them with its decision; what it leaves out stays. */
+const dueTimes = (
+  before: ThreadConversation,
+  {
+    first_response_due_at = before.firstResponseDueAt,
+    resolution_due_at = before.resolutionDueAt,
+  }: EventData<"ConversationAssigned"> | EventData<"ConversationQueued">,
+): Changes => ({
+  firstResponseDueAt: first_response_due_at,
+  resolutionDueAt: resolution_due_at,
+});
 
 function exchanged(
   before: ThreadConversation,
@@ -300,7 +328,11 @@ function exchanged(
   const { message_id: id, answers, replied_at: at } = data;
   return {
     lastMessage: { id, direction: "outbound", text: undefined, at },
-    ...(answers && { waiting: false, answeredAt: before.answeredAt ?? at }),
+    ...(answers && {
+      waiting: false,
+      answeredAt: before.answeredAt ?? at,
+      firstResponseDueAt: null,
+    }),
     updatedAt: at,
   };
 }

@@ -20,3 +20,4 @@ export { fixedShards, fixShards } from "./tables/division.ts";
 export { onlyShard } from "./source.ts";
 export { runConsumer } from "./run-consumer.ts";
 export { easePressure } from "./pressure.ts";
+export { type Alarm, createAlarm } from "./alarm.ts";

@@ -1,6 +1,6 @@
 import { failpoint } from "@heliograph/contracts";
+import { createAlarm } from "@heliograph/runtime";
 import type { Checkpoint, WritePart } from "@heliograph/runtime";
-import { createAlarm } from "./alarm.ts";
 import type { Floor } from "./floor.ts";
 import type { Intents } from "./intents.ts";
 import type { Job } from "./job.ts";

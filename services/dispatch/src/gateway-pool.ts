@@ -1,6 +1,5 @@
 import { recordReceipts, type Receipt } from "@heliograph/gateways";
-import { messageOf, type ServiceContext } from "@heliograph/runtime";
-import { createAlarm, type Alarm } from "./alarm.ts";
+import { messageOf, type ServiceContext, createAlarm, type Alarm } from "@heliograph/runtime";
 import { createConnections, type Connections } from "./connections.ts";
 import { publishHealth } from "./health.ts";
 

@@ -1,7 +1,12 @@
 import { playedReceipts, recordReceipts, type ReceiptSource } from "@heliograph/gateways";
 import { LogUnavailable, type RecordedEvent } from "@heliograph/log";
-import { pause, reactor, type ReactorInstance, type ReactorTools } from "@heliograph/runtime";
-import { createAlarm } from "./alarm.ts";
+import {
+  pause,
+  reactor,
+  type ReactorInstance,
+  type ReactorTools,
+  createAlarm,
+} from "@heliograph/runtime";
 import { createFloor, type Mark } from "./floor.ts";
 
 /** Receipts that are due within this time are recorded together. */

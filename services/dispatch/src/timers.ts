@@ -1,5 +1,5 @@
 import { streamOf } from "@heliograph/contracts";
-import { createAlarm } from "./alarm.ts";
+import { createAlarm } from "@heliograph/runtime";
 import type { Active } from "./active.ts";
 import type { Committer } from "./committer.ts";
 import type { Resumer } from "./resume.ts";

@@ -51,6 +51,13 @@ export const MessageRequested = defineEvent(
     contact_id: Id.optional(),
     /** The platform's own answer to a keyword: no person wrote it, and it goes out although the recipient is suppressed by now. */
     keyword: z.enum(["stop", "start", "help"]).optional(),
+    /** Of a reply: who wrote it, and whether it answers the person. */
+    reply: z
+      .strictObject({
+        by: z.strictObject({ id: z.string().max(64), name: z.string().max(255).optional() }),
+        answers: z.boolean(),
+      })
+      .optional(),
     cost: Money,
     currency: z.string().length(3),
     price: z.strictObject({

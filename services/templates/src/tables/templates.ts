@@ -56,9 +56,9 @@ export async function listTemplates(
   const { rows } = await pool.query({
     name: `templates_list_${backwards}`,
     text: `select position::text, id, slug, channel, default_language, description, version, language_codes, variables, created_at, updated_at
-      from templates.templates
+      from templates.templates t
       where partner = $1 and ($2::bigint is null or position ${backwards ? ">" : "<"} $2) and ($3::text is null or channel = $3)
-      order by position ${backwards ? "" : "desc"} limit $4`,
+      order by t.position ${backwards ? "" : "desc"} limit $4`,
     values: [
       query.partner,
       query.after ?? query.before ?? null,

@@ -1,0 +1,183 @@
+import {
+  type Answer,
+  type Call,
+  type Route,
+  listBody,
+  listOf,
+  pageOf,
+  route,
+} from "@heliograph/api";
+import { Conversation, ConversationMessage, partsOf } from "@heliograph/domain";
+import { listConversations } from "../tables/conversations.ts";
+import { type Shown, shownOf } from "../view.ts";
+import { close, note, read, reopen, snooze } from "./changes.ts";
+import { conversationTag, findConversation } from "./find.ts";
+import { MessagesQuery, listContactMessages, listMessages } from "./messages.ts";
+import {
+  ConversationTimeline,
+  ConversationsQuery,
+  NoteBody,
+  ReadBody,
+  SnoozeBody,
+} from "./schema.ts";
+import { showConversations } from "./show.ts";
+import { readTimeline } from "./timeline.ts";
+
+async function list(call: Call<undefined, ConversationsQuery>): Promise<Answer> {
+  const { status, assignee, team, contact, channel, unread } = call.query;
+  const name = JSON.stringify(["conversations", status, assignee, team, contact, channel, unread]);
+  const page = pageOf(call, name);
+  // The list runs from new to old: what comes after a cursor lies before its activity.
+  const rows = await listConversations(call.deps.projectionPool, {
+    partner: call.partner.partner_id,
+    limit: page.limit + 1,
+    filter: {
+      status,
+      assignee: assignee === "none" ? null : assignee,
+      team,
+      contacts: contact === undefined ? undefined : await partsOf(call.deps.log, contact),
+      channel,
+      unread: unread === undefined ? undefined : unread === "true",
+    },
+    ...(page.before !== undefined && { after: page.before }),
+    ...(page.after !== undefined && { before: page.after }),
+  });
+  const shown = await showConversations(
+    call,
+    rows.map(({ view }) => JSON.parse(view) as Shown),
+  );
+  const placed = rows.map(({ activity }, index) => ({ activity, shown: shown[index]! }));
+  const body = listBody(
+    call,
+    name,
+    page,
+    placed,
+    (row) => row.activity,
+    (row) => row.shown,
+  );
+  return { status: 200, body };
+}
+
+async function get(call: Call<unknown, unknown>): Promise<Answer> {
+  const { thread, conversation, holder } = await findConversation(call);
+  const [body] = await showConversations(call, [shownOf(thread, conversation)]);
+  return {
+    status: 200,
+    body,
+    etag: conversationTag(conversation, holder),
+    headers: { "Projection-Lag": "0" },
+  };
+}
+
+const changeErrors = [
+  "invalid_request",
+  "malformed_json",
+  "not_found",
+  "conflict",
+  "precondition_failed",
+  "idempotency_in_progress",
+  "idempotency_key_reused",
+  "log_unavailable",
+] as const;
+/** What the routes that change a conversation have in common. */
+const changes = {
+  method: "POST",
+  scope: "conversations:write",
+  mutates: true,
+  etag: true,
+  response: Conversation,
+  errors: changeErrors,
+} as const;
+const messageList = listOf(ConversationMessage, "ConversationMessageList");
+
+export const conversationRoutes: readonly Route[] = [
+  route({
+    method: "GET",
+    path: "/conversations",
+    scope: "conversations:read",
+    summary: "List conversations, newest activity first",
+    projection: "conversations",
+    query: ConversationsQuery,
+    response: listOf(Conversation, "ConversationList"),
+    errors: ["invalid_request"],
+    handler: list,
+  }),
+  route({
+    method: "GET",
+    path: "/conversations/:id",
+    scope: "conversations:read",
+    summary: "Get a conversation",
+    etag: true,
+    response: Conversation,
+    errors: ["not_found"],
+    handler: get,
+  }),
+  route({
+    method: "GET",
+    path: "/conversations/:id/messages",
+    scope: "conversations:read",
+    summary: "List the messages and notes of a conversation, oldest first",
+    query: MessagesQuery,
+    response: messageList,
+    errors: ["invalid_request", "not_found"],
+    handler: listMessages,
+  }),
+  route({
+    method: "POST",
+    path: "/conversations/:id/notes",
+    scope: "conversations:write",
+    summary: "Write a note that the person does not see",
+    mutates: true,
+    status: 201,
+    body: NoteBody,
+    response: ConversationMessage,
+    errors: [...changeErrors, "contact_erased"],
+    handler: note,
+  }),
+  route({
+    ...changes,
+    path: "/conversations/:id/close",
+    summary: "Close a conversation",
+    handler: close,
+  }),
+  route({
+    ...changes,
+    path: "/conversations/:id/reopen",
+    summary: "Open a conversation that is closed or rests",
+    handler: reopen,
+  }),
+  route({
+    ...changes,
+    path: "/conversations/:id/snooze",
+    summary: "Let a conversation rest until a time, or until the person writes",
+    body: SnoozeBody,
+    handler: snooze,
+  }),
+  route({
+    ...changes,
+    path: "/conversations/:id/read",
+    summary: "Mark everything up to a message as read",
+    body: ReadBody,
+    handler: read,
+  }),
+  route({
+    method: "GET",
+    path: "/conversations/:id/timeline",
+    scope: "conversations:read",
+    summary: "Every event of a conversation, oldest first",
+    response: ConversationTimeline,
+    errors: ["not_found"],
+    handler: readTimeline,
+  }),
+  route({
+    method: "GET",
+    path: "/contacts/:id/messages",
+    scope: "conversations:read",
+    summary: "What was said with a contact, over all channels and both directions, newest first",
+    projection: "conversations",
+    query: MessagesQuery,
+    response: messageList,
+    errors: ["invalid_request", "not_found"],
+    handler: listContactMessages,
+  }),
+];

@@ -1,0 +1,101 @@
+import { type Answer, type Call, ListQuery, type Page, listBody, pageOf } from "@heliograph/api";
+import { PublicError, isId, streamOf } from "@heliograph/contracts";
+import { type ConversationMessage, partsOf } from "@heliograph/domain";
+import type { z } from "zod";
+import { type Entry, entryOf } from "../entries.ts";
+import { listHistory } from "../tables/conversations.ts";
+import { findConversation, type Found } from "./find.ts";
+import { showMessages } from "./show.ts";
+
+export const MessagesQuery = ListQuery;
+type MessagesCall = Call<undefined, z.infer<typeof MessagesQuery>>;
+
+type Placed = { readonly key: string; readonly entry: Entry };
+/** A revision in a form that sorts as text. */
+const keyOf = ({ key }: { readonly key: string }): string => key;
+
+/** The messages and notes of a conversation, oldest first, from its thread. */
+export async function listMessages(call: MessagesCall): Promise<Answer> {
+  const found = await findConversation(call);
+  const list = `conversation ${found.conversation.id}`;
+  const page = pageOf(call, list);
+  const rows = await readEntries(call, found, page);
+  const shown = await showMessages(
+    call,
+    rows.map(({ entry }) => entry),
+  );
+  return {
+    status: 200,
+    body: listBody(call, list, page, withMessages(rows, shown), keyOf, ({ message }) => message),
+    headers: { "Projection-Lag": "0" },
+  };
+}
+
+/** One row more than the page holds, at the end where more was looked for. */
+async function readEntries(
+  call: MessagesCall,
+  { thread, conversation }: Found,
+  { limit, after, before }: Page,
+): Promise<readonly Placed[]> {
+  const { firstRevision } = conversation;
+  const backwards = before !== undefined;
+  const from = backwards
+    ? Number(before) - 1
+    : after === undefined
+      ? firstRevision
+      : Number(after) + 1;
+  const rows: Placed[] = [];
+  if (from < firstRevision) return rows;
+  const stream = streamOf("thread", thread.name);
+  for await (const event of call.deps.log.scanStream(stream, { from, backwards })) {
+    if (event.revision < firstRevision || rows.length > limit) break;
+    if (event.data.conversation_id !== conversation.id) continue;
+    const entry = entryOf(event, thread.channel);
+    if (entry !== undefined) rows.push({ key: String(event.revision), entry });
+  }
+  return backwards ? rows.reverse() : rows;
+}
+
+function withMessages<Row extends { readonly entry: Entry }>(
+  rows: readonly Row[],
+  shown: readonly ConversationMessage[],
+): readonly (Row & { readonly message: ConversationMessage })[] {
+  const byId = new Map(shown.map((message) => [message.id, message]));
+  return rows.flatMap((row) => {
+    const message = byId.get(row.entry.id);
+    return message === undefined ? [] : [{ ...row, message }];
+  });
+}
+
+/** What was said with a contact and those that are part of it, over all channels and both directions, newest first. */
+export async function listContactMessages(call: MessagesCall): Promise<Answer> {
+  const id = call.params["id"]!;
+  const { log, projectionPool } = call.deps;
+  const [first] = isId("cnt", id)
+    ? await log.readStream(streamOf("contact", id), { limit: 1 })
+    : [];
+  if (first?.metadata.partner !== call.partner.partner_id)
+    throw new PublicError("not_found", "There is no such contact.");
+  const list = `history ${id}`;
+  const page = pageOf(call, list);
+  // The list runs from new to old: what comes after a cursor lies before its position.
+  const rows = await listHistory(projectionPool, {
+    partner: call.partner.partner_id,
+    contacts: await partsOf(log, id),
+    limit: page.limit + 1,
+    ...(page.before !== undefined && { after: page.before }),
+    ...(page.after !== undefined && { before: page.after }),
+  });
+  const placed = rows.map(({ position, body }) => ({
+    key: position,
+    entry: JSON.parse(body) as Entry,
+  }));
+  const shown = await showMessages(
+    call,
+    placed.map(({ entry }) => entry),
+  );
+  return {
+    status: 200,
+    body: listBody(call, list, page, withMessages(placed, shown), keyOf, ({ message }) => message),
+  };
+}

@@ -1,0 +1,70 @@
+import type { Call } from "@heliograph/api";
+import { streamOf } from "@heliograph/contracts";
+import { type Conversation, type ConversationMessage, holdersOf } from "@heliograph/domain";
+import { type Entry, replyOf } from "../entries.ts";
+import type { Shown } from "../view.ts";
+
+/** A preview: a list shows how a message begins, not a mail of 100,000 characters. */
+const maxPreviewCharacters = 500;
+
+/** Conversations as they are answered: with the contact that holds each now, what a reply says, and every text opened. */
+export async function showConversations(
+  { deps, partner }: Call<unknown, unknown>,
+  shown: readonly Shown[],
+): Promise<readonly Conversation[]> {
+  const replies = shown.flatMap(({ last_message: last }) =>
+    last?.direction === "outbound" ? [last.id] : [],
+  );
+  const [holders, streams] = await Promise.all([
+    holdersOf(
+      deps.log,
+      shown.map(({ contact_id }) => contact_id),
+    ),
+    deps.log.readStreams(
+      replies.map((id) => streamOf("message", id)),
+      { limit: 1 },
+    ),
+  ]);
+  const closed = shown.map(({ contact_id, ...conversation }): Conversation => {
+    const { id, name } = holders.get(contact_id)!;
+    const { last_message: last } = conversation;
+    const [first] = last === null ? [] : (streams.get(streamOf("message", last.id)) ?? []);
+    const said = first?.type === "MessageRequested" ? first.data.content : undefined;
+    const text = last?.direction === "outbound" ? (said?.text ?? null) : (last?.text ?? null);
+    return {
+      ...conversation,
+      contact: { id, name },
+      last_message: last && { ...last, text },
+    };
+  });
+  const open = await deps.vault.open(partner.partner_id, closed);
+  return open(closed).map(withPreview);
+}
+
+const withPreview = (conversation: Conversation): Conversation => {
+  const { last_message: last } = conversation;
+  return last === null || (last.text?.length ?? 0) <= maxPreviewCharacters
+    ? conversation
+    : {
+        ...conversation,
+        last_message: { ...last, text: `${last.text!.slice(0, maxPreviewCharacters)}…` },
+      };
+};
+
+/** Messages as they are answered: replies with their live status, every text opened. */
+export async function showMessages(
+  { deps, partner }: Call<unknown, unknown>,
+  entries: readonly Entry[],
+): Promise<readonly ConversationMessage[]> {
+  const replies = entries.flatMap(({ id, direction }) =>
+    direction === "outbound" ? [streamOf("message", id)] : [],
+  );
+  const streams = await deps.log.readStreams(replies);
+  const messages = entries.flatMap((entry): ConversationMessage[] => {
+    if (entry.direction !== "outbound") return [entry];
+    const reply = replyOf(entry, streams.get(streamOf("message", entry.id)) ?? []);
+    return reply === undefined ? [] : [reply];
+  });
+  const open = await deps.vault.open(partner.partner_id, messages);
+  return open(messages);
+}

@@ -1,0 +1,62 @@
+import type { Channel } from "@heliograph/contracts";
+import {
+  type ConversationMessage,
+  agentOf,
+  evolveReply,
+  inboundMessage,
+  noteMessage,
+  outboundMessage,
+  replyStatusTypes,
+} from "@heliograph/domain";
+import { type RecordedEvent, ofType } from "@heliograph/log";
+
+type Agent = ConversationMessage["agent"];
+/** A message or note as its thread tells it. What a reply says, and what became of it, its own stream tells. */
+export type Entry =
+  | (ConversationMessage & { readonly direction: "inbound" | "note" })
+  | {
+      readonly id: string;
+      readonly conversation_id: string;
+      readonly direction: "outbound";
+      readonly agent?: Agent;
+      readonly at: string;
+    };
+
+/** What an event adds to the messages of a conversation, if it adds something. */
+export function entryOf(event: RecordedEvent, channel: Channel): Entry | undefined {
+  switch (event.type) {
+    case "MessageReceived":
+      return { ...inboundMessage(event.data), direction: "inbound" };
+    case "ConversationNoted":
+      return { ...noteMessage(event.data, channel), direction: "note" };
+    case "ConversationReplied": {
+      const { message_id, conversation_id, by, replied_at } = event.data;
+      return {
+        id: message_id,
+        conversation_id,
+        direction: "outbound",
+        ...agentOf(by),
+        at: replied_at,
+      };
+    }
+    default:
+      return undefined;
+  }
+}
+
+const isStatus = ofType(...replyStatusTypes);
+
+/** A reply as its own stream tells it now; undefined for a stream that is not there. */
+export function replyOf(
+  entry: Pick<Entry, "conversation_id" | "agent">,
+  events: readonly RecordedEvent[],
+): ConversationMessage | undefined {
+  const [first, ...others] = events;
+  if (first?.type !== "MessageRequested") return undefined;
+  let message: ConversationMessage = {
+    ...outboundMessage({ ...first.data, conversation_id: entry.conversation_id }),
+    ...(entry.agent !== undefined && { agent: entry.agent }),
+  };
+  for (const event of others) if (isStatus(event)) message = evolveReply(message, event);
+  return message;
+}

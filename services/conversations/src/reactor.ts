@@ -1,0 +1,237 @@
+import { failpoint, streamOf, uuid5 } from "@heliograph/contracts";
+import {
+  type ThreadState,
+  evolveThread,
+  holdersOf,
+  newestOf,
+  replyEvents,
+  threadName,
+  threadTypes,
+} from "@heliograph/domain";
+import {
+  type Batch,
+  LogUnavailable,
+  type NewEvent,
+  type RecordedEvent,
+  ofType,
+  recordedOf,
+} from "@heliograph/log";
+import { type ReactorInstance, type ReactorTools, reactor } from "@heliograph/runtime";
+import { type Proposed, decideInbound, decideWake, service } from "./decide.ts";
+import { openSnoozes } from "./snoozes.ts";
+import { type Snooze, snoozesDdl } from "./store.ts";
+import { openThreads } from "./threads.ts";
+
+const types = [...threadTypes, "InboundMatched", "MessageRequested"] as const;
+type Matched = RecordedEvent<"InboundMatched">;
+type Requested = RecordedEvent<"MessageRequested">;
+type Cause = Matched | Requested;
+
+/** A conflict means that an agent or routing wrote to the thread at the same moment; each writes a few events, so a handful of rounds is plenty. */
+const maxRounds = 20;
+
+/**
+ * Puts what people sent into its thread, notes replies that their sender could not, and wakes what rests. Events of threads are read to keep the states warm.
+ */
+export const threadsReactor = reactor({
+  kind: "reactor",
+  name: "threads",
+  schema: "threads",
+  types,
+  migrations: [snoozesDdl],
+  start: (tools) => start(tools),
+});
+
+const isCause = ofType("InboundMatched", "MessageRequested");
+
+async function start(tools: ReactorTools): Promise<ReactorInstance<(typeof types)[number]>> {
+  const writer = openWriter(tools);
+  const snoozes = await openSnoozes(tools, (snooze) => wake(writer, snooze));
+
+  async function handle({ events, position }: Batch<(typeof types)[number]>): Promise<void> {
+    const causes = new Map<string, Cause[]>();
+    const snoozed: Snooze[] = [];
+    for (const event of events) {
+      if (!isCause(event)) {
+        writer.threads.see(event);
+        if (event.type === "ConversationSnoozed") snoozed.push(snoozeOf(event));
+        continue;
+      }
+      const thread = await threadOf(tools, event);
+      if (thread === undefined) continue;
+      const waiting = causes.get(thread);
+      if (waiting === undefined) causes.set(thread, [event]);
+      else waiting.push(event);
+    }
+    await Promise.all(
+      [...causes].map(async ([thread, waiting]) => {
+        for (const cause of waiting) await writer.write(thread, cause, decideCause(tools, thread));
+      }),
+    );
+    await snoozes.commit(position, snoozed);
+  }
+
+  return { handle, stop: () => snoozes.close() };
+}
+
+const snoozeOf = ({ id, stream, data }: RecordedEvent<"ConversationSnoozed">): Snooze => ({
+  eventId: id,
+  thread: stream.slice("thread-".length),
+  conversationId: data.conversation_id,
+  dueAt: Date.parse(data.until),
+});
+
+/** The thread of an inbound message, or of a reply; undefined for a message that is none. */
+async function threadOf({ context }: ReactorTools, cause: Cause): Promise<string | undefined> {
+  const { vault, log } = context;
+  if (cause.type === "InboundMatched") {
+    const { to: inbox, channel, external_id: address } = cause.data;
+    return threadName(vault, { partner: cause.metadata.partner ?? "", inbox, channel, address });
+  }
+  if (cause.data.conversation_id === undefined) return undefined;
+  const place = streamOf("conversation", cause.data.conversation_id);
+  const [placed] = await log.readStream(place, { limit: 1 });
+  return placed?.data.thread;
+}
+
+type Decide = (state: ThreadState | undefined, cause: Cause) => Promise<readonly Event[]>;
+type Event = Pick<NewEvent, "id" | "type" | "data">;
+
+const withIds = (cause: { readonly id: string }, events: readonly Proposed[]): readonly Event[] =>
+  events.map(({ type, data }) => ({ id: uuid5(cause.id, type), type, data }));
+
+const decideCause =
+  (tools: ReactorTools, name: string): Decide =>
+  async (state, cause) => {
+    if (cause.type === "MessageRequested")
+      return state === undefined ? [] : replyEvents(state, cause.data);
+    const samePerson = await isSamePerson(tools, state, cause);
+    const events = decideInbound(state, cause.data, { name, samePerson });
+    const begins = events.find(({ type }) => type === "ConversationOpened");
+    if (begins !== undefined) await place(tools, name, begins.data.conversation_id, cause);
+    return withIds(cause, events);
+  };
+
+/** The address may have come to another contact, or that contact to another one by a merge. */
+async function isSamePerson(
+  { context }: ReactorTools,
+  state: ThreadState | undefined,
+  { data }: Matched,
+): Promise<boolean> {
+  const newest = newestOf(state);
+  if (newest === undefined || newest.contactId === data.contact_id) return true;
+  const ids = [newest.contactId, data.contact_id];
+  const holders = await holdersOf(context.log, ids);
+  const [before, now] = ids.map((id) => holders.get(id)!.id);
+  return before === now;
+}
+
+/** Before the conversation opens, so that its id leads to it from its first moment on. */
+async function place(
+  { context }: ReactorTools,
+  thread: string,
+  id: string,
+  cause: Cause,
+): Promise<void> {
+  await failpoint("conversations.before_place");
+  const event = {
+    id: uuid5(id, "ConversationPlaced"),
+    type: "ConversationPlaced",
+    data: { conversation_id: id, thread },
+    metadata: metadataOf(cause),
+  };
+  const [outcome] = await context.log.append([
+    { stream: streamOf("conversation", id), expected: "no_stream", events: [event] },
+  ]);
+  if (outcome?.kind === "invalid") throw new Error(`${id}: ${outcome.message}`);
+  await failpoint("conversations.after_place");
+}
+
+function metadataOf({ id, metadata, data }: Cause) {
+  const { partner, request_id, traceparent } = metadata;
+  return {
+    partner: partner ?? "",
+    actor: service.id,
+    correlation: data.message_id,
+    causation: id,
+    ...(request_id !== undefined && { request_id }),
+    ...(traceparent !== undefined && { traceparent }),
+  };
+}
+
+type Writer = ReturnType<typeof openWriter>;
+
+/** Appends to threads at the revision that was decided on; what meets another writer is decided again. */
+function openWriter({ context }: Pick<ReactorTools, "context">) {
+  const { log } = context;
+  const threads = openThreads(log);
+
+  async function append(
+    name: string,
+    state: ThreadState | undefined,
+    events: readonly NewEvent[],
+  ): Promise<boolean> {
+    const stream = streamOf("thread", name);
+    await failpoint("conversations.before_append");
+    const [outcome] = await log.append([
+      { stream, expected: state?.revision ?? "no_stream", events },
+    ]);
+    await failpoint("conversations.after_append");
+    switch (outcome!.kind) {
+      case "invalid":
+        throw new Error(`${stream}: ${outcome!.message}`);
+      case "conflict":
+        threads.forget(name);
+        return false;
+      default: {
+        let after = state;
+        for (const event of recordedOf(stream, events, outcome!))
+          after = evolveThread(after, event);
+        threads.set(name, after);
+        return true;
+      }
+    }
+  }
+
+  return {
+    threads,
+    append,
+    async write(name: string, cause: Cause, decide: Decide): Promise<void> {
+      for (let round = 0; round < maxRounds; round++) {
+        const state = await threads.get(name);
+        const events = await decide(state, cause);
+        if (events.length === 0) return;
+        const metadata = metadataOf(cause);
+        if (
+          await append(
+            name,
+            state,
+            events.map((event) => ({ ...event, metadata })),
+          )
+        )
+          return;
+      }
+      throw new LogUnavailable(`the thread of ${cause.data.message_id} kept changing`);
+    },
+  };
+}
+
+/** Ends one snooze, if it is still the newest thing that was said about its conversation. */
+async function wake(writer: Writer, snooze: Snooze): Promise<void> {
+  for (let round = 0; round < maxRounds; round++) {
+    const state = await writer.threads.get(snooze.thread);
+    const conversation = state?.conversations.get(snooze.conversationId);
+    const at = new Date().toISOString();
+    const events = decideWake(conversation, snooze.eventId, at);
+    if (events.length === 0) return;
+    const metadata = {
+      partner: state?.partner ?? "",
+      actor: service.id,
+      correlation: snooze.conversationId,
+      causation: snooze.eventId,
+    };
+    const made = withIds({ id: snooze.eventId }, events).map((event) => ({ ...event, metadata }));
+    if (await writer.append(snooze.thread, state, made)) return;
+  }
+  throw new LogUnavailable(`the thread of ${snooze.conversationId} kept changing`);
+}

@@ -1,0 +1,74 @@
+import { quoteSchema, type WritePart } from "@heliograph/runtime";
+import type pg from "pg";
+
+/** Conversations that rest until a time. A row is one snooze, by the id of its event; it may outlive its snooze, and then wakes nothing. */
+export const snoozesDdl = `
+create table if not exists {schema}.snoozes (
+  event_id uuid primary key,
+  thread text not null,
+  conversation_id text not null,
+  due_at bigint not null -- epoch milliseconds
+);
+create index if not exists snoozes_due on {schema}.snoozes (due_at);
+`;
+
+export type Snooze = {
+  readonly eventId: string;
+  readonly thread: string;
+  readonly conversationId: string;
+  readonly dueAt: number;
+};
+
+export const insertSnoozes = (snoozes: readonly Snooze[]): readonly WritePart[] =>
+  snoozes.length === 0
+    ? []
+    : [
+        {
+          name: "snoozes_insert",
+          sql: `insert into {schema}.snoozes (event_id, thread, conversation_id, due_at)
+            select * from unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[]) on conflict (event_id) do nothing`,
+          values: [
+            snoozes.map(({ eventId }) => eventId),
+            snoozes.map(({ thread }) => thread),
+            snoozes.map(({ conversationId }) => conversationId),
+            snoozes.map(({ dueAt }) => dueAt),
+          ],
+        },
+      ];
+
+export const deleteSnoozes = (eventIds: readonly string[]): readonly WritePart[] => [
+  {
+    name: "snoozes_delete",
+    sql: "delete from {schema}.snoozes where event_id = any($1::uuid[])",
+    values: [eventIds],
+  },
+];
+
+/** Those that are due, oldest first; they stay until they are deleted with a commit of their owner, who alone takes them. */
+export async function dueSnoozes(
+  pool: pg.Pool,
+  schema: string,
+  nowMs: number,
+  limit: number,
+): Promise<readonly Snooze[]> {
+  const { rows } = await pool.query({
+    name: `${schema}_due`,
+    text: `select event_id, thread, conversation_id, due_at::float8 from ${quoteSchema(schema)}.snoozes where due_at <= $1 order by due_at limit $2`,
+    values: [Math.floor(nowMs), limit],
+  });
+  return rows.map((row): Snooze => ({
+    eventId: row.event_id,
+    thread: row.thread,
+    conversationId: row.conversation_id,
+    dueAt: row.due_at,
+  }));
+}
+
+/** When the next one is due, epoch milliseconds. */
+export async function nextSnooze(pool: pg.Pool, schema: string): Promise<number | undefined> {
+  const { rows } = await pool.query({
+    name: `${schema}_next`,
+    text: `select due_at::float8 from ${quoteSchema(schema)}.snoozes order by due_at limit 1`,
+  });
+  return rows[0]?.due_at;
+}
