@@ -9,15 +9,15 @@ type Conditional = Pick<Call, "request">;
 
 /**
  * Refuses a change of another state than the caller has seen: `If-Match` is compared strongly (RFC 9110 §13.1.1). Call it where the change is decided, with
- * the tag of the state that is changed, so that two who saw the same cannot both change it. Throws `precondition_failed`.
+ * the tag of the state that is changed, so that two who saw the same cannot both change it; without one where it is made. Throws `precondition_failed`.
  */
-export function requireMatch({ request }: Conditional, etag: string): void {
+export function requireMatch({ request }: Conditional, etag: string | undefined): void {
   const header = request.headers["if-match"];
-  if (header === undefined || names(header, etag, false)) return;
+  if (header === undefined || (etag !== undefined && names(header, etag, false))) return;
   throw new PublicError(
     "precondition_failed",
-    `If-Match names ${header.slice(0, 100)}; it is ${etag}.`,
-    { extra: { etag } },
+    `If-Match names ${header.slice(0, 100)}; ${etag === undefined ? "there is nothing yet" : `it is ${etag}`}.`,
+    { ...(etag !== undefined && { extra: { etag } }) },
   );
 }
 

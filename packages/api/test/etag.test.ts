@@ -29,6 +29,7 @@ it("If-Match is compared strongly, If-None-Match weakly, and both take lists and
   expect([undefined, "*", '"7"', '"6", "7"'].map(matches)).toEqual([true, true, true, true]);
   expect(['"6"', 'W/"7"', '"77"', "7", ""].map(matches)).toEqual(Array(5).fill(false));
   expect(["*", '"7"', 'W/"7"', '"6", W/"7"'].map(unchanged)).toEqual(Array(4).fill(true));
+  expect(() => requireMatch(ifMatch("*") as Conditional, undefined)).toThrow("nothing yet");
   expect([undefined, '"6"', "7"].map(unchanged)).toEqual(Array(3).fill(false));
 });
 

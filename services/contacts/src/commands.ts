@@ -82,10 +82,14 @@ export async function upsertByExternalId(
   made: Made,
   check?: Check,
 ): Promise<Commanded> {
-  const ids = namedIds(context, [lead, ...(input.external_ids ?? [])]);
-  if ("error" in ids) return { kind: "refused", error: ids.error };
+  const read = normalExternalId(lead.source, lead.id);
+  if (read.kind === "fault") return { kind: "refused", error: notValid("path", [faultOf(read)]) };
+  const others = namedIds(context, input.external_ids ?? []);
+  if ("error" in others) return { kind: "refused", error: others.error };
+  const first = named(context, read.value);
+  const ids = [first, ...others.filter(({ name }) => name !== first.name)];
   return inRounds(context, async () => {
-    const { owner, id } = await leadOwner(context, ids[0]!);
+    const { owner, id } = await leadOwner(context, first);
     if (owner.kind === "held") return update(context, owner.by, ids, input, check);
     check?.(undefined);
     return create(context, id, ids, input, made);
@@ -183,9 +187,7 @@ function namedIds(
   for (const [index, { source, id }] of refs.entries()) {
     const read = normalExternalId(source, id);
     if (read.kind === "fault") {
-      const field = read.code === "invalid_source" ? "source" : "id";
-      const { code, message } = read;
-      errors.push({ path: `external_ids.${index}.${field}`, code, message });
+      errors.push(faultOf(read, `external_ids.${index}.`));
       continue;
     }
     const each = named(context, read.value);
@@ -193,6 +195,12 @@ function namedIds(
   }
   return errors.length > 0 ? { error: notValid("body", errors) } : [...ids.values()];
 }
+
+const faultOf = (
+  { code, message }: { readonly code: string; readonly message: string },
+  before = "",
+): FieldError =>
+  withField(`${before}${code === "invalid_source" ? "source" : "id"}`, code, message);
 
 /** Whose the id is that a contact is found or made by. The id of one that is made follows from the claim and its revision. */
 async function leadOwner(

@@ -1,4 +1,5 @@
 import type { Service } from "@heliograph/api";
+import { contactRoutes } from "./api/contacts.ts";
 import { listRoutes } from "./api/list-routes.ts";
 import { contactsProjector } from "./projector.ts";
 
@@ -10,7 +11,7 @@ export const service: Service = {
       {
         tag: "contacts",
         description: "People and their external ids: matching, merging, importing, erasing.",
-        routes: listRoutes,
+        routes: [...listRoutes, ...contactRoutes],
       },
     ],
   },
