@@ -4,6 +4,7 @@ import { PublicError, parseKey } from "@heliograph/contracts";
 import { inBlocks, parseBlock } from "./addresses.ts";
 import type { Identity } from "./call.ts";
 import type { KeyRecord } from "./context.ts";
+import { createSessionAuthenticate, type FindSession } from "./sessions.ts";
 
 /** Hashes of keys that were found, so that a busy key is hashed once; far more keys than one process serves at a time. */
 const maxRemembered = 10_000;
@@ -14,17 +15,25 @@ type Blocks = Parameters<typeof inBlocks>[0];
 export const blocksOf = (key: Pick<KeyRecord, "allowed_cidrs">): Blocks =>
   (key.allowed_cidrs ?? []).map(parseBlock).filter((block) => block !== undefined);
 
-/** Gives the identity behind an `Authorization` header. Throws `authentication_required`, `invalid_key`, `key_revoked` or `ip_not_allowed`. */
-export type Authenticate = (header: string | undefined, ip: () => string, now: number) => Identity;
+/**
+ * Gives the identity behind an `Authorization` header: that of an API key at once, from memory, and that of a session's access token after it was looked up.
+ * Throws `authentication_required`, `invalid_key`, `key_revoked`, `ip_not_allowed`, `invalid_token` or `session_revoked`.
+ */
+export type Authenticate = (
+  header: string | undefined,
+  ip: () => string,
+  now: number,
+) => Identity | Promise<Identity>;
 
-export function createAuthenticate(directory: Directory): Authenticate {
+export function createAuthenticate(directory: Directory, find?: FindSession): Authenticate {
   const hashes = new Map<string, string>();
+  const ofSession = createSessionAuthenticate(directory, find);
   const allowLists = new WeakMap<KeyRecord, Blocks>();
   return (header, ip, now) => {
     if (header === undefined)
       throw new PublicError(
         "authentication_required",
-        "Send your API key as Authorization: Bearer ak_….",
+        "Send your API key, or a session's access token, as Authorization: Bearer ….",
       );
     // RFC 9110: the scheme's name is case-insensitive.
     if (header.slice(0, 7).toLowerCase() !== "bearer ")
@@ -32,6 +41,7 @@ export function createAuthenticate(directory: Directory): Authenticate {
     const text = header.slice(7).trim();
     let sha256 = hashes.get(text);
     if (sha256 === undefined) {
+      if (text.startsWith("as_")) return ofSession(text, now);
       if (parseKey(text) === undefined)
         throw new PublicError("invalid_key", "The API key is malformed or mistyped.");
       sha256 = hash("sha256", text, "hex");

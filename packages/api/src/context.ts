@@ -5,6 +5,7 @@ import type { Settings } from "@heliograph/runtime";
 import type { Vault } from "@heliograph/vault";
 import type pg from "pg";
 import type { Logger } from "pino";
+import type { FindSession } from "./sessions.ts";
 
 /** A tenant and an API key as the directory folds them from the platform log. */
 export type PartnerRecord = EventData<"PartnerCreated">;
@@ -44,6 +45,8 @@ export type ApiDeps = {
 export type ApiContext = ApiDeps & {
   /** Every scope that a route asks for. */
   readonly scopes: ReadonlySet<string>;
+  /** Finds the session of an access token; left out where no hosted service has sessions. */
+  readonly session?: FindSession | undefined;
   /** The OpenAPI document of what this process serves. */
   readonly document: () => object;
   /** Aborted when the server stops: long waits end, everything else is finished. */

@@ -32,6 +32,7 @@ export { type Serving, serveApi } from "./serve.ts";
 export { type Listening, createApp, listen } from "./server.ts";
 export { hostService } from "./service-routes.ts";
 export { type Hosted, type Service, hosted, routesOf } from "./service.ts";
+export { type FindSession, type SessionRecord } from "./sessions.ts";
 export { notValid, unknownField, validate } from "./validate.ts";
 export { TimeInput, givenOnce, listed, queryInt, timeOf } from "./inputs.ts";
 export { waitSeconds } from "./prefer.ts";

@@ -8,7 +8,7 @@ import {
 import { type Document, complete } from "./openapi-complete.ts";
 import { apiPrefix } from "./pipeline.ts";
 import { Problem } from "./problem-schema.ts";
-import type { Route } from "./route.ts";
+import { type Route, takesKey } from "./route.ts";
 import type { Service } from "./service.ts";
 
 const always = ["bad_request", "invalid_request", "request_timeout", "internal"] as const;
@@ -16,6 +16,8 @@ const withKey = [
   "authentication_required",
   "invalid_key",
   "key_revoked",
+  "invalid_token",
+  "session_revoked",
   "insufficient_scope",
   "ip_not_allowed",
   "rate_limited",
@@ -28,9 +30,6 @@ const withBody = [
   "overloaded",
 ] as const;
 const withIdempotency = ["idempotency_in_progress", "idempotency_key_reused"] as const;
-
-const takesKey = (route: Route): boolean =>
-  route.mutates === true && route.idempotency !== "none" && route.scope !== "public";
 
 /** A creation has no state that could have been seen. */
 const takesMatch = (route: Route): boolean =>
@@ -226,7 +225,11 @@ export function buildDocument(services: readonly Service[]): object {
     security: [{ key: [] }],
     components: {
       securitySchemes: {
-        key: { type: "http", scheme: "bearer", description: "`ak_live_…` or `ak_test_…`" },
+        key: {
+          type: "http",
+          scheme: "bearer",
+          description: "`ak_live_…` or `ak_test_…`, or an access token, `as_live_…` or `as_test_…`",
+        },
       },
     },
     paths: paths as ZodOpenApiPathsObject,

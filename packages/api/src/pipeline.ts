@@ -18,7 +18,7 @@ import { machinery } from "./machinery.ts";
 import { isUnchanged } from "./etag.ts";
 import { observeRequest } from "./metrics.ts";
 import { projectionHeaders } from "./projection.ts";
-import { type Route, streamed } from "./route.ts";
+import { type Route, streamed, takesKey } from "./route.ts";
 import { notValid, unknownField, validate } from "./validate.ts";
 
 const maxBodyBytes = 256 * 1024;
@@ -44,6 +44,7 @@ type Underway = {
   /** Headers of whatever the answer will be. */
   readonly common: string[];
   route?: Route;
+  params?: Readonly<Record<string, string>>;
   identity?: Identity;
   /** Taken from the rate limit. */
   charged: number;
@@ -63,7 +64,7 @@ export class Pipeline {
     this.context = context;
     this.router = router;
     this.bodies = new BodyBudget(bodyLimits);
-    this.#authenticate = createAuthenticate(context.directory);
+    this.#authenticate = createAuthenticate(context.directory, context.session);
   }
 
   /** Answers the request; never throws. */
@@ -81,6 +82,13 @@ export class Pipeline {
     };
     let wire: Wire;
     try {
+      this.#match(request, under);
+      if (under.route!.scope !== "public") {
+        const ip = (): string => addressOf(request);
+        const known = this.#authenticate(request.headers.authorization, ip, Date.now());
+        // A key is known at once, and costs no turn of the loop.
+        under.identity = known instanceof Promise ? await known : known;
+      }
       const call = this.#admit(request, response, under);
       const queryText = queryAt === -1 ? "" : request.url.slice(queryAt + 1);
       const answered = await this.#run(under, call, queryText);
@@ -114,8 +122,7 @@ export class Pipeline {
       );
   }
 
-  /** Finds the route, and checks the key, its rate limit and its scope. */
-  #admit(request: Request, response: Response, under: Underway): Call {
+  #match(request: Request, under: Underway): void {
     const match = this.router.match(request.method, under.path);
     if (match.kind === "not_found")
       throw new PublicError("not_found", "There is nothing at this address.");
@@ -123,20 +130,26 @@ export class Pipeline {
       under.common.push("Allow", match.allow);
       throw new PublicError("method_not_allowed", `This address takes ${match.allow}.`);
     }
-    const route = (under.route = match.target);
-    let identity: Identity | undefined;
-    if (route.scope !== "public") {
-      const ip = (): string => addressOf(request);
-      identity = under.identity = this.#authenticate(request.headers.authorization, ip, Date.now());
+    under.route = match.target;
+    under.params = match.params;
+  }
+
+  /** Checks the rate limit and the scope of who calls. */
+  #admit(request: Request, response: Response, under: Underway): Call {
+    const { identity, params } = under;
+    const route = under.route!;
+    if (identity !== undefined) {
       this.#limit(identity, under);
       if (!hasScope(identity.key.scopes, route.scope))
-        throw new PublicError("insufficient_scope", `The API key needs the scope ${route.scope}.`, {
-          extra: { required_scope: route.scope },
-        });
+        throw new PublicError(
+          "insufficient_scope",
+          `${identity.agent ? "The role" : "The API key"} needs the scope ${route.scope}.`,
+          { extra: { required_scope: route.scope } },
+        );
     }
     under.hold = this.bodies.hold(identity === undefined ? "public" : limitName(identity));
     const name = `${route.method} ${route.path}`;
-    const call = new Call(this.context, identity, under.id, request, response, name, match.params);
+    const call = new Call(this.context, identity, under.id, request, response, name, params!);
     if (identity !== undefined) {
       const known = identity;
       call.charge = (cost) => this.#charge(known, under, cost);
@@ -171,8 +184,12 @@ export class Pipeline {
         body = parseJson(bytes);
       }
     }
-    if (route.mutates && route.idempotency !== "none" && route.scope !== "public")
-      call.idempotencyKey = takeKey(call, body);
+    if (takesKey(route)) {
+      const key = takeKey(call, body);
+      // No two devices make up their keys together.
+      const session = route.sessionKeys ? call.agent?.session_id : undefined;
+      call.idempotencyKey = key && session ? `${session} ${key}` : key;
+    }
     if (takesBody) {
       if (body === undefined && route.body !== undefined && !route.body.safeParse({}).success)
         throw new PublicError("malformed_json", "The body is empty.");
@@ -182,7 +199,11 @@ export class Pipeline {
     call.body = body;
     if (route.projection !== undefined)
       under.common.push(...(await projectionHeaders(call, route.projection)));
-    if (call.idempotencyKey !== undefined && route.idempotency !== "stream")
+    if (
+      call.idempotencyKey !== undefined &&
+      route.idempotency !== "stream" &&
+      route.idempotency !== "own"
+    )
       return runOnce(route, call);
     const answer = await route.handler(call);
     if (answer === streamed) return undefined;

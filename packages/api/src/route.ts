@@ -51,8 +51,13 @@ export type RouteDefinition<Body, Query, Params> = {
   /** Beyond those every route can give. */
   readonly errors: readonly ErrorCode[];
   readonly mutates?: boolean;
-  /** `table` (default of mutating routes): the pipeline keeps the answer 24 h. `stream`: the handler's stream decides. `none`: no key is taken. */
-  readonly idempotency?: "table" | "stream" | "none";
+  /**
+   * `table` (default of mutating routes): the pipeline keeps the answer 24 h. `stream`: the handler's stream decides. `own`: the handler keeps what it needs; the only one that public
+   * routes have. `none`: no key is taken.
+   */
+  readonly idempotency?: "table" | "stream" | "own" | "none";
+  /** Keys of a session's calls are that session's alone, not the partner's. */
+  readonly sessionKeys?: boolean;
   /** Schema of the read model that the answer comes from: gives `Projection-Lag` and makes `Min-Log-Position` wait. */
   readonly projection?: string;
   /** Media types of a body that is no JSON: nothing reads it before the handler, which takes it as it comes from `call.chunks()`. What the key of idempotency stands for is then the handler's to say. */
@@ -67,6 +72,10 @@ export type RouteDefinition<Body, Query, Params> = {
     call: Call<Infer<Body>, Infer<Query>, InferParams<Params>>,
   ) => Answer | Promise<Answer>;
 };
+
+/** Whether an idempotency key means something here. */
+export const takesKey = ({ mutates, idempotency, scope }: Route): boolean =>
+  mutates === true && (idempotency === "own" || (idempotency !== "none" && scope !== "public"));
 
 type Infer<Schema> = Schema extends z.ZodType ? z.infer<Schema> : undefined;
 type InferParams<Schema> = Schema extends z.ZodType

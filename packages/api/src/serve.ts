@@ -31,6 +31,9 @@ export async function serveApi(deps: ApiDeps, hosting: readonly Service[]): Prom
     scopes: new Set(routesOf(services).flatMap(({ scope }) => (scope === "public" ? [] : scope))),
     document: () => (document ??= buildDocument(services)),
     stopping: stopping.signal,
+    get session() {
+      return opened.find(({ session }) => session !== undefined)?.session;
+    },
     audit: (entry) => {
       for (const { audited } of opened) audited?.(entry);
       deps.audit?.(entry);

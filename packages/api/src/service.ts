@@ -3,11 +3,14 @@ import type { ZodOpenApiPathItemObject } from "zod-openapi";
 import type { Call } from "./call.ts";
 import type { ApiContext, AuditEntry } from "./context.ts";
 import type { Route } from "./route.ts";
+import type { FindSession } from "./sessions.ts";
 
 /** What the handlers of a service keep in one process: memory that is kept fresh, writers that gather. */
 export type Hosted = {
   /** Told of every mutating call that was authenticated, refused ones too; must not throw and not wait. */
   audited?(entry: AuditEntry): void;
+  /** Finds the session of an access token, in the one service that has sessions. */
+  readonly session?: FindSession;
   /** After the last request: writes what waits and ends its subscriptions. */
   close(): Promise<void>;
 };

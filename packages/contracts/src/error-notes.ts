@@ -12,10 +12,18 @@ export const errorNotes: Readonly<Record<ErrorCode, string>> = {
   unsupported_media_type:
     "Send `Content-Type: application/json`, in UTF-8 and without a content encoding.",
   request_timeout: "The body came too slowly. Nothing was done.",
-  authentication_required: "Send `Authorization: Bearer ak_…`.",
+  authentication_required:
+    "Send `Authorization: Bearer …` with an API key or the access token of a session.",
   invalid_key:
     "The key is mistyped (it has a checksum) or unknown. Look for a cut-off or a stray character.",
   key_revoked: "Issue another key. Two may be active at once, so that a rotation needs no gap.",
+  invalid_token:
+    "An access token that has expired or is not known: get the next one with `POST /mobile/sessions/refresh`. Of an invitation or a password reset: it was used, has expired, or another one took its place; ask for a new one.",
+  session_revoked:
+    "Sign in again. It was signed out, its refresh token was used twice, the password was changed, or the agent was disabled.",
+  invalid_credentials:
+    "Address, password or code is wrong, or the agent cannot sign in there: these are not told apart.",
+  totp_required: "Send the request again with `totp`: a code of the app, or a recovery code.",
   insufficient_scope: "`required_scope` names the one that is needed.",
   ip_not_allowed:
     "The key has a list of allowed networks and the caller's address is not in it. Behind a proxy, `HELIOGRAPH_TRUST_PROXY` decides which address counts.",

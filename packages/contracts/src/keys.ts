@@ -1,15 +1,16 @@
 import { crc32 } from "node:zlib";
 import type { Environment } from "./ids.ts";
 
-/** API keys: `ak_live_` or `ak_test_`, 30 random base62 characters (178 bits), then the CRC-32 of all that precedes in 6 base62 characters. */
+/** API keys: `ak_live_` or `ak_test_`, 30 random base62 characters (178 bits), then the CRC-32 of all that precedes in 6 base62 characters. Tokens of sessions are made alike. */
 const digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const randomLength = 30;
 const checksumLength = 6;
-const prefixes = { live: "ak_live_", sandbox: "ak_test_" } as const satisfies Record<
+const environmentNames = { live: "live", sandbox: "test" } as const satisfies Record<
   Environment,
   string
 >;
 const shape = /^ak_(live|test)_[0-9A-Za-z]{36}$/;
+const tokenShape = /^(as|ar)_(live|test)_[0-9A-Za-z]{36}$/;
 
 function checksum(text: string): string {
   let value = crc32(text);
@@ -21,14 +22,8 @@ function checksum(text: string): string {
   return out;
 }
 
-/**
- * A new key. `randomBytes(size)` gives uniform bytes (`node:crypto`'s, or a derivation where a retry must make the same key);
- * bytes from 248 up are skipped, because 256 is no multiple of 62 and the remainder would favour some characters.
- */
-export function makeKey(
-  environment: Environment,
-  randomBytes: (size: number) => Uint8Array,
-): string {
+/** The random source skips bytes from 248 up, because 256 is no multiple of 62 and the remainder would favour some characters. */
+function make(prefix: string, randomBytes: (size: number) => Uint8Array): string {
   let random = "";
   while (random.length < randomLength)
     for (const byte of randomBytes(64)) {
@@ -36,16 +31,43 @@ export function makeKey(
       random += digits[byte % 62];
       if (random.length === randomLength) break;
     }
-  const body = prefixes[environment] + random;
+  const body = prefix + random;
   return body + checksum(body);
 }
 
+const isWhole = (text: string): boolean =>
+  checksum(text.slice(0, -checksumLength)) === text.slice(-checksumLength);
+
+/**
+ * A new key. `randomBytes(size)` gives uniform bytes (`node:crypto`'s, or a derivation where a retry must make the same key).
+ */
+export const makeKey = (
+  environment: Environment,
+  randomBytes: (size: number) => Uint8Array,
+): string => make(`ak_${environmentNames[environment]}_`, randomBytes);
+
 /** The environment a well-formed key belongs to; undefined when the shape or the checksum is wrong, so that no look-up is spent on it. */
 export function parseKey(text: string): Environment | undefined {
-  if (!shape.test(text)) return undefined;
-  const body = text.slice(0, -checksumLength);
-  if (checksum(body) !== text.slice(-checksumLength)) return undefined;
-  return text.startsWith(prefixes.live) ? "live" : "sandbox";
+  if (!shape.test(text) || !isWhole(text)) return undefined;
+  return text.startsWith("ak_live_") ? "live" : "sandbox";
+}
+
+/** Tokens of a session: `as_…` opens the API for a short time, `ar_…` gets the next two. */
+export type TokenKind = "access" | "refresh";
+const tokenPrefixes = { access: "as", refresh: "ar" } as const satisfies Record<TokenKind, string>;
+
+/** A new token of a session. */
+export const makeToken = (
+  kind: TokenKind,
+  environment: Environment,
+  randomBytes: (size: number) => Uint8Array,
+): string => make(`${tokenPrefixes[kind]}_${environmentNames[environment]}_`, randomBytes);
+
+/** The environment a well-formed token of this kind belongs to, undefined for any other text. */
+export function parseToken(kind: TokenKind, text: string): Environment | undefined {
+  const match = tokenShape.exec(text);
+  if (match === null || match[1] !== tokenPrefixes[kind] || !isWhole(text)) return undefined;
+  return match[2] === "live" ? "live" : "sandbox";
 }
 
 /** What may be shown of a key after it was issued: prefix and four characters. */

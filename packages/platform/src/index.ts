@@ -11,6 +11,8 @@ export { consumersReady, serveHealth } from "./health.ts";
 export { acceptMasterKey, masterKeyFingerprint } from "./master-key.ts";
 export { onShutdown, refuseToStart } from "./shutdown.ts";
 export { refusalOf } from "./refusal.ts";
+export * from "./credentials/index.ts";
+export { evolveAgent } from "./directory/agents.ts";
 export { roleScopes, scopesOf, sessionStands, type Role, type SessionStart } from "./roles.ts";
 export { runService } from "./run-service.ts";
 export type { Directory, Gateway, Key, Partner, PriceList } from "./directory/directory.ts";

@@ -25,7 +25,7 @@ import type { Logger } from "pino";
 import { demoPartnerId, derivedKey } from "./accounts.ts";
 import { openMasterKey, type KeyRule } from "./master-key.ts";
 import { seedPlatform } from "./seed.ts";
-import { credentialTables } from "./tables/credentials.ts";
+import { credentialTables } from "./credentials/tables/schema.ts";
 import { addKeySample, readKeySample } from "./store.ts";
 
 /** Everything that the services of one process share. */

@@ -139,6 +139,18 @@ export const settingsTable = {
     consequence:
       "One live e-mail gateway for each, the first preferred, declared by the processes that run dispatch; the password is sealed in the event, `?from=` is the sender of messages that name none and `?reply_to=` where answers to them go. Where there never was one, live e-mail is refused with `channel_not_enabled`. Taking the variable away turns nothing off: `npm run ops -- gateways disable smtp-1 --env live` does.",
   }),
+  HELIOGRAPH_MAIL_URL: url(
+    ["smtp:", "smtps:"],
+    "`smtp://user:password@host:port` or `smtps://…`",
+  ).meta({
+    preset: "none: mail is written into `outbox/` of the data folder",
+    consequence:
+      "The server that takes the installation's own mail: invitations of agents and password resets. The same for every process that serves the API.",
+  }),
+  HELIOGRAPH_MAIL_FROM: text("Heliograph <no-reply@localhost>").meta({
+    allowed: "an address, or a name and an address as in `Shop <shop@example.org>`",
+    consequence: "The sender of that mail.",
+  }),
   HELIOGRAPH_LOG_GATEWAY_CHANNELS: list(
     isTried,
     `one of ${triedChannels.join(", ")}`,

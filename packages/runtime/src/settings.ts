@@ -24,6 +24,9 @@ export type Settings = {
   readonly webhookAllowCidrs: readonly string[];
   readonly webhookPlainHttp: boolean;
   readonly smtpUrls: readonly string[];
+  /** Without it mail is written into the data folder. */
+  readonly mailUrl: string | undefined;
+  readonly mailFrom: string;
   readonly logGatewayChannels: readonly string[];
   readonly masterKey: string | undefined;
   /** Whether `npm start` makes the demo partner. */
@@ -151,6 +154,8 @@ export function readSettings(
     webhookAllowCidrs: values.HELIOGRAPH_WEBHOOK_ALLOW_CIDRS,
     webhookPlainHttp: values.HELIOGRAPH_WEBHOOK_PLAIN_HTTP === "on",
     smtpUrls: values.HELIOGRAPH_SMTP_URL,
+    mailUrl: values.HELIOGRAPH_MAIL_URL,
+    mailFrom: values.HELIOGRAPH_MAIL_FROM,
     logGatewayChannels: values.HELIOGRAPH_LOG_GATEWAY_CHANNELS,
     masterKey: values.HELIOGRAPH_MASTER_KEY,
     logLevel: values.HELIOGRAPH_LOG_LEVEL,

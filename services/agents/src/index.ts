@@ -1,5 +1,11 @@
 import type { Service } from "@heliograph/api";
+import { agentRoutes } from "./api/agents.ts";
+import { meRoutes } from "./api/me.ts";
+import { recoveryRoutes } from "./api/recovery.ts";
+import { sessionRoutes } from "./api/sessions.ts";
+import { desk } from "./desk.ts";
 import { presenceRoutes } from "./presence/routes.ts";
+import { sessionTables } from "./tables/sessions.ts";
 import { teamsProjector } from "./teams/projector.ts";
 import { teamRoutes } from "./teams/routes.ts";
 
@@ -11,9 +17,12 @@ export const service: Service = {
       {
         tag: "agents",
         description: "Who answers: agents, teams, sign-in and sessions.",
-        routes: [...presenceRoutes, ...teamRoutes],
+        routes: [...agentRoutes, ...presenceRoutes, ...teamRoutes, ...meRoutes, ...recoveryRoutes],
       },
+      { tag: "mobile", description: "What the app of agents uses.", routes: sessionRoutes },
     ],
+    open: desk.open,
   },
+  tables: [sessionTables],
   consumers: () => [teamsProjector],
 };

@@ -11,7 +11,7 @@ export const credentialTables: OwnTables = {
   agent_id text primary key,
   partner_id text not null,
   password text not null,
-  -- Rises with every change that ends sessions; the log is told of it, up to announced.
+  -- Rises with every change that ends sessions (but for the spared one); the log is told of it, up to announced.
   generation int not null default 0,
   announced int not null default 0,
   spared text,
@@ -34,6 +34,13 @@ create table credentials.tokens (
   created_at timestamptz not null default now()
 );
 create index tokens_of on credentials.tokens (agent_id, kind);
+-- From where an address was signed in with: strangers elsewhere shut nobody out there.
+create table credentials.places (
+  login text not null,
+  place text not null,
+  at timestamptz not null default now(),
+  primary key (login, place)
+);
 -- Mail that is not sent yet; sealed, because it holds such tokens.
 create table credentials.mails (
   id uuid primary key,

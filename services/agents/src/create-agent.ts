@@ -1,0 +1,102 @@
+import { type EventData, failpoint, streamOf } from "@heliograph/contracts";
+import { appendOne, originOf, untilInEffect, type Call } from "@heliograph/api";
+import { changePassword, hashPassword } from "@heliograph/platform";
+import type { AgentRecord } from "@heliograph/runtime";
+import { claimLogin, type Holder } from "./claim-login.ts";
+import { callerOf, isVisible, refusalOfGrant, type Profile } from "./decide-agent.ts";
+import { sendToken, tokenBytes } from "./invite.ts";
+import { loginOf } from "./login.ts";
+import { invitation } from "./mail/texts.ts";
+
+export type NewAgent = Profile & {
+  readonly email: string;
+  readonly password: string | undefined;
+};
+
+type Made = { readonly agent: AgentRecord; readonly position: bigint };
+
+/**
+ * Makes an agent of the caller's partner. The address is claimed first, so that one agent has it. What the partner already has under it is given as it is, and an open invitation
+ * sent again. An address that is another partner's is answered like any other: there is an agent, invited or with a password, whom nobody can sign in as, and no mail goes out.
+ * Throws `insufficient_scope` for a role above the caller's, `conflict`, and `log_unavailable`.
+ */
+export async function createAgent(call: Call<unknown, unknown>, asked: NewAgent): Promise<Made> {
+  const { context } = call;
+  const caller = callerOf(call);
+  const refusal = refusalOfGrant(caller, asked);
+  if (refusal !== undefined) throw refusal;
+  // Whoever has the address, the time tells nothing: a hash takes more of it than all the rest.
+  const password = asked.password === undefined ? undefined : await hashPassword(asked.password);
+  const own = call.derivedId("agt");
+  const holder = await claimLogin(call, asked.email, own);
+  const known = context.directory.agent(holder.agent_id);
+  if (isVisible(known, caller) && known.agent_id !== own) {
+    if (known.status === "invited") await invite(call, known, true);
+    return { agent: known, position: 0n };
+  }
+  const id = agentIdOf(holder, known, own, caller.partner);
+  if (password !== undefined && context.directory.agent(id) === undefined)
+    await changePassword(context.platformPool, {
+      agent: id,
+      partner: caller.partner,
+      password,
+      reason: "made",
+    });
+  await failpoint("agents.after_password");
+  const position = await append(call, id, asked);
+  const agent = context.directory.agent(id)!;
+  await failpoint("agents.after_created");
+  if (agent.status === "invited") await invite(call, agent, holder.agent_id === id);
+  return { agent, position };
+}
+
+/** A claim of the same partner whose agent was never made is gone on with; any other one is somebody else's. */
+const agentIdOf = (
+  holder: Holder,
+  known: AgentRecord | undefined,
+  own: string,
+  partner: string,
+): string => (known === undefined && holder.partner_id === partner ? holder.agent_id : own);
+
+async function append(
+  call: Call<unknown, unknown>,
+  id: string,
+  { password, ...profile }: NewAgent,
+): Promise<bigint> {
+  const data: EventData<"AgentCreated"> = {
+    agent_id: id,
+    partner_id: call.partner.partner_id,
+    login: loginOf(profile.email),
+    ...profile,
+    status: password === undefined ? "invited" : "active",
+    created_at: new Date().toISOString(),
+  };
+  const { platformLog } = call.context;
+  const stored = await appendOne(platformLog, {
+    stream: streamOf("agent", id),
+    expected: "no_stream",
+    events: [
+      { id: call.eventId("created"), type: "AgentCreated", data, metadata: call.metadata() },
+    ],
+  });
+  // Another call went on with the same claim: there is one agent, and it is theirs.
+  const position = stored?.position ?? (await platformLog.head());
+  await untilInEffect(call as Call, position);
+  return position;
+}
+
+/** `mailed`: whether anybody may get it. The same is done in either case. */
+const invite = (
+  call: Call<unknown, unknown>,
+  agent: AgentRecord,
+  mailed: boolean,
+): Promise<void> => {
+  const facts = {
+    to: agent.email,
+    partner: call.partner.name,
+    origin: originOf(call.request, call.context.settings),
+  };
+  const token = call.derivedBytes(tokenBytes, "invitation");
+  const mail = mailed ? (text: string) => invitation({ ...facts, token: text }) : undefined;
+  return sendToken(call, "invitation", agent, token, mail);
+};

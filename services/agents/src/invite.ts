@@ -1,0 +1,37 @@
+import { hash } from "node:crypto";
+import type { Call } from "@heliograph/api";
+import { addToken, type TokenUse } from "@heliograph/platform";
+import type { AgentRecord } from "@heliograph/runtime";
+import { desk } from "./desk.ts";
+import type { Mail } from "./mail/port.ts";
+import { postMail } from "./mail/postman.ts";
+import { inTransaction } from "./tables/transaction.ts";
+
+/** 256 bits: nobody finds one by trying. */
+export const tokenBytes = 32;
+const invitationSeconds = 7 * 24 * 3_600;
+const resetSeconds = 3_600;
+
+export const tokenHash = (token: string): string => hash("sha256", token, "hex");
+
+/**
+ * Makes a token for an agent, in place of those before it, and keeps the mail that brings it, in one transaction. Without `mail` nobody gets it: for an address that
+ * belongs to somebody else the same is done, and nothing sent.
+ */
+export async function sendToken(
+  call: Call<unknown, unknown>,
+  kind: TokenUse,
+  agent: Pick<AgentRecord, "agent_id">,
+  token: Buffer,
+  mail: ((token: string) => Mail) | undefined,
+): Promise<void> {
+  const { platformPool, masterKey } = call.context;
+  const text = token.toString("base64url");
+  const sha256 = tokenHash(text);
+  const lifeSeconds = kind === "invitation" ? invitationSeconds : resetSeconds;
+  await inTransaction(platformPool, async (client) => {
+    await addToken(client, { sha256, kind, agent: agent.agent_id, lifeSeconds });
+    if (mail !== undefined) await postMail(client, masterKey, sha256, mail(text));
+  });
+  desk.of(call).postman.hurry();
+}

@@ -1,0 +1,34 @@
+import type pg from "pg";
+
+/** Runs the work in one transaction; a connection that broke is not given back. */
+export async function inTransaction<Result>(
+  pool: pg.Pool,
+  work: (client: pg.PoolClient) => Promise<Result>,
+): Promise<Result> {
+  const client = await pool.connect();
+  let broken = false;
+  try {
+    await client.query("begin");
+    const result = await work(client);
+    await client.query("commit");
+    return result;
+  } catch (error) {
+    await client.query("rollback").catch(() => (broken = true));
+    throw error;
+  } finally {
+    client.release(broken);
+  }
+}
+
+/** Runs the work while nobody else changes who owns the partner. */
+export const holdingOwners = <Result>(
+  pool: pg.Pool,
+  partner: string,
+  work: () => Promise<Result>,
+): Promise<Result> =>
+  inTransaction(pool, async (client) => {
+    await client.query("select pg_advisory_xact_lock(hashtextextended('owners ' || $1, 0))", [
+      partner,
+    ]);
+    return work();
+  });
