@@ -201,6 +201,7 @@ export async function startRelay(
         gateways: () => [],
         partner: () => undefined,
         senderOf: () => undefined,
+        prices: () => undefined,
         agent: () => undefined,
         agentsOf: () => [],
         onChange: () => () => undefined,

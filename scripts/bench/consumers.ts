@@ -53,6 +53,7 @@ export async function benchConsumers(databaseUrl: string): Promise<Row[]> {
       gateways: () => [],
       partner: () => undefined,
       senderOf: () => undefined,
+      prices: () => undefined,
       agent: () => undefined,
       agentsOf: () => [],
       onChange: () => () => undefined,

@@ -85,6 +85,7 @@ export async function benchRelay(databaseUrl: string): Promise<Row[]> {
       gateways: () => [],
       partner: () => undefined,
       senderOf: () => undefined,
+      prices: () => undefined,
       agent: () => undefined,
       agentsOf: () => [],
       onChange: () => () => undefined,

@@ -73,6 +73,7 @@ async function openEnvironment(brokers: readonly string[]) {
         gateways: () => [],
         partner: () => undefined,
         senderOf: () => undefined,
+        prices: () => undefined,
         agent: () => undefined,
         agentsOf: () => [],
         onChange: () => () => true,

@@ -190,5 +190,7 @@ export type GatewayDirectory = {
   partner(id: string): { readonly name: string; readonly currency: string } | undefined;
   /** The partner to whom an address of a gateway, in its one form, was assigned. */
   senderOf(gateway: string, address: string): string | undefined;
+  /** The newest version of the price list, `standard` when none is named. */
+  prices(list?: string): EventData<"PriceListPublished"> | undefined;
   onChange(listener: () => void): () => void;
 };

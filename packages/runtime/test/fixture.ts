@@ -37,6 +37,7 @@ export async function openEnvironment(): Promise<{
       gateways: () => [],
       partner: () => undefined,
       senderOf: () => undefined,
+      prices: () => undefined,
       agent: () => undefined,
       agentsOf: () => [],
       onChange: () => () => true,

@@ -33,6 +33,7 @@ export async function runConsumerHere(make: (kafka: KafkaSettings) => Consumer):
       gateways: () => [],
       partner: () => undefined,
       senderOf: () => undefined,
+      prices: () => undefined,
       agent: () => undefined,
       agentsOf: () => [],
       onChange: () => () => true,

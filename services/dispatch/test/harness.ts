@@ -90,6 +90,7 @@ export async function openWorld(options: WorldOptions = {}) {
         gateways.filter((gateway) => channel === undefined || gateway.channel === channel),
       partner: () => undefined,
       senderOf: () => undefined,
+      prices: () => undefined,
       agent: () => undefined,
       agentsOf: () => [],
       onChange(listener) {

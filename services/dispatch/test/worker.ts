@@ -30,6 +30,7 @@ const context = {
     agent: () => undefined,
     agentsOf: () => [],
     senderOf: () => undefined,
+    prices: () => undefined,
     onChange: () => () => undefined,
   },
   masterKey: Buffer.alloc(32),

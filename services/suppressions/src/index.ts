@@ -1,6 +1,7 @@
 import type { Service } from "@heliograph/api";
 import { suppressionRoutes } from "./api/suppressions.ts";
 import { periodsProjector } from "./projector.ts";
+import { keywordsReactor } from "./reactor.ts";
 
 /** Recipients to whom nothing is sent, and the keywords that say so. */
 export const service: Service = {
@@ -14,5 +15,5 @@ export const service: Service = {
       },
     ],
   },
-  consumers: () => [periodsProjector],
+  consumers: () => [periodsProjector, keywordsReactor],
 };

@@ -1,0 +1,118 @@
+import { acceptMessage } from "@heliograph/acceptance";
+import { channelModule } from "@heliograph/channels";
+import {
+  deterministicId,
+  PublicError,
+  streamOf,
+  uuid5,
+  type Channel,
+  type EventData,
+} from "@heliograph/contracts";
+import { currentPrices } from "@heliograph/domain";
+import type { RecordedEvent } from "@heliograph/log";
+import type { ReactorTools } from "@heliograph/runtime";
+import type { Recognised } from "./recognise.ts";
+import { answerText } from "./texts.ts";
+
+type Received = RecordedEvent<"MessageReceived">;
+
+/** At most one answer to HELP for an address in each ten minutes: two machines that answer each other must come to an end. */
+const helpEveryMs = 600_000;
+
+/** The id follows from what is answered, and for HELP from the address and the time: an answer is written once, however often its cause is handled. */
+function messageIdOf({ id, data }: Received, { keyword }: Recognised, name: string): string {
+  return keyword === "help"
+    ? deterministicId(
+        "msg",
+        name,
+        "help",
+        `${Math.floor(Date.parse(data.received_at) / helpEveryMs)}`,
+      )
+    : deterministicId("msg", id, keyword);
+}
+
+/** Of what channels need beside a text. */
+const subjectOf = (channel: Channel, subject: string | undefined): { subject?: string } =>
+  channel === "email" ? { subject: subject === undefined ? "Your message" : `Re: ${subject}` } : {};
+
+export type ToAnswer = {
+  readonly event: Received;
+  readonly found: Recognised;
+  /** Of the recipient's suppression stream. */
+  readonly name: string;
+  /** Opened. */
+  readonly from: string;
+  readonly subject: string | undefined;
+};
+
+/**
+ * Answers a keyword by an ordinary message in its conversation: paid, followed, and never an agent's answer. Where it cannot be paid for or sent there is none: the suppression stands
+ * without it.
+ */
+export async function answer(tools: ReactorTools, of: ToAnswer): Promise<void> {
+  const { event, found } = of;
+  const { context, logger } = tools;
+  const partner = event.metadata.partner ?? "";
+  const data = requestOf(tools, partner, of);
+  if (data === undefined) return;
+  const stream = streamOf("message", data.message_id);
+  const [outcome] = await context.log.append([
+    {
+      stream,
+      expected: "no_stream",
+      events: [
+        {
+          id: uuid5(data.message_id, "MessageRequested"),
+          type: "MessageRequested",
+          data,
+          metadata: {
+            partner,
+            actor: "service:suppressions",
+            correlation: data.message_id,
+            causation: event.id,
+          },
+        },
+      ],
+    },
+  ]);
+  if (outcome!.kind === "invalid") throw new Error(`${stream}: ${outcome!.message}`);
+  if (outcome!.kind === "conflict")
+    logger.info({ message: data.message_id, keyword: found.keyword }, "answered a moment ago");
+}
+
+function requestOf(
+  { context, logger }: ReactorTools,
+  partner: string,
+  { event, found, name, from, subject }: ToAnswer,
+): EventData<"MessageRequested"> | undefined {
+  const { channel, to: inbox, conversation_id, contact_id } = event.data;
+  const { directory, environment } = context;
+  const account = directory.partner(partner);
+  const module = channelModule(channel);
+  const recipient = module.recipient(from);
+  const canSend = directory.gateways(environment, channel).some(({ enabled }) => enabled);
+  if (account === undefined || recipient.kind === "fault" || !canSend) return undefined;
+  try {
+    const { data } = acceptMessage({
+      body: {
+        channel,
+        to: from,
+        ...(module.sender(inbox).kind === "read" && { from: inbox }),
+        ...subjectOf(channel, subject),
+        text: answerText(found.keyword, found.language, account.name),
+      },
+      recipient: recipient.value,
+      messageId: messageIdOf(event, found, name),
+      template: undefined,
+      prices: currentPrices(directory),
+      partnerCurrency: account.currency,
+      nowMs: Date.now(),
+    });
+    return { ...data, conversation_id, contact_id, keyword: found.keyword };
+  } catch (error) {
+    // No price in the partner's currency, for one.
+    if (!(error instanceof PublicError)) throw error;
+    logger.warn({ partner, channel, code: error.code }, "a keyword is not answered");
+    return undefined;
+  }
+}

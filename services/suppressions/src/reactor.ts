@@ -1,0 +1,191 @@
+import { channelModule, magicOutcome } from "@heliograph/channels";
+import { deterministicId, failpoint, streamOf, uuid5, type EventData } from "@heliograph/contracts";
+import {
+  decideEnd,
+  decideStart,
+  evolveSuppression,
+  type Suppression,
+  type SuppressionEvent,
+} from "@heliograph/domain";
+import { change, LogUnavailable, type RecordedEvent } from "@heliograph/log";
+import { reactor, type ReactorInstance, type ReactorTools } from "@heliograph/runtime";
+import { erasedText, type Seal } from "@heliograph/vault";
+import { answer } from "./keywords/answer.ts";
+import { keywordOf } from "./keywords/recognise.ts";
+import { place } from "./placed.ts";
+import { recipientOf } from "./seal.ts";
+
+type Received = RecordedEvent<"MessageReceived">;
+type Bounced = RecordedEvent<"MessageBounced">;
+type Cause = Received | Bounced;
+
+/** Evidence holds so much of a text. */
+const maxEvidenceCharacters = 2_000;
+/** A sealed text that is longer is no keyword: 20,000 characters, which is a mail with what it quotes. */
+const maxToken = 110_000;
+
+/** Starts and ends suppressions by what people write and by what comes back for good, and answers keywords. */
+export const keywordsReactor = reactor({
+  kind: "reactor",
+  name: "suppression-keywords",
+  // Not the projector's schema, which a rebuild replaces.
+  schema: "suppression_keywords",
+  types: ["MessageReceived", "MessageBounced"],
+  migrations: [],
+  start: startKeywords,
+});
+
+function startKeywords(tools: ReactorTools): ReactorInstance<Cause["type"]> {
+  const { checkpoint } = tools;
+  return {
+    async handle(batch) {
+      // One after the other: STOP and START of one person are decided in the order in which they came, and what changed something is not decided again after a later one.
+      for (const event of batch.events) {
+        const acted =
+          event.type === "MessageReceived"
+            ? await received(tools, event)
+            : await bounced(tools, event);
+        if (acted) await checkpoint.commit(event.position);
+      }
+      await checkpoint.commit(batch.position);
+    },
+    stop: async () => undefined,
+  };
+}
+
+const short = (token: string | undefined): string | undefined =>
+  token !== undefined && token.length <= maxToken ? token : undefined;
+
+/** Gives whether it was a keyword. */
+async function received(tools: ReactorTools, event: Received): Promise<boolean> {
+  const { vault } = tools.context;
+  const { channel, automatic, message_id } = event.data;
+  const partner = event.metadata.partner ?? "";
+  if (automatic === true) return false;
+  const sealed = {
+    from: event.data.from,
+    text: short(event.data.text),
+    subject: short(event.data.subject),
+  };
+  const { from, text, subject } = (await vault.open(partner, sealed))(sealed);
+  const found = keywordOf({ channel, text, subject });
+  const address = channelModule(channel).recipient(from);
+  if (found === undefined || from === erasedText || address.kind === "fault") return false;
+  const { to } = address.value;
+  const { name, seal } = await recipientOf(vault, { partner, channel, to });
+  const said = text === undefined || text.trim() === "" ? (subject ?? "") : text;
+  const changed = await {
+    stop: () =>
+      start(tools, event, name, {
+        channel,
+        to: seal(to),
+        reason: "keyword",
+        evidence: { message_id, text: sealedText(seal, said) },
+      }),
+    start: () => forgive(tools, event, name),
+    help: async () => true,
+  }[found.keyword]();
+  await failpoint("suppressions.after_append");
+  // Who had opted out already was told so then, and START of somebody whom no keyword stopped changes nothing.
+  if (changed) await answer(tools, { event, found, name, from: to, subject });
+  return true;
+}
+
+const sealedText = (seal: Seal, text: string): string => seal(text.slice(0, maxEvidenceCharacters));
+
+type Started = EventData<"SuppressionStarted">;
+
+/** Gives whether a period began. */
+async function start(
+  tools: ReactorTools,
+  cause: Cause,
+  name: string,
+  about: Pick<Started, "channel" | "to" | "reason" | "evidence">,
+): Promise<boolean> {
+  const id = deterministicId("sup", cause.id);
+  const metadata = metadataOf(cause);
+  await place(tools.context.log, id, name, metadata);
+  const startedAt =
+    cause.type === "MessageReceived"
+      ? cause.data.received_at
+      : new Date(cause.recordedAt).toISOString();
+  return alter(tools, cause, name, (periods) =>
+    about.reason === "keyword" && isOvertaken(periods, startedAt)
+      ? []
+      : decideStart(periods, {
+          suppression_id: id,
+          name,
+          applies_to: "all",
+          started_at: startedAt,
+          ...about,
+        }),
+  );
+}
+
+/** START ends what an earlier STOP began, and nothing else: a complaint, a bounce and what the partner has set stay. */
+const forgive = (tools: ReactorTools, cause: Received, name: string): Promise<boolean> =>
+  alter(tools, cause, name, (periods) =>
+    decideEnd(
+      periods,
+      ({ reason, started_at }) =>
+        reason === "keyword" && !isLater(started_at, cause.data.received_at),
+      {
+        reason: "keyword",
+        evidence: { message_id: cause.data.message_id },
+        ended_at: cause.data.received_at,
+      },
+    ),
+  );
+
+const isLater = (time: string, than: string): boolean => Date.parse(time) > Date.parse(than);
+
+/** Somebody who wrote START after this STOP has the last word: the STOP was set aside and is handled again. */
+const isOvertaken = (periods: Suppression, at: string): boolean =>
+  periods.some(({ ended }) => ended?.reason === "keyword" && isLater(ended.ended_at, at));
+
+async function alter(
+  { context }: ReactorTools,
+  cause: Cause,
+  name: string,
+  decide: (periods: Suppression) => readonly SuppressionEvent[],
+): Promise<boolean> {
+  await failpoint("suppressions.before_append");
+  const result = await change<Suppression>(context.log, {
+    stream: streamOf("suppression", name),
+    eventId: uuid5(cause.id, "suppression"),
+    metadata: metadataOf(cause),
+    evolve: evolveSuppression,
+    decide: (periods = []) => ({ events: decide(periods) }),
+  });
+  if (result.kind === "contended")
+    throw new LogUnavailable(`${name} kept changing while a keyword was decided`);
+  return result.kind === "changed";
+}
+
+const metadataOf = ({ id, data, metadata }: Cause) => ({
+  ...(metadata.partner !== undefined && { partner: metadata.partner }),
+  actor: "service:suppressions",
+  correlation: data.message_id,
+  causation: id,
+});
+
+/**
+ * Mail that came back for good because of its recipient: nothing is sent there any more, since those who go on are taken for spammers by the receiving servers. In the sandbox the addresses
+ * whose outcome is chosen stay usable.
+ */
+async function bounced(tools: ReactorTools, event: Bounced): Promise<boolean> {
+  const { vault, environment } = tools.context;
+  const { message, error, message_id, diagnostic } = event.data;
+  const partner = event.metadata.partner ?? "";
+  if (!error.permanent || error.class !== "recipient") return false;
+  const to = (await vault.open(partner, message.to))(message.to);
+  if (to === erasedText) return false;
+  if (environment === "sandbox" && magicOutcome(message.channel, to) !== "delivered") return false;
+  const { name, seal } = await recipientOf(vault, { partner, channel: message.channel, to });
+  return start(tools, event, name, {
+    channel: message.channel,
+    to: seal(to),
+    reason: "bounce",
+    evidence: { message_id, text: sealedText(seal, diagnostic) },
+  });
+}

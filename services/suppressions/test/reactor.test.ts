@@ -1,0 +1,283 @@
+import { service as delivery } from "@heliograph/delivery";
+import { service as dispatch } from "@heliograph/dispatch";
+import { service as ingress } from "@heliograph/ingress";
+import { newId, streamOf, uuid7 } from "@heliograph/contracts";
+import { until } from "@heliograph/testkit";
+import { openWorld, type World } from "@heliograph/testkit/world";
+import { service as wallet } from "@heliograph/wallet";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { service } from "../src/index.ts";
+import { answersOf, ownerOf, periodsOf, write, type Said } from "./people.ts";
+
+let world: World;
+let context: World["platform"]["contexts"]["sandbox"];
+let partner: { id: string; key: string };
+beforeAll(async () => {
+  world = await openWorld({
+    services: [ingress, service, wallet, dispatch, delivery],
+    consumers: "run",
+    env: { HELIOGRAPH_RETRY_SCALE: "0.01" },
+  });
+  context = world.platform.contexts.sandbox;
+  partner = await world.addPartner();
+  const body = { amount: "10" };
+  await world.call("POST", "/api/v1/wallet/topups", { key: partner.key, body });
+});
+afterAll(() => world.close());
+
+const says = (said: Said) => write(context, partner.id, said);
+const typesOf = async (to: string, channel?: Said["channel"]) =>
+  (await periodsOf(context, partner.id, to, channel)).map(({ type }) => type);
+const become = (to: string, types: readonly string[], channel?: Said["channel"]) =>
+  until(async () => {
+    const now = await typesOf(to, channel);
+    return now.join() === types.join() ? now : undefined;
+  });
+/** Everything that was written before has been looked at once this has had its effect. */
+let last = 0;
+const settled = async () => {
+  const from = `+1555090${String(1_000 + ++last)}`;
+  await says({ from, text: "STOP" });
+  await become(from, ["SuppressionStarted"]);
+};
+const answers = async (to: string) =>
+  (await answersOf(context, partner.id)).filter(({ request }) => request.to === to);
+const list = async (query: string) =>
+  (await world.call("GET", `/api/v1/suppressions?${query}`, { key: partner.key })).body.data;
+
+test("STOP stops the channel and the address with the message as evidence, and is confirmed once", async () => {
+  const from = "+15550807101";
+  const messageId = await says({ from, text: " Arrêt! " });
+  await become(from, ["SuppressionStarted"]);
+  const [shown] = await until(async () => {
+    const found = await list(`to=${encodeURIComponent(from)}&active=true`);
+    return found.length > 0 ? found : undefined;
+  });
+  expect(shown).toMatchObject({
+    channel: "sms",
+    to: from,
+    applies_to: "all",
+    reason: "keyword",
+    evidence: { message_id: messageId, text: " Arrêt! " },
+    ended_at: null,
+  });
+  await says({ from, text: "STOP" });
+  await settled();
+  expect(await typesOf(from), "a second STOP changes nothing").toEqual(["SuppressionStarted"]);
+  const [confirmation, ...more] = await until(async () => {
+    const found = await answers(from);
+    return found[0]?.status === "delivered" ? found : undefined;
+  });
+  expect(more).toEqual([]);
+  expect(confirmation!.request).toMatchObject({
+    keyword: "stop",
+    from: "+15550109999",
+    conversation_id: expect.stringMatching(/^cnv_/),
+    contact_id: expect.stringMatching(/^cnt_/),
+    content: { text: expect.stringContaining("vous ne recevrez plus") },
+  });
+  expect(confirmation!.charged, "it is paid like any message").toBe(true);
+  const refused = await until(async () => {
+    const body = { channel: "sms", to: from, text: "x" };
+    const answer = await world.call("POST", "/api/v1/messages", { key: partner.key, body });
+    return answer.status === 422 ? answer : undefined;
+  });
+  expect(refused.body.code).toBe("recipient_suppressed");
+  expect(await typesOf(from, "whatsapp"), "another channel is not stopped").toEqual([]);
+});
+
+test("A scheduled message to somebody who writes STOP becomes rejected, and its hold is released", async () => {
+  const from = "+15550807102";
+  const { body } = await world.call("POST", "/api/v1/messages", {
+    key: partner.key,
+    body: {
+      channel: "sms",
+      to: from,
+      text: "x",
+      send_at: new Date(Date.now() + 86_400_000).toISOString(),
+    },
+  });
+  const due = async () =>
+    (
+      await context.pool.query("update dispatch.timers set due_at = 0 where message_id = $1", [
+        body.id,
+      ])
+    ).rowCount;
+  await until(
+    async () =>
+      (await context.pool.query("select from dispatch.timers where message_id = $1", [body.id]))
+        .rowCount === 1,
+  );
+  await says({ from, text: "stop" });
+  await become(from, ["SuppressionStarted"]);
+  expect(await due()).toBe(1);
+  // A retry of another message makes dispatch look at what is due.
+  const next = { channel: "sms", to: "+15550800004", text: "x" };
+  await world.call("POST", "/api/v1/messages", { key: partner.key, body: next });
+  const message = await until(
+    async () => {
+      const path = `/api/v1/messages/${body.id}`;
+      const found = await world.call("GET", path, { key: partner.key });
+      return found.body.status === "rejected" ? found.body : undefined;
+    },
+    { timeoutMs: 15_000 },
+  );
+  expect(message.error.code).toBe("recipient_suppressed");
+  await until(async () => {
+    const held = await world.call("GET", "/api/v1/balance", { key: partner.key });
+    return held.body.held === "0";
+  });
+});
+
+test("STOP in prose and STOP of a machine stop nothing", async () => {
+  const from = "+15550807103";
+  for (const text of ["We have got to STOP this bill!", "STOP 12345", "please stop"])
+    await says({ from, text });
+  await says({ from, text: "STOP", automatic: true });
+  await says({ from });
+  await settled();
+  expect(await typesOf(from)).toEqual([]);
+  expect(await answers(from)).toEqual([]);
+});
+
+test("START does not forgive too much: it ends what STOP began, and a complaint stays", async () => {
+  const from = "+15550807104";
+  const { log } = context;
+  const created = await world.call("POST", "/api/v1/suppressions", {
+    key: partner.key,
+    body: { channel: "sms", to: from, applies_to: "marketing" },
+  });
+  await says({ from, text: "STOP" });
+  await become(from, ["SuppressionStarted", "SuppressionStarted"]);
+  // A complaint, as a provider's report makes it.
+  const [first] = await periodsOf(context, partner.id, from);
+  const active = (await periodsOf(context, partner.id, from)).at(-1)!.data;
+  if (first?.type !== "SuppressionStarted" || !("active" in active)) throw new Error("no period");
+  const complaint = {
+    ...first.data,
+    suppression_id: newId("sup"),
+    reason: "complaint" as const,
+    applies_to: "all" as const,
+  };
+  const { suppression_id: id, reason, applies_to } = complaint;
+  await log.append([
+    {
+      stream: first.stream,
+      expected: 1,
+      events: [
+        {
+          id: uuid7(),
+          type: "SuppressionStarted",
+          data: { ...complaint, active: [...active.active, { id, reason, applies_to }] },
+          metadata: { partner: partner.id },
+        },
+      ],
+    },
+  ]);
+  const start = await says({ from, text: "Start!" });
+  await become(from, [
+    "SuppressionStarted",
+    "SuppressionStarted",
+    "SuppressionStarted",
+    "SuppressionEnded",
+  ]);
+  const ended = (await periodsOf(context, partner.id, from)).at(-1)!;
+  expect(ended.data).toMatchObject({
+    reason: "keyword",
+    evidence: { message_id: start },
+    active: [{ id: created.body.id }, { id, reason: "complaint" }],
+  });
+  // DELETE ends any, a complaint too.
+  const over = await until(async () => {
+    const [shown] = await list(`to=${encodeURIComponent(from)}&active=true`);
+    return shown?.reason === "complaint" ? shown : undefined;
+  });
+  expect(over.ended_at).toBeNull();
+});
+
+test("HELP is answered by an ordinary message, once in ten minutes, also to somebody who has opted out", async () => {
+  const from = "+15550807105";
+  const at = new Date(Math.floor(Date.now() / 600_000) * 600_000);
+  await says({ from, text: "STOP", at });
+  for (const text of ["help", "HELP!", "hilfe"]) await says({ from, text, at });
+  await settled();
+  const found = await until(async () => {
+    const now = await answers(from);
+    return now.length >= 2 && now.every(({ status }) => status === "delivered") ? now : undefined;
+  });
+  expect(found.map(({ request }) => request.keyword)).toEqual(["stop", "help"]);
+  await says({ from, text: "help", at: new Date(at.getTime() + 600_000) });
+  await settled();
+  expect((await answers(from)).length).toBe(3);
+});
+
+test("A mail's subject is its keyword where it says nothing, and the answer is one to that subject", async () => {
+  const from = "ada@example.com";
+  await says({ channel: "email", from, subject: "unsubscribe" });
+  await become(from, ["SuppressionStarted"], "email");
+  await settled();
+  const [confirmation] = await answers(from);
+  expect(confirmation!.request).toMatchObject({
+    channel: "email",
+    from: "help@shop.example",
+    content: { subject: "Re: unsubscribe" },
+  });
+});
+
+test("Mail that comes back for good suppresses its recipient, and the sandbox's own addresses stay usable", async () => {
+  const comesBack = async (to: string, error: object): Promise<void> => {
+    const id = newId("msg");
+    await context.log.append([
+      {
+        stream: streamOf("message", id),
+        expected: "no_stream",
+        events: [
+          {
+            id: uuid7(),
+            type: "MessageBounced",
+            data: {
+              message_id: id,
+              message: { channel: "email", to },
+              error: { code: "mailbox_not_found", class: "recipient", permanent: true, ...error },
+              diagnostic: "smtp; 550 5.1.1 no such user",
+            },
+            metadata: { partner: partner.id },
+          },
+        ],
+      },
+    ]);
+  };
+  await comesBack("bounced@example.com", {});
+  await comesBack("policy@example.com", { class: "content" });
+  await comesBack("gone@example.com", {});
+  await become("gone@example.com", ["SuppressionStarted"], "email");
+  const [period] = await until(async () => {
+    const found = await list("to=gone@example.com");
+    return found.length > 0 ? found : undefined;
+  });
+  expect(period).toMatchObject({
+    reason: "bounce",
+    applies_to: "all",
+    evidence: { text: "smtp; 550 5.1.1 no such user" },
+  });
+  expect(await typesOf("bounced@example.com", "email")).toEqual([]);
+  expect(await typesOf("policy@example.com", "email")).toEqual([]);
+});
+
+test("After an erasure the opt-out stands, and nothing of it can be read", async () => {
+  const from = "+15550807106";
+  await says({ from, text: "STOP" });
+  await become(from, ["SuppressionStarted"]);
+  await context.vault.destroy(partner.id, [ownerOf(context, partner.id, "sms", from)]);
+  const [shown] = await until(async () => {
+    const found = await list(`to=${encodeURIComponent(from)}`);
+    return found.length > 0 ? found : undefined;
+  });
+  expect(shown).toMatchObject({ to: "[erased]", evidence: { text: "[erased]" }, ended_at: null });
+  const body = { channel: "sms", to: from, text: "x" };
+  const refused = await world.call("POST", "/api/v1/messages", { key: partner.key, body });
+  expect(refused.body.code).toBe("recipient_suppressed");
+  // The person writes again: a new contact, who is still stopped, and may START.
+  await says({ from, text: "START" });
+  await become(from, ["SuppressionStarted", "SuppressionEnded"]);
+});
