@@ -1,6 +1,8 @@
 import type { Service } from "@heliograph/api";
 import { contactRoutes } from "./api/contacts.ts";
 import { listRoutes } from "./api/list-routes.ts";
+import { erasureReactor } from "./erasure/reactor.ts";
+import { erasureRoutes } from "./erasure/routes.ts";
 import { contactsProjector } from "./projector.ts";
 
 /** People and their external ids: matching, merging, importing, erasing. */
@@ -11,9 +13,9 @@ export const service: Service = {
       {
         tag: "contacts",
         description: "People and their external ids: matching, merging, importing, erasing.",
-        routes: [...listRoutes, ...contactRoutes],
+        routes: [...listRoutes, ...contactRoutes, ...erasureRoutes],
       },
     ],
   },
-  consumers: (context) => [contactsProjector(context)],
+  consumers: (context) => [contactsProjector(context), erasureReactor],
 };

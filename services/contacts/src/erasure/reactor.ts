@@ -1,0 +1,99 @@
+import { failpoint, streamOf, uuid5, type EventData } from "@heliograph/contracts";
+import type { Batch, RecordedEvent } from "@heliograph/log";
+import { reactor, type ServiceContext } from "@heliograph/runtime";
+import { readClaim, release } from "../claims.ts";
+import { signCertificate } from "./certificate.ts";
+import { collectErased, type Erased } from "./collect.ts";
+
+type Tools = Pick<ServiceContext, "log" | "vault" | "environment" | "masterKey">;
+
+/**
+ * Erases the contacts that somebody asked to forget: destroys their keys, frees their external ids and tells of it with a certificate. Killed anywhere it does the
+ * same again: what is destroyed stays so, a free id is not freed twice, and the last event has one id.
+ */
+export const erasureReactor = reactor({
+  kind: "reactor",
+  name: "contact-erasure",
+  schema: "contact_erasure",
+  types: ["ContactErasureRequested"],
+  migrations: [],
+  start: ({ context, checkpoint }) => ({
+    async handle(batch: Batch<"ContactErasureRequested">) {
+      for (const event of batch.events) await erase(context, event);
+      await checkpoint.commit(batch.position);
+    },
+    stop: async () => undefined,
+  }),
+});
+
+async function erase(tools: Tools, event: RecordedEvent<"ContactErasureRequested">): Promise<void> {
+  const { log, vault } = tools;
+  const { contact_id, erasure_id, requested_at } = event.data;
+  const partner = event.metadata.partner ?? "";
+  const erased = await collectErased(log, contact_id);
+  await failpoint("erasure.before_destroy");
+  const keys = await vault.destroy(partner, [...erased.contacts, ...erased.ids.keys()]);
+  await failpoint("erasure.after_destroy");
+  await freeIds(tools, partner, erased);
+  await failpoint("erasure.after_release");
+  const key_destroyed_at = new Date(
+    Math.max(...keys.map(({ destroyedAt }) => destroyedAt.getTime())),
+  ).toISOString();
+  const { certificate, signature } = signCertificate(tools.masterKey, {
+    contact_id,
+    contacts: erased.contacts,
+    environment: tools.environment,
+    erasure_id,
+    key_destroyed_at,
+    keys_destroyed: keys.length,
+    partner_id: partner,
+    requested_at,
+  });
+  await tell(log, event, {
+    contact_id,
+    erasure_id,
+    with: erased.contacts.slice(1),
+    keys_destroyed: keys.length,
+    key_destroyed_at,
+    certificate,
+    signature,
+  });
+  await failpoint("erasure.after_append");
+}
+
+/** Frees what these contacts hold now. An id that went to somebody else since stays theirs. */
+async function freeIds({ log }: Tools, partner: string, { contacts, ids }: Erased): Promise<void> {
+  const metadata = () => ({ actor: "system:erasure" });
+  for (const [name, source] of ids)
+    // A writer that has not seen the erasure yet may claim it anew for the same contact.
+    for (;;) {
+      const { owner, revision } = await readClaim(log, { name });
+      if (owner === undefined || !contacts.includes(owner)) break;
+      const freed = { name, source, contact_id: owner, revision, reason: "erased" } as const;
+      await release({ log, partner, metadata }, freed);
+    }
+}
+
+/** The contact's last event. A writer that was before it, such as a merge that ended, is let pass; one that was there already is our own. */
+async function tell(
+  log: Tools["log"],
+  cause: RecordedEvent<"ContactErasureRequested">,
+  data: EventData<"ContactErased">,
+): Promise<void> {
+  const stream = streamOf("contact", data.contact_id);
+  const id = uuid5(data.erasure_id, "ContactErased");
+  for (;;) {
+    const [last] = await log.readStream(stream, { backwards: true, limit: 1 });
+    if (last!.type === "ContactErased") return;
+    const metadata = {
+      partner: cause.metadata.partner ?? "",
+      actor: "system:erasure",
+      correlation: data.contact_id,
+      causation: cause.id,
+    };
+    const event = { id, type: "ContactErased", data, metadata };
+    const [outcome] = await log.append([{ stream, expected: last!.revision, events: [event] }]);
+    if (outcome!.kind === "invalid") throw new Error(`${stream}: ${outcome!.message}`);
+    if (outcome!.kind !== "conflict") return;
+  }
+}
