@@ -169,3 +169,23 @@ test("one of another partner, one that is not there and one seen in another stat
   expect([stale.status, stale.body.code]).toEqual([412, "precondition_failed"]);
   expect(await opened(id)).toContain("Fay");
 });
+
+test("an idempotent answer that holds the contact's data is 410 after the erasure, and its row tells nothing", async () => {
+  const headers = { "idempotency-key": newId("req") };
+  const body = { name: "Gwen Raverat", external_ids: [{ source: "sms", id: "+15550100008" }] };
+  const create = () => world.call("POST", "/api/v1/contacts", { key: partner.key, body, headers });
+  const first = await create();
+  expect(first.status).toBe(201);
+  expect((await create()).text).toBe(first.text);
+  await call("DELETE", `/contacts/${first.body.id}`);
+  await erased(first.body.id);
+  const again = await create();
+  expect([again.status, again.body.code]).toEqual([410, "contact_erased"]);
+  const other = await world.call("POST", "/api/v1/contacts", {
+    key: partner.key,
+    body,
+    headers: { "idempotency-key": newId("req") },
+  });
+  expect(other.status).toBe(201);
+  expect(other.body.id).not.toBe(first.body.id);
+});

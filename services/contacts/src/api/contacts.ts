@@ -10,7 +10,7 @@ import {
   updateContact,
   upsertByExternalId,
 } from "../commands.ts";
-import { contactView } from "../contact.ts";
+import { contactView, ownersOf } from "../contact.ts";
 import { ContactInput, ContactPatch, ExternalIdInput } from "../fields.ts";
 import { erased, goneError, notFound } from "../refusals.ts";
 import { type ContactsContext, type Loaded, loadContact, survivorOf } from "../streams.ts";
@@ -39,12 +39,14 @@ const seen = ({ contact, revision }: Loaded): Answer => ({
   etag: etagOf(revision),
   headers: { "Projection-Lag": "0" },
 });
-const changed = (status: number, { contact, revision, position }: Loaded): Answer => ({
-  status,
-  body: contactView(contact),
-  etag: etagOf(revision),
-  position,
-});
+function changed(
+  call: Call<unknown, unknown>,
+  status: number,
+  { contact, revision, position }: Loaded,
+): Answer {
+  call.concerns(...ownersOf(contact));
+  return { status, body: contactView(contact), etag: etagOf(revision), position };
+}
 /** Throws the refusal. */
 function done(commanded: Commanded): Extract<Commanded, { readonly contact: unknown }> {
   if (commanded.kind === "refused") throw commanded.error;
@@ -54,7 +56,11 @@ function done(commanded: Commanded): Extract<Commanded, { readonly contact: unkn
 async function create(call: Call<z.infer<typeof ContactInput>>): Promise<Answer> {
   const made = { made_by: "api" } as const;
   const context = contextOf(call);
-  return changed(201, done(await createContact(context, call.body, made, call.derivedId("cnt"))));
+  return changed(
+    call,
+    201,
+    done(await createContact(context, call.body, made, call.derivedId("cnt"))),
+  );
 }
 
 async function upsert(call: Call<z.infer<typeof ContactInput>>): Promise<Answer> {
@@ -67,7 +73,7 @@ async function upsert(call: Call<z.infer<typeof ContactInput>>): Promise<Answer>
       matching(call),
     ),
   );
-  return changed(upserted.kind === "created" ? 201 : 200, upserted);
+  return changed(call, upserted.kind === "created" ? 201 : 200, upserted);
 }
 
 const pathId = (call: Call<unknown, unknown>) => ({
@@ -98,7 +104,11 @@ async function get(call: Call<undefined>): Promise<Answer> {
 
 async function patch(call: Call<z.infer<typeof ContactPatch>>): Promise<Answer> {
   const id = call.params["id"]!;
-  return changed(200, done(await updateContact(contextOf(call), id, call.body, matching(call))));
+  return changed(
+    call,
+    200,
+    done(await updateContact(contextOf(call), id, call.body, matching(call))),
+  );
 }
 
 async function addId(call: Call<z.infer<typeof ExternalIdInput>>): Promise<Answer> {
@@ -106,18 +116,17 @@ async function addId(call: Call<z.infer<typeof ExternalIdInput>>): Promise<Answe
   const { contact, position } = done(await addExternalId(context, call.params["id"]!, call.body));
   const read = normalExternalId(call.body.source, call.body.id);
   const name = read.kind === "read" ? named(context, read.value).name : "";
+  call.concerns(...ownersOf(contact));
   const { source, id, added_at } = contact.external_ids.find((each) => each.name === name)!;
   return { status: 201, body: { source, id, added_at }, position };
 }
 
 async function removeId(call: Call<undefined>): Promise<Answer> {
-  const removed = await removeExternalId(
-    contextOf(call),
-    call.params["id"]!,
-    pathId(call),
-    matching(call),
+  const removed = done(
+    await removeExternalId(contextOf(call), call.params["id"]!, pathId(call), matching(call)),
   );
-  return { status: 204, position: done(removed).position };
+  call.concerns(...ownersOf(removed.contact));
+  return { status: 204, position: removed.position };
 }
 
 const changeErrors = [
@@ -141,7 +150,7 @@ export const contactRoutes: readonly Route[] = [
     status: 201,
     body: ContactInput,
     response: ContactView,
-    errors: ["external_id_taken", ...changeErrors],
+    errors: ["external_id_taken", "contact_erased", ...changeErrors],
     handler: create,
   }),
   route({
@@ -164,7 +173,7 @@ export const contactRoutes: readonly Route[] = [
     body: ContactInput,
     response: ContactView,
     also: { 201: { description: "Created.", response: ContactView } },
-    errors: ["external_id_taken", ...changeErrors],
+    errors: ["external_id_taken", "contact_erased", ...changeErrors],
     handler: upsert,
   }),
   route({

@@ -1,9 +1,10 @@
 import { type Answer, type Call, type Route, etagOf, requireMatch, route } from "@heliograph/api";
 import { isId, streamOf, PublicError, type EventData } from "@heliograph/contracts";
 import { z } from "zod";
+import { contextOf } from "../api/contacts.ts";
 import { refusalOf } from "../commands.ts";
 import { notFound } from "../refusals.ts";
-import { changeContact, survivorOf, type ContactsContext } from "../streams.ts";
+import { changeContact, survivorOf } from "../streams.ts";
 import type { Certificate } from "./certificate.ts";
 
 const Erasure = z
@@ -33,14 +34,6 @@ const Erasure = z
       .nullable(),
   })
   .meta({ id: "ContactErasure" });
-
-const contextOf = (call: Call<unknown, unknown>): ContactsContext => ({
-  log: call.deps.log,
-  vault: call.deps.vault,
-  partner: call.partner.partner_id,
-  metadata: () => call.metadata(),
-  eventId: (name) => call.eventId(name),
-});
 
 /** From here on nothing of the contact is shown; the reactor does the rest. */
 async function request(call: Call<undefined, unknown>): Promise<Answer> {
