@@ -56,6 +56,8 @@ export const errorNotes: Readonly<Record<ErrorCode, string>> = {
     "No template with this slug, channel, version or language, or a template is required on this channel.",
   template_variables_invalid:
     "A variable is missing, unknown, too long or of another type. `errors` names each.",
+  session_window_closed:
+    "WhatsApp takes a text of your own for 24 hours after the person wrote last. Send a template; once the person answers it, texts go again. Your own messages and notes do not open the window.",
   channel_not_enabled:
     "No gateway is configured for the channel in this environment. `GET /gateways` lists those that are. An operator enables e-mail with `HELIOGRAPH_SMTP_URL`, and any channel for trials with `HELIOGRAPH_LOG_GATEWAY_CHANNELS`.",
   feature_not_available:

@@ -38,6 +38,7 @@ export const errorCatalogue = {
   recipient_suppressed: { status: 422, title: "The recipient opted out" },
   template_not_found: { status: 422, title: "The template does not exist" },
   template_variables_invalid: { status: 422, title: "The template's variables are not valid" },
+  session_window_closed: { status: 422, title: "The person wrote too long ago" },
   channel_not_enabled: { status: 422, title: "The channel is not enabled" },
   feature_not_available: { status: 422, title: "The feature is not available yet" },
   rate_limited: { status: 429, title: "Too many requests" },

@@ -11,6 +11,8 @@ export type Attempt = {
   readonly from?: string;
   readonly replyTo?: string;
   readonly unsubscribeUrl?: string;
+  /** The Message-ID of the mail that it answers, with its angle brackets. */
+  readonly inReplyTo?: string;
   readonly category?: EventData<"MessageRequested">["category"];
   readonly content: Content;
   /** No person wrote it: it answers a keyword. */

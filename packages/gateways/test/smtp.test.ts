@@ -99,6 +99,11 @@ test("a mail names where answers go and how to unsubscribe, in one form and in A
   );
   expect(header("List-Unsubscribe-Post")).toBe("List-Unsubscribe=One-Click");
   expect(header("Auto-Submitted"), "a partner's mail is written by the partner").toBeUndefined();
+  await send({ inReplyTo: "<first@mail.example>" });
+  expect(header("In-Reply-To")).toBe("<first@mail.example>");
+  expect(header("References")).toBe("<first@mail.example>");
+  await send({ inReplyTo: "<first@mail.example>\r\nBcc: x@y.example" });
+  expect(header("Bcc"), "no header of whoever wrote it").toBeUndefined();
   await send({ automatic: true });
   expect(header("Auto-Submitted"), "so that no machine answers it (RFC 3834)").toBe("auto-replied");
 });

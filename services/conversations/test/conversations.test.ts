@@ -3,7 +3,14 @@ import { until } from "@heliograph/testkit";
 import { openWorld, type World } from "@heliograph/testkit/world";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { service } from "../src/index.ts";
-import { addContact, appendTo, placed, say, threadEvents, type Saying } from "./people.ts";
+import {
+  addContact,
+  appendTo,
+  placed,
+  say,
+  threadEvents,
+  type Saying,
+} from "@heliograph/testkit/people";
 
 let world: World;
 const partnerOf = (index = 0) => world.partners[index]!;

@@ -229,6 +229,7 @@ export async function startDispatcher(
       ...(request.from !== undefined && { from: request.from }),
       ...(request.reply_to !== undefined && { replyTo: request.reply_to }),
       ...(request.unsubscribe_url !== undefined && { unsubscribeUrl: request.unsubscribe_url }),
+      ...(request.in_reply_to !== undefined && { inReplyTo: request.in_reply_to }),
       category: request.category,
       content: request.content,
       ...(request.keyword !== undefined && { automatic: true }),

@@ -1,5 +1,6 @@
 import type { Service } from "@heliograph/api";
 import { messageRoutes } from "./messages/routes.ts";
+import { replyRoutes } from "./messages/replies.ts";
 import { openSending } from "./messages/state.ts";
 
 /** Accepts messages. */
@@ -7,7 +8,11 @@ export const service: Service = {
   name: "ingress",
   api: {
     groups: [
-      { tag: "messages", description: "Send, follow and cancel messages.", routes: messageRoutes },
+      {
+        tag: "messages",
+        description: "Send, follow and cancel messages.",
+        routes: [...messageRoutes, ...replyRoutes],
+      },
     ],
     open: openSending,
   },

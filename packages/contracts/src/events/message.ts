@@ -58,6 +58,8 @@ export const MessageRequested = defineEvent(
         answers: z.boolean(),
       })
       .optional(),
+    /** An e-mail that answers one: the Message-ID of that one, with its angle brackets. */
+    in_reply_to: z.string().max(998).optional(),
     cost: Money,
     currency: z.string().length(3),
     price: z.strictObject({

@@ -43,6 +43,10 @@ export function headersOf(attempt: Attempt, sender: Mailbox, replyTo: string | u
         ];
   return {
     ...(reply !== undefined && { replyTo: { name: reply.name, address } }),
+    ...(attempt.inReplyTo !== undefined && {
+      inReplyTo: oneLine(attempt.inReplyTo),
+      references: oneLine(attempt.inReplyTo),
+    }),
     headers: {
       ...(attempt.automatic && { "Auto-Submitted": "auto-replied" }),
       ...(ways.length > 0 && {

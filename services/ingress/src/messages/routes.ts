@@ -122,7 +122,7 @@ async function sendBatch(call: Call<z.infer<typeof SendBatch>, unknown>): Promis
   };
 }
 
-const sendErrors = [
+export const sendErrors = [
   "invalid_request",
   "malformed_json",
   "body_too_large",

@@ -98,6 +98,26 @@ export const SendBatch = z
   .strictObject({ messages: z.array(BatchItem).min(1).max(maxBatch) })
   .meta({ id: "SendBatch" });
 
+/** A reply goes where the person wrote from, from where the person wrote to: it names neither. */
+export const SendReply = z
+  .strictObject({
+    text: sendFields.text,
+    html: sendFields.html,
+    subject: sendFields.subject.meta({
+      description: "E-mail: left out, it is that of the person's last mail with `Re:` before it.",
+    }),
+    template: sendFields.template,
+    language: sendFields.language,
+    variables: sendFields.variables,
+    media: sendFields.media,
+    category: sendFields.category,
+    tags: sendFields.tags,
+    metadata: sendFields.metadata,
+    client_ref: sendFields.client_ref,
+  })
+  .meta({ id: "SendReply", example: { text: "It leaves today." } });
+export type SendReply = z.infer<typeof SendReply>;
+
 export const SendQuery = z.strictObject({
   dry_run: z.enum(["true", "false"]).optional().meta({
     description: "true: validates, prices and answers the same, but sends and stores nothing.",
@@ -122,6 +142,13 @@ export const AcceptedMessage = z
     to: z.string(),
   })
   .meta({ id: "AcceptedMessage" });
+
+export const AcceptedReply = AcceptedMessage.extend({
+  conversation_id: z.string().meta({
+    description: "The conversation's id.",
+    example: "cnv_01HNQX2P8Y9R3T4V5W6Z7A8B9C",
+  }),
+}).meta({ id: "AcceptedReply" });
 
 export const BatchAnswer = z
   .object({

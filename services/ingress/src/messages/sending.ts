@@ -52,12 +52,19 @@ export type Sent = {
 export type Settled =
   | { readonly kind: "sent"; readonly sent: Sent }
   | { readonly kind: "refused"; readonly error: PublicError };
+/** What a reply's message has beyond one that answers nobody. */
+export type ReplyFields = Pick<
+  Requested,
+  "conversation_id" | "contact_id" | "reply" | "in_reply_to"
+>;
 /** A send with its key; `keyParts` are what its id is derived from, undefined without a key. */
 export type Item = {
   readonly body: SendMessage;
   readonly keyParts: readonly string[] | undefined;
   /** Of a reply: whose words it answers. Its address and texts are sealed under the contact's key. */
-  readonly conversation?: { readonly conversation_id: string; readonly contact_id: string };
+  readonly conversation?: ReplyFields;
+  /** What the caller asked for, where `body` was made of more: a repetition asks for the same. */
+  readonly asked?: object;
 };
 
 /** A send of a batch: its place there and its message's id. */
@@ -254,7 +261,7 @@ export class Sending {
     const asked = this.funds.reserve(call.partner.partner_id, messageId, accepted.costMicros);
     const funds = asked instanceof Promise ? await asked : asked;
     if (funds === "insufficient") throw insufficientFunds(accepted, this.environment);
-    const print = item.keyParts && fingerprint("send", item.body);
+    const print = item.keyParts && printOf(item);
     const append: Append = {
       stream: streamOf("message", messageId),
       expected: "no_stream",
@@ -317,8 +324,7 @@ export class Sending {
     messageId: string,
     error: PublicError,
   ): Promise<Settled> {
-    const earlier =
-      item.keyParts && (await this.#original(partner, messageId, fingerprint("send", item.body)));
+    const earlier = item.keyParts && (await this.#original(partner, messageId, printOf(item)));
     return earlier ?? { kind: "refused", error };
   }
 
@@ -344,6 +350,8 @@ export class Sending {
     };
   }
 }
+
+const printOf = ({ asked, body }: Item): string => fingerprint("send", asked ?? body);
 
 /** A first 402 has to say what to do about it. */
 const topUpHint = (environment: Environment): string =>

@@ -10,7 +10,7 @@ import {
 } from "@heliograph/contracts";
 import type { RecordedEvent } from "@heliograph/log";
 import type { ServiceContext } from "@heliograph/runtime";
-import { until } from "@heliograph/testkit";
+import { until } from "./until.ts";
 
 export const inbox = "+15550109999";
 

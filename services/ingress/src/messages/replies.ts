@@ -1,0 +1,189 @@
+import { type Answer, type Call, type Route, notValid, route } from "@heliograph/api";
+import { type EventData, PublicError, failpoint, isId, streamOf } from "@heliograph/contracts";
+import {
+  type ThreadConversation,
+  type ThreadState,
+  evolveThread,
+  holdersOf,
+  replyEvents,
+} from "@heliograph/domain";
+import { change } from "@heliograph/log";
+import { sendErrors } from "./routes.ts";
+import { AcceptedReply, SendReply } from "./schema.ts";
+import type { Item, ReplyFields } from "./sending.ts";
+import { sendingOf } from "./state.ts";
+
+/** WhatsApp takes a text for so long after the person wrote (Meta, "customer service window"); then a template only. */
+const windowMs = 24 * 3_600_000;
+
+type ReplyCall = Call<SendReply, unknown>;
+type Found = {
+  readonly thread: ThreadState;
+  readonly conversation: ThreadConversation;
+  /** Whose it is now. */
+  readonly contactId: string;
+};
+
+/** The partner's conversation, from the log itself. Throws `not_found`, and `contact_erased` for one whose person nobody knows any more. */
+async function find(call: ReplyCall): Promise<Found> {
+  const id = call.params["id"]!;
+  const { log } = call.deps;
+  const [placed] = isId("cnv", id)
+    ? await log.readStream(streamOf("conversation", id), { limit: 1 })
+    : [];
+  let thread: ThreadState | undefined;
+  if (placed?.metadata.partner === call.partner.partner_id)
+    for await (const event of log.scanStream(streamOf("thread", placed.data.thread)))
+      thread = evolveThread(thread, event);
+  const conversation = thread?.conversations.get(id);
+  if (thread === undefined || conversation === undefined)
+    throw new PublicError("not_found", "There is no such conversation.");
+  const { contactId } = conversation;
+  const holder = (await holdersOf(log, [contactId])).get(contactId)!;
+  if (holder.erased)
+    throw new PublicError("contact_erased", "The contact of this conversation was erased.");
+  return { thread, conversation, contactId: holder.id };
+}
+
+/** Only what the person writes opens the window: own messages, templates and notes do not. Throws `session_window_closed`. */
+function requireWindow({ thread }: Found, { template }: SendReply): void {
+  if (thread.channel !== "whatsapp" || template !== undefined) return;
+  const last = thread.lastInboundAt;
+  if (last === undefined || Date.now() - Date.parse(last) > windowMs)
+    throw new PublicError(
+      "session_window_closed",
+      "The person wrote more than 24 hours ago: only a template is taken now.",
+    );
+}
+
+const messageId = /^<?([^\s<>@]+@[^\s<>@]+)>?$/;
+
+/** A Message-ID as headers have it; one that its sender folded over two lines is whole again. Undefined for what a provider calls a message that is no mail. */
+function mailId(providerId: string): string | undefined {
+  const found = messageId.exec(providerId.replaceAll(/\s+/g, ""));
+  return found === null ? undefined : `<${found[1]}>`;
+}
+
+const replyPrefix = /^re\s*:/i;
+const asReply = (subject: string): string =>
+  replyPrefix.test(subject) ? subject : `Re: ${subject}`;
+
+/** The message that a reply is, and what it has beyond other messages. The texts of the thread are opened for it. */
+async function composed(
+  call: ReplyCall,
+  { thread, conversation, contactId }: Found,
+): Promise<{ readonly body: Item["body"]; readonly reply: ReplyFields }> {
+  const { channel, inbox, address, lastInbound } = thread;
+  const open = await call.deps.vault.open(call.partner.partner_id, address, lastInbound);
+  const { subject, ...said } = call.body;
+  const heard = channel === "email" ? open(lastInbound) : undefined;
+  const own =
+    subject ??
+    (call.body.template === undefined && heard?.subject !== undefined
+      ? asReply(heard.subject)
+      : undefined);
+  const inReplyTo = heard && mailId(heard.providerId);
+  const { agent, key } = call;
+  return {
+    body: {
+      ...said,
+      ...(own !== undefined && { subject: own }),
+      channel,
+      to: open(address).id,
+      from: inbox,
+    },
+    reply: {
+      conversation_id: conversation.id,
+      contact_id: contactId,
+      reply: {
+        by: agent ? { id: agent.agent_id, name: agent.name } : { id: key.key_id, name: key.name },
+        answers: call.body.template === undefined,
+      },
+      ...(inReplyTo !== undefined && { in_reply_to: inReplyTo }),
+    },
+  };
+}
+
+/** A key of one conversation is another one than the same key of another, or of a plain send. */
+const keyPartsOf = ({ params, idempotencyKey }: ReplyCall): readonly string[] | undefined =>
+  idempotencyKey === undefined ? undefined : ["reply", params["id"]!, idempotencyKey];
+
+async function reply(call: ReplyCall): Promise<Answer> {
+  const sending = sendingOf(call);
+  const found = await find(call);
+  call.concerns(found.contactId);
+  const keyParts = keyPartsOf(call);
+  const id = sending.messageId(call.partner.partner_id, keyParts);
+  // A repetition is answered as it was, whatever has closed since.
+  const [earlier] = await call.deps.log.readStream(streamOf("message", id), { limit: 1 });
+  if (earlier === undefined) requireWindow(found, call.body);
+  const { body, reply: conversation } = await composed(call, found);
+  if (body.to === "[erased]")
+    throw new PublicError("contact_erased", "The contact of this conversation was erased.");
+  const [settled] = await sending.send(
+    call,
+    [{ body, keyParts, conversation, asked: call.body }],
+    [id],
+  );
+  if (settled!.kind === "refused") throw forReply(settled!.error);
+  const { sent } = settled!;
+  await failpoint("ingress.before_replied");
+  const position = (await noteReply(call, found.thread.name, id)) ?? sent.position;
+  return {
+    status: 202,
+    body: { ...sent.body, conversation_id: found.conversation.id },
+    position,
+    ...(sent.replayed && { headers: { "Idempotent-Replayed": "true" } }),
+  };
+}
+
+/** A caller named neither recipient nor sender: a refusal of one of them is about the conversation. */
+function forReply(error: PublicError): PublicError {
+  const named = error.errors.find(({ path }) => path === "to" || path === "from");
+  return named === undefined || error.code !== "invalid_request"
+    ? error
+    : notValid("path", [{ ...named, path: "id" }]);
+}
+
+/**
+ * Tells the thread of an accepted reply. The message is on its way whatever becomes of this: a crash or an unavailable log here is made good by the consumer that places
+ * messages in threads, which writes the same event.
+ */
+async function noteReply(call: ReplyCall, thread: string, id: string): Promise<bigint | undefined> {
+  const { log } = call.deps;
+  try {
+    const [requested] = await log.readStream(streamOf("message", id), { limit: 1 });
+    const data = requested!.data as EventData<"MessageRequested">;
+    const { fingerprint: _, ...metadata } = call.metadata({
+      correlation: id,
+      causation: requested!.id,
+    });
+    const changed = await change<ThreadState>(log, {
+      stream: streamOf("thread", thread),
+      evolve: evolveThread,
+      decide: (state) => ({ events: state === undefined ? [] : replyEvents(state, data) }),
+      metadata,
+    });
+    return changed.kind === "changed" ? changed.position : undefined;
+  } catch (error) {
+    call.context.logger.warn({ err: error, message: id }, "a reply is not in its thread yet");
+    return undefined;
+  }
+}
+
+export const replyRoutes: readonly Route[] = [
+  route({
+    method: "POST",
+    path: "/conversations/:id/messages",
+    scope: "conversations:write",
+    summary: "Answer the person of a conversation",
+    mutates: true,
+    idempotency: "stream",
+    audit: false,
+    status: 202,
+    body: SendReply,
+    response: AcceptedReply,
+    errors: [...sendErrors, "not_found", "contact_erased", "session_window_closed"],
+    handler: reply,
+  }),
+];

@@ -1,0 +1,217 @@
+import { service as conversations } from "@heliograph/conversations";
+import { service as delivery } from "@heliograph/delivery";
+import { service as dispatch } from "@heliograph/dispatch";
+import { service as templates } from "@heliograph/templates";
+import { service as wallet } from "@heliograph/wallet";
+import { newId, streamOf } from "@heliograph/contracts";
+import { until } from "@heliograph/testkit";
+import { addContact, appendTo, placed, say, type Saying } from "@heliograph/testkit/people";
+import { openWorld, type World } from "@heliograph/testkit/world";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { service as ingress } from "../src/index.ts";
+
+let world: World;
+const hourMs = 3_600_000;
+const context = () => world.platform.contexts.sandbox;
+const partner = () => world.partners[0]!;
+beforeAll(async () => {
+  world = await openWorld({
+    services: [ingress, templates, wallet, dispatch, delivery, conversations],
+    consumers: "run",
+    partners: [{}],
+  });
+});
+afterAll(() => world.close());
+
+const call = (method: string, path: string, body?: object, headers: Record<string, string> = {}) =>
+  world.call(method, `/api/v1${path}`, {
+    key: partner().key,
+    headers,
+    ...(body !== undefined && { body }),
+  });
+
+let numbers = 0;
+/** A person who has written, and the conversation. */
+async function asked(more: Partial<Saying> = {}) {
+  const contact = await addContact(context(), partner().id);
+  const from = `+1555124${String(++numbers).padStart(4, "0")}`;
+  const id = await say(context(), {
+    partner: partner().id,
+    contact,
+    from,
+    text: "Where is my order?",
+    ...more,
+  });
+  const { data } = await placed(context(), id);
+  return { contact, from: more.from ?? from, at: `/conversations/${data.conversation_id}`, id };
+}
+const messageOf = async (id: string) =>
+  (await context().log.readStream(streamOf("message", id)))[0]!.data as Record<string, unknown>;
+
+it("A reply is an ordinary message to the exact address the inbound came from, with its live status", async () => {
+  const { at, from, contact } = await asked();
+  const { status, body, headers } = await call("POST", `${at}/messages`, { text: "Today." });
+  expect(status).toBe(202);
+  expect(body).toMatchObject({
+    id: expect.stringMatching(/^msg_/),
+    conversation_id: at.slice("/conversations/".length),
+    status: "queued",
+    channel: "sms",
+  });
+  expect(headers.get("log-position")).toMatch(/^\d{16}$/);
+  expect(await messageOf(body.id)).toMatchObject({
+    conversation_id: body.conversation_id,
+    contact_id: contact,
+    from: "+15550109999",
+  });
+  const { body: page } = await call("GET", `${at}/messages`);
+  expect(page.data.map(({ direction, text }: Record<string, string>) => [direction, text])).toEqual(
+    [
+      ["inbound", "Where is my order?"],
+      ["outbound", "Today."],
+    ],
+  );
+  await until(async () => {
+    const { body: now } = await call("GET", `${at}/messages`);
+    return now.data[1].status === "delivered";
+  });
+  const { body: shown } = await call("GET", at);
+  expect(shown).toMatchObject({
+    unread: 1,
+    last_message: { id: body.id, direction: "outbound", text: "Today." },
+    address: { id: from },
+  });
+  const { body: history } = await call("GET", `/contacts/${contact}/messages`, undefined, {
+    "min-log-position": headers.get("log-position")!,
+  });
+  expect(history.data.map(({ direction }: Record<string, string>) => direction)).toEqual([
+    "outbound",
+    "inbound",
+  ]);
+});
+
+it("A reply is sent once for its key, also when a newer message has come, and in each conversation its own", async () => {
+  const [one, other] = [await asked(), await asked()];
+  const key = { "idempotency-key": "same" };
+  const first = await call("POST", `${one.at}/messages`, { text: "Once" }, key);
+  const again = await call("POST", `${one.at}/messages`, { text: "Once" }, key);
+  expect(again.body).toEqual(first.body);
+  expect(again.headers.get("idempotent-replayed")).toBe("true");
+  const elsewhere = await call("POST", `${other.at}/messages`, { text: "Once" }, key);
+  expect(elsewhere.body.id).not.toBe(first.body.id);
+  const another = await call("POST", `${one.at}/messages`, { text: "Other" }, key);
+  expect(another.body.code).toBe("idempotency_key_reused");
+  const { body } = await call("GET", `${one.at}/timeline`);
+  const replied = body.data.filter(({ type }: { type: string }) => type === "ConversationReplied");
+  expect(replied).toHaveLength(1);
+});
+
+it("The window counts the wrong side: only an inbound opens WhatsApp's 24 hours", async () => {
+  const ago = new Date(Date.now() - 25 * hourMs).toISOString();
+  const { at, from, contact } = await asked({ channel: "whatsapp", at: ago });
+  await call("POST", "/templates", {
+    slug: "order_update",
+    channel: "whatsapp",
+    languages: { en: { text: "Your order is on its way." } },
+  });
+  await call("POST", `${at}/notes`, { text: "A note opens nothing" });
+  const template = await call("POST", `${at}/messages`, { template: "order_update" });
+  expect(template.status).toBe(202);
+  await until(async () => {
+    const { body } = await call("GET", `${at}/messages`);
+    return body.data.at(-1).status === "delivered";
+  });
+  const closed = await call("POST", `${at}/messages`, { text: "Are you there?" });
+  expect(closed).toMatchObject({ status: 422, body: { code: "session_window_closed" } });
+  const id = partner().id;
+  const again = { partner: id, contact, from, channel: "whatsapp", text: "Yes" } as const;
+  await placed(context(), await say(context(), again));
+  expect((await call("POST", `${at}/messages`, { text: "Good." })).status).toBe(202);
+});
+
+it("A mail answers the mail it answers: Broken threading headers", async () => {
+  const { at } = await asked({
+    channel: "email",
+    from: "ann@shop.example",
+    to: "help@shop.example",
+    subject: "Order 7",
+    providerId: "<first.part\r\n second@mail.example>",
+  });
+  const { body } = await call("POST", `${at}/messages`, { text: "On its way." });
+  expect(await messageOf(body.id)).toMatchObject({
+    from: "help@shop.example",
+    in_reply_to: "<first.partsecond@mail.example>",
+    content: { subject: "Re: Order 7" },
+  });
+  const own = await call("POST", `${at}/messages`, { html: "<p>x</p>", subject: "Another" });
+  expect(await messageOf(own.body.id)).toMatchObject({ content: { subject: "Another" } });
+});
+
+it("A robot meets the target: a template is no answer, words are", async () => {
+  const { at } = await asked();
+  await call("POST", "/templates", {
+    slug: "received",
+    channel: "sms",
+    languages: { en: { text: "We have it." } },
+  });
+  await call("POST", `${at}/messages`, { template: "received" });
+  await call("POST", `${at}/messages`, { text: "It leaves today." });
+  const { body } = await call("GET", `${at}/timeline`);
+  const replied = body.data.filter(({ type }: { type: string }) => type === "ConversationReplied");
+  expect(replied.map(({ data }: { data: { answers: boolean } }) => data.answers)).toEqual([
+    false,
+    true,
+  ]);
+});
+
+it("Whoever finds an accepted reply that its thread does not tell of writes it there, and gives the conversation to its agent", async () => {
+  const { at, contact } = await asked();
+  const { body } = await call("POST", `${at}/messages`, { text: "Mine" });
+  const request = await messageOf(body.id);
+  // As after a crash between the two appends: the message alone is there.
+  const id = newId("msg");
+  const by = { id: newId("agt"), name: "Ben" };
+  const reply = { ...request, message_id: id, contact_id: contact, reply: { by, answers: true } };
+  await appendTo(context(), streamOf("message", id), "MessageRequested", reply, partner().id);
+  const shown = await until(async () => {
+    const { body: now } = await call("GET", at);
+    return now.last_message.id === id && now;
+  });
+  expect(shown.assignee).toEqual(by);
+  const { body: timeline } = await call("GET", `${at}/timeline`);
+  expect(timeline.data.map(({ type }: { type: string }) => type).slice(-2)).toEqual([
+    "ConversationReplied",
+    "ConversationAssigned",
+  ]);
+});
+
+it("A reply to an erased contact is refused, also by its key", async () => {
+  const { at, contact } = await asked();
+  const key = { "idempotency-key": "before-erasure" };
+  expect((await call("POST", `${at}/messages`, { text: "Before" }, key)).status).toBe(202);
+  const data = {
+    contact_id: contact,
+    erasure_id: newId("ers"),
+    requested_at: new Date().toISOString(),
+  };
+  const stream = streamOf("contact", contact);
+  await appendTo(context(), stream, "ContactErasureRequested", data, partner().id);
+  for (const headers of [{}, key])
+    expect(await call("POST", `${at}/messages`, { text: "Before" }, headers)).toMatchObject({
+      status: 410,
+      body: { code: "contact_erased" },
+    });
+});
+
+it("What a send is refused for, a reply is refused for", async () => {
+  const { at } = await asked();
+  for (const [body, path] of [
+    [{}, "text"],
+    [{ text: "x", html: "<p>x</p>" }, "html"],
+    [{ text: "x", to: "+15551230000" }, "to"],
+    [{ text: "x".repeat(2_000) }, "text"],
+  ] as const)
+    expect((await call("POST", `${at}/messages`, body)).body.errors[0].path).toBe(path);
+  const elsewhere = "/conversations/cnv_00000000000000000000000000/messages";
+  expect((await call("POST", elsewhere, { text: "x" })).status).toBe(404);
+});
