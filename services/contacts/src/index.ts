@@ -1,5 +1,8 @@
 import type { Service } from "@heliograph/api";
+import { activityProjector } from "./activity.ts";
 import { contactRoutes } from "./api/contacts.ts";
+import { mergeRoutes } from "./api/merge.ts";
+import { mergeReactor } from "./merge/reactor.ts";
 import { listRoutes } from "./api/list-routes.ts";
 import { erasureReactor } from "./erasure/reactor.ts";
 import { erasureRoutes } from "./erasure/routes.ts";
@@ -13,9 +16,14 @@ export const service: Service = {
       {
         tag: "contacts",
         description: "People and their external ids: matching, merging, importing, erasing.",
-        routes: [...listRoutes, ...contactRoutes, ...erasureRoutes],
+        routes: [...listRoutes, ...contactRoutes, ...mergeRoutes, ...erasureRoutes],
       },
     ],
   },
-  consumers: (context) => [contactsProjector(context), erasureReactor],
+  consumers: (context) => [
+    contactsProjector(context),
+    activityProjector,
+    mergeReactor,
+    erasureReactor,
+  ],
 };

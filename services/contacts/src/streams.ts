@@ -41,7 +41,7 @@ export const loadContact = async (
 
 type Own = {
   readonly loaded: Loaded;
-  readonly first: { readonly metadata: Metadata };
+  readonly first: EventIn<`contact-${string}`>;
 };
 
 /** Folds the stream, to its end or to the end of its own events where they are there. */
@@ -51,7 +51,7 @@ async function fold(
   eventId?: string,
 ): Promise<{ readonly loaded: Loaded | undefined; readonly own?: Own }> {
   let loaded: Loaded | undefined;
-  let first: { readonly metadata: Metadata } | undefined;
+  let first: EventIn<`contact-${string}`> | undefined;
   let owned = 0;
   let events: EventIn<`contact-${string}`>[] = [];
   const take = async (): Promise<boolean> => {
@@ -82,8 +82,8 @@ async function fold(
 const idOf = (id: string, index: number): string => (index === 0 ? id : uuid5(id, String(index)));
 
 export type ChangedContact<Refusal> =
-  /** `repeated`: an earlier try had made the change; it is as it was right after it. */
-  | (Loaded & { readonly kind: "changed"; readonly repeated: boolean })
+  /** As it was right after the change, also when an earlier try had made it. `first` is its first event, opened. */
+  | (Loaded & { readonly kind: "changed"; readonly first: TypedEvent })
   | (Loaded & { readonly kind: "unchanged" })
   | { readonly kind: "refused"; readonly refusal: Refusal };
 
@@ -108,7 +108,7 @@ export async function changeContact<Refusal = never>(
     const { loaded, own } = await fold(context, id, eventId);
     if (own !== undefined) {
       await requireOwn(context, own.first);
-      return { ...own.loaded, kind: "changed", repeated: true };
+      return { ...own.loaded, kind: "changed", first: own.first };
     }
     const decision = decide(loaded?.contact, loaded?.revision ?? -1);
     if ("refusal" in decision) return { kind: "refused", refusal: decision.refusal };
@@ -118,11 +118,12 @@ export async function changeContact<Refusal = never>(
     const expected = loaded?.revision ?? "no_stream";
     const [outcome] = await context.log.append([{ stream, expected, events: named }]);
     if (outcome!.kind === "invalid") throw new Error(`${stream}: ${outcome!.message}`);
-    if (outcome!.kind === "conflict") continue;
-    const { revision, position, kind } = outcome!;
+    // Of two that make the same change at once the second finds what the first has stored.
+    if (outcome!.kind !== "appended") continue;
+    const { revision, position } = outcome!;
     const firstEventId = loaded?.firstEventId ?? eventId;
-    const repeated = kind === "duplicate";
-    return { kind: "changed", repeated, contact, revision, position, firstEventId };
+    const [first] = decision.events;
+    return { kind: "changed", first: first!, contact, revision, position, firstEventId };
   }
   throw tooManyChanges();
 }
@@ -131,8 +132,11 @@ async function requireOwn(
   { vault, partner, metadata }: ContactsContext,
   first: { readonly metadata: Metadata },
 ): Promise<void> {
+  const { fingerprint } = metadata();
+  // A reactor that finishes what a request began is no other request.
+  if (fingerprint === undefined) return;
   const open = await vault.open(partner, first.metadata);
-  requireSameRequest(open(first), metadata().fingerprint);
+  requireSameRequest(open(first), fingerprint);
 }
 
 async function sealed(

@@ -130,6 +130,8 @@ export const ContactReleased = defineEvent(
     merge_id: Id,
     contact_id: Id,
     released_id: Id,
+    /** Names of the external ids that go back with it. */
+    left: z.array(z.string().max(64)).max(200),
     name: Name,
     profile: Profile,
     released_at: Time,

@@ -1,0 +1,23 @@
+import { projector } from "@heliograph/runtime";
+import { activityDdl, addActivity } from "./tables/activity.ts";
+
+/** How much there is with each contact, so that a merge says what it moves without reading every conversation. */
+export const activityProjector = projector({
+  kind: "projector",
+  name: "contact-activity",
+  schema: "contact_activity",
+  types: ["ConversationOpened", "MessageReceived", "ConversationReplied"],
+  ddl: activityDdl,
+  create: () => ({
+    project(events) {
+      const counts = new Map<string, { conversations: number; messages: number }>();
+      for (const { type, data } of events) {
+        const count = counts.get(data.contact_id) ?? { conversations: 0, messages: 0 };
+        if (type === "ConversationOpened") count.conversations++;
+        else count.messages++;
+        counts.set(data.contact_id, count);
+      }
+      return addActivity(counts);
+    },
+  }),
+});

@@ -1,0 +1,74 @@
+import { type Answer, type Call, type Route, route } from "@heliograph/api";
+import type { z } from "zod";
+import { contactView } from "../contact.ts";
+import { mergeContacts, previewMerge, unmergeContacts } from "../merge/saga.ts";
+import { readActivity } from "../tables/activity.ts";
+import { contextOf } from "./contacts.ts";
+import { MergeContact, MergeView, UnmergeContact, UnmergedView } from "./schema.ts";
+
+async function merge(call: Call<z.infer<typeof MergeContact>>): Promise<Answer> {
+  const { into, dry_run: dryRun = false } = call.body;
+  const context = contextOf(call);
+  const ids = { from: call.params["id"]!, into };
+  const count = (contacts: readonly string[]) => readActivity(call.deps.projectionPool, contacts);
+  const mergeId = dryRun ? null : call.derivedId("mrg");
+  const merged =
+    mergeId === null
+      ? await previewMerge(context, ids, count)
+      : await mergeContacts(context, { ...ids, mergeId }, count);
+  if (merged.kind === "refused") throw merged.error;
+  const { survivor, moved } = merged;
+  return {
+    status: 200,
+    body: { merge_id: mergeId, contact: contactView(survivor.contact), moved },
+    ...(!dryRun && { position: survivor.position }),
+  };
+}
+
+async function unmerge(call: Call<z.infer<typeof UnmergeContact>>): Promise<Answer> {
+  const result = await unmergeContacts(contextOf(call), call.params["id"]!, call.body.merge_id);
+  if (result.kind === "refused") throw result.error;
+  const { contacts } = result;
+  return {
+    status: 200,
+    body: { contacts: contacts.map(({ contact }) => contactView(contact)) },
+    position: contacts[1].position,
+  };
+}
+
+const errors = [
+  "not_found",
+  "contact_erased",
+  "contact_merged",
+  "invalid_request",
+  "malformed_json",
+  "conflict",
+  "idempotency_in_progress",
+  "idempotency_key_reused",
+  "log_unavailable",
+] as const;
+
+export const mergeRoutes: readonly Route[] = [
+  route({
+    method: "POST",
+    path: "/contacts/:id/merge",
+    scope: "contacts:write",
+    summary: "Merge a contact into another one, or see what that would do",
+    mutates: true,
+    body: MergeContact,
+    response: MergeView,
+    errors,
+    handler: merge,
+  }),
+  route({
+    method: "POST",
+    path: "/contacts/:id/unmerge",
+    scope: "contacts:write",
+    summary: "Undo a merge; changes made since stay with the survivor",
+    mutates: true,
+    body: UnmergeContact,
+    response: UnmergedView,
+    errors,
+    handler: unmerge,
+  }),
+];

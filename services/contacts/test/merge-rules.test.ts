@@ -1,0 +1,173 @@
+import type { TypedEvent } from "@heliograph/contracts";
+import fc from "fast-check";
+import { expect, it } from "vitest";
+import { type Contact, evolveContact } from "../src/contact.ts";
+import { absorbed, letGo, merged, unmerged } from "../src/merge/decide.ts";
+import {
+  type Fields,
+  type FieldsPatch,
+  noFields,
+  patchFields,
+  profileText,
+} from "../src/profile.ts";
+
+const at = { at: "2026-05-23T14:22:17.000Z" };
+const counted = { conversations: 0, messages: 0 };
+const key = fc.constantFrom("plan", "seats", "vip", "since");
+const valueOf = { plan: "gold", seats: 3, vip: true, since: "2026-01-01" } as const;
+const other = { plan: "free", seats: 9, vip: false, since: "2026-02-02" } as const;
+const attributes = fc.dictionary(key, fc.constantFrom("value", "other", null)).map((chosen) =>
+  Object.fromEntries(
+    Object.entries(chosen).map(([name, which]) => {
+      const known = name as keyof typeof valueOf;
+      return [name, which === null ? null : which === "value" ? valueOf[known] : other[known]];
+    }),
+  ),
+);
+const patch: fc.Arbitrary<FieldsPatch> = fc.record(
+  {
+    name: fc.constantFrom("Ada", "Grace", null),
+    language: fc.constantFrom("en", "de", null),
+    time_zone: fc.constantFrom("Europe/Berlin", null),
+    client_ref: fc.constantFrom("r-1", null),
+    tags: fc.subarray(["a", "b", "c", "d"]),
+    attributes,
+  },
+  { requiredKeys: [] },
+);
+const patchedBy = (fields: Fields, ...patches: readonly FieldsPatch[]): Fields =>
+  patches.reduce((before, each) => {
+    const after = patchFields(before, each);
+    if ("errors" in after) throw new Error(JSON.stringify(after.errors));
+    return after.fields;
+  }, fields);
+
+const fold = (contact: Contact | undefined, event: TypedEvent): Contact =>
+  evolveContact(contact, event)!;
+const contactOf = (id: string, fields: Fields): Contact =>
+  fold(undefined, {
+    type: "ContactCreated",
+    data: {
+      contact_id: id,
+      external_ids: [{ source: "crm", id, name: `name of ${id}` }],
+      name: fields.name,
+      profile: profileText(fields),
+      made_by: "api",
+      created_at: at.at,
+    },
+  });
+const updated = (contact: Contact, change: FieldsPatch): Contact => {
+  const fields = patchedBy(contact.fields, change);
+  return fold(contact, {
+    type: "ContactUpdated",
+    data: {
+      contact_id: contact.contact_id,
+      name: fields.name,
+      profile: profileText(fields),
+      changed: ["name"],
+      updated_at: at.at,
+    },
+  });
+};
+const absorb = (into: Contact, from: Contact, id: string): [Contact, Contact] => [
+  fold(into, absorbed(into, from, id, counted, at)),
+  fold(from, merged(from, { merge_id: id, into: into.contact_id }, at)),
+];
+const release = (into: Contact, from: Contact, id: string): [Contact, Contact] => {
+  const event = letGo(
+    into,
+    into.merges.find(({ merge_id }) => merge_id === id)!,
+    at,
+  );
+  return [fold(into, event), fold(from, unmerged(from, id, event.data.left, at))];
+};
+const person = fc.array(patch, { maxLength: 3 }).map((patches) => patchedBy(noFields, ...patches));
+
+it("unmerge(merge(x)) = x, for any two contacts", () => {
+  fc.assert(
+    fc.property(person, person, (one, two) => {
+      const [a, b] = [contactOf("A", one), contactOf("B", two)];
+      const [survivor, part] = absorb(b, a, "M");
+      expect(part).toMatchObject({ status: "merged", merged: { into: "B" } });
+      expect(release(survivor, part, "M")).toEqual([b, { ...a, merged: undefined }]);
+    }),
+  );
+});
+
+it("a merge gives the survivor what it lacks, takes nothing from it, and unites the tags", () => {
+  fc.assert(
+    fc.property(person, person, (one, two) => {
+      const [survivor] = absorb(contactOf("B", two), contactOf("A", one), "M");
+      const { fields, external_ids } = survivor;
+      for (const field of ["name", "language", "time_zone", "client_ref"] as const)
+        expect(fields[field]).toBe(two[field] ?? one[field]);
+      expect(new Set(fields.tags)).toEqual(new Set([...two.tags, ...one.tags]));
+      for (const [name, { value }] of Object.entries(two.attributes))
+        if (value !== null) expect(fields.attributes[name]!.value).toBe(value);
+      for (const [name, { value }] of Object.entries(one.attributes))
+        expect(fields.attributes[name]?.value ?? null).toBe(two.attributes[name]?.value ?? value);
+      expect(external_ids.map(({ id }) => id)).toEqual(["B", "A"]);
+    }),
+  );
+});
+
+it("what was changed since a merge stays with the survivor, and nothing else does", () => {
+  fc.assert(
+    fc.property(person, person, patch, (one, two, change) => {
+      const [a, b] = [contactOf("A", one), contactOf("B", two)];
+      const [survivor, part] = absorb(b, a, "M");
+      const later = updated(survivor, change);
+      const [{ fields }, back] = release(later, part, "M");
+      expect(back).toEqual({ ...a, merged: undefined });
+      for (const field of ["name", "language", "time_zone", "client_ref"] as const) {
+        const touched = later.fields[field] !== survivor.fields[field];
+        expect(fields[field]).toBe(touched ? later.fields[field] : b.fields[field]);
+      }
+      for (const name of Object.keys(valueOf)) {
+        const value = (of: Fields) => of.attributes[name]?.value ?? null;
+        const touched = value(later.fields) !== value(survivor.fields);
+        expect(value(fields)).toBe(touched ? value(later.fields) : value(b.fields));
+      }
+      const gained = one.tags.filter((tag) => !two.tags.includes(tag));
+      expect(fields.tags).toEqual(later.fields.tags.filter((tag) => !gained.includes(tag)));
+    }),
+  );
+});
+
+it("merges are undone in any order", () => {
+  fc.assert(
+    fc.property(person, person, person, fc.boolean(), (one, two, three, firstFirst) => {
+      const [a, b, c] = [contactOf("A", one), contactOf("B", two), contactOf("C", three)];
+      const [withA, partA] = absorb(b, a, "M1");
+      const [withBoth, partC] = absorb(withA, c, "M2");
+      let survivor = withBoth;
+      for (const [part, id] of firstFirst
+        ? ([
+            [partA, "M1"],
+            [partC, "M2"],
+          ] as const)
+        : ([
+            [partC, "M2"],
+            [partA, "M1"],
+          ] as const))
+        [survivor] = release(survivor, part, id);
+      expect(survivor).toEqual(b);
+    }),
+  );
+});
+
+it("an id that was taken from the survivor does not come back with an unmerge", () => {
+  const [survivor, part] = absorb(contactOf("B", noFields), contactOf("A", noFields), "M");
+  const without = fold(survivor, {
+    type: "ContactExternalIdRemoved",
+    data: {
+      contact_id: "B",
+      source: "crm",
+      name: "name of A",
+      claim_revision: 0,
+      removed_at: at.at,
+    },
+  });
+  const [, back] = release(without, part, "M");
+  expect(back.external_ids).toEqual([]);
+});
