@@ -137,6 +137,7 @@ test("contacts that are part of it go with it, one that was let go again does no
     merge_id,
     contact_id: survivor,
     released_id: free,
+    left: [],
     name: seal("Dora"),
     profile: seal("{}"),
     released_at: at,

@@ -1,6 +1,6 @@
 import { type Answer, type Call, type Route, route } from "@heliograph/api";
 import type { z } from "zod";
-import { contactView } from "../contact.ts";
+import { contactView, ownersOf } from "../contact.ts";
 import { mergeContacts, previewMerge, unmergeContacts } from "../merge/saga.ts";
 import { readActivity } from "../tables/activity.ts";
 import { contextOf } from "./contacts.ts";
@@ -18,6 +18,7 @@ async function merge(call: Call<z.infer<typeof MergeContact>>): Promise<Answer> 
       : await mergeContacts(context, { ...ids, mergeId }, count);
   if (merged.kind === "refused") throw merged.error;
   const { survivor, moved } = merged;
+  call.concerns(ids.from, ...ownersOf(survivor.contact));
   return {
     status: 200,
     body: { merge_id: mergeId, contact: contactView(survivor.contact), moved },
@@ -29,6 +30,7 @@ async function unmerge(call: Call<z.infer<typeof UnmergeContact>>): Promise<Answ
   const result = await unmergeContacts(contextOf(call), call.params["id"]!, call.body.merge_id);
   if (result.kind === "refused") throw result.error;
   const { contacts } = result;
+  call.concerns(...contacts.flatMap(({ contact }) => ownersOf(contact)));
   return {
     status: 200,
     body: { contacts: contacts.map(({ contact }) => contactView(contact)) },
