@@ -16,13 +16,15 @@ type ThreadType =
   | "ConversationReopened"
   | "ConversationClosed"
   | "ConversationSnoozed"
+  | "AssignmentRequested"
   | "ConversationAssigned"
+  | "ConversationUnassigned"
   | "ConversationReplied"
   | "ConversationNoted"
   | "ConversationRead";
 
 export type Decided = { readonly events: readonly Proposed[] } | { readonly refusal: PublicError };
-const nothing: Decided = { events: [] };
+export const nothing: Decided = { events: [] };
 
 /** Within it an inbound message continues a conversation that was closed; later it begins another one. */
 const reopenWithinMs = 24 * 3_600_000;
@@ -146,17 +148,21 @@ const reacted = (
   },
 });
 
-const idsOf = ({ id, contactId }: ThreadConversation) => ({
+export const idsOf = ({ id, contactId }: ThreadConversation) => ({
   conversation_id: id,
   contact_id: contactId,
 });
 
-const refused = (message: string, extra: Record<string, unknown> = {}): Decided => ({
+export const refused = (message: string, extra: Record<string, unknown> = {}): Decided => ({
   refusal: new PublicError("conflict", message, { extra }),
 });
 
 /** An earlier conversation stays as it ended: only the newest of a thread is open, rests or is closed. */
-function ofNewest(thread: ThreadState, { id }: ThreadConversation, decide: () => Decided): Decided {
+export function ofNewest(
+  thread: ThreadState,
+  { id }: ThreadConversation,
+  decide: () => Decided,
+): Decided {
   const newest = newestOf(thread)!;
   return newest.id === id
     ? decide()

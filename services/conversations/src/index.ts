@@ -1,4 +1,5 @@
 import type { Service } from "@heliograph/api";
+import { assignmentRoutes } from "./assignment/routes.ts";
 import { assignmentReactor } from "./assignment/reactor.ts";
 import { conversationRoutes } from "./api/conversations.ts";
 import { conversationsProjector } from "./projector.ts";
@@ -11,8 +12,8 @@ export const service: Service = {
     groups: [
       {
         tag: "conversations",
-        description: "Threads with people: inbox, history, notes.",
-        routes: conversationRoutes,
+        description: "Threads with people: inbox, history, notes, assignment.",
+        routes: [...conversationRoutes, ...assignmentRoutes],
       },
     ],
   },

@@ -90,7 +90,7 @@ export type Thread = {
 type TeamData = EventData<"TeamCreated">;
 
 /** What happens to conversations of one partner. */
-function partnerOn(log: EventLog, partner: string) {
+export function partnerOn(log: EventLog, partner: string) {
   const append = async (stream: string, type: EventType, data: object): Promise<void> => {
     const event = { id: uuid7(), type, data, metadata: { partner, actor: "test" } };
     const [outcome] = await log.append([{ stream, expected: "any", events: [event] }]);

@@ -27,7 +27,7 @@ import { showConversations, showMessages } from "./show.ts";
 const longestSnoozeMs = 366 * 24 * 3_600_000;
 
 /** Who makes the call, as events of threads name him. */
-const byOf = ({ agent, key }: Call<unknown, unknown>): By =>
+export const byOf = ({ agent, key }: Call<unknown, unknown>): By =>
   agent === undefined
     ? { id: key.key_id, name: key.name }
     : { id: agent.agent_id, name: agent.name };
@@ -35,7 +35,7 @@ const byOf = ({ agent, key }: Call<unknown, unknown>): By =>
 type Decide = (thread: ThreadState, conversation: ThreadConversation) => Decided;
 
 /** Changes a conversation once for the request, where its thread is appended to. Throws what it is refused with. */
-async function changeConversation(
+export async function changeConversation(
   call: Call<unknown, unknown>,
   { thread, conversation: { id }, holder }: Found,
   name: string,
@@ -57,7 +57,7 @@ async function changeConversation(
 }
 
 /** The same for the routes that answer with the conversation. */
-async function answerChange(
+export async function answerChange(
   call: Call<unknown, unknown>,
   name: string,
   decide: Decide,

@@ -224,7 +224,8 @@ export class Desk {
     if (work === undefined) return;
     this.#works.set(thread, work);
     if (work.assignee !== undefined) add(this.#byAgent, work.assignee.id, thread);
-    if (work.status === "open" && work.waitingSince !== undefined)
+    // What rests waits for nobody, unless somebody asks.
+    if (work.waitingSince !== undefined && (work.status === "open" || work.asked))
       add(this.#waiting, work.partner, thread);
     this.#dueMs = Math.min(this.#dueMs, nextDueMs(work));
   }

@@ -163,9 +163,11 @@ function teamsFor(work: Work, teams: readonly DeskTeam[]): readonly DeskTeam[] {
   return own.length > 0 ? own : teams.filter(({ inboxes }) => inboxes.length === 0);
 }
 
-/** Nobody is to be offered what would not stay: whoever may not sign in here, or only looks on. */
+/** Whoever may not sign in here, or only looks on, can have no conversation. */
 export const isAble = (agent: AgentRecord, environment: ServiceContext["environment"]): boolean =>
-  agent.status === "active" && agent.role !== "viewer" && agent.environments.includes(environment);
+  agent.status !== "disabled" &&
+  agent.role !== "viewer" &&
+  agent.environments.includes(environment);
 
 const candidatesOf =
   ({ desk, directory, environment }: PlanOptions) =>
