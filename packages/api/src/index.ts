@@ -35,4 +35,5 @@ export { type Hosted, type Service, hosted, routesOf } from "./service.ts";
 export { type FindSession, type SessionRecord } from "./sessions.ts";
 export { notValid, unknownField, validate } from "./validate.ts";
 export { TimeInput, givenOnce, listed, queryInt, timeOf } from "./inputs.ts";
+export { stillAllowed, whileAllowed } from "./still-allowed.ts";
 export { waitSeconds } from "./prefer.ts";

@@ -3,6 +3,7 @@ import { PublicError, type Environment, parseToken } from "@heliograph/contracts
 import { scopesOf, sessionStands, type Directory, type SessionStart } from "@heliograph/platform";
 import type { AgentRecord } from "@heliograph/runtime";
 import type { Identity } from "./call.ts";
+import type { ApiContext } from "./context.ts";
 
 /** A session as it was stored at most half a second ago. */
 export type SessionRecord = SessionStart & {
@@ -33,6 +34,19 @@ const sessionEnded = (end: "revoked" | "expired"): PublicError =>
   end === "revoked"
     ? new PublicError("session_revoked", "The session has ended. Sign in again.")
     : new PublicError("invalid_token", "The access token has expired. Refresh it.");
+
+/** How an access token has ended that was good before; undefined while it opens the API. */
+export async function endOfAccess(
+  { directory, session: find }: Pick<ApiContext, "directory" | "session">,
+  environment: Environment,
+  sha256: string,
+): Promise<PublicError | undefined> {
+  const session = await find?.(environment, sha256);
+  // Another token took its place.
+  if (session === undefined) return sessionEnded("expired");
+  const end = endOfSession(session, directory.agent(session.agent_id), Date.now());
+  return end && sessionEnded(end);
+}
 
 /** Gives the identity behind an access token: a key in form, with the scopes that the agent's role has now. Throws `invalid_token` or `session_revoked`. */
 export function createSessionAuthenticate(

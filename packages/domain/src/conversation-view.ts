@@ -59,22 +59,6 @@ export function evolveConversation(
   return state && { ...state, contact_id: event.data.contact_id, ...changes(state, event) };
 }
 
-/** A reply was accepted: its own words, which the thread does not repeat. */
-export const evolveWithReply = (
-  state: ConversationState,
-  data: EventData<"MessageRequested">,
-): ConversationState => ({
-  ...state,
-  ...noted(state, data.message_id, false),
-  last_message: {
-    id: data.message_id,
-    direction: "outbound",
-    text: data.content.text ?? null,
-    at: data.created_at,
-  },
-  updated_at: data.created_at,
-});
-
 function changes(
   state: ConversationState,
   { type, data }: Exclude<ConversationEvent, { readonly type: "ConversationOpened" }>,
@@ -112,7 +96,7 @@ function changes(
     case "ConversationQueued":
       return {
         assignee: null,
-        team: data.team ?? null,
+        team: data.team ?? state.team,
         ...dueOf(state, data),
         updated_at: data.queued_at,
       };
@@ -120,11 +104,19 @@ function changes(
       return { assignee: null, team: data.team ?? null, updated_at: data.unassigned_at };
     case "ConversationReplied":
       return {
+        ...noted(state, data.message_id, false),
+        // Its own stream says what it says.
+        last_message: {
+          id: data.message_id,
+          direction: "outbound",
+          text: null,
+          at: data.replied_at,
+        },
         ...(data.answers && { first_response_due_at: null }),
         updated_at: data.replied_at,
       };
     case "ConversationNoted":
-      return { updated_at: data.noted_at };
+      return { ...noted(state, data.note_id, false), updated_at: data.noted_at };
     case "ConversationRead":
       return readUpTo(state, data.up_to);
     default:

@@ -1,7 +1,9 @@
 import type { Service } from "@heliograph/api";
 import { attachmentRoutes } from "./api/attachments.ts";
 import { deviceRoutes } from "./api/devices.ts";
+import { syncRoutes } from "./api/sync.ts";
 import { attachments } from "./attachments/hosted.ts";
+import { syncProjector } from "./projector.ts";
 import { attachmentTables } from "./tables/attachments.ts";
 import { deviceTables } from "./tables/devices.ts";
 
@@ -13,11 +15,11 @@ export const service: Service = {
       {
         tag: "mobile",
         description: "What an agent's phone needs: devices, deltas, attachments.",
-        routes: [...deviceRoutes, ...attachmentRoutes],
+        routes: [...deviceRoutes, ...syncRoutes, ...attachmentRoutes],
       },
     ],
     open: attachments.open,
   },
-  consumers: () => [],
+  consumers: () => [syncProjector],
   tables: [deviceTables, attachmentTables],
 };

@@ -9,8 +9,10 @@ import {
   givenOnce,
   listed,
   queryInt,
+  stillAllowed,
+  whileAllowed,
 } from "@heliograph/api";
-import { stillAllowed, untilReached, waiterOf, whileAllowed } from "./waiting.ts";
+import { untilReached, waiterOf } from "./waiting.ts";
 import { streamEvents } from "./stream.ts";
 
 const maxPageSize = 1_000;
@@ -75,7 +77,7 @@ async function readEvents(call: Call<undefined, z.infer<typeof EventsQuery>>): P
     if (isAhead) await untilReached(call, after);
     else if (nextAfter >= last) {
       await whileAllowed(call, (signal) => waiterOf(pool).wait(partner, nextAfter, leftMs, signal));
-      stillAllowed(call);
+      await stillAllowed(call);
     }
   }
 }

@@ -2,8 +2,8 @@ import { once } from "node:events";
 import type { ServerResponse } from "node:http";
 import { PublicError } from "@heliograph/contracts";
 import { readLifecycle } from "../tables/lifecycle.ts";
-import { type Call, type Answer, streamed } from "@heliograph/api";
-import { stillAllowed, untilReached, waiterOf, whileAllowed } from "./waiting.ts";
+import { type Call, type Answer, stillAllowed, streamed, whileAllowed } from "@heliograph/api";
+import { untilReached, waiterOf } from "./waiting.ts";
 
 /** Proxies cut connections that are silent for 30 or 60 seconds. */
 const heartbeatMs = 15_000;
@@ -77,7 +77,7 @@ async function follow(
   await write(response, "retry: 1000\n\n", signal);
   while (!signal.aborted) {
     const page = await readLifecycle(pool, { partner, after, limit: pageSize, ...filter });
-    stillAllowed(call);
+    await stillAllowed(call);
     after = page.nextAfter;
     if (page.rows.length > 0) {
       const bodies = await call.deps.vault.openJson(
