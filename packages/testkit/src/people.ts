@@ -33,7 +33,7 @@ export type Saying = {
 
 /** What matching writes of an inbound message, texts sealed under the contact's key. */
 export async function matchedOf(
-  { vault }: Context,
+  { vault }: Pick<Context, "vault">,
   saying: Saying,
 ): Promise<EventData<"InboundMatched">> {
   const { partner, contact, channel = "sms", from = "+15551234567", providerId = uuid7() } = saying;

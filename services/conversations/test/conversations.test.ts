@@ -1,8 +1,10 @@
 import { streamOf } from "@heliograph/contracts";
+import { rebuildProjector } from "@heliograph/runtime";
 import { until } from "@heliograph/testkit";
 import { openWorld, type World } from "@heliograph/testkit/world";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { service } from "../src/index.ts";
+import { conversationsProjector } from "../src/projector.ts";
 import {
   addContact,
   appendTo,
@@ -283,6 +285,7 @@ it("The history of a contact goes over its conversations and follows merges", as
     name: null,
     profile: "{}",
     gained: "{}",
+    external_ids: [],
     moved: { external_ids: 0, conversations: 0, messages: 0 },
     absorbed_at: new Date().toISOString(),
   };
@@ -374,4 +377,16 @@ it("Erased, a conversation keeps its counts and shows [erased], and takes no not
   });
   const note = await call("POST", `/conversations/${conversation}/notes`, { text: "Too late" });
   expect(note).toMatchObject({ status: 410, body: { code: "contact_erased" } });
+});
+
+it("A rebuild of the lists gives the same rows", async () => {
+  const ada = await person();
+  await ada.says("One");
+  await call("GET", "/conversations", undefined, await fresh());
+  const rebuilt = await rebuildProjector(
+    world.platform.contexts.sandbox,
+    conversationsProjector(world.platform.contexts.sandbox),
+    { verifyOnly: true, signal: new AbortController().signal },
+  );
+  expect(rebuilt).toMatchObject({ equal: true });
 });

@@ -63,6 +63,7 @@ export async function answerChange(
   decide: Decide,
 ): Promise<Answer> {
   const found = await findConversation(call);
+  call.concerns(found.holder.id);
   const { state, conversation, changed } = await changeConversation(call, found, name, decide);
   const [body] = await showConversations(call, [shownOf(state, conversation)]);
   return {
@@ -105,13 +106,14 @@ export const read = (call: Call<ReadBody, unknown>): Promise<Answer> =>
     decideRead(thread, conversation, byOf(call), { upTo: call.body.up_to, at: now() }),
   );
 
-export const contactErased = (): PublicError =>
+const contactErased = (): PublicError =>
   new PublicError("contact_erased", "The contact of this conversation was erased.");
 
 /** Writes a note that the person does not see. It is sealed under the contact's key, because it is about the person. */
 export async function note(call: Call<NoteBody, unknown>): Promise<Answer> {
   const found = await findConversation(call);
   if (found.holder.erased) throw contactErased();
+  call.concerns(found.holder.id);
   const seal = await call.deps.vault.seal({
     partner: call.partner.partner_id,
     subject: found.holder.id,
