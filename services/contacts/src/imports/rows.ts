@@ -1,0 +1,72 @@
+import { notValid } from "@heliograph/api";
+import { PublicError, type FieldError } from "@heliograph/contracts";
+import { ContactInput } from "../fields.ts";
+import { plainNumber } from "../spelling.ts";
+import { type RowFault, fault } from "./columns.ts";
+import { csvRecords, readCsvHead } from "./csv.ts";
+import type { Found } from "./found.ts";
+import { jsonLines } from "./ndjson.ts";
+
+export const formats = ["csv", "ndjson"] as const;
+export type Format = (typeof formats)[number];
+
+/** A row that can be applied, or what is wrong with it. */
+export type ImportRow = {
+  readonly row: number;
+  readonly line: number;
+} & ({ readonly input: ContactInput } | { readonly fault: RowFault });
+
+/** Why a file that begins like this is refused as a whole; undefined when it is not. `bytes` is its beginning. */
+export function refusalOf(format: Format, bytes: Buffer): PublicError | undefined {
+  const refuse = (code: string, message: string): PublicError =>
+    notValid("body", [{ path: "", code, message }]);
+  if (bytes.length === 0) return refuse("required", "The file is empty.");
+  if (format === "ndjson") return undefined;
+  const head = readCsvHead(bytes);
+  return "refusal" in head ? refuse("invalid_head", head.refusal) : undefined;
+}
+
+/** The rows of a file, in their order. Throws FileBroken. */
+export async function* readRows(
+  format: Format,
+  bytes: AsyncIterable<Uint8Array>,
+): AsyncGenerator<ImportRow> {
+  const records = format === "csv" ? csvRecords(bytes) : jsonLines(bytes);
+  for await (const found of records) yield checked(found);
+}
+
+/** What stands for bytes that are no UTF-8: whoever imports it would lose what it was. */
+const unreadable = "\ufffd";
+
+function checked(found: Found): ImportRow {
+  const { row, line } = found;
+  if ("fault" in found) return found;
+  const { raw } = found;
+  const text = JSON.stringify(raw);
+  if (text.includes(unreadable))
+    return { row, line, fault: fault("", "invalid_encoding", "is not UTF-8") };
+  if (text.includes("\\u0000"))
+    return { row, line, fault: fault("", "invalid_value", "has a NUL character") };
+  const parsed = ContactInput.safeParse(raw);
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    const field = (issue?.path ?? []).join(".");
+    return { row, line, fault: fault(field, "invalid_value", issue?.message ?? "is not valid") };
+  }
+  const input = parsed.data;
+  if (Object.values(input).every((value) => value === undefined))
+    return { row, line, fault: fault("", "required", "has nothing in it") };
+  const external_ids = input.external_ids?.map(({ source, id }) => ({
+    source,
+    id: plainNumber(source, id),
+  }));
+  return { row, line, input: { ...input, ...(external_ids && { external_ids }) } };
+}
+
+/** A refusal of the rules that requests go through, as it stands in the file of errors. */
+export function faultOf(error: PublicError): RowFault {
+  const [first] = error.errors as readonly FieldError[];
+  return first === undefined
+    ? fault("", error.code, error.message)
+    : fault(first.path, first.code, first.message);
+}
