@@ -61,30 +61,64 @@ export function requireLength(request: IncomingMessage, maxBytes: number): void 
   if (Number(request.headers["content-length"] ?? 0) > maxBytes) throw tooLarge(maxBytes);
 }
 
+/** Connections whose body may take longer than the server's `requestTimeout`, and is timed by itself. */
+const patient = new WeakSet<object>();
+export const isPatient = (socket: object): boolean => patient.has(socket);
+
 /**
- * The body as it comes. Throws `body_too_large` as soon as the received length exceeds `maxBytes`, and `bad_request` when the client goes away. A reader that
- * stops leaves the connection usable for the answer.
+ * The body as it comes. Throws `body_too_large` as soon as the received length exceeds `maxBytes`, `bad_request` when the client goes away, and with `maxMs`, which
+ * then holds in the place of the server's `requestTimeout`, `request_timeout`. A reader that stops leaves the connection usable for the answer.
  */
 export async function* bodyChunks(
   request: IncomingMessage,
   maxBytes: number,
+  maxMs?: number,
 ): AsyncGenerator<Buffer, void> {
   let size = 0;
   const chunks = request.iterator({ destroyOnReturn: false }) as AsyncIterableIterator<Buffer>;
+  const deadline = maxMs === undefined ? undefined : bodyDeadline(request, maxMs);
   try {
     for (;;) {
-      const next = await chunks.next().catch((cause: unknown) => {
+      const reading = chunks.next().catch((cause: unknown) => {
         throw new PublicError("bad_request", "The body ended early.", { cause });
       });
+      const next = await (deadline === undefined
+        ? reading
+        : Promise.race([reading, deadline.passed]));
       if (next.done === true) return;
       size += next.value.length;
       if (size > maxBytes) throw tooLarge(maxBytes);
       yield next.value;
     }
   } finally {
-    // What is left can be drained only once nobody reads.
-    await chunks.return?.();
+    deadline?.end();
+    // What is left can be drained only once nobody reads; a read that still waits would keep this one waiting too.
+    if (deadline?.isPassed() !== true) await chunks.return?.();
   }
+}
+
+/** `passed` rejects when the body takes too long. */
+function bodyDeadline(request: IncomingMessage, maxMs: number) {
+  const { socket } = request;
+  patient.add(socket);
+  let late = false;
+  let timer: NodeJS.Timeout | undefined;
+  const passed = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      late = true;
+      reject(new PublicError("request_timeout", `The body took more than ${maxMs / 1000} s.`));
+    }, maxMs);
+  });
+  // Nobody waits for it between two pieces.
+  passed.catch(() => undefined);
+  return {
+    passed,
+    isPassed: () => late,
+    end: () => {
+      clearTimeout(timer);
+      patient.delete(socket);
+    },
+  };
 }
 
 /** Throws `unsupported_media_type` unless the body is declared as one of the types; `*\/*` takes any, also none. */

@@ -175,7 +175,7 @@ export class Pipeline {
     if (streams !== undefined) {
       requireType(request, streams);
       requireLength(request, mostBytes);
-      call.chunks = () => bodyChunks(request, mostBytes);
+      call.chunks = () => bodyChunks(request, mostBytes, route.maxBodyMs);
     }
     if (takesBody) {
       const bytes = await readBody(request, mostBytes, under.hold!);

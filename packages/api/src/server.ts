@@ -9,6 +9,7 @@ import { type AddressInfo, Server as NetServer } from "node:net";
 import type { Duplex } from "node:stream";
 import { PublicError } from "@heliograph/contracts";
 import express, { type Express } from "express";
+import { isPatient } from "./body.ts";
 import { connectionLimit, descriptorLimit } from "./descriptors.ts";
 import { problemOf } from "./problem.ts";
 import { requestId } from "./request-id.ts";
@@ -51,6 +52,8 @@ const refused = new WeakSet<Duplex>();
 /** What never became a request (slow, too large, not HTTP) gets a problem too, and its connection ends whatever the client does. */
 function refuseRaw(error: NodeJS.ErrnoException, socket: Duplex): void {
   if (refused.has(socket)) return;
+  // The server's deadline is told of once, and a body that has its own is not ended by it.
+  if (error.code === "ERR_HTTP_REQUEST_TIMEOUT" && isPatient(socket)) return;
   if (!socket.writable || error.code === "ECONNRESET") {
     socket.destroy();
     return;

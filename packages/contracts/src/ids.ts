@@ -147,6 +147,7 @@ export type Category =
   | "inbound"
   | "external"
   | "contact"
+  | "import"
   | "conversation"
   | "thread"
   | "team"

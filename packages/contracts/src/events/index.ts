@@ -5,6 +5,7 @@ import * as agent from "./agent.ts";
 import * as contact from "./contact.ts";
 import * as conversation from "./conversation.ts";
 import * as external from "./external.ts";
+import * as imports from "./import.ts";
 import * as inbound from "./inbound.ts";
 import * as login from "./login.ts";
 import * as presence from "./presence.ts";
@@ -44,6 +45,7 @@ const modules = {
   ...inbound,
   ...external,
   ...contact,
+  ...imports,
   ...conversation,
   ...thread,
   ...team,
@@ -82,6 +84,7 @@ type Categories = {
   inbound: typeof inbound;
   external: typeof external;
   contact: typeof contact;
+  import: typeof imports;
   conversation: typeof conversation;
   thread: typeof thread;
   team: typeof team;

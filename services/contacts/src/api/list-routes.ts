@@ -1,5 +1,6 @@
 import { type Route, listOf, route } from "@heliograph/api";
 import { z } from "zod";
+import { ExportQuery, exported } from "./export.ts";
 import { ContactsQuery, listed } from "./list.ts";
 
 const ListedContact = z
@@ -28,5 +29,17 @@ export const listRoutes: readonly Route[] = [
     response: listOf(ListedContact, "ContactList"),
     errors: ["invalid_request"],
     handler: listed,
+  }),
+  route({
+    method: "GET",
+    path: "/contacts/export",
+    scope: "contacts:read",
+    summary: "Get all contacts as a file that an import takes",
+    projection: "contacts",
+    query: ExportQuery,
+    response: undefined,
+    contentType: ["text/csv", "application/x-ndjson"],
+    errors: ["invalid_request"],
+    handler: exported,
   }),
 ];

@@ -1,7 +1,7 @@
 import { Readable } from "node:stream";
 import { CsvError, type Info, parse } from "csv-parse";
 import { parse as parseNow } from "csv-parse/sync";
-import { type Head, type RowFault, delimiterOf, fault, readHead, readRecord } from "./columns.ts";
+import { type Head, delimiterOf, readHead, readRecord } from "./columns.ts";
 import { decoded } from "./decoded.ts";
 import { FileBroken, type Found } from "./found.ts";
 
@@ -34,49 +34,47 @@ export function readCsvHead(bytes: Buffer): Head | { readonly refusal: string } 
   }
 }
 
-/** Errors after which the parser does not find the next record. */
-const fatal: Readonly<Record<string, string>> = {
-  CSV_MAX_RECORD_SIZE: `A record has more than ${maxRecordBytes} bytes: perhaps a quote before it is not closed.`,
-  CSV_QUOTE_NOT_CLOSED: "A quote is not closed.",
-};
-
 /** The records of a CSV file (RFC 4180), separated by commas, semicolons or tabs. Throws FileBroken where it cannot be read on. */
 export async function* csvRecords(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Found> {
   const texts = decoded(bytes);
   const begin = await beginning(texts);
   const delimiter = delimiterOf(firstLine(begin.replace(/^[\r\n]+/, "")));
-  const skipped: CsvError[] = [];
   const parser = Readable.from(chain(begin, texts), { objectMode: false }).pipe(
+    // Skipped, so that the records before the error are not lost with the stream; none is taken behind it.
     parse({ ...options, delimiter, info: true, skip_records_with_error: true }),
   );
-  parser.on("skip", (error: CsvError) => skipped.push(error));
+  let broken: CsvError | undefined;
+  parser.on("skip", (error: CsvError) => (broken ??= error));
   let head: Head | undefined;
   let row = 0;
   let last = { lines: 0, empty_lines: 0 };
+  // The parser counts a line break of two characters within quotes twice.
+  let twice = 0;
   const records = parser as AsyncIterable<{ readonly record: string[]; readonly info: Info }>;
   for await (const { record, info } of records) {
-    while (skipped.length > 0 && Number(skipped[0]!["lines"]) < info.lines)
-      yield { row: ++row, ...misread(skipped.shift()!) };
+    if (broken !== undefined && Number(broken["lines"]) <= info.lines) break;
     if (head === undefined) {
       const read = readHead(record);
       if ("refusal" in read) throw new FileBroken(read.refusal);
       head = read;
     } else {
-      const line = last.lines + (info.empty_lines - last.empty_lines) + 1;
+      const line = last.lines - twice + (info.empty_lines - last.empty_lines) + 1;
       yield { row: ++row, line, ...readRecord(head, record) };
     }
     last = info;
+    for (const cell of record) twice += cell.split("\r\n").length - 1;
   }
-  for (const error of skipped) yield { row: ++row, ...misread(error) };
+  if (broken !== undefined)
+    throw new FileBroken(
+      `Line ${last.lines - twice + 1} or below: ${reasons[broken.code] ?? otherwise}`,
+    );
 }
 
-/** A record that is not written by the rules: it fails alone, unless no end of it is found. */
-function misread(error: CsvError): { readonly line: number; readonly fault: RowFault } {
-  const line = Number(error["lines"]);
-  const reason = fatal[error.code];
-  if (reason !== undefined) throw new FileBroken(`Line ${line}: ${reason}`);
-  return { line, fault: fault("", "invalid_csv", "is not written by the rules of CSV: RFC 4180") };
-}
+const reasons: Readonly<Record<string, string>> = {
+  CSV_MAX_RECORD_SIZE: `a record has more than ${maxRecordBytes} bytes; perhaps a quote is not closed.`,
+  CSV_QUOTE_NOT_CLOSED: "a quote is not closed.",
+};
+const otherwise = "there is text behind a closing quote.";
 
 /** The file up to its first line's end at least. */
 async function beginning(texts: AsyncIterator<string>): Promise<string> {

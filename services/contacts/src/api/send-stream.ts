@@ -1,0 +1,34 @@
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { type Answer, type Call, streamed } from "@heliograph/api";
+import type { Format } from "../imports/rows.ts";
+
+const types = { csv: "text/csv; charset=utf-8", ndjson: "application/x-ndjson" } as const;
+
+/** Answers with a file as its parts are made: the next one is asked for when the client has taken those before it. */
+export async function sendStream(
+  call: Call<unknown, unknown>,
+  format: Format,
+  name: string,
+  texts: AsyncGenerator<string>,
+): Promise<Answer> {
+  const { response } = call;
+  response.writeHead(200, {
+    "Content-Type": types[format],
+    "Content-Disposition": `attachment; filename="${name}.${format}"`,
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "Request-Id": call.requestId,
+  });
+  if (call.request.method === "HEAD") response.end();
+  else
+    await pipeline(Readable.from(texts), response, { signal: call.signal }).catch(
+      (error: unknown) => {
+        // The answer has begun: all that can be said now is that it is cut off, which a client sees by its end that is missing.
+        response.destroy();
+        if (!call.signal.aborted)
+          call.context.logger.warn({ err: error, request_id: call.requestId }, "a file broke off");
+      },
+    );
+  return streamed;
+}
