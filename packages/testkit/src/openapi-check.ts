@@ -15,6 +15,7 @@ export type Checked = {
 const ordinary = new Set([
   "cache-control",
   "connection",
+  "content-disposition",
   "content-length",
   "content-security-policy",
   "content-type",
@@ -81,7 +82,7 @@ export function openapiCheck(document: object): (answer: Checked) => void {
       throw new Error(
         `${what} is ${type}, and the document names ${Object.keys(content ?? {}).join(", ")}`,
       );
-    if (type.endsWith("json")) {
+    if (/[/+]json$/.test(type)) {
       const { $ref } = content[type]["schema"] as { $ref?: string };
       const media = encodeURIComponent(type.replaceAll("/", "~1"));
       // Most answers are one of a few schemas: each is compiled once.

@@ -29,7 +29,7 @@ export function checkedCalls(services: readonly Service[], port: () => number): 
     const { status, headers } = answer;
     const text = await answer.text();
     check({ method, path, status, headers, text });
-    const json = headers.get("content-type")?.includes("json") ?? false;
+    const json = /[/+]json/.test(headers.get("content-type") ?? "");
     return { status, headers, text, body: json ? JSON.parse(text) : undefined };
   };
 }

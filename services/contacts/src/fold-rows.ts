@@ -1,6 +1,6 @@
 import type { TypedEvent } from "@heliograph/contracts";
 import { erasedText } from "@heliograph/vault";
-import { type Profile, emptyProfile, readProfile } from "./listed-profile.ts";
+import { type ListedProfile, emptyProfile, listedProfile } from "./listed-profile.ts";
 
 export const listedTypes = [
   "ContactCreated",
@@ -31,7 +31,7 @@ export type Folded = {
   /** Of its first event. */
   readonly position: string;
   name: string | null;
-  profile: Profile;
+  profile: ListedProfile;
   /** Those that this contact itself was given. */
   own: readonly OwnId[];
   mergedInto: string | null;
@@ -59,7 +59,7 @@ export const newRow = (
   partner,
   position,
   name: open(data.name),
-  profile: readProfile(data.profile),
+  profile: listedProfile(data.profile),
   own: data.external_ids
     .filter(({ id }) => id !== erasedText)
     .map(({ source, id, name }) => ({ source, id, name, added_at: data.created_at })),
@@ -128,7 +128,7 @@ function describe(
   row.updatedAt = at;
   if (row.erased) return;
   if (to.name !== undefined) row.name = open(to.name);
-  if (to.profile !== undefined) row.profile = readProfile(to.profile);
+  if (to.profile !== undefined) row.profile = listedProfile(to.profile);
 }
 
 function erase(row: Folded, at: string): void {

@@ -1,12 +1,15 @@
 import type { Service } from "@heliograph/api";
 import { activityProjector } from "./activity.ts";
 import { contactRoutes } from "./api/contacts.ts";
-import { mergeRoutes } from "./api/merge.ts";
-import { mergeReactor } from "./merge/reactor.ts";
+import { importRoutes } from "./api/imports.ts";
 import { listRoutes } from "./api/list-routes.ts";
+import { mergeRoutes } from "./api/merge.ts";
 import { erasureReactor } from "./erasure/reactor.ts";
 import { erasureRoutes } from "./erasure/routes.ts";
+import { importsReactor } from "./imports/importer.ts";
+import { mergeReactor } from "./merge/reactor.ts";
 import { contactsProjector } from "./projector.ts";
+import { importTables } from "./tables/imports.ts";
 
 /** People and their external ids: matching, merging, importing, erasing. */
 export const service: Service = {
@@ -16,7 +19,13 @@ export const service: Service = {
       {
         tag: "contacts",
         description: "People and their external ids: matching, merging, importing, erasing.",
-        routes: [...listRoutes, ...contactRoutes, ...mergeRoutes, ...erasureRoutes],
+        routes: [
+          ...listRoutes,
+          ...contactRoutes,
+          ...mergeRoutes,
+          ...erasureRoutes,
+          ...importRoutes,
+        ],
       },
     ],
   },
@@ -25,5 +34,7 @@ export const service: Service = {
     activityProjector,
     mergeReactor,
     erasureReactor,
+    importsReactor,
   ],
+  tables: [importTables],
 };

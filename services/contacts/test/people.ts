@@ -39,8 +39,13 @@ export function people(context: Pick<ServiceContext, "log" | "vault">, partner: 
   const profileOf = (person: Person): string =>
     JSON.stringify({
       language: person.language ?? null,
+      time_zone: null,
+      client_ref: null,
       attributes: Object.fromEntries(
-        Object.entries(person.attributes ?? {}).map(([key, value]) => [key, { value }]),
+        Object.entries(person.attributes ?? {}).map(([key, value]) => [
+          key,
+          { type: "text", value },
+        ]),
       ),
       tags: person.tags ?? [],
     });

@@ -5,7 +5,7 @@ import { writeCell } from "../imports/cells.ts";
 import { exportedColumns } from "../imports/columns.ts";
 import { formats } from "../imports/rows.ts";
 import { type ContactRow, type ListedId, listContacts } from "../tables/contacts.ts";
-import { contactView } from "./list.ts";
+import { rowView } from "./list.ts";
 import { sendStream } from "./send-stream.ts";
 
 /** Read at once; the client's connection decides when the next ones are. */
@@ -23,7 +23,7 @@ export async function exported(
   const write = (rows: readonly ContactRow[]): string =>
     format === "csv"
       ? stringify(rows.map(cells), csvOptions)
-      : rows.map((row) => `${JSON.stringify(contactView(row))}\n`).join("");
+      : rows.map((row) => `${JSON.stringify(rowView(row))}\n`).join("");
   async function* texts(): AsyncGenerator<string> {
     if (format === "csv") yield stringify([[...exportedColumns]], { ...csvOptions, bom: true });
     for (let after = "0"; ;) {

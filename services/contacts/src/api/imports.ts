@@ -223,6 +223,7 @@ export const importRoutes: readonly Route[] = [
     scope: "contacts:read",
     summary: "Get what was wrong with rows of an import, as a file",
     query: ErrorsQuery,
+    status: 200,
     response: undefined,
     contentType: ["text/csv", "application/x-ndjson"],
     errors: ["not_found", "invalid_request"],

@@ -89,10 +89,10 @@ export async function listed(call: Call<undefined, ContactsQuery>): Promise<Answ
     before: page.after,
   });
   const keyOf = (row: ContactRow): string => row.position;
-  return { status: 200, body: listBody(call, "contacts", page, rows, keyOf, contactView) };
+  return { status: 200, body: listBody(call, "contacts", page, rows, keyOf, rowView) };
 }
 
-export const contactView = ({ position: _, ...row }: ContactRow): object => ({
+export const rowView = ({ position: _, ...row }: ContactRow) => ({
   id: row.id,
   external_ids: row.external_ids,
   name: row.name,

@@ -1,8 +1,8 @@
-import { type ExternalIdRef, normalExternalId } from "@heliograph/channels";
-import { PublicError, deterministicId, streamOf, uuid5 } from "@heliograph/contracts";
+import type { ExternalIdRef } from "@heliograph/channels";
+import { PublicError, streamOf } from "@heliograph/contracts";
 import type { EventLog } from "@heliograph/log";
 import type { Vault } from "@heliograph/vault";
-import { type NamedId, claimKey, named } from "../claims.ts";
+import { claimKey } from "../claims.ts";
 import {
   type Commanded,
   createContact,
@@ -12,16 +12,11 @@ import {
 import type { ContactsContext } from "../streams.ts";
 import type { Job } from "../tables/imports.ts";
 import { createAll } from "./bulk.ts";
-import { type RowFault, fault } from "./columns.ts";
+import type { RowFault } from "./columns.ts";
+import { type ReadyRow, namelessId, readied } from "./ready.ts";
 import { type ImportRow, faultOf } from "./rows.ts";
 
 export type RowOutcome = "created" | "updated" | "skipped" | RowFault;
-/** A row that can be applied, with its external ids in their one form. */
-export type ReadyRow = Extract<ImportRow, { readonly input: unknown }> & {
-  readonly ids: readonly NamedId[];
-  readonly context: ContactsContext;
-};
-
 /** So many rows that others stand in the way of are worked on at once; each waits for the log some times over. */
 const atOnce = 16;
 
@@ -51,34 +46,7 @@ export async function applyRows(
   return rows.map(({ row }) => outcomes.get(row)!);
 }
 
-function readied(
-  deps: { readonly log: EventLog; readonly vault: Vault },
-  job: Job,
-  row: ImportRow,
-): ReadyRow | RowFault {
-  if ("fault" in row) return row.fault;
-  const context: ContactsContext = {
-    ...deps,
-    partner: job.partner,
-    metadata: () => ({
-      partner: job.partner,
-      actor: job.actor,
-      request_id: job.request_id,
-      causation: job.id,
-    }),
-    eventId: (name) => uuid5("import", job.id, String(row.row), name),
-  };
-  const ids = new Map<string, NamedId>();
-  for (const { source, id } of row.input.external_ids ?? []) {
-    const read = normalExternalId(source, id);
-    if (read.kind === "fault") return fault(source, read.code, read.message);
-    const each = named(context, read.value);
-    ids.set(each.name, each);
-  }
-  return { ...row, ids: [...ids.values()], context };
-}
-
-/** Rows whose ids nobody ever had and no other row of the batch has, which is most of a first import, and the others. */
+/** Rows whose ids nobody ever had and no other row of the batch has, which are most of a first import, and the others. */
 async function divided(
   log: EventLog,
   rows: readonly ReadyRow[],
@@ -88,7 +56,6 @@ async function divided(
   const streamOfName = (name: string) => streamOf("external", claimKey(name));
   const claims = await log.readStreams([...uses.keys()].map(streamOfName), { limit: 1 });
   const isFresh = ({ ids }: ReadyRow): boolean =>
-    ids.length > 0 &&
     ids.every(
       ({ name }) => uses.get(name) === 1 && (claims.get(streamOfName(name)) ?? []).length === 0,
     );
@@ -143,8 +110,7 @@ async function commanded(job: Job, { row, ids, input, context }: ReadyRow): Prom
   const made = { made_by: "import" } as const;
   const external_ids: ExternalIdRef[] = ids.map(({ source, id }) => ({ source, id }));
   if (job.on_conflict !== "update" || external_ids.length === 0) {
-    const id = deterministicId("cnt", "import", job.id, String(row));
-    return createContact(context, { ...input, external_ids }, made, id);
+    return createContact(context, { ...input, external_ids }, made, namelessId(job, row));
   }
   const lead = await heldOf(context, external_ids);
   const others = external_ids.filter((each) => each !== lead);

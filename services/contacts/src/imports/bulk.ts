@@ -5,7 +5,7 @@ import { claimKey, release } from "../claims.ts";
 import { maxExternalIds } from "../fields.ts";
 import { noFields, patchFields, profileText, type Fields } from "../profile.ts";
 import type { Job } from "../tables/imports.ts";
-import type { ReadyRow } from "./apply.ts";
+import { namelessId, type ReadyRow } from "./ready.ts";
 
 type Made = { readonly row: ReadyRow; readonly contactId: string; readonly fields: Fields };
 
@@ -25,10 +25,7 @@ export async function createAll(
     const patched = patchFields(noFields, patch);
     if ("errors" in patched || row.ids.length > maxExternalIds) left.push(row.row);
     else {
-      // As a claim's contact is named everywhere: whoever finds the claim without its contact can make it.
-      const lead = streamOf("external", claimKey(row.ids[0]!.name));
-      const contactId = deterministicId("cnt", lead, "0");
-      planned.push({ row, contactId, fields: patched.fields });
+      planned.push({ row, contactId: contactIdOf(job, row), fields: patched.fields });
     }
   }
   if (planned.length === 0) return left;
@@ -63,6 +60,14 @@ export async function createAll(
     if (outcome.kind === "invalid") throw new Error(outcome.message);
     else if (outcome.kind === "conflict") left.push(secured[index]!.row.row);
   return left;
+}
+
+/** As a claim's contact is named everywhere: whoever finds the claim without its contact can make it. */
+function contactIdOf(job: Job, { row, ids }: ReadyRow): string {
+  const [lead] = ids;
+  return lead === undefined
+    ? namelessId(job, row)
+    : deterministicId("cnt", streamOf("external", claimKey(lead.name)), "0");
 }
 
 /** Claims the ids of all rows. A row that does not get all of its own gives them back. */

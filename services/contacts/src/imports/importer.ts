@@ -152,18 +152,24 @@ class Importer {
 const isFault = (outcome: RowOutcome): outcome is Exclude<RowOutcome, string> =>
   typeof outcome !== "string";
 
-/** Rows behind those that are taken already, some at a time. */
+/** Rows behind those that are taken already, some at a time. Those before an error come before it. */
 async function* batches(
   rows: AsyncIterable<ImportRow>,
   taken: number,
 ): AsyncGenerator<readonly ImportRow[]> {
   let batch: ImportRow[] = [];
-  for await (const row of rows) {
-    if (row.row <= taken) continue;
-    batch.push(row);
-    if (batch.length < batchRows) continue;
-    yield batch;
-    batch = [];
+  let broken: unknown;
+  try {
+    for await (const row of rows) {
+      if (row.row <= taken) continue;
+      batch.push(row);
+      if (batch.length < batchRows) continue;
+      yield batch;
+      batch = [];
+    }
+  } catch (error) {
+    broken = error;
   }
   if (batch.length > 0) yield batch;
+  if (broken !== undefined) throw broken;
 }

@@ -1,7 +1,7 @@
 import type { WritePart } from "@heliograph/runtime";
 import type pg from "pg";
 import type { Folded } from "../fold-rows.ts";
-import type { Profile } from "../listed-profile.ts";
+import type { ListedProfile } from "../listed-profile.ts";
 
 /**
  * Contacts for lists, search and export. What is personal stands here as it is read, because it is searched, and is gone with the contact's erasure. `terms` are numbers of
@@ -116,7 +116,7 @@ export function upsertContacts(rows: readonly Written[]): readonly WritePart[] {
 }
 
 /** A contact of a list. `position` is what a cursor is made of. */
-export type ContactRow = Profile & {
+export type ContactRow = ListedProfile & {
   readonly position: string;
   readonly id: string;
   readonly external_ids: readonly ListedId[];
@@ -227,7 +227,7 @@ export async function listContacts(
     const { rows } = await pool.query(text, [...values]);
     found = rows.map(({ profile, external_ids, ...rest }) => ({
       ...rest,
-      ...(JSON.parse(profile) as Profile),
+      ...(JSON.parse(profile) as ListedProfile),
       external_ids: JSON.parse(external_ids),
     }));
     if (found.length === query.limit) break;
