@@ -1,5 +1,5 @@
 import { Readable } from "node:stream";
-import { CsvError, type Info, parse } from "csv-parse";
+import { type CsvError, type Info, parse } from "csv-parse";
 import { parse as parseNow } from "csv-parse/sync";
 import { type Head, delimiterOf, readHead, readRecord } from "./columns.ts";
 import { decoded } from "./decoded.ts";

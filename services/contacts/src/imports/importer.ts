@@ -158,7 +158,7 @@ async function* batches(
   taken: number,
 ): AsyncGenerator<readonly ImportRow[]> {
   let batch: ImportRow[] = [];
-  let broken: unknown;
+  let broken: FileBroken | undefined;
   try {
     for await (const row of rows) {
       if (row.row <= taken) continue;
@@ -168,6 +168,7 @@ async function* batches(
       batch = [];
     }
   } catch (error) {
+    if (!(error instanceof FileBroken)) throw error;
     broken = error;
   }
   if (batch.length > 0) yield batch;

@@ -1,5 +1,5 @@
 import { notValid } from "@heliograph/api";
-import { PublicError, type FieldError } from "@heliograph/contracts";
+import type { FieldError, PublicError } from "@heliograph/contracts";
 import { ContactInput } from "../fields.ts";
 import { plainNumber } from "../spelling.ts";
 import { type RowFault, fault } from "./columns.ts";
