@@ -116,6 +116,10 @@ const promised: Readonly<Record<string, (answers: readonly Answered[]) => void>>
     expect(before!.body).toMatchObject({ id: sent!.body.id, status: "queued" });
     expect(proof!.body.matches).toBe(true);
   },
+  suppressions([made, , ended]) {
+    expect(made!.body.ended_at).toBeNull();
+    expect(ended!.body).toEqual({ ...made!.body, ended_at: expect.any(String) });
+  },
 };
 
 test("the guides show requests", () => {

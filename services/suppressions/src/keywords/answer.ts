@@ -108,7 +108,14 @@ function requestOf(
       partnerCurrency: account.currency,
       nowMs: Date.now(),
     });
-    return { ...data, conversation_id, contact_id, keyword: found.keyword };
+    return {
+      ...data,
+      conversation_id,
+      contact_id,
+      keyword: found.keyword,
+      // A machine's words are no answer: the conversation waits for a person's on.
+      reply: { by: { id: "service:suppressions" }, answers: false },
+    };
   } catch (error) {
     // No price in the partner's currency, for one.
     if (!(error instanceof PublicError)) throw error;
