@@ -79,3 +79,17 @@ export function formatMailbox({ name, email }: Mailbox): string {
   const shown = special.test(name) ? `"${name.replaceAll(/["\\]/g, "\\$&")}"` : name;
   return `${shown} <${email.address}>`;
 }
+
+const messageId = /^<?([^\s<>@]+@[^\s<>@]+)>?$/;
+
+/** A Message-ID as headers have it; one that its sender folded over two lines is whole again. Undefined for what a provider calls a message that is no mail. */
+export function parseMailId(providerId: string): string | undefined {
+  const found = messageId.exec(providerId.replaceAll(/\s+/g, ""));
+  return found === null ? undefined : `<${found[1]}>`;
+}
+
+const replyPrefix = /^re\s*:/i;
+
+/** The subject of a mail that answers one with this subject (RFC 5322 3.6.5). */
+export const replySubject = (subject: string): string =>
+  replyPrefix.test(subject) ? subject : `Re: ${subject}`;

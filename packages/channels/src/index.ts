@@ -3,5 +3,12 @@ export { contentFaults, shapeFaults } from "./content.ts";
 export { type ExternalIdRef, externalIdName, normalExternalId } from "./external-id.ts";
 export { inboxAddress } from "./inbox.ts";
 export { channelModule, magicOutcome, storedRecipient } from "./registry.ts";
-export { type Email, type Mailbox, parseEmail, parseMailbox } from "./email-address.ts";
+export {
+  type Email,
+  type Mailbox,
+  parseEmail,
+  parseMailbox,
+  parseMailId,
+  replySubject,
+} from "./email-address.ts";
 export { type MagicOutcome } from "./magic.ts";

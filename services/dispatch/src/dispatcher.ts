@@ -1,7 +1,7 @@
 import { openSuppressed } from "@heliograph/acceptance";
 import { Fenced, type ReactorInstance, type ReactorTools } from "@heliograph/runtime";
 import { shardPart } from "@heliograph/contracts";
-import type { SendResult } from "@heliograph/gateways";
+import type { Attempt, SendResult } from "@heliograph/gateways";
 import { createActive } from "./active.ts";
 import { adoptTimers } from "./adopt.ts";
 import { createCaller } from "./caller.ts";
@@ -143,7 +143,7 @@ export async function startDispatcher(
       const jobs = lanes.admit(limit);
       for (const job of jobs) {
         admitted.add(job);
-        prepare(job);
+        job.sending = sendingOf(job);
       }
       if (jobs.length > 0) gateways.took();
       const roomIn = lanes.nextAt();
@@ -217,25 +217,6 @@ export async function startDispatcher(
     if (lanes.waiting > 0) committer.pump();
   };
   timers.at(now());
-
-  function prepare(job: Job): void {
-    const { request, requestEvent } = job.state;
-    job.sending = {
-      attemptId: attemptIdOf(job.messageId, job.attempt),
-      messageId: job.messageId,
-      attempt: job.attempt,
-      channel: request.channel,
-      to: request.to,
-      ...(request.from !== undefined && { from: request.from }),
-      ...(request.reply_to !== undefined && { replyTo: request.reply_to }),
-      ...(request.unsubscribe_url !== undefined && { unsubscribeUrl: request.unsubscribe_url }),
-      ...(request.in_reply_to !== undefined && { inReplyTo: request.in_reply_to }),
-      category: request.category,
-      content: request.content,
-      ...(request.keyword !== undefined && { automatic: true }),
-      partner: requestEvent.metadata.partner ?? "",
-    };
-  }
 
   const targetOf = (job: Job): Target => ({
     messageId: job.messageId,
@@ -385,5 +366,25 @@ export async function startDispatcher(
         await suppressed.release();
       }
     },
+  };
+}
+
+/** What the gateway is asked to carry. */
+function sendingOf(job: Job): Attempt {
+  const { request, requestEvent } = job.state;
+  return {
+    attemptId: attemptIdOf(job.messageId, job.attempt),
+    messageId: job.messageId,
+    attempt: job.attempt,
+    channel: request.channel,
+    to: request.to,
+    ...(request.from !== undefined && { from: request.from }),
+    ...(request.reply_to !== undefined && { replyTo: request.reply_to }),
+    ...(request.unsubscribe_url !== undefined && { unsubscribeUrl: request.unsubscribe_url }),
+    ...(request.in_reply_to !== undefined && { inReplyTo: request.in_reply_to }),
+    category: request.category,
+    content: request.content,
+    ...(request.keyword !== undefined && { automatic: true }),
+    partner: requestEvent.metadata.partner ?? "",
   };
 }

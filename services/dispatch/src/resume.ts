@@ -82,7 +82,7 @@ export const isOver = (state: State, call: number): boolean =>
 
 /** The way back into a message: after a restart, when a timer is due, after a lost race and when an event was not expected. */
 export function createResumer(options: Options): Resumer {
-  const { log, recorder, committer, floor, active, now, random, scale } = options;
+  const { log, recorder, committer, floor, active, now, random, scale, kindOf } = options;
 
   async function resume(looks: readonly Look[]): Promise<void> {
     for (let from = 0; from < looks.length; from += MOST_STREAMS) {
@@ -202,7 +202,7 @@ export function createResumer(options: Options): Resumer {
       case "wait":
         return wait(look, step.at, step.why);
       case "call":
-        return options.add(toJob(look, state, step.attempt, causation));
+        return options.add(toJob(look, state, step.attempt, causation, now()));
       case "queue": {
         const event = queued(state, causation);
         return record(look, state, event, () =>
@@ -247,7 +247,7 @@ export function createResumer(options: Options): Resumer {
     else
       settle(
         look,
-        callOf(state, causation, "the provider was asked what became of the attempt"),
+        callOf(state, causation, "the provider was asked what became of the attempt", kindOf),
         answer,
       );
     committer.pump();
@@ -281,7 +281,12 @@ export function createResumer(options: Options): Resumer {
     );
     if (proof === undefined) take(look, state, step.otherwise, causation);
     else {
-      const call = callOf(state, proof.id, "a receipt proves that the provider took the attempt");
+      const call = callOf(
+        state,
+        proof.id,
+        "a receipt proves that the provider took the attempt",
+        kindOf,
+      );
       const result = {
         type: "accepted",
         providerMessageId: proof.data.provider_message_id,
@@ -292,38 +297,40 @@ export function createResumer(options: Options): Resumer {
     committer.pump();
   }
 
-  function toJob(look: Look, state: State, attempt: number, causation: string): Job {
-    const { request, requestEvent } = state;
-    const expiresAt = Date.parse(request.expires_at);
-    if (Number.isNaN(expiresAt)) throw new Error("its validity ends at a time that is none");
-    return {
-      messageId: look.messageId,
-      stream: look.stream,
-      state,
-      attempt,
-      call: state.calls + 1,
-      causation,
-      lane: `${requestEvent.metadata.partner} ${request.channel} ${request.to}`,
-      expiresAt,
-      since: now(),
-      mark: look.mark,
-    };
-  }
-
-  function callOf(state: State, causation: string, reason: string): Call {
-    const { attempt } = state;
-    const { gateway } = state.uncertain!;
-    const attemptId = attemptIdOf(state.request.message_id, attempt);
-    return {
-      state,
-      attempt,
-      attemptId,
-      gateway,
-      gatewayKind: options.kindOf(gateway),
-      choice: { reason },
-      causation,
-    };
-  }
-
   return { resume, begin };
+}
+
+/** The call that is to be made. Throws for a validity that is no time. */
+function toJob(look: Look, state: State, attempt: number, causation: string, now: number): Job {
+  const { request, requestEvent } = state;
+  const expiresAt = Date.parse(request.expires_at);
+  if (Number.isNaN(expiresAt)) throw new Error("its validity ends at a time that is none");
+  return {
+    messageId: look.messageId,
+    stream: look.stream,
+    state,
+    attempt,
+    call: state.calls + 1,
+    causation,
+    lane: `${requestEvent.metadata.partner} ${request.channel} ${request.to}`,
+    expiresAt,
+    since: now,
+    mark: look.mark,
+  };
+}
+
+/** The uncertain call, of which something is known now. */
+function callOf(state: State, causation: string, reason: string, kindOf: Options["kindOf"]): Call {
+  const { attempt } = state;
+  const { gateway } = state.uncertain!;
+  const attemptId = attemptIdOf(state.request.message_id, attempt);
+  return {
+    state,
+    attempt,
+    attemptId,
+    gateway,
+    gatewayKind: kindOf(gateway),
+    choice: { reason },
+    causation,
+  };
 }

@@ -33,7 +33,7 @@ export async function write({ log, vault }: Context, partner: string, said: Said
     ...(text !== undefined && { text: seal(text) }),
     ...(subject !== undefined && { subject: seal(subject) }),
     ...(automatic !== undefined && { automatic }),
-    provider: { gateway: "sim", name: "sim", message_id: messageId },
+    provider: { gateway: "sim", name: "sim", message_id: `<${messageId}@mail.example>` },
     received_at: at.toISOString(),
   };
   const event = { id: uuid7(), type: "MessageReceived", data, metadata: { partner } };

@@ -213,7 +213,7 @@ test("HELP is answered by an ordinary message, once in ten minutes, also to some
 
 test("A mail's subject is its keyword where it says nothing, and the answer is one to that subject", async () => {
   const from = "ada@example.com";
-  await says({ channel: "email", from, subject: "unsubscribe" });
+  const messageId = await says({ channel: "email", from, subject: "unsubscribe" });
   await become(from, ["SuppressionStarted"], "email");
   await settled();
   const [confirmation] = await answers(from);
@@ -221,6 +221,8 @@ test("A mail's subject is its keyword where it says nothing, and the answer is o
     channel: "email",
     from: "help@shop.example",
     content: { subject: "Re: unsubscribe" },
+    in_reply_to: `<${messageId}@mail.example>`,
+    reply: { by: { id: "service:suppressions" }, answers: false },
   });
 });
 

@@ -1,4 +1,5 @@
 import { type Answer, type Call, type Route, notValid, route } from "@heliograph/api";
+import { parseMailId, replySubject } from "@heliograph/channels";
 import { type EventData, PublicError, failpoint, isId, streamOf } from "@heliograph/contracts";
 import {
   type ThreadConversation,
@@ -56,18 +57,6 @@ function requireWindow({ thread }: Found, { template }: SendReply): void {
     );
 }
 
-const messageId = /^<?([^\s<>@]+@[^\s<>@]+)>?$/;
-
-/** A Message-ID as headers have it; one that its sender folded over two lines is whole again. Undefined for what a provider calls a message that is no mail. */
-function mailId(providerId: string): string | undefined {
-  const found = messageId.exec(providerId.replaceAll(/\s+/g, ""));
-  return found === null ? undefined : `<${found[1]}>`;
-}
-
-const replyPrefix = /^re\s*:/i;
-const asReply = (subject: string): string =>
-  replyPrefix.test(subject) ? subject : `Re: ${subject}`;
-
 /** The message that a reply is, and what it has beyond other messages. The texts of the thread are opened for it. */
 async function composed(
   call: ReplyCall,
@@ -80,9 +69,9 @@ async function composed(
   const own =
     subject ??
     (call.body.template === undefined && heard?.subject !== undefined
-      ? asReply(heard.subject)
+      ? replySubject(heard.subject)
       : undefined);
-  const inReplyTo = heard && mailId(heard.providerId);
+  const inReplyTo = heard && parseMailId(heard.providerId);
   const { agent, key } = call;
   return {
     body: {

@@ -1,5 +1,5 @@
 import { acceptMessage } from "@heliograph/acceptance";
-import { channelModule } from "@heliograph/channels";
+import { channelModule, parseMailId, replySubject } from "@heliograph/channels";
 import {
   deterministicId,
   PublicError,
@@ -33,7 +33,7 @@ function messageIdOf({ id, data }: Received, { keyword }: Recognised, name: stri
 
 /** Of what channels need beside a text. */
 const subjectOf = (channel: Channel, subject: string | undefined): { subject?: string } =>
-  channel === "email" ? { subject: subject === undefined ? "Your message" : `Re: ${subject}` } : {};
+  channel === "email" ? { subject: subject ? replySubject(subject) : "Your message" } : {};
 
 export type ToAnswer = {
   readonly event: Received;
@@ -89,6 +89,7 @@ function requestOf(
   const { directory, environment } = context;
   const account = directory.partner(partner);
   const module = channelModule(channel);
+  const inReplyTo = channel === "email" ? parseMailId(event.data.provider.message_id) : undefined;
   const recipient = module.recipient(from);
   const canSend = directory.gateways(environment, channel).some(({ enabled }) => enabled);
   if (account === undefined || recipient.kind === "fault" || !canSend) return undefined;
@@ -112,6 +113,7 @@ function requestOf(
       ...data,
       conversation_id,
       contact_id,
+      ...(inReplyTo !== undefined && { in_reply_to: inReplyTo }),
       keyword: found.keyword,
       // A machine's words are no answer: the conversation waits for a person's on.
       reply: { by: { id: "service:suppressions" }, answers: false },
