@@ -1,4 +1,4 @@
-import { hash } from "node:crypto";
+import { createHmac, hash } from "node:crypto";
 import {
   deterministicId,
   environments,
@@ -17,13 +17,21 @@ import {
   partnerCreated,
   type Making,
 } from "./accounts.ts";
+import { addPassword, hashPassword, loginOf, readCredentials } from "./credentials/index.ts";
 import type { Platform } from "./platform.ts";
 import { bootCatchUpMs } from "./seed.ts";
+
+/** What somebody signs in with. */
+export type DemoAgent = { readonly email: string; readonly password: string };
 
 export type DemoKeys = {
   readonly sandboxKey: string;
   readonly liveKey: string;
   readonly adminKey: string;
+  /** An owner of the demo partner, in both environments. */
+  readonly agent: DemoAgent;
+  /** An owner of the installation's own partner. */
+  readonly operator: DemoAgent;
 };
 
 const createdAt = "2026-01-01T00:00:00Z";
@@ -35,8 +43,8 @@ const noLimit = { requests: 1_000_000, window_seconds: 1 };
 const making: Making = { actor: "seed", createdAt };
 
 /**
- * The partner that `npm start` creates, with funds and the template of the example in both environments, and the operator's admin key. Keys are derived
- * from the master key, so every start shows the same ones and no plain key is stored; one that was revoked is followed by another.
+ * The partner that `npm start` creates, with funds and the template of the example in both environments and an agent, and the operator's admin key and agent. Keys and passwords
+ * are derived from the master key, so every start shows the same ones and none is stored plain; a key that was revoked is followed by another, a password that was changed stays.
  */
 export async function ensureDemoPartner(platform: Platform): Promise<DemoKeys> {
   const { directory, masterKey } = platform;
@@ -60,12 +68,63 @@ export async function ensureDemoPartner(platform: Platform): Promise<DemoKeys> {
     keyIssued(keys.liveKey, { ...demo, environment: "live" }, making),
     keyIssued(keys.adminKey, adminTerms("operator"), making),
   ]).then((position) => directory.caughtUp(position, bootCatchUpMs));
+  const agents = {
+    agent: await ensureAgent(platform, "demo", demoPartnerId),
+    operator: await ensureAgent(platform, "operator", operator.partner_id),
+  };
   for (const environment of environments)
     await appendAll(platform.contexts[environment].log, [
       openingFunds(environment),
       exampleTemplate(),
     ]);
-  return keys;
+  return { ...keys, ...agents };
+}
+
+/** An owner who can sign in everywhere, without codes. The address is of a domain that nobody can have (RFC 2606). */
+async function ensureAgent(
+  { platformLog, platformPool, directory, masterKey }: Platform,
+  name: string,
+  partnerId: string,
+): Promise<DemoAgent> {
+  const id = deterministicId("agt", "demo", name);
+  const email = `${name}@heliograph.example`;
+  const login = loginOf(email);
+  const claim: EventData<"LoginClaimed"> = {
+    login,
+    agent_id: id,
+    partner_id: partnerId,
+    claimed_at: createdAt,
+  };
+  const agent: EventData<"AgentCreated"> = {
+    agent_id: id,
+    partner_id: partnerId,
+    email,
+    login,
+    name: name === "demo" ? "Demo Owner" : "Operator",
+    role: "owner",
+    capacity: 10,
+    skills: [],
+    languages: ["en"],
+    environments: [...environments],
+    status: "active",
+    created_at: createdAt,
+  };
+  const position = await appendAll(platformLog, [
+    created(login, `login/${name}`, "LoginClaimed", claim, partnerId),
+    created(streamOf("agent", id), id, "AgentCreated", agent, partnerId),
+  ]);
+  await directory.caughtUp(position, bootCatchUpMs);
+  const password = createHmac("sha256", masterKey)
+    .update(`password/${name}`)
+    .digest("base64url")
+    .slice(0, 24);
+  if ((await readCredentials(platformPool, id)) === undefined)
+    await addPassword(platformPool, {
+      agent: id,
+      partner: partnerId,
+      password: await hashPassword(password),
+    });
+  return { email, password };
 }
 
 const created = (

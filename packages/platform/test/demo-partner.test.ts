@@ -3,7 +3,15 @@ import { streamOf } from "@heliograph/contracts";
 import { newLogger, readSettings } from "@heliograph/runtime";
 import { testServer } from "@heliograph/testkit";
 import { expect, test } from "vitest";
-import { ensureDemoPartner, openPlatform } from "../src/index.ts";
+import {
+  changePassword,
+  ensureDemoPartner,
+  hashPassword,
+  loginOf,
+  openPlatform,
+  readCredentials,
+  verifyPassword,
+} from "../src/index.ts";
 
 test("every start shows the same demo keys, and another one in place of one that was revoked", async () => {
   const server = await testServer();
@@ -40,6 +48,22 @@ test("every start shows the same demo keys, and another one in place of one that
     expect(second.sandboxKey).not.toBe(first.sandboxKey);
     expect(directory.key(hash("sha256", second.sandboxKey, "hex"))?.revoked).toBe(false);
     expect(await ensureDemoPartner(platform)).toEqual(second);
+    const { agent_id } = directory.agentOfLogin(loginOf(first.agent.email))!;
+    expect(directory.agent(agent_id)).toMatchObject({
+      partner_id,
+      role: "owner",
+      status: "active",
+      environments: ["live", "sandbox"],
+    });
+    const { platformPool } = platform;
+    const password = async (): Promise<string> =>
+      (await readCredentials(platformPool, agent_id))!.password;
+    expect(await verifyPassword(await password(), first.agent.password)).toBe(true);
+    const own = await hashPassword("my own one");
+    const change = { agent: agent_id, partner: partner_id, password: own, reason: "test" };
+    await changePassword(platformPool, change);
+    await ensureDemoPartner(platform);
+    expect(await password()).toBe(own);
   } finally {
     await platform.close();
     await server.dropAll();

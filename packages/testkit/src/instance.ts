@@ -15,6 +15,8 @@ export type InstanceFile = {
   readonly sandboxKey: string;
   readonly liveKey: string;
   readonly adminKey: string;
+  readonly agent: { readonly email: string; readonly password: string };
+  readonly operator: { readonly email: string; readonly password: string };
   readonly databaseUrl: string;
   readonly pid: number;
 };

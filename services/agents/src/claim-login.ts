@@ -1,6 +1,6 @@
+import { loginOf } from "@heliograph/platform";
 import { type EventData, PublicError, failpoint } from "@heliograph/contracts";
 import { maxConflicts, tooManyChanges, type Call } from "@heliograph/api";
-import { loginOf } from "./login.ts";
 
 /** A claim whose agent was never made is nobody's after this: whoever made it crashed, and did not come back. */
 const abandonedMs = 10 * 60_000;

@@ -1,11 +1,10 @@
 import { type EventData, failpoint, streamOf } from "@heliograph/contracts";
 import { appendOne, originOf, untilInEffect, type Call } from "@heliograph/api";
-import { changePassword, hashPassword } from "@heliograph/platform";
+import { changePassword, hashPassword, loginOf } from "@heliograph/platform";
 import type { AgentRecord } from "@heliograph/runtime";
 import { claimLogin, type Holder } from "./claim-login.ts";
 import { callerOf, isVisible, refusalOfGrant, type Profile } from "./decide-agent.ts";
 import { sendToken, tokenBytes } from "./invite.ts";
-import { loginOf } from "./login.ts";
 import { invitation } from "./mail/texts.ts";
 
 export type NewAgent = Profile & {

@@ -7,11 +7,11 @@ import {
   renewHash,
   verifyPassword,
   type Credentials,
+  loginOf,
 } from "@heliograph/platform";
 import type { AgentRecord } from "@heliograph/runtime";
 import { takeCode } from "./codes.ts";
 import { issueSession, sessionMs, type Device } from "./issue-session.ts";
-import { loginOf } from "./login.ts";
 import { takeTry } from "./tries.ts";
 
 export type SignIn = {

@@ -1,3 +1,4 @@
+export { loginOf } from "./login.ts";
 export { hashPassword, isOutdated, verifyPassword } from "./passwords.ts";
 export * from "./tables/agents.ts";
 export * from "./tables/codes.ts";

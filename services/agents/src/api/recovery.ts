@@ -14,6 +14,7 @@ import {
   hashPassword,
   takeToken,
   type TokenUse,
+  loginOf,
 } from "@heliograph/platform";
 import { change } from "@heliograph/log";
 import type { AgentRecord } from "@heliograph/runtime";
@@ -23,7 +24,6 @@ import { announceEnded } from "../announce.ts";
 import { answeredOnce } from "../answers.ts";
 import { decideAccept } from "../decide-agent.ts";
 import { sendToken, tokenBytes, tokenHash } from "../invite.ts";
-import { loginOf } from "../login.ts";
 import { passwordReset } from "../mail/texts.ts";
 import { inTransaction } from "../tables/transaction.ts";
 import { takeMailTry, takeTokenTry } from "../tries.ts";
