@@ -1,6 +1,6 @@
 import { type EventData, environments, failpoint, streamOf, uuid5 } from "@heliograph/contracts";
 import type { ApiContext } from "@heliograph/api";
-import type { Append } from "@heliograph/log";
+import { change, type EventLog } from "@heliograph/log";
 import { setAnnounced, unannounced, type EndedSessions } from "@heliograph/platform";
 import type { AgentRecord } from "@heliograph/runtime";
 
@@ -22,23 +22,13 @@ export async function announceEnded(
       reason,
       ended_at: new Date().toISOString(),
     };
-    const [outcome] = await platformLog.append([
-      {
-        stream: streamOf("agent", agent_id),
-        expected: "any",
-        events: [
-          {
-            id: uuid5("sessions ended", agent_id, String(generation)),
-            type: "AgentSessionsEnded",
-            data,
-            metadata: { partner: partner_id, actor: agent_id },
-          },
-        ],
-      },
-    ]);
-    if (outcome?.kind === "invalid") throw new Error(outcome.message);
-    if (outcome?.kind === "appended" || outcome?.kind === "duplicate")
-      await directory.caughtUp(outcome.position);
+    const position = await tellOnce(platformLog, {
+      stream: streamOf("agent", agent_id),
+      id: uuid5("sessions ended", agent_id, String(generation)),
+      event: { type: "AgentSessionsEnded", data },
+      metadata: { partner: partner_id, actor: agent_id },
+    });
+    await directory.caughtUp(position);
     await setAnnounced(platformPool, agent_id, generation);
   }
 }
@@ -47,42 +37,49 @@ export async function announceEnded(
 export const announceRest = async (context: ApiContext): Promise<void> =>
   announceEnded(context, await unannounced(context.platformPool));
 
-const batchSize = 500;
-
 /** Tells each environment that these agents take nothing more, so that what they have goes to others. Safe to repeat: each time an agent was disabled has one event. */
 export async function announceDisabled(
   context: ApiContext,
   agents: readonly AgentRecord[],
 ): Promise<void> {
-  for (const environment of environments) {
-    const { log } = context.environments[environment];
-    const appends = agents
-      .filter((agent) => agent.environments.includes(environment))
-      .map((agent) => disabledPresence(agent));
-    for (let from = 0; from < appends.length; from += batchSize)
-      for (const outcome of await log.append(appends.slice(from, from + batchSize)))
-        if (outcome.kind === "invalid") throw new Error(outcome.message);
-    await failpoint("agents.between_environments");
-  }
+  for (const { agent_id, partner_id, updated_at, environments: own } of agents)
+    for (const environment of environments) {
+      if (!own.includes(environment)) continue;
+      const data: EventData<"AgentPresenceChanged"> = {
+        agent_id,
+        status: "disabled",
+        reason: "the agent was disabled",
+        changed_at: updated_at,
+      };
+      await failpoint(`agents.before_${environment}`);
+      await tellOnce(context.environments[environment].log, {
+        stream: streamOf("presence", agent_id),
+        id: uuid5("agent disabled", agent_id, updated_at),
+        event: { type: "AgentPresenceChanged", data },
+        // Whoever disabled the agent does not take the work away: that follows.
+        metadata: { partner: partner_id, actor: "system" },
+      });
+    }
 }
 
-function disabledPresence({ agent_id, partner_id, updated_at }: AgentRecord): Append {
-  const data: EventData<"AgentPresenceChanged"> = {
-    agent_id,
-    status: "disabled",
-    reason: "the agent was disabled",
-    changed_at: updated_at,
-  };
-  return {
-    stream: streamOf("presence", agent_id),
-    expected: "any",
-    events: [
-      {
-        id: uuid5("agent disabled", agent_id, updated_at),
-        type: "AgentPresenceChanged",
-        data,
-        metadata: { partner: partner_id, actor: "system" },
-      },
-    ],
-  };
+/** Appends an event to its stream unless it is there. Gives where. */
+async function tellOnce(
+  log: EventLog,
+  told: {
+    readonly stream: string;
+    readonly id: string;
+    readonly event: { readonly type: string; readonly data: object };
+    readonly metadata: { readonly partner: string; readonly actor: string };
+  },
+): Promise<bigint> {
+  const { stream, id, event, metadata } = told;
+  const changed = await change<true>(log, {
+    stream,
+    eventId: id,
+    metadata,
+    evolve: () => true,
+    decide: () => ({ events: [event] }),
+  });
+  if (changed.kind === "changed") return changed.position;
+  throw new Error(`${stream} is written without a pause`);
 }

@@ -24,14 +24,19 @@ export const desk = hosted(async (context: ApiContext): Promise<Desk> => {
     openSessionFinder(context.environments[environment].projectionPool, environment);
   const finders = { live: finder("live"), sandbox: finder("sandbox") };
   // A process that ended while it disabled somebody has told one environment, or none.
-  await announceDisabled(
+  let disabled = directory
+    .partners()
+    .flatMap(({ partner_id }) => directory.agentsOf(partner_id))
+    .filter(({ status }) => status === "disabled");
+  const announcing = repeat(
+    announceEveryMs,
+    async () => {
+      await announceRest(context);
+      await announceDisabled(context, disabled);
+      disabled = [];
+    },
     context,
-    directory
-      .partners()
-      .flatMap(({ partner_id }) => directory.agentsOf(partner_id))
-      .filter(({ status }) => status === "disabled"),
   );
-  const announcing = repeat(announceEveryMs, () => announceRest(context), context);
   const purging = repeat(
     purgeEveryMs,
     async () => {
