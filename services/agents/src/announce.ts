@@ -45,6 +45,11 @@ export async function announceDisabled(
   for (const { agent_id, partner_id, updated_at, environments: own } of agents)
     for (const environment of environments) {
       if (!own.includes(environment)) continue;
+      const { log } = context.environments[environment];
+      const stream = streamOf("presence", agent_id);
+      // At a start nearly all were told long ago: their last event says so.
+      const [last] = await log.readStream(stream, { backwards: true, limit: 1 });
+      if (last?.type === "AgentPresenceChanged" && last.data.status === "disabled") continue;
       const data: EventData<"AgentPresenceChanged"> = {
         agent_id,
         status: "disabled",
@@ -52,8 +57,8 @@ export async function announceDisabled(
         changed_at: updated_at,
       };
       await failpoint(`agents.before_${environment}`);
-      await tellOnce(context.environments[environment].log, {
-        stream: streamOf("presence", agent_id),
+      await tellOnce(log, {
+        stream,
         id: uuid5("agent disabled", agent_id, updated_at),
         event: { type: "AgentPresenceChanged", data },
         // Whoever disabled the agent does not take the work away: that follows.

@@ -133,7 +133,7 @@ describe("a password", () => {
 const appOf = (uri: string) => {
   const text = new URL(uri).searchParams.get("secret")!;
   const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-  const bits = [...text]
+  const bits = Array.from(text)
     .map((char) => alphabet.indexOf(char).toString(2).padStart(5, "0"))
     .join("");
   const secret = Buffer.from(bits.match(/.{8}/g)!.map((byte) => Number.parseInt(byte, 2)));
