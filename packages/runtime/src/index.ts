@@ -8,7 +8,12 @@ export { watchClock } from "./clock.ts";
 export { StartError, untilItAnswers } from "./boot.ts";
 export { atMost, isMachinery, messageOf, oneAtATime, pause } from "./faults.ts";
 export { startConsumers, type RunningConsumers } from "./consumers.ts";
-export { listDeadLetters, retryDeadLetter, type DeadLetter } from "./tables/dead-letters.ts";
+export {
+  listDeadLetters,
+  quarantine,
+  retryDeadLetter,
+  type DeadLetter,
+} from "./tables/dead-letters.ts";
 export { collectProcessMetrics, metricsRegister } from "./process-metrics.ts";
 export type { ConsumerStatus } from "./status.ts";
 export { listProjections, type ProjectionRow } from "./tables/consumers.ts";

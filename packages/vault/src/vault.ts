@@ -2,7 +2,7 @@ import { createHmac, randomBytes } from "node:crypto";
 import { uuidToBase32, type Environment } from "@heliograph/contracts";
 import type pg from "pg";
 import { Keyring, type Known, type Subject } from "./keyring.ts";
-import { destroyKeys, namingKey } from "./tables/keys.ts";
+import { adoptKey, destroyKeys, namingKey } from "./tables/keys.ts";
 import {
   erasedText,
   keyIdOf,
@@ -38,10 +38,16 @@ export type Vault = {
   open(partner: string | undefined, ...values: readonly unknown[]): Promise<Open>;
   /** The same for JSON texts whose tokens stand in strings, without parsing them. */
   openJson(partner: string | undefined, texts: readonly string[]): Promise<readonly string[]>;
-  /** Destroys the keys of subjects and of whatever names them as owners. Safe to repeat; gives what is destroyed, earlier calls' included. */
+  /** Gives the key of a record that came before anybody knew whose it is to its partner, and to those whose erasure takes it along. */
+  adopt(subject: string, partner: string, owners: readonly string[]): Promise<void>;
+  /**
+   * Destroys the keys of subjects and of whatever names them as owners, made until then: what comes from an address later is somebody else's. Safe to repeat; gives what is
+   * destroyed, earlier calls' included.
+   */
   destroy(
     partner: string,
     names: readonly string[],
+    ownedUntil?: Date,
   ): Promise<readonly { readonly id: string; readonly destroyedAt: Date }[]>;
 };
 
@@ -84,8 +90,12 @@ export async function openVault(
         mayHoldTokens(text) ? text.replaceAll(tokenPattern, inString) : text,
       );
     },
-    async destroy(partner, names) {
-      const destroyed = await destroyKeys(pool, partner, names);
+    async adopt(subject, partner, owners) {
+      await adoptKey(pool, subject, partner, owners);
+      keyring.forget();
+    },
+    async destroy(partner, names, ownedUntil) {
+      const destroyed = await destroyKeys(pool, partner, names, ownedUntil);
       keyring.forget();
       return destroyed;
     },

@@ -36,6 +36,11 @@ export type Commanded =
 /** Who makes a contact, and of what. */
 export type Made = Pick<EventData<"ContactCreated">, "made_by" | "message_id">;
 
+/** What a command does to one that is there: its patch, or what follows from what it has. */
+type Patching = FieldsPatch | ((contact: Contact) => FieldsPatch);
+const patchOf = (patching: Patching, contact: Contact): FieldsPatch =>
+  typeof patching === "function" ? patching(contact) : patching;
+
 /** Holds a condition, such as `If-Match`, against the revision that is changed; undefined where the contact is made. Throws what it refuses with. */
 export type Check = (revision: number | undefined) => void;
 
@@ -81,6 +86,7 @@ export async function upsertByExternalId(
   input: ContactInput,
   made: Made,
   check?: Check,
+  patching: Patching = input,
 ): Promise<Commanded> {
   const read = normalExternalId(lead.source, lead.id);
   if (read.kind === "fault") return { kind: "refused", error: notValid("path", [faultOf(read)]) };
@@ -90,11 +96,29 @@ export async function upsertByExternalId(
   const ids = [first, ...others.filter(({ name }) => name !== first.name)];
   return inRounds(context, async () => {
     const { owner, id } = await leadOwner(context, first);
-    if (owner.kind === "held") return update(context, owner.by, ids, input, check);
+    if (owner.kind === "held") return update(context, owner.by, ids, patching, check);
     check?.(undefined);
     return create(context, id, ids, input, made);
   });
 }
+
+/**
+ * The contact of who writes from an address: the one that has it, or a new one. What the person calls itself there becomes the name of one that has none, and changes no other.
+ */
+export const contactOfSender = (
+  context: ContactsContext,
+  address: ExternalIdRef,
+  { profileName, messageId }: { readonly profileName?: string; readonly messageId: string },
+): Promise<Commanded> =>
+  upsertByExternalId(
+    context,
+    address,
+    profileName === undefined ? {} : { name: profileName },
+    { made_by: "inbound", message_id: messageId },
+    undefined,
+    ({ fields }) =>
+      fields.name === null && profileName !== undefined ? { name: profileName } : {},
+  );
 
 /** Changes fields of a contact by a merge patch. */
 export const updateContact = (
@@ -276,11 +300,11 @@ async function update(
   context: ContactsContext,
   { contact }: Loaded,
   ids: readonly NamedId[],
-  input: FieldsPatch,
+  patching: Patching,
   check?: Check,
 ): Promise<Round> {
   const contactId = contact.contact_id;
-  const patched = patchFields(contact.fields, input);
+  const patched = patchFields(contact.fields, patchOf(patching, contact));
   if ("errors" in patched) return { kind: "refused", error: notValid("body", patched.errors) };
   const added = ids.filter((id) => !lists({ contact }, id));
   if (contact.external_ids.length + added.length > maxExternalIds && added.length > 0)
@@ -290,7 +314,7 @@ async function update(
   if (secured.kind === "taken")
     return { kind: "refused", error: taken(secured.external_id, secured.contact_id) };
   await failpoint("contacts.claimed");
-  const done = await changeFields(context, contactId, added, input, check).catch(
+  const done = await changeFields(context, contactId, added, patching, check).catch(
     async (error: unknown) => {
       await giveBack(context, secured.fresh);
       throw error;
@@ -308,7 +332,7 @@ async function changeFields(
   context: ContactsContext,
   contactId: string,
   ids: readonly NamedId[],
-  patch: FieldsPatch,
+  patching: Patching,
   check?: Check,
 ): Promise<Commanded> {
   const changed = await changeContact<PublicError>(
@@ -319,7 +343,7 @@ async function changeFields(
       const refusal = refusalOf(contact, contactId);
       if (refusal !== undefined) return { refusal };
       check?.(revision);
-      const patched = patchFields(contact!.fields, patch);
+      const patched = patchFields(contact!.fields, patchOf(patching, contact!));
       if ("errors" in patched) return { refusal: notValid("body", patched.errors) };
       const at = new Date().toISOString();
       const added = ids.filter((id) => !lists({ contact: contact! }, id));

@@ -2,6 +2,8 @@ import type { Service } from "@heliograph/api";
 import { activityProjector } from "./activity.ts";
 import { contactRoutes } from "./api/contacts.ts";
 import { importRoutes } from "./api/imports.ts";
+import { matchingReactor } from "./matching/reactor.ts";
+import { sendersProjector } from "./matching/senders.ts";
 import { listRoutes } from "./api/list-routes.ts";
 import { mergeRoutes } from "./api/merge.ts";
 import { erasureReactor } from "./erasure/reactor.ts";
@@ -32,6 +34,8 @@ export const service: Service = {
   consumers: (context) => [
     contactsProjector(context),
     activityProjector,
+    sendersProjector,
+    matchingReactor,
     mergeReactor,
     erasureReactor,
     importsReactor,

@@ -17,6 +17,8 @@ export const GatewayConfigured = defineEvent(
     channel: Channel,
     kind: z.string().min(1).max(32),
     enabled: z.boolean(),
+    /** Whose it is alone: what comes through it is that partner's. */
+    partner_id: Id.optional(),
     weight: z.int().min(0).max(1000),
     max_per_second: z.number().min(0.01).max(1_000_000).optional(),
     max_concurrent: z.int().min(1).max(10_000),

@@ -94,11 +94,25 @@ export async function keysById(pool: pg.Pool, ids: readonly string[]): Promise<K
   return rows;
 }
 
+/** Gives the key of a record to the partner whose it turned out to be. */
+export async function adoptKey(
+  pool: pg.Pool,
+  subject: string,
+  partner: string,
+  owners: readonly string[],
+): Promise<void> {
+  await pool.query(
+    "update vault.keys set partner = $2, owners = $3 where subject = $1 and partner <> $2 and destroyed_at is null",
+    [subject, partner, owners],
+  );
+}
+
 /** Destroys the keys of subjects, and of whatever else belongs to them. Gives those that this or an earlier call destroyed. */
 export async function destroyKeys(
   pool: pg.Pool,
   partner: string,
   names: readonly string[],
+  ownedUntil: Date | undefined,
 ): Promise<readonly { readonly id: string; readonly destroyedAt: Date }[]> {
   // A contact that was never sealed for must not be from here on either.
   await pool.query(
@@ -109,8 +123,8 @@ export async function destroyKeys(
   );
   await pool.query(
     `update vault.keys set wrapped = null, destroyed_at = clock_timestamp()
-      where partner = $1 and destroyed_at is null and (subject = any($2) or owners && $2::text[])`,
-    [partner, names],
+      where partner = $1 and destroyed_at is null and (subject = any($2) or (owners && $2::text[] and ($3::timestamptz is null or created_at <= $3)))`,
+    [partner, names, ownedUntil ?? null],
   );
   const { rows } = await pool.query<{ id: string; destroyed_at: Date }>(
     `select id, destroyed_at from vault.keys where partner = $1 and destroyed_at is not null and (subject = any($2) or owners && $2::text[])

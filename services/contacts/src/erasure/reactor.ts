@@ -32,7 +32,12 @@ async function erase(tools: Tools, event: RecordedEvent<"ContactErasureRequested
   const partner = event.metadata.partner ?? "";
   const erased = await collectErased(log, contact_id);
   await failpoint("erasure.before_destroy");
-  const keys = await vault.destroy(partner, [...erased.contacts, ...erased.ids.keys()]);
+  const keys = await vault.destroy(
+    partner,
+    [...erased.contacts, ...erased.ids.keys()],
+    // A message that comes from the address after that is for a new contact.
+    new Date(event.recordedAt),
+  );
   await failpoint("erasure.after_destroy");
   await freeIds(tools, partner, erased);
   await failpoint("erasure.after_release");

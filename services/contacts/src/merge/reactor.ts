@@ -1,8 +1,7 @@
-import { uuid5 } from "@heliograph/contracts";
-import type { Metadata, RecordedEvent } from "@heliograph/log";
+import type { RecordedEvent } from "@heliograph/log";
 import { type ReactorTools, type ServiceContext, reactor } from "@heliograph/runtime";
 import { release, readClaim } from "../claims.ts";
-import type { ContactsContext } from "../streams.ts";
+import { reacting } from "../reacting.ts";
 import { readActivity } from "../tables/activity.ts";
 import { finish, restore } from "./saga.ts";
 
@@ -26,7 +25,7 @@ export const mergeReactor = reactor({
 });
 
 async function settle(context: ServiceContext, event: Cause): Promise<void> {
-  const own = reacting(context, event, "contacts-merge");
+  const own = reacting(context, event);
   const { type, data } = event;
   switch (type) {
     case "ContactMergeStarted": {
@@ -48,17 +47,3 @@ async function settle(context: ServiceContext, event: Cause): Promise<void> {
       return type satisfies never;
   }
 }
-
-/** The commands' context of a reaction: what it appends says what caused it. */
-export const reacting = (
-  { log, vault }: Pick<ServiceContext, "log" | "vault">,
-  cause: { readonly id: string; readonly metadata: Metadata },
-  actor: string,
-  partner = cause.metadata.partner ?? "",
-): ContactsContext => ({
-  log,
-  vault,
-  partner,
-  metadata: () => ({ partner, actor, causation: cause.id }),
-  eventId: (name) => uuid5(cause.id, name),
-});

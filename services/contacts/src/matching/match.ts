@@ -1,0 +1,187 @@
+import { externalIdName, normalExternalId } from "@heliograph/channels";
+import { type EventData, failpoint, uuid5 } from "@heliograph/contracts";
+import { type InboundReading, parseInbound } from "@heliograph/gateways";
+import { type NewEvent, type RecordedEvent } from "@heliograph/log";
+import type { ServiceContext } from "@heliograph/runtime";
+import { type Seal, erasedText } from "@heliograph/vault";
+import { contactOfSender } from "../commands.ts";
+import { reacting } from "../reacting.ts";
+import { type ContactsContext, loadContact } from "../streams.ts";
+import { lastSender } from "../tables/senders.ts";
+import { ownerOfInbound } from "./owner.ts";
+
+export type Received = RecordedEvent<"InboundReceived">;
+
+/** What an inbound message says, read from its raw bytes; undefined where its key is gone with the contact that it named. */
+export type Opened = { readonly event: Received; readonly reading: InboundReading | undefined };
+
+export type Matching =
+  | { readonly kind: "matched"; readonly event: NewEvent }
+  /** `forgotten`: nothing is left to match; otherwise an operator can retry it. */
+  | {
+      readonly kind: "parked";
+      readonly event: NewEvent;
+      readonly reason: string;
+      readonly forgotten: boolean;
+    };
+
+/** A contact that is erased while its message is matched is followed by a new one; so often in a row is a bug. */
+const maxErasures = 10;
+const maxName = 255;
+
+/** Reads records whose texts are opened. Throws for bytes that are nothing of their kind of gateway. */
+export function readOpened(
+  { directory, environment }: Pick<ServiceContext, "directory" | "environment">,
+  event: Received,
+): Opened {
+  const { raw, encoding, gateway_kind: kind, gateway_id, channel, content_type } = event.data;
+  if (raw === erasedText) return { event, reading: undefined };
+  const name = gatewayOf({ directory, environment }, gateway_id)?.name ?? gateway_id;
+  const reading = parseInbound(kind, {
+    raw: Buffer.from(raw, encoding === "text" ? "utf8" : "base64"),
+    contentType: content_type,
+    gateway: { name, channel },
+  });
+  return { event, reading };
+}
+
+const gatewayOf = (
+  { directory, environment }: Pick<ServiceContext, "directory" | "environment">,
+  id: string,
+) => directory.gateways(environment).find(({ gateway_id }) => gateway_id === id);
+
+/** Finds whose message it is and who wrote it; makes the contact where there is none. */
+export async function match(
+  context: ServiceContext,
+  { event, reading }: Opened,
+): Promise<Matching> {
+  const { data } = event;
+  if (reading === undefined) return parked(event, "it was erased before it was matched", true);
+  const gateway = gatewayOf(context, data.gateway_id);
+  const gatewayName = gateway?.name ?? data.gateway_id;
+  const owner = await ownerOfInbound(
+    context.directory,
+    {
+      gatewayId: data.gateway_id,
+      gatewayPartner: gateway?.partner_id,
+      to: reading.to,
+      sandboxOf: data.partner_id,
+    },
+    () => lastSender(context.projectionPool, gatewayName),
+  );
+  if (owner.kind === "unknown") return parked(event, owner.reason, false);
+  const { partner, because } = owner;
+  const address = normalExternalId(data.channel, reading.from);
+  if (address.kind === "fault")
+    return parked(event, `its sender ${address.message}`, false, partner);
+  const name = externalIdName(context.vault, partner, address.value);
+  if (event.metadata.partner !== partner)
+    await context.vault.adopt(data.inbound_id, partner, [name]);
+  const own = reacting(context, event, partner);
+  for (let tries = 0; tries < maxErasures; tries++) {
+    const found = await sealable(own, address.value, reading, data.message_id);
+    if (found === undefined) continue;
+    const { contact, seal } = found;
+    const known = contact.message_id !== data.message_id;
+    const reason = `${because}; the sender ${known ? "was known" : "is new"}`;
+    const matched: EventData<"InboundMatched"> = {
+      inbound_id: data.inbound_id,
+      message_id: data.message_id,
+      contact_id: contact.contact_id,
+      known,
+      channel: data.channel,
+      external_id: { source: address.value.source, id: seal(address.value.id), name },
+      ...contentOf(reading, seal),
+      provider: {
+        gateway: gatewayName,
+        name: gatewayName,
+        message_id: data.provider_message_id,
+      },
+      gateway_id: data.gateway_id,
+      received_at: data.received_at,
+      reason,
+    };
+    return { kind: "matched", event: appended(own, event, "InboundMatched", matched) };
+  }
+  throw new Error(`${data.inbound_id}: its contact was erased over and over`);
+}
+
+/**
+ * The sender's contact and a seal of its key. The key is taken before the contact is looked at again: an erasure that comes after that destroys it, and with it what this
+ * message says. Undefined when it came before.
+ */
+async function sealable(
+  own: ContactsContext,
+  address: { readonly source: string; readonly id: string },
+  reading: InboundReading,
+  messageId: string,
+) {
+  const profileName = reading.profileName?.slice(0, maxName).toWellFormed();
+  const found = await contactOfSender(own, address, {
+    messageId,
+    ...(profileName !== undefined && profileName !== "" && { profileName }),
+  });
+  if (found.kind === "refused") {
+    if (found.error.code === "contact_erased") return undefined;
+    throw found.error;
+  }
+  await failpoint("matching.contact");
+  const { contact_id: subject } = found.contact;
+  const seal = await own.vault.seal({ partner: own.partner, subject }).catch(() => undefined);
+  const now = await loadContact(own, subject);
+  return seal === undefined || now?.contact.status !== "active"
+    ? undefined
+    : { contact: now.contact, seal };
+}
+
+const contentOf = (
+  { from, to, text, html, subject, media, kind, about, automatic }: InboundReading,
+  seal: Seal,
+) => ({
+  from: seal(from),
+  to,
+  ...(text !== undefined && { text: seal(text) }),
+  ...(html !== undefined && { html: seal(html) }),
+  ...(subject !== undefined && { subject: seal(subject) }),
+  ...(media !== undefined && {
+    media: media.map(({ url, type, name, bytes }) => ({
+      url: seal(url),
+      ...(type !== undefined && { type }),
+      ...(name !== undefined && { name: seal(name) }),
+      ...(bytes !== undefined && { bytes }),
+    })),
+  }),
+  kind,
+  ...(about !== undefined && { about }),
+  ...(automatic !== undefined && { automatic }),
+});
+
+const appended = (
+  own: Pick<ContactsContext, "metadata">,
+  { id, data }: Received,
+  type: "InboundMatched" | "InboundParked",
+  body: EventData<"InboundMatched"> | EventData<"InboundParked">,
+): NewEvent => ({
+  id: uuid5(id, type),
+  type,
+  data: body,
+  metadata: { ...own.metadata(), correlation: data.message_id },
+});
+
+function parked(
+  event: Received,
+  reason: string,
+  forgotten: boolean,
+  partner = event.metadata.partner ?? "",
+): Matching {
+  const { inbound_id, message_id } = event.data;
+  const metadata = { partner, actor: "system:contacts", causation: event.id };
+  const own = { metadata: () => metadata };
+  const data = { inbound_id, message_id, reason };
+  return {
+    kind: "parked",
+    event: appended(own, event, "InboundParked", data),
+    reason,
+    forgotten,
+  };
+}

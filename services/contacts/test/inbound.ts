@@ -1,0 +1,66 @@
+import { externalIdName } from "@heliograph/channels";
+import { type EventData, deterministicId, streamOf, uuid5, uuid7 } from "@heliograph/contracts";
+import type { RecordedEvent } from "@heliograph/log";
+import type { ServiceContext } from "@heliograph/runtime";
+
+export type Written = {
+  readonly from: string;
+  readonly text?: string;
+  readonly to?: string;
+  readonly profile_name?: string;
+  /** What the provider calls it; posted again it is the same. */
+  readonly provider_message_id?: string;
+  readonly gateway_id?: string;
+};
+
+const gateway = deterministicId("gtw", "test");
+/** Posts what a person wrote by SMS, as the gateway's part of the platform stores it. Without a partner it is whose the address is. */
+export async function postInbound(
+  { log, vault }: Pick<ServiceContext, "log" | "vault">,
+  partner: string | undefined,
+  { gateway_id = gateway, ...written }: Written,
+): Promise<{ readonly inboundId: string; readonly messageId: string }> {
+  const said = { to: "+15550109999", text: "hello", provider_message_id: uuid7(), ...written };
+  const parts = [gateway_id, partner ?? "", said.provider_message_id];
+  const inboundId = deterministicId("inb", ...parts);
+  const messageId = deterministicId("msg", ...parts);
+  const owner = externalIdName(vault, partner ?? "", { source: "sms", id: said.from });
+  const subject = { partner: partner ?? "", subject: inboundId, owners: [owner] };
+  const seal = await vault.seal(subject);
+  const data: EventData<"InboundReceived"> = {
+    inbound_id: inboundId,
+    message_id: messageId,
+    gateway_id,
+    gateway_kind: "simulator",
+    channel: "sms",
+    provider_message_id: said.provider_message_id,
+    ...(partner !== undefined && { partner_id: partner }),
+    content_type: "application/json",
+    raw: seal(JSON.stringify(said)),
+    encoding: "text",
+    received_at: new Date().toISOString(),
+  };
+  const event = {
+    id: uuid5(inboundId, "InboundReceived"),
+    type: "InboundReceived",
+    data,
+    metadata: partner === undefined ? {} : { partner },
+  };
+  await log.append([
+    { stream: streamOf("inbound", inboundId), expected: "no_stream", events: [event] },
+  ]);
+  return { inboundId, messageId };
+}
+
+/** What became of it, opened; undefined before it is matched. */
+export async function matchedOf(
+  { log, vault }: Pick<ServiceContext, "log" | "vault">,
+  inboundId: string,
+): Promise<EventData<"InboundMatched"> | undefined> {
+  const events: readonly RecordedEvent[] = await log.readStream(streamOf("inbound", inboundId));
+  const matched = events.filter(({ type }) => type === "InboundMatched");
+  if (matched.length > 1) throw new Error(`${inboundId}: matched ${matched.length} times`);
+  const [event] = matched;
+  if (event?.type !== "InboundMatched") return undefined;
+  return (await vault.open(undefined, event.data))(event.data);
+}

@@ -1,0 +1,198 @@
+import { deterministicId, streamOf, uuid5 } from "@heliograph/contracts";
+import { until } from "@heliograph/testkit";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type Written, matchedOf, postInbound } from "./inbound.ts";
+import { type Setting, newCrm, newPhone, openSetting, pathOf } from "./setting.ts";
+
+let setting: Setting;
+beforeAll(async () => {
+  setting = await openSetting({ consumers: "run" });
+});
+afterAll(() => setting.world.close());
+
+const context = () => setting.world.platform.contexts.sandbox;
+const me = (): string => setting.world.partners[0]!.id;
+const matched = (inboundId: string) =>
+  until(async () => matchedOf(context(), inboundId), { timeoutMs: 15_000 });
+const write = async (written: Written, partner: string | undefined = me()) => {
+  const { inboundId, messageId } = await postInbound(context(), partner, written);
+  return { ...(await matched(inboundId)), messageId };
+};
+
+describe("an inbound message", () => {
+  it("makes the contact of a sender nobody knows, with the name that the person has there", async () => {
+    const phone = newPhone();
+    const first = await write({ from: phone.id, profile_name: "Ada", text: "hi" });
+    expect(first).toMatchObject({ known: false, from: phone.id, text: "hi", kind: "message" });
+    expect(await setting.get(pathOf(phone))).toMatchObject({
+      id: first.contact_id,
+      name: "Ada",
+      external_ids: [phone],
+    });
+    const second = await write({ from: phone.id, profile_name: "Somebody else" });
+    expect(second).toMatchObject({ known: true, contact_id: first.contact_id });
+    expect((await setting.get(pathOf(phone)))["name"]).toBe("Ada");
+    const [created] = await context().log.readStream(streamOf("contact", first.contact_id!));
+    expect(created!.data).toMatchObject({ made_by: "inbound", message_id: first.messageId });
+  });
+
+  it("fills an empty name only", async () => {
+    const phone = newPhone();
+    await setting.made({ external_ids: [phone] });
+    await write({ from: phone.id, profile_name: "Grace" });
+    expect((await setting.get(pathOf(phone)))["name"]).toBe("Grace");
+  });
+
+  it("comes to one contact, however many of one new address come at once and however often", async () => {
+    const phone = newPhone();
+    const posted = await Promise.all(
+      Array.from({ length: 40 }, (_, index) =>
+        postInbound(context(), me(), {
+          from: phone.id,
+          provider_message_id: `${phone.id}-${index % 20}`,
+        }),
+      ),
+    );
+    const upserts = await Promise.all(
+      Array.from({ length: 8 }, () => setting.call("PUT", pathOf(phone), { tags: ["t"] })),
+    );
+    expect(upserts.every(({ status }) => status === 200 || status === 201)).toBe(true);
+    const ids = new Set(posted.map(({ inboundId }) => inboundId));
+    expect(ids.size).toBe(20);
+    const found = await Promise.all([...ids].map(matched));
+    expect(new Set(found.map(({ contact_id }) => contact_id)).size).toBe(1);
+    expect(await setting.get(pathOf(phone))).toMatchObject({
+      id: found[0]!.contact_id,
+      tags: ["t"],
+    });
+  });
+
+  it("A merged id stays writable: from a merged contact's number it lands on the survivor", async () => {
+    const phone = newPhone();
+    const a = await setting.made({ external_ids: [phone] });
+    const b = await setting.made({ name: "B" });
+    await setting.call("POST", `/contacts/${a}/merge`, { into: b });
+    expect(await write({ from: phone.id })).toMatchObject({ known: true, contact_id: b });
+  });
+
+  it("The dead come back: after an erasure a late inbound and an upsert find a new contact without any old field", async () => {
+    const { call, made, get } = setting;
+    const [phone, crm] = [newPhone(), newCrm()];
+    const dead = await made({ external_ids: [phone, crm], name: "Dead", tags: ["old"] });
+    expect((await call("DELETE", `/contacts/${dead}`)).status).toBe(202);
+    const late = await write({ from: phone.id, profile_name: "Alive" });
+    expect(late.contact_id).not.toBe(dead);
+    expect(late.known).toBe(false);
+    expect(await get(pathOf(phone))).toMatchObject({
+      id: late.contact_id,
+      name: "Alive",
+      tags: [],
+      external_ids: [phone],
+    });
+    const upserted = await call("PUT", pathOf(crm), { language: "en" });
+    expect([upserted.status, upserted.body]).toMatchObject([201, { name: null, tags: [] }]);
+    for (const [method, path, body] of [
+      ["GET", `/contacts/${dead}`],
+      ["PATCH", `/contacts/${dead}`, { name: "X" }],
+      ["POST", `/contacts/${dead}/external-ids`, newCrm()],
+      ["POST", `/contacts/${dead}/merge`, { into: late.contact_id }],
+      ["POST", `/contacts/${late.contact_id}/merge`, { into: dead }],
+    ] as const)
+      expect((await call(method, path, body)).body, path).toMatchObject({ code: "contact_erased" });
+  });
+});
+
+describe("whose it is", () => {
+  it("says first the sender assignment, and without any it waits among the dead letters until there is one", async () => {
+    const { world } = setting;
+    const gateway_id = deterministicId("gtw", "unowned");
+    const to = "+15550107777";
+    const phone = newPhone();
+    const { inboundId } = await postInbound(context(), undefined, {
+      from: phone.id,
+      to,
+      gateway_id,
+    });
+    const letters = async (): Promise<readonly { id: string; status: string }[]> =>
+      (
+        await context().pool.query(
+          "select id, status from runtime.dead_letters where consumer = 'contact-matching' and reason like $1",
+          [`%${to}%`],
+        )
+      ).rows;
+    const [letter] = await until(async () => {
+      const found = await letters();
+      return found.length > 0 && found;
+    });
+    const types = async () =>
+      (await context().log.readStream(streamOf("inbound", inboundId))).map(({ type }) => type);
+    expect(await types()).toEqual(["InboundReceived", "InboundParked"]);
+    await world.appendPlatform(`sender-${uuid5(gateway_id, to)}`, "any", "SenderAssigned", {
+      gateway_id,
+      address: to,
+      partner_id: me(),
+      environment: "sandbox",
+      assigned_at: new Date().toISOString(),
+    });
+    await context().pool.query("update runtime.dead_letters set status = 'retry' where id = $1", [
+      letter!.id,
+    ]);
+    const found = await matched(inboundId);
+    expect(found).toMatchObject({ reason: expect.stringContaining("assigned"), known: false });
+    expect((await setting.get(pathOf(phone)))["id"]).toBe(found.contact_id);
+    await until(async () => (await letters()).every(({ status }) => status === "resolved"));
+    // Its bytes, which came before it had an owner, go with the contact.
+    await setting.call("DELETE", `/contacts/${found.contact_id}`);
+    await until(async () => {
+      const [received] = await context().log.readStream(streamOf("inbound", inboundId));
+      const open = await context().vault.open(undefined, received!.data);
+      return JSON.stringify(open(received!.data)).includes("[erased]");
+    });
+  });
+
+  it("says last who last sent through the gateway", async () => {
+    const { world } = setting;
+    const gateway_id = deterministicId("gtw", "last");
+    const { log, projectionPool } = context();
+    const message_id = deterministicId("msg", "last");
+    const partner = world.partners[1]!.id;
+    const [sent] = await log.append([
+      {
+        stream: streamOf("message", message_id),
+        expected: "any",
+        events: [
+          {
+            id: uuid5(message_id, "sent"),
+            type: "MessageSent",
+            data: {
+              message_id,
+              message: { channel: "sms", to: "+15551230001" },
+              attempt: 1,
+              attempt_id: deterministicId("atp", "last"),
+              gateway: gateway_id,
+              gateway_kind: "simulator",
+              choice: { reason: "only" },
+              provider: { name: "x", message_id: "x", status: "accepted" },
+              cost: "0",
+              currency: "USD",
+            },
+            metadata: { partner },
+          },
+        ],
+      },
+    ]);
+    expect(sent).toMatchObject({ kind: "appended" });
+    await until(async () => {
+      const { rows } = await projectionPool.query("select 1 from contact_senders.last_sender");
+      return rows.length > 0;
+    });
+    const { inboundId } = await postInbound(context(), undefined, {
+      from: newPhone().id,
+      to: "+15550106666",
+      gateway_id,
+    });
+    await matched(inboundId);
+    const [, event] = await log.readStream(streamOf("inbound", inboundId));
+    expect(event!.metadata.partner).toBe(partner);
+  });
+});
