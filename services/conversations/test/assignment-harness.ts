@@ -205,10 +205,10 @@ export function partnerOn(log: EventLog, partner: string) {
         reason: "test",
         unassigned_at: time,
       }),
-    assigned: (thread: Thread, agent: string) =>
+    assigned: (thread: Thread, agent: string, actor = by) =>
       on(thread, "ConversationAssigned", {
         agent: { id: agent, name: "Ada" },
-        by,
+        by: actor,
         reason: "test",
         assigned_at: time,
       }),

@@ -207,6 +207,7 @@ describe("removed agents do not keep their work", () => {
       expect(await countOf(threads, ada!)).toBe(4);
       await desk.reply(threads[0]!);
       await desk.presence(bob!, "online");
+      desk.change(ada!, { status: "disabled" });
       await desk.presence(ada!, "disabled");
       await running.run();
       expect(await countOf(threads, bob!)).toBe(4);
@@ -235,6 +236,34 @@ describe("removed agents do not keep their work", () => {
       expect((await desk.events(thread)).map(({ type }) => type)).toContain(
         "ConversationUnassigned",
       );
+    });
+  });
+
+  it("one who is active again keeps what a person gives him, before he says that he is there", async () => {
+    const ada = desk.agent("Ada");
+    await desk.team({ agent_ids: [ada] });
+    await desk.presence(ada, "disabled");
+    const thread = await desk.open();
+    await withDesk(async (running) => {
+      await running.run();
+      await desk.assigned(thread, ada);
+      await running.run();
+      expect(await holders([thread])).toEqual([ada]);
+    });
+  });
+
+  it("who takes a conversation by an answer has answered it, and keeps it when he goes offline", async () => {
+    const ada = desk.agent("Ada");
+    await desk.team({ agent_ids: [ada] });
+    const thread = await desk.open();
+    await withDesk(async (running) => {
+      await running.run();
+      await desk.reply(thread, true, { id: ada });
+      await desk.assigned(thread, ada, { id: ada });
+      await desk.presence(ada, "online");
+      await desk.presence(ada, "offline");
+      await running.run();
+      expect(await holders([thread])).toEqual([ada]);
     });
   });
 

@@ -3,7 +3,7 @@ import { formatTime } from "@heliograph/domain";
 import { type Append, type NewEvent, recordedOf } from "@heliograph/log";
 import type { AgentRecord, ServiceContext } from "@heliograph/runtime";
 import { decideAssignment, type Candidate, type Decided, type Option } from "./decide.ts";
-import type { Desk, DeskTeam } from "./desk.ts";
+import type { Desk, DeskTeam, Presence } from "./desk.ts";
 import type { Languages } from "./languages.ts";
 import { dueTimes, system, targets, type ThreadEvent, type Work } from "./work.ts";
 
@@ -193,14 +193,20 @@ const candidatesOf =
     }),
   });
 
-/** Why an agent cannot keep a conversation: what routing gave while he was there, and what nobody answers now. */
+/**
+ * Why an agent cannot keep a conversation: what nobody answers where he has left since he got it, and everything where he was disabled. The directory may hear of that later than the
+ * log, and forgets it when he is active again; a presence stays until the agent says otherwise.
+ */
 function reasonToGiveBack(work: Work, { desk, directory }: PlanOptions): string | undefined {
   const { id, name } = work.assignee!;
-  const presence = desk.presence(id);
-  if (directory.agent(id)?.status === "disabled" || presence?.status === "disabled")
-    return `${name} was disabled`;
+  if (directory.agent(id)?.status === "disabled") return `${name} was disabled`;
   if (work.stray) return `${name} had left the team`;
-  if (presence?.status !== "offline" || work.answered) return undefined;
-  const left = work.byHand === undefined || work.byHand < presence.since;
-  return left ? `${name} went offline and had not answered` : undefined;
+  const presence = desk.presence(id);
+  if (presence === undefined || isThere(presence) || work.answered) return undefined;
+  if (work.byHand !== undefined && work.byHand > presence.since) return undefined;
+  return presence.status === "disabled"
+    ? `${name} was disabled`
+    : `${name} went offline and had not answered`;
 }
+
+const isThere = ({ status }: Presence): boolean => status === "online" || status === "away";

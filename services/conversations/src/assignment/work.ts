@@ -112,7 +112,8 @@ function evolveAssignment(work: Work, event: AssignmentEvent): Work {
           byHand: data.by.id === system ? undefined : position,
           stray: false,
           team: data.team ?? work.team,
-          answered: work.answered && work.assignee?.id === event.data.agent.id,
+          // Who takes it by an answer has answered it.
+          answered: work.answered && [work.assignee?.id, data.by.id].includes(event.data.agent.id),
         },
         event.data,
       );
