@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { until } from "@heliograph/testkit";
+import { Desk } from "../src/assignment/desk.ts";
+import { isThreadEvent } from "../src/assignment/work.ts";
 import { openDesk, startDesk, type TestDesk, type Thread } from "./assignment-harness.ts";
 
 let desk: TestDesk;
@@ -378,6 +380,33 @@ describe("what it knows survives", () => {
       const types = (await desk.events(thread)).map(({ type }) => type);
       expect(types).toHaveLength(3);
     }
+  });
+
+  it("nothing is decided before everything that was there at the start is known, however small the batches", async () => {
+    const ada = desk.agent("Ada", { capacity: 1 });
+    await desk.team({ agent_ids: [ada] });
+    await desk.presence(ada, "online");
+    const [first, second] = await openMany(2);
+    await desk.assigned(second!, ada);
+    await withDesk(async (running) => {
+      await running.run(1);
+      expect(await holders([first!, second!])).toEqual([undefined, ada]);
+    });
+  });
+
+  it("what comes twice is folded once, and what comes too early is read from the log first", async () => {
+    const thread = await desk.open();
+    await desk.ask(thread);
+    await desk.reply(thread);
+    const events = (await desk.events(thread)).filter(isThreadEvent);
+    const known = new Desk([]);
+    for (const event of events) expect(known.see(event)).toBe(true);
+    const before = known.work(thread.stream);
+    for (const event of events.toReversed()) expect(known.see(event)).toBe(true);
+    expect(known.work(thread.stream)).toEqual(before);
+    const early = new Desk([]);
+    early.see(events[0]!);
+    expect(early.see(events.at(-1)!)).toBe(false);
   });
 
   it("a closed conversation leaves nothing behind, and one that is reopened keeps its agent", async () => {
