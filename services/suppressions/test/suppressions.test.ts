@@ -133,7 +133,9 @@ describe("a suppression", () => {
   test("keeps nothing readable once its contact is erased, and its name is still the recipient's", async () => {
     const { vault, pool } = world.platform.contexts.sandbox;
     const to = "+15550100007";
-    const { body } = await post({ channel: "sms", to, note: "Ada asked for it" });
+    const headers = { "idempotency-key": "erased-later" };
+    const asked = { channel: "sms", to, note: "Ada asked for it" };
+    const { body } = await post(asked, { headers });
     const rows = await pool.query("select recipient, evidence from suppressions.periods");
     expect(JSON.stringify(rows.rows)).not.toMatch(/Ada|\+1555/);
     await vault.destroy(partner, [externalIdName(vault, partner, { source: "sms", id: to })]);
@@ -145,5 +147,10 @@ describe("a suppression", () => {
     });
     const found = await list(`to=${encodeURIComponent(to)}`, "0");
     expect(found.body.data).toEqual([erased]);
+    // Neither the kept answer nor, once that is dropped, the event gives it back.
+    const repeat = async () => (await post(asked, { headers })).body.code;
+    expect(await repeat()).toBe("contact_erased");
+    await pool.query("delete from ingress.idempotency where key = 'erased-later'");
+    expect(await repeat()).toBe("contact_erased");
   });
 });

@@ -9,9 +9,11 @@ import {
   notValid,
   pageOf,
   requireMatch,
+  requireSameRequest,
   route,
+  tooManyChanges,
 } from "@heliograph/api";
-import { channelModule } from "@heliograph/channels";
+import { channelModule, externalIdName } from "@heliograph/channels";
 import { type Channel, PublicError, channels, isId, streamOf } from "@heliograph/contracts";
 import {
   type Suppression,
@@ -22,6 +24,8 @@ import {
   evolveSuppression,
   suppressionName,
 } from "@heliograph/domain";
+import { change, type Metadata } from "@heliograph/log";
+import { erasedText } from "@heliograph/vault";
 import { place, placeOf } from "../placed.ts";
 import { recipientOf } from "../seal.ts";
 import { type PeriodRow, listPeriods } from "../tables/periods.ts";
@@ -46,11 +50,14 @@ const periodView = ({ started, ended }: SuppressionPeriod): Omit<PeriodRow, "pos
   ended_at: ended?.ended_at ?? null,
 });
 
-/** A period by its id, opened. */
+/** A period as it is answered, opened. An answer that a key keeps goes with the contact who has the address. */
 async function shown(call: Call<unknown, unknown>, period: SuppressionPeriod): Promise<object> {
-  const view = periodView(period);
-  const open = await call.deps.vault.open(call.partner.partner_id, view);
-  return open(view);
+  const { vault } = call.deps;
+  const partner = call.partner.partner_id;
+  const sealed = periodView(period);
+  const view = (await vault.open(partner, sealed))(sealed);
+  call.concerns(externalIdName(vault, partner, { source: view.channel, id: view.to }));
+  return view;
 }
 
 const byId =
@@ -81,16 +88,32 @@ async function create(call: Call<Create, unknown>): Promise<Answer> {
     evidence: { ...(note !== undefined && { text: seal(note) }) },
     started_at: new Date().toISOString(),
   };
-  await place(call.deps.log, id, name, call.metadata({ correlation: id }));
-  const { state = [], position } = await changeOnce<Suppression>(call, {
+  const { fingerprint, ...metadata } = call.metadata({ correlation: id });
+  await place(call.deps.log, id, name, metadata);
+  const result = await change<Suppression>(call.deps.log, {
     stream: streamOf("suppression", name),
-    name: "start",
-    correlation: id,
+    eventId: call.eventId("start"),
+    // What was asked names the address: its hash is sealed like the address itself.
+    metadata: { ...metadata, ...(fingerprint !== undefined && { fingerprint: seal(fingerprint) }) },
     evolve: evolveSuppression,
     decide: (periods = []) => ({ events: decideStart(periods, wanted) }),
   });
+  if (result.kind === "contended" || result.kind === "refused") throw tooManyChanges();
+  if (result.kind === "changed") await requireOwn(call, result.first);
+  const { state = [], position } = result;
   const period = state.find(byId(id)) ?? coveredBy(state, wanted)!;
   return { status: 201, body: await shown(call, period), position };
+}
+
+/** Throws `idempotency_key_reused` when another request with the key began the period, and `contact_erased` where nobody can tell any more. */
+async function requireOwn(
+  call: Call<unknown, unknown>,
+  { metadata }: { readonly metadata: Metadata },
+): Promise<void> {
+  const opened = (await call.deps.vault.open(call.partner.partner_id, metadata))(metadata);
+  if (opened.fingerprint === erasedText)
+    throw new PublicError("contact_erased", "The contact that this key was used for was erased.");
+  requireSameRequest({ metadata: opened }, call.fingerprint);
 }
 
 async function nameOf(call: Call<unknown, unknown>): Promise<string> {
@@ -214,7 +237,7 @@ export const suppressionRoutes: readonly Route[] = [
     status: 201,
     body: CreateSuppression,
     response: SuppressionView,
-    errors: ["malformed_json", ...changeErrors],
+    errors: ["malformed_json", "contact_erased", ...changeErrors],
     handler: create,
   }),
   route({
@@ -235,7 +258,7 @@ export const suppressionRoutes: readonly Route[] = [
     mutates: true,
     etag: true,
     response: SuppressionView,
-    errors: ["not_found", "precondition_failed", ...changeErrors],
+    errors: ["not_found", "precondition_failed", "contact_erased", ...changeErrors],
     handler: end,
   }),
 ];
