@@ -1,6 +1,8 @@
 import type { Service } from "@heliograph/api";
 import { activityProjector } from "./activity.ts";
+import { consentRoutes } from "./api/consents.ts";
 import { contactRoutes } from "./api/contacts.ts";
+import { duplicateRoutes } from "./api/duplicates.ts";
 import { importRoutes } from "./api/imports.ts";
 import { matchingReactor } from "./matching/reactor.ts";
 import { sendersProjector } from "./matching/senders.ts";
@@ -27,6 +29,8 @@ export const service: Service = {
           ...mergeRoutes,
           ...erasureRoutes,
           ...importRoutes,
+          ...duplicateRoutes,
+          ...consentRoutes,
         ],
       },
     ],

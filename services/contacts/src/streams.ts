@@ -203,6 +203,8 @@ function sealEvent(
       return { ...event.data, ...fields(event.data, seals.shared) };
     case "ContactExternalIdAdded":
       return { ...event.data, external_id: ids(event.data.external_id, seals.own) };
+    case "ConsentRecorded":
+      return { ...event.data, evidence: seals.own(event.data.evidence) };
     case "ContactAbsorbed":
       return {
         ...event.data,
