@@ -7,6 +7,7 @@ import { benchEventStore } from "./eventstore.ts";
 import { benchHttp } from "./http.ts";
 import { benchKafkaClients } from "./kafka-clients.ts";
 import { newDataDir, removeDataDir } from "@heliograph/testkit";
+import { benchInbound } from "./inbound.ts";
 import { benchLife } from "./life.ts";
 import { benchLog } from "./log.ts";
 import { benchRelay } from "./relay.ts";
@@ -18,12 +19,13 @@ allowClosedOutput();
 
 /**
  * `npm run bench` prints one table; `npm run bench -- log http life consumers relay scale` runs parts. The same rows go to `bench-results.json`. `scale` stores up to
- * HELIOGRAPH_BENCH_SCALE messages (default 100,000) and `engines` measures idle, both feeds and copies of services: both take minutes. `feeds` is the middle part of `engines`. `kafka-clients` compares Kafka clients. These run only when named.
+ * HELIOGRAPH_BENCH_SCALE messages (default 100,000) and `engines` measures idle, both feeds and copies of services: both take minutes. `inbound` measures what people write. `feeds` is the middle part of `engines`. `kafka-clients` compares Kafka clients. These run only when named.
  */
 const parts: Readonly<Record<string, () => Promise<Row[]>>> = {
   log: () => withServer(benchLog),
   http: benchHttp,
   life: benchLife,
+  inbound: benchInbound,
   consumers: () => withServer(benchConsumers),
   relay: () => withServer(benchRelay),
   eventstore: benchEventStore,

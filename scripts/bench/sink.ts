@@ -1,8 +1,12 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 
-/** A webhook receiver as a process of its own: answers 204, after so many ms as its argument says, and keeps the time from the event's timestamp to its arrival. */
+/**
+ * A webhook receiver as a process of its own: answers 204, after so many ms as its argument says, and keeps the time from the event's timestamp, or another field that is named, to its
+ * arrival.
+ */
 const delayMs = Number(process.argv[2] ?? 0);
+const since = `"${process.argv[3] ?? "timestamp"}":"`;
 let received = 0;
 let firstAt = 0;
 let lastAt = 0;
@@ -28,8 +32,9 @@ const server = createServer((request, response) => {
     received++;
     if (received === 1) firstAt = now;
     lastAt = now;
-    const at = text.indexOf('"timestamp":"');
-    if (at !== -1) delays.push(now - Date.parse(text.slice(at + 13, text.indexOf('"', at + 13))));
+    const found = text.indexOf(since);
+    const at = found + since.length;
+    if (found !== -1) delays.push(now - Date.parse(text.slice(at, text.indexOf('"', at))));
     if (delayMs === 0) response.writeHead(204).end();
     else setTimeout(() => response.writeHead(204).end(), delayMs);
   });
