@@ -145,13 +145,6 @@ export function evolveThread(
   return { ...state, ...heard(event), conversations, revision, position };
 }
 
-/** Folds the events of one stream `thread-<name>`, oldest first. */
-export function foldThread(events: Iterable<ThreadEvent>): ThreadState | undefined {
-  let state: ThreadState | undefined;
-  for (const event of events) state = evolveThread(state, event);
-  return state;
-}
-
 function opened(
   state: ThreadState | undefined,
   {

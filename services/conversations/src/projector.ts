@@ -6,7 +6,7 @@ import {
   type WritePart,
   projector,
 } from "@heliograph/runtime";
-import { type MessageRow, type Row, insertMessages, upsertConversations } from "./rows.ts";
+import { type MessageRow, type Row, insertMessages, upsertConversations } from "./store.ts";
 import { entryOf } from "./entries.ts";
 import { conversationsDdl } from "./tables/conversations.ts";
 import { readThread } from "./threads.ts";

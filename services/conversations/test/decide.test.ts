@@ -1,7 +1,6 @@
 import { uuid5, type EventData } from "@heliograph/contracts";
 import {
   evolveThread,
-  foldThread,
   newestOf,
   replyEvents,
   type ThreadEvent,
@@ -19,6 +18,13 @@ import {
   decideWake,
   type Decided,
 } from "../src/decide.ts";
+
+/** As a process does that remembers nothing. */
+function foldThread(events: readonly ThreadEvent[]): ThreadState | undefined {
+  let state: ThreadState | undefined;
+  for (const event of events) state = evolveThread(state, event);
+  return state;
+}
 
 const name = "T";
 const by = { id: "agt_1", name: "Ben" };
