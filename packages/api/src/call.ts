@@ -104,7 +104,7 @@ export class Call<Body = unknown, Query = unknown, Params = Readonly<Record<stri
     return this.identity?.agent?.agent_id ?? this.identity?.key.key_id ?? "anonymous";
   }
   /**
-   * Says whose data stands in the answer or in what was asked: ids of contacts (`cnt_…`). The answer that an idempotency key keeps, and the fingerprint of the request, are then sealed
+   * Says whose data stands in the answer or in what was asked: ids of contacts (`cnt_…`), or other subjects that have a key. The answer that an idempotency key keeps, and the fingerprint of the request, are then sealed
    * under their keys, and once one of them is erased the key answers 410. Each mutating route that takes or shows a person's data calls it before it answers.
    * Events need the same care: seal `fingerprint` of `metadata()` under the contact's key, or leave it out.
    */

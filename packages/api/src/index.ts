@@ -20,6 +20,7 @@ export { type Located, listAcross } from "./list-across.ts";
 export { ListQuery, type Page, listBody, listOf, pageOf, slicePage } from "./listing.ts";
 export { machinery } from "./machinery.ts";
 export { buildDocument } from "./openapi.ts";
+export { openedFor } from "./opened.ts";
 export { appendPlatform, created, showsSecrets, untilInEffect } from "./platform.ts";
 export { Problem } from "./problem-schema.ts";
 export { asPublicError, errorsPath, problemOf } from "./problem.ts";

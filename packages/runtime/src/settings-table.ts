@@ -73,6 +73,11 @@ export const settingsTable = {
     consequence:
       "Whether `npm start` makes the demo partner, with funds, and an operator, and writes their keys into `dev.json`. Without them: [the first key](first-key.md).",
   }),
+  HELIOGRAPH_ENCRYPT_MESSAGES: choice(["on", "off"]).meta({
+    preset: "`off`",
+    consequence:
+      "`on` encrypts recipients and texts of every send in the log, under keys that go with the contact that has the address; replies in conversations always are. What it costs: [erasure](../concepts/erasure.md).",
+  }),
   HELIOGRAPH_SERVICES: list(() => true, "a service", "services: {services}").meta({
     preset: "all",
     consequence:

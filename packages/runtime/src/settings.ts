@@ -31,6 +31,8 @@ export type Settings = {
   readonly masterKey: string | undefined;
   /** Whether `npm start` makes the demo partner. */
   readonly demo: boolean;
+  /** Whether recipients and texts of all sends are sealed, not of replies alone. */
+  readonly encryptMessages: boolean;
   readonly logLevel: string;
   readonly trustProxy: string | undefined;
   readonly shutdownMs: number;
@@ -145,6 +147,7 @@ export function readSettings(
     attachmentsQuotaBytes: values.HELIOGRAPH_ATTACHMENTS_QUOTA_MB * 1_000_000,
     // A partner with funds and known keys has no place in a database that somebody has set up for work.
     demo: (values.HELIOGRAPH_DEMO ?? (databaseUrl === undefined ? "on" : "off")) === "on",
+    encryptMessages: values.HELIOGRAPH_ENCRYPT_MESSAGES === "on",
     log,
     eventstoreUrl,
     feed,

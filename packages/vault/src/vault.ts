@@ -2,7 +2,7 @@ import { createHmac, randomBytes } from "node:crypto";
 import { uuidToBase32, type Environment } from "@heliograph/contracts";
 import type pg from "pg";
 import { Keyring, type Known, type Subject } from "./keyring.ts";
-import { adoptKey, destroyKeys, namingKey } from "./tables/keys.ts";
+import { adoptKey, destroyKeys, liveKeyIds, namingKey } from "./tables/keys.ts";
 import {
   erasedText,
   keyIdOf,
@@ -34,6 +34,8 @@ export type Vault = {
   seals(subjects: readonly Subject[]): Promise<readonly Seal[]>;
   /** The seal of one subject. */
   seal(subject: Subject): Promise<Seal>;
+  /** The ids of the keys that subjects have now: `keyIdOf` a token says which one it needs. */
+  keysOf(partner: string, subjects: readonly string[]): Promise<readonly string[]>;
   /** Loads the keys of all tokens in these values. Tokens of another partner than the given one stay closed. */
   open(partner: string | undefined, ...values: readonly unknown[]): Promise<Open>;
   /** The same for JSON texts whose tokens stand in strings, without parsing them. */
@@ -72,6 +74,7 @@ export async function openVault(
     },
     seals,
     seal: async (subject) => (await seals([subject]))[0]!,
+    keysOf: (partner, subjects) => liveKeyIds(pool, partner, subjects),
     async open(partner, ...values) {
       const ids = new Set<string>();
       for (const value of values) collectKeys(value, ids);

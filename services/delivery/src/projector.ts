@@ -8,7 +8,7 @@ import {
   type WritePart,
 } from "@heliograph/runtime";
 import { countMessages } from "./metrics.ts";
-import { messagesDdl } from "./tables/messages.ts";
+import { messagesDdl, placeOfRecipient } from "./tables/messages.ts";
 import { insertRows, raiseStatuses, type NewRow, type RowKey } from "./store.ts";
 
 /** Small batches wait this long for company: at most 50 commits a second, and a list is that much behind. */
@@ -37,7 +37,7 @@ function newRow(event: RecordedEvent<"MessageRequested">): NewRow {
     partner: event.metadata.partner ?? "",
     id: data.message_id,
     channel: data.channel,
-    to: data.to,
+    to: placeOfRecipient(data.to),
     tags: data.tags,
     clientRef: data.client_ref,
     metadata: data.metadata,

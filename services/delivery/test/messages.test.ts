@@ -104,7 +104,7 @@ it("Every filter shows what matches and nothing else, and never another partner'
   expect(idsOf(await list({ channel: "whatsapp" }))).toEqual(
     matching((item) => item["channel"] === "whatsapp"),
   );
-  expect(idsOf(await list({ to: "+15551230003" }))).toEqual(
+  expect(idsOf(await list({ to: ["+15551230003"] }))).toEqual(
     matching((item) => item["to"] === "+15551230003"),
   );
   expect(idsOf(await list({ tag: 'say "hi" \\' }))).toHaveLength(12);
@@ -121,7 +121,7 @@ it("Every filter shows what matches and nothing else, and never another partner'
     return at >= range.createdFrom && at < range.createdBefore;
   };
   expect(idsOf(await list(range))).toEqual(matching(inRange));
-  expect(idsOf(await list({ ...range, to: "+15551230003", status: ["queued"] }))).toEqual(
+  expect(idsOf(await list({ ...range, to: ["+15551230003"], status: ["queued"] }))).toEqual(
     matching(
       (item) => inRange(item) && item["to"] === "+15551230003" && item["status"] === "queued",
     ),

@@ -14,6 +14,7 @@ import type { Job } from "./job.ts";
 import { createIntents } from "./intents.ts";
 import { createLanes } from "./lanes.ts";
 import { haltedMessages } from "./metrics.ts";
+import { createOpener } from "./opened.ts";
 import { createOutcomes, type Outcomes, type Target } from "./outcomes.ts";
 import { createRecorder } from "./recorder.ts";
 import { recover } from "./recover.ts";
@@ -171,6 +172,7 @@ export async function startDispatcher(
   const resumer = createResumer({
     log,
     suppressed,
+    opened: createOpener(context.vault),
     recorder,
     committer,
     floor,
@@ -372,18 +374,19 @@ export async function startDispatcher(
 /** What the gateway is asked to carry. */
 function sendingOf(job: Job): Attempt {
   const { request, requestEvent } = job.state;
+  const { to, content } = job.opened ?? request;
   return {
     attemptId: attemptIdOf(job.messageId, job.attempt),
     messageId: job.messageId,
     attempt: job.attempt,
     channel: request.channel,
-    to: request.to,
+    to,
     ...(request.from !== undefined && { from: request.from }),
     ...(request.reply_to !== undefined && { replyTo: request.reply_to }),
     ...(request.unsubscribe_url !== undefined && { unsubscribeUrl: request.unsubscribe_url }),
     ...(request.in_reply_to !== undefined && { inReplyTo: request.in_reply_to }),
     category: request.category,
-    content: request.content,
+    content,
     ...(request.keyword !== undefined && { automatic: true }),
     partner: requestEvent.metadata.partner ?? "",
   };

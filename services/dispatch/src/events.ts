@@ -139,9 +139,14 @@ export function expired(state: State, causation: string): NewEvent {
 }
 
 /** Nothing is sent to the recipient any more. What a provider took before, or may have taken, cannot be refused: it ends as failed. */
-export function suppressed(state: State, reason: string, causation: string): NewEvent {
+export function stopped(
+  state: State,
+  code: "recipient_suppressed" | "contact_erased",
+  reason: string,
+  causation: string,
+): NewEvent {
   const { request } = state;
-  const error: Failure = { code: "recipient_suppressed", class: "recipient", permanent: true };
+  const error: Failure = { code, class: "recipient", permanent: true };
   if (state.sent || state.phase === "uncertain")
     return exhausted(state, state.attempt, error, reason, causation);
   const message = messageContext(request);

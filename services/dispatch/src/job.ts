@@ -3,7 +3,7 @@ import type { Attempt } from "@heliograph/gateways";
 import type { Ticket } from "./breaker.ts";
 import type { Connection } from "./connections.ts";
 import type { Mark } from "./floor.ts";
-import type { State } from "./state.ts";
+import type { Requested, State } from "./state.ts";
 import type { IntendedCall } from "./store.ts";
 
 /** One provider call that is to be made, from the moment it is due until its outcome is recorded. */
@@ -16,6 +16,8 @@ export type Job = {
   readonly call: number;
   /** The event this call follows from. */
   readonly causation: string;
+  /** Recipient and texts where the request has them sealed. */
+  readonly opened: Pick<Requested, "to" | "content"> | undefined;
   readonly lane: string;
   readonly expiresAt: number;
   /** When it began to wait in memory, epoch ms. */

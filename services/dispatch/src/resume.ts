@@ -3,6 +3,7 @@ import { readEventFlaw, streamOf, type EventData } from "@heliograph/contracts";
 import type { ProviderAnswer, SendResult } from "@heliograph/gateways";
 import type { EventLog, NewEvent, RecordedEvent } from "@heliograph/log";
 import { isMachinery } from "@heliograph/runtime";
+import { isSealed } from "@heliograph/vault";
 import type { Active } from "./active.ts";
 import type { Committer } from "./committer.ts";
 import { decideStep, resend, type Step, type TimerKind } from "./decide.ts";
@@ -11,7 +12,7 @@ import {
   exhausted,
   expired,
   queued,
-  suppressed,
+  stopped,
   uncertain,
   type Call,
 } from "./events.ts";
@@ -19,7 +20,8 @@ import type { Floor, Mark } from "./floor.ts";
 import type { Job } from "./job.ts";
 import type { Outcomes } from "./outcomes.ts";
 import type { Recorder } from "./recorder.ts";
-import { fold, type State } from "./state.ts";
+import { isErased, type Opened } from "./opened.ts";
+import { fold, type Requested, type State } from "./state.ts";
 import type { IntendedCall } from "./store.ts";
 
 /** A message that dispatch has to look at. */
@@ -61,6 +63,7 @@ type Options = {
   /** Calls that predecessors announced and nobody could settle, by message; what is settled is taken out. */
   readonly unsettled: Map<string, IntendedCall>;
   readonly broken: (error: unknown) => void;
+  readonly opened: (request: Requested) => Promise<Opened>;
   /** Who must not be written to. */
   readonly suppressed: Pick<Suppressed, "find">;
   /** Hears of a message that stands still, until when, and why. */
@@ -169,15 +172,43 @@ export function createResumer(options: Options): Resumer {
 
   /** What would be sent is held against the suppressions once more: the recipient may have opted out since it was accepted, and before each further attempt. */
   function take(look: Look, state: State, step: Step, causation: string): void {
-    const { request, requestEvent } = state;
-    if ((step.type !== "call" && step.type !== "queue") || request.keyword !== undefined)
+    if (step.type !== "call" && step.type !== "queue")
       return carryOut(look, state, step, causation);
-    const found = options.suppressed.find(requestEvent.metadata.partner ?? "", request);
-    if (!(found instanceof Promise)) return unlessStopped(look, state, step, causation, found);
+    const { request } = state;
+    if (!isSealed(request.to)) return hold(look, state, step, causation, undefined);
+    orHaltLater(
+      look,
+      options.opened(request).then((opened) => {
+        if (isErased(request, opened)) {
+          const reason = "the contact that it was for is erased";
+          record(look, state, stopped(state, "contact_erased", reason, causation), () =>
+            leave(look),
+          );
+        } else hold(look, state, step, causation, opened);
+        committer.pump();
+      }),
+    );
+  }
+
+  function hold(
+    look: Look,
+    state: State,
+    step: Step,
+    causation: string,
+    opened: Opened | undefined,
+  ): void {
+    const { request, requestEvent } = state;
+    if (request.keyword !== undefined) return carryOut(look, state, step, causation, opened);
+    const found = options.suppressed.find(requestEvent.metadata.partner ?? "", {
+      ...request,
+      ...opened,
+    });
+    if (!(found instanceof Promise))
+      return unlessStopped(look, state, step, causation, found, opened);
     orHaltLater(
       look,
       found.then((stop) => {
-        unlessStopped(look, state, step, causation, stop);
+        unlessStopped(look, state, step, causation, stop, opened);
         committer.pump();
       }),
     );
@@ -189,20 +220,29 @@ export function createResumer(options: Options): Resumer {
     step: Step,
     causation: string,
     stop: Stop | undefined,
+    opened: Opened | undefined,
   ): void {
-    if (stop === undefined) return carryOut(look, state, step, causation);
+    if (stop === undefined) return carryOut(look, state, step, causation, opened);
     const reason = `${stop.id} (${stop.reason}) stops what is sent to the recipient`;
-    record(look, state, suppressed(state, reason, causation), () => leave(look));
+    record(look, state, stopped(state, "recipient_suppressed", reason, causation), () =>
+      leave(look),
+    );
   }
 
-  function carryOut(look: Look, state: State, step: Step, causation: string): void {
+  function carryOut(
+    look: Look,
+    state: State,
+    step: Step,
+    causation: string,
+    opened?: Opened,
+  ): void {
     switch (step.type) {
       case "nothing":
         return leave(look);
       case "wait":
         return wait(look, step.at, step.why);
       case "call":
-        return options.add(toJob(look, state, step.attempt, causation, now()));
+        return options.add(toJob(look, state, step.attempt, causation, opened, now()));
       case "queue": {
         const event = queued(state, causation);
         return record(look, state, event, () =>
@@ -301,7 +341,14 @@ export function createResumer(options: Options): Resumer {
 }
 
 /** The call that is to be made. Throws for a validity that is no time. */
-function toJob(look: Look, state: State, attempt: number, causation: string, now: number): Job {
+function toJob(
+  look: Look,
+  state: State,
+  attempt: number,
+  causation: string,
+  opened: Opened | undefined,
+  now: number,
+): Job {
   const { request, requestEvent } = state;
   const expiresAt = Date.parse(request.expires_at);
   if (Number.isNaN(expiresAt)) throw new Error("its validity ends at a time that is none");
@@ -312,7 +359,8 @@ function toJob(look: Look, state: State, attempt: number, causation: string, now
     attempt,
     call: state.calls + 1,
     causation,
-    lane: `${requestEvent.metadata.partner} ${request.channel} ${request.to}`,
+    opened,
+    lane: `${requestEvent.metadata.partner} ${request.channel} ${(opened ?? request).to}`,
     expiresAt,
     since: now,
     mark: look.mark,

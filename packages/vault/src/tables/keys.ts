@@ -85,6 +85,20 @@ export async function liveKeys(pool: pg.Pool, offered: readonly NewKey[]): Promi
   return find();
 }
 
+/** The ids of the live keys of subjects. */
+export async function liveKeyIds(
+  pool: pg.Pool,
+  partner: string,
+  subjects: readonly string[],
+): Promise<readonly string[]> {
+  const { rows } = await pool.query<{ id: string }>({
+    name: "vault.live_ids",
+    text: "select id from vault.keys where partner = $1 and subject = any($2) and destroyed_at is null",
+    values: [partner, subjects],
+  });
+  return rows.map(({ id }) => id);
+}
+
 export async function keysById(pool: pg.Pool, ids: readonly string[]): Promise<KeyRow[]> {
   const { rows } = await pool.query<KeyRow>({
     name: "vault.by_id",

@@ -8,14 +8,16 @@ import {
   givenOnce,
   listed as listedIn,
   notValid,
+  openedFor,
   timeOf,
   unknownField,
 } from "@heliograph/api";
+import { addressSubject } from "@heliograph/acceptance";
 import { storedRecipient } from "@heliograph/channels";
 import { type Channel, PublicError, channels } from "@heliograph/contracts";
 import { statuses } from "@heliograph/domain";
 import { z } from "zod";
-import { type MessageFilter, listMessages } from "../tables/messages.ts";
+import { type MessageFilter, keyPlace, listMessages } from "../tables/messages.ts";
 
 const defaultPageSize = 25;
 
@@ -35,7 +37,8 @@ export const MessagesQuery = ListQuery.extend({
   .meta({ description: "`metadata[key]=value` filters by metadata." });
 type MessagesQuery = z.infer<typeof MessagesQuery>;
 
-function filterOf(query: MessagesQuery): MessageFilter {
+async function filterOf(call: Call<undefined, MessagesQuery>): Promise<MessageFilter> {
+  const { query } = call;
   // Without a prototype: `__proto__` is a name like any other here.
   const metadata = Object.create(null) as Record<string, string>;
   for (const [name, value] of Object.entries(query)) {
@@ -47,13 +50,26 @@ function filterOf(query: MessagesQuery): MessageFilter {
   return {
     status: query.status,
     channel: query.channel,
-    to: query.to === undefined ? undefined : storedTo(query.to, query.channel),
+    to: query.to === undefined ? undefined : await placesOf(call, query.to),
     tag: query.tag,
     clientRef: query.client_ref,
     metadata: Object.keys(metadata).length > 0 ? metadata : undefined,
     createdFrom: timeOf(query.created_from),
     createdBefore: timeOf(query.created_before),
   };
+}
+
+/** Where messages to an address stand in the index: by the address, and by the keys that it is sealed under. */
+async function placesOf(
+  { deps, partner, query }: Call<undefined, MessagesQuery>,
+  text: string,
+): Promise<readonly string[]> {
+  const to = storedTo(text, query.channel);
+  const { partner_id: id } = partner;
+  const subjects = (query.channel === undefined ? channels : [query.channel]).map(
+    (channel) => addressSubject(deps.vault, id, channel, to).subject,
+  );
+  return [to, ...(await deps.vault.keysOf(id, subjects)).map(keyPlace)];
 }
 
 /** The filter is read as the `to` of a send is: any spelling finds what was sent to. Throws `invalid_request`. */
@@ -84,7 +100,7 @@ export async function listed(call: Call<undefined, MessagesQuery>): Promise<Answ
     limit: call.query.limit ?? defaultPageSize,
     after: cursor(givenOnce({ after: call.query.after, cursor: call.query.cursor }), "after"),
     before: cursor(call.query.before, "before"),
-    filter: filterOf(call.query),
+    filter: await filterOf(call),
   });
   if (page === undefined)
     throw new PublicError("invalid_request", "The cursor is not one of this list.");
@@ -94,7 +110,7 @@ export async function listed(call: Call<undefined, MessagesQuery>): Promise<Answ
   return {
     status: 200,
     body: {
-      data: page.data,
+      data: await openedFor(call, page.data),
       next_cursor: next,
       next_after: next,
       prev_cursor: seal(page.prev_cursor),

@@ -1,4 +1,12 @@
-import { type Answer, type Call, type Route, givenOnce, listOf, route } from "@heliograph/api";
+import {
+  type Answer,
+  type Call,
+  type Route,
+  givenOnce,
+  listOf,
+  openedFor,
+  route,
+} from "@heliograph/api";
 import { PublicError } from "@heliograph/contracts";
 import { Message, MessageSummary, messageDetail, readMessage } from "@heliograph/domain";
 import { parsePosition } from "@heliograph/log";
@@ -29,7 +37,7 @@ async function one(call: Call<undefined, z.infer<typeof OneQuery>>): Promise<Ans
   if (found === undefined) throw new PublicError("not_found", "There is no such message.");
   return {
     status: 200,
-    body: messageDetail(found.state, call.env),
+    body: await openedFor(call, messageDetail(found.state, call.env)),
     headers: { "Projection-Lag": "0" },
   };
 }

@@ -6,6 +6,7 @@ import {
   type FoldableEvent,
   type MessageStatus,
 } from "@heliograph/domain";
+import { keyIdOf } from "@heliograph/vault";
 import type pg from "pg";
 
 /**
@@ -31,10 +32,18 @@ create table if not exists {schema}.messages (
 create index if not exists messages_to on {schema}.messages (partner, "to", position);
 `;
 
+/** What stands in `to`: of a sealed recipient the key that opens it, so that nothing of the address is in the index and it is found only while the key lives. */
+export const placeOfRecipient = (to: string): string => {
+  const keyId = keyIdOf(to);
+  return keyId === undefined ? to : keyPlace(keyId);
+};
+export const keyPlace = (keyId: string): string => `key:${keyId}`;
+
 export type MessageFilter = {
   readonly status?: readonly MessageStatus[] | undefined;
   readonly channel?: Channel | undefined;
-  readonly to?: string | undefined;
+  /** As they stand in the index: one, or one more for each key that messages to the address are sealed under. */
+  readonly to?: readonly string[] | undefined;
   readonly tag?: string | undefined;
   readonly clientRef?: string | undefined;
   /** Every key must be there with this value, compared as text. */
@@ -141,11 +150,18 @@ async function scan(
   const order = direction === "older" ? "desc" : "asc";
   const { to } = query.filter;
   const { sql, values, mask } = conditions(query.filter, 6);
-  const walked = `from messages.messages t where t.partner = $1 and t.position > $2 and t.position < $3${to === undefined ? " and $4::text is null" : ' and t."to" = $4'}
+  // With one of them the index gives the rows in their order; of several they are sorted.
+  const kind = to === undefined ? "all" : to.length === 1 ? "to" : "keys";
+  const recipient = {
+    all: "$4::text is null",
+    to: 't."to" = $4',
+    keys: 't."to" = any($4::text[])',
+  }[kind];
+  const walked = `from messages.messages t where t.partner = $1 and t.position > $2 and t.position < $3 and ${recipient}
     order by t.position ${order}`;
-  const range = [query.partner, low, high, to ?? null];
+  const range = [query.partner, low, high, (kind === "to" ? to![0] : to) ?? null];
   const { rows } = await pool.query<{ position: string; id: string; as_of: string }>({
-    name: `messages_${order}_${mask}_${to === undefined ? "all" : "to"}`,
+    name: `messages_${order}_${mask}_${kind}`,
     text: `select m.position::text, m.id, (select position::text from messages.checkpoint where name = 'messages') as as_of
       from (select * ${walked} limit ${scanLimit}) m where ${sql} order by m.position ${order} limit $5`,
     values: [...range, query.limit + 1, ...values],
@@ -154,7 +170,7 @@ async function scan(
   const asOf = BigInt(rows[0]?.as_of ?? 0);
   if (found.length > query.limit || mask === 0) return { rows: found, asOf, stoppedAt: undefined };
   const { rows: stops } = await pool.query<{ position: string }>({
-    name: `messages_stop_${order}_${to === undefined ? "all" : "to"}`,
+    name: `messages_stop_${order}_${kind}`,
     text: `select t.position::text ${walked} offset ${scanLimit - 1} limit 1`,
     values: range,
   });

@@ -6,7 +6,9 @@ import {
   type MessageState,
 } from "@heliograph/domain";
 import type { Decision } from "@heliograph/log";
-import { changeOnce, type Call, type Answer } from "@heliograph/api";
+import { addressSubject } from "@heliograph/acceptance";
+import { changeOnce, openedFor, type Call, type Answer } from "@heliograph/api";
+import { isSealed } from "@heliograph/vault";
 import { messageNotFound } from "./timeline.ts";
 
 /**
@@ -22,7 +24,15 @@ export async function cancelMessage(call: Call, id: string): Promise<Answer> {
     evolve: evolveMessage,
     decide: (message) => decideCancel(message, call.partner.partner_id),
   });
-  return { status: 200, body: messageDetail(state!, call.env), position };
+  const { request } = state!;
+  const body = await openedFor(call, messageDetail(state!, call.env));
+  if (isSealed(request.to)) {
+    const { vault } = call.deps;
+    const to = String(body["to"]);
+    call.concerns(addressSubject(vault, call.partner.partner_id, request.channel, to).subject);
+    if (request.contact_id !== undefined) call.concerns(request.contact_id);
+  }
+  return { status: 200, body, position };
 }
 
 function decideCancel(message: MessageState | undefined, partner: string): Decision<PublicError> {

@@ -1,6 +1,7 @@
 import { PublicError, failpoint } from "@heliograph/contracts";
 import { Message, messageDetail, readMessage } from "@heliograph/domain";
 import {
+  openedFor,
   parseIdempotencyKey,
   type Call,
   type Answer,
@@ -50,7 +51,7 @@ async function sendOne(call: Call<SendMessage, z.infer<typeof SendQuery>>): Prom
       const { state } = (await readMessage(call.deps.log, call.partner.partner_id, id))!;
       return {
         status: 200,
-        body: messageDetail(state, call.env),
+        body: await openedFor(call, messageDetail(state, call.env)),
         position: state.position,
         headers: { "Preference-Applied": "wait" },
       };
@@ -131,6 +132,7 @@ export const sendErrors = [
   "idempotency_key_reused",
   "insufficient_funds",
   "recipient_suppressed",
+  "contact_erased",
   "template_not_found",
   "template_variables_invalid",
   "channel_not_enabled",

@@ -7,8 +7,6 @@ import {
   failpoint,
   newId,
   streamOf,
-  uuid5,
-  uuid7,
 } from "@heliograph/contracts";
 import { acceptedView, currentPrices } from "@heliograph/domain";
 import {
@@ -29,12 +27,15 @@ import {
   checkSuppressed,
   recipientOf,
   refuseSuppressed,
+  sealRequests,
   type Suppressed,
   templateRefOf,
 } from "@heliograph/acceptance";
+import { erasedText } from "@heliograph/vault";
 import { followFeed } from "./feed.ts";
 import { Funds } from "./funds.ts";
 import { Outcomes } from "./outcomes.ts";
+import { appendOf, contactErased, tooLarge } from "./sealed.ts";
 import type { SendMessage } from "./schema.ts";
 import { TemplateCache } from "./templates.ts";
 import { Turns } from "./turns.ts";
@@ -96,14 +97,20 @@ export class Sending {
   readonly #turns = new Turns(slicesAtOnce);
 
   readonly #pressure: EnvironmentDeps["pressure"];
+  readonly #vault: EnvironmentDeps["vault"];
+  /** All sends are sealed, not replies alone. */
+  readonly #sealsAll: boolean;
 
   constructor(
     environment: Environment,
     deps: EnvironmentDeps,
     directory: Directory,
     suppressed: Pick<Suppressed, "find">,
+    sealsAll: boolean,
   ) {
     const { log } = deps;
+    this.#vault = deps.vault;
+    this.#sealsAll = sealsAll;
     this.environment = environment;
     this.log = log;
     this.#pressure = deps.pressure;
@@ -200,6 +207,7 @@ export class Sending {
           if (!(error instanceof PublicError)) throw error;
           results[index] = await this.#afterRefusal(partner, item, id, error);
         }
+      await this.#seal(call, prepared, results);
       await failpoint("ingress.before_append");
       if (prepared.length > 0)
         outcomes = await this.log.append(prepared.map(({ value }) => value.append));
@@ -218,6 +226,38 @@ export class Sending {
         // Its neighbours are stored: it alone fails.
         results[index] = this.#failed(call, error);
       }
+  }
+
+  /** Puts tokens in the place of what is personal in the events of replies, or of all sends. A reply to somebody who was erased is refused. */
+  async #seal(
+    call: Call,
+    prepared: { index: number; value: Prepared }[],
+    results: (Settled | undefined)[],
+  ): Promise<void> {
+    const isSecret = ({ value }: { value: Prepared }): boolean =>
+      this.#sealsAll || value.data.conversation_id !== undefined;
+    const secret = prepared.filter(isSecret);
+    if (secret.length === 0) return;
+    const partner = call.partner.partner_id;
+    const sealed = await sealRequests(
+      this.#vault,
+      partner,
+      secret.map(({ value }) => value),
+    );
+    for (const [place, each] of secret.entries()) {
+      const { fingerprint: print } = each.value;
+      const request = sealed[place];
+      const refusal = request === undefined ? contactErased() : tooLarge(request.data);
+      if (refusal !== undefined) {
+        this.#giveBack(partner, each.value);
+        results[each.index] = { kind: "refused", error: refusal };
+        prepared.splice(prepared.indexOf(each), 1);
+        continue;
+      }
+      // The event's id is no hash of what was said either.
+      const named = print && this.#vault.name("request", print);
+      each.value = { ...each.value, append: appendOf(call, request!, named) };
+    }
   }
 
   /** The result of a send that failed for a reason on our side. */
@@ -262,22 +302,7 @@ export class Sending {
     const funds = asked instanceof Promise ? await asked : asked;
     if (funds === "insufficient") throw insufficientFunds(accepted, this.environment);
     const print = item.keyParts && printOf(item);
-    const append: Append = {
-      stream: streamOf("message", messageId),
-      expected: "no_stream",
-      events: [
-        {
-          id: print === undefined ? uuid7() : uuid5(messageId, "MessageRequested", print),
-          type: "MessageRequested",
-          data: accepted.data,
-          metadata: call.metadata(
-            print === undefined
-              ? { correlation: messageId }
-              : { correlation: messageId, fingerprint: print },
-          ),
-        },
-      ],
-    };
+    const append = appendOf(call, { data: accepted.data, fingerprint: print }, print);
     return { ...accepted, append, fingerprint: print, reserved: funds === "reserved" };
   }
 
@@ -337,13 +362,15 @@ export class Sending {
     const log = this.log.forPartner(partner);
     const [first] = await log.readStream(streamOf("message", messageId), { limit: 1 });
     if (first === undefined) return undefined;
-    if (first.metadata.fingerprint !== print)
-      return { kind: "refused", error: keyReused(messageId) };
+    const open = await this.#vault.open(partner, first.metadata, first.data);
+    const known = open(first.metadata).fingerprint;
+    if (known === erasedText) return { kind: "refused", error: contactErased() };
+    if (known !== print) return { kind: "refused", error: keyReused(messageId) };
     return {
       kind: "sent",
       sent: {
         messageId,
-        body: acceptedView(first.data as Requested, this.environment),
+        body: acceptedView(open(first.data as Requested), this.environment),
         position: first.position,
         replayed: true,
       },

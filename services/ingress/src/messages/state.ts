@@ -14,7 +14,13 @@ const state = hosted(async (context) => {
     sandbox: openSuppressed(all.sandbox, broken),
   };
   const sendingOf = (environment: "live" | "sandbox"): Sending =>
-    new Sending(environment, all[environment], directory, suppressed[environment]);
+    new Sending(
+      environment,
+      all[environment],
+      directory,
+      suppressed[environment],
+      context.settings.encryptMessages,
+    );
   const sending = { live: sendingOf("live"), sandbox: sendingOf("sandbox") };
   const feeds = await Promise.all(
     environments.map((environment) =>

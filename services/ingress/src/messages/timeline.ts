@@ -28,7 +28,9 @@ export async function readTimeline(
   const data = [...events, ...receipts, ...wallet]
     .filter(({ position }) => position <= head)
     .toSorted((left, right) => (left.position < right.position ? -1 : 1));
-  return { message_id: id, environment, data: data.map((event) => timelineEntry(event, id)) };
+  const entries = data.map((event) => timelineEntry(event, id));
+  const open = await deps.vault.open(partner, entries);
+  return { message_id: id, environment, data: open(entries) };
 }
 
 /** The wallet's read model says where to look; a message of the last moment may miss its newest wallet event. */

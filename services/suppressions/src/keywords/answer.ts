@@ -1,4 +1,4 @@
-import { acceptMessage } from "@heliograph/acceptance";
+import { acceptMessage, sealRequests } from "@heliograph/acceptance";
 import { channelModule, parseMailId, replySubject } from "@heliograph/channels";
 import {
   deterministicId,
@@ -53,8 +53,14 @@ export async function answer(tools: ReactorTools, of: ToAnswer): Promise<void> {
   const { event, found } = of;
   const { context, logger } = tools;
   const partner = event.metadata.partner ?? "";
-  const data = requestOf(tools, partner, of);
-  if (data === undefined) return;
+  const request = requestOf(tools, partner, of);
+  if (request === undefined) return;
+  const [sealed] = await sealRequests(context.vault, partner, [
+    { data: request, fingerprint: undefined },
+  ]);
+  // Erased meanwhile: there is nobody to answer.
+  if (sealed === undefined) return;
+  const { data } = sealed;
   const stream = streamOf("message", data.message_id);
   const [outcome] = await context.log.append([
     {

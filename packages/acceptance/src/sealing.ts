@@ -1,0 +1,61 @@
+import { externalIdName } from "@heliograph/channels";
+import type { Channel, EventData } from "@heliograph/contracts";
+import { isSealed, type Seal, type Subject, type Vault } from "@heliograph/vault";
+
+type Requested = EventData<"MessageRequested">;
+
+/**
+ * Whose key an address is under wherever it stands in messages: a subject of its own, that goes with whichever contact has the address or had it. So all messages to it share a key, by
+ * which they are found while it lives.
+ */
+export const addressSubject = (
+  vault: Pick<Vault, "name">,
+  partner: string,
+  channel: Channel,
+  to: string,
+): Subject => ({
+  partner,
+  subject: `adr:${vault.name("address", partner, channel, to)}`,
+  owners: [externalIdName(vault, partner, { source: channel, id: to })],
+});
+
+/** A request, and the fingerprint of the call that made it. */
+export type Sealable = { readonly data: Requested; readonly fingerprint: string | undefined };
+
+/**
+ * Replaces what is personal in requests by tokens: the recipient under the address's key; texts, variables and the fingerprint under the contact's where it is a reply, else under the address's
+ * too. undefined for a reply to a contact that was erased: there is nobody to write to. Two questions to the vault however many requests there are.
+ */
+export async function sealRequests(
+  vault: Pick<Vault, "name" | "seals">,
+  partner: string,
+  requests: readonly Sealable[],
+): Promise<readonly (Sealable | undefined)[]> {
+  const seals = await vault.seals(
+    requests.flatMap(({ data: { channel, to, contact_id } }) => {
+      const address = addressSubject(vault, partner, channel, to);
+      return [address, contact_id === undefined ? address : { partner, subject: contact_id }];
+    }),
+  );
+  return requests.map((each, index) => sealed(each, seals[2 * index]!, seals[2 * index + 1]!));
+}
+
+function sealed({ data, fingerprint }: Sealable, address: Seal, words: Seal): Sealable | undefined {
+  if (!isSealed(words(""))) return undefined;
+  const { text, html, subject, template } = data.content;
+  const variables =
+    template &&
+    Object.fromEntries(
+      Object.entries(template.variables).map(([name, value]) => [name, words(String(value))]),
+    );
+  const content = {
+    ...(text !== undefined && { text: words(text) }),
+    ...(html !== undefined && { html: words(html) }),
+    ...(subject !== undefined && { subject: words(subject) }),
+    ...(template && { template: { ...template, variables: variables! } }),
+  };
+  return {
+    data: { ...data, to: address(data.to), content },
+    fingerprint: fingerprint === undefined ? undefined : words(fingerprint),
+  };
+}

@@ -1,0 +1,42 @@
+import type { Sealable } from "@heliograph/acceptance";
+import type { Call } from "@heliograph/api";
+import { PublicError, streamOf, uuid5, uuid7, type EventData } from "@heliograph/contracts";
+import type { Append } from "@heliograph/log";
+
+/** The event that asks for a message; its id is made of `named`, so that the same request makes the same. */
+export const appendOf = (
+  call: Call,
+  { data, fingerprint: print }: Sealable,
+  named: string | undefined,
+): Append => ({
+  stream: streamOf("message", data.message_id),
+  expected: "no_stream",
+  events: [
+    {
+      id: named === undefined ? uuid7() : uuid5(data.message_id, "MessageRequested", named),
+      type: "MessageRequested",
+      data,
+      metadata: call.metadata(
+        print === undefined
+          ? { correlation: data.message_id }
+          : { correlation: data.message_id, fingerprint: print },
+      ),
+    },
+  ],
+});
+
+export const contactErased = (): PublicError =>
+  new PublicError("contact_erased", "The contact whose message it is was erased.");
+
+/** An event has at most 1 MB, and the rest of a request a few KB. */
+const maxSealedBytes = 1_000_000;
+/** Sealed texts are a third longer: the refusal of one that is too long by that. */
+export function tooLarge({ content }: EventData<"MessageRequested">): PublicError | undefined {
+  const characters =
+    (content.text?.length ?? 0) + (content.html?.length ?? 0) + (content.subject?.length ?? 0);
+  if (characters < maxSealedBytes / 2 || JSON.stringify(content).length <= maxSealedBytes)
+    return undefined;
+  return new PublicError("invalid_request", "The content is too long to be encrypted.", {
+    errors: [{ path: "html", code: "too_long", message: "is too long to be encrypted" }],
+  });
+}
