@@ -1,0 +1,74 @@
+import { services } from "@heliograph/ingress";
+import { until } from "@heliograph/testkit";
+import { openWorld, type World } from "@heliograph/testkit/world";
+import { afterAll, beforeAll, expect, test } from "vitest";
+
+let world: World;
+let key: string;
+beforeAll(async () => {
+  world = await openWorld({ services, consumers: "run" });
+  ({ key } = await world.addPartner());
+  await world.call("POST", "/api/v1/wallet/topups", { key, body: { amount: "10" } });
+}, 60_000);
+afterAll(() => world.close());
+
+const get = async (path: string) => (await world.call("GET", `/api/v1${path}`, { key })).body;
+const post = (path: string, body: object) => world.call("POST", `/api/v1${path}`, { key, body });
+const says = (body: object) => post("/sandbox/inbound", { channel: "sms", ...body });
+const found = async <Item>(of: () => Promise<readonly Item[]>, count = 1) =>
+  until(
+    async () => {
+      const items = await of();
+      return items.length >= count ? items : undefined;
+    },
+    { timeoutMs: 20_000 },
+  );
+const periods = async (to: string) =>
+  (await get(`/suppressions?to=${encodeURIComponent(to)}`)).data;
+
+test("What a person writes to the sandbox stops, is told in the conversation as no agent's answer, and outlives the contact", async () => {
+  const from = "+15550917101";
+  const said = { from, text: "Stop.", provider_message_id: "twice" };
+  const first = await says(said);
+  const again = await says(said);
+  expect([first.status, again.body.message_id]).toEqual([202, first.body.message_id]);
+  const [period] = await found(() => periods(from));
+  expect(period).toMatchObject({
+    to: from,
+    reason: "keyword",
+    evidence: { message_id: first.body.message_id, text: "Stop." },
+  });
+  const [conversation] = await found<Record<string, string>>(
+    async () => (await get("/conversations")).data,
+  );
+  const messages = await found<Record<string, string>>(
+    async () => (await get(`/conversations/${conversation!["id"]}/messages`)).data,
+    2,
+  );
+  expect(messages).toMatchObject([
+    { direction: "inbound", text: "Stop." },
+    { direction: "outbound", text: expect.stringContaining("Reply START") },
+  ]);
+  expect(await periods(from), "posted twice, it is one").toHaveLength(1);
+  expect((await post("/messages", { channel: "sms", to: from, text: "x" })).body.code).toBe(
+    "recipient_suppressed",
+  );
+  const reply = await post(`/conversations/${conversation!["id"]}/messages`, { text: "x" });
+  expect(reply.body.code, "an agent's reply too").toBe("recipient_suppressed");
+
+  const contact = (await get(`/contacts/by-external-id/sms/${encodeURIComponent(from)}`)).id;
+  const erasing = await world.call("DELETE", `/api/v1/contacts/${contact}`, { key });
+  expect(erasing.status).toBe(202);
+  await until(
+    async () => (await get(`/contacts/${contact}/erasure`)).key_destroyed_at !== undefined,
+    { timeoutMs: 20_000 },
+  );
+  const [erased] = await until(async () => {
+    const now = await periods(from);
+    return now[0].to === "[erased]" ? now : undefined;
+  });
+  expect(erased).toMatchObject({ to: "[erased]", evidence: { text: "[erased]" }, ended_at: null });
+  expect((await post("/messages", { channel: "sms", to: from, text: "x" })).body.code).toBe(
+    "recipient_suppressed",
+  );
+}, 60_000);
