@@ -9,15 +9,7 @@ import { dueTimes, system, targets, type ThreadEvent, type Work } from "./work.t
 
 const by = { id: system };
 
-/** A round of decisions: each is folded into the desk at once, so that the next one counts with it, and appended afterwards. */
-export type Plan = {
-  readonly appends: readonly Append[];
-  /** Something is to be decided for it by now. */
-  overdue(works: readonly Work[]): void;
-  partner(partner: string): Promise<void>;
-};
-
-export type PlanOptions = {
+type PlanOptions = {
   readonly desk: Desk;
   readonly directory: Pick<ServiceContext["directory"], "agent">;
   readonly environment: ServiceContext["environment"];
@@ -27,48 +19,73 @@ export type PlanOptions = {
   readonly nowMs: number;
 };
 
-export function newPlan(options: PlanOptions): Plan {
-  const { desk, languages, nowMs } = options;
-  const appends = new Map<string, { expected: number; events: NewEvent[] }>();
-  const candidates = candidatesOf(options);
-  const at = formatTime(nowMs);
+/** A round of decisions: each is folded into the desk at once, so that the next one counts with it, and appended afterwards. */
+export class Plan {
+  readonly #options: PlanOptions;
+  readonly #appends = new Map<string, { readonly expected: number; readonly events: NewEvent[] }>();
+  readonly #candidates: (team: DeskTeam, work: Work) => Option;
+  readonly #at: string;
 
-  function add<Type extends ThreadEvent["type"]>(
-    work: Work,
-    type: Type,
-    data: Omit<EventData<Type>, "conversation_id" | "contact_id">,
-  ): void {
-    const { thread, revision, conversation, contact, partner } = desk.work(work.thread) ?? work;
-    const event: NewEvent = {
-      id: uuid5("assignment", thread, String(revision + 1), type),
-      type,
-      data: { conversation_id: conversation, contact_id: contact, ...data },
-      metadata: { partner, actor: system, correlation: conversation },
-    };
-    const append = appends.get(thread) ?? { expected: revision, events: [] };
-    append.events.push(event);
-    appends.set(thread, append);
-    const outcome = {
-      kind: "appended",
-      revision: revision + 1,
-      position: options.position,
-      recordedAt: nowMs,
-    } as const;
-    for (const recorded of recordedOf(thread, [event], outcome)) desk.fold(recorded as ThreadEvent);
+  constructor(options: PlanOptions) {
+    this.#options = options;
+    this.#candidates = candidatesOf(options);
+    this.#at = formatTime(options.nowMs);
   }
 
-  function giveBack(work: Work, reason: string): void {
-    const previous = work.assignee!;
-    add(work, "ConversationUnassigned", {
-      previous_agent: previous,
-      ...(work.team !== undefined && { team: work.team }),
-      by,
-      reason,
-      unassigned_at: at,
-    });
+  get appends(): readonly Append[] {
+    return [...this.#appends].map(([stream, append]) => ({ stream, ...append }));
   }
 
-  function settle(work: Work, decided: Decided): void {
+  /** Tells targets whose time has passed. */
+  overdue(works: readonly Work[]): void {
+    for (const work of works)
+      for (const target of targets) {
+        const dueMs = work.due[target];
+        if (dueMs === undefined || dueMs > this.#options.nowMs) continue;
+        this.#add(work, "ConversationOverdue", {
+          target,
+          due_at: formatTime(dueMs),
+          ...(work.assignee && { agent: work.assignee }),
+        });
+      }
+  }
+
+  /** Takes back what nobody answers, and gives out what waits. */
+  async partner(partner: string): Promise<void> {
+    const { desk } = this.#options;
+    for (const agent of desk.assigneesOf(partner))
+      for (const work of desk.openOf(agent)) {
+        const reason = reasonToGiveBack(work, this.#options);
+        if (reason !== undefined) this.#giveBack(work, reason);
+      }
+    const teams = desk.teamsOf(partner);
+    // Nobody but who asked is told that there is no team.
+    const waiting = desk.waiting(partner).filter(({ asked }) => asked || teams.length > 0);
+    if (waiting.length > 0) await this.#assign(waiting, teams);
+  }
+
+  async #assign(waiting: readonly Work[], teams: readonly DeskTeam[]): Promise<void> {
+    const { languages } = this.#options;
+    if (namesLanguages(teams, this.#options))
+      await languages.load(waiting.map(({ contact }) => contact));
+    /** What nobody could take a moment ago nobody can take now: the only thing that changes is that places are taken. */
+    const refused = new Map<string, Decided>();
+    for (const work of waiting) {
+      const language = languages.of(work.contact);
+      const asks = work.pinned ? `team ${work.team}` : `inbox ${work.inbox}`;
+      const key = `${asks} ${language} ${work.assignee?.id}`;
+      const decided = refused.get(key) ?? this.#decide(work, teams, language);
+      if (decided.kind === "queued") refused.set(key, decided);
+      if (decided.kind === "assigned" || tells(work, decided)) this.#settle(work, decided);
+    }
+  }
+
+  #decide(work: Work, teams: readonly DeskTeam[], language: string | undefined): Decided {
+    const options = teamsFor(work, teams).map((team) => this.#candidates(team, work));
+    return decideAssignment({ options, language, nowMs: this.#options.nowMs });
+  }
+
+  #settle(work: Work, decided: Decided): void {
     const shared = {
       by,
       reason: decided.reason,
@@ -82,68 +99,49 @@ export function newPlan(options: PlanOptions): Plan {
     const previous = work.assignee;
     if (decided.kind === "assigned") {
       const { id, name } = decided.agent;
-      add(work, "ConversationAssigned", {
+      this.#add(work, "ConversationAssigned", {
         ...shared,
         agent: { id, name },
         ...(previous !== undefined && previous.id !== id && { previous_agent: previous }),
-        assigned_at: at,
+        assigned_at: this.#at,
       });
       return;
     }
-    if (previous !== undefined) giveBack(work, decided.reason);
-    add(work, "ConversationQueued", { ...shared, queued_at: at });
+    if (previous !== undefined) this.#giveBack(work, decided.reason);
+    this.#add(work, "ConversationQueued", { ...shared, queued_at: this.#at });
   }
 
-  const decide = (work: Work, teams: readonly DeskTeam[], language: string | undefined): Decided =>
-    decideAssignment({
-      options: teamsFor(work, teams).map((team) => candidates(team, work)),
-      language,
-      nowMs,
+  #giveBack(work: Work, reason: string): void {
+    this.#add(work, "ConversationUnassigned", {
+      previous_agent: work.assignee!,
+      ...(work.team !== undefined && { team: work.team }),
+      by,
+      reason,
+      unassigned_at: this.#at,
     });
-
-  async function assign(partner: string): Promise<void> {
-    const teams = desk.teamsOf(partner);
-    // Nobody but who asked is told that there is no team.
-    const waiting = desk.waiting(partner).filter(({ asked }) => asked || teams.length > 0);
-    if (waiting.length > 0 && namesLanguages(teams, options))
-      await languages.load(waiting.map(({ contact }) => contact));
-    /** What nobody could take a moment ago nobody can take now: the only thing that changes is that places are taken. */
-    const refused = new Map<string, Decided>();
-    for (const work of waiting) {
-      const language = languages.of(work.contact);
-      const asks = work.pinned ? `team ${work.team}` : `inbox ${work.inbox}`;
-      const key = `${asks} ${language} ${work.assignee?.id}`;
-      const decided = refused.get(key) ?? decide(work, teams, language);
-      if (decided.kind === "queued") refused.set(key, decided);
-      if (decided.kind === "assigned" || tells(work, decided)) settle(work, decided);
-    }
   }
 
-  return {
-    get appends() {
-      return [...appends].map(([stream, append]) => ({ stream, ...append }));
-    },
-    overdue(works) {
-      for (const work of works)
-        for (const target of targets) {
-          const dueMs = work.due[target];
-          if (dueMs === undefined || dueMs > nowMs) continue;
-          add(work, "ConversationOverdue", {
-            target,
-            due_at: formatTime(dueMs),
-            ...(work.assignee && { agent: work.assignee }),
-          });
-        }
-    },
-    async partner(partner) {
-      for (const agent of desk.assigneesOf(partner))
-        for (const work of desk.openOf(agent)) {
-          const reason = reasonToGiveBack(work, options);
-          if (reason !== undefined) giveBack(work, reason);
-        }
-      await assign(partner);
-    },
-  };
+  /** The id follows from the place in the thread: whoever decides it again after a crash finds it there. */
+  #add<Type extends ThreadEvent["type"]>(
+    work: Work,
+    type: Type,
+    data: Omit<EventData<Type>, "conversation_id" | "contact_id">,
+  ): void {
+    const { desk, position, nowMs: recordedAt } = this.#options;
+    const { thread, revision: last, conversation, contact, partner } = desk.work(work.thread)!;
+    const revision = last + 1;
+    const event: NewEvent = {
+      id: uuid5("assignment", thread, String(revision), type),
+      type,
+      data: { conversation_id: conversation, contact_id: contact, ...data },
+      metadata: { partner, actor: system, correlation: conversation },
+    };
+    const append = this.#appends.get(thread);
+    if (append === undefined) this.#appends.set(thread, { expected: last, events: [event] });
+    else append.events.push(event);
+    const outcome = { kind: "appended", revision, position, recordedAt } as const;
+    for (const recorded of recordedOf(thread, [event], outcome)) desk.fold(recorded as ThreadEvent);
+  }
 }
 
 /** A conversation tells once that it waits; one that routing was asked for always gets its answer. A partner without teams is told nothing unasked. */
@@ -164,7 +162,7 @@ function teamsFor(work: Work, teams: readonly DeskTeam[]): readonly DeskTeam[] {
 }
 
 /** Whoever may not sign in here, or only looks on, can have no conversation. */
-export const isAble = (agent: AgentRecord, environment: ServiceContext["environment"]): boolean =>
+const isAble = (agent: AgentRecord, environment: ServiceContext["environment"]): boolean =>
   agent.status !== "disabled" &&
   agent.role !== "viewer" &&
   agent.environments.includes(environment);

@@ -4,7 +4,7 @@ import { oneAtATime, reactor, type ReactorInstance, type ReactorTools } from "@h
 import { threadTypes } from "@heliograph/domain";
 import { Desk } from "./desk.ts";
 import { openLanguages, profileTypes, type Languages } from "./languages.ts";
-import { newPlan } from "./plan.ts";
+import { Plan } from "./plan.ts";
 import { readFacts, writeFacts } from "./store.ts";
 import { factsDdl } from "./tables/facts.ts";
 import { evolveWork, isThreadEvent, type Work } from "./work.ts";
@@ -130,7 +130,7 @@ class Assignment {
       await this.#read(this.#doubtful);
       this.#doubtful.clear();
       const nowMs = Date.now();
-      const plan = newPlan({
+      const plan = new Plan({
         desk: this.#desk,
         directory: context.directory,
         environment: context.environment,
@@ -146,7 +146,7 @@ class Assignment {
   }
 
   /** What was not appended as it was decided is read again, and decided anew. */
-  async #append(appends: ReturnType<typeof newPlan>["appends"]): Promise<void> {
+  async #append(appends: Plan["appends"]): Promise<void> {
     for (const { stream } of appends) this.#doubtful.add(stream);
     await failpoint("assignment.before_append");
     const outcomes = await this.#tools.context.log.append(appends);

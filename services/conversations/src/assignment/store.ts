@@ -1,7 +1,7 @@
 import { quoteSchema, type WritePart } from "@heliograph/runtime";
 import type pg from "pg";
 
-export type FactKind = "work" | "team" | "presence" | "turns";
+type FactKind = "work" | "team" | "presence" | "turns";
 export type Fact = { readonly kind: FactKind; readonly id: string; readonly fact: unknown };
 
 /** Everything that was known at the checkpoint. */

@@ -8,7 +8,7 @@ export const isThreadEvent = ofType(...threadTypes);
 /** Who decides here, as events name him: nobody is to be blamed for it. */
 export const system = "system";
 
-export type Target = "first_response" | "resolution";
+type Target = "first_response" | "resolution";
 export const targets: readonly Target[] = ["first_response", "resolution"];
 
 /** What assignment knows of the last conversation of a thread. */
