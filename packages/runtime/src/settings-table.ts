@@ -41,7 +41,7 @@ export const settingsTable = {
   HELIOGRAPH_DATA_DIR: text(".heliograph").meta({
     allowed: "a folder",
     consequence:
-      "Holds the embedded PostgreSQL, `master.key` and `dev.json`. One running instance per folder.",
+      "Holds the embedded PostgreSQL, `master.key`, `dev.json` and, where mail is not sent, `outbox/`. One running instance per folder.",
   }),
   HELIOGRAPH_ATTACHMENTS_URL: url(
     ["https:", "http:"],
@@ -71,7 +71,7 @@ export const settingsTable = {
   HELIOGRAPH_DEMO: choice(["on", "off"]).meta({
     preset: "`on` with the embedded PostgreSQL, `off` with a given one",
     consequence:
-      "Whether `npm start` makes the demo partner, with funds, and an operator, and writes their keys into `dev.json`. Without them: [the first key](first-key.md).",
+      "Whether `npm start` makes the demo partner, with funds and an agent, and an operator, and writes their keys and passwords into `dev.json`. Without them: [the first key](first-key.md).",
   }),
   HELIOGRAPH_ENCRYPT_MESSAGES: choice(["on", "off"]).meta({
     preset: "`off`",
