@@ -4,7 +4,8 @@ import { PublicError, parseKey } from "@heliograph/contracts";
 import { inBlocks, parseBlock } from "./addresses.ts";
 import type { Identity } from "./call.ts";
 import type { KeyRecord } from "./context.ts";
-import { createSessionAuthenticate, type FindSession } from "./sessions.ts";
+import type { FindSession } from "./session-record.ts";
+import { createSessionAuthenticate } from "./sessions.ts";
 
 /** Hashes of keys that were found, so that a busy key is hashed once; far more keys than one process serves at a time. */
 const maxRemembered = 10_000;

@@ -5,7 +5,7 @@ import type { Settings } from "@heliograph/runtime";
 import type { Vault } from "@heliograph/vault";
 import type pg from "pg";
 import type { Logger } from "pino";
-import type { FindSession } from "./sessions.ts";
+import type { FindSession } from "./session-record.ts";
 
 /** A tenant and an API key as the directory folds them from the platform log. */
 export type PartnerRecord = EventData<"PartnerCreated">;

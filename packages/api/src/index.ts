@@ -33,7 +33,7 @@ export { type Serving, serveApi } from "./serve.ts";
 export { type Listening, createApp, listen } from "./server.ts";
 export { hostService } from "./service-routes.ts";
 export { type Hosted, type Service, hosted, routesOf } from "./service.ts";
-export { type FindSession, type SessionRecord } from "./sessions.ts";
+export { type FindSession, type SessionRecord } from "./session-record.ts";
 export { notValid, unknownField, validate } from "./validate.ts";
 export { TimeInput, givenOnce, listed, queryInt, timeOf } from "./inputs.ts";
 export { stillAllowed, whileAllowed } from "./still-allowed.ts";

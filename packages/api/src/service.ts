@@ -3,7 +3,7 @@ import type { ZodOpenApiPathItemObject } from "zod-openapi";
 import type { Call } from "./call.ts";
 import type { ApiContext, AuditEntry } from "./context.ts";
 import type { Route } from "./route.ts";
-import type { FindSession } from "./sessions.ts";
+import type { FindSession } from "./session-record.ts";
 
 /** What the handlers of a service keep in one process: memory that is kept fresh, writers that gather. */
 export type Hosted = {

@@ -1,24 +1,10 @@
 import { hash } from "node:crypto";
 import { PublicError, type Environment, parseToken } from "@heliograph/contracts";
-import { scopesOf, sessionStands, type Directory, type SessionStart } from "@heliograph/platform";
+import { scopesOf, sessionStands, type Directory } from "@heliograph/platform";
 import type { AgentRecord } from "@heliograph/runtime";
 import type { Identity } from "./call.ts";
 import type { ApiContext } from "./context.ts";
-
-/** A session as it was stored at most half a second ago. */
-export type SessionRecord = SessionStart & {
-  readonly agent_id: string;
-  readonly device: string;
-  readonly ended: boolean;
-  /** Of the access token, epoch milliseconds. */
-  readonly expiresAt: number;
-};
-
-/** The session whose access token has this SHA-256 (hex). Must not be older than half a second: what is revoked is refused everywhere within one. */
-export type FindSession = (
-  environment: Environment,
-  sha256: string,
-) => Promise<SessionRecord | undefined>;
+import type { FindSession, SessionRecord } from "./session-record.ts";
 
 /** Why a session opens nothing any more; undefined while it does. */
 function endOfSession(

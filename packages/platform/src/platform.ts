@@ -103,6 +103,11 @@ export async function openControlPlane(
   }
 }
 
+const openPlatformPool = (server: Server, logger: Logger): pg.Pool => {
+  const config = databaseConfig(server, "platform");
+  return openPool(config, { name: "platform", max: credentialPool, durable: true }, logger);
+};
+
 /** Opens the three databases and their logs, folds the directory and seeds what every installation has. Throws SettingsError or StartError. */
 export async function openPlatform(
   settings: Settings,
@@ -123,11 +128,7 @@ export async function openPlatform(
       await untilItAnswers("the event log", start, () =>
         seedPlatform(platformLog, directory, settings, masterKey),
       );
-    const platformPool = openPool(
-      databaseConfig(server, "platform"),
-      { name: "platform", max: credentialPool, durable: true },
-      logger,
-    );
+    const platformPool = openPlatformPool(server, logger);
     opened.push(() => platformPool.end());
     await untilItAnswers("the database", start, () =>
       prepareTables(platformPool, [credentialTables]),
