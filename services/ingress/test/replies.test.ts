@@ -30,7 +30,7 @@ const call = (method: string, path: string, body?: object, headers: Record<strin
     ...(body !== undefined && { body }),
   });
 
-let numbers = 0;
+let numbers = 1_000;
 /** A person who has written, and the conversation. */
 async function asked(more: Partial<Saying> = {}) {
   const contact = await addContact(context(), partner().id);
@@ -45,8 +45,12 @@ async function asked(more: Partial<Saying> = {}) {
   const { data } = await placed(context(), id);
   return { contact, from: more.from ?? from, at: `/conversations/${data.conversation_id}`, id };
 }
-const messageOf = async (id: string) =>
-  (await context().log.readStream(streamOf("message", id)))[0]!.data as Record<string, unknown>;
+/** The accepted message, its texts opened. */
+const messageOf = async (id: string) => {
+  const [first] = await context().log.readStream(streamOf("message", id));
+  const { data } = first!;
+  return (await context().vault.open(partner().id, data))(data) as Record<string, unknown>;
+};
 
 it("A reply is an ordinary message to the exact address the inbound came from, with its live status", async () => {
   const { at, from, contact } = await asked();
