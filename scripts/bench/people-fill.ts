@@ -1,0 +1,201 @@
+import {
+  deterministicId,
+  newId,
+  streamOf,
+  uuid7,
+  validateEvent,
+  type EventData,
+} from "@heliograph/contracts";
+import { openPostgresLog, type Append, type EventLog } from "@heliograph/log";
+import { newLogger, openPool } from "@heliograph/runtime";
+import { openVault, type Seal, type Vault } from "@heliograph/vault";
+import type { Instance } from "@heliograph/testkit";
+import { readFileSync } from "node:fs";
+import { threadName } from "@heliograph/domain";
+
+/** Contacts in one round of appends: enough for the log to fill its flushes, few enough for flat memory. */
+const contactsAtOnce = 500;
+/** One conversation in ten contacts, of this many inbound messages each, makes two messages a contact. */
+const contactsPerConversation = 10;
+const messagesPerConversation = 20;
+const inbox = "+15550109999";
+const at = "2026-05-23T14:22:17.000Z";
+
+const first = [
+  "Ada",
+  "Álvaro",
+  "Bea",
+  "Chloë",
+  "Dmitri",
+  "Esra",
+  "Femke",
+  "Grace",
+  "Håkon",
+  "Ines",
+];
+const last = [
+  "Lovelace",
+  "Núñez",
+  "Okafor",
+  "Petrov",
+  "Quigley",
+  "Ramos",
+  "Şahin",
+  "Tanaka",
+  "Ünal",
+  "Vogel",
+];
+
+export type Filled = {
+  readonly contacts: number;
+  readonly messages: number;
+  readonly busiest: string;
+};
+
+/** Writes contacts and what they wrote into the sandbox's log, as the consumers of inbound messages would have. */
+export async function fillPeople(
+  instance: Instance,
+  dataDir: string,
+  partner: string,
+  contacts: number,
+): Promise<Filled> {
+  const connection = {
+    connectionString: Object.assign(new URL(instance.databaseUrl), {
+      pathname: "/heliograph_sandbox",
+    }).href,
+  };
+  const pool = openPool(connection, { name: "bench", max: 4, durable: false }, newLogger("silent"));
+  const log = await openPostgresLog({ connection, namespace: "sandbox", validate: validateEvent });
+  const vault = await openVault(
+    pool,
+    Buffer.from(readFileSync(`${dataDir}/master.key`, "utf8").trim(), "hex"),
+    "sandbox",
+  );
+  try {
+    let messages = 0;
+    let flight: Promise<unknown> = Promise.resolve();
+    for (let from = 0; from < contacts; from += contactsAtOnce) {
+      const ids = Array.from({ length: Math.min(contactsAtOnce, contacts - from) }, (_, index) =>
+        contactId(from + index),
+      );
+      const seals = await vault.seals(ids.map((subject) => ({ partner, subject })));
+      const appends = ids.flatMap((id, index) =>
+        contactAppends(vault, partner, id, from + index, seals[index]!),
+      );
+      messages +=
+        ids.filter((_, index) => (from + index) % contactsPerConversation === 0).length *
+        messagesPerConversation;
+      await flight;
+      flight = appendAll(log, appends);
+    }
+    await flight;
+    return { contacts, messages, busiest: contactId(0) };
+  } finally {
+    await log.close();
+    await pool.end();
+  }
+}
+
+const contactId = (number: number): string => deterministicId("cnt", "bench", String(number));
+const phoneOf = (number: number): string => `+1555${String(1_000_000 + number).padStart(7, "0")}`;
+
+async function appendAll(log: EventLog, appends: readonly Append[]): Promise<void> {
+  for (const outcome of await log.append(appends))
+    if (outcome.kind !== "appended")
+      throw new Error(
+        `fill: ${JSON.stringify(outcome, (_, value: unknown) => (typeof value === "bigint" ? String(value) : value))}`,
+      );
+}
+
+function contactAppends(
+  vault: Vault,
+  partner: string,
+  id: string,
+  number: number,
+  seal: Seal,
+): Append[] {
+  const address = phoneOf(number);
+  const external = {
+    source: "sms",
+    id: seal(address),
+    name: vault.name("external-id", partner, "sms", address),
+  };
+  const metadata = { partner, actor: "bench" };
+  const created: EventData<"ContactCreated"> = {
+    contact_id: id,
+    external_ids: [external],
+    name: seal(`${first[number % 10]} ${last[Math.floor(number / 10) % 10]} ${number}`),
+    profile: seal(
+      JSON.stringify({
+        attributes: { plan: number % 3 === 0 ? "pro" : "free" },
+        tags: [`t${number % 100}`],
+      }),
+    ),
+    made_by: "import",
+    created_at: at,
+  };
+  const event = (type: string, data: object) => ({ id: uuid7(), type, data, metadata });
+  const appends: Append[] = [
+    {
+      stream: streamOf("external", `id-${external.name}`),
+      expected: "no_stream",
+      events: [
+        event("ExternalIdClaimed", {
+          name: external.name,
+          source: "sms",
+          contact_id: id,
+          claimed_at: at,
+        }),
+      ],
+    },
+    {
+      stream: streamOf("contact", id),
+      expected: "no_stream",
+      events: [event("ContactCreated", created)],
+    },
+  ];
+  if (number % contactsPerConversation !== 0) return appends;
+  const thread = threadName(vault, { partner, inbox, channel: "sms", address });
+  const conversation = {
+    conversation_id: deterministicId("cnv", "bench", String(number)),
+    contact_id: id,
+  };
+  const received = (index: number): EventData<"MessageReceived"> => ({
+    ...conversation,
+    message_id: newId("msg"),
+    inbound_id: newId("inb"),
+    channel: "sms",
+    from: external.id,
+    to: inbox,
+    text: seal(`Where is my order ${number}? I asked ${index} times.`),
+    provider: { gateway: "sim-sms", name: "sim-sms", message_id: `${number}-${index}` },
+    received_at: at,
+  });
+  return [
+    ...appends,
+    {
+      stream: streamOf("conversation", conversation.conversation_id),
+      expected: "no_stream",
+      events: [
+        event("ConversationPlaced", { conversation_id: conversation.conversation_id, thread }),
+      ],
+    },
+    {
+      stream: `thread-${thread}`,
+      expected: "no_stream",
+      events: [
+        event("ConversationOpened", {
+          ...conversation,
+          number: 0,
+          channel: "sms",
+          inbox,
+          address: external,
+          opened_at: at,
+        }),
+        ...Array.from({ length: messagesPerConversation }, (_, index) =>
+          event("MessageReceived", received(index)),
+        ),
+      ],
+    },
+  ];
+}
