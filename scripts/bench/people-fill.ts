@@ -155,7 +155,7 @@ function contactAppends(
     },
   ];
   if (number % contactsPerConversation !== 0) return appends;
-  const thread = threadName(vault, { partner, inbox, channel: "sms", address });
+  const thread = threadName(vault, { partner, inbox, channel: "sms", address: external });
   const conversation = {
     conversation_id: deterministicId("cnv", "bench", String(number)),
     contact_id: id,
