@@ -55,8 +55,8 @@ export async function periodsOf(
   return log.readStream(streamOf("suppression", name));
 }
 
-/** The platform's answers to a partner's people, oldest first, as they are now. */
-export async function answersOf({ log }: Context, partner: string, keyword?: string) {
+/** The platform's answers to a partner's people, oldest first, as they are now, opened. */
+export async function answersOf({ log, vault }: Context, partner: string, keyword?: string) {
   const { events } = await log.readAll({ after: 0n, limit: 1_000, types: ["MessageRequested"] });
   const own = events.filter(
     ({ metadata, data }) =>
@@ -65,7 +65,10 @@ export async function answersOf({ log }: Context, partner: string, keyword?: str
       (keyword === undefined || data.keyword === keyword),
   );
   const streams = await log.readStreams(own.map(({ stream }) => stream as `message-${string}`));
-  return own.map(({ stream }) => foldMessage(streams.get(stream as `message-${string}`) ?? [])!);
+  const states = own.map(({ stream }) =>
+    foldMessage(streams.get(stream as `message-${string}`) ?? [])!,
+  );
+  return (await vault.open(partner, states))(states);
 }
 
 /** The name of a contact's claim on an address: whoever erases the contact destroys what it owns. */

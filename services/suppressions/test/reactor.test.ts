@@ -77,6 +77,10 @@ test("STOP stops the channel and the address with the message as evidence, and i
     content: { text: expect.stringContaining("vous ne recevrez plus") },
   });
   expect(confirmation!.charged, "it is paid like any message").toBe(true);
+  const [stored] = await context.log.readStream(streamOf("message", confirmation!.id));
+  expect(JSON.stringify(stored!.data), "and it is sealed like any reply").not.toMatch(
+    from.slice(1),
+  );
   const refused = await until(async () => {
     const body = { channel: "sms", to: from, text: "x" };
     const answer = await world.call("POST", "/api/v1/messages", { key: partner.key, body });
