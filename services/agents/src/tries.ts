@@ -25,8 +25,9 @@ export async function takeTry(pool: pg.Pool, login: string, ip: string): Promise
   const pair: TryLimit = { key: `pair ${login} ${place}`, ...pairLimit };
   const account: TryLimit = { key: `account ${login}`, ...accountLimit };
   const known = await isKnownPlace(pool, login, place);
-  await take(pool, [pair, placeTry(place), ...(known ? [] : [account])]);
-  return { succeeded: () => forgetTries(pool, [pair.key], { login, place }) };
+  const others = [placeTry(place), ...(known ? [] : [account])];
+  await take(pool, [pair, ...others]);
+  return { succeeded: () => forgetTries(pool, pair.key, others, { login, place }) };
 }
 
 /** A try with a token, which names no account. Throws `rate_limited`. */

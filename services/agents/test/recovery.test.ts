@@ -208,6 +208,20 @@ describe("codes", () => {
   });
 });
 
+test("keys of two sessions' calls are not compared with each other", async () => {
+  const { key } = await people.world.addPartner();
+  for (const next of ["first new password", "second new password"]) {
+    const ann = await people.add(key);
+    const { access_token } = await people.signIn(ann.email);
+    const answer = await people.world.call("PUT", "/api/v1/me/password", {
+      key: access_token,
+      body: { current: password, new: next },
+      headers: { "idempotency-key": "1" },
+    });
+    expect(answer.status).toBe(204);
+  }
+});
+
 test("codes are those of RFC 6238 and RFC 4226", () => {
   const secret = Buffer.from("12345678901234567890");
   const vectors: readonly (readonly [second: number, code: string])[] = [

@@ -38,3 +38,21 @@ test("a place is an IPv4 address or the /64 of an IPv6 one", () => {
   expect(placeOf("2001:db8:0:0:ffff::2")).toBe("2001:db8:0:0::/64");
   expect(placeOf("::1")).toBe("0:0:0:0::/64");
 });
+
+test("who signs in has taken no try from the place, however many do", async () => {
+  const { world, add, trySignIn } = proxied;
+  const { key } = await world.addPartner();
+  const ann = await add(key);
+  const headers = { "x-forwarded-for": "192.0.2.77" };
+  for (let round = 0; round < 3; round++)
+    expect((await trySignIn(ann.email, {}, headers)).status).toBe(201);
+  const left = async (): Promise<number | null> =>
+    (
+      await world.platform.platformPool.query(
+        "select count(*)::int as n from credentials.limits where key like '%192.0.2.77' and tat > clock_timestamp()",
+      )
+    ).rows[0].n;
+  expect(await left()).toBe(0);
+  await trySignIn(ann.email, { password: "wrong" }, headers);
+  expect(await left()).toBe(2);
+});

@@ -38,17 +38,26 @@ export async function takeTries(
   return Math.ceil(Math.max(...refused.map(({ everySeconds }) => everySeconds)));
 }
 
-/** Whoever succeeds has not tried in vain, and is known from there. */
+/** Whoever succeeds has not tried in vain, and is known from there: one limit is full again, of the others one try is given back. */
 export async function forgetTries(
   pool: pg.Pool,
-  keys: readonly string[],
+  forgotten: string,
+  givenBack: readonly TryLimit[],
   known: { readonly login: string; readonly place: string },
 ): Promise<void> {
   await pool.query({
     name: "credentials.succeeded",
-    text: `with forgotten as (delete from credentials.limits where key = any($1))
+    text: `with forgotten as (delete from credentials.limits where key = $1),
+        given_back as (update credentials.limits as l set tat = l.tat - make_interval(secs => g.every)
+          from unnest($4::text[], $5::float8[]) as g(key, every) where l.key = g.key)
       insert into credentials.places (login, place) values ($2, $3) on conflict (login, place) do update set at = now()`,
-    values: [keys, known.login, known.place],
+    values: [
+      forgotten,
+      known.login,
+      known.place,
+      givenBack.map(({ key }) => key),
+      givenBack.map(({ everySeconds }) => everySeconds),
+    ],
   });
 }
 
