@@ -10,6 +10,7 @@ import { newDataDir, removeDataDir } from "@heliograph/testkit";
 import { benchInbound } from "./inbound.ts";
 import { benchLife } from "./life.ts";
 import { benchLog } from "./log.ts";
+import { benchPeopleImport } from "./people-import.ts";
 import { benchPeople } from "./people.ts";
 import { benchRelay } from "./relay.ts";
 import { printRows, type Row } from "./row.ts";
@@ -20,7 +21,7 @@ allowClosedOutput();
 
 /**
  * `npm run bench` prints one table; `npm run bench -- log http life consumers relay scale` runs parts. The same rows go to `bench-results.json`. `scale` stores up to
- * HELIOGRAPH_BENCH_SCALE messages (default 100,000) and `engines` measures idle, both feeds and copies of services: both take minutes. `inbound` measures what people write. `people` fills HELIOGRAPH_BENCH_PEOPLE contacts (default 100,000; two messages each). `feeds` is the middle part of `engines`. `kafka-clients` compares Kafka clients. These run only when named.
+ * HELIOGRAPH_BENCH_SCALE messages (default 100,000) and `engines` measures idle, both feeds and copies of services: both take minutes. `inbound` measures what people write, `people-import` files of contacts. `people` fills HELIOGRAPH_BENCH_PEOPLE contacts (default 100,000; two messages each). `feeds` is the middle part of `engines`. `kafka-clients` compares Kafka clients. These run only when named.
  */
 const parts: Readonly<Record<string, () => Promise<Row[]>>> = {
   log: () => withServer(benchLog),
@@ -29,6 +30,7 @@ const parts: Readonly<Record<string, () => Promise<Row[]>>> = {
   inbound: benchInbound,
   consumers: () => withServer(benchConsumers),
   relay: () => withServer(benchRelay),
+  "people-import": benchPeopleImport,
   eventstore: benchEventStore,
   engines: benchEngines,
   feeds: benchBothFeeds,

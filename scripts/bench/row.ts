@@ -26,7 +26,7 @@ export function ratioRow(
     value: Math.round(value),
     unit,
     baseline: Math.round(baseline.value),
-    ratio: Math.round(ratio * 100) / 100,
+    ratio: ratio < 0.1 ? Number(ratio.toPrecision(2)) : Math.round(ratio * 100) / 100,
     goal: `≥ ${atLeast} × ${baseline.of}`,
     met: ratio >= atLeast,
   };

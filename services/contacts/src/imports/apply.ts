@@ -18,7 +18,7 @@ import { type ImportRow, faultOf } from "./rows.ts";
 
 export type RowOutcome = "created" | "updated" | "skipped" | RowFault;
 /** So many rows that others stand in the way of are worked on at once; each waits for the log some times over. */
-const atOnce = 16;
+const atOnce = 64;
 
 /**
  * Applies rows in their order, and says what became of each. The ids of all events follow from the import and the row, so rows that an earlier try applied
