@@ -13,6 +13,9 @@ const measuredMs = 15_000;
 /** People who write again and again: each has a contact and an open conversation after the warm-up. */
 const people = 500;
 
+/** A machine that others use too may take a while to tell of what queued up. */
+const toldWithinMs = 120_000;
+
 type Seen = {
   readonly messages: number;
   readonly cpu: number;
@@ -107,8 +110,10 @@ async function told(sink: string, messages: number): Promise<{ p50Ms: number; p9
       p99Ms: number;
     };
     if (stats.received >= messages) return stats;
-    if (performance.now() - start > 60_000)
-      throw new Error(`after 60 s ${stats.received} of ${messages} webhooks had arrived`);
+    if (performance.now() - start > toldWithinMs)
+      throw new Error(
+        `after ${toldWithinMs} ms ${stats.received} of ${messages} webhooks had arrived`,
+      );
     await sleep(20);
   }
 }
