@@ -21,7 +21,7 @@ export const longFunctionsKnown: Readonly<Record<string, number>> = {
   "services/dispatch/src/lanes.ts#createLanes": 184,
   "services/dispatch/src/outcomes.ts#createOutcomes": 107,
   "services/dispatch/src/played-receipts.ts#start": 91,
-  "services/dispatch/src/resume.ts#createResumer": 218,
+  "services/dispatch/src/resume.ts#createResumer": 216,
 };
 
 export type LongFunction = { readonly path: string; readonly name: string; readonly lines: number };

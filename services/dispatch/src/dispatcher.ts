@@ -5,6 +5,7 @@ import type { Attempt, SendResult } from "@heliograph/gateways";
 import { createActive } from "./active.ts";
 import { adoptTimers } from "./adopt.ts";
 import { createCaller } from "./caller.ts";
+import { createClearance } from "./clearance.ts";
 import { createCommitter, type Committer } from "./committer.ts";
 import { attemptIdOf } from "./events.ts";
 import { createFeed } from "./feed.ts";
@@ -14,7 +15,7 @@ import type { Job } from "./job.ts";
 import { createIntents } from "./intents.ts";
 import { createLanes } from "./lanes.ts";
 import { haltedMessages } from "./metrics.ts";
-import { createOpener } from "./opened.ts";
+
 import { createOutcomes, type Outcomes, type Target } from "./outcomes.ts";
 import { createRecorder } from "./recorder.ts";
 import { recover } from "./recover.ts";
@@ -171,8 +172,7 @@ export async function startDispatcher(
   });
   const resumer = createResumer({
     log,
-    suppressed,
-    opened: createOpener(context.vault),
+    clearance: createClearance(context.vault, suppressed),
     recorder,
     committer,
     floor,

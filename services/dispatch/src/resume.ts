@@ -1,10 +1,9 @@
-import type { Stop, Suppressed } from "@heliograph/acceptance";
 import { readEventFlaw, streamOf, type EventData } from "@heliograph/contracts";
 import type { ProviderAnswer, SendResult } from "@heliograph/gateways";
 import type { EventLog, NewEvent, RecordedEvent } from "@heliograph/log";
 import { isMachinery } from "@heliograph/runtime";
-import { isSealed } from "@heliograph/vault";
 import type { Active } from "./active.ts";
+import type { Verdict } from "./clearance.ts";
 import type { Committer } from "./committer.ts";
 import { decideStep, resend, type Step, type TimerKind } from "./decide.ts";
 import {
@@ -20,8 +19,8 @@ import type { Floor, Mark } from "./floor.ts";
 import type { Job } from "./job.ts";
 import type { Outcomes } from "./outcomes.ts";
 import type { Recorder } from "./recorder.ts";
-import { isErased, type Opened } from "./opened.ts";
-import { fold, type Requested, type State } from "./state.ts";
+import type { Opened } from "./opened.ts";
+import { fold, type State } from "./state.ts";
 import type { IntendedCall } from "./store.ts";
 
 /** A message that dispatch has to look at. */
@@ -63,9 +62,8 @@ type Options = {
   /** Calls that predecessors announced and nobody could settle, by message; what is settled is taken out. */
   readonly unsettled: Map<string, IntendedCall>;
   readonly broken: (error: unknown) => void;
-  readonly opened: (request: Requested) => Promise<Opened>;
-  /** Who must not be written to. */
-  readonly suppressed: Pick<Suppressed, "find">;
+  /** Whether a message may go to its provider. */
+  readonly clearance: (state: State) => Verdict | Promise<Verdict>;
   /** Hears of a message that stands still, until when, and why. */
   readonly halted: (messageId: string, until: number, error: unknown) => void;
 };
@@ -170,62 +168,23 @@ export function createResumer(options: Options): Resumer {
     take(look, state, next, causation ?? state.lastEventId);
   }
 
-  /** What would be sent is held against the suppressions once more: the recipient may have opted out since it was accepted, and before each further attempt. */
   function take(look: Look, state: State, step: Step, causation: string): void {
     if (step.type !== "call" && step.type !== "queue")
       return carryOut(look, state, step, causation);
-    const { request } = state;
-    if (!isSealed(request.to)) return hold(look, state, step, causation, undefined);
-    orHaltLater(
-      look,
-      options.opened(request).then((opened) => {
-        if (isErased(request, opened)) {
-          const reason = "the contact that it was for is erased";
-          record(look, state, stopped(state, "contact_erased", reason, causation), () =>
+    const go = (verdict: Verdict): void =>
+      verdict.type === "cleared"
+        ? carryOut(look, state, step, causation, verdict.opened)
+        : record(look, state, stopped(state, verdict.code, verdict.reason, causation), () =>
             leave(look),
           );
-        } else hold(look, state, step, causation, opened);
-        committer.pump();
-      }),
-    );
-  }
-
-  function hold(
-    look: Look,
-    state: State,
-    step: Step,
-    causation: string,
-    opened: Opened | undefined,
-  ): void {
-    const { request, requestEvent } = state;
-    if (request.keyword !== undefined) return carryOut(look, state, step, causation, opened);
-    const found = options.suppressed.find(requestEvent.metadata.partner ?? "", {
-      ...request,
-      ...opened,
-    });
-    if (!(found instanceof Promise))
-      return unlessStopped(look, state, step, causation, found, opened);
+    const verdict = options.clearance(state);
+    if (!(verdict instanceof Promise)) return go(verdict);
     orHaltLater(
       look,
-      found.then((stop) => {
-        unlessStopped(look, state, step, causation, stop, opened);
+      verdict.then((found) => {
+        go(found);
         committer.pump();
       }),
-    );
-  }
-
-  function unlessStopped(
-    look: Look,
-    state: State,
-    step: Step,
-    causation: string,
-    stop: Stop | undefined,
-    opened: Opened | undefined,
-  ): void {
-    if (stop === undefined) return carryOut(look, state, step, causation, opened);
-    const reason = `${stop.id} (${stop.reason}) stops what is sent to the recipient`;
-    record(look, state, stopped(state, "recipient_suppressed", reason, causation), () =>
-      leave(look),
     );
   }
 

@@ -1,0 +1,58 @@
+import type { Stop, Suppressed } from "@heliograph/acceptance";
+import { isSealed } from "@heliograph/vault";
+import { createOpener, isErased, type Opened } from "./opened.ts";
+import type { State } from "./state.ts";
+
+/** A message may go to its provider, `opened` where it is sealed; or why it may not. */
+export type Verdict =
+  | { readonly type: "cleared"; readonly opened: Opened | undefined }
+  | {
+      readonly type: "stopped";
+      readonly code: "recipient_suppressed" | "contact_erased";
+      readonly reason: string;
+    };
+
+const plain: Verdict = { type: "cleared", opened: undefined };
+
+/**
+ * Holds a message against what has happened since it was accepted, before each attempt: its recipient may have opted out, or may be erased. At once for a plain message to somebody who never
+ * opted out, which most are.
+ */
+export function createClearance(
+  vault: Parameters<typeof createOpener>[0],
+  suppressed: Pick<Suppressed, "find">,
+): (state: State) => Verdict | Promise<Verdict> {
+  const open = createOpener(vault);
+
+  function held(state: State, opened: Opened | undefined): Verdict | Promise<Verdict> {
+    const { request, requestEvent } = state;
+    const cleared: Verdict = opened === undefined ? plain : { type: "cleared", opened };
+    // An answer to a keyword goes out although it is about that very suppression.
+    if (request.keyword !== undefined) return cleared;
+    const sent = opened === undefined ? request : { ...request, ...opened };
+    const found = suppressed.find(requestEvent.metadata.partner ?? "", sent);
+    const verdict = (stop: Stop | undefined): Verdict =>
+      stop === undefined
+        ? cleared
+        : {
+            type: "stopped",
+            code: "recipient_suppressed",
+            reason: `${stop.id} (${stop.reason}) stops what is sent to the recipient`,
+          };
+    return found instanceof Promise ? found.then(verdict) : verdict(found);
+  }
+
+  return (state) => {
+    const { request } = state;
+    if (!isSealed(request.to)) return held(state, undefined);
+    return open(request).then((opened) =>
+      isErased(request, opened)
+        ? {
+            type: "stopped",
+            code: "contact_erased",
+            reason: "the contact that it was for is erased",
+          }
+        : held(state, opened),
+    );
+  };
+}
