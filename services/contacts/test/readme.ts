@@ -5,12 +5,8 @@ import type { ContactsContext } from "../src/streams.ts";
 declare const context: ContactsContext;
 
 export async function example(): Promise<string> {
-  const upserted = await upsertByExternalId(
-    context,
-    { source: "crm", id: "C-1" },
-    { name: "Ada" },
-    { made_by: "api" },
-  );
-  const id = upserted.kind === "refused" ? upserted.error.code : upserted.contact.contact_id; // "cnt_…", or "external_id_taken"
-  return id;
+  const ref = { source: "crm", id: "C-1" };
+  const upserted = await upsertByExternalId(context, ref, { name: "Ada" }, { made_by: "api" });
+  const { kind } = upserted; // "created", "updated", "unchanged", or "refused" with an error such as external_id_taken
+  return kind;
 }
