@@ -30,9 +30,8 @@ export function normalExternalId(source: string, id: string): Read<ExternalIdRef
   if (control.test(text) || !text.isWellFormed())
     return fault("invalid_value", "has a control character or half of one");
   if (!isChannel(source)) return read({ source, id: text });
-  const address = channelModule(source)?.recipient(text);
-  if (address?.kind === "fault") return address;
-  return read({ source, id: address?.value.to ?? text });
+  const address = channelModule(source).recipient(text);
+  return address.kind === "fault" ? address : read({ source, id: address.value.to });
 }
 
 const isChannel = (source: string): source is Channel =>

@@ -9,6 +9,7 @@ import {
 } from "@heliograph/log";
 import type { Seal, Subject, Vault } from "@heliograph/vault";
 import { type Contact, evolveContact, ownersOf } from "./contact.ts";
+import { erased } from "./refusals.ts";
 
 /** What the commands of contacts need, whoever gives them: a request, a row of a file, a reactor. */
 export type ContactsContext = {
@@ -113,7 +114,15 @@ export async function changeContact<Refusal = never>(
     const decision = decide(loaded?.contact, loaded?.revision ?? -1);
     if ("refusal" in decision) return { kind: "refused", refusal: decision.refusal };
     if (decision.events.length === 0) return { ...loaded!, kind: "unchanged" };
-    const { events, contact } = await sealed(context, id, loaded?.contact, decision.events);
+    const made = await sealed(context, id, loaded?.contact, decision.events).catch(
+      async (error: unknown) => {
+        // An erasure that came between has destroyed the key: it is in the stream by now.
+        const now = await loadContact(context, id);
+        if (now === undefined || !erased(now.contact)) throw error;
+      },
+    );
+    if (made === undefined) continue;
+    const { events, contact } = made;
     const named = events.map((event, index) => ({ ...event, id: idOf(eventId, index) }));
     const expected = loaded?.revision ?? "no_stream";
     const [outcome] = await context.log.append([{ stream, expected, events: named }]);
