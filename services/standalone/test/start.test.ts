@@ -19,6 +19,8 @@ describe("npm start", () => {
     afterAllStop(first);
     expect(readInstance(dataDir)).toEqual({
       baseUrl: `http://127.0.0.1:${first.port}`,
+      agent: { email: expect.any(String), password: expect.any(String) },
+      operator: { email: expect.any(String), password: expect.any(String) },
       consoleUrl: expect.stringContaining(`http://127.0.0.1:${first.port}/`),
       sandboxKey: expect.stringMatching(/^ak_test_[0-9A-Za-z]{36}$/),
       liveKey: expect.stringMatching(/^ak_live_[0-9A-Za-z]{36}$/),
