@@ -16,6 +16,7 @@ export type ApiClient = {
     body?: unknown,
     headers?: Readonly<Record<string, string>>,
   ): Promise<ApiAnswer>;
+  put(path: string, body: unknown): Promise<ApiAnswer>;
   del(path: string): Promise<ApiAnswer>;
 };
 
@@ -87,6 +88,7 @@ export function apiClient(
   return {
     get: (path) => call("GET", path),
     post: (path, body = {}, headers) => call("POST", path, body, headers),
+    put: (path, body) => call("PUT", path, body),
     del: (path) => call("DELETE", path),
   };
 }
