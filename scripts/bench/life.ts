@@ -14,13 +14,13 @@ const halfRateMs = 10_000;
  * The whole life of a message: accepted, held, sent, delivered, captured, and two signed webhooks answered. First as fast as 64 connections post (CPU of every
  * server process and PostgreSQL, lag at the end), then at half of that rate (latencies).
  */
-export async function benchLife(): Promise<Row[]> {
+export async function benchLife(env: Readonly<Record<string, string>> = {}): Promise<Row[]> {
   const dataDir = newDataDir();
   const sink = fork(new URL("sink.ts", import.meta.url));
   const sinkPort = await new Promise<number>((resolve) =>
     sink.once("message", (message) => resolve((message as { port: number }).port)),
   );
-  const instance = await startMeasured(dataDir);
+  const instance = await startMeasured(dataDir, env);
   const database = await connectTo(instance.databaseUrl, "sandbox");
   try {
     await subscribe(instance, sinkPort);

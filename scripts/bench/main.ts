@@ -15,6 +15,7 @@ import { benchPeople } from "./people.ts";
 import { benchRelay } from "./relay.ts";
 import { printRows, type Row } from "./row.ts";
 import { benchScale } from "./scale.ts";
+import { benchSealing } from "./sealing.ts";
 import { allowClosedOutput } from "../shared/output.ts";
 
 allowClosedOutput();
@@ -26,8 +27,9 @@ allowClosedOutput();
 const parts: Readonly<Record<string, () => Promise<Row[]>>> = {
   log: () => withServer(benchLog),
   http: benchHttp,
-  life: benchLife,
+  life: () => benchLife(),
   inbound: benchInbound,
+  sealing: () => withServer(benchSealing),
   consumers: () => withServer(benchConsumers),
   relay: () => withServer(benchRelay),
   "people-import": benchPeopleImport,

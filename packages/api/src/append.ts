@@ -8,6 +8,7 @@ import {
   type Outcome,
 } from "@heliograph/log";
 import type { Call } from "./call.ts";
+import { openedFromAll, sealedForAll } from "./concerned.ts";
 import { requireSameRequest } from "./idempotency.ts";
 
 export type Stored = Extract<Outcome, { kind: "appended" | "duplicate" }>;
@@ -32,7 +33,8 @@ export async function requireOwn(log: EventLog, append: Append, stored: Stored):
 }
 
 /**
- * Changes one thing for a request, once for its idempotency key: `name` tells apart several changes of one call. Throws what `decide` refuses with, `conflict` when too many change
+ * Changes one thing for a request, once for its idempotency key: `name` tells apart several changes of one call. Whom the call concerns is said before: the
+ * fingerprint in the events is then sealed under their keys. Throws what `decide` refuses with, `conflict` when too many change
  * it at once, and `idempotency_key_reused` when another request made the change.
  */
 export async function changeOnce<State>(
@@ -45,14 +47,26 @@ export async function changeOnce<State>(
   },
 ): Promise<Extract<Changed<State, never>, { kind: "changed" | "unchanged" }>> {
   const { name, correlation, log = call.deps.log, ...rest } = options;
+  const { fingerprint, ...metadata } = call.metadata({ correlation });
+  const seal = fingerprint === undefined ? undefined : await sealedForAll(call);
   const result = await change<State, PublicError>(log, {
     ...rest,
     eventId: call.eventId(name),
-    metadata: call.metadata({ correlation }),
+    metadata: { ...metadata, ...(seal && { fingerprint: seal(fingerprint!) }) },
   });
   if (result.kind === "refused") throw result.refusal;
   if (result.kind === "contended") throw tooManyChanges();
-  if (result.kind === "changed") requireSameRequest(result.first, call.fingerprint);
+  if (result.kind === "changed") {
+    const { metadata: first } = result.first;
+    const [print] = await openedFromAll(
+      call,
+      first.fingerprint === undefined ? [] : [first.fingerprint],
+    );
+    requireSameRequest(
+      { metadata: { ...first, ...(print !== undefined && { fingerprint: print }) } },
+      call.fingerprint,
+    );
+  }
   return result;
 }
 

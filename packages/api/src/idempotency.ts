@@ -1,9 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { PublicError } from "@heliograph/contracts";
-import { erasedText, isSealed } from "@heliograph/vault";
+import { isSealed } from "@heliograph/vault";
 import { type Wire, toWire } from "./answer.ts";
 import type { Metadata } from "@heliograph/log";
 import type { Call } from "./call.ts";
+import { openedFromAll, sealedForAll } from "./concerned.ts";
 import { fingerprint } from "./canonical.ts";
 import type { Route } from "./route.ts";
 import { open, seal } from "./seal.ts";
@@ -63,38 +64,25 @@ export async function runOnce(route: Route, call: Call): Promise<Wire> {
   return wire;
 }
 
-type Kept = { readonly print: string; readonly answer: Buffer };
-
-/** What is kept of an answer, under the keys of all whose data it holds: each of them destroys it. */
-async function sealed(call: Call, print: string, answer: Buffer): Promise<Kept> {
+/** What is kept of an answer goes with each of those whose data it holds. */
+async function sealed(
+  call: Call,
+  print: string,
+  answer: Buffer,
+): Promise<{ readonly print: string; readonly answer: Buffer }> {
   if (call.concerned.length === 0) return { print, answer };
-  const partner = call.partner.partner_id;
-  const seals = await call.deps.vault.seals(
-    call.concerned.map((subject) => ({ partner, subject })),
-  );
-  const under = (text: string): string => seals.reduce((inner, each) => each(inner), text);
+  const under = await sealedForAll(call);
   return { print: under(print), answer: Buffer.from(under(answer.toString("base64"))) };
 }
 
-/** Takes back what `sealed` made. Throws `contact_erased` where the keys of one of them are gone. */
+/** Takes back what `sealed` made. Throws `contact_erased`. */
 async function opened(
   call: Call,
-  row: { readonly fingerprint: string; readonly answer: Buffer | null },
+  { fingerprint: print, answer }: { readonly fingerprint: string; readonly answer: Buffer | null },
 ): Promise<{ readonly print: string; readonly answer: Buffer | null }> {
-  if (!isSealed(row.fingerprint)) return { print: row.fingerprint, answer: row.answer };
-  let texts: readonly [print: string, answer: string] = [
-    row.fingerprint,
-    row.answer?.toString() ?? "",
-  ];
-  while (isSealed(texts[0])) {
-    const open = await call.deps.vault.open(call.partner.partner_id, texts);
-    const inner = open(texts);
-    if (inner[0] === erasedText)
-      throw new PublicError("contact_erased", "The contact whose data it was is erased.");
-    if (inner[0] === texts[0]) throw new Error("a stored answer does not open");
-    texts = inner;
-  }
-  return { print: texts[0], answer: Buffer.from(texts[1], "base64") };
+  if (!isSealed(print)) return { print, answer };
+  const texts = await openedFromAll(call, [print, answer?.toString() ?? ""]);
+  return { print: texts[0]!, answer: Buffer.from(texts[1]!, "base64") };
 }
 
 /** `original` names the first request: a message's id, or a request id. */

@@ -4,6 +4,7 @@ import { openWorld, type World } from "@heliograph/testkit/world";
 import { externalIdName } from "@heliograph/channels";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { services } from "../src/index.ts";
+import { everything, formsOf } from "./stored.ts";
 
 let world: World;
 let partner: { id: string; key: string };
@@ -25,28 +26,6 @@ const call = (method: string, path: string, body?: object, headers: Record<strin
   });
 const sandbox = () => world.platform.contexts.sandbox;
 
-/** Everything that the environment's log and database hold, as text. */
-async function everything(): Promise<string> {
-  const { pool } = sandbox();
-  const { rows: tables } = await pool.query<{ name: string }>(
-    "select format('%I.%I', schemaname, tablename) as name from pg_tables where schemaname not in ('pg_catalog', 'information_schema')",
-  );
-  const texts: string[] = [];
-  for (const { name } of tables) {
-    const { rows } = await pool.query<{ row: string }>(`select t::text as row from ${name} t`);
-    texts.push(...rows.map(({ row }) => `${name} ${row}`));
-  }
-  return texts.join("\n");
-}
-/** A text as it may stand somewhere: plain, in base64 at any offset of three, in hexadecimal as bytea prints it. */
-const forms = (text: string): string[] => [
-  text,
-  ...[0, 1, 2].map((pad) => {
-    const encoded = Buffer.from("x".repeat(pad) + text).toString("base64");
-    return encoded.slice(Math.ceil((pad * 4) / 3), -4).replace(/=+$/, "");
-  }),
-  Buffer.from(text).toString("hex"),
-];
 const delivered = (id: string) =>
   until(async () => {
     const { body } = await call("GET", `/messages/${id}`);
@@ -79,8 +58,9 @@ test("with all sends encrypted a message lives as ever, and nothing that is stor
     return page.data.some(({ type }: { type: string }) => type === "message.delivered") && page;
   });
   for (const { data } of feed.data) expect(data.to).toBe(to);
-  const stored = await everything();
-  for (const each of [to, text]) for (const form of forms(each)) expect(stored).not.toContain(form);
+  const stored = await everything(sandbox().pool);
+  for (const each of [to, text])
+    for (const form of formsOf(each)) expect(stored).not.toContain(form);
 });
 
 test("an address whose contact is erased reads [erased] everywhere, what waits to be sent to it is refused and paid back, and sums stay", async () => {
@@ -120,7 +100,7 @@ test("an address whose contact is erased reads [erased] everywhere, what waits t
   expect(rejected.error.code).toBe("contact_erased");
   await until(async () => (await balance()).held === before.held);
   expect((await balance()).available).toBe(before.available);
-  const stored = await everything();
+  const stored = await everything(sandbox().pool);
   for (const each of [to, "the later words of it"])
-    for (const form of forms(each)) expect(stored, form).not.toContain(form);
+    for (const form of formsOf(each)) expect(stored, form).not.toContain(form);
 }, 90_000);

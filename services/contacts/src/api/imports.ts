@@ -91,7 +91,11 @@ async function request(call: ImportCall): Promise<Answer> {
     const refusal = refusalOf(format, first);
     if (refusal !== undefined) throw refusal;
   });
-  const asked = fingerprint(`POST ${request.url}`, { format, sha256: digest.digest("hex"), env });
+  // A file of one row is found by trying: its hash is kept as a name that takes the environment's key to make.
+  const asked = vault.name(
+    "request",
+    fingerprint(`POST ${request.url}`, { format, sha256: digest.digest("hex"), env }),
+  );
   const on_conflict = call.query.on_conflict ?? "update";
   const row = { id, partner: partnerId, format, on_conflict, fingerprint: asked };
   const stored = await addImport(pool, {
