@@ -20,6 +20,7 @@ import {
 import { testVault } from "@heliograph/testkit";
 import pg from "pg";
 import { limitRow, ratioRow, type Row } from "./row.ts";
+import { noDirectory } from "./no-directory.ts";
 
 const messages = 25_000;
 
@@ -49,15 +50,7 @@ export async function benchConsumers(databaseUrl: string): Promise<Row[]> {
     masterKey: Buffer.alloc(32),
     vault: await testVault(pool),
     logger,
-    directory: {
-      gateways: () => [],
-      partner: () => undefined,
-      senderOf: () => undefined,
-      prices: () => undefined,
-      agent: () => undefined,
-      agentsOf: () => [],
-      onChange: () => () => undefined,
-    },
+    directory: noDirectory,
   };
   try {
     await fill(log);

@@ -22,6 +22,7 @@ import { startKafka, testVault } from "@heliograph/testkit";
 import kafkajs, { type Producer } from "kafkajs";
 import pg from "pg";
 import { ratioRow, type Row } from "./row.ts";
+import { noDirectory } from "./no-directory.ts";
 
 const rounds = 4;
 const eventsPerRound = 20_000;
@@ -81,15 +82,7 @@ export async function benchRelay(databaseUrl: string): Promise<Row[]> {
     masterKey: Buffer.alloc(32),
     vault: await testVault(pool),
     logger,
-    directory: {
-      gateways: () => [],
-      partner: () => undefined,
-      senderOf: () => undefined,
-      prices: () => undefined,
-      agent: () => undefined,
-      agentsOf: () => [],
-      onChange: () => () => undefined,
-    },
+    directory: noDirectory,
   };
   try {
     const rates: Record<"relay" | Packed, number[]> = { relay: [], gzip: [], plain: [] };

@@ -1,0 +1,12 @@
+import type { ServiceContext } from "@heliograph/runtime";
+
+/** A platform without gateways, partners and people, for consumers that ask for none. */
+export const noDirectory: ServiceContext["directory"] = {
+  gateways: () => [],
+  partner: () => undefined,
+  senderOf: () => undefined,
+  prices: () => undefined,
+  agent: () => undefined,
+  agentsOf: () => [],
+  onChange: () => () => undefined,
+};
