@@ -17,6 +17,8 @@ export type Attempt = {
   readonly content: Content;
   /** No person wrote it: it answers a keyword. */
   readonly automatic?: true;
+  /** Of a push: what the application on the device is told beside the text. */
+  readonly data?: Readonly<Record<string, string>>;
   readonly partner: string;
 };
 

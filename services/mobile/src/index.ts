@@ -1,9 +1,11 @@
 import type { Service } from "@heliograph/api";
 import { attachmentRoutes } from "./api/attachments.ts";
 import { deviceRoutes } from "./api/devices.ts";
+import { pushRoutes } from "./api/pushes.ts";
 import { syncRoutes } from "./api/sync.ts";
 import { attachments } from "./attachments/hosted.ts";
 import { syncProjector } from "./projector.ts";
+import { pushReactor } from "./push/reactor.ts";
 import { attachmentTables } from "./tables/attachments.ts";
 import { deviceTables } from "./tables/devices.ts";
 
@@ -15,11 +17,11 @@ export const service: Service = {
       {
         tag: "mobile",
         description: "What an agent's phone needs: devices, deltas, attachments.",
-        routes: [...deviceRoutes, ...syncRoutes, ...attachmentRoutes],
+        routes: [...deviceRoutes, ...pushRoutes, ...syncRoutes, ...attachmentRoutes],
       },
     ],
     open: attachments.open,
   },
-  consumers: () => [syncProjector],
+  consumers: () => [syncProjector, pushReactor],
   tables: [deviceTables, attachmentTables],
 };

@@ -1,4 +1,20 @@
+import { deterministicId, type EventData } from "@heliograph/contracts";
 import type { World } from "@heliograph/testkit/world";
+
+/** The sandbox's push gateway. */
+export const pushGateway: EventData<"GatewayConfigured"> = {
+  gateway_id: deterministicId("gtw", "push"),
+  environment: "sandbox",
+  name: "sim-push",
+  channel: "push",
+  kind: "simulator",
+  enabled: true,
+  weight: 100,
+  max_concurrent: 64,
+  timeout_ms: 10_000,
+  on_uncertain: "at_most_once",
+  settings: {},
+};
 
 export type Agent = {
   readonly id: string;

@@ -86,14 +86,13 @@ export function peopleOf(world: World, partner: string) {
       await append(received);
       return received.map(({ data }) => (data as unknown as { message_id: string }).message_id);
     },
-    assign: (name: string, agent: { id: string; name: string }, more: object = {}) =>
+    assign: (name: string, agent: { readonly id: string; readonly name: string }) =>
       append([
         onThread(name, "ConversationAssigned", {
-          agent,
+          agent: { id: agent.id, name: agent.name },
           by,
           reason: "test",
           assigned_at: at(),
-          ...more,
         }),
       ]),
     queue: (name: string, team: string) =>

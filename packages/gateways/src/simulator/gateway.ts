@@ -26,12 +26,23 @@ function refusalsOf(name: string) {
     type: "rejected",
     error: error(...said),
   });
+  /** In the word of FCM, upon which a device is dropped. */
+  const unregistered: SendResult = {
+    type: "rejected",
+    error: {
+      code: "recipient_unreachable",
+      ...simulatorErrors.recipient_unreachable,
+      provider: { name, code: "UNREGISTERED", text: "The device is not registered any more" },
+    },
+  };
   return {
     unreachable: (channel: string): SendResult =>
-      rejected(
-        "recipient_unreachable",
-        channel === "email" ? "The address does not exist" : "The number is not in service",
-      ),
+      channel === "push"
+        ? unregistered
+        : rejected(
+            "recipient_unreachable",
+            channel === "email" ? "The address does not exist" : "The number is not in service",
+          ),
     busy: rejected("recipient_unavailable", "The recipient cannot be reached at the moment"),
     optedOut: rejected("recipient_suppressed", "The recipient opted out"),
     /** Nobody takes it for as long as it is valid, so it need not be offered again. */

@@ -21,7 +21,7 @@ export const deviceTables: OwnTables = {
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default clock_timestamp()
 );
-create index if not exists devices_agent on mobile_devices.devices (partner, agent_id, id);`,
+create index if not exists devices_agent on mobile_devices.devices (agent_id, id);`,
   ],
 };
 
@@ -129,4 +129,16 @@ export async function removeEnded(
     "delete from mobile_devices.devices where partner = $1 and id = any($2) and agent_id = ''",
     [partner, ids],
   );
+}
+
+/** The devices of these agents. */
+export async function devicesOfAgents(
+  pool: pg.Pool,
+  agents: readonly string[],
+): Promise<readonly DeviceRow[]> {
+  const { rows } = await pool.query<DeviceRow>(
+    `select ${columns} from mobile_devices.devices where agent_id = any($1)`,
+    [agents],
+  );
+  return rows;
 }

@@ -1,0 +1,117 @@
+import { failpoint, uuid5 } from "@heliograph/contracts";
+import type { RecordedEvent } from "@heliograph/log";
+import { reactor, type ReactorInstance, type ReactorTools } from "@heliograph/runtime";
+import { forgetDevices } from "../devices.ts";
+import { removeOfContacts } from "../tables/attachments.ts";
+import { devicesOfAgents } from "../tables/devices.ts";
+import {
+  openPushes,
+  pushDdl,
+  writeHolders,
+  writePushes,
+  type NewPush,
+  type PushKind,
+} from "../tables/pushes.ts";
+import { openPusher } from "./pusher.ts";
+
+const types = [
+  "ConversationAssigned",
+  "ConversationUnassigned",
+  "ConversationQueued",
+  "MessageReceived",
+  "AgentPresenceChanged",
+  "ContactErased",
+] as const;
+type PushEvent = RecordedEvent<(typeof types)[number]>;
+
+/** Nobody wants to be woken for what is older; a consumer that was away for a day does not tell of all of it. */
+const maxAgeMs = 600_000;
+
+/** What an event is pushed for. */
+type Cause = {
+  readonly eventId: string;
+  readonly partner: string;
+  readonly agentId: string;
+  readonly conversationId: string;
+  readonly kind: PushKind;
+  readonly expiresAt: number;
+};
+
+/**
+ * Pushes to the devices of an agent who is given a conversation, and who has one in which the person wrote. What is to be pushed is durable with the checkpoint, its ids follow from event and
+ * device, and a call that may have been made is not made again: at most once for each.
+ */
+export const pushReactor = reactor({
+  kind: "reactor",
+  name: "mobile-push",
+  schema: "mobile_push",
+  types,
+  migrations: [pushDdl],
+  start: startPushing,
+});
+
+async function startPushing(tools: ReactorTools): Promise<ReactorInstance<PushEvent["type"]>> {
+  const { context, schema, checkpoint } = tools;
+  const { pool, vault } = context;
+  const pushes = openPushes(pool, schema);
+  await pushes.giveUpCalls();
+  const pusher = openPusher(tools, pushes);
+  pusher.ring();
+
+  async function causesOf(events: readonly PushEvent[], holders: Map<string, string | null>) {
+    const unknown = events.flatMap(({ type, data }) =>
+      type === "MessageReceived" ? [data.conversation_id] : [],
+    );
+    const known = unknown.length === 0 ? new Map() : await pushes.holders(unknown);
+    return events.flatMap((event): readonly Cause[] => {
+      const { type, data } = event;
+      if (type === "AgentPresenceChanged" || type === "ContactErased") return [];
+      const id = data.conversation_id;
+      if (type === "ConversationAssigned") holders.set(id, data.agent.id);
+      else if (type !== "MessageReceived") holders.set(id, null);
+      const agentId = holders.has(id) ? holders.get(id) : known.get(id);
+      const isTold = type === "ConversationAssigned" || type === "MessageReceived";
+      if (!isTold || agentId === undefined || agentId === null) return [];
+      const kind = type === "MessageReceived" ? "message" : "assigned";
+      const expiresAt = event.recordedAt + maxAgeMs;
+      if (expiresAt <= Date.now()) return [];
+      const partner = event.metadata.partner!;
+      return [{ eventId: event.id, partner, agentId, conversationId: id, kind, expiresAt }];
+    });
+  }
+
+  async function intentsOf(causes: readonly Cause[]): Promise<readonly NewPush[]> {
+    if (causes.length === 0) return [];
+    const devices = await devicesOfAgents(pool, [...new Set(causes.map(({ agentId }) => agentId))]);
+    return causes.flatMap(({ eventId, ...cause }) =>
+      devices
+        .filter(({ agent_id, partner }) => agent_id === cause.agentId && partner === cause.partner)
+        .map(({ id }) => ({ ...cause, id: uuid5("push", eventId, id), deviceId: id })),
+    );
+  }
+
+  /** What ends with an agent or a contact: done before the checkpoint passes, and the same when it is done twice. */
+  async function end(event: PushEvent): Promise<void> {
+    const { type, data, metadata } = event;
+    const partner = metadata.partner ?? "";
+    if (type === "AgentPresenceChanged" && data.status === "disabled") {
+      const devices = await devicesOfAgents(pool, [data.agent_id]);
+      for (const { id, partner: owner } of devices)
+        await forgetDevices({ pool, vault }, owner, [id], data.agent_id);
+    } else if (type === "ContactErased")
+      await removeOfContacts(pool, partner, [data.contact_id, ...data.with]);
+  }
+
+  return {
+    async handle({ events, position }) {
+      const holders = new Map<string, string | null>();
+      const intents = await intentsOf(await causesOf(events, holders));
+      for (const event of events) await end(event);
+      await failpoint("mobile.before_intents");
+      await checkpoint.commit(position, [...writeHolders(holders), ...writePushes(intents)]);
+      await failpoint("mobile.after_intents");
+      if (intents.length > 0) pusher.ring();
+    },
+    stop: () => pusher.close(),
+  };
+}
