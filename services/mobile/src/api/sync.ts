@@ -13,6 +13,7 @@ import { PublicError } from "@heliograph/contracts";
 import { Conversation, ConversationMessage } from "@heliograph/domain";
 import { z } from "zod";
 import { beginSync, findChanges, showChanges, type SyncPage } from "../sync/read.ts";
+import { inTurn } from "../sync/turns.ts";
 import { waiterOf } from "../sync/waiter.ts";
 import { readTeamsOf, type Viewer } from "../tables/sync.ts";
 
@@ -64,18 +65,20 @@ async function sync(call: Call<undefined, z.infer<typeof SyncQuery>>): Promise<A
   const { deps } = call;
   const viewer = viewerOf(call);
   const { after, limit = maxChanges, wait = 0 } = call.query;
-  if (after === undefined) return answered(await beginSync(deps, viewer));
+  const pool = deps.projectionPool;
+  if (after === undefined) return answered(await inTurn(pool, () => beginSync(deps, viewer)));
   const deadline = performance.now() + wait * 1_000;
   for (;;) {
-    const found = await findChanges(deps, viewer, after, limit);
+    const found = await inTurn(pool, () => findChanges(deps, viewer, after, limit));
     if (after > found.last)
       throw new PublicError("sequence_ahead", `Your changes end at ${found.last}: begin anew.`);
     const leftMs = deadline - performance.now();
     if (found.changes.length > 0 || leftMs <= 0 || call.signal.aborted)
-      return answered(await showChanges(deps, viewer, found));
-    const pool = deps.projectionPool;
+      return answered(await inTurn(pool, () => showChanges(deps, viewer, found)));
     const teams =
-      viewer.agent === undefined ? [] : await readTeamsOf(pool, viewer.partner, viewer.agent);
+      viewer.agent === undefined
+        ? []
+        : await inTurn(pool, () => readTeamsOf(pool, viewer.partner, viewer.agent!));
     await whileAllowed(call, (signal) =>
       waiterOf(pool).wait({ ...viewer, after: found.last, teams }, leftMs, signal),
     );
