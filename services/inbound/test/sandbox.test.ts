@@ -46,6 +46,25 @@ it("An inbound message is stored sealed, and the parser reads from it what was s
   });
 });
 
+it.each([
+  ["Joe <joe@X.example>", {}, "Joe"],
+  ['"Doe, Joe" <joe@x.example>', {}, "Doe, Joe"],
+  ["joe@x.example", {}, undefined],
+  ["Joe <joe@x.example>", { profile_name: "Joseph" }, "Joseph"],
+])(
+  "An e-mail from %s %j is from the address, and the person is called %s",
+  async (from, more, name) => {
+    const to = "Shop <shop@EXAMPLE.org>";
+    const { status, body } = await post({ channel: "email", from, to, text: "Hi", ...more });
+    expect(status).toBe(202);
+    const event = await eventOf(body.message_id);
+    const open = await world.platform.contexts.sandbox.vault.open(world.partners[0]!.id, event);
+    const posted = JSON.parse((open(event!).data as { raw: string }).raw);
+    expect(posted).toMatchObject({ from: "joe@x.example", to: "shop@example.org" });
+    expect(posted.profile_name).toBe(name);
+  },
+);
+
 it("What a provider posts twice is one message, also at the same time", async () => {
   const body = { ...said, provider_message_id: "twice" };
   const answers = await Promise.all([post(body), post(body), post({ ...body, text: "Again" })]);

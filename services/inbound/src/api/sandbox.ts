@@ -1,5 +1,5 @@
 import { type Answer, type Call, type Route, notValid, route } from "@heliograph/api";
-import { channelModule, inboxAddress, type Read } from "@heliograph/channels";
+import { channelModule, inboxAddress, parseMailbox, type Read } from "@heliograph/channels";
 import { type Channel, type FieldError, PublicError } from "@heliograph/contracts";
 import { takesInbound } from "@heliograph/gateways";
 import { recordInbound } from "../record.ts";
@@ -50,6 +50,12 @@ function requireContent({ kind = "message", ...body }: SandboxInbound): void {
     throw invalid("text", { code: "required", message: "is required where there are no media" });
 }
 
+/** An address, and the name that stands beside it in mail: `Ada <ada@example.org>` is Ada's. */
+function addressed(channel: Channel, text: string): { address: string; shownName: string } {
+  const mailbox = channelModule(channel).mail && parseMailbox(text);
+  return { address: mailbox?.email.address ?? text, shownName: mailbox?.name ?? "" };
+}
+
 async function receive(call: Call<SandboxInbound, unknown>): Promise<Answer> {
   if (call.env !== "sandbox")
     throw new PublicError(
@@ -62,10 +68,19 @@ async function receive(call: Call<SandboxInbound, unknown>): Promise<Answer> {
   if (channel === "broadcast")
     throw invalid("channel", { code: "not_allowed", message: "nobody answers a broadcast" });
   requireContent(body);
-  const from = requireRead("from", channelModule(channel).recipient(body.from)).to;
-  const to = requireRead("to", inboxAddress(channel, body.to ?? inboxes[channel]));
+  const sender = addressed(channel, body.from);
+  const from = requireRead("from", channelModule(channel).recipient(sender.address)).to;
+  const inbox = addressed(channel, body.to ?? inboxes[channel]).address;
+  const to = requireRead("to", inboxAddress(channel, inbox));
+  const profile_name = body.profile_name ?? sender.shownName;
   const providerMessageId = body.provider_message_id ?? call.derivedId("inb", "provider");
-  const posted = { ...body, from, to, provider_message_id: providerMessageId };
+  const posted = {
+    ...body,
+    from,
+    to,
+    ...(profile_name !== "" && { profile_name }),
+    provider_message_id: providerMessageId,
+  };
   const { fingerprint: _, ...metadata } = call.metadata();
   const { messageId, position } = await recordInbound(
     call.deps,

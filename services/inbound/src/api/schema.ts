@@ -20,7 +20,8 @@ export const SandboxInbound = z
   .strictObject({
     channel: z.enum(channels).meta({ description: "How the message comes.", example: "sms" }),
     from: Text.max(512).meta({
-      description: "Who writes, in any form that `to` of a send takes.",
+      description:
+        "Who writes, in any form that `to` of a send takes; in an e-mail a name may stand beside the address.",
       example: "+15551234567",
     }),
     to: Text.max(320).optional().meta({
