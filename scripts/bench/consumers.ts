@@ -35,11 +35,8 @@ export async function benchConsumers(databaseUrl: string): Promise<Row[]> {
   const logger = newLogger("silent");
   const log = await openPostgresLog({ connection, namespace: "bench", validate: validateEvent });
   const pool = openPool(connection, { name: "bench", max: 4, durable: true }, logger);
-  const projectionPool = openPool(
-    connection,
-    { name: "bench projections", max: 4, durable: false },
-    logger,
-  );
+  const projections = { name: "bench projections", max: 4, durable: false };
+  const projectionPool = openPool(connection, projections, logger);
   const context: ServiceContext = {
     environment: "sandbox",
     log,

@@ -107,6 +107,16 @@ async function appendAll(log: EventLog, appends: readonly Append[]): Promise<voi
       );
 }
 
+type Person = {
+  readonly partner: string;
+  readonly id: string;
+  readonly number: number;
+  readonly external: { readonly source: string; readonly id: string; readonly name: string };
+};
+const event = (partner: string, type: string, data: object) => {
+  return { id: uuid7(), type, data, metadata: { partner, actor: "bench" } };
+};
+
 function contactAppends(
   vault: Vault,
   partner: string,
@@ -115,12 +125,8 @@ function contactAppends(
   seal: Seal,
 ): Append[] {
   const address = phoneOf(number);
-  const external = {
-    source: "sms",
-    id: seal(address),
-    name: vault.name("external-id", partner, "sms", address),
-  };
-  const metadata = { partner, actor: "bench" };
+  const name = vault.name("external-id", partner, "sms", address);
+  const external = { source: "sms", id: seal(address), name };
   const created: EventData<"ContactCreated"> = {
     contact_id: id,
     external_ids: [external],
@@ -134,14 +140,13 @@ function contactAppends(
     made_by: "import",
     created_at: at,
   };
-  const event = (type: string, data: object) => ({ id: uuid7(), type, data, metadata });
   const appends: Append[] = [
     {
-      stream: streamOf("external", `id-${external.name}`),
+      stream: streamOf("external", `id-${name}`),
       expected: "no_stream",
       events: [
-        event("ExternalIdClaimed", {
-          name: external.name,
+        event(partner, "ExternalIdClaimed", {
+          name,
           source: "sms",
           contact_id: id,
           claimed_at: at,
@@ -151,10 +156,15 @@ function contactAppends(
     {
       stream: streamOf("contact", id),
       expected: "no_stream",
-      events: [event("ContactCreated", created)],
+      events: [event(partner, "ContactCreated", created)],
     },
   ];
   if (number % contactsPerConversation !== 0) return appends;
+  return [...appends, ...conversationAppends(vault, { partner, id, number, external }, seal)];
+}
+
+function conversationAppends(vault: Vault, person: Person, seal: Seal): Append[] {
+  const { partner, id, number, external } = person;
   const thread = threadName(vault, { partner, inbox, channel: "sms", address: external });
   const conversation = {
     conversation_id: deterministicId("cnv", "bench", String(number)),
@@ -172,19 +182,21 @@ function contactAppends(
     received_at: at,
   });
   return [
-    ...appends,
     {
       stream: streamOf("conversation", conversation.conversation_id),
       expected: "no_stream",
       events: [
-        event("ConversationPlaced", { conversation_id: conversation.conversation_id, thread }),
+        event(partner, "ConversationPlaced", {
+          conversation_id: conversation.conversation_id,
+          thread,
+        }),
       ],
     },
     {
       stream: `thread-${thread}`,
       expected: "no_stream",
       events: [
-        event("ConversationOpened", {
+        event(partner, "ConversationOpened", {
           ...conversation,
           number: 0,
           channel: "sms",
@@ -193,7 +205,7 @@ function contactAppends(
           opened_at: at,
         }),
         ...Array.from({ length: messagesPerConversation }, (_, index) =>
-          event("MessageReceived", received(index)),
+          event(partner, "MessageReceived", received(index)),
         ),
       ],
     },

@@ -244,6 +244,13 @@ export const settingsTable = {
     consequence: "How many messages `npm run bench -- scale` has in the log.",
     forTests: true,
   }),
+  HELIOGRAPH_BENCH_PEOPLE: text().meta({
+    allowed: "a number of contacts",
+    preset: "100000",
+    consequence:
+      "How many contacts, of two messages each, the partner of `npm run bench -- people` has.",
+    forTests: true,
+  }),
   HELIOGRAPH_BENCH_DATABASE_URL: text().meta({
     allowed: "a URL whose role may create databases",
     preset: "embedded PostgreSQL",

@@ -7,7 +7,12 @@ import { loadContact } from "../src/streams.ts";
 import { openFaults } from "./faults.ts";
 import { matchedOf, postInbound } from "./inbound.ts";
 
-const path = (name: string): string => new URL(`./${name}-child.ts`, import.meta.url).pathname;
+const paths = {
+  command: new URL("./command-child.ts", import.meta.url).pathname,
+  matching: new URL("./matching-child.ts", import.meta.url).pathname,
+  merge: new URL("./merge-child.ts", import.meta.url).pathname,
+};
+type Child = keyof typeof paths;
 const partner = newId("ptn");
 let database: Awaited<ReturnType<typeof testDatabase>>;
 let faults: Awaited<ReturnType<typeof openFaults>>;
@@ -20,15 +25,15 @@ afterAll(async () => {
   await database.drop();
 });
 
-const killed = async (child: string, point: string, ...args: readonly string[]): Promise<void> => {
+const killed = async (child: Child, point: string, ...args: readonly string[]): Promise<void> => {
   const env = { HELIOGRAPH_FAILPOINT: `${point}:kill` };
-  const process = spawnService(path(child), env, [database.url, ...args]);
+  const process = spawnService(paths[child], env, [database.url, ...args]);
   expect(await process.exited, `${point}\n${process.output()}`).toMatchObject({
     signal: "SIGKILL",
   });
 };
-const finishing = async (child: string, done: () => Promise<unknown>): Promise<void> => {
-  const process = spawnService(path(child), {}, [database.url]);
+const finishing = async (child: Child, done: () => Promise<unknown>): Promise<void> => {
+  const process = spawnService(paths[child], {}, [database.url]);
   await until(done, { timeoutMs: 20_000 });
   await process.stop();
 };

@@ -7,7 +7,7 @@ import {
   type ReactorTools,
   createAlarm,
 } from "@heliograph/runtime";
-import { isSealed } from "@heliograph/vault";
+import { isSealed, type Vault } from "@heliograph/vault";
 import { createFloor, type Mark } from "./floor.ts";
 
 /** Receipts that are due within this time are recorded together. */
@@ -36,6 +36,14 @@ type Waiting = { readonly source: ReceiptSource; readonly mark: Mark };
 
 type SentEvent = RecordedEvent<"MessageSent" | "MessageResent">;
 
+/** What is played depends on the recipient. */
+async function opened(vault: Vault, events: readonly SentEvent[]): Promise<readonly SentEvent[]> {
+  const recipients = events.map(({ data }) => data.message.to);
+  if (!recipients.some(isSealed)) return events;
+  const open = await vault.open(undefined, recipients);
+  return events.map((event) => ({ ...event, data: open(event.data) }) as SentEvent);
+}
+
 async function start({
   context,
   checkpoint,
@@ -54,14 +62,6 @@ async function start({
     stopped.abort();
     wake?.();
     fail(error);
-  }
-
-  /** What is played depends on the recipient. */
-  async function opened(events: readonly SentEvent[]): Promise<readonly SentEvent[]> {
-    const recipients = events.map(({ data }) => data.message.to);
-    if (!recipients.some(isSealed)) return events;
-    const open = await context.vault.open(undefined, recipients);
-    return events.map((event) => ({ ...event, data: open(event.data) }) as SentEvent);
   }
 
   function plan(event: SentEvent, mark: Mark): void {
@@ -118,7 +118,7 @@ async function start({
   return {
     async handle(batch) {
       const mark = floor.begin();
-      for (const event of await opened(batch.events)) plan(event, mark);
+      for (const event of await opened(context.vault, batch.events)) plan(event, mark);
       floor.end(mark, batch.position);
       checkpointAlarm.at(Date.now() + CHECKPOINT_MS);
       if (waiting >= MOST_WAITING && !stopped.signal.aborted)

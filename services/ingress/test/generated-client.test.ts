@@ -13,7 +13,7 @@ import { openapiDocument, services } from "../src/index.ts";
 // Generating and compiling takes seconds on a busy machine.
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
-const tsc = fileURLToPath(new URL("../../../node_modules/.bin/tsc", import.meta.url));
+const tsc = fileURLToPath(new URL("../../../node_modules/typescript/bin/tsc", import.meta.url));
 const password = "correct horse battery";
 
 /** An agent's app, as somebody would write it who has nothing but the generated client. */

@@ -6,7 +6,13 @@ import {
   type GatewayConfig,
   type SendResult,
 } from "@heliograph/gateways";
-import { createAlarm, messageOf, oneAtATime, type ReactorTools } from "@heliograph/runtime";
+import {
+  createAlarm,
+  messageOf,
+  oneAtATime,
+  type ReactorTools,
+  type ServiceContext,
+} from "@heliograph/runtime";
 import { forgetDevices } from "../devices.ts";
 import type { PushKind, Pushes, TakenPush } from "../tables/pushes.ts";
 
@@ -34,28 +40,66 @@ export type Pusher = {
   close(): Promise<void>;
 };
 
+/** The environment's push gateways, each opened once for each of its configurations. */
+function openGateways({ context, logger }: ReactorTools) {
+  const { environment, directory, settings, masterKey } = context;
+  const gateways = new Map<string, { readonly config: GatewayConfig; readonly gateway: Gateway }>();
+  return {
+    /** The first that is on. */
+    async now(): Promise<Gateway | undefined> {
+      const config = directory.gateways(environment, "push").find(({ enabled }) => enabled);
+      if (config === undefined) return undefined;
+      const open = gateways.get(config.gateway_id);
+      if (open?.config === config) return open.gateway;
+      await open?.gateway.close();
+      const onReceipt = (): void => undefined;
+      const tools = { logger, masterKey, declaring: settings, onReceipt };
+      const gateway = createGateway(environment, config, tools);
+      gateways.set(config.gateway_id, { config, gateway });
+      return gateway;
+    },
+    async close(): Promise<void> {
+      for (const { gateway } of gateways.values()) await gateway.close();
+    },
+  };
+}
+
+/** What becomes of a push whose call was answered. */
+async function settle(
+  { pool, vault }: ServiceContext,
+  pushes: Pushes,
+  taken: TakenPush,
+  result: SendResult,
+): Promise<void> {
+  const { id, partner, device_id, agent_id, tries } = taken;
+  switch (result.type) {
+    case "accepted":
+      return pushes.finish(id, "sent", null);
+    case "uncertain":
+      return pushes.finish(id, "uncertain", result.cause);
+    case "rejected":
+    case "unavailable": {
+      const { code, permanent } = result.error;
+      if (isUnregistered(result))
+        await forgetDevices({ pool, vault }, partner, [device_id], agent_id);
+      const delayMs = backOffMs[tries - 1];
+      if (permanent || delayMs === undefined) return pushes.finish(id, "failed", code);
+      return pushes.again(id, delayMs, code);
+    }
+    default:
+      return result satisfies never;
+  }
+}
+
 /** Calls the environment's push gateways for what is due. */
-export function openPusher({ context, fail, logger }: ReactorTools, pushes: Pushes): Pusher {
-  const { environment, directory, settings, masterKey, vault, pool } = context;
+export function openPusher(tools: ReactorTools, pushes: Pushes): Pusher {
+  const { context, fail, logger } = tools;
+  const { directory, vault } = context;
+  const gateways = openGateways(tools);
   const turn = oneAtATime();
   const closing = new AbortController();
-  const gateways = new Map<string, { readonly config: GatewayConfig; readonly gateway: Gateway }>();
   let purgedAt = 0;
   const alarm = createAlarm(() => ring());
-
-  /** The first that is on; opened once for each configuration. */
-  async function gatewayNow(): Promise<Gateway | undefined> {
-    const config = directory.gateways(environment, "push").find(({ enabled }) => enabled);
-    if (config === undefined) return undefined;
-    const open = gateways.get(config.gateway_id);
-    if (open?.config === config) return open.gateway;
-    await open?.gateway.close();
-    const onReceipt = (): void => undefined;
-    const tools = { logger, masterKey, declaring: settings, onReceipt };
-    const gateway = createGateway(environment, config, tools);
-    gateways.set(config.gateway_id, { config, gateway });
-    return gateway;
-  }
 
   async function push(taken: TakenPush): Promise<void> {
     const { id, partner, token, agent_id } = taken;
@@ -64,33 +108,12 @@ export function openPusher({ context, fail, logger }: ReactorTools, pushes: Push
       return pushes.finish(id, "failed", "the device is the agent's no more");
     if (taken.expired) return pushes.finish(id, "failed", "nobody could be told in time");
     const to = (await vault.open(partner, token))(token);
-    const gateway = await gatewayNow();
+    const gateway = await gateways.now();
     if (gateway === undefined) return pushes.finish(id, "failed", "no push gateway");
     await failpoint("mobile.before_push");
     const result = await gateway.send(attemptOf(taken, to), AbortSignal.timeout(callMs));
     await failpoint("mobile.after_push");
-    await settle(taken, result);
-  }
-
-  async function settle(taken: TakenPush, result: SendResult): Promise<void> {
-    const { id, partner, device_id, agent_id, tries } = taken;
-    switch (result.type) {
-      case "accepted":
-        return pushes.finish(id, "sent", null);
-      case "uncertain":
-        return pushes.finish(id, "uncertain", result.cause);
-      case "rejected":
-      case "unavailable": {
-        const { code, permanent } = result.error;
-        if (isUnregistered(result))
-          await forgetDevices({ pool, vault }, partner, [device_id], agent_id);
-        const delayMs = backOffMs[tries - 1];
-        if (permanent || delayMs === undefined) return pushes.finish(id, "failed", code);
-        return pushes.again(id, delayMs, code);
-      }
-      default:
-        return result satisfies never;
-    }
+    await settle(context, pushes, taken, result);
   }
 
   /** One that fails by itself stays `calling` no longer than this process runs: it may have been sent. */
@@ -123,7 +146,7 @@ export function openPusher({ context, fail, logger }: ReactorTools, pushes: Push
       closing.abort();
       alarm.cancel();
       await turn(async () => alarm.cancel());
-      for (const { gateway } of gateways.values()) await gateway.close();
+      await gateways.close();
     },
   };
 }
