@@ -287,7 +287,7 @@ function changes(
     case "ConversationNoted":
       return { updatedAt: event.data.noted_at };
     case "ConversationRead":
-      return read(before, event.data.up_to, entries);
+      return read(before, event, entries);
     default:
       return {};
   }
@@ -330,16 +330,20 @@ function exchanged(
   };
 }
 
-/** The mark moves forward only, and what counts is the place in the log: a message of an earlier time that came later is unread. */
+/**
+ * The mark moves forward only, and what counts is the place in the log: a message of an earlier time that came later is unread. Another fold of the same thread may be ahead, and
+ * its entries are in the shared ones: those behind the event are not of this state yet.
+ */
 function read(
   before: ThreadConversation,
-  upTo: string,
+  { data, revision: now }: Extract<Own, { type: "ConversationRead" }>,
   entries: ReadonlyMap<string, ThreadEntry>,
 ): Changes {
-  const mark = entries.get(upTo)?.revision ?? -1;
+  const mark = entries.get(data.up_to)?.revision ?? -1;
   if (mark <= before.readRevision) return {};
   let unread = 0;
   for (const { conversationId, revision, kind } of entries.values())
-    if (kind === "inbound" && revision > mark && conversationId === before.id) unread++;
+    if (kind === "inbound" && revision > mark && revision < now && conversationId === before.id)
+      unread++;
   return { readRevision: mark, unread };
 }

@@ -26,6 +26,8 @@ export class Desk {
   readonly #works = new Map<string, Work>();
   readonly #byAgent = new Map<string, Set<string>>();
   readonly #waiting = new Map<string, Set<string>>();
+  /** Those of them of which somebody asked. A partner without teams may have any number that wait and are never looked at. */
+  readonly #asked = new Map<string, Set<string>>();
   readonly #teams = new Map<string, DeskTeam>();
   readonly #presence = new Map<string, Presence>();
   readonly #turns = new Map<string, Turns>();
@@ -51,9 +53,10 @@ export class Desk {
     return this.#works.get(thread);
   }
 
-  /** Oldest first. */
-  waiting(partner: string): readonly Work[] {
-    return this.#worksOf(this.#waiting.get(partner)).sort(
+  /** Oldest first: all of a partner's, or those of which somebody asked. */
+  waiting(partner: string, which: "all" | "asked" = "all"): readonly Work[] {
+    const threads = which === "all" ? this.#waiting : this.#asked;
+    return this.#worksOf(threads.get(partner)).sort(
       (left, right) =>
         left.waitingSince! - right.waitingSince! || left.openedAtMs - right.openedAtMs,
     );
@@ -225,8 +228,10 @@ export class Desk {
     this.#works.set(thread, work);
     if (work.assignee !== undefined) add(this.#byAgent, work.assignee.id, thread);
     // What rests waits for nobody, unless somebody asks.
-    if (work.waitingSince !== undefined && (work.status === "open" || work.asked))
+    if (work.waitingSince !== undefined && (work.status === "open" || work.asked)) {
       add(this.#waiting, work.partner, thread);
+      if (work.asked) add(this.#asked, work.partner, thread);
+    }
     this.#dueMs = Math.min(this.#dueMs, nextDueMs(work));
   }
 
@@ -234,6 +239,7 @@ export class Desk {
     this.#works.delete(thread);
     if (work.assignee !== undefined) remove(this.#byAgent, work.assignee.id, thread);
     remove(this.#waiting, work.partner, thread);
+    remove(this.#asked, work.partner, thread);
   }
 
   #worksOf(threads: ReadonlySet<string> | undefined): Work[] {

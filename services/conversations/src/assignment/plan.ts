@@ -60,7 +60,7 @@ export class Plan {
       }
     const teams = desk.teamsOf(partner);
     // Nobody but who asked is told that there is no team.
-    const waiting = desk.waiting(partner).filter(({ asked }) => asked || teams.length > 0);
+    const waiting = desk.waiting(partner, teams.length > 0 ? "all" : "asked");
     if (waiting.length > 0) await this.#assign(waiting, teams);
   }
 

@@ -6,6 +6,7 @@ import {
   type ThreadState,
   evolveThread,
   holdersOf,
+  readThreadNow,
   replyEvents,
 } from "@heliograph/domain";
 import { change } from "@heliograph/log";
@@ -32,10 +33,8 @@ async function find(call: ReplyCall): Promise<Found> {
   const [placed] = isId("cnv", id)
     ? await log.readStream(streamOf("conversation", id), { limit: 1 })
     : [];
-  let thread: ThreadState | undefined;
-  if (placed?.metadata.partner === call.partner.partner_id)
-    for await (const event of log.scanStream(streamOf("thread", placed.data.thread)))
-      thread = evolveThread(thread, event);
+  const own = placed?.metadata.partner === call.partner.partner_id ? placed : undefined;
+  const thread = own && (await readThreadNow(log, own.data.thread));
   const conversation = thread?.conversations.get(id);
   if (thread === undefined || conversation === undefined)
     throw new PublicError("not_found", "There is no such conversation.");
