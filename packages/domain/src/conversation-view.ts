@@ -209,7 +209,7 @@ export const noteMessage = (
   at: data.noted_at,
 });
 
-export const outboundMessage = (
+const outboundMessage = (
   data: EventData<"MessageRequested"> & { readonly conversation_id: string },
 ): ConversationMessage => ({
   id: data.message_id,
@@ -254,11 +254,28 @@ const statusAfter: Readonly<Record<ReplyEvent["type"], MessageStatus>> = {
   MessageCanceled: "canceled",
 };
 
-export function evolveReply(message: ConversationMessage, event: ReplyEvent): ConversationMessage {
+function evolveReply(message: ConversationMessage, event: ReplyEvent): ConversationMessage {
   const { status: before, error: _, ...rest } = message;
   if (before === "received" || before === "noted") return message;
   const status = joinStatus(before, statusAfter[event.type]);
   const error = "error" in event.data ? event.data.error : message.error;
   const shows = ["bounced", "failed", "rejected", "expired"].includes(status);
   return { ...rest, status, ...(shows && error !== undefined && { error }) };
+}
+
+const isReplyEvent = (event: TypedEvent): event is ReplyEvent => event.type in statusAfter;
+
+/** A reply as its own stream tells it now; undefined for a stream that is not there. Who wrote it, its thread tells. */
+export function replyOf(
+  { conversation_id, agent }: Pick<ConversationMessage, "conversation_id" | "agent">,
+  events: readonly TypedEvent[],
+): ConversationMessage | undefined {
+  const [first, ...others] = events;
+  if (first?.type !== "MessageRequested") return undefined;
+  let message: ConversationMessage = {
+    ...outboundMessage({ ...first.data, conversation_id }),
+    ...(agent !== undefined && { agent }),
+  };
+  for (const event of others) if (isReplyEvent(event)) message = evolveReply(message, event);
+  return message;
 }

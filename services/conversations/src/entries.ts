@@ -1,14 +1,6 @@
 import type { Channel } from "@heliograph/contracts";
-import {
-  type ConversationMessage,
-  agentOf,
-  evolveReply,
-  inboundMessage,
-  noteMessage,
-  outboundMessage,
-  replyStatusTypes,
-} from "@heliograph/domain";
-import { type RecordedEvent, ofType } from "@heliograph/log";
+import { type ConversationMessage, agentOf, inboundMessage, noteMessage } from "@heliograph/domain";
+import type { RecordedEvent } from "@heliograph/log";
 
 type Agent = ConversationMessage["agent"];
 /** A message or note as its thread tells it. What a reply says, and what became of it, its own stream tells. */
@@ -42,21 +34,4 @@ export function entryOf(event: RecordedEvent, channel: Channel): Entry | undefin
     default:
       return undefined;
   }
-}
-
-const isStatus = ofType(...replyStatusTypes);
-
-/** A reply as its own stream tells it now; undefined for a stream that is not there. */
-export function replyOf(
-  entry: Pick<Entry, "conversation_id" | "agent">,
-  events: readonly RecordedEvent[],
-): ConversationMessage | undefined {
-  const [first, ...others] = events;
-  if (first?.type !== "MessageRequested") return undefined;
-  let message: ConversationMessage = {
-    ...outboundMessage({ ...first.data, conversation_id: entry.conversation_id }),
-    ...(entry.agent !== undefined && { agent: entry.agent }),
-  };
-  for (const event of others) if (isStatus(event)) message = evolveReply(message, event);
-  return message;
 }

@@ -11,7 +11,9 @@ import { sendStream } from "./send-stream.ts";
 /** Read at once; the client's connection decides when the next ones are. */
 const pageRows = 500;
 
-export const ExportQuery = z.strictObject({ format: z.enum(formats).optional() });
+export const ExportQuery = z.strictObject({
+  format: z.enum(formats).optional().meta({ description: "That of the file; csv." }),
+});
 
 const csvOptions = { record_delimiter: "windows", quoted_match: /^\s|\s$/ } as const;
 

@@ -42,7 +42,9 @@ const ImportQuery = z.strictObject({
     .optional()
     .meta({ description: "What becomes of a row whose contact is there already; update." }),
 });
-const ErrorsQuery = z.strictObject({ format: z.enum(formats).optional() });
+const ErrorsQuery = z.strictObject({
+  format: z.enum(formats).optional().meta({ description: "That of the file; csv." }),
+});
 
 const Accepted = z
   .object({ id: z.string(), status: z.enum(["queued", "running", "done", "failed"]) })

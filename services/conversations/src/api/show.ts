@@ -1,7 +1,12 @@
 import type { Call } from "@heliograph/api";
 import { streamOf } from "@heliograph/contracts";
-import { type Conversation, type ConversationMessage, holdersOf } from "@heliograph/domain";
-import { type Entry, replyOf } from "../entries.ts";
+import {
+  type Conversation,
+  type ConversationMessage,
+  holdersOf,
+  replyOf,
+} from "@heliograph/domain";
+import type { Entry } from "../entries.ts";
 import type { Shown } from "../view.ts";
 
 /** A preview: a list shows how a message begins, not a mail of 100,000 characters. */

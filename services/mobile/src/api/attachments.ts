@@ -42,8 +42,9 @@ const LinkQuery = z.strictObject({
   expires: z
     .string()
     .regex(/^\d{1,12}$/)
-    .transform(Number),
-  signature: z.string().max(64),
+    .transform(Number)
+    .meta({ description: "Until when the link works: seconds since 1970." }),
+  signature: z.string().max(64).meta({ description: "Of the link; it ends with the link." }),
 });
 
 /** Reads the row's own texts. Throws `contact_erased` when its key is destroyed. */

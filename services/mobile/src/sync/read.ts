@@ -1,15 +1,13 @@
 import { streamOf } from "@heliograph/contracts";
 import {
   conversationView,
-  evolveReply,
   holdersOf,
-  outboundMessage,
-  replyStatusTypes,
+  replyOf,
   type Conversation,
   type ConversationMessage,
   type ConversationState,
 } from "@heliograph/domain";
-import { ofType, type EventLog, type RecordedEvent } from "@heliograph/log";
+import type { EventLog, RecordedEvent } from "@heliograph/log";
 import type { Vault } from "@heliograph/vault";
 import type pg from "pg";
 import {
@@ -163,18 +161,8 @@ function withReply(state: ConversationState, streams: Streams): ConversationStat
   return { ...state, last_message: { ...last, text } };
 }
 
-const isStatus = ofType(...replyStatusTypes);
-
 /** A reply as its stream tells it now. */
-function replyNow(message: ConversationMessage, streams: Streams): ConversationMessage {
-  if (message.direction !== "outbound") return message;
-  const [first, ...others] = streams.get(streamOfMessage(message.id)) ?? [];
-  if (first?.type !== "MessageRequested") return message;
-  const { conversation_id, agent } = message;
-  let now: ConversationMessage = {
-    ...outboundMessage({ ...first.data, conversation_id }),
-    ...(agent !== undefined && { agent }),
-  };
-  for (const event of others) if (isStatus(event)) now = evolveReply(now, event);
-  return now;
-}
+const replyNow = (message: ConversationMessage, streams: Streams): ConversationMessage =>
+  message.direction === "outbound"
+    ? (replyOf(message, streams.get(streamOfMessage(message.id)) ?? []) ?? message)
+    : message;
