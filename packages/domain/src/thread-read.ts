@@ -8,28 +8,29 @@ type ThreadLog = {
 
 /** Shorter ones are read faster than they are worth remembering. */
 const longThread = 200;
-/** Bytes for each log. */
+/** Bytes for each environment. */
 const remembered = 32_000_000;
 /** The fewest bytes that a state takes, and those of each event at most. */
 const weightOf = ({ revision }: ThreadState): number => 2_000 + 100 * revision;
 
-const warm = new WeakMap<ThreadLog, BoundedCache<string, ThreadState>>();
+/** By the vault of an environment, which names its threads: each call reads through a log of its own. */
+const warm = new WeakMap<object, BoundedCache<string, ThreadState>>();
 
-function statesOf(log: ThreadLog): BoundedCache<string, ThreadState> {
-  let states = warm.get(log);
+function statesOf(vault: object): BoundedCache<string, ThreadState> {
+  let states = warm.get(vault);
   if (states === undefined) {
     states = boundedCache(remembered, weightOf);
-    warm.set(log, states);
+    warm.set(vault, states);
   }
   return states;
 }
 
 /** A thread as the log has it now. What was folded of a long one is not folded again: only what came since is read. */
 export async function readThreadNow(
-  log: ThreadLog,
+  { log, vault }: { readonly log: ThreadLog; readonly vault: object },
   name: string,
 ): Promise<ThreadState | undefined> {
-  const states = statesOf(log);
+  const states = statesOf(vault);
   let state = states.get(name);
   const from = state === undefined ? 0 : state.revision + 1;
   for await (const event of log.scanStream(streamOf("thread", name), { from }))

@@ -41,27 +41,30 @@ function logOf(count: number) {
       }
     },
   };
-  return { log, receive, add, taken: () => [read, (read = 0)][0] };
+  const vault = {};
+  // Each call has a log of its own.
+  const reading = () => ({ log: { ...log }, vault });
+  return { reading, receive, add, taken: () => [read, (read = 0)][0] };
 }
 
 it("Of a long thread only what came since is read", async () => {
-  const { log, receive, taken } = logOf(500);
-  expect((await readThreadNow(log, "t"))?.conversations.get("cnv_1")?.unread).toBe(500);
+  const { reading, receive, taken } = logOf(500);
+  expect((await readThreadNow(reading(), "t"))?.conversations.get("cnv_1")?.unread).toBe(500);
   taken();
   receive("new");
-  expect((await readThreadNow(log, "t"))?.conversations.get("cnv_1")?.unread).toBe(501);
+  expect((await readThreadNow(reading(), "t"))?.conversations.get("cnv_1")?.unread).toBe(501);
   expect(taken()).toBe(1);
 });
 
 it("Two folds of one thread at once count what is unread alike", async () => {
-  const { log, receive, add } = logOf(500);
-  await readThreadNow(log, "t");
+  const { reading, receive, add } = logOf(500);
+  await readThreadNow(reading(), "t");
   receive("a");
   add("ConversationRead", { ...ids, up_to: "a", by: { id: "k" }, read_at: at });
   for (const id of ["b", "c", "d"]) receive(id);
   // The second begins while the first is ahead, and both share the entries.
-  const first = readThreadNow(log, "t");
+  const first = readThreadNow(reading(), "t");
   for (let turn = 0; turn < 9; turn++) await Promise.resolve();
-  const states = await Promise.all([first, readThreadNow(log, "t")]);
+  const states = await Promise.all([first, readThreadNow(reading(), "t")]);
   expect(states.map((state) => state?.conversations.get("cnv_1")?.unread)).toEqual([3, 3]);
 });

@@ -34,7 +34,7 @@ async function find(call: ReplyCall): Promise<Found> {
     ? await log.readStream(streamOf("conversation", id), { limit: 1 })
     : [];
   const own = placed?.metadata.partner === call.partner.partner_id ? placed : undefined;
-  const thread = own && (await readThreadNow(log, own.data.thread));
+  const thread = own && (await readThreadNow(call.deps, own.data.thread));
   const conversation = thread?.conversations.get(id);
   if (thread === undefined || conversation === undefined)
     throw new PublicError("not_found", "There is no such conversation.");
