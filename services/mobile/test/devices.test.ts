@@ -57,6 +57,18 @@ it("a push does not reach the former user: a token that another agent registers 
   expect(left).toHaveLength(1);
 });
 
+it("a phone that sends the same registration for another agent, with the same key, is that agent's", async () => {
+  const { key } = await world.addPartner();
+  const [ada, bob] = [await newAgent(key), await newAgent(key)];
+  const body = { fcm_token: "token-of-one-phone", platform: "android" };
+  for (const agent of [ada, bob]) {
+    const options = { key: agent.token, body, headers: { "idempotency-key": "register" } };
+    expect((await world.call("POST", "/api/v1/mobile/devices", options)).status).toBe(201);
+  }
+  expect(await devices(ada)).toEqual([]);
+  expect(await devices(bob)).toHaveLength(1);
+});
+
 it("a token is kept sealed, and destroyed with its device", async () => {
   const partner = await world.addPartner();
   const ada = await newAgent(partner.key);

@@ -104,6 +104,7 @@ export const deviceRoutes: readonly Route[] = [
     status: 201,
     errors: [],
     mutates: true,
+    sessionKeys: true,
     handler: register,
   }),
   route({
@@ -124,6 +125,7 @@ export const deviceRoutes: readonly Route[] = [
     response: undefined,
     errors: ["not_found"],
     mutates: true,
+    sessionKeys: true,
     handler: remove,
   }),
 ];
