@@ -23,6 +23,13 @@ export type AgentIdentity = {
   readonly session_id: string;
 };
 
+/** An agent's account, and the environment whose audit tells of it. */
+export type About = {
+  readonly environment: Environment;
+  readonly partner: string;
+  readonly actor: string;
+};
+
 /** Who calls: the key and its partner, or an agent's session, which stands in for a key with the scopes of the agent's role. */
 export type Identity = {
   readonly key: KeyRecord;
@@ -56,6 +63,8 @@ export class Call<Body = unknown, Query = unknown, Params = Readonly<Record<stri
   fingerprint: string | undefined;
   /** An earlier try of this very request ended without an answer, so nobody has seen the secrets that it made. */
   unfinished = false;
+  /** Whose account a call of a public route is about, once that is known: the audit names it. */
+  about: About | undefined;
   readonly #concerned = new Set<string>();
   #controller: AbortController | undefined;
   #deps: EnvironmentDeps | undefined;

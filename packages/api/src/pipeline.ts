@@ -11,7 +11,7 @@ import { type Router } from "./router.ts";
 import type { Request, Response } from "express";
 import { type Wire, send, toWire } from "./answer.ts";
 import { type Authenticate, createAuthenticate, hasScope } from "./authenticate.ts";
-import { Call, type Identity, addressOf, originOf } from "./call.ts";
+import { type About, Call, type Identity, addressOf, originOf } from "./call.ts";
 import type { ApiContext } from "./context.ts";
 import { runOnce } from "./idempotency.ts";
 import { machinery } from "./machinery.ts";
@@ -46,6 +46,7 @@ type Underway = {
   route?: Route;
   params?: Readonly<Record<string, string>>;
   identity?: Identity;
+  call?: Call;
   /** Taken from the rate limit. */
   charged: number;
   hold?: BodyHold;
@@ -89,7 +90,7 @@ export class Pipeline {
         // A key is known at once, and costs no turn of the loop.
         under.identity = known instanceof Promise ? await known : known;
       }
-      const call = this.#admit(request, response, under);
+      const call = (under.call = this.#admit(request, response, under));
       const queryText = queryAt === -1 ? "" : request.url.slice(queryAt + 1);
       const answered = await this.#run(under, call, queryText);
       if (answered === undefined) return;
@@ -107,7 +108,7 @@ export class Pipeline {
     const { route, identity } = under;
     const tookMs = performance.now() - started;
     observeRequest(route, request.method, wire.status, tookMs);
-    if (route?.mutates) this.#audit(route, identity, request, under, wire.status);
+    if (route?.mutates) this.#audit(route, request, under, wire.status);
     if (this.context.logger.isLevelEnabled("debug"))
       this.context.logger.debug(
         {
@@ -267,17 +268,17 @@ export class Pipeline {
 
   #audit(
     route: Route,
-    identity: Identity | undefined,
     request: Request,
-    { id, path }: Underway,
+    { id, path, identity, call }: Underway,
     status: number,
   ): void {
-    if (identity === undefined || route.audit === false) return;
+    if (route.audit === false) return;
+    const about = identity === undefined ? call?.about : aboutCaller(identity);
+    // Strangers whose tries were not looked at fill nobody's audit.
+    if (about === undefined || (identity === undefined && status === 429)) return;
     this.context.audit?.({
       at: Date.now(),
-      environment: identity.key.environment,
-      partner: identity.partner.partner_id,
-      actor: identity.agent?.agent_id ?? identity.key.key_id,
+      ...about,
       action: `${route.method} ${route.path}`,
       target: path.slice(0, maxTargetLength),
       requestId: id,
@@ -286,6 +287,12 @@ export class Pipeline {
     });
   }
 }
+
+const aboutCaller = ({ key, partner, agent }: Identity): About => ({
+  environment: key.environment,
+  partner: partner.partner_id,
+  actor: agent?.agent_id ?? key.key_id,
+});
 
 const leftOf = ({ remaining, resetSeconds }: Verdict): string =>
   `"default";r=${remaining};t=${resetSeconds}`;

@@ -63,8 +63,11 @@ function identityOf(
   partner: Identity["partner"],
   sha256: string,
 ): Identity {
-  const { agent_id, partner_id, name, role } = agent;
-  const scopes = [...scopesOf(partner_id, role)];
+  const { agent_id, partner_id, name, role, environments } = agent;
+  // Whoever operates the installation reaches live: who is let into the sandbox alone does not operate it.
+  const scopes = scopesOf(partner_id, role).filter(
+    (scope) => scope !== "admin" || environments.includes("live"),
+  );
   return {
     key: {
       key_id: session.session_id,
@@ -75,7 +78,6 @@ function identityOf(
       prefix: "",
       scopes,
       created_at: agent.created_at,
-      expires_at: new Date(session.expiresAt).toISOString(),
       revoked: false,
     },
     partner,

@@ -1,7 +1,8 @@
 import { hash } from "node:crypto";
 import { PublicError, parseToken } from "@heliograph/contracts";
-import type { Answer, ApiContext } from "@heliograph/api";
+import type { Answer, Call } from "@heliograph/api";
 import { sessionStands } from "@heliograph/platform";
+import { tellAbout } from "./about.ts";
 import { keep, keptAnswer } from "./answers.ts";
 import { agentView } from "./api/agent-views.ts";
 import { decideRefresh } from "./decide-refresh.ts";
@@ -16,11 +17,8 @@ const over = (): PublicError =>
  * Gives a session its next two tokens. One refresh after the other: of two with the same token the second is a reuse and ends the session, unless it is the same call, with the same
  * key within a minute, which gets the first answer. Throws `session_revoked` and `idempotency_key_reused`.
  */
-export async function refresh(
-  context: ApiContext,
-  token: string,
-  key: string | undefined,
-): Promise<Answer> {
+export async function refresh(call: Call<unknown, unknown>, token: string): Promise<Answer> {
+  const { context, idempotencyKey: key } = call;
   const environment = parseToken("refresh", token);
   if (environment === undefined) throw over();
   const sha256 = hash("sha256", token, "hex");
@@ -30,6 +28,7 @@ export async function refresh(
     if (session === undefined) return undefined;
     const { session_id } = session;
     const agent = directory.agent(session.agent_id);
+    if (agent !== undefined) tellAbout(call, agent, environment);
     const stands = sessionStands(agent, { ...session, environment });
     const now = Date.now();
     const decision = decideRefresh(session, { sha256, stands, now });

@@ -1,5 +1,5 @@
 import { PublicError, type Environment } from "@heliograph/contracts";
-import type { ApiContext } from "@heliograph/api";
+import type { ApiContext, Call } from "@heliograph/api";
 import {
   hashPassword,
   isOutdated,
@@ -10,6 +10,7 @@ import {
   loginOf,
 } from "@heliograph/platform";
 import type { AgentRecord } from "@heliograph/runtime";
+import { tellAbout } from "./about.ts";
 import { takeCode } from "./codes.ts";
 import { issueSession, sessionMs, type Device } from "./issue-session.ts";
 import { takeTry } from "./tries.ts";
@@ -29,12 +30,14 @@ export const wrong = (): PublicError =>
  * Begins a session for whoever proves to be an agent. The same work is done for an address that is nobody's, and all refusals are one. Throws `invalid_credentials`,
  * `totp_required` (the password is right), `rate_limited` and `overloaded`.
  */
-export async function signIn(context: ApiContext, asked: SignIn, ip: string): Promise<object> {
+export async function signIn(call: Call<SignIn, unknown>): Promise<object> {
+  const { context, body: asked } = call;
   const { platformPool, directory, environments } = context;
   const { environment, device, password } = asked;
   const login = loginOf(asked.email);
-  const tried = await takeTry(platformPool, login, ip);
+  const tried = await takeTry(platformPool, login, call.ip);
   const agent = directory.agentOfLogin(login);
+  if (agent !== undefined) tellAbout(call, agent, environment);
   const credentials = await readCredentials(platformPool, agent?.agent_id ?? "");
   const right = await verifyPassword(credentials?.password, password);
   if (!right || agent === undefined || credentials === undefined) throw wrong();

@@ -1,6 +1,7 @@
 import { mkdtempSync, readdirSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { service as control } from "@heliograph/control";
 import { until } from "@heliograph/testkit";
 import { openWorld, type World } from "@heliograph/testkit/world";
 import { service } from "../src/index.ts";
@@ -19,7 +20,7 @@ export type Signed = {
 export async function openPeople(env: Readonly<Record<string, string>> = {}) {
   const dataDir = mkdtempSync(join(tmpdir(), "heliograph-agents-"));
   const world = await openWorld({
-    services: [service],
+    services: [service, control],
     env: { HELIOGRAPH_DATA_DIR: dataDir, ...env },
   });
   return { world, dataDir, ...peopleOf(world), mailTo: (email: string) => mailTo(dataDir, email) };

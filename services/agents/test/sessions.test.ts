@@ -1,4 +1,5 @@
 import { newId, parseToken } from "@heliograph/contracts";
+import { until } from "@heliograph/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openPeople, password } from "./people.ts";
 
@@ -196,7 +197,44 @@ describe("sessions", () => {
     expect((await turn(own.access_token, "live")).status).toBe(403);
   });
 
-  test("say what they do in the audit as the agent, and share the partner's limit", async () => {
+  test("say what they do in the audit as the agent, from the tries to sign in on", async () => {
+    const { world, signIn, trySignIn } = people;
+    const ann = await newPerson();
+    await trySignIn(ann.email, { password: "wrong password" });
+    await trySignIn("nobody.audited@example.org");
+    const { access_token: key, refresh_token } = await signIn(ann.email);
+    await world.call("POST", "/api/v1/teams", { key, body: { name: "" } });
+    await people.refresh(refresh_token);
+    await people.refresh(refresh_token);
+    const rows = await until(async () => {
+      const { pool } = world.platform.contexts.sandbox;
+      const found = await pool.query<{ action: string; outcome: number }>(
+        "select action, outcome from control.audit where actor = $1 order by id",
+        [ann.id],
+      );
+      return found.rows.length === 5 && found.rows;
+    });
+    expect(rows.map(({ action, outcome }) => [action, outcome])).toEqual([
+      ["POST /mobile/sessions", 401],
+      ["POST /mobile/sessions", 201],
+      ["POST /teams", 422],
+      ["POST /mobile/sessions/refresh", 200],
+      ["POST /mobile/sessions/refresh", 401],
+    ]);
+  });
+
+  test("issue keys that last longer than the session, and no wider than the role", async () => {
+    const { world, signIn } = people;
+    const partner = await world.addPartner();
+    const ann = await people.add(partner.key, { role: "admin" });
+    const { access_token: key } = await signIn(ann.email);
+    const issue = (body: object) => world.call("POST", "/api/v1/keys", { key, body });
+    const issued = await issue({ name: "ours", scopes: ["agents:read"] });
+    expect([issued.status, issued.body.expires_at ?? null]).toEqual([201, null]);
+    expect((await issue({ name: "wide", scopes: ["*"] })).status).toBe(403);
+  });
+
+  test("share the partner's limit", async () => {
     const { world, signIn } = people;
     const partner = await world.addPartner({ rateLimit: { requests: 20, window_seconds: 3_600 } });
     const ann = await people.add(partner.key);

@@ -20,6 +20,7 @@ import { change } from "@heliograph/log";
 import type { AgentRecord } from "@heliograph/runtime";
 import { randomBytes } from "node:crypto";
 import { z } from "zod";
+import { tellAbout } from "../about.ts";
 import { announceEnded } from "../announce.ts";
 import { answeredOnce } from "../answers.ts";
 import { decideAccept } from "../decide-agent.ts";
@@ -45,7 +46,10 @@ async function agentOfToken(
   const { platformPool, directory } = call.context;
   const id = await findToken(platformPool, kind, tokenHash(token));
   const agent = id && directory.agent(id);
-  if (agent) return agent;
+  if (agent) {
+    tellAbout(call, agent);
+    return agent;
+  }
   await takeTokenTry(platformPool, call.ip);
   throw invalidToken();
 }
@@ -106,6 +110,7 @@ async function askReset(call: Call<z.infer<typeof AskReset>, unknown>): Promise<
   await takeTokenTry(platformPool, ip);
   const mailed = await takeMailTry(platformPool, login);
   const agent = directory.agentOfLogin(login);
+  if (agent !== undefined) tellAbout(call, agent);
   const origin = originOf(call.request, settings);
   const can = mailed && agent?.status === "active";
   const mail = can

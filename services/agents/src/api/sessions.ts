@@ -67,28 +67,26 @@ const SessionView = z
   .meta({ id: "Session" });
 
 async function begin(call: Call<z.infer<typeof SignIn>, unknown>): Promise<Answer> {
-  const { context, body, ip, idempotencyKey: key } = call;
+  const { context, body, idempotencyKey: key } = call;
   const { pool } = context.environments[body.environment];
   // No session yet: keys are the device's.
   const device = [body.email, body.device.platform, body.device.name].join("\u001f");
   const scope = `sign-in ${hash("sha256", device, "hex")}`;
   return answeredOnce(pool, context.masterKey, { scope, key, request: body }, async () => ({
     status: 201,
-    body: await signIn(context, body, ip),
+    body: await signIn(call),
   }));
 }
 
 const RefreshBody = z.strictObject({ refresh_token: Token }).meta({ id: "RefreshSession" });
 
 async function next(call: Call<z.infer<typeof RefreshBody>, unknown>): Promise<Answer> {
-  const { context, body, idempotencyKey } = call;
-  const answer = await refresh(context, body.refresh_token, idempotencyKey).catch(
-    async (error: unknown) => {
-      // Whoever guesses is slowed down; whoever refreshes is not.
-      if (error instanceof PublicError) await takeTokenTry(context.platformPool, call.ip);
-      throw error;
-    },
-  );
+  const { context, body } = call;
+  const answer = await refresh(call, body.refresh_token).catch(async (error: unknown) => {
+    // Whoever guesses is slowed down; whoever refreshes is not.
+    if (error instanceof PublicError) await takeTokenTry(context.platformPool, call.ip);
+    throw error;
+  });
   return answer;
 }
 
