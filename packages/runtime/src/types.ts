@@ -179,6 +179,8 @@ export type AgentRecord = Omit<EventData<"AgentCreated">, "status"> & {
   /** Sessions of an earlier generation of its credentials are over, but for the spared one. */
   readonly generation: number;
   readonly spared: string | undefined;
+  /** Environments that the agent had and has no more, with the time of each. */
+  readonly taken: Readonly<Partial<Record<Environment, string>>>;
   /** Of the last event of its stream. */
   readonly revision: number;
 };

@@ -1,4 +1,11 @@
-import { type EventData, environments, failpoint, streamOf, uuid5 } from "@heliograph/contracts";
+import {
+  type Environment,
+  type EventData,
+  environments,
+  failpoint,
+  streamOf,
+  uuid5,
+} from "@heliograph/contracts";
 import type { ApiContext } from "@heliograph/api";
 import { change, type EventLog } from "@heliograph/log";
 import { setAnnounced, unannounced, type EndedSessions } from "@heliograph/platform";
@@ -37,31 +44,50 @@ export async function announceEnded(
 export const announceRest = async (context: ApiContext): Promise<void> =>
   announceEnded(context, await unannounced(context.platformPool));
 
-/** Tells each environment that these agents take nothing more, so that what they have goes to others. Safe to repeat: each time an agent was disabled has one event. */
-export async function announceDisabled(
+/** When and why an agent may do nothing in an environment any more; undefined where the agent may, or never could. */
+function shutOut(
+  { status, updated_at, environments: own, taken }: AgentRecord,
+  environment: Environment,
+): { readonly at: string; readonly reason: string } | undefined {
+  const at = taken[environment];
+  if (at !== undefined) return { at, reason: "the agent may work here no more" };
+  if (status !== "disabled" || !own.includes(environment)) return undefined;
+  return { at: updated_at, reason: "the agent was disabled" };
+}
+
+/** Whether an agent may do nothing somewhere, which the environment has to hear. */
+export const isShutOut = (agent: AgentRecord): boolean =>
+  environments.some((environment) => shutOut(agent, environment) !== undefined);
+
+/** Tells each environment that these agents take nothing more there, so that what they have goes to others. Safe to repeat: each time an agent was shut out has one event. */
+export async function announceShutOut(
   context: ApiContext,
   agents: readonly AgentRecord[],
 ): Promise<void> {
-  for (const { agent_id, partner_id, updated_at, environments: own } of agents)
+  for (const agent of agents)
     for (const environment of environments) {
-      if (!own.includes(environment)) continue;
+      const out = shutOut(agent, environment);
+      if (out === undefined) continue;
+      const { agent_id, partner_id, status } = agent;
       const { log } = context.environments[environment];
       const stream = streamOf("presence", agent_id);
       // At a start nearly all were told long ago: their last event says so.
       const [last] = await log.readStream(stream, { backwards: true, limit: 1 });
-      if (last?.type === "AgentPresenceChanged" && last.data.status === "disabled") continue;
+      const isOut = last?.type === "AgentPresenceChanged" && last.data.status === "disabled";
+      // Between two times an agent may have been given something without having come online.
+      if (isOut && (status === "disabled" || last.data.changed_at >= out.at)) continue;
       const data: EventData<"AgentPresenceChanged"> = {
         agent_id,
         status: "disabled",
-        reason: "the agent was disabled",
-        changed_at: updated_at,
+        reason: out.reason,
+        changed_at: out.at,
       };
       await failpoint(`agents.before_${environment}`);
       await tellOnce(log, {
         stream,
-        id: uuid5("agent disabled", agent_id, updated_at),
+        id: uuid5("agent disabled", agent_id, out.at),
         event: { type: "AgentPresenceChanged", data },
-        // Whoever disabled the agent does not take the work away: that follows.
+        // Whoever shut the agent out does not take the work away: that follows.
         metadata: { partner: partner_id, actor: "system" },
       });
     }

@@ -1,7 +1,7 @@
 import { environments, type Environment } from "@heliograph/contracts";
 import { type ApiContext, type FindSession, type Hosted, hosted } from "@heliograph/api";
 import { purgeCredentials } from "@heliograph/platform";
-import { announceDisabled, announceRest } from "./announce.ts";
+import { announceRest, announceShutOut, isShutOut } from "./announce.ts";
 import { openPostman, type Postman } from "./mail/postman.ts";
 import { openSessionFinder, type SessionFinder } from "./session-finder.ts";
 import { purgeSessions } from "./tables/sessions.ts";
@@ -23,17 +23,17 @@ export const desk = hosted(async (context: ApiContext): Promise<Desk> => {
   const finder = (environment: Environment): SessionFinder =>
     openSessionFinder(context.environments[environment].projectionPool, environment);
   const finders = { live: finder("live"), sandbox: finder("sandbox") };
-  // A process that ended while it disabled somebody has told one environment, or none.
-  let disabled = directory
+  // A process that ended while it shut somebody out has told one environment, or none.
+  let shutOut = directory
     .partners()
     .flatMap(({ partner_id }) => directory.agentsOf(partner_id))
-    .filter(({ status }) => status === "disabled");
+    .filter(isShutOut);
   const announcing = repeat(
     announceEveryMs,
     async () => {
       await announceRest(context);
-      await announceDisabled(context, disabled);
-      disabled = [];
+      await announceShutOut(context, shutOut);
+      shutOut = [];
     },
     context,
   );

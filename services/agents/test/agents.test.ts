@@ -1,4 +1,5 @@
 import { newId, streamOf } from "@heliograph/contracts";
+import { operator } from "@heliograph/platform";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { mailsIn, openPeople, password } from "./people.ts";
 
@@ -249,6 +250,48 @@ describe("a disabled agent", () => {
     expect(await people.me(signed.access_token)).toBe(401);
     expect((await people.trySignIn(ann.email)).status).toBe(401);
   });
+
+  test("gives back what it has in an environment that is taken away, each time, and in no other", async () => {
+    const { live } = await bothKeys();
+    const ann = await people.add(live, { environments: ["live", "sandbox"], role: "agent" });
+    const give = (environments: readonly string[]) =>
+      call("PATCH", `/agents/${ann.id}`, live, { environments });
+    for (const environments of [["live"], ["live"], ["live", "sandbox"], ["live"]])
+      expect((await give(environments)).status).toBe(200);
+    const { live: kept, sandbox } = people.world.platform.contexts;
+    const stream = streamOf("presence", ann.id);
+    expect(await kept.log.readStream(stream)).toEqual([]);
+    const told = { data: { status: "disabled" }, metadata: { actor: "system" } };
+    expect(await sandbox.log.readStream(stream)).toMatchObject([told, told]);
+  });
+});
+
+test("an agent's password cannot be tried against what the log holds of the request", async () => {
+  const { key } = await people.world.addPartner();
+  const body = { name: "Pia", email: "pia.secret@example.org", role: "agent", password };
+  const headers = { "idempotency-key": newId("req") };
+  const made = await call("POST", "/agents", key, body, headers);
+  const [event] = await people.world.platform.platformLog.readStream(
+    streamOf("agent", made.body.id),
+  );
+  // A plain SHA-256 has 64 hexadecimal digits; this one takes the environment's key to make.
+  expect(event!.metadata.fingerprint).toMatch(/^[0-9A-Z]{26}$/);
+});
+
+test("an operator who is let into the sandbox alone reaches nothing of the installation", async () => {
+  const { world } = people;
+  const created = { ...operator, currency: "USD", created_at: new Date().toISOString() };
+  const stream = streamOf("partner", operator.partner_id);
+  await world.appendPlatform(stream, "any", "PartnerCreated", created);
+  const key = await world.addKey(operator.partner_id, { environment: "live", scopes: ["admin"] });
+  const only = await people.add(key, { environments: ["sandbox"], role: "owner" });
+  const both = await people.add(key, { environments: ["live", "sandbox"], role: "owner" });
+  const scopesOf = async ({ email }: { readonly email: string }) => {
+    const { access_token } = await people.signIn(email);
+    return (await call("GET", "/me", access_token)).body.scopes;
+  };
+  expect(await scopesOf(only)).toEqual(["*"]);
+  expect(await scopesOf(both)).toContain("admin");
 });
 
 test("a changed role is in force at once", async () => {

@@ -33,6 +33,7 @@ const agents = fc
       updated_at: now,
       generation: 0,
       spared: undefined,
+      taken: {},
       revision: 0,
       ...some,
     })),

@@ -77,6 +77,7 @@ function setAgent(
     updated_at: time,
     generation: 0,
     spared: undefined,
+    taken: {},
     revision: 0,
     ...given,
   });

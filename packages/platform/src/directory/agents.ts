@@ -1,4 +1,4 @@
-import type { EventData } from "@heliograph/contracts";
+import { environments, type EventData } from "@heliograph/contracts";
 import type { RecordedEvent } from "@heliograph/log";
 import type { AgentRecord } from "@heliograph/runtime";
 
@@ -18,13 +18,21 @@ export function evolveAgent(
   if (type === "AgentCreated") {
     const made = data as EventData<"AgentCreated">;
     const { created_at } = made;
-    return { ...made, updated_at: created_at, generation: 0, spared: undefined, revision };
+    return {
+      ...made,
+      updated_at: created_at,
+      generation: 0,
+      spared: undefined,
+      taken: {},
+      revision,
+    };
   }
   if (agent === undefined) return undefined;
   switch (type as (typeof agentTypes)[number]) {
     case "AgentChanged": {
       const { changed_at, ...profile } = data as EventData<"AgentChanged">;
-      return { ...agent, ...profile, updated_at: changed_at, revision };
+      const taken = takenFrom(agent, profile.environments, changed_at);
+      return { ...agent, ...profile, taken, updated_at: changed_at, revision };
     }
     case "AgentActivated": {
       const { name, activated_at } = data as EventData<"AgentActivated">;
@@ -44,3 +52,18 @@ export function evolveAgent(
       return agent;
   }
 }
+
+/** The environments that an agent had and has no more, with the time at which each was taken away. */
+const takenFrom = (
+  agent: AgentRecord,
+  left: AgentRecord["environments"],
+  at: string,
+): AgentRecord["taken"] =>
+  Object.fromEntries(
+    environments
+      .filter((each) => !left.includes(each))
+      .flatMap((each) => {
+        const time = agent.environments.includes(each) ? at : agent.taken[each];
+        return time === undefined ? [] : [[each, time]];
+      }),
+  );

@@ -19,7 +19,7 @@ import {
 import { evolveAgent } from "@heliograph/platform";
 import type { AgentRecord } from "@heliograph/runtime";
 import { z } from "zod";
-import { announceDisabled } from "../announce.ts";
+import { announceShutOut } from "../announce.ts";
 import { notAnAddress } from "../claim-login.ts";
 import { createAgent } from "../create-agent.ts";
 import {
@@ -174,12 +174,13 @@ async function patch(call: Call<z.infer<typeof PatchAgent>, unknown>): Promise<A
   const { agent, position } = await change(call, "change", (state, caller, others, now) =>
     decideChange(state, fields, caller, others, now),
   );
+  await announceShutOut(call.context, [agent]);
   return { status: 200, body: agentView(agent), etag: etagOf(agent.revision), position };
 }
 
 async function disable(call: Call): Promise<Answer> {
   const { agent, position } = await change(call, "disable", decideDisable);
-  await announceDisabled(call.context, [agent]);
+  await announceShutOut(call.context, [agent]);
   return { status: 200, body: agentView(agent), etag: etagOf(agent.revision), position };
 }
 
