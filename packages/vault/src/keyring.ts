@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID, type KeyObject } from "node:crypto";
 import type pg from "pg";
-import { keysById, liveKeys, type KeyRow } from "./tables/keys.ts";
+import { gathered } from "./gathered.ts";
+import { keysById, liveKeys, type KeyRow, type NewKey } from "./tables/keys.ts";
 import type { Wrapping } from "./wrap.ts";
 
 /** Whose data is sealed: a contact, or a record that came before its contact was known. */
@@ -27,14 +28,26 @@ export type Known = {
 
 /** The keys that are in use at the moment, and the way to the others. */
 export class Keyring {
-  readonly #pool: pg.Pool;
   readonly #wrapping: Wrapping;
+  readonly #askLive: (subjects: readonly Subject[]) => Promise<ReadonlyMap<string, Known>>;
+  readonly #askById: (ids: readonly string[]) => Promise<ReadonlyMap<string, Known>>;
   readonly #byId = new Map<string, Known>();
   readonly #bySubject = new Map<string, Known>();
 
   constructor(pool: pg.Pool, wrapping: Wrapping) {
-    this.#pool = pool;
     this.#wrapping = wrapping;
+    this.#askLive = gathered(placeOf, async (subjects) => {
+      const rows = await liveKeys(
+        pool,
+        subjects.map((subject) => this.#newKey(subject)),
+      );
+      return new Map(rows.map((row) => [placeOf(row), this.#remember(row)]));
+    });
+    this.#askById = gathered(
+      (id) => id,
+      async (ids) =>
+        new Map((await keysById(pool, ids)).map((row) => [row.id, this.#remember(row)])),
+    );
   }
 
   /** The live keys of subjects, in order; made, and durable, where there was none. undefined for a contact that was erased: it has none for ever. */
@@ -48,16 +61,13 @@ export class Keyring {
       else found.set(place, known);
     }
     if (missing.size > 0) {
-      const offered = [...missing.values()].map(({ partner, subject, owners = [] }) => {
-        const id = randomUUID();
-        const wrapped = this.#wrapping.wrap(id, randomBytes(32));
-        return { id, partner, subject, owners, wrapped };
-      });
-      for (const row of await liveKeys(this.#pool, offered)) {
-        const known = this.#remember(row);
+      const live = await this.#askLive([...missing.values()]);
+      for (const place of missing.keys()) {
+        const known = live.get(place);
+        if (known === undefined) continue;
         if (this.#bySubject.size >= maxRemembered) this.#bySubject.clear();
-        this.#bySubject.set(placeOf(row), known);
-        found.set(placeOf(row), known);
+        this.#bySubject.set(place, known);
+        found.set(place, known);
       }
     }
     return subjects.map((each) => found.get(placeOf(each)));
@@ -72,14 +82,21 @@ export class Keyring {
       if (known === undefined) missing.push(id);
       else found.set(id, known);
     }
-    if (missing.length > 0)
-      for (const row of await keysById(this.#pool, missing)) found.set(row.id, this.#remember(row));
+    if (missing.length > 0) {
+      const known = await this.#askById(missing);
+      for (const id of missing) if (known.has(id)) found.set(id, known.get(id)!);
+    }
     return found;
   }
 
   forget(): void {
     this.#byId.clear();
     this.#bySubject.clear();
+  }
+
+  #newKey({ partner, subject, owners = [] }: Subject): NewKey {
+    const id = randomUUID();
+    return { id, partner, subject, owners, wrapped: this.#wrapping.wrap(id, randomBytes(32)) };
   }
 
   #remember({ id, partner, wrapped }: KeyRow): Known {

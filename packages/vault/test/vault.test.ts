@@ -4,6 +4,7 @@ import { newLogger, openPool, prepareTables } from "@heliograph/runtime";
 import { testDatabase } from "@heliograph/testkit";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { erasedText, openVault, vaultTables, type Vault } from "../src/index.ts";
+import { gathered } from "../src/gathered.ts";
 import { example } from "./readme.ts";
 
 let database: Awaited<ReturnType<typeof testDatabase>>;
@@ -98,4 +99,24 @@ test("names are the same in every process of an environment, and another master 
   expect(vault.name("a")).toMatch(/^[0-9A-HJKMNP-TV-Z]{26}$/);
   await expect(openVault(pool, randomBytes(32), "sandbox")).rejects.toThrow();
   await expect(openVault(pool, masterKey, "live")).rejects.toThrow();
+});
+
+test("what is asked for meanwhile is asked for at once, and a question that fails is no other's", async () => {
+  const rounds: string[][] = [];
+  const ask = gathered(
+    (item: string) => item,
+    async (items) => {
+      rounds.push([...items]);
+      await Promise.resolve();
+      if (items.includes("broken")) throw new Error("broken");
+      return new Map(items.map((item) => [item, item.toUpperCase()]));
+    },
+  );
+  const [first, second, third] = await Promise.all([ask(["a"]), ask(["b", "a"]), ask(["c"])]);
+  expect([first.get("a"), second.get("b"), third.get("c")]).toEqual(["A", "B", "C"]);
+  expect(rounds).toEqual([["a", "b", "c"]]);
+  const failing = ask(["broken"]);
+  const after = failing.catch(() => ask(["d"]));
+  await expect(failing).rejects.toThrow("broken");
+  expect((await after).get("d")).toBe("D");
 });

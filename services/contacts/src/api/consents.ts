@@ -64,6 +64,7 @@ async function record(call: Call<z.infer<typeof RecordConsent>>): Promise<Answer
   };
   if (!isId("cnt", id)) throw notFound();
   const context = contextOf(call);
+  call.concerns(id);
   const changed = await changeContact<PublicError>(
     context,
     id,
