@@ -41,6 +41,21 @@ describe("rows of a CSV file", () => {
     ]);
   });
 
+  test("an attribute with a name that objects cannot be given fails its row instead of being lost", async () => {
+    const attributes = '{"__proto__":"x"}';
+    const csv = `name,attribute.__proto__,attributes\nAda,x,\nBea,,"${attributes.replaceAll('"', '""')}"\n"Cy ""__proto__"":",,\n`;
+    expect(await inputs(csv)).toEqual([
+      "invalid_value",
+      "invalid_value",
+      { name: 'Cy "__proto__":' },
+    ]);
+    const lines = `{"name":"Ada","attributes":${attributes}}\n{"name":"Bea","attributes":{"a":"b"}}\n`;
+    expect(await inputs(lines, "ndjson")).toEqual([
+      "invalid_value",
+      { name: "Bea", attributes: { a: "b" } },
+    ]);
+  });
+
   test("a file with semicolons or tabs is read by its head, and one with neither is refused for it", async () => {
     const expected = [{ name: "Ada", external_ids: [sms("+15551234567")] }];
     expect(await inputs("name;phone\nAda;+15551234567\n")).toEqual(expected);

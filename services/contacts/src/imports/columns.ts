@@ -117,7 +117,7 @@ export function readRecord(
 ): { readonly raw: Raw } | { readonly fault: RowFault } {
   const raw: Raw = {};
   const ids: unknown[] = [];
-  const attributes: Record<string, unknown> = {};
+  const attributes: [string, unknown][] = [];
   let [source, id] = ["", ""];
   if (record.slice(columns.length).some((cell) => cell !== ""))
     return { fault: fault("", "too_many_cells", "has more cells than the head has columns") };
@@ -141,12 +141,13 @@ export function readRecord(
         raw["tags"] = text.startsWith("[") ? json(text) : split(text);
         break;
       case "attribute":
-        attributes[column.key] = typed(text, column.type);
+        attributes.push([column.key, typed(text, column.type)]);
         break;
       case "json": {
         const value = json(text);
         if (column.name === "external_ids" && Array.isArray(value)) ids.push(...value);
-        else if (column.name === "attributes" && isRecord(value)) Object.assign(attributes, value);
+        else if (column.name === "attributes" && isRecord(value))
+          attributes.push(...Object.entries(value));
         else return { fault: fault(names[index]!, "invalid_json", "is not what an export writes") };
         break;
       }
@@ -158,7 +159,8 @@ export function readRecord(
     return { fault: fault("id", "required", "source and id belong together") };
   if (id !== "") ids.push({ source, id });
   if (ids.length > 0) raw.external_ids = ids;
-  if (Object.keys(attributes).length > 0) raw.attributes = attributes;
+  // Not by assignment: `__proto__` would be lost instead of refused.
+  if (attributes.length > 0) raw.attributes = Object.fromEntries(attributes);
   return { raw };
 }
 
