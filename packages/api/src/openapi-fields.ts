@@ -323,7 +323,7 @@ export const fields: Readonly<Record<string, Field>> = {
   suppression_id: ["The suppression that stands in the way.", id("sup")],
   tag: ["One of the message's tags."],
   tags: ["Yours, from the request.", ["orders"]],
-  target: ["The path of the request.", "/api/v1/keys"],
+  target: ["The path of the request; an external id in it is left out.", "/api/v1/keys"],
   team: ["The team that has it; null: none.", id("tea")],
   template: ["The template that the message is made of."],
   test: ["true: it was asked for by `POST …/test`.", true],

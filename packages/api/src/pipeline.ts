@@ -19,6 +19,7 @@ import { isUnchanged } from "./etag.ts";
 import { observeRequest } from "./metrics.ts";
 import { projectionHeaders } from "./projection.ts";
 import { type Route, streamed, takesKey } from "./route.ts";
+import { shownPath } from "./shown-path.ts";
 import { notValid, unknownField, validate } from "./validate.ts";
 
 const maxBodyBytes = 256 * 1024;
@@ -240,7 +241,7 @@ export class Pipeline {
   #refusal(thrown: unknown, under: Underway): Wire {
     const { id, path, common, identity } = under;
     const error = machinery(thrown) ?? asPublicError(thrown);
-    if (error.status >= 500) this.#report(error, id, path);
+    if (error.status >= 500) this.#report(error, id, shownPath(under.route?.path, path));
     // What was not done, for no fault of the caller's, is not charged.
     if (identity !== undefined && under.charged > 0 && notDone.has(error.status))
       this.limiter.refund(limitName(identity), limitOf(identity), under.charged);
@@ -280,7 +281,7 @@ export class Pipeline {
       at: Date.now(),
       ...about,
       action: `${route.method} ${route.path}`,
-      target: path.slice(0, maxTargetLength),
+      target: shownPath(route.path, path).slice(0, maxTargetLength),
       requestId: id,
       ip: addressOf(request),
       outcome: status,
