@@ -6,12 +6,12 @@ import {
   validateEvent,
   type EventData,
 } from "@heliograph/contracts";
+import { threadName } from "@heliograph/domain";
 import { openPostgresLog, type Append, type EventLog } from "@heliograph/log";
 import { newLogger, openPool } from "@heliograph/runtime";
 import { openVault, type Seal, type Vault } from "@heliograph/vault";
 import type { Instance } from "@heliograph/testkit";
 import { readFileSync } from "node:fs";
-import { threadName } from "@heliograph/domain";
 
 /** Contacts in one round of appends: enough for the log to fill its flushes, few enough for flat memory. */
 const contactsAtOnce = 500;
