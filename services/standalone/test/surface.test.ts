@@ -107,7 +107,19 @@ describe("the surface around messages", () => {
     const own = projections.filter(
       ({ kind, environment }) => kind === "projector" && environment === "sandbox",
     );
-    expect(own.map(({ name }) => name)).toEqual(["lifecycle", "messages", "templates", "wallet"]);
+    expect(own.map(({ name }) => name)).toEqual([
+      "contact-activity",
+      "contact-senders",
+      "contacts",
+      "conversations",
+      "lifecycle",
+      "messages",
+      "mobile",
+      "suppressions",
+      "teams",
+      "templates",
+      "wallet",
+    ]);
     for (const { name } of own)
       for (const verify_only of [false, true]) {
         const path = `/admin/projections/${name}/rebuild`;
