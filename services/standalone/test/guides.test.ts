@@ -14,7 +14,8 @@ type Shown = {
   readonly method: string;
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: Record<string, unknown> | undefined;
+  /** An object for JSON, a text for what is sent as it stands. */
+  readonly body: Record<string, unknown> | string | undefined;
 };
 
 /** What a page shows to be sent, in its order: `POST /path`, headers, a blank line where there are any, and the body. */
@@ -33,7 +34,9 @@ function requestsIn(page: string): readonly Shown[] {
       body:
         body === undefined || body === ""
           ? undefined
-          : (JSON.parse(body) as Record<string, unknown>),
+          : body.startsWith("{")
+            ? (JSON.parse(body) as Record<string, unknown>)
+            : body,
     };
   });
 }
@@ -51,15 +54,16 @@ async function sendShown({ method, path, headers, body }: Shown): Promise<Answer
   const { baseUrl, sandboxKey } = setting.instance;
   // The page's date is in the past some day.
   const later = new Date(Date.now() + 3_600_000).toISOString();
-  const sent = body?.["send_at"] === undefined ? body : { ...body, send_at: later };
+  const sent =
+    typeof body !== "object" || body["send_at"] === undefined ? body : { ...body, send_at: later };
   const answer = await fetch(baseUrl + path, {
     method,
     headers: {
       authorization: `Bearer ${sandboxKey}`,
-      ...(sent !== undefined && { "content-type": "application/json" }),
+      ...(typeof sent === "object" && { "content-type": "application/json" }),
       ...headers,
     },
-    ...(sent !== undefined && { body: JSON.stringify(sent) }),
+    ...(sent !== undefined && { body: typeof sent === "string" ? sent : JSON.stringify(sent) }),
     signal: AbortSignal.timeout(20_000),
   });
   const common = {
