@@ -4,7 +4,7 @@ import { pause } from "./faults.ts";
 import { commitParts } from "./tables/parts.ts";
 import { differences, dropSchema, readCheckpoint, swapSchemas } from "./tables/rebuild.ts";
 import { prepareConsumer } from "./tables/schema.ts";
-import { typesOf } from "./source.ts";
+import { concerning, typesOf } from "./source.ts";
 import type { Projector, ProjectorInstance, ServiceContext } from "./types.ts";
 
 export type RebuildResult = {
@@ -99,7 +99,9 @@ class Rebuild {
   #read(after: bigint, until: bigint): Promise<Page> {
     const room = until - after;
     const limit = room < BigInt(rebuildBatch) ? Number(room) : rebuildBatch;
-    const reading = this.#context.log.readAll({ after, limit, ...typesOf(this.#projector) });
+    const reading = this.#context.log
+      .readAll({ after, limit, ...typesOf(this.#projector) })
+      .then((page) => ({ ...page, events: concerning(this.#projector, page.events) }));
     // A failure is met where the batch is awaited; until then it must not count as unhandled.
     reading.catch(() => undefined);
     return reading;

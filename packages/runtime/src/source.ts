@@ -1,5 +1,5 @@
 import { shardOf, type EventType, type Shard } from "@heliograph/contracts";
-import type { Batch } from "@heliograph/log";
+import type { Batch, RecordedEvent } from "@heliograph/log";
 import type { Consumer, FeedMember, ServiceContext } from "./types.ts";
 
 /** A consumer, or one shard of a sharded one: what has a lease, a checkpoint row and a loop of its own. */
@@ -39,12 +39,30 @@ export function sourceOf(
   const maxEvents = consumer.maxEvents ?? 500;
   if (member !== undefined)
     return (after, signal, durable) =>
-      member.subscribe({ after, shard, signal, maxEvents, durable });
+      onlyConcerning(consumer, member.subscribe({ after, shard, signal, maxEvents, durable }));
   return (after, signal) => {
     const batches = context.log.subscribe({ after, signal, maxEvents, ...typesOf(consumer) });
-    return shard === undefined ? batches : onlyShard(batches, shard);
+    return onlyConcerning(consumer, shard === undefined ? batches : onlyShard(batches, shard));
   };
 }
+
+/** Without the events that ask nothing of the consumer; positions move on with them. */
+function onlyConcerning(consumer: Consumer, batches: AsyncIterable<Batch>): AsyncIterable<Batch> {
+  if (consumer.concerns === undefined) return batches;
+  return (async function* () {
+    for await (const batch of batches)
+      yield { ...batch, events: concerning(consumer, batch.events) };
+  })();
+}
+
+/** The events of a batch or page that are for the consumer. */
+export const concerning = (
+  consumer: Consumer,
+  events: readonly RecordedEvent[],
+): readonly RecordedEvent[] =>
+  consumer.concerns === undefined
+    ? events
+    : events.filter((event) => event.version === 0 || consumer.concerns!(event));
 
 /** The filter of a consumer's types for the log: none for one that takes every type. */
 export const typesOf = (consumer: Consumer): { readonly types?: readonly EventType[] } =>

@@ -44,6 +44,11 @@ type ConsumerBase<Type extends EventType> = {
   readonly schema: string;
   /** The event types it is given; none listed: all of them. */
   readonly types: readonly Type[];
+  /**
+   * False for an event of these types that asks for nothing: it is not handed over, and where a batch has no other the checkpoint passes it as seldom as events of other types.
+   * One that cannot be read (version 0) is handed over without asking.
+   */
+  concerns?(event: RecordedEvent<Type>): boolean;
   /** `log`: always subscribes to the log, whatever the feed is. */
   readonly feed?: "log";
   /** Most events handed over at once; default 500. */

@@ -41,6 +41,45 @@ test("a read model and its checkpoint move together, and a restart goes on where
   await second.stop();
 });
 
+test("an event that asks nothing of a consumer is not handed over, neither live nor in a rebuild, and the checkpoint passes it", async () => {
+  const { context, log } = environment;
+  const even = {
+    ...countingProjector(),
+    concerns: (event: object) => Number(loosely(event).data.value) % 2 === 0,
+  };
+  const projecting = await runConsumer(even, context);
+  const handed: number[] = [];
+  const reacting = await runConsumer(
+    {
+      kind: "reactor",
+      name: "evens",
+      schema: "evens",
+      types: even.types,
+      migrations: [],
+      concerns: even.concerns,
+      start: ({ checkpoint }) => ({
+        async handle({ events, position }) {
+          handed.push(...events.map(({ data }) => Number(loosely(data).value)));
+          await checkpoint.commit(position);
+        },
+        stop: () => Promise.resolve(),
+      }),
+    },
+    context,
+  );
+  await count(log, [1, 2]);
+  await count(log, [4, 3]);
+  const last = await count(log, [5, 7]);
+  await Promise.all([projecting.caughtUp(last), reacting.caughtUp(last)]);
+  expect(handed).toEqual([2, 4]);
+  expect(await totals()).toEqual({ events: 2, total: 6 });
+  const { signal } = new AbortController();
+  expect(await rebuildProjector(context, even, { verifyOnly: true, signal })).toMatchObject({
+    equal: true,
+  });
+  await Promise.all([projecting.stop(), reacting.stop()]);
+});
+
 test("a fenced owner writes neither rows nor checkpoint", async () => {
   const { context, log } = environment;
   const consumer = await runConsumer(countingProjector(), context);

@@ -38,6 +38,9 @@ export const threadsReactor = reactor({
   name: "threads",
   schema: "threads",
   types,
+  // Most messages are no replies, and this checkpoint is a durable commit.
+  concerns: (event) =>
+    event.type !== "MessageRequested" || event.data.conversation_id !== undefined,
   migrations: [snoozesDdl],
   start: (tools) => start(tools),
 });

@@ -243,6 +243,7 @@ export const syncProjector = projector({
   name: "mobile",
   schema: "mobile",
   types,
+  concerns: matters,
   ddl: syncDdl,
   lingerMs,
   create({ pool, schema }) {
@@ -250,10 +251,8 @@ export const syncProjector = projector({
     const sequencer = createSequencer();
     return {
       async project(events) {
-        const ours = events.filter(matters);
-        if (ours.length === 0) return [];
-        const batch = await begin(store, sequencer, ours);
-        for (const event of ours) batch.take(event);
+        const batch = await begin(store, sequencer, events);
+        for (const event of events) batch.take(event);
         return batch.parts();
       },
     };

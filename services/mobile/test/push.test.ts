@@ -82,8 +82,15 @@ it("only UNREGISTERED drops a device; a token of which it is said gets no second
   await people.open("one");
   await people.assign("one", ada);
   await until(async () => (await devices(ada)) === 1);
-  const failed = (await pushes(ada)).filter(({ status }) => status === "failed");
-  expect(failed).toHaveLength(1);
+  const dropped = await until(async () =>
+    (await pushes(ada)).find(({ status }) => status === "failed"),
+  );
+  await people.receive("one", ["are you there?"]);
+  const all = await until(async () => {
+    const told = await pushes(ada);
+    return told.length === 3 && told;
+  });
+  expect(all.filter(({ device_id }) => device_id === dropped.device_id)).toEqual([dropped]);
   const answer = (code: string) => {
     const error: Failure = {
       code: "recipient_unreachable",
