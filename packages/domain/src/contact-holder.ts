@@ -13,7 +13,7 @@ export type Holder = {
   readonly revision: number;
 };
 type Seen = Holder & { readonly into: string | undefined };
-type ContactLog = {
+export type ContactLog = {
   readStreams(
     streams: readonly string[],
   ): Promise<ReadonlyMap<string, readonly (TypedEvent & { readonly revision: number })[]>>;

@@ -23,6 +23,6 @@ export * from "./conversation-view.ts";
 export * from "./suppression.ts";
 export { readMessage } from "./read-message.ts";
 export * from "./thread.ts";
-export { readThreadNow } from "./thread-read.ts";
+export { type FoundConversation, readConversation } from "./thread-read.ts";
 export { replyEvents } from "./thread-reply.ts";
 export { type Holder, holdersOf, partsOf } from "./contact-holder.ts";

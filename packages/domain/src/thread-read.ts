@@ -1,6 +1,12 @@
-import { streamOf } from "@heliograph/contracts";
+import { type TypedEvent, isId, streamOf } from "@heliograph/contracts";
 import { type BoundedCache, boundedCache } from "./bounded-cache.ts";
-import { type ThreadEvent, type ThreadState, evolveThread } from "./thread.ts";
+import { type ContactLog, type Holder, holdersOf } from "./contact-holder.ts";
+import {
+  type ThreadConversation,
+  type ThreadEvent,
+  type ThreadState,
+  evolveThread,
+} from "./thread.ts";
 
 type ThreadLog = {
   scanStream(stream: string, options: { readonly from: number }): AsyncIterable<ThreadEvent>;
@@ -37,4 +43,39 @@ export async function readThreadNow(
     state = evolveThread(state, event);
   if (state !== undefined && state.revision >= longThread) states.set(name, state);
   return state;
+}
+
+type PlacedEvent = TypedEvent & { readonly metadata: { readonly partner?: string } };
+type ConversationLog = ThreadLog &
+  ContactLog & {
+    readStream(
+      stream: string,
+      options: { readonly limit: number },
+    ): Promise<readonly PlacedEvent[]>;
+  };
+
+export type FoundConversation = {
+  readonly thread: ThreadState;
+  readonly conversation: ThreadConversation;
+  /** Whose it is now. */
+  readonly holder: Holder;
+};
+
+/** A partner's conversation, folded from the log itself, so it is always fresh; undefined also for another partner's. */
+export async function readConversation(
+  { log, vault }: { readonly log: ConversationLog; readonly vault: object },
+  partner: string,
+  id: string,
+): Promise<FoundConversation | undefined> {
+  const [placed] = isId("cnv", id)
+    ? await log.readStream(streamOf("conversation", id), { limit: 1 })
+    : [];
+  if (placed?.type !== "ConversationPlaced" || placed.metadata.partner !== partner)
+    return undefined;
+  const thread = await readThreadNow({ log, vault }, placed.data.thread);
+  const conversation = thread?.conversations.get(id);
+  if (thread === undefined || conversation === undefined) return undefined;
+  const { contactId } = conversation;
+  const holder = (await holdersOf(log, [contactId])).get(contactId)!;
+  return { thread, conversation, holder };
 }

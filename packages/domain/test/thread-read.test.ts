@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
-import { type ThreadEvent, readThreadNow } from "../src/index.ts";
+import type { ThreadEvent } from "../src/index.ts";
+import { readThreadNow } from "../src/thread-read.ts";
 
 const ids = { conversation_id: "cnv_1", contact_id: "cnt_1" };
 const at = "2026-05-23T14:22:17.000Z";

@@ -21,6 +21,7 @@ export { readRebuild, requestRebuild, withdrawRebuild, type RebuildJob } from ".
 export { rebuildProjector, type RebuildResult } from "./rebuild.ts";
 export { checkpointOf } from "./tables/checkpoint.ts";
 export { prepareConsumer, prepareRuntime, prepareTables } from "./tables/schema.ts";
+export { inTransaction } from "./tables/transaction.ts";
 export { fixedShards, fixShards } from "./tables/division.ts";
 export { onlyShard } from "./source.ts";
 export { runConsumer } from "./run-consumer.ts";

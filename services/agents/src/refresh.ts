@@ -8,7 +8,7 @@ import { agentView } from "./api/agent-views.ts";
 import { decideRefresh } from "./decide-refresh.ts";
 import { newTokens } from "./issue-session.ts";
 import { lockSession, revoke, rotate } from "./tables/refresh.ts";
-import { inTransaction } from "./tables/transaction.ts";
+import { inTransaction } from "@heliograph/runtime";
 
 const over = (): PublicError =>
   new PublicError("session_revoked", "The session has ended. Sign in again.");

@@ -2,6 +2,7 @@ import { applyMigrations } from "@heliograph/log";
 import type pg from "pg";
 import { divide, isDivided } from "./division.ts";
 import { inSchema, quoteSchema } from "./parts.ts";
+import { inTransaction } from "./transaction.ts";
 import type { Consumer, OwnTables, Projector } from "../types.ts";
 
 /** Tables of the runtime itself, one set per environment database. Numbered by their place and never edited once released. */
@@ -26,26 +27,12 @@ create table if not exists runtime.jobs (
 ];
 
 /** Runs DDL once at a time per database, so that several processes may start together. */
-async function exclusively<T>(
-  pool: pg.Pool,
-  work: (client: pg.PoolClient) => Promise<T>,
-): Promise<T> {
-  const client = await pool.connect();
-  let broken = false;
-  try {
-    await client.query("begin");
+const exclusively = <T>(pool: pg.Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> =>
+  inTransaction(pool, async (client) => {
     await client.query("set local synchronous_commit = on");
     await client.query("select pg_advisory_xact_lock(7041776, 1)");
-    const result = await work(client);
-    await client.query("commit");
-    return result;
-  } catch (error) {
-    await client.query("rollback").catch(() => (broken = true));
-    throw error;
-  } finally {
-    client.release(broken);
-  }
-}
+    return work(client);
+  });
 
 export const prepareRuntime = (pool: pg.Pool): Promise<void> =>
   exclusively(pool, (client) => applyMigrations(client, "runtime", runtimeMigrations));

@@ -31,7 +31,7 @@ import {
   type Caller,
   type Profile,
 } from "../decide-agent.ts";
-import { holdingOwners } from "../tables/transaction.ts";
+import { holdingOwners } from "../tables/owners.ts";
 import { AgentView, agentView, Name, NewPassword, Role } from "./agent-views.ts";
 
 const Environments = z

@@ -17,7 +17,7 @@ import {
   loginOf,
 } from "@heliograph/platform";
 import { change } from "@heliograph/log";
-import type { AgentRecord } from "@heliograph/runtime";
+import { inTransaction, type AgentRecord } from "@heliograph/runtime";
 import { randomBytes } from "node:crypto";
 import { z } from "zod";
 import { tellAbout } from "../about.ts";
@@ -26,7 +26,6 @@ import { answeredOnce } from "../answers.ts";
 import { decideAccept } from "../decide-agent.ts";
 import { sendToken, tokenBytes, tokenHash } from "../invite.ts";
 import { passwordReset } from "../mail/texts.ts";
-import { inTransaction } from "../tables/transaction.ts";
 import { takeMailTry, takeTokenTry } from "../tries.ts";
 import { AgentView, agentView, Name, NewPassword, Token } from "./agent-views.ts";
 

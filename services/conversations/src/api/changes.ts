@@ -7,7 +7,12 @@ import {
   timeOf,
 } from "@heliograph/api";
 import { PublicError, streamOf } from "@heliograph/contracts";
-import { type ThreadConversation, type ThreadState, evolveThread } from "@heliograph/domain";
+import {
+  type FoundConversation,
+  type ThreadConversation,
+  type ThreadState,
+  evolveThread,
+} from "@heliograph/domain";
 import {
   type By,
   type Decided,
@@ -19,7 +24,7 @@ import {
 } from "../decide.ts";
 import { entryOf } from "../entries.ts";
 import { shownOf } from "../view.ts";
-import { type Found, conversationTag, findConversation } from "./find.ts";
+import { conversationTag, findConversation } from "./find.ts";
 import type { NoteBody, ReadBody, SnoozeBody } from "./schema.ts";
 import { showConversations, showMessages } from "./show.ts";
 
@@ -37,7 +42,7 @@ type Decide = (thread: ThreadState, conversation: ThreadConversation) => Decided
 /** Changes a conversation once for the request, where its thread is appended to. Throws what it is refused with. */
 export async function changeConversation(
   call: Call<unknown, unknown>,
-  { thread, conversation: { id }, holder }: Found,
+  { thread, conversation: { id }, holder }: FoundConversation,
   name: string,
   decide: Decide,
 ) {

@@ -1,35 +1,17 @@
 import { type Call, etagOf } from "@heliograph/api";
-import { PublicError, isId, streamOf } from "@heliograph/contracts";
+import { PublicError } from "@heliograph/contracts";
 import {
+  type FoundConversation,
   type Holder,
   type ThreadConversation,
-  type ThreadState,
-  holdersOf,
-  readThreadNow,
+  readConversation,
 } from "@heliograph/domain";
 
-export type Found = {
-  readonly thread: ThreadState;
-  readonly conversation: ThreadConversation;
-  /** Whose it is now. */
-  readonly holder: Holder;
-};
-
-/** A partner's conversation, folded from the log itself, so it is always fresh. Throws `not_found`, also for another partner's. */
-export async function findConversation(call: Call<unknown, unknown>): Promise<Found> {
-  const id = call.params["id"]!;
-  const { log } = call.deps;
-  const [placed] = isId("cnv", id)
-    ? await log.readStream(streamOf("conversation", id), { limit: 1 })
-    : [];
-  const own = placed?.metadata.partner === call.partner.partner_id ? placed : undefined;
-  const thread = own && (await readThreadNow(call.deps, own.data.thread));
-  const conversation = thread?.conversations.get(id);
-  if (thread === undefined || conversation === undefined)
-    throw new PublicError("not_found", "There is no such conversation.");
-  const { contactId } = conversation;
-  const holder = (await holdersOf(log, [contactId])).get(contactId)!;
-  return { thread, conversation, holder };
+/** The conversation that the path names. Throws `not_found`, also for another partner's. */
+export async function findConversation(call: Call<unknown, unknown>): Promise<FoundConversation> {
+  const found = await readConversation(call.deps, call.partner.partner_id, call.params["id"]!);
+  if (found === undefined) throw new PublicError("not_found", "There is no such conversation.");
+  return found;
 }
 
 /** Changes with the conversation and with the contact whose name it shows. */

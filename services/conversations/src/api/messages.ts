@@ -1,10 +1,10 @@
 import { type Answer, type Call, ListQuery, type Page, listBody, pageOf } from "@heliograph/api";
 import { PublicError, isId, streamOf } from "@heliograph/contracts";
-import { type ConversationMessage, partsOf } from "@heliograph/domain";
+import { type ConversationMessage, type FoundConversation, partsOf } from "@heliograph/domain";
 import type { z } from "zod";
 import { type Entry, entryOf } from "../entries.ts";
 import { listHistory } from "../tables/conversations.ts";
-import { findConversation, type Found } from "./find.ts";
+import { findConversation } from "./find.ts";
 import { showMessages } from "./show.ts";
 
 export const MessagesQuery = ListQuery;
@@ -34,7 +34,7 @@ export async function listMessages(call: MessagesCall): Promise<Answer> {
 /** One row more than the page holds, at the end where more was looked for. */
 async function readEntries(
   call: MessagesCall,
-  { thread, conversation }: Found,
+  { thread, conversation }: FoundConversation,
   { limit, after, before }: Page,
 ): Promise<readonly Placed[]> {
   const { firstRevision } = conversation;

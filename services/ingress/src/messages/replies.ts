@@ -1,12 +1,11 @@
 import { type Answer, type Call, type Route, notValid, route } from "@heliograph/api";
 import { parseMailId, replySubject } from "@heliograph/channels";
-import { type EventData, PublicError, failpoint, isId, streamOf } from "@heliograph/contracts";
+import { type EventData, PublicError, failpoint, streamOf } from "@heliograph/contracts";
 import {
-  type ThreadConversation,
+  type FoundConversation,
   type ThreadState,
   evolveThread,
-  holdersOf,
-  readThreadNow,
+  readConversation,
   replyEvents,
 } from "@heliograph/domain";
 import { change } from "@heliograph/log";
@@ -19,34 +18,17 @@ import { sendingOf } from "./state.ts";
 const windowMs = 24 * 3_600_000;
 
 type ReplyCall = Call<SendReply, unknown>;
-type Found = {
-  readonly thread: ThreadState;
-  readonly conversation: ThreadConversation;
-  /** Whose it is now. */
-  readonly contactId: string;
-};
-
-/** The partner's conversation, from the log itself. Throws `not_found`, and `contact_erased` for one whose person nobody knows any more. */
-async function find(call: ReplyCall): Promise<Found> {
-  const id = call.params["id"]!;
-  const { log } = call.deps;
-  const [placed] = isId("cnv", id)
-    ? await log.readStream(streamOf("conversation", id), { limit: 1 })
-    : [];
-  const own = placed?.metadata.partner === call.partner.partner_id ? placed : undefined;
-  const thread = own && (await readThreadNow(call.deps, own.data.thread));
-  const conversation = thread?.conversations.get(id);
-  if (thread === undefined || conversation === undefined)
-    throw new PublicError("not_found", "There is no such conversation.");
-  const { contactId } = conversation;
-  const holder = (await holdersOf(log, [contactId])).get(contactId)!;
-  if (holder.erased)
+/** The partner's conversation. Throws `not_found`, and `contact_erased` for one whose person nobody knows any more. */
+async function find(call: ReplyCall): Promise<FoundConversation> {
+  const found = await readConversation(call.deps, call.partner.partner_id, call.params["id"]!);
+  if (found === undefined) throw new PublicError("not_found", "There is no such conversation.");
+  if (found.holder.erased)
     throw new PublicError("contact_erased", "The contact of this conversation was erased.");
-  return { thread, conversation, contactId: holder.id };
+  return found;
 }
 
 /** Only what the person writes opens the window: own messages, templates and notes do not. Throws `session_window_closed`. */
-function requireWindow({ thread }: Found, { template }: SendReply): void {
+function requireWindow({ thread }: FoundConversation, { template }: SendReply): void {
   if (thread.channel !== "whatsapp" || template !== undefined) return;
   const last = thread.lastInboundAt;
   if (last === undefined || Date.now() - Date.parse(last) > windowMs)
@@ -59,7 +41,7 @@ function requireWindow({ thread }: Found, { template }: SendReply): void {
 /** The message that a reply is, and what it has beyond other messages. The texts of the thread are opened for it. */
 async function composed(
   call: ReplyCall,
-  { thread, conversation, contactId }: Found,
+  { thread, conversation, holder }: FoundConversation,
 ): Promise<{ readonly body: Item["body"]; readonly reply: ReplyFields }> {
   const { channel, inbox, address, lastInbound } = thread;
   const open = await call.deps.vault.open(call.partner.partner_id, address, lastInbound);
@@ -82,7 +64,7 @@ async function composed(
     },
     reply: {
       conversation_id: conversation.id,
-      contact_id: contactId,
+      contact_id: holder.id,
       reply: {
         by: agent ? { id: agent.agent_id, name: agent.name } : { id: key.key_id, name: key.name },
         answers: call.body.template === undefined,
@@ -99,7 +81,7 @@ const keyPartsOf = ({ params, idempotencyKey }: ReplyCall): readonly string[] | 
 async function reply(call: ReplyCall): Promise<Answer> {
   const sending = sendingOf(call);
   const found = await find(call);
-  call.concerns(found.contactId);
+  call.concerns(found.holder.id);
   const keyParts = keyPartsOf(call);
   const id = sending.messageId(call.partner.partner_id, keyParts);
   // A repetition is answered as it was, whatever has closed since.
