@@ -115,7 +115,7 @@ it("Duplicated and shuffled, what providers post is one conversation for each pe
 });
 
 it("An answer reaches the person, and the conversation tells both sides of it", async () => {
-  const told = await toldOf(await writes({ from: "+15553330014", text: "Where is my order?" }));
+  const told = await toldOf(await writes({ from: "+15553330099", text: "Where is my order?" }));
   const at = `/conversations/${String(told.at(-1)?.data["conversation_id"])}`;
   const { body: sent } = await call("POST", `${at}/messages`, { text: "It leaves today." });
   await until(async () => {
