@@ -62,7 +62,17 @@ export const concerning = (
 ): readonly RecordedEvent[] =>
   consumer.concerns === undefined
     ? events
-    : events.filter((event) => event.version === 0 || consumer.concerns!(event));
+    : events.filter((event) => isConcerning(consumer, event));
+
+/** What is damaged is handed over: there it fails alone, and is set aside with its reason. */
+function isConcerning(consumer: Consumer, event: RecordedEvent): boolean {
+  if (event.version === 0) return true;
+  try {
+    return consumer.concerns!(event);
+  } catch {
+    return true;
+  }
+}
 
 /** The filter of a consumer's types for the log: none for one that takes every type. */
 export const typesOf = (consumer: Consumer): { readonly types?: readonly EventType[] } =>

@@ -46,7 +46,7 @@ type ConsumerBase<Type extends EventType> = {
   readonly types: readonly Type[];
   /**
    * False for an event of these types that asks for nothing: it is not handed over, and where a batch has no other the checkpoint passes it as seldom as events of other types.
-   * One that cannot be read (version 0) is handed over without asking.
+   * One that cannot be read (version 0) is handed over without asking, and so is one for which this throws.
    */
   concerns?(event: RecordedEvent<Type>): boolean;
   /** `log`: always subscribes to the log, whatever the feed is. */
