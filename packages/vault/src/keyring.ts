@@ -1,7 +1,8 @@
-import { randomBytes, randomUUID, type KeyObject } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import type pg from "pg";
 import { gathered } from "./gathered.ts";
 import { keysById, liveKeys, type KeyRow, type NewKey } from "./tables/keys.ts";
+import { packId, tokenKey, unpackId, type TokenKey } from "./token.ts";
 import type { Wrapping } from "./wrap.ts";
 
 /** Whose data is sealed: a contact, or a record that came before its contact was known. */
@@ -13,16 +14,18 @@ export type Subject = {
   readonly owners?: readonly string[];
 };
 
-/** How long another process may still open what was erased: a key is asked for again after this. */
-const rememberedMs = 1_000;
+/**
+ * How long another process may still use a key that was destroyed: a key is asked for again after this, counted from before it was asked for. So when this has passed since it was
+ * destroyed no process has it.
+ */
+export const rememberedMs = 1_000;
 /** Some 300 bytes a key. */
 const maxRemembered = 5_000;
 
 export type Known = {
-  readonly id: string;
   readonly partner: string;
   /** undefined: destroyed. */
-  readonly key: KeyObject | undefined;
+  readonly key: TokenKey | undefined;
   readonly until: number;
 };
 
@@ -31,23 +34,38 @@ export class Keyring {
   readonly #wrapping: Wrapping;
   readonly #askLive: (subjects: readonly Subject[]) => Promise<ReadonlyMap<string, Known>>;
   readonly #askById: (ids: readonly string[]) => Promise<ReadonlyMap<string, Known>>;
+  /** By packed id. */
   readonly #byId = new Map<string, Known>();
   readonly #bySubject = new Map<string, Known>();
 
   constructor(pool: pg.Pool, wrapping: Wrapping) {
     this.#wrapping = wrapping;
     this.#askLive = gathered(placeOf, async (subjects) => {
+      const until = performance.now() + rememberedMs;
       const rows = await liveKeys(
         pool,
         subjects.map((subject) => this.#newKey(subject)),
       );
-      return new Map(rows.map((row) => [placeOf(row), this.#remember(row)]));
+      return new Map(rows.map((row) => [placeOf(row), this.#remember(row, until).known]));
     });
     this.#askById = gathered(
       (id) => id,
-      async (ids) =>
-        new Map((await keysById(pool, ids)).map((row) => [row.id, this.#remember(row)])),
+      async (ids) => {
+        const until = performance.now() + rememberedMs;
+        const rows = await keysById(pool, ids.map(unpackId));
+        return new Map(
+          rows.map((row) => {
+            const { packed, known } = this.#remember(row, until);
+            return [packed, known];
+          }),
+        );
+      },
     );
+  }
+
+  /** The live key of a subject that is in use at the moment. */
+  remembered(subject: Subject): Known | undefined {
+    return fresh(this.#bySubject.get(placeOf(subject)));
   }
 
   /** The live keys of subjects, in order; made, and durable, where there was none. undefined for a contact that was erased: it has none for ever. */
@@ -56,7 +74,7 @@ export class Keyring {
     const missing = new Map<string, Subject>();
     for (const each of subjects) {
       const place = placeOf(each);
-      const known = fresh(this.#bySubject.get(place));
+      const known = this.remembered(each);
       if (known === undefined) missing.set(place, each);
       else found.set(place, known);
     }
@@ -73,7 +91,7 @@ export class Keyring {
     return subjects.map((each) => found.get(placeOf(each)));
   }
 
-  /** The keys of these ids; one that was never here is missing. */
+  /** The keys of these packed ids; one that was never here is missing. */
   async byId(ids: ReadonlySet<string>): Promise<ReadonlyMap<string, Known>> {
     const found = new Map<string, Known>();
     const missing: string[] = [];
@@ -99,12 +117,13 @@ export class Keyring {
     return { id, partner, subject, owners, wrapped: this.#wrapping.wrap(id, randomBytes(32)) };
   }
 
-  #remember({ id, partner, wrapped }: KeyRow): Known {
-    const key = wrapped === null ? undefined : this.#wrapping.unwrap(id, wrapped);
-    const known = { key, id, partner, until: performance.now() + rememberedMs };
+  #remember({ id, partner, wrapped }: KeyRow, until: number) {
+    const packed = packId(id);
+    const key = wrapped === null ? undefined : tokenKey(packed, this.#wrapping.unwrap(id, wrapped));
+    const known: Known = { key, partner, until };
     if (this.#byId.size >= maxRemembered) this.#byId.clear();
-    this.#byId.set(id, known);
-    return known;
+    this.#byId.set(packed, known);
+    return { packed, known };
   }
 }
 

@@ -5,9 +5,9 @@ import { Keyring, type Known, type Subject } from "./keyring.ts";
 import { adoptKey, destroyKeys, liveKeyIds, namingKey } from "./tables/keys.ts";
 import {
   erasedText,
-  keyIdOf,
   mayHoldTokens,
   openText,
+  packedIdOf,
   sealText,
   tokenPattern,
   type Sealed,
@@ -64,31 +64,31 @@ export async function openVault(
   const naming = wrapping.unwrap("naming", await namingKey(pool, offered));
   const keyring = new Keyring(pool, wrapping);
   const seals = async (subjects: readonly Subject[]): Promise<readonly Seal[]> =>
-    (await keyring.live(subjects)).map((known) =>
-      known?.key === undefined ? () => erasedText : (text) => sealText(known.id, known.key!, text),
-    );
+    (await keyring.live(subjects)).map(sealOf);
   return {
     name: (...parts) => {
       const digest = createHmac("sha256", naming).update(parts.join("\u001f")).digest("hex");
       return uuidToBase32(uuidOf(digest));
     },
     seals,
-    seal: async (subject) => (await seals([subject]))[0]!,
+    seal: async (subject) =>
+      sealOf(keyring.remembered(subject) ?? (await keyring.live([subject]))[0]),
     keysOf: (partner, subjects) => liveKeyIds(pool, partner, subjects),
     async open(partner, ...values) {
       const ids = new Set<string>();
       for (const value of values) collectKeys(value, ids);
       const keys = ids.size === 0 ? new Map<string, Known>() : await keyring.byId(ids);
-      return (value) => mapTokens(value, (token, id) => opened(keys.get(id), partner, token));
+      return (value) =>
+        mapTokens(value, (token) => opened(keys.get(packedIdOf(token)), partner, token));
     },
     async openJson(partner, texts) {
       const ids = new Set<string>();
       for (const text of texts.filter(mayHoldTokens))
-        for (const [token] of text.matchAll(tokenPattern)) ids.add(keyIdOf(token)!);
+        for (const [token] of text.matchAll(tokenPattern)) ids.add(packedIdOf(token));
       if (ids.size === 0) return texts;
       const keys = await keyring.byId(ids);
       const inString = (token: Sealed): string =>
-        JSON.stringify(opened(keys.get(keyIdOf(token)!), partner, token)).slice(1, -1);
+        JSON.stringify(opened(keys.get(packedIdOf(token)), partner, token)).slice(1, -1);
       return texts.map((text) =>
         mayHoldTokens(text) ? text.replaceAll(tokenPattern, inString) : text,
       );
@@ -104,6 +104,11 @@ export async function openVault(
     },
   };
 }
+
+const sealOf = (known: Known | undefined): Seal => {
+  const key = known?.key;
+  return key === undefined ? () => erasedText : (text) => sealText(key, text);
+};
 
 /** The first 128 bits of a digest in the form of a UUID. */
 const uuidOf = (hex: string): string =>
