@@ -48,9 +48,9 @@ test("a send is sealed under its address, a reply's words under its contact, and
     );
     expect(lost).toBeUndefined();
     const address = await vault.keysOf(partner, [
-      addressSubject(vault, partner, "sms", "+15550100").subject,
+      addressSubject(vault, partner, "sms", "+15550100"),
     ]);
-    const own = await vault.keysOf(partner, [contact]);
+    const own = await vault.keysOf(partner, [{ subject: contact }]);
     expect(
       [send!, reply!].map(({ data: { to, content }, fingerprint }) =>
         [to, content.text!, fingerprint!, ...Object.values(content.template!.variables)].map(

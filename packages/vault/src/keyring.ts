@@ -1,18 +1,9 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import type pg from "pg";
 import { gathered } from "./gathered.ts";
-import { keysById, liveKeys, type KeyRow, type NewKey } from "./tables/keys.ts";
+import { keysById, liveKeys, type KeyRow, type NewKey, type Subject } from "./tables/keys.ts";
 import { packId, tokenKey, unpackId, type TokenKey } from "./token.ts";
 import type { Wrapping } from "./wrap.ts";
-
-/** Whose data is sealed: a contact, or a record that came before its contact was known. */
-export type Subject = {
-  readonly partner: string;
-  /** `cnt_…`, `inb_…`, or the name of an address. */
-  readonly subject: string;
-  /** Whoever erases one of these erases this subject too: names of addresses, ids of contacts. */
-  readonly owners?: readonly string[];
-};
 
 /**
  * How long another process may still use a key that was destroyed: a key is asked for again after this, counted from before it was asked for. So when this has passed since it was

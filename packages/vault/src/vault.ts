@@ -1,8 +1,18 @@
 import { createHmac, randomBytes } from "node:crypto";
 import { uuidToBase32, type Environment } from "@heliograph/contracts";
 import type pg from "pg";
-import { Keyring, type Known, type Subject } from "./keyring.ts";
-import { adoptKey, destroyKeys, liveKeyIds, namingKey } from "./tables/keys.ts";
+import { Keyring, type Known } from "./keyring.ts";
+import {
+  adoptKey,
+  destroyKeys,
+  livingKeyIds,
+  namingKey,
+  ownedKeys,
+  retireKeys,
+  type Left,
+  type OwnedKey,
+  type Subject,
+} from "./tables/keys.ts";
 import {
   erasedText,
   mayHoldTokens,
@@ -34,8 +44,11 @@ export type Vault = {
   seals(subjects: readonly Subject[]): Promise<readonly Seal[]>;
   /** The seal of one subject. */
   seal(subject: Subject): Promise<Seal>;
-  /** The ids of the keys that subjects have now: `keyIdOf` a token says which one it needs. */
-  keysOf(partner: string, subjects: readonly string[]): Promise<readonly string[]>;
+  /** The ids of the keys that subjects have, and had before they were retired: `keyIdOf` a token says which one it needs. */
+  keysOf(
+    partner: string,
+    subjects: readonly Pick<Subject, "subject" | "owners">[],
+  ): Promise<readonly string[]>;
   /** Loads the keys of all tokens in these values. Tokens of another partner than the given one stay closed. */
   open(partner: string | undefined, ...values: readonly unknown[]): Promise<Open>;
   /** The same for JSON texts whose tokens stand in strings, without parsing them. */
@@ -43,13 +56,20 @@ export type Vault = {
   /** Gives the key of a record that came before anybody knew whose it is to its partner, and to those whose erasure takes it along. */
   adopt(subject: string, partner: string, owners: readonly string[]): Promise<void>;
   /**
-   * Destroys the keys of subjects and of whatever names them as owners, made until then: what comes from an address later is somebody else's. Safe to repeat; gives what is
-   * destroyed, earlier calls' included.
+   * Ends the keys that an owner has for more than one record: what is sealed for their subjects from here on is under new keys, and what was sealed stays readable. For an address that
+   * is about to be somebody else's.
+   */
+  retire(partner: string, owner: string): Promise<void>;
+  /** The keys that go with these owners, destroyed ones too. */
+  owned(partner: string, owners: readonly string[]): Promise<readonly OwnedKey[]>;
+  /**
+   * Destroys the keys of subjects and of whatever names them as owners, but for those that are left. Safe to repeat; gives what is destroyed, earlier calls' included. No other
+   * process has them any more when `rememberedMs` have passed.
    */
   destroy(
     partner: string,
     names: readonly string[],
-    ownedUntil?: Date,
+    left?: Left,
   ): Promise<readonly { readonly id: string; readonly destroyedAt: Date }[]>;
 };
 
@@ -73,7 +93,7 @@ export async function openVault(
     seals,
     seal: async (subject) =>
       sealOf(keyring.remembered(subject) ?? (await keyring.live([subject]))[0]),
-    keysOf: (partner, subjects) => liveKeyIds(pool, partner, subjects),
+    keysOf: (partner, subjects) => livingKeyIds(pool, partner, subjects),
     async open(partner, ...values) {
       const ids = new Set<string>();
       for (const value of values) collectKeys(value, ids);
@@ -97,8 +117,13 @@ export async function openVault(
       await adoptKey(pool, subject, partner, owners);
       keyring.forget();
     },
-    async destroy(partner, names, ownedUntil) {
-      const destroyed = await destroyKeys(pool, partner, names, ownedUntil);
+    async retire(partner, owner) {
+      await retireKeys(pool, partner, owner);
+      keyring.forget();
+    },
+    owned: (partner, owners) => ownedKeys(pool, partner, owners),
+    async destroy(partner, names, left = {}) {
+      const destroyed = await destroyKeys(pool, partner, names, left);
       keyring.forget();
       return destroyed;
     },

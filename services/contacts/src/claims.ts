@@ -69,6 +69,8 @@ export async function claim(
     metadata: { ...metadata, partner: context.partner, correlation: contactId },
   };
   const expected = revision < 0 ? "no_stream" : revision;
+  // Whoever had it before may be erased without what is sent to its new owner.
+  if (revision >= 0) await context.vault.retire(context.partner, name);
   const [outcome] = await context.log.append([{ stream, expected, events: [event] }]);
   if (outcome!.kind === "invalid") throw new Error(`${stream}: ${outcome!.message}`);
   return outcome!.kind !== "conflict";

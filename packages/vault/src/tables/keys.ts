@@ -1,5 +1,14 @@
 import type pg from "pg";
 
+/** Whose data is sealed: a contact, or a record that came before its contact was known. */
+export type Subject = {
+  readonly partner: string;
+  /** `cnt_…`, `inb_…`, or the name of an address. */
+  readonly subject: string;
+  /** Whoever erases one of these erases this subject too: names of addresses, ids of contacts. */
+  readonly owners?: readonly string[];
+};
+
 /**
  * In each environment's database and in no log. A key row outlives its key: `wrapped` is null once it is destroyed, so that whoever opens a token
  * can tell what was erased from what is damaged.
@@ -85,18 +94,52 @@ export async function liveKeys(pool: pg.Pool, offered: readonly NewKey[]): Promi
   return find();
 }
 
-/** The ids of the live keys of subjects. */
-export async function liveKeyIds(
+/** The ids of the keys of subjects that are not destroyed, of retired ones too. */
+export async function livingKeyIds(
   pool: pg.Pool,
   partner: string,
-  subjects: readonly string[],
+  subjects: readonly Pick<Subject, "subject" | "owners">[],
 ): Promise<readonly string[]> {
   const { rows } = await pool.query<{ id: string }>({
-    name: "vault.live_ids",
-    text: "select id from vault.keys where partner = $1 and subject = any($2) and destroyed_at is null",
-    values: [partner, subjects],
+    name: "vault.living_ids",
+    text: `select id from vault.keys where partner = $1 and destroyed_at is null
+      and (subject = any($2) or owners && $3::text[] and split_part(subject, '~', 1) = any($2))`,
+    values: [
+      partner,
+      subjects.map(({ subject }) => subject),
+      subjects.flatMap(({ owners = [] }) => owners),
+    ],
   });
   return rows.map(({ id }) => id);
+}
+
+/** Ends the keys that an owner has for more than one record, by another name for their subjects: what is sealed from here on is under new ones. */
+export async function retireKeys(pool: pg.Pool, partner: string, owner: string): Promise<void> {
+  await pool.query(
+    `update vault.keys set subject = subject || '~' || id
+      where partner = $1 and owners && array[$2] and destroyed_at is null and subject not like 'inb\\_%' and subject not like '%~%'`,
+    [partner, owner],
+  );
+}
+
+/** A key that goes with its owners, whether it is there or was destroyed. */
+export type OwnedKey = {
+  readonly id: string;
+  readonly subject: string;
+  readonly owners: readonly string[];
+  readonly created_at: Date;
+};
+
+export async function ownedKeys(
+  pool: pg.Pool,
+  partner: string,
+  owners: readonly string[],
+): Promise<readonly OwnedKey[]> {
+  const { rows } = await pool.query<OwnedKey>(
+    "select id, subject, owners, created_at from vault.keys where partner = $1 and owners && $2::text[]",
+    [partner, owners],
+  );
+  return rows;
 }
 
 export async function keysById(pool: pg.Pool, ids: readonly string[]): Promise<KeyRow[]> {
@@ -121,12 +164,20 @@ export async function adoptKey(
   );
 }
 
+/** What an erasure leaves of the keys that belong to its names. */
+export type Left = {
+  /** Those of owners that were made after it stay. */
+  readonly ownedUntil?: Date;
+  /** Keys that stay although one of the names is their owner. */
+  readonly spared?: readonly string[];
+};
+
 /** Destroys the keys of subjects, and of whatever else belongs to them. Gives those that this or an earlier call destroyed. */
 export async function destroyKeys(
   pool: pg.Pool,
   partner: string,
   names: readonly string[],
-  ownedUntil: Date | undefined,
+  { ownedUntil, spared = [] }: Left,
 ): Promise<readonly { readonly id: string; readonly destroyedAt: Date }[]> {
   // A contact that was never sealed for must not be from here on either.
   await pool.query(
@@ -137,13 +188,14 @@ export async function destroyKeys(
   );
   await pool.query(
     `update vault.keys set wrapped = null, destroyed_at = clock_timestamp()
-      where partner = $1 and destroyed_at is null and (subject = any($2) or (owners && $2::text[] and ($3::timestamptz is null or created_at <= $3)))`,
-    [partner, names, ownedUntil ?? null],
+      where partner = $1 and destroyed_at is null and not id = any($4::uuid[])
+      and (subject = any($2) or (owners && $2::text[] and ($3::timestamptz is null or created_at <= $3)))`,
+    [partner, names, ownedUntil ?? null, spared],
   );
   const { rows } = await pool.query<{ id: string; destroyed_at: Date }>(
-    `select id, destroyed_at from vault.keys where partner = $1 and destroyed_at is not null and (subject = any($2) or owners && $2::text[])
-      order by destroyed_at, id`,
-    [partner, names],
+    `select id, destroyed_at from vault.keys where partner = $1 and destroyed_at is not null and not id = any($3::uuid[])
+      and (subject = any($2) or owners && $2::text[]) order by destroyed_at, id`,
+    [partner, names, spared],
   );
   return rows.map(({ id, destroyed_at }) => ({ id, destroyedAt: destroyed_at }));
 }

@@ -7,6 +7,8 @@ export type Erased = {
   readonly contacts: readonly string[];
   /** Every external id that one of them has or ever had: the name of its claim, and its source. */
   readonly ids: ReadonlyMap<string, string>;
+  /** Names of the ids of all that were ever merged in: what came from them meanwhile was for these contacts. */
+  readonly lent: ReadonlySet<string>;
 };
 
 /**
@@ -19,6 +21,7 @@ export async function collectErased(
 ): Promise<Erased> {
   const contacts: string[] = [];
   const ids = new Map<string, string>();
+  const lent = new Set<string>();
   const waiting = [contactId];
   for (let id = waiting.shift(); id !== undefined; id = waiting.shift()) {
     if (contacts.includes(id)) continue;
@@ -34,6 +37,7 @@ export async function collectErased(
           break;
         case "ContactAbsorbed":
           merged.set(data.merge_id, data.merged_id);
+          for (const { name } of data.external_ids) lent.add(name);
           break;
         case "ContactReleased":
           merged.delete(data.merge_id);
@@ -43,5 +47,5 @@ export async function collectErased(
       }
     waiting.push(...merged.values());
   }
-  return { contacts, ids };
+  return { contacts, ids, lent };
 }

@@ -1,9 +1,11 @@
 import { failpoint, streamOf, uuid5, type EventData } from "@heliograph/contracts";
 import type { Batch, RecordedEvent } from "@heliograph/log";
-import { reactor, type ServiceContext } from "@heliograph/runtime";
+import { pause, reactor, type ServiceContext } from "@heliograph/runtime";
+import { rememberedMs } from "@heliograph/vault";
 import { readClaim, release } from "../claims.ts";
 import { signCertificate } from "./certificate.ts";
 import { collectErased, type Erased } from "./collect.ts";
+import { sparedKeys } from "./spared.ts";
 
 type Tools = Pick<ServiceContext, "log" | "vault" | "environment" | "masterKey">;
 
@@ -17,28 +19,49 @@ export const erasureReactor = reactor({
   schema: "contact_erasure",
   types: ["ContactErasureRequested"],
   migrations: [],
-  start: ({ context, checkpoint }) => ({
+  start: ({ context, checkpoint, stopping }) => ({
     async handle(batch: Batch<"ContactErasureRequested">) {
-      for (const event of batch.events) await erase(context, event);
+      const gone: Gone[] = [];
+      for (const event of batch.events) gone.push(await destroy(context, event));
+      // What is told is true of every process: until then another one may remember a key.
+      if (gone.length > 0) {
+        await pause(rememberedMs, stopping);
+        // The next owner destroys again, which changes nothing, and waits for itself.
+        if (stopping.aborted) return;
+      }
+      for (const each of gone) await conclude(context, each);
       await checkpoint.commit(batch.position);
     },
     stop: async () => undefined,
   }),
 });
 
-async function erase(tools: Tools, event: RecordedEvent<"ContactErasureRequested">): Promise<void> {
-  const { log, vault } = tools;
+/** An erasure whose keys are destroyed. */
+type Gone = {
+  readonly event: RecordedEvent<"ContactErasureRequested">;
+  readonly erased: Erased;
+  readonly keys: Awaited<ReturnType<Tools["vault"]["destroy"]>>;
+};
+
+async function destroy(
+  { log, vault }: Tools,
+  event: RecordedEvent<"ContactErasureRequested">,
+): Promise<Gone> {
+  const partner = event.metadata.partner ?? "";
+  const erased = await collectErased(log, event.data.contact_id);
+  await failpoint("erasure.before_destroy");
+  const names = [...erased.contacts, ...erased.ids.keys(), ...erased.lent];
+  const spared = await sparedKeys(log, erased, await vault.owned(partner, names));
+  // A message that comes from the address after that is for a new contact.
+  const ownedUntil = new Date(event.recordedAt);
+  const keys = await vault.destroy(partner, names, { ownedUntil, spared });
+  await failpoint("erasure.after_destroy");
+  return { event, erased, keys };
+}
+
+async function conclude(tools: Tools, { event, erased, keys }: Gone): Promise<void> {
   const { contact_id, erasure_id, requested_at } = event.data;
   const partner = event.metadata.partner ?? "";
-  const erased = await collectErased(log, contact_id);
-  await failpoint("erasure.before_destroy");
-  const keys = await vault.destroy(
-    partner,
-    [...erased.contacts, ...erased.ids.keys()],
-    // A message that comes from the address after that is for a new contact.
-    new Date(event.recordedAt),
-  );
-  await failpoint("erasure.after_destroy");
   await freeIds(tools, partner, erased);
   await failpoint("erasure.after_release");
   const key_destroyed_at = new Date(
@@ -54,7 +77,7 @@ async function erase(tools: Tools, event: RecordedEvent<"ContactErasureRequested
     partner_id: partner,
     requested_at,
   });
-  await tell(log, event, {
+  await tell(tools.log, event, {
     contact_id,
     erasure_id,
     with: erased.contacts.slice(1),

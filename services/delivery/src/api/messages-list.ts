@@ -66,8 +66,8 @@ async function placesOf(
 ): Promise<readonly string[]> {
   const to = storedTo(text, query.channel);
   const { partner_id: id } = partner;
-  const subjects = (query.channel === undefined ? channels : [query.channel]).map(
-    (channel) => addressSubject(deps.vault, id, channel, to).subject,
+  const subjects = (query.channel === undefined ? channels : [query.channel]).map((channel) =>
+    addressSubject(deps.vault, id, channel, to),
   );
   return [to, ...(await deps.vault.keysOf(id, subjects)).map(keyPlace)];
 }
