@@ -1,0 +1,331 @@
+import { randomBytes } from "node:crypto";
+import { readdir, readFile } from "node:fs/promises";
+import { join, sep } from "node:path";
+import {
+  apiClient,
+  eventStoreDouble,
+  realEventStore,
+  testKafka,
+  until,
+  webhookSink,
+} from "@heliograph/testkit";
+import { Kafka, logLevel } from "kafkajs";
+import pg from "pg";
+import { expect, onTestFinished, test } from "vitest";
+import { openSetting } from "./setting.ts";
+
+/** Where the log is, and what else has copies of it. */
+type Engine = {
+  readonly env: Readonly<Record<string, string>>;
+  /** All that lies outside of the instance's databases and data folder, as text. */
+  outside(): Promise<string>;
+};
+type Skipped = { readonly skip: string };
+
+const engines: Readonly<Record<string, () => Promise<Engine | Skipped>>> = {
+  PostgreSQL: async () => ({ env: {}, outside: async () => "" }),
+  "PostgreSQL with Kafka topics": async () => {
+    const kafka = await testKafka();
+    if (kafka.skip !== undefined) return kafka;
+    const env = { HELIOGRAPH_KAFKA_BROKERS: kafka.brokers.join() };
+    return { env, outside: () => everyRecord(kafka.brokers) };
+  },
+  "a double of EventStoreDB": async () => {
+    const double = await eventStoreDouble();
+    onTestFinished(() => double.close());
+    const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString("utf8");
+    return {
+      env: eventStoreEnv(double.connectionString),
+      outside: async () =>
+        double.records
+          .map(({ stream, data, metadata }) => `${stream} ${text(data)} ${text(metadata)}`)
+          .join("\n"),
+    };
+  },
+  EventStoreDB: async () => {
+    const real = await realEventStore();
+    if (real.skip !== undefined) return real;
+    onTestFinished(real.stop);
+    return { env: eventStoreEnv(real.connectionString), outside: async () => "" };
+  },
+};
+const eventStoreEnv = (url: string) => ({
+  HELIOGRAPH_LOG: "eventstoredb",
+  HELIOGRAPH_EVENTSTORE_URL: url,
+});
+
+const png = Buffer.from("\x89PNG\r\n\x1a\n", "latin1");
+const mark = randomBytes(4).toString("hex");
+/** A text for each place that a person's data get into, which tells where one was left. */
+const canary = (place: string): string => `Quokka${mark}${place}`;
+let numbers = 0;
+const newPhone = (): string =>
+  `+1555${String(parseInt(mark.slice(0, 4), 16) % 10_000).padStart(4, "0")}${100 + ++numbers}`;
+
+test.each(Object.keys(engines))(
+  "somebody writes, is answered and is forgotten, and nothing of them is left in either environment: %s",
+  async (name) => {
+    const engine = await engines[name]!();
+    if ("skip" in engine) return void process.stderr.write(`${name} skipped: ${engine.skip}\n`);
+    const setting = await openSetting({
+      HELIOGRAPH_RETRY_SCALE: "0.02",
+      HELIOGRAPH_ENCRYPT_MESSAGES: "on",
+      HELIOGRAPH_LOG_GATEWAY_CHANNELS: "sms,email",
+      ...engine.env,
+    });
+    const { instance, dataDir } = setting;
+    const contacts: string[] = [];
+    const sink = await webhookSink();
+    onTestFinished(() => sink.close());
+    for (const [environment, key] of [
+      ["sandbox", instance.sandboxKey],
+      ["live", instance.liveKey],
+    ] as const) {
+      const caller = callsOf(instance.baseUrl, key);
+      const person = await somebody(caller, environment, [sink.url, "http://127.0.0.1:9/"]);
+      if (environment === "sandbox") await converse(caller, instance, person);
+      // What is looked through has had it, and is what there is.
+      expect(await tablesWith(instance.databaseUrl, [mark])).not.toEqual([]);
+      await forget(caller, person);
+      contacts.push(person.contact);
+    }
+    const canaries = [mark, ...phones];
+    await until(
+      async () => {
+        const found = [
+          ...(await tablesWith(instance.databaseUrl, canaries)),
+          ...(await filesWith(dataDir, canaries)),
+          ...linesWith("the process's log", instance.output(), canaries),
+          ...linesWith("copies of the log", await engine.outside(), canaries),
+        ];
+        if (found.length > 0) throw new Error(found.slice(0, 5).join("\n"));
+        return true;
+      },
+      { timeoutMs: 30_000, what: "nothing is left" },
+    );
+    const outside = await engine.outside();
+    if (outside !== "") for (const contact of contacts) expect(outside).toContain(contact.slice(4));
+    expect(sink.requests.some(({ body }) => body.includes(mark))).toBe(true);
+  },
+  180_000,
+);
+
+const phones: string[] = [];
+type Person = { readonly contact: string; readonly phone: string };
+type Calls = ReturnType<typeof callsOf>;
+
+function callsOf(baseUrl: string, key: string) {
+  const api = apiClient(baseUrl, key);
+  const raw = async (
+    method: string,
+    path: string,
+    type: string,
+    body: string | Uint8Array<ArrayBuffer>,
+  ) => {
+    const response = await fetch(`${baseUrl}/api/v1${path}`, {
+      method,
+      body,
+      headers: { authorization: `Bearer ${key}`, "content-type": type },
+    });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
+    return JSON.parse(text) as Record<string, unknown>;
+  };
+  const post = async (path: string, body: object, headers: Record<string, string> = {}) => {
+    const answer = await api.post(path, body, headers);
+    if (answer.status >= 300) throw new Error(`${path}: ${answer.status} ${answer.text}`);
+    return answer.body as Record<string, unknown>;
+  };
+  return { ...api, raw, post };
+}
+
+/** A contact with everything that one can have, told to receivers of whom one is away. */
+async function somebody(
+  { get, post, raw }: Calls,
+  environment: string,
+  urls: readonly string[],
+): Promise<Person> {
+  for (const url of urls) await post("/webhook-endpoints", { url });
+  const phone = newPhone();
+  phones.push(phone.slice(1));
+  const email = `${canary("mail")}.${environment}@example.com`;
+  const { id } = await post(
+    "/contacts",
+    {
+      name: canary("name"),
+      attributes: { plan: canary("attribute") },
+      tags: [canary("tag").toLowerCase()],
+      external_ids: [{ source: "sms", id: phone }],
+    },
+    { "idempotency-key": `made-${environment}` },
+  );
+  const contact = id as string;
+  await post(`/contacts/${contact}/external-ids`, { source: "email", id: email });
+  await post(`/contacts/${contact}/consents`, {
+    channel: "sms",
+    purpose: "news",
+    status: "granted",
+    evidence: canary("evidence"),
+  });
+  await get(`/contacts/by-external-id/email/${encodeURIComponent(email)}`);
+  await get(`/contacts?q=${canary("name")}`);
+  const file = Buffer.concat([png, Buffer.from(canary("file"))]);
+  const name = `${canary("filename")}.png`;
+  await raw(
+    "POST",
+    `/attachments?name=${name}&contact_id=${contact}`,
+    "image/png",
+    new Uint8Array(file),
+  );
+  const csv = `name,phone\n${canary("imported")},${phone}\n${canary("bad")},${canary("badphone")}\n`;
+  const { id: importId } = await raw("POST", "/contact-imports", "text/csv", csv);
+  const imported = await until(async () => {
+    const { body } = await get(`/contact-imports/${importId as string}`);
+    if (body.finished_at === null) throw new Error(JSON.stringify(body));
+    return body;
+  });
+  expect(imported).toMatchObject({ status: "done", updated: 1, failed: 1 });
+  expect((await get(`/contact-imports/${importId as string}/errors`)).text).not.toContain(mark);
+  expect((await get("/contacts/export?format=csv")).text).toContain(canary("imported"));
+  const { id: message } = await post("/messages", {
+    channel: "sms",
+    to: phone,
+    text: canary("sent"),
+  });
+  await until(
+    async () => (await get(`/messages/${message as string}`)).body.status === "delivered",
+  );
+  return { contact, phone };
+}
+
+/** In the sandbox people write: an agent with a phone answers, notes down, and is told of the next message. */
+async function converse(
+  { get, post }: Calls,
+  { baseUrl, agent }: { readonly baseUrl: string; readonly agent: object },
+  { contact, phone: from }: Person,
+): Promise<void> {
+  const inbound = { channel: "sms", from, text: canary("text"), profile_name: canary("profile") };
+  await post("/sandbox/inbound", inbound);
+  const conversation = await until(async () => {
+    const { data } = (await get("/conversations")).body as {
+      data: { id: string; contact: { id: string } }[];
+    };
+    return data.find((each) => each.contact.id === contact);
+  });
+  const device = { name: "phone", platform: "ios" };
+  const { access_token } = await post("/mobile/sessions", {
+    ...agent,
+    environment: "sandbox",
+    device,
+  });
+  const phone = callsOf(baseUrl, access_token as string);
+  await phone.post("/mobile/devices", { fcm_token: canary("token"), platform: "android" });
+  const path = `/conversations/${conversation.id}`;
+  const reply = await phone.post(`${path}/messages`, { text: canary("reply") });
+  await phone.post(`${path}/notes`, { text: canary("note") });
+  await until(
+    async () => (await get(`/messages/${reply["id"] as string}`)).body.status === "delivered",
+  );
+  await post("/sandbox/inbound", { ...inbound, text: canary("again") });
+  await until(async () => {
+    const { data } = (await phone.get("/mobile/pushes")).body as { data: { status: string }[] };
+    return data.some(({ status }) => status === "sent");
+  });
+  await until(async () => (await phone.get("/mobile/sync?after=0")).text.includes(canary("again")));
+  // A device goes with its agent and not with a person.
+  const { data } = (await phone.get("/mobile/devices")).body as { data: { id: string }[] };
+  for (const { id } of data) await phone.del(`/mobile/devices/${id}`);
+}
+
+async function forget({ get, del }: Calls, { contact }: Person): Promise<void> {
+  expect((await del(`/contacts/${contact}`)).status).toBe(202);
+  await until(async () => (await get(`/contacts/${contact}/erasure`)).body.status === "completed");
+}
+
+/** The tables of all databases whose rows, as text, hold one of these. */
+async function tablesWith(url: string, texts: readonly string[]): Promise<readonly string[]> {
+  const found: string[] = [];
+  const names = await query<{ name: string }>(
+    url,
+    "select datname as name from pg_database where datallowconn and not datistemplate",
+  );
+  for (const { name: database } of names) {
+    const at = Object.assign(new URL(url), { pathname: `/${database}` }).href;
+    const tables = await query<{ name: string }>(
+      at,
+      "select format('%I.%I', schemaname, tablename) as name from pg_tables where schemaname not in ('pg_catalog', 'information_schema')",
+    );
+    for (const { name } of tables) {
+      const rows = await query<{ row: string }>(
+        at,
+        `select t::text as row from ${name} t where t::text like any ($1) limit 1`,
+        [texts.map((text) => `%${text}%`)],
+      );
+      found.push(...rows.map(({ row }) => `${database} ${name}: ${row}`));
+    }
+  }
+  return found;
+}
+
+async function query<Row extends pg.QueryResultRow>(
+  connectionString: string,
+  text: string,
+  values: readonly unknown[] = [],
+): Promise<readonly Row[]> {
+  const client = new pg.Client({ connectionString });
+  await client.connect();
+  try {
+    return (await client.query<Row>(text, [...values])).rows;
+  } finally {
+    await client.end();
+  }
+}
+
+/** Files of the data folder, but for the database's own, whose tables are looked through. */
+async function filesWith(folder: string, texts: readonly string[]): Promise<readonly string[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const found: string[] = [];
+  for (const entry of entries) {
+    const path = join(entry.parentPath, entry.name);
+    if (!entry.isFile() || path.startsWith(join(folder, "postgres") + sep)) continue;
+    const bytes = await readFile(path);
+    if (texts.some((text) => path.includes(text) || bytes.includes(text))) found.push(path);
+  }
+  return found;
+}
+
+const linesWith = (what: string, all: string, texts: readonly string[]): readonly string[] =>
+  all
+    .split("\n")
+    .filter((line) => texts.some((text) => line.includes(text)))
+    .map((line) => `${what}: ${line}`);
+
+/** Every record of every topic, with its headers. */
+async function everyRecord(brokers: readonly string[]): Promise<string> {
+  const kafka = new Kafka({ brokers: [...brokers], logLevel: logLevel.NOTHING });
+  const admin = kafka.admin();
+  await admin.connect();
+  const topics = (await admin.listTopics()).filter((topic) => !topic.startsWith("__"));
+  const left = new Map<string, number>();
+  for (const topic of topics)
+    for (const { partition, high, low } of await admin.fetchTopicOffsets(topic))
+      if (high !== low) left.set(`${topic} ${partition}`, Number(high));
+  await admin.disconnect();
+  const consumer = kafka.consumer({ groupId: `forgotten-${randomBytes(4).toString("hex")}` });
+  await consumer.connect();
+  await consumer.subscribe({ topics, fromBeginning: true });
+  const records: string[] = [];
+  await consumer.run({
+    eachBatch: async ({ batch: { topic, partition, messages } }) => {
+      for (const { key, value, headers } of messages)
+        records.push(`${topic} ${String(key)} ${String(value)} ${JSON.stringify(headers)}`);
+      const last = Number(messages.at(-1)?.offset ?? -1);
+      const place = `${topic} ${partition}`;
+      // A transaction's end takes an offset too, which is no message.
+      if (last + 2 >= (left.get(place) ?? 0)) left.delete(place);
+    },
+  });
+  await until(() => left.size === 0, { timeoutMs: 20_000, what: "the topics are read" });
+  await consumer.disconnect();
+  return records.join("\n");
+}
