@@ -209,11 +209,12 @@ export const noteMessage = (
   at: data.noted_at,
 });
 
-const outboundMessage = (
-  data: EventData<"MessageRequested"> & { readonly conversation_id: string },
-): ConversationMessage => ({
+const outboundMessage = ({
+  conversation_id,
+  ...data
+}: EventData<"MessageRequested">): ConversationMessage => ({
   id: data.message_id,
-  conversation_id: data.conversation_id,
+  ...(conversation_id !== undefined && { conversation_id }),
   direction: "outbound",
   channel: data.channel,
   text: data.content.text ?? null,
@@ -273,7 +274,10 @@ export function replyOf(
   const [first, ...others] = events;
   if (first?.type !== "MessageRequested") return undefined;
   let message: ConversationMessage = {
-    ...outboundMessage({ ...first.data, conversation_id }),
+    ...outboundMessage({
+      ...first.data,
+      ...(conversation_id !== undefined && { conversation_id }),
+    }),
     ...(agent !== undefined && { agent }),
   };
   for (const event of others) if (isReplyEvent(event)) message = evolveReply(message, event);
