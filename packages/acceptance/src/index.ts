@@ -8,12 +8,6 @@ export {
   refuseSuppressed,
 } from "./accept.ts";
 export { templateRefOf } from "./content.ts";
-export {
-  addressSubject,
-  keyPlace,
-  placeOfRecipient,
-  sealRequests,
-  type Sealable,
-} from "./sealing.ts";
+export { addressSubject, sealRequests, type Sealable } from "./sealing.ts";
 export type { SendMessage } from "./send.ts";
 export { openSuppressed, type Stop, type Suppressed } from "./suppressed.ts";

@@ -209,12 +209,11 @@ export const noteMessage = (
   at: data.noted_at,
 });
 
-const outboundMessage = ({
-  conversation_id,
-  ...data
-}: EventData<"MessageRequested">): ConversationMessage => ({
+const outboundMessage = (
+  data: EventData<"MessageRequested"> & { readonly conversation_id: string },
+): ConversationMessage => ({
   id: data.message_id,
-  ...(conversation_id !== undefined && { conversation_id }),
+  conversation_id: data.conversation_id,
   direction: "outbound",
   channel: data.channel,
   text: data.content.text ?? null,
@@ -274,10 +273,7 @@ export function replyOf(
   const [first, ...others] = events;
   if (first?.type !== "MessageRequested") return undefined;
   let message: ConversationMessage = {
-    ...outboundMessage({
-      ...first.data,
-      ...(conversation_id !== undefined && { conversation_id }),
-    }),
+    ...outboundMessage({ ...first.data, conversation_id }),
     ...(agent !== undefined && { agent }),
   };
   for (const event of others) if (isReplyEvent(event)) message = evolveReply(message, event);

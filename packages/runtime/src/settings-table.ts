@@ -251,6 +251,12 @@ export const settingsTable = {
       "How many contacts, of two messages each, the partner of `npm run bench -- people` has.",
     forTests: true,
   }),
+  HELIOGRAPH_BENCH_IMPORT: text().meta({
+    allowed: "a number of rows",
+    preset: "20000",
+    consequence: "How many new contacts the file of `npm run bench -- people-import` has.",
+    forTests: true,
+  }),
   HELIOGRAPH_BENCH_DATABASE_URL: text().meta({
     allowed: "a URL whose role may create databases",
     preset: "embedded PostgreSQL",

@@ -328,6 +328,37 @@ async function update(
     : done;
 }
 
+/** What it takes to give a contact ids and to patch its fields; no events where it is so already. */
+export function fieldsChange(
+  contact: Contact,
+  ids: readonly NamedId[],
+  patch: FieldsPatch,
+  at: string,
+): { readonly events: readonly TypedEvent[] } | { readonly refusal: PublicError } {
+  const { contact_id } = contact;
+  const patched = patchFields(contact.fields, patch);
+  if ("errors" in patched) return { refusal: notValid("body", patched.errors) };
+  const events: TypedEvent[] = ids
+    .filter((id) => !lists({ contact }, id))
+    .map((each) => ({
+      type: "ContactExternalIdAdded",
+      data: { contact_id, external_id: { ...each }, added_at: at },
+    }));
+  const { fields, changed } = patched;
+  if (changed.length > 0)
+    events.push({
+      type: "ContactUpdated",
+      data: {
+        contact_id,
+        ...(changed.includes("name") && { name: fields.name }),
+        ...(changed.some((key) => key !== "name") && { profile: profileText(fields) }),
+        changed: [...changed],
+        updated_at: at,
+      },
+    });
+  return { events };
+}
+
 async function changeFields(
   context: ContactsContext,
   contactId: string,
@@ -343,27 +374,7 @@ async function changeFields(
       const refusal = refusalOf(contact, contactId);
       if (refusal !== undefined) return { refusal };
       check?.(revision);
-      const patched = patchFields(contact!.fields, patchOf(patching, contact!));
-      if ("errors" in patched) return { refusal: notValid("body", patched.errors) };
-      const at = new Date().toISOString();
-      const added = ids.filter((id) => !lists({ contact: contact! }, id));
-      const events: TypedEvent[] = added.map((each) => ({
-        type: "ContactExternalIdAdded",
-        data: { contact_id: contactId, external_id: { ...each }, added_at: at },
-      }));
-      const { fields, changed } = patched;
-      if (changed.length > 0)
-        events.push({
-          type: "ContactUpdated",
-          data: {
-            contact_id: contactId,
-            ...(changed.includes("name") && { name: fields.name }),
-            ...(changed.some((key) => key !== "name") && { profile: profileText(fields) }),
-            changed: [...changed],
-            updated_at: at,
-          },
-        });
-      return { events };
+      return fieldsChange(contact!, ids, patchOf(patching, contact!), new Date().toISOString());
     },
   );
   if (changed.kind === "refused") return { kind: "refused", error: changed.refusal };

@@ -66,15 +66,22 @@ export function queryWords(text: string): readonly string[] {
 /** Scripts in which one character is a word. */
 const ideograph = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}]/u;
 
-/** FNV-1a with MurmurHash3's last step: 32 bits of a text. Two that meet cost a look at a row, since what the index finds is compared again. */
-function number(seed: number, text: string): number {
-  let value = seed;
+/** FNV-1a, on from what it made of the text before. */
+function mixed(value: number, text: string): number {
   for (let index = 0; index < text.length; index++)
     value = Math.imul(value ^ text.charCodeAt(index), 16_777_619);
+  return value;
+}
+
+/** MurmurHash3's last step. */
+function finished(value: number): number {
   value = Math.imul(value ^ (value >>> 16), 0x85ebca6b);
   value = Math.imul(value ^ (value >>> 13), 0xc2b2ae35);
   return (value ^ (value >>> 16)) | 0;
 }
+
+/** 32 bits of a text. Two that meet cost a look at a row, since what the index finds is compared again. */
+const number = (seed: number, text: string): number => finished(mixed(seed, text));
 
 /** What a contact is found by, besides words. */
 export type Facts = {
@@ -88,6 +95,15 @@ export function termsOf(partner: string) {
   const base = number(0x811c9dc5, partner);
   const term = (kind: string, ...parts: readonly string[]): number =>
     number(base, [kind, ...parts].join("\u001f"));
+  // A contact has a hundred of these: their texts are not put together first.
+  const gramSeed = mixed(base, "gram\u001f");
+  const gramsOf = (characters: readonly string[], size: number, take: (term: number) => void) => {
+    for (let at = 0; at + size <= characters.length; at++) {
+      let value = gramSeed;
+      for (let place = at; place < at + size; place++) value = mixed(value, characters[place]!);
+      take(finished(value));
+    }
+  };
   const terms = {
     source: (source: string) => term("source", source),
     externalId: (id: string) => term("id", id),
@@ -98,17 +114,19 @@ export function termsOf(partner: string) {
     word(word: string): readonly number[] {
       const characters = Array.from(word);
       const size = Math.min(3, characters.length);
-      if (size === 1 && !ideograph.test(word)) return [];
-      return gramsOf(characters, size).map((gram) => term("gram", gram));
+      if (size === 0 || (size === 1 && !ideograph.test(word))) return [];
+      const found: number[] = [];
+      gramsOf(characters, size, (each) => found.push(each));
+      return found;
     },
     /** All that a contact has. */
     all(text: string, facts: Facts): readonly number[] {
       const found = new Set<number>();
       for (const line of text.split("\n")) {
         const characters = Array.from(line);
-        for (const size of [2, 3])
-          for (const gram of gramsOf(characters, size)) found.add(term("gram", gram));
-        for (const each of characters) if (ideograph.test(each)) found.add(term("gram", each));
+        for (const size of [2, 3]) gramsOf(characters, size, (each) => found.add(each));
+        if (ideograph.test(line))
+          for (const each of characters) if (ideograph.test(each)) found.add(term("gram", each));
       }
       for (const { source, id } of facts.externalIds)
         found.add(terms.source(source)).add(terms.externalId(id)).add(terms.sourced(source, id));
@@ -120,8 +138,3 @@ export function termsOf(partner: string) {
   };
   return terms;
 }
-
-const gramsOf = (characters: readonly string[], size: number): readonly string[] =>
-  characters
-    .slice(0, Math.max(0, characters.length - size + 1))
-    .map((_, at) => characters.slice(at, at + size).join(""));

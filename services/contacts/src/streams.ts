@@ -40,6 +40,55 @@ export const loadContact = async (
   id: string,
 ): Promise<Loaded | undefined> => (await fold(context, id)).loaded;
 
+/** A contact of many, and the ids of its events, by which a change that was made earlier is recognised. */
+export type LoadedWithIds = Loaded & { readonly eventIds: ReadonlySet<string> };
+
+/** So many streams are in memory at once, with so many events of each. */
+const streamsAtOnce = 200;
+const eventsEach = 50;
+
+/** Many contacts of the partner in a few reads. One that is not there, or another partner's, is missing. */
+export async function loadContacts(
+  context: Pick<ContactsContext, "log" | "vault" | "partner">,
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, LoadedWithIds>> {
+  const { log, vault, partner } = context;
+  const found = new Map<string, LoadedWithIds>();
+  for (let at = 0; at < ids.length; at += streamsAtOnce) {
+    const streams = await log.readStreams(
+      ids.slice(at, at + streamsAtOnce).map((id) => streamOf("contact", id)),
+      { limit: eventsEach },
+    );
+    const open = await vault.open(partner, [...streams.values()]);
+    for (const [stream, events] of streams) {
+      const eventIds = new Set<string>();
+      // One that has changed more often is read by itself, page by page.
+      const whole = events.length < eventsEach ? events : log.scanStream(stream);
+      let loaded: Loaded | undefined;
+      for await (const sealed of whole) {
+        if (sealed.metadata.partner !== partner && loaded === undefined) break;
+        eventIds.add(sealed.id);
+        loaded = evolved(
+          loaded,
+          events.length < eventsEach ? open(sealed) : (await vault.open(partner, sealed))(sealed),
+        );
+      }
+      if (loaded !== undefined) found.set(loaded.contact.contact_id, { ...loaded, eventIds });
+    }
+  }
+  return found;
+}
+
+function evolved(
+  loaded: Loaded | undefined,
+  event: EventIn<`contact-${string}`>,
+): Loaded | undefined {
+  const contact = evolveContact(loaded?.contact, event);
+  if (contact === undefined) return loaded;
+  const { revision, position } = event;
+  return { contact, revision, position, firstEventId: loaded?.firstEventId ?? event.id };
+}
+
 type Own = {
   readonly loaded: Loaded;
   readonly first: EventIn<`contact-${string}`>;
@@ -64,10 +113,7 @@ async function fold(
         first ??= event;
         owned++;
       } else if (first !== undefined) return false;
-      const contact = evolveContact(loaded?.contact, event);
-      const { revision, position } = event;
-      if (contact !== undefined)
-        loaded = { contact, revision, position, firstEventId: loaded?.firstEventId ?? event.id };
+      loaded = evolved(loaded, event);
     }
     events = [];
     return true;
@@ -114,7 +160,7 @@ export async function changeContact<Refusal = never>(
     const decision = decide(loaded?.contact, loaded?.revision ?? -1);
     if ("refusal" in decision) return { kind: "refused", refusal: decision.refusal };
     if (decision.events.length === 0) return { ...loaded!, kind: "unchanged" };
-    const made = await sealed(context, id, loaded?.contact, decision.events).catch(
+    const made = await sealEvents(context, id, loaded?.contact, decision.events).catch(
       async (error: unknown) => {
         // An erasure that came between has destroyed the key: it is in the stream by now.
         const now = await loadContact(context, id);
@@ -123,7 +169,7 @@ export async function changeContact<Refusal = never>(
     );
     if (made === undefined) continue;
     const { events, contact } = made;
-    const named = events.map((event, index) => ({ ...event, id: idOf(eventId, index) }));
+    const named = withIds(events, eventId);
     const expected = loaded?.revision ?? "no_stream";
     const [outcome] = await context.log.append([{ stream, expected, events: named }]);
     if (outcome!.kind === "invalid") throw new Error(`${stream}: ${outcome!.message}`);
@@ -148,7 +194,14 @@ async function requireOwn(
   requireSameRequest(open(first), fingerprint);
 }
 
-async function sealed(
+/** The events of one change, named by the id of its first one. */
+export const withIds = (
+  events: readonly Omit<NewEvent, "id">[],
+  eventId: string,
+): readonly NewEvent[] => events.map((event, index) => ({ ...event, id: idOf(eventId, index) }));
+
+/** Seals what a decider gave for a contact, which is `before` until then. */
+export async function sealEvents(
   { vault, partner, metadata }: ContactsContext,
   id: string,
   before: Contact | undefined,

@@ -8,8 +8,7 @@ import {
   type WritePart,
 } from "@heliograph/runtime";
 import { countMessages } from "./metrics.ts";
-import { placeOfRecipient } from "@heliograph/acceptance";
-import { messagesDdl } from "./tables/messages.ts";
+import { messagesDdl, placeOfRecipient } from "./tables/messages.ts";
 import { insertRows, raiseStatuses, type NewRow, type RowKey } from "./store.ts";
 
 /** Small batches wait this long for company: at most 50 commits a second, and a list is that much behind. */
@@ -39,7 +38,6 @@ function newRow(event: RecordedEvent<"MessageRequested">): NewRow {
     id: data.message_id,
     channel: data.channel,
     to: placeOfRecipient(data.to),
-    reply: data.conversation_id !== undefined,
     tags: data.tags,
     clientRef: data.client_ref,
     metadata: data.metadata,
@@ -58,7 +56,7 @@ export const messagesProjector = ({
     schema: "messages",
     types: ["MessageRequested", ...statusTypes],
     ddl: messagesDdl,
-    version: 3,
+    version: 2,
     lingerMs,
     create() {
       const places = boundedCache<string, RowKey>(rememberedMessages);

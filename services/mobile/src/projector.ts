@@ -60,6 +60,7 @@ class Batch {
   readonly #sequencer: Sequencer;
   readonly #conversations: Map<string, KnownConversation>;
   readonly #members: Map<string, readonly string[]>;
+  readonly #ofContact: ReadonlyMap<string, readonly string[]>;
   readonly #changed = new Set<string>();
   readonly #teams = new Map<string, TeamRow>();
   readonly #changes: ChangeRow[] = [];
@@ -70,17 +71,19 @@ class Batch {
     sequencer: Sequencer,
     conversations: readonly KnownConversation[],
     members: ReadonlyMap<string, readonly string[]>,
+    ofContact: ReadonlyMap<string, readonly string[]>,
   ) {
     this.#sequencer = sequencer;
     this.#conversations = new Map(conversations.map((known) => [known.state.id, known]));
     this.#members = new Map(members);
+    this.#ofContact = ofContact;
   }
 
   take(event: SyncEvent): void {
     if (isOfConversation(event)) this.#conversation(event);
     else if (isStatus(event)) this.#status(event);
     else if (isOfContact(event))
-      for (const id of this.#openOf(event.data.contact_id)) this.#tell(id, null);
+      for (const id of this.#ofContact.get(event.data.contact_id) ?? []) this.#tell(id, null);
     else if (isOfTeam(event)) this.#team(event);
     else if (event.type === "SequenceRaised")
       this.#count(event.data.partner_id, event.data.raised_by);
@@ -145,15 +148,6 @@ class Batch {
       });
   }
 
-  /** The newest of a contact's conversations that are not closed, as they are at this event: some may have been opened or closed in this very batch. */
-  #openOf(contact: string): readonly string[] {
-    return [...this.#conversations.values()]
-      .filter(({ state }) => state.contact_id === contact && state.status !== "closed")
-      .toSorted((left, right) => right.sequence - left.sequence)
-      .slice(0, maxOfContact)
-      .map(({ state }) => state.id);
-  }
-
   #count(partner: string, by = 1): number {
     const sequence = this.#sequencer.raise(partner, by);
     this.#counters.set(partner, sequence);
@@ -216,9 +210,10 @@ async function begin(
   events: readonly SyncEvent[],
 ): Promise<Batch> {
   const contacts = [...new Set(events.filter(isOfContact).map(({ data }) => data.contact_id))];
-  const wanted = new Set<string>();
+  const ofContact = new Map<string, readonly string[]>();
   for (const contact of contacts)
-    for (const id of await store.openOf([contact], maxOfContact)) wanted.add(id);
+    ofContact.set(contact, await store.openOf([contact], maxOfContact));
+  const wanted = new Set([...ofContact.values()].flat());
   const partners = new Set<string>();
   for (const event of events) {
     if (isOfConversation(event)) wanted.add(event.data.conversation_id);
@@ -235,7 +230,7 @@ async function begin(
     teams.length === 0 ? new Map<string, readonly string[]>() : store.members(teams),
   ]);
   for (const partner of partners) sequencer.seed(partner, counters?.get(partner) ?? 0);
-  return new Batch(sequencer, conversations, members);
+  return new Batch(sequencer, conversations, members, ofContact);
 }
 
 /** Whether an event can change anything: most statuses are of messages that are no replies. */

@@ -1,8 +1,7 @@
 import type { ExternalIdRef } from "@heliograph/channels";
-import { PublicError, streamOf } from "@heliograph/contracts";
+import { PublicError } from "@heliograph/contracts";
 import type { EventLog } from "@heliograph/log";
 import type { Vault } from "@heliograph/vault";
-import { claimKey } from "../claims.ts";
 import {
   type Commanded,
   createContact,
@@ -11,21 +10,22 @@ import {
 } from "../commands.ts";
 import type { ContactsContext } from "../streams.ts";
 import type { Job } from "../tables/imports.ts";
-import { createAll } from "./bulk.ts";
-import type { RowFault } from "./columns.ts";
+import { changeAll, makeAll } from "./bulk.ts";
+import { type Looked, apart, contactsOf, look } from "./look.ts";
+import { type Changing, type Making, type RowOutcome, planOf } from "./plan.ts";
 import { type ReadyRow, namelessId, readied } from "./ready.ts";
 import { type ImportRow, faultOf } from "./rows.ts";
 
-export type RowOutcome = "created" | "updated" | "skipped" | RowFault;
-/** So many rows that others stand in the way of are worked on at once; each waits for the log some times over. */
+type Deps = { readonly log: EventLog; readonly vault: Vault };
+/** So many rows that are unusual, or that others stand in the way of, are worked on at once; each waits for the log some times over. */
 const atOnce = 64;
 
 /**
- * Applies rows in their order, and says what became of each. The ids of all events follow from the import and the row, so rows that an earlier try applied
- * before it was killed are recognised and come out as they did.
+ * Applies rows as if one came after the other, and says what became of each. All rows that have no id and no contact in common are read, decided and appended together; those that have
+ * come behind them. The ids of all events follow from the import and the row, so rows that an earlier try applied before it was killed are recognised and come out as they did.
  */
 export async function applyRows(
-  deps: { readonly log: EventLog; readonly vault: Vault },
+  deps: Deps,
   job: Job,
   rows: readonly ImportRow[],
 ): Promise<readonly RowOutcome[]> {
@@ -36,45 +36,49 @@ export async function applyRows(
     if ("code" in found) outcomes.set(row.row, found);
     else ready.push(found);
   }
-  const { fresh, others } = await divided(deps.log, ready);
-  const left = new Set(await createAll(deps, job, fresh));
-  for (const { row } of fresh) if (!left.has(row)) outcomes.set(row, "created");
-  const groups = grouped([...others, ...fresh.filter(({ row }) => left.has(row))]);
-  await inParallel(groups, async (group) => {
-    for (const each of group) outcomes.set(each.row, await applyOne(job, each));
-  });
+  const rowOf = new Map(
+    ready.flatMap(({ row, context }) => [
+      [context.eventId("created"), row],
+      [context.eventId("updated"), row],
+    ]),
+  );
+  for (let left: readonly ReadyRow[] = ready; left.length > 0;) {
+    const byId = apart(left, ({ ids }) => ids.map(({ name }) => name));
+    const byContact = apart(await look(byId.now), contactsOf);
+    const done = await applyTogether(deps, job, byContact.now, rowOf);
+    for (const [row, outcome] of done) outcomes.set(row, outcome);
+    left = [...byId.later, ...byContact.later.map(({ row }) => row)].toSorted(
+      (one, other) => one.row - other.row,
+    );
+  }
   return rows.map(({ row }) => outcomes.get(row)!);
 }
 
-/** Rows whose ids nobody ever had and no other row of the batch has, which are most of a first import, and the others. */
-async function divided(
-  log: EventLog,
-  rows: readonly ReadyRow[],
-): Promise<{ readonly fresh: readonly ReadyRow[]; readonly others: readonly ReadyRow[] }> {
-  const uses = new Map<string, number>();
-  for (const { ids } of rows) for (const { name } of ids) uses.set(name, (uses.get(name) ?? 0) + 1);
-  const streamOfName = (name: string) => streamOf("external", claimKey(name));
-  const claims = await log.readStreams([...uses.keys()].map(streamOfName), { limit: 1 });
-  const isFresh = ({ ids }: ReadyRow): boolean =>
-    ids.every(
-      ({ name }) => uses.get(name) === 1 && (claims.get(streamOfName(name)) ?? []).length === 0,
-    );
-  return { fresh: rows.filter(isFresh), others: rows.filter((row) => !isFresh(row)) };
-}
-
-/** Rows that share an id, directly or through others, in their order: one sees what the one before it did. */
-function grouped(rows: readonly ReadyRow[]): readonly (readonly ReadyRow[])[] {
-  const byName = new Map<string, ReadyRow[]>();
-  const groups = new Set<ReadyRow[]>();
-  for (const row of rows.toSorted((left, right) => left.row - right.row)) {
-    const met = new Set(row.ids.flatMap(({ name }) => byName.get(name) ?? []));
-    const joined = new Set(row.ids.flatMap(({ name }) => [byName.get(name) ?? []]));
-    for (const group of joined) groups.delete(group);
-    const group = [...met, row].toSorted((left, right) => left.row - right.row);
-    groups.add(group);
-    for (const each of group) for (const { name } of each.ids) byName.set(name, group);
+/** Applies rows that mean different contacts. */
+async function applyTogether(
+  deps: Deps,
+  job: Job,
+  rows: readonly Looked[],
+  rowOf: ReadonlyMap<string, number>,
+): Promise<ReadonlyMap<number, RowOutcome>> {
+  const outcomes = new Map<number, RowOutcome>();
+  const making: Making[] = [];
+  const changing: Changing[] = [];
+  const alone: ReadyRow[] = [];
+  const at = new Date().toISOString();
+  for (const looked of rows) {
+    const { row } = looked;
+    const plan = planOf(looked, job.on_conflict, (id) => rowOf.get(id), at);
+    if (plan.kind === "make") making.push(plan);
+    else if (plan.kind === "change") changing.push(plan);
+    else if (plan.kind === "alone") alone.push(row);
+    else outcomes.set(row.row, plan.outcome);
   }
-  return [...groups];
+  for (const { row } of making) outcomes.set(row.row, "created");
+  for (const { row } of changing) outcomes.set(row.row, "updated");
+  alone.push(...(await makeAll(deps, job, making)), ...(await changeAll(deps, changing)));
+  await inParallel(alone, async (row) => void outcomes.set(row.row, await applyOne(job, row)));
+  return outcomes;
 }
 
 async function inParallel<Item>(

@@ -7,13 +7,14 @@ import {
   progressParts,
   readFilesLeft,
 } from "../tables/imports.ts";
-import { applyRows, type RowOutcome } from "./apply.ts";
+import { applyRows } from "./apply.ts";
+import type { RowOutcome } from "./plan.ts";
 import { forgetFile, readFile } from "./file.ts";
 import { FileBroken } from "./found.ts";
 import { type ImportRow, readRows } from "./rows.ts";
 
 /** Rows between two counts: what is done again after a crash, and what memory holds of a file. */
-const batchRows = 500;
+const batchRows = 1_000;
 /** Of so many partners at once, so that a million rows of one do not hold up the ten of another. */
 const maxAtOnce = 4;
 /** Of one import; the count of what failed goes on. */

@@ -11,7 +11,6 @@ import {
 import { currentPrices } from "@heliograph/domain";
 import type { RecordedEvent } from "@heliograph/log";
 import type { ReactorTools } from "@heliograph/runtime";
-import { following } from "../following.ts";
 import type { Recognised } from "./recognise.ts";
 import { answerText } from "./texts.ts";
 
@@ -72,7 +71,12 @@ export async function answer(tools: ReactorTools, of: ToAnswer): Promise<void> {
           id: uuid5(data.message_id, "MessageRequested"),
           type: "MessageRequested",
           data,
-          metadata: following(event, data.message_id),
+          metadata: {
+            partner,
+            actor: "service:suppressions",
+            correlation: data.message_id,
+            causation: event.id,
+          },
         },
       ],
     },
