@@ -241,6 +241,26 @@ describe("removed agents do not keep their work", () => {
     });
   });
 
+  it("one who only looks on now gives back everything, answered or not, and the team takes it", async () => {
+    const [ada, bob] = ["Ada", "Bob"].map((name) => desk.agent(name));
+    await desk.team({ agent_ids: [ada!, bob!] });
+    await desk.presence(ada!, "online");
+    const threads = await openMany(2);
+    await withDesk(async (running) => {
+      await running.run();
+      expect(await countOf(threads, ada!)).toBe(2);
+      await desk.reply(threads[0]!);
+      await desk.presence(bob!, "online");
+      desk.change(ada!, { role: "viewer" });
+      await running.run();
+      await until(async () => (await countOf(threads, bob!)) === 2);
+      for (const thread of threads)
+        expect(
+          (await desk.events(thread)).find(({ type }) => type === "ConversationUnassigned")!.data,
+        ).toMatchObject({ reason: "Ada only looks on now", previous_agent: { id: ada } });
+    });
+  });
+
   it("one who is active again keeps what a person gives him, before he says that he is there", async () => {
     const ada = desk.agent("Ada");
     await desk.team({ agent_ids: [ada] });

@@ -192,12 +192,14 @@ const candidatesOf =
   });
 
 /**
- * Why an agent cannot keep a conversation: what nobody answers where he has left since he got it, and everything where he was disabled. The directory may hear of that later than the
+ * Why an agent cannot keep a conversation: what nobody answers where he has left since he got it, and everything where he was disabled or only looks on now. The directory may hear of that later than the
  * log, and forgets it when he is active again; a presence stays until the agent says otherwise.
  */
 function reasonToGiveBack(work: Work, { desk, directory }: PlanOptions): string | undefined {
   const { id, name } = work.assignee!;
-  if (directory.agent(id)?.status === "disabled") return `${name} was disabled`;
+  const agent = directory.agent(id);
+  if (agent?.status === "disabled") return `${name} was disabled`;
+  if (agent?.role === "viewer") return `${name} only looks on now`;
   if (work.stray) return `${name} had left the team`;
   const presence = desk.presence(id);
   if (presence === undefined || isThere(presence) || work.answered) return undefined;
