@@ -152,6 +152,7 @@ export type Category =
   | "thread"
   | "team"
   | "presence"
+  | "session"
   | "suppression"
   | "agent"
   | "login"

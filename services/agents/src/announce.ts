@@ -10,15 +10,17 @@ import type { ApiContext } from "@heliograph/api";
 import { change, type EventLog } from "@heliograph/log";
 import { setAnnounced, unannounced, type EndedSessions } from "@heliograph/platform";
 import type { AgentRecord } from "@heliograph/runtime";
+import { endEarlier, setTold, untoldSessions } from "./tables/sessions.ts";
 
 /**
  * Tells the platform log of ended sessions; resolves when this process refuses them. Every process does within the time its directory follows. Safe to repeat: a generation has
  * one event.
  */
 export async function announceEnded(
-  { platformLog, platformPool, directory }: ApiContext,
+  context: ApiContext,
   ended: readonly EndedSessions[],
 ): Promise<void> {
+  const { platformLog, platformPool, directory } = context;
   for (const { agent_id, partner_id, generation, spared, reason } of ended) {
     await failpoint("agents.before_announce");
     const data: EventData<"AgentSessionsEnded"> = {
@@ -36,6 +38,11 @@ export async function announceEnded(
       metadata: { partner: partner_id, actor: agent_id },
     });
     await directory.caughtUp(position);
+    for (const environment of environments) {
+      const { pool } = context.environments[environment];
+      await endEarlier(pool, { agent: agent_id, generation, spared, reason });
+      await tellEndedSessions(context, environment);
+    }
     await setAnnounced(platformPool, agent_id, generation);
   }
 }
@@ -43,6 +50,52 @@ export async function announceEnded(
 /** What a process that ended in between has left untold. */
 export const announceRest = async (context: ApiContext): Promise<void> =>
   announceEnded(context, await unannounced(context.platformPool));
+
+/** Told in one append. */
+const toldAtOnce = 500;
+
+/** Tells an environment's log which sessions have ended, so that what is kept for them goes too: devices are pushed to no more. Safe to repeat: a session has one end. */
+export async function tellEndedSessions(
+  { environments: all, directory }: ApiContext,
+  environment: Environment,
+): Promise<void> {
+  const { pool, log } = all[environment];
+  for (;;) {
+    const rows = await untoldSessions(pool, toldAtOnce);
+    if (rows.length === 0) return;
+    await failpoint("agents.before_session_ended");
+    const outcomes = await log.append(
+      rows.map(({ session_id, agent_id, end_reason: reason, ended_at }) => {
+        const data: EventData<"SessionEnded"> = {
+          session_id,
+          agent_id,
+          reason,
+          ended_at: ended_at.toISOString(),
+        };
+        const partner = directory.agent(agent_id)?.partner_id;
+        return {
+          stream: streamOf("session", session_id),
+          expected: "no_stream" as const,
+          events: [
+            {
+              id: uuid5("session ended", session_id),
+              type: "SessionEnded",
+              data,
+              metadata: { ...(partner !== undefined && { partner }), actor: agent_id },
+            },
+          ],
+        };
+      }),
+    );
+    for (const outcome of outcomes)
+      if (outcome.kind === "invalid") throw new Error(outcome.message);
+    await setTold(
+      pool,
+      rows.map(({ session_id }) => session_id),
+    );
+    if (rows.length < toldAtOnce) return;
+  }
+}
 
 /** When and why an agent may do nothing in an environment any more; undefined where the agent may, or never could. */
 function shutOut(

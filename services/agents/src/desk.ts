@@ -1,10 +1,10 @@
 import { environments, type Environment } from "@heliograph/contracts";
 import { type ApiContext, type FindSession, type Hosted, hosted } from "@heliograph/api";
 import { purgeCredentials } from "@heliograph/platform";
-import { announceRest, announceShutOut, isShutOut } from "./announce.ts";
+import { announceRest, announceShutOut, isShutOut, tellEndedSessions } from "./announce.ts";
 import { openPostman, type Postman } from "./mail/postman.ts";
 import { openSessionFinder, type SessionFinder } from "./session-finder.ts";
-import { purgeSessions } from "./tables/sessions.ts";
+import { endRunOut, purgeSessions } from "./tables/sessions.ts";
 
 /** A crash between a password's change and its announcement leaves old sessions alive for so long. */
 const announceEveryMs = 5_000;
@@ -34,6 +34,7 @@ export const desk = hosted(async (context: ApiContext): Promise<Desk> => {
       await announceRest(context);
       await announceShutOut(context, shutOut);
       shutOut = [];
+      for (const environment of environments) await tellEndedSessions(context, environment);
     },
     context,
   );
@@ -41,8 +42,11 @@ export const desk = hosted(async (context: ApiContext): Promise<Desk> => {
     purgeEveryMs,
     async () => {
       await purgeCredentials(context.platformPool);
-      for (const environment of environments)
-        await purgeSessions(context.environments[environment].pool);
+      for (const environment of environments) {
+        const { pool } = context.environments[environment];
+        await endRunOut(pool);
+        await purgeSessions(pool);
+      }
     },
     context,
   );

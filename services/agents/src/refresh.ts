@@ -3,6 +3,7 @@ import { PublicError, parseToken } from "@heliograph/contracts";
 import type { Answer, Call } from "@heliograph/api";
 import { sessionStands } from "@heliograph/platform";
 import { tellAbout } from "./about.ts";
+import { tellEndedSessions } from "./announce.ts";
 import { keep, keptAnswer } from "./answers.ts";
 import { agentView } from "./api/agent-views.ts";
 import { decideRefresh } from "./decide-refresh.ts";
@@ -23,6 +24,7 @@ export async function refresh(call: Call<unknown, unknown>, token: string): Prom
   if (environment === undefined) throw over();
   const sha256 = hash("sha256", token, "hex");
   const { masterKey, directory } = context;
+  let reused = false;
   const answer = await inTransaction(context.environments[environment].pool, async (client) => {
     const session = await lockSession(client, sha256);
     if (session === undefined) return undefined;
@@ -37,7 +39,8 @@ export async function refresh(call: Call<unknown, unknown>, token: string): Prom
       const first = await keptAnswer(client, masterKey, repeatable);
       if (first !== undefined) return first;
     }
-    if (decision === "reuse") await revoke(client, session_id, "a refresh token was used twice");
+    reused = decision === "reuse";
+    if (reused) await revoke(client, session_id, "a refresh token was used twice");
     if (decision !== "rotate") return undefined;
     const { stored, shown } = newTokens(environment, session.expires_at, now);
     await rotate(client, session, stored);
@@ -45,6 +48,9 @@ export async function refresh(call: Call<unknown, unknown>, token: string): Prom
     if (key !== undefined) await keep(client, masterKey, repeatable, made);
     return made;
   });
-  if (answer === undefined) throw over();
+  if (answer === undefined) {
+    if (reused) await tellEndedSessions(context, environment);
+    throw over();
+  }
   return answer;
 }

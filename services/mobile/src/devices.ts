@@ -1,3 +1,4 @@
+import { PublicError } from "@heliograph/contracts";
 import type { Vault } from "@heliograph/vault";
 import type pg from "pg";
 import {
@@ -5,9 +6,12 @@ import {
   deviceOf,
   devicesOf,
   endDevices,
+  endSession,
+  hasEnded,
   removeEnded,
   takeDevice,
   type DeviceRow,
+  type Holder,
   type NewDevice,
 } from "./tables/devices.ts";
 
@@ -21,7 +25,7 @@ type Registration = Omit<NewDevice, "tokenName" | "token"> & { readonly fcmToken
 
 /**
  * Registers a token for an agent, and takes it from whoever had it: a phone that changes hands is pushed to for its new agent alone. Within a partner the
- * device keeps its id.
+ * device keeps its id. Throws `session_revoked` when the session has ended meanwhile.
  */
 export async function registerDevice(
   tools: Tools,
@@ -37,6 +41,11 @@ export async function registerDevice(
       ? await takeDevice(pool, known.id, device)
       : await addSealed(tools, { ...device, tokenName, token: fcmToken });
     if (registered === undefined) continue;
+    // Whoever handles an end keeps it before looking for devices: one of the two sees the other.
+    if (await hasEnded(pool, device.sessionId)) {
+      await endDevicesOf(tools, device.sessionId);
+      throw new PublicError("session_revoked", "The session has ended. Sign in again.");
+    }
     await keepNewest(tools, registered);
     return registered;
   }
@@ -58,22 +67,28 @@ async function keepNewest(tools: Tools, { partner, agent_id }: DeviceRow): Promi
     tools,
     partner,
     old.map(({ id }) => id),
-    agent_id,
+    { agentId: agent_id },
   );
 }
 
+/** A session has ended: its devices are pushed to no more. One that another session has registered since is that session's. */
+export async function endDevicesOf(tools: Tools, sessionId: string): Promise<void> {
+  for (const { id, partner } of await endSession(tools.pool, sessionId))
+    await forgetDevices(tools, partner, [id], { sessionId });
+}
+
 /**
- * Ends devices, those of `agentId` alone where it is given. First nobody has them, so that no other agent can take one over whose key goes; a crash leaves rows that the
+ * Ends devices, as far as they are still the holder's. First nobody has them, so that no other agent can take one over whose key goes; a crash leaves rows that the
  * next try, or the next registration of the token, removes.
  */
 export async function forgetDevices(
   { pool, vault }: Tools,
   partner: string,
   ids: readonly string[],
-  agentId?: string,
+  holder?: Holder,
 ): Promise<void> {
   if (ids.length === 0) return;
-  const ended = await endDevices(pool, partner, ids, agentId);
+  const ended = await endDevices(pool, partner, ids, holder);
   if (ended.length === 0) return;
   await vault.destroy(partner, ended);
   await removeEnded(pool, partner, ended);

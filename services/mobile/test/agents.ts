@@ -19,13 +19,27 @@ export const pushGateway: EventData<"GatewayConfigured"> = {
 export type Agent = {
   readonly id: string;
   readonly name: string;
+  readonly email: string;
   /** An access token of the sandbox. */
   readonly token: string;
   readonly session: string;
+  readonly refresh: string;
 };
 export const password = "correct horse battery";
 
 let number = 0;
+
+type Session = Pick<Agent, "token" | "session" | "refresh">;
+
+/** Signs an agent in on a phone. */
+export async function signIn(world: World, email: string, secret = password): Promise<Session> {
+  const device = { name: "phone", platform: "android" };
+  const body = { email, password: secret, environment: "sandbox", device };
+  const signedIn = await world.call("POST", "/api/v1/mobile/sessions", { body });
+  if (signedIn.status !== 201) throw new Error(signedIn.text);
+  const { access_token: token, session_id: session, refresh_token: refresh } = signedIn.body;
+  return { token, session, refresh };
+}
 
 /** Makes agents who have signed in. */
 export const openAgents =
@@ -36,15 +50,5 @@ export const openAgents =
     const body = { name, email, role: "agent", password, ...more };
     const made = await world.call("POST", "/api/v1/agents", { key, body });
     if (made.status !== 201) throw new Error(made.text);
-    const signedIn = await world.call("POST", "/api/v1/mobile/sessions", {
-      body: {
-        email,
-        password,
-        environment: "sandbox",
-        device: { name: "phone", platform: "android" },
-      },
-    });
-    if (signedIn.status !== 201) throw new Error(signedIn.text);
-    const { access_token, session_id } = signedIn.body;
-    return { id: made.body.id, name, token: access_token, session: session_id };
+    return { id: made.body.id, name, email, ...(await signIn(world, email)) };
   };

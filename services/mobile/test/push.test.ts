@@ -1,11 +1,12 @@
 import { service as agents } from "@heliograph/agents";
-import type { Failure } from "@heliograph/contracts";
+import { newId, type Failure } from "@heliograph/contracts";
 import { until } from "@heliograph/testkit";
 import { openWorld, type World } from "@heliograph/testkit/world";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { endDevicesOf, registerDevice } from "../src/devices.ts";
 import { service } from "../src/index.ts";
 import { isUnregistered } from "../src/push/pusher.ts";
-import { openAgents, pushGateway, type Agent } from "./agents.ts";
+import { openAgents, password, pushGateway, signIn, type Agent } from "./agents.ts";
 import { peopleOf } from "./people.ts";
 
 let world: World;
@@ -116,4 +117,77 @@ it("devices end with their agent", async () => {
     { stream: `presence-${ada.id.slice(4)}`, type: "AgentPresenceChanged", data },
   ]);
   await until(async () => (await devices(ada)) === 0);
+});
+
+/** How a session ends; the devices of its phone with it. Another phone of the agent's stays. */
+const ends: Readonly<Record<string, (phone: Agent, tablet: Agent) => Promise<number>>> = {
+  "its phone signs out": async ({ token: key, session }) =>
+    (await world.call("DELETE", `/api/v1/mobile/sessions/${session}`, { key })).status,
+  "another phone signs it out": async ({ session }, { token: key }) =>
+    (await world.call("DELETE", `/api/v1/mobile/sessions/${session}`, { key })).status,
+  "another phone changes the password": async (_, { token: key }) => {
+    const body = { current: password, new: "another correct horse" };
+    return (await world.call("PUT", "/api/v1/me/password", { key, body })).status;
+  },
+  "a refresh token is used twice": async ({ refresh: refresh_token }) => {
+    const refresh = () =>
+      world.call("POST", "/api/v1/mobile/sessions/refresh", { body: { refresh_token } });
+    await refresh();
+    return (await refresh()).status;
+  },
+};
+
+it.each(Object.entries(ends))(
+  "a phone gets no more pushes once %s, and another one of the agent's does",
+  async (_, end) => {
+    const { ada, people } = await newTeam();
+    const tablet: Agent = { ...ada, ...(await signIn(world, ada.email)) };
+    await register(ada, `${ada.session}-phone`);
+    const kept = await register(tablet, `${ada.session}-tablet`);
+    expect([204, 401]).toContain(await end(ada, tablet));
+    // Nothing is waited for: what happens after the answer is pushed to nobody who is signed out.
+    await people.open("one");
+    await people.assign("one", ada);
+    await finished(tablet, 1).then(([push]) =>
+      expect(push).toMatchObject({ device_id: kept, status: "sent" }),
+    );
+    await until(async () => (await devices(tablet)) === 1);
+  },
+);
+
+it("a phone on which somebody signs in again is pushed to again", async () => {
+  const { ada, people } = await newTeam();
+  const token = `${ada.session}-again`;
+  await register(ada, token);
+  await world.call("DELETE", `/api/v1/mobile/sessions/${ada.session}`, { key: ada.token });
+  const again: Agent = { ...ada, ...(await signIn(world, ada.email)) };
+  // The end of the first session may be handled before or after this.
+  const device = await register(again, token);
+  await people.open("one");
+  await people.assign("one", ada);
+  const sent = await until(async () =>
+    (await pushes(again)).find((each) => each.status === "sent"),
+  );
+  expect(sent.device_id).toBe(device);
+  expect(await devices(again)).toBe(1);
+});
+
+it("a registration that was under way when its session ended leaves no device", async () => {
+  const { partner, ada } = await newTeam();
+  const { pool, vault } = world.platform.contexts.sandbox;
+  await endDevicesOf({ pool, vault }, ada.session);
+  const late = registerDevice(
+    { pool, vault },
+    {
+      id: newId("dev"),
+      partner: partner.id,
+      agentId: ada.id,
+      sessionId: ada.session,
+      platform: "android",
+      name: null,
+      fcmToken: "late-phone",
+    },
+  );
+  await expect(late).rejects.toMatchObject({ code: "session_revoked" });
+  expect(await devices(ada)).toBe(0);
 });

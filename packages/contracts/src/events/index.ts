@@ -10,6 +10,7 @@ import * as inbound from "./inbound.ts";
 import * as login from "./login.ts";
 import * as presence from "./presence.ts";
 import * as sender from "./sender.ts";
+import * as session from "./session.ts";
 import * as suppression from "./suppression.ts";
 import * as team from "./team.ts";
 import * as thread from "./thread.ts";
@@ -50,6 +51,7 @@ const modules = {
   ...thread,
   ...team,
   ...presence,
+  ...session,
   ...suppression,
   ...agent,
   ...login,
@@ -89,6 +91,7 @@ type Categories = {
   thread: typeof thread;
   team: typeof team;
   presence: typeof presence;
+  session: typeof session;
   suppression: typeof suppression;
   agent: typeof agent;
   login: typeof login;

@@ -13,6 +13,7 @@ import {
 import { sessionStands } from "@heliograph/platform";
 import { hash } from "node:crypto";
 import { z } from "zod";
+import { tellEndedSessions } from "../announce.ts";
 import { answeredOnce } from "../answers.ts";
 import { desk } from "../desk.ts";
 import { issueSession } from "../issue-session.ts";
@@ -117,6 +118,7 @@ async function end(call: Call): Promise<Answer> {
   if (!(await endSession(call.deps.pool, agent.agent_id, call.params["id"]!)))
     throw new PublicError("not_found", "There is no such session.");
   desk.of(call).finders[call.env].forget();
+  await tellEndedSessions(call.context, call.env);
   return { status: 204 };
 }
 

@@ -37,6 +37,9 @@ create table sessions.answers (
   primary key (scope, key)
 );
 create index answers_age on sessions.answers (until);`,
+    `-- Whether the log was told of its end.
+alter table sessions.sessions add column told boolean not null default false;
+create index sessions_untold on sessions.sessions (ended_at) where ended_at is not null and not told;`,
   ],
 };
 
@@ -125,6 +128,66 @@ export async function endSession(pool: pg.Pool, agent: string, session: string):
   return rowCount === 1;
 }
 
+/** Ends the sessions of an agent whose credentials are of an earlier generation, but for the spared one. */
+export async function endEarlier(
+  pool: pg.Pool,
+  {
+    agent,
+    generation,
+    spared,
+    reason,
+  }: {
+    readonly agent: string;
+    readonly generation: number;
+    readonly spared: string | null;
+    readonly reason: string;
+  },
+): Promise<void> {
+  await pool.query({
+    name: "sessions.end_earlier",
+    text: `update sessions.sessions set ended_at = now(), end_reason = $4
+      where agent_id = $1 and generation < $2 and session_id is distinct from $3 and ended_at is null`,
+    values: [agent, generation, spared, reason],
+  });
+}
+
+export type EndedSession = {
+  readonly session_id: string;
+  readonly agent_id: string;
+  readonly ended_at: Date;
+  readonly end_reason: string;
+};
+
+/** Sessions that have ended, of which the log was not told. */
+export async function untoldSessions(
+  pool: pg.Pool,
+  limit: number,
+): Promise<readonly EndedSession[]> {
+  const { rows } = await pool.query<EndedSession>({
+    name: "sessions.untold",
+    text: `select session_id, agent_id, ended_at, coalesce(end_reason, '') as end_reason from sessions.sessions
+      where ended_at is not null and not told order by ended_at limit $1`,
+    values: [limit],
+  });
+  return rows;
+}
+
+export async function setTold(pool: pg.Pool, sessions: readonly string[]): Promise<void> {
+  await pool.query({
+    name: "sessions.told",
+    text: "update sessions.sessions set told = true where session_id = any($1)",
+    values: [sessions],
+  });
+}
+
+/** Ends sessions that nobody can refresh any more. */
+export async function endRunOut(pool: pg.Pool): Promise<void> {
+  await pool.query(
+    `update sessions.sessions set ended_at = least(expires_at, refresh_until), end_reason = 'it ran out'
+      where ended_at is null and least(expires_at, refresh_until) < now()`,
+  );
+}
+
 /** Lets a session go on under a newer generation of its agent's credentials. */
 export async function renewSession(
   pool: pg.Pool,
@@ -142,6 +205,6 @@ export async function renewSession(
 export async function purgeSessions(pool: pg.Pool): Promise<void> {
   await pool.query("delete from sessions.answers where until < now()");
   await pool.query(
-    "delete from sessions.sessions where least(expires_at, refresh_until, ended_at) < now() - interval '30 days'",
+    "delete from sessions.sessions where least(expires_at, refresh_until, ended_at) < now() - interval '30 days' and (told or ended_at is null)",
   );
 }

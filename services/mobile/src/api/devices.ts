@@ -87,7 +87,7 @@ async function list(call: Call<undefined, ListQuery>): Promise<Answer> {
 async function remove(call: Call): Promise<Answer> {
   const own = (await ownDevices(call)).find(({ id }) => id === call.params["id"]);
   if (own === undefined) throw new PublicError("not_found", "You have no such device.");
-  await forgetDevices(call.deps, own.partner, [own.id], own.agent_id);
+  await forgetDevices(call.deps, own.partner, [own.id], { agentId: own.agent_id });
   return { status: 204 };
 }
 

@@ -81,7 +81,7 @@ async function settle(
     case "unavailable": {
       const { code, permanent } = result.error;
       if (isUnregistered(result))
-        await forgetDevices({ pool, vault }, partner, [device_id], agent_id);
+        await forgetDevices({ pool, vault }, partner, [device_id], { agentId: agent_id });
       const delayMs = backOffMs[tries - 1];
       if (permanent || delayMs === undefined) return pushes.finish(id, "failed", code);
       return pushes.again(id, delayMs, code);

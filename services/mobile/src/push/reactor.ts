@@ -1,7 +1,7 @@
 import { failpoint, uuid5 } from "@heliograph/contracts";
 import type { RecordedEvent } from "@heliograph/log";
 import { reactor, type ReactorInstance, type ReactorTools } from "@heliograph/runtime";
-import { forgetDevices } from "../devices.ts";
+import { endDevicesOf, forgetDevices } from "../devices.ts";
 import { removeOfContacts } from "../tables/attachments.ts";
 import { devicesOfAgents } from "../tables/devices.ts";
 import {
@@ -20,6 +20,7 @@ const types = [
   "ConversationQueued",
   "MessageReceived",
   "AgentPresenceChanged",
+  "SessionEnded",
   "ContactErased",
 ] as const;
 type PushEvent = RecordedEvent<(typeof types)[number]>;
@@ -65,7 +66,8 @@ async function startPushing(tools: ReactorTools): Promise<ReactorInstance<PushEv
     const known = unknown.length === 0 ? new Map() : await pushes.holders(unknown);
     return events.flatMap((event): readonly Cause[] => {
       const { type, data } = event;
-      if (type === "AgentPresenceChanged" || type === "ContactErased") return [];
+      if (type === "AgentPresenceChanged" || type === "SessionEnded" || type === "ContactErased")
+        return [];
       const id = data.conversation_id;
       if (type === "ConversationAssigned") holders.set(id, data.agent.id);
       else if (type !== "MessageReceived") holders.set(id, null);
@@ -90,15 +92,16 @@ async function startPushing(tools: ReactorTools): Promise<ReactorInstance<PushEv
     );
   }
 
-  /** What ends with an agent or a contact: done before the checkpoint passes, and the same when it is done twice. */
+  /** What ends with an agent, a session or a contact: done before the checkpoint passes, and the same when it is done twice. */
   async function end(event: PushEvent): Promise<void> {
     const { type, data, metadata } = event;
     const partner = metadata.partner ?? "";
     if (type === "AgentPresenceChanged" && data.status === "disabled") {
       const devices = await devicesOfAgents(pool, [data.agent_id]);
       for (const { id, partner: owner } of devices)
-        await forgetDevices({ pool, vault }, owner, [id], data.agent_id);
-    } else if (type === "ContactErased")
+        await forgetDevices({ pool, vault }, owner, [id], { agentId: data.agent_id });
+    } else if (type === "SessionEnded") await endDevicesOf({ pool, vault }, data.session_id);
+    else if (type === "ContactErased")
       await removeOfContacts(pool, partner, [data.contact_id, ...data.with]);
   }
 

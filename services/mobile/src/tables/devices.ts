@@ -22,6 +22,13 @@ export const deviceTables: OwnTables = {
   updated_at timestamptz not null default clock_timestamp()
 );
 create index if not exists devices_agent on mobile_devices.devices (agent_id, id);`,
+    `create index devices_session on mobile_devices.devices (session_id);
+-- Sessions whose end was handled lately: a registration that was under way at that moment finds it here.
+create table mobile_devices.ended_sessions (
+  session_id text primary key,
+  ended_at timestamptz not null default now()
+);
+create index ended_sessions_age on mobile_devices.ended_sessions (ended_at);`,
   ],
 };
 
@@ -104,17 +111,20 @@ export async function devicesOf(
   return rows;
 }
 
-/** Takes devices from their agents; those of `agentId` alone where it is given. Gives the ones that nobody has now. */
+/** Whose devices are meant: by now they may be somebody else's. */
+export type Holder = { readonly agentId?: string; readonly sessionId?: string };
+
+/** Takes devices from their agents, as far as they are the holder's. Gives the ones that nobody has now. */
 export async function endDevices(
   pool: pg.Pool,
   partner: string,
   ids: readonly string[],
-  agentId?: string,
+  { agentId, sessionId }: Holder = {},
 ): Promise<readonly string[]> {
   const { rows } = await pool.query<{ id: string }>(
     `update mobile_devices.devices set agent_id = '' where partner = $1 and id = any($2) and ($3::text is null or agent_id in ($3, ''))
-      returning id`,
-    [partner, ids, agentId ?? null],
+      and ($4::text is null or session_id = $4) returning id`,
+    [partner, ids, agentId ?? null, sessionId ?? null],
   );
   return rows.map(({ id }) => id);
 }
@@ -141,4 +151,30 @@ export async function devicesOfAgents(
     [agents],
   );
   return rows;
+}
+
+/** Longer than a call runs that was authenticated before its session ended. */
+const endedFor = "1 day";
+
+/** Keeps that a session has ended, then gives its devices. */
+export async function endSession(pool: pg.Pool, session: string): Promise<readonly DeviceRow[]> {
+  await pool.query(
+    `with old as (delete from mobile_devices.ended_sessions where ended_at < now() - interval '${endedFor}')
+      insert into mobile_devices.ended_sessions (session_id) values ($1) on conflict do nothing`,
+    [session],
+  );
+  const { rows } = await pool.query<DeviceRow>(
+    `select ${columns} from mobile_devices.devices where session_id = $1`,
+    [session],
+  );
+  return rows;
+}
+
+export async function hasEnded(pool: pg.Pool, session: string): Promise<boolean> {
+  const { rowCount } = await pool.query({
+    name: "mobile.session_ended",
+    text: "select from mobile_devices.ended_sessions where session_id = $1",
+    values: [session],
+  });
+  return rowCount === 1;
 }
