@@ -325,6 +325,17 @@ it("A change is made once for its key, of the state that was seen, and tells eve
   expect(types.filter((type: string) => type === "ConversationClosed")).toHaveLength(1);
   expect(body.data.at(-1)).toMatchObject({ reason: "asked for by test" });
   expect(JSON.stringify(body)).not.toContain("sealed:");
+  expect(body.next_cursor).toBeNull();
+  const pages: unknown[] = [];
+  for (let after = ""; ;) {
+    const { body: page } = await call("GET", `${at}/timeline?limit=2${after}`);
+    expect(page.data.length).toBeLessThanOrEqual(2);
+    pages.push(...page.data);
+    if (page.next_cursor === null) break;
+    after = `&after=${page.next_cursor}`;
+  }
+  expect(pages).toEqual(body.data);
+  expect((await call("GET", `${at}/timeline?limit=1001`)).status).toBe(422);
 });
 
 it("Another partner's conversation is not there, nor is the sandbox's in live", async () => {

@@ -21,7 +21,7 @@ import {
   SnoozeBody,
 } from "./schema.ts";
 import { showConversations } from "./show.ts";
-import { readTimeline } from "./timeline.ts";
+import { TimelineQuery, readTimeline } from "./timeline.ts";
 
 async function list(call: Call<undefined, ConversationsQuery>): Promise<Answer> {
   const { status, assignee, team, contact, channel, unread } = call.query;
@@ -165,8 +165,9 @@ export const conversationRoutes: readonly Route[] = [
     path: "/conversations/:id/timeline",
     scope: "conversations:read",
     summary: "Every event of a conversation, oldest first",
+    query: TimelineQuery,
     response: ConversationTimeline,
-    errors: ["not_found"],
+    errors: ["invalid_request", "not_found"],
     handler: readTimeline,
   }),
   route({

@@ -66,5 +66,9 @@ export const ConversationTimeline = z
         reason: z.string().optional(),
       }),
     ),
+    next_cursor: z
+      .string()
+      .nullable()
+      .meta({ description: "For `after`; null where no more has happened." }),
   })
   .meta({ id: "ConversationTimeline" });

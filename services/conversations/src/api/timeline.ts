@@ -1,21 +1,48 @@
-import type { Answer, Call } from "@heliograph/api";
+import { type Answer, type Call, decodeCursor, encodeCursor, queryInt } from "@heliograph/api";
 import { eventPublicId, streamOf } from "@heliograph/contracts";
 import { formatTime } from "@heliograph/domain";
 import { formatPosition, type RecordedEvent } from "@heliograph/log";
+import { z } from "zod";
 import { findConversation } from "./find.ts";
 
-/** Every event of a conversation, oldest first, its texts opened. */
-export async function readTimeline(call: Call<unknown, unknown>): Promise<Answer> {
+/** A conversation is read whole as a rule; one of years is not one answer. */
+const maxEvents = 1_000;
+
+export const TimelineQuery = z.strictObject({
+  limit: queryInt(1, maxEvents).optional(),
+  after: z.string().max(512).optional().meta({ description: "`next_cursor` of an earlier page." }),
+});
+
+/** Events of a conversation, oldest first, their texts opened. */
+export async function readTimeline(
+  call: Call<unknown, z.infer<typeof TimelineQuery>>,
+): Promise<Answer> {
   const { thread, conversation } = await findConversation(call);
+  const { limit = maxEvents, after } = call.query;
+  const secret = call.context.masterKey;
+  const list = `timeline ${conversation.id} ${call.env} ${call.partner.partner_id}`;
+  const from =
+    after === undefined
+      ? conversation.firstRevision
+      : Number(decodeCursor(secret, list, after, "after")) + 1;
   const events: RecordedEvent[] = [];
-  const from = conversation.firstRevision;
-  for await (const event of call.deps.log.scanStream(streamOf("thread", thread.name), { from }))
+  for await (const event of call.deps.log.scanStream(streamOf("thread", thread.name), { from })) {
     if (event.data.conversation_id === conversation.id) events.push(event);
+    if (events.length > limit) break;
+  }
+  const more = events.length > limit;
+  if (more) events.pop();
+  const next = more ? encodeCursor(secret, list, String(events.at(-1)!.revision)) : null;
   const data = events.map(entry);
   const open = await call.deps.vault.open(call.partner.partner_id, data);
   return {
     status: 200,
-    body: { conversation_id: conversation.id, environment: call.env, data: open(data) },
+    body: {
+      conversation_id: conversation.id,
+      environment: call.env,
+      data: open(data),
+      next_cursor: next,
+    },
     headers: { "Projection-Lag": "0" },
   };
 }
