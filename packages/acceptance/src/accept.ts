@@ -26,7 +26,7 @@ const maxMetadataBytes = 2_048;
 
 /** Refuses what this version cannot do yet, naming the field, before anything else is looked at. */
 export function checkAvailable(body: SendMessage): void {
-  for (const field of ["failover", "quiet_hours", "media", "contact_id"] as const)
+  for (const field of ["failover", "quiet_hours", "contact_id"] as const)
     if (body[field] !== undefined)
       throw new PublicError("feature_not_available", `${field} is not available yet.`, {
         errors: [{ path: field, code: "feature_not_available", message: "not available yet" }],
@@ -124,6 +124,8 @@ export function acceptMessage(input: {
   readonly recipient: Recipient;
   readonly messageId: string;
   readonly template: TemplateAt | undefined;
+  /** As `mediaOf` gives it. */
+  readonly media?: Requested["content"]["media"];
   readonly prices: PriceList;
   readonly partnerCurrency: string;
   readonly nowMs: number;
@@ -131,7 +133,8 @@ export function acceptMessage(input: {
   const { body, recipient, nowMs, prices } = input;
   const module = channelModule(body.channel);
   const sender = senderOf(module, body);
-  const content = contentOf(body, input.template);
+  const { media } = input;
+  const content = { ...contentOf(body, input.template), ...(media !== undefined && { media }) };
   const sendAt = scheduleOf(body, nowMs);
   if (
     body.metadata !== undefined &&

@@ -42,7 +42,7 @@ export async function sealRequests(
 
 function sealed({ data, fingerprint }: Sealable, address: Seal, words: Seal): Sealable | undefined {
   if (!isSealed(words(""))) return undefined;
-  const { text, html, subject, template } = data.content;
+  const { text, html, subject, media, template } = data.content;
   const variables =
     template &&
     Object.fromEntries(
@@ -52,6 +52,7 @@ function sealed({ data, fingerprint }: Sealable, address: Seal, words: Seal): Se
     ...(text !== undefined && { text: words(text) }),
     ...(html !== undefined && { html: words(html) }),
     ...(subject !== undefined && { subject: words(subject) }),
+    ...(media && { media: media.map((each) => sealedMedia(each, words)) }),
     ...(template && { template: { ...template, variables: variables! } }),
   };
   return {
@@ -59,3 +60,12 @@ function sealed({ data, fingerprint }: Sealable, address: Seal, words: Seal): Se
     fingerprint: fingerprint === undefined ? undefined : words(fingerprint),
   };
 }
+
+/** The attachment too: once the key is gone nobody is given a link to it. */
+const sealedMedia = (media: Media, words: Seal): Media => {
+  const sealedOnes = (["url", "attachment_id", "name", "caption"] as const).flatMap((field) =>
+    media[field] === undefined ? [] : [[field, words(media[field])] as const],
+  );
+  return { ...media, ...Object.fromEntries(sealedOnes) };
+};
+type Media = NonNullable<Requested["content"]["media"]>[number];

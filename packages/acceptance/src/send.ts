@@ -22,8 +22,17 @@ export type SendMessage = {
   readonly client_ref?: string | undefined;
   readonly failover?: unknown;
   readonly quiet_hours?: unknown;
-  readonly media?: unknown;
+  readonly media?: readonly Media[] | undefined;
   readonly contact_id?: unknown;
+};
+
+/** One of `url` and `attachment_id`. */
+type Media = {
+  readonly url?: string | undefined;
+  readonly attachment_id?: string | undefined;
+  readonly type?: string | undefined;
+  readonly name?: string | undefined;
+  readonly caption?: string | undefined;
 };
 
 export type TemplateRef = {

@@ -2,6 +2,13 @@ export { isWithin, parseBlock } from "./addresses.ts";
 export { appendOne, changeOnce, maxConflicts, tooManyChanges } from "./append.ts";
 export { BodyBudget } from "./body-budget.ts";
 export { readBody } from "./body.ts";
+export {
+  attachmentLink,
+  isSigned,
+  signLink,
+  withLinks,
+  type LinkMaker,
+} from "./attachment-links.ts";
 export { blocksOf, endOf, hasScope, keyEnded } from "./authenticate.ts";
 export { Call, originOf } from "./call.ts";
 export { fingerprint } from "./canonical.ts";

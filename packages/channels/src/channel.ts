@@ -34,6 +34,8 @@ export type ChannelModule = {
   };
   /** Most characters of what it carries; what is not here it does not carry. */
   readonly limits: Readonly<Partial<Record<Field, number>>>;
+  /** Most files that go with one; left out where it carries none. */
+  readonly media?: number;
   /** Of each group there must be one; the first is named when there is none. */
   readonly needs: readonly (readonly Field[])[];
   /** How many messages a body is and is paid as. */

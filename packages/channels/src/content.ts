@@ -22,6 +22,15 @@ export function shapeFaults(channel: Channel, body: Body): readonly FieldError[]
   return errors;
 }
 
+/** Why a channel does not carry so many files. */
+export function mediaFaults(channel: Channel, count: number): readonly FieldError[] {
+  const { noun, media: most } = channelModule(channel);
+  if (most === undefined)
+    return [{ path: "media", code: "not_allowed", message: `${noun} carries no media` }];
+  if (count <= most) return [];
+  return [{ path: "media", code: "too_many", message: `${noun} carries at most ${most}` }];
+}
+
 /**
  * What is wrong with a body as it will be sent, so after its template is filled: longer than the channel carries, nothing to read, or a
  * subject that would end its header.

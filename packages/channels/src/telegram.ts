@@ -17,6 +17,8 @@ export const telegram: ChannelModule = {
   sender: numberOrName,
   // The Bot API's own limit.
   limits: { text: 4_096 },
+  // An album of the Bot API (sendMediaGroup).
+  media: 10,
   needs: [["text"]],
   segments: ({ text = "" }) => oneMessage(text),
   magic: magicDigits,

@@ -9,6 +9,8 @@ export const whatsapp: ChannelModule = {
   sender: numberOrName,
   // WhatsApp's own limit.
   limits: { text: 4_096 },
+  // One message of the Cloud API is one file.
+  media: 1,
   needs: [["text"]],
   segments: ({ text = "" }) => oneMessage(text),
   magic: magicDigits,

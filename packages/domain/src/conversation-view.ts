@@ -209,6 +209,20 @@ export const noteMessage = (
   at: data.noted_at,
 });
 
+/** The address of an attachment is its id here, which may be sealed: a link to it is made when it is shown. */
+const shownMedia = ({
+  url,
+  attachment_id,
+  type,
+  name,
+  bytes,
+}: NonNullable<EventData<"MessageRequested">["content"]["media"]>[number]) => ({
+  url: attachment_id ?? url ?? "",
+  ...(type !== undefined && { type }),
+  ...(name !== undefined && { name }),
+  ...(bytes !== undefined && { bytes }),
+});
+
 const outboundMessage = (
   data: EventData<"MessageRequested"> & { readonly conversation_id: string },
 ): ConversationMessage => ({
@@ -219,7 +233,7 @@ const outboundMessage = (
   text: data.content.text ?? null,
   ...(data.content.html !== undefined && { html: data.content.html }),
   ...(data.content.subject !== undefined && { subject: data.content.subject }),
-  media: [],
+  media: (data.content.media ?? []).map(shownMedia),
   status: data.send_at === undefined ? "queued" : "scheduled",
   at: data.created_at,
 });

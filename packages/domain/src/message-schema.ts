@@ -82,6 +82,18 @@ export const Message = z
       text: z.string().optional(),
       html: z.string().optional(),
       subject: z.string().optional(),
+      media: z
+        .array(
+          z.object({
+            url: z.string().optional(),
+            attachment_id: z.string().optional(),
+            type: z.string().optional(),
+            name: z.string().optional(),
+            caption: z.string().optional(),
+            bytes: z.int().optional(),
+          }),
+        )
+        .optional(),
       template: z
         .object({
           slug: z.string(),

@@ -179,6 +179,8 @@ const requestOverheadBytes = 2_048;
 export function weighRequest({ content }: Requested): number {
   let characters =
     (content.text?.length ?? 0) + (content.html?.length ?? 0) + (content.subject?.length ?? 0);
+  for (const { url, name, caption } of content.media ?? [])
+    characters += (url?.length ?? 0) + (name?.length ?? 0) + (caption?.length ?? 0);
   for (const value of Object.values(content.template?.variables ?? {}))
     characters += typeof value === "string" ? value.length : 8;
   return requestOverheadBytes + 2 * characters;

@@ -14,12 +14,18 @@ export type Attempt = {
   /** The Message-ID of the mail that it answers, with its angle brackets. */
   readonly inReplyTo?: string;
   readonly category?: EventData<"MessageRequested">["category"];
-  readonly content: Content;
+  readonly content: Omit<Content, "media">;
+  /** Files that go with it; those of ours by links that expire. */
+  readonly media?: readonly Media[];
   /** No person wrote it: it answers a keyword. */
   readonly automatic?: true;
   /** Of a push: what the application on the device is told beside the text. */
   readonly data?: Readonly<Record<string, string>>;
   readonly partner: string;
+};
+
+type Media = Omit<NonNullable<Content["media"]>[number], "url" | "attachment_id"> & {
+  readonly url: string;
 };
 
 /** What a provider made of an attempt. `uncertain` means that it may or may not have taken the message. */

@@ -175,6 +175,19 @@ test("the log gateway accepts, writes one line, and keeps content and recipient 
   await gateway.close();
 });
 
+test("the simulator writes down what media it was given, and not the links to them", async () => {
+  const lines: object[] = [];
+  const tools = toolsOf({ logger: { info: (fields) => lines.push(fields) } });
+  const gateway = createGateway("sandbox", configOf(), tools);
+  const media = [{ url: "https://api.example/secret", type: "image/png", bytes: 9 }];
+  const sent = await gateway.send(attemptOf("+15550000001", { media }), never);
+  expect(sent.type).toBe("accepted");
+  await gateway.send(attemptOf("+15550000001"), never);
+  expect(lines).toMatchObject([{ media: [{ type: "image/png", bytes: 9 }] }]);
+  expect(JSON.stringify(lines)).not.toContain("secret");
+  await gateway.close();
+});
+
 test("every kind names only errors that an event can carry", () => {
   for (const { kind, errors } of gatewayKinds)
     for (const [code, error] of Object.entries(errors)) {

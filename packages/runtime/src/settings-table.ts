@@ -36,7 +36,7 @@ export const settingsTable = {
   HELIOGRAPH_PUBLIC_URL: url(["https:", "http:"], "`https://api.example.com`").meta({
     preset: "the address of each request",
     consequence:
-      "Where callers reach the API: links in answers, such as `doc_url`, begin with it. Set it behind a proxy that changes `Host`.",
+      "Where callers reach the API: links in answers, such as `doc_url`, begin with it, and so do those by which providers fetch attachments: without it these lead to `http://localhost` and the port. Set it behind a proxy that changes `Host`.",
   }),
   HELIOGRAPH_DATA_DIR: text(".heliograph").meta({
     allowed: "a folder",

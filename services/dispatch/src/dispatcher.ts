@@ -1,13 +1,14 @@
 import { openSuppressed } from "@heliograph/acceptance";
+import type { LinkMaker } from "@heliograph/api";
 import { Fenced, type ReactorInstance, type ReactorTools } from "@heliograph/runtime";
 import { shardPart } from "@heliograph/contracts";
-import type { Attempt, SendResult } from "@heliograph/gateways";
+import type { SendResult } from "@heliograph/gateways";
 import { createActive } from "./active.ts";
 import { adoptTimers } from "./adopt.ts";
 import { createCaller } from "./caller.ts";
 import { createClearance } from "./clearance.ts";
 import { createCommitter, type Committer } from "./committer.ts";
-import { attemptIdOf } from "./events.ts";
+import { attemptOf } from "./attempt.ts";
 import { createFeed } from "./feed.ts";
 import { createFloor } from "./floor.ts";
 import type { GatewayPool } from "./gateway-pool.ts";
@@ -53,6 +54,12 @@ export async function startDispatcher(
   const { log, settings } = context;
   const owner = shard?.index ?? null;
   const scale = settings.retryScale;
+  const links: LinkMaker = {
+    masterKey: context.masterKey,
+    // A provider of this machine's own reaches it so; any other needs the public address.
+    origin: settings.publicUrl ?? `http://localhost:${settings.port}`,
+    environment: context.environment,
+  };
   const mostJobs = shardPart(MOST_JOBS, shard, 1_000);
   const now = Date.now;
   const random = Math.random;
@@ -145,7 +152,7 @@ export async function startDispatcher(
       const jobs = lanes.admit(limit);
       for (const job of jobs) {
         admitted.add(job);
-        job.sending = sendingOf(job);
+        job.sending = attemptOf(job, links, Date.now());
       }
       if (jobs.length > 0) gateways.took();
       const roomIn = lanes.nextAt();
@@ -368,26 +375,5 @@ export async function startDispatcher(
         await suppressed.release();
       }
     },
-  };
-}
-
-/** What the gateway is asked to carry. */
-function sendingOf(job: Job): Attempt {
-  const { request, requestEvent } = job.state;
-  const { to, content } = job.opened ?? request;
-  return {
-    attemptId: attemptIdOf(job.messageId, job.attempt),
-    messageId: job.messageId,
-    attempt: job.attempt,
-    channel: request.channel,
-    to,
-    ...(request.from !== undefined && { from: request.from }),
-    ...(request.reply_to !== undefined && { replyTo: request.reply_to }),
-    ...(request.unsubscribe_url !== undefined && { unsubscribeUrl: request.unsubscribe_url }),
-    ...(request.in_reply_to !== undefined && { inReplyTo: request.in_reply_to }),
-    category: request.category,
-    content,
-    ...(request.keyword !== undefined && { automatic: true }),
-    partner: requestEvent.metadata.partner ?? "",
   };
 }

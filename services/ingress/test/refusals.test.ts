@@ -110,7 +110,13 @@ const refused: readonly (readonly [string, object, string, string?])[] = [
     "failover",
   ],
   ["quiet_hours", { ...sms, quiet_hours: {} }, "feature_not_available", "quiet_hours"],
-  ["media", { ...sms, media: [] }, "feature_not_available", "media"],
+  ["no media", { ...sms, media: [] }, "invalid_request", "media"],
+  [
+    "media on SMS",
+    { ...sms, media: [{ url: "https://x.example/a.png" }] },
+    "invalid_request",
+    "media",
+  ],
   ["contact_id", { ...sms, contact_id: "cnt_1" }, "feature_not_available", "contact_id"],
 ];
 

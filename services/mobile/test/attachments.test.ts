@@ -2,10 +2,10 @@ import { randomBytes } from "node:crypto";
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { signLink } from "@heliograph/api";
 import { newId } from "@heliograph/contracts";
 import { openWorld, type World } from "@heliograph/testkit/world";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { signLink } from "../src/attachments/links.ts";
 import { service } from "../src/index.ts";
 
 const png = Buffer.from("\x89PNG\r\n\x1a\nthe rest", "latin1");

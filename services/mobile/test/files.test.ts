@@ -1,8 +1,8 @@
 import { createSecretKey, randomBytes } from "node:crypto";
+import { isSigned, signLink } from "@heliograph/api";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { openBytes, sealBytes } from "../src/attachments/cipher.ts";
-import { isSigned, signLink } from "../src/attachments/links.ts";
 import { cleanName, disposition, nameInHeader } from "../src/attachments/names.ts";
 import { signedHeaders, sha256OfNothing } from "../src/attachments/sigv4.ts";
 import { isPassive, sniff } from "../src/attachments/sniff.ts";

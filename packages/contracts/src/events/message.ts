@@ -9,11 +9,22 @@ export const Segments = z.strictObject({
 });
 export type Segments = z.infer<typeof Segments>;
 
+/** A file that goes with a message: an address, or an attachment of the partner as it was when the message was accepted. */
+const SentMedia = z.strictObject({
+  url: z.string().optional(),
+  attachment_id: z.string().optional(),
+  type: z.string().max(255).optional(),
+  name: z.string().optional(),
+  caption: z.string().optional(),
+  bytes: z.int().min(0).optional(),
+});
+
 /** What the provider is asked to carry, rendered at accept so that a later template edit changes nothing that was accepted. */
 export const Content = z.strictObject({
   text: z.string().optional(),
   html: z.string().optional(),
   subject: z.string().optional(),
+  media: z.array(SentMedia).max(10).optional(),
   template: z
     .strictObject({
       id: Id,

@@ -14,6 +14,7 @@ export function createLogGateway(config: GatewayConfig, tools: GatewayTools): Ga
           message: attempt.messageId,
           attempt: attempt.attemptId,
           to: masked(attempt.to),
+          ...(attempt.media && { media: attempt.media.length }),
         },
         "message taken by the log gateway",
       );

@@ -114,7 +114,20 @@ export function createSimulator(config: GatewayConfig, tools: GatewayTools): Gat
   return {
     name: config.name,
     kind: config.kind,
-    send: async (attempt, signal) => answer(attempt, signal),
+    async send(attempt, signal) {
+      if (attempt.media !== undefined)
+        // Without the links: who reads the log has no right to the files.
+        tools.logger.info(
+          {
+            gateway: config.name,
+            message: attempt.messageId,
+            attempt: attempt.attemptId,
+            media: attempt.media.map(({ type, bytes }) => ({ type, bytes })),
+          },
+          "media given to the simulator",
+        );
+      return answer(attempt, signal);
+    },
     lookup: async (attemptId) => (lost.has(attemptId) ? accept(attemptId) : "unknown"),
     close: async () => {},
   };

@@ -1,4 +1,4 @@
-import type { Call } from "@heliograph/api";
+import { originOf, withLinks, type Call } from "@heliograph/api";
 import { streamOf } from "@heliograph/contracts";
 import {
   type Conversation,
@@ -56,9 +56,9 @@ const withPreview = (conversation: Conversation): Conversation => {
       };
 };
 
-/** Messages as they are answered: replies with their live status, every text opened. */
+/** Messages as they are answered: replies with their live status, every text opened, with fresh links to attachments. */
 export async function showMessages(
-  { deps, partner }: Call<unknown, unknown>,
+  { context, deps, env, partner, request }: Call<unknown, unknown>,
   entries: readonly Entry[],
 ): Promise<readonly ConversationMessage[]> {
   const replies = entries.flatMap(({ id, direction }) =>
@@ -71,5 +71,7 @@ export async function showMessages(
     return reply === undefined ? [] : [reply];
   });
   const open = await deps.vault.open(partner.partner_id, messages);
-  return open(messages);
+  const { masterKey, settings } = context;
+  const maker = { masterKey, origin: originOf(request, settings), environment: env };
+  return withLinks(maker, open(messages), Date.now());
 }

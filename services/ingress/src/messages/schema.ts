@@ -30,6 +30,29 @@ const TemplateRef = z.union([
   }),
 ]);
 
+const mediaFields = {
+  name: z.string().min(1).max(255).optional(),
+  caption: z.string().min(1).max(1_024).optional(),
+};
+const Media = z.union([
+  z.strictObject({
+    url: z
+      .string()
+      .max(2_000)
+      .regex(/^https:\/\/[^\s]+$/, "must be an https:// address")
+      .meta({ description: "The provider fetches it; we do not." }),
+    type: z.string().min(1).max(255).optional().meta({ example: "image/jpeg" }),
+    ...mediaFields,
+  }),
+  z.strictObject({
+    attachment_id: z
+      .string()
+      .regex(/^att_[0-9A-Z]{26}$/, "must be the id of an attachment")
+      .meta({ description: "Of `POST /attachments`; the provider gets a link that expires." }),
+    ...mediaFields,
+  }),
+]);
+
 const sendFields = {
   channel: Channel,
   to: z
@@ -77,7 +100,10 @@ const sendFields = {
   client_ref: z.string().max(255).optional(),
   failover: later("Other channels to try"),
   quiet_hours: later("Hours in which nothing is sent"),
-  media: later("Attachments"),
+  media: z.array(Media).min(1).max(10).optional().meta({
+    description:
+      "Files that go with it, on channels that carry some: WhatsApp one, Telegram ten. Of each, one of `url` and `attachment_id`.",
+  }),
   contact_id: later("The contact to send to"),
 };
 

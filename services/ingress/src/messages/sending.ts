@@ -25,6 +25,7 @@ import {
   channelNotEnabled,
   checkAvailable,
   checkSuppressed,
+  mediaOf,
   recipientOf,
   refuseSuppressed,
   sealRequests,
@@ -34,6 +35,7 @@ import {
 import { erasedText } from "@heliograph/vault";
 import { followFeed } from "./feed.ts";
 import { Funds } from "./funds.ts";
+import { findAttachments } from "./media.ts";
 import { Outcomes } from "./outcomes.ts";
 import { appendOf, contactErased, tooLarge } from "./sealed.ts";
 import type { SendMessage } from "./schema.ts";
@@ -279,8 +281,11 @@ export class Sending {
     const known =
       ref && this.templates.get(call.partner.partner_id, body.channel, ref.slug, ref.version);
     const template = known instanceof Promise ? await known : known;
+    const media =
+      body.media && (await mediaOf(body, (attachments) => findAttachments(call, attachments)));
     const accepted = acceptMessage({
       body,
+      media,
       recipient,
       messageId,
       template,

@@ -1,11 +1,19 @@
 import { createSecretKey } from "node:crypto";
 import { pipeline } from "node:stream/promises";
-import { type Answer, type Call, type Route, originOf, route, streamed } from "@heliograph/api";
+import {
+  type Answer,
+  type Call,
+  type Route,
+  attachmentLink,
+  isSigned,
+  originOf,
+  route,
+  streamed,
+} from "@heliograph/api";
 import { PublicError, environments, isId } from "@heliograph/contracts";
 import { z } from "zod";
 import { openBytes } from "../attachments/cipher.ts";
 import { attachments } from "../attachments/hosted.ts";
-import { isSigned, linkSeconds, signLink } from "../attachments/links.ts";
 import { cleanName, disposition, nameInHeader } from "../attachments/names.ts";
 import { isPassive, sniffedTypes } from "../attachments/sniff.ts";
 import { giveUp, maxAttachmentBytes, upload } from "../attachments/upload.ts";
@@ -61,16 +69,14 @@ async function opened(
 
 async function show(call: Call<unknown, unknown>, row: AttachmentRow): Promise<object> {
   const { name } = await opened(call.deps, row);
-  const expires = Math.floor(Date.now() / 1000) + linkSeconds;
   const { masterKey, settings } = call.context;
-  const signature = signLink(masterKey, { environment: call.env, id: row.id, expires });
-  const query = new URLSearchParams({ environment: call.env, expires: String(expires), signature });
+  const origin = originOf(call.request, settings);
   return {
     id: row.id,
     type: row.type,
     name,
     bytes: row.bytes,
-    url: `${originOf(call.request, settings)}/api/v1/attachments/${row.id}/content?${query.toString()}`,
+    url: attachmentLink({ masterKey, origin, environment: call.env }, row.id, Date.now()),
     created_at: row.created_at.toISOString(),
   };
 }

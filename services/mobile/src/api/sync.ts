@@ -4,6 +4,8 @@ import {
   type Call,
   type Route,
   etagOf,
+  originOf,
+  withLinks,
   queryInt,
   route,
   stillAllowed,
@@ -55,18 +57,23 @@ function viewerOf(call: Call<unknown, unknown>): Viewer {
   return { partner: call.partner.partner_id, agent: seesAll ? undefined : agent.agent_id };
 }
 
-const answered = (page: SyncPage): Answer => ({
-  status: 200,
-  body: page,
-  etag: etagOf(hash("sha256", JSON.stringify(page), "base64url").slice(0, 22)),
-});
+function answered({ context, env, request }: Call<unknown, unknown>, page: SyncPage): Answer {
+  const { masterKey, settings } = context;
+  const maker = { masterKey, origin: originOf(request, settings), environment: env };
+  const body = { ...page, messages: withLinks(maker, page.messages, Date.now()) };
+  return {
+    status: 200,
+    body,
+    etag: etagOf(hash("sha256", JSON.stringify(body), "base64url").slice(0, 22)),
+  };
+}
 
 async function sync(call: Call<undefined, z.infer<typeof SyncQuery>>): Promise<Answer> {
   const { deps } = call;
   const viewer = viewerOf(call);
   const { after, limit = maxChanges, wait = 0 } = call.query;
   const pool = deps.projectionPool;
-  if (after === undefined) return answered(await inTurn(pool, () => beginSync(deps, viewer)));
+  if (after === undefined) return answered(call, await inTurn(pool, () => beginSync(deps, viewer)));
   const deadline = performance.now() + wait * 1_000;
   for (;;) {
     const found = await inTurn(pool, () => findChanges(deps, viewer, after, limit));
@@ -74,7 +81,7 @@ async function sync(call: Call<undefined, z.infer<typeof SyncQuery>>): Promise<A
       throw new PublicError("sequence_ahead", `Your changes end at ${found.last}: begin anew.`);
     const leftMs = deadline - performance.now();
     if (found.changes.length > 0 || leftMs <= 0 || call.signal.aborted)
-      return answered(await inTurn(pool, () => showChanges(deps, viewer, found)));
+      return answered(call, await inTurn(pool, () => showChanges(deps, viewer, found)));
     const teams =
       viewer.agent === undefined
         ? []

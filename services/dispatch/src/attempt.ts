@@ -1,0 +1,40 @@
+import { attachmentLink, type LinkMaker } from "@heliograph/api";
+import type { Attempt } from "@heliograph/gateways";
+import { attemptIdOf } from "./events.ts";
+import type { Job } from "./job.ts";
+
+/** What the gateway is asked to carry. Links to attachments are made for each attempt: one that waited for hours gets new ones. */
+export function attemptOf(
+  job: Pick<Job, "messageId" | "attempt" | "opened"> & {
+    readonly state: Pick<Job["state"], "request" | "requestEvent">;
+  },
+  links: LinkMaker,
+  nowMs: number,
+): Attempt {
+  const { request, requestEvent } = job.state;
+  const {
+    to,
+    content: { media, ...content },
+  } = job.opened ?? request;
+  return {
+    attemptId: attemptIdOf(job.messageId, job.attempt),
+    messageId: job.messageId,
+    attempt: job.attempt,
+    channel: request.channel,
+    to,
+    ...(request.from !== undefined && { from: request.from }),
+    ...(request.reply_to !== undefined && { replyTo: request.reply_to }),
+    ...(request.unsubscribe_url !== undefined && { unsubscribeUrl: request.unsubscribe_url }),
+    ...(request.in_reply_to !== undefined && { inReplyTo: request.in_reply_to }),
+    category: request.category,
+    content,
+    ...(media !== undefined && {
+      media: media.map(({ attachment_id: id, url = "", ...about }) => ({
+        ...about,
+        url: id === undefined ? url : attachmentLink(links, id, nowMs),
+      })),
+    }),
+    ...(request.keyword !== undefined && { automatic: true }),
+    partner: requestEvent.metadata.partner ?? "",
+  };
+}

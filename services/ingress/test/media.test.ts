@@ -1,0 +1,140 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { service as conversations } from "@heliograph/conversations";
+import { newId, streamOf } from "@heliograph/contracts";
+import { service as delivery } from "@heliograph/delivery";
+import { service as dispatch } from "@heliograph/dispatch";
+import { service as mobile } from "@heliograph/mobile";
+import { until } from "@heliograph/testkit";
+import { addContact, placed, say } from "@heliograph/testkit/people";
+import { openWorld, type World } from "@heliograph/testkit/world";
+import { service as wallet } from "@heliograph/wallet";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { service as ingress } from "../src/index.ts";
+
+const png = Buffer.from("\x89PNG\r\n\x1a\nthe rest", "latin1");
+let world: World;
+let dataDir: string;
+beforeAll(async () => {
+  dataDir = await mkdtemp(join(tmpdir(), "heliograph-"));
+  world = await openWorld({
+    services: [ingress, wallet, dispatch, delivery, conversations, mobile],
+    consumers: "run",
+    partners: [{}, {}],
+    env: { HELIOGRAPH_DATA_DIR: dataDir },
+  });
+});
+afterAll(async () => {
+  await world.close();
+  await rm(dataDir, { recursive: true, force: true });
+});
+
+const context = () => world.platform.contexts.sandbox;
+const call = (method: string, path: string, body?: object, headers: Record<string, string> = {}) =>
+  world.call(method, `/api/v1${path}`, {
+    key: world.partners[0]!.key,
+    headers,
+    ...(body !== undefined && { body }),
+  });
+async function stored({ partner = 0, query = "?name=invoice.png" } = {}): Promise<string> {
+  const { status, body } = await world.call("POST", `/api/v1/attachments${query}`, {
+    key: world.partners[partner]!.key,
+    raw: new Uint8Array(png),
+    headers: { "content-type": "image/png" },
+  });
+  expect(status).toBe(201);
+  return body.id;
+}
+const chat = { channel: "telegram", to: "88112233", text: "See here." };
+const eventOf = async (id: string) =>
+  (await context().log.readStream(streamOf("message", id)))[0]!.data as {
+    content: { media: Record<string, unknown>[] };
+  };
+
+it("a send names an attachment and an address; the event holds the reference, and it is delivered", async () => {
+  const attachment = await stored();
+  const link = { url: "https://cdn.example/a.jpg?token=1", type: "image/jpeg", caption: "A" };
+  const media = [{ attachment_id: attachment }, link];
+  const { status, body } = await call("POST", "/messages", { ...chat, media });
+  expect(status).toBe(202);
+  const said = [
+    { attachment_id: attachment, type: "image/png", bytes: png.length, name: "invoice.png" },
+    link,
+  ];
+  expect((await eventOf(body.id)).content.media).toEqual(said);
+  await until(async () => {
+    const { body: message } = await call("GET", `/messages/${body.id}`);
+    return message.status === "delivered";
+  });
+  const { body: message } = await call("GET", `/messages/${body.id}`);
+  expect(message.content.media).toEqual(said);
+});
+
+it("what cannot go along is refused, naming what it is: the channel, the count, the form, the attachment", async () => {
+  const own = { attachment_id: await stored() };
+  const phone = { to: "+15551234567", text: "See here." };
+  const url = "https://cdn.example/a.jpg";
+  const cases = [
+    [{ ...phone, channel: "sms", media: [own] }, "media"],
+    [{ ...phone, channel: "whatsapp", media: [own, own] }, "media"],
+    [
+      { ...chat, media: [{ attachment_id: await stored({ partner: 1 }) }] },
+      "media.0.attachment_id",
+    ],
+    [{ ...chat, media: [own, { attachment_id: newId("att") }] }, "media.1.attachment_id"],
+    [{ ...chat, media: [{ url: "http://cdn.example/a.jpg" }] }, "media.0"],
+    [{ ...chat, media: [{ url: `${url}?${"x".repeat(2_000)}` }] }, "media.0"],
+    [{ ...chat, media: [{ url, ...own }] }, "media.0"],
+    [{ ...chat, media: [{}] }, "media.0"],
+  ] as const;
+  for (const [body, path] of cases) {
+    const answer = await call("POST", "/messages", body);
+    expect(answer).toMatchObject({ status: 422, body: { code: "invalid_request" } });
+    expect(answer.body.errors[0].path.startsWith(path)).toBe(true);
+  }
+});
+
+it("a repetition is answered as before although the attachment is gone, and other media are another request", async () => {
+  const attachment = await stored();
+  const key = { "idempotency-key": newId("msg") };
+  const body = { ...chat, media: [{ attachment_id: attachment }] };
+  const first = await call("POST", "/messages", body, key);
+  expect((await call("DELETE", `/attachments/${attachment}`)).status).toBe(204);
+  expect((await call("POST", "/messages", body, key)).body).toEqual(first.body);
+  const other = { ...chat, media: [{ url: "https://cdn.example/a.jpg" }] };
+  expect((await call("POST", "/messages", other, key)).body.code).toBe("idempotency_key_reused");
+});
+
+it("a reply's attachment is in the history with a fresh link, sealed in the log, and nobody gets a link once the contact is erased", async () => {
+  const partner = world.partners[0]!.id;
+  const contact = await addContact(context(), partner);
+  const from = "+15551249901";
+  const said = { partner, contact, from, channel: "whatsapp", text: "A photo?" } as const;
+  const { data } = await placed(context(), await say(context(), said));
+  const at = `/conversations/${String(data.conversation_id)}/messages`;
+  const attachment = await stored({ query: `?name=invoice.png&contact_id=${contact}` });
+  const reply = { text: "Here.", media: [{ attachment_id: attachment, caption: "Yours" }] };
+  const { status, body } = await call("POST", at, reply);
+  expect(status).toBe(202);
+  const event = JSON.stringify(await eventOf(body.id));
+  for (const personal of [attachment, "invoice", "Yours"]) expect(event).not.toContain(personal);
+  const history = async () => (await call("GET", at)).body.data.at(-1);
+  const [shown] = (await history()).media;
+  expect(shown).toEqual({
+    url: expect.stringContaining(`/api/v1/attachments/${attachment}/content?`),
+    type: "image/png",
+    name: "invoice.png",
+    bytes: png.length,
+  });
+  expect(Buffer.from(await (await fetch(shown.url)).arrayBuffer())).toEqual(png);
+  await until(async () => (await history()).status === "delivered");
+  await context().vault.destroy(partner, [contact]);
+  expect(JSON.stringify(await history())).not.toMatch(/attachments|invoice/);
+  expect((await fetch(shown.url)).status).toBe(410);
+  const again = await call("POST", "/messages", {
+    ...chat,
+    media: [{ attachment_id: attachment }],
+  });
+  expect(again.body.errors[0].path).toBe("media.0.attachment_id");
+});
