@@ -6,6 +6,7 @@ import {
   type Metadata,
   MAX_CHANGE_TRIES,
   type NewEvent,
+  ReadTooLarge,
 } from "@heliograph/log";
 import type { Seal, Subject, Vault } from "@heliograph/vault";
 import { type Contact, evolveContact, ownersOf } from "./contact.ts";
@@ -44,45 +45,69 @@ export const loadContact = async (
 export type LoadedWithIds = Loaded & { readonly eventIds: ReadonlySet<string> };
 
 /** So many streams are in memory at once, with so many events of each. */
-const streamsAtOnce = 200;
-const eventsEach = 50;
+const streamsAtOnce = 100;
+const eventsEach = 20;
 
 /** Many contacts of the partner in a few reads. One that is not there, or another partner's, is missing. */
 export async function loadContacts(
   context: Pick<ContactsContext, "log" | "vault" | "partner">,
   ids: readonly string[],
 ): Promise<ReadonlyMap<string, LoadedWithIds>> {
-  const { log, vault, partner } = context;
   const found = new Map<string, LoadedWithIds>();
   for (let at = 0; at < ids.length; at += streamsAtOnce) {
-    const streams = await log.readStreams(
-      ids.slice(at, at + streamsAtOnce).map((id) => streamOf("contact", id)),
-      { limit: eventsEach },
-    );
-    const open = await vault.open(partner, [...streams.values()]);
-    for (const [stream, events] of streams) {
-      const eventIds = new Set<string>();
-      // One that has changed more often is read by itself, page by page.
-      const whole = events.length < eventsEach ? events : log.scanStream(stream);
-      let loaded: Loaded | undefined;
-      for await (const sealed of whole) {
-        if (sealed.metadata.partner !== partner && loaded === undefined) break;
-        eventIds.add(sealed.id);
-        loaded = evolved(
-          loaded,
-          events.length < eventsEach ? open(sealed) : (await vault.open(partner, sealed))(sealed),
-        );
-      }
-      if (loaded !== undefined) found.set(loaded.contact.contact_id, { ...loaded, eventIds });
+    const streams = ids.slice(at, at + streamsAtOnce).map((id) => streamOf("contact", id));
+    const together = await readTogether(context, streams);
+    for (const stream of streams) {
+      const loaded = await foldWithIds(context, together(stream) ?? scan(context, stream));
+      if (loaded !== undefined) found.set(loaded.contact.contact_id, loaded);
     }
   }
   return found;
 }
 
-function evolved(
-  loaded: Loaded | undefined,
-  event: EventIn<`contact-${string}`>,
-): Loaded | undefined {
+type ContactEvent = EventIn<`contact-${string}`>;
+
+/** The opened events of streams; undefined for one that is too long, and for all that are too large together, to be in memory at once. */
+async function readTogether(
+  { log, vault, partner }: Pick<ContactsContext, "log" | "vault" | "partner">,
+  names: readonly `contact-${string}`[],
+): Promise<(stream: `contact-${string}`) => readonly ContactEvent[] | undefined> {
+  try {
+    const streams = await log.readStreams(names, { limit: eventsEach });
+    const open = await vault.open(partner, [...streams.values()]);
+    return (stream) => {
+      const events = streams.get(stream) ?? [];
+      return events.length < eventsEach ? open(events) : undefined;
+    };
+  } catch (error) {
+    if (error instanceof ReadTooLarge) return () => undefined;
+    throw error;
+  }
+}
+
+async function* scan(
+  { log, vault, partner }: Pick<ContactsContext, "log" | "vault" | "partner">,
+  stream: `contact-${string}`,
+): AsyncGenerator<ContactEvent> {
+  for await (const event of log.scanStream(stream))
+    yield (await vault.open(partner, event.data))(event);
+}
+
+async function foldWithIds(
+  { partner }: Pick<ContactsContext, "partner">,
+  events: AsyncIterable<ContactEvent> | readonly ContactEvent[],
+): Promise<LoadedWithIds | undefined> {
+  let loaded: Loaded | undefined;
+  const eventIds = new Set<string>();
+  for await (const event of events) {
+    if (loaded === undefined && event.metadata.partner !== partner) return undefined;
+    eventIds.add(event.id);
+    loaded = evolved(loaded, event);
+  }
+  return loaded && { ...loaded, eventIds };
+}
+
+function evolved(loaded: Loaded | undefined, event: ContactEvent): Loaded | undefined {
   const contact = evolveContact(loaded?.contact, event);
   if (contact === undefined) return loaded;
   const { revision, position } = event;

@@ -30,7 +30,7 @@ function rowsOf(seed: number, count: number): readonly ImportRow[] {
   const random = randomOf(seed);
   return Array.from({ length: count }, (_, index): ImportRow => {
     const row = { row: index + 1, line: index + 2 };
-    const [one, other] = [random(30), random(30)];
+    const [one, other] = [random(20), random(20)];
     const shapes = [
       [sms(one), email(one)],
       [email(one), sms(one)],
@@ -89,7 +89,7 @@ async function partnerOf(world: World) {
       await erase(all[6]!);
       await erase(all[7]!);
       // One whose stream is longer than those that are read together.
-      for (let n = 0; n < 60; n++)
+      for (let n = 0; n < 25; n++)
         await upsertByExternalId(context, sms(8), { name: `often ${n}` }, made);
       // Ids that had owners before.
       for (const n of [13, 14, 15, 16, 17]) {
@@ -104,7 +104,7 @@ async function partnerOf(world: World) {
       const own = events.filter(({ metadata }) => metadata.partner === partner);
       const open = await vault.open(partner, own);
       const names = new Map<string, string>();
-      for (let n = 0; n < 30; n++)
+      for (let n = 0; n < 20; n++)
         for (const each of [sms(n), email(n)])
           names.set(named(context, each).name, `${each.source} ${n}`);
       const streams = new Map<string, object[]>();
@@ -127,7 +127,7 @@ async function partnerOf(world: World) {
         );
       const contacts = [...streams.values()].map((list) => JSON.stringify(plain(list))).sort();
       const owners: Record<string, unknown> = {};
-      for (let n = 0; n < 30; n++)
+      for (let n = 0; n < 20; n++)
         for (const each of [sms(n), email(n)]) {
           const by = await findByExternalId(context, each);
           owners[each.id] =
@@ -215,7 +215,7 @@ describe.each(["postgres", "eventstoredb", "memory"] as const)("on %s", (driver)
       await bulk.before();
       await single.before();
       for (const seed of [1, 2]) {
-        const rows = rowsOf(seed, 100);
+        const rows = rowsOf(seed, 60);
         const job = jobOf(bulk.partner, onConflict);
         const outcomes = withoutIds(await applyRows(bulk.context, job, rows));
         expect(outcomes).toEqual(withoutIds(await oneByOne(single.context, rows, onConflict)));
