@@ -122,3 +122,26 @@ export const placed = (
       ),
     { what: `${messageId} is in its thread` },
   );
+
+/** An agent as the log has one, of this partner and working in the sandbox; `given` says what is different. */
+export function agentCreated(
+  partner: string,
+  given: Partial<EventData<"AgentCreated">> = {},
+): EventData<"AgentCreated"> {
+  const agent_id = newId("agt");
+  return {
+    agent_id,
+    partner_id: partner,
+    email: `${agent_id}@example.com`,
+    login: agent_id,
+    name: "Ada",
+    role: "agent",
+    capacity: 3,
+    skills: [],
+    languages: [],
+    environments: ["sandbox"],
+    status: "active",
+    created_at: "2026-05-23T14:22:17.000Z",
+    ...given,
+  };
+}

@@ -1,6 +1,7 @@
 import { deterministicId, newId, streamOf, type EventData } from "@heliograph/contracts";
 import { openWorld, type World } from "@heliograph/testkit/world";
 import { until } from "@heliograph/testkit";
+import { agentCreated } from "@heliograph/testkit/people";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { service } from "../src/index.ts";
@@ -13,23 +14,9 @@ async function addAgent(
   partner: string,
   given: Partial<EventData<"AgentCreated">> = {},
 ): Promise<string> {
-  const agent_id = newId("agt");
-  await world.appendPlatform(streamOf("agent", agent_id), "no_stream", "AgentCreated", {
-    agent_id,
-    partner_id: partner,
-    email: `${agent_id}@example.com`,
-    login: agent_id,
-    name: "Ada",
-    role: "agent",
-    capacity: 3,
-    skills: [],
-    languages: [],
-    environments: ["sandbox"],
-    status: "active",
-    created_at: at,
-    ...given,
-  });
-  return agent_id;
+  const agent = agentCreated(partner, given);
+  await world.appendPlatform(streamOf("agent", agent.agent_id), "no_stream", "AgentCreated", agent);
+  return agent.agent_id;
 }
 
 const call = (method: string, path: string, body?: unknown, headers = {}, partner = 0) =>

@@ -2,8 +2,9 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { newId, streamOf, type EventData } from "@heliograph/contracts";
+import { streamOf } from "@heliograph/contracts";
 import { spawnService, until } from "@heliograph/testkit";
+import { agentCreated } from "@heliograph/testkit/people";
 import { openWorld } from "@heliograph/testkit/world";
 import { expect, it } from "vitest";
 import { partnerOn, type Thread } from "./assignment-harness.ts";
@@ -24,20 +25,7 @@ it("killed before and after its appends, each conversation is assigned once and 
     });
   try {
     const { id: partner } = await world.addPartner();
-    const agent: EventData<"AgentCreated"> = {
-      agent_id: newId("agt"),
-      partner_id: partner,
-      email: "ada@example.com",
-      login: "ada",
-      name: "Ada",
-      role: "agent",
-      capacity: 4,
-      skills: [],
-      languages: [],
-      environments: ["sandbox"],
-      status: "active",
-      created_at: "2026-05-23T14:22:17.000Z",
-    };
+    const agent = agentCreated(partner, { capacity: 4 });
     const { agent_id: ada } = agent;
     await world.appendPlatform(streamOf("agent", ada), "no_stream", "AgentCreated", agent);
     const desk = partnerOn(world.platform.contexts.sandbox.log, partner);

@@ -4,7 +4,7 @@ import { until } from "@heliograph/testkit";
 import { openWorld, type World } from "@heliograph/testkit/world";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { service } from "../src/index.ts";
-import { addContact, appendTo, placed, say } from "@heliograph/testkit/people";
+import { addContact, agentCreated, appendTo, placed, say } from "@heliograph/testkit/people";
 
 let world: World;
 let partner: { id: string; key: string };
@@ -23,23 +23,9 @@ const call = (method: string, path: string, body?: object, key = partner.key) =>
   world.call(method, `/api/v1${path}`, { key, ...(body !== undefined && { body }) });
 
 async function addAgent(given: Partial<EventData<"AgentCreated">> = {}): Promise<string> {
-  const agent_id = newId("agt");
-  await world.appendPlatform(streamOf("agent", agent_id), "no_stream", "AgentCreated", {
-    agent_id,
-    partner_id: partner.id,
-    email: `${agent_id}@example.com`,
-    login: agent_id,
-    name: "Ada",
-    role: "agent",
-    capacity: 3,
-    skills: [],
-    languages: [],
-    environments: ["sandbox"],
-    status: "active",
-    created_at: at,
-    ...given,
-  });
-  return agent_id;
+  const agent = agentCreated(partner.id, given);
+  await world.appendPlatform(streamOf("agent", agent.agent_id), "no_stream", "AgentCreated", agent);
+  return agent.agent_id;
 }
 const presence = (agent: string, status: string) =>
   appendTo(

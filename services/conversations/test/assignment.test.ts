@@ -1,92 +1,69 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { until } from "@heliograph/testkit";
 import { Desk } from "../src/assignment/desk.ts";
 import { isThreadEvent } from "../src/assignment/work.ts";
-import { openDesk, startDesk, type TestDesk, type Thread } from "./assignment-harness.ts";
+import { startDesk } from "./assignment-harness.ts";
+import { useScene } from "./assignment-scene.ts";
 
-let desk: TestDesk;
-beforeEach(async () => {
-  desk = await openDesk();
-});
-afterEach(() => desk.close());
-
-const openMany = async (count: number): Promise<readonly Thread[]> => {
-  const threads: Thread[] = [];
-  for (let index = 0; index < count; index++) threads.push(await desk.open());
-  return threads;
-};
-const holders = async (threads: readonly Thread[]): Promise<readonly (string | undefined)[]> =>
-  Promise.all(threads.map(async (thread) => (await desk.holder(thread)).agent));
-const countOf = async (threads: readonly Thread[], agent: string): Promise<number> =>
-  (await holders(threads)).filter((holder) => holder === agent).length;
-
-async function withDesk(
-  work: (running: Awaited<ReturnType<typeof startDesk>>) => Promise<void>,
-): Promise<void> {
-  const running = await startDesk(desk.context);
-  try {
-    await work(running);
-  } finally {
-    await running.stop();
-  }
-}
+const scene = useScene();
+const { openMany, holders, countOf, withDesk } = scene;
 
 describe("capacity holds over sums", () => {
   it("of 10 inbound at once one agent with 3 places gets 3, 7 wait with the reason, and a freed place takes the oldest", async () => {
-    const ada = desk.agent("Ada", { capacity: 3 });
-    await desk.team({ agent_ids: [ada] });
-    await desk.presence(ada, "online");
+    const ada = scene.desk.agent("Ada", { capacity: 3 });
+    await scene.desk.team({ agent_ids: [ada] });
+    await scene.desk.presence(ada, "online");
     const threads = await openMany(10);
     await withDesk(async (running) => {
       await running.run();
       expect(await holders(threads)).toEqual([ada, ada, ada, ...Array(7).fill(undefined)]);
       for (const thread of threads.slice(3))
-        expect((await desk.holder(thread)).reason).toBe(
+        expect((await scene.desk.holder(thread)).reason).toBe(
           "nobody of Support can take it: 1 without a free place",
         );
 
-      await desk.closed(threads[1]!);
+      await scene.desk.closed(threads[1]!);
       await running.run();
       expect(await countOf(threads.slice(3), ada)).toBe(1);
-      expect((await desk.holder(threads[3]!)).agent).toBe(ada);
+      expect((await scene.desk.holder(threads[3]!)).agent).toBe(ada);
 
-      await desk.unassigned(threads[0]!, ada);
+      await scene.desk.unassigned(threads[0]!, ada);
       await running.run();
-      expect((await desk.holder(threads[4]!)).agent).toBe(ada);
+      expect((await scene.desk.holder(threads[4]!)).agent).toBe(ada);
       // Whoever was taken from an agent by hand does not come back by itself.
-      expect((await desk.holder(threads[0]!)).agent).toBeUndefined();
+      expect((await scene.desk.holder(threads[0]!)).agent).toBeUndefined();
     });
   });
 
   it("a raised capacity and an agent who comes each take as many as there are places", async () => {
-    const ada = desk.agent("Ada", { capacity: 1 });
-    const bob = desk.agent("Bob", { capacity: 2 });
-    await desk.team({ agent_ids: [ada, bob] });
-    await desk.presence(ada, "online");
+    const ada = scene.desk.agent("Ada", { capacity: 1 });
+    const bob = scene.desk.agent("Bob", { capacity: 2 });
+    await scene.desk.team({ agent_ids: [ada, bob] });
+    await scene.desk.presence(ada, "online");
     const threads = await openMany(6);
     await withDesk(async (running) => {
       await running.run();
       expect(await countOf(threads, ada)).toBe(1);
-      desk.change(ada, { capacity: 3 });
+      scene.desk.change(ada, { capacity: 3 });
       await until(async () => (await countOf(threads, ada)) === 3 || undefined);
-      await desk.presence(bob, "online");
+      await scene.desk.presence(bob, "online");
       await running.run();
       expect(await holders(threads)).toEqual([ada, ada, ada, bob, bob, undefined]);
     });
   });
 
   it("of two agents who go offline at once the third takes as many as there are places", async () => {
-    const [ada, bob, eve] = ["Ada", "Bob", "Eve"].map((name) => desk.agent(name));
-    await desk.team({ agent_ids: [ada!, bob!, eve!] });
-    await desk.presence(ada!, "online");
-    await desk.presence(bob!, "online");
+    const [ada, bob, eve] = ["Ada", "Bob", "Eve"].map((name) => scene.desk.agent(name));
+    await scene.desk.team({ agent_ids: [ada!, bob!, eve!] });
+    await scene.desk.presence(ada!, "online");
+    await scene.desk.presence(bob!, "online");
     const threads = await openMany(6);
     await withDesk(async (running) => {
       await running.run();
       expect(await countOf(threads, ada!)).toBe(3);
-      await desk.presence(eve!, "online");
-      await desk.presence(ada!, "offline");
-      await desk.presence(bob!, "offline");
+      await scene.desk.presence(eve!, "online");
+      await scene.desk.presence(ada!, "offline");
+      await scene.desk.presence(bob!, "offline");
       await running.run();
       expect(await countOf(threads, eve!)).toBe(3);
       expect((await holders(threads)).filter((holder) => holder === undefined)).toHaveLength(3);
@@ -95,56 +72,56 @@ describe("capacity holds over sums", () => {
 });
 
 it("decided on an old team: the assignee is in the team at the revision that was appended", async () => {
-  const [ada, bob] = ["Ada", "Bob"].map((name) => desk.agent(name));
-  const team = await desk.team({ agent_ids: [ada!] });
-  await desk.presence(ada!, "online");
-  await desk.presence(bob!, "online");
+  const [ada, bob] = ["Ada", "Bob"].map((name) => scene.desk.agent(name));
+  const team = await scene.desk.team({ agent_ids: [ada!] });
+  await scene.desk.presence(ada!, "online");
+  await scene.desk.presence(bob!, "online");
   await withDesk(async (running) => {
     await running.run();
-    const thread = await desk.open();
+    const thread = await scene.desk.open();
     // The team changes after the desk has read, and before it appends.
-    const { append } = desk.context.log;
-    const log = desk.context.log as { append: typeof append };
+    const { append } = scene.desk.context.log;
+    const log = scene.desk.context.log as { append: typeof append };
     let changed = false;
     log.append = async (appends) => {
       if (!changed && appends.some(({ stream }) => stream === thread.stream)) {
         changed = true;
-        await desk.changeTeam(team, { agent_ids: [bob!] });
+        await scene.desk.changeTeam(team, { agent_ids: [bob!] });
       }
-      return append.call(desk.context.log, appends);
+      return append.call(scene.desk.context.log, appends);
     };
     await running.run();
     log.append = append;
     expect(changed).toBe(true);
-    const events = await desk.events(thread);
+    const events = await scene.desk.events(thread);
     const assigned = events.filter(({ type }) => type === "ConversationAssigned");
     expect(assigned.at(-1)!.data).toMatchObject({ agent: { id: bob }, team, team_revision: 1 });
-    expect((await desk.holder(thread)).agent).toBe(bob);
+    expect((await scene.desk.holder(thread)).agent).toBe(bob);
   });
 });
 
 it("decided on an old conversation: what somebody else wrote meanwhile is read, and decided anew", async () => {
-  const [ada, bob] = ["Ada", "Bob"].map((name) => desk.agent(name));
-  const team = await desk.team({ agent_ids: [ada!] });
-  const other = await desk.team({ name: "Other", agent_ids: [bob!], inboxes: ["none"] });
-  await desk.presence(ada!, "online");
-  await desk.presence(bob!, "online");
+  const [ada, bob] = ["Ada", "Bob"].map((name) => scene.desk.agent(name));
+  const team = await scene.desk.team({ agent_ids: [ada!] });
+  const other = await scene.desk.team({ name: "Other", agent_ids: [bob!], inboxes: ["none"] });
+  await scene.desk.presence(ada!, "online");
+  await scene.desk.presence(bob!, "online");
   await withDesk(async (running) => {
-    const thread = await desk.open();
-    const { append } = desk.context.log;
-    const log = desk.context.log as { append: typeof append };
+    const thread = await scene.desk.open();
+    const { append } = scene.desk.context.log;
+    const log = scene.desk.context.log as { append: typeof append };
     let changed = false;
     log.append = async (appends) => {
       if (!changed && appends.some(({ stream }) => stream === thread.stream)) {
         changed = true;
-        await desk.ask(thread, other);
+        await scene.desk.ask(thread, other);
       }
-      return append.call(desk.context.log, appends);
+      return append.call(scene.desk.context.log, appends);
     };
     await running.run();
     log.append = append;
-    expect((await desk.holder(thread)).agent).toBe(bob);
-    const types = (await desk.events(thread)).map(({ type }) => type);
+    expect((await scene.desk.holder(thread)).agent).toBe(bob);
+    const types = (await scene.desk.events(thread)).map(({ type }) => type);
     expect(types.filter((type) => type === "ConversationAssigned")).toHaveLength(1);
     expect(team).not.toBe(other);
   });
@@ -152,69 +129,71 @@ it("decided on an old conversation: what somebody else wrote meanwhile is read, 
 
 describe("nobody on duty is not anybody", () => {
   it("all offline: it stays unassigned, the reason is told, and it is assigned when one comes", async () => {
-    const ada = desk.agent("Ada");
-    await desk.team({ agent_ids: [ada] });
-    await desk.presence(ada, "away");
-    const thread = await desk.open();
+    const ada = scene.desk.agent("Ada");
+    await scene.desk.team({ agent_ids: [ada] });
+    await scene.desk.presence(ada, "away");
+    const thread = await scene.desk.open();
     await withDesk(async (running) => {
       await running.run();
-      expect(await desk.holder(thread)).toEqual({
+      expect(await scene.desk.holder(thread)).toEqual({
         agent: undefined,
         reason: "nobody of Support can take it: 1 away",
       });
-      await desk.presence(ada, "online");
+      await scene.desk.presence(ada, "online");
       await running.run();
-      expect((await desk.holder(thread)).agent).toBe(ada);
+      expect((await scene.desk.holder(thread)).agent).toBe(ada);
     });
   });
 
   it("outside of working hours: it waits, and the reason names the team", async () => {
-    const ada = desk.agent("Ada");
+    const ada = scene.desk.agent("Ada");
     const never = { zone: "Europe/Berlin", days: [] };
-    const team = await desk.team({ agent_ids: [ada], working_hours: never });
-    await desk.presence(ada, "online");
-    const thread = await desk.open();
+    const team = await scene.desk.team({ agent_ids: [ada], working_hours: never });
+    await scene.desk.presence(ada, "online");
+    const thread = await scene.desk.open();
     await withDesk(async (running) => {
       await running.run();
-      expect(await desk.holder(thread)).toEqual({
+      expect(await scene.desk.holder(thread)).toEqual({
         agent: undefined,
         reason: "it is outside the working hours of Support",
       });
-      await desk.changeTeam(team, { working_hours: null });
+      await scene.desk.changeTeam(team, { working_hours: null });
       await running.run();
-      expect((await desk.holder(thread)).agent).toBe(ada);
+      expect((await scene.desk.holder(thread)).agent).toBe(ada);
     });
   });
 
   it("a partner without teams is told nothing, but for who asks", async () => {
-    const thread = await desk.open();
+    const thread = await scene.desk.open();
     await withDesk(async (running) => {
       await running.run();
-      expect(await desk.events(thread)).toHaveLength(2);
-      await desk.ask(thread);
+      expect(await scene.desk.events(thread)).toHaveLength(2);
+      await scene.desk.ask(thread);
       await running.run();
-      expect((await desk.holder(thread)).reason).toBe("no team takes conversations of this inbox");
+      expect((await scene.desk.holder(thread)).reason).toBe(
+        "no team takes conversations of this inbox",
+      );
     });
   });
 });
 
 describe("removed agents do not keep their work", () => {
   it("disabled with 4 open: all are given back, the reason says why, and the actor is the system", async () => {
-    const [ada, bob] = ["Ada", "Bob"].map((name) => desk.agent(name, { capacity: 4 }));
-    await desk.team({ agent_ids: [ada!, bob!] });
-    await desk.presence(ada!, "online");
+    const [ada, bob] = ["Ada", "Bob"].map((name) => scene.desk.agent(name, { capacity: 4 }));
+    await scene.desk.team({ agent_ids: [ada!, bob!] });
+    await scene.desk.presence(ada!, "online");
     const threads = await openMany(4);
     await withDesk(async (running) => {
       await running.run();
       expect(await countOf(threads, ada!)).toBe(4);
-      await desk.reply(threads[0]!);
-      await desk.presence(bob!, "online");
-      desk.change(ada!, { status: "disabled" });
-      await desk.presence(ada!, "disabled");
+      await scene.desk.reply(threads[0]!);
+      await scene.desk.presence(bob!, "online");
+      scene.desk.change(ada!, { status: "disabled" });
+      await scene.desk.presence(ada!, "disabled");
       await running.run();
       expect(await countOf(threads, bob!)).toBe(4);
       for (const thread of threads) {
-        const events = await desk.events(thread);
+        const events = await scene.desk.events(thread);
         const back = events.find(({ type }) => type === "ConversationUnassigned")!;
         expect(back.data).toMatchObject({
           reason: "Ada was disabled",
@@ -227,87 +206,88 @@ describe("removed agents do not keep their work", () => {
   });
 
   it("also when only the directory knows that the agent is disabled", async () => {
-    const ada = desk.agent("Ada");
-    await desk.team({ agent_ids: [ada] });
-    await desk.presence(ada, "online");
-    const thread = await desk.open();
+    const ada = scene.desk.agent("Ada");
+    await scene.desk.team({ agent_ids: [ada] });
+    await scene.desk.presence(ada, "online");
+    const thread = await scene.desk.open();
     await withDesk(async (running) => {
       await running.run();
-      desk.change(ada, { status: "disabled" });
-      await until(async () => (await desk.holder(thread)).agent === undefined || undefined);
-      expect((await desk.events(thread)).map(({ type }) => type)).toContain(
+      scene.desk.change(ada, { status: "disabled" });
+      await until(async () => (await scene.desk.holder(thread)).agent === undefined || undefined);
+      expect((await scene.desk.events(thread)).map(({ type }) => type)).toContain(
         "ConversationUnassigned",
       );
     });
   });
 
   it("one who only looks on now gives back everything, answered or not, and the team takes it", async () => {
-    const [ada, bob] = ["Ada", "Bob"].map((name) => desk.agent(name));
-    await desk.team({ agent_ids: [ada!, bob!] });
-    await desk.presence(ada!, "online");
+    const [ada, bob] = ["Ada", "Bob"].map((name) => scene.desk.agent(name));
+    await scene.desk.team({ agent_ids: [ada!, bob!] });
+    await scene.desk.presence(ada!, "online");
     const threads = await openMany(2);
     await withDesk(async (running) => {
       await running.run();
       expect(await countOf(threads, ada!)).toBe(2);
-      await desk.reply(threads[0]!);
-      await desk.presence(bob!, "online");
-      desk.change(ada!, { role: "viewer" });
+      await scene.desk.reply(threads[0]!);
+      await scene.desk.presence(bob!, "online");
+      scene.desk.change(ada!, { role: "viewer" });
       await running.run();
       await until(async () => (await countOf(threads, bob!)) === 2);
       for (const thread of threads)
         expect(
-          (await desk.events(thread)).find(({ type }) => type === "ConversationUnassigned")!.data,
+          (await scene.desk.events(thread)).find(({ type }) => type === "ConversationUnassigned")!
+            .data,
         ).toMatchObject({ reason: "Ada only looks on now", previous_agent: { id: ada } });
     });
   });
 
   it("one who is active again keeps what a person gives him, before he says that he is there", async () => {
-    const ada = desk.agent("Ada");
-    await desk.team({ agent_ids: [ada] });
-    await desk.presence(ada, "disabled");
-    const thread = await desk.open();
+    const ada = scene.desk.agent("Ada");
+    await scene.desk.team({ agent_ids: [ada] });
+    await scene.desk.presence(ada, "disabled");
+    const thread = await scene.desk.open();
     await withDesk(async (running) => {
       await running.run();
-      await desk.assigned(thread, ada);
+      await scene.desk.assigned(thread, ada);
       await running.run();
       expect(await holders([thread])).toEqual([ada]);
     });
   });
 
   it("who takes a conversation by an answer has answered it, and keeps it when he goes offline", async () => {
-    const ada = desk.agent("Ada");
-    await desk.team({ agent_ids: [ada] });
-    const thread = await desk.open();
+    const ada = scene.desk.agent("Ada");
+    await scene.desk.team({ agent_ids: [ada] });
+    const thread = await scene.desk.open();
     await withDesk(async (running) => {
       await running.run();
-      await desk.reply(thread, true, { id: ada });
-      await desk.assigned(thread, ada, { id: ada });
-      await desk.presence(ada, "online");
-      await desk.presence(ada, "offline");
+      await scene.desk.reply(thread, true, { id: ada });
+      await scene.desk.assigned(thread, ada, { id: ada });
+      await scene.desk.presence(ada, "online");
+      await scene.desk.presence(ada, "offline");
       await running.run();
       expect(await holders([thread])).toEqual([ada]);
     });
   });
 
   it("offline: only what is unanswered is given back, and what a person gave him after that stays", async () => {
-    const ada = desk.agent("Ada");
-    await desk.team({ agent_ids: [ada] });
-    await desk.presence(ada, "online");
+    const ada = scene.desk.agent("Ada");
+    await scene.desk.team({ agent_ids: [ada] });
+    await scene.desk.presence(ada, "online");
     const [answered, unanswered, later] = await openMany(3);
     await withDesk(async (running) => {
       await running.run();
-      await desk.reply(answered!);
-      await desk.presence(ada, "offline");
+      await scene.desk.reply(answered!);
+      await scene.desk.presence(ada, "offline");
       await running.run();
-      await desk.assigned(later!, ada);
+      await scene.desk.assigned(later!, ada);
       await running.run();
       expect(await holders([answered!, unanswered!, later!])).toEqual([ada, undefined, ada]);
-      const back = (await desk.events(unanswered!)).find(
+      const back = (await scene.desk.events(unanswered!)).find(
         ({ type }) => type === "ConversationUnassigned",
       )!;
       expect(back.data).toMatchObject({ reason: "Ada went offline and had not answered" });
       // The person writes again: now that one is unanswered too.
-      await desk.inbound(answered!);
+      await scene.desk.inbound(answered!);
       await running.run();
       expect(await holders([answered!])).toEqual([undefined]);
     });
@@ -316,15 +296,15 @@ describe("removed agents do not keep their work", () => {
 
 describe("events do not overtake each other", () => {
   it("conversation.opened comes before assigned in the log, always", async () => {
-    const ada = desk.agent("Ada", { capacity: 100 });
-    await desk.team({ agent_ids: [ada], routing: "round_robin" });
-    await desk.presence(ada, "online");
+    const ada = scene.desk.agent("Ada", { capacity: 100 });
+    await scene.desk.team({ agent_ids: [ada], routing: "round_robin" });
+    await scene.desk.presence(ada, "online");
     await withDesk(async (running) => {
       for (let round = 0; round < 5; round++) {
         const threads = await openMany(3);
         await running.run(1);
         for (const thread of threads) {
-          const events = await desk.events(thread);
+          const events = await scene.desk.events(thread);
           expect(events.map(({ type }) => type)).toEqual([
             "ConversationOpened",
             "MessageReceived",
@@ -338,32 +318,32 @@ describe("events do not overtake each other", () => {
 
 describe("routing asked for", () => {
   it("to another team: its agent has it, and who had it is told", async () => {
-    const [ada, bob] = ["Ada", "Bob"].map((name) => desk.agent(name));
-    await desk.team({ agent_ids: [ada!] });
-    const other = await desk.team({ name: "Other", agent_ids: [bob!], inboxes: ["none"] });
-    await desk.presence(ada!, "online");
-    const thread = await desk.open();
+    const [ada, bob] = ["Ada", "Bob"].map((name) => scene.desk.agent(name));
+    await scene.desk.team({ agent_ids: [ada!] });
+    const other = await scene.desk.team({ name: "Other", agent_ids: [bob!], inboxes: ["none"] });
+    await scene.desk.presence(ada!, "online");
+    const thread = await scene.desk.open();
     await withDesk(async (running) => {
       await running.run();
-      await desk.ask(thread, other);
+      await scene.desk.ask(thread, other);
       await running.run();
       // Nobody there: it is taken from who had it, and waits.
-      const types = (await desk.events(thread)).slice(-3).map(({ type }) => type);
+      const types = (await scene.desk.events(thread)).slice(-3).map(({ type }) => type);
       expect(types).toEqual([
         "AssignmentRequested",
         "ConversationUnassigned",
         "ConversationQueued",
       ]);
-      await desk.presence(bob!, "online");
+      await scene.desk.presence(bob!, "online");
       await running.run();
-      expect((await desk.holder(thread)).agent).toBe(bob);
+      expect((await scene.desk.holder(thread)).agent).toBe(bob);
     });
   });
 
   it("round robin gives each the next one, also after a restart", async () => {
-    const agents = ["Ada", "Bob", "Eve"].map((name) => desk.agent(name));
-    await desk.team({ agent_ids: agents, routing: "round_robin" });
-    for (const agent of agents) await desk.presence(agent, "online");
+    const agents = ["Ada", "Bob", "Eve"].map((name) => scene.desk.agent(name));
+    await scene.desk.team({ agent_ids: agents, routing: "round_robin" });
+    for (const agent of agents) await scene.desk.presence(agent, "online");
     const first = await openMany(4);
     let position = 0n;
     await withDesk(async (running) => {
@@ -371,7 +351,7 @@ describe("routing asked for", () => {
       position = running.committed;
     });
     const second = await openMany(3);
-    const again = await startDesk(desk.context, position);
+    const again = await startDesk(scene.desk.context, position);
     await again.run();
     await again.stop();
     const [ada, bob, eve] = agents;
@@ -381,13 +361,13 @@ describe("routing asked for", () => {
 
 describe("what it knows survives", () => {
   it("a crash at any batch, with repeated and shuffled input, leaves places as they were", async () => {
-    const ada = desk.agent("Ada", { capacity: 3 });
-    await desk.team({ agent_ids: [ada] });
-    await desk.presence(ada, "online");
+    const ada = scene.desk.agent("Ada", { capacity: 3 });
+    await scene.desk.team({ agent_ids: [ada] });
+    await scene.desk.presence(ada, "online");
     const threads = await openMany(8);
     let position = 0n;
     for (let crash = 0; crash < 4; crash++) {
-      const running = await startDesk(desk.context, position);
+      const running = await startDesk(scene.desk.context, position);
       await running.run(3, (events) => [...events, ...events].reverse());
       // The last commit is lost: the same events come again.
       position = position === 0n ? 0n : running.committed - 3n;
@@ -397,17 +377,17 @@ describe("what it knows survives", () => {
     const held = await holders(threads);
     expect(held.filter((holder) => holder === ada)).toHaveLength(3);
     for (const thread of threads) {
-      const types = (await desk.events(thread)).map(({ type }) => type);
+      const types = (await scene.desk.events(thread)).map(({ type }) => type);
       expect(types).toHaveLength(3);
     }
   });
 
   it("nothing is decided before everything that was there at the start is known, however small the batches", async () => {
-    const ada = desk.agent("Ada", { capacity: 1 });
-    await desk.team({ agent_ids: [ada] });
-    await desk.presence(ada, "online");
+    const ada = scene.desk.agent("Ada", { capacity: 1 });
+    await scene.desk.team({ agent_ids: [ada] });
+    await scene.desk.presence(ada, "online");
     const [first, second] = await openMany(2);
-    await desk.assigned(second!, ada);
+    await scene.desk.assigned(second!, ada);
     await withDesk(async (running) => {
       await running.run(1);
       expect(await holders([first!, second!])).toEqual([undefined, ada]);
@@ -415,10 +395,10 @@ describe("what it knows survives", () => {
   });
 
   it("what comes twice is folded once, and what comes too early is read from the log first", async () => {
-    const thread = await desk.open();
-    await desk.ask(thread);
-    await desk.reply(thread);
-    const events = (await desk.events(thread)).filter(isThreadEvent);
+    const thread = await scene.desk.open();
+    await scene.desk.ask(thread);
+    await scene.desk.reply(thread);
+    const events = (await scene.desk.events(thread)).filter(isThreadEvent);
     const known = new Desk([]);
     for (const event of events) expect(known.see(event)).toBe(true);
     const before = known.work(thread.stream);
@@ -430,17 +410,17 @@ describe("what it knows survives", () => {
   });
 
   it("a closed conversation leaves nothing behind, and one that is reopened keeps its agent", async () => {
-    const ada = desk.agent("Ada", { capacity: 1 });
-    await desk.team({ agent_ids: [ada] });
-    await desk.presence(ada, "online");
+    const ada = scene.desk.agent("Ada", { capacity: 1 });
+    await scene.desk.team({ agent_ids: [ada] });
+    await scene.desk.presence(ada, "online");
     const [first, second] = await openMany(2);
     await withDesk(async (running) => {
       await running.run();
-      await desk.closed(first!);
+      await scene.desk.closed(first!);
       await running.run();
       const works = (await running.facts()).filter(({ kind }) => kind === "work");
       expect(works.map(({ id }) => id)).toEqual([second!.stream]);
-      await desk.reopened(first!);
+      await scene.desk.reopened(first!);
       await running.run();
       expect(await holders([first!, second!])).toEqual([ada, ada]);
     });
