@@ -3,7 +3,10 @@ import { fingerprint, inProgress, keyReused, type Answer } from "@heliograph/api
 import type pg from "pg";
 import { claimAnswer, dropAnswer, keepAnswer, readAnswer } from "./tables/answers.ts";
 
-/** So long a lost answer can be asked for again; it holds tokens, so no longer. */
+/**
+ * So long a lost answer can be asked for again. It holds what signs somebody in, tokens or the secret of codes, which the tables keep as hashes or for the agent alone: so no longer, and never among
+ * the answers that the pipeline keeps for a day.
+ */
 const keptSeconds = 60;
 /** Longer than a sign-in runs; a crashed one frees its key after this. */
 const leaseSeconds = 30;

@@ -89,6 +89,18 @@ export function decideChange(
   return { events: [{ type: "AgentChanged", data }] };
 }
 
+/** Why the caller may not take an agent's codes away; undefined when it may. Whoever is signed in proves more to take away the own ones. */
+export function refusalOfReset(
+  agent: AgentRecord | undefined,
+  caller: Caller,
+  actor: string | undefined,
+): PublicError | undefined {
+  if (!isVisible(agent, caller)) return agentNotFound();
+  if (agent.agent_id === actor)
+    return new PublicError("conflict", "Turn your own codes off with DELETE /me/totp.");
+  return refusalOfGrant(caller, agent);
+}
+
 /** Ends what an agent may do, once. */
 export function decideDisable(
   agent: AgentRecord | undefined,

@@ -1,4 +1,5 @@
 import { hash } from "@node-rs/argon2";
+import { until } from "@heliograph/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { codeOf, stepAt } from "../src/totp.ts";
 import { openPeople, password } from "./people.ts";
@@ -206,6 +207,86 @@ describe("codes", () => {
       204,
     );
   });
+});
+
+describe("codes are turned off", () => {
+  const setUp = async () => {
+    const ann = await withCodes();
+    const confirmed = await call("POST", "/me/totp/confirm", ann.access_token, { totp: ann.app() });
+    expect(confirmed.status).toBe(204);
+    return ann;
+  };
+
+  test("by the agent, with the password and a code; one of them is not enough, and a used one does not count", async () => {
+    const ann = await setUp();
+    const off = async (body: object) => {
+      const { status, body: answer } = await call("DELETE", "/me/totp", ann.access_token, body);
+      return [status, answer?.code];
+    };
+    const totp = ann.recovery[0]!;
+    expect(await off({ password })).toEqual([401, "totp_required"]);
+    expect(await off({ password, totp: "000000" })).toEqual([401, "invalid_credentials"]);
+    expect(await off({ password: "a wrong one", totp })).toEqual([401, "invalid_credentials"]);
+    expect((await people.trySignIn(ann.email)).body.code).toBe("totp_required");
+    // A wrong password has used no code up.
+    expect(await off({ password, totp })).toEqual([204, undefined]);
+    expect((await people.trySignIn(ann.email)).status).toBe(201);
+    expect((await call("GET", "/me", ann.access_token)).body.totp).toBe(false);
+    expect(await off({ password })).toEqual([204, undefined]);
+  });
+
+  test("by an admin, for whoever has lost the app; the agent's sessions end, and the audit tells who did it", async () => {
+    const { key } = await people.world.addPartner();
+    const lost = await people.add(key, { role: "agent" });
+    const { access_token } = await people.signIn(lost.email);
+    const offered = await call("POST", "/me/totp", access_token);
+    await call("POST", "/me/totp/confirm", access_token, { totp: appOf(offered.body.uri)() });
+    const admin = await people.add(key, { role: "admin" });
+    const session = await people.signIn(admin.email);
+    const reset = (id: string, bearer: string) => call("DELETE", `/agents/${id}/totp`, bearer);
+    // The own ones, an owner's, a stranger's.
+    expect((await reset(admin.id, session.access_token)).status).toBe(409);
+    const owner = await people.add(key, { role: "owner" });
+    expect((await reset(owner.id, session.access_token)).status).toBe(403);
+    expect((await reset(lost.id, (await people.world.addPartner()).key)).status).toBe(404);
+    expect(await people.me(access_token)).toBe(200);
+
+    expect((await reset(lost.id, session.access_token)).status).toBe(204);
+    expect(await people.me(access_token)).toBe(401);
+    const again = await people.signIn(lost.email);
+    // Nothing is set up any more: nothing ends.
+    expect((await reset(lost.id, session.access_token)).status).toBe(204);
+    expect(await people.me(again.access_token)).toBe(200);
+    await until(async () => {
+      const { rows } = await people.world.platform.contexts.sandbox.pool.query(
+        "select action, target, outcome from control.audit where actor = $1 order by id",
+        [admin.id],
+      );
+      return (
+        rows.filter(
+          ({ action, target, outcome }) =>
+            action === "DELETE /agents/:id/totp" && target.includes(lost.id) && outcome === 204,
+        ).length === 2
+      );
+    });
+  });
+});
+
+test("the answer that holds the secret of codes is kept for a minute, sealed, and not with the others", async () => {
+  const ann = await newPerson();
+  const { access_token: key } = await people.signIn(ann.email);
+  const options = { key, body: {}, headers: { "idempotency-key": "totp" } };
+  const first = await people.world.call("POST", "/api/v1/me/totp", options);
+  const again = await people.world.call("POST", "/api/v1/me/totp", options);
+  expect([first.status, again.text]).toEqual([200, first.text]);
+  const { pool } = people.world.platform.contexts.sandbox;
+  const kept = await pool.query(
+    "select sealed, until - now() < interval '61 seconds' as short from sessions.answers where scope like 'totp %'",
+  );
+  expect(kept.rows).toMatchObject([{ short: true }]);
+  expect(kept.rows[0].sealed).not.toContain(first.body.secret);
+  const others = await pool.query("select from ingress.idempotency where key like '% totp'");
+  expect(others.rowCount).toBe(0);
 });
 
 test("keys of two sessions' calls are not compared with each other", async () => {

@@ -16,10 +16,10 @@ import {
   slicePage,
   untilInEffect,
 } from "@heliograph/api";
-import { evolveAgent } from "@heliograph/platform";
+import { evolveAgent, resetTotp } from "@heliograph/platform";
 import type { AgentRecord } from "@heliograph/runtime";
 import { z } from "zod";
-import { announceShutOut } from "../announce.ts";
+import { announceRest, announceShutOut } from "../announce.ts";
 import { notAnAddress } from "../claim-login.ts";
 import { createAgent } from "../create-agent.ts";
 import {
@@ -28,6 +28,7 @@ import {
   decideChange,
   decideDisable,
   isVisible,
+  refusalOfReset,
   type Caller,
   type Profile,
 } from "../decide-agent.ts";
@@ -184,6 +185,18 @@ async function disable(call: Call): Promise<Answer> {
   return { status: 200, body: agentView(agent), etag: etagOf(agent.revision), position };
 }
 
+/** Of somebody who has lost the app and the recovery codes. Whoever holds a session of theirs may be the one who has them. */
+async function dropCodes(call: Call): Promise<Answer> {
+  const { context, params, agent: actor } = call;
+  const agent = context.directory.agent(params["id"]!);
+  const refusal = refusalOfReset(agent, callerOf(call), actor?.agent_id);
+  if (refusal !== undefined) throw refusal;
+  await resetTotp(context.platformPool, agent!.agent_id, "the codes were reset");
+  // Of an earlier try too, which ended before it told the log.
+  await announceRest(context);
+  return { status: 204 };
+}
+
 const changeErrors = [
   "invalid_request",
   "malformed_json",
@@ -250,5 +263,15 @@ export const agentRoutes: readonly Route[] = [
     response: AgentView,
     errors: [...changeErrors, "not_found"],
     handler: disable,
+  }),
+  route({
+    method: "DELETE",
+    path: "/agents/:id/totp",
+    scope: "agents:write",
+    summary: "Turn an agent's codes off; every session of the agent ends",
+    mutates: true,
+    response: undefined,
+    errors: ["insufficient_scope", "conflict", "not_found", "log_unavailable"],
+    handler: dropCodes,
   }),
 ];

@@ -4,6 +4,7 @@ import { type Answer, type Call, type Route, route } from "@heliograph/api";
 import {
   changePassword,
   confirmTotp,
+  dropTotp,
   hashPassword,
   offerTotp,
   readCredentials,
@@ -11,6 +12,7 @@ import {
 } from "@heliograph/platform";
 import { z } from "zod";
 import { announceEnded } from "../announce.ts";
+import { answeredOnce } from "../answers.ts";
 import { newRecoveryCodes, recoveryHash, stepOfSealed, takeCode } from "../codes.ts";
 import { desk } from "../desk.ts";
 import { requirePassword, wrong } from "../sign-in.ts";
@@ -106,19 +108,22 @@ const OfferedTotp = z
 
 async function offer(call: Call<z.infer<typeof OfferTotp>, unknown>): Promise<Answer> {
   const { platformPool, masterKey } = call.context;
-  const { agent } = agentOf(call);
-  await requireCurrentCode(call, call.body.totp);
-  const secret = randomBytes(secretBytes);
-  const codes = newRecoveryCodes();
-  await offerTotp(platformPool, {
-    agent: agent.agent_id,
-    sealed: sealSecret(masterKey, secret.toString("base64url")),
-    recovery: codes.map(recoveryHash),
+  const { agent, session } = agentOf(call);
+  const repeatable = { scope: `totp ${session}`, key: call.idempotencyKey, request: call.body };
+  return answeredOnce(call.deps.pool, masterKey, repeatable, async () => {
+    await requireCurrentCode(call, call.body.totp);
+    const secret = randomBytes(secretBytes);
+    const codes = newRecoveryCodes();
+    await offerTotp(platformPool, {
+      agent: agent.agent_id,
+      sealed: sealSecret(masterKey, secret.toString("base64url")),
+      recovery: codes.map(recoveryHash),
+    });
+    return {
+      status: 200,
+      body: { secret: base32(secret), uri: totpUri(secret, agent.email), recovery_codes: codes },
+    };
   });
-  return {
-    status: 200,
-    body: { secret: base32(secret), uri: totpUri(secret, agent.email), recovery_codes: codes },
-  };
 }
 
 /** Whoever found a session open must not put another app in the place of its owner's. */
@@ -160,6 +165,27 @@ async function confirm(call: Call<z.infer<typeof ConfirmTotp>, unknown>): Promis
   return { status: 204 };
 }
 
+const TurnOffTotp = z
+  .strictObject({
+    password: Password,
+    totp: z.string().min(1).max(64).optional().meta({
+      description: "A code of the app, or a recovery code, where codes are set up.",
+    }),
+  })
+  .meta({ id: "TurnOffTotp" });
+
+/** Takes both that sign-in takes: an open session alone makes an account no easier to enter. Where nothing is set up, an offer that waits is dropped. */
+async function turnOff(call: Call<z.infer<typeof TurnOffTotp>, unknown>): Promise<Answer> {
+  const { context, body, ip } = call;
+  const { agent } = agentOf(call);
+  const { totp } = await requirePassword(context, agent, body.password, ip);
+  if (totp !== null && body.totp === undefined)
+    throw new PublicError("totp_required", "Send a code of your app, or a recovery code, as totp.");
+  await requireCurrentCode(call, body.totp);
+  await dropTotp(context.platformPool, agent.agent_id);
+  return { status: 204 };
+}
+
 const own = { scope: "mobile", sessionKeys: true } as const;
 const errors = [
   "invalid_request",
@@ -196,6 +222,7 @@ export const meRoutes: readonly Route[] = [
     path: "/me/totp",
     summary: "Begin to set up codes for signing in",
     mutates: true,
+    idempotency: "own",
     body: OfferTotp,
     response: OfferedTotp,
     errors,
@@ -211,5 +238,16 @@ export const meRoutes: readonly Route[] = [
     response: undefined,
     errors,
     handler: confirm,
+  }),
+  route({
+    ...own,
+    method: "DELETE",
+    path: "/me/totp",
+    summary: "Turn codes off: signing in takes the password alone",
+    mutates: true,
+    body: TurnOffTotp,
+    response: undefined,
+    errors: [...errors, "totp_required"],
+    handler: turnOff,
   }),
 ];

@@ -50,3 +50,23 @@ export async function confirmTotp(
   });
   return rowCount === 1;
 }
+
+/** Takes codes away from an agent: the app, those of recovery, and what waits to be confirmed. The last step stays, so a code that was used works no second time. */
+export async function dropTotp(pool: pg.Pool, agent: string): Promise<void> {
+  await pool.query({
+    name: "credentials.drop_totp",
+    text: "update credentials.agents set totp = null, totp_pending = null, recovery = '{}', recovery_pending = '{}' where agent_id = $1",
+    values: [agent],
+  });
+}
+
+/** The same by somebody else, which ends the agent's sessions; of an agent who has set nothing up, none. The log is to be told of the new generation. */
+export async function resetTotp(pool: pg.Pool, agent: string, reason: string): Promise<void> {
+  await pool.query({
+    name: "credentials.reset_totp",
+    text: `update credentials.agents set totp = null, totp_pending = null, recovery = '{}', recovery_pending = '{}',
+        generation = generation + 1, spared = null, reason = $2, changed_at = now()
+      where agent_id = $1 and (totp is not null or totp_pending is not null)`,
+    values: [agent, reason],
+  });
+}
