@@ -1,12 +1,15 @@
 import { randomBytes } from "node:crypto";
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { signLink } from "@heliograph/api";
 import { newId } from "@heliograph/contracts";
 import { openWorld, type World } from "@heliograph/testkit/world";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { folderStore } from "../src/attachments/folder.ts";
+import { sweepAttachments } from "../src/attachments/sweep.ts";
 import { service } from "../src/index.ts";
+import { removeOfContacts } from "../src/tables/attachments.ts";
 
 const png = Buffer.from("\x89PNG\r\n\x1a\nthe rest", "latin1");
 let world: World;
@@ -135,6 +138,46 @@ it("an attachment is erased with its contact", async () => {
   await world.platform.contexts.sandbox.vault.destroy(world.partners[0]!.id, [contact]);
   expect(await ask("GET", id)).toMatchObject({ status: 410, body: { code: "contact_erased" } });
   expect(await refusal(url)).toEqual([410, "contact_erased"]);
+});
+
+it("a sweep takes the bytes of erased contacts and what killed uploads left, and leaves what is whole or may still run", async () => {
+  const { pool } = world.platform.contexts.sandbox;
+  const root = join(dataDir, "attachments");
+  const sweep = () =>
+    sweepAttachments(
+      [pool],
+      { store: folderStore(root), spool: join(root, "incoming") },
+      Date.now(),
+    );
+  await sweep();
+  const whole = await sent(png);
+  const before = (await stored()).toSorted();
+  const contact = newId("cnt");
+  await sent(png, { query: `?contact_id=${contact}` });
+  await removeOfContacts(pool, world.partners[0]!.id, [contact]);
+  // As a process leaves them that is killed after its bytes are stored, and while it gathers them.
+  const cut = await sent(png);
+  await pool.query(
+    "update mobile_attachments.attachments set status = 'pending', changed_at = now() - interval '10 minutes' where id = $1",
+    [cut.id],
+  );
+  expect((await ask("GET", cut.id)).status).toBe(404);
+  expect((await fetch(cut.url)).status).toBe(404);
+  const [old, running] = ["old", "running"].map((name) => join(root, "incoming", name));
+  await writeFile(old!, "half");
+  await utimes(old!, new Date(0), new Date(0));
+  await writeFile(running!, "half");
+  expect(await stored()).toHaveLength(before.length + 4);
+  await sweep();
+  expect((await stored()).toSorted()).toEqual([...before, running!].toSorted());
+  await sweep();
+  expect((await fetch(whole.url)).status).toBe(200);
+  const { rows } = await pool.query(
+    "select 1 from mobile_attachments.attachments where id = $1 or contact_id = $2",
+    [cut.id, contact],
+  );
+  expect(rows).toEqual([]);
+  await rm(running!);
 });
 
 it("ten million bytes are taken and one more is not, and all of a partner's together have a bound, however many come at once", async () => {

@@ -1,25 +1,14 @@
 import { join } from "node:path";
 import { environments } from "@heliograph/contracts";
 import { hosted, type ApiContext, type Hosted } from "@heliograph/api";
-import { unfinished } from "../tables/attachments.ts";
 import { folderStore } from "./folder.ts";
 import { s3Store } from "./s3.ts";
-import { giveUp, uploadMs, type Attachments } from "./upload.ts";
+import { sweepAttachments } from "./sweep.ts";
+import type { Attachments } from "./upload.ts";
 
 const sweepEveryMs = 60_000;
-/** One sweep's part; more is left for the next one. */
-const sweptAtOnce = 100;
 
 type State = Attachments & Hosted & { sweep(): Promise<void> };
-
-async function sweepAll(context: ApiContext, { store }: Attachments): Promise<void> {
-  for (const environment of environments) {
-    const { pool } = context.environments[environment];
-    const before = new Date(Date.now() - uploadMs);
-    for (const upload of await unfinished(pool, before, sweptAtOnce))
-      await giveUp(pool, store, upload);
-  }
-}
 
 /** What the routes of attachments share in a process. Each sweeps what is left of uploads that were cut off and of attachments that were removed; doing so twice changes nothing. */
 export const attachments = hosted(async (context: ApiContext): Promise<State> => {
@@ -32,7 +21,9 @@ export const attachments = hosted(async (context: ApiContext): Promise<State> =>
     quotaBytes: attachmentsQuotaBytes,
   };
   let sweeping: Promise<void> = Promise.resolve();
-  const sweep = (): Promise<void> => (sweeping = sweeping.then(() => sweepAll(context, shared)));
+  const pools = environments.map((name) => context.environments[name].pool);
+  const sweep = (): Promise<void> =>
+    (sweeping = sweeping.then(() => sweepAttachments(pools, shared, Date.now())));
   const timer = setInterval(() => {
     sweep().catch((error: unknown) => {
       sweeping = Promise.resolve();
