@@ -8,7 +8,7 @@ import { commitParts } from "./tables/parts.ts";
 import type { Projector, ProjectorInstance, ServiceContext } from "./types.ts";
 
 /** A checkpoint that only passes over events of other types is written this seldom: nothing is lost when it is not written at all. */
-export const idleCheckpointMs = 250;
+const idleCheckpointMs = 250;
 /** How often a loop looks for dead letters that an operator wants tried again. */
 export const retryLookMs = 500;
 

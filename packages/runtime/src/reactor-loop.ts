@@ -2,12 +2,18 @@ import type { Batch, RecordedEvent } from "@heliograph/log";
 import type { Careful } from "./careful.ts";
 import { latestAfter, messageOf, oneAtATime } from "./faults.ts";
 import type { Ownership } from "./lease.ts";
-import { idleCheckpointMs, retryLookMs, type Retry } from "./projector-loop.ts";
+import { retryLookMs, type Retry } from "./projector-loop.ts";
 import type { Source, Unit } from "./source.ts";
 import type { ConsumerStatus } from "./status.ts";
 import { quarantine } from "./tables/dead-letters.ts";
 import { commitParts } from "./tables/parts.ts";
 import type { Checkpoint, Reactor, ReactorInstance, ServiceContext, WritePart } from "./types.ts";
+
+/**
+ * A checkpoint of a reactor that only passes over events which do not concern it is written this seldom: it is a durable commit, and where it is not written at all a successor
+ * merely passes over them again.
+ */
+const idleCheckpointMs = 2_000;
 
 /** Moves a checkpoint by compare-and-set; concurrent calls queue up, so that each starts from where the last one ended. */
 export function newCheckpoint(
@@ -125,6 +131,8 @@ class ReactorRun {
       status.head = unit.shard !== undefined && batch.caughtUp ? batch.position : batch.head;
       if (batch.events.length === 0) {
         this.#passed = batch;
+        // With nothing in its hands the reactor is as far as it has read, whatever is written of that.
+        if (checkpoint.position >= this.#handed) status.position = batch.position;
         this.#idle.schedule();
         continue;
       }

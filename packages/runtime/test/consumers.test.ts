@@ -3,6 +3,7 @@ import { newId } from "@heliograph/contracts";
 import { loosely, until } from "@heliograph/testkit";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import {
+  checkpointOf,
   commitParts,
   Fenced,
   listDeadLetters,
@@ -82,6 +83,36 @@ test("an event that asks nothing of a consumer is not handed over, neither live 
     equal: true,
   });
   await Promise.all([projecting.stop(), reacting.stop()]);
+});
+
+test("a reactor that nothing concerns is not behind, and does not write its checkpoint for each thing that passes", async () => {
+  const { context, log } = environment;
+  const handed: number[] = [];
+  const consumer = await runConsumer(
+    {
+      kind: "reactor",
+      name: "unconcerned",
+      schema: "unconcerned",
+      types: countingProjector().types,
+      migrations: [],
+      concerns: () => false,
+      start: ({ checkpoint }) => ({
+        async handle({ events, position }) {
+          handed.push(events.length);
+          await checkpoint.commit(position);
+        },
+        stop: () => Promise.resolve(),
+      }),
+    },
+    context,
+  );
+  for (let round = 0; round < 5; round++) await consumer.caughtUp(await count(log, [1]));
+  expect(handed.length).toBeLessThan(3);
+  const { position: head } = (await log.readAll({ after: 0n, limit: 100 })).events.at(-1)!;
+  await until(async () => (await checkpointOf(context.pool, "unconcerned")) >= head, {
+    what: "the checkpoint is written in the end",
+  });
+  await consumer.stop();
 });
 
 test("a fenced owner writes neither rows nor checkpoint", async () => {

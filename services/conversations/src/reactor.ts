@@ -29,6 +29,8 @@ type Cause = Matched | Requested;
 
 /** A conflict means that an agent or routing wrote to the thread at the same moment; each writes a few events, so a handful of rounds is plenty. */
 const maxRounds = 20;
+/** So many causes of one thread are one append, at most: each makes four events or fewer, and an append takes 1,000. */
+const maxTogether = 100;
 
 /**
  * Puts what people sent into its thread, notes replies that their sender could not, and wakes what rests. Events of threads are read to keep the states warm.
@@ -68,7 +70,12 @@ async function start(tools: ReactorTools): Promise<ReactorInstance<(typeof types
     }
     await Promise.all(
       [...causes].map(async ([thread, waiting]) => {
-        for (const cause of waiting) await writer.write(thread, cause, decideCause(tools, thread));
+        for (let at = 0; at < waiting.length; at += maxTogether)
+          await writer.write(
+            thread,
+            waiting.slice(at, at + maxTogether),
+            decideCause(tools, thread),
+          );
       }),
     );
     await snoozes.commit(position, snoozed);
@@ -162,6 +169,34 @@ function metadataOf({ id, metadata, data }: Cause) {
   };
 }
 
+/**
+ * Each cause is decided on what those before it will have made of the thread. States of a thread share its entries, so that is tried on a copy of them: what is not appended after
+ * all must not look as if it were there.
+ */
+async function decideAll(
+  name: string,
+  state: ThreadState | undefined,
+  causes: readonly Cause[],
+  decide: Decide,
+): Promise<readonly NewEvent[]> {
+  const stream = streamOf("thread", name);
+  const all: NewEvent[] = [];
+  let expectedState =
+    state && causes.length > 1 ? { ...state, entries: new Map(state.entries) } : state;
+  for (const cause of causes) {
+    const metadata = metadataOf(cause);
+    const events = (await decide(expectedState, cause)).map((event) => ({ ...event, metadata }));
+    all.push(...events);
+    if (causes.length === 1) break;
+    const revision = (state?.revision ?? -1) + all.length;
+    const position = (state?.position ?? 0n) + BigInt(all.length);
+    const place = { kind: "appended", revision, position, recordedAt: cause.recordedAt } as const;
+    for (const event of recordedOf(stream, events, place))
+      expectedState = evolveThread(expectedState, event);
+  }
+  return all;
+}
+
 type Writer = ReturnType<typeof openWriter>;
 
 /** Appends to threads at the revision that was decided on; what meets another writer is decided again. */
@@ -173,7 +208,17 @@ function openWriter({ context }: Pick<ReactorTools, "context">) {
     name: string,
     state: ThreadState | undefined,
     events: readonly NewEvent[],
-  ): Promise<boolean> {
+  ): Promise<"appended" | "conflict"> {
+    const { kind, message } = await tryAppend(name, state, events);
+    if (kind === "invalid") throw new Error(`${streamOf("thread", name)}: ${message}`);
+    return kind;
+  }
+
+  async function tryAppend(
+    name: string,
+    state: ThreadState | undefined,
+    events: readonly NewEvent[],
+  ): Promise<{ readonly kind: "appended" | "conflict" | "invalid"; readonly message?: string }> {
     const stream = streamOf("thread", name);
     await failpoint("conversations.before_append");
     const [outcome] = await log.append([
@@ -182,16 +227,15 @@ function openWriter({ context }: Pick<ReactorTools, "context">) {
     await failpoint("conversations.after_append");
     switch (outcome!.kind) {
       case "invalid":
-        throw new Error(`${stream}: ${outcome!.message}`);
       case "conflict":
         threads.forget(name);
-        return false;
+        return outcome!;
       default: {
         let after = state;
         for (const event of recordedOf(stream, events, outcome!))
           after = evolveThread(after, event);
         threads.set(name, after);
-        return true;
+        return { kind: "appended" };
       }
     }
   }
@@ -199,22 +243,20 @@ function openWriter({ context }: Pick<ReactorTools, "context">) {
   return {
     threads,
     append,
-    async write(name: string, cause: Cause, decide: Decide): Promise<void> {
+    /** What becomes of several causes is one append; where that is too large for the log, each is its own. */
+    async write(name: string, causes: readonly Cause[], decide: Decide): Promise<void> {
       for (let round = 0; round < maxRounds; round++) {
         const state = await threads.get(name);
-        const events = await decide(state, cause);
+        const events = await decideAll(name, state, causes, decide);
         if (events.length === 0) return;
-        const metadata = metadataOf(cause);
-        if (
-          await append(
-            name,
-            state,
-            events.map((event) => ({ ...event, metadata })),
-          )
-        )
-          return;
+        const { kind, message } = await tryAppend(name, state, events);
+        if (kind === "appended") return;
+        if (kind === "conflict") continue;
+        if (causes.length === 1) throw new Error(`${streamOf("thread", name)}: ${message}`);
+        for (const cause of causes) await this.write(name, [cause], decide);
+        return;
       }
-      throw new LogUnavailable(`the thread of ${cause.data.message_id} kept changing`);
+      throw new LogUnavailable(`the thread of ${causes[0]!.data.message_id} kept changing`);
     },
   };
 }
@@ -234,7 +276,7 @@ async function wake(writer: Writer, snooze: Snooze): Promise<void> {
       causation: snooze.eventId,
     };
     const made = withIds({ id: snooze.eventId }, events).map((event) => ({ ...event, metadata }));
-    if (await writer.append(snooze.thread, state, made)) return;
+    if ((await writer.append(snooze.thread, state, made)) === "appended") return;
   }
   throw new LogUnavailable(`the thread of ${snooze.conversationId} kept changing`);
 }

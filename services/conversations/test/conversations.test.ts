@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { streamOf } from "@heliograph/contracts";
 import { rebuildProjector } from "@heliograph/runtime";
 import { until } from "@heliograph/testkit";
@@ -8,6 +9,7 @@ import { conversationsProjector } from "../src/projector.ts";
 import {
   addContact,
   appendTo,
+  matchedOf,
   placed,
   say,
   threadEvents,
@@ -400,4 +402,39 @@ it("A rebuild of the lists gives the same rows", async () => {
     { verifyOnly: true, signal: new AbortController().signal },
   );
   expect(rebuilt).toMatchObject({ equal: true });
+});
+
+it("what one person says in a burst is placed in its order by one append, repetitions left out", async () => {
+  const { id: partner } = partnerOf();
+  const contact = await addContact(context(), partner);
+  const from = newNumber();
+  const sayings = await Promise.all(
+    Array.from({ length: 30 }, (_, index) =>
+      matchedOf(context(), {
+        partner,
+        contact,
+        from,
+        text: String(index),
+        providerId: `${from}-${index}`,
+      }),
+    ),
+  );
+  const burst = [...sayings, ...sayings.slice(10, 20)];
+  await context().log.append(
+    burst.map((data, index) => ({
+      stream:
+        index < sayings.length ? streamOf("inbound", data.inbound_id) : `inbound-${index}-${from}`,
+      expected: "no_stream" as const,
+      events: [{ id: randomUUID(), type: "InboundMatched", data, metadata: { partner } }],
+    })),
+  );
+  const { stream } = await placed(context(), sayings.at(-1)!.message_id);
+  const events = await context().log.readStream(stream);
+  const received = events.filter((event) => event.type === "MessageReceived");
+  expect(received.map(({ data }) => data.message_id)).toEqual(
+    sayings.map(({ message_id }) => message_id),
+  );
+  expect(events.filter(({ type }) => type === "ConversationOpened")).toHaveLength(1);
+  // The feed may hand a burst over in two parts.
+  expect(new Set(received.map(({ recordedAt }) => String(recordedAt))).size).toBeLessThan(4);
 });

@@ -4,8 +4,8 @@ import { type ReactorTools, type ServiceContext, quarantine, reactor } from "@he
 import { type Opened, type Received, match, readOpened } from "./match.ts";
 
 const name = "contact-matching";
-/** Senders are independent of each other; so many at once keep the log's flushes full and leave connections to others. */
-const maxSenders = 16;
+/** Senders are independent of each other; so many messages at once keep the log's flushes full and leave connections to others. */
+const maxAtOnce = 16;
 
 /**
  * Finds out whose each inbound message is. Messages of one sender are matched in their order; their event ids follow from the message, so whatever is done twice is done once.
@@ -47,37 +47,79 @@ async function matchAll(
   }
   const senders = [...bySender.values()];
   const reasons: string[] = [];
+  const maxTogether = Math.ceil(maxAtOnce / Math.max(1, senders.length));
   const work = async (): Promise<void> => {
     for (let next = senders.shift(); next !== undefined; next = senders.shift())
-      for (const opened of next) {
-        const reason = await matchOne(context, opened);
-        if (reason !== undefined) reasons.push(reason);
-      }
+      for (let at = 0; at < next.length; at += maxTogether)
+        reasons.push(...(await matchTogether(context, next.slice(at, at + maxTogether))));
   };
-  await Promise.all(Array.from({ length: Math.min(maxSenders, senders.length) }, work));
+  await Promise.all(Array.from({ length: Math.min(maxAtOnce, senders.length) }, work));
   return reasons;
+}
+
+/**
+ * Messages of one sender, in their order. The first finds the contact, or makes it; those behind it look at once for what is there by then, and all that was found is one append.
+ * What is to be parked, and all that comes behind it, is done one by one; so is whatever met another writer at its stream.
+ */
+async function matchTogether(
+  context: ServiceContext,
+  messages: readonly Opened[],
+): Promise<readonly string[]> {
+  const [first, ...rest] = messages;
+  if (rest.length === 0) return matchEach(context, messages);
+  const found = [await findOne(context, first!)];
+  found.push(...(await Promise.all(rest.map((opened) => findOne(context, opened)))));
+  const end = found.findIndex((one) => one?.matching.kind === "parked");
+  const plain = found.slice(0, end < 0 ? found.length : end);
+  const appends = plain
+    .filter((one) => one !== undefined)
+    .map(({ stream, expected, matching }) => ({ stream, expected, events: [matching.event] }));
+  await failpoint("matching.before_append");
+  const outcomes = appends.length === 0 ? [] : await context.log.append(appends);
+  await failpoint("matching.after_append");
+  // Looked at again one by one: what is matched by now is found so, and passed.
+  const sound = outcomes.every(({ kind }) => kind === "appended" || kind === "duplicate");
+  return matchEach(context, sound ? messages.slice(plain.length) : messages);
+}
+
+async function matchEach(
+  context: ServiceContext,
+  messages: readonly Opened[],
+): Promise<readonly string[]> {
+  const reasons: string[] = [];
+  for (const opened of messages) {
+    const reason = await matchOne(context, opened);
+    if (reason !== undefined) reasons.push(reason);
+  }
+  return reasons;
+}
+
+/** What is to be said of a message, and where; undefined when it was matched before. */
+async function findOne(context: ServiceContext, opened: Opened) {
+  const stream = streamOf("inbound", opened.event.data.inbound_id);
+  const before = await context.log.readStream(stream);
+  if (before.some(({ type }) => type === "InboundMatched")) return undefined;
+  const parkedBefore = before.some(({ type }) => type === "InboundParked");
+  const matching = await match(context, opened);
+  return { stream, expected: before.at(-1)!.revision, matching, parkedBefore };
 }
 
 /** Gives why it was parked, where an operator can do something about it. */
 async function matchOne(context: ServiceContext, opened: Opened): Promise<string | undefined> {
   const { log, pool } = context;
-  const { event } = opened;
-  const stream = streamOf("inbound", event.data.inbound_id);
   for (;;) {
-    const before = await log.readStream(stream);
-    if (before.some(({ type }) => type === "InboundMatched")) return undefined;
-    const matching = await match(context, opened);
+    const found = await findOne(context, opened);
+    if (found === undefined) return undefined;
+    const { stream, expected, matching } = found;
     await failpoint("matching.before_append");
-    const again = matching.kind === "parked" && before.some(({ type }) => type === "InboundParked");
-    if (!again) {
-      const expected = before.at(-1)!.revision;
+    if (matching.kind === "matched" || !found.parkedBefore) {
       const [outcome] = await log.append([{ stream, expected, events: [matching.event] }]);
       await failpoint("matching.after_append");
       if (outcome!.kind === "invalid") throw new Error(`${stream}: ${outcome!.message}`);
       if (outcome!.kind === "conflict") continue;
     }
     if (matching.kind === "matched" || matching.forgotten) return undefined;
-    await quarantine(pool, name, event, matching.reason);
+    await quarantine(pool, name, opened.event, matching.reason);
     return matching.reason;
   }
 }
