@@ -9,6 +9,12 @@ export {
 } from "./accept.ts";
 export { templateRefOf } from "./content.ts";
 export { mediaOf, type StoredMedia } from "./media.ts";
-export { addressSubject, sealRequests, type Sealable } from "./sealing.ts";
+export {
+  addressSubject,
+  keyPlace,
+  placeOfRecipient,
+  sealRequests,
+  type Sealable,
+} from "./sealing.ts";
 export type { SendMessage } from "./send.ts";
 export { openSuppressed, type Stop, type Suppressed } from "./suppressed.ts";

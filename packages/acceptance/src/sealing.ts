@@ -1,6 +1,6 @@
 import { externalIdName } from "@heliograph/channels";
 import type { Channel, EventData } from "@heliograph/contracts";
-import { isSealed, type Seal, type Subject, type Vault } from "@heliograph/vault";
+import { isSealed, keyIdOf, type Seal, type Subject, type Vault } from "@heliograph/vault";
 
 type Requested = EventData<"MessageRequested">;
 
@@ -18,6 +18,13 @@ export const addressSubject = (
   subject: `adr:${vault.name("address", partner, channel, to)}`,
   owners: [externalIdName(vault, partner, { source: channel, id: to })],
 });
+
+/** Where a recipient stands in an index of messages: a sealed one by the key that opens it, so that nothing of the address is in the index and it is found only while the key lives. */
+export const placeOfRecipient = (to: string): string => {
+  const keyId = keyIdOf(to);
+  return keyId === undefined ? to : keyPlace(keyId);
+};
+export const keyPlace = (keyId: string): string => `key:${keyId}`;
 
 /** A request, and the fingerprint of the call that made it. */
 export type Sealable = { readonly data: Requested; readonly fingerprint: string | undefined };

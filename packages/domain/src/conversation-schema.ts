@@ -52,7 +52,10 @@ export type Conversation = z.infer<typeof Conversation>;
 export const ConversationMessage = z
   .object({
     id: z.string().meta({ description: "`msg_…`; of a note `not_…`." }),
-    conversation_id: z.string(),
+    conversation_id: z
+      .string()
+      .optional()
+      .meta({ description: "Absent of a message that was sent outside of a conversation." }),
     direction: z.enum(directions),
     channel: z.enum(channels),
     text: z.string().nullable(),

@@ -223,11 +223,12 @@ const shownMedia = ({
   ...(bytes !== undefined && { bytes }),
 });
 
-const outboundMessage = (
-  data: EventData<"MessageRequested"> & { readonly conversation_id: string },
-): ConversationMessage => ({
+const outboundMessage = ({
+  conversation_id,
+  ...data
+}: EventData<"MessageRequested">): ConversationMessage => ({
   id: data.message_id,
-  conversation_id: data.conversation_id,
+  ...(conversation_id !== undefined && { conversation_id }),
   direction: "outbound",
   channel: data.channel,
   text: data.content.text ?? null,
@@ -287,7 +288,10 @@ export function replyOf(
   const [first, ...others] = events;
   if (first?.type !== "MessageRequested") return undefined;
   let message: ConversationMessage = {
-    ...outboundMessage({ ...first.data, conversation_id }),
+    ...outboundMessage({
+      ...first.data,
+      ...(conversation_id !== undefined && { conversation_id }),
+    }),
     ...(agent !== undefined && { agent }),
   };
   for (const event of others) if (isReplyEvent(event)) message = evolveReply(message, event);

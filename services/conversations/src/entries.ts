@@ -8,7 +8,8 @@ export type Entry =
   | (ConversationMessage & { readonly direction: "inbound" | "note" })
   | {
       readonly id: string;
-      readonly conversation_id: string;
+      /** Absent of a message that was sent outside of a conversation. */
+      readonly conversation_id?: string;
       readonly direction: "outbound";
       readonly agent?: Agent;
       readonly at: string;

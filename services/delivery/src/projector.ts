@@ -8,7 +8,8 @@ import {
   type WritePart,
 } from "@heliograph/runtime";
 import { countMessages } from "./metrics.ts";
-import { messagesDdl, placeOfRecipient } from "./tables/messages.ts";
+import { placeOfRecipient } from "@heliograph/acceptance";
+import { messagesDdl } from "./tables/messages.ts";
 import { insertRows, raiseStatuses, type NewRow, type RowKey } from "./store.ts";
 
 /** Small batches wait this long for company: at most 50 commits a second, and a list is that much behind. */
@@ -38,6 +39,7 @@ function newRow(event: RecordedEvent<"MessageRequested">): NewRow {
     id: data.message_id,
     channel: data.channel,
     to: placeOfRecipient(data.to),
+    reply: data.conversation_id !== undefined,
     tags: data.tags,
     clientRef: data.client_ref,
     metadata: data.metadata,
@@ -56,7 +58,7 @@ export const messagesProjector = ({
     schema: "messages",
     types: ["MessageRequested", ...statusTypes],
     ddl: messagesDdl,
-    version: 2,
+    version: 3,
     lingerMs,
     create() {
       const places = boundedCache<string, RowKey>(rememberedMessages);

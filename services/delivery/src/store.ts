@@ -10,6 +10,7 @@ export type NewRow = {
   readonly id: string;
   readonly channel: string;
   readonly to: string;
+  readonly reply: boolean;
   readonly tags: readonly string[] | undefined;
   readonly clientRef: string | undefined;
   readonly metadata: object | undefined;
@@ -36,10 +37,10 @@ const arrayLiteral = (items: readonly string[]): string =>
 export function insertRows(rows: readonly NewRow[]): WritePart {
   return {
     name: "messages_insert",
-    sql: `insert into {schema}.messages (position, created_at, status, partner, id, channel, "to", tags, metadata, client_ref)
-      select position, created_at, status, partner, id, channel, "to", tags::text[], metadata::jsonb, client_ref
-      from unnest($1::bigint[], $2::bigint[], $3::smallint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[])
-        as n(position, created_at, status, partner, id, channel, "to", tags, metadata, client_ref)`,
+    sql: `insert into {schema}.messages (position, created_at, status, reply, partner, id, channel, "to", tags, metadata, client_ref)
+      select position, created_at, status, reply, partner, id, channel, "to", tags::text[], metadata::jsonb, client_ref
+      from unnest($1::bigint[], $2::bigint[], $3::smallint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::boolean[])
+        as n(position, created_at, status, partner, id, channel, "to", tags, metadata, client_ref, reply)`,
     values: [
       `{${rows.map((row) => row.position).join(",")}}`,
       `{${rows.map((row) => row.createdAtMs).join(",")}}`,
@@ -53,6 +54,7 @@ export function insertRows(rows: readonly NewRow[]): WritePart {
       ),
       rows.map((row) => metadataJson(row.metadata)),
       rows.map((row) => (row.clientRef === undefined ? null : storable(row.clientRef))),
+      `{${rows.map((row) => row.reply).join(",")}}`,
     ],
   };
 }

@@ -6,6 +6,7 @@ import { accepted, attemptFailed, exhausted, uncertain, type Call } from "./even
 import type { Recorder } from "./recorder.ts";
 import { decideRetry } from "./retry.ts";
 import type { TimerKind } from "./decide.ts";
+import { withoutAddresses } from "./without-addresses.ts";
 
 /** A call that has come to something. */
 export type Target = {
@@ -54,7 +55,7 @@ export function createOutcomes({
       case "accepted":
         return record(target, [accepted(call, result)], undefined);
       case "rejected": {
-        const { error } = result;
+        const error = withoutAddresses(result.error, state.request.to);
         const decision = decideRetry(error, state.spent, others(call), {
           now: now(),
           random: random(),

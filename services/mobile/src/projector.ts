@@ -60,7 +60,6 @@ class Batch {
   readonly #sequencer: Sequencer;
   readonly #conversations: Map<string, KnownConversation>;
   readonly #members: Map<string, readonly string[]>;
-  readonly #ofContact: ReadonlyMap<string, readonly string[]>;
   readonly #changed = new Set<string>();
   readonly #teams = new Map<string, TeamRow>();
   readonly #changes: ChangeRow[] = [];
@@ -71,19 +70,17 @@ class Batch {
     sequencer: Sequencer,
     conversations: readonly KnownConversation[],
     members: ReadonlyMap<string, readonly string[]>,
-    ofContact: ReadonlyMap<string, readonly string[]>,
   ) {
     this.#sequencer = sequencer;
     this.#conversations = new Map(conversations.map((known) => [known.state.id, known]));
     this.#members = new Map(members);
-    this.#ofContact = ofContact;
   }
 
   take(event: SyncEvent): void {
     if (isOfConversation(event)) this.#conversation(event);
     else if (isStatus(event)) this.#status(event);
     else if (isOfContact(event))
-      for (const id of this.#ofContact.get(event.data.contact_id) ?? []) this.#tell(id, null);
+      for (const id of this.#openOf(event.data.contact_id)) this.#tell(id, null);
     else if (isOfTeam(event)) this.#team(event);
     else if (event.type === "SequenceRaised")
       this.#count(event.data.partner_id, event.data.raised_by);
@@ -148,6 +145,15 @@ class Batch {
       });
   }
 
+  /** The newest of a contact's conversations that are not closed, as they are at this event: some may have been opened or closed in this very batch. */
+  #openOf(contact: string): readonly string[] {
+    return [...this.#conversations.values()]
+      .filter(({ state }) => state.contact_id === contact && state.status !== "closed")
+      .toSorted((left, right) => right.sequence - left.sequence)
+      .slice(0, maxOfContact)
+      .map(({ state }) => state.id);
+  }
+
   #count(partner: string, by = 1): number {
     const sequence = this.#sequencer.raise(partner, by);
     this.#counters.set(partner, sequence);
@@ -210,10 +216,9 @@ async function begin(
   events: readonly SyncEvent[],
 ): Promise<Batch> {
   const contacts = [...new Set(events.filter(isOfContact).map(({ data }) => data.contact_id))];
-  const ofContact = new Map<string, readonly string[]>();
+  const wanted = new Set<string>();
   for (const contact of contacts)
-    ofContact.set(contact, await store.openOf([contact], maxOfContact));
-  const wanted = new Set([...ofContact.values()].flat());
+    for (const id of await store.openOf([contact], maxOfContact)) wanted.add(id);
   const partners = new Set<string>();
   for (const event of events) {
     if (isOfConversation(event)) wanted.add(event.data.conversation_id);
@@ -230,7 +235,7 @@ async function begin(
     teams.length === 0 ? new Map<string, readonly string[]>() : store.members(teams),
   ]);
   for (const partner of partners) sequencer.seed(partner, counters?.get(partner) ?? 0);
-  return new Batch(sequencer, conversations, members, ofContact);
+  return new Batch(sequencer, conversations, members);
 }
 
 /** Whether an event can change anything: most statuses are of messages that are no replies. */

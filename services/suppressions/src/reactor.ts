@@ -10,6 +10,7 @@ import {
 import { change, LogUnavailable, type RecordedEvent } from "@heliograph/log";
 import { reactor, type ReactorInstance, type ReactorTools } from "@heliograph/runtime";
 import { erasedText, type Seal } from "@heliograph/vault";
+import { following } from "./following.ts";
 import { answer } from "./keywords/answer.ts";
 import { keywordOf } from "./keywords/recognise.ts";
 import { place } from "./placed.ts";
@@ -103,7 +104,7 @@ async function start(
   about: Pick<Started, "channel" | "to" | "reason" | "evidence">,
 ): Promise<boolean> {
   const id = deterministicId("sup", cause.id);
-  const metadata = metadataOf(cause);
+  const metadata = following(cause, cause.data.message_id);
   await place(tools.context.log, id, name, metadata);
   const startedAt =
     cause.type === "MessageReceived"
@@ -153,7 +154,7 @@ async function alter(
   const result = await change<Suppression>(context.log, {
     stream: streamOf("suppression", name),
     eventId: uuid5(cause.id, "suppression"),
-    metadata: metadataOf(cause),
+    metadata: following(cause, cause.data.message_id),
     evolve: evolveSuppression,
     decide: (periods = []) => ({ events: decide(periods) }),
   });
@@ -161,13 +162,6 @@ async function alter(
     throw new LogUnavailable(`${name} kept changing while a keyword was decided`);
   return result.kind === "changed";
 }
-
-const metadataOf = ({ id, data, metadata }: Cause) => ({
-  ...(metadata.partner !== undefined && { partner: metadata.partner }),
-  actor: "service:suppressions",
-  correlation: data.message_id,
-  causation: id,
-});
 
 /**
  * Mail that came back for good because of its recipient: nothing is sent there any more, since those who go on are taken for spammers by the receiving servers. In the sandbox the addresses

@@ -12,11 +12,13 @@ export type Said = {
   readonly subject?: string;
   readonly automatic?: boolean;
   readonly at?: Date;
+  /** Of the event: the request it came by, and its trace. */
+  readonly origin?: { readonly request_id: string; readonly traceparent: string };
 };
 
 /** What a thread says when a person writes, as conversations appends it; gives the message's id. */
 export async function write({ log, vault }: Context, partner: string, said: Said): Promise<string> {
-  const { channel = "sms", from, text, subject, automatic, at = new Date() } = said;
+  const { channel = "sms", from, text, subject, automatic, at = new Date(), origin } = said;
   const inbox = channel === "email" ? "help@shop.example" : "+15550109999";
   const contact = deterministicId("cnt", partner, from);
   const seal = await vault.seal({ partner, subject: contact });
@@ -36,7 +38,7 @@ export async function write({ log, vault }: Context, partner: string, said: Said
     provider: { gateway: "sim", name: "sim", message_id: `<${messageId}@mail.example>` },
     received_at: at.toISOString(),
   };
-  const event = { id: uuid7(), type: "MessageReceived", data, metadata: { partner } };
+  const event = { id: uuid7(), type: "MessageReceived", data, metadata: { partner, ...origin } };
   const [outcome] = await log.append([
     { stream: streamOf("thread", thread), expected: "any", events: [event] },
   ]);

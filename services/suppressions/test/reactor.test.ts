@@ -287,3 +287,50 @@ test("After an erasure the opt-out stands, and nothing of it can be read", async
   await says({ from, text: "START" });
   await become(from, ["SuppressionStarted", "SuppressionEnded"]);
 });
+
+test("What follows from a keyword carries the request and the trace that it came by", async () => {
+  const from = "+15550807107";
+  const origin = {
+    request_id: "req_0123456789abcdef",
+    traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+  };
+  await says({ from, text: "STOP", origin });
+  await become(from, ["SuppressionStarted"]);
+  await says({ from, text: "START", origin });
+  await become(from, ["SuppressionStarted", "SuppressionEnded"]);
+  for (const { metadata } of await periodsOf(context, partner.id, from))
+    expect(metadata).toMatchObject(origin);
+  const [answered] = await until(async () => {
+    const found = await answers(from);
+    return found.length >= 2 ? found : undefined;
+  });
+  const [asked] = await context.log.readStream(streamOf("message", answered!.id));
+  expect(asked!.metadata, "the answer too").toMatchObject(origin);
+});
+
+test.each([
+  { last: "STOP", of: ["STOP", "START", "STOP"], stopped: true },
+  { last: "START", of: ["STOP", "START", "STOP", "START"], stopped: false },
+])("Shuffled and told twice, the last word is what stands: $last", async ({ of, stopped }) => {
+  const base = Date.now() - 60_000;
+  const orders = await Promise.all(
+    Array.from({ length: 12 }, async (_, at) => {
+      const from = `+1555085${stopped ? 1 : 2}${String(100 + at)}`;
+      const said = of.map((text, minute) => ({ text, at: new Date(base + minute * 1_000) }));
+      const twice = [...said, ...said];
+      // Another order for each person: a stride that shares no factor with the count visits each once.
+      const stride = [1, 5, 7, 11][at % 4]!;
+      const order = twice.map((__, index) => twice[(at + index * stride) % twice.length]!);
+      for (const { text, at: time } of order) await says({ from, text, at: time });
+      return { from, order };
+    }),
+  );
+  await settled();
+  for (const { from, order } of orders) {
+    const states = await periodsOf(context, partner.id, from);
+    const active = states.at(-1)!.data;
+    const open = "active" in active ? active.active.length : -1;
+    const heard = order.map(({ text, at }) => `${text}@${at.getTime() - base}`).join(" ");
+    expect(open, heard).toBe(stopped ? 1 : 0);
+  }
+});

@@ -17,8 +17,9 @@ export type Relay = {
 /** HTTP/2 frames that answer nothing are no longer than this: an acknowledged ping, 9 bytes of header and 8 of content. */
 const longestHousekeepingBytes = 17;
 
-/** An answer's status leaves in a packet after its content, written in the same turn. */
+/** An answer's status leaves in a packet after its content. Under load the time alone may be over before anybody has looked for it: so many turns of the event loop come on top. */
 const restMs = 5;
+const restTurns = 5;
 
 class OwnRelay implements Relay {
   readonly #target: number;
@@ -111,7 +112,9 @@ class OwnRelay implements Relay {
       to.write(chunk.subarray(0, chunk.length >> 1), this.cut);
     } else {
       to.write(chunk);
-      setTimeout(this.cut, restMs);
+      let turns = restTurns;
+      const turn = (): void => void (turns-- > 0 ? setImmediate(turn) : this.cut());
+      setTimeout(turn, restMs);
     }
   }
 }

@@ -31,6 +31,10 @@ create table if not exists vault.keys (
 );
 create unique index if not exists keys_live on vault.keys (partner, subject) where destroyed_at is null;
 create index if not exists keys_owners on vault.keys using gin (owners);`,
+    // By the subject first: a record is given to its partner by its subject alone. Those that are destroyed are few, and a contact is looked for among them.
+    `drop index vault.keys_live;
+create unique index keys_live on vault.keys (subject, partner) where destroyed_at is null;
+create index keys_destroyed on vault.keys (subject, partner) where destroyed_at is not null;`,
   ],
 } as const;
 
@@ -68,8 +72,10 @@ export async function liveKeys(pool: pg.Pool, offered: readonly NewKey[]): Promi
     (
       await pool.query<KeyRow>({
         name: "vault.live",
-        text: `select k.id, k.partner, k.subject, k.wrapped from vault.keys k
-          join unnest($1::text[], $2::text[]) as w(partner, subject) using (partner, subject) where k.destroyed_at is null`,
+        // One by one through the index: a join may be planned as a scan of all keys.
+        text: `select k.* from (select distinct * from unnest($1::text[], $2::text[]) as u(partner, subject)) w cross join lateral (
+            select id, partner, subject, wrapped from vault.keys
+            where subject = w.subject and partner = w.partner and destroyed_at is null limit 1) k`,
         values: subjects,
       })
     ).rows;
@@ -81,7 +87,8 @@ export async function liveKeys(pool: pg.Pool, offered: readonly NewKey[]): Promi
     text: `insert into vault.keys (id, partner, subject, owners, wrapped)
       select id, partner, subject, string_to_array(owners, ' '), wrapped
       from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bytea[]) as n(id, partner, subject, owners, wrapped)
-      where not (subject like 'cnt\\_%' and exists (select from vault.keys k where k.partner = n.partner and k.subject = n.subject))
+      where not (subject like 'cnt\\_%' and exists (
+        select from vault.keys k where k.subject = n.subject and k.partner = n.partner and k.destroyed_at is not null))
       order by partner, subject
       on conflict (partner, subject) where destroyed_at is null do nothing
       returning id, partner, subject, wrapped`,
@@ -185,7 +192,9 @@ export async function destroyKeys(
   await pool.query(
     `insert into vault.keys (id, partner, subject, owners, destroyed_at)
       select gen_random_uuid(), $1, name, '{}', clock_timestamp() from unnest($2::text[]) as name
-      where name like 'cnt\\_%' and not exists (select from vault.keys k where k.partner = $1 and k.subject = name)`,
+      where name like 'cnt\\_%'
+        and not exists (select from vault.keys k where k.subject = name and k.partner = $1 and k.destroyed_at is null)
+        and not exists (select from vault.keys k where k.subject = name and k.partner = $1 and k.destroyed_at is not null)`,
     [partner, names],
   );
   await pool.query(

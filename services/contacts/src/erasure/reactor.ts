@@ -3,6 +3,7 @@ import type { Batch, RecordedEvent } from "@heliograph/log";
 import { pause, reactor, type ServiceContext } from "@heliograph/runtime";
 import { rememberedMs } from "@heliograph/vault";
 import { readClaim, release } from "../claims.ts";
+import { following } from "../reacting.ts";
 import { signCertificate } from "./certificate.ts";
 import { collectErased, type Erased } from "./collect.ts";
 import { sparedKeys } from "./spared.ts";
@@ -114,10 +115,8 @@ async function tell(
     const [last] = await log.readStream(stream, { backwards: true, limit: 1 });
     if (last!.type === "ContactErased") return;
     const metadata = {
-      partner: cause.metadata.partner ?? "",
-      actor: "system:erasure",
+      ...following(cause, cause.metadata.partner ?? "", "system:erasure"),
       correlation: data.contact_id,
-      causation: cause.id,
     };
     const event = { id, type: "ContactErased", data, metadata };
     const [outcome] = await log.append([{ stream, expected: last!.revision, events: [event] }]);

@@ -5,7 +5,7 @@ import { type NewEvent, type RecordedEvent } from "@heliograph/log";
 import type { ServiceContext } from "@heliograph/runtime";
 import { type Seal, erasedText } from "@heliograph/vault";
 import { contactOfSender } from "../commands.ts";
-import { reacting } from "../reacting.ts";
+import { following, reacting } from "../reacting.ts";
 import { type ContactsContext, loadContact } from "../streams.ts";
 import { lastSender } from "../tables/senders.ts";
 import { ownerOfInbound } from "./owner.ts";
@@ -175,8 +175,7 @@ function parked(
   partner = event.metadata.partner ?? "",
 ): Matching {
   const { inbound_id, message_id } = event.data;
-  const metadata = { partner, actor: "system:contacts", causation: event.id };
-  const own = { metadata: () => metadata };
+  const own = { metadata: () => following(event, partner) };
   const data = { inbound_id, message_id, reason };
   return {
     kind: "parked",

@@ -4,6 +4,8 @@ import { type ConversationMessage, type FoundConversation, partsOf } from "@heli
 import type { z } from "zod";
 import { type Entry, entryOf } from "../entries.ts";
 import { listHistory } from "../tables/conversations.ts";
+import { listSends } from "../tables/sends.ts";
+import { addressesOf } from "./addresses.ts";
 import { findConversation } from "./find.ts";
 import { showMessages } from "./show.ts";
 
@@ -79,17 +81,28 @@ export async function listContactMessages(call: MessagesCall): Promise<Answer> {
   const list = `history ${id}`;
   const page = pageOf(call, list);
   // The list runs from new to old: what comes after a cursor lies before its position.
-  const rows = await listHistory(projectionPool, {
+  const bounds = {
     partner: call.partner.partner_id,
-    contacts: await partsOf(log, id),
     limit: page.limit + 1,
     ...(page.before !== undefined && { after: page.before }),
     ...(page.after !== undefined && { before: page.after }),
-  });
-  const placed = rows.map(({ position, body }) => ({
-    key: position,
-    entry: JSON.parse(body) as Entry,
-  }));
+  };
+  const contacts = await partsOf(log, id);
+  const [said, sent] = await Promise.all([
+    listHistory(projectionPool, { ...bounds, contacts }),
+    listSends(projectionPool, { ...bounds, addresses: await addressesOf(call, contacts) }),
+  ]);
+  const placed = nearest(
+    [
+      ...said.map(({ position, body }) => ({ key: position, entry: JSON.parse(body) as Entry })),
+      ...sent.map(({ position, id: sentId }) => ({
+        key: position,
+        // When it was asked for, its own stream tells.
+        entry: { id: sentId, direction: "outbound", at: "" } as const,
+      })),
+    ],
+    page,
+  );
   const shown = await showMessages(
     call,
     placed.map(({ entry }) => entry),
@@ -98,4 +111,13 @@ export async function listContactMessages(call: MessagesCall): Promise<Answer> {
     status: 200,
     body: listBody(call, list, page, withMessages(placed, shown), keyOf, ({ message }) => message),
   };
+}
+
+/** The rows that a page is made of and one more where more was looked for, newest first. */
+function nearest<Row extends { readonly key: string }>(
+  rows: readonly Row[],
+  { limit, before }: Page,
+): readonly Row[] {
+  const sorted = rows.toSorted((left, right) => Number(right.key) - Number(left.key));
+  return before === undefined ? sorted.slice(0, limit + 1) : sorted.slice(-(limit + 1));
 }

@@ -12,12 +12,12 @@ import {
   timeOf,
   unknownField,
 } from "@heliograph/api";
-import { addressSubject } from "@heliograph/acceptance";
+import { addressSubject, keyPlace } from "@heliograph/acceptance";
 import { storedRecipient } from "@heliograph/channels";
 import { type Channel, PublicError, channels } from "@heliograph/contracts";
 import { statuses } from "@heliograph/domain";
 import { z } from "zod";
-import { type MessageFilter, keyPlace, listMessages } from "../tables/messages.ts";
+import { type MessageFilter, listMessages } from "../tables/messages.ts";
 
 const defaultPageSize = 25;
 

@@ -6,7 +6,6 @@ import {
   type FoldableEvent,
   type MessageStatus,
 } from "@heliograph/domain";
-import { keyIdOf } from "@heliograph/vault";
 import type pg from "pg";
 
 /**
@@ -20,6 +19,7 @@ create table if not exists {schema}.messages (
   position bigint not null,
   created_at bigint not null,
   status smallint not null,
+  reply boolean not null, -- of a conversation: its thread tells of it as well
   partner text not null,
   id text not null,
   channel text not null,
@@ -31,13 +31,6 @@ create table if not exists {schema}.messages (
 ) with (fillfactor = 70);
 create index if not exists messages_to on {schema}.messages (partner, "to", position);
 `;
-
-/** What stands in `to`: of a sealed recipient the key that opens it, so that nothing of the address is in the index and it is found only while the key lives. */
-export const placeOfRecipient = (to: string): string => {
-  const keyId = keyIdOf(to);
-  return keyId === undefined ? to : keyPlace(keyId);
-};
-export const keyPlace = (keyId: string): string => `key:${keyId}`;
 
 export type MessageFilter = {
   readonly status?: readonly MessageStatus[] | undefined;

@@ -121,7 +121,7 @@ async function show(
   const ids = new Set(states.map(({ id }) => id));
   const messages = bodies
     .map(({ body }) => body as ConversationMessage)
-    .filter(({ conversation_id }) => ids.has(conversation_id));
+    .filter(({ conversation_id }) => conversation_id !== undefined && ids.has(conversation_id));
   const [holders, replies, last] = await Promise.all([
     holdersOf(
       log,

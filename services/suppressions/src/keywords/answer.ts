@@ -11,6 +11,7 @@ import {
 import { currentPrices } from "@heliograph/domain";
 import type { RecordedEvent } from "@heliograph/log";
 import type { ReactorTools } from "@heliograph/runtime";
+import { following } from "../following.ts";
 import type { Recognised } from "./recognise.ts";
 import { answerText } from "./texts.ts";
 
@@ -71,12 +72,7 @@ export async function answer(tools: ReactorTools, of: ToAnswer): Promise<void> {
           id: uuid5(data.message_id, "MessageRequested"),
           type: "MessageRequested",
           data,
-          metadata: {
-            partner,
-            actor: "service:suppressions",
-            correlation: data.message_id,
-            causation: event.id,
-          },
+          metadata: following(event, data.message_id),
         },
       ],
     },
