@@ -14,7 +14,7 @@ export async function benchPeople(): Promise<Row[]> {
   const dataDir = newDataDir();
   // What answers, and what its answers come from: nothing that would send or sign for the two messages of each contact.
   const instance = await startMeasured(dataDir, {
-    HELIOGRAPH_SERVICES: "ingress,contacts,conversations,agents,mobile,control,operations",
+    HELIOGRAPH_SERVICES: "ingress,delivery,contacts,conversations,agents,mobile,control,operations",
   });
   try {
     const partner = await partnerOf(instance);
