@@ -100,7 +100,7 @@ test("an import that is killed again and again in the middle ends with exact cou
   );
   const { created, failed } = expected as { created: number; failed: number };
   expect(await made(partner)).toEqual({ created, ids: (created - 340) * 2, errors: failed });
-}, 120_000);
+}, 240_000);
 
 test("of two processes one runs an import, and another takes over when it is killed", async () => {
   const { id: partner, key } = world.partners[1]!;
