@@ -1,5 +1,6 @@
 import { attachmentLink, type LinkMaker } from "@heliograph/api";
 import type { Attempt } from "@heliograph/gateways";
+import type { ServiceContext } from "@heliograph/runtime";
 import { attemptIdOf } from "./events.ts";
 import type { Job } from "./job.ts";
 
@@ -38,3 +39,14 @@ export function attemptOf(
     partner: requestEvent.metadata.partner ?? "",
   };
 }
+
+/** What links to attachments are made of. A provider of this machine's own reaches it without a public address; any other needs one. */
+export const linksOf = ({
+  masterKey,
+  environment,
+  settings,
+}: Pick<ServiceContext, "masterKey" | "environment" | "settings">): LinkMaker => ({
+  masterKey,
+  environment,
+  origin: settings.publicUrl ?? `http://localhost:${settings.port}`,
+});

@@ -1,5 +1,4 @@
 import { openSuppressed } from "@heliograph/acceptance";
-import type { LinkMaker } from "@heliograph/api";
 import { Fenced, type ReactorInstance, type ReactorTools } from "@heliograph/runtime";
 import { shardPart } from "@heliograph/contracts";
 import type { SendResult } from "@heliograph/gateways";
@@ -8,7 +7,7 @@ import { adoptTimers } from "./adopt.ts";
 import { createCaller } from "./caller.ts";
 import { createClearance } from "./clearance.ts";
 import { createCommitter, type Committer } from "./committer.ts";
-import { attemptOf } from "./attempt.ts";
+import { attemptOf, linksOf } from "./attempt.ts";
 import { createFeed } from "./feed.ts";
 import { createFloor } from "./floor.ts";
 import type { GatewayPool } from "./gateway-pool.ts";
@@ -54,12 +53,6 @@ export async function startDispatcher(
   const { log, settings } = context;
   const owner = shard?.index ?? null;
   const scale = settings.retryScale;
-  const links: LinkMaker = {
-    masterKey: context.masterKey,
-    // A provider of this machine's own reaches it so; any other needs the public address.
-    origin: settings.publicUrl ?? `http://localhost:${settings.port}`,
-    environment: context.environment,
-  };
   const mostJobs = shardPart(MOST_JOBS, shard, 1_000);
   const now = Date.now;
   const random = Math.random;
@@ -152,7 +145,7 @@ export async function startDispatcher(
       const jobs = lanes.admit(limit);
       for (const job of jobs) {
         admitted.add(job);
-        job.sending = attemptOf(job, links, Date.now());
+        job.sending = attemptOf(job, linksOf(context), now());
       }
       if (jobs.length > 0) gateways.took();
       const roomIn = lanes.nextAt();

@@ -49,7 +49,7 @@ async function project(): Promise<void> {
   });
   for (const event of events)
     await pool.query(
-      `insert into messages.messages (position, created_at, status, partner, id, channel, "to", tags, metadata, client_ref) values ($1, $2, 1, $3, $4, $5, $6, $7, $8, $9) on conflict do nothing`,
+      `insert into messages.messages (position, created_at, status, reply, partner, id, channel, "to", tags, metadata, client_ref) values ($1, $2, 1, false, $3, $4, $5, $6, $7, $8, $9) on conflict do nothing`,
       [
         String(event.position),
         Date.parse(event.data.created_at),

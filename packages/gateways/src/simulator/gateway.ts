@@ -115,22 +115,23 @@ export function createSimulator(config: GatewayConfig, tools: GatewayTools): Gat
     name: config.name,
     kind: config.kind,
     async send(attempt, signal) {
-      if (attempt.media !== undefined)
-        // Without the links: who reads the log has no right to the files.
-        tools.logger.info(
-          {
-            gateway: config.name,
-            message: attempt.messageId,
-            attempt: attempt.attemptId,
-            media: attempt.media.map(({ type, bytes }) => ({ type, bytes })),
-          },
-          "media given to the simulator",
-        );
+      tellMedia(config.name, tools, attempt);
       return answer(attempt, signal);
     },
     lookup: async (attemptId) => (lost.has(attemptId) ? accept(attemptId) : "unknown"),
     close: async () => {},
   };
+}
+
+/** Without the links: who reads the log has no right to the files. */
+function tellMedia(gateway: string, { logger }: GatewayTools, attempt: Attempt): void {
+  const { messageId: message, attemptId, media } = attempt;
+  if (media === undefined) return;
+  const files = media.map(({ type, bytes }) => ({ type, bytes }));
+  logger.info(
+    { gateway, message, attempt: attemptId, media: files },
+    "media given to the simulator",
+  );
 }
 
 /** Resolves true after the delay, false as soon as the signal is aborted. */
