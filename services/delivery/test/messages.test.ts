@@ -180,7 +180,7 @@ it("The hot statements use indexes and sort nothing", async () => {
   const client = await setting.pool.connect();
   try {
     await client.query(
-      "insert into messages.messages select 100000 + n, 0, 1, $1, 'msg_' || n, 'sms', '+1' || n from generate_series(1, 20000) n",
+      "insert into messages.messages select 100000 + n, 0, 1, false, $1, 'msg_' || n, 'sms', '+1' || n from generate_series(1, 20000) n",
       ["ptn_big"],
     );
     await client.query("analyze messages.messages");
