@@ -86,10 +86,13 @@ export const Message = z
         .array(
           z.object({
             url: z.string().optional(),
-            attachment_id: z.string().optional(),
+            attachment_id: z
+              .string()
+              .optional()
+              .meta({ description: "Of a file that was uploaded." }),
             type: z.string().optional(),
             name: z.string().optional(),
-            caption: z.string().optional(),
+            caption: z.string().optional().meta({ description: "What stands under it." }),
             bytes: z.int().optional(),
           }),
         )

@@ -32,7 +32,7 @@ const TemplateRef = z.union([
 
 const mediaFields = {
   name: z.string().min(1).max(255).optional(),
-  caption: z.string().min(1).max(1_024).optional(),
+  caption: z.string().min(1).max(1_024).optional().meta({ description: "What stands under it." }),
 };
 const Media = z.union([
   z.strictObject({
