@@ -42,13 +42,19 @@ export type LinkMaker = {
 };
 
 /** Messages whose texts are opened, with a link in the place of each attachment that they name. */
-export const withLinks = <Message extends { readonly media: readonly { readonly url: string }[] }>(
+export const withLinks = <
+  Message extends {
+    readonly direction: string;
+    readonly media: readonly { readonly url: string }[];
+  },
+>(
   maker: LinkMaker,
   messages: readonly Message[],
   nowMs: number,
 ): readonly Message[] =>
   messages.map((message) =>
-    message.media.length === 0
+    // What came from outside is no name of a file of ours, whatever it looks like.
+    message.direction !== "outbound" || message.media.length === 0
       ? message
       : {
           ...message,

@@ -31,7 +31,8 @@ export function newCheckpoint(
       parts,
     );
     position = to;
-    status.position = to;
+    // It may have been shown further already, where events are passed over between two commits.
+    if (to > status.position) status.position = to;
   };
   return {
     get position() {

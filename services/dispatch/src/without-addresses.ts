@@ -1,8 +1,8 @@
 import type { Failure } from "@heliograph/contracts";
 import { isSealed } from "@heliograph/vault";
 
-/** A mail address, or digits in a row as many as the shortest number has (E.164) and more than any code. */
-const address = /[^\s<>()[\]"'@:;,=]+@[^\s<>()[\]"'@:;,=]+|\+?\d{7,}/g;
+/** A mail address, or digits, grouped or not, as many as the shortest number has (E.164) and more than any code. */
+const address = /[^\s<>()[\]"'@:;,=]+@[^\s<>()[\]"'@:;,=]+|\+?\(?\d(?:[\s().-]{0,2}\d){6,}/g;
 
 /** A provider's words without the addresses in them, where the recipient is sealed: they often repeat whom they are about, and would outlive the key. */
 export function withoutAddresses(error: Failure, recipient: string): Failure {

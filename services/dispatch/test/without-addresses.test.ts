@@ -18,6 +18,9 @@ test("what a provider says of a sealed recipient is kept without the recipient",
   expect(said("to=+15551234567 is not on WhatsApp; 15551234567, error 131026")).toBe(
     "to=[address] is not on WhatsApp; [address], error 131026",
   );
+  expect(said("+1 555 123 4567 and (555) 123-4567 are busy, code 408-22")).toBe(
+    "[address] and [address] are busy, code 408-22",
+  );
   expect(withoutAddresses(saying("x +15551234567"), sealed)).toMatchObject({
     code: "recipient_unreachable",
     provider: { name: "p", code: "550" },

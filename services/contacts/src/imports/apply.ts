@@ -43,13 +43,14 @@ export async function applyRows(
     ]),
   );
   for (let left: readonly ReadyRow[] = ready; left.length > 0;) {
-    const byId = apart(left, ({ ids }) => ids.map(({ name }) => name));
-    const byContact = apart(await look(byId.now), contactsOf);
-    const done = await applyTogether(deps, job, byContact.now, rowOf);
+    // Those that wait are looked up too: whoever means the contact of one must not overtake it.
+    const { now, later } = apart(await look(left), (each) => [
+      ...each.row.ids.map(({ name }) => name),
+      ...contactsOf(each),
+    ]);
+    const done = await applyTogether(deps, job, now, rowOf);
     for (const [row, outcome] of done) outcomes.set(row, outcome);
-    left = [...byId.later, ...byContact.later.map(({ row }) => row)].toSorted(
-      (one, other) => one.row - other.row,
-    );
+    left = later.map(({ row }) => row);
   }
   return rows.map(({ row }) => outcomes.get(row)!);
 }
