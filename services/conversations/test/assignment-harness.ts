@@ -7,6 +7,7 @@ import {
   type ServiceContext,
   type WritePart,
 } from "@heliograph/runtime";
+import { agentCreated } from "@heliograph/testkit/people";
 import { openWorld } from "@heliograph/testkit/world";
 import { assignmentReactor } from "../src/assignment/reactor.ts";
 import { readFacts } from "../src/assignment/store.ts";
@@ -62,18 +63,7 @@ function setAgent(
   given: Partial<Agent>,
 ): void {
   agents.set(id, {
-    agent_id: id,
-    partner_id: partner,
-    email: `${id}@example.com`,
-    login: id,
-    name: "Ada",
-    role: "agent",
-    capacity: 3,
-    skills: [],
-    languages: [],
-    environments: ["sandbox"],
-    status: "active",
-    created_at: time,
+    ...agentCreated(partner, { agent_id: id, email: `${id}@example.com`, login: id }),
     updated_at: time,
     generation: 0,
     spared: undefined,
