@@ -11,6 +11,7 @@ export {
 } from "./attachment-links.ts";
 export { blocksOf, endOf, hasScope, keyEnded } from "./authenticate.ts";
 export { Call, originOf } from "./call.ts";
+export { readCell, writeCell } from "./cells.ts";
 export { fingerprint } from "./canonical.ts";
 export {
   type ApiContext,
@@ -36,6 +37,7 @@ export { RateLimiter } from "./rate-limit.ts";
 export { requestId } from "./request-id.ts";
 export { type Answer, type Route, route, streamed } from "./route.ts";
 export { Router } from "./router.ts";
+export { sendStream } from "./send-stream.ts";
 export { type Serving, serveApi } from "./serve.ts";
 export { type Listening, createApp, listen } from "./server.ts";
 export { hostService } from "./service-routes.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { readCell, writeCell } from "../src/imports/cells.ts";
+import { readCell, writeCell } from "@heliograph/api";
 import { readRows, refusalOf, type Format, type ImportRow } from "../src/imports/rows.ts";
 import fc from "fast-check";
 

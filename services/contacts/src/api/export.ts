@@ -1,12 +1,10 @@
-import type { Answer, Call } from "@heliograph/api";
+import { type Answer, type Call, sendStream, writeCell } from "@heliograph/api";
 import { stringify } from "csv-stringify/sync";
 import { z } from "zod";
-import { writeCell } from "../imports/cells.ts";
 import { exportedColumns } from "../imports/columns.ts";
 import { formats } from "../imports/rows.ts";
 import { type ContactRow, type ListedId, listContacts } from "../tables/contacts.ts";
 import { rowView } from "./list.ts";
-import { sendStream } from "./send-stream.ts";
 
 /** Read at once; the client's connection decides when the next ones are. */
 const pageRows = 500;

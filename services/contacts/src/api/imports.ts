@@ -9,11 +9,12 @@ import {
   keyReused,
   originOf,
   route,
+  sendStream,
+  writeCell,
 } from "@heliograph/api";
 import { PublicError, isId, streamOf } from "@heliograph/contracts";
 import { stringify } from "csv-stringify/sync";
 import { z } from "zod";
-import { writeCell } from "../imports/cells.ts";
 import { type Upload, forgetFile, storeFile } from "../imports/file.ts";
 import { type Format, formats, refusalOf } from "../imports/rows.ts";
 import {
@@ -24,7 +25,6 @@ import {
   readErrors,
   readImport,
 } from "../tables/imports.ts";
-import { sendStream } from "./send-stream.ts";
 
 /** A million contacts with all that an export has of them, twice over. */
 const maxFileBytes = 512 * 1024 * 1024;

@@ -1,4 +1,4 @@
-import { readCell } from "./cells.ts";
+import { readCell } from "@heliograph/api";
 
 /** What a cell of a column means. */
 type Column =

@@ -1,14 +1,14 @@
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { type Answer, type Call, streamed } from "@heliograph/api";
-import type { Format } from "../imports/rows.ts";
+import type { Call } from "./call.ts";
+import { type Answer, streamed } from "./route.ts";
 
 const types = { csv: "text/csv; charset=utf-8", ndjson: "application/x-ndjson" } as const;
 
 /** Answers with a file as its parts are made: the next one is asked for when the client has taken those before it. */
 export async function sendStream(
   call: Call<unknown, unknown>,
-  format: Format,
+  format: keyof typeof types,
   name: string,
   texts: AsyncGenerator<string>,
 ): Promise<Answer> {
