@@ -49,6 +49,12 @@ export const cases: readonly Case[] = [
     request: { ...sms("+15551230013"), validity_seconds: 10 },
   },
   { name: "0014 read", expected: "read", request: template("+15551230014") },
+  // Another address each time: who complained once is refused from then on.
+  {
+    name: "0015 complained",
+    expected: "delivered",
+    request: email(`complained+${Date.now()}@example.com`),
+  },
 ];
 
 /** A message that was sent is paid, also when it bounced later; one that failed costs nothing. */

@@ -14,6 +14,7 @@ const outcomes = [
   "uncertain",
   "expired",
   "read",
+  "complained",
 ] as const;
 export type MagicOutcome = (typeof outcomes)[number];
 

@@ -44,6 +44,8 @@ export type MessageState = {
   readonly diagnostic: string | undefined;
   /** The last thing that went wrong, whether or not the message recovered from it. */
   readonly error: Failure | undefined;
+  /** The recipient complained about it, once or more often; the status says nothing of that. */
+  readonly complained: boolean;
   /** The message was sent and the charge stands: nothing is due back. */
   readonly charged: boolean;
   readonly refund:
@@ -77,6 +79,7 @@ function begin(event: Extract<FoldableEvent, { type: "MessageRequested" }>): Mes
     readAt: undefined,
     diagnostic: undefined,
     error: undefined,
+    complained: false,
     charged: false,
     refund: undefined,
     failing: undefined,
@@ -131,6 +134,8 @@ function changes(state: MessageState, { type, data, recordedAt }: FoldableEvent)
       return { status: to("read"), readAt: data.at };
     case "MessageBounced":
       return { status: to("bounced"), error: data.error, diagnostic: data.diagnostic };
+    case "MessageComplained":
+      return { complained: true };
     case "BounceDeferred":
       return { error: data.error, deferredAttempt: data.attempt };
     case "MessageFailed":

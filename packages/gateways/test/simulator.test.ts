@@ -85,6 +85,8 @@ test("each outcome has its receipts, between 30 and 210 ms later, the same at ev
   expect(statuses("soft-bounced@example.com", 2)).toEqual(["delivered"]);
   expect(statuses("+15550000010")).toEqual(["delivered", "undelivered"]);
   expect(statuses("+15550000014")).toEqual(["delivered", "read"]);
+  expect(statuses("+15550000015")).toEqual(["delivered", "complained"]);
+  expect(statuses("Complained+7@example.com")).toEqual(["delivered", "complained"]);
   expect(statuses("+15550000003", 1, "log")).toEqual(["delivered"]);
   expect(
     playedReceipts({ ...sentTo("+15550000001"), message: { channel: "broadcast", to: "news" } }, 0),

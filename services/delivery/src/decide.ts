@@ -34,7 +34,7 @@ const defaultError = (code: string, permanent: boolean): Failure => ({
  * Receipts in any order and any number, decided together. Good news counts whichever attempt it is about, because the recipient has the
  * message; bad news counts only about the attempt that is current, because a later one may succeed. Good news goes first, so that
  * contradictory receipts of one batch cause no refund. Reading implies delivery, so that a `read` that overtakes its `delivered` gives both
- * facts in their natural order. What is below the status already reached adds nothing: it stays in `receipts-<id>` as evidence.
+ * facts in their natural order. A complaint changes no status, however the message fared, and counts once. What is below the status already reached adds nothing: it stays in `receipts-<id>` as evidence.
  */
 export function decideReceipts(
   state: MessageState | undefined,
@@ -55,7 +55,22 @@ export function decideReceipts(
     reach("delivered", "MessageDelivered", deliveredData(state, delivered.data), delivered);
   if (read !== undefined) reach("read", "MessageRead", deliveredData(state, read.data), read);
   const bad = badNews(state, receipts, status);
-  return { facts: [...facts, ...bad.facts], park: bad.park };
+  return { facts: [...facts, ...bad.facts, ...complaintOf(state, receipts)], park: bad.park };
+}
+
+function complaintOf(state: MessageState, receipts: readonly ReceiptEvent[]): readonly Fact[] {
+  const cause = receipts.find((event) => event.data.status === "complained");
+  if (cause === undefined || state.complained) return [];
+  const { gateway, provider_message_id, diagnostic, occurred_at } = cause.data;
+  const data: EventData<"MessageComplained"> = {
+    message_id: state.id,
+    message: messageContext(state.request),
+    gateway,
+    provider_message_id,
+    ...(diagnostic !== undefined && { diagnostic }),
+    at: occurred_at,
+  };
+  return [{ type: "MessageComplained", data, cause }];
 }
 
 function badNews(

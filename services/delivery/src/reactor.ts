@@ -30,6 +30,7 @@ const messageTypes = [
   "MessageDelivered",
   "MessageRead",
   "MessageBounced",
+  "MessageComplained",
   "MessageFailed",
 ] as const;
 const fundsTypes = ["FundsDeclined", "FundsReleased", "FundsRefunded"] as const;
@@ -51,7 +52,7 @@ type Work = {
   funds: { readonly cause: FundsEvent; readonly amount: string } | undefined;
 };
 
-/** Turns receipts and refunds into the facts of the message: delivered, read, bounced, failed, rejected. */
+/** Turns receipts and refunds into the facts of the message: delivered, read, bounced, complained about, failed, rejected. */
 export const receiptsReactor = reactor({
   kind: "reactor",
   name: "receipts",
@@ -166,8 +167,8 @@ function decideWork(work: Work, states: States, parked: Parked, logger: ReactorT
       logger.warn({ message: work.id }, "too many receipts wait; this one is kept in the log only");
   }
   if (state === undefined) return [];
-  // Receipts that lead to a fact in the same batch outrank a failure, or start one whose money is not back yet.
-  if (work.funds !== undefined && facts.length === 0) {
+  // Receipts that lead to a fact in the same batch outrank a failure, or start one whose money is not back yet. A complaint is no word about the status.
+  if (work.funds !== undefined && facts.every(({ type }) => type === "MessageComplained")) {
     const fact = decideFunds(state, work.funds);
     if (fact !== undefined) facts.push(fact);
   }

@@ -72,7 +72,7 @@ const meaning = (channel: "sms" | "email", status: string): MessageStatus =>
 
 describe("the final status", () => {
   it("is the same for any order, number and batching of the receipts, whenever the refund comes", () => {
-    const status = fc.constantFrom("delivered", "read", "undelivered", "bounced");
+    const status = fc.constantFrom("delivered", "read", "undelivered", "bounced", "complained");
     const batches = fc.array(
       fc.record({
         statuses: fc.array(status, { minLength: 1, maxLength: 3 }),
@@ -90,8 +90,11 @@ describe("the final status", () => {
           if (refund) message.refund();
         }
         message.refund();
-        const expected = seen.map((name) => meaning(channel, name)).reduce(joinStatus, "sent");
+        const told = seen.filter((name) => name !== "complained");
+        const expected = told.map((name) => meaning(channel, name)).reduce(joinStatus, "sent");
         expect(message.state.status).toBe(expected);
+        const complaints = message.types.filter((type) => type === "MessageComplained").length;
+        expect(complaints, seen.join()).toBe(told.length < seen.length ? 1 : 0);
         for (const type of [
           "MessageDelivered",
           "MessageRead",
@@ -129,6 +132,14 @@ describe("receipts", () => {
       { gateway: "sim-2", provider: { name: "sim-2", status: "read" } },
       { gateway: "sim-2", provider: { name: "sim-2", status: "read" } },
     ]);
+  });
+
+  it("of a complaint before the provider's answer wait for it, and of one about a message that never went are dropped", () => {
+    const message = begin(requestOf(id));
+    expect(message.receipts(receiptOf(id, "complained"))).toBe(true);
+    message.apply(fact("MessageCanceled", {}));
+    expect(message.receipts(receiptOf(id, "complained"))).toBe(false);
+    expect(message.types).toEqual(["MessageRequested", "MessageCanceled"]);
   });
 
   it("of a transient bounce feed the retry budget once per attempt", () => {

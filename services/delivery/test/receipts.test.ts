@@ -134,6 +134,48 @@ it("An undelivered message fails after its refund, once, and a later delivery ou
   ]);
 });
 
+it("A complaint is told once, before or after the delivery, and leaves the status as it is", async () => {
+  const request = await accept();
+  const id = request.message_id;
+  await setting.append(
+    onReceipts(id, receiptOf(id, "complained", "early"), receiptOf(id, "complained", "again")),
+  );
+  await settled();
+  expect(await setting.types(id), "until the provider's answer it waits").toEqual([
+    "MessageRequested",
+  ]);
+  await setting.append(onMessage(id, 0, sent(request)));
+  await until(async () => (await setting.types(id)).includes("MessageComplained"));
+  expect((await setting.state(id)).status).toBe("sent");
+  await setting.append(
+    onReceipts(id, receiptOf(id, "delivered"), receiptOf(id, "complained", "late")),
+  );
+  await until(async () => (await setting.state(id)).status === "delivered");
+  await settled();
+  expect(await setting.types(id)).toEqual([
+    "MessageRequested",
+    "MessageSent",
+    "MessageComplained",
+    "MessageDelivered",
+  ]);
+});
+
+it("A complaint that comes beside a refund keeps no message from failing", async () => {
+  const request = await accept();
+  const id = request.message_id;
+  await setting.append(onMessage(id, 0, exhausted(request, 3)));
+  await settled();
+  // One append is one batch.
+  await setting.append(onReceipts(id, receiptOf(id, "complained")), onWallet("FundsReleased", id));
+  await until(async () => (await setting.state(id)).status === "failed");
+  expect((await setting.types(id)).toSorted()).toEqual([
+    "DispatchExhausted",
+    "MessageComplained",
+    "MessageFailed",
+    "MessageRequested",
+  ]);
+});
+
 it("A message whose attempts are exhausted fails when the hold is released, with its retries", async () => {
   const request = await accept();
   const id = request.message_id;

@@ -38,6 +38,7 @@ describe("the sandbox's recipients", () => {
     ["delivered@", mail("delivered"), "delivered"],
     ["sent-only@", mail("sent-only"), "sent"],
     ["0014 read", sms("0014"), "read"],
+    ["0015 complained", sms("0015"), "delivered"],
     ["a broadcast", { channel: "broadcast", to: "spring-news", text: "Hello" }, "sent"],
     ["a push", { channel: "push", to: "fMEP0v:APA91bHqX", text: "Hello" }, "delivered"],
     ["0014 push", { channel: "push", to: "dev_000000000000000000000014", text: "Hello" }, "read"],

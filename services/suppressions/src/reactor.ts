@@ -18,20 +18,21 @@ import { recipientOf } from "./seal.ts";
 
 type Received = RecordedEvent<"MessageReceived">;
 type Bounced = RecordedEvent<"MessageBounced">;
-type Cause = Received | Bounced;
+type Complained = RecordedEvent<"MessageComplained">;
+type Cause = Received | Bounced | Complained;
 
 /** Evidence holds so much of a text. */
 const maxEvidenceCharacters = 2_000;
 /** A sealed text that is longer is no keyword: 20,000 characters, which is a mail with what it quotes. */
 const maxToken = 110_000;
 
-/** Starts and ends suppressions by what people write and by what comes back for good, and answers keywords. */
+/** Starts and ends suppressions by what people write, what comes back for good and what is complained about, and answers keywords. */
 export const keywordsReactor = reactor({
   kind: "reactor",
   name: "suppression-keywords",
   // Not the projector's schema, which a rebuild replaces.
   schema: "suppression_keywords",
-  types: ["MessageReceived", "MessageBounced"],
+  types: ["MessageReceived", "MessageBounced", "MessageComplained"],
   migrations: [],
   start: startKeywords,
 });
@@ -42,16 +43,26 @@ function startKeywords(tools: ReactorTools): ReactorInstance<Cause["type"]> {
     async handle(batch) {
       // One after the other: STOP and START of one person are decided in the order in which they came, and what changed something is not decided again after a later one.
       for (const event of batch.events) {
-        const acted =
-          event.type === "MessageReceived"
-            ? await received(tools, event)
-            : await bounced(tools, event);
-        if (acted) await checkpoint.commit(event.position);
+        if (await handleOne(tools, event)) await checkpoint.commit(event.position);
       }
       await checkpoint.commit(batch.position);
     },
     stop: async () => undefined,
   };
+}
+
+/** Gives whether it did something. */
+function handleOne(tools: ReactorTools, event: Cause): Promise<boolean> {
+  switch (event.type) {
+    case "MessageReceived":
+      return received(tools, event);
+    case "MessageBounced":
+      return bounced(tools, event);
+    case "MessageComplained":
+      return complained(tools, event);
+    default:
+      return event satisfies never;
+  }
 }
 
 const short = (token: string | undefined): string | undefined =>
@@ -106,10 +117,7 @@ async function start(
   const id = deterministicId("sup", cause.id);
   const metadata = following(cause, cause.data.message_id);
   await place(tools.context.log, id, name, metadata);
-  const startedAt =
-    cause.type === "MessageReceived"
-      ? cause.data.received_at
-      : new Date(cause.recordedAt).toISOString();
+  const startedAt = timeOf(cause);
   return alter(tools, cause, name, (periods) =>
     about.reason === "keyword" && isOvertaken(periods, startedAt)
       ? []
@@ -121,6 +129,11 @@ async function start(
           ...about,
         }),
   );
+}
+
+function timeOf({ type, data, recordedAt }: Cause): string {
+  if (type === "MessageReceived") return data.received_at;
+  return new Date(recordedAt).toISOString();
 }
 
 /** START ends what an earlier STOP began, and nothing else: a complaint, a bounce and what the partner has set stay. */
@@ -168,18 +181,41 @@ async function alter(
  * whose outcome is chosen stay usable.
  */
 async function bounced(tools: ReactorTools, event: Bounced): Promise<boolean> {
-  const { vault, environment } = tools.context;
-  const { message, error, message_id, diagnostic } = event.data;
-  const partner = event.metadata.partner ?? "";
+  const { message, error, diagnostic } = event.data;
   if (!error.permanent || error.class !== "recipient") return false;
-  const to = (await vault.open(partner, message.to))(message.to);
-  if (to === erasedText) return false;
+  const to = await addressOf(tools, event);
+  if (to === undefined) return false;
+  const { environment } = tools.context;
   if (environment === "sandbox" && magicOutcome(message.channel, to) !== "delivered") return false;
-  const { name, seal } = await recipientOf(vault, { partner, channel: message.channel, to });
-  return start(tools, event, name, {
-    channel: message.channel,
-    to: seal(to),
-    reason: "bounce",
-    evidence: { message_id, text: sealedText(seal, diagnostic) },
-  });
+  return stop(tools, event, to, "bounce", diagnostic);
+}
+
+/** Who said that messages are unwanted gets no more of them. In the sandbox too: a partner tries what follows, and ends the period to do so again. */
+async function complained(tools: ReactorTools, event: Complained): Promise<boolean> {
+  const to = await addressOf(tools, event);
+  return to === undefined ? false : stop(tools, event, to, "complaint", event.data.diagnostic);
+}
+
+/** Undefined once it is erased. */
+async function addressOf(
+  { context: { vault } }: ReactorTools,
+  { data: { message }, metadata: { partner = "" } }: Bounced | Complained,
+): Promise<string | undefined> {
+  const to = (await vault.open(partner, message.to))(message.to);
+  return to === erasedText ? undefined : to;
+}
+
+async function stop(
+  tools: ReactorTools,
+  event: Bounced | Complained,
+  to: string,
+  reason: "bounce" | "complaint",
+  said: string | undefined,
+): Promise<boolean> {
+  const { message_id, message } = event.data;
+  const { channel } = message;
+  const partner = event.metadata.partner ?? "";
+  const { name, seal } = await recipientOf(tools.context.vault, { partner, channel, to });
+  const evidence = { message_id, ...(said !== undefined && { text: sealedText(seal, said) }) };
+  return start(tools, event, name, { channel, to: seal(to), reason, evidence });
 }

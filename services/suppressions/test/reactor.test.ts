@@ -270,6 +270,83 @@ test("Mail that comes back for good suppresses its recipient, and the sandbox's 
   expect(await typesOf("policy@example.com", "email")).toEqual([]);
 });
 
+test("Who complains gets nothing more: from the send to the refusal, and no START ends it", async () => {
+  const to = "complained+1@example.com";
+  const send = () => {
+    const body = { channel: "email", to, subject: "Spring", text: "x" };
+    return world.call("POST", "/api/v1/messages", { key: partner.key, body });
+  };
+  const { body: sent } = await send();
+  const path = `/api/v1/messages/${sent.id}`;
+  const [period] = await until(async () => {
+    const found = await list(`to=${encodeURIComponent(to)}&active=true`);
+    return found.length > 0 ? found : undefined;
+  });
+  expect(period).toMatchObject({
+    channel: "email",
+    to,
+    applies_to: "all",
+    reason: "complaint",
+    evidence: { message_id: sent.id, text: "The recipient reported it as unwanted" },
+    ended_at: null,
+  });
+  const timeline = await world.call("GET", `${path}/timeline`, { key: partner.key });
+  const types = timeline.body.data.map(({ type }: { type: string }) => type);
+  expect(types.filter((type: string) => type === "MessageComplained")).toHaveLength(1);
+  const message = await world.call("GET", path, { key: partner.key });
+  expect(message.body.status).toBe("delivered");
+  await says({ channel: "email", from: to, text: "START" });
+  await settled();
+  const refused = await send();
+  expect([refused.status, refused.body]).toMatchObject([
+    422,
+    {
+      code: "recipient_suppressed",
+      suppression_id: period.id,
+      detail: "The recipient complained.",
+    },
+  ]);
+  // The partner may end it; the next complaint begins another.
+  await world.call("DELETE", `/api/v1/suppressions/${period.id}`, { key: partner.key });
+  const { body: again } = await send();
+  await become(to, ["SuppressionStarted", "SuppressionEnded", "SuppressionStarted"], "email");
+  const [, , next] = await periodsOf(context, partner.id, to, "email");
+  expect(next!.data).toMatchObject({ reason: "complaint", evidence: { message_id: again.id } });
+});
+
+test("In live a complaint, told twice and about a sealed recipient, suppresses once, and sandbox hears nothing of it", async () => {
+  const { live } = world.platform.contexts;
+  const to = "ada@live.example";
+  const seal = await live.vault.seal({ partner: partner.id, subject: newId("cnt") });
+  for (const id of [newId("msg"), newId("msg")])
+    await live.log.append([
+      {
+        stream: streamOf("message", id),
+        expected: "no_stream",
+        events: [
+          {
+            id: uuid7(),
+            type: "MessageComplained",
+            data: {
+              message_id: id,
+              message: { channel: "email", to: seal(to) },
+              gateway: "smtp",
+              provider_message_id: "<1@mail.example>",
+              at: new Date().toISOString(),
+            },
+            metadata: { partner: partner.id },
+          },
+        ],
+      },
+    ]);
+  const last = "+15550817110";
+  await write(live, partner.id, { from: last, text: "STOP" });
+  await until(async () => (await periodsOf(live, partner.id, last)).length > 0 || undefined);
+  const periods = await periodsOf(live, partner.id, to, "email");
+  expect(periods.map(({ data }) => data)).toMatchObject([{ reason: "complaint" }]);
+  expect(await typesOf(to, "email")).toEqual([]);
+});
+
 test("After an erasure the opt-out stands, and nothing of it can be read", async () => {
   const from = "+15550807106";
   await says({ from, text: "STOP" });

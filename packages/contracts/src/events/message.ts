@@ -276,6 +276,22 @@ export const MessageBounced = defineEvent(
   }),
 );
 
+/** The status stays what it is: who complains has the message. Only what is sent later is concerned. */
+export const MessageComplained = defineEvent(
+  "MessageComplained",
+  1,
+  "The recipient complained about the message; nothing more is sent there.",
+  z.strictObject({
+    message_id: Id,
+    message: MessageContext,
+    gateway: z.string(),
+    provider_message_id: z.string(),
+    /** What the provider said of it. */
+    diagnostic: z.string().max(2000).optional(),
+    at: Time,
+  }),
+);
+
 export const MessageFailed = defineEvent(
   "MessageFailed",
   1,

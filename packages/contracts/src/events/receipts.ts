@@ -12,7 +12,16 @@ export const ReceiptReceived = defineEvent(
     gateway: z.string(),
     provider_message_id: z.string().max(512),
     provider_event_id: z.string().max(255),
-    status: z.enum(["sent", "delivered", "read", "undelivered", "bounced", "deferred"]),
+    status: z.enum([
+      "sent",
+      "delivered",
+      "read",
+      "undelivered",
+      "bounced",
+      "deferred",
+      /** The recipient told the provider that this is unwanted: a feedback report (RFC 5965), or its like on other channels. */
+      "complained",
+    ]),
     permanent: z.boolean().optional(),
     error: Failure.optional(),
     diagnostic: z.string().max(2000).optional(),

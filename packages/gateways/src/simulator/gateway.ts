@@ -105,6 +105,7 @@ export function createSimulator(config: GatewayConfig, tools: GatewayTools): Gat
       case "soft-bounced":
       case "contradictory":
       case "read":
+      case "complained":
         return accept(attempt.attemptId);
       default:
         return outcome satisfies never;

@@ -72,6 +72,11 @@ export function simulatorReceipts(
       ];
     case "read":
       return [make("delivered", base), make("read", base + 60)];
+    case "complained":
+      return [
+        make("delivered", base),
+        make("complained", base + 60, { diagnostic: "The recipient reported it as unwanted" }),
+      ];
     default:
       return [make("delivered", base)];
   }
