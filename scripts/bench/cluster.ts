@@ -11,6 +11,7 @@ import {
   readSettings,
   serverOf,
   startConsumers,
+  realClock,
 } from "@heliograph/runtime";
 import {
   apiClient,
@@ -197,6 +198,7 @@ export async function startRelay(
       masterKey: Buffer.from(masterKey, "hex"),
       vault: await testVault(pool),
       logger,
+      clock: realClock,
       directory: {
         gateways: () => [],
         partner: () => undefined,

@@ -16,6 +16,7 @@ import {
   runConsumer,
   type Projector,
   type ServiceContext,
+  realClock,
 } from "@heliograph/runtime";
 import { testVault } from "@heliograph/testkit";
 import pg from "pg";
@@ -47,6 +48,7 @@ export async function benchConsumers(databaseUrl: string): Promise<Row[]> {
     masterKey: Buffer.alloc(32),
     vault: await testVault(pool),
     logger,
+    clock: realClock,
     directory: noDirectory,
   };
   try {

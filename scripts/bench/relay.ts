@@ -17,6 +17,7 @@ import {
   startConsumers,
   type KafkaSettings,
   type ServiceContext,
+  realClock,
 } from "@heliograph/runtime";
 import { startKafka, testVault } from "@heliograph/testkit";
 import kafkajs, { type Producer } from "kafkajs";
@@ -82,6 +83,7 @@ export async function benchRelay(databaseUrl: string): Promise<Row[]> {
     masterKey: Buffer.alloc(32),
     vault: await testVault(pool),
     logger,
+    clock: realClock,
     directory: noDirectory,
   };
   try {

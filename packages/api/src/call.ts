@@ -8,6 +8,7 @@ import {
   uuid5,
   uuid7,
 } from "@heliograph/contracts";
+import { formatTime } from "@heliograph/domain";
 import type { Metadata } from "@heliograph/log";
 import type { Settings } from "@heliograph/runtime";
 import type { Request, Response } from "express";
@@ -148,6 +149,14 @@ export class Call<Body = unknown, Query = unknown, Params = Readonly<Record<stri
   chunks: () => AsyncIterable<Buffer> = () => {
     throw new Error(`${this.routeName} has its body read for it`);
   };
+  /** The time of the caller's environment, epoch milliseconds: what happens there is stamped and held against time limits by it. Keys, sessions and rate limits follow the real one. */
+  now(): number {
+    return this.deps.clock.now(this.partner.partner_id);
+  }
+  /** The same as events hold it. */
+  timestamp(): string {
+    return formatTime(this.now());
+  }
   /** For long waits: aborted when the client went away before the answer was finished, or the server stops. */
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
@@ -176,6 +185,8 @@ export class Call<Body = unknown, Query = unknown, Params = Readonly<Record<stri
       actor: this.actor,
       request_id: this.requestId,
       ...(this.fingerprint !== undefined && { fingerprint: this.fingerprint }),
+      ...(this.identity !== undefined &&
+        this.context.environments[this.env].clock.stamp(this.partner.partner_id)),
       ...(typeof traceparent === "string" && traceparent.length <= 64
         ? { traceparent }
         : undefined),

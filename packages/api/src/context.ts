@@ -1,7 +1,7 @@
 import type { Environment, EventData } from "@heliograph/contracts";
 import type { Directory } from "@heliograph/platform";
 import type { EventLog } from "@heliograph/log";
-import type { Settings } from "@heliograph/runtime";
+import type { PartnerClock, Settings } from "@heliograph/runtime";
 import type { Vault } from "@heliograph/vault";
 import type pg from "pg";
 import type { Logger } from "pino";
@@ -20,6 +20,8 @@ export type EnvironmentDeps = {
   readonly projectionPool: pg.Pool;
   /** The keys of personal data. */
   readonly vault: Vault;
+  /** Which time it is for a partner. */
+  readonly clock: PartnerClock;
   /** Resolves later while the consumers of this process are behind, so that accepting does not outrun sending. */
   readonly pressure?: () => Promise<void> | undefined;
 };

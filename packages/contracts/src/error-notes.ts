@@ -62,6 +62,8 @@ export const errorNotes: Readonly<Record<ErrorCode, string>> = {
     "No gateway is configured for the channel in this environment. `GET /gateways` lists those that are. An operator enables e-mail with `HELIOGRAPH_SMTP_URL`, and any channel for trials with `HELIOGRAPH_LOG_GATEWAY_CHANNELS`.",
   feature_not_available:
     "The field is known and reserved, but this version does nothing with it, and does not pretend to.",
+  clock_limit_reached:
+    "A sandbox's clock can be advanced by 400 days in all, and never goes back. `left_seconds` says how far it can still go.",
   rate_limited:
     "`RateLimit-Policy` and `RateLimit` tell the limit and what is left; wait for `Retry-After`. Batches that come at once are let in as long as there is room; the others are told to wait. What was put off with 429 or 503 is not charged, and nobody waits longer than a minute. It is also the answer when the bodies of a partner's requests in flight are together larger than 24 MiB.",
   log_unavailable:

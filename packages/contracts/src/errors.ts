@@ -41,6 +41,7 @@ export const errorCatalogue = {
   session_window_closed: { status: 422, title: "The person wrote too long ago" },
   channel_not_enabled: { status: 422, title: "The channel is not enabled" },
   feature_not_available: { status: 422, title: "The feature is not available yet" },
+  clock_limit_reached: { status: 422, title: "The sandbox's clock goes no further" },
   rate_limited: { status: 429, title: "Too many requests" },
   log_unavailable: { status: 503, title: "The event log is not available" },
   overloaded: { status: 503, title: "The service has too much to do at the moment" },

@@ -156,7 +156,8 @@ export type Category =
   | "suppression"
   | "agent"
   | "login"
-  | "sender";
+  | "sender"
+  | "clock";
 
 /** The stream of an aggregate: `category-<26 characters of its id>`. */
 export const streamOf = <Name extends Category>(category: Name, id: string): StreamOf<Name> =>

@@ -10,6 +10,7 @@ import {
   type Reactor,
   type RunningConsumers,
   type ServiceContext,
+  realClock,
 } from "@heliograph/runtime";
 import {
   loosely,
@@ -69,6 +70,7 @@ async function openEnvironment(brokers: readonly string[]) {
       masterKey: Buffer.alloc(32),
       vault: await testVault(pool),
       logger,
+      clock: realClock,
       directory: {
         gateways: () => [],
         partner: () => undefined,

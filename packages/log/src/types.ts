@@ -25,6 +25,8 @@ export type Metadata = {
   readonly correlation?: string;
   readonly traceparent?: string;
   readonly fingerprint?: string;
+  /** RFC 3339: when it happened, in a sandbox whose clock is ahead of the real one. */
+  readonly at?: string;
   readonly [key: string]: unknown;
 };
 

@@ -10,6 +10,7 @@ import {
   openLog,
   openPool,
   prepareTables,
+  realClock,
   startConsumers,
   type RunningConsumers,
   type Server,
@@ -17,6 +18,7 @@ import {
   type ServiceContext,
   type Settings,
   untilItAnswers,
+  virtualClock,
   watchClock,
 } from "@heliograph/runtime";
 import { openVault, vaultTables } from "@heliograph/vault";
@@ -162,6 +164,7 @@ export async function openPlatform(
         projectionPool: projections,
         settings,
         directory,
+        clock: environment === "sandbox" ? virtualClock(directory) : realClock,
         masterKey,
         vault,
         logger: logger.child({ environment }),

@@ -5,6 +5,7 @@ export * from "./databases.ts";
 export * from "./logger.ts";
 export { commitParts, Fenced, inSchema, quoteSchema } from "./tables/parts.ts";
 export { watchClock } from "./clock.ts";
+export { type ClockState, type PartnerClock, realClock, virtualClock } from "./virtual-clock.ts";
 export { StartError, untilItAnswers } from "./boot.ts";
 export { atMost, isMachinery, messageOf, oneAtATime, pause } from "./faults.ts";
 export { startConsumers, type RunningConsumers } from "./consumers.ts";

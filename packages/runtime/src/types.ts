@@ -4,6 +4,7 @@ import type { Vault } from "@heliograph/vault";
 import type pg from "pg";
 import type { Logger } from "pino";
 import type { Settings } from "./settings.ts";
+import type { PartnerClock } from "./virtual-clock.ts";
 
 /** What every consumer of one environment is given. */
 export type ServiceContext = {
@@ -20,6 +21,8 @@ export type ServiceContext = {
   readonly projectionPool: pg.Pool;
   readonly settings: Settings;
   readonly directory: GatewayDirectory;
+  /** By which everything of a partner is due and told; of machinery, such as calls, leases and webhooks, the real clock decides. */
+  readonly clock: PartnerClock;
   /** 32 bytes that seal webhook secrets and derive keys. */
   readonly masterKey: Buffer;
   /** The keys of the environment's personal data. */

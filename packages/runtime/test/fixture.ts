@@ -6,6 +6,7 @@ import {
   readSettings,
   type Projector,
   type ServiceContext,
+  realClock,
 } from "../src/index.ts";
 
 /** One environment on a database of its own, with the log and pools that a process would have. */
@@ -33,6 +34,7 @@ export async function openEnvironment(): Promise<{
     masterKey: Buffer.alloc(32),
     vault: await testVault(pool),
     logger,
+    clock: realClock,
     directory: {
       gateways: () => [],
       partner: () => undefined,

@@ -6,6 +6,7 @@ import {
   runConsumer,
   type Consumer,
   type KafkaSettings,
+  realClock,
 } from "@heliograph/runtime";
 import { testVault } from "./test-vault.ts";
 
@@ -29,6 +30,7 @@ export async function runConsumerHere(make: (kafka: KafkaSettings) => Consumer):
     masterKey: Buffer.alloc(32),
     vault: await testVault(pool),
     logger,
+    clock: realClock,
     directory: {
       gateways: () => [],
       partner: () => undefined,

@@ -14,6 +14,7 @@ import {
   runConsumer,
   type Feed,
   type ServiceContext,
+  realClock,
 } from "@heliograph/runtime";
 import { testDatabase, testVault, until } from "@heliograph/testkit";
 import pg from "pg";
@@ -85,6 +86,7 @@ export async function openWorld(options: WorldOptions = {}) {
       }),
       smtpUrls: options.smtpUrls ?? [],
     },
+    clock: realClock,
     directory: {
       gateways: (_, channel) =>
         gateways.filter((gateway) => channel === undefined || gateway.channel === channel),

@@ -2,7 +2,13 @@ import { placedFeed, testVault } from "@heliograph/testkit";
 // A dispatch process for crash tests: the reactors of one environment on the database of the parent, until SIGTERM.
 import { validateEvent } from "@heliograph/contracts";
 import { openPostgresLog } from "@heliograph/log";
-import { newLogger, readSettings, startConsumers, type GatewayConfig } from "@heliograph/runtime";
+import {
+  newLogger,
+  readSettings,
+  startConsumers,
+  type GatewayConfig,
+  realClock,
+} from "@heliograph/runtime";
 import pg from "pg";
 import { service } from "../src/index.ts";
 import { dispatchReactor } from "../src/consumer.ts";
@@ -24,6 +30,7 @@ const context = {
   projectionPool: pool,
   connection,
   settings,
+  clock: realClock,
   directory: {
     gateways: () => gateways,
     partner: () => undefined,

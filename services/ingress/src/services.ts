@@ -1,6 +1,7 @@
 import type { Service } from "@heliograph/api";
 import { service as inbound } from "@heliograph/inbound";
 import { service as contacts } from "@heliograph/contacts";
+import { service as sandbox } from "@heliograph/sandbox";
 import { service as conversations } from "@heliograph/conversations";
 import { service as suppressions } from "@heliograph/suppressions";
 import { service as agents } from "@heliograph/agents";
@@ -26,6 +27,7 @@ export const services: readonly Service[] = [
   dispatch,
   delivery,
   inbound,
+  sandbox,
   contacts,
   conversations,
   suppressions,

@@ -10,6 +10,7 @@ import * as inbound from "./inbound.ts";
 import * as login from "./login.ts";
 import * as presence from "./presence.ts";
 import * as sender from "./sender.ts";
+import * as clock from "./clock.ts";
 import * as session from "./session.ts";
 import * as suppression from "./suppression.ts";
 import * as team from "./team.ts";
@@ -56,6 +57,7 @@ const modules = {
   ...agent,
   ...login,
   ...sender,
+  ...clock,
 };
 
 /** Every event definition, one per type and version. */
@@ -96,6 +98,7 @@ type Categories = {
   agent: typeof agent;
   login: typeof login;
   sender: typeof sender;
+  clock: typeof clock;
 };
 /** The types of the events in streams of one category. */
 export type EventTypeOf<Name extends Category> = Name extends keyof Categories

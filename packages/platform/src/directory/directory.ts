@@ -1,6 +1,6 @@
 import { readEventFlaw, type Environment } from "@heliograph/contracts";
 import type { EventLog, RecordedEvent } from "@heliograph/log";
-import type { AgentRecord, GatewayDirectory } from "@heliograph/runtime";
+import type { AgentRecord, ClockState, GatewayDirectory } from "@heliograph/runtime";
 import {
   directoryTypes,
   distrust,
@@ -18,6 +18,8 @@ export type { Gateway, Key, Partner, PriceList } from "./fold.ts";
 
 /** Partners, keys, agents, gateways and prices, answered from memory and kept fresh by the platform log. */
 export interface Directory extends GatewayDirectory {
+  /** The clocks of sandboxes that were advanced, by partner. */
+  readonly clocks: ReadonlyMap<string, ClockState>;
   partner(id: string): Partner | undefined;
   /** Oldest first. */
   partners(): readonly Partner[];
@@ -76,6 +78,7 @@ export async function openDirectory(
   })();
 
   return {
+    clocks: state.clocks,
     partner: (id) => state.partners.get(id),
     partners: () => [...state.partners.values()],
     key: (sha256) => state.keysBySha256.get(sha256),

@@ -1,6 +1,6 @@
 import { streamOf, type Environment, type EventData } from "@heliograph/contracts";
 import type { RecordedEvent } from "@heliograph/log";
-import type { AgentRecord } from "@heliograph/runtime";
+import type { AgentRecord, ClockState } from "@heliograph/runtime";
 import { agentTypes, evolveAgent } from "./agents.ts";
 
 export type Partner = EventData<"PartnerCreated">;
@@ -23,7 +23,12 @@ export type DirectoryState = {
   readonly agentsByPartner: Map<string, Set<string>>;
   /** The agent that signs in with an address, by the stream of its claim. */
   readonly agentByLogin: Map<string, string>;
+  /** How far the sandboxes of partners are ahead. */
+  readonly clocks: Map<string, ClockState>;
 };
+
+/** Of stretches that a clock went over only the latest matter: what was due in an older one has happened. */
+const mostJumps = 50;
 
 export const emptyDirectory = (): DirectoryState => ({
   partners: new Map(),
@@ -36,6 +41,7 @@ export const emptyDirectory = (): DirectoryState => ({
   agents: new Map(),
   agentsByPartner: new Map(),
   agentByLogin: new Map(),
+  clocks: new Map(),
 });
 
 export const directoryTypes = [
@@ -47,6 +53,7 @@ export const directoryTypes = [
   "SenderAssigned",
   ...agentTypes,
   "LoginClaimed",
+  "SandboxClockAdvanced",
 ] as const;
 
 /** Folds one event of the platform log into the state, in place. */
@@ -88,6 +95,14 @@ export function evolveDirectory(state: DirectoryState, event: RecordedEvent): vo
     case "SenderAssigned": {
       const data = event.data as EventData<"SenderAssigned">;
       state.senders.set(senderKey(data.gateway_id, data.address), data.partner_id);
+      return;
+    }
+    case "SandboxClockAdvanced": {
+      const { partner_id, ahead_seconds, from, to } =
+        event.data as EventData<"SandboxClockAdvanced">;
+      const jump = { from: Date.parse(from), to: Date.parse(to) };
+      const jumps = [...(state.clocks.get(partner_id)?.jumps ?? []), jump].slice(-mostJumps);
+      state.clocks.set(partner_id, { aheadMs: ahead_seconds * 1_000, jumps });
       return;
     }
     case "LoginClaimed": {

@@ -1,4 +1,11 @@
-import { type Answer, type Call, type Route, notValid, route } from "@heliograph/api";
+import {
+  type Answer,
+  type Call,
+  type Route,
+  notValid,
+  requireSandbox,
+  route,
+} from "@heliograph/api";
 import { channelModule, inboxAddress, parseMailbox, type Read } from "@heliograph/channels";
 import { type Channel, type FieldError, PublicError } from "@heliograph/contracts";
 import { takesInbound } from "@heliograph/gateways";
@@ -57,11 +64,7 @@ function addressed(channel: Channel, text: string): { address: string; shownName
 }
 
 async function receive(call: Call<SandboxInbound, unknown>): Promise<Answer> {
-  if (call.env !== "sandbox")
-    throw new PublicError(
-      "insufficient_scope",
-      "People are simulated in the sandbox only: use a sandbox key.",
-    );
+  requireSandbox(call, "People are simulated");
   const { body } = call;
   const { channel } = body;
   const gateway = gatewayOf(call, channel);
