@@ -1,5 +1,5 @@
 import type { Environment, EventData } from "@heliograph/contracts";
-import type { Directory } from "@heliograph/platform";
+import type { Directory, Partner } from "@heliograph/platform";
 import type { EventLog } from "@heliograph/log";
 import type { PartnerClock, Settings } from "@heliograph/runtime";
 import type { Vault } from "@heliograph/vault";
@@ -8,7 +8,7 @@ import type { Logger } from "pino";
 import type { FindSession } from "./session-record.ts";
 
 /** A tenant and an API key as the directory folds them from the platform log. */
-export type PartnerRecord = EventData<"PartnerCreated">;
+export type PartnerRecord = Partner;
 export type KeyRecord = EventData<"KeyIssued"> & { readonly revoked: boolean };
 
 /** What belongs to one environment. Nothing in a call reaches the other one's. */

@@ -42,6 +42,9 @@ const errorsOf = (route: Route): readonly ErrorCode[] => [
     ...route.errors,
     ...always,
     ...(route.scope === "public" ? [] : withKey),
+    ...(route.mutates === true && route.scope !== "public" && !route.evenSuspended
+      ? (["partner_suspended"] as const)
+      : []),
     ...(route.method === "GET" ? [] : withBody),
     ...(takesKey(route) ? withIdempotency : []),
     ...(takesMatch(route) ? (["precondition_failed"] as const) : []),

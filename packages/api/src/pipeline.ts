@@ -148,6 +148,9 @@ export class Pipeline {
           `${identity.agent ? "The role" : "The API key"} needs the scope ${route.scope}.`,
           { extra: { required_scope: route.scope } },
         );
+      // An operator's key still works, so that nobody shuts himself out.
+      if (identity.partner.status === "suspended" && !identity.admin && isClosed(route))
+        throw new PublicError("partner_suspended", "The operator has suspended your account.");
     }
     under.hold = this.bodies.hold(identity === undefined ? "public" : limitName(identity));
     const name = `${route.method} ${route.path}`;
@@ -289,6 +292,9 @@ export class Pipeline {
   }
 }
 
+const isClosed = ({ mutates, evenSuspended }: Route): boolean =>
+  mutates === true && evenSuspended !== true;
+
 const aboutCaller = ({ key, partner, agent }: Identity): About => ({
   environment: key.environment,
   partner: partner.partner_id,
@@ -306,7 +312,9 @@ const tooMany = (limit: Limit, { retryAfterSeconds }: Verdict): PublicError =>
   );
 
 const limitOf = ({ partner: { rate_limit: own } }: Identity): Limit =>
-  own === undefined ? defaultLimit : { requests: own.requests, windowSeconds: own.window_seconds };
+  own === undefined
+    ? defaultLimit
+    : { requests: own.requests, windowSeconds: own.window_seconds, burst: own.burst };
 
 /** Per environment too: a test that runs wild in the sandbox leaves the live limit alone. */
 const limitName = ({ key }: Identity): string => `${key.environment} ${key.partner_id}`;

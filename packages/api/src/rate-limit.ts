@@ -1,25 +1,32 @@
-/** What a partner may do: `requests` in `windowSeconds`, also as one burst. */
-export type Limit = { readonly requests: number; readonly windowSeconds: number };
+/** What somebody may do: `requests` in `windowSeconds` on average, and `burst` of them at once (`requests` when left out). */
+export type Limit = {
+  readonly requests: number;
+  readonly windowSeconds: number;
+  readonly burst?: number | undefined;
+};
 export type Verdict = {
   readonly allowed: boolean;
+  /** How many of those asked for. */
+  readonly granted: number;
   /** Whole requests left now. */
   readonly remaining: number;
   /** Until the whole burst is there again. */
   readonly resetSeconds: number;
-  /** 0 when allowed. */
+  /** 0 when allowed in full. */
   readonly retryAfterSeconds: number;
 };
 
 /** However much a partner was let send at once, it waits no longer than this for its next request. */
-const maxDebtMs = 60_000;
+export const maxDebtMs = 60_000;
+
+type Bucket = { limit: Limit; fullAtMs: number };
 
 /**
- * A token bucket in the form of GCRA (ITU-T I.371): one number per name, the time at which its bucket would be full again.
- * `cost` above one is charged in full even when only one token was left, so that a batch is let in like a request but pays for all of
- * its items. A restart starts with full buckets, so it allows at most one burst more, never an unlimited rate.
+ * A token bucket in the form of GCRA (ITU-T I.371): one number per name, the time at which its bucket would be full again. A name that comes with another limit than
+ * before begins with a full bucket, so that a change is in force at once. A restart starts with full buckets, so it allows at most one burst more, never an unlimited rate.
  */
 export class RateLimiter {
-  readonly #fullAtMs = new Map<string, number>();
+  readonly #buckets = new Map<string, Bucket>();
   readonly #now: () => number;
   #calls = 0;
 
@@ -27,62 +34,98 @@ export class RateLimiter {
     this.#now = now;
   }
 
-  take(name: string, limit: Limit, cost = 1): Verdict {
+  /** Takes as many of `count` as there are. */
+  take(name: string, limit: Limit, count = 1): Verdict {
     const now = this.#now();
-    const fullAt = Math.max(this.#fullAtMs.get(name) ?? 0, now);
-    const needed = fullAt + intervalMs(limit);
-    const verdict = this.#take(name, limit, { now, fullAt, needed }, cost);
+    const bucket = this.#bucket(name, limit, now);
+    const granted = Math.min(count, tokensOf(bucket, now));
+    bucket.fullAtMs += granted * intervalMs(limit);
     if (++this.#calls % 10_000 === 0) this.#forgetFull(now);
-    return verdict;
+    return verdictOf(limit, bucket.fullAtMs - now, granted, count);
   }
 
   /**
-   * Charges more for a request that was let in, once its size is known. Refused when others have taken the last token since: of many
-   * that come at once only as many are let in as there is room for.
+   * Charges more for a request that was let in, once its size is known: in full even when less is left, so that a batch is let in like a request but pays for all of its items. Refused
+   * when others have taken the last token since: of many that come at once only as many are let in as there is room for.
    */
   charge(name: string, limit: Limit, cost: number): Verdict {
     const now = this.#now();
-    const fullAt = Math.max(this.#fullAtMs.get(name) ?? 0, now);
-    return this.#take(name, limit, { now, fullAt, needed: fullAt }, cost);
+    const bucket = this.#bucket(name, limit, now);
+    const mostMs = bucketMs(limit);
+    const aheadMs = bucket.fullAtMs - now;
+    if (aheadMs > mostMs)
+      return {
+        ...verdictOf(limit, aheadMs, 0, cost),
+        allowed: false,
+        // It needs no token of its own, only that there is no debt.
+        retryAfterSeconds: wholeSeconds(aheadMs - mostMs),
+      };
+    const nextMs = Math.min(aheadMs + intervalMs(limit) * cost, mostMs + maxDebtMs);
+    bucket.fullAtMs = now + nextMs;
+    return { ...verdictOf(limit, nextMs, cost, cost), allowed: true };
+  }
+
+  /** What is left. Takes nothing. */
+  look(name: string, limit: Limit): Verdict {
+    const now = this.#now();
+    return verdictOf(limit, this.#bucket(name, limit, now).fullAtMs - now, 0, 0);
   }
 
   /** Gives back what was taken for something that was not done. */
   refund(name: string, limit: Limit, cost: number): void {
-    const fullAt = this.#fullAtMs.get(name);
-    if (fullAt !== undefined) this.#fullAtMs.set(name, fullAt - intervalMs(limit) * cost);
+    const bucket = this.#buckets.get(name);
+    if (bucket !== undefined && sameLimit(bucket.limit, limit))
+      bucket.fullAtMs -= intervalMs(limit) * cost;
   }
 
-  /** All by one look at the clock: by a second one more than the whole burst would be left. */
-  #take(
-    name: string,
-    limit: Limit,
-    at: { readonly now: number; readonly fullAt: number; readonly needed: number },
-    cost: number,
-  ): Verdict {
-    const { now, fullAt, needed } = at;
-    const windowMs = limit.windowSeconds * 1000;
-    const earliest = needed - windowMs;
-    if (earliest > now)
-      return {
-        allowed: false,
-        remaining: 0,
-        resetSeconds: Math.ceil((fullAt - now) / 1000),
-        retryAfterSeconds: Math.max(1, Math.ceil((earliest - now) / 1000)),
-      };
-    const next = Math.min(fullAt + intervalMs(limit) * cost, now + windowMs + maxDebtMs);
-    this.#fullAtMs.set(name, next);
-    return {
-      allowed: true,
-      remaining: Math.max(0, Math.floor((windowMs - (next - now)) / intervalMs(limit) + 1e-6)),
-      resetSeconds: Math.ceil((next - now) / 1000),
-      retryAfterSeconds: 0,
-    };
+  #bucket(name: string, limit: Limit, now: number): Bucket {
+    const known = this.#buckets.get(name);
+    if (known !== undefined && sameLimit(known.limit, limit)) {
+      known.fullAtMs = Math.max(known.fullAtMs, now);
+      return known;
+    }
+    const bucket = { limit, fullAtMs: now };
+    this.#buckets.set(name, bucket);
+    return bucket;
   }
 
   #forgetFull(now: number): void {
-    for (const [name, fullAt] of this.#fullAtMs) if (fullAt <= now) this.#fullAtMs.delete(name);
+    for (const [name, { fullAtMs }] of this.#buckets)
+      if (fullAtMs <= now) this.#buckets.delete(name);
   }
 }
 
-const intervalMs = ({ requests, windowSeconds }: Limit): number =>
+const sameLimit = (left: Limit, right: Limit): boolean =>
+  left === right ||
+  (left.requests === right.requests &&
+    left.windowSeconds === right.windowSeconds &&
+    left.burst === right.burst);
+
+/** Between two requests at the sustained rate. */
+export const intervalMs = ({ requests, windowSeconds }: Limit): number =>
   (windowSeconds * 1000) / requests;
+
+export const burstOf = ({ requests, burst }: Limit): number => burst ?? requests;
+export const bucketMs = (limit: Limit): number => burstOf(limit) * intervalMs(limit);
+
+/** Sums of times are a little off; a token that is there but for a millionth is there. */
+const nearly = 1e-6;
+const tokensAt = (limit: Limit, aheadMs: number): number =>
+  Math.max(0, Math.floor((bucketMs(limit) - aheadMs) / intervalMs(limit) + nearly));
+const tokensOf = ({ limit, fullAtMs }: Bucket, now: number): number =>
+  tokensAt(limit, fullAtMs - now);
+
+/** A number that is waited and no longer refused: never rounded down, never 0. */
+const wholeSeconds = (ms: number): number => Math.max(1, Math.ceil(ms / 1000));
+
+/** What a bucket that is full again in `aheadMs` says after `granted` of `asked` were taken from it. */
+export function verdictOf(limit: Limit, aheadMs: number, granted: number, asked: number): Verdict {
+  return {
+    allowed: granted > 0,
+    granted,
+    remaining: tokensAt(limit, aheadMs),
+    resetSeconds: Math.max(0, Math.ceil(aheadMs / 1000)),
+    retryAfterSeconds:
+      granted >= asked ? 0 : wholeSeconds(aheadMs + intervalMs(limit) - bucketMs(limit)),
+  };
+}

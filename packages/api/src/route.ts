@@ -51,6 +51,8 @@ export type RouteDefinition<Body, Query, Params> = {
   /** Beyond those every route can give. */
   readonly errors: readonly ErrorCode[];
   readonly mutates?: boolean;
+  /** Of a mutating route: a suspended partner's calls are taken too, because they take rights away or protect somebody. */
+  readonly evenSuspended?: true;
   /**
    * `table` (default of mutating routes): the pipeline keeps the answer 24 h. `stream`: the handler's stream decides. `own`: the handler keeps what it needs; the only one that public
    * routes have. `none`: no key is taken.

@@ -82,6 +82,51 @@ describe("the rate limiter", () => {
     now = 60_100;
     expect(limiter.take("a", limit).allowed).toBe(true);
   });
+  test("lets at most the rate and the burst through in any window, not only in aligned ones", () => {
+    let now = 950;
+    const limiter = new RateLimiter(() => now);
+    const smooth = { requests: 10, windowSeconds: 1, burst: 1 };
+    const times: number[] = [];
+    for (; now < 3_000; now += 1) if (limiter.take("a", smooth).allowed) times.push(now);
+    for (const from of times)
+      expect(times.filter((at) => at >= from && at < from + 1_000).length).toBeLessThanOrEqual(10);
+    expect(times).toHaveLength(21);
+  });
+  test.each([
+    { requests: 10, windowSeconds: 1 },
+    { requests: 10, windowSeconds: 1, burst: 3 },
+    { requests: 1, windowSeconds: 7, burst: 2 },
+    { requests: 7, windowSeconds: 3600, burst: 1 },
+  ])(
+    "tells right numbers from the first call on, and a wait after which the next passes: %o",
+    (each) => {
+      let now = 0;
+      const limiter = new RateLimiter(() => now);
+      const burst = each.burst ?? each.requests;
+      for (let left = burst - 1; left >= 0; left--)
+        expect(limiter.take("a", each)).toMatchObject({ allowed: true, remaining: left });
+      for (let round = 0; round < 5; round++) {
+        const refused = limiter.take("a", each);
+        expect(refused).toMatchObject({ allowed: false, remaining: 0 });
+        expect(Number.isInteger(refused.retryAfterSeconds)).toBe(true);
+        expect(refused.retryAfterSeconds).toBeGreaterThanOrEqual(1);
+        now += refused.retryAfterSeconds * 1000;
+        expect(limiter.take("a", each).allowed).toBe(true);
+        while (limiter.take("a", each).allowed);
+      }
+    },
+  );
+  test("gives a part of what is asked, and all of a new limit at once", () => {
+    const limiter = new RateLimiter(() => 0);
+    expect(limiter.take("a", limit, 7)).toMatchObject({ granted: 7, remaining: 3 });
+    expect(limiter.take("a", limit, 7)).toMatchObject({
+      granted: 3,
+      remaining: 0,
+      retryAfterSeconds: 1,
+    });
+    expect(limiter.look("a", limit)).toMatchObject({ remaining: 0, resetSeconds: 1 });
+    expect(limiter.take("a", { requests: 20, windowSeconds: 1 }, 30).granted).toBe(20);
+  });
 });
 
 describe("the budget of bodies", () => {

@@ -12,3 +12,4 @@ export {
   replySubject,
 } from "./email-address.ts";
 export { type MagicOutcome } from "./magic.ts";
+export { isCountry } from "./phone.ts";

@@ -134,3 +134,6 @@ function countryOf({ countries }: Plan, national: string): Country | undefined {
   if (countries.length === 1) return countries[0];
   return countries.find(({ belongs }) => belongs(national));
 }
+
+/** Whether numbers of a country are known by this code (ISO 3166-1 alpha-2). */
+export const isCountry = (code: string): boolean => Object.hasOwn(metadata.countries, code);

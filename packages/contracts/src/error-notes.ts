@@ -25,6 +25,8 @@ export const errorNotes: Readonly<Record<ErrorCode, string>> = {
     "Address, password or code is wrong, or the agent cannot sign in there: these are not told apart.",
   totp_required: "Send the request again with `totp`: a code of the app, or a recovery code.",
   insufficient_scope: "`required_scope` names the one that is needed.",
+  partner_suspended:
+    "The operator of the installation has suspended you: nothing is sent or changed, what is scheduled waits. You can still read, revoke keys and sign out. Ask the operator.",
   ip_not_allowed:
     "The key has a list of allowed networks and the caller's address is not in it. Behind a proxy, `HELIOGRAPH_TRUST_PROXY` decides which address counts.",
   not_found:
@@ -52,6 +54,8 @@ export const errorNotes: Readonly<Record<ErrorCode, string>> = {
   insufficient_funds:
     "`cost` says what the message would cost, `GET /balance` what there is. Top up, then send again with the same key: a refused request has not claimed it. A sandbox key tops up its own wallet with `POST /wallet/topups`; live wallets are topped up by the operator of the installation.",
   recipient_suppressed: "The recipient is on the suppression list for this channel.",
+  country_not_allowed:
+    "The operator of the installation lets you write to numbers of some countries only: `GET /limits` lists them in `allowed_countries`. It keeps others from making you pay for numbers that they profit from. Ask the operator for another country.",
   template_not_found:
     "No template with this slug, channel, version or language, or a template is required on this channel.",
   template_variables_invalid:

@@ -5,7 +5,24 @@ import { Id, Time } from "./common.ts";
 export const RateLimit = z.strictObject({
   requests: z.int().min(1),
   window_seconds: z.int().min(1).max(3600),
+  /** How many may come at once; `requests` when left out. */
+  burst: z.int().min(1).optional(),
 });
+
+/** What bounds a partner; each that is left out bounds nothing, but for the rate limit, which has a default. */
+const limits = {
+  rate_limit: RateLimit.optional(),
+  /** Messages a second. */
+  message_rate: z.int().min(1).optional(),
+  /** Messages of a day in UTC. */
+  daily_messages: z.int().min(0).optional(),
+  /** To one recipient of a channel. */
+  recipient_rate: z
+    .strictObject({ messages: z.int().min(1), window_seconds: z.int().min(1).max(3600) })
+    .optional(),
+  /** ISO 3166-1 alpha-2, of numbers that may be written to. */
+  allowed_countries: z.array(z.string().length(2)).optional(),
+};
 
 /** Stream `partner-<id>` of the `platform` namespace, as keys, gateways and prices are. */
 export const PartnerCreated = defineEvent(
@@ -18,5 +35,18 @@ export const PartnerCreated = defineEvent(
     currency: z.string().length(3),
     rate_limit: RateLimit.optional(),
     created_at: Time,
+  }),
+);
+
+export const PartnerChanged = defineEvent(
+  "PartnerChanged",
+  1,
+  "A tenant is as it stands here.",
+  z.strictObject({
+    partner_id: Id,
+    name: z.string().min(1).max(200),
+    status: z.enum(["active", "suspended"]),
+    ...limits,
+    changed_at: Time,
   }),
 );

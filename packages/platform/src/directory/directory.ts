@@ -10,11 +10,12 @@ import {
   senderKey,
   type Gateway,
   type Key,
-  type Partner,
   type PriceList,
 } from "./fold.ts";
+import type { Partner } from "./partners.ts";
 
-export type { Gateway, Key, Partner, PriceList } from "./fold.ts";
+export type { Gateway, Key, PriceList } from "./fold.ts";
+export type { Partner } from "./partners.ts";
 
 /** Partners, keys, agents, gateways and prices, answered from memory and kept fresh by the platform log. */
 export interface Directory extends GatewayDirectory {

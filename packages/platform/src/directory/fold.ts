@@ -2,8 +2,8 @@ import { streamOf, type Environment, type EventData } from "@heliograph/contract
 import type { RecordedEvent } from "@heliograph/log";
 import type { AgentRecord, ClockState } from "@heliograph/runtime";
 import { agentTypes, evolveAgent } from "./agents.ts";
+import { evolvePartner, partnerTypes, type Partner } from "./partners.ts";
 
-export type Partner = EventData<"PartnerCreated">;
 export type Key = EventData<"KeyIssued"> & { readonly revoked: boolean; readonly revision: number };
 export type Gateway = EventData<"GatewayConfigured">;
 export type PriceList = EventData<"PriceListPublished">;
@@ -45,7 +45,7 @@ export const emptyDirectory = (): DirectoryState => ({
 });
 
 export const directoryTypes = [
-  "PartnerCreated",
+  ...partnerTypes,
   "KeyIssued",
   "KeyRevoked",
   "GatewayConfigured",
@@ -59,9 +59,11 @@ export const directoryTypes = [
 /** Folds one event of the platform log into the state, in place. */
 export function evolveDirectory(state: DirectoryState, event: RecordedEvent): void {
   switch (event.type as (typeof directoryTypes)[number]) {
-    case "PartnerCreated": {
-      const data = event.data as Partner;
-      state.partners.set(data.partner_id, data);
+    case "PartnerCreated":
+    case "PartnerChanged": {
+      const { partner_id: id } = event.data as { readonly partner_id: string };
+      const partner = evolvePartner(state.partners.get(id), event);
+      if (partner !== undefined) state.partners.set(id, partner);
       return;
     }
     case "KeyIssued": {
@@ -129,8 +131,11 @@ export function evolveDirectory(state: DirectoryState, event: RecordedEvent): vo
 /** No id holds a blank. */
 export const senderKey = (gateway: string, address: string): string => `${gateway} ${address}`;
 
-/** Refuses the key or the agent in whose stream an event stands that cannot be read. */
+/** Refuses the key or the agent, and suspends the partner, in whose stream an event stands that cannot be read. */
 export function distrust(state: DirectoryState, { stream, revision }: RecordedEvent): void {
+  for (const partner of state.partners.values())
+    if (streamOf("partner", partner.partner_id) === stream)
+      state.partners.set(partner.partner_id, { ...partner, status: "suspended", revision });
   for (const agent of state.agents.values())
     if (streamOf("agent", agent.agent_id) === stream)
       state.agents.set(agent.agent_id, { ...agent, status: "disabled", revision });

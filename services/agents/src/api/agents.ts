@@ -259,6 +259,7 @@ export const agentRoutes: readonly Route[] = [
     scope: "agents:write",
     summary: "Shut an agent out, and give back what the agent had",
     mutates: true,
+    evenSuspended: true,
     etag: true,
     response: AgentView,
     errors: [...changeErrors, "not_found"],

@@ -213,6 +213,7 @@ export const sessionRoutes: readonly Route[] = [
     scope: "mobile",
     summary: "Sign a session out",
     mutates: true,
+    evenSuspended: true,
     sessionKeys: true,
     response: undefined,
     errors: ["not_found"],

@@ -103,6 +103,7 @@ export const erasureRoutes: readonly Route[] = [
     scope: "contacts:write",
     summary: "Erase a contact: its keys are destroyed, and what they sealed is unreadable for ever",
     mutates: true,
+    evenSuspended: true,
     status: 202,
     etag: true,
     response: z.object({ erasure_id: z.string() }).meta({ id: "ErasureRequested" }),

@@ -246,6 +246,7 @@ export const keyRoutes: readonly Route[] = [
     scope: "keys:write",
     summary: "Revoke an API key",
     mutates: true,
+    evenSuspended: true,
     response: undefined,
     errors: changeErrors,
     handler: revoke,

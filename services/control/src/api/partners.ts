@@ -1,8 +1,11 @@
-import { type EventData, PublicError, environments, streamOf } from "@heliograph/contracts";
-import type { Partner } from "@heliograph/platform";
+import { isCountry } from "@heliograph/channels";
+import { type EventData, PublicError, environments, isId, streamOf } from "@heliograph/contracts";
+import { evolvePartner, type Partner } from "@heliograph/platform";
 import { z } from "zod";
 import {
   type Call,
+  changeOnce,
+  etagOf,
   ListQuery,
   listBody,
   listOf,
@@ -10,17 +13,38 @@ import {
   slicePage,
   appendPlatform,
   created,
+  requireMatch,
   showsSecrets,
+  untilInEffect,
   type Answer,
   type Route,
   route,
 } from "@heliograph/api";
+import { decideChange } from "../decide-partner.ts";
 import { issueKey } from "../issue-key.ts";
 
+/** More than one installation does: what is larger is a slip. */
+const most = 1_000_000;
+const maxDailyMessages = 1_000_000_000;
+
 const RateLimit = z.strictObject({
-  requests: z.int().min(1).max(1_000_000),
+  requests: z.int().min(1).max(most),
+  window_seconds: z.int().min(1).max(3_600),
+  burst: z.int().min(1).max(most).optional().meta({
+    description: "How many may come at once. Default: `requests`.",
+  }),
+});
+/** A number is so many a second, as at webhook endpoints. */
+const RateLimitInput = z.union([RateLimit, z.int().min(1).max(most)]);
+const RecipientRate = z.strictObject({
+  messages: z.int().min(1).max(10_000),
   window_seconds: z.int().min(1).max(3_600),
 });
+const Countries = z
+  .array(z.string().refine(isCountry, "is no country code such as US (ISO 3166-1 alpha-2)"))
+  .min(1)
+  .max(250)
+  .refine((list) => new Set(list).size === list.length, "names one twice");
 
 const CreatePartner = z
   .strictObject({
@@ -29,19 +53,36 @@ const CreatePartner = z
       .string()
       .regex(/^[A-Z]{3}$/, "must be an ISO 4217 code")
       .optional(),
-    rate_limit: z
-      .union([RateLimit, z.int().min(1).max(1_000_000)])
-      .optional()
-      .meta({ description: "A number is so many requests a second, as at webhook endpoints." }),
+    rate_limit: RateLimitInput.optional().meta({
+      description: "A number is so many requests a second, as at webhook endpoints.",
+    }),
   })
   .meta({ id: "CreatePartner" });
+
+const PatchPartner = z
+  .strictObject({
+    name: z.string().min(1).max(200).optional(),
+    status: z.enum(["active", "suspended"]).optional(),
+    rate_limit: RateLimitInput.nullable().optional(),
+    message_rate: z.int().min(1).max(most).nullable().optional(),
+    daily_messages: z.int().min(0).max(maxDailyMessages).nullable().optional(),
+    recipient_rate: RecipientRate.nullable().optional(),
+    allowed_countries: Countries.nullable().optional(),
+  })
+  .meta({ id: "PatchPartner" });
 
 const shown = {
   id: z.string(),
   name: z.string(),
   currency: z.string(),
+  status: z.enum(["active", "suspended"]),
   rate_limit: RateLimit.nullable(),
+  message_rate: z.int().nullable(),
+  daily_messages: z.int().nullable(),
+  recipient_rate: RecipientRate.nullable(),
+  allowed_countries: z.array(z.string()).nullable(),
   created_at: z.string(),
+  updated_at: z.string(),
 };
 const PartnerView = z.object(shown).meta({ id: "Partner" });
 const CreatedPartner = z
@@ -58,16 +99,27 @@ const partnerView = (partner: Partner): object => ({
   id: partner.partner_id,
   name: partner.name,
   currency: partner.currency,
+  status: partner.status,
   rate_limit: partner.rate_limit ?? null,
+  message_rate: partner.message_rate ?? null,
+  daily_messages: partner.daily_messages ?? null,
+  recipient_rate: partner.recipient_rate ?? null,
+  allowed_countries: partner.allowed_countries ?? null,
   created_at: partner.created_at,
+  updated_at: partner.updated_at,
 });
+
+const rateLimitOf = <None extends null | undefined>(
+  given: z.infer<typeof RateLimitInput> | None,
+): z.infer<typeof RateLimit> | None =>
+  typeof given === "number" ? { requests: given, window_seconds: 1 } : given;
 
 async function create(call: Call<z.infer<typeof CreatePartner>, unknown>): Promise<Answer> {
   if (call.env !== "live")
     throw new PublicError("insufficient_scope", "Partners are created with a live admin key.");
   const priced = call.context.directory.prices()?.currency ?? "USD";
-  const { name, currency = priced, rate_limit: given } = call.body;
-  const rate_limit = typeof given === "number" ? { requests: given, window_seconds: 1 } : given;
+  const { name, currency = priced } = call.body;
+  const rate_limit = rateLimitOf(call.body.rate_limit);
   if (currency !== priced)
     throw new PublicError("invalid_request", `There are no prices in ${currency}.`, {
       errors: [{ path: "currency", code: "not_priced", message: `prices are in ${priced}` }],
@@ -88,7 +140,7 @@ async function create(call: Call<z.infer<typeof CreatePartner>, unknown>): Promi
     live!.append,
     sandbox!.append,
   ]);
-  const partner = call.context.directory.partner(id) ?? data;
+  const partner = call.context.directory.partner(id)!;
   const keys = showsSecrets(call, repeated) ? { live: live!.key, sandbox: sandbox!.key } : null;
   return { status: 201, body: { ...partnerView(partner), keys }, position };
 }
@@ -102,6 +154,36 @@ function list(call: Call<undefined, ListQuery>): Answer {
   const rows = slicePage(sorted, page, keyOf);
   return { status: 200, body: listBody(call, "partners", page, rows, keyOf, partnerView) };
 }
+
+function read(call: Call): Answer {
+  const partner = call.context.directory.partner(call.params["id"]!);
+  if (partner === undefined) throw partnerNotFound();
+  return { status: 200, body: partnerView(partner), etag: etagOf(partner.revision) };
+}
+
+async function patch(call: Call<z.infer<typeof PatchPartner>, unknown>): Promise<Answer> {
+  const id = call.params["id"]!;
+  if (!isId("ptn", id)) throw partnerNotFound();
+  const fields = { ...call.body, rate_limit: rateLimitOf(call.body.rate_limit) };
+  const { state, position } = await changeOnce<Partner>(call, {
+    log: call.context.platformLog.forPartner(call.partner.partner_id),
+    stream: streamOf("partner", id),
+    name: `change ${id}`,
+    correlation: id,
+    evolve: evolvePartner,
+    decide(partner) {
+      if (partner !== undefined) requireMatch(call, etagOf(partner.revision));
+      const decision = decideChange(partner, fields, new Date().toISOString());
+      return "refusal" in decision ? { refusal: partnerNotFound() } : decision;
+    },
+  });
+  await untilInEffect(call as Call, position);
+  const partner = state!;
+  return { status: 200, body: partnerView(partner), etag: etagOf(partner.revision), position };
+}
+
+const partnerNotFound = (): PublicError =>
+  new PublicError("not_found", "There is no such partner.");
 
 export const partnerRoutes: readonly Route[] = [
   route({
@@ -131,5 +213,35 @@ export const partnerRoutes: readonly Route[] = [
     response: listOf(PartnerView, "PartnerList"),
     errors: ["invalid_request"],
     handler: list,
+  }),
+  route({
+    method: "GET",
+    path: "/admin/partners/:id",
+    scope: "admin",
+    summary: "Read a partner with its limits",
+    etag: true,
+    response: PartnerView,
+    errors: ["not_found"],
+    handler: read,
+  }),
+  route({
+    method: "PATCH",
+    path: "/admin/partners/:id",
+    scope: "admin",
+    summary: "Change a partner's limits, or suspend it; in force everywhere within a second",
+    mutates: true,
+    etag: true,
+    body: PatchPartner,
+    response: PartnerView,
+    errors: [
+      "invalid_request",
+      "malformed_json",
+      "not_found",
+      "conflict",
+      "idempotency_in_progress",
+      "idempotency_key_reused",
+      "log_unavailable",
+    ],
+    handler: patch,
   }),
 ];

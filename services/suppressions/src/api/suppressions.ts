@@ -234,6 +234,7 @@ export const suppressionRoutes: readonly Route[] = [
     scope: "suppressions:write",
     summary: "Send nothing to a recipient from now on",
     mutates: true,
+    evenSuspended: true,
     status: 201,
     body: CreateSuppression,
     response: SuppressionView,
