@@ -11,5 +11,6 @@ export {
   parseMailId,
   replySubject,
 } from "./email-address.ts";
+export { mailReferences } from "./mail-references.ts";
 export { type MagicOutcome } from "./magic.ts";
 export { isCountry } from "./phone.ts";

@@ -64,8 +64,14 @@ export type ThreadState = {
   readonly gatewayId: string | undefined;
   /** When the person wrote last: WhatsApp's window is open for 24 hours from then. */
   readonly lastInboundAt: string | undefined;
-  /** What the provider calls the last inbound message, and its subject (sealed): what an e-mail answers. */
-  readonly lastInbound: { readonly providerId: string; readonly subject?: string } | undefined;
+  /** What the provider calls the last inbound message, its subject (sealed) and what it refers to: what an e-mail answers. */
+  readonly lastInbound:
+    | {
+        readonly providerId: string;
+        readonly subject?: string;
+        readonly references?: readonly string[];
+      }
+    | undefined;
   /** By id, oldest first. */
   readonly conversations: ReadonlyMap<string, ThreadConversation>;
   /**
@@ -201,6 +207,7 @@ const heard = (event: Own): Partial<ThreadState> =>
         lastInbound: {
           providerId: event.data.provider.message_id,
           ...(event.data.subject !== undefined && { subject: event.data.subject }),
+          ...(event.data.references !== undefined && { references: event.data.references }),
         },
       }
     : {};

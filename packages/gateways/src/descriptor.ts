@@ -62,6 +62,8 @@ export type InboundReading = {
   /** A reaction or an edit is no message of its own: `about` is the provider's id of the one it is about. */
   readonly kind: "message" | "reaction" | "edit";
   readonly about?: string | undefined;
+  /** Of a mail: the Message-IDs that it refers to, as `mailReferences` of channels reads them. */
+  readonly references?: readonly string[] | undefined;
   /** A machine wrote it (RFC 3834). */
   readonly automatic?: boolean | undefined;
   /** When it was written, as the provider has it: RFC 3339. */

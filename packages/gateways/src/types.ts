@@ -13,6 +13,8 @@ export type Attempt = {
   readonly unsubscribeUrl?: string;
   /** The Message-ID of the mail that it answers, with its angle brackets. */
   readonly inReplyTo?: string;
+  /** What that mail refers to, oldest first. */
+  readonly references?: readonly string[];
   readonly category?: EventData<"MessageRequested">["category"];
   readonly content: Omit<Content, "media">;
   /** Files that go with it; those of ours by links that expire. */

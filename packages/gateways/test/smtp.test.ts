@@ -102,6 +102,14 @@ test("a mail names where answers go and how to unsubscribe, in one form and in A
   await send({ inReplyTo: "<first@mail.example>" });
   expect(header("In-Reply-To")).toBe("<first@mail.example>");
   expect(header("References")).toBe("<first@mail.example>");
+  const chain = Array.from({ length: 20 }, (_, index) => `<${index}.${"x".repeat(40)}@m.example>`);
+  const last = "<last@mail.example>";
+  await send({ inReplyTo: last, references: [...chain, last] });
+  expect(header("References")?.split(/\s+/), "the chain, folded").toEqual([...chain, last]);
+  const folded = sink.messages.at(-1)!.raw.split("\r\n");
+  expect(Math.max(...folded.map(({ length }) => length))).toBeLessThan(998);
+  await send({ references: chain });
+  expect(header("References"), "what answers nothing refers to nothing").toBeUndefined();
   await send({ inReplyTo: "<first@mail.example>\r\nBcc: x@y.example" });
   expect(header("Bcc"), "no header of whoever wrote it").toBeUndefined();
   await send({ automatic: true });

@@ -10,7 +10,7 @@ import {
 
 /**
  * Messages whose state is kept: at 1,000 messages a second the last ten to twenty seconds, within which receipts as a rule come. Without its content
- * a state is 5 KB at most, so 100 MB in all; an ordinary one is 1 KB.
+ * a state is 7 KB at most, so 140 MB in all; an ordinary one is 1 KB.
  */
 const rememberedMessages = 10_000;
 

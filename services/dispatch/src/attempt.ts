@@ -27,6 +27,7 @@ export function attemptOf(
     ...(request.reply_to !== undefined && { replyTo: request.reply_to }),
     ...(request.unsubscribe_url !== undefined && { unsubscribeUrl: request.unsubscribe_url }),
     ...(request.in_reply_to !== undefined && { inReplyTo: request.in_reply_to }),
+    ...(request.references !== undefined && { references: request.references }),
     category: request.category,
     content,
     ...(media !== undefined && {

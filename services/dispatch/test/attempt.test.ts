@@ -17,6 +17,8 @@ it("the provider is given links that expire, new ones for each attempt, and addr
     channel: "telegram",
     to: "1",
     category: "transactional",
+    in_reply_to: "<2@mail.example>",
+    references: ["<1@mail.example>"],
     content: { text: "x", media },
   };
   const job = {
@@ -28,6 +30,11 @@ it("the provider is given links that expire, new ones for each attempt, and addr
   const nowMs = Date.parse("2026-05-23T14:22:17Z");
   const attempt = attemptOf(job, links, nowMs);
   expect(attempt.content).toEqual({ text: "x" });
+  const { inReplyTo, references } = attempt;
+  expect({ inReplyTo, references }).toEqual({
+    inReplyTo: "<2@mail.example>",
+    references: ["<1@mail.example>"],
+  });
   const [own, given] = attempt.media!;
   expect(given).toEqual({ url: "https://cdn.example/b.jpg?x=1", caption: "b" });
   expect(own).toMatchObject({ type: "image/png", name: "a.png", bytes: 9 });

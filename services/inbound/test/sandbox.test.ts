@@ -96,6 +96,7 @@ it.each([
   ["a message about another", { about: "SM-1" }, "about"],
   ["an unknown field", { colour: "red" }, "colour"],
   ["media that are no address", { media: [{ url: "file:///etc/passwd" }] }, "media.0.url"],
+  ["a reference of what is no mail", { references: "<a@mail.example>" }, "references"],
   ["a broadcast", { channel: "broadcast", from: "everybody" }, "channel"],
 ])("%s is refused, and nothing is stored", async (_, change, path) => {
   const before = await world.heads();

@@ -5,6 +5,7 @@ import { service as dispatch } from "@heliograph/dispatch";
 import { service as inbound } from "@heliograph/inbound";
 import { service as lifecycle } from "@heliograph/lifecycle";
 import { service as wallet } from "@heliograph/wallet";
+import { streamOf } from "@heliograph/contracts";
 import { until } from "@heliograph/testkit";
 import { openWorld, type World } from "@heliograph/testkit/world";
 import { afterAll, beforeAll, expect, it } from "vitest";
@@ -129,4 +130,26 @@ it("An answer reaches the person, and the conversation tells both sides of it", 
     "Where is my order?",
     "It leaves today.",
   ]);
+});
+
+it("Broken threading headers: a reply in a long thread refers to the whole chain, and so does the next", async () => {
+  const references = "<1@ada.example> <2@shop.\r\n example>\r\n\t<3@ada.example>";
+  const mail = { channel: "email", from: "ada@ada.example", subject: "Re: Order 7", text: "When?" };
+  const answer = async (message: object): Promise<Record<string, unknown>> => {
+    const told = await toldOf(await writes({ ...mail, ...message }));
+    const at = `/conversations/${String(told.at(-1)?.data["conversation_id"])}`;
+    const { body } = await call("POST", `${at}/messages`, { text: "Today." });
+    const { log } = world.platform.contexts.sandbox;
+    return (await log.readStream(streamOf("message", body.id), { limit: 1 }))[0]!.data;
+  };
+  const first = { provider_message_id: "<4@ada.example>", in_reply_to: "<3@ada.example>" };
+  expect(await answer({ ...first, references })).toMatchObject({
+    in_reply_to: "<4@ada.example>",
+    references: ["<1@ada.example>", "<2@shop.example>", "<3@ada.example>"],
+  });
+  const next = { provider_message_id: "<6@ada.example>", in_reply_to: "<5@shop.example>" };
+  expect(await answer(next)).toMatchObject({
+    in_reply_to: "<6@ada.example>",
+    references: ["<5@shop.example>"],
+  });
 });

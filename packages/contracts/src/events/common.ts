@@ -41,6 +41,9 @@ export type Failure = z.infer<typeof Failure>;
 export const Sealed = (maxCharacters: number) =>
   z.string().max(Math.ceil(maxCharacters * 5.4) + 100);
 
+/** Message-IDs of mails with their angle brackets, oldest first; a longer chain keeps its first and its latest. */
+export const MailReferences = z.array(z.string().max(250)).max(20);
+
 /** A name in somebody else's system. `name` is that of its claim's stream: it tells nothing of the id without the naming key. */
 export const ExternalId = z.strictObject({
   source: z.string().max(64),

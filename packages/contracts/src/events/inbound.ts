@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { defineEvent } from "../define.ts";
-import { Channel, ExternalId, Id, Sealed, Time } from "./common.ts";
+import { Channel, ExternalId, Id, MailReferences, Sealed, Time } from "./common.ts";
 
 const maxRaw = 1_000_000;
 
@@ -42,6 +42,8 @@ export const InboundContent = {
   html: Sealed(200_000).optional(),
   subject: Sealed(1000).optional(),
   media: z.array(InboundMedia).max(50).optional(),
+  /** Of a mail: what it refers to. */
+  references: MailReferences.optional(),
 };
 
 export const InboundMatched = defineEvent(

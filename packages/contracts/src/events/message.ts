@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { defineEvent } from "../define.ts";
-import { Channel, Failure, Id, MessageContext, Money, Time } from "./common.ts";
+import { Channel, Failure, Id, MailReferences, MessageContext, Money, Time } from "./common.ts";
 
 export const Segments = z.strictObject({
   count: z.int().min(1),
@@ -71,6 +71,8 @@ export const MessageRequested = defineEvent(
       .optional(),
     /** An e-mail that answers one: the Message-ID of that one, with its angle brackets. */
     in_reply_to: z.string().max(998).optional(),
+    /** What that one refers to. */
+    references: MailReferences.optional(),
     cost: Money,
     currency: z.string().length(3),
     price: z.strictObject({

@@ -1,3 +1,4 @@
+import { mailReferences } from "@heliograph/channels";
 import { z } from "zod";
 import type { InboundReading, InboundRequest } from "../descriptor.ts";
 
@@ -23,17 +24,25 @@ const Simulated = z.object({
   kind: z.enum(["message", "reaction", "edit"]).default("message"),
   about: z.string().optional(),
   automatic: z.boolean().optional(),
+  references: z.string().optional(),
+  in_reply_to: z.string().optional(),
   at: z.string().optional(),
 });
 
 /** Throws for bytes that the simulated provider would not post. */
 export function simulatedInbound({ raw }: InboundRequest): InboundReading {
-  const { provider_message_id, profile_name, ...said } = Simulated.parse(
-    JSON.parse(raw.toString("utf8")),
-  );
+  const {
+    provider_message_id,
+    profile_name,
+    references: header,
+    in_reply_to,
+    ...said
+  } = Simulated.parse(JSON.parse(raw.toString("utf8")));
+  const references = mailReferences({ references: header, inReplyTo: in_reply_to });
   return {
     ...said,
     providerMessageId: provider_message_id,
+    ...(references.length > 0 && { references }),
     ...(profile_name !== undefined && { profileName: profile_name }),
   };
 }

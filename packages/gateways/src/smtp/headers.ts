@@ -25,6 +25,13 @@ export function foldable(text: string): string {
     .join(" ");
 }
 
+/** What a mail answers, and all that went before: without the whole chain the programs that lack a mail of it begin another thread (RFC 5322 §3.6.4). */
+function threadingOf({ inReplyTo, references = [] }: Attempt): object {
+  if (inReplyTo === undefined) return {};
+  const earlier = references.filter((id) => id !== inReplyTo);
+  return { inReplyTo: oneLine(inReplyTo), references: [...earlier, inReplyTo].map(oneLine) };
+}
+
 /**
  * `Reply-To`, the partner's or the gateway's own, and how to unsubscribe: from marketing always, at the sender's address where the partner has no page for it (RFC 2369, RFC 8058). What
  * the platform answers by itself says so, so that no machine answers it (RFC 3834 §5).
@@ -43,10 +50,7 @@ export function headersOf(attempt: Attempt, sender: Mailbox, replyTo: string | u
         ];
   return {
     ...(reply !== undefined && { replyTo: { name: reply.name, address } }),
-    ...(attempt.inReplyTo !== undefined && {
-      inReplyTo: oneLine(attempt.inReplyTo),
-      references: oneLine(attempt.inReplyTo),
-    }),
+    ...threadingOf(attempt),
     headers: {
       ...(attempt.automatic && { "Auto-Submitted": "auto-replied" }),
       ...(ways.length > 0 && {

@@ -135,7 +135,7 @@ async function sealable(
 }
 
 const contentOf = (
-  { from, to, text, html, subject, media, kind, about, automatic }: InboundReading,
+  { from, to, text, html, subject, media, kind, about, automatic, references }: InboundReading,
   seal: Seal,
 ) => ({
   from: seal(from),
@@ -154,6 +154,7 @@ const contentOf = (
   kind,
   ...(about !== undefined && { about }),
   ...(automatic !== undefined && { automatic }),
+  ...(references !== undefined && { references: [...references] }),
 });
 
 const appended = (

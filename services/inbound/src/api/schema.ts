@@ -48,6 +48,15 @@ export const SandboxInbound = z
       description: "The provider's id of the message that a reaction or an edit is about.",
       example: "SM-1000",
     }),
+    in_reply_to: Text.max(998).optional().meta({
+      description:
+        "The header In-Reply-To of an e-mail: the Message-ID of the one that it answers.",
+      example: "<first@mail.example>",
+    }),
+    references: Text.max(20_000).optional().meta({
+      description: "The header References of an e-mail: every Message-ID of its thread so far.",
+      example: "<first@mail.example> <second@mail.example>",
+    }),
     automatic: z.boolean().optional().meta({
       description: "A machine wrote it, such as an out-of-office reply (RFC 3834).",
       example: false,

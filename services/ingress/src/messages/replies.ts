@@ -69,7 +69,10 @@ async function composed(
         by: agent ? { id: agent.agent_id, name: agent.name } : { id: key.key_id, name: key.name },
         answers: call.body.template === undefined,
       },
-      ...(inReplyTo !== undefined && { in_reply_to: inReplyTo }),
+      ...(inReplyTo !== undefined && {
+        in_reply_to: inReplyTo,
+        ...(heard?.references !== undefined && { references: [...heard.references] }),
+      }),
     },
   };
 }

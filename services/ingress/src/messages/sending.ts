@@ -58,7 +58,7 @@ export type Settled =
 /** What a reply's message has beyond one that answers nobody. */
 export type ReplyFields = Pick<
   Requested,
-  "conversation_id" | "contact_id" | "reply" | "in_reply_to"
+  "conversation_id" | "contact_id" | "reply" | "in_reply_to" | "references"
 >;
 /** A send with its key; `keyParts` are what its id is derived from, undefined without a key. */
 export type Item = {

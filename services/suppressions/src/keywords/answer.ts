@@ -87,7 +87,7 @@ function requestOf(
   partner: string,
   { event, found, name, from, subject }: ToAnswer,
 ): EventData<"MessageRequested"> | undefined {
-  const { channel, to: inbox, conversation_id, contact_id } = event.data;
+  const { channel, to: inbox, conversation_id, contact_id, references } = event.data;
   const { directory, environment } = context;
   const account = directory.partner(partner);
   const module = channelModule(channel);
@@ -115,7 +115,10 @@ function requestOf(
       ...data,
       conversation_id,
       contact_id,
-      ...(inReplyTo !== undefined && { in_reply_to: inReplyTo }),
+      ...(inReplyTo !== undefined && {
+        in_reply_to: inReplyTo,
+        ...(references !== undefined && { references }),
+      }),
       keyword: found.keyword,
       // A machine's words are no answer: the conversation waits for a person's on.
       reply: { by: { id: "service:suppressions" }, answers: false },
