@@ -1,3 +1,4 @@
+export { attemptIdOf, simulatedMessageId } from "./attempt-id.ts";
 export * from "./types.ts";
 export {
   GatewayRefused,

@@ -1,5 +1,11 @@
 import { failpoint, streamOf, uuid5 } from "@heliograph/contracts";
-import { change, type EventLog, type NewEvent, type RecordedEvent } from "@heliograph/log";
+import {
+  change,
+  type EventLog,
+  type Metadata,
+  type NewEvent,
+  type RecordedEvent,
+} from "@heliograph/log";
 import type { Receipt } from "./types.ts";
 
 /** A receipt with what its event's metadata needs. */
@@ -9,6 +15,8 @@ export type ReceiptSource = {
   /** The event (or the stored callback) that the receipt follows from. */
   readonly causation?: string;
   readonly actor?: string;
+  /** When it came, where that is not the real time. */
+  readonly at?: Metadata["at"];
 };
 
 /**
@@ -61,7 +69,7 @@ async function recordOn(
 const withId = (known: ReadonlySet<string> | undefined, { id }: RecordedEvent): Set<string> =>
   ((known as Set<string> | undefined) ?? new Set<string>()).add(id);
 
-function receiptEvent({ receipt, partner, causation, actor }: ReceiptSource): NewEvent {
+function receiptEvent({ receipt, partner, causation, actor, at }: ReceiptSource): NewEvent {
   return {
     id: uuid5(receipt.message_id, receipt.gateway, receipt.provider_event_id),
     type: "ReceiptReceived",
@@ -71,6 +79,7 @@ function receiptEvent({ receipt, partner, causation, actor }: ReceiptSource): Ne
       actor: actor ?? `gateway:${receipt.gateway}`,
       correlation: receipt.message_id,
       ...(causation === undefined ? {} : { causation }),
+      ...(at === undefined ? {} : { at }),
     },
   };
 }

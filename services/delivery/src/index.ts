@@ -1,5 +1,6 @@
 import type { Service } from "@heliograph/api";
 import { messageReadRoutes } from "./api/messages.ts";
+import { sandboxReceiptRoutes } from "./api/sandbox-receipts.ts";
 import { messagesProjector } from "./projector.ts";
 import { receiptsReactor } from "./reactor.ts";
 
@@ -15,6 +16,11 @@ export const service: Service = {
         tag: "messages",
         description: "Send, follow and cancel messages.",
         routes: messageReadRoutes,
+      },
+      {
+        tag: "sandbox",
+        description: "Your sandbox as a whole: its receipts, its time.",
+        routes: sandboxReceiptRoutes,
       },
     ],
   },

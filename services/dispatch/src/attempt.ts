@@ -1,7 +1,6 @@
 import { attachmentLink, type LinkMaker } from "@heliograph/api";
-import type { Attempt } from "@heliograph/gateways";
+import { attemptIdOf, type Attempt } from "@heliograph/gateways";
 import type { ServiceContext } from "@heliograph/runtime";
-import { attemptIdOf } from "./events.ts";
 import type { Job } from "./job.ts";
 
 /** What the gateway is asked to carry. Links to attachments are made for each attempt: one that waited for hours gets new ones. */

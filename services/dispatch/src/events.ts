@@ -1,19 +1,9 @@
-import {
-  deterministicId,
-  uuid5,
-  type EventData,
-  type Failure,
-  type GatewayChoice,
-} from "@heliograph/contracts";
+import { uuid5, type EventData, type Failure, type GatewayChoice } from "@heliograph/contracts";
 import { messageContext } from "@heliograph/domain";
-import type { ProviderAnswer } from "@heliograph/gateways";
+import { attemptIdOf, type ProviderAnswer } from "@heliograph/gateways";
 import type { NewEvent } from "@heliograph/log";
 import type { RetryDecision } from "./retry.ts";
 import type { State } from "./state.ts";
-
-/** The same for every send of the same attempt: providers and recipients recognise a second one by it. */
-export const attemptIdOf = (messageId: string, attempt: number): string =>
-  deterministicId("atp", messageId, String(attempt));
 
 /** What the outcome events of one call have in common. */
 export type Call = {

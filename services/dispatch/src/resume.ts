@@ -1,20 +1,12 @@
 import { readEventFlaw, streamOf, type EventData } from "@heliograph/contracts";
-import type { ProviderAnswer, SendResult } from "@heliograph/gateways";
+import { attemptIdOf, type ProviderAnswer, type SendResult } from "@heliograph/gateways";
 import type { EventLog, NewEvent, RecordedEvent } from "@heliograph/log";
 import { isMachinery } from "@heliograph/runtime";
 import type { Active } from "./active.ts";
 import type { Verdict } from "./clearance.ts";
 import type { Committer } from "./committer.ts";
 import { decideStep, resend, type Step, type TimerKind } from "./decide.ts";
-import {
-  attemptIdOf,
-  exhausted,
-  expired,
-  queued,
-  stopped,
-  uncertain,
-  type Call,
-} from "./events.ts";
+import { exhausted, expired, queued, stopped, uncertain, type Call } from "./events.ts";
 import type { Floor, Mark } from "./floor.ts";
 import type { Job } from "./job.ts";
 import type { Outcomes } from "./outcomes.ts";

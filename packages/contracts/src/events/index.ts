@@ -116,5 +116,6 @@ export type TypedEvent<Type extends EventType = EventType> = {
 }[Type];
 
 export { channels, type Channel, type Failure, type MessageContext } from "./common.ts";
+export { receiptStatuses } from "./receipts.ts";
 export type { WorkingHours } from "./team.ts";
 export type { Content, GatewayChoice, Segments } from "./message.ts";

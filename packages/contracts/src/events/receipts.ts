@@ -2,6 +2,18 @@ import { z } from "zod";
 import { defineEvent } from "../define.ts";
 import { Failure, Id, Time } from "./common.ts";
 
+/** What a provider may report of a message that it took. */
+export const receiptStatuses = [
+  "sent",
+  "delivered",
+  "read",
+  "undelivered",
+  "bounced",
+  "deferred",
+  /** The recipient told the provider that this is unwanted: a feedback report (RFC 5965), or its like on other channels. */
+  "complained",
+] as const;
+
 /** Stream `receipts-<message id>`: evidence as it came, before it is interpreted. One event per provider event. */
 export const ReceiptReceived = defineEvent(
   "ReceiptReceived",
@@ -12,16 +24,7 @@ export const ReceiptReceived = defineEvent(
     gateway: z.string(),
     provider_message_id: z.string().max(512),
     provider_event_id: z.string().max(255),
-    status: z.enum([
-      "sent",
-      "delivered",
-      "read",
-      "undelivered",
-      "bounced",
-      "deferred",
-      /** The recipient told the provider that this is unwanted: a feedback report (RFC 5965), or its like on other channels. */
-      "complained",
-    ]),
+    status: z.enum(receiptStatuses),
     permanent: z.boolean().optional(),
     error: Failure.optional(),
     diagnostic: z.string().max(2000).optional(),

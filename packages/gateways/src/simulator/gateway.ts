@@ -1,5 +1,6 @@
 import { magicOutcome } from "@heliograph/channels";
 import type { Failure } from "@heliograph/contracts";
+import { simulatedMessageId } from "../attempt-id.ts";
 import { earlyReceipt } from "./receipts.ts";
 import type { Attempt, Gateway, GatewayConfig, GatewayTools, SendResult } from "../types.ts";
 
@@ -53,9 +54,6 @@ function refusalsOf(name: string) {
     } satisfies SendResult,
   };
 }
-
-/** The id that the simulated provider gives: it embeds the attempt's, so the same attempt always has the same one. */
-export const simulatedMessageId = (attemptId: string): string => `sim_${attemptId.slice(4)}`;
 
 /**
  * A provider without a network: the recipient's address chooses the outcome, by the attempt number where it changes from one attempt
