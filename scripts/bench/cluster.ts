@@ -204,6 +204,7 @@ export async function startRelay(
         partner: () => undefined,
         senderOf: () => undefined,
         prices: () => undefined,
+        priceListOf: () => undefined,
         agent: () => undefined,
         agentsOf: () => [],
         onChange: () => () => undefined,

@@ -6,6 +6,7 @@ export const noDirectory: ServiceContext["directory"] = {
   partner: () => undefined,
   senderOf: () => undefined,
   prices: () => undefined,
+  priceListOf: () => undefined,
   agent: () => undefined,
   agentsOf: () => [],
   onChange: () => () => undefined,

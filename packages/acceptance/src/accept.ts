@@ -113,6 +113,12 @@ function scheduleOf(body: SendMessage, nowMs: number): number | undefined {
   return at;
 }
 
+/** What has no price is not free: it is not sent. */
+export const noPrice = (channel: string): PublicError =>
+  new PublicError("no_price", `Your price list has no price for this on ${channel}.`, {
+    errors: [{ path: "to", code: "no_price", message: "has no price" }],
+  });
+
 export type Accepted = { readonly data: Requested; readonly costMicros: Micros };
 
 /**
@@ -126,8 +132,8 @@ export function acceptMessage(input: {
   readonly template: TemplateAt | undefined;
   /** As `mediaOf` gives it. */
   readonly media?: Requested["content"]["media"];
-  readonly prices: PriceList;
-  readonly partnerCurrency: string;
+  /** The partner's; undefined where it has none. */
+  readonly prices: PriceList | undefined;
   readonly nowMs: number;
 }): Accepted {
   const { body, recipient, nowMs, prices } = input;
@@ -148,11 +154,12 @@ export function acceptMessage(input: {
       },
     ]);
   const segments = module.segments(content);
-  if (prices.currency !== input.partnerCurrency)
-    throw channelNotEnabled(body.channel, `There are no prices in ${input.partnerCurrency}.`);
-  const price = priceFor(prices, body.channel, recipient.digits, recipient.country, segments.count);
-  if (price === undefined)
-    throw channelNotEnabled(body.channel, `There is no price for ${body.channel}.`);
+  const category = body.category ?? "transactional";
+  const { channel } = body;
+  const { digits, country } = recipient;
+  const asked = { channel, digits, country, segments: segments.count, category };
+  const price = prices && priceFor(prices, asked);
+  if (price === undefined) throw noPrice(body.channel);
   const expiresAt = (sendAt ?? nowMs) + (body.validity_seconds ?? defaultValiditySeconds) * 1000;
   const data: Requested = {
     message_id: input.messageId,
@@ -160,7 +167,7 @@ export function acceptMessage(input: {
     to: recipient.to,
     ...sender,
     content,
-    category: body.category ?? "transactional",
+    category,
     priority: body.priority ?? 1,
     ...(sendAt !== undefined && { send_at: formatTime(sendAt) }),
     expires_at: formatTime(expiresAt),
@@ -168,7 +175,7 @@ export function acceptMessage(input: {
     ...(body.metadata !== undefined && { metadata: body.metadata }),
     ...(body.client_ref !== undefined && { client_ref: body.client_ref }),
     cost: price.cost,
-    currency: prices.currency,
+    currency: prices!.currency,
     price: price.detail,
     segments,
     created_at: formatTime(nowMs),

@@ -2,6 +2,7 @@ export {
   type Accepted,
   acceptMessage,
   channelNotEnabled,
+  noPrice,
   checkAvailable,
   checkSuppressed,
   recipientOf,

@@ -44,10 +44,15 @@ export async function changeOnce<State>(
     readonly correlation: string;
     /** The environment's when left out. */
     readonly log?: EventLog;
+    /** Whose it is, where that is not the caller. */
+    readonly partner?: string;
   },
 ): Promise<Extract<Changed<State, never>, { kind: "changed" | "unchanged" }>> {
-  const { name, correlation, log = call.deps.log, ...rest } = options;
-  const { fingerprint, ...metadata } = call.metadata({ correlation });
+  const { name, correlation, partner, log = call.deps.log, ...rest } = options;
+  const { fingerprint, ...metadata } = call.metadata({
+    correlation,
+    ...(partner !== undefined && { partner }),
+  });
   const seal = fingerprint === undefined ? undefined : await sealedForAll(call);
   const result = await change<State, PublicError>(log, {
     ...rest,

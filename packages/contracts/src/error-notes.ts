@@ -53,6 +53,8 @@ export const errorNotes: Readonly<Record<ErrorCode, string>> = {
     "`original` names what the key was used for. Use a new key for a new intent.",
   insufficient_funds:
     "`cost` says what the message would cost, `GET /balance` what there is. Top up, then send again with the same key: a refused request has not claimed it. A sandbox key tops up its own wallet with `POST /wallet/topups`; live wallets are topped up by the operator of the installation.",
+  spend_limit_reached:
+    "The wallet's `spend_limit_day` or `spend_limit_month` leaves no room for `cost`: days and months are those of UTC, and what came back was not spent. Wait, or raise the limit with `PUT /wallet/settings`. Nothing was charged, and a refused request has not claimed its key. A message that was accepted and then found no room ends as `rejected` with this code.",
   recipient_suppressed: "The recipient is on the suppression list for this channel.",
   country_not_allowed:
     "The operator of the installation lets you write to numbers of some countries only: `GET /limits` lists them in `allowed_countries`. It keeps others from making you pay for numbers that they profit from. Ask the operator for another country.",
@@ -64,6 +66,8 @@ export const errorNotes: Readonly<Record<ErrorCode, string>> = {
     "WhatsApp takes a text of your own for 24 hours after the person wrote last. Send a template; once the person answers it, texts go again. Your own messages and notes do not open the window.",
   channel_not_enabled:
     "No gateway is configured for the channel in this environment. `GET /gateways` lists those that are. An operator enables e-mail with `HELIOGRAPH_SMTP_URL`, and any channel for trials with `HELIOGRAPH_LOG_GATEWAY_CHANNELS`.",
+  no_price:
+    "No entry of your price list covers the channel, the destination and the category, or no version of the list is in force yet. What has no price is not free: nothing was sent or charged. `GET /prices` shows the list; ask the operator of the installation for an entry.",
   feature_not_available:
     "The field is known and reserved, but this version does nothing with it, and does not pretend to.",
   clock_limit_reached:

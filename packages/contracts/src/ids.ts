@@ -137,6 +137,8 @@ export type Category =
   | "receipts"
   | "wallet"
   | "topup"
+  | "terms"
+  | "hold"
   | "template"
   | "endpoint"
   | "feed"

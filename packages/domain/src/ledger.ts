@@ -5,18 +5,26 @@ import {
   formatMoney,
   type TypedEvent,
 } from "@heliograph/contracts";
-import { moneyOf, type HoldStatus, type WalletEventType } from "./wallet.ts";
+import {
+  creditOf,
+  moneyOf,
+  statusAfter,
+  type HoldEventType,
+  type HoldStatus,
+  type WalletEventType,
+} from "./wallet.ts";
 
 /**
  * Double entry over a wallet's events. Each transaction moves one amount between two accounts, so it sums to zero; so does every
- * prefix of the log. `platform:funding` is where top-ups come from, `platform:revenue` what captured messages paid.
+ * prefix of the log. `platform:funding` is where top-ups come from, `platform:revenue` what captured messages paid, `platform:adjustments` the other side of corrections.
  */
 export type Account =
   | "partner:available"
   | "partner:held"
   | "platform:revenue"
-  | "platform:funding";
-export type TransactionKind = "topup" | "hold" | "capture" | "release" | "refund";
+  | "platform:funding"
+  | "platform:adjustments";
+export type TransactionKind = "topup" | "hold" | "capture" | "release" | "refund" | "adjustment";
 /** An event of a `wallet-<partner>` stream, as the log recorded it. */
 export type WalletRecord = TypedEvent<WalletEventType> & {
   readonly id: string;
@@ -31,9 +39,12 @@ const movements: Readonly<Record<string, Movement | undefined>> = {
   FundsCaptured: { kind: "capture", from: "partner:held", to: "platform:revenue" },
   FundsReleased: { kind: "release", from: "partner:held", to: "partner:available" },
   FundsRefunded: { kind: "refund", from: "platform:revenue", to: "partner:available" },
+  FundsExpired: { kind: "release", from: "partner:held", to: "partner:available" },
+  FundsAdjusted: { kind: "adjustment", from: "platform:adjustments", to: "partner:available" },
+  FundsChargedLate: { kind: "adjustment", from: "partner:available", to: "platform:revenue" },
 } satisfies Partial<Record<WalletEventType, Movement>>;
 
-/** `wtx_…` of what happened to a message's funds; a top-up brings its own. */
+/** `wtx_…` of what happened to a message's funds; a top-up and a correction bring their own. */
 export const walletTransactionId = (
   messageId: string,
   kind: Exclude<TransactionKind, "topup">,
@@ -45,12 +56,15 @@ type Entry = {
   readonly amount: string;
 };
 const entriesIn = (event: { readonly data: unknown }): readonly Entry[] =>
-  (event.data as { entries: readonly Entry[] }).entries;
+  (event.data as { entries?: readonly Entry[] }).entries ?? [];
 
 const idOf = (entry: Entry, kind: TransactionKind): string =>
-  kind === "topup" ? entry.transaction_id! : walletTransactionId(entry.message_id!, kind);
+  entry.transaction_id ??
+  walletTransactionId(entry.message_id!, kind as Exclude<TransactionKind, "topup">);
 
-/** A transaction as partners see it. `amount` is never negative, `kind` tells its direction; `balance_after` is what is available. */
+/**
+ * A transaction as partners see it. `amount` is never negative, `kind` tells its direction; only that of an adjustment is signed. `balance_after` is what is available.
+ */
 export type PublicTransaction = {
   readonly id: string;
   readonly kind: TransactionKind;
@@ -59,8 +73,21 @@ export type PublicTransaction = {
   readonly currency: string;
   readonly message_id?: string;
   readonly reference?: string;
+  readonly reason?: string;
+  readonly author?: string;
   readonly event_id: string;
   readonly created_at: string;
+};
+
+type Noted = {
+  readonly reference?: string;
+  readonly reason?: string;
+  readonly author?: string;
+};
+/** Why funds moved, where the kind alone does not say it. */
+const reasons: Readonly<Record<string, string | undefined>> = {
+  FundsExpired: "hold_expired",
+  FundsChargedLate: "sent_after_hold_expired",
 };
 
 /** The public transactions of a wallet event, oldest first; none for a decline. */
@@ -68,7 +95,7 @@ export function transactionsOf(event: WalletRecord): readonly PublicTransaction[
   const movement = movements[event.type];
   if (movement === undefined) return [];
   const { kind } = movement;
-  const entries = entriesIn(event) as readonly (Entry & { readonly reference?: string })[];
+  const entries = entriesIn(event) as readonly (Entry & Noted)[];
   const sign = signOf(movement);
   let balance = moneyOf(event.data.available)!;
   for (const entry of entries) balance -= sign * moneyOf(entry.amount)!;
@@ -79,13 +106,16 @@ export function transactionsOf(event: WalletRecord): readonly PublicTransaction[
   };
   return entries.map((entry) => {
     balance += sign * moneyOf(entry.amount)!;
+    const reason = entry.reason ?? reasons[event.type];
     return {
       id: idOf(entry, kind),
       kind,
-      amount: entry.amount,
+      amount: kind === "adjustment" && sign < 0n ? `-${entry.amount}` : entry.amount,
       balance_after: formatMoney(balance),
       ...(entry.message_id !== undefined && { message_id: entry.message_id }),
       ...(entry.reference !== undefined && { reference: entry.reference }),
+      ...(reason !== undefined && { reason }),
+      ...(entry.author !== undefined && { author: entry.author }),
       ...common,
     };
   });
@@ -139,6 +169,7 @@ export function startProof(): {
     "partner:held": 0n,
     "platform:revenue": 0n,
     "platform:funding": 0n,
+    "platform:adjustments": 0n,
   };
   const holds = new Map<string, HoldStatus>();
   let position = 0n;
@@ -148,27 +179,29 @@ export function startProof(): {
   let holdsOpen = 0;
   let mismatch: string | undefined;
 
-  function resolve(messageId: string, kind: TransactionKind): void {
+  function resolve(messageId: string, type: Resolving): void {
     const before = holds.get(messageId);
-    const { needs, becomes } = transitions[kind as keyof typeof transitions];
-    if (before !== needs) mismatch ??= `${kind} of ${messageId} which is ${before ?? "not held"}`;
+    const becomes = statusAfter[type];
+    if (!(needs[type] as readonly unknown[]).includes(before))
+      mismatch ??= `${type} of ${messageId} which is ${before ?? "not held"}`;
     holds.set(messageId, becomes);
     if (becomes === "held") holdsOpen += 1;
-    if (needs === "held") holdsOpen -= 1;
+    if (before === "held") holdsOpen -= 1;
   }
 
   return {
     add(event) {
       position = event.position;
       const movement = movements[event.type];
-      for (const entry of movement === undefined ? [] : entriesIn(event)) {
+      for (const entry of entriesIn(event)) {
+        if (Object.hasOwn(needs, event.type)) resolve(entry.message_id!, event.type as Resolving);
+        if (movement === undefined) continue;
         const amount = moneyOf(entry.amount)!;
-        balances[movement!.from] -= amount;
-        balances[movement!.to] += amount;
-        debits += amount;
-        credits += amount;
+        balances[movement.from] -= amount;
+        balances[movement.to] += amount;
+        debits += amount < 0n ? -amount : amount;
+        credits += amount < 0n ? -amount : amount;
         entries += 2;
-        if (movement!.kind !== "topup") resolve(entry.message_id!, movement!.kind);
       }
       const { available, held } = event.data as { available: string; held: string };
       const sum = Object.values(balances).reduce((total, balance) => total + balance, 0n);
@@ -177,7 +210,11 @@ export function startProof(): {
         mismatch ??= `available is recorded as ${available} at ${position}`;
       if (moneyOf(held) !== balances["partner:held"])
         mismatch ??= `held is recorded as ${held} at ${position}`;
-      if (balances["partner:available"] < 0n) mismatch ??= `available is negative at ${position}`;
+      if (
+        takes.has(event.type) &&
+        balances["partner:available"] < -creditOf(event.data.terms ?? {})
+      )
+        mismatch ??= `available is below what is lent at ${position}`;
     },
     result: (at = position) => ({
       position: at.toString().padStart(16, "0"),
@@ -193,9 +230,20 @@ export function startProof(): {
   };
 }
 
-const transitions = {
-  hold: { needs: undefined, becomes: "held" },
-  capture: { needs: "held", becomes: "captured" },
-  release: { needs: "held", becomes: "released" },
-  refund: { needs: "captured", becomes: "refunded" },
-} as const;
+/** Nothing of these goes beyond what is lent; a limit that was lowered leaves more behind. */
+const takes: ReadonlySet<string> = new Set(["FundsHeld", "FundsChargedLate"]);
+
+/** What a message's hold is before each event that names it. */
+const needs = {
+  FundsHeld: [undefined],
+  FundsCaptured: ["held"],
+  FundsReleased: ["held"],
+  FundsExpired: ["held"],
+  FundsRefunded: ["captured"],
+  FundsChargedLate: ["expired"],
+  FundsWrittenOff: ["expired", "returned"],
+  FundsReturnedBefore: ["expired", "written_off"],
+} as const satisfies Readonly<
+  Record<Exclude<HoldEventType, "FundsDeclined">, readonly (HoldStatus | undefined)[]>
+>;
+type Resolving = keyof typeof needs;

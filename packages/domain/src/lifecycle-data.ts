@@ -97,6 +97,11 @@ export const lifecycleData: Readonly<Record<LifecycleType, z.ZodObject>> = {
   "message.bounced": z.looseObject({ ...message, error: Failure, diagnostic: z.string() }),
   "message.expired": z.looseObject({ ...message, attempts: z.int().min(0), expires_at: Time }),
   "message.rejected": z.looseObject({ ...message, error: Failure }),
+  "wallet.low_balance": z.looseObject({
+    available: Money,
+    threshold: Money.meta({ description: "`low_balance_threshold` of the wallet's settings." }),
+    currency: Currency,
+  }),
   "message.canceled": z.looseObject(message),
   "webhook_endpoint.disabled": z.looseObject({
     endpoint_id: id("whe"),

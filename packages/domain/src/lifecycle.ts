@@ -17,6 +17,7 @@ const publicTypes = {
   MessageRejected: "message.rejected",
   MessageCanceled: "message.canceled",
   WebhookEndpointDisabled: "webhook_endpoint.disabled",
+  BalanceLow: "wallet.low_balance",
   ...peopleTypes,
 } as const;
 
@@ -34,6 +35,7 @@ export const lifecycleTypes = {
   "message.rejected": "The platform refused the message after accepting it.",
   "message.canceled": "The partner canceled a scheduled message.",
   "webhook_endpoint.disabled": "The platform disabled a webhook endpoint.",
+  "wallet.low_balance": "What is available fell below the wallet's threshold.",
   "message.received": "A message came from a person, and it is known from whom.",
   "contact.created": "There is a new contact.",
   "contact.matched": "An inbound message came from a contact that was known.",
@@ -132,6 +134,8 @@ function dataOf(event: LifecycleSource): Readonly<Record<string, unknown>> {
   const { type, data } = event;
   if (type === "WebhookEndpointDisabled")
     return { endpoint_id: data.endpoint_id, url: data.url, reason: data.reason };
+  if (type === "BalanceLow")
+    return { available: data.available, threshold: data.threshold, currency: data.currency };
   // MessageRequested is its own context.
   const subject = type === "MessageRequested" ? data : "message" in data ? data.message : undefined;
   if (subject === undefined || !("message_id" in data)) throw new Error(`${type} is not public`);
@@ -218,6 +222,7 @@ function sampleData(type: LifecycleType, at: string): Record<string, unknown> {
       url: "https://example.com/webhooks",
       reason: "the endpoint answered 410 Gone",
     };
+  if (type === "wallet.low_balance") return { available: "0.99", threshold: "1", currency: "USD" };
   if (Object.hasOwn(peopleSamples, type))
     return peopleSamples[type as keyof typeof peopleSamples](at);
   const message = {

@@ -3,6 +3,7 @@ import {
   parseMoney,
   type Channel,
   type EventData,
+  type MessageCategory,
   type Micros,
 } from "@heliograph/contracts";
 
@@ -12,57 +13,97 @@ export type Price = {
   /** The same as text, as events and answers carry it. */
   readonly cost: string;
   readonly detail: EventData<"MessageRequested">["price"];
+  /** The entry that decided. */
+  readonly entry: PriceList["entries"][number];
 };
 
 /** Longest prefix an entry may have, so that a look-up is at most nine probes. */
-const MAX_PREFIX_DIGITS = 8;
-type Compiled = ReadonlyMap<string, { readonly micros: Micros; readonly text: string }>;
+export const maxPrefixDigits = 8;
+type Entry = PriceList["entries"][number];
+/** What a price is asked for. `digits`: the number without plus; "" where there is no number. `country` goes into the detail. */
+export type PriceQuery = {
+  readonly channel: Channel;
+  readonly digits: string;
+  readonly country: string;
+  readonly segments: number;
+  readonly category: MessageCategory;
+};
+type Candidate = { readonly micros: Micros; readonly text: string; readonly entry: Entry };
+type Compiled = ReadonlyMap<string, readonly Candidate[]>;
 const compiled = new WeakMap<PriceList, Compiled>();
+
+/** Of one prefix, the entry that says more comes first: its category, then its least number of segments. */
+const bySpecificity = (left: Candidate, right: Candidate): number =>
+  Number(right.entry.category !== undefined) - Number(left.entry.category !== undefined) ||
+  (right.entry.min_segments ?? 1) - (left.entry.min_segments ?? 1);
 
 function compile(list: PriceList): Compiled {
   let table = compiled.get(list);
   if (table !== undefined) return table;
-  table = new Map(
-    list.entries.map(({ channel, prefix, per_segment }) => {
-      const micros = parseMoney(per_segment);
-      if (micros === undefined || micros < 0n)
-        throw new Error(`price list ${list.list}: "${per_segment}" is no price`);
-      return [`${channel}:${prefix}`, { micros, text: formatMoney(micros) }];
-    }),
+  const candidates = list.entries.map((entry): Candidate => {
+    const micros = parseMoney(entry.per_segment);
+    if (micros === undefined || micros < 0n)
+      throw new Error(`price list ${list.list}: "${entry.per_segment}" is no price`);
+    return { micros, text: formatMoney(micros), entry };
+  });
+  table = Map.groupBy(
+    candidates.toSorted(bySpecificity),
+    ({ entry }) => `${entry.channel}:${entry.prefix}`,
   );
   compiled.set(list, table);
   return table;
 }
 
 /**
- * The price of a message: the entry of the channel with the longest prefix of `digits` (the number without plus; "" where there is
- * no number), times its segments. `country` goes into the detail. Undefined when the list has no price for the channel.
+ * The price of a message: of the channel's entries that fit it, that with the longest prefix of its number, never the cheapest or the first; times its segments.
+ * Undefined when no entry fits: what has no price is not free.
  */
-export function priceFor(
-  list: PriceList,
-  channel: Channel,
-  digits: string,
-  country: string,
-  segments: number,
-): Price | undefined {
+export function priceFor(list: PriceList, query: PriceQuery): Price | undefined {
+  const { channel, digits, segments } = query;
   const table = compile(list);
-  for (let length = Math.min(MAX_PREFIX_DIGITS, digits.length); length >= 0; length--) {
-    const entry = table.get(`${channel}:${digits.slice(0, length)}`);
-    if (entry === undefined) continue;
-    const micros = segments === 1 ? entry.micros : entry.micros * BigInt(segments);
+  for (let length = Math.min(maxPrefixDigits, digits.length); length >= 0; length--) {
+    const found = table
+      .get(`${channel}:${digits.slice(0, length)}`)
+      ?.find(({ entry }) => fits(entry, query));
+    if (found === undefined) continue;
+    const { micros: each, text, entry } = found;
+    const micros = segments === 1 ? each : each * BigInt(segments);
     return {
       micros,
-      cost: segments === 1 ? entry.text : formatMoney(micros),
-      detail: { list: list.list, version: list.version, country, per_segment: entry.text },
+      cost: segments === 1 ? text : formatMoney(micros),
+      entry,
+      detail: { list: list.list, version: list.version, country: query.country, per_segment: text },
     };
   }
   return undefined;
 }
 
-/** The list that prices: the one that is published, else the built-in one. */
-export const currentPrices = (directory: {
-  prices(list?: string): PriceList | undefined;
-}): PriceList => directory.prices() ?? directory.prices(defaultPriceList.list) ?? defaultPriceList;
+const fits = ({ category, min_segments }: Entry, query: PriceQuery): boolean =>
+  (category === undefined || category === query.category) &&
+  (min_segments === undefined || min_segments <= query.segments);
+
+/** The part of the directory that says what is priced how. */
+export type PriceDirectory = {
+  /** The version of the list, `standard` when none is named, that is in force at a time (epoch milliseconds). */
+  prices(list: string | undefined, atMs: number): PriceList | undefined;
+  /** The list that was assigned to a partner. */
+  priceListOf(partner: string): string | undefined;
+};
+
+/**
+ * The list that prices what a partner sends: the one assigned to it, in whatever currency that is; else the standard one, published or built in. Undefined where the one
+ * has no version in force, or the other is not in the partner's currency.
+ */
+export function pricesOf(
+  directory: PriceDirectory,
+  partner: { readonly partner_id: string; readonly currency: string },
+  atMs: number,
+): PriceList | undefined {
+  const assigned = directory.priceListOf(partner.partner_id);
+  if (assigned !== undefined) return directory.prices(assigned, atMs);
+  const standard = directory.prices(undefined, atMs) ?? defaultPriceList;
+  return standard.currency === partner.currency ? standard : undefined;
+}
 
 /** Used until a list is published. Per segment in USD; an empty prefix is every other destination. No one-segment message costs more than 0.012. */
 export const defaultPriceList: PriceList = {

@@ -1,10 +1,15 @@
-import { formatMoney } from "@heliograph/contracts";
+import { formatMoney, type Terms } from "@heliograph/contracts";
 import {
+  creditOf,
   effects,
+  groupedEventTypes,
   moneyOf,
   settlement,
+  shortOf,
+  spentOn,
   statusAfter,
-  walletEventTypes,
+  type SettlingType,
+  type Spent,
   type Hold,
   type HoldBook,
   type Wallet,
@@ -32,7 +37,8 @@ export type WalletDecision = {
  *
  * Within a batch funds that come in are booked before funds that go out, so every balance written is the true one, never below zero,
  * and a declined amount never fits into the balance shown beside it. Requests are decided in position order, each on its own: a smaller
- * one may fit after a larger one did not. A settlement of a hold of this very batch closes the group: the hold is written first.
+ * one may fit after a larger one did not. A settlement of a hold of this very batch closes the group: the hold is written first; so do terms, which bind what comes after them, and what
+ * is rare enough for an event of its own.
  *
  * @param holds must know every message that a `capture` or `return` names, if the wallet ever decided on it
  * @param late decides causes that the wallet has passed, because they had been set aside: `holds` must know their messages, and no top-up may be booked yet
@@ -58,7 +64,14 @@ export function decideWallet(
         break;
       case "capture":
       case "return":
+      case "expire":
         draft.settle(cause);
+        break;
+      case "adjustment":
+        draft.adjust(cause);
+        break;
+      case "terms":
+        draft.setTerms(cause);
         break;
       default:
         cause satisfies never;
@@ -68,17 +81,17 @@ export function decideWallet(
   return { events: draft.events, ignored: draft.ignored };
 }
 
-type Bucket = {
-  readonly entries: { message_id?: string; transaction_id?: string; amount: string }[];
-  sum: bigint;
-};
+type GroupedType = (typeof groupedEventTypes)[number];
+type Entry = { readonly message_id?: string; readonly transaction_id?: string; amount: string };
+type Bucket = { readonly entries: Entry[]; sum: bigint };
 /** Causes whose events can be written side by side: credits first, then requests. */
 type Group = {
-  readonly available: bigint;
-  readonly held: bigint;
+  available: bigint;
+  held: bigint;
   readonly requests: Extract<WalletCause, { kind: "hold" }>[];
   readonly requested: Set<string>;
-  readonly buckets: Record<WalletEventType, Bucket>;
+  readonly buckets: Record<GroupedType, Bucket>;
+  readonly overLimit: Bucket;
 };
 
 const bucket = (): Bucket => ({ entries: [], sum: 0n });
@@ -92,10 +105,20 @@ const emptyGroup = (available: bigint, held: bigint): Group => ({
     FundsReleased: bucket(),
     FundsCaptured: bucket(),
     FundsRefunded: bucket(),
+    FundsExpired: bucket(),
     FundsHeld: bucket(),
     FundsDeclined: bucket(),
   },
+  overLimit: bucket(),
 });
+
+/** What has gone out and comes back was not spent. */
+const givesBack: ReadonlySet<WalletEventType> = new Set([
+  "FundsReleased",
+  "FundsRefunded",
+  "FundsExpired",
+]);
+const less = (spent: bigint, amount: bigint): bigint => (spent > amount ? spent - amount : 0n);
 
 /** The decision of one batch while it is made. */
 class Draft {
@@ -108,6 +131,8 @@ class Draft {
   #available: bigint;
   #held: bigint;
   #currency: string | undefined;
+  #spent: Spent;
+  #terms: Terms;
   #group: Group;
 
   constructor(wallet: Wallet, holds: HoldBook, covers: string) {
@@ -116,16 +141,16 @@ class Draft {
     this.#available = wallet.available;
     this.#held = wallet.held;
     this.#currency = wallet.currency;
+    this.#spent = wallet.spent;
+    this.#terms = wallet.terms;
     this.#group = emptyGroup(wallet.available, wallet.held);
   }
 
   request(cause: Extract<WalletCause, { kind: "hold" | "topup" }>): void {
     const amount = moneyOf(cause.amount);
     if (amount === undefined || amount < 0n) this.#ignore(cause, "invalid_amount");
-    else if (this.#currency !== undefined && cause.currency !== this.#currency)
-      this.#ignore(cause, "currency_mismatch");
+    else if (!this.#isIn(cause)) this.#ignore(cause, "currency_mismatch");
     else if (cause.kind === "topup") {
-      this.#currency = cause.currency;
       const { transaction_id, reference } = cause;
       const entry = {
         transaction_id,
@@ -139,13 +164,12 @@ class Draft {
     )
       this.#ignore(cause, "already_decided");
     else {
-      this.#currency = cause.currency;
       this.#group.requested.add(cause.message_id);
       this.#group.requests.push(cause);
     }
   }
 
-  settle(cause: Extract<WalletCause, { kind: "capture" | "return" }>): void {
+  settle(cause: Extract<WalletCause, { kind: "capture" | "return" | "expire" }>): void {
     const { message_id } = cause;
     if (this.#group.requested.has(message_id)) this.closeGroup();
     const hold = this.#hold(message_id);
@@ -153,55 +177,138 @@ class Draft {
     if (hold === undefined) this.#ignore(cause, "no_hold");
     else if (type === undefined)
       this.#ignore(cause, hold.status === "declined" ? "declined" : "already_resolved");
-    else {
-      this.#decided.set(message_id, { amount: hold.amount, status: statusAfter[type] });
-      this.#credit(type, { message_id, amount: hold.amount }, moneyOf(hold.amount)!);
+    else this.#resolve(type, message_id, hold.amount);
+  }
+
+  #resolve(type: SettlingType, message_id: string, amount: string): void {
+    const micros = moneyOf(amount)!;
+    const entry = { message_id, amount };
+    const note = (status: Hold["status"]) => this.#decided.set(message_id, { amount, status });
+    switch (type) {
+      case "FundsChargedLate": {
+        this.closeGroup();
+        const isCovered = micros <= this.#available + creditOf(this.#terms);
+        const found = isCovered ? type : "FundsWrittenOff";
+        note(statusAfter[found]);
+        return this.#write(found, { entries: [entry], sum: micros });
+      }
+      case "FundsWrittenOff":
+      case "FundsReturnedBefore":
+        this.closeGroup();
+        note(statusAfter[type]);
+        return this.#write(type, { entries: [entry], sum: micros });
+      default:
+        note(statusAfter[type]);
+        return this.#credit(type, entry, micros);
     }
+  }
+
+  adjust(cause: Extract<WalletCause, { kind: "adjustment" }>): void {
+    const { transaction_id, amount, reason, author } = cause;
+    const micros = moneyOf(amount);
+    if (micros === undefined) return this.#ignore(cause, "invalid_amount");
+    if (!this.#isIn(cause)) return this.#ignore(cause, "currency_mismatch");
+    this.closeGroup();
+    const isCovered = micros >= 0n || this.#available + micros >= -creditOf(this.#terms);
+    const entry = { transaction_id, amount, reason, author };
+    this.#write(isCovered ? "FundsAdjusted" : "AdjustmentDeclined", {
+      entries: [entry],
+      sum: micros,
+    });
+  }
+
+  setTerms(cause: Extract<WalletCause, { kind: "terms" }>): void {
+    if (!this.#isIn(cause)) return this.#ignore(cause, "currency_mismatch");
+    this.closeGroup();
+    this.#terms = cause.terms;
+    this.#push("WalletTermsApplied", {});
   }
 
   /** Decides the requests of the group and writes its events. */
   closeGroup(): void {
     const group = this.#group;
-    let afterCredits = this.#available;
-    for (const { message_id, amount: text } of group.requests) {
+    const { FundsReleased, FundsRefunded, FundsExpired } = group.buckets;
+    let available = this.#available;
+    let spent = this.#lessSpent(FundsReleased.sum + FundsRefunded.sum + FundsExpired.sum);
+    for (const { message_id, amount: text, on } of group.requests) {
       const amount = moneyOf(text)!;
-      const fits = amount <= afterCredits;
-      this.#decided.set(message_id, { amount: text, status: fits ? "held" : "declined" });
-      const own = group.buckets[fits ? "FundsHeld" : "FundsDeclined"];
+      const short = shortOf({ available, spent, terms: this.#terms }, amount, on);
+      this.#decided.set(message_id, {
+        amount: text,
+        status: short === undefined ? "held" : "declined",
+      });
+      const own =
+        short === "spend_limit_reached"
+          ? group.overLimit
+          : group.buckets[short === undefined ? "FundsHeld" : "FundsDeclined"];
       own.entries.push({ message_id, amount: text });
       own.sum += amount;
-      if (fits) afterCredits -= amount;
+      if (short !== undefined) continue;
+      available -= amount;
+      const { day, month, ...period } = spentOn(spent, on);
+      spent = { ...period, day: day + amount, month: month + amount };
     }
     // `available` and `held` have had the credits added as they came: start again from before the group.
-    this.#available = group.available;
-    this.#held = group.held;
-    for (const type of walletEventTypes) this.#write(type, group.buckets[type]);
+    const { available: from, held } = group;
+    this.#available = from;
+    this.#held = held;
+    for (const type of groupedEventTypes) {
+      if (type === "FundsHeld" && group.buckets.FundsHeld.entries.length > 0) this.#spent = spent;
+      this.#write(type, group.buckets[type]);
+    }
+    this.#write("FundsDeclined", group.overLimit, "spend_limit_reached");
     this.#group = emptyGroup(this.#available, this.#held);
   }
 
-  #write(type: WalletEventType, { entries, sum }: Bucket): void {
+  #write(type: WalletEventType, { entries, sum }: Bucket, reason = "insufficient_funds"): void {
     if (entries.length === 0) return;
+    const before = this.#available;
     this.#available += sum * effects[type].available;
     this.#held += sum * effects[type].held;
-    if (this.#available < 0n || this.#held < 0n)
-      throw new Error(`${type} would make a balance negative`);
+    const isBeyond = this.#available < before && this.#available < -creditOf(this.#terms);
+    if (isBeyond || this.#held < 0n) throw new Error(`${type} would make a balance negative`);
+    if (givesBack.has(type)) this.#spent = this.#lessSpent(sum);
+    this.#push(type, { entries, ...(type === "FundsDeclined" && { reason }) });
+    const { low_balance_threshold: threshold } = this.#terms;
+    if (threshold === undefined || this.#available >= before) return;
+    const limit = moneyOf(threshold)!;
+    if (before >= limit && this.#available < limit) this.#push("BalanceLow", { threshold });
+  }
+
+  #push(type: WalletEventType, own: object): void {
+    const { on, day, month } = this.#spent;
     const data = {
       covers: this.#covers,
       available: formatMoney(this.#available),
       held: formatMoney(this.#held),
       currency: this.#currency!,
-      entries,
-      ...(type === "FundsDeclined" && { reason: "insufficient_funds" }),
+      ...(on !== "" && { spent: { on, day: formatMoney(day), month: formatMoney(month) } }),
+      ...(Object.keys(this.#terms).length > 0 && { terms: this.#terms }),
+      ...own,
     };
     this.events.push({ type, data } as WalletEvent);
+    // What follows is decided from here on.
+    this.#group.available = this.#available;
+    this.#group.held = this.#held;
   }
 
-  #credit(type: WalletEventType, entry: Bucket["entries"][number], amount: bigint): void {
+  #credit(type: GroupedType, entry: Entry, amount: bigint): void {
     const own = this.#group.buckets[type];
     own.entries.push(entry);
     own.sum += amount;
     this.#available += amount * effects[type].available;
     this.#held += amount * effects[type].held;
+  }
+
+  #lessSpent(amount: bigint): Spent {
+    const { on, day, month } = this.#spent;
+    return amount === 0n ? this.#spent : { on, day: less(day, amount), month: less(month, amount) };
+  }
+
+  /** Whether the wallet has the cause's currency; the first one gives it its own. */
+  #isIn({ currency }: { readonly currency: string }): boolean {
+    this.#currency ??= currency;
+    return this.#currency === currency;
   }
 
   #hold(messageId: string): Hold | undefined {

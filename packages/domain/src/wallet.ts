@@ -1,10 +1,19 @@
-import { type EventData, parseMoney, type TypedEvent } from "@heliograph/contracts";
+import { type EventData, parseMoney, type Terms, type TypedEvent } from "@heliograph/contracts";
 
 /**
  * The rules of a partner's wallet: who gets funds, and how each hold ends. Pure; the wallet service stores what is decided here.
- * A hold is resolved once: held → captured (→ refunded) or held → released. A declined request never becomes a hold.
+ * A hold is resolved once: held → captured (→ refunded) or held → released. A declined request never becomes a hold. One whose message came to nothing in
+ * time expires: what the message says after that is charged by an entry of its own or written off (captured, written_off), or finds its funds given back (returned).
  */
-export type HoldStatus = "held" | "captured" | "released" | "refunded" | "declined";
+export type HoldStatus =
+  | "held"
+  | "captured"
+  | "released"
+  | "refunded"
+  | "declined"
+  | "expired"
+  | "returned"
+  | "written_off";
 export type Hold = { readonly amount: string; readonly status: HoldStatus };
 /** Finds what became of a message's request for funds; a `Map` will do. */
 export type HoldBook = { get(messageId: string): Hold | undefined };
@@ -18,13 +27,20 @@ export type Wallet = {
   readonly covers: bigint;
   /** Revision of the last event, -1 when there is none. */
   readonly revision: number;
+  readonly spent: Spent;
+  readonly terms: Terms;
 };
+/** What was set aside less what came back, in the period of the newest hold: its day (UTC; "" before the first) and the month of that. */
+export type Spent = { readonly on: string; readonly day: bigint; readonly month: bigint };
+export const nothingSpent: Spent = { on: "", day: 0n, month: 0n };
 export const emptyWallet: Wallet = {
   available: 0n,
   held: 0n,
   currency: undefined,
   covers: 0n,
   revision: -1,
+  spent: nothingSpent,
+  terms: {},
 };
 
 type Event<Type extends WalletEventType> = { readonly type: Type; readonly data: EventData<Type> };
@@ -34,20 +50,40 @@ export type WalletEvent =
   | Event<"FundsCaptured">
   | Event<"FundsRefunded">
   | Event<"FundsHeld">
-  | Event<"FundsDeclined">;
+  | Event<"FundsDeclined">
+  | Event<"FundsAdjusted">
+  | Event<"AdjustmentDeclined">
+  | Event<"WalletTermsApplied">
+  | Event<"BalanceLow">
+  | Event<"FundsExpired">
+  | Event<"FundsChargedLate">
+  | Event<"FundsWrittenOff">
+  | Event<"FundsReturnedBefore">;
 
-/** The events of a `wallet-<partner>` stream, in the order in which one batch writes them (see `decideWallet`). */
-export const walletEventTypes = [
+/** The events of a wallet's stream that one batch writes side by side, in that order (see `decideWallet`). */
+export const groupedEventTypes = [
   "FundsToppedUp",
   "FundsReleased",
   "FundsCaptured",
   "FundsRefunded",
+  "FundsExpired",
   "FundsHeld",
   "FundsDeclined",
 ] as const;
+/** All events of a wallet's stream. */
+export const walletEventTypes = [
+  ...groupedEventTypes,
+  "FundsAdjusted",
+  "AdjustmentDeclined",
+  "WalletTermsApplied",
+  "BalanceLow",
+  "FundsChargedLate",
+  "FundsWrittenOff",
+  "FundsReturnedBefore",
+] as const;
 export type WalletEventType = (typeof walletEventTypes)[number];
 
-/** What asks the wallet for a decision. `return` gives funds back: a release while held, a refund once captured. */
+/** What asks the wallet for a decision. `return` gives funds back: a release while held, a refund once captured. `expire`: nothing became of the message in time. */
 export type WalletCause =
   | {
       readonly kind: "hold";
@@ -55,8 +91,16 @@ export type WalletCause =
       readonly message_id: string;
       readonly amount: string;
       readonly currency: string;
+      /** The day (UTC) on which it was requested: what is spent counts there. */
+      readonly on: string;
     }
-  | { readonly kind: "capture" | "return"; readonly position: bigint; readonly message_id: string }
+  | {
+      readonly kind: "capture" | "return" | "expire";
+      readonly position: bigint;
+      readonly message_id: string;
+      /** Left out by older events: then it is the partner's first wallet. */
+      readonly currency?: string | undefined;
+    }
   | {
       readonly kind: "topup";
       readonly position: bigint;
@@ -64,6 +108,13 @@ export type WalletCause =
       readonly amount: string;
       readonly currency: string;
       readonly reference?: string | undefined;
+    }
+  | ({ readonly kind: "adjustment"; readonly position: bigint } & EventData<"AdjustmentRequested">)
+  | {
+      readonly kind: "terms";
+      readonly position: bigint;
+      readonly currency: string;
+      readonly terms: Terms;
     };
 
 /** Every event type that is a cause. */
@@ -76,6 +127,9 @@ export const walletCauseTypes = [
   "MessageRejected",
   "DeliveryFailed",
   "TopupRequested",
+  "AdjustmentRequested",
+  "WalletTermsSet",
+  "HoldLapsed",
 ] as const;
 
 /** The part of a recorded event that is looked at here; the log's `RecordedEvent` fits. */
@@ -87,19 +141,31 @@ export type CauseRecord = TypedEvent & {
 export function walletCause({ position, type, data }: CauseRecord): WalletCause | undefined {
   switch (type) {
     case "MessageRequested": {
-      const { message_id, cost, currency } = data;
-      return { kind: "hold", position, message_id, amount: cost, currency };
+      const { message_id, cost, currency, created_at } = data;
+      const on = created_at.slice(0, 10);
+      return { kind: "hold", position, message_id, amount: cost, currency, on };
     }
     case "MessageSent":
-      return { kind: "capture", position, message_id: data.message_id };
+      return {
+        kind: "capture",
+        position,
+        message_id: data.message_id,
+        currency: data.currency,
+      };
     case "DispatchExhausted":
     case "MessageExpired":
     case "MessageCanceled":
     case "MessageRejected":
     case "DeliveryFailed":
-      return { kind: "return", position, message_id: data.message_id };
+      return { kind: "return", position, message_id: data.message_id, currency: data.currency };
+    case "HoldLapsed":
+      return { kind: "expire", position, message_id: data.message_id, currency: data.currency };
     case "TopupRequested":
       return { kind: "topup", position, ...data };
+    case "AdjustmentRequested":
+      return { kind: "adjustment", position, ...data };
+    case "WalletTermsSet":
+      return { kind: "terms", position, currency: data.currency, terms: data.terms };
     default:
       return undefined;
   }
@@ -113,6 +179,14 @@ export const effects: Readonly<Record<WalletEventType, { available: bigint; held
   FundsRefunded: { available: 1n, held: 0n },
   FundsHeld: { available: -1n, held: 1n },
   FundsDeclined: { available: 0n, held: 0n },
+  FundsAdjusted: { available: 1n, held: 0n },
+  AdjustmentDeclined: { available: 0n, held: 0n },
+  WalletTermsApplied: { available: 0n, held: 0n },
+  BalanceLow: { available: 0n, held: 0n },
+  FundsExpired: { available: 1n, held: -1n },
+  FundsChargedLate: { available: -1n, held: 0n },
+  FundsWrittenOff: { available: 0n, held: 0n },
+  FundsReturnedBefore: { available: 0n, held: 0n },
 };
 
 /** What a hold becomes through an event that names it. */
@@ -122,31 +196,92 @@ export const statusAfter = {
   FundsCaptured: "captured",
   FundsReleased: "released",
   FundsRefunded: "refunded",
-} as const satisfies Record<Exclude<WalletEventType, "FundsToppedUp">, HoldStatus>;
+  FundsExpired: "expired",
+  FundsChargedLate: "captured",
+  FundsWrittenOff: "written_off",
+  FundsReturnedBefore: "returned",
+} as const satisfies Partial<Record<WalletEventType, HoldStatus>>;
+/** The events that name messages. */
+export type HoldEventType = keyof typeof statusAfter;
+
+type Settling = "capture" | "return" | "expire";
+export type SettlingType = Exclude<HoldEventType, "FundsHeld" | "FundsDeclined">;
+const settlements: Readonly<Record<HoldStatus, Readonly<Partial<Record<Settling, SettlingType>>>>> =
+  {
+    held: { capture: "FundsCaptured", return: "FundsReleased", expire: "FundsExpired" },
+    captured: { return: "FundsRefunded" },
+    expired: { capture: "FundsChargedLate", return: "FundsReturnedBefore" },
+    returned: { capture: "FundsWrittenOff" },
+    written_off: { return: "FundsReturnedBefore" },
+    released: {},
+    refunded: {},
+    declined: {},
+  };
 
 /** The event that settles a hold; undefined when this settlement can no longer happen. */
-export function settlement(
-  status: HoldStatus,
-  kind: "capture" | "return",
-): "FundsCaptured" | "FundsReleased" | "FundsRefunded" | undefined {
-  if (status === "held") return kind === "capture" ? "FundsCaptured" : "FundsReleased";
-  return status === "captured" && kind === "return" ? "FundsRefunded" : undefined;
+export const settlement = (status: HoldStatus, kind: Settling) => settlements[status][kind];
+
+/** The period of a day: a new day has spent nothing, a new month neither. An earlier day than the newest counts with that one. */
+export function spentOn(spent: Spent, on: string): Spent {
+  if (on <= spent.on) return spent;
+  const isSameMonth = on.slice(0, 7) === spent.on.slice(0, 7);
+  return { on, day: 0n, month: isSameMonth ? spent.month : 0n };
 }
+
+/** Why a request is declined; undefined when it fits. The wallet decides by it, and who accepts messages guesses by it. */
+export function shortOf(
+  wallet: Pick<Wallet, "available" | "spent" | "terms">,
+  amount: bigint,
+  on: string,
+): "insufficient_funds" | "spend_limit_reached" | undefined {
+  const { terms } = wallet;
+  if (amount > wallet.available + creditOf(terms)) return "insufficient_funds";
+  if (terms.spend_limit_day === undefined && terms.spend_limit_month === undefined)
+    return undefined;
+  const { day, month } = spentOn(wallet.spent, on);
+  const exceeds = (limit: string | undefined, spent: bigint): boolean =>
+    limit !== undefined && spent + amount > moneyOf(limit)!;
+  return exceeds(terms.spend_limit_day, day) || exceeds(terms.spend_limit_month, month)
+    ? "spend_limit_reached"
+    : undefined;
+}
+
+/** How far what is available may go below zero. */
+export const creditOf = ({ credit_limit }: Terms): bigint =>
+  credit_limit === undefined ? 0n : moneyOf(credit_limit)!;
 
 /** The balance after an event of the wallet's stream: each event carries it, so the last one alone is enough. */
 export function evolveWallet(
   wallet: Wallet,
   event: { readonly data: WalletEvent["data"]; readonly revision?: number },
 ): Wallet {
-  const { available, held, currency, covers } = event.data;
+  const { available, held, currency, covers, spent, terms } = event.data;
   return {
     available: moneyOf(available)!,
     held: moneyOf(held)!,
     currency,
     covers: BigInt(covers),
     revision: event.revision ?? wallet.revision + 1,
+    spent:
+      spent === undefined
+        ? nothingSpent
+        : { on: spent.on, day: moneyOf(spent.day)!, month: moneyOf(spent.month)! },
+    terms: terms ?? {},
   };
 }
+
+/**
+ * The name of a partner's wallet in a currency: the partner's id for the currency that the partner has, and for any other the two of them. Streams of wallets, their
+ * holds and balances are named by it.
+ */
+export const walletName = (
+  partner: { readonly partner_id: string; readonly currency: string },
+  currency: string = partner.currency,
+): string =>
+  currency === partner.currency ? partner.partner_id : `${partner.partner_id}.${currency}`;
+/** ISO 4217, as far as a pattern can tell. */
+export const currencyPattern = /^[A-Z]{3}$/;
+export const partnerOfWallet = (name: string): string => name.split(".", 1)[0]!;
 
 /**
  * Notes in `holds` what an event did to each of its messages. It changes the map given: copying a map of 100,000 holds for each

@@ -173,6 +173,7 @@ describe("the lifecycle mapping", () => {
         ["MessageRejected", { ...context, error }],
         ["MessageCanceled", context],
         ["WebhookEndpointDisabled", { endpoint_id: newId("whe"), url: "u", reason: "r" }],
+        ["BalanceLow", { available: "0.99", threshold: "1", currency: "USD" }],
         [
           "MessageReceived",
           {

@@ -1,17 +1,29 @@
 import { describe, expect, it } from "vitest";
-import { defaultPriceList, priceFor, type PriceList } from "@heliograph/domain";
+import type { Channel } from "@heliograph/contracts";
+import { defaultPriceList, priceFor, type PriceList, type PriceQuery } from "@heliograph/domain";
+
+const ask = (channel: Channel, digits: string): PriceQuery => ({
+  channel,
+  digits,
+  country: "US",
+  segments: 1,
+  category: "transactional",
+});
 
 describe("a price", () => {
   it("is that of the contract's example for WhatsApp to +1", () => {
-    expect(priceFor(defaultPriceList, "whatsapp", "15551234567", "US", 1)).toEqual({
+    expect(priceFor(defaultPriceList, ask("whatsapp", "15551234567"))).toEqual({
       micros: 12_000n,
       cost: "0.012",
+      entry: { channel: "whatsapp", prefix: "1", per_segment: "0.012" },
       detail: { list: "standard", version: 1, country: "US", per_segment: "0.012" },
     });
   });
 
   it("is multiplied by the segments", () => {
-    expect(priceFor(defaultPriceList, "sms", "15551234567", "US", 3)?.cost).toBe("0.0237");
+    expect(priceFor(defaultPriceList, { ...ask("sms", "15551234567"), segments: 3 })?.cost).toBe(
+      "0.0237",
+    );
   });
 
   it("is that of the longest prefix", () => {
@@ -23,7 +35,7 @@ describe("a price", () => {
         { channel: "sms", prefix: "1876", per_segment: "0.02" },
       ],
     };
-    const cost = (digits: string) => priceFor(list, "sms", digits, "001", 1)?.cost;
+    const cost = (digits: string) => priceFor(list, ask("sms", digits))?.cost;
     expect([cost("18765550001"), cost("15550000001"), cost("4479111"), cost("")]).toEqual([
       "0.02",
       "0.01",
@@ -33,13 +45,11 @@ describe("a price", () => {
   });
 
   it("does not exist where the list has none", () => {
-    expect(priceFor({ ...defaultPriceList, entries: [] }, "sms", "1555", "US", 1)).toBeUndefined();
+    expect(priceFor({ ...defaultPriceList, entries: [] }, ask("sms", "1555"))).toBeUndefined();
   });
 
   it("of an ordinary message in the default list is at most 0.012", () => {
     for (const { channel, prefix } of defaultPriceList.entries)
-      expect(priceFor(defaultPriceList, channel, prefix, "001", 1)!.micros).toBeLessThanOrEqual(
-        12_000n,
-      );
+      expect(priceFor(defaultPriceList, ask(channel, prefix))!.micros).toBeLessThanOrEqual(12_000n);
   });
 });

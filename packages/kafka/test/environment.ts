@@ -76,6 +76,7 @@ async function openEnvironment(brokers: readonly string[]) {
         partner: () => undefined,
         senderOf: () => undefined,
         prices: () => undefined,
+        priceListOf: () => undefined,
         agent: () => undefined,
         agentsOf: () => [],
         onChange: () => () => true,

@@ -200,7 +200,9 @@ export type GatewayDirectory = {
   partner(id: string): { readonly name: string; readonly currency: string } | undefined;
   /** The partner to whom an address of a gateway, in its one form, was assigned. */
   senderOf(gateway: string, address: string): string | undefined;
-  /** The newest version of the price list, `standard` when none is named. */
-  prices(list?: string): EventData<"PriceListPublished"> | undefined;
+  /** The version of a price list, `standard` when none is named, that is in force at a time (epoch milliseconds; now when left out). */
+  prices(list?: string, atMs?: number): EventData<"PriceListPublished"> | undefined;
+  /** The price list that was assigned to a partner. */
+  priceListOf(partner: string): string | undefined;
   onChange(listener: () => void): () => void;
 };

@@ -40,6 +40,7 @@ export async function openEnvironment(): Promise<{
       partner: () => undefined,
       senderOf: () => undefined,
       prices: () => undefined,
+      priceListOf: () => undefined,
       agent: () => undefined,
       agentsOf: () => [],
       onChange: () => () => true,

@@ -36,6 +36,7 @@ export async function runConsumerHere(make: (kafka: KafkaSettings) => Consumer):
       partner: () => undefined,
       senderOf: () => undefined,
       prices: () => undefined,
+      priceListOf: () => undefined,
       agent: () => undefined,
       agentsOf: () => [],
       onChange: () => () => true,

@@ -153,11 +153,15 @@ const undeliveredData = (state: MessageState, receipt: Receipt): EventData<"Deli
 });
 
 /** The wallet declined: the message is rejected unless it has gone further. */
-export function decideDeclined(state: MessageState, cause: RecordedEvent): Fact | undefined {
+export function decideDeclined(
+  state: MessageState,
+  cause: RecordedEvent<"FundsDeclined">,
+): Fact | undefined {
   if (!below(state.status, "rejected") || mayBeDelivered(state)) return undefined;
-  const error: Failure = { code: "insufficient_funds", class: "account", permanent: true };
+  const error: Failure = { code: cause.data.reason, class: "account", permanent: true };
   const message = messageContext(state.request);
-  const data: EventData<"MessageRejected"> = { message_id: state.id, message, error };
+  const { currency } = state.request;
+  const data: EventData<"MessageRejected"> = { message_id: state.id, message, error, currency };
   return { type: "MessageRejected", data, cause };
 }
 
@@ -168,7 +172,7 @@ export function decideRefunded(
   amount: string,
 ): Fact | undefined {
   if (state.failing === undefined || !below(state.status, "failed")) return undefined;
-  const kind = cause.type === "FundsReleased" ? "release" : "refund";
+  const kind = cause.type === "FundsRefunded" ? "refund" : "release";
   const data: EventData<"MessageFailed"> = {
     message_id: state.id,
     message: messageContext(state.request),

@@ -33,7 +33,12 @@ const messageTypes = [
   "MessageComplained",
   "MessageFailed",
 ] as const;
-const fundsTypes = ["FundsDeclined", "FundsReleased", "FundsRefunded"] as const;
+const fundsTypes = [
+  "FundsDeclined",
+  "FundsReleased",
+  "FundsRefunded",
+  "FundsReturnedBefore",
+] as const;
 type ConsumedType = (typeof messageTypes | typeof fundsTypes)[number] | "ReceiptReceived";
 type FundsEvent = RecordedEvent<(typeof fundsTypes)[number]>;
 
@@ -155,6 +160,7 @@ async function recall(
 }
 
 const isFunds = ofType(...fundsTypes);
+const isDeclined = ofType("FundsDeclined");
 
 function decideWork(work: Work, states: States, parked: Parked, logger: ReactorTools["logger"]) {
   const state = states.get(work.id);
@@ -177,6 +183,4 @@ function decideWork(work: Work, states: States, parked: Parked, logger: ReactorT
 }
 
 const decideFunds = (state: MessageState, { cause, amount }: NonNullable<Work["funds"]>) =>
-  cause.type === "FundsDeclined"
-    ? decideDeclined(state, cause)
-    : decideRefunded(state, cause, amount);
+  isDeclined(cause) ? decideDeclined(state, cause) : decideRefunded(state, cause, amount);

@@ -189,7 +189,9 @@ describe("receipts", () => {
 
 describe("the ids of what is appended", () => {
   it("differ for the messages of one batch of the wallet, and are the same when it is decided again", () => {
-    const declined = recorded(fact("FundsDeclined", {}));
+    const declined = recorded<"FundsDeclined">(
+      fact("FundsDeclined", { reason: "insufficient_funds" }),
+    );
     const idsOf = (messageId: string): string[] => {
       const { state } = begin(requestOf(messageId));
       const facts = [decideDeclined(state, declined)!];

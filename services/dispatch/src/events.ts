@@ -140,7 +140,8 @@ export function stopped(
   if (state.sent || state.phase === "uncertain")
     return exhausted(state, state.attempt, error, reason, causation);
   const message = messageContext(request);
-  const data: EventData<"MessageRejected"> = { message_id: request.message_id, message, error };
+  const { message_id, currency } = request;
+  const data: EventData<"MessageRejected"> = { message_id, message, error, currency };
   return event(state, "MessageRejected", data, causation);
 }
 

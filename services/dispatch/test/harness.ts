@@ -93,6 +93,7 @@ export async function openWorld(options: WorldOptions = {}) {
       partner: () => undefined,
       senderOf: () => undefined,
       prices: () => undefined,
+      priceListOf: () => undefined,
       agent: () => undefined,
       agentsOf: () => [],
       onChange(listener) {

@@ -38,6 +38,7 @@ const context = {
     agentsOf: () => [],
     senderOf: () => undefined,
     prices: () => undefined,
+    priceListOf: () => undefined,
     onChange: () => () => undefined,
   },
   masterKey: Buffer.alloc(32),

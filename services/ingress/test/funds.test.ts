@@ -5,6 +5,7 @@ import { Funds } from "../src/messages/funds.ts";
 
 const partner = "ptn_01HNQX2P8Y9R3T4V5W6Z7A8B9C";
 const stream = streamOf("wallet", partner);
+const on = "2026-05-23";
 
 async function walletOf(available: string) {
   const log = openMemoryLog();
@@ -22,27 +23,27 @@ test("what is set aside counts until the wallet decides, and never longer than t
   const { log } = await walletOf("1");
   let now = 0;
   const funds = new Funds(log, () => now);
-  expect(await funds.reserve(partner, "msg_1", 600_000n)).toBe("reserved");
+  expect(await funds.reserve(partner, "msg_1", 600_000n, on)).toBe("reserved");
   now = 5_000;
-  expect(await funds.reserve(partner, "msg_2", 400_000n)).toBe("reserved");
+  expect(await funds.reserve(partner, "msg_2", 400_000n, on)).toBe("reserved");
   now = 9_999;
-  expect(await funds.reserve(partner, "msg_3", 1n)).toBe("insufficient");
+  expect(await funds.reserve(partner, "msg_3", 1n, on)).toBe("insufficient_funds");
   // A wallet that stands must not stop sends: the first is forgotten, the second not yet.
   now = 10_001;
-  expect(await funds.covers(partner, 600_000n)).toBe(true);
-  expect(await funds.covers(partner, 600_001n)).toBe(false);
+  expect(await funds.short(partner, 600_000n, on)).toBeUndefined();
+  expect(await funds.short(partner, 600_001n, on)).toBe("insufficient_funds");
   now = 15_001;
-  expect(await funds.covers(partner, 1_000_000n)).toBe(true);
+  expect(await funds.short(partner, 1_000_000n, on)).toBeUndefined();
 });
 
 test("a decision of the wallet takes the place of what was set aside", async () => {
   const { log, book, newest } = await walletOf("1");
   const funds = new Funds(log, () => 0);
-  expect(await funds.reserve(partner, "msg_1", 600_000n)).toBe("reserved");
+  expect(await funds.reserve(partner, "msg_1", 600_000n, on)).toBe("reserved");
   await book("FundsHeld", "0.4", [{ message_id: "msg_1", amount: "0.6" }]);
   funds.seen(await newest());
-  expect(await funds.covers(partner, 400_000n)).toBe(true);
-  expect(await funds.covers(partner, 400_001n)).toBe(false);
+  expect(await funds.short(partner, 400_000n, on)).toBeUndefined();
+  expect(await funds.short(partner, 400_001n, on)).toBe("insufficient_funds");
 });
 
 test("an event that comes while its wallet is being read is not lost", async () => {
@@ -60,13 +61,13 @@ test("an event that comes while its wallet is being read is not lost", async () 
     forPartner: () => slow,
   };
   const funds = new Funds(slow, () => 0);
-  const asked = funds.covers(partner, 500_001n);
+  const asked = funds.short(partner, 500_001n, on);
   await wasRead;
   await book("FundsCaptured", "0.5");
   funds.seen(await newest());
   open();
-  expect(await asked).toBe(false);
-  expect(await funds.covers(partner, 500_000n)).toBe(true);
+  expect(await asked).toBe("insufficient_funds");
+  expect(await funds.short(partner, 500_000n, on)).toBeUndefined();
 });
 
 test("an older event that comes late changes nothing", async () => {
@@ -74,7 +75,7 @@ test("an older event that comes late changes nothing", async () => {
   const older = await newest();
   await book("FundsCaptured", "0.25");
   const funds = new Funds(log, () => 0);
-  expect(await funds.covers(partner, 250_001n)).toBe(false);
+  expect(await funds.short(partner, 250_001n, on)).toBe("insufficient_funds");
   funds.seen(older);
-  expect(await funds.covers(partner, 250_001n)).toBe(false);
+  expect(await funds.short(partner, 250_001n, on)).toBe("insufficient_funds");
 });

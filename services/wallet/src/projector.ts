@@ -8,6 +8,7 @@ export const walletProjector = projector({
   kind: "projector",
   name: "wallet",
   schema: "wallet",
+  version: 2,
   types: walletEventTypes,
   ddl: walletDdl,
   create: () => ({ project: walletWrites }),

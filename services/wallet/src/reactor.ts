@@ -1,14 +1,21 @@
-import { failpoint, type PartnerId, uuid5 } from "@heliograph/contracts";
+import { failpoint, uuid5 } from "@heliograph/contracts";
 import {
   decideWallet,
+  partnerOfWallet,
   walletCause,
   walletCauseTypes,
+  walletName,
   type Wallet,
   type WalletCause,
   type WalletDecision,
 } from "@heliograph/domain";
 import type { Append, RecordedEvent } from "@heliograph/log";
-import { reactor, type ReactorInstance, type ReactorTools } from "@heliograph/runtime";
+import {
+  type GatewayDirectory,
+  reactor,
+  type ReactorInstance,
+  type ReactorTools,
+} from "@heliograph/runtime";
 import { lazyCheckpoint } from "./lazy-checkpoint.ts";
 import { ignoredCauses } from "./metrics.ts";
 import { partnerOf } from "./store.ts";
@@ -36,7 +43,7 @@ function startLedger({ context, checkpoint, logger, fail }: ReactorTools): React
   const progress = lazyCheckpoint(checkpoint, fail);
   return {
     async handle(batch) {
-      await ledger.settleAll(causesByPartner(batch.events), false);
+      await ledger.settleAll(causesByWallet(context.directory, batch.events), false);
       progress.reached(batch.position);
     },
     /**
@@ -44,16 +51,16 @@ function startLedger({ context, checkpoint, logger, fail }: ReactorTools): React
      * causes are decided with it: one that came meanwhile found no hold, and nobody would give the funds back that are held now.
      */
     async retry(event) {
-      const isMessage = walletCause(event)?.kind !== "topup";
+      const isMessage = event.stream.startsWith("message-");
       const events = isMessage ? await context.log.readStream(event.stream) : [event];
-      await ledger.settleAll(causesByPartner(events), true);
+      await ledger.settleAll(causesByWallet(context.directory, events), true);
     },
     stop: () => progress.flush(),
   };
 }
 
 type Decided = {
-  readonly partner: PartnerId;
+  readonly wallet: string;
   readonly decision: WalletDecision;
   readonly append: Append;
 };
@@ -92,20 +99,20 @@ class Ledger {
 
     const again: Causes = new Map();
     for (const [index, outcome] of outcomes.entries()) {
-      const { partner, decision } = decided[index]!;
+      const { wallet, decision } = decided[index]!;
       switch (outcome.kind) {
         case "appended":
         case "duplicate":
-          for (const event of decision.events) this.#wallets.evolve(partner, event);
-          this.#report(partner, decision);
+          for (const event of decision.events) this.#wallets.evolve(wallet, event);
+          this.#report(wallet, decision);
           break;
         case "conflict":
-          this.#logger.info({ partner, actual: outcome.actual }, "another writer was first");
-          await this.#wallets.catchUp(partner);
-          again.set(partner, open.get(partner)!);
+          this.#logger.info({ wallet, actual: outcome.actual }, "another writer was first");
+          await this.#wallets.catchUp(wallet);
+          again.set(wallet, open.get(wallet)!);
           break;
         case "invalid":
-          throw new Error(`the log refuses the wallet events of ${partner}: ${outcome.message}`);
+          throw new Error(`the log refuses the wallet events of ${wallet}: ${outcome.message}`);
         default:
           outcome satisfies never;
       }
@@ -115,70 +122,81 @@ class Ledger {
 
   async #decide(open: Causes, late: boolean): Promise<readonly Decided[]> {
     const decided: Decided[] = [];
-    for (const [partner, causes] of open) {
-      if (late && (await this.#isBooked(partner, causes))) continue;
-      const wallet = this.#wallets.get(partner);
-      const book = { get: (messageId: string) => this.#wallets.hold(partner, messageId) };
+    for (const [name, causes] of open) {
+      if (late && (await this.#isBooked(name, causes))) continue;
+      const wallet = this.#wallets.get(name);
+      const book = { get: (messageId: string) => this.#wallets.hold(name, messageId) };
       const decision = decideWallet(wallet, book, causes, late);
-      if (decision.events.length === 0) this.#report(partner, decision);
-      else decided.push({ partner, decision, append: appendOf(partner, wallet, decision) });
+      if (decision.events.length === 0) this.#report(name, decision);
+      else decided.push({ wallet: name, decision, append: appendOf(name, wallet, decision) });
     }
     return decided;
   }
 
   /** Messages to be settled whose hold is not in memory: made before the start, or long ago. */
-  #unknownHolds(open: Causes): ReadonlyMap<PartnerId, readonly string[]> {
-    const missing = new Map<PartnerId, readonly string[]>();
-    for (const [partner, causes] of open) {
-      const { covers } = this.#wallets.get(partner);
+  #unknownHolds(open: Causes): ReadonlyMap<string, readonly string[]> {
+    const missing = new Map<string, readonly string[]>();
+    for (const [wallet, causes] of open) {
+      const { covers } = this.#wallets.get(wallet);
       const requested = new Set<string>();
       const unknown: string[] = [];
       for (const cause of causes) {
-        if (cause.kind === "topup" || cause.position <= covers) continue;
+        if (!("message_id" in cause) || cause.position <= covers) continue;
         if (cause.kind === "hold") requested.add(cause.message_id);
-        else if (!requested.has(cause.message_id) && !this.#wallets.hold(partner, cause.message_id))
+        else if (!requested.has(cause.message_id) && !this.#wallets.hold(wallet, cause.message_id))
           unknown.push(cause.message_id);
       }
-      if (unknown.length > 0) missing.set(partner, unknown);
+      if (unknown.length > 0) missing.set(wallet, unknown);
     }
     return missing;
   }
 
-  async #isBooked(partner: PartnerId, [cause]: readonly WalletCause[]): Promise<boolean> {
-    return cause?.kind === "topup" && this.#wallets.hasTopup(partner, cause.transaction_id);
+  async #isBooked(wallet: string, [cause]: readonly WalletCause[]): Promise<boolean> {
+    return (
+      cause !== undefined &&
+      "transaction_id" in cause &&
+      this.#wallets.hasBooked(wallet, cause.transaction_id)
+    );
   }
 
-  #report(partner: PartnerId, { ignored }: WalletDecision): void {
+  #report(wallet: string, { ignored }: WalletDecision): void {
     for (const { cause, reason } of ignored) {
       ignoredCauses.inc({ environment: this.#context.environment, reason });
       const { position, ...details } = cause;
       if (reason !== "declined")
         this.#logger.warn(
-          { partner, position: String(position), ...details, reason },
+          { wallet, position: String(position), ...details, reason },
           "cause ignored",
         );
     }
   }
 }
 
-const allHolds = (open: Causes): ReadonlyMap<PartnerId, readonly string[]> =>
+const allHolds = (open: Causes): ReadonlyMap<string, readonly string[]> =>
   new Map(
-    [...open].map(([partner, causes]) => [
-      partner,
-      causes.flatMap((cause) => (cause.kind === "topup" ? [] : [cause.message_id])),
+    [...open].map(([wallet, causes]) => [
+      wallet,
+      causes.flatMap((cause) => ("message_id" in cause ? [cause.message_id] : [])),
     ]),
   );
 
-type Causes = Map<PartnerId, readonly WalletCause[]>;
+/** By the name of the wallet. */
+type Causes = Map<string, readonly WalletCause[]>;
 
-function causesByPartner(events: readonly RecordedEvent[]): Causes {
-  const causes = new Map<PartnerId, WalletCause[]>();
+/** A price's currency chooses the wallet. A partner that the directory does not have yet has one wallet only. */
+function causesByWallet(
+  directory: Pick<GatewayDirectory, "partner">,
+  events: readonly RecordedEvent[],
+): Causes {
+  const causes = new Map<string, WalletCause[]>();
   for (const event of events) {
     const cause = walletCause(event);
     if (cause === undefined) continue;
-    const partner = partnerOf(event);
-    const known = causes.get(partner);
-    if (known === undefined) causes.set(partner, [cause]);
+    const partner_id = partnerOf(event);
+    const currency = directory.partner(partner_id)?.currency ?? cause.currency ?? "";
+    const wallet = walletName({ partner_id, currency }, cause.currency);
+    const known = causes.get(wallet);
+    if (known === undefined) causes.set(wallet, [cause]);
     else known.push(cause);
   }
   return causes;
@@ -188,9 +206,9 @@ function causesByPartner(events: readonly RecordedEvent[]): Causes {
  * Ids follow from the stream, the revision, what is covered and the type: the same batch decided again after a crash is a duplicate, and
  * another batch at the same revision is a conflict.
  */
-function appendOf(partner: PartnerId, wallet: Wallet, { events }: WalletDecision): Append {
-  const stream = walletStream(partner);
-  const metadata = { partner, actor: "service:wallet" };
+function appendOf(name: string, wallet: Wallet, { events }: WalletDecision): Append {
+  const stream = walletStream(name);
+  const metadata = { partner: partnerOfWallet(name), actor: "service:wallet" };
   return {
     stream,
     expected: wallet.revision < 0 ? "no_stream" : wallet.revision,

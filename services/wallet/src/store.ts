@@ -1,5 +1,6 @@
-import type { WalletEventType } from "@heliograph/domain";
-import type { RecordedEvent } from "@heliograph/log";
+import type { EventData } from "@heliograph/contracts";
+import { type HoldStatus, statusAfter, type WalletEventType } from "@heliograph/domain";
+import { ofType, type RecordedEvent } from "@heliograph/log";
 import type { WritePart } from "@heliograph/runtime";
 
 const positionColumns = [
@@ -10,19 +11,35 @@ const positionColumns = [
   "refunded_position",
 ] as const;
 type PositionColumn = (typeof positionColumns)[number];
-const columnOf: Readonly<Record<WalletEventType, PositionColumn | undefined>> = {
-  FundsToppedUp: undefined,
+const columnOf: Readonly<Partial<Record<WalletEventType, PositionColumn>>> = {
   FundsHeld: "held_position",
   FundsDeclined: "declined_position",
   FundsCaptured: "captured_position",
   FundsReleased: "released_position",
   FundsRefunded: "refunded_position",
 };
+/** What happens to a hold that expired. Rare: a statement of its own, so that an ordinary batch writes nothing of it. */
+const lateTypes = [
+  "FundsExpired",
+  "FundsChargedLate",
+  "FundsWrittenOff",
+  "FundsReturnedBefore",
+] as const;
+const isLate = ofType(...lateTypes);
 
 /** One statement for all holds of a batch. A hold's columns are set once, so an event seen again or late changes nothing. */
 const holdsSql = `insert into {schema}.holds as h (message_id, partner, amount, ${positionColumns.join(", ")})
   select * from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[])
   on conflict (message_id) do update set ${positionColumns.map((column) => `${column} = coalesce(h.${column}, excluded.${column})`).join(", ")}`;
+
+/** The same for a batch in which holds expired or were settled after it: no two statements of a batch may touch one row. */
+const lateHoldsSql = `insert into {schema}.holds as h (message_id, partner, amount, ${positionColumns.join(", ")}, late_status, late_positions)
+  select message_id, wallet, amount, held, declined, captured, released, refunded, late_status, string_to_array(late_positions, ',')::bigint[]
+  from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::text[], $10::text[])
+    as x (message_id, wallet, amount, held, declined, captured, released, refunded, late_status, late_positions)
+  on conflict (message_id) do update set ${positionColumns.map((column) => `${column} = coalesce(h.${column}, excluded.${column})`).join(", ")},
+    late_status = coalesce(excluded.late_status, h.late_status),
+    late_positions = nullif(array(select distinct p from unnest(h.late_positions || excluded.late_positions) as p order by p), '{}')`;
 
 /** One statement for all wallets of a batch: the last event of each tells the whole balance. */
 const walletsSql = `insert into {schema}.wallets as w (partner, available, held, currency, revision, covers, position)
@@ -36,6 +53,7 @@ type HoldRow = {
   readonly partner: string;
   readonly amount: string;
   readonly positions: (bigint | null)[];
+  late?: { readonly status: HoldStatus; readonly positions: bigint[] };
 };
 
 /** The rows that a batch of wallet events writes, each row once. */
@@ -43,52 +61,69 @@ export function walletWrites(events: readonly WalletRecorded[]): readonly WriteP
   const holds = new Map<string, HoldRow>();
   const wallets = new Map<string, WalletRecorded>();
   for (const event of events) {
-    const partner = partnerOf(event);
+    const partner = walletOf(event);
     wallets.set(partner, event);
     const column = columnOf[event.type];
-    if (column === undefined) continue;
-    const index = positionColumns.indexOf(column);
-    if (event.type === "FundsToppedUp") continue;
-    for (const { message_id, amount } of event.data.entries) {
+    if (column === undefined && !isLate(event)) continue;
+    const { entries } = event.data as EventData<"FundsHeld">;
+    for (const { message_id, amount } of entries) {
       let row = holds.get(message_id);
       if (row === undefined) {
         row = { partner, amount, positions: [null, null, null, null, null] };
         holds.set(message_id, row);
       }
-      row.positions[index] ??= event.position;
+      if (column !== undefined) row.positions[positionColumns.indexOf(column)] ??= event.position;
+      else if (isLate(event))
+        row.late = {
+          status: statusAfter[event.type],
+          positions: [...(row.late?.positions ?? []), event.position],
+        };
     }
   }
-  const parts: WritePart[] = [];
-  if (holds.size > 0) {
-    const rows = [...holds.values()];
-    parts.push({
-      name: "wallet_holds",
-      sql: holdsSql,
-      values: [
-        [...holds.keys()],
-        rows.map((row) => row.partner),
-        rows.map((row) => row.amount),
-        ...positionColumns.map((_, index) => rows.map((row) => row.positions[index])),
-      ],
-    });
-  }
-  if (wallets.size > 0) {
-    const last = [...wallets.values()];
-    parts.push({
-      name: "wallet_wallets",
-      sql: walletsSql,
-      values: [
-        [...wallets.keys()],
-        last.map(({ data }) => data.available),
-        last.map(({ data }) => data.held),
-        last.map(({ data }) => data.currency),
-        last.map(({ revision }) => revision),
-        last.map(({ data }) => BigInt(data.covers)),
-        last.map(({ position }) => position),
-      ],
-    });
-  }
-  return parts;
+  return [
+    ...(holds.size > 0 ? [holdPart(holds)] : []),
+    ...(wallets.size > 0 ? [walletPart(wallets)] : []),
+  ];
+}
+
+function holdPart(holds: ReadonlyMap<string, HoldRow>): WritePart {
+  const rows = [...holds.values()];
+  const isOrdinary = rows.every(({ late }) => late === undefined);
+  const values = [
+    [...holds.keys()],
+    rows.map((row) => row.partner),
+    rows.map((row) => row.amount),
+    ...positionColumns.map((_, index) => rows.map((row) => row.positions[index])),
+  ];
+  if (isOrdinary) return { name: "wallet_holds", sql: holdsSql, values };
+  const late = [
+    rows.map((row) => row.late?.status ?? null),
+    rows.map((row) => row.late?.positions.join() ?? null),
+  ];
+  return { name: "wallet_late_holds", sql: lateHoldsSql, values: [...values, ...late] };
+}
+
+function walletPart(wallets: ReadonlyMap<string, WalletRecorded>): WritePart {
+  const last = [...wallets.values()];
+  return {
+    name: "wallet_wallets",
+    sql: walletsSql,
+    values: [
+      [...wallets.keys()],
+      last.map(({ data }) => data.available),
+      last.map(({ data }) => data.held),
+      last.map(({ data }) => data.currency),
+      last.map(({ revision }) => revision),
+      last.map(({ data }) => BigInt(data.covers)),
+      last.map(({ position }) => position),
+    ],
+  };
+}
+
+/** The wallet in whose stream an event stands (`walletName`). */
+function walletOf(event: RecordedEvent): string {
+  partnerOf(event);
+  return `ptn_${event.stream.slice("wallet-".length)}`;
 }
 
 /** Every event names its partner. One that does not is nobody's: it is set aside as poison. */

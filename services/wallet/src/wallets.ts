@@ -1,4 +1,4 @@
-import { type PartnerId, streamOf, type StreamOf } from "@heliograph/contracts";
+import { streamOf, type StreamOf } from "@heliograph/contracts";
 import {
   boundedCache,
   emptyWallet,
@@ -17,7 +17,8 @@ const walletsKept = 20_000;
 /** About 15 MB at most; some 20 s of traffic at 3,000 messages/s, while most holds are captured within one. */
 const holdsKept = 50_000;
 
-export const walletStream = (partner: PartnerId): StreamOf<"wallet"> => streamOf("wallet", partner);
+/** The stream of a wallet by its name. */
+export const walletStream = (name: string): StreamOf<"wallet"> => streamOf("wallet", name);
 
 /**
  * What the ledger remembers of wallets and holds, read when first needed. The wallet's stream is the truth: a balance is in its last event,
@@ -25,35 +26,35 @@ export const walletStream = (partner: PartnerId): StreamOf<"wallet"> => streamOf
  */
 export type Wallets = {
   /** Makes these wallets known. */
-  load(partners: readonly PartnerId[]): Promise<void>;
+  load(wallets: readonly string[]): Promise<void>;
   /** Makes the holds of these messages known, as far as they exist: one query for all. */
-  loadHolds(missing: ReadonlyMap<PartnerId, readonly string[]>): Promise<void>;
+  loadHolds(missing: ReadonlyMap<string, readonly string[]>): Promise<void>;
   /** A loaded wallet. */
-  get(partner: PartnerId): Wallet;
-  /** The hold, or undefined when it is not known or belongs to another partner. */
-  hold(partner: PartnerId, messageId: string): Hold | undefined;
+  get(wallet: string): Wallet;
+  /** The hold, or undefined when it is not known or belongs to another wallet. */
+  hold(wallet: string, messageId: string): Hold | undefined;
   /** Takes in an event of the wallet's stream. */
-  evolve(partner: PartnerId, event: WalletEvent & { revision?: number }): void;
-  /** Whether a top-up is booked; reads the whole stream of the wallet. */
-  hasTopup(partner: PartnerId, transactionId: string): Promise<boolean>;
+  evolve(wallet: string, event: WalletEvent & { revision?: number }): void;
+  /** Whether a top-up or a correction is decided; reads the whole stream of the wallet. */
+  hasBooked(wallet: string, transactionId: string): Promise<boolean>;
   /** Reads what others have appended to the wallet's stream since. */
-  catchUp(partner: PartnerId): Promise<void>;
+  catchUp(wallet: string): Promise<void>;
 };
 
 export function openWallets(log: EventLog, pool: pg.Pool): Wallets {
-  const wallets = boundedCache<PartnerId, Wallet>(walletsKept);
+  const wallets = boundedCache<string, Wallet>(walletsKept);
   const holds = boundedCache<string, HoldRow>(holdsKept);
 
-  const eventsAfter = (partner: PartnerId, revision: number) =>
-    log.scanStream(walletStream(partner), { from: revision + 1 });
+  const eventsAfter = (wallet: string, revision: number) =>
+    log.scanStream(walletStream(wallet), { from: revision + 1 });
 
   const self: Wallets = {
-    async load(partners) {
-      const unknown = partners.filter((partner) => wallets.get(partner) === undefined);
+    async load(names) {
+      const unknown = names.filter((wallet) => wallets.get(wallet) === undefined);
       await Promise.all(
-        unknown.map(async (partner) => {
-          const [last] = await log.readStream(walletStream(partner), { backwards: true, limit: 1 });
-          wallets.set(partner, last === undefined ? emptyWallet : evolveWallet(emptyWallet, last));
+        unknown.map(async (wallet) => {
+          const [last] = await log.readStream(walletStream(wallet), { backwards: true, limit: 1 });
+          wallets.set(wallet, last === undefined ? emptyWallet : evolveWallet(emptyWallet, last));
         }),
       );
     },
@@ -63,55 +64,56 @@ export function openWallets(log: EventLog, pool: pg.Pool): Wallets {
       if (ids.length === 0) return;
       const found = await readHolds(pool, ids, [...missing.keys()]);
       for (const [messageId, hold] of found.holds) holds.set(messageId, hold);
-      for (const [partner, messageIds] of missing) {
-        const projected = found.revisions.get(partner) ?? -1;
-        if (projected >= self.get(partner).revision) continue;
+      for (const [wallet, messageIds] of missing) {
+        const projected = found.revisions.get(wallet) ?? -1;
+        if (projected >= self.get(wallet).revision) continue;
         const wanted = new Set(messageIds);
-        const book = owned(holds, partner, (messageId) => wanted.has(messageId));
-        for await (const event of eventsAfter(partner, projected)) noteHolds(book, event);
+        const book = owned(holds, wallet, (messageId) => wanted.has(messageId));
+        for await (const event of eventsAfter(wallet, projected)) noteHolds(book, event);
       }
     },
 
-    get(partner) {
-      const wallet = wallets.get(partner);
-      if (wallet === undefined) throw new Error(`the wallet of ${partner} is not loaded`);
-      return wallet;
+    get(wallet) {
+      const found = wallets.get(wallet);
+      if (found === undefined) throw new Error(`the wallet ${wallet} is not loaded`);
+      return found;
     },
 
-    hold(partner, messageId) {
+    hold(wallet, messageId) {
       const hold = holds.get(messageId);
-      return hold?.partner === partner ? hold : undefined;
+      return hold?.partner === wallet ? hold : undefined;
     },
 
-    evolve(partner, event) {
-      wallets.set(partner, evolveWallet(self.get(partner), event));
-      noteHolds(owned(holds, partner), event);
+    evolve(wallet, event) {
+      wallets.set(wallet, evolveWallet(self.get(wallet), event));
+      noteHolds(owned(holds, wallet), event);
     },
 
-    async hasTopup(partner, transactionId) {
-      for await (const event of eventsAfter(partner, -1))
+    async hasBooked(wallet, transactionId) {
+      for await (const event of eventsAfter(wallet, -1))
         if (books(event, transactionId)) return true;
       return false;
     },
 
-    async catchUp(partner) {
-      for await (const event of eventsAfter(partner, self.get(partner).revision))
-        self.evolve(partner, event);
+    async catchUp(wallet) {
+      for await (const event of eventsAfter(wallet, self.get(wallet).revision))
+        self.evolve(wallet, event);
     },
   };
   return self;
 }
 
-/** The holds of one partner, as a book to note them in. */
+/** The holds of one wallet, as a book to note them in. */
 const owned = (
   holds: { set(messageId: string, hold: HoldRow): unknown },
-  partner: PartnerId,
+  wallet: string,
   keep: (messageId: string) => boolean = () => true,
 ) => ({
   set(messageId: string, hold: Hold): void {
-    if (keep(messageId)) holds.set(messageId, { ...hold, partner });
+    if (keep(messageId)) holds.set(messageId, { ...hold, partner: wallet });
   },
 });
 
 const books = ({ type, data }: WalletEvent, transactionId: string): boolean =>
-  type === "FundsToppedUp" && data.entries.some((entry) => entry.transaction_id === transactionId);
+  (type === "FundsToppedUp" || type === "FundsAdjusted" || type === "AdjustmentDeclined") &&
+  data.entries.some((entry) => entry.transaction_id === transactionId);

@@ -4,6 +4,11 @@ export const channels = ["sms", "whatsapp", "email", "push", "telegram", "broadc
 export const Channel = z.enum(channels);
 export type Channel = z.infer<typeof Channel>;
 
+export const categories = ["transactional", "marketing", "authentication"] as const;
+/** What a message is for. */
+export const Category = z.enum(categories);
+export type MessageCategory = z.infer<typeof Category>;
+
 /** Decimal text with at most six decimals. */
 export const Money = z.string().max(24);
 export const Id = z.string().min(5).max(64);

@@ -19,12 +19,14 @@ import * as earlier from "./earlier.ts";
 import * as endpoint from "./endpoint.ts";
 import * as feed from "./feed.ts";
 import * as gateway from "./gateway.ts";
+import * as hold from "./hold.ts";
 import * as key from "./key.ts";
 import * as message from "./message.ts";
 import * as partner from "./partner.ts";
 import * as prices from "./prices.ts";
 import * as receipts from "./receipts.ts";
 import * as template from "./template.ts";
+import * as terms from "./terms.ts";
 import * as topup from "./topup.ts";
 import * as wallet from "./wallet.ts";
 
@@ -37,6 +39,8 @@ const modules = {
   ...receipts,
   ...wallet,
   ...topup,
+  ...terms,
+  ...hold,
   ...template,
   ...endpoint,
   ...feed,
@@ -78,6 +82,8 @@ type Categories = {
   receipts: typeof receipts;
   wallet: typeof wallet;
   topup: typeof topup;
+  terms: typeof terms;
+  hold: typeof hold;
   template: typeof template;
   endpoint: typeof endpoint;
   feed: typeof feed;
@@ -115,7 +121,15 @@ export type TypedEvent<Type extends EventType = EventType> = {
   readonly [Each in Type]: { readonly type: Each; readonly data: EventData<Each> };
 }[Type];
 
-export { channels, type Channel, type Failure, type MessageContext } from "./common.ts";
+export {
+  categories,
+  channels,
+  type Channel,
+  type Failure,
+  type MessageCategory,
+  type MessageContext,
+} from "./common.ts";
 export { receiptStatuses } from "./receipts.ts";
 export type { WorkingHours } from "./team.ts";
 export type { Content, GatewayChoice, Segments } from "./message.ts";
+export type { Terms } from "./terms.ts";

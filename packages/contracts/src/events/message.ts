@@ -1,6 +1,15 @@
 import { z } from "zod";
 import { defineEvent } from "../define.ts";
-import { Channel, Failure, Id, MailReferences, MessageContext, Money, Time } from "./common.ts";
+import {
+  Category,
+  Channel,
+  Failure,
+  Id,
+  MailReferences,
+  MessageContext,
+  Money,
+  Time,
+} from "./common.ts";
 
 export const Segments = z.strictObject({
   count: z.int().min(1),
@@ -50,7 +59,7 @@ export const MessageRequested = defineEvent(
     reply_to: z.string().max(512).optional(),
     unsubscribe_url: z.string().max(1000).optional(),
     content: Content,
-    category: z.enum(["transactional", "marketing", "authentication"]),
+    category: Category,
     priority: z.int().min(0).max(3),
     send_at: Time.optional(),
     expires_at: Time,
@@ -220,7 +229,13 @@ export const MessageRejected = defineEvent(
   "MessageRejected",
   1,
   "The platform refused the message after accepting it.",
-  z.strictObject({ message_id: Id, message: MessageContext, error: Failure }),
+  z.strictObject({
+    message_id: Id,
+    message: MessageContext,
+    error: Failure,
+    /** That of its price: it names the wallet. Missing where the wallet is the partner's first, as in older events. */
+    currency: z.string().optional(),
+  }),
 );
 
 export const BounceDeferred = defineEvent(

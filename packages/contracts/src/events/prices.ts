@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { defineEvent } from "../define.ts";
-import { Channel, Money, Time } from "./common.ts";
+import { Category, Channel, Money, Time } from "./common.ts";
 
 /** Stream `prices-<list>` of the `platform` namespace. */
 export const PriceListPublished = defineEvent(
@@ -12,8 +12,18 @@ export const PriceListPublished = defineEvent(
     version: z.int().min(1),
     currency: z.string().length(3),
     entries: z.array(
-      z.strictObject({ channel: Channel, prefix: z.string().max(8), per_segment: Money }),
+      z.strictObject({
+        channel: Channel,
+        prefix: z.string().max(8),
+        /** Only for messages of that category; left out: all of them. */
+        category: Category.optional(),
+        /** Only for messages of so many segments or more; left out: from one on. */
+        min_segments: z.int().min(2).max(100).optional(),
+        per_segment: Money,
+      }),
     ),
+    /** In force from then on, until a higher version is; left out: at once. */
+    effective_from: Time.optional(),
     published_at: Time,
   }),
 );

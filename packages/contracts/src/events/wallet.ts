@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { defineEvent } from "../define.ts";
 import { Id, Money } from "./common.ts";
+import { Terms } from "./terms.ts";
 
 /**
  * Stream `wallet-<partner id>`, one writer: the wallet service. An event carries a whole batch, so its id cannot come from one cause:
@@ -11,6 +12,10 @@ const batch = {
   available: Money,
   held: Money,
   currency: z.string().length(3),
+  /** What was set aside less what came back, on the day of the newest hold and in its month. Missing before the first hold. */
+  spent: z.strictObject({ on: z.string().length(10), day: Money, month: Money }).optional(),
+  /** The terms in force; missing where there are none. */
+  terms: Terms.optional(),
 };
 const entries = z.array(z.strictObject({ message_id: Id, amount: Money })).min(1);
 
@@ -23,8 +28,12 @@ export const FundsHeld = defineEvent(
 export const FundsDeclined = defineEvent(
   "FundsDeclined",
   1,
-  "The available funds did not cover these messages.",
-  z.strictObject({ ...batch, entries, reason: z.literal("insufficient_funds") }),
+  "The available funds, or what may be spent, did not cover these messages.",
+  z.strictObject({
+    ...batch,
+    entries,
+    reason: z.enum(["insufficient_funds", "spend_limit_reached"]),
+  }),
 );
 export const FundsCaptured = defineEvent(
   "FundsCaptured",
@@ -60,4 +69,59 @@ export const FundsToppedUp = defineEvent(
       )
       .min(1),
   }),
+);
+
+const adjustment = z.strictObject({
+  transaction_id: Id,
+  amount: Money,
+  reason: z.string().max(500),
+  author: z.string().max(64),
+});
+export const FundsAdjusted = defineEvent(
+  "FundsAdjusted",
+  1,
+  "An administrator corrected the balance; a negative amount takes funds away.",
+  z.strictObject({ ...batch, entries: z.array(adjustment).length(1) }),
+);
+export const AdjustmentDeclined = defineEvent(
+  "AdjustmentDeclined",
+  1,
+  "A correction would have taken more than there is and than is lent.",
+  z.strictObject({ ...batch, entries: z.array(adjustment).length(1) }),
+);
+export const WalletTermsApplied = defineEvent(
+  "WalletTermsApplied",
+  1,
+  "From here on the wallet decides by these terms.",
+  z.strictObject(batch),
+);
+export const BalanceLow = defineEvent(
+  "BalanceLow",
+  1,
+  "What is available fell below the threshold.",
+  z.strictObject({ ...batch, threshold: Money }),
+);
+export const FundsExpired = defineEvent(
+  "FundsExpired",
+  1,
+  "Holds were given back because nothing became of their messages in time.",
+  z.strictObject({ ...batch, entries }),
+);
+export const FundsChargedLate = defineEvent(
+  "FundsChargedLate",
+  1,
+  "Messages were sent after their holds had expired: they are charged to what is available.",
+  z.strictObject({ ...batch, entries }),
+);
+export const FundsWrittenOff = defineEvent(
+  "FundsWrittenOff",
+  1,
+  "Messages were sent after their holds had expired, and what is available does not cover them: nobody is charged.",
+  z.strictObject({ ...batch, entries }),
+);
+export const FundsReturnedBefore = defineEvent(
+  "FundsReturnedBefore",
+  1,
+  "Messages failed whose holds had expired: their funds were given back then, and nothing moves.",
+  z.strictObject({ ...batch, entries }),
 );

@@ -7,6 +7,7 @@ import {
   emptyDirectory,
   evolveDirectory,
   gatewaysOf,
+  isInForce,
   senderKey,
   type Gateway,
   type Key,
@@ -29,8 +30,10 @@ export interface Directory extends GatewayDirectory {
   keyById(id: string): Key | undefined;
   keysOf(partner: string): readonly Key[];
   gateways(environment: Environment, channel?: string): readonly Gateway[];
-  /** The newest version of the list, `standard` when none is named. */
-  prices(list?: string): PriceList | undefined;
+  /** The highest version of a list, in force or not yet. */
+  newestPrices(list: string): PriceList | undefined;
+  /** Every currency in which something is priced. */
+  priceCurrencies(): readonly string[];
   /** The agent that signs in with an address; `login` is the stream of its claim. */
   agentOfLogin(login: string): AgentRecord | undefined;
   /** The position up to which the platform log is folded. */
@@ -93,7 +96,13 @@ export async function openDirectory(
         gatewayLists.set(name, (list = gatewaysOf(state, environment, channel)));
       return list;
     },
-    prices: (list = "standard") => state.prices.get(list),
+    prices: (list = "standard", atMs = Date.now()) =>
+      state.prices.get(list)?.find((version) => isInForce(version, atMs)),
+    newestPrices: (list) => state.prices.get(list)?.[0],
+    priceListOf: (partner) => state.priceLists.get(partner),
+    priceCurrencies: () => [
+      ...new Set([...state.prices.values()].flat().map(({ currency }) => currency)),
+    ],
     senderOf: (gateway, address) => state.senders.get(senderKey(gateway, address)),
     agent: (id) => state.agents.get(id),
     agentsOf: (partner) =>

@@ -15,8 +15,10 @@ export type DirectoryState = {
   readonly keysById: Map<string, Key>;
   readonly keysByPartner: Map<string, Set<string>>;
   readonly gateways: Map<string, Gateway>;
-  /** The newest version of each list. */
-  readonly prices: Map<string, PriceList>;
+  /** The versions of each list that are or may come into force, the highest first. */
+  readonly prices: Map<string, readonly PriceList[]>;
+  /** The list of each partner that has one of its own. */
+  readonly priceLists: Map<string, string>;
   /** Partners by gateway and address of it. */
   readonly senders: Map<string, string>;
   readonly agents: Map<string, AgentRecord>;
@@ -37,6 +39,7 @@ export const emptyDirectory = (): DirectoryState => ({
   keysByPartner: new Map(),
   gateways: new Map(),
   prices: new Map(),
+  priceLists: new Map(),
   senders: new Map(),
   agents: new Map(),
   agentsByPartner: new Map(),
@@ -50,6 +53,7 @@ export const directoryTypes = [
   "KeyRevoked",
   "GatewayConfigured",
   "PriceListPublished",
+  "PriceListAssigned",
   "SenderAssigned",
   ...agentTypes,
   "LoginClaimed",
@@ -90,8 +94,18 @@ export function evolveDirectory(state: DirectoryState, event: RecordedEvent): vo
     }
     case "PriceListPublished": {
       const data = event.data as PriceList;
-      const known = state.prices.get(data.list);
-      if (known === undefined || known.version < data.version) state.prices.set(data.list, data);
+      const others = (state.prices.get(data.list) ?? []).filter(
+        ({ version }) => version !== data.version,
+      );
+      const versions = [...others, data].toSorted((left, right) => right.version - left.version);
+      // Below the one in force none will ever be again.
+      const inForce = versions.findIndex((each) => isInForce(each, Date.now()));
+      state.prices.set(data.list, inForce < 0 ? versions : versions.slice(0, inForce + 1));
+      return;
+    }
+    case "PriceListAssigned": {
+      const { partner_id, list } = event.data as EventData<"PriceListAssigned">;
+      state.priceLists.set(partner_id, list);
       return;
     }
     case "SenderAssigned": {
@@ -127,6 +141,10 @@ export function evolveDirectory(state: DirectoryState, event: RecordedEvent): vo
     }
   }
 }
+
+/** The higher version of a list counts from its time on. */
+export const isInForce = ({ effective_from }: PriceList, atMs: number): boolean =>
+  effective_from === undefined || Date.parse(effective_from) <= atMs;
 
 /** No id holds a blank. */
 export const senderKey = (gateway: string, address: string): string => `${gateway} ${address}`;

@@ -1,6 +1,6 @@
 import { type Answer, type Call, type Route, route } from "@heliograph/api";
-import { channels } from "@heliograph/contracts";
-import { currentPrices } from "@heliograph/domain";
+import { channels, PublicError } from "@heliograph/contracts";
+import { pricesOf } from "@heliograph/domain";
 import { z } from "zod";
 
 const PriceList = z
@@ -26,7 +26,9 @@ const PriceList = z
   });
 
 function show(call: Call<undefined, undefined>): Answer {
-  const { list, version, currency, entries, published_at } = currentPrices(call.context.directory);
+  const prices = pricesOf(call.context.directory, call.partner, Date.now());
+  if (prices === undefined) throw new PublicError("not_found", "You have no prices yet.");
+  const { list, version, currency, entries, published_at } = prices;
   return { status: 200, body: { list, version, currency, entries, published_at } };
 }
 
@@ -37,7 +39,7 @@ export const priceRoutes: readonly Route[] = [
     scope: "wallet:read",
     summary: "What messages cost",
     response: PriceList,
-    errors: [],
+    errors: ["not_found"],
     handler: show,
   }),
 ];

@@ -1,4 +1,14 @@
-import { type Micros, parseMoney, streamOf } from "@heliograph/contracts";
+import { type Micros, streamOf } from "@heliograph/contracts";
+import {
+  emptyWallet,
+  evolveWallet,
+  partnerOfWallet,
+  shortOf,
+  spentOn,
+  type Wallet,
+  walletEventTypes,
+  type WalletEventType,
+} from "@heliograph/domain";
 import type { EventLog, RecordedEvent } from "@heliograph/log";
 
 /** An accepted message that the wallet has not decided after this long no longer counts: a wallet that stands must not stop sends. */
@@ -6,27 +16,21 @@ const pendingMs = 10_000;
 
 type Pending = { readonly costMicros: Micros; readonly at: number };
 type Account = {
-  availableMicros: Micros;
+  wallet: Wallet;
   position: bigint;
   pendingMicros: Micros;
   readonly pending: Map<string, Pending>;
 };
 
-export type Reserved = "reserved" | "already" | "insufficient";
+type Short = NonNullable<ReturnType<typeof shortOf>>;
+export type Reserved = "reserved" | "already" | Short;
 
-export const fundsTypes = [
-  "FundsHeld",
-  "FundsDeclined",
-  "FundsCaptured",
-  "FundsReleased",
-  "FundsRefunded",
-  "FundsToppedUp",
-] as const;
-type FundsEvent = RecordedEvent<(typeof fundsTypes)[number]>;
+export const fundsTypes = walletEventTypes;
+type FundsEvent = RecordedEvent<WalletEventType>;
 
 /**
- * The fast check before a message is accepted: the balance after the wallet's last event, less what this process accepted since and the
- * wallet has not decided. It spares a partner the 202 that ends as `rejected`; the wallet itself, one writer, has the last word.
+ * The fast check before a message is accepted: the wallet after its last event, less what this process accepted since and the
+ * wallet has not decided. It spares a partner the 202 that ends as `rejected`; the wallet itself, one writer, has the last word. Wallets go by their names.
  */
 export class Funds {
   readonly #log: EventLog;
@@ -42,77 +46,83 @@ export class Funds {
   }
 
   /**
-   * Sets the cost aside. `already`: this message's cost is set aside from an earlier try, which this one must not undo.
+   * Sets the cost aside, for a message of that day (UTC). `already`: this message's cost is set aside from an earlier try, which this one must not undo.
    * At once when the wallet is in memory: a promise for each message would be felt.
    */
-  reserve(partner: string, messageId: string, costMicros: Micros): Reserved | Promise<Reserved> {
-    const account = this.#accounts.get(partner);
+  reserve(
+    name: string,
+    messageId: string,
+    costMicros: Micros,
+    on: string,
+  ): Reserved | Promise<Reserved> {
+    const account = this.#accounts.get(name);
     return account === undefined
-      ? this.#load(partner).then((loaded) => this.#take(loaded, messageId, costMicros))
-      : this.#take(account, messageId, costMicros);
+      ? this.#load(name).then((loaded) => this.#take(loaded, messageId, costMicros, on))
+      : this.#take(account, messageId, costMicros, on);
   }
 
-  /** Whether `reserve` would set it aside now. Sets nothing aside. */
-  async covers(partner: string, costMicros: Micros): Promise<boolean> {
-    const account = this.#accounts.get(partner) ?? (await this.#load(partner));
+  /** Why `reserve` would not set it aside now; undefined when it would. Sets nothing aside. */
+  async short(name: string, costMicros: Micros, on: string): Promise<Short | undefined> {
+    const account = this.#accounts.get(name) ?? (await this.#load(name));
     this.#expire(account);
-    return account.availableMicros - account.pendingMicros >= costMicros;
+    return shortIn(account, costMicros, on);
   }
 
   /** The message was not accepted after all. */
-  release(partner: string, messageId: string): void {
-    const account = this.#accounts.get(partner);
+  release(name: string, messageId: string): void {
+    const account = this.#accounts.get(name);
     if (account !== undefined) this.#forget(account, messageId);
   }
 
   /** A wallet's event: its balance is the newest, and what it decided is in it. */
   seen(event: FundsEvent): void {
-    const partner = `ptn_${event.stream.slice("wallet-".length)}`;
-    const account = this.#accounts.get(partner);
+    const name = `ptn_${event.stream.slice("wallet-".length)}`;
+    const account = this.#accounts.get(name);
     if (account === undefined) {
-      if (this.#loading.has(partner)) this.#meanwhile.set(partner, event);
+      if (this.#loading.has(name)) this.#meanwhile.set(name, event);
       return;
     }
     if (event.position > account.position) {
       account.position = event.position;
-      account.availableMicros = parseMoney(event.data.available) ?? 0n;
+      account.wallet = evolveWallet(account.wallet, event);
     }
     if (event.type === "FundsHeld" || event.type === "FundsDeclined")
       for (const entry of event.data.entries) this.#forget(account, entry.message_id);
   }
 
-  #take(account: Account, messageId: string, costMicros: Micros): Reserved {
+  #take(account: Account, messageId: string, costMicros: Micros, on: string): Reserved {
     this.#expire(account);
     if (account.pending.has(messageId)) return "already";
-    if (account.availableMicros - account.pendingMicros < costMicros) return "insufficient";
+    const short = shortIn(account, costMicros, on);
+    if (short !== undefined) return short;
     account.pending.set(messageId, { costMicros, at: this.#now() });
     account.pendingMicros += costMicros;
     return "reserved";
   }
 
-  #load(partner: string): Promise<Account> {
-    let loading = this.#loading.get(partner);
+  #load(name: string): Promise<Account> {
+    let loading = this.#loading.get(name);
     if (loading !== undefined) return loading;
     loading = this.#log
-      .forPartner(partner)
-      .readStream(streamOf("wallet", partner), { backwards: true, limit: 1 })
+      .forPartner(partnerOfWallet(name))
+      .readStream(streamOf("wallet", name), { backwards: true, limit: 1 })
       .then(([last]) => {
-        const account = {
-          availableMicros: last === undefined ? 0n : (parseMoney(last.data.available) ?? 0n),
+        const account: Account = {
+          wallet: last === undefined ? emptyWallet : evolveWallet(emptyWallet, last),
           position: last?.position ?? 0n,
           pendingMicros: 0n,
           pending: new Map(),
         };
-        this.#accounts.set(partner, account);
-        const newer = this.#meanwhile.get(partner);
+        this.#accounts.set(name, account);
+        const newer = this.#meanwhile.get(name);
         if (newer !== undefined) this.seen(newer);
         return account;
       })
       .finally(() => {
-        this.#loading.delete(partner);
-        this.#meanwhile.delete(partner);
+        this.#loading.delete(name);
+        this.#meanwhile.delete(name);
       });
-    this.#loading.set(partner, loading);
+    this.#loading.set(name, loading);
     return loading;
   }
 
@@ -131,4 +141,23 @@ export class Funds {
       this.#forget(account, messageId);
     }
   }
+}
+
+/** The wallet's own rule, as if what is pending had been held already. */
+function shortIn(
+  { wallet, pendingMicros }: Account,
+  costMicros: Micros,
+  on: string,
+): Short | undefined {
+  const { terms } = wallet;
+  const spent = spentOn(wallet.spent, on);
+  return shortOf(
+    {
+      available: wallet.available - pendingMicros,
+      spent: { on: spent.on, day: spent.day + pendingMicros, month: spent.month + pendingMicros },
+      terms,
+    },
+    costMicros,
+    on,
+  );
 }

@@ -8,7 +8,7 @@ import {
   newId,
   streamOf,
 } from "@heliograph/contracts";
-import { acceptedView, currentPrices } from "@heliograph/domain";
+import { acceptedView, pricesOf, walletName } from "@heliograph/domain";
 import {
   asPublicError,
   type Call,
@@ -76,8 +76,8 @@ type Pending = { readonly index: number; readonly item: Item; readonly id: strin
 type Prepared = Accepted & {
   readonly append: Append;
   readonly fingerprint: string | undefined;
-  /** Its cost was set aside by this try, so this try gives it back. */
-  readonly reserved: boolean;
+  /** The wallet in which its cost was set aside by this try, so this try gives it back. */
+  readonly reservedIn: string | undefined;
 };
 
 /** Sends in one append: few enough that a send of another partner, which comes between two of them, waits no longer than for one flush. */
@@ -139,8 +139,10 @@ export class Sending {
   /** Validates and prices without storing anything: the answer of a dry run, which has no id because there will be no such message. Throws what a send would be refused with. */
   async dryRun(call: Call, body: SendMessage): Promise<Record<string, unknown>> {
     const accepted = await this.#accept(call, body, newId("msg"));
-    if (!(await this.funds.covers(call.partner.partner_id, accepted.costMicros)))
-      throw insufficientFunds(accepted, this.environment);
+    const { data, costMicros } = accepted;
+    const wallet = walletName(call.partner, data.currency);
+    const short = await this.funds.short(wallet, costMicros, data.created_at.slice(0, 10));
+    if (short !== undefined) throw refusedFunds(short, accepted, this.environment);
     const { id: _, ...shown } = acceptedView(accepted.data, this.environment);
     return { ...shown, dry_run: true };
   }
@@ -216,7 +218,7 @@ export class Sending {
     } catch (error) {
       // What was not appended gives its funds back; where that is unknown they stay set aside for their ten seconds.
       if (!(error instanceof LogUnavailable && error.outcomeUnknown))
-        for (const { value } of prepared) this.#giveBack(partner, value);
+        for (const { value } of prepared) this.#giveBack(value);
       throw error;
     }
     await failpoint("ingress.after_append");
@@ -251,7 +253,7 @@ export class Sending {
       const request = sealed[place];
       const refusal = request === undefined ? contactErased() : tooLarge(request.data);
       if (refusal !== undefined) {
-        this.#giveBack(partner, each.value);
+        this.#giveBack(each.value);
         results[each.index] = { kind: "refused", error: refusal };
         prepared.splice(prepared.indexOf(each), 1);
         continue;
@@ -283,15 +285,15 @@ export class Sending {
     const template = known instanceof Promise ? await known : known;
     const media =
       body.media && (await mediaOf(body, (attachments) => findAttachments(call, attachments)));
+    const nowMs = Date.now();
     const accepted = acceptMessage({
       body,
       media,
       recipient,
       messageId,
       template,
-      prices: currentPrices(this.directory),
-      partnerCurrency: call.partner.currency,
-      nowMs: Date.now(),
+      prices: pricesOf(this.directory, call.partner, nowMs),
+      nowMs,
     });
     checkSuppressed(body, recipient, this.environment);
     const found = this.#suppressed.find(call.partner.partner_id, accepted.data);
@@ -303,12 +305,19 @@ export class Sending {
   async #prepare(call: Call, item: Item, messageId: string): Promise<Prepared> {
     const { data: own, costMicros } = await this.#accept(call, item.body, messageId);
     const accepted = { data: { ...own, ...item.conversation }, costMicros };
-    const asked = this.funds.reserve(call.partner.partner_id, messageId, accepted.costMicros);
+    const wallet = walletName(call.partner, own.currency);
+    const asked = this.funds.reserve(wallet, messageId, costMicros, own.created_at.slice(0, 10));
     const funds = asked instanceof Promise ? await asked : asked;
-    if (funds === "insufficient") throw insufficientFunds(accepted, this.environment);
+    if (funds !== "reserved" && funds !== "already")
+      throw refusedFunds(funds, accepted, this.environment);
     const print = item.keyParts && printOf(item);
     const append = appendOf(call, { data: accepted.data, fingerprint: print }, print);
-    return { ...accepted, append, fingerprint: print, reserved: funds === "reserved" };
+    return {
+      ...accepted,
+      append,
+      fingerprint: print,
+      reservedIn: funds === "reserved" ? wallet : undefined,
+    };
   }
 
   /** What an outcome says by itself; undefined when the stream has to be looked at. */
@@ -327,7 +336,7 @@ export class Sending {
       case "conflict":
         return undefined;
       case "invalid":
-        this.#giveBack(partner, prepared);
+        this.#giveBack(prepared);
         throw new Error(`MessageRequested: ${outcome.message}`);
       default:
         return outcome satisfies never;
@@ -336,15 +345,15 @@ export class Sending {
 
   /** The stream was there: this is the key's second request. */
   async #replay(partner: string, prepared: Prepared): Promise<Settled> {
-    this.#giveBack(partner, prepared);
+    this.#giveBack(prepared);
     const { message_id: id } = prepared.data;
     const original = await this.#original(partner, id, prepared.fingerprint);
     if (original === undefined) throw new Error(`${id} is there and is not`);
     return original;
   }
 
-  #giveBack(partner: string, { reserved, data }: Prepared): void {
-    if (reserved) this.funds.release(partner, data.message_id);
+  #giveBack({ reservedIn, data }: Prepared): void {
+    if (reservedIn !== undefined) this.funds.release(reservedIn, data.message_id);
   }
 
   /** A refusal does not hide the first answer: a key that was accepted before is answered as it was then, whatever has changed since. */
@@ -395,9 +404,14 @@ const topUpHint = (environment: Environment): string =>
 const enabledBy = (channel: string): string =>
   `An operator enables it with ${channel === "email" ? "HELIOGRAPH_SMTP_URL or, for trials," : "a gateway or, for trials, with"} HELIOGRAPH_LOG_GATEWAY_CHANNELS=${channel}.`;
 
-const insufficientFunds = ({ data }: Accepted, environment: Environment): PublicError =>
-  new PublicError(
-    "insufficient_funds",
-    `The wallet does not cover ${data.cost} ${data.currency}. ${topUpHint(environment)}`,
-    { extra: { cost: data.cost, currency: data.currency } },
-  );
+function refusedFunds(
+  code: "insufficient_funds" | "spend_limit_reached",
+  { data: { cost, currency } }: Accepted,
+  environment: Environment,
+): PublicError {
+  const detail =
+    code === "insufficient_funds"
+      ? `The wallet does not cover ${cost} ${currency}. ${topUpHint(environment)}`
+      : `${cost} ${currency} more would exceed the wallet's limit of a day or a month.`;
+  return new PublicError(code, detail, { extra: { cost, currency } });
+}

@@ -8,7 +8,7 @@ import {
   type Channel,
   type EventData,
 } from "@heliograph/contracts";
-import { currentPrices } from "@heliograph/domain";
+import { pricesOf } from "@heliograph/domain";
 import type { RecordedEvent } from "@heliograph/log";
 import type { ReactorTools } from "@heliograph/runtime";
 import { following } from "../following.ts";
@@ -95,6 +95,7 @@ function requestOf(
   const recipient = module.recipient(from);
   const canSend = directory.gateways(environment, channel).some(({ enabled }) => enabled);
   if (account === undefined || recipient.kind === "fault" || !canSend) return undefined;
+  const nowMs = Date.now();
   try {
     const { data } = acceptMessage({
       body: {
@@ -107,9 +108,8 @@ function requestOf(
       recipient: recipient.value,
       messageId: messageIdOf(event, found, name),
       template: undefined,
-      prices: currentPrices(directory),
-      partnerCurrency: account.currency,
-      nowMs: Date.now(),
+      prices: pricesOf(directory, { partner_id: partner, currency: account.currency }, nowMs),
+      nowMs,
     });
     return {
       ...data,

@@ -1,6 +1,7 @@
-import { formatMoney, parseMoney, streamOf } from "@heliograph/contracts";
-import { type EventLog, formatPosition } from "@heliograph/log";
-import type { PartnerRecord } from "@heliograph/api";
+import { formatMoney, parseMoney } from "@heliograph/contracts";
+import { formatPosition } from "@heliograph/log";
+import { walletStream } from "../wallets.ts";
+import type { Target } from "./target.ts";
 
 export type Balance = {
   readonly available: string;
@@ -10,19 +11,15 @@ export type Balance = {
 };
 
 /** A wallet after its last event, which carries the balance; a wallet without events is empty. */
-export async function readBalance(log: EventLog, partner: PartnerRecord): Promise<Balance> {
-  const [last] = await log.readStream(streamOf("wallet", partner.partner_id), {
-    backwards: true,
-    limit: 1,
-  });
+export async function readBalance({
+  deps,
+  name,
+  currency,
+}: Pick<Target, "deps" | "name" | "currency">): Promise<Balance> {
+  const [last] = await deps.log.readStream(walletStream(name), { backwards: true, limit: 1 });
   if (last === undefined)
-    return {
-      available: "0",
-      held: "0",
-      currency: partner.currency,
-      as_of_position: formatPosition(0n),
-    };
-  const { available, held, currency } = last.data;
+    return { available: "0", held: "0", currency, as_of_position: formatPosition(0n) };
+  const { available, held } = last.data;
   return { available, held, currency, as_of_position: formatPosition(last.position) };
 }
 

@@ -1,61 +1,74 @@
-import { type EventData, PublicError, streamOf } from "@heliograph/contracts";
-import type { EventLog } from "@heliograph/log";
-import { appendOne, type Call } from "@heliograph/api";
+import { type Answer, type Call, type Route, route } from "@heliograph/api";
+import { parseMoney } from "@heliograph/contracts";
+import { z } from "zod";
+import { plainMoney, readBalance } from "./balance.ts";
+import { book } from "./booking.ts";
+import { Money } from "./money.ts";
+import { fieldError, needsAdmin, targetOf } from "./target.ts";
 
-const maxWaitMs = 5_000;
+/** A balance has at most twelve whole digits; far below that no sum of valid top-ups can leave it. */
+export const maxMovementMicros = 1_000_000_000n * 1_000_000n;
+export const maxBalanceMicros = 100n * maxMovementMicros;
 
-export type Topup = Pick<
-  EventData<"TopupRequested">,
-  "transaction_id" | "amount" | "currency" | "reference"
->;
+const Topup = z
+  .strictObject({
+    amount: z
+      .string()
+      .max(24)
+      .refine((text) => (parseMoney(text) ?? 0n) > 0n, "must be a decimal above 0, as text")
+      .refine(
+        (text) => (parseMoney(text) ?? 0n) <= maxMovementMicros,
+        "must be at most 1000000000",
+      ),
+    currency: z.string().length(3).optional(),
+    reference: z.string().min(1).max(255).optional(),
+    partner_id: z.string().max(64).optional(),
+    environment: z.enum(["live", "sandbox"]).optional(),
+  })
+  .meta({ id: "Topup" });
 
-/**
- * Asks the wallet for a top-up and waits until it is booked: the wallet has one writer, and an answer before it decided would be a guess.
- * Gives the balance after it. Throws `log_unavailable` when the wallet does not answer in time; the request stays in the log and is
- * booked once, so a retry with the same idempotency key finds it.
- */
-export async function topUp(
-  call: Call,
-  log: EventLog,
-  partner: string,
-  topup: Topup,
-): Promise<{ readonly available: string; readonly position: bigint }> {
-  const requested = await appendOne(log, {
-    stream: streamOf("topup", topup.transaction_id),
-    expected: "no_stream",
-    events: [
-      {
-        id: call.eventId("topup"),
-        type: "TopupRequested",
-        data: topup,
-        metadata: call.metadata({ partner, correlation: topup.transaction_id }),
-      },
-    ],
+/** Sandbox keys may give themselves play money; everything else is for administrators. */
+async function postTopup(call: Call<z.infer<typeof Topup>, unknown>): Promise<Answer> {
+  const { amount, reference, environment = call.env } = call.body;
+  if (!call.admin && environment === "live")
+    throw needsAdmin("Live wallets are topped up with an admin key.");
+  const target = targetOf(call, call.body);
+  const { available } = await readBalance(target);
+  if ((parseMoney(available) ?? 0n) + parseMoney(amount)! > maxBalanceMicros)
+    throw fieldError("amount", "too_big", "the balance would exceed 100000000000");
+  const transaction_id = call.derivedId("wtx");
+  const booked = await book(call, target, {
+    type: "TopupRequested",
+    data: {
+      transaction_id,
+      amount: plainMoney(amount),
+      currency: target.currency,
+      ...(reference !== undefined && { reference }),
+    },
   });
-  if (requested === undefined)
-    throw new PublicError("conflict", "A top-up of that id is there already.");
-  const booked = await waitForBooking(log, topup.transaction_id, requested.position, call.signal);
-  if (booked === undefined)
-    throw new PublicError(
-      "log_unavailable",
-      "The wallet has not booked the top-up yet. It is recorded and will be booked once; retry with the same Idempotency-Key.",
-      { retryAfterSeconds: 2, extra: { transaction_id: topup.transaction_id } },
-    );
-  return booked;
+  return {
+    status: 201,
+    body: { transaction_id, available: booked.available },
+    position: booked.position,
+  };
 }
 
-async function waitForBooking(
-  log: EventLog,
-  transactionId: string,
-  after: bigint,
-  ended: AbortSignal,
-): Promise<{ readonly available: string; readonly position: bigint } | undefined> {
-  const signal = AbortSignal.any([ended, AbortSignal.timeout(maxWaitMs)]);
-  for await (const batch of log.subscribe({ after, types: ["FundsToppedUp"], signal }))
-    for (const { data, position } of batch.events) {
-      const { entries, available } = data as EventData<"FundsToppedUp">;
-      if (entries.some((entry) => entry.transaction_id === transactionId))
-        return { available, position };
-    }
-  return undefined;
-}
+export const topupRoute: Route = route({
+  method: "POST",
+  path: "/wallet/topups",
+  scope: "wallet:write",
+  summary: "Add funds: sandbox keys to their own wallet, admin keys to any",
+  mutates: true,
+  status: 201,
+  body: Topup,
+  response: z.object({ transaction_id: z.string(), available: Money }).meta({ id: "ToppedUp" }),
+  errors: [
+    "invalid_request",
+    "malformed_json",
+    "not_found",
+    "idempotency_in_progress",
+    "idempotency_key_reused",
+    "log_unavailable",
+  ],
+  handler: postTopup,
+});

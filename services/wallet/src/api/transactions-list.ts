@@ -8,9 +8,10 @@ import {
   pageOf,
   timeOf,
 } from "@heliograph/api";
-import { streamOf } from "@heliograph/contracts";
 import { z } from "zod";
+import { walletStream } from "../wallets.ts";
 import { Money } from "./money.ts";
+import { Currency, targetOf } from "./target.ts";
 import { readTransactions, transactionKey } from "./transactions.ts";
 
 const kinds = ["topup", "hold", "capture", "release", "refund", "adjustment"] as const;
@@ -19,11 +20,18 @@ export const Transaction = z
   .object({
     id: z.string(),
     kind: z.enum(kinds),
-    amount: Money.meta({ description: "Never negative: `kind` tells its direction." }),
+    amount: Money.meta({
+      description: "Never negative, `kind` tells its direction; signed where that is `adjustment`.",
+    }),
     balance_after: Money.meta({ description: "What is available after it." }),
     currency: z.string(),
     message_id: z.string().optional(),
     reference: z.string().optional(),
+    reason: z
+      .string()
+      .optional()
+      .meta({ description: "Of an adjustment; `hold_expired` of a release by time." }),
+    author: z.string().optional().meta({ description: "Of an adjustment." }),
     event_id: z.string(),
     created_at: z.string(),
   })
@@ -36,6 +44,7 @@ export const TransactionsQuery = ListQuery.extend({
   }),
   message_id: z.string().max(64).optional(),
   reference: z.string().max(255).optional(),
+  currency: Currency.optional().meta({ description: "Of which wallet; the partner's own." }),
   created_from: TimeInput.optional(),
   created_before: TimeInput.optional(),
 }).meta({
@@ -50,10 +59,10 @@ export async function listTransactions(
   const name = "wallet-transactions";
   const page = pageOf(call, name);
   const { log, projectionPool: pool } = call.deps;
-  const { partner_id: partner } = call.partner;
+  const { name: partner } = targetOf(call, call.query);
   const { kind, message_id, reference, created_from, created_before } = call.query;
   const { rows, ...beyond } = await readTransactions(
-    { log, stream: streamOf("wallet", partner), pool, partner },
+    { log, stream: walletStream(partner), pool, partner },
     page,
     {
       kinds: kind,

@@ -3,7 +3,8 @@ import type pg from "pg";
 
 /**
  * What the wallet's events say of each message and of each wallet. A hold's row has one column per thing that can happen to it, each the
- * position of the wallet event that did it: they are set once and never cleared, so the order of writes does not matter.
+ * position of the wallet event that did it: they are set once and never cleared, so the order of writes does not matter. `partner` is the name of the wallet: the
+ * partner's id, with the currency behind it where that is not the partner's own.
  */
 export const walletDdl = `
 create table if not exists {schema}.holds (
@@ -14,7 +15,9 @@ create table if not exists {schema}.holds (
   declined_position bigint,
   captured_position bigint,
   released_position bigint,
-  refunded_position bigint
+  refunded_position bigint,
+  late_status text, -- of a hold that expired, with the positions of what happened to it since
+  late_positions bigint[]
 ) with (fillfactor = 70); -- room for the settlement on the same page: no index is touched (HOT)
 create table if not exists {schema}.wallets (
   partner text primary key,
@@ -30,11 +33,11 @@ create table if not exists {schema}.wallets (
 export type Queryable = Pick<pg.Pool, "query">;
 
 const statusSql = `case
-  when refunded_position is not null then 'refunded' when released_position is not null then 'released'
+  when refunded_position is not null then 'refunded' when late_status is not null then late_status when released_position is not null then 'released'
   when captured_position is not null then 'captured' when declined_position is not null then 'declined' else 'held' end`;
 
 const positionsSql =
-  "array_remove(array[held_position, declined_position, captured_position, released_position, refunded_position], null)::text[]";
+  "array_remove(array[held_position, declined_position, captured_position, released_position, refunded_position] || late_positions, null)::text[]";
 const inOrder = (positions: readonly string[]): readonly bigint[] =>
   positions.map(BigInt).toSorted((a, b) => (a < b ? -1 : a > b ? 1 : 0));
 

@@ -1,0 +1,88 @@
+import { type Answer, type Call, type Route, route } from "@heliograph/api";
+import { PublicError, parseMoney } from "@heliograph/contracts";
+import { z } from "zod";
+import { plainMoney, readBalance } from "./balance.ts";
+import { book } from "./booking.ts";
+import { Money } from "./money.ts";
+import { Currency, fieldError, targetOf } from "./target.ts";
+import { maxBalanceMicros, maxMovementMicros } from "./topup.ts";
+
+const sizeOf = (text: string): bigint => {
+  const micros = parseMoney(text) ?? 0n;
+  return micros < 0n ? -micros : micros;
+};
+
+const Adjust = z
+  .strictObject({
+    amount: z
+      .string()
+      .max(24)
+      .refine((text) => sizeOf(text) > 0n, "must be a decimal other than 0, as text")
+      .refine((text) => sizeOf(text) <= maxMovementMicros, "must be at most 1000000000 either way")
+      .meta({ description: "Below 0: taken from the wallet.", example: "-2.50" }),
+    reason: z.string().trim().min(1).max(500),
+    currency: Currency.optional(),
+    environment: z.enum(["live", "sandbox"]).optional(),
+  })
+  .meta({ id: "Adjust" });
+
+const Adjustment = z
+  .object({
+    transaction_id: z.string(),
+    amount: Money,
+    currency: z.string(),
+    reason: z.string(),
+    author: z.string().meta({ description: "The key or the agent that made the correction." }),
+    available: Money,
+  })
+  .meta({ id: "Adjustment" });
+
+/** Corrects a balance. What takes funds away is bounded by what there is and what is lent: the wallet decides, so nothing in between can slip past. */
+async function adjust(call: Call<z.infer<typeof Adjust>, unknown>): Promise<Answer> {
+  const { amount: given, reason, currency, environment } = call.body;
+  const target = targetOf(call, { partner_id: call.params["id"], currency, environment });
+  const amount = plainMoney(given);
+  const { available } = await readBalance(target);
+  if ((parseMoney(available) ?? 0n) + parseMoney(amount)! > maxBalanceMicros)
+    throw fieldError("amount", "too_big", "the balance would exceed 100000000000");
+  const shown = {
+    transaction_id: call.derivedId("wtx"),
+    amount,
+    currency: target.currency,
+    reason,
+    author: call.actor,
+  };
+  const booked = await book(call, target, { type: "AdjustmentRequested", data: shown });
+  if (booked.type === "AdjustmentDeclined")
+    throw new PublicError(
+      "insufficient_funds",
+      `There is ${booked.available} ${target.currency}: with what is lent that does not cover ${amount}. Nothing was changed; try again with a new Idempotency-Key.`,
+      { extra: { available: booked.available, currency: target.currency } },
+    );
+  return {
+    status: 201,
+    body: { ...shown, available: booked.available },
+    position: booked.position,
+  };
+}
+
+export const adjustmentRoute: Route = route({
+  method: "POST",
+  path: "/admin/partners/:id/adjustments",
+  scope: "admin",
+  summary: "Correct a partner's balance, with a reason",
+  mutates: true,
+  status: 201,
+  body: Adjust,
+  response: Adjustment,
+  errors: [
+    "invalid_request",
+    "malformed_json",
+    "not_found",
+    "insufficient_funds",
+    "idempotency_in_progress",
+    "idempotency_key_reused",
+    "log_unavailable",
+  ],
+  handler: adjust,
+});
