@@ -52,12 +52,23 @@ async function damage(): Promise<void> {
   await pool.end();
 }
 
-test("every consumer is listed with its position, lag and status", async () => {
-  const { code, output } = await ops("projections", "--env", "sandbox");
-  expect(output).toMatch(/^lifecycle +sandbox +projector +[1-9]\d* +0 +\d+ +running$/m);
-  expect(output).toMatch(/^wallet-ledger +sandbox +reactor /m);
-  expect(code).toBe(0);
-});
+test(
+  "every consumer is listed with its position, lag and status",
+  async () => {
+    const caughtUp = /^lifecycle +sandbox +projector +[1-9]\d* +0 +\d+ +running$/m;
+    // What the instance tells of itself, it writes every so often.
+    const { code, output } = await until(
+      async () => {
+        const listed = await ops("projections", "--env", "sandbox");
+        return caughtUp.test(listed.output) && listed;
+      },
+      { what: "the lifecycle projector is listed without lag", timeoutMs: 20_000 },
+    );
+    expect(output).toMatch(/^wallet-ledger +sandbox +reactor /m);
+    expect(code).toBe(0);
+  },
+  testTimeoutMs,
+);
 
 test(
   "the log is verified while it is written, and what was forged in it is named",
