@@ -3,7 +3,7 @@ import { openWorld, type World } from "@heliograph/testkit/world";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { named } from "../src/claims.ts";
 import { createContact, findByExternalId, upsertByExternalId } from "../src/commands.ts";
-import type { ContactInput } from "../src/fields.ts";
+import { type ContactInput, maxExternalIds } from "../src/fields.ts";
 import { applyRows } from "../src/imports/apply.ts";
 import { type ImportRow, faultOf } from "../src/imports/rows.ts";
 import { service } from "../src/index.ts";
@@ -228,4 +228,24 @@ describe.each(["postgres", "eventstoredb", "memory"] as const)("on %s", (driver)
     },
     120_000,
   );
+
+  test("a row comes behind one that waits and means the same person by another id", async () => {
+    const { context, partner } = await partnerOf(world);
+    const ids = Array.from({ length: maxExternalIds }, (_, n) => ({ source: "crm", id: `C-${n}` }));
+    await createContact(context, { external_ids: ids }, { made_by: "api" }, newId("cnt"));
+    const own = { name: "first", external_ids: [sms(1), email(1)] };
+    await createContact(context, own, { made_by: "api" }, newId("cnt"));
+    const shared = { source: "crm", id: "C-shared" };
+    const row = (n: number, input: ContactInput): ImportRow => ({ row: n, line: n + 1, input });
+    const outcomes = await applyRows(context, jobOf(partner, "update"), [
+      // Refused, so that the id is free for the one that waits for it.
+      row(1, { external_ids: [ids[0]!, shared] }),
+      row(2, { name: "second", external_ids: [email(1), shared] }),
+      row(3, { name: "third", external_ids: [sms(1)] }),
+    ]);
+    expect(outcomes).toMatchObject([{ code: "too_big" }, "updated", "updated"]);
+    const found = await findByExternalId(context, shared);
+    expect(found?.contact.external_ids).toHaveLength(3);
+    expect(found?.contact.fields.name).toBe("third");
+  });
 });
