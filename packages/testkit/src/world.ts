@@ -10,6 +10,8 @@ import { watchLeaks } from "./leaks.ts";
 import { accountsOf, type PartnerOptions, type TestPartner } from "./world-accounts.ts";
 import { checkedCalls } from "./world-client.ts";
 
+export { serveAlone } from "./serve-alone.ts";
+
 type Gateway = EventData<"GatewayConfigured">;
 
 export type WorldOptions = {

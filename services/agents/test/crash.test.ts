@@ -165,3 +165,26 @@ test.each(["agents.before_live", "agents.before_sandbox"])(
   },
   60_000,
 );
+
+test("a session whose end nobody was told of when the process was killed is told of, once", async () => {
+  const { world } = people;
+  const { key } = await world.addPartner();
+  const ann = await people.add(key);
+  const { access_token, session_id } = await people.signIn(ann.email);
+  const path = `/mobile/sessions/${session_id}`;
+  await killedAt("agents.before_session_ended", {
+    method: "DELETE",
+    path,
+    headers: by(access_token),
+  });
+  await expect.poll(() => people.me(access_token), { timeout: 10_000 }).toBe(401);
+  const told = async () =>
+    (await world.platform.contexts.sandbox.log.readStream(streamOf("session", session_id))).map(
+      ({ type, data }) => [type, (data as { reason?: string }).reason],
+    );
+  const once = [["SessionEnded", "signed out"]];
+  await expect.poll(told, { timeout: 15_000 }).toEqual(once);
+  await world.restart();
+  await people.signIn(ann.email);
+  expect(await told()).toEqual(once);
+}, 60_000);

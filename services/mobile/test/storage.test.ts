@@ -2,10 +2,14 @@ import { randomBytes } from "node:crypto";
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { newId } from "@heliograph/contracts";
 import { s3Double } from "@heliograph/testkit";
 import { openWorld, type World } from "@heliograph/testkit/world";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { s3Store } from "../src/attachments/s3.ts";
+import { sweepAttachments } from "../src/attachments/sweep.ts";
 import { service } from "../src/index.ts";
+import { removeOfContacts } from "../src/tables/attachments.ts";
 
 let storage: Awaited<ReturnType<typeof s3Double>>;
 let dataDir: string;
@@ -54,4 +58,21 @@ it("S3-compatible storage keeps what the folder keeps, and what it refuses leave
   expect((await call("DELETE", `/${id}`)).status).toBe(204);
   expect(storage.objects.size).toBe(0);
   expect(await rows()).toEqual([]);
+});
+
+it("what belongs to an erased contact leaves the storage, later where the storage refuses at first", async () => {
+  const { pool } = world.platform.contexts.sandbox;
+  const [contact, partner] = [newId("cnt"), world.partners[0]!.id];
+  const kept = await call("POST", "", new Uint8Array(randomBytes(20_000)));
+  await call("POST", `?contact_id=${contact}`, new Uint8Array(randomBytes(3_000)));
+  expect(storage.objects.size).toBe(2);
+  await removeOfContacts(pool, partner, [contact]);
+  const shared = { store: s3Store(storage.url), spool: join(dataDir, "attachments", "incoming") };
+  storage.failures.push(403);
+  await expect(sweepAttachments([pool], shared, Date.now())).rejects.toThrow("403");
+  expect(storage.objects.size).toBe(2);
+  await sweepAttachments([pool], shared, Date.now());
+  expect(storage.objects.size).toBe(1);
+  expect(await rows()).toEqual([{ status: "ready", charged: 20_000 }]);
+  expect((await fetch(kept.body.url as string)).status).toBe(200);
 });

@@ -1,0 +1,4 @@
+import { serveAlone } from "@heliograph/testkit/world";
+import { service } from "../src/index.ts";
+
+await serveAlone([service]);
