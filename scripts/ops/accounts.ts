@@ -5,6 +5,7 @@ import {
   newId,
   type Environment,
   type EventData,
+  type KeyKind,
 } from "@heliograph/contracts";
 import { defaultPriceList } from "@heliograph/domain";
 import {
@@ -22,7 +23,7 @@ import type { Target } from "./target.ts";
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 const making = () => ({ actor, createdAt: new Date().toISOString() });
-const newKey = (environment: Environment): string => makeKey(environment, randomBytes);
+const newKey = (kind: KeyKind): string => makeKey(kind, randomBytes);
 
 /** Makes a partner with a key for each environment and shows the keys, once. */
 export const createPartner = (
@@ -76,7 +77,7 @@ export const createKey = (target: Target, request: KeyRequest): Promise<boolean>
     if (!known && !request.admin)
       throw new OpsError(`there is no partner ${partner}; npm run ops -- partners lists them`);
     const { currency } = directory.prices() ?? defaultPriceList;
-    const key = newKey(terms.environment);
+    const key = newKey(request.admin ? "admin" : environment);
     await append([
       ...(known ? [] : [partnerCreated({ ...operator, currency }, making())]),
       keyIssued(key, terms, making()),

@@ -71,7 +71,8 @@ export function endOf(
   now: number,
 ): "revoked" | "expired" | undefined {
   if (key.revoked) return "revoked";
-  return key.expires_at !== undefined && Date.parse(key.expires_at) <= now ? "expired" : undefined;
+  // A time that cannot be read has come: whatever it was to be, it was to be an end.
+  return key.expires_at === undefined || Date.parse(key.expires_at) > now ? undefined : "expired";
 }
 
 export const keyEnded = (end: "revoked" | "expired"): PublicError =>

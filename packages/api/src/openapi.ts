@@ -231,7 +231,8 @@ export function buildDocument(services: readonly Service[]): object {
         key: {
           type: "http",
           scheme: "bearer",
-          description: "`ak_live_…` or `ak_test_…`, or an access token, `as_live_…` or `as_test_…`",
+          description:
+            "`ak_live_…` or `ak_test_…` of a partner, `ak_admin_…` of operators, or an access token, `as_live_…` or `as_test_…`",
         },
       },
     },

@@ -1,5 +1,5 @@
 import { parse as parseQuery } from "node:querystring";
-import { PublicError } from "@heliograph/contracts";
+import { PublicError, isAdminKey } from "@heliograph/contracts";
 import { BodyBudget, type BodyHold, type BodyLimits } from "./body-budget.ts";
 import { type Limit, RateLimiter, type Verdict } from "./rate-limit.ts";
 import { asPublicError, problemOf } from "./problem.ts";
@@ -142,6 +142,12 @@ export class Pipeline {
     const route = under.route!;
     if (identity !== undefined) {
       this.#limit(identity, under);
+      if (isAdminKey(identity.key.prefix) && route.scope !== "admin" && !route.adminKeys)
+        throw new PublicError(
+          "insufficient_scope",
+          "An admin key reaches the administration only.",
+          { extra: { required_scope: route.scope } },
+        );
       if (!hasScope(identity.key.scopes, route.scope))
         throw new PublicError(
           "insufficient_scope",

@@ -31,6 +31,8 @@ export type RouteDefinition<Body, Query, Params> = {
   readonly root?: boolean;
   /** `messages:read`, `admin`, … or `public`: no key is asked for and `call.partner` and `call.key` throw. */
   readonly scope: string;
+  /** Keys `ak_admin_…` reach what has the scope `admin`, and this too. */
+  readonly adminKeys?: true;
   readonly summary: string;
   readonly body?: Body;
   /** Every raw query value is text: coerce in the schema. Left out: no query is taken. */

@@ -1,7 +1,7 @@
 import { crc32 } from "node:zlib";
 import type { Environment } from "./ids.ts";
 
-/** API keys: `ak_live_` or `ak_test_`, 30 random base62 characters (178 bits), then the CRC-32 of all that precedes in 6 base62 characters. Tokens of sessions are made alike. */
+/** API keys: `ak_live_`, `ak_test_`, or `ak_admin_` of operators; 30 random base62 characters (178 bits), then the CRC-32 of all that precedes in 6 base62 characters. Tokens of sessions are made alike. */
 const digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const randomLength = 30;
 const checksumLength = 6;
@@ -9,7 +9,8 @@ const environmentNames = { live: "live", sandbox: "test" } as const satisfies Re
   Environment,
   string
 >;
-const shape = /^ak_(live|test)_[0-9A-Za-z]{36}$/;
+const shape = /^ak_(live|test|admin)_[0-9A-Za-z]{36}$/;
+const adminStart = "ak_admin_";
 const tokenShape = /^(as|ar)_(live|test)_[0-9A-Za-z]{36}$/;
 
 function checksum(text: string): string {
@@ -38,19 +39,23 @@ function make(prefix: string, randomBytes: (size: number) => Uint8Array): string
 const isWhole = (text: string): boolean =>
   checksum(text.slice(0, -checksumLength)) === text.slice(-checksumLength);
 
+/** What a key is for: one environment, or the administration of the installation. */
+export type KeyKind = Environment | "admin";
+
 /**
  * A new key. `randomBytes(size)` gives uniform bytes (`node:crypto`'s, or a derivation where a retry must make the same key).
  */
-export const makeKey = (
-  environment: Environment,
-  randomBytes: (size: number) => Uint8Array,
-): string => make(`ak_${environmentNames[environment]}_`, randomBytes);
+export const makeKey = (kind: KeyKind, randomBytes: (size: number) => Uint8Array): string =>
+  make(kind === "admin" ? adminStart : `ak_${environmentNames[kind]}_`, randomBytes);
 
-/** The environment a well-formed key belongs to; undefined when the shape or the checksum is wrong, so that no look-up is spent on it. */
+/** The environment a well-formed key belongs to, live for an admin key; undefined when the shape or the checksum is wrong, so that no look-up is spent on it. */
 export function parseKey(text: string): Environment | undefined {
   if (!shape.test(text) || !isWhole(text)) return undefined;
-  return text.startsWith("ak_live_") ? "live" : "sandbox";
+  return text.startsWith("ak_test_") ? "sandbox" : "live";
 }
+
+/** Whether a key, or what is shown of it, is one that reaches the administration and nothing else. */
+export const isAdminKey = (keyOrPrefix: string): boolean => keyOrPrefix.startsWith(adminStart);
 
 /** Tokens of a session: `as_…` opens the API for a short time, `ar_…` gets the next two. */
 export type TokenKind = "access" | "refresh";
@@ -71,4 +76,5 @@ export function parseToken(kind: TokenKind, text: string): Environment | undefin
 }
 
 /** What may be shown of a key after it was issued: prefix and four characters. */
-export const keyPrefix = (key: string): string => key.slice(0, 12);
+export const keyPrefix = (key: string): string =>
+  key.slice(0, (isAdminKey(key) ? adminStart : "ak_live_").length + 4);

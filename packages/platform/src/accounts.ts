@@ -7,26 +7,25 @@ import {
   uuid5,
   type Environment,
   type EventData,
+  type KeyKind,
 } from "@heliograph/contracts";
 import type { Append } from "@heliograph/log";
 
 export const demoPartnerId = deterministicId("ptn", "demo");
 
 /** A key that every start can show again, because it follows from the master key and stands nowhere. */
-export const derivedKey = (masterKey: Buffer, environment: Environment, name: string): string =>
-  makeKey(environment, () =>
-    createHmac("sha512", masterKey).update(`key/${environment}/${name}`).digest(),
-  );
+export const derivedKey = (masterKey: Buffer, kind: KeyKind, name: string): string =>
+  makeKey(kind, () => createHmac("sha512", masterKey).update(`key/${kind}/${name}`).digest());
 
 /** The installation's own partner: its keys with scope `admin` are the operators'. */
 export const operator = { partner_id: deterministicId("ptn", "operator"), name: "Operator" };
 
-/** An operator's key reaches everything, in both environments. */
+/** An operator's key, of the kind `admin`: it reaches the administration of both environments, and nothing of partners'. */
 export const adminTerms = (name: string): KeyTerms => ({
   partnerId: operator.partner_id,
   environment: "live",
   name,
-  scopes: ["*", "admin"],
+  scopes: ["admin"],
 });
 
 /** Who makes it, and when (RFC 3339). */

@@ -6,6 +6,7 @@ import {
   uuid5,
   type Environment,
   type EventData,
+  type KeyKind,
 } from "@heliograph/contracts";
 import type { Append, EventLog } from "@heliograph/log";
 import {
@@ -48,16 +49,16 @@ const making: Making = { actor: "seed", createdAt };
  */
 export async function ensureDemoPartner(platform: Platform): Promise<DemoKeys> {
   const { directory, masterKey } = platform;
-  const usable = (environment: Environment, name: string): string => {
+  const usable = (kind: KeyKind, name: string): string => {
     for (let number = 1; ; number++) {
-      const key = derivedKey(masterKey, environment, number === 1 ? name : `${name} ${number}`);
+      const key = derivedKey(masterKey, kind, number === 1 ? name : `${name} ${number}`);
       if (directory.key(hash("sha256", key, "hex"))?.revoked !== true) return key;
     }
   };
   const keys = {
     sandboxKey: usable("sandbox", "demo"),
     liveKey: usable("live", "demo"),
-    adminKey: usable("live", "operator"),
+    adminKey: usable("admin", "operator"),
   };
   const demo = { partnerId: demoPartnerId, name: "demo", scopes: ["*"] };
   const partner = { currency: "USD", rate_limit: noLimit };

@@ -13,6 +13,7 @@ export { onShutdown, refuseToStart } from "./shutdown.ts";
 export { refusalOf } from "./refusal.ts";
 export * from "./credentials/index.ts";
 export { evolveAgent } from "./directory/agents.ts";
+export { evolveKey } from "./directory/keys.ts";
 export { evolvePartner } from "./directory/partners.ts";
 export { roleScopes, scopesOf, sessionStands, type Role, type SessionStart } from "./roles.ts";
 export { runService } from "./run-service.ts";

@@ -1,6 +1,7 @@
 import { hash, randomBytes } from "node:crypto";
 import {
   currentVersion,
+  keyPrefix,
   makeKey,
   newId,
   streamOf,
@@ -12,10 +13,13 @@ import {
 import type { Platform } from "@heliograph/platform";
 
 export type KeyOptions = {
+  /** A key `ak_admin_…`, whose scope is `admin`. */
+  readonly admin?: true;
   readonly environment?: Environment;
   readonly scopes?: readonly string[];
   readonly expires_at?: string;
   readonly allowed_cidrs?: readonly string[];
+  readonly replaces?: string;
 };
 export type PartnerOptions = {
   /** In the sandbox. */
@@ -41,18 +45,19 @@ export function accountsOf(platform: Platform) {
   };
 
   const addKey = async (partner: string, options: KeyOptions = {}): Promise<string> => {
-    const environment = options.environment ?? "sandbox";
-    const text = makeKey(environment, randomBytes);
+    const environment = options.environment ?? (options.admin ? "live" : "sandbox");
+    const text = makeKey(options.admin ? "admin" : environment, randomBytes);
     const data: EventData<"KeyIssued"> = {
       key_id: newId("key"),
       partner_id: partner,
       environment,
       name: "test",
       sha256: hash("sha256", text, "hex"),
-      prefix: text.slice(0, 12),
-      scopes: [...(options.scopes ?? ["*"])],
+      prefix: keyPrefix(text),
+      scopes: [...(options.scopes ?? [options.admin ? "admin" : "*"])],
       ...(options.expires_at !== undefined && { expires_at: options.expires_at }),
       ...(options.allowed_cidrs !== undefined && { allowed_cidrs: [...options.allowed_cidrs] }),
+      ...(options.replaces !== undefined && { replaces: options.replaces }),
       created_at: new Date().toISOString(),
     };
     await appendPlatform(streamOf("key", data.key_id), "no_stream", "KeyIssued", data);

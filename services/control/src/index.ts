@@ -1,6 +1,6 @@
 import type { Service } from "@heliograph/api";
 import { auditRoutes } from "./api/audit.ts";
-import { keyRoutes } from "./api/keys.ts";
+import { adminKeyRoutes, keyRoutes } from "./api/keys.ts";
 import { partnerRoutes } from "./api/partners.ts";
 import { openAuditTrail } from "./audit-trail.ts";
 import { priceRoutes } from "./api/prices.ts";
@@ -18,7 +18,7 @@ export const service: Service = {
       {
         tag: "administration",
         description: "Partners and the audit, for operators.",
-        routes: [...partnerRoutes, ...auditRoutes],
+        routes: [...partnerRoutes, ...adminKeyRoutes, ...auditRoutes],
       },
     ],
     open: openAuditTrail,

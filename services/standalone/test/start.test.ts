@@ -24,7 +24,7 @@ describe("npm start", () => {
       consoleUrl: expect.stringContaining(`http://127.0.0.1:${first.port}/`),
       sandboxKey: expect.stringMatching(/^ak_test_[0-9A-Za-z]{36}$/),
       liveKey: expect.stringMatching(/^ak_live_[0-9A-Za-z]{36}$/),
-      adminKey: expect.stringMatching(/^ak_live_[0-9A-Za-z]{36}$/),
+      adminKey: expect.stringMatching(/^ak_admin_[0-9A-Za-z]{36}$/),
       databaseUrl: expect.stringMatching(/^postgres(ql)?:\/\//),
       pid: first.pid,
     });

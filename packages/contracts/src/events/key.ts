@@ -17,7 +17,22 @@ export const KeyIssued = defineEvent(
     scopes: z.array(z.string().max(64)),
     expires_at: Time.optional(),
     allowed_cidrs: z.array(z.string().max(64)).optional(),
+    /** The key whose successor this is: it opens nothing before that one's `KeyRotated` names it. */
+    replaces: Id.optional(),
     created_at: Time,
+  }),
+);
+
+export const KeyRotated = defineEvent(
+  "KeyRotated",
+  1,
+  "An API key got a successor; both work until the time that is said.",
+  z.strictObject({
+    key_id: Id,
+    partner_id: Id,
+    successor_id: Id,
+    works_until: Time,
+    rotated_at: Time,
   }),
 );
 

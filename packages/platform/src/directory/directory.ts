@@ -10,12 +10,13 @@ import {
   isInForce,
   senderKey,
   type Gateway,
-  type Key,
   type PriceList,
 } from "./fold.ts";
+import type { Key } from "./keys.ts";
 import type { Partner } from "./partners.ts";
 
-export type { Gateway, Key, PriceList } from "./fold.ts";
+export type { Gateway, PriceList } from "./fold.ts";
+export type { Key } from "./keys.ts";
 export type { Partner } from "./partners.ts";
 
 /** Partners, keys, agents, gateways and prices, answered from memory and kept fresh by the platform log. */

@@ -2,9 +2,9 @@ import { streamOf, type Environment, type EventData } from "@heliograph/contract
 import type { RecordedEvent } from "@heliograph/log";
 import type { AgentRecord, ClockState } from "@heliograph/runtime";
 import { agentTypes, evolveAgent } from "./agents.ts";
+import { evolveKey, keyTypes, type Key } from "./keys.ts";
 import { evolvePartner, partnerTypes, type Partner } from "./partners.ts";
 
-export type Key = EventData<"KeyIssued"> & { readonly revoked: boolean; readonly revision: number };
 export type Gateway = EventData<"GatewayConfigured">;
 export type PriceList = EventData<"PriceListPublished">;
 
@@ -14,6 +14,8 @@ export type DirectoryState = {
   readonly keysBySha256: Map<string, Key>;
   readonly keysById: Map<string, Key>;
   readonly keysByPartner: Map<string, Set<string>>;
+  /** Successors whose rotation has not come, by id: they open nothing and are listed nowhere. */
+  readonly successors: Map<string, Key>;
   readonly gateways: Map<string, Gateway>;
   /** The versions of each list that are or may come into force, the highest first. */
   readonly prices: Map<string, readonly PriceList[]>;
@@ -37,6 +39,7 @@ export const emptyDirectory = (): DirectoryState => ({
   keysBySha256: new Map(),
   keysById: new Map(),
   keysByPartner: new Map(),
+  successors: new Map(),
   gateways: new Map(),
   prices: new Map(),
   priceLists: new Map(),
@@ -49,8 +52,7 @@ export const emptyDirectory = (): DirectoryState => ({
 
 export const directoryTypes = [
   ...partnerTypes,
-  "KeyIssued",
-  "KeyRevoked",
+  ...keyTypes,
   "GatewayConfigured",
   "PriceListPublished",
   "PriceListAssigned",
@@ -70,23 +72,10 @@ export function evolveDirectory(state: DirectoryState, event: RecordedEvent): vo
       if (partner !== undefined) state.partners.set(id, partner);
       return;
     }
-    case "KeyIssued": {
-      const key: Key = {
-        ...(event.data as EventData<"KeyIssued">),
-        revoked: false,
-        revision: event.revision,
-      };
-      setKey(state, key);
-      const ids = state.keysByPartner.get(key.partner_id) ?? new Set();
-      ids.add(key.key_id);
-      state.keysByPartner.set(key.partner_id, ids);
-      return;
-    }
-    case "KeyRevoked": {
-      const key = state.keysById.get((event.data as EventData<"KeyRevoked">).key_id);
-      if (key) setKey(state, { ...key, revoked: true, revision: event.revision });
-      return;
-    }
+    case "KeyIssued":
+    case "KeyRotated":
+    case "KeyRevoked":
+      return foldKey(state, event);
     case "GatewayConfigured": {
       const data = event.data as Gateway;
       state.gateways.set(data.gateway_id, data);
@@ -159,9 +148,31 @@ export function distrust(state: DirectoryState, { stream, revision }: RecordedEv
       state.agents.set(agent.agent_id, { ...agent, status: "disabled", revision });
   for (const key of state.keysById.values())
     if (streamOf("key", key.key_id) === stream) setKey(state, { ...key, revoked: true, revision });
+  for (const key of state.successors.values())
+    if (streamOf("key", key.key_id) === stream)
+      state.successors.set(key.key_id, { ...key, revoked: true, revision });
+}
+
+/** A successor takes its place with the rotation that names it: of two that were made at once, only the one that won. */
+function foldKey(state: DirectoryState, event: RecordedEvent): void {
+  const { key_id } = event.data as { readonly key_id: string };
+  const key = evolveKey(state.keysById.get(key_id) ?? state.successors.get(key_id), event);
+  if (key === undefined) return;
+  if (event.type === "KeyIssued" && key.replaces !== undefined) {
+    state.successors.set(key_id, key);
+    return;
+  }
+  if (state.successors.has(key_id)) state.successors.set(key_id, key);
+  else setKey(state, key);
+  const successor = event.type === "KeyRotated" && state.successors.get(key.replaced_by ?? "");
+  if (!successor) return;
+  state.successors.delete(successor.key_id);
+  setKey(state, successor);
 }
 
 function setKey(state: DirectoryState, key: Key): void {
+  const ids = state.keysByPartner.get(key.partner_id) ?? new Set();
+  state.keysByPartner.set(key.partner_id, ids.add(key.key_id));
   state.keysBySha256.set(key.sha256, key);
   state.keysById.set(key.key_id, key);
 }

@@ -1,30 +1,32 @@
-import { PublicError, isId, streamOf } from "@heliograph/contracts";
+import { PublicError, isAdminKey, isId, streamOf } from "@heliograph/contracts";
 import type { Key } from "@heliograph/platform";
-import { formatTime, parseTime } from "@heliograph/domain";
+import { parseTime } from "@heliograph/domain";
 import { z } from "zod";
 import {
-  changeOnce,
-  isWithin,
-  parseBlock,
-  blocksOf,
-  endOf,
-  hasScope,
+  type Answer,
+  appendPlatform,
   type Call,
+  changeOnce,
+  endOf,
+  etagOf,
   ListQuery,
   listBody,
   listOf,
   pageOf,
-  slicePage,
-  appendPlatform,
-  showsSecrets,
-  untilInEffect,
-  type Answer,
+  parseBlock,
+  requireMatch,
   type Route,
   route,
+  showsSecrets,
+  slicePage,
   TimeInput,
+  untilInEffect,
 } from "@heliograph/api";
-import { decideRevoke, evolveKey, type KeyState } from "../decide-revoke.ts";
+import { decideRevoke, evolve, isVisible, type KeyState } from "../decide-key.ts";
+import { grantOf, requireKnown } from "../grant.ts";
 import { issueKey } from "../issue-key.ts";
+import { callerOf, IssuedKey, keyView, KeyView, RotatedKey, visibleKeys } from "./key-view.ts";
+import { RotateKey, rotate } from "./rotate-key.ts";
 
 /** Enough for a key per system and its successor during a rotation. */
 const maxActiveKeys = 100;
@@ -61,118 +63,29 @@ const IssueKey = z
   })
   .meta({ id: "IssueKey" });
 
-const shown = {
-  id: z.string(),
-  prefix: z.string(),
-  name: z.string(),
-  environment: z.enum(["live", "sandbox"]),
-  scopes: z.array(z.string()),
-  expires_at: z.string().nullable(),
-  allowed_cidrs: z.array(z.string()),
-  status: z.enum(["active", "expired", "revoked"]),
-  created_at: z.string(),
-};
-const KeyView = z.object(shown).meta({ id: "Key" });
-const IssuedKey = z
-  .object({
-    ...shown,
-    key: z.string().nullable().meta({
-      description:
-        "Shown once: null when an idempotency key is used again after its answer was dropped.",
-    }),
-  })
-  .meta({ id: "IssuedKey" });
-
-const keyView = (key: Omit<Key, "revision">): object => ({
-  id: key.key_id,
-  prefix: key.prefix,
-  name: key.name,
-  environment: key.environment,
-  scopes: key.scopes,
-  expires_at: key.expires_at ?? null,
-  allowed_cidrs: key.allowed_cidrs ?? [],
-  status: endOf(key, Date.now()) ?? "active",
-  created_at: key.created_at,
+const IssueAdminKey = IssueKey.omit({ environment: true, scopes: true }).meta({
+  id: "IssueAdminKey",
 });
-
-/** The partner's keys that this key may see: a sandbox key knows nothing of live. */
-const visibleKeys = (call: Call<unknown, unknown>): readonly Key[] =>
-  call.context.directory
-    .keysOf(call.partner.partner_id)
-    .filter((key) => call.env === "live" || key.environment === "sandbox");
-
 type IssueKey = z.infer<typeof IssueKey>;
 
-/** Throws `invalid_request` for a scope that no route asks for: a typing error is not silently ignored. */
-function requireKnown(call: Call<unknown, unknown>, scopes: readonly string[]): void {
-  const known = new Set(["*", ...call.context.scopes]);
-  for (const scope of call.context.scopes)
-    if (scope.includes(":")) known.add(`${scope.split(":")[0]}:*`);
-  const errors = scopes.flatMap((scope, index) =>
-    known.has(scope)
-      ? []
-      : [
-          {
-            path: `scopes.${index}`,
-            code: "unknown_scope",
-            message: `there are ${[...known].sort().join(", ")}`,
-          },
-        ],
-  );
-  if (errors.length > 0)
-    throw new PublicError("invalid_request", "There is no such scope.", { errors });
-}
-
-/** A key is never wider, longer or less bound than the one that issues it: what is left out is its issuer's, and what goes beyond is refused. */
-function grantOf(
-  issuer: Pick<Key, "scopes" | "expires_at" | "allowed_cidrs">,
-  asked: IssueKey,
-): Pick<Key, "scopes" | "expires_at" | "allowed_cidrs"> {
-  const refuse = (what: string, scope?: string): never => {
-    throw new PublicError(
-      "insufficient_scope",
-      `A key cannot grant what it does not have: ${what}.`,
-      {
-        ...(scope !== undefined && { extra: { required_scope: scope } }),
-      },
-    );
-  };
-  const scopes = asked.scopes ?? issuer.scopes.filter((scope) => scope !== "admin");
-  const beyond = scopes.find((scope) => !hasScope(issuer.scopes, scope));
-  if (beyond !== undefined) refuse(beyond, beyond);
-  const expires_at =
-    asked.expires_at === undefined ? issuer.expires_at : formatTime(parseTime(asked.expires_at)!);
-  if (issuer.expires_at !== undefined && Date.parse(expires_at!) > Date.parse(issuer.expires_at))
-    refuse(`use after ${issuer.expires_at}`);
-  const allowed_cidrs = asked.allowed_cidrs ?? issuer.allowed_cidrs;
-  const outer = blocksOf(issuer);
-  const outside =
-    outer.length === 0
-      ? undefined
-      : allowed_cidrs!.find((text) => !isWithin(parseBlock(text)!, outer));
-  if (outside !== undefined) refuse(`use from ${outside}`);
-  return {
-    scopes: [...new Set(scopes)],
-    ...(expires_at !== undefined && { expires_at }),
-    ...(allowed_cidrs !== undefined && { allowed_cidrs }),
-  };
-}
-
-async function issue(call: Call<IssueKey, unknown>): Promise<Answer> {
-  const { name, environment = call.env } = call.body;
+async function issue(call: Call<unknown, unknown>, asked: IssueKey): Promise<Answer> {
+  const { name, environment = call.env } = asked;
   if (environment === "live" && call.env !== "live")
     throw new PublicError("insufficient_scope", "A sandbox key issues sandbox keys only.");
-  requireKnown(call, call.body.scopes ?? []);
-  const grant = grantOf(call.key, call.body);
+  requireKnown(call, asked.scopes ?? []);
   const { key, data, append } = issueKey(call, "", call.partner.partner_id, environment, {
     name,
-    ...grant,
+    ...grantOf(call.key, asked),
   });
   const active = visibleKeys(call).filter((item) => endOf(item, Date.now()) === undefined);
   if (active.length >= maxActiveKeys && !active.some((item) => item.key_id === data.key_id))
     throw new PublicError("conflict", `A partner has at most ${maxActiveKeys} active keys.`);
   const { position, repeated } = await appendPlatform(call, [append]);
-  const issued = call.context.directory.keyById(data.key_id) ?? { ...data, revoked: false };
+  const issued = call.context.directory.keyById(data.key_id) ?? {
+    ...data,
+    revoked: false,
+    revision: 0,
+  };
   return {
     status: 201,
     body: { ...keyView(issued), key: showsSecrets(call, repeated) ? key : null },
@@ -180,75 +93,157 @@ async function issue(call: Call<IssueKey, unknown>): Promise<Answer> {
   };
 }
 
-async function revoke(call: Call): Promise<Answer> {
+/** Which keys a table of routes is about. */
+type Which = (key: Pick<Key, "prefix">) => boolean;
+const every: Which = () => true;
+const ofAdmins: Which = ({ prefix }) => isAdminKey(prefix);
+
+const keyNotFound = (): PublicError => new PublicError("not_found", "There is no such key.");
+
+/** Throws `not_found`, also for what the caller may not see. */
+async function requireKey(call: Call<unknown, unknown>, which: Which): Promise<Key> {
+  const { directory, platformLog } = call.context;
   const id = call.params["id"]!;
   if (!isId("key", id)) throw keyNotFound();
-  const caller = { partner: call.partner.partner_id, environment: call.env };
+  // Another process may have issued it a moment ago.
+  if (directory.keyById(id) === undefined) await untilInEffect(call, await platformLog.head());
+  const key = directory.keyById(id);
+  if (key === undefined || !isVisible(key, callerOf(call)) || !which(key)) throw keyNotFound();
+  return key;
+}
+
+/** The time passes without an event: the state stands in the tag beside the revision. */
+const tagOf = (key: KeyState): string => etagOf(key.revision, endOf(key, Date.now()) ?? "active");
+
+async function show(call: Call<unknown, unknown>, which: Which): Promise<Answer> {
+  const key = await requireKey(call, which);
+  return { status: 200, body: keyView(key), etag: tagOf(key) };
+}
+
+async function revoke(call: Call, which: Which): Promise<Answer> {
+  const { key_id: id } = await requireKey(call, which);
+  const caller = callerOf(call);
   const { position } = await changeOnce<KeyState>(call, {
     log: call.context.platformLog.forPartner(caller.partner),
     stream: streamOf("key", id),
     name: `revoke ${id}`,
     correlation: id,
-    evolve: evolveKey,
+    evolve,
     decide(key) {
       const decision = decideRevoke(key, caller);
-      return "refusal" in decision ? { refusal: keyNotFound() } : decision;
+      if ("refusal" in decision) return { refusal: keyNotFound() };
+      requireMatch(call, tagOf(key!));
+      return decision;
     },
   });
   await untilInEffect(call, position);
   return { status: 204 };
 }
 
-const keyNotFound = (): PublicError => new PublicError("not_found", "There is no such key.");
-
-function list(call: Call<undefined, ListQuery>): Answer {
-  const page = pageOf(call, "keys");
+function list(call: Call<undefined, ListQuery>, which: Which, name: string): Answer {
+  const page = pageOf(call, name);
   const keyOf = (key: Key): string => `${key.created_at} ${key.key_id}`;
-  const sorted = visibleKeys(call).toSorted((left, right) => (keyOf(left) < keyOf(right) ? -1 : 1));
+  const sorted = visibleKeys(call)
+    .filter(which)
+    .toSorted((left, right) => (keyOf(left) < keyOf(right) ? -1 : 1));
   const rows = slicePage(sorted, page, keyOf);
-  return { status: 200, body: listBody(call, "keys", page, rows, keyOf, keyView) };
+  return { status: 200, body: listBody(call, name, page, rows, keyOf, keyView) };
 }
 
 const changeErrors = [
   "not_found",
   "conflict",
+  "precondition_failed",
   "idempotency_in_progress",
   "idempotency_key_reused",
   "log_unavailable",
 ] as const;
+const bodyErrors = ["invalid_request", "malformed_json", ...changeErrors] as const;
+
+const issuing = {
+  method: "POST",
+  mutates: true,
+  status: 201,
+  response: IssuedKey,
+  errors: bodyErrors,
+} as const;
+
+/** What is done with the keys there are: of a partner at `/keys`, of operators at `/admin/keys`. */
+function routesOfKeys(
+  path: string,
+  which: Which,
+  of: { readonly read: string; readonly write: string; readonly name: string },
+): readonly Route[] {
+  const { read, write, name } = of;
+  return [
+    route({
+      method: "GET",
+      path,
+      scope: read,
+      summary: `List ${name}s, oldest first`,
+      query: ListQuery,
+      response: listOf(KeyView, which === every ? "KeyList" : "AdminKeyList"),
+      errors: ["invalid_request"],
+      handler: (call) => list(call, which, path.slice(1)),
+    }),
+    route({
+      method: "GET",
+      path: `${path}/:id`,
+      scope: read,
+      summary: `One ${name}`,
+      etag: true,
+      response: KeyView,
+      errors: ["not_found", "log_unavailable"],
+      handler: (call) => show(call, which),
+    }),
+    route({
+      method: "POST",
+      path: `${path}/:id/rotate`,
+      scope: write,
+      summary: `Make the successor of an ${name}; the old one works too until the overlap ends`,
+      mutates: true,
+      etag: true,
+      status: 201,
+      body: RotateKey,
+      response: RotatedKey,
+      errors: bodyErrors,
+      handler: async (call) => rotate(call, await requireKey(call, which), tagOf),
+    }),
+    route({
+      method: "DELETE",
+      path: `${path}/:id`,
+      scope: write,
+      summary: `Revoke an ${name}`,
+      mutates: true,
+      evenSuspended: true,
+      etag: true,
+      response: undefined,
+      errors: changeErrors,
+      handler: (call) => revoke(call, which),
+    }),
+  ];
+}
 
 export const keyRoutes: readonly Route[] = [
   route({
-    method: "POST",
+    ...issuing,
     path: "/keys",
     scope: "keys:write",
     summary: "Issue an API key",
-    mutates: true,
-    status: 201,
     body: IssueKey,
-    response: IssuedKey,
-    errors: ["invalid_request", "malformed_json", ...changeErrors],
-    handler: issue,
+    handler: (call) => issue(call, call.body),
   }),
+  ...routesOfKeys("/keys", every, { read: "keys:read", write: "keys:write", name: "API key" }),
+];
+
+export const adminKeyRoutes: readonly Route[] = [
   route({
-    method: "GET",
-    path: "/keys",
-    scope: "keys:read",
-    summary: "List API keys, oldest first",
-    query: ListQuery,
-    response: listOf(KeyView, "KeyList"),
-    errors: ["invalid_request"],
-    handler: list,
+    ...issuing,
+    path: "/admin/keys",
+    scope: "admin",
+    summary: "Issue an admin key, for the administration alone",
+    body: IssueAdminKey,
+    handler: (call) => issue(call, { ...call.body, environment: "live", scopes: ["admin"] }),
   }),
-  route({
-    method: "DELETE",
-    path: "/keys/:id",
-    scope: "keys:write",
-    summary: "Revoke an API key",
-    mutates: true,
-    evenSuspended: true,
-    response: undefined,
-    errors: changeErrors,
-    handler: revoke,
-  }),
+  ...routesOfKeys("/admin/keys", ofAdmins, { read: "admin", write: "admin", name: "admin key" }),
 ];

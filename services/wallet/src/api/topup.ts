@@ -56,6 +56,7 @@ async function postTopup(call: Call<z.infer<typeof Topup>, unknown>): Promise<An
 export const topupRoute: Route = route({
   method: "POST",
   path: "/wallet/topups",
+  adminKeys: true,
   scope: "wallet:write",
   summary: "Add funds: sandbox keys to their own wallet, admin keys to any",
   mutates: true,
