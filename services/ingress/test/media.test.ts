@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { service as agents } from "@heliograph/agents";
 import { service as conversations } from "@heliograph/conversations";
 import { newId, streamOf } from "@heliograph/contracts";
 import { service as delivery } from "@heliograph/delivery";
@@ -19,7 +20,7 @@ let dataDir: string;
 beforeAll(async () => {
   dataDir = await mkdtemp(join(tmpdir(), "heliograph-"));
   world = await openWorld({
-    services: [ingress, wallet, dispatch, delivery, conversations, mobile],
+    services: [ingress, wallet, dispatch, delivery, conversations, mobile, agents],
     consumers: "run",
     partners: [{}, {}],
     env: { HELIOGRAPH_DATA_DIR: dataDir },
@@ -37,6 +38,28 @@ const call = (method: string, path: string, body?: object, headers: Record<strin
     headers,
     ...(body !== undefined && { body }),
   });
+/** An agent who has signed in on a phone: an access token. */
+async function agentOf(name: string): Promise<string> {
+  const email = `${name}@example.org`;
+  const password = "correct horse battery";
+  await call("POST", "/agents", { name, email, role: "agent", password });
+  const device = { name: "phone", platform: "android" };
+  const { body } = await world.call("POST", "/api/v1/mobile/sessions", {
+    body: { email, password, environment: "sandbox", device },
+  });
+  return body.access_token;
+}
+/** A conversation that somebody has begun on WhatsApp. */
+async function asked(from: string) {
+  const partner = world.partners[0]!.id;
+  const contact = await addContact(context(), partner);
+  const said = { partner, contact, from, channel: "whatsapp", text: "A photo?" } as const;
+  const { data } = await placed(context(), await say(context(), said));
+  return { partner, contact, at: `/conversations/${String(data.conversation_id)}` };
+}
+const syncOf = (key: string, query = "") =>
+  world.call("GET", `/api/v1/mobile/sync${query}`, { key });
+
 async function stored({ partner = 0, query = "?name=invoice.png" } = {}): Promise<string> {
   const { status, body } = await world.call("POST", `/api/v1/attachments${query}`, {
     key: world.partners[partner]!.key,
@@ -107,12 +130,8 @@ it("a repetition is answered as before although the attachment is gone, and othe
 });
 
 it("a reply's attachment is in the history with a fresh link, sealed in the log, and nobody gets a link once the contact is erased", async () => {
-  const partner = world.partners[0]!.id;
-  const contact = await addContact(context(), partner);
-  const from = "+15551249901";
-  const said = { partner, contact, from, channel: "whatsapp", text: "A photo?" } as const;
-  const { data } = await placed(context(), await say(context(), said));
-  const at = `/conversations/${String(data.conversation_id)}/messages`;
+  const { partner, contact, at: conversation } = await asked("+15551249901");
+  const at = `${conversation}/messages`;
   const attachment = await stored({ query: `?name=invoice.png&contact_id=${contact}` });
   const reply = { text: "Here.", media: [{ attachment_id: attachment, caption: "Yours" }] };
   const { status, body } = await call("POST", at, reply);
@@ -137,4 +156,73 @@ it("a reply's attachment is in the history with a fresh link, sealed in the log,
     media: [{ attachment_id: attachment }],
   });
   expect(again.body.errors[0].path).toBe("media.0.attachment_id");
+});
+
+it("a reply's attachment is in the sync of the agent who has the conversation, with a link that opens it", async () => {
+  const { at } = await asked("+15551249902");
+  const key = await agentOf("mia");
+  const attachment = await stored();
+  const { body: sent } = await world.call("POST", `/api/v1${at}/messages`, {
+    key,
+    body: { text: "Here.", media: [{ attachment_id: attachment }] },
+  });
+  const message = await until(async () => {
+    const { body } = await syncOf(key);
+    return (body.messages as { id: string; media: { url: string }[] }[]).find(
+      ({ id }) => id === sent.id,
+    );
+  });
+  expect(message.media).toMatchObject([
+    { type: "image/png", name: "invoice.png", bytes: png.length },
+  ]);
+  const file = await fetch(message.media[0]!.url);
+  expect([file.status, Buffer.from(await file.arrayBuffer())]).toEqual([200, png]);
+});
+
+it("what two agents answer at once, each twice by its key, is there once, in one order in list, timeline and sync", async () => {
+  const { at } = await asked("+15551249903");
+  const people = [
+    { name: "ada", key: await agentOf("ada") },
+    { name: "ben", key: await agentOf("ben") },
+  ];
+  const answer = ({ name, key }: (typeof people)[number]) =>
+    world.call("POST", `/api/v1${at}/messages`, {
+      key,
+      headers: { "idempotency-key": `${name}-1` },
+      body: { text: `It is ${name}.` },
+    });
+  const answers = await Promise.all([...people, ...people, ...people].map(answer));
+  // One that meets its own twin is told to ask again.
+  for (const { status, body } of answers)
+    expect(status === 202 || body.code === "idempotency_in_progress", body.code).toBe(true);
+  const again = await Promise.all(people.map(answer));
+  const ids = again.map(({ body }) => body.id as string);
+  for (const { status, body } of answers) if (status === 202) expect(ids).toContain(body.id);
+  const list = (await call("GET", `${at}/messages`)).body.data as Record<string, unknown>[];
+  const replies = list.filter(({ direction }) => direction === "outbound");
+  const order = replies.map(({ id }) => id);
+  expect([order.length, new Set(order)]).toEqual([ids.length, new Set(ids)]);
+  for (const [index, { name }] of people.entries())
+    expect(replies.find(({ id }) => id === ids[index])).toMatchObject({
+      text: `It is ${name}.`,
+      agent: { name },
+    });
+  const timeline = (await call("GET", `${at}/timeline`)).body.data as {
+    type: string;
+    data: Record<string, unknown>;
+  }[];
+  const told = timeline.filter(({ type }) => type === "ConversationReplied");
+  expect(told.map(({ data }) => data["message_id"])).toEqual(order);
+  const assigned = timeline.filter(({ type }) => type === "ConversationAssigned");
+  expect(assigned, "the first who answered has it").toMatchObject([
+    { data: { agent: replies[0]!["agent"] } },
+  ]);
+  const synced = await until(async () => {
+    const { body } = await syncOf(world.partners[0]!.key);
+    const found = (body.messages as { id: string }[]).flatMap(({ id }) =>
+      ids.includes(id) ? [id] : [],
+    );
+    return found.length >= ids.length ? found : undefined;
+  });
+  expect(synced).toEqual(order);
 });

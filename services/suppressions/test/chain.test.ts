@@ -23,7 +23,8 @@ const found = async <Item>(of: () => Promise<readonly Item[]>, count = 1) =>
     },
     { timeoutMs: 20_000 },
   );
-const periods = async (to: string) =>
+type Period = { readonly id: string; readonly to: string; readonly reason: string };
+const periods = async (to: string): Promise<readonly Period[]> =>
   (await get(`/suppressions?to=${encodeURIComponent(to)}`)).data;
 
 test("What a person writes to the sandbox stops, is told in the conversation as no agent's answer, and outlives the contact", async () => {
@@ -65,10 +66,58 @@ test("What a person writes to the sandbox stops, is told in the conversation as 
   );
   const [erased] = await until(async () => {
     const now = await periods(from);
-    return now[0].to === "[erased]" ? now : undefined;
+    return now[0]?.to === "[erased]" ? now : undefined;
   });
   expect(erased).toMatchObject({ to: "[erased]", evidence: { text: "[erased]" }, ended_at: null });
   expect((await post("/messages", { channel: "sms", to: from, text: "x" })).body.code).toBe(
     "recipient_suppressed",
   );
+}, 60_000);
+
+test("A suppression stays with its address whoever has it: through a merge, an unmerge and the other's erasure", async () => {
+  const [own, other] = ["+15550917111", "+15550917112"];
+  const make = async (id: string) => {
+    const made = await post("/contacts", { name: id, external_ids: [{ source: "sms", id }] });
+    return made.body.id as string;
+  };
+  const [from, into] = [await make(own), await make(other)];
+  await says({ from: own, text: "Stop" });
+  const [stopped] = await found(() => periods(own));
+  const answers = async () => {
+    const sends = [own, other].map((to) => post("/messages", { channel: "sms", to, text: "x" }));
+    return (await Promise.all(sends)).map(({ status, body }) => [
+      status,
+      body.suppression_id ?? "sent",
+    ]);
+  };
+  const expected = [
+    [422, stopped!.id],
+    [202, "sent"],
+  ];
+  expect(await answers()).toEqual(expected);
+
+  const merged = await post(`/contacts/${from}/merge`, { into });
+  expect(merged.status).toBe(200);
+  expect(await answers(), "after the merge").toEqual(expected);
+  const held = (await get(`/conversations?contact=${into}`)).data as { id: string }[];
+  expect(held).toHaveLength(1);
+  const reply = await post(`/conversations/${held[0]!.id}/messages`, { text: "x" });
+  expect(reply.body.code, "a reply that the survivor would get").toBe("recipient_suppressed");
+  // What begins while they are one is the address's too.
+  const manual = await post("/suppressions", { channel: "sms", to: own, note: "by phone" });
+  expect(manual.status).toBe(201);
+
+  const { merge_id } = merged.body;
+  expect((await post(`/contacts/${into}/unmerge`, { merge_id })).status).toBe(200);
+  expect(await answers(), "after the unmerge").toEqual(expected);
+  const both = await found(() => periods(own), 2);
+  expect(both.map(({ reason }) => reason).toSorted()).toEqual(["keyword", "manual"]);
+  expect(await periods(other)).toEqual([]);
+
+  await world.call("DELETE", `/api/v1/contacts/${into}`, { key });
+  await until(async () => (await get(`/contacts/${into}/erasure`)).status === "completed", {
+    timeoutMs: 20_000,
+  });
+  expect(await periods(own), "the other's erasure takes nothing of it").toEqual(both);
+  expect((await answers())[0]).toEqual(expected[0]);
 }, 60_000);
