@@ -67,6 +67,8 @@ const answerHeaders = {
   "Idempotent-Replayed": text("`true`: the answer of the first request with this key.", "true"),
   "Preference-Applied": text("The preference that was honoured.", "wait"),
   ETag: text("Names this state of it, for If-Match and If-None-Match.", '"12"'),
+  Link: text("Of a file: where its next part is.", '<https://…/usage?after=…>; rel="next"'),
+  "As-Of-Position": text("Of a file: the position of the log that it is of.", "0000000000104200"),
   "Retry-After": text("Seconds to wait before the next try.", "1"),
   "WWW-Authenticate": text("The scheme to authenticate with.", 'Bearer realm="heliograph"'),
 } as const;
@@ -83,6 +85,7 @@ function headersOf(route: Route, status: number): z.ZodObject {
     if (takesKey(route)) names.push("Idempotent-Replayed");
     if (route.prefer) names.push("Preference-Applied");
     if (route.etag) names.push("ETag");
+    if (route.csv) names.push("Link", "As-Of-Position");
   }
   if (status === 401) names.push("WWW-Authenticate");
   if (status === 409 || status === 429 || status === 503) names.push("Retry-After");
@@ -152,9 +155,12 @@ function operation(route: Route, tag: string): ZodOpenApiOperationObject {
     description,
     headers: headersOf(route, of),
     ...(schema !== undefined && {
-      content: Object.fromEntries(
-        [route.contentType ?? "application/json"].flat().map((type) => [type, { schema }]),
-      ),
+      content: {
+        ...Object.fromEntries(
+          [route.contentType ?? "application/json"].flat().map((type) => [type, { schema }]),
+        ),
+        ...(route.csv && { "text/csv": { schema: z.string() } }),
+      },
     }),
   });
   return {

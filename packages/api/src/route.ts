@@ -46,6 +46,8 @@ export type RouteDefinition<Body, Query, Params> = {
   readonly also?: Readonly<Record<number, { description: string; response: z.ZodType }>>;
   /** Of the success answer where it is not JSON, for the documentation. */
   readonly contentType?: string | readonly string[];
+  /** For the documentation: a query asks for the same as `text/csv`, whose headers say what stands beside the rows in JSON. */
+  readonly csv?: true;
   /** What `Prefer` does here, for the documentation; left out: nothing. */
   readonly prefer?: string;
   /** For the documentation: answers have an `etag`; a change holds `If-Match` against it with `requireMatch`. */

@@ -11,6 +11,7 @@ export { atMost, isMachinery, messageOf, oneAtATime, pause } from "./faults.ts";
 export { startConsumers, type RunningConsumers } from "./consumers.ts";
 export {
   listDeadLetters,
+  openDeadLetters,
   quarantine,
   retryDeadLetter,
   type DeadLetter,

@@ -1,5 +1,11 @@
-import { streamOf, type EventType } from "@heliograph/contracts";
-import { boundedCache, foldMessage, joinStatus, type MessageStatus } from "@heliograph/domain";
+import { streamOf } from "@heliograph/contracts";
+import {
+  boundedCache,
+  foldMessage,
+  joinStatus,
+  statusOf,
+  type MessageStatus,
+} from "@heliograph/domain";
 import type { RecordedEvent } from "@heliograph/log";
 import {
   projector,
@@ -17,17 +23,6 @@ const lingerMs = 20;
 /** A message is remembered while its statuses come in, seconds as a rule; 100 bytes each. */
 const rememberedMessages = 50_000;
 
-const statusOf = {
-  MessageQueued: "queued",
-  MessageSent: "sent",
-  MessageDelivered: "delivered",
-  MessageRead: "read",
-  MessageBounced: "bounced",
-  MessageFailed: "failed",
-  MessageExpired: "expired",
-  MessageRejected: "rejected",
-  MessageCanceled: "canceled",
-} as const satisfies Readonly<Partial<Record<EventType, MessageStatus>>>;
 const statusTypes = Object.keys(statusOf) as (keyof typeof statusOf)[];
 
 function newRow(event: RecordedEvent<"MessageRequested">): NewRow {

@@ -12,6 +12,7 @@ import { service as dispatch } from "@heliograph/dispatch";
 import { service as lifecycle } from "@heliograph/lifecycle";
 import { service as operations } from "@heliograph/operations";
 import { service as templates } from "@heliograph/templates";
+import { service as usage } from "@heliograph/usage";
 import { service as wallet } from "@heliograph/wallet";
 import { service as webhooks } from "@heliograph/webhooks";
 import { service as ingress } from "./service.ts";
@@ -33,6 +34,7 @@ export const services: readonly Service[] = [
   suppressions,
   agents,
   mobile,
+  usage,
   lifecycle,
   webhooks,
   control,

@@ -118,6 +118,7 @@ describe("the surface around messages", () => {
       "suppressions",
       "teams",
       "templates",
+      "usage",
       "wallet",
     ]);
     for (const { name } of own)

@@ -1,0 +1,148 @@
+import { type EventData, parseMoney } from "@heliograph/contracts";
+import {
+  type HoldStatus,
+  type MessageStatus,
+  joinStatus,
+  settlement,
+  statusAfter,
+  statusOf,
+  walletCause,
+} from "@heliograph/domain";
+import type { RecordedEvent } from "@heliograph/log";
+
+/** Every event that changes what a message counts as. */
+export const countedTypes = [
+  "MessageRequested",
+  "MessageQueued",
+  "MessageSent",
+  "MessageResent",
+  "MessageDelivered",
+  "MessageRead",
+  "MessageBounced",
+  "MessageFailed",
+  "MessageExpired",
+  "MessageRejected",
+  "MessageCanceled",
+  // What gives the money back.
+  "DispatchExhausted",
+  "DeliveryFailed",
+] as const;
+export type CountedEvent = RecordedEvent<(typeof countedTypes)[number]>;
+
+const hourMs = 3_600_000;
+
+/** What usage counts a message as, folded from its own stream. Names are those it is counted under. */
+export type Life = {
+  readonly partner: string;
+  /** Of `created_at`, in hours since 1970 UTC: every column counts here, whenever its event comes. */
+  readonly hour: number;
+  readonly channel: string;
+  readonly country: string;
+  readonly template: string;
+  readonly tags: readonly string[];
+  readonly currency: string;
+  readonly segments: number;
+  /** Micro-units: what the wallet holds for the message, and what became of that. */
+  readonly price: bigint;
+  readonly hold: HoldStatus;
+  readonly status: MessageStatus;
+  /** That of the last acceptance; "" as long as no provider took the message. */
+  readonly gateway: string;
+  /** When the message could be sent: accepted or, of a scheduled one, due. By the log's clock, epoch milliseconds, as the other times. */
+  readonly readyAt: number;
+  readonly acceptedToSentMs: number | undefined;
+  readonly sentAt: number | undefined;
+  readonly sentToDeliveredMs: number | undefined;
+};
+
+/** Gives the names that a request's template and tags are counted under. */
+export type Naming = (
+  partner: string,
+  hour: number,
+  names: { readonly template: string; readonly tags: readonly string[] },
+) => { readonly template: string; readonly tags: readonly string[] };
+
+export const hourOf = (time: string): number => Math.floor(Date.parse(time) / hourMs);
+
+/** By the log's clock; in a sandbox whose clock was set forward, by that one. Epoch milliseconds. */
+const happenedAt = ({ metadata, recordedAt }: CountedEvent): number =>
+  metadata.at === undefined ? recordedAt : Date.parse(metadata.at);
+
+function begin(event: RecordedEvent<"MessageRequested">, naming: Naming): Life {
+  const { data, metadata } = event;
+  const { partner } = metadata;
+  const price = parseMoney(data.cost);
+  const hour = hourOf(data.created_at);
+  if (partner === undefined || price === undefined || !Number.isSafeInteger(hour))
+    throw new Error(`${event.type} at ${event.position} cannot be counted`);
+  return {
+    partner,
+    hour,
+    channel: data.channel,
+    country: data.price.country,
+    ...naming(partner, hour, namesOf(data)),
+    currency: data.currency,
+    segments: data.segments.count,
+    price,
+    hold: "held",
+    status: data.send_at === undefined ? "queued" : "scheduled",
+    gateway: "",
+    readyAt: happenedAt(event),
+    acceptedToSentMs: undefined,
+    sentAt: undefined,
+    sentToDeliveredMs: undefined,
+  };
+}
+
+/** PostgreSQL keeps neither NUL nor half a surrogate pair: such a tag is counted with the character that stands for what cannot be shown. */
+const storable = (name: string): string => name.replaceAll("\u0000", "\ufffd").toWellFormed();
+
+/** Each tag once. */
+export const namesOf = ({ content, tags = [] }: EventData<"MessageRequested">) => ({
+  template: content.template?.slug ?? "",
+  tags: [...new Set(tags.map(storable))],
+});
+
+/** The life after an event; undefined before the request. */
+export function evolveLife(
+  life: Life | undefined,
+  event: CountedEvent,
+  naming: Naming,
+): Life | undefined {
+  if (event.type === "MessageRequested") return life ?? begin(event, naming);
+  if (life === undefined) return undefined;
+  const next: { -readonly [Key in keyof Life]: Life[Key] } = {
+    ...life,
+    hold: holdAfter(life.hold, event),
+  };
+  if (event.type in statusOf)
+    next.status = joinStatus(life.status, statusOf[event.type as keyof typeof statusOf]);
+  switch (event.type) {
+    case "MessageQueued":
+      next.readyAt = happenedAt(event);
+      break;
+    case "MessageSent":
+    case "MessageResent":
+      next.gateway = event.data.gateway;
+      next.sentAt = happenedAt(event);
+      next.acceptedToSentMs ??= Math.max(0, happenedAt(event) - life.readyAt);
+      break;
+    case "MessageDelivered":
+    case "MessageRead":
+      // That of a message of which nobody knew whether it was taken is told by its receipt.
+      next.gateway ||= event.data.gateway;
+      if (life.sentAt !== undefined)
+        next.sentToDeliveredMs ??= Math.max(0, happenedAt(event) - life.sentAt);
+      break;
+    default:
+  }
+  return next;
+}
+
+/** The wallet's own rules, so that usage and ledger cannot disagree. */
+function holdAfter(hold: HoldStatus, event: CountedEvent): HoldStatus {
+  const cause = walletCause(event);
+  if (cause?.kind !== "capture" && cause?.kind !== "return") return hold;
+  const settled = settlement(hold, cause.kind);
+  return settled === undefined ? hold : statusAfter[settled];
+}

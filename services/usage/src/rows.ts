@@ -1,0 +1,88 @@
+import { statusRank } from "@heliograph/domain";
+import type { Life } from "./life.ts";
+import { addTo, bucketOf, type Sketch } from "./sketch.ts";
+
+/** The tables, one for each length of time that a row stands for. `at` of a row is the number of such times since 1970 UTC, so no zone of a server or session can move a border. */
+export const grains = ["hours", "days"] as const;
+export type Grain = (typeof grains)[number];
+const hoursPerDay = 24;
+
+/** Whose row it is. A message is in one row of its hour and one of its day; and for each of its tags in one more, so no total may be made of those. */
+export const kinds = { untagged: 0, tagged: 1, tag: 2 } as const;
+
+export type RowKey = {
+  readonly grain: Grain;
+  readonly partner: string;
+  readonly at: number;
+  readonly kind: number;
+  /** "" of a row that is no tag's. */
+  readonly tag: string;
+  readonly channel: string;
+  readonly country: string;
+  readonly template: string;
+  readonly gateway: string;
+  readonly status: number;
+  readonly currency: string;
+};
+
+/** The row of a table, in memory: what a batch changes is added, and the row is then written whole. */
+export type Row = {
+  readonly key: RowKey;
+  /** Whether it is in the table: a row of no messages is not. */
+  stored: boolean;
+  messages: number;
+  segments: number;
+  costMicros: bigint;
+  readonly toSent: Sketch;
+  readonly toDelivered: Sketch;
+};
+
+export const newRow = (key: RowKey): Row => ({
+  key,
+  stored: false,
+  messages: 0,
+  segments: 0,
+  costMicros: 0n,
+  toSent: new Map(),
+  toDelivered: new Map(),
+});
+
+export const nameOf = (key: RowKey): string =>
+  `${key.grain}\u001f${key.partner}\u001f${key.at}\u001f${key.kind}\u001f${key.tag}\u001f${key.channel}\u001f${key.country}\u001f${key.template}\u001f${key.gateway}\u001f${key.status}\u001f${key.currency}`;
+
+/** The rows in which a message counts as it is now. */
+export function keysOf(life: Life): readonly RowKey[] {
+  const { partner, hour, channel, country, template, gateway, currency, tags } = life;
+  const status = statusRank(life.status);
+  const keys: RowKey[] = [];
+  for (const grain of grains) {
+    const at = grain === "hours" ? hour : Math.floor(hour / hoursPerDay);
+    const row = (kind: number, tag: string): RowKey => ({
+      grain,
+      partner,
+      at,
+      kind,
+      tag,
+      channel,
+      country,
+      template,
+      gateway,
+      status,
+      currency,
+    });
+    keys.push(row(tags.length === 0 ? kinds.untagged : kinds.tagged, ""));
+    for (const tag of tags) keys.push(row(kinds.tag, tag));
+  }
+  return keys;
+}
+
+/** Counts a message in a row, or takes it out with -1. */
+export function count(row: Row, life: Life, times: 1 | -1): void {
+  row.messages += times;
+  row.segments += times * life.segments;
+  if (life.hold === "captured") row.costMicros += BigInt(times) * life.price;
+  if (life.acceptedToSentMs !== undefined)
+    addTo(row.toSent, bucketOf(life.acceptedToSentMs), times);
+  if (life.sentToDeliveredMs !== undefined)
+    addTo(row.toDelivered, bucketOf(life.sentToDeliveredMs), times);
+}

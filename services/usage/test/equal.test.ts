@@ -1,0 +1,146 @@
+import { newId } from "@heliograph/contracts";
+import {
+  commitParts,
+  prepareRuntime,
+  rebuildProjector,
+  type ServiceContext,
+} from "@heliograph/runtime";
+import { openWorld, type World } from "@heliograph/testkit/world";
+import fc from "fast-check";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { viewOf } from "../src/api/view.ts";
+import { service } from "../src/index.ts";
+import { countedTypes } from "../src/life.ts";
+import { usageProjector } from "../src/projector.ts";
+import { relativeError } from "../src/sketch.ts";
+import { type Group, groups, readUsage } from "../src/tables/usage.ts";
+import { bruteForce, type Counted } from "./brute-force.ts";
+import { append, begin, life } from "./lives.ts";
+
+let world: World;
+let context: ServiceContext;
+/** How far the tables are. */
+let position = 0n;
+beforeAll(async () => {
+  world = await openWorld({ services: [service], driver: "memory" });
+  context = world.platform.contexts.sandbox;
+  await prepareRuntime(context.pool);
+});
+afterAll(() => world.close());
+
+type Told = ReturnType<typeof viewOf>;
+type Crash = "none" | "before_commit" | "after_commit";
+
+/** Projects what the log has behind the checkpoint, in batches of these sizes. A process that is lost before the commit has counted nothing, and its successor is given the batch again. */
+async function project(sizes: readonly number[], crashes: readonly Crash[]): Promise<void> {
+  const projector = usageProjector(context);
+  const start = () => projector.create({ pool: context.pool, schema: "usage", position });
+  let instance = await start();
+  for (let batch = 0; ; batch++) {
+    const limit = sizes[batch % sizes.length]!;
+    const { events, position: to } = await context.log.readAll({
+      after: position,
+      limit,
+      types: countedTypes,
+    });
+    if (to === position) return;
+    const crash = crashes[batch % crashes.length]!;
+    if (crash === "before_commit") {
+      if (events.length > 0) await instance.project(events);
+      instance = await start();
+    }
+    const parts = events.length > 0 ? await instance.project(events) : [];
+    await commitParts(
+      context.pool,
+      { schema: "usage", name: "usage", from: position, to, epoch: 0 },
+      parts,
+    );
+    position = to;
+    if (crash === "after_commit") instance = await start();
+  }
+}
+
+const hour = 3_600_000;
+async function told(
+  partner: string,
+  by: readonly Group[],
+  from = begin - 24 * hour,
+  to = begin + 100 * hour,
+) {
+  const range = { from: from / hour, to: to / hour };
+  const wanted = groups.filter((group) => group === "currency" || by.includes(group));
+  const { rows, asOf } = await readUsage(context.pool, {
+    partner,
+    ...range,
+    groups: wanted,
+    limit: 10_000,
+    after: undefined,
+  });
+  expect(asOf).toBe(position);
+  return new Map(
+    rows.map((row) => {
+      const view = viewOf(wanted, row);
+      return [JSON.stringify([...by, "currency"].map((group) => view[group as "tag"])), view];
+    }),
+  );
+}
+
+const near = (told: number | null, latencies: readonly number[], share: number): void => {
+  if (latencies.length === 0) return expect(told).toBeNull();
+  const exact = latencies[Math.floor(share * (latencies.length - 1))]!;
+  // The percentile is told with three digits.
+  expect(Math.abs(told! - exact)).toBeLessThanOrEqual(exact * (relativeError + 0.005));
+};
+
+function compare(rows: ReadonlyMap<string, Told>, counted: ReadonlyMap<string, Counted>): void {
+  expect([...rows.keys()].toSorted()).toEqual([...counted.keys()].toSorted());
+  for (const [name, { toSent, toDelivered, ...counts }] of counted) {
+    const row = rows.get(name)!;
+    expect(row).toMatchObject(counts);
+    const { accepted_to_sent, sent_to_delivered } = row.latency_ms;
+    near(accepted_to_sent.p50, toSent, 0.5);
+    near(accepted_to_sent.p95, toSent, 0.95);
+    near(sent_to_delivered.p50, toDelivered, 0.5);
+    near(sent_to_delivered.p95, toDelivered, 0.95);
+  }
+}
+
+const asked: readonly (readonly Group[])[] = [
+  [],
+  ["day"],
+  ["hour"],
+  ["channel", "country"],
+  ["status"],
+  ["gateway", "template"],
+  ["tag"],
+  ["day", "tag", "status"],
+];
+
+test("Usage equals a count over the log, however the events mix, are batched and are given again", async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(life(), { minLength: 1, maxLength: 12 }),
+      fc.array(fc.nat(20), { minLength: 1, maxLength: 30 }),
+      fc.array(fc.integer({ min: 1, max: 25 }), { minLength: 1, maxLength: 4 }),
+      fc.array(fc.constantFrom<Crash>("none", "before_commit", "after_commit"), {
+        minLength: 1,
+        maxLength: 5,
+      }),
+      async (lives, picks, sizes, crashes) => {
+        const partner = newId("ptn");
+        await append(context.log, lives, partner, picks);
+        await project(sizes, crashes);
+        for (const by of asked)
+          compare(await told(partner, by), await bruteForce(context.log, partner, by));
+      },
+    ),
+    { numRuns: 25 },
+  );
+  for (let time = 0; time < 2; time++) {
+    const rebuilt = await rebuildProjector(context, usageProjector(context), {
+      verifyOnly: true,
+      signal: AbortSignal.timeout(20_000),
+    });
+    expect(rebuilt).toMatchObject({ equal: true, differs: [] });
+  }
+}, 60_000);
