@@ -248,4 +248,45 @@ describe.each(["postgres", "eventstoredb", "memory"] as const)("on %s", (driver)
     expect(found?.contact.external_ids).toHaveLength(3);
     expect(found?.contact.fields.name).toBe("third");
   });
+
+  test("requests for the same people at the same time: each person is one contact, and nothing that was said is lost", async () => {
+    const { context, partner } = await partnerOf(world);
+    const all = Array.from({ length: 20 }, (_, n) => n);
+    const rows = [...all, ...all].map((n, index): ImportRow => {
+      const input = index < 20 ? { name: `row ${n}` } : { tags: ["imported"] };
+      return {
+        row: index + 1,
+        line: index + 2,
+        input: { ...input, external_ids: [sms(n), email(n)] },
+      };
+    });
+    const asked = async (n: number) => {
+      const input = { attributes: { plan: "gold" }, external_ids: [email(n)] };
+      const done = await upsertByExternalId(context, sms(n), input, { made_by: "api" });
+      return done.kind;
+    };
+    const [outcomes, requests] = await Promise.all([
+      applyRows(context, jobOf(partner, "update"), rows),
+      Promise.all(all.map(asked)),
+    ]);
+    expect(requests).not.toContain("refused");
+    const made = [...outcomes, ...requests].filter((each) => each === "created");
+    expect(made).toHaveLength(all.length);
+    expect(outcomes.filter((each) => each === "created" || each === "updated")).toHaveLength(40);
+    const contacts = new Set<string>();
+    for (const n of all) {
+      const [bySms, byEmail] = await Promise.all(
+        [sms(n), email(n)].map((id) => findByExternalId(context, id)),
+      );
+      expect(bySms).toEqual(byEmail);
+      const { contact_id, fields } = bySms!.contact;
+      contacts.add(contact_id);
+      expect(fields).toMatchObject({
+        name: `row ${n}`,
+        tags: ["imported"],
+        attributes: { plan: { value: "gold" } },
+      });
+    }
+    expect(contacts.size).toBe(all.length);
+  });
 });
