@@ -22,7 +22,15 @@ export async function audited(
     await prepareTables(pool, [auditTables]);
     const who = { partner: operator.partner_id, actor, ip: "", requestId: newId("req") };
     await writeAudit(pool, [
-      { at: Date.now(), environment, action: `ops ${action}`, target: about, outcome, ...who },
+      {
+        at: Date.now(),
+        environment,
+        action: `ops ${action}`,
+        target: about,
+        outcome,
+        count: 1,
+        ...who,
+      },
     ]);
   };
   try {

@@ -168,6 +168,28 @@ test(
   testTimeoutMs,
 );
 
+test(
+  "the audit is verified, and a row that is missing is named",
+  async () => {
+    const sound = await ops("verify-audit");
+    expect(sound.output).toMatch(/^live: \d+ rows of \d days? are whole/m);
+    expect(sound.code).toBe(0);
+    const pool = openPool(
+      databaseConfig(serverOf(instance.databaseUrl), "sandbox"),
+      { name: "test", max: 1, durable: true },
+      newLogger("silent"),
+    );
+    await pool.query(
+      "begin; set local session_replication_role = replica; delete from control.audit where number = 1; commit",
+    );
+    await pool.end();
+    const broken = await ops("verify-audit", "--env", "sandbox");
+    expect(broken.output).toMatch(/^sandbox: FLAW: [\d-]+, row 1 is missing/m);
+    expect(broken.code).toBe(1);
+  },
+  testTimeoutMs,
+);
+
 test("a command loads what it needs: listing loads no service", async () => {
   // Each file that is loaded is told on standard error.
   const hook = `import { registerHooks } from "node:module";

@@ -255,6 +255,19 @@ program
     }),
   );
 
+program
+  .command("verify-audit")
+  .description(
+    "check that the audit is whole and as it was written: hashes, numbers, days, and what the platform's log was told; exit code 1 at the first bad row",
+  )
+  .addOption(environmentOption())
+  .action((options: { env?: Environment }) =>
+    withTarget(async (target) => {
+      const { verifyAudits } = await import("./verify-audit.ts");
+      return verifyAudits(target, options.env);
+    }),
+  );
+
 /** As `withTarget`, for what changes something: it stands in the audit of the environment. */
 const change = (
   environment: Environment,

@@ -68,6 +68,7 @@ export class Call<Body = unknown, Query = unknown, Params = Readonly<Record<stri
   about: About | undefined;
   readonly #concerned = new Set<string>();
   #controller: AbortController | undefined;
+  #ip: string | undefined;
   #deps: EnvironmentDeps | undefined;
 
   constructor(
@@ -131,7 +132,7 @@ export class Call<Body = unknown, Query = unknown, Params = Readonly<Record<stri
   }
   /** See `addressOf`. */
   get ip(): string {
-    return addressOf(this.request);
+    return (this.#ip ??= addressOf(this.request));
   }
   /** The address without its query. */
   get path(): string {

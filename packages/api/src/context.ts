@@ -39,7 +39,7 @@ export type ApiDeps = {
   readonly logger: Logger;
   /** Whether the rest of this process is ready too (`/readyz`); ready when left out. */
   readonly ready?: () => boolean;
-  /** Told of every mutating call that was authenticated, refused ones too; must not throw and not wait. */
+  /** Told of every call that changes something or was refused; must not throw and not wait. */
   readonly audit?: (entry: AuditEntry) => void;
 };
 
@@ -59,8 +59,11 @@ export type AuditEntry = {
   /** Epoch milliseconds. */
   readonly at: number;
   readonly environment: Environment;
+  /** Empty where nobody is known. */
   readonly partner: string;
   readonly actor: string;
+  /** Of the key, also of one that opened nothing. */
+  readonly keyPrefix?: string;
   /** `POST /keys`. */
   readonly action: string;
   readonly target: string;
@@ -68,4 +71,8 @@ export type AuditEntry = {
   readonly ip: string;
   /** The HTTP status. */
   readonly outcome: number;
+  /** The error's code where it was refused. */
+  readonly code?: string;
+  /** Of the last event that it appended, to whichever log. */
+  readonly position?: bigint;
 };

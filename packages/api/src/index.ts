@@ -1,5 +1,6 @@
 export { isWithin, parseBlock } from "./addresses.ts";
 export { appendOne, changeOnce, maxConflicts, tooManyChanges } from "./append.ts";
+export { unknownActor } from "./audited.ts";
 export { BodyBudget } from "./body-budget.ts";
 export { readBody } from "./body.ts";
 export {

@@ -164,7 +164,27 @@ export const fields: Readonly<Record<string, Field>> = {
   holds_open: ["How many messages have funds set aside.", 1],
   html: ["The body in HTML.", "<p>Your order is on its way.</p>"],
   id: ["The id."],
-  "AuditEntry.id": ["The entry's id.", "1042"],
+  "AuditEntry.id": ["The entry's id.", "live-1042"],
+  "AuditEntry.actor": [
+    "The id of a key or an agent, `ops`, or `unknown`.",
+    "key_01HNQX2P8Y9R3T4V5W6Z7A8B9C",
+  ],
+  "AuditEntry.partner": ["The partner's id; null: nobody is known.", id("ptn")],
+  "AuditEntry.key_prefix": [
+    "The first letters of the key, also of one that opened nothing.",
+    "ak_live_9tQk",
+  ],
+  "AuditEntry.target": [
+    "The path of the request; what is no id in it is left out.",
+    "/api/v1/keys",
+  ],
+  "AuditEntry.subject": ["What was sent or changed.", id("key")],
+  "AuditEntry.code": ["The error's code where it was refused.", null],
+  "AuditEntry.count": ["For how many calls it stands: floods of refused ones are counted.", 1],
+  "AuditEntry.changes": [
+    "Settings before and after; `[masked]` where they may be secret.",
+    { events: ["PartnerChanged"], before: { name: "Orders" }, after: { name: "Shop" } },
+  ],
   "CreatedPartner.id": ["The partner's id.", id("ptn")],
   "CreatedWebhookEndpoint.id": ["The webhook endpoint's id.", id("whe")],
   "DeadLetter.id": ["The dead letter's id.", "live-7"],

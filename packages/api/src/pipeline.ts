@@ -1,5 +1,5 @@
 import { parse as parseQuery } from "node:querystring";
-import { PublicError, isAdminKey } from "@heliograph/contracts";
+import { type ErrorCode, PublicError, isAdminKey } from "@heliograph/contracts";
 import { BodyBudget, type BodyHold, type BodyLimits } from "./body-budget.ts";
 import { type Limit, RateLimiter, type Verdict } from "./rate-limit.ts";
 import { asPublicError, problemOf } from "./problem.ts";
@@ -10,8 +10,9 @@ import { requestId } from "./request-id.ts";
 import { type Router } from "./router.ts";
 import type { Request, Response } from "express";
 import { type Wire, send, toWire } from "./answer.ts";
+import { auditEntryOf } from "./audited.ts";
 import { type Authenticate, createAuthenticate, hasScope } from "./authenticate.ts";
-import { type About, Call, type Identity, addressOf, originOf } from "./call.ts";
+import { Call, type Identity, addressOf, originOf } from "./call.ts";
 import type { ApiContext } from "./context.ts";
 import { runOnce } from "./idempotency.ts";
 import { machinery } from "./machinery.ts";
@@ -29,8 +30,6 @@ const maxDrainMs = 2_000;
 const outageReportEveryMs = 1_000;
 /** Statuses of requests that were put off, not decided. */
 const notDone: ReadonlySet<number> = new Set([429, 503]);
-/** Our longest address has two ids; what is longer is somebody's attempt to fill the audit. */
-const maxTargetLength = 256;
 /** A partner without a limit of its own: 200 requests a second, bursts of 2,000. */
 const defaultLimit = { requests: 2_000, windowSeconds: 10 };
 export const apiPrefix = "/api/v1";
@@ -51,6 +50,8 @@ type Underway = {
   /** Taken from the rate limit. */
   charged: number;
   hold?: BodyHold;
+  /** Of the refusal. */
+  code?: ErrorCode;
 };
 
 /** What every call goes through, in this order: route, key, rate limit, scope, body, idempotency, validation, handler, answer. */
@@ -109,7 +110,7 @@ export class Pipeline {
     const { route, identity } = under;
     const tookMs = performance.now() - started;
     observeRequest(route, request.method, wire.status, tookMs);
-    if (route?.mutates) this.#audit(route, request, under, wire.status);
+    if (route?.mutates || wire.status >= 400) this.#audit(under, wire);
     if (this.context.logger.isLevelEnabled("debug"))
       this.context.logger.debug(
         {
@@ -250,6 +251,7 @@ export class Pipeline {
   #refusal(thrown: unknown, under: Underway): Wire {
     const { id, path, common, identity } = under;
     const error = machinery(thrown) ?? asPublicError(thrown);
+    under.code = error.code;
     if (error.status >= 500) this.#report(error, id, shownPath(under.route?.path, path));
     // What was not done, for no fault of the caller's, is not charged.
     if (identity !== undefined && under.charged > 0 && notDone.has(error.status))
@@ -276,36 +278,15 @@ export class Pipeline {
     this.context.logger.error({ err: error.cause ?? error, request_id: id, path }, error.code);
   }
 
-  #audit(
-    route: Route,
-    request: Request,
-    { id, path, identity, call }: Underway,
-    status: number,
-  ): void {
-    if (route.audit === false) return;
-    const about = identity === undefined ? call?.about : aboutCaller(identity);
-    // Strangers whose tries were not looked at fill nobody's audit.
-    if (about === undefined || (identity === undefined && status === 429)) return;
-    this.context.audit?.({
-      at: Date.now(),
-      ...about,
-      action: `${route.method} ${route.path}`,
-      target: shownPath(route.path, path).slice(0, maxTargetLength),
-      requestId: id,
-      ip: addressOf(request),
-      outcome: status,
-    });
+  #audit(under: Underway, wire: Wire): void {
+    const { audit, directory } = this.context;
+    const entry = audit && auditEntryOf(under, wire, directory);
+    if (entry !== undefined) audit!(entry);
   }
 }
 
 const isClosed = ({ mutates, evenSuspended }: Route): boolean =>
   mutates === true && evenSuspended !== true;
-
-const aboutCaller = ({ key, partner, agent }: Identity): About => ({
-  environment: key.environment,
-  partner: partner.partner_id,
-  actor: agent?.agent_id ?? key.key_id,
-});
 
 const leftOf = ({ remaining, resetSeconds }: Verdict): string =>
   `"default";r=${remaining};t=${resetSeconds}`;

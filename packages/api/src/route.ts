@@ -74,7 +74,7 @@ export type RouteDefinition<Body, Query, Params> = {
   readonly maxBodyBytes?: number;
   /** A compiled check of the body, faster than zod: true means that the schema accepts the value as it is. */
   readonly accepts?: (body: unknown) => boolean;
-  /** false: not worth an audit entry, because the log itself says who did it (messages). */
+  /** false: no audit entry where it was done by a key, because the audit reads it from the log (messages). */
   readonly audit?: boolean;
   readonly handler: (
     call: Call<Infer<Body>, Infer<Query>, InferParams<Params>>,

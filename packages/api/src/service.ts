@@ -7,7 +7,7 @@ import type { FindSession } from "./session-record.ts";
 
 /** What the handlers of a service keep in one process: memory that is kept fresh, writers that gather. */
 export type Hosted = {
-  /** Told of every mutating call that was authenticated, refused ones too; must not throw and not wait. */
+  /** Told of every call that changes something or was refused; must not throw and not wait. */
   audited?(entry: AuditEntry): void;
   /** Finds the session of an access token, in the one service that has sessions. */
   readonly session?: FindSession;

@@ -159,7 +159,8 @@ export type Category =
   | "agent"
   | "login"
   | "sender"
-  | "clock";
+  | "clock"
+  | "audit";
 
 /** The stream of an aggregate: `category-<26 characters of its id>`. */
 export const streamOf = <Name extends Category>(category: Name, id: string): StreamOf<Name> =>

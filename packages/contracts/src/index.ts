@@ -7,5 +7,6 @@ export { eventSchema, readEventFlaw, validateEvent } from "./validate.ts";
 export * from "./errors.ts";
 export { errorNotes } from "./error-notes.ts";
 export * from "./keys.ts";
+export { masked, shownBySchema } from "./plain.ts";
 export * from "./seal.ts";
 export * from "./shard.ts";

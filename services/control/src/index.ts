@@ -1,12 +1,13 @@
 import type { Service } from "@heliograph/api";
-import { auditRoutes } from "./api/audit.ts";
+import { adminAuditRoutes, auditRoutes } from "./api/audit.ts";
 import { adminKeyRoutes, keyRoutes } from "./api/keys.ts";
 import { partnerRoutes } from "./api/partners.ts";
-import { openAuditTrail } from "./audit-trail.ts";
+import { openAuditTrail } from "./audit/trail.ts";
 import { priceRoutes } from "./api/prices.ts";
 import { auditTables } from "./tables/audit.ts";
 
 export { auditTables, writeAudit } from "./tables/audit.ts";
+export { verifyAudit, type VerifiedAudit } from "./audit/verify.ts";
 
 /** Partners, their keys, and who did what. */
 export const service: Service = {
@@ -16,9 +17,14 @@ export const service: Service = {
       { tag: "prices", description: "What messages cost.", routes: priceRoutes },
       { tag: "keys", description: "API keys of the partner.", routes: keyRoutes },
       {
+        tag: "audit",
+        description: "Who did what, and what was refused.",
+        routes: auditRoutes,
+      },
+      {
         tag: "administration",
         description: "Partners and the audit, for operators.",
-        routes: [...partnerRoutes, ...adminKeyRoutes, ...auditRoutes],
+        routes: [...partnerRoutes, ...adminKeyRoutes, ...adminAuditRoutes],
       },
     ],
     open: openAuditTrail,

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { defineEvent } from "../define.ts";
+import { plainText } from "../plain.ts";
 import { Id, Time } from "./common.ts";
 
 const roles = ["owner", "admin", "agent", "viewer"] as const;
@@ -10,8 +11,8 @@ const profile = {
   role: AgentRole,
   /** Most open conversations at once. */
   capacity: z.int().min(0).max(1000),
-  skills: z.array(z.string().max(64)).max(50),
-  languages: z.array(z.string().max(35)).max(50),
+  skills: z.array(plainText(z.string().max(64))).max(50),
+  languages: z.array(plainText(z.string().max(35))).max(50),
   environments: z
     .array(z.enum(["live", "sandbox"]))
     .min(1)

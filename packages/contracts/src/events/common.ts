@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { plainText } from "../plain.ts";
 
 export const channels = ["sms", "whatsapp", "email", "push", "telegram", "broadcast"] as const;
 export const Channel = z.enum(channels);
@@ -10,9 +11,9 @@ export const Category = z.enum(categories);
 export type MessageCategory = z.infer<typeof Category>;
 
 /** Decimal text with at most six decimals. */
-export const Money = z.string().max(24);
-export const Id = z.string().min(5).max(64);
-export const Time = z.string().max(32);
+export const Money = plainText(z.string().max(24));
+export const Id = plainText(z.string().min(5).max(64));
+export const Time = plainText(z.string().max(32));
 
 /** What every later event of a message repeats of its request, so that the public mapping needs no look-up. */
 export const MessageContext = z.strictObject({

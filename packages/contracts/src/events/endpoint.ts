@@ -1,10 +1,15 @@
 import { z } from "zod";
 import { defineEvent } from "../define.ts";
+import { masked, plainText } from "../plain.ts";
 import { Id, Time } from "./common.ts";
 
 const endpoint = {
-  url: z.string().max(2048),
-  event_types: z.array(z.string().max(64)).max(50).optional(),
+  // Some receivers are let in by what stands behind the host.
+  url: plainText(z.string().max(2048), (url) => URL.parse(url)?.origin ?? masked),
+  event_types: z
+    .array(plainText(z.string().max(64)))
+    .max(50)
+    .optional(),
   description: z.string().max(500).optional(),
   rate_limit: z.int().min(1).max(10_000).optional(),
   headers: z

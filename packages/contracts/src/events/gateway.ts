@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { defineEvent } from "../define.ts";
+import { plainText } from "../plain.ts";
 import { Channel, Id } from "./common.ts";
 
 /**
@@ -13,9 +14,9 @@ export const GatewayConfigured = defineEvent(
   z.strictObject({
     gateway_id: Id,
     environment: z.enum(["live", "sandbox"]),
-    name: z.string().max(64),
+    name: plainText(z.string().max(64)),
     channel: Channel,
-    kind: z.string().min(1).max(32),
+    kind: plainText(z.string().min(1).max(32)),
     enabled: z.boolean(),
     /** Whose it is alone: what comes through it is that partner's. */
     partner_id: Id.optional(),

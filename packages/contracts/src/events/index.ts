@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import type { EventDefinition } from "../define.ts";
 import type { Category } from "../ids.ts";
+import * as audit from "./audit.ts";
 import * as agent from "./agent.ts";
 import * as contact from "./contact.ts";
 import * as conversation from "./conversation.ts";
@@ -62,6 +63,7 @@ const modules = {
   ...login,
   ...sender,
   ...clock,
+  ...audit,
 };
 
 /** Every event definition, one per type and version. */
@@ -105,6 +107,7 @@ type Categories = {
   login: typeof login;
   sender: typeof sender;
   clock: typeof clock;
+  audit: typeof audit;
 };
 /** The types of the events in streams of one category. */
 export type EventTypeOf<Name extends Category> = Name extends keyof Categories

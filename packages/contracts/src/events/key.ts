@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { defineEvent } from "../define.ts";
+import { plainText } from "../plain.ts";
 import { Id, Time } from "./common.ts";
 
 /** Stream `key-<id>` of the `platform` namespace. */
@@ -11,12 +12,12 @@ export const KeyIssued = defineEvent(
     key_id: Id,
     partner_id: Id,
     environment: z.enum(["live", "sandbox"]),
-    name: z.string().max(200),
+    name: plainText(z.string().max(200)),
     sha256: z.string().length(64),
-    prefix: z.string().max(20),
-    scopes: z.array(z.string().max(64)),
+    prefix: plainText(z.string().max(20)),
+    scopes: z.array(plainText(z.string().max(64))),
     expires_at: Time.optional(),
-    allowed_cidrs: z.array(z.string().max(64)).optional(),
+    allowed_cidrs: z.array(plainText(z.string().max(64))).optional(),
     /** The key whose successor this is: it opens nothing before that one's `KeyRotated` names it. */
     replaces: Id.optional(),
     created_at: Time,

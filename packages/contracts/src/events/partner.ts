@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { defineEvent } from "../define.ts";
+import { plainText } from "../plain.ts";
 import { Id, Time } from "./common.ts";
 
 export const RateLimit = z.strictObject({
@@ -21,7 +22,7 @@ const limits = {
     .strictObject({ messages: z.int().min(1), window_seconds: z.int().min(1).max(3600) })
     .optional(),
   /** ISO 3166-1 alpha-2, of numbers that may be written to. */
-  allowed_countries: z.array(z.string().length(2)).optional(),
+  allowed_countries: z.array(plainText(z.string().length(2))).optional(),
 };
 
 /** Stream `partner-<id>` of the `platform` namespace, as keys, gateways and prices are. */
@@ -31,8 +32,8 @@ export const PartnerCreated = defineEvent(
   "A tenant was created.",
   z.strictObject({
     partner_id: Id,
-    name: z.string().min(1).max(200),
-    currency: z.string().length(3),
+    name: plainText(z.string().min(1).max(200)),
+    currency: plainText(z.string().length(3)),
     rate_limit: RateLimit.optional(),
     created_at: Time,
   }),
@@ -44,7 +45,7 @@ export const PartnerChanged = defineEvent(
   "A tenant is as it stands here.",
   z.strictObject({
     partner_id: Id,
-    name: z.string().min(1).max(200),
+    name: plainText(z.string().min(1).max(200)),
     status: z.enum(["active", "suspended"]),
     ...limits,
     changed_at: Time,

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { defineEvent } from "../define.ts";
+import { plainText } from "../plain.ts";
 import { Category, Channel, Money, Time } from "./common.ts";
 
 /** Stream `prices-<list>` of the `platform` namespace. */
@@ -8,13 +9,13 @@ export const PriceListPublished = defineEvent(
   1,
   "Prices per channel and country calling code, per segment.",
   z.strictObject({
-    list: z.string().max(64),
+    list: plainText(z.string().max(64)),
     version: z.int().min(1),
-    currency: z.string().length(3),
+    currency: plainText(z.string().length(3)),
     entries: z.array(
       z.strictObject({
         channel: Channel,
-        prefix: z.string().max(8),
+        prefix: plainText(z.string().max(8)),
         /** Only for messages of that category; left out: all of them. */
         category: Category.optional(),
         /** Only for messages of so many segments or more; left out: from one on. */

@@ -1,16 +1,17 @@
 import { z } from "zod";
 import { defineEvent } from "../define.ts";
+import { plainText } from "../plain.ts";
 import { Id, Time } from "./common.ts";
 
 /** Local times `HH:MM` in an IANA zone; an end before its begin lies on the next day, and the last minute belongs. */
 export const WorkingHours = z.strictObject({
-  zone: z.string().max(64),
+  zone: plainText(z.string().max(64)),
   days: z
     .array(
       z.strictObject({
         day: z.enum(["mon", "tue", "wed", "thu", "fri", "sat", "sun"]),
-        from: z.string().length(5),
-        to: z.string().length(5),
+        from: plainText(z.string().length(5)),
+        to: plainText(z.string().length(5)),
       }),
     )
     .max(21),
@@ -19,13 +20,13 @@ export type WorkingHours = z.infer<typeof WorkingHours>;
 
 const team = {
   team_id: Id,
-  name: z.string().max(200),
+  name: plainText(z.string().max(200)),
   agent_ids: z.array(Id).max(1000),
   routing: z.enum(["round_robin", "least_busy", "manual"]),
   working_hours: WorkingHours.nullable(),
   /** What an agent must have to be given a conversation of this team. */
-  skills: z.array(z.string().max(64)).max(50),
-  languages: z.array(z.string().max(35)).max(50),
+  skills: z.array(plainText(z.string().max(64))).max(50),
+  languages: z.array(plainText(z.string().max(35))).max(50),
   /** Whose new conversations it gets: addresses that were written to; none: those of no other team. */
   inboxes: z.array(z.string().max(320)).max(200),
   first_response_seconds: z.int().min(1).nullable(),

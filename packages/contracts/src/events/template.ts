@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { defineEvent } from "../define.ts";
+import { plainText } from "../plain.ts";
 import { Channel, Id, Time } from "./common.ts";
 
 export const TemplateVariable = z.strictObject({
@@ -15,7 +16,7 @@ export const TemplateBody = z.strictObject({
 });
 const version = {
   template_id: Id,
-  slug: z.string().max(64),
+  slug: plainText(z.string().max(64)),
   version: z.int().min(1),
   languages: z.record(z.string(), TemplateBody),
   variables: z.record(z.string(), TemplateVariable),
@@ -28,7 +29,7 @@ export const TemplateCreated = defineEvent(
   z.strictObject({
     ...version,
     channel: Channel,
-    default_language: z.string(),
+    default_language: plainText(z.string()),
     description: z.string().max(500).optional(),
     created_at: Time,
   }),

@@ -38,7 +38,7 @@ export async function listDeadLetters(
   options: { limit: number; before?: string; status?: string },
 ): Promise<readonly DeadLetter[]> {
   const { rows } = await pool.query(
-    `select ${columns} from runtime.dead_letters where ($1::bigint is null or id < $1) and ($2::text is null or status = $2) order by id desc limit $3`,
+    `select ${columns} from runtime.dead_letters where ($1::bigint is null or id < $1) and ($2::text is null or status = $2) order by dead_letters.id desc limit $3`,
     [options.before ?? null, options.status ?? null, options.limit],
   );
   return rows as DeadLetter[];

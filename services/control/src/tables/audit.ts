@@ -1,6 +1,11 @@
-import type { AuditEntry } from "@heliograph/api";
-import type { OwnTables } from "@heliograph/runtime";
+import { inTransaction, type OwnTables } from "@heliograph/runtime";
 import type pg from "pg";
+import { type DayHead, linkOf, type StoredRow } from "../audit/chain.ts";
+import type { Settled } from "../audit/changes.ts";
+import type { CountedEntry } from "../audit/refusals.ts";
+
+/** A year, and the time to look into it. */
+const keptDays = 400;
 
 /** Who did what through the API, in each environment's database. Release 0.1 kept it in another schema. */
 export const auditTables: OwnTables = {
@@ -22,76 +27,208 @@ create table if not exists control.audit (
 );
 create index if not exists audit_at on control.audit (at);
 create index if not exists audit_actor on control.audit (actor, id);`,
+    // What stood here before has no hash. Nothing is changed or taken away any more but days that are over 400 days old.
+    `alter table control.audit add column key_prefix text, add column subject text, add column code text, add column count int not null default 1,
+  add column changes text, add column day date, add column number int, add column hash text;
+create unique index audit_day on control.audit (day, number);
+create index audit_partner on control.audit (partner, id);
+create index audit_action on control.audit (action, id);
+create index audit_target on control.audit using gin ((string_to_array(target, '/') || subject));
+create table control.audit_days (day date primary key, previous text not null, rows int not null, hash text not null);
+create function control.audit_is_kept() returns trigger language plpgsql as $$
+begin
+  if tg_op = 'DELETE' and old.at < now() - interval '${keptDays} days' then return old; end if;
+  raise exception 'the audit is only added to';
+end $$;
+create trigger audit_is_kept before update or delete on control.audit for each row execute function control.audit_is_kept();
+create trigger audit_is_whole before truncate on control.audit for each statement execute function control.audit_is_kept();`,
   ],
 };
 
-/** Drops entries older than 400 days: a year, and the time to look into it. */
+export type NewRow = CountedEntry & Partial<Settled>;
+
+/** Drops whole days, so that the chain begins with one. What a day came to stays. */
 export async function purgeAudit(pool: pg.Pool): Promise<void> {
-  await pool.query("delete from control.audit where at < now() - interval '400 days'");
+  await pool.query(
+    `delete from control.audit where at < now() - interval '${keptDays} days'
+       and (day is null or day < (now() at time zone 'utc')::date - ${keptDays})`,
+  );
 }
 
-/** Adds audit entries in one statement. */
-export async function writeAudit(pool: pg.Pool, entries: readonly AuditEntry[]): Promise<void> {
-  const column = (key: keyof AuditEntry): unknown[] => entries.map((entry) => entry[key]);
-  await pool.query({
+/** Adds rows behind the chain's end, in one transaction, and gives what the day came to. One writer at a time, whatever process it is in. */
+export const writeAudit = (pool: pg.Pool, entries: readonly NewRow[]): Promise<DayHead> =>
+  inTransaction(pool, async (client) => {
+    await client.query("select pg_advisory_xact_lock(7041776, 11)");
+    const before = await headOf(client);
+    const head = { ...before };
+    const rows = entries.map((entry): StoredRow & { hash: string } => {
+      const row = storedRow(entry, head.day, ++head.rows);
+      head.hash = linkOf(head.hash, row);
+      return { ...row, hash: head.hash };
+    });
+    await insert(client, rows);
+    await client.query(
+      `insert into control.audit_days (day, previous, rows, hash) values ($1, $2, $3, $4)
+         on conflict (day) do update set rows = excluded.rows, hash = excluded.hash`,
+      [head.day, head.previous, head.rows, head.hash],
+    );
+    return head;
+  });
+
+/** Today's head, by the database's clock, which never goes back to a day that is over. */
+async function headOf(client: pg.PoolClient): Promise<DayHead & { rows: number; hash: string }> {
+  const { rows } = await client.query<{
+    today: string;
+    day: string | null;
+    previous: string;
+    rows: number;
+    hash: string;
+  }>(`select to_char(now() at time zone 'utc', 'YYYY-MM-DD') as today, d.day::text, d.previous, d.rows, d.hash
+        from (select 1) one left join lateral (select * from control.audit_days order by day desc limit 1) d on true`);
+  const { today, day, previous, rows: count, hash } = rows[0]!;
+  if (day === null) return { day: today, previous: "", rows: 0, hash: "" };
+  if (day >= today) return { day, previous, rows: count, hash };
+  return { day: today, previous: hash, rows: 0, hash };
+}
+
+/** The row as the database will give it back: no halves of characters, and no NUL. */
+function storedRow(entry: NewRow, day: string, number: number): StoredRow {
+  const text = (value: string): string => value.toWellFormed().replaceAll("\0", "");
+  return {
+    day,
+    number,
+    at: Math.round(entry.at),
+    partner: entry.partner,
+    actor: text(entry.actor),
+    key_prefix: entry.keyPrefix === undefined ? null : text(entry.keyPrefix),
+    action: text(entry.action),
+    target: text(entry.target),
+    subject: entry.subject ?? null,
+    request_id: text(entry.requestId),
+    ip: text(entry.ip),
+    outcome: entry.outcome,
+    code: entry.code ?? null,
+    count: entry.count,
+    changes: entry.changes === undefined ? null : text(JSON.stringify(entry.changes)),
+  };
+}
+
+const types = {
+  day: "date",
+  number: "int",
+  at: "float8",
+  partner: "text",
+  actor: "text",
+  key_prefix: "text",
+  action: "text",
+  target: "text",
+  subject: "text",
+  request_id: "text",
+  ip: "text",
+  outcome: "int",
+  code: "text",
+  count: "int",
+  changes: "text",
+  hash: "text",
+} as const satisfies Record<keyof StoredRow | "hash", string>;
+const names = Object.keys(types) as (keyof typeof types)[];
+const insertText = `insert into control.audit (${names.join(", ")})
+  select ${names.map((name) => (name === "at" ? "to_timestamp(at / 1000.0)" : name)).join(", ")}
+    from unnest(${names.map((name, index) => `$${index + 1}::${types[name]}[]`).join(", ")}) as t(${names.join(", ")})`;
+
+async function insert(
+  client: pg.PoolClient,
+  rows: readonly (StoredRow & { readonly hash: string })[],
+): Promise<void> {
+  await client.query({
     name: "control.audit",
-    text: `insert into control.audit (at, partner, actor, action, target, request_id, ip, outcome)
-      select to_timestamp(at / 1000.0), partner, actor, action, target, request_id, ip, outcome
-      from unnest($1::float8[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::int[])
-        as t(at, partner, actor, action, target, request_id, ip, outcome)`,
-    values: [
-      column("at"),
-      column("partner"),
-      column("actor"),
-      column("action"),
-      column("target"),
-      column("requestId"),
-      column("ip"),
-      column("outcome"),
-    ],
+    text: insertText,
+    values: names.map((name) => rows.map((row) => row[name])),
   });
 }
 
-export type AuditRow = {
+export type AuditRow = Omit<StoredRow, "at" | "number" | "day"> & {
   readonly id: string;
   /** RFC 3339, UTC. */
   readonly time: string;
-  readonly partner: string;
-  readonly actor: string;
-  readonly action: string;
-  readonly target: string;
-  readonly request_id: string;
-  readonly ip: string;
-  readonly outcome: number;
 };
 
-/** Audit entries, newest first; `before` is the id of the last one seen, `from` is inclusive and `to` exclusive (epoch ms). */
+export type AuditFilter = {
+  readonly partner?: string;
+  readonly actor?: string;
+  readonly action?: string;
+  /** A path, or an id that stands in it or is what was changed. */
+  readonly target?: string;
+  /** Epoch milliseconds, inclusive. */
+  readonly from?: number;
+  /** Exclusive. */
+  readonly to?: number;
+};
+
+const read = (order: "asc" | "desc"): string =>
+  `select id::text, to_char(at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as time, partner, actor, key_prefix, action, target, subject, request_id, ip, outcome, code,
+      count, changes
+    from control.audit a
+    where ($1::bigint is null or a.id ${order === "asc" ? ">" : "<"} $1) and ($2::text is null or partner = $2) and ($3::text is null or actor = $3)
+      and ($4::text is null or action = $4) and ($5::text is null or (string_to_array(target, '/') || subject) @> array[$5] or target = $5)
+      and ($6::float8 is null or at >= to_timestamp($6 / 1000.0)) and ($7::float8 is null or at < to_timestamp($7 / 1000.0))
+    order by a.id ${order} limit $8`;
+
+/** Rows in the order in which they were written, from one id on: backwards the newest first. */
 export async function readAudit(
   pool: pg.Pool,
-  query: {
-    readonly limit: number;
-    readonly before?: string;
-    readonly actor?: string;
-    readonly action?: string;
-    readonly from?: number;
-    readonly to?: number;
-  },
+  filter: AuditFilter,
+  {
+    limit,
+    beyond,
+    newer,
+  }: { readonly limit: number; readonly beyond?: string; readonly newer: boolean },
 ): Promise<readonly AuditRow[]> {
   const { rows } = await pool.query<AuditRow>({
-    name: "control.audit_read",
-    text: `select id::text, to_char(at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as time, partner, actor, action, target, request_id, ip, outcome
-      from control.audit
-      where ($1::bigint is null or id < $1) and ($2::text is null or actor = $2) and ($3::text is null or action = $3)
-        and ($4::float8 is null or at >= to_timestamp($4 / 1000.0)) and ($5::float8 is null or at < to_timestamp($5 / 1000.0))
-      order by id desc limit $6`,
+    text: read(newer ? "asc" : "desc"),
     values: [
-      query.before ?? null,
-      query.actor ?? null,
-      query.action ?? null,
-      query.from ?? null,
-      query.to ?? null,
-      query.limit,
+      beyond ?? null,
+      filter.partner ?? null,
+      filter.actor ?? null,
+      filter.action ?? null,
+      filter.target ?? null,
+      filter.from ?? null,
+      filter.to ?? null,
+      limit,
     ],
   });
+  return rows;
+}
+
+/** What each day came to, oldest first. */
+export async function auditDays(pool: pg.Pool): Promise<readonly DayHead[]> {
+  const { rows } = await pool.query<DayHead>(
+    "select day::text, previous, rows, hash from control.audit_days order by day",
+  );
+  return rows;
+}
+
+/** Rows of a day behind a number, as they are stored; whoever checks them asks until there are none. */
+export async function auditRowsOf(
+  pool: pg.Pool,
+  day: string,
+  after: number,
+): Promise<readonly (StoredRow & { readonly hash: string })[]> {
+  const { rows } = await pool.query<StoredRow & { at: string; hash: string }>(
+    `select ${names.map((name) => (name === "at" ? "round(extract(epoch from at) * 1000)::text as at" : name === "day" ? "day::text" : name)).join(", ")}
+       from control.audit where day = $1 and number > $2 order by number limit 5000`,
+    [day, after],
+  );
+  return rows.map((row) => ({ ...row, at: Number(row.at) }));
+}
+
+/** Rows that are not in the chain although one before them is: nobody who writes as we do has made them. */
+export async function auditStrangers(
+  pool: pg.Pool,
+): Promise<readonly { readonly id: string; readonly day: string | null }[]> {
+  const { rows } = await pool.query<{ id: string; day: string | null }>(
+    `select id::text, day::text from control.audit a where (day is null and id > (select min(id) from control.audit where day is not null))
+        or (day is not null and not exists (select 1 from control.audit_days d where d.day = a.day)) order by a.id limit 1`,
+  );
   return rows;
 }

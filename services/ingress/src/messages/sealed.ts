@@ -16,11 +16,12 @@ export const appendOf = (
       id: named === undefined ? uuid7() : uuid5(data.message_id, "MessageRequested", named),
       type: "MessageRequested",
       data,
-      metadata: call.metadata(
-        print === undefined
-          ? { correlation: data.message_id }
-          : { correlation: data.message_id, fingerprint: print },
-      ),
+      metadata: call.metadata({
+        correlation: data.message_id,
+        ...(print !== undefined && { fingerprint: print }),
+        // For the audit, which reads sends from the log. A person's address does not go where nothing is taken away.
+        ...(call.agent === undefined && { ip: call.ip }),
+      }),
     },
   ],
 });

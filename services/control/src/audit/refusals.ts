@@ -1,0 +1,90 @@
+import { type AuditEntry, unknownActor } from "@heliograph/api";
+
+/** An entry, and for how many calls of the same kind it stands. */
+export type CountedEntry = AuditEntry & { readonly count: number };
+
+export const windowMs = 60_000;
+/** Of one caller, action and code these stand by themselves in a minute, each with its request id and target; more are counted. */
+const singlyPerGroup = 5;
+/** Of all callers whom nobody knows, so many stand by themselves in a minute, and so many are counted each by itself: a flood from many addresses leaves no row for each. */
+const singlyUnknown = 50;
+const maxUnknownGroups = 50;
+/** Some 0.5 MB. Callers beyond that are counted together, by code. */
+const maxGroups = 1_000;
+/** In the place of what differs within one count. */
+const several = "several";
+
+type Group = { minute: number; singly: number; count: number; last: AuditEntry };
+
+/**
+ * Says of refused calls which stand by themselves and which are counted: a flood of wrong keys is some rows a minute, however many keys and addresses it has. Bounded, in memory.
+ */
+export class Refusals {
+  readonly #groups = new Map<string, Group>();
+  #unknown = { minute: -1, singly: 0 };
+  #unknownGroups = 0;
+
+  /** What is to be written now: the entry itself, and what was counted up to the minute before. */
+  take(entry: AuditEntry): readonly CountedEntry[] {
+    const minute = Math.floor(entry.at / windowMs);
+    const ended: CountedEntry[] = [];
+    let [name, last] = [nameOf(entry), entry];
+    if (!this.#groups.has(name) && this.#isFull(entry)) {
+      last = together(entry);
+      name = nameOf(last);
+    }
+    let group = this.#groups.get(name);
+    if (group === undefined || group.minute !== minute) {
+      ended.push(...counted(group));
+      if (group === undefined && last.actor === unknownActor) this.#unknownGroups++;
+      this.#groups.set(name, (group = { minute, singly: 0, count: 0, last }));
+    }
+    if (last === entry && group.singly < singlyPerGroup && this.#roomFor(entry, minute)) {
+      group.singly++;
+      return [...ended, { ...entry, count: 1 }];
+    }
+    group.last = last;
+    group.count++;
+    return ended;
+  }
+
+  /** What was counted in minutes that are over by then, and no longer is. */
+  ended(nowMs: number): readonly CountedEntry[] {
+    const minute = Math.floor(nowMs / windowMs);
+    const ended: CountedEntry[] = [];
+    for (const [name, group] of this.#groups) {
+      if (group.minute >= minute) continue;
+      ended.push(...counted(group));
+      this.#groups.delete(name);
+      if (group.last.actor === unknownActor) this.#unknownGroups--;
+    }
+    return ended;
+  }
+
+  #isFull({ actor }: AuditEntry): boolean {
+    if (actor === unknownActor && this.#unknownGroups >= maxUnknownGroups) return true;
+    return this.#groups.size >= maxGroups;
+  }
+
+  #roomFor({ actor }: AuditEntry, minute: number): boolean {
+    if (actor !== unknownActor) return true;
+    if (this.#unknown.minute !== minute) this.#unknown = { minute, singly: 0 };
+    return this.#unknown.singly++ < singlyUnknown;
+  }
+}
+
+/** Neither the key's prefix nor the target: a caller can make up any number of both. */
+const nameOf = ({ environment, partner, actor, action, ip, outcome, code }: AuditEntry): string =>
+  [environment, partner, actor, action, ip, outcome, code].join(" ");
+
+const together = ({ keyPrefix: _, ...entry }: AuditEntry): AuditEntry => ({
+  ...entry,
+  partner: "",
+  actor: several,
+  action: several,
+  target: "",
+  ip: several,
+});
+
+const counted = (group: Group | undefined): readonly CountedEntry[] =>
+  group === undefined || group.count === 0 ? [] : [{ ...group.last, count: group.count }];

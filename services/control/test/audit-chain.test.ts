@@ -1,0 +1,119 @@
+import { streamOf } from "@heliograph/contracts";
+import { openWorld, type World } from "@heliograph/testkit/world";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { service, verifyAudit } from "../src/index.ts";
+import { writeAudit, type NewRow } from "../src/tables/audit.ts";
+
+/** One test after the other, on an audit that begins empty. */
+let world: World;
+let operator: string;
+beforeAll(async () => {
+  world = await openWorld({ services: [service] });
+  operator = await world.addKey((await world.addPartner()).id, {
+    environment: "live",
+    scopes: ["admin"],
+  });
+});
+afterAll(() => world.close());
+const verify = (nowMs = Date.now()) => {
+  const { pool } = world.platform.contexts.live;
+  return verifyAudit(pool, world.platform.platformLog, "live", nowMs);
+};
+const force = async (sql: string): Promise<void> => {
+  const { pool } = world.platform.contexts.live;
+  await pool.query(`begin; set local session_replication_role = replica; ${sql}; commit`);
+};
+const keep = (): Promise<void> =>
+  force(
+    "create table kept_rows as table control.audit; create table kept_days as table control.audit_days",
+  );
+const restore = (): Promise<void> =>
+  force(`delete from control.audit; delete from control.audit_days;
+      insert into control.audit overriding system value select * from kept_rows; insert into control.audit_days select * from kept_days`);
+
+test("has no fork with fifty writers on an empty day, and takes only additions", async () => {
+  const entry = (index: number): NewRow => ({
+    at: Date.now() + index / 7,
+    environment: "live",
+    partner: "",
+    actor: "key_\uD800",
+    action: "POST /x",
+    target: "\0",
+    requestId: `req_${index}`,
+    ip: "::1",
+    outcome: 201,
+    count: 1,
+    changes: { events: ["\uD800"], before: null, after: { name: "\0 é" } },
+  });
+  const { pool } = world.platform.contexts.live;
+  await Promise.all(
+    Array.from({ length: 50 }, (_, writer) =>
+      writeAudit(pool, [entry(2 * writer), entry(2 * writer + 1)]),
+    ),
+  );
+  expect(await verify()).toEqual({ rows: 100, days: 1, anchors: 0 });
+  for (const sql of [
+    "update control.audit set actor = 'x'",
+    "delete from control.audit",
+    "truncate control.audit",
+  ])
+    await expect(pool.query(sql)).rejects.toThrow("only added to");
+});
+
+test("is anchored in the platform's log as the server stops", async () => {
+  await world.call("POST", "/api/v1/keys", { key: operator, body: { name: "anchored" } });
+  await world.restart();
+  expect(await verify()).toEqual({ rows: 101, days: 1, anchors: 1 });
+  const events = await world.platform.platformLog.readStream(streamOf("audit", "live"));
+  expect(events.at(-1)).toMatchObject({ type: "AuditAnchored", data: { rows: 101 } });
+  await keep();
+});
+
+const shorter = `delete from control.audit where number > 98; update control.audit_days set rows = 98, hash = (select hash from control.audit where number = 98)`;
+test.each([
+  ["a value was changed", "update control.audit set ip = '::2' where number = 40", 40],
+  [
+    "a time was changed by a millisecond",
+    "update control.audit set at = at + interval '1 ms' where number = 41",
+    41,
+  ],
+  ["a row was taken out", "delete from control.audit where number = 50", 50],
+  ["the newest three were taken away", "delete from control.audit where number > 98", 99],
+  ["the newest three were taken away, and the head put right", shorter, 99],
+  ["all of it was taken away", "delete from control.audit; delete from control.audit_days", 1],
+])("names the first row where %s", async (_, sql, number) => {
+  await force(sql);
+  expect((await verify()).flaw?.number).toBe(number);
+  await restore();
+  expect((await verify()).flaw).toBeUndefined();
+});
+
+test("notices a day that was written anew with sound hashes, and a row that nobody chained", async () => {
+  const { pool } = world.platform.contexts.live;
+  await force("delete from control.audit; delete from control.audit_days");
+  const forged: NewRow = {
+    at: Date.now(),
+    environment: "live",
+    partner: "",
+    actor: "nobody",
+    action: "POST /x",
+    target: "",
+    requestId: "r",
+    ip: "",
+    outcome: 201,
+    count: 1,
+  };
+  await writeAudit(
+    pool,
+    Array.from({ length: 101 }, () => forged),
+  );
+  expect((await verify()).flaw).toMatchObject({
+    number: 101,
+    what: expect.stringContaining("anchored"),
+  });
+  await restore();
+  await force(
+    "insert into control.audit (at, partner, actor, action, target, request_id, ip, outcome) values (now(), '', 'x', 'x', '', '', '', 1)",
+  );
+  expect((await verify()).flaw).toMatchObject({ day: "no day" });
+});

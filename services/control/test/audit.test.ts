@@ -1,0 +1,314 @@
+import { randomBytes } from "node:crypto";
+import { makeKey } from "@heliograph/contracts";
+import { service as agents } from "@heliograph/agents";
+import { service as ingress } from "@heliograph/ingress";
+import { service as webhooks } from "@heliograph/webhooks";
+import { until } from "@heliograph/testkit";
+import { openWorld, type World } from "@heliograph/testkit/world";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { service } from "../src/index.ts";
+import { writeAudit, type NewRow } from "../src/tables/audit.ts";
+import { Refusals } from "../src/audit/refusals.ts";
+
+let world: World;
+let admin: string;
+beforeAll(async () => {
+  world = await openWorld({ services: [service, ingress, webhooks, agents] });
+  const operator = await world.addPartner();
+  admin = await world.addKey(operator.id, { environment: "live", scopes: ["admin"] });
+});
+afterAll(() => world.close());
+
+const call = (method: string, path: string, key: string, body?: object, headers = {}) =>
+  world.call(method, `/api/v1${path}`, { key, headers, ...(body !== undefined && { body }) });
+const find = async (query: string, key = admin, path = "/admin/audit") => {
+  const answer = await call("GET", `${path}?${query}`, key);
+  expect(answer.status, answer.text).toBe(200);
+  return answer.body;
+};
+/** The rows, once there are so many. */
+const rows = (count: number, query: string, key?: string, path?: string) =>
+  until(async () => {
+    const { data } = await find(query, key, path);
+    if (data.length !== count) throw new Error(JSON.stringify(data, null, 1));
+    return data;
+  });
+const sms = { channel: "sms", to: "+15551234567", text: "Hello" };
+
+describe("what is refused", () => {
+  test("leaves a row with its code, address and whoever is known, and no more of a key than its prefix", async () => {
+    const { id, key } = await world.addPartner();
+    const other = await world.addPartner();
+    const theirs = (await call("POST", "/keys", other.key, { name: "theirs" })).body.id;
+    const viewer = await world.addKey(id, { scopes: ["messages:read"] });
+    const elsewhere = await world.addKey(id, { allowed_cidrs: ["192.0.2.0/24"] });
+    const wrong = makeKey("sandbox", randomBytes);
+    await call("GET", "/keys", elsewhere);
+    await call("POST", "/messages", viewer, sms);
+    await call("DELETE", `/keys/${theirs}`, key);
+    await call("DELETE", `/keys/${wrong}`, key);
+    await call("DELETE", "/keys/+15557654321", key);
+    await call("POST", "/messages", key, { ...sms, channel: "pigeon" });
+    await call("GET", "/keys", wrong);
+    await call("GET", "/keys", "a password");
+    const known = await rows(6, "", key, "/audit");
+    expect(
+      known.map(({ code, action, target, count }: Row) => [code, action, target, count]),
+    ).toEqual([
+      ["invalid_request", "POST /messages", "/api/v1/messages", 1],
+      ["not_found", "DELETE /keys/:id", "/api/v1/keys/:id", 1],
+      ["not_found", "DELETE /keys/:id", "/api/v1/keys/:id", 1],
+      ["not_found", "DELETE /keys/:id", `/api/v1/keys/${theirs}`, 1],
+      ["insufficient_scope", "POST /messages", "/api/v1/messages", 1],
+      ["ip_not_allowed", "GET /keys", "/api/v1/keys", 1],
+    ]);
+    for (const row of known)
+      expect(row).toMatchObject({
+        partner: id,
+        ip: "127.0.0.1",
+        outcome: expect.any(Number),
+        request_id: expect.stringMatching(/^req_/),
+      });
+    const unknown = await rows(2, "actor=unknown");
+    expect(unknown[1]).toMatchObject({
+      code: "invalid_key",
+      outcome: 401,
+      environment: "sandbox",
+      partner: null,
+      key_prefix: wrong.slice(0, 12),
+    });
+    expect(unknown[0]).toMatchObject({ key_prefix: null, environment: "live" });
+    const table = await stored();
+    for (const text of [wrong.slice(8), "password", "7654321", "pigeon"])
+      expect(table).not.toContain(text);
+  });
+
+  test("stands with the limit and with the state that it was refused for", async () => {
+    const { key } = await world.addPartner({ rateLimit: { requests: 1, window_seconds: 3600 } });
+    for (let index = 0; index < 20; index++) await call("GET", "/prices", key);
+    const whole = (row: Row): number => row.count;
+    const found = await until(async () => {
+      const { data } = await find("action=GET /prices");
+      return data.length === 5 && data;
+    });
+    expect(found.map(whole)).toEqual([1, 1, 1, 1, 1]);
+    expect(found[0]).toMatchObject({ code: "rate_limited", outcome: 429 });
+  });
+
+  test("is counted in a flood: a hundred thousand wrong keys from many addresses are few rows, and none is left out", () => {
+    const refusals = new Refusals();
+    const written = [];
+    for (let index = 0; index < 100_000; index++)
+      written.push(
+        ...refusals.take({
+          at: index,
+          environment: "live",
+          partner: "",
+          actor: "unknown",
+          keyPrefix: `ak_live_${index}`,
+          action: "GET /messages",
+          target: "/api/v1/messages",
+          requestId: `req_${index}`,
+          ip: `10.0.${index % 200}.${index % 30}`,
+          outcome: 401,
+          code: "invalid_key",
+        }),
+      );
+    written.push(...refusals.ended(120_000));
+    expect(written.length).toBeLessThan(250);
+    expect(written.reduce((sum, { count }) => sum + count, 0)).toBe(100_000);
+    expect(refusals.ended(Infinity)).toEqual([]);
+    const perKey = Array.from({ length: 5_000 }, (_, index) =>
+      refusals.take({
+        at: 200_000,
+        environment: "live",
+        partner: "ptn",
+        actor: `key_${index}`,
+        action: "GET /x",
+        target: "",
+        requestId: "r",
+        ip: "::1",
+        outcome: 429,
+      }),
+    ).flat();
+    expect([...perKey, ...refusals.ended(Infinity)].length).toBeLessThan(1_005);
+  });
+});
+
+describe("what was done", () => {
+  test("sends are read from the log, with who and from where, in the order of the rest", async () => {
+    const { id, key } = await world.addPartner();
+    const first = (await call("POST", "/messages", key, sms)).body.id;
+    const made = (await call("POST", "/keys", key, { name: "between" })).body.id;
+    const second = (await call("POST", "/messages", key, sms)).body.id;
+    const all = await rows(3, "", key, "/audit");
+    expect(all.map(({ action, subject }: Row) => [action, subject])).toEqual([
+      ["POST /messages", second],
+      ["POST /keys", made],
+      ["POST /messages", first],
+    ]);
+    expect(all[0]).toMatchObject({
+      outcome: 202,
+      partner: id,
+      ip: "127.0.0.1",
+      target: `/api/v1/messages/${second}`,
+    });
+    expect(JSON.stringify(all)).not.toContain("5551234567");
+    expect(await rows(1, `target=${first}`, key, "/audit")).toMatchObject([{ subject: first }]);
+    expect(await rows(1, `target=${made}`, key, "/audit")).toMatchObject([{ subject: made }]);
+    expect(await rows(2, "action=POST /messages", key, "/audit")).toHaveLength(2);
+    const stranger = await world.addPartner();
+    expect(await rows(0, `target=${first}`, stranger.key, "/audit")).toEqual([]);
+    const live = await world.addKey(id, { environment: "live" });
+    expect(await rows(0, `target=${first}`, live, "/audit")).toEqual([]);
+  });
+
+  test("shows settings before and after, by the schemas of their events", async () => {
+    const { id, key } = await world.addPartner();
+    const sentinel = `Sentinel${randomBytes(6).toString("hex")}`;
+    const url = (path: string): string => `https://hooks.example.com/${path}`;
+    const body = { url: url(sentinel), headers: { "X-Auth": sentinel }, description: sentinel };
+    const endpoint = (await call("POST", "/webhook-endpoints", key, body)).body;
+    const path = `/webhook-endpoints/${endpoint.id}`;
+    await call("PATCH", path, key, { rate_limit: 7, headers: { "X-Auth": `${sentinel}2` } });
+    const rotated = await call("POST", `${path}/rotate-secret`, key, {});
+    const agent = {
+      email: `${sentinel}@example.com`,
+      name: sentinel,
+      role: "agent",
+      password: `${sentinel} long enough`,
+    };
+    expect((await call("POST", "/agents", key, agent)).status).toBe(201);
+    await call("POST", "/webhook-endpoints", key, { ...body, [sentinel]: sentinel });
+    await call("PATCH", `/admin/partners/${id}`, admin, {
+      rate_limit: { requests: 5000, window_seconds: 2 },
+    });
+    const found = await rows(5, "", key, "/audit");
+    const changed = found.find(({ action }: Row) => action.startsWith("PATCH"));
+    expect(changed).toMatchObject({
+      subject: endpoint.id,
+      changes: {
+        events: ["WebhookEndpointUpdated"],
+        before: { rate_limit: null, sealed_headers: "[masked]" },
+        after: { rate_limit: 7, sealed_headers: "[masked]" },
+      },
+    });
+    const created = found.at(-1);
+    expect(created.changes).toMatchObject({
+      before: null,
+      after: { url: "https://hooks.example.com", secret: "[masked]", description: "[masked]" },
+    });
+    const [limits] = await rows(1, `target=${id}`);
+    expect(limits.changes).toMatchObject({
+      before: { rate_limit: { window_seconds: 1 } },
+      after: { rate_limit: { requests: 5000, window_seconds: 2 } },
+    });
+    const table = await stored();
+    for (const text of [sentinel, endpoint.secret, rotated.body.secret])
+      expect(table).not.toContain(text);
+  });
+});
+
+describe("the list", () => {
+  test("shows each row once, forward and back, where a hundred have one time, while new ones come", async () => {
+    const { id, key } = await world.addPartner();
+    const { pool } = world.platform.contexts.sandbox;
+    const at = Date.now();
+    const row = (name: string): NewRow => ({
+      at,
+      environment: "sandbox",
+      partner: id,
+      actor: "key_x",
+      action: "POST /keys",
+      target: name,
+      requestId: name,
+      ip: "::1",
+      outcome: 201,
+      count: 1,
+    });
+    await writeAudit(
+      pool,
+      Array.from({ length: 100 }, (_, index) => row(`${index}`)),
+    );
+    const expected = Array.from({ length: 100 }, (_, index) => `${99 - index}`);
+    const seen: string[] = [];
+    const backs: string[] = [];
+    for (let next: string | null = ""; next !== null;) {
+      const { data, next_cursor, prev_cursor } = await find(
+        `limit=7${next && `&after=${next}`}`,
+        key,
+        "/audit",
+      );
+      seen.push(...data.map(({ target }: Row) => target));
+      if (prev_cursor !== null) backs.push(prev_cursor);
+      next = next_cursor;
+      await writeAudit(pool, [row("new")]);
+      await call("POST", "/messages", key, sms);
+    }
+    expect(seen).toEqual(expected);
+    const back: string[] = [];
+    for (let before: string | null = backs.at(-1)!; before !== null;) {
+      const { data, prev_cursor } = await find(`limit=7&before=${before}`, key, "/audit");
+      back.unshift(...data.map(({ target }: Row) => target));
+      before = prev_cursor;
+    }
+    const old = back.filter((target) => /^\d+$/.test(target));
+    expect(old).toEqual(expected.slice(0, old.length));
+    expect(back.filter((target) => target === "new")).toHaveLength(15);
+    expect(new Set(back.filter((target) => target.includes("msg_"))).size).toBe(15);
+    const foreign = await find("limit=1", admin);
+    const misused = await call("GET", `/audit?after=${foreign.next_cursor}`, key);
+    expect(misused.status).toBe(422);
+  });
+
+  test("is written as a file whose cells run nowhere", async () => {
+    const { id, key } = await world.addPartner();
+    const { pool } = world.platform.contexts.sandbox;
+    const row = (target: string, ip: string): NewRow => ({
+      at: Date.now(),
+      environment: "sandbox",
+      partner: id,
+      actor: "=1+1",
+      action: "a",
+      target,
+      requestId: '@x,"y',
+      ip,
+      outcome: 201,
+      count: 3,
+    });
+    await writeAudit(pool, [row("-2+3", "+15551234567")]);
+    const file = await world.call("GET", "/api/v1/audit/export", { key });
+    expect(file.headers.get("content-type")).toBe("text/csv; charset=utf-8");
+    const [head, line, ...more] = file.text.trimEnd().split("\r\n");
+    expect(head).toContain("at,environment,partner,actor");
+    expect(line).toContain(`'=1+1,,a,'-2+3,,"'@x,""y",'+15551234567,201,,3,`);
+    expect(more).toEqual([]);
+    expect(
+      (await world.call("GET", `/api/v1/admin/audit/export?partner=${id}`, { key: admin })).text,
+    ).toBe(file.text);
+    expect((await world.call("GET", "/api/v1/admin/audit/export", { key })).status).toBe(403);
+    const without = await world.addKey(id, { scopes: ["messages:read"] });
+    expect((await world.call("GET", "/api/v1/audit", { key: without })).status).toBe(403);
+  });
+});
+
+type Row = {
+  readonly code: string;
+  readonly action: string;
+  readonly target: string;
+  readonly count: number;
+  readonly subject: string;
+};
+
+/** Everything that the audits of both environments hold. */
+async function stored(): Promise<string> {
+  const texts: string[] = [];
+  for (const environment of ["live", "sandbox"] as const) {
+    const { pool } = world.platform.contexts[environment];
+    const { rows: found } = await pool.query<{ row: string }>(
+      "select a::text as row from control.audit a",
+    );
+    texts.push(...found.map(({ row }) => row));
+  }
+  return texts.join("\n");
+}
