@@ -1,4 +1,4 @@
 export { openVault, type Open, type Seal, type Vault } from "./vault.ts";
 export { rememberedMs } from "./keyring.ts";
 export { erasedText, hideTokens, isSealed, keyIdOf, mayHoldTokens, type Sealed } from "./token.ts";
-export { vaultTables, type OwnedKey, type Subject } from "./tables/keys.ts";
+export { maxSharers, vaultTables, type OwnedKey, type Subject } from "./tables/keys.ts";

@@ -9,6 +9,7 @@ import {
   namingKey,
   ownedKeys,
   retireKeys,
+  shareKey,
   type Left,
   type OwnedKey,
   type Subject,
@@ -55,6 +56,8 @@ export type Vault = {
   openJson(partner: string | undefined, texts: readonly string[]): Promise<readonly string[]>;
   /** Gives the key of a record that came before anybody knew whose it is to its partner, and to those whose erasure takes it along. */
   adopt(subject: string, partner: string, owners: readonly string[]): Promise<void>;
+  /** Gives the key of a subject further owners, up to `maxSharers` and those of the call that passes it. */
+  share(partner: string, subject: string, owners: readonly string[]): Promise<void>;
   /**
    * Ends the keys that an owner has for more than one record: what is sealed for their subjects from here on is under new keys, and what was sealed stays readable. For an address that
    * is about to be somebody else's.
@@ -117,6 +120,7 @@ export async function openVault(
       await adoptKey(pool, subject, partner, owners);
       keyring.forget();
     },
+    share: (partner, subject, owners) => shareKey(pool, partner, subject, owners),
     async retire(partner, owner) {
       await retireKeys(pool, partner, owner);
       keyring.forget();

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { service as agents } from "@heliograph/agents";
+import { service as contacts } from "@heliograph/contacts";
 import { service as conversations } from "@heliograph/conversations";
 import { newId, streamOf } from "@heliograph/contracts";
 import { service as delivery } from "@heliograph/delivery";
@@ -20,7 +21,7 @@ let dataDir: string;
 beforeAll(async () => {
   dataDir = await mkdtemp(join(tmpdir(), "heliograph-"));
   world = await openWorld({
-    services: [ingress, wallet, dispatch, delivery, conversations, mobile, agents],
+    services: [ingress, wallet, dispatch, delivery, conversations, mobile, agents, contacts],
     consumers: "run",
     partners: [{}, {}],
     env: { HELIOGRAPH_DATA_DIR: dataDir },
@@ -225,4 +226,53 @@ it("what two agents answer at once, each twice by its key, is there once, in one
     return found.length >= ids.length ? found : undefined;
   });
   expect(synced).toEqual(order);
+});
+
+it("a file that was uploaded for nobody is erased with the last of those it was sent to, and stays where one of them is no contact", async () => {
+  const [ada, ben] = [await asked("+15551249904"), await asked("+15551249905")];
+  const { body: eve } = await call("POST", "/contacts", {
+    external_ids: [{ source: "telegram", id: "88114455" }],
+  });
+  const send = async (path: string, body: object, attachment: string) => {
+    const media = [{ attachment_id: attachment }];
+    expect((await call("POST", path, { ...body, media })).status).toBe(202);
+  };
+  const [own, both, brochure, byAddress] = [
+    await stored(),
+    await stored(),
+    await stored(),
+    await stored(),
+  ];
+  for (const file of [own, both, brochure]) await send(`${ada.at}/messages`, { text: "x" }, file);
+  await send(`${ben.at}/messages`, { text: "x" }, both);
+  await send("/messages", { ...chat, to: "88119999" }, brochure);
+  await send("/messages", { ...chat, to: "88114455" }, byAddress);
+  const { url } = (await call("GET", `/attachments/${own}`)).body;
+  expect((await fetch(url)).status).toBe(200);
+  const files = [own, both, brochure, byAddress];
+  const statuses = () =>
+    Promise.all(files.map(async (id) => (await call("GET", `/attachments/${id}`)).status));
+  const erase = async (id: string) => {
+    expect((await call("DELETE", `/contacts/${id}`)).status).toBe(202);
+    await until(async () => {
+      const { body } = await call("GET", `/contacts/${id}/erasure`);
+      return body.status === "completed";
+    });
+  };
+  const removed = async (count: number) =>
+    until(async () => {
+      const { rowCount } = await context().pool.query(
+        "select from mobile_attachments.attachments where id = any($1) and status = 'ready'",
+        [files],
+      );
+      return rowCount === files.length - count;
+    });
+  await erase(ada.contact);
+  await removed(1);
+  expect(await statuses()).toEqual([404, 200, 200, 200]);
+  expect([404, 410]).toContain((await fetch(url)).status);
+  await erase(ben.contact);
+  await erase(eve.id);
+  await removed(3);
+  expect(await statuses()).toEqual([404, 404, 200, 404]);
 });

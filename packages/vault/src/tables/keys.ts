@@ -137,6 +137,7 @@ export type OwnedKey = {
   readonly subject: string;
   readonly owners: readonly string[];
   readonly created_at: Date;
+  readonly destroyed: boolean;
 };
 
 export async function ownedKeys(
@@ -145,7 +146,7 @@ export async function ownedKeys(
   owners: readonly string[],
 ): Promise<readonly OwnedKey[]> {
   const { rows } = await pool.query<OwnedKey>(
-    "select id, subject, owners, created_at from vault.keys where partner = $1 and owners && $2::text[]",
+    "select id, subject, owners, created_at, destroyed_at is not null as destroyed from vault.keys where partner = $1 and owners && $2::text[]",
     [partner, owners],
   );
   return rows;
@@ -171,6 +172,24 @@ export async function adoptKey(
     "update vault.keys set partner = $2, owners = $3 where subject = $1 and partner <> $2 and destroyed_at is null",
     [subject, partner, owners],
   );
+}
+
+/** A key with more owners than this has as many as matter: it gets no further ones. */
+export const maxSharers = 20;
+
+/** Gives the key of a subject further owners. */
+export async function shareKey(
+  pool: pg.Pool,
+  partner: string,
+  subject: string,
+  owners: readonly string[],
+): Promise<void> {
+  await pool.query({
+    name: "vault.share",
+    text: `update vault.keys set owners = array(select distinct unnest(owners || $3::text[]))
+      where subject = $2 and partner = $1 and destroyed_at is null and cardinality(owners) <= $4 and not owners @> $3::text[]`,
+    values: [partner, subject, owners, maxSharers],
+  });
 }
 
 /** What an erasure leaves of the keys that belong to its names. */

@@ -1,6 +1,7 @@
 import { streamOf } from "@heliograph/contracts";
+import { holdersOf } from "@heliograph/domain";
 import type { EventLog } from "@heliograph/log";
-import type { OwnedKey } from "@heliograph/vault";
+import { maxSharers, type OwnedKey } from "@heliograph/vault";
 import { claimKey } from "../claims.ts";
 import type { Erased } from "./collect.ts";
 
@@ -13,10 +14,10 @@ type Period = { readonly owner: string; readonly until: number };
 /**
  * Of the keys that go with external ids those that stay, since an id that these contacts had was or is somebody else's too. What was received goes with the contact that it was
  * matched to; what was not matched, and the keys of addresses, with whoever had the id when it was made. A claim that moves an id retires the keys of its address before, so none is
- * of two owners' time.
+ * of two owners' time. A file goes with the last of those whom it was sent to, and one that many got is nobody's own.
  */
 export async function sparedKeys(
-  log: Pick<EventLog, "readStream" | "scanStream">,
+  log: Pick<EventLog, "readStream" | "readStreams" | "scanStream">,
   { contacts, ids, lent }: Erased,
   owned: readonly OwnedKey[],
 ): Promise<readonly string[]> {
@@ -26,7 +27,13 @@ export async function sparedKeys(
   const theirs = (owner: string, at: number): boolean =>
     contacts.includes(owner) ||
     contacts.includes(periods.get(owner)?.find(({ until }) => at <= until)?.owner ?? "");
+  const areErased = async (owners: readonly string[]): Promise<boolean> => {
+    const others = owners.filter((owner) => !contacts.includes(owner));
+    const holders = await holdersOf(log, others);
+    return others.every((owner) => holders.get(owner)!.erased);
+  };
   const goes = async ({ subject, owners, created_at }: OwnedKey): Promise<boolean> => {
+    if (subject.startsWith("att_")) return owners.length <= maxSharers && areErased(owners);
     const matched = subject.startsWith("inb_") ? await matchedTo(log, subject) : undefined;
     return matched === undefined
       ? owners.some((owner) => theirs(owner, created_at.getTime()))

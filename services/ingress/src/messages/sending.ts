@@ -35,7 +35,7 @@ import {
 import { erasedText } from "@heliograph/vault";
 import { followFeed } from "./feed.ts";
 import { Funds } from "./funds.ts";
-import { findAttachments } from "./media.ts";
+import { findAttachments, giveFiles } from "./media.ts";
 import { Outcomes } from "./outcomes.ts";
 import { appendOf, contactErased, tooLarge } from "./sealed.ts";
 import type { SendMessage } from "./schema.ts";
@@ -211,6 +211,10 @@ export class Sending {
           if (!(error instanceof PublicError)) throw error;
           results[index] = await this.#afterRefusal(partner, item, id, error);
         }
+      await giveFiles(
+        call,
+        prepared.map(({ value }) => value.data),
+      );
       await this.#seal(call, prepared, results);
       await failpoint("ingress.before_append");
       if (prepared.length > 0)

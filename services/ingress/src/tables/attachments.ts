@@ -1,5 +1,19 @@
 import type pg from "pg";
 
+/** Those of a partner's attachments that were uploaded for no contact. */
+export async function ownerlessAttachments(
+  pool: pg.Pool,
+  partner: string,
+  ids: readonly string[],
+): Promise<readonly string[]> {
+  const { rows } = await pool.query<{ id: string }>({
+    name: "ingress.ownerless_attachments",
+    text: `select id from mobile_attachments.attachments where id = any($1) and partner = $2 and contact_id is null order by id`,
+    values: [ids, partner],
+  });
+  return rows.map(({ id }) => id);
+}
+
 /** A partner's attachments that are complete; `name` is sealed. Their tables are those of `services/mobile`. */
 export async function readyAttachments(
   pool: pg.Pool,

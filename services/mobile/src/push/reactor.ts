@@ -2,7 +2,7 @@ import { failpoint, uuid5 } from "@heliograph/contracts";
 import type { RecordedEvent } from "@heliograph/log";
 import { reactor, type ReactorInstance, type ReactorTools } from "@heliograph/runtime";
 import { endDevicesOf, forgetDevices } from "../devices.ts";
-import { removeOfContacts } from "../tables/attachments.ts";
+import { forgetFiles } from "../attachments/forget.ts";
 import { devicesOfAgents } from "../tables/devices.ts";
 import {
   openPushes,
@@ -102,7 +102,7 @@ async function startPushing(tools: ReactorTools): Promise<ReactorInstance<PushEv
         await forgetDevices({ pool, vault }, owner, [id], { agentId: data.agent_id });
     } else if (type === "SessionEnded") await endDevicesOf({ pool, vault }, data.session_id);
     else if (type === "ContactErased")
-      await removeOfContacts(pool, partner, [data.contact_id, ...data.with]);
+      await forgetFiles({ pool, vault }, partner, [data.contact_id, ...data.with]);
   }
 
   return {

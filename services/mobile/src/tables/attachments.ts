@@ -152,6 +152,19 @@ export async function removeOfContacts(
   );
 }
 
+/** The keys of these are destroyed too. */
+export async function removeAttachments(
+  pool: pg.Pool,
+  partner: string,
+  ids: readonly string[],
+): Promise<void> {
+  await pool.query(
+    `update mobile_attachments.attachments set status = 'removed', changed_at = clock_timestamp()
+      where partner = $1 and id = any($2) and status <> 'removed'`,
+    [partner, ids],
+  );
+}
+
 /** The bytes are gone: so is the row, and its charge. */
 export async function dropRemoved(
   pool: pg.Pool,
