@@ -114,7 +114,7 @@ function scheduleOf(body: SendMessage, nowMs: number): number | undefined {
 }
 
 /** What has no price is not free: it is not sent. */
-export const noPrice = (channel: string): PublicError =>
+const noPrice = (channel: string): PublicError =>
   new PublicError("no_price", `Your price list has no price for this on ${channel}.`, {
     errors: [{ path: "to", code: "no_price", message: "has no price" }],
   });

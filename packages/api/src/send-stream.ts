@@ -3,9 +3,13 @@ import { pipeline } from "node:stream/promises";
 import type { Call } from "./call.ts";
 import { type Answer, streamed } from "./route.ts";
 
-const types = { csv: "text/csv; charset=utf-8", ndjson: "application/x-ndjson" } as const;
+const types = {
+  csv: "text/csv; charset=utf-8",
+  ndjson: "application/x-ndjson",
+  json: "application/json",
+} as const;
 
-/** Answers with a file as its parts are made: the next one is asked for when the client has taken those before it. */
+/** Answers with a file, or with JSON that is no file, as its parts are made: the next one is asked for when the client has taken those before it. */
 export async function sendStream(
   call: Call<unknown, unknown>,
   format: keyof typeof types,
@@ -15,7 +19,9 @@ export async function sendStream(
   const { response } = call;
   response.writeHead(200, {
     "Content-Type": types[format],
-    "Content-Disposition": `attachment; filename="${name}.${format}"`,
+    ...(format !== "json" && {
+      "Content-Disposition": `attachment; filename="${name}.${format}"`,
+    }),
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
     "Request-Id": call.requestId,

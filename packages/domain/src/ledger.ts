@@ -7,6 +7,7 @@ import {
 } from "@heliograph/contracts";
 import {
   creditOf,
+  effects,
   moneyOf,
   statusAfter,
   type HoldEventType,
@@ -117,6 +118,24 @@ export function transactionsOf(event: WalletRecord): readonly PublicTransaction[
       ...(reason !== undefined && { reason }),
       ...(entry.author !== undefined && { author: entry.author }),
       ...common,
+    };
+  });
+}
+
+/** A transaction as a statement shows it: by how much it changed what is available and what is held, signed, so that the changes add up. */
+export type StatementEntry = PublicTransaction & {
+  readonly change: string;
+  readonly held_change: string;
+};
+export function statementEntriesOf(event: WalletRecord): readonly StatementEntry[] {
+  const { available, held } = effects[event.type];
+  const entries = entriesIn(event);
+  return transactionsOf(event).map((transaction, index) => {
+    const micros = moneyOf(entries[index]!.amount)!;
+    return {
+      ...transaction,
+      change: formatMoney(micros * available),
+      held_change: formatMoney(micros * held),
     };
   });
 }

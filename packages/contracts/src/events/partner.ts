@@ -51,10 +51,3 @@ export const PartnerChanged = defineEvent(
     changed_at: Time,
   }),
 );
-
-export const PriceListAssigned = defineEvent(
-  "PriceListAssigned",
-  1,
-  "From here on a list prices what the partner sends.",
-  z.strictObject({ partner_id: Id, list: z.string().max(64), assigned_at: Time }),
-);

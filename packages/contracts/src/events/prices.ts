@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { defineEvent } from "../define.ts";
 import { plainText } from "../plain.ts";
-import { Category, Channel, Money, Time } from "./common.ts";
+import { Category, Channel, Id, Money, Time } from "./common.ts";
 
 /** Stream `prices-<list>` of the `platform` namespace. */
 export const PriceListPublished = defineEvent(
@@ -27,4 +27,12 @@ export const PriceListPublished = defineEvent(
     effective_from: Time.optional(),
     published_at: Time,
   }),
+);
+
+/** Stream `prices-<partner id>` of the `platform` namespace. */
+export const PriceListAssigned = defineEvent(
+  "PriceListAssigned",
+  1,
+  "From here on a list prices what the partner sends.",
+  z.strictObject({ partner_id: Id, list: z.string().max(64), assigned_at: Time }),
 );

@@ -120,9 +120,12 @@ async function create(call: Call<z.infer<typeof CreatePartner>, unknown>): Promi
   const priced = call.context.directory.prices()?.currency ?? "USD";
   const { name, currency = priced } = call.body;
   const rate_limit = rateLimitOf(call.body.rate_limit);
-  if (currency !== priced)
+  const currencies = [...new Set([priced, ...call.context.directory.priceCurrencies()])];
+  if (!currencies.includes(currency))
     throw new PublicError("invalid_request", `There are no prices in ${currency}.`, {
-      errors: [{ path: "currency", code: "not_priced", message: `prices are in ${priced}` }],
+      errors: [
+        { path: "currency", code: "not_priced", message: `prices are in ${currencies.join(", ")}` },
+      ],
     });
   const id = call.derivedId("ptn");
   const data: EventData<"PartnerCreated"> = {

@@ -1,35 +1,79 @@
 import { type Answer, type Call, type Route, route } from "@heliograph/api";
-import { channels, PublicError } from "@heliograph/contracts";
-import { pricesOf } from "@heliograph/domain";
+import { channelModule } from "@heliograph/channels";
+import { categories, channels, PublicError } from "@heliograph/contracts";
+import { priceFor, pricesOf } from "@heliograph/domain";
 import { z } from "zod";
+import type { PriceList } from "../decide-prices.ts";
+import { listView, PriceListView } from "./price-view.ts";
+import { publishRoutes } from "./publish-prices.ts";
 
-const PriceList = z
+const noPrice = (detail: string): PublicError => new PublicError("no_price", detail);
+
+/** As the next send of the caller is priced. */
+function pricesNow(call: Call<unknown, unknown>): PriceList {
+  const prices = pricesOf(call.context.directory, call.partner, call.now());
+  if (prices === undefined) throw noPrice(`You have no prices in ${call.partner.currency}.`);
+  return prices;
+}
+
+const show = (call: Call<undefined, undefined>): Answer => ({
+  status: 200,
+  body: listView(pricesNow(call)),
+});
+
+const PreviewQuery = z.strictObject({
+  channel: z.enum(channels),
+  to: z.string().min(1).max(512),
+  segments: z.coerce.number().int().min(1).max(100).default(1),
+  category: z.enum(categories).default("transactional"),
+});
+const Preview = z
   .object({
+    channel: z.enum(channels),
+    to: z.string(),
+    segments: z.int(),
+    category: z.enum(categories),
+    country: z.string(),
+    cost: z.string(),
+    per_segment: z.string(),
+    currency: z.string(),
     list: z.string(),
     version: z.int(),
-    currency: z.string(),
-    entries: z.array(
-      z.object({
-        channel: z.enum(channels),
-        prefix: z.string(),
-        per_segment: z.string(),
-      }),
-    ),
-    published_at: z
-      .string()
-      .meta({ description: "RFC 3339, UTC.", example: "2026-01-01T00:00:00.000Z" }),
+    prefix: z.string().meta({ description: "Of the entry that counts." }),
   })
-  .meta({
-    id: "PriceList",
-    description:
-      "A message costs the price of the channel's entry with the longest prefix of its number, times its segments.",
-  });
+  .meta({ id: "PricePreview" });
 
-function show(call: Call<undefined, undefined>): Answer {
-  const prices = pricesOf(call.context.directory, call.partner, Date.now());
-  if (prices === undefined) throw new PublicError("not_found", "You have no prices yet.");
-  const { list, version, currency, entries, published_at } = prices;
-  return { status: 200, body: { list, version, currency, entries, published_at } };
+/** Asks what a send would be held for, by the very function that prices it. */
+function preview(call: Call<undefined, z.infer<typeof PreviewQuery>>): Answer {
+  const { channel, segments, category } = call.query;
+  const found = channelModule(channel).recipient(call.query.to);
+  if (found.kind === "fault") {
+    const { code, message } = found;
+    throw new PublicError("invalid_request", `to: ${message}`, {
+      errors: [{ path: "to", code, message }],
+    });
+  }
+  const prices = pricesNow(call);
+  const { to, digits, country } = found.value;
+  const price = priceFor(prices, { channel, digits, country, segments, category });
+  if (price === undefined) throw noPrice(`Your price list has no price for this on ${channel}.`);
+  const { list, version, per_segment } = price.detail;
+  return {
+    status: 200,
+    body: {
+      channel,
+      to,
+      segments,
+      category,
+      country,
+      cost: price.cost,
+      per_segment,
+      currency: prices.currency,
+      list,
+      version,
+      prefix: price.entry.prefix,
+    },
+  };
 }
 
 export const priceRoutes: readonly Route[] = [
@@ -38,8 +82,19 @@ export const priceRoutes: readonly Route[] = [
     path: "/prices",
     scope: "wallet:read",
     summary: "What messages cost",
-    response: PriceList,
-    errors: ["not_found"],
+    response: PriceListView,
+    errors: ["no_price"],
     handler: show,
   }),
+  route({
+    method: "GET",
+    path: "/prices/preview",
+    scope: "wallet:read",
+    summary: "What one message would cost",
+    query: PreviewQuery,
+    response: Preview,
+    errors: ["invalid_request", "no_price"],
+    handler: preview,
+  }),
+  ...publishRoutes,
 ];

@@ -57,7 +57,7 @@ async function adjust(call: Call<z.infer<typeof Adjust>, unknown>): Promise<Answ
     throw new PublicError(
       "insufficient_funds",
       `There is ${booked.available} ${target.currency}: with what is lent that does not cover ${amount}. Nothing was changed; try again with a new Idempotency-Key.`,
-      { extra: { available: booked.available, currency: target.currency } },
+      { extra: { cost: amount, currency: target.currency } },
     );
   return {
     status: 201,

@@ -158,7 +158,7 @@ async function ofMessage(
 }
 
 /** The first revision that was recorded at `time` or later, by bisection: some 20 reads of one event. */
-async function revisionAt(
+export async function revisionAt(
   log: EventLog,
   stream: StreamOf<"wallet">,
   time: number,

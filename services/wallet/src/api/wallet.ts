@@ -9,6 +9,7 @@ import { readBalance } from "./balance.ts";
 import { proveWallet } from "./proof.ts";
 import { settingsRoutes } from "./settings.ts";
 import { currenciesOf, Currency, fieldError, targetOf } from "./target.ts";
+import { statementRoute } from "./statement.ts";
 import { topupRoute } from "./topup.ts";
 import { Transaction, TransactionsQuery, listTransactions } from "./transactions-list.ts";
 
@@ -96,6 +97,7 @@ export const walletRoutes: readonly Route[] = [
   topupRoute,
   adjustmentRoute,
   ...settingsRoutes,
+  statementRoute,
   route({
     method: "GET",
     path: "/wallet/transactions",
