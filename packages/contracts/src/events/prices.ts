@@ -34,5 +34,5 @@ export const PriceListAssigned = defineEvent(
   "PriceListAssigned",
   1,
   "From here on a list prices what the partner sends.",
-  z.strictObject({ partner_id: Id, list: z.string().max(64), assigned_at: Time }),
+  z.strictObject({ partner_id: Id, list: plainText(z.string().max(64)), assigned_at: Time }),
 );
