@@ -3,7 +3,11 @@ import { join } from "node:path";
 import { parse } from "yaml";
 
 /** What the lists need to know of a service. */
-export type Listed = { readonly name: string; readonly consumers?: unknown };
+export type Listed = {
+  readonly name: string;
+  readonly consumers?: unknown;
+  readonly platformConsumers?: unknown;
+};
 
 /** The host of everything runs services and is none. */
 const notServices = new Set(["standalone"]);
@@ -11,7 +15,10 @@ const notServices = new Set(["standalone"]);
 /** Services that have a process of their own: those with consumers, and the host of everybody's API. */
 export const processNames = (services: readonly Listed[]): readonly string[] =>
   services
-    .filter(({ name, consumers }) => name === "ingress" || consumers !== undefined)
+    .filter(
+      ({ name, consumers, platformConsumers }) =>
+        name === "ingress" || consumers !== undefined || platformConsumers !== undefined,
+    )
     .map(({ name }) => name);
 
 /**

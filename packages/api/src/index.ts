@@ -1,4 +1,4 @@
-export { isWithin, parseBlock } from "./addresses.ts";
+export { isWithin, parseBlock, placeOf } from "./addresses.ts";
 export { appendOne, changeOnce, maxConflicts, tooManyChanges } from "./append.ts";
 export { unknownActor } from "./audited.ts";
 export { BodyBudget } from "./body-budget.ts";

@@ -30,7 +30,8 @@ export type IdPrefix =
   | "att"
   | "inv"
   | "con"
-  | "not";
+  | "not"
+  | "evl";
 
 declare const brand: unique symbol;
 type Branded<Name extends string> = string & { readonly [brand]?: Name };
@@ -160,7 +161,9 @@ export type Category =
   | "login"
   | "sender"
   | "clock"
-  | "audit";
+  | "audit"
+  | "evaluation"
+  | "rota";
 
 /** The stream of an aggregate: `category-<26 characters of its id>`. */
 export const streamOf = <Name extends Category>(category: Name, id: string): StreamOf<Name> =>

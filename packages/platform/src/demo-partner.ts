@@ -74,10 +74,15 @@ export async function ensureDemoPartner(platform: Platform): Promise<DemoKeys> {
     operator: await ensureAgent(platform, "operator", operator.partner_id),
   };
   for (const environment of environments)
-    await appendAll(platform.contexts[environment].log, [
-      openingFunds(environment),
-      exampleTemplate(),
-    ]);
+    await appendAll(
+      platform.contexts[environment].log,
+      startOf(demoPartnerId, {
+        currency: "USD",
+        createdAt,
+        transactionId: deterministicId("wtx", "demo", environment),
+        event: `wallet/${environment}`,
+      }),
+    );
   return { ...keys, ...agents };
 }
 
@@ -142,33 +147,51 @@ const created = (
   ],
 });
 
+type Start = {
+  readonly currency: string;
+  readonly createdAt: string;
+  /** Names of the entry and of its event. */
+  readonly transactionId: string;
+  readonly event: string;
+};
+
+const startOf = (partnerId: string, start: Start): readonly Append[] => [
+  openingFunds(partnerId, start),
+  exampleTemplate(partnerId, start.createdAt),
+];
+
+/** Gives a tenant what the platform is tried with: funds, and the template of the example. Whatever is there already stays. */
+export async function startSandbox(
+  sandboxLog: EventLog,
+  partnerId: string,
+  given: Pick<Start, "currency" | "createdAt">,
+): Promise<void> {
+  const transactionId = deterministicId("wtx", "start", partnerId);
+  const event = `wallet/sandbox/${partnerId}`;
+  await appendAll(sandboxLog, startOf(partnerId, { ...given, transactionId, event }));
+}
+
 /** The wallet's first event: written here, at `no_stream`, so that funds are there even where the wallet service does not run. */
-function openingFunds(environment: Environment): Append {
+function openingFunds(partnerId: string, { currency, transactionId, event }: Start): Append {
   const data: EventData<"FundsToppedUp"> = {
     covers: "0",
     available: openingBalance,
     held: "0",
-    currency: "USD",
+    currency,
     entries: [
       {
-        transaction_id: deterministicId("wtx", "demo", environment),
+        transaction_id: transactionId,
         amount: openingBalance,
         reference: "opening balance",
       },
     ],
   };
-  return created(
-    streamOf("wallet", demoPartnerId),
-    `wallet/${environment}`,
-    "FundsToppedUp",
-    data,
-    demoPartnerId,
-  );
+  return created(streamOf("wallet", partnerId), event, "FundsToppedUp", data, partnerId);
 }
 
-function exampleTemplate(): Append {
+function exampleTemplate(partnerId: string, createdAt: string): Append {
   const slug = "order_confirmation";
-  const id = deterministicId("tpl", demoPartnerId, "whatsapp", slug);
+  const id = deterministicId("tpl", partnerId, "whatsapp", slug);
   const data: EventData<"TemplateCreated"> = {
     template_id: id,
     slug,
@@ -186,7 +209,7 @@ function exampleTemplate(): Append {
       eta: { type: "string", required: true },
     },
   };
-  return created(streamOf("template", id), id, "TemplateCreated", data, demoPartnerId);
+  return created(streamOf("template", id), id, "TemplateCreated", data, partnerId);
 }
 
 /** Appends what is not there yet and gives the highest position written. */

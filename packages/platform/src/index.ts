@@ -2,11 +2,12 @@ export { adminTerms, keyIssued, operator, partnerCreated, type KeyTerms } from "
 export {
   openControlPlane,
   openPlatform,
+  platformContext,
   startServices,
   type ControlPlane,
   type Platform,
 } from "./platform.ts";
-export { ensureDemoPartner, type DemoKeys } from "./demo-partner.ts";
+export { ensureDemoPartner, startSandbox, type DemoKeys } from "./demo-partner.ts";
 export { consumersReady, serveHealth } from "./health.ts";
 export { acceptMasterKey, masterKeyFingerprint } from "./master-key.ts";
 export { onShutdown, refuseToStart } from "./shutdown.ts";

@@ -12,6 +12,7 @@ import {
   prepareTables,
   realClock,
   startConsumers,
+  type PlatformContext,
   type RunningConsumers,
   type Server,
   type Service,
@@ -182,7 +183,20 @@ export async function openPlatform(
   }
 }
 
-/** Makes the tables of the services and starts their consumers, in both environments. */
+/** What consumers of the platform's log are given. Its durable commits are few: one pool does for all. */
+export const platformContext = (platform: Platform): PlatformContext => ({
+  ...platform.contexts.live,
+  shownAs: "platform",
+  log: platform.platformLog,
+  feed: undefined,
+  connection: databaseConfig(platform.server, "platform"),
+  pool: platform.platformPool,
+  projectionPool: platform.platformPool,
+  logger: platform.logger.child({ environment: "platform" }),
+  environments: platform.contexts,
+});
+
+/** Makes the tables of the services and starts their consumers, in both environments and, last, of the platform's log. */
 export async function startServices(
   platform: Platform,
   services: readonly Service[],
@@ -202,6 +216,12 @@ export async function startServices(
       });
     }),
   );
+  const context = platformContext(platform);
+  const own = services.flatMap((service) => service.platformConsumers?.(context) ?? []);
+  if (own.length > 0)
+    running.push(
+      await untilItAnswers("the database", platform, () => startConsumers(context, own)),
+    );
   return {
     running,
     async stop() {

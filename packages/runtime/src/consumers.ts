@@ -35,7 +35,7 @@ export async function startConsumers(
     leaseSignal: () => leaseLost.signal,
   };
   const loops = units.map(
-    (unit) => new UnitLoop(unit, newStatus(context.environment, unit), shared),
+    (unit) => new UnitLoop(unit, newStatus(context.shownAs ?? context.environment, unit), shared),
   );
   const house = new Housekeeping(context, consumers, loops, stopping.signal);
   const running = loops.map((loop) => loop.run());

@@ -65,12 +65,12 @@ export class Housekeeping {
   }
 
   async #tidy(): Promise<void> {
-    const { environment, logger, pool, projectionPool } = this.#context;
+    const { environment, shownAs, logger, pool, projectionPool } = this.#context;
     const names = this.#loops.map(({ status }) => status.name);
     await markKnown(projectionPool, names);
     const retired = await forgetRetired(projectionPool);
     if (retired.length > 0) logger.info({ retired }, "consumers that nobody runs left the list");
-    showDeadLetters(environment, await countDeadLetters(pool));
+    showDeadLetters(shownAs ?? environment, await countDeadLetters(pool));
   }
 
   #watch(elapsedMs: number): void {

@@ -107,6 +107,36 @@ function checkUrl(given: string, protocols: readonly string[]): void {
     }
 }
 
+/** Whose clocks are meant. A fixed offset (`+01:00`) is no zone: it would be wrong for half of the year. */
+export const zone = (preset: string) =>
+  kind("a zone of the IANA data base, such as `Europe/Berlin`", code(preset), (given = preset) => {
+    try {
+      if (!/^[A-Za-z]/.test(given)) throw new RangeError();
+      new Intl.DateTimeFormat("en", { timeZone: given });
+    } catch {
+      throw new Wrong(`"${given}" is no zone such as Europe/Berlin`);
+    }
+    return given;
+  });
+
+const minuteOf = (text: string): number => Number(text.slice(0, 2)) * 60 + Number(text.slice(3));
+
+/** Minutes of the day, from and to. */
+export const hours = (preset: string) =>
+  kind("`HH:MM-HH:MM`, within one day", code(preset), (given = preset) => {
+    const [from = "", to = ""] = given.split("-");
+    const isTime = (text: string): boolean => /^([01]\d|2[0-3]):[0-5]\d$/.test(text);
+    if (!isTime(from) || !(isTime(to) || to === "24:00") || minuteOf(from) >= minuteOf(to))
+      throw new Wrong(`"${given}" is not HH:MM-HH:MM, the earlier first`);
+    return { fromMinute: minuteOf(from), toMinute: minuteOf(to) };
+  });
+
+/** `2026-12-25`. */
+export const isDate = (text: string): boolean =>
+  /^\d{4}-\d\d-\d\d$/.test(text) &&
+  !Number.isNaN(Date.parse(text)) &&
+  new Date(text).toISOString().startsWith(text);
+
 export const masterKey = kind("64 hexadecimal digits", "none", (given) => {
   if (given !== undefined && !/^[0-9a-f]{64}$/i.test(given))
     throw new Wrong("must be 64 hexadecimal digits (32 bytes)");

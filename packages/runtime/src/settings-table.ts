@@ -3,7 +3,9 @@ import { isId } from "@heliograph/contracts";
 import {
   choice,
   decimal,
+  hours,
   isCidr,
+  isDate,
   list,
   masterKey,
   readableFile,
@@ -12,11 +14,14 @@ import {
   url,
   urlList,
   whole,
+  zone,
 } from "./settings-kinds.ts";
 
 const isBroker = (item: string): boolean => /^(\[[0-9a-fA-F:]+\]|[^\s:/]+):\d{1,5}$/.test(item);
 const isPartner = (item: string): boolean => isId("ptn", item);
 const triedChannels = ["sms", "whatsapp", "email"];
+const weekdays = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+const isWeekday = (item: string): boolean => weekdays.includes(item);
 const isTried = (item: string): boolean => triedChannels.includes(item);
 
 /**
@@ -150,11 +155,40 @@ export const settingsTable = {
   ).meta({
     preset: "none: mail is written into `outbox/` of the data folder",
     consequence:
-      "The server that takes the installation's own mail: invitations of agents and password resets. The same for every process that serves the API.",
+      "The server that takes the installation's own mail: invitations of agents, password resets, links of evaluations. The same for every process that serves the API.",
   }),
   HELIOGRAPH_MAIL_FROM: text("Heliograph <no-reply@localhost>").meta({
     allowed: "an address, or a name and an address as in `Shop <shop@example.org>`",
     consequence: "The sender of that mail.",
+  }),
+  HELIOGRAPH_SLACK_WEBHOOK_URL: url(
+    ["https:", "http:"],
+    "`https://hooks.slack.com/services/…`",
+  ).meta({
+    consequence:
+      "Where the team is told of requests for an evaluation, and reminded; whoever has it can write there. Read by the processes that run evaluations: [Evaluations](evaluations.md). Without it nobody is told.",
+  }),
+  HELIOGRAPH_BUSINESS_ZONE: zone("UTC").meta({
+    consequence: "Whose clocks the business hours follow, over summer time too.",
+  }),
+  HELIOGRAPH_BUSINESS_DAYS: list(
+    isWeekday,
+    `one of ${weekdays.join(", ")}`,
+    weekdays.map((item) => `\`${item}\``).join(", "),
+  ).meta({
+    preset: "`mon,tue,wed,thu,fri`",
+    consequence: "On which days the team answers.",
+  }),
+  HELIOGRAPH_BUSINESS_HOURS: hours("09:00-17:00").meta({
+    consequence:
+      "When it answers on those days. Who asks for an evaluation hears from a person within one business day; the same for every process that serves the API or runs evaluations.",
+  }),
+  HELIOGRAPH_BUSINESS_HOLIDAYS: list(
+    isDate,
+    "a date such as 2026-12-25",
+    "dates, such as `2026-12-25`",
+  ).meta({
+    consequence: "On which days it does not, whatever day of the week they are.",
   }),
   HELIOGRAPH_LOG_GATEWAY_CHANNELS: list(
     isTried,

@@ -27,6 +27,9 @@ export type Settings = {
   /** Without it mail is written into the data folder. */
   readonly mailUrl: string | undefined;
   readonly mailFrom: string;
+  /** Where the team is told of requests for an evaluation. */
+  readonly slackWebhookUrl: string | undefined;
+  readonly business: BusinessCalendar;
   readonly logGatewayChannels: readonly string[];
   readonly masterKey: string | undefined;
   /** Whether `npm start` makes the demo partner. */
@@ -40,6 +43,18 @@ export type Settings = {
   readonly startWaitMs: number;
   /** Variables that begin with HELIOGRAPH_ and are none of ours, each as a line for a person. */
   readonly unknown: readonly string[];
+};
+
+/** When people answer. */
+export type BusinessCalendar = {
+  readonly zone: string;
+  /** `mon`, `tue`, … */
+  readonly days: readonly string[];
+  /** Minutes of the zone's day. */
+  readonly fromMinute: number;
+  readonly toMinute: number;
+  /** `2026-12-25`. */
+  readonly holidays: readonly string[];
 };
 
 export type KafkaSettings = {
@@ -105,6 +120,16 @@ function kafkaOf(values: Values): KafkaSettings | undefined {
   };
 }
 
+function businessOf(values: Values): BusinessCalendar {
+  const days = values.HELIOGRAPH_BUSINESS_DAYS;
+  return {
+    zone: values.HELIOGRAPH_BUSINESS_ZONE,
+    days: days.length > 0 ? days : ["mon", "tue", "wed", "thu", "fri"],
+    ...values.HELIOGRAPH_BUSINESS_HOURS,
+    holidays: values.HELIOGRAPH_BUSINESS_HOLIDAYS,
+  };
+}
+
 function requireKnown(chosen: readonly string[], services: readonly string[]): void {
   const other = chosen.find((name) => !services.includes(name));
   if (other !== undefined)
@@ -159,6 +184,8 @@ export function readSettings(
     smtpUrls: values.HELIOGRAPH_SMTP_URL,
     mailUrl: values.HELIOGRAPH_MAIL_URL,
     mailFrom: values.HELIOGRAPH_MAIL_FROM,
+    slackWebhookUrl: values.HELIOGRAPH_SLACK_WEBHOOK_URL,
+    business: businessOf(values),
     logGatewayChannels: values.HELIOGRAPH_LOG_GATEWAY_CHANNELS,
     masterKey: values.HELIOGRAPH_MASTER_KEY,
     logLevel: values.HELIOGRAPH_LOG_LEVEL,

@@ -1,4 +1,3 @@
-import type { Environment } from "@heliograph/contracts";
 import type { EventLog } from "@heliograph/log";
 import { Gauge, Counter } from "prom-client";
 import type { Unit } from "./source.ts";
@@ -6,7 +5,8 @@ import type { Consumer } from "./types.ts";
 
 /** What a consumer shows of itself. Mutable: its loop writes, the heartbeat and `/metrics` read. */
 export type ConsumerStatus = {
-  readonly environment: Environment;
+  /** Or `platform`. */
+  readonly environment: string;
   readonly consumer: Consumer;
   /** The consumer's name, with the shard's number where it is one of several. */
   readonly name: string;
@@ -23,7 +23,7 @@ export type ConsumerStatus = {
   rate: number;
 };
 
-export const newStatus = (environment: Environment, unit: Unit): ConsumerStatus => ({
+export const newStatus = (environment: string, unit: Unit): ConsumerStatus => ({
   environment,
   consumer: unit.consumer,
   name: unit.name,
@@ -75,11 +75,11 @@ const deadLettersGauge = new Gauge({
   help: "Events that the consumer has set aside and not handled since; every process shows the same number",
   labelNames: labels,
 });
-const shown = new Map<Environment, readonly string[]>();
+const shown = new Map<string, readonly string[]>();
 
 /** A consumer that has none any more goes to 0, so that an alarm ends. */
 export function showDeadLetters(
-  environment: Environment,
+  environment: string,
   counts: readonly { readonly consumer: string; readonly open: number }[],
 ): void {
   for (const consumer of shown.get(environment) ?? [])

@@ -9,6 +9,8 @@ import type { PartnerClock } from "./virtual-clock.ts";
 /** What every consumer of one environment is given. */
 export type ServiceContext = {
   readonly environment: Environment;
+  /** What metrics and `/readyz` call it, where that is not the environment. */
+  readonly shownAs?: "platform";
   /** The environment's log. */
   readonly log: EventLog;
   /** How events reach consumers; left out, they subscribe to the log. */
@@ -134,11 +136,18 @@ export const projector = <const Type extends EventType>(
 export const reactor = <const Type extends EventType>(definition: Reactor<Type>): Reactor<Type> =>
   definition;
 
+/** What consumers of the platform's log are given: that log and its database, with the environments in which they set something up. What is personal is sealed by the vault of live. */
+export type PlatformContext = ServiceContext & {
+  readonly environments: Readonly<Record<Environment, ServiceContext>>;
+};
+
 /** What a service contributes to a process: its consumers, per environment. Exported as `service` by `services/<x>/src/index.ts`. */
 export type Service = {
   readonly name: string;
   /** Left out by a service that only answers calls: it has no process of its own. */
   readonly consumers?: (context: ServiceContext) => readonly Consumer[];
+  /** Consumers of the platform's log, once for both environments. */
+  readonly platformConsumers?: (context: PlatformContext) => readonly Consumer[];
   /** Tables in each environment's database that belong to no consumer. */
   readonly tables?: readonly OwnTables[];
 };

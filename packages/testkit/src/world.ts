@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { serveApi, type ApiDeps, type Service } from "@heliograph/api";
 import { environments, streamOf, validateEvent, type EventData } from "@heliograph/contracts";
 import { openMemoryLog } from "@heliograph/log";
-import { openPlatform, startServices, type Platform } from "@heliograph/platform";
+import { openPlatform, platformContext, startServices, type Platform } from "@heliograph/platform";
 import { newLogger, prepareConsumer, readSettings } from "@heliograph/runtime";
 import { testServer } from "./database.ts";
 import { eventStoreDouble } from "./eventstore/index.ts";
@@ -134,6 +134,10 @@ async function makeTables(platform: Platform, services: readonly Service[]): Pro
     const consumers = services.flatMap((service) => service.consumers?.(context) ?? []);
     for (const consumer of consumers) await prepareConsumer(context.pool, consumer);
   }
+  const context = platformContext(platform);
+  for (const service of services)
+    for (const consumer of service.platformConsumers?.(context) ?? [])
+      await prepareConsumer(context.pool, consumer);
 }
 
 /** These are the gateways from now on: any other is switched off. */

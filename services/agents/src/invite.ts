@@ -1,10 +1,8 @@
 import { hash } from "node:crypto";
 import type { Call } from "@heliograph/api";
-import { addToken, type TokenUse } from "@heliograph/platform";
+import { addToken, type Mail, postMail, type TokenUse } from "@heliograph/platform";
 import { inTransaction, type AgentRecord } from "@heliograph/runtime";
 import { desk } from "./desk.ts";
-import type { Mail } from "./mail/port.ts";
-import { postMail } from "./mail/postman.ts";
 
 /** 256 bits: nobody finds one by trying. */
 export const tokenBytes = 32;

@@ -1,7 +1,7 @@
 import { PublicError } from "@heliograph/contracts";
+import { placeOf } from "@heliograph/api";
 import { forgetTries, isKnownPlace, takeTries, type TryLimit } from "@heliograph/platform";
 import type pg from "pg";
-import { placeOf } from "./place.ts";
 
 /**
  * Tries are limited before a password is looked at, so that guessing costs us nothing. From one place at one account: what a person mistypes. From one place: an office. At one

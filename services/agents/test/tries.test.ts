@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { placeOf } from "../src/place.ts";
+import { placeOf } from "@heliograph/api";
 import { openPeople } from "./people.ts";
 
 let proxied: Awaited<ReturnType<typeof openPeople>>;

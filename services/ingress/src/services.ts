@@ -3,6 +3,7 @@ import { service as inbound } from "@heliograph/inbound";
 import { service as contacts } from "@heliograph/contacts";
 import { service as sandbox } from "@heliograph/sandbox";
 import { service as conversations } from "@heliograph/conversations";
+import { service as evaluations } from "@heliograph/evaluations";
 import { service as suppressions } from "@heliograph/suppressions";
 import { service as agents } from "@heliograph/agents";
 import { service as mobile } from "@heliograph/mobile";
@@ -38,5 +39,6 @@ export const services: readonly Service[] = [
   lifecycle,
   webhooks,
   control,
+  evaluations,
   operations,
 ];

@@ -5,11 +5,13 @@ import * as audit from "./audit.ts";
 import * as agent from "./agent.ts";
 import * as contact from "./contact.ts";
 import * as conversation from "./conversation.ts";
+import * as evaluation from "./evaluation.ts";
 import * as external from "./external.ts";
 import * as imports from "./import.ts";
 import * as inbound from "./inbound.ts";
 import * as login from "./login.ts";
 import * as presence from "./presence.ts";
+import * as rota from "./rota.ts";
 import * as sender from "./sender.ts";
 import * as clock from "./clock.ts";
 import * as session from "./session.ts";
@@ -64,6 +66,8 @@ const modules = {
   ...sender,
   ...clock,
   ...audit,
+  ...evaluation,
+  ...rota,
 };
 
 /** Every event definition, one per type and version. */
@@ -108,6 +112,8 @@ type Categories = {
   sender: typeof sender;
   clock: typeof clock;
   audit: typeof audit;
+  evaluation: typeof evaluation;
+  rota: typeof rota;
 };
 /** The types of the events in streams of one category. */
 export type EventTypeOf<Name extends Category> = Name extends keyof Categories

@@ -1,9 +1,8 @@
 import { mkdir, rename, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import type { Mail } from "@heliograph/platform";
 import type { Settings } from "@heliograph/runtime";
 import { createTransport } from "nodemailer";
-
-export type Mail = { readonly to: string; readonly subject: string; readonly text: string };
 
 /** How the installation's own mail leaves. `send` rejects when it did not, or nobody knows; the same id may be sent again. */
 export type MailPort = {

@@ -1,24 +1,15 @@
-import { openSecret, sealSecret, uuid5 } from "@heliograph/contracts";
+import { openSecret } from "@heliograph/contracts";
 import type { ApiContext } from "@heliograph/api";
-import { addMail, dropMail, postponeMail, takeMail } from "@heliograph/platform";
-import type pg from "pg";
-import { openMailPort, type Mail } from "./port.ts";
+import { dropMail, postponeMail, takeMail, type Mail } from "@heliograph/platform";
+import { openMailPort } from "./port.ts";
 
 /** Another process tries when this one ended with a mail in hand. */
 const leaseSeconds = 60;
-const lookEveryMs = 5_000;
+/** Consumers of other services leave mail without a word. */
+const lookEveryMs = 1_000;
 const [firstRetrySeconds, slowestRetrySeconds] = [5, 3_600];
 /** Two days of tries: what an invitation says is over by then. */
 const maxTries = 55;
-
-/** Keeps a mail until it is sent, in the transaction of what it tells. */
-export const postMail = (
-  client: pg.ClientBase,
-  masterKey: Buffer,
-  name: string,
-  mail: Mail,
-): Promise<void> =>
-  addMail(client, uuid5("mail", name), sealSecret(masterKey, JSON.stringify(mail)));
 
 export type Postman = {
   /** There is mail. */

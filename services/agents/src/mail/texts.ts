@@ -1,4 +1,4 @@
-import type { Mail } from "./port.ts";
+import type { Mail } from "@heliograph/platform";
 
 // Lines stay short: a longer one is folded on its way (RFC 2045 §6.7), and a token that somebody copies out of the raw text would have a hole.
 

@@ -1,11 +1,16 @@
+import type { WritePart } from "@heliograph/runtime";
 import type pg from "pg";
 
+/** Adds a mail that waits; one that waits already stays as it is. */
+export const mailPart = (id: string, sealed: string): WritePart => ({
+  name: "credentials_mail",
+  sql: "insert into credentials.mails (id, sealed) values ($1::uuid, $2::text) on conflict do nothing",
+  values: [id, sealed],
+});
+
 export async function addMail(client: pg.ClientBase, id: string, sealed: string): Promise<void> {
-  await client.query({
-    name: "credentials.mail",
-    text: "insert into credentials.mails (id, sealed) values ($1, $2) on conflict do nothing",
-    values: [id, sealed],
-  });
+  const { name, sql: text, values } = mailPart(id, sealed);
+  await client.query({ name, text, values: [...values] });
 }
 
 export type WaitingMail = { readonly id: string; readonly sealed: string; readonly tries: number };

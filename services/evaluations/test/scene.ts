@@ -1,0 +1,116 @@
+import { service as agents } from "@heliograph/agents";
+import { service as control } from "@heliograph/control";
+import { operator } from "@heliograph/platform";
+import { smtpSink, until, webhookSink } from "@heliograph/testkit";
+import { openWorld } from "@heliograph/testkit/world";
+import { service as wallet } from "@heliograph/wallet";
+import { service } from "../src/index.ts";
+
+export const origin = "https://api.example.com";
+export const services = [service, agents, control, wallet];
+let number = 0;
+
+export type Mail = { readonly to: readonly string[]; readonly raw: string; readonly text: string };
+type Slack = { readonly text: string; readonly blocks: readonly object[] };
+
+/** An installation with a mail server and a Slack of its own, whose evaluations run; and an operator. */
+export async function openScene(env: Readonly<Record<string, string>> = {}) {
+  const smtp = await smtpSink();
+  const slack = await webhookSink();
+  const world = await openWorld({
+    services,
+    consumers: "run",
+    env: {
+      HELIOGRAPH_MAIL_URL: `smtp://127.0.0.1:${smtp.port}`,
+      HELIOGRAPH_MAIL_FROM: "Heliograph <team@example.org>",
+      HELIOGRAPH_SLACK_WEBHOOK_URL: `${slack.url}/services/T0/B0/secret`,
+      HELIOGRAPH_PUBLIC_URL: origin,
+      HELIOGRAPH_TRUST_PROXY: "loopback",
+      HELIOGRAPH_RETRY_SCALE: "0.05",
+      ...env,
+    },
+  });
+  const admin = await world.addKey(operator.partner_id, {
+    environment: "live",
+    scopes: ["*", "admin"],
+  });
+  await world.appendPlatform(
+    `partner-${operator.partner_id.slice(4)}`,
+    "no_stream",
+    "PartnerCreated",
+    {
+      ...operator,
+      currency: "USD",
+      created_at: new Date().toISOString(),
+    },
+  );
+  const mails = (to?: string): readonly Mail[] =>
+    smtp.messages
+      .filter((mail) => to === undefined || mail.to.includes(to))
+      .map(({ to: recipients, raw }) => ({ to: recipients, raw, text: plainOf(raw) }));
+  const told = (): readonly Slack[] => slack.requests.map(({ body }) => JSON.parse(body));
+  const post = (body: object, headers: Record<string, string> = {}) =>
+    world.call("POST", "/api/v1/evaluations", {
+      body: bodyOf(body),
+      headers: { "x-forwarded-for": `198.51.100.${++number % 250}`, ...headers },
+    });
+  return {
+    world,
+    smtp,
+    slack,
+    admin,
+    mails,
+    told,
+    post,
+    /** Asks as a new person; gives the id and the address. */
+    async ask(body: { readonly company?: string; readonly email?: string } = {}) {
+      const email = body.email ?? `visitor${++number}@example.com`;
+      const answer = await post({ ...body, email });
+      if (answer.status !== 202) throw new Error(answer.text);
+      return { id: answer.body.id as string, email };
+    },
+    mailTo: (to: string, count = 1) =>
+      until(() => mails(to).length >= count && mails(to).at(-1), { what: `mail to ${to}` }),
+    toldOf: (company: string, count = 1) =>
+      until(() => {
+        const found = told().filter(({ text }) => text.includes(`Company: ${company}\n`));
+        return found.length >= count && found.at(-1)!;
+      }),
+    manage: (method: string, path: string, body?: object, headers: Record<string, string> = {}) =>
+      world.call(method, `/api/v1/admin/evaluations${path}`, {
+        key: admin,
+        headers,
+        ...(body && { body }),
+      }),
+    async close() {
+      await world.close();
+      await smtp.close();
+      await slack.close();
+    },
+  };
+}
+export type Scene = Awaited<ReturnType<typeof openScene>>;
+
+export const bodyOf = (body: object): object => ({
+  company: "Acme",
+  name: "Eve Example",
+  email: "eve@example.com",
+  use_case: "Order confirmations by SMS",
+  ...body,
+});
+
+/** The path of a link of ours in a text. */
+export const linkIn = (text: string): string =>
+  new RegExp(`${origin}(/evaluations/\\S+)`).exec(text)![1]!;
+
+/** Undoes quoted-printable (RFC 2045 §6.7), as every mail program does. */
+const plainOf = (raw: string): string =>
+  Buffer.from(
+    raw
+      .replaceAll("\r\n", "\n")
+      .replaceAll("=\n", "")
+      .replaceAll(/=([0-9A-F]{2})/g, (_, hex: string) =>
+        String.fromCharCode(Number.parseInt(hex, 16)),
+      ),
+    "latin1",
+  ).toString();
