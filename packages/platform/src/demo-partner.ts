@@ -4,7 +4,6 @@ import {
   environments,
   streamOf,
   uuid5,
-  type Environment,
   type EventData,
   type KeyKind,
 } from "@heliograph/contracts";
