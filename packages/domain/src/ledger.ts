@@ -103,7 +103,7 @@ export function transactionsOf(event: WalletRecord): readonly PublicTransaction[
   const common = {
     currency: event.data.currency as string,
     event_id: eventPublicId(event.id),
-    created_at: new Date(event.recordedAt).toISOString(),
+    created_at: formatTime(timeOfEvent(event)),
   };
   return entries.map((entry) => {
     balance += sign * moneyOf(entry.amount)!;

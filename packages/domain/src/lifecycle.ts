@@ -1,4 +1,5 @@
 import { eventPublicId, type Environment, type TypedEvent } from "@heliograph/contracts";
+import { formatTime, timeOfEvent } from "./time.ts";
 import { isPeopleEvent, peopleData, peopleSamples, peopleTypes } from "./lifecycle-people.ts";
 
 /**
@@ -72,7 +73,7 @@ export const lifecycleSources: readonly (
 /** What the mapping reads of a recorded event. */
 export type LifecycleSource = TypedEvent & {
   readonly id: string;
-  readonly metadata: { readonly partner?: string };
+  readonly metadata: { readonly partner?: string; readonly at?: string };
   readonly recordedAt: number;
 };
 
@@ -110,7 +111,7 @@ export function toLifecycle(
   return {
     id: eventPublicId(event.id),
     type,
-    timestamp: new Date(event.recordedAt).toISOString(),
+    timestamp: formatTime(timeOfEvent(event)),
     environment,
     partner: event.metadata.partner!,
     data: dataOf(event),

@@ -6,6 +6,7 @@ import type {
   PartnerId,
   TypedEvent,
 } from "@heliograph/contracts";
+import { timeOfEvent } from "./time.ts";
 import { joinStatus, type MessageStatus } from "./status.ts";
 
 type Requested = EventData<"MessageRequested">;
@@ -14,7 +15,7 @@ type Requested = EventData<"MessageRequested">;
 export type FoldableEvent = TypedEvent & {
   readonly position: bigint;
   readonly revision: number;
-  readonly metadata: { readonly partner?: string };
+  readonly metadata: { readonly partner?: string; readonly at?: string };
   readonly recordedAt: number;
 };
 
@@ -88,13 +89,14 @@ function begin(event: Extract<FoldableEvent, { type: "MessageRequested" }>): Mes
     requestedPosition: event.position,
     position: event.position,
     revision: event.revision,
-    updatedAt: event.recordedAt,
+    updatedAt: timeOfEvent(event),
   };
 }
 
 type Changes = { -readonly [Key in keyof MessageState]?: MessageState[Key] };
 
-function changes(state: MessageState, { type, data, recordedAt }: FoldableEvent): Changes {
+function changes(state: MessageState, event: FoldableEvent): Changes {
+  const { type, data } = event;
   const to = (status: MessageStatus): MessageStatus => joinStatus(state.status, status);
   const attempts = "attempt" in data ? Math.max(state.attempts, data.attempt) : state.attempts;
   switch (type) {
@@ -117,7 +119,7 @@ function changes(state: MessageState, { type, data, recordedAt }: FoldableEvent)
           message_id: data.provider.message_id,
           status: data.provider.status,
         },
-        sentAt: recordedAt,
+        sentAt: timeOfEvent(event),
       };
     case "DispatchExhausted":
       return {
@@ -166,7 +168,7 @@ export function evolveMessage(
     ...changes(state, event),
     position: event.position,
     revision: event.revision,
-    updatedAt: event.recordedAt,
+    updatedAt: timeOfEvent(event),
   };
 }
 

@@ -50,3 +50,12 @@ export function parseTime(text: string): number | undefined {
   }
   return at + Number(`${match[7] ?? ""}000`.slice(0, 3));
 }
+
+/** When an event happened, epoch milliseconds: when it was recorded, or what it says itself in a sandbox whose clock is ahead. */
+export const timeOfEvent = ({
+  metadata: { at },
+  recordedAt,
+}: {
+  readonly metadata: { readonly at?: string };
+  readonly recordedAt: number;
+}): number => (at === undefined ? recordedAt : Date.parse(at));

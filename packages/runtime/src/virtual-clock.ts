@@ -14,6 +14,8 @@ type Clocks = {
 /** Which time it is for a partner. In live, and in a sandbox whose clock nobody advanced, it is the real one. Times are epoch milliseconds. */
 export type PartnerClock = {
   now(partner: string | undefined): number;
+  /** By how much that is ahead of the real time. */
+  aheadMs(partner: string | undefined): number;
   /** When what was due at a time happens: at that very time where the clock went over it at once, else now. */
   instant(partner: string | undefined, dueAt: number): number;
   /** What an event's metadata say of a time that is not the real one; left out, `recordedAt` tells it. */
@@ -28,6 +30,7 @@ const none: ReadonlyMap<string, ClockState> = new Map();
 
 export const realClock: PartnerClock = {
   now: Date.now,
+  aheadMs: () => 0,
   instant: Date.now,
   stamp: () => undefined,
   moved: () => none,
@@ -38,9 +41,11 @@ export const realClock: PartnerClock = {
 export function virtualClock(directory: Clocks, realNow: () => number = Date.now): PartnerClock {
   const of = (partner: string | undefined): ClockState | undefined =>
     partner === undefined ? undefined : directory.clocks.get(partner);
-  const now = (partner: string | undefined): number => realNow() + (of(partner)?.aheadMs ?? 0);
+  const aheadMs = (partner: string | undefined): number => of(partner)?.aheadMs ?? 0;
+  const now = (partner: string | undefined): number => realNow() + aheadMs(partner);
   return {
     now,
+    aheadMs,
     instant: (partner, dueAt) =>
       of(partner)?.jumps.some(({ from, to }) => from < dueAt && dueAt <= to) === true
         ? dueAt

@@ -1,6 +1,6 @@
 import { failpoint } from "@heliograph/contracts";
 import { createAlarm } from "@heliograph/runtime";
-import type { Checkpoint, WritePart } from "@heliograph/runtime";
+import type { Checkpoint, PartnerClock, WritePart } from "@heliograph/runtime";
 import type { Floor } from "./floor.ts";
 import type { Intents } from "./intents.ts";
 import type { Job } from "./job.ts";
@@ -16,6 +16,8 @@ export type Committer = {
   pump(): void;
   timer(messageId: string, timer: Timer): void;
   timerDone(messageId: string): void;
+  /** Its timer is set, and not durable yet. */
+  settingTimer(messageId: string): boolean;
   /** Proves that this owner still holds the checkpoint. Throws Fenced. */
   prove(): Promise<void>;
   /** Commits everything that is left. */
@@ -34,6 +36,9 @@ type Options = {
   readonly run: (jobs: readonly Job[]) => void;
   /** Timers with these due times are durable. */
   readonly timersWritten: (earliest: number) => void;
+  readonly clock: Pick<PartnerClock, "aheadMs">;
+  /** Something is durable. */
+  readonly committed: () => void;
   readonly broken: (error: unknown) => void;
 };
 
@@ -51,6 +56,7 @@ type Options = {
 export function createCommitter(options: Options): Committer {
   const { checkpoint, floor, owner, intents } = options;
   let timers = new Map<string, Timer>();
+  let writing = timers;
   let doneTimers = new Set<string>();
   let scheduled = false;
   let inFlight: Promise<void> | undefined;
@@ -118,12 +124,21 @@ export function createCommitter(options: Options): Committer {
     const done = [...doneTimers].filter((id) => !newTimers.has(id));
     if (done.length > 0) parts.push(deleteTimers(done));
     timers = new Map();
+    writing = newTimers;
     doneTimers = new Set();
     await checkpoint.commit(floor.position(), parts);
+    writing = new Map();
     provedAt = performance.now();
     await failpoint("dispatch.after_intent");
     if (newTimers.size > 0)
-      options.timersWritten(Math.min(...[...newTimers.values()].map(({ dueAt }) => dueAt)));
+      options.timersWritten(
+        Math.min(
+          ...[...newTimers.values()].map(
+            ({ dueAt, partner }) => dueAt - options.clock.aheadMs(partner),
+          ),
+        ),
+      );
+    options.committed();
     options.run(jobs);
   }
 
@@ -137,6 +152,7 @@ export function createCommitter(options: Options): Committer {
       timers.delete(messageId);
       doneTimers.add(messageId);
     },
+    settingTimer: (messageId) => timers.has(messageId) || writing.has(messageId),
     async prove() {
       await checkpoint.commit(checkpoint.position);
       provedAt = performance.now();

@@ -20,7 +20,8 @@ import { createOutcomes, type Outcomes, type Target } from "./outcomes.ts";
 import { createRecorder } from "./recorder.ts";
 import { recover } from "./recover.ts";
 import { createResumer } from "./resume.ts";
-import { createStore, type IntendedCall } from "./store.ts";
+import { momentMs } from "./moment.ts";
+import { createStore, type IntendedCall, type Timer } from "./store.ts";
 import { createTimers } from "./timers.ts";
 
 /** Jobs in memory at most: the feed and the timers wait while there is no room. */
@@ -50,7 +51,7 @@ export async function startDispatcher(
   pool: GatewayPool,
 ): Promise<ReactorInstance> {
   const { context, checkpoint, epoch, logger, schema, shard } = tools;
-  const { log, settings } = context;
+  const { log, settings, clock } = context;
   const owner = shard?.index ?? null;
   const scale = settings.retryScale;
   const mostJobs = shardPart(MOST_JOBS, shard, 1_000);
@@ -102,7 +103,7 @@ export async function startDispatcher(
       checkpoint,
       connections,
       logger,
-      now,
+      clock,
       random,
       scale,
       signal: tools.signal,
@@ -116,7 +117,12 @@ export async function startDispatcher(
     logger.error({ err: error }, "the subscription to suppressions broke; it starts again"),
   );
   const floor = createFloor(checkpoint.position);
-  const active = createActive(() => committer, floor, now);
+  const active = createActive(
+    () => committer,
+    floor,
+    clock,
+    () => timers.look(),
+  );
   const recorder = createRecorder(log, hard.signal, broken);
   const caller = createCaller({
     logger,
@@ -130,7 +136,15 @@ export async function startDispatcher(
         : outcomes.settle(targetOf(job), result),
     unsettled: (job, error) => strand(job, error),
   });
-  const lanes = createLanes({ connections, now, random, call: caller.call, broken, unfit });
+  const lanes = createLanes({
+    connections,
+    now,
+    timeOf: ({ moment }) => momentMs(clock, moment),
+    random,
+    call: caller.call,
+    broken,
+    unfit,
+  });
   /** Admitted and not ended: what is left of them when this ends is given back to the gateways, which others go on using. */
   const admitted = new Set<Job>();
   const intents = createIntents(epoch, owner);
@@ -157,14 +171,16 @@ export async function startDispatcher(
       if (closing) giveBack(jobs);
       else lanes.run(jobs);
     },
+    clock,
     timersWritten: (earliest) => timers.at(earliest),
+    committed: () => timers.look(),
   });
   const outcomes: Outcomes = createOutcomes({
     log,
     recorder,
     committer,
     connections,
-    now,
+    clock,
     random,
     scale,
     prove,
@@ -177,7 +193,7 @@ export async function startDispatcher(
     committer,
     floor,
     active,
-    now,
+    clock,
     random,
     scale,
     outcomes,
@@ -202,8 +218,10 @@ export async function startDispatcher(
     room,
     closing: () => closing,
     now,
+    clock,
     broken,
   });
+  const forgetClock = clock.onChange(() => timers.at(now()));
   const feed = createFeed({
     resumer,
     committer,
@@ -211,6 +229,7 @@ export async function startDispatcher(
     active,
     room,
     closing: () => closing,
+    clock,
     headAtStart,
     requestBytes: shardPart(REQUEST_BYTES, shard, REQUEST_BYTES / 16),
   });
@@ -225,6 +244,7 @@ export async function startDispatcher(
     stream: job.stream,
     number: job.call,
     done: () => finish(job),
+    moment: job.moment,
     refused: (reason) => strand(job, reason),
     call: {
       state: job.state,
@@ -245,7 +265,7 @@ export async function startDispatcher(
     const later = (): number => job.connection!.nextAt() ?? now() + NO_GATEWAY_MS;
     const at = retryAfterMs === undefined ? (healthy ? now() : later()) : now() + retryAfterMs;
     // The row and the end of the announcement share a commit.
-    committer.timer(job.messageId, { dueAt: withinValidity(job, at), kind: "waiting" });
+    committer.timer(job.messageId, waiting(job, at));
     finish(job, "notMade");
   }
 
@@ -272,13 +292,15 @@ export async function startDispatcher(
     committer.pump();
   }
 
-  /** Not later than the validity ends: then the message expires. */
-  const withinValidity = (job: Job, at: number): number =>
-    Math.max(now(), Math.min(at, job.expiresAt));
+  /** A row that is looked at again at `at` of the real clock, but not later than the validity ends: then the message expires. */
+  function waiting({ moment: { partner }, expiresAt }: Job, at: number): Timer {
+    const dueAt = Math.max(clock.now(partner), Math.min(at + clock.aheadMs(partner), expiresAt));
+    return { dueAt, kind: "waiting", partner };
+  }
 
   /** Gives a job back to a row: it is looked at again at `at`. */
   function putOff(job: Job, at: number): void {
-    committer.timer(job.messageId, { dueAt: withinValidity(job, at), kind: "waiting" });
+    committer.timer(job.messageId, waiting(job, at));
     if (job.mark !== undefined) floor.release(job.mark);
     active.remove(job.messageId);
   }
@@ -290,8 +312,8 @@ export async function startDispatcher(
       );
       return putOff(job, now() + NO_GATEWAY_MS);
     }
-    const { messageId, stream, mark } = job;
-    resumer.resume([{ messageId, stream, mark, due: true }]).catch(broken);
+    const { messageId, stream, mark, moment } = job;
+    resumer.resume([{ messageId, stream, mark, due: true, ...moment }]).catch(broken);
   }
   function spill(): void {
     if (closing) return;
@@ -348,6 +370,7 @@ export async function startDispatcher(
       closing = true;
       clearInterval(sweep);
       timers.close();
+      forgetClock();
       feed.wake();
       withdraw();
       const deadline = performance.now() + (dead ? 0 : Math.max(deadlineMs, GRACE_MS));

@@ -4,6 +4,8 @@ import type { Batch, RecordedEvent } from "@heliograph/log";
 import type { Active } from "./active.ts";
 import type { Committer } from "./committer.ts";
 import type { Floor, Mark } from "./floor.ts";
+import type { PartnerClock } from "@heliograph/runtime";
+import { jumped } from "./moment.ts";
 import type { Look, Resumer } from "./resume.ts";
 
 export type Feed = {
@@ -20,6 +22,7 @@ type Options = {
   /** How many jobs memory has room for. */
   readonly room: () => number;
   readonly closing: () => boolean;
+  readonly clock: PartnerClock;
   /** Up to here a predecessor may have acted: its traces are in the messages' streams, which are read. */
   readonly headAtStart: bigint;
   /** Memory for requests whose funds are not decided yet; one that is forgotten is read from the log. */
@@ -34,6 +37,7 @@ export function createFeed({
   active,
   room,
   closing,
+  clock,
   headAtStart,
   requestBytes,
 }: Options): Feed {
@@ -65,9 +69,9 @@ export function createFeed({
       case "FundsHeld":
         return held(event, mark);
       case "BounceDeferred":
-        if (!active.has(event.data.message_id)) return [look(event.data.message_id, mark)];
+        if (!active.has(event.data.message_id)) return [look(event.data.message_id, mark, event)];
         // Its last outcome is on its way into the log.
-        active.again(event.data.message_id, mark);
+        active.again(event.data.message_id, mark, event.metadata.partner);
         return [];
       case "MessageCanceled":
         if (!active.has(event.data.message_id)) committer.timerDone(event.data.message_id);
@@ -83,12 +87,18 @@ export function createFeed({
       // At work already, on behalf of a row.
       if (active.has(messageId)) continue;
       const request = event.position > headAtStart ? requests.get(messageId) : undefined;
-      if (request === undefined) looks.push(look(messageId, mark));
+      if (request === undefined) looks.push(look(messageId, mark, event));
       else {
         requests.delete(messageId);
         active.add(messageId);
         resumer.begin(
-          { messageId, stream: request.stream, mark: floor.hold(mark), due: false },
+          {
+            messageId,
+            stream: request.stream,
+            mark: floor.hold(mark),
+            due: false,
+            ...timeOf(event),
+          },
           request,
           event.id,
         );
@@ -97,13 +107,20 @@ export function createFeed({
     return looks;
   }
 
-  function look(messageId: string, mark: Mark): Look {
+  /** By whose clock it is looked at: what its clock went over at once happens when its cause did. */
+  const timeOf = ({ metadata: { partner, at } }: RecordedEvent): Pick<Look, "partner" | "at"> => ({
+    partner,
+    at: at === undefined ? undefined : jumped(clock, partner, Date.parse(at)),
+  });
+
+  function look(messageId: string, mark: Mark, cause: RecordedEvent): Look {
     active.add(messageId);
     return {
       messageId,
       stream: streamOf("message", messageId),
       mark: floor.hold(mark),
       due: false,
+      ...timeOf(cause),
     };
   }
 

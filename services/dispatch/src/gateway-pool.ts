@@ -30,7 +30,8 @@ type Shared = {
 };
 
 function open(context: ServiceContext, now: () => number): Shared {
-  const { environment, settings, directory, log, logger, masterKey, projectionPool } = context;
+  const { environment, settings, directory, log, logger, masterKey, projectionPool, clock } =
+    context;
   const rooms = new Set<() => void>();
   /** Who is told first may take all there is, so whoever took is told last. Turns by the count of tellings fell in step with calls that ended and left nothing to take. */
   const all = (): void => {
@@ -40,7 +41,9 @@ function open(context: ServiceContext, now: () => number): Shared {
   /** A receipt on the send path; one that is lost here comes again after the answer. */
   const onReceipt = (receipt: Receipt, partner: string): void => {
     opened.receiptsInFlight++;
-    recordReceipts(log, [{ receipt, partner }])
+    const stamp = clock.stamp(partner);
+    const told = stamp?.at === undefined ? receipt : { ...receipt, occurred_at: stamp.at };
+    recordReceipts(log, [{ receipt: told, partner, ...stamp }])
       .catch((error: unknown) =>
         logger.warn(
           { message: receipt.message_id, error: messageOf(error) },

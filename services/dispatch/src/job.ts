@@ -3,6 +3,7 @@ import type { Attempt } from "@heliograph/gateways";
 import type { Ticket } from "./breaker.ts";
 import type { Connection } from "./connections.ts";
 import type { Mark } from "./floor.ts";
+import type { Moment } from "./moment.ts";
 import type { Requested, State } from "./state.ts";
 import type { IntendedCall } from "./store.ts";
 
@@ -20,7 +21,8 @@ export type Job = {
   readonly opened: Pick<Requested, "to" | "content"> | undefined;
   readonly lane: string;
   readonly expiresAt: number;
-  /** When it began to wait in memory, epoch ms. */
+  readonly moment: Moment;
+  /** When it began to wait in memory, epoch ms of the real clock. */
   readonly since: number;
   /** Holds the checkpoint back until a row or the outcome stands for the job; undefined when a row does already. */
   mark: Mark | undefined;

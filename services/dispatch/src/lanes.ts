@@ -57,6 +57,8 @@ export type Lanes = {
 type Options = {
   readonly connections: Connections;
   readonly now: () => number;
+  /** Which time it is for a job. */
+  readonly timeOf: (job: Job) => number;
   readonly random: () => number;
   /** Makes the call and hands on its outcome; never throws; gives how long it took, in ms. */
   readonly call: (job: Job) => Promise<number>;
@@ -65,7 +67,15 @@ type Options = {
   readonly unfit: (job: Job, why: "expired" | "no_gateway") => void;
 };
 
-export function createLanes({ connections, now, random, call, broken, unfit }: Options): Lanes {
+export function createLanes({
+  connections,
+  now,
+  timeOf,
+  random,
+  call,
+  broken,
+  unfit,
+}: Options): Lanes {
   const lanes = new Map<string, Lane>();
   const channels = new Map<string, Fifo<Lane>[]>();
   let waiting = 0;
@@ -122,7 +132,7 @@ export function createLanes({ connections, now, random, call, broken, unfit }: O
       if (lanesOfPriority === undefined || lane === undefined) return;
       const job = lane.waiting.peek();
       if (job !== undefined && lane.open < lane.depth) {
-        const expired = job.expiresAt <= now();
+        const expired = job.expiresAt <= timeOf(job);
         const choice = expired ? undefined : choose(candidates, job.state.failed, random());
         if (choice?.type === "wait") return;
         lane.waiting.shift();

@@ -1,11 +1,14 @@
 import type { ProviderAnswer } from "@heliograph/gateways";
 import type { EventLog, NewEvent } from "@heliograph/log";
+import type { PartnerClock } from "@heliograph/runtime";
 import type { Committer } from "./committer.ts";
 import type { Connections } from "./connections.ts";
 import { accepted, attemptFailed, exhausted, uncertain, type Call } from "./events.ts";
 import type { Recorder } from "./recorder.ts";
 import { decideRetry } from "./retry.ts";
 import type { TimerKind } from "./decide.ts";
+import { momentMs, stamped, type Moment } from "./moment.ts";
+import type { Timer } from "./store.ts";
 import { withoutAddresses } from "./without-addresses.ts";
 
 /** A call that has come to something. */
@@ -13,6 +16,7 @@ export type Target = {
   readonly messageId: string;
   readonly stream: string;
   readonly call: Call;
+  readonly moment: Moment;
   /** Number of this outcome among the message's. */
   readonly number: number;
   /** The outcome is in the log. */
@@ -28,7 +32,7 @@ type Options = {
   readonly recorder: Recorder;
   readonly committer: Committer;
   readonly connections: Connections;
-  readonly now: () => number;
+  readonly clock: PartnerClock;
   readonly random: () => number;
   readonly scale: number;
   /** Proves that this owner still is one; false when it is not. */
@@ -36,13 +40,18 @@ type Options = {
   readonly broken: (error: unknown) => void;
 };
 
+const timerOf = (
+  { moment: { partner } }: Target,
+  { at, kind }: { readonly at: number; readonly kind: TimerKind },
+): Timer => ({ dueAt: at, kind, partner });
+
 /** Turns the results of calls into events, and what must follow into timers. */
 export function createOutcomes({
   log,
   recorder,
   committer,
   connections,
-  now,
+  clock,
   random,
   scale,
   prove,
@@ -51,6 +60,7 @@ export function createOutcomes({
   function settle(target: Target, result: ProviderAnswer): void {
     const { call } = target;
     const { state, causation } = call;
+    const now = (): number => momentMs(clock, target.moment);
     switch (result.type) {
       case "accepted":
         return record(target, [accepted(call, result)], undefined);
@@ -112,11 +122,15 @@ export function createOutcomes({
     expected = target.call.state.revision,
   ): void {
     recorder.push({
-      append: { stream: target.stream, expected, events },
+      append: {
+        stream: target.stream,
+        expected,
+        events: stamped(clock, target.moment, events),
+      },
       recorded() {
         target.done();
         if (next !== undefined) {
-          committer.timer(target.messageId, { dueAt: next.at, kind: next.kind });
+          committer.timer(target.messageId, timerOf(target, next));
           committer.pump();
         }
       },
@@ -136,8 +150,7 @@ export function createOutcomes({
     const revision = stored.at(-1)?.revision ?? -1;
     if (stored.some(({ id }) => id === events[0]!.id)) {
       target.done();
-      if (next !== undefined)
-        committer.timer(target.messageId, { dueAt: next.at, kind: next.kind });
+      if (next !== undefined) committer.timer(target.messageId, timerOf(target, next));
       committer.pump();
     } else record(target, events, next, revision);
   }

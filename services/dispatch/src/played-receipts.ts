@@ -8,6 +8,7 @@ import {
   createAlarm,
 } from "@heliograph/runtime";
 import { isSealed, type Vault } from "@heliograph/vault";
+import { timeOfEvent } from "@heliograph/domain";
 import { createFloor, type Mark } from "./floor.ts";
 
 /** Receipts that are due within this time are recorded together. */
@@ -65,13 +66,18 @@ async function start({
   }
 
   function plan(event: SentEvent, mark: Mark): void {
-    for (const { delayMs, receipt } of playedReceipts(event.data, event.recordedAt)) {
+    for (const { delayMs, receipt } of playedReceipts(event.data, timeOfEvent(event))) {
       // A message from long ago, after a pause, gets its receipts at once. The log's clock says only how long ago that is: one that is ahead delays nothing further.
       const now = Date.now();
       const agoMs = Math.min(delayMs, Math.max(0, now - event.recordedAt));
       const dueAt = now + delayMs - agoMs;
       const slot = Math.ceil(dueAt / SLOT_MS) * SLOT_MS;
-      const source = { receipt, partner: event.metadata.partner ?? "", causation: event.id };
+      const source = {
+        receipt,
+        partner: event.metadata.partner ?? "",
+        causation: event.id,
+        ...(event.metadata.at !== undefined && { at: receipt.occurred_at }),
+      };
       const list = slots.get(slot);
       if (list === undefined) slots.set(slot, [{ source, mark: floor.hold(mark) }]);
       else list.push({ source, mark: floor.hold(mark) });

@@ -1,11 +1,12 @@
 import { shardOf, streamOf, type Shard } from "@heliograph/contracts";
 import type { Append, EventLog } from "@heliograph/log";
-import type { Checkpoint, WritePart } from "@heliograph/runtime";
+import type { Checkpoint, PartnerClock, WritePart } from "@heliograph/runtime";
 import type { Logger } from "pino";
 import type { Connections } from "./connections.ts";
 import { decideStep } from "./decide.ts";
 import { uncertain } from "./events.ts";
 import { appendPatiently } from "./recorder.ts";
+import { momentMs, stamped } from "./moment.ts";
 import { isOver, soundFold } from "./resume.ts";
 import type { State } from "./state.ts";
 import {
@@ -26,7 +27,7 @@ type Options = {
   readonly checkpoint: Checkpoint;
   readonly connections: Connections;
   readonly logger: Logger;
-  readonly now: () => number;
+  readonly clock: PartnerClock;
   readonly random: () => number;
   readonly scale: number;
   readonly signal: AbortSignal;
@@ -75,7 +76,7 @@ export async function recover(options: Options): Promise<Map<string, IntendedCal
 /** Writes what is missing for some calls; gives back those whose stream moved meanwhile. */
 async function settle(
   calls: readonly IntendedCall[],
-  { log, connections, logger, now, random, scale, signal }: Options,
+  { log, connections, logger, clock, random, scale, signal }: Options,
   timers: Map<string, Timer>,
   partners: Map<string, string | undefined>,
   unsettled: Map<string, IntendedCall>,
@@ -84,7 +85,7 @@ async function settle(
   const appends: Append[] = [];
   const appended: IntendedCall[] = [];
   const timer = (id: string, at: number): void =>
-    void timers.set(id, { dueAt: at, kind: "uncertain" });
+    void timers.set(id, { dueAt: at, kind: "uncertain", partner: partners.get(id) });
   for (const call of calls) {
     const [id] = call;
     try {
@@ -100,7 +101,7 @@ async function settle(
   /** A timer has it looked at at once, and then as often as other messages that stand still. */
   function leave(call: IntendedCall, error: unknown): void {
     unsettled.set(call[0], call);
-    timer(call[0], now());
+    timer(call[0], clock.now(partners.get(call[0])));
     logger.error({ message: call[0], err: error }, "an announced call cannot be settled");
   }
 
@@ -110,21 +111,20 @@ async function settle(
     if (state === undefined) return undefined;
     partners.set(id, state.requestEvent.metadata.partner);
     if (isOver(state, number)) {
-      const step = decideStep(state, { now: now(), due: false, random: random(), scale });
+      const now = clock.now(partners.get(id));
+      const step = decideStep(state, { now, due: false, random: random(), scale });
       if (step.type === "nothing") return undefined;
-      const at = step.type === "wait" ? step.at : now();
+      const at = step.type === "wait" ? step.at : now;
       if (!Number.isFinite(at)) throw new Error("it waits for a time that is none");
       timer(id, at);
       return undefined;
     }
     const policy = connections.policyOf(gateway);
-    const event = uncertain(
-      state,
-      { attempt, gateway, cause: "crash", policy },
-      state.lastEventId,
-      now(),
-    );
-    return { stream: streamOf("message", id), expected: state.revision, events: [event] };
+    const moment = { partner: partners.get(id), at: undefined };
+    const about = { attempt, gateway, cause: "crash", policy } as const;
+    const doubt = uncertain(state, about, state.lastEventId, momentMs(clock, moment));
+    const events = stamped(clock, moment, [doubt]);
+    return { stream: streamOf("message", id), expected: state.revision, events };
   }
 
   if (appends.length === 0) return { uncertain: 0, again: [] };
@@ -134,7 +134,7 @@ async function settle(
     const call = appended[index]!;
     if (outcome.kind === "conflict") again.push(call);
     else if (outcome.kind === "invalid") leave(call, new Error(outcome.message));
-    else timer(call[0], now());
+    else timer(call[0], clock.now(partners.get(call[0])));
   }
   return { uncertain: appends.length - again.length, again };
 }

@@ -1,7 +1,7 @@
 import { readEventFlaw, streamOf, type EventData } from "@heliograph/contracts";
 import { attemptIdOf, type ProviderAnswer, type SendResult } from "@heliograph/gateways";
 import type { EventLog, NewEvent, RecordedEvent } from "@heliograph/log";
-import { isMachinery } from "@heliograph/runtime";
+import { isMachinery, type PartnerClock } from "@heliograph/runtime";
 import type { Active } from "./active.ts";
 import type { Verdict } from "./clearance.ts";
 import type { Committer } from "./committer.ts";
@@ -9,6 +9,7 @@ import { decideStep, resend, type Step, type TimerKind } from "./decide.ts";
 import { exhausted, expired, queued, stopped, uncertain, type Call } from "./events.ts";
 import type { Floor, Mark } from "./floor.ts";
 import type { Job } from "./job.ts";
+import { jumped, momentMs, stamped, type Moment } from "./moment.ts";
 import type { Outcomes } from "./outcomes.ts";
 import type { Recorder } from "./recorder.ts";
 import type { Opened } from "./opened.ts";
@@ -16,7 +17,7 @@ import { fold, type State } from "./state.ts";
 import type { IntendedCall } from "./store.ts";
 
 /** A message that dispatch has to look at. */
-export type Look = {
+export type Look = Moment & {
   readonly messageId: string;
   readonly stream: string;
   readonly mark: Mark | undefined;
@@ -42,7 +43,7 @@ type Options = {
   readonly committer: Committer;
   readonly floor: Floor;
   readonly active: Active;
-  readonly now: () => number;
+  readonly clock: PartnerClock;
   readonly random: () => number;
   readonly scale: number;
   readonly add: (job: Job) => void;
@@ -75,7 +76,7 @@ export const isOver = (state: State, call: number): boolean =>
 
 /** The way back into a message: after a restart, when a timer is due, after a lost race and when an event was not expected. */
 export function createResumer(options: Options): Resumer {
-  const { log, recorder, committer, floor, active, now, random, scale, kindOf } = options;
+  const { log, recorder, committer, floor, active, clock, random, scale, kindOf } = options;
 
   async function resume(looks: readonly Look[]): Promise<void> {
     for (let from = 0; from < looks.length; from += MOST_STREAMS) {
@@ -101,7 +102,7 @@ export function createResumer(options: Options): Resumer {
   function wait(look: Look, at: number, why: TimerKind): void {
     if (!Number.isFinite(at)) throw new Error("it waits for a time that is none");
     active.remove(look.messageId);
-    committer.timer(look.messageId, { dueAt: at, kind: why });
+    committer.timer(look.messageId, { dueAt: at, kind: why, partner: look.partner });
     if (look.mark !== undefined) floor.release(look.mark);
     committer.pump();
   }
@@ -120,14 +121,15 @@ export function createResumer(options: Options): Resumer {
     );
 
   function halt(look: Look, error: unknown): void {
-    const until = now() + HALTED_MS;
+    const until = clock.now(look.partner) + HALTED_MS;
     options.halted(look.messageId, until, error);
     wait(look, until, "waiting");
   }
 
   function record(look: Look, state: State, event: NewEvent, recorded: () => void): void {
+    const events = stamped(clock, look, [event]);
     recorder.push({
-      append: { stream: look.stream, expected: state.revision, events: [event] },
+      append: { stream: look.stream, expected: state.revision, events },
       recorded,
       conflicted: () => again(look),
       refused: (reason) => halt(look, new Error(reason)),
@@ -139,7 +141,12 @@ export function createResumer(options: Options): Resumer {
   }
 
   function advance(look: Look, state: State | undefined, causation?: string): void {
-    const next = decideStep(state, { now: now(), due: look.due, random: random(), scale });
+    const next = decideStep(state, {
+      now: momentMs(clock, look),
+      due: look.due,
+      random: random(),
+      scale,
+    });
     if (state === undefined) return leave(look);
     const call = options.unsettled.get(look.messageId);
     if (call !== undefined) {
@@ -155,7 +162,12 @@ export function createResumer(options: Options): Resumer {
         cause: "crash",
         policy: options.policyOf(gateway),
       } as const;
-      return record(look, state, uncertain(state, about, state.lastEventId, now()), settled);
+      return record(
+        look,
+        state,
+        uncertain(state, about, state.lastEventId, momentMs(clock, look)),
+        settled,
+      );
     }
     take(look, state, next, causation ?? state.lastEventId);
   }
@@ -193,7 +205,7 @@ export function createResumer(options: Options): Resumer {
       case "wait":
         return wait(look, step.at, step.why);
       case "call":
-        return options.add(toJob(look, state, step.attempt, causation, opened, now()));
+        return options.add(toJob(look, state, step.attempt, causation, opened));
       case "queue": {
         const event = queued(state, causation);
         return record(look, state, event, () =>
@@ -208,7 +220,7 @@ export function createResumer(options: Options): Resumer {
         );
       }
       case "expire":
-        return record(look, state, expired(state, causation), () => leave(look));
+        return record(expiring(look, state), state, expired(state, causation), () => leave(look));
       case "exhaust":
         return record(
           look,
@@ -225,6 +237,12 @@ export function createResumer(options: Options): Resumer {
     }
   }
 
+  /** A message expires when its validity ends, although its gateway was waited for until now. */
+  const expiring = (look: Look, { request }: State): Look => ({
+    ...look,
+    at: look.at ?? jumped(clock, look.partner, Date.parse(request.expires_at)),
+  });
+
   async function ask(
     look: Look,
     state: State,
@@ -232,7 +250,7 @@ export function createResumer(options: Options): Resumer {
     causation: string,
   ): Promise<void> {
     const answer = await options.ask(step.gateway, attemptIdOf(look.messageId, step.attempt));
-    if (answer === "unknown") take(look, state, resend(state, now()), causation);
+    if (answer === "unknown") take(look, state, resend(state, momentMs(clock, look)), causation);
     else if (answer === undefined || answer.type === "uncertain" || answer.type === "unavailable")
       take(look, state, step.otherwise, causation);
     else
@@ -248,6 +266,7 @@ export function createResumer(options: Options): Resumer {
     options.outcomes.settle(
       {
         ...look,
+        moment: look,
         call,
         number: call.state.calls + 1,
         done: () => leave(look),
@@ -298,7 +317,6 @@ function toJob(
   attempt: number,
   causation: string,
   opened: Opened | undefined,
-  now: number,
 ): Job {
   const { request, requestEvent } = state;
   const expiresAt = Date.parse(request.expires_at);
@@ -313,7 +331,8 @@ function toJob(
     opened,
     lane: `${requestEvent.metadata.partner} ${request.channel} ${(opened ?? request).to}`,
     expiresAt,
-    since: now,
+    moment: { partner: look.partner, at: look.at },
+    since: Date.now(),
     mark: look.mark,
   };
 }

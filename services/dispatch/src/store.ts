@@ -27,6 +27,12 @@ alter table {schema}.timers add column if not exists shard smallint;
 create index if not exists timers_due_of_shard on {schema}.timers (shard, due_at) where shard is not null;
 `;
 
+/** By whose clock a timer is due: rows of the sandbox name the partner. */
+export const partnersDdl = `
+alter table {schema}.timers add column if not exists partner text;
+create index if not exists timers_due_of_partner on {schema}.timers (partner, due_at) where partner is not null;
+`;
+
 /** A call as the intent's row keeps it: message, attempt, number of the outcome, gateway. */
 export type IntendedCall = readonly [
   messageId: string,
@@ -35,8 +41,20 @@ export type IntendedCall = readonly [
   gateway: string,
 ];
 export type Intent = { readonly id: string; readonly calls: readonly IntendedCall[] };
-/** Due times are epoch ms by this service's clock. */
-export type Timer = { readonly dueAt: number; readonly kind: TimerKind };
+/** Due times are epoch ms by the clock of the message's partner; of nobody's by the real one. */
+export type Timer = {
+  readonly dueAt: number;
+  readonly kind: TimerKind;
+  readonly partner: string | undefined;
+};
+export type DueTimer = Timer & { readonly messageId: string };
+/** A partner whose clock is ahead: its time, by how much it is ahead, and up to where it went over time at once. */
+export type MovedClock = {
+  readonly partner: string;
+  readonly now: number;
+  readonly aheadMs: number;
+  readonly jumpedTo: number;
+};
 /** Whose the rows are: the shard's number, null for a dispatcher that is not divided. */
 export type Owner = number | null;
 
@@ -73,14 +91,15 @@ export function upsertTimers(
   const rows = [...timers];
   return {
     name: "timers",
-    sql: `insert into {schema}.timers (message_id, due_at, kind, shard)
-      select * from unnest($1::text[], $2::bigint[], $3::text[], $4::smallint[])
-      on conflict (message_id) do update set due_at = excluded.due_at, kind = excluded.kind, shard = excluded.shard, epoch = 0`,
+    sql: `insert into {schema}.timers (message_id, due_at, kind, shard, partner)
+      select * from unnest($1::text[], $2::bigint[], $3::text[], $4::smallint[], $5::text[])
+      on conflict (message_id) do update set due_at = excluded.due_at, kind = excluded.kind, shard = excluded.shard, partner = excluded.partner, epoch = 0`,
     values: [
       rows.map(([id]) => id),
       rows.map(([, { dueAt }]) => Math.ceil(dueAt)),
       rows.map(([, { kind }]) => kind),
       rows.map(([id]) => ownerOf(id)),
+      rows.map(([, { partner }]) => partner ?? null),
     ],
   };
 }
@@ -94,10 +113,13 @@ export const deleteTimers = (messageIds: readonly string[]): WritePart => ({
 export type Store = {
   /** Intents of owners before this one: their outcomes may be unknown. */
   openIntents(): Promise<readonly Intent[]>;
-  /** Takes up to `limit` timers that are due, the longest due first; each is given once to an owner. */
-  takeDue(now: number, limit: number): Promise<readonly string[]>;
-  /** When the next timer is due, epoch ms. */
-  nextDue(): Promise<number | undefined>;
+  /** Takes up to `limit` timers that are due, the longest due first; each is given once to an owner. Partners of `without` go by a clock of their own. */
+  takeDue(now: number, limit: number, without: readonly string[]): Promise<readonly DueTimer[]>;
+  /** The same of those partners: in what the clock of one went over at once, only the earliest instant of it. */
+  takeMoved(clocks: readonly MovedClock[], limit: number): Promise<readonly DueTimer[]>;
+  /** When the next timer is due, epoch ms of the real clock. */
+  nextDue(without: readonly string[]): Promise<number | undefined>;
+  nextMoved(clocks: readonly MovedClock[]): Promise<number | undefined>;
   /** Messages whose timers are of the time before the dispatcher was divided. */
   timersWithoutShard(limit: number): Promise<readonly string[]>;
   assignTimers(messageIds: readonly string[], shards: readonly number[]): Promise<void>;
@@ -124,26 +146,63 @@ export function createStore(pool: pg.Pool, schema: string, epoch: number, owner:
         calls: JSON.parse(row.calls as string) as IntendedCall[],
       }));
     },
-    async takeDue(now, limit) {
+    async takeDue(now, limit, without) {
+      const others = without.length === 0 ? "" : " and (partner is null or partner <> all($4))";
       const { rows } = await run(
-        "take_due",
+        `take_due${others && "_of_others"}`,
         `update {schema}.timers t set epoch = $1
-         from (select message_id from {schema}.timers where due_at <= $2 and epoch < $1${mine} order by due_at limit $3 for update skip locked) due
+         from (select message_id from {schema}.timers where due_at <= $2 and epoch < $1${mine}${others} order by due_at limit $3 for update skip locked) due
          where t.message_id = due.message_id
-         returning t.message_id, t.due_at`,
-        [epoch, Math.floor(now), limit],
+         returning t.message_id, t.due_at, t.kind, t.partner`,
+        [epoch, Math.floor(now), limit, ...(others === "" ? [] : [without])],
       );
-      return rows
-        .toSorted((one, other) => Number(one.due_at) - Number(other.due_at))
-        .map((row) => row.message_id as string);
+      return dueOf(rows);
     },
-    async nextDue() {
+    async takeMoved(clocks, limit) {
       const { rows } = await run(
-        "next_due",
-        `select due_at from {schema}.timers where epoch < $1${mine} order by due_at limit 1`,
-        [epoch],
+        "take_moved",
+        `update {schema}.timers t set epoch = $1
+         from (
+           select due.message_id from unnest($2::text[], $3::bigint[], $4::bigint[]) as clock(partner, now, jumped_to)
+           cross join lateral (
+             (select message_id, due_at from {schema}.timers
+               where partner = clock.partner and due_at <= clock.jumped_to and epoch < $1${mine} order by due_at fetch first 1 row with ties)
+             union all
+             (select message_id, due_at from {schema}.timers later
+               where partner = clock.partner and due_at > clock.jumped_to and due_at <= clock.now and epoch < $1${mine} and not exists (
+                 select 1 from {schema}.timers where partner = clock.partner and due_at <= clock.jumped_to and epoch < $1${mine})
+               order by due_at limit $5)
+           ) due order by due.due_at limit $5
+         ) due
+         where t.message_id = due.message_id
+         returning t.message_id, t.due_at, t.kind, t.partner`,
+        [
+          epoch,
+          clocks.map(({ partner }) => partner),
+          clocks.map(({ now }) => Math.floor(now)),
+          clocks.map(({ jumpedTo }) => jumpedTo),
+          limit,
+        ],
+      );
+      return dueOf(rows);
+    },
+    async nextDue(without) {
+      const others = without.length === 0 ? "" : " and (partner is null or partner <> all($2))";
+      const { rows } = await run(
+        `next_due${others && "_of_others"}`,
+        `select due_at from {schema}.timers where epoch < $1${mine}${others} order by due_at limit 1`,
+        [epoch, ...(others === "" ? [] : [without])],
       );
       return rows[0] === undefined ? undefined : Number(rows[0].due_at);
+    },
+    async nextMoved(clocks) {
+      const { rows } = await run(
+        "next_moved",
+        `select min(timer.due_at - clock.ahead) as due_at from unnest($2::text[], $3::bigint[]) as clock(partner, ahead)
+         cross join lateral (select due_at from {schema}.timers where partner = clock.partner and epoch < $1${mine} order by due_at limit 1) timer`,
+        [epoch, clocks.map(({ partner }) => partner), clocks.map(({ aheadMs }) => aheadMs)],
+      );
+      return rows[0]?.due_at == null ? undefined : Number(rows[0].due_at);
     },
     async timersWithoutShard(limit) {
       const { rows } = await run(
@@ -164,3 +223,14 @@ export function createStore(pool: pg.Pool, schema: string, epoch: number, owner:
     },
   };
 }
+
+/** The longest due first. */
+const dueOf = (rows: readonly Record<string, unknown>[]): readonly DueTimer[] =>
+  rows
+    .map((row) => ({
+      messageId: row["message_id"] as string,
+      dueAt: Number(row["due_at"]),
+      kind: row["kind"] as TimerKind,
+      partner: (row["partner"] as string | null) ?? undefined,
+    }))
+    .toSorted((one, other) => one.dueAt - other.dueAt);

@@ -36,6 +36,7 @@ function open(changes: Parameters<typeof simulator>[1] = {}) {
   const lanes = createLanes({
     connections,
     now: () => 0,
+    timeOf: () => 0,
     random: () => 0,
     async call(job) {
       called.push(job.messageId);

@@ -206,9 +206,16 @@ function causesByWallet(
  * Ids follow from the stream, the revision, what is covered and the type: the same batch decided again after a crash is a duplicate, and
  * another batch at the same revision is a conflict.
  */
-function appendOf(name: string, wallet: Wallet, { events }: WalletDecision): Append {
+/** Booked when it is booked: the times of a wallet follow its revisions, so that its transactions are found by them. */
+function appendOf(
+  name: string,
+  wallet: Wallet,
+  { events }: WalletDecision,
+  clock: PartnerClock,
+): Append {
   const stream = walletStream(name);
-  const metadata = { partner: partnerOfWallet(name), actor: "service:wallet" };
+  const partner = partnerOfWallet(name);
+  const metadata = { partner, actor: "service:wallet", ...clock.stamp(partner) };
   return {
     stream,
     expected: wallet.revision < 0 ? "no_stream" : wallet.revision,

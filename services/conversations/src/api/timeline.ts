@@ -51,7 +51,7 @@ const entry = ({ position, id, type, recordedAt, metadata, data }: RecordedEvent
   position: formatPosition(position),
   id: eventPublicId(id),
   type,
-  timestamp: formatTime(recordedAt),
+  timestamp: formatTime(timeOfEvent({ metadata, recordedAt })),
   actor: metadata.actor ?? "platform",
   data,
   ...("reason" in data && { reason: data.reason }),

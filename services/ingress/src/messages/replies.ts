@@ -28,10 +28,14 @@ async function find(call: ReplyCall): Promise<FoundConversation> {
 }
 
 /** Only what the person writes opens the window: own messages, templates and notes do not. Throws `session_window_closed`. */
-function requireWindow({ thread }: FoundConversation, { template }: SendReply): void {
+function requireWindow(
+  { thread }: FoundConversation,
+  { template }: SendReply,
+  nowMs: number,
+): void {
   if (thread.channel !== "whatsapp" || template !== undefined) return;
   const last = thread.lastInboundAt;
-  if (last === undefined || Date.now() - Date.parse(last) > windowMs)
+  if (last === undefined || nowMs - Date.parse(last) > windowMs)
     throw new PublicError(
       "session_window_closed",
       "The person wrote more than 24 hours ago: only a template is taken now.",
@@ -89,7 +93,7 @@ async function reply(call: ReplyCall): Promise<Answer> {
   const id = sending.messageId(call.partner.partner_id, keyParts);
   // A repetition is answered as it was, whatever has closed since.
   const [earlier] = await call.deps.log.readStream(streamOf("message", id), { limit: 1 });
-  if (earlier === undefined) requireWindow(found, call.body);
+  if (earlier === undefined) requireWindow(found, call.body, call.now());
   const { body, reply: conversation } = await composed(call, found);
   if (body.to === "[erased]")
     throw new PublicError("contact_erased", "The contact of this conversation was erased.");

@@ -289,7 +289,7 @@ export class Sending {
     const template = known instanceof Promise ? await known : known;
     const media =
       body.media && (await mediaOf(body, (attachments) => findAttachments(call, attachments)));
-    const nowMs = Date.now();
+    const nowMs = call.now();
     const accepted = acceptMessage({
       body,
       media,

@@ -1,5 +1,5 @@
 import { type Environment, PublicError, eventPublicId, streamOf } from "@heliograph/contracts";
-import { formatTime, readMessage, walletEntryOf, walletEventTypes } from "@heliograph/domain";
+import { formatTime, readMessage, timeOfEvent, walletEntryOf, walletEventTypes } from "@heliograph/domain";
 import { type RecordedEvent, formatPosition, ofType } from "@heliograph/log";
 import { walletPositions } from "@heliograph/wallet";
 import type { EnvironmentDeps } from "@heliograph/api";
@@ -50,7 +50,7 @@ function timelineEntry(event: RecordedEvent, id: string): Record<string, unknown
     position: formatPosition(event.position),
     id: eventPublicId(event.id),
     type: event.type,
-    timestamp: formatTime(event.recordedAt),
+    timestamp: formatTime(timeOfEvent(event)),
     actor: event.metadata.actor ?? "platform",
     data: own,
     ...(reason !== undefined && { reason }),

@@ -59,8 +59,8 @@ function placeOf(key: string | undefined): Place | undefined {
 
 function rowsOf(event: WalletEvent, filter: TransactionFilter): readonly TransactionRow[] {
   const { kinds, messageId, reference, createdFrom, createdBefore } = filter;
-  if (createdFrom !== undefined && event.recordedAt < createdFrom) return [];
-  if (createdBefore !== undefined && event.recordedAt >= createdBefore) return [];
+  if (createdFrom !== undefined && timeOfEvent(event) < createdFrom) return [];
+  if (createdBefore !== undefined && timeOfEvent(event) >= createdBefore) return [];
   return transactionsOf(event)
     .map((transaction, index) => ({ revision: event.revision, index, transaction }))
     .filter(
@@ -169,7 +169,7 @@ export async function revisionAt(
   while (low < high) {
     const middle = Math.floor((low + high) / 2);
     const [event] = await log.readStream(stream, { from: middle, limit: 1 });
-    if (event === undefined || event.recordedAt >= time) high = middle;
+    if (event === undefined || timeOfEvent(event) >= time) high = middle;
     else low = middle + 1;
   }
   return low;

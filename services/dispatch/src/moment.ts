@@ -1,0 +1,27 @@
+import type { NewEvent } from "@heliograph/log";
+import type { PartnerClock } from "@heliograph/runtime";
+
+/** When something happens to a message: now by the clock of its partner, or at a time that the clock went over at once. */
+export type Moment = { readonly partner: string | undefined; readonly at: number | undefined };
+
+export const momentMs = (clock: PartnerClock, { partner, at }: Moment): number =>
+  at ?? clock.now(partner);
+
+/** The time itself where the partner's clock went over it at once. */
+export const jumped = (
+  clock: PartnerClock,
+  partner: string | undefined,
+  time: number,
+): number | undefined => (clock.instant(partner, time) === time ? time : undefined);
+
+/** Events say when they happened where that is not the real time. */
+export function stamped(
+  clock: PartnerClock,
+  moment: Moment,
+  events: readonly NewEvent[],
+): readonly NewEvent[] {
+  const stamp = clock.stamp(moment.partner, moment.at);
+  return stamp === undefined
+    ? events
+    : events.map((event) => ({ ...event, metadata: { ...event.metadata, ...stamp } }));
+}
