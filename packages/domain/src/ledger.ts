@@ -14,6 +14,7 @@ import {
   type HoldStatus,
   type WalletEventType,
 } from "./wallet.ts";
+import { formatTime, timeOfEvent } from "./time.ts";
 
 /**
  * Double entry over a wallet's events. Each transaction moves one amount between two accounts, so it sums to zero; so does every
@@ -30,6 +31,7 @@ export type TransactionKind = "topup" | "hold" | "capture" | "release" | "refund
 export type WalletRecord = TypedEvent<WalletEventType> & {
   readonly id: string;
   readonly position: bigint;
+  readonly metadata: { readonly at?: string };
   readonly recordedAt: number;
 };
 

@@ -34,7 +34,7 @@ function openWallet() {
         noteHolds(holds, event);
         const position = BigInt(1_000_000 + events.length);
         const id = `00000000-0000-5000-8000-${String(events.length).padStart(12, "0")}`;
-        events.push({ ...event, id, position, recordedAt: 0 });
+        events.push({ ...event, id, position, metadata: {}, recordedAt: 0 });
       }
       ignored.push(...decision.ignored.map(({ reason }) => reason));
       return decision.events;

@@ -2,6 +2,7 @@ import { failpoint, streamOf, uuid5 } from "@heliograph/contracts";
 import {
   type ThreadState,
   evolveThread,
+  formatTime,
   holdersOf,
   newestOf,
   replyEvents,
@@ -16,10 +17,15 @@ import {
   ofType,
   recordedOf,
 } from "@heliograph/log";
-import { type ReactorInstance, type ReactorTools, reactor } from "@heliograph/runtime";
+import {
+  type PartnerClock,
+  type ReactorInstance,
+  type ReactorTools,
+  reactor,
+} from "@heliograph/runtime";
 import { type Proposed, decideInbound, decideWake, service } from "./decide.ts";
 import { openSnoozes } from "./snoozes.ts";
-import { type Snooze, snoozesDdl } from "./store.ts";
+import { type Snooze, snoozePartnersDdl, snoozesDdl } from "./store.ts";
 import { openThreads } from "./threads.ts";
 
 const types = [...threadTypes, "InboundMatched", "MessageRequested"] as const;
@@ -43,7 +49,7 @@ export const threadsReactor = reactor({
   // Most messages are no replies, and this checkpoint is a durable commit.
   concerns: (event) =>
     event.type !== "MessageRequested" || event.data.conversation_id !== undefined,
-  migrations: [snoozesDdl],
+  migrations: [snoozesDdl, snoozePartnersDdl],
   start: (tools) => start(tools),
 });
 
@@ -51,7 +57,7 @@ const isCause = ofType("InboundMatched", "MessageRequested");
 
 async function start(tools: ReactorTools): Promise<ReactorInstance<(typeof types)[number]>> {
   const writer = openWriter(tools);
-  const snoozes = await openSnoozes(tools, (snooze) => wake(writer, snooze));
+  const snoozes = await openSnoozes(tools, (snooze) => wake(writer, snooze, tools.context.clock));
 
   async function handle({ events, position }: Batch<(typeof types)[number]>): Promise<void> {
     const causes = new Map<string, Cause[]>();
@@ -84,7 +90,13 @@ async function start(tools: ReactorTools): Promise<ReactorInstance<(typeof types
   return { handle, stop: () => snoozes.close() };
 }
 
-const snoozeOf = ({ id, stream, data }: RecordedEvent<"ConversationSnoozed">): Snooze => ({
+const snoozeOf = ({
+  id,
+  stream,
+  data,
+  metadata,
+}: RecordedEvent<"ConversationSnoozed">): Snooze => ({
+  partner: metadata.partner,
   eventId: id,
   thread: stream.slice("thread-".length),
   conversationId: data.conversation_id,
@@ -158,7 +170,7 @@ async function place(
 }
 
 function metadataOf({ id, metadata, data }: Cause) {
-  const { partner, request_id, traceparent } = metadata;
+  const { partner, request_id, traceparent, at } = metadata;
   return {
     partner: partner ?? "",
     actor: service.id,
@@ -166,6 +178,7 @@ function metadataOf({ id, metadata, data }: Cause) {
     causation: id,
     ...(request_id !== undefined && { request_id }),
     ...(traceparent !== undefined && { traceparent }),
+    ...(at !== undefined && { at }),
   };
 }
 
@@ -262,18 +275,20 @@ function openWriter({ context }: Pick<ReactorTools, "context">) {
 }
 
 /** Ends one snooze, if it is still the newest thing that was said about its conversation. */
-async function wake(writer: Writer, snooze: Snooze): Promise<void> {
+async function wake(writer: Writer, snooze: Snooze, clock: PartnerClock): Promise<void> {
+  const { partner, dueAt } = snooze;
+  const atMs = clock.instant(partner, dueAt);
   for (let round = 0; round < maxRounds; round++) {
     const state = await writer.threads.get(snooze.thread);
     const conversation = state?.conversations.get(snooze.conversationId);
-    const at = new Date().toISOString();
-    const events = decideWake(conversation, snooze.eventId, at);
+    const events = decideWake(conversation, snooze.eventId, formatTime(atMs));
     if (events.length === 0) return;
     const metadata = {
       partner: state?.partner ?? "",
       actor: service.id,
       correlation: snooze.conversationId,
       causation: snooze.eventId,
+      ...clock.stamp(partner, atMs),
     };
     const made = withIds({ id: snooze.eventId }, events).map((event) => ({ ...event, metadata }));
     if ((await writer.append(snooze.thread, state, made)) === "appended") return;

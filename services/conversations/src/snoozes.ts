@@ -17,14 +17,14 @@ export async function openSnoozes(
   { context, schema, checkpoint, fail }: ReactorTools,
   wake: (snooze: Snooze) => Promise<void>,
 ): Promise<Snoozes> {
-  const { pool } = context;
+  const { pool, clock } = context;
   const turn = oneAtATime();
   let closed = false;
   const alarm = createAlarm(() => void turn(ring).catch(fail));
 
   async function ring(): Promise<void> {
     if (closed) return;
-    const due = await dueSnoozes(pool, schema, Date.now(), mostTaken);
+    const due = await dueSnoozes(pool, schema, clock, mostTaken);
     for (const snooze of due) await wake(snooze);
     if (due.length > 0) {
       await failpoint("conversations.after_wake");
@@ -33,19 +33,21 @@ export async function openSnoozes(
         deleteSnoozes(due.map(({ eventId }) => eventId)),
       );
     }
-    const next = due.length === mostTaken ? Date.now() : await nextSnooze(pool, schema);
+    const next = due.length === mostTaken ? Date.now() : await nextSnooze(pool, schema, clock);
     if (next !== undefined && !closed) alarm.at(next);
   }
 
-  const next = await nextSnooze(pool, schema);
+  const next = await nextSnooze(pool, schema, clock);
   if (next !== undefined) alarm.at(next);
+  const forgetClock = clock.onChange(() => alarm.at(Date.now()));
   return {
     async commit(position, begun) {
       await checkpoint.commit(position, insertSnoozes(begun));
-      for (const { dueAt } of begun) alarm.at(dueAt);
+      for (const { dueAt, partner } of begun) alarm.at(dueAt - clock.aheadMs(partner));
     },
     async close() {
       closed = true;
+      forgetClock();
       alarm.cancel();
       await turn(async () => alarm.cancel());
     },

@@ -1,4 +1,4 @@
-import { quoteSchema, type WritePart } from "@heliograph/runtime";
+import { quoteSchema, type PartnerClock, type WritePart } from "@heliograph/runtime";
 import type pg from "pg";
 import type { ThreadConversation, ThreadState } from "@heliograph/domain";
 import { shownOf } from "./view.ts";
@@ -14,7 +14,14 @@ create table if not exists {schema}.snoozes (
 create index if not exists snoozes_due on {schema}.snoozes (due_at);
 `;
 
+/** By whose clock it ends; rows of an earlier release name nobody, and end by the real one. */
+export const snoozePartnersDdl = `
+alter table {schema}.snoozes add column if not exists partner text;
+create index if not exists snoozes_due_of_partner on {schema}.snoozes (partner, due_at);
+`;
+
 export type Snooze = {
+  readonly partner: string | undefined;
   readonly eventId: string;
   readonly thread: string;
   readonly conversationId: string;
@@ -27,13 +34,14 @@ export const insertSnoozes = (snoozes: readonly Snooze[]): readonly WritePart[] 
     : [
         {
           name: "snoozes_insert",
-          sql: `insert into {schema}.snoozes (event_id, thread, conversation_id, due_at)
-            select * from unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[]) on conflict (event_id) do nothing`,
+          sql: `insert into {schema}.snoozes (event_id, thread, conversation_id, due_at, partner)
+            select * from unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::text[]) on conflict (event_id) do nothing`,
           values: [
             snoozes.map(({ eventId }) => eventId),
             snoozes.map(({ thread }) => thread),
             snoozes.map(({ conversationId }) => conversationId),
             snoozes.map(({ dueAt }) => dueAt),
+            snoozes.map(({ partner }) => partner ?? null),
           ],
         },
       ];
@@ -46,19 +54,31 @@ export const deleteSnoozes = (eventIds: readonly string[]): readonly WritePart[]
   },
 ];
 
+/** When a row is due by the real clock, and the values that tell it; where no clock is ahead, the column and its index do. */
+function dueBy(clock: PartnerClock) {
+  const moved = [...clock.moved()];
+  if (moved.length === 0) return { dueAt: "due_at", values: [], name: "" };
+  const ahead = `(select ahead from unnest($1::text[], $2::bigint[]) as clock(of, ahead) where clock.of = partner)`;
+  const values = [moved.map(([partner]) => partner), moved.map(([, { aheadMs }]) => aheadMs)];
+  return { dueAt: `due_at - coalesce(${ahead}, 0)`, values, name: "_by_clocks" };
+}
+
 /** Those that are due, oldest first; they stay until they are deleted with a commit of their owner, who alone takes them. */
 export async function dueSnoozes(
   pool: pg.Pool,
   schema: string,
-  nowMs: number,
+  clock: PartnerClock,
   limit: number,
 ): Promise<readonly Snooze[]> {
+  const { dueAt, values, name } = dueBy(clock);
+  const at = values.length;
   const { rows } = await pool.query({
-    name: `${schema}_due`,
-    text: `select event_id, thread, conversation_id, due_at::float8 from ${quoteSchema(schema)}.snoozes where due_at <= $1 order by due_at limit $2`,
-    values: [Math.floor(nowMs), limit],
+    name: `${schema}_due${name}`,
+    text: `select event_id, thread, conversation_id, due_at::float8, partner from ${quoteSchema(schema)}.snoozes where ${dueAt} <= $${at + 1} order by due_at limit $${at + 2}`,
+    values: [...values, Date.now(), limit],
   });
   return rows.map((row): Snooze => ({
+    partner: row.partner ?? undefined,
     eventId: row.event_id,
     thread: row.thread,
     conversationId: row.conversation_id,
@@ -66,13 +86,19 @@ export async function dueSnoozes(
   }));
 }
 
-/** When the next one is due, epoch milliseconds. */
-export async function nextSnooze(pool: pg.Pool, schema: string): Promise<number | undefined> {
+/** When the next one is due, epoch milliseconds of the real clock. */
+export async function nextSnooze(
+  pool: pg.Pool,
+  schema: string,
+  clock: PartnerClock,
+): Promise<number | undefined> {
+  const { dueAt, values, name } = dueBy(clock);
   const { rows } = await pool.query({
-    name: `${schema}_next`,
-    text: `select due_at::float8 from ${quoteSchema(schema)}.snoozes order by due_at limit 1`,
+    name: `${schema}_next${name}`,
+    text: `select min(${dueAt})::float8 as due_at from ${quoteSchema(schema)}.snoozes`,
+    values,
   });
-  return rows[0]?.due_at;
+  return rows[0]?.due_at ?? undefined;
 }
 
 export type Row = { readonly thread: ThreadState; readonly conversation: ThreadConversation };

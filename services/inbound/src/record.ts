@@ -19,6 +19,8 @@ export type Posted = {
   /** The partner whose sandbox it is; left out where the address that was written to decides. */
   readonly partner?: string;
   readonly from: string;
+  /** RFC 3339. */
+  readonly receivedAt: string;
   readonly contentType: string;
   readonly raw: Buffer;
 };
@@ -61,7 +63,7 @@ export async function recordInbound(
     content_type: posted.contentType,
     raw: seal(encoding === "text" ? text : raw.toString("base64")),
     encoding,
-    received_at: new Date().toISOString(),
+    received_at: posted.receivedAt,
   };
   const event = {
     id: uuid5(inboundId, "InboundReceived"),

@@ -15,6 +15,7 @@ import {
   reactor,
   type ReactorInstance,
   type ReactorTools,
+  type PartnerClock,
 } from "@heliograph/runtime";
 import { lazyCheckpoint } from "./lazy-checkpoint.ts";
 import { ignoredCauses } from "./metrics.ts";
@@ -128,7 +129,12 @@ class Ledger {
       const book = { get: (messageId: string) => this.#wallets.hold(name, messageId) };
       const decision = decideWallet(wallet, book, causes, late);
       if (decision.events.length === 0) this.#report(name, decision);
-      else decided.push({ wallet: name, decision, append: appendOf(name, wallet, decision) });
+      else
+        decided.push({
+          wallet: name,
+          decision,
+          append: appendOf(name, wallet, decision, this.#context.clock),
+        });
     }
     return decided;
   }

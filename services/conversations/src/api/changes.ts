@@ -79,28 +79,26 @@ export async function answerChange(
   };
 }
 
-const now = (): string => new Date().toISOString();
-
 export function close(call: Call<unknown, unknown>): Promise<Answer> {
   const by = byOf(call);
   return answerChange(call, "close", (_, conversation) =>
-    decideClose(conversation, by, `asked for by ${by.name ?? by.id}`, now()),
+    decideClose(conversation, by, `asked for by ${by.name ?? by.id}`, call.timestamp()),
   );
 }
 
 export const reopen = (call: Call<unknown, unknown>): Promise<Answer> =>
   answerChange(call, "reopen", (thread, conversation) =>
-    decideReopen(thread, conversation, byOf(call), now()),
+    decideReopen(thread, conversation, byOf(call), call.timestamp()),
   );
 
 export function snooze(call: Call<SnoozeBody, unknown>): Promise<Answer> {
   const until = timeOf(call.body.until)!;
-  const atMs = Date.now();
+  const atMs = call.now();
   if (until <= atMs || until > atMs + longestSnoozeMs)
     throw notValid("body", [
       { path: "until", code: "out_of_range", message: "must be within the coming 366 days" },
     ]);
-  const times = { until: new Date(until).toISOString(), at: now() };
+  const times = { until: new Date(until).toISOString(), at: call.timestamp() };
   return answerChange(call, "snooze", (thread, conversation) =>
     decideSnooze(thread, conversation, byOf(call), times),
   );
@@ -108,7 +106,7 @@ export function snooze(call: Call<SnoozeBody, unknown>): Promise<Answer> {
 
 export const read = (call: Call<ReadBody, unknown>): Promise<Answer> =>
   answerChange(call, "read", (thread, conversation) =>
-    decideRead(thread, conversation, byOf(call), { upTo: call.body.up_to, at: now() }),
+    decideRead(thread, conversation, byOf(call), { upTo: call.body.up_to, at: call.timestamp() }),
   );
 
 const contactErased = (): PublicError =>
@@ -123,7 +121,7 @@ export async function note(call: Call<NoteBody, unknown>): Promise<Answer> {
     partner: call.partner.partner_id,
     subject: found.holder.id,
   });
-  const made = { id: call.derivedId("not"), text: seal(call.body.text), at: now() };
+  const made = { id: call.derivedId("not"), text: seal(call.body.text), at: call.timestamp() };
   const { changed, state } = await changeConversation(call, found, "note", (_, conversation) =>
     decideNote(conversation, byOf(call), made),
   );

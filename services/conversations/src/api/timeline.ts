@@ -1,6 +1,6 @@
 import { type Answer, type Call, decodeCursor, encodeCursor, queryInt } from "@heliograph/api";
 import { eventPublicId, streamOf } from "@heliograph/contracts";
-import { formatTime } from "@heliograph/domain";
+import { formatTime, timeOfEvent } from "@heliograph/domain";
 import { formatPosition, type RecordedEvent } from "@heliograph/log";
 import { z } from "zod";
 import { findConversation } from "./find.ts";

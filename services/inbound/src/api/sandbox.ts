@@ -96,6 +96,7 @@ async function receive(call: Call<SandboxInbound, unknown>): Promise<Answer> {
       providerMessageId,
       partner: call.partner.partner_id,
       from,
+      receivedAt: call.timestamp(),
       contentType: "application/json",
       raw: Buffer.from(JSON.stringify(posted)),
     },

@@ -1,5 +1,11 @@
 import { type Environment, PublicError, eventPublicId, streamOf } from "@heliograph/contracts";
-import { formatTime, readMessage, timeOfEvent, walletEntryOf, walletEventTypes } from "@heliograph/domain";
+import {
+  formatTime,
+  readMessage,
+  timeOfEvent,
+  walletEntryOf,
+  walletEventTypes,
+} from "@heliograph/domain";
 import { type RecordedEvent, formatPosition, ofType } from "@heliograph/log";
 import { walletPositions } from "@heliograph/wallet";
 import type { EnvironmentDeps } from "@heliograph/api";

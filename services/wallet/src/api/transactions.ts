@@ -1,6 +1,7 @@
 import type { StreamOf } from "@heliograph/contracts";
 import {
   type PublicTransaction,
+  timeOfEvent,
   transactionsOf,
   type WalletEventType,
   walletEventTypes,
