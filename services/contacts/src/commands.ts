@@ -26,7 +26,7 @@ import type { Contact } from "./contact.ts";
 import { type ContactInput, maxExternalIds } from "./fields.ts";
 import { type FieldsPatch, noFields, patchFields, profileText } from "./profile.ts";
 import { erased, goneError, mergedError, notFound, taken, withField } from "./refusals.ts";
-import { type ContactsContext, type Loaded, changeContact, survivorOf } from "./streams.ts";
+import { type ContactsContext, type Loaded, changeContact, survivorOf, timeIn } from "./streams.ts";
 
 /** What becomes of a command. Refusals are values, so that a row of a file fails alone. */
 export type Commanded =
@@ -166,7 +166,7 @@ export async function removeExternalId(
       if (!lists({ contact: contact! }, id)) return { refusal: notFound("external id") };
       check?.(at);
       const { source, name } = id;
-      const removed_at = new Date().toISOString();
+      const removed_at = timeIn(context);
       const claim_revision = Math.max(0, revision);
       const data = { contact_id: contactId, source, name, claim_revision, removed_at };
       return { events: [{ type: "ContactExternalIdRemoved", data }] };
@@ -285,7 +285,7 @@ async function create(
       name: patched.fields.name,
       profile: profileText(patched.fields),
       ...made,
-      created_at: new Date().toISOString(),
+      created_at: timeIn(context),
     };
     return { events: [{ type: "ContactCreated", data }] };
   });
@@ -374,7 +374,7 @@ async function changeFields(
       const refusal = refusalOf(contact, contactId);
       if (refusal !== undefined) return { refusal };
       check?.(revision);
-      return fieldsChange(contact!, ids, patchOf(patching, contact!), new Date().toISOString());
+      return fieldsChange(contact!, ids, patchOf(patching, contact!), timeIn(context));
     },
   );
   if (changed.kind === "refused") return { kind: "refused", error: changed.refusal };

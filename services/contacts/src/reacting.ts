@@ -7,13 +7,14 @@ type Cause = { readonly id: string; readonly metadata: Metadata };
 
 /** Of an event that follows from another: the request that began it all, and its trace, go on in it. */
 export function following(cause: Cause, partner: string, actor = "system:contacts"): Metadata {
-  const { request_id, traceparent } = cause.metadata;
+  const { request_id, traceparent, at } = cause.metadata;
   return {
     partner,
     actor,
     causation: cause.id,
     ...(request_id !== undefined && { request_id }),
     ...(traceparent !== undefined && { traceparent }),
+    ...(at !== undefined && { at }),
   };
 }
 

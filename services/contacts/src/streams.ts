@@ -23,6 +23,10 @@ export type ContactsContext = {
   eventId(name: string): string;
 };
 
+/** Which time it is where the command is given: RFC 3339. */
+export const timeIn = (context: Pick<ContactsContext, "metadata">): string =>
+  context.metadata().at ?? new Date().toISOString();
+
 /** A contact and where its stream stands. */
 export type Loaded = {
   readonly contact: Contact;

@@ -5,7 +5,7 @@ export function following(
   { id, metadata }: { readonly id: string; readonly metadata: Metadata },
   correlation: string,
 ): Metadata {
-  const { partner, request_id, traceparent } = metadata;
+  const { partner, request_id, traceparent, at } = metadata;
   return {
     ...(partner !== undefined && { partner }),
     actor: "service:suppressions",
@@ -13,5 +13,6 @@ export function following(
     causation: id,
     ...(request_id !== undefined && { request_id }),
     ...(traceparent !== undefined && { traceparent }),
+    ...(at !== undefined && { at }),
   };
 }

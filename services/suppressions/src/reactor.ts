@@ -6,6 +6,8 @@ import {
   evolveSuppression,
   type Suppression,
   type SuppressionEvent,
+  formatTime,
+  timeOfEvent,
 } from "@heliograph/domain";
 import { change, LogUnavailable, type RecordedEvent } from "@heliograph/log";
 import { reactor, type ReactorInstance, type ReactorTools } from "@heliograph/runtime";
@@ -131,9 +133,10 @@ async function start(
   );
 }
 
-function timeOf({ type, data, recordedAt }: Cause): string {
+function timeOf(cause: Cause): string {
+  const { type, data } = cause;
   if (type === "MessageReceived") return data.received_at;
-  return new Date(recordedAt).toISOString();
+  return formatTime(timeOfEvent(cause));
 }
 
 /** START ends what an earlier STOP began, and nothing else: a complaint, a bounce and what the partner has set stay. */

@@ -60,7 +60,7 @@ async function record(call: Call<z.infer<typeof RecordConsent>>): Promise<Answer
     purpose,
     status,
     evidence: JSON.stringify(evidence),
-    recorded_at: new Date().toISOString(),
+    recorded_at: call.timestamp(),
   };
   if (!isId("cnt", id)) throw notFound();
   const context = contextOf(call);

@@ -70,15 +70,13 @@ async function requireTeam(call: Call<unknown, unknown>, id: string): Promise<vo
     throw new PublicError("not_found", "There is no such team.");
 }
 
-const now = (): string => new Date().toISOString();
-
 async function assign(call: Call<AssignBody, unknown>): Promise<Answer> {
   const { agent_id, team_id } = call.body;
   if (agent_id === undefined) return askRouting(call, team_id);
   const agent = agentOf(call, agent_id);
   const by = byOf(call);
   const answer = await answerChange(call, "assign", (thread, conversation) =>
-    decideAssign(thread, conversation, agent, { by, at: now() }),
+    decideAssign(thread, conversation, agent, { by, at: call.timestamp() }),
   );
   const reason = `asked for by ${by.name ?? by.id}`;
   return { ...answer, body: { ...(answer.body as object), reason } };
@@ -96,7 +94,7 @@ async function askRouting(call: Call<unknown, unknown>, team: string | undefined
   if (team !== undefined) await requireTeam(call, team);
   const found = await findConversation(call);
   const asked = await changeConversation(call, found, "assign", (thread, conversation) =>
-    decideRequest(thread, conversation, team, { by: byOf(call), at: now() }),
+    decideRequest(thread, conversation, team, { by: byOf(call), at: call.timestamp() }),
   );
   const { position } = asked.changed;
   const decision = await decisionAfter(call, found.thread.name, asked.conversation.revision);
@@ -127,7 +125,7 @@ async function decisionAfter(call: Call<unknown, unknown>, thread: string, revis
 
 const unassign = (call: Call<undefined, unknown>): Promise<Answer> =>
   answerChange(call, "unassign", (thread, conversation) =>
-    decideUnassign(thread, conversation, { by: byOf(call), at: now() }),
+    decideUnassign(thread, conversation, { by: byOf(call), at: call.timestamp() }),
   );
 
 const changes = {

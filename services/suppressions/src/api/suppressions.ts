@@ -86,7 +86,7 @@ async function create(call: Call<Create, unknown>): Promise<Answer> {
     applies_to,
     reason: "manual" as const,
     evidence: { ...(note !== undefined && { text: seal(note) }) },
-    started_at: new Date().toISOString(),
+    started_at: call.timestamp(),
   };
   const { fingerprint, ...metadata } = call.metadata({ correlation: id });
   await place(call.deps.log, id, name, metadata);
@@ -147,7 +147,7 @@ async function get(call: Call<undefined, unknown>): Promise<Answer> {
 async function end(call: Call<undefined, unknown>): Promise<Answer> {
   const id = call.params["id"]!;
   const name = await nameOf(call);
-  const endedAt = new Date().toISOString();
+  const endedAt = call.timestamp();
   const { state = [], position } = await changeOnce<Suppression>(call, {
     stream: streamOf("suppression", name),
     name: `end ${id}`,

@@ -95,7 +95,7 @@ function requestOf(
   const recipient = module.recipient(from);
   const canSend = directory.gateways(environment, channel).some(({ enabled }) => enabled);
   if (account === undefined || recipient.kind === "fault" || !canSend) return undefined;
-  const nowMs = Date.now();
+  const nowMs = context.clock.now(partner);
   try {
     const { data } = acceptMessage({
       body: {

@@ -36,9 +36,7 @@ function requireDecided<Event>(decided: Decided<Event>): Event {
 export async function createTemplate(call: Call<CreateTemplate, unknown>): Promise<Found> {
   const { slug, channel } = call.body;
   const id = templateId(call.partner.partner_id, channel, slug);
-  const data = requireDecided(
-    decideTemplate(call.body, { id, createdAt: new Date().toISOString() }),
-  );
+  const data = requireDecided(decideTemplate(call.body, { id, createdAt: call.timestamp() }));
   const stream = streamOf("template", id);
   const stored = await appendOne(call.deps.log, {
     stream,
@@ -78,7 +76,7 @@ export async function addVersion(
       requireSameRequest(own, call.fingerprint);
       return { version: own.data, position: own.position };
     }
-    const version = requireDecided(decideVersion(found, call.body, new Date().toISOString()));
+    const version = requireDecided(decideVersion(found, call.body, call.timestamp()));
     const { template_id } = version;
     const stored = await appendOne(call.deps.log, {
       stream: streamOf("template", template_id),
