@@ -202,7 +202,8 @@ export function createStore(pool: pg.Pool, schema: string, epoch: number, owner:
          cross join lateral (select due_at from {schema}.timers where partner = clock.partner and epoch < $1${mine} order by due_at limit 1) timer`,
         [epoch, clocks.map(({ partner }) => partner), clocks.map(({ aheadMs }) => aheadMs)],
       );
-      return rows[0]?.due_at == null ? undefined : Number(rows[0].due_at);
+      const next: string | null = rows[0]?.due_at ?? null;
+      return next === null ? undefined : Number(next);
     },
     async timersWithoutShard(limit) {
       const { rows } = await run(
