@@ -55,6 +55,15 @@ const faultOf = ({ code, message }: Omit<FieldError, "path">): Omit<FieldError, 
   message,
 });
 
+/** Refuses numbers of countries that the partner may not write to. Addresses that are no numbers have no country. */
+export function checkCountry({ country }: Recipient, allowed: readonly string[] | undefined): void {
+  if (allowed === undefined || country === "" || allowed.includes(country)) return;
+  const message = `${country === "001" ? "a number of no country" : country} is not among the allowed countries`;
+  throw new PublicError("country_not_allowed", `Nothing is sent there: ${message}.`, {
+    errors: [{ path: "to", code: "country_not_allowed", message }],
+  });
+}
+
 /** In the sandbox this recipient has opted out, so that a partner can try what happens. */
 export function checkSuppressed({ channel }: SendMessage, { to }: Recipient, env: string): void {
   if (env === "sandbox" && magicOutcome(channel, to) === "suppressed") throw refuseSuppressed();

@@ -3,6 +3,7 @@ export {
   acceptMessage,
   channelNotEnabled,
   checkAvailable,
+  checkCountry,
   checkSuppressed,
   recipientOf,
   refuseSuppressed,

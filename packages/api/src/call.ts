@@ -13,6 +13,7 @@ import type { Metadata } from "@heliograph/log";
 import type { Settings } from "@heliograph/runtime";
 import type { Request, Response } from "express";
 import { clientAddress } from "./addresses.ts";
+import type { Allowance } from "./limits/allowance.ts";
 import { type Problem, problemOf } from "./problem.ts";
 import type { EnvironmentDeps, ApiContext, KeyRecord, PartnerRecord } from "./context.ts";
 
@@ -144,8 +145,8 @@ export class Call<Body = unknown, Query = unknown, Params = Readonly<Record<stri
     const origin = originOf(this.request, this.context.settings);
     return problemOf(error, this.requestId, this.path, origin);
   }
-  /** Charges the rate limit for what one request carries beyond itself (the items of a batch). Throws `rate_limited`. */
-  charge: (cost: number) => void = () => undefined;
+  /** What the partner's limits grant to this call; undefined where nobody is known. */
+  limits: Allowance | undefined;
   /** The body of a route that streams, as it comes. */
   chunks: () => AsyncIterable<Buffer> = () => {
     throw new Error(`${this.routeName} has its body read for it`);

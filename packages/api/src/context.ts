@@ -5,6 +5,7 @@ import type { PartnerClock, Settings } from "@heliograph/runtime";
 import type { Vault } from "@heliograph/vault";
 import type pg from "pg";
 import type { Logger } from "pino";
+import type { Counters } from "./limits/allowance.ts";
 import type { FindSession } from "./session-record.ts";
 
 /** A tenant and an API key as the directory folds them from the platform log. */
@@ -18,6 +19,7 @@ export type EnvironmentDeps = {
   readonly pool: pg.Pool;
   /** Read models. */
   readonly projectionPool: pg.Pool;
+  readonly connection: pg.ClientConfig;
   /** The keys of personal data. */
   readonly vault: Vault;
   /** Which time it is for a partner. */
@@ -45,6 +47,7 @@ export type ApiDeps = {
 
 /** What every route of this process is given. */
 export type ApiContext = ApiDeps & {
+  readonly counters: Readonly<Record<Environment, Counters>>;
   /** Every scope that a route asks for. */
   readonly scopes: ReadonlySet<string>;
   /** Finds the session of an access token; left out where no hosted service has sessions. */

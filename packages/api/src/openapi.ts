@@ -54,10 +54,13 @@ const errorsOf = (route: Route): readonly ErrorCode[] => [
 const text = (description: string, example: string) => z.string().meta({ description, example });
 const answerHeaders = {
   "Request-Id": text("The request's id, yours or ours.", "req_5f0c1e"),
-  "RateLimit-Policy": text("The limit: `q` requests in `w` seconds.", '"default";q=2000;w=10'),
+  "RateLimit-Policy": text(
+    "The limits that the call met: `q` in `w` seconds. A list of RFC 9651.",
+    '"requests";q=2000;w=10',
+  ),
   RateLimit: text(
-    "`r` requests are left; all of them again in `t` seconds.",
-    '"default";r=1999;t=1',
+    "Of each of them `r` are left; all of them again in `t` seconds.",
+    '"requests";r=1999;t=1',
   ),
   "Log-Position": text(
     "The position of what was done: send it as Min-Log-Position.",

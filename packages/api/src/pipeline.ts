@@ -1,7 +1,7 @@
 import { parse as parseQuery } from "node:querystring";
 import { type ErrorCode, PublicError, isAdminKey } from "@heliograph/contracts";
 import { BodyBudget, type BodyHold, type BodyLimits } from "./body-budget.ts";
-import { type Limit, RateLimiter, type Verdict } from "./rate-limit.ts";
+import { Allowance } from "./limits/allowance.ts";
 import { asPublicError, problemOf } from "./problem.ts";
 import { bodyChunks, drain, readBody, requireJson, requireLength, requireType } from "./body.ts";
 import { parseIdempotencyKey } from "./idempotency-key.ts";
@@ -30,8 +30,6 @@ const maxDrainMs = 2_000;
 const outageReportEveryMs = 1_000;
 /** Statuses of requests that were put off, not decided. */
 const notDone: ReadonlySet<number> = new Set([429, 503]);
-/** A partner without a limit of its own: 200 requests a second, bursts of 2,000. */
-const defaultLimit = { requests: 2_000, windowSeconds: 10 };
 export const apiPrefix = "/api/v1";
 
 const security = ["Cache-Control", "no-store", "X-Content-Type-Options", "nosniff"];
@@ -47,8 +45,7 @@ type Underway = {
   params?: Readonly<Record<string, string>>;
   identity?: Identity;
   call?: Call;
-  /** Taken from the rate limit. */
-  charged: number;
+  allowance?: Allowance;
   hold?: BodyHold;
   /** Of the refusal. */
   code?: ErrorCode;
@@ -58,7 +55,6 @@ type Underway = {
 export class Pipeline {
   readonly context: ApiContext;
   readonly router: Router<Route>;
-  readonly limiter = new RateLimiter();
   readonly bodies: BodyBudget;
   readonly #authenticate: Authenticate;
   #outageReportedAt = -Infinity;
@@ -81,7 +77,6 @@ export class Pipeline {
       path,
       request,
       common: ["Request-Id", id, ...security],
-      charged: 0,
     };
     let wire: Wire;
     try {
@@ -91,6 +86,13 @@ export class Pipeline {
         const known = this.#authenticate(request.headers.authorization, ip, Date.now());
         // A key is known at once, and costs no turn of the loop.
         under.identity = known instanceof Promise ? await known : known;
+      }
+      const { identity } = under;
+      if (identity !== undefined) {
+        const { counters } = this.context;
+        under.allowance = new Allowance(counters[identity.key.environment], identity);
+        const entering = under.allowance.enter();
+        if (entering !== undefined) await entering;
       }
       const call = (under.call = this.#admit(request, response, under));
       const queryText = queryAt === -1 ? "" : request.url.slice(queryAt + 1);
@@ -105,6 +107,7 @@ export class Pipeline {
     } finally {
       under.hold?.release();
     }
+    under.common.push(...(under.allowance?.headers ?? []));
     if (!response.headersSent && !response.destroyed)
       send(response, wire, under.common, request.method === "HEAD");
     const { route, identity } = under;
@@ -137,12 +140,11 @@ export class Pipeline {
     under.params = match.params;
   }
 
-  /** Checks the rate limit and the scope of who calls. */
+  /** Checks the scope of who calls. */
   #admit(request: Request, response: Response, under: Underway): Call {
     const { identity, params } = under;
     const route = under.route!;
     if (identity !== undefined) {
-      this.#limit(identity, under);
       if (isAdminKey(identity.key.prefix) && route.scope !== "admin" && !route.adminKeys)
         throw new PublicError(
           "insufficient_scope",
@@ -162,10 +164,7 @@ export class Pipeline {
     under.hold = this.bodies.hold(identity === undefined ? "public" : limitName(identity));
     const name = `${route.method} ${route.path}`;
     const call = new Call(this.context, identity, under.id, request, response, name, params!);
-    if (identity !== undefined) {
-      const known = identity;
-      call.charge = (cost) => this.#charge(known, under, cost);
-    }
+    call.limits = under.allowance;
     return call;
   }
 
@@ -227,35 +226,14 @@ export class Pipeline {
     );
   }
 
-  #limit(identity: Identity, under: Underway): void {
-    const limit = limitOf(identity);
-    const verdict = this.limiter.take(limitName(identity), limit);
-    under.common.push(
-      "RateLimit-Policy",
-      `"default";q=${limit.requests};w=${limit.windowSeconds}`,
-      "RateLimit",
-      leftOf(verdict),
-    );
-    if (!verdict.allowed) throw tooMany(limit, verdict);
-    under.charged = 1;
-  }
-
-  #charge(identity: Identity, under: Underway, cost: number): void {
-    const limit = limitOf(identity);
-    const verdict = this.limiter.charge(limitName(identity), limit, cost);
-    under.common[under.common.indexOf("RateLimit") + 1] = leftOf(verdict);
-    if (!verdict.allowed) throw tooMany(limit, verdict);
-    under.charged += cost;
-  }
-
   #refusal(thrown: unknown, under: Underway): Wire {
-    const { id, path, common, identity } = under;
+    const { id, path, common, allowance } = under;
     const error = machinery(thrown) ?? asPublicError(thrown);
     under.code = error.code;
     if (error.status >= 500) this.#report(error, id, shownPath(under.route?.path, path));
-    // What was not done, for no fault of the caller's, is not charged.
-    if (identity !== undefined && under.charged > 0 && notDone.has(error.status))
-      this.limiter.refund(limitName(identity), limitOf(identity), under.charged);
+    // What was not done, for no fault of the caller's, is not charged; whoever sends more messages than he may is.
+    if (notDone.has(error.status) && (error.extra["policy"] ?? "requests") === "requests")
+      allowance?.giveBackRequest();
     if (error.retryAfterSeconds !== undefined)
       common.push("Retry-After", String(error.retryAfterSeconds));
     if (error.status === 401) common.push("WWW-Authenticate", 'Bearer realm="heliograph"');
@@ -287,21 +265,6 @@ export class Pipeline {
 
 const isClosed = ({ mutates, evenSuspended }: Route): boolean =>
   mutates === true && evenSuspended !== true;
-
-const leftOf = ({ remaining, resetSeconds }: Verdict): string =>
-  `"default";r=${remaining};t=${resetSeconds}`;
-
-const tooMany = (limit: Limit, { retryAfterSeconds }: Verdict): PublicError =>
-  new PublicError(
-    "rate_limited",
-    `More than ${limit.requests} requests in ${limit.windowSeconds} seconds.`,
-    { retryAfterSeconds },
-  );
-
-const limitOf = ({ partner: { rate_limit: own } }: Identity): Limit =>
-  own === undefined
-    ? defaultLimit
-    : { requests: own.requests, windowSeconds: own.window_seconds, burst: own.burst };
 
 /** Per environment too: a test that runs wild in the sandbox leaves the live limit alone. */
 const limitName = ({ key }: Identity): string => `${key.environment} ${key.partner_id}`;

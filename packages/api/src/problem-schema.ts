@@ -29,6 +29,8 @@ export const Problem = z
     transaction_id: z.string().optional(),
     suppression_id: z.string().optional(),
     left_seconds: z.int().optional(),
+    policy: z.enum(["requests", "messages", "day", "recipient"]).optional(),
+    retry_after_seconds: z.int().optional(),
   })
   .meta({
     id: "Problem",

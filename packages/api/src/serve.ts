@@ -3,10 +3,12 @@ import { prepareTables, untilItAnswers } from "@heliograph/runtime";
 import { buildApp } from "./app.ts";
 import type { ApiContext, ApiDeps } from "./context.ts";
 import { buildDocument } from "./openapi.ts";
+import { openCounters } from "./limits/counters.ts";
 import { listen } from "./server.ts";
 import { routesOf, type Hosted, type Service } from "./service.ts";
 import { hostService } from "./service-routes.ts";
 import { idempotencyTables, purge } from "./tables/idempotency.ts";
+import { limitTables } from "./tables/limits.ts";
 
 const purgeEveryMs = 3_600_000;
 
@@ -26,8 +28,15 @@ export async function serveApi(deps: ApiDeps, hosting: readonly Service[]): Prom
   const stopping = new AbortController();
   const opened: Hosted[] = [];
   let document: object | undefined;
+  await makeTables(deps, hosting);
+  const counting = openCounters(deps);
+  const closeAll = async (): Promise<void> => {
+    for (const state of opened) await state.close();
+    await counting.close();
+  };
   const context: ApiContext = {
     ...deps,
+    counters: counting.counters,
     scopes: new Set(routesOf(services).flatMap(({ scope }) => (scope === "public" ? [] : scope))),
     document: () => (document ??= buildDocument(services)),
     stopping: stopping.signal,
@@ -39,10 +48,6 @@ export async function serveApi(deps: ApiDeps, hosting: readonly Service[]): Prom
       deps.audit?.(entry);
     },
   };
-  const closeAll = async (): Promise<void> => {
-    for (const state of opened) await state.close();
-  };
-  await makeTables(deps, hosting);
   try {
     for (const { api } of services) if (api?.open) opened.push(await api.open(context));
     const app = buildApp(context, routesOf(services));
@@ -65,7 +70,11 @@ export async function serveApi(deps: ApiDeps, hosting: readonly Service[]): Prom
 }
 
 async function makeTables(deps: ApiDeps, services: readonly Service[]): Promise<void> {
-  const tables = [idempotencyTables, ...services.flatMap((service) => service.tables ?? [])];
+  const tables = [
+    idempotencyTables,
+    limitTables,
+    ...services.flatMap((service) => service.tables ?? []),
+  ];
   await Promise.all(
     environments.map((environment) =>
       untilItAnswers("the database", deps, () =>

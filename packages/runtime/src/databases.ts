@@ -74,17 +74,24 @@ const silenceMs = 5_000;
 
 export function openPool(
   config: pg.ClientConfig,
-  options: { readonly name: string; readonly max: number; readonly durable: boolean },
+  options: {
+    readonly name: string;
+    readonly max: number;
+    readonly durable: boolean;
+    /** For statements whose callers go on without an answer: how long they wait for it, and for a connection. */
+    readonly patienceMs?: number;
+  },
   logger: Logger,
 ): pg.Pool {
+  const { patienceMs } = options;
   const pool = new pg.Pool({
     ...config,
     max: options.max,
     application_name: `heliograph ${options.name}`,
-    connectionTimeoutMillis: 10_000,
+    connectionTimeoutMillis: patienceMs ?? 10_000,
     idleTimeoutMillis: 60_000,
-    statement_timeout: statementTimeoutMs,
-    query_timeout: statementTimeoutMs + silenceMs,
+    statement_timeout: patienceMs ?? statementTimeoutMs,
+    query_timeout: patienceMs ?? statementTimeoutMs + silenceMs,
     ...(options.durable ? {} : { options: "-c synchronous_commit=off" }),
   });
   pool.on("error", (error) =>

@@ -88,6 +88,15 @@ export const settingsTable = {
     consequence:
       "What `npm start` runs in this process; messages wait in the log for what runs nowhere.",
   }),
+  HELIOGRAPH_LIMITS: choice(["memory", "postgres"]).meta({
+    preset: "`memory` with `npm start`, `postgres` for the service `ingress` that runs alone",
+    consequence:
+      "Where the rates of partners are counted. `memory` is exact while one process serves the API and costs nothing; with `postgres` all of them share the limits: [Limits](../guides/limits.md).",
+  }),
+  HELIOGRAPH_LIMITS_COPIES: whole(1, 1_000, 4).meta({
+    consequence:
+      "With `HELIOGRAPH_LIMITS=postgres`: while the database does not answer, each process that serves the API allows one part in so many of each rate. As many as there are processes.",
+  }),
   HELIOGRAPH_LOG: choice(["postgres", "eventstoredb"], "postgres").meta({
     consequence:
       "The engine of the event log. Read models stay in PostgreSQL. [Moving the log](moving-the-log.md) says how to change it.",

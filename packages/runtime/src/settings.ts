@@ -20,6 +20,10 @@ export type Settings = {
   /** Without brokers there are neither a Kafka feed nor public topics. */
   readonly kafka: KafkaSettings | undefined;
   readonly services: readonly string[];
+  /** Where rates are counted; undefined: what the process takes when nothing is said. */
+  readonly limits: "memory" | "postgres" | undefined;
+  /** How many processes share the limits while the database cannot count for them. */
+  readonly limitsCopies: number;
   readonly retryScale: number;
   readonly webhookAllowCidrs: readonly string[];
   readonly webhookPlainHttp: boolean;
@@ -173,6 +177,8 @@ export function readSettings(
     // A partner with funds and known keys has no place in a database that somebody has set up for work.
     demo: (values.HELIOGRAPH_DEMO ?? (databaseUrl === undefined ? "on" : "off")) === "on",
     encryptMessages: values.HELIOGRAPH_ENCRYPT_MESSAGES === "on",
+    limits: values.HELIOGRAPH_LIMITS,
+    limitsCopies: values.HELIOGRAPH_LIMITS_COPIES,
     log,
     eventstoreUrl,
     feed,

@@ -1,6 +1,7 @@
 import type { Service } from "@heliograph/api";
 import { adminAuditRoutes, auditRoutes } from "./api/audit.ts";
 import { adminKeyRoutes, keyRoutes } from "./api/keys.ts";
+import { limitRoutes } from "./api/limits.ts";
 import { partnerRoutes } from "./api/partners.ts";
 import { openAuditTrail } from "./audit/trail.ts";
 import { priceRoutes } from "./api/prices.ts";
@@ -15,6 +16,11 @@ export const service: Service = {
   api: {
     groups: [
       { tag: "prices", description: "What messages cost.", routes: priceRoutes },
+      {
+        tag: "limits",
+        description: "How much you may ask and send.",
+        routes: limitRoutes,
+      },
       { tag: "keys", description: "API keys of the partner.", routes: keyRoutes },
       {
         tag: "audit",

@@ -177,7 +177,7 @@ describe("a partner", () => {
     const { headers } = await world.call("GET", "/api/v1/balance", {
       key: created.body.keys.sandbox,
     });
-    expect(headers.get("ratelimit-policy")).toBe('"default";q=7;w=1');
+    expect(headers.get("ratelimit-policy")).toBe('"requests";q=7;w=1');
   });
 
   test("made by a try that crashed before its answer was kept has the same keys after the retry", async () => {

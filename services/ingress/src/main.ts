@@ -5,6 +5,8 @@ import { service, startIngress } from "./index.ts";
 await runService(service, (platform, running) =>
   startIngress({
     ...platform,
+    // Others may serve beside it.
+    settings: { ...platform.settings, limits: platform.settings.limits ?? "postgres" },
     environments: platform.contexts,
     ready: () => consumersReady(running),
   }),

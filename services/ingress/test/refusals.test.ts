@@ -309,7 +309,7 @@ test("too many requests are refused with the time to wait, and the headers count
   for (let index = 0; index < 4; index++)
     answers.push(await post({ key: limited.key, body: { ...sms, to: "x" } }));
   expect(answers.map((answer) => answer.status)).toEqual([422, 422, 422, 429]);
-  expect(answers[0]!.headers.get("ratelimit-policy")).toBe('"default";q=3;w=60');
+  expect(answers[0]!.headers.get("ratelimit-policy")).toBe('"requests";q=3;w=60');
   expect(answers.map((answer) => answer.headers.get("ratelimit")?.split(";")[1])).toEqual([
     "r=2",
     "r=1",

@@ -84,7 +84,7 @@ function batchItem(call: Call, raw: unknown, index: number): Item | PublicError 
 
 async function sendBatch(call: Call<z.infer<typeof SendBatch>, unknown>): Promise<Answer> {
   const sending = sendingOf(call);
-  call.charge(call.body.messages.length - 1);
+  await call.limits!.charge(call.body.messages.length - 1);
   const items = call.body.messages.map((raw, index) => batchItem(call, raw, index));
   const valid = items.filter((item): item is Item => !(item instanceof PublicError));
   const ids = valid.map((item) => sending.messageId(call.partner.partner_id, item.keyParts));
@@ -132,6 +132,7 @@ export const sendErrors = [
   "idempotency_key_reused",
   "insufficient_funds",
   "recipient_suppressed",
+  "country_not_allowed",
   "contact_erased",
   "template_not_found",
   "template_variables_invalid",

@@ -24,6 +24,7 @@ import {
   acceptMessage,
   channelNotEnabled,
   checkAvailable,
+  checkCountry,
   checkSuppressed,
   mediaOf,
   recipientOf,
@@ -33,11 +34,13 @@ import {
   templateRefOf,
 } from "@heliograph/acceptance";
 import { erasedText } from "@heliograph/vault";
+import { allow, giveBackAllowed } from "./allow.ts";
 import { followFeed } from "./feed.ts";
 import { Funds } from "./funds.ts";
 import { findAttachments, giveFiles } from "./media.ts";
 import { Outcomes } from "./outcomes.ts";
 import { appendOf, contactErased, tooLarge } from "./sealed.ts";
+import { enabledBy, refusedFunds } from "./refusals.ts";
 import type { SendMessage } from "./schema.ts";
 import { TemplateCache } from "./templates.ts";
 import { Turns } from "./turns.ts";
@@ -203,6 +206,7 @@ export class Sending {
     const partner = call.partner.partner_id;
     const prepared: { index: number; value: Prepared }[] = [];
     let outcomes: readonly Outcome[] = [];
+    let allowed: readonly Requested[] = [];
     try {
       for (const { index, item, id } of slice)
         try {
@@ -211,6 +215,7 @@ export class Sending {
           if (!(error instanceof PublicError)) throw error;
           results[index] = await this.#afterRefusal(partner, item, id, error);
         }
+      allowed = await this.#allow(call, prepared, results);
       await giveFiles(
         call,
         prepared.map(({ value }) => value.data),
@@ -221,11 +226,14 @@ export class Sending {
         outcomes = await this.log.append(prepared.map(({ value }) => value.append));
     } catch (error) {
       // What was not appended gives its funds back; where that is unknown they stay set aside for their ten seconds.
-      if (!(error instanceof LogUnavailable && error.outcomeUnknown))
+      if (!(error instanceof LogUnavailable && error.outcomeUnknown)) {
         for (const { value } of prepared) this.#giveBack(value);
+        giveBackAllowed(call, allowed);
+      }
       throw error;
     }
     await failpoint("ingress.after_append");
+    if (allowed.length > 0) giveBackAllowed(call, unstored(allowed, prepared, outcomes));
     for (const [place, { index, value }] of prepared.entries())
       try {
         results[index] =
@@ -234,6 +242,33 @@ export class Sending {
         // Its neighbours are stored: it alone fails.
         results[index] = this.#failed(call, error);
       }
+  }
+
+  /** Takes out of the prepared what the partner may not send now. Gives what was counted. */
+  async #allow(
+    call: Call,
+    prepared: { index: number; value: Prepared }[],
+    results: (Settled | undefined)[],
+  ): Promise<readonly Requested[]> {
+    if (prepared.length === 0 || !call.limits!.countsMessages) return [];
+    const partner = call.partner.partner_id;
+    const asked = [...prepared];
+    const found = await allow<Settled>(
+      call,
+      asked.map(({ value: { data, fingerprint: print } }) => ({
+        data,
+        earlier: async () =>
+          print === undefined ? undefined : this.#original(partner, data.message_id, print),
+      })),
+    );
+    for (const [place, each] of asked.entries()) {
+      const result = found[place]!;
+      if (result.kind === "allowed") continue;
+      this.#giveBack(each.value);
+      results[each.index] = result.kind === "earlier" ? result.answer : result;
+      prepared.splice(prepared.indexOf(each), 1);
+    }
+    return prepared.map(({ value }) => value.data);
   }
 
   /** Puts tokens in the place of what is personal in the events of replies, or of all sends. A reply to somebody who was erased is refused. */
@@ -283,6 +318,7 @@ export class Sending {
         `There is no gateway for ${body.channel} in this environment. ${enabledBy(body.channel)}`,
       );
     const recipient = recipientOf(body);
+    checkCountry(recipient, call.partner.allowed_countries);
     const ref = templateRefOf(body);
     const known =
       ref && this.templates.get(call.partner.partner_id, body.channel, ref.slug, ref.version);
@@ -396,26 +432,18 @@ export class Sending {
   }
 }
 
-const printOf = ({ asked, body }: Item): string => fingerprint("send", asked ?? body);
-
-/** A first 402 has to say what to do about it. */
-const topUpHint = (environment: Environment): string =>
-  environment === "sandbox"
-    ? "Top it up with POST /api/v1/wallet/topups."
-    : "Ask the operator of this installation to top it up.";
-
-/** For whoever runs the installation: which setting brings a gateway. */
-const enabledBy = (channel: string): string =>
-  `An operator enables it with ${channel === "email" ? "HELIOGRAPH_SMTP_URL or, for trials," : "a gateway or, for trials, with"} HELIOGRAPH_LOG_GATEWAY_CHANNELS=${channel}.`;
-
-function refusedFunds(
-  code: "insufficient_funds" | "spend_limit_reached",
-  { data: { cost, currency } }: Accepted,
-  environment: Environment,
-): PublicError {
-  const detail =
-    code === "insufficient_funds"
-      ? `The wallet does not cover ${cost} ${currency}. ${topUpHint(environment)}`
-      : `${cost} ${currency} more would exceed the wallet's limit of a day or a month.`;
-  return new PublicError(code, detail, { extra: { cost, currency } });
+/** Of those that were counted the ones that this append has not stored. */
+function unstored(
+  counted: readonly Requested[],
+  prepared: readonly { readonly value: Prepared }[],
+  outcomes: readonly Outcome[],
+): readonly Requested[] {
+  const stored = new Set(
+    prepared.flatMap(({ value }, place) =>
+      outcomes[place]!.kind === "appended" ? [value.data.message_id] : [],
+    ),
+  );
+  return counted.filter(({ message_id: id }) => !stored.has(id));
 }
+
+const printOf = ({ asked, body }: Item): string => fingerprint("send", asked ?? body);

@@ -116,7 +116,7 @@ const tokensOf = ({ limit, fullAtMs }: Bucket, now: number): number =>
   tokensAt(limit, fullAtMs - now);
 
 /** A number that is waited and no longer refused: never rounded down, never 0. */
-const wholeSeconds = (ms: number): number => Math.max(1, Math.ceil(ms / 1000));
+export const wholeSeconds = (ms: number): number => Math.max(1, Math.ceil(ms / 1000));
 
 /** What a bucket that is full again in `aheadMs` says after `granted` of `asked` were taken from it. */
 export function verdictOf(limit: Limit, aheadMs: number, granted: number, asked: number): Verdict {

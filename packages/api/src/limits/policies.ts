@@ -1,0 +1,115 @@
+import { PublicError } from "@heliograph/contracts";
+import type { PartnerRecord } from "../context.ts";
+import { burstOf, intervalMs, type Limit, type Verdict } from "./rate-limit.ts";
+
+/** A partner without a limit of its own: 200 requests a second, bursts of 2,000. */
+const defaultLimit: Limit = { requests: 2_000, windowSeconds: 10 };
+
+export const daySeconds = 86_400;
+
+/** What bounds a partner; undefined: nothing does. */
+export type Limits = {
+  readonly requests: Limit;
+  readonly messages: Limit | undefined;
+  readonly day: number | undefined;
+  readonly recipient: Limit | undefined;
+};
+
+const known = new WeakMap<PartnerRecord, Limits>();
+
+/** The limits of a partner as it is known now. */
+export function limitsOf(partner: PartnerRecord): Limits {
+  let limits = known.get(partner);
+  if (limits === undefined) known.set(partner, (limits = readLimits(partner)));
+  return limits;
+}
+
+function readLimits(partner: PartnerRecord): Limits {
+  const { rate_limit: own, message_rate: rate, recipient_rate: recipient } = partner;
+  return {
+    requests: own
+      ? { requests: own.requests, windowSeconds: own.window_seconds, burst: own.burst }
+      : defaultLimit,
+    messages: rate === undefined ? undefined : { requests: rate, windowSeconds: 1 },
+    day: partner.daily_messages,
+    recipient: recipient && {
+      requests: recipient.messages,
+      windowSeconds: recipient.window_seconds,
+    },
+  };
+}
+
+/** A limit as the headers and `GET /limits` show it. */
+export type Policy = {
+  readonly name: "requests" | "burst" | "messages" | "day";
+  readonly limit: number;
+  readonly windowSeconds: number;
+  readonly remaining: number;
+  readonly resetSeconds: number;
+};
+
+/**
+ * The policies of a rate: what it allows in its window and, where that is another number, at once. Both are one bucket, so what is left of the one is never more than what is
+ * left of the other.
+ */
+export function policiesOf(
+  name: "requests" | "messages",
+  limit: Limit,
+  { remaining, resetSeconds }: Verdict,
+): readonly Policy[] {
+  const { requests, windowSeconds, burst } = limit;
+  const sustained: Policy = {
+    name,
+    limit: requests,
+    windowSeconds,
+    remaining: Math.min(requests, remaining),
+    resetSeconds: Math.min(windowSeconds, resetSeconds),
+  };
+  if (burst === undefined) return [{ ...sustained, resetSeconds }];
+  const fullMs = burstOf(limit) * intervalMs(limit);
+  return [
+    sustained,
+    {
+      name: "burst",
+      limit: burst,
+      windowSeconds: Math.max(1, Math.ceil(fullMs / 1000)),
+      remaining,
+      resetSeconds,
+    },
+  ];
+}
+
+export const dayPolicy = (most: number, { remaining, resetSeconds }: Verdict): Policy => ({
+  name: "day",
+  limit: most,
+  windowSeconds: daySeconds,
+  remaining,
+  resetSeconds,
+});
+
+/** `RateLimit-Policy` and `RateLimit` as lists of RFC 9651 (draft-ietf-httpapi-ratelimit-headers). */
+export const policyHeaders = (policies: readonly Policy[]): readonly string[] => [
+  "RateLimit-Policy",
+  policies
+    .map(({ name, limit, windowSeconds }) => `"${name}";q=${limit};w=${windowSeconds}`)
+    .join(", "),
+  "RateLimit",
+  policies
+    .map(({ name, remaining, resetSeconds }) => `"${name}";r=${remaining};t=${resetSeconds}`)
+    .join(", "),
+];
+
+/** The refusal by a policy. `retry_after_seconds` is for items of a batch, which have no header. */
+export function overLimit(
+  policy: "requests" | "messages" | "day" | "recipient",
+  detail: string,
+  retryAfterSeconds: number,
+): PublicError {
+  return new PublicError("rate_limited", detail, {
+    retryAfterSeconds,
+    extra: { policy, retry_after_seconds: retryAfterSeconds },
+  });
+}
+
+export const described = ({ requests, windowSeconds }: Limit, what: string): string =>
+  `More than ${requests} ${what} in ${windowSeconds === 1 ? "a second" : `${windowSeconds} seconds`}.`;

@@ -1,0 +1,63 @@
+import type { Call } from "@heliograph/api";
+import { suppressionName } from "@heliograph/domain";
+import type { PublicError } from "@heliograph/contracts";
+import type { Accepted } from "@heliograph/acceptance";
+
+/** A message that is about to be accepted. */
+export type Candidate<Answer> = {
+  readonly data: Accepted["data"];
+  /** An earlier answer to the same key: that was counted then. */
+  earlier(): Promise<Answer | undefined>;
+};
+type Allowed<Answer> =
+  | { readonly kind: "allowed" }
+  | { readonly kind: "earlier"; readonly answer: Answer }
+  | { readonly kind: "refused"; readonly error: PublicError };
+
+/** Who a message is to, in a form that names nobody; empty where recipients are not counted. */
+const recipientOf = (call: Call, { channel, to }: Accepted["data"]): string =>
+  call.limits!.countsRecipients
+    ? suppressionName(call.deps.vault, call.partner.partner_id, channel, to)
+    : "";
+
+/**
+ * Holds messages against what their partner may send. When that is not enough for all of them, those that were accepted before are found out first, and take nothing: so a batch that is
+ * sent again with its key goes on where it was stopped.
+ */
+export async function allow<Answer>(
+  call: Call,
+  candidates: readonly Candidate<Answer>[],
+): Promise<readonly Allowed<Answer>[]> {
+  const limits = call.limits!;
+  const results = candidates.map((): Allowed<Answer> => ({ kind: "allowed" }));
+  const names = candidates.map(({ data }) => recipientOf(call, data));
+  const take = async (places: readonly number[]): Promise<readonly number[]> => {
+    const refusals = await limits.messages(places.map((at) => names[at]!));
+    for (const [index, at] of places.entries()) {
+      const error = refusals[index];
+      results[at] = error === undefined ? { kind: "allowed" } : { kind: "refused", error };
+    }
+    return places.filter((_, index) => refusals[index] !== undefined);
+  };
+  const refused = await take([...candidates.keys()]);
+  if (refused.length === 0) return results;
+  const unused: string[] = [];
+  for (const [at, candidate] of candidates.entries()) {
+    const answer = await candidate.earlier();
+    if (answer === undefined) continue;
+    if (results[at]!.kind === "allowed") unused.push(names[at]!);
+    results[at] = { kind: "earlier", answer };
+  }
+  if (unused.length > 0) {
+    limits.giveBackMessages(unused);
+    const still = refused.filter((at) => results[at]!.kind === "refused");
+    if (still.length > 0) await take(still);
+  }
+  return results;
+}
+
+/** Gives back what these messages took: they were not accepted, or had been before. */
+export function giveBackAllowed(call: Call, messages: readonly Accepted["data"][]): void {
+  if (messages.length > 0)
+    call.limits!.giveBackMessages(messages.map((data) => recipientOf(call, data)));
+}
