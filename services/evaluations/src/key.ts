@@ -2,7 +2,6 @@ import { hash, randomBytes } from "node:crypto";
 import {
   deterministicId,
   type EventData,
-  failpoint,
   keyPrefix,
   makeKey,
   streamOf,
@@ -40,7 +39,6 @@ export async function spendLink(
   const [outcome] = await log.append([
     { stream: streamOf("key", id), expected: "no_stream", events: [event] },
   ]);
-  await failpoint("evaluations.after_key");
   switch (outcome?.kind) {
     case "appended":
       return { key, position: outcome.position };

@@ -36,7 +36,6 @@ export async function provision(
     ),
   ]);
   if (made?.kind === "invalid") throw new Error(made.message);
-  await failpoint("evaluations.after_partner");
   await startSandbox(environments.sandbox.log, partner, { currency, createdAt });
   await failpoint("evaluations.after_sandbox");
   const contact = await contactOf(platform, event);

@@ -102,3 +102,256 @@ test("what a visitor wrote of a person stands sealed in the log and in the list"
   for (const secret of [email, "Eve Example", "Order confirmations"])
     expect(stored + JSON.stringify(rows)).not.toContain(secret);
 });
+
+const unfit: readonly (readonly [string, string | number])[] = [
+  ["name", "A\r\nBcc: x@y.example"],
+  ["name", "A\u2028B"],
+  ["name", "\u202eevE"],
+  ["name", "…"],
+  ["name", "\ud800"],
+  ["company", "Acme\u0000"],
+  ["company", "x".repeat(201)],
+  ["company", " "],
+  ["email", "eve@example.com\r\nBcc: x@y.example"],
+  ["email", "eve"],
+  ["email", "a@b@example.com"],
+  ["email", `${"x".repeat(250)}@example.com`],
+  ["use_case", "see http://a.example https://b.example www.c.example"],
+  ["use_case", "x".repeat(2_001)],
+  ["website", "javascript:alert(1)"],
+  ["website", "https://user:secret@a.example/"],
+  ["expected_volume", -1],
+  ["slack_invite_url", "https://a.slack.com/"],
+];
+
+test("what is no plain name, address, text or website is refused by its field, and changes nothing", async () => {
+  const requests = async () =>
+    (
+      await scene.world.platform.platformLog.readAll({
+        after: 0n,
+        limit: 1_000,
+        types: ["EvaluationRequested"],
+      })
+    ).events.length;
+  const before = await requests();
+  for (const [field, value] of unfit) {
+    const { status, body } = await scene.post({ [field]: value });
+    expect([status, body.errors?.[0].path, value]).toEqual([422, field, value]);
+  }
+  expect(await requests()).toBe(before);
+});
+
+test("text of several lines, two links, and names of any script are taken as they are written", async () => {
+  const body = {
+    company: "株式会社 Acme & Søn",
+    name: "عائشة",
+    email: "Eve.Two@Bücher.example",
+    use_case: "First\r\n\thttps://a.example\nhttps://b.example",
+    website: "https://acme.example/?a=1&b=2",
+    expected_volume: 50_000,
+  };
+  const { body: made } = await scene.post(body);
+  const { body: shown } = await scene.manage("GET", `/${made.id}`);
+  expect(shown).toMatchObject({
+    ...body,
+    email: "Eve.Two@xn--bcher-kva.example",
+    expected_volume: "50000",
+  });
+});
+
+test("whoever asks, the answer is the same, and a second request of one address makes no second tenant: mail has another link to the first", async () => {
+  const { key: partnerKey } = await scene.world.addPartner();
+  await scene.world.call("POST", "/api/v1/agents", {
+    key: partnerKey,
+    body: {
+      name: "Ann",
+      email: "agent@example.com",
+      role: "owner",
+      password: "correct horse battery",
+    },
+  });
+  const { id: first, email } = await scene.ask({ company: "Twice Ltd" });
+  await scene.mailTo(email);
+  const answers = await Promise.all(
+    [
+      email.toUpperCase().replace("@EXAMPLE.COM", "@example.com"),
+      "agent@example.com",
+      "new@example.com",
+    ].map((address) => scene.post({ email: address, company: "Twice Ltd" })),
+  );
+  for (const { status, body, headers } of answers) {
+    expect(status).toBe(202);
+    expect(body).toEqual({ id: expect.stringMatching(/^evl_/), status: "requested" });
+    expect([...headers.keys()]).toEqual([...answers[2]!.headers.keys()]);
+  }
+  expect(new Set([first, ...answers.map(({ body }) => body.id)]).size).toBe(4);
+  const second = await until(async () => {
+    const { body } = await scene.manage("GET", `/${answers[0]!.body.id}`);
+    return body.status === "closed" && body;
+  });
+  expect(second).toMatchObject({ duplicate_of: first, partner_id: null });
+  await scene.mailTo("new@example.com");
+  expect((await scene.mailTo("agent@example.com")).text).toContain("Your sandbox is there");
+  const mail = await until(() =>
+    scene.mails().find(({ text }) => text.includes("You have asked for a sandbox before")),
+  );
+  const { partner_id } = (await scene.manage("GET", `/${first}`)).body;
+  const shown = await open("POST", linkIn(mail.text));
+  const key = /ak_test_\w{36}/.exec(shown.text)![0];
+  const keys = scene.world.platform.directory.keysOf(partner_id);
+  expect(keys.map(({ prefix }) => key.startsWith(prefix))).toEqual([true]);
+  // The team hears of the three that are something new.
+  expect(scene.told().filter(({ text }) => text.includes("Twice Ltd"))).toHaveLength(3);
+});
+
+test("an idempotency key makes one evaluation of an address, and tells another body; strangers' keys are their own", async () => {
+  const headers = { "idempotency-key": "demo" };
+  const body = { email: "key@example.com" };
+  const both = await Promise.all([scene.post(body, headers), scene.post(body, headers)]);
+  expect(both[0]!.body).toEqual(both[1]!.body);
+  const other = await scene.post({ ...body, company: "Other" }, headers);
+  expect([other.status, other.body.code]).toEqual([422, "idempotency_key_reused"]);
+  const stranger = await scene.post({ email: "stranger@example.com" }, headers);
+  expect(stranger.body.id).not.toBe(both[0]!.body.id);
+});
+
+test("requests are limited by place, which is a /64 of IPv6, and in all; a place that asks too often takes nobody's turn", async () => {
+  const { platformPool } = scene.world.platform;
+  const asks = async (...from: readonly string[]): Promise<readonly number[]> =>
+    Promise.all(
+      from.map(async (ip) => (await scene.post({ email: "" }, { "x-forwarded-for": ip })).status),
+    );
+  // A body that is not valid costs no turn, so these are valid.
+  const status = async (ip: string, email = `p${Math.random()}@example.com`): Promise<number> =>
+    (await scene.post({ email }, { "x-forwarded-for": ip })).status;
+  expect(await asks("203.0.113.1", "203.0.113.1")).toEqual([422, 422]);
+  await platformPool.query("delete from credentials.limits");
+  for (let host = 1; host <= 5; host++) expect(await status(`2001:db8:1:2::${host}`)).toBe(202);
+  const refused = await scene.post({}, { "x-forwarded-for": "2001:db8:1:2:ffff::1" });
+  expect([refused.status, refused.body.code]).toEqual([429, "rate_limited"]);
+  expect(Number(refused.headers.get("retry-after"))).toBeGreaterThanOrEqual(1);
+  expect(await status("2001:db8:1:3::1")).toBe(202);
+  // Mapped or plain, it is one place.
+  for (let turn = 0; turn < 5; turn++)
+    expect(await status(turn % 2 === 0 ? "::ffff:192.0.2.1" : "192.0.2.1")).toBe(202);
+  expect(await status("192.0.2.1")).toBe(429);
+  // As if 60 had come from everywhere.
+  await platformPool.query(
+    "update credentials.limits set tat = now() + interval '1 hour' where key = 'evaluations'",
+  );
+  expect(await status("198.51.100.251")).toBe(429);
+  await platformPool.query("delete from credentials.limits");
+}, 20_000);
+
+test("operators page through all, see an ETag, and what they do twice is done once", async () => {
+  const { id, email } = await scene.ask({ company: "Operated Ltd" });
+  await scene.mailTo(email);
+  const ids: string[] = [];
+  for (let after = ""; ;) {
+    const { body } = await scene.manage("GET", `?limit=3${after}`);
+    ids.push(...body.data.map((each: { id: string }) => each.id));
+    if (body.next_cursor === null) break;
+    after = `&after=${body.next_cursor}`;
+  }
+  expect(new Set(ids).size).toBe(ids.length);
+  expect(ids[0]).toBe(id);
+  const { body: closed } = await scene.manage("GET", "?status=closed");
+  expect(closed.data.every(({ status }: { status: string }) => status === "closed")).toBe(true);
+  const first = await scene.manage("GET", `/${id}`);
+  const etag = first.headers.get("etag")!;
+  expect((await scene.manage("GET", `/${id}`, undefined, { "if-none-match": etag })).status).toBe(
+    304,
+  );
+
+  const assign = { contact: "Zoe <zoe@example.org>", slack_invite_url: "https://acme.slack.com/x" };
+  const headers = { "idempotency-key": "once" };
+  const calls = [
+    await scene.manage("POST", `/${id}/assign`, assign, headers),
+    await scene.manage("POST", `/${id}/assign`, assign, headers),
+    await scene.manage("POST", `/${id}/assign`, assign),
+  ];
+  expect(calls.map(({ status }) => status)).toEqual([200, 200, 200]);
+  for (const url of [
+    "http://acme.slack.com/",
+    "https://slack.com.evil.example/",
+    "https://evilslack.com/",
+    "https://u@a.slack.com/",
+    "https://a.slack.com:8443/",
+  ])
+    expect(
+      (await scene.manage("POST", `/${id}/assign`, { ...assign, slack_invite_url: url })).status,
+    ).toBe(422);
+  expect(
+    (await scene.manage("POST", `/${id}/assign`, { contact: "A\r\nB <a@example.org>" })).status,
+  ).toBe(422);
+  const noted = await scene.manage("POST", `/${id}/note`, { text: "Wants SMS\nin May" });
+  expect(noted.body.notes).toMatchObject([{ text: "Wants SMS\nin May" }]);
+  await scene.manage("POST", `/${id}/convert`);
+  const done = await scene.manage("POST", `/${id}/close`, { reason: "signed" });
+  expect(done.body).toMatchObject({
+    status: "closed",
+    close_reason: "signed",
+    contact: { name: "Zoe" },
+  });
+  expect((await scene.manage("POST", `/${id}/assign`, assign)).body.code).toBe("conflict");
+  await scene.mailTo(email, 2);
+  expect(scene.mails(email)).toHaveLength(2);
+  const unknown = `/evl_${"0".repeat(26)}`;
+  for (const [method, path] of [
+    ["GET", unknown],
+    ["POST", `${unknown}/convert`],
+    ["GET", "/evl_1"],
+  ] as const)
+    expect((await scene.manage(method, path)).status).toBe(404);
+  const { key } = await scene.world.addPartner();
+  expect((await scene.world.call("GET", "/api/v1/admin/evaluations", { key })).status).toBe(403);
+});
+
+test("the rota goes round by the order of requests, begins anew when it is set, and If-Match keeps two from setting it at once", async () => {
+  const contacts = ["a@example.org", "b@example.org", "c@example.org"];
+  const { headers } = await scene.manage("GET", "/rota");
+  const seen = { "if-match": headers.get("etag")! };
+  expect((await scene.manage("PUT", "/rota", { contacts }, seen)).status).toBe(200);
+  expect((await scene.manage("PUT", "/rota", { contacts: [] }, seen)).status).toBe(412);
+  const asked = [];
+  for (let turn = 0; turn < 4; turn++) asked.push(await scene.ask({ company: "Turn" }));
+  await scene.mailTo(asked[3]!.email);
+  const taken = await Promise.all(
+    asked.map(async ({ id }) => (await scene.manage("GET", `/${id}`)).body.contact.email),
+  );
+  expect(taken).toEqual(["a@example.org", "b@example.org", "c@example.org", "a@example.org"]);
+  await scene.manage("PUT", "/rota", { contacts: [] });
+  const { id, email } = await scene.ask();
+  await scene.mailTo(email);
+  expect((await scene.manage("GET", `/${id}`)).body.contact).toBeNull();
+});
+
+test("the report counts kept, broken and open promises as the log tells them", async () => {
+  const { body: before } = await scene.manage("GET", "/report");
+  const { data } = (await scene.manage("GET", "?limit=100")).body;
+  const own = data.filter((each: { duplicate_of: string | null }) => each.duplicate_of === null);
+  const of = (test: (each: Record<string, string | null>) => boolean): number =>
+    own.filter(test).length;
+  expect(before).toMatchObject({
+    requests: own.length,
+    kept: of(({ contacted_at }) => contacted_at !== null),
+    broken: 0,
+    open: of(({ contacted_at, closed_at }) => contacted_at === null && closed_at === null),
+    kept_share: 1,
+  });
+  // One that waited in vain, and one that was answered late.
+  const { platformPool } = scene.world.platform;
+  const past = `{"promised_by": "2026-01-02T10:00:00.000Z"}`;
+  for (const answered of [true, false])
+    await platformPool.query(
+      `update evaluations.evaluations set data = data || $1::jsonb where id = (select id from evaluations.evaluations
+        where (data ? 'contacted_at') = $2 and not data ? 'closed_at' and not data ? 'duplicate_of' limit 1)`,
+      [past, answered],
+    );
+  const { body: after } = await scene.manage("GET", "/report");
+  expect(after).toMatchObject({ broken: 2, kept: before.kept - 1, open: before.open - 1 });
+  expect((await scene.manage("GET", "/report?to=2026-01-01T00:00:00Z")).body).toMatchObject({
+    requests: 0,
+    kept_share: null,
+  });
+});

@@ -14,12 +14,18 @@ export type Mail = { readonly to: readonly string[]; readonly raw: string; reado
 type Slack = { readonly text: string; readonly blocks: readonly object[] };
 
 /** An installation with a mail server and a Slack of its own, whose evaluations run; and an operator. */
-export async function openScene(env: Readonly<Record<string, string>> = {}) {
+export async function openScene(
+  options: {
+    readonly env?: Readonly<Record<string, string>>;
+    readonly consumers?: "tables" | "run";
+  } = {},
+) {
+  const { env, consumers = "run" } = options;
   const smtp = await smtpSink();
   const slack = await webhookSink();
   const world = await openWorld({
     services,
-    consumers: "run",
+    consumers,
     env: {
       HELIOGRAPH_MAIL_URL: `smtp://127.0.0.1:${smtp.port}`,
       HELIOGRAPH_MAIL_FROM: "Heliograph <team@example.org>",

@@ -9,12 +9,12 @@ export type Notice = {
   readonly last: boolean;
 };
 
-/** Takes a notice that is due; nobody else gets it for so long. `last`: it is not tried again. */
+/** Takes the notice that is due and was due first; nobody else gets it for so long. `last`: it is not tried again. */
 export async function takeNotice(pool: pg.Pool, leaseSeconds: number): Promise<Notice | undefined> {
   const { rows } = await pool.query<Notice>({
     name: "evaluation_desk.take_notice",
     text: `update evaluation_desk.notices set tries = tries + 1, due_at = now() + make_interval(secs => $1)
-      where id = (select id from evaluation_desk.notices where due_at <= now() order by due_at, id limit 1 for update skip locked)
+      where id = (select id from evaluation_desk.notices where due_at <= now() order by given_up_at, id limit 1 for update skip locked)
       returning id, evaluation_id, kind, tries, given_up_at <= now() as last`,
     values: [leaseSeconds],
   });
