@@ -14,6 +14,19 @@ export function clientAddress(text: string): string {
   return isAddress(bare) ? ipaddr.process(bare).toString() : text;
 }
 
+/**
+ * Where a caller is, for limits: an IPv4 address, mapped or not, or the /64 of an IPv6 one, which is what one customer gets (RFC 6177). The one definition of it. Takes what
+ * `clientAddress` takes; all that is no address is one place.
+ */
+export function placeOf(text: string): string {
+  const address = clientAddress(text);
+  if (!isAddress(address)) return "unknown";
+  const parsed = ipaddr.parse(address);
+  if (parsed instanceof ipaddr.IPv4) return address;
+  const groups = parsed.parts.slice(0, 4).map((group) => group.toString(16));
+  return `${groups.join(":")}::/64`;
+}
+
 /** `ipaddr.js` also reads `10.1` and `0x7f.1`, which people do not mean. */
 const isAddress = (text: string): boolean =>
   text.includes(":") ? ipaddr.IPv6.isValid(text) : ipaddr.IPv4.isValidFourPartDecimal(text);
@@ -47,17 +60,3 @@ export const isWithin = ([network, bits]: Block, outer: readonly Block[]): boole
     ([base, length]) =>
       base.kind() === network.kind() && bits >= length && network.match(base, length),
   );
-
-/** Where a caller is, for limits of strangers: an IPv4 address, or the /64 of an IPv6 address, which is what one customer gets. */
-export function placeOf(ip: string): string {
-  if (!ip.includes(":")) return ip;
-  const [head = "", tail] = ip.split("%")[0]!.split("::");
-  const front = head === "" ? [] : head.split(":");
-  const back = tail === undefined || tail === "" ? [] : tail.split(":");
-  const missing = tail === undefined ? 0 : Math.max(0, 8 - front.length - back.length);
-  const groups = [...front, ...Array.from({ length: missing }, () => "0"), ...back];
-  return `${groups
-    .slice(0, 4)
-    .map((group) => Number.parseInt(group, 16).toString(16))
-    .join(":")}::/64`;
-}

@@ -4,6 +4,7 @@ import { PublicError, parseKey } from "@heliograph/contracts";
 import { inBlocks, parseBlock } from "./addresses.ts";
 import type { Identity } from "./call.ts";
 import type { KeyRecord } from "./context.ts";
+import { FailedTries } from "./failed-tries.ts";
 import type { FindSession } from "./session-record.ts";
 import { createSessionAuthenticate } from "./sessions.ts";
 
@@ -18,7 +19,7 @@ export const blocksOf = (key: Pick<KeyRecord, "allowed_cidrs">): Blocks =>
 
 /**
  * Gives the identity behind an `Authorization` header: that of an API key at once, from memory, and that of a session's access token after it was looked up.
- * Throws `authentication_required`, `invalid_key`, `key_revoked`, `ip_not_allowed`, `invalid_token` or `session_revoked`.
+ * Throws `authentication_required`, `invalid_key`, `key_revoked`, `ip_not_allowed`, `invalid_token` or `session_revoked`, and `rate_limited` when too many failed from the address.
  */
 export type Authenticate = (
   header: string | undefined,
@@ -26,7 +27,26 @@ export type Authenticate = (
   now: number,
 ) => Identity | Promise<Identity>;
 
-export function createAuthenticate(directory: Directory, find?: FindSession): Authenticate {
+export function createAuthenticate(
+  directory: Directory,
+  find?: FindSession,
+  failures = new FailedTries(),
+): Authenticate {
+  const identify = createIdentify(directory, find);
+  const refuse = (thrown: unknown, ip: () => string): never => {
+    throw failures.refusal(thrown, ip());
+  };
+  return (header, ip, now) => {
+    try {
+      const known = identify(header, ip, now);
+      return known instanceof Promise ? known.catch((error: unknown) => refuse(error, ip)) : known;
+    } catch (error) {
+      return refuse(error, ip);
+    }
+  };
+}
+
+function createIdentify(directory: Directory, find: FindSession | undefined): Authenticate {
   const hashes = new Map<string, string>();
   const ofSession = createSessionAuthenticate(directory, find);
   const allowLists = new WeakMap<KeyRecord, Blocks>();

@@ -17,6 +17,9 @@ import type { Allowance } from "./limits/allowance.ts";
 import { type Problem, problemOf } from "./problem.ts";
 import type { EnvironmentDeps, ApiContext, KeyRecord, PartnerRecord } from "./context.ts";
 
+/** W3C Trace Context, section 3.2: nothing else is kept with the events. */
+const traceForm = /^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/;
+
 /** The person behind a call that was made with a session's token. */
 export type AgentIdentity = {
   readonly agent_id: string;
@@ -189,7 +192,7 @@ export class Call<Body = unknown, Query = unknown, Params = Readonly<Record<stri
       ...(this.fingerprint !== undefined && { fingerprint: this.fingerprint }),
       ...(this.identity !== undefined &&
         this.context.environments[this.env].clock.stamp(this.partner.partner_id)),
-      ...(typeof traceparent === "string" && traceparent.length <= 64
+      ...(typeof traceparent === "string" && traceForm.test(traceparent)
         ? { traceparent }
         : undefined),
       ...extra,

@@ -3,6 +3,8 @@ import {
   type FieldError,
   PublicError,
   errorCatalogue,
+  hasSecret,
+  maskSecrets,
 } from "@heliograph/contracts";
 
 /** Where an instance explains its errors; below it a page for each code. */
@@ -26,6 +28,18 @@ export type Problem = {
  * caller reached us, so that `doc_url` opens there.
  */
 export function problemOf(
+  error: PublicError,
+  requestId: string,
+  instance: string,
+  origin: string,
+): Problem {
+  const problem = plainProblem(error, requestId, instance, origin);
+  const text = JSON.stringify(problem);
+  // It may quote what was sent, and a key is often sent in the wrong place.
+  return hasSecret(text) ? (JSON.parse(maskSecrets(text)) as Problem) : problem;
+}
+
+function plainProblem(
   error: PublicError,
   requestId: string,
   instance: string,

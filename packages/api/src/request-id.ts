@@ -1,4 +1,5 @@
 import { randomFillSync } from "node:crypto";
+import { hasSecret } from "@heliograph/contracts";
 
 const sane = /^[A-Za-z0-9._:=+/-]{1,128}$/;
 const pool = Buffer.alloc(16 * 256);
@@ -15,6 +16,6 @@ function make(): string {
   return `req_${id}`;
 }
 
-/** The caller's id when it is short and harmless in headers and log lines, else a new one. */
+/** The caller's id when it is short and harmless in headers and log lines, and no key of ours; else a new one. */
 export const requestId = (offered: string | undefined): string =>
-  offered !== undefined && sane.test(offered) ? offered : make();
+  offered !== undefined && sane.test(offered) && !hasSecret(offered) ? offered : make();

@@ -1,3 +1,5 @@
+import { maskSecrets } from "@heliograph/contracts";
+
 /** Parameters that are somebody's address or number, not an id of ours. */
 const personal: ReadonlySet<string> = new Set([":external_id"]);
 /** A public id, a number, a slug, or a month: whatever else stands where an id should may be anything, a key or a telephone number among it. */
@@ -11,9 +13,10 @@ const isHarmless = (segment: string): boolean =>
 
 /**
  * A path as the audit and the process's own log keep it. No erasure reaches those, so of what names a person, or is no id at all, there is only the parameter's name; the event of the
- * request has the rest.
+ * request has the rest. A key that stands where there is no parameter is masked.
  */
-export function shownPath(pattern: string | undefined, path: string): string {
+export function shownPath(pattern: string | undefined, given: string): string {
+  const path = maskSecrets(given);
   if (pattern === undefined || !pattern.includes(":")) return path;
   const names = pattern.split("/");
   const segments = path.split("/");

@@ -8,5 +8,6 @@ export * from "./errors.ts";
 export { errorNotes } from "./error-notes.ts";
 export * from "./keys.ts";
 export { masked, shownBySchema } from "./plain.ts";
+export { hasSecret, maskSecrets } from "./mask.ts";
 export * from "./seal.ts";
 export * from "./shard.ts";

@@ -215,7 +215,7 @@ test("a poison event is set aside with its reason, the rest of its batch is proj
   expect(letter).toMatchObject({
     consumer: "counts",
     event_type: "Counted",
-    reason: "poison",
+    reason: "poison ak_live_Ab1A…",
     status: "open",
   });
   expect(await retryDeadLetter(context.pool, letter!.id)).toBe(true);

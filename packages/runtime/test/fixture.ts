@@ -57,6 +57,9 @@ export async function openEnvironment(): Promise<{
   };
 }
 
+/** A key that an error quotes. */
+const leakedKey = `ak_live_${"Ab1".repeat(12)}`;
+
 /** Counts `Counted` events and their sum in one row; `poison: true` in the data makes the batch fail. */
 export const countingProjector = (options: { readonly factor?: number } = {}): Projector => ({
   kind: "projector",
@@ -66,7 +69,8 @@ export const countingProjector = (options: { readonly factor?: number } = {}): P
   ddl: "create table if not exists {schema}.totals (name text primary key, events bigint not null, total bigint not null)",
   create: () => ({
     project(events) {
-      if (events.some((event) => loosely(event.data).poison === true)) throw new Error("poison");
+      if (events.some((event) => loosely(event.data).poison === true))
+        throw new Error(`poison ${leakedKey}`);
       const total = events.reduce(
         (sum, event) => sum + Number(loosely(event.data).value) * (options.factor ?? 1),
         0,

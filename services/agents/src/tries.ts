@@ -1,5 +1,5 @@
-import { PublicError } from "@heliograph/contracts";
 import { placeOf } from "@heliograph/api";
+import { PublicError } from "@heliograph/contracts";
 import { forgetTries, isKnownPlace, takeTries, type TryLimit } from "@heliograph/platform";
 import type pg from "pg";
 

@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { placeOf } from "@heliograph/api";
 import { openPeople } from "./people.ts";
 
 let proxied: Awaited<ReturnType<typeof openPeople>>;
@@ -30,13 +29,6 @@ test("Time and lockout tell: a score of wrong tries shuts a stranger's place out
   for (let round = 0; round < 23; round++)
     unknown.push((await trySignIn("nobody@example.org", {}, from("198.51.100.8"))).status);
   expect(unknown).toEqual(statuses);
-});
-
-test("a place is an IPv4 address or the /64 of an IPv6 one", () => {
-  expect(placeOf("192.0.2.1")).toBe("192.0.2.1");
-  expect(placeOf("2001:db8::1")).toBe("2001:db8:0:0::/64");
-  expect(placeOf("2001:db8:0:0:ffff::2")).toBe("2001:db8:0:0::/64");
-  expect(placeOf("::1")).toBe("0:0:0:0::/64");
 });
 
 test("who signs in has taken no try from the place, however many do", async () => {

@@ -27,9 +27,11 @@ test("what a provider says of a sealed recipient is kept without the recipient",
   });
 });
 
-test("of an open recipient it is kept as it is, and without words there is nothing to do", () => {
+test("of an open recipient it is kept but for keys of ours, and without words there is nothing to do", () => {
   const text = "550 <ada@example.org>";
   expect(said(text, "ada@example.org")).toBe(text);
+  const key = `ak_live_${"Ab1".repeat(12)}`;
+  expect(said(`${text} ${key}`, "ada@example.org")).toBe(`${text} ak_live_Ab1A…`);
   const { provider: _, ...bare } = saying("");
   expect(withoutAddresses(bare, sealed)).toEqual(bare);
 });

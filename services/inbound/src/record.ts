@@ -2,6 +2,7 @@ import {
   type Channel,
   type EventData,
   deterministicId,
+  maskSecrets,
   streamOf,
   uuid5,
 } from "@heliograph/contracts";
@@ -61,7 +62,8 @@ export async function recordInbound(
     provider_message_id: posted.providerMessageId,
     ...(posted.partner !== undefined && { partner_id: posted.partner }),
     content_type: posted.contentType,
-    raw: seal(encoding === "text" ? text : raw.toString("base64")),
+    // A key of ours that somebody sends along goes no further, in whatever field it stands.
+    raw: seal(encoding === "text" ? maskSecrets(text) : raw.toString("base64")),
     encoding,
     received_at: posted.receivedAt,
   };

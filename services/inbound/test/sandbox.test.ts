@@ -1,4 +1,5 @@
-import { streamOf } from "@heliograph/contracts";
+import { randomBytes } from "node:crypto";
+import { makeKey, streamOf } from "@heliograph/contracts";
 import { parseInbound } from "@heliograph/gateways";
 import { openWorld, type World } from "@heliograph/testkit/world";
 import { afterAll, beforeAll, expect, it } from "vitest";
@@ -43,6 +44,17 @@ it("An inbound message is stored sealed, and the parser reads from it what was s
     text: "Where is my order?",
     profileName: "Ada",
     kind: "message",
+  });
+});
+
+it("A key of ours that a person sends along is masked before it is stored", async () => {
+  const lost = makeKey("live", randomBytes);
+  const { status, body } = await post({ ...said, text: `It is ${lost}, is it not?` });
+  expect(status).toBe(202);
+  const event = await eventOf(body.message_id);
+  const open = await world.platform.contexts.sandbox.vault.open(world.partners[0]!.id, event);
+  expect(JSON.parse((open(event!).data as { raw: string }).raw)).toMatchObject({
+    text: `It is ${lost.slice(0, 12)}…, is it not?`,
   });
 });
 

@@ -1,4 +1,4 @@
-import { shardPart } from "@heliograph/contracts";
+import { maskSecrets, shardPart } from "@heliograph/contracts";
 import type { DeliveryAttempt } from "./tables/webhooks.ts";
 import type { ReactorTools } from "@heliograph/runtime";
 import { createAddressGuard } from "./addresses.ts";
@@ -252,11 +252,11 @@ export class Courier {
     const attempt: DeliveryAttempt = {
       at: new Date(startedAt).toISOString(),
       ...(result.type === "answer" ? { status_code: result.status } : {}),
-      ...(error === undefined ? {} : { error }),
+      ...(error === undefined ? {} : { error: maskSecrets(error) }),
       ...(job.replay === undefined ? {} : { replay_id: job.replay }),
       duration_ms: Math.max(0, now - startedAt),
       ...(result.type === "answer" && result.excerpt !== ""
-        ? { response_excerpt: result.excerpt }
+        ? { response_excerpt: maskSecrets(result.excerpt) }
         : {}),
     };
     job.attempts =

@@ -1,8 +1,9 @@
+import { randomBytes } from "node:crypto";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { gzipSync } from "node:zlib";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
-import { newId, newSecret, sealSecret } from "@heliograph/contracts";
+import { makeKey, newId, newSecret, sealSecret } from "@heliograph/contracts";
 import { readDelivery, listEndpoints } from "../src/tables/webhooks.ts";
 import { until, webhookSink, type WebhookSink } from "@heliograph/testkit";
 import { Webhook as Standard } from "standardwebhooks";
@@ -54,8 +55,9 @@ it("delivers a matching event once, signed so that independent libraries accept 
 
 it("tries again after failures with the same id and a fresh signature, until it is delivered", async () => {
   const endpoint = await h.endpoint(sink.url);
+  const leaked = makeKey("live", randomBytes);
   sink.queue(
-    { type: "answer", status: 500, body: "boom\0" },
+    { type: "answer", status: 500, body: `boom\0 ${leaked}` },
     { type: "reset" },
     { type: "answer", status: 404 },
   );
@@ -69,7 +71,8 @@ it("tries again after failures with the same id and a fresh signature, until it 
   ]);
   expect(delivery!.attempts[0]).toMatchObject({
     error: "status_500",
-    response_excerpt: "boom\u{fffd}",
+    // What is shown of a key, and no more.
+    response_excerpt: `boom\u{fffd} ${leaked.slice(0, 12)}…`,
   });
   expect(delivery!.attempts[1]!.error).toMatch(/^connection_failed/);
   expect(new Set(sink.requests.map((request) => request.headers["webhook-id"])).size).toBe(1);

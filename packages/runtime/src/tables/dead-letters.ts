@@ -1,3 +1,4 @@
+import { maskSecrets } from "@heliograph/contracts";
 import type { RecordedEvent } from "@heliograph/log";
 import type pg from "pg";
 
@@ -15,6 +16,7 @@ export type DeadLetter = {
 
 /** A reason is for people; a stack or a dump would be none. */
 const maxReasonChars = 2_000;
+const shownReason = (reason: string): string => maskSecrets(reason).slice(0, maxReasonChars);
 
 /** Sets an event aside that a consumer cannot handle; the consumer moves on. */
 export async function quarantine(
@@ -26,7 +28,7 @@ export async function quarantine(
   await pool.query(
     `insert into runtime.dead_letters (consumer, position, event_id, event_type, reason) values ($1, $2, $3, $4, $5)
      on conflict (consumer, position) do update set reason = excluded.reason, status = 'open', attempts = dead_letters.attempts + 1, updated_at = now()`,
-    [consumer, event.position, event.id, event.type, reason.slice(0, maxReasonChars)],
+    [consumer, event.position, event.id, event.type, shownReason(reason)],
   );
 }
 
@@ -99,6 +101,6 @@ export async function resolveDeadLetter(pool: pg.Pool, id: string): Promise<void
 export async function reopenDeadLetter(pool: pg.Pool, id: string, reason: string): Promise<void> {
   await pool.query(
     "update runtime.dead_letters set status = 'open', attempts = attempts + 1, reason = $2, updated_at = now() where id = $1",
-    [id, reason.slice(0, maxReasonChars)],
+    [id, shownReason(reason)],
   );
 }
