@@ -206,7 +206,13 @@ export type GatewayDirectory = {
   /** Oldest first. */
   agentsOf(partner: string): readonly AgentRecord[];
   gateways(environment: Environment, channel?: string): readonly GatewayConfig[];
-  partner(id: string): { readonly name: string; readonly currency: string } | undefined;
+  partner(id: string):
+    | {
+        readonly name: string;
+        readonly currency: string;
+        readonly status: "active" | "suspended";
+      }
+    | undefined;
   /** The partner to whom an address of a gateway, in its one form, was assigned. */
   senderOf(gateway: string, address: string): string | undefined;
   /** The version of a price list, `standard` when none is named, that is in force at a time (epoch milliseconds; now when left out). */

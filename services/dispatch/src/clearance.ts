@@ -6,6 +6,8 @@ import type { State } from "./state.ts";
 /** A message may go to its provider, `opened` where it is sealed; or why it may not. */
 export type Verdict =
   | { readonly type: "cleared"; readonly opened: Opened | undefined }
+  /** Its partner is suspended: it waits. */
+  | { readonly type: "held" }
   | {
       readonly type: "stopped";
       readonly code: "recipient_suppressed" | "contact_erased";
@@ -21,6 +23,7 @@ const plain: Verdict = { type: "cleared", opened: undefined };
 export function createClearance(
   vault: Parameters<typeof createOpener>[0],
   suppressed: Pick<Suppressed, "find">,
+  isHeld: (partner: string | undefined) => boolean,
 ): (state: State) => Verdict | Promise<Verdict> {
   const open = createOpener(vault);
 
@@ -43,7 +46,8 @@ export function createClearance(
   }
 
   return (state) => {
-    const { request } = state;
+    const { request, requestEvent } = state;
+    if (isHeld(requestEvent.metadata.partner)) return { type: "held" };
     if (!isSealed(request.to)) return held(state, undefined);
     return open(request).then((opened) =>
       isErased(request, opened)

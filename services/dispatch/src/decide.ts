@@ -26,7 +26,7 @@ export type Step =
   | { readonly type: "seek_evidence"; readonly attempt: number; readonly otherwise: Step }
   | { readonly type: "expire" }
   | { readonly type: "exhaust"; readonly error: Failure; readonly reason: string };
-export type TimerKind = "schedule" | "retry" | "uncertain" | "waiting";
+export type TimerKind = "schedule" | "retry" | "uncertain" | "waiting" | "held";
 
 export const uncertainFailure: Failure = { code: "uncertain", class: "timeout", permanent: true };
 

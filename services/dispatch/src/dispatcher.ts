@@ -12,6 +12,7 @@ import { createFeed } from "./feed.ts";
 import { createFloor } from "./floor.ts";
 import type { GatewayPool } from "./gateway-pool.ts";
 import type { Job } from "./job.ts";
+import { isSuspended, watchHeld } from "./held.ts";
 import { createIntents } from "./intents.ts";
 import { createLanes } from "./lanes.ts";
 import { haltedMessages } from "./metrics.ts";
@@ -188,7 +189,11 @@ export async function startDispatcher(
   });
   const resumer = createResumer({
     log,
-    clearance: createClearance(context.vault, suppressed),
+    clearance: createClearance(context.vault, suppressed, (partner) => {
+      const suspended = isSuspended(context.directory, partner);
+      if (suspended) held.note(partner!);
+      return suspended;
+    }),
     recorder,
     committer,
     floor,
@@ -221,6 +226,11 @@ export async function startDispatcher(
     clock,
     broken,
   });
+  const wakeHeld = (): void =>
+    void store.wakeHeld(now()).then(() => closing || timers.at(now()), broken);
+  const held = watchHeld(context.directory, wakeHeld);
+  // Of partners that became active while nobody looked.
+  wakeHeld();
   const forgetClock = clock.onChange(() => timers.at(now()));
   const feed = createFeed({
     resumer,
@@ -371,6 +381,7 @@ export async function startDispatcher(
       clearInterval(sweep);
       timers.close();
       forgetClock();
+      held.close();
       feed.wake();
       withdraw();
       const deadline = performance.now() + (dead ? 0 : Math.max(deadlineMs, GRACE_MS));

@@ -29,6 +29,8 @@ export type Look = Moment & {
 const MOST_STREAMS = 500;
 /** A message whose events cannot be understood is looked at again after this long: somebody may have mended them, or a version come that knows them. */
 const HALTED_MS = 600_000;
+/** A message of a suspended partner is looked at again after this long, should it have missed the waking. */
+const HELD_MS = 600_000;
 
 export type Resumer = {
   /** Reads the messages' streams, decides and does the next step of each. The messages must be in `active`. */
@@ -107,6 +109,14 @@ export function createResumer(options: Options): Resumer {
     committer.pump();
   }
 
+  /** Until its partner is active again, which wakes it, or its validity ends. */
+  function hold(look: Look, state: State): void {
+    const at = Math.min(Date.parse(state.request.expires_at), clock.now(look.partner) + HELD_MS);
+    wait(look, at, "held");
+  }
+  const isOverdue = (look: Look, { request }: State): boolean =>
+    Date.parse(request.expires_at) <= momentMs(clock, look);
+
   /** Damaged events of one message stop that message, and nothing else. */
   function orHalt(look: Look, work: () => void): void {
     try {
@@ -176,11 +186,19 @@ export function createResumer(options: Options): Resumer {
     if (step.type !== "call" && step.type !== "queue")
       return carryOut(look, state, step, causation);
     const go = (verdict: Verdict): void =>
-      verdict.type === "cleared"
-        ? carryOut(look, state, step, causation, verdict.opened)
-        : record(look, state, stopped(state, verdict.code, verdict.reason, causation), () =>
+      verdict.type === "stopped"
+        ? record(look, state, stopped(state, verdict.code, verdict.reason, causation), () =>
             leave(look),
-          );
+          )
+        : verdict.type === "held" && !isOverdue(look, state)
+          ? hold(look, state)
+          : carryOut(
+              look,
+              state,
+              step,
+              causation,
+              "opened" in verdict ? verdict.opened : undefined,
+            );
     const verdict = options.clearance(state);
     if (!(verdict instanceof Promise)) return go(verdict);
     orHaltLater(

@@ -120,6 +120,8 @@ export type Store = {
   /** When the next timer is due, epoch ms of the real clock. */
   nextDue(without: readonly string[]): Promise<number | undefined>;
   nextMoved(clocks: readonly MovedClock[]): Promise<number | undefined>;
+  /** What is held becomes due. */
+  wakeHeld(now: number): Promise<void>;
   /** Messages whose timers are of the time before the dispatcher was divided. */
   timersWithoutShard(limit: number): Promise<readonly string[]>;
   assignTimers(messageIds: readonly string[], shards: readonly number[]): Promise<void>;
@@ -204,6 +206,13 @@ export function createStore(pool: pg.Pool, schema: string, epoch: number, owner:
       );
       const next: string | null = rows[0]?.due_at ?? null;
       return next === null ? undefined : Number(next);
+    },
+    async wakeHeld(now) {
+      await run(
+        "wake_held",
+        `update {schema}.timers set due_at = $1 where kind = 'held' and due_at > $1${mine}`,
+        [Math.floor(now)],
+      );
     },
     async timersWithoutShard(limit) {
       const { rows } = await run(

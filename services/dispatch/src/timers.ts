@@ -94,8 +94,8 @@ export function createTimers(options: Options): Timers {
     mark: undefined,
     due: true,
     partner,
-    // A gateway is waited for in real time.
-    at: kind === "waiting" ? undefined : jumped(clock, partner, dueAt),
+    // A gateway, and the operator, are waited for in real time.
+    at: kind === "waiting" || kind === "held" ? undefined : jumped(clock, partner, dueAt),
   });
 
   return {

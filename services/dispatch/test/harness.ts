@@ -73,6 +73,7 @@ export async function openWorld(options: WorldOptions = {}) {
         });
   let gateways = options.gateways ?? simulators;
   const listeners = new Set<() => void>();
+  const suspended = new Set<string>();
   const context: ServiceContext = {
     environment,
     log,
@@ -90,7 +91,11 @@ export async function openWorld(options: WorldOptions = {}) {
     directory: {
       gateways: (_, channel) =>
         gateways.filter((gateway) => channel === undefined || gateway.channel === channel),
-      partner: () => undefined,
+      partner: (id) => ({
+        name: "Test",
+        currency: "USD",
+        status: suspended.has(id) ? "suspended" : "active",
+      }),
       senderOf: () => undefined,
       prices: () => undefined,
       priceListOf: () => undefined,
@@ -113,6 +118,11 @@ export async function openWorld(options: WorldOptions = {}) {
     database,
     configure(next: readonly GatewayConfig[]) {
       gateways = next;
+      for (const listener of listeners) listener();
+    },
+    suspend(partner: string, on: boolean) {
+      if (on) suspended.add(partner);
+      else suspended.delete(partner);
       for (const listener of listeners) listener();
     },
     async dispatch(feed?: Feed) {

@@ -184,3 +184,37 @@ test("Queued sends do not ignore an opt-out between two attempts", async () => {
   expect(types).toEqual(["MessageRequested", "DispatchAttemptFailed", "MessageRejected"]);
   await settled(world);
 });
+
+test("what a suspended partner has is held, scheduled or not, until it is active again or its time is over, also over a restart", async () => {
+  const partner = deterministicId("ptn", "held");
+  world.suspend(partner, true);
+  const first = await world.dispatch();
+  const [now, later, short] = await send(
+    world.log,
+    [
+      { to: "+15550000001" },
+      { to: "+15550000001", send_at: inMs(300) },
+      { to: "+15550000001", expires_at: inMs(1_500) },
+    ],
+    partner,
+  );
+  const [free] = await send(world.log, [{ to: "+15550000001" }]);
+  await eventually(world.log, [free!], "MessageSent");
+  await eventually(world.log, [short!], "MessageExpired");
+  await until(async () => (await timers()).filter(({ kind }) => kind === "held").length === 2);
+  for (const id of [now!, later!])
+    expect(await typesOf(world.log, id)).toEqual(["MessageRequested"]);
+  await first.stop();
+  const second = await world.dispatch();
+  world.suspend(partner, false);
+  await eventually(world.log, [now!, later!], "MessageSent");
+  await settled(world);
+  // Nobody looks while it becomes active.
+  world.suspend(partner, true);
+  const [missed] = await send(world.log, [{ to: "+15550000001" }], partner);
+  await until(async () => (await timers()).some(({ kind }) => kind === "held"));
+  await second.stop();
+  world.suspend(partner, false);
+  await world.dispatch();
+  await eventually(world.log, [missed!], "MessageSent");
+});
