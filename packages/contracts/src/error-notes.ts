@@ -73,7 +73,7 @@ export const errorNotes: Readonly<Record<ErrorCode, string>> = {
   clock_limit_reached:
     "A sandbox's clock can be advanced by 400 days in all, and never goes back. `left_seconds` says how far it can still go.",
   rate_limited:
-    "`RateLimit-Policy` and `RateLimit` tell the limit and what is left; wait for `Retry-After`. Batches that come at once are let in as long as there is room; the others are told to wait. What was put off with 429 or 503 is not charged, and nobody waits longer than a minute. It is also the answer when the bodies of a partner's requests in flight are together larger than 24 MiB.",
+    "`policy` names the limit that was met, and `RateLimit-Policy` and `RateLimit` tell it and what is left; wait for `Retry-After`, or as an item of a batch for `retry_after_seconds`. Batches that come at once are let in as long as there is room; the others are told to wait. What was put off with 429 or 503 is not charged, and nobody waits longer than a minute. It is also the answer when the bodies of a partner's requests in flight are together larger than 24 MiB.",
   log_unavailable:
     "The request was not accepted, or it is not known whether it was: `detail` says so then. Retry with the same key; there will be one message.",
   overloaded:
