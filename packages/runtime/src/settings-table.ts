@@ -223,6 +223,10 @@ export const settingsTable = {
     consequence:
       "Multiplies every retry delay of dispatch and webhooks. Below 1 for trials and tests.",
   }),
+  HELIOGRAPH_HOLD_GRACE_HOURS: decimal(0, 720, 24).meta({
+    consequence:
+      "How long after the end of a message's validity the funds that it holds are given back where nothing became of it. What is sent later still is charged or written off by an entry of its own.",
+  }),
   HELIOGRAPH_TRUST_PROXY: trustedProxies.meta({
     consequence:
       "Whose `X-Forwarded-For` is believed. Decides which address a key's allow-list sees; too generous a value lets callers choose theirs.",

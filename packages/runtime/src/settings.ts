@@ -25,6 +25,8 @@ export type Settings = {
   /** How many processes share the limits while the database cannot count for them. */
   readonly limitsCopies: number;
   readonly retryScale: number;
+  /** After the end of a message's validity. */
+  readonly holdGraceHours: number;
   readonly webhookAllowCidrs: readonly string[];
   readonly webhookPlainHttp: boolean;
   readonly smtpUrls: readonly string[];
@@ -185,6 +187,7 @@ export function readSettings(
     kafka,
     services: chosen.length > 0 ? chosen : (services ?? []),
     retryScale: values.HELIOGRAPH_RETRY_SCALE,
+    holdGraceHours: values.HELIOGRAPH_HOLD_GRACE_HOURS,
     webhookAllowCidrs: values.HELIOGRAPH_WEBHOOK_ALLOW_CIDRS,
     webhookPlainHttp: values.HELIOGRAPH_WEBHOOK_PLAIN_HTTP === "on",
     smtpUrls: values.HELIOGRAPH_SMTP_URL,

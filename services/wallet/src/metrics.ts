@@ -6,3 +6,10 @@ export const ignoredCauses = new Counter({
   help: "Causes that moved no funds, by reason",
   labelNames: ["environment", "reason"] as const,
 });
+
+/** None is expected: each is a message that nobody sent, failed or expired. */
+export const lapsedHolds = new Counter({
+  name: "heliograph_wallet_holds_lapsed_total",
+  help: "Holds that were given back because nothing became of their messages",
+  labelNames: ["environment"] as const,
+});

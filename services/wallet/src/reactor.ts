@@ -18,8 +18,10 @@ import {
   type PartnerClock,
 } from "@heliograph/runtime";
 import { lazyCheckpoint } from "./lazy-checkpoint.ts";
+import { openLapses } from "./lapses.ts";
 import { ignoredCauses } from "./metrics.ts";
 import { partnerOf } from "./store.ts";
+import { ledgerMigrations } from "./tables/ledger.ts";
 import { openWallets, walletStream, type Wallets } from "./wallets.ts";
 
 /** Another writer can win a race once per take-over; so many in a row mean that something else is wrong. */
@@ -35,13 +37,14 @@ export const walletLedger = reactor({
   // Not the projector's schema, which a rebuild replaces.
   schema: "wallet_ledger",
   types: walletCauseTypes,
-  migrations: [],
+  migrations: ledgerMigrations,
   start: startLedger,
 });
 
-function startLedger({ context, checkpoint, logger, fail }: ReactorTools): ReactorInstance {
+function startLedger({ context, checkpoint, logger, signal, fail }: ReactorTools): ReactorInstance {
   const ledger = new Ledger(context, logger);
   const progress = lazyCheckpoint(checkpoint, fail);
+  const lapses = openLapses({ context, logger, signal });
   return {
     async handle(batch) {
       await ledger.settleAll(causesByWallet(context.directory, batch.events), false);
@@ -56,7 +59,10 @@ function startLedger({ context, checkpoint, logger, fail }: ReactorTools): React
       const events = isMessage ? await context.log.readStream(event.stream) : [event];
       await ledger.settleAll(causesByWallet(context.directory, events), true);
     },
-    stop: () => progress.flush(),
+    async stop() {
+      await lapses.stop();
+      await progress.flush();
+    },
   };
 }
 

@@ -18,8 +18,14 @@ export const drivers = ["memory", "postgres"] as const;
 export async function openSandbox(driver: (typeof drivers)[number]) {
   const world = await openWorld({ services: [service], driver });
   const context: ServiceContext = world.platform.contexts.sandbox;
-  return { context, log: context.log, pool: context.pool, close: () => world.close() };
+  const close = (): Promise<void> => {
+    for (const ended of crashed.splice(0)) ended.abort();
+    return world.close();
+  };
+  return { context, log: context.log, pool: context.pool, close };
 }
+/** Ledgers that were let go of: their timers end with the world. */
+const crashed: AbortController[] = [];
 
 export type Ledger = {
   /** Hands over everything after `after`, in batches of `size`, as a subscription would. */
@@ -34,6 +40,8 @@ export async function openLedger(
   reactor: Reactor = walletLedger,
 ): Promise<Ledger> {
   let committed = 0n;
+  const ended = new AbortController();
+  crashed.push(ended);
   const instance = await reactor.start({
     context,
     schema: reactor.schema,
@@ -47,7 +55,7 @@ export async function openLedger(
       },
     },
     logger: context.logger,
-    signal: new AbortController().signal,
+    signal: ended.signal,
     stopping: new AbortController().signal,
     fail: (error) => {
       throw error;
@@ -107,14 +115,14 @@ export function partnerOn(log: EventLog, partner = newId("ptn")) {
         "no_stream",
       );
     },
-    request: (number: number): Promise<void> =>
+    request: (number: number, expires_at = "2099-01-01T00:00:00.000Z"): Promise<void> =>
       onMessage(number, "MessageRequested", {
         channel: "sms",
         to: message.to,
         content: { text: "hello" },
         category: "transactional",
         priority: 1,
-        expires_at: time,
+        expires_at,
         cost,
         currency,
         price: { list: "default", version: 1, country: "1", per_segment: cost },

@@ -1,0 +1,152 @@
+import { type EventData, failpoint, streamOf, uuid5 } from "@heliograph/contracts";
+import { partnerOfWallet } from "@heliograph/domain";
+import type { NewEvent, RecordedEvent } from "@heliograph/log";
+import type { ReactorTools } from "@heliograph/runtime";
+import { lapsedHolds } from "./metrics.ts";
+import {
+  dueHolds,
+  forgetOpenHolds,
+  noteOpenHolds,
+  type OpenHold,
+  readMark,
+} from "./tables/ledger.ts";
+import { readHolds } from "./tables/wallet.ts";
+
+const lookEveryMs = 1_000;
+/** A hold is looked at when it is this old: nearly all are settled by then, and only what is left costs a row. */
+const settledMs = 5_000;
+/** Events read, and holds lapsed, in one go: the ledger's own work comes in between. */
+const atOnce = 200;
+
+type Tools = Pick<ReactorTools, "context" | "logger" | "signal">;
+
+/**
+ * Lets holds lapse whose messages came to nothing. Each hold is looked at once, a few seconds after it was made; where it is still open, it is noted with the
+ * time at which its message is over for certain. When that has passed by the partner's clock, `HoldLapsed` asks the ledger, which decides it among everything else
+ * that it is asked: the timer moves no funds itself. Asking twice is asking once, since each hold has one stream for it.
+ */
+export function openLapses(tools: Tools, realNow: () => number = Date.now) {
+  const { context, logger, signal } = tools;
+  const graceMs = context.settings.holdGraceHours * 3_600_000;
+  let mark: bigint | undefined;
+  let looking: Promise<void> | undefined;
+  let ended = false;
+
+  /** Looks at holds that have come of age; true when there may be more. */
+  async function note(): Promise<boolean> {
+    mark ??= await readMark(context.pool);
+    const page = await context.log.readAll({ after: mark, limit: atOnce, types: ["FundsHeld"] });
+    const youngest = realNow() - settledMs;
+    // In a sandbox whose clock was set forward nobody waits for seconds.
+    const isOld = (event: RecordedEvent): boolean =>
+      event.recordedAt <= youngest || context.clock.moved().has(event.metadata.partner ?? "");
+    const young = page.events.findIndex((event) => !isOld(event));
+    const old = young < 0 ? page.events : page.events.slice(0, young);
+    const reached = young < 0 ? page.position : (old.at(-1)?.position ?? mark);
+    if (reached === mark) return false;
+    await noteOpenHolds(context.pool, await stillOpen(old), reached);
+    mark = reached;
+    return young < 0 && page.events.length === atOnce;
+  }
+
+  async function stillOpen(events: readonly RecordedEvent<"FundsHeld">[]): Promise<OpenHold[]> {
+    const held = events.flatMap((event) =>
+      event.data.entries.map(({ message_id }) => ({ message_id, event })),
+    );
+    const ids = held.map(({ message_id }) => message_id);
+    const known = (await readHolds(context.pool, ids, [])).holds;
+    const open = held.filter(
+      ({ message_id }) => (known.get(message_id)?.status ?? "held") === "held",
+    );
+    const streams = open.map(({ message_id }) => streamOf("message", message_id));
+    const requests = await context.log.readStreams(streams, { limit: 1 });
+    return open.map(({ message_id, event }) => {
+      const [first] = requests.get(streamOf("message", message_id)) ?? [];
+      const wallet = `ptn_${event.stream.slice("wallet-".length)}`;
+      return {
+        message_id,
+        partner: partnerOfWallet(wallet),
+        wallet,
+        currency: event.data.currency,
+        due_at: new Date(overAt(first, event) + graceMs),
+      };
+    });
+  }
+
+  /** Asks for what is due; true when there may be more. */
+  async function lapse(): Promise<boolean> {
+    const moved = [...context.clock.moved().keys()];
+    const ahead = moved.map((partner) => ({ partner, now: new Date(context.clock.now(partner)) }));
+    const due = await dueHolds(context.pool, new Date(realNow()), ahead, atOnce);
+    if (due.length === 0) return false;
+    const ids = due.map(({ message_id }) => message_id);
+    const { holds } = await readHolds(context.pool, ids, []);
+    const open = due.filter(
+      ({ message_id }) => (holds.get(message_id)?.status ?? "held") === "held",
+    );
+    await failpoint("wallet.before_lapse");
+    const outcomes = await context.log.append(
+      open.map((hold) => ({
+        stream: streamOf("hold", hold.message_id),
+        expected: "no_stream" as const,
+        events: [lapsed(hold)],
+      })),
+    );
+    for (const [index, outcome] of outcomes.entries()) {
+      if (outcome.kind === "invalid") throw new Error(`HoldLapsed: ${outcome.message}`);
+      if (outcome.kind !== "appended") continue;
+      lapsedHolds.inc({ environment: context.environment });
+      const { message_id, wallet } = open[index]!;
+      logger.warn({ wallet, message: message_id }, "nothing became of a message: its hold lapses");
+    }
+    await forgetOpenHolds(context.pool, ids);
+    return due.length === atOnce;
+  }
+
+  const lapsed = ({ message_id, partner, currency }: OpenHold): NewEvent => ({
+    id: uuid5(message_id, "HoldLapsed"),
+    type: "HoldLapsed",
+    data: { message_id, currency } satisfies EventData<"HoldLapsed">,
+    metadata: {
+      partner,
+      actor: "service:wallet",
+      correlation: message_id,
+      ...context.clock.stamp(partner),
+    },
+  });
+
+  async function look(): Promise<void> {
+    while (!ended && (await note()));
+    while (!ended && (await lapse()));
+  }
+
+  const wake = (): void => {
+    looking ??= look()
+      .catch((error: unknown) => logger.warn({ err: error }, "holds could not be looked at"))
+      .finally(() => (looking = undefined));
+  };
+  const timer = setInterval(wake, lookEveryMs);
+  const unsubscribe = context.clock.onChange(wake);
+  const end = (): void => {
+    ended = true;
+    clearInterval(timer);
+    unsubscribe();
+  };
+  signal.addEventListener("abort", end, { once: true });
+  return {
+    async stop(): Promise<void> {
+      end();
+      signal.removeEventListener("abort", end);
+      await looking;
+    },
+  };
+}
+
+/** When a message is over for certain; one that the log does not have, some days after its hold. */
+const overAt = (
+  request: { readonly type: string; readonly data: object } | undefined,
+  held: RecordedEvent,
+): number =>
+  request?.type === "MessageRequested"
+    ? Date.parse((request.data as EventData<"MessageRequested">).expires_at)
+    : held.recordedAt + 7 * 86_400_000;

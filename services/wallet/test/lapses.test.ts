@@ -1,0 +1,110 @@
+import { streamOf, uuid7 } from "@heliograph/contracts";
+import { ofType } from "@heliograph/log";
+import { runConsumer } from "@heliograph/runtime";
+import { until } from "@heliograph/testkit";
+import { openWorld, type World } from "@heliograph/testkit/world";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { service } from "../src/index.ts";
+import { walletProjector } from "../src/projector.ts";
+import { walletLedger } from "../src/reactor.ts";
+import { count, partnerOn, range } from "./harness.ts";
+
+let world: World;
+beforeAll(async () => {
+  world = await openWorld({ services: [service] });
+});
+afterAll(() => world.close());
+
+/** Sets the sandbox's clock of a partner forward, as POST /sandbox/clock/advance does. */
+async function advance(partner: string, seconds: number): Promise<void> {
+  const from = Date.now();
+  await world.appendPlatform(streamOf("clock", partner), "any", "SandboxClockAdvanced", {
+    partner_id: partner,
+    seconds,
+    ahead_seconds: seconds,
+    from: new Date(from).toISOString(),
+    to: new Date(from + seconds * 1_000).toISOString(),
+  });
+}
+
+test("holds of messages that came to nothing lapse by the partner's clock, once, and what comes later has an entry of its own", async () => {
+  const { sandbox: context } = world.platform.contexts;
+  const { log } = context;
+  const run = () =>
+    Promise.all([walletProjector, walletLedger].map((each) => runConsumer(each, context)));
+  let running = await run();
+  const one = partnerOn(log);
+  const soon = new Date(Date.now() + 3_600_000).toISOString();
+  await one.topUp("0.06");
+  await Promise.all(range(4).map((number) => one.request(number, soon)));
+  const ofWallet = async (type: string): Promise<number> => count(await one.events(), type);
+  await until(async () => (await ofWallet("FundsHeld")) === 4);
+  // One was sent: its hold is settled, and does not lapse.
+  await one.sent(3);
+  await until(async () => (await ofWallet("FundsCaptured")) === 1);
+  // Just short of the message's end and the hours after it nothing has lapsed.
+  await advance(one.partner, 3_600 + 23 * 3_600);
+  await until(async () => {
+    const { rows } = await world.platform.contexts.sandbox.pool.query(
+      "select count(*)::int as n from wallet_ledger.open_holds where partner = $1",
+      [one.partner],
+    );
+    return rows[0].n === 3;
+  });
+  expect(await ofWallet("FundsExpired")).toBe(0);
+  for (const consumer of running) await consumer.stop();
+  running = await run();
+  await advance(one.partner, 3_600 + 25 * 3_600);
+  await until(async () => (await ofWallet("FundsExpired")) === 3);
+  expect(await one.proof()).toMatchObject({ balance: "0.048", held: "0", matches: true });
+
+  // The provider's yes, a failure and the same lapse again, all at once.
+  await Promise.all([one.sent(0), one.exhausted(1), one.sent(2)]);
+  await one.undelivered(2);
+  await log.append([
+    {
+      stream: `hold-again${uuid7()}`,
+      expected: "any",
+      events: [
+        {
+          id: uuid7(),
+          type: "HoldLapsed",
+          data: { message_id: one.idOf(0), currency: "USD" },
+          metadata: { partner: one.partner },
+        },
+      ],
+    },
+  ]);
+  await running[1]!.caughtUp(await log.head());
+  const types = (await one.events()).slice(-10).map(({ type }) => type);
+  expect(await one.proof()).toMatchObject({ balance: "0.036", held: "0", matches: true });
+  expect([
+    await ofWallet("FundsChargedLate"),
+    await ofWallet("FundsReturnedBefore"),
+    await ofWallet("FundsRefunded"),
+    await ofWallet("FundsExpired"),
+  ]).toEqual([2, 1, 1, 3]);
+  expect(types).not.toContain("FundsReleased");
+  const asked = await log.readStream(streamOf("hold", one.idOf(0)));
+  expect(asked.filter(ofType("HoldLapsed"))).toHaveLength(1);
+
+  for (const consumer of running) await consumer.stop();
+});
+
+test("a late success that what is available does not cover is written off, and says so", async () => {
+  const { sandbox: context } = world.platform.contexts;
+  const running = await Promise.all(
+    [walletProjector, walletLedger].map((each) => runConsumer(each, context)),
+  );
+  const one = partnerOn(context.log);
+  await one.topUp("0.012");
+  await one.request(0, "2026-01-01T00:00:00.000Z");
+  await advance(one.partner, 1);
+  await until(async () => count(await one.events(), "FundsExpired") === 1);
+  await one.request(1);
+  await until(async () => count(await one.events(), "FundsHeld") === 2);
+  await one.sent(0);
+  await until(async () => count(await one.events(), "FundsWrittenOff") === 1);
+  expect(await one.proof()).toMatchObject({ balance: "0", held: "0.012", matches: true });
+  for (const consumer of running) await consumer.stop();
+});
