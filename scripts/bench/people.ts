@@ -82,7 +82,7 @@ async function measure(
 }
 
 /** Of the demo partner's sandbox key. */
-async function partnerOf({ baseUrl, adminKey }: Instance): Promise<string> {
+export async function partnerOf({ baseUrl, adminKey }: Instance): Promise<string> {
   const answer = await fetch(`${baseUrl}/api/v1/admin/partners`, {
     headers: { authorization: `Bearer ${adminKey}` },
   });

@@ -16,27 +16,45 @@ export const bucketOf = (latencyMs: number): number =>
 const valueOf = (bucket: number): number =>
   bucket === 0 ? 0 : (2 * growth ** (bucket - 1)) / (growth + 1);
 
-const entryBytes = 4;
-const maxCount = 0xffff;
+/** Seven bits a byte, the lowest first, as protocol buffers have them: most numbers here are small. */
+function pushNumber(bytes: number[], value: number): void {
+  let rest = value;
+  for (; rest > 0x7f; rest = Math.floor(rest / 0x80)) bytes.push((rest % 0x80) | 0x80);
+  bytes.push(rest);
+}
 
-/** Bucket and count, two bytes each, by ascending bucket; a count that needs more is told in several entries. The same counts always give the same bytes. */
+/** How many buckets, then for each how far it is from the one before and its count. The same counts always give the same bytes; none are no bytes. */
 export function writeSketch(sketch: Sketch): Buffer {
-  const entries: number[] = [];
+  const bytes: number[] = [];
+  if (sketch.size > 0) pushNumber(bytes, sketch.size);
+  let before = 0;
   for (const bucket of [...sketch.keys()].toSorted((left, right) => left - right)) {
-    let rest = sketch.get(bucket)!;
-    for (; rest > maxCount; rest -= maxCount) entries.push(bucket, maxCount);
-    if (rest > 0) entries.push(bucket, rest);
+    pushNumber(bytes, bucket - before);
+    pushNumber(bytes, sketch.get(bucket)!);
+    before = bucket;
   }
-  const bytes = Buffer.allocUnsafe(entries.length * 2);
-  for (const [index, value] of entries.entries()) bytes.writeUInt16BE(value, index * 2);
-  return bytes;
+  return Buffer.from(bytes);
 }
 
 /** Takes what `writeSketch` gave, or several of them one after the other: that is their merge. */
 export function readSketch(bytes: Buffer): Sketch {
   const sketch: Sketch = new Map();
-  for (let at = 0; at < bytes.length; at += entryBytes)
-    addTo(sketch, bytes.readUInt16BE(at), bytes.readUInt16BE(at + 2));
+  let at = 0;
+  const number = (): number => {
+    let value = 0;
+    for (let factor = 1; ; factor *= 0x80) {
+      const byte = bytes[at++]!;
+      value += (byte & 0x7f) * factor;
+      if (byte < 0x80) return value;
+    }
+  };
+  while (at < bytes.length) {
+    let bucket = 0;
+    for (let left = number(); left > 0; left--) {
+      bucket += number();
+      addTo(sketch, bucket, number());
+    }
+  }
   return sketch;
 }
 

@@ -7,7 +7,7 @@ const table = (name: string): string => `
 create table if not exists {schema}.${name} (
   partner text not null,
   at int not null, -- ${name} since 1970 UTC
-  kind smallint not null, -- 0 messages without tags, 1 with tags, 2 those of one tag
+  kind smallint not null, -- 0 all messages without country and template, 1 those without tags, 2 those with tags, 3 those of one tag
   tag text not null,
   channel text not null,
   country text not null,
@@ -111,6 +111,14 @@ type Stored = Readonly<Record<Count, string>> & {
   readonly to_delivered: string;
 };
 
+/** The fewest rows that tell the groups apart and have each message once, or once for each tag. */
+function kindsFor(by: readonly Group[]): readonly number[] {
+  if (by.includes("tag")) return [kinds.untagged, kinds.tag];
+  return by.includes("country") || by.includes("template")
+    ? [kinds.untagged, kinds.tagged]
+    : [kinds.narrow];
+}
+
 /** Where whole days lie in a range of hours: their first and the end of the last. */
 function wholeDays({ from, to, groups: by }: UsageQuery): readonly [number, number] {
   const [first, end] = [Math.ceil(from / 24) * 24, Math.floor(to / 24) * 24];
@@ -124,7 +132,7 @@ function wholeDays({ from, to, groups: by }: UsageQuery): readonly [number, numb
 export async function readUsage(pool: pg.Pool, query: UsageQuery): Promise<UsagePage> {
   const { partner, from, to, groups: by, limit, after } = query;
   const [first, end] = wholeDays(query);
-  const kind = by.includes("tag") ? [kinds.untagged, kinds.tag] : [kinds.untagged, kinds.tagged];
+  const kind = kindsFor(by);
   const columns =
     "kind, tag, channel, country, template, gateway, status, currency, messages, segments, cost, to_sent, to_delivered";
   const part = (grain: string, hour: string, low: string, high: string): string =>
