@@ -70,11 +70,7 @@ async function ask({ baseUrl, sandboxKey }: Instance, query: string): Promise<vo
 }
 
 /** Each message as a row, in two channels, six countries, five templates, two gateways and three statuses; half of them have one of their template's four tags. */
-async function fill(
-  database: pg.Client,
-  partner: string,
-  messages: number,
-): Promise<number> {
+async function fill(database: pg.Client, partner: string, messages: number): Promise<number> {
   await database.query(
     `create unlogged table bench_messages as
        select (extract(epoch from now()) / 3600)::int - (i % ($1 * 24))::int as hour, (array['sms', 'whatsapp'])[1 + (i * 7 % 11) % 2] as channel,

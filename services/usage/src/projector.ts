@@ -1,4 +1,4 @@
-import { streamOf } from "@heliograph/contracts";
+import { failpoint, streamOf } from "@heliograph/contracts";
 import { boundedCache } from "@heliograph/domain";
 import { type RecordedEvent, ofType } from "@heliograph/log";
 import {
@@ -106,7 +106,12 @@ class Counting implements ProjectorInstance<CountedEvent["type"]> {
     const rows = await this.#count(changes);
     const parts = [...writeRows(rows), ...writeNames(added)];
     for (const row of rows) row.stored = row.messages > 0;
+    await failpoint("usage.before_commit");
     return parts;
+  }
+
+  committed(): void {
+    void failpoint("usage.after_commit");
   }
 
   /** What is counted already of messages that are not remembered, or of all of them. */

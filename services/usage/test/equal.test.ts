@@ -1,6 +1,7 @@
 import { newId } from "@heliograph/contracts";
 import {
   commitParts,
+  quarantine,
   prepareRuntime,
   rebuildProjector,
   type ServiceContext,
@@ -144,3 +145,37 @@ test("Usage equals a count over the log, however the events mix, are batched and
     expect(rebuilt).toMatchObject({ equal: true, differs: [] });
   }
 }, 60_000);
+
+test("An event that was set aside counts for nothing until it is handled again, and then as if it had come in time", async () => {
+  const partner = newId("ptn");
+  const lives = fc.sample(life(), { numRuns: 12, seed: 7 });
+  await append(context.log, lives, partner, [5, 2, 9]);
+  const { events } = await context.log.readAll({
+    after: position,
+    limit: 1_000,
+    types: countedTypes,
+  });
+  const projector = usageProjector(context);
+  const start = () => projector.create({ pool: context.pool, schema: "usage", position });
+  const at = { schema: "usage", name: "usage", epoch: 0 };
+  const aside = events.filter((_, index) => index % 4 === 1);
+  for (const event of aside) await quarantine(context.pool, "usage", event, "cannot be read yet");
+  // As after a failure: nothing is remembered, so what is before is folded from the log.
+  for (const event of events.filter((each) => !aside.includes(each))) {
+    const parts = await (await start()).project([event]);
+    await commitParts(context.pool, { ...at, from: position, to: event.position }, parts);
+    position = event.position;
+  }
+  const now = await told(partner, ["status"]);
+  expect([...now.values()].some((row) => row.accepted < 0 || row.cost.startsWith("-"))).toBe(false);
+  const instance = await start();
+  for (const event of aside.toReversed())
+    await commitParts(
+      context.pool,
+      { ...at, from: position, to: position },
+      await instance.project([event]),
+    );
+  await context.pool.query("update runtime.dead_letters set status = 'resolved'");
+  for (const by of asked)
+    compare(await told(partner, by), await bruteForce(context.log, partner, by));
+});
