@@ -1,3 +1,5 @@
+import { openControlPlane } from "@heliograph/platform";
+import { virtualClock } from "@heliograph/runtime";
 import { openWorld, type World } from "@heliograph/testkit/world";
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, it } from "vitest";
@@ -78,6 +80,27 @@ it("A repeated key advances once, and advances at the same moment add up", async
   expect(other.body).toEqual(one.body);
   await Promise.all([10, 20, 30].map((seconds) => advance(seconds, { partner: 2 })));
   expect(world.platform.directory.clocks.get(world.partners[2]!.id)?.aheadMs).toBe(160_000);
+});
+
+it("Who starts afterwards, in this process or another, has the same clocks from the log", async () => {
+  const { settings, server, logger, directory } = world.platform;
+  const other = await openControlPlane(settings, server, "given", logger);
+  try {
+    expect(directory.clocks.size).toBeGreaterThan(0);
+    expect(other.directory.clocks).toEqual(directory.clocks);
+    const partner = world.partners[0]!.id;
+    const { jumps, aheadMs } = directory.clocks.get(partner)!;
+    const clock = virtualClock(other.directory, () => 1_000);
+    expect(clock.now(partner)).toBe(1_000 + aheadMs);
+    const [{ from, to }] = jumps as [(typeof jumps)[0]];
+    expect([from + 1, to].map((time) => clock.instant(partner, time))).toEqual([from + 1, to]);
+    expect([from, jumps.at(-1)!.to + 1].map((time) => clock.instant(partner, time))).toEqual([
+      1_000 + aheadMs,
+      1_000 + aheadMs,
+    ]);
+  } finally {
+    await other.close();
+  }
 });
 
 it("What is no number of seconds, or too many, is refused by name, and the clock stays", async () => {
