@@ -50,6 +50,8 @@ export type ApiContext = ApiDeps & {
   readonly counters: Readonly<Record<Environment, Counters>>;
   /** Every scope that a route asks for. */
   readonly scopes: ReadonlySet<string>;
+  /** Notes that a key was used, `now` in epoch ms. */
+  readonly used: (key: KeyRecord, now: number) => void;
   /** Finds the session of an access token; left out where no hosted service has sessions. */
   readonly session?: FindSession | undefined;
   /** The OpenAPI document of what this process serves. */

@@ -83,9 +83,11 @@ export class Pipeline {
       this.#match(request, under);
       if (under.route!.scope !== "public") {
         const ip = (): string => addressOf(request);
-        const known = this.#authenticate(request.headers.authorization, ip, Date.now());
+        const now = Date.now();
+        const known = this.#authenticate(request.headers.authorization, ip, now);
         // A key is known at once, and costs no turn of the loop.
-        under.identity = known instanceof Promise ? await known : known;
+        if (known instanceof Promise) under.identity = await known;
+        else this.context.used((under.identity = known).key, now);
       }
       const { identity } = under;
       if (identity !== undefined) {

@@ -43,6 +43,9 @@ export async function serveApi(deps: ApiDeps, hosting: readonly Service[]): Prom
     get session() {
       return opened.find(({ session }) => session !== undefined)?.session;
     },
+    used: (key, now) => {
+      for (const state of opened) state.used?.(key, now);
+    },
     audit: (entry) => {
       for (const { audited } of opened) audited?.(entry);
       deps.audit?.(entry);

@@ -1,7 +1,7 @@
 import type { Service as ConsumingService } from "@heliograph/runtime";
 import type { ZodOpenApiPathItemObject } from "zod-openapi";
 import type { Call } from "./call.ts";
-import type { ApiContext, AuditEntry } from "./context.ts";
+import type { ApiContext, AuditEntry, KeyRecord } from "./context.ts";
 import type { Route } from "./route.ts";
 import type { FindSession } from "./session-record.ts";
 
@@ -9,6 +9,8 @@ import type { FindSession } from "./session-record.ts";
 export type Hosted = {
   /** Told of every call that changes something or was refused; must not throw and not wait. */
   audited?(entry: AuditEntry): void;
+  /** Told of every call that an API key was right for, `now` in epoch ms; must not throw and not wait. */
+  used?(key: KeyRecord, now: number): void;
   /** Finds the session of an access token, in the one service that has sessions. */
   readonly session?: FindSession;
   /** After the last request: writes what waits and ends its subscriptions. */

@@ -97,6 +97,15 @@ export const lifecycleData: Readonly<Record<LifecycleType, z.ZodObject>> = {
   "message.bounced": z.looseObject({ ...message, error: Failure, diagnostic: z.string() }),
   "message.expired": z.looseObject({ ...message, attempts: z.int().min(0), expires_at: Time }),
   "message.rejected": z.looseObject({ ...message, error: Failure }),
+  "key.expiring": z.looseObject({
+    key_id: id("key"),
+    name: z.string(),
+    prefix: z.string(),
+    expires_at: Time,
+    notice_days: z.int().min(1).meta({
+      description: "It is told when so many days are left: 7, and again 1.",
+    }),
+  }),
   "wallet.low_balance": z.looseObject({
     available: Money,
     threshold: Money.meta({ description: "`low_balance_threshold` of the wallet's settings." }),

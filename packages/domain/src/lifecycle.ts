@@ -19,6 +19,7 @@ const publicTypes = {
   MessageCanceled: "message.canceled",
   WebhookEndpointDisabled: "webhook_endpoint.disabled",
   BalanceLow: "wallet.low_balance",
+  KeyExpiring: "key.expiring",
   ...peopleTypes,
 } as const;
 
@@ -36,6 +37,7 @@ export const lifecycleTypes = {
   "message.rejected": "The platform refused the message after accepting it.",
   "message.canceled": "The partner canceled a scheduled message.",
   "webhook_endpoint.disabled": "The platform disabled a webhook endpoint.",
+  "key.expiring": "An API key ends within a week, or within a day.",
   "wallet.low_balance": "What is available fell below the wallet's threshold.",
   "message.received": "A message came from a person, and it is known from whom.",
   "contact.created": "There is a new contact.",
@@ -135,6 +137,10 @@ function dataOf(event: LifecycleSource): Readonly<Record<string, unknown>> {
   const { type, data } = event;
   if (type === "WebhookEndpointDisabled")
     return { endpoint_id: data.endpoint_id, url: data.url, reason: data.reason };
+  if (type === "KeyExpiring") {
+    const { key_id, name, prefix, expires_at, notice_days } = data;
+    return { key_id, name, prefix, expires_at, notice_days };
+  }
   if (type === "BalanceLow")
     return { available: data.available, threshold: data.threshold, currency: data.currency };
   // MessageRequested is its own context.
@@ -222,6 +228,14 @@ function sampleData(type: LifecycleType, at: string): Record<string, unknown> {
       endpoint_id: "whe_00000000000000000000000000",
       url: "https://example.com/webhooks",
       reason: "the endpoint answered 410 Gone",
+    };
+  if (type === "key.expiring")
+    return {
+      key_id: "key_00000000000000000000000000",
+      name: "worker",
+      prefix: "ak_test_7Xq2",
+      expires_at: at,
+      notice_days: 7,
     };
   if (type === "wallet.low_balance") return { available: "0.99", threshold: "1", currency: "USD" };
   if (Object.hasOwn(peopleSamples, type))

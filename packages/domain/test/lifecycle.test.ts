@@ -173,6 +173,17 @@ describe("the lifecycle mapping", () => {
         ["MessageRejected", { ...context, error }],
         ["MessageCanceled", context],
         ["WebhookEndpointDisabled", { endpoint_id: newId("whe"), url: "u", reason: "r" }],
+        [
+          "KeyExpiring",
+          {
+            key_id: newId("key"),
+            name: "worker",
+            prefix: "ak_test_7Xq2",
+            expires_at: "2026-01-01T00:00:00Z",
+            notice_days: 7,
+            at: "2025-12-25T00:00:00Z",
+          },
+        ],
         ["BalanceLow", { available: "0.99", threshold: "1", currency: "USD" }],
         [
           "MessageReceived",

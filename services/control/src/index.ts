@@ -1,14 +1,32 @@
-import type { Service } from "@heliograph/api";
+import type { ApiContext, Hosted, Service } from "@heliograph/api";
 import { adminAuditRoutes, auditRoutes } from "./api/audit.ts";
 import { adminKeyRoutes, keyRoutes } from "./api/keys.ts";
 import { limitRoutes } from "./api/limits.ts";
 import { partnerRoutes } from "./api/partners.ts";
 import { openAuditTrail } from "./audit/trail.ts";
+import { openExpiryNotices } from "./expiry-notices.ts";
+import { openKeyUse } from "./key-use.ts";
 import { priceRoutes } from "./api/prices.ts";
 import { auditTables } from "./tables/audit.ts";
+import { keyUseTables } from "./tables/key-use.ts";
 
 export { auditTables, writeAudit } from "./tables/audit.ts";
 export { verifyAudit, type VerifiedAudit } from "./audit/verify.ts";
+
+async function open(context: ApiContext): Promise<Hosted> {
+  const use = openKeyUse(context);
+  const notices = openExpiryNotices(context);
+  const trail = await openAuditTrail(context);
+  return {
+    ...trail,
+    used: use.used,
+    async close() {
+      await notices.close();
+      await use.close();
+      await trail.close();
+    },
+  };
+}
 
 /** Partners, their keys, and who did what. */
 export const service: Service = {
@@ -33,7 +51,7 @@ export const service: Service = {
         routes: [...partnerRoutes, ...adminKeyRoutes, ...adminAuditRoutes],
       },
     ],
-    open: openAuditTrail,
+    open,
   },
-  tables: [auditTables],
+  tables: [auditTables, keyUseTables],
 };

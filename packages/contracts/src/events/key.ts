@@ -37,6 +37,21 @@ export const KeyRotated = defineEvent(
   }),
 );
 
+/** Stream `key-<id>` of the namespace of the key's environment, where its partner's other events are. */
+export const KeyExpiring = defineEvent(
+  "KeyExpiring",
+  1,
+  "An API key ends within the days that are said.",
+  z.strictObject({
+    key_id: Id,
+    name: z.string().max(200),
+    prefix: z.string().max(20),
+    expires_at: Time,
+    notice_days: z.int().min(1),
+    at: Time,
+  }),
+);
+
 export const KeyRevoked = defineEvent(
   "KeyRevoked",
   1,

@@ -14,6 +14,9 @@ export const shown = {
   status: z.enum(["active", "expired", "revoked"]),
   replaces: z.string().nullable(),
   replaced_by: z.string().nullable(),
+  last_used_at: z.string().nullable().meta({
+    description: "To the minute; null: never. A change of it is none of the `ETag`.",
+  }),
   created_at: z.string(),
 };
 export const KeyView = z.object(shown).meta({ id: "Key" });
@@ -34,7 +37,8 @@ export const RotatedKey = z
   })
   .meta({ id: "RotatedKey" });
 
-export const keyView = (key: Key): object => ({
+/** `lastUsedAt` as `usesOf` gives it. */
+export const keyView = (key: Key, lastUsedAt?: string): object => ({
   id: key.key_id,
   prefix: key.prefix,
   name: key.name,
@@ -45,6 +49,7 @@ export const keyView = (key: Key): object => ({
   status: endOf(key, Date.now()) ?? "active",
   replaces: key.replaces ?? null,
   replaced_by: key.replaced_by ?? null,
+  last_used_at: lastUsedAt ?? null,
   created_at: key.created_at,
 });
 

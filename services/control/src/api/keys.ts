@@ -25,6 +25,7 @@ import {
 import { decideRevoke, evolve, isVisible, type KeyState } from "../decide-key.ts";
 import { grantOf, requireKnown } from "../grant.ts";
 import { issueKey } from "../issue-key.ts";
+import { usesOf } from "../key-use.ts";
 import { callerOf, IssuedKey, keyView, KeyView, RotatedKey, visibleKeys } from "./key-view.ts";
 import { RotateKey, rotate } from "./rotate-key.ts";
 
@@ -117,7 +118,8 @@ const tagOf = (key: KeyState): string => etagOf(key.revision, endOf(key, Date.no
 
 async function show(call: Call<unknown, unknown>, which: Which): Promise<Answer> {
   const key = await requireKey(call, which);
-  return { status: 200, body: keyView(key), etag: tagOf(key) };
+  const uses = await usesOf(call, [key]);
+  return { status: 200, body: keyView(key, uses.get(key.key_id)), etag: tagOf(key) };
 }
 
 async function revoke(call: Call, which: Which): Promise<Answer> {
@@ -140,14 +142,16 @@ async function revoke(call: Call, which: Which): Promise<Answer> {
   return { status: 204 };
 }
 
-function list(call: Call<undefined, ListQuery>, which: Which, name: string): Answer {
+async function list(call: Call<undefined, ListQuery>, which: Which, name: string): Promise<Answer> {
   const page = pageOf(call, name);
   const keyOf = (key: Key): string => `${key.created_at} ${key.key_id}`;
   const sorted = visibleKeys(call)
     .filter(which)
     .toSorted((left, right) => (keyOf(left) < keyOf(right) ? -1 : 1));
   const rows = slicePage(sorted, page, keyOf);
-  return { status: 200, body: listBody(call, name, page, rows, keyOf, keyView) };
+  const uses = await usesOf(call, rows);
+  const view = (key: Key): object => keyView(key, uses.get(key.key_id));
+  return { status: 200, body: listBody(call, name, page, rows, keyOf, view) };
 }
 
 const changeErrors = [
