@@ -41,7 +41,7 @@ const isWebsite = (text: string): boolean => {
 
 export const RequestEvaluation = z
   .strictObject({
-    company: line(200),
+    company: line(200).meta({ description: "For whom you ask.", example: "Acme" }),
     name: line(200),
     email: z
       .string()
@@ -54,7 +54,8 @@ export const RequestEvaluation = z
       .string()
       .max(500)
       .refine((text) => !unfit.test(text) && isWebsite(text), "must be an https:// address")
-      .optional(),
+      .optional()
+      .meta({ description: "Of the company.", example: "https://acme.example" }),
     expected_volume: z
       .union([line(100), z.int().min(0).max(1_000_000_000_000)])
       .optional()
@@ -73,29 +74,58 @@ export const EvaluationView = z
   .object({
     id: z.string(),
     status: z.enum(statuses),
-    company: z.string(),
+    company: z.string().meta({ description: "For whom the visitor asks.", example: "Acme" }),
     name: z.string(),
     email: z.string(),
-    use_case: z.string(),
-    website: z.string().nullable(),
-    expected_volume: z.string().nullable(),
+    use_case: z
+      .string()
+      .meta({
+        description: "What the visitor wants to send, as written.",
+        example: "Order confirmations by SMS",
+      }),
+    website: z
+      .string()
+      .nullable()
+      .meta({ description: "Of the company.", example: "https://acme.example" }),
+    expected_volume: z
+      .string()
+      .nullable()
+      .meta({ description: "Messages a month, as the visitor said.", example: "50000" }),
     partner_id: z.string().nullable().meta({ description: "The tenant, once it is there." }),
     contact: Contact.nullable(),
-    slack_invite_url: z.string().nullable(),
+    slack_invite_url: z
+      .string()
+      .nullable()
+      .meta({
+        description: "The invitation to a private channel that the visitor was sent.",
+        example: "https://join.slack.com/share/enQtNTI",
+      }),
     requested_at: z.string(),
     promised_by: z
       .string()
       .meta({ description: "One business day after the request: until then a person answers." }),
-    provisioned_at: z.string().nullable(),
+    provisioned_at: z
+      .string()
+      .nullable()
+      .meta({ description: "When the tenant was there, RFC 3339, UTC." }),
     key_shown_at: z
       .string()
       .nullable()
       .meta({ description: "When the visitor fetched the sandbox key, the last time." }),
     assigned_at: z.string().nullable(),
-    contacted_at: z.string().nullable(),
-    converted_at: z.string().nullable(),
+    contacted_at: z
+      .string()
+      .nullable()
+      .meta({ description: "When a person took it, RFC 3339, UTC." }),
+    converted_at: z
+      .string()
+      .nullable()
+      .meta({ description: "When the visitor became a customer, RFC 3339, UTC." }),
     closed_at: z.string().nullable(),
-    close_reason: z.string().nullable(),
+    close_reason: z
+      .string()
+      .nullable()
+      .meta({ description: "Why it was closed, as the team wrote.", example: "no answer" }),
     duplicate_of: z
       .string()
       .nullable()
@@ -104,13 +134,15 @@ export const EvaluationView = z
   .meta({ id: "Evaluation" });
 
 export const EvaluationWithNotes = EvaluationView.extend({
-  notes: z.array(
-    z.object({
-      text: z.string(),
-      by: z.string().meta({ description: "A key or an agent." }),
-      at: z.string(),
-    }),
-  ),
+  notes: z
+    .array(
+      z.object({
+        text: z.string(),
+        by: z.string().meta({ description: "A key or an agent." }),
+        at: z.string(),
+      }),
+    )
+    .meta({ description: "What the team wrote, oldest first." }),
 }).meta({ id: "EvaluationWithNotes" });
 
 /** The address of an invitation is Slack's: the mail that names it comes from us. */
@@ -128,7 +160,10 @@ export const SlackInvite = z
       port === ""
     );
   }, "must be an https:// address of slack.com")
-  .meta({ example: "https://join.slack.com/share/enQtNTI" });
+  .meta({
+    description: "An invitation to a private channel of Slack for the visitor and you.",
+    example: "https://join.slack.com/share/enQtNTI",
+  });
 
 export const ContactInput = z.string().min(3).max(400).meta({
   description: "An operator's agent (`agt_…`), or an address with or without a name.",
@@ -146,7 +181,13 @@ export const SetRota = z
   .strictObject({ contacts: z.array(ContactInput).max(50) })
   .meta({ id: "SetEvaluationRota" });
 export const RotaView = z
-  .object({ contacts: z.array(Contact), set_at: z.string().nullable() })
+  .object({
+    contacts: z.array(Contact),
+    set_at: z
+      .string()
+      .nullable()
+      .meta({ description: "When the rota was set, RFC 3339, UTC; null: never." }),
+  })
   .meta({ id: "EvaluationRota" });
 
 export const ReportView = z
