@@ -30,6 +30,11 @@ test("an evaluation whose making is killed at every step is made once, with one 
       const mail = await scene.mailTo(email);
       const { body } = await scene.manage("GET", `/${id}`);
       expect(body).toMatchObject({ status: "provisioned", promised_by: expect.any(String) });
+      expect(
+        (
+          await platformLog.readAll({ after: 0n, limit: 1_000, types: ["PartnerCreated"] })
+        ).events.filter(({ data }) => data.name === "Killed Ltd").length,
+      ).toBe(1);
       expect((await platformLog.readStream(streamOf("partner", body.partner_id))).length).toBe(1);
       const funds = await contexts.sandbox.log.readStream(streamOf("wallet", body.partner_id));
       expect(funds.map(({ type }) => type)).toEqual(["FundsToppedUp"]);

@@ -21,7 +21,7 @@ test("a Slack that is down at the start, broken, busy and slow gets each message
     try {
       slack.queue(
         { type: "answer", status: 500 },
-        { type: "answer", status: 429, headers: { "retry-after": "1" } },
+        { type: "answer", status: 429, headers: { "retry-after": "3" } },
         { type: "answer", delayMs: 300, body: "ok" },
         // One that Slack does not take holds nobody up.
         { type: "answer", status: 400, body: "invalid_blocks" },
@@ -36,7 +36,7 @@ test("a Slack that is down at the start, broken, busy and slow gets each message
         "Second",
       ]);
       const [, busy, after] = slack.requests;
-      expect(after!.at.getTime() - busy!.at.getTime()).toBeGreaterThanOrEqual(990);
+      expect(after!.at.getTime() - busy!.at.getTime()).toBeGreaterThanOrEqual(2_950);
 
       expect((await waiting("half")).length + (await waiting("last_hour")).length).toBe(4);
       await scene.manage("POST", `/${second.id}/assign`, { contact: "ann@example.org" });

@@ -77,12 +77,10 @@ export const EvaluationView = z
     company: z.string().meta({ description: "For whom the visitor asks.", example: "Acme" }),
     name: z.string(),
     email: z.string(),
-    use_case: z
-      .string()
-      .meta({
-        description: "What the visitor wants to send, as written.",
-        example: "Order confirmations by SMS",
-      }),
+    use_case: z.string().meta({
+      description: "What the visitor wants to send, as written.",
+      example: "Order confirmations by SMS",
+    }),
     website: z
       .string()
       .nullable()
@@ -93,13 +91,10 @@ export const EvaluationView = z
       .meta({ description: "Messages a month, as the visitor said.", example: "50000" }),
     partner_id: z.string().nullable().meta({ description: "The tenant, once it is there." }),
     contact: Contact.nullable(),
-    slack_invite_url: z
-      .string()
-      .nullable()
-      .meta({
-        description: "The invitation to a private channel that the visitor was sent.",
-        example: "https://join.slack.com/share/enQtNTI",
-      }),
+    slack_invite_url: z.string().nullable().meta({
+      description: "The invitation to a private channel that the visitor was sent.",
+      example: "https://join.slack.com/share/enQtNTI",
+    }),
     requested_at: z.string(),
     promised_by: z
       .string()
