@@ -42,7 +42,9 @@ export const errorNotes: Readonly<Record<ErrorCode, string>> = {
   contact_erased:
     "Its data are destroyed and nothing brings them back. Its external ids are free for a new contact.",
   attachment_quota_exceeded:
-    "All attachments of a partner in an environment have a bound together (`HELIOGRAPH_ATTACHMENTS_QUOTA_MB`). `DELETE /attachments/{id}` makes room at once.",
+    "All attachments of a partner in an environment have a bound together (`HELIOGRAPH_ATTACHMENTS_QUOTA_MB`). `DELETE /attachments/{id}` makes room at once; for one that was sent, with `?even_if_sent=true`.",
+  attachment_in_use:
+    "A message that names it may not be sent yet, and those that were sent show it. `?even_if_sent=true` destroys it all the same: their media then open no more, and a message that waits goes out with a link to nothing.",
   link_not_valid:
     "A part of the link was changed, or it was made with another master key. Read the attachment again: its `url` is made anew each time.",
   link_expired: "Links live for an hour. Read the attachment again for a new one.",

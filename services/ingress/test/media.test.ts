@@ -124,7 +124,11 @@ it("a repetition is answered as before although the attachment is gone, and othe
   const key = { "idempotency-key": newId("msg") };
   const body = { ...chat, media: [{ attachment_id: attachment }] };
   const first = await call("POST", "/messages", body, key);
-  expect((await call("DELETE", `/attachments/${attachment}`)).status).toBe(204);
+  const refused = await call("DELETE", `/attachments/${attachment}`);
+  expect([refused.status, refused.body.code]).toEqual([409, "attachment_in_use"]);
+  expect((await call("GET", `/attachments/${attachment}`)).status, "it is as it was").toBe(200);
+  const deleted = await call("DELETE", `/attachments/${attachment}?even_if_sent=true`);
+  expect(deleted.status).toBe(204);
   expect((await call("POST", "/messages", body, key)).body).toEqual(first.body);
   const other = { ...chat, media: [{ url: "https://cdn.example/a.jpg" }] };
   expect((await call("POST", "/messages", other, key)).body.code).toBe("idempotency_key_reused");
@@ -157,6 +161,28 @@ it("a reply's attachment is in the history with a fresh link, sealed in the log,
     media: [{ attachment_id: attachment }],
   });
   expect(again.body.errors[0].path).toBe("media.0.attachment_id");
+});
+
+it("of a send and a deletion at once one is refused, and a dry run or a refused send keeps nothing from being deleted", async () => {
+  const tried = await stored();
+  const body = { ...chat, media: [{ attachment_id: tried }] };
+  expect((await call("POST", "/messages?dry_run=true", body)).status).toBe(202);
+  expect((await call("POST", "/messages", { ...body, to: "88110011" })).status).toBe(422);
+  expect((await call("DELETE", `/attachments/${tried}`)).status).toBe(204);
+  for (let time = 0; time < 6; time++) {
+    const attachment = await stored();
+    const send = { ...chat, media: [{ attachment_id: attachment }] };
+    const [first, second, deletion] = await Promise.all([
+      call("POST", "/messages", send),
+      call("POST", "/messages", send),
+      call("DELETE", `/attachments/${attachment}`),
+    ]);
+    const sent = [first, second].filter(({ status }) => status === 202).length;
+    // Both or none: whichever came first settles it for all.
+    expect([sent, deletion.status]).toEqual(deletion.status === 204 ? [0, 204] : [2, 409]);
+    for (const { status, body: said } of [first, second])
+      if (status !== 202) expect(said.errors[0].path).toBe("media.0.attachment_id");
+  }
 });
 
 it("a reply's attachment is in the sync of the agent who has the conversation, with a link that opens it", async () => {

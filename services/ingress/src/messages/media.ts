@@ -1,9 +1,9 @@
 import type { StoredMedia } from "@heliograph/acceptance";
-import type { Call } from "@heliograph/api";
+import { type Call, notValid } from "@heliograph/api";
 import { externalIdName } from "@heliograph/channels";
-import { type EventData, streamOf } from "@heliograph/contracts";
+import { type EventData, type PublicError, streamOf } from "@heliograph/contracts";
 import { erasedText } from "@heliograph/vault";
-import { ownerlessAttachments, readyAttachments } from "../tables/attachments.ts";
+import { markSent, readyAttachments } from "../tables/attachments.ts";
 
 type Requested = EventData<"MessageRequested">;
 /** Among the owners of a file that was sent to somebody who is no contact: nobody's erasure takes it. */
@@ -24,13 +24,13 @@ export async function findAttachments(
 }
 
 /**
- * Gives files that were uploaded for no contact to the contacts they are sent to: they go once all of these are erased. Before the messages are stored, so that none is sent that an
- * erasure does not find.
+ * Marks the files of messages as sent, and gives those that were uploaded for no contact to the contacts they are sent to: they go once all of these are erased. Before the messages are
+ * stored, so that no file is sent that an erasure does not find. Gives those that were deleted since they were looked at.
  */
 export async function giveFiles(
   { deps, partner }: Call,
   requests: readonly Requested[],
-): Promise<void> {
+): Promise<ReadonlySet<string>> {
   const owners = new Map<string, Set<string>>();
   for (const request of requests) {
     const ids = (request.content.media ?? []).flatMap(({ attachment_id: id }) => id ?? []);
@@ -38,10 +38,25 @@ export async function giveFiles(
     const owner = request.contact_id ?? (await contactAt(deps, partner.partner_id, request));
     for (const id of ids) owners.set(id, (owners.get(id) ?? new Set()).add(owner ?? nobody));
   }
-  if (owners.size === 0) return;
-  // One after the other: two sends of the same files in two orders cannot wait for each other.
-  for (const id of await ownerlessAttachments(deps.pool, partner.partner_id, [...owners.keys()]))
-    await deps.vault.share(partner.partner_id, id, [...owners.get(id)!]);
+  const gone = new Set(owners.keys());
+  // Again for what somebody else was marking meanwhile.
+  for (let time = 0; time < 2 && gone.size > 0; time++)
+    for (const { id, owned } of await markSent(deps.pool, partner.partner_id, [...gone])) {
+      gone.delete(id);
+      if (!owned) await deps.vault.share(partner.partner_id, id, [...owners.get(id)!]);
+    }
+  return gone;
+}
+
+/** The refusal of a message one of whose files is gone. */
+export function withoutFile(
+  { content }: Requested,
+  gone: ReadonlySet<string>,
+): PublicError | undefined {
+  const index = (content.media ?? []).findIndex(({ attachment_id: id = "" }) => gone.has(id));
+  if (index === -1) return undefined;
+  const path = `media.${index}.attachment_id`;
+  return notValid("body", [{ path, code: "not_found", message: "there is no such attachment" }]);
 }
 
 /** The contact that has the address of a send now. */

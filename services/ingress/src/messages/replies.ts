@@ -11,7 +11,7 @@ import {
 import { change } from "@heliograph/log";
 import { sendErrors } from "./routes.ts";
 import { AcceptedReply, SendReply } from "./schema.ts";
-import type { Item, ReplyFields } from "./sending.ts";
+import type { Item, ReplyFields } from "./item.ts";
 import { sendingOf } from "./state.ts";
 
 /** WhatsApp takes a text for so long after the person wrote (Meta, "customer service window"); then a template only. */

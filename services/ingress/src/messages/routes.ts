@@ -26,7 +26,7 @@ import {
   acceptsItem,
   acceptsSend,
 } from "./schema.ts";
-import type { Item, Settled } from "./sending.ts";
+import type { Item, Settled } from "./item.ts";
 
 const maxWaitSeconds = 30;
 /** A thousand messages of some 5 KB. Parsing it holds the process for some 50 ms. */

@@ -37,7 +37,8 @@ import { erasedText } from "@heliograph/vault";
 import { allow, giveBackAllowed } from "./allow.ts";
 import { followFeed } from "./feed.ts";
 import { Funds } from "./funds.ts";
-import { findAttachments, giveFiles } from "./media.ts";
+import type { Item, Settled } from "./item.ts";
+import { findAttachments, giveFiles, withoutFile } from "./media.ts";
 import { Outcomes } from "./outcomes.ts";
 import { appendOf, contactErased, tooLarge } from "./sealed.ts";
 import { enabledBy, refusedFunds } from "./refusals.ts";
@@ -46,32 +47,6 @@ import { TemplateCache } from "./templates.ts";
 import { Turns } from "./turns.ts";
 
 type Requested = EventData<"MessageRequested">;
-
-/** What became of one send that was taken on. */
-export type Sent = {
-  readonly messageId: string;
-  readonly body: Record<string, unknown>;
-  readonly position: bigint;
-  /** The first request with this key was answered before; this is its answer. */
-  readonly replayed: boolean;
-};
-export type Settled =
-  | { readonly kind: "sent"; readonly sent: Sent }
-  | { readonly kind: "refused"; readonly error: PublicError };
-/** What a reply's message has beyond one that answers nobody. */
-export type ReplyFields = Pick<
-  Requested,
-  "conversation_id" | "contact_id" | "reply" | "in_reply_to" | "references"
->;
-/** A send with its key; `keyParts` are what its id is derived from, undefined without a key. */
-export type Item = {
-  readonly body: SendMessage;
-  readonly keyParts: readonly string[] | undefined;
-  /** Of a reply: whose words it answers. Its address and texts are sealed under the contact's key. */
-  readonly conversation?: ReplyFields;
-  /** What the caller asked for, where `body` was made of more: a repetition asks for the same. */
-  readonly asked?: object;
-};
 
 /** A send of a batch: its place there and its message's id. */
 type Pending = { readonly index: number; readonly item: Item; readonly id: string };
@@ -82,6 +57,9 @@ type Prepared = Accepted & {
   /** The wallet in which its cost was set aside by this try, so this try gives it back. */
   readonly reservedIn: string | undefined;
 };
+
+/** With its place in the batch. */
+type Ready = { index: number; value: Prepared };
 
 /** Sends in one append: few enough that a send of another partner, which comes between two of them, waits no longer than for one flush. */
 const sliceLength = 200;
@@ -204,7 +182,7 @@ export class Sending {
     results: (Settled | undefined)[],
   ): Promise<void> {
     const partner = call.partner.partner_id;
-    const prepared: { index: number; value: Prepared }[] = [];
+    const prepared: Ready[] = [];
     let outcomes: readonly Outcome[] = [];
     let allowed: readonly Requested[] = [];
     try {
@@ -216,10 +194,7 @@ export class Sending {
           results[index] = await this.#afterRefusal(partner, item, id, error);
         }
       allowed = await this.#allow(call, prepared, results);
-      await giveFiles(
-        call,
-        prepared.map(({ value }) => value.data),
-      );
+      await this.#giveFiles(call, prepared, results);
       await this.#seal(call, prepared, results);
       await failpoint("ingress.before_append");
       if (prepared.length > 0)
@@ -247,7 +222,7 @@ export class Sending {
   /** Takes out of the prepared what the partner may not send now. Gives what was counted. */
   async #allow(
     call: Call,
-    prepared: { index: number; value: Prepared }[],
+    prepared: Ready[],
     results: (Settled | undefined)[],
   ): Promise<readonly Requested[]> {
     if (prepared.length === 0 || !call.limits!.countsMessages) return [];
@@ -271,13 +246,31 @@ export class Sending {
     return prepared.map(({ value }) => value.data);
   }
 
-  /** Puts tokens in the place of what is personal in the events of replies, or of all sends. A reply to somebody who was erased is refused. */
-  async #seal(
-    call: Call,
-    prepared: { index: number; value: Prepared }[],
+  /** Files go to those whom they are sent to. A send of one that was deleted a moment ago is refused. */
+  async #giveFiles(call: Call, prepared: Ready[], results: (Settled | undefined)[]): Promise<void> {
+    const requests = prepared.map(({ value }) => value.data);
+    const gone = await giveFiles(call, requests);
+    if (gone.size === 0) return;
+    for (const each of prepared.toReversed()) {
+      const refusal = withoutFile(each.value.data, gone);
+      if (refusal !== undefined) this.#refuse(each, refusal, prepared, results);
+    }
+  }
+
+  #refuse(
+    one: Ready,
+    error: PublicError,
+    prepared: Ready[],
     results: (Settled | undefined)[],
-  ): Promise<void> {
-    const isSecret = ({ value }: { value: Prepared }): boolean =>
+  ): void {
+    this.#giveBack(one.value);
+    results[one.index] = { kind: "refused", error };
+    prepared.splice(prepared.indexOf(one), 1);
+  }
+
+  /** Puts tokens in the place of what is personal in the events of replies, or of all sends. A reply to somebody who was erased is refused. */
+  async #seal(call: Call, prepared: Ready[], results: (Settled | undefined)[]): Promise<void> {
+    const isSecret = ({ value }: Ready): boolean =>
       this.#sealsAll || value.data.conversation_id !== undefined;
     const secret = prepared.filter(isSecret);
     if (secret.length === 0) return;
@@ -292,9 +285,7 @@ export class Sending {
       const request = sealed[place];
       const refusal = request === undefined ? contactErased() : tooLarge(request.data);
       if (refusal !== undefined) {
-        this.#giveBack(each.value);
-        results[each.index] = { kind: "refused", error: refusal };
-        prepared.splice(prepared.indexOf(each), 1);
+        this.#refuse(each, refusal, prepared, results);
         continue;
       }
       // The event's id is no hash of what was said either.

@@ -17,7 +17,7 @@ import { attachments } from "../attachments/hosted.ts";
 import { cleanName, disposition, nameInHeader } from "../attachments/names.ts";
 import { isPassive, sniffedTypes } from "../attachments/sniff.ts";
 import { giveUp, maxAttachmentBytes, upload } from "../attachments/upload.ts";
-import { findAttachment, type AttachmentRow } from "../tables/attachments.ts";
+import { findAttachment, markDeleted, type AttachmentRow } from "../tables/attachments.ts";
 
 const Attachment = z
   .object({
@@ -43,6 +43,13 @@ const UploadQuery = z.strictObject({
     .refine((id) => isId("cnt", id), "must be the id of a contact")
     .optional()
     .meta({ description: "Whose it is: it is erased with the contact." }),
+});
+
+const DeleteQuery = z.strictObject({
+  even_if_sent: z.enum(["true", "false"]).optional().meta({
+    description:
+      "Whether it is destroyed although messages name it: their media open no more, and one that is not sent yet goes out with a link to nothing.",
+  }),
 });
 
 const LinkQuery = z.strictObject({
@@ -93,7 +100,7 @@ async function create(call: Call<undefined, z.infer<typeof UploadQuery>>): Promi
   return { status: 201, body: await show(call, row) };
 }
 
-async function ownAttachment(call: Call): Promise<AttachmentRow> {
+async function ownAttachment(call: Call<unknown, unknown>): Promise<AttachmentRow> {
   const row = await findAttachment(call.deps.pool, call.params["id"]!, call.partner.partner_id);
   if (row?.status !== "ready") throw new PublicError("not_found", "There is no such attachment.");
   return row;
@@ -104,8 +111,14 @@ const read = async (call: Call): Promise<Answer> => ({
   body: await show(call, await ownAttachment(call)),
 });
 
-async function remove(call: Call): Promise<Answer> {
+/** A message that names it may still be on its way, and those that were sent show it: whoever destroys it all the same says so. */
+async function remove(call: Call<undefined, z.infer<typeof DeleteQuery>>): Promise<Answer> {
   const row = await ownAttachment(call);
+  if (!(await markDeleted(call.deps.pool, row, call.query.even_if_sent === "true")))
+    throw new PublicError(
+      "attachment_in_use",
+      "Messages name the attachment. With ?even_if_sent=true it is destroyed all the same.",
+    );
   await call.deps.vault.destroy(row.partner, [row.id]);
   await giveUp(call.deps.pool, attachments.of(call).store, row);
   return { status: 204 };
@@ -181,8 +194,9 @@ export const attachmentRoutes: readonly Route[] = [
     path,
     scope: "conversations:write",
     summary: "Destroys an attachment",
+    query: DeleteQuery,
     response: undefined,
-    errors: ["not_found"],
+    errors: ["not_found", "attachment_in_use"],
     mutates: true,
     handler: remove,
   }),

@@ -31,6 +31,8 @@ create table if not exists mobile_attachments.usage (
   partner text primary key,
   bytes bigint not null
 ) with (fillfactor = 50);`,
+    // When a message first named it: whoever sends marks it, and a deletion looks.
+    `alter table mobile_attachments.attachments add column sent_at timestamptz;`,
   ],
 };
 
@@ -135,6 +137,20 @@ export async function markRemoved(
     `update mobile_attachments.attachments set status = 'removed', changed_at = clock_timestamp()
       where id = $1 and object = $2 and status <> 'removed'`,
     [id, object],
+  );
+  return rowCount === 1;
+}
+
+/** The same for one that is ready, but not for one that messages name unless `evenIfSent`. False when it was left. */
+export async function markDeleted(
+  pool: pg.Pool,
+  { id, object }: Pick<AttachmentRow, "id" | "object">,
+  evenIfSent: boolean,
+): Promise<boolean> {
+  const { rowCount } = await pool.query(
+    `update mobile_attachments.attachments set status = 'removed', changed_at = clock_timestamp()
+      where id = $1 and object = $2 and status = 'ready' and ($3 or sent_at is null)`,
+    [id, object, evenIfSent],
   );
   return rowCount === 1;
 }
