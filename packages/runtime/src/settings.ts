@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { defaultSecretIn } from "./default-secrets.ts";
 import { misspelt } from "./settings-names.ts";
 import { settingsTable } from "./settings-table.ts";
 
@@ -169,7 +170,7 @@ export function readSettings(
       "HELIOGRAPH_KAFKA_BROKERS: HELIOGRAPH_FEED=kafka needs a comma-separated list of host:port",
     );
   const databaseUrl = values.HELIOGRAPH_DATABASE_URL;
-  return {
+  const settings: Settings = {
     port: values.HELIOGRAPH_PORT,
     host: values.HELIOGRAPH_HOST,
     dataDir: values.HELIOGRAPH_DATA_DIR,
@@ -204,4 +205,7 @@ export function readSettings(
     startWaitMs: values.HELIOGRAPH_START_WAIT_SECONDS * 1000,
     unknown: far,
   };
+  const weak = defaultSecretIn(settings);
+  if (weak !== undefined) throw new SettingsError(weak);
+  return settings;
 }

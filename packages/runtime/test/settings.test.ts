@@ -91,3 +91,57 @@ test("the services that may run are those that the host has", () => {
   );
   expect(readSettings({ HELIOGRAPH_SERVICES: "ingress" }).services).toEqual(["ingress"]);
 });
+
+test("secrets that everybody knows start nothing that others reach, and are not repeated", () => {
+  const sound = "6f1d0c8be7a5924430fb61d99e28c3750ab4172e8f5ad6037cc1e94b268d50f3";
+  const sequence = Buffer.from(Array.from({ length: 32 }, (_, index) => 7 + 3 * index)).toString(
+    "hex",
+  );
+  const elsewhere = [
+    { HELIOGRAPH_HOST: "0.0.0.0" },
+    { HELIOGRAPH_HOST: "::" },
+    { HELIOGRAPH_PUBLIC_URL: "https://api.example.com" },
+    { HELIOGRAPH_DATABASE_URL: "postgres://h:9fJq@db.internal:5432/x" },
+    { HELIOGRAPH_KAFKA_BROKERS: "127.0.0.1:9092,broker:9092" },
+  ];
+  const weak: readonly (readonly [string, Record<string, string>])[] = [
+    ["HELIOGRAPH_MASTER_KEY", { HELIOGRAPH_MASTER_KEY: "0".repeat(64) }],
+    ["HELIOGRAPH_MASTER_KEY", { HELIOGRAPH_MASTER_KEY: "0123456789abcdef".repeat(4) }],
+    ["HELIOGRAPH_MASTER_KEY", { HELIOGRAPH_MASTER_KEY: sequence }],
+    ["HELIOGRAPH_DATABASE_URL", { HELIOGRAPH_DATABASE_URL: "postgres://u:P%6Fstgres@127.0.0.1/x" }],
+    [
+      "HELIOGRAPH_EVENTSTORE_URL",
+      { HELIOGRAPH_EVENTSTORE_URL: "esdb://admin:changeit@localhost:2113" },
+    ],
+    [
+      "HELIOGRAPH_ATTACHMENTS_URL",
+      { HELIOGRAPH_ATTACHMENTS_URL: "http://minioadmin:minioadmin@127.0.0.1:9000/b?region=r" },
+    ],
+    [
+      "HELIOGRAPH_KAFKA_PASSWORD",
+      {
+        HELIOGRAPH_KAFKA_USERNAME: "u",
+        HELIOGRAPH_KAFKA_PASSWORD: "secret",
+        HELIOGRAPH_KAFKA_BROKERS: "127.0.0.1:9092",
+      },
+    ],
+  ];
+  for (const [name, env] of weak) {
+    expect(readSettings(env)).toBeDefined();
+    for (const reached of elsewhere) {
+      if (Object.keys(reached).some((each) => each in env)) continue;
+      const start = (): unknown => readSettings({ ...env, ...reached });
+      expect(start, JSON.stringify({ ...env, ...reached })).toThrow(
+        new RegExp(`^${name}: .*(guessed|everybody)`),
+      );
+      expect(start).not.toThrow(/P%6F|changeit|minioadmin|0123|0000|070a/);
+    }
+  }
+  for (const reached of elsewhere)
+    expect(readSettings({ HELIOGRAPH_MASTER_KEY: sound, ...reached })).toBeDefined();
+  expect(() =>
+    readSettings({
+      HELIOGRAPH_EVENTSTORE_URL: "esdb://admin:changeit@a:2113,127.0.0.1:2113?tls=false",
+    }),
+  ).toThrow(/^HELIOGRAPH_EVENTSTORE_URL/);
+});
