@@ -8,6 +8,6 @@ if (process.argv.includes("--report")) {
   console.log(structureReport(".").join("\n"));
   process.exit();
 }
-const { passed, failed } = await runSteps(console.log);
-console.log(`${passed} passed, ${failed} failed`);
+const { passed, failed, skipped } = await runSteps(console.log);
+console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`);
 process.exitCode = failed === 0 ? 0 : 1;

@@ -1,7 +1,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { constants } from "node:os";
 
-export type Finished = { readonly code: number; readonly output: string };
+export type Finished = {
+  readonly code: number;
+  readonly output: string;
+  /** Why it could not be done here. */
+  readonly skipped?: string;
+};
 
 const children = new Set<ChildProcess>();
 let ending: NodeJS.Signals | undefined;

@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import { checkAdvisories } from "./advisories.ts";
 import { checkBoundaries } from "./boundaries.ts";
 import { run, type Finished } from "./run.ts";
 import { checkTidy } from "./tidy/index.ts";
@@ -45,6 +46,11 @@ export const steps: readonly Step[] = [
     run: async () => found(checkTidy(".")),
   },
   {
+    name: "advisories",
+    hint: "newer versions, or a reason in scripts/check/advisories.json",
+    run: () => checkAdvisories(),
+  },
+  {
     name: "generated files",
     hint: "npm run generate writes them",
     run: async () =>
@@ -54,7 +60,11 @@ export const steps: readonly Step[] = [
   },
 ];
 
-export type CheckTotals = { readonly passed: number; readonly failed: number };
+export type CheckTotals = {
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+};
 
 /** Runs every step at once and prints one line for each in order, with the output of those that failed. */
 export async function runSteps(print: (line: string) => void): Promise<CheckTotals> {
@@ -64,14 +74,20 @@ export async function runSteps(print: (line: string) => void): Promise<CheckTota
     return { step, finished, tookMs: Math.round(performance.now() - startedMs) };
   });
   let failed = 0;
+  let skipped = 0;
   for (const pending of running) {
     const { step, finished, tookMs } = await pending;
     const ok = finished.code === 0;
+    if (finished.skipped !== undefined) {
+      skipped += 1;
+      print(`skip  ${step.name.padEnd(16)} ${finished.skipped}`);
+      continue;
+    }
     print(`${ok ? "ok  " : "FAIL"}  ${step.name.padEnd(16)} ${tookMs} ms`);
     if (ok) continue;
     failed += 1;
     print(finished.output.trimEnd());
     if (step.hint) print(`(${step.hint})`);
   }
-  return { passed: steps.length - failed, failed };
+  return { passed: steps.length - failed - skipped, failed, skipped };
 }
