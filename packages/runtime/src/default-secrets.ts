@@ -35,7 +35,11 @@ type Secrets = {
 };
 
 const isLoopback = (host: string): boolean =>
-  host === "" || host === "localhost" || host === "[::1]" || host === "::1" || /^127\./.test(host);
+  host === "" ||
+  host === "localhost" ||
+  host === "[::1]" ||
+  host === "::1" ||
+  host.startsWith("127.");
 
 /** `host:port` lists, which connection strings of clusters have, are no URLs: each host counts. */
 function hostsOf(url: string): readonly string[] {
