@@ -20,6 +20,7 @@ import {
 import { lazyCheckpoint } from "./lazy-checkpoint.ts";
 import { openLapses } from "./lapses.ts";
 import { ignoredCauses } from "./metrics.ts";
+import { openNightlyProof } from "./nightly.ts";
 import { partnerOf } from "./store.ts";
 import { ledgerMigrations } from "./tables/ledger.ts";
 import { openWallets, walletStream, type Wallets } from "./wallets.ts";
@@ -45,6 +46,7 @@ function startLedger({ context, checkpoint, logger, signal, fail }: ReactorTools
   const ledger = new Ledger(context, logger);
   const progress = lazyCheckpoint(checkpoint, fail);
   const lapses = openLapses({ context, logger, signal });
+  const nightly = openNightlyProof({ context, logger, signal });
   return {
     async handle(batch) {
       await ledger.settleAll(causesByWallet(context.directory, batch.events), false);
@@ -60,7 +62,7 @@ function startLedger({ context, checkpoint, logger, signal, fail }: ReactorTools
       await ledger.settleAll(causesByWallet(context.directory, events), true);
     },
     async stop() {
-      await lapses.stop();
+      await Promise.all([lapses.stop(), nightly.stop()]);
       await progress.flush();
     },
   };

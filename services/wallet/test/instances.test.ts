@@ -1,0 +1,140 @@
+import { randomBytes } from "node:crypto";
+import { serveApi } from "@heliograph/api";
+import { service as control } from "@heliograph/control";
+import { service as delivery } from "@heliograph/delivery";
+import { service as dispatch } from "@heliograph/dispatch";
+import { service as ingress } from "@heliograph/ingress";
+import { openPlatform } from "@heliograph/platform";
+import { loosely, until } from "@heliograph/testkit";
+import { openWorld, type World } from "@heliograph/testkit/world";
+import pino from "pino";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { service } from "../src/index.ts";
+import { count, range } from "./harness.ts";
+
+/** Two instances of the API on one database, and one of the consumers. */
+let world: World;
+let ports: readonly number[];
+const closing: (() => Promise<unknown>)[] = [];
+beforeAll(async () => {
+  const services = [ingress, service, dispatch, delivery, control];
+  world = await openWorld({
+    services,
+    consumers: "run",
+    env: { HELIOGRAPH_MASTER_KEY: randomBytes(32).toString("hex") },
+  });
+  const { settings, server } = world.platform;
+  const second = await openPlatform(settings, server, "given", pino({ level: "silent" }));
+  closing.push(second.close);
+  const serving = await serveApi({ ...second, environments: second.contexts }, services);
+  closing.push(serving.stop);
+  ports = [world.port, serving.port];
+});
+afterAll(async () => {
+  for (const close of closing.toReversed()) await close();
+  await world.close();
+});
+
+type TestPartner = World["partners"][number];
+type Answer = { readonly status: number; readonly body: Record<string, never> };
+async function at(
+  port: number,
+  { key }: TestPartner,
+  method: string,
+  path: string,
+  body?: object,
+  headers: Record<string, string> = {},
+): Promise<Answer> {
+  const answer = await fetch(`http://127.0.0.1:${port}/api/v1${path}`, {
+    method,
+    headers: { authorization: `Bearer ${key}`, "content-type": "application/json", ...headers },
+    ...(body !== undefined && { body: JSON.stringify(body) }),
+  });
+  return { status: answer.status, body: (await answer.json()) as Answer["body"] };
+}
+const portOf = (number: number): number => ports[number % ports.length]!;
+const walletOf = ({ id }: TestPartner) =>
+  world.platform.contexts.sandbox.log.readStream(`wallet-${id.slice(4)}`, { limit: 10_000 });
+const proofOf = async (partner: TestPartner) =>
+  (await at(ports[0]!, partner, "GET", "/wallet/proof")).body;
+
+test("100 sends at once over two instances, on funds for 50: 50 are paid, 50 are refused or rejected, and nothing is charged for these", async () => {
+  const partner = await world.addPartner({ funds: "0.395" });
+  const sms = { channel: "sms", to: "+15551230001", text: "hello" };
+  const answers = await Promise.all(
+    range(100).map((number) => at(portOf(number), partner, "POST", "/messages", sms)),
+  );
+  const accepted = answers.filter(({ status }) => status === 202);
+  const refused = answers.filter(({ status }) => status === 402);
+  expect(accepted.length + refused.length).toBe(100);
+  expect(accepted.length).toBeGreaterThanOrEqual(50);
+  expect(new Set(refused.map(({ body }) => body["code"]))).toEqual(
+    new Set(refused.length > 0 ? ["insufficient_funds"] : []),
+  );
+  await until(async () => {
+    const events = await walletOf(partner);
+    return count(events, "FundsCaptured") + count(events, "FundsDeclined") === accepted.length;
+  });
+  const events = await walletOf(partner);
+  expect(count(events, "FundsHeld")).toBe(50);
+  expect(count(events, "FundsCaptured")).toBe(50);
+  expect(await proofOf(partner)).toMatchObject({ matches: true, balance: "0", held: "0" });
+  const statuses = await until(async () => {
+    const found = await Promise.all(
+      accepted.map(({ body }) => at(ports[1]!, partner, "GET", `/messages/${body["id"]}`)),
+    );
+    const rejected = found.filter(({ body }) => body["status"] === "rejected");
+    return rejected.length === accepted.length - 50 && rejected;
+  });
+  for (const { body } of statuses)
+    expect(body["error"]).toMatchObject({ code: "insufficient_funds" });
+});
+
+test("50 top-ups at once over two instances, ten keys of them repeated, on a wallet that never had any", async () => {
+  const { id } = await world.addPartner();
+  // Its live wallet: no event yet.
+  const partner = { id, key: await world.addKey(id, { environment: "live" }) };
+  const operator = await world.addPartner();
+  const scopes = ["admin", "*"];
+  const admin = { id, key: await world.addKey(operator.id, { environment: "live", scopes }) };
+  expect((await at(ports[0]!, partner, "GET", "/balance")).body["available"]).toBe("0");
+  const topUp = (number: number, key: number) =>
+    at(
+      portOf(number),
+      admin,
+      "POST",
+      "/wallet/topups",
+      { amount: "0.01", partner_id: id, environment: "live" },
+      { "idempotency-key": `topup-${key}` },
+    );
+  // A repetition that comes while the first one runs is told to wait, and then answered as that was.
+  const untilAnswered = async (number: number, key: number): Promise<Answer> =>
+    until(async () => {
+      const answer = await topUp(number, key);
+      return answer.status !== 409 && answer;
+    });
+  const all = [...range(50), ...range(10)];
+  const answers = await Promise.all(all.map((key, number) => untilAnswered(number, key)));
+  expect(answers.map(({ status }) => status)).toEqual(all.map(() => 201));
+  for (const key of range(10)) expect(answers[50 + key]!.body).toEqual(answers[key]!.body);
+  const path = "/wallet/transactions?kind=topup&limit=100";
+  const { body } = await at(ports[0]!, partner, "GET", path);
+  const rows: { amount: string; balance_after: string }[] = loosely(body).data.toReversed();
+  expect(rows).toHaveLength(50);
+  for (const [index, row] of rows.entries())
+    expect([row.amount, Number(row.balance_after)]).toEqual(["0.01", (index + 1) / 100]);
+  expect(await proofOf(partner)).toMatchObject({ matches: true, balance: "0.5" });
+});
+
+test("tables that come back empty are not read as no funds, nor as unlimited ones", async () => {
+  const partner = await world.addPartner({ funds: "0.0158" });
+  await world.platform.contexts.sandbox.pool.query("truncate wallet.wallets, wallet.holds");
+  const sms = { channel: "sms", to: "+15551230001", text: "hello" };
+  const sent = [];
+  for (const number of range(3))
+    sent.push((await at(portOf(number), partner, "POST", "/messages", sms)).status);
+  expect(sent.slice(0, 2)).toEqual([202, 202]);
+  await until(async () => count(await walletOf(partner), "FundsCaptured") === 2);
+  expect(await proofOf(partner)).toMatchObject({ matches: true, balance: "0", held: "0" });
+  expect((await at(ports[0]!, partner, "POST", "/messages", sms)).status).toBe(402);
+});

@@ -1,0 +1,63 @@
+import { runConsumer } from "@heliograph/runtime";
+import { until } from "@heliograph/testkit";
+import { openWorld } from "@heliograph/testkit/world";
+import { expect, test } from "vitest";
+import { service } from "../src/index.ts";
+import { proofMismatches } from "../src/metrics.ts";
+import { walletProjector } from "../src/projector.ts";
+import { walletLedger } from "../src/reactor.ts";
+import { partnerOn } from "./harness.ts";
+
+test("the nightly proof finds a wallet that was tampered with, after a restart too, and says when it is mended", async () => {
+  const world = await openWorld({ services: [service] });
+  const { sandbox: context } = world.platform.contexts;
+  const { pool, log } = context;
+  const run = () =>
+    Promise.all([walletProjector, walletLedger].map((each) => runConsumer(each, context)));
+  const proofs = async () =>
+    (await pool.query("select wallet, mismatch from wallet_ledger.proofs order by wallet")).rows;
+  const gauge = async (): Promise<number | undefined> =>
+    (await proofMismatches.get()).values.find(({ labels }) => labels.environment === "sandbox")
+      ?.value;
+  const night = () => pool.query("update wallet_ledger.proof_runs set due_at = now()");
+
+  let running = await run();
+  const [honest, tampered] = [partnerOn(log), partnerOn(log)];
+  for (const one of [honest, tampered]) {
+    await one.topUp("0.05");
+    await one.request(0);
+  }
+  await running[1]!.caughtUp(await log.head());
+  await running[0]!.caughtUp(await log.head());
+  expect(await proofs()).toEqual([]);
+  for (const consumer of running) await consumer.stop();
+  const set = (available: string) =>
+    pool.query("update wallet.wallets set available = $1 where partner = $2", [
+      available,
+      tampered.partner,
+    ]);
+  await set("0.06");
+  await night();
+
+  running = await run();
+  await until(async () => (await gauge()) === 1);
+  const found = await proofs();
+  expect(found).toHaveLength(2);
+  expect(found.find(({ wallet }) => wallet === honest.partner).mismatch).toBeNull();
+  expect(found.find(({ wallet }) => wallet === tampered.partner).mismatch).toBe(
+    "0.06 available and 0.012 held are shown, 0.038 and 0.012 are in the log",
+  );
+  for (const consumer of running) await consumer.stop();
+
+  // The next night is a day away; what was found is still told after a restart.
+  proofMismatches.set({ environment: "sandbox" }, 0);
+  running = await run();
+  await until(async () => (await gauge()) === 1);
+  for (const consumer of running) await consumer.stop();
+  await set("0.038");
+  await night();
+  running = await run();
+  await until(async () => (await gauge()) === 0);
+  for (const consumer of running) await consumer.stop();
+  await world.close();
+});
