@@ -8,6 +8,7 @@ import {
   testKafka,
   until,
   webhookSink,
+  type Instance,
 } from "@heliograph/testkit";
 import { Kafka, logLevel } from "kafkajs";
 import pg from "pg";
@@ -84,8 +85,10 @@ test.each(Object.keys(engines))(
       const caller = callsOf(instance.baseUrl, key);
       const person = await somebody(caller, environment, [sink.url, "http://127.0.0.1:9/"]);
       if (environment === "sandbox") await converse(caller, instance, person);
+      await blunder(instance, key, person);
       // What is looked through has had it, and is what there is.
       expect(await tablesWith(instance.databaseUrl, [mark])).not.toEqual([]);
+      await nowhereForOperators(instance, [mark, person.phone.slice(1)]);
       await forget(caller, person);
       contacts.push(person.contact);
     }
@@ -235,6 +238,71 @@ async function converse(
   // A device goes with its agent and not with a person.
   const { data } = (await phone.get("/mobile/devices")).body as { data: { id: string }[] };
   for (const { id } of data) await phone.del(`/mobile/devices/${id}`);
+}
+
+const password = `pass${mark}word`;
+
+/** What people do by mistake: personal data, a password and a key where none belongs, in calls that are refused. */
+async function blunder(
+  { baseUrl }: Pick<Instance, "baseUrl">,
+  key: string,
+  { phone }: Person,
+): Promise<void> {
+  const refused = async (method: string, path: string, by: string, body?: object) => {
+    const answer = await fetch(`${baseUrl}/api/v1${path}`, {
+      method,
+      headers: { authorization: `Bearer ${by}`, "content-type": "application/json" },
+      ...(body && { body: JSON.stringify(body) }),
+    });
+    expect(answer.status, `${method} ${path}`).toBeGreaterThanOrEqual(400);
+    await answer.text();
+  };
+  const wrong = `${key.slice(0, -6)}${mark.slice(0, 6)}`;
+  await refused("GET", "/balance", wrong);
+  await refused("GET", "/balance", password);
+  await refused("DELETE", `/keys/${encodeURIComponent(phone)}`, key);
+  await refused("DELETE", `/keys/${canary("path")}@example.com`, key);
+  await refused("GET", `/${canary("address")}/${encodeURIComponent(phone)}`, key);
+  await refused(
+    "GET",
+    `/contacts/by-external-id/sms/${encodeURIComponent(phone)}?x=${canary("query")}`,
+    wrong,
+  );
+  await refused("POST", "/messages", key, {
+    channel: canary("channel"),
+    to: phone,
+    [canary("field")]: 1,
+  });
+  await refused("POST", "/agents", key, {
+    email: canary("agent"),
+    password,
+    name: canary("agent"),
+  });
+}
+
+/** What operators look at keeps nothing of a person, and of no secret, while everything else still has it: the audit, dead letters, metrics and the process's log. */
+async function nowhereForOperators(
+  { baseUrl, databaseUrl, output, liveKey, sandboxKey, adminKey }: Instance,
+  texts: readonly string[],
+): Promise<void> {
+  const secrets = [liveKey, sandboxKey, adminKey].map((key) => key.slice(12));
+  const all = [...texts, password, ...secrets];
+  const refusals = await until(async () => {
+    const { data } = (await apiClient(baseUrl, adminKey).get("/admin/audit?limit=100")).body as {
+      data: { action: string; outcome: number }[];
+    };
+    return data.some(({ action, outcome }) => action === "POST /agents" && outcome === 422) && data;
+  });
+  expect(linesWith("the audit's list", JSON.stringify(refusals), all)).toEqual([]);
+  const operators = / (control\.audit|runtime\.[a-z_]+): /;
+  expect((await tablesWith(databaseUrl, all)).filter((row) => operators.test(row))).toEqual([]);
+  expect(linesWith("metrics", await (await fetch(`${baseUrl}/metrics`)).text(), all)).toEqual([]);
+  // What is no JSON is the greeting of `npm start`, with the demo's key.
+  const lines = output()
+    .split("\n")
+    .filter((line) => line.startsWith("{"))
+    .join("\n");
+  expect(linesWith("the process's log", lines, all)).toEqual([]);
 }
 
 async function forget({ get, del }: Calls, { contact }: Person): Promise<void> {
