@@ -202,6 +202,7 @@ export async function startRelay(
       directory: {
         gateways: () => [],
         partner: () => undefined,
+        routing: () => [],
         senderOf: () => undefined,
         prices: () => undefined,
         priceListOf: () => undefined,

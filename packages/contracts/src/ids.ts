@@ -159,6 +159,7 @@ export type Category =
   | "suppression"
   | "agent"
   | "login"
+  | "routing"
   | "sender"
   | "clock"
   | "audit"

@@ -86,6 +86,8 @@ type Common = {
   readonly errors: Readonly<Record<string, Pick<Failure, "class" | "permanent">>>;
   /** Further fields of a configuration whose change needs a new connection; other limits and weights change in place. */
   readonly rebuiltBy: readonly ("max_concurrent" | "timeout_ms")[];
+  /** Whether the provider can be asked what became of an attempt. */
+  readonly asks: boolean;
   /** False where the recipients choose the outcomes: they say nothing about the gateway, so nothing may be kept away from it. */
   readonly hasBreaker: boolean;
   /** Receipts that are played for it because nobody sends any. Pure: `sentAt` (epoch ms) is when the acceptance was recorded. */
@@ -146,4 +148,14 @@ export function gatewayKind<Settings, Known>(definition: Definition<Settings, Kn
 /** A gateway that must not exist where it was asked for, or whose configuration cannot work. The message names the gateway. */
 export class GatewayRefused extends Error {
   override readonly name = "GatewayRefused";
+  /** Which part of the configuration, such as `settings.url`, and what is wrong with it, where it is one part. */
+  readonly fault: { readonly path: string; readonly message: string } | undefined;
+
+  constructor(message: string, { fault, ...options }: RefusedOptions = {}) {
+    super(message, options);
+    this.fault = fault;
+  }
 }
+type RefusedOptions = ErrorOptions & {
+  readonly fault?: { readonly path: string; readonly message: string };
+};

@@ -17,6 +17,7 @@ export {
   needsNewConnection,
   parseInbound,
   playedReceipts,
+  reconfigured,
   takesInbound,
 } from "./registry.ts";
 export { recordReceipts, type ReceiptSource } from "./record-receipts.ts";

@@ -24,7 +24,7 @@ const byName = new Map(gatewayKinds.map((kind) => [kind.kind, kind]));
 export function kindOf({ name, kind }: Pick<GatewayConfig, "name" | "kind">): GatewayKind {
   const found = byName.get(kind);
   if (found === undefined)
-    throw new GatewayRefused(`gateway ${name}: there is no kind of gateway called ${kind}`);
+    throw refused(name, "kind", `there is no kind of gateway called ${kind}`);
   return found;
 }
 
@@ -33,9 +33,9 @@ function kindInPlace(config: Omit<GatewayConfig, "secrets">): GatewayKind {
   const kind = kindOf(config);
   const { name, environment, channel } = config;
   if (!kind.environments.includes(environment))
-    throw new GatewayRefused(`gateway ${name}: ${environment} has no ${kind.kind} gateways`);
+    throw refused(name, "kind", `${environment} has no ${kind.kind} gateways`);
   if (!kind.channels.includes(channel))
-    throw new GatewayRefused(`gateway ${name}: ${kind.kind} does not carry ${channel}`);
+    throw refused(name, "channel", `${kind.kind} does not carry ${channel}`);
   return kind;
 }
 
@@ -54,14 +54,38 @@ export function configured(
     ["secrets", known, secrets],
   ] as const) {
     const { error } = schema.safeParse(value);
-    if (error !== undefined)
-      throw new GatewayRefused(`gateway ${config.name}: ${firstFault(field, error)}`);
+    if (error !== undefined) throw faulty(config.name, field, error);
   }
   return sealedConfig(config, secrets, masterKey);
 }
 
-const firstFault = (field: string, { issues: [first] }: ZodError): string =>
-  `${[field, ...first!.path].join(".")}: ${first!.message}`;
+/**
+ * The same with some secrets given anew: null takes one away, and the others stay as they are sealed. Throws GatewayRefused; and when the master key is not the one that
+ * sealed them.
+ */
+export const reconfigured = (
+  config: GatewayConfig,
+  changes: Readonly<Record<string, string | null>>,
+  masterKey: Buffer,
+): GatewayConfig => {
+  const { secrets: _, ...readable } = config;
+  const all = Object.entries({ ...openedSecrets(config, masterKey), ...changes });
+  const left = all.filter((entry): entry is [string, string] => entry[1] !== null);
+  const next = configured(readable, Object.fromEntries(left), masterKey);
+  if (Object.keys(changes).length > 0 || config.secrets === undefined) return next;
+  // What nobody gave anew keeps its seal, so that nothing seems to have changed.
+  return { ...next, secrets: config.secrets };
+};
+
+const refused = (name: string, path: string, message: string): GatewayRefused =>
+  new GatewayRefused(`gateway ${name}: ${message}`, { fault: { path, message } });
+
+/** By the first of its faults. */
+function faulty(name: string, field: string, { issues: [first] }: ZodError): GatewayRefused {
+  const path = [field, ...first!.path].join(".");
+  const { message } = first!;
+  return new GatewayRefused(`gateway ${name}: ${path}: ${message}`, { fault: { path, message } });
+}
 
 /**
  * The only way to a gateway. In the sandbox it makes only what can reach nobody, whatever the configuration says: this is what

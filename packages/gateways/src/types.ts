@@ -53,6 +53,8 @@ export type Gateway = {
   send(attempt: Attempt, signal: AbortSignal): Promise<SendResult>;
   /** Asks the provider what became of an attempt; absent where the provider cannot be asked. */
   lookup?(attemptId: string, signal: AbortSignal): Promise<SendResult | "unknown">;
+  /** Reaches the provider and has it accept the credentials, without sending anything; rejects with what went wrong. Absent where there is nobody to reach. */
+  check?(signal: AbortSignal): Promise<void>;
   close(): Promise<void>;
 };
 

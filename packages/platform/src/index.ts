@@ -18,4 +18,11 @@ export { evolveKey } from "./directory/keys.ts";
 export { evolvePartner } from "./directory/partners.ts";
 export { roleScopes, scopesOf, sessionStands, type Role, type SessionStart } from "./roles.ts";
 export { runService } from "./run-service.ts";
-export type { Directory, Gateway, Key, Partner, PriceList } from "./directory/directory.ts";
+export type {
+  Directory,
+  Gateway,
+  Key,
+  Partner,
+  PriceList,
+  Routing,
+} from "./directory/directory.ts";

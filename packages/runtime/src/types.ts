@@ -189,6 +189,7 @@ export type FeedMember = {
 
 /** The part of the directory that consumers use; `@heliograph/platform` implements it. */
 export type GatewayConfig = EventData<"GatewayConfigured">;
+export type RoutingRules = EventData<"RoutingConfigured">["rules"];
 /** An agent as the platform log has it now. */
 export type AgentRecord = Omit<EventData<"AgentCreated">, "status"> & {
   readonly status: "invited" | "active" | "disabled";
@@ -206,6 +207,8 @@ export type GatewayDirectory = {
   /** Oldest first. */
   agentsOf(partner: string): readonly AgentRecord[];
   gateways(environment: Environment, channel?: string): readonly GatewayConfig[];
+  /** The rules by which messages find their gateway; the first that matches counts. */
+  routing(environment: Environment): RoutingRules;
   partner(id: string):
     | {
         readonly name: string;

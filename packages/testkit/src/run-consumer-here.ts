@@ -34,6 +34,7 @@ export async function runConsumerHere(make: (kafka: KafkaSettings) => Consumer):
     directory: {
       gateways: () => [],
       partner: () => undefined,
+      routing: () => [],
       senderOf: () => undefined,
       prices: () => undefined,
       priceListOf: () => undefined,

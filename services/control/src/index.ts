@@ -2,11 +2,13 @@ import type { ApiContext, Hosted, Service } from "@heliograph/api";
 import { adminAuditRoutes, auditRoutes } from "./api/audit.ts";
 import { adminKeyRoutes, keyRoutes } from "./api/keys.ts";
 import { limitRoutes } from "./api/limits.ts";
+import { gatewayRoutes } from "./api/gateways.ts";
 import { partnerRoutes } from "./api/partners.ts";
 import { openAuditTrail } from "./audit/trail.ts";
 import { openExpiryNotices } from "./expiry-notices.ts";
 import { openKeyUse } from "./key-use.ts";
 import { priceRoutes } from "./api/prices.ts";
+import { routingRoutes } from "./api/routing.ts";
 import { auditTables } from "./tables/audit.ts";
 import { keyUseTables } from "./tables/key-use.ts";
 
@@ -48,7 +50,13 @@ export const service: Service = {
       {
         tag: "administration",
         description: "Partners and the audit, for operators.",
-        routes: [...partnerRoutes, ...adminKeyRoutes, ...adminAuditRoutes],
+        routes: [
+          ...partnerRoutes,
+          ...gatewayRoutes,
+          ...routingRoutes,
+          ...adminKeyRoutes,
+          ...adminAuditRoutes,
+        ],
       },
     ],
     open,

@@ -1,9 +1,12 @@
 import type { GatewayChoice } from "@heliograph/contracts";
+import type { Policy, RouteTo } from "./routing.ts";
 
 /** What the choice needs to know of a gateway at this moment. */
 export type Candidate = {
   readonly name: string;
   readonly weight: number;
+  /** A decimal; undefined: dearer than all whose cost is known. */
+  readonly cost: string | undefined;
   /** Why it cannot be used at all now, such as an open breaker; undefined when it is healthy. */
   readonly unhealthy: string | undefined;
   /** Healthy, but at its limit for now. */
@@ -16,51 +19,95 @@ export type Choice<Item> =
   | { readonly type: "wait" }
   | { readonly type: "none" };
 
-const only: GatewayChoice = { reason: "the only gateway of the channel" };
-
 /**
- * Takes one healthy gateway with room, at random by weight. Gateways that have just failed this message are passed over as long as
- * another healthy one exists. `random` is from [0, 1).
+ * Takes one healthy gateway of a route with room: at random by weight, the first, or the cheapest. Gateways that have just failed this message are passed over as long as
+ * another healthy one exists. Without fail-over there is no other: the first or the cheapest is waited for, and who is drawn is drawn anew for each try. `random` is from [0, 1).
  */
 export function choose<Item extends Candidate>(
-  candidates: readonly Item[],
+  { candidates: all, policy, failover, rule }: RouteTo<Item>,
   failed: readonly string[],
   random: number,
 ): Choice<Item> {
+  const candidates = failover ? all : onlyOne(all, policy);
   if (candidates.length === 0) return { type: "none" };
   if (candidates.length === 1) {
     const candidate = candidates[0]!;
-    return candidate.full || candidate.unhealthy !== undefined
-      ? { type: "wait" }
-      : { type: "chosen", candidate, choice: only };
+    if (candidate.full || candidate.unhealthy !== undefined) return { type: "wait" };
+    return { type: "chosen", candidate, choice: onlyChoice(candidate.name, rule) };
   }
   const healthy = candidates.filter((candidate) => candidate.unhealthy === undefined);
   const fresh = healthy.filter((candidate) => !failed.includes(candidate.name));
   const usable = fresh.length > 0 ? fresh : healthy;
   const open = usable.filter((candidate) => !candidate.full);
-  const total = open.reduce((sum, candidate) => sum + candidate.weight, 0);
   if (open.length === 0) return { type: "wait" };
-  let rest = random * total;
-  const candidate = open.find((item) => (rest -= item.weight) < 0) ?? open.at(-1)!;
-  const failover = fresh.length > 0 && failed.length > 0;
+  const { candidate, why } = taken(open, policy, random);
+  const instead = fresh.length > 0 && failed.length > 0;
+  const reason = instead ? `fail-over from ${failed.join(", ")}` : why;
   return {
     type: "chosen",
     candidate,
     choice: {
-      reason: failover
-        ? `fail-over from ${failed.join(", ")}`.slice(0, 500)
-        : `weight ${candidate.weight} of ${total} among ${open.length} usable ${open.length === 1 ? "gateway" : "gateways"}`,
-      considered: candidates.map((item) => ({
+      reason: (rule === undefined ? reason : `rule ${rule}: ${reason}`).slice(0, 500),
+      // Whoever is named here may have the message when this one fails.
+      considered: (failover ? candidates : [candidate]).map((item) => ({
         gateway: item.name,
-        verdict: verdict(item, candidate, failed),
+        verdict: verdict(item, candidate, failed, policy),
       })),
     },
   };
 }
 
-function verdict(item: Candidate, chosen: Candidate, failed: readonly string[]): string {
+const only: GatewayChoice = { reason: "the only gateway of the channel" };
+
+/** Under a rule the channel has others: that they were no choice is said. */
+const onlyChoice = (gateway: string, rule: number | undefined): GatewayChoice =>
+  rule === undefined
+    ? only
+    : {
+        reason: `rule ${rule}: the only gateway for the message`,
+        considered: [{ gateway, verdict: "chosen" }],
+      };
+
+const onlyOne = <Item extends Candidate>(all: readonly Item[], policy: Policy): readonly Item[] =>
+  policy === "weighted" ? all : inOrder(all, policy).slice(0, 1);
+
+function taken<Item extends Candidate>(
+  open: readonly Item[],
+  policy: Policy,
+  random: number,
+): { readonly candidate: Item; readonly why: string } {
+  if (policy !== "weighted") {
+    const [candidate] = inOrder(open, policy);
+    const why = policy === "priority" ? "the first" : "the cheapest";
+    return { candidate: candidate!, why: `${why} of ${counted(open.length)}` };
+  }
+  const total = open.reduce((sum, candidate) => sum + candidate.weight, 0);
+  let rest = random * total;
+  const candidate = open.find((item) => (rest -= item.weight) < 0) ?? open.at(-1)!;
+  const why = `weight ${candidate.weight} of ${total} among ${counted(open.length)}`;
+  return { candidate, why };
+}
+
+const counted = (count: number): string =>
+  `${count} usable ${count === 1 ? "gateway" : "gateways"}`;
+
+/** By cost, or as the rule names them; equal costs stay in that order. */
+const inOrder = <Item extends Candidate>(all: readonly Item[], policy: Policy): readonly Item[] =>
+  policy === "least_cost" ? all.toSorted((one, other) => costOf(one) - costOf(other)) : all;
+
+const costOf = ({ cost }: Candidate): number =>
+  cost === undefined ? Number.POSITIVE_INFINITY : Number(cost);
+
+function verdict(
+  item: Candidate,
+  chosen: Candidate,
+  failed: readonly string[],
+  policy: Policy,
+): string {
   if (item === chosen) return "chosen";
   if (item.unhealthy !== undefined) return item.unhealthy;
   if (failed.includes(item.name)) return "has just failed this message";
-  return item.full ? "at its limit" : "not drawn";
+  if (item.full) return "at its limit";
+  if (policy === "weighted") return "not drawn";
+  return policy === "priority" ? "comes later" : "dearer";
 }

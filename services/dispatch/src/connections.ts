@@ -7,11 +7,13 @@ import {
   type GatewayConfig,
   type GatewayTools,
 } from "@heliograph/gateways";
+import type { RoutingRules } from "@heliograph/runtime";
 import { alwaysClosed, createBreaker, type Breaker } from "./breaker.ts";
 import { createBucket, type Bucket } from "./bucket.ts";
 import type { Candidate } from "./choose.ts";
 import { Fifo } from "./fifo.ts";
 import { callMetrics } from "./metrics.ts";
+import { type Routed, type RouteTo, routeOf } from "./routing.ts";
 import { createStats, type Stats } from "./stats.ts";
 
 /** Admitted calls of one gateway that have no outcome yet: what a crash may leave uncertain at most. */
@@ -39,12 +41,14 @@ export type Connection = Candidate & {
 
 export type Connections = {
   forChannel(channel: string): readonly Connection[];
+  /** Where a message may go by the rules that are in force. */
+  routeOf(message: Routed): RouteTo<Connection>;
   byName(name: string): Connection | undefined;
   /** What is done about a call whose outcome is not known: the careful choice when the gateway is gone. */
   policyOf(name: string): GatewayConfig["on_uncertain"];
   readonly all: readonly Connection[];
   /** Brings the connections in line with the configuration; what is no longer wanted closes once its calls are done. */
-  reconcile(configs: readonly GatewayConfig[]): void;
+  reconcile(configs: readonly GatewayConfig[], rules: RoutingRules): void;
   /** A call of this connection has ended. */
   released(connection: Connection): void;
   close(): Promise<void>;
@@ -62,6 +66,7 @@ type Options = {
 export function createConnections(options: Options): Connections {
   let all: Connection[] = [];
   let byChannel = new Map<string, Connection[]>();
+  let routing: RoutingRules = [];
   const retired = new Set<Connection>();
 
   function open(config: GatewayConfig): Connection | undefined {
@@ -94,7 +99,9 @@ export function createConnections(options: Options): Connections {
     get all() {
       return all;
     },
-    reconcile(configs) {
+    routeOf: (message) => routeOf(routing, byChannel.get(message.channel) ?? [], message),
+    reconcile(configs, rules) {
+      routing = rules;
       const before = new Map(all.map((connection) => [connection.name, connection]));
       all = [];
       for (const config of configs) {
@@ -146,6 +153,9 @@ function newConnection(
     name: config.name,
     get weight() {
       return connection.config.weight;
+    },
+    get cost() {
+      return connection.config.cost;
     },
     get unhealthy() {
       return breaker.admits(now())

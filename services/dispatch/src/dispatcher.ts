@@ -20,6 +20,7 @@ import { haltedMessages } from "./metrics.ts";
 import { createOutcomes, type Outcomes, type Target } from "./outcomes.ts";
 import { createRecorder } from "./recorder.ts";
 import { recover } from "./recover.ts";
+import { alternatives } from "./routing.ts";
 import { createResumer } from "./resume.ts";
 import { momentMs } from "./moment.ts";
 import { createStore, type IntendedCall, type Timer } from "./store.ts";
@@ -269,9 +270,12 @@ export async function startDispatcher(
 
   /** There was no connection, so there was no attempt: the message goes to another gateway at once, or waits until one may be there again. */
   function comeBack(job: Job, retryAfterMs: number | undefined): void {
-    const healthy = connections
-      .forChannel(job.state.request.channel)
-      .some((other) => other !== job.connection && other.unhealthy === undefined);
+    const { name } = job.connection!;
+    const healthy = alternatives(
+      connections.forChannel(job.state.request.channel),
+      job.choice!,
+      name,
+    ).some(({ unhealthy }) => unhealthy === undefined);
     const later = (): number => job.connection!.nextAt() ?? now() + NO_GATEWAY_MS;
     const at = retryAfterMs === undefined ? (healthy ? now() : later()) : now() + retryAfterMs;
     // The row and the end of the announcement share a commit.

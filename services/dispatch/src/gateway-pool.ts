@@ -60,9 +60,11 @@ function open(context: ServiceContext, now: () => number): Shared {
     refused: (config, error) =>
       logger.error({ gateway: config.name, err: error }, "a gateway could not be opened or closed"),
   });
-  connections.reconcile(directory.gateways(environment));
+  const reconcile = (): void =>
+    connections.reconcile(directory.gateways(environment), directory.routing(environment));
+  reconcile();
   const unsubscribe = directory.onChange(() => {
-    connections.reconcile(directory.gateways(environment));
+    reconcile();
     all();
   });
   const health = publishHealth(connections, environment, projectionPool, now);

@@ -1,4 +1,5 @@
 import type { Service } from "@heliograph/api";
+import { explainRoute } from "./api/explain.ts";
 import { gatewayRoutes } from "./api/gateways.ts";
 import { dispatchReactor } from "./consumer.ts";
 import { playedReceiptsReactor } from "./played-receipts.ts";
@@ -11,7 +12,7 @@ export const service: Service = {
       {
         tag: "gateways",
         description: "Connections to providers and how they do.",
-        routes: gatewayRoutes,
+        routes: [...gatewayRoutes, explainRoute],
       },
     ],
   },

@@ -4,6 +4,7 @@ import type { Ticket } from "./breaker.ts";
 import type { Connection } from "./connections.ts";
 import type { Mark } from "./floor.ts";
 import type { Moment } from "./moment.ts";
+import type { Routed } from "./routing.ts";
 import type { Requested, State } from "./state.ts";
 import type { IntendedCall } from "./store.ts";
 
@@ -37,3 +38,13 @@ export type Job = {
 
 /** The calls that one durable row announces, by message: those that are open. */
 export type Group = { readonly id: string; readonly calls: Map<string, IntendedCall> };
+
+/** What decides where it may go. */
+export const routedOf = ({ state: { request, requestEvent }, opened }: Job): Routed => ({
+  channel: request.channel,
+  to: opened?.to ?? request.to,
+  from: request.from,
+  category: request.category,
+  country: request.price.country,
+  partner: requestEvent.metadata.partner,
+});

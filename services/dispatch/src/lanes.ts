@@ -1,7 +1,7 @@
 import { choose } from "./choose.ts";
 import type { Connections } from "./connections.ts";
 import { Fifo } from "./fifo.ts";
-import type { Job } from "./job.ts";
+import { type Job, routedOf } from "./job.ts";
 
 /** Calls admitted for one recipient at a time: grows with each quick call, and is one after a slow call, which would hold the others up. */
 const FIRST_DEPTH = 32;
@@ -10,6 +10,8 @@ const QUICK_MS = 20;
 /** Every eighth admission goes to the lowest priority that waits, so that a flood of urgent messages starves nobody. */
 const LOW_TURN = 8;
 const PRIORITIES = 4;
+/** So many lanes that wait for gateways of their own are passed over in one admission; who comes behind them has its turn in a later one. */
+const LOOKED_OVER = 64;
 
 /**
  * Everything for one recipient: at most one call is in flight, in the order of arrival within a priority. A job goes through a lane like this:
@@ -125,18 +127,26 @@ export function createLanes({
     limit: number,
     admitted: Job[],
   ): void {
-    const candidates = connections.forChannel(channel);
+    const ofChannel = connections.forChannel(channel).length;
+    /** Lanes whose next message waits for gateways that others need not wait for: looked over and listed again. */
+    const aside: Lane[] = [];
     while (admitted.length < limit) {
       const lanesOfPriority = nextList(lists);
       const lane = lanesOfPriority?.peek();
-      if (lanesOfPriority === undefined || lane === undefined) return;
+      if (lanesOfPriority === undefined || lane === undefined) break;
       const job = lane.waiting.peek();
+      let waits = false;
       if (job !== undefined && lane.open < lane.depth) {
         const expired = job.expiresAt <= timeOf(job);
-        const choice = expired ? undefined : choose(candidates, job.state.failed, random());
-        if (choice?.type === "wait") return;
-        lane.waiting.shift();
-        waiting--;
+        const route = connections.routeOf(routedOf(job));
+        const choice = expired ? undefined : choose(route, job.state.failed, random());
+        waits = choice?.type === "wait";
+        // All wait for the same gateways, or enough have been looked at.
+        if (waits && (route.candidates.length === ofChannel || aside.length === LOOKED_OVER)) break;
+        if (!waits) {
+          lane.waiting.shift();
+          waiting--;
+        }
         if (choice?.type === "chosen") {
           const { candidate } = choice;
           candidate.open++;
@@ -146,13 +156,17 @@ export function createLanes({
           job.choice = choice.choice;
           lane.open++;
           admitted.push(job);
-        } else unfit(job, expired ? "expired" : "no_gateway");
+        } else if (!waits) unfit(job, expired ? "expired" : "no_gateway");
       }
       lanesOfPriority.shift();
       lane.listed = -1;
-      list(lane);
-      discard(lane);
+      if (waits) aside.push(lane);
+      else {
+        list(lane);
+        discard(lane);
+      }
     }
+    for (const lane of aside) list(lane);
   }
 
   /** How long until a channel without one healthy gateway may have one again. */

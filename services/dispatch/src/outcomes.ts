@@ -4,6 +4,7 @@ import type { PartnerClock } from "@heliograph/runtime";
 import type { Committer } from "./committer.ts";
 import type { Connections } from "./connections.ts";
 import { accepted, attemptFailed, exhausted, uncertain, type Call } from "./events.ts";
+import { alternatives } from "./routing.ts";
 import type { Recorder } from "./recorder.ts";
 import { decideRetry } from "./retry.ts";
 import type { TimerKind } from "./decide.ts";
@@ -105,15 +106,11 @@ export function createOutcomes({
     }
   }
 
-  /** Healthy gateways of the channel that have not failed the message since its last wait, this one apart. */
-  function others({ state, gateway }: Call): number {
-    const candidates = connections.forChannel(state.request.channel);
-    if (candidates.length < 2) return 0;
-    return candidates.filter(
-      ({ name, unhealthy }) =>
-        name !== gateway && unhealthy === undefined && !state.failed.includes(name),
+  /** Healthy gateways that might have the message and have not failed it since its last wait, this one apart. */
+  const others = ({ state, gateway, choice }: Call): number =>
+    alternatives(connections.forChannel(state.request.channel), choice, gateway).filter(
+      ({ name, unhealthy }) => unhealthy === undefined && !state.failed.includes(name),
     ).length;
-  }
 
   function record(
     target: Target,

@@ -13,6 +13,7 @@ import {
   readSettings,
   runConsumer,
   type Feed,
+  type RoutingRules,
   type ServiceContext,
   realClock,
 } from "@heliograph/runtime";
@@ -44,6 +45,7 @@ export type WorldOptions = {
   readonly driver?: "memory" | "postgres";
   readonly environment?: "live" | "sandbox";
   readonly gateways?: readonly GatewayConfig[];
+  readonly routing?: RoutingRules;
   readonly retryScale?: number;
   /** How far the clock of the log (memory) is ahead of the process's. */
   readonly logAheadMs?: number;
@@ -96,6 +98,7 @@ export async function openWorld(options: WorldOptions = {}) {
         currency: "USD",
         status: suspended.has(id) ? "suspended" : "active",
       }),
+      routing: () => options.routing ?? [],
       senderOf: () => undefined,
       prices: () => undefined,
       priceListOf: () => undefined,

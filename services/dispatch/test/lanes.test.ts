@@ -28,7 +28,7 @@ function open(changes: Parameters<typeof simulator>[1] = {}) {
       throw error;
     },
   });
-  connections.reconcile([simulator("sms", changes)]);
+  connections.reconcile([simulator("sms", changes)], []);
   opened.push(connections);
   const called: string[] = [];
   const broken: unknown[] = [];
@@ -61,7 +61,11 @@ const job = (messageId: string, lane: string, priority: number): Job =>
     expiresAt: 1_000,
     since: 0,
     mark: undefined,
-    state: { request: { channel: "sms", priority }, failed: [] },
+    state: {
+      request: { channel: "sms", to: "+15550100001", price: { country: "US" }, priority },
+      requestEvent: { metadata: {} },
+      failed: [],
+    },
   }) as unknown as Job;
 const ids = (jobs: readonly Job[]) => jobs.map(({ messageId }) => messageId);
 

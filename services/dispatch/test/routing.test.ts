@@ -3,6 +3,7 @@ import { readGatewayHealth } from "../src/tables/gateways.ts";
 import { loosely, smtpSink, until, type SmtpSink } from "@heliograph/testkit";
 import { afterEach, expect, test } from "vitest";
 import type { GatewayConfig } from "@heliograph/gateways";
+import type { RoutingRules } from "@heliograph/runtime";
 import { eventually, history, openWorld, send, settled, simulator, type World } from "./harness.ts";
 
 let world: World;
@@ -24,11 +25,13 @@ const smtp = (index: number, changes: Partial<GatewayConfig> = {}): GatewayConfi
   });
 async function twoServers(
   changes: readonly Partial<GatewayConfig>[] = [{}, {}],
+  routing: RoutingRules = [],
 ): Promise<[SmtpSink, SmtpSink]> {
   sinks.push(await smtpSink(), await smtpSink());
   world = await openWorld({
     environment: "live",
     gateways: changes.map((change, index) => smtp(index, change)),
+    routing,
     smtpUrls: sinks.map(({ port }) => `smtp://127.0.0.1:${port}/?from=shop@shop.example`),
   });
   await world.dispatch();
@@ -58,6 +61,35 @@ test("a busy server is left for a healthy one, and the choice says why", async (
     },
   });
   expect(second.messages).toHaveLength(1);
+});
+
+test("who may only go through a busy gateway waits for it, and holds nobody up who goes elsewhere", async () => {
+  const rule = (sender: string, index: number) => ({
+    match: { sender },
+    policy: "priority" as const,
+    gateways: [smtp(index).gateway_id],
+    failover: true,
+  });
+  const [first, second] = await twoServers(
+    [{ max_per_second: 0.01 }, {}],
+    [rule("a@shop.example", 0), rule("b@shop.example", 1)],
+  );
+  await send(
+    world.log,
+    mails(5, "slow").map((mail) => ({ ...mail, from: "a@shop.example" })),
+  );
+  await until(() => first.messages.length === 1);
+  const ids = await send(
+    world.log,
+    mails(5, "quick").map((mail) => ({ ...mail, from: "b@shop.example" })),
+  );
+  await eventually(world.log, ids, "MessageSent");
+  expect(first.messages).toHaveLength(1);
+  expect(second.messages).toHaveLength(5);
+  const [, sent] = await history(world.log, ids[0]!);
+  expect(sent!.data).toMatchObject({
+    choice: { reason: "rule 2: the only gateway for the message" },
+  });
 });
 
 test("a failing server's breaker opens, is shown, and closes again after a probe", async () => {

@@ -2,10 +2,12 @@ import { loosely } from "@heliograph/testkit";
 import type { Failure } from "@heliograph/contracts";
 import type { RecordedEvent } from "@heliograph/log";
 import { expect, test } from "vitest";
+import type { GatewayConfig } from "@heliograph/runtime";
 import { createBucket } from "../src/bucket.ts";
 import { choose, type Candidate } from "../src/choose.ts";
 import { decideStep } from "../src/decide.ts";
 import { createFloor } from "../src/floor.ts";
+import { type Routed, type RouteTo, routeOf } from "../src/routing.ts";
 import { fold } from "../src/state.ts";
 
 const failure = (changes: Partial<Failure> = {}): Failure => ({
@@ -17,13 +19,25 @@ const failure = (changes: Partial<Failure> = {}): Failure => ({
 const gateway = (name: string, changes: Partial<Candidate> = {}): Candidate => ({
   name,
   weight: 1,
+  cost: undefined,
   unhealthy: undefined,
   full: false,
   ...changes,
 });
 
+const route = (
+  candidates: readonly Candidate[],
+  more: Partial<Omit<RouteTo<Candidate>, "candidates">> = {},
+): RouteTo<Candidate> => ({
+  candidates,
+  policy: "weighted",
+  failover: true,
+  rule: undefined,
+  ...more,
+});
+
 test("gateways are drawn by weight from the healthy ones with room that have not just failed", () => {
-  const two = [gateway("a", { weight: 30 }), gateway("b", { weight: 70 })];
+  const two = route([gateway("a", { weight: 30 }), gateway("b", { weight: 70 })]);
   const drawn = Array.from({ length: 100 }, (_, index) => choose(two, [], index / 100)).filter(
     (item) => item.type === "chosen" && item.candidate.name === "a",
   );
@@ -31,14 +45,93 @@ test("gateways are drawn by weight from the healthy ones with room that have not
   expect(choose(two, ["b"], 0.99)).toMatchObject({ type: "chosen", candidate: { name: "a" } });
   // When all have failed, they are tried again rather than none.
   expect(choose(two, ["a", "b"], 0)).toMatchObject({ type: "chosen" });
-  expect(choose([gateway("a", { unhealthy: "open" }), gateway("b")], ["b"], 0)).toMatchObject({
-    candidate: { name: "b" },
+  const oneHealthy = route([gateway("a", { unhealthy: "open" }), gateway("b")]);
+  expect(choose(oneHealthy, ["b"], 0)).toMatchObject({ candidate: { name: "b" } });
+  expect(choose(route([gateway("a", { full: true })]), [], 0)).toEqual({ type: "wait" });
+  const none = route([gateway("a", { unhealthy: "open" }), gateway("b", { full: true })]);
+  expect(choose(none, [], 0)).toEqual({ type: "wait" });
+  expect(choose(route([]), [], 0)).toEqual({ type: "none" });
+});
+
+const chosen = (choice: ReturnType<typeof choose<Candidate>>) =>
+  choice.type === "chosen" ? [choice.candidate.name, choice.choice.reason] : choice.type;
+
+test("a rule's first gateway, or its cheapest, is taken while it can be; another only where fail-over is allowed", () => {
+  const [a, b, c] = [gateway("a"), gateway("b", { cost: "0.02" }), gateway("c", { cost: "0.01" })];
+  const first = { policy: "priority", rule: 2 } as const;
+  expect(chosen(choose(route([a, b, c], first), [], 0.9))).toEqual([
+    "a",
+    "rule 2: the first of 3 usable gateways",
+  ]);
+  expect(chosen(choose(route([a, b, c], first), ["a"], 0.9))).toEqual([
+    "b",
+    "rule 2: fail-over from a",
+  ]);
+  const cheap = { policy: "least_cost", rule: 1 } as const;
+  expect(chosen(choose(route([a, b, c], cheap), [], 0))).toEqual([
+    "c",
+    "rule 1: the cheapest of 3 usable gateways",
+  ]);
+  const full = gateway("c", { cost: "0.01", full: true });
+  expect(chosen(choose(route([a, b, full], cheap), [], 0))[0]).toBe("b");
+  expect(choose(route([a, b, full], { ...cheap, failover: false }), ["c"], 0)).toEqual({
+    type: "wait",
   });
-  expect(choose([gateway("a", { full: true })], [], 0)).toEqual({ type: "wait" });
-  expect(
-    choose([gateway("a", { unhealthy: "open" }), gateway("b", { full: true })], [], 0),
-  ).toEqual({ type: "wait" });
-  expect(choose([], [], 0)).toEqual({ type: "none" });
+  // Nobody else is named, so that nobody else is asked when it fails.
+  expect(choose(route([a, b], { failover: false }), [], 0.9)).toMatchObject({
+    choice: { considered: [{ gateway: "b", verdict: "chosen" }] },
+  });
+  expect(choose(route([a], first), [], 0)).toMatchObject({
+    choice: {
+      reason: "rule 2: the only gateway for the message",
+      considered: [{ gateway: "a", verdict: "chosen" }],
+    },
+  });
+});
+
+test("the first rule that matches says where a message may go; who cannot carry it is not among them", () => {
+  const of = (id: string, more: Partial<GatewayConfig> = {}) => ({
+    config: { gateway_id: id, ...more } as GatewayConfig,
+  });
+  const all = [
+    of("gtw_1"),
+    of("gtw_2", { countries: ["PL"] }),
+    of("gtw_3", { partner_id: "ptn_b" }),
+  ];
+  const message = {
+    channel: "sms",
+    to: "+48500600700",
+    from: "Shop",
+    category: "marketing",
+    partner: "ptn_a",
+    country: "PL",
+  } as const;
+  const rule = (match: object, gateways: readonly string[]) => ({
+    match,
+    gateways: [...gateways],
+    policy: "priority" as const,
+    failover: true,
+  });
+  const found = (rules: Parameters<typeof routeOf>[0], more: Partial<Routed> = {}) => {
+    const { rule: number, candidates } = routeOf(rules, all, { ...message, ...more });
+    return [number, candidates.map(({ config }) => config.gateway_id)];
+  };
+  expect(found([])).toEqual([undefined, ["gtw_1", "gtw_2"]]);
+  expect(found([], { partner: "ptn_b", country: "DE" })).toEqual([undefined, ["gtw_1", "gtw_3"]]);
+  const rules = [
+    rule({ country_prefix: "49" }, ["gtw_3"]),
+    rule({ country_prefix: "485", category: "marketing" }, ["gtw_2", "gtw_1"]),
+    rule({ sender: "Shop" }, ["gtw_1", "gtw_9"]),
+    rule({ channel: "email" }, ["gtw_2"]),
+  ];
+  expect(found(rules)).toEqual([2, ["gtw_2", "gtw_1"]]);
+  expect(found(rules, { category: "authentication" })).toEqual([3, ["gtw_1"]]);
+  expect(found(rules, { to: "+49170", country: "DE" })).toEqual([1, []]);
+  expect(found(rules, { category: "authentication", from: undefined })[0]).toBeUndefined();
+  expect(found([rule({ partner: "ptn_b" }, ["gtw_3"])], { partner: "ptn_b" })).toEqual([
+    1,
+    ["gtw_3"],
+  ]);
 });
 
 test("a bucket gives its rate and a tenth of a second's burst, also when the clock jumps", () => {

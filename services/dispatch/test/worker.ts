@@ -36,6 +36,7 @@ const context = {
     partner: () => undefined,
     agent: () => undefined,
     agentsOf: () => [],
+    routing: () => [],
     senderOf: () => undefined,
     prices: () => undefined,
     priceListOf: () => undefined,

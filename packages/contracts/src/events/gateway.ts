@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { defineEvent } from "../define.ts";
 import { plainText } from "../plain.ts";
-import { Channel, Id } from "./common.ts";
+import { Category, Channel, Id, Money, Time } from "./common.ts";
 
 /**
  * Stream `gateway-<id>` of the `platform` namespace. The kind is text, so that a release which does not know it can read the event; it is checked where gateways are configured.
@@ -27,5 +27,48 @@ export const GatewayConfigured = defineEvent(
     on_uncertain: z.enum(["ask_provider", "at_most_once", "at_least_once"]),
     settings: z.record(z.string(), z.unknown()),
     secrets: z.record(z.string().max(64), z.string().max(20_000)).optional(),
+    /** What a segment costs there, in the currency of the price list; left out: not known, and dearer than any that is. */
+    cost: Money.optional(),
+    /** Where it carries to (ISO 3166-1 alpha-2); left out: everywhere. */
+    countries: z.array(z.string().length(2)).min(1).max(250).optional(),
+  }),
+);
+
+export const GatewayRemoved = defineEvent(
+  "GatewayRemoved",
+  1,
+  "A gateway is gone; what was sent through it keeps its name.",
+  z.strictObject({ gateway_id: Id, environment: z.enum(["live", "sandbox"]), removed_at: Time }),
+);
+
+/** What a rule looks at; what is left out it does not look at. */
+const RoutingMatch = z.strictObject({
+  channel: Channel.optional(),
+  /** The first digits of the number, without the plus. */
+  country_prefix: z.string().max(8).optional(),
+  partner: Id.optional(),
+  category: Category.optional(),
+  /** What the message gives as `from`. */
+  sender: z.string().max(512).optional(),
+});
+
+/** Stream `routing-<environment>` of the `platform` namespace: the first rule that matches a message says which gateways may carry it. */
+export const RoutingConfigured = defineEvent(
+  "RoutingConfigured",
+  1,
+  "The rules by which messages find their gateway were replaced.",
+  z.strictObject({
+    environment: z.enum(["live", "sandbox"]),
+    rules: z
+      .array(
+        z.strictObject({
+          match: RoutingMatch,
+          policy: z.enum(["weighted", "least_cost", "priority"]),
+          gateways: z.array(Id).min(1).max(20),
+          failover: z.boolean(),
+        }),
+      )
+      .max(200),
+    configured_at: Time,
   }),
 );

@@ -14,6 +14,7 @@ export const log = gatewayKind({
   errors: {},
   create: ({ config, tools }) => createLogGateway(config, tools),
   rebuiltBy: [],
+  asks: true,
   hasBreaker: true,
   playedReceipts: (sent, sentAt) => [
     playedReceipt(sent, sentAt, "delivered", playedDelayMs(sent.attemptId)),

@@ -15,6 +15,7 @@ export const simulator = gatewayKind({
   errors: simulatorErrors,
   create: ({ config, tools }) => createSimulator(config, tools),
   rebuiltBy: [],
+  asks: true,
   hasBreaker: false,
   playedReceipts: simulatorReceipts,
   inbound: simulatedInbound,

@@ -97,6 +97,10 @@ export function createSmtpGateway({
     name: config.name,
     kind: config.kind,
     send,
+    async check(signal) {
+      signal.addEventListener("abort", () => transport.close(), { once: true });
+      await transport.verify();
+    },
     close: async () => transport.close(),
   };
 }

@@ -14,6 +14,7 @@ export const smtp = gatewayKind({
   create: createSmtpGateway,
   // Both are built into the pool of connections.
   rebuiltBy: ["max_concurrent", "timeout_ms"],
+  asks: false,
   hasBreaker: true,
   declared: ({ smtpUrls }) =>
     smtpUrls.map((url, index) => {

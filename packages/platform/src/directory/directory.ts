@@ -11,11 +11,12 @@ import {
   senderKey,
   type Gateway,
   type PriceList,
+  type Routing,
 } from "./fold.ts";
 import type { Key } from "./keys.ts";
 import type { Partner } from "./partners.ts";
 
-export type { Gateway, PriceList } from "./fold.ts";
+export type { Gateway, PriceList, Routing } from "./fold.ts";
 export type { Key } from "./keys.ts";
 export type { Partner } from "./partners.ts";
 
@@ -31,6 +32,8 @@ export interface Directory extends GatewayDirectory {
   keyById(id: string): Key | undefined;
   keysOf(partner: string): readonly Key[];
   gateways(environment: Environment, channel?: string): readonly Gateway[];
+  /** The rules with when they were set, and where their stream stands; undefined where none were ever set. */
+  routingState(environment: Environment): Routing | undefined;
   /** The highest version of a list, in force or not yet. */
   newestPrices(list: string): PriceList | undefined;
   /** Every currency in which something is priced. */
@@ -97,6 +100,8 @@ export async function openDirectory(
         gatewayLists.set(name, (list = gatewaysOf(state, environment, channel)));
       return list;
     },
+    routing: (environment) => state.routing.get(environment)?.rules ?? [],
+    routingState: (environment) => state.routing.get(environment),
     prices: (list = "standard", atMs = Date.now()) =>
       state.prices.get(list)?.find((version) => isInForce(version, atMs)),
     newestPrices: (list) => state.prices.get(list)?.[0],

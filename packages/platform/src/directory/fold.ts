@@ -6,6 +6,7 @@ import { evolveKey, keyTypes, type Key } from "./keys.ts";
 import { evolvePartner, partnerTypes, type Partner } from "./partners.ts";
 
 export type Gateway = EventData<"GatewayConfigured">;
+export type Routing = EventData<"RoutingConfigured"> & { readonly revision: number };
 export type PriceList = EventData<"PriceListPublished">;
 
 /** What the platform log says: small enough for memory (some 600 bytes a partner with its keys), so that no request waits for a query. */
@@ -17,6 +18,7 @@ export type DirectoryState = {
   /** Successors whose rotation has not come, by id: they open nothing and are listed nowhere. */
   readonly successors: Map<string, Key>;
   readonly gateways: Map<string, Gateway>;
+  readonly routing: Map<Environment, Routing>;
   /** The versions of each list that are or may come into force, the highest first. */
   readonly prices: Map<string, readonly PriceList[]>;
   /** The list of each partner that has one of its own. */
@@ -41,6 +43,7 @@ export const emptyDirectory = (): DirectoryState => ({
   keysByPartner: new Map(),
   successors: new Map(),
   gateways: new Map(),
+  routing: new Map(),
   prices: new Map(),
   priceLists: new Map(),
   senders: new Map(),
@@ -54,6 +57,8 @@ export const directoryTypes = [
   ...partnerTypes,
   ...keyTypes,
   "GatewayConfigured",
+  "GatewayRemoved",
+  "RoutingConfigured",
   "PriceListPublished",
   "PriceListAssigned",
   "SenderAssigned",
@@ -79,6 +84,15 @@ export function evolveDirectory(state: DirectoryState, event: RecordedEvent): vo
     case "GatewayConfigured": {
       const data = event.data as Gateway;
       state.gateways.set(data.gateway_id, data);
+      return;
+    }
+    case "GatewayRemoved": {
+      state.gateways.delete((event.data as EventData<"GatewayRemoved">).gateway_id);
+      return;
+    }
+    case "RoutingConfigured": {
+      const data = event.data as EventData<"RoutingConfigured">;
+      state.routing.set(data.environment, { ...data, revision: event.revision });
       return;
     }
     case "PriceListPublished": {

@@ -1,0 +1,320 @@
+import { PublicError, deterministicId, environments, isId, streamOf } from "@heliograph/contracts";
+import {
+  GatewayRefused,
+  configured,
+  createGateway,
+  kindOf,
+  reconfigured,
+} from "@heliograph/gateways";
+import {
+  type Answer,
+  type Call,
+  ListQuery,
+  type Route,
+  changeOnce,
+  etagOf,
+  listBody,
+  listOf,
+  notValid,
+  pageOf,
+  requireMatch,
+  route,
+  slicePage,
+  untilInEffect,
+} from "@heliograph/api";
+import type { Decision } from "@heliograph/log";
+import { z } from "zod";
+import {
+  type Gateway,
+  type GatewayRefusal,
+  type StoredGateway,
+  decideChange,
+  decideCreation,
+  decideRemoval,
+  evolveGateway,
+} from "../decide-gateway.ts";
+import {
+  AdminGateway,
+  CreateGateway,
+  PatchGateway,
+  gatewayView,
+  onUncertain,
+  patched,
+} from "./gateway-schema.ts";
+
+/** A provider that takes longer to say hello is as good as away. */
+const checkMs = 10_000;
+
+const notFound = (): PublicError => new PublicError("not_found", "There is no such gateway.");
+const taken = (): PublicError =>
+  new PublicError("conflict", "Another gateway of this environment has the name.");
+
+/** What is wrong with a configuration, as the refusal of the request that gave it. */
+function checked<Value>(make: () => Value): Value {
+  try {
+    return make();
+  } catch (error) {
+    if (!(error instanceof GatewayRefused)) throw error;
+    const { path, message } = error.fault ?? { path: "", message: error.message };
+    throw notValid("body", [{ path, code: "invalid", message }]);
+  }
+}
+
+function requirePartner(call: Call<unknown, unknown>, id: string | null | undefined): void {
+  if (id && call.context.directory.partner(id) === undefined)
+    throw notValid("body", [
+      { path: "partner_id", code: "not_found", message: "there is no such partner" },
+    ]);
+}
+
+/** Changes one gateway, and answers when this process goes by it. */
+async function change(
+  call: Call<unknown, unknown>,
+  id: string,
+  name: string,
+  decide: (stored: StoredGateway | undefined) => Decision<GatewayRefusal>,
+): Promise<{ readonly stored: StoredGateway | undefined; readonly position: bigint | undefined }> {
+  const { state, position } = await changeOnce<StoredGateway>(call, {
+    log: call.context.platformLog.forPartner(call.partner.partner_id),
+    stream: streamOf("gateway", id),
+    name: `${name} ${id}`,
+    correlation: id,
+    evolve: evolveGateway,
+    decide(stored) {
+      // One of the live environment is not even seen with a key of the sandbox.
+      const seen = stored === undefined || reaches(call, stored.config) ? stored : undefined;
+      if (seen !== undefined && name !== "create")
+        requireMatch(call as Call, etagOf(seen.revision));
+      const decision = decide(seen);
+      if (!("refusal" in decision)) return decision;
+      return { refusal: decision.refusal === "taken" ? taken() : notFound() };
+    },
+  });
+  await untilInEffect(call as Call, position);
+  return { stored: state, position };
+}
+
+const reaches = (call: Call<unknown, unknown>, { environment }: Gateway): boolean =>
+  call.env === "live" || environment === "sandbox";
+
+const answered = (
+  status: 200 | 201,
+  { stored, position }: Awaited<ReturnType<typeof change>>,
+): Answer => ({
+  status,
+  body: gatewayView(stored!.config),
+  etag: etagOf(stored!.revision),
+  ...(position !== undefined && { position }),
+});
+
+async function create(call: Call<CreateGateway, unknown>): Promise<Answer> {
+  const { environment = call.env, name, channel, kind, secrets = {}, partner_id } = call.body;
+  if (environment === "live" && call.env !== "live")
+    throw notValid("body", [
+      { path: "environment", code: "not_allowed", message: "takes a live admin key" },
+    ]);
+  requirePartner(call, partner_id);
+  const { body } = call;
+  const uncertain =
+    body.uncertain ?? (checked(() => kindOf({ name, kind })).asks ? "ask" : "give_up");
+  const id = deterministicId("gtw", environment, name);
+  const config = checked(() =>
+    configured(
+      {
+        gateway_id: id,
+        environment,
+        name,
+        enabled: body.enabled ?? true,
+        weight: body.weight ?? 100,
+        max_concurrent: body.max_in_flight ?? 256,
+        timeout_ms: body.timeout_ms ?? 10_000,
+        channel,
+        kind,
+        on_uncertain: onUncertain(uncertain),
+        settings: body.settings ?? {},
+        ...(body.max_per_second !== undefined && { max_per_second: body.max_per_second }),
+        ...(body.cost !== undefined && { cost: body.cost }),
+        ...(body.countries !== undefined && { countries: body.countries }),
+        ...(partner_id !== undefined && { partner_id }),
+      },
+      secrets,
+      call.context.masterKey,
+    ),
+  );
+  const made = await change(call, id, "create", (stored) => decideCreation(stored, config));
+  return answered(201, made);
+}
+
+async function patch(call: Call<PatchGateway, unknown>): Promise<Answer> {
+  const { secrets = {}, ...fields } = call.body;
+  requirePartner(call, fields.partner_id);
+  const changed = await change(call, idOf(call), "change", (stored) =>
+    decideChange(stored, (config) =>
+      checked(() => reconfigured(patched(config, fields), secrets, call.context.masterKey)),
+    ),
+  );
+  return answered(200, changed);
+}
+
+const switched =
+  (enabled: boolean) =>
+  async (call: Call<undefined, unknown>): Promise<Answer> => {
+    const name = enabled ? "enable" : "disable";
+    const changed = await change(call, idOf(call), name, (stored) =>
+      decideChange(stored, (config) => ({ ...config, enabled })),
+    );
+    return answered(200, changed);
+  };
+
+async function remove(call: Call): Promise<Answer> {
+  const at = new Date().toISOString();
+  const { position } = await change(call, idOf(call), "remove", (stored) =>
+    decideRemoval(stored, at),
+  );
+  return { status: 204, ...(position !== undefined && { position }) };
+}
+
+function idOf(call: Call<unknown, unknown>): string {
+  const id = call.params["id"]!;
+  if (!isId("gtw", id)) throw notFound();
+  return id;
+}
+
+const all = (call: Call<unknown, unknown>): readonly Gateway[] =>
+  environments
+    .flatMap((environment) => call.context.directory.gateways(environment))
+    .filter((gateway) => reaches(call, gateway));
+
+function list(call: Call<undefined, ListQuery>): Answer {
+  const page = pageOf(call, "admin-gateways");
+  const keyOf = ({ environment, name }: Gateway): string => `${environment} ${name}`;
+  const sorted = all(call).toSorted((one, other) => (keyOf(one) < keyOf(other) ? -1 : 1));
+  const rows = slicePage(sorted, page, keyOf);
+  return { status: 200, body: listBody(call, "admin-gateways", page, rows, keyOf, gatewayView) };
+}
+
+async function read(call: Call): Promise<Answer> {
+  let stored: StoredGateway | undefined;
+  const id = idOf(call);
+  for (const event of await call.context.platformLog.readStream(streamOf("gateway", id)))
+    stored = evolveGateway(stored, event);
+  if (stored === undefined || !reaches(call, stored.config)) throw notFound();
+  return answered(200, { stored, position: undefined });
+}
+
+const Tested = z
+  .object({
+    ok: z.boolean(),
+    duration_ms: z.int(),
+    error: z.string().nullable().meta({ description: "What the provider or the network said." }),
+  })
+  .meta({ id: "TestedGateway" });
+
+/** Reaches the provider with the stored credentials. The message of a refusal is the operator's to see. */
+async function tryOut(call: Call): Promise<Answer> {
+  const id = idOf(call);
+  const config = all(call).find(({ gateway_id }) => gateway_id === id);
+  if (config === undefined) throw notFound();
+  const start = performance.now();
+  const error = await reached(call, config).catch((cause: Error) => cause.message.slice(0, 500));
+  const duration_ms = Math.round(performance.now() - start);
+  return { status: 200, body: { ok: error === undefined, duration_ms, error: error ?? null } };
+}
+
+async function reached(call: Call, config: Gateway): Promise<undefined> {
+  const { settings: declaring, masterKey, logger } = call.context;
+  const tools = { logger, masterKey, declaring, onReceipt: () => undefined };
+  const gateway = createGateway(config.environment, config, tools);
+  try {
+    await gateway.check?.(AbortSignal.timeout(checkMs));
+  } finally {
+    await gateway.close();
+  }
+}
+
+const changing = [
+  "invalid_request",
+  "malformed_json",
+  "not_found",
+  "conflict",
+  "precondition_failed",
+  "idempotency_in_progress",
+  "idempotency_key_reused",
+  "log_unavailable",
+] as const;
+const about = { scope: "admin", etag: true, response: AdminGateway } as const;
+
+export const gatewayRoutes: readonly Route[] = [
+  route({
+    method: "POST",
+    path: "/admin/gateways",
+    ...about,
+    summary: "Add a gateway; messages may go through it at once",
+    mutates: true,
+    status: 201,
+    body: CreateGateway,
+    errors: changing,
+    handler: create,
+  }),
+  route({
+    method: "GET",
+    path: "/admin/gateways",
+    scope: "admin",
+    summary: "The gateways of both environments with their settings",
+    query: ListQuery,
+    response: listOf(AdminGateway, "AdminGatewayList"),
+    errors: ["invalid_request"],
+    handler: list,
+  }),
+  route({
+    method: "GET",
+    path: "/admin/gateways/:id",
+    ...about,
+    summary: "A gateway with its settings",
+    errors: ["not_found"],
+    handler: read,
+  }),
+  route({
+    method: "PATCH",
+    path: "/admin/gateways/:id",
+    ...about,
+    summary: "Change a gateway; in force everywhere within a second",
+    mutates: true,
+    body: PatchGateway,
+    errors: changing,
+    handler: patch,
+  }),
+  route({
+    method: "DELETE",
+    path: "/admin/gateways/:id",
+    scope: "admin",
+    summary: "Remove a gateway; calls that are under way end",
+    mutates: true,
+    status: 204,
+    response: undefined,
+    errors: changing,
+    handler: remove,
+  }),
+  ...([true, false] as const).map((enabled) =>
+    route({
+      method: "POST",
+      path: `/admin/gateways/:id/${enabled ? "enable" : "disable"}`,
+      ...about,
+      summary: enabled
+        ? "Let messages go through a gateway"
+        : "Let no more messages go through a gateway; calls that are under way end",
+      mutates: true,
+      errors: changing,
+      handler: switched(enabled),
+    }),
+  ),
+  route({
+    method: "POST",
+    path: "/admin/gateways/:id/test",
+    scope: "admin",
+    summary: "Reach a gateway's provider with its credentials; sends nothing",
+    response: Tested,
+    errors: ["not_found"],
+    handler: tryOut,
+  }),
+];

@@ -1,0 +1,86 @@
+import { type Answer, type Call, type Route, notValid, route } from "@heliograph/api";
+import { channelModule } from "@heliograph/channels";
+import { channels, categories } from "@heliograph/contracts";
+import { z } from "zod";
+import { choose } from "../choose.ts";
+import { routeOf } from "../routing.ts";
+import { readGatewayHealth } from "../tables/gateways.ts";
+
+const ExplainRoute = z
+  .strictObject({
+    channel: z.enum(channels),
+    to: z.string().min(1).max(512),
+    from: z.string().min(1).max(512).optional(),
+    category: z.enum(categories).optional(),
+    partner_id: z
+      .string()
+      .max(64)
+      .optional()
+      .meta({ description: "For administrators; default: you." }),
+  })
+  .meta({ id: "ExplainRoute" });
+
+const ExplainedRoute = z
+  .object({
+    gateway: z
+      .string()
+      .nullable()
+      .meta({ description: "The name of the one that would be taken now; null: none can be." }),
+    reason: z.string(),
+    considered: z.array(z.object({ gateway: z.string(), verdict: z.string() })),
+  })
+  .meta({ id: "ExplainedRoute" });
+
+/** The rules, weights and breakers as they are; who is drawn by weight is drawn as for a message. What is at its limit right now only dispatch knows. */
+async function explain(call: Call<z.infer<typeof ExplainRoute>, unknown>): Promise<Answer> {
+  const { channel, from, category = "transactional", partner_id } = call.body;
+  const partner = partner_id ?? call.partner.partner_id;
+  if (partner !== call.partner.partner_id && !call.admin)
+    throw notValid("body", [
+      { path: "partner_id", code: "not_allowed", message: "is for administrators" },
+    ]);
+  const recipient = channelModule(channel).recipient(call.body.to);
+  if (recipient.kind === "fault") {
+    const { code, message } = recipient;
+    throw notValid("body", [{ path: "to", code, message }]);
+  }
+  const { directory } = call.context;
+  const health = await readGatewayHealth(call.deps.projectionPool);
+  const ofChannel = directory
+    .gateways(call.env, channel)
+    .filter(({ enabled }) => enabled)
+    .map((config) => {
+      const breaker = health.get(config.gateway_id)?.breaker ?? "closed";
+      const unhealthy = breaker === "open" ? "its circuit breaker is open" : undefined;
+      const { name, weight, cost } = config;
+      return { config, name, weight, cost, unhealthy, full: false };
+    });
+  const { to, country } = recipient.value;
+  const message = { channel, to, from, category, country, partner };
+  const found = routeOf(directory.routing(call.env), ofChannel, message);
+  const choice = choose(found, [], Math.random());
+  const rule = found.rule === undefined ? "" : `rule ${found.rule}: `;
+  if (choice.type !== "chosen") {
+    const why = choice.type === "none" ? "no gateway carries it" : "no gateway is healthy";
+    const considered = found.candidates.map(({ name, unhealthy }) => ({
+      gateway: name,
+      verdict: unhealthy ?? "not taken",
+    }));
+    return { status: 200, body: { gateway: null, reason: `${rule}${why}`, considered } };
+  }
+  const { name } = choice.candidate;
+  const { reason, considered = [{ gateway: name, verdict: "chosen" }] } = choice.choice;
+  return { status: 200, body: { gateway: name, reason, considered } };
+}
+
+export const explainRoute: Route = route({
+  method: "POST",
+  path: "/routing/explain",
+  adminKeys: true,
+  scope: "gateways:read",
+  summary: "Which gateway a message would take now, and why; sends nothing",
+  body: ExplainRoute,
+  response: ExplainedRoute,
+  errors: ["invalid_request", "malformed_json"],
+  handler: explain,
+});
