@@ -97,10 +97,9 @@ function begin(event: RecordedEvent<"MessageRequested">, naming: Naming): Life {
 /** PostgreSQL keeps neither NUL nor half a surrogate pair: such a tag is counted with the character that stands for what cannot be shown. */
 const storable = (name: string): string => name.replaceAll("\u0000", "\ufffd").toWellFormed();
 
-/** Each tag once. */
 export const namesOf = ({ content, tags = [] }: EventData<"MessageRequested">) => ({
   template: content.template?.slug ?? "",
-  tags: [...new Set(tags.map(storable))],
+  tags: tags.map(storable),
 });
 
 /** The life after an event; undefined before the request. */

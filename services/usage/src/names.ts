@@ -20,7 +20,7 @@ export const emptyBook = (): Book => ({ template: new Set(), tag: new Set() });
 export const dayOf = (hour: number): number => Math.floor(hour / 24);
 export const bookName = (partner: string, day: number): string => `${partner}\u001f${day}`;
 
-/** Names by these books; what is new in them is told. Every book that is needed must be there. */
+/** Names by these books, each once; what is new in them is told. Every book that is needed must be there. */
 export function namingBy(books: ReadonlyMap<string, Book>, added: (name: NewName) => void): Naming {
   return (partner, hour, { template, tags }) => {
     if (template === "" && tags.length === 0) return { template, tags };

@@ -164,11 +164,16 @@ test("Borders are those of UTC days and hours, in whatever zone process and data
     limit: 10,
     after: undefined,
   } as const;
+  const hourOf = (time: string): number => Date.parse(time) / hour;
   for (const zone of ["America/New_York", "Asia/Tokyo"]) {
     const pool = new pg.Pool({ ...connection, options: `-c TimeZone=${zone}`, max: 1 });
-    const { rows } = await readUsage(pool, asked);
+    const counts = async (range: object) =>
+      (await readUsage(pool, { ...asked, ...range })).rows.map((row) => row.counts.accepted);
+    expect(await counts({})).toEqual([4, 1]);
+    // Parts of days, from the hours, beside whole ones.
+    expect(await counts({ from: hourOf("2026-11-01T06:00:00Z") })).toEqual([3, 1]);
+    expect(await counts({ to: hourOf("2026-11-01T07:00:00Z") })).toEqual([2]);
     await pool.end();
-    expect(rows.map((row) => row.counts.accepted)).toEqual([4, 1]);
   }
 });
 
