@@ -4,6 +4,7 @@ import { startEmbeddedPostgres } from "@heliograph/embedded-postgres";
 import { benchConsumers } from "./consumers.ts";
 import { benchBothFeeds, benchEngines } from "./engines.ts";
 import { benchEventStore } from "./eventstore.ts";
+import { benchHolds } from "./holds.ts";
 import { benchHttp } from "./http.ts";
 import { benchKafkaClients } from "./kafka-clients.ts";
 import { newDataDir, removeDataDir } from "@heliograph/testkit";
@@ -24,7 +25,7 @@ allowClosedOutput();
 
 /**
  * `npm run bench` prints one table; `npm run bench -- log http life consumers relay scale` runs parts. The same rows go to `bench-results.json`. `scale` stores up to
- * HELIOGRAPH_BENCH_SCALE messages (default 100,000) and `engines` measures idle, both feeds and copies of services: both take minutes. `inbound` measures what people write, `people-import` a file of HELIOGRAPH_BENCH_IMPORT contacts (default 20,000). `people` fills HELIOGRAPH_BENCH_PEOPLE contacts (default 100,000; two messages each). `usage` counts HELIOGRAPH_BENCH_USAGE messages (default 1,000,000). `feeds` is the middle part of `engines`. `kafka-clients` compares Kafka clients, `sync` measures phones that wait. These run only when named.
+ * HELIOGRAPH_BENCH_SCALE messages (default 100,000) and `engines` measures idle, both feeds and copies of services: both take minutes. `inbound` measures what people write, `people-import` a file of HELIOGRAPH_BENCH_IMPORT contacts (default 20,000). `people` fills HELIOGRAPH_BENCH_PEOPLE contacts (default 100,000; two messages each). `usage` counts HELIOGRAPH_BENCH_USAGE messages (default 1,000,000). `feeds` is the middle part of `engines`. `kafka-clients` compares Kafka clients, `sync` measures phones that wait. `holds` measures the wallet's ledger. These run only when named.
  */
 const parts: Readonly<Record<string, () => Promise<Row[]>>> = {
   log: () => withServer(benchLog),
@@ -33,6 +34,7 @@ const parts: Readonly<Record<string, () => Promise<Row[]>>> = {
   inbound: benchInbound,
   sealing: () => withServer(benchSealing),
   consumers: () => withServer(benchConsumers),
+  holds: () => withServer(benchHolds),
   relay: () => withServer(benchRelay),
   "people-import": benchPeopleImport,
   eventstore: benchEventStore,
