@@ -86,6 +86,26 @@ describe("what is refused", () => {
   test("stands with the limit and with the state that it was refused for", async () => {
     const { key } = await world.addPartner({ rateLimit: { requests: 1, window_seconds: 3600 } });
     for (let index = 0; index < 20; index++) await call("GET", "/prices", key);
+    const busy = await world.addPartner();
+    const email = `${busy.id.toLowerCase()}@example.com`;
+    const agent = (await call("POST", "/agents", busy.key, { email, name: "Ann", role: "agent" }))
+      .body.id;
+    const stale = { "if-match": '"99"' };
+    expect((await call("PATCH", `/agents/${agent}`, busy.key, { name: "Bob" }, stale)).status).toBe(
+      412,
+    );
+    const [unmet] = await rows(1, `target=${agent}&action=PATCH /agents/:id`, busy.key, "/audit");
+    expect(unmet).toMatchObject({ code: "precondition_failed", outcome: 412, changes: null });
+    const device = { name: "phone", platform: "ios" };
+    const tried = {
+      email: `nobody.${email}`,
+      password: "wrong password",
+      environment: "live",
+      device,
+    };
+    expect((await world.call("POST", "/api/v1/mobile/sessions", { body: tried })).status).toBe(401);
+    const [signIn] = await rows(1, "action=POST /mobile/sessions");
+    expect(signIn).toMatchObject({ actor: "unknown", partner: null, code: "invalid_credentials" });
     const whole = (row: Row): number => row.count;
     const found = await until(async () => {
       const { data } = await find("action=GET /prices");
