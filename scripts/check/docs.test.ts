@@ -105,3 +105,9 @@ test("every endpoint that a page names exists", () => {
   );
   expect(unknown).toEqual([]);
 });
+
+test("every scope that an endpoint asks for is described", () => {
+  const rows = [...read("docs/reference/scopes.md").matchAll(/^\| `([^`]+)` \| (.*?) \|/gm)];
+  expect(rows.length).toBeGreaterThan(20);
+  expect(rows.filter(([, , means]) => means === "").map(([, scope]) => scope)).toEqual([]);
+});

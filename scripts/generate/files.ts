@@ -1,7 +1,14 @@
-import { errorCatalogue, errorNotes, eventDefinitions, eventSchema } from "@heliograph/contracts";
+import {
+  errorCatalogue,
+  errorNotes,
+  eventDefinitions,
+  eventSchema,
+  scopes,
+} from "@heliograph/contracts";
 import { asyncapiDocument, openapiDocument, services } from "../../services/ingress/src/index.ts";
+import { roleScopes } from "@heliograph/platform";
 import { settingNotes } from "@heliograph/runtime";
-import { apiPage, errorsPage, eventsPage, type OpenApi } from "./pages.ts";
+import { apiPage, errorsPage, eventsPage, scopesPage, type OpenApi } from "./pages.ts";
 import { settingsPage } from "./settings-page.ts";
 
 /** Folders in which every file is generated: one that nothing makes is left over from a definition that is gone. */
@@ -23,6 +30,7 @@ export function generatedFiles(): ReadonlyMap<string, string> {
     ["schemas/openapi.json", json(openapi)],
     ["schemas/asyncapi.json", json(asyncapiDocument())],
     ["docs/reference/api.md", apiPage(openapi as OpenApi)],
+    ["docs/reference/scopes.md", scopesPage(scopes, roleScopes, openapi as OpenApi)],
     ["docs/reference/errors.md", errorsPage(errorCatalogue, errorNotes)],
     ["docs/reference/events.md", eventsPage(eventDefinitions)],
     [

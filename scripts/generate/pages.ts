@@ -39,6 +39,40 @@ ${rows.join("\n")}
 `;
 }
 
+/** `docs/reference/scopes.md`: every scope, what it opens and which roles have it; one that is not described yet is there by its name. */
+export function scopesPage(
+  scopes: Readonly<Record<string, string>>,
+  roles: Readonly<Record<string, readonly string[]>>,
+  { paths }: OpenApi,
+): string {
+  const asked = Object.values(paths).flatMap((operations) =>
+    Object.values(operations).flatMap(
+      ({ description }) => /Scope: `([^`]+)`/.exec(description ?? "")?.[1] ?? [],
+    ),
+  );
+  const rows = [...new Set([...Object.keys(scopes), ...asked])].map((scope) => {
+    const means = scopes[scope] ?? "";
+    const count = asked.filter((each) => each === scope).length;
+    const area = `${scope.split(":")[0]}:*`;
+    const held = Object.entries(roles)
+      .filter(([, has]) => has.some((each) => [scope, area].includes(each)) || isAll(has, scope))
+      .map(([role]) => role);
+    return `| \`${scope}\` | ${cell(means)} | ${count} | ${held.join(", ")} |`;
+  });
+  return `# Scopes
+
+Made by \`npm run generate\` from \`packages/contracts/src/scopes.ts\` and the roles. A key or a role has a list of them; [endpoints](api.md) names the one that each asks for.
+Besides these there are \`*\`, everything but \`admin\`, and \`messages:*\` and its like, every scope of an area. [Keys](../guides/keys.md) says how they are given.
+
+| scope | lets its holder | endpoints | roles |
+|---|---|---|---|
+${rows.join("\n")}
+`;
+}
+
+const isAll = (has: readonly string[], scope: string): boolean =>
+  has.includes("*") && scope !== "admin";
+
 /** `docs/reference/errors.md`: every code with what to do about it, as an instance shows at `/errors/{code}`. */
 export function errorsPage(catalogue: typeof errorCatalogue, notes: typeof errorNotes): string {
   const sections = Object.entries(catalogue).map(
