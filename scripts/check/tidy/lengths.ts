@@ -17,9 +17,9 @@ export const longFunctionsKnown: Readonly<Record<string, number>> = {
   "packages/log/src/eventstoredb/writer.ts#makeWriter": 178,
   "services/dispatch/src/committer.ts#createCommitter": 104,
   "services/dispatch/src/dispatcher.ts#startDispatcher": 325,
-  "services/dispatch/src/feed.ts#createFeed": 95,
+  "services/dispatch/src/feed.ts#createFeed": 92,
   "services/dispatch/src/lanes.ts#createLanes": 184,
-  "services/dispatch/src/outcomes.ts#createOutcomes": 107,
+  "services/dispatch/src/outcomes.ts#createOutcomes": 104,
   "services/dispatch/src/played-receipts.ts#start": 91,
   "services/dispatch/src/resume.ts#createResumer": 216,
 };

@@ -42,6 +42,10 @@ type Options = {
   readonly broken: (error: unknown) => void;
 };
 
+/** When the first of them is due, by the real clock. */
+const earliestOf = (timers: ReadonlyMap<string, Timer>, clock: Options["clock"]): number =>
+  Math.min(...[...timers.values()].map(({ dueAt, partner }) => dueAt - clock.aheadMs(partner)));
+
 /**
  * One durable commit per group of calls carries everything: the intent, finished intents, timers and the checkpoint.
  *
@@ -130,14 +134,7 @@ export function createCommitter(options: Options): Committer {
     writing = new Map();
     provedAt = performance.now();
     await failpoint("dispatch.after_intent");
-    if (newTimers.size > 0)
-      options.timersWritten(
-        Math.min(
-          ...[...newTimers.values()].map(
-            ({ dueAt, partner }) => dueAt - options.clock.aheadMs(partner),
-          ),
-        ),
-      );
+    if (newTimers.size > 0) options.timersWritten(earliestOf(newTimers, options.clock));
     options.committed();
     options.run(jobs);
   }

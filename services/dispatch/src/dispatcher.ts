@@ -22,7 +22,6 @@ import { createRecorder } from "./recorder.ts";
 import { recover } from "./recover.ts";
 import { alternatives } from "./routing.ts";
 import { createResumer } from "./resume.ts";
-import { momentMs } from "./moment.ts";
 import { createStore, type IntendedCall, type Timer } from "./store.ts";
 import { createTimers } from "./timers.ts";
 
@@ -119,12 +118,8 @@ export async function startDispatcher(
     logger.error({ err: error }, "the subscription to suppressions broke; it starts again"),
   );
   const floor = createFloor(checkpoint.position);
-  const active = createActive(
-    () => committer,
-    floor,
-    clock,
-    () => timers.look(),
-  );
+  const left = (): void => timers.look();
+  const active = createActive(() => committer, floor, clock, left);
   const recorder = createRecorder(log, hard.signal, broken);
   const caller = createCaller({
     logger,
@@ -138,15 +133,7 @@ export async function startDispatcher(
         : outcomes.settle(targetOf(job), result),
     unsettled: (job, error) => strand(job, error),
   });
-  const lanes = createLanes({
-    connections,
-    now,
-    timeOf: ({ moment }) => momentMs(clock, moment),
-    random,
-    call: caller.call,
-    broken,
-    unfit,
-  });
+  const lanes = createLanes({ connections, now, random, call: caller.call, broken, unfit });
   /** Admitted and not ended: what is left of them when this ends is given back to the gateways, which others go on using. */
   const admitted = new Set<Job>();
   const intents = createIntents(epoch, owner);
@@ -175,7 +162,7 @@ export async function startDispatcher(
     },
     clock,
     timersWritten: (earliest) => timers.at(earliest),
-    committed: () => timers.look(),
+    committed: left,
   });
   const outcomes: Outcomes = createOutcomes({
     log,

@@ -5,7 +5,7 @@ import type { Active } from "./active.ts";
 import type { Committer } from "./committer.ts";
 import type { Floor, Mark } from "./floor.ts";
 import type { PartnerClock } from "@heliograph/runtime";
-import { jumped } from "./moment.ts";
+import { momentOf } from "./moment.ts";
 import type { Look, Resumer } from "./resume.ts";
 
 export type Feed = {
@@ -90,28 +90,11 @@ export function createFeed({
       if (request === undefined) looks.push(look(messageId, mark, event));
       else {
         requests.delete(messageId);
-        active.add(messageId);
-        resumer.begin(
-          {
-            messageId,
-            stream: request.stream,
-            mark: floor.hold(mark),
-            due: false,
-            ...timeOf(event),
-          },
-          request,
-          event.id,
-        );
+        resumer.begin(look(messageId, mark, event), request, event.id);
       }
     }
     return looks;
   }
-
-  /** By whose clock it is looked at: what its clock went over at once happens when its cause did. */
-  const timeOf = ({ metadata: { partner, at } }: RecordedEvent): Pick<Look, "partner" | "at"> => ({
-    partner,
-    at: at === undefined ? undefined : jumped(clock, partner, Date.parse(at)),
-  });
 
   function look(messageId: string, mark: Mark, cause: RecordedEvent): Look {
     active.add(messageId);
@@ -120,7 +103,7 @@ export function createFeed({
       stream: streamOf("message", messageId),
       mark: floor.hold(mark),
       due: false,
-      ...timeOf(cause),
+      ...momentOf(clock, cause),
     };
   }
 

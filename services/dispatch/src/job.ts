@@ -23,6 +23,8 @@ export type Job = {
   readonly lane: string;
   readonly expiresAt: number;
   readonly moment: Moment;
+  /** By the clock of its partner. */
+  readonly isExpired: () => boolean;
   /** When it began to wait in memory, epoch ms of the real clock. */
   readonly since: number;
   /** Holds the checkpoint back until a row or the outcome stands for the job; undefined when a row does already. */

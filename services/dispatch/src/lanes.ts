@@ -59,8 +59,6 @@ export type Lanes = {
 type Options = {
   readonly connections: Connections;
   readonly now: () => number;
-  /** Which time it is for a job. */
-  readonly timeOf: (job: Job) => number;
   readonly random: () => number;
   /** Makes the call and hands on its outcome; never throws; gives how long it took, in ms. */
   readonly call: (job: Job) => Promise<number>;
@@ -69,15 +67,7 @@ type Options = {
   readonly unfit: (job: Job, why: "expired" | "no_gateway") => void;
 };
 
-export function createLanes({
-  connections,
-  now,
-  timeOf,
-  random,
-  call,
-  broken,
-  unfit,
-}: Options): Lanes {
+export function createLanes({ connections, now, random, call, broken, unfit }: Options): Lanes {
   const lanes = new Map<string, Lane>();
   const channels = new Map<string, Fifo<Lane>[]>();
   let waiting = 0;
@@ -137,7 +127,7 @@ export function createLanes({
       const job = lane.waiting.peek();
       let waits = false;
       if (job !== undefined && lane.open < lane.depth) {
-        const expired = job.expiresAt <= timeOf(job);
+        const expired = job.isExpired();
         const route = connections.routeOf(routedOf(job));
         const choice = expired ? undefined : choose(route, job.state.failed, random());
         waits = choice?.type === "wait";

@@ -14,6 +14,15 @@ export const jumped = (
   time: number,
 ): number | undefined => (clock.instant(partner, time) === time ? time : undefined);
 
+/** What follows from an event happens now, or when that did where the clock has gone over it since. */
+export const momentOf = (
+  clock: PartnerClock,
+  { metadata: { partner, at } }: Pick<NewEvent, "metadata">,
+): Moment => ({
+  partner,
+  at: at === undefined ? undefined : jumped(clock, partner, Date.parse(at)),
+});
+
 /** Events say when they happened where that is not the real time. */
 export function stamped(
   clock: PartnerClock,

@@ -67,11 +67,8 @@ export function createOutcomes({
         return record(target, [accepted(call, result)], undefined);
       case "rejected": {
         const error = withoutAddresses(result.error, state.request.to);
-        const decision = decideRetry(error, state.spent, others(call), {
-          now: now(),
-          random: random(),
-          scale,
-        });
+        const at = { now: now(), random: random(), scale };
+        const decision = decideRetry(error, state.spent, others(call), at);
         const events = [attemptFailed(call, error, decision)];
         switch (decision.next) {
           case "give_up":
@@ -119,11 +116,7 @@ export function createOutcomes({
     expected = target.call.state.revision,
   ): void {
     recorder.push({
-      append: {
-        stream: target.stream,
-        expected,
-        events: stamped(clock, target.moment, events),
-      },
+      append: { stream: target.stream, expected, events: stamped(clock, target.moment, events) },
       recorded() {
         target.done();
         if (next !== undefined) {

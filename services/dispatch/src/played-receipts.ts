@@ -1,4 +1,9 @@
-import { playedReceipts, recordReceipts, type ReceiptSource } from "@heliograph/gateways";
+import {
+  playedReceipts,
+  recordReceipts,
+  type Receipt,
+  type ReceiptSource,
+} from "@heliograph/gateways";
 import { LogUnavailable, type RecordedEvent } from "@heliograph/log";
 import {
   pause,
@@ -45,6 +50,13 @@ async function opened(vault: Vault, events: readonly SentEvent[]): Promise<reado
   return events.map((event) => ({ ...event, data: open(event.data) }) as SentEvent);
 }
 
+const sourceOf = ({ id, metadata }: SentEvent, receipt: Receipt): ReceiptSource => ({
+  receipt,
+  partner: metadata.partner ?? "",
+  causation: id,
+  ...(metadata.at !== undefined && { at: receipt.occurred_at }),
+});
+
 async function start({
   context,
   checkpoint,
@@ -72,12 +84,7 @@ async function start({
       const agoMs = Math.min(delayMs, Math.max(0, now - event.recordedAt));
       const dueAt = now + delayMs - agoMs;
       const slot = Math.ceil(dueAt / SLOT_MS) * SLOT_MS;
-      const source = {
-        receipt,
-        partner: event.metadata.partner ?? "",
-        causation: event.id,
-        ...(event.metadata.at !== undefined && { at: receipt.occurred_at }),
-      };
+      const source = sourceOf(event, receipt);
       const list = slots.get(slot);
       if (list === undefined) slots.set(slot, [{ source, mark: floor.hold(mark) }]);
       else list.push({ source, mark: floor.hold(mark) });

@@ -80,6 +80,8 @@ export const isOver = (state: State, call: number): boolean =>
 export function createResumer(options: Options): Resumer {
   const { log, recorder, committer, floor, active, clock, random, scale, kindOf } = options;
 
+  const timeOf = (look: Look): number => momentMs(clock, look);
+
   async function resume(looks: readonly Look[]): Promise<void> {
     for (let from = 0; from < looks.length; from += MOST_STREAMS) {
       const part = looks.slice(from, from + MOST_STREAMS);
@@ -115,7 +117,7 @@ export function createResumer(options: Options): Resumer {
     wait(look, at, "held");
   }
   const isOverdue = (look: Look, { request }: State): boolean =>
-    Date.parse(request.expires_at) <= momentMs(clock, look);
+    Date.parse(request.expires_at) <= timeOf(look);
 
   /** Damaged events of one message stop that message, and nothing else. */
   function orHalt(look: Look, work: () => void): void {
@@ -151,12 +153,7 @@ export function createResumer(options: Options): Resumer {
   }
 
   function advance(look: Look, state: State | undefined, causation?: string): void {
-    const next = decideStep(state, {
-      now: momentMs(clock, look),
-      due: look.due,
-      random: random(),
-      scale,
-    });
+    const next = decideStep(state, { now: timeOf(look), due: look.due, random: random(), scale });
     if (state === undefined) return leave(look);
     const call = options.unsettled.get(look.messageId);
     if (call !== undefined) {
@@ -172,12 +169,8 @@ export function createResumer(options: Options): Resumer {
         cause: "crash",
         policy: options.policyOf(gateway),
       } as const;
-      return record(
-        look,
-        state,
-        uncertain(state, about, state.lastEventId, momentMs(clock, look)),
-        settled,
-      );
+      const doubt = uncertain(state, about, state.lastEventId, timeOf(look));
+      return record(look, state, doubt, settled);
     }
     take(look, state, next, causation ?? state.lastEventId);
   }
@@ -223,7 +216,7 @@ export function createResumer(options: Options): Resumer {
       case "wait":
         return wait(look, step.at, step.why);
       case "call":
-        return options.add(toJob(look, state, step.attempt, causation, opened));
+        return options.add(toJob(look, state, step.attempt, causation, opened, clock));
       case "queue": {
         const event = queued(state, causation);
         return record(look, state, event, () =>
@@ -238,7 +231,9 @@ export function createResumer(options: Options): Resumer {
         );
       }
       case "expire":
-        return record(expiring(look, state), state, expired(state, causation), () => leave(look));
+        return record(expiring(clock, look, state), state, expired(state, causation), () =>
+          leave(look),
+        );
       case "exhaust":
         return record(
           look,
@@ -255,12 +250,6 @@ export function createResumer(options: Options): Resumer {
     }
   }
 
-  /** A message expires when its validity ends, although its gateway was waited for until now. */
-  const expiring = (look: Look, { request }: State): Look => ({
-    ...look,
-    at: look.at ?? jumped(clock, look.partner, Date.parse(request.expires_at)),
-  });
-
   async function ask(
     look: Look,
     state: State,
@@ -268,7 +257,7 @@ export function createResumer(options: Options): Resumer {
     causation: string,
   ): Promise<void> {
     const answer = await options.ask(step.gateway, attemptIdOf(look.messageId, step.attempt));
-    if (answer === "unknown") take(look, state, resend(state, momentMs(clock, look)), causation);
+    if (answer === "unknown") take(look, state, resend(state, timeOf(look)), causation);
     else if (answer === undefined || answer.type === "uncertain" || answer.type === "unavailable")
       take(look, state, step.otherwise, causation);
     else
@@ -328,6 +317,12 @@ export function createResumer(options: Options): Resumer {
   return { resume, begin };
 }
 
+/** A message expires when its validity ends, although its gateway was waited for until now. */
+const expiring = (clock: PartnerClock, look: Look, { request }: State): Look => ({
+  ...look,
+  at: look.at ?? jumped(clock, look.partner, Date.parse(request.expires_at)),
+});
+
 /** The call that is to be made. Throws for a validity that is no time. */
 function toJob(
   look: Look,
@@ -335,6 +330,7 @@ function toJob(
   attempt: number,
   causation: string,
   opened: Opened | undefined,
+  clock: PartnerClock,
 ): Job {
   const { request, requestEvent } = state;
   const expiresAt = Date.parse(request.expires_at);
@@ -350,6 +346,7 @@ function toJob(
     lane: `${requestEvent.metadata.partner} ${request.channel} ${(opened ?? request).to}`,
     expiresAt,
     moment: { partner: look.partner, at: look.at },
+    isExpired: () => expiresAt <= momentMs(clock, look),
     since: Date.now(),
     mark: look.mark,
   };

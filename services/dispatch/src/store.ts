@@ -127,6 +127,56 @@ export type Store = {
   assignTimers(messageIds: readonly string[], shards: readonly number[]): Promise<void>;
 };
 
+type Run = (name: string, sql: string, values: unknown[]) => Promise<pg.QueryResult>;
+
+/** What is due by clocks of their own; `mine` limits it to the rows of a shard. */
+function movedTimers(
+  run: Run,
+  epoch: number,
+  mine: string,
+): Pick<Store, "takeMoved" | "nextMoved"> {
+  return {
+    async takeMoved(clocks, limit) {
+      const { rows } = await run(
+        "take_moved",
+        `update {schema}.timers t set epoch = $1
+         from (
+           select due.message_id from unnest($2::text[], $3::bigint[], $4::bigint[]) as clock(partner, now, jumped_to)
+           cross join lateral (
+             (select message_id, due_at from {schema}.timers
+               where partner = clock.partner and due_at <= clock.jumped_to and epoch < $1${mine} order by due_at fetch first 1 row with ties)
+             union all
+             (select message_id, due_at from {schema}.timers later
+               where partner = clock.partner and due_at > clock.jumped_to and due_at <= clock.now and epoch < $1${mine} and not exists (
+                 select 1 from {schema}.timers where partner = clock.partner and due_at <= clock.jumped_to and epoch < $1${mine})
+               order by due_at limit $5)
+           ) due order by due.due_at limit $5
+         ) due
+         where t.message_id = due.message_id
+         returning t.message_id, t.due_at, t.kind, t.partner`,
+        [
+          epoch,
+          clocks.map(({ partner }) => partner),
+          clocks.map(({ now }) => Math.floor(now)),
+          clocks.map(({ jumpedTo }) => jumpedTo),
+          limit,
+        ],
+      );
+      return dueOf(rows);
+    },
+    async nextMoved(clocks) {
+      const { rows } = await run(
+        "next_moved",
+        `select min(timer.due_at - clock.ahead) as due_at from unnest($2::text[], $3::bigint[]) as clock(partner, ahead)
+         cross join lateral (select due_at from {schema}.timers where partner = clock.partner and epoch < $1${mine} order by due_at limit 1) timer`,
+        [epoch, clocks.map(({ partner }) => partner), clocks.map(({ aheadMs }) => aheadMs)],
+      );
+      const next: string | null = rows[0]?.due_at ?? null;
+      return next === null ? undefined : Number(next);
+    },
+  };
+}
+
 /** `owner` limits everything to the rows of a shard; a dispatcher that is not divided has them all. */
 export function createStore(pool: pg.Pool, schema: string, epoch: number, owner: Owner): Store {
   const mine = owner === null ? "" : ` and shard = ${owner}`;
@@ -160,34 +210,6 @@ export function createStore(pool: pg.Pool, schema: string, epoch: number, owner:
       );
       return dueOf(rows);
     },
-    async takeMoved(clocks, limit) {
-      const { rows } = await run(
-        "take_moved",
-        `update {schema}.timers t set epoch = $1
-         from (
-           select due.message_id from unnest($2::text[], $3::bigint[], $4::bigint[]) as clock(partner, now, jumped_to)
-           cross join lateral (
-             (select message_id, due_at from {schema}.timers
-               where partner = clock.partner and due_at <= clock.jumped_to and epoch < $1${mine} order by due_at fetch first 1 row with ties)
-             union all
-             (select message_id, due_at from {schema}.timers later
-               where partner = clock.partner and due_at > clock.jumped_to and due_at <= clock.now and epoch < $1${mine} and not exists (
-                 select 1 from {schema}.timers where partner = clock.partner and due_at <= clock.jumped_to and epoch < $1${mine})
-               order by due_at limit $5)
-           ) due order by due.due_at limit $5
-         ) due
-         where t.message_id = due.message_id
-         returning t.message_id, t.due_at, t.kind, t.partner`,
-        [
-          epoch,
-          clocks.map(({ partner }) => partner),
-          clocks.map(({ now }) => Math.floor(now)),
-          clocks.map(({ jumpedTo }) => jumpedTo),
-          limit,
-        ],
-      );
-      return dueOf(rows);
-    },
     async nextDue(without) {
       const others = without.length === 0 ? "" : " and (partner is null or partner <> all($2))";
       const { rows } = await run(
@@ -197,16 +219,7 @@ export function createStore(pool: pg.Pool, schema: string, epoch: number, owner:
       );
       return rows[0] === undefined ? undefined : Number(rows[0].due_at);
     },
-    async nextMoved(clocks) {
-      const { rows } = await run(
-        "next_moved",
-        `select min(timer.due_at - clock.ahead) as due_at from unnest($2::text[], $3::bigint[]) as clock(partner, ahead)
-         cross join lateral (select due_at from {schema}.timers where partner = clock.partner and epoch < $1${mine} order by due_at limit 1) timer`,
-        [epoch, clocks.map(({ partner }) => partner), clocks.map(({ aheadMs }) => aheadMs)],
-      );
-      const next: string | null = rows[0]?.due_at ?? null;
-      return next === null ? undefined : Number(next);
-    },
+    ...movedTimers(run, epoch, mine),
     async wakeHeld(now) {
       await run(
         "wake_held",

@@ -34,6 +34,16 @@ type Options = {
   readonly broken: (error: unknown) => void;
 };
 
+const lookAt = ({ messageId, partner, dueAt, kind }: DueTimer, clock: PartnerClock): Look => ({
+  messageId,
+  stream: streamOf("message", messageId),
+  mark: undefined,
+  due: true,
+  partner,
+  // A gateway, and the operator, are waited for in real time.
+  at: kind === "waiting" || kind === "held" ? undefined : jumped(clock, partner, dueAt),
+});
+
 /** Takes due rows in batches; one alarm, set to the earliest of them, wakes it. */
 export function createTimers(options: Options): Timers {
   const { store, resumer, committer, active, room, closing, now, clock, broken } = options;
@@ -83,20 +93,12 @@ export function createTimers(options: Options): Timers {
         const dueAt = clock.now(partner) + BUSY_MS;
         committer.timer(messageId, { dueAt, kind: "waiting", partner });
       }
-    const looks = taken.filter(({ messageId }) => !active.has(messageId)).map(lookAt);
+    const looks = taken
+      .filter(({ messageId }) => !active.has(messageId))
+      .map((timer) => lookAt(timer, clock));
     for (const { messageId } of looks) active.add(messageId);
     await resumer.resume(looks);
   }
-
-  const lookAt = ({ messageId, partner, dueAt, kind }: DueTimer): Look => ({
-    messageId,
-    stream: streamOf("message", messageId),
-    mark: undefined,
-    due: true,
-    partner,
-    // A gateway, and the operator, are waited for in real time.
-    at: kind === "waiting" || kind === "held" ? undefined : jumped(clock, partner, dueAt),
-  });
 
   return {
     at: (time) => alarm.at(time),

@@ -36,7 +36,6 @@ function open(changes: Parameters<typeof simulator>[1] = {}) {
   const lanes = createLanes({
     connections,
     now: () => 0,
-    timeOf: () => 0,
     random: () => 0,
     async call(job) {
       called.push(job.messageId);
@@ -59,6 +58,7 @@ const job = (messageId: string, lane: string, priority: number): Job =>
     call: 1,
     causation: "",
     expiresAt: 1_000,
+    isExpired: () => false,
     since: 0,
     mark: undefined,
     state: {
