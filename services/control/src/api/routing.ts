@@ -27,7 +27,8 @@ const Rule = z.strictObject({
         .string()
         .regex(/^\+?[1-9]\d{0,6}$/, "must be the first digits of a number, such as +48")
         .overwrite((text) => text.replace("+", ""))
-        .optional(),
+        .optional()
+        .meta({ description: "The first digits of the number.", example: "+48" }),
       partner: z.string().max(64).optional(),
       category: z.enum(categories).optional(),
       sender: z.string().min(1).max(512).optional(),
