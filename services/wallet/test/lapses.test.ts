@@ -44,13 +44,15 @@ test("holds of messages that came to nothing lapse by the partner's clock, once,
   await until(async () => (await ofWallet("FundsCaptured")) === 1);
   // Just short of the message's end and the hours after it nothing has lapsed.
   await advance(one.partner, 3_600 + 23 * 3_600);
-  await until(async () => {
-    const { rows } = await world.platform.contexts.sandbox.pool.query(
-      "select count(*)::int as n from wallet_ledger.open_holds where partner = $1",
+  const noted = await until(async () => {
+    const { rows } = await context.pool.query<{ due_at: Date }>(
+      "select due_at from wallet_ledger.open_holds where partner = $1",
       [one.partner],
     );
-    return rows[0].n === 3;
+    return rows.length === 3 && rows;
   });
+  const due = Date.parse(soon) + 24 * 3_600_000;
+  expect(noted.map(({ due_at }) => due_at.getTime())).toEqual([due, due, due]);
   expect(await ofWallet("FundsExpired")).toBe(0);
   for (const consumer of running) await consumer.stop();
   running = await run();
