@@ -13,6 +13,16 @@ app.post("/messages", (request, response) => {
     created_at: new Date().toISOString(),
   });
 });
+app.get("/limits", (_request, response) => {
+  response.status(200).json({
+    policies: [
+      { name: "requests", limit: 2_000, window_seconds: 10, remaining: 1_999, reset_seconds: 1 },
+    ],
+    recipient_rate: null,
+    allowed_countries: null,
+    status: "active",
+  });
+});
 const server = app.listen(0, "127.0.0.1", () =>
   process.send?.({ port: (server.address() as AddressInfo).port }),
 );

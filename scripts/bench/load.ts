@@ -14,6 +14,8 @@ export type LoadResult = {
   readonly statuses: Readonly<Record<string, number>>;
   readonly p50Ms: number;
   readonly p99Ms: number;
+  /** Of each answer, in milliseconds, ascending. */
+  readonly times: readonly number[];
 };
 
 /**
@@ -77,6 +79,7 @@ export async function drive(
     statuses,
     p50Ms: at(0.5),
     p99Ms: at(0.99),
+    times,
   };
 }
 

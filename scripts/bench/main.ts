@@ -4,6 +4,7 @@ import { startEmbeddedPostgres } from "@heliograph/embedded-postgres";
 import { benchConsumers } from "./consumers.ts";
 import { benchBothFeeds, benchEngines } from "./engines.ts";
 import { benchEventStore } from "./eventstore.ts";
+import { benchFlood } from "./flood.ts";
 import { benchHolds } from "./holds.ts";
 import { benchHttp } from "./http.ts";
 import { benchKafkaClients } from "./kafka-clients.ts";
@@ -12,6 +13,7 @@ import { benchInbound } from "./inbound.ts";
 import { benchLife } from "./life.ts";
 import { benchLog } from "./log.ts";
 import { benchPeopleImport } from "./people-import.ts";
+import { benchPipeline } from "./pipeline.ts";
 import { benchPeople } from "./people.ts";
 import { benchRelay } from "./relay.ts";
 import { printRows, type Row } from "./row.ts";
@@ -25,6 +27,7 @@ allowClosedOutput();
 
 /**
  * `npm run bench` prints one table; `npm run bench -- log http life consumers relay scale` runs parts. The same rows go to `bench-results.json`. `scale` stores up to
+ * HELIOGRAPH_BENCH_SCALE messages (default 100,000) and `engines` measures idle, both feeds and copies of services: both take minutes. `inbound` measures what people write, `people-import` a file of HELIOGRAPH_BENCH_IMPORT contacts (default 20,000). `people` fills HELIOGRAPH_BENCH_PEOPLE contacts (default 100,000; two messages each). `usage` counts HELIOGRAPH_BENCH_USAGE messages (default 1,000,000). `feeds` is the middle part of `engines`. `kafka-clients` compares Kafka clients, `sync` measures phones that wait, `flood` what a partner who floods does to another one, `pipeline` what each call goes through. These run only when named.
  * HELIOGRAPH_BENCH_SCALE messages (default 100,000) and `engines` measures idle, both feeds and copies of services: both take minutes. `inbound` measures what people write, `people-import` a file of HELIOGRAPH_BENCH_IMPORT contacts (default 20,000). `people` fills HELIOGRAPH_BENCH_PEOPLE contacts (default 100,000; two messages each). `usage` counts HELIOGRAPH_BENCH_USAGE messages (default 1,000,000). `feeds` is the middle part of `engines`. `kafka-clients` compares Kafka clients, `sync` measures phones that wait. `holds` measures the wallet's ledger. These run only when named.
  */
 const parts: Readonly<Record<string, () => Promise<Row[]>>> = {
@@ -32,6 +35,8 @@ const parts: Readonly<Record<string, () => Promise<Row[]>>> = {
   http: benchHttp,
   life: () => benchLife(),
   inbound: benchInbound,
+  flood: benchFlood,
+  pipeline: benchPipeline,
   sealing: () => withServer(benchSealing),
   consumers: () => withServer(benchConsumers),
   holds: () => withServer(benchHolds),

@@ -24,8 +24,8 @@ export type EnvironmentDeps = {
   readonly vault: Vault;
   /** Which time it is for a partner. */
   readonly clock: PartnerClock;
-  /** Resolves later while the consumers of this process are behind, so that accepting does not outrun sending. */
-  readonly pressure?: () => Promise<void> | undefined;
+  /** Resolves later while the consumers of this process are behind, so that accepting does not outrun sending; `early`: sooner, for a partner who sends more than others do. */
+  readonly pressure?: (early: boolean) => Promise<void> | undefined;
 };
 
 /** What `serveApi` is given. */

@@ -7,6 +7,9 @@ const easyEvents = 4_000;
 /** From here on an accept waits for the longest time. */
 const hardEvents = 20_000;
 const longestWaitMs = 500;
+/** The same for whoever sends more than the others do: what waits before a message of theirs is some 150 of his. */
+const easyEarly = 1_000;
+const hardEarly = 4_000;
 
 const standingStillMs = 5_000;
 
@@ -43,8 +46,10 @@ function backlogOf(
 export function easePressure(
   log: Pick<EventLog, "span">,
   statuses: readonly ConsumerStatus[],
+  early = false,
 ): Promise<void> | undefined {
   const backlog = backlogOf(log, statuses, Date.now());
-  if (backlog <= easyEvents) return undefined;
-  return pause(Math.min(1, (backlog - easyEvents) / (hardEvents - easyEvents)) * longestWaitMs);
+  const [easy, hard] = early ? [easyEarly, hardEarly] : [easyEvents, hardEvents];
+  if (backlog <= easy) return undefined;
+  return pause(Math.min(1, (backlog - easy) / (hard - easy)) * longestWaitMs);
 }

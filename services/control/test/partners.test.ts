@@ -1,4 +1,7 @@
 import { newId } from "@heliograph/contracts";
+import { openControlPlane } from "@heliograph/platform";
+import { newLogger } from "@heliograph/runtime";
+import { until } from "@heliograph/testkit";
 import { openWorld, type World } from "@heliograph/testkit/world";
 import { service as wallet } from "@heliograph/wallet";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -116,6 +119,19 @@ describe("a limit", () => {
     expect(headers.get("ratelimit-policy")).toContain("q=1;w=3600");
     expect(Number(headers.get("retry-after"))).toBeGreaterThan(3_590);
   });
+});
+
+test("a change is known in another process within a second", async () => {
+  const { settings, server } = world.platform;
+  const other = await openControlPlane(settings, server, "given", newLogger("silent"));
+  try {
+    const { id } = await world.addPartner();
+    await patch(id, { message_rate: 3, status: "suspended" });
+    await until(() => other.directory.partner(id)?.message_rate === 3, { timeoutMs: 1_000 });
+    expect(other.directory.partner(id)?.status).toBe("suspended");
+  } finally {
+    await other.close();
+  }
 });
 
 describe("a suspended partner", () => {

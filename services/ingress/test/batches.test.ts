@@ -173,6 +173,33 @@ test("a send waits while the consumers are too far behind, and is appended when 
   }
 });
 
+test("who sends little does not wait for what another has sent", async () => {
+  const [busy, calm] = await Promise.all([world.addPartner(), world.addPartner()]);
+  const { promise: caughtUp, resolve: catchUp } = Promise.withResolvers<void>();
+  let behind = false;
+  const ingress = await ingressOn(
+    world,
+    (log) => (appends) => log.append(appends),
+    undefined,
+    () => (behind ? caughtUp : undefined),
+  );
+  const send = async (key: string) => (await ingress.post(key, "/api/v1/messages", sms)).status;
+  try {
+    expect(await send(calm.key)).toBe(202);
+    for (let index = 0; index < 20; index++) expect(await send(busy.key)).toBe(202);
+    behind = true;
+    let ended = false;
+    const held = send(busy.key).finally(() => (ended = true));
+    expect(await send(calm.key)).toBe(202);
+    expect(ended).toBe(false);
+    catchUp();
+    expect(await held).toBe(202);
+  } finally {
+    catchUp();
+    await ingress.stop();
+  }
+});
+
 test("an outage that fails every request is reported once a second, a bug each time", async () => {
   const { key } = await world.addPartner();
   const lines: string[] = [];

@@ -102,10 +102,14 @@ const ingressDeps = (platform: Platform, running: readonly RunningConsumers[]) =
       environment,
       {
         ...platform.contexts[environment],
-        pressure: () => easePressure(platform.contexts[environment].log, running[index]!.statuses),
+        pressure: (early: boolean) =>
+          easePressure(platform.contexts[environment].log, running[index]!.statuses, early),
       },
     ]),
-  ) as Record<Environment, ServiceContext & { readonly pressure: () => Promise<void> | undefined }>,
+  ) as Record<
+    Environment,
+    ServiceContext & { readonly pressure: (early: boolean) => Promise<void> | undefined }
+  >,
 });
 
 /** The given server, or an embedded one that is started again when it ends without being asked to. */

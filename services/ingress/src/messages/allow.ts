@@ -2,6 +2,7 @@ import type { Call } from "@heliograph/api";
 import { suppressionName } from "@heliograph/domain";
 import type { PublicError } from "@heliograph/contracts";
 import type { Accepted } from "@heliograph/acceptance";
+import type { Outcome } from "@heliograph/log";
 
 /** A message that is about to be accepted. */
 export type Candidate<Answer> = {
@@ -60,4 +61,18 @@ export async function allow<Answer>(
 export function giveBackAllowed(call: Call, messages: readonly Accepted["data"][]): void {
   if (messages.length > 0)
     call.limits!.giveBackMessages(messages.map((data) => recipientOf(call, data)));
+}
+
+/** Of those that were counted the ones that this append has not stored. */
+export function unstored(
+  counted: readonly Accepted["data"][],
+  prepared: readonly { readonly value: Accepted }[],
+  outcomes: readonly Outcome[],
+): readonly Accepted["data"][] {
+  const stored = new Set(
+    prepared.flatMap(({ value }, place) =>
+      outcomes[place]!.kind === "appended" ? [value.data.message_id] : [],
+    ),
+  );
+  return counted.filter(({ message_id: id }) => !stored.has(id));
 }

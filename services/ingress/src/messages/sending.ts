@@ -34,7 +34,7 @@ import {
   templateRefOf,
 } from "@heliograph/acceptance";
 import { erasedText } from "@heliograph/vault";
-import { allow, giveBackAllowed } from "./allow.ts";
+import { allow, giveBackAllowed, unstored } from "./allow.ts";
 import { followFeed } from "./feed.ts";
 import { Funds } from "./funds.ts";
 import type { Item, Settled } from "./item.ts";
@@ -43,6 +43,7 @@ import { Outcomes } from "./outcomes.ts";
 import { appendOf, contactErased, tooLarge } from "./sealed.ts";
 import { enabledBy, refusedFunds } from "./refusals.ts";
 import type { SendMessage } from "./schema.ts";
+import { Shares } from "./shares.ts";
 import { TemplateCache } from "./templates.ts";
 import { Turns } from "./turns.ts";
 
@@ -78,6 +79,7 @@ export class Sending {
   /** Ids derived from keys whose first request is between its checks and its outcome. */
   readonly #running = new Set<string>();
   readonly #turns = new Turns(slicesAtOnce);
+  readonly #shares = new Shares();
 
   readonly #pressure: EnvironmentDeps["pressure"];
   readonly #vault: EnvironmentDeps["vault"];
@@ -137,8 +139,11 @@ export class Sending {
     items: readonly Item[],
     ids: readonly string[],
   ): Promise<readonly Settled[]> {
-    const eased = this.#pressure?.();
-    if (eased !== undefined) await eased;
+    const name = call.partner.partner_id;
+    this.#shares.note(name, items.length);
+    const eased = this.#pressure?.(this.#shares.exceeds(name));
+    // Whoever sends little does not wait for what others have made.
+    if (eased !== undefined && !this.#shares.isModest(name)) await eased;
     const results: (Settled | undefined)[] = [];
     const pending: Pending[] = [];
     const claimed: string[] = [];
@@ -421,20 +426,6 @@ export class Sending {
       },
     };
   }
-}
-
-/** Of those that were counted the ones that this append has not stored. */
-function unstored(
-  counted: readonly Requested[],
-  prepared: readonly { readonly value: Prepared }[],
-  outcomes: readonly Outcome[],
-): readonly Requested[] {
-  const stored = new Set(
-    prepared.flatMap(({ value }, place) =>
-      outcomes[place]!.kind === "appended" ? [value.data.message_id] : [],
-    ),
-  );
-  return counted.filter(({ message_id: id }) => !stored.has(id));
 }
 
 const printOf = ({ asked, body }: Item): string => fingerprint("send", asked ?? body);
