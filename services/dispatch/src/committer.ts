@@ -57,6 +57,19 @@ const earliestOf = (timers: ReadonlyMap<string, Timer>, clock: Options["clock"])
  * While a commit is in flight everything new gathers for the next one. Between the commit of an intent and the removal of it, a crash leaves the group's calls
  * uncertain; `recover.ts` settles them.
  */
+/** Parts of one statement may not touch the same row: a timer that is set again is not removed. */
+function timerParts(
+  set: ReadonlyMap<string, Timer>,
+  done: ReadonlySet<string>,
+  owner: number | null,
+): readonly WritePart[] {
+  const gone = [...done].filter((id) => !set.has(id));
+  return [
+    ...(set.size > 0 ? [upsertTimers(set, () => owner)] : []),
+    ...(gone.length > 0 ? [deleteTimers(gone)] : []),
+  ];
+}
+
 export function createCommitter(options: Options): Committer {
   const { checkpoint, floor, owner, intents } = options;
   let timers = new Map<string, Timer>();
@@ -123,10 +136,7 @@ export function createCommitter(options: Options): Committer {
       }
     }
     parts.push(...intents.take());
-    if (newTimers.size > 0) parts.push(upsertTimers(newTimers, () => owner));
-    // Parts of one statement may not touch the same row: a timer that is set again is not removed.
-    const done = [...doneTimers].filter((id) => !newTimers.has(id));
-    if (done.length > 0) parts.push(deleteTimers(done));
+    parts.push(...timerParts(newTimers, doneTimers, owner));
     timers = new Map();
     writing = newTimers;
     doneTimers = new Set();

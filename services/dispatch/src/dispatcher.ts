@@ -2,12 +2,15 @@ import { openSuppressed } from "@heliograph/acceptance";
 import { Fenced, type ReactorInstance, type ReactorTools } from "@heliograph/runtime";
 import { shardPart } from "@heliograph/contracts";
 import type { SendResult } from "@heliograph/gateways";
+import type { Logger } from "pino";
 import { createActive } from "./active.ts";
 import { adoptTimers } from "./adopt.ts";
 import { createCaller } from "./caller.ts";
 import { createClearance } from "./clearance.ts";
 import { createCommitter, type Committer } from "./committer.ts";
 import { attemptOf, linksOf } from "./attempt.ts";
+import type { Connection, Connections } from "./connections.ts";
+import type { Call } from "./events.ts";
 import { createFeed } from "./feed.ts";
 import { createFloor } from "./floor.ts";
 import type { GatewayPool } from "./gateway-pool.ts";
@@ -190,7 +193,7 @@ export async function startDispatcher(
     random,
     scale,
     outcomes,
-    ask,
+    ask: (gateway, attemptId) => ask(connections.byName(gateway), gateway, attemptId, logger),
     broken,
     unsettled,
     policyOf: connections.policyOf,
@@ -244,27 +247,12 @@ export async function startDispatcher(
     done: () => finish(job),
     moment: job.moment,
     refused: (reason) => strand(job, reason),
-    call: {
-      state: job.state,
-      attempt: job.attempt,
-      attemptId: job.sending!.attemptId,
-      gateway: job.connection!.name,
-      gatewayKind: job.connection!.config.kind,
-      choice: job.choice!,
-      causation: job.causation,
-    },
+    call: callOf(job),
   });
 
   /** There was no connection, so there was no attempt: the message goes to another gateway at once, or waits until one may be there again. */
   function comeBack(job: Job, retryAfterMs: number | undefined): void {
-    const { name } = job.connection!;
-    const healthy = alternatives(
-      connections.forChannel(job.state.request.channel),
-      job.choice!,
-      name,
-    ).some(({ unhealthy }) => unhealthy === undefined);
-    const later = (): number => job.connection!.nextAt() ?? now() + NO_GATEWAY_MS;
-    const at = retryAfterMs === undefined ? (healthy ? now() : later()) : now() + retryAfterMs;
+    const at = triedAgainAt(job, connections, retryAfterMs, now());
     // The row and the end of the announcement share a commit.
     committer.timer(job.messageId, waiting(job, at));
     finish(job, "notMade");
@@ -345,26 +333,6 @@ export async function startDispatcher(
     }
   }
 
-  async function ask(
-    gateway: string,
-    attemptId: string,
-  ): Promise<SendResult | "unknown" | undefined> {
-    const connection = connections.byName(gateway);
-    if (connection?.gateway.lookup === undefined) return "unknown";
-    try {
-      return await connection.gateway.lookup(
-        attemptId,
-        AbortSignal.timeout(connection.config.timeout_ms),
-      );
-    } catch (error) {
-      logger.warn(
-        { gateway, attempt: attemptId, err: error },
-        "a provider could not be asked about an attempt",
-      );
-      return undefined;
-    }
-  }
-
   return {
     handle: (batch) => feed.handle(batch),
     async stop(deadlineMs) {
@@ -394,4 +362,47 @@ export async function startDispatcher(
       }
     },
   };
+}
+
+const callOf = (job: Job): Call => ({
+  state: job.state,
+  attempt: job.attempt,
+  attemptId: job.sending!.attemptId,
+  gateway: job.connection!.name,
+  gatewayKind: job.connection!.config.kind,
+  choice: job.choice!,
+  causation: job.causation,
+});
+
+/** After a call that could not be made: at once where another gateway may have the message, else when this one may be there again. */
+function triedAgainAt(
+  job: Job,
+  connections: Connections,
+  retryAfterMs: number | undefined,
+  at: number,
+): number {
+  if (retryAfterMs !== undefined) return at + retryAfterMs;
+  const connection = job.connection!;
+  const ofChannel = connections.forChannel(job.state.request.channel);
+  const others = alternatives(ofChannel, job.choice!, connection.name);
+  if (others.some(({ unhealthy }) => unhealthy === undefined)) return at;
+  return connection.nextAt() ?? at + NO_GATEWAY_MS;
+}
+
+/** What a provider says of an attempt; undefined where it does not answer. */
+async function ask(
+  connection: Connection | undefined,
+  gateway: string,
+  attemptId: string,
+  logger: Logger,
+): Promise<SendResult | "unknown" | undefined> {
+  if (connection?.gateway.lookup === undefined) return "unknown";
+  try {
+    const signal = AbortSignal.timeout(connection.config.timeout_ms);
+    return await connection.gateway.lookup(attemptId, signal);
+  } catch (error) {
+    const about = { gateway, attempt: attemptId, err: error };
+    logger.warn(about, "a provider could not be asked about an attempt");
+    return undefined;
+  }
 }

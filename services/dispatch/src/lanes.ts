@@ -1,5 +1,5 @@
-import { choose } from "./choose.ts";
-import type { Connections } from "./connections.ts";
+import { type Choice, choose } from "./choose.ts";
+import type { Connection, Connections } from "./connections.ts";
 import { Fifo } from "./fifo.ts";
 import { type Job, routedOf } from "./job.ts";
 
@@ -67,6 +67,28 @@ type Options = {
   readonly unfit: (job: Job, why: "expired" | "no_gateway") => void;
 };
 
+const newLane = (job: Job): Lane => ({
+  key: job.lane,
+  channel: job.state.request.channel,
+  waiting: new Fifo(),
+  ready: new Fifo(),
+  open: 0,
+  depth: FIRST_DEPTH,
+  running: false,
+  listed: -1,
+  lastMs: 0,
+});
+
+/** The gateway has a place less, and the job knows it. */
+function give(job: Job, { candidate, choice }: Chosen, at: number): void {
+  candidate.open++;
+  candidate.bucket.take();
+  job.ticket = candidate.breaker.begin(at);
+  job.connection = candidate;
+  job.choice = choice;
+}
+type Chosen = Extract<Choice<Connection>, { type: "chosen" }>;
+
 export function createLanes({ connections, now, random, call, broken, unfit }: Options): Lanes {
   const lanes = new Map<string, Lane>();
   const channels = new Map<string, Fifo<Lane>[]>();
@@ -76,17 +98,7 @@ export function createLanes({ connections, now, random, call, broken, unfit }: O
   function laneOf(job: Job): Lane {
     const known = lanes.get(job.lane);
     if (known !== undefined) return known;
-    const lane: Lane = {
-      key: job.lane,
-      channel: job.state.request.channel,
-      waiting: new Fifo(),
-      ready: new Fifo(),
-      open: 0,
-      depth: FIRST_DEPTH,
-      running: false,
-      listed: -1,
-      lastMs: 0,
-    };
+    const lane = newLane(job);
     lanes.set(job.lane, lane);
     return lane;
   }
@@ -138,12 +150,7 @@ export function createLanes({ connections, now, random, call, broken, unfit }: O
           waiting--;
         }
         if (choice?.type === "chosen") {
-          const { candidate } = choice;
-          candidate.open++;
-          candidate.bucket.take();
-          job.ticket = candidate.breaker.begin(now());
-          job.connection = candidate;
-          job.choice = choice.choice;
+          give(job, choice, now());
           lane.open++;
           admitted.push(job);
         } else if (!waits) unfit(job, expired ? "expired" : "no_gateway");

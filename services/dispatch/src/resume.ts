@@ -166,9 +166,9 @@ export function createResumer(options: Options): Resumer {
       const about = {
         attempt,
         gateway,
-        cause: "crash",
+        cause: "crash" as const,
         policy: options.policyOf(gateway),
-      } as const;
+      };
       const doubt = uncertain(state, about, state.lastEventId, timeOf(look));
       return record(look, state, doubt, settled);
     }
@@ -220,14 +220,7 @@ export function createResumer(options: Options): Resumer {
       case "queue": {
         const event = queued(state, causation);
         return record(look, state, event, () =>
-          orHalt(look, () =>
-            advance(look, {
-              ...state,
-              phase: "queued",
-              revision: state.revision + 1,
-              lastEventId: event.id,
-            }),
-          ),
+          orHalt(look, () => advance(look, nowQueued(state, event.id))),
         );
       }
       case "expire":
@@ -260,12 +253,7 @@ export function createResumer(options: Options): Resumer {
     if (answer === "unknown") take(look, state, resend(state, timeOf(look)), causation);
     else if (answer === undefined || answer.type === "uncertain" || answer.type === "unavailable")
       take(look, state, step.otherwise, causation);
-    else
-      settle(
-        look,
-        callOf(state, causation, "the provider was asked what became of the attempt", kindOf),
-        answer,
-      );
+    else settle(look, callOf(state, causation, asked, kindOf), answer);
     committer.pump();
   }
 
@@ -291,30 +279,37 @@ export function createResumer(options: Options): Resumer {
     causation: string,
   ): Promise<void> {
     const receipts = await log.readStream(streamOf("receipts", look.messageId));
-    const proof = receipts.find(
-      ({ data }) =>
-        data.gateway === state.uncertain!.gateway &&
-        !state.providerIds.includes(data.provider_message_id),
-    );
+    const proof = proofIn(receipts, state);
     if (proof === undefined) take(look, state, step.otherwise, causation);
-    else {
-      const call = callOf(
-        state,
-        proof.id,
-        "a receipt proves that the provider took the attempt",
-        kindOf,
-      );
-      const result = {
-        type: "accepted",
-        providerMessageId: proof.data.provider_message_id,
-        status: proof.data.status,
-      } as const;
-      settle(look, call, result);
-    }
+    else settle(look, callOf(state, proof.id, proven, kindOf), proof.answer);
     committer.pump();
   }
 
   return { resume, begin };
+}
+
+const asked = "the provider was asked what became of the attempt";
+const proven = "a receipt proves that the provider took the attempt";
+
+const nowQueued = (state: State, lastEventId: string): State => ({
+  ...state,
+  phase: "queued",
+  revision: state.revision + 1,
+  lastEventId,
+});
+
+/** The receipt of the uncertain attempt, and the answer that it stands for. */
+function proofIn(
+  receipts: readonly RecordedEvent<"ReceiptReceived">[],
+  { uncertain: doubt, providerIds }: State,
+): { readonly id: string; readonly answer: ProviderAnswer } | undefined {
+  const proof = receipts.find(
+    ({ data }) =>
+      data.gateway === doubt!.gateway && !providerIds.includes(data.provider_message_id),
+  );
+  if (proof === undefined) return undefined;
+  const { provider_message_id: providerMessageId, status } = proof.data;
+  return { id: proof.id, answer: { type: "accepted", providerMessageId, status } };
 }
 
 /** A message expires when its validity ends, although its gateway was waited for until now. */
