@@ -188,13 +188,10 @@ function dataOf(event: LifecycleSource): Readonly<Record<string, unknown>> {
         },
         [type === "MessageRead" ? "read_at" : "delivered_at"]: data.at,
       };
-    case "MessageFailed":
-      return {
-        ...message,
-        error: data.error,
-        retry_count: data.retry_count,
-        refund: data.refund,
-      };
+    case "MessageFailed": {
+      const { error, retry_count, refund } = data;
+      return { ...message, error, retry_count, refund };
+    }
     case "MessageBounced":
       return { ...message, error: data.error, diagnostic: data.diagnostic };
     case "MessageRejected":

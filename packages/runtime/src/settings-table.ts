@@ -304,6 +304,12 @@ export const settingsTable = {
     consequence: "How many new contacts the file of `npm run bench -- people-import` has.",
     forTests: true,
   }),
+  HELIOGRAPH_BENCH_USAGE: text().meta({
+    allowed: "a number of messages",
+    preset: "1000000",
+    consequence: "How many messages `npm run bench -- usage` counts.",
+    forTests: true,
+  }),
   HELIOGRAPH_BENCH_DATABASE_URL: text().meta({
     allowed: "a URL whose role may create databases",
     preset: "embedded PostgreSQL",

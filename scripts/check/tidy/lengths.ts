@@ -15,13 +15,13 @@ export const longFunctionsKnown: Readonly<Record<string, number>> = {
   "packages/log/src/eventstoredb/feed.ts#makeFeed": 307,
   "packages/log/src/eventstoredb/reader.ts#makeReader": 246,
   "packages/log/src/eventstoredb/writer.ts#makeWriter": 178,
-  "services/dispatch/src/committer.ts#createCommitter": 104,
-  "services/dispatch/src/dispatcher.ts#startDispatcher": 325,
+  "services/dispatch/src/committer.ts#createCommitter": 102,
+  "services/dispatch/src/dispatcher.ts#startDispatcher": 313,
   "services/dispatch/src/feed.ts#createFeed": 92,
-  "services/dispatch/src/lanes.ts#createLanes": 184,
-  "services/dispatch/src/outcomes.ts#createOutcomes": 104,
+  "services/dispatch/src/lanes.ts#createLanes": 181,
+  "services/dispatch/src/outcomes.ts#createOutcomes": 100,
   "services/dispatch/src/played-receipts.ts#start": 91,
-  "services/dispatch/src/resume.ts#createResumer": 216,
+  "services/dispatch/src/resume.ts#createResumer": 210,
 };
 
 export type LongFunction = { readonly path: string; readonly name: string; readonly lines: number };

@@ -124,16 +124,13 @@ export function createCommitter(options: Options): Committer {
 
   async function commit(jobs: readonly Job[]): Promise<void> {
     await failpoint("dispatch.before_intent");
-    const parts: WritePart[] = [];
     const newTimers = timers;
-    if (jobs.length > 0) {
-      parts.push(intents.announce(jobs));
-      for (const job of jobs) {
-        // From here on the intent stands for the job.
-        if (job.mark !== undefined) floor.release(job.mark);
-        else doneTimers.add(job.messageId);
-        job.mark = undefined;
-      }
+    const parts: WritePart[] = jobs.length > 0 ? [intents.announce(jobs)] : [];
+    for (const job of jobs) {
+      // From here on the intent stands for the job.
+      if (job.mark !== undefined) floor.release(job.mark);
+      else doneTimers.add(job.messageId);
+      job.mark = undefined;
     }
     parts.push(...intents.take());
     parts.push(...timerParts(newTimers, doneTimers, owner));

@@ -27,7 +27,6 @@ type Tools = Pick<ReactorTools, "context" | "logger" | "signal">;
  */
 export function openLapses(tools: Tools, realNow: () => number = Date.now) {
   const { context, logger, signal } = tools;
-  const graceMs = context.settings.holdGraceHours * 3_600_000;
   let mark: bigint | undefined;
   let looking: Promise<void> | undefined;
   let ended = false;
@@ -44,80 +43,14 @@ export function openLapses(tools: Tools, realNow: () => number = Date.now) {
     const old = young < 0 ? page.events : page.events.slice(0, young);
     const reached = young < 0 ? page.position : (old.at(-1)?.position ?? mark);
     if (reached === mark) return false;
-    await noteOpenHolds(context.pool, await stillOpen(old), reached);
+    await noteOpenHolds(context.pool, await stillOpen(context, old), reached);
     mark = reached;
     return young < 0 && page.events.length === atOnce;
   }
 
-  async function stillOpen(events: readonly RecordedEvent<"FundsHeld">[]): Promise<OpenHold[]> {
-    const held = events.flatMap((event) =>
-      event.data.entries.map(({ message_id }) => ({ message_id, event })),
-    );
-    const ids = held.map(({ message_id }) => message_id);
-    const known = (await readHolds(context.pool, ids, [])).holds;
-    const open = held.filter(
-      ({ message_id }) => (known.get(message_id)?.status ?? "held") === "held",
-    );
-    const streams = open.map(({ message_id }) => streamOf("message", message_id));
-    const requests = await context.log.readStreams(streams, { limit: 1 });
-    return open.map(({ message_id, event }) => {
-      const [first] = requests.get(streamOf("message", message_id)) ?? [];
-      const wallet = `ptn_${event.stream.slice("wallet-".length)}`;
-      return {
-        message_id,
-        partner: partnerOfWallet(wallet),
-        wallet,
-        currency: event.data.currency,
-        due_at: new Date(overAt(first, event) + graceMs),
-      };
-    });
-  }
-
-  /** Asks for what is due; true when there may be more. */
-  async function lapse(): Promise<boolean> {
-    const moved = [...context.clock.moved().keys()];
-    const ahead = moved.map((partner) => ({ partner, now: new Date(context.clock.now(partner)) }));
-    const due = await dueHolds(context.pool, new Date(realNow()), ahead, atOnce);
-    if (due.length === 0) return false;
-    const ids = due.map(({ message_id }) => message_id);
-    const { holds } = await readHolds(context.pool, ids, []);
-    const open = due.filter(
-      ({ message_id }) => (holds.get(message_id)?.status ?? "held") === "held",
-    );
-    await failpoint("wallet.before_lapse");
-    const outcomes = await context.log.append(
-      open.map((hold) => ({
-        stream: streamOf("hold", hold.message_id),
-        expected: "no_stream" as const,
-        events: [lapsed(hold)],
-      })),
-    );
-    for (const [index, outcome] of outcomes.entries()) {
-      if (outcome.kind === "invalid") throw new Error(`HoldLapsed: ${outcome.message}`);
-      if (outcome.kind !== "appended") continue;
-      lapsedHolds.inc({ environment: context.environment });
-      const { message_id, wallet } = open[index]!;
-      logger.warn({ wallet, message: message_id }, "nothing became of a message: its hold lapses");
-    }
-    await forgetOpenHolds(context.pool, ids);
-    return due.length === atOnce;
-  }
-
-  const lapsed = ({ message_id, partner, currency }: OpenHold): NewEvent => ({
-    id: uuid5(message_id, "HoldLapsed"),
-    type: "HoldLapsed",
-    data: { message_id, currency } satisfies EventData<"HoldLapsed">,
-    metadata: {
-      partner,
-      actor: "service:wallet",
-      correlation: message_id,
-      ...context.clock.stamp(partner),
-    },
-  });
-
   async function look(): Promise<void> {
     while (!ended && (await note()));
-    while (!ended && (await lapse()));
+    while (!ended && (await lapse(tools, realNow)));
   }
 
   const wake = (): void => {
@@ -141,6 +74,78 @@ export function openLapses(tools: Tools, realNow: () => number = Date.now) {
     },
   };
 }
+
+/** The holds of these events that nothing was decided of yet, and when they are due. */
+async function stillOpen(
+  context: Tools["context"],
+  events: readonly RecordedEvent<"FundsHeld">[],
+): Promise<OpenHold[]> {
+  const graceMs = context.settings.holdGraceHours * 3_600_000;
+  const held = events.flatMap((event) =>
+    event.data.entries.map(({ message_id }) => ({ message_id, event })),
+  );
+  const ids = held.map(({ message_id }) => message_id);
+  const known = (await readHolds(context.pool, ids, [])).holds;
+  const open = held.filter(
+    ({ message_id }) => (known.get(message_id)?.status ?? "held") === "held",
+  );
+  const streams = open.map(({ message_id }) => streamOf("message", message_id));
+  const requests = await context.log.readStreams(streams, { limit: 1 });
+  return open.map(({ message_id, event }) => {
+    const [first] = requests.get(streamOf("message", message_id)) ?? [];
+    const wallet = `ptn_${event.stream.slice("wallet-".length)}`;
+    return {
+      message_id,
+      partner: partnerOfWallet(wallet),
+      wallet,
+      currency: event.data.currency,
+      due_at: new Date(overAt(first, event) + graceMs),
+    };
+  });
+}
+
+/** Asks for what is due; true when there may be more. */
+async function lapse({ context, logger }: Tools, realNow: () => number): Promise<boolean> {
+  const moved = [...context.clock.moved().keys()];
+  const ahead = moved.map((partner) => ({ partner, now: new Date(context.clock.now(partner)) }));
+  const due = await dueHolds(context.pool, new Date(realNow()), ahead, atOnce);
+  if (due.length === 0) return false;
+  const ids = due.map(({ message_id }) => message_id);
+  const { holds } = await readHolds(context.pool, ids, []);
+  const open = due.filter(({ message_id }) => (holds.get(message_id)?.status ?? "held") === "held");
+  await failpoint("wallet.before_lapse");
+  const outcomes = await context.log.append(
+    open.map((hold) => ({
+      stream: streamOf("hold", hold.message_id),
+      expected: "no_stream" as const,
+      events: [lapsed(context, hold)],
+    })),
+  );
+  for (const [index, outcome] of outcomes.entries()) {
+    if (outcome.kind === "invalid") throw new Error(`HoldLapsed: ${outcome.message}`);
+    if (outcome.kind !== "appended") continue;
+    lapsedHolds.inc({ environment: context.environment });
+    const { message_id, wallet } = open[index]!;
+    logger.warn({ wallet, message: message_id }, "nothing became of a message: its hold lapses");
+  }
+  await forgetOpenHolds(context.pool, ids);
+  return due.length === atOnce;
+}
+
+const lapsed = (
+  { clock }: Tools["context"],
+  { message_id, partner, currency }: OpenHold,
+): NewEvent => ({
+  id: uuid5(message_id, "HoldLapsed"),
+  type: "HoldLapsed",
+  data: { message_id, currency } satisfies EventData<"HoldLapsed">,
+  metadata: {
+    partner,
+    actor: "service:wallet",
+    correlation: message_id,
+    ...clock.stamp(partner),
+  },
+});
 
 /** When a message is over for certain; one that the log does not have, some days after its hold. */
 const overAt = (

@@ -1,5 +1,5 @@
 import type { PublicError } from "@heliograph/contracts";
-import type { Identity } from "../call.ts";
+import type { Partner } from "@heliograph/platform";
 import type { DailyLimits } from "./daily-limits.ts";
 import type { Limiter } from "./limiter.ts";
 import {
@@ -34,7 +34,7 @@ export class Allowance {
   /** Taken from the rate of requests. */
   #charged = 0;
 
-  constructor(counters: Counters, { partner }: Identity) {
+  constructor(counters: Counters, { partner }: { readonly partner: Partner }) {
     this.#counters = counters;
     this.#name = partner.partner_id;
     this.#limits = limitsOf(partner);

@@ -1,5 +1,5 @@
 import { PublicError } from "@heliograph/contracts";
-import type { PartnerRecord } from "../context.ts";
+import type { Partner } from "@heliograph/platform";
 import { burstOf, intervalMs, type Limit, type Verdict } from "./rate-limit.ts";
 
 /** A partner without a limit of its own: 200 requests a second, bursts of 2,000. */
@@ -15,16 +15,16 @@ export type Limits = {
   readonly recipient: Limit | undefined;
 };
 
-const known = new WeakMap<PartnerRecord, Limits>();
+const known = new WeakMap<Partner, Limits>();
 
 /** The limits of a partner as it is known now. */
-export function limitsOf(partner: PartnerRecord): Limits {
+export function limitsOf(partner: Partner): Limits {
   let limits = known.get(partner);
   if (limits === undefined) known.set(partner, (limits = readLimits(partner)));
   return limits;
 }
 
-function readLimits(partner: PartnerRecord): Limits {
+function readLimits(partner: Partner): Limits {
   const { rate_limit: own, message_rate: rate, recipient_rate: recipient } = partner;
   return {
     requests: own

@@ -9,6 +9,7 @@ import {
   gatewaysOf,
   isInForce,
   senderKey,
+  type DirectoryState,
   type Gateway,
   type PriceList,
   type Routing,
@@ -65,7 +66,7 @@ export async function openDirectory(
   };
   const listeners = new Set<() => void>();
   const waiting = openWaiting(() => position);
-  const gatewayLists = new Map<string, readonly Gateway[]>();
+  const lists = gatewayLists(state);
   const closing = new AbortController();
   let position = await foldToHead(log, fold);
 
@@ -79,7 +80,7 @@ export async function openDirectory(
       position = batch.position;
       waiting.reached(position);
       if (batch.events.length > 0) {
-        gatewayLists.clear();
+        lists.clear();
         for (const listener of listeners) listener();
       }
     }
@@ -93,22 +94,14 @@ export async function openDirectory(
     keyById: (id) => state.keysById.get(id),
     keysOf: (partner) =>
       [...(state.keysByPartner.get(partner) ?? [])].map((id) => state.keysById.get(id)!),
-    gateways(environment, channel) {
-      const name = `${environment}/${channel ?? ""}`;
-      let list = gatewayLists.get(name);
-      if (list === undefined)
-        gatewayLists.set(name, (list = gatewaysOf(state, environment, channel)));
-      return list;
-    },
+    gateways: lists.of,
     routing: (environment) => state.routing.get(environment)?.rules ?? [],
     routingState: (environment) => state.routing.get(environment),
     prices: (list = "standard", atMs = Date.now()) =>
       state.prices.get(list)?.find((version) => isInForce(version, atMs)),
     newestPrices: (list) => state.prices.get(list)?.[0],
     priceListOf: (partner) => state.priceLists.get(partner),
-    priceCurrencies: () => [
-      ...new Set([...state.prices.values()].flat().map(({ currency }) => currency)),
-    ],
+    priceCurrencies: () => currenciesOf(state),
     senderOf: (gateway, address) => state.senders.get(senderKey(gateway, address)),
     agent: (id) => state.agents.get(id),
     agentsOf: (partner) =>
@@ -127,6 +120,27 @@ export async function openDirectory(
       closing.abort();
       await following;
     },
+  };
+}
+
+const currenciesOf = ({ prices }: DirectoryState): readonly string[] => [
+  ...new Set([...prices.values()].flat().map(({ currency }) => currency)),
+];
+
+/** The lists of gateways that were asked for, until something changes. */
+function gatewayLists(state: DirectoryState): {
+  of(environment: Environment, channel?: string): readonly Gateway[];
+  clear(): void;
+} {
+  const lists = new Map<string, readonly Gateway[]>();
+  return {
+    of(environment, channel) {
+      const name = `${environment}/${channel ?? ""}`;
+      let list = lists.get(name);
+      if (list === undefined) lists.set(name, (list = gatewaysOf(state, environment, channel)));
+      return list;
+    },
+    clear: () => lists.clear(),
   };
 }
 

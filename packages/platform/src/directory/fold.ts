@@ -95,17 +95,8 @@ export function evolveDirectory(state: DirectoryState, event: RecordedEvent): vo
       state.routing.set(data.environment, { ...data, revision: event.revision });
       return;
     }
-    case "PriceListPublished": {
-      const data = event.data as PriceList;
-      const others = (state.prices.get(data.list) ?? []).filter(
-        ({ version }) => version !== data.version,
-      );
-      const versions = [...others, data].toSorted((left, right) => right.version - left.version);
-      // Below the one in force none will ever be again.
-      const inForce = versions.findIndex((each) => isInForce(each, Date.now()));
-      state.prices.set(data.list, inForce < 0 ? versions : versions.slice(0, inForce + 1));
-      return;
-    }
+    case "PriceListPublished":
+      return foldPrices(state, event.data as PriceList);
     case "PriceListAssigned": {
       const { partner_id, list } = event.data as EventData<"PriceListAssigned">;
       state.priceLists.set(partner_id, list);
@@ -143,6 +134,14 @@ export function evolveDirectory(state: DirectoryState, event: RecordedEvent): vo
       return;
     }
   }
+}
+
+function foldPrices({ prices }: DirectoryState, list: PriceList): void {
+  const others = (prices.get(list.list) ?? []).filter(({ version }) => version !== list.version);
+  const versions = [...others, list].toSorted((left, right) => right.version - left.version);
+  // Below the one in force none will ever be again.
+  const inForce = versions.findIndex((each) => isInForce(each, Date.now()));
+  prices.set(list.list, inForce < 0 ? versions : versions.slice(0, inForce + 1));
 }
 
 /** The higher version of a list counts from its time on. */

@@ -46,8 +46,9 @@ const admins = {
 const OwnQuery = ListQuery.extend(filters);
 const AdminQuery = ListQuery.extend(admins);
 type AdminQuery = z.infer<typeof AdminQuery>;
-const OwnExport = z.strictObject({ ...filters, format: z.enum(["csv"]).optional() });
-const AdminExport = z.strictObject({ ...admins, format: z.enum(["csv"]).optional() });
+const Format = z.enum(["csv"]).optional().meta({ description: "What the file is." });
+const OwnExport = z.strictObject({ ...filters, format: Format });
+const AdminExport = z.strictObject({ ...admins, format: Format });
 
 const AuditView = z
   .object({
@@ -67,7 +68,7 @@ const AuditView = z
     count: z.int(),
     changes: z
       .object({
-        events: z.array(z.string()),
+        events: z.array(z.string()).meta({ description: "The types of its events." }),
         before: z.record(z.string(), z.unknown()).nullable(),
         after: z.record(z.string(), z.unknown()),
       })

@@ -37,11 +37,10 @@ const mostMicros = 1_000n * 1_000_000n;
 
 const Entry = z.strictObject({
   channel: z.enum(channels),
-  prefix: z
-    .string()
-    .regex(/^\d*$/, "must be digits only")
-    .max(maxPrefixDigits)
-    .meta({ description: "Of the number, without plus; empty: every other destination." }),
+  prefix: z.string().regex(/^\d*$/, "must be digits only").max(maxPrefixDigits).meta({
+    description: "Of the number, without plus; empty: every other destination.",
+    example: "49",
+  }),
   category: z.enum(categories).optional().meta({ description: "Left out: any." }),
   min_segments: z.int().min(2).max(100).optional().meta({
     description: "Only for messages of so many segments or more.",

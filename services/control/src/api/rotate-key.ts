@@ -40,6 +40,7 @@ export const RotateKey = z
       .meta({
         description:
           "When the new key ends, when not as the old one would have; not later than the key that asks.",
+        example: "2099-01-01T00:00:00Z",
       }),
   })
   .meta({ id: "RotateKey" });
