@@ -97,6 +97,8 @@ export function openPool(
   pool.on("error", (error) =>
     logger.debug({ error: error.message }, "an idle database connection ended"),
   );
+  // One that ends between two statements of its user is an event, which nobody else hears: the user's next statement fails.
+  pool.on("connect", (client) => client.on("error", () => undefined));
   return pool;
 }
 

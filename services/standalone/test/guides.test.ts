@@ -6,9 +6,17 @@ import { openSetting, type Setting } from "./setting.ts";
 const guides = new URL("../../../docs/guides", import.meta.url).pathname;
 
 let setting: Setting;
+/** What stands for an id that a page leaves out, such as `ptn_…`. */
+const left: Record<string, string> = {};
 beforeAll(async () => {
   setting = await openSetting();
+  const { body } = await setting.admin.get("/admin/partners");
+  left["ptn_…"] = body.data.find(({ name }: { name: string }) => name === "Demo").id;
+  const message = { channel: "sms", to: "+15551230001", text: "hello" };
+  left["msg_…"] = (await setting.sandbox.post("/messages", message)).body.id;
 }, 60_000);
+const filled = (text: string): string =>
+  Object.entries(left).reduce((whole, [gap, id]) => whole.replaceAll(gap, id), text);
 
 type Shown = {
   readonly method: string;
@@ -21,11 +29,12 @@ type Shown = {
 /** What a page shows to be sent, in its order: `POST /path`, headers, a blank line where there are any, and the body. */
 function requestsIn(page: string): readonly Shown[] {
   return [
-    ...readFileSync(join(guides, `${page}.md`), "utf8").matchAll(
+    ...filled(readFileSync(join(guides, `${page}.md`), "utf8")).matchAll(
       /```http\n([A-Z]+) (\S+)\n([^`]*)```/g,
     ),
-  ].map(([, method, path, rest]) => {
-    const [head, body] = rest!.startsWith("{") ? ["", rest!] : rest!.split("\n\n");
+  ].map(([, method, path, all]) => {
+    const rest = all!.trimStart();
+    const [head, body] = rest.startsWith("{") ? ["", rest] : rest.split("\n\n");
     const lines = head!.split("\n").filter((line) => line !== "");
     return {
       method: method!,
@@ -49,17 +58,21 @@ type Answered = {
   readonly body: any;
 };
 
+/** The page's dates are in the past some day. */
+function withLaterDates(body: Record<string, unknown>): Record<string, unknown> {
+  const later = new Date(Date.now() + 3_600_000).toISOString();
+  const dates = ["send_at", "effective_from"].filter((field) => body[field] !== undefined);
+  return { ...body, ...Object.fromEntries(dates.map((field) => [field, later])) };
+}
+
 /** Sends it. Of a stream only what comes first is read. */
 async function sendShown({ method, path, headers, body }: Shown): Promise<Answered> {
-  const { baseUrl, sandboxKey } = setting.instance;
-  // The page's date is in the past some day.
-  const later = new Date(Date.now() + 3_600_000).toISOString();
-  const sent =
-    typeof body !== "object" || body["send_at"] === undefined ? body : { ...body, send_at: later };
+  const { baseUrl, sandboxKey, adminKey } = setting.instance;
+  const sent = typeof body === "object" ? withLaterDates(body) : body;
   const answer = await fetch(baseUrl + path, {
     method,
     headers: {
-      authorization: `Bearer ${sandboxKey}`,
+      authorization: `Bearer ${path.startsWith("/api/v1/admin/") ? adminKey : sandboxKey}`,
       ...(typeof sent === "object" && { "content-type": "application/json" }),
       ...headers,
     },
@@ -94,11 +107,13 @@ async function follow(page: string): Promise<readonly Answered[]> {
   return answers;
 }
 
-/** Every page that shows a request; that of lists last, because it lists what the others sent. */
+/** Lists what the others sent, or changes what they meet. */
+const last = ["lists", "sandbox", "wallet", "limits"];
+/** Every page that shows a request. */
 const pages = globSync("*.md", { cwd: guides })
   .map((file) => file.replace(".md", ""))
   .filter((page) => requestsIn(page).length > 0)
-  .toSorted((left, right) => Number(left === "lists") - Number(right === "lists"));
+  .toSorted((one, other) => last.indexOf(one) - last.indexOf(other));
 
 /** What an answer must be beyond accepted, where a page says so. */
 const promised: Readonly<Record<string, (answers: readonly Answered[]) => void>> = {

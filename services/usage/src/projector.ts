@@ -70,6 +70,8 @@ class Counting implements ProjectorInstance<CountedEvent["type"]> {
     const first = events[0]!.position;
     const messages = new Map<string, CountedEvent[]>();
     for (const event of events) {
+      // Only a message's own stream tells of it: that is what is folded where a message is not remembered.
+      if (event.stream !== streamOf("message", event.data.message_id)) continue;
       const own = messages.get(event.data.message_id);
       if (own === undefined) messages.set(event.data.message_id, [event]);
       else own.push(event);

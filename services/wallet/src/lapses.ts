@@ -1,7 +1,7 @@
 import { type EventData, failpoint, streamOf, uuid5 } from "@heliograph/contracts";
 import { partnerOfWallet } from "@heliograph/domain";
 import type { NewEvent, RecordedEvent } from "@heliograph/log";
-import type { ReactorTools } from "@heliograph/runtime";
+import type { ClockState, ReactorTools } from "@heliograph/runtime";
 import { lapsedHolds } from "./metrics.ts";
 import {
   dueHolds,
@@ -106,8 +106,14 @@ async function stillOpen(
 
 /** Asks for what is due; true when there may be more. */
 async function lapse({ context, logger }: Tools, realNow: () => number): Promise<boolean> {
-  const moved = [...context.clock.moved().keys()];
-  const ahead = moved.map((partner) => ({ partner, now: new Date(context.clock.now(partner)) }));
+  // What a clock went over has a moment to happen first: a message that was due on the way may be sent still.
+  const settled = [...context.clock.moved()].filter(
+    ([, clock]) => realNow() - movedAt(clock) >= settledMs,
+  );
+  const ahead = settled.map(([partner]) => ({
+    partner,
+    now: new Date(context.clock.now(partner)),
+  }));
   const due = await dueHolds(context.pool, new Date(realNow()), ahead, atOnce);
   if (due.length === 0) return false;
   const ids = due.map(({ message_id }) => message_id);
@@ -146,6 +152,9 @@ const lapsed = (
     ...clock.stamp(partner),
   },
 });
+
+/** When, in real time, a sandbox's clock was set forward last. */
+const movedAt = ({ aheadMs, jumps }: ClockState): number => (jumps.at(-1)?.to ?? 0) - aheadMs;
 
 /** When a message is over for certain; one that the log does not have, some days after its hold. */
 const overAt = (

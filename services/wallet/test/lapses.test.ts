@@ -57,7 +57,7 @@ test("holds of messages that came to nothing lapse by the partner's clock, once,
   for (const consumer of running) await consumer.stop();
   running = await run();
   await advance(one.partner, 3_600 + 25 * 3_600);
-  await until(async () => (await ofWallet("FundsExpired")) === 3);
+  await until(async () => (await ofWallet("FundsExpired")) === 3, { timeoutMs: 30_000 });
   expect(await one.proof()).toMatchObject({ balance: "0.048", held: "0", matches: true });
 
   // The provider's yes, a failure and the same lapse again, all at once.
@@ -91,7 +91,7 @@ test("holds of messages that came to nothing lapse by the partner's clock, once,
   expect(asked.filter(ofType("HoldLapsed"))).toHaveLength(1);
 
   for (const consumer of running) await consumer.stop();
-});
+}, 60_000);
 
 test("a late success that what is available does not cover is written off, and says so", async () => {
   const { sandbox: context } = world.platform.contexts;

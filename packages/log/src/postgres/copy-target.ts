@@ -123,6 +123,7 @@ async function open(
   });
   // An idle connection that ends is replaced by the next read.
   pool.on("error", () => {});
+  pool.on("connect", (client) => client.on("error", () => {}));
   const { readAll, head } = makeReader(pool, undefined);
   return {
     log: { readAll, head },

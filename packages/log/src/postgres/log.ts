@@ -53,6 +53,8 @@ export async function openPostgresLog(options: PostgresLogOptions): Promise<Even
   pool.on("error", (error) => {
     if (closing === undefined) onError(error);
   });
+  // One that ends between two statements of its user: the next of them fails.
+  pool.on("connect", (client) => client.on("error", () => undefined));
   const reader = makeReader(pool, upcast, reads);
   const signal = new Signal(connection, applicationName, () => feed.nudge());
   const source = { ...reader, listening: signal.listening };

@@ -45,6 +45,9 @@ import {
 /** A provider that takes longer to say hello is as good as away. */
 const checkMs = 10_000;
 
+const GatewaysQuery = ListQuery.extend({ environment: z.enum(environments).optional() });
+type GatewaysQuery = z.infer<typeof GatewaysQuery>;
+
 const notFound = (): PublicError => new PublicError("not_found", "There is no such gateway.");
 const taken = (): PublicError =>
   new PublicError("conflict", "Another gateway of this environment has the name.");
@@ -185,10 +188,13 @@ const all = (call: Call<unknown, unknown>): readonly Gateway[] =>
     .flatMap((environment) => call.context.directory.gateways(environment))
     .filter((gateway) => reaches(call, gateway));
 
-function list(call: Call<undefined, ListQuery>): Answer {
+function list(call: Call<undefined, GatewaysQuery>): Answer {
   const page = pageOf(call, "admin-gateways");
+  const { environment: wanted } = call.query;
   const keyOf = ({ environment, name }: Gateway): string => `${environment} ${name}`;
-  const sorted = all(call).toSorted((one, other) => (keyOf(one) < keyOf(other) ? -1 : 1));
+  const sorted = all(call)
+    .filter(({ environment }) => wanted === undefined || environment === wanted)
+    .toSorted((one, other) => (keyOf(one) < keyOf(other) ? -1 : 1));
   const rows = slicePage(sorted, page, keyOf);
   return { status: 200, body: listBody(call, "admin-gateways", page, rows, keyOf, gatewayView) };
 }
@@ -261,7 +267,7 @@ export const gatewayRoutes: readonly Route[] = [
     path: "/admin/gateways",
     scope: "admin",
     summary: "The gateways of both environments with their settings",
-    query: ListQuery,
+    query: GatewaysQuery,
     response: listOf(AdminGateway, "AdminGatewayList"),
     errors: ["invalid_request"],
     handler: list,
