@@ -51,6 +51,10 @@ export const originOf = (request: Request, settings: Pick<Settings, "publicUrl">
   settings.publicUrl ??
   (request.headers.host ? `${request.protocol}://${request.headers.host}` : "");
 
+/** Where links of mail and of the team's messages lead. Never to where a request came to: strangers choose its `Host`, and the link holds a secret. */
+export const originOfLinks = ({ publicUrl, port }: Pick<Settings, "publicUrl" | "port">): string =>
+  publicUrl ?? `http://localhost:${port}`;
+
 /** One request on its way through a handler. */
 export class Call<Body = unknown, Query = unknown, Params = Readonly<Record<string, string>>> {
   readonly context: ApiContext;

@@ -11,7 +11,7 @@ export {
   type LinkMaker,
 } from "./attachment-links.ts";
 export { blocksOf, endOf, hasScope, keyEnded } from "./authenticate.ts";
-export { Call, originOf } from "./call.ts";
+export { Call, originOf, originOfLinks } from "./call.ts";
 export { readCell, writeCell } from "./cells.ts";
 export { fingerprint } from "./canonical.ts";
 export {

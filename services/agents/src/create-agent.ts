@@ -1,5 +1,5 @@
 import { type EventData, failpoint, streamOf } from "@heliograph/contracts";
-import { appendOne, originOf, untilInEffect, type Call } from "@heliograph/api";
+import { appendOne, originOfLinks, untilInEffect, type Call } from "@heliograph/api";
 import { changePassword, hashPassword, loginOf } from "@heliograph/platform";
 import type { AgentRecord } from "@heliograph/runtime";
 import { claimLogin, type Holder } from "./claim-login.ts";
@@ -100,7 +100,7 @@ const invite = (
   const facts = {
     to: agent.email,
     partner: call.partner.name,
-    origin: originOf(call.request, call.context.settings),
+    origin: originOfLinks(call.context.settings),
   };
   const token = call.derivedBytes(tokenBytes, "invitation");
   const mail = mailed ? (text: string) => invitation({ ...facts, token: text }) : undefined;

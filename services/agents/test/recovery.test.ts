@@ -1,8 +1,9 @@
+import { request } from "node:http";
 import { hash } from "@node-rs/argon2";
 import { until } from "@heliograph/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { codeOf, stepAt } from "../src/totp.ts";
-import { openPeople, password } from "./people.ts";
+import { mailsIn, openPeople, password } from "./people.ts";
 
 let people: Awaited<ReturnType<typeof openPeople>>;
 beforeAll(async () => {
@@ -316,4 +317,24 @@ test("codes are those of RFC 6238 and RFC 4226", () => {
   for (const [second, code] of vectors) expect(codeOf(secret, stepAt(second * 1_000))).toBe(code);
   const counts = ["755224", "287082", "359152", "969429", "338314"];
   for (const [step, code] of counts.entries()) expect(codeOf(secret, step)).toBe(code);
+});
+
+test("a link that is mailed leads to the platform, whatever Host it was asked at", async () => {
+  const { email } = await newPerson();
+  const body = JSON.stringify({ email });
+  const status = await new Promise((resolve, reject) => {
+    const asked = request({
+      port: people.world.port,
+      method: "POST",
+      path: "/api/v1/password-resets",
+      headers: { host: "evil.example", "content-type": "application/json" },
+    });
+    asked.on("response", (answer) => resolve(answer.resume().statusCode));
+    asked.on("error", reject).end(body);
+  });
+  expect(status).toBe(202);
+  await people.mailTo(email);
+  const mails = mailsIn(people.dataDir).filter(({ to }) => to === email);
+  expect(mails.map(({ text }) => text).join()).toContain("http://localhost:");
+  expect(JSON.stringify(mails)).not.toContain("evil.example");
 });

@@ -1,10 +1,5 @@
 import { createHmac, hash, timingSafeEqual } from "node:crypto";
 import { isId } from "@heliograph/contracts";
-import type { Settings } from "@heliograph/runtime";
-
-/** Where links of mail and of the team's messages lead. Never to where a request came to: strangers choose its `Host`, and the link holds a secret. */
-export const originOfLinks = ({ publicUrl, port }: Pick<Settings, "publicUrl" | "port">): string =>
-  publicUrl ?? `http://localhost:${port}`;
 
 /** 128 bits, which nobody finds by trying; short, so that a line of a mail holds the link. */
 const accessBytes = 16;

@@ -10,7 +10,8 @@ import {
 } from "@heliograph/runtime";
 import { erasedText } from "@heliograph/vault";
 import { readEvaluation } from "./read.ts";
-import { accessToken, originOfLinks, tokenHash } from "./links.ts";
+import { originOfLinks } from "@heliograph/api";
+import { accessToken, tokenHash } from "./links.ts";
 import { again, introduction, welcome } from "./mails.ts";
 import { noticesOf, openNotice } from "./notices.ts";
 import { recordKeyShown } from "./key.ts";

@@ -3,7 +3,7 @@ import {
   type Answer,
   type ApiContext,
   type Call,
-  originOf,
+  originOfLinks,
   type Route,
   route,
 } from "@heliograph/api";
@@ -110,7 +110,7 @@ async function askReset(call: Call<z.infer<typeof AskReset>, unknown>): Promise<
   const mailed = await takeMailTry(platformPool, login);
   const agent = directory.agentOfLogin(login);
   if (agent !== undefined) tellAbout(call, agent);
-  const origin = originOf(call.request, settings);
+  const origin = originOfLinks(settings);
   const can = mailed && agent?.status === "active";
   const mail = can
     ? (token: string) => passwordReset({ to: agent.email, token, origin })

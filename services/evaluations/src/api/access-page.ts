@@ -1,7 +1,14 @@
-import { type Answer, type Call, type Route, route, untilInEffect } from "@heliograph/api";
+import {
+  type Answer,
+  type Call,
+  type Route,
+  originOfLinks,
+  route,
+  untilInEffect,
+} from "@heliograph/api";
 import { escapeHtml } from "@heliograph/domain";
 import { keyOfLink, spendLink } from "../key.ts";
-import { originOfLinks, tokenHash } from "../links.ts";
+import { tokenHash } from "../links.ts";
 import { readEvaluation } from "../read.ts";
 import { findAccess } from "../tables/desk.ts";
 import { noLink, ofPages, page } from "./html.ts";
