@@ -42,6 +42,7 @@ test("holds of messages that came to nothing lapse by the partner's clock, once,
   // One was sent: its hold is settled, and does not lapse.
   await one.sent(3);
   await until(async () => (await ofWallet("FundsCaptured")) === 1);
+  await running[0]!.caughtUp(await log.head());
   // Just short of the message's end and the hours after it nothing has lapsed.
   await advance(one.partner, 3_600 + 23 * 3_600);
   const noted = await until(async () => {
