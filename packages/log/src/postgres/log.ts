@@ -53,8 +53,6 @@ export async function openPostgresLog(options: PostgresLogOptions): Promise<Even
   pool.on("error", (error) => {
     if (closing === undefined) onError(error);
   });
-  // One that ends between two statements of its user: the next of them fails.
-  pool.on("connect", (client) => client.on("error", () => undefined));
   const reader = makeReader(pool, upcast, reads);
   const signal = new Signal(connection, applicationName, () => feed.nudge());
   const source = { ...reader, listening: signal.listening };
@@ -113,13 +111,17 @@ export async function openPostgresLog(options: PostgresLogOptions): Promise<Even
   return withFairReads(log, reader.readPage, reads, turnsOf(readers));
 }
 
-const openReadPool = (connection: pg.PoolConfig, applicationName: string, max: number): pg.Pool =>
-  new pg.Pool({
+function openReadPool(connection: pg.PoolConfig, applicationName: string, max: number): pg.Pool {
+  const pool = new pg.Pool({
     ...connection,
     ...clientConfig(connection, applicationName),
     max,
     query_timeout: READ_TIMEOUT_MS,
   });
+  // A session that ends between two statements of its user: the next of them fails.
+  pool.on("connect", (client) => client.on("error", () => undefined));
+  return pool;
+}
 
 async function migrateBy(pool: pg.Pool): Promise<void> {
   const client = await pool.connect();
