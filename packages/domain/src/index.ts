@@ -1,4 +1,5 @@
 export * from "./bounded-cache.ts";
+export { carries } from "./carries.ts";
 export * from "./characters.ts";
 export { canonicalLanguage } from "./language.ts";
 export * from "./message.ts";

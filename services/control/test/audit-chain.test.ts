@@ -60,6 +60,34 @@ test("has no fork with fifty writers on an empty day, and takes only additions",
     await expect(pool.query(sql)).rejects.toThrow("only added to");
 });
 
+test("finds no flaw in what is written while it reads", async () => {
+  const { pool } = world.platform.contexts.sandbox;
+  let writing = true;
+  const writer = (async () => {
+    for (let index = 0; writing; index++)
+      await writeAudit(pool, [
+        {
+          at: Date.now(),
+          environment: "sandbox",
+          partner: "",
+          actor: "key_1",
+          action: "POST /x",
+          target: "/x",
+          requestId: `req_w${index}`,
+          ip: "::1",
+          outcome: 201,
+          count: 1,
+        },
+      ]);
+  })();
+  for (let round = 0; round < 20; round++) {
+    const { platformLog } = world.platform;
+    expect((await verifyAudit(pool, platformLog, "sandbox", Date.now())).flaw).toBeUndefined();
+  }
+  writing = false;
+  await writer;
+});
+
 test("is anchored in the platform's log as the server stops", async () => {
   await world.call("POST", "/api/v1/keys", { key: operator, body: { name: "anchored" } });
   await world.restart();

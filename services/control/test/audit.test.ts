@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { makeKey } from "@heliograph/contracts";
 import { service as agents } from "@heliograph/agents";
 import { service as ingress } from "@heliograph/ingress";
+import { service as wallet } from "@heliograph/wallet";
 import { service as webhooks } from "@heliograph/webhooks";
 import { until } from "@heliograph/testkit";
 import { openWorld, type World } from "@heliograph/testkit/world";
@@ -13,9 +14,12 @@ import { Refusals } from "../src/audit/refusals.ts";
 let world: World;
 let admin: string;
 beforeAll(async () => {
-  world = await openWorld({ services: [service, ingress, webhooks, agents] });
+  world = await openWorld({ services: [service, ingress, webhooks, agents, wallet] });
   const operator = await world.addPartner();
-  admin = await world.addKey(operator.id, { environment: "live", scopes: ["admin"] });
+  admin = await world.addKey(operator.id, {
+    environment: "live",
+    scopes: ["admin", "wallet:write"],
+  });
 });
 afterAll(() => world.close());
 
@@ -223,6 +227,23 @@ describe("what was done", () => {
       before: { rate_limit: { window_seconds: 1 } },
       after: { rate_limit: { requests: 5000, window_seconds: 2 } },
     });
+    await call("PUT", "/wallet/settings", admin, {
+      partner_id: id,
+      environment: "sandbox",
+      credit_limit: "5",
+    });
+    const [lent] = await rows(1, "action=PUT /wallet/settings");
+    expect(lent.changes).toMatchObject({ before: null, after: { terms: { credit_limit: "5" } } });
+    await call("PUT", "/admin/routing", admin, { rules: [] });
+    const gateway = { name: "mail", channel: "email", kind: "log" };
+    const { body: mail } = await call("POST", "/admin/gateways", admin, gateway);
+    const match = { channel: "email", country_prefix: "48", sender: sentinel };
+    const rule = { match, policy: "priority", gateways: [mail.id] };
+    expect((await call("PUT", "/admin/routing", admin, { rules: [rule] })).status).toBe(200);
+    const [routed] = await rows(2, "action=PUT /admin/routing");
+    expect(routed.changes.after.rules).toMatchObject([
+      { match: { country_prefix: "48", sender: "[masked]" }, gateways: [mail.id] },
+    ]);
     const table = await stored();
     for (const text of [sentinel, endpoint.secret, rotated.body.secret])
       expect(table).not.toContain(text);

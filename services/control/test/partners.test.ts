@@ -163,3 +163,14 @@ describe("a suspended partner", () => {
     expect([await status("suspended"), await status("active")]).toEqual([200, 200]);
   });
 });
+
+test("a key of the sandbox changes no partner, for a partner has live in it", async () => {
+  const { id } = await world.addPartner();
+  const key = await world.addKey(id, { environment: "sandbox", scopes: ["admin"] });
+  const answer = await world.call("PATCH", `/api/v1/admin/partners/${id}`, {
+    key,
+    body: { status: "suspended" },
+  });
+  expect([answer.status, answer.body.code]).toEqual([403, "insufficient_scope"]);
+  expect((await read(id)).body.status).toBe("active");
+});

@@ -13,7 +13,13 @@ import { createBucket, type Bucket } from "./bucket.ts";
 import type { Candidate } from "./choose.ts";
 import { Fifo } from "./fifo.ts";
 import { callMetrics } from "./metrics.ts";
-import { type Routed, type RouteTo, routeOf } from "./routing.ts";
+import {
+  type ChannelRules,
+  type Routed,
+  type RouteTo,
+  routeOf,
+  rulesByChannel,
+} from "./routing.ts";
 import { createStats, type Stats } from "./stats.ts";
 
 /** Admitted calls of one gateway that have no outcome yet: what a crash may leave uncertain at most. */
@@ -66,7 +72,7 @@ type Options = {
 export function createConnections(options: Options): Connections {
   let all: Connection[] = [];
   let byChannel = new Map<string, Connection[]>();
-  let routing: RoutingRules = [];
+  let routing: ChannelRules = new Map();
   const retired = new Set<Connection>();
 
   function open(config: GatewayConfig): Connection | undefined {
@@ -101,7 +107,7 @@ export function createConnections(options: Options): Connections {
     },
     routeOf: (message) => routeOf(routing, byChannel.get(message.channel) ?? [], message),
     reconcile(configs, rules) {
-      routing = rules;
+      routing = rulesByChannel(rules, configs);
       const before = new Map(all.map((connection) => [connection.name, connection]));
       all = [];
       for (const config of configs) {

@@ -67,6 +67,8 @@ type Options = {
   readonly unfit: (job: Job, why: "expired" | "no_gateway") => void;
 };
 
+const isFree = ({ unhealthy, full }: Connection): boolean => unhealthy === undefined && !full;
+
 const newLane = (job: Job): Lane => ({
   key: job.lane,
   channel: job.state.request.channel,
@@ -129,7 +131,7 @@ export function createLanes({ connections, now, random, call, broken, unfit }: O
     limit: number,
     admitted: Job[],
   ): void {
-    const ofChannel = connections.forChannel(channel).length;
+    const ofChannel = connections.forChannel(channel);
     /** Lanes whose next message waits for gateways that others need not wait for: looked over and listed again. */
     const aside: Lane[] = [];
     while (admitted.length < limit) {
@@ -143,8 +145,8 @@ export function createLanes({ connections, now, random, call, broken, unfit }: O
         const route = connections.routeOf(routedOf(job));
         const choice = expired ? undefined : choose(route, job.state.failed, random());
         waits = choice?.type === "wait";
-        // All wait for the same gateways, or enough have been looked at.
-        if (waits && (route.candidates.length === ofChannel || aside.length === LOOKED_OVER)) break;
+        // No gateway of the channel can take anything now, or enough lanes have been looked at.
+        if (waits && (!ofChannel.some(isFree) || aside.length === LOOKED_OVER)) break;
         if (!waits) {
           lane.waiting.shift();
           waiting--;

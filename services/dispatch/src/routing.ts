@@ -1,4 +1,5 @@
 import type { GatewayChoice } from "@heliograph/contracts";
+import { carries } from "@heliograph/domain";
 import type { GatewayConfig, RoutingRules } from "@heliograph/runtime";
 import type { Requested } from "./state.ts";
 
@@ -21,39 +22,63 @@ export type Routed = Pick<Requested, "channel" | "to" | "from"> & {
   readonly country: string;
 };
 
+type Rule = RoutingRules[number];
+/** A rule and its place among all, from 1. */
+type Numbered = { readonly rule: Rule; readonly number: number };
+/** The rules that messages of a channel look at. */
+export type ChannelRules = ReadonlyMap<string, readonly Numbered[]>;
+
+/** A rule that names no channel is for those of its gateways, be they switched on or not: what it cannot carry is not its concern. */
+export function rulesByChannel(
+  rules: RoutingRules,
+  configs: readonly GatewayConfig[],
+): ChannelRules {
+  const channelOf = new Map(configs.map(({ gateway_id, channel }) => [gateway_id, channel]));
+  const found = new Map<string, Numbered[]>();
+  for (const [index, rule] of rules.entries()) {
+    const { channel } = rule.match;
+    const own =
+      channel === undefined ? rule.gateways.flatMap((id) => channelOf.get(id) ?? []) : [channel];
+    for (const each of new Set(own)) {
+      const list = found.get(each) ?? [];
+      found.set(each, list);
+      list.push({ rule, number: index + 1 });
+    }
+  }
+  return found;
+}
+
 /**
  * Where a message may go: to the gateways of the first rule that matches it, else to all of its channel. Those that are another partner's, that do not carry to its
  * country, or that a rule names and nobody has, are none of them.
  */
 export function routeOf<Item extends { readonly config: GatewayConfig }>(
-  rules: RoutingRules,
+  rules: ChannelRules,
   ofChannel: readonly Item[],
   message: Routed,
 ): RouteTo<Item> {
-  const index = rules.findIndex((rule) => matches(rule.match, message));
-  const rule = rules[index];
+  const found = rules.get(message.channel)?.find(({ rule }) => matches(rule.match, message));
   const named =
-    rule === undefined
+    found === undefined
       ? ofChannel
-      : rule.gateways.flatMap(
+      : found.rule.gateways.flatMap(
           (id) => ofChannel.find(({ config }) => config.gateway_id === id) ?? [],
         );
-  const candidates = named.every(({ config }) => carries(config, message))
-    ? named
-    : named.filter(({ config }) => carries(config, message));
-  return rule === undefined
+  const fits = ({ config }: Item): boolean => carries(config, message.partner, message.country);
+  const candidates = named.every(fits) ? named : named.filter(fits);
+  return found === undefined
     ? { candidates, policy: "weighted", failover: true, rule: undefined }
-    : { candidates, policy: rule.policy, failover: rule.failover, rule: index + 1 };
+    : {
+        candidates,
+        policy: found.rule.policy,
+        failover: found.rule.failover,
+        rule: found.number,
+      };
 }
 
-const carries = ({ partner_id, countries }: GatewayConfig, { partner, country }: Routed): boolean =>
-  (partner_id === undefined || partner_id === partner) &&
-  (countries === undefined || country === "" || countries.includes(country));
-
-function matches(match: RoutingRules[number]["match"], message: Routed): boolean {
-  const { channel, country_prefix, partner, category, sender } = match;
+function matches(match: Rule["match"], message: Routed): boolean {
+  const { country_prefix, partner, category, sender } = match;
   return (
-    (channel === undefined || channel === message.channel) &&
     (country_prefix === undefined || message.to.startsWith(`+${country_prefix}`)) &&
     (partner === undefined || partner === message.partner) &&
     (category === undefined || category === message.category) &&

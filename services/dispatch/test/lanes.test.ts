@@ -186,3 +186,25 @@ test("an outcome that cannot be settled is reported as this message's and is thr
   expect(unsettled).toEqual([error]);
   expect(caller.inFlight).toBe(0);
 });
+
+test("who waits for one of the channel's gateways holds nobody up who may have another", () => {
+  const { connections, lanes } = open();
+  const busy = simulator("sms", { name: "busy", gateway_id: "gtw_busy", max_per_second: 0.01 });
+  const free = simulator("sms", { name: "free", gateway_id: "gtw_free" });
+  const gateways = [busy.gateway_id, free.gateway_id];
+  connections.reconcile(
+    [busy, free],
+    [{ match: { partner: "ptn_a" }, policy: "priority", gateways, failover: false }],
+  );
+  const of = (partner: string, id: string): Job => {
+    const made = job(id, id, 1);
+    Object.assign(made.state.requestEvent, { metadata: { partner } });
+    return made;
+  };
+  for (const id of ["a1", "a2", "a3"]) lanes.add(of("ptn_a", id));
+  for (const id of ["b1", "b2"]) lanes.add(of("ptn_b", id));
+  expect(ids(lanes.admit(10))).toEqual(["a1", "b1", "b2"]);
+  expect(lanes.waiting).toBe(2);
+  lanes.add(of("ptn_b", "b3"));
+  expect(ids(lanes.admit(10))).toEqual(["b3"]);
+});

@@ -7,7 +7,7 @@ import { createBucket } from "../src/bucket.ts";
 import { choose, type Candidate } from "../src/choose.ts";
 import { decideStep } from "../src/decide.ts";
 import { createFloor } from "../src/floor.ts";
-import { type Routed, type RouteTo, routeOf } from "../src/routing.ts";
+import { type Routed, type RouteTo, routeOf, rulesByChannel } from "../src/routing.ts";
 import { fold } from "../src/state.ts";
 
 const failure = (changes: Partial<Failure> = {}): Failure => ({
@@ -91,7 +91,7 @@ test("a rule's first gateway, or its cheapest, is taken while it can be; another
 
 test("the first rule that matches says where a message may go; who cannot carry it is not among them", () => {
   const of = (id: string, more: Partial<GatewayConfig> = {}) => ({
-    config: { gateway_id: id, ...more } as GatewayConfig,
+    config: { gateway_id: id, channel: "sms", ...more } as GatewayConfig,
   });
   const all = [
     of("gtw_1"),
@@ -112,8 +112,15 @@ test("the first rule that matches says where a message may go; who cannot carry 
     policy: "priority" as const,
     failover: true,
   });
-  const found = (rules: Parameters<typeof routeOf>[0], more: Partial<Routed> = {}) => {
-    const { rule: number, candidates } = routeOf(rules, all, { ...message, ...more });
+  const found = (rules: Parameters<typeof rulesByChannel>[0], more: Partial<Routed> = {}) => {
+    const { rule: number, candidates } = routeOf(
+      rulesByChannel(
+        rules,
+        all.map(({ config }) => config),
+      ),
+      all,
+      { ...message, ...more },
+    );
     return [number, candidates.map(({ config }) => config.gateway_id)];
   };
   expect(found([])).toEqual([undefined, ["gtw_1", "gtw_2"]]);
@@ -132,6 +139,8 @@ test("the first rule that matches says where a message may go; who cannot carry 
     1,
     ["gtw_3"],
   ]);
+  // One without a channel is for those of its gateways: mail of the same partner is not its concern.
+  expect(found([rule({ partner: "ptn_a" }, ["gtw_2"])], { channel: "email" })[0]).toBeUndefined();
 });
 
 test("a bucket gives its rate and a tenth of a second's burst, also when the clock jumps", () => {

@@ -45,7 +45,7 @@ export const GatewayRemoved = defineEvent(
 const RoutingMatch = z.strictObject({
   channel: Channel.optional(),
   /** The first digits of the number, without the plus. */
-  country_prefix: z.string().max(8).optional(),
+  country_prefix: plainText(z.string().max(8)).optional(),
   partner: Id.optional(),
   category: Category.optional(),
   /** What the message gives as `from`. */

@@ -17,6 +17,7 @@ import {
   listOf,
   notValid,
   pageOf,
+  reachable,
   requireMatch,
   route,
   slicePage,
@@ -98,7 +99,7 @@ async function change(
 }
 
 const reaches = (call: Call<unknown, unknown>, { environment }: Gateway): boolean =>
-  call.env === "live" || environment === "sandbox";
+  reachable(call).includes(environment);
 
 const answered = (
   status: 200 | 201,
@@ -112,7 +113,7 @@ const answered = (
 
 async function create(call: Call<CreateGateway, unknown>): Promise<Answer> {
   const { environment = call.env, name, channel, kind, secrets = {}, partner_id } = call.body;
-  if (environment === "live" && call.env !== "live")
+  if (!reachable(call).includes(environment))
     throw notValid("body", [
       { path: "environment", code: "not_allowed", message: "takes a live admin key" },
     ]);

@@ -114,9 +114,14 @@ const rateLimitOf = <None extends null | undefined>(
 ): z.infer<typeof RateLimit> | None =>
   typeof given === "number" ? { requests: given, window_seconds: 1 } : given;
 
-async function create(call: Call<z.infer<typeof CreatePartner>, unknown>): Promise<Answer> {
+/** A partner is the same in both environments, so a key of the sandbox alone makes and changes none. */
+function requireLive(call: Call<unknown, unknown>): void {
   if (call.env !== "live")
-    throw new PublicError("insufficient_scope", "Partners are created with a live admin key.");
+    throw new PublicError("insufficient_scope", "Partners are managed with a live admin key.");
+}
+
+async function create(call: Call<z.infer<typeof CreatePartner>, unknown>): Promise<Answer> {
+  requireLive(call);
   const priced = call.context.directory.prices()?.currency ?? "USD";
   const { name, currency = priced } = call.body;
   const rate_limit = rateLimitOf(call.body.rate_limit);
@@ -165,6 +170,7 @@ function read(call: Call): Answer {
 }
 
 async function patch(call: Call<z.infer<typeof PatchPartner>, unknown>): Promise<Answer> {
+  requireLive(call);
   const id = call.params["id"]!;
   if (!isId("ptn", id)) throw partnerNotFound();
   const fields = { ...call.body, rate_limit: rateLimitOf(call.body.rate_limit) };

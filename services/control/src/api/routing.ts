@@ -13,6 +13,7 @@ import {
   changeOnce,
   etagOf,
   notValid,
+  reachable,
   requireMatch,
   route,
   untilInEffect,
@@ -75,7 +76,7 @@ function environmentOf(
   where: "body" | "query",
 ): Environment {
   const environment = given ?? call.env;
-  if (environment === "live" && call.env !== "live")
+  if (!reachable(call).includes(environment))
     throw notValid(where, [
       { path: "environment", code: "not_allowed", message: "takes a live admin key" },
     ]);

@@ -20,8 +20,11 @@ const settings: ReadonlySet<string> = new Set<Category>([
   "endpoint",
   "team",
   "agent",
+  "routing",
+  "rota",
   "sender",
   "template",
+  "terms",
 ]);
 /** Calls that never change one, so that the log is not asked: they are by far the most. */
 const elsewhere =
@@ -45,7 +48,8 @@ export async function changesOf(
 ): Promise<Settled | undefined> {
   const { position } = entry;
   if (position === undefined || elsewhere.test(entry.action)) return undefined;
-  for (const log of [environments[entry.environment].log, platformLog]) {
+  // A live admin key sets things of the sandbox too.
+  for (const log of [platformLog, ...Object.values(environments).map(({ log: own }) => own)]) {
     const last = await log.readAt(position);
     if (last !== undefined && isOf(entry, last)) return settledBy(log, last, entry);
   }

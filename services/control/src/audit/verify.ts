@@ -1,7 +1,13 @@
 import type { EventLog } from "@heliograph/log";
 import type { Environment } from "@heliograph/contracts";
 import type pg from "pg";
-import { auditDays, auditRowsOf, auditStrangers } from "../tables/audit.ts";
+import {
+  type AuditSnapshot,
+  auditDays,
+  auditRowsOf,
+  auditStrangers,
+  inAuditSnapshot,
+} from "../tables/audit.ts";
 import { type Anchor, DayCheck, type DayHead, type Flaw } from "./chain.ts";
 
 export type VerifiedAudit = {
@@ -22,14 +28,17 @@ export async function verifyAudit(
   nowMs: number,
 ): Promise<VerifiedAudit> {
   const anchors = await anchorsOf(platformLog, environment);
-  const days = await auditDays(pool);
-  const found = { rows: 0, days: days.length, anchors: [...anchors.values()].flat().length };
-  const flawIn = await firstFlaw(pool, days, anchors, nowMs, found);
-  if (flawIn !== undefined) return { ...found, flaw: flawIn };
-  const [stranger] = await auditStrangers(pool);
-  if (stranger === undefined) return found;
-  const what = `is the id of a row that is not in the chain`;
-  return { ...found, flaw: { day: stranger.day ?? "no day", number: Number(stranger.id), what } };
+  // Read after them, and of one moment: what is written meanwhile is no flaw.
+  return inAuditSnapshot(pool, async (snapshot) => {
+    const days = await auditDays(snapshot);
+    const found = { rows: 0, days: days.length, anchors: [...anchors.values()].flat().length };
+    const flawIn = await firstFlaw(snapshot, days, anchors, nowMs, found);
+    if (flawIn !== undefined) return { ...found, flaw: flawIn };
+    const [stranger] = await auditStrangers(snapshot);
+    if (stranger === undefined) return found;
+    const what = "is the id of a row that is not in the chain";
+    return { ...found, flaw: { day: stranger.day ?? "no day", number: Number(stranger.id), what } };
+  });
 }
 
 async function anchorsOf(
@@ -45,7 +54,7 @@ async function anchorsOf(
 }
 
 async function firstFlaw(
-  pool: pg.Pool,
+  snapshot: AuditSnapshot,
   days: readonly DayHead[],
   anchors: ReadonlyMap<string, readonly Anchor[]>,
   nowMs: number,
@@ -59,7 +68,7 @@ async function firstFlaw(
     if (head.previous !== previous)
       return { day: head.day, number: 1, what: "does not follow the last row of the day before" };
     previous = head.hash;
-    const flaw = await flawOfDay(pool, head, anchors.get(head.day) ?? [], nowMs, found);
+    const flaw = await flawOfDay(snapshot, head, anchors.get(head.day) ?? [], nowMs, found);
     if (flaw !== undefined) return flaw;
   }
   return missing === undefined
@@ -74,14 +83,14 @@ async function firstFlaw(
 const keptMs = 399 * 86_400_000;
 
 async function flawOfDay(
-  pool: pg.Pool,
+  snapshot: AuditSnapshot,
   head: DayHead,
   anchors: readonly Anchor[],
   nowMs: number,
   found: { rows: number },
 ): Promise<Flaw | undefined> {
   const check = new DayCheck(head, anchors);
-  let page = await auditRowsOf(pool, head.day, 0);
+  let page = await auditRowsOf(snapshot, head.day, 0);
   if (page.length === 0 && Date.parse(head.day) < nowMs - keptMs) return undefined;
   while (page.length > 0) {
     for (const { hash, ...row } of page) {
@@ -89,7 +98,7 @@ async function flawOfDay(
       if (flaw !== undefined) return flaw;
       found.rows++;
     }
-    page = await auditRowsOf(pool, head.day, page.at(-1)!.number);
+    page = await auditRowsOf(snapshot, head.day, page.at(-1)!.number);
   }
   return check.end();
 }

@@ -200,9 +200,29 @@ export async function readAudit(
   return rows;
 }
 
+/** What is read through it is of one moment, however much is written meanwhile. */
+export type AuditSnapshot = Pick<pg.PoolClient, "query">;
+
+export async function inAuditSnapshot<Result>(
+  pool: pg.Pool,
+  work: (snapshot: AuditSnapshot) => Promise<Result>,
+): Promise<Result> {
+  const client = await pool.connect();
+  let broken = true;
+  try {
+    await client.query("begin isolation level repeatable read read only");
+    const result = await work(client);
+    await client.query("commit");
+    broken = false;
+    return result;
+  } finally {
+    client.release(broken);
+  }
+}
+
 /** What each day came to, oldest first. */
-export async function auditDays(pool: pg.Pool): Promise<readonly DayHead[]> {
-  const { rows } = await pool.query<DayHead>(
+export async function auditDays(snapshot: AuditSnapshot): Promise<readonly DayHead[]> {
+  const { rows } = await snapshot.query<DayHead>(
     "select day::text, previous, rows, hash from control.audit_days order by day",
   );
   return rows;
@@ -210,11 +230,11 @@ export async function auditDays(pool: pg.Pool): Promise<readonly DayHead[]> {
 
 /** Rows of a day behind a number, as they are stored; whoever checks them asks until there are none. */
 export async function auditRowsOf(
-  pool: pg.Pool,
+  snapshot: AuditSnapshot,
   day: string,
   after: number,
 ): Promise<readonly (StoredRow & { readonly hash: string })[]> {
-  const { rows } = await pool.query<StoredRow & { at: string; hash: string }>(
+  const { rows } = await snapshot.query<StoredRow & { at: string; hash: string }>(
     `select ${names.map((name) => (name === "at" ? "round(extract(epoch from at) * 1000)::text as at" : name === "day" ? "day::text" : name)).join(", ")}
        from control.audit where day = $1 and number > $2 order by number limit 5000`,
     [day, after],
@@ -224,9 +244,9 @@ export async function auditRowsOf(
 
 /** Rows that are not in the chain although one before them is: nobody who writes as we do has made them. */
 export async function auditStrangers(
-  pool: pg.Pool,
+  snapshot: AuditSnapshot,
 ): Promise<readonly { readonly id: string; readonly day: string | null }[]> {
-  const { rows } = await pool.query<{ id: string; day: string | null }>(
+  const { rows } = await snapshot.query<{ id: string; day: string | null }>(
     `select id::text, day::text from control.audit a where (day is null and id > (select min(id) from control.audit where day is not null))
         or (day is not null and not exists (select 1 from control.audit_days d where d.day = a.day)) order by a.id limit 1`,
   );

@@ -3,7 +3,7 @@ import { channelModule } from "@heliograph/channels";
 import { channels, categories } from "@heliograph/contracts";
 import { z } from "zod";
 import { choose } from "../choose.ts";
-import { routeOf } from "../routing.ts";
+import { routeOf, rulesByChannel } from "../routing.ts";
 import { readGatewayHealth } from "../tables/gateways.ts";
 
 const ExplainRoute = z
@@ -46,9 +46,9 @@ async function explain(call: Call<z.infer<typeof ExplainRoute>, unknown>): Promi
   }
   const { directory } = call.context;
   const health = await readGatewayHealth(call.deps.projectionPool);
-  const ofChannel = directory
-    .gateways(call.env, channel)
-    .filter(({ enabled }) => enabled)
+  const gateways = directory.gateways(call.env);
+  const ofChannel = gateways
+    .filter((gateway) => gateway.enabled && gateway.channel === channel)
     .map((config) => {
       const breaker = health.get(config.gateway_id)?.breaker ?? "closed";
       const unhealthy = breaker === "open" ? "its circuit breaker is open" : undefined;
@@ -57,7 +57,7 @@ async function explain(call: Call<z.infer<typeof ExplainRoute>, unknown>): Promi
     });
   const { to, country } = recipient.value;
   const message = { channel, to, from, category, country, partner };
-  const found = routeOf(directory.routing(call.env), ofChannel, message);
+  const found = routeOf(rulesByChannel(directory.routing(call.env), gateways), ofChannel, message);
   const choice = choose(found, [], Math.random());
   const rule = found.rule === undefined ? "" : `rule ${found.rule}: `;
   if (choice.type !== "chosen") {

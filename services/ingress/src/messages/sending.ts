@@ -22,7 +22,6 @@ import { type Append, type EventLog, LogUnavailable, type Outcome } from "@helio
 import {
   type Accepted,
   acceptMessage,
-  channelNotEnabled,
   checkAvailable,
   checkCountry,
   checkSuppressed,
@@ -41,7 +40,7 @@ import type { Item, Settled } from "./item.ts";
 import { findAttachments, giveFiles, withoutFile } from "./media.ts";
 import { Outcomes } from "./outcomes.ts";
 import { appendOf, contactErased, tooLarge } from "./sealed.ts";
-import { enabledBy, refusedFunds } from "./refusals.ts";
+import { refusedFunds, requireGateway } from "./refusals.ts";
 import type { SendMessage } from "./schema.ts";
 import { Shares } from "./shares.ts";
 import { TemplateCache } from "./templates.ts";
@@ -308,13 +307,11 @@ export class Sending {
 
   async #accept(call: Call, body: SendMessage, messageId: string): Promise<Accepted> {
     checkAvailable(body);
-    if (!this.directory.gateways(this.environment, body.channel).some((gateway) => gateway.enabled))
-      throw channelNotEnabled(
-        body.channel,
-        `There is no gateway for ${body.channel} in this environment. ${enabledBy(body.channel)}`,
-      );
+    const gateways = this.directory.gateways(this.environment, body.channel);
+    requireGateway(gateways, body.channel, call.partner.partner_id, "");
     const recipient = recipientOf(body);
     checkCountry(recipient, call.partner.allowed_countries);
+    requireGateway(gateways, body.channel, call.partner.partner_id, recipient.country);
     const ref = templateRefOf(body);
     const known =
       ref && this.templates.get(call.partner.partner_id, body.channel, ref.slug, ref.version);

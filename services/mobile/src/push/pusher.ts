@@ -1,4 +1,5 @@
 import { deterministicId, failpoint } from "@heliograph/contracts";
+import { carries } from "@heliograph/domain";
 import {
   createGateway,
   type Attempt,
@@ -45,9 +46,11 @@ function openGateways({ context, logger }: ReactorTools) {
   const { environment, directory, settings, masterKey } = context;
   const gateways = new Map<string, { readonly config: GatewayConfig; readonly gateway: Gateway }>();
   return {
-    /** The first that is on. */
-    async now(): Promise<Gateway | undefined> {
-      const config = directory.gateways(environment, "push").find(({ enabled }) => enabled);
+    /** The first that is on and carries what the partner sends. */
+    async now(partner: string): Promise<Gateway | undefined> {
+      const config = directory
+        .gateways(environment, "push")
+        .find((each) => each.enabled && carries(each, partner, ""));
       if (config === undefined) return undefined;
       const open = gateways.get(config.gateway_id);
       if (open?.config === config) return open.gateway;
@@ -108,7 +111,7 @@ export function openPusher(tools: ReactorTools, pushes: Pushes): Pusher {
       return pushes.finish(id, "failed", "the device is the agent's no more");
     if (taken.expired) return pushes.finish(id, "failed", "nobody could be told in time");
     const to = (await vault.open(partner, token))(token);
-    const gateway = await gateways.now();
+    const gateway = await gateways.now(partner);
     if (gateway === undefined) return pushes.finish(id, "failed", "no push gateway");
     await failpoint("mobile.before_push");
     const result = await gateway.send(attemptOf(taken, to), AbortSignal.timeout(callMs));

@@ -8,7 +8,7 @@ import {
   type Channel,
   type EventData,
 } from "@heliograph/contracts";
-import { pricesOf } from "@heliograph/domain";
+import { carries, pricesOf } from "@heliograph/domain";
 import type { RecordedEvent } from "@heliograph/log";
 import type { ReactorTools } from "@heliograph/runtime";
 import { following } from "../following.ts";
@@ -93,8 +93,12 @@ function requestOf(
   const module = channelModule(channel);
   const inReplyTo = channel === "email" ? parseMailId(event.data.provider.message_id) : undefined;
   const recipient = module.recipient(from);
-  const canSend = directory.gateways(environment, channel).some(({ enabled }) => enabled);
-  if (account === undefined || recipient.kind === "fault" || !canSend) return undefined;
+  if (account === undefined || recipient.kind === "fault") return undefined;
+  const { country } = recipient.value;
+  const canSend = directory
+    .gateways(environment, channel)
+    .some((gateway) => gateway.enabled && carries(gateway, partner, country));
+  if (!canSend) return undefined;
   const nowMs = context.clock.now(partner);
   try {
     const { data } = acceptMessage({

@@ -125,6 +125,7 @@ export const settingsRoutes: readonly Route[] = [
   route({
     method: "GET",
     path: "/wallet/settings",
+    adminKeys: true,
     scope: "wallet:read",
     summary: "What the wallet decides by",
     query: SettingsQuery,
@@ -136,6 +137,7 @@ export const settingsRoutes: readonly Route[] = [
   route({
     method: "PUT",
     path: "/wallet/settings",
+    adminKeys: true,
     scope: "wallet:write",
     summary: "Set the low-balance threshold, spend limits and, for administrators, the credit",
     mutates: true,
