@@ -1,6 +1,6 @@
 import type { PublicError } from "@heliograph/contracts";
 import type { Partner } from "@heliograph/platform";
-import type { DailyLimits } from "./daily-limits.ts";
+import type { DailyLimits, DayVerdict } from "./daily-limits.ts";
 import type { Limiter } from "./limiter.ts";
 import {
   dayPolicy,
@@ -30,7 +30,9 @@ export class Allowance {
   readonly #limits: Limits;
   #requests: Verdict | undefined;
   #messages: Verdict | undefined;
-  #day: Verdict | undefined;
+  #day: DayVerdict | undefined;
+  /** Something was taken of two days: then nothing goes back to either. */
+  #overMidnight = false;
   /** Taken from the rate of requests. */
   #charged = 0;
 
@@ -107,6 +109,8 @@ export class Allowance {
     if (day !== undefined) {
       const asked = open();
       const verdict = asked.length === 0 ? undefined : await this.#takeDay(day, asked.length);
+      if (verdict !== undefined && this.#day !== undefined)
+        this.#overMidnight ||= verdict.day !== this.#day.day;
       this.#day = verdict ?? this.#day;
       for (const at of asked.slice(verdict?.granted ?? 0)) {
         refusals[at] = overLimit(
@@ -122,7 +126,7 @@ export class Allowance {
     return refusals;
   }
 
-  async #takeDay(most: number, count: number): Promise<Verdict> {
+  async #takeDay(most: number, count: number): Promise<DayVerdict> {
     return this.#counters.days.take(this.#name, most, count);
   }
 
@@ -136,7 +140,8 @@ export class Allowance {
     const { messages, day, recipient } = this.#limits;
     const { rates, days } = this.#counters;
     if (messages !== undefined) rates.refund(this.#rateName, messages, recipients.length);
-    if (day !== undefined) days.refund(this.#name, day, recipients.length);
+    if (day !== undefined && !this.#overMidnight)
+      days.refund(this.#name, day, this.#day?.day, recipients.length);
     if (recipient !== undefined)
       for (const each of recipients) rates.refund(this.#to(each), recipient, 1);
   }

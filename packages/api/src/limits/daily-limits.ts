@@ -25,6 +25,11 @@ type Day = {
   spare: number;
   usedUpUntilMs: number;
 };
+/** Of a partner; `held` is what it had of the day `of`. */
+type Wanted = DayAsk & { readonly held: number; readonly of: Day | undefined };
+
+/** What was taken, and of which day. */
+export type DayVerdict = Verdict & { readonly day: string | undefined };
 type Ask = { readonly partner: string; readonly most: number; readonly count: number };
 
 /**
@@ -35,7 +40,7 @@ export class DailyLimits {
   readonly #store: DayStore;
   readonly #now: () => number;
   readonly #days = new Map<string, Day>();
-  readonly #ask: (ask: Ask) => Promise<Verdict>;
+  readonly #ask: (ask: Ask) => Promise<DayVerdict>;
 
   constructor(store: DayStore, now: () => number = () => performance.now()) {
     this.#store = store;
@@ -44,7 +49,7 @@ export class DailyLimits {
   }
 
   /** Takes as many of `count` as there are. Rejects when the store does not answer: a day is never guessed. */
-  take(partner: string, most: number, count: number): Verdict | Promise<Verdict> {
+  take(partner: string, most: number, count: number): DayVerdict | Promise<DayVerdict> {
     const now = this.#now();
     const day = this.#today(partner, most, now);
     if (day !== undefined && day.spare >= count) {
@@ -61,13 +66,13 @@ export class DailyLimits {
     const now = this.#now();
     const { left, secondsLeft } = await this.#store.look(partner, most);
     const spare = this.#today(partner, most, now)?.spare ?? 0;
-    return { ...verdictOf({ left, spare, endsAtMs: now + secondsLeft * 1000 }, now, 0, 0) };
+    return verdictOf({ left, spare, endsAtMs: now + secondsLeft * 1000 }, now, 0, 0);
   }
 
-  /** Gives back what was taken for messages that were not accepted. */
-  refund(partner: string, most: number, count: number): void {
+  /** Gives back what was taken of a day for messages that were not accepted. Of one that is over nothing is left to give: the next has never counted it. */
+  refund(partner: string, most: number, taken: string | undefined, count: number): void {
     const day = this.#today(partner, most, this.#now());
-    if (day === undefined) return;
+    if (day === undefined || day.day !== taken) return;
     day.spare += count;
     day.usedUpUntilMs = 0;
   }
@@ -91,7 +96,7 @@ export class DailyLimits {
     return undefined;
   }
 
-  async #askStore(asks: readonly Ask[]): Promise<readonly Verdict[]> {
+  async #askStore(asks: readonly Ask[]): Promise<readonly DayVerdict[]> {
     const sums = new Map<string, { readonly most: number; count: number }>();
     for (const { partner, most, count } of asks) {
       const sum = sums.get(partner);
@@ -102,12 +107,20 @@ export class DailyLimits {
       const day = this.#today(partner, most, this.#now());
       const left = day?.left ?? most;
       const ahead = Math.min(mostAhead, Math.floor(left / aheadShare));
-      return { partner, most, asked: Math.max(0, count - (day?.spare ?? 0)) + ahead };
+      // Set apart meanwhile, so that nobody spends what is counted on here.
+      const held = day?.spare ?? 0;
+      if (day !== undefined) day.spare = 0;
+      return { partner, most, asked: Math.max(0, count - held) + ahead, held, of: day };
     });
-    const granted = await this.#store.take(wanted);
+    try {
+      const granted = await this.#store.take(wanted);
+      const now = this.#now();
+      for (const each of wanted) this.#note(each, granted.get(each.partner)!, now);
+    } catch (error) {
+      for (const { held, of } of wanted) if (of !== undefined) of.spare += held;
+      throw error;
+    }
     const now = this.#now();
-    for (const { partner, most, asked } of wanted)
-      this.#note(partner, most, asked, granted.get(partner)!, now);
     return asks.map(({ partner, most, count }) => {
       const day = this.#today(partner, most, now);
       // Two limits in one statement: one of them has just been changed.
@@ -118,10 +131,10 @@ export class DailyLimits {
     });
   }
 
-  #note(partner: string, most: number, asked: number, got: DayGrant, now: number): void {
+  #note({ partner, most, asked, held, of }: Wanted, got: DayGrant, now: number): void {
     const { granted, left, day, secondsLeft } = got;
     const known = this.#today(partner, most, now);
-    const spare = known?.day === day ? known.spare : 0;
+    const spare = (known?.day === day ? known.spare : 0) + (of?.day === day ? held : 0);
     this.#days.set(partner, {
       day,
       most,
@@ -134,11 +147,11 @@ export class DailyLimits {
 }
 
 function verdictOf(
-  { left, spare, endsAtMs }: Pick<Day, "left" | "spare" | "endsAtMs">,
+  { day, left, spare, endsAtMs }: Pick<Day, "left" | "spare" | "endsAtMs"> & Partial<Day>,
   now: number,
   granted: number,
   asked: number,
-): Verdict {
+): DayVerdict {
   const seconds = Math.max(1, Math.ceil((endsAtMs - now) / 1000));
   return {
     allowed: granted > 0,
@@ -146,5 +159,6 @@ function verdictOf(
     remaining: left + spare,
     resetSeconds: seconds,
     retryAfterSeconds: granted >= asked ? 0 : seconds,
+    day,
   };
 }
