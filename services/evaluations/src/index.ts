@@ -1,6 +1,7 @@
 import type { Service } from "@heliograph/api";
 import { adminRoutes } from "./api/admin.ts";
 import { accessRoutes } from "./api/access-page.ts";
+import { formRoutes } from "./api/form.ts";
 import { requestRoutes } from "./api/request.ts";
 import { rotaRoutes } from "./api/rota.ts";
 import { takeRoutes } from "./api/take-page.ts";
@@ -15,7 +16,14 @@ export const service: Service = {
       {
         tag: "evaluations",
         description: "Who wants to try the platform: a tenant, a key by a link, a contact.",
-        routes: [...requestRoutes, ...accessRoutes, ...takeRoutes, ...rotaRoutes, ...adminRoutes],
+        routes: [
+          ...requestRoutes,
+          ...formRoutes,
+          ...accessRoutes,
+          ...takeRoutes,
+          ...rotaRoutes,
+          ...adminRoutes,
+        ],
       },
     ],
   },

@@ -215,6 +215,39 @@ test("an idempotency key makes one evaluation of an address, and tells another b
   expect(stranger.body.id).not.toBe(both[0]!.body.id);
 });
 
+test("a form is taken from 3 seconds to 2 hours after it was rendered, once, with its hidden field empty, and says what a person can do", async () => {
+  const send = async (form: object, more: object = {}) => {
+    const { status, body } = await scene.post({ email: "form@example.com", form, ...more });
+    return [status, body.errors?.[0].path, body.errors?.[0].code, body.id] as const;
+  };
+  const rendered = await scene.world.call("GET", "/api/v1/evaluations/form");
+  expect(rendered.headers.get("cache-control")).toBe("no-store");
+  const { token, usable_at } = rendered.body;
+  expect((await send({ token })).slice(0, 3)).toEqual([422, "form.token", "too_early"]);
+  const early = scene.form(2_000);
+  expect((await send(early)).slice(0, 3)).toEqual([422, "form.token", "too_early"]);
+  expect((await send(scene.form(7_201_000)))[2]).toBe("expired");
+  const good = scene.form(3_000);
+  for (const spoilt of ["", token.replace(/.$/, "="), `${good.token.slice(0, -1)}!`, `0${token}`])
+    expect((await send({ token: spoilt })).slice(0, 3)).toEqual([
+      422,
+      "form.token",
+      "invalid_value",
+    ]);
+  const caught = await send({ ...good, left_empty: "https://spam.example" });
+  expect(caught.slice(0, 3)).toEqual([422, "form.left_empty", "not_empty"]);
+  // A person clears it; a double click is one evaluation, and Back with other words says so.
+  const both = await Promise.all([
+    send({ ...good, left_empty: "" }),
+    send({ ...good, left_empty: "" }),
+  ]);
+  expect(both.map(([status]) => status)).toEqual([202, 202]);
+  expect(both[0]![3]).toBe(both[1]![3]);
+  const again = await send({ ...good, left_empty: "" }, { company: "Other" });
+  expect(again.slice(0, 3)).toEqual([422, "form.token", "used"]);
+  expect(Date.parse(usable_at)).toBeLessThanOrEqual(Date.now() + 3_000);
+});
+
 test("requests are limited by place, which is a /64 of IPv6, and in all; a place that asks too often takes nobody's turn", async () => {
   const { platformPool } = scene.world.platform;
   const asks = async (...from: readonly string[]): Promise<readonly number[]> =>

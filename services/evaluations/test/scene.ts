@@ -1,9 +1,11 @@
+import { randomBytes } from "node:crypto";
 import { service as agents } from "@heliograph/agents";
 import { service as control } from "@heliograph/control";
 import { operator } from "@heliograph/platform";
 import { smtpSink, until, webhookSink } from "@heliograph/testkit";
 import { openWorld } from "@heliograph/testkit/world";
 import { service as wallet } from "@heliograph/wallet";
+import { makeFormToken, nonceBytes } from "../src/form-token.ts";
 import { service } from "../src/index.ts";
 
 export const origin = "https://api.example.com";
@@ -68,6 +70,10 @@ export async function openScene(
     mails,
     told,
     post,
+    /** What a form would hide, rendered so long ago. */
+    form: (agoMs: number) => ({
+      token: makeFormToken(world.platform.masterKey, Date.now() - agoMs, randomBytes(nonceBytes)),
+    }),
     /** Asks as a new person; gives the id and the address. */
     async ask(body: { readonly company?: string; readonly email?: string } = {}) {
       const email = body.email ?? `visitor${++number}@example.com`;

@@ -19,6 +19,7 @@ import {
 import { operator, takeTries, type TryLimit } from "@heliograph/platform";
 import type { z } from "zod";
 import { afterBusinessTime, businessDayMs } from "../business-time.ts";
+import { renderingOf, usedForm } from "./form.ts";
 import { RequestEvaluation, RequestedEvaluation } from "./schema.ts";
 
 /** From one place: a person who mistypes, not a script. */
@@ -32,12 +33,13 @@ const totalLimit = { burst: 60, everySeconds: 60 };
  */
 async function request(call: Call<z.infer<typeof RequestEvaluation>, unknown>): Promise<Answer> {
   const { context, body, idempotencyKey: key } = call;
+  const rendering = body.form && renderingOf(call, body.form);
   await takeTurn(context.platformPool, call.ip);
   const { vault } = context.environments.live;
   const email = parseEmail(body.email.trim())!.address;
   const address = vault.name("evaluation", email.normalize("NFKC").toLowerCase());
-  // Strangers do not make up their keys together: a key is that of an address.
-  const id = key === undefined ? newId("evl") : deterministicId("evl", address, key);
+  const id = idOf(address, rendering, key);
+  const once = rendering !== undefined || key !== undefined;
   const seal = await vault.seal({ partner: operator.partner_id, subject: id });
   const { company, name, use_case, website, expected_volume } = body;
   const now = Date.now();
@@ -59,7 +61,7 @@ async function request(call: Call<z.infer<typeof RequestEvaluation>, unknown>): 
   const metadata = call.metadata({
     partner: operator.partner_id,
     correlation: id,
-    ...(key !== undefined && { fingerprint: print }),
+    ...(once && { fingerprint: print }),
   });
   call.fingerprint = print;
   const stored = await appendOne(context.platformLog, {
@@ -68,9 +70,17 @@ async function request(call: Call<z.infer<typeof RequestEvaluation>, unknown>): 
     events: [
       { id: uuid5("evaluation requested", id), type: "EvaluationRequested", data, metadata },
     ],
+  }).catch((error: unknown) => {
+    throw rendering === undefined ? error : usedForm(error);
   });
   if (stored === undefined) throw new Error(`${id} was begun by something else`);
   return { status: 202, body: { id, status: "requested" }, position: stored.position };
+}
+
+/** A form's rendering makes one evaluation. Strangers do not make up their keys together: a key is that of an address. */
+function idOf(address: string, rendering: string | undefined, key: string | undefined): string {
+  if (rendering !== undefined) return deterministicId("evl", "form", rendering);
+  return key === undefined ? newId("evl") : deterministicId("evl", address, key);
 }
 
 /** By the place first: one that asks too often takes no turn of the others. Throws `rate_limited`. */

@@ -39,6 +39,20 @@ const isWebsite = (text: string): boolean => {
   return username === "" && password === "" && hostname.includes(".");
 };
 
+/** What a page with a form sends beside what the visitor wrote. */
+export const FormFields = z.strictObject({
+  token: z.string().max(100).meta({
+    description:
+      "Of `GET /evaluations/form`, from 3 seconds to 2 hours after it. One makes one evaluation: the same again has the same answer.",
+    example: "mb3k2x1a.1fJ8s0d9Qm2LxT4u.k3v9",
+  }),
+  left_empty: z.string().max(2_000).optional().meta({
+    description:
+      "What came in a field that people do not see. Anything but nothing is refused: show it, so that a person can clear it.",
+    example: "",
+  }),
+});
+
 export const RequestEvaluation = z
   .strictObject({
     company: line(200).meta({ description: "For whom you ask.", example: "Acme" }),
@@ -60,12 +74,26 @@ export const RequestEvaluation = z
       .union([line(100), z.int().min(0).max(1_000_000_000_000)])
       .optional()
       .meta({ description: "Messages a month, in words or as a number." }),
+    form: FormFields.optional().meta({
+      description: "Of a request that comes from a form. A program that calls the API has none.",
+    }),
   })
   .meta({ id: "RequestEvaluation" });
 
 export const RequestedEvaluation = z
   .object({ id: z.string().meta({ example: "evl_01J9" }), status: z.literal("requested") })
   .meta({ id: "RequestedEvaluation" });
+
+export const FormView = z
+  .object({
+    token: z.string().meta({
+      description: "For a hidden field; send it as `form.token`.",
+      example: "mb3k2x1a.1fJ8s0d9Qm2LxT4u.k3v9",
+    }),
+    usable_at: z.string().meta({ description: "Nobody fills it in faster. RFC 3339, UTC." }),
+    expires_at: z.string().meta({ description: "After that, render the form again." }),
+  })
+  .meta({ id: "EvaluationForm" });
 
 const Contact = z
   .object({ name: z.string(), email: z.string(), agent_id: z.string().nullable() })
