@@ -279,8 +279,14 @@ export const settingsTable = {
     consequence: "The interpreter that has the Kafka client for the test of the Python consumer.",
     forTests: true,
   }),
+  HELIOGRAPH_TEST_BROWSER: text().meta({
+    allowed: "path of a Chromium",
+    preset: "`/usr/bin/chromium`, else the one that comes with the development packages",
+    consequence: "The browser of tests that look at pages.",
+    forTests: true,
+  }),
   HELIOGRAPH_TEST_REQUIRE: text().meta({
-    allowed: "`kafka`",
+    allowed: "`kafka`, `browser`, or both with a comma",
     preset: "none",
     consequence: "Tests that would be skipped for want of it fail instead.",
     forTests: true,

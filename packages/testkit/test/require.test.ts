@@ -3,6 +3,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { afterAll, afterEach, expect, test, vi } from "vitest";
+import { testBrowser } from "../src/browser.ts";
 import { testKafka, whyNoOwnKafka } from "../src/index.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "heliograph-require-"));
@@ -30,12 +31,19 @@ test("where Kafka is required, a skip is a failure", async () => {
   await expect(whyNoOwnKafka()).rejects.toThrow("this run requires Kafka");
 });
 
-test("a misspelt requirement is refused", async () => {
-  withoutKafka("kafak");
-  await expect(testKafka()).rejects.toThrow('"kafak" is not kafka');
+test("where a browser is required, a skip is a failure", async () => {
+  vi.stubEnv("HELIOGRAPH_TEST_BROWSER", join(folder, "none"));
+  expect(await testBrowser()).toEqual({ skip: expect.stringMatching(/^no browser: /) });
+  vi.stubEnv("HELIOGRAPH_TEST_REQUIRE", "kafka,browser");
+  await expect(testBrowser()).rejects.toThrow("this run requires a browser");
 });
 
-test("the continuous integration requires Kafka", () => {
+test("a misspelt requirement is refused", async () => {
+  withoutKafka("kafak");
+  await expect(testKafka()).rejects.toThrow('"kafak" is not kafka or browser');
+});
+
+test("the continuous integration requires Kafka and a browser", () => {
   const npm = join(folder, "npm");
   writeFileSync(npm, '#!/bin/sh\necho "$1 requires $HELIOGRAPH_TEST_REQUIRE"\n');
   chmodSync(npm, 0o755);
@@ -44,6 +52,6 @@ test("the continuous integration requires Kafka", () => {
     env: { PATH: `${folder}${delimiter}${process.env["PATH"]}` },
     encoding: "utf8",
   });
-  expect(stdout).toBe("test requires kafka\n");
+  expect(stdout).toBe("test requires kafka,browser\n");
   expect(status).toBe(0);
 });

@@ -1,19 +1,11 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { startKafka, type KafkaBroker } from "./broker.ts";
+import { required } from "../required.ts";
 import { kafkaJars } from "./jars.ts";
 
 /** How workers learn where to ask for the broker of the run. */
 export const kafkaVariable = "HELIOGRAPH_TEST_KAFKA";
-
-/** Whether this run must not skip Kafka. A name that means nothing is refused: misspelt, the rule would be off without a word. */
-function required(): boolean {
-  const names = (process.env["HELIOGRAPH_TEST_REQUIRE"] ?? "").split(",").filter(Boolean);
-  const unknown = names.filter((name) => name !== "kafka");
-  if (unknown.length > 0)
-    throw new Error(`HELIOGRAPH_TEST_REQUIRE: "${unknown.join()}" is not kafka`);
-  return names.includes("kafka");
-}
 
 export type TestKafka =
   | { readonly brokers: readonly string[]; readonly skip?: never }
@@ -26,7 +18,7 @@ export type TestKafka =
  * @throws Error when there is none and the run requires one.
  */
 export async function testKafka(): Promise<TestKafka> {
-  const must = required();
+  const must = required("kafka");
   const found = await find();
   if (found.skip !== undefined && must)
     throw new Error(`this run requires Kafka (HELIOGRAPH_TEST_REQUIRE): ${found.skip}`);
@@ -44,7 +36,7 @@ export async function whyNoOwnKafka(): Promise<string | undefined> {
     return undefined;
   } catch (error) {
     const skip = `no Kafka of its own: ${(error as Error).message.split("\n")[0]}`;
-    if (required())
+    if (required("kafka"))
       throw new Error(`this run requires Kafka (HELIOGRAPH_TEST_REQUIRE): ${skip}`, {
         cause: error,
       });
