@@ -6,10 +6,11 @@ import {
   moneyOf,
   settlement,
   shortOf,
-  spentOn,
+  spend,
   statusAfter,
   type SettlingType,
   type Spent,
+  unspend,
   type Hold,
   type HoldBook,
   type Wallet,
@@ -83,22 +84,26 @@ export function decideWallet(
 
 type GroupedType = (typeof groupedEventTypes)[number];
 type Entry = { readonly message_id?: string; readonly transaction_id?: string; amount: string };
-type Bucket = { readonly entries: Entry[]; sum: bigint };
+/** `back`: of what was set aside on which day it gives back. */
+type Bucket = { readonly entries: Entry[]; sum: bigint; readonly back?: Map<string, bigint> };
 /** Causes whose events can be written side by side: credits first, then requests. */
 type Group = {
   available: bigint;
   held: bigint;
   readonly requests: Extract<WalletCause, { kind: "hold" }>[];
+  /** The day in which the requests count: all in one, so that the event which sets them aside tells it of each. */
+  on: string;
   readonly requested: Set<string>;
   readonly buckets: Record<GroupedType, Bucket>;
   readonly overLimit: Bucket;
 };
 
-const bucket = (): Bucket => ({ entries: [], sum: 0n });
+const bucket = (): Bucket => ({ entries: [], sum: 0n, back: new Map() });
 const emptyGroup = (available: bigint, held: bigint): Group => ({
   available,
   held,
   requests: [],
+  on: "",
   requested: new Set(),
   buckets: {
     FundsToppedUp: bucket(),
@@ -112,13 +117,17 @@ const emptyGroup = (available: bigint, held: bigint): Group => ({
   overLimit: bucket(),
 });
 
-/** What has gone out and comes back was not spent. */
+/** What was set aside and comes back was not spent. A capture moves nothing back. */
 const givesBack: ReadonlySet<WalletEventType> = new Set([
   "FundsReleased",
   "FundsRefunded",
   "FundsExpired",
 ]);
-const less = (spent: bigint, amount: bigint): bigint => (spent > amount ? spent - amount : 0n);
+function lessSpent(spent: Spent, back: ReadonlyMap<string, bigint> = new Map()): Spent {
+  let left = spent;
+  for (const [on, amount] of back) left = unspend(left, amount, on);
+  return left;
+}
 
 /** The decision of one batch while it is made. */
 class Draft {
@@ -163,10 +172,15 @@ class Draft {
       this.#hold(cause.message_id) !== undefined
     )
       this.#ignore(cause, "already_decided");
-    else {
-      this.#group.requested.add(cause.message_id);
-      this.#group.requests.push(cause);
-    }
+    else this.#join(cause);
+  }
+
+  #join(cause: Extract<WalletCause, { kind: "hold" }>): void {
+    const day = (): string => (cause.on > this.#spent.on ? cause.on : this.#spent.on);
+    if (this.#group.requests.length > 0 && day() !== this.#group.on) this.closeGroup();
+    this.#group.on = day();
+    this.#group.requested.add(cause.message_id);
+    this.#group.requests.push(cause);
   }
 
   settle(cause: Extract<WalletCause, { kind: "capture" | "return" | "expire" }>): void {
@@ -177,19 +191,29 @@ class Draft {
     if (hold === undefined) this.#ignore(cause, "no_hold");
     else if (type === undefined)
       this.#ignore(cause, hold.status === "declined" ? "declined" : "already_resolved");
-    else this.#resolve(type, message_id, hold.amount);
+    else this.#resolve(type, cause, hold);
   }
 
-  #resolve(type: SettlingType, message_id: string, amount: string): void {
+  #resolve(
+    type: SettlingType,
+    cause: Extract<WalletCause, { kind: "capture" | "return" | "expire" }>,
+    { amount, on }: Hold,
+  ): void {
+    const { message_id } = cause;
     const micros = moneyOf(amount)!;
     const entry = { message_id, amount };
-    const note = (status: Hold["status"]) => this.#decided.set(message_id, { amount, status });
+    const note = (status: Hold["status"], day = on) =>
+      this.#decided.set(message_id, { amount, status, on: day });
     switch (type) {
       case "FundsChargedLate": {
         this.closeGroup();
-        const isCovered = micros <= this.#available + creditOf(this.#terms);
+        // Spent anew, on the day on which it was sent: what was set aside for it came back.
+        const day = cause.on ?? this.#spent.on;
+        const wallet = { available: this.#available, spent: this.#spent, terms: this.#terms };
+        const isCovered = shortOf(wallet, micros, day) === undefined;
+        if (isCovered) this.#spent = spend(this.#spent, micros, day);
         const found = isCovered ? type : "FundsWrittenOff";
-        note(statusAfter[found]);
+        note(statusAfter[found], this.#spent.on);
         return this.#write(found, { entries: [entry], sum: micros });
       }
       case "FundsWrittenOff":
@@ -199,7 +223,7 @@ class Draft {
         return this.#write(type, { entries: [entry], sum: micros });
       default:
         note(statusAfter[type]);
-        return this.#credit(type, entry, micros);
+        return this.#credit(type, entry, micros, on);
     }
   }
 
@@ -227,15 +251,16 @@ class Draft {
   /** Decides the requests of the group and writes its events. */
   closeGroup(): void {
     const group = this.#group;
-    const { FundsReleased, FundsRefunded, FundsExpired } = group.buckets;
+    const { on } = group;
     let available = this.#available;
-    let spent = this.#lessSpent(FundsReleased.sum + FundsRefunded.sum + FundsExpired.sum);
-    for (const { message_id, amount: text, on } of group.requests) {
+    let spent = this.#spent;
+    for (const { back } of Object.values(group.buckets)) spent = lessSpent(spent, back);
+    for (const { message_id, amount: text } of group.requests) {
       const amount = moneyOf(text)!;
       const short = shortOf({ available, spent, terms: this.#terms }, amount, on);
       this.#decided.set(message_id, {
         amount: text,
-        status: short === undefined ? "held" : "declined",
+        ...(short === undefined ? { status: "held", on } : { status: "declined" }),
       });
       const own =
         short === "spend_limit_reached"
@@ -245,8 +270,7 @@ class Draft {
       own.sum += amount;
       if (short !== undefined) continue;
       available -= amount;
-      const { day, month, ...period } = spentOn(spent, on);
-      spent = { ...period, day: day + amount, month: month + amount };
+      spent = spend(spent, amount, on);
     }
     // `available` and `held` have had the credits added as they came: start again from before the group.
     const { available: from, held } = group;
@@ -260,14 +284,18 @@ class Draft {
     this.#group = emptyGroup(this.#available, this.#held);
   }
 
-  #write(type: WalletEventType, { entries, sum }: Bucket, reason = "insufficient_funds"): void {
+  #write(
+    type: WalletEventType,
+    { entries, sum, back }: Bucket,
+    reason = "insufficient_funds",
+  ): void {
     if (entries.length === 0) return;
     const before = this.#available;
     this.#available += sum * effects[type].available;
     this.#held += sum * effects[type].held;
     const isBeyond = this.#available < before && this.#available < -creditOf(this.#terms);
     if (isBeyond || this.#held < 0n) throw new Error(`${type} would make a balance negative`);
-    if (givesBack.has(type)) this.#spent = this.#lessSpent(sum);
+    this.#spent = lessSpent(this.#spent, back);
     this.#push(type, { entries, ...(type === "FundsDeclined" && { reason }) });
     const { low_balance_threshold: threshold } = this.#terms;
     if (threshold === undefined || this.#available >= before) return;
@@ -292,17 +320,14 @@ class Draft {
     this.#group.held = this.#held;
   }
 
-  #credit(type: GroupedType, entry: Entry, amount: bigint): void {
+  #credit(type: GroupedType, entry: Entry, amount: bigint, on?: string): void {
     const own = this.#group.buckets[type];
     own.entries.push(entry);
     own.sum += amount;
+    if (givesBack.has(type) && on !== undefined)
+      own.back!.set(on, (own.back!.get(on) ?? 0n) + amount);
     this.#available += amount * effects[type].available;
     this.#held += amount * effects[type].held;
-  }
-
-  #lessSpent(amount: bigint): Spent {
-    const { on, day, month } = this.#spent;
-    return amount === 0n ? this.#spent : { on, day: less(day, amount), month: less(month, amount) };
   }
 
   /** Whether the wallet has the cause's currency; the first one gives it its own. */

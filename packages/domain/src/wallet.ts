@@ -1,4 +1,5 @@
 import { type EventData, parseMoney, type Terms, type TypedEvent } from "@heliograph/contracts";
+import { formatTime, timeOfEvent } from "./time.ts";
 
 /**
  * The rules of a partner's wallet: who gets funds, and how each hold ends. Pure; the wallet service stores what is decided here.
@@ -14,7 +15,12 @@ export type HoldStatus =
   | "expired"
   | "returned"
   | "written_off";
-export type Hold = { readonly amount: string; readonly status: HoldStatus };
+/** `on`: the day (UTC) whose spending it counts in; undefined where it counts in none, as before anything was counted. */
+export type Hold = {
+  readonly amount: string;
+  readonly status: HoldStatus;
+  readonly on?: string | undefined;
+};
 /** Finds what became of a message's request for funds; a `Map` will do. */
 export type HoldBook = { get(messageId: string): Hold | undefined };
 
@@ -30,7 +36,7 @@ export type Wallet = {
   readonly spent: Spent;
   readonly terms: Terms;
 };
-/** What was set aside less what came back, in the period of the newest hold: its day (UTC; "" before the first) and the month of that. */
+/** What was set aside less what came back of that, in the period of the newest hold: its day (UTC; "" before the first) and the month of that. */
 export type Spent = { readonly on: string; readonly day: bigint; readonly month: bigint };
 export const nothingSpent: Spent = { on: "", day: 0n, month: 0n };
 export const emptyWallet: Wallet = {
@@ -100,6 +106,8 @@ export type WalletCause =
       readonly message_id: string;
       /** Left out by older events: then it is the partner's first wallet. */
       readonly currency?: string | undefined;
+      /** The day (UTC) of a capture: one that comes after its hold expired is spent there. */
+      readonly on?: string;
     }
   | {
       readonly kind: "topup";
@@ -135,10 +143,13 @@ export const walletCauseTypes = [
 /** The part of a recorded event that is looked at here; the log's `RecordedEvent` fits. */
 export type CauseRecord = TypedEvent & {
   readonly position: bigint;
+  readonly metadata: { readonly at?: string };
+  readonly recordedAt: number;
 };
 
 /** Reads an event as a cause; undefined when it is none. */
-export function walletCause({ position, type, data }: CauseRecord): WalletCause | undefined {
+export function walletCause(event: CauseRecord): WalletCause | undefined {
+  const { position, type, data } = event;
   switch (type) {
     case "MessageRequested": {
       const { message_id, cost, currency, created_at } = data;
@@ -151,6 +162,7 @@ export function walletCause({ position, type, data }: CauseRecord): WalletCause 
         position,
         message_id: data.message_id,
         currency: data.currency,
+        on: formatTime(timeOfEvent(event)).slice(0, 10),
       };
     case "DispatchExhausted":
     case "MessageExpired":
@@ -228,6 +240,21 @@ export function spentOn(spent: Spent, on: string): Spent {
   return { on, day: 0n, month: isSameMonth ? spent.month : 0n };
 }
 
+/** After an amount is set aside on a day. */
+export function spend(spent: Spent, amount: bigint, on: string): Spent {
+  const period = spentOn(spent, on);
+  return { on: period.on, day: period.day + amount, month: period.month + amount };
+}
+
+/** After an amount comes back: it was not spent on the day on which it was set aside. Of a day or month that is over nobody asks any more. */
+export function unspend(spent: Spent, amount: bigint, on: string | undefined): Spent {
+  if (on === undefined || on.slice(0, 7) !== spent.on.slice(0, 7)) return spent;
+  const day = on === spent.on ? less(spent.day, amount) : spent.day;
+  return { on: spent.on, day, month: less(spent.month, amount) };
+}
+/** Never below zero: earlier wallets took off what had been spent in another period. */
+const less = (spent: bigint, amount: bigint): bigint => (spent > amount ? spent - amount : 0n);
+
 /** Why a request is declined; undefined when it fits. The wallet decides by it, and who accepts messages guesses by it. */
 export function shortOf(
   wallet: Pick<Wallet, "available" | "spent" | "terms">,
@@ -283,18 +310,24 @@ export const walletName = (
 export const currencyPattern = /^[A-Z]{3}$/;
 export const partnerOfWallet = (name: string): string => name.split(".", 1)[0]!;
 
+/** The events that set aside what counts as spent, on the day that they name. */
+const isSpending: ReadonlySet<string> = new Set(["FundsHeld", "FundsChargedLate"]);
+
 /**
  * Notes in `holds` what an event did to each of its messages. It changes the map given: copying a map of 100,000 holds for each
  * batch would cost more than the batch.
  */
 export function noteHolds(
-  holds: { set(messageId: string, hold: Hold): unknown },
+  holds: HoldBook & { set(messageId: string, hold: Hold): unknown },
   event: { readonly type: string; readonly data: unknown },
 ): void {
   const status = (statusAfter as Record<string, HoldStatus>)[event.type];
   if (status === undefined) return;
-  for (const { message_id, amount } of (event.data as EventData<"FundsHeld">).entries)
-    holds.set(message_id, { amount, status });
+  const { entries, spent } = event.data as EventData<"FundsHeld">;
+  for (const { message_id, amount } of entries) {
+    const on = isSpending.has(event.type) ? spent?.on : holds.get(message_id)?.on;
+    holds.set(message_id, { amount, status, on });
+  }
 }
 
 /** Micro-units of an amount of an event. Amounts are few and come again and again: a small memo makes them 10 times cheaper than the parse. */

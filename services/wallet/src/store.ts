@@ -26,19 +26,21 @@ const lateTypes = [
   "FundsReturnedBefore",
 ] as const;
 const isLate = ofType(...lateTypes);
+/** What says in which day it counts; a late charge counts in its own. */
+const isSpending = ofType("FundsHeld", "FundsChargedLate");
 
 /** One statement for all holds of a batch. A hold's columns are set once, so an event seen again or late changes nothing. */
-const holdsSql = `insert into {schema}.holds as h (message_id, partner, amount, ${positionColumns.join(", ")})
-  select * from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[])
-  on conflict (message_id) do update set ${positionColumns.map((column) => `${column} = coalesce(h.${column}, excluded.${column})`).join(", ")}`;
+const holdsSql = `insert into {schema}.holds as h (message_id, partner, amount, ${positionColumns.join(", ")}, spent_on)
+  select * from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::text[])
+  on conflict (message_id) do update set spent_on = coalesce(h.spent_on, excluded.spent_on), ${positionColumns.map((column) => `${column} = coalesce(h.${column}, excluded.${column})`).join(", ")}`;
 
 /** The same for a batch in which holds expired or were settled after it: no two statements of a batch may touch one row. */
-const lateHoldsSql = `insert into {schema}.holds as h (message_id, partner, amount, ${positionColumns.join(", ")}, late_status, late_positions)
-  select message_id, wallet, amount, held, declined, captured, released, refunded, late_status, string_to_array(late_positions, ',')::bigint[]
-  from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::text[], $10::text[])
-    as x (message_id, wallet, amount, held, declined, captured, released, refunded, late_status, late_positions)
+const lateHoldsSql = `insert into {schema}.holds as h (message_id, partner, amount, ${positionColumns.join(", ")}, spent_on, late_status, late_positions)
+  select message_id, wallet, amount, held, declined, captured, released, refunded, spent_on, late_status, string_to_array(late_positions, ',')::bigint[]
+  from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::text[], $10::text[], $11::text[])
+    as x (message_id, wallet, amount, held, declined, captured, released, refunded, spent_on, late_status, late_positions)
   on conflict (message_id) do update set ${positionColumns.map((column) => `${column} = coalesce(h.${column}, excluded.${column})`).join(", ")},
-    late_status = coalesce(excluded.late_status, h.late_status),
+    spent_on = coalesce(excluded.spent_on, h.spent_on), late_status = coalesce(excluded.late_status, h.late_status),
     late_positions = nullif(array(select distinct p from unnest(h.late_positions || excluded.late_positions) as p order by p), '{}')`;
 
 /** One statement for all wallets of a batch: the last event of each tells the whole balance. */
@@ -53,6 +55,7 @@ type HoldRow = {
   readonly partner: string;
   readonly amount: string;
   readonly positions: (bigint | null)[];
+  on: string | null;
   late?: { readonly status: HoldStatus; readonly positions: bigint[] };
 };
 
@@ -65,13 +68,14 @@ export function walletWrites(events: readonly WalletRecorded[]): readonly WriteP
     wallets.set(partner, event);
     const column = columnOf[event.type];
     if (column === undefined && !isLate(event)) continue;
-    const { entries } = event.data as EventData<"FundsHeld">;
+    const { entries, spent } = event.data as EventData<"FundsHeld">;
     for (const { message_id, amount } of entries) {
       let row = holds.get(message_id);
       if (row === undefined) {
-        row = { partner, amount, positions: [null, null, null, null, null] };
+        row = { partner, amount, on: null, positions: [null, null, null, null, null] };
         holds.set(message_id, row);
       }
+      if (isSpending(event)) row.on = spent?.on ?? null;
       if (column !== undefined) row.positions[positionColumns.indexOf(column)] ??= event.position;
       else if (isLate(event))
         row.late = {
@@ -94,6 +98,7 @@ function holdPart(holds: ReadonlyMap<string, HoldRow>): WritePart {
     rows.map((row) => row.partner),
     rows.map((row) => row.amount),
     ...positionColumns.map((_, index) => rows.map((row) => row.positions[index])),
+    rows.map((row) => row.on),
   ];
   if (isOrdinary) return { name: "wallet_holds", sql: holdsSql, values };
   const late = [

@@ -105,10 +105,14 @@ export function openWallets(log: EventLog, pool: pg.Pool): Wallets {
 
 /** The holds of one wallet, as a book to note them in. */
 const owned = (
-  holds: { set(messageId: string, hold: HoldRow): unknown },
+  holds: {
+    get(messageId: string): HoldRow | undefined;
+    set(messageId: string, hold: HoldRow): unknown;
+  },
   wallet: string,
   keep: (messageId: string) => boolean = () => true,
 ) => ({
+  get: (messageId: string): Hold | undefined => holds.get(messageId),
   set(messageId: string, hold: Hold): void {
     if (keep(messageId)) holds.set(messageId, { ...hold, partner: wallet });
   },

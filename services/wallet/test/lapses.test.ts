@@ -90,6 +90,18 @@ test("holds of messages that came to nothing lapse by the partner's clock, once,
   expect(types).not.toContain("FundsReleased");
   const asked = await log.readStream(streamOf("hold", one.idOf(0)));
   expect(asked.filter(ofType("HoldLapsed"))).toHaveLength(1);
+  // In which day each hold counts is kept: a refund is taken off that one.
+  await running[0]!.caughtUp(await log.head());
+  const counted = new Map<string, string>();
+  for (const event of await one.events())
+    if (event.type === "FundsHeld" || event.type === "FundsChargedLate")
+      for (const { message_id } of event.data.entries)
+        counted.set(message_id, event.data.spent!.on);
+  const { rows } = await context.pool.query<{ message_id: string; spent_on: string }>(
+    "select message_id, spent_on from wallet.holds where partner = $1",
+    [one.partner],
+  );
+  expect(new Map(rows.map((row) => [row.message_id, row.spent_on]))).toEqual(counted);
 
   for (const consumer of running) await consumer.stop();
 }, 60_000);

@@ -16,6 +16,7 @@ create table if not exists {schema}.holds (
   captured_position bigint,
   released_position bigint,
   refunded_position bigint,
+  spent_on text, -- the day whose spending it counts in
   late_status text, -- of a hold that expired, with the positions of what happened to it since
   late_positions bigint[]
 ) with (fillfactor = 70); -- room for the settlement on the same page: no index is touched (HOT)
@@ -91,15 +92,21 @@ export async function readHolds(
 }> {
   const { rows } = await db.query({
     name: "wallet_holds",
-    text: `select message_id, partner, amount, ${statusSql} as status, null::int as revision from wallet.holds where message_id = any($1::text[])
-      union all select null, partner, null, null, revision from wallet.wallets where partner = any($2::text[])`,
+    text: `select message_id, partner, amount, ${statusSql} as status, spent_on, null::int as revision from wallet.holds where message_id = any($1::text[])
+      union all select null, partner, null, null, null, revision from wallet.wallets where partner = any($2::text[])`,
     values: [messageIds, partners],
   });
   const holds = new Map<string, HoldRow>();
   const revisions = new Map<string, number>();
-  for (const { message_id, partner, amount, status, revision } of rows) {
+  for (const { message_id, partner, amount, status, spent_on, revision } of rows) {
     if (message_id === null) revisions.set(partner, revision);
-    else holds.set(message_id, { partner, amount, status: status as HoldStatus });
+    else
+      holds.set(message_id, {
+        partner,
+        amount,
+        status: status as HoldStatus,
+        on: spent_on ?? undefined,
+      });
   }
   return { holds, revisions };
 }
