@@ -7,17 +7,19 @@ export type Listed = {
   readonly name: string;
   readonly consumers?: unknown;
   readonly platformConsumers?: unknown;
+  readonly web?: unknown;
 };
 
 /** The host of everything runs services and is none. */
 const notServices = new Set(["standalone"]);
 
-/** Services that have a process of their own: those with consumers, and the host of everybody's API. */
+/** Services that have a process of their own: those with consumers or pages, and the host of everybody's API. */
 export const processNames = (services: readonly Listed[]): readonly string[] =>
   services
     .filter(
-      ({ name, consumers, platformConsumers }) =>
-        name === "ingress" || consumers !== undefined || platformConsumers !== undefined,
+      ({ name, consumers, platformConsumers, web }) =>
+        name === "ingress" ||
+        [consumers, platformConsumers, web].some((part) => part !== undefined),
     )
     .map(({ name }) => name);
 

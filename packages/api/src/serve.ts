@@ -9,6 +9,7 @@ import { routesOf, type Hosted, type Service } from "./service.ts";
 import { hostService } from "./service-routes.ts";
 import { idempotencyTables, purge } from "./tables/idempotency.ts";
 import { limitTables } from "./tables/limits.ts";
+import type { Web } from "./web.ts";
 
 const purgeEveryMs = 3_600_000;
 
@@ -27,11 +28,12 @@ export async function serveApi(deps: ApiDeps, hosting: readonly Service[]): Prom
   const services = [...hosting, hostService];
   const stopping = new AbortController();
   const opened: Hosted[] = [];
+  const webs: Web[] = [];
   let document: object | undefined;
   await makeTables(deps, hosting);
   const counting = openCounters(deps);
   const closeAll = async (): Promise<void> => {
-    for (const state of opened) await state.close();
+    for (const state of [...opened, ...webs]) await state.close();
     await counting.close();
   };
   const context: ApiContext = {
@@ -53,8 +55,12 @@ export async function serveApi(deps: ApiDeps, hosting: readonly Service[]): Prom
   };
   try {
     for (const { api } of services) if (api?.open) opened.push(await api.open(context));
-    const app = buildApp(context, routesOf(services));
+    let port = settings.port;
+    const apiUrl = (): string => settings.apiUrl ?? `http://${reachable(settings.host)}:${port}`;
+    for (const { web } of services) if (web) webs.push(await web({ ...context, apiUrl }));
+    const app = buildApp(context, routesOf(services), webs);
     const listening = await listen(app, settings.host, settings.port);
+    port = listening.port;
     const purging = setInterval(() => dropOldAnswers(deps), purgeEveryMs);
     purging.unref();
     return {
@@ -71,6 +77,16 @@ export async function serveApi(deps: ApiDeps, hosting: readonly Service[]): Prom
     throw error;
   }
 }
+
+/** How this machine reaches a server that listens there. */
+const reachable = (host: string): string =>
+  host === "0.0.0.0"
+    ? "127.0.0.1"
+    : host === "::"
+      ? "[::1]"
+      : host.includes(":")
+        ? `[${host}]`
+        : host;
 
 async function makeTables(deps: ApiDeps, services: readonly Service[]): Promise<void> {
   const tables = [

@@ -4,6 +4,7 @@ import type { Call } from "./call.ts";
 import type { ApiContext, AuditEntry, KeyRecord } from "./context.ts";
 import type { Route } from "./route.ts";
 import type { FindSession } from "./session-record.ts";
+import type { Web, WebContext } from "./web.ts";
 
 /** What the handlers of a service keep in one process: memory that is kept fresh, writers that gather. */
 export type Hosted = {
@@ -33,8 +34,12 @@ export type Api = {
   readonly open?: (context: ApiContext) => Promise<Hosted>;
 };
 
-/** A service with its part of the REST surface. What each `services/<name>/src/index.ts` exports as `service`. */
-export type Service = ConsumingService & { readonly api?: Api };
+/** A service with its part of the REST surface and its pages. What each `services/<name>/src/index.ts` exports as `service`. */
+export type Service = ConsumingService & {
+  readonly api?: Api;
+  /** Pages for people, opened before the first request in each process that serves the API. */
+  readonly web?: (context: WebContext) => Promise<Web>;
+};
 
 export const routesOf = (services: readonly Service[]): readonly Route[] =>
   services.flatMap(({ api }) => (api?.groups ?? []).flatMap(({ routes }) => routes));

@@ -9,6 +9,8 @@ export type Settings = {
   readonly host: string;
   /** Where callers reach the API, without a slash at the end; undefined: where each request came to. */
   readonly publicUrl: string | undefined;
+  /** Where the console reaches the REST API, without a slash at the end; undefined: in its own process. */
+  readonly apiUrl: string | undefined;
   readonly dataDir: string;
   readonly databaseUrl: string | undefined;
   /** S3-compatible storage; undefined: a folder in `dataDir`. */
@@ -200,6 +202,7 @@ export function readSettings(
     masterKey: values.HELIOGRAPH_MASTER_KEY,
     logLevel: values.HELIOGRAPH_LOG_LEVEL,
     trustProxy: values.HELIOGRAPH_TRUST_PROXY,
+    apiUrl: values.HELIOGRAPH_API_URL?.replace(/\/+$/, ""),
     publicUrl: values.HELIOGRAPH_PUBLIC_URL?.replace(/\/+$/, ""),
     shutdownMs: values.HELIOGRAPH_SHUTDOWN_SECONDS * 1000,
     startWaitMs: values.HELIOGRAPH_START_WAIT_SECONDS * 1000,
