@@ -1,4 +1,5 @@
-import { hash, randomBytes } from "node:crypto";
+import { createHmac, hash } from "node:crypto";
+import type { ApiContext } from "@heliograph/api";
 import {
   deterministicId,
   type EventData,
@@ -13,35 +14,57 @@ import { evolve, type Evaluation } from "./evolve.ts";
 /** The key that a link shows: of a link there is one, whoever uses it how often. */
 export const keyOfLink = (sha256: string): string => deterministicId("key", "evaluation", sha256);
 
+/** How long the same press of the button shows the same key again: a double click, and an answer that got lost on its way. */
+const shownAgainMs = 60_000;
+
+/** What a press of the button makes: its own each time the page is rendered, so that a repetition is known and a second person is not. It is kept nowhere, because it follows from what the browser sends. */
+function keyOfPress(masterKey: Buffer, sha256: string, press: string): string {
+  const bytes = createHmac("sha512", masterKey)
+    .update(`evaluation key\u001f${sha256}\u001f${press}`)
+    .digest();
+  return makeKey("sandbox", (size) => bytes.subarray(0, size));
+}
+
+export type Link = {
+  readonly sha256: string;
+  readonly evaluation: string;
+  readonly partner: string;
+};
+
 /**
- * Makes the sandbox key of a link: that its stream is not there yet is what spends the link. Gives undefined to whoever comes second. It is shown by who made it, and stands nowhere.
+ * Makes the sandbox key of a link: that its stream is not there yet is what spends the link. Gives it again to the same press for a minute, and undefined to whoever else comes second.
  */
 export async function spendLink(
-  log: EventLog,
-  sha256: string,
-  of: { readonly evaluation: string; readonly partner: string },
+  { platformLog: log, masterKey }: Pick<ApiContext, "platformLog" | "masterKey">,
+  link: Link,
+  press: string,
 ): Promise<{ readonly key: string; readonly position: bigint } | undefined> {
-  const key = makeKey("sandbox", randomBytes);
-  const id = keyOfLink(sha256);
+  const key = keyOfPress(masterKey, link.sha256, press);
+  const id = keyOfLink(link.sha256);
+  const now = Date.now();
   const data: EventData<"KeyIssued"> = {
     key_id: id,
-    partner_id: of.partner,
+    partner_id: link.partner,
     environment: "sandbox",
     name: "evaluation",
     sha256: hash("sha256", key, "hex"),
     prefix: keyPrefix(key),
     scopes: ["*"],
-    created_at: new Date().toISOString(),
+    created_at: new Date(now).toISOString(),
   };
-  const metadata = { partner: of.partner, actor: "evaluations", correlation: of.evaluation };
-  // An id of its own for each try: of two, one is refused, and none is taken for the other's repetition.
+  const metadata = { partner: link.partner, actor: "evaluations", correlation: link.evaluation };
+  // An id of its own for each press: of two, one is refused, and none is taken for the other's repetition.
   const event = { id: uuid5("evaluation key", data.sha256), type: "KeyIssued", data, metadata };
-  const [outcome] = await log.append([
-    { stream: streamOf("key", id), expected: "no_stream", events: [event] },
-  ]);
+  const stream = streamOf("key", id);
+  const [outcome] = await log.append([{ stream, expected: "no_stream", events: [event] }]);
   switch (outcome?.kind) {
     case "appended":
       return { key, position: outcome.position };
+    case "duplicate": {
+      const [first] = await log.readStream(stream, { limit: 1 });
+      const madeMs = first?.type === "KeyIssued" ? Date.parse(first.data.created_at) : 0;
+      return now - madeMs <= shownAgainMs ? { key, position: outcome.position } : undefined;
+    }
     case "invalid":
       throw new Error(outcome.message);
     default:

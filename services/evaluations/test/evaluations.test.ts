@@ -1,7 +1,8 @@
 import { streamOf } from "@heliograph/contracts";
 import { until } from "@heliograph/testkit";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { linkIn, openScene, type Scene } from "./scene.ts";
+import { LogUnavailable } from "@heliograph/log";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { keyIn, linkIn, openScene, pressIn, type Scene } from "./scene.ts";
 
 let scene: Scene;
 beforeAll(async () => {
@@ -9,13 +10,7 @@ beforeAll(async () => {
 });
 afterAll(() => scene.close());
 
-const open = (method: string, path: string, body?: string) =>
-  scene.world.call(method, path, {
-    ...(body !== undefined && {
-      raw: body,
-      headers: { "content-type": "application/x-www-form-urlencoded" },
-    }),
-  });
+const open = (method: string, path: string, form?: string) => scene.open(method, path, form);
 
 test("a visitor gets a sandbox, its key once by a link that only the button spends, and the team takes the contact by its own", async () => {
   await scene.manage("PUT", "/rota", { contacts: ["Ann <ann@example.org>", "bob@example.org"] });
@@ -36,10 +31,16 @@ test("a visitor gets a sandbox, its key once by a link that only the button spen
     );
     expect(page.text).not.toContain("ak_test_");
   }
-  const both = await Promise.all([open("POST", link), open("POST", link, "")]);
+  // A program that posts whatever form it finds, without what the page holds, presses nothing.
+  expect((await open("POST", link, "")).text).toContain("<button>Show the key");
+  const [one, other] = [
+    pressIn((await open("GET", link)).text),
+    pressIn((await open("GET", link)).text),
+  ];
+  const both = await Promise.all([open("POST", link, one), open("POST", link, other)]);
   expect(new Set(both.map(({ status }) => status))).toEqual(new Set([200, 410]));
-  const key = /ak_test_\w{36}/.exec(both.map(({ text }) => text).join())![0];
-  expect((await open("POST", link)).status).toBe(410);
+  const key = keyIn(both.map(({ text }) => text).join());
+  expect((await open("POST", link, `press=${"x".repeat(24)}`)).status).toBe(410);
   expect((await open("GET", link)).status).toBe(410);
   const balance = await scene.world.call("GET", "/api/v1/balance", { key });
   expect(balance.body).toMatchObject({ available: "1200" });
@@ -86,6 +87,36 @@ test("a visitor gets a sandbox, its key once by a link that only the button spen
     slack_invite_url: "https://join.slack.com/share/x",
     notes: [],
   });
+});
+
+test("a double click, an answer that got lost and a directory that is late all show the key that the press made, for a minute", async () => {
+  const { email } = await scene.ask();
+  const link = linkIn((await scene.mailTo(email)).text);
+  const form = pressIn((await open("GET", link)).text);
+  const { platformLog, directory } = scene.world.platform;
+  const append = platformLog.append.bind(platformLog);
+  const lost = vi.spyOn(platformLog, "append").mockImplementationOnce(async (appends) => {
+    await append(appends);
+    throw new LogUnavailable("the answer of the commit was lost");
+  });
+  const late = vi.spyOn(directory, "caughtUp").mockRejectedValue(new Error("late"));
+  const unsure = await open("POST", link, form);
+  expect([unsure.status, pressIn(unsure.text)]).toEqual([503, form]);
+  const clicks = await Promise.all([1, 2].map(() => open("POST", link, form)));
+  for (const { status, text } of clicks) {
+    expect(status).toBe(200);
+    expect(text).toContain("It works within seconds.");
+  }
+  lost.mockRestore();
+  late.mockRestore();
+  const key = keyIn(clicks[0]!.text);
+  const again = await open("POST", link, form);
+  expect([keyIn(clicks[1]!.text), keyIn(again.text)]).toEqual([key, key]);
+  expect(again.text).not.toContain("within seconds");
+  expect((await scene.world.call("GET", "/api/v1/balance", { key })).status).toBe(200);
+  const now = vi.spyOn(Date, "now").mockReturnValue(Date.now() + 61_000);
+  const tooLate = await open("POST", link, form).finally(() => now.mockRestore());
+  expect(tooLate.status).toBe(410);
 });
 
 test("what a visitor wrote of a person stands sealed in the log and in the list", async () => {
@@ -196,8 +227,7 @@ test("whoever asks, the answer is the same, and a second request of one address 
     scene.mails().find(({ text }) => text.includes("You have asked for a sandbox before")),
   );
   const { partner_id } = (await scene.manage("GET", `/${first}`)).body;
-  const shown = await open("POST", linkIn(mail.text));
-  const key = /ak_test_\w{36}/.exec(shown.text)![0];
+  const key = await scene.fetchKey(linkIn(mail.text));
   const keys = scene.world.platform.directory.keysOf(partner_id);
   expect(keys.map(({ prefix }) => key.startsWith(prefix))).toEqual([true]);
   // The team hears of the three that are something new.

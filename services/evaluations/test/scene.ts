@@ -81,6 +81,19 @@ export async function openScene(
       if (answer.status !== 202) throw new Error(answer.text);
       return { id: answer.body.id as string, email };
     },
+    /** A page by its link, or what its form does. */
+    open: (method: string, path: string, form?: string) =>
+      world.call(method, path, {
+        ...(form !== undefined && {
+          raw: form,
+          headers: { "content-type": "application/x-www-form-urlencoded" },
+        }),
+      }),
+    /** Opens the page of a link to a key, and presses its button. */
+    async fetchKey(link: string): Promise<string> {
+      const form = pressIn((await this.open("GET", link)).text);
+      return keyIn((await this.open("POST", link, form)).text);
+    },
     mailTo: (to: string, count = 1) =>
       until(() => mails(to).length >= count && mails(to).at(-1), { what: `mail to ${to}` }),
     toldOf: (company: string, count = 1) =>
@@ -114,6 +127,12 @@ export const bodyOf = (body: object): object => ({
 /** The path of a link of ours in a text. */
 export const linkIn = (text: string): string =>
   new RegExp(`${origin}(/evaluations/\\S+)`).exec(text)![1]!;
+
+export const keyIn = (html: string): string => /ak_test_\w{36}/.exec(html)![0];
+
+/** What a press of the button sends that a page has. */
+export const pressIn = (html: string): string =>
+  `press=${/name="press" value="([\w-]+)"/.exec(html)![1]!}`;
 
 /** Undoes quoted-printable (RFC 2045 §6.7), as every mail program does. */
 const plainOf = (raw: string): string =>

@@ -1,17 +1,20 @@
+import { randomBytes } from "node:crypto";
 import {
   type Answer,
+  type ApiContext,
   type Call,
   type Route,
   originOfLinks,
   route,
-  untilInEffect,
 } from "@heliograph/api";
 import { escapeHtml } from "@heliograph/domain";
-import { keyOfLink, spendLink } from "../key.ts";
+import { LogUnavailable } from "@heliograph/log";
+import { isMachinery } from "@heliograph/runtime";
+import { keyOfLink, type Link, spendLink } from "../key.ts";
 import { tokenHash } from "../links.ts";
 import { readEvaluation } from "../read.ts";
 import { findAccess } from "../tables/desk.ts";
-import { noLink, ofPages, page } from "./html.ts";
+import { also, noLink, ofForms, ofPages, Page, page, readForm } from "./html.ts";
 
 const overLink = (): Answer =>
   page(
@@ -21,19 +24,14 @@ const overLink = (): Answer =>
   );
 
 /** Whose key a link shows, or the page that says why it shows none. */
-async function openLink(
-  call: Call<unknown, unknown>,
-): Promise<
-  { readonly sha256: string; readonly partner: string; readonly evaluation: string } | Answer
-> {
+async function openLink(call: Call<unknown, unknown>): Promise<Link | Answer> {
   const sha256 = tokenHash(call.params["token"]!);
   const { context } = call;
   const found = await findAccess(context.platformPool, sha256);
   if (found === undefined) return noLink();
-  const isSpent = context.directory.keyById(keyOfLink(sha256)) !== undefined;
   const { evaluation } = await readEvaluation(context.platformLog, found.evaluation_id);
   const partner = evaluation?.partner_id;
-  if (found.expired || isSpent || partner === undefined) return overLink();
+  if (found.expired || partner === undefined) return overLink();
   return { sha256, partner, evaluation: found.evaluation_id };
 }
 
@@ -41,28 +39,58 @@ async function openLink(
 async function showAccess(call: Call): Promise<Answer> {
   const link = await openLink(call);
   if ("status" in link) return link;
-  return page(
+  const isSpent = call.context.directory.keyById(keyOfLink(link.sha256)) !== undefined;
+  return isSpent ? overLink() : buttonPage();
+}
+
+const buttonPage = (): Answer =>
+  page(
     200,
     "Your sandbox key",
     `<p>The key is shown once. Have a place ready where you keep it.</p>
-<form method="post"><button>Show the key</button></form>`,
+${button(randomBytes(pressBytes).toString("base64url"))}`,
   );
-}
+
+const pressBytes = 18;
+const isPress = (text: string): boolean => /^[\w-]{24}$/.test(text);
+const button = (press: string): string =>
+  `<form method="post"><input type="hidden" name="press" value="${press}"><button>Show the key</button></form>`;
 
 async function spendAccess(call: Call): Promise<Answer> {
-  const link = await openLink(call);
-  if ("status" in link) return link;
-  const { context } = call;
-  const spent = await spendLink(context.platformLog, link.sha256, link);
-  if (spent === undefined) return overLink();
-  await untilInEffect(call, spent.position);
-  const origin = escapeHtml(originOfLinks(context.settings));
-  const example = `curl ${origin}/api/v1/messages -H 'Authorization: Bearer ${spent.key}' -H 'Content-Type: application/json' -d '{"channel":"sms","to":"+15551230001","text":"Hello"}'`;
+  const press = (await readForm(call))("press");
+  if (!isPress(press)) return showAccess(call);
+  try {
+    const link = await openLink(call);
+    if ("status" in link) return link;
+    const spent = await spendLink(call.context, link, press);
+    return spent === undefined ? overLink() : await keyPage(call.context, spent);
+  } catch (error) {
+    if (!(error instanceof LogUnavailable) && !isMachinery(error)) throw error;
+    // Whether the key was made nobody knows: the same press makes the same.
+    return page(
+      503,
+      "Your sandbox key",
+      `<p>Not yet: try again in a moment.</p>\n${button(press)}`,
+    );
+  }
+}
+
+/** The link is spent by now: the key is shown, whether or not each process knows it already. */
+async function keyPage(
+  { directory, settings }: Pick<ApiContext, "directory" | "settings">,
+  { key, position }: { readonly key: string; readonly position: bigint },
+): Promise<Answer> {
+  const isInEffect = await directory.caughtUp(position).then(
+    () => true,
+    () => false,
+  );
+  const origin = escapeHtml(originOfLinks(settings));
+  const example = `curl ${origin}/api/v1/messages -H 'Authorization: Bearer ${key}' -H 'Content-Type: application/json' -d '{"channel":"sms","to":"+15551230001","text":"Hello"}'`;
   return page(
     200,
     "Your sandbox key",
-    `<p>This page shows it once.</p>
-<p><code>${spent.key}</code></p>
+    `<p>This page shows it once.${isInEffect ? "" : " It works within seconds."}</p>
+<p><code>${key}</code></p>
 <p>A first message:</p>
 <pre>${example}</pre>`,
   );
@@ -80,9 +108,12 @@ export const accessRoutes: readonly Route[] = [
     ...ofPages,
     method: "POST",
     path: "/evaluations/access/:token",
-    summary: "Show the sandbox key of a link, once",
+    summary: "Show the sandbox key of a link, once; a minute long again to the same press",
     mutates: true,
     idempotency: "none",
+    ...ofForms,
+    also: { ...also, 503: { description: "Press again in a moment.", response: Page } },
+    errors: [],
     handler: spendAccess,
   }),
 ];

@@ -1,4 +1,5 @@
-import type { Answer } from "@heliograph/api";
+import { parse } from "node:querystring";
+import type { Answer, Call } from "@heliograph/api";
 import { escapeHtml } from "@heliograph/domain";
 import { z } from "zod";
 
@@ -22,6 +23,23 @@ ${body}
 
 export const noLink = (): Answer =>
   page(404, "There is no such link", "<p>Open it again from the message that you got.</p>");
+
+/** A form of a few fields. */
+export const ofForms = {
+  streams: ["application/x-www-form-urlencoded"],
+  maxBodyBytes: 8_192,
+} as const;
+
+/** What a form sent, by the names of its fields; none is missing. */
+export async function readForm(call: Call): Promise<(name: string) => string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of call.chunks()) chunks.push(chunk);
+  const fields = parse(Buffer.concat(chunks).toString());
+  return (name) => {
+    const value = fields[name];
+    return typeof value === "string" ? value.trim() : "";
+  };
+}
 
 export const Page = z.string().meta({ description: "A page." });
 export const also = {

@@ -1,4 +1,3 @@
-import { parse } from "node:querystring";
 import { PublicError, streamOf, uuid7 } from "@heliograph/contracts";
 import { type Answer, type Call, type Route, route } from "@heliograph/api";
 import { escapeHtml } from "@heliograph/domain";
@@ -9,7 +8,7 @@ import { type Contact, type Evaluation, evolve, statusOf } from "../evolve.ts";
 import { readTakeToken } from "../links.ts";
 import { readEvaluation } from "../read.ts";
 import { rotaOf } from "../rota.ts";
-import { also, noLink, ofPages, Page, page } from "./html.ts";
+import { also, noLink, ofForms, ofPages, Page, page, readForm } from "./html.ts";
 import { SlackInvite } from "./schema.ts";
 
 /** The evaluation of the team's link, or the page that says why there is none to take. */
@@ -73,28 +72,15 @@ ${fault === "" ? "" : `<p role="alert">${escapeHtml(fault)}</p>`}
   );
 }
 
-/** A form of two fields. */
-const maxFormBytes = 8_192;
-
-async function readForm(call: Call): Promise<{ contact: string; invite: string }> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of call.chunks()) chunks.push(chunk);
-  const fields = parse(Buffer.concat(chunks).toString());
-  const text = (name: string): string => {
-    const value = fields[name];
-    return typeof value === "string" ? value.trim() : "";
-  };
-  return { contact: text("contact"), invite: text("slack_invite_url") };
-}
-
 async function take(call: Call): Promise<Answer> {
-  const form = await readForm(call);
+  const field = await readForm(call);
   const found = await openTake(call);
   if ("status" in found) return found;
   const { evaluation } = found;
-  const contact = (await takers(call)).find(({ email }) => email === form.contact);
+  const contact = (await takers(call)).find(({ email }) => email === field("contact"));
   if (contact === undefined) return takePage(call, evaluation, 422, "Choose a contact.");
-  const invite = form.invite === "" ? undefined : SlackInvite.safeParse(form.invite);
+  const url = field("slack_invite_url");
+  const invite = url === "" ? undefined : SlackInvite.safeParse(url);
   if (invite?.success === false)
     return takePage(
       call,
@@ -137,8 +123,7 @@ export const takeRoutes: readonly Route[] = [
     summary: "Take an evaluation by the team's link: the first who comes",
     mutates: true,
     idempotency: "none",
-    streams: ["application/x-www-form-urlencoded"],
-    maxBodyBytes: maxFormBytes,
+    ...ofForms,
     also: { ...also, 422: { description: "A field is not valid.", response: Page } },
     errors: ["log_unavailable", "conflict"],
     handler: take,
