@@ -18,13 +18,22 @@ export function clientAddress(text: string): string {
  * Where a caller is, for limits: an IPv4 address, mapped or not, or the /64 of an IPv6 one, which is what one customer gets (RFC 6177). The one definition of it. Takes what
  * `clientAddress` takes; all that is no address is one place.
  */
-export function placeOf(text: string): string {
+export const placeOf = (text: string): string => networkOf(text, { ipv4: 32, ipv6: 64 });
+
+/** The block that a caller is in: so many bits, whole bytes of IPv4 and whole groups of IPv6. Takes what `placeOf` takes. */
+export function networkOf(
+  text: string,
+  bits: { readonly ipv4: number; readonly ipv6: number },
+): string {
   const address = clientAddress(text);
   if (!isAddress(address)) return "unknown";
   const parsed = ipaddr.parse(address);
-  if (parsed instanceof ipaddr.IPv4) return address;
-  const groups = parsed.parts.slice(0, 4).map((group) => group.toString(16));
-  return `${groups.join(":")}::/64`;
+  if (parsed instanceof ipaddr.IPv4)
+    return bits.ipv4 === 32
+      ? address
+      : `${parsed.octets.slice(0, bits.ipv4 / 8).join(".")}/${bits.ipv4}`;
+  const groups = parsed.parts.slice(0, bits.ipv6 / 16).map((group) => group.toString(16));
+  return `${groups.join(":")}::/${bits.ipv6}`;
 }
 
 /** `ipaddr.js` also reads `10.1` and `0x7f.1`, which people do not mean. */

@@ -1,4 +1,4 @@
-export { isWithin, parseBlock, placeOf } from "./addresses.ts";
+export { isWithin, networkOf, parseBlock, placeOf } from "./addresses.ts";
 export { appendOne, changeOnce, maxConflicts, tooManyChanges } from "./append.ts";
 export { unknownActor } from "./audited.ts";
 export { BodyBudget } from "./body-budget.ts";

@@ -1,6 +1,6 @@
 import { PublicError } from "@heliograph/contracts";
 import { expect, test } from "vitest";
-import { placeOf } from "../src/addresses.ts";
+import { networkOf, placeOf } from "../src/addresses.ts";
 import { FailedTries } from "../src/failed-tries.ts";
 
 const wrong = new PublicError("invalid_key", "The API key is not known.");
@@ -27,6 +27,16 @@ test.each([
   ["", "unknown"],
 ])("%s is limited as %s", (ip, block) => {
   expect(placeOf(ip)).toBe(block);
+});
+
+test.each([
+  ["::ffff:192.0.2.1", 24, 48, "192.0.2/24"],
+  ["192.0.2.1:80", 16, 32, "192.0/16"],
+  ["2001:db8:1:2::1", 24, 48, "2001:db8:1::/48"],
+  ["2001:db8:1:2::1", 16, 32, "2001:db8::/32"],
+  ["10.1", 24, 48, "unknown"],
+])("%s is in the block of %i or %i bits %s", (ip, ipv4, ipv6, block) => {
+  expect(networkOf(ip, { ipv4, ipv6 })).toBe(block);
 });
 
 test("a /64 is one bucket however many addresses it has, and a mapped address is the plain one", () => {

@@ -278,32 +278,41 @@ test("a form is taken from 3 seconds to 2 hours after it was rendered, once, wit
   expect(Date.parse(usable_at)).toBeLessThanOrEqual(Date.now() + 3_000);
 });
 
-test("requests are limited by place, which is a /64 of IPv6, and in all; a place that asks too often takes nobody's turn", async () => {
+test("requests are limited by place and block, and a network that uses up what there is for all takes no other's", async () => {
   const { platformPool } = scene.world.platform;
-  const asks = async (...from: readonly string[]): Promise<readonly number[]> =>
-    Promise.all(
-      from.map(async (ip) => (await scene.post({ email: "" }, { "x-forwarded-for": ip })).status),
-    );
-  // A body that is not valid costs no turn, so these are valid.
-  const status = async (ip: string, email = `p${Math.random()}@example.com`): Promise<number> =>
+  const forget = () => platformPool.query("delete from credentials.limits");
+  const from = async (ip: string, email = `p${Math.random()}@example.com`) =>
     (await scene.post({ email }, { "x-forwarded-for": ip })).status;
-  expect(await asks("203.0.113.1", "203.0.113.1")).toEqual([422, 422]);
-  await platformPool.query("delete from credentials.limits");
-  for (let host = 1; host <= 5; host++) expect(await status(`2001:db8:1:2::${host}`)).toBe(202);
+  // A body that is not valid costs no turn.
+  for (let turn = 0; turn < 6; turn++) expect(await from("203.0.113.1", "")).toBe(422);
+  await forget();
+  for (let host = 1; host <= 5; host++) expect(await from(`2001:db8:1:2::${host}`)).toBe(202);
   const refused = await scene.post({}, { "x-forwarded-for": "2001:db8:1:2:ffff::1" });
   expect([refused.status, refused.body.code]).toEqual([429, "rate_limited"]);
   expect(Number(refused.headers.get("retry-after"))).toBeGreaterThanOrEqual(1);
-  expect(await status("2001:db8:1:3::1")).toBe(202);
+  expect(await from("2001:db8:1:3::1")).toBe(202);
   // Mapped or plain, it is one place.
   for (let turn = 0; turn < 5; turn++)
-    expect(await status(turn % 2 === 0 ? "::ffff:192.0.2.1" : "192.0.2.1")).toBe(202);
-  expect(await status("192.0.2.1")).toBe(429);
-  // As if 60 had come from everywhere.
-  await platformPool.query(
-    "update credentials.limits set tat = now() + interval '1 hour' where key = 'evaluations'",
-  );
-  expect(await status("198.51.100.251")).toBe(429);
-  await platformPool.query("delete from credentials.limits");
+    expect(await from(turn % 2 === 0 ? "::ffff:192.0.2.1" : "192.0.2.1")).toBe(202);
+  expect(await from("192.0.2.1")).toBe(429);
+  // As if the rest of the blocks' turns had been taken; one that is refused takes none of the total.
+  const usedUp = (key: string) =>
+    platformPool.query(
+      "insert into credentials.limits (key, tat) values ($1, now() + interval '2 days') on conflict (key) do update set tat = excluded.tat",
+      [key],
+    );
+  await usedUp("evaluation block 2001:db8:1::/48");
+  await usedUp("evaluation block 192.0.2/24");
+  expect(await from("2001:db8:1:4::1")).toBe(429);
+  expect(await from("192.0.2.2")).toBe(429);
+  expect([await from("2001:db8:2::1"), await from("192.0.3.2")]).toEqual([202, 202]);
+  // As if somebody with all blocks of a network had asked sixty times.
+  await usedUp("evaluations");
+  expect([await from("2001:db8:3::1"), await from("2001:db8:4::1")]).toEqual([202, 429]);
+  expect([await from("198.51.100.7"), await from("198.51.101.7")]).toEqual([202, 429]);
+  await usedUp("evaluations reserve");
+  expect(await from("203.0.113.9")).toBe(429);
+  await forget();
 }, 20_000);
 
 test("operators page through all, see an ETag, and what they do twice is done once", async () => {

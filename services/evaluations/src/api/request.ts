@@ -1,31 +1,12 @@
 import { parseEmail } from "@heliograph/channels";
-import {
-  deterministicId,
-  type EventData,
-  newId,
-  PublicError,
-  streamOf,
-  uuid5,
-} from "@heliograph/contracts";
-import {
-  type Answer,
-  appendOne,
-  type Call,
-  fingerprint,
-  placeOf,
-  type Route,
-  route,
-} from "@heliograph/api";
-import { operator, takeTries, type TryLimit } from "@heliograph/platform";
+import { deterministicId, type EventData, newId, streamOf, uuid5 } from "@heliograph/contracts";
+import { type Answer, appendOne, type Call, fingerprint, type Route, route } from "@heliograph/api";
+import { operator } from "@heliograph/platform";
 import type { z } from "zod";
 import { afterBusinessTime, businessDayMs } from "../business-time.ts";
 import { renderingOf, usedForm } from "./form.ts";
+import { takeTurn } from "./turns.ts";
 import { RequestEvaluation, RequestedEvaluation } from "./schema.ts";
-
-/** From one place: a person who mistypes, not a script. */
-const placeLimit = { burst: 5, everySeconds: 720 };
-/** From everywhere: what a team can answer, and what a thousand places may cost us. */
-const totalLimit = { burst: 60, everySeconds: 60 };
 
 /**
  * Takes a request. Whether an address has asked before, or is an agent's, changes nothing here, neither the answer nor the work: the reactor finds out, and mail tells whoever has the
@@ -81,21 +62,6 @@ async function request(call: Call<z.infer<typeof RequestEvaluation>, unknown>): 
 function idOf(address: string, rendering: string | undefined, key: string | undefined): string {
   if (rendering !== undefined) return deterministicId("evl", "form", rendering);
   return key === undefined ? newId("evl") : deterministicId("evl", address, key);
-}
-
-/** By the place first: one that asks too often takes no turn of the others. Throws `rate_limited`. */
-async function takeTurn(pool: Parameters<typeof takeTries>[0], ip: string): Promise<void> {
-  const limits: readonly TryLimit[] = [
-    { key: `evaluation ${placeOf(ip)}`, ...placeLimit },
-    { key: "evaluations", ...totalLimit },
-  ];
-  for (const limit of limits) {
-    const retryAfterSeconds = await takeTries(pool, [limit]);
-    if (retryAfterSeconds !== undefined)
-      throw new PublicError("rate_limited", "Too many requests for an evaluation.", {
-        retryAfterSeconds,
-      });
-  }
 }
 
 export const requestRoutes: readonly Route[] = [
