@@ -26,8 +26,14 @@ export const countedTypes = [
   // What gives the money back.
   "DispatchExhausted",
   "DeliveryFailed",
+  // What was sent after its hold had expired and nobody pays: only the wallet knows.
+  "FundsWrittenOff",
 ] as const;
 export type CountedEvent = RecordedEvent<(typeof countedTypes)[number]>;
+export type WrittenOff = RecordedEvent<"FundsWrittenOff">;
+export type MessageEvent = Exclude<CountedEvent, WrittenOff>;
+/** What a message's life is folded from: the events of its stream, and that it was written off, which is told of many messages at once. */
+export type LifeEvent = MessageEvent | Pick<WrittenOff, "type" | "position">;
 
 const hourMs = 3_600_000;
 
@@ -45,6 +51,8 @@ export type Life = {
   /** Micro-units: what the wallet holds for the message, and what became of that. */
   readonly price: bigint;
   readonly hold: HoldStatus;
+  /** Sent too late, and on the house: it costs nothing from then on, whatever else comes. */
+  readonly isWrittenOff: boolean;
   readonly status: MessageStatus;
   /** That of the last acceptance; "" as long as no provider took the message. */
   readonly gateway: string;
@@ -65,7 +73,7 @@ export type Naming = (
 export const hourOf = (time: string): number => Math.floor(Date.parse(time) / hourMs);
 
 /** By the log's clock; in a sandbox whose clock was set forward, by that one. Epoch milliseconds. */
-const happenedAt = ({ metadata, recordedAt }: CountedEvent): number =>
+const happenedAt = ({ metadata, recordedAt }: MessageEvent): number =>
   metadata.at === undefined ? recordedAt : Date.parse(metadata.at);
 
 function begin(event: RecordedEvent<"MessageRequested">, naming: Naming): Life {
@@ -85,6 +93,7 @@ function begin(event: RecordedEvent<"MessageRequested">, naming: Naming): Life {
     segments: data.segments.count,
     price,
     hold: "held",
+    isWrittenOff: false,
     status: data.send_at === undefined ? "queued" : "scheduled",
     gateway: "",
     readyAt: happenedAt(event),
@@ -105,11 +114,12 @@ export const namesOf = ({ content, tags = [] }: EventData<"MessageRequested">) =
 /** The life after an event; undefined before the request. */
 export function evolveLife(
   life: Life | undefined,
-  event: CountedEvent,
+  event: LifeEvent,
   naming: Naming,
 ): Life | undefined {
   if (event.type === "MessageRequested") return life ?? begin(event, naming);
   if (life === undefined) return undefined;
+  if (event.type === "FundsWrittenOff") return { ...life, isWrittenOff: true };
   const next: { -readonly [Key in keyof Life]: Life[Key] } = {
     ...life,
     hold: holdAfter(life.hold, event),
@@ -139,7 +149,7 @@ export function evolveLife(
 }
 
 /** The wallet's own rules, so that usage and ledger cannot disagree. */
-function holdAfter(hold: HoldStatus, event: CountedEvent): HoldStatus {
+function holdAfter(hold: HoldStatus, event: MessageEvent): HoldStatus {
   const cause = walletCause(event);
   if (cause?.kind !== "capture" && cause?.kind !== "return") return hold;
   const settled = settlement(hold, cause.kind);

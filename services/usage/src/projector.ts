@@ -9,10 +9,25 @@ import {
   openDeadLetters,
   projector,
 } from "@heliograph/runtime";
-import { type CountedEvent, type Life, countedTypes, evolveLife, hourOf, namesOf } from "./life.ts";
+import {
+  type CountedEvent,
+  type Life,
+  type LifeEvent,
+  countedTypes,
+  evolveLife,
+  hourOf,
+  namesOf,
+} from "./life.ts";
 import { type Book, type NewName, bookName, dayOf, namingBy } from "./names.ts";
 import { type Row, type RowKey, count, keysOf, nameOf } from "./rows.ts";
-import { loadBooks, loadRows, writeNames, writeRows } from "./store.ts";
+import {
+  loadBooks,
+  loadRows,
+  loadWrittenOff,
+  writeNames,
+  writeRows,
+  writeWrittenOff,
+} from "./store.ts";
 import { usageDdl } from "./tables/usage.ts";
 
 /** Small batches wait this long for company: usage is read by people, and ten commits a second cost no message anything. */
@@ -47,6 +62,23 @@ export const usageProjector = (context: Context) =>
   });
 
 const isCounted = ofType(...countedTypes);
+const isWrittenOff = ofType("FundsWrittenOff");
+
+/** What these events say of each message. Only a message's own stream tells of it, and the wallet what it wrote off: that is what is folded where a message is not remembered. */
+function byMessage(events: readonly CountedEvent[]): ReadonlyMap<string, readonly LifeEvent[]> {
+  const messages = new Map<string, LifeEvent[]>();
+  const add = (id: string, event: LifeEvent): void => {
+    const own = messages.get(id);
+    if (own === undefined) messages.set(id, [event]);
+    else own.push(event);
+  };
+  for (const event of events)
+    if (event.type === "FundsWrittenOff")
+      for (const { message_id } of event.data.entries) add(message_id, event);
+    else if (event.stream === streamOf("message", event.data.message_id))
+      add(event.data.message_id, event);
+  return messages;
+}
 
 class Counting implements ProjectorInstance<CountedEvent["type"]> {
   readonly #context: Context;
@@ -68,21 +100,14 @@ class Counting implements ProjectorInstance<CountedEvent["type"]> {
 
   async project(events: readonly CountedEvent[]): Promise<readonly WritePart[]> {
     const first = events[0]!.position;
-    const messages = new Map<string, CountedEvent[]>();
-    for (const event of events) {
-      // Only a message's own stream tells of it: that is what is folded where a message is not remembered.
-      if (event.stream !== streamOf("message", event.data.message_id)) continue;
-      const own = messages.get(event.data.message_id);
-      if (own === undefined) messages.set(event.data.message_id, [event]);
-      else own.push(event);
-    }
+    const messages = byMessage(events);
     // An event that was set aside comes back when what follows it is counted: it takes its place before those.
     const late = first <= this.#counted;
     const past = await this.#pasts(messages, late);
-    const books = await this.#booksOf([...past.values(), events]);
+    const books = await this.#booksOf([...past.values(), ...messages.values()]);
     const added: NewName[] = [];
     const naming = namingBy(books, (name) => added.push(name));
-    const fold = (from: Life | undefined, more: readonly CountedEvent[]): Life | undefined =>
+    const fold = (from: Life | undefined, more: readonly LifeEvent[]): Life | undefined =>
       more.reduce((life, event) => evolveLife(life, event, naming), from);
     const changes: Change[] = [];
     for (const [id, own] of messages) {
@@ -106,7 +131,11 @@ class Counting implements ProjectorInstance<CountedEvent["type"]> {
     }
     if (!late) this.#counted = events.at(-1)!.position;
     const rows = await this.#count(changes);
-    const parts = [...writeRows(rows), ...writeNames(added)];
+    const parts = [
+      ...writeRows(rows),
+      ...writeNames(added),
+      ...writeWrittenOff(events.filter(isWrittenOff)),
+    ];
     for (const row of rows) row.stored = row.messages > 0;
     await failpoint("usage.before_commit");
     return parts;
@@ -116,35 +145,35 @@ class Counting implements ProjectorInstance<CountedEvent["type"]> {
     void failpoint("usage.after_commit");
   }
 
-  /** What is counted already of messages that are not remembered, or of all of them. */
+  /** What is counted already of messages that are not remembered, or of all of them when what comes is late: then with that. */
   async #pasts(
-    messages: ReadonlyMap<string, readonly CountedEvent[]>,
-    all: boolean,
-  ): Promise<ReadonlyMap<string, readonly CountedEvent[]>> {
-    const past = new Map<string, readonly CountedEvent[]>();
+    messages: ReadonlyMap<string, readonly LifeEvent[]>,
+    late: boolean,
+  ): Promise<ReadonlyMap<string, readonly LifeEvent[]>> {
+    const { pool, schema } = this.#tools;
+    const past = new Map<string, readonly LifeEvent[]>();
     const ids = [...messages].flatMap(([id, [first]]) =>
-      all || (first!.type !== "MessageRequested" && this.#lives.get(id) === undefined) ? [id] : [],
+      late || (first!.type !== "MessageRequested" && this.#lives.get(id) === undefined) ? [id] : [],
     );
     for (let at = 0; at < ids.length; at += streamsAtOnce) {
       const some = ids.slice(at, at + streamsAtOnce);
-      const streams = await this.#context.log.readStreams(
-        some.map((id) => streamOf("message", id)),
-      );
+      const [streams, writtenOff] = await Promise.all([
+        this.#context.log.readStreams(some.map((id) => streamOf("message", id))),
+        loadWrittenOff(pool, schema, some),
+      ]);
       for (const id of some) {
         const events: readonly RecordedEvent[] = streams.get(streamOf("message", id)) ?? [];
-        past.set(
-          id,
-          events.filter(isCounted).filter(({ position }) => position <= this.#counted),
-        );
+        const own = events.filter(isCounted).filter(({ position }) => position <= this.#counted);
+        // The wallet's word is not in the message's stream: what comes late of it is not in the table yet.
+        const told = late ? messages.get(id)!.filter(({ type }) => type === "FundsWrittenOff") : [];
+        past.set(id, [...own, ...(writtenOff.get(id) ?? []), ...told] as readonly LifeEvent[]);
       }
     }
     return past;
   }
 
   /** The names of the days in which these messages were accepted. */
-  async #booksOf(
-    histories: readonly (readonly CountedEvent[])[],
-  ): Promise<ReadonlyMap<string, Book>> {
+  async #booksOf(histories: readonly (readonly LifeEvent[])[]): Promise<ReadonlyMap<string, Book>> {
     const books = new Map<string, Book>();
     const unknown = new Map<string, { readonly partner: string; readonly day: number }>();
     for (const event of histories.flat()) {

@@ -79,7 +79,7 @@ export function keysOf(life: Life): readonly RowKey[] {
 export function count(row: Row, life: Life, times: 1 | -1): void {
   row.messages += times;
   row.segments += times * life.segments;
-  if (life.hold === "captured") row.costMicros += BigInt(times) * life.price;
+  if (life.hold === "captured" && !life.isWrittenOff) row.costMicros += BigInt(times) * life.price;
   if (life.acceptedToSentMs !== undefined)
     addTo(row.toSent, bucketOf(life.acceptedToSentMs), times);
   if (life.sentToDeliveredMs !== undefined)

@@ -1,6 +1,7 @@
 import { type WritePart, quoteSchema } from "@heliograph/runtime";
 import type pg from "pg";
 import { type Book, type NewName, bookName, emptyBook } from "./names.ts";
+import type { LifeEvent, WrittenOff } from "./life.ts";
 import { type Grain, type Row, type RowKey, grains, newRow } from "./rows.ts";
 import { readSketch, writeSketch } from "./sketch.ts";
 
@@ -139,3 +140,36 @@ export const writeNames = (added: readonly NewName[]): readonly WritePart[] =>
           ],
         },
       ];
+
+/** Where these messages were written off, as far as they were. */
+export async function loadWrittenOff(
+  pool: pg.Pool,
+  schema: string,
+  messageIds: readonly string[],
+): Promise<ReadonlyMap<string, readonly LifeEvent[]>> {
+  const { rows } = await pool.query<{ message_id: string; position: string }>({
+    name: `${schema}.load_written_off`,
+    text: `select message_id, position::text from ${quoteSchema(schema)}.written_off where message_id = any($1::text[]) order by position`,
+    values: [messageIds],
+  });
+  const found = new Map<string, LifeEvent[]>();
+  for (const { message_id, position } of rows) {
+    const event = { type: "FundsWrittenOff", position: BigInt(position) } as const;
+    found.set(message_id, [...(found.get(message_id) ?? []), event]);
+  }
+  return found;
+}
+
+export function writeWrittenOff(events: readonly WrittenOff[]): readonly WritePart[] {
+  const rows = events.flatMap(({ position, data }) =>
+    data.entries.map(({ message_id }) => ({ message_id, position })),
+  );
+  if (rows.length === 0) return [];
+  return [
+    {
+      name: "usage_written_off",
+      sql: `insert into {schema}.written_off (message_id, position) select * from unnest($1::text[], $2::bigint[]) on conflict do nothing`,
+      values: [rows.map(({ message_id }) => message_id), rows.map(({ position }) => position)],
+    },
+  ];
+}

@@ -1,6 +1,8 @@
-import { formatMoney, parseMoney } from "@heliograph/contracts";
+import { formatMoney } from "@heliograph/contracts";
 import { foldMessage } from "@heliograph/domain";
 import type { EventLog, RecordedEvent } from "@heliograph/log";
+
+import { takenByMessage } from "./wallets.ts";
 
 type Totals = {
   accepted: number;
@@ -39,7 +41,7 @@ const isCounted = (status: string): status is (typeof outcomes)[number] =>
 const timeOf = ({ metadata, recordedAt }: RecordedEvent): number =>
   metadata.at === undefined ? recordedAt : Date.parse(metadata.at);
 
-/** Every message of the log, one by one: an own count, by an own reading of the rule, that shares nothing with the rollups. */
+/** Every message of the log, one by one: an own count, by an own reading of the rule, that shares nothing with the rollups. The cost is that of the ledger. */
 export async function bruteForce(
   log: EventLog,
   partner: string,
@@ -54,6 +56,7 @@ export async function bruteForce(
     after = page.position;
     if (after >= page.head) break;
   }
+  const taken = await takenByMessage(log, partner);
   const totals = new Map<string, Totals>();
   for (const events of streams.values()) {
     const state = foldMessage(events)!;
@@ -63,7 +66,7 @@ export async function bruteForce(
       return found && timeOf(found);
     };
     const ready = time("MessageQueued") ?? time("MessageRequested")!;
-    const taken = time("MessageSent");
+    const sent = time("MessageSent");
     const confirmed = events.find(
       ({ type }) => type === "MessageDelivered" || type === "MessageRead",
     );
@@ -118,8 +121,8 @@ export async function bruteForce(
       if (state.status === "read") row.delivered++;
       if (isCounted(state.status)) row[state.status]++;
       row.segments += request.segments.count;
-      if (state.charged) row.cost += parseMoney(request.cost)!;
-      if (taken !== undefined) row.toSent.push(Math.max(0, taken - ready));
+      row.cost += taken.get(request.message_id) ?? 0n;
+      if (sent !== undefined) row.toSent.push(Math.max(0, sent - ready));
       if (confirmed !== undefined && last !== undefined)
         row.toDelivered.push(Math.max(0, timeOf(confirmed) - timeOf(last)));
     }

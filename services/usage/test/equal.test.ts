@@ -7,6 +7,7 @@ import {
   type ServiceContext,
 } from "@heliograph/runtime";
 import { openWorld, type World } from "@heliograph/testkit/world";
+import type { RecordedEvent } from "@heliograph/log";
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { viewOf } from "../src/api/view.ts";
@@ -16,7 +17,7 @@ import { usageProjector } from "../src/projector.ts";
 import { relativeError } from "../src/sketch.ts";
 import { type Group, groups, readUsage } from "../src/tables/usage.ts";
 import { bruteForce, type Counted } from "./brute-force.ts";
-import { append, begin, life } from "./lives.ts";
+import { append, begin, life, type Life } from "./lives.ts";
 
 let world: World;
 let context: ServiceContext;
@@ -146,10 +147,10 @@ test("Usage equals a count over the log, however the events mix, are batched and
   }
 }, 60_000);
 
-test("An event that was set aside counts for nothing until it is handled again, and then as if it had come in time", async () => {
-  const partner = newId("ptn");
-  const lives = fc.sample(life(), { numRuns: 12, seed: 7 });
-  await append(context.log, lives, partner, [5, 2, 9]);
+/** Projects what is new but for some events, which are set aside, one by one: nothing is remembered, so what is before is folded from the log. Gives what handles those again. */
+async function projectWithout(
+  isAside: (event: RecordedEvent, index: number) => boolean,
+): Promise<() => Promise<void>> {
   const { events } = await context.log.readAll({
     after: position,
     limit: 1_000,
@@ -158,24 +159,56 @@ test("An event that was set aside counts for nothing until it is handled again, 
   const projector = usageProjector(context);
   const start = () => projector.create({ pool: context.pool, schema: "usage", position });
   const at = { schema: "usage", name: "usage", epoch: 0 };
-  const aside = events.filter((_, index) => index % 4 === 1);
+  const aside = events.filter(isAside);
   for (const event of aside) await quarantine(context.pool, "usage", event, "cannot be read yet");
-  // As after a failure: nothing is remembered, so what is before is folded from the log.
   for (const event of events.filter((each) => !aside.includes(each))) {
     const parts = await (await start()).project([event]);
     await commitParts(context.pool, { ...at, from: position, to: event.position }, parts);
     position = event.position;
   }
+  // The checkpoint goes on behind what was set aside.
+  const to = events.at(-1)!.position;
+  await commitParts(context.pool, { ...at, from: position, to }, []);
+  position = to;
+  return async () => {
+    const instance = await start();
+    for (const event of aside.toReversed())
+      await commitParts(
+        context.pool,
+        { ...at, from: position, to: position },
+        await instance.project([event]),
+      );
+    await context.pool.query("update runtime.dead_letters set status = 'resolved'");
+  };
+}
+
+test("An event that was set aside counts for nothing until it is handled again, and then as if it had come in time", async () => {
+  const partner = newId("ptn");
+  const lives = fc.sample(life(), { numRuns: 12, seed: 7 });
+  await append(context.log, lives, partner, [5, 2, 9]);
+  const handleAgain = await projectWithout((_, index) => index % 4 === 1);
   const now = await told(partner, ["status"]);
   expect([...now.values()].some((row) => row.accepted < 0 || row.cost.startsWith("-"))).toBe(false);
-  const instance = await start();
-  for (const event of aside.toReversed())
-    await commitParts(
-      context.pool,
-      { ...at, from: position, to: position },
-      await instance.project([event]),
-    );
-  await context.pool.query("update runtime.dead_letters set status = 'resolved'");
+  await handleAgain();
   for (const by of asked)
     compare(await told(partner, by), await bruteForce(context.log, partner, by));
+});
+
+test("What the wallet wrote off costs nothing, though its message is forgotten in between or the wallet's word comes late", async () => {
+  const late: Life = {
+    asked: {},
+    types: ["HoldLapsed", "MessageSent", "MessageDelivered", "MessageRead"],
+    gaps: [1, 2, 3, 4],
+    gateways: ["sim-1", "sim-1"],
+  };
+  for (const isAside of [() => false, ({ type }: RecordedEvent) => type === "FundsWrittenOff"]) {
+    const partner = newId("ptn");
+    await append(context.log, [{ ...late, isPoor: true }, late], partner, [0, 1]);
+    const handleAgain = await projectWithout(isAside);
+    await handleAgain();
+    const rows = await told(partner, ["status"]);
+    compare(rows, await bruteForce(context.log, partner, ["status"]));
+    // One of the two was charged late.
+    expect([...rows.values()]).toMatchObject([{ status: "read", accepted: 2, cost: "0.0079" }]);
+  }
 });

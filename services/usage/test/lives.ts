@@ -8,6 +8,7 @@ import {
 } from "@heliograph/contracts";
 import type { EventLog, NewEvent } from "@heliograph/log";
 import fc from "fast-check";
+import { openTestWallets } from "./wallets.ts";
 
 export const begin = Date.parse("2026-10-31T20:00:00.000Z");
 const hour = 3_600_000;
@@ -29,6 +30,12 @@ const endings = [
   ["DispatchAttemptFailed", "MessageSent", "MessageDelivered"],
   ["DispatchExhausted", "MessageFailed"],
   ["DispatchExhausted", "MessageDelivered"],
+  ["HoldLapsed"],
+  ["HoldLapsed", "MessageSent", "MessageDelivered"],
+  ["HoldLapsed", "MessageSent", "MessageDelivered", "MessageRead"],
+  ["HoldLapsed", "MessageSent", "DeliveryFailed", "MessageFailed"],
+  ["HoldLapsed", "DispatchExhausted", "MessageFailed"],
+  ["MessageSent", "HoldLapsed", "DeliveryFailed"],
   ["MessageRejected"],
   ["MessageExpired"],
   ["MessageCanceled"],
@@ -41,6 +48,8 @@ export type Life = {
   readonly types: readonly EventType[];
   readonly gaps: readonly number[];
   readonly gateways: readonly string[];
+  /** What is charged late finds nothing left to charge. */
+  readonly isPoor?: boolean;
 };
 
 export const life = (names: readonly string[] = ["a", "b", "=c", "\u0000"]): fc.Arbitrary<Life> =>
@@ -56,10 +65,11 @@ export const life = (names: readonly string[] = ["a", "b", "=c", "\u0000"]): fc.
       createdAt: fc.integer({ min: 0, max: 60 * hour }),
       scheduled: fc.boolean(),
       ending: fc.constantFrom(...endings),
+      isPoor: fc.boolean(),
       gaps: fc.array(gap, { minLength: 7, maxLength: 7 }),
       gateways: fc.array(fc.constantFrom("sim-1", "sim-2"), { minLength: 2, maxLength: 2 }),
     })
-    .map(({ ending, scheduled, gaps, gateways, ...rest }): Life => {
+    .map(({ ending, scheduled, gaps, gateways, isPoor, ...rest }): Life => {
       const waits =
         scheduled && ending[0] !== "MessageCanceled" ? (["MessageQueued"] as const) : [];
       return {
@@ -67,6 +77,7 @@ export const life = (names: readonly string[] = ["a", "b", "=c", "\u0000"]): fc.
         types: [...waits, ...ending],
         gaps,
         gateways,
+        isPoor,
       };
     });
 
@@ -174,6 +185,7 @@ export function eventsOf(
     MessageRejected: { ...common, error },
     MessageExpired: { ...common, ...charge, attempts: 0, expires_at: request.expires_at },
     MessageCanceled: { ...common, ...charge },
+    HoldLapsed: { message_id: id, currency: request.currency },
   };
   const event = (type: EventType, body: object): NewEvent => ({
     id: uuid7(),
@@ -190,7 +202,7 @@ export function eventsOf(
   ];
 }
 
-/** Appends lives so that their events mix as `picks` say, each life's in its own order. */
+/** Appends lives so that their events mix as `picks` say, each life's in its own order, and what the wallet decides of each right behind it. */
 export async function append(
   log: EventLog,
   lives: readonly Life[],
@@ -199,17 +211,25 @@ export async function append(
 ): Promise<void> {
   const open = lives.map((each) => {
     const id = newId("msg");
-    return { id, events: [...eventsOf(each, id, partner)], revision: -1 };
+    return { id, life: each, events: [...eventsOf(each, id, partner)], revision: -1 };
   });
+  const poor = new Set(open.filter(({ life: { isPoor } }) => isPoor).map(({ id }) => id));
+  const wallets = openTestWallets(log, partner, poor);
   for (let step = 0; open.length > 0; step++) {
     const index = picks[step % picks.length]! % open.length;
     const one = open[index]!;
-    const expected = one.revision < 0 ? "no_stream" : one.revision;
+    const event = one.events.shift()!;
+    const isOwn = event.type !== "HoldLapsed";
     const [outcome] = await log.append([
-      { stream: streamOf("message", one.id), expected, events: [one.events.shift()!] },
+      {
+        stream: streamOf(isOwn ? "message" : "hold", one.id),
+        expected: one.revision < 0 || !isOwn ? "no_stream" : one.revision,
+        events: [event],
+      },
     ]);
     if (outcome?.kind !== "appended") throw new Error(JSON.stringify(outcome));
-    one.revision++;
+    await wallets.settle();
+    if (isOwn) one.revision++;
     if (one.events.length === 0) open.splice(index, 1);
   }
 }

@@ -25,7 +25,8 @@ create table if not exists {schema}.${name} (
 
 /**
  * Rollups, written in ../store.ts. Rows change while the messages of their hour are under way; no index holds what changes, so an update rewrites none (HOT),
- * for which the fillfactor leaves room. Days are kept beside the hours because a month of hours is 24 times as many rows. `names` are what is counted under a name of its own.
+ * for which the fillfactor leaves room. Days are kept beside the hours because a month of hours is 24 times as many rows. `names` are what is counted under a name of its own,
+ * `written_off` the messages that the wallet wrote off, and where: their own streams do not say it.
  */
 export const usageDdl = `${table("hours")}${table("days")}
 create table if not exists {schema}.names (
@@ -34,6 +35,11 @@ create table if not exists {schema}.names (
   kind text not null,
   name text not null,
   primary key (partner, day, kind, name)
+);
+create table if not exists {schema}.written_off (
+  message_id text not null,
+  position bigint not null,
+  primary key (message_id, position)
 );
 `;
 
