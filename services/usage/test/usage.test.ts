@@ -243,9 +243,20 @@ test("The file has the rows of the answer, with numbers as numbers and no text t
     expect.stringMatching(/^'=1\+1,USD,1,1,1,0,0,0,0,0,0,1,0\.0125,\d+/),
     expect.stringMatching(/^'@x,USD,1,1,1/),
   ]);
-  const next = /<(.*)>; rel="next"/.exec(file.headers.get("link")!)![1]!;
+  const nextOf = (headers: Headers): string => /<(.*)>; rel="next"/.exec(headers.get("link")!)![1]!;
+  const next = new URL(nextOf(file.headers));
   const rest = await fetch(next, { headers: { authorization: `Bearer ${key}` } });
   expect((await rest.text()).split("\r\n")[1]).toMatch(/^"plain, with a comma",USD,1/);
+  // A page that was asked for by the cursor's other name leads on all the same.
+  const first = await usage(`${query}&format=csv&limit=1`, key);
+  const after = new URL(nextOf(first.headers)).searchParams.get("after");
+  const second = await usage(`${query}&format=csv&limit=1&cursor=${after}`, key);
+  const third = new URL(nextOf(second.headers));
+  const last = await usage(third.search.slice(1), key);
+  expect([last.status, last.text.split("\r\n")[1]]).toEqual([
+    200,
+    expect.stringMatching(/^"plain, with a comma"/),
+  ]);
 });
 
 test("A key sees its own partner and environment, and only with the scope", async () => {

@@ -39,6 +39,8 @@ async function usage(call: Call<undefined, Query>): Promise<Answer> {
   const next = rows.length > limit ? encodeCursor(secret, scope, shown.at(-1)!.groups) : null;
   if (query.format === "csv") {
     const address = new URL(call.request.url, originOf(call.request, call.context.settings));
+    // The page that was asked for may be named by either.
+    address.searchParams.delete("cursor");
     if (next !== null) address.searchParams.set("after", next);
     return {
       status: 200,
