@@ -36,7 +36,6 @@ export { Problem } from "./problem-schema.ts";
 export { asPublicError, errorsPath, problemOf } from "./problem.ts";
 export { orNone, reachable, requireReach } from "./reach.ts";
 export { type Policy } from "./limits/policies.ts";
-export { RateLimiter } from "./limits/rate-limit.ts";
 export { requestId } from "./request-id.ts";
 export { type Answer, type Route, route, streamed } from "./route.ts";
 export { Router } from "./router.ts";

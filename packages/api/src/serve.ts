@@ -1,5 +1,5 @@
 import { environments } from "@heliograph/contracts";
-import { prepareTables, untilItAnswers } from "@heliograph/runtime";
+import { limitTables, prepareTables, untilItAnswers } from "@heliograph/runtime";
 import { buildApp } from "./app.ts";
 import type { ApiContext, ApiDeps } from "./context.ts";
 import { buildDocument } from "./openapi.ts";
@@ -8,7 +8,6 @@ import { listen } from "./server.ts";
 import { routesOf, type Hosted, type Service } from "./service.ts";
 import { hostService } from "./service-routes.ts";
 import { idempotencyTables, purge } from "./tables/idempotency.ts";
-import { limitTables } from "./tables/limits.ts";
 import type { Web } from "./web.ts";
 
 const purgeEveryMs = 3_600_000;

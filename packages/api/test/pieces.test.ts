@@ -6,11 +6,11 @@ import {
   encodeCursor,
   parseIdempotencyKey,
   problemOf,
-  RateLimiter,
   requestId,
   Router,
 } from "../src/index.ts";
 import { PublicError } from "@heliograph/contracts";
+import { RateLimiter } from "@heliograph/runtime";
 
 describe("the rate limiter", () => {
   const limit = { requests: 10, windowSeconds: 1 };

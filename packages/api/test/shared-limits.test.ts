@@ -1,18 +1,20 @@
-import { openPool, prepareTables } from "@heliograph/runtime";
+import {
+  giveBackToDay,
+  type Limit,
+  limitTables,
+  openPool,
+  prepareTables,
+  readDay,
+  SharedLimiter,
+  takeFromBuckets,
+  takeFromDays,
+  type Verdict,
+} from "@heliograph/runtime";
 import { networkLink, testDatabase, until, type TestDatabase } from "@heliograph/testkit";
 import type pg from "pg";
 import pino from "pino";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { DailyLimits, type DayStore } from "../src/limits/daily-limits.ts";
-import type { Limit, Verdict } from "../src/limits/rate-limit.ts";
-import { SharedLimiter } from "../src/limits/shared-limiter.ts";
-import {
-  giveBackToDay,
-  limitTables,
-  readDay,
-  takeFromBuckets,
-  takeFromDays,
-} from "../src/tables/limits.ts";
 
 const logger = pino({ level: "silent" });
 let database: TestDatabase;

@@ -29,3 +29,18 @@ export { onlyShard } from "./source.ts";
 export { runConsumer } from "./run-consumer.ts";
 export { easePressure } from "./pressure.ts";
 export { type Alarm, createAlarm } from "./alarm.ts";
+export { gathering } from "./limits/gathering.ts";
+export { type Limiter, memoryLimiter } from "./limits/limiter.ts";
+export { burstOf, intervalMs, type Limit, RateLimiter, type Verdict } from "./limits/rate-limit.ts";
+export { SharedLimiter } from "./limits/shared-limiter.ts";
+export {
+  type DayAsk,
+  type DayGrant,
+  forgetDays,
+  forgetFullBuckets,
+  giveBackToDay,
+  limitTables,
+  readDay,
+  takeFromBuckets,
+  takeFromDays,
+} from "./tables/limits.ts";

@@ -1,7 +1,7 @@
 import type { PublicError } from "@heliograph/contracts";
 import type { Partner } from "@heliograph/platform";
+import type { Limit, Limiter, Verdict } from "@heliograph/runtime";
 import type { DailyLimits, DayVerdict } from "./daily-limits.ts";
-import type { Limiter } from "./limiter.ts";
 import {
   dayPolicy,
   described,
@@ -12,7 +12,6 @@ import {
   type Limits,
   type Policy,
 } from "./policies.ts";
-import type { Limit, Verdict } from "./rate-limit.ts";
 
 /** What counts in one environment. */
 export type Counters = { readonly rates: Limiter; readonly days: DailyLimits };

@@ -1,19 +1,21 @@
 import { environments, type Environment } from "@heliograph/contracts";
-import { messageOf, openPool } from "@heliograph/runtime";
-import type { ApiDeps } from "../context.ts";
 import {
   forgetDays,
   forgetFullBuckets,
   giveBackToDay,
+  type Limiter,
+  memoryLimiter,
+  messageOf,
+  openPool,
+  RateLimiter,
   readDay,
+  SharedLimiter,
   takeFromBuckets,
   takeFromDays,
-} from "../tables/limits.ts";
+} from "@heliograph/runtime";
+import type { ApiDeps } from "../context.ts";
 import type { Counters } from "./allowance.ts";
 import { DailyLimits } from "./daily-limits.ts";
-import { memoryLimiter, type Limiter } from "./limiter.ts";
-import { RateLimiter } from "./rate-limit.ts";
-import { SharedLimiter } from "./shared-limiter.ts";
 
 /** A statement takes a third of a millisecond: what takes so much longer is not coming, and the process goes on by itself. */
 const patienceMs = 250;

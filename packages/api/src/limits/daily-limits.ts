@@ -1,6 +1,4 @@
-import type { DayAsk, DayGrant } from "../tables/limits.ts";
-import { gathering } from "./gathering.ts";
-import type { Verdict } from "./rate-limit.ts";
+import { type DayAsk, type DayGrant, gathering, type Verdict } from "@heliograph/runtime";
 
 /** Taken ahead of need: this share of what is left, so that near the end each is counted alone, and never more than so many. A process that is killed loses no more than that. */
 const aheadShare = 200;

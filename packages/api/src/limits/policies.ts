@@ -1,6 +1,6 @@
 import { PublicError } from "@heliograph/contracts";
 import type { Partner } from "@heliograph/platform";
-import { burstOf, intervalMs, type Limit, type Verdict } from "./rate-limit.ts";
+import { burstOf, intervalMs, type Limit, type Verdict } from "@heliograph/runtime";
 
 /** A partner without a limit of its own: 200 requests a second, bursts of 2,000. */
 const defaultLimit: Limit = { requests: 2_000, windowSeconds: 10 };

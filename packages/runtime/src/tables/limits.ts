@@ -1,4 +1,4 @@
-import type { OwnTables } from "@heliograph/runtime";
+import type { OwnTables } from "../types.ts";
 import type pg from "pg";
 
 /**
