@@ -3,7 +3,7 @@ import type { Decision } from "@heliograph/log";
 import type { Contact, Evaluation } from "./evolve.ts";
 
 /** Why something is not done with an evaluation. */
-export type Refusal = "not_found" | "closed" | "taken" | "not_provisioned";
+export type Refusal = "not_found" | "closed" | "erased" | "taken" | "not_provisioned";
 type Decided = Decision<Refusal>;
 
 /** What a new evaluation begins with: the contact whose turn it is, and the tenant. Once; not where it was closed meanwhile. */
@@ -89,6 +89,7 @@ export const decideTake = (
 
 export function decideNote(evaluation: Evaluation | undefined, text: string, now: string): Decided {
   if (evaluation === undefined) return { refusal: "not_found" };
+  if (evaluation.erased_at !== undefined) return { refusal: "erased" };
   const data = { evaluation_id: evaluation.evaluation_id, text, noted_at: now };
   return { events: [{ type: "EvaluationNoted", data }] };
 }
@@ -121,6 +122,21 @@ export function decideClose(
     closed_at: now,
   };
   return { events: [{ type: "EvaluationClosed", data }] };
+}
+
+/** Nobody can be answered who cannot be read: it is closed too. */
+export function decideErase(evaluation: Evaluation | undefined, now: string): Decided {
+  if (evaluation === undefined) return { refusal: "not_found" };
+  const { evaluation_id, closed_at, erased_at } = evaluation;
+  if (erased_at !== undefined) return { events: [] };
+  return {
+    events: [
+      ...(closed_at === undefined
+        ? [{ type: "EvaluationClosed", data: { evaluation_id, closed_at: now } }]
+        : []),
+      { type: "EvaluationErased", data: { evaluation_id, erased_at: now } },
+    ],
+  };
 }
 
 const contacted = (evaluation_id: string, now: string) => ({

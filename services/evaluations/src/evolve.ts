@@ -9,6 +9,7 @@ export const evaluationTypes = [
   "EvaluationNoted",
   "EvaluationConverted",
   "EvaluationClosed",
+  "EvaluationErased",
 ] as const satisfies readonly EventType[];
 export type EvaluationEvent = TypedEvent<(typeof evaluationTypes)[number]>;
 export type Contact = EventData<"EvaluationAssigned">["contact"];
@@ -26,6 +27,7 @@ export type Evaluation = EventData<"EvaluationRequested"> & {
   readonly closed_at?: string;
   readonly close_reason?: string;
   readonly duplicate_of?: string | undefined;
+  readonly erased_at?: string;
 };
 
 export const statuses = ["requested", "provisioned", "contacted", "converted", "closed"] as const;
@@ -44,6 +46,7 @@ export function changesOf({ type, data }: EvaluationEvent): Partial<Evaluation> 
     case "EvaluationProvisioned":
     case "EvaluationContacted":
     case "EvaluationConverted":
+    case "EvaluationErased":
       return data;
     case "EvaluationKeyShown":
       return { key_shown_at: data.shown_at };

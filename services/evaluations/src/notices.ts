@@ -43,6 +43,7 @@ export async function openNotice(
 ): Promise<SlackMessage | undefined> {
   const { evaluation: sealed } = await readEvaluation(log, evaluation_id);
   if (sealed === undefined) return undefined;
+  if (sealed.erased_at !== undefined) return undefined;
   const isAnswered = sealed.contacted_at !== undefined || sealed.closed_at !== undefined;
   if (kind !== "requested" && isAnswered) return undefined;
   const { website, expected_volume, contact, ...told } = (

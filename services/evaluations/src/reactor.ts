@@ -15,9 +15,10 @@ import { accessToken, tokenHash } from "./links.ts";
 import { again, introduction, welcome } from "./mails.ts";
 import { noticesOf, openNotice } from "./notices.ts";
 import { recordKeyShown } from "./key.ts";
+import { destroyKeys } from "./erase.ts";
 import { provision } from "./provision.ts";
 import { openSender } from "./slack/sender.ts";
-import { addAccess } from "./store.ts";
+import { addAccess, forgetVisitor } from "./store.ts";
 import { countEarlier, deskMigrations, deskSchema } from "./tables/desk.ts";
 
 const types = [
@@ -25,6 +26,7 @@ const types = [
   "EvaluationProvisioned",
   "EvaluationAssigned",
   "EvaluationClosed",
+  "EvaluationErased",
   "KeyIssued",
 ] as const;
 type Event = RecordedEvent<(typeof types)[number]>;
@@ -82,6 +84,9 @@ async function partsOf(platform: PlatformContext, event: Event): Promise<readonl
       return event.data.by === "person" ? introduced(platform, event) : [];
     case "EvaluationClosed":
       return event.data.duplicate_of === undefined ? [] : remembered(platform, event);
+    case "EvaluationErased":
+      await destroyKeys(platform.vault, event.data.evaluation_id);
+      return forgetVisitor(event.data.evaluation_id);
     case "KeyIssued":
       await recordKeyShown(platform.log, event);
       return [];

@@ -42,7 +42,7 @@ export const addAccess = (sha256: string, evaluationId: string, expiresAt: Date)
   values: [sha256, evaluationId, expiresAt],
 });
 
-/** What the team is to be told, and when at the earliest. Of a kind an evaluation has one; what cannot be told for a week is given up. */
+/** What the team is to be told, and when at the earliest. Of a kind an evaluation has one; it waits until it is told, or nobody needs it any more. */
 export type NewNotice = {
   readonly id: string;
   readonly evaluationId: string;
@@ -55,8 +55,8 @@ export type NoticeKind = (typeof noticeKinds)[number];
 
 export const addNotices = (notices: readonly NewNotice[]): WritePart => ({
   name: "evaluation_notices",
-  sql: `insert into {schema}.notices (id, evaluation_id, kind, due_at, given_up_at)
-    select id, evaluation, kind, due, due + interval '7 days'
+  sql: `insert into {schema}.notices (id, evaluation_id, kind, due_at, first_due_at)
+    select id, evaluation, kind, due, due
     from unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[]) as t(id, evaluation, kind, due) on conflict do nothing`,
   values: [
     notices.map(({ id }) => id),
@@ -65,3 +65,14 @@ export const addNotices = (notices: readonly NewNotice[]): WritePart => ({
     notices.map(({ dueAt }) => dueAt),
   ],
 });
+
+/** An evaluation that is erased: the team is told nothing more, no link shows a key, and another request of the same person is a new one. */
+export const forgetVisitor = (evaluationId: string): readonly WritePart[] =>
+  [
+    [
+      "evaluation_forget_address",
+      "update {schema}.requests set address = '' where evaluation_id = $1",
+    ],
+    ["evaluation_forget_notices", "delete from {schema}.notices where evaluation_id = $1"],
+    ["evaluation_forget_access", "delete from {schema}.access where evaluation_id = $1"],
+  ].map(([name, sql]) => ({ name: name!, sql: sql!, values: [evaluationId] }));

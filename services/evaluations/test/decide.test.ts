@@ -7,6 +7,7 @@ import {
   decideClose,
   decideConvert,
   decideDuplicate,
+  decideErase,
   decideNote,
   decideProvision,
   decideTake,
@@ -41,6 +42,7 @@ const commands = {
   note: (state: Evaluation | undefined, at: string) => decideNote(state, "sealed", at),
   convert: decideConvert,
   close: (state: Evaluation | undefined, at: string) => decideClose(state, undefined, at),
+  erase: decideErase,
 } satisfies Record<string, (state: Evaluation | undefined, at: string) => Decision<Refusal>>;
 type Command = keyof typeof commands;
 const names = Object.keys(commands) as Command[];
@@ -68,16 +70,21 @@ function run(given: readonly Command[]) {
 
 const histories = fc.array(fc.constantFrom(...names), { maxLength: 15 });
 
-test("whatever is asked in whatever order, each state is reached once, never left backwards, and nothing but notes follows the end", () => {
+test("whatever is asked in whatever order, each state is reached once, never left backwards, and nothing but notes follows the end, and nothing an erasure", () => {
   fc.assert(
     fc.property(histories, (given) => {
       const { events, steps } = run(given);
       const types = events.map(({ type }) => type);
-      for (const type of ["Provisioned", "Contacted", "Converted", "Closed"])
+      for (const type of ["Provisioned", "Contacted", "Converted", "Closed", "Erased"])
         expect(types.filter((each) => each === `Evaluation${type}`).length).toBeLessThanOrEqual(1);
       const end = types.indexOf("EvaluationClosed");
       if (end >= 0)
-        expect(new Set(types.slice(end + 1)).difference(new Set(["EvaluationNoted"])).size).toBe(0);
+        expect(
+          new Set(types.slice(end + 1)).difference(new Set(["EvaluationNoted", "EvaluationErased"]))
+            .size,
+        ).toBe(0);
+      const erased = types.indexOf("EvaluationErased");
+      if (erased >= 0) expect([end >= 0, types.length]).toEqual([true, erased + 1]);
       const converted = types.indexOf("EvaluationConverted");
       if (converted >= 0) {
         expect(types.slice(0, converted)).toContain("EvaluationContacted");

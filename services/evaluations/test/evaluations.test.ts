@@ -379,6 +379,60 @@ test("operators page through all, see an ETag, and what they do twice is done on
   expect((await scene.world.call("GET", "/api/v1/admin/evaluations", { key })).status).toBe(403);
 });
 
+test("what a person wrote and was noted is erased for ever, once, and the same person begins anew", async () => {
+  const { world } = scene;
+  const { id, email } = await scene.ask({ company: "Erased Ltd" });
+  const link = linkIn((await scene.mailTo(email)).text);
+  const noted = await scene.manage("POST", `/${id}/note`, { text: "Eve calls on Monday" });
+  expect(noted.body).toMatchObject({ email, erased_at: null });
+  const headers = { "idempotency-key": "erase-once" };
+  const calls = [
+    await scene.manage("POST", `/${id}/erase`, undefined, headers),
+    await scene.manage("POST", `/${id}/erase`, undefined, headers),
+    await scene.manage("POST", `/${id}/erase`),
+  ];
+  const { erased_at } = calls[0]!.body;
+  for (const { status, body } of calls)
+    expect([status, body]).toEqual([200, { id, status: "closed", erased_at }]);
+  const gone = "[erased]";
+  expect((await scene.manage("GET", `/${id}`)).body).toMatchObject({
+    status: "closed",
+    name: gone,
+    email: gone,
+    use_case: gone,
+    company: "Erased Ltd",
+    notes: [{ text: gone }],
+    erased_at,
+  });
+  const late = await scene.manage("POST", `/${id}/note`, { text: "Eve again" });
+  expect([late.status, late.body.code]).toEqual([409, "conflict"]);
+  await until(async () => (await open("GET", link)).status === 404);
+  const events = await world.platform.platformLog.readStream(streamOf("evaluation", id));
+  expect(events.at(-1)!.type).toBe("EvaluationErased");
+  const vault = world.platform.contexts.live.vault;
+  const opened = JSON.stringify(
+    (await vault.open(undefined, events))(events.map(({ data }) => data)),
+  );
+  for (const text of [email, "Eve"]) expect(opened).not.toContain(text);
+  const { rows } = await world.platform.contexts.live.pool.query(
+    "select count(*)::int as waiting from vault.keys where subject = $1 and destroyed_at is null",
+    [id],
+  );
+  expect(rows).toEqual([{ waiting: 0 }]);
+  const audited = await until(async () => {
+    const answer = await world.call("GET", `/api/v1/admin/audit?target=${id}`, {
+      key: scene.admin,
+    });
+    return (
+      answer.body.data.some((row: { action: string }) => row.action.endsWith("/erase")) && answer
+    );
+  });
+  for (const text of [email, "Eve"]) expect(audited.text).not.toContain(text);
+  const { body: next } = await scene.post({ email });
+  await until(async () => (await scene.manage("GET", `/${next.id}`)).body.status === "provisioned");
+  expect((await scene.manage("POST", `/evl_${"0".repeat(26)}/erase`)).status).toBe(404);
+});
+
 test("the rota goes round by the order of requests, begins anew when it is set, and If-Match keeps two from setting it at once", async () => {
   const contacts = ["a@example.org", "b@example.org", "c@example.org"];
   const { headers } = await scene.manage("GET", "/rota");

@@ -17,6 +17,18 @@ test("a Slack that is down at the start, broken, busy and slow gets each message
     await until(async () => (await waiting("requested")).some(({ tries }) => tries > 1));
     const second = await scene.ask({ company: "Second" });
     await scene.mailTo(second.email);
+    // However long it takes: nobody's request is given up, and operators see that the team does not know of it.
+    await platformPool.query(
+      "update evaluation_desk.notices set first_due_at = first_due_at - interval '8 days' where kind = 'requested'",
+    );
+    const { tries: before } = (await waiting("requested")).toSorted(
+      (a, b) => b.tries - a.tries,
+    )[0]!;
+    await until(async () => (await waiting("requested")).some(({ tries }) => tries > before));
+    const report = async () => (await scene.manage("GET", "/report")).body;
+    const untold = await report();
+    expect(untold.untold).toBe(2);
+    expect(Date.parse(untold.untold_since)).toBeLessThan(Date.now() - 8 * 86_400_000);
     const slack = await webhookSink({ port });
     try {
       slack.queue(
@@ -27,6 +39,7 @@ test("a Slack that is down at the start, broken, busy and slow gets each message
         { type: "answer", status: 400, body: "invalid_blocks" },
       );
       await until(async () => (await waiting("requested")).length === 0, { timeoutMs: 20_000 });
+      expect(await report()).toMatchObject({ untold: 0, untold_since: null });
       const texts = slack.requests.map(({ body }) => JSON.parse(body).text as string);
       expect(texts.map((text) => /Company: (\w+)/.exec(text)![1])).toEqual([
         "First",

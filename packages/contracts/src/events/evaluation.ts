@@ -72,6 +72,12 @@ export const EvaluationConverted = defineEvent(
   "The visitor became a customer.",
   z.strictObject({ evaluation_id: Id, converted_at: Time }),
 );
+export const EvaluationErased = defineEvent(
+  "EvaluationErased",
+  1,
+  "What the visitor wrote of a person, and the team of the visitor, cannot be read any more.",
+  z.strictObject({ evaluation_id: Id, erased_at: Time }),
+);
 export const EvaluationClosed = defineEvent(
   "EvaluationClosed",
   1,

@@ -17,14 +17,24 @@ import {
 import type { Decision } from "@heliograph/log";
 import { operator } from "@heliograph/platform";
 import { z } from "zod";
-import { decideAssign, decideClose, decideConvert, decideNote, type Refusal } from "../decide.ts";
+import {
+  decideAssign,
+  decideClose,
+  decideConvert,
+  decideErase,
+  decideNote,
+  type Refusal,
+} from "../decide.ts";
 import { type Evaluation, evolve, statuses } from "../evolve.ts";
+import { destroyKeys } from "../erase.ts";
 import { readEvaluation } from "../read.ts";
 import { countKept, type EvaluationRow, listEvaluations } from "../tables/evaluations.ts";
+import { countUntold } from "../tables/notices.ts";
 import { contactOf } from "./contacts.ts";
 import {
   AssignEvaluation,
   CloseEvaluation,
+  ErasedEvaluation,
   EvaluationView,
   EvaluationWithNotes,
   NoteEvaluation,
@@ -41,6 +51,8 @@ export function problemOf(refusal: Refusal): PublicError {
       return notFound();
     case "closed":
       return new PublicError("conflict", "The evaluation is closed.");
+    case "erased":
+      return new PublicError("conflict", "The visitor's data is erased.");
     case "taken":
       return new PublicError("conflict", "Somebody has taken the evaluation.");
     case "not_provisioned":
@@ -124,6 +136,7 @@ function assign(call: Call<z.infer<typeof AssignEvaluation>, unknown>): Promise<
 /** Seals what a person wrote under the key of the evaluation. Throws `not_found`: nothing is sealed for what is not there. */
 async function sealed(call: Call<unknown, unknown>, text: string): Promise<string> {
   const { evaluation } = await find(call, call.params["id"]!);
+  if (evaluation.erased_at !== undefined) throw problemOf("erased");
   const { vault } = call.context.environments.live;
   const subject = evaluation.evaluation_id;
   return (await vault.seal({ partner: operator.partner_id, subject }))(text);
@@ -143,6 +156,28 @@ async function close(call: Call<z.infer<typeof CloseEvaluation>, unknown>): Prom
   return alter(call, "close", (state, now) => decideClose(state, text, now));
 }
 
+/** What is answered and kept names nobody, so that its key of idempotency outlives the visitor's. */
+async function erase(call: Call<unknown, unknown>): Promise<Answer> {
+  const id = call.params["id"]!;
+  if (!isId("evl", id)) throw notFound();
+  const now = new Date().toISOString();
+  const { state, revision, position } = await changeOnce<Evaluation>(call, {
+    log: call.context.platformLog,
+    stream: streamOf("evaluation", id),
+    name: `erase ${id}`,
+    correlation: id,
+    evolve,
+    decide(evaluation) {
+      const decision = decideErase(evaluation, now);
+      return "refusal" in decision ? { refusal: problemOf(decision.refusal) } : decision;
+    },
+  });
+  // At once; the reactor repeats it, should this process end here.
+  await destroyKeys(call.context.environments.live.vault, id);
+  const body = { id, status: "closed", erased_at: state!.erased_at };
+  return { status: 200, body, etag: etagOf(revision), position };
+}
+
 const ReportQuery = z.strictObject({
   from: TimeInput.optional().meta({ description: "Inclusive; default 30 days before `to`." }),
   to: TimeInput.optional().meta({ description: "Exclusive; default now." }),
@@ -160,7 +195,13 @@ async function report(call: Call<undefined, z.infer<typeof ReportQuery>>): Promi
   });
   const decided = counted.kept + counted.broken;
   const kept_share = decided === 0 ? null : Math.round((counted.kept / decided) * 10_000) / 10_000;
-  return { status: 200, body: { ...range, ...counted, kept_share } };
+  return { status: 200, body: { ...range, ...counted, kept_share, ...(await untoldOf(call)) } };
+}
+
+async function untoldOf({ context }: Call<undefined, unknown>): Promise<object> {
+  if (context.settings.slackWebhookUrl === undefined) return { untold: 0, untold_since: null };
+  const { untold, untold_since } = await countUntold(context.platformPool);
+  return { untold, untold_since: untold_since?.toISOString() ?? null };
 }
 
 const changing = {
@@ -229,5 +270,12 @@ export const adminRoutes: readonly Route[] = [
     summary: "Close an evaluation; its tenant stays",
     body: CloseEvaluation,
     handler: close,
+  }),
+  route({
+    ...changing,
+    path: "/admin/evaluations/:id/erase",
+    summary: "Erase what the visitor wrote of a person and the team of the visitor, for ever",
+    response: ErasedEvaluation,
+    handler: erase,
   }),
 ];

@@ -153,6 +153,10 @@ export const EvaluationView = z
       .string()
       .nullable()
       .meta({ description: "The evaluation that the same person had already." }),
+    erased_at: z.string().nullable().meta({
+      description:
+        "When the visitor's data was erased, RFC 3339, UTC: `name`, `email`, `use_case`, `close_reason` and notes read `[erased]`.",
+    }),
   })
   .meta({ id: "Evaluation" });
 
@@ -195,6 +199,9 @@ export const ContactInput = z.string().min(3).max(400).meta({
 export const AssignEvaluation = z
   .strictObject({ contact: ContactInput, slack_invite_url: SlackInvite.optional() })
   .meta({ id: "AssignEvaluation" });
+export const ErasedEvaluation = z
+  .object({ id: z.string(), status: z.literal("closed"), erased_at: z.string() })
+  .meta({ id: "ErasedEvaluation" });
 export const NoteEvaluation = z.strictObject({ text: prose(5_000) }).meta({ id: "NoteEvaluation" });
 export const CloseEvaluation = z
   .strictObject({ reason: prose(500).optional() })
@@ -222,6 +229,14 @@ export const ReportView = z
     broken: z.int().meta({ description: "Later, or not yet although the time is over." }),
     open: z.int().meta({ description: "Nobody answered yet, and there is time." }),
     closed_unanswered: z.int().meta({ description: "Closed in time without an answer." }),
+    untold: z.int().meta({
+      description:
+        "Messages for the team's Slack that were due, of whatever time, and are not taken yet; 0 without `HELIOGRAPH_SLACK_WEBHOOK_URL`.",
+    }),
+    untold_since: z
+      .string()
+      .nullable()
+      .meta({ description: "When the oldest of them was due, RFC 3339, UTC." }),
     kept_share: z
       .number()
       .nullable()

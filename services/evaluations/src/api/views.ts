@@ -45,4 +45,5 @@ const viewOf = (evaluation: Evaluation): object => ({
   closed_at: evaluation.closed_at ?? null,
   close_reason: evaluation.close_reason ?? null,
   duplicate_of: evaluation.duplicate_of ?? null,
+  erased_at: evaluation.erased_at ?? null,
 });

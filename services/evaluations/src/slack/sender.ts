@@ -7,7 +7,9 @@ import { post } from "./post.ts";
 /** A successor tries when this process ended with a notice in hand. */
 const leaseSeconds = 30;
 const lookEveryMs = 1_000;
-const [firstRetryMs, slowestRetryMs] = [1_000, 300_000];
+const firstRetryMs = 1_000;
+/** Slack is away: somebody mends it. It refuses this message: somebody has to change the setting, or the release. */
+const slowestMs = { away: 300_000, refused: 3_600_000 } as const;
 
 export type Sender = {
   /** There is something to tell. */
@@ -16,7 +18,7 @@ export type Sender = {
 };
 
 /**
- * Tells the team what is due, one message after the other. While Slack is away all of them wait, longer each time; a message that it refuses waits alone. What was told right before a
+ * Tells the team what is due, one message after the other. While Slack is away all of them wait, longer each time; a message that it refuses waits alone. None is given up. What was told right before a
  * crash may be told again, since a webhook knows no repetitions.
  */
 export function openSender(
@@ -28,11 +30,11 @@ export function openSender(
   const signal = AbortSignal.any([stopping, ended.signal]);
   let pausedUntil = 0;
   let failures = 0;
-  const delayMs = (count: number): number =>
-    Math.min(firstRetryMs * 2 ** (count - 1), slowestRetryMs) * settings.retryScale;
+  const delayMs = (kind: keyof typeof slowestMs, count: number): number =>
+    Math.min(firstRetryMs * 2 ** (count - 1), slowestMs[kind]) * settings.retryScale;
 
   async function tell(notice: Notice): Promise<void> {
-    const { id, kind, tries, last } = notice;
+    const { id, kind, tries } = notice;
     const message = await messageOf(notice);
     if (message === undefined) return dropNotice(pool, id);
     const posted = await post(url, message, signal);
@@ -42,13 +44,10 @@ export function openSender(
       await failpoint("evaluations.after_slack");
       return dropNotice(pool, id);
     }
-    logger.warn(
-      { notice: id, kind, tries, posted },
-      last ? "the team was not told" : "the team is not told yet",
-    );
-    if (last) return dropNotice(pool, id);
-    if (posted.kind === "refused") return postponeNotice(pool, id, delayMs(tries) / 1000);
-    pausedUntil = performance.now() + (posted.retryAfterMs ?? delayMs(++failures));
+    logger.warn({ notice: id, kind, tries, posted }, "the team is not told yet");
+    if (posted.kind === "refused")
+      return postponeNotice(pool, id, delayMs("refused", tries) / 1000);
+    pausedUntil = performance.now() + (posted.retryAfterMs ?? delayMs("away", ++failures));
     return postponeNotice(pool, id, 0);
   }
 

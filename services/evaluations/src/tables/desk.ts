@@ -23,6 +23,9 @@ create table {schema}.notices (
   tries int not null default 0
 );
 create index notices_due on {schema}.notices (due_at);`,
+  // Nothing is given up any more: what is tried first is what was due first.
+  `alter table {schema}.notices rename column given_up_at to first_due_at;
+update {schema}.notices set first_due_at = first_due_at - interval '7 days';`,
 ];
 
 /** A request as the log has it: where it stands, whose it is. */
