@@ -158,6 +158,10 @@ export class Call<Body = unknown, Query = unknown, Params = Readonly<Record<stri
   chunks: () => AsyncIterable<Buffer> = () => {
     throw new Error(`${this.routeName} has its body read for it`);
   };
+  /** Writes the head of an answer that the handler writes to `response` itself, with the headers that every answer has. */
+  beginStream: (headers: Readonly<Record<string, string>>) => void = () => {
+    throw new Error(`${this.routeName} is not under way`);
+  };
   /** The time of the caller's environment, epoch milliseconds: what happens there is stamped and held against time limits by it. Keys, sessions and rate limits follow the real one. */
   now(): number {
     return this.deps.clock.now(this.partner.partner_id);

@@ -36,6 +36,7 @@ const security = ["Cache-Control", "no-store", "X-Content-Type-Options", "nosnif
 
 /** One request on its way: what is known of it so far. */
 type Underway = {
+  readonly started: number;
   readonly id: string;
   readonly path: string;
   readonly request: Request;
@@ -73,6 +74,7 @@ export class Pipeline {
     const queryAt = request.url.indexOf("?");
     const path = queryAt === -1 ? request.url : request.url.slice(0, queryAt);
     const under: Underway = {
+      started,
       id,
       path,
       request,
@@ -109,13 +111,16 @@ export class Pipeline {
     } finally {
       under.hold?.release();
     }
-    under.common.push(...(under.allowance?.headers ?? []));
     if (!response.headersSent && !response.destroyed)
-      send(response, wire, under.common, request.method === "HEAD");
-    const { route, identity } = under;
+      send(response, wire, headersOf(under), request.method === "HEAD");
+    this.#observe(under, wire.status);
+    if (under.route?.mutates || wire.status >= 400) this.#audit(under, wire);
+  }
+
+  /** Counts and logs an answer; of one that streams, how long it took to begin. */
+  #observe({ route, identity, request, started, id, path }: Underway, status: number): void {
     const tookMs = performance.now() - started;
-    observeRequest(route, request.method, wire.status, tookMs);
-    if (route?.mutates || wire.status >= 400) this.#audit(under, wire);
+    observeRequest(route, request.method, status, tookMs);
     if (this.context.logger.isLevelEnabled("debug"))
       this.context.logger.debug(
         {
@@ -123,7 +128,7 @@ export class Pipeline {
           partner: identity?.partner.partner_id,
           method: request.method,
           path,
-          status: wire.status,
+          status,
           duration_ms: tookMs,
         },
         "answered",
@@ -167,6 +172,10 @@ export class Pipeline {
     const name = `${route.method} ${route.path}`;
     const call = new Call(this.context, identity, under.id, request, response, name, params!);
     call.limits = under.allowance;
+    call.beginStream = (own) => {
+      response.writeHead(200, headersOf(under, own));
+      this.#observe(under, 200);
+    };
     return call;
   }
 
@@ -263,6 +272,17 @@ export class Pipeline {
     const entry = audit && auditEntryOf(under, wire, directory);
     if (entry !== undefined) audit!(entry);
   }
+}
+
+/** Headers of an answer that its handler has not made, and behind them its own, which count where both have one. */
+function headersOf(
+  { common, allowance }: Underway,
+  own: Readonly<Record<string, string>> = {},
+): string[] {
+  const names = new Set(Object.keys(own).map((name) => name.toLowerCase()));
+  const all = [...common, ...(allowance?.headers ?? [])];
+  const kept = all.filter((_, index) => !names.has(all[index - (index % 2)]!.toLowerCase()));
+  return [...kept, ...Object.entries(own).flat()];
 }
 
 const isClosed = ({ mutates, evenSuspended }: Route): boolean =>

@@ -17,7 +17,7 @@ export type Answer = {
   readonly etag?: string | undefined;
 };
 
-/** Returned by a handler that wrote to `call.response` itself (server-sent events). */
+/** Returned by a handler that wrote to `call.response` itself, behind `call.beginStream`. */
 export const streamed: Answer = { status: 0 };
 
 /**

@@ -18,14 +18,11 @@ export async function sendStream(
   texts: AsyncGenerator<string>,
 ): Promise<Answer> {
   const { response } = call;
-  response.writeHead(200, {
+  call.beginStream({
     "Content-Type": types[format],
     ...(format !== "json" && {
       "Content-Disposition": `attachment; filename="${name}.${format}"`,
     }),
-    "Cache-Control": "no-store",
-    "X-Content-Type-Options": "nosniff",
-    "Request-Id": call.requestId,
   });
   if (call.request.method === "HEAD") response.end();
   else

@@ -10,6 +10,9 @@ import { openapiDocument, services } from "../src/index.ts";
 type Operation = {
   readonly security?: readonly unknown[];
   readonly description?: string;
+  readonly responses: Readonly<
+    Record<string, { readonly headers?: object; readonly content?: object }>
+  >;
   readonly requestBody?: {
     readonly content: Readonly<Record<string, { readonly example?: object }>>;
   };
@@ -273,4 +276,64 @@ test("a stranger's key finds none of the ids, and neither does a key of the othe
     );
   expect(await wrong(withIds, isHidden, elsewhere)).toEqual([]);
   expect(await wrong(readable(), is(200), byOwner)).toEqual([]);
+});
+
+test("files and streams have the headers of every answer, wait for a position as others do, and are counted", async () => {
+  const types = ["text/csv", "application/x-ndjson", "text/event-stream"];
+  const streams = guarded.filter(
+    ({ method, operation: { responses } }) =>
+      method === "GET" && types.some((type) => type in (responses["200"]?.content ?? {})),
+  );
+  expect(streams.map(({ name }) => name)).toEqual(
+    expect.arrayContaining([
+      "GET /usage",
+      "GET /wallet/statements/{month}",
+      "GET /audit/export",
+      "GET /admin/audit/export",
+      "GET /contacts/export",
+      "GET /contact-imports/{id}/errors",
+    ]),
+  );
+  const counted = async (route: string): Promise<number> => {
+    const { text } = await world.call("GET", "/metrics");
+    const name = `heliograph_http_request_seconds_count{method="GET",route="${route}",status="200"}`;
+    return Number(
+      text
+        .split("\n")
+        .find((line) => line.startsWith(name))
+        ?.split(" ")
+        .at(-1) ?? 0,
+    );
+  };
+  const admin = await world.addKey(owner.id, { scopes: ["admin"] });
+  const position = String(await world.platform.contexts.sandbox.log.head());
+  for (const each of streams) {
+    const { name, path, operation } = each;
+    const key = isAdmins(each) ? admin : owner.key;
+    const own = path.includes("{") ? pathOf(each) : path.replace("/api/v1", "");
+    const csv = /usage|statements/.test(path) ? "?format=csv" : "";
+    const ask = (headers: Record<string, string>) =>
+      fetch(`http://127.0.0.1:${world.port}/api/v1${own}${csv}`, {
+        headers: { authorization: `Bearer ${key}`, ...headers },
+      });
+    const route = path.replace("/api/v1", "").replaceAll(/\{(\w+)\}/g, ":$1");
+    const before = await counted(route);
+    const answer = await ask({ "min-log-position": position });
+    await answer.body!.cancel();
+    const { headers } = answer;
+    expect([name, answer.status, headers.get("x-content-type-options")]).toEqual([
+      name,
+      200,
+      "nosniff",
+    ]);
+    expect([name, headers.get("cache-control")]).toEqual([name, "no-store"]);
+    for (const header of ["request-id", "ratelimit", "ratelimit-policy"])
+      expect(headers.get(header), `${header} of ${name}`).toMatch(/./);
+    expect(await counted(route), name).toBe(before + 1);
+    // A refusal names it only where there is a read model to wait for.
+    if ("Projection-Lag" in (operation.responses["401"]?.headers ?? {})) {
+      expect(Number(headers.get("projection-lag") ?? NaN), name).toBeGreaterThanOrEqual(0);
+      expect((await ask({ "min-log-position": "soon" })).status, name).toBe(422);
+    }
+  }
 });

@@ -38,12 +38,9 @@ export async function streamEvents(
   const leave = (): void => left.abort();
   socket.once("end", leave);
   try {
-    response.writeHead(200, {
+    call.beginStream({
       "Content-Type": "text/event-stream; charset=utf-8",
-      "Cache-Control": "no-store",
       "X-Accel-Buffering": "no",
-      "X-Content-Type-Options": "nosniff",
-      "Request-Id": call.requestId,
     });
     if (call.request.method !== "HEAD")
       await whileAllowed(call, (signal) =>

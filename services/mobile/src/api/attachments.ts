@@ -142,16 +142,14 @@ async function content(call: Call<undefined, z.infer<typeof LinkQuery>>): Promis
   const sealed = head ? [] : await attachments.of(call).store.get(row.object);
   if (sealed === undefined) throw new Error(`the bytes of ${id} are not in the store`);
   const { response } = call;
-  response.writeHead(200, {
+  call.beginStream({
     "Content-Type": row.type === "text/plain" ? "text/plain; charset=utf-8" : row.type,
     "Content-Length": String(row.bytes),
     "Content-Disposition": disposition(isPassive(row.type) ? "inline" : "attachment", name ?? id),
     "Content-Security-Policy": "default-src 'none'; sandbox; frame-ancestors 'none'",
     "Cross-Origin-Resource-Policy": "cross-origin",
-    "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "private, no-store",
-    "Request-Id": call.requestId,
   });
   // The answer has begun: where the bytes are not as they were stored, all that can be said is that it ends early.
   const bytes = "length" in sealed ? [] : openBytes(createSecretKey(key), sealed);

@@ -48,7 +48,6 @@ async function usage(call: Call<undefined, Query>): Promise<Answer> {
       headers: {
         "content-type": "text/csv; charset=utf-8",
         "content-disposition": 'attachment; filename="usage.csv"',
-        "cache-control": "no-store",
         "as-of-position": formatPosition(asOf),
         ...(next !== null && { link: `<${address.href}>; rel="next"` }),
       },

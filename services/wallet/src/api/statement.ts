@@ -6,7 +6,7 @@ import { stringify } from "csv-stringify/sync";
 import { z } from "zod";
 import { walletStream } from "../wallets.ts";
 import { Money } from "./money.ts";
-import { Currency, type Target, targetOf } from "./target.ts";
+import { Currency, ledger, type Target, targetOf } from "./target.ts";
 import { revisionAt } from "./transactions.ts";
 import { Transaction } from "./transactions-list.ts";
 
@@ -168,6 +168,7 @@ export const statementRoute: Route = route({
   path: "/wallet/statements/:month",
   scope: "wallet:read",
   summary: "A month of the wallet: opening, entries, closing",
+  projection: ledger,
   params: z.object({ month: Month }),
   query: StatementQuery,
   response: Statement,

@@ -3,6 +3,9 @@ import { currencyPattern, walletName } from "@heliograph/domain";
 import type { Call, EnvironmentDeps, PartnerRecord } from "@heliograph/api";
 import { z } from "zod";
 
+/** The consumer that decides about funds: a read that waits for it sees what it decided about an earlier request. */
+export const ledger = "wallet_ledger";
+
 export const Currency = z.string().regex(currencyPattern, "must be an ISO 4217 code");
 
 /** A wallet, and where it is. */

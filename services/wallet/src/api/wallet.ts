@@ -8,13 +8,10 @@ import { Money } from "./money.ts";
 import { readBalance } from "./balance.ts";
 import { proveWallet } from "./proof.ts";
 import { settingsRoutes } from "./settings.ts";
-import { currenciesOf, Currency, fieldError, targetOf } from "./target.ts";
+import { currenciesOf, Currency, fieldError, ledger, targetOf } from "./target.ts";
 import { statementRoute } from "./statement.ts";
 import { topupRoute } from "./topup.ts";
 import { Transaction, TransactionsQuery, listTransactions } from "./transactions-list.ts";
-
-/** The consumer that decides about funds: a read that waits for it sees what it decided about an earlier request. */
-const ledger = "wallet_ledger";
 
 const Balance = z
   .object({ available: Money, held: Money, currency: z.string(), as_of_position: z.string() })
