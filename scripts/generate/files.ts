@@ -6,6 +6,7 @@ import {
   scopes,
 } from "@heliograph/contracts";
 import { asyncapiDocument, openapiDocument, services } from "../../services/ingress/src/index.ts";
+import { changesOf, ownFiles, type Changes } from "../../services/site/src/index.ts";
 import { roleScopes } from "@heliograph/platform";
 import { settingNotes } from "@heliograph/runtime";
 import { apiPage, errorsPage, eventsPage, scopesPage, type OpenApi } from "./pages.ts";
@@ -19,7 +20,7 @@ const json = (value: object): string => `${JSON.stringify(value, undefined, 2)}\
 /** Every generated file by its path from the root, with the content that the source asks for. */
 export function generatedFiles(): ReadonlyMap<string, string> {
   const openapi = openapiDocument();
-  return new Map([
+  const files = new Map([
     ...eventDefinitions.map(
       (definition) =>
         [
@@ -41,4 +42,14 @@ export function generatedFiles(): ReadonlyMap<string, string> {
       ),
     ],
   ]);
+  return files.set(changesFile, siteChanges(files));
+}
+
+const changesFile = "services/site/src/changes.json";
+
+/** The days on which the pages of the site last changed, of which the new ones change today. */
+function siteChanges(made: ReadonlyMap<string, string>): string {
+  const before = JSON.parse(ownFiles.read(changesFile)) as Changes;
+  const files = { ...ownFiles, read: (file: string) => made.get(file) ?? ownFiles.read(file) };
+  return changesOf(files, before, new Date().toISOString().slice(0, 10));
 }

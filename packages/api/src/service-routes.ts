@@ -2,7 +2,6 @@ import { metricsRegister } from "@heliograph/runtime";
 import { z } from "zod";
 import type { Service } from "./service.ts";
 import type { Call } from "./call.ts";
-import { pageRoutes } from "./pages.ts";
 import { type Answer, type Route, route } from "./route.ts";
 
 const Status = z.object({ status: z.string() }).meta({ id: "ServiceStatus" });
@@ -72,8 +71,8 @@ export const hostService: Service = {
     groups: [
       {
         tag: "service",
-        description: "Health, metrics, pages for people, and this document.",
-        routes: [documentRoute, ...serviceRoutes, ...pageRoutes],
+        description: "Health, metrics, and this document.",
+        routes: [documentRoute, ...serviceRoutes],
       },
     ],
   },

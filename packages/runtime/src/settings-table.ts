@@ -43,10 +43,15 @@ export const settingsTable = {
     consequence:
       "Where callers reach the API: links in answers, such as `doc_url`, begin with it, and so do those by which providers fetch attachments: without it these lead to `http://localhost` and the port. Set it behind a proxy that changes `Host`.",
   }),
+  HELIOGRAPH_SITE_URL: url(["https:", "http:"], "`https://www.example.com`").meta({
+    preset: "`HELIOGRAPH_PUBLIC_URL`, else `http://localhost` and the port",
+    consequence:
+      "The one address of the public site: canonical links, the sitemap and `llms.txt` name it, whatever host a request came to, and search engines are kept from every other host.",
+  }),
   HELIOGRAPH_API_URL: url(["https:", "http:"], "`http://ingress:8080`").meta({
     preset: "this process",
     consequence:
-      "Where the console reaches the REST API. Required by the console that runs alone, which has none of its own.",
+      "Where the console and the public site reach the REST API. Required by either that runs alone, which has none of its own.",
   }),
   HELIOGRAPH_DATA_DIR: text(".heliograph").meta({
     allowed: "a folder",

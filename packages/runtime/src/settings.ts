@@ -11,6 +11,8 @@ export type Settings = {
   readonly publicUrl: string | undefined;
   /** Where the console reaches the REST API, without a slash at the end; undefined: in its own process. */
   readonly apiUrl: string | undefined;
+  /** The one address of the public site, without a slash at the end; undefined: `publicUrl`. */
+  readonly siteUrl: string | undefined;
   readonly dataDir: string;
   readonly databaseUrl: string | undefined;
   /** S3-compatible storage; undefined: a folder in `dataDir`. */
@@ -204,6 +206,7 @@ export function readSettings(
     trustProxy: values.HELIOGRAPH_TRUST_PROXY,
     apiUrl: values.HELIOGRAPH_API_URL?.replace(/\/+$/, ""),
     publicUrl: values.HELIOGRAPH_PUBLIC_URL?.replace(/\/+$/, ""),
+    siteUrl: values.HELIOGRAPH_SITE_URL?.replace(/\/+$/, ""),
     shutdownMs: values.HELIOGRAPH_SHUTDOWN_SECONDS * 1000,
     startWaitMs: values.HELIOGRAPH_START_WAIT_SECONDS * 1000,
     unknown: far,

@@ -16,6 +16,7 @@ import { service as templates } from "@heliograph/templates";
 import { service as usage } from "@heliograph/usage";
 import { service as wallet } from "@heliograph/wallet";
 import { service as webhooks } from "@heliograph/webhooks";
+import { service as site } from "@heliograph/site";
 import { service as ingress } from "./service.ts";
 
 /**
@@ -41,4 +42,5 @@ export const services: readonly Service[] = [
   control,
   evaluations,
   operations,
+  site,
 ];

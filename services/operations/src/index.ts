@@ -2,6 +2,7 @@ import type { Service } from "@heliograph/api";
 import { consoleRoutes } from "./api/console.ts";
 import { deadLetterRoutes } from "./api/dead-letters.ts";
 import { projectionRoutes } from "./api/projections.ts";
+import { stateRoutes } from "./api/state.ts";
 
 /** How the consumers of all services do, rebuilds, and what they had to set aside. */
 export const service: Service = {
@@ -11,7 +12,7 @@ export const service: Service = {
       {
         tag: "operations",
         description: "Consumers, rebuilds and dead letters, for operators.",
-        routes: [...projectionRoutes, ...deadLetterRoutes, ...consoleRoutes],
+        routes: [...stateRoutes, ...projectionRoutes, ...deadLetterRoutes, ...consoleRoutes],
       },
     ],
   },

@@ -1,7 +1,7 @@
 import { type Answer, type Call, type Route, route } from "@heliograph/api";
 import { channelModule } from "@heliograph/channels";
 import { categories, channels, PublicError } from "@heliograph/contracts";
-import { priceFor, pricesOf } from "@heliograph/domain";
+import { defaultPriceList, priceFor, pricesOf } from "@heliograph/domain";
 import { z } from "zod";
 import type { PriceList } from "../decide-prices.ts";
 import { listView, PriceListView } from "./price-view.ts";
@@ -76,7 +76,22 @@ function preview(call: Call<undefined, z.infer<typeof PreviewQuery>>): Answer {
   };
 }
 
+/** What a partner without a list of its own pays: for whoever has no key yet. */
+const showStandard = ({ context }: Call): Answer => ({
+  status: 200,
+  body: listView(context.directory.prices(undefined, Date.now()) ?? defaultPriceList),
+});
+
 export const priceRoutes: readonly Route[] = [
+  route({
+    method: "GET",
+    path: "/prices/standard",
+    scope: "public",
+    summary: "What messages cost a partner who has no list of its own",
+    response: PriceListView,
+    errors: [],
+    handler: showStandard,
+  }),
   route({
     method: "GET",
     path: "/prices",
