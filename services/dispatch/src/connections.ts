@@ -13,6 +13,7 @@ import { createBucket, type Bucket } from "./bucket.ts";
 import type { Candidate } from "./choose.ts";
 import { Fifo } from "./fifo.ts";
 import { callMetrics } from "./metrics.ts";
+import { PartnerTurns } from "./partner-turns.ts";
 import {
   type ChannelRules,
   type Routed,
@@ -39,8 +40,8 @@ export type Connection = Candidate & {
   open: number;
   /** Calls in flight, at most `max_concurrent`. */
   active: number;
-  /** Lanes, of any dispatcher that uses it, whose next call waits for one of these to end. */
-  readonly blocked: Fifo<() => void>;
+  /** Lanes, of any dispatcher that uses it, whose next call waits for one of these to end; their partners take turns. */
+  readonly blocked: PartnerTurns<Fifo<() => void>>;
   /** When it will have room or health again, epoch ms; undefined when only a finished call makes room. */
   nextAt(): number | undefined;
 };
@@ -155,7 +156,7 @@ function newConnection(
     bucket: createBucket(config.max_per_second, now()),
     open: 0,
     active: 0,
-    blocked: new Fifo(),
+    blocked: new PartnerTurns(() => new Fifo()),
     name: config.name,
     get weight() {
       return connection.config.weight;

@@ -211,7 +211,8 @@ export async function startDispatcher(
     resumer,
     committer,
     active,
-    room,
+    // Rows are mostly of those who have much: they leave room for what is new.
+    room: () => room() - Math.floor(mostJobs / 4),
     closing: () => closing,
     now,
     clock,

@@ -29,7 +29,13 @@ type Options = {
   readonly requestBytes: number;
 };
 
-/** Turns the feed into jobs, and waits with the next batch while memory is full. */
+/** A message for which its partner has no room in memory is looked at again after this. */
+const ASIDE_MS = 1_000;
+
+/**
+ * Turns the feed into jobs, and waits with the next batch while memory is full. A partner has at most as many jobs as there is room left, so that the others' messages, which stand
+ * behind a flood in the feed, come to their turn: one alone half of memory, two a third each. What is more becomes rows.
+ */
 export function createFeed({
   resumer,
   committer,
@@ -86,6 +92,10 @@ export function createFeed({
     for (const { message_id: messageId } of event.data.entries) {
       // At work already, on behalf of a row.
       if (active.has(messageId)) continue;
+      if (active.sizeOf(event.metadata.partner) >= room()) {
+        setAside(messageId, event);
+        continue;
+      }
       const request = event.position > headAtStart ? requests.get(messageId) : undefined;
       if (request === undefined) looks.push(look(messageId, mark, event));
       else {
@@ -96,8 +106,14 @@ export function createFeed({
     return looks;
   }
 
+  /** Its row is durable with the position that lies behind it. */
+  function setAside(messageId: string, { metadata: { partner } }: RecordedEvent): void {
+    requests.delete(messageId);
+    committer.timer(messageId, { dueAt: clock.now(partner) + ASIDE_MS, kind: "waiting", partner });
+  }
+
   function look(messageId: string, mark: Mark, cause: RecordedEvent): Look {
-    active.add(messageId);
+    active.add(messageId, cause.metadata.partner);
     return {
       messageId,
       stream: streamOf("message", messageId),

@@ -1,16 +1,19 @@
 import { type Choice, choose } from "./choose.ts";
 import type { Connection, Connections } from "./connections.ts";
+import { estimateWaits } from "./estimate.ts";
 import { Fifo } from "./fifo.ts";
 import { type Job, routedOf } from "./job.ts";
+import { PartnerTurns } from "./partner-turns.ts";
 
 /** Calls admitted for one recipient at a time: grows with each quick call, and is one after a slow call, which would hold the others up. */
 const FIRST_DEPTH = 32;
 const LARGEST_DEPTH = 512;
 const QUICK_MS = 20;
-/** Every eighth admission goes to the lowest priority that waits, so that a flood of urgent messages starves nobody. */
+/** Every eighth admission of a partner goes to the lowest priority that waits, so that a flood of urgent messages starves none of its others. */
 const LOW_TURN = 8;
 const PRIORITIES = 4;
-/** So many lanes that wait for gateways of their own are passed over in one admission; who comes behind them has its turn in a later one. */
+/** So many lanes that wait for gateways of their own are looked over in one turn of a partner, and in one admission; what comes behind them has its turn in a later one. */
+const LOOKED_OVER_IN_TURN = 16;
 const LOOKED_OVER = 64;
 
 /**
@@ -21,12 +24,13 @@ const LOOKED_OVER = 64;
  *              │                 is written)      └── withdraw, when the dispatcher ends: a row again
  *              └── spill, after a second: a row again
  *
- * A lane with room (`open` below `depth`) and something waiting stands once in its channel's lists, under the priority of its first job (`listed`); `admit` takes lanes
- * from there in turns. `depth` bounds what a slow recipient can have announced: it grows with each quick call and is one after a slow one. A lane that drives
+ * A lane with room (`open` below `depth`) and something waiting stands once in the lists that its partner has in its channel, under the priority of its first job (`listed`);
+ * `admit` takes one lane of each partner in turns, so that what one of them floods stands behind its own messages alone. `depth` bounds what a slow recipient can have announced: it grows with each quick call and is one after a slow one. A lane that drives
  * (`running`) takes a place of its gateway (`active`); when there is none it waits in the gateway's `blocked`. It is forgotten when nothing is left in it.
  */
 type Lane = {
   readonly key: string;
+  readonly partner: string;
   readonly channel: string;
   readonly waiting: Fifo<Job>;
   /** Admitted and announced by a durable intent. */
@@ -35,7 +39,7 @@ type Lane = {
   open: number;
   depth: number;
   running: boolean;
-  /** Highest priority under which it is in the channel's lists; -1 when in none. */
+  /** Highest priority under which it is in its partner's lists; -1 when in none. */
   listed: number;
   lastMs: number;
 };
@@ -43,7 +47,7 @@ type Lane = {
 export type Lanes = {
   /** The job waits its turn. */
   add(job: Job): void;
-  /** Takes up to `limit` jobs for which there is room now, the highest priority first, and gives each its gateway. */
+  /** Takes up to `limit` jobs for which there is room now, of each partner in turn, its highest priority first, and gives each its gateway. */
   admit(limit: number): Job[];
   /** Calls the provider for admitted jobs, one recipient's after another, different recipients' at once. */
   run(jobs: readonly Job[]): void;
@@ -69,8 +73,11 @@ type Options = {
 
 const isFree = ({ unhealthy, full }: Connection): boolean => unhealthy === undefined && !full;
 
+const partnerOf = ({ state }: Job): string => state.requestEvent.metadata.partner ?? "";
+
 const newLane = (job: Job): Lane => ({
   key: job.lane,
+  partner: partnerOf(job),
   channel: job.state.request.channel,
   waiting: new Fifo(),
   ready: new Fifo(),
@@ -80,6 +87,28 @@ const newLane = (job: Job): Lane => ({
   listed: -1,
   lastMs: 0,
 });
+
+/** The lanes of one partner in one channel that have room, by the priority of what is next in them. */
+class PartnerLanes {
+  readonly #lists = Array.from({ length: PRIORITIES }, () => new Fifo<Lane>());
+  #turn = 0;
+  size = 0;
+
+  push(lane: Lane, priority: number): void {
+    this.#lists[priority]!.push(lane);
+    lane.listed = priority;
+    this.size++;
+  }
+  /** Takes the lane whose turn it is, out of the lists. There is one. */
+  shift(): Lane {
+    const low = this.#turn++ % LOW_TURN === LOW_TURN - 1;
+    const waits = ({ size }: Fifo<Lane>): boolean => size > 0;
+    const lane = (low ? this.#lists.find(waits) : this.#lists.findLast(waits))!.shift()!;
+    lane.listed = -1;
+    this.size--;
+    return lane;
+  }
+}
 
 /** The gateway has a place less, and the job knows it. */
 function give(job: Job, { candidate, choice }: Chosen, at: number): void {
@@ -93,9 +122,8 @@ type Chosen = Extract<Choice<Connection>, { type: "chosen" }>;
 
 export function createLanes({ connections, now, random, call, broken, unfit }: Options): Lanes {
   const lanes = new Map<string, Lane>();
-  const channels = new Map<string, Fifo<Lane>[]>();
+  const channels = new Map<string, PartnerTurns<PartnerLanes>>();
   let waiting = 0;
-  let turn = 0;
 
   function laneOf(job: Job): Lane {
     const known = lanes.get(job.lane);
@@ -108,72 +136,67 @@ export function createLanes({ connections, now, random, call, broken, unfit }: O
   function list(lane: Lane): void {
     const priority = lane.waiting.peek()?.state.request.priority ?? -1;
     if (lane.open >= lane.depth || priority <= lane.listed) return;
-    let lists = channels.get(lane.channel);
-    if (lists === undefined)
-      channels.set(
-        lane.channel,
-        (lists = Array.from({ length: PRIORITIES }, () => new Fifo<Lane>())),
-      );
-    lists[priority]!.push(lane);
-    lane.listed = priority;
-  }
-
-  function nextList(lists: readonly Fifo<Lane>[]): Fifo<Lane> | undefined {
-    if (turn++ % LOW_TURN === LOW_TURN - 1) return lists.find(({ size }) => size > 0);
-    for (let priority = PRIORITIES - 1; priority >= 0; priority--)
-      if (lists[priority]!.size > 0) return lists[priority];
-    return undefined;
+    let partners = channels.get(lane.channel);
+    if (partners === undefined)
+      channels.set(lane.channel, (partners = new PartnerTurns(() => new PartnerLanes())));
+    partners.of(lane.partner).push(lane, priority);
   }
 
   function admitFrom(
     channel: string,
-    lists: readonly Fifo<Lane>[],
+    partners: PartnerTurns<PartnerLanes>,
     limit: number,
     admitted: Job[],
   ): void {
     const ofChannel = connections.forChannel(channel);
-    /** Lanes whose next message waits for gateways that others need not wait for: looked over and listed again. */
+    /** Lanes whose next message waits for gateways that others need not wait for: listed again at the end. */
     const aside: Lane[] = [];
-    while (admitted.length < limit) {
-      const lanesOfPriority = nextList(lists);
-      const lane = lanesOfPriority?.peek();
-      if (lanesOfPriority === undefined || lane === undefined) break;
-      const job = lane.waiting.peek();
-      let waits = false;
-      if (job !== undefined && lane.open < lane.depth) {
-        const expired = job.isExpired();
-        const route = connections.routeOf(routedOf(job));
-        const choice = expired ? undefined : choose(route, job.state.failed, random());
-        waits = choice?.type === "wait";
-        // No gateway of the channel can take anything now, or enough lanes have been looked at.
-        if (waits && (!ofChannel.some(isFree) || aside.length === LOOKED_OVER)) break;
-        if (!waits) {
-          lane.waiting.shift();
-          waiting--;
-        }
-        if (choice?.type === "chosen") {
-          give(job, choice, now());
-          lane.open++;
-          admitted.push(job);
-        } else if (!waits) unfit(job, expired ? "expired" : "no_gateway");
-      }
-      lanesOfPriority.shift();
-      lane.listed = -1;
-      if (waits) aside.push(lane);
-      else {
-        list(lane);
-        discard(lane);
+    const passedOver: string[] = [];
+    for (const [partner, its] of partners) {
+      if (admitted.length >= limit || (ofChannel.length > 0 && !ofChannel.some(isFree))) break;
+      if (takeTurn(its, aside, admitted)) partners.had(partner);
+      // Its turn is kept for the moment when its gateways have room.
+      else passedOver.push(partner);
+      if (aside.length >= LOOKED_OVER) {
+        for (const lane of aside.splice(0)) list(lane);
+        for (const each of passedOver) partners.had(each);
+        break;
       }
     }
     for (const lane of aside) list(lane);
   }
 
-  /** How long until a channel without one healthy gateway may have one again. */
-  function unhealthyForMs(channel: string): number {
-    const candidates = connections.forChannel(channel);
-    if (candidates.some(({ unhealthy }) => unhealthy === undefined)) return 0;
-    const times = candidates.flatMap((connection) => connection.nextAt() ?? []);
-    return times.length === 0 ? 0 : Math.min(...times) - now();
+  /** One job of a partner is admitted, or found unfit. False when what was looked at has to wait for its gateways. */
+  function takeTurn(its: PartnerLanes, aside: Lane[], admitted: Job[]): boolean {
+    for (let looks = 0; looks < LOOKED_OVER_IN_TURN && its.size > 0; looks++) {
+      const lane = its.shift();
+      if (admitOne(lane, admitted)) {
+        list(lane);
+        discard(lane);
+        return true;
+      }
+      aside.push(lane);
+    }
+    return false;
+  }
+
+  /** Admits the next job of a lane, or finds it unfit. False when it has to wait for its gateways. */
+  function admitOne(lane: Lane, admitted: Job[]): boolean {
+    const job = lane.waiting.peek();
+    if (job === undefined || lane.open >= lane.depth) return true;
+    const expired = job.isExpired();
+    const choice = expired
+      ? undefined
+      : choose(connections.routeOf(routedOf(job)), job.state.failed, random());
+    if (choice?.type === "wait") return false;
+    lane.waiting.shift();
+    waiting--;
+    if (choice?.type === "chosen") {
+      give(job, choice, now());
+      lane.open++;
+      admitted.push(job);
+    } else unfit(job, expired ? "expired" : "no_gateway");
+    return true;
   }
 
   function discard(lane: Lane): void {
@@ -185,7 +208,7 @@ export function createLanes({ connections, now, random, call, broken, unfit }: O
     lane.running = connection !== undefined;
     if (connection === undefined) return; // Withdrawn while it was blocked.
     if (connection.active >= connection.config.max_concurrent) {
-      connection.blocked.push(() => start(lane));
+      connection.blocked.of(lane.partner).push(() => start(lane));
       return;
     }
     connection.active++;
@@ -194,8 +217,12 @@ export function createLanes({ connections, now, random, call, broken, unfit }: O
       .finally(() => {
         connection.active--;
         // One that was withdrawn meanwhile takes no place: the next has its turn.
-        while (connection.active < connection.config.max_concurrent && connection.blocked.size > 0)
-          connection.blocked.shift()!();
+        for (const [partner, blocked] of connection.blocked) {
+          if (connection.active >= connection.config.max_concurrent) break;
+          const unblock = blocked.shift()!;
+          connection.blocked.had(partner);
+          unblock();
+        }
       });
   }
 
@@ -221,7 +248,7 @@ export function createLanes({ connections, now, random, call, broken, unfit }: O
     },
     admit(limit) {
       const admitted: Job[] = [];
-      for (const [channel, lists] of channels) admitFrom(channel, lists, limit, admitted);
+      for (const [channel, partners] of channels) admitFrom(channel, partners, limit, admitted);
       return admitted;
     },
     run(jobs) {
@@ -234,6 +261,7 @@ export function createLanes({ connections, now, random, call, broken, unfit }: O
     spill(since) {
       const spilled: { job: Job; forMs: number }[] = [];
       if (waiting === 0) return spilled;
+      const estimate = estimateWaits(connections, now);
       for (const lane of lanes.values()) {
         for (
           let ahead = 1;
@@ -241,11 +269,9 @@ export function createLanes({ connections, now, random, call, broken, unfit }: O
           ahead++
         ) {
           waiting--;
-          const perSecond = connections.forChannel(lane.channel)[0]?.config.max_per_second ?? 1_000;
-          const forMs =
-            lane.open >= lane.depth ? lane.lastMs * ahead : (spilled.length / perSecond) * 1_000;
           const job = lane.waiting.shift()!;
-          spilled.push({ job, forMs: Math.max(forMs, unhealthyForMs(lane.channel)) });
+          const behindOwnMs = lane.open >= lane.depth ? lane.lastMs * ahead : 0;
+          spilled.push({ job, forMs: Math.max(behindOwnMs, estimate(job)) });
         }
         discard(lane);
       }
@@ -261,7 +287,7 @@ export function createLanes({ connections, now, random, call, broken, unfit }: O
     nextAt() {
       if (waiting === 0) return undefined;
       const times = [...channels]
-        .filter(([, lists]) => lists.some(({ size }) => size > 0))
+        .filter(([, partners]) => partners.size > 0)
         .flatMap(([channel]) =>
           connections.forChannel(channel).flatMap((connection) => connection.nextAt() ?? []),
         );

@@ -96,7 +96,7 @@ export function createTimers(options: Options): Timers {
     const looks = taken
       .filter(({ messageId }) => !active.has(messageId))
       .map((timer) => lookAt(timer, clock));
-    for (const { messageId } of looks) active.add(messageId);
+    for (const { messageId, partner } of looks) active.add(messageId, partner);
     await resumer.resume(looks);
   }
 

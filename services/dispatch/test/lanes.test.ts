@@ -67,6 +67,16 @@ const job = (messageId: string, lane: string, priority: number): Job =>
       failed: [],
     },
   }) as unknown as Job;
+const of = (
+  partner: string,
+  id: string,
+  changes: Partial<Job> & { priority?: number } = {},
+): Job => {
+  const { priority = 1, ...rest } = changes;
+  const made = { ...job(id, id, priority), ...rest };
+  Object.assign(made.state.requestEvent.metadata, { partner });
+  return made;
+};
 const ids = (jobs: readonly Job[]) => jobs.map(({ messageId }) => messageId);
 
 test("the highest priority goes first, and every eighth turn is the lowest's", () => {
@@ -196,15 +206,97 @@ test("who waits for one of the channel's gateways holds nobody up who may have a
     [busy, free],
     [{ match: { partner: "ptn_a" }, policy: "priority", gateways, failover: false }],
   );
-  const of = (partner: string, id: string): Job => {
-    const made = job(id, id, 1);
-    Object.assign(made.state.requestEvent, { metadata: { partner } });
-    return made;
-  };
   for (const id of ["a1", "a2", "a3"]) lanes.add(of("ptn_a", id));
   for (const id of ["b1", "b2"]) lanes.add(of("ptn_b", id));
   expect(ids(lanes.admit(10))).toEqual(["a1", "b1", "b2"]);
   expect(lanes.waiting).toBe(2);
   lanes.add(of("ptn_b", "b3"));
   expect(ids(lanes.admit(10))).toEqual(["b3"]);
+});
+
+test("partners have their turns one after the other, however much one of them has and however urgent he calls it", () => {
+  const { lanes } = open({ max_concurrent: 1_024 });
+  for (let index = 0; index < 1_000; index++)
+    lanes.add(of("flooder", `f${index}`, { priority: 3 }));
+  for (let index = 0; index < 10; index++) lanes.add(of("other", `o${index}`, { priority: 0 }));
+  const first = ids(lanes.admit(21));
+  expect(first.filter((id) => id.startsWith("o"))).toHaveLength(10);
+  // Who is alone has all there is.
+  expect(lanes.admit(500)).toHaveLength(500);
+});
+
+test("a partner keeps his turn while the gateways that he waits for are at their limit", () => {
+  const { connections, lanes } = open();
+  const slow = simulator("sms", { name: "slow", gateway_id: "gtw_slow" });
+  const free = simulator("sms", { name: "free", gateway_id: "gtw_free" });
+  const rule = (partner: string, gateway: string) => ({
+    match: { partner },
+    policy: "priority" as const,
+    gateways: [gateway],
+    failover: false,
+  });
+  connections.reconcile(
+    [slow, free],
+    [rule("flooder", "gtw_slow"), rule("other", "gtw_slow"), rule("third", "gtw_free")],
+  );
+  const [one] = connections.all;
+  let places = 0;
+  Object.defineProperty(one, "full", { get: () => places === 0 });
+  one!.bucket = { has: () => true, take: () => void places--, nextAt: (at) => at };
+  for (let index = 0; index < 100; index++) lanes.add(of("flooder", `f${index}`));
+  for (let index = 0; index < 3; index++) lanes.add(of("other", `o${index}`));
+  const order: string[] = [];
+  for (let round = 0; round < 6; round++) {
+    lanes.add(of("third", `t${round}`));
+    places = 1;
+    order.push(...ids(lanes.admit(500)).map((id) => id[0]!));
+  }
+  expect(order.join("")).toBe("ftotftotftot");
+});
+
+test("of the calls that wait for a place at a gateway each partner's has its turn", async () => {
+  const { connections, lanes, called } = open({ max_concurrent: 1 });
+  Object.defineProperty(connections.all[0], "full", { value: false });
+  for (let index = 0; index < 6; index++) lanes.add(of("flooder", `f${index}`));
+  lanes.add(of("other", "o"));
+  const jobs = lanes.admit(500);
+  expect(jobs).toHaveLength(7);
+  lanes.run([...jobs].sort((one, two) => one.messageId.localeCompare(two.messageId)));
+  await until(() => called.length === 7);
+  // One was called at once, one was the next in its turn.
+  expect(called.indexOf("o")).toBeLessThanOrEqual(2);
+});
+
+test("what is put off comes back when the gateways of its own way may have it", () => {
+  const { connections, lanes } = open();
+  const gateways = [
+    simulator("sms", { name: "slow", gateway_id: "gtw_slow", max_per_second: 1 }),
+    simulator("sms", { name: "fast", gateway_id: "gtw_fast", max_per_second: 1_000 }),
+    simulator("sms", { name: "away", gateway_id: "gtw_away" }),
+  ];
+  const rule = (partner: string, gateway: string) => ({
+    match: { partner },
+    policy: "priority" as const,
+    gateways: [gateway],
+    failover: true,
+  });
+  connections.reconcile(gateways, [
+    rule("a", "gtw_slow"),
+    rule("b", "gtw_fast"),
+    rule("c", "gtw_away"),
+  ]);
+  const away = connections.byName("away")!;
+  Object.defineProperties(away, { unhealthy: { value: "broken" }, nextAt: { value: () => 7_000 } });
+  for (const partner of ["a", "b", "c"])
+    for (let index = 0; index < 10; index++) lanes.add(of(partner, `${partner}${index}`));
+  const spilled = lanes.spill(1);
+  expect(spilled).toHaveLength(30);
+  const of_ = (partner: string): number[] =>
+    spilled
+      .filter(({ job: { messageId } }) => messageId.startsWith(partner))
+      .map(({ forMs }) => forMs);
+  expect(of_("a")).toEqual(Array.from({ length: 10 }, (_, index) => index * 1_000));
+  expect(Math.max(...of_("b"))).toBeLessThan(10);
+  expect(new Set(of_("c"))).toEqual(new Set([7_000]));
+  expect(lanes.waiting).toBe(0);
 });

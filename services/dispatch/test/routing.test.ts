@@ -300,3 +300,21 @@ test("a sandbox that is told to use a real server refuses, and sends nothing", a
     expect(loosely((await history(world.log, id))[1]!.data).gateway).toBe("sim");
   expect(sink.messages).toEqual([]);
 });
+
+test("a partner who floods a gateway has every other turn at it while another sends", async () => {
+  world = await openWorld({ gateways: [simulator("sms", { max_per_second: 40 })] });
+  const to = (end: number, count: number, priority: number) =>
+    Array.from({ length: count }, (_, index) => ({ to: `+1555${index}${end}`, priority }));
+  const flood = await send(world.log, to(1_111, 60, 3), deterministicId("ptn", "flooder"));
+  const other = await send(world.log, to(2_222, 5, 1), deterministicId("ptn", "other"));
+  await world.dispatch();
+  await eventually(world.log, other, "MessageSent");
+  const sentAt = async (id: string): Promise<bigint> =>
+    (await history(world.log, id)).find(({ type }) => type === "MessageSent")?.position ?? 0n;
+  const last = (await Promise.all(other.map(sentAt))).reduce((one, two) => (one > two ? one : two));
+  const floods = await Promise.all(flood.map(sentAt));
+  const before = floods.filter((position) => position > 0n && position < last);
+  // A burst of four at first, then turns; what shares the last one's turn of the loop may be recorded before it.
+  expect(before.length).toBeLessThanOrEqual(15);
+  expect(before.length).toBeGreaterThan(0);
+});
