@@ -14,6 +14,7 @@ import { auditEntryOf } from "./audited.ts";
 import { type Authenticate, createAuthenticate, hasScope } from "./authenticate.ts";
 import { Call, type Identity, addressOf, originOf } from "./call.ts";
 import type { ApiContext } from "./context.ts";
+import { FairStarts } from "./fair-starts.ts";
 import { runOnce } from "./idempotency.ts";
 import { machinery } from "./machinery.ts";
 import { isUnchanged } from "./etag.ts";
@@ -52,12 +53,13 @@ type Underway = {
   code?: ErrorCode;
 };
 
-/** What every call goes through, in this order: route, key, rate limit, scope, body, idempotency, validation, handler, answer. */
+/** What every call goes through, in this order: route, key, rate limit, turn, scope, body, idempotency, validation, handler, answer. */
 export class Pipeline {
   readonly context: ApiContext;
   readonly router: Router<Route>;
   readonly bodies: BodyBudget;
   readonly #authenticate: Authenticate;
+  readonly #starts = new FairStarts();
   #outageReportedAt = -Infinity;
 
   constructor(context: ApiContext, router: Router<Route>, bodyLimits?: BodyLimits) {
@@ -98,6 +100,8 @@ export class Pipeline {
         const entering = under.allowance.enter();
         if (entering !== undefined) await entering;
       }
+      const turn = this.#starts.enter(nameOf(identity));
+      if (turn !== undefined) await turn;
       const call = (under.call = this.#admit(request, response, under));
       const queryText = queryAt === -1 ? "" : request.url.slice(queryAt + 1);
       const answered = await this.#run(under, call, queryText);
@@ -168,7 +172,7 @@ export class Pipeline {
       if (identity.partner.status === "suspended" && !identity.admin && isClosed(route))
         throw new PublicError("partner_suspended", "The operator has suspended your account.");
     }
-    under.hold = this.bodies.hold(identity === undefined ? "public" : limitName(identity));
+    under.hold = this.bodies.hold(nameOf(identity));
     const name = `${route.method} ${route.path}`;
     const call = new Call(this.context, identity, under.id, request, response, name, params!);
     call.limits = under.allowance;
@@ -289,7 +293,8 @@ const isClosed = ({ mutates, evenSuspended }: Route): boolean =>
   mutates === true && evenSuspended !== true;
 
 /** Per environment too: a test that runs wild in the sandbox leaves the live limit alone. */
-const limitName = ({ key }: Identity): string => `${key.environment} ${key.partner_id}`;
+const nameOf = (identity: Identity | undefined): string =>
+  identity === undefined ? "public" : `${identity.key.environment} ${identity.key.partner_id}`;
 
 /** Which parts of an address have a NUL character. */
 function nulIn(query: Readonly<Record<string, unknown>>): Parameters<typeof notValid> {
