@@ -99,6 +99,8 @@ async function fill(database: pg.Client, partner: string, messages: number): Pro
     ["1", "'', country, template", "tag is null"],
     ["2", "'', country, template", "tag is not null"],
     ["3", "tag, country, template", "tag is not null"],
+    ["4", "'', '', ''", "tag is null"],
+    ["5", "tag, '', ''", "tag is not null"],
   ] as const;
   for (const [table, at] of rollups)
     for (const [kind, columns, which] of kinds)

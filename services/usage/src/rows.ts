@@ -9,9 +9,16 @@ const hoursPerDay = 24;
 
 /**
  * Whose row it is. A message is in one narrow row of its hour and its day, for what is asked most, and in one wide row, which tells its country and template too: a hundred times as many. For
- * each of its tags it is in one more, so no total may be made of those.
+ * each of its tags it is in one more of either width, so no total may be made of those; one without tags is in a narrow row of its own for the same questions.
  */
-export const kinds = { narrow: 0, untagged: 1, tagged: 2, tag: 3 } as const;
+export const kinds = {
+  narrow: 0,
+  untagged: 1,
+  tagged: 2,
+  tag: 3,
+  narrowUntagged: 4,
+  narrowTag: 5,
+} as const;
 
 export type RowKey = {
   readonly grain: Grain;
@@ -68,7 +75,16 @@ export function keysOf(life: Life): readonly RowKey[] {
       country,
       template,
     });
-    keys.push({ ...common, kind: kinds.narrow, tag: "", country: "", template: "" });
+    const narrow = (kind: number, tag: string): RowKey => ({
+      ...common,
+      kind,
+      tag,
+      country: "",
+      template: "",
+    });
+    keys.push(narrow(kinds.narrow, ""));
+    if (tags.length === 0) keys.push(narrow(kinds.narrowUntagged, ""));
+    for (const tag of tags) keys.push(narrow(kinds.narrowTag, tag));
     keys.push(wide(tags.length === 0 ? kinds.untagged : kinds.tagged, ""));
     for (const tag of tags) keys.push(wide(kinds.tag, tag));
   }

@@ -115,6 +115,7 @@ const asked: readonly (readonly Group[])[] = [
   ["status"],
   ["gateway", "template"],
   ["tag"],
+  ["tag", "country"],
   ["day", "tag", "status"],
 ];
 

@@ -7,7 +7,7 @@ const table = (name: string): string => `
 create table if not exists {schema}.${name} (
   partner text not null,
   at int not null, -- ${name} since 1970 UTC
-  kind smallint not null, -- 0 all messages without country and template, 1 those without tags, 2 those with tags, 3 those of one tag
+  kind smallint not null, -- 0 all messages without country and template, 1 those without tags, 2 those with tags, 3 those of one tag, 4 and 5 as 1 and 3 without country and template
   tag text not null,
   channel text not null,
   country text not null,
@@ -119,10 +119,10 @@ type Stored = Readonly<Record<Count, string>> & {
 
 /** The fewest rows that tell the groups apart and have each message once, or once for each tag. */
 function kindsFor(by: readonly Group[]): readonly number[] {
-  if (by.includes("tag")) return [kinds.untagged, kinds.tag];
-  return by.includes("country") || by.includes("template")
-    ? [kinds.untagged, kinds.tagged]
-    : [kinds.narrow];
+  const isWide = by.includes("country") || by.includes("template");
+  if (by.includes("tag"))
+    return isWide ? [kinds.untagged, kinds.tag] : [kinds.narrowUntagged, kinds.narrowTag];
+  return isWide ? [kinds.untagged, kinds.tagged] : [kinds.narrow];
 }
 
 /** Where whole days lie in a range of hours: their first and the end of the last. */
