@@ -202,6 +202,7 @@ export async function startRelay(
       directory: {
         gateways: () => [],
         partner: () => undefined,
+        knows: async () => false,
         routing: () => [],
         senderOf: () => undefined,
         prices: () => undefined,

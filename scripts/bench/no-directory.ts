@@ -4,6 +4,7 @@ import type { ServiceContext } from "@heliograph/runtime";
 export const noDirectory: ServiceContext["directory"] = {
   gateways: () => [],
   partner: () => undefined,
+  knows: async () => false,
   routing: () => [],
   senderOf: () => undefined,
   prices: () => undefined,

@@ -74,6 +74,7 @@ async function openEnvironment(brokers: readonly string[]) {
       directory: {
         gateways: () => [],
         partner: () => undefined,
+        knows: async () => false,
         routing: () => [],
         senderOf: () => undefined,
         prices: () => undefined,

@@ -83,3 +83,25 @@ test("damaged events are told and passed over, at the start and later", async ()
   await directory.close();
   await log.close();
 });
+
+test("whether there is a partner is known as soon as it is in the log", async () => {
+  const log = openMemoryLog();
+  const directory = await openDirectory(log, noDamage);
+  const data = {
+    partner_id: "ptn_1AAAA",
+    name: "New",
+    currency: "EUR",
+    created_at: "2026-01-01T00:00:00Z",
+  };
+  await log.append([
+    {
+      stream: "partner-1AAAA",
+      expected: "no_stream",
+      events: [{ id: crypto.randomUUID(), type: "PartnerCreated", data, metadata: {} }],
+    },
+  ]);
+  expect(await directory.knows("ptn_1AAAA")).toBe(true);
+  expect(directory.partner("ptn_1AAAA")?.currency).toBe("EUR");
+  expect(await directory.knows("ptn_2AAAA")).toBe(false);
+  await directory.close();
+});

@@ -216,6 +216,8 @@ export type GatewayDirectory = {
         readonly status: "active" | "suspended";
       }
     | undefined;
+  /** Whether there is such a partner, by the platform's log: one that was made a moment ago is waited for. Rejects when that takes too long. */
+  knows(partner: string): Promise<boolean>;
   /** The partner to whom an address of a gateway, in its one form, was assigned. */
   senderOf(gateway: string, address: string): string | undefined;
   /** The version of a price list, `standard` when none is named, that is in force at a time (epoch milliseconds; now when left out). */

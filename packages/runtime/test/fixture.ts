@@ -38,6 +38,7 @@ export async function openEnvironment(): Promise<{
     directory: {
       gateways: () => [],
       partner: () => undefined,
+      knows: async () => false,
       routing: () => [],
       senderOf: () => undefined,
       prices: () => undefined,

@@ -34,6 +34,7 @@ export async function runConsumerHere(make: (kafka: KafkaSettings) => Consumer):
     directory: {
       gateways: () => [],
       partner: () => undefined,
+      knows: async () => false,
       routing: () => [],
       senderOf: () => undefined,
       prices: () => undefined,

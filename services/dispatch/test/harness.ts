@@ -93,6 +93,7 @@ export async function openWorld(options: WorldOptions = {}) {
     directory: {
       gateways: (_, channel) =>
         gateways.filter((gateway) => channel === undefined || gateway.channel === channel),
+      knows: async () => true,
       partner: (id) => ({
         name: "Test",
         currency: "USD",

@@ -34,6 +34,7 @@ const context = {
   directory: {
     gateways: () => gateways,
     partner: () => undefined,
+    knows: async () => false,
     agent: () => undefined,
     agentsOf: () => [],
     routing: () => [],

@@ -9,7 +9,7 @@ import {
   type WalletCause,
   type WalletDecision,
 } from "@heliograph/domain";
-import type { Append, RecordedEvent } from "@heliograph/log";
+import type { Append, EventLog, RecordedEvent } from "@heliograph/log";
 import {
   type GatewayDirectory,
   reactor,
@@ -49,17 +49,16 @@ function startLedger({ context, checkpoint, logger, signal, fail }: ReactorTools
   const nightly = openNightlyProof({ context, logger, signal });
   return {
     async handle(batch) {
-      await ledger.settleAll(causesByWallet(context.directory, batch.events), false);
+      await ledger.settleAll(await causesByWallet(context.directory, batch.events), false);
       progress.reached(batch.position);
     },
     /**
      * What the event asks for is done unless it was: `covers` says nothing of an event that was set aside, the holds and the top-ups themselves do. All of its message's
-     * causes are decided with it: one that came meanwhile found no hold, and nobody would give the funds back that are held now.
+     * causes are decided with it: one that came meanwhile found no hold, and nobody would give the funds back that are held now. Of terms the newest are taken: older ones bind nobody any more.
      */
     async retry(event) {
-      const isMessage = event.stream.startsWith("message-");
-      const events = isMessage ? await context.log.readStream(event.stream) : [event];
-      await ledger.settleAll(causesByWallet(context.directory, events), true);
+      const events = await behind(context.log, event);
+      await ledger.settleAll(await causesByWallet(context.directory, events), true);
     },
     async stop() {
       await Promise.all([lapses.stop(), nightly.stop()]);
@@ -194,14 +193,27 @@ const allHolds = (open: Causes): ReadonlyMap<string, readonly string[]> =>
     ]),
   );
 
+/** What is to be decided where an event was set aside. */
+const behind = async (log: EventLog, event: RecordedEvent): Promise<readonly RecordedEvent[]> => {
+  if (event.stream.startsWith("message-")) return log.readStream(event.stream);
+  return event.type === "WalletTermsSet"
+    ? log.readStream(event.stream, { backwards: true, limit: 1 })
+    : [event];
+};
+
 /** By the name of the wallet. */
 type Causes = Map<string, readonly WalletCause[]>;
 
-/** A price's currency chooses the wallet. A partner that the directory does not have yet has one wallet only. */
-function causesByWallet(
-  directory: Pick<GatewayDirectory, "partner">,
+/** A price's currency chooses the wallet. A partner that the directory does not have yet is waited for, since its first wallet is named by its own currency; one that there is not has one wallet only. */
+async function causesByWallet(
+  directory: Pick<GatewayDirectory, "partner" | "knows">,
   events: readonly RecordedEvent[],
-): Causes {
+): Promise<Causes> {
+  const partners = new Set(events.map(partnerOf));
+  for (const each of partners)
+    if (directory.partner(each) === undefined && (await directory.knows(each)))
+      if (directory.partner(each) === undefined)
+        throw new Error(`the partner ${each} cannot be read, nor the currency of its wallet`);
   const causes = new Map<string, WalletCause[]>();
   for (const event of events) {
     const cause = walletCause(event);

@@ -115,6 +115,13 @@ export function partnerOn(log: EventLog, partner = newId("ptn")) {
         "no_stream",
       );
     },
+    setTerms: (terms: object): Promise<void> =>
+      append(streamOf("terms", partner), "WalletTermsSet", {
+        partner_id: partner,
+        currency,
+        terms,
+        set_at: time,
+      }),
     request: (number: number, expires_at = "2099-01-01T00:00:00.000Z"): Promise<void> =>
       onMessage(number, "MessageRequested", {
         channel: "sms",

@@ -1,3 +1,4 @@
+import { streamOf } from "@heliograph/contracts";
 import { loosely } from "@heliograph/testkit";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { count, drivers, openLedger, openSandbox, partnerOn, range } from "./harness.ts";
@@ -149,6 +150,41 @@ describe.each(drivers)("on the %s log", (driver) => {
       "FundsReleased",
     ]);
   });
+
+  test.runIf(driver === "memory")(
+    "terms that were set aside do not come back behind newer ones",
+    async () => {
+      const one = partnerOn(world.log);
+      await one.topUp("1");
+      await one.setTerms({ spend_limit_day: "5" });
+      await one.setTerms({ spend_limit_day: "7" });
+      const ledger = await openLedger(world.context);
+      await ledger.read();
+      const [older] = await world.log.readStream(streamOf("terms", one.partner));
+      await ledger.instance.retry!(older!);
+      await ledger.instance.stop(0);
+      expect((await one.events()).at(-1)!.data.terms).toEqual({ spend_limit_day: "7" });
+    },
+  );
+
+  test.runIf(driver === "memory")(
+    "the wallets of a partner that the directory does not have yet wait for it, and are named by its currency",
+    async () => {
+      const one = partnerOn(world.log);
+      await one.topUp("1");
+      let isStalled = true;
+      const partner = () =>
+        isStalled ? undefined : { name: "New", currency: "EUR", status: "active" as const };
+      const knows = async (): Promise<boolean> => ((isStalled = false), true);
+      const directory = { ...world.context.directory, partner, knows };
+      const ledger = await openLedger({ ...world.context, directory });
+      await ledger.read();
+      await ledger.instance.stop(0);
+      expect(await one.events()).toEqual([]);
+      const [first] = await world.log.readStream(streamOf("wallet", `${one.partner}.USD`));
+      expect(first).toMatchObject({ type: "FundsToppedUp", data: { currency: "USD" } });
+    },
+  );
 
   test("two ledgers at once settle every message once", async () => {
     const one = partnerOn(world.log);

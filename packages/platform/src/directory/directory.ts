@@ -1,4 +1,4 @@
-import { readEventFlaw, type Environment } from "@heliograph/contracts";
+import { readEventFlaw, streamOf, type Environment } from "@heliograph/contracts";
 import type { EventLog, RecordedEvent } from "@heliograph/log";
 import type { AgentRecord, ClockState, GatewayDirectory } from "@heliograph/runtime";
 import {
@@ -86,8 +86,17 @@ export async function openDirectory(
     }
   })();
 
+  const caughtUp = (target: bigint, timeoutMs?: number): Promise<void> =>
+    position >= target ? Promise.resolve() : waiting.wait(target, timeoutMs);
+
   return {
     clocks: state.clocks,
+    async knows(id) {
+      if (state.partners.has(id)) return true;
+      const [made] = await log.readStream(streamOf("partner", id), { limit: 1 });
+      if (made !== undefined) await caughtUp(made.position);
+      return made !== undefined;
+    },
     partner: (id) => state.partners.get(id),
     partners: () => [...state.partners.values()],
     key: (sha256) => state.keysBySha256.get(sha256),
@@ -110,8 +119,7 @@ export async function openDirectory(
     get position() {
       return position;
     },
-    caughtUp: (target, timeoutMs) =>
-      position >= target ? Promise.resolve() : waiting.wait(target, timeoutMs),
+    caughtUp,
     onChange(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
