@@ -21,7 +21,7 @@ async function main(): Promise<boolean> {
   const written = readInstance(dataDir);
   if (running === undefined && written !== undefined && isAlive(written.pid))
     throw new DemoError(
-      `Heliograph runs at ${written.baseUrl} (process ${written.pid}) but is not ready; ${written.baseUrl}/console says why.`,
+      `Heliograph runs at ${written.baseUrl} (process ${written.pid}) but is not ready; ${written.baseUrl}/readyz says when it is.`,
     );
   if (running === undefined) {
     say("Starting Heliograph …");

@@ -63,11 +63,19 @@ const definedOnly = (env: NodeJS.ProcessEnv): Record<string, string> =>
     Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined),
   );
 
-/** What axe finds against WCAG 2.2 AA on a page as it stands; none when all is well. The page's context needs scripts on, or axe never answers. */
-export async function axeFindings(page: Page): Promise<readonly string[]> {
-  const { violations } = await new AxeBuilder({ page })
-    .withTags(["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"])
-    .analyze();
+/**
+ * What axe finds against WCAG 2.2 AA on a page as it stands; none when all is well. The page's context needs scripts on, or axe never answers. `only`: by these rules, such as
+ * `color-contrast` for the second theme of a page.
+ */
+export async function axeFindings(
+  page: Page,
+  only?: readonly string[],
+): Promise<readonly string[]> {
+  const axe = new AxeBuilder({ page });
+  if (only === undefined)
+    axe.withTags(["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]);
+  else axe.withRules([...only]);
+  const { violations } = await axe.analyze();
   return violations.flatMap(({ id, nodes }) =>
     nodes.map(({ html, failureSummary }) => `${id}: ${html}: ${failureSummary ?? ""}`),
   );

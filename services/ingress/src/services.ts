@@ -1,5 +1,6 @@
 import type { Service } from "@heliograph/api";
 import { service as inbound } from "@heliograph/inbound";
+import { service as consoleService } from "@heliograph/console";
 import { service as contacts } from "@heliograph/contacts";
 import { service as sandbox } from "@heliograph/sandbox";
 import { service as conversations } from "@heliograph/conversations";
@@ -42,5 +43,6 @@ export const services: readonly Service[] = [
   control,
   evaluations,
   operations,
+  consoleService,
   site,
 ];

@@ -1,5 +1,4 @@
 import type { Service } from "@heliograph/api";
-import { consoleRoutes } from "./api/console.ts";
 import { deadLetterRoutes } from "./api/dead-letters.ts";
 import { projectionRoutes } from "./api/projections.ts";
 import { stateRoutes } from "./api/state.ts";
@@ -12,7 +11,7 @@ export const service: Service = {
       {
         tag: "operations",
         description: "Consumers, rebuilds and dead letters, for operators.",
-        routes: [...stateRoutes, ...projectionRoutes, ...deadLetterRoutes, ...consoleRoutes],
+        routes: [...stateRoutes, ...projectionRoutes, ...deadLetterRoutes],
       },
     ],
   },

@@ -40,17 +40,6 @@ describe("the service routes", () => {
       expect(metrics.text).toContain("heliograph_consumer_position");
     }
   });
-
-  test("show a status page that needs no script and no key", async () => {
-    const page = await world.call("GET", "/console");
-    expect(page.status).toBe(200);
-    expect(page.headers.get("content-type")).toBe("text/html; charset=utf-8");
-    expect(page.headers.get("content-security-policy")).toContain("default-src 'none'");
-    await until(async () => (await world.call("GET", "/console")).text.includes("templates"));
-    expect(page.text).toContain("sim-sms");
-    expect(page.text).not.toContain("<script");
-    expect(page.text).not.toContain(partner.id);
-  });
 });
 
 describe("gateways", () => {

@@ -1,0 +1,155 @@
+import { originOf, Router, type WebContext } from "@heliograph/api";
+import type { Request, Response } from "express";
+import { assets } from "./assets.ts";
+import { Refused, SignedOut, Unreachable, type Link } from "./client.ts";
+import { redirect, sendAsset, sendPage } from "./http/answer.ts";
+import { clearCookie, sessionCookie } from "./http/cookie.ts";
+import { isOwnPost } from "./http/cross-site.ts";
+import { formOf, readForm, type Form } from "./http/form.ts";
+import { base, type Led, type Page, type Shown, type Visit } from "./page.ts";
+import { allPages } from "./pages/index.ts";
+import { apiOf } from "./platform-session.ts";
+import type { Session, Sessions } from "./sessions.ts";
+import { atTheDoor } from "./door.ts";
+import { framed } from "./view/layout.ts";
+import { foreignPage, notAForm, otherWorld, refusedPage, silentPage } from "./view/states.ts";
+
+export type Deps = Pick<WebContext, "masterKey" | "settings" | "apiUrl"> & {
+  readonly sessions: Sessions;
+};
+
+/** One request, before it is known which page it is for. */
+export type Arrival = {
+  readonly request: Request;
+  readonly response: Response;
+  readonly path: string;
+  readonly query: Form;
+  readonly form: Form;
+  readonly link: Link;
+  readonly session: Session | undefined;
+};
+
+const nothing = formOf(new URLSearchParams());
+const reads = new Set(["GET", "HEAD"]);
+
+/** Answers every request below `/console`. Rejects only where our own machinery is broken. */
+export function createDesk(deps: Deps): (request: Request, response: Response) => Promise<void> {
+  const router = new Router<Page>();
+  for (const page of allPages) router.add(page.method, base + page.path, page);
+  return async (request, response) => {
+    const { pathname: path, searchParams } = new URL(request.url, "http://console");
+    // One address for a page.
+    if (path.endsWith("/")) {
+      const at = request.url.indexOf("?");
+      return redirect(
+        response,
+        308,
+        (path.replace(/\/+$/, "") || base) + (at < 0 ? "" : request.url.slice(at)),
+      );
+    }
+    const asset = assets.get(path);
+    if (asset !== undefined) return sendAsset(response, asset.type, asset.body);
+    const posted = reads.has(request.method) ? nothing : await readForm(request);
+    if (posted === undefined) return sendPage(response, 400, notAForm(), { Connection: "close" });
+    const token = sessionCookie(request);
+    const session = token === undefined ? undefined : await deps.sessions.find(token);
+    if (!reads.has(request.method) && !isOurs(deps, request, posted, session))
+      return sendPage(response, 403, foreignPage());
+    const link = { apiUrl: deps.apiUrl(), masterKey: deps.masterKey, ip: request.ip ?? "" };
+    const arrival = {
+      request,
+      response,
+      path,
+      query: formOf(searchParams),
+      form: posted,
+      link,
+      session,
+    };
+    if (await atTheDoor(deps, arrival)) return;
+    if (session === undefined) {
+      const back = reads.has(request.method) ? `?to=${encodeURIComponent(path)}` : "";
+      return redirect(response, 303, `${base}/sign-in${back}`);
+    }
+    await answerPage(deps, router, arrival, session);
+  };
+}
+
+function isOurs(
+  { settings }: Deps,
+  request: Request,
+  form: Form,
+  session: Session | undefined,
+): boolean {
+  const header = (name: string): string | undefined => request.headers[name] as string | undefined;
+  return isOwnPost({
+    fetchSite: header("sec-fetch-site"),
+    origin: header("origin"),
+    ownOrigin: originOf(request, settings),
+    token: form.has("csrf") ? form.exact("csrf") : undefined,
+    wanted: session?.csrf,
+  });
+}
+
+async function answerPage(
+  deps: Deps,
+  router: Router<Page>,
+  arrival: Arrival,
+  session: Session,
+): Promise<void> {
+  const { request, response, path, query, form } = arrival;
+  const match = router.match(request.method, path);
+  const page = match.kind === "found" ? match.target : undefined;
+  const { who, environment } = session.data;
+  const show = async (what: Shown): Promise<void> => {
+    const flash = query.text("told");
+    const told = flash === "" ? undefined : await deps.sessions.hear(session, flash);
+    const frame = { who, environment, csrf: session.csrf, section: page?.section ?? "", told };
+    sendPage(response, what.status ?? 200, framed(what, frame));
+  };
+  if (match.kind !== "found")
+    return show(
+      refusedPage({
+        status: match.kind === "not_found" ? 404 : 405,
+        code: "not_found",
+        title: "There is no such page",
+        detail: "The address leads nowhere in the console.",
+      }),
+    );
+  // A form of a tab that still shows the other world does not act in this one.
+  if (form.has("environment") && form.text("environment") !== environment)
+    return show(otherWorld(environment));
+  const visit: Visit = {
+    who,
+    environment,
+    params: match.params,
+    query,
+    form,
+    csrf: session.csrf,
+    origin: originOf(request, deps.settings),
+    api: apiOf(arrival.link, deps.sessions, session),
+  };
+  try {
+    const outcome = await match.target.answer(visit);
+    if ("body" in outcome) return await show(outcome);
+    await lead(deps, response, session, outcome);
+  } catch (error) {
+    if (error instanceof SignedOut) {
+      await deps.sessions.end(session);
+      redirect(response, 303, `${base}/sign-in?ended=1`, { "Set-Cookie": clearCookie });
+    } else if (error instanceof Refused) await show(refusedPage(error.problem));
+    else if (error instanceof Unreachable) await show(silentPage());
+    else throw error;
+  }
+}
+
+/** After a form: another address, so that a reload repeats nothing. */
+async function lead(
+  { sessions }: Deps,
+  response: Response,
+  session: Session,
+  { to, told }: Led,
+): Promise<void> {
+  if (told === undefined) return redirect(response, 303, to);
+  const id = await sessions.tell(session, told);
+  redirect(response, 303, `${to}${to.includes("?") ? "&" : "?"}told=${id}`);
+}

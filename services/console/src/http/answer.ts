@@ -1,0 +1,56 @@
+import type { Response } from "express";
+
+/** Nothing is inline and nothing comes from elsewhere; forms lead to ourselves; nobody frames us. */
+const policy = [
+  "default-src 'none'",
+  "style-src 'self'",
+  "script-src 'self'",
+  "img-src 'self'",
+  "connect-src 'self'",
+  "form-action 'self'",
+  "base-uri 'none'",
+  "frame-ancestors 'none'",
+].join("; ");
+
+const common = {
+  "Content-Security-Policy": policy,
+  "Referrer-Policy": "same-origin",
+  "X-Content-Type-Options": "nosniff",
+  "X-Frame-Options": "DENY",
+  "Cross-Origin-Opener-Policy": "same-origin",
+  "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+  "X-Robots-Tag": "noindex",
+};
+
+type Headers = Readonly<Record<string, string>>;
+
+/** A page of somebody: no cache keeps it, and Back after a sign-out shows nothing. */
+export function sendPage(response: Response, status: number, text: string, headers: Headers = {}) {
+  const body = Buffer.from(text);
+  response
+    .writeHead(status, {
+      ...common,
+      "Cache-Control": "no-store",
+      "Content-Type": "text/html; charset=utf-8",
+      "Content-Length": body.length,
+      ...headers,
+    })
+    .end(response.req.method === "HEAD" ? undefined : body);
+}
+
+export function redirect(response: Response, status: 303 | 308, to: string, headers: Headers = {}) {
+  const sent = { "Cache-Control": "no-store", Location: to, "Content-Length": 0, ...headers };
+  response.writeHead(status, { ...common, ...sent }).end();
+}
+
+/** Addresses of assets hold their hash: they may be kept for ever. */
+export function sendAsset(response: Response, type: string, body: Buffer) {
+  response
+    .writeHead(200, {
+      ...common,
+      "Cache-Control": "public, max-age=31536000, immutable",
+      "Content-Type": type,
+      "Content-Length": body.length,
+    })
+    .end(response.req.method === "HEAD" ? undefined : body);
+}

@@ -1,0 +1,41 @@
+import type { Environment } from "@heliograph/contracts";
+import type { Html } from "@heliograph/html";
+import type { Form } from "./http/form.ts";
+import type { Api } from "./platform-session.ts";
+import type { Who } from "./sessions.ts";
+
+/** What a page is given: who asks for it, and with what. */
+export type Visit = {
+  readonly who: Who;
+  readonly environment: Environment;
+  readonly params: Readonly<Record<string, string>>;
+  readonly query: Form;
+  /** Empty where nothing was posted. */
+  readonly form: Form;
+  /** What stands in every form, hidden. */
+  readonly csrf: string;
+  /** Where people reach us, for examples. */
+  readonly origin: string;
+  readonly api: Api;
+};
+
+export type Shown = { readonly title: string; readonly body: Html; readonly status?: number };
+/** A path of our own, and what is told there, once. */
+export type Led = { readonly to: string; readonly told?: string };
+
+export type Page = {
+  readonly method: "GET" | "POST";
+  /** Below `/console`. */
+  readonly path: string;
+  /** The entry of the navigation that it belongs to, by its path. */
+  readonly section: string;
+  readonly answer: (visit: Visit) => Promise<Shown | Led>;
+};
+
+export const base = "/console";
+
+export const shown = (title: string, body: Html, status?: number): Shown => ({
+  title,
+  body,
+  ...(status !== undefined && { status }),
+});

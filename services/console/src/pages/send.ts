@@ -1,0 +1,124 @@
+import { randomUUID } from "node:crypto";
+import { html, type Html } from "@heliograph/html";
+import { Refused, type Problem } from "../client.ts";
+import type { Form } from "../http/form.ts";
+import { base, shown, type Led, type Page, type Shown, type Visit } from "../page.ts";
+import type { Accepted, List, Template, TemplateSummary } from "../shapes.ts";
+import { curl, field, hidden, money, refusal } from "../view/parts.ts";
+import { channels } from "./messages.ts";
+
+/** Long enough for a provider, short enough for a person. */
+const waitSeconds = 15;
+const fields = ["from", "text", "subject", "template", "language"];
+
+type State = {
+  readonly problem?: Problem;
+  readonly priced?: Accepted;
+  /** Of this rendering; a form that was refused gets another one, since it will say something else. */
+  readonly key: string;
+};
+
+/** The call that a form stands for. */
+function bodyOf(form: Form): Record<string, unknown> {
+  const given = fields.flatMap((name) => {
+    const value = name === "text" ? form.exact(name) : form.text(name);
+    return value.trim() === "" ? [] : [[name, value]];
+  });
+  const variables = form.map("variables");
+  return {
+    channel: form.text("channel"),
+    to: form.text("to"),
+    ...Object.fromEntries(given),
+    ...(Object.keys(variables).length > 0 && { variables }),
+  };
+}
+
+const chosen = async ({ api }: Visit, form: Form): Promise<Template | undefined> => {
+  const slug = form.text("template");
+  if (slug === "") return undefined;
+  const channel = form.text("channel");
+  return api
+    .get<Template>(`/templates/${encodeURIComponent(slug)}`, { channel })
+    .catch((error: unknown) => {
+      // It may be of another channel: the send itself will say so.
+      if (error instanceof Refused && error.problem.status < 500) return undefined;
+      throw error;
+    });
+};
+
+const variableFields = (template: Template, form: Form): Html =>
+  html`<fieldset><legend>Variables of ${template.slug}</legend>${Object.entries(
+    template.variables,
+  ).map(([name, { type, required = false, max_length }]) =>
+    field({
+      name: `variables[${name}]`,
+      label: name,
+      value: form.exact(`variables[${name}]`),
+      required,
+      hint: `${type}${max_length === undefined ? "" : `, at most ${max_length} characters`}`,
+    }),
+  )}</fieldset>`;
+
+const priceOf = ({ segments, cost_estimate, currency }: Accepted): Html =>
+  html`<div class="notice" role="status"><p><strong>${money(cost_estimate, currency)}</strong> for ${segments.count} ${segments.count === 1 ? "segment" : "segments"}: ${segments.characters} characters in ${segments.encoding}. Nothing was sent yet.</p></div>`;
+
+async function show(visit: Visit, form: Form, state: State): Promise<Shown> {
+  const [{ data }, template] = await Promise.all([
+    visit.api.get<List<TemplateSummary>>("/templates", { limit: 100 }),
+    chosen(visit, form),
+  ]);
+  const { problem, priced, key } = state;
+  const slugs = [...new Set(data.map(({ slug }) => slug))];
+  const languages = template === undefined ? [] : Object.keys(template.languages);
+  const body = bodyOf(form);
+  const example =
+    form.text("to") === "" ? { channel: "sms", to: "+15551230001", text: "Hello" } : body;
+  return shown(
+    "Send a message",
+    html`${problem !== undefined && refusal(problem)}${priced !== undefined && priceOf(priced)}
+<form class="sheet" method="post" action="${base}/send">
+${hidden(visit)}<input type="hidden" name="key" value="${key}">
+<div class="row">
+${field({ name: "channel", label: "Channel", value: form.text("channel") || "sms", options: channels })}
+${field({ name: "to", label: "To", value: form.text("to"), required: true, placeholder: visit.environment === "sandbox" ? "+15551230001" : "", hint: visit.environment === "sandbox" ? html`<code>…0001</code> is delivered, <code>…0003</code> fails, <code>…0014</code> is read.` : "A number with its country, an address, or what the channel has." })}
+</div>
+<div class="row">
+${field({ name: "template", label: "Template", value: form.text("template"), options: [["", "none: write the text"], ...slugs.map((slug) => [slug, slug] as const)] })}
+${field({ name: "language", label: "Language", value: form.text("language"), hint: languages.length > 0 ? `There is ${languages.join(", ")}.` : "Of the template." })}
+</div>
+<p class="actions start"><button type="submit" formmethod="get" formaction="${base}/send" formnovalidate>Show its variables</button></p>
+${template !== undefined && variableFields(template, form)}
+${field({ name: "subject", label: "Subject", value: form.text("subject"), hint: "E-mail only." })}
+${field({ name: "text", label: "Text", value: form.exact("text"), rows: 5, hint: "Left empty with a template." })}
+${field({ name: "from", label: "From", value: form.text("from"), hint: "Left empty, the gateway's own." })}
+<div class="actions"><button class="main" type="submit">${visit.environment === "live" ? "Send for real" : "Send in the sandbox"}</button><button type="submit" name="price" value="1">What does it cost?</button></div>
+</form>
+${curl(visit, "POST", "/messages", example)}`,
+    problem?.status,
+  );
+}
+
+const blank = (visit: Visit): Promise<Shown> => show(visit, visit.query, { key: randomUUID() });
+
+/** Waits until it is sent or failed. The key makes one message of a form that is posted twice. */
+async function send(visit: Visit): Promise<Shown | Led> {
+  const { api, form } = visit;
+  const body = bodyOf(form);
+  const key = form.text("key") || randomUUID();
+  try {
+    if (form.has("price")) {
+      const priced = await api.send<Accepted>("POST", "/messages?dry_run=true", { body });
+      return await show(visit, form, { priced, key });
+    }
+    const { id } = await api.send<Accepted>("POST", "/messages", { body, key, waitSeconds });
+    return { to: `${base}/messages/${id}` };
+  } catch (error) {
+    if (!(error instanceof Refused) || error.problem.status === 403) throw error;
+    return show(visit, form, { problem: error.problem, key: randomUUID() });
+  }
+}
+
+export const sendPages: readonly Page[] = [
+  { method: "GET", path: "/send", section: "/send", answer: blank },
+  { method: "POST", path: "/send", section: "/send", answer: send },
+];

@@ -1,0 +1,117 @@
+import { hash } from "node:crypto";
+import type { Environment } from "@heliograph/contracts";
+import { callApi, Refused, SignedOut, type Asked, type Link } from "./client.ts";
+import type { Session, Sessions, Tokens, Who } from "./sessions.ts";
+
+/** An access token that ends within so long is renewed before it is used. */
+const marginMs = 30_000;
+const device = { name: "Console", platform: "web" };
+
+export type SignIn = {
+  readonly email: string;
+  readonly password: string;
+  readonly totp: string;
+};
+
+/** Signs in, into the sandbox where the agent has it. Rejects with Refused. */
+export async function signIn(
+  link: Link,
+  { email, password, totp }: SignIn,
+): Promise<{ readonly environment: Environment; readonly tokens: Tokens; readonly who: Who }> {
+  const enter = async (environment: Environment) => {
+    const body = { email, password, ...(totp !== "" && { totp }), environment, device };
+    const tokens = await callApi<Tokens>(link, "POST", "/mobile/sessions", { body });
+    return { environment, tokens };
+  };
+  const entered = await enter("sandbox").catch((error: unknown) => {
+    // Somebody who works in live alone is told the same as a stranger.
+    if (error instanceof Refused && error.problem.code === "invalid_credentials")
+      return enter("live");
+    throw error;
+  });
+  return { ...entered, who: await whoIs(link, entered.tokens.access_token) };
+}
+
+const whoIs = (link: Link, token: string): Promise<Who> =>
+  callApi<Who>(link, "GET", "/me", { token });
+
+export type Api = {
+  get<Body>(path: string, query?: Asked["query"]): Promise<Body>;
+  send<Body>(method: string, path: string, asked?: Asked): Promise<Body>;
+};
+
+/** Calls with the tokens of a session, renewed as they end. Methods reject with Refused, Unreachable or SignedOut. */
+export function apiOf(link: Link, sessions: Sessions, begun: Session): Api {
+  let session = begun;
+  const { environment } = begun.data;
+  const tokens = (): Tokens => {
+    const found = session.data.tokens[environment];
+    if (found === undefined) throw new SignedOut();
+    return found;
+  };
+  const renew = async (): Promise<void> => {
+    const { refresh_token: spent } = tokens();
+    try {
+      // Two tabs that renew at once make one call twice: the platform gives both the same answer.
+      const renewed = await callApi<Tokens>(link, "POST", "/mobile/sessions/refresh", {
+        body: { refresh_token: spent },
+        key: hash("sha256", spent, "hex"),
+      });
+      const who = await whoIs(link, renewed.access_token);
+      const data = { who, environment: session.data.environment };
+      session = await sessions.change(session, {
+        ...data,
+        tokens: { ...session.data.tokens, [environment]: renewed },
+      });
+    } catch (error) {
+      // Another request may have been faster: what it got is in the table.
+      session = await sessions.change(session, session.data);
+      if (session.data.tokens[environment]?.refresh_token !== spent) return;
+      if (error instanceof Refused && error.problem.status === 401) throw new SignedOut();
+      throw error;
+    }
+  };
+  const send = async <Body>(method: string, path: string, asked: Asked = {}): Promise<Body> => {
+    const expiresAt = Date.parse(tokens().access_token_expires_at);
+    if (expiresAt - marginMs < Date.now()) await renew();
+    const call = (): Promise<Body> =>
+      callApi<Body>(link, method, path, { ...asked, token: tokens().access_token });
+    try {
+      return await call();
+    } catch (error) {
+      if (!(error instanceof Refused) || error.problem.status !== 401) throw error;
+      if (!["invalid_token", "session_revoked"].includes(error.problem.code)) throw error;
+      await renew();
+      return call();
+    }
+  };
+  return { send, get: (path, query) => send("GET", path, query === undefined ? {} : { query }) };
+}
+
+/** The session, looking at the other environment. Rejects with Refused where the agent may not. */
+export async function switchTo(
+  api: Api,
+  sessions: Sessions,
+  session: Session,
+  environment: Environment,
+): Promise<void> {
+  const { data } = session;
+  const known = data.tokens[environment];
+  const entered =
+    known ?? (await api.send<Tokens>("POST", "/mobile/sessions/switch", { body: { environment } }));
+  await sessions.change(session, {
+    ...data,
+    environment,
+    tokens: { ...data.tokens, [environment]: entered },
+  });
+}
+
+/** Ends the platform's sessions and ours. What does not answer ends by itself. */
+export async function signOut(link: Link, sessions: Sessions, session: Session): Promise<void> {
+  await sessions.end(session);
+  await Promise.allSettled(
+    Object.values(session.data.tokens).map(({ session_id, access_token: token }) =>
+      callApi(link, "DELETE", `/mobile/sessions/${session_id}`, { token }),
+    ),
+  );
+}

@@ -1,0 +1,69 @@
+import { html, type Html } from "@heliograph/html";
+import { table } from "./parts.ts";
+
+export type Bar = { readonly label: string; readonly parts: readonly number[] };
+export type Series = { readonly name: string; readonly look: "good" | "going" | "bad" };
+
+const width = 720;
+const height = 180;
+const left = 40;
+const bottom = 24;
+const top = 16;
+
+/** The next of 1, 2, 4, 6, 10, … that is not smaller: a scale that people read, with whole halves from 2 on. */
+export function niceCeiling(most: number): number {
+  const power = 10 ** Math.floor(Math.log10(Math.max(most, 1)));
+  return [1, 2, 4, 6, 10].map((step) => step * power).find((step) => step >= most) ?? most;
+}
+
+/** Stacked bars over hours, with the same figures as a table for those who cannot see them. */
+export function barChart(
+  id: string,
+  title: string,
+  series: readonly Series[],
+  bars: readonly Bar[],
+): Html {
+  const sums = bars.map(({ parts }) => parts.reduce((sum, part) => sum + part, 0));
+  const total = sums.reduce((sum, part) => sum + part, 0);
+  const ceiling = niceCeiling(Math.max(...sums, 4));
+  const inner = height - bottom - top;
+  const y = (value: number): number =>
+    Math.round((top + inner - (value / ceiling) * inner) * 10) / 10;
+  const step = (width - left) / bars.length;
+  const columns = bars.flatMap(({ parts }, index) => {
+    let below = 0;
+    return parts.flatMap((part, at) => {
+      if (part === 0) return [];
+      const from = y(below);
+      below += part;
+      const x = Math.round((left + index * step + step * 0.15) * 10) / 10;
+      return [
+        html`<rect class="${series[at]!.look}" x="${x}" y="${y(below)}" width="${Math.round(step * 7) / 10}" height="${Math.round((from - y(below)) * 10) / 10}"/>`,
+      ];
+    });
+  });
+  const shownTotals = series.map(({ name }, at) => {
+    const sum = bars.reduce((all, { parts }) => all + (parts[at] ?? 0), 0);
+    return `${sum} ${name}`;
+  });
+  return html`<figure class="chart"><figcaption>${title}</figcaption>
+<svg viewBox="0 0 ${width} ${height}" role="img" aria-labelledby="${id}-t ${id}-d">
+<title id="${id}-t">${title}</title><desc id="${id}-d">${total === 0 ? "Nothing in this time." : shownTotals.join(", ")}</desc>
+${[0, ceiling / 2, ceiling].map((mark) => html`<line class="grid" x1="${left}" x2="${width}" y1="${y(mark)}" y2="${y(mark)}"/><text class="tick" x="${left - 8}" y="${y(mark) + 4}" text-anchor="end">${mark}</text>`)}
+${columns}
+${bars.map(({ label }, index) => index % 6 === 0 && html`<text class="tick" x="${Math.round(left + index * step)}" y="${height - 6}">${label}</text>`)}
+</svg>
+<ul class="legend">${series.map(({ name, look }) => html`<li class="${look}">${name}</li>`)}</ul>
+<details><summary>As a table</summary>${table(
+    title,
+    [
+      { label: "Hour, UTC", cell: ({ label }: Bar) => label },
+      ...series.map(({ name }, at) => ({
+        label: name,
+        figures: true,
+        cell: ({ parts }: Bar) => parts[at] ?? 0,
+      })),
+    ],
+    bars,
+  )}</details></figure>`;
+}

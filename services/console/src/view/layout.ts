@@ -1,0 +1,77 @@
+import { html, page, type Html } from "@heliograph/html";
+import { iconPath, stylePath } from "../assets.ts";
+import { navOf } from "../nav.ts";
+import { base, type Shown, type Visit } from "../page.ts";
+
+type Framed = Pick<Visit, "who" | "environment" | "csrf"> & {
+  readonly section: string;
+  /** Where a switch of the environment leads: things of one are not in the other. */
+  readonly told: string | undefined;
+};
+
+const head = html`<link rel="icon" type="image/svg+xml" href="${iconPath}">`;
+
+/** A page with everything around it. */
+export function framed({ title, body }: Shown, frame: Framed): string {
+  const { environment, told } = frame;
+  const name = environment === "live" ? "Live" : "Sandbox";
+  return page({
+    title: `${title} · ${name} · Heliograph`,
+    styles: [stylePath],
+    head,
+    look: environment,
+    body: html`<body>
+<a class="skip" href="#main">Skip to the page</a>
+${banner(frame)}
+<div class="frame">
+${navigation(frame)}
+<main id="main" tabindex="-1">
+${told !== undefined && html`<p class="flash" role="status">${told}</p>`}
+<h1>${title}</h1>
+${body}
+</main>
+</div>
+</body>`,
+  });
+}
+
+/** Which of the two worlds this is, in words, in colour and in texture, and the way to the other. */
+function banner({ who, environment, csrf, section }: Framed): Html {
+  const button = (value: string, label: string): Html =>
+    html`<button type="submit" name="environment" value="${value}"${value === environment && html` aria-current="true"`}>${label}</button>`;
+  return html`<header class="top">
+<a class="brand" href="${base}"><img src="${iconPath}" alt="" width="28" height="28"> <span>Heliograph</span></a>
+<p class="world"><strong>${environment === "live" ? "Live" : "Sandbox"}</strong> <span>${environment === "live" ? "Real messages to real people, for real money." : "Nothing leaves the platform, and nothing is charged."}</span></p>
+${who.environments.length > 1 && html`<form class="switch" method="post" action="${base}/environment"><input type="hidden" name="csrf" value="${csrf}"><input type="hidden" name="back" value="${base}${section}">${button("sandbox", "Sandbox")}${button("live", "Live")}</form>`}
+<form class="leave" method="post" action="${base}/sign-out"><input type="hidden" name="csrf" value="${csrf}"><span class="who"><bdi>${who.name}</bdi> <small><bdi>${who.partner.name}</bdi> · ${who.role}</small></span><button class="quiet" type="submit">Sign out</button></form>
+</header>`;
+}
+
+/** Once in the margin and, where that is too narrow, once behind a word: one list each, of which the stylesheet shows one. */
+const navigation = ({ who, section }: Framed): Html =>
+  html`<nav class="nav" aria-label="Console"><details class="menu"><summary>Menu</summary>${entries({ who, section })}</details><div class="margin">${entries({ who, section })}</div></nav>`;
+
+const entries = ({ who, section }: Pick<Framed, "who" | "section">): Html =>
+  html`${navOf(who).map(
+    ({ label, entries }) => html`<p class="group">${label}</p>
+<ul>${entries.map(
+      ({ path, label }) =>
+        html`<li><a href="${base}${path}"${path === section && html` aria-current="page"`}>${label}</a></li>`,
+    )}</ul>`,
+  )}`;
+
+/** A page for whoever is not signed in, or for what went wrong before anybody was known. */
+export const bare = (title: string, body: Html): string =>
+  page({
+    title: `${title} · Heliograph`,
+    styles: [stylePath],
+    head,
+    look: "bare",
+    body: html`<body>
+<main class="alone">
+<p class="brand"><img src="${iconPath}" alt="" width="40" height="40"> Heliograph</p>
+<h1>${title}</h1>
+${body}
+</main>
+</body>`,
+  });

@@ -1,0 +1,309 @@
+import { services } from "@heliograph/ingress";
+import { ensureDemoPartner, type DemoKeys } from "@heliograph/platform";
+import {
+  axeFindings,
+  htmlFindings,
+  testBrowser,
+  type BrowserContext,
+  type Page,
+} from "@heliograph/testkit/browser";
+import { until } from "@heliograph/testkit";
+import { openWorld, type World } from "@heliograph/testkit/world";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+const { browser, skip } = await testBrowser();
+/** Ten pages, of which each takes half a second on a quiet machine; browsers are slow on a busy one. */
+const walkDeadlineMs = 180_000;
+
+let world: World;
+let keys: DemoKeys;
+let base: string;
+/** With scripts, which axe needs, and without: the pages have none. */
+let context: BrowserContext;
+let page: Page;
+
+beforeAll(async () => {
+  world = await openWorld({ services, consumers: "run" });
+  keys = await ensureDemoPartner(world.platform);
+  base = `http://127.0.0.1:${world.port}`;
+  if (browser === undefined) return;
+  context = await browser.newContext({ baseURL: base, viewport: { width: 360, height: 800 } });
+  page = await context.newPage();
+});
+afterAll(async () => {
+  await browser?.close();
+  await world?.close();
+});
+
+const fetchPage = (path: string, init: RequestInit = {}): Promise<Response> =>
+  fetch(base + path, { redirect: "manual", ...init });
+const form = (
+  fields: Record<string, string>,
+  headers: Record<string, string> = {},
+): RequestInit => ({
+  method: "POST",
+  headers,
+  body: new URLSearchParams(fields),
+});
+const signedIn = async (agent = keys.agent): Promise<string> => {
+  const answer = await fetchPage("/console/sign-in", form(agent));
+  expect(answer.status).toBe(303);
+  return answer.headers.get("set-cookie")!.split(";")[0]!;
+};
+/** The hidden fields of the first form that leads there. */
+const hiddenIn = (text: string, action: string): Record<string, string> => {
+  const [found = ""] = text.split(`action="${action}"`).slice(1);
+  const inputs = found
+    .split("</form>")[0]!
+    .matchAll(/type="hidden" name="([^"]*)" value="([^"]*)"/g);
+  return Object.fromEntries([...inputs].map(([, name, value]) => [name, value]));
+};
+const messages = async (): Promise<number> =>
+  (await world.call("GET", "/api/v1/messages?limit=100", { key: keys.sandboxKey })).body.data
+    .length;
+
+describe("whoever is not signed in", () => {
+  test("is shown the way in, and nothing else", async () => {
+    const front = await fetchPage("/console");
+    expect(front.status).toBe(200);
+    expect(await front.text()).toContain('name="totp"');
+    for (const path of ["/console/messages", "/console/wallet", "/console/nowhere"]) {
+      const { status, headers } = await fetchPage(path);
+      expect([status, headers.get("location")]).toEqual([
+        303,
+        `/console/sign-in?to=${encodeURIComponent(path)}`,
+      ]);
+    }
+    expect((await fetchPage("/console/sign-in?to=//evil.example/")).status).toBe(200);
+  });
+
+  test("gets one address for a page", async () => {
+    for (const [path, to] of [
+      ["/console/", "/console"],
+      ["/console/messages/?status=sent", "/console/messages?status=sent"],
+      ["/console//evil.example//", "/console//evil.example"],
+    ]) {
+      const { status, headers } = await fetchPage(path!);
+      expect([status, headers.get("location")]).toEqual([308, to]);
+    }
+  });
+
+  test("gets pages that are kept nowhere, framed by nobody, and run nothing", async () => {
+    const { headers } = await fetchPage("/console");
+    const policy = headers.get("content-security-policy")!;
+    expect(policy).toContain("default-src 'none'");
+    expect(policy).toContain("frame-ancestors 'none'");
+    expect(policy).not.toContain("unsafe");
+    expect(headers.get("cache-control")).toBe("no-store");
+    expect(headers.get("referrer-policy")).toBe("same-origin");
+  });
+
+  test("is told the same for a wrong password and for an address that nobody has", async () => {
+    const { email } = keys.agent;
+    const [wrong, unknown] = await Promise.all(
+      [email, "nobody@example.com"].map(async (name) => {
+        const answer = await fetchPage(
+          "/console/sign-in",
+          form({ email: name, password: "wrong" }),
+        );
+        return [answer.status, (await answer.text()).replaceAll(name, "")];
+      }),
+    );
+    expect(wrong![0]).toBe(401);
+    expect(wrong).toEqual(unknown);
+  });
+});
+
+describe("a session", () => {
+  test("begins in the sandbox under a cookie that only this host has, and ends for good", async () => {
+    const answer = await fetchPage(
+      "/console/sign-in",
+      form({ ...keys.agent, to: "https://evil.example/" }, { cookie: "__Host-session=fixed" }),
+    );
+    const [cookie] = answer.headers.getSetCookie();
+    expect(answer.headers.get("location")).toBe("/console");
+    expect(cookie).toMatch(
+      /^__Host-session=[\w-]{43}; Max-Age=\d+; Path=\/; Secure; HttpOnly; SameSite=Lax$/,
+    );
+    const headers = { cookie: cookie!.split(";")[0]! };
+    const text = await (await fetchPage("/console", { headers })).text();
+    expect(text).toContain('data-look="sandbox"');
+    const left = await fetchPage(
+      "/console/sign-out",
+      form(hiddenIn(text, "/console/sign-out"), headers),
+    );
+    expect(left.status).toBe(303);
+    expect((await fetchPage("/console/wallet", { headers })).status).toBe(303);
+  });
+
+  test("is in the database neither as the cookie nor as the platform's tokens", async () => {
+    const cookie = await signedIn();
+    const { rows } = await world.platform.platformPool.query("select * from console.sessions");
+    const stored = JSON.stringify(
+      rows.map((row) => ({ ...row, sha256: row.sha256.toString("latin1") })),
+    );
+    expect(rows.length).toBeGreaterThan(0);
+    expect(stored).not.toContain(cookie.split("=")[1]);
+    expect(stored).not.toMatch(/as_test_|refresh|demo@/);
+    // A row with another's tokens opens nothing.
+    await world.platform.platformPool.query(
+      "insert into console.sessions (sha256, sealed, ends_at) select sha256('x'), sealed, ends_at from console.sessions limit 1",
+    );
+    expect((await fetchPage("/console", { headers: { cookie: "__Host-session=x" } })).status).toBe(
+      500,
+    );
+  });
+
+  test("renews the platform's tokens once when two pages need them at once", async () => {
+    const cookie = await signedIn();
+    await world.platform.contexts.sandbox.pool.query(
+      "update sessions.sessions set access_until = now() - interval '1 second'",
+    );
+    const pages = await Promise.all(
+      ["/console", "/console/messages", "/console/wallet"].map((path) =>
+        fetchPage(path, { headers: { cookie } }),
+      ),
+    );
+    expect(pages.map(({ status }) => status)).toEqual([200, 200, 200]);
+  });
+
+  test("that the platform ended leads to the sign-in", async () => {
+    const cookie = await signedIn();
+    await world.platform.contexts.sandbox.pool.query(
+      "update sessions.sessions set ended_at = now(), access_until = now(), refresh_until = now()",
+    );
+    // The platform looks a session up again within half a second.
+    const answer = await until(
+      async () => {
+        const found = await fetchPage("/console/messages", { headers: { cookie } });
+        return found.status === 303 && found;
+      },
+      { what: "the session's end is seen" },
+    );
+    expect(answer.headers.get("location")).toBe("/console/sign-in?ended=1");
+  });
+
+  test("acts for nobody but its own forms", async () => {
+    const cookie = await signedIn();
+    const text = await (await fetchPage("/console/send", { headers: { cookie } })).text();
+    const fields = {
+      ...hiddenIn(text, "/console/send"),
+      channel: "sms",
+      to: "+15551230001",
+      text: "x",
+    };
+    const before = await messages();
+    for (const [given, headers] of [
+      [fields, { "sec-fetch-site": "cross-site" }],
+      [fields, { "sec-fetch-site": "same-site" }],
+      [fields, { origin: "https://evil.example" }],
+      [{ ...fields, csrf: "" }, { "sec-fetch-site": "same-origin" }],
+      [{ channel: "sms", to: "+15551230001", text: "x" }, {}],
+    ] as [Record<string, string>, Record<string, string>][]) {
+      const answer = await fetchPage("/console/send", form(given, { cookie, ...headers }));
+      expect(answer.status).toBe(403);
+    }
+    expect(
+      (await fetchPage("/console/sign-in", form(keys.agent, { "sec-fetch-site": "cross-site" })))
+        .status,
+    ).toBe(403);
+    expect(await messages()).toBe(before);
+  });
+
+  test("sends one message however often one form is posted, and none from the other world's form", async () => {
+    const cookie = await signedIn();
+    const text = await (await fetchPage("/console/send", { headers: { cookie } })).text();
+    const fields: Record<string, string> = {
+      ...hiddenIn(text, "/console/send"),
+      channel: "sms",
+      to: "+15551230001",
+      text: "once",
+    };
+    const before = await messages();
+    const sent = await Promise.all(
+      [1, 2, 3].map(() => fetchPage("/console/send", form(fields, { cookie }))),
+    );
+    const places = new Set(sent.map(({ headers }) => headers.get("location")));
+    expect(sent.map(({ status }) => status)).toEqual([303, 303, 303]);
+    expect([...places]).toEqual([expect.stringMatching(/^\/console\/messages\/msg_/)]);
+    expect(await messages()).toBe(before + 1);
+
+    const away = { csrf: fields["csrf"]!, environment: "live", back: "/console/send" };
+    expect((await fetchPage("/console/environment", form(away, { cookie }))).status).toBe(303);
+    const stale = await fetchPage("/console/send", form({ ...fields, key: "another" }, { cookie }));
+    expect(stale.status).toBe(409);
+    expect(await stale.text()).toContain('data-look="live"');
+    expect(await messages()).toBe(before + 1);
+  });
+});
+
+describe.skipIf(browser === undefined)(
+  `in a browser${skip === undefined ? "" : ` (${skip})`}`,
+  () => {
+    const stranger = `<script>document.title="x"</script><img src=x onerror=alert(1)>\u202eabc`;
+    const findings: string[] = [];
+
+    /** Looks at what is shown, in both themes and at its narrowest. */
+    async function look(name: string, text: string): Promise<void> {
+      const found = [...(await htmlFindings(text)), ...(await axeFindings(page))];
+      await page.emulateMedia({ colorScheme: "dark" });
+      found.push(...(await axeFindings(page, ["color-contrast"])));
+      await page.emulateMedia({ colorScheme: "light" });
+      const wide = await page.evaluate("document.documentElement.scrollWidth - innerWidth");
+      if (Number(wide) > 0) found.push(`scrolls sideways by ${String(wide)}`);
+      findings.push(...found.map((finding) => `${name}: ${finding}`));
+    }
+
+    test(
+      "every page is sound, in both themes and on a phone",
+      { timeout: walkDeadlineMs },
+      async () => {
+        const door = await page.goto("/console/wallet");
+        await look("sign-in", await door!.text());
+        await page.fill("[name=email]", keys.agent.email);
+        await page.fill("[name=password]", keys.agent.password);
+        await page.click("button.main");
+        expect(new URL(page.url()).pathname).toBe("/console/wallet");
+
+        await page.goto("/console/send");
+        await page.fill("[name=to]", "+15551230003");
+        await page.fill("[name=text]", stranger + "x".repeat(500));
+        await page.click("button.main");
+        expect(await page.textContent("blockquote.text")).toContain(stranger);
+
+        const seen = new Set<string>();
+        const next = ["/console", "/console/messages?status=canceled", "/console/nowhere"];
+        for (const path of next) {
+          const answer = await page.goto(path);
+          expect([path, answer!.status()]).toEqual([path, path.endsWith("/nowhere") ? 404 : 200]);
+          await look(path, await answer!.text());
+          const links = await page
+            .locator("main a, nav a")
+            .evaluateAll((all) => all.map((link) => (link as unknown as { href: string }).href));
+          for (const link of links) {
+            const { pathname, search, origin } = new URL(link);
+            // One page of a kind: messages are alike.
+            const kind = pathname.replace(/\/(?:msg|cnv|cnt|agt|whe|whd|ptn|evl)_\w+/, "/:id");
+            if (origin !== base || !pathname.startsWith("/console") || seen.has(kind)) continue;
+            seen.add(kind);
+            next.push(pathname + search);
+          }
+        }
+        expect(findings).toEqual([]);
+        expect(seen.size).toBeGreaterThan(6);
+      },
+    );
+
+    test("the world is seen and changed in one click, and a session ends in one", async () => {
+      await page.goto("/console");
+      await page.click(".switch button[value=live]");
+      expect(await page.getAttribute("html", "data-look")).toBe("live");
+      expect(await page.title()).toContain("Live");
+      await page.click(".switch button[value=sandbox]");
+      await page.click(".leave button");
+      expect(new URL(page.url()).pathname).toBe("/console/sign-in");
+      await page.goBack();
+      expect(await page.locator("[name=password]").count()).toBe(1);
+    });
+  },
+);
