@@ -1,3 +1,4 @@
+import type { Proof } from "@heliograph/domain";
 import type { ReactorTools } from "@heliograph/runtime";
 import { proveWallet } from "./api/proof.ts";
 import { proofFinished, proofMismatches } from "./metrics.ts";
@@ -20,10 +21,20 @@ const walletsAtOnce = 100;
 const nextNight = (now: number): Date =>
   new Date(Math.floor((now - nightMs) / dayMs) * dayMs + dayMs + nightMs);
 
+/** What is shown and is not so by the log; undefined when all of it is. */
+function differenceOf(shown: ShownWallet, proven: Proof): string | undefined {
+  const { balance, held, holds_open: open, debits, credits } = proven;
+  if (balance !== shown.available || held !== shown.held)
+    return `${shown.available} available and ${shown.held} held are shown, ${balance} and ${held} are in the log`;
+  if (open !== shown.holdsOpen || held !== shown.heldByHolds)
+    return `${shown.holdsOpen} open holds of ${shown.heldByHolds} are shown, ${open} of ${held} are in the log`;
+  return debits === credits ? undefined : `debits are ${debits} and credits ${credits}`;
+}
+
 type Tools = Pick<ReactorTools, "context" | "logger" | "signal">;
 
 /**
- * Each night every wallet is computed from the log and compared with what is shown of it. A wallet that differs is an error in the log of this process, a row
+ * Each night every wallet is computed from the log and compared with what is shown of it and of its holds. A wallet that differs is an error in the log of this process, a row
  * of `wallet_ledger.proofs` and a metric that alarms. When it is due stands in a table: a process that was down at night does it when it starts, one that was killed goes on.
  */
 export function openNightlyProof(tools: Tools, realNow: () => number = Date.now) {
@@ -56,11 +67,7 @@ export function openNightlyProof(tools: Tools, realNow: () => number = Date.now)
     const { wallet, position } = shown;
     const proven = await proveWallet(context.log, walletStream(wallet), position, ended);
     if (proven === undefined) return;
-    const mismatch =
-      proven.mismatch ??
-      (proven.balance !== shown.available || proven.held !== shown.held
-        ? `${shown.available} available and ${shown.held} held are shown, ${proven.balance} and ${proven.held} are in the log`
-        : undefined);
+    const mismatch = proven.mismatch ?? differenceOf(shown, proven);
     if (mismatch !== undefined)
       logger.error({ wallet, mismatch }, "a wallet is not what its log says");
     await noteProof(pool, wallet, position, mismatch);

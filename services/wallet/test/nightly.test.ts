@@ -22,8 +22,8 @@ test("the nightly proof finds a wallet that was tampered with, after a restart t
   const night = () => pool.query("update wallet_ledger.proof_runs set due_at = now()");
 
   let running = await run();
-  const [honest, tampered] = [partnerOn(log), partnerOn(log)];
-  for (const one of [honest, tampered]) {
+  const [honest, tampered, lost] = [partnerOn(log), partnerOn(log), partnerOn(log)];
+  for (const one of [honest, tampered, lost]) {
     await one.topUp("0.05");
     await one.request(0);
   }
@@ -37,12 +37,22 @@ test("the nightly proof finds a wallet that was tampered with, after a restart t
       tampered.partner,
     ]);
   await set("0.06");
+  // A hold that is shown as captured while the balance is right.
+  const setHold = (captured: number | null) =>
+    pool.query("update wallet.holds set captured_position = $1 where partner = $2", [
+      captured,
+      lost.partner,
+    ]);
+  await setHold(1);
   await night();
 
   running = await run();
-  await until(async () => (await gauge()) === 1);
+  await until(async () => (await gauge()) === 2);
   const found = await proofs();
-  expect(found).toHaveLength(2);
+  expect(found).toHaveLength(3);
+  expect(found.find(({ wallet }) => wallet === lost.partner).mismatch).toBe(
+    "0 open holds of 0 are shown, 1 of 0.012 are in the log",
+  );
   expect(found.find(({ wallet }) => wallet === honest.partner).mismatch).toBeNull();
   expect(found.find(({ wallet }) => wallet === tampered.partner).mismatch).toBe(
     "0.06 available and 0.012 held are shown, 0.038 and 0.012 are in the log",
@@ -52,9 +62,10 @@ test("the nightly proof finds a wallet that was tampered with, after a restart t
   // The next night is a day away; what was found is still told after a restart.
   proofMismatches.set({ environment: "sandbox" }, 0);
   running = await run();
-  await until(async () => (await gauge()) === 1);
+  await until(async () => (await gauge()) === 2);
   for (const consumer of running) await consumer.stop();
   await set("0.038");
+  await setHold(null);
   await night();
   running = await run();
   await until(async () => (await gauge()) === 0);
