@@ -1,18 +1,21 @@
 import { spawn } from "node:child_process";
 import { chownSync, readFileSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, onTestFinished, test } from "vitest";
+import { afterAll, expect, onTestFinished, test } from "vitest";
 import { startEmbeddedPostgres } from "../src/index.ts";
 import { argumentsOf, waitUntil } from "../src/processes.ts";
 import {
   container,
   dataFolder,
+  removeSeed,
   noContainers,
   query,
   settings,
   start,
   startOwner,
 } from "./support.ts";
+
+afterAll(removeSeed);
 
 const stateOf = (pid: number): string =>
   /\) (\S)/s.exec(readFileSync(`/proc/${pid}/stat`, "utf8"))?.[1] ?? "";

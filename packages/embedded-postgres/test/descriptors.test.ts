@@ -1,6 +1,8 @@
 import { execFileSync } from "node:child_process";
-import { expect, test } from "vitest";
-import { dataFolder, query, settings, start } from "./support.ts";
+import { afterAll, expect, test } from "vitest";
+import { dataFolder, removeSeed, query, settings, start } from "./support.ts";
+
+afterAll(removeSeed);
 
 const source = (file: string): string => new URL(`../src/${file}`, import.meta.url).href;
 

@@ -1,13 +1,15 @@
 import { chownSync, existsSync, readFileSync, globSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, onTestFinished, test } from "vitest";
+import { afterAll, expect, onTestFinished, test } from "vitest";
 import {
   EmbeddedPostgresError,
   destroyEmbeddedPostgres,
   startEmbeddedPostgres,
 } from "../src/index.ts";
 import { waitUntil } from "../src/processes.ts";
-import { dataFolder, emptyFolder, query, start, startOwner } from "./support.ts";
+import { dataFolder, removeSeed, emptyFolder, query, start, startOwner } from "./support.ts";
+
+afterAll(removeSeed);
 
 test("data, port and password survive stop and start", async () => {
   const dataDir = emptyFolder();

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import pg from "pg";
-import { afterAll, onTestFinished } from "vitest";
+import { onTestFinished } from "vitest";
 import {
   type EmbeddedPostgres,
   type EmbeddedPostgresOptions,
@@ -46,9 +46,12 @@ async function makeSeed(): Promise<string> {
   return dataDir;
 }
 
-afterAll(async () => {
-  if (seed) rmSync(dirname(await seed), { recursive: true, force: true });
-});
+/** For the `afterAll` of a file that asks for data folders: this module is loaded once for several files. */
+export async function removeSeed(): Promise<void> {
+  const made = await seed;
+  seed = undefined;
+  if (made) rmSync(dirname(made), { recursive: true, force: true });
+}
 
 /** Starts a server in this process; stopped when the test ends, also when it fails. */
 export async function start(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {

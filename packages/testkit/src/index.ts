@@ -1,3 +1,4 @@
+export { afterFile } from "./after-file.ts";
 export type { Template, TestDatabase } from "./database.ts";
 export { stopOwnServer, testDatabase, testServer } from "./database.ts";
 export * from "./eventstore/index.ts";

@@ -12,16 +12,12 @@ import {
   whyNoOwnKafka,
   type KafkaBroker,
 } from "@heliograph/testkit";
-import {
-  AclOperationTypes,
-  AclPermissionTypes,
-  AclResourceTypes,
-  ResourcePatternTypes,
-} from "kafkajs";
+import kafkajs from "kafkajs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { topicsReactor } from "../src/topics/reactor.ts";
 import { kafkaSettings, openWorld, type World } from "./topics-harness.ts";
 
+const { AclOperationTypes, AclPermissionTypes, AclResourceTypes, ResourcePatternTypes } = kafkajs;
 const skip = await whyNoOwnKafka();
 const [partner, other] = [newId("ptn"), newId("ptn")];
 const password = "correct-horse";

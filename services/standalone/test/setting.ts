@@ -1,4 +1,5 @@
 import {
+  afterFile,
   apiClient,
   newDataDir,
   removeDataDir,
@@ -7,7 +8,6 @@ import {
   type ApiClient,
   type Instance,
 } from "@heliograph/testkit";
-import { afterAll } from "vitest";
 
 export type Setting = {
   readonly instance: Instance;
@@ -42,17 +42,19 @@ const instances: Instance[] = [];
 export function ownDataDir(): string {
   const dataDir = newDataDir();
   folders.push(dataDir);
+  afterFile(removeAll);
   return dataDir;
 }
 
 export function afterAllStop(instance: Instance): void {
   instances.push(instance);
+  afterFile(removeAll);
 }
 
-afterAll(async () => {
-  await Promise.all(instances.map((instance) => instance.stop()));
-  await Promise.all(folders.map(removeDataDir));
-});
+async function removeAll(): Promise<void> {
+  await Promise.all(instances.splice(0).map((instance) => instance.stop()));
+  await Promise.all(folders.splice(0).map(removeDataDir));
+}
 
 /** The message of the README's first page. */
 export const example = {
