@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { newId, type Environment } from "@heliograph/contracts";
 import { operator } from "@heliograph/platform";
 import { prepareTables } from "@heliograph/runtime";
@@ -23,6 +24,7 @@ export async function audited(
     const who = { partner: operator.partner_id, actor, ip: "", requestId: newId("req") };
     await writeAudit(pool, [
       {
+        entry: randomUUID(),
         at: Date.now(),
         environment,
         action: `ops ${action}`,

@@ -1,6 +1,7 @@
+import { randomUUID } from "node:crypto";
 import { streamOf } from "@heliograph/contracts";
 import { openWorld, type World } from "@heliograph/testkit/world";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { service, verifyAudit } from "../src/index.ts";
 import { writeAudit, type NewRow } from "../src/tables/audit.ts";
 
@@ -33,6 +34,7 @@ const restore = (): Promise<void> =>
 
 test("has no fork with fifty writers on an empty day, and takes only additions", async () => {
   const entry = (index: number): NewRow => ({
+    entry: randomUUID(),
     at: Date.now() + index / 7,
     environment: "live",
     partner: "",
@@ -60,6 +62,49 @@ test("has no fork with fifty writers on an empty day, and takes only additions",
     await expect(pool.query(sql)).rejects.toThrow("only added to");
 });
 
+test("has each row once where the answer of a commit was lost and all of it is written again", async () => {
+  const { pool } = world.platform.contexts.sandbox;
+  const row = (number: number): NewRow => ({
+    entry: randomUUID(),
+    at: Date.now(),
+    environment: "sandbox",
+    partner: "",
+    actor: "key_1",
+    action: "POST /x",
+    target: "/x",
+    requestId: `req_lost${number}`,
+    ip: "::1",
+    outcome: 201,
+    count: 1,
+  });
+  const rows = [row(1), row(2)];
+  const connect = vi.spyOn(pool, "connect").mockImplementationOnce(async () => {
+    connect.mockRestore();
+    const client = await pool.connect();
+    const query = client.query.bind(client) as (...given: unknown[]) => Promise<unknown>;
+    const losing = async (...given: unknown[]): Promise<unknown> => {
+      const result = await query(...given);
+      if (given[0] !== "commit") return result;
+      client.query = query as typeof client.query;
+      throw new Error("the answer was lost");
+    };
+    return Object.assign(client, { query: losing });
+  });
+  await expect(writeAudit(pool, rows)).rejects.toThrow("lost");
+  const again = await writeAudit(pool, [...rows, row(3)]);
+  expect(await writeAudit(pool, rows)).toEqual(again);
+  const { rows: stored } = await pool.query(
+    "select request_id from control.audit where request_id like 'req_lost%' order by number",
+  );
+  expect(stored.map(({ request_id }) => request_id)).toEqual([
+    "req_lost1",
+    "req_lost2",
+    "req_lost3",
+  ]);
+  const { platformLog } = world.platform;
+  expect((await verifyAudit(pool, platformLog, "sandbox", Date.now())).flaw).toBeUndefined();
+});
+
 test("finds no flaw in what is written while it reads", async () => {
   const { pool } = world.platform.contexts.sandbox;
   let writing = true;
@@ -67,6 +112,7 @@ test("finds no flaw in what is written while it reads", async () => {
     for (let index = 0; writing; index++)
       await writeAudit(pool, [
         {
+          entry: randomUUID(),
           at: Date.now(),
           environment: "sandbox",
           partner: "",
@@ -119,7 +165,7 @@ test.each([
 test("notices a day that was written anew with sound hashes, and a row that nobody chained", async () => {
   const { pool } = world.platform.contexts.live;
   await force("delete from control.audit; delete from control.audit_days");
-  const forged: NewRow = {
+  const forged: Omit<NewRow, "entry"> = {
     at: Date.now(),
     environment: "live",
     partner: "",
@@ -133,7 +179,7 @@ test("notices a day that was written anew with sound hashes, and a row that nobo
   };
   await writeAudit(
     pool,
-    Array.from({ length: 101 }, () => forged),
+    Array.from({ length: 101 }, () => ({ ...forged, entry: randomUUID() })),
   );
   expect((await verify()).flaw).toMatchObject({
     number: 101,

@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { makeKey } from "@heliograph/contracts";
 import { service as agents } from "@heliograph/agents";
 import { service as ingress } from "@heliograph/ingress";
@@ -140,22 +140,38 @@ describe("what is refused", () => {
       );
     written.push(...refusals.ended(120_000));
     expect(written.length).toBeLessThan(250);
-    expect(written.reduce((sum, { count }) => sum + count, 0)).toBe(100_000);
+    const sumOf = (entries: readonly { readonly count: number }[]): number =>
+      entries.reduce((sum, { count }) => sum + count, 0);
+    expect(sumOf(written)).toBe(100_000);
     expect(refusals.ended(Infinity)).toEqual([]);
-    const perKey = Array.from({ length: 5_000 }, (_, index) =>
+    const refuse = (partner: string, actor: string) =>
       refusals.take({
         at: 200_000,
         environment: "live",
-        partner: "ptn",
-        actor: `key_${index}`,
+        partner,
+        actor,
         action: "GET /x",
         target: "",
         requestId: "r",
         ip: "::1",
         outcome: 429,
-      }),
-    ).flat();
-    expect([...perKey, ...refusals.ended(Infinity)].length).toBeLessThan(1_005);
+      });
+    // A partner with ever so many keys fills its own share: the rest is one row of it, and the next partner has rows of its own.
+    const perKey = Array.from({ length: 5_000 }, (_, index) => refuse("ptn_1", `key_${index}`));
+    expect(perKey.flat()).toHaveLength(100);
+    expect(refuse("ptn_2", "key_x")).toMatchObject([
+      { partner: "ptn_2", actor: "key_x", count: 1 },
+    ]);
+    const many = Array.from({ length: 5_000 }, (_, index) => refuse(`ptn_${index}`, "key_y"));
+    expect(many.flat().length).toBeLessThan(1_000);
+    const rest = refusals.ended(Infinity);
+    expect(rest.find(({ partner }) => partner === "ptn_1")).toMatchObject({
+      actor: "several",
+      count: 4_901,
+    });
+    expect([...perKey, ...many].flat().length + sumOf(rest)).toBe(10_000);
+    // Shares are free again.
+    expect(refuse("ptn_1", "key_0")).toMatchObject([{ actor: "key_0" }]);
   });
 });
 
@@ -256,6 +272,7 @@ describe("the list", () => {
     const { pool } = world.platform.contexts.sandbox;
     const at = Date.now();
     const row = (name: string): NewRow => ({
+      entry: randomUUID(),
       at,
       environment: "sandbox",
       partner: id,
@@ -306,6 +323,7 @@ describe("the list", () => {
     const { id, key } = await world.addPartner();
     const { pool } = world.platform.contexts.sandbox;
     const row = (target: string, ip: string): NewRow => ({
+      entry: randomUUID(),
       at: Date.now(),
       environment: "sandbox",
       partner: id,

@@ -9,12 +9,21 @@ const singlyPerGroup = 5;
 /** Of all callers whom nobody knows, so many stand by themselves in a minute, and so many are counted each by itself: a flood from many addresses leaves no row for each. */
 const singlyUnknown = 50;
 const maxUnknownGroups = 50;
+/** Of one partner, so that one that has many keys and addresses refused leaves room for the others; more of it are counted together, by code. */
+const maxPartnerGroups = 100;
 /** Some 0.5 MB. Callers beyond that are counted together, by code. */
 const maxGroups = 1_000;
 /** In the place of what differs within one count. */
 const several = "several";
 
-type Group = { minute: number; singly: number; count: number; last: AuditEntry };
+type Group = {
+  minute: number;
+  singly: number;
+  count: number;
+  last: AuditEntry;
+  /** The partner whose share it takes of, empty where nobody is known; undefined for what is counted together. */
+  readonly share: string | undefined;
+};
 
 /**
  * Says of refused calls which stand by themselves and which are counted: a flood of wrong keys is some rows a minute, however many keys and addresses it has. Bounded, in memory.
@@ -22,22 +31,21 @@ type Group = { minute: number; singly: number; count: number; last: AuditEntry }
 export class Refusals {
   readonly #groups = new Map<string, Group>();
   #unknown = { minute: -1, singly: 0 };
-  #unknownGroups = 0;
+  readonly #shares = new Map<string, number>();
 
   /** What is to be written now: the entry itself, and what was counted up to the minute before. */
   take(entry: AuditEntry): readonly CountedEntry[] {
     const minute = Math.floor(entry.at / windowMs);
     const ended: CountedEntry[] = [];
     let [name, last] = [nameOf(entry), entry];
-    if (!this.#groups.has(name) && this.#isFull(entry)) {
-      last = together(entry);
-      name = nameOf(last);
-    }
+    const overflow = this.#groups.has(name) ? undefined : this.#overflowOf(entry);
+    if (overflow !== undefined) [name, last] = [nameOf(overflow), overflow];
     let group = this.#groups.get(name);
     if (group === undefined || group.minute !== minute) {
       ended.push(...counted(group));
-      if (group === undefined && last.actor === unknownActor) this.#unknownGroups++;
-      this.#groups.set(name, (group = { minute, singly: 0, count: 0, last }));
+      const share = overflow === undefined ? entry.partner : undefined;
+      if (group === undefined) this.#count(share, 1);
+      this.#groups.set(name, (group = { minute, singly: 0, count: 0, last, share }));
     }
     if (last === entry && group.singly < singlyPerGroup && this.#roomFor(entry, minute)) {
       group.singly++;
@@ -56,14 +64,24 @@ export class Refusals {
       if (group.minute >= minute) continue;
       ended.push(...counted(group));
       this.#groups.delete(name);
-      if (group.last.actor === unknownActor) this.#unknownGroups--;
+      this.#count(group.share, -1);
     }
     return ended;
   }
 
-  #isFull({ actor }: AuditEntry): boolean {
-    if (actor === unknownActor && this.#unknownGroups >= maxUnknownGroups) return true;
-    return this.#groups.size >= maxGroups;
+  /** As what an entry is counted where there is no room for a group of its own. */
+  #overflowOf(entry: AuditEntry): AuditEntry | undefined {
+    if (this.#groups.size >= maxGroups) return together(entry, "");
+    const { partner } = entry;
+    const most = partner === "" ? maxUnknownGroups : maxPartnerGroups;
+    return (this.#shares.get(partner) ?? 0) >= most ? together(entry, partner) : undefined;
+  }
+
+  #count(share: string | undefined, by: 1 | -1): void {
+    if (share === undefined) return;
+    const groups = (this.#shares.get(share) ?? 0) + by;
+    if (groups === 0) this.#shares.delete(share);
+    else this.#shares.set(share, groups);
   }
 
   #roomFor({ actor }: AuditEntry, minute: number): boolean {
@@ -77,9 +95,9 @@ export class Refusals {
 const nameOf = ({ environment, partner, actor, action, ip, outcome, code }: AuditEntry): string =>
   [environment, partner, actor, action, ip, outcome, code].join(" ");
 
-const together = ({ keyPrefix: _, ...entry }: AuditEntry): AuditEntry => ({
+const together = ({ keyPrefix: _, ...entry }: AuditEntry, partner: string): AuditEntry => ({
   ...entry,
-  partner: "",
+  partner,
   actor: several,
   action: several,
   target: "",

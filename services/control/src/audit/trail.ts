@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { type Environment, environments, uuid5 } from "@heliograph/contracts";
 import { type ApiContext, type AuditEntry, type Hosted, unknownActor } from "@heliograph/api";
 import { formatTime } from "@heliograph/domain";
@@ -16,8 +17,9 @@ const maxWaiting = 10_000;
 /** What whoever can write all of a database may take away unseen. 144 events a day and process, where there is something to tell. */
 const anchorEveryMs = 600_000;
 
+type Waiting = CountedEntry & Pick<NewRow, "entry">;
 type Lane = {
-  readonly waiting: CountedEntry[];
+  readonly waiting: Waiting[];
   head?: DayHead;
   anchored?: string;
   anchoredAt: number;
@@ -57,7 +59,7 @@ class AuditTrail {
     for (const entry of entries) {
       const { waiting } = this.#lanes[entry.environment];
       if (waiting.length >= maxWaiting) this.#lost++;
-      else waiting.push(entry);
+      else waiting.push({ ...entry, entry: randomUUID() });
     }
     if (entries.length > 0) this.#schedule(flushEveryMs);
   }
@@ -98,7 +100,7 @@ class AuditTrail {
     this.#lost = 0;
   }
 
-  async #rowsOf(entries: readonly CountedEntry[]): Promise<readonly NewRow[]> {
+  async #rowsOf(entries: readonly Waiting[]): Promise<readonly NewRow[]> {
     const rows: NewRow[] = [];
     for (const entry of entries) {
       // The entry counts for more than what it changed, which the log keeps.
@@ -111,7 +113,7 @@ class AuditTrail {
   async #anchor(environment: Environment): Promise<void> {
     const lane = this.#lanes[environment];
     const { head } = lane;
-    if (head === undefined || head.hash === lane.anchored) return;
+    if (head === undefined || head.rows === 0 || head.hash === lane.anchored) return;
     const { day, rows, hash } = head;
     const anchored_at = formatTime(Date.now());
     await this.#context.platformLog.append([

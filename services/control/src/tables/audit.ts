@@ -42,10 +42,14 @@ begin
 end $$;
 create trigger audit_is_kept before update or delete on control.audit for each row execute function control.audit_is_kept();
 create trigger audit_is_whole before truncate on control.audit for each statement execute function control.audit_is_kept();`,
+    // By which an entry is known that is written again because the answer of the commit was lost. It is in no hash: the values are.
+    `alter table control.audit add column entry uuid;
+create unique index audit_entry on control.audit (entry);`,
   ],
 };
 
-export type NewRow = CountedEntry & Partial<Settled>;
+/** `entry` is the same whenever the entry is written again; a UUID. */
+export type NewRow = CountedEntry & Partial<Settled> & { readonly entry: string };
 
 /** Drops whole days, so that the chain begins with one. What a day came to stays. */
 export async function purgeAudit(pool: pg.Pool): Promise<void> {
@@ -55,16 +59,19 @@ export async function purgeAudit(pool: pg.Pool): Promise<void> {
   );
 }
 
-/** Adds rows behind the chain's end, in one transaction, and gives what the day came to. One writer at a time, whatever process it is in. */
+/** Adds rows behind the chain's end, in one transaction, but for those that are there already, and gives what the day came to. One writer at a time, whatever process it is in. */
 export const writeAudit = (pool: pg.Pool, entries: readonly NewRow[]): Promise<DayHead> =>
   inTransaction(pool, async (client) => {
     await client.query("select pg_advisory_xact_lock(7041776, 11)");
     const before = await headOf(client);
     const head = { ...before };
-    const rows = entries.map((entry): StoredRow & { hash: string } => {
+    const known = await entriesAmong(client, entries);
+    const fresh = entries.filter(({ entry }) => !known.has(entry));
+    if (fresh.length === 0) return head;
+    const rows = fresh.map((entry): Inserted => {
       const row = storedRow(entry, head.day, ++head.rows);
       head.hash = linkOf(head.hash, row);
-      return { ...row, hash: head.hash };
+      return { ...row, hash: head.hash, entry: entry.entry };
     });
     await insert(client, rows);
     await client.query(
@@ -74,6 +81,18 @@ export const writeAudit = (pool: pg.Pool, entries: readonly NewRow[]): Promise<D
     );
     return head;
   });
+
+async function entriesAmong(
+  client: pg.PoolClient,
+  entries: readonly NewRow[],
+): Promise<ReadonlySet<string>> {
+  const { rows } = await client.query<{ entry: string }>({
+    name: "control.audit_known",
+    text: "select entry::text from control.audit where entry = any($1::uuid[])",
+    values: [entries.map(({ entry }) => entry)],
+  });
+  return new Set(rows.map(({ entry }) => entry));
+}
 
 /** Today's head, by the database's clock, which never goes back to a day that is over. */
 async function headOf(client: pg.PoolClient): Promise<DayHead & { rows: number; hash: string }> {
@@ -132,18 +151,16 @@ const types = {
   hash: "text",
 } as const satisfies Record<keyof StoredRow | "hash", string>;
 const names = Object.keys(types) as (keyof typeof types)[];
-const insertText = `insert into control.audit (${names.join(", ")})
-  select ${names.map((name) => (name === "at" ? "to_timestamp(at / 1000.0)" : name)).join(", ")}
-    from unnest(${names.map((name, index) => `$${index + 1}::${types[name]}[]`).join(", ")}) as t(${names.join(", ")})`;
+type Inserted = StoredRow & { readonly hash: string; readonly entry: string };
+const insertText = `insert into control.audit (${names.join(", ")}, entry)
+  select ${names.map((name) => (name === "at" ? "to_timestamp(at / 1000.0)" : name)).join(", ")}, entry
+    from unnest(${names.map((name, index) => `$${index + 1}::${types[name]}[]`).join(", ")}, $${names.length + 1}::uuid[]) as t(${names.join(", ")}, entry)`;
 
-async function insert(
-  client: pg.PoolClient,
-  rows: readonly (StoredRow & { readonly hash: string })[],
-): Promise<void> {
+async function insert(client: pg.PoolClient, rows: readonly Inserted[]): Promise<void> {
   await client.query({
     name: "control.audit",
     text: insertText,
-    values: names.map((name) => rows.map((row) => row[name])),
+    values: [...names.map((name) => rows.map((row) => row[name])), rows.map(({ entry }) => entry)],
   });
 }
 
