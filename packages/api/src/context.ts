@@ -41,8 +41,8 @@ export type ApiDeps = {
   readonly logger: Logger;
   /** Whether the rest of this process is ready too (`/readyz`); ready when left out. */
   readonly ready?: () => boolean;
-  /** Told of every call that changes something or was refused; must not throw and not wait. */
-  readonly audit?: (entry: AuditEntry) => void;
+  /** Told of every call that changes something or was refused; must not throw. `first`: the answer waits until it is written, or cannot be. */
+  readonly audit?: (entry: AuditEntry, first: boolean) => Promise<void> | void;
 };
 
 /** What every route of this process is given. */

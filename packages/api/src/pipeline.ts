@@ -115,10 +115,13 @@ export class Pipeline {
     } finally {
       under.hold?.release();
     }
+    const isByPerson = isSendByPerson(under, wire);
+    if (isByPerson) await this.#audit(under, wire, true);
     if (!response.headersSent && !response.destroyed)
       send(response, wire, headersOf(under), request.method === "HEAD");
     this.#observe(under, wire.status);
-    if (under.route?.mutates || wire.status >= 400) this.#audit(under, wire);
+    if (!isByPerson && (under.route?.mutates || wire.status >= 400))
+      void this.#audit(under, wire, false);
   }
 
   /** Counts and logs an answer; of one that streams, how long it took to begin. */
@@ -271,10 +274,10 @@ export class Pipeline {
     this.context.logger.error({ err: error.cause ?? error, request_id: id, path }, error.code);
   }
 
-  #audit(under: Underway, wire: Wire): void {
+  async #audit(under: Underway, wire: Wire, first: boolean): Promise<void> {
     const { audit, directory } = this.context;
     const entry = audit && auditEntryOf(under, wire, directory);
-    if (entry !== undefined) audit!(entry);
+    if (entry !== undefined) await audit!(entry, first);
   }
 }
 
@@ -288,6 +291,10 @@ function headersOf(
   const kept = all.filter((_, index) => !names.has(all[index - (index % 2)]!.toLowerCase()));
   return [...kept, ...Object.entries(own).flat()];
 }
+
+/** Of all that is done, this alone stands in the audit and with nothing of the address in the log: whoever was told that it is sent finds it there. */
+const isSendByPerson = ({ route, identity }: Underway, { status }: Wire): boolean =>
+  route?.audit === false && identity?.agent !== undefined && status < 400;
 
 const isClosed = ({ mutates, evenSuspended }: Route): boolean =>
   mutates === true && evenSuspended !== true;

@@ -47,9 +47,11 @@ export async function serveApi(deps: ApiDeps, hosting: readonly Service[]): Prom
     used: (key, now) => {
       for (const state of opened) state.used?.(key, now);
     },
-    audit: (entry) => {
-      for (const { audited } of opened) audited?.(entry);
-      deps.audit?.(entry);
+    audit: async (entry, first) => {
+      await Promise.all([
+        ...opened.map(({ audited }) => audited?.(entry, first)),
+        deps.audit?.(entry, first),
+      ]);
     },
   };
   try {

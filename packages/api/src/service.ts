@@ -8,8 +8,8 @@ import type { Web, WebContext } from "./web.ts";
 
 /** What the handlers of a service keep in one process: memory that is kept fresh, writers that gather. */
 export type Hosted = {
-  /** Told of every call that changes something or was refused; must not throw and not wait. */
-  audited?(entry: AuditEntry): void;
+  /** Told of every call that changes something or was refused; must not throw. `first`: the answer waits until it is written, or cannot be. */
+  audited?(entry: AuditEntry, first: boolean): Promise<void> | void;
   /** Told of every call that an API key was right for, `now` in epoch ms; must not throw and not wait. */
   used?(key: KeyRecord, now: number): void;
   /** Finds the session of an access token, in the one service that has sessions. */

@@ -78,18 +78,16 @@ test("has each row once where the answer of a commit was lost and all of it is w
     count: 1,
   });
   const rows = [row(1), row(2)];
-  const connect = vi.spyOn(pool, "connect").mockImplementationOnce(async () => {
-    connect.mockRestore();
-    const client = await pool.connect();
-    const query = client.query.bind(client) as (...given: unknown[]) => Promise<unknown>;
-    const losing = async (...given: unknown[]): Promise<unknown> => {
-      const result = await query(...given);
-      if (given[0] !== "commit") return result;
-      client.query = query as typeof client.query;
-      throw new Error("the answer was lost");
-    };
-    return Object.assign(client, { query: losing });
-  });
+  const client = await pool.connect();
+  const query = client.query.bind(client) as (...given: unknown[]) => Promise<unknown>;
+  const losing = async (...given: unknown[]): Promise<unknown> => {
+    const result = await query(...given);
+    if (given[0] !== "commit") return result;
+    client.query = query as typeof client.query;
+    throw new Error("the answer was lost");
+  };
+  client.query = losing as typeof client.query;
+  vi.spyOn(pool, "connect").mockResolvedValueOnce(client as never);
   await expect(writeAudit(pool, rows)).rejects.toThrow("lost");
   const again = await writeAudit(pool, [...rows, row(3)]);
   expect(await writeAudit(pool, rows)).toEqual(again);

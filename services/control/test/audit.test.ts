@@ -203,6 +203,27 @@ describe("what was done", () => {
     expect(await rows(0, `target=${first}`, live, "/audit")).toEqual([]);
   });
 
+  test("what a person sends is there when it is answered: no log keeps from where", async () => {
+    const { key } = await world.addPartner();
+    const email = `sender${randomBytes(4).toString("hex")}@example.com`;
+    const password = "correct horse battery";
+    const person = { email, password, name: "Ann", role: "owner", environments: ["sandbox"] };
+    const { body: agent } = await call("POST", "/agents", key, person);
+    const device = { name: "phone", platform: "ios" };
+    const { body: session } = await world.call("POST", "/api/v1/mobile/sessions", {
+      body: { email, password, environment: "sandbox", device },
+    });
+    const { pool } = world.platform.contexts.sandbox;
+    for (const count of [1, 2]) {
+      expect((await call("POST", "/messages", session.access_token, sms)).status).toBe(202);
+      const { rows: found } = await pool.query(
+        "select ip from control.audit where actor = $1 and action = 'POST /messages'",
+        [agent.id],
+      );
+      expect(found).toEqual(Array.from({ length: count }, () => ({ ip: "127.0.0.1" })));
+    }
+  });
+
   test("shows settings before and after, by the schemas of their events", async () => {
     const { id, key } = await world.addPartner();
     const sentinel = `Sentinel${randomBytes(6).toString("hex")}`;

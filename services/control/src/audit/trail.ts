@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { type Environment, environments, uuid5 } from "@heliograph/contracts";
 import { type ApiContext, type AuditEntry, type Hosted, unknownActor } from "@heliograph/api";
 import { formatTime } from "@heliograph/domain";
+import { atMost } from "@heliograph/runtime";
 import type { DayHead } from "./chain.ts";
 import { type NewRow, purgeAudit, writeAudit } from "../tables/audit.ts";
 import { changesOf } from "./changes.ts";
@@ -9,6 +10,7 @@ import { type CountedEntry, Refusals } from "./refusals.ts";
 
 const flushEveryMs = 200;
 const retryEveryMs = 2_000;
+const firstWithinMs = 1_000;
 const countsEveryMs = 5_000;
 const purgeEveryMs = 3_600_000;
 const maxPerStatement = 1_000;
@@ -26,8 +28,8 @@ type Lane = {
 };
 
 /**
- * Who did what through the API, refused calls too. Written behind the answers, so a crash may lose the last 200 ms of it, and a minute of what is only counted; what was done is
- * in the log with its actor and request id all the same.
+ * Who did what through the API, refused calls too. Written behind the answers, but for what stands nowhere else, so a crash may lose the last 200 ms of it, and a minute of what is only
+ * counted; what was done is in the log with its actor and request id all the same.
  */
 class AuditTrail {
   readonly #context: ApiContext;
@@ -43,12 +45,23 @@ class AuditTrail {
     this.#lanes = { live: lane(), sandbox: lane() };
   }
 
-  /** Never throws and never waits. */
-  record = (entry: AuditEntry): void => {
+  /** Never throws. Resolves when it is written where that is to come first, or after a while: nobody's send fails for the audit. */
+  record = (entry: AuditEntry, first: boolean): Promise<void> | void => {
     const refused = entry.outcome >= 400 && entry.outcome < 500;
     if (refused || entry.actor === unknownActor) this.#wait(this.#refusals.take(entry));
     else this.#wait([{ ...entry, count: 1 }]);
+    if (first) return this.#written(this.#lanes[entry.environment].waiting.at(-1));
   };
+
+  async #written(last: Waiting | undefined): Promise<void> {
+    const isWaiting = (): boolean =>
+      last !== undefined && this.#lanes[last.environment].waiting.includes(last);
+    const writing = async (): Promise<void> => {
+      // One that runs may be past this environment.
+      for (let turn = 0; turn < 2 && isWaiting(); turn++) await this.flush();
+    };
+    await atMost(writing(), firstWithinMs);
+  }
 
   /** Writes what was counted in minutes that are over. */
   count(nowMs: number): void {
