@@ -1,0 +1,121 @@
+import { fileURLToPath } from "node:url";
+import { service as control } from "@heliograph/control";
+import { freePort, spawnService, until } from "@heliograph/testkit";
+import { openWorld, type World } from "@heliograph/testkit/world";
+import { service as wallet } from "@heliograph/wallet";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { service } from "../src/index.ts";
+
+const entry = fileURLToPath(new URL("../src/main.ts", import.meta.url));
+const limit = { requests: 10, window_seconds: 1, burst: 5 };
+
+/** A call as its caller saw it; no status where nobody answered. Times are of `performance.now()`. */
+type Seen = { readonly began: number; readonly ended: number; readonly status: number | undefined };
+
+let world: World;
+let ports: readonly number[];
+const processes: ReturnType<typeof spawnService>[] = [];
+
+const ask = async (port: number, key: string): Promise<Seen> => {
+  const began = performance.now();
+  const status = await fetch(`http://127.0.0.1:${port}/api/v1/balance`, {
+    headers: { authorization: `Bearer ${key}` },
+  }).then(
+    async (answer) => {
+      await answer.arrayBuffer();
+      return answer.status;
+    },
+    () => undefined,
+  );
+  return { began, ended: performance.now(), status };
+};
+const pause = (ms: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, ms));
+
+/** Asks on and on, in turn with nobody, until told to end. */
+async function asking(port: number, key: string, everyMs: number, end: AbortSignal) {
+  const seen: Seen[] = [];
+  while (!end.aborted) {
+    const call = await ask(port, key);
+    seen.push(call);
+    await pause(call.status === undefined ? 20 : everyMs);
+  }
+  return seen;
+}
+
+const start = (port: number): ReturnType<typeof spawnService> => {
+  const child = spawnService(entry, {
+    HELIOGRAPH_DATABASE_URL: world.databaseUrl,
+    HELIOGRAPH_MASTER_KEY: world.platform.masterKey.toString("hex"),
+    HELIOGRAPH_PORT: String(port),
+  });
+  processes.push(child);
+  return child;
+};
+
+beforeAll(async () => {
+  world = await openWorld({ services: [service, control, wallet] });
+  ports = [await freePort(), await freePort()];
+}, 60_000);
+afterAll(async () => {
+  for (const child of processes) child.kill("SIGKILL");
+  await Promise.all(processes.map(({ exited }) => exited));
+  await world.close();
+});
+
+test("two processes of the API, of which one is killed and started again, keep one limit between them, and a rotated key to its deadline", async () => {
+  const flooding = await world.addPartner({ rateLimit: limit });
+  const { key } = await world.addPartner();
+  const [, second] = ports.map(start);
+  const serves = (port: number) =>
+    until(async () => (await ask(port, key)).status === 200, { timeoutMs: 60_000 });
+  await Promise.all(ports.map(serves));
+
+  const ended = new AbortController();
+  const everywhere = (of: string, everyMs: number, times: number) =>
+    Promise.all(
+      ports.flatMap((port) =>
+        Array.from({ length: times }, () => asking(port, of, everyMs, ended.signal)),
+      ),
+    ).then((all) => all.flat());
+  const { body: old } = await world.call("POST", "/api/v1/keys", { key, body: { name: "old" } });
+  const { body: next } = await world.call("POST", `/api/v1/keys/${old.id}/rotate`, {
+    key,
+    body: { overlap_seconds: 3 },
+  });
+  const deadline = performance.now() + Date.parse(next.previous_key_expires_at) - Date.now();
+  const began = performance.now();
+  const flood = everywhere(flooding.key, 10, 2);
+  const rotated = everywhere(old.key, 100, 1);
+  const successor = everywhere(next.key, 100, 1);
+  await pause(1_000);
+  second!.kill("SIGKILL");
+  expect((await second!.exited).signal).toBe("SIGKILL");
+  start(ports[1]!);
+  await serves(ports[1]!);
+  await pause(Math.max(1_000, deadline + 500 - performance.now()));
+  ended.abort();
+
+  const calls = await flood;
+  const seconds = (Math.max(...calls.map(({ began: at }) => at)) - began) / 1_000;
+  const passed = calls.filter(({ status }) => status === 200);
+  const allowed = limit.burst + limit.requests * seconds;
+  expect(passed.length).toBeLessThanOrEqual(Math.ceil(allowed * 1.05));
+  expect(passed.length).toBeGreaterThanOrEqual(Math.floor((allowed - limit.burst) * 0.95));
+  expect(new Set(calls.map(({ status }) => status))).toEqual(new Set([200, 429, undefined]));
+  // In no second of it, the one of the kill and those of the start either, was there anything like no limit.
+  for (const { ended: from } of passed)
+    expect(passed.filter(({ ended: at }) => at >= from && at < from + 1_000).length).toBeLessThan(
+      2 * (limit.requests + limit.burst),
+    );
+
+  const settled = began + 1_000;
+  const answered = (seen: readonly Seen[]) => seen.filter(({ status }) => status !== undefined);
+  const before = answered(await rotated).filter(
+    (call) => call.began > settled && call.ended < deadline,
+  );
+  const after = answered(await rotated).filter((call) => call.began >= deadline);
+  expect(new Set(before.map(({ status }) => status))).toEqual(new Set([200]));
+  expect(new Set(after.map(({ status }) => status))).toEqual(new Set([401]));
+  const own = answered(await successor).filter((call) => call.began > settled);
+  expect(new Set(own.map(({ status }) => status))).toEqual(new Set([200]));
+}, 120_000);
