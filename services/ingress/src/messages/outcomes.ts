@@ -11,10 +11,11 @@ export const outcomeTypes = [
 
 /** Wakes callers that wait for the outcome of a message. */
 export class Outcomes {
-  readonly #waiting = new Map<string, () => void>();
+  readonly #waiting = new Map<string, Set<() => void>>();
 
   seen(event: RecordedEvent<(typeof outcomeTypes)[number]>): void {
-    if (this.#waiting.size > 0) this.#waiting.get(event.data.message_id)?.();
+    if (this.#waiting.size === 0) return;
+    for (const wake of this.#waiting.get(event.data.message_id) ?? []) wake();
   }
 
   /**
@@ -27,9 +28,13 @@ export class Outcomes {
   } {
     const { promise, resolve } = Promise.withResolvers<boolean>();
     const wake = (): void => resolve(true);
-    this.#waiting.set(messageId, wake);
+    // A repetition of the same call waits beside the first, and must not take its place.
+    const waiting = this.#waiting.get(messageId) ?? new Set();
+    this.#waiting.set(messageId, waiting.add(wake));
     const cancel = (): void => {
-      if (this.#waiting.get(messageId) === wake) this.#waiting.delete(messageId);
+      waiting.delete(wake);
+      if (waiting.size === 0 && this.#waiting.get(messageId) === waiting)
+        this.#waiting.delete(messageId);
     };
     return {
       cancel,
