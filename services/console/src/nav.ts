@@ -19,6 +19,21 @@ const groups: readonly Group[] = [
     label: "Money",
     entries: [{ path: "/wallet", label: "Wallet", scope: "wallet:read" }],
   },
+  {
+    label: "Integration",
+    entries: [
+      { path: "/webhooks", label: "Webhooks", scope: "webhooks:read" },
+      { path: "/events", label: "Events", scope: "events:read" },
+    ],
+  },
+  {
+    label: "Account",
+    entries: [
+      { path: "/keys", label: "Keys", scope: "keys:read" },
+      { path: "/team", label: "Team", scope: "agents:read" },
+      { path: "/audit", label: "Audit", scope: "audit:read" },
+    ],
+  },
 ];
 
 /** What this agent's role can open. */

@@ -1,4 +1,6 @@
 import type { Page } from "../page.ts";
+import { accountPages } from "./account.ts";
+import { integrationPages } from "./integration.ts";
 import { messagePages } from "./messages.ts";
 import { overviewPages } from "./overview.ts";
 import { sendPages } from "./send.ts";
@@ -12,4 +14,6 @@ export const allPages: readonly Page[] = [
   ...sendPages,
   ...templatePages,
   ...walletPages,
+  ...integrationPages,
+  ...accountPages,
 ];
