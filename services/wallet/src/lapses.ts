@@ -134,6 +134,7 @@ async function lapse({ context, logger }: Tools, realNow: () => number): Promise
     const { message_id, wallet } = open[index]!;
     logger.warn({ wallet, message: message_id }, "nothing became of a message: its hold lapses");
   }
+  await failpoint("wallet.after_lapse");
   await forgetOpenHolds(context.pool, ids);
   return due.length === atOnce;
 }

@@ -2,9 +2,11 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { streamOf } from "@heliograph/contracts";
 import { createDatabases, databaseConfig, serverOf } from "@heliograph/runtime";
 import { openPostgresLog } from "@heliograph/log";
 import { spawnService, testServer, until } from "@heliograph/testkit";
+import pg from "pg";
 import { expect, test } from "vitest";
 import { count, partnerOn, range } from "./harness.ts";
 
@@ -21,12 +23,14 @@ test("killed before and after its appends, the service still decides each messag
     connection: databaseConfig(server, "sandbox"),
     namespace: "sandbox",
   });
+  const open = new pg.Pool({ ...databaseConfig(server, "sandbox"), max: 1 });
   const start = (failpoint?: string) =>
     spawnService(main, {
       HELIOGRAPH_DATABASE_URL: url.toString(),
       HELIOGRAPH_MASTER_KEY: "0".repeat(64),
       HELIOGRAPH_DATA_DIR: dataDir,
       HELIOGRAPH_LOG_LEVEL: "warn",
+      HELIOGRAPH_HOLD_GRACE_HOURS: "0",
       HELIOGRAPH_FAILPOINT: failpoint,
     });
   const killedAt = async (failpoint: string): Promise<void> => {
@@ -46,14 +50,25 @@ test("killed before and after its appends, the service still decides each messag
     await killedAt("wallet.after_append");
 
     await one.undelivered(3);
+    // Of a message that is over: its hold lapses. Killed when that was asked for and is still noted, it is asked for once all the same.
+    await one.request(100, "2026-01-01T00:00:00.000Z");
+    await killedAt("wallet.after_lapse");
     const last = start();
-    await until(async () => count(await one.events(), "FundsRefunded") === 1, {
-      timeoutMs: 20_000,
-    });
+    await until(
+      async () => {
+        const { rows } = await open.query(
+          "select from wallet_ledger.open_holds where due_at < now()",
+        );
+        return count(await one.events(), "FundsExpired") === 1 && rows.length === 0;
+      },
+      { timeoutMs: 20_000 },
+    );
     await last.stop();
+    expect(await log.readStream(streamOf("hold", one.idOf(100)))).toHaveLength(1);
     const events = await one.events();
-    expect(count(events, "FundsHeld") + count(events, "FundsDeclined")).toBe(100);
-    expect(count(events, "FundsHeld")).toBe(50);
+    expect(count(events, "FundsRefunded")).toBe(1);
+    expect(count(events, "FundsHeld") + count(events, "FundsDeclined")).toBe(101);
+    expect(count(events, "FundsHeld")).toBe(51);
     expect(await one.proof()).toMatchObject({
       balance: "0.012",
       held: "0.48",
@@ -61,6 +76,7 @@ test("killed before and after its appends, the service still decides each messag
       matches: true,
     });
   } finally {
+    await open.end();
     await log.close();
     await dropAll();
     await rm(dataDir, { recursive: true, force: true });
