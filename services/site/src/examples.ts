@@ -11,7 +11,7 @@ type Shown = {
 export type Example = { readonly language: string; readonly code: string };
 
 /** Where the shell, and so every program that it starts, finds the key. */
-const keyVariable = "HELIOGRAPH_KEY";
+const keyVariable = "API_KEY";
 
 const valueOf = ({ name, schema }: Parameter): string => {
   const value = schema?.example ?? schema?.examples?.[0] ?? schema?.enum?.[0];

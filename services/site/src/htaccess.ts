@@ -27,7 +27,10 @@ AddType text/plain .mjs .py .java
 AddType text/xml .xml
 AddType application/json .json
 <Files "sitemap.xml">
-ForceType application/xml
+ForceType "application/xml; charset=utf-8"
+</Files>
+<Files ".ht*">
+Require all denied
 </Files>
 ErrorDocument 404 /404.html
 

@@ -62,7 +62,12 @@ const tokenIn = (text: string): string => /name="token" value="([^"]+)"/.exec(te
 const matches = (text: string, pattern: RegExp): readonly string[] =>
   [...text.matchAll(pattern)].map(([, found]) => found!);
 const unescape = (text: string): string =>
-  text.replaceAll("&quot;", '"').replaceAll("&#39;", "'").replaceAll("&amp;", "&");
+  text
+    .replaceAll("&quot;", '"')
+    .replaceAll("&#39;", "'")
+    .replaceAll("&lt;", "<")
+    .replaceAll("&gt;", ">")
+    .replaceAll("&amp;", "&");
 
 /** Those of the sitemap, by their paths. */
 async function everyPage(): Promise<ReadonlyMap<string, Answer>> {

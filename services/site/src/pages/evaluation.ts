@@ -90,7 +90,7 @@ export function evaluationOf({ api }: Origins): Entry {
   -d '{"company":"Acme","name":"Ada","email":"ada@acme.example",
        "use_case":"Order updates by SMS"}'`;
   const body = ({ form }: Live): Html =>
-    html`<h1>Ask for an evaluation</h1><p class="lead">You get a sandbox of your own within a minute, and a technical contact within one business day.</p>${form?.token === undefined ? away : formOf(form)}<h2>By the API</h2><pre tabindex="0"><code>${curl}</code></pre><h2>What happens then</h2><ul><li>A mail with a link that shows your sandbox key once, and only when you press its button.</li><li>A person who knows the platform writes to you, and stays your contact.</li><li>Nothing else: no newsletter, no third party. What you write is encrypted, and <a href="/docs/concepts/erasure">can be erased</a>.</li></ul><p><a href="/docs/guides/evaluations">More about evaluations</a></p>`;
+    html`<h1>Ask for an evaluation</h1><p class="lead">You get a sandbox of your own within a minute, and a technical contact within one business day.</p>${form?.token === undefined ? away : formOf(form)}<h2>By the API</h2><pre tabindex="0"><code>${curl}</code></pre><h2>What happens then</h2><ul><li>A mail with a link that shows your sandbox key once, and only when you press its button.</li><li>A person who knows the platform writes to you, and stays your contact.</li><li>Nothing else, and no newsletter. Your name, your address and what you write are kept encrypted.</li></ul><p><a href="/docs/guides/evaluations">More about evaluations</a></p>`;
   return {
     path: "/evaluation",
     title: "Ask for an evaluation",

@@ -41,7 +41,7 @@ const promises: readonly {
 
 const example = (api: string): string =>
   `curl ${api}/api/v1/messages \\
-  -H "Authorization: Bearer $HELIOGRAPH_KEY" \\
+  -H "Authorization: Bearer $API_KEY" \\
   -H 'Content-Type: application/json' \\
   -H 'Idempotency-Key: order-204821' \\
   -d '{"channel":"sms","to":"+15551230001",
@@ -66,7 +66,7 @@ export function homeOf(origins: Origins): Entry {
     html`${hero(origins)}<section class="wide"><h2>What it promises</h2><ul class="cards">${promises.map(
       ({ title, text, path }) =>
         html`<li><h3><a href="${path}">${title}</a></h3><p>${text}</p></li>`,
-    )}</ul></section><section class="wide"><h2>One message, start to end</h2>${journey()}<p><a href="/how-it-works">How it works, step by step</a></p></section><section class="wide split"><div><h2>People answer</h2><p>What they write back becomes a contact and a conversation, whatever the channel. Agents answer through the API, in the console or from an app; a STOP is obeyed before anybody reads it.</p><p><a href="/docs/guides/conversations">Conversations</a></p></div><div><h2>Yours to run</h2><p>One command starts all of it on an embedded PostgreSQL. In production each service is a process of its own, any number beside each other, on your PostgreSQL, EventStoreDB or Kafka.</p><p><a href="/docs/operating/deploying">Deploying</a></p></div><div><h2>Measured, in the open</h2><p>What it does in a second, what that costs, and which goals it misses so far, with the command that measures it again.</p><p><a href="/docs/performance">Performance</a></p></div></section>`;
+    )}</ul></section><section class="wide"><h2>One message, start to end</h2>${journey()}<p><a href="/how-it-works">How it works, step by step</a></p></section><section class="wide split"><div><h2>People answer</h2><p>What they write back becomes a contact and a conversation, whatever the channel. Agents answer through the API, in the console or from an app; a STOP is obeyed by itself.</p><p><a href="/docs/guides/conversations">Conversations</a></p></div><div><h2>Yours to run</h2><p>One command starts all of it on an embedded PostgreSQL. In production each service is a process of its own, any number beside each other, on your PostgreSQL, EventStoreDB or Kafka.</p><p><a href="/docs/operating/deploying">Deploying</a></p></div><div><h2>Measured, in the open</h2><p>What it does in a second, what that costs, and which goals it misses so far, with the command that measures it again.</p><p><a href="/docs/performance">Performance</a></p></div></section>`;
   return {
     path: "/",
     title: "every message, accounted for",

@@ -40,14 +40,14 @@ function body({ prices }: Live): Html {
     ...groups,
   ].map(([channel, rows]) =>
     table(channel, rows, prices),
-  )}</div><h2 id="rules"><a href="#rules">How a price is found</a></h2><ul><li>Of a channel’s entries the one with the longest prefix of the number counts, never the cheapest or the first.</li><li>A text message costs its segments; <code>?dry_run=true</code> shows how many before you send.</li><li>No monthly fee, no minimum, and a retry costs nothing more. The sandbox is free.</li><li>This is the list <code>${prices.list}</code>, version ${prices.version}; a partner may have one of its own.</li></ul><p><a href="/docs/guides/prices">Prices</a> and <a href="/docs/concepts/money">money</a> in the documentation.</p>`;
+  )}</div><h2 id="rules"><a href="#rules">How a price is found</a></h2><ul><li>Of a channel’s entries the one with the longest prefix of the number counts, never the cheapest or the first.</li><li>A text message costs its segments; <code>?dry_run=true</code> shows how many before you send.</li><li>A retry costs nothing more. In the sandbox nothing is charged to anybody.</li><li>This is the list <code>${prices.list}</code>, version ${prices.version}; a partner may have one of its own.</li></ul><p><a href="/docs/guides/prices">Prices</a> and <a href="/docs/concepts/money">money</a> in the documentation.</p>`;
 }
 
 export const pricing: Entry = {
   path: "/pricing",
   title: "Pricing",
   description:
-    "What a message costs in Heliograph by channel and destination, from the price list itself: no fee, no minimum, nothing for what fails.",
+    "What a message costs in Heliograph by channel and destination, from the price list itself: nothing for what fails.",
   source: String(body({ prices: defaultPriceList })),
   needs: "prices",
   body,
