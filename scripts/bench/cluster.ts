@@ -205,6 +205,8 @@ export async function startRelay(
         knows: async () => false,
         routing: () => [],
         senderOf: () => undefined,
+        spaceOf: (_, partner) => partner,
+        isOver: () => false,
         prices: () => undefined,
         priceListOf: () => undefined,
         agent: () => undefined,

@@ -16,7 +16,10 @@ const maxAppends = 500;
 export const restored = (target: Target): Promise<boolean> =>
   onControlPlane(target, async ({ directory }) => {
     const partners = directory.partners().map(({ partner_id }) => partner_id);
-    for (const environment of environments) await raise(target, environment, partners);
+    for (const environment of environments) {
+      const spaces = partners.map((partner) => directory.spaceOf(environment, partner));
+      await raise(target, environment, spaces);
+    }
     say(
       `The sequences of ${partners.length} partners go on ${restoreRaise.toLocaleString("en")} higher in ${environments.join(" and ")}.`,
     );

@@ -63,12 +63,12 @@ function whoOf(
   directory: Directory,
 ): About & { readonly prefix?: string } {
   if (identity !== undefined) {
-    const { key, partner, agent } = identity;
+    const { key, agent } = identity;
     const { environment } = key;
     const actor = agent?.agent_id ?? key.key_id;
     return {
       environment,
-      partner: partner.partner_id,
+      partner: key.partner_id,
       actor,
       ...(!agent && { prefix: key.prefix }),
     };

@@ -7,6 +7,7 @@ import type { KeyRecord } from "./context.ts";
 import { FailedTries } from "./failed-tries.ts";
 import type { FindSession } from "./session-record.ts";
 import { createSessionAuthenticate } from "./sessions.ts";
+import { partnerIn } from "./space.ts";
 
 /** Hashes of keys that were found, so that a busy key is hashed once; far more keys than one process serves at a time. */
 const maxRemembered = 10_000;
@@ -81,7 +82,11 @@ function createIdentify(directory: Directory, find: FindSession | undefined): Au
       if (!inBlocks(allowed, ip()))
         throw new PublicError("ip_not_allowed", "The API key may not be used from this address.");
     }
-    return { key, partner, admin: key.scopes.includes("admin") };
+    return {
+      key,
+      partner: partnerIn(directory, key.environment, partner),
+      admin: key.scopes.includes("admin"),
+    };
   };
 }
 

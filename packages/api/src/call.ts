@@ -112,6 +112,10 @@ export class Call<Body = unknown, Query = unknown, Params = Readonly<Record<stri
   get partner(): PartnerRecord {
     return this.#known().partner;
   }
+  /** The partner's id, by which keys, agents, endpoints, templates and teams are its own; `partner.partner_id` names what a reset of the sandbox leaves behind. */
+  get account(): string {
+    return this.key.partner_id;
+  }
   get key(): KeyRecord {
     return this.#known().key;
   }

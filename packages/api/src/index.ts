@@ -41,6 +41,7 @@ export { type Answer, type Route, route, streamed } from "./route.ts";
 export { Router } from "./router.ts";
 export { sendStream } from "./send-stream.ts";
 export { requireSandbox } from "./sandbox.ts";
+export { partnerIn } from "./space.ts";
 export { type Serving, serveApi } from "./serve.ts";
 export { type Listening, createApp, listen } from "./server.ts";
 export { hostService } from "./service-routes.ts";

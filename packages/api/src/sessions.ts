@@ -5,6 +5,7 @@ import type { AgentRecord } from "@heliograph/runtime";
 import type { Identity } from "./call.ts";
 import type { ApiContext } from "./context.ts";
 import type { FindSession, SessionRecord } from "./session-record.ts";
+import { partnerIn } from "./space.ts";
 
 /** Why a session opens nothing any more; undefined while it does. */
 function endOfSession(
@@ -53,7 +54,8 @@ export function createSessionAuthenticate(
     const partner = directory.partner(agent!.partner_id);
     if (partner === undefined)
       throw new PublicError("session_revoked", "The session's partner is not known.");
-    return identityOf(session, agent!, partner, sha256);
+    const own = partnerIn(directory, session.environment, partner);
+    return identityOf(session, agent!, own, sha256);
   };
 }
 

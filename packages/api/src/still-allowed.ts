@@ -1,4 +1,4 @@
-import type { PublicError } from "@heliograph/contracts";
+import { PublicError } from "@heliograph/contracts";
 import { endOf, keyEnded } from "./authenticate.ts";
 import type { Call } from "./call.ts";
 import { endOfAccess } from "./sessions.ts";
@@ -13,6 +13,8 @@ const lookEveryMs = 250;
 /** How the right of a call has ended meanwhile; a key that the directory no longer knows counts as revoked. */
 async function endOfRight(call: Waiting): Promise<PublicError | undefined> {
   const { context, key } = call;
+  if (context.directory.isOver(key.environment, call.partner.partner_id))
+    return new PublicError("conflict", "The sandbox was reset meanwhile; ask again.");
   if (call.agent !== undefined) return endOfAccess(context, key.environment, key.sha256);
   const now = context.directory.keyById(key.key_id);
   const end = now === undefined ? "revoked" : endOf(now, Date.now());

@@ -162,6 +162,7 @@ export type Category =
   | "routing"
   | "sender"
   | "clock"
+  | "sandbox"
   | "audit"
   | "evaluation"
   | "rota";

@@ -12,3 +12,4 @@ export { hasSecret, maskSecrets } from "./mask.ts";
 export { scopes } from "./scopes.ts";
 export * from "./seal.ts";
 export * from "./shard.ts";
+export * from "./space.ts";

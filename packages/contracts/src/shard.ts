@@ -1,3 +1,5 @@
+import { accountOf, accountSql } from "./space.ts";
+
 /** Part `index` (from 0) of the `count` parts into which the partners of a namespace are divided. */
 export type Shard = { readonly index: number; readonly count: number };
 
@@ -9,8 +11,9 @@ const digits = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
  */
 export function shardOf(partner: string | undefined, count: number): number {
   if (partner === undefined || partner.length < 2) return 0;
-  const high = digits.indexOf(partner.at(-2)!);
-  const low = digits.indexOf(partner.at(-1)!);
+  const account = accountOf(partner);
+  const high = digits.indexOf(account.at(-2)!);
+  const low = digits.indexOf(account.at(-1)!);
   return high < 0 || low < 0 ? 0 : (high * 32 + low) % count;
 }
 
@@ -21,7 +24,8 @@ export const shardPart = (total: number, shard: Shard | undefined, least: number
     : Math.min(total, Math.max(least, Math.ceil((2 * total) / shard.count)));
 
 /** The same rule as an SQL expression over a text column that holds the partner's id. `count` is inserted as a number. */
-export function shardSql(column: string, count: number): string {
+export function shardSql(partner: string, count: number): string {
+  const column = accountSql(partner);
   const digit = (place: number): string =>
     `strpos('${digits}', substr(right(${column}, 2), ${place}, 1))`;
   return `(case when length(${column}) >= 2 and ${digit(1)} > 0 and ${digit(2)} > 0 then ((${digit(1)} - 1) * 32 + ${digit(2)} - 1) % ${Math.trunc(count)} else 0 end)`;

@@ -1,4 +1,4 @@
-import type { EventData } from "@heliograph/contracts";
+import { type EventData, accountOf } from "@heliograph/contracts";
 
 /** Whether a gateway carries what a partner sends to a country (ISO 3166-1 alpha-2; "" where the recipient has none): it may be another partner's, or not reach that far. */
 export const carries = (
@@ -6,5 +6,5 @@ export const carries = (
   partner: string | undefined,
   country: string,
 ): boolean =>
-  (partner_id === undefined || partner_id === partner) &&
+  (partner_id === undefined || (partner !== undefined && partner_id === accountOf(partner))) &&
   (countries === undefined || country === "" || countries.includes(country));

@@ -1,4 +1,4 @@
-import type { TypedEvent } from "@heliograph/contracts";
+import { type TypedEvent, accountOf } from "@heliograph/contracts";
 
 /** What a webhook endpoint is after its events: the fold that the webhooks service and the API share. */
 export type EndpointSecret = {
@@ -62,7 +62,7 @@ export function evolveEndpoint(
   if (type === "WebhookEndpointCreated" && state === undefined)
     return {
       id: data.endpoint_id,
-      partner: metadata.partner!,
+      partner: accountOf(metadata.partner!),
       ...settingsOf(data),
       status: "enabled",
       disabled_reason: null,

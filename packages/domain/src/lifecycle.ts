@@ -1,4 +1,4 @@
-import { eventPublicId, type Environment, type TypedEvent } from "@heliograph/contracts";
+import { eventPublicId, type Environment, type TypedEvent, accountOf } from "@heliograph/contracts";
 import { formatTime, timeOfEvent } from "./time.ts";
 import { isPeopleEvent, peopleData, peopleSamples, peopleTypes } from "./lifecycle-people.ts";
 
@@ -124,7 +124,7 @@ export function toLifecycle(
 export function lifecycleSubject({ type, partner, data }: LifecycleEvent): string {
   const kind = type.slice(0, type.indexOf("."));
   const id = kind === "webhook_endpoint" ? data["endpoint_id"] : data[`${kind}_id`];
-  return typeof id === "string" ? id : partner;
+  return typeof id === "string" ? id : accountOf(partner);
 }
 
 /** The JSON text of a lifecycle event, in the key order of the contract: what feed and webhooks carry, byte for byte the same. */

@@ -5,6 +5,7 @@ import {
   type EventData,
   type MessageCategory,
   type Micros,
+  accountOf,
 } from "@heliograph/contracts";
 
 export type PriceList = EventData<"PriceListPublished">;
@@ -99,7 +100,7 @@ export function pricesOf(
   partner: { readonly partner_id: string; readonly currency: string },
   atMs: number,
 ): PriceList | undefined {
-  const assigned = directory.priceListOf(partner.partner_id);
+  const assigned = directory.priceListOf(accountOf(partner.partner_id));
   if (assigned !== undefined) return directory.prices(assigned, atMs);
   const standard = directory.prices(undefined, atMs) ?? defaultPriceList;
   return standard.currency === partner.currency ? standard : undefined;

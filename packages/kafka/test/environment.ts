@@ -77,6 +77,8 @@ async function openEnvironment(brokers: readonly string[]) {
         knows: async () => false,
         routing: () => [],
         senderOf: () => undefined,
+        spaceOf: (_, partner) => partner,
+        isOver: () => false,
         prices: () => undefined,
         priceListOf: () => undefined,
         agent: () => undefined,

@@ -218,6 +218,10 @@ export type GatewayDirectory = {
     | undefined;
   /** Whether there is such a partner, by the platform's log: one that was made a moment ago is waited for. Rejects when that takes too long. */
   knows(partner: string): Promise<boolean>;
+  /** What a partner's data in an environment is named by now; takes the partner's id, or a space that it had. */
+  spaceOf(environment: Environment, partner: string): string;
+  /** Whether a sandbox has been reset since: what goes on in it reaches nobody. */
+  isOver(environment: Environment, space: string | undefined): boolean;
   /** The partner to whom an address of a gateway, in its one form, was assigned. */
   senderOf(gateway: string, address: string): string | undefined;
   /** The version of a price list, `standard` when none is named, that is in force at a time (epoch milliseconds; now when left out). */

@@ -41,6 +41,8 @@ export async function openEnvironment(): Promise<{
       knows: async () => false,
       routing: () => [],
       senderOf: () => undefined,
+      spaceOf: (_, partner) => partner,
+      isOver: () => false,
       prices: () => undefined,
       priceListOf: () => undefined,
       agent: () => undefined,

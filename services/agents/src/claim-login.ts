@@ -19,7 +19,7 @@ export async function claimLogin(
 ): Promise<Holder> {
   const { platformLog: log, directory } = call.context;
   const stream = loginOf(email);
-  const partner_id = call.partner.partner_id;
+  const partner_id = call.account;
   for (let tries = 0; tries < maxConflicts; tries++) {
     const [last] = await log.readStream(stream, { backwards: true, limit: 1 });
     const holder = last?.data as Holder | undefined;

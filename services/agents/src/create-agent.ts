@@ -71,7 +71,7 @@ async function append(
 ): Promise<bigint> {
   const data: EventData<"AgentCreated"> = {
     agent_id: id,
-    partner_id: call.partner.partner_id,
+    partner_id: call.account,
     login: loginOf(profile.email),
     ...profile,
     status: password === undefined ? "invited" : "active",

@@ -12,7 +12,7 @@ export type Caller = {
 };
 
 export const callerOf = (call: Call<unknown, unknown>): Caller => ({
-  partner: call.partner.partner_id,
+  partner: call.account,
   environment: call.env,
   scopes: call.key.scopes,
 });

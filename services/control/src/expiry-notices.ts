@@ -57,7 +57,11 @@ export function openExpiryNotices(context: ApiContext): Pick<Hosted, "close"> {
   };
 }
 
-async function tell({ environments }: ApiContext, key: Key, days: number): Promise<void> {
+async function tell(
+  { environments, directory }: ApiContext,
+  key: Key,
+  days: number,
+): Promise<void> {
   const { key_id, partner_id, environment, expires_at = "" } = key;
   const now = Date.now();
   await change<number>(environments[environment].log.forPartner(partner_id), {
@@ -65,6 +69,6 @@ async function tell({ environments }: ApiContext, key: Key, days: number): Promi
     evolve: evolveNotice,
     decide: (told) => decideNotice(told, key, days, now),
     eventId: uuid5("KeyExpiring", key_id, expires_at, String(days)),
-    metadata: { partner: partner_id, actor: "system:control" },
+    metadata: { partner: directory.spaceOf(environment, partner_id), actor: "system:control" },
   });
 }

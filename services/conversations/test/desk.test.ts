@@ -40,7 +40,7 @@ it("Of a partner without teams only those are looked at of which somebody asked,
   };
   const plan = new Plan({
     desk,
-    directory: { agent: () => undefined },
+    directory: { agent: () => undefined, isOver: () => false },
     environment: "sandbox",
     languages: { load: async () => undefined, of: () => undefined, forget: () => undefined },
     position: 10n,

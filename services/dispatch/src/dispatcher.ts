@@ -181,6 +181,8 @@ export async function startDispatcher(
   const resumer = createResumer({
     log,
     clearance: createClearance(context.vault, suppressed, (partner) => {
+      // Of a sandbox that was reset nothing is sent any more.
+      if (context.directory.isOver(context.environment, partner)) return true;
       const suspended = isSuspended(context.directory, partner);
       if (suspended) held.note(partner!);
       return suspended;

@@ -1,9 +1,10 @@
+import { accountOf } from "@heliograph/contracts";
 import type { GatewayDirectory } from "@heliograph/runtime";
 
 type Directory = Pick<GatewayDirectory, "partner" | "onChange">;
 
 export const isSuspended = (directory: Directory, partner: string | undefined): boolean =>
-  partner !== undefined && directory.partner(partner)?.status === "suspended";
+  partner !== undefined && directory.partner(accountOf(partner))?.status === "suspended";
 
 /**
  * Tells when a partner that was found suspended is active again: then what is held is looked at. Asks after those alone that something is held of.

@@ -1,4 +1,4 @@
-import type { GatewayChoice } from "@heliograph/contracts";
+import { type GatewayChoice, accountOf } from "@heliograph/contracts";
 import { carries } from "@heliograph/domain";
 import type { GatewayConfig, RoutingRules } from "@heliograph/runtime";
 import type { Requested } from "./state.ts";
@@ -80,7 +80,7 @@ function matches(match: Rule["match"], message: Routed): boolean {
   const { country_prefix, partner, category, sender } = match;
   return (
     (country_prefix === undefined || message.to.startsWith(`+${country_prefix}`)) &&
-    (partner === undefined || partner === message.partner) &&
+    (partner === undefined || partner === accountOf(message.partner ?? "")) &&
     (category === undefined || category === message.category) &&
     (sender === undefined || sender === message.from)
   );

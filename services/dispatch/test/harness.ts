@@ -101,6 +101,8 @@ export async function openWorld(options: WorldOptions = {}) {
       }),
       routing: () => options.routing ?? [],
       senderOf: () => undefined,
+      spaceOf: (_, partner) => partner,
+      isOver: () => false,
       prices: () => undefined,
       priceListOf: () => undefined,
       agent: () => undefined,

@@ -39,6 +39,8 @@ const context = {
     agentsOf: () => [],
     routing: () => [],
     senderOf: () => undefined,
+    spaceOf: (_: string, partner: string) => partner,
+    isOver: () => false,
     prices: () => undefined,
     priceListOf: () => undefined,
     onChange: () => () => undefined,

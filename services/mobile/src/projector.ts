@@ -1,4 +1,4 @@
-import type { TypedEvent } from "@heliograph/contracts";
+import { type TypedEvent, accountOf } from "@heliograph/contracts";
 import {
   agentOf,
   conversationTypes,
@@ -129,7 +129,11 @@ class Batch {
     const after = type === "TeamDeleted" ? [] : data.agent_ids;
     const partner = metadata.partner!;
     this.#members.set(data.team_id, after);
-    this.#teams.set(data.team_id, { id: data.team_id, partner, agentIds: after });
+    this.#teams.set(data.team_id, {
+      id: data.team_id,
+      partner: accountOf(partner),
+      agentIds: after,
+    });
     const moved = [...before, ...after].filter(
       (agent) => before.includes(agent) !== after.includes(agent),
     );

@@ -1,4 +1,4 @@
-import type { EventData } from "@heliograph/contracts";
+import { type EventData, accountOf } from "@heliograph/contracts";
 import { templateTypes } from "@heliograph/domain";
 import { projector, type WritePart } from "@heliograph/runtime";
 import {
@@ -27,7 +27,7 @@ function project(events: readonly TemplateEvent[]): readonly WritePart[] {
     if (type === "TemplateCreated")
       created.set(version.id, {
         ...version,
-        partner: metadata.partner!,
+        partner: accountOf(metadata.partner!),
         position,
         slug: data.slug,
         channel: data.channel,

@@ -1,4 +1,4 @@
-import { failpoint, uuid5 } from "@heliograph/contracts";
+import { failpoint, uuid5, accountOf } from "@heliograph/contracts";
 import {
   decideWallet,
   partnerOfWallet,
@@ -209,7 +209,7 @@ async function causesByWallet(
   directory: Pick<GatewayDirectory, "partner" | "knows">,
   events: readonly RecordedEvent[],
 ): Promise<Causes> {
-  const partners = new Set(events.map(partnerOf));
+  const partners = new Set(events.map((event) => accountOf(partnerOf(event))));
   for (const each of partners)
     if (directory.partner(each) === undefined && (await directory.knows(each)))
       if (directory.partner(each) === undefined)
@@ -219,7 +219,7 @@ async function causesByWallet(
     const cause = walletCause(event);
     if (cause === undefined) continue;
     const partner_id = partnerOf(event);
-    const currency = directory.partner(partner_id)?.currency ?? cause.currency ?? "";
+    const currency = directory.partner(accountOf(partner_id))?.currency ?? cause.currency ?? "";
     const wallet = walletName({ partner_id, currency }, cause.currency);
     const known = causes.get(wallet);
     if (known === undefined) causes.set(wallet, [cause]);

@@ -77,6 +77,7 @@ export class Courier {
   /** Lanes that only time can move. */
   readonly #waiting = new Set<Lane>();
   readonly #maxInMemory: number;
+  readonly #forgetDirectory: () => void;
   #inMemory = 0;
   #fetching = false;
   /** Deliveries of which a look for due rows that is under way may show an old state. */
@@ -103,6 +104,7 @@ export class Courier {
       inMemory: () => this.#inMemory,
       pending: () => this.#store.countPending(),
     });
+    this.#forgetDirectory = tools.context.directory.onChange(() => this.#dropOver());
     this.#maxInMemory = shardPart(maxInMemory, tools.shard, 2_000);
     const deadlineMs = options.deadlineMs ?? defaultDeadlineMs;
     this.#sender = new Sender({
@@ -138,7 +140,7 @@ export class Courier {
     const touched = new Set<Lane>();
     for (const job of jobs) {
       const lane = this.#lanes.lane(job.endpointId, now);
-      if (lane === undefined || !isOpen(lane)) {
+      if (lane === undefined || !isOpen(lane) || this.#isOver(job)) {
         this.#window.record(job, "discarded");
       } else if (this.#goesToTable(lane, job, now)) {
         this.#window.record(job, "pending", Math.max(now, lane.waitUntil));
@@ -183,6 +185,7 @@ export class Courier {
   /** Finishes what is in the air within the time and puts the rest on record as pending; with no time it writes nothing. */
   async stop(deadlineMs: number): Promise<void> {
     this.#stopping = true;
+    this.#forgetDirectory();
     clearTimeout(this.#timer);
     this.#metrics.close();
     this.#sender.stop();
@@ -225,6 +228,26 @@ export class Courier {
     lane.rowsInMemory.delete(job.id);
     this.#inMemory--;
     if (this.#fetching) this.#changedWhileFetching.add(job.id);
+  }
+
+  /** The sandbox that it tells of was reset. */
+  #isOver({ partner }: Pick<Job, "partner">): boolean {
+    const { directory, environment } = this.#tools.context;
+    return directory.isOver(environment, partner);
+  }
+
+  /** What waits in memory and tells of a sandbox that was reset; rows in the table are discarded when they are due. */
+  #dropOver(): void {
+    for (const lane of this.#lanes)
+      for (const queue of [lane.urgent, lane.fresh, lane.stored])
+        for (const job of queue.splice(0)) {
+          if (!this.#isOver(job)) {
+            queue.push(job);
+            continue;
+          }
+          this.#leave(lane, job);
+          this.#window.record(job, "discarded");
+        }
   }
 
   /** The endpoint is gone: nothing more is sent, what waited is discarded. Rows in the table are discarded by the write that closes the endpoint. */
@@ -276,7 +299,7 @@ export class Courier {
       case "retry":
         this.#leave(lane, job);
         lane.waitUntil = Math.max(lane.waitUntil, verdict.endpointWaitsUntil);
-        if (!isOpen(lane)) return this.#window.record(job, "discarded");
+        if (!isOpen(lane) || this.#isOver(job)) return this.#window.record(job, "discarded");
         this.#window.record(job, "pending", verdict.at);
         break;
       case "failed":
@@ -300,12 +323,14 @@ export class Courier {
 
   /** 410: the receiver is gone. The event first, then the record, so that a crash in between repeats both. */
   async #disable(lane: Lane, job: Job): Promise<void> {
+    const { directory, environment } = this.#tools.context;
     try {
       await disableEndpoint(
         this.#tools.context.log,
         lane.endpoint,
         job.eventId,
         "the endpoint answered 410 Gone",
+        directory.spaceOf(environment, lane.endpoint.partner),
       );
       // Only the lane closes here; matching changes when the event comes by, so that a restart matches the same.
       if (isOpen(lane)) lane.endpoint = { ...lane.endpoint, status: "disabled" };
@@ -398,6 +423,7 @@ export class Courier {
         const elsewhere = lane?.rowsInMemory.has(job.id) || this.#changedWhileFetching.has(job.id);
         if (lane === undefined || !isOpen(lane) || elsewhere) continue;
         if (row.nextAttemptAt > now) lane.nextDue = Math.min(lane.nextDue, row.nextAttemptAt);
+        else if (this.#isOver(job)) this.#window.record({ ...job, body: body ?? "" }, "discarded");
         else if (body !== undefined) this.#take(lane, { ...job, body }, lane.stored);
       }
       for (const [index, lane] of lanes.entries()) {

@@ -12,6 +12,7 @@ export async function disableEndpoint(
   endpoint: Endpoint,
   eventId: string,
   reason: string,
+  partner: string,
 ): Promise<void> {
   const cause = base32ToUuid(eventId.slice(4)) ?? eventId;
   const result = await change(log, {
@@ -29,7 +30,7 @@ export async function disableEndpoint(
           : [],
     }),
     eventId: (revision) => uuid5(cause, endpoint.id, "WebhookEndpointDisabled", String(revision)),
-    metadata: { partner: endpoint.partner, actor: "system:webhooks", causation: cause },
+    metadata: { partner, actor: "system:webhooks", causation: cause },
   });
   if (result.kind === "contended")
     throw new Error(`the stream of ${endpoint.id} is written without a pause`);

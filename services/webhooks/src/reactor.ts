@@ -1,3 +1,4 @@
+import { accountOf } from "@heliograph/contracts";
 import {
   createSequencer,
   endpointEventTypes,
@@ -87,7 +88,9 @@ class Instance implements ReactorInstance<ConsumedType> {
 
   async handle(batch: Batch<ConsumedType>): Promise<void> {
     const { store, recoverUntil, lanes, tools } = this.#given;
-    const { log, environment } = tools.context;
+    const { log, environment, directory } = tools.context;
+    const isOver = ({ partner }: Pick<Job, "partner">): boolean =>
+      directory.isOver(environment, partner);
     await this.#courier.room();
     const slot = newSlot(batch.position, performance.now());
     let jobs: Job[] = [];
@@ -105,7 +108,7 @@ class Instance implements ReactorInstance<ConsumedType> {
     }
     if (again.length > 0) {
       await this.#window.flush();
-      jobs.push(...(await retried(again, { store, lanes, log, environment })));
+      jobs.push(...(await retried(again, { store, lanes, log, environment, isOver })));
     }
     this.#window.push(slot);
     for (const id of slot.moved.keys()) this.#courier.moved(id);
@@ -143,9 +146,10 @@ class Instance implements ReactorInstance<ConsumedType> {
     const partner = event.metadata.partner!;
     const sequence = this.#given.sequencer.next(partner);
     slot.counters.set(partner, sequence);
-    const { environment } = this.#given.tools.context;
+    const { environment, directory } = this.#given.tools.context;
+    if (directory.isOver(environment, partner)) return;
     let lifecycle, body;
-    for (const endpoint of this.#given.lanes.matching(partner, type)) {
+    for (const endpoint of this.#given.lanes.matching(accountOf(partner), type)) {
       lifecycle ??= toLifecycle(event, environment)!;
       body ??= lifecycleBody(lifecycle, sequence);
       jobs.push(newJob(lifecycle, event.position, sequence, body, endpoint.id, event.recordedAt));
@@ -153,8 +157,8 @@ class Instance implements ReactorInstance<ConsumedType> {
   }
 
   #test(event: RecordedEvent<"WebhookTestRequested">, jobs: Job[]): void {
-    if (this.#given.lanes.endpoint(event.data.endpoint_id)?.partner !== event.metadata.partner)
-      return;
+    const partner = accountOf(event.metadata.partner ?? "");
+    if (this.#given.lanes.endpoint(event.data.endpoint_id)?.partner !== partner) return;
     const { environment } = this.#given.tools.context;
     const sample = publicEvent(event, environment)!;
     const { endpoint_id, delivery_id } = event.data;

@@ -18,12 +18,14 @@ export async function retried(
     readonly lanes: Lanes;
     readonly log: EventLog;
     readonly environment: Environment;
+    readonly isOver: (job: Pick<Job, "partner">) => boolean;
   },
 ): Promise<Job[]> {
   const wanted = new Map(requests.map((event) => [event.data.delivery_id, event]));
   const rows = (await from.store.load([...wanted.keys()])).filter(
     ({ job }) =>
       wanted.get(job.id)!.metadata.partner === job.partner &&
+      !from.isOver(job) &&
       from.lanes.endpoint(job.endpointId)?.status === "enabled",
   );
   const bodies = new Map<string, string>();

@@ -22,13 +22,14 @@ it("disables an endpoint whose stream is longer than a page", async () => {
   const log = openMemoryLog();
   await add(log, "WebhookEndpointCreated");
   await add(log, "WebhookRetryRequested", {}, 1_001);
-  await disableEndpoint(log, endpoint, `evt_${"0".repeat(26)}`, "410");
+  await disableEndpoint(log, endpoint, `evt_${"0".repeat(26)}`, "410", endpoint.partner);
   expect(await disabled(log)).toBe(1);
 });
 
 it("disables once for an answer, also when it is repeated, and again after it was enabled", async () => {
   const log = openMemoryLog();
-  const gone = () => disableEndpoint(log, endpoint, `evt_${"0".repeat(26)}`, "410");
+  const gone = () =>
+    disableEndpoint(log, endpoint, `evt_${"0".repeat(26)}`, "410", endpoint.partner);
   await gone();
   expect(await disabled(log)).toBe(0);
   await add(log, "WebhookEndpointCreated");

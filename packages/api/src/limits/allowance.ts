@@ -1,4 +1,4 @@
-import type { PublicError } from "@heliograph/contracts";
+import { type PublicError, accountOf } from "@heliograph/contracts";
 import type { Partner } from "@heliograph/platform";
 import type { Limit, Limiter, Verdict } from "@heliograph/runtime";
 import type { DailyLimits, DayVerdict } from "./daily-limits.ts";
@@ -37,7 +37,7 @@ export class Allowance {
 
   constructor(counters: Counters, { partner }: { readonly partner: Partner }) {
     this.#counters = counters;
-    this.#name = partner.partner_id;
+    this.#name = accountOf(partner.partner_id);
     this.#limits = limitsOf(partner);
   }
 

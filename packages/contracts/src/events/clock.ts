@@ -2,7 +2,7 @@ import { z } from "zod";
 import { defineEvent } from "../define.ts";
 import { Id, Time } from "./common.ts";
 
-/** Platform log, stream `clock-<partner id>`: the partner's sandbox went over a stretch of time at once. */
+/** Platform log, stream `clock-<partner id>`, anew after each reset: the partner's sandbox went over a stretch of time at once. */
 export const SandboxClockAdvanced = defineEvent(
   "SandboxClockAdvanced",
   1,

@@ -14,6 +14,7 @@ import * as presence from "./presence.ts";
 import * as rota from "./rota.ts";
 import * as sender from "./sender.ts";
 import * as clock from "./clock.ts";
+import * as sandbox from "./sandbox.ts";
 import * as session from "./session.ts";
 import * as suppression from "./suppression.ts";
 import * as team from "./team.ts";
@@ -65,6 +66,7 @@ const modules = {
   ...login,
   ...sender,
   ...clock,
+  ...sandbox,
   ...audit,
   ...evaluation,
   ...rota,
@@ -111,6 +113,7 @@ type Categories = {
   login: typeof login;
   sender: typeof sender;
   clock: typeof clock;
+  sandbox: typeof sandbox;
   audit: typeof audit;
   evaluation: typeof evaluation;
   rota: typeof rota;

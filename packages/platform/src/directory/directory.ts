@@ -1,4 +1,10 @@
-import { readEventFlaw, streamOf, type Environment } from "@heliograph/contracts";
+import {
+  accountOf,
+  readEventFlaw,
+  spaceAfter,
+  streamOf,
+  type Environment,
+} from "@heliograph/contracts";
 import type { EventLog, RecordedEvent } from "@heliograph/log";
 import type { AgentRecord, ClockState, GatewayDirectory } from "@heliograph/runtime";
 import {
@@ -111,6 +117,9 @@ export async function openDirectory(
     newestPrices: (list) => state.prices.get(list)?.[0],
     priceListOf: (partner) => state.priceLists.get(partner),
     priceCurrencies: () => currenciesOf(state),
+    spaceOf: (environment, partner) => spaceIn(state, environment, partner),
+    isOver: (environment, space) =>
+      space !== undefined && space !== spaceIn(state, environment, space),
     senderOf: (gateway, address) => state.senders.get(senderKey(gateway, address)),
     agent: (id) => state.agents.get(id),
     agentsOf: (partner) =>
@@ -130,6 +139,11 @@ export async function openDirectory(
     },
   };
 }
+
+const spaceIn = ({ resets }: DirectoryState, environment: Environment, partner: string): string => {
+  const account = accountOf(partner);
+  return environment === "live" ? account : spaceAfter(account, resets.get(account) ?? 0);
+};
 
 const currenciesOf = ({ prices }: DirectoryState): readonly string[] => [
   ...new Set([...prices.values()].flat().map(({ currency }) => currency)),

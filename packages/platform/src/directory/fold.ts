@@ -1,4 +1,4 @@
-import { streamOf, type Environment, type EventData } from "@heliograph/contracts";
+import { streamOf, type Environment, type EventData, spaceAfter } from "@heliograph/contracts";
 import type { RecordedEvent } from "@heliograph/log";
 import type { AgentRecord, ClockState } from "@heliograph/runtime";
 import { agentTypes, evolveAgent } from "./agents.ts";
@@ -29,6 +29,8 @@ export type DirectoryState = {
   readonly agentsByPartner: Map<string, Set<string>>;
   /** The agent that signs in with an address, by the stream of its claim. */
   readonly agentByLogin: Map<string, string>;
+  /** How often the sandbox of a partner was reset. */
+  readonly resets: Map<string, number>;
   /** How far the sandboxes of partners are ahead. */
   readonly clocks: Map<string, ClockState>;
 };
@@ -50,6 +52,7 @@ export const emptyDirectory = (): DirectoryState => ({
   agents: new Map(),
   agentsByPartner: new Map(),
   agentByLogin: new Map(),
+  resets: new Map(),
   clocks: new Map(),
 });
 
@@ -65,6 +68,7 @@ export const directoryTypes = [
   ...agentTypes,
   "LoginClaimed",
   "SandboxClockAdvanced",
+  "SandboxReset",
 ] as const;
 
 /** Folds one event of the platform log into the state, in place. */
@@ -113,6 +117,14 @@ export function evolveDirectory(state: DirectoryState, event: RecordedEvent): vo
       const jump = { from: Date.parse(from), to: Date.parse(to) };
       const jumps = [...(state.clocks.get(partner_id)?.jumps ?? []), jump].slice(-mostJumps);
       state.clocks.set(partner_id, { aheadMs: ahead_seconds * 1_000, jumps });
+      return;
+    }
+    case "SandboxReset": {
+      const { partner_id, resets } = event.data as EventData<"SandboxReset">;
+      const before = state.resets.get(partner_id) ?? 0;
+      if (resets <= before) return;
+      state.resets.set(partner_id, resets);
+      state.clocks.delete(spaceAfter(partner_id, before));
       return;
     }
     case "LoginClaimed": {

@@ -113,7 +113,7 @@ function list(call: Call<undefined, z.infer<typeof AgentQuery>>): Answer {
   const { status, role } = call.query;
   const keyOf = (agent: AgentRecord): string => `${agent.created_at} ${agent.agent_id}`;
   const rows = call.context.directory
-    .agentsOf(call.partner.partner_id)
+    .agentsOf(call.account)
     .filter(
       (agent) =>
         isVisible(agent, callerOf(call)) &&

@@ -36,7 +36,8 @@ const Me = AgentView.extend({
 async function me(call: Call): Promise<Answer> {
   const { agent, session } = agentOf(call);
   const credentials = await readCredentials(call.context.platformPool, agent.agent_id);
-  const { partner_id: id, name } = call.partner;
+  const { account: id } = call;
+  const { name } = call.partner;
   return {
     status: 200,
     body: {

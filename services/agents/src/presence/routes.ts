@@ -37,7 +37,7 @@ function requireMay(call: Call<unknown, unknown>, id: string): void {
 async function setPresence(call: Call<SetPresence, unknown>): Promise<Answer> {
   const id = call.params["id"]!;
   const agent = isId("agt", id) ? call.context.directory.agent(id) : undefined;
-  if (agent?.partner_id !== call.partner.partner_id || !agent.environments.includes(call.env))
+  if (agent?.partner_id !== call.account || !agent.environments.includes(call.env))
     throw new PublicError("not_found", "There is no such agent.");
   requireMay(call, id);
   if (agent.status === "disabled") throw new PublicError("conflict", "The agent is disabled.");

@@ -1,4 +1,4 @@
-import type { EventData, TypedEvent } from "@heliograph/contracts";
+import { type EventData, type TypedEvent, accountOf } from "@heliograph/contracts";
 import type { CreateTeam, PatchTeam } from "./schema.ts";
 
 /** All of a team, as each of its events says it. */
@@ -23,7 +23,7 @@ export function evolveTeam(state: TeamState | undefined, event: TeamEvent): Team
   switch (event.type) {
     case "TeamCreated": {
       const { created_at, ...team } = event.data;
-      const partner = event.metadata.partner ?? "";
+      const partner = accountOf(event.metadata.partner ?? "");
       return {
         partner,
         team,

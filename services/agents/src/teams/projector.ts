@@ -1,3 +1,4 @@
+import { accountOf } from "@heliograph/contracts";
 import type { RecordedEvent } from "@heliograph/log";
 import { projector, type WritePart } from "@heliograph/runtime";
 import { teamTypes } from "./decide.ts";
@@ -20,7 +21,7 @@ function project(
     const began = written.get(id) ?? { position: event.position, createdAt: created_at };
     written.set(id, {
       id,
-      partner: event.metadata.partner ?? "",
+      partner: accountOf(event.metadata.partner ?? ""),
       position: began.position,
       createdAt: began.createdAt,
       updatedAt: event.type === "TeamCreated" ? created_at : changed_at,

@@ -37,8 +37,7 @@ const teamNotFound = (): PublicError => new PublicError("not_found", "There is n
 
 /** The caller's own team that is still there. Throws `not_found`. */
 function ownTeam(call: Call<unknown, unknown>, state: TeamState | undefined): TeamState {
-  if (state === undefined || state.deleted || state.partner !== call.partner.partner_id)
-    throw teamNotFound();
+  if (state === undefined || state.deleted || state.partner !== call.account) throw teamNotFound();
   return state;
 }
 
@@ -63,8 +62,7 @@ async function find(call: Call<unknown, unknown>): Promise<TeamState> {
 function requireAgents(call: Call<unknown, unknown>, ids: readonly string[] | undefined): void {
   const errors = (ids ?? []).flatMap((id, index) => {
     const agent = call.context.directory.agent(id);
-    const own =
-      agent?.partner_id === call.partner.partner_id && agent.environments.includes(call.env);
+    const own = agent?.partner_id === call.account && agent.environments.includes(call.env);
     return own
       ? []
       : [{ path: `agent_ids.${index}`, code: "not_found", message: "there is no such agent here" }];
@@ -79,7 +77,7 @@ const shown = (state: TeamState): Pick<Answer, "body" | "etag"> => ({
 
 async function create(call: Call<CreateTeam, unknown>): Promise<Answer> {
   requireAgents(call, call.body.agent_ids);
-  const count = await countTeams(call.deps.projectionPool, call.partner.partner_id);
+  const count = await countTeams(call.deps.projectionPool, call.account);
   if (count >= maxTeams)
     throw new PublicError("conflict", `A partner has at most ${maxTeams} teams.`);
   const id = call.derivedId("tea");
@@ -138,7 +136,7 @@ async function list(call: Call<undefined, ListQuery>): Promise<Answer> {
   const page = pageOf(call, "teams");
   // The list runs from new to old: what comes after a cursor lies before its position.
   const rows = await listTeams(call.deps.projectionPool, {
-    partner: call.partner.partner_id,
+    partner: call.account,
     limit: page.limit + 1,
     ...(page.before !== undefined && { after: page.before }),
     ...(page.after !== undefined && { before: page.after }),

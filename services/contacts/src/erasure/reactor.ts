@@ -1,4 +1,4 @@
-import { failpoint, streamOf, uuid5, type EventData } from "@heliograph/contracts";
+import { failpoint, streamOf, uuid5, type EventData, accountOf } from "@heliograph/contracts";
 import type { Batch, RecordedEvent } from "@heliograph/log";
 import { pause, reactor, type ServiceContext } from "@heliograph/runtime";
 import { rememberedMs } from "@heliograph/vault";
@@ -75,7 +75,7 @@ async function conclude(tools: Tools, { event, erased, keys }: Gone): Promise<vo
     erasure_id,
     key_destroyed_at,
     keys_destroyed: keys.length,
-    partner_id: partner,
+    partner_id: accountOf(partner),
     requested_at,
   });
   await tell(tools.log, event, {

@@ -67,6 +67,7 @@ export async function match(
       to: reading.to,
       sandboxOf: data.partner_id,
     },
+    (partner) => context.directory.spaceOf(context.environment, partner),
     () => lastSender(context.projectionPool, gatewayName),
   );
   if (owner.kind === "unknown") return parked(event, owner.reason, false);

@@ -16,14 +16,16 @@ export async function ownerOfInbound(
     readonly to: string;
     readonly sandboxOf: string | undefined;
   },
+  spaceOf: (partner: string) => string,
   lastSender: () => Promise<string | undefined>,
 ): Promise<InboundOwner> {
   const known = (partner: string, because: string) =>
     ({ kind: "known", partner, because }) as const;
   const { gatewayId, gatewayPartner, to, sandboxOf } = inbound;
   const assigned = directory.senderOf(gatewayId, to);
-  if (assigned !== undefined) return known(assigned, "the address is assigned");
-  if (gatewayPartner !== undefined) return known(gatewayPartner, "the gateway is the partner's");
+  if (assigned !== undefined) return known(spaceOf(assigned), "the address is assigned");
+  if (gatewayPartner !== undefined)
+    return known(spaceOf(gatewayPartner), "the gateway is the partner's");
   if (sandboxOf !== undefined) return known(sandboxOf, "it was written into the sandbox");
   const last = await lastSender();
   return last === undefined
@@ -31,5 +33,5 @@ export async function ownerOfInbound(
         kind: "unknown",
         reason: `nobody owns ${to}: PUT /admin/senders says whose it is, then retry the dead letter`,
       }
-    : known(last, "the partner last sent through the gateway");
+    : known(spaceOf(last), "the partner last sent through the gateway");
 }

@@ -104,7 +104,7 @@ const filterOf = ({ actor, action, target, from, to }: Filters): AuditFilter => 
 /** The caller's own partner in the key's environment. */
 const ownOf = (call: AnyCall): Asked => ({
   sources: sourcesOf(call as Call, call.env),
-  filter: { ...filterOf(call.query), partner: call.partner.partner_id },
+  filter: { ...filterOf(call.query), partner: call.account },
 });
 
 /** All that the admin's key reaches. */

@@ -55,12 +55,10 @@ export const keyView = (key: Key, lastUsedAt?: string): object => ({
 
 /** Whose keys a call may see. */
 export const callerOf = (call: Call<unknown, unknown>): Caller => ({
-  partner: call.partner.partner_id,
+  partner: call.account,
   environment: call.env,
 });
 
 /** The partner's keys that the caller may see. */
 export const visibleKeys = (call: Call<unknown, unknown>): readonly Key[] =>
-  call.context.directory
-    .keysOf(call.partner.partner_id)
-    .filter((key) => isVisible(key, callerOf(call)));
+  call.context.directory.keysOf(call.account).filter((key) => isVisible(key, callerOf(call)));

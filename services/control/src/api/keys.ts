@@ -74,7 +74,7 @@ async function issue(call: Call<unknown, unknown>, asked: IssueKey): Promise<Ans
   if (environment === "live" && call.env !== "live")
     throw new PublicError("insufficient_scope", "A sandbox key issues sandbox keys only.");
   requireKnown(call, asked.scopes ?? []);
-  const { key, data, append } = issueKey(call, "", call.partner.partner_id, environment, {
+  const { key, data, append } = issueKey(call, "", call.account, environment, {
     name,
     ...grantOf(call.key, asked),
   });

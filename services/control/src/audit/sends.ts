@@ -1,4 +1,4 @@
-import type { Environment } from "@heliograph/contracts";
+import { type Environment, accountOf } from "@heliograph/contracts";
 import { formatTime } from "@heliograph/domain";
 import { type EventLog, formatPosition, type RecordedEvent } from "@heliograph/log";
 import type { AuditFilter } from "../tables/audit.ts";
@@ -141,7 +141,7 @@ function isWanted({ metadata, recordedAt, data }: Sent, filter: AuditFilter): bo
   const { partner, actor, action, from, to } = filter;
   return (
     metadata.actor?.startsWith("agt_") !== true &&
-    (partner === undefined || metadata.partner === partner) &&
+    (partner === undefined || accountOf(metadata.partner ?? "") === partner) &&
     (actor === undefined || metadata.actor === actor) &&
     (action === undefined || action === actionOf(data)) &&
     (from === undefined || recordedAt >= from) &&
@@ -162,7 +162,7 @@ function entryOf(
     id: `${environment}-log-${formatPosition(position)}`,
     at: formatTime(recordedAt),
     environment,
-    partner: metadata.partner ?? "",
+    partner: accountOf(metadata.partner ?? ""),
     actor: metadata.actor ?? "",
     key_prefix: null,
     action: actionOf(data),

@@ -1,3 +1,4 @@
+import { accountOf } from "@heliograph/contracts";
 import type { RecordedEvent } from "@heliograph/log";
 import type { Team } from "./decide.ts";
 import type { Fact } from "./store.ts";
@@ -70,7 +71,9 @@ export class Desk {
   /** Whoever has conversations of a partner. */
   assigneesOf(partner: string): readonly string[] {
     return [...this.#byAgent]
-      .filter(([, [thread]]) => this.#works.get(thread!)?.partner === partner)
+      .filter(([, threads]) =>
+        [...threads].some((thread) => this.#works.get(thread)?.partner === partner),
+      )
       .map(([agent]) => agent);
   }
 
@@ -89,7 +92,7 @@ export class Desk {
   /** In the order in which they were made. */
   teamsOf(partner: string): readonly DeskTeam[] {
     return [...this.#teams.values()]
-      .filter((team) => team.partner === partner)
+      .filter((team) => team.partner === accountOf(partner))
       .sort((left, right) => left.created - right.created);
   }
 
@@ -181,7 +184,7 @@ export class Desk {
   }
 
   seeTeam(event: TeamEvent): void {
-    const partner = event.metadata.partner ?? "";
+    const partner = accountOf(event.metadata.partner ?? "");
     const id = event.data.team_id;
     const before = this.#teams.get(id);
     this.#touched.add(partner);

@@ -11,7 +11,7 @@ const by = { id: system };
 
 type PlanOptions = {
   readonly desk: Desk;
-  readonly directory: Pick<ServiceContext["directory"], "agent">;
+  readonly directory: Pick<ServiceContext["directory"], "agent" | "isOver">;
   readonly environment: ServiceContext["environment"];
   readonly languages: Languages;
   /** Up to where the desk has folded the log. */
@@ -38,7 +38,8 @@ export class Plan {
 
   /** Tells targets whose time has passed. */
   overdue(works: readonly Work[]): void {
-    for (const work of works)
+    const { directory, environment } = this.#options;
+    for (const work of works.filter(({ partner }) => !directory.isOver(environment, partner)))
       for (const target of targets) {
         const dueMs = work.due[target];
         if (dueMs === undefined || dueMs > this.#options.nowMs) continue;
@@ -174,7 +175,12 @@ const candidatesOf =
     agents: team.agent_ids.flatMap((id): readonly Candidate[] => {
       const agent = directory.agent(id);
       if (agent === undefined || agent.partner_id !== team.partner) return [];
-      const open = desk.openOf(id).filter(({ thread }) => thread !== work.thread).length;
+      const open = desk
+        .openOf(id)
+        .filter(
+          ({ thread, partner }) =>
+            thread !== work.thread && !directory.isOver(environment, partner),
+        ).length;
       return [
         {
           id,

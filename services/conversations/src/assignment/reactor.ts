@@ -139,7 +139,9 @@ class Assignment {
         nowMs,
       });
       plan.overdue(this.#desk.takeDue(nowMs));
-      for (const partner of this.#desk.takeTouched()) await plan.partner(partner);
+      const { directory, environment } = context;
+      const touched = this.#desk.takeTouched().map((each) => directory.spaceOf(environment, each));
+      for (const partner of new Set(touched)) await plan.partner(partner);
       if (plan.appends.length === 0) return;
       await this.#append(plan.appends);
     }

@@ -1,5 +1,5 @@
 import { type Answer, type Call, type Route, notValid, route } from "@heliograph/api";
-import { PublicError, isId, streamOf } from "@heliograph/contracts";
+import { PublicError, isId, streamOf, accountOf } from "@heliograph/contracts";
 import { Conversation } from "@heliograph/domain";
 import { type RecordedEvent, ofType } from "@heliograph/log";
 import { pause } from "@heliograph/runtime";
@@ -48,7 +48,7 @@ const AssignedConversation = z
 /** Throws `not_found` for another partner's agent and for one of the other environment, `invalid_request` for one who cannot have a conversation. */
 function agentOf(call: Call<unknown, unknown>, id: string): { id: string; name: string } {
   const agent = call.context.directory.agent(id);
-  if (agent?.partner_id !== call.partner.partner_id || !agent.environments.includes(call.env))
+  if (agent?.partner_id !== call.account || !agent.environments.includes(call.env))
     throw new PublicError("not_found", "There is no such agent.");
   const refuse = (code: string, message: string): PublicError =>
     notValid("body", [{ path: "agent_id", code, message }]);
@@ -65,7 +65,7 @@ async function requireTeam(call: Call<unknown, unknown>, id: string): Promise<vo
   if (
     last === undefined ||
     last.type === "TeamDeleted" ||
-    last.metadata.partner !== call.partner.partner_id
+    accountOf(last.metadata.partner ?? "") !== call.account
   )
     throw new PublicError("not_found", "There is no such team.");
 }

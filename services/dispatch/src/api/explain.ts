@@ -34,8 +34,8 @@ const ExplainedRoute = z
 /** The rules, weights and breakers as they are; who is drawn by weight is drawn as for a message. What is at its limit right now only dispatch knows. */
 async function explain(call: Call<z.infer<typeof ExplainRoute>, unknown>): Promise<Answer> {
   const { channel, from, category = "transactional", partner_id } = call.body;
-  const partner = partner_id ?? call.partner.partner_id;
-  if (partner !== call.partner.partner_id && !call.admin)
+  const partner = partner_id ?? call.account;
+  if (partner !== call.account && !call.admin)
     throw notValid("body", [
       { path: "partner_id", code: "not_allowed", message: "is for administrators" },
     ]);

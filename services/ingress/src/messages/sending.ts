@@ -313,8 +313,7 @@ export class Sending {
     checkCountry(recipient, call.partner.allowed_countries);
     requireGateway(gateways, body.channel, call.partner.partner_id, recipient.country);
     const ref = templateRefOf(body);
-    const known =
-      ref && this.templates.get(call.partner.partner_id, body.channel, ref.slug, ref.version);
+    const known = ref && this.templates.get(call.account, body.channel, ref.slug, ref.version);
     const template = known instanceof Promise ? await known : known;
     const media =
       body.media && (await mediaOf(body, (attachments) => findAttachments(call, attachments)));

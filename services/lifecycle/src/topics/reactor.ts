@@ -60,6 +60,7 @@ async function start(settings: KafkaSettings, tools: ReactorTools): Promise<Reac
         }
         const sequence = sequencer.next(event.partner);
         counters.set(event.partner, sequence);
+        if (context.directory.isOver(environment, event.partner)) return [];
         return topicRecords(event, sequence, ownTopics);
       });
       await flight;

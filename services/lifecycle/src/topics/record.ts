@@ -1,3 +1,4 @@
+import { accountOf } from "@heliograph/contracts";
 import { lifecycleSubject, type LifecycleEvent } from "@heliograph/domain";
 import { partnerTopic, publicSubjects, publicTopic, type PublicSubject } from "@heliograph/kafka";
 import { hideTokens } from "@heliograph/vault";
@@ -24,7 +25,8 @@ export function topicRecords(
 ): readonly TopicRecord[] {
   const kind = event.type.slice(0, event.type.indexOf("."));
   if (!isPublic(kind)) return [];
-  const { environment, partner } = event;
+  const { environment } = event;
+  const partner = accountOf(event.partner);
   const subject = lifecycleSubject(event);
   const record: Omit<TopicRecord, "topic"> = {
     key: subject,

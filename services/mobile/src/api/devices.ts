@@ -64,7 +64,7 @@ async function register(call: Call<z.infer<typeof RegisterDevice>>): Promise<Ans
   const { fcm_token: fcmToken, platform, name = null } = call.body;
   const device = await registerDevice(call.deps, {
     id: call.derivedId("dev"),
-    partner: call.partner.partner_id,
+    partner: call.account,
     ...agentOfCall(call),
     platform,
     name,
@@ -74,7 +74,7 @@ async function register(call: Call<z.infer<typeof RegisterDevice>>): Promise<Ans
 }
 
 const ownDevices = async (call: Call<unknown, unknown>): Promise<readonly DeviceRow[]> =>
-  devicesOf(call.deps.pool, call.partner.partner_id, agentOfCall(call).agentId);
+  devicesOf(call.deps.pool, call.account, agentOfCall(call).agentId);
 
 async function list(call: Call<undefined, ListQuery>): Promise<Answer> {
   const rows = await ownDevices(call);

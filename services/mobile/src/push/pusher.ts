@@ -1,4 +1,4 @@
-import { deterministicId, failpoint } from "@heliograph/contracts";
+import { deterministicId, failpoint, accountOf } from "@heliograph/contracts";
 import { carries } from "@heliograph/domain";
 import {
   createGateway,
@@ -84,7 +84,9 @@ async function settle(
     case "unavailable": {
       const { code, permanent } = result.error;
       if (isUnregistered(result))
-        await forgetDevices({ pool, vault }, partner, [device_id], { agentId: agent_id });
+        await forgetDevices({ pool, vault }, accountOf(partner), [device_id], {
+          agentId: agent_id,
+        });
       const delayMs = backOffMs[tries - 1];
       if (permanent || delayMs === undefined) return pushes.finish(id, "failed", code);
       return pushes.again(id, delayMs, code);
@@ -109,8 +111,10 @@ export function openPusher(tools: ReactorTools, pushes: Pushes): Pusher {
     const agent = directory.agent(agent_id);
     if (token === null || (agent !== undefined && agent.status !== "active"))
       return pushes.finish(id, "failed", "the device is the agent's no more");
+    if (directory.isOver(context.environment, partner))
+      return pushes.finish(id, "failed", "the sandbox was reset");
     if (taken.expired) return pushes.finish(id, "failed", "nobody could be told in time");
-    const to = (await vault.open(partner, token))(token);
+    const to = (await vault.open(accountOf(partner), token))(token);
     const gateway = await gateways.now(partner);
     if (gateway === undefined) return pushes.finish(id, "failed", "no push gateway");
     await failpoint("mobile.before_push");

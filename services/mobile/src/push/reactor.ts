@@ -1,4 +1,4 @@
-import { failpoint, uuid5 } from "@heliograph/contracts";
+import { failpoint, uuid5, accountOf } from "@heliograph/contracts";
 import type { RecordedEvent } from "@heliograph/log";
 import { reactor, type ReactorInstance, type ReactorTools } from "@heliograph/runtime";
 import { endDevicesOf, forgetDevices } from "../devices.ts";
@@ -76,8 +76,9 @@ async function startPushing(tools: ReactorTools): Promise<ReactorInstance<PushEv
       if (!isTold || agentId === undefined || agentId === null) return [];
       const kind = type === "MessageReceived" ? "message" : "assigned";
       const expiresAt = event.recordedAt + maxAgeMs;
-      if (expiresAt <= Date.now()) return [];
       const partner = event.metadata.partner!;
+      if (expiresAt <= Date.now() || context.directory.isOver(context.environment, partner))
+        return [];
       return [{ eventId: event.id, partner, agentId, conversationId: id, kind, expiresAt }];
     });
   }
@@ -87,7 +88,10 @@ async function startPushing(tools: ReactorTools): Promise<ReactorInstance<PushEv
     const devices = await devicesOfAgents(pool, [...new Set(causes.map(({ agentId }) => agentId))]);
     return causes.flatMap(({ eventId, ...cause }) =>
       devices
-        .filter(({ agent_id, partner }) => agent_id === cause.agentId && partner === cause.partner)
+        .filter(
+          ({ agent_id, partner }) =>
+            agent_id === cause.agentId && partner === accountOf(cause.partner),
+        )
         .map(({ id }) => ({ ...cause, id: uuid5("push", eventId, id), deviceId: id })),
     );
   }

@@ -1,3 +1,4 @@
+import { accountSql } from "@heliograph/contracts";
 import { inSchema, quoteSchema, type WritePart } from "@heliograph/runtime";
 import type pg from "pg";
 
@@ -130,7 +131,7 @@ export function openPushes(pool: pg.Pool, schemaName: string) {
         sql(`with due as (select id from {schema}.pushes where status = 'due' and due_at <= now() order by due_at limit $1),
           taken as (update {schema}.pushes p set status = 'calling', tries = tries + 1 from due where p.id = due.id returning p.*)
           select t.id, t.partner, t.agent_id, t.device_id, d.session_id, d.token, t.conversation_id, t.kind, t.tries, t.expires_at <= now() as expired
-          from taken t left join mobile_devices.devices d on d.id = t.device_id and d.partner = t.partner and d.agent_id = t.agent_id
+          from taken t left join mobile_devices.devices d on d.id = t.device_id and d.partner = ${accountSql("t.partner")} and d.agent_id = t.agent_id
           order by t.created_at`),
         [limit],
       );

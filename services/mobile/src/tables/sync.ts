@@ -1,3 +1,4 @@
+import { accountSql } from "@heliograph/contracts";
 import type pg from "pg";
 
 /**
@@ -72,7 +73,7 @@ export type Changes = {
   readonly last: number;
 };
 
-const teamsOf = "(select id from mobile.teams where partner = $1 and $2::text = any(agent_ids))";
+const teamsOf = `(select id from mobile.teams where partner = ${accountSql("$1::text")} and $2::text = any(agent_ids))`;
 const changeColumns = "sequence, conversation_id, message_id, gained";
 const newestOf = "coalesce((select sequence from mobile.sequences where partner = $1), 0)::float8";
 

@@ -7,6 +7,7 @@ import {
   uuid5,
   type Channel,
   type EventData,
+  accountOf,
 } from "@heliograph/contracts";
 import { carries, pricesOf } from "@heliograph/domain";
 import type { RecordedEvent } from "@heliograph/log";
@@ -89,7 +90,7 @@ function requestOf(
 ): EventData<"MessageRequested"> | undefined {
   const { channel, to: inbox, conversation_id, contact_id, references } = event.data;
   const { directory, environment } = context;
-  const account = directory.partner(partner);
+  const account = directory.partner(accountOf(partner));
   const module = channelModule(channel);
   const inReplyTo = channel === "email" ? parseMailId(event.data.provider.message_id) : undefined;
   const recipient = module.recipient(from);

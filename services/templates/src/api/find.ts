@@ -1,5 +1,5 @@
 import type { Call } from "@heliograph/api";
-import { PublicError, channels, isId, streamOf } from "@heliograph/contracts";
+import { PublicError, channels, isId, streamOf, accountOf } from "@heliograph/contracts";
 import {
   maxTemplateVersions,
   revisionOfVersion,
@@ -38,7 +38,7 @@ export async function findTemplate(
   idOrSlug: string,
   channel?: string,
 ): Promise<Found> {
-  const partner = call.partner.partner_id;
+  const partner = call.account;
   const ids = isId("tpl", idOrSlug)
     ? [idOrSlug]
     : slugPattern.test(idOrSlug)
@@ -53,7 +53,7 @@ export async function findTemplate(
   const found = [...streams.values()]
     .flat()
     .filter(isCreated)
-    .filter(({ metadata }) => metadata.partner === partner)
+    .filter(({ metadata }) => accountOf(metadata.partner ?? "") === partner)
     .filter(({ data }) => channel === undefined || data.channel === channel);
   if (found.length > 1)
     throw new PublicError("conflict", "Several channels have a template of that slug.", {

@@ -57,7 +57,7 @@ async function list(call: Call<undefined, z.infer<typeof TemplatesQuery>>): Prom
   const page = pageOf(call, name);
   // The list runs from new to old: what comes after a cursor lies before its position.
   const rows = await listTemplates(call.deps.projectionPool, {
-    partner: call.partner.partner_id,
+    partner: call.account,
     limit: page.limit + 1,
     ...(channel !== undefined && { channel }),
     ...(page.before !== undefined && { after: page.before }),

@@ -35,7 +35,7 @@ function requireDecided<Event>(decided: Decided<Event>): Event {
 /** Creates a template. Throws `invalid_request`, and `conflict` when the channel has one of that slug. */
 export async function createTemplate(call: Call<CreateTemplate, unknown>): Promise<Found> {
   const { slug, channel } = call.body;
-  const id = templateId(call.partner.partner_id, channel, slug);
+  const id = templateId(call.account, channel, slug);
   const data = requireDecided(decideTemplate(call.body, { id, createdAt: call.timestamp() }));
   const stream = streamOf("template", id);
   const stored = await appendOne(call.deps.log, {

@@ -1,6 +1,6 @@
 import { type Environment, PublicError } from "@heliograph/contracts";
 import { currencyPattern, walletName } from "@heliograph/domain";
-import type { Call, EnvironmentDeps, PartnerRecord } from "@heliograph/api";
+import { type Call, type EnvironmentDeps, type PartnerRecord, partnerIn } from "@heliograph/api";
 import { z } from "zod";
 
 /** The consumer that decides about funds: a read that waits for it sees what it decided about an earlier request. */
@@ -37,13 +37,15 @@ type Named = {
  * reaches the sandbox only. Throws `not_found`, `insufficient_scope` and, for a currency in which the partner can have no wallet, `invalid_request`.
  */
 export function targetOf(call: Call<unknown, unknown>, named: Named = {}): Target {
-  const { partner_id: id = call.partner.partner_id, environment = call.env } = named;
+  const { partner_id: id = call.account, environment = call.env } = named;
   if (environment === "live" && call.env !== "live")
     throw needsAdmin("A sandbox key reaches the sandbox only.");
-  if (!call.admin && (id !== call.partner.partner_id || environment !== call.env))
+  if (!call.admin && (id !== call.account || environment !== call.env))
     throw needsAdmin("Another wallet is an administrator's to reach.");
-  const partner = call.context.directory.partner(id);
-  if (partner === undefined) throw new PublicError("not_found", "There is no such partner.");
+  const { directory } = call.context;
+  const account = directory.partner(id);
+  if (account === undefined) throw new PublicError("not_found", "There is no such partner.");
+  const partner = partnerIn(directory, environment, account);
   const currency = named.currency ?? partner.currency;
   if (!currenciesOf(call, partner).includes(currency))
     throw fieldError("currency", "currency_mismatch", `the wallet is in ${partner.currency}`);

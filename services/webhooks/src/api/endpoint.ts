@@ -33,7 +33,7 @@ export async function findEndpoint(call: Call, id: string): Promise<Found> {
   // By pages: retries that the partner asked for stand here too, as many as it asked for.
   for await (const event of call.deps.log.scanStream(streamOf("endpoint", id))) {
     endpoint = evolveEndpoint(endpoint, event);
-    if (endpoint?.partner !== call.partner.partner_id) throw notFound();
+    if (endpoint?.partner !== call.account) throw notFound();
     last = event;
   }
   if (last === undefined || endpoint === undefined || endpoint.status === "deleted")
@@ -63,7 +63,7 @@ export async function changeEndpoint(
     correlation: id,
     evolve: evolveEndpoint,
     decide(endpoint) {
-      if (endpoint?.partner !== call.partner.partner_id || endpoint.status === "deleted")
+      if (endpoint?.partner !== call.account || endpoint.status === "deleted")
         return { refusal: notFound() };
       const change = decide(endpoint);
       if (change instanceof PublicError) return { refusal: change };

@@ -49,7 +49,7 @@ const newSecretOf = (call: Call): string => newSecret(call.derivedBytes(32, "web
 
 async function create(call: Call<CreateEndpoint, unknown>): Promise<Answer> {
   const { masterKey } = call.context;
-  const existing = await listEndpoints(call.deps.projectionPool, call.partner.partner_id);
+  const existing = await listEndpoints(call.deps.projectionPool, call.account);
   const id = call.derivedId("whe");
   if (existing.length >= maxEndpoints && !existing.some((endpoint) => endpoint.id === id))
     throw new PublicError("conflict", `A partner has at most ${maxEndpoints} webhook endpoints.`);
@@ -192,7 +192,7 @@ async function rotate(call: Call<z.infer<typeof RotateSecret>, unknown>): Promis
 async function list(call: Call<undefined, ListQuery>): Promise<Answer> {
   const page = pageOf(call, "webhook-endpoints");
   const keyOf = (endpoint: Endpoint): string => `${endpoint.created_at} ${endpoint.id}`;
-  const endpoints = await listEndpoints(call.deps.projectionPool, call.partner.partner_id);
+  const endpoints = await listEndpoints(call.deps.projectionPool, call.account);
   const sorted = endpoints.toSorted((left, right) => (keyOf(left) < keyOf(right) ? -1 : 1));
   const rows = slicePage(sorted, page, keyOf);
   return {

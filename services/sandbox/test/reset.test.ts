@@ -1,0 +1,208 @@
+import { streamOf } from "@heliograph/contracts";
+import { services } from "@heliograph/ingress";
+import { rebuildProjector } from "@heliograph/runtime";
+import { until, webhookSink } from "@heliograph/testkit";
+import { openWorld, type World } from "@heliograph/testkit/world";
+import fc from "fast-check";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { decideReset, evolveResets } from "../src/decide-reset.ts";
+import { furnish } from "../src/next-space.ts";
+
+let world: World;
+let sink: Awaited<ReturnType<typeof webhookSink>>;
+beforeAll(async () => {
+  sink = await webhookSink();
+  world = await openWorld({
+    services,
+    consumers: "run",
+    partners: [{}, {}, {}, {}],
+    env: { HELIOGRAPH_WEBHOOK_ALLOW_CIDRS: "127.0.0.0/8", HELIOGRAPH_RETRY_SCALE: "0.01" },
+  });
+  for (const { key } of world.partners)
+    await world.call("POST", "/api/v1/wallet/topups", { key, body: { amount: "10" } });
+}, 60_000);
+afterAll(async () => {
+  await world.close();
+  await sink.close();
+});
+
+const caller = (partner: number) => {
+  const { key } = world.partners[partner]!;
+  return {
+    post: (path: string, body: object = {}, headers: Record<string, string> = {}) =>
+      world.call("POST", `/api/v1${path}`, { key, body, headers }),
+    get: async (path: string) => (await world.call("GET", `/api/v1${path}`, { key })).body,
+    status: async (path: string) => (await world.call("GET", `/api/v1${path}`, { key })).status,
+  };
+};
+const sms = { channel: "sms", to: "+15550110001", text: "Hello" };
+const resetsOf = async (partner: number) =>
+  (
+    await world.platform.platformLog.readStream(streamOf("sandbox", world.partners[partner]!.id))
+  ).map(({ data }) => (data as { resets: number }).resets);
+
+/** What a partner may have in its sandbox. */
+async function use(partner: number) {
+  const { post, get } = caller(partner);
+  const sent = await post("/messages", sms, { "idempotency-key": "order-1" });
+  await until(async () => (await get(`/messages/${sent.body.id}`)).status === "delivered");
+  const send_at = new Date(Date.now() + 3_600_000).toISOString();
+  const later = await post("/messages", { ...sms, send_at });
+  await post("/contacts", { name: "Ada", external_ids: [{ source: "crm", id: "c-1" }] });
+  await post("/suppressions", { channel: "sms", to: "+15550199999" });
+  await post("/sandbox/inbound", { channel: "sms", from: "+15550138001", text: "Where is it?" });
+  await until(async () => (await get("/conversations")).data[0]);
+  await until(async () => (await get("/suppressions")).data[0]);
+  return { sent: sent.body.id as string, later: later.body.id as string };
+}
+const lists = ["/messages", "/contacts", "/conversations", "/suppressions"];
+
+it("A sandbox that is reset is empty and begins with its first funds; keys, endpoints, templates and settings stay", async () => {
+  const { post, get, status } = caller(0);
+  const endpoint = (await post("/webhook-endpoints", { url: `${sink.url}/hook` })).body;
+  const template = { slug: "hi", channel: "sms", languages: { en: { text: "Hi" } }, variables: {} };
+  expect((await post("/templates", template)).status).toBe(201);
+  const settings = { key: world.partners[0]!.key, body: { low_balance_threshold: "1" } };
+  await world.call("PUT", "/api/v1/wallet/settings", settings);
+  const { sent, later } = await use(0);
+  await post("/sandbox/clock/advance", { seconds: 600 });
+  const opened = (await get("/wallet/transactions?limit=100")).data.at(-1);
+  const { next_after: before } = await get("/events?limit=200");
+  const limits = await get("/limits");
+
+  const reset = await post("/sandbox/reset");
+  expect(reset.status).toBe(202);
+  expect(Math.abs(Date.parse(reset.body.reset_at) - Date.now())).toBeLessThan(60_000);
+
+  for (const path of lists) expect((await get(path)).data, path).toEqual([]);
+  for (const path of [`/messages/${sent}`, `/messages/${later}`, `/messages/${sent}/timeline`])
+    expect(await status(path), path).toBe(404);
+  expect((await get("/usage")).data).toEqual([]);
+  const balance = await until(async () => {
+    const shown = await get("/balance");
+    return shown.available === opened.amount ? shown : undefined;
+  });
+  expect(balance).toMatchObject({ held: "0" });
+  const { data: booked } = await get("/wallet/transactions");
+  expect(booked).toHaveLength(1);
+  expect(booked[0]).toMatchObject({ kind: opened.kind, amount: opened.amount });
+  expect(booked[0].id).not.toBe(opened.id);
+  const shown = (await post("/sandbox/clock/advance", { seconds: 0 })).body.now;
+  expect(Math.abs(Date.parse(shown) - Date.now())).toBeLessThan(60_000);
+
+  expect((await get("/webhook-endpoints")).data).toMatchObject([{ id: endpoint.id }]);
+  expect((await get("/templates")).data).toMatchObject([{ slug: "hi" }]);
+  expect(await get("/wallet/settings")).toMatchObject({ low_balance_threshold: "1" });
+  expect((await get("/keys")).data).toHaveLength(1);
+  expect(Object.keys(await get("/limits"))).toEqual(Object.keys(limits));
+
+  // The key of before is free, and makes another message.
+  const again = await post("/messages", sms, { "idempotency-key": "order-1" });
+  expect([again.status, again.headers.get("idempotent-replayed")]).toEqual([202, null]);
+  expect(again.body.id).not.toBe(sent);
+  const by = { channel: "sms", to: sms.to, template: "hi", language: "en" };
+  expect((await post("/messages", by)).status).toBe(202);
+  await until(async () => (await get(`/messages/${again.body.id}`)).status === "delivered");
+
+  // A reader of the feed goes on where it was, and is told of what is new alone.
+  const { data: told } = await get(`/events?after=${before}&limit=200`);
+  expect(told[0]).toMatchObject({ type: "message.queued", data: { message_id: again.body.id } });
+  expect(told[0].sequence).toBeGreaterThan(before);
+  const hooked = () => sink.requests.map(({ body }) => JSON.parse(String(body)));
+  await until(() => hooked().some(({ data }) => data.message_id === again.body.id));
+});
+
+it("Nothing of before is sent, charged or told afterwards, not even what becomes due", async () => {
+  const { post, get } = caller(1);
+  await post("/webhook-endpoints", { url: `${sink.url}/later` });
+  const { later: before } = await use(1);
+  const told = (id: string) =>
+    sink.requests
+      .filter(({ path, body }) => path === "/later" && String(body).includes(`"${id}"`))
+      .map(({ body }) => JSON.parse(String(body)).type);
+  await until(() => told(before).length > 0);
+  expect((await post("/sandbox/reset")).status).toBe(202);
+  const opened = Number((await get("/balance")).available);
+  // A call that had begun before sets the clock of before forward.
+  const { id } = world.partners[1]!;
+  const from = new Date().toISOString();
+  const to = new Date(Date.now() + 7_200_000).toISOString();
+  const late = { partner_id: id, seconds: 7_200, ahead_seconds: 7_200, from, to };
+  await world.appendPlatform(streamOf("clock", id), "any", "SandboxClockAdvanced", late);
+  const send_at = new Date(Date.now() + 3_600_000).toISOString();
+  const after = (await post("/messages", { ...sms, send_at })).body.id;
+  await post("/sandbox/clock/advance", { seconds: 7_200 });
+  await until(() => told(after).includes("message.delivered"));
+  expect(told(before)).toEqual(["message.scheduled"]);
+  const { log } = world.platform.contexts.sandbox;
+  const events = await log.readStream(streamOf("message", before));
+  expect(events.map(({ type }) => type)).toEqual(["MessageRequested"]);
+  const settled = await until(async () => {
+    const balance = await get("/balance");
+    return balance.held === "0" ? balance : undefined;
+  });
+  const { cost } = await get(`/messages/${after}`);
+  expect(opened - Number(settled.available)).toBeCloseTo(Number(cost), 6);
+});
+
+it("A key resets once, two at once are one reset, and one that was killed halfway is completed by the next", async () => {
+  const { post, get } = caller(2);
+  await use(2);
+  const { id } = world.partners[2]!;
+  const { log } = world.platform.contexts.sandbox;
+  // All but the event: nothing has happened yet.
+  const half = { log, from: id, to: `${id}~1`, currencies: ["USD"], actor: "test" };
+  await furnish({ ...half, at: new Date().toISOString() });
+  expect((await get("/messages")).data).toHaveLength(2);
+  const headers = { "idempotency-key": "clean" };
+  const first = await post("/sandbox/reset", {}, headers);
+  expect(first.status).toBe(202);
+  const kept = (await post("/messages", sms)).body.id;
+  expect((await post("/sandbox/reset", {}, headers)).body).toEqual(first.body);
+  expect(await resetsOf(2)).toEqual([1]);
+  await until(async () => (await get("/messages")).data[0]?.id === kept);
+  expect((await get("/wallet/transactions?limit=50")).data.filter(isOpening)).toHaveLength(1);
+
+  const answers = await Promise.all([1, 2, 3].map(() => post("/sandbox/reset")));
+  expect(answers.map(({ status }) => status)).toEqual([202, 202, 202]);
+  expect((await get("/messages")).data).toEqual([]);
+  expect((await get("/wallet/transactions?limit=50")).data.filter(isOpening)).toHaveLength(1);
+});
+const isOpening = ({ kind }: { kind: string }): boolean => kind === "topup";
+
+it("Other partners and live stay as they are, and a rebuild gives the same rows", async () => {
+  const { get } = caller(3);
+  await use(3);
+  const shown = () => Promise.all(lists.map((path) => get(path)));
+  const before = await shown();
+  expect((await caller(0).post("/sandbox/reset")).status).toBe(202);
+  expect(await shown()).toEqual(before);
+  const key = await world.addKey(world.partners[3]!.id, { environment: "live" });
+  const live = await world.call("POST", "/api/v1/sandbox/reset", { key, body: {} });
+  expect([live.status, live.body.code]).toEqual([403, "insufficient_scope"]);
+  expect(await resetsOf(3)).toEqual([]);
+
+  const context = world.platform.contexts.sandbox;
+  const signal = AbortSignal.timeout(30_000);
+  const projectors = services
+    .flatMap(({ consumers }) => consumers?.(context) ?? [])
+    .filter((consumer) => consumer.kind === "projector");
+  for (const each of projectors) {
+    const rebuilt = await rebuildProjector(context, each, { verifyOnly: true, signal });
+    expect(rebuilt, each.name).toMatchObject({ equal: true });
+  }
+}, 30_000);
+
+it("However many reset at once, each finds its own event, and the number only grows", () => {
+  fc.assert(
+    fc.property(fc.array(fc.integer({ min: 1, max: 5 }), { maxLength: 20 }), (wishes) => {
+      let resets = 0;
+      for (const wanted of wishes) {
+        const { events } = decideReset(resets, { partner_id: "ptn_1", wanted, at: "" });
+        const after = evolveResets(resets, events[0] as never);
+        expect(after).toBe(Math.max(resets, wanted));
+        resets = after;
+      }
+    }),
+  );
+});
