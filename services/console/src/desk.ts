@@ -1,7 +1,8 @@
-import { originOf, Router, type WebContext } from "@heliograph/api";
+import { originOf, Router } from "@heliograph/api";
 import type { Request, Response } from "express";
 import { assets } from "./assets.ts";
-import { Refused, SignedOut, Unreachable, type Link } from "./client.ts";
+import type { Arrival, Deps } from "./arrival.ts";
+import { Refused, SignedOut, Unreachable } from "./client.ts";
 import { redirect, sendAsset, sendPage } from "./http/answer.ts";
 import { clearCookie, sessionCookie } from "./http/cookie.ts";
 import { isOwnPost } from "./http/cross-site.ts";
@@ -9,25 +10,10 @@ import { formOf, readForm, type Form } from "./http/form.ts";
 import { base, type Led, type Page, type Shown, type Visit } from "./page.ts";
 import { allPages } from "./pages/index.ts";
 import { apiOf } from "./platform-session.ts";
-import type { Session, Sessions } from "./sessions.ts";
+import type { Session } from "./sessions.ts";
 import { atTheDoor } from "./door.ts";
 import { framed } from "./view/layout.ts";
 import { foreignPage, notAForm, otherWorld, refusedPage, silentPage } from "./view/states.ts";
-
-export type Deps = Pick<WebContext, "masterKey" | "settings" | "apiUrl"> & {
-  readonly sessions: Sessions;
-};
-
-/** One request, before it is known which page it is for. */
-export type Arrival = {
-  readonly request: Request;
-  readonly response: Response;
-  readonly path: string;
-  readonly query: Form;
-  readonly form: Form;
-  readonly link: Link;
-  readonly session: Session | undefined;
-};
 
 const nothing = formOf(new URLSearchParams());
 const reads = new Set(["GET", "HEAD"]);

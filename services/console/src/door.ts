@@ -1,6 +1,6 @@
 import { isEnvironment } from "./environment.ts";
 import { Refused, Unreachable } from "./client.ts";
-import type { Arrival, Deps } from "./desk.ts";
+import type { Arrival, Deps } from "./arrival.ts";
 import { redirect, sendPage } from "./http/answer.ts";
 import { clearCookie, setCookie } from "./http/cookie.ts";
 import { base } from "./page.ts";

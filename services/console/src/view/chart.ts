@@ -11,7 +11,7 @@ const bottom = 24;
 const top = 16;
 
 /** The next of 1, 2, 4, 6, 10, … that is not smaller: a scale that people read, with whole halves from 2 on. */
-export function niceCeiling(most: number): number {
+function niceCeiling(most: number): number {
   const power = 10 ** Math.floor(Math.log10(Math.max(most, 1)));
   return [1, 2, 4, 6, 10].map((step) => step * power).find((step) => step >= most) ?? most;
 }
