@@ -248,7 +248,7 @@ export const fields: Readonly<Record<string, Field>> = {
   ],
   matched: ["How many deliveries matched.", 10],
   matches: ["Whether the ledger and its recomputation agree.", true],
-  max_in_flight: ["How many calls may be under way at once, of one process.", 16],
+  max_in_flight: ["How many calls may be under way at once, of all processes together.", 16],
   max_length: ["Most characters of a value.", 64],
   max_per_second: ["Most calls a second; null: no limit.", 10],
   merge_id: ["The merge's id, to undo it by; null in a preview.", id("mrg")],

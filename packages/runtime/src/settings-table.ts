@@ -99,13 +99,14 @@ export const settingsTable = {
       "What `npm start` runs in this process; messages wait in the log for what runs nowhere.",
   }),
   HELIOGRAPH_LIMITS: choice(["memory", "postgres"]).meta({
-    preset: "`memory` with `npm start`, `postgres` for the service `ingress` that runs alone",
+    preset:
+      "`memory` with `npm start`, `postgres` for the service `ingress` that runs alone and for dispatch that is divided into shards",
     consequence:
-      "Where the rates of partners are counted. `memory` is exact while one process serves the API and costs nothing; with `postgres` all of them share the limits: [Limits](../guides/limits.md).",
+      "Where the rates of partners and of gateways are counted. `memory` is exact while one process serves the API, or dispatches, and costs nothing; with `postgres` all of them share the limits: [Limits](../guides/limits.md), [limits of a gateway](gateways.md#limits-of-a-gateway).",
   }),
   HELIOGRAPH_LIMITS_COPIES: whole(1, 1_000, 4).meta({
     consequence:
-      "With `HELIOGRAPH_LIMITS=postgres`: while the database does not answer, each process that serves the API allows one part in so many of each rate. As many as there are processes.",
+      "With `HELIOGRAPH_LIMITS=postgres`: while the database does not answer, each process that serves the API, or dispatches, allows one part in so many of each rate. As many as there are processes.",
   }),
   HELIOGRAPH_LOG: choice(["postgres", "eventstoredb"], "postgres").meta({
     consequence:

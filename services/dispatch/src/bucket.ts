@@ -4,18 +4,32 @@ export type Bucket = {
   take(): void;
   /** When the next token is there. */
   nextAt(now: number): number;
+  /** It has no token, and may be about to get some. */
+  readonly asking: boolean;
+  /** Gives back what it took ahead. */
+  close(): void;
 };
 
 const BURST_SECONDS = 0.1;
+export const burstOfRate = (perSecond: number): number => Math.max(1, perSecond * BURST_SECONDS);
 
-export function createBucket(perSecond: number | undefined, now: number): Bucket {
-  if (perSecond === undefined) return { has: () => true, take: () => {}, nextAt: (at) => at };
-  const most = Math.max(1, perSecond * BURST_SECONDS);
-  let tokens = most;
+/** A gateway without a rate. */
+export const noBucket: Bucket = {
+  has: () => true,
+  take: () => undefined,
+  nextAt: (at) => at,
+  asking: false,
+  close: () => undefined,
+};
+
+/** A bucket of this process. It begins with one token, not full: who dispatched before may have taken all there was a moment ago. */
+export function createBucket(perSecond: number, now: number): Bucket {
+  const most = burstOfRate(perSecond);
+  let tokens = 1;
   let filledAt = now;
   function fill(at: number): void {
     // A clock that is set back must not take tokens away, nor one set forward give more than a burst.
-    if (at > filledAt) tokens = Math.min(most, tokens + ((at - filledAt) / 1000) * perSecond!);
+    if (at > filledAt) tokens = Math.min(most, tokens + ((at - filledAt) / 1000) * perSecond);
     filledAt = at;
   }
   return {
@@ -30,5 +44,7 @@ export function createBucket(perSecond: number | undefined, now: number): Bucket
       fill(at);
       return tokens >= 1 ? at : at + Math.ceil(((1 - tokens) / perSecond) * 1000);
     },
+    asking: false,
+    close: () => undefined,
   };
 }

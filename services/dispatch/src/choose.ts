@@ -11,6 +11,8 @@ export type Candidate = {
   readonly unhealthy: string | undefined;
   /** Healthy, but at its limit for now. */
   readonly full: boolean;
+  /** Full, and perhaps not in a moment: whoever is due to it waits for that, and does not go elsewhere. */
+  readonly asking: boolean;
 };
 
 export type Choice<Item> =
@@ -38,9 +40,10 @@ export function choose<Item extends Candidate>(
   const healthy = candidates.filter((candidate) => candidate.unhealthy === undefined);
   const fresh = healthy.filter((candidate) => !failed.includes(candidate.name));
   const usable = fresh.length > 0 ? fresh : healthy;
-  const open = usable.filter((candidate) => !candidate.full);
+  const open = usable.filter((candidate) => !candidate.full || candidate.asking);
   if (open.length === 0) return { type: "wait" };
   const { candidate, why } = taken(open, policy, random);
+  if (candidate.full) return { type: "wait" };
   const instead = fresh.length > 0 && failed.length > 0;
   const reason = instead ? `fail-over from ${failed.join(", ")}` : why;
   return {

@@ -9,7 +9,7 @@ import {
 } from "@heliograph/gateways";
 import type { RoutingRules } from "@heliograph/runtime";
 import { alwaysClosed, createBreaker, type Breaker } from "./breaker.ts";
-import { createBucket, type Bucket } from "./bucket.ts";
+import type { Bucket } from "./bucket.ts";
 import type { Candidate } from "./choose.ts";
 import { Fifo } from "./fifo.ts";
 import { callMetrics } from "./metrics.ts";
@@ -30,7 +30,10 @@ const AHEAD_MS = 50;
 
 /** A gateway with everything that decides whether it may be used now. */
 export type Connection = Candidate & {
+  /** As it is here and now: of `max_concurrent` this process may have a part. */
   config: GatewayConfig;
+  /** As it was given. */
+  given: GatewayConfig;
   readonly gateway: Gateway;
   readonly breaker: Breaker;
   bucket: Bucket;
@@ -66,6 +69,10 @@ type Options = {
   readonly tools: GatewayTools;
   readonly retryScale: number;
   readonly now: () => number;
+  /** What keeps a gateway's rate. */
+  readonly bucketOf: (config: GatewayConfig) => Bucket;
+  /** How many of so many calls at once are this process's now. */
+  readonly partOf: (calls: number) => number;
   /** A gateway could not be opened, or not be closed. */
   readonly refused: (config: GatewayConfig, error: unknown) => void;
 };
@@ -89,6 +96,7 @@ export function createConnections(options: Options): Connections {
     }
   }
   function retire(connection: Connection): void {
+    connection.bucket.close();
     if (connection.open > 0) retired.add(connection);
     else close(connection);
   }
@@ -114,10 +122,13 @@ export function createConnections(options: Options): Connections {
       for (const config of configs) {
         if (!config.enabled) continue;
         const known = before.get(config.name);
-        if (known !== undefined && !needsNewConnection(known.config, config)) {
-          if (known.config.max_per_second !== config.max_per_second)
-            known.bucket = createBucket(config.max_per_second, options.now());
-          known.config = config;
+        if (known !== undefined && !needsNewConnection(known.given, config)) {
+          if (known.given.max_per_second !== config.max_per_second) {
+            known.bucket.close();
+            known.bucket = options.bucketOf(config);
+          }
+          known.given = config;
+          known.config = configHere(config, options);
           before.delete(config.name);
           all.push(known);
           continue;
@@ -132,6 +143,7 @@ export function createConnections(options: Options): Connections {
       if (connection.open === 0 && retired.delete(connection)) close(connection);
     },
     async close() {
+      for (const { bucket } of all) bucket.close();
       await Promise.all([...all, ...retired].map(({ gateway }) => gateway.close()));
       all = [];
       byChannel.clear();
@@ -140,20 +152,31 @@ export function createConnections(options: Options): Connections {
   };
 }
 
-function newConnection(
-  config: GatewayConfig,
-  gateway: Gateway,
-  { environment, retryScale, now }: Options,
-): Connection {
+const configHere = (config: GatewayConfig, { partOf }: Options): GatewayConfig => ({
+  ...config,
+  get max_concurrent() {
+    return partOf(config.max_concurrent);
+  },
+});
+
+/** As many calls are admitted and not ended as there may be. */
+function hasNoPlace({ config, stats, open }: Connection): boolean {
+  const ahead = Math.min(64, Math.max(1, AHEAD_MS / stats.medianMs));
+  return open >= Math.min(LARGEST_WINDOW, config.max_concurrent * ahead);
+}
+
+function newConnection(config: GatewayConfig, gateway: Gateway, options: Options): Connection {
+  const { environment, retryScale, now, bucketOf } = options;
   const stats = createStats();
   const breaker = kindOf(config).hasBreaker ? createBreaker(retryScale) : alwaysClosed;
   const connection: Connection = {
-    config,
+    config: configHere(config, options),
+    given: config,
     gateway,
     stats,
     count: callMetrics(environment, config.name),
     breaker,
-    bucket: createBucket(config.max_per_second, now()),
+    bucket: bucketOf(config),
     open: 0,
     active: 0,
     blocked: new PartnerTurns(() => new Fifo()),
@@ -170,9 +193,10 @@ function newConnection(
         : `its circuit breaker is ${breaker.state(now()).replace("_", " ")}`;
     },
     get full() {
-      const ahead = Math.min(64, Math.max(1, AHEAD_MS / stats.medianMs));
-      const window = Math.min(LARGEST_WINDOW, connection.config.max_concurrent * ahead);
-      return connection.open >= window || !connection.bucket.has(now());
+      return hasNoPlace(connection) || !connection.bucket.has(now());
+    },
+    get asking() {
+      return !hasNoPlace(connection) && connection.bucket.asking;
     },
     nextAt() {
       const at = now();

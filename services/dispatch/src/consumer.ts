@@ -1,5 +1,5 @@
 import { gatewaysDdl } from "./tables/gateways.ts";
-import { reactor, type Reactor } from "@heliograph/runtime";
+import { limitTables, prepareTables, reactor, type Reactor } from "@heliograph/runtime";
 import { startDispatcher } from "./dispatcher.ts";
 import { createGatewayPool } from "./gateway-pool.ts";
 import { ddl, partnersDdl } from "./store.ts";
@@ -14,6 +14,13 @@ export function dispatchReactor(): Reactor {
     types: ["MessageRequested", "FundsHeld", "BounceDeferred", "MessageCanceled"],
     sharded: true,
     migrations: [`${ddl}${gatewaysDdl}`, partnersDdl],
-    start: (tools) => startDispatcher(tools, pool),
+    async start(tools) {
+      const { pool: database, settings } = tools.context;
+      // Undivided, one copy at a time dispatches.
+      const sharesRates =
+        (settings.limits ?? (tools.shard === undefined ? "memory" : "postgres")) === "postgres";
+      if (sharesRates) await prepareTables(database, [limitTables]);
+      return startDispatcher(tools, pool, sharesRates);
+    },
   });
 }

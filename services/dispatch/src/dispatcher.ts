@@ -53,6 +53,7 @@ const GRACE_MS = 5_000;
 export async function startDispatcher(
   tools: ReactorTools,
   pool: GatewayPool,
+  sharesRates: boolean,
 ): Promise<ReactorInstance> {
   const { context, checkpoint, epoch, logger, schema, shard } = tools;
   const { log, settings, clock } = context;
@@ -93,7 +94,7 @@ export async function startDispatcher(
   };
 
   let gatewayIsFree = (): void => undefined;
-  const gateways = pool.use(context, () => gatewayIsFree());
+  const gateways = pool.use(context, () => gatewayIsFree(), { shard, sharesRates });
   const { connections } = gateways;
   const store = createStore(context.pool, schema, epoch, owner);
   let headAtStart: bigint;

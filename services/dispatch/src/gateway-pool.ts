@@ -1,7 +1,11 @@
-import { recordReceipts, type Receipt } from "@heliograph/gateways";
-import { messageOf, type ServiceContext, createAlarm, type Alarm } from "@heliograph/runtime";
+import type { Shard } from "@heliograph/contracts";
+import { recordReceipts, type GatewayConfig, type Receipt } from "@heliograph/gateways";
+import { type Alarm, createAlarm, messageOf, type ServiceContext } from "@heliograph/runtime";
+import { type Bucket, createBucket, noBucket } from "./bucket.ts";
 import { createConnections, type Connections } from "./connections.ts";
 import { publishHealth } from "./health.ts";
+import { createSharedBucket } from "./shared-bucket.ts";
+import { openSharedRates } from "./shared-rates.ts";
 
 /** What one dispatcher has of the gateways. */
 export type GatewayUse = {
@@ -17,22 +21,32 @@ export type GatewayUse = {
 };
 
 export type GatewayPool = {
-  /** `room` is told, users in turns, when a gateway may have become free, or its configuration changed. */
-  use(context: ServiceContext, room: () => void): GatewayUse;
+  /**
+   * `room` is told, users in turns, when a gateway may have become free, or its configuration changed. With `sharesRates`, copies of dispatch in other processes take from the same
+   * rates: the tables of limits must be there.
+   */
+  use(
+    context: ServiceContext,
+    room: () => void,
+    user?: { readonly shard?: Shard | undefined; readonly sharesRates?: boolean },
+  ): GatewayUse;
 };
 
 type Shared = {
   readonly connections: Connections;
   readonly rooms: Set<() => void>;
+  /** Of the users in this process. */
+  readonly shards: Set<Shard>;
   readonly alarm: Alarm;
   receiptsInFlight: number;
   close(): Promise<void>;
 };
 
-function open(context: ServiceContext, now: () => number): Shared {
+function open(context: ServiceContext, now: () => number, sharesRates: boolean): Shared {
   const { environment, settings, directory, log, logger, masterKey, projectionPool, clock } =
     context;
   const rooms = new Set<() => void>();
+  const shards = new Set<Shard>();
   /** Who is told first may take all there is, so whoever took is told last. Turns by the count of tellings fell in step with calls that ended and left nothing to take. */
   const all = (): void => {
     for (const room of rooms) room();
@@ -52,8 +66,18 @@ function open(context: ServiceContext, now: () => number): Shared {
       )
       .finally(() => opened.receiptsInFlight--);
   };
+  const rates = sharesRates ? openSharedRates(context) : undefined;
+  const bucketOf = ({ gateway_id, max_per_second: perSecond }: GatewayConfig): Bucket => {
+    if (perSecond === undefined) return noBucket;
+    if (rates === undefined) return createBucket(perSecond, now());
+    const name = `gateway ${gateway_id}`;
+    const monotonic = (): number => performance.now();
+    return createSharedBucket({ name, perSecond, limiter: rates.limiter, arrived: all, monotonic });
+  };
   const connections = createConnections({
     environment,
+    bucketOf,
+    partOf: (calls) => partOf(calls, shards),
     retryScale: settings.retryScale,
     now,
     tools: { logger, masterKey, declaring: settings, onReceipt },
@@ -81,6 +105,7 @@ function open(context: ServiceContext, now: () => number): Shared {
       },
     },
     rooms,
+    shards,
     alarm,
     receiptsInFlight: 0,
     async close() {
@@ -88,25 +113,39 @@ function open(context: ServiceContext, now: () => number): Shared {
       health.close();
       unsubscribe();
       await connections.close();
+      await rates?.close();
     },
   };
   return opened;
 }
 
 /**
+ * Of so many calls at once those that are of these shards: every shard has its own, so that all processes together have as many as there are, and one that is gone leaves its part to
+ * whoever takes its shards. At least one: with fewer calls than processes each may still make one.
+ */
+export function partOf(calls: number, shards: ReadonlySet<Shard>): number {
+  if (shards.size === 0) return calls;
+  let part = 0;
+  for (const { index, count } of shards)
+    part += Math.floor(((index + 1) * calls) / count) - Math.floor((index * calls) / count);
+  return Math.max(1, part);
+}
+
+/**
  * The gateways of one environment in this process. The shards of the dispatcher share them: limits, breakers and statistics are a gateway's, not a shard's.
- * Several processes know nothing of each other: each keeps a gateway's limits for itself.
+ * Where other processes have shards too, all of them share a gateway's rate, and each has the calls at once of its shards; breakers and statistics are each process's own.
  */
 export function createGatewayPool(now: () => number = Date.now): GatewayPool {
   let shared: Shared | undefined;
   let users = 0;
 
   return {
-    use(context, room) {
-      shared ??= open(context, now);
+    use(context, room, { shard, sharesRates = false } = {}) {
+      shared ??= open(context, now, sharesRates);
       const mine = shared;
       users++;
       mine.rooms.add(room);
+      if (shard !== undefined) mine.shards.add(shard);
       let released = false;
       return {
         connections: mine.connections,
@@ -121,6 +160,7 @@ export function createGatewayPool(now: () => number = Date.now): GatewayPool {
           if (released) return;
           released = true;
           mine.rooms.delete(room);
+          if (shard !== undefined) mine.shards.delete(shard);
           if (--users > 0) return;
           shared = undefined;
           await mine.close();

@@ -1,5 +1,6 @@
 import { until } from "@heliograph/testkit";
 import { afterEach, expect, test } from "vitest";
+import { createBucket, noBucket } from "../src/bucket.ts";
 import { createCaller } from "../src/caller.ts";
 import { createConnections, type Connections } from "../src/connections.ts";
 import type { Job } from "../src/job.ts";
@@ -18,6 +19,8 @@ function open(changes: Parameters<typeof simulator>[1] = {}) {
     environment: "sandbox",
     retryScale: 1,
     now: () => 0,
+    bucketOf: ({ max_per_second: rate }) => (rate === undefined ? noBucket : createBucket(rate, 0)),
+    partOf: (calls) => calls,
     tools: {
       logger,
       masterKey: Buffer.alloc(32),
@@ -242,7 +245,13 @@ test("a partner keeps his turn while the gateways that he waits for are at their
   const [one] = connections.all;
   let places = 0;
   Object.defineProperty(one, "full", { get: () => places === 0 });
-  one!.bucket = { has: () => true, take: () => void places--, nextAt: (at) => at };
+  one!.bucket = {
+    has: () => true,
+    take: () => void places--,
+    nextAt: (at) => at,
+    asking: false,
+    close: () => undefined,
+  };
   for (let index = 0; index < 100; index++) lanes.add(of("flooder", `f${index}`));
   for (let index = 0; index < 3; index++) lanes.add(of("other", `o${index}`));
   const order: string[] = [];

@@ -71,6 +71,13 @@ export class RateLimiter {
     return verdictOf(limit, this.#bucket(name, limit, now).fullAtMs - now, 0, 0);
   }
 
+  /** How long until a token is there, in ms. */
+  waitMs(name: string, limit: Limit): number {
+    const now = this.#now();
+    const aheadMs = this.#bucket(name, limit, now).fullAtMs - now;
+    return Math.max(0, aheadMs + intervalMs(limit) - bucketMs(limit));
+  }
+
   /** Gives back what was taken for something that was not done. */
   refund(name: string, limit: Limit, cost: number): void {
     const bucket = this.#buckets.get(name);

@@ -48,6 +48,7 @@ type Ask = { readonly name: string; readonly known: Known } & (
 export class SharedLimiter implements Limiter {
   readonly #store: BucketStore;
   readonly #copies: number;
+  readonly #blockMs: number;
   readonly #now: () => number;
   readonly #onAway: (error: unknown) => void;
   readonly #known = new Map<string, Known>();
@@ -62,10 +63,13 @@ export class SharedLimiter implements Limiter {
     /** How many processes are taken to share the limits while they cannot. */
     readonly copies: number;
     readonly onAway: (error: unknown) => void;
+    /** 0 for a caller that takes ahead by itself. */
+    readonly blockMs?: number;
     readonly now?: () => number;
   }) {
     this.#store = options.store;
     this.#copies = options.copies;
+    this.#blockMs = options.blockMs ?? blockMs;
     this.#onAway = options.onAway;
     this.#now = options.now ?? (() => performance.now());
     this.#own = new RateLimiter(this.#now);
@@ -105,6 +109,14 @@ export class SharedLimiter implements Limiter {
     known.emptyUntilMs = 0;
     if (this.#isAway(this.#now())) this.#own.refund(key, this.#part(limit), count);
     else void this.#ask({ type: "refund", name: key, known, count });
+  }
+
+  /** How long until a token is there, in ms, as far as this process knows; 0 when one may be there now. */
+  waitMs(name: string, limit: Limit): number {
+    const now = this.#now();
+    const key = keyOf(name, limit);
+    if (this.#isAway(now)) return this.#own.waitMs(key, this.#part(limit));
+    return Math.max(0, (this.#known.get(key)?.emptyUntilMs ?? 0) - now);
   }
 
   async close(): Promise<void> {}
@@ -147,7 +159,9 @@ export class SharedLimiter implements Limiter {
       const { rows, later } = rowsOf(left);
       const now = this.#now();
       try {
-        const granted = await this.#store([...rows].map(([name, row]) => askOf(name, row, now)));
+        const granted = await this.#store(
+          [...rows].map(([name, row]) => askOf(name, row, now, this.#blockMs)),
+        );
         const at = this.#now();
         for (const [name, row] of rows) settle(row, granted.get(name)!, at, verdicts);
         left = later;
@@ -213,17 +227,17 @@ const sum = (asks: readonly Ask[], type: "take" | "charge" | "refund"): number =
   asks.reduce((total, ask) => total + (ask.type === type ? ask.count : 0), 0);
 
 /** How much is taken ahead: what a busy name spends in the time of a block, and nothing for one that is not. */
-function blockOf({ limit, askedAtMs, spent }: Known, now: number): number {
-  if (now - askedAtMs > blockMs) return 0;
-  return Math.min(spent, Math.floor(blockMs / intervalMs(limit)));
+function blockOf({ limit, askedAtMs, spent }: Known, now: number, mostMs: number): number {
+  if (now - askedAtMs > mostMs) return 0;
+  return Math.min(spent, Math.floor(mostMs / intervalMs(limit)));
 }
 
 /** What is spare is used first. */
-function askOf(name: string, row: Row, now: number): BucketAsk {
+function askOf(name: string, row: Row, now: number, mostMs: number): BucketAsk {
   const { known, asks } = row;
   const { limit } = known;
   const needed = sum(asks, "take");
-  const ahead = needed > 0 ? blockOf(known, now) : 0;
+  const ahead = needed > 0 ? blockOf(known, now, mostMs) : 0;
   row.had = known.spare;
   known.spare = 0;
   known.askedAtMs = now;

@@ -53,7 +53,7 @@ async function explain(call: Call<z.infer<typeof ExplainRoute>, unknown>): Promi
       const breaker = health.get(config.gateway_id)?.breaker ?? "closed";
       const unhealthy = breaker === "open" ? "its circuit breaker is open" : undefined;
       const { name, weight, cost } = config;
-      return { config, name, weight, cost, unhealthy, full: false };
+      return { config, name, weight, cost, unhealthy, full: false, asking: false };
     });
   const { to, country } = recipient.value;
   const message = { channel, to, from, category, country, partner };

@@ -1,0 +1,123 @@
+import { fileURLToPath } from "node:url";
+import { deterministicId } from "@heliograph/contracts";
+import type { GatewayConfig } from "@heliograph/gateways";
+import {
+  partnerIn,
+  placedFeed,
+  smtpSink,
+  spawnService,
+  until,
+  type SmtpSink,
+  type SpawnedService,
+} from "@heliograph/testkit";
+import pg from "pg";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { eventually, openWorld, send, simulator, type World } from "./harness.ts";
+
+// Processes are started, which takes seconds on a busy machine.
+vi.setConfig({ testTimeout: 90_000 });
+
+const perSecond = 60;
+const burst = perSecond / 10;
+const shards = 4;
+const partners = Array.from({ length: shards }, (_, shard) => partnerIn(shard, shards));
+const entry = fileURLToPath(new URL("worker.ts", import.meta.url));
+const gateway: GatewayConfig = simulator("email", {
+  environment: "live",
+  kind: "smtp",
+  name: "smtp-1",
+  gateway_id: deterministicId("gtw", "smtp-1"),
+  on_uncertain: "at_least_once",
+  settings: { smtp_url_index: 0 },
+  max_per_second: perSecond,
+});
+let sink: SmtpSink;
+let world: World;
+const workers: SpawnedService[] = [];
+const smtpUrl = () => `smtp://127.0.0.1:${sink.port}/?from=shop@shop.example`;
+beforeEach(async () => {
+  sink = await smtpSink();
+  world = await openWorld({
+    driver: "postgres",
+    environment: "live",
+    gateways: [gateway],
+    smtpUrls: [smtpUrl()],
+    retryScale: 0.001,
+  });
+});
+afterEach(async () => {
+  for (const worker of workers.splice(0)) {
+    worker.kill("SIGKILL");
+    await worker.exited;
+  }
+  await world.close();
+  await sink.close();
+});
+
+async function startCopy(): Promise<SpawnedService> {
+  const worker = spawnService(entry, {
+    HELIOGRAPH_DATABASE_URL: world.database.url,
+    HELIOGRAPH_SMTP_URL: smtpUrl(),
+    HELIOGRAPH_RETRY_SCALE: "0.001",
+    TEST_GATEWAYS: JSON.stringify([gateway]),
+    TEST_SHARDS: "2,3",
+  });
+  workers.push(worker);
+  await worker.outputMatching(/running/);
+  return worker;
+}
+
+/** So many messages of a partner of each shard, to recipients of their own. */
+async function sendToAll(each: number, round: string): Promise<string[]> {
+  const ids: string[] = [];
+  for (const [shard, partner] of partners.entries()) {
+    const orders = Array.from({ length: each }, (_, n) => ({
+      to: `${round}-${shard}-${n}@example.com`,
+    }));
+    ids.push(...(await send(world.log, orders, partner)));
+  }
+  return ids;
+}
+
+/** Most messages that the server took in any second from `from` on. */
+function mostInASecond(from = 0): number {
+  const times = sink.messages.slice(from).map(({ at }) => at.getTime());
+  return Math.max(
+    ...times.map((start) => times.filter((at) => at >= start && at < start + 1_000).length),
+  );
+}
+
+test("two copies together keep a gateway's rate, also when one is killed and started again, and each its part while their common count is away", async () => {
+  await world.dispatch(placedFeed(world.log, shards, [0, 1]).feed);
+  let copy = await startCopy();
+  let most = Infinity;
+  // Calls that a machine held up for a moment come all at once; with a rate for each copy every round would have too many.
+  for (let round = 0; round < 3 && most > perSecond * 1.05 + burst; round++) {
+    const from = sink.messages.length;
+    const ids = await sendToAll(35, `r${round}`);
+    await until(() => sink.messages.length >= from + 70, { timeoutMs: 20_000 });
+    copy.kill("SIGKILL");
+    await copy.exited;
+    copy = await startCopy();
+    await eventually(world.log, ids, "MessageSent", 40_000);
+    most = mostInASecond(from);
+    // Both have sent, and the rate was used.
+    expect(most).toBeGreaterThan(perSecond / 2);
+  }
+  expect(most).toBeLessThanOrEqual(perSecond * 1.05 + burst);
+
+  const other = new pg.Client(world.database.config);
+  await other.connect();
+  try {
+    await other.query("begin");
+    await other.query("lock table limits.buckets in access exclusive mode");
+    const from = sink.messages.length;
+    const ids = await sendToAll(15, "away");
+    await eventually(world.log, ids, "MessageSent", 20_000);
+    // Each of the two has a quarter of the rate: nobody stops, and together they stay below it.
+    expect(mostInASecond(from)).toBeLessThanOrEqual(perSecond * 0.75);
+    await other.query("rollback");
+  } finally {
+    await other.end();
+  }
+});
