@@ -123,12 +123,7 @@ export function createConnections(options: Options): Connections {
         if (!config.enabled) continue;
         const known = before.get(config.name);
         if (known !== undefined && !needsNewConnection(known.given, config)) {
-          if (known.given.max_per_second !== config.max_per_second) {
-            known.bucket.close();
-            known.bucket = options.bucketOf(config);
-          }
-          known.given = config;
-          known.config = configHere(config, options);
+          reconfigure(known, config, options);
           before.delete(config.name);
           all.push(known);
           continue;
@@ -150,6 +145,16 @@ export function createConnections(options: Options): Connections {
       retired.clear();
     },
   };
+}
+
+/** What can change without a new connection does. */
+function reconfigure(known: Connection, config: GatewayConfig, options: Options): void {
+  if (known.given.max_per_second !== config.max_per_second) {
+    known.bucket.close();
+    known.bucket = options.bucketOf(config);
+  }
+  known.given = config;
+  known.config = configHere(config, options);
 }
 
 const configHere = (config: GatewayConfig, { partOf }: Options): GatewayConfig => ({

@@ -15,7 +15,7 @@ import { createFeed } from "./feed.ts";
 import { createFloor } from "./floor.ts";
 import type { GatewayPool } from "./gateway-pool.ts";
 import type { Job } from "./job.ts";
-import { isSuspended, watchHeld } from "./held.ts";
+import { isSilent, watchHeld } from "./held.ts";
 import { createIntents } from "./intents.ts";
 import { createLanes } from "./lanes.ts";
 import { haltedMessages } from "./metrics.ts";
@@ -38,6 +38,8 @@ const LONGEST_WAIT_MS = 1_000;
 const NO_GATEWAY_MS = 5_000;
 /** Calls in flight get this long to end although the machinery is broken: each that ends is one less uncertain. */
 const GRACE_MS = 5_000;
+/** Part of memory that rows leave free: they are mostly of those who have much, and it is for what is new. */
+const FREE_OF_ROWS = 1 / 4;
 
 /**
  * Puts a dispatcher together, settles what its predecessors left, and hands back the reactor.
@@ -181,13 +183,9 @@ export async function startDispatcher(
   });
   const resumer = createResumer({
     log,
-    clearance: createClearance(context.vault, suppressed, (partner) => {
-      // Of a sandbox that was reset nothing is sent any more.
-      if (context.directory.isOver(context.environment, partner)) return true;
-      const suspended = isSuspended(context.directory, partner);
-      if (suspended) held.note(partner!);
-      return suspended;
-    }),
+    clearance: createClearance(context.vault, suppressed, (partner) =>
+      isSilent(context, held, partner),
+    ),
     recorder,
     committer,
     floor,
@@ -214,8 +212,7 @@ export async function startDispatcher(
     resumer,
     committer,
     active,
-    // Rows are mostly of those who have much: they leave room for what is new.
-    room: () => room() - Math.floor(mostJobs / 4),
+    room: () => room() - Math.floor(mostJobs * FREE_OF_ROWS),
     closing: () => closing,
     now,
     clock,

@@ -32,6 +32,31 @@ type Options = {
 /** A message for which its partner has no room in memory is looked at again after this. */
 const ASIDE_MS = 1_000;
 
+/** A message's row is durable with the position that lies behind it. */
+const setAsideWith =
+  (committer: Committer, clock: PartnerClock) =>
+  (messageId: string, { metadata: { partner } }: RecordedEvent): void =>
+    committer.timer(messageId, { dueAt: clock.now(partner) + ASIDE_MS, kind: "waiting", partner });
+
+/** Where batches wait until there is room; `asked` is called for each that comes. */
+function openGate(asked: () => void): {
+  readonly opened: () => Promise<void>;
+  readonly open: () => void;
+} {
+  let waiters: (() => void)[] = [];
+  return {
+    opened() {
+      asked();
+      return new Promise((resolve) => waiters.push(resolve));
+    },
+    open() {
+      const waiting = waiters;
+      waiters = [];
+      for (const resolve of waiting) resolve();
+    },
+  };
+}
+
 /**
  * Turns the feed into jobs, and waits with the next batch while memory is full. A partner has at most as many jobs as there is room left, so that the others' messages, which stand
  * behind a flood in the feed, come to their turn: one alone half of memory, two a third each. What is more becomes rows.
@@ -51,12 +76,14 @@ export function createFeed({
     requestBytes,
     ({ data }) => weighRequest(data),
   );
-  let waiters: (() => void)[] = [];
+  const gate = openGate(() => committer.pump());
+
+  const setAside = setAsideWith(committer, clock);
 
   async function handle(batch: Batch): Promise<void> {
     const mark = floor.begin();
     for (const event of batch.events) {
-      if (room() <= 0) await roomAgain();
+      if (room() <= 0) await gate.opened();
       // What is not taken up stays above the checkpoint, and the next owner sees it.
       if (closing()) return;
       const looks = take(event, mark);
@@ -93,6 +120,7 @@ export function createFeed({
       // At work already, on behalf of a row.
       if (active.has(messageId)) continue;
       if (active.sizeOf(event.metadata.partner) >= room()) {
+        requests.delete(messageId);
         setAside(messageId, event);
         continue;
       }
@@ -106,12 +134,6 @@ export function createFeed({
     return looks;
   }
 
-  /** Its row is durable with the position that lies behind it. */
-  function setAside(messageId: string, { metadata: { partner } }: RecordedEvent): void {
-    requests.delete(messageId);
-    committer.timer(messageId, { dueAt: clock.now(partner) + ASIDE_MS, kind: "waiting", partner });
-  }
-
   function look(messageId: string, mark: Mark, cause: RecordedEvent): Look {
     active.add(messageId, cause.metadata.partner);
     return {
@@ -123,18 +145,10 @@ export function createFeed({
     };
   }
 
-  const roomAgain = (): Promise<void> => {
-    committer.pump();
-    return new Promise((resolve) => waiters.push(resolve));
-  };
-
   return {
     handle,
     wake() {
-      if (waiters.length === 0 || (room() <= 0 && !closing())) return;
-      const waiting = waiters;
-      waiters = [];
-      for (const resolve of waiting) resolve();
+      if (room() > 0 || closing()) gate.open();
     },
   };
 }

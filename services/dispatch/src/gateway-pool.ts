@@ -67,16 +67,9 @@ function open(context: ServiceContext, now: () => number, sharesRates: boolean):
       .finally(() => opened.receiptsInFlight--);
   };
   const rates = sharesRates ? openSharedRates(context) : undefined;
-  const bucketOf = ({ gateway_id, max_per_second: perSecond }: GatewayConfig): Bucket => {
-    if (perSecond === undefined) return noBucket;
-    if (rates === undefined) return createBucket(perSecond, now());
-    const name = `gateway ${gateway_id}`;
-    const monotonic = (): number => performance.now();
-    return createSharedBucket({ name, perSecond, limiter: rates.limiter, arrived: all, monotonic });
-  };
   const connections = createConnections({
     environment,
-    bucketOf,
+    bucketOf: (config) => bucketOf(config, rates, all, now),
     partOf: (calls) => partOf(calls, shards),
     retryScale: settings.retryScale,
     now,
@@ -117,6 +110,20 @@ function open(context: ServiceContext, now: () => number, sharesRates: boolean):
     },
   };
   return opened;
+}
+
+/** What keeps a gateway's rate: with other processes where rates are shared, else here. */
+function bucketOf(
+  { gateway_id, max_per_second: perSecond }: GatewayConfig,
+  rates: ReturnType<typeof openSharedRates> | undefined,
+  arrived: () => void,
+  now: () => number,
+): Bucket {
+  if (perSecond === undefined) return noBucket;
+  if (rates === undefined) return createBucket(perSecond, now());
+  const name = `gateway ${gateway_id}`;
+  const monotonic = (): number => performance.now();
+  return createSharedBucket({ name, perSecond, limiter: rates.limiter, arrived, monotonic });
 }
 
 /**

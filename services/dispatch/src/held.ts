@@ -1,9 +1,12 @@
-import { accountOf } from "@heliograph/contracts";
+import { accountOf, type Environment } from "@heliograph/contracts";
 import type { GatewayDirectory } from "@heliograph/runtime";
 
 type Directory = Pick<GatewayDirectory, "partner" | "onChange">;
 
-export const isSuspended = (directory: Directory, partner: string | undefined): boolean =>
+export const isSuspended = (
+  directory: Pick<Directory, "partner">,
+  partner: string | undefined,
+): boolean =>
   partner !== undefined && directory.partner(accountOf(partner))?.status === "suspended";
 
 /**
@@ -20,4 +23,19 @@ export function watchHeld(
     if (held.size < before) released();
   });
   return { note: (partner) => held.add(partner), close: forget };
+}
+
+/** Whether nothing is sent of a partner now: it is suspended, which is noted, or its sandbox was reset after the message. */
+export function isSilent(
+  context: {
+    readonly directory: Pick<GatewayDirectory, "partner" | "isOver">;
+    readonly environment: Environment;
+  },
+  held: Pick<ReturnType<typeof watchHeld>, "note">,
+  partner: string | undefined,
+): boolean {
+  if (context.directory.isOver(context.environment, partner)) return true;
+  const suspended = isSuspended(context.directory, partner);
+  if (suspended) held.note(partner!);
+  return suspended;
 }

@@ -1,9 +1,11 @@
 import { randomBytes } from "node:crypto";
+import { streamOf } from "@heliograph/contracts";
 import { service as agents } from "@heliograph/agents";
 import { service as control } from "@heliograph/control";
 import { operator } from "@heliograph/platform";
 import { smtpSink, until, webhookSink } from "@heliograph/testkit";
 import { openWorld } from "@heliograph/testkit/world";
+import { expect } from "vitest";
 import { service as wallet } from "@heliograph/wallet";
 import { makeFormToken, nonceBytes } from "../src/form-token.ts";
 import { service } from "../src/index.ts";
@@ -108,6 +110,21 @@ export async function openScene(
         headers,
         ...(body && { body }),
       }),
+    /** What the log has of an evaluation, whose last event is this one, opened as far as its key is there. */
+    async openedEvents(id: string, last: string) {
+      const events = await world.platform.platformLog.readStream(streamOf("evaluation", id));
+      const open = await world.platform.contexts.live.vault.open(undefined, events);
+      const opened = JSON.stringify(open(events.map(({ data }) => data)));
+      expect(events.at(-1)!.type).toBe(last);
+      return { opened };
+    },
+    /** The audit of an evaluation, once an action that ends so stands in it. */
+    auditOf: (id: string, ends: string) =>
+      until(async () => {
+        const answer = await world.call("GET", `/api/v1/admin/audit?target=${id}`, { key: admin });
+        const rows: readonly { action: string }[] = answer.body.data;
+        return rows.some(({ action }) => action.endsWith(ends)) && answer;
+      }),
     async close() {
       await world.close();
       await smtp.close();
@@ -124,6 +141,28 @@ export const bodyOf = (body: object): object => ({
   use_case: "Order confirmations by SMS",
   ...body,
 });
+
+/** What each field refuses. */
+export const unfit: readonly (readonly [string, string | number])[] = [
+  ["name", "A\r\nBcc: x@y.example"],
+  ["name", "A\u2028B"],
+  ["name", "\u202eevE"],
+  ["name", "…"],
+  ["name", "\ud800"],
+  ["company", "Acme\u0000"],
+  ["company", "x".repeat(201)],
+  ["company", " "],
+  ["email", "eve@example.com\r\nBcc: x@y.example"],
+  ["email", "eve"],
+  ["email", "a@b@example.com"],
+  ["email", `${"x".repeat(250)}@example.com`],
+  ["use_case", "see http://a.example https://b.example www.c.example"],
+  ["use_case", "x".repeat(2_001)],
+  ["website", "javascript:alert(1)"],
+  ["website", "https://user:secret@a.example/"],
+  ["expected_volume", -1],
+  ["slack_invite_url", "https://a.slack.com/"],
+];
 
 /** The path of a link of ours in a text. */
 export const linkIn = (text: string): string =>

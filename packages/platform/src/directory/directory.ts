@@ -55,6 +55,34 @@ export interface Directory extends GatewayDirectory {
   close(): Promise<void>;
 }
 
+/** What is read from the state as it stands. */
+function lookups(state: DirectoryState) {
+  return {
+    clocks: state.clocks,
+    partner: (id) => state.partners.get(id),
+    partners: () => [...state.partners.values()],
+    key: (sha256) => state.keysBySha256.get(sha256),
+    keyById: (id) => state.keysById.get(id),
+    keysOf: (partner) =>
+      [...(state.keysByPartner.get(partner) ?? [])].map((id) => state.keysById.get(id)!),
+    routing: (environment) => state.routing.get(environment)?.rules ?? [],
+    routingState: (environment) => state.routing.get(environment),
+    prices: (list = "standard", atMs = Date.now()) =>
+      state.prices.get(list)?.find((version) => isInForce(version, atMs)),
+    newestPrices: (list) => state.prices.get(list)?.[0],
+    priceListOf: (partner) => state.priceLists.get(partner),
+    priceCurrencies: () => currenciesOf(state),
+    spaceOf: (environment, partner) => spaceIn(state, environment, partner),
+    isOver: (environment, space) =>
+      space !== undefined && space !== spaceIn(state, environment, space),
+    senderOf: (gateway, address) => state.senders.get(senderKey(gateway, address)),
+    agent: (id) => state.agents.get(id),
+    agentsOf: (partner) =>
+      [...(state.agentsByPartner.get(partner) ?? [])].map((id) => state.agents.get(id)!),
+    agentOfLogin: (login) => state.agents.get(state.agentByLogin.get(login) ?? ""),
+  } satisfies Partial<Directory>;
+}
+
 /**
  * Folds the platform log to its head, then follows it. An event that breaks its schema is told and passed over: it must not keep every partner out, and the key
  * or the agent that it is about is refused from then on, because it may have been the revocation.
@@ -96,35 +124,14 @@ export async function openDirectory(
     position >= target ? Promise.resolve() : waiting.wait(target, timeoutMs);
 
   return {
-    clocks: state.clocks,
+    ...lookups(state),
     async knows(id) {
       if (state.partners.has(id)) return true;
       const [made] = await log.readStream(streamOf("partner", id), { limit: 1 });
       if (made !== undefined) await caughtUp(made.position);
       return made !== undefined;
     },
-    partner: (id) => state.partners.get(id),
-    partners: () => [...state.partners.values()],
-    key: (sha256) => state.keysBySha256.get(sha256),
-    keyById: (id) => state.keysById.get(id),
-    keysOf: (partner) =>
-      [...(state.keysByPartner.get(partner) ?? [])].map((id) => state.keysById.get(id)!),
     gateways: lists.of,
-    routing: (environment) => state.routing.get(environment)?.rules ?? [],
-    routingState: (environment) => state.routing.get(environment),
-    prices: (list = "standard", atMs = Date.now()) =>
-      state.prices.get(list)?.find((version) => isInForce(version, atMs)),
-    newestPrices: (list) => state.prices.get(list)?.[0],
-    priceListOf: (partner) => state.priceLists.get(partner),
-    priceCurrencies: () => currenciesOf(state),
-    spaceOf: (environment, partner) => spaceIn(state, environment, partner),
-    isOver: (environment, space) =>
-      space !== undefined && space !== spaceIn(state, environment, space),
-    senderOf: (gateway, address) => state.senders.get(senderKey(gateway, address)),
-    agent: (id) => state.agents.get(id),
-    agentsOf: (partner) =>
-      [...(state.agentsByPartner.get(partner) ?? [])].map((id) => state.agents.get(id)!),
-    agentOfLogin: (login) => state.agents.get(state.agentByLogin.get(login) ?? ""),
     get position() {
       return position;
     },

@@ -119,14 +119,8 @@ export function evolveDirectory(state: DirectoryState, event: RecordedEvent): vo
       state.clocks.set(partner_id, { aheadMs: ahead_seconds * 1_000, jumps });
       return;
     }
-    case "SandboxReset": {
-      const { partner_id, resets } = event.data as EventData<"SandboxReset">;
-      const before = state.resets.get(partner_id) ?? 0;
-      if (resets <= before) return;
-      state.resets.set(partner_id, resets);
-      state.clocks.delete(spaceAfter(partner_id, before));
-      return;
-    }
+    case "SandboxReset":
+      return foldReset(state, event.data as EventData<"SandboxReset">);
     case "LoginClaimed": {
       const { login, agent_id } = event.data as EventData<"LoginClaimed">;
       state.agentByLogin.set(login, agent_id);
@@ -146,6 +140,16 @@ export function evolveDirectory(state: DirectoryState, event: RecordedEvent): vo
       return;
     }
   }
+}
+
+function foldReset(
+  { resets: all, clocks }: DirectoryState,
+  { partner_id, resets }: EventData<"SandboxReset">,
+): void {
+  const before = all.get(partner_id) ?? 0;
+  if (resets <= before) return;
+  all.set(partner_id, resets);
+  clocks.delete(spaceAfter(partner_id, before));
 }
 
 function foldPrices({ prices }: DirectoryState, list: PriceList): void {

@@ -1,4 +1,4 @@
-import { html, type Html, type Shown } from "@heliograph/html";
+import { html, type Html, type Shown, link } from "@heliograph/html";
 import type { Problem } from "../client.ts";
 import type { Visit } from "../page.ts";
 
@@ -114,7 +114,7 @@ export function curl(
 export const refusal = ({ title, detail, code, errors = [], request_id }: Problem): Html =>
   html`<div class="refusal" role="alert"><h2>${title}</h2><p>${detail}</p>
 ${errors.length > 0 && html`<ul>${errors.map(({ path, message }) => html`<li><code>${path}</code> ${message}</li>`)}</ul>`}
-<p class="small">${code !== "unknown" && html`<a href="/errors/${code}"><code>${code}</code></a>`}${request_id !== undefined && html` · request <code>${request_id}</code>`}</p></div>`;
+<p class="small">${code !== "unknown" && html`<a href="${link(`/errors/${code}`)}"><code>${code}</code></a>`}${request_id !== undefined && html` · request <code>${request_id}</code>`}</p></div>`;
 
 /** The hidden fields of every form: ours, of this session, and of the environment that was on the screen. */
 export const hidden = ({ csrf, environment }: Pick<Visit, "csrf" | "environment">): Html =>

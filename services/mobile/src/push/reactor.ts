@@ -96,24 +96,11 @@ async function startPushing(tools: ReactorTools): Promise<ReactorInstance<PushEv
     );
   }
 
-  /** What ends with an agent, a session or a contact: done before the checkpoint passes, and the same when it is done twice. */
-  async function end(event: PushEvent): Promise<void> {
-    const { type, data, metadata } = event;
-    const partner = metadata.partner ?? "";
-    if (type === "AgentPresenceChanged" && data.status === "disabled") {
-      const devices = await devicesOfAgents(pool, [data.agent_id]);
-      for (const { id, partner: owner } of devices)
-        await forgetDevices({ pool, vault }, owner, [id], { agentId: data.agent_id });
-    } else if (type === "SessionEnded") await endDevicesOf({ pool, vault }, data.session_id);
-    else if (type === "ContactErased")
-      await forgetFiles({ pool, vault }, partner, [data.contact_id, ...data.with]);
-  }
-
   return {
     async handle({ events, position }) {
       const holders = new Map<string, string | null>();
       const intents = await intentsOf(await causesOf(events, holders));
-      for (const event of events) await end(event);
+      for (const event of events) await endWith({ pool, vault }, event);
       await failpoint("mobile.before_intents");
       await checkpoint.commit(position, [...writeHolders(holders), ...writePushes(intents)]);
       await failpoint("mobile.after_intents");
@@ -121,4 +108,21 @@ async function startPushing(tools: ReactorTools): Promise<ReactorInstance<PushEv
     },
     stop: () => pusher.close(),
   };
+}
+
+/** What ends with an agent, a session or a contact: done before the checkpoint passes, and the same when it is done twice. */
+async function endWith(
+  keeping: Pick<ReactorTools["context"], "pool" | "vault">,
+  event: PushEvent,
+): Promise<void> {
+  const { pool } = keeping;
+  const { type, data, metadata } = event;
+  const partner = metadata.partner ?? "";
+  if (type === "AgentPresenceChanged" && data.status === "disabled") {
+    const devices = await devicesOfAgents(pool, [data.agent_id]);
+    for (const { id, partner: owner } of devices)
+      await forgetDevices(keeping, owner, [id], { agentId: data.agent_id });
+  } else if (type === "SessionEnded") await endDevicesOf(keeping, data.session_id);
+  else if (type === "ContactErased")
+    await forgetFiles(keeping, partner, [data.contact_id, ...data.with]);
 }
