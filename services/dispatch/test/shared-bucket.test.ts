@@ -21,7 +21,7 @@ type Plan = {
   readonly latencyMs: number;
   /** How much each copy would send in a millisecond. */
   readonly demand: number;
-  /** It has nothing to send every other so many milliseconds, and what it took ahead lies. */
+  /** Every other so many milliseconds it has little to send, so that what it took ahead lies. */
   readonly restMs: number;
   /** A copy is killed each so many ms, with what it holds, and another starts. */
   readonly killEveryMs: number;
@@ -51,9 +51,9 @@ async function play({ perSecond, copies, latencyMs, demand, restMs, killEveryMs 
     due = due.filter(({ at }) => at > now);
     await Promise.resolve();
     if (now % killEveryMs === killEveryMs - 1) buckets[now % copies] = start();
-    if (Math.floor(now / restMs) % 2 === 1) continue;
+    const wanted = Math.floor(now / restMs) % 2 === 0 ? demand : now % 7 === 0 ? 1 : 0;
     for (const bucket of buckets)
-      for (let left = demand; left > 0 && bucket.has(now); left--) {
+      for (let left = wanted; left > 0 && bucket.has(now); left--) {
         bucket.take();
         sent.push(now);
       }
