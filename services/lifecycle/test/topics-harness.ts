@@ -41,6 +41,11 @@ export async function openWorld(openLog?: (url: string) => Promise<EventLog>) {
   pool.on("error", () => {}); // dropping the database cuts connections that are just ending
   const log = (await openLog?.(database.url)) ?? openMemoryLog();
   const context = {
+    directory: {
+      isOver: () => false,
+      spaceOf: (_: string, partner: string) => partner,
+      onChange: () => () => undefined,
+    },
     environment: "sandbox" satisfies Environment,
     connection: { connectionString: database.url },
     log,

@@ -17,6 +17,11 @@ const pool = new pg.Pool(connection);
 const log = await openPostgresLog({ connection, namespace: "sandbox" });
 await runConsumer(webhooksReactor(), {
   environment: "sandbox",
+  directory: {
+    isOver: () => false,
+    spaceOf: (_: string, partner: string) => partner,
+    onChange: () => () => undefined,
+  },
   connection,
   log,
   feed: shards && placedFeed(log, 4, shards).feed,

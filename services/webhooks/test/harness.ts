@@ -25,6 +25,11 @@ export async function openHarness(
   const log = (await settings.log?.(database.url)) ?? openMemoryLog();
   const masterKey = randomBytes(32);
   const context = {
+    directory: {
+      isOver: () => false,
+      spaceOf: (_: string, partner: string) => partner,
+      onChange: () => () => undefined,
+    },
     environment: "sandbox",
     connection: { connectionString: database.url },
     log,

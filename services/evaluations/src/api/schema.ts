@@ -200,7 +200,14 @@ export const AssignEvaluation = z
   .strictObject({ contact: ContactInput, slack_invite_url: SlackInvite.optional() })
   .meta({ id: "AssignEvaluation" });
 export const ErasedEvaluation = z
-  .object({ id: z.string(), status: z.literal("closed"), erased_at: z.string() })
+  .object({
+    id: z.string(),
+    status: z.literal("closed"),
+    erased_at: z.string().meta({
+      description: "When it was erased; the same for every repetition. RFC 3339, UTC.",
+      example: "2026-05-23T14:22:17.042Z",
+    }),
+  })
   .meta({ id: "ErasedEvaluation" });
 export const NoteEvaluation = z.strictObject({ text: prose(5_000) }).meta({ id: "NoteEvaluation" });
 export const CloseEvaluation = z
