@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { expect, test } from "vitest";
 
 const launcher = new URL("../with-pnpm.mjs", import.meta.url).pathname;
-const deadlineMs = 15_000;
+const deadlineMs = 4_000;
 
 /** Prints its pid, counts the SIGINTs it gets, and ends with 5 a little after the last one; SIGTERM kills it. */
 const patient = `
