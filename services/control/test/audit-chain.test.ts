@@ -32,21 +32,30 @@ const restore = (): Promise<void> =>
   force(`delete from control.audit; delete from control.audit_days;
       insert into control.audit overriding system value select * from kept_rows; insert into control.audit_days select * from kept_days`);
 
+const rowOf = (requestId: string, given: Partial<NewRow> = {}): NewRow => ({
+  entry: randomUUID(),
+  at: Date.now(),
+  environment: "sandbox",
+  partner: "",
+  actor: "key_1",
+  action: "POST /x",
+  target: "/x",
+  requestId,
+  ip: "::1",
+  outcome: 201,
+  count: 1,
+  ...given,
+});
+
 test("has no fork with fifty writers on an empty day, and takes only additions", async () => {
-  const entry = (index: number): NewRow => ({
-    entry: randomUUID(),
-    at: Date.now() + index / 7,
-    environment: "live",
-    partner: "",
-    actor: "key_\uD800",
-    action: "POST /x",
-    target: "\0",
-    requestId: `req_${index}`,
-    ip: "::1",
-    outcome: 201,
-    count: 1,
-    changes: { events: ["\uD800"], before: null, after: { name: "\0 é" } },
-  });
+  const entry = (index: number): NewRow =>
+    rowOf(`req_${index}`, {
+      at: Date.now() + index / 7,
+      environment: "live",
+      actor: "key_\uD800",
+      target: "\0",
+      changes: { events: ["\uD800"], before: null, after: { name: "\0 é" } },
+    });
   const { pool } = world.platform.contexts.live;
   await Promise.all(
     Array.from({ length: 50 }, (_, writer) =>
@@ -64,19 +73,7 @@ test("has no fork with fifty writers on an empty day, and takes only additions",
 
 test("has each row once where the answer of a commit was lost and all of it is written again", async () => {
   const { pool } = world.platform.contexts.sandbox;
-  const row = (number: number): NewRow => ({
-    entry: randomUUID(),
-    at: Date.now(),
-    environment: "sandbox",
-    partner: "",
-    actor: "key_1",
-    action: "POST /x",
-    target: "/x",
-    requestId: `req_lost${number}`,
-    ip: "::1",
-    outcome: 201,
-    count: 1,
-  });
+  const row = (number: number): NewRow => rowOf(`req_lost${number}`);
   const rows = [row(1), row(2)];
   const client = await pool.connect();
   const query = client.query.bind(client) as (...given: unknown[]) => Promise<unknown>;
@@ -107,29 +104,17 @@ test("finds no flaw in what is written while it reads", async () => {
   const { pool } = world.platform.contexts.sandbox;
   let writing = true;
   const writer = (async () => {
-    for (let index = 0; writing; index++)
-      await writeAudit(pool, [
-        {
-          entry: randomUUID(),
-          at: Date.now(),
-          environment: "sandbox",
-          partner: "",
-          actor: "key_1",
-          action: "POST /x",
-          target: "/x",
-          requestId: `req_w${index}`,
-          ip: "::1",
-          outcome: 201,
-          count: 1,
-        },
-      ]);
+    for (let index = 0; writing; index++) await writeAudit(pool, [rowOf(`req_w${index}`)]);
   })();
-  for (let round = 0; round < 20; round++) {
-    const { platformLog } = world.platform;
-    expect((await verifyAudit(pool, platformLog, "sandbox", Date.now())).flaw).toBeUndefined();
+  try {
+    for (let round = 0; round < 20; round++) {
+      const { platformLog } = world.platform;
+      expect((await verifyAudit(pool, platformLog, "sandbox", Date.now())).flaw).toBeUndefined();
+    }
+  } finally {
+    writing = false;
+    await writer;
   }
-  writing = false;
-  await writer;
 });
 
 test("is anchored in the platform's log as the server stops", async () => {

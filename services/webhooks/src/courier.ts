@@ -238,7 +238,11 @@ export class Courier {
 
   /** What waits in memory and tells of a sandbox that was reset; rows in the table are discarded when they are due. */
   #dropOver(): void {
-    for (const lane of this.#lanes)
+    const { directory, environment } = this.#tools.context;
+    for (const lane of this.#lanes) {
+      const { partner } = lane.endpoint;
+      // Most were never reset, and the directory changes with each key that is made.
+      if (directory.spaceOf(environment, partner) === partner) continue;
       for (const queue of [lane.urgent, lane.fresh, lane.stored])
         for (const job of queue.splice(0)) {
           if (!this.#isOver(job)) {
@@ -248,6 +252,7 @@ export class Courier {
           this.#leave(lane, job);
           this.#window.record(job, "discarded");
         }
+    }
   }
 
   /** The endpoint is gone: nothing more is sent, what waited is discarded. Rows in the table are discarded by the write that closes the endpoint. */
