@@ -33,6 +33,7 @@ test("where Kafka is required, a skip is a failure", async () => {
 
 test("where a browser is required, a skip is a failure", async () => {
   vi.stubEnv("HELIOGRAPH_TEST_BROWSER", join(folder, "none"));
+  vi.stubEnv("HELIOGRAPH_TEST_REQUIRE", "");
   expect(await testBrowser()).toEqual({ skip: expect.stringMatching(/^no browser: /) });
   vi.stubEnv("HELIOGRAPH_TEST_REQUIRE", "kafka,browser");
   await expect(testBrowser()).rejects.toThrow("this run requires a browser");
