@@ -9,6 +9,7 @@ import { asyncapiDocument, openapiDocument, services } from "../../services/ingr
 import { changesOf, ownFiles, type Changes } from "../../services/site/src/index.ts";
 import { roleScopes } from "@heliograph/platform";
 import { settingNotes } from "@heliograph/runtime";
+import { answerTypes, type Schemas } from "./answer-types.ts";
 import { apiPage, errorsPage, eventsPage, scopesPage, type OpenApi } from "./pages.ts";
 import { settingsPage } from "./settings-page.ts";
 
@@ -29,6 +30,7 @@ export function generatedFiles(): ReadonlyMap<string, string> {
         ] as const,
     ),
     ["schemas/openapi.json", json(openapi)],
+    ["services/console/src/answers.ts", answerTypes(openapi as unknown as Schemas)],
     ["schemas/asyncapi.json", json(asyncapiDocument())],
     ["docs/reference/api.md", apiPage(openapi as OpenApi)],
     ["docs/reference/scopes.md", scopesPage(scopes, roleScopes, openapi as OpenApi)],

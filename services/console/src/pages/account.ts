@@ -1,33 +1,12 @@
 import { html } from "@heliograph/html";
+import type { Answers } from "../answers.ts";
 import type { Page } from "../page.ts";
 import { bdi, pill, time } from "../view/parts.ts";
 import { listPage } from "./lists.ts";
 
-type Key = {
-  readonly name: string;
-  readonly prefix: string;
-  readonly scopes: readonly string[];
-  readonly status: string;
-  readonly last_used_at: string | null;
-  readonly expires_at: string | null;
-};
-type Agent = {
-  readonly name: string;
-  readonly email: string;
-  readonly role: string;
-  readonly status: string;
-  readonly environments: readonly string[];
-};
-type AuditRow = {
-  readonly at: string;
-  readonly actor: string;
-  readonly action: string;
-  readonly target: string;
-  readonly outcome: number;
-  readonly code: string | null;
-  readonly count: number;
-  readonly ip: string;
-};
+type Key = Answers["Key"];
+type Agent = Answers["Agent"];
+type AuditRow = Answers["AuditEntry"];
 
 const keys = listPage<Key>({
   path: "/keys",

@@ -2,40 +2,13 @@ import { randomUUID } from "node:crypto";
 import { hasScope } from "@heliograph/api";
 import { html, type Html } from "@heliograph/html";
 import { base, shown, type Led, type Page, type Shown, type Visit } from "../page.ts";
+import type { Answers } from "../answers.ts";
 import type { List } from "../shapes.ts";
 import { bdi, curl, empty, facts, hidden, pages, pill, table, time } from "../view/parts.ts";
 import { listPage } from "./lists.ts";
 
-type Endpoint = {
-  readonly id: string;
-  readonly url: string;
-  readonly status: string;
-  readonly disabled_reason: string | null;
-  readonly description: string | null;
-  readonly event_types: readonly string[];
-  readonly created_at: string;
-};
-type Delivery = {
-  readonly id: string;
-  readonly event_id: string;
-  readonly type: string;
-  readonly status: string;
-  readonly attempts: readonly {
-    readonly at: string;
-    readonly status_code?: number;
-    readonly error?: string;
-    readonly duration_ms: number;
-  }[];
-  readonly next_attempt_at?: string;
-  readonly created_at: string;
-};
-type Told = {
-  readonly id: string;
-  readonly type: string;
-  readonly timestamp: string;
-  readonly sequence: number;
-  readonly data: Readonly<Record<string, unknown>>;
-};
+type Endpoint = Answers["WebhookEndpoint"];
+type Delivery = Answers["WebhookDelivery"];
 
 const webhooks = listPage<Endpoint>({
   path: "/webhooks",
@@ -126,14 +99,11 @@ async function retry({ api, form, params }: Visit): Promise<Led> {
 async function events(visit: Visit): Promise<Shown> {
   const { api, query } = visit;
   const after = query.text("after");
-  const found = await api.get<{ data: readonly Told[]; next_after?: number | string | null }>(
-    "/events",
-    {
-      after: after === "" ? 0 : after,
-      types: query.text("types"),
-      limit: 50,
-    },
-  );
+  const found = await api.get<Answers["LifecycleEventPage"]>("/events", {
+    after: after === "" ? 0 : after,
+    types: query.text("types"),
+    limit: 50,
+  });
   const last = found.data.at(-1)?.sequence;
   return shown(
     "Events",

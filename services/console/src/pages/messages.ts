@@ -1,6 +1,6 @@
 import { html, type Html } from "@heliograph/html";
 import { base, shown, type Page, type Shown, type Visit } from "../page.ts";
-import type { List, Message, Moment } from "../shapes.ts";
+import type { List, Message, MessageSummary, Moment } from "../shapes.ts";
 import { messageTable } from "../view/message-table.ts";
 import { bdi, curl, empty, facts, field, money, pages, pill, time } from "../view/parts.ts";
 
@@ -24,7 +24,7 @@ async function list(visit: Visit): Promise<Shown> {
   const { api, query } = visit;
   const filters = Object.fromEntries(filterNames.map((name) => [name, query.text(name)]));
   const given = Object.values(filters).some((value) => value !== "");
-  const found = await api.get<List<Message>>("/messages", {
+  const found = await api.get<List<MessageSummary>>("/messages", {
     ...filters,
     after: query.text("after"),
     before: query.text("before"),

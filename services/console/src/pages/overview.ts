@@ -1,7 +1,7 @@
 import { hasScope } from "@heliograph/api";
 import { html, type Html } from "@heliograph/html";
 import { base, shown, type Page, type Shown, type Visit } from "../page.ts";
-import type { Balance, List, Message, UsageRow } from "../shapes.ts";
+import type { Balance, List, MessageSummary, UsageRow } from "../shapes.ts";
 import { barChart, type Bar } from "../view/chart.ts";
 import { curl, empty, money } from "../view/parts.ts";
 import { messageTable } from "../view/message-table.ts";
@@ -44,7 +44,7 @@ async function overview(visit: Visit): Promise<Shown> {
     ask<{ data: readonly UsageRow[] }>("usage:read", "/usage", { group_by: "hour", from }),
     ask<{ data: readonly UsageRow[] }>("usage:read", "/usage", { from }),
     ask<Balance>("wallet:read", "/balance"),
-    ask<List<Message>>("messages:read", "/messages", { limit: 8 }),
+    ask<List<MessageSummary>>("messages:read", "/messages", { limit: 8 }),
   ]);
   const total = whole?.data[0];
   const lost = total && total.failed + total.bounced + total.expired + total.rejected;

@@ -1,9 +1,9 @@
 import { html, type Html } from "@heliograph/html";
 import { base } from "../page.ts";
-import type { Message } from "../shapes.ts";
+import type { MessageSummary } from "../shapes.ts";
 import { bdi, money, pill, table, time } from "./parts.ts";
 
-export const messageTable = (caption: string, rows: readonly Message[]): Html =>
+export const messageTable = (caption: string, rows: readonly MessageSummary[]): Html =>
   table(
     caption,
     [
