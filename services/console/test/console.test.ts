@@ -1,5 +1,3 @@
-import { services } from "@heliograph/ingress";
-import { ensureDemoPartner, type DemoKeys } from "@heliograph/platform";
 import {
   axeFindings,
   htmlFindings,
@@ -8,56 +6,27 @@ import {
   type Page,
 } from "@heliograph/testkit/browser";
 import { until } from "@heliograph/testkit";
-import { openWorld, type World } from "@heliograph/testkit/world";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { form, hiddenIn, openDesk, type Desk } from "./desk.ts";
 
 const { browser, skip } = await testBrowser();
 /** Ten pages, of which each takes half a second on a quiet machine; browsers are slow on a busy one. */
 const walkDeadlineMs = 180_000;
 
-let world: World;
-let keys: DemoKeys;
-let base: string;
+const { world, keys, base, fetchPage, signedIn }: Desk = await openDesk();
 /** With scripts, which axe needs, and without: the pages have none. */
 let context: BrowserContext;
 let page: Page;
 
 beforeAll(async () => {
-  world = await openWorld({ services, consumers: "run" });
-  keys = await ensureDemoPartner(world.platform);
-  base = `http://127.0.0.1:${world.port}`;
   if (browser === undefined) return;
   context = await browser.newContext({ baseURL: base, viewport: { width: 360, height: 800 } });
   page = await context.newPage();
 });
 afterAll(async () => {
   await browser?.close();
-  await world?.close();
 });
 
-const fetchPage = (path: string, init: RequestInit = {}): Promise<Response> =>
-  fetch(base + path, { redirect: "manual", ...init });
-const form = (
-  fields: Record<string, string>,
-  headers: Record<string, string> = {},
-): RequestInit => ({
-  method: "POST",
-  headers,
-  body: new URLSearchParams(fields),
-});
-const signedIn = async (agent = keys.agent): Promise<string> => {
-  const answer = await fetchPage("/console/sign-in", form(agent));
-  expect(answer.status).toBe(303);
-  return answer.headers.get("set-cookie")!.split(";")[0]!;
-};
-/** The hidden fields of the first form that leads there. */
-const hiddenIn = (text: string, action: string): Record<string, string> => {
-  const [found = ""] = text.split(`action="${action}"`).slice(1);
-  const inputs = found
-    .split("</form>")[0]!
-    .matchAll(/type="hidden" name="([^"]*)" value="([^"]*)"/g);
-  return Object.fromEntries([...inputs].map(([, name, value]) => [name, value]));
-};
 const messages = async (): Promise<number> =>
   (await world.call("GET", "/api/v1/messages?limit=100", { key: keys.sandboxKey })).body.data
     .length;

@@ -1,0 +1,68 @@
+import { services } from "@heliograph/ingress";
+import { ensureDemoPartner, type DemoKeys } from "@heliograph/platform";
+import { openWorld, type World } from "@heliograph/testkit/world";
+import { afterFile } from "@heliograph/testkit";
+
+type Fields = Record<string, string>;
+
+/** A platform with its console, and a browser's part of HTTP without a browser. */
+export type Desk = {
+  readonly world: World;
+  readonly keys: DemoKeys;
+  readonly base: string;
+  /** Follows nothing. */
+  fetchPage(path: string, init?: RequestInit): Promise<Response>;
+  /** The cookie of a new session; of the demo agent where nobody is named. */
+  signedIn(agent?: { readonly email: string; readonly password: string }): Promise<string>;
+  /** The text of a page that answers with `status`. */
+  read(cookie: string, path: string, status?: number): Promise<string>;
+  /** Fills in the first form of a page that leads to `action`, and posts it there. */
+  press(cookie: string, path: string, action: string, fields?: Fields): Promise<Response>;
+};
+
+export const form = (fields: Fields, headers: Fields = {}): RequestInit => ({
+  method: "POST",
+  headers,
+  body: new URLSearchParams(fields),
+});
+
+/** The hidden fields of the first form that leads there. */
+export const hiddenIn = (text: string, action: string): Fields => {
+  const [found = ""] = text.split(`action="${action}"`).slice(1);
+  const inputs = found
+    .split("</form>")[0]!
+    .matchAll(/type="hidden" name="([^"]*)" value="([^"]*)"/g);
+  return Object.fromEntries([...inputs].map(([, name, value]) => [name, value]));
+};
+
+export async function openDesk(): Promise<Desk> {
+  const world = await openWorld({ services, consumers: "run" });
+  afterFile(() => world.close());
+  const keys = await ensureDemoPartner(world.platform);
+  const base = `http://127.0.0.1:${world.port}`;
+  const fetchPage: Desk["fetchPage"] = (path, init = {}) =>
+    fetch(base + path, { redirect: "manual", ...init });
+  const read: Desk["read"] = async (cookie, path, status = 200) => {
+    const answer = await fetchPage(path, { headers: { cookie } });
+    const text = await answer.text();
+    if (answer.status !== status) throw new Error(`${path} answers ${answer.status}: ${text}`);
+    return text;
+  };
+  return {
+    world,
+    keys,
+    base,
+    fetchPage,
+    read,
+    async signedIn(agent = keys.agent) {
+      const answer = await fetchPage("/console/sign-in", form({ ...agent }));
+      if (answer.status !== 303) throw new Error(`the sign-in answers ${answer.status}`);
+      return answer.headers.get("set-cookie")!.split(";")[0]!;
+    },
+    async press(cookie, path, action, fields = {}) {
+      const text = await read(cookie, path);
+      if (!text.includes(`action="${action}"`)) throw new Error(`${path} has no form to ${action}`);
+      return fetchPage(action, form({ ...hiddenIn(text, action), ...fields }, { cookie }));
+    },
+  };
+}
