@@ -4,6 +4,8 @@ import { onBehalfHeader, onBehalfOf } from "@heliograph/api";
 /** Longer than any wait that we ask for. */
 const deadlineMs = 40_000;
 const askAgainMs = 200;
+/** All contacts of a large partner over a slow line. */
+const downloadDeadlineMs = 15 * 60_000;
 
 export type Problem = {
   readonly status: number;
@@ -38,6 +40,10 @@ export class SignedOut extends Error {
 export type Asked = {
   readonly query?: Readonly<Record<string, string | number | undefined>>;
   readonly body?: unknown;
+  /** A file in place of `body`. */
+  readonly file?: { readonly type: string; readonly bytes: Uint8Array<ArrayBuffer> };
+  /** `If-Match`: acts only on what was seen. */
+  readonly ifMatch?: string | undefined;
   /** `Idempotency-Key`: one call, however often it is sent. */
   readonly key?: string;
   /** Answers when it is done, or after so many seconds. */
@@ -53,6 +59,9 @@ export type Link = {
   readonly ip: string;
 };
 
+/** What was answered, and the version of it that a change names in `If-Match`. */
+export type Read<Body> = { readonly body: Body; readonly etag: string | undefined };
+
 /** `/messages?status=sent`: a path with what was given of a query. */
 export function withQuery(path: string, query: Asked["query"] = {}): string {
   const given = new URLSearchParams();
@@ -62,12 +71,12 @@ export function withQuery(path: string, query: Asked["query"] = {}): string {
 }
 
 /** One call of the REST surface; while the same one is under way elsewhere, its answer is waited for. Rejects with Refused or Unreachable. */
-export async function callApi<Body>(
+export async function readApi<Body>(
   link: Link,
   method: string,
   path: string,
   asked: Asked = {},
-): Promise<Body> {
+): Promise<Read<Body>> {
   const deadline = performance.now() + deadlineMs;
   for (;;) {
     try {
@@ -80,35 +89,69 @@ export async function callApi<Body>(
   }
 }
 
+/** The same where the version does not matter. */
+export const callApi = async <Body>(
+  link: Link,
+  method: string,
+  path: string,
+  asked?: Asked,
+): Promise<Body> => (await readApi<Body>(link, method, path, asked)).body;
+
 async function callOnce<Body>(
+  link: Link,
+  method: string,
+  path: string,
+  asked: Asked,
+): Promise<Read<Body>> {
+  const answer = await ask(link, method, path, asked);
+  const text = await unlessSilent(method, path, answer.text());
+  const parsed = text === "" ? undefined : parse(text);
+  if (answer.ok) return { body: parsed as Body, etag: answer.headers.get("etag") ?? undefined };
+  throw new Refused(problemIn(answer.status, parsed));
+}
+
+/** A file of the REST surface, as it comes. Rejects with Refused or Unreachable. */
+export async function downloadFrom(link: Link, path: string, asked: Asked): Promise<Response> {
+  const answer = await ask(link, "GET", path, asked, downloadDeadlineMs);
+  if (answer.ok) return answer;
+  throw new Refused(problemIn(answer.status, parse(await answer.text())));
+}
+
+const ask = (
   { apiUrl, masterKey, ip }: Link,
   method: string,
   path: string,
-  { query, body, key, waitSeconds, token }: Asked = {},
-): Promise<Body> {
-  let answer: Response;
-  let text: string;
+  { query, body, file, key, waitSeconds, ifMatch, token }: Asked,
+  withinMs = deadlineMs,
+): Promise<Response> => {
+  const sent = file?.bytes ?? (body === undefined ? undefined : JSON.stringify(body));
+  const asked = fetch(`${apiUrl}/api/v1${withQuery(path, query)}`, {
+    method,
+    redirect: "error",
+    signal: AbortSignal.timeout(withinMs),
+    headers: {
+      [onBehalfHeader]: onBehalfOf(masterKey, ip),
+      ...(token !== undefined && { authorization: `Bearer ${token}` }),
+      ...(sent !== undefined && { "content-type": file?.type ?? "application/json" }),
+      ...(key !== undefined && { "idempotency-key": key }),
+      ...(ifMatch !== undefined && { "if-match": ifMatch }),
+      ...(waitSeconds !== undefined && { prefer: `wait=${waitSeconds}` }),
+    },
+    ...(sent !== undefined && { body: sent }),
+  });
+  return unlessSilent(method, path, asked);
+};
+
+async function unlessSilent<Value>(
+  method: string,
+  path: string,
+  asked: Promise<Value>,
+): Promise<Value> {
   try {
-    answer = await fetch(`${apiUrl}/api/v1${withQuery(path, query)}`, {
-      method,
-      redirect: "error",
-      signal: AbortSignal.timeout(deadlineMs),
-      headers: {
-        [onBehalfHeader]: onBehalfOf(masterKey, ip),
-        ...(token !== undefined && { authorization: `Bearer ${token}` }),
-        ...(body !== undefined && { "content-type": "application/json" }),
-        ...(key !== undefined && { "idempotency-key": key }),
-        ...(waitSeconds !== undefined && { prefer: `wait=${waitSeconds}` }),
-      },
-      ...(body !== undefined && { body: JSON.stringify(body) }),
-    });
-    text = await answer.text();
+    return await asked;
   } catch (error) {
     throw new Unreachable(`${method} ${path}`, { cause: error });
   }
-  const parsed = text === "" ? undefined : parse(text);
-  if (answer.ok) return parsed as Body;
-  throw new Refused(problemIn(answer.status, parsed));
 }
 
 function parse(text: string): unknown {

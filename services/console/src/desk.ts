@@ -3,7 +3,7 @@ import type { Request, Response } from "express";
 import { assets } from "./assets.ts";
 import type { Arrival, Deps } from "./arrival.ts";
 import { Refused, SignedOut, Unreachable } from "./client.ts";
-import { redirect, sendAsset, sendPage } from "./http/answer.ts";
+import { redirect, sendAsset, sendFile, sendPage } from "./http/answer.ts";
 import { clearCookie, sessionCookie } from "./http/cookie.ts";
 import { isOwnPost } from "./http/cross-site.ts";
 import { formOf, readForm, type Form } from "./http/form.ts";
@@ -90,7 +90,9 @@ async function answerPage(
     const flash = query.text("told");
     const told = flash === "" ? undefined : await deps.sessions.hear(session, flash);
     const frame = { who, environment, csrf: session.csrf, section: page?.section ?? "", told };
-    sendPage(response, what.status ?? 200, framed(what, frame));
+    const { status = 200, againSeconds } = what;
+    const again = againSeconds === undefined ? {} : { Refresh: String(againSeconds) };
+    sendPage(response, status, framed(what, frame), again);
   };
   if (match.kind !== "found")
     return show(
@@ -117,6 +119,7 @@ async function answerPage(
   try {
     const outcome = await match.target.answer(visit);
     if ("body" in outcome) return await show(outcome);
+    if ("file" in outcome) return await sendFile(response, outcome.file);
     await lead(deps, response, session, outcome);
   } catch (error) {
     if (error instanceof SignedOut) {

@@ -19,9 +19,20 @@ export type Visit = {
   readonly api: Api;
 };
 
-export type Shown = { readonly title: string; readonly body: Html; readonly status?: number };
+export type Shown = {
+  readonly title: string;
+  readonly body: Html;
+  readonly status?: number;
+  /** In place of the title where it holds a stranger's words. */
+  readonly heading?: Html;
+  /** A browser asks for the page again after so many seconds; a link on it has to turn that off (WCAG 2.2.1). */
+  readonly againSeconds?: number;
+};
 /** A path of our own, and what is told there, once. */
 export type Led = { readonly to: string; readonly told?: string };
+
+/** A file of the platform, handed on under its own name. */
+export type Handed = { readonly file: globalThis.Response };
 
 export type Page = {
   readonly method: "GET" | "POST";
@@ -29,7 +40,7 @@ export type Page = {
   readonly path: string;
   /** The entry of the navigation that it belongs to, by its path. */
   readonly section: string;
-  readonly answer: (visit: Visit) => Promise<Shown | Led>;
+  readonly answer: (visit: Visit) => Promise<Shown | Led | Handed>;
 };
 
 export const base = "/console";

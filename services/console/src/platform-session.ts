@@ -1,6 +1,15 @@
 import { hash } from "node:crypto";
 import type { Environment } from "@heliograph/contracts";
-import { callApi, Refused, SignedOut, type Asked, type Link } from "./client.ts";
+import {
+  callApi,
+  downloadFrom,
+  readApi,
+  Refused,
+  SignedOut,
+  type Asked,
+  type Link,
+  type Read,
+} from "./client.ts";
 import type { Session, Sessions, Tokens, Who } from "./sessions.ts";
 
 /** An access token that ends within so long is renewed before it is used. */
@@ -37,6 +46,10 @@ const whoIs = (link: Link, token: string): Promise<Who> =>
 
 export type Api = {
   get<Body>(path: string, query?: Asked["query"]): Promise<Body>;
+  /** With the version that a change of it names. */
+  read<Body>(path: string): Promise<Read<Body>>;
+  /** A file, which the page hands on. */
+  download(path: string, query?: Asked["query"]): Promise<Response>;
   send<Body>(method: string, path: string, asked?: Asked): Promise<Body>;
 };
 
@@ -71,21 +84,29 @@ export function apiOf(link: Link, sessions: Sessions, begun: Session): Api {
       throw error;
     }
   };
-  const send = async <Body>(method: string, path: string, asked: Asked = {}): Promise<Body> => {
+  const withToken = async <Value>(call: (token: string) => Promise<Value>): Promise<Value> => {
     const expiresAt = Date.parse(tokens().access_token_expires_at);
     if (expiresAt - marginMs < Date.now()) await renew();
-    const call = (): Promise<Body> =>
-      callApi<Body>(link, method, path, { ...asked, token: tokens().access_token });
     try {
-      return await call();
+      return await call(tokens().access_token);
     } catch (error) {
       if (!(error instanceof Refused) || error.problem.status !== 401) throw error;
       if (!["invalid_token", "session_revoked"].includes(error.problem.code)) throw error;
       await renew();
-      return call();
+      return call(tokens().access_token);
     }
   };
-  return { send, get: (path, query) => send("GET", path, query === undefined ? {} : { query }) };
+  const send = <Body>(method: string, path: string, asked: Asked = {}): Promise<Body> =>
+    withToken((token) => callApi<Body>(link, method, path, { ...asked, token }));
+  return {
+    send,
+    get: (path, query) => send("GET", path, query === undefined ? {} : { query }),
+    read: (path) => withToken((token) => readApi(link, "GET", path, { token })),
+    download: (path, query) =>
+      withToken((token) =>
+        downloadFrom(link, path, { token, ...(query !== undefined && { query }) }),
+      ),
+  };
 }
 
 /** The session, looking at the other environment. Rejects with Refused where the agent may not. */

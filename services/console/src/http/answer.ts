@@ -1,3 +1,5 @@
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import type { Response } from "express";
 
 /** Nothing is inline and nothing comes from elsewhere; forms lead to ourselves; nobody frames us. */
@@ -53,4 +55,21 @@ export function sendAsset(response: Response, type: string, body: Buffer) {
       "Content-Length": body.length,
     })
     .end(response.req.method === "HEAD" ? undefined : body);
+}
+
+/** Hands on a file of the platform as it comes. A connection that breaks on either side breaks on the other too, so that half a file is not taken for a whole one. */
+export async function sendFile(response: Response, file: globalThis.Response): Promise<void> {
+  const given = (name: string, otherwise: string): string => file.headers.get(name) ?? otherwise;
+  response.writeHead(200, {
+    ...common,
+    "Cache-Control": "no-store",
+    "Content-Type": given("content-type", "application/octet-stream"),
+    "Content-Disposition": given("content-disposition", "attachment"),
+  });
+  if (file.body === null || response.req.method === "HEAD") {
+    response.end();
+    await file.body?.cancel();
+    return;
+  }
+  await pipeline(Readable.fromWeb(file.body), response).catch(() => response.destroy());
 }

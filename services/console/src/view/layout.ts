@@ -12,7 +12,7 @@ type Framed = Pick<Visit, "who" | "environment" | "csrf"> & {
 const head = html`<link rel="icon" type="image/svg+xml" href="${iconPath}">`;
 
 /** A page with everything around it. */
-export function framed({ title, body }: Shown, frame: Framed): string {
+export function framed({ title, body, heading }: Shown, frame: Framed): string {
   const { environment, told } = frame;
   const name = environment === "live" ? "Live" : "Sandbox";
   return page({
@@ -27,7 +27,7 @@ ${banner(frame)}
 ${navigation(frame)}
 <main id="main" tabindex="-1">
 ${told !== undefined && html`<p class="flash" role="status">${told}</p>`}
-<h1>${title}</h1>
+<h1>${heading ?? title}</h1>
 ${body}
 </main>
 </div>
