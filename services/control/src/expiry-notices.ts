@@ -69,6 +69,6 @@ async function tell(
     evolve: evolveNotice,
     decide: (told) => decideNotice(told, key, days, now),
     eventId: uuid5("KeyExpiring", key_id, expires_at, String(days)),
-    metadata: { partner: directory.spaceOf(environment, partner_id), actor: "system:control" },
+    metadata: { partner: directory.spaceOf(environment, partner_id), actor: "service:control" },
   });
 }

@@ -7,6 +7,7 @@ export const evaluationTypes = [
   "EvaluationAssigned",
   "EvaluationContacted",
   "EvaluationNoted",
+  "EvaluationReminded",
   "EvaluationConverted",
   "EvaluationClosed",
   "EvaluationErased",
@@ -56,6 +57,7 @@ export function changesOf({ type, data }: EvaluationEvent): Partial<Evaluation> 
       return rest;
     }
     case "EvaluationNoted":
+    case "EvaluationReminded":
       return {};
     case "EvaluationClosed": {
       const { reason, ...rest } = data;

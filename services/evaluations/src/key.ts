@@ -52,7 +52,11 @@ export async function spendLink(
     scopes: ["*"],
     created_at: new Date(now).toISOString(),
   };
-  const metadata = { partner: link.partner, actor: "evaluations", correlation: link.evaluation };
+  const metadata = {
+    partner: link.partner,
+    actor: "service:evaluations",
+    correlation: link.evaluation,
+  };
   // An id of its own for each press: of two, one is refused, and none is taken for the other's repetition.
   const event = { id: uuid5("evaluation key", data.sha256), type: "KeyIssued", data, metadata };
   const stream = streamOf("key", id);
@@ -87,7 +91,7 @@ export async function recordKeyShown(
   const changed = await change<Evaluation>(log, {
     stream: streamOf("evaluation", evaluation),
     eventId: uuid5(id, "shown"),
-    metadata: { actor: "evaluations", causation: id, correlation: evaluation },
+    metadata: { actor: "service:evaluations", causation: id, correlation: evaluation },
     evolve,
     decide: (state) => ({
       events: state === undefined ? [] : [{ type: "EvaluationKeyShown", data: shown }],

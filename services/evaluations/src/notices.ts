@@ -1,9 +1,11 @@
-import { type EventData, uuid5 } from "@heliograph/contracts";
+import { type EventData, streamOf, uuid5 } from "@heliograph/contracts";
+import { change, type EventLog, LogUnavailable } from "@heliograph/log";
 import { operator } from "@heliograph/platform";
 import type { PlatformContext, Settings, WritePart } from "@heliograph/runtime";
 import { afterBusinessTime, businessDayMs } from "./business-time.ts";
 import { originOfLinks } from "@heliograph/api";
 import { takeToken } from "./links.ts";
+import { evolve, type Evaluation } from "./evolve.ts";
 import { readEvaluation } from "./read.ts";
 import { slackMessage, type SlackMessage } from "./slack/message.ts";
 import { addNotices, type NewNotice } from "./store.ts";
@@ -57,4 +59,31 @@ export async function openNotice(
     contact,
     link: `${originOfLinks(settings)}/evaluations/take/${takeToken(masterKey, evaluation_id)}`,
   });
+}
+
+/** Keeps that the team was reminded. Of a reminder there is one event, however often it is told. */
+export async function recordReminder(
+  log: EventLog,
+  { id, evaluation_id, kind }: Notice,
+): Promise<void> {
+  if (kind === "requested") return;
+  const data: EventData<"EvaluationReminded"> = {
+    evaluation_id,
+    reminder: kind,
+    reminded_at: new Date().toISOString(),
+  };
+  const changed = await change<Evaluation>(log, {
+    stream: streamOf("evaluation", evaluation_id),
+    eventId: uuid5(id, "reminded"),
+    metadata: {
+      partner: operator.partner_id,
+      actor: "service:evaluations",
+      correlation: evaluation_id,
+    },
+    evolve,
+    decide: (state) => ({
+      events: state === undefined ? [] : [{ type: "EvaluationReminded", data }],
+    }),
+  });
+  if (changed.kind === "contended") throw new LogUnavailable(`${evaluation_id} kept changing`);
 }

@@ -32,7 +32,7 @@ export async function provision(
   const [made] = await log.append([
     partnerCreated(
       { partner_id: partner, name: company, currency },
-      { actor: "evaluations", createdAt },
+      { actor: "service:evaluations", createdAt },
     ),
   ]);
   if (made?.kind === "invalid") throw new Error(made.message);
@@ -80,7 +80,7 @@ async function alter(
     eventId: uuid5(id, "provision"),
     metadata: {
       partner: metadata.partner ?? "",
-      actor: "evaluations",
+      actor: "service:evaluations",
       causation: id,
       correlation: data.evaluation_id,
     },

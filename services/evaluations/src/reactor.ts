@@ -13,7 +13,7 @@ import { readEvaluation } from "./read.ts";
 import { originOfLinks } from "@heliograph/api";
 import { accessToken, tokenHash } from "./links.ts";
 import { again, introduction, welcome } from "./mails.ts";
-import { noticesOf, openNotice } from "./notices.ts";
+import { noticesOf, openNotice, recordReminder } from "./notices.ts";
 import { recordKeyShown } from "./key.ts";
 import { destroyKeys } from "./erase.ts";
 import { provision } from "./provision.ts";
@@ -44,7 +44,8 @@ export const deskReactor = (platform: PlatformContext): Reactor =>
     // Not the projector's schema, which a rebuild replaces.
     schema: deskSchema,
     types,
-    concerns: (event) => event.type !== "KeyIssued" || event.metadata.actor === "evaluations",
+    concerns: (event) =>
+      event.type !== "KeyIssued" || event.metadata.actor === "service:evaluations",
     migrations: deskMigrations,
     start: (tools) => startDesk(tools, platform),
   });
@@ -56,7 +57,10 @@ function startDesk(tools: ReactorTools, platform: PlatformContext): ReactorInsta
   const sender =
     slackWebhookUrl === undefined
       ? undefined
-      : openSender(tools, slackWebhookUrl, (notice) => openNotice(platform, notice));
+      : openSender(tools, slackWebhookUrl, {
+          messageOf: (notice) => openNotice(platform, notice),
+          onTold: (notice) => recordReminder(platform.log, notice),
+        });
   return {
     async handle(batch) {
       // One after the other: whose turn it is follows from the requests before.

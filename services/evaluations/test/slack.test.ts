@@ -68,6 +68,17 @@ test("a Slack that is down at the start, broken, busy and slow gets each message
         expect.stringMatching(/half of the time is gone\nCompany: First\n/),
         expect.stringMatching(/an hour is left\nCompany: First\n/),
       ]);
+      // What nobody asked for stands in the audit too: whose turn it was, and that the team was reminded.
+      const own = async (target: string) =>
+        (await scene.auditOf(target, "EvaluationProvisioned")).body.data
+          .filter(({ actor }: { actor: string }) => actor === "service:evaluations")
+          .map(({ action }: { action: string }) => action);
+      expect(await own(first.id)).toEqual([
+        "EvaluationReminded",
+        "EvaluationReminded",
+        "EvaluationProvisioned",
+      ]);
+      expect(await own(second.id)).toEqual(["EvaluationProvisioned"]);
     } finally {
       await slack.close();
     }

@@ -30,7 +30,7 @@ export async function disableEndpoint(
           : [],
     }),
     eventId: (revision) => uuid5(cause, endpoint.id, "WebhookEndpointDisabled", String(revision)),
-    metadata: { partner, actor: "system:webhooks", causation: cause },
+    metadata: { partner, actor: "service:webhooks", causation: cause },
   });
   if (result.kind === "contended")
     throw new Error(`the stream of ${endpoint.id} is written without a pause`);

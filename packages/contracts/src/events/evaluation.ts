@@ -66,6 +66,16 @@ export const EvaluationNoted = defineEvent(
   "The team wrote a note; the metadata have who.",
   z.strictObject({ evaluation_id: Id, text: Sealed(5_000), noted_at: Time }),
 );
+export const EvaluationReminded = defineEvent(
+  "EvaluationReminded",
+  1,
+  "The team was reminded that nobody has answered, when half of the promised time was gone or an hour was left.",
+  z.strictObject({
+    evaluation_id: Id,
+    reminder: z.enum(["half", "last_hour"]),
+    reminded_at: Time,
+  }),
+);
 export const EvaluationConverted = defineEvent(
   "EvaluationConverted",
   1,

@@ -18,9 +18,9 @@ import {
   writeCell,
 } from "@heliograph/api";
 import type { Entry, Source } from "../audit/entry.ts";
+import { fromLog } from "../audit/from-log.ts";
 import { type Bounds, type Direction, pageOfEntries } from "../audit/page.ts";
 import { rowsOf } from "../audit/rows.ts";
-import { sendsOf } from "../audit/sends.ts";
 import type { AuditFilter } from "../tables/audit.ts";
 
 const defaultPageSize = 25;
@@ -29,9 +29,13 @@ const exportRows = 500;
 
 const filters = {
   actor: z.string().max(64).optional().meta({
-    description: "The id of a key or an agent, `ops`, or `unknown`.",
+    description:
+      "The id of a key or an agent, `ops`, `unknown`, or for what the platform did by itself a service such as `service:wallet`.",
   }),
-  action: z.string().max(255).optional().meta({ example: "POST /keys" }),
+  action: z.string().max(255).optional().meta({
+    description: "A call, or for what the platform did by itself the type of its event.",
+    example: "POST /keys",
+  }),
   target: z.string().max(256).optional().meta({
     description: "A path, an id that stands in one, or the id of what was made.",
   }),
@@ -90,7 +94,14 @@ const sourcesOf = (
   environment: Environment,
 ): readonly Source[] => {
   const { projectionPool, log } = context.environments[environment];
-  return [rowsOf(environment, projectionPool), sendsOf(environment, log)];
+  const own = [
+    rowsOf(environment, projectionPool),
+    fromLog(`${environment}-log`, environment, log),
+  ];
+  // What is of no environment is changed with a live key, and stands there.
+  return environment === "live"
+    ? [...own, fromLog("platform-log", environment, context.platformLog)]
+    : own;
 };
 
 const filterOf = ({ actor, action, target, from, to }: Filters): AuditFilter => ({
@@ -197,7 +208,8 @@ export const auditRoutes: readonly Route[] = [
     method: "GET",
     path: "/audit",
     scope: "audit:read",
-    summary: "Who changed what of the partner, sent, or was refused, newest first",
+    summary:
+      "Who changed what of the partner, sent, or was refused, and what the platform did by itself, newest first",
     query: OwnQuery,
     handler: (call) => list(call, ownOf(call as AnyCall)),
   }),
@@ -219,7 +231,8 @@ export const adminAuditRoutes: readonly Route[] = [
     method: "GET",
     path: "/admin/audit",
     scope: "admin",
-    summary: "Who changed what, sent, or was refused, newest first",
+    summary:
+      "Who changed what, sent, or was refused, and what the platform did by itself, newest first",
     query: AdminQuery,
     errors: ["invalid_request", "not_found"],
     handler: (call) => list(call, allOf(call as AnyCall)),

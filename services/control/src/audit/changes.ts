@@ -77,19 +77,24 @@ async function settledBy(
   );
   const pick = (values: Values) =>
     Object.fromEntries(names.map((name) => [name, values.get(name)?.shown ?? null]));
-  const told = own.map(({ type }) => type);
   const changes = {
-    events: told,
+    events: own.map(({ type }) => type),
     before: first === 0 ? null : pick(before),
     after: pick(after),
   };
-  return {
-    subject: idIn(last, stream),
-    changes:
-      JSON.stringify(changes).length > maxBytes
-        ? { events: told, before: null, after: { all: masked } }
-        : changes,
-  };
+  return { subject: idIn(last, stream), changes: cut(changes) };
+}
+
+const cut = (changes: Changes): Changes =>
+  JSON.stringify(changes).length > maxBytes
+    ? { events: changes.events, before: null, after: { all: masked } }
+    : changes;
+
+/** What one event says, by its schema. */
+export function toldBy({ type, version, data }: RecordedEvent): Changes {
+  const shown = shownBySchema(schemas.get(`${type}.${version}`), data);
+  const after = shown === masked ? { all: masked } : (shown as Record<string, unknown>);
+  return cut({ events: [type], before: null, after });
 }
 
 type Values = ReadonlyMap<string, { readonly raw: unknown; readonly shown: unknown }>;

@@ -24,7 +24,14 @@ export type Sender = {
 export function openSender(
   { context: { pool, settings, logger }, stopping }: ReactorTools,
   url: string,
-  messageOf: (notice: Notice) => Promise<SlackMessage | undefined>,
+  {
+    messageOf,
+    onTold,
+  }: {
+    messageOf(notice: Notice): Promise<SlackMessage | undefined>;
+    /** Safe to repeat. */
+    onTold(notice: Notice): Promise<void>;
+  },
 ): Sender {
   const ended = new AbortController();
   const signal = AbortSignal.any([stopping, ended.signal]);
@@ -42,6 +49,7 @@ export function openSender(
     if (posted.kind === "taken") {
       failures = 0;
       await failpoint("evaluations.after_slack");
+      await onTold(notice);
       return dropNotice(pool, id);
     }
     logger.warn({ notice: id, kind, tries, posted }, "the team is not told yet");
