@@ -1,6 +1,6 @@
-import { isCountry } from "@heliograph/channels";
 import { channels, environments, parseMoney } from "@heliograph/contracts";
 import { z } from "zod";
+import { Countries } from "./countries.ts";
 import type { Gateway } from "../decide-gateway.ts";
 
 /** What is done about a call whose outcome is not known, as the API calls it. */
@@ -19,11 +19,9 @@ const Cost = z
   .max(24)
   .refine((text) => (parseMoney(text) ?? -1n) >= 0n, "must be a decimal from 0, as text")
   .meta({ description: "What a segment costs you there, for the policy `least_cost`." });
-const Countries = z
-  .array(z.string().refine(isCountry, "is no country code such as US (ISO 3166-1 alpha-2)"))
-  .min(1)
-  .max(250)
-  .meta({ description: "Where it carries to; left out: everywhere." });
+const CarriedCountries = Countries.meta({
+  description: "Where it carries to; left out: everywhere.",
+});
 const Settings = z.record(z.string().max(64), z.unknown());
 const secretText = z.string().min(1).max(10_000);
 const maxPerSecond = z.number().min(0.01).max(1_000_000);
@@ -46,7 +44,7 @@ export const CreateGateway = z
     timeout_ms: timeoutMs.optional(),
     weight: weight.optional(),
     cost: Cost.optional(),
-    countries: Countries.optional(),
+    countries: CarriedCountries.optional(),
     partner_id: z.string().max(64).optional(),
     enabled: z.boolean().optional(),
     uncertain: Uncertain.optional(),
@@ -66,7 +64,7 @@ export const PatchGateway = z
     timeout_ms: timeoutMs.optional(),
     weight: weight.optional(),
     cost: Cost.nullable().optional(),
-    countries: Countries.nullable().optional(),
+    countries: CarriedCountries.nullable().optional(),
     partner_id: z.string().max(64).nullable().optional(),
     enabled: z.boolean().optional(),
     uncertain: Uncertain.optional(),

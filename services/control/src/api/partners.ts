@@ -1,4 +1,3 @@
-import { isCountry } from "@heliograph/channels";
 import { type EventData, PublicError, environments, isId, streamOf } from "@heliograph/contracts";
 import { evolvePartner, type Partner } from "@heliograph/platform";
 import { z } from "zod";
@@ -20,6 +19,7 @@ import {
   type Route,
   route,
 } from "@heliograph/api";
+import { Countries } from "./countries.ts";
 import { decideChange } from "../decide-partner.ts";
 import { issueKey } from "../issue-key.ts";
 
@@ -40,11 +40,6 @@ const RecipientRate = z.strictObject({
   messages: z.int().min(1).max(10_000),
   window_seconds: z.int().min(1).max(3_600),
 });
-const Countries = z
-  .array(z.string().refine(isCountry, "is no country code such as US (ISO 3166-1 alpha-2)"))
-  .min(1)
-  .max(250)
-  .refine((list) => new Set(list).size === list.length, "names one twice");
 
 const CreatePartner = z
   .strictObject({
