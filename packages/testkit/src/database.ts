@@ -36,6 +36,16 @@ export async function testDatabase(options: { template?: Template } = {}): Promi
   };
 }
 
+/** Makes a database of that name as a copy of a template. */
+export async function copyOfTemplate(
+  baseConfig: pg.PoolConfig,
+  name: string,
+  template: Template,
+): Promise<void> {
+  const from = await ensureTemplate(baseConfig, template);
+  await query(baseConfig, `create database "${name}" template "${from}" strategy file_copy`);
+}
+
 /**
  * The run's server for tests that create databases themselves. `baseConfig` connects to the administration database;
  * names that begin with `namePrefix` collide with nobody, and `dropAll` removes them.
@@ -63,18 +73,28 @@ export async function testServer(): Promise<{
   };
 }
 
+/** Templates that this process has seen: they stay until the end of the run. */
+const known = new Set<string>();
+
 /** Callers in all workers meet here; the advisory lock lets one prepare while the others wait for the result. */
 async function ensureTemplate(baseConfig: pg.PoolConfig, template: Template): Promise<string> {
   const name = `template_${template.name}`;
+  if (known.has(name)) return name;
   const client = new pg.Client(baseConfig);
   await client.connect();
   try {
     await client.query("select pg_advisory_lock(hashtext($1))", [name]);
     const exists = "select 1 from pg_database where datname = $1";
-    if ((await client.query(exists, [name])).rowCount === 1) return name;
+    if ((await client.query(exists, [name])).rowCount === 1) {
+      known.add(name);
+      return name;
+    }
     const draft = `${name}_draft`;
     await client.query(`drop database if exists "${draft}" with (force)`);
-    await client.query(`create database "${draft}" template template0`);
+    // As the product makes them.
+    await client.query(
+      `create database "${draft}" template template0 encoding 'UTF8' locale 'C' strategy file_copy`,
+    );
     await template.prepare({ ...baseConfig, database: draft });
     await client.query(`alter database "${draft}" rename to "${name}"`);
     return name;

@@ -1,10 +1,10 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { chmodSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { destroyEmbeddedPostgres } from "@heliograph/embedded-postgres";
 import { freePort } from "./free-port.ts";
+import { memoryFolder } from "./memory-folder.ts";
 import type { Exit } from "./spawn-service.ts";
 import { until } from "./until.ts";
 
@@ -55,7 +55,7 @@ process.once("exit", () => {
 
 /** An empty data folder that the account of the database server can enter; `removeDataDir` ends what still runs on it. */
 export function newDataDir(): string {
-  const dataDir = mkdtempSync(join(tmpdir(), "heliograph-instance-"));
+  const dataDir = mkdtempSync(join(memoryFolder(), "heliograph-instance-"));
   chmodSync(dataDir, 0o711);
   return dataDir;
 }

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { destroyEmbeddedPostgres, startEmbeddedPostgres } from "@heliograph/embedded-postgres";
 import type pg from "pg";
+import { memoryFolder } from "./memory-folder.ts";
 
 /** A PostgreSQL server for one test run. */
 export type Server = { readonly config: pg.PoolConfig; stop(): Promise<void> };
@@ -32,7 +33,7 @@ export async function startServer(): Promise<Server> {
   const url = process.env.HELIOGRAPH_TEST_DATABASE_URL;
   if (url) return { config: configOf(url), stop: async () => {} };
   await sweep();
-  const dataDir = mkdtempSync(join(tmpdir(), folderPrefix));
+  const dataDir = mkdtempSync(join(memoryFolder(), folderPrefix));
   // Root's server runs as another user, who has to pass through.
   chmodSync(dataDir, 0o711);
   try {
@@ -63,8 +64,12 @@ export async function startServer(): Promise<Server> {
  * folder without a lock was made a moment ago by a run that has not locked it yet.
  */
 async function sweep(): Promise<void> {
-  const folders = readdirSync(tmpdir()).filter((entry) => entry.startsWith(folderPrefix));
-  for (const folder of folders.map((name) => join(tmpdir(), name))) {
+  const folders = [...new Set([tmpdir(), memoryFolder()])].flatMap((parent) =>
+    readdirSync(parent)
+      .filter((entry) => entry.startsWith(folderPrefix))
+      .map((name) => join(parent, name)),
+  );
+  for (const folder of folders) {
     if (existsSync(join(folder, "owner.lock"))) {
       await destroyEmbeddedPostgres(folder).catch(() => {});
     }

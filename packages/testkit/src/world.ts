@@ -8,6 +8,7 @@ import { testServer } from "./database.ts";
 import { eventStoreDouble } from "./eventstore/index.ts";
 import { watchLeaks } from "./leaks.ts";
 import { accountsOf, type PartnerOptions, type TestPartner } from "./world-accounts.ts";
+import { makeWorldDatabases } from "./world-databases.ts";
 import { checkedCalls } from "./world-client.ts";
 
 export { serveAlone } from "./serve-alone.ts";
@@ -113,6 +114,7 @@ async function openPlatformOn(
     names,
   );
   const logger = newLogger(process.env["TEST_LOG"] ?? "silent");
+  if (!double) await makeWorldDatabases(server.config, server.prefix, services);
   const platform = await openPlatform(settings, server, "given", logger);
   closing.push(platform.close);
   if (driver !== "memory") return platform;

@@ -1,13 +1,14 @@
 import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { memoryFolder } from "../memory-folder.ts";
 
-const folderPrefix = join(tmpdir(), "heliograph-kafka-");
+const parent = memoryFolder();
+const folderPrefix = join(parent, "heliograph-kafka-");
 
 /** A folder for a broker of this process. Those of processes that were killed are removed: their brokers ended with them. */
 export function newFolder(): string {
-  for (const name of readdirSync(tmpdir())) {
-    const folder = join(tmpdir(), name);
+  for (const name of readdirSync(parent)) {
+    const folder = join(parent, name);
     if (!folder.startsWith(folderPrefix)) continue;
     try {
       const owner = Number(readFileSync(join(folder, "owner"), "utf8"));
