@@ -136,9 +136,9 @@ async function lead(
   { sessions }: Deps,
   response: Response,
   session: Session,
-  { to, told }: Led,
+  { to, told, secrets }: Led,
 ): Promise<void> {
   if (told === undefined) return redirect(response, 303, to);
-  const id = await sessions.tell(session, told);
+  const id = await sessions.tell(session, { told, ...(secrets !== undefined && { secrets }) });
   redirect(response, 303, `${to}${to.includes("?") ? "&" : "?"}told=${id}`);
 }

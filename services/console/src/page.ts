@@ -29,7 +29,12 @@ export type Shown = {
   readonly againSeconds?: number;
 };
 /** A path of our own, and what is told there, once. */
-export type Led = { readonly to: string; readonly told?: string };
+export type Led = {
+  readonly to: string;
+  readonly told?: string;
+  /** Told with it, and never again: names and values to copy. */
+  readonly secrets?: readonly (readonly [string, string])[];
+};
 
 /** A file of the platform, handed on under its own name. */
 export type Handed = { readonly file: globalThis.Response };

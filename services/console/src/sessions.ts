@@ -1,6 +1,7 @@
 import { hash, randomBytes } from "node:crypto";
 import { openSecret, sealSecret, type Environment } from "@heliograph/contracts";
 import type pg from "pg";
+import type { Led } from "./page.ts";
 import {
   addFlash,
   addSession,
@@ -44,6 +45,9 @@ export type Session = {
   readonly sealed: string;
 };
 
+/** What is told once. */
+export type Told = Pick<Led, "told" | "secrets">;
+
 export type Sessions = ReturnType<typeof openSessions>;
 
 /** Sessions behind cookies. The table holds neither the cookie nor the platform's tokens as they are. */
@@ -86,12 +90,15 @@ export function openSessions(pool: pg.Pool, masterKey: Buffer) {
         : { ...session, sealed: now, data: open(session.sha256, now) };
     },
     end: (session: Session): Promise<void> => removeSession(pool, session.sha256),
-    async tell(session: Session, told: string): Promise<string> {
+    /** Keeps it sealed: a secret may be among what is told. */
+    async tell(session: Session, told: Told): Promise<string> {
       const id = randomBytes(12).toString("base64url");
-      await addFlash(pool, session.sha256, id, told);
+      await addFlash(pool, session.sha256, id, sealSecret(masterKey, JSON.stringify(told)));
       return id;
     },
-    hear: (session: Session, id: string): Promise<string | undefined> =>
-      takeFlash(pool, session.sha256, id),
+    async hear(session: Session, id: string): Promise<Told | undefined> {
+      const sealed = await takeFlash(pool, session.sha256, id);
+      return sealed === undefined ? undefined : (JSON.parse(openSecret(masterKey, sealed)) as Told);
+    },
   };
 }

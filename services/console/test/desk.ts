@@ -32,11 +32,15 @@ export const hiddenIn = (text: string, action: string): Fields => {
   const inputs = found
     .split("</form>")[0]!
     .matchAll(/type="hidden" name="([^"]*)" value="([^"]*)"/g);
-  return Object.fromEntries([...inputs].map(([, name, value]) => [name, value]));
+  const plain = (value: string): string => value.replaceAll("&quot;", '"').replaceAll("&amp;", "&");
+  return Object.fromEntries([...inputs].map(([, name, value]) => [name, plain(value!)]));
 };
 
+/** Receivers of webhooks are on this machine. */
+const env = { HELIOGRAPH_WEBHOOK_ALLOW_CIDRS: "127.0.0.0/8" };
+
 export async function openDesk(): Promise<Desk> {
-  const world = await openWorld({ services, consumers: "run" });
+  const world = await openWorld({ services, consumers: "run", env });
   afterFile(() => world.close());
   const keys = await ensureDemoPartner(world.platform);
   const base = `http://127.0.0.1:${world.port}`;

@@ -1,11 +1,16 @@
 import type { Page } from "../page.ts";
-import { accountPages } from "./account.ts";
-import { integrationPages } from "./integration.ts";
+import { auditPages } from "./audit.ts";
+import { eventPages } from "./events.ts";
+import { keyPages } from "./keys.ts";
+import { mePages } from "./me.ts";
+import { teamPages } from "./team.ts";
+import { teamsPages } from "./teams.ts";
 import { messagePages } from "./messages.ts";
 import { overviewPages } from "./overview.ts";
 import { sendPages } from "./send.ts";
 import { templatePages } from "./templates.ts";
 import { walletPages } from "./wallet.ts";
+import { webhookPages } from "./webhooks.ts";
 
 /** Every page there is. What is not here is linked from nowhere. */
 export const allPages: readonly Page[] = [
@@ -14,6 +19,11 @@ export const allPages: readonly Page[] = [
   ...sendPages,
   ...templatePages,
   ...walletPages,
-  ...integrationPages,
-  ...accountPages,
+  ...webhookPages,
+  ...eventPages,
+  ...keyPages,
+  ...teamPages,
+  ...teamsPages,
+  ...mePages,
+  ...auditPages,
 ];

@@ -16,6 +16,10 @@ type ListPage<Row> = {
   /** What stands there while there is none: a title, and how one gets there. */
   readonly none: readonly [string, Cell];
   readonly lead?: Cell;
+  /** What may be done here. */
+  readonly tools?: (visit: Visit) => Cell;
+  /** What stands below the list. */
+  readonly below?: (visit: Visit) => Cell;
 };
 
 const pageSize = 50;
@@ -26,7 +30,18 @@ export const listPage = <Row>(made: ListPage<Row>): Page => ({
   path: made.path,
   section: made.path,
   async answer(visit) {
-    const { path, title, from, columns, filters = [], paged = true, none, lead } = made;
+    const {
+      path,
+      title,
+      from,
+      columns,
+      filters = [],
+      paged = true,
+      none,
+      lead,
+      tools,
+      below,
+    } = made;
     const { api, query } = visit;
     const given = Object.fromEntries(filters.map(({ name }) => [name, query.text(name)]));
     const asked = Object.entries(given).filter(([, value]) => value !== "");
@@ -38,7 +53,7 @@ export const listPage = <Row>(made: ListPage<Row>): Page => ({
     const search = new URLSearchParams(asked).toString();
     return shown(
       title,
-      html`${lead !== undefined && html`<p>${lead}</p>`}${
+      html`${lead !== undefined && html`<p>${lead}</p>`}${tools?.(visit)}${
         filters.length > 0 &&
         html`<form class="filters" method="get" action="${base}${path}">${filters.map((filter) => field({ ...filter, value: given[filter.name] ?? "" }))}<div class="actions"><button type="submit">Filter</button>${filtered && html`<a href="${base}${path}">Show all</a>`}</div></form>`
       }
@@ -50,6 +65,7 @@ ${
       : empty(...none)
 }
 ${paged && pages(`${base}${path}`, given, found)}
+${below?.(visit)}
 ${curl(visit, "GET", `${from}${search === "" ? "" : `?${search}`}`)}`,
     );
   },

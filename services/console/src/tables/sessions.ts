@@ -19,6 +19,8 @@ create table console.flashes (
   told text not null
 );
 create index flashes_of on console.flashes (session);`,
+    // What is told is sealed from here on.
+    "delete from console.flashes;",
   ],
 };
 

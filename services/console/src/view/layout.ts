@@ -2,11 +2,13 @@ import { html, page, type Html } from "@heliograph/html";
 import { iconPath, stylePath } from "../assets.ts";
 import { navOf } from "../nav.ts";
 import { base, type Shown, type Visit } from "../page.ts";
+import type { Told } from "../sessions.ts";
+import { facts } from "./parts.ts";
 
 type Framed = Pick<Visit, "who" | "environment" | "csrf"> & {
   readonly section: string;
   /** Where a switch of the environment leads: things of one are not in the other. */
-  readonly told: string | undefined;
+  readonly told: Told | undefined;
 };
 
 const head = html`<link rel="icon" type="image/svg+xml" href="${iconPath}">`;
@@ -26,7 +28,7 @@ ${banner(frame)}
 <div class="frame">
 ${navigation(frame)}
 <main id="main" tabindex="-1">
-${told !== undefined && html`<p class="flash" role="status">${told}</p>`}
+${told !== undefined && flash(told)}
 <h1>${heading ?? title}</h1>
 ${body}
 </main>
@@ -34,6 +36,13 @@ ${body}
 </body>`,
   });
 }
+
+/** What is told once, and what is shown once. */
+const flash = ({ told, secrets = [] }: Told): Html =>
+  secrets.length === 0
+    ? html`<p class="flash" role="status">${told}</p>`
+    : html`<section class="flash once" aria-label="Shown once"><p role="status">${told} <strong>Copy it now: it is shown only this once.</strong></p>
+${facts(secrets.map(([name, value]) => [name, html`<code>${value}</code>`] as const))}</section>`;
 
 /** Which of the two worlds this is, in words, in colour and in texture, and the way to the other. */
 function banner({ who, environment, csrf, section }: Framed): Html {
@@ -43,7 +52,7 @@ function banner({ who, environment, csrf, section }: Framed): Html {
 <a class="brand" href="${base}"><img src="${iconPath}" alt="" width="28" height="28"> <span>Heliograph</span></a>
 <p class="world"><strong>${environment === "live" ? "Live" : "Sandbox"}</strong> <span>${environment === "live" ? "Real messages to real people, for real money." : "Nothing leaves the platform, and nothing is charged."}</span></p>
 ${who.environments.length > 1 && html`<form class="switch" method="post" action="${base}/environment"><input type="hidden" name="csrf" value="${csrf}"><input type="hidden" name="back" value="${base}${section}">${button("sandbox", "Sandbox")}${button("live", "Live")}</form>`}
-<form class="leave" method="post" action="${base}/sign-out"><input type="hidden" name="csrf" value="${csrf}"><span class="who"><bdi>${who.name}</bdi> <small><bdi>${who.partner.name}</bdi> · ${who.role}</small></span><button class="quiet" type="submit">Sign out</button></form>
+<form class="leave" method="post" action="${base}/sign-out"><input type="hidden" name="csrf" value="${csrf}"><span class="who"><a href="${base}/me"><bdi>${who.name}</bdi></a> <small><bdi>${who.partner.name}</bdi> · ${who.role}</small></span><button class="quiet" type="submit">Sign out</button></form>
 </header>`;
 }
 

@@ -131,12 +131,14 @@ export type Field = {
   readonly required?: boolean;
   readonly placeholder?: string;
   readonly autocomplete?: string;
+  /** Where a page has several of a name. */
+  readonly id?: string;
 };
 
 /** A labelled field. */
 export function field(given: Field): Html {
   const { name, label, value = "", hint, options, rows, required = false } = given;
-  const id = `f-${name.replaceAll(/[^a-z0-9]+/gi, "-")}`;
+  const id = `f-${(given.id ?? name).replaceAll(/[^a-z0-9]+/gi, "-")}`;
   const common = html` id="${id}" name="${name}"${required && html` required`}${hint !== undefined && html` aria-describedby="${id}-hint"`}`;
   const { type = "text", placeholder, autocomplete = "off" } = given;
   const input =

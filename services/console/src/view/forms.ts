@@ -1,0 +1,89 @@
+import { randomUUID } from "node:crypto";
+import { html, type Html, type Shown as Cell } from "@heliograph/html";
+import { Refused, type Problem } from "../client.ts";
+import type { Form } from "../http/form.ts";
+import { shown, type Led, type Shown, type Visit } from "../page.ts";
+import { hidden, refusal } from "./parts.ts";
+
+/** The hidden fields of a form that changes something: ours, and the key that makes one change of it, however often it is posted. */
+export const once = (visit: Visit, etag?: string): Html =>
+  html`${hidden(visit)}<input type="hidden" name="key" value="${randomUUID()}">${etag !== undefined && html`<input type="hidden" name="etag" value="${etag}">`}`;
+
+type Button = {
+  readonly fields?: Readonly<Record<string, string>>;
+  /** Which of several, for those who hear it without its row. */
+  readonly about?: string;
+  readonly etag?: string;
+};
+
+/** A form that is one button. */
+export const button = (
+  visit: Visit,
+  action: string,
+  label: string,
+  { fields = {}, about, etag }: Button = {},
+): Html =>
+  html`<form method="post" action="${action}">${once(visit, etag)}${Object.entries(fields).map(([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`)}<button type="submit"${about !== undefined && html` aria-label="${label} ${about}"`}>${label}</button></form>`;
+
+export const keyOf = (form: Form): string => form.text("key") || randomUUID();
+
+/** What every call of a form goes with: its key, and the version that it was shown with. */
+type Given = { readonly key: string; readonly ifMatch?: string };
+
+/** What a form asks for. Where the platform refuses it, the page again, with the platform's words beside what was typed. */
+export async function acted(
+  { form }: Visit,
+  call: (given: Given) => Promise<Led>,
+  again: (problem: Problem) => Promise<Shown> | Shown,
+): Promise<Shown | Led> {
+  try {
+    const etag = form.text("etag");
+    return await call({ key: keyOf(form), ...(etag !== "" && { ifMatch: etag }) });
+  } catch (error) {
+    if (!(error instanceof Refused) || [403, 404].includes(error.problem.status)) throw error;
+    return again(error.problem);
+  }
+}
+
+/** A set of things to tick: `name[value]`, so that each is a field of its own. */
+export const checks = (
+  legend: string,
+  name: string,
+  options: readonly (readonly [value: string, label: Cell])[],
+  chosen: (value: string) => boolean,
+  hint?: Cell,
+): Html =>
+  html`<fieldset class="checks"><legend>${legend}</legend>${hint !== undefined && html`<p class="hint">${hint}</p>`}<div>${options.map(
+    ([value, label]) =>
+      html`<label class="check"><input type="checkbox" name="${name}[${value}]" value="1"${chosen(value) && html` checked`}> <span>${label}</span></label>`,
+  )}</div></fieldset>`;
+
+/** What was ticked. */
+export const ticked = (form: Form, name: string): readonly string[] => Object.keys(form.map(name));
+
+/** Words between commas, blanks or line ends. */
+export const words = (text: string): readonly string[] =>
+  text.split(/[\s,;]+/).filter((word) => word !== "");
+
+type Question = {
+  readonly title: string;
+  /** What will happen, and what will not. */
+  readonly what: Cell;
+  readonly action: string;
+  readonly label: string;
+  readonly back: string;
+  readonly etag?: string | undefined;
+  readonly problem?: Problem | undefined;
+};
+
+/** A page that asks before something is done that cannot be undone. */
+export const asked = (
+  visit: Visit,
+  { title, what, action, label, back, etag, problem }: Question,
+): Shown =>
+  shown(
+    title,
+    html`${problem !== undefined && refusal(problem)}<form class="sheet grave" method="post" action="${action}">${once(visit, etag)}<p>${what}</p>
+<div class="actions"><button class="grave" type="submit">${label}</button><a href="${back}">Leave it as it is</a></div></form>`,
+    problem?.status,
+  );

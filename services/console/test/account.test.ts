@@ -1,0 +1,193 @@
+import { afterFile, until, webhookSink } from "@heliograph/testkit";
+import { describe, expect, test } from "vitest";
+import { form, hiddenIn, openDesk } from "./desk.ts";
+
+const { world, keys, press, read, signedIn, fetchPage } = await openDesk();
+const sink = await webhookSink();
+afterFile(() => sink.close());
+const cookie = await signedIn();
+const home = "/console/webhooks";
+
+const placeOf = (answer: Response): string => {
+  if (answer.status !== 303) throw new Error(`the form answers ${answer.status}`);
+  return answer.headers.get("location")!;
+};
+const withoutTold = (place: string): string => place.split("?")[0]!;
+
+/** Adds an endpoint, and gives its page. */
+const added = async (fields: Record<string, string> = {}): Promise<string> =>
+  placeOf(await press(cookie, `${home}/new`, `${home}/new`, { url: sink.url, ...fields }));
+
+describe("webhooks", () => {
+  test("an endpoint is made with its secret shown once, changed, switched and deleted after a question", async () => {
+    const place = await added({ "types[message.sent]": "1", rate_limit: "5" });
+    const page = withoutTold(place);
+    expect(await read(cookie, place)).toMatch(/Signing secret.*<code>whsec_/s);
+    const later = await read(cookie, place);
+    expect(later).not.toContain("whsec_");
+    expect(later).toContain("message.sent");
+    // What is told waits in the table sealed.
+    const held = await press(cookie, `${page}/rotate`, `${page}/rotate`, { overlap_seconds: "0" });
+    const { rows } = await world.platform.platformPool.query("select told from console.flashes");
+    expect(rows.length).toBeGreaterThan(0);
+    expect(JSON.stringify(rows)).not.toContain("whsec_");
+    expect(await read(cookie, placeOf(held))).toContain("whsec_");
+
+    await press(cookie, `${page}/edit`, `${page}/edit`, {
+      url: `${sink.url}/new`,
+      description: "b",
+    });
+    expect(await read(cookie, page)).toContain("everything");
+    await press(cookie, page, `${page}/switch`);
+    expect(await read(cookie, page)).toContain(">disabled<");
+    await press(cookie, page, `${page}/switch`);
+    expect(await read(cookie, page)).toContain(">enabled<");
+    expect(await read(cookie, `${page}/delete`)).toContain("Delete this endpoint?");
+    expect(placeOf(await press(cookie, `${page}/delete`, `${page}/delete`))).toMatch(home);
+    await read(cookie, page, 404);
+  });
+
+  test("a refusal keeps what was typed, and says why beside it", async () => {
+    const answer = await press(cookie, `${home}/new`, `${home}/new`, {
+      url: "nowhere",
+      description: "typed",
+      "types[message.read]": "1",
+    });
+    const text = await answer.text();
+    expect(answer.status).toBe(422);
+    expect(text).toContain('value="typed"');
+    expect(text).toMatch(/name="types\[message.read\]" value="1" checked/);
+    expect(text).toContain("must begin with https:// or http://");
+  });
+
+  test("a test event leads to its outcome, and a delivery shows its attempts and what was sent", async () => {
+    const page = withoutTold(await added());
+    sink.queue({ type: "answer", status: 500, body: "<script>no</script>" });
+    const place = placeOf(await press(cookie, page, `${page}/test`));
+    const text = await read(cookie, place);
+    expect(text).toContain("did not take the test event: 500");
+    expect(text).toContain("&lt;script&gt;no");
+    expect(text).toContain("webhook-id");
+    expect(text).toContain("message.delivered");
+    expect(text).not.toContain("webhook-signature");
+    const delivery = withoutTold(place);
+    expect((await press(cookie, delivery, `${delivery}/retry`)).status).toBe(303);
+    await until(async () => (await read(cookie, delivery)).includes('pill good">delivered'), {
+      what: "the delivery is delivered",
+    });
+  });
+});
+
+describe("keys", () => {
+  const all = "/console/keys";
+
+  test("a key is issued with no more than was ticked, is shown once, rotated and revoked", async () => {
+    const place = placeOf(
+      await press(cookie, `${all}/new`, `${all}/new`, {
+        name: "till",
+        "scopes[messages:read]": "1",
+        allowed_cidrs: "127.0.0.1/32, 10.0.0.0/8",
+        expires_at: "2099-12-31",
+      }),
+    );
+    const text = await read(cookie, place);
+    const [key] = /ak_test_[^<]{20,}/.exec(text)!;
+    expect(text).toContain("127.0.0.1/32, 10.0.0.0/8");
+    expect(text).toContain("31 Dec 2099");
+    expect((await world.call("GET", "/api/v1/messages", { key })).status).toBe(200);
+    expect((await world.call("GET", "/api/v1/keys", { key })).status).toBe(403);
+    const page = withoutTold(place);
+    expect(await read(cookie, place)).not.toContain(key);
+
+    const next = placeOf(await press(cookie, `${page}/rotate`, `${page}/rotate`));
+    expect(await read(cookie, next)).toMatch(/ak_test_[^<]{20,}/);
+    expect(await read(cookie, page)).toContain(withoutTold(next));
+    expect(await read(cookie, `${page}/revoke`)).toContain("rotate it");
+    await press(cookie, `${page}/revoke`, `${page}/revoke`);
+    expect((await world.call("GET", "/api/v1/messages", { key })).status).toBe(401);
+  });
+
+  test("a form that is posted twice issues one key, and a stale one revokes nothing", async () => {
+    const text = await read(cookie, `${all}/new`);
+    const fields = { ...hiddenIn(text, `${all}/new`), name: "double" };
+    const first = placeOf(await fetchPage(`${all}/new`, form(fields, { cookie })));
+    const second = placeOf(await fetchPage(`${all}/new`, form(fields, { cookie })));
+    expect(withoutTold(second)).toBe(withoutTold(first));
+    const page = withoutTold(first);
+    const stale = hiddenIn(await read(cookie, `${page}/revoke`), `${page}/revoke`);
+    await press(cookie, `${page}/rotate`, `${page}/rotate`);
+    const refused = await fetchPage(`${page}/revoke`, form(stale, { cookie }));
+    expect(refused.status).toBe(412);
+    expect(await refused.text()).toContain("precondition_failed");
+  });
+});
+
+describe("people", () => {
+  test("somebody is invited, changed, put into a team and shut out", async () => {
+    const answer = await press(cookie, "/console/team/new", "/console/team/new", {
+      name: "<b>Ada</b>",
+      email: "ada.team@example.com",
+      role: "viewer",
+      capacity: "3",
+      "environments[sandbox]": "1",
+    });
+    expect(placeOf(answer)).toMatch("/console/team");
+    const list = await read(cookie, "/console/team?role=viewer");
+    expect(list).toContain("&lt;b&gt;Ada");
+    const [page] = /\/console\/team\/agt_\w+/.exec(list)!;
+    await press(cookie, page, page, {
+      name: "Ada",
+      role: "agent",
+      capacity: "7",
+      "environments[sandbox]": "1",
+    });
+    expect(await read(cookie, page)).toMatch(/name="capacity" [^>]*value="7"/);
+
+    const id = page.split("/").at(-1)!;
+    await press(cookie, "/console/teams/new", "/console/teams/new", {
+      name: "Night",
+      routing: "manual",
+      [`agents[${id}]`]: "1",
+    });
+    const [team] =
+      /\/console\/teams\/team_\w+|\/console\/teams\/tea_\w+|\/console\/teams\/tm_\w+/.exec(
+        await read(cookie, "/console/teams"),
+      )!;
+    expect(await read(cookie, team)).toMatch(new RegExp(`agents\\[${id}\\]" value="1" checked`));
+    expect((await press(cookie, `${team}/delete`, `${team}/delete`)).status).toBe(303);
+
+    await press(cookie, `${page}/disable`, `${page}/disable`);
+    expect(await read(cookie, page)).toContain(">disabled<");
+  });
+
+  test("nobody is offered what the role may not do", async () => {
+    const password = "a viewer's password";
+    const email = "viewer@example.com";
+    await world.call("POST", "/api/v1/agents", {
+      key: keys.sandboxKey,
+      body: { name: "V", email, role: "viewer", password },
+    });
+    const viewer = await signedIn({ email, password });
+    const team = await read(viewer, "/console/team");
+    expect(team).not.toContain("/console/team/new");
+    expect(team).not.toContain('href="/console/keys"');
+    await read(viewer, "/console/keys", 403);
+    await read(viewer, "/console/webhooks", 403);
+
+    // Their own password and codes are theirs.
+    const me = "/console/me";
+    const wrong = await press(viewer, me, `${me}/password`, {
+      current: "wrong",
+      new: "another password",
+    });
+    expect([wrong.status, (await wrong.text()).includes("invalid_credentials")]).toEqual([
+      422,
+      true,
+    ]);
+    await press(viewer, me, `${me}/password`, { current: password, new: "another password" });
+    const place = placeOf(await press(viewer, me, `${me}/totp`));
+    expect(await read(viewer, place)).toMatch(/otpauth:/);
+    expect(await read(viewer, place)).not.toMatch(/otpauth:/);
+    expect((await press(viewer, me, `${me}/totp/confirm`, { totp: "000000" })).status).toBe(422);
+  });
+});
