@@ -157,6 +157,8 @@ export type Answers = {
   readonly ExternalId: { readonly source: string; readonly id: string; readonly added_at: string };
   readonly MergedContact: { readonly id: string; readonly merged_into: string };
   readonly ErasureRequested: { readonly erasure_id: string };
+  readonly LastingMergeList: { readonly data: readonly Answers["LastingMerge"][]; readonly next_cursor: string | null; readonly next_after: string | null; readonly prev_cursor: string | null };
+  readonly LastingMerge: { readonly merge_id: string; readonly contact_id: string; readonly merged_at: string };
   readonly ContactMerge: { readonly merge_id: string | null; readonly contact: Answers["Contact"]; readonly moved: { readonly external_ids: number; readonly conversations: number; readonly messages: number } };
   readonly UnmergedContacts: { readonly contacts: readonly Answers["Contact"][] };
   readonly ContactErasure: { readonly erasure_id: string; readonly status: string; readonly requested_at: string; readonly key_destroyed_at: string | null; readonly certificate: Answers["ErasureCertificate"] | null };

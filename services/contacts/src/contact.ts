@@ -22,6 +22,7 @@ export type OwnedId = {
 export type ActiveMerge = {
   readonly merge_id: string;
   readonly merged_id: string;
+  readonly merged_at: string;
   readonly gained: Gained;
 };
 
@@ -131,7 +132,7 @@ function evolveMerge(contact: Contact, event: TypedEvent): Contact {
           ...external_ids.map((each) => ({ ...each, from: merge_id })),
         ],
         absorbing: undefined,
-        merges: [...contact.merges, { merge_id, merged_id, gained }],
+        merges: [...contact.merges, { merge_id, merged_id, merged_at: absorbed_at, gained }],
         updated_at: absorbed_at,
       };
     }

@@ -63,11 +63,17 @@ describe("a merge", () => {
     expect(await get(`/contacts/${a}`)).toEqual({ id: a, merged_into: b });
     expect((await get(pathOf(phone)))["id"]).toBe(b);
 
+    expect(await get(`/contacts/${b}/merges`)).toMatchObject({
+      data: [{ merge_id: mergeId, contact_id: a, merged_at: expect.stringMatching(/Z$/) }],
+    });
+    expect((await call("GET", `/contacts/${a}/merges`)).status).toBe(409);
+
     await call("PATCH", `/contacts/${b}`, { name: "Later" });
     const undone = await call("POST", `/contacts/${b}/unmerge`, { merge_id: mergeId });
     const [survivor, back] = (undone.body as { contacts: [View, View] }).contacts;
     expect(timeless(survivor)).toEqual({ ...wasB, name: "Later", updated_at: "" });
     expect(timeless(back)).toEqual({ ...wasA, updated_at: "" });
+    expect(await get(`/contacts/${b}/merges`)).toMatchObject({ data: [] });
     expect((await get(pathOf(phone)))["id"]).toBe(a);
     const again = await call("POST", `/contacts/${b}/unmerge`, { merge_id: mergeId });
     expect(again.body).toEqual(undone.body);

@@ -274,6 +274,10 @@ it("Messages are listed oldest first, both ways, without gap or repetition", asy
   expect([one, two, three].map(textsOf)).toEqual(["12", "34", "5"]);
   expect(three.body.next_cursor).toBeNull();
   expect(textsOf(await call("GET", `${at}?limit=2&before=${three.body.prev_cursor}`))).toBe("34");
+  const last = await call("GET", `${at}?limit=2&newest=true`);
+  expect(textsOf(last)).toBe("45");
+  expect(textsOf(await call("GET", `${at}?limit=9&before=${last.body.prev_cursor}`))).toBe("123");
+  expect((await call("GET", `${at}?newest=true&before=${last.body.prev_cursor}`)).status).toBe(422);
 });
 
 it("The history of a contact goes over its conversations and follows merges", async () => {

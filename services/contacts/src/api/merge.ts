@@ -1,10 +1,14 @@
-import { type Answer, type Call, type Route, route } from "@heliograph/api";
+import { type Answer, type Call, type Route, listOf, route } from "@heliograph/api";
+import { isId } from "@heliograph/contracts";
 import type { z } from "zod";
+import { refusalOf } from "../commands.ts";
 import { contactView, ownersOf } from "../contact.ts";
 import { mergeContacts, previewMerge, unmergeContacts } from "../merge/saga.ts";
+import { notFound } from "../refusals.ts";
+import { loadContact } from "../streams.ts";
 import { readActivity } from "../tables/activity.ts";
 import { contextOf } from "./contacts.ts";
-import { MergeContact, MergeView, UnmergeContact, UnmergedView } from "./schema.ts";
+import { LastingMerge, MergeContact, MergeView, UnmergeContact, UnmergedView } from "./schema.ts";
 
 async function merge(call: Call<z.infer<typeof MergeContact>>): Promise<Answer> {
   const { into, dry_run: dryRun = false } = call.body;
@@ -38,6 +42,24 @@ async function unmerge(call: Call<z.infer<typeof UnmergeContact>>): Promise<Answ
   };
 }
 
+/** Merges that last, oldest first: each can be undone. */
+async function list(call: Call<undefined, undefined>): Promise<Answer> {
+  const id = call.params["id"]!;
+  const loaded = isId("cnt", id) ? await loadContact(contextOf(call), id) : undefined;
+  const refusal = refusalOf(loaded?.contact, id);
+  if (refusal !== undefined || loaded === undefined) throw refusal ?? notFound();
+  const data = loaded.contact.merges.map(({ merge_id, merged_id, merged_at }) => ({
+    merge_id,
+    contact_id: merged_id,
+    merged_at,
+  }));
+  return {
+    status: 200,
+    body: { data, next_cursor: null, next_after: null, prev_cursor: null },
+    headers: { "Projection-Lag": "0" },
+  };
+}
+
 const errors = [
   "not_found",
   "contact_erased",
@@ -51,6 +73,16 @@ const errors = [
 ] as const;
 
 export const mergeRoutes: readonly Route[] = [
+  route({
+    method: "GET",
+    path: "/contacts/:id/merges",
+    scope: "contacts:read",
+    summary:
+      "List the contacts that are part of a contact, each with the merge that an unmerge undoes",
+    response: listOf(LastingMerge, "LastingMergeList"),
+    errors: ["not_found", "contact_merged", "contact_erased"],
+    handler: list,
+  }),
   route({
     method: "POST",
     path: "/contacts/:id/merge",

@@ -40,3 +40,7 @@ export const UnmergeContact = z
 export const UnmergedView = z
   .object({ contacts: z.array(ContactView) })
   .meta({ id: "UnmergedContacts" });
+
+export const LastingMerge = z
+  .object({ merge_id: z.string(), contact_id: z.string(), merged_at: z.string() })
+  .meta({ id: "LastingMerge" });

@@ -12,7 +12,7 @@ import { listConversations } from "../tables/conversations.ts";
 import { type Shown, shownOf } from "../view.ts";
 import { close, note, read, reopen, snooze } from "./changes.ts";
 import { conversationTag, findConversation } from "./find.ts";
-import { MessagesQuery, listContactMessages, listMessages } from "./messages.ts";
+import { HistoryQuery, MessagesQuery, listContactMessages, listMessages } from "./messages.ts";
 import {
   ConversationTimeline,
   ConversationsQuery,
@@ -176,7 +176,7 @@ export const conversationRoutes: readonly Route[] = [
     scope: "conversations:read",
     summary: "What was said with a contact, over all channels and both directions, newest first",
     projection: "conversations",
-    query: MessagesQuery,
+    query: HistoryQuery,
     response: messageList,
     errors: ["invalid_request", "not_found"],
     handler: listContactMessages,

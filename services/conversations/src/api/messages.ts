@@ -1,7 +1,7 @@
 import { type Answer, type Call, ListQuery, type Page, listBody, pageOf } from "@heliograph/api";
 import { PublicError, isId, streamOf } from "@heliograph/contracts";
 import { type ConversationMessage, type FoundConversation, partsOf } from "@heliograph/domain";
-import type { z } from "zod";
+import { z } from "zod";
 import { type Entry, entryOf } from "../entries.ts";
 import { listHistory } from "../tables/conversations.ts";
 import { listSends } from "../tables/sends.ts";
@@ -9,8 +9,25 @@ import { addressesOf } from "./addresses.ts";
 import { findConversation } from "./find.ts";
 import { showMessages } from "./show.ts";
 
-export const MessagesQuery = ListQuery;
+export const HistoryQuery = ListQuery;
+type HistoryCall = Call<undefined, z.infer<typeof HistoryQuery>>;
+
+export const MessagesQuery = ListQuery.extend({
+  newest: z
+    .enum(["true", "false"])
+    .optional()
+    .meta({
+      description: "Whether to begin with the last page; `prev_cursor` leads back from it.",
+    }),
+}).refine(
+  ({ newest, after, cursor, before }) =>
+    newest !== "true" || (after ?? cursor ?? before) === undefined,
+  "takes a cursor or newest, not both",
+);
 type MessagesCall = Call<undefined, z.infer<typeof MessagesQuery>>;
+
+/** Behind every message that there is. */
+const theEnd = String(Number.MAX_SAFE_INTEGER);
 
 type Placed = { readonly key: string; readonly entry: Entry };
 /** A revision in a form that sorts as text. */
@@ -20,7 +37,8 @@ const keyOf = ({ key }: { readonly key: string }): string => key;
 export async function listMessages(call: MessagesCall): Promise<Answer> {
   const found = await findConversation(call);
   const list = `conversation ${found.conversation.id}`;
-  const page = pageOf(call, list);
+  const asked = pageOf(call, list);
+  const page = call.query.newest === "true" ? { ...asked, before: theEnd } : asked;
   const rows = await readEntries(call, found, page);
   const shown = await showMessages(
     call,
@@ -42,14 +60,19 @@ async function readEntries(
   const { firstRevision } = conversation;
   const backwards = before !== undefined;
   const from = backwards
-    ? Number(before) - 1
+    ? before === theEnd
+      ? undefined
+      : Number(before) - 1
     : after === undefined
       ? firstRevision
       : Number(after) + 1;
   const rows: Placed[] = [];
-  if (from < firstRevision) return rows;
+  if (from !== undefined && from < firstRevision) return rows;
   const stream = streamOf("thread", thread.name);
-  for await (const event of call.deps.log.scanStream(stream, { from, backwards })) {
+  for await (const event of call.deps.log.scanStream(stream, {
+    ...(from !== undefined && { from }),
+    backwards,
+  })) {
     if (event.revision < firstRevision || rows.length > limit) break;
     if (event.data.conversation_id !== conversation.id) continue;
     const entry = entryOf(event, thread.channel);
@@ -70,7 +93,7 @@ function withMessages<Row extends { readonly entry: Entry }>(
 }
 
 /** What was said with a contact and those that are part of it, over all channels and both directions, newest first. */
-export async function listContactMessages(call: MessagesCall): Promise<Answer> {
+export async function listContactMessages(call: HistoryCall): Promise<Answer> {
   const id = call.params["id"]!;
   const { log, projectionPool } = call.deps;
   const [first] = isId("cnt", id)
