@@ -16,6 +16,13 @@ const groups: readonly Group[] = [
     ],
   },
   {
+    label: "People",
+    entries: [
+      { path: "/contacts", label: "Contacts", scope: "contacts:read" },
+      { path: "/conversations", label: "Conversations", scope: "conversations:read" },
+    ],
+  },
+  {
     label: "Money",
     entries: [{ path: "/wallet", label: "Wallet", scope: "wallet:read" }],
   },

@@ -5,6 +5,9 @@ import { keyPages } from "./keys.ts";
 import { mePages } from "./me.ts";
 import { teamPages } from "./team.ts";
 import { teamsPages } from "./teams.ts";
+import { contactPages } from "./contacts.ts";
+import { conversationPage } from "./conversation.ts";
+import { conversationPages } from "./conversations.ts";
 import { messagePages } from "./messages.ts";
 import { overviewPages } from "./overview.ts";
 import { sendPages } from "./send.ts";
@@ -18,6 +21,9 @@ export const allPages: readonly Page[] = [
   ...messagePages,
   ...sendPages,
   ...templatePages,
+  ...contactPages,
+  ...conversationPages,
+  ...conversationPage,
   ...walletPages,
   ...webhookPages,
   ...eventPages,

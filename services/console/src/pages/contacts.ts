@@ -1,0 +1,227 @@
+import { html, type Html } from "@heliograph/html";
+import type { Answers } from "../answers.ts";
+import { Refused } from "../client.ts";
+import { base, shown, type Page, type Shown, type Visit } from "../page.ts";
+import type { List } from "../shapes.ts";
+import { bdi, curl, empty, facts, field, pages, pill, table, time } from "../view/parts.ts";
+import { called } from "../view/person.ts";
+import { thread } from "../view/thread.ts";
+
+type Contact = Answers["Contact"];
+type Said = Answers["ConversationMessage"];
+type Duplicate = Answers["DuplicateContact"];
+type Consent = Answers["Consent"];
+type LastingMerge = Answers["LastingMerge"];
+
+const filterNames = ["q", "external_id", "tag"];
+const pageSize = 50;
+const historySize = 25;
+
+export const contactPath = (id: string): string => `${base}/contacts/${encodeURIComponent(id)}`;
+const apiPath = (id: string): string => `/contacts/${encodeURIComponent(id)}`;
+
+const addresses = ({ external_ids: ids }: Contact): Html =>
+  html`${ids.slice(0, 3).map(({ source, id }) => html`<span class="id"><span class="small">${source}</span> ${bdi(id)}</span> `)}${ids.length > 3 && html`<span class="small">and ${ids.length - 3} more</span>`}`;
+
+async function list(visit: Visit): Promise<Shown> {
+  const { api, query } = visit;
+  const filters = Object.fromEntries(filterNames.map((name) => [name, query.text(name)]));
+  const asked = new URLSearchParams(Object.entries(filters).filter(([, value]) => value !== ""));
+  const found = await api.get<List<Contact>>("/contacts", {
+    ...filters,
+    after: query.text("after"),
+    before: query.text("before"),
+    limit: pageSize,
+  });
+  const value = (name: string): string => filters[name] ?? "";
+  return shown(
+    "Contacts",
+    html`<form class="filters" method="get" action="${base}/contacts">
+${field({ name: "q", label: "Name or address", value: value("q"), type: "search" })}
+${field({ name: "external_id", label: "External id", value: value("external_id"), type: "search" })}
+${field({ name: "tag", label: "Tag", value: value("tag"), type: "search" })}
+<div class="actions"><button type="submit">Search</button>${asked.size > 0 && html`<a href="${base}/contacts">Show all</a>`}</div>
+</form>
+<p class="actions"><a href="${base}/contacts/export" download>Export as CSV</a></p>
+${
+  found.data.length > 0
+    ? table(
+        "Contacts, newest first",
+        [
+          {
+            label: "Name",
+            cell: (row) => html`<a href="${contactPath(row.id)}">${called(row)}</a>`,
+          },
+          { label: "Known by", cell: addresses },
+          { label: "Tags", cell: ({ tags }) => bdi(tags.join(", ")) },
+          { label: "Changed", cell: ({ updated_at }) => time(updated_at) },
+        ],
+        found.data,
+      )
+    : asked.size > 0
+      ? empty("Nobody fits", html`Take a word away, or <a href="${base}/contacts">show all</a>.`)
+      : empty(
+          "No contact yet",
+          html`Whoever writes to you becomes a contact by itself. Or call <code>PUT /contacts/by-external-id/{source}/{id}</code> from your own system.`,
+        )
+}
+${pages(`${base}/contacts`, filters, found)}
+${curl(visit, "GET", `/contacts${asked.size > 0 ? `?${asked.toString()}` : ""}`)}`,
+  );
+}
+
+/** What there is; nothing where a part of it is not for this role. */
+async function allowed<Body>(asked: Promise<Body>, otherwise: Body): Promise<Body> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (error instanceof Refused && error.problem.status === 403) return otherwise;
+    throw error;
+  }
+}
+
+async function one(visit: Visit): Promise<Shown> {
+  const { api, params, query } = visit;
+  const id = params["id"]!;
+  const path = apiPath(id);
+  let contact: Contact | Answers["MergedContact"];
+  try {
+    contact = await api.get(path);
+  } catch (error) {
+    if (error instanceof Refused && error.problem.code === "contact_erased") return gone(id);
+    throw error;
+  }
+  if ("merged_into" in contact) return partOf(contact);
+  const none = { data: [], next_cursor: null, prev_cursor: null };
+  const [history, duplicates, consents, merges] = await Promise.all([
+    allowed<List<Said>>(
+      api.get(`${path}/messages`, {
+        limit: historySize,
+        after: query.text("after"),
+        before: query.text("before"),
+      }),
+      none,
+    ),
+    api.get<List<Duplicate>>(`${path}/duplicates`),
+    api.get<List<Consent>>(`${path}/consents`),
+    api.get<List<LastingMerge>>(`${path}/merges`),
+  ]);
+  const at = contactPath(id);
+  return {
+    title: "Contact",
+    heading: called(contact),
+    body: html`<div class="two">
+<section aria-labelledby="history"><h2 id="history">What was said</h2>
+${history.data.length === 0 ? empty("Nothing yet", html`What this person writes, and what is sent to one of the addresses, stands here, newest first. <a href="${base}/send">Send something</a>`) : thread({ label: "What was said, newest first", person: called(contact), said: history.data })}
+${pages(at, {}, history)}</section>
+<div class="aside">
+${profile(contact)}
+${externalIds(contact)}
+${merges.data.length > 0 && mergesOf(merges.data)}
+${duplicatesOf(duplicates.data)}
+${consentsOf(consents.data)}
+</div></div>
+${curl(visit, "GET", path)}`,
+  };
+}
+
+const profile = (contact: Contact): Html =>
+  html`<section aria-labelledby="facts"><h2 id="facts">Facts</h2>${facts([
+    ["Id", html`<code>${contact.id}</code>`],
+    ["Language", bdi(contact.language)],
+    ["Time zone", bdi(contact.time_zone)],
+    ["Tags", bdi(contact.tags.join(", "))],
+    ["Your reference", bdi(contact.client_ref)],
+    ...Object.entries(contact.attributes).map(([key, value]): [string, Html] => [
+      key,
+      bdi(String(value)),
+    ]),
+    ["Made", time(contact.created_at)],
+    ["Changed", time(contact.updated_at)],
+  ])}</section>`;
+
+const externalIds = ({ external_ids: ids }: Contact): Html =>
+  html`<section aria-labelledby="ids"><h2 id="ids">Known by</h2>
+${
+  ids.length === 0
+    ? html`<p class="none">No external id. Nothing can be matched to this contact.</p>`
+    : table(
+        "External ids",
+        [
+          { label: "Source", cell: ({ source }) => source },
+          { label: "Id", cell: (each) => bdi(each.id) },
+          { label: "Since", cell: ({ added_at }) => time(added_at) },
+        ],
+        ids,
+      )
+}</section>`;
+
+const mergesOf = (merges: readonly LastingMerge[]): Html =>
+  html`<section aria-labelledby="merges"><h2 id="merges">Merged into this one</h2>${table(
+    "Contacts that are part of this one",
+    [
+      { label: "Contact", cell: ({ contact_id }) => html`<code>${contact_id}</code>` },
+      { label: "Since", cell: ({ merged_at }) => time(merged_at) },
+    ],
+    merges,
+  )}</section>`;
+
+const duplicatesOf = (found: readonly Duplicate[]): Html =>
+  html`<section aria-labelledby="duplicates"><h2 id="duplicates">Perhaps the same person</h2>${
+    found.length === 0
+      ? html`<p class="none">Nobody else looks like this contact.</p>`
+      : table(
+          "Contacts that may be the same person, the likeliest first",
+          [
+            {
+              label: "Contact",
+              cell: ({ contact_id }) =>
+                html`<a href="${contactPath(contact_id)}"><code>${contact_id}</code></a>`,
+            },
+            { label: "Why", cell: ({ reasons }) => reasons.join(", ").replaceAll("_", " ") },
+            { label: "Likely", figures: true, cell: ({ score }) => `${Math.round(score * 100)} %` },
+          ],
+          found,
+        )
+  }</section>`;
+
+const consentsOf = (consents: readonly Consent[]): Html =>
+  html`<section aria-labelledby="consents"><h2 id="consents">Consents</h2>${
+    consents.length === 0
+      ? html`<p class="none">None is recorded. <code>POST /contacts/{id}/consents</code> records one with its evidence.</p>`
+      : table(
+          "Consents, oldest first",
+          [
+            { label: "What for", cell: ({ purpose }) => bdi(purpose) },
+            { label: "Channel", cell: ({ channel }) => channel },
+            { label: "State", cell: ({ status }) => pill(status) },
+            { label: "From", cell: ({ started_at }) => time(started_at) },
+            { label: "To", cell: ({ ended_at }) => time(ended_at) },
+          ],
+          consents,
+        )
+  }</section>`;
+
+const partOf = ({ id, merged_into: into }: Answers["MergedContact"]): Shown =>
+  shown(
+    "Merged contact",
+    html`<div class="notice"><p><code>${id}</code> is part of another contact now. Its addresses, conversations and messages are there.</p><p><a href="${contactPath(into)}">Go to the contact that it is part of</a>. There the merge can be undone.</p></div>`,
+  );
+
+const gone = (id: string): Shown =>
+  shown(
+    "Erased contact",
+    html`<p><code>${id}</code> was erased: what it said is unreadable for ever.</p><p><code>GET /contacts/${id}/erasure</code> gives its certificate.</p>`,
+    410,
+  );
+
+export const contactPages: readonly Page[] = [
+  { method: "GET", path: "/contacts", section: "/contacts", answer: list },
+  {
+    method: "GET",
+    path: "/contacts/export",
+    section: "/contacts",
+    answer: async ({ api }) => ({ file: await api.download("/contacts/export") }),
+  },
+  { method: "GET", path: "/contacts/:id", section: "/contacts", answer: one },
+];
