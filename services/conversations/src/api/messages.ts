@@ -13,12 +13,9 @@ export const HistoryQuery = ListQuery;
 type HistoryCall = Call<undefined, z.infer<typeof HistoryQuery>>;
 
 export const MessagesQuery = ListQuery.extend({
-  newest: z
-    .enum(["true", "false"])
-    .optional()
-    .meta({
-      description: "Whether to begin with the last page; `prev_cursor` leads back from it.",
-    }),
+  newest: z.enum(["true", "false"]).optional().meta({
+    description: "Whether to begin with the last page; `prev_cursor` leads back from it.",
+  }),
 }).refine(
   ({ newest, after, cursor, before }) =>
     newest !== "true" || (after ?? cursor ?? before) === undefined,
