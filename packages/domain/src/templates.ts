@@ -61,7 +61,7 @@ const entities: Readonly<Record<string, string>> = {
 };
 const special = /[&<>"']/g;
 /** Safe inside HTML text and quoted attributes. */
-export const escapeHtml = (text: string): string =>
+const escapeHtml = (text: string): string =>
   text.replace(special, (character) => entities[character]!);
 
 const shown = (value: string | number | boolean): string =>

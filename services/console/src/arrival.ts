@@ -1,7 +1,7 @@
 import type { WebContext } from "@heliograph/api";
+import type { Form } from "@heliograph/html";
 import type { Request, Response } from "express";
 import type { Link } from "./client.ts";
-import type { Form } from "./http/form.ts";
 import type { Session, Sessions } from "./sessions.ts";
 
 export type Deps = Pick<WebContext, "masterKey" | "settings" | "apiUrl"> & {

@@ -1,12 +1,11 @@
 import { originOf, Router } from "@heliograph/api";
+import { formOf, isOwnPost, readForm, type Form } from "@heliograph/html";
 import type { Request, Response } from "express";
 import { assets } from "./assets.ts";
 import type { Arrival, Deps } from "./arrival.ts";
 import { Refused, SignedOut, Unreachable } from "./client.ts";
 import { redirect, sendAsset, sendFile, sendPage } from "./http/answer.ts";
 import { clearCookie, sessionCookie } from "./http/cookie.ts";
-import { isOwnPost } from "./http/cross-site.ts";
-import { formOf, readForm, type Form } from "./http/form.ts";
 import { base, type Led, type Page, type Shown, type Visit } from "./page.ts";
 import { allPages } from "./pages/index.ts";
 import { apiOf } from "./platform-session.ts";
@@ -17,6 +16,10 @@ import { foreignPage, notAForm, otherWorld, refusedPage, silentPage } from "./vi
 
 const nothing = formOf(new URLSearchParams());
 const reads = new Set(["GET", "HEAD"]);
+/** A template's text, its variables and what stands around it. */
+const maxFormBytes = 256 * 1024;
+/** What a batch may hold; larger files go to the platform without a browser. */
+const maxFileBytes = 5 * 1024 * 1024;
 
 /** Answers every request below `/console`. Rejects only where our own machinery is broken. */
 export function createDesk(deps: Deps): (request: Request, response: Response) => Promise<void> {
@@ -35,10 +38,11 @@ export function createDesk(deps: Deps): (request: Request, response: Response) =
     }
     const asset = assets.get(path);
     if (asset !== undefined) return sendAsset(response, asset.type, asset.body);
-    const posted = reads.has(request.method) ? nothing : await readForm(request);
-    if (posted === undefined) return sendPage(response, 400, notAForm(), { Connection: "close" });
     const token = sessionCookie(request);
     const session = token === undefined ? undefined : await deps.sessions.find(token);
+    const posted = reads.has(request.method) ? nothing : await formIn(request, session);
+    if (typeof posted === "string")
+      return sendPage(response, 400, notAForm(), { Connection: "close" });
     if (!reads.has(request.method) && !isOurs(deps, request, posted, session))
       return sendPage(response, 403, foreignPage());
     const link = { apiUrl: deps.apiUrl(), masterKey: deps.masterKey, ip: request.ip ?? "" };
@@ -60,17 +64,21 @@ export function createDesk(deps: Deps): (request: Request, response: Response) =
   };
 }
 
+/** Whoever is not signed in makes us keep no file. */
+const formIn = (request: Request, session: Session | undefined): ReturnType<typeof readForm> =>
+  readForm(request.headers["content-type"], request, {
+    maxBytes: maxFormBytes,
+    maxFileBytes: session === undefined ? undefined : maxFileBytes,
+  });
+
 function isOurs(
   { settings }: Deps,
   request: Request,
   form: Form,
   session: Session | undefined,
 ): boolean {
-  const header = (name: string): string | undefined => request.headers[name] as string | undefined;
-  return isOwnPost({
-    fetchSite: header("sec-fetch-site"),
-    origin: header("origin"),
-    ownOrigin: originOf(request, settings),
+  return isOwnPost(request.headers as Parameters<typeof isOwnPost>[0], {
+    origins: [originOf(request, settings)],
     token: form.has("csrf") ? form.exact("csrf") : undefined,
     wanted: session?.csrf,
   });

@@ -1,6 +1,5 @@
 import type { Environment } from "@heliograph/contracts";
-import type { Html } from "@heliograph/html";
-import type { Form } from "./http/form.ts";
+import type { Form, Html } from "@heliograph/html";
 import type { Api } from "./platform-session.ts";
 import type { Who } from "./sessions.ts";
 

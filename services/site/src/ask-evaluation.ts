@@ -1,37 +1,11 @@
-import type { IncomingMessage } from "node:http";
+import type { Form as Posted } from "@heliograph/html";
 import type { Form } from "./live.ts";
 import { emptyField, fields } from "./pages/evaluation.ts";
 
-/** Every field of the form at its longest, each character percent-encoded, is less. */
-const maxBodyBytes = 32_768;
 const deadlineMs = 10_000;
 
 /** `taken`, or the form again with the status of the answer. */
 export type Outcome = "taken" | { readonly status: number; readonly form: Form };
-
-/**
- * Whether a form came from a page of ours. Browsers that say where a request comes from are believed; of others the `Origin` has to be the host that was asked. Without
- * either it is a program, which could ask the API itself.
- */
-export function isOwn({ headers }: IncomingMessage): boolean {
-  const site = headers["sec-fetch-site"];
-  if (site !== undefined) return site === "same-origin" || site === "none";
-  const { origin, host } = headers;
-  if (origin === undefined) return true;
-  return URL.canParse(origin) && new URL(origin).host === host;
-}
-
-/** Undefined when there is more than any form of ours holds. */
-async function readForm(request: IncomingMessage): Promise<URLSearchParams | undefined> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > maxBodyBytes) return undefined;
-    chunks.push(chunk);
-  }
-  return new URLSearchParams(Buffer.concat(chunks).toString("utf8"));
-}
 
 type Problem = {
   readonly detail?: string;
@@ -42,22 +16,22 @@ type Problem = {
   }[];
 };
 
-/** Sends what came to `POST /evaluations`. `visitor`: headers that say for whom. */
+/** Sends what a form holds to `POST /evaluations`. `visitor`: headers that say for whom. */
 export async function askEvaluation(
-  request: IncomingMessage,
+  given: Posted | "large",
   api: string,
   visitor: Readonly<Record<string, string>>,
 ): Promise<Outcome> {
-  const given = await readForm(request);
+  const exact = (name: string): string => (given === "large" ? "" : given.exact(name));
   const values = Object.fromEntries(
-    [...fields.map(({ name }) => name), emptyField].map((name) => [name, given?.get(name) ?? ""]),
+    [...fields.map(({ name }) => name), emptyField].map((name) => [name, exact(name)]),
   );
-  const token = given?.get("token") ?? "";
+  const token = exact("token");
   const again = (status: number, faults: Form["faults"], fresh?: string): Outcome => ({
     status,
     form: { token: fresh ?? token, values, faults },
   });
-  if (given === undefined) return again(413, { form: "That is more than the form takes." });
+  if (given === "large") return again(413, { form: "That is more than the form takes." });
   const { [emptyField]: left = "", ...rest } = values;
   const body = {
     ...Object.fromEntries(Object.entries(rest).filter(([, value]) => value.trim() !== "")),

@@ -1,12 +1,10 @@
+import { pageHeaders } from "@heliograph/html";
+
 /** What every answer of the site has, whoever serves it. */
-export const securityHeaders: Readonly<Record<string, string>> = {
-  "Content-Security-Policy":
-    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
-  "X-Content-Type-Options": "nosniff",
-  "Referrer-Policy": "strict-origin-when-cross-origin",
-  "Cross-Origin-Opener-Policy": "same-origin",
-  "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
-};
+export const securityHeaders = pageHeaders({
+  loads: ["style", "img"],
+  referrer: "strict-origin-when-cross-origin",
+});
 
 /** Only where the site itself is behind TLS: an hour's mistake with it lasts a year. */
 export const transportSecurity = "max-age=31536000";

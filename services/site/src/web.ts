@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { isOwnPost, readForm } from "@heliograph/html";
 import type { Logger, Settings } from "@heliograph/runtime";
-import { askEvaluation, isOwn } from "./ask-evaluation.ts";
+import { askEvaluation } from "./ask-evaluation.ts";
 import type { Entry } from "./entry.ts";
 import { ownFiles } from "./files.ts";
 import { cacheOf } from "./headers.ts";
@@ -23,6 +24,8 @@ const others =
   /^\/(?:api|console|callbacks|evaluations|healthz|readyz|metrics|asyncapi\.json)(?:\/|$)/;
 /** How long prices and states are shown again before the platform is asked. */
 const keptMs = 2_000;
+/** Every field of the form at its longest, each character percent-encoded, is less. */
+const maxFormBytes = 32_768;
 const pricesCache = "public, max-age=60";
 const htmlType = "text/html; charset=utf-8";
 
@@ -144,15 +147,17 @@ export class SitePages {
       const page = ready(htmlType, this.#site.page(entry, live), undefined);
       send(request, response, status, page, origins);
     };
-    const [type] = (request.headers["content-type"] ?? "").split(";", 1);
-    if (!isOwn(request) || type !== "application/x-www-form-urlencoded") {
+    const { host = "", "content-type": type } = request.headers;
+    const isOwn = isOwnPost(request.headers, { origins: [`https://${host}`, `http://${host}`] });
+    const given = isOwn ? await readForm(type, request, { maxBytes: maxFormBytes }) : "other";
+    if (given === "other") {
       const { form } = await this.#ask("form");
       const faults = { form: "This came from another site. If that was you, send it from here." };
       return again(403, { form: { token: form?.token, values: {}, faults } });
     }
     const address = request.ip ?? request.socket.remoteAddress ?? "";
     const { apiUrl, visitor } = this.#options;
-    const outcome = await askEvaluation(request, apiUrl(), visitor(address));
+    const outcome = await askEvaluation(given, apiUrl(), visitor(address));
     if (outcome === "taken")
       return redirect(request, response, 303, "/evaluation/requested", origins);
     again(outcome.status, { form: outcome.form });

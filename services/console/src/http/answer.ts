@@ -1,26 +1,10 @@
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import { pageHeaders } from "@heliograph/html";
 import type { Response } from "express";
 
-/** Nothing is inline and nothing comes from elsewhere; forms lead to ourselves; nobody frames us. */
-const policy = [
-  "default-src 'none'",
-  "style-src 'self'",
-  "script-src 'self'",
-  "img-src 'self'",
-  "connect-src 'self'",
-  "form-action 'self'",
-  "base-uri 'none'",
-  "frame-ancestors 'none'",
-].join("; ");
-
 const common = {
-  "Content-Security-Policy": policy,
-  "Referrer-Policy": "same-origin",
-  "X-Content-Type-Options": "nosniff",
-  "X-Frame-Options": "DENY",
-  "Cross-Origin-Opener-Policy": "same-origin",
-  "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+  ...pageHeaders({ loads: ["style", "script", "img", "connect"], referrer: "same-origin" }),
   "X-Robots-Tag": "noindex",
 };
 

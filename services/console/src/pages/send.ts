@@ -1,7 +1,6 @@
 import { randomUUID } from "node:crypto";
-import { html, type Html } from "@heliograph/html";
+import { type Form, html, type Html } from "@heliograph/html";
 import { Refused, type Problem } from "../client.ts";
-import type { Form } from "../http/form.ts";
 import { base, shown, type Led, type Page, type Shown, type Visit } from "../page.ts";
 import type { Accepted, List, Template, TemplateSummary } from "../shapes.ts";
 import { curl, field, hidden, money, refusal } from "../view/parts.ts";

@@ -7,20 +7,20 @@ import {
   originOfLinks,
   route,
 } from "@heliograph/api";
-import { escapeHtml } from "@heliograph/domain";
+import { html, type Html } from "@heliograph/html";
 import { LogUnavailable } from "@heliograph/log";
 import { isMachinery } from "@heliograph/runtime";
 import { keyOfLink, type Link, spendLink } from "../key.ts";
 import { tokenHash } from "../links.ts";
 import { readEvaluation } from "../read.ts";
 import { findAccess } from "../tables/desk.ts";
-import { also, noLink, ofForms, ofPages, Page, page, readForm } from "./html.ts";
+import { also, formOf, noLink, ofForms, ofPages, Page, page } from "./html.ts";
 
 const overLink = (): Answer =>
   page(
     410,
     "This link is used up",
-    "<p>It shows a key once, and works for seven days. Ask for an evaluation again with the same address: you get another link to the same sandbox.</p>",
+    html`<p>It shows a key once, and works for seven days. Ask for an evaluation again with the same address: you get another link to the same sandbox.</p>`,
   );
 
 /** Whose key a link shows, or the page that says why it shows none. */
@@ -47,17 +47,17 @@ const buttonPage = (): Answer =>
   page(
     200,
     "Your sandbox key",
-    `<p>The key is shown once. Have a place ready where you keep it.</p>
+    html`<p>The key is shown once. Have a place ready where you keep it.</p>
 ${button(randomBytes(pressBytes).toString("base64url"))}`,
   );
 
 const pressBytes = 18;
 const isPress = (text: string): boolean => /^[\w-]{24}$/.test(text);
-const button = (press: string): string =>
-  `<form method="post"><input type="hidden" name="press" value="${press}"><button>Show the key</button></form>`;
+const button = (press: string): Html =>
+  html`<form method="post"><input type="hidden" name="press" value="${press}"><button>Show the key</button></form>`;
 
 async function spendAccess(call: Call): Promise<Answer> {
-  const press = (await readForm(call))("press");
+  const press = (await formOf(call)).text("press");
   if (!isPress(press)) return showAccess(call);
   try {
     const link = await openLink(call);
@@ -70,7 +70,7 @@ async function spendAccess(call: Call): Promise<Answer> {
     return page(
       503,
       "Your sandbox key",
-      `<p>Not yet: try again in a moment.</p>\n${button(press)}`,
+      html`<p>Not yet: try again in a moment.</p>${button(press)}`,
     );
   }
 }
@@ -84,12 +84,12 @@ async function keyPage(
     () => true,
     () => false,
   );
-  const origin = escapeHtml(originOfLinks(settings));
+  const origin = originOfLinks(settings);
   const example = `curl ${origin}/api/v1/messages -H 'Authorization: Bearer ${key}' -H 'Content-Type: application/json' -d '{"channel":"sms","to":"+15551230001","text":"Hello"}'`;
   return page(
     200,
     "Your sandbox key",
-    `<p>This page shows it once.${isInEffect ? "" : " It works within seconds."}</p>
+    html`<p>This page shows it once.${isInEffect ? "" : " It works within seconds."}</p>
 <p><code>${key}</code></p>
 <p>A first message:</p>
 <pre>${example}</pre>`,

@@ -1,44 +1,50 @@
-import { parse } from "node:querystring";
 import type { Answer, Call } from "@heliograph/api";
-import { escapeHtml } from "@heliograph/domain";
+import {
+  html,
+  page as document,
+  pageHeaders,
+  readForm,
+  type Form,
+  type Html,
+} from "@heliograph/html";
 import { z } from "zod";
 
-/** A page for whoever came by a link. It has no script, loads nothing, is in no frame and no cache, and tells nobody its address. `body` is HTML. */
-export const page = (status: number, title: string, body: string): Answer => ({
+/** The API says `nosniff` with every answer. */
+const { "X-Content-Type-Options": _, ...headers } = pageHeaders({
+  loads: [],
+  referrer: "no-referrer",
+});
+
+/** A page for whoever came by a link. It has no script, loads nothing, is in no frame and no cache, and tells nobody its address. */
+export const page = (status: number, title: string, body: Html): Answer => ({
   status,
-  body: `<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<meta name="robots" content="noindex"><title>${escapeHtml(title)} · Heliograph</title></head><body><main>
-<h1>${escapeHtml(title)}</h1>
+  body: document({
+    title: `${title} · Heliograph`,
+    styles: [],
+    head: html`<meta name="robots" content="noindex">`,
+    body: html`<body><main>
+<h1>${title}</h1>
 ${body}
-</main></body></html>
-`,
-  headers: {
-    "content-type": "text/html; charset=utf-8",
-    "content-security-policy":
-      "default-src 'none'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-    "referrer-policy": "no-referrer",
-  },
+</main></body>`,
+  }),
+  headers: { ...headers, "content-type": "text/html; charset=utf-8" },
 });
 
 export const noLink = (): Answer =>
-  page(404, "There is no such link", "<p>Open it again from the message that you got.</p>");
+  page(404, "There is no such link", html`<p>Open it again from the message that you got.</p>`);
 
-/** A form of a few fields. */
+/** Of a form of a few fields. */
+const maxBytes = 8_192;
 export const ofForms = {
   streams: ["application/x-www-form-urlencoded"],
-  maxBodyBytes: 8_192,
+  maxBodyBytes: maxBytes,
 } as const;
 
-/** What a form sent, by the names of its fields; none is missing. */
-export async function readForm(call: Call): Promise<(name: string) => string> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of call.chunks()) chunks.push(chunk);
-  const fields = parse(Buffer.concat(chunks).toString());
-  return (name) => {
-    const value = fields[name];
-    return typeof value === "string" ? value.trim() : "";
-  };
+/** What a form sent. Its type and its size the route has looked at. */
+export async function formOf(call: Call): Promise<Form> {
+  const form = await readForm(call.request.headers["content-type"], call.chunks(), { maxBytes });
+  if (typeof form === "string") throw new Error(`the form of ${call.routeName} is ${form}`);
+  return form;
 }
 
 export const Page = z.string().meta({ description: "A page." });

@@ -1,6 +1,6 @@
 import { PublicError, streamOf, uuid7 } from "@heliograph/contracts";
 import { type Answer, type Call, type Route, route } from "@heliograph/api";
-import { escapeHtml } from "@heliograph/domain";
+import { html, raw } from "@heliograph/html";
 import { change } from "@heliograph/log";
 import { operator } from "@heliograph/platform";
 import { decideTake, type Refusal } from "../decide.ts";
@@ -8,7 +8,7 @@ import { type Contact, type Evaluation, evolve, statusOf } from "../evolve.ts";
 import { readTakeToken } from "../links.ts";
 import { readEvaluation } from "../read.ts";
 import { rotaOf } from "../rota.ts";
-import { also, noLink, ofForms, ofPages, Page, page, readForm } from "./html.ts";
+import { also, formOf, noLink, ofForms, ofPages, Page, page } from "./html.ts";
 import { SlackInvite } from "./schema.ts";
 
 /** The evaluation of the team's link, or the page that says why there is none to take. */
@@ -30,9 +30,9 @@ const taken = ({ contact, closed_at }: Evaluation): Answer =>
     ? page(
         410,
         "Somebody has taken it",
-        `<p>The contact is <bdi>${escapeHtml(contact?.name ?? "")}</bdi>. Only an operator can give it to somebody else.</p>`,
+        html`<p>The contact is <bdi>${contact?.name}</bdi>. Only an operator can give it to somebody else.</p>`,
       )
-    : page(410, "The evaluation is closed", "<p>There is nothing to take.</p>");
+    : page(410, "The evaluation is closed", html`<p>There is nothing to take.</p>`);
 
 /** Who may take an evaluation by the link: the rota, and the operators. Whoever got hold of the link introduces no stranger to the visitor. */
 async function takers({ context }: Call<unknown, unknown>): Promise<readonly Contact[]> {
@@ -53,19 +53,19 @@ async function takePage(
   call: Call<unknown, unknown>,
   evaluation: Evaluation,
   status: number,
-  fault = "",
+  fault?: string,
 ): Promise<Answer> {
   const options = (await takers(call)).map(
     ({ name, email }) =>
-      `<option value="${escapeHtml(email)}"${email === evaluation.contact?.email ? " selected" : ""}>${escapeHtml(name)} &lt;${escapeHtml(email)}&gt;</option>`,
+      html`<option value="${email}"${email === evaluation.contact?.email && raw(" selected")}>${name} &lt;${email}&gt;</option>`,
   );
   return page(
     status,
     "Take the evaluation",
-    `<p>Of <bdi>${escapeHtml(evaluation.company)}</bdi>. The visitor gets mail that names the contact.</p>
-${fault === "" ? "" : `<p role="alert">${escapeHtml(fault)}</p>`}
+    html`<p>Of <bdi>${evaluation.company}</bdi>. The visitor gets mail that names the contact.</p>
+${fault !== undefined && html`<p role="alert">${fault}</p>`}
 <form method="post">
-<p><label>Contact <select name="contact" required>${options.join("")}</select></label></p>
+<p><label>Contact <select name="contact" required>${options}</select></label></p>
 <p><label>Invitation to a private Slack channel, if there is one <input name="slack_invite_url" type="url" maxlength="500"></label></p>
 <p><button>Take it</button></p>
 </form>`,
@@ -73,13 +73,13 @@ ${fault === "" ? "" : `<p role="alert">${escapeHtml(fault)}</p>`}
 }
 
 async function take(call: Call): Promise<Answer> {
-  const field = await readForm(call);
+  const form = await formOf(call);
   const found = await openTake(call);
   if ("status" in found) return found;
   const { evaluation } = found;
-  const contact = (await takers(call)).find(({ email }) => email === field("contact"));
+  const contact = (await takers(call)).find(({ email }) => email === form.text("contact"));
   if (contact === undefined) return takePage(call, evaluation, 422, "Choose a contact.");
-  const url = field("slack_invite_url");
+  const url = form.text("slack_invite_url");
   const invite = url === "" ? undefined : SlackInvite.safeParse(url);
   if (invite?.success === false)
     return takePage(
@@ -104,7 +104,7 @@ async function take(call: Call): Promise<Answer> {
   return page(
     200,
     "It is yours",
-    `<p>The visitor gets mail that names <bdi>${escapeHtml(contact.name)}</bdi>.</p>`,
+    html`<p>The visitor gets mail that names <bdi>${contact.name}</bdi>.</p>`,
   );
 }
 

@@ -1,16 +1,21 @@
 import { expect, test } from "vitest";
-import { isOwnPost, type PostedFrom } from "../src/http/cross-site.ts";
+import { isOwnPost } from "../src/index.ts";
 
 const own = "https://heliograph.example";
-const from = (given: Partial<PostedFrom>): boolean =>
-  isOwnPost({
-    fetchSite: undefined,
-    origin: undefined,
-    ownOrigin: own,
-    token: undefined,
-    wanted: "right",
-    ...given,
-  });
+type Given = {
+  readonly fetchSite?: string;
+  readonly origin?: string;
+  readonly token?: string;
+  readonly wanted?: string | undefined;
+};
+const from = ({ fetchSite, origin, token, ...given }: Given): boolean =>
+  isOwnPost(
+    {
+      ...(fetchSite !== undefined && { "sec-fetch-site": fetchSite }),
+      ...(origin !== undefined && { origin }),
+    },
+    { origins: [own], token, wanted: "wanted" in given ? given.wanted : "right" },
+  );
 
 test.each([
   ["a form of ours", { fetchSite: "same-origin", origin: own, token: "right" }, true],
