@@ -27,11 +27,18 @@ function placeOf(stack: string): string | undefined {
  * session on a database whose name begins with the prefix. A pool has one as soon as it was asked, a consumer one for its lease.
  */
 export function watchLeaks(config: pg.PoolConfig, prefix: string) {
-  const open = new Map<number, string>();
+  // The stack of each is put into words only for what is still open at the end: almost nothing of very many.
+  const open = new Map<number, Error>();
+  const timers = (): string[] =>
+    [...open].flatMap(([id, made]) => {
+      const place = placeOf(made.stack ?? "");
+      if (place !== undefined) return `a timer ${place}`;
+      open.delete(id);
+      return [];
+    });
   const hook = createHook({
     init(id, type) {
-      const place = type === "Timeout" ? placeOf(new Error("a timer").stack ?? "") : undefined;
-      if (place !== undefined) open.set(id, `a timer ${place}`);
+      if (type === "Timeout") open.set(id, new Error("a timer"));
     },
     destroy: (id) => void open.delete(id),
     // A test makes millions of them.
@@ -45,7 +52,7 @@ export function watchLeaks(config: pg.PoolConfig, prefix: string) {
           async () => {
             // Asking takes as long as Node needs to tell of what has just ended.
             const sessions = await sessionsOf(config, prefix);
-            left = [...open.values(), ...sessions];
+            left = [...timers(), ...sessions];
             return left.length === 0;
           },
           { timeoutMs: closingMs },
