@@ -1,4 +1,5 @@
 import { PublicError } from "@heliograph/contracts";
+import { Fifo, PartnerTurns } from "@heliograph/runtime";
 
 export type StartLimits = {
   /** Requests that begin in one turn of the event loop: some two milliseconds of it. */
@@ -16,8 +17,7 @@ const defaultLimits: StartLimits = { perTurn: 8, waitingPerName: 1_000, waiting:
 export class FairStarts {
   readonly #limits: StartLimits;
   readonly #later: (next: () => void) => void;
-  /** In the order of their next turn. */
-  readonly #waiting = new Map<string, (() => void)[]>();
+  readonly #waiting = new PartnerTurns(() => new Fifo<() => void>());
   #size = 0;
   #started = 0;
   #scheduled = false;
@@ -37,8 +37,7 @@ export class FairStarts {
       this.#schedule();
       return undefined;
     }
-    const own = this.#waiting.get(name);
-    if ((own?.length ?? 0) >= this.#limits.waitingPerName)
+    if (this.#waiting.sizeOf(name) >= this.#limits.waitingPerName)
       throw new PublicError(
         "rate_limited",
         `${this.#limits.waitingPerName} of your requests wait to be handled.`,
@@ -49,10 +48,7 @@ export class FairStarts {
         retryAfterSeconds: 1,
       });
     this.#size++;
-    return new Promise((resolve) => {
-      if (own === undefined) this.#waiting.set(name, [resolve]);
-      else own.push(resolve);
-    });
+    return new Promise((resolve) => this.#waiting.of(name).push(resolve));
   }
 
   #schedule(): void {
@@ -64,13 +60,10 @@ export class FairStarts {
   readonly #turn = (): void => {
     this.#scheduled = false;
     this.#started = 0;
-    while (this.#started < this.#limits.perTurn) {
-      const [entry] = this.#waiting;
-      if (entry === undefined) break;
-      const [name, own] = entry;
+    for (const [name, own] of this.#waiting) {
+      if (this.#started >= this.#limits.perTurn) break;
       const start = own.shift()!;
-      this.#waiting.delete(name);
-      if (own.length > 0) this.#waiting.set(name, own);
+      this.#waiting.had(name);
       this.#size--;
       this.#started++;
       start();

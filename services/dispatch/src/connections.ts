@@ -7,13 +7,11 @@ import {
   type GatewayConfig,
   type GatewayTools,
 } from "@heliograph/gateways";
-import type { RoutingRules } from "@heliograph/runtime";
+import { Fifo, PartnerTurns, type RoutingRules } from "@heliograph/runtime";
 import { alwaysClosed, createBreaker, type Breaker } from "./breaker.ts";
 import type { Bucket } from "./bucket.ts";
 import type { Candidate } from "./choose.ts";
-import { Fifo } from "./fifo.ts";
 import { callMetrics } from "./metrics.ts";
-import { PartnerTurns } from "./partner-turns.ts";
 import {
   type ChannelRules,
   type Routed,

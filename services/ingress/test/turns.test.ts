@@ -30,3 +30,21 @@ test("no more go at once than may, and all go in the end", async () => {
   );
   expect([most, going]).toEqual([2, 0]);
 });
+
+test("what waits of one is bounded, and takes nothing from another", async () => {
+  const turns = new Turns(1, 2);
+  const end = await turns.take("a");
+  const order: string[] = [];
+  const waiting = ["a", "a", "b"].map(async (name) => {
+    const done = await turns.take(name);
+    order.push(name);
+    done();
+  });
+  await expect(turns.take("a")).rejects.toMatchObject({
+    code: "rate_limited",
+    retryAfterSeconds: 1,
+  });
+  end();
+  await Promise.all(waiting);
+  expect(order).toEqual(["a", "b", "a"]);
+});

@@ -1,39 +1,45 @@
+import { PublicError } from "@heliograph/contracts";
+import { Fifo, PartnerTurns } from "@heliograph/runtime";
+
 /**
  * Takes turns: at most so many go at once, and of those that wait each name has its turn before any has its second. So a partner with many
  * batches waits for itself, not others for it.
  */
 export class Turns {
   readonly #atOnce: number;
+  readonly #mostWaiting: number;
   #going = 0;
-  /** In the order of their next turn. */
-  readonly #waiting = new Map<string, (() => void)[]>();
+  readonly #waiting = new PartnerTurns(() => new Fifo<() => void>());
 
-  constructor(atOnce: number) {
+  /** `mostWaiting` of one name; whoever has more hears that he asks for too much. */
+  constructor(atOnce: number, mostWaiting = Infinity) {
     this.#atOnce = atOnce;
+    this.#mostWaiting = mostWaiting;
   }
 
-  /** Resolves when it is this name's turn; what it gives ends the turn and must be called. */
+  /** Resolves when it is this name's turn; what it gives ends the turn and must be called. Throws `rate_limited` when too much of this name waits. */
   async take(name: string): Promise<() => void> {
     if (this.#going < this.#atOnce) this.#going++;
-    else
-      await new Promise<void>((resolve) => {
-        const queue = this.#waiting.get(name);
-        if (queue === undefined) this.#waiting.set(name, [resolve]);
-        else queue.push(resolve);
-      });
+    else {
+      if (this.#waiting.sizeOf(name) >= this.#mostWaiting)
+        throw new PublicError(
+          "rate_limited",
+          `${this.#mostWaiting} of your sends wait to be stored.`,
+          {
+            retryAfterSeconds: 1,
+          },
+        );
+      await new Promise<void>((resolve) => this.#waiting.of(name).push(resolve));
+    }
     return () => this.#next();
   }
 
   #next(): void {
-    const [entry] = this.#waiting;
-    if (entry === undefined) {
-      this.#going--;
-      return;
+    for (const [name, queue] of this.#waiting) {
+      const begin = queue.shift()!;
+      this.#waiting.had(name);
+      return begin();
     }
-    const [name, queue] = entry;
-    const resolve = queue.shift()!;
-    this.#waiting.delete(name);
-    if (queue.length > 0) this.#waiting.set(name, queue);
-    resolve();
+    this.#going--;
   }
 }

@@ -1,6 +1,7 @@
 /**
  * Partners of whom something waits, in the order of their next turn: who has had one is the last to have another, and who begins to wait is behind those that do. So one
  * with a million messages and one with ten have as many turns as long as both wait, and each waits for one turn of each of the others at most.
+ * Requests that begin, sends that are stored, lanes of dispatch and calls of a gateway wait in one of these each.
  */
 export class PartnerTurns<Waiting extends { readonly size: number }> {
   readonly #partners = new Map<string, Waiting>();
@@ -18,6 +19,10 @@ export class PartnerTurns<Waiting extends { readonly size: number }> {
     let waiting = this.#partners.get(partner);
     if (waiting === undefined) this.#partners.set(partner, (waiting = this.#open()));
     return waiting;
+  }
+  /** How much waits of a partner. */
+  sizeOf(partner: string): number {
+    return this.#partners.get(partner)?.size ?? 0;
   }
   /** Who has had a turn meanwhile comes again, behind all others; who was passed over does not, and keeps his place. */
   [Symbol.iterator](): Iterator<[string, Waiting]> {
