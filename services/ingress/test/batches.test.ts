@@ -200,6 +200,34 @@ test("who sends little does not wait for what another has sent", async () => {
   }
 });
 
+test("of one who floods two sends are stored at once while others send, and theirs wait for none of his", async () => {
+  const [busy, calm] = await Promise.all([world.addPartner(), world.addPartner()]);
+  const { promise: opened, resolve: open } = Promise.withResolvers<void>();
+  const gate = { shut: false, under: 0, most: 0 };
+  const ingress = await ingressOn(world, (log) => async (appends) => {
+    if (!gate.shut || appends[0]!.events[0]!.metadata.partner !== busy.id)
+      return log.append(appends);
+    gate.most = Math.max(gate.most, ++gate.under);
+    await opened;
+    return log.append(appends).finally(() => gate.under--);
+  });
+  const send = async (key: string) => (await ingress.post(key, "/api/v1/messages", sms)).status;
+  try {
+    await ingress.post(calm.key, path, { messages: many(8) });
+    await ingress.post(busy.key, path, { messages: many(150) });
+    gate.shut = true;
+    const flood = Array.from({ length: 30 }, () => send(busy.key));
+    await until(() => gate.under === 2);
+    expect(await send(calm.key)).toBe(202);
+    open();
+    expect(new Set(await Promise.all(flood))).toEqual(new Set([202]));
+    expect([gate.most, gate.under]).toEqual([2, 0]);
+  } finally {
+    open();
+    await ingress.stop();
+  }
+});
+
 test("an outage that fails every request is reported once a second, a bug each time", async () => {
   const { key } = await world.addPartner();
   const lines: string[] = [];

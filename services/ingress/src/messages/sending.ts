@@ -65,6 +65,10 @@ type Ready = { index: number; value: Prepared };
 const sliceLength = 200;
 /** One slice is prepared while another is written. */
 const slicesAtOnce = 2;
+/** Single sends of one who floods that are on their way into the log at once: what others send then shares a commit with few of his, and after a pause of the process with few of those that gathered. */
+const floodAtOnce = 2;
+/** That wait for it. */
+const floodWaiting = 1_000;
 
 /** Accepts the messages of one environment: the memory of templates, funds and waiting callers, kept fresh by one subscription. */
 export class Sending {
@@ -78,6 +82,7 @@ export class Sending {
   /** Ids derived from keys whose first request is between its checks and its outcome. */
   readonly #running = new Set<string>();
   readonly #turns = new Turns(slicesAtOnce);
+  readonly #floods = new Turns(floodAtOnce, floodWaiting);
   readonly #shares = new Shares();
 
   readonly #pressure: EnvironmentDeps["pressure"];
@@ -161,7 +166,8 @@ export class Sending {
     try {
       for (let from = 0; from < pending.length; from += sliceLength) {
         const slice = pending.slice(from, from + sliceLength);
-        const end = items.length > 1 ? await this.#turns.take(call.partner.partner_id) : undefined;
+        const turns = this.#turnsFor(name, items.length);
+        const end = turns && (await turns.take(name));
         try {
           await this.#sendSlice(call, slice, results);
         } catch (error) {
@@ -177,6 +183,12 @@ export class Sending {
     } finally {
       for (const id of claimed) this.#running.delete(id);
     }
+  }
+
+  /** A single send of one who floods waits for his earlier ones while others send too; anybody else's waits for nothing. */
+  #turnsFor(name: string, sends: number): Turns | undefined {
+    if (sends > 1) return this.#turns;
+    return this.#shares.floods(name) ? this.#floods : undefined;
   }
 
   /** Accepts some sends in one append. Throws what fails them all, and then nothing of them is known to be stored. */
