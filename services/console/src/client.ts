@@ -49,6 +49,7 @@ export type Asked = {
   /** Answers when it is done, or after so many seconds. */
   readonly waitSeconds?: number;
   readonly token?: string;
+  readonly signal?: AbortSignal;
 };
 
 export type Link = {
@@ -121,14 +122,15 @@ const ask = (
   { apiUrl, masterKey, ip }: Link,
   method: string,
   path: string,
-  { query, body, file, key, waitSeconds, ifMatch, token }: Asked,
+  { query, body, file, key, waitSeconds, ifMatch, token, signal }: Asked,
   withinMs = deadlineMs,
 ): Promise<Response> => {
   const sent = file?.bytes ?? (body === undefined ? undefined : JSON.stringify(body));
+  const late = AbortSignal.timeout(withinMs);
   const asked = fetch(`${apiUrl}/api/v1${withQuery(path, query)}`, {
     method,
     redirect: "error",
-    signal: AbortSignal.timeout(withinMs),
+    signal: signal === undefined ? late : AbortSignal.any([late, signal]),
     headers: {
       [onBehalfHeader]: onBehalfOf(masterKey, ip),
       ...(token !== undefined && { authorization: `Bearer ${token}` }),

@@ -10,11 +10,12 @@ import { base, type Led, type Page, type Shown, type Visit } from "./page.ts";
 import { allPages } from "./pages/index.ts";
 import { apiOf } from "./platform-session.ts";
 import type { Session } from "./sessions.ts";
+import { joinLive } from "./live/join.ts";
 import { atTheDoor } from "./door.ts";
 import { framed } from "./view/layout.ts";
 import { foreignPage, notAForm, otherWorld, refusedPage, silentPage } from "./view/states.ts";
 
-const nothing = formOf(new URLSearchParams());
+const nothing = formOf([]);
 const reads = new Set(["GET", "HEAD"]);
 /** A template's text, its variables and what stands around it. */
 const maxFormBytes = 256 * 1024;
@@ -55,6 +56,7 @@ export function createDesk(deps: Deps): (request: Request, response: Response) =
       link,
       session,
     };
+    if (path === `${base}/live`) return joinLive(deps, router, arrival, session);
     if (await atTheDoor(deps, arrival)) return;
     if (session === undefined) {
       const back = reads.has(request.method) ? `?to=${encodeURIComponent(path)}` : "";
@@ -94,10 +96,12 @@ async function answerPage(
   const match = router.match(request.method, path);
   const page = match.kind === "found" ? match.target : undefined;
   const { who, environment } = session.data;
+  const at = Date.now();
   const show = async (what: Shown): Promise<void> => {
     const flash = query.text("told");
     const told = flash === "" ? undefined : await deps.sessions.hear(session, flash);
-    const frame = { who, environment, csrf: session.csrf, section: page?.section ?? "", told };
+    const section = page?.section ?? "";
+    const frame = { who, environment, csrf: session.csrf, section, told, at };
     const { status = 200, againSeconds } = what;
     const again = againSeconds === undefined ? {} : { Refresh: String(againSeconds) };
     sendPage(response, status, framed(what, frame), again);
@@ -132,6 +136,7 @@ async function answerPage(
   } catch (error) {
     if (error instanceof SignedOut) {
       await deps.sessions.end(session);
+      deps.hub.leave(session);
       redirect(response, 303, `${base}/sign-in?ended=1`, { "Set-Cookie": clearCookie });
     } else if (error instanceof Refused) await show(refusedPage(error.problem));
     else if (error instanceof Unreachable) await show(silentPage());

@@ -33,7 +33,10 @@ export async function atTheDoor(deps: Deps, arrival: Arrival): Promise<boolean> 
       await enter(deps, arrival);
       return true;
     case `POST ${base}/sign-out`:
-      if (session !== undefined) await signOut(arrival.link, deps.sessions, session);
+      if (session !== undefined) {
+        deps.hub.leave(session);
+        await signOut(arrival.link, deps.sessions, session);
+      }
       redirect(response, 303, `${base}/sign-in`, { "Set-Cookie": clearCookie });
       return true;
     case `POST ${base}/environment`:
@@ -45,7 +48,7 @@ export async function atTheDoor(deps: Deps, arrival: Arrival): Promise<boolean> 
 }
 
 async function enter(
-  { sessions }: Deps,
+  { sessions, hub }: Deps,
   { response, link, form, session }: Arrival,
 ): Promise<void> {
   const to = ownPath(form.text("to"));
@@ -56,7 +59,10 @@ async function enter(
       password: form.exact("password"),
       totp: form.text("totp").replaceAll(" ", ""),
     });
-    if (session !== undefined) await signOut(link, sessions, session);
+    if (session !== undefined) {
+      hub.leave(session);
+      await signOut(link, sessions, session);
+    }
     const { who, environment, tokens } = entered;
     const token = await sessions.begin({ who, environment, tokens: { [environment]: tokens } });
     redirect(response, 303, to, { "Set-Cookie": setCookie(token) });

@@ -43,6 +43,34 @@ const groups: readonly Group[] = [
   },
 ];
 
+/** `g` and then this letter leads there. */
+const letters: Readonly<Record<string, string>> = {
+  "": "o",
+  "/messages": "m",
+  "/send": "s",
+  "/batch": "b",
+  "/templates": "t",
+  "/contacts": "c",
+  "/conversations": "i",
+  "/wallet": "w",
+  "/usage": "u",
+  "/webhooks": "h",
+  "/events": "e",
+  "/gateways": "g",
+  "/routing": "r",
+  "/sandbox": "x",
+  "/keys": "k",
+  "/team": "p",
+  "/limits": "l",
+  "/audit": "a",
+  "/partners": "n",
+  "/evaluations": "v",
+  "/projections": "j",
+  "/dead-letters": "d",
+  "/log": "y",
+};
+export const goOf = (path: string): string | undefined => letters[path];
+
 /** What this agent's role can open. */
 export const navOf = ({ scopes }: Who): readonly Group[] =>
   groups

@@ -45,7 +45,7 @@ const whoIs = (link: Link, token: string): Promise<Who> =>
   callApi<Who>(link, "GET", "/me", { token });
 
 export type Api = {
-  get<Body>(path: string, query?: Asked["query"]): Promise<Body>;
+  get<Body>(path: string, query?: Asked["query"], signal?: AbortSignal): Promise<Body>;
   /** With the version that a change of it names. */
   read<Body>(path: string): Promise<Read<Body>>;
   /** A file, which the page hands on. */
@@ -100,7 +100,8 @@ export function apiOf(link: Link, sessions: Sessions, begun: Session): Api {
     withToken((token) => callApi<Body>(link, method, path, { ...asked, token }));
   return {
     send,
-    get: (path, query) => send("GET", path, query === undefined ? {} : { query }),
+    get: (path, query, signal) =>
+      send("GET", path, { ...(query && { query }), ...(signal && { signal }) }),
     read: (path) => withToken((token) => readApi(link, "GET", path, { token })),
     download: (path, query) =>
       withToken((token) =>

@@ -7,6 +7,7 @@ import {
   addSession,
   changeSession,
   removeSession,
+  standingSessions,
   takeFlash,
   useSession,
 } from "./tables/sessions.ts";
@@ -89,6 +90,12 @@ export function openSessions(pool: pg.Pool, masterKey: Buffer) {
         ? session
         : { ...session, sealed: now, data: open(session.sha256, now) };
     },
+    /** Which of them have not ended, in hex. That somebody has a page open is no use of it: it ends where nobody sits there. */
+    standing: (of: readonly Session[]): Promise<ReadonlySet<string>> =>
+      standingSessions(
+        pool,
+        of.map(({ sha256 }) => sha256),
+      ),
     end: (session: Session): Promise<void> => removeSession(pool, session.sha256),
     /** Keeps it sealed: a secret may be among what is told. */
     async tell(session: Session, told: Told): Promise<string> {

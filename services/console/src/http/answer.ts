@@ -8,6 +8,14 @@ const common = {
   "X-Robots-Tag": "noindex",
 };
 
+/** Of a stream of server-sent events: nothing on the way keeps it back or packs it. */
+export const streamHead = {
+  ...common,
+  "Cache-Control": "no-store, no-transform",
+  "Content-Type": "text/event-stream; charset=utf-8",
+  "X-Accel-Buffering": "no",
+};
+
 type Headers = Readonly<Record<string, string>>;
 
 /** A page of somebody: no cache keeps it, and Back after a sign-out shows nothing. */

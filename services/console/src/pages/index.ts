@@ -11,6 +11,7 @@ import { conversationPages } from "./conversations.ts";
 import { messagePages } from "./messages.ts";
 import { overviewPages } from "./overview.ts";
 import { sendPages } from "./send.ts";
+import { shortcutPages } from "./shortcuts.ts";
 import { templatePages } from "./templates.ts";
 import { walletPages } from "./wallet.ts";
 import { webhookPages } from "./webhooks.ts";
@@ -32,4 +33,5 @@ export const allPages: readonly Page[] = [
   ...teamsPages,
   ...mePages,
   ...auditPages,
+  ...shortcutPages,
 ];

@@ -1,6 +1,7 @@
 import { html, type Html } from "@heliograph/html";
 import { base, shown, type Page, type Shown, type Visit } from "../page.ts";
 import type { List, Message, MessageSummary, Moment } from "../shapes.ts";
+import { live } from "../live/region.ts";
 import { messageTable } from "../view/message-table.ts";
 import { bdi, curl, empty, facts, field, money, pages, pill, time } from "../view/parts.ts";
 
@@ -45,7 +46,9 @@ ${field({ name: "tag", label: "Tag", value: filters["tag"] ?? "", type: "search"
 ${field({ name: "client_ref", label: "Your reference", value: filters["client_ref"] ?? "", type: "search" })}
 <div class="actions"><button type="submit">Filter</button>${given && html`<a href="${base}/messages">Show all</a>`}</div>
 </form>
-${
+${live(
+  "messages",
+  "message",
   found.data.length > 0
     ? messageTable("Messages, newest first", found.data)
     : given
@@ -56,8 +59,8 @@ ${
       : empty(
           "No message yet",
           html`<a href="${base}/send">Send one from here</a>, or with a key: <code>POST /messages</code>.`,
-        )
-}
+        ),
+)}
 ${pages(`${base}/messages`, filters, found)}
 ${curl(visit, "GET", `/messages${asked.size > 0 ? `?${asked.toString()}` : ""}`)}`,
   );
@@ -109,7 +112,10 @@ async function one(visit: Visit): Promise<Shown> {
   const { content } = message;
   return shown(
     "Message",
-    html`<p class="lead">${pill(message.status)} ${message.channel} to ${bdi(message.to)}</p>
+    html`${live(
+      "message",
+      message.id,
+      html`<p class="lead">${pill(message.status)} ${message.channel} to ${bdi(message.to)}</p>
 ${trouble(message)}
 <div class="two">
 <section aria-labelledby="what"><h2 id="what">What was sent</h2>
@@ -148,7 +154,8 @@ ${facts([
   ["Tags", bdi(message.tags.join(", "))],
 ])}
 </section></div>
-<section aria-labelledby="life"><h2 id="life">Its life, from the log</h2>${timelineOf(timeline.data)}</section>
+<section aria-labelledby="life"><h2 id="life">Its life, from the log</h2>${timelineOf(timeline.data)}</section>`,
+    )}
 ${curl(visit, "GET", `/messages/${message.id}/timeline`)}`,
   );
 }

@@ -2,6 +2,7 @@ import { hasScope } from "@heliograph/api";
 import { html, type Html } from "@heliograph/html";
 import { base, shown, type Page, type Shown, type Visit } from "../page.ts";
 import type { Balance, List, MessageSummary, UsageRow } from "../shapes.ts";
+import { live } from "../live/region.ts";
 import { barChart, type Bar } from "../view/chart.ts";
 import { curl, empty, money } from "../view/parts.ts";
 import { messageTable } from "../view/message-table.ts";
@@ -50,7 +51,10 @@ async function overview(visit: Visit): Promise<Shown> {
   const lost = total && total.failed + total.bounced + total.expired + total.rejected;
   return shown(
     "Overview",
-    html`<dl class="figures-row">
+    html`${live(
+      "overview",
+      "message",
+      html`<dl class="figures-row">
 ${balance && figure("Available", money(balance.available, balance.currency), `${balance.held} held for messages on their way`)}
 ${figure("Accepted", String(total?.accepted ?? 0), "in the last 24 hours")}
 ${figure("Delivered", String(total?.delivered ?? 0), `half of them ${seconds(total?.latency_ms.sent_to_delivered.p50)} after they were sent`)}
@@ -77,7 +81,8 @@ ${
         html`The first one takes a minute: <a href="${base}/send">send it from here</a>, or with the call below. In the sandbox <code>+15551230001</code> always receives, and <code>+15551230003</code> never does.`,
       )
     : messageTable("The newest messages", latest.data)
-}</section>
+}</section>`,
+    )}
 ${curl(visit, "GET", "/usage?group_by=hour")}`,
   );
 }

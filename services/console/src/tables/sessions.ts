@@ -57,6 +57,19 @@ export async function useSession(pool: pg.Pool, sha256: Buffer): Promise<string 
   return row?.sealed;
 }
 
+/** Those that have not ended, in hex; they count as used by this no more than before. */
+export async function standingSessions(
+  pool: pg.Pool,
+  sha256s: readonly Buffer[],
+): Promise<ReadonlySet<string>> {
+  const { rows } = await pool.query<{ hex: string }>({
+    name: "console.standing",
+    text: `select encode(sha256, 'hex') as hex from console.sessions where sha256 = any($1) and ${stands}`,
+    values: [sha256s],
+  });
+  return new Set(rows.map(({ hex }) => hex));
+}
+
 /** Changes what is sealed. Gives false where another request changed it first. */
 export async function changeSession(
   pool: pg.Pool,

@@ -1,6 +1,6 @@
 import { html, page, type Html } from "@heliograph/html";
-import { iconPath, stylePath } from "../assets.ts";
-import { navOf } from "../nav.ts";
+import { iconPath, scriptPath, stylePath } from "../assets.ts";
+import { goOf, navOf } from "../nav.ts";
 import { base, type Shown, type Visit } from "../page.ts";
 import type { Told } from "../sessions.ts";
 import { facts } from "./parts.ts";
@@ -9,18 +9,29 @@ type Framed = Pick<Visit, "who" | "environment" | "csrf"> & {
   readonly section: string;
   /** Where a switch of the environment leads: things of one are not in the other. */
   readonly told: Told | undefined;
+  /** When it was begun, in milliseconds: what happened since then is still to be shown. */
+  readonly at: number;
 };
 
 const head = html`<link rel="icon" type="image/svg+xml" href="${iconPath}">`;
+const scripts = html`${head}
+<script src="${scriptPath}" defer></script>`;
+
+// Text of strangers is escaped: no quotation mark of theirs stands in a page.
+const isLive = (body: Html): boolean => /data-live="[^"]/.test(String(body));
+
+/** Shown by the script alone: without it nothing changes by itself. */
+const liveBar = (at: number): Html =>
+  html`<p class="live" data-live-bar data-at="${at}" hidden><span class="live-said" role="status" data-live-said></span><button class="quiet" type="button">Pause</button></p>`;
 
 /** A page with everything around it. */
 export function framed({ title, body, heading }: Shown, frame: Framed): string {
-  const { environment, told } = frame;
+  const { environment, told, at } = frame;
   const name = environment === "live" ? "Live" : "Sandbox";
   return page({
     title: `${title} · ${name} · Heliograph`,
     styles: [stylePath],
-    head,
+    head: scripts,
     look: environment,
     body: html`<body>
 <a class="skip" href="#main">Skip to the page</a>
@@ -30,9 +41,11 @@ ${navigation(frame)}
 <main id="main" tabindex="-1">
 ${told !== undefined && flash(told)}
 <h1>${heading ?? title}</h1>
+${isLive(body) && liveBar(at)}
 ${body}
 </main>
 </div>
+<footer class="foot"><a href="${base}/shortcuts">Keyboard shortcuts</a></footer>
 </body>`,
   });
 }
@@ -65,7 +78,7 @@ const entries = ({ who, section }: Pick<Framed, "who" | "section">): Html =>
     ({ label, entries }) => html`<p class="group">${label}</p>
 <ul>${entries.map(
       ({ path, label }) =>
-        html`<li><a href="${base}${path}"${path === section && html` aria-current="page"`}>${label}</a></li>`,
+        html`<li><a href="${base}${path}"${goOf(path) && html` data-go="${goOf(path)}"`}${path === section && html` aria-current="page"`}>${label}</a></li>`,
     )}</ul>`,
   )}`;
 

@@ -1,0 +1,191 @@
+import diagnostics from "node:diagnostics_channel";
+import { afterFile, until } from "@heliograph/testkit";
+import { testBrowser } from "@heliograph/testkit/browser";
+import { afterAll, describe, expect, test } from "vitest";
+import { assets, scriptPath } from "../src/assets.ts";
+import { form, openDesk } from "./desk.ts";
+
+const { browser, skip } = await testBrowser();
+afterAll(async () => {
+  await browser?.close();
+});
+/** A browser on a busy machine takes its time. */
+const stepDeadlineMs = 20_000;
+const flowDeadlineMs = 90_000;
+
+const { world, keys, base, fetchPage, signedIn, read } = await openDesk();
+
+/** Paths that the console asks the REST surface for. */
+const asked: string[] = [];
+const note = (message: unknown): void => {
+  asked.push((message as { request: { path: string } }).request.path);
+};
+diagnostics.subscribe("undici:request:create", note);
+afterFile(async () => {
+  diagnostics.unsubscribe("undici:request:create", note);
+});
+
+type Stream = { readonly text: () => string; readonly over: () => boolean; close(): void };
+
+/** A tab's stream, as its script opens it. */
+async function look(
+  cookie: string,
+  page: string,
+  { on = "message", world = "sandbox", since = Date.now() } = {},
+): Promise<Stream> {
+  const left = new AbortController();
+  const query = new URLSearchParams({ page, on, world, since: String(since) });
+  const answer = await fetchPage(`/console/live?${query.toString()}`, {
+    headers: { cookie },
+    signal: left.signal,
+  });
+  expect(answer.headers.get("content-type")).toContain("text/event-stream");
+  expect(answer.headers.get("cache-control")).toContain("no-transform");
+  let text = "";
+  let over = false;
+  const reading = (async () => {
+    for await (const chunk of answer.body!.pipeThrough(new TextDecoderStream())) text += chunk;
+  })();
+  reading.catch(() => undefined).finally(() => (over = true));
+  return { text: () => text, over: () => over, close: () => left.abort() };
+}
+
+const send = async (text: string, to = "+15551230001"): Promise<string> => {
+  const { status, body } = await world.call("POST", "/api/v1/messages", {
+    key: keys.sandboxKey,
+    body: { channel: "sms", to, text },
+  });
+  expect(status).toBe(202);
+  return body.id as string;
+};
+
+describe("pages that change by themselves", () => {
+  test("are made once for all tabs of an agent, whose feed is read once, with each session's own forms", async () => {
+    const cookies = await Promise.all([1, 2, 3, 4].map(() => signedIn()));
+    const tabs = await Promise.all(
+      cookies.flatMap((cookie) => [1, 2, 3].map(() => look(cookie, "/console/messages"))),
+    );
+    // The feed's end is found first; a page that was read before is made once more.
+    await until(() => tabs.every((tab) => tab.text().includes("event: show")), {
+      what: "all tabs have what there is",
+    });
+    asked.length = 0;
+    const id = await send("seen by all");
+    await until(() => tabs.every((tab) => tab.text().includes(id)), { what: "all tabs show it" });
+    const lists = asked.filter((path) => path.startsWith("/api/v1/messages?"));
+    const feeds = asked.filter((path) => path.startsWith("/api/v1/events?"));
+    expect(lists.length).toBeLessThan(6);
+    expect(feeds.length).toBeLessThan(8);
+    for (const tab of tabs) tab.close();
+  });
+
+  test("end with the session, wherever it ends, and do not keep it", async () => {
+    const [here, elsewhere, idle] = await Promise.all([signedIn(), signedIn(), signedIn()]);
+    const tabs = await Promise.all(
+      [here, elsewhere, idle].map((cookie) => look(cookie!, "/console/messages")),
+    );
+    const pool = world.platform.platformPool;
+    const press = form(
+      { csrf: (await read(here!, "/console")).match(/name="csrf" value="([^"]+)"/)![1]! },
+      { cookie: here! },
+    );
+    expect((await fetchPage("/console/sign-out", press)).status).toBe(303);
+    await until(() => tabs[0]!.over(), { what: "the tab that signed out is over" });
+    // Another process ended these: nothing is told behind that.
+    await pool.query("update console.sessions set used_at = now() - interval '3 hours'");
+    const id = await send("after the end");
+    await until(() => tabs.every((tab) => tab.over()), { what: "all are over" });
+    for (const tab of tabs) {
+      expect(tab.text()).toContain("event: end\ndata: Your session has ended");
+      expect(tab.text()).not.toContain(id);
+    }
+  });
+
+  test("are refused in words that are not asked for again", async () => {
+    const cookie = await signedIn();
+    const other = await look(cookie, "/console/messages", { world: "live" });
+    const nobody = await look("", "/console/messages");
+    await until(() => other.over() && nobody.over(), { what: "both are over" });
+    expect(other.text()).toContain("event: end\ndata: This page is of the other world");
+    expect(nobody.text()).toContain("event: end");
+    for (const page of ["/console/nowhere", "https://evil.example/", "//evil.example/console"]) {
+      const query = new URLSearchParams({ page, world: "sandbox" }).toString();
+      expect((await fetchPage(`/console/live?${query}`, { headers: { cookie } })).status).toBe(400);
+    }
+  });
+
+  test("leave a browser a connection for its next page", async () => {
+    const cookie = await signedIn();
+    const tabs: Stream[] = [];
+    for (let at = 0; at < 7; at++) tabs.push(await look(cookie, "/console/messages"));
+    await until(() => tabs[0]!.over() && tabs[1]!.over(), { what: "the oldest two are over" });
+    expect(tabs.slice(2).some((tab) => tab.over())).toBe(false);
+    for (const tab of tabs) tab.close();
+  });
+});
+
+test("the script is small, and is named by what it holds", async () => {
+  const { body } = assets.get(scriptPath)!;
+  expect(body.length).toBeLessThanOrEqual(4_096);
+  const answer = await fetchPage(scriptPath);
+  expect(answer.headers.get("content-type")).toContain("javascript");
+  expect(await read(await signedIn(), "/console/shortcuts")).toContain("<kbd>g</kbd> then <kbd>m");
+});
+
+describe.skipIf(browser === undefined)(
+  `in a browser${skip === undefined ? "" : ` (${skip})`}`,
+  () => {
+    test(
+      "a list grows under the eyes, keeps focus, and stands still where somebody asks for it; keys lead",
+      { timeout: flowDeadlineMs },
+      async () => {
+        await send("first");
+        const context = await browser!.newContext({ baseURL: base });
+        const page = await context.newPage();
+        page.setDefaultTimeout(stepDeadlineMs);
+        await page.goto("/console/sign-in");
+        await page.fill("[name=email]", keys.agent.email);
+        await page.fill("[name=password]", keys.agent.password);
+        await page.click("button.main");
+
+        // Two keys belong together for two seconds, which a busy machine may need between them.
+        await until(
+          async () => {
+            await page.keyboard.press("g");
+            await page.keyboard.press("m");
+            return page.url().endsWith("/console/messages");
+          },
+          { what: "g m leads to the messages" },
+        );
+        await page.keyboard.press("/");
+        await page.keyboard.type("g?/");
+        expect(await page.evaluate("document.activeElement.value")).toBe("g?/");
+        await page.focus("td a");
+        const held = await page.evaluate("document.activeElement.href");
+        const id = await send("second");
+        await page.waitForSelector(`tr:first-child a[href$="${id}"]`);
+        expect(await page.evaluate("document.activeElement.href")).toBe(held);
+        expect(await page.inputValue("#f-to")).toBe("g?/");
+        expect(await page.textContent("[data-live-said]")).toContain("Live");
+
+        await page.click("[data-live-bar] button");
+        const missed = await send("third");
+        await page.waitForFunction(
+          "document.querySelector('[data-live-said]').textContent === 'Paused'",
+        );
+        expect(await page.locator(`a[href$="${missed}"]`).count()).toBe(0);
+        await page.click("[data-live-bar] button");
+        await page.waitForSelector(`tr:first-child a[href$="${missed}"]`);
+
+        await page.focus("[data-live-bar] button");
+        await page.keyboard.press("?");
+        await page.waitForURL("**/console/shortcuts");
+        await page.uncheck("[data-keys]");
+        await page.locator("h1").click();
+        await page.keyboard.press("/");
+        expect(new URL(page.url()).pathname).toBe("/console/shortcuts");
+        await context.close();
+      },
+    );
+  },
+);
