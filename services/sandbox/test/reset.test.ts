@@ -1,13 +1,15 @@
+import { fileURLToPath } from "node:url";
 import { streamOf } from "@heliograph/contracts";
 import { services } from "@heliograph/ingress";
 import { rebuildProjector } from "@heliograph/runtime";
-import { until, webhookSink } from "@heliograph/testkit";
+import { spawnService, until, webhookSink } from "@heliograph/testkit";
 import { openWorld, type World } from "@heliograph/testkit/world";
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { decideReset, evolveResets } from "../src/decide-reset.ts";
 import { furnish } from "../src/next-space.ts";
 
+const entry = fileURLToPath(new URL("../../ingress/src/main.ts", import.meta.url));
 let world: World;
 let sink: Awaited<ReturnType<typeof webhookSink>>;
 beforeAll(async () => {
@@ -15,7 +17,7 @@ beforeAll(async () => {
   world = await openWorld({
     services,
     consumers: "run",
-    partners: [{}, {}, {}, {}],
+    partners: [{}, {}, {}, {}, {}],
     env: { HELIOGRAPH_WEBHOOK_ALLOW_CIDRS: "127.0.0.0/8", HELIOGRAPH_RETRY_SCALE: "0.01" },
   });
   for (const { key } of world.partners)
@@ -169,6 +171,76 @@ it("A key resets once, two at once are one reset, and one that was killed halfwa
   expect((await get("/wallet/transactions?limit=50")).data.filter(isOpening)).toHaveLength(1);
 });
 const isOpening = ({ kind }: { kind: string }): boolean => kind === "topup";
+
+/** Asks for a reset in a process of its own that is killed there. */
+async function resetKilledAt(place: string, partner: number, key: string): Promise<void> {
+  const child = spawnService(entry, {
+    HELIOGRAPH_DATABASE_URL: world.databaseUrl,
+    HELIOGRAPH_MASTER_KEY: world.platform.masterKey.toString("hex"),
+    HELIOGRAPH_PORT: "0",
+    HELIOGRAPH_FAILPOINT: `sandbox.${place}:kill`,
+  });
+  const [, port] = await child.outputMatching(/"port":(\d+),"msg":"listening"/);
+  await fetch(`http://127.0.0.1:${port}/api/v1/sandbox/reset`, {
+    method: "POST",
+    headers: {
+      authorization: `Bearer ${world.partners[partner]!.key}`,
+      "content-type": "application/json",
+      "idempotency-key": key,
+    },
+    body: "{}",
+  }).catch(() => undefined);
+  const { signal } = await child.exited;
+  if (signal !== "SIGKILL") throw new Error(`${place} was not passed:\n${child.output()}`);
+}
+
+it("A process that is killed in a reset has reset or it has not, and nothing of before comes after", async () => {
+  const { post, get } = caller(4);
+  const { id } = world.partners[4]!;
+  await post("/webhook-endpoints", { url: `${sink.url}/killed` });
+  const told = (message: string) =>
+    sink.requests
+      .filter(({ path, body }) => path === "/killed" && String(body).includes(`"${message}"`))
+      .map(({ body }) => JSON.parse(String(body)).type);
+  const { sent, later } = await use(4);
+  await until(() => told(later).length > 0);
+
+  await resetKilledAt("before_reset", 4, "first");
+  expect(await resetsOf(4)).toEqual([]);
+  expect((await get("/messages")).data.map((each: { id: string }) => each.id).toSorted()).toEqual(
+    [sent, later].toSorted(),
+  );
+  const { amount } = (await get("/wallet/transactions?limit=100")).data.at(-1);
+
+  await resetKilledAt("after_reset", 4, "second");
+  expect(await resetsOf(4)).toEqual([1]);
+  for (const path of lists) expect((await until(() => get(path))).data, path).toEqual([]);
+  // Who asked and got no answer asks again, and it is the same reset; so is what was killed before.
+  await world.platform.contexts.sandbox.pool.query(
+    "update ingress.idempotency set lease_until = now() where not done",
+  );
+  const again = await post("/sandbox/reset", {}, { "idempotency-key": "second" });
+  expect([again.status, await resetsOf(4)]).toEqual([202, [1]]);
+  const opened = Number((await get("/balance")).available);
+  expect(opened).toBe(Number(amount));
+
+  await post("/sandbox/clock/advance", { seconds: 7_200 });
+  const after = (await post("/messages", sms)).body.id;
+  await until(() => told(after).includes("message.delivered"));
+  expect(told(later)).toEqual(["message.scheduled"]);
+  const { log } = world.platform.contexts.sandbox;
+  const events = await log.readStream(streamOf("message", later));
+  expect(events.map(({ type }) => type)).toEqual(["MessageRequested"]);
+  const { cost } = await get(`/messages/${after}`);
+  const settled = await until(async () => {
+    const balance = await get("/balance");
+    return balance.held === "0" && Number(balance.available) < opened ? balance : undefined;
+  });
+  expect(opened - Number(settled.available)).toBeCloseTo(Number(cost), 6);
+  const opening = (await get("/wallet/transactions?limit=50")).data.filter(isOpening);
+  expect(opening).toHaveLength(1);
+  expect(await log.readStream(streamOf("wallet", `${id}~2`))).toEqual([]);
+}, 60_000);
 
 it("Other partners and live stay as they are, and a rebuild gives the same rows", async () => {
   const { get } = caller(3);

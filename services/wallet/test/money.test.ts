@@ -207,7 +207,7 @@ test("the longest prefix prices, whatever is cheaper or comes first; preview, ho
     { channel: "sms", prefix: "1234", category: "marketing", per_segment: "0.3" },
     { channel: "sms", prefix: "1234", min_segments: 3, per_segment: "0.15" },
   ];
-  const { key, list } = await partnerWithList("50", entries);
+  const { id, key, list } = await partnerWithList("50", entries);
   const preview = async (query: string) => {
     const { status, body } = await call("GET", `/prices/preview?channel=sms&${query}`, { key });
     return status === 200 ? `${body.cost} ${body.prefix}` : body.code;
@@ -235,6 +235,22 @@ test("the longest prefix prices, whatever is cheaper or comes first; preview, ho
   const next = { list, version: 3, effective_from: later, entries: flat("9") };
   expect((await put("/admin/prices", admin, next)).status).toBe(201);
   expect(await preview(to)).toBe("0.2 1234");
+  // Operators see both, and who pays by them.
+  const published = (query = `?list=${list}`) =>
+    call("GET", `/admin/prices${query}`, { key: admin });
+  const [shown] = (await published()).body.data;
+  expect(shown).toMatchObject({ list, currency: "USD", partner_count: 1, partner_ids: [id] });
+  expect(shown.versions).toMatchObject([
+    { ...next, in_force: false },
+    { version: 1, in_force: true },
+  ]);
+  const paged = (await published("?limit=1")).body;
+  const more = (await published(`?limit=10&after=${paged.next_cursor}`)).body.data;
+  const names = [...paged.data, ...more].map((each: object) => loosely(each).list);
+  expect(names).toEqual([...new Set(names)].toSorted());
+  const standard = (await published("?list=standard")).body.data[0];
+  expect(standard.partner_ids).not.toContain(id);
+  expect((await call("GET", "/admin/prices", { key })).status).toBe(403);
   const now = { list, version: 4, entries: flat("0.7") };
   expect((await put("/admin/prices", admin, now)).status).toBe(201);
   expect(await preview(to)).toBe("0.7 ");

@@ -43,6 +43,8 @@ export interface Directory extends GatewayDirectory {
   routingState(environment: Environment): Routing | undefined;
   /** The highest version of a list, in force or not yet. */
   newestPrices(list: string): PriceList | undefined;
+  /** Each list's versions in force and to come, the highest first. */
+  priceLists(): readonly (readonly PriceList[])[];
   /** Every currency in which something is priced. */
   priceCurrencies(): readonly string[];
   /** The agent that signs in with an address; `login` is the stream of its claim. */
@@ -70,6 +72,7 @@ function lookups(state: DirectoryState) {
     prices: (list = "standard", atMs = Date.now()) =>
       state.prices.get(list)?.find((version) => isInForce(version, atMs)),
     newestPrices: (list) => state.prices.get(list)?.[0],
+    priceLists: () => [...state.prices.values()],
     priceListOf: (partner) => state.priceLists.get(partner),
     priceCurrencies: () => currenciesOf(state),
     spaceOf: (environment, partner) => spaceIn(state, environment, partner),

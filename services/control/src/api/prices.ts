@@ -4,6 +4,7 @@ import { categories, channels, PublicError } from "@heliograph/contracts";
 import { defaultPriceList, priceFor, pricesOf } from "@heliograph/domain";
 import { z } from "zod";
 import type { PriceList } from "../decide-prices.ts";
+import { listPriceRoutes } from "./list-prices.ts";
 import { listView, PriceListView } from "./price-view.ts";
 import { publishRoutes } from "./publish-prices.ts";
 
@@ -111,5 +112,6 @@ export const priceRoutes: readonly Route[] = [
     errors: ["invalid_request", "no_price"],
     handler: preview,
   }),
+  ...listPriceRoutes,
   ...publishRoutes,
 ];
