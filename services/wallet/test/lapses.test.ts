@@ -5,6 +5,7 @@ import { until } from "@heliograph/testkit";
 import { openWorld, type World } from "@heliograph/testkit/world";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { service } from "../src/index.ts";
+import { openLapses } from "../src/lapses.ts";
 import { walletProjector } from "../src/projector.ts";
 import { walletLedger } from "../src/reactor.ts";
 import { count, partnerOn, range } from "./harness.ts";
@@ -122,4 +123,47 @@ test("a late success that what is available does not cover is written off, and s
   await until(async () => count(await one.events(), "FundsWrittenOff") === 1);
   expect(await one.proof()).toMatchObject({ balance: "0", held: "0.012", matches: true });
   for (const consumer of running) await consumer.stop();
+});
+
+test("a timer that was killed before it forgot a hold asks for it once all the same, and for none that was settled meanwhile", async () => {
+  const { sandbox: context } = world.platform.contexts;
+  const { log, pool } = context;
+  const running = await Promise.all(
+    [walletProjector, walletLedger].map((each) => runConsumer(each, context)),
+  );
+  const one = partnerOn(log);
+  const soon = new Date(Date.now() + 3_600_000).toISOString();
+  await one.topUp("1");
+  await Promise.all(range(2).map((number) => one.request(number, soon)));
+  await until(async () => count(await one.events(), "FundsHeld") > 0);
+  await running[1]!.caughtUp(await log.head());
+  await running[0]!.caughtUp(await log.head());
+  await advance(one.partner, 1);
+  const noted = async () =>
+    (await pool.query("select * from wallet_ledger.open_holds where partner = $1", [one.partner]))
+      .rows;
+  const before = await until(async () => {
+    const rows = await noted();
+    return rows.length === 2 && rows;
+  });
+  await one.sent(1);
+  await until(async () => count(await one.events(), "FundsCaptured") === 1);
+  await running[0]!.caughtUp(await log.head());
+  // From here on nobody decides: the hold of the first message stays open, and the timer may ask for it again.
+  for (const consumer of running) await consumer.stop();
+  for (let round = 0; round < 2; round++) {
+    await pool.query(
+      "insert into wallet_ledger.open_holds select * from jsonb_populate_recordset(null::wallet_ledger.open_holds, $1) on conflict do nothing",
+      [JSON.stringify(before)],
+    );
+    const { logger } = context;
+    const { signal } = new AbortController();
+    // A moment after the clock was set forward, and at once.
+    const lapses = openLapses({ context, logger, signal }, () => Date.now() + 60_000);
+    await advance(one.partner, 27 * 3_600 + round);
+    await until(async () => (await noted()).length === 0);
+    await lapses.stop();
+    expect(await log.readStream(streamOf("hold", one.idOf(0)))).toHaveLength(1);
+    expect(await log.readStream(streamOf("hold", one.idOf(1)))).toHaveLength(0);
+  }
 });
