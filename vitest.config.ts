@@ -12,7 +12,7 @@ const everywhere = [
  */
 const sharing = [
   "packages/{api,channels,contracts,domain,gateways,platform,runtime,vault}/test/**/*.test.ts",
-  "services/{control,delivery,evaluations,inbound,ingress,lifecycle,mobile,operations,sandbox,suppressions,templates,usage,webhooks}/test/**/*.test.ts",
+  "services/{control,conversations,delivery,dispatch,evaluations,inbound,ingress,lifecycle,mobile,operations,sandbox,suppressions,templates,usage,wallet,webhooks}/test/**/*.test.ts",
 ];
 
 const eachFile = "packages/testkit/src/each-file.ts";
@@ -32,8 +32,8 @@ export default defineConfig({
     // One PostgreSQL server a run; the tests make their own databases on it.
     globalSetup: ["packages/testkit/src/global-setup.ts"],
     reporters: ["default", "./scripts/vitest-reporter.ts"],
-    // The smallest supported machine has two cores. Tests wait for brokers, leases and time-outs more than half of their time, so one worker more than cores.
-    maxWorkers: 3,
+    // The smallest supported machine has two cores. A worker waits for brokers, leases and time-outs about half of its time, so two of them for each core: three left a fifth of two cores idle.
+    maxWorkers: 4,
     teardownTimeout: 60_000,
     projects: [
       // First by its name: here are the longest files, which must not be the last.

@@ -1,0 +1,22 @@
+import { expect, onTestFinished, test, vi } from "vitest";
+import { createAlarm } from "../src/alarm.ts";
+
+test("an alarm rings once, at the earliest of its times, and never again after it was canceled", () => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  const ring = vi.fn<() => void>();
+  const alarm = createAlarm(ring);
+  alarm.at(Date.now() + 500);
+  alarm.at(Date.now() + 100);
+  vi.advanceTimersByTime(100);
+  expect(ring).toHaveBeenCalledTimes(1);
+  vi.advanceTimersByTime(1_000);
+  expect(ring).toHaveBeenCalledTimes(1);
+  alarm.at(Date.now() + 100);
+  alarm.cancel();
+  // Work that was under way when its owner closed asks once more.
+  alarm.at(Date.now() + 100);
+  expect(vi.getTimerCount()).toBe(0);
+  vi.advanceTimersByTime(120_000);
+  expect(ring).toHaveBeenCalledTimes(1);
+});
