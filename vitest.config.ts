@@ -12,7 +12,7 @@ const everywhere = [
  */
 const sharing = [
   "packages/{api,channels,contracts,domain,gateways,platform,runtime,vault}/test/**/*.test.ts",
-  "services/{control,conversations,delivery,dispatch,evaluations,inbound,ingress,lifecycle,mobile,operations,sandbox,suppressions,templates,usage,wallet,webhooks}/test/**/*.test.ts",
+  "services/{agents,contacts,control,conversations,delivery,dispatch,evaluations,inbound,ingress,lifecycle,mobile,operations,sandbox,suppressions,templates,usage,wallet,webhooks}/test/**/*.test.ts",
 ];
 
 const eachFile = "packages/testkit/src/each-file.ts";
