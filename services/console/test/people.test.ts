@@ -1,8 +1,9 @@
 import { until } from "@heliograph/testkit";
-import { expect, test } from "vitest";
-import { openDesk } from "./desk.ts";
+import { testBrowser } from "@heliograph/testkit/browser";
+import { afterAll, describe, expect, test } from "vitest";
+import { form, hiddenIn, openDesk } from "./desk.ts";
 
-const { world, keys, signedIn, read, fetchPage } = await openDesk();
+const { world, keys, base, signedIn, read, press, fetchPage } = await openDesk();
 const key = keys.sandboxKey;
 const cookie = await signedIn();
 
@@ -31,6 +32,9 @@ const says = async (from: string, text: string): Promise<string> => {
   );
   return found.id;
 };
+
+const agents = (await ok("GET", "/agents")).data as { id: string; email: string }[];
+const agentId = agents.find(({ email }) => email === keys.agent.email)!.id;
 
 test("an inbox shows who wrote, and a thread what was said, in a stranger's words but never as markup", async () => {
   expect(await read(cookie, "/console/conversations")).toContain("The inbox is empty");
@@ -81,3 +85,119 @@ test("a contact is found by part of the name and by an external id, and shows al
   expect(await file.text()).toContain("C-77");
   await read(cookie, "/console/contacts/cnt_00000000000000000000000000", 404);
 });
+
+test("a conversation is answered once however often the form is posted, noted, and moved through its states", async () => {
+  const id = await says("+15557770002", "Hello?");
+  const at = `/console/conversations/${id}`;
+  const text = await read(cookie, at);
+  const fields = { ...hiddenIn(text, `${at}/reply`), text: "How can we help?" };
+  const sent = await Promise.all(
+    [1, 2].map(() => fetchPage(`${at}/reply`, form(fields, { cookie }))),
+  );
+  expect(sent.map(({ status }) => status)).toEqual([303, 303]);
+  const refused = await press(cookie, at, `${at}/reply`, { text: "" });
+  expect(refused.status).toBe(422);
+  await press(cookie, at, `${at}/reply`, { text: "Only for us", note: "1" });
+  const { data } = await ok("GET", `/conversations/${id}/messages`);
+  expect(data.map((each: { direction: string }) => each.direction)).toEqual([
+    "inbound",
+    "outbound",
+    "note",
+  ]);
+  const stateOf = async () => await ok("GET", `/conversations/${id}`);
+  const stale = hiddenIn(await read(cookie, at), `${at}/close`);
+  for (const [name, wanted] of [
+    ["assign", { assignee: { name: "Demo Owner" } }],
+    ["unassign", { assignee: null }],
+    ["read", { unread: 0 }],
+    ["close", { status: "closed" }],
+    ["reopen", { status: "open" }],
+  ] as const) {
+    const who = name === "assign" ? { agent_id: agentId } : undefined;
+    expect((await press(cookie, at, `${at}/${name}`, who)).status).toBe(303);
+    expect(await stateOf()).toMatchObject(wanted);
+  }
+  const until = new Date(Date.now() + 3_600_000).toISOString();
+  expect((await press(cookie, at, `${at}/snooze`, { until })).status).toBe(303);
+  expect(await stateOf()).toMatchObject({ status: "snoozed" });
+  // What was shown before somebody else acted does not close it.
+  expect((await fetchPage(`${at}/close`, form(stale, { cookie }))).status).toBe(412);
+});
+
+test("a contact is made, edited as it was seen, and erased with a certificate", async () => {
+  const fields = {
+    name: "Grace",
+    source: "crm",
+    external_id: "C-88",
+    attributes: "plan=gold\nseats=3",
+  };
+  const made = await press(cookie, "/console/contacts/new", "/console/contacts/new", fields);
+  const at = made.headers.get("location")!.split("?")[0]!;
+  const id = at.split("/").at(-1)!;
+  const again = await press(cookie, "/console/contacts/new", "/console/contacts/new", fields);
+  expect(again.status).toBe(409);
+  expect(await again.text()).toContain(`href="${at}"`);
+
+  const seen = hiddenIn(await read(cookie, `${at}/edit`), `${at}/edit`);
+  const edit = { ...seen, name: "Grace Hopper", attributes: "plan=silver", tags: "navy" };
+  expect((await fetchPage(`${at}/edit`, form(edit, { cookie }))).status).toBe(303);
+  expect(await ok("GET", `/contacts/${id}`)).toMatchObject({
+    name: "Grace Hopper",
+    attributes: { plan: "silver" },
+    tags: ["navy"],
+  });
+  const late = { ...edit, key: "another", name: "Nobody" };
+  const refused = await fetchPage(`${at}/edit`, form(late, { cookie }));
+  expect(refused.status).toBe(412);
+  expect(await refused.text()).toContain('value="Nobody"');
+
+  await press(cookie, at, `${at}/external-ids`, { source: "email", id: "grace@example.com" });
+  await press(cookie, at, `${at}/external-ids/remove`);
+  expect((await ok("GET", `/contacts/${id}`)).external_ids).toMatchObject([{ source: "email" }]);
+
+  const erased = await press(cookie, `${at}/erase`, `${at}/erase`);
+  expect(erased.headers.get("location")).toBe(`${at}/erasure`);
+  await until(async () => (await read(cookie, `${at}/erasure`)).includes("Certificate"), {
+    what: "the certificate",
+  });
+  expect(await read(cookie, at, 410)).not.toContain("Grace");
+});
+
+const { browser, skip } = await testBrowser();
+afterAll(() => browser?.close());
+
+describe.skipIf(browser === undefined)(
+  `in a browser${skip === undefined ? "" : ` (${skip})`}`,
+  () => {
+    test.each([[false], [true]])(
+      "one answers a conversation, merges its contact and takes the merge back, scripts on: %s",
+      async (javaScriptEnabled) => {
+        const from = `+1555777100${javaScriptEnabled ? 1 : 2}`;
+        const conversation = await says(from, "Is it open today?");
+        const other = await ok("POST", "/contacts", { name: `Ada ${from}` });
+        const context = await browser!.newContext({ baseURL: base, javaScriptEnabled });
+        const page = await context.newPage();
+        await page.goto(`/console/conversations/${conversation}`);
+        await page.fill("[name=email]", keys.agent.email);
+        await page.fill("[name=password]", keys.agent.password);
+        await page.click("button.main");
+        await page.fill("[name=text]", "Until six");
+        await page.click(".reply button.main");
+        expect(await page.textContent(".flash")).toContain("Your answer is on its way");
+        expect(await page.textContent(".thread .outbound .text")).toBe("Until six");
+
+        await page.click("#main .facts a");
+        await page.click("text=Merge");
+        await page.fill("[name=into]", other.id);
+        await page.click("button.main");
+        expect(await page.textContent("#main .facts")).toContain("1 external ids, 1 conversations");
+        await page.click("button.main");
+        expect(await page.textContent("h1")).toBe(`Ada ${from}`);
+        expect(await page.textContent("#main")).toContain(from);
+        await page.click("text=Unmerge");
+        expect(await page.textContent(".flash")).toContain("both are contacts of their own");
+        await context.close();
+      },
+    );
+  },
+);

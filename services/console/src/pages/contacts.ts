@@ -6,6 +6,8 @@ import type { List } from "../shapes.ts";
 import { bdi, curl, empty, facts, field, pages, pill, table, time } from "../view/parts.ts";
 import { called } from "../view/person.ts";
 import { thread } from "../view/thread.ts";
+import { button, once } from "../view/forms.ts";
+import { contactApi, contactPath, mayChange } from "./contact-paths.ts";
 
 type Contact = Answers["Contact"];
 type Said = Answers["ConversationMessage"];
@@ -16,9 +18,6 @@ type LastingMerge = Answers["LastingMerge"];
 const filterNames = ["q", "external_id", "tag"];
 const pageSize = 50;
 const historySize = 25;
-
-export const contactPath = (id: string): string => `${base}/contacts/${encodeURIComponent(id)}`;
-const apiPath = (id: string): string => `/contacts/${encodeURIComponent(id)}`;
 
 const addresses = ({ external_ids: ids }: Contact): Html =>
   html`${ids.slice(0, 3).map(({ source, id }) => html`<span class="id"><span class="small">${source}</span> ${bdi(id)}</span> `)}${ids.length > 3 && html`<span class="small">and ${ids.length - 3} more</span>`}`;
@@ -42,7 +41,7 @@ ${field({ name: "external_id", label: "External id", value: value("external_id")
 ${field({ name: "tag", label: "Tag", value: value("tag"), type: "search" })}
 <div class="actions"><button type="submit">Search</button>${asked.size > 0 && html`<a href="${base}/contacts">Show all</a>`}</div>
 </form>
-<p class="actions"><a href="${base}/contacts/export" download>Export as CSV</a></p>
+<p class="bar">${mayChange(visit) && html`<a class="go" href="${base}/contacts/new">New contact</a>`}<a href="${base}/contacts/export" download>Export as CSV</a></p>
 ${
   found.data.length > 0
     ? table(
@@ -62,7 +61,7 @@ ${
       ? empty("Nobody fits", html`Take a word away, or <a href="${base}/contacts">show all</a>.`)
       : empty(
           "No contact yet",
-          html`Whoever writes to you becomes a contact by itself. Or call <code>PUT /contacts/by-external-id/{source}/{id}</code> from your own system.`,
+          html`Whoever writes to you becomes a contact by itself. Make one above, or call <code>PUT /contacts/by-external-id/{source}/{id}</code> from your own system.`,
         )
 }
 ${pages(`${base}/contacts`, filters, found)}
@@ -83,7 +82,7 @@ async function allowed<Body>(asked: Promise<Body>, otherwise: Body): Promise<Bod
 async function one(visit: Visit): Promise<Shown> {
   const { api, params, query } = visit;
   const id = params["id"]!;
-  const path = apiPath(id);
+  const path = contactApi(id);
   let contact: Contact | Answers["MergedContact"];
   try {
     contact = await api.get(path);
@@ -110,15 +109,16 @@ async function one(visit: Visit): Promise<Shown> {
   return {
     title: "Contact",
     heading: called(contact),
-    body: html`<div class="two">
+    body: html`${mayChange(visit) && html`<div class="bar"><a href="${at}/edit">Edit</a><a href="${at}/merge">Merge</a><a href="${at}/erase">Erase</a></div>`}
+<div class="two desk">
 <section aria-labelledby="history"><h2 id="history">What was said</h2>
 ${history.data.length === 0 ? empty("Nothing yet", html`What this person writes, and what is sent to one of the addresses, stands here, newest first. <a href="${base}/send">Send something</a>`) : thread({ label: "What was said, newest first", person: called(contact), said: history.data })}
 ${pages(at, {}, history)}</section>
 <div class="aside">
 ${profile(contact)}
-${externalIds(contact)}
-${merges.data.length > 0 && mergesOf(merges.data)}
-${duplicatesOf(duplicates.data)}
+${externalIds(visit, contact)}
+${merges.data.length > 0 && mergesOf(visit, id, merges.data)}
+${duplicatesOf(visit, id, duplicates.data)}
 ${consentsOf(consents.data)}
 </div></div>
 ${curl(visit, "GET", path)}`,
@@ -140,8 +140,15 @@ const profile = (contact: Contact): Html =>
     ["Changed", time(contact.updated_at)],
   ])}</section>`;
 
-const externalIds = ({ external_ids: ids }: Contact): Html =>
-  html`<section aria-labelledby="ids"><h2 id="ids">Known by</h2>
+const externalIds = (visit: Visit, { id, external_ids: ids }: Contact): Html => {
+  const may = mayChange(visit);
+  const at = `${contactPath(id)}/external-ids`;
+  const removal = (each: Answers["ExternalId"]): Html =>
+    button(visit, `${at}/remove`, "Remove", {
+      fields: { source: each.source, id: each.id },
+      about: `${each.source} ${each.id}`,
+    });
+  return html`<section aria-labelledby="ids"><h2 id="ids">Known by</h2>
 ${
   ids.length === 0
     ? html`<p class="none">No external id. Nothing can be matched to this contact.</p>`
@@ -151,22 +158,37 @@ ${
           { label: "Source", cell: ({ source }) => source },
           { label: "Id", cell: (each) => bdi(each.id) },
           { label: "Since", cell: ({ added_at }) => time(added_at) },
+          ...(may ? [{ label: "Remove", cell: removal }] : []),
         ],
         ids,
       )
-}</section>`;
+}
+${may && html`<details><summary>Add an external id</summary><form class="sheet" method="post" action="${at}">${once(visit)}<div class="row">${field({ name: "source", label: "Source", required: true, placeholder: "sms, email, crm" })}${field({ name: "id", label: "Id", required: true })}</div><div class="actions"><button type="submit">Add</button></div></form></details>`}</section>`;
+};
 
-const mergesOf = (merges: readonly LastingMerge[]): Html =>
+const mergesOf = (visit: Visit, id: string, merges: readonly LastingMerge[]): Html =>
   html`<section aria-labelledby="merges"><h2 id="merges">Merged into this one</h2>${table(
     "Contacts that are part of this one",
     [
       { label: "Contact", cell: ({ contact_id }) => html`<code>${contact_id}</code>` },
       { label: "Since", cell: ({ merged_at }) => time(merged_at) },
+      ...(mayChange(visit)
+        ? [
+            {
+              label: "Undo",
+              cell: ({ merge_id, contact_id }: LastingMerge) =>
+                button(visit, `${contactPath(id)}/unmerge`, "Unmerge", {
+                  fields: { merge_id },
+                  about: contact_id,
+                }),
+            },
+          ]
+        : []),
     ],
     merges,
   )}</section>`;
 
-const duplicatesOf = (found: readonly Duplicate[]): Html =>
+const duplicatesOf = (visit: Visit, id: string, found: readonly Duplicate[]): Html =>
   html`<section aria-labelledby="duplicates"><h2 id="duplicates">Perhaps the same person</h2>${
     found.length === 0
       ? html`<p class="none">Nobody else looks like this contact.</p>`
@@ -180,6 +202,15 @@ const duplicatesOf = (found: readonly Duplicate[]): Html =>
             },
             { label: "Why", cell: ({ reasons }) => reasons.join(", ").replaceAll("_", " ") },
             { label: "Likely", figures: true, cell: ({ score }) => `${Math.round(score * 100)} %` },
+            ...(mayChange(visit)
+              ? [
+                  {
+                    label: "Merge",
+                    cell: ({ contact_id }: Duplicate) =>
+                      html`<a href="${contactPath(contact_id)}/merge?into=${id}" aria-label="Merge ${contact_id} into this contact">Merge</a>`,
+                  },
+                ]
+              : []),
           ],
           found,
         )
@@ -211,7 +242,7 @@ const partOf = ({ id, merged_into: into }: Answers["MergedContact"]): Shown =>
 const gone = (id: string): Shown =>
   shown(
     "Erased contact",
-    html`<p><code>${id}</code> was erased: what it said is unreadable for ever.</p><p><code>GET /contacts/${id}/erasure</code> gives its certificate.</p>`,
+    html`<p><code>${id}</code> was erased: what it said is unreadable for ever.</p><p><a href="${contactPath(id)}/erasure">How far the erasure is, and its certificate</a></p>`,
     410,
   );
 

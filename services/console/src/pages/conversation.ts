@@ -1,11 +1,12 @@
 import { html, type Html } from "@heliograph/html";
 import type { Answers } from "../answers.ts";
-import { base, type Page, type Shown, type Visit } from "../page.ts";
+import type { Problem } from "../client.ts";
+import { base, type Shown, type Visit } from "../page.ts";
 import type { List } from "../shapes.ts";
-import { bdi, curl, empty, facts, pill, time } from "../view/parts.ts";
+import { bdi, curl, empty, facts, pill, refusal, time } from "../view/parts.ts";
 import { calledIn } from "../view/person.ts";
 import { thread } from "../view/thread.ts";
-import { contactPath } from "./contacts.ts";
+import { contactPath } from "./contact-paths.ts";
 import { due } from "./conversations.ts";
 
 type Conversation = Answers["Conversation"];
@@ -15,14 +16,20 @@ const pageSize = 50;
 
 export const conversationPath = (id: string): string =>
   `${base}/conversations/${encodeURIComponent(id)}`;
-const apiPath = (id: string): string => `/conversations/${encodeURIComponent(id)}`;
+export const conversationApi = ({ params }: Visit): string =>
+  `/conversations/${encodeURIComponent(params["id"]!)}`;
 
-export async function show(visit: Visit): Promise<Shown> {
-  const { api, params, query } = visit;
-  const path = apiPath(params["id"]!);
+/** What somebody may do, beside what was said; nothing for those who only look on. */
+export type Drawn = { readonly reply: Html | undefined; readonly actions: Html | undefined };
+type Draw = (visit: Visit, found: Conversation, etag: string | undefined) => Promise<Drawn>;
+
+/** A conversation as it stands, with what was refused just now. */
+export async function show(visit: Visit, draw: Draw, problem?: Problem): Promise<Shown> {
+  const { api, query } = visit;
+  const path = conversationApi(visit);
   const [after, before] = [query.text("after"), query.text("before")];
   const newest = after === "" && before === "";
-  const [{ body: found }, said] = await Promise.all([
+  const [{ body: found, etag }, said] = await Promise.all([
     api.read<Conversation>(path),
     api.get<List<Said>>(`${path}/messages`, {
       limit: pageSize,
@@ -30,20 +37,23 @@ export async function show(visit: Visit): Promise<Shown> {
     }),
   ]);
   const at = conversationPath(found.id);
+  const { reply, actions } = await draw(visit, found, etag);
   return {
     title: "Conversation",
     heading: calledIn(found),
-    body: html`<p class="lead">${pill(found.status)} ${found.channel} with ${bdi(found.address.id)}${found.unread > 0 && html` <span class="pill going">${found.unread} unread</span>`}</p>
+    body: html`${problem !== undefined && refusal(problem)}<p class="lead">${pill(found.status)} ${found.channel} with ${bdi(found.address.id)}${found.unread > 0 && html` <span class="pill going">${found.unread} unread</span>`}</p>
 <div class="two desk">
 <section aria-labelledby="said"><h2 id="said">What was said</h2>
 ${said.prev_cursor !== null && html`<p><a rel="prev" href="${at}?before=${said.prev_cursor}">Earlier</a></p>`}
 ${said.data.length === 0 ? empty("Nothing was said", "The first message opens the thread.") : thread({ label: "What was said, oldest first", person: calledIn(found), said: said.data })}
 ${!newest && html`<p class="actions">${said.next_cursor !== null && html`<a rel="next" href="${at}?after=${said.next_cursor}">Later</a>`}<a href="${at}">The newest</a></p>`}
-</section>
+${reply}</section>
 <div class="aside">
+${actions}
 ${about(found)}
 </div></div>
-${curl(visit, "GET", `${path}/messages`)}`,
+${curl(visit, "POST", `${path}/messages`, { text: "Hello" })}`,
+    ...(problem !== undefined && { status: problem.status }),
   };
 }
 
@@ -65,7 +75,3 @@ const about = (found: Conversation): Html =>
     ["Closed", time(found.closed_at)],
     ["Id", html`<code>${found.id}</code>`],
   ])}</section>`;
-
-export const conversationPage: readonly Page[] = [
-  { method: "GET", path: "/conversations/:id", section: "/conversations", answer: show },
-];

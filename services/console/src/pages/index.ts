@@ -5,8 +5,10 @@ import { keyPages } from "./keys.ts";
 import { mePages } from "./me.ts";
 import { teamPages } from "./team.ts";
 import { teamsPages } from "./teams.ts";
+import { contactChanges } from "./contact-changes.ts";
+import { contactMerges } from "./contact-merge.ts";
 import { contactPages } from "./contacts.ts";
-import { conversationPage } from "./conversation.ts";
+import { conversationActions } from "./conversation-actions.ts";
 import { conversationPages } from "./conversations.ts";
 import { messagePages } from "./messages.ts";
 import { overviewPages } from "./overview.ts";
@@ -23,8 +25,10 @@ export const allPages: readonly Page[] = [
   ...sendPages,
   ...templatePages,
   ...contactPages,
+  ...contactChanges,
+  ...contactMerges,
   ...conversationPages,
-  ...conversationPage,
+  ...conversationActions,
   ...walletPages,
   ...webhookPages,
   ...eventPages,

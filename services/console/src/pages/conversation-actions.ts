@@ -1,0 +1,199 @@
+import { hasScope } from "@heliograph/api";
+import { html, type Html } from "@heliograph/html";
+import type { Answers } from "../answers.ts";
+import { Refused, type Problem } from "../client.ts";
+import type { Led, Page, Shown, Visit } from "../page.ts";
+import type { List, Template, TemplateSummary } from "../shapes.ts";
+import { acted, button, once } from "../view/forms.ts";
+import { field } from "../view/parts.ts";
+import { conversationApi, conversationPath, show, type Drawn } from "./conversation.ts";
+
+type Conversation = Answers["Conversation"];
+type Agent = Answers["Agent"];
+
+const hourMs = 3_600_000;
+
+const mayAct = ({ who }: Visit): boolean => hasScope(who.scopes, "conversations:write");
+
+/** What can be done with a conversation by whoever looks at it. */
+const draw = async (visit: Visit, found: Conversation, etag: string | undefined): Promise<Drawn> =>
+  mayAct(visit)
+    ? {
+        reply: found.status === "closed" ? closedHint : await replyForm(visit, found),
+        actions: await actionsOf(visit, found, etag),
+      }
+    : { reply: undefined, actions: undefined };
+
+const closedHint = html`<p class="hint">It is closed. An answer goes out all the same; reopen it to have it in the inbox.</p>`;
+
+async function templatesFor({ api, who }: Visit, channel: string): Promise<readonly string[]> {
+  if (!hasScope(who.scopes, "templates:read")) return [];
+  const { data } = await api.get<List<TemplateSummary>>("/templates", { channel, limit: 100 });
+  return [...new Set(data.map(({ slug }) => slug))];
+}
+
+async function variablesOf(visit: Visit, channel: string, slug: string): Promise<Html | undefined> {
+  if (slug === "") return undefined;
+  const { form, api } = visit;
+  try {
+    const found = await api.get<Template>(`/templates/${encodeURIComponent(slug)}`, { channel });
+    return html`<fieldset><legend>Variables of ${slug}</legend>${Object.keys(found.variables).map(
+      (name) =>
+        field({
+          name: `variables[${name}]`,
+          label: name,
+          value: form.exact(`variables[${name}]`),
+        }),
+    )}</fieldset>`;
+  } catch (error) {
+    // The answer itself will say what is wrong with it.
+    if (error instanceof Refused && error.problem.status < 500) return undefined;
+    throw error;
+  }
+}
+
+async function replyForm(visit: Visit, { id, channel }: Conversation): Promise<Html> {
+  const { form, query } = visit;
+  const slug = form.text("template") || query.text("template");
+  const slugs = await templatesFor(visit, channel);
+  const at = conversationPath(id);
+  return html`<form class="sheet reply" method="post" action="${at}/reply">${once(visit)}
+${channel === "email" && field({ name: "subject", label: "Subject", value: form.text("subject"), hint: "Left empty, it answers the last one." })}
+${field({ name: "text", label: "Your answer", value: form.exact("text"), rows: 4, hint: slugs.length > 0 ? "Left empty with a template." : undefined })}
+${
+  slugs.length > 0 &&
+  html`<details${slug !== "" && html` open`}><summary>Answer with a template</summary><div class="row">${field({ name: "template", label: "Template", value: slug, options: [["", "none"], ...slugs] })}${field({ name: "language", label: "Language", value: form.text("language") })}</div>
+<p class="actions"><button type="submit" formmethod="get" formaction="${at}" formnovalidate>Show its variables</button></p>
+${await variablesOf(visit, channel, slug)}</details>`
+}
+<div class="actions"><button class="main" type="submit">${visit.environment === "live" ? "Send for real" : "Send in the sandbox"}</button><button type="submit" name="note" value="1">Keep as a note</button></div></form>`;
+}
+
+/** Times stand in the form as they were when it was shown, so that a form that is posted twice says the same. */
+const rests = (nowMs: number): readonly (readonly [string, string])[] =>
+  [
+    [1, "an hour"],
+    [4, "four hours"],
+    [24, "a day"],
+    [72, "three days"],
+    [168, "a week"],
+  ].map(([hours, label]) => [
+    new Date(nowMs + Number(hours) * hourMs).toISOString(),
+    String(label),
+  ]);
+
+async function assignees({ api, who, environment }: Visit): Promise<readonly [string, string][]> {
+  const mine: [string, string] = [who.id, `${who.name} (you)`];
+  const routing: [string, string] = ["", "whom routing finds"];
+  if (!hasScope(who.scopes, "agents:read")) return [mine, routing];
+  const { data } = await api.get<List<Agent>>("/agents", { limit: 100 });
+  const others = data.filter(
+    ({ id, status, role, environments }) =>
+      id !== who.id &&
+      status === "active" &&
+      role !== "viewer" &&
+      environments.includes(environment),
+  );
+  return [mine, routing, ...others.map(({ id, name }): [string, string] => [id, name])];
+}
+
+async function actionsOf(
+  visit: Visit,
+  found: Conversation,
+  etag: string | undefined,
+): Promise<Html> {
+  const at = conversationPath(found.id);
+  const seen = etag === undefined ? {} : { etag };
+  const last = found.last_message;
+  return html`<section aria-labelledby="do"><h2 id="do">Do</h2>
+<div class="actions">${found.unread > 0 && last !== null && button(visit, `${at}/read`, "Mark as read", { fields: { up_to: last.id } })}${found.assignee !== null && button(visit, `${at}/unassign`, "Take it from its agent", seen)}${found.status === "closed" ? button(visit, `${at}/reopen`, "Reopen") : button(visit, `${at}/close`, "Close", seen)}${found.status === "snoozed" && button(visit, `${at}/reopen`, "Wake it")}</div>
+${
+  found.status !== "closed" &&
+  html`<form class="sheet inline" method="post" action="${at}/assign">${once(visit, etag)}${field({ name: "agent_id", label: "Give it to", value: found.assignee?.id ?? visit.who.id, options: await assignees(visit) })}<div class="actions"><button type="submit">Assign</button></div></form>
+<form class="sheet inline" method="post" action="${at}/snooze">${once(visit, etag)}${field({ name: "until", label: "Let it rest for", options: rests(Date.now()), hint: "Or until the person writes." })}<div class="actions"><button type="submit">Snooze</button></div></form>`
+}</section>`;
+}
+
+const open = (visit: Visit, problem?: Problem): Promise<Shown> => show(visit, draw, problem);
+
+/** One call for a conversation, and back to it. */
+const act =
+  (name: string, told: string, bodyOf: (visit: Visit) => object | undefined = () => undefined) =>
+  (visit: Visit): Promise<Shown | Led> =>
+    acted(
+      visit,
+      async (given) => {
+        const body = bodyOf(visit);
+        const path = `${conversationApi(visit)}/${name}`;
+        await visit.api.send("POST", path, { ...(body !== undefined && { body }), ...given });
+        return { to: conversationPath(visit.params["id"]!), told };
+      },
+      (problem) => open(visit, problem),
+    );
+
+function answerOf({ form }: Visit): Readonly<Record<string, unknown>> {
+  const variables = form.map("variables");
+  const given = ["subject", "template", "language"].flatMap((name) =>
+    form.text(name) === "" ? [] : [[name, form.text(name)]],
+  );
+  return {
+    ...Object.fromEntries(given),
+    ...(form.text("text") !== "" && { text: form.exact("text") }),
+    ...(Object.keys(variables).length > 0 && { variables }),
+  };
+}
+
+/** An answer is on its way once it is accepted; a note goes to nobody. */
+const reply = (visit: Visit): Promise<Shown | Led> =>
+  acted(
+    visit,
+    async ({ key }) => {
+      const { api, form, params } = visit;
+      const to = conversationPath(params["id"]!);
+      const path = conversationApi(visit);
+      if (form.has("note")) {
+        // A key of its own: after Back the same form may still be sent as an answer.
+        const body = { text: form.exact("text") };
+        await api.send("POST", `${path}/notes`, { body, key: `${key}-note` });
+        return { to, told: "The note is kept. The person does not see it." };
+      }
+      const asked = { body: answerOf(visit), key };
+      await api.send("POST", `${path}/messages`, asked);
+      return { to, told: "Your answer is on its way." };
+    },
+    (problem) => open(visit, problem),
+  );
+
+const post = (name: string, answer: Page["answer"]): Page => ({
+  method: "POST",
+  path: `/conversations/:id/${name}`,
+  section: "/conversations",
+  answer,
+});
+
+export const conversationActions: readonly Page[] = [
+  {
+    method: "GET",
+    path: "/conversations/:id",
+    section: "/conversations",
+    answer: (visit) => open(visit),
+  },
+  post("reply", reply),
+  post("close", act("close", "Closed.")),
+  post("reopen", act("reopen", "It is open again.")),
+  post("unassign", act("unassign", "Nobody has it now.")),
+  post(
+    "assign",
+    act("assign", "Assigned.", ({ form }) =>
+      form.text("agent_id") === "" ? {} : { agent_id: form.text("agent_id") },
+    ),
+  ),
+  post(
+    "snooze",
+    act("snooze", "It rests.", ({ form }) => ({ until: form.text("until") })),
+  ),
+  post(
+    "read",
+    act("read", "Read.", ({ form }) => ({ up_to: form.text("up_to") })),
+  ),
+];
