@@ -133,39 +133,42 @@ export const isId = (prefix: IdPrefix, text: string): boolean =>
 /** `evt_…` for the UUID of an event in the log. */
 export const eventPublicId = (uuid: string): string => `evt_${uuidToBase32(uuid)}`;
 
-export type Category =
-  | "message"
-  | "receipts"
-  | "wallet"
-  | "topup"
-  | "terms"
-  | "hold"
-  | "template"
-  | "endpoint"
-  | "feed"
-  | "partner"
-  | "key"
-  | "gateway"
-  | "prices"
-  | "inbound"
-  | "external"
-  | "contact"
-  | "import"
-  | "conversation"
-  | "thread"
-  | "team"
-  | "presence"
-  | "session"
-  | "suppression"
-  | "agent"
-  | "login"
-  | "routing"
-  | "sender"
-  | "clock"
-  | "sandbox"
-  | "audit"
-  | "evaluation"
-  | "rota";
+/** What the stream of an aggregate is called by. */
+export const streamCategories = [
+  "message",
+  "receipts",
+  "wallet",
+  "topup",
+  "terms",
+  "hold",
+  "template",
+  "endpoint",
+  "feed",
+  "partner",
+  "key",
+  "gateway",
+  "prices",
+  "inbound",
+  "external",
+  "contact",
+  "import",
+  "conversation",
+  "thread",
+  "team",
+  "presence",
+  "session",
+  "suppression",
+  "agent",
+  "login",
+  "routing",
+  "sender",
+  "clock",
+  "sandbox",
+  "audit",
+  "evaluation",
+  "rota",
+] as const;
+export type Category = (typeof streamCategories)[number];
 
 /** The stream of an aggregate: `category-<26 characters of its id>`. */
 export const streamOf = <Name extends Category>(category: Name, id: string): StreamOf<Name> =>

@@ -1,5 +1,6 @@
 import type { Service } from "@heliograph/api";
 import { messageReadRoutes } from "./api/messages.ts";
+import { overviewRoutes } from "./api/overview.ts";
 import { sandboxReceiptRoutes } from "./api/sandbox-receipts.ts";
 import { messagesProjector } from "./projector.ts";
 import { receiptsReactor } from "./reactor.ts";
@@ -15,7 +16,7 @@ export const service: Service = {
       {
         tag: "messages",
         description: "Send, follow and cancel messages.",
-        routes: messageReadRoutes,
+        routes: [...messageReadRoutes, ...overviewRoutes],
       },
       {
         tag: "sandbox",

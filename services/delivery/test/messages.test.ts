@@ -1,5 +1,6 @@
 import { newId } from "@heliograph/contracts";
 import { listMessages, type MessageFilter, type MessagePage } from "../src/tables/messages.ts";
+import { openWindow } from "../src/tables/overview.ts";
 import { metricsRegister, rebuildProjector, runConsumer } from "@heliograph/runtime";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { messagesProjector } from "../src/index.ts";
@@ -140,6 +141,22 @@ async function counted(status: string): Promise<number> {
     .filter(({ labels }) => labels["status"] === status)
     .reduce((sum, { value }) => sum + value, 0);
 }
+
+it("An overview counts a partner's messages by their minute, and names the newest of a status", async () => {
+  const fromMs = begin + 10 * minute;
+  const window = await openWindow(setting.pool, { partner, fromMs, toMs: fromMs + 40 * minute });
+  const found = await window.counts();
+  const first = begin / minute;
+  expect(found.counts).toEqual([
+    { minute: first + 10, status: "queued", messages: 1 },
+    { minute: first + 20, status: "queued", messages: 1 },
+    { minute: first + 30, status: "delivered", messages: 1 },
+    { minute: first + 40, status: "queued", messages: 1 },
+  ]);
+  expect(found).toMatchObject({ complete: true, asOf: await setting.log.head() });
+  expect(await window.newest(["delivered", "read"], 10)).toEqual([ids[3]]);
+  expect(await window.newest(["queued"], 1)).toEqual([ids[4]]);
+});
 
 it("Each message is counted once by what became of it, and not again by a rebuild", async () => {
   await rebuildProjector(setting.context, messagesProjector(setting.context), {

@@ -1,5 +1,6 @@
 import type { Service } from "@heliograph/api";
 import { deadLetterRoutes } from "./api/dead-letters.ts";
+import { logRoutes } from "./api/log.ts";
 import { projectionRoutes } from "./api/projections.ts";
 import { stateRoutes } from "./api/state.ts";
 
@@ -10,8 +11,8 @@ export const service: Service = {
     groups: [
       {
         tag: "operations",
-        description: "Consumers, rebuilds and dead letters, for operators.",
-        routes: [...stateRoutes, ...projectionRoutes, ...deadLetterRoutes],
+        description: "Consumers, rebuilds, dead letters and the log, for operators.",
+        routes: [...stateRoutes, ...projectionRoutes, ...deadLetterRoutes, ...logRoutes],
       },
     ],
   },

@@ -1,4 +1,5 @@
-import { newId } from "@heliograph/contracts";
+import { randomUUID } from "node:crypto";
+import { newId, streamOf } from "@heliograph/contracts";
 import { startConsumers } from "@heliograph/runtime";
 import { service as templates } from "@heliograph/templates";
 import { until } from "@heliograph/testkit";
@@ -188,6 +189,84 @@ describe("dead letters", () => {
     for (const id of ["live-99", "sandbox", "live-x", "other-1"])
       expect((await post(admin, `/admin/dead-letters/${id}/retry`)).status).toBe(404);
     expect((await post(sandboxAdmin, "/admin/dead-letters/live-1/retry")).status).toBe(404);
+  });
+});
+
+describe("the log", () => {
+  const at = "2026-05-23T14:22:17.000Z";
+  const secret = "The code is 4711";
+  const read = async (query: string, key = sandboxAdmin, status = 200) => {
+    const answer = await get(key, `/admin/log?${query}`);
+    expect([query, answer.status]).toEqual([query, status]);
+    return answer.body;
+  };
+
+  test("is read by operators, with nothing of persons and no secrets in it", async () => {
+    const message_id = newId("msg");
+    const stream = streamOf("message", message_id);
+    const segments = { count: 1, encoding: "GSM-7", characters: 2 };
+    const price = { list: "standard", version: 1, country: "US", per_segment: "0.0079" };
+    const money = { cost: "0.0079", currency: "USD", price, segments };
+    const request = { channel: "sms", to: "+15551234567", content: { text: secret }, priority: 1 };
+    const data = { message_id, ...request, ...money, created_at: at, expires_at: at };
+    const metadata = { partner: partner.id, actor: "key_x", fingerprint: "f00" };
+    const [outcome] = await world.platform.contexts.sandbox.log.append([
+      {
+        stream,
+        expected: "no_stream",
+        events: [
+          {
+            id: randomUUID(),
+            type: "MessageRequested",
+            data: { ...data, category: "transactional" },
+            metadata,
+          },
+        ],
+      },
+    ]);
+    expect(outcome).toMatchObject({ kind: "appended" });
+    const page = await read(`stream=${stream}`);
+    expect(page).toMatchObject({ environment: "sandbox", as_of: null, next_after: null });
+    expect(page.data).toMatchObject([
+      {
+        stream,
+        revision: 0,
+        type: "MessageRequested",
+        metadata: { partner: partner.id, actor: "key_x" },
+        data: {
+          message_id,
+          channel: "sms",
+          to: "[masked]",
+          content: { text: "[masked]" },
+          cost: "0.0079",
+        },
+      },
+    ]);
+    for (const hidden of [secret, "+1555", "fingerprint"])
+      expect(JSON.stringify(page)).not.toContain(hidden);
+    const { position } = page.data[0];
+    expect((await read(`category=message&as_of=${position}`)).data).toHaveLength(1);
+    expect((await read(`category=message&as_of=${BigInt(position) - 1n}`)).data).toHaveLength(0);
+    const newest = await read("before=999999999999999999&limit=1");
+    expect(newest.data[0].position).toBe(newest.head);
+  });
+
+  test("of an environment that the key does not reach is not there, nor is the platform's", async () => {
+    for (const environment of ["live", "platform"])
+      await read(`environment=${environment}`, sandboxAdmin, 404);
+    const keys = await read("environment=platform&category=key", admin);
+    expect(keys.data[0].type).toBe("KeyIssued");
+    expect(keys.data[0].data).not.toMatchObject({ sha256: expect.stringMatching(/^[0-9a-f]/) });
+    expect((await get(partner.key, "/admin/log")).status).toBe(403);
+    await read("stream=message-nothing", sandboxAdmin, 404);
+    for (const wrong of [
+      "after=x",
+      "limit=101",
+      "category=persons",
+      "after=1&before=2",
+      "stream=a&category=key",
+    ])
+      await read(wrong, sandboxAdmin, 422);
   });
 });
 

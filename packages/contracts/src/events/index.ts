@@ -85,39 +85,50 @@ type DefinitionsIn<Module> = {
 };
 type Definitions = DefinitionsIn<typeof modules>;
 
-type Categories = {
-  message: typeof message;
-  receipts: typeof receipts;
-  wallet: typeof wallet;
-  topup: typeof topup;
-  terms: typeof terms;
-  hold: typeof hold;
-  template: typeof template;
-  endpoint: typeof endpoint;
-  feed: typeof feed;
-  partner: typeof partner;
-  key: typeof key;
-  gateway: typeof gateway;
-  prices: typeof prices;
-  inbound: typeof inbound;
-  external: typeof external;
-  contact: typeof contact;
-  import: typeof imports;
-  conversation: typeof conversation;
-  thread: typeof thread;
-  team: typeof team;
-  presence: typeof presence;
-  session: typeof session;
-  suppression: typeof suppression;
-  agent: typeof agent;
-  login: typeof login;
-  sender: typeof sender;
-  clock: typeof clock;
-  sandbox: typeof sandbox;
-  audit: typeof audit;
-  evaluation: typeof evaluation;
-  rota: typeof rota;
+/** By the category of the streams that they stand in. */
+const byCategory = {
+  message,
+  receipts,
+  wallet,
+  topup,
+  terms,
+  hold,
+  template,
+  endpoint,
+  feed,
+  partner,
+  key,
+  gateway,
+  prices,
+  inbound,
+  external,
+  contact,
+  import: imports,
+  conversation,
+  thread,
+  team,
+  presence,
+  session,
+  suppression,
+  agent,
+  login,
+  sender,
+  clock,
+  sandbox,
+  audit,
+  evaluation,
+  rota,
 };
+type Categories = typeof byCategory;
+
+/** The types of the events of one category; undefined where it has none of its own. */
+export const typesIn = (category: Category): readonly EventType[] | undefined =>
+  Object.hasOwn(byCategory, category)
+    ? Object.values<object>(byCategory[category as keyof Categories])
+        .filter(isDefinition)
+        .map(({ type }) => type as EventType)
+    : undefined;
+
 /** The types of the events in streams of one category. */
 export type EventTypeOf<Name extends Category> = Name extends keyof Categories
   ? keyof DefinitionsIn<Categories[Name]> & EventType

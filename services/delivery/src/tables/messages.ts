@@ -71,7 +71,7 @@ type Log = {
 /** One page looks at no more rows than this (some 30 ms), so that a filter for something rare cannot scan millions; the cursor goes on from there. */
 const scanLimit = 50_000;
 /** `created_at` is the clock of an ingress process and follows the positions only as well as clocks agree. */
-const clockSkewMs = 120_000;
+export const clockSkewMs = 120_000;
 
 type Cursor = { readonly direction: "older" | "newer"; readonly position: bigint };
 
@@ -171,7 +171,11 @@ async function scan(
 }
 
 /** The first position of the partner whose message was created at `createdAt` or later, by bisection: some 30 index look-ups, where an index on the time would cost every message. */
-async function positionAt(pool: pg.Pool, partner: string, createdAt: number): Promise<bigint> {
+export async function positionAt(
+  pool: pg.Pool,
+  partner: string,
+  createdAt: number,
+): Promise<bigint> {
   const { rows } = await pool.query<{ low: string | null; high: string | null }>({
     name: "messages_bounds",
     text: "select min(position)::text as low, max(position)::text as high from messages.messages where partner = $1",

@@ -8,12 +8,12 @@ import {
   requireReach,
   type Call,
   keyReused,
+  readProjections,
   listOf,
   type Answer,
   type Route,
   route,
 } from "@heliograph/api";
-import { readProjections } from "../projections.ts";
 
 const Environment = z.enum(["live", "sandbox"]);
 

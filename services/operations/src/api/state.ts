@@ -1,7 +1,14 @@
-import { type Answer, type ApiContext, type Call, type Route, route } from "@heliograph/api";
+import {
+  type Answer,
+  type ApiContext,
+  type Call,
+  type ProjectionView,
+  readProjections,
+  type Route,
+  route,
+} from "@heliograph/api";
 import { environments } from "@heliograph/contracts";
 import { z } from "zod";
-import { type ProjectionView, readProjections } from "../projections.ts";
 
 /** Anybody may ask, so what it costs has a bound: one look at the tables a second, however many ask. */
 const keptMs = 1_000;

@@ -1,7 +1,8 @@
 import type { Environment } from "@heliograph/contracts";
 import { formatPosition } from "@heliograph/log";
 import { listProjections } from "@heliograph/runtime";
-import { orNone, type EnvironmentDeps } from "@heliograph/api";
+import type { EnvironmentDeps } from "./context.ts";
+import { orNone } from "./reach.ts";
 
 /** A consumer as its owner last showed it, at most a second ago. */
 export type ProjectionView = {
