@@ -41,6 +41,16 @@ const groups: readonly Group[] = [
       { path: "/audit", label: "Audit", scope: "audit:read" },
     ],
   },
+  {
+    label: "Platform",
+    entries: [
+      { path: "/partners", label: "Partners", scope: "admin" },
+      { path: "/evaluations", label: "Evaluations", scope: "admin" },
+      { path: "/projections", label: "Projections", scope: "admin" },
+      { path: "/dead-letters", label: "Dead letters", scope: "admin" },
+      { path: "/log", label: "Log", scope: "admin" },
+    ],
+  },
 ];
 
 /** `g` and then this letter leads there. */

@@ -1,7 +1,9 @@
 import type { Page } from "../page.ts";
 import { auditPages } from "./audit.ts";
 import { eventPages } from "./events.ts";
+import { evaluationPages } from "./evaluations.ts";
 import { keyPages } from "./keys.ts";
+import { logPages } from "./log.ts";
 import { mePages } from "./me.ts";
 import { teamPages } from "./team.ts";
 import { teamsPages } from "./teams.ts";
@@ -12,6 +14,8 @@ import { conversationActions } from "./conversation-actions.ts";
 import { conversationPages } from "./conversations.ts";
 import { messagePages } from "./messages.ts";
 import { overviewPages } from "./overview.ts";
+import { partnerPages } from "./partners.ts";
+import { projectionPages } from "./projections.ts";
 import { sendPages } from "./send.ts";
 import { shortcutPages } from "./shortcuts.ts";
 import { templatePages } from "./templates.ts";
@@ -38,4 +42,8 @@ export const allPages: readonly Page[] = [
   ...mePages,
   ...auditPages,
   ...shortcutPages,
+  ...partnerPages,
+  ...evaluationPages,
+  ...projectionPages,
+  ...logPages,
 ];

@@ -1,78 +1,169 @@
 import { hasScope } from "@heliograph/api";
 import { html, type Html } from "@heliograph/html";
+import type { Answers } from "../answers.ts";
 import { base, shown, type Page, type Shown, type Visit } from "../page.ts";
-import type { Balance, List, MessageSummary, UsageRow } from "../shapes.ts";
+import type { Entry, List, MessageSummary } from "../shapes.ts";
 import { live } from "../live/region.ts";
-import { barChart, type Bar } from "../view/chart.ts";
-import { curl, empty, money } from "../view/parts.ts";
+import { barChart, rowChart, type Bar, type Row } from "../view/chart.ts";
+import { curl, empty, field, money } from "../view/parts.ts";
 import { messageTable } from "../view/message-table.ts";
 
-const hourMs = 3_600_000;
-const hours = 24;
+type Overview = Answers["Overview"];
 
-/** The hours of the last day in order, empty ones among them. */
-function barsOf(rows: readonly UsageRow[], now: number): readonly Bar[] {
-  const first = Math.floor(now / hourMs) * hourMs - (hours - 1) * hourMs;
-  return Array.from({ length: hours }, (_, index) => {
-    const start = new Date(first + index * hourMs).toISOString();
-    const found = rows.filter(({ hour }) => hour === start);
-    const sum = (count: (row: UsageRow) => number): number =>
-      found.reduce((all, row) => all + count(row), 0);
-    const delivered = sum((row) => row.delivered);
-    const failed = sum((row) => row.failed + row.bounced + row.expired + row.rejected);
-    const under = Math.max(0, sum((row) => row.accepted) - delivered - failed);
-    return { label: start.slice(11, 16), parts: [delivered, under, failed] };
+const windows = [
+  ["15", "15 minutes"],
+  ["60", "60 minutes"],
+  ["360", "6 hours"],
+  ["1440", "24 hours"],
+] as const;
+const mostBars = 60;
+
+/** Minutes together, so that a day is as many bars as an hour. */
+function barsOf({ throughput }: Overview): readonly Bar[] {
+  const size = Math.ceil(throughput.length / mostBars);
+  return Array.from({ length: Math.ceil(throughput.length / size) }, (_, index) => {
+    const rows = throughput.slice(index * size, (index + 1) * size);
+    const sum = (count: (row: (typeof rows)[number]) => number): number =>
+      rows.reduce((all, row) => all + count(row), 0);
+    return {
+      label: rows[0]!.minute.slice(11, 16),
+      parts: [sum((row) => row.delivered), sum((row) => row.under_way), sum((row) => row.lost)],
+    };
   });
 }
 
 const figure = (label: string, value: Html | string, hint: string): Html =>
   html`<div class="figure"><dt>${label}</dt><dd>${value}</dd><dd class="hint">${hint}</dd></div>`;
 
-const seconds = (ms: number | null | undefined): string =>
-  ms === null || ms === undefined
-    ? "–"
-    : ms < 1_000
-      ? `${Math.round(ms)} ms`
-      : `${(ms / 1_000).toFixed(1)} s`;
+const duration = (ms: number | null): string =>
+  ms === null ? "–" : ms < 1_000 ? `${Math.round(ms)} ms` : `${(ms / 1_000).toFixed(1)} s`;
+
+type Percentiles = Overview["latency_ms"]["accepted_to_sent"];
+
+const percentileRows = (what: string, { measured, p50, p95, p99 }: Percentiles): readonly Row[] =>
+  measured === 0
+    ? []
+    : (
+        [
+          ["half", p50],
+          ["95 of 100", p95],
+          ["99 of 100", p99],
+        ] as const
+      ).map(([share, ms]) => ({
+        label: `${what}: ${share} within`,
+        value: ms ?? 0,
+        text: duration(ms),
+        look: "going",
+      }));
+
+const latencyChart = ({ latency_ms: { accepted_to_sent, sent_to_delivered } }: Overview): Html =>
+  rowChart("latency", "How long it took", "Of the newest that a provider took", [
+    ...percentileRows("To the provider", accepted_to_sent),
+    ...percentileRows("To the person", sent_to_delivered),
+  ]);
+
+const failureChart = ({ failures: { by_code } }: Overview): Html =>
+  rowChart(
+    "failures",
+    "Why messages were lost",
+    "Code",
+    by_code.slice(0, 8).map(({ code, messages }) => ({
+      label: code,
+      value: messages,
+      text: String(messages),
+      look: "bad",
+    })),
+  );
+
+const mostShown = 6;
+
+/** Those furthest behind; where none is, the first ones by name. */
+const lagChart = ({ lag: { projections } }: Overview): Html =>
+  rowChart(
+    "lag",
+    "How far what you read is behind the log",
+    "Read model",
+    projections
+      .toSorted((one, other) => other.ms - one.ms)
+      .slice(0, mostShown)
+      .map(({ name, events, ms }) => ({
+        label: name,
+        value: ms,
+        text: `${duration(ms)}, ${events} events`,
+        look: "going",
+      })),
+  );
+
+const walletChart = (currency: string, newestFirst: readonly Entry[]): Html => {
+  const moves = newestFirst.toReversed();
+  const last = newestFirst[0];
+  return barChart(
+    "wallet",
+    `What was available after each of the last moves, in ${currency}`,
+    [{ name: "available", look: "good" }],
+    moves.map(({ created_at, balance_after }) => ({
+      label: created_at.slice(11, 16),
+      parts: [Math.max(0, Number(balance_after))],
+    })),
+    {
+      column: "When, UTC",
+      said:
+        last === undefined ? "Nothing moved yet." : `${last.balance_after} after the last move.`,
+    },
+  );
+};
+
+/** How the partner does as a whole, for those whose role counts. */
+async function counted(visit: Visit, minutes: string): Promise<Html> {
+  const { api, who } = visit;
+  const [found, moves] = await Promise.all([
+    api.get<Overview>("/overview", { minutes }),
+    hasScope(who.scopes, "wallet:read")
+      ? api.get<List<Entry>>("/wallet/transactions", { limit: 40 })
+      : undefined,
+  ]);
+  const { wallet, failures, lag, latency_ms } = found;
+  const sum = (count: (row: Overview["throughput"][number]) => number): number =>
+    found.throughput.reduce((all, row) => all + count(row), 0);
+  const label = windows.find(([value]) => value === minutes)?.[1] ?? `${minutes} minutes`;
+  return html`<dl class="figures-row">
+${wallet !== null && figure("Available", money(wallet.available, wallet.currency), `${wallet.held} held for messages on their way`)}
+${figure("Accepted", String(sum((row) => row.accepted)), found.complete ? `in the last ${label}` : "the newest of the last " + label)}
+${figure("Delivered", String(sum((row) => row.delivered)), `half of them ${duration(latency_ms.sent_to_delivered.p50)} after they were sent`)}
+${figure("Lost", String(failures.total), "failed, bounced, expired or rejected")}
+${figure("Behind the log", duration(lag.ms), `${lag.events} events that lists do not show yet`)}
+</dl>
+${barChart(
+  "throughput",
+  `Messages of the last ${label}, by what became of them`,
+  [
+    { name: "delivered", look: "good" },
+    { name: "under way", look: "going" },
+    { name: "lost", look: "bad" },
+  ],
+  barsOf(found),
+  { column: "From, UTC" },
+)}
+<div class="two">${failureChart(found)}${latencyChart(found)}${lagChart(found)}</div>
+${wallet !== null && moves !== undefined && walletChart(wallet.currency, moves.data)}`;
+}
 
 async function overview(visit: Visit): Promise<Shown> {
-  const { api, who } = visit;
-  const now = Date.now();
-  const from = new Date(Math.floor(now / hourMs) * hourMs - (hours - 1) * hourMs).toISOString();
-  const ask = <Body>(scope: string, path: string, query = {}): Promise<Body | undefined> =>
-    hasScope(who.scopes, scope) ? api.get<Body>(path, query) : Promise.resolve(undefined);
-  const [byHour, whole, balance, latest] = await Promise.all([
-    ask<{ data: readonly UsageRow[] }>("usage:read", "/usage", { group_by: "hour", from }),
-    ask<{ data: readonly UsageRow[] }>("usage:read", "/usage", { from }),
-    ask<Balance>("wallet:read", "/balance"),
-    ask<List<MessageSummary>>("messages:read", "/messages", { limit: 8 }),
+  const { api, who, query } = visit;
+  const minutes = query.text("minutes") || "60";
+  const [charts, latest] = await Promise.all([
+    hasScope(who.scopes, "usage:read") ? counted(visit, minutes) : undefined,
+    hasScope(who.scopes, "messages:read")
+      ? api.get<List<MessageSummary>>("/messages", { limit: 8 })
+      : undefined,
   ]);
-  const total = whole?.data[0];
-  const lost = total && total.failed + total.bounced + total.expired + total.rejected;
   return shown(
     "Overview",
-    html`${live(
-      "overview",
-      "message",
-      html`<dl class="figures-row">
-${balance && figure("Available", money(balance.available, balance.currency), `${balance.held} held for messages on their way`)}
-${figure("Accepted", String(total?.accepted ?? 0), "in the last 24 hours")}
-${figure("Delivered", String(total?.delivered ?? 0), `half of them ${seconds(total?.latency_ms.sent_to_delivered.p50)} after they were sent`)}
-${figure("Lost", String(lost ?? 0), "failed, bounced, expired or rejected")}
-</dl>
-${
-  byHour &&
-  barChart(
-    "day",
-    "Messages of the last 24 hours, by what became of them",
-    [
-      { name: "delivered", look: "good" },
-      { name: "under way", look: "going" },
-      { name: "lost", look: "bad" },
-    ],
-    barsOf(byHour.data, now),
-  )
-}
+    html`${charts !== undefined && html`<form class="filters" method="get" action="${base}">${field({ name: "minutes", label: "Of the last", value: minutes, options: windows })}<div class="actions"><button type="submit">Look</button></div></form>`}
+${live(
+  "overview",
+  "message",
+  html`${charts}
 <section aria-labelledby="latest"><h2 id="latest">Latest messages</h2>
 ${
   latest === undefined || latest.data.length === 0
@@ -82,8 +173,8 @@ ${
       )
     : messageTable("The newest messages", latest.data)
 }</section>`,
-    )}
-${curl(visit, "GET", "/usage?group_by=hour")}`,
+)}
+${curl(visit, "GET", `/overview?minutes=${minutes}`)}`,
   );
 }
 

@@ -16,13 +16,24 @@ function niceCeiling(most: number): number {
   return [1, 2, 4, 6, 10].map((step) => step * power).find((step) => step >= most) ?? most;
 }
 
-/** Stacked bars over hours, with the same figures as a table for those who cannot see them. */
+type Reading = {
+  /** The head of the labels' column. */
+  readonly column: string;
+  /** What the bars say together, where their sum says nothing. */
+  readonly said?: string;
+};
+
+const compact = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 2 });
+
+/** Stacked bars over time, with the same figures as a table for those who cannot see them. */
 export function barChart(
   id: string,
   title: string,
   series: readonly Series[],
   bars: readonly Bar[],
+  { column, said }: Reading,
 ): Html {
+  const every = Math.max(1, Math.ceil(bars.length / 5));
   const sums = bars.map(({ parts }) => parts.reduce((sum, part) => sum + part, 0));
   const total = sums.reduce((sum, part) => sum + part, 0);
   const ceiling = niceCeiling(Math.max(...sums, 4));
@@ -48,16 +59,16 @@ export function barChart(
   });
   return html`<figure class="chart"><figcaption>${title}</figcaption>
 <svg viewBox="0 0 ${width} ${height}" role="img" aria-labelledby="${id}-t ${id}-d">
-<title id="${id}-t">${title}</title><desc id="${id}-d">${total === 0 ? "Nothing in this time." : shownTotals.join(", ")}</desc>
-${[0, ceiling / 2, ceiling].map((mark) => html`<line class="grid" x1="${left}" x2="${width}" y1="${y(mark)}" y2="${y(mark)}"/><text class="tick" x="${left - 8}" y="${y(mark) + 4}" text-anchor="end">${mark}</text>`)}
+<title id="${id}-t">${title}</title><desc id="${id}-d">${said ?? (total === 0 ? "Nothing in this time." : shownTotals.join(", "))}</desc>
+${[0, ceiling / 2, ceiling].map((mark) => html`<line class="grid" x1="${left}" x2="${width}" y1="${y(mark)}" y2="${y(mark)}"/><text class="tick" x="${left - 8}" y="${y(mark) + 4}" text-anchor="end">${compact.format(mark)}</text>`)}
 ${columns}
-${bars.map(({ label }, index) => index % 6 === 0 && html`<text class="tick" x="${Math.round(left + index * step)}" y="${height - 6}">${label}</text>`)}
+${bars.map(({ label }, index) => index % every === 0 && html`<text class="tick" x="${Math.round(left + index * step)}" y="${height - 6}">${label}</text>`)}
 </svg>
 <ul class="legend">${series.map(({ name, look }) => html`<li class="${look}">${name}</li>`)}</ul>
 <details><summary>As a table</summary>${table(
     title,
     [
-      { label: "Hour, UTC", cell: ({ label }: Bar) => label },
+      { label: column, cell: ({ label }: Bar) => label },
       ...series.map(({ name }, at) => ({
         label: name,
         figures: true,
@@ -65,5 +76,36 @@ ${bars.map(({ label }, index) => index % 6 === 0 && html`<text class="tick" x="$
       })),
     ],
     bars,
+  )}</details></figure>`;
+}
+
+export type Row = {
+  readonly label: string;
+  readonly value: number;
+  /** The value with its unit. */
+  readonly text: string;
+  readonly look: Series["look"];
+};
+
+const rowHeight = 40;
+const rowWidth = 400;
+
+/** A bar for each of a few things that have names, with the same figures as a table. */
+export function rowChart(id: string, title: string, column: string, rows: readonly Row[]): Html {
+  const most = Math.max(...rows.map(({ value }) => value), 1);
+  const length = (value: number): number => Math.round((value / most) * rowWidth * 10) / 10;
+  return html`<figure class="chart"><figcaption>${title}</figcaption>
+<svg class="rows" viewBox="0 0 ${rowWidth} ${Math.max(1, rows.length) * rowHeight}" role="img" aria-labelledby="${id}-t ${id}-d">
+<title id="${id}-t">${title}</title><desc id="${id}-d">${rows.length === 0 ? "Nothing in this time." : rows.map(({ label, text }) => `${label}: ${text}`).join(", ")}</desc>
+${rows.length === 0 && html`<text x="0" y="22">Nothing in this time.</text>`}
+${rows.map(({ label, value, text, look }, index) => html`<text x="0" y="${index * rowHeight + 17}">${label}</text><text x="${rowWidth}" y="${index * rowHeight + 17}" text-anchor="end">${text}</text><rect class="${look}" x="0" y="${index * rowHeight + 24}" width="${Math.max(1, length(value))}" height="8"/>`)}
+</svg>
+<details><summary>As a table</summary>${table(
+    title,
+    [
+      { label: column, cell: ({ label }: Row) => label },
+      { label: "Value", figures: true, cell: ({ text }: Row) => text },
+    ],
+    rows,
   )}</details></figure>`;
 }

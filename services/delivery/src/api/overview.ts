@@ -56,12 +56,10 @@ const OverviewView = z
     throughput: z
       .array(
         z.object({
-          minute: z
-            .string()
-            .meta({
-              description: "Its start, RFC 3339, UTC.",
-              example: "2026-05-23T14:22:00.000Z",
-            }),
+          minute: z.string().meta({
+            description: "Its start, RFC 3339, UTC.",
+            example: "2026-05-23T14:22:00.000Z",
+          }),
           accepted: counted("Messages accepted in this minute.", 120),
           delivered: counted("Of them, those that have arrived by now.", 112),
           under_way: counted("Of them, those that are not at an end.", 5),

@@ -62,12 +62,10 @@ const LogEvent = z
   .object({
     position,
     id: z.string().meta({ example: "evt_01HNQX2P8Y9R3T4V5W6Z7A8B9C" }),
-    stream: z
-      .string()
-      .meta({
-        description: "A category, a dash and a name.",
-        example: "message-01HNQX2P8Y9R3T4V5W6Z7A8B9C",
-      }),
+    stream: z.string().meta({
+      description: "A category, a dash and a name.",
+      example: "message-01HNQX2P8Y9R3T4V5W6Z7A8B9C",
+    }),
     revision: z.int().meta({ description: "Place in its stream, from 0." }),
     type: z.string().meta({ example: "MessageSent" }),
     version: z.int().meta({ description: "Of the schema; 0: the record cannot be read." }),

@@ -1,0 +1,236 @@
+import { deterministicId } from "@heliograph/contracts";
+import { until } from "@heliograph/testkit";
+import { testBrowser } from "@heliograph/testkit/browser";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { openDesk, type Desk } from "./desk.ts";
+
+const { browser, skip } = await testBrowser();
+const { world, keys, base, read, press, signedIn }: Desk = await openDesk();
+const demoPartnerId = deterministicId("ptn", "demo");
+const platformPages = ["partners", "evaluations", "projections", "dead-letters", "log"];
+
+let operator: string;
+let agent: string;
+/** The operator's session in live. */
+let live: string;
+
+beforeAll(async () => {
+  [operator, live, agent] = await Promise.all([
+    signedIn(keys.operator),
+    signedIn(keys.operator),
+    signedIn(),
+  ]);
+  const answer = await press(live, "/console", "/console/environment", { environment: "live" });
+  if (answer.status !== 303) throw new Error(`the switch answers ${answer.status}`);
+});
+afterAll(async () => {
+  await browser?.close();
+});
+
+/** Where a form led, and the page there. */
+const follow = async (cookie: string, answer: Response): Promise<string> => {
+  expect([answer.status, answer.status === 303 ? "" : await answer.text()]).toEqual([303, ""]);
+  return read(cookie, answer.headers.get("location")!);
+};
+
+describe("the group Platform", () => {
+  test("is an operator's, and to a partner's agent neither shown nor open", async () => {
+    const [theirs, ours] = await Promise.all([read(operator, "/console"), read(agent, "/console")]);
+    for (const page of platformPages) {
+      expect(theirs).toContain(`href="/console/${page}"`);
+      expect(ours).not.toContain(`href="/console/${page}"`);
+      await read(agent, `/console/${page}`, 403);
+      await read(operator, `/console/${page}`);
+      await read(live, `/console/${page}`);
+    }
+  });
+});
+
+describe("partners", () => {
+  test("are made, limited, corrected and suspended", async () => {
+    const made = await press(live, "/console/partners", "/console/partners", {
+      name: "<b>Acme</b>",
+    });
+    const shown = await follow(live, made);
+    expect(shown).toMatch(/ak_live_\w+/);
+    const id = /ptn_\w+/.exec(shown)![0];
+    const path = `/console/partners/${id}`;
+    expect(await read(live, path)).toContain("<bdi>&lt;b&gt;Acme&lt;/b&gt;</bdi>");
+
+    const limits = {
+      name: "<b>Acme</b>",
+      requests: "5",
+      window_seconds: "1",
+      daily_messages: "1000",
+    };
+    const seen = await read(live, path);
+    const first = await press(live, path, `${path}/limits`, limits);
+    expect(await follow(live, first)).toContain('value="1000"');
+    // Another looked at it before: the change is not theirs to overwrite.
+    const etag = /name="etag" value="([^"]*)"/.exec(seen)![1]!.replaceAll("&quot;", '"');
+    const stale = await press(live, path, `${path}/limits`, {
+      ...limits,
+      daily_messages: "7",
+      etag,
+    });
+    expect(stale.status).toBe(412);
+    const refused = await stale.text();
+    expect(refused).toContain("precondition_failed");
+    expect(refused).toContain('value="7"');
+    const wrong = await press(live, path, `${path}/limits`, { ...limits, daily_messages: "many" });
+    expect([wrong.status, await wrong.text()]).toEqual([
+      422,
+      expect.stringContaining("daily_messages"),
+    ]);
+
+    const adjusted = await press(live, path, `${path}/adjust`, {
+      amount: "12.50",
+      reason: "Sorry",
+    });
+    expect(await follow(live, adjusted)).toContain("12.5 is available now");
+    const suspend = await press(live, `${path}/suspend`, `${path}/status`);
+    expect(await follow(live, suspend)).toContain("It is suspended.");
+    const { body } = await world.call("GET", `/api/v1/admin/partners/${id}`, {
+      key: keys.adminKey,
+    });
+    expect(body).toMatchObject({ status: "suspended", daily_messages: 1_000 });
+    expect(await read(operator, path)).not.toContain(`${path}/limits`);
+  });
+});
+
+describe("evaluations", () => {
+  test("are noted, given, closed and erased, each of them once", async () => {
+    const made = await world.call("POST", "/api/v1/evaluations", {
+      body: {
+        company: "Acme",
+        name: "Ada <script>",
+        email: "ada@acme.example",
+        use_case: "Order confirmations",
+        website: "https://acme.example",
+      },
+    });
+    expect(made.status).toBe(202);
+    const path = `/console/evaluations/${made.body.id}`;
+    const note = await press(operator, path, `${path}/note`, { text: "Called <back>." });
+    const noted = await follow(operator, note);
+    expect(noted).toContain("Called &lt;back&gt;.");
+    expect(noted).not.toContain("Ada <script>");
+    const given = await press(operator, path, `${path}/assign`, {
+      contact: "Ann <ann@example.org>",
+    });
+    expect(await follow(operator, given)).toContain("Ann");
+    const nobody = await press(operator, path, `${path}/assign`, { contact: "nobody at all" });
+    expect([nobody.status, await nobody.text()]).toEqual([
+      422,
+      expect.stringContaining("nobody at all"),
+    ]);
+    expect(await follow(operator, await press(operator, path, `${path}/close`))).toContain(
+      "Closed.",
+    );
+    const erased = await press(operator, `${path}/erase`, `${path}/erase`);
+    expect(await follow(operator, erased)).not.toContain("ada@acme.example");
+    const rota = "/console/evaluations/rota";
+    const set = await press(operator, rota, rota, { contacts: "Ann <ann@example.org>\n" });
+    expect(await follow(operator, set)).toContain("ann@example.org");
+    await read(operator, "/console/evaluations/report");
+  });
+});
+
+describe("the log", () => {
+  test("is walked, and masked, and shown as of a position", async () => {
+    const page = await read(operator, "/console/log?category=wallet");
+    const position = /as_of=(\d+)/.exec(page)![1]!;
+    expect(page).toContain("Funds");
+    expect(await read(operator, `/console/log?as_of=${position}`)).toContain(
+      `As it was at #${position}`,
+    );
+    expect(await read(live, "/console/log?environment=platform&category=agent")).toContain(
+      "[masked]",
+    );
+    await read(operator, "/console/log?stream=message-nothing", 404);
+  });
+});
+
+describe("dead letters", () => {
+  test("are read and handed out again", async () => {
+    await world.platform.contexts.sandbox.pool.query(
+      "insert into runtime.dead_letters (consumer, position, event_id, event_type, reason) values ('nobody', 1, gen_random_uuid(), 'MessageSent', '<i>broken</i>')",
+    );
+    const path = "/console/dead-letters";
+    expect(await read(operator, path)).toContain("&lt;i&gt;broken&lt;/i&gt;");
+    expect(await follow(operator, await press(operator, path, `${path}/retry`))).toContain(
+      "handed out again",
+    );
+    expect(await read(operator, `${path}?status=open`)).toContain("Nothing fits");
+  });
+});
+
+describe("one message and the overview", () => {
+  test("tell of every position, and count what was sent", async () => {
+    const key = keys.sandboxKey;
+    const send = (to: string) =>
+      world.call("POST", "/api/v1/messages", { key, body: { channel: "sms", to, text: "Hello" } });
+    const [good, bad] = await Promise.all(["+15551230001", "+15551230003"].map(send));
+    const ended = async (id: string, status: string) =>
+      until(
+        async () =>
+          (await world.call("GET", `/api/v1/messages/${id}`, { key })).body.status === status,
+      );
+    await Promise.all([ended(good!.body.id, "delivered"), ended(bad!.body.id, "failed")]);
+    const path = `/console/messages/${good!.body.id}`;
+    const page = await read(agent, path);
+    expect(page).toContain('type="range"');
+    for (const part of ["Attempts", "Money", "Webhooks"]) expect(page).toContain(`>${part}</h2>`);
+    const first = await read(agent, `${path}?step=0`);
+    expect(first).toContain("queued</span>");
+    expect(first).not.toContain("delivered</span>");
+    expect(await read(agent, `${path}?step=999`)).toContain("delivered</span>");
+
+    const body = await until(async () => {
+      const answer = await world.call("GET", "/api/v1/overview?minutes=5", { key });
+      expect(answer.status).toBe(200);
+      return answer.body.failures.total >= 1 && answer.body;
+    });
+    expect(body.throughput).toHaveLength(5);
+    expect(body.outcomes).toContainEqual({ status: "delivered", messages: 1 });
+    expect(body.failures).toMatchObject({ total: 1, looked_at: 1, by_code: [{ messages: 1 }] });
+    expect(body.latency_ms.accepted_to_sent).toMatchObject({ measured: 1 });
+    expect(body.wallet).toMatchObject({ currency: "USD" });
+    expect(body.lag.projections.map(({ name }: { name: string }) => name)).toContain("messages");
+    const looking = await world.addKey(demoPartnerId, { scopes: ["usage:read"] });
+    expect((await world.call("GET", "/api/v1/overview", { key: looking })).body.wallet).toBeNull();
+    expect((await world.call("GET", "/api/v1/overview?minutes=1441", { key })).status).toBe(422);
+    const shown = await read(agent, "/console");
+    expect(shown.match(/<svg/g)!.length).toBe(5);
+    expect(shown.match(/<summary>As a table/g)!.length).toBe(5);
+  });
+});
+
+describe.skipIf(browser === undefined)(
+  `in a browser${skip === undefined ? "" : ` (${skip})`}`,
+  () => {
+    test.each([true, false])(
+      "a read model is built again, with scripts %s",
+      async (javaScriptEnabled) => {
+        const context = await browser!.newContext({ baseURL: base, javaScriptEnabled });
+        const page = await context.newPage();
+        await page.goto("/console/projections");
+        await page.fill("[name=email]", keys.operator.email);
+        await page.fill("[name=password]", keys.operator.password);
+        await page.click("button.main");
+        await page.click('a[aria-label="Verify or rebuild templates"]');
+        for (const [button, outcome] of [
+          ["Verify", "Equal."],
+          ["Rebuild", "Done."],
+        ] as const) {
+          await page.goto("/console/projections/rebuild?name=templates");
+          await page.click(`main button:text-is("${button}")`);
+          expect(new URL(page.url()).pathname).toMatch(/\/console\/projections\/rebuild\/prl_/);
+          // The page looks again by itself until it is done.
+          await page.waitForSelector(`.notice:has-text("${outcome}")`);
+        }
+        await context.close();
+      },
+    );
+  },
+);
