@@ -15,6 +15,7 @@ import {
 } from "@heliograph/runtime";
 import {
   apiClient,
+  directoryDouble,
   newDataDir,
   removeDataDir,
   spawnService,
@@ -199,20 +200,7 @@ export async function startRelay(
       vault: await testVault(pool),
       logger,
       clock: realClock,
-      directory: {
-        gateways: () => [],
-        partner: () => undefined,
-        knows: async () => false,
-        routing: () => [],
-        senderOf: () => undefined,
-        spaceOf: (_, partner) => partner,
-        isOver: () => false,
-        prices: () => undefined,
-        priceListOf: () => undefined,
-        agent: () => undefined,
-        agentsOf: () => [],
-        onChange: () => () => undefined,
-      },
+      directory: directoryDouble(),
     },
     [relayConsumer(settings.kafka!)],
   );

@@ -18,10 +18,9 @@ import {
   type ServiceContext,
   realClock,
 } from "@heliograph/runtime";
-import { testVault } from "@heliograph/testkit";
+import { directoryDouble, testVault } from "@heliograph/testkit";
 import pg from "pg";
 import { limitRow, ratioRow, type Row } from "./row.ts";
-import { noDirectory } from "./no-directory.ts";
 
 const messages = 25_000;
 
@@ -49,7 +48,7 @@ export async function benchConsumers(databaseUrl: string): Promise<Row[]> {
     vault: await testVault(pool),
     logger,
     clock: realClock,
-    directory: noDirectory,
+    directory: directoryDouble(),
   };
   try {
     await fill(log);

@@ -9,10 +9,9 @@ import {
   runConsumer,
   type ServiceContext,
 } from "@heliograph/runtime";
-import { testVault } from "@heliograph/testkit";
+import { directoryDouble, testVault } from "@heliograph/testkit";
 import { service as wallet } from "@heliograph/wallet";
 import pg from "pg";
-import { noDirectory } from "./no-directory.ts";
 import { ratioRow, type Row } from "./row.ts";
 
 const messages = 20_000;
@@ -50,7 +49,7 @@ async function holdsOn(databaseUrl: string, wallets: number): Promise<Row> {
     vault: await testVault(pool),
     logger,
     clock: realClock,
-    directory: noDirectory,
+    directory: directoryDouble(),
   };
   try {
     for (const consumer of wallet.consumers!(context)) await prepareConsumer(pool, consumer);

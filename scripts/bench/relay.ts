@@ -19,11 +19,10 @@ import {
   type ServiceContext,
   realClock,
 } from "@heliograph/runtime";
-import { startKafka, testVault } from "@heliograph/testkit";
+import { startKafka, directoryDouble, testVault } from "@heliograph/testkit";
 import kafkajs, { type Producer } from "kafkajs";
 import pg from "pg";
 import { ratioRow, type Row } from "./row.ts";
-import { noDirectory } from "./no-directory.ts";
 
 const rounds = 4;
 const eventsPerRound = 20_000;
@@ -84,7 +83,7 @@ export async function benchRelay(databaseUrl: string): Promise<Row[]> {
     vault: await testVault(pool),
     logger,
     clock: realClock,
-    directory: noDirectory,
+    directory: directoryDouble(),
   };
   try {
     const rates: Record<"relay" | Packed, number[]> = { relay: [], gzip: [], plain: [] };

@@ -13,6 +13,7 @@ import {
   realClock,
 } from "@heliograph/runtime";
 import {
+  directoryDouble,
   loosely,
   startKafka,
   testDatabase,
@@ -71,20 +72,7 @@ async function openEnvironment(brokers: readonly string[]) {
       vault: await testVault(pool),
       logger,
       clock: realClock,
-      directory: {
-        gateways: () => [],
-        partner: () => undefined,
-        knows: async () => false,
-        routing: () => [],
-        senderOf: () => undefined,
-        spaceOf: (_, partner) => partner,
-        isOver: () => false,
-        prices: () => undefined,
-        priceListOf: () => undefined,
-        agent: () => undefined,
-        agentsOf: () => [],
-        onChange: () => () => true,
-      },
+      directory: directoryDouble(),
     };
   };
   const context = await copy();

@@ -1,5 +1,5 @@
 import { openPostgresLog, type EventLog } from "@heliograph/log";
-import { loosely, testDatabase, testVault } from "@heliograph/testkit";
+import { directoryDouble, loosely, testDatabase, testVault } from "@heliograph/testkit";
 import {
   openPool,
   newLogger,
@@ -35,20 +35,7 @@ export async function openEnvironment(): Promise<{
     vault: await testVault(pool),
     logger,
     clock: realClock,
-    directory: {
-      gateways: () => [],
-      partner: () => undefined,
-      knows: async () => false,
-      routing: () => [],
-      senderOf: () => undefined,
-      spaceOf: (_, partner) => partner,
-      isOver: () => false,
-      prices: () => undefined,
-      priceListOf: () => undefined,
-      agent: () => undefined,
-      agentsOf: () => [],
-      onChange: () => () => true,
-    },
+    directory: directoryDouble(),
   };
   return {
     context,

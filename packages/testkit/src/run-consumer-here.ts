@@ -8,6 +8,7 @@ import {
   type KafkaSettings,
   realClock,
 } from "@heliograph/runtime";
+import { directoryDouble } from "./directory-double.ts";
 import { testVault } from "./test-vault.ts";
 
 /**
@@ -31,20 +32,7 @@ export async function runConsumerHere(make: (kafka: KafkaSettings) => Consumer):
     vault: await testVault(pool),
     logger,
     clock: realClock,
-    directory: {
-      gateways: () => [],
-      partner: () => undefined,
-      knows: async () => false,
-      routing: () => [],
-      senderOf: () => undefined,
-      spaceOf: (_, partner) => partner,
-      isOver: () => false,
-      prices: () => undefined,
-      priceListOf: () => undefined,
-      agent: () => undefined,
-      agentsOf: () => [],
-      onChange: () => () => true,
-    },
+    directory: directoryDouble(),
   });
   process.stdout.write("running\n");
 }

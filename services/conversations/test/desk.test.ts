@@ -1,3 +1,4 @@
+import { directoryDouble } from "@heliograph/testkit";
 import { expect, it } from "vitest";
 import { Desk } from "../src/assignment/desk.ts";
 import { Plan } from "../src/assignment/plan.ts";
@@ -40,7 +41,7 @@ it("Of a partner without teams only those are looked at of which somebody asked,
   };
   const plan = new Plan({
     desk,
-    directory: { agent: () => undefined, isOver: () => false },
+    directory: directoryDouble(),
     environment: "sandbox",
     languages: { load: async () => undefined, of: () => undefined, forget: () => undefined },
     position: 10n,

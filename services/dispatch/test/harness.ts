@@ -17,7 +17,7 @@ import {
   type ServiceContext,
   realClock,
 } from "@heliograph/runtime";
-import { testDatabase, testVault, until } from "@heliograph/testkit";
+import { directoryDouble, testDatabase, testVault, until } from "@heliograph/testkit";
 import pg from "pg";
 import { dispatchReactor } from "../src/consumer.ts";
 import { playedReceiptsReactor } from "../src/played-receipts.ts";
@@ -90,7 +90,7 @@ export async function openWorld(options: WorldOptions = {}) {
       smtpUrls: options.smtpUrls ?? [],
     },
     clock: realClock,
-    directory: {
+    directory: directoryDouble({
       gateways: (_, channel) =>
         gateways.filter((gateway) => channel === undefined || gateway.channel === channel),
       knows: async () => true,
@@ -100,18 +100,11 @@ export async function openWorld(options: WorldOptions = {}) {
         status: suspended.has(id) ? "suspended" : "active",
       }),
       routing: () => options.routing ?? [],
-      senderOf: () => undefined,
-      spaceOf: (_, partner) => partner,
-      isOver: () => false,
-      prices: () => undefined,
-      priceListOf: () => undefined,
-      agent: () => undefined,
-      agentsOf: () => [],
       onChange(listener) {
         listeners.add(listener);
         return () => listeners.delete(listener);
       },
-    },
+    }),
     masterKey: Buffer.alloc(32),
     vault: await testVault(pool),
     logger: newLogger(process.env["TEST_LOG"] ?? "silent"),

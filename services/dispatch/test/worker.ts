@@ -1,4 +1,4 @@
-import { placedFeed, testVault } from "@heliograph/testkit";
+import { directoryDouble, placedFeed, testVault } from "@heliograph/testkit";
 // A dispatch process for crash tests: the reactors of one environment on the database of the parent, until SIGTERM.
 import { validateEvent } from "@heliograph/contracts";
 import { openPostgresLog } from "@heliograph/log";
@@ -31,20 +31,7 @@ const context = {
   connection,
   settings,
   clock: realClock,
-  directory: {
-    gateways: () => gateways,
-    partner: () => undefined,
-    knows: async () => false,
-    agent: () => undefined,
-    agentsOf: () => [],
-    routing: () => [],
-    senderOf: () => undefined,
-    spaceOf: (_: string, partner: string) => partner,
-    isOver: () => false,
-    prices: () => undefined,
-    priceListOf: () => undefined,
-    onChange: () => () => undefined,
-  },
+  directory: directoryDouble({ gateways: () => gateways }),
   masterKey: Buffer.alloc(32),
   vault: await testVault(pool),
   logger: newLogger("warn"),

@@ -7,7 +7,7 @@ import {
   type KafkaSettings,
   type ServiceContext,
 } from "@heliograph/runtime";
-import { testDatabase, testVault, until } from "@heliograph/testkit";
+import { directoryDouble, testDatabase, testVault, until } from "@heliograph/testkit";
 import { Kafka as CloudEvents, type CloudEvent } from "cloudevents";
 import pg from "pg";
 
@@ -41,11 +41,7 @@ export async function openWorld(openLog?: (url: string) => Promise<EventLog>) {
   pool.on("error", () => {}); // dropping the database cuts connections that are just ending
   const log = (await openLog?.(database.url)) ?? openMemoryLog();
   const context = {
-    directory: {
-      isOver: () => false,
-      spaceOf: (_: string, partner: string) => partner,
-      onChange: () => () => undefined,
-    },
+    directory: directoryDouble(),
     environment: "sandbox" satisfies Environment,
     connection: { connectionString: database.url },
     log,

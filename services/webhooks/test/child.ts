@@ -1,4 +1,4 @@
-import { placedFeed, testVault } from "@heliograph/testkit";
+import { directoryDouble, placedFeed, testVault } from "@heliograph/testkit";
 import { openPostgresLog } from "@heliograph/log";
 import { runConsumer, type ServiceContext } from "@heliograph/runtime";
 import pg from "pg";
@@ -17,11 +17,7 @@ const pool = new pg.Pool(connection);
 const log = await openPostgresLog({ connection, namespace: "sandbox" });
 await runConsumer(webhooksReactor(), {
   environment: "sandbox",
-  directory: {
-    isOver: () => false,
-    spaceOf: (_: string, partner: string) => partner,
-    onChange: () => () => undefined,
-  },
+  directory: directoryDouble(),
   connection,
   log,
   feed: shards && placedFeed(log, 4, shards).feed,

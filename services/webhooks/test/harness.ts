@@ -3,7 +3,7 @@ import { newId, newSecret, openSecret, sealSecret, streamOf, uuid7 } from "@heli
 import { openMemoryLog, type EventLog } from "@heliograph/log";
 import { listDeliveries, type Delivery } from "../src/tables/webhooks.ts";
 import { runConsumer, type Feed, type ServiceContext } from "@heliograph/runtime";
-import { testDatabase, testVault, until } from "@heliograph/testkit";
+import { directoryDouble, testDatabase, testVault, until } from "@heliograph/testkit";
 import pg from "pg";
 import { pino } from "pino";
 import { webhooksReactor } from "../src/index.ts";
@@ -25,11 +25,7 @@ export async function openHarness(
   const log = (await settings.log?.(database.url)) ?? openMemoryLog();
   const masterKey = randomBytes(32);
   const context = {
-    directory: {
-      isOver: () => false,
-      spaceOf: (_: string, partner: string) => partner,
-      onChange: () => () => undefined,
-    },
+    directory: directoryDouble(),
     environment: "sandbox",
     connection: { connectionString: database.url },
     log,
