@@ -12,6 +12,7 @@ const groups: readonly Group[] = [
       { path: "", label: "Overview" },
       { path: "/messages", label: "Messages", scope: "messages:read" },
       { path: "/send", label: "Send", scope: "messages:write" },
+      { path: "/batch", label: "Batch", scope: "messages:write" },
       { path: "/templates", label: "Templates", scope: "templates:read" },
     ],
   },

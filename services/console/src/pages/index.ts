@@ -12,12 +12,14 @@ import { contactMerges } from "./contact-merge.ts";
 import { contactPages } from "./contacts.ts";
 import { conversationActions } from "./conversation-actions.ts";
 import { conversationPages } from "./conversations.ts";
+import { batchPages } from "./batch.ts";
 import { messagePages } from "./messages.ts";
 import { overviewPages } from "./overview.ts";
 import { partnerPages } from "./partners.ts";
 import { projectionPages } from "./projections.ts";
 import { sendPages } from "./send.ts";
 import { shortcutPages } from "./shortcuts.ts";
+import { templateWritingPages } from "./template-writing.ts";
 import { templatePages } from "./templates.ts";
 import { walletPages } from "./wallet.ts";
 import { webhookPages } from "./webhooks.ts";
@@ -27,7 +29,9 @@ export const allPages: readonly Page[] = [
   ...overviewPages,
   ...messagePages,
   ...sendPages,
+  ...batchPages,
   ...templatePages,
+  ...templateWritingPages,
   ...contactPages,
   ...contactChanges,
   ...contactMerges,

@@ -1,9 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { type Form, html, type Html } from "@heliograph/html";
+import type { Answers } from "../answers.ts";
 import { Refused, type Problem } from "../client.ts";
 import { base, shown, type Led, type Page, type Shown, type Visit } from "../page.ts";
 import type { Accepted, List, Template, TemplateSummary } from "../shapes.ts";
-import { curl, field, hidden, money, refusal } from "../view/parts.ts";
+import { bdi, curl, field, hidden, money, refusal } from "../view/parts.ts";
 import { channels } from "./messages.ts";
 
 /** Long enough for a provider, short enough for a person. */
@@ -13,6 +14,7 @@ const fields = ["from", "text", "subject", "template", "language"];
 type State = {
   readonly problem?: Problem;
   readonly priced?: Accepted;
+  readonly preview?: Html;
   /** Of this rendering; a form that was refused gets another one, since it will say something else. */
   readonly key: string;
 };
@@ -58,6 +60,22 @@ const variableFields = (template: Template, form: Form): Html =>
     }),
   )}</fieldset>`;
 
+type Rendered = Answers["RenderedTemplate"];
+
+/** What the recipient would read; of a template, with its gaps filled in. */
+async function rendered({ api }: Visit, form: Form): Promise<Html> {
+  const slug = form.text("template");
+  if (slug === "") return reads(form.text("subject"), form.exact("text"));
+  const path = `/templates/${encodeURIComponent(slug)}/preview?channel=${encodeURIComponent(form.text("channel"))}`;
+  const language = form.text("language");
+  const body = { ...(language !== "" && { language }), variables: form.map("variables") };
+  const { subject = "", text = "" } = await api.send<Rendered>("POST", path, { body });
+  return reads(subject, text);
+}
+
+const reads = (subject: string, text: string): Html =>
+  html`${subject !== "" && html`<p class="subject">${bdi(subject)}</p>`}<blockquote class="text" dir="auto">${text}</blockquote>`;
+
 const priceOf = ({ segments, cost_estimate, currency }: Accepted): Html =>
   html`<div class="notice" role="status"><p><strong>${money(cost_estimate, currency)}</strong> for ${segments.count} ${segments.count === 1 ? "segment" : "segments"}: ${segments.characters} characters in ${segments.encoding}. Nothing was sent yet.</p></div>`;
 
@@ -66,7 +84,7 @@ async function show(visit: Visit, form: Form, state: State): Promise<Shown> {
     visit.api.get<List<TemplateSummary>>("/templates", { limit: 100 }),
     chosen(visit, form),
   ]);
-  const { problem, priced, key } = state;
+  const { problem, priced, preview, key } = state;
   const slugs = [...new Set(data.map(({ slug }) => slug))];
   const languages = template === undefined ? [] : Object.keys(template.languages);
   const body = bodyOf(form);
@@ -74,7 +92,7 @@ async function show(visit: Visit, form: Form, state: State): Promise<Shown> {
     form.text("to") === "" ? { channel: "sms", to: "+15551230001", text: "Hello" } : body;
   return shown(
     "Send a message",
-    html`${problem !== undefined && refusal(problem)}${priced !== undefined && priceOf(priced)}
+    html`${problem !== undefined && refusal(problem)}${priced !== undefined && priceOf(priced)}${preview}
 <form class="sheet" method="post" action="${base}/send">
 ${hidden(visit)}<input type="hidden" name="key" value="${key}">
 <div class="row">
@@ -90,7 +108,7 @@ ${template !== undefined && variableFields(template, form)}
 ${field({ name: "subject", label: "Subject", value: form.text("subject"), hint: "E-mail only." })}
 ${field({ name: "text", label: "Text", value: form.exact("text"), rows: 5, hint: "Left empty with a template." })}
 ${field({ name: "from", label: "From", value: form.text("from"), hint: "Left empty, the gateway's own." })}
-<div class="actions"><button class="main" type="submit">${visit.environment === "live" ? "Send for real" : "Send in the sandbox"}</button><button type="submit" name="price" value="1">What does it cost?</button></div>
+<div class="actions"><button class="main" type="submit">${visit.environment === "live" ? "Send for real" : "Send in the sandbox"}</button><button type="submit" name="price" value="1">Preview and cost</button></div>
 </form>
 ${curl(visit, "POST", "/messages", example)}`,
     problem?.status,
@@ -107,7 +125,7 @@ async function send(visit: Visit): Promise<Shown | Led> {
   try {
     if (form.has("price")) {
       const priced = await api.send<Accepted>("POST", "/messages?dry_run=true", { body });
-      return await show(visit, form, { priced, key });
+      return await show(visit, form, { priced, preview: await rendered(visit, form), key });
     }
     const { id } = await api.send<Accepted>("POST", "/messages", { body, key, waitSeconds });
     return { to: `${base}/messages/${id}` };

@@ -1,3 +1,4 @@
+import { hasScope } from "@heliograph/api";
 import { html, type Html } from "@heliograph/html";
 import { Refused, type Problem } from "../client.ts";
 import { base, shown, type Page, type Shown, type Visit } from "../page.ts";
@@ -36,7 +37,7 @@ async function list(visit: Visit): Promise<Shown> {
   };
   return shown(
     "Templates",
-    html`${
+    html`${hasScope(visit.who.scopes, "templates:write") && html`<p><a href="${base}/template-new">New template</a></p>`}${
       found.data.length === 0
         ? empty(
             "No template yet",
@@ -68,6 +69,7 @@ async function show(
   return shown(
     template.slug,
     html`<p class="lead">${template.channel}, version ${template.version}, changed ${time(template.updated_at)}${template.description !== null && html`. ${bdi(template.description)}`}</p>
+<p>${hasScope(visit.who.scopes, "templates:write") && html`<a href="${base}/templates/${template.slug}/version?channel=${template.channel}">New version</a>`}${template.version > 1 && html` <a href="${base}/templates/${template.slug}/compare?channel=${template.channel}">Compare versions</a>`}</p>
 <div class="two">
 <section aria-labelledby="texts"><h2 id="texts">Texts</h2>${Object.entries(template.languages).map(
       ([code, { text, subject }]) =>

@@ -1,0 +1,125 @@
+import { expect, test } from "vitest";
+import { readBatch } from "../src/batch-csv.ts";
+import { diffWords } from "../src/words-diff.ts";
+import { hiddenIn, openDesk } from "./desk.ts";
+
+const { world, keys, fetchPage, signedIn, read, press } = await openDesk();
+
+const messages = async (): Promise<readonly { to: string; client_ref: string | null }[]> =>
+  (await world.call("GET", "/api/v1/messages?limit=100", { key: keys.sandboxKey })).body.data;
+
+test("a file is read as spreadsheets write it, and what is wrong with it is said", () => {
+  const file = '\uFEFFto;text;variables[name]\r\n+15551230001;"a;b""c";\'=Ada\r\n';
+  expect(readBatch(file).rows).toEqual([
+    {
+      line: 2,
+      to: "+15551230001",
+      about: 'a;b"c',
+      message: { channel: "sms", to: "+15551230001", text: 'a;b"c', variables: { name: "=Ada" } },
+    },
+  ]);
+  for (const [text, why] of [
+    ["", "nothing in it"],
+    ["to,colour\n1,2", "Not known: colour"],
+    ["text\nhello", "names the columns"],
+    ["to,text", "no line below"],
+    [`to,text\n${"1,2\n".repeat(1_001)}`, "one batch takes 1000"],
+    ["x".repeat(200_001), "longer than"],
+  ])
+    expect(readBatch(text!).refusal).toContain(why);
+});
+
+test("a batch is looked at first, line by line, and sent once however often it is posted", async () => {
+  const cookie = await signedIn();
+  const before = (await messages()).length;
+  const csv = "to,text,client_ref\n+15551230001,one,b-1\nnobody,two,b-2\n+15551230001,three,b-3\n";
+  const upload = new FormData();
+  const front = await read(cookie, "/console/batch");
+  for (const [name, value] of Object.entries(hiddenIn(front, "/console/batch")))
+    upload.set(name, value);
+  upload.set("csv", "");
+  upload.set("file", new Blob([csv], { type: "text/csv" }), "batch.csv");
+  const looked = await fetchPage("/console/batch", {
+    method: "POST",
+    headers: { cookie },
+    body: upload,
+  });
+  const preview = await looked.text();
+  expect(looked.status).toBe(200);
+  expect(preview).toContain("1 of them would be refused");
+  expect((await messages()).length).toBe(before);
+
+  const fields = { ...hiddenIn(preview, "/console/batch"), csv };
+  const sent = await Promise.all(
+    [1, 2, 3].map(async () => {
+      const answer = await fetchPage("/console/batch", {
+        method: "POST",
+        headers: { cookie },
+        body: new URLSearchParams(fields),
+      });
+      return answer.text();
+    }),
+  );
+  for (const text of sent) expect(text).toContain("<strong>2 accepted</strong>, 1 refused");
+  const made = (await messages()).filter(({ client_ref }) => client_ref?.startsWith("b-"));
+  expect(made.length).toBe(2);
+  expect(new Set(made.map(({ client_ref }) => client_ref))).toEqual(new Set(["b-1", "b-3"]));
+});
+
+test("a template is made, gets a version, shows what changed between them, and is seen as it would be read", async () => {
+  const cookie = await signedIn();
+  const made = await press(cookie, "/console/template-new", "/console/template-new", {
+    slug: "parcel",
+    channel: "sms",
+    language: "en",
+    new_text: "Hello {{name}}, your parcel is here.",
+  });
+  const place = "/console/templates/parcel?channel=sms";
+  expect(made.headers.get("location")).toMatch(/^\/console\/templates\/parcel\?channel=sms&told=/);
+  const form = "/console/templates/parcel/version?channel=sms";
+  const next = await press(cookie, form, form, {
+    "text[en]": "Dear {{name}}, your parcel waits.",
+    language: "de",
+    new_text: "Hallo {{name}}",
+  });
+  expect(next.status).toBe(303);
+  expect(await read(cookie, place)).toContain("version 2");
+  const compared = await read(cookie, "/console/templates/parcel/compare?channel=sms");
+  expect(compared).toContain("<del>Hello</del><ins>Dear</ins> {{name}}");
+
+  const before = (await messages()).length;
+  const priced = await press(cookie, "/console/send", "/console/send", {
+    channel: "sms",
+    to: "+15551230001",
+    template: "parcel",
+    language: "en",
+    "variables[name]": "<b>Ada</b>",
+    price: "1",
+  });
+  const text = await priced.text();
+  expect(text).toContain("Dear &lt;b&gt;Ada&lt;/b&gt;, your parcel waits.");
+  expect(text).toContain("Nothing was sent yet");
+  expect((await messages()).length).toBe(before);
+  const refused = await press(cookie, "/console/template-new", "/console/template-new", {
+    slug: "Not A Slug",
+    channel: "sms",
+    language: "en",
+    new_text: "kept as typed",
+  });
+  expect(refused.status).toBe(422);
+  expect(await refused.text()).toContain("kept as typed");
+});
+
+test("a difference gives both texts back", () => {
+  for (const [from, to] of [
+    ["", "a b"],
+    ["a b c", "a c"],
+    ["same", "same"],
+    ["x ".repeat(3_000), "y"],
+  ] as const) {
+    const pieces = diffWords(from, to);
+    const only = (kind: string): string =>
+      pieces.flatMap((piece) => (piece.kind === kind ? [] : [piece.text])).join("");
+    expect([only("new"), only("gone")]).toEqual([from, to]);
+  }
+});
