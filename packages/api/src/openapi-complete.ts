@@ -23,7 +23,7 @@ export type JsonSchema = {
 type Media = { schema?: JsonSchema; example?: unknown };
 type Content = { content?: Record<string, Media> };
 type Operation = {
-  parameters?: { name: string; description?: string; schema?: JsonSchema }[];
+  parameters?: { in: string; name: string; description?: string; schema?: JsonSchema }[];
   requestBody?: Content;
   responses: Record<string, Content>;
 };
@@ -55,7 +55,12 @@ export function complete(document: Document): void {
   for (const { parameters = [], requestBody, responses } of operations) {
     for (const parameter of parameters) {
       const words = parameter.description ?? parameter.schema?.description;
-      parameter.description = words ?? fields[parameter.name]?.[0] ?? "";
+      const [known, example] =
+        fields[`${parameter.in}.${parameter.name}`] ?? fields[parameter.name] ?? [];
+      parameter.description = words ?? known ?? "";
+      const { schema } = parameter;
+      if (parameter.in === "path" && schema !== undefined && schema.example === undefined)
+        if (example !== undefined && fits(schema, example)) schema.examples ??= [example];
     }
     for (const { content } of Object.values(responses))
       for (const { schema } of Object.values(content ?? {}))

@@ -152,6 +152,8 @@ export const fields: Readonly<Record<string, Field>> = {
     "The address or id by which it was matched.",
     { source: "sms", id: "+15551234567" },
   ],
+  "path.source": ["The channel, or the system, that the name is of.", "crm"],
+  "path.external_id": ["The address or id that the source has for the contact.", "C-204821"],
   external_ids: [
     "Names in other systems and addresses, each with its source: a channel, or a name of yours.",
     [{ source: "crm", id: "C-204821" }],
@@ -169,6 +171,7 @@ export const fields: Readonly<Record<string, Field>> = {
   holds_open: ["How many messages have funds set aside.", 1],
   html: ["The body in HTML.", "<p>Your order is on its way.</p>"],
   id: ["The id."],
+  "ExternalIdInput.id": ["The address or id, as the source has it.", "+15557654321"],
   "AuditEntry.id": ["The entry's id.", "live-1042"],
   "AuditEntry.actor": [
     "The id of a key or an agent, `ops`, or `unknown`.",
@@ -227,6 +230,10 @@ export const fields: Readonly<Record<string, Field>> = {
   lag_ms: ["For how long it has been behind, milliseconds.", 0],
   language: ["A language such as `en` or `pt-BR`.", "en"],
   language_codes: ["The languages it has.", ["en", "pt-BR"]],
+  "CreateTemplate.languages": [
+    "The body in each language.",
+    { en: { text: "Your order is on its way." } },
+  ],
   languages: ["The body in each language.", { en: { text: "Hello {{name}}" } }],
   last_error: ["What went wrong last."],
   last_sequence: ["The sequence where it ended.", 1_042],

@@ -184,7 +184,12 @@ function operation(route: Route, tag: string): ZodOpenApiOperationObject {
     ...(route.streams !== undefined && {
       requestBody: {
         required: true,
-        content: Object.fromEntries(route.streams.map((type) => [type, { schema: Bytes }])),
+        content: Object.fromEntries(
+          route.streams.map((type) => {
+            const example = route.streamExamples?.[type];
+            return [type, { schema: Bytes, ...(example !== undefined && { example }) }];
+          }),
+        ),
       },
     }),
     responses: {

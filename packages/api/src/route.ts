@@ -68,6 +68,8 @@ export type RouteDefinition<Body, Query, Params> = {
   readonly projection?: string;
   /** Media types of a body that is no JSON: nothing reads it before the handler, which takes it as it comes from `call.chunks()`. What the key of idempotency stands for is then the handler's to say. */
   readonly streams?: readonly string[];
+  /** What a body that streams may be, by its media type: for readers of the document. */
+  readonly streamExamples?: Readonly<Record<string, string>>;
   /** How long a body that streams may take to come; default 30 s, as for every request. */
   readonly maxBodyMs?: number;
   /** Most bytes of the body; default 256 KiB. */

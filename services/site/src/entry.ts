@@ -35,4 +35,4 @@ export type Entry = {
 };
 
 /** A file that is no page. */
-export type Asset = { readonly type: string; readonly body: () => string };
+export type Asset = { readonly type: string; readonly body: () => string | Buffer };

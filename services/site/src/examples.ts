@@ -22,7 +22,7 @@ const valueOf = ({ name, schema }: Parameter): string => {
       : JSON.stringify(value);
 };
 
-function shownOf(call: Call, api: string): Shown {
+export function shownOf(call: Call, api: string): Shown {
   const { parameters = [], requestBody } = call;
   const needed = parameters.filter(({ required }) => required === true);
   const path = call.path.replaceAll(/\{(\w+)\}/g, (_, name: string) =>
@@ -52,7 +52,7 @@ function shownOf(call: Call, api: string): Shown {
     headers: {
       ...(call.security?.length !== 0 && { Authorization: `Bearer $${keyVariable}` }),
       ...(body !== undefined && { "Content-Type": type! }),
-      ...(key !== undefined && { "Idempotency-Key": valueOf(key) }),
+      ...(key !== undefined && { "Idempotency-Key": `${call.operationId}-1` }),
     },
     body,
   };

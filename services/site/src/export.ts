@@ -21,7 +21,7 @@ export async function exportSite(folder: string, { origins, apiUrl }: Options): 
   const live: Live =
     apiUrl === undefined ? { prices: defaultPriceList } : await askFor("prices", apiUrl);
   if (live.prices === undefined) throw new Error(`${apiUrl} does not say what messages cost`);
-  const files = new Map<string, string>();
+  const files = new Map<string, string | Buffer>();
   for (const entry of [...site.entries.values(), site.notFound])
     files.set(`${entry.path === "/" ? "/index" : entry.path}.html`, site.page(entry, live));
   for (const [path, { body }] of site.assets) files.set(path, body());

@@ -5,6 +5,8 @@ import { join } from "node:path";
 export type Files = {
   /** Throws when there is no such file. */
   read(file: string): string;
+  /** What is no text. */
+  bytes(file: string): Buffer;
   /** Sorted, so that equal trees give equal sites. */
   list(pattern: string): readonly string[];
 };
@@ -13,5 +15,6 @@ const root = join(import.meta.dirname, "../../..");
 
 export const ownFiles: Files = {
   read: (file) => readFileSync(join(root, file), "utf8"),
+  bytes: (file) => readFileSync(join(root, file)),
   list: (pattern) => globSync(pattern, { cwd: root }).toSorted(),
 };

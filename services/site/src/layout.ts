@@ -81,12 +81,14 @@ function dataOf(entry: Entry, { site }: Origins, lastmod: string | undefined): o
   };
 }
 
+export const cardPath = "/card.png";
+
 const head = (entry: Entry, origins: Origins, lastmod: string | undefined): Html => {
   const url = `${origins.site}${entry.path}`;
   return html`<link rel="canonical" href="${url}"><link rel="icon" href="/favicon.svg" type="image/svg+xml">${
     entry.markdown &&
     html`<link rel="alternate" type="text/markdown" href="${origins.site}${entry.path}.md">`
-  }<meta property="og:type" content="${entry.kind === "TechArticle" ? "article" : "website"}"><meta property="og:site_name" content="Heliograph"><meta property="og:title" content="${entry.title}"><meta property="og:description" content="${entry.description}"><meta property="og:url" content="${url}"><meta name="twitter:card" content="summary">${jsonLd(dataOf(entry, origins, lastmod))}`;
+  }<meta property="og:type" content="${entry.kind === "TechArticle" ? "article" : "website"}"><meta property="og:site_name" content="Heliograph"><meta property="og:title" content="${entry.title}"><meta property="og:description" content="${entry.description}"><meta property="og:url" content="${url}"><meta property="og:image" content="${origins.site}${cardPath}"><meta property="og:image:width" content="1200"><meta property="og:image:height" content="630"><meta property="og:image:alt" content="Heliograph: messages over every channel, and the proof of each of them"><meta name="twitter:card" content="summary_large_image">${jsonLd(dataOf(entry, origins, lastmod))}`;
 };
 
 const isAt = (path: string, place: string): boolean =>

@@ -7,8 +7,8 @@ import type { Origins } from "./entry.ts";
 export type Ready = { readonly body: Buffer; readonly headers: Readonly<Record<string, string>> };
 
 /** `cache`: how long others may keep it; undefined: nobody does, and it has no tag. */
-export function ready(type: string, text: string, cache: string | undefined): Ready {
-  const body = Buffer.from(text);
+export function ready(type: string, text: string | Buffer, cache: string | undefined): Ready {
+  const body = typeof text === "string" ? Buffer.from(text) : text;
   return {
     body,
     headers: {

@@ -1,7 +1,7 @@
 import { hash } from "node:crypto";
 import type { Asset, Entry, Origins } from "./entry.ts";
 import type { Files } from "./files.ts";
-import { mark, render } from "./layout.ts";
+import { cardPath, mark, render } from "./layout.ts";
 import type { Live } from "./live.ts";
 import { docsOf } from "./pages/docs.ts";
 import { catalogueOf } from "./pages/catalogue.ts";
@@ -30,6 +30,8 @@ export type Site = {
 };
 
 const changesFile = "services/site/src/changes.json";
+/** What networks show beside a link: 1200 × 630. */
+const cardFile = "services/site/src/card.png";
 const styleFile = "services/site/src/style.css";
 
 /** Every page that the sitemap names. */
@@ -84,6 +86,7 @@ export function buildSite(files: Files, origins: Origins): Site {
         "/favicon.svg",
         { type: "image/svg+xml", body: () => mark.replace("currentColor", "#8b8378") },
       ],
+      [cardPath, { type: "image/png", body: () => files.bytes(cardFile) }],
       ["/robots.txt", text(() => robots(origins))],
       [
         "/sitemap.xml",

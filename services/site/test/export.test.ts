@@ -73,7 +73,10 @@ test("the files are what the server sends", () => {
     ]);
   }
   for (const [path, { body }] of site.assets)
-    expect([path, readFileSync(join(files, path), "utf8") === body()]).toEqual([path, true]);
+    expect([path, readFileSync(join(files, path)).equals(Buffer.from(body()))]).toEqual([
+      path,
+      true,
+    ]);
 });
 
 const httpd = (port: number): string => {
@@ -141,6 +144,7 @@ test("an Apache that is given the files answers as the server does", async (cont
     ["/sitemap.xml", "application/xml; charset=utf-8"],
     ["/.well-known/security.txt", "text/plain; charset=utf-8"],
     ["/favicon.svg", "image/svg+xml"],
+    ["/card.png", "image/png"],
   ] as const)
     expect([path, (await ask(port, path)).headers["content-type"]]).toEqual([path, type]);
 

@@ -122,6 +122,18 @@ test("every page of the sitemap is there, found by its one address, and has what
   }
 });
 
+test("what networks show of a link is a picture of the size that they are told", async () => {
+  const { text } = await get("/pricing");
+  const [address] = matches(text, /<meta property="og:image" content="([^"]+)"/g);
+  expect(address).toBe(`${site}/card.png`);
+  const answer = await fetch(`http://127.0.0.1:${world.port}/card.png`);
+  expect(answer.headers.get("content-type")).toBe("image/png");
+  const picture = Buffer.from(await answer.arrayBuffer());
+  expect(picture.length).toBeLessThan(100_000);
+  // IHDR of PNG: width and height.
+  expect([picture.readUInt32BE(16), picture.readUInt32BE(20)]).toEqual([1_200, 630]);
+});
+
 test("every link and every anchor leads somewhere", async () => {
   const known = new Map<string, Answer>(pages);
   const open = async (path: string): Promise<Answer> => {

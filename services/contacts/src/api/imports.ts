@@ -205,6 +205,10 @@ export const importRoutes: readonly Route[] = [
     mutates: true,
     idempotency: "stream",
     streams: Object.keys(typeOf),
+    streamExamples: {
+      "text/csv": "name,sms,tags\nAda Lovelace,+15551234567,vip\n",
+      "application/x-ndjson": '{"name":"Ada Lovelace","sms":"+15551234567","tags":["vip"]}\n',
+    },
     maxBodyBytes: maxFileBytes,
     maxBodyMs: maxUploadMs,
     status: 202,

@@ -49,7 +49,16 @@ export const CreateGateway = z
     enabled: z.boolean().optional(),
     uncertain: Uncertain.optional(),
   })
-  .meta({ id: "CreateGateway" });
+  .meta({
+    id: "CreateGateway",
+    example: {
+      name: "mail-eu",
+      channel: "email",
+      kind: "smtp",
+      settings: { url: "smtps://user@mail.example.org", from: "Shop <shop@example.org>" },
+      secrets: { password: "correct horse battery staple" },
+    },
+  });
 export type CreateGateway = z.infer<typeof CreateGateway>;
 
 export const PatchGateway = z

@@ -62,7 +62,10 @@ export const SandboxInbound = z
       example: false,
     }),
   })
-  .meta({ id: "SandboxInbound" });
+  .meta({
+    id: "SandboxInbound",
+    example: { channel: "sms", from: "+15551234567", text: "Where is my order?" },
+  });
 export type SandboxInbound = z.infer<typeof SandboxInbound>;
 
 export const AcceptedInbound = z
