@@ -12,5 +12,5 @@ export {
   replySubject,
 } from "./email-address.ts";
 export { mailReferences } from "./mail-references.ts";
-export { type MagicOutcome } from "./magic.ts";
+export { magicOutcomes, type MagicOutcome } from "./magic.ts";
 export { isCountry } from "./phone.ts";

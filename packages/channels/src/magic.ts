@@ -1,26 +1,34 @@
-/** The outcomes that a sandbox recipient chooses; anything else is delivered. In the order of their digits, from 0001. */
-const outcomes = [
-  "delivered",
-  "sent-only",
-  "unreachable",
-  "flaky",
-  "exhausted",
-  "bounced",
-  "soft-bounced",
-  "slow",
-  "duplicate-receipts",
-  "contradictory",
-  "suppressed",
-  "uncertain",
-  "expired",
-  "read",
-  "complained",
-] as const;
-export type MagicOutcome = (typeof outcomes)[number];
+/** The outcomes that a sandbox recipient chooses, and what they are; anything else is delivered. In the order of their digits, from 0001. The guide has the same table, held against this one by a test. */
+const outcomes = {
+  delivered: "sent, delivered",
+  "sent-only": "sent, no receipt ever",
+  unreachable: "permanent failure at the first attempt, refund",
+  flaky: "two transient failures, then sent and delivered",
+  exhausted: "transient failures until retries are exhausted, refund",
+  bounced: "sent, then a permanent bounce (e-mail) or undelivered",
+  "soft-bounced": "transient bounce, retried, then delivered",
+  slow: "the provider answers after 5 s",
+  "duplicate-receipts": "receipts three times, out of order, one before the answer to the send",
+  contradictory: "delivered, then failed: stays delivered",
+  suppressed: "refused: the recipient opted out",
+  uncertain: "the provider times out after accepting",
+  expired: "no gateway takes it before its validity ends (`validity_seconds`, ten at least)",
+  read: "sent, delivered, read",
+  complained:
+    "sent, delivered, then complained about: the status stays, and the next send is refused until you end the suppression",
+} as const;
+export type MagicOutcome = keyof typeof outcomes;
 
-const byName = new Map<string, MagicOutcome>(outcomes.map((outcome) => [outcome, outcome]));
+/** Digits, name and meaning of each. */
+export const magicOutcomes = Object.entries(outcomes).map(([name, means], index) => ({
+  digits: String(index + 1).padStart(4, "0"),
+  name: name as MagicOutcome,
+  means,
+}));
+
+const byName = new Map<string, MagicOutcome>(magicOutcomes.map(({ name }) => [name, name]));
 const byDigits = new Map<string, MagicOutcome>(
-  outcomes.map((outcome, index) => [String(index + 1).padStart(4, "0"), outcome]),
+  magicOutcomes.map(({ digits, name }) => [digits, name]),
 );
 
 /** Chosen by the last four digits of a number. */

@@ -1,8 +1,15 @@
+import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import parsePhoneNumber from "libphonenumber-js/min";
 import metadata from "libphonenumber-js/min/metadata";
 import { describe, expect, it } from "vitest";
-import { channelModule, parseEmail, parseMailbox, storedRecipient } from "@heliograph/channels";
+import {
+  channelModule,
+  magicOutcomes,
+  parseEmail,
+  parseMailbox,
+  storedRecipient,
+} from "@heliograph/channels";
 import { parsePhone } from "../src/phone.ts";
 
 describe("a phone number", () => {
@@ -275,4 +282,12 @@ describe("a recipient of a push or of Telegram", () => {
   ] as const)("on %s is not %j", (channel, to, code) => {
     expect(channelModule(channel).recipient(to)).toMatchObject({ kind: "fault", code });
   });
+});
+
+it("The guide of the sandbox has the outcomes that recipients choose, word for word", () => {
+  const guide = readFileSync(new URL("../../../docs/guides/sandbox.md", import.meta.url), "utf8");
+  const rows = guide.split("\n").filter((line) => /^\| \d{4} /.test(line));
+  expect(rows).toEqual(
+    magicOutcomes.map(({ digits, name, means }) => `| ${digits} | \`${name}\` | ${means} |`),
+  );
 });

@@ -25,13 +25,19 @@ const groups: readonly Group[] = [
   },
   {
     label: "Money",
-    entries: [{ path: "/wallet", label: "Wallet", scope: "wallet:read" }],
+    entries: [
+      { path: "/wallet", label: "Wallet", scope: "wallet:read" },
+      { path: "/usage", label: "Usage", scope: "usage:read" },
+    ],
   },
   {
     label: "Integration",
     entries: [
       { path: "/webhooks", label: "Webhooks", scope: "webhooks:read" },
       { path: "/events", label: "Events", scope: "events:read" },
+      { path: "/gateways", label: "Gateways", scope: "gateways:read" },
+      { path: "/routing", label: "Routing", scope: "gateways:read" },
+      { path: "/sandbox", label: "Sandbox", scope: "sandbox:write" },
     ],
   },
   {
@@ -39,6 +45,7 @@ const groups: readonly Group[] = [
     entries: [
       { path: "/keys", label: "Keys", scope: "keys:read" },
       { path: "/team", label: "Team", scope: "agents:read" },
+      { path: "/limits", label: "Limits", scope: "limits:read" },
       { path: "/audit", label: "Audit", scope: "audit:read" },
     ],
   },

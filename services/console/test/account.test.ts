@@ -1,8 +1,11 @@
 import { afterFile, until, webhookSink } from "@heliograph/testkit";
-import { describe, expect, test } from "vitest";
+import { testBrowser } from "@heliograph/testkit/browser";
+import { afterAll, describe, expect, test } from "vitest";
 import { form, hiddenIn, openDesk } from "./desk.ts";
 
-const { world, keys, press, read, signedIn, fetchPage } = await openDesk();
+const { browser, skip } = await testBrowser();
+afterAll(() => browser?.close());
+const { world, keys, base, press, read, signedIn, fetchPage } = await openDesk();
 const sink = await webhookSink();
 afterFile(() => sink.close());
 const cookie = await signedIn();
@@ -191,3 +194,174 @@ describe("people", () => {
     expect((await press(viewer, me, `${me}/totp/confirm`, { totp: "000000" })).status).toBe(422);
   });
 });
+
+describe("the sandbox", () => {
+  const sandbox = "/console/sandbox";
+
+  test("a person writes, a provider reports, the clock goes forward, and all of it is emptied after a question", async () => {
+    const text = await read(cookie, sandbox);
+    expect(text).toContain("<code>0014</code>");
+    expect(text).toContain("the next send is refused until you end the suppression");
+    const inbound = await press(cookie, sandbox, `${sandbox}/inbound`, {
+      channel: "sms",
+      from: "+15551234567",
+      text: "hi",
+    });
+    expect(await read(cookie, placeOf(inbound))).toMatch(/Received as msg_/);
+    const sent = await world.call("POST", "/api/v1/messages", {
+      key: keys.sandboxKey,
+      body: {
+        channel: "sms",
+        to: "+15551230002",
+        text: "x",
+        send_at: new Date(Date.now() + 7_200_000).toISOString(),
+      },
+    });
+    const receipt = { message_id: sent.body.id, status: "delivered" };
+    const reported = await press(cookie, sandbox, `${sandbox}/receipts`, receipt);
+    expect(await read(cookie, placeOf(reported))).toContain("has reported");
+    const unknown = await press(cookie, sandbox, `${sandbox}/receipts`, {
+      ...receipt,
+      message_id: "msg_none",
+    });
+    expect(unknown.status).toBe(404);
+    const bad = await press(cookie, sandbox, `${sandbox}/inbound`, {
+      channel: "sms",
+      from: "nobody",
+      text: "typed <b>",
+    });
+    expect([bad.status, (await bad.text()).includes("typed &lt;b&gt;</textarea>")]).toEqual([
+      422,
+      true,
+    ]);
+    const moved = await press(cookie, sandbox, `${sandbox}/clock`, { seconds: "3600" });
+    const [, now] = /it is ([\d\-T:.]+Z)/.exec(await read(cookie, placeOf(moved)))!;
+    expect(Date.parse(now!) - Date.now()).toBeGreaterThan(3_500_000);
+  });
+
+  test("usage is shown, and its file is the platform's own", async () => {
+    await world.call("POST", "/api/v1/messages", {
+      key: keys.sandboxKey,
+      body: { channel: "sms", to: "+15551230001", text: "x", tags: ["=HYPERLINK(1)"] },
+    });
+    const path = "/console/usage?group_by=tag";
+    const text = await until(
+      async () => {
+        const found = await read(cookie, path);
+        return found.includes("=HYPERLINK") && found;
+      },
+      { what: "the message is counted" },
+    );
+    expect(text).toContain("Messages by channel");
+    const [, href] = /href="([^"]*usage\.csv[^"]*)"/.exec(text)!;
+    const file = await fetchPage(href!.replaceAll("&amp;", "&"), { headers: { cookie } });
+    expect(file.headers.get("content-disposition")).toContain("usage.csv");
+    const csv = await file.text();
+    expect(csv).toContain("HYPERLINK");
+    // A cell that a spreadsheet would calculate begins with an apostrophe.
+    expect(csv).not.toMatch(/(^|,|")=/m);
+    const wrong = await read(cookie, "/console/usage?from=2026-05-02&to=2026-05-01", 422);
+    expect(wrong).toContain('value="2026-05-02"');
+  });
+
+  test("is emptied after a question, and never from live", async () => {
+    expect(await read(cookie, `${sandbox}/reset`)).toContain("Keys, endpoints, templates");
+    const place = placeOf(await press(cookie, `${sandbox}/reset`, `${sandbox}/reset`));
+    expect(await read(cookie, place)).toContain("a new, empty one");
+    expect(await read(cookie, "/console/messages")).toContain("No message yet");
+    expect(await read(cookie, "/console/limits")).toContain("Requests, sustained");
+  });
+});
+
+describe("gateways and routing", () => {
+  test("an operator sets what a partner only sees", async () => {
+    expect(await read(cookie, "/console/gateways")).not.toContain("Weight");
+    expect(await read(cookie, "/console/routing?channel=sms&to=%2B15551230001")).toContain(
+      "would take it",
+    );
+    await read(cookie, "/console/routing?channel=sms&to=nobody", 422);
+    await read(cookie, "/console/routing/rules", 403);
+
+    const operator = await signedIn(keys.operator);
+    const list = await read(operator, "/console/gateways");
+    const [, page, name] = /href="(\/console\/gateways\/gtw_\w+)"><bdi>([^<]*)/.exec(list)!;
+    const set = { weight: "70", cost: "0.004", max_per_second: "", max_in_flight: "8" };
+    expect((await press(operator, page!, page!, set)).status).toBe(303);
+    expect(await read(operator, page!)).toContain('value="0.004"');
+    const bad = await press(operator, page!, page!, { ...set, cost: "cheap" });
+    expect([bad.status, (await bad.text()).includes('value="cheap"')]).toEqual([422, true]);
+    expect(await read(operator, placeOf(await press(operator, page!, `${page}/test`)))).toMatch(
+      /The provider/,
+    );
+    await press(operator, `${page}/disable`, `${page}/disable`);
+    expect(await read(operator, page!)).toContain(">disabled<");
+    await press(operator, page!, `${page}/enable`);
+
+    const rules = "/console/routing/rules";
+    const channel = /<dd>(\w+) by/.exec(await read(operator, page!))![1]!;
+    const rule = {
+      "rules[0.gateways]": name!,
+      "rules[0.channel]": channel,
+      "rules[0.policy]": "least_cost",
+    };
+    expect((await press(operator, rules, rules, rule)).status).toBe(303);
+    expect(await read(operator, "/console/routing")).toContain("the cheapest");
+    const unknown = await press(operator, rules, rules, {
+      ...rule,
+      "rules[0.gateways]": "nothing",
+    });
+    expect([unknown.status, (await unknown.text()).includes('value="nothing"')]).toEqual([
+      422,
+      true,
+    ]);
+    expect((await press(operator, rules, rules, { "rules[0.gateways]": "" })).status).toBe(303);
+    expect(await read(operator, "/console/routing")).toContain("No rule");
+  });
+});
+
+/** The whole way of a replay as a person goes it. */
+describe.skipIf(browser === undefined)(
+  `a replay in a browser${skip === undefined ? "" : ` (${skip})`}`,
+  () => {
+    test.each([true, false])(
+      "sends again what is chosen, with scripts: %s",
+      async (javaScriptEnabled) => {
+        const target = await webhookSink();
+        const context = await browser!.newContext({ baseURL: base, javaScriptEnabled });
+        try {
+          const page = await context.newPage();
+          page.setDefaultTimeout(6_000);
+          await page.goto(home);
+          await page.fill("[name=email]", keys.agent.email);
+          await page.fill("[name=password]", keys.agent.password);
+          await page.click("button.main");
+          await page.goto(`${home}/new`);
+          await page.fill("[name=url]", target.url);
+          await page.click("button.main");
+          expect(await page.textContent(".once")).toContain("whsec_");
+          await page.click("text=Send a test event");
+          expect(await page.textContent(".flash")).toContain("took the test event: 200");
+          await page.click("text=Back to the endpoint");
+          const before = target.requests.length;
+          await page.click("a:has-text('Replay')");
+          await page.fill("[name=since]", "2026-01-01T00:00");
+          await page.check("text=delivered: it gets them twice");
+          await page.click("button.main");
+          expect(await page.textContent(".flash")).toContain("One delivery matches");
+          await until(
+            async () => {
+              await page.reload();
+              return (await page.textContent(".lead"))!.includes("done");
+            },
+            { what: "the replay is done" },
+          );
+          expect(target.requests.length).toBe(before + 1);
+          expect(await page.textContent(".facts")).toMatch(/Delivered now\s*1/);
+        } finally {
+          await context.close();
+          await target.close();
+        }
+      },
+    );
+  },
+);

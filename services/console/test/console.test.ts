@@ -247,7 +247,7 @@ describe.skipIf(browser === undefined)(
           expect([path, answer!.status()]).toEqual([path, path.endsWith("/nowhere") ? 404 : 200]);
           await look(path, await answer!.text());
           const links = await page
-            .locator("main a, nav a")
+            .locator("main a:not([download]), nav a")
             .evaluateAll((all) => all.map((link) => (link as unknown as { href: string }).href));
           for (const link of links) {
             const { pathname, search, origin } = new URL(link);

@@ -2,7 +2,9 @@ import type { Page } from "../page.ts";
 import { auditPages } from "./audit.ts";
 import { eventPages } from "./events.ts";
 import { evaluationPages } from "./evaluations.ts";
+import { gatewayPages } from "./gateways.ts";
 import { keyPages } from "./keys.ts";
+import { limitPages } from "./limits.ts";
 import { logPages } from "./log.ts";
 import { mePages } from "./me.ts";
 import { teamPages } from "./team.ts";
@@ -17,10 +19,13 @@ import { messagePages } from "./messages.ts";
 import { overviewPages } from "./overview.ts";
 import { partnerPages } from "./partners.ts";
 import { projectionPages } from "./projections.ts";
+import { routingPages } from "./routing.ts";
+import { sandboxPages } from "./sandbox.ts";
 import { sendPages } from "./send.ts";
 import { shortcutPages } from "./shortcuts.ts";
 import { templateWritingPages } from "./template-writing.ts";
 import { templatePages } from "./templates.ts";
+import { usagePages } from "./usage.ts";
 import { walletPages } from "./wallet.ts";
 import { webhookPages } from "./webhooks.ts";
 
@@ -39,11 +44,16 @@ export const allPages: readonly Page[] = [
   ...conversationActions,
   ...walletPages,
   ...webhookPages,
+  ...usagePages,
   ...eventPages,
+  ...gatewayPages,
+  ...routingPages,
+  ...sandboxPages,
   ...keyPages,
   ...teamPages,
   ...teamsPages,
   ...mePages,
+  ...limitPages,
   ...auditPages,
   ...shortcutPages,
   ...partnerPages,

@@ -21,7 +21,11 @@ const byDefault = new Set(["failed", "discarded"]);
 
 /** A field of a browser names minutes without a zone: they are meant in UTC, as every time here. */
 const moment = (text: string): string =>
-  /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d)?$/.test(text) ? `${text}Z` : text;
+  /^\d{4}-\d\d-\d\dT\d\d:\d\d$/.test(text)
+    ? `${text}:00Z`
+    : /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d$/.test(text)
+      ? `${text}Z`
+      : text;
 
 function bodyOf(form: Form): Record<string, unknown> {
   const sequence = form.text("after_sequence");

@@ -25,7 +25,7 @@ type Reading = {
 
 const compact = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 2 });
 
-/** Stacked bars over time, with the same figures as a table for those who cannot see them. */
+/** Stacked bars, with the same figures as a table for those who cannot see them. */
 export function barChart(
   id: string,
   title: string,
@@ -33,7 +33,8 @@ export function barChart(
   bars: readonly Bar[],
   { column, said }: Reading,
 ): Html {
-  const every = Math.max(1, Math.ceil(bars.length / 5));
+  // Few bars have a name each.
+  const every = bars.length <= 8 ? 1 : Math.ceil(bars.length / 5);
   const sums = bars.map(({ parts }) => parts.reduce((sum, part) => sum + part, 0));
   const total = sums.reduce((sum, part) => sum + part, 0);
   const ceiling = niceCeiling(Math.max(...sums, 4));

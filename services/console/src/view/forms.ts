@@ -13,7 +13,7 @@ type Button = {
   readonly fields?: Readonly<Record<string, string>>;
   /** Which of several, for those who hear it without its row. */
   readonly about?: string;
-  readonly etag?: string;
+  readonly etag?: string | undefined;
 };
 
 /** A form that is one button. */
