@@ -10,8 +10,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { form, hiddenIn, openDesk, type Desk } from "./desk.ts";
 
 const { browser, skip } = await testBrowser();
-/** Ten pages, of which each takes half a second on a quiet machine; browsers are slow on a busy one. */
-const walkDeadlineMs = 180_000;
+/** Forty pages, of which each takes half a second on a quiet machine; browsers are slow on a busy one. */
+const walkDeadlineMs = 300_000;
 
 const { world, keys, base, fetchPage, signedIn }: Desk = await openDesk();
 /** With scripts, which axe needs, and without: the pages have none. */
@@ -252,7 +252,7 @@ describe.skipIf(browser === undefined)(
           for (const link of links) {
             const { pathname, search, origin } = new URL(link);
             // One page of a kind: messages are alike.
-            const kind = pathname.replace(/\/(?:msg|cnv|cnt|agt|whe|whd|ptn|evl)_\w+/, "/:id");
+            const kind = pathname.replace(/\/(?:msg|cnv|cnt|agt|whe|whd|ptn|evl|key|gtw|team|tea)_\w+/, "/:id");
             if (origin !== base || !pathname.startsWith("/console") || seen.has(kind)) continue;
             seen.add(kind);
             next.push(pathname + search);
