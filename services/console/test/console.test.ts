@@ -252,7 +252,10 @@ describe.skipIf(browser === undefined)(
           for (const link of links) {
             const { pathname, search, origin } = new URL(link);
             // One page of a kind: messages are alike.
-            const kind = pathname.replace(/\/(?:msg|cnv|cnt|agt|whe|whd|ptn|evl|key|gtw|team|tea)_\w+/, "/:id");
+            const kind = pathname.replace(
+              /\/(?:msg|cnv|cnt|agt|whe|whd|ptn|evl|key|gtw|team|tea)_\w+/,
+              "/:id",
+            );
             if (origin !== base || !pathname.startsWith("/console") || seen.has(kind)) continue;
             seen.add(kind);
             next.push(pathname + search);
