@@ -337,11 +337,24 @@ describe.skipIf(browser === undefined)(
           await page.click("button.main");
           await page.goto(`${home}/new`);
           await page.fill("[name=url]", target.url);
+          await page.check("text=message.delivered");
           await page.click("button.main");
           expect(await page.textContent(".once")).toContain("whsec_");
           await page.click("text=Send a test event");
           expect(await page.textContent(".flash")).toContain("took the test event: 200");
           await page.click("text=Back to the endpoint");
+          // A test event is no event of the feed: a replay takes what did happen.
+          await world.call("POST", "/api/v1/messages", {
+            key: keys.sandboxKey,
+            body: { channel: "sms", to: "+15551230001", text: "replayed" },
+          });
+          await until(
+            async () => {
+              await page.reload();
+              return (await page.locator("tbody .pill.good").count()) === 2;
+            },
+            { what: "the message's delivery is told" },
+          );
           const before = target.requests.length;
           await page.click("a:has-text('Replay')");
           await page.fill("[name=since]", "2026-01-01T00:00");
