@@ -94,6 +94,33 @@ it("A reply is an ordinary message to the exact address the inbound came from, w
   ]);
 });
 
+it("A reply waits for its outcome where that is preferred, and a repetition does not", async () => {
+  const { at } = await asked();
+  const waits = { prefer: "wait=20", "idempotency-key": "waits" };
+  const { status, body, headers } = await call("POST", `${at}/messages`, { text: "Today." }, waits);
+  expect([status, headers.get("preference-applied")]).toEqual([200, "wait"]);
+  expect(body).toMatchObject({
+    conversation_id: at.slice("/conversations/".length),
+    content: { text: "Today." },
+    provider: { message_id: expect.any(String) },
+  });
+  // What is read with its position has the reply in its thread.
+  const seen = { "min-log-position": headers.get("log-position")! };
+  const { body: page } = await call("GET", `${at}/messages`, undefined, seen);
+  expect(page.data[1]).toMatchObject({ id: body.id });
+  const again = await call("POST", `${at}/messages`, { text: "Today." }, waits);
+  expect([again.status, again.headers.get("idempotent-replayed")]).toEqual([202, "true"]);
+
+  const failing = await asked({ from: "+15551240003" });
+  const failed = await call(
+    "POST",
+    `${failing.at}/messages`,
+    { text: "No" },
+    { prefer: "wait=20" },
+  );
+  expect(failed.body).toMatchObject({ status: "failed" });
+});
+
 it("A reply is sent once for its key, also when a newer message has come, and in each conversation its own", async () => {
   const [one, other] = [await asked(), await asked()];
   const key = { "idempotency-key": "same" };

@@ -10,9 +10,10 @@ import {
 } from "@heliograph/domain";
 import { change } from "@heliograph/log";
 import { sendErrors } from "./routes.ts";
-import { AcceptedReply, SendReply } from "./schema.ts";
+import { AcceptedReply, SendReply, SettledReply } from "./schema.ts";
 import type { Item, ReplyFields } from "./item.ts";
 import { sendingOf } from "./state.ts";
+import { answerSend, prefer } from "./waiting.ts";
 
 /** WhatsApp takes a text for so long after the person wrote (Meta, "customer service window"); then a template only. */
 const windowMs = 24 * 3_600_000;
@@ -97,21 +98,21 @@ async function reply(call: ReplyCall): Promise<Answer> {
   const { body, reply: conversation } = await composed(call, found);
   if (body.to === "[erased]")
     throw new PublicError("contact_erased", "The contact of this conversation was erased.");
-  const [settled] = await sending.send(
+  const more = { conversation_id: found.conversation.id };
+  const item = { body, keyParts, conversation, asked: call.body };
+  return answerSend(
     call,
-    [{ body, keyParts, conversation, asked: call.body }],
-    [id],
+    id,
+    async () => {
+      const [settled] = await sending.send(call, [item], [id]);
+      if (settled!.kind === "refused") throw forReply(settled!.error);
+      const { sent } = settled!;
+      await failpoint("ingress.before_replied");
+      const position = (await noteReply(call, found.thread.name, id)) ?? sent.position;
+      return { ...sent, body: { ...sent.body, ...more }, position };
+    },
+    more,
   );
-  if (settled!.kind === "refused") throw forReply(settled!.error);
-  const { sent } = settled!;
-  await failpoint("ingress.before_replied");
-  const position = (await noteReply(call, found.thread.name, id)) ?? sent.position;
-  return {
-    status: 202,
-    body: { ...sent.body, conversation_id: found.conversation.id },
-    position,
-    ...(sent.replayed && { headers: { "Idempotent-Replayed": "true" } }),
-  };
 }
 
 /** A caller named neither recipient nor sender: a refusal of one of them is about the conversation. */
@@ -160,6 +161,10 @@ export const replyRoutes: readonly Route[] = [
     status: 202,
     body: SendReply,
     response: AcceptedReply,
+    also: {
+      200: { description: "With `Prefer: wait=N`: what became of it.", response: SettledReply },
+    },
+    prefer,
     errors: [...sendErrors, "not_found", "contact_erased", "session_window_closed"],
     handler: reply,
   }),

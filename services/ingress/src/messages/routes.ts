@@ -1,14 +1,12 @@
 import { PublicError, failpoint } from "@heliograph/contracts";
-import { Message, messageDetail, readMessage } from "@heliograph/domain";
+import { Message } from "@heliograph/domain";
 import {
-  openedFor,
   parseIdempotencyKey,
   type Call,
   type Answer,
   type Route,
   route,
   validate,
-  waitSeconds,
 } from "@heliograph/api";
 import type { z } from "zod";
 import { sendingOf } from "./state.ts";
@@ -27,8 +25,8 @@ import {
   acceptsSend,
 } from "./schema.ts";
 import type { Item, Settled } from "./item.ts";
+import { answerSend, prefer } from "./waiting.ts";
 
-const maxWaitSeconds = 30;
 /** A thousand messages of some 5 KB. Parsing it holds the process for some 50 ms. */
 const maxBatchBytes = 5 * 1024 * 1024;
 
@@ -38,28 +36,12 @@ async function sendOne(call: Call<SendMessage, z.infer<typeof SendQuery>>): Prom
     return { status: 202, body: await sending.dryRun(call, call.body) };
   const keyParts = call.idempotencyKey === undefined ? undefined : [call.idempotencyKey];
   const id = sending.messageId(call.partner.partner_id, keyParts);
-  const seconds = waitSeconds(call.request.headers["prefer"]?.toString(), maxWaitSeconds);
-  const outcome = seconds > 0 ? sending.outcomes.expect(id) : undefined;
-  try {
+  return answerSend(call, id, async () => {
     const [settled] = await sending.send(call, [{ body: call.body, keyParts }], [id]);
     if (settled!.kind === "refused") throw settled!.error;
-    const { body, position, replayed } = settled!.sent;
     await failpoint("ingress.before_answer");
-    if (replayed)
-      return { status: 202, body, position, headers: { "Idempotent-Replayed": "true" } };
-    if (outcome !== undefined && (await outcome.wait(seconds * 1000, call.signal))) {
-      const { state } = (await readMessage(call.deps.log, call.partner.partner_id, id))!;
-      return {
-        status: 200,
-        body: await openedFor(call, messageDetail(state, call.env)),
-        position: state.position,
-        headers: { "Preference-Applied": "wait" },
-      };
-    }
-    return { status: 202, body, position };
-  } finally {
-    outcome?.cancel();
-  }
+    return settled!.sent;
+  });
 }
 
 /** One item of a batch, or its refusal. Without a key of its own it has one by the batch's key and its place. */
@@ -158,7 +140,7 @@ export const messageRoutes: readonly Route[] = [
     also: {
       200: { description: "With `Prefer: wait=N`: what became of it.", response: Message },
     },
-    prefer: "`wait=N` answers when the message was sent or failed, at most N (30) seconds later.",
+    prefer,
     errors: sendErrors,
     handler: sendOne,
   }),

@@ -1,6 +1,6 @@
 import { Problem } from "@heliograph/api";
 import { channels, environments } from "@heliograph/contracts";
-import { Money, Time } from "@heliograph/domain";
+import { Message, Money, Time } from "@heliograph/domain";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { z } from "zod";
 
@@ -169,12 +169,14 @@ export const AcceptedMessage = z
   })
   .meta({ id: "AcceptedMessage" });
 
-export const AcceptedReply = AcceptedMessage.extend({
+const inConversation = {
   conversation_id: z.string().meta({
     description: "The conversation's id.",
     example: "cnv_01HNQX2P8Y9R3T4V5W6Z7A8B9C",
   }),
-}).meta({ id: "AcceptedReply" });
+};
+export const AcceptedReply = AcceptedMessage.extend(inConversation).meta({ id: "AcceptedReply" });
+export const SettledReply = Message.extend(inConversation).meta({ id: "SettledReply" });
 
 export const BatchAnswer = z
   .object({
