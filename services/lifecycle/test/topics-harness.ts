@@ -40,8 +40,9 @@ export async function openWorld(openLog?: (url: string) => Promise<EventLog>) {
   const pool = new pg.Pool({ connectionString: database.url });
   pool.on("error", () => {}); // dropping the database cuts connections that are just ending
   const log = (await openLog?.(database.url)) ?? openMemoryLog();
+  const over = new Set<string>();
   const context = {
-    directory: directoryDouble(),
+    directory: directoryDouble({ isOver: (_, partner) => over.has(partner ?? "") }),
     environment: "sandbox" satisfies Environment,
     connection: { connectionString: database.url },
     log,
@@ -62,6 +63,8 @@ export async function openWorld(openLog?: (url: string) => Promise<EventLog>) {
     pool,
     log,
     context,
+    /** Partners whose sandbox was reset since. */
+    over,
     /** What a restore to an earlier point leaves. */
     raised: (partner: string, by: number) =>
       append(streamOf("feed", partner), partner, "SequenceRaised", {

@@ -1,4 +1,4 @@
-import { type TypedEvent, accountOf } from "@heliograph/contracts";
+import { type EventData, type TypedEvent, accountOf } from "@heliograph/contracts";
 import {
   agentOf,
   conversationTypes,
@@ -82,8 +82,7 @@ class Batch {
     else if (isOfContact(event))
       for (const id of this.#openOf(event.data.contact_id)) this.#tell(id, null);
     else if (isOfTeam(event)) this.#team(event);
-    else if (event.type === "SequenceRaised")
-      this.#count(event.data.partner_id, event.data.raised_by);
+    else if (event.type === "SequenceRaised") this.#beginAnew(event.data);
   }
 
   parts(): readonly WritePart[] {
@@ -147,6 +146,13 @@ class Batch {
         team_id: null,
         gained: true,
       });
+  }
+
+  /** After a reset or a restore a phone holds what is there no more: whoever reads from below is told so first. */
+  #beginAnew({ partner_id: partner, raised_by }: EventData<"SequenceRaised">) {
+    const sequence = this.#count(partner, raised_by);
+    const nobody = { conversation_id: null, message_id: null, agent_id: null, team_id: null };
+    this.#changes.push({ partner, sequence, ...nobody, gained: true });
   }
 
   /** The newest of a contact's conversations that are not closed, as they are at this event: some may have been opened or closed in this very batch. */

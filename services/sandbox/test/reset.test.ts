@@ -1,5 +1,8 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { streamOf } from "@heliograph/contracts";
+import { deterministicId, streamOf, uuid7 } from "@heliograph/contracts";
 import { services } from "@heliograph/ingress";
 import { rebuildProjector } from "@heliograph/runtime";
 import { spawnService, until, webhookSink } from "@heliograph/testkit";
@@ -12,13 +15,19 @@ import { furnish } from "../src/next-space.ts";
 const entry = fileURLToPath(new URL("../../ingress/src/main.ts", import.meta.url));
 let world: World;
 let sink: Awaited<ReturnType<typeof webhookSink>>;
+let dataDir: string;
 beforeAll(async () => {
   sink = await webhookSink();
+  dataDir = await mkdtemp(join(tmpdir(), "heliograph-"));
   world = await openWorld({
     services,
     consumers: "run",
-    partners: [{}, {}, {}, {}, {}],
-    env: { HELIOGRAPH_WEBHOOK_ALLOW_CIDRS: "127.0.0.0/8", HELIOGRAPH_RETRY_SCALE: "0.01" },
+    partners: [{}, {}, {}, {}, {}, {}],
+    env: {
+      HELIOGRAPH_DATA_DIR: dataDir,
+      HELIOGRAPH_WEBHOOK_ALLOW_CIDRS: "127.0.0.0/8",
+      HELIOGRAPH_RETRY_SCALE: "0.01",
+    },
   });
   for (const { key } of world.partners)
     await world.call("POST", "/api/v1/wallet/topups", { key, body: { amount: "10" } });
@@ -26,6 +35,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await world.close();
   await sink.close();
+  await rm(dataDir, { recursive: true, force: true });
 });
 
 const caller = (partner: number) => {
@@ -214,7 +224,7 @@ it("A process that is killed in a reset has reset or it has not, and nothing of 
 
   await resetKilledAt("after_reset", 4, "second");
   expect(await resetsOf(4)).toEqual([1]);
-  for (const path of lists) expect((await until(() => get(path))).data, path).toEqual([]);
+  for (const path of lists) await until(async () => (await get(path)).data.length === 0);
   // Who asked and got no answer asks again, and it is the same reset; so is what was killed before.
   await world.platform.contexts.sandbox.pool.query(
     "update ingress.idempotency set lease_until = now() where not done",
@@ -241,6 +251,137 @@ it("A process that is killed in a reset has reset or it has not, and nothing of 
   expect(opening).toHaveLength(1);
   expect(await log.readStream(streamOf("wallet", `${id}~2`))).toEqual([]);
 }, 60_000);
+
+/** An agent who has signed in on a phone that is registered for pushes. */
+async function newAgent(key: string) {
+  const [email, password] = [`${uuid7()}@example.org`, "correct horse battery"];
+  const agent = { name: "Ada", email, role: "agent", password };
+  const made = await world.call("POST", "/api/v1/agents", { key, body: agent });
+  const device = { name: "phone", platform: "android" };
+  const login = { email, password, environment: "sandbox", device };
+  const { body } = await world.call("POST", "/api/v1/mobile/sessions", { body: login });
+  const token: string = body.access_token;
+  const phone = { fcm_token: uuid7(), platform: "android" };
+  await world.call("POST", "/api/v1/mobile/devices", { key: token, body: phone });
+  return { id: made.body.id as string, token };
+}
+
+it("Agents, teams and devices stay; conversations, pushes, imports, files and deliveries of before are gone, and a phone begins anew", async () => {
+  await world.appendPlatform(streamOf("gateway", "push"), "any", "GatewayConfigured", {
+    gateway_id: deterministicId("gtw", "push"),
+    environment: "sandbox",
+    name: "sim-push",
+    channel: "push",
+    kind: "simulator",
+    enabled: true,
+    weight: 100,
+    max_concurrent: 8,
+    timeout_ms: 10_000,
+    on_uncertain: "at_most_once",
+    settings: {},
+  });
+  const { key, id: partner } = world.partners[5]!;
+  const { post, get, status } = caller(5);
+  const ada = await newAgent(key);
+  const phone = async (path: string) =>
+    (await world.call("GET", `/api/v1${path}`, { key: ada.token })).body;
+  const front = { name: "Front", agent_ids: [ada.id], routing: "least_busy" };
+  const team = (await post("/teams", front)).body.id;
+  const endpoint = (await post("/webhook-endpoints", { url: `${sink.url}/desk` })).body.id;
+  const upload = (path: string, type: string, raw: string) =>
+    world.call("POST", `/api/v1${path}`, { key, raw, headers: { "content-type": type } });
+  const imported = (await upload("/contact-imports", "text/csv", "name,phone\nAda,x\n")).body.id;
+  const file = (await upload("/attachments", "text/plain", "of before")).body;
+  const write = (text: string) =>
+    post("/sandbox/inbound", { channel: "sms", from: "+15550138001", text });
+  const told = async (kind: string) => {
+    const { data } = await phone("/mobile/pushes");
+    return data.some((push: Push) => push.kind === kind && push.status === "sent");
+  };
+  await write("Where is it?");
+  const before = (await until(async () => (await get("/conversations")).data[0])).id;
+  expect((await post(`/conversations/${before}/assign`, { agent_id: ada.id })).status).toBe(200);
+  await until(() => told("assigned"));
+  await write("Hello?");
+  await until(() => told("message"));
+  const deliveries = `/webhook-endpoints/${endpoint}/deliveries`;
+  const delivered = await until(async () => (await get(deliveries)).data[0]);
+  await until(async () => (await get(`/contact-imports/${imported}`)).finished_at);
+  expect((await fetch(file.url)).status).toBe(200);
+  const stays = async () => [
+    (await get("/agents")).data,
+    (await get("/teams")).data,
+    (await phone("/mobile/devices")).data,
+  ];
+  const staying = await until(async () => {
+    const all = await stays();
+    return all.every(({ length }) => length === 1) && all;
+  });
+  const synced = await until(async () => {
+    const page = await phone("/mobile/sync");
+    return page.messages.length === 2 && page;
+  });
+  const waits = phone(`/mobile/sync?after=${synced.next_after}&wait=20`);
+  const { log, pool } = world.platform.contexts.sandbox;
+
+  expect((await post("/sandbox/reset")).status).toBe(202);
+  expect(await stays()).toEqual(staying);
+  expect((await waits).code).toBe("conflict");
+  const ids = [
+    `/conversations/${before}`,
+    `/conversations/${before}/messages`,
+    `/contact-imports/${imported}`,
+    `/contact-imports/${imported}/errors`,
+    `/attachments/${file.id}`,
+  ];
+  for (const path of ids) expect(await status(path), path).toBe(404);
+  expect((await fetch(file.url)).status).toBe(404);
+  for (const asked of [
+    `/conversations/${before}/close`,
+    `/webhook-deliveries/${delivered.id}/retry`,
+  ])
+    expect((await post(asked)).status, asked).toBe(404);
+  expect((await get(deliveries)).data).toEqual([]);
+  expect((await phone("/mobile/pushes")).data).toEqual([]);
+
+  // Whoever sees all, and whoever sees a part, has conversations that are there no more.
+  for (const token of [key, ada.token]) {
+    const sync = async (query: string) =>
+      (await world.call("GET", `/api/v1/mobile/sync${query}`, { key: token })).body;
+    expect(await sync(`?after=${synced.next_after}`)).toMatchObject({ reset: true, messages: [] });
+    const anew = await sync("");
+    expect(anew).toMatchObject({ reset: false, conversations: [], messages: [], unread: 0 });
+    const { next_after } = anew;
+    expect(await sync(`?after=${next_after}`)).toMatchObject({ reset: false, next_after });
+  }
+
+  // What is still written of before tells nobody; the same person begins another conversation.
+  const { events } = await log.readAll({
+    after: 0n,
+    limit: 1_000,
+    types: ["ConversationAssigned"],
+  });
+  const { stream, type, data } = events.find((event) => event.metadata.partner === partner)!;
+  const late = { id: uuid7(), type, data, metadata: { partner } };
+  await log.append([{ stream, expected: "any", events: [late] }]);
+  const pushes = async (space: string) =>
+    (await pool.query("select from mobile_push.pushes where partner = $1", [space])).rowCount;
+  const pushed = await pushes(partner);
+  await write("Somebody there?");
+  const after = (await until(async () => (await get("/conversations")).data[0])).id;
+  expect(after).not.toBe(before);
+  await post(`/conversations/${after}/assign`, { agent_id: ada.id });
+  await until(() => told("assigned"));
+  expect(await pushes(partner)).toBe(pushed);
+  const { next_after: seen } = await until(async () => {
+    const page = await phone("/mobile/sync");
+    return page.conversations[0]?.id === after && page;
+  });
+  const rename = { key, body: { agent_ids: [] } };
+  expect((await world.call("PATCH", `/api/v1/teams/${team}`, rename)).status).toBe(200);
+  await until(async () => (await phone(`/mobile/sync?after=${seen}`)).reset);
+}, 30_000);
+type Push = { readonly kind: string; readonly status: string };
 
 it("Other partners and live stay as they are, and a rebuild gives the same rows", async () => {
   const { get } = caller(3);

@@ -135,7 +135,8 @@ async function content(call: Call<undefined, z.infer<typeof LinkQuery>>): Promis
     throw new PublicError("link_expired", "The link has expired: read the attachment again.");
   const deps = all[environment];
   const row = await findAttachment(deps.pool, id);
-  if (row?.status !== "ready" || row.type === null)
+  const isOver = call.context.directory.isOver(environment, row?.partner);
+  if (row?.status !== "ready" || row.type === null || isOver)
     throw new PublicError("not_found", "There is no such attachment.");
   const { key, name } = await opened(deps, row);
   const head = call.request.method === "HEAD";

@@ -43,7 +43,7 @@ const Sync = z
       .meta({ description: "Conversations that you had and have no more." }),
     reset: z.boolean().meta({
       description:
-        "Your teams changed: what you see is another part of everything. Begin again without `after`.",
+        "Your teams changed and what you see is another part of everything, or what you have is there no more: the sandbox was reset, a backup restored. Drop it and begin again without `after`.",
     }),
     next_after: z.int(),
     unread: z.int().meta({ description: "In your open conversations." }),

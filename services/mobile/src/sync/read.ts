@@ -104,8 +104,10 @@ export async function showChanges(
   return {
     ...(await show(deps, viewer, rows, messages)),
     removed: [...told].filter((id) => !seen.has(id)),
-    reset:
-      viewer.agent !== undefined && changes.some(({ conversation_id }) => conversation_id === null),
+    reset: changes.some(
+      ({ conversation_id, agent_id }) =>
+        conversation_id === null && (agent_id === null || agent_id === viewer.agent),
+    ),
     next_after: nextAfter,
     unread: await countUnread(pool, viewer, countedConversations),
   };

@@ -3,7 +3,7 @@ import type pg from "pg";
 
 /**
  * What changed for whom, numbered without a hole for each partner in the order of the log, and what is shown of it. A change holds who saw it then, so that an agent's page is a walk
- * along an index; `gained` marks those who see the conversation from here on. A change without a conversation tells an agent to begin anew. Texts of persons are sealed.
+ * along an index; `gained` marks those who see the conversation from here on. A change without a conversation tells an agent, or all where it names none, to begin anew. Texts of persons are sealed.
  */
 export const syncDdl = `
 create table if not exists {schema}.changes (
@@ -65,6 +65,7 @@ export type Change = {
   readonly sequence: number;
   readonly conversation_id: string | null;
   readonly message_id: string | null;
+  readonly agent_id: string | null;
   readonly gained: boolean;
 };
 export type Changes = {
@@ -74,16 +75,16 @@ export type Changes = {
 };
 
 const teamsOf = `(select id from mobile.teams where partner = ${accountSql("$1::text")} and $2::text = any(agent_ids))`;
-const changeColumns = "sequence, conversation_id, message_id, gained";
+const changeColumns = "sequence, conversation_id, message_id, agent_id, gained";
 const newestOf = "coalesce((select sequence from mobile.sequences where partner = $1), 0)::float8";
 
 /** Each way of seeing is its own walk along an index; the page is the first of all of them. Both statements see one moment. */
 const changesSql = {
-  all: `select newest.last, c.sequence::float8 as sequence, c.conversation_id, c.message_id, c.gained
+  all: `select newest.last, c.sequence::float8 as sequence, c.conversation_id, c.message_id, c.agent_id, c.gained
     from (select ${newestOf} as last, $2::text) newest
     left join lateral (select ${changeColumns} from mobile.changes
       where partner = $1 and sequence > $3 order by sequence limit $4) c on true order by c.sequence`,
-  own: `select newest.last, c.sequence::float8 as sequence, c.conversation_id, c.message_id, c.gained
+  own: `select newest.last, c.sequence::float8 as sequence, c.conversation_id, c.message_id, c.agent_id, c.gained
     from (select ${newestOf} as last) newest
     left join lateral (
       select * from (
@@ -114,8 +115,8 @@ export async function readChanges(
   });
   return {
     last: rows[0]!.last,
-    rows: rows.flatMap(({ sequence, conversation_id, message_id, gained }) =>
-      sequence === null ? [] : { sequence, conversation_id, message_id, gained },
+    rows: rows.flatMap(({ sequence, conversation_id, message_id, agent_id, gained }) =>
+      sequence === null ? [] : { sequence, conversation_id, message_id, agent_id, gained },
     ),
   };
 }
