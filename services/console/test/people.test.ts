@@ -1,5 +1,8 @@
 import { until } from "@heliograph/testkit";
 import { testBrowser } from "@heliograph/testkit/browser";
+import { formOf } from "@heliograph/html";
+import { contactImports } from "../src/pages/contact-import.ts";
+import type { Shown, Visit } from "../src/page.ts";
 import { afterAll, describe, expect, test } from "vitest";
 import { form, hiddenIn, openDesk } from "./desk.ts";
 
@@ -163,6 +166,120 @@ test("a contact is made, edited as it was seen, and erased with a certificate", 
   expect(await read(cookie, at, 410)).not.toContain("Grace");
 });
 
+/** What a page tells after a form. */
+const told = async (answer: Response): Promise<string> => {
+  const text = await read(cookie, answer.headers.get("location")!);
+  return /class="flash"[^>]*>([^<]*(?:<(?!\/p>)[^<]*)*)/.exec(text)?.[1] ?? "";
+};
+
+test("an answer tells what became of it", async () => {
+  for (const [from, outcome] of [
+    ["+15557770001", /is (?:sent|delivered)\./],
+    ["+15557770003", /was not sent: it is failed, with \w+/],
+  ] as const) {
+    const at = `/console/conversations/${await says(from, "Well?")}`;
+    const answer = await press(cookie, at, `${at}/reply`, { text: "Yes." });
+    expect(await told(answer)).toMatch(outcome);
+  }
+});
+
+test("a refusal stands on the contact's page, beside what was typed", async () => {
+  const taken = { source: "crm", id: "C-99" };
+  await ok("POST", "/contacts", { name: "Other", external_ids: [taken] });
+  const { id } = await ok("POST", "/contacts", {
+    name: "Mary",
+    external_ids: [{ source: "crm", id: "C-100" }],
+  });
+  const at = `/console/contacts/${id}`;
+  const twice = await press(cookie, at, `${at}/external-ids`, taken);
+  expect(twice.status).toBe(409);
+  const text = await twice.text();
+  for (const part of ["external_id_taken", "<h1><bdi>Mary", 'value="C-99"', "<details open>"])
+    expect(text).toContain(part);
+  const gone = await press(cookie, at, `${at}/external-ids/remove`, { id: "C-101" });
+  expect([gone.status, (await gone.text()).includes("<h1><bdi>Mary")]).toEqual([404, true]);
+  const hiddenFields = hiddenIn(await read(cookie, at), `${at}/external-ids`);
+  const undo = { ...hiddenFields, merge_id: "mrg_00000000000000000000000000" };
+  const apart = await fetchPage(`${at}/unmerge`, form(undo, { cookie }));
+  expect(apart.status).toBeGreaterThanOrEqual(400);
+  expect(await apart.text()).toContain("<h1><bdi>Mary");
+
+  const consent = {
+    channel: "sms",
+    purpose: "x".repeat(65),
+    status: "granted",
+    evidence: "Said so",
+  };
+  const long = await press(cookie, at, `${at}/consents`, consent);
+  expect([long.status, (await long.text()).includes("Said so</textarea>")]).toEqual([422, true]);
+  await press(cookie, at, `${at}/consents`, { ...consent, purpose: "offers" });
+  expect((await ok("GET", `/contacts/${id}/consents`)).data).toMatchObject([
+    { channel: "sms", purpose: "offers", status: "granted", evidence: "Said so" },
+  ]);
+  expect(await read(cookie, at)).toContain('<span class="pill good">granted</span>');
+
+  // Accents do not count: an accent alone is nothing to look for.
+  const nothing = await read(cookie, "/console/contacts?q=%CC%81&tag=vip", 422);
+  for (const part of ['value="\u0301"', 'value="vip"', 'role="alert"', "has nothing to look for"])
+    expect(nothing).toContain(part);
+});
+
+test("a file of contacts is imported once however often it is posted, and its errors are a file", async () => {
+  expect(await read(cookie, "/console/contacts")).toContain('href="/console/contacts/import"');
+  const at = "/console/contacts/import";
+  const hiddenFields = hiddenIn(await read(cookie, at), at);
+  const post = (csv: string, more: Record<string, string> = {}) => {
+    const body = new FormData();
+    for (const [name, value] of Object.entries({ ...hiddenFields, ...more })) body.set(name, value);
+    if (csv !== "") body.set("file", new File([csv], "people.csv", { type: "text/csv" }));
+    return fetchPage(at, { method: "POST", headers: { cookie }, body });
+  };
+  for (const csv of ["", "name,shoe\nAda,39\n"]) {
+    const refused = await post(csv, { on_conflict: "skip", key: "refused" });
+    expect(refused.status).toBe(422);
+    const text = await refused.text();
+    expect(text).toContain('role="alert"');
+    expect(text).toContain('<option value="skip" selected>');
+  }
+  const csv = "name,phone\nImported,+15557779001\nBroken,0444123456\n";
+  const [first, again] = await Promise.all([post(csv), post(csv)]);
+  expect(first.status).toBe(303);
+  const to = first.headers.get("location")!;
+  expect(again.headers.get("location")).toBe(to);
+  const done = await until(
+    async () => {
+      const text = await read(cookie, to);
+      return text.includes('<span class="pill good">done</span>') && text;
+    },
+    { what: "the import is done" },
+  );
+  expect(done).toContain("2 rows taken");
+  const file = await fetchPage(`${to}/errors`, { headers: { cookie } });
+  expect(file.headers.get("content-disposition")).toMatch(/attachment.*import-errors.*csv/);
+  expect(await file.text()).toContain("3,2,sms,invalid_phone,");
+  await read(cookie, `${at}/imp_00000000000000000000000000`, 404);
+});
+
+test("an import that runs is looked at again by itself, unless that is turned off", async () => {
+  const { answer } = contactImports.find(({ path }) => path.endsWith("import/:id"))!;
+  const seen = async (found: object, query: string): Promise<number | undefined> => {
+    const api = {
+      get: async () => ({ id: "imp_1", status: "running", error: null, failed: 0, ...found }),
+    };
+    const visit = {
+      api,
+      params: { id: "imp_1" },
+      query: formOf(new URLSearchParams(query)),
+      origin: "",
+      environment: "sandbox",
+    };
+    return ((await answer(visit as unknown as Visit)) as Shown).againSeconds;
+  };
+  expect(await seen({ finished_at: null }, "")).toBe(2);
+  expect(await seen({ finished_at: null }, "still=1")).toBeUndefined();
+  expect(await seen({ finished_at: "2026-01-01T00:00:00Z", status: "done" }, "")).toBeUndefined();
+});
+
 const { browser, skip } = await testBrowser();
 afterAll(() => browser?.close());
 
@@ -183,7 +300,7 @@ describe.skipIf(browser === undefined)(
         await page.click("button.main");
         await page.fill("[name=text]", "Until six");
         await page.click(".reply button.main");
-        expect(await page.textContent(".flash")).toContain("Your answer is on its way");
+        expect(await page.textContent(".flash")).toMatch(/Your answer is (?:sent|delivered)\./);
         expect(await page.textContent(".thread .outbound .text")).toBe("Until six");
 
         await page.click("#main .facts a");

@@ -78,28 +78,6 @@ const join = (visit: Visit): Promise<Shown | Led> =>
     (problem) => merge(visit, problem),
   );
 
-/** Back to the contact also where it is refused: what is there tells why. */
-const undo = async ({ api, form, params }: Visit): Promise<Led> => {
-  const id = params["id"]!;
-  const body = { merge_id: form.text("merge_id") };
-  await api.send("POST", `${contactApi(id)}/unmerge`, { body, key: form.text("key") });
-  return { to: contactPath(id), told: "Unmerged: both are contacts of their own again." };
-};
-
-const addId = async ({ api, form, params }: Visit): Promise<Led> => {
-  const id = params["id"]!;
-  const body = { source: form.text("source"), id: form.text("id") };
-  await api.send("POST", `${contactApi(id)}/external-ids`, { body, key: form.text("key") });
-  return { to: contactPath(id), told: "The external id is added." };
-};
-
-const removeId = async ({ api, form, params }: Visit): Promise<Led> => {
-  const id = params["id"]!;
-  const named = [form.exact("source"), form.exact("id")].map(encodeURIComponent).join("/");
-  await api.send("DELETE", `${contactApi(id)}/external-ids/${named}`, { key: form.text("key") });
-  return { to: contactPath(id), told: "The external id is removed. Another contact can have it." };
-};
-
 const page = (method: Page["method"], path: string, answer: Page["answer"]): Page => ({
   method,
   path: `/contacts/:id/${path}`,
@@ -110,7 +88,4 @@ const page = (method: Page["method"], path: string, answer: Page["answer"]): Pag
 export const contactMerges: readonly Page[] = [
   page("GET", "merge", (visit) => merge(visit)),
   page("POST", "merge", join),
-  page("POST", "unmerge", undo),
-  page("POST", "external-ids", addId),
-  page("POST", "external-ids/remove", removeId),
 ];

@@ -1,12 +1,13 @@
 import { html, type Html } from "@heliograph/html";
 import type { Answers } from "../answers.ts";
-import { Refused } from "../client.ts";
+import { Refused, type Problem } from "../client.ts";
 import { base, shown, type Page, type Shown, type Visit } from "../page.ts";
 import type { List } from "../shapes.ts";
-import { bdi, curl, empty, facts, field, pages, pill, table, time } from "../view/parts.ts";
+import { bdi, curl, empty, facts, field, pages, refusal, table, time } from "../view/parts.ts";
 import { called } from "../view/person.ts";
 import { thread } from "../view/thread.ts";
 import { button, once } from "../view/forms.ts";
+import { consentsOf } from "./contact-consents.ts";
 import { contactApi, contactPath, mayChange } from "./contact-paths.ts";
 
 type Contact = Answers["Contact"];
@@ -22,16 +23,30 @@ const historySize = 25;
 const addresses = ({ external_ids: ids }: Contact): Html =>
   html`${ids.slice(0, 3).map(({ source, id }) => html`<span class="id"><span class="small">${source}</span> ${bdi(id)}</span> `)}${ids.length > 3 && html`<span class="small">and ${ids.length - 3} more</span>`}`;
 
+/** A page of those who fit, or why the words find nobody. */
+async function search(
+  { api, query }: Visit,
+  filters: Readonly<Record<string, string>>,
+): Promise<List<Contact> | Refused> {
+  try {
+    return await api.get<List<Contact>>("/contacts", {
+      ...filters,
+      after: query.text("after"),
+      before: query.text("before"),
+      limit: pageSize,
+    });
+  } catch (error) {
+    if (error instanceof Refused && error.problem.code === "invalid_request") return error;
+    throw error;
+  }
+}
+
 async function list(visit: Visit): Promise<Shown> {
-  const { api, query } = visit;
+  const { query } = visit;
   const filters = Object.fromEntries(filterNames.map((name) => [name, query.text(name)]));
   const asked = new URLSearchParams(Object.entries(filters).filter(([, value]) => value !== ""));
-  const found = await api.get<List<Contact>>("/contacts", {
-    ...filters,
-    after: query.text("after"),
-    before: query.text("before"),
-    limit: pageSize,
-  });
+  const found = await search(visit, filters);
+  const problem = found instanceof Refused ? found.problem : undefined;
   const value = (name: string): string => filters[name] ?? "";
   return shown(
     "Contacts",
@@ -41,9 +56,17 @@ ${field({ name: "external_id", label: "External id", value: value("external_id")
 ${field({ name: "tag", label: "Tag", value: value("tag"), type: "search" })}
 <div class="actions"><button type="submit">Search</button>${asked.size > 0 && html`<a href="${base}/contacts">Show all</a>`}</div>
 </form>
-<p class="bar">${mayChange(visit) && html`<a class="go" href="${base}/contacts/new">New contact</a>`}<a href="${base}/contacts/export" download>Export as CSV</a></p>
-${
-  found.data.length > 0
+${problem !== undefined && refusal(problem)}
+<p class="bar">${mayChange(visit) && html`<a class="go" href="${base}/contacts/new">New contact</a><a href="${base}/contacts/import">Import</a>`}<a href="${base}/contacts/export" download>Export as CSV</a></p>
+${found instanceof Refused ? undefined : listed(found, asked.size > 0)}
+${found instanceof Refused ? undefined : pages(`${base}/contacts`, filters, found)}
+${curl(visit, "GET", `/contacts${asked.size > 0 ? `?${asked.toString()}` : ""}`)}`,
+    problem?.status,
+  );
+}
+
+const listed = ({ data }: List<Contact>, filtered: boolean): Html =>
+  data.length > 0
     ? table(
         "Contacts, newest first",
         [
@@ -55,19 +78,14 @@ ${
           { label: "Tags", cell: ({ tags }) => bdi(tags.join(", ")) },
           { label: "Changed", cell: ({ updated_at }) => time(updated_at) },
         ],
-        found.data,
+        data,
       )
-    : asked.size > 0
+    : filtered
       ? empty("Nobody fits", html`Take a word away, or <a href="${base}/contacts">show all</a>.`)
       : empty(
           "No contact yet",
-          html`Whoever writes to you becomes a contact by itself. Make one above, or call <code>PUT /contacts/by-external-id/{source}/{id}</code> from your own system.`,
-        )
-}
-${pages(`${base}/contacts`, filters, found)}
-${curl(visit, "GET", `/contacts${asked.size > 0 ? `?${asked.toString()}` : ""}`)}`,
-  );
-}
+          html`Whoever writes to you becomes a contact by itself. Make one above, import a file, or call <code>PUT /contacts/by-external-id/{source}/{id}</code> from your own system.`,
+        );
 
 /** What there is; nothing where a part of it is not for this role. */
 async function allowed<Body>(asked: Promise<Body>, otherwise: Body): Promise<Body> {
@@ -79,7 +97,12 @@ async function allowed<Body>(asked: Promise<Body>, otherwise: Body): Promise<Bod
   }
 }
 
-async function one(visit: Visit): Promise<Shown> {
+/** Which form of the page was refused: what was typed into it is kept. */
+export type Part = "adding" | "consent" | "other";
+type Failed = { readonly part: Part; readonly problem: Problem };
+
+/** A contact with all that is known of it, and with what was refused just now. */
+export async function showContact(visit: Visit, failed?: Failed): Promise<Shown> {
   const { api, params, query } = visit;
   const id = params["id"]!;
   const path = contactApi(id);
@@ -109,17 +132,18 @@ async function one(visit: Visit): Promise<Shown> {
   return {
     title: "Contact",
     heading: called(contact),
-    body: html`${mayChange(visit) && html`<div class="bar"><a href="${at}/edit">Edit</a><a href="${at}/merge">Merge</a><a href="${at}/erase">Erase</a></div>`}
+    ...(failed !== undefined && { status: failed.problem.status }),
+    body: html`${failed !== undefined && refusal(failed.problem)}${mayChange(visit) && html`<div class="bar"><a href="${at}/edit">Edit</a><a href="${at}/merge">Merge</a><a href="${at}/erase">Erase</a></div>`}
 <div class="two desk">
 <section aria-labelledby="history"><h2 id="history">What was said</h2>
 ${history.data.length === 0 ? empty("Nothing yet", html`What this person writes, and what is sent to one of the addresses, stands here, newest first. <a href="${base}/send">Send something</a>`) : thread({ label: "What was said, newest first", person: called(contact), said: history.data })}
 ${pages(at, {}, history)}</section>
 <div class="aside">
 ${profile(contact)}
-${externalIds(visit, contact)}
+${externalIds(visit, contact, failed?.part === "adding")}
 ${merges.data.length > 0 && mergesOf(visit, id, merges.data)}
 ${duplicatesOf(visit, id, duplicates.data)}
-${consentsOf(consents.data)}
+${consentsOf(visit, id, consents.data, failed?.part === "consent")}
 </div></div>
 ${curl(visit, "GET", path)}`,
   };
@@ -140,7 +164,8 @@ const profile = (contact: Contact): Html =>
     ["Changed", time(contact.updated_at)],
   ])}</section>`;
 
-const externalIds = (visit: Visit, { id, external_ids: ids }: Contact): Html => {
+const externalIds = (visit: Visit, { id, external_ids: ids }: Contact, again: boolean): Html => {
+  const value = (name: string): string => (again ? visit.form.text(name) : "");
   const may = mayChange(visit);
   const at = `${contactPath(id)}/external-ids`;
   const removal = (each: Answers["ExternalId"]): Html =>
@@ -163,7 +188,7 @@ ${
         ids,
       )
 }
-${may && html`<details><summary>Add an external id</summary><form class="sheet" method="post" action="${at}">${once(visit)}<div class="row">${field({ name: "source", label: "Source", required: true, placeholder: "sms, email, crm" })}${field({ name: "id", label: "Id", required: true })}</div><div class="actions"><button type="submit">Add</button></div></form></details>`}</section>`;
+${may && html`<details${again && html` open`}><summary>Add an external id</summary><form class="sheet" method="post" action="${at}">${once(visit)}<div class="row">${field({ name: "source", label: "Source", value: value("source"), required: true, placeholder: "sms, email, crm" })}${field({ name: "id", label: "Id", value: value("id"), required: true })}</div><div class="actions"><button type="submit">Add</button></div></form></details>`}</section>`;
 };
 
 const mergesOf = (visit: Visit, id: string, merges: readonly LastingMerge[]): Html =>
@@ -216,23 +241,6 @@ const duplicatesOf = (visit: Visit, id: string, found: readonly Duplicate[]): Ht
         )
   }</section>`;
 
-const consentsOf = (consents: readonly Consent[]): Html =>
-  html`<section aria-labelledby="consents"><h2 id="consents">Consents</h2>${
-    consents.length === 0
-      ? html`<p class="none">None is recorded. <code>POST /contacts/{id}/consents</code> records one with its evidence.</p>`
-      : table(
-          "Consents, oldest first",
-          [
-            { label: "What for", cell: ({ purpose }) => bdi(purpose) },
-            { label: "Channel", cell: ({ channel }) => channel },
-            { label: "State", cell: ({ status }) => pill(status) },
-            { label: "From", cell: ({ started_at }) => time(started_at) },
-            { label: "To", cell: ({ ended_at }) => time(ended_at) },
-          ],
-          consents,
-        )
-  }</section>`;
-
 const partOf = ({ id, merged_into: into }: Answers["MergedContact"]): Shown =>
   shown(
     "Merged contact",
@@ -254,5 +262,10 @@ export const contactPages: readonly Page[] = [
     section: "/contacts",
     answer: async ({ api }) => ({ file: await api.download("/contacts/export") }),
   },
-  { method: "GET", path: "/contacts/:id", section: "/contacts", answer: one },
+  {
+    method: "GET",
+    path: "/contacts/:id",
+    section: "/contacts",
+    answer: (visit) => showContact(visit),
+  },
 ];

@@ -6,6 +6,7 @@ import type { Led, Page, Shown, Visit } from "../page.ts";
 import type { List, Template, TemplateSummary } from "../shapes.ts";
 import { acted, button, once } from "../view/forms.ts";
 import { field } from "../view/parts.ts";
+import { waitSeconds } from "./send.ts";
 import { conversationApi, conversationPath, show, type Drawn } from "./conversation.ts";
 
 type Conversation = Answers["Conversation"];
@@ -143,7 +144,18 @@ function answerOf({ form }: Visit): Readonly<Record<string, unknown>> {
   };
 }
 
-/** An answer is on its way once it is accepted; a note goes to nobody. */
+/** Without an end in time it is the accepted message, which has no error. */
+type Outcome = Pick<Answers["SettledReply"], "status" | "error">;
+
+const unhappy = new Set(["failed", "rejected", "expired", "bounced", "canceled"]);
+const outcomeOf = ({ status, error }: Outcome): string =>
+  unhappy.has(status)
+    ? `Your answer was not sent: it is ${status}${error === undefined ? "" : `, with ${error.code}`}.`
+    : status === "queued" || status === "scheduled"
+      ? "Your answer is on its way."
+      : `Your answer is ${status}.`;
+
+/** Waits until an answer is sent or failed; a note goes to nobody. */
 const reply = (visit: Visit): Promise<Shown | Led> =>
   acted(
     visit,
@@ -157,9 +169,9 @@ const reply = (visit: Visit): Promise<Shown | Led> =>
         await api.send("POST", `${path}/notes`, { body, key: `${key}-note` });
         return { to, told: "The note is kept. The person does not see it." };
       }
-      const asked = { body: answerOf(visit), key };
-      await api.send("POST", `${path}/messages`, asked);
-      return { to, told: "Your answer is on its way." };
+      const asked = { body: answerOf(visit), key, waitSeconds };
+      const sent = await api.send<Outcome>("POST", `${path}/messages`, asked);
+      return { to, told: outcomeOf(sent) };
     },
     (problem) => open(visit, problem),
   );

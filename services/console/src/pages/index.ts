@@ -9,7 +9,9 @@ import { logPages } from "./log.ts";
 import { mePages } from "./me.ts";
 import { teamPages } from "./team.ts";
 import { teamsPages } from "./teams.ts";
+import { contactActions } from "./contact-actions.ts";
 import { contactChanges } from "./contact-changes.ts";
+import { contactImports } from "./contact-import.ts";
 import { contactMerges } from "./contact-merge.ts";
 import { contactPages } from "./contacts.ts";
 import { conversationActions } from "./conversation-actions.ts";
@@ -40,6 +42,8 @@ export const allPages: readonly Page[] = [
   ...contactPages,
   ...contactChanges,
   ...contactMerges,
+  ...contactActions,
+  ...contactImports,
   ...conversationPages,
   ...conversationActions,
   ...walletPages,

@@ -8,7 +8,7 @@ import { bdi, curl, field, hidden, money, refusal } from "../view/parts.ts";
 import { channels } from "./messages.ts";
 
 /** Long enough for a provider, short enough for a person. */
-const waitSeconds = 15;
+export const waitSeconds = 15;
 const fields = ["from", "text", "subject", "template", "language"];
 
 type State = {

@@ -30,9 +30,15 @@ const tones: Readonly<Record<string, string>> = {
   read: "good",
   active: "good",
   enabled: "good",
+  granted: "good",
+  done: "good",
   sent: "going",
   queued: "going",
   scheduled: "going",
+  open: "going",
+  running: "going",
+  closed: "over",
+  withdrawn: "bad",
   failed: "bad",
   bounced: "bad",
   rejected: "bad",
@@ -92,22 +98,37 @@ export function pages(
   return html`<nav class="pages" aria-label="Pages of the list">${previous ? html`<a rel="prev" href="${to("before", previous)}">Newer</a>` : html`<span></span>`}${next && html`<a rel="next" href="${to("after", next)}">Older</a>`}</nav>`;
 }
 
+type Where = Pick<Visit, "origin" | "environment">;
+
 /** The same call for a terminal. Whoever reads it sees that the console can do nothing that a key cannot. */
-export function curl(
-  { origin, environment }: Pick<Visit, "origin" | "environment">,
+export const curl = (where: Where, method: string, path: string, body?: unknown): Html =>
+  terminal(
+    where,
+    method,
+    path,
+    body === undefined
+      ? []
+      : ["-H 'Content-Type: application/json'", `-d ${quoted(JSON.stringify(body))}`],
+  );
+
+/** The same with a file. */
+export const curlFile = (where: Where, path: string, type: string, name: string): Html =>
+  terminal(where, "POST", path, [`-H 'Content-Type: ${type}'`, `--data-binary @${name}`]);
+
+const quoted = (text: string): string => `'${text.replaceAll("'", String.raw`'\''`)}'`;
+
+function terminal(
+  { origin, environment }: Where,
   method: string,
   path: string,
-  body?: unknown,
+  more: readonly string[],
 ): Html {
-  const quoted = (text: string): string => `'${text.replaceAll("'", String.raw`'\''`)}'`;
   const lines = [
     `curl${method === "GET" ? "" : ` -X ${method}`} ${quoted(`${origin}/api/v1${path}`)}`,
-    `  -H "Authorization: Bearer $HELIOGRAPH_${environment.toUpperCase()}_KEY"`,
-    ...(body === undefined
-      ? []
-      : ["  -H 'Content-Type: application/json'", `  -d ${quoted(JSON.stringify(body))}`]),
+    `-H "Authorization: Bearer $HELIOGRAPH_${environment.toUpperCase()}_KEY"`,
+    ...more,
   ];
-  return html`<details class="curl"><summary>The same with curl</summary><pre tabindex="0"><code>${lines.join(" \\\n")}</code></pre></details>`;
+  return html`<details class="curl"><summary>The same with curl</summary><pre tabindex="0"><code>${lines.join(" \\\n  ")}</code></pre></details>`;
 }
 
 /** What was refused, why, and at which field. */
