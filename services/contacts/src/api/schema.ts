@@ -42,5 +42,9 @@ export const UnmergedView = z
   .meta({ id: "UnmergedContacts" });
 
 export const LastingMerge = z
-  .object({ merge_id: z.string(), contact_id: z.string(), merged_at: z.string() })
+  .object({
+    merge_id: z.string().meta({ description: "What `POST /contacts/{id}/unmerge` takes." }),
+    contact_id: z.string().meta({ description: "Who was merged into this contact." }),
+    merged_at: z.string().meta({ description: "When, in RFC 3339." }),
+  })
   .meta({ id: "LastingMerge" });

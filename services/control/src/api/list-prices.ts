@@ -29,7 +29,11 @@ const Published = z
     list: z.string(),
     currency: z.string(),
     versions: z
-      .array(PriceListView.extend({ in_force: z.boolean() }).meta({ id: "PublishedPrices" }))
+      .array(
+        PriceListView.extend({
+          in_force: z.boolean().meta({ description: "Whether messages are priced by it now." }),
+        }).meta({ id: "PublishedPrices" }),
+      )
       .meta({ description: "Those to come, and the one in force; the highest first." }),
     partner_count: z.int().meta({
       description: "Who pays by it: whom it was given, and for `standard` whoever has no other.",
