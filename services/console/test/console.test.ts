@@ -223,6 +223,45 @@ describe.skipIf(browser === undefined)(
       findings.push(...found.map((finding) => `${name}: ${finding}`));
     }
 
+    /** People to look at: pages of one kind are looked at once, so each has all that its kind shows. Gives the page of an import. */
+    async function seed(): Promise<string> {
+      const call = (method: string, path: string, body?: object) =>
+        world.call(method, `/api/v1${path}`, { key: keys.sandboxKey, body });
+      const said = { channel: "sms", from: "+15557779090", text: stranger };
+      await call("POST", "/sandbox/inbound", said);
+      const conversation = await until(
+        async () => (await call("GET", "/conversations")).body.data[0],
+        { what: "the conversation" },
+      );
+      const { id } = conversation.contact;
+      await call("PATCH", `/contacts/${id}`, { name: stranger, tags: [stranger] });
+      const [granted, withdrawn] = ["granted", "withdrawn"].map((status) => ({
+        channel: "sms",
+        purpose: "offers",
+        status,
+        evidence: stranger,
+      }));
+      for (const consent of [granted, withdrawn])
+        await call("POST", `/contacts/${id}/consents`, consent);
+      const { body: other } = await call("POST", "/contacts", { name: stranger });
+      await call("POST", `/contacts/${other.id}/merge`, { into: id });
+      await call("POST", `/conversations/${conversation.id}/notes`, { text: stranger });
+      await until(async () => (await call("GET", "/contacts")).body.data.length === 1, {
+        what: "the contact is listed",
+      });
+      const begun = await fetch(`${base}/api/v1/contact-imports`, {
+        method: "POST",
+        headers: { authorization: `Bearer ${keys.sandboxKey}`, "content-type": "text/csv" },
+        body: "name,phone\nBroken,0444\n",
+      });
+      const { id: imported } = (await begun.json()) as { id: string };
+      await until(
+        async () => (await call("GET", `/contact-imports/${imported}`)).body.failed === 1,
+        { what: "the import is done" },
+      );
+      return `/console/contacts/import/${imported}`;
+    }
+
     test(
       "every page is sound, in both themes and on a phone",
       { timeout: walkDeadlineMs },
@@ -242,6 +281,7 @@ describe.skipIf(browser === undefined)(
 
         const seen = new Set<string>();
         const next = ["/console", "/console/messages?status=canceled", "/console/nowhere"];
+        next.push(await seed());
         for (const path of next) {
           const answer = await page.goto(path);
           expect([path, answer!.status()]).toEqual([path, path.endsWith("/nowhere") ? 404 : 200]);
@@ -262,7 +302,8 @@ describe.skipIf(browser === undefined)(
           }
         }
         expect(findings).toEqual([]);
-        expect(seen.size).toBeGreaterThan(6);
+        for (const kind of ["/contacts/:id", "/contacts/:id/merge", "/conversations/:id"])
+          expect([...seen]).toContain(`/console${kind}`);
       },
     );
 
