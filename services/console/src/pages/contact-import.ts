@@ -34,7 +34,7 @@ const ask = (visit: Visit, problem?: Problem): Shown =>
     html`${problem !== undefined && refusal(problem)}
 <form class="sheet" method="post" action="${at}" enctype="multipart/form-data">${once(visit)}
 <div class="field"><label for="f-file">File</label><input type="file" id="f-file" name="file" required accept=".csv,text/csv,.ndjson,.jsonl" aria-describedby="f-file-hint"><p class="hint" id="f-file-hint">CSV in UTF-8 with commas, semicolons or tabs, or NDJSON. At most 5 MB here; the call below takes 512 MB.</p></div>
-${field({ name: "on_conflict", label: "Where a row's contact is there already", value: visit.form.text("on_conflict") || "update", options: conflicts })}
+${field({ name: "on_conflict", label: "If a row's contact is there already", value: visit.form.text("on_conflict") || "update", options: conflicts })}
 <div class="actions"><button class="main" type="submit">Import</button><a href="${base}/contacts">Back to the contacts</a></div></form>
 <section aria-labelledby="columns"><h2 id="columns">What stands in it</h2>
 <p>The first line names the columns: <code>name</code>, <code>phone</code>, <code>whatsapp</code>, <code>email</code>, <code>telegram</code>, <code>external_id.crm</code> for ids of a system of yours, <code>language</code>, <code>time_zone</code>, <code>client_ref</code>, <code>tags</code>, <code>attribute.plan</code>. An empty cell says nothing. Numbers need their plus.</p>
