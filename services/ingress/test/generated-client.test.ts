@@ -40,7 +40,7 @@ export async function work(origin: string, email: string, password: string) {
   // The answers to the first two were lost in a tunnel.
   for (let time = 0; time < 3; time++) {
     const sent = await postConversationsIdMessages(conversation.id, { text: "Today." }, { headers: { ...headers, "idempotency-key": "reply-1" } });
-    if (sent.status !== 202) throw new Error(sent.data.detail);
+    if (sent.status !== 200 && sent.status !== 202) throw new Error(sent.data.detail);
     ids.push(sent.data.id ?? "");
   }
   const read = await postConversationsIdRead(conversation.id, { up_to: question.id }, { headers });
