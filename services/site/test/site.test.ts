@@ -1,11 +1,14 @@
 import { request } from "node:http";
+import { join } from "node:path";
 import { openapiDocument, services } from "@heliograph/ingress";
 import { errorCatalogue } from "@heliograph/contracts";
 import { lifecycleTypes } from "@heliograph/domain";
-import { until } from "@heliograph/testkit";
-import { axeFindings, htmlFindings, testBrowser } from "@heliograph/testkit/browser";
+import { spawnService, until } from "@heliograph/testkit";
+import { htmlFindings, testBrowser } from "@heliograph/testkit/browser";
 import { openWorld, type World } from "@heliograph/testkit/world";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { misshapenExamples, ranExamples, refusedExamples } from "./examples.ts";
+import { askInBrowser, lookAt } from "./look.ts";
 
 const site = "https://www.heliograph.example";
 const limitBytes = 40_000;
@@ -18,7 +21,8 @@ beforeAll(async () => {
   world = await openWorld({
     services,
     consumers: "run",
-    partners: [{}],
+    // The second one's for what the examples of the reference do.
+    partners: [{}, {}],
     env: { HELIOGRAPH_SITE_URL: site },
   });
   token = tokenIn((await get("/evaluation")).text);
@@ -169,33 +173,35 @@ test("every error that is answered and every event has its page", async () => {
 /** One of each kind: what is made by one function for each of many is made alike. */
 const kinds = [
   "/",
+  "/channels",
   "/pricing",
+  "/how-it-works",
+  "/status",
   "/evaluation",
+  "/docs",
+  "/docs/guides",
   "/docs/reference/retries",
+  "/reference",
+  "/reference/messages",
   "/reference/messages/post-messages",
+  "/errors",
   "/errors/rate_limited",
+  "/events/message.sent",
+  "/nothing",
 ];
 
-test("no kind of page has a fault of HTML", async () => {
-  const others = [
-    "/channels",
-    "/how-it-works",
-    "/status",
-    "/docs",
-    "/docs/guides",
-    "/docs/operating/gateways",
-    "/reference",
-    "/reference/messages",
-    "/errors",
-    "/events",
-    "/events/message.sent",
-    "/evaluation/requested",
-    "/nothing",
-  ];
+test("no page has a fault of HTML", async () => {
   const faults: string[] = [];
-  for (const path of [...kinds, ...others]) {
-    const found = await htmlFindings((await get(path)).text);
-    faults.push(...found.map((fault) => `${path}: ${fault.slice(0, 200)}`));
+  const whole = new Set(kinds);
+  for (const path of [...pages.keys(), "/evaluation/requested", "/nothing"]) {
+    let { text } = pages.get(path) ?? (await get(path));
+    // What stands around a page is looked at with each kind.
+    if (!whole.has(path))
+      text = text.replaceAll(
+        /<(header|footer)[\s\S]*?<\/\1>|<nav class="side"[\s\S]*?<\/nav>/g,
+        "",
+      );
+    faults.push(...(await htmlFindings(text)).map((fault) => `${path}: ${fault.slice(0, 200)}`));
   }
   expect(faults).toEqual([]);
 });
@@ -323,7 +329,7 @@ test("prices and the state are those of the platform", async () => {
 });
 
 const form = {
-  company: "Acme",
+  company: "Beacon Works",
   name: "Ada <script>",
   email: "ada@acme.example",
   use_case: "Order updates",
@@ -382,29 +388,60 @@ test("a form asks for an evaluation once, and what only programs fill in is show
   }
   const key = await world.addKey(world.partners[0]!.id, { admin: true });
   const { body } = await world.call("GET", "/api/v1/admin/evaluations", { key });
-  expect((body as { data: readonly object[] }).data).toMatchObject([{ company: "Acme" }]);
+  const { data } = body as { data: readonly { company: string }[] };
+  expect(data.filter(({ company }) => company === form.company)).toHaveLength(1);
   expect((await get("/evaluation/requested")).text).toContain("Look into your mail");
 });
 
-test("nobody is kept out: axe finds nothing in either theme", async (context) => {
+test("nobody is kept out: axe finds nothing on any kind of page in either theme", async (context) => {
   const { browser, skip } = await testBrowser();
   if (browser === undefined) return context.skip(skip);
+  const origin = `http://127.0.0.1:${world.port}`;
   try {
-    const page = await (await browser.newContext({ bypassCSP: true })).newPage();
-    for (const path of kinds) {
-      await page.setViewportSize({ width: 360, height: 740 });
-      await page.goto(`http://127.0.0.1:${world.port}${path}`);
-      const wide = await page.evaluate("document.documentElement.scrollWidth - innerWidth");
-      expect([path, wide]).toEqual([path, 0]);
-      await page.setViewportSize({ width: 1440, height: 900 });
-      // What differs is colours, and these three have them all.
-      const dark = ["/", "/evaluation", "/errors/rate_limited"].includes(path);
-      for (const colorScheme of dark ? (["light", "dark"] as const) : (["light"] as const)) {
-        await page.emulateMedia({ colorScheme });
-        expect([path, colorScheme, await axeFindings(page)]).toEqual([path, colorScheme, []]);
-      }
-    }
+    expect(await lookAt(browser, origin, kinds)).toEqual([]);
+    for (const scripts of [false, true])
+      expect([scripts, await askInBrowser(browser, origin, scripts)]).toEqual([
+        scripts,
+        {
+          refused: expect.stringContaining("address"),
+          led: "/evaluation/requested",
+          heading: "Look into your mail",
+        },
+      ]);
   } finally {
     await browser.close();
   }
+}, 120_000);
+
+test("the site in a process of its own shows what the platform says, and ends when it is told", async () => {
+  const main = join(import.meta.dirname, "../src/main.ts");
+  const process = spawnService(main, {
+    HELIOGRAPH_API_URL: `http://127.0.0.1:${world.port}`,
+    HELIOGRAPH_SITE_URL: site,
+    HELIOGRAPH_PORT: "0",
+  });
+  const [, port] = await process.outputMatching(/"port":(\d+)/);
+  const read = async (path: string) => (await fetch(`http://127.0.0.1:${port}${path}`)).text();
+  expect(await read("/healthz")).toBe('{"status":"ok"}');
+  expect(await read("/pricing")).toBe((await get("/pricing")).text);
+  expect(tokenIn(await read("/evaluation"))).not.toBe("");
+  expect(await process.stop()).toEqual({ code: 0, signal: null });
+});
+
+test("the body of every example is one that its route takes", () => {
+  const { looked, faults } = misshapenExamples();
+  expect(faults).toEqual([]);
+  expect(looked).toBeGreaterThan(60);
+});
+
+test("every example is a request that the platform takes, and runs as it stands", async () => {
+  const { id, key } = world.partners[1]!;
+  const admin = await world.addKey(id, { admin: true });
+  const target = {
+    api: `http://127.0.0.1:${world.port}`,
+    keyFor: (path: string) => (path.startsWith("/api/v1/admin/") ? admin : key),
+  };
+  expect(await refusedExamples(target)).toEqual([]);
+  for (const [language, printed] of await ranExamples(target))
+    expect([language, printed]).toEqual([language, expect.stringContaining('"cnt_')]);
 }, 60_000);

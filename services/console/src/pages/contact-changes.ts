@@ -1,7 +1,6 @@
-import { html, type Html } from "@heliograph/html";
+import { html, type Html, type Form } from "@heliograph/html";
 import type { Answers } from "../answers.ts";
 import { Refused, type Problem } from "../client.ts";
-import type { Form } from "../http/form.ts";
 import { base, shown, type Led, type Page, type Shown, type Visit } from "../page.ts";
 import { acted, asked, once } from "../view/forms.ts";
 import { curl, facts, field, refusal, time } from "../view/parts.ts";

@@ -1,8 +1,7 @@
 import { hasScope } from "@heliograph/api";
-import { html, type Html } from "@heliograph/html";
+import { html, type Html, type Form } from "@heliograph/html";
 import type { Answers } from "../answers.ts";
 import type { Problem } from "../client.ts";
-import type { Form } from "../http/form.ts";
 import { base, shown, type Led, type Page, type Shown, type Visit } from "../page.ts";
 import { acted, asked, checks, once, ticked } from "../view/forms.ts";
 import { bdi, curl, facts, field, pill, refusal, time } from "../view/parts.ts";

@@ -1,7 +1,6 @@
-import { html, type Html } from "@heliograph/html";
+import { html, type Form, type Html } from "@heliograph/html";
 import type { Answers } from "../answers.ts";
 import type { Problem } from "../client.ts";
-import type { Form } from "../http/form.ts";
 import { base, shown, type Led, type Page, type Shown, type Visit } from "../page.ts";
 import type { Template, Variables } from "../shapes.ts";
 import { acted, once } from "../view/forms.ts";

@@ -1,7 +1,6 @@
-import { html } from "@heliograph/html";
+import { html, type Form } from "@heliograph/html";
 import type { Answers } from "../answers.ts";
 import type { Problem } from "../client.ts";
-import type { Form } from "../http/form.ts";
 import { base, shown, type Led, type Page, type Shown, type Visit } from "../page.ts";
 import { acted, checks, once, ticked } from "../view/forms.ts";
 import { bdi, curl, facts, field, pill, refusal, time } from "../view/parts.ts";

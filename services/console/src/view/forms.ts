@@ -1,7 +1,6 @@
 import { randomUUID } from "node:crypto";
-import { html, type Html, type Shown as Cell } from "@heliograph/html";
+import { html, type Html, type Shown as Cell, type Form } from "@heliograph/html";
 import { Refused, type Problem } from "../client.ts";
-import type { Form } from "../http/form.ts";
 import { shown, type Led, type Shown, type Visit } from "../page.ts";
 import { hidden, refusal } from "./parts.ts";
 

@@ -57,7 +57,7 @@ const Publish = z
     list: z
       .string()
       .regex(/^[a-z][a-z0-9_]{0,39}$/, "must be a letter, then letters, digits and underscores")
-      .meta({ example: "standard" }),
+      .meta({ example: "wholesale" }),
     version: z.int().min(1).max(1_000_000),
     currency: z
       .string()

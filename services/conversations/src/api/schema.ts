@@ -11,7 +11,9 @@ export type NoteBody = z.infer<typeof NoteBody>;
 export const SnoozeBody = z
   .strictObject({
     until: TimeInput.meta({
-      description: "When it is open again, unless the person writes first.",
+      description:
+        "When it is open again, unless the person writes first: within the coming 366 days.",
+      example: "2027-06-01T09:00:00Z",
     }),
   })
   .meta({ id: "SnoozeConversation" });

@@ -1,1 +1,0 @@
-export type { Form } from "@heliograph/html";
