@@ -133,7 +133,7 @@ export async function showContact(visit: Visit, failed?: Failed): Promise<Shown>
     title: "Contact",
     heading: called(contact),
     ...(failed !== undefined && { status: failed.problem.status }),
-    body: html`${failed !== undefined && refusal(failed.problem)}${mayChange(visit) && html`<div class="bar"><a href="${at}/edit">Edit</a><a href="${at}/merge">Merge</a><a href="${at}/erase">Erase</a></div>`}
+    body: html`${failed !== undefined && refusal(failed.problem)}${mayChange(visit) && html`<div class="bar"><a href="${at}/edit">Edit</a><a href="${at}/merge">Merge</a><a class="grave" href="${at}/erase">Erase</a></div>`}
 <div class="two desk">
 <section aria-labelledby="history"><h2 id="history">What was said</h2>
 ${history.data.length === 0 ? empty("Nothing yet", html`What this person writes, and what is sent to one of the addresses, stands here, newest first. <a href="${base}/send">Send something</a>`) : thread({ label: "What was said, newest first", person: called(contact), said: history.data })}

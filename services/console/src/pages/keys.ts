@@ -109,7 +109,7 @@ async function key(visit: Visit): Promise<Shown> {
   return shown(
     "Key",
     html`<p class="lead">${pill(found.status)} ${bdi(found.name)}</p>
-${mayWrite(visit) && found.status === "active" && html`<div class="bar"><a href="${pageOf(visit)}/rotate">Rotate it</a><a href="${pageOf(visit)}/revoke">Revoke it</a></div>`}
+${mayWrite(visit) && found.status === "active" && html`<div class="bar"><a href="${pageOf(visit)}/rotate">Rotate it</a><a class="grave" href="${pageOf(visit)}/revoke">Revoke it</a></div>`}
 ${facts([
   ["Begins with", html`<code>${found.prefix}</code>`],
   ["Id", html`<code>${found.id}</code>`],

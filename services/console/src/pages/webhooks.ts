@@ -149,7 +149,7 @@ function tools(visit: Visit, { status }: Endpoint): Html {
     on
       ? button(visit, `${page}/switch`, "Disable", { fields: { status: "disabled" } })
       : button(visit, `${page}/switch`, "Enable", { fields: { status: "enabled" } })
-  }<a href="${page}/edit">Change it</a>${on && html`<a href="${page}/replay">Replay</a>`}<a href="${page}/rotate">Rotate the secret</a><a href="${page}/delete">Delete</a></div>`;
+  }<a href="${page}/edit">Change it</a>${on && html`<a href="${page}/replay">Replay</a>`}<a href="${page}/rotate">Rotate the secret</a><a class="grave" href="${page}/delete">Delete</a></div>`;
 }
 
 async function edit(visit: Visit, problem?: Problem): Promise<Shown> {

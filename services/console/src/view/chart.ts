@@ -9,6 +9,8 @@ const height = 180;
 const left = 40;
 const bottom = 24;
 const top = 16;
+/** One bar among none is a bar, and not a wall. */
+const mostBarWidth = 72;
 
 /** The next of 1, 2, 4, 6, 10, … that is not smaller: a scale that people read, with whole halves from 2 on. */
 function niceCeiling(most: number): number {
@@ -34,7 +36,8 @@ export function barChart(
   { column, said }: Reading,
 ): Html {
   // Few bars have a name each.
-  const every = bars.length <= 8 ? 1 : Math.ceil(bars.length / 5);
+  const few = bars.length <= 8;
+  const every = few ? 1 : Math.ceil(bars.length / 5);
   const sums = bars.map(({ parts }) => parts.reduce((sum, part) => sum + part, 0));
   const total = sums.reduce((sum, part) => sum + part, 0);
   const ceiling = niceCeiling(Math.max(...sums, 4));
@@ -42,15 +45,17 @@ export function barChart(
   const y = (value: number): number =>
     Math.round((top + inner - (value / ceiling) * inner) * 10) / 10;
   const step = (width - left) / bars.length;
+  const barWidth = Math.min(Math.round(step * 7) / 10, mostBarWidth);
   const columns = bars.flatMap(({ parts }, index) => {
     let below = 0;
     return parts.flatMap((part, at) => {
       if (part === 0) return [];
       const from = y(below);
       below += part;
-      const x = Math.round((left + index * step + step * 0.15) * 10) / 10;
+      const x =
+        Math.round((left + index * step + (step * 0.7 - barWidth) / 2 + step * 0.15) * 10) / 10;
       return [
-        html`<rect class="${series[at]!.look}" x="${x}" y="${y(below)}" width="${Math.round(step * 7) / 10}" height="${Math.round((from - y(below)) * 10) / 10}"/>`,
+        html`<rect class="${series[at]!.look}" x="${x}" y="${y(below)}" width="${barWidth}" height="${Math.round((from - y(below)) * 10) / 10}"/>`,
       ];
     });
   });
@@ -63,7 +68,7 @@ export function barChart(
 <title id="${id}-t">${title}</title><desc id="${id}-d">${said ?? (total === 0 ? "Nothing in this time." : shownTotals.join(", "))}</desc>
 ${[0, ceiling / 2, ceiling].map((mark) => html`<line class="grid" x1="${left}" x2="${width}" y1="${y(mark)}" y2="${y(mark)}"/><text class="tick" x="${left - 8}" y="${y(mark) + 4}" text-anchor="end">${compact.format(mark)}</text>`)}
 ${columns}
-${bars.map(({ label }, index) => index % every === 0 && html`<text class="tick" x="${Math.round(left + index * step)}" y="${height - 6}">${label}</text>`)}
+${bars.map(({ label }, index) => index % every === 0 && html`<text class="tick" x="${Math.round(left + index * step + (few ? step / 2 : 0))}" y="${height - 6}"${few && html` text-anchor="middle"`}>${label}</text>`)}
 </svg>
 <ul class="legend">${series.map(({ name, look }) => html`<li class="${look}">${name}</li>`)}</ul>
 <details><summary>As a table</summary>${table(
