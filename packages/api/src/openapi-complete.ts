@@ -81,13 +81,22 @@ export function complete(document: Document): void {
 /** Gives words and examples to the fields of a schema; `name` is that of the component it belongs to. */
 function describe(schema: JsonSchema, name: string): void {
   for (const [key, field] of Object.entries(schema.properties ?? {})) {
-    const [words, example] = fields[`${name}.${key}`] ?? fields[key] ?? [];
+    // Each type of event has a schema of its own.
+    const common = key === "id" && name.endsWith("Event") ? "event_id" : key;
+    const [words, known] = fields[`${name}.${key}`] ?? fields[common] ?? [];
     if (words !== undefined) field.description ??= words;
+    const example = known === undefined ? idAsDescribed(field) : known;
     if (example !== undefined && field.example === undefined && fits(field, example))
       field.examples ??= [example];
     describe(field, name);
   }
   for (const part of inner(schema)) describe(part, name);
+}
+
+/** An id whose description begins with what it begins with, such as `cnv_…`. */
+function idAsDescribed({ description = "" }: JsonSchema): string | undefined {
+  const prefix = /^`([a-z]{3})_…`/.exec(description)?.[1];
+  return prefix && `${prefix}_01HNQX2P8Y9R3T4V5W6Z7A8B9C`;
 }
 
 function fits(schema: JsonSchema, example: unknown): boolean {
