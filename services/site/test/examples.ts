@@ -1,10 +1,8 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
-import { hostService, routesOf } from "@heliograph/api";
-import { services } from "@heliograph/ingress";
 import { examplesOf, shownOf } from "../src/examples.ts";
 import { ownFiles } from "../src/files.ts";
-import { readApi, type Call } from "../src/openapi.ts";
+import { readApi } from "../src/openapi.ts";
 
 const { calls } = readApi(ownFiles);
 const withBody = calls.filter(({ requestBody }) => requestBody !== undefined);
@@ -54,35 +52,6 @@ export async function refusedExamples({ api, keyFor }: Target): Promise<readonly
     if (!isMissing) faults.push(`${method} ${call.path}: ${answer.status} ${text}`);
   }
   return faults;
-}
-
-const routes = routesOf([...services, hostService]);
-
-/** `/api/v1/messages/{id}` as routes write it. */
-const routeOf = ({ method, path }: Call) =>
-  routes.find(
-    (route) =>
-      route.method === method.toUpperCase() &&
-      `${route.root ? "" : "/api/v1"}${route.path}`.replaceAll(/:(\w+)/g, "{$1}") === path,
-  );
-
-/** Examples whose bodies the schema of their own route does not take, whoever may send them. */
-export function misshapenExamples(): {
-  readonly looked: number;
-  readonly faults: readonly string[];
-} {
-  const faults: string[] = [];
-  let looked = 0;
-  for (const call of withBody) {
-    const { body, headers } = shownOf(call, "");
-    const schema = routeOf(call)?.body;
-    if (headers["Content-Type"] !== "application/json") continue;
-    const parsed = schema?.safeParse(JSON.parse(body!));
-    if (parsed === undefined) faults.push(`${call.method} ${call.path}: no schema takes its body`);
-    else if (!parsed.success) faults.push(`${call.method} ${call.path}: ${parsed.error.message}`);
-    looked += 1;
-  }
-  return { looked, faults };
 }
 
 const run = promisify(execFile);
