@@ -80,8 +80,10 @@ export function apiOf(link: Link, sessions: Sessions, begun: Session): Api {
       // Another request may have been faster: what it got is in the table.
       session = await sessions.change(session, session.data);
       if (session.data.tokens[environment]?.refresh_token !== spent) return;
-      if (error instanceof Refused && error.problem.status === 401) throw new SignedOut();
-      throw error;
+      if (!(error instanceof Refused) || error.problem.status !== 401) throw error;
+      // Ended by the platform: whoever looks with it, in whatever tab, is at the end too.
+      await sessions.end(session);
+      throw new SignedOut();
     }
   };
   const withToken = async <Value>(call: (token: string) => Promise<Value>): Promise<Value> => {

@@ -101,6 +101,36 @@ describe("pages that change by themselves", () => {
     }
   });
 
+  test("end when the platform ends a session, and go on for everybody else", async () => {
+    const first = await look(await signedIn(), "/console/messages");
+    await until(() => first.text().includes("event: show"), { what: "the feed is followed" });
+    const call = (method: string, path: string, token?: string, body?: object) =>
+      world.call(method, `/api/v1${path}`, {
+        ...(token !== undefined && { key: token }),
+        ...(body !== undefined && { body }),
+      });
+    const device = { name: "Telephone", platform: "web" };
+    const entered = await call("POST", "/mobile/sessions", undefined, {
+      ...keys.agent,
+      environment: "sandbox",
+      device,
+    });
+    const token = entered.body.access_token as string;
+    const { body } = await call("GET", "/mobile/sessions", token);
+    for (const { id } of body.data as { id: string }[])
+      if (id !== entered.body.session_id) await call("DELETE", `/mobile/sessions/${id}`, token);
+    const second = await look(await signedIn(), "/console/messages", { since: 0 });
+    await send("behind the end");
+    await until(() => first.over(), {
+      what: "the tab whose session ended is over",
+    });
+    const id = await send("for the others");
+    await until(() => second.text().includes(id), { what: "the other tab is told" });
+    expect(first.text()).toContain("event: end\ndata: Your session has ended");
+    expect(first.text()).not.toContain(id);
+    second.close();
+  });
+
   test("are refused in words that are not asked for again", async () => {
     const cookie = await signedIn();
     const other = await look(cookie, "/console/messages", { world: "live" });

@@ -45,6 +45,8 @@ export function openHub(sessions: Sessions, stopping: AbortSignal): Hub {
   const members = new Map<Tab, Member>();
   const places = new Map<string, Place>();
 
+  const membersIn = (tabs: Iterable<Tab>): readonly Member[] =>
+    [...tabs].flatMap((tab) => members.get(tab) ?? []);
   const placeOf = ({ environment, session }: Joining): Place => {
     const name = `${environment} ${session.data.who.partner.id}`;
     const known = places.get(name);
@@ -54,8 +56,12 @@ export function openHub(sessions: Sessions, stopping: AbortSignal): Hub {
       for (const { tabs } of views.values()) for (const tab of tabs) return members.get(tab)?.api;
       return undefined;
     };
-    const topic = followFeed(anybody, (what) => {
-      for (const view of views.values()) view.happened(what);
+    const topic = followFeed({
+      api: anybody,
+      happened(what) {
+        for (const view of views.values()) view.happened(what);
+      },
+      failed: () => endOver(membersIn([...views.values()].flatMap(({ tabs }) => [...tabs]))),
     });
     const place: Place = { topic, views };
     places.set(name, place);
@@ -76,6 +82,7 @@ export function openHub(sessions: Sessions, stopping: AbortSignal): Hub {
     const asked = new Map(
       [...among].map(({ session }) => [session.sha256.toString("hex"), session]),
     );
+    if (asked.size === 0) return;
     const standing = await sessions.standing([...asked.values()]);
     for (const member of members.values()) {
       const name = member.session.sha256.toString("hex");
@@ -89,7 +96,7 @@ export function openHub(sessions: Sessions, stopping: AbortSignal): Hub {
     const view = openView({
       on,
       async render(tabs) {
-        await endOver([...tabs].flatMap((tab) => members.get(tab) ?? []));
+        await endOver(membersIn(tabs));
         const [first] = tabs;
         return first === undefined ? undefined : members.get(first)?.render();
       },

@@ -34,8 +34,16 @@ export const concerns = (on: ReadonlySet<string>, { type, data }: Heard): boolea
     type === word || type.startsWith(`${word}.`) ? true : isId(word) && data.includes(`"${word}"`),
   );
 
-/** Follows a feed with the sessions of whoever looks, `api`; while there is none, waits. */
-export function followFeed(api: () => Api | undefined, happened: (what: Happened) => void): Topic {
+type Following = {
+  /** Of whoever looks; while there is none, it waits. */
+  readonly api: () => Api | undefined;
+  readonly happened: (what: Happened) => void;
+  /** Before it is tried again: whose session is over must not be asked with for all others. */
+  readonly failed: () => Promise<void>;
+};
+
+/** Follows a feed with the sessions of whoever looks. */
+export function followFeed({ api, happened, failed }: Following): Topic {
   const closed = new AbortController();
   const { signal } = closed;
   let heard: readonly Heard[] = [];
@@ -75,7 +83,11 @@ export function followFeed(api: () => Api | undefined, happened: (what: Happened
     await pause(paceMs, signal);
   };
   const run = async (): Promise<void> => {
-    while (!signal.aborted) await turn().catch(() => pause(retryMs, signal));
+    while (!signal.aborted)
+      await turn().catch(async () => {
+        await failed().catch(() => undefined);
+        await pause(retryMs, signal);
+      });
   };
   // Whoever asked for it looks from the next turn on.
   setImmediate(() => void run());

@@ -78,7 +78,13 @@ ${field({ name: "routing", label: "A conversation is given to", value: typed.rou
 ${checks(
   "People",
   "agents",
-  people.map(({ id, name }) => [id, bdi(name)] as const),
+  [
+    ...people.map(({ id, name }) => [id, bdi(name)] as const),
+    // Of a large company not everybody is listed here: who is not stays all the same.
+    ...typed.agent_ids
+      .filter((member) => !data.some(({ id }) => id === member))
+      .map((id) => [id, html`<code>${id}</code>`] as const),
+  ],
   (id) => typed.agent_ids.includes(id),
 )}`;
 }
