@@ -182,8 +182,8 @@ ${
         [
           { label: "Source", cell: ({ source }) => source },
           { label: "Id", cell: (each) => bdi(each.id) },
-          ...(may ? [{ label: "Remove", cell: removal }] : []),
           { label: "Since", cell: ({ added_at }) => time(added_at) },
+          ...(may ? [{ label: "Remove", cell: removal }] : []),
         ],
         ids,
       )

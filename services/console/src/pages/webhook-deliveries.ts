@@ -22,7 +22,7 @@ const answered = ({ status_code, error }: Attempt): string =>
 const lastOf = ({ attempts }: Delivery): string => {
   const last = attempts.at(-1);
   if (last === undefined) return "not tried yet";
-  return `${answered(last)}, ${Math.round(last.duration_ms)} ms, attempt ${attempts.length}`;
+  return `${answered(last)}, ${Math.round(last.duration_ms)}\u00a0ms, attempt\u00a0${attempts.length}`;
 };
 
 const again = (visit: Visit, { id }: Pick<Delivery, "id">, label: string): Html =>
