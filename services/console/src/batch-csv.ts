@@ -3,8 +3,8 @@ import { parse } from "csv-parse/sync";
 
 /** What one batch of the REST surface takes. */
 const maxRows = 1_000;
-/** With its preview it travels as a field of a form. */
-const maxChars = 200_000;
+/** UTF-8. With its preview it travels as a field of a form, of which all fields have 256 KiB. */
+const maxBytes = 200_000;
 const plain = [
   "channel",
   "to",
@@ -35,9 +35,9 @@ type Parsed = { readonly record: readonly string[]; readonly info: { readonly li
 export function readBatch(text: string): BatchFile {
   if (text.trim() === "")
     return { refusal: "There is nothing in it: paste the lines, or choose a file." };
-  if (text.length > maxChars)
+  if (Buffer.byteLength(text) > maxBytes)
     return {
-      refusal: `It is longer than ${maxChars} characters. Send it in parts, or over the REST API.`,
+      refusal: `It is larger than ${maxBytes} bytes. Send it in parts, or over the REST API.`,
     };
   let found: readonly Parsed[];
   try {

@@ -145,6 +145,8 @@ describe("people", () => {
       "environments[sandbox]": "1",
     });
     expect(await read(cookie, page)).toMatch(/name="capacity" [^>]*value="7"/);
+    const nowhere = await press(cookie, page, page, { name: "Ada", role: "agent" });
+    expect(nowhere.status).toBe(422);
 
     const id = page.split("/").at(-1)!;
     await press(cookie, "/console/teams/new", "/console/teams/new", {

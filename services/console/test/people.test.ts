@@ -141,12 +141,16 @@ test("a contact is made, edited as it was seen, and erased with a certificate", 
   expect(again.status).toBe(409);
   expect(await again.text()).toContain(`href="${at}"`);
 
+  // What no line of the form holds is not shown there, and stays.
+  const strange = { note: "one\ntwo", blank: " x " };
+  await ok("PATCH", `/contacts/${id}`, { attributes: strange });
+
   const seen = hiddenIn(await read(cookie, `${at}/edit`), `${at}/edit`);
   const edit = { ...seen, name: "Grace Hopper", attributes: "plan=silver", tags: "navy" };
   expect((await fetchPage(`${at}/edit`, form(edit, { cookie }))).status).toBe(303);
   expect(await ok("GET", `/contacts/${id}`)).toMatchObject({
     name: "Grace Hopper",
-    attributes: { plan: "silver" },
+    attributes: { plan: "silver", ...strange },
     tags: ["navy"],
   });
   const late = { ...edit, key: "another", name: "Nobody" };

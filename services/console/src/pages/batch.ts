@@ -103,7 +103,7 @@ ${table(
   ],
   tried,
 )}
-<form class="sheet" method="post" action="${base}/batch">${once(visit)}<input type="hidden" name="send" value="1">
+<form class="sheet" method="post" action="${base}/batch" enctype="multipart/form-data">${once(visit)}<input type="hidden" name="send" value="1">
 <details${wrong > 0 && html` open`}><summary>Change it first</summary><div class="field"><label for="f-csv">Lines</label><textarea id="f-csv" name="csv" rows="8" dir="auto" spellcheck="false">${csv}</textarea></div><button type="submit" name="look" value="1">Look at it again</button></details>
 <div class="actions"><button class="main" type="submit">${visit.environment === "live" ? "Send them for real" : "Send them in the sandbox"}</button><a href="${base}/batch">Leave it</a></div></form>`,
   );

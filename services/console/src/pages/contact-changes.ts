@@ -33,26 +33,35 @@ const typedAs = (found: Contact): Typed => ({
   time_zone: found.time_zone ?? "",
   client_ref: found.client_ref ?? "",
   tags: found.tags.join("\n"),
-  attributes: Object.entries(found.attributes)
-    .map(([key, value]) => `${key}=${String(value)}`)
-    .join("\n"),
+  attributes: Object.entries(found.attributes).filter(isLine).map(lineOf).join("\n"),
 });
 
-/** `key=value` lines. What reads as it did keeps its type: a number stays one. */
+type Attribute = readonly [string, unknown];
+const lineOf = ([key, value]: Attribute): string => `${key}=${String(value)}`;
+const partsOf = (line: string): [string, string] => {
+  const at = line.indexOf("=");
+  return at < 0 ? [line.trim(), ""] : [line.slice(0, at).trim(), line.slice(at + 1).trim()];
+};
+/** Whether a line holds it whole. What none does, such as a text of several lines, the form does not show and does not change. */
+function isLine(attribute: Attribute): boolean {
+  const lines = linesOf(lineOf(attribute));
+  const [key, value] = partsOf(lines[0] ?? "");
+  return lines.length === 1 && key === attribute[0] && value === String(attribute[1]);
+}
+
+/** What `key=value` lines change of what was there: a line that reads as it did says nothing, so that a number stays one; one that is gone takes its attribute away. */
 function attributesOf(
   text: string,
   before: Contact["attributes"],
 ): Readonly<Record<string, string | number | boolean | null>> {
-  const now = linesOf(text).map((line): [string, string] => {
-    const at = line.indexOf("=");
-    return at < 0 ? [line, ""] : [line.slice(0, at).trim(), line.slice(at + 1).trim()];
-  });
-  const kept = now.map(([key, value]): [string, string | number | boolean] => {
-    const was = before[key];
-    return [key, was !== undefined && String(was) === value ? was : value];
-  });
-  const gone = Object.keys(before).filter((key) => !now.some(([name]) => name === key));
-  return Object.fromEntries([...kept, ...gone.map((key): [string, null] => [key, null])]);
+  const now = new Map(linesOf(text).map(partsOf));
+  const changed = [...now].filter(
+    ([key, value]) => !Object.hasOwn(before, key) || String(before[key]) !== value,
+  );
+  const gone = Object.entries(before)
+    .filter((attribute) => isLine(attribute) && !now.has(attribute[0]))
+    .map(([key]): [string, null] => [key, null]);
+  return Object.fromEntries([...changed, ...gone]);
 }
 
 /** What the form says, as a patch: an empty field takes away what was there. */

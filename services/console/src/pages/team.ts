@@ -61,13 +61,15 @@ const typedOf = (form: Form): Typed => ({
   environments: ticked(form, "environments"),
 });
 
-const common = ({ who }: Visit, typed: Typed): Html =>
+type Given = { readonly environments: readonly string[]; readonly capacityHint: string };
+
+const common = (typed: Typed, { environments, capacityHint }: Given): Html =>
   html`<div class="row">${field({ name: "role", label: "Role", value: typed.role, options: roles })}
-${field({ name: "capacity", label: "Most open conversations", value: typed.capacity, type: "number", hint: "Left empty: ten. Routing gives no more than that." })}</div>
+${field({ name: "capacity", label: "Most open conversations", value: typed.capacity, type: "number", hint: capacityHint })}</div>
 ${checks(
   "Works in",
   "environments",
-  who.environments.map((name) => [name, name === "live" ? "Live" : "Sandbox"] as const),
+  environments.map((name) => [name, name === "live" ? "Live" : "Sandbox"] as const),
   (name) => typed.environments.includes(name),
 )}`;
 
@@ -75,7 +77,7 @@ const bodyOf = ({ name, role, capacity, environments }: Typed) => ({
   name,
   role,
   ...(capacity !== "" && { capacity: Number(capacity) }),
-  ...(environments.length > 0 && { environments }),
+  environments,
 });
 
 function blank(visit: Visit, problem?: Problem): Shown {
@@ -90,7 +92,7 @@ function blank(visit: Visit, problem?: Problem): Shown {
     html`${problem !== undefined && refusal(problem)}<form class="sheet" method="post" action="${home}/new">${once(visit)}
 <div class="row">${field({ name: "name", label: "Name", value: typed.name, required: true })}
 ${field({ name: "email", label: "E-mail address", value: email, type: "email", required: true, hint: "An invitation goes there, and is good for a week." })}</div>
-${common(visit, typed)}
+${common(typed, { environments: visit.who.environments, capacityHint: "Left empty: ten. Routing gives no more than that." })}
 <div class="actions"><button class="main" type="submit">Send the invitation</button><a href="${home}">Back to the team</a></div></form>
 ${curl(visit, "POST", "/agents", { name: "Ada", email: "ada@example.com", role: "agent" })}`,
     problem?.status,
@@ -133,7 +135,7 @@ ${
   may &&
   html`<section aria-labelledby="change"><h2 id="change">Change</h2><form class="sheet" method="post" action="${pageOf(visit)}">${once(visit, etag)}
 ${field({ name: "name", label: "Name", value: typed.name, required: true })}
-${common(visit, typed)}
+${common(typed, { environments: [...new Set([...visit.who.environments, ...found.environments])], capacityHint: "Left empty, it stays as it is. Routing gives no more than that." })}
 <div class="actions"><button class="main" type="submit">Keep this</button><a href="${pageOf(visit)}/disable">Shut out</a></div></form></section>`
 }
 ${curl(visit, "PATCH", apiPath(visit), { capacity: 10 })}`,

@@ -21,7 +21,7 @@ export type MinuteCounts = {
 
 type Range = { readonly partner: string; readonly fromMs: number; readonly toMs: number };
 
-const recent = `from (select * from messages.messages where partner = $1 and position >= $2 order by position desc limit ${mostCounted}) m`;
+const recent = `from (select position, id, created_at, status from messages.messages where partner = $1 and position >= $2 order by position desc limit ${mostCounted}) m`;
 const inRange = "m.created_at >= $3 and m.created_at < $4";
 
 /** A window of a partner's messages, to count in and to take examples from. */
@@ -37,18 +37,19 @@ export async function openWindow(pool: pg.Pool, { partner, fromMs, toMs }: Range
         as_of: string | null;
       }>({
         name: "overview_minutes",
+        // One pass: what lies outside the window is counted under no minute.
         text: `select t.*, (select position::text from messages.checkpoint where name = 'messages') as as_of from (
-          select (m.created_at / ${minuteMs})::int as minute, m.status, count(*)::int as messages ${recent} where ${inRange} group by 1, 2
-          union all select null, 0, count(*)::int ${recent}) t order by 1, 2`,
+          select case when ${inRange} then (m.created_at / ${minuteMs})::int end as minute, m.status, count(*)::int as messages ${recent} group by 1, 2
+          union all select null, 0, 0) t order by 1, 2`,
         values: range,
       });
-      const seen = rows.find(({ minute }) => minute === null)!;
+      const looked = rows.reduce((sum, { messages }) => sum + messages, 0);
       return {
         counts: rows.flatMap(({ minute, status, messages }) =>
           minute === null ? [] : [{ minute, status: statuses[status]!, messages }],
         ),
-        complete: seen.messages < mostCounted,
-        asOf: BigInt(seen.as_of ?? 0),
+        complete: looked < mostCounted,
+        asOf: BigInt(rows[0]?.as_of ?? 0),
       };
     },
     /** The newest ones that have a status. */
