@@ -178,20 +178,7 @@ function operation(route: Route, tag: string): ZodOpenApiOperationObject {
       ...(route.query !== undefined && { query: route.query }),
       ...(Object.keys(header.shape).length > 0 && { header }),
     },
-    ...(route.body !== undefined && {
-      requestBody: { required: true, content: { "application/json": { schema: route.body } } },
-    }),
-    ...(route.streams !== undefined && {
-      requestBody: {
-        required: true,
-        content: Object.fromEntries(
-          route.streams.map((type) => {
-            const example = route.streamExamples?.[type];
-            return [type, { schema: Bytes, ...(example !== undefined && { example }) }];
-          }),
-        ),
-      },
-    }),
+    ...requestBodyOf(route),
     responses: {
       ...Object.fromEntries(problems),
       [String(status)]: success(
@@ -211,6 +198,23 @@ function operation(route: Route, tag: string): ZodOpenApiOperationObject {
 }
 
 /** `postMessagesIdCancel`. */
+/** JSON by its schema, or bytes of the types that are taken. */
+function requestBodyOf({
+  body,
+  streams,
+  streamExamples,
+}: Route): Pick<ZodOpenApiOperationObject, "requestBody"> {
+  if (streams !== undefined) {
+    const content = streams.map((type) => {
+      const example = streamExamples?.[type];
+      return [type, { schema: Bytes, ...(example !== undefined && { example }) }];
+    });
+    return { requestBody: { required: true, content: Object.fromEntries(content) } };
+  }
+  if (body === undefined) return {};
+  return { requestBody: { required: true, content: { "application/json": { schema: body } } } };
+}
+
 const operationId = (route: Route): string =>
   route.method.toLowerCase() +
   (route.root ? "Root" : "") +

@@ -1,7 +1,7 @@
 import type { Environment } from "@heliograph/contracts";
 import type { Form, Html } from "@heliograph/html";
 import type { Api } from "./platform-session.ts";
-import type { Who } from "./sessions.ts";
+import type { Told, Who } from "./sessions.ts";
 
 /** What a page is given: who asks for it, and with what. */
 export type Visit = {
@@ -28,12 +28,7 @@ export type Shown = {
   readonly againSeconds?: number;
 };
 /** A path of our own, and what is told there, once. */
-export type Led = {
-  readonly to: string;
-  readonly told?: string;
-  /** Told with it, and never again: names and values to copy. */
-  readonly secrets?: readonly (readonly [string, string])[];
-};
+export type Led = Told & { readonly to: string };
 
 /** A file of the platform, handed on under its own name. */
 export type Handed = { readonly file: globalThis.Response };

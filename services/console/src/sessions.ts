@@ -1,7 +1,6 @@
 import { hash, randomBytes } from "node:crypto";
 import { openSecret, sealSecret, type Environment } from "@heliograph/contracts";
 import type pg from "pg";
-import type { Led } from "./page.ts";
 import {
   addFlash,
   addSession,
@@ -47,7 +46,11 @@ export type Session = {
 };
 
 /** What is told once. */
-export type Told = Pick<Led, "told" | "secrets">;
+export type Told = {
+  readonly told?: string;
+  /** Told with it, and never again: names and values to copy. */
+  readonly secrets?: readonly (readonly [string, string])[];
+};
 
 export type Sessions = ReturnType<typeof openSessions>;
 

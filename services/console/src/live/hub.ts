@@ -4,7 +4,7 @@ import type { Api } from "../platform-session.ts";
 import type { Environment } from "@heliograph/contracts";
 import { openTab, type Tab } from "./tab.ts";
 import { followFeed, type Topic } from "./topic.ts";
-import { openView, type Rendered, type View } from "./view.ts";
+import { openView, type Render, type Rendered, type View } from "./view.ts";
 
 const beatMs = 15_000;
 /** A browser opens six connections to a host over HTTP/1.1: one stays free for the next page. */
@@ -40,45 +40,17 @@ export type Hub = {
   leave(session: Session): void;
 };
 
-/** Who looks at what. One feed is read for a partner, and a page is made once for all tabs in which one agent looks at it. Ends with `stopping`. */
-export function openHub(sessions: Sessions, stopping: AbortSignal): Hub {
-  const members = new Map<Tab, Member>();
-  const places = new Map<string, Place>();
+type Members = ReadonlyMap<Tab, Member>;
+/** Ends the tabs of those among them whose session is over. */
+type EndOver = (among: Iterable<Member>) => Promise<void>;
 
-  const membersIn = (tabs: Iterable<Tab>): readonly Member[] =>
-    [...tabs].flatMap((tab) => members.get(tab) ?? []);
-  const placeOf = ({ environment, session }: Joining): Place => {
-    const name = `${environment} ${session.data.who.partner.id}`;
-    const known = places.get(name);
-    if (known !== undefined) return known;
-    const views = new Map<string, View>();
-    const anybody = (): Api | undefined => {
-      for (const { tabs } of views.values()) for (const tab of tabs) return members.get(tab)?.api;
-      return undefined;
-    };
-    const topic = followFeed({
-      api: anybody,
-      happened(what) {
-        for (const view of views.values()) view.happened(what);
-      },
-      failed: () => endOver(membersIn([...views.values()].flatMap(({ tabs }) => [...tabs]))),
-    });
-    const place: Place = { topic, views };
-    places.set(name, place);
-    return place;
-  };
-  const closeSoon = (place: Place): void => {
-    clearTimeout(place.timer);
-    if (stopping.aborted) return;
-    place.timer = setTimeout(() => {
-      if (place.views.size > 0) return;
-      place.topic.close();
-      for (const [name, found] of places) if (found === place) places.delete(name);
-    }, lingerMs);
-    place.timer.unref();
-  };
-  /** Nobody is told anything behind the end of a session, wherever it was ended. */
-  const endOver = async (among: Iterable<Member>): Promise<void> => {
+const membersIn = (members: Members, tabs: Iterable<Tab>): readonly Member[] =>
+  [...tabs].flatMap((tab) => members.get(tab) ?? []);
+
+/** Nobody is told anything behind the end of a session, wherever it was ended. */
+const ender =
+  (sessions: Sessions, members: Members): EndOver =>
+  async (among) => {
     const asked = new Map(
       [...among].map(({ session }) => [session.sha256.toString("hex"), session]),
     );
@@ -89,20 +61,66 @@ export function openHub(sessions: Sessions, stopping: AbortSignal): Hub {
       if (asked.has(name) && !standing.has(name)) member.tab.end(ended);
     }
   };
-  const viewOf = (place: Place, { session, page, on }: Joining): View => {
-    const name = `${session.data.who.id} ${page}`;
-    const known = place.views.get(name);
-    if (known !== undefined) return known;
-    const view = openView({
-      on,
-      async render(tabs) {
-        await endOver(membersIn(tabs));
-        const [first] = tabs;
-        return first === undefined ? undefined : members.get(first)?.render();
+
+/** A feed for each partner and world that somebody looks at, and the views of it. */
+function openPlaces(members: Members, endOver: EndOver, stopping: AbortSignal) {
+  const places = new Map<string, Place>();
+  const open = (): Place => {
+    const views = new Map<string, View>();
+    const tabs = (): readonly Tab[] => [...views.values()].flatMap((view) => [...view.tabs]);
+    const topic = followFeed({
+      api: () => membersIn(members, tabs())[0]?.api,
+      happened(what) {
+        for (const view of views.values()) view.happened(what);
       },
+      failed: () => endOver(membersIn(members, tabs())),
     });
-    place.views.set(name, view);
-    return view;
+    return { topic, views };
+  };
+  return {
+    of({ environment, session }: Joining): Place {
+      const name = `${environment} ${session.data.who.partner.id}`;
+      const place = places.get(name) ?? open();
+      places.set(name, place);
+      return place;
+    },
+    /** After a while without anybody. */
+    closeSoon(place: Place): void {
+      clearTimeout(place.timer);
+      if (stopping.aborted) return;
+      place.timer = setTimeout(() => {
+        if (place.views.size > 0) return;
+        place.topic.close();
+        for (const [name, found] of places) if (found === place) places.delete(name);
+      }, lingerMs);
+      place.timer.unref();
+    },
+    close(): void {
+      for (const { topic, timer } of places.values()) {
+        clearTimeout(timer);
+        topic.close();
+      }
+    },
+  };
+}
+
+/** A page as one agent sees it. */
+function viewIn(place: Place, { session, page, on }: Joining, render: Render): View {
+  const name = `${session.data.who.id} ${page}`;
+  const view = place.views.get(name) ?? openView({ on, render });
+  place.views.set(name, view);
+  return view;
+}
+
+/** Who looks at what. One feed is read for a partner, and a page is made once for all tabs in which one agent looks at it. Ends with `stopping`. */
+export function openHub(sessions: Sessions, stopping: AbortSignal): Hub {
+  const members = new Map<Tab, Member>();
+  const endOver = ender(sessions, members);
+  const places = openPlaces(members, endOver, stopping);
+
+  const render: Render = async (tabs) => {
+    await endOver(membersIn(members, tabs));
+    return membersIn(members, tabs)[0]?.render();
   };
   const join = (joining: Joining, response: Response): void => {
     const { session, since } = joining;
@@ -111,15 +129,15 @@ export function openHub(sessions: Sessions, stopping: AbortSignal): Hub {
     const own = [...members.values()].filter(({ session: other }) => same(other, session));
     if (own.length >= maxTabsOfSession)
       own[0]!.tab.end(`Paused: at most ${maxTabsOfSession} tabs are kept up to date.`);
-    const place = placeOf(joining);
-    const view = viewOf(place, joining);
+    const place = places.of(joining);
+    const view = viewIn(place, joining, render);
     const leave = (): void => {
       if (!members.delete(tab)) return;
       view.tabs.delete(tab);
       if (view.tabs.size > 0) return;
       view.close();
       for (const [name, found] of place.views) if (found === view) place.views.delete(name);
-      if (place.views.size === 0) closeSoon(place);
+      if (place.views.size === 0) places.closeSoon(place);
     };
     members.set(tab, { ...joining, tab, leave });
     response.once("close", leave);
@@ -134,21 +152,15 @@ export function openHub(sessions: Sessions, stopping: AbortSignal): Hub {
       .catch(() => undefined);
   }, beatMs);
   beating.unref();
-  stopping.addEventListener(
-    "abort",
-    () => {
-      clearInterval(beating);
-      for (const { topic, timer } of places.values()) {
-        clearTimeout(timer);
-        topic.close();
-      }
-      for (const { tab, leave } of members.values()) {
-        tab.cut();
-        leave();
-      }
-    },
-    { once: true },
-  );
+  const stop = (): void => {
+    clearInterval(beating);
+    places.close();
+    for (const { tab, leave } of members.values()) {
+      tab.cut();
+      leave();
+    }
+  };
+  stopping.addEventListener("abort", stop, { once: true });
   return {
     join,
     leave(session) {

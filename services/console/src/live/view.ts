@@ -20,18 +20,51 @@ export type View = {
   close(): void;
 };
 
-type Made = {
-  readonly on: ReadonlySet<string>;
-  /** Makes the page with one of the tabs; rejects where that cannot be. */
-  readonly render: (tabs: ReadonlySet<Tab>) => Promise<Rendered | undefined>;
-};
+/** Makes the page with one of the tabs; rejects where that cannot be. */
+export type Render = (tabs: ReadonlySet<Tab>) => Promise<Rendered | undefined>;
+type Made = { readonly on: ReadonlySet<string>; readonly render: Render };
 
 /** A form's key is another one each time that it is made: no reason to show it again. */
 const bare = (text: string): string => text.replaceAll(/name="key" value="[^"]*"/g, "");
 
+type Telling = {
+  readonly tabs: ReadonlySet<Tab>;
+  /** They may have missed something: they get every region. */
+  readonly behind: Set<Tab>;
+  /** What was told last of each region. */
+  readonly shown: Map<string, string>;
+};
+
+/** Tells `all` everything and the rest what is another than before, each with its own session's token; who joined meanwhile waits for the next. */
+function tell(
+  { tabs, behind, shown }: Telling,
+  { csrf, regions }: Rendered,
+  all: ReadonlySet<Tab>,
+  at: number,
+): void {
+  const changed = regions.filter(({ id, text }) => shown.get(id) !== bare(text));
+  for (const { id, text } of changed) shown.set(id, bare(text));
+  const texts = new Map<string, string>();
+  const write = (which: readonly Region[], name: string, tab: Tab): void => {
+    if (which.length === 0) return;
+    const key = `${name} ${tab.csrf}`;
+    const text =
+      texts.get(key) ??
+      which
+        .map((region) => region.text)
+        .join("")
+        .replaceAll(csrf, tab.csrf);
+    texts.set(key, text);
+    tab.show(text, at);
+  };
+  for (const tab of tabs)
+    if (all.has(tab)) write(regions, "all", tab);
+    else if (!behind.has(tab)) write(changed, "changed", tab);
+  for (const tab of all) behind.delete(tab);
+}
+
 export function openView({ on: first, render }: Made): View {
   const tabs = new Set<Tab>();
-  /** They may have missed something: they get every region. */
   const behind = new Set<Tab>();
   const shown = new Map<string, string>();
   let on = first;
@@ -58,7 +91,7 @@ export function openView({ on: first, render }: Made): View {
       const made = await render(tabs);
       if (made !== undefined && !closed) {
         on = new Set(made.regions.flatMap((region) => region.on.split(" ")).filter(Boolean));
-        hand(made, all, startedAt);
+        tell({ tabs, behind, shown }, made, all, startedAt);
       }
       if (on.has("tick")) plan(tickMs);
     } catch {
@@ -72,27 +105,6 @@ export function openView({ on: first, render }: Made): View {
         plan(at - Date.now());
       }
     }
-  };
-  const hand = ({ csrf, regions }: Rendered, all: ReadonlySet<Tab>, at: number): void => {
-    const changed = regions.filter(({ id, text }) => shown.get(id) !== bare(text));
-    for (const { id, text } of changed) shown.set(id, bare(text));
-    const texts = new Map<string, string>();
-    const written = (which: readonly Region[], name: string, tab: Tab): void => {
-      if (which.length === 0) return;
-      const key = `${name} ${tab.csrf}`;
-      const text =
-        texts.get(key) ??
-        which
-          .map((region) => region.text)
-          .join("")
-          .replaceAll(csrf, tab.csrf);
-      texts.set(key, text);
-      tab.show(text, at);
-    };
-    for (const tab of tabs)
-      if (all.has(tab)) written(regions, "all", tab);
-      else if (!behind.has(tab)) written(changed, "changed", tab);
-    for (const tab of all) behind.delete(tab);
   };
   if (on.has("tick")) plan(tickMs);
   return {
