@@ -23,7 +23,7 @@ const installTimeoutMs = 180_000;
 /** Every file outside of the new folder that CONTRIBUTING says to touch, with what stands there and what it becomes. */
 const edits: readonly (readonly [file: string, from: string, to: string])[] = [
   // The category of its events.
-  ["packages/contracts/src/ids.ts", '  | "message"\n', '  | "message"\n  | "greeting"\n'],
+  ["packages/contracts/src/ids.ts", '  "message",\n', '  "message",\n  "greeting",\n'],
   [
     "packages/contracts/src/events/index.ts",
     'import * as key from "./key.ts";\n',
