@@ -189,7 +189,11 @@ async function somebody(
   });
   expect(imported).toMatchObject({ status: "done", updated: 1, failed: 1 });
   expect((await get(`/contact-imports/${importId as string}/errors`)).text).not.toContain(mark);
-  expect((await get("/contacts/export?format=csv")).text).toContain(canary("imported"));
+  // What was imported reaches the list of contacts a moment later.
+  await until(
+    async () => (await get("/contacts/export?format=csv")).text.includes(canary("imported")),
+    { what: "the imported name in the export" },
+  );
   const { id: message } = await post("/messages", {
     channel: "sms",
     to: phone,
