@@ -1,43 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { type Category as StreamCategory, newId, streamOf } from "@heliograph/contracts";
 import type { EventLog } from "@heliograph/log";
-import { service as agents } from "@heliograph/agents";
-import { service as ingress } from "@heliograph/ingress";
-import { service as wallet } from "@heliograph/wallet";
-import { service as webhooks } from "@heliograph/webhooks";
-import { until } from "@heliograph/testkit";
-import { openWorld, type World } from "@heliograph/testkit/world";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { service } from "../src/index.ts";
+import { expect, test } from "vitest";
+import { openAudited } from "./audited.ts";
 
 type Row = { readonly actor: string; readonly action: string; readonly target: string };
 
-let world: World;
-let admin: string;
-beforeAll(async () => {
-  world = await openWorld({ services: [service, ingress, webhooks, agents, wallet] });
-  const operator = await world.addPartner();
-  admin = await world.addKey(operator.id, {
-    environment: "live",
-    scopes: ["admin", "wallet:write"],
-  });
-});
-afterAll(() => world.close());
-
-const call = (method: string, path: string, key: string, body?: object, headers = {}) =>
-  world.call(method, `/api/v1${path}`, { key, headers, ...(body !== undefined && { body }) });
-const find = async (query: string, key = admin, path = "/admin/audit") => {
-  const answer = await call("GET", `${path}?${query}`, key);
-  expect(answer.status, answer.text).toBe(200);
-  return answer.body;
-};
-/** The rows, once there are so many. */
-const rows = (count: number, query: string, key?: string, path?: string) =>
-  until(async () => {
-    const { data } = await find(query, key, path);
-    if (data.length !== count) throw new Error(JSON.stringify(data, null, 1));
-    return data;
-  });
+const { world, admin, find, rows } = await openAudited();
 
 test("what the platform did by itself is read from the log, by its actor, action and target", async () => {
   const { id, key } = await world.addPartner();

@@ -18,8 +18,6 @@ type ListPage<Row> = {
   readonly lead?: Cell;
   /** What may be done here. */
   readonly tools?: (visit: Visit) => Cell;
-  /** What stands below the list. */
-  readonly below?: (visit: Visit) => Cell;
 };
 
 const pageSize = 50;
@@ -30,18 +28,7 @@ export const listPage = <Row>(made: ListPage<Row>): Page => ({
   path: made.path,
   section: made.path,
   async answer(visit) {
-    const {
-      path,
-      title,
-      from,
-      columns,
-      filters = [],
-      paged = true,
-      none,
-      lead,
-      tools,
-      below,
-    } = made;
+    const { path, title, from, columns, filters = [], paged = true, none, lead, tools } = made;
     const { api, query } = visit;
     const given = Object.fromEntries(filters.map(({ name }) => [name, query.text(name)]));
     const asked = Object.entries(given).filter(([, value]) => value !== "");
@@ -65,7 +52,6 @@ ${
       : empty(...none)
 }
 ${paged && pages(`${base}${path}`, given, found)}
-${below?.(visit)}
 ${curl(visit, "GET", `${from}${search === "" ? "" : `?${search}`}`)}`,
     );
   },
