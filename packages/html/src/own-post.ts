@@ -12,20 +12,19 @@ export type PostedFrom = {
 };
 
 /**
- * Whether a post is one of our own forms. `Sec-Fetch-Site`, which no page can write, decides where there is one; else `Origin`; where that is `null` or missing (privacy tools,
- * programs), the form's token. A wrong token is refused whatever else is said. Without a session nothing but a browser's word can tell, and a program that says
- * nothing acts for nobody.
+ * Whether a post is one of our own forms. Within a session the form's token has to be right, whatever else is said; and what a browser says of where it comes from must not speak
+ * against it: `Sec-Fetch-Site`, which no page can write, else `Origin` where it is not `null` (privacy tools) or missing (programs). Without a session nothing but
+ * a browser's word can tell, and a program that says nothing acts for nobody.
  */
 export function isOwnPost(
   headers: Pick<IncomingHttpHeaders, "origin" | "sec-fetch-site">,
   { origins, token, wanted }: PostedFrom,
 ): boolean {
   const { origin, "sec-fetch-site": site } = headers;
-  const right = wanted !== undefined && token !== undefined && same(token, wanted);
-  if (wanted !== undefined && token !== undefined && !right) return false;
+  if (wanted !== undefined && (token === undefined || !same(token, wanted))) return false;
   if (site !== undefined) return site === "same-origin" || site === "none";
   if (origin !== undefined && origin !== "null") return origins.includes(origin);
-  return right || (wanted === undefined && origin === undefined);
+  return wanted !== undefined || origin === undefined;
 }
 
 function same(left: string, right: string): boolean {

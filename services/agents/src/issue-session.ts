@@ -37,6 +37,7 @@ export function newTokens(
       refresh_until,
     },
     shown: {
+      environment,
       access_token: access,
       access_token_expires_at: access_until.toISOString(),
       refresh_token: refresh,

@@ -19,7 +19,8 @@ export type SignIn = {
   readonly email: string;
   readonly password: string;
   readonly totp?: string | undefined;
-  readonly environment: Environment;
+  /** Undefined: the one where the agent begins. */
+  readonly environment?: Environment | undefined;
   readonly device: Device;
 };
 
@@ -33,10 +34,11 @@ export const wrong = (): PublicError =>
 export async function signIn(call: Call<SignIn, unknown>): Promise<object> {
   const { context, body: asked } = call;
   const { platformPool, directory, environments } = context;
-  const { environment, device, password } = asked;
+  const { device, password } = asked;
   const login = loginOf(asked.email);
   const tried = await takeTry(platformPool, login, call.ip);
   const agent = directory.agentOfLogin(login);
+  const environment = asked.environment ?? beginningOf(agent);
   if (agent !== undefined) tellAbout(call, agent, environment);
   const credentials = await readCredentials(platformPool, agent?.agent_id ?? "");
   const right = await verifyPassword(credentials?.password, password);
@@ -58,6 +60,10 @@ export async function signIn(call: Call<SignIn, unknown>): Promise<object> {
   const endsAt = new Date(now + sessionMs);
   return issueSession(pool, environment, { agent, generation, device, endsAt, now });
 }
+
+/** Where nothing costs anything, if the agent has that. */
+const beginningOf = (agent: AgentRecord | undefined): Environment =>
+  agent?.environments.includes("sandbox") === false ? "live" : "sandbox";
 
 async function requireCode(
   { platformPool, masterKey }: ApiContext,

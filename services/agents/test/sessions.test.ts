@@ -58,6 +58,23 @@ describe("a sign-in", () => {
     }
   });
 
+  test("that names no environment begins where nothing costs anything, if the agent has that", async () => {
+    const { trySignIn, world } = people;
+    const both = await newPerson();
+    const first = await trySignIn(both.email, { environment: undefined });
+    expect([first.status, first.body.environment]).toEqual([201, "sandbox"]);
+    const liveKey = await world.addKey(both.partner.id, { environment: "live" });
+    const away = await people.add(liveKey, { environments: ["live"] });
+    const second = await trySignIn(away.email, { environment: undefined });
+    expect([second.status, second.body.environment]).toEqual([201, "live"]);
+    expect(parseToken("access", second.body.access_token)).toBe("live");
+    const wrong = await trySignIn(away.email, {
+      environment: undefined,
+      password: "wrong password",
+    });
+    expect([wrong.status, wrong.body.code]).toEqual([401, "invalid_credentials"]);
+  });
+
   test("repeated with its key within a minute gets the first answer, sealed where it is kept", async () => {
     const { world, trySignIn } = people;
     const ann = await newPerson();

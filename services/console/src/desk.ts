@@ -1,5 +1,5 @@
 import { originOf, Router } from "@heliograph/api";
-import { formOf, isOwnPost, readForm, type Form } from "@heliograph/html";
+import { formOf, isOwnPost, readForm } from "@heliograph/html";
 import type { Request, Response } from "express";
 import { assets } from "./assets.ts";
 import type { Arrival, Deps } from "./arrival.ts";
@@ -44,7 +44,7 @@ export function createDesk(deps: Deps): (request: Request, response: Response) =
     const posted = reads.has(request.method) ? nothing : await formIn(request, session);
     if (typeof posted === "string")
       return sendPage(response, 400, notAForm(), { Connection: "close" });
-    if (!reads.has(request.method) && !isOurs(deps, request, posted, session))
+    if (!reads.has(request.method) && !isOurs(deps, { request, path, form: posted, session }))
       return sendPage(response, 403, foreignPage());
     const link = { apiUrl: deps.apiUrl(), masterKey: deps.masterKey, ip: request.ip ?? "" };
     const arrival = {
@@ -59,12 +59,15 @@ export function createDesk(deps: Deps): (request: Request, response: Response) =
     if (path === `${base}/live`) return joinLive(deps, router, arrival, session);
     if (await atTheDoor(deps, arrival)) return;
     if (session === undefined) {
-      const back = reads.has(request.method) ? `?to=${encodeURIComponent(path)}` : "";
+      const back = reads.has(request.method) ? `?${backTo(request)}` : "";
       return redirect(response, 303, `${base}/sign-in${back}`);
     }
     await answerPage(deps, router, arrival, session);
   };
 }
+
+/** What was asked for, to be shown after the sign-in. */
+const backTo = ({ url }: Request): string => `to=${encodeURIComponent(url)}`;
 
 /** Whoever is not signed in makes us keep no file. */
 const formIn = (request: Request, session: Session | undefined): ReturnType<typeof readForm> =>
@@ -75,14 +78,13 @@ const formIn = (request: Request, session: Session | undefined): ReturnType<type
 
 function isOurs(
   { settings }: Deps,
-  request: Request,
-  form: Form,
-  session: Session | undefined,
+  { request, path, form, session }: Pick<Arrival, "request" | "path" | "form" | "session">,
 ): boolean {
   return isOwnPost(request.headers as Parameters<typeof isOwnPost>[0], {
     origins: [originOf(request, settings)],
     token: form.has("csrf") ? form.exact("csrf") : undefined,
-    wanted: session?.csrf,
+    // To sign in is no act of the session that is there: it ends that one.
+    wanted: path === `${base}/sign-in` ? undefined : session?.csrf,
   });
 }
 
@@ -137,7 +139,8 @@ async function answerPage(
     if (error instanceof SignedOut) {
       await deps.sessions.end(session);
       deps.hub.leave(session);
-      redirect(response, 303, `${base}/sign-in?ended=1`, { "Set-Cookie": clearCookie });
+      const back = reads.has(request.method) ? `&${backTo(request)}` : "";
+      redirect(response, 303, `${base}/sign-in?ended=1${back}`, { "Set-Cookie": clearCookie });
     } else if (error instanceof Refused) await show(refusedPage(error.problem));
     else if (error instanceof Unreachable) await show(silentPage());
     else throw error;

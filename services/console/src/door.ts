@@ -3,12 +3,10 @@ import { Refused, Unreachable } from "./client.ts";
 import type { Arrival, Deps } from "./arrival.ts";
 import { redirect, sendPage } from "./http/answer.ts";
 import { clearCookie, setCookie } from "./http/cookie.ts";
+import { ownPath } from "./own-path.ts";
 import { base } from "./page.ts";
 import { apiOf, signIn, signOut, switchTo } from "./platform-session.ts";
 import { refusedAlone, signInPage, silentAlone } from "./view/states.ts";
-
-/** Where a path that came with a request may lead: to a page of ours, without a query. */
-const ownPath = (text: string): string => (/^\/console(?:\/[\w-]+)*$/.test(text) ? text : base);
 
 /** Coming, going and changing worlds. Gives whether that was it. */
 export async function atTheDoor(deps: Deps, arrival: Arrival): Promise<boolean> {
@@ -18,10 +16,10 @@ export async function atTheDoor(deps: Deps, arrival: Arrival): Promise<boolean> 
     case `GET ${base}`:
       // The address that is handed around answers by itself, whoever comes.
       if (session !== undefined) return false;
-      sendPage(response, 200, signInPage({ to: base }));
+      sendPage(response, 200, signInPage({ to: ownPath(request.url) }));
       return true;
     case `GET ${base}/sign-in`:
-      if (session !== undefined) redirect(response, 303, base);
+      if (session !== undefined) redirect(response, 303, ownPath(query.text("to")));
       else
         sendPage(
           response,

@@ -31,6 +31,9 @@ const messages = async (): Promise<number> =>
   (await world.call("GET", "/api/v1/messages?limit=100", { key: keys.sandboxKey })).body.data
     .length;
 
+const without = (fields: Record<string, string>, name: string): Record<string, string> =>
+  Object.fromEntries(Object.entries(fields).filter(([each]) => each !== name));
+
 describe("whoever is not signed in", () => {
   test("is shown the way in, and nothing else", async () => {
     const front = await fetchPage("/console");
@@ -43,7 +46,20 @@ describe("whoever is not signed in", () => {
         `/console/sign-in?to=${encodeURIComponent(path)}`,
       ]);
     }
-    expect((await fetchPage("/console/sign-in?to=//evil.example/")).status).toBe(200);
+    const deep = "/console/messages?status=failed&channel=sms&from=2026-05-01T00%3A00";
+    const { headers } = await fetchPage(deep);
+    const door = headers.get("location")!;
+    expect(door).toBe(`/console/sign-in?to=${encodeURIComponent(deep)}`);
+    const wrong = {
+      ...keys.agent,
+      password: "wrong",
+      ...hiddenIn(await (await fetchPage(door)).text(), "/console/sign-in"),
+    };
+    const refused = await fetchPage("/console/sign-in", form(wrong));
+    expect(refused.status).toBe(401);
+    const { to } = hiddenIn(await refused.text(), "/console/sign-in");
+    const entered = await fetchPage("/console/sign-in", form({ ...keys.agent, to: to! }));
+    expect(entered.headers.get("location")).toBe(deep);
   });
 
   test("gets one address for a page", async () => {
@@ -80,6 +96,16 @@ describe("whoever is not signed in", () => {
     );
     expect(wrong![0]).toBe(401);
     expect(wrong).toEqual(unknown);
+  });
+});
+
+describe("a sign-in", () => {
+  test("with a wrong password counts as one try", async () => {
+    // Of an account from one place twenty are let through.
+    const tries = Array.from({ length: 16 }, () =>
+      fetchPage("/console/sign-in", form({ email: "guessed@example.com", password: "wrong" })),
+    );
+    for (const { status } of await Promise.all(tries)) expect(status).toBe(401);
   });
 });
 
@@ -149,7 +175,9 @@ describe("a session", () => {
       },
       { what: "the session's end is seen" },
     );
-    expect(answer.headers.get("location")).toBe("/console/sign-in?ended=1");
+    expect(answer.headers.get("location")).toBe(
+      "/console/sign-in?ended=1&to=%2Fconsole%2Fmessages",
+    );
   });
 
   test("acts for nobody but its own forms", async () => {
@@ -167,6 +195,8 @@ describe("a session", () => {
       [fields, { "sec-fetch-site": "same-site" }],
       [fields, { origin: "https://evil.example" }],
       [{ ...fields, csrf: "" }, { "sec-fetch-site": "same-origin" }],
+      [without(fields, "csrf"), { "sec-fetch-site": "same-origin" }],
+      [without(fields, "csrf"), { "sec-fetch-site": "none", origin: base }],
       [{ channel: "sms", to: "+15551230001", text: "x" }, {}],
     ] as [Record<string, string>, Record<string, string>][]) {
       const answer = await fetchPage("/console/send", form(given, { cookie, ...headers }));

@@ -37,7 +37,9 @@ const SignIn = z
     totp: z.string().min(1).max(64).optional().meta({
       description: "A code of the agent's app, or a recovery code, where codes are set up.",
     }),
-    environment: Environment,
+    environment: Environment.optional().meta({
+      description: "Where the session is. Default: the sandbox where the agent has it, else live.",
+    }),
     device: Device,
   })
   .meta({ id: "SignIn" });
@@ -51,6 +53,7 @@ const IssuedSession = z
     refresh_token: z.string().meta({ description: "For the next two tokens, once." }),
     refresh_token_expires_at: z.string(),
     session_id: z.string(),
+    environment: Environment.meta({ description: "Where the session is." }),
     agent: AgentView,
   })
   .meta({ id: "IssuedSession" });
@@ -69,7 +72,7 @@ const SessionView = z
 
 async function begin(call: Call<z.infer<typeof SignIn>, unknown>): Promise<Answer> {
   const { context, body, idempotencyKey: key } = call;
-  const { pool } = context.environments[body.environment];
+  const { pool } = context.environments[body.environment ?? "sandbox"];
   // No session yet: keys are the device's.
   const device = [body.email, body.device.platform, body.device.name].join("\u001f");
   const scope = `sign-in ${hash("sha256", device, "hex")}`;
