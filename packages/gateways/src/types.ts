@@ -21,6 +21,8 @@ export type Attempt = {
   readonly media?: readonly Media[];
   /** No person wrote it: it answers a keyword. */
   readonly automatic?: true;
+  /** How much longer it may be delivered. */
+  readonly validForSeconds?: number;
   /** Of a push: what the application on the device is told beside the text. */
   readonly data?: Readonly<Record<string, string>>;
   readonly partner: string;
@@ -74,6 +76,6 @@ export type GatewayTools = {
   readonly masterKey: Buffer;
   /** Configurations of earlier releases name their credentials in these. */
   readonly declaring: DeclaringSettings;
-  /** A receipt that arrives on the send path, possibly before `send` answers. */
-  readonly onReceipt: (receipt: Receipt, partner: string) => void;
+  /** A receipt of a message that the gateway itself knows, possibly before `send` answers. Settles once it is stored, and rejects when it cannot be. */
+  readonly onReceipt: (receipt: Receipt, partner: string) => Promise<void>;
 };

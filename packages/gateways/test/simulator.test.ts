@@ -107,7 +107,7 @@ test("of duplicate receipts one overtakes the answer, and the others repeat it",
   const noisy = createGateway(
     "sandbox",
     configOf(),
-    toolsOf({ onReceipt: (receipt) => early.push(receipt) }),
+    toolsOf({ onReceipt: async (receipt) => void early.push(receipt) }),
   );
   await noisy.send(attemptOf("+15550000009"), never);
   const later = playedReceipts(sentTo("+15550000009"), 0).map(({ receipt }) => receipt);

@@ -20,7 +20,7 @@ export const toolsOf = (changes: Partial<GatewayTools> = {}): GatewayTools => ({
   logger: { info: () => undefined },
   masterKey: Buffer.alloc(32, 7),
   declaring: { smtpUrls: [], logGatewayChannels: [] },
-  onReceipt: () => undefined,
+  onReceipt: async () => undefined,
   ...changes,
 });
 

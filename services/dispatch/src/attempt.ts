@@ -12,6 +12,7 @@ export function attemptOf(
   nowMs: number,
 ): Attempt {
   const { request, requestEvent } = job.state;
+  const validForSeconds = Math.floor((Date.parse(request.expires_at) - nowMs) / 1000);
   const {
     to,
     content: { media, ...content },
@@ -36,6 +37,7 @@ export function attemptOf(
       })),
     }),
     ...(request.keyword !== undefined && { automatic: true }),
+    ...(validForSeconds > 0 && { validForSeconds }),
     partner: requestEvent.metadata.partner ?? "",
   };
 }

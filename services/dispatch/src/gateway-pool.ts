@@ -52,19 +52,22 @@ function open(context: ServiceContext, now: () => number, sharesRates: boolean):
     for (const room of rooms) room();
   };
   const alarm = createAlarm(all, now);
-  /** A receipt on the send path; one that is lost here comes again after the answer. */
-  const onReceipt = (receipt: Receipt, partner: string): void => {
+  const onReceipt = async (receipt: Receipt, partner: string): Promise<void> => {
     opened.receiptsInFlight++;
     const stamp = clock.stamp(partner);
     const told = stamp?.at === undefined ? receipt : { ...receipt, occurred_at: stamp.at };
-    recordReceipts(log, [{ receipt: told, partner, ...stamp }])
-      .catch((error: unknown) =>
-        logger.warn(
-          { message: receipt.message_id, error: messageOf(error) },
-          "an early receipt was not recorded",
-        ),
-      )
-      .finally(() => opened.receiptsInFlight--);
+    try {
+      await recordReceipts(log, [{ receipt: told, partner, ...stamp }]);
+    } catch (error) {
+      const { message_id: message } = receipt;
+      logger.warn(
+        { message, error: messageOf(error) },
+        "a receipt on the send path was not recorded",
+      );
+      throw error;
+    } finally {
+      opened.receiptsInFlight--;
+    }
   };
   const rates = sharesRates ? openSharedRates(context) : undefined;
   const connections = createConnections({

@@ -25,7 +25,7 @@ function open(changes: Parameters<typeof simulator>[1] = {}) {
       logger,
       masterKey: Buffer.alloc(32),
       declaring: { smtpUrls: [], logGatewayChannels: [] },
-      onReceipt: () => undefined,
+      onReceipt: async () => undefined,
     },
     refused: (_, error) => {
       throw error;

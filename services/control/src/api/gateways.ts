@@ -230,7 +230,7 @@ async function tryOut(call: Call): Promise<Answer> {
 
 async function reached(call: Call, config: Gateway): Promise<undefined> {
   const { settings: declaring, masterKey, logger } = call.context;
-  const tools = { logger, masterKey, declaring, onReceipt: () => undefined };
+  const tools = { logger, masterKey, declaring, onReceipt: async () => undefined };
   const gateway = createGateway(config.environment, config, tools);
   try {
     await gateway.check?.(AbortSignal.timeout(checkMs));

@@ -55,7 +55,7 @@ function openGateways({ context, logger }: ReactorTools) {
       const open = gateways.get(config.gateway_id);
       if (open?.config === config) return open.gateway;
       await open?.gateway.close();
-      const onReceipt = (): void => undefined;
+      const onReceipt = async (): Promise<void> => undefined;
       const tools = { logger, masterKey, declaring: settings, onReceipt };
       const gateway = createGateway(environment, config, tools);
       gateways.set(config.gateway_id, { config, gateway });
