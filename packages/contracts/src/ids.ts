@@ -31,7 +31,8 @@ export type IdPrefix =
   | "inv"
   | "con"
   | "not"
-  | "evl";
+  | "evl"
+  | "cbk";
 
 declare const brand: unique symbol;
 type Branded<Name extends string> = string & { readonly [brand]?: Name };
@@ -167,6 +168,7 @@ export const streamCategories = [
   "audit",
   "evaluation",
   "rota",
+  "callback",
 ] as const;
 export type Category = (typeof streamCategories)[number];
 

@@ -1,6 +1,14 @@
 import type { Channel, Environment, Failure } from "@heliograph/contracts";
 import type { z } from "zod";
-import type { DeclaringSettings, Gateway, GatewayConfig, GatewayTools, Receipt } from "./types.ts";
+import type { Callbacks } from "./callbacks.ts";
+import type {
+  Attempt,
+  DeclaringSettings,
+  Gateway,
+  GatewayConfig,
+  GatewayTools,
+  Receipt,
+} from "./types.ts";
 
 /** A receipt and how long after the provider's answer it arrives. */
 export type DelayedReceipt = { readonly delayMs: number; readonly receipt: Receipt };
@@ -29,17 +37,6 @@ export type Declaration = Pick<
     /** Where it stands in the settings, for who has to mend it. */
     readonly variable?: string;
   };
-
-/** What a provider sends by itself: the bytes as they came. */
-export type CallbackRequest = {
-  readonly method: string;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: Buffer;
-};
-export type CallbackReading =
-  | { readonly kind: "receipts"; readonly receipts: readonly Receipt[] }
-  /** The signature is not the provider's. */
-  | { readonly kind: "forged" };
 
 /** What a provider told of a person, as `InboundReceived` keeps it. */
 export type InboundRequest = {
@@ -92,8 +89,6 @@ type Common = {
   readonly hasBreaker: boolean;
   /** Receipts that are played for it because nobody sends any. Pure: `sentAt` (epoch ms) is when the acceptance was recorded. */
   readonly playedReceipts?: (sent: AcceptedAttempt, sentAt: number) => readonly DelayedReceipt[];
-  /** Reads what the provider sends by itself; left out where it sends nothing. */
-  readonly callback?: (request: CallbackRequest, secrets: Secrets) => CallbackReading;
   /** Reads what a person sent through it; pure, and throws for what is nothing of that kind. Left out where nobody answers. */
   readonly inbound?: (request: InboundRequest) => InboundReading;
   /** The gateways that the settings of a process stand for. */
@@ -111,6 +106,10 @@ type Common = {
 type Definition<Settings, Known> = Common & {
   readonly settings: z.ZodType<Settings>;
   readonly secrets: z.ZodType<Known>;
+  /** What the provider sends by itself; left out where it sends nothing. */
+  readonly callbacks?: Callbacks<Settings, Known>;
+  /** What a request to the provider would look like, without its secrets, for who tries a configuration; left out where there is nothing to see. */
+  readonly preview?: (attempt: Attempt, config: GatewayConfig, settings: Settings) => object;
   /** Connects nothing yet, so that a gateway that nobody uses costs nothing. */
   readonly create: (parts: {
     readonly config: GatewayConfig;
@@ -127,14 +126,22 @@ type Definition<Settings, Known> = Common & {
 export type GatewayKind = Common & {
   readonly settings: z.ZodType;
   readonly secrets: z.ZodType;
+  /** With settings and secrets as they are stored. `verify` throws ZodError where they are not what the kind needs. */
+  readonly callbacks?: Callbacks<unknown, Secrets>;
+  readonly preview?: (attempt: Attempt, config: GatewayConfig) => object;
   /** Throws ZodError when settings or secrets are not what the kind needs. */
   readonly open: (config: GatewayConfig, secrets: Secrets, tools: GatewayTools) => Gateway;
 };
 
 export function gatewayKind<Settings, Known>(definition: Definition<Settings, Known>): GatewayKind {
-  const { create, ...kind } = definition;
+  const { create, callbacks, preview, ...kind } = definition;
   return {
     ...kind,
+    ...(callbacks !== undefined && { callbacks: checkedCallbacks(definition, callbacks) }),
+    ...(preview !== undefined && {
+      preview: (attempt, config) =>
+        preview(attempt, config, definition.settings.parse(config.settings)),
+    }),
     open: (config, secrets, tools) =>
       create({
         config,
@@ -142,6 +149,26 @@ export function gatewayKind<Settings, Known>(definition: Definition<Settings, Kn
         secrets: definition.secrets.parse(secrets),
         tools,
       }),
+  };
+}
+
+function checkedCallbacks<Settings, Known>(
+  { settings, secrets }: Definition<Settings, Known>,
+  { verify, read, idKeys, ...rest }: Callbacks<Settings, Known>,
+): Callbacks<unknown, Secrets> {
+  // Of history, whose settings may be those of another release.
+  const known = (given: unknown): Settings | undefined => settings.safeParse(given).data;
+  return {
+    ...rest,
+    ...(verify !== undefined && {
+      verify: (request, given) =>
+        verify(request, {
+          settings: settings.parse(given.settings),
+          secrets: secrets.parse(given.secrets),
+        }),
+    }),
+    read: (callback, gateway, given) => read(callback, gateway, known(given)),
+    ...(idKeys !== undefined && { idKeys: (id, given) => idKeys(id, known(given)) }),
   };
 }
 

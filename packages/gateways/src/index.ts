@@ -1,5 +1,7 @@
 export { attemptIdOf, simulatedMessageId } from "./attempt-id.ts";
 export * from "./types.ts";
+export type { Callback, CallbackItem, CallbackRequest, Report, Verdict } from "./callbacks.ts";
+export { callbackUrl, isCallbackToken } from "./callback-address.ts";
 export {
   GatewayRefused,
   type Declaration,
@@ -17,7 +19,18 @@ export {
   needsNewConnection,
   parseInbound,
   playedReceipts,
+  previewOf,
+  providerIdKeys,
+  readCallback,
   reconfigured,
+  takesCallbacks,
   takesInbound,
+  verifyCallback,
 } from "./registry.ts";
+export {
+  maxCallbackBytes,
+  recordCallback,
+  storedCallback,
+  type ReceivedCallback,
+} from "./record-callback.ts";
 export { recordReceipts, type ReceiptSource } from "./record-receipts.ts";

@@ -1,5 +1,13 @@
 import type { Environment, EventData } from "@heliograph/contracts";
 import type { ZodError } from "zod";
+import {
+  unreadable,
+  type Callback,
+  type CallbackAnswer,
+  type CallbackItem,
+  type CallbackRequest,
+  type Verdict,
+} from "./callbacks.ts";
 import { openedSecrets, sealedConfig } from "./configuration.ts";
 import {
   GatewayRefused,
@@ -13,7 +21,7 @@ import {
 import { log } from "./log/index.ts";
 import { simulator } from "./simulator/index.ts";
 import { smtp } from "./smtp/index.ts";
-import type { DeclaringSettings, Gateway, GatewayConfig, GatewayTools } from "./types.ts";
+import type { Attempt, DeclaringSettings, Gateway, GatewayConfig, GatewayTools } from "./types.ts";
 
 /** Every kind of gateway. One more is a folder and a line here. */
 export const gatewayKinds: readonly GatewayKind[] = [simulator, smtp, log];
@@ -150,6 +158,58 @@ export function playedReceipts(
   };
   return byName.get(sent.gateway_kind)?.playedReceipts?.(attempt, sentAt) ?? [];
 }
+
+/** Whether the provider of such a gateway calls us by HTTP. */
+export const takesCallbacks = (kind: string): boolean =>
+  byName.get(kind)?.callbacks?.verify !== undefined;
+
+/** Whether a request is the provider's, and what it is to hear. Throws when the configuration cannot work. */
+export function verifyCallback(
+  config: GatewayConfig,
+  request: CallbackRequest,
+  masterKey: Buffer,
+): { readonly verdict: Verdict; readonly answer: CallbackAnswer } {
+  const { callbacks } = kindOf(config);
+  if (callbacks?.verify === undefined)
+    throw refused(config.name, "kind", `nobody calls a gateway of kind ${config.kind}`);
+  const { settings } = config;
+  const verdict = callbacks.verify(request, {
+    settings,
+    secrets: openedSecrets(config, masterKey),
+  });
+  return { verdict, answer: callbacks.answer ?? { status: 200 } };
+}
+
+/** A gateway whose provider told something; `settings` as they are now, left out when it is gone. */
+export type CalledGateway = Pick<GatewayConfig, "name" | "kind" | "channel"> &
+  Partial<Pick<GatewayConfig, "settings">>;
+
+/** What a callback tells: never throws, because what cannot be read is an item too. */
+export function readCallback(gateway: CalledGateway, callback: Callback): readonly CallbackItem[] {
+  const { name, kind, channel, settings } = gateway;
+  try {
+    const { callbacks } = kindOf(gateway);
+    return callbacks === undefined
+      ? [{ kind: "unreadable", why: `nobody calls a gateway of kind ${kind}` }]
+      : callbacks.read(callback, { name, channel }, settings);
+  } catch (error) {
+    return [unreadable(error)];
+  }
+}
+
+/** What a provider's id of a message is found by; none for a kind that tells nothing of its messages later. */
+export function providerIdKeys(
+  { kind, settings }: Pick<CalledGateway, "kind" | "settings">,
+  providerMessageId: string,
+): readonly string[] {
+  const callbacks = byName.get(kind)?.callbacks;
+  if (callbacks === undefined) return [];
+  return callbacks.idKeys?.(providerMessageId, settings) ?? [providerMessageId];
+}
+
+/** What the provider would be sent for an attempt, without secrets; undefined for a kind that shows nothing. */
+export const previewOf = (config: GatewayConfig, attempt: Attempt): object | undefined =>
+  kindOf(config).preview?.(attempt, config);
 
 /** Whether people can answer through gateways of this kind. */
 export const takesInbound = (kind: string): boolean => byName.get(kind)?.inbound !== undefined;

@@ -78,4 +78,15 @@ export type GatewayTools = {
   readonly declaring: DeclaringSettings;
   /** A receipt of a message that the gateway itself knows, possibly before `send` answers. Settles once it is stored, and rejects when it cannot be. */
   readonly onReceipt: (receipt: Receipt, partner: string) => Promise<void>;
+  /** Where providers reach us, without a slash at the end. */
+  readonly origin: string;
+  /**
+   * Stores what a provider tells over the gateway's own connection, as it came; resolves once it is durable, and only then may the provider be told so. What it means the
+   * kind's `callbacks.read` says later. Rejects when the log is away; absent where nobody reads it: then the provider is to keep it.
+   */
+  readonly received?: (callback: {
+    readonly gateway: GatewayConfig;
+    readonly contentType: string;
+    readonly body: Buffer;
+  }) => Promise<void>;
 };

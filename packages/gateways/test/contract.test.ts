@@ -1,93 +1,21 @@
-import { freePort, smtpSink, until, type SmtpBehaviour } from "@heliograph/testkit";
+import { until } from "@heliograph/testkit";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import {
+  configured,
   createGateway,
   kindOf,
+  readCallback,
+  takesCallbacks,
+  verifyCallback,
+  type CallbackRequest,
   type Gateway,
   type GatewayConfig,
   type SendResult,
 } from "../src/index.ts";
 import { gatewayKinds } from "../src/registry.ts";
+import { providers } from "./providers/index.ts";
+import type { Provider, Told, Weather } from "./providers/provider.ts";
 import { attemptOf, configOf, toolsOf } from "./support.ts";
-
-/** What a provider can do to us. */
-type Weather =
-  | "accept"
-  /** Refuses for good. */
-  | "reject"
-  /** Refuses for now. */
-  | "throttle"
-  /** Takes the message and does not answer. */
-  | "hang"
-  /** Takes the message, and its answer is lost. */
-  | "lost answer"
-  /** Answers what is no answer. */
-  | "garbage"
-  | "away";
-
-/** A provider of one kind that runs, and can be told how to behave. */
-type Provider = {
-  readonly config: Partial<GatewayConfig>;
-  /** The recipient of the next messages. Undefined: the kind cannot come to that. */
-  weather(weather: Weather): string | undefined;
-  /** References of the messages that it took, a repeated one as often as it was taken; undefined where there is nothing to look into. */
-  taken(): readonly string[] | undefined;
-  close(): Promise<void>;
-};
-
-const mail: Readonly<Record<Exclude<Weather, "away">, SmtpBehaviour>> = {
-  accept: { type: "accept" },
-  reject: { type: "reject-recipient", code: 550 },
-  throttle: { type: "busy" },
-  hang: { type: "hang" },
-  "lost answer": { type: "close-before-reply" },
-  garbage: { type: "garbage" },
-};
-/** Each kind's provider: a program where there is one to be had. A kind without one fails the suite. */
-const providers: Readonly<Record<string, () => Promise<Provider>>> = {
-  async smtp() {
-    const sink = await smtpSink();
-    const away = await freePort();
-    const config = {
-      environment: "live" as const,
-      channel: "email" as const,
-      settings: { url: `smtp://127.0.0.1:${sink.port}`, from: "shop@shop.example" },
-    };
-    return {
-      config,
-      weather(weather) {
-        if (weather === "away") config.settings.url = `smtp://127.0.0.1:${away}`;
-        else sink.behave(mail[weather]);
-        return "ada@example.com";
-      },
-      taken: () => sink.messages.map(({ raw }) => /^Message-ID: (.*)$/m.exec(raw)![1]!),
-      close: () => sink.close(),
-    };
-  },
-  async simulator() {
-    const digits: Partial<Record<Weather, string>> = {
-      accept: "0001",
-      reject: "0003",
-      throttle: "0005",
-      hang: "0008",
-      "lost answer": "0012",
-    };
-    return {
-      config: { environment: "sandbox", channel: "sms" },
-      weather: (weather) => digits[weather] && `+1555000${digits[weather]}`,
-      taken: () => undefined,
-      close: async () => undefined,
-    };
-  },
-  async log() {
-    return {
-      config: { environment: "live", channel: "sms" },
-      weather: (weather) => (weather === "accept" ? "+15550000001" : undefined),
-      taken: () => undefined,
-      close: async () => undefined,
-    };
-  },
-};
 
 test("every kind runs the suite", () => {
   expect(Object.keys(providers).toSorted()).toEqual(
@@ -105,9 +33,13 @@ describe.each(gatewayKinds.map(({ kind }) => kind))("a gateway of kind %s", (kin
     for (const gateway of open.splice(0)) await gateway.close();
     await provider.close();
   });
+  const lines: object[] = [];
+  const tools = toolsOf({ logger: { info: (...said) => lines.push(said) } });
+  const configNow = (): GatewayConfig =>
+    configured(configOf({ kind, ...provider.config }), provider.secrets, tools.masterKey);
   function connect(): Gateway {
-    const config = configOf({ kind, ...provider.config });
-    const gateway = createGateway(config.environment, config, toolsOf());
+    const config = configNow();
+    const gateway = createGateway(config.environment, config, tools);
     open.push(gateway);
     return gateway;
   }
@@ -152,6 +84,29 @@ describe.each(gatewayKinds.map(({ kind }) => kind))("a gateway of kind %s", (kin
     }
   });
 
+  test("tells how long it is to be left alone, where the provider says so", async () => {
+    const result = await inWeather("wait");
+    if (result === undefined) return;
+    expect(result).toMatchObject({
+      type: "unavailable",
+      error: { permanent: false },
+      retryAfterMs: 7_000,
+    });
+    declared(result);
+  });
+
+  test("shows its secrets to nobody, however it goes", async () => {
+    const seen: unknown[] = [];
+    for (const weather of ["accept", "reject", "throttle", "lost answer", "garbage"] as const)
+      seen.push(await inWeather(weather));
+    seen.push(await inWeather("away"), lines, configNow());
+    const text = JSON.stringify(seen);
+    for (const secret of Object.values(provider.secrets)) {
+      const forms = [secret, encodeURIComponent(secret), Buffer.from(secret).toString("base64")];
+      for (const form of forms) expect(text).not.toContain(form);
+    }
+  });
+
   test("does not answer for a provider that does not: the outcome is uncertain once the caller gives up", async () => {
     const to = provider.weather("hang");
     if (to === undefined) return;
@@ -160,6 +115,8 @@ describe.each(gatewayKinds.map(({ kind }) => kind))("a gateway of kind %s", (kin
     if (provider.taken() !== undefined) await until(() => provider.taken()!.length === 1);
     caller.abort();
     expect(await late).toEqual({ type: "uncertain", cause: "timeout" });
+    // With nothing left to wait for it is gone.
+    await Promise.all(open.splice(0).map((gateway) => gateway.close()));
   });
 
   test("says that it does not know when the answer is lost, and sends nothing twice by itself", async () => {
@@ -212,5 +169,62 @@ describe.each(gatewayKinds.map(({ kind }) => kind))("a gateway of kind %s", (kin
     const gateway = connect();
     const { attemptId } = attempt(provider.weather("accept")!);
     expect((await gateway.lookup?.(attemptId, never)) ?? "unknown").toBe("unknown");
+  });
+
+  test("has an address to call where the provider calls, and a way to tell who did", () => {
+    expect(takesCallbacks(kind)).toBe(provider.callback !== undefined);
+  });
+
+  describe.runIf(kindOf(configOf({ kind })).callbacks?.verify)("called back", () => {
+    const request = (id: string, told: Told): CallbackRequest => provider.callback!(id, told);
+    const verdict = (of: CallbackRequest) =>
+      verifyCallback(configNow(), of, tools.masterKey).verdict.kind;
+    const read = ({ url, headers, body }: CallbackRequest) =>
+      readCallback(configNow(), {
+        url,
+        headers,
+        body,
+        contentType: headers["content-type"] ?? "",
+        receivedAt: "2026-05-23T14:22:17Z",
+      });
+
+    test("believes what is signed, and nothing that was touched", () => {
+      const genuine = request("id-1", "delivered");
+      expect(verdict(genuine)).toBe("genuine");
+      for (const forged of [
+        { ...genuine, body: Buffer.concat([genuine.body, Buffer.from("&x=1")]) },
+        { ...genuine, body: request("id-2", "delivered").body },
+        { ...genuine, headers: { "content-type": genuine.headers["content-type"]! } },
+      ])
+        expect(verdict(forged)).toBe("forged");
+    });
+
+    test("reads what is reported, each event of the provider's under one id", () => {
+      const ids = new Set<string>();
+      for (const told of ["sent", "delivered", "undelivered"] as const) {
+        const [item, ...others] = read(request("id-1", told));
+        expect(others).toEqual([]);
+        expect(item).toMatchObject({
+          kind: "report",
+          report: { providerMessageId: "id-1", status: told },
+        });
+        expect(read(request("id-1", told))).toEqual([item]);
+        if (item?.kind === "report") {
+          ids.add(item.report.eventId);
+          expect(item.report.eventId.length).toBeLessThanOrEqual(255);
+          // Beside a failure alone stands an error, and beside each a reason.
+          expect(item.report.error === undefined).toBe(told !== "undelivered");
+        }
+      }
+      expect(ids.size).toBe(3);
+    });
+
+    test("says of anything else that it cannot be read, and does not throw", () => {
+      const genuine = request("id-1", "delivered");
+      for (const body of ["", "%PDF-1.7", "[[[", "null", "{}", "a=%zz&=", "\u0000"]) {
+        const items = read({ ...genuine, body: Buffer.from(body) });
+        expect(items.filter(({ kind: is }) => is === "report" || is === "inbound")).toEqual([]);
+      }
+    });
   });
 });

@@ -20,6 +20,7 @@ export async function example(): Promise<void> {
     masterKey,
     declaring: settings,
     onReceipt,
+    origin: "https://api.example.com",
   });
   const attempt = { attemptId, messageId, attempt: 1, to, channel, content, partner };
   const result = await gateway.send(attempt, signal);

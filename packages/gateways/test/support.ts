@@ -21,6 +21,7 @@ export const toolsOf = (changes: Partial<GatewayTools> = {}): GatewayTools => ({
   masterKey: Buffer.alloc(32, 7),
   declaring: { smtpUrls: [], logGatewayChannels: [] },
   onReceipt: async () => undefined,
+  origin: "https://api.example.com",
   ...changes,
 });
 

@@ -1,5 +1,12 @@
+import { originOfLinks } from "@heliograph/api";
 import type { Shard } from "@heliograph/contracts";
-import { recordReceipts, type GatewayConfig, type Receipt } from "@heliograph/gateways";
+import {
+  recordCallback,
+  recordReceipts,
+  type GatewayConfig,
+  type GatewayTools,
+  type Receipt,
+} from "@heliograph/gateways";
 import { type Alarm, createAlarm, messageOf, type ServiceContext } from "@heliograph/runtime";
 import { type Bucket, createBucket, noBucket } from "./bucket.ts";
 import { createConnections, type Connections } from "./connections.ts";
@@ -42,18 +49,10 @@ type Shared = {
   close(): Promise<void>;
 };
 
-function open(context: ServiceContext, now: () => number, sharesRates: boolean): Shared {
-  const { environment, settings, directory, log, logger, masterKey, projectionPool, clock } =
-    context;
-  const rooms = new Set<() => void>();
-  const shards = new Set<Shard>();
-  /** Who is told first may take all there is, so whoever took is told last. Turns by the count of tellings fell in step with calls that ended and left nothing to take. */
-  const all = (): void => {
-    for (const room of rooms) room();
-  };
-  const alarm = createAlarm(all, now);
-  const onReceipt = async (receipt: Receipt, partner: string): Promise<void> => {
-    opened.receiptsInFlight++;
+/** Stores a receipt on the send path; rejects when it cannot be stored. */
+const storeOf =
+  ({ log, logger, clock }: ServiceContext) =>
+  async (receipt: Receipt, partner: string): Promise<void> => {
     const stamp = clock.stamp(partner);
     const told = stamp?.at === undefined ? receipt : { ...receipt, occurred_at: stamp.at };
     try {
@@ -65,6 +64,32 @@ function open(context: ServiceContext, now: () => number, sharesRates: boolean):
         "a receipt on the send path was not recorded",
       );
       throw error;
+    }
+  };
+
+/** Keeps what a provider tells over a gateway's own connection. */
+const receiverOf =
+  ({ log, vault }: ServiceContext): NonNullable<GatewayTools["received"]> =>
+  ({ gateway, contentType, body }) => {
+    const receivedAt = new Date().toISOString();
+    const callback = { gateway, url: "", headers: {}, contentType, body, receivedAt };
+    return recordCallback({ log, vault }, { ...callback, alwaysNew: true });
+  };
+
+function open(context: ServiceContext, now: () => number, sharesRates: boolean): Shared {
+  const { environment, settings, directory, logger, masterKey, projectionPool } = context;
+  const rooms = new Set<() => void>();
+  const shards = new Set<Shard>();
+  /** Who is told first may take all there is, so whoever took is told last. Turns by the count of tellings fell in step with calls that ended and left nothing to take. */
+  const all = (): void => {
+    for (const room of rooms) room();
+  };
+  const alarm = createAlarm(all, now);
+  const store = storeOf(context);
+  const onReceipt = async (receipt: Receipt, partner: string): Promise<void> => {
+    opened.receiptsInFlight++;
+    try {
+      await store(receipt, partner);
     } finally {
       opened.receiptsInFlight--;
     }
@@ -76,7 +101,14 @@ function open(context: ServiceContext, now: () => number, sharesRates: boolean):
     partOf: (calls) => partOf(calls, shards),
     retryScale: settings.retryScale,
     now,
-    tools: { logger, masterKey, declaring: settings, onReceipt },
+    tools: {
+      logger,
+      masterKey,
+      declaring: settings,
+      onReceipt,
+      origin: originOfLinks(settings),
+      received: receiverOf(context),
+    },
     refused: (config, error) =>
       logger.error({ gateway: config.name, err: error }, "a gateway could not be opened or closed"),
   });

@@ -26,6 +26,7 @@ function open(changes: Parameters<typeof simulator>[1] = {}) {
       masterKey: Buffer.alloc(32),
       declaring: { smtpUrls: [], logGatewayChannels: [] },
       onReceipt: async () => undefined,
+      origin: "",
     },
     refused: (_, error) => {
       throw error;

@@ -3,6 +3,7 @@ import type { EventDefinition } from "../define.ts";
 import type { Category } from "../ids.ts";
 import * as audit from "./audit.ts";
 import * as agent from "./agent.ts";
+import * as callback from "./callback.ts";
 import * as contact from "./contact.ts";
 import * as conversation from "./conversation.ts";
 import * as evaluation from "./evaluation.ts";
@@ -70,6 +71,7 @@ const modules = {
   ...audit,
   ...evaluation,
   ...rota,
+  ...callback,
 };
 
 /** Every event definition, one per type and version. */
@@ -118,6 +120,7 @@ const byCategory = {
   audit,
   evaluation,
   rota,
+  callback,
 };
 type Categories = typeof byCategory;
 

@@ -16,6 +16,7 @@ import {
   listBody,
   listOf,
   notValid,
+  originOf,
   pageOf,
   reachable,
   requireMatch,
@@ -230,7 +231,8 @@ async function tryOut(call: Call): Promise<Answer> {
 
 async function reached(call: Call, config: Gateway): Promise<undefined> {
   const { settings: declaring, masterKey, logger } = call.context;
-  const tools = { logger, masterKey, declaring, onReceipt: async () => undefined };
+  const origin = originOf(call.request, declaring);
+  const tools = { logger, masterKey, declaring, onReceipt: async () => undefined, origin };
   const gateway = createGateway(config.environment, config, tools);
   try {
     await gateway.check?.(AbortSignal.timeout(checkMs));

@@ -1,3 +1,4 @@
+import { originOfLinks } from "@heliograph/api";
 import { deterministicId, failpoint, accountOf } from "@heliograph/contracts";
 import { carries } from "@heliograph/domain";
 import {
@@ -56,7 +57,8 @@ function openGateways({ context, logger }: ReactorTools) {
       if (open?.config === config) return open.gateway;
       await open?.gateway.close();
       const onReceipt = async (): Promise<void> => undefined;
-      const tools = { logger, masterKey, declaring: settings, onReceipt };
+      const origin = originOfLinks(settings);
+      const tools = { logger, masterKey, declaring: settings, onReceipt, origin };
       const gateway = createGateway(environment, config, tools);
       gateways.set(config.gateway_id, { config, gateway });
       return gateway;

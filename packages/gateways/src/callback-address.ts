@@ -1,0 +1,22 @@
+import { createHmac, timingSafeEqual } from "node:crypto";
+
+/** 168 bits: not to be guessed, and short enough for every provider's field. */
+const tokenCharacters = 28;
+
+/** The token in the address of a gateway's callbacks: it follows from the master key, so nothing has to be stored, and it lives as long as the gateway's other secrets. */
+const tokenOf = (masterKey: Buffer, gatewayId: string): string =>
+  createHmac("sha256", masterKey)
+    .update(`callback\u001f${gatewayId}`)
+    .digest("base64url")
+    .slice(0, tokenCharacters);
+
+/** Where a gateway's provider calls. `origin` is ours, without a slash at the end. */
+export const callbackUrl = (origin: string, masterKey: Buffer, gatewayId: string): string =>
+  `${origin}/api/v1/callbacks/${gatewayId}/${tokenOf(masterKey, gatewayId)}`;
+
+/** Takes as long whatever is wrong with it. */
+export function isCallbackToken(masterKey: Buffer, gatewayId: string, token: string): boolean {
+  const expected = Buffer.from(tokenOf(masterKey, gatewayId));
+  const given = Buffer.from(token);
+  return given.length === expected.length && timingSafeEqual(given, expected);
+}

@@ -1,0 +1,114 @@
+import type { Channel } from "@heliograph/contracts";
+import type { Receipt } from "./types.ts";
+
+/** A request of a provider, as it came over HTTP. */
+export type CallbackRequest = {
+  readonly method: string;
+  /** As the provider called it: our public origin with path and query as received, byte for byte; no fragment. */
+  readonly url: string;
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Buffer;
+};
+
+/** What a request is by its signature. Nothing else of it has been looked at. */
+export type Verdict =
+  | { readonly kind: "genuine" }
+  | { readonly kind: "forged" }
+  /** The provider asks whether somebody is there; this is to be said, and nothing is stored. */
+  | { readonly kind: "handshake"; readonly answer: CallbackAnswer };
+
+/** What the provider wants to hear. */
+export type CallbackAnswer = {
+  readonly status: number;
+  readonly contentType?: string;
+  readonly body?: string;
+};
+
+/** What came from a provider and is stored: by HTTP or over a connection of the gateway's own, where there is neither a URL nor a header. */
+export type Callback = {
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly contentType: string;
+  readonly body: Buffer;
+  /** RFC 3339. */
+  readonly receivedAt: string;
+};
+
+/** What a provider says of a message, by its own id of it. */
+export type Report = Pick<Receipt, "status" | "permanent" | "error" | "diagnostic"> & {
+  readonly providerMessageId: string;
+  /** Ours, where the provider gives it back: then even a message is found whose answer was lost. */
+  readonly messageId?: string | undefined;
+  /** The same for the same event of the provider's, however often it is told; at most 255 characters. */
+  readonly eventId: string;
+  /** When it happened by the provider, RFC 3339; left out: when it came. */
+  readonly occurredAt?: string | undefined;
+};
+
+/** One of the things that a callback tells. */
+export type CallbackItem =
+  | { readonly kind: "report"; readonly report: Report }
+  /** Something from a person: `raw` is what `inbound` of the kind reads. `from` is in the form of its channel or about to be brought into it. */
+  | {
+      readonly kind: "inbound";
+      readonly providerMessageId: string;
+      readonly from: string;
+      readonly contentType: string;
+      readonly raw: Buffer;
+    }
+  /** Sound, and nothing that changes anything: a word that is not in the table, a state on the way. */
+  | { readonly kind: "ignored"; readonly what: string }
+  /** Not understood: an operator is told, and it is read again once the parser is mended. */
+  | { readonly kind: "unreadable"; readonly why: string };
+
+/** What a kind does about what its provider sends by itself. */
+export type Callbacks<Settings, Known> = {
+  /**
+   * Tells by the provider's own scheme whether it sent this: over the bytes, in constant time, before anything is parsed. Left out where the provider calls nobody and
+   * tells over a connection of the gateway's: then there is no address to call.
+   */
+  readonly verify?: (
+    request: CallbackRequest,
+    parts: { readonly settings: Settings; readonly secrets: Known },
+  ) => Verdict;
+  /** What is said once it is stored; left out: 200 without a body. */
+  readonly answer?: CallbackAnswer;
+  /**
+   * Everything in it. Pure, so that history can be read again; of `settings` it sees what the gateway has by now, undefined when it is gone. An item that is wrong is
+   * `unreadable` and takes none of the others along (`eachItem`).
+   */
+  readonly read: (
+    callback: Callback,
+    gateway: { readonly name: string; readonly channel: Channel },
+    settings: Settings | undefined,
+  ) => readonly CallbackItem[];
+  /**
+   * What a provider's id of a message is found by: of the one it answered with, several where it gave several (parts), and of the one that it reports with. They meet where
+   * one is the same. Left out: the id as it is. For providers that write one id in several ways.
+   */
+  readonly idKeys?: (
+    providerMessageId: string,
+    settings: Settings | undefined,
+  ) => readonly string[];
+};
+
+/** Reads a list of things that stand together; one that throws stops none of the others. */
+export function eachItem<Raw>(
+  list: readonly Raw[],
+  read: (raw: Raw) => CallbackItem | readonly CallbackItem[],
+): readonly CallbackItem[] {
+  return list.flatMap((raw) => {
+    try {
+      return read(raw);
+    } catch (error) {
+      return unreadable(error);
+    }
+  });
+}
+
+/** Without what the provider sent: an error's text may quote it, and this one is shown to operators. */
+export const unreadable = (error: unknown): CallbackItem => ({
+  kind: "unreadable",
+  why: error instanceof Error ? error.name : "it is not what the provider documents",
+});

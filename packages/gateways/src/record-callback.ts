@@ -1,0 +1,89 @@
+import { hash } from "node:crypto";
+import {
+  type EventData,
+  failpoint,
+  maskSecrets,
+  newId,
+  streamOf,
+  uuid5,
+} from "@heliograph/contracts";
+import type { EventLog } from "@heliograph/log";
+import type { Vault } from "@heliograph/vault";
+import type { Callback } from "./callbacks.ts";
+import type { GatewayConfig } from "./types.ts";
+
+/** More than any provider posts at once: Meta's bodies, the largest, have 3 MB at most and a few KB as a rule. */
+export const maxCallbackBytes = 1_000_000;
+/** What the event has room for. */
+const maxUrl = 8_000;
+const maxHeaders = 20_000;
+
+/** Credentials of whoever stands in front of us have no place in history. */
+const notKept: ReadonlySet<string> = new Set(["authorization", "proxy-authorization", "cookie"]);
+
+export type ReceivedCallback = Callback & {
+  readonly gateway: Pick<GatewayConfig, "gateway_id" | "name" | "kind" | "channel">;
+  /** It came over a connection, where two alike are two: nothing tells them from one that came twice. */
+  readonly alwaysNew?: true;
+};
+
+/**
+ * Stores what a provider sent as it came, once however often it is posted; durable when this resolves. It is sealed under a key of the record, which becomes that of the people it
+ * is about once it is read. Throws LogUnavailable; repeating the call is safe.
+ */
+export async function recordCallback(
+  { log, vault }: { readonly log: Pick<EventLog, "append">; readonly vault: Vault },
+  { gateway, url, headers, contentType, body, receivedAt, alwaysNew }: ReceivedCallback,
+): Promise<void> {
+  const callbackId = alwaysNew
+    ? newId("cbk")
+    : `cbk_${vault.name("callback", gateway.gateway_id, url, hash("sha256", body, "hex"))}`;
+  const seal = await vault.seal({ partner: "", subject: callbackId, owners: [] });
+  const text = body.toString("utf8");
+  const encoding = Buffer.from(text, "utf8").equals(body) ? "text" : "base64";
+  const kept = Object.entries(headers).filter(([name]) => !notKept.has(name));
+  const data: EventData<"CallbackReceived"> = {
+    callback_id: callbackId,
+    gateway_id: gateway.gateway_id,
+    gateway: gateway.name,
+    gateway_kind: gateway.kind,
+    channel: gateway.channel,
+    url: seal(url.slice(0, maxUrl)),
+    headers: seal(JSON.stringify(Object.fromEntries(kept)).slice(0, maxHeaders)),
+    content_type: contentType.slice(0, 255),
+    raw: seal(encoding === "text" ? maskSecrets(text) : body.toString("base64")),
+    encoding,
+    received_at: receivedAt,
+  };
+  const event = {
+    id: uuid5(callbackId, "CallbackReceived"),
+    type: "CallbackReceived",
+    data,
+    metadata: { actor: `gateway:${gateway.name}`, correlation: callbackId },
+  };
+  await failpoint("callbacks.before_append");
+  const [outcome] = await log.append([
+    { stream: streamOf("callback", callbackId), expected: "no_stream", events: [event] },
+  ]);
+  await failpoint("callbacks.after_append");
+  if (outcome!.kind === "invalid") throw new Error(`CallbackReceived: ${outcome!.message}`);
+}
+
+/** A stored callback, its texts opened; `undefined` headers of one that was cut off are none. */
+export function storedCallback(data: EventData<"CallbackReceived">): Callback {
+  return {
+    url: data.url,
+    headers: headersIn(data.headers),
+    contentType: data.content_type,
+    body: Buffer.from(data.raw, data.encoding === "text" ? "utf8" : "base64"),
+    receivedAt: data.received_at,
+  };
+}
+
+function headersIn(text: string): Callback["headers"] {
+  try {
+    return JSON.parse(text) as Callback["headers"];
+  } catch {
+    return {};
+  }
+}

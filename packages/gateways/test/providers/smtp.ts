@@ -1,0 +1,34 @@
+import { freePort, smtpSink, type SmtpBehaviour } from "@heliograph/testkit";
+import type { Provider, Weather } from "./provider.ts";
+
+const mail: Readonly<Record<Exclude<Weather, "away" | "wait">, SmtpBehaviour>> = {
+  accept: { type: "accept" },
+  reject: { type: "reject-recipient", code: 550 },
+  throttle: { type: "busy" },
+  hang: { type: "hang" },
+  "lost answer": { type: "close-before-reply" },
+  garbage: { type: "garbage" },
+};
+
+export async function smtp(): Promise<Provider> {
+  const secrets = { password: "correct-horse" };
+  const sink = await smtpSink({ login: { user: "shop", ...secrets } });
+  const away = await freePort();
+  const config = {
+    environment: "live" as const,
+    channel: "email" as const,
+    settings: { url: `smtp://shop@127.0.0.1:${sink.port}`, from: "shop@shop.example" },
+  };
+  return {
+    config,
+    secrets,
+    weather(weather) {
+      if (weather === "wait") return undefined;
+      if (weather === "away") config.settings.url = `smtp://shop@127.0.0.1:${away}`;
+      else sink.behave(mail[weather]);
+      return "ada@example.com";
+    },
+    taken: () => sink.messages.map(({ raw }) => /^Message-ID: (.*)$/m.exec(raw)![1]!),
+    close: () => sink.close(),
+  };
+}
