@@ -6,6 +6,7 @@ import type { Arrival, Deps } from "./arrival.ts";
 import { Refused, SignedOut, Unreachable } from "./client.ts";
 import { redirect, sendAsset, sendFile, sendPage } from "./http/answer.ts";
 import { clearCookie, sessionCookie } from "./http/cookie.ts";
+import { ownPath } from "./own-path.ts";
 import { base, type Led, type Page, type Shown, type Visit } from "./page.ts";
 import { allPages } from "./pages/index.ts";
 import { apiOf } from "./platform-session.ts";
@@ -117,6 +118,7 @@ async function answerPage(
         detail: "The address leads nowhere in the console.",
       }),
     );
+  const again = reads.has(request.method) ? ownPath(request.url) : undefined;
   // A form of a tab that still shows the other world does not act in this one.
   if (form.has("environment") && form.text("environment") !== environment)
     return show(otherWorld(environment));
@@ -141,8 +143,8 @@ async function answerPage(
       deps.hub.leave(session);
       const back = reads.has(request.method) ? `&${backTo(request)}` : "";
       redirect(response, 303, `${base}/sign-in?ended=1${back}`, { "Set-Cookie": clearCookie });
-    } else if (error instanceof Refused) await show(refusedPage(error.problem));
-    else if (error instanceof Unreachable) await show(silentPage());
+    } else if (error instanceof Refused) await show(refusedPage(error.problem, again));
+    else if (error instanceof Unreachable) await show(silentPage(again));
     else throw error;
   }
 }

@@ -18,6 +18,8 @@ export type Desk = {
   read(cookie: string, path: string, status?: number): Promise<string>;
   /** Fills in the first form of a page that leads to `action`, and posts it there. */
   press(cookie: string, path: string, action: string, fields?: Fields): Promise<Response>;
+  /** Says yes on a page that asks before it does something. */
+  agree(cookie: string, question: Response, action: string): Promise<Response>;
 };
 
 export const form = (fields: Fields, headers: Fields = {}): RequestInit => ({
@@ -67,6 +69,12 @@ export async function openDesk(): Promise<Desk> {
       const text = await read(cookie, path);
       if (!text.includes(`action="${action}"`)) throw new Error(`${path} has no form to ${action}`);
       return fetchPage(action, form({ ...hiddenIn(text, action), ...fields }, { cookie }));
+    },
+    async agree(cookie, question, action) {
+      const text = await question.text();
+      if (question.status !== 200 || !text.includes('<form class="sheet grave"'))
+        throw new Error(`nothing is asked: ${question.status} ${text}`);
+      return fetchPage(action, form(hiddenIn(text, action), { cookie }));
     },
   };
 }

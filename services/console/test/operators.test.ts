@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openDesk, type Desk } from "./desk.ts";
 
 const { browser, skip } = await testBrowser();
-const { world, keys, base, read, press, signedIn }: Desk = await openDesk();
+const { world, keys, base, read, press, agree, signedIn }: Desk = await openDesk();
 const demoPartnerId = deterministicId("ptn", "demo");
 const platformPages = ["partners", "evaluations", "projections", "dead-letters", "log"];
 
@@ -83,11 +83,33 @@ describe("partners", () => {
       expect.stringContaining("daily_messages"),
     ]);
 
-    const adjusted = await press(live, path, `${path}/adjust`, {
-      amount: "12.50",
-      reason: "Sorry",
-    });
-    expect(await follow(live, adjusted)).toContain("12.5 is available now");
+    // Money is asked about before it moves.
+    const adjust = `${path}/adjust`;
+    const fields = { amount: "12.50", reason: "Sorry <b>" };
+    const question = await press(live, path, adjust, fields);
+    const asked = await question.clone().text();
+    expect(asked).toMatch(/12\.50 <abbr>USD.*Sorry &lt;b&gt;/s);
+    const balance = async () =>
+      (await world.call("GET", `/api/v1/balance`, { key: /ak_live_\w+/.exec(shown)![0] })).body
+        .available;
+    expect(await balance()).toBe("0");
+    expect(await follow(live, await agree(live, question, adjust))).toContain(
+      "12.5 is available now",
+    );
+    expect(await balance()).toBe("12.5");
+    const slip = await agree(
+      live,
+      await press(live, path, adjust, { ...fields, amount: "much" }),
+      adjust,
+    );
+    expect([slip.status, await slip.text()]).toEqual([
+      422,
+      expect.stringContaining('value="much"'),
+    ]);
+    const list = `${path}/price-list`;
+    const assigned = await press(live, path, list, { list: "standard" });
+    expect(await assigned.clone().text()).toContain("Give this partner another price list?");
+    expect(await follow(live, await agree(live, assigned, list))).toContain("Priced by standard");
     const suspend = await press(live, `${path}/suspend`, `${path}/status`);
     expect(await follow(live, suspend)).toContain("It is suspended.");
     const { body } = await world.call("GET", `/api/v1/admin/partners/${id}`, {
@@ -124,9 +146,11 @@ describe("evaluations", () => {
       422,
       expect.stringContaining("nobody at all"),
     ]);
-    expect(await follow(operator, await press(operator, path, `${path}/close`))).toContain(
-      "Closed.",
+    expect(await read(operator, path)).not.toContain(
+      `<form class="sheet inline" method="post" action="${path}/close"`,
     );
+    const closed = await press(operator, `${path}/close`, `${path}/close`, { reason: "A <slip>" });
+    expect(await follow(operator, closed)).toMatch(/Closed\..*A &lt;slip&gt;/s);
     const erased = await press(operator, `${path}/erase`, `${path}/erase`);
     expect(await follow(operator, erased)).not.toContain("ada@acme.example");
     const rota = "/console/evaluations/rota";
@@ -148,6 +172,9 @@ describe("the log", () => {
       "[masked]",
     );
     await read(operator, "/console/log?stream=message-nothing", 404);
+    // One more than a number holds exactly.
+    const far = await read(operator, "/console/log?from=9007199254740993");
+    expect(far).toContain("after=9007199254740992");
   });
 });
 

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { allOf } from "../src/all-of.ts";
 import { readBatch } from "../src/batch-csv.ts";
 import { diffWords } from "../src/words-diff.ts";
 import { hiddenIn, openDesk } from "./desk.ts";
@@ -7,6 +8,35 @@ const { world, keys, fetchPage, signedIn, read, press } = await openDesk();
 
 const messages = async (): Promise<readonly { to: string; client_ref: string | null }[]> =>
   (await world.call("GET", "/api/v1/messages?limit=100", { key: keys.sandboxKey })).body.data;
+
+test("a choice has more than a page of the platform's lists, up to a bound that is said", async () => {
+  const rows = Array.from({ length: 2_345 }, (_, index) => index);
+  const asked: string[] = [];
+  const get = async (path: string, query: Record<string, unknown> = {}) => {
+    const from = Number(query["after"] ?? 0);
+    asked.push(`${path} ${from} ${String(query["channel"])}`);
+    const to = from + Number(query["limit"]);
+    const data = rows.slice(from, to);
+    return { data, next_cursor: to < rows.length ? String(to) : null, prev_cursor: null };
+  };
+  const api = { get } as unknown as Parameters<typeof allOf>[0];
+  const found = await allOf<number>(api, "/templates", { channel: "sms" });
+  expect([found.data.length, found.data.at(-1), found.more]).toEqual([1_000, 999, true]);
+  expect([asked.length, asked.at(-1)]).toEqual([10, "/templates 900 sms"]);
+  rows.length = 250;
+  const fewer = await allOf<number>(api, "/agents");
+  expect([fewer.data, fewer.more]).toEqual([rows, false]);
+
+  const cookie = await signedIn();
+  const made = Array.from({ length: 101 }, (_, index) => `choice-${index}`);
+  for (const slug of made)
+    await world.call("POST", "/api/v1/templates", {
+      key: keys.sandboxKey,
+      body: { slug, channel: "sms", default_language: "en", languages: { en: { text: "Hi" } } },
+    });
+  const page = await read(cookie, "/console/send");
+  for (const slug of [made[0], made[100]]) expect(page).toContain(`<option value="${slug}"`);
+});
 
 test("a file is read as spreadsheets write it, and what is wrong with it is said", () => {
   const file = '\uFEFFto;text;variables[name]\r\n+15551230001;"a;b""c";\'=Ada\r\n';

@@ -68,6 +68,35 @@ describe("the feed", () => {
     expect(await numbers("?event_types=message.queued")).toEqual([1, 3]);
   });
 
+  test("is read backwards too, page by page, with a filter and over numbers that are left out", async () => {
+    const { id, key } = await world.addPartner();
+    expect((await get(key, "?before=9")).body).toEqual({
+      data: [],
+      next_after: 0,
+      next_cursor: "0",
+      prev_before: null,
+    });
+    await publish(id, 1, ["message.queued", "message.sent", "message.delivered"]);
+    await publish(id, 2_000_000_000, ["message.sent", "message.queued"]);
+    const back = async (query: string) => {
+      const pages: number[][] = [];
+      for (let before: number | null = Number.MAX_SAFE_INTEGER; before !== null;) {
+        const { body: page } = await get(key, `?before=${before}${query}`);
+        pages.push(page.data.map(({ sequence }: { sequence: number }) => sequence));
+        before = page.prev_before;
+      }
+      return pages;
+    };
+    expect(await back("&limit=2")).toEqual([[2_000_000_000, 2_000_000_001], [2, 3], [1]]);
+    expect(await back("&types=message.sent")).toEqual([[2_000_000_000], [2]]);
+    expect(await back("&types=message.delivered")).toEqual([[], [3]]);
+    const page = (await get(key, "?before=3")).body;
+    expect([page.data.length, page.next_after, page.prev_before]).toEqual([2, 2, null]);
+    for (const more of ["after=1", "cursor=1", "wait=1"])
+      expect((await get(key, `?before=3&${more}`)).status).toBe(422);
+    expect((await world.call("GET", "/api/v1/events/stream?before=3", { key })).status).toBe(422);
+  });
+
   test("passes over numbers that a restore left out, however many, and moves to the end of them", async () => {
     const { id, key } = await world.addPartner();
     await publish(id, 1, ["message.queued"]);

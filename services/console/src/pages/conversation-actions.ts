@@ -1,12 +1,13 @@
 import { hasScope } from "@heliograph/api";
 import { html, type Html } from "@heliograph/html";
 import type { Answers } from "../answers.ts";
+import { allOf, notAll } from "../all-of.ts";
 import { Refused, type Problem } from "../client.ts";
 import type { Led, Page, Shown, Visit } from "../page.ts";
-import type { List, Template, TemplateSummary } from "../shapes.ts";
+import type { Template, TemplateSummary } from "../shapes.ts";
 import { acted, button, once } from "../view/forms.ts";
 import { field } from "../view/parts.ts";
-import { waitSeconds } from "./send.ts";
+import { templateField, waitSeconds } from "./send.ts";
 import { conversationApi, conversationPath, show, type Drawn } from "./conversation.ts";
 
 type Conversation = Answers["Conversation"];
@@ -27,10 +28,13 @@ const draw = async (visit: Visit, found: Conversation, etag: string | undefined)
 
 const closedHint = html`<p class="hint">It is closed. An answer goes out all the same; reopen it to have it in the inbox.</p>`;
 
-async function templatesFor({ api, who }: Visit, channel: string): Promise<readonly string[]> {
-  if (!hasScope(who.scopes, "templates:read")) return [];
-  const { data } = await api.get<List<TemplateSummary>>("/templates", { channel, limit: 100 });
-  return [...new Set(data.map(({ slug }) => slug))];
+async function templatesFor(
+  { api, who }: Visit,
+  channel: string,
+): Promise<{ readonly slugs: readonly string[]; readonly more: boolean }> {
+  if (!hasScope(who.scopes, "templates:read")) return { slugs: [], more: false };
+  const { data, more } = await allOf<TemplateSummary>(api, "/templates", { channel });
+  return { slugs: [...new Set(data.map(({ slug }) => slug))], more };
 }
 
 async function variablesOf(visit: Visit, channel: string, slug: string): Promise<Html | undefined> {
@@ -56,14 +60,14 @@ async function variablesOf(visit: Visit, channel: string, slug: string): Promise
 async function replyForm(visit: Visit, { id, channel }: Conversation): Promise<Html> {
   const { form, query } = visit;
   const slug = form.text("template") || query.text("template");
-  const slugs = await templatesFor(visit, channel);
+  const { slugs, more } = await templatesFor(visit, channel);
   const at = conversationPath(id);
   return html`<form class="sheet reply" method="post" action="${at}/reply">${once(visit)}
 ${channel === "email" && field({ name: "subject", label: "Subject", value: form.text("subject"), hint: "Left empty, it answers the last one." })}
 ${field({ name: "text", label: "Your answer", value: form.exact("text"), rows: 4, hint: slugs.length > 0 ? "Left empty with a template." : undefined })}
 ${
   slugs.length > 0 &&
-  html`<details${slug !== "" && html` open`}><summary>Answer with a template</summary><div class="row">${field({ name: "template", label: "Template", value: slug, options: [["", "none"], ...slugs] })}${field({ name: "language", label: "Language", value: form.text("language") })}</div>
+  html`<details${slug !== "" && html` open`}><summary>Answer with a template</summary><div class="row">${templateField(slug, { slugs, more, none: "none" })}${field({ name: "language", label: "Language", value: form.text("language") })}</div>
 <p class="actions"><button type="submit" formmethod="get" formaction="${at}" formnovalidate>Show its variables</button></p>
 ${await variablesOf(visit, channel, slug)}</details>`
 }
@@ -83,19 +87,19 @@ const rests = (nowMs: number): readonly (readonly [string, string])[] =>
     String(label),
   ]);
 
-async function assignees({ api, who, environment }: Visit): Promise<readonly [string, string][]> {
+type Assignees = { readonly options: readonly [string, string][]; readonly more: boolean };
+
+async function assignees({ api, who, environment }: Visit): Promise<Assignees> {
   const mine: [string, string] = [who.id, `${who.name} (you)`];
   const routing: [string, string] = ["", "whom routing finds"];
-  if (!hasScope(who.scopes, "agents:read")) return [mine, routing];
-  const { data } = await api.get<List<Agent>>("/agents", { limit: 100 });
+  if (!hasScope(who.scopes, "agents:read")) return { options: [mine, routing], more: false };
+  const { data, more } = await allOf<Agent>(api, "/agents", { status: "active" });
   const others = data.filter(
-    ({ id, status, role, environments }) =>
-      id !== who.id &&
-      status === "active" &&
-      role !== "viewer" &&
-      environments.includes(environment),
+    ({ id, role, environments }) =>
+      id !== who.id && role !== "viewer" && environments.includes(environment),
   );
-  return [mine, routing, ...others.map(({ id, name }): [string, string] => [id, name])];
+  const named = others.map(({ id, name }): [string, string] => [id, name]);
+  return { options: [mine, routing, ...named], more };
 }
 
 async function actionsOf(
@@ -106,11 +110,12 @@ async function actionsOf(
   const at = conversationPath(found.id);
   const seen = etag === undefined ? {} : { etag };
   const last = found.last_message;
+  const people = await assignees(visit);
   return html`<section aria-labelledby="do"><h2 id="do">Do</h2>
 <div class="actions">${found.unread > 0 && last !== null && button(visit, `${at}/read`, "Mark as read", { fields: { up_to: last.id } })}${found.assignee !== null && button(visit, `${at}/unassign`, "Take it from its agent", seen)}${found.status === "closed" ? button(visit, `${at}/reopen`, "Reopen") : button(visit, `${at}/close`, "Close", seen)}${found.status === "snoozed" && button(visit, `${at}/reopen`, "Wake it")}</div>
 ${
   found.status !== "closed" &&
-  html`<form class="sheet inline" method="post" action="${at}/assign">${once(visit, etag)}${field({ name: "agent_id", label: "Give it to", value: found.assignee?.id ?? visit.who.id, options: await assignees(visit) })}<div class="actions"><button type="submit">Assign</button></div></form>
+  html`<form class="sheet inline" method="post" action="${at}/assign">${once(visit, etag)}${field({ name: "agent_id", label: "Give it to", value: found.assignee?.id ?? visit.who.id, options: people.options, ...(people.more && { hint: notAll }) })}<div class="actions"><button type="submit">Assign</button></div></form>
 <form class="sheet inline" method="post" action="${at}/snooze">${once(visit, etag)}${field({ name: "until", label: "Let it rest for", options: rests(Date.now()), hint: "Or until the person writes." })}<div class="actions"><button type="submit">Snooze</button></div></form>`
 }</section>`;
 }

@@ -109,7 +109,7 @@ ${
 ${act(visit, `${path}/assign`, html`<div class="row">${field({ name: "contact", label: "Contact", value: typed(visit, "contact"), required: true, placeholder: "Ann <ann@example.org>", hint: "An operator's agent (agt_…), or an address. The visitor gets mail that names both." })}${field({ name: "slack_invite_url", label: "Invitation to Slack", value: typed(visit, "slack_invite_url"), hint: "Of a private channel. May be left empty." })}</div>`, "Give it")}</section>
 <section aria-labelledby="end"><h2 id="end">How it ends</h2>
 ${found.converted_at === null && act(visit, `${path}/convert`, html`<p>The visitor became a customer.</p>`, "Converted", { look: "plain" })}
-${act(visit, `${path}/close`, field({ name: "reason", label: "Reason", value: typed(visit, "reason"), hint: "For the team. The tenant stays." }), "Close it", { look: "sheet inline" })}</section>`
+<p><a href="${base}${path}/close">Close it …</a></p></section>`
 }
 ${found.erased_at === null && html`<p><a href="${base}${path}/erase">Erase what the visitor wrote …</a></p>`}
 ${curl(visit, "POST", `/admin/evaluations/${found.id}/note`, { text: "Called back." })}`,
@@ -125,7 +125,12 @@ const filled = ({ form }: Visit, names: readonly string[]): object =>
   );
 
 const change =
-  (name: string, fields: readonly string[], said: string) =>
+  (
+    name: string,
+    fields: readonly string[],
+    said: string,
+    again: (visit: Visit, problem: Problem) => Promise<Shown> = one,
+  ) =>
   (visit: Visit): Promise<Led | Shown> =>
     tried(
       visit,
@@ -134,8 +139,27 @@ const change =
         await visit.api.send("POST", `${pathOf(visit)}/${name}`, { ...body, key: given.key });
         return { to: `${base}${section}/${visit.params["id"]!}`, told: said };
       },
-      (problem) => one(visit, problem),
+      (problem) => again(visit, problem),
     );
+
+async function closing(visit: Visit, problem?: Problem): Promise<Shown> {
+  const found = await visit.api.get<Full>(pathOf(visit));
+  const here = `${base}${section}/${found.id}`;
+  return asked(visit, {
+    title: "Close an evaluation",
+    what: html`<strong>${bdi(found.company)}</strong> is over for the team: nobody can be given it, and no note can be written. The visitor is told nothing, and the tenant stays with its keys. A closed evaluation is not opened again.`,
+    fields: field({
+      name: "reason",
+      label: "Reason",
+      value: typed(visit, "reason"),
+      hint: "For the team.",
+    }),
+    action: `${here}/close`,
+    label: "Close it",
+    back: here,
+    problem,
+  });
+}
 
 function erasing(visit: Visit): Promise<Shown> {
   const here = `${base}${section}/${visit.params["id"]!}`;
@@ -239,7 +263,13 @@ export const evaluationPages: readonly Page[] = [
     section,
     answer: change("convert", [], "A customer. Well done."),
   },
-  { method: "POST", path: `${at}/close`, section, answer: change("close", ["reason"], "Closed.") },
+  { method: "GET", path: `${at}/close`, section, answer: (visit) => closing(visit) },
+  {
+    method: "POST",
+    path: `${at}/close`,
+    section,
+    answer: change("close", ["reason"], "Closed.", closing),
+  },
   { method: "GET", path: `${at}/erase`, section, answer: erasing },
   { method: "POST", path: `${at}/erase`, section, answer: change("erase", [], "Erased for ever.") },
 ];

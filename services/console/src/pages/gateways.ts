@@ -1,9 +1,9 @@
 import { hasScope } from "@heliograph/api";
 import { html, type Html } from "@heliograph/html";
 import type { Answers } from "../answers.ts";
+import { allOf, notAll } from "../all-of.ts";
 import type { Problem } from "../client.ts";
 import { base, shown, type Led, type Page, type Shown, type Visit } from "../page.ts";
-import type { List } from "../shapes.ts";
 import { acted, asked, button, once } from "../view/forms.ts";
 import {
   bdi,
@@ -59,10 +59,10 @@ const health: readonly Column<Gateway>[] = [
 async function list(visit: Visit): Promise<Shown> {
   const { api, environment } = visit;
   const operator = isOperator(visit);
-  const [{ data }, configs] = await Promise.all([
-    api.get<List<Gateway>>("/gateways", { limit: 100 }),
+  const [{ data, more }, configs] = await Promise.all([
+    allOf<Gateway>(api, "/gateways"),
     operator
-      ? api.get<List<Config>>("/admin/gateways", { environment, limit: 100 })
+      ? allOf<Config>(api, "/admin/gateways", { environment })
       : Promise.resolve({ data: [] }),
   ]);
   const config = new Map(configs.data.map((one) => [one.id, one]));
@@ -79,6 +79,7 @@ async function list(visit: Visit): Promise<Shown> {
     "Gateways",
     html`<p>The ways out to providers, and how they do. A breaker opens where too many calls fail: messages take another way, or wait, until it lets some through again.</p>
 ${data.length === 0 ? empty("No gateway", "Nothing can be sent here until an operator adds one.") : table("Gateways", [name, ...health, ...(operator ? extra : [])], data)}
+${more && html`<p class="hint">${notAll}</p>`}
 <p><a href="${base}/routing">Which of them would take a message?</a></p>
 ${curl(visit, "GET", "/gateways")}`,
   );

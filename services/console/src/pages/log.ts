@@ -53,7 +53,11 @@ const eventOf = (filters: Filters, event: LogEvent): Html => {
 function placeOf({ query }: Visit): Readonly<Record<string, string>> {
   const [after, from] = [query.text("after"), query.text("from")];
   if (after !== "") return { after };
-  if (/^\d{1,18}$/.test(from)) return { after: String(Math.max(0, Number(from) - 1)) };
+  // Positions reach beyond what a number holds without losing digits.
+  if (/^\d{1,18}$/.test(from)) {
+    const at = BigInt(from);
+    return { after: String(at === 0n ? at : at - 1n) };
+  }
   return { before: query.text("before") || end };
 }
 

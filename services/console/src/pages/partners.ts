@@ -11,6 +11,7 @@ import {
   empty,
   facts,
   field,
+  money,
   pages,
   pill,
   refusal,
@@ -188,12 +189,12 @@ ${act(
   `${path}/adjust`,
   html`<div class="row">${field({ name: "amount", label: `Amount in ${partner.currency}`, value: typed(visit, "amount"), required: true, placeholder: "-2.50", hint: "Below 0 it is taken away." })}
 ${field({ name: "reason", label: "Reason", value: typed(visit, "reason"), required: true, hint: "It stands in the partner's statement." })}</div>`,
-  "Correct the balance",
+  "Correct the balance …",
 )}</section>
 ${
   environment === "live" &&
   html`<section aria-labelledby="prices"><h2 id="prices">Prices</h2>
-${act(visit, `${path}/price-list`, field({ name: "list", label: "Price list", value: typed(visit, "list"), required: true, placeholder: "standard", hint: "It prices what the partner sends from here on." }), "Assign", { look: "sheet inline" })}</section>
+${act(visit, `${path}/price-list`, field({ name: "list", label: "Price list", value: typed(visit, "list"), required: true, placeholder: "standard", hint: "It prices what the partner sends from here on." }), "Assign …", { look: "sheet inline" })}</section>
 <section aria-labelledby="access"><h2 id="access">${suspended ? "Let it in again" : "Suspend it"}</h2>
 ${suspended ? act(visit, `${path}/status`, html`<input type="hidden" name="status" value="active">`, "Let it in again", { look: "plain", etag }) : html`<p><a href="${base}${path}/suspend">Suspend this partner …</a></p>`}</section>`
 }
@@ -237,8 +238,35 @@ const setStatus = (visit: Visit): Promise<Led | Shown> =>
     (problem) => one(visit, problem),
   );
 
-const adjust = (visit: Visit): Promise<Led | Shown> =>
-  tried(
+/** What will happen, before it does: `fields` are posted again with the answer. */
+async function sure(
+  visit: Visit,
+  name: string,
+  question: Pick<Parameters<typeof asked>[1], "title" | "label">,
+  { what, fields }: { readonly what: Html; readonly fields: readonly string[] },
+): Promise<Shown> {
+  const kept = fields.map(
+    (field) => html`<input type="hidden" name="${field}" value="${visit.form.exact(field)}">`,
+  );
+  return asked(visit, {
+    ...question,
+    what: html`${what}${kept}<input type="hidden" name="sure" value="1">`,
+    action: `${back(visit)}/${name}`,
+    back: back(visit),
+  });
+}
+
+async function adjusting(visit: Visit): Promise<Shown> {
+  const { form, environment, api } = visit;
+  const partner = await api.get<Partner>(pathOf(visit));
+  const what = html`The ${environment} balance of <strong>${bdi(partner.name)}</strong> changes by ${money(form.text("amount"), partner.currency)}. It stands in the partner's statement, with your name and the reason ${bdi(form.text("reason"))}, for ever: only another correction takes it back.`;
+  const question = { title: "Correct this balance?", label: "Correct the balance" };
+  return sure(visit, "adjust", question, { what, fields: ["amount", "reason"] });
+}
+
+async function adjust(visit: Visit): Promise<Led | Shown> {
+  if (!visit.form.has("sure")) return adjusting(visit);
+  return tried(
     visit,
     async (given) => {
       const { form, environment, api } = visit;
@@ -254,9 +282,18 @@ const adjust = (visit: Visit): Promise<Led | Shown> =>
     },
     (problem) => one(visit, problem),
   );
+}
 
-const assign = (visit: Visit): Promise<Led | Shown> =>
-  tried(
+async function assigning(visit: Visit): Promise<Shown> {
+  const partner = await visit.api.get<Partner>(pathOf(visit));
+  const what = html`From now on what <strong>${bdi(partner.name)}</strong> sends is priced by ${bdi(visit.form.text("list"))}. Its wallet is the one in that list's currency: with another currency than ${partner.currency} it is another wallet, with its own balance. What was accepted keeps its price.`;
+  const question = { title: "Give this partner another price list?", label: "Assign the list" };
+  return sure(visit, "price-list", question, { what, fields: ["list"] });
+}
+
+async function assign(visit: Visit): Promise<Led | Shown> {
+  if (!visit.form.has("sure")) return assigning(visit);
+  return tried(
     visit,
     async (given) => {
       const body = { list: visit.form.text("list") };
@@ -269,6 +306,7 @@ const assign = (visit: Visit): Promise<Led | Shown> =>
     },
     (problem) => one(visit, problem),
   );
+}
 
 const at = `${section}/:id`;
 export const partnerPages: readonly Page[] = [

@@ -36,7 +36,11 @@ ${
           { label: "Events behind", figures: true, cell: ({ lag_events }) => lag_events },
           { label: "Behind for", figures: true, cell: ({ lag_ms }) => `${Math.round(lag_ms)} ms` },
           { label: "Events a second", figures: true, cell: ({ rate }) => rate },
-          { label: "Position", figures: true, cell: ({ position }) => Number(position) },
+          {
+            label: "Position",
+            figures: true,
+            cell: ({ position }) => position.replace(/^0+(?=.)/, ""),
+          },
           { label: "What went wrong", cell: ({ last_error }) => bdi(last_error) },
           {
             label: "Build again",

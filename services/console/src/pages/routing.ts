@@ -1,9 +1,9 @@
 import { hasScope } from "@heliograph/api";
 import { html, type Html } from "@heliograph/html";
 import type { Answers } from "../answers.ts";
+import { allOf } from "../all-of.ts";
 import { Refused, type Problem } from "../client.ts";
 import { base, shown, type Led, type Page, type Shown, type Visit } from "../page.ts";
-import type { List } from "../shapes.ts";
 import { acted, once, words } from "../view/forms.ts";
 import { bdi, curl, empty, field, refusal, table } from "../view/parts.ts";
 import { channels } from "./messages.ts";
@@ -75,10 +75,8 @@ ${curl(visit, "POST", "/routing/explain", example)}`,
 }
 
 const namesOf = async ({ api, environment }: Visit): Promise<Names> => {
-  const { data } = await api.get<List<Answers["AdminGateway"]>>("/admin/gateways", {
-    environment,
-    limit: 100,
-  });
+  // Of one that is not among them its id is shown, and taken.
+  const { data } = await allOf<Answers["AdminGateway"]>(api, "/admin/gateways", { environment });
   return new Map(data.map(({ id, name }) => [id, name]));
 };
 

@@ -1,9 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { type Form, html, type Html } from "@heliograph/html";
 import type { Answers } from "../answers.ts";
+import { allOf } from "../all-of.ts";
 import { Refused, type Problem } from "../client.ts";
 import { base, shown, type Led, type Page, type Shown, type Visit } from "../page.ts";
-import type { Accepted, List, Template, TemplateSummary } from "../shapes.ts";
+import type { Accepted, Template, TemplateSummary } from "../shapes.ts";
 import { bdi, curl, field, hidden, money, refusal } from "../view/parts.ts";
 import { channels } from "./messages.ts";
 
@@ -80,8 +81,8 @@ const priceOf = ({ segments, cost_estimate, currency }: Accepted): Html =>
   html`<div class="notice" role="status"><p><strong>${money(cost_estimate, currency)}</strong> for ${segments.count} ${segments.count === 1 ? "segment" : "segments"}: ${segments.characters} characters in ${segments.encoding}. Nothing was sent yet.</p></div>`;
 
 async function show(visit: Visit, form: Form, state: State): Promise<Shown> {
-  const [{ data }, template] = await Promise.all([
-    visit.api.get<List<TemplateSummary>>("/templates", { limit: 100 }),
+  const [{ data, more }, template] = await Promise.all([
+    allOf<TemplateSummary>(visit.api, "/templates"),
     chosen(visit, form),
   ]);
   const { problem, priced, preview, key } = state;
@@ -100,7 +101,7 @@ ${field({ name: "channel", label: "Channel", value: form.text("channel") || "sms
 ${field({ name: "to", label: "To", value: form.text("to"), required: true, placeholder: visit.environment === "sandbox" ? "+15551230001" : "", hint: visit.environment === "sandbox" ? html`<code>…0001</code> is delivered, <code>…0003</code> fails, <code>…0014</code> is read.` : "A number with its country, an address, or what the channel has." })}
 </div>
 <div class="row">
-${field({ name: "template", label: "Template", value: form.text("template"), options: [["", "none: write the text"], ...slugs.map((slug) => [slug, slug] as const)] })}
+${templateField(form.text("template"), { slugs, more, none: "none: write the text" })}
 ${field({ name: "language", label: "Language", value: form.text("language"), hint: languages.length > 0 ? `There is ${languages.join(", ")}.` : "Of the template." })}
 </div>
 <p class="actions start"><button type="submit" formmethod="get" formaction="${base}/send" formnovalidate>Show its variables</button></p>
@@ -114,6 +115,26 @@ ${curl(visit, "POST", "/messages", example)}`,
     problem?.status,
   );
 }
+
+/** Where there are more than can be listed, one is named instead of picked. */
+export const templateField = (
+  value: string,
+  {
+    slugs,
+    more,
+    none,
+  }: { readonly slugs: readonly string[]; readonly more: boolean; readonly none: string },
+): Html =>
+  field({
+    name: "template",
+    label: "Template",
+    value,
+    ...(more
+      ? {
+          hint: html`Its name: they are too many to list. <a href="${base}/templates">Look it up</a>`,
+        }
+      : { options: [["", none] as const, ...slugs.map((slug) => [slug, slug] as const)] }),
+  });
 
 const blank = (visit: Visit): Promise<Shown> => show(visit, visit.query, { key: randomUUID() });
 

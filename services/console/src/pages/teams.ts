@@ -1,9 +1,9 @@
 import { hasScope } from "@heliograph/api";
 import { html, type Html, type Form } from "@heliograph/html";
 import type { Answers } from "../answers.ts";
+import { allOf, notAll } from "../all-of.ts";
 import type { Problem } from "../client.ts";
 import { base, shown, type Led, type Page, type Shown, type Visit } from "../page.ts";
-import type { List } from "../shapes.ts";
 import { acted, asked, checks, once, ticked } from "../view/forms.ts";
 import { bdi, curl, empty, field, refusal, table } from "../view/parts.ts";
 
@@ -24,7 +24,7 @@ const routed = (routing: string): string =>
   routings.find(([name]) => name === routing)?.[1] ?? routing;
 
 async function list(visit: Visit): Promise<Shown> {
-  const { data } = await visit.api.get<List<Team>>("/teams", { limit: 100 });
+  const { data, more } = await allOf<Team>(visit.api, "/teams");
   return shown(
     "Teams",
     html`<p>Those who share conversations. A conversation of a team is given to one of them, by its rule.</p>
@@ -52,6 +52,7 @@ ${
         data,
       )
 }
+${more && html`<p class="hint">${notAll}</p>`}
 ${curl(visit, "GET", "/teams")}`,
   );
 }
@@ -69,7 +70,7 @@ const typedOf = (form: Form): Typed => ({
 });
 
 async function settingFields({ api }: Visit, typed: Typed): Promise<Html> {
-  const { data } = await api.get<List<Agent>>("/agents", { limit: 100 });
+  const { data, more } = await allOf<Agent>(api, "/agents");
   const people = data.filter(
     ({ id, status }) => status !== "disabled" || typed.agent_ids.includes(id),
   );
@@ -86,6 +87,7 @@ ${checks(
       .map((id) => [id, html`<code>${id}</code>`] as const),
   ],
   (id) => typed.agent_ids.includes(id),
+  more && notAll,
 )}`;
 }
 

@@ -1,18 +1,20 @@
 import { hasScope } from "@heliograph/api";
-import { randomUUID } from "node:crypto";
 import { html, type Html } from "@heliograph/html";
-import { base, shown, type Led, type Page, type Shown, type Visit } from "../page.ts";
+import { Refused, type Problem } from "../client.ts";
+import { base, shown, type Handed, type Led, type Page, type Shown, type Visit } from "../page.ts";
 import type { Balance, Entry, List, Statement } from "../shapes.ts";
+import { act, typed } from "../view/acts.ts";
+import { acted } from "../view/forms.ts";
 import {
   bdi,
   curl,
   empty,
   facts,
   field,
-  hidden,
   money,
   pages,
   pill,
+  refusal,
   table,
   time,
   type Column,
@@ -47,11 +49,26 @@ const columns: readonly Column<Entry>[] = [
 
 const topUp = (visit: Visit, { currency }: Balance): Html =>
   html`<section aria-labelledby="top-up"><h2 id="top-up">Top up the sandbox</h2>
-<form class="sheet inline" method="post" action="${base}/wallet/top-up">${hidden(visit)}<input type="hidden" name="key" value="${randomUUID()}">
-${field({ name: "amount", label: `Amount in ${currency}`, value: "100", required: true, hint: "Play money: take what you need." })}
-<div class="actions"><button class="main" type="submit">Top up</button></div></form></section>`;
+${act(visit, "/wallet/top-up", field({ name: "amount", label: `Amount in ${currency}`, value: typed(visit, "amount", "100"), required: true, hint: "Play money: take what you need." }), "Top up", { look: "sheet inline" })}</section>`;
 
-async function wallet(visit: Visit): Promise<Shown> {
+/** The month before one, as `2026-05`. */
+const monthBefore = (month: string): string => {
+  const at = new Date(`${month}-01T00:00:00Z`);
+  at.setUTCMonth(at.getUTCMonth() - 1);
+  return monthOf(at);
+};
+
+/** Any month, and the two that are asked for most. */
+const statements = (value: string): Html => {
+  const now = monthOf(new Date());
+  const links = [now, monthBefore(now)].map(
+    (month) => html`<a href="${base}/wallet/statements/${month}">${month}</a>`,
+  );
+  return html`<section aria-labelledby="statements"><h2 id="statements">Statements</h2>
+<form class="filters" method="get" action="${base}/wallet/statements">${field({ name: "month", label: "Month", value, type: "month", placeholder: now, required: true, hint: html`Such as ${links[0]} or ${links[1]}; months end in UTC.` })}<div class="actions"><button type="submit">Show the statement</button></div></form></section>`;
+};
+
+async function wallet(visit: Visit, problem?: Problem): Promise<Shown> {
   const { api, query, environment, who } = visit;
   const kind = query.text("kind");
   const [balance, moves, proof] = await Promise.all([
@@ -64,44 +81,65 @@ async function wallet(visit: Visit): Promise<Shown> {
     }),
     api.get<Proof>("/wallet/proof"),
   ]);
-  const month = monthOf(new Date());
   return shown(
     "Wallet",
-    html`<dl class="figures-row">
+    html`${problem !== undefined && refusal(problem)}<dl class="figures-row">
 <div class="figure"><dt>Available</dt><dd>${money(balance.available, balance.currency)}</dd><dd class="hint">as of position ${balance.as_of_position}</dd></div>
 <div class="figure"><dt>Held</dt><dd>${money(balance.held, balance.currency)}</dd><dd class="hint">for messages on their way; given back where they fail</dd></div>
 <div class="figure"><dt>Proof</dt><dd>${proof.matches ? html`<span class="pill good">it adds up</span>` : html`<span class="pill bad">it does not</span>`}</dd><dd class="hint">${proof.matches ? `${proof.entries} entries read again from the log: debits and credits are ${proof.debits} each` : (proof.mismatch ?? "")}</dd></div>
 </dl>
-<p><a href="${base}/wallet/statements/${month}">Statement of ${month}</a></p>
 ${environment === "sandbox" && hasScope(who.scopes, "wallet:write") && topUp(visit, balance)}
+${statements(monthOf(new Date()))}
 <section aria-labelledby="moves"><h2 id="moves">Transactions</h2>
 <form class="filters" method="get" action="${base}/wallet">${field({ name: "kind", label: "Kind", value: kind, options: [["", "any"], ...["topup", "hold", "capture", "release", "refund", "adjustment"].map((name) => [name, name] as const)] })}<div class="actions"><button type="submit">Filter</button></div></form>
 ${moves.data.length === 0 ? empty("Nothing moved", "What a message costs is held when it is accepted, taken when a provider has it, and given back where it fails. Each of these is a line here.") : table("Transactions, newest first", columns, moves.data)}
 ${pages(`${base}/wallet`, { kind }, moves)}</section>
 ${curl(visit, "GET", "/wallet/transactions")}`,
+    problem?.status,
   );
 }
 
-async function add({ api, form }: Visit): Promise<Led> {
-  const body = { amount: form.text("amount"), reference: "console" };
-  const made = await api.send<Balance>("POST", "/wallet/topups", {
-    body,
-    key: form.text("key") || randomUUID(),
-  });
-  return { to: `${base}/wallet`, told: `Topped up: ${form.text("amount")} ${made.currency}.` };
-}
+const add = (visit: Visit): Promise<Led | Shown> =>
+  acted(
+    visit,
+    async ({ key }) => {
+      const { api, form } = visit;
+      const body = { amount: form.text("amount"), reference: "console" };
+      const made = await api.send<Balance>("POST", "/wallet/topups", { body, key });
+      return { to: `${base}/wallet`, told: `Topped up: ${form.text("amount")} ${made.currency}.` };
+    },
+    (problem) => wallet(visit, problem),
+  );
+
+const monthAsked = async ({ query }: Visit): Promise<Led> => ({
+  to: `${base}/wallet/statements/${encodeURIComponent(query.text("month") || monthOf(new Date()))}`,
+});
+
+const statementApi = ({ params }: Visit): string =>
+  `/wallet/statements/${encodeURIComponent(params["month"]!)}`;
 
 async function statement(visit: Visit): Promise<Shown> {
-  const month = visit.params["month"]!;
-  const found = await visit.api.get<Statement>(`/wallet/statements/${encodeURIComponent(month)}`);
-  const { opening, closing, currency, entries } = found;
+  try {
+    return written(visit, await visit.api.get<Statement>(statementApi(visit)));
+  } catch (error) {
+    // Another month can be asked for where this is none, or has not begun.
+    if (!(error instanceof Refused) || ![404, 422].includes(error.problem.status)) throw error;
+    const { problem } = error;
+    const again = statements(visit.params["month"]!);
+    return shown("Statement", html`${refusal(problem)}${again}`, problem.status);
+  }
+}
+
+function written(visit: Visit, found: Statement): Shown {
+  const { opening, closing, currency, entries, month } = found;
   return shown(
     `Statement of ${found.month}`,
-    html`${facts([
-      ["At the beginning", money(opening, currency)],
-      ["At the end", money(closing, currency)],
-      ["Entries", entries.length],
-    ])}
+    html`<p class="bar"><a download href="${base}/wallet/statements/${month}/statement.csv">Download as CSV</a><a href="${base}/wallet/statements/${monthBefore(month)}" rel="prev">The month before</a><a href="${base}/wallet">Wallet</a></p>
+${facts([
+  ["At the beginning", money(opening, currency)],
+  ["At the end", money(closing, currency)],
+  ["Entries", entries.length],
+])}
 ${
   entries.length === 0
     ? empty("Nothing moved in this month", html`<a href="${base}/wallet">Back to the wallet</a>`)
@@ -126,8 +164,19 @@ ${curl(visit, "GET", `/wallet/statements/${found.month}?format=csv`)}`,
   );
 }
 
+const csv = async (visit: Visit): Promise<Handed> => ({
+  file: await visit.api.download(statementApi(visit), { format: "csv" }),
+});
+
 export const walletPages: readonly Page[] = [
-  { method: "GET", path: "/wallet", section: "/wallet", answer: wallet },
+  { method: "GET", path: "/wallet", section: "/wallet", answer: (visit) => wallet(visit) },
   { method: "POST", path: "/wallet/top-up", section: "/wallet", answer: add },
+  { method: "GET", path: "/wallet/statements", section: "/wallet", answer: monthAsked },
   { method: "GET", path: "/wallet/statements/:month", section: "/wallet", answer: statement },
+  {
+    method: "GET",
+    path: "/wallet/statements/:month/statement.csv",
+    section: "/wallet",
+    answer: csv,
+  },
 ];

@@ -52,7 +52,7 @@ export const checks = (
   chosen: (value: string) => boolean,
   hint?: Cell,
 ): Html =>
-  html`<fieldset class="checks"><legend>${legend}</legend>${hint !== undefined && html`<p class="hint">${hint}</p>`}<div>${options.map(
+  html`<fieldset class="checks"><legend>${legend}</legend>${hint !== undefined && hint !== false && html`<p class="hint">${hint}</p>`}<div>${options.map(
     ([value, label]) =>
       html`<label class="check"><input type="checkbox" name="${name}[${value}]" value="1"${chosen(value) && html` checked`}> <span>${label}</span></label>`,
   )}</div></fieldset>`;
@@ -68,6 +68,8 @@ type Question = {
   readonly title: string;
   /** What will happen, and what will not. */
   readonly what: Cell;
+  /** What is still to be filled in. */
+  readonly fields?: Html;
   readonly action: string;
   readonly label: string;
   readonly back: string;
@@ -78,11 +80,11 @@ type Question = {
 /** A page that asks before something is done that cannot be undone. */
 export const asked = (
   visit: Visit,
-  { title, what, action, label, back, etag, problem }: Question,
+  { title, what, fields, action, label, back, etag, problem }: Question,
 ): Shown =>
   shown(
     title,
-    html`${problem !== undefined && refusal(problem)}<form class="sheet grave" method="post" action="${action}">${once(visit, etag)}<p>${what}</p>
+    html`${problem !== undefined && refusal(problem)}<form class="sheet grave" method="post" action="${action}">${once(visit, etag)}<p>${what}</p>${fields}
 <div class="actions"><button class="grave" type="submit">${label}</button><a href="${back}">Leave it as it is</a></div></form>`,
     problem?.status,
   );

@@ -1,4 +1,4 @@
-import { html } from "@heliograph/html";
+import { html, type Html } from "@heliograph/html";
 import type { Environment } from "@heliograph/contracts";
 import type { Problem } from "../client.ts";
 import { base, shown, type Shown } from "../page.ts";
@@ -53,17 +53,34 @@ export const brokenPage = (): string =>
     html`<p>It is written down, and it is not your fault. Whether your last form was carried out, its page says: look there before you send it again.</p><p><a href="${base}">Go to the console</a></p>`,
   );
 
-const silence = html`<p>The REST API gives no answer at the moment. What you sent may have arrived: look for it before you send it again.</p>`;
-export const silentAlone = (): string => bare("The platform does not answer", silence);
-export const silentPage = (): Shown => shown("The platform does not answer", silence, 502);
+const silent = "The platform does not answer";
+
+/** What to do while the platform is away. `again`: the address to ask again, where nothing was posted. */
+const silence = (again: string | undefined, posted: string): Html =>
+  again === undefined
+    ? html`<p>The REST API gives no answer at the moment. ${posted}</p><p><a class="go" href="${base}">Go to the console</a></p>`
+    : html`<p>The REST API gives no answer at the moment. Nothing was changed, and this page is there again when it answers.</p><p><a class="go" href="${again}">Try again</a></p>`;
+
+export const silentAlone = (again?: string): string =>
+  bare(silent, silence(again, "Go back in your browser, and try it once more in a minute."));
+export const silentPage = (again?: string): Shown =>
+  shown(
+    silent,
+    silence(
+      again,
+      "What you sent may have arrived. Go back in your browser and send the form once more: what you typed is still in it, and however often it is sent it acts once.",
+    ),
+    502,
+  );
 
 export const refusedAlone = (problem: Problem): string =>
   bare(problem.title, html`${refusal(problem)}<p><a href="${base}">Back to the console</a></p>`);
 
-export const refusedPage = (problem: Problem): Shown =>
+/** `again`: the address to ask again, where nothing was posted. */
+export const refusedPage = (problem: Problem, again?: string): Shown =>
   shown(
     problem.status === 404 ? "Not here" : problem.title,
-    html`${refusal(problem)}${problem.status === 404 && html`<p>Live and the sandbox have nothing in common: what is in one is not found in the other. The switch at the top leads across.</p>`}<p><a href="${base}">Back to the overview</a></p>`,
+    html`${refusal(problem)}${problem.status === 404 && html`<p>Live and the sandbox have nothing in common: what is in one is not found in the other. The switch at the top leads across.</p>`}${problem.status >= 500 && again !== undefined && html`<p><a class="go" href="${again}">Try again</a></p>`}<p><a href="${base}">Back to the overview</a></p>`,
     problem.status,
   );
 

@@ -1,5 +1,5 @@
 import { lifecycleTypeNames, lifecycleTypes } from "@heliograph/domain";
-import { readLifecycle } from "../tables/lifecycle.ts";
+import { readEarlierLifecycle, readLifecycle, type LifecycleRow } from "../tables/lifecycle.ts";
 import { z } from "zod";
 import {
   type Call,
@@ -36,6 +36,16 @@ const EventsQuery = z.strictObject({
     .optional()
     .meta({ description: "Seconds to wait for an event when there is none." }),
 });
+const FeedQuery = EventsQuery.extend({
+  before: queryInt(1, Number.MAX_SAFE_INTEGER).optional().meta({
+    description:
+      "The last events before this sequence in place of those after one, oldest first all the same. What is larger than any sequence gives the newest.",
+  }),
+}).refine(
+  ({ before, after, cursor, wait }) =>
+    before === undefined || (after === undefined && cursor === undefined && wait === undefined),
+  { path: ["before"], message: "goes with neither after nor wait" },
+);
 const StreamQuery = EventsQuery.omit({ limit: true, wait: true });
 
 type StreamQuery = z.infer<typeof StreamQuery>;
@@ -46,7 +56,41 @@ const filterOf = ({ types: own, event_types: alias }: StreamQuery) => {
   return only === undefined ? {} : { types: only };
 };
 
-async function readEvents(call: Call<undefined, z.infer<typeof EventsQuery>>): Promise<Answer> {
+/** The rows are the very texts that webhooks carry: they are opened and joined, never parsed. */
+async function pageOf(
+  { deps, partner }: Call<unknown, unknown>,
+  rows: readonly LifecycleRow[],
+  more: object,
+): Promise<Answer> {
+  const bodies = rows.map((row) => row.body);
+  const data = (await deps.vault.openJson(partner.partner_id, bodies)).join(",");
+  return {
+    status: 200,
+    body: `{"data":[${data}],${JSON.stringify(more).slice(1)}`,
+    headers: { "content-type": "application/json" },
+  };
+}
+
+async function readBefore(
+  call: Call<undefined, z.infer<typeof FeedQuery>>,
+  before: number,
+): Promise<Answer> {
+  const {
+    rows,
+    last,
+    previous = null,
+  } = await readEarlierLifecycle(call.deps.projectionPool, {
+    partner: call.partner.partner_id,
+    before,
+    limit: call.query.limit ?? defaultPageSize,
+    ...filterOf(call.query),
+  });
+  return pageOf(call, rows, { next_after: last, next_cursor: String(last), prev_before: previous });
+}
+
+async function readEvents(call: Call<undefined, z.infer<typeof FeedQuery>>): Promise<Answer> {
+  const { before } = call.query;
+  if (before !== undefined) return readBefore(call, before);
   const pool = call.deps.projectionPool;
   const partner = call.partner.partner_id;
   const limit = call.query.limit ?? defaultPageSize;
@@ -64,16 +108,8 @@ async function readEvents(call: Call<undefined, z.infer<typeof EventsQuery>>): P
     after = nextAfter;
     const leftMs = deadline - performance.now();
     const isOver = leftMs <= 0 && nextAfter >= last && !isAhead;
-    if (rows.length > 0 || isOver || call.signal.aborted) {
-      // The rows are the very texts that webhooks carry: they are opened and joined, never parsed.
-      const bodies = rows.map((row) => row.body);
-      const data = (await call.deps.vault.openJson(partner, bodies)).join(",");
-      return {
-        status: 200,
-        body: `{"data":[${data}],"next_after":${nextAfter},"next_cursor":"${nextAfter}"}`,
-        headers: { "content-type": "application/json" },
-      };
-    }
+    if (rows.length > 0 || isOver || call.signal.aborted)
+      return pageOf(call, rows, { next_after: nextAfter, next_cursor: String(nextAfter) });
     if (isAhead) await untilReached(call, after);
     else if (nextAfter >= last) {
       await whileAllowed(call, (signal) => waiterOf(pool).wait(partner, nextAfter, leftMs, signal));
@@ -100,7 +136,7 @@ export const eventRoutes: readonly Route[] = [
     scope: "events:read",
     summary: "The feed of lifecycle events, oldest first, resumable from the beginning",
     projection: "lifecycle",
-    query: EventsQuery,
+    query: FeedQuery,
     response: z
       .object({
         data: z.array(LifecycleEvent),
@@ -108,6 +144,10 @@ export const eventRoutes: readonly Route[] = [
         next_cursor: z
           .string()
           .meta({ description: "The same as `next_after`.", examples: ["1042"] }),
+        prev_before: z.int().nullable().optional().meta({
+          description:
+            "Of a page that was asked for by `before`: the next one back; null at the beginning.",
+        }),
       })
       .meta({ id: "LifecycleEventPage" }),
     errors: ["invalid_request", "sequence_ahead"],

@@ -76,6 +76,52 @@ export async function readLifecycle(
   };
 }
 
+const earlierSql = `
+select bounds.first::float8 as first, bounds.newest::float8 as newest, e.sequence::float8 as sequence, e.body
+from (select
+  (select sequence from lifecycle.events where partner = $1 order by sequence limit 1) as first,
+  (select sequence from lifecycle.events where partner = $1 and sequence < $2 order by sequence desc limit 1) as newest
+) bounds
+left join lateral (
+  select sequence, body from lifecycle.events
+  where partner = $1 and sequence <= bounds.newest and sequence > bounds.newest - ${scanLimit} and ($3::text[] is null or type = any($3))
+  order by sequence desc limit $4
+) e on true`;
+
+/** The partner's last events before a sequence, oldest first, and the sequence of the last of any type. What is before them is before `previous`, undefined at the beginning. */
+export async function readEarlierLifecycle(
+  pool: pg.Pool,
+  query: {
+    readonly partner: string;
+    readonly before: number;
+    readonly limit: number;
+    readonly types?: readonly string[];
+  },
+): Promise<{
+  readonly rows: readonly LifecycleRow[];
+  readonly last: number;
+  readonly previous: number | undefined;
+}> {
+  const result = await pool.query<{
+    first: number | null;
+    newest: number | null;
+    sequence: number | null;
+    body: string;
+  }>({
+    name: "lifecycle_earlier",
+    text: earlierSql,
+    values: [query.partner, query.before, query.types ?? null, query.limit],
+  });
+  const { first, newest } = result.rows[0]!;
+  const last = newest ?? 0;
+  const rows = result.rows
+    .filter((row): row is typeof row & { sequence: number } => row.sequence !== null)
+    .map(({ sequence, body }) => ({ sequence, body }))
+    .toReversed();
+  const looked = rows.length === query.limit ? rows[0]!.sequence : last - scanLimit + 1;
+  return { rows, last, previous: first !== null && looked > first ? looked : undefined };
+}
+
 export type LifecycleWaiter = {
   /** Resolves true as soon as the partner has an event after `after`, false at the timeout or when the signal ends. */
   wait(partner: string, after: number, timeoutMs: number, signal?: AbortSignal): Promise<boolean>;
