@@ -154,6 +154,31 @@ describe("pages that change by themselves", () => {
   });
 });
 
+test("one message is three calls, and shows what was told of it however long ago", async () => {
+  const call = (method: string, path: string, body?: object) =>
+    world.call(method, `/api/v1${path}`, { key: keys.sandboxKey, ...(body && { body }) });
+  const { body: endpoint } = await call("POST", "/webhook-endpoints", {
+    url: "http://127.0.0.1:9/hooks",
+  });
+  const id = await send("told to an endpoint");
+  const found = await until(
+    async () => (await call("GET", `/webhook-deliveries?message_id=${id}`)).body.data[0],
+    { what: "its delivery is on record" },
+  );
+  // More than one page of newer ones.
+  await world.platform.contexts.sandbox.pool.query(
+    `insert into webhooks.deliveries (id, endpoint_id, position, partner, event_id, type, sequence, status, attempts, created_at)
+     select 'whd_later' || n, endpoint_id, position + 1000000, partner, 'evt_later' || n, type, sequence, 'delivered', '[]', created_at
+     from webhooks.deliveries, generate_series(1, 150) n where id = $1`,
+    [found.id],
+  );
+  const cookie = await signedIn();
+  asked.length = 0;
+  const text = await read(cookie, `/console/messages/${id}`);
+  expect(text).toContain(`/console/webhooks/${endpoint.id}/deliveries/${found.id}`);
+  expect(asked.filter((path) => path.startsWith("/api") && path.includes(id))).toHaveLength(3);
+});
+
 test("the script is small, and is named by what it holds", async () => {
   const { body } = assets.get(scriptPath)!;
   expect(body.length).toBeLessThanOrEqual(4_096);
@@ -187,6 +212,8 @@ describe.skipIf(browser === undefined)(
           },
           { what: "g m leads to the messages" },
         );
+        // The address is there before the page's script is.
+        await page.waitForLoadState("load");
         await page.keyboard.press("/");
         await page.keyboard.type("g?/");
         expect(await page.evaluate("document.activeElement.value")).toBe("g?/");

@@ -1,4 +1,4 @@
-import { newId, streamOf, uuid7 } from "@heliograph/contracts";
+import { eventPublicId, newId, streamOf, uuid7 } from "@heliograph/contracts";
 import { openWorld, type World } from "@heliograph/testkit/world";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { service } from "../src/index.ts";
@@ -61,6 +61,57 @@ describe("deliveries", () => {
     // A cursor belongs to its list: that of one status does not fit another.
     expect((await call("GET", `${path}?after=${first.next_cursor}`)).status).toBe(422);
     expect((await call("GET", `${path}?status=lost`)).status).toBe(422);
+  });
+
+  test("are listed by event and by message, over all endpoints", async () => {
+    const [first, second] = [await endpoint(), await endpoint()];
+    const [message, event] = [newId("msg"), uuid7()];
+    const context = { channel: "sms", to: "+15551230001" };
+    const data = { message_id: message, message: context, cost: "0.01", currency: "EUR" };
+    const metadata = { partner: partner.id };
+    const canceled = { id: event, type: "MessageCanceled", data, metadata } as const;
+    const stream = streamOf("message", message);
+    const [stored] = await log().append([{ stream, expected: "no_stream", events: [canceled] }]);
+    expect(stored).toMatchObject({ kind: "appended" });
+    const told = eventPublicId(event);
+    const { pool } = world.platform.contexts.sandbox;
+    const ids: string[] = [];
+    for (const id of [first, second]) {
+      // Behind it an endpoint has more than fit on one page.
+      const [one] = await record(id, ["failed", ...Array<DeliveryStatus>(120).fill("delivered")]);
+      ids.push(one!);
+      await pool.query("update webhooks.deliveries set event_id = $2 where id = $1", [one, told]);
+    }
+    const listed = ids.toSorted().toReversed();
+    const idsOf = async (query: string, key?: string) => {
+      const { status, body } = await call(
+        "GET",
+        `/webhook-deliveries?${query}`,
+        undefined,
+        key ?? partner.key,
+      );
+      return status === 200 ? body.data.map((item: { id: string }) => item.id) : status;
+    };
+    for (const filter of [`event_id=${told}`, `message_id=${message}`]) {
+      expect(await idsOf(filter)).toEqual(listed);
+      expect(await idsOf(`${filter}&status=failed`)).toEqual(listed);
+      expect(await idsOf(`${filter}&status=delivered`)).toEqual([]);
+      // Both are at one position of the log: a page ends between them.
+      const page = (await call("GET", `/webhook-deliveries?${filter}&limit=1`)).body;
+      expect(page.data[0].id).toBe(listed[0]);
+      const next = (
+        await call("GET", `/webhook-deliveries?${filter}&limit=1&after=${page.next_cursor}`)
+      ).body;
+      expect([next.data[0].id, next.next_cursor]).toEqual([listed[1], null]);
+      expect(await idsOf(`${filter}&limit=1&before=${next.prev_cursor}`)).toEqual([listed[0]]);
+      expect(await idsOf(filter, other.key)).toEqual([]);
+      // A cursor belongs to its list.
+      expect(await idsOf(`${filter}&status=failed&after=${page.next_cursor}`)).toBe(422);
+    }
+    for (const none of ["event_id=evt_0", "message_id=x", `message_id=${newId("msg")}`])
+      expect(await idsOf(none)).toEqual([]);
+    for (const wrong of ["", "status=failed", `event_id=${told}&message_id=${message}`])
+      expect(await idsOf(wrong)).toBe(422);
   });
 
   test("are shown with the request: the body as it is signed, own values masked", async () => {

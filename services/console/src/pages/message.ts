@@ -121,38 +121,29 @@ const moves = (moments: readonly Moment[]): Html => {
 };
 
 type Delivery = Answers["WebhookDelivery"];
-/** More endpoints than a partner has as a rule; of each its newest deliveries are looked through. */
-const mostEndpoints = 5;
+const mostDeliveries = 100;
 
-/** What was told of the message: a delivery names the event that it tells of. */
-async function webhooks(
-  { api, who }: Visit,
-  moments: readonly Moment[],
-): Promise<Html | undefined> {
-  if (!hasScope(who.scopes, "webhooks:read")) return undefined;
-  const { data: endpoints } = await api.get<List<Answers["WebhookEndpoint"]>>(
-    "/webhook-endpoints",
-    {
-      limit: mostEndpoints,
-    },
-  );
-  const lists = await Promise.all(
-    endpoints
-      .slice(0, mostEndpoints)
-      .map(({ id }) =>
-        api.get<List<Delivery>>(`/webhook-endpoints/${id}/deliveries`, { limit: 100 }),
-      ),
-  );
+const deliveriesOf = async (api: Visit["api"], message: string): Promise<List<Delivery>> =>
+  api.get<List<Delivery>>("/webhook-deliveries", { message_id: message, limit: mostDeliveries });
+
+/** What was told of these moments: a delivery names the event that it tells of. */
+function webhooks({ data, next_cursor }: List<Delivery>, moments: readonly Moment[]): Html {
   const ids = new Set(moments.map(({ id }) => id));
-  const found = lists.flatMap(({ data }) => data.filter(({ event_id }) => ids.has(event_id)));
+  const found = data.filter(({ event_id }) => ids.has(event_id));
   return html`<section aria-labelledby="webhooks"><h2 id="webhooks">Webhooks</h2>${
     found.length === 0
-      ? html`<p class="none">${endpoints.length === 0 ? html`No endpoint was there to tell. <a href="${base}/webhooks">Webhooks</a>` : "None among the latest 100 deliveries of each endpoint."}</p>`
+      ? html`<p class="none">Nobody was told of it. <a href="${base}/webhooks">Webhooks</a></p>`
       : table<Delivery>(
-          "What was told of it, among the latest 100 deliveries of each endpoint",
+          next_cursor === null
+            ? "What was told of it, newest first"
+            : `The newest ${mostDeliveries} that were told of it`,
           [
             { label: "When", cell: ({ created_at }) => time(created_at) },
-            { label: "Event", cell: ({ type }) => html`<code>${type}</code>` },
+            {
+              label: "Event",
+              cell: ({ id, endpoint_id, type }) =>
+                html`<a href="${base}/webhooks/${endpoint_id}/deliveries/${id}"><code>${type}</code></a>`,
+            },
             { label: "Status", cell: ({ status }) => pill(status) },
             { label: "Attempts", figures: true, cell: ({ attempts: tries }) => tries.length },
             {
@@ -174,16 +165,17 @@ function stepIn({ query }: Visit, count: number): number {
 }
 
 export async function onePage(visit: Visit): Promise<Shown> {
-  const { api, params } = visit;
+  const { api, params, who } = visit;
   const path = `/messages/${encodeURIComponent(params["id"]!)}`;
-  const { data: all } = await api.get<{ data: readonly Moment[] }>(`${path}/timeline`);
+  const [{ data: all }, now, told] = await Promise.all([
+    api.get<{ data: readonly Moment[] }>(`${path}/timeline`),
+    api.get<Message>(path),
+    hasScope(who.scopes, "webhooks:read") ? deliveriesOf(api, params["id"]!) : undefined,
+  ]);
   const step = stepIn(visit, all.length);
   const past = step < all.length - 1;
   const moments = all.slice(0, step + 1);
-  const [message, told] = await Promise.all([
-    api.get<Message>(path, past ? { as_of: all[step]!.position } : {}),
-    webhooks(visit, moments),
-  ]);
+  const message = past ? await api.get<Message>(path, { as_of: all[step]!.position }) : now;
   const { content } = message;
   // What was stays as it was.
   const watched = (name: string, body: Html): Html => (past ? body : live(name, message.id, body));
@@ -235,7 +227,7 @@ ${slider(message, all, step)}
 ${watched(
   "life",
   html`${attempts(moments)}
-<div class="two">${moves(moments)}${told}</div>
+<div class="two">${moves(moments)}${told !== undefined && webhooks(told, moments)}</div>
 <section aria-labelledby="life"><h2 id="life">Its life, from the log</h2>${timelineOf(message.id, moments)}</section>`,
 )}
 ${curl(visit, "GET", `/messages/${message.id}${past ? `?as_of=${all[step]!.position}` : "/timeline"}`)}`,

@@ -1,8 +1,10 @@
-import { PublicError, isId, streamOf } from "@heliograph/contracts";
+import { PublicError, eventPublicId, isId, streamOf } from "@heliograph/contracts";
 import {
   type Delivery,
+  deliveryKey,
   deliveryStatuses,
   listDeliveries,
+  listEventDeliveries,
   readDelivery,
 } from "../tables/webhooks.ts";
 import { z } from "zod";
@@ -29,6 +31,19 @@ const DeliveriesQuery = ListQuery.extend({
   status: z.enum(deliveryStatuses as [(typeof deliveryStatuses)[number]]).optional(),
 });
 
+/** Of one event or of one message: without either it would be a list of all that there is. */
+const EventDeliveriesQuery = DeliveriesQuery.extend({
+  event_id: z.string().max(64).optional().meta({
+    description: "An event's id, as the body of a webhook has it.",
+  }),
+  message_id: z.string().max(64).optional().meta({
+    description: "A message's id: what was told of it, to any endpoint.",
+  }),
+}).refine(
+  ({ event_id, message_id }) => (event_id === undefined) !== (message_id === undefined),
+  "takes either event_id or message_id",
+);
+
 export const DeliveryView = z
   .object({
     id: z.string(),
@@ -49,6 +64,8 @@ export const DeliveryView = z
     created_at: z.string(),
   })
   .meta({ id: "WebhookDelivery" });
+
+const DeliveryList = listOf(DeliveryView, "WebhookDeliveryList");
 
 export const deliveryView = ({ position: _, ...shown }: Delivery): object => shown;
 
@@ -124,6 +141,31 @@ async function list(call: Call<undefined, z.infer<typeof DeliveriesQuery>>): Pro
   };
 }
 
+/** Of which events; those of a message are in its stream. */
+async function eventsOf({ query, deps }: Call<undefined, z.infer<typeof EventDeliveriesQuery>>) {
+  if (query.event_id !== undefined) return [query.event_id];
+  if (!isId("msg", query.message_id!)) return [];
+  const events = await deps.log.readStream(streamOf("message", query.message_id!));
+  return events.map(({ id }) => eventPublicId(id));
+}
+
+async function listOfEvents(
+  call: Call<undefined, z.infer<typeof EventDeliveriesQuery>>,
+): Promise<Answer> {
+  const { event_id = "", message_id = "", status } = call.query;
+  const name = `webhook-deliveries of ${event_id} ${message_id} ${status ?? ""}`;
+  const page = pageOf(call, name);
+  const rows = await listEventDeliveries(call.deps.projectionPool, {
+    partner: call.partner.partner_id,
+    eventIds: await eventsOf(call),
+    limit: page.limit + 1,
+    ...(status !== undefined && { status }),
+    ...(page.before !== undefined && { before: page.before }),
+    ...(page.after !== undefined && { after: page.after }),
+  });
+  return { status: 200, body: listBody(call, name, page, rows, deliveryKey, deliveryView) };
+}
+
 export const webhookDeliveryRoutes: readonly Route[] = [
   route({
     method: "POST",
@@ -144,9 +186,21 @@ export const webhookDeliveryRoutes: readonly Route[] = [
     summary: "List an endpoint's deliveries with every attempt, newest first",
     projection: "webhooks",
     query: DeliveriesQuery,
-    response: listOf(DeliveryView, "WebhookDeliveryList"),
+    response: DeliveryList,
     errors: ["invalid_request", "not_found"],
     handler: list,
+  }),
+  route({
+    method: "GET",
+    path: "/webhook-deliveries",
+    scope: "webhooks:read",
+    summary:
+      "List what was delivered of one event or of one message, to any endpoint, newest first",
+    projection: "webhooks",
+    query: EventDeliveriesQuery,
+    response: DeliveryList,
+    errors: ["invalid_request"],
+    handler: listOfEvents,
   }),
   route({
     method: "POST",

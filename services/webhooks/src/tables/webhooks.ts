@@ -38,6 +38,7 @@ alter table {schema}.deliveries add column if not exists replay text;
 create index if not exists deliveries_endpoint on {schema}.deliveries (endpoint_id, position);
 create index if not exists deliveries_due on {schema}.deliveries (endpoint_id, next_attempt_at) where status = 'pending';
 create index if not exists deliveries_status on {schema}.deliveries (endpoint_id, status, position) where status <> 'delivered';
+create index if not exists deliveries_event on {schema}.deliveries (event_id);
 `;
 
 export type DeliveryStatus = "pending" | "delivered" | "failed" | "discarded";
@@ -139,6 +140,40 @@ export async function listDeliveries(
       where endpoint_id = $1 and partner = $2 ${status} and ($3::bigint is null or position ${backwards ? ">" : "<"} $3)
       order by position ${backwards ? "" : "desc"} limit $4`,
     values: [query.endpointId, query.partner, query.after ?? query.before ?? null, query.limit],
+  });
+  const deliveries = rows.map(shown);
+  return backwards ? deliveries.reverse() : deliveries;
+}
+
+export type EventDeliveryQuery = {
+  readonly partner: string;
+  /** Public ids; an event was delivered to several endpoints. */
+  readonly eventIds: readonly string[];
+  readonly limit: number;
+  readonly status?: DeliveryStatus;
+  /** Behind this key in the list, or before it: `deliveryKey` of a row. */
+  readonly after?: string;
+  readonly before?: string;
+};
+
+/** Where a delivery stands among those of several endpoints. */
+export const deliveryKey = ({ position, id }: Pick<Delivery, "position" | "id">): string =>
+  `${position} ${id}`;
+
+/** What was delivered of some events, to whatever endpoint, newest event first. */
+export async function listEventDeliveries(
+  pool: pg.Pool,
+  query: EventDeliveryQuery,
+): Promise<readonly Delivery[]> {
+  const backwards = query.before !== undefined;
+  const [position, id] = (query.before ?? query.after)?.split(" ") ?? [null, null];
+  const { rows } = await pool.query<DeliveryRow>({
+    name: `webhooks_event_deliveries_${backwards}`,
+    text: `select ${columns} from webhooks.deliveries
+      where event_id = any($1) and partner = $2 and ($3::text is null or status = $3)
+        and ($4::bigint is null or (position, id) ${backwards ? ">" : "<"} ($4, $5))
+      order by webhooks.deliveries.position ${backwards ? "" : "desc"}, id ${backwards ? "" : "desc"} limit $6`,
+    values: [query.eventIds, query.partner, query.status ?? null, position, id, query.limit],
   });
   const deliveries = rows.map(shown);
   return backwards ? deliveries.reverse() : deliveries;
