@@ -10,17 +10,21 @@ import { changesOf, ownFiles, type Changes } from "../../services/site/src/index
 import { roleScopes } from "@heliograph/platform";
 import { settingNotes } from "@heliograph/runtime";
 import { answerTypes, type Schemas } from "./answer-types.ts";
+import { clientSurface, clientTable, clientTypes } from "./client-types.ts";
+import { operationsOf, type ClientDocument } from "./operations.ts";
 import { apiPage, errorsPage, eventsPage, scopesPage, type OpenApi } from "./pages.ts";
 import { settingsPage } from "./settings-page.ts";
 
 /** Folders in which every file is generated: one that nothing makes is left over from a definition that is gone. */
-export const ownedFolders = ["schemas/events"] as const;
+export const ownedFolders = ["schemas/events", "packages/client/src/made"] as const;
 
 const json = (value: object): string => `${JSON.stringify(value, undefined, 2)}\n`;
 
 /** Every generated file by its path from the root, with the content that the source asks for. */
 export function generatedFiles(): ReadonlyMap<string, string> {
   const openapi = openapiDocument();
+  const document = openapi as unknown as ClientDocument;
+  const operations = operationsOf(document);
   const files = new Map([
     ...eventDefinitions.map(
       (definition) =>
@@ -31,6 +35,9 @@ export function generatedFiles(): ReadonlyMap<string, string> {
     ),
     ["schemas/openapi.json", json(openapi)],
     ["services/console/src/answers.ts", answerTypes(openapi as unknown as Schemas)],
+    ["packages/client/src/made/types.ts", clientTypes(document)],
+    ["packages/client/src/made/surface.ts", clientSurface(operations)],
+    ["packages/client/src/made/table.ts", clientTable(operations)],
     ["schemas/asyncapi.json", json(asyncapiDocument())],
     ["docs/reference/api.md", apiPage(openapi as OpenApi)],
     ["docs/reference/scopes.md", scopesPage(scopes, roleScopes, openapi as OpenApi)],

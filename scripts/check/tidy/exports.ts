@@ -8,6 +8,9 @@ const keptForTests: ReadonlySet<string> = new Set<Place>([
   "packages/log/src/memory.ts#openMemoryLog",
 ]);
 
+/** What is published: whoever installs it uses what it exports. */
+const published = ["packages/client/src/index.ts"];
+
 /** Follows a name through files that only pass it on, to the one that makes it. */
 function originOf(
   tree: Tree,
@@ -44,6 +47,11 @@ function ownUses(file: SourceFile): ReadonlySet<string> {
 /** Code that only tests keep alive: exported, used by tests, and by nothing else, not even in its own file. */
 export function checkExports(tree: Tree): readonly string[] {
   const usedBy = { product: new Set<string>(), tests: new Set<string>() };
+  for (const path of published)
+    for (const { name } of tree.byPath.get(path)?.exports ?? []) {
+      const origin = originOf(tree, path, name);
+      if (origin !== undefined) usedBy.product.add(origin);
+    }
   for (const file of tree.files) {
     const used =
       isTest(file.path) || file.path.startsWith("packages/testkit/")

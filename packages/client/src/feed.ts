@@ -1,0 +1,156 @@
+import type { AnyOptions, Query, Row } from "./calls.ts";
+import { HeliographError, ProblemError } from "./errors.ts";
+import type { LifecycleEvent, LifecycleEventPage } from "./made/types.ts";
+import { pause, pauseMs, scope } from "./retry.ts";
+import { eventsIn } from "./sse.ts";
+import { call, keyOf, outgoing, refusalOf, sendOnce, type Settings } from "./transport.ts";
+
+/** The platform says something every 15 s: silence of three times that is a connection that nobody holds at the other end. */
+const defaultSilenceMs = 45_000;
+/** How long one poll waits at the platform, and how long we poll before a stream is tried again. */
+const [pollSeconds, pollForMs] = [25, 60_000];
+/** So many streams in a row that brought nothing: something between us and the platform does not let them through. */
+const mostFruitless = 3;
+
+export type FollowState =
+  | { readonly type: "connected"; readonly by: "stream" | "polling" }
+  | { readonly type: "waiting"; readonly error: Error; readonly forMs: number };
+
+export type FollowOptions = {
+  /** The `sequence` of the last event that you have handled; 0, the default, begins with the first event there is. */
+  readonly after?: number;
+  /** Only these. */
+  readonly types?: readonly string[];
+  readonly signal?: AbortSignal;
+  /** How long nothing may come, not even the platform's sign of life, before the connection counts as broken. */
+  readonly silenceMs?: number;
+  /** Told of each connection and each break. */
+  readonly onState?: (state: FollowState) => void;
+};
+
+class NoStream extends HeliographError {}
+
+/** One connection of the stream, from its answer to its end. Throws when it is refused, or silent. */
+export async function* streamOnce(
+  settings: Settings,
+  row: Row,
+  query: Query,
+  options: AnyOptions,
+  { silenceMs = defaultSilenceMs, onOpen }: { silenceMs?: number; onOpen?: () => void } = {},
+): AsyncGenerator<LifecycleEvent, void, undefined> {
+  const time = scope(silenceMs, options.signal);
+  let body: ReadableStream<Uint8Array> | undefined;
+  try {
+    const request = outgoing(settings, row, [], { query, options });
+    const answer = await sendOnce(settings, request, await keyOf(settings), time.signal);
+    if (!answer.ok) throw await refusalOf(answer);
+    body = answer.body ?? undefined;
+    if (!body || !answer.headers.get("content-type")?.startsWith("text/event-stream"))
+      throw new NoStream("The answer is no stream.");
+    onOpen?.();
+    for await (const data of eventsIn(body, time.renew)) yield JSON.parse(data) as LifecycleEvent;
+  } finally {
+    time.close();
+    // The reader has gone: the connection too.
+    await body?.cancel().catch(() => undefined);
+  }
+}
+
+/** What another connection would not change. */
+const isFinal = (error: unknown): boolean =>
+  error instanceof ProblemError &&
+  error.status < 500 &&
+  error.status !== 429 &&
+  error.status !== 408;
+
+/**
+ * Every event behind `after`, once and in order, for ever: it connects again behind the last one when the connection breaks, falls silent or is refused for a
+ * moment, and polls where no stream comes through. It ends with `signal`, whose reason it throws, or with a refusal that stays, such as a revoked key.
+ */
+export async function* follow(
+  settings: Settings,
+  rows: { readonly stream: Row; readonly page: Row },
+  { after = 0, types, signal, onState, silenceMs }: FollowOptions,
+): AsyncGenerator<LifecycleEvent, void, undefined> {
+  let last = after;
+  let failures = 0;
+  let fruitless = 0;
+  let streamsFromMs = 0;
+  const options = signal ? { signal } : {};
+  const connected = (by: "stream" | "polling") => (): void => onState?.({ type: "connected", by });
+  const open = { onOpen: connected("stream"), ...(silenceMs !== undefined && { silenceMs }) };
+  for (;;) {
+    signal?.throwIfAborted();
+    const query = { after: last, ...(types && { types }) };
+    const streams = performance.now() >= streamsFromMs && fruitless < mostFruitless;
+    let error: Error;
+    try {
+      const events = streams
+        ? streamOnce(settings, rows.stream, query, options, open)
+        : polled(settings, rows.page, query, options, connected("polling"));
+      for await (const event of events) {
+        failures = fruitless = 0;
+        if (event.sequence <= last) continue;
+        last = event.sequence;
+        yield event;
+      }
+      // A server that stops ends its streams, and a poll ends to let a stream be tried again.
+      if (!streams) {
+        fruitless = 0;
+        continue;
+      }
+      error = new HeliographError("The stream ended.");
+    } catch (thrown) {
+      signal?.throwIfAborted();
+      if (isFinal(thrown)) throw thrown;
+      error = thrown as Error;
+      const isFull = thrown instanceof ProblemError && thrown.status === 429;
+      const isStream = !(thrown instanceof NoStream);
+      if (streams && (isFull || !isStream)) streamsFromMs = performance.now() + pollForMs;
+      if (!isStream) continue;
+    }
+    failures += 1;
+    if (streams) fruitless += 1;
+    const asked = error instanceof ProblemError ? error.retryAfterMs : undefined;
+    const forMs =
+      asked === undefined ? pauseMs(failures, Math.random()) : Math.min(asked, pollForMs);
+    onState?.({ type: "waiting", error, forMs });
+    await pause(forMs, signal);
+  }
+}
+
+async function* polled(
+  settings: Settings,
+  row: Row,
+  query: Query & { readonly after: number },
+  options: AnyOptions,
+  onOpen: () => void,
+): AsyncGenerator<LifecycleEvent, void, undefined> {
+  const untilMs = performance.now() + pollForMs;
+  let { after } = query;
+  let isOpen = false;
+  while (performance.now() < untilMs) {
+    const asked = { ...query, after, wait: isOpen ? pollSeconds : 0 };
+    const request = outgoing(settings, row, [], { query: asked, options });
+    const page = (await call(settings, request)) as LifecycleEventPage;
+    if (!isOpen) onOpen();
+    isOpen = true;
+    yield* page.data;
+    after = page.next_after;
+  }
+}
+
+/** Any type that is rare will do: pages of it lead past everything else. */
+const rareType = "webhook_endpoint.disabled";
+
+/** The `sequence` of the newest event, 0 when there is none: `follow` with it as `after` begins with what comes next. */
+export async function head(settings: Settings, row: Row, options: AnyOptions): Promise<number> {
+  const limit = 1000;
+  for (let after = 0; ;) {
+    const query = { after, limit, types: rareType };
+    const request = outgoing(settings, row, [], { query, options });
+    const page = (await call(settings, request)) as LifecycleEventPage;
+    after = page.next_after;
+    if (page.data.length < limit) return after;
+  }
+}
