@@ -277,6 +277,7 @@ export type Operations = {
     };
   };
   readonly webhookDeliveries: {
+    /** List what was delivered of one event or of one message, to any endpoint, newest first: `GET /api/v1/webhook-deliveries` */ list(query?: { /** How many at most. */ readonly limit?: number; /** `next_cursor` of an earlier page. */ readonly after?: string; /** `prev_cursor` of an earlier page. */ readonly before?: string; /** Its status. */ readonly status?: "pending" | "delivered" | "failed" | "discarded"; /** An event's id, as the body of a webhook has it. */ readonly event_id?: string; /** A message's id: what was told of it, to any endpoint. */ readonly message_id?: string }, options?: C.Options<"minLogPosition">): C.Listing<T.WebhookDelivery, T.WebhookDeliveryList>;
     /** Try one delivery again: `POST /api/v1/webhook-deliveries/{id}/retry` */ retry(id: string | number, options?: C.Options<"idempotencyKey" | "minLogPosition">): Promise<T.WebhookRetry>;
     /** Get a delivery with its attempts and the request that is sent: `GET /api/v1/webhook-deliveries/{id}` */ get(id: string | number, options?: C.Options<"minLogPosition">): Promise<T.WebhookDeliveryWithRequest>;
   };

@@ -119,6 +119,7 @@ export const table: Readonly<Record<string, Row>> = {
   "webhookEndpoints.rotateSecret": { method: "POST", path: "/api/v1/webhook-endpoints/{id}/rotate-secret", body: "json", key: true },
   "webhookEndpoints.test": { method: "POST", path: "/api/v1/webhook-endpoints/{id}/test", body: "json", key: true },
   "webhookEndpoints.deliveries.list": { method: "GET", path: "/api/v1/webhook-endpoints/{id}/deliveries", query: true, answer: "list" },
+  "webhookDeliveries.list": { method: "GET", path: "/api/v1/webhook-deliveries", query: true, answer: "list" },
   "webhookDeliveries.retry": { method: "POST", path: "/api/v1/webhook-deliveries/{id}/retry", key: true },
   "webhookDeliveries.get": { method: "GET", path: "/api/v1/webhook-deliveries/{id}" },
   "webhookEndpoints.replay.create": { method: "POST", path: "/api/v1/webhook-endpoints/{id}/replay", body: "json", key: true },
