@@ -18,39 +18,54 @@ const mostRatio = 1.2;
 /** What a process that floods tells of one flood. */
 export type Flood = Pick<LoadResult, "seconds" | "statuses">;
 
+/** Slices of one kind. */
+const kinds = ["quiet", "flooded", "elsewhere"] as const;
+type Seen = Readonly<Record<(typeof kinds)[number], Slice[]>>;
+
 /**
  * What a partner who floods does to others: their time to a durable 202, and to `sent` (`Prefer: wait`), without and with a flood of fifty times the rate of one of them, slices taking
  * turns in one run. The whole product in one process, so all share the ingress's append queue, the wallet, and dispatch. The flood comes from a process of its own: one that answers
  * hundreds a second would measure its own waiting.
+ *
+ * The bare baseline is the same flood at another instance of the product on the same machine: nothing is shared with it but the processors, so what it does to the others is what no
+ * queue of this instance could keep from them.
  */
 export async function benchFlood(): Promise<Row[]> {
-  const dataDir = newDataDir();
-  const instance = await startMeasured(dataDir);
-  const perSecond = String(otherPerSecond * times);
-  const flooder = fork(new URL("./flood-run.ts", import.meta.url), [
-    String(instance.port),
-    instance.sandboxKey,
-    perSecond,
-  ]);
+  const dataDirs = [newDataDir(), newDataDir()];
+  const running: Instance[] = [];
+  const flooders: ChildProcess[] = [];
   try {
-    const keys: string[] = [];
-    for (let n = 0; n < others; n++) keys.push(await makePartner(instance, `Other ${n}`));
-    const quiet: Slice[] = [];
-    const flooded: Slice[] = [];
-    const floods: Flood[] = [];
-    await Promise.all([slice(instance, keys), flood(flooder)]);
-    for (let round = 0; round < rounds; round++) {
-      quiet.push(await slice(instance, keys));
-      const [seen, made] = await Promise.all([slice(instance, keys), flood(flooder)]);
-      flooded.push(seen);
-      floods.push(made);
+    for (const dataDir of dataDirs) {
+      const instance = await startMeasured(dataDir);
+      running.push(instance);
+      flooders.push(startFlooder(instance));
     }
-    return rowsOf(quiet, flooded, noteOf(floods));
+    const [instance] = running;
+    const [here, elsewhere] = flooders;
+    const keys: string[] = [];
+    for (let n = 0; n < others; n++) keys.push(await makePartner(instance!, `Other ${n}`));
+    const seen: Seen = { quiet: [], flooded: [], elsewhere: [] };
+    const floods: Flood[] = [];
+    for (const flooder of flooders) await Promise.all([slice(instance!, keys), flood(flooder)]);
+    for (let round = 0; round < rounds; round++) {
+      seen.quiet.push(await slice(instance!, keys));
+      const [flooded, made] = await Promise.all([slice(instance!, keys), flood(here!)]);
+      seen.flooded.push(flooded);
+      floods.push(made);
+      const [apart] = await Promise.all([slice(instance!, keys), flood(elsewhere!)]);
+      seen.elsewhere.push(apart);
+    }
+    return rowsOf(seen, noteOf(floods));
   } finally {
-    await stopChild(flooder);
-    await instance.stop();
-    await removeDataDir(dataDir);
+    for (const flooder of flooders) await stopChild(flooder);
+    for (const instance of running) await instance.stop();
+    for (const dataDir of dataDirs) await removeDataDir(dataDir);
   }
+}
+
+function startFlooder({ port, sandboxKey }: Instance): ChildProcess {
+  const path = new URL("./flood-run.ts", import.meta.url);
+  return fork(path, [String(port), sandboxKey, String(otherPerSecond * times)]);
 }
 
 function noteOf(floods: readonly Flood[]): string {
@@ -69,20 +84,34 @@ function noteOf(floods: readonly Flood[]): string {
   return `the flood: ${otherPerSecond * times}/s offered, ${accepted} accepted, ${refused} refused; ${others} others of ${otherPerSecond}/s`;
 }
 
-const rowsOf = (quiet: readonly Slice[], flooded: readonly Slice[], note: string): Row[] =>
-  (["accepted", "sent"] as const).flatMap((what) => {
-    const of = (slices: readonly Slice[], share: number): number => {
-      const all = slices.flatMap((each) => each[what]).toSorted((a, b) => a - b);
-      return all[Math.min(all.length - 1, Math.floor(all.length * share))]!;
-    };
-    return [0.5, 0.99].map((share) => {
-      const [without, with_] = [of(quiet, share), of(flooded, share)];
-      const ratio = Math.round((with_ / without) * 100) / 100;
-      const figure = `others' time to ${what}, p${share * 100}, with a flood / without`;
-      const shown = `${with_.toFixed(1)} ms / ${without.toFixed(1)} ms; ${note}`;
-      return limitRow(figure, "×", ratio, share === 0.99 ? mostRatio : undefined, shown);
-    });
-  });
+const rowsOf = (seen: Seen, note: string): Row[] =>
+  (["accepted", "sent"] as const).flatMap((what) =>
+    [0.5, 0.99].flatMap((share) => {
+      const [without, here, elsewhere] = kinds.map((kind) => at(seen[kind], what, share));
+      const compared = (figure: string, ms: number, to: number, atMost?: number): Row => {
+        const ratio = Math.round((ms / to) * 100) / 100;
+        const shown = `${ms.toFixed(1)} ms / ${to.toFixed(1)} ms; ${note}`;
+        return limitRow(
+          `others' time to ${what}, p${share * 100}, ${figure}`,
+          "×",
+          ratio,
+          atMost,
+          shown,
+        );
+      };
+      const goal = share === 0.99 ? mostRatio : undefined;
+      return [
+        compared("with a flood / without", here!, without!, goal),
+        compared("with the flood at another instance / without", elsewhere!, without!),
+        compared("with a flood / with it at another instance", here!, elsewhere!, goal),
+      ];
+    }),
+  );
+
+function at(slices: readonly Slice[], what: keyof Slice, share: number): number {
+  const all = slices.flatMap((each) => each[what]).toSorted((a, b) => a - b);
+  return all[Math.min(all.length - 1, Math.floor(all.length * share))]!;
+}
 
 /** Milliseconds of each answer. */
 type Slice = { readonly accepted: readonly number[]; readonly sent: readonly number[] };

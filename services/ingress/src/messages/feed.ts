@@ -2,7 +2,7 @@ import { templateTypes } from "@heliograph/domain";
 import { ofType, type EventLog, type RecordedEvent } from "@heliograph/log";
 import { pause } from "@heliograph/runtime";
 import { fundsTypes, type Funds } from "./funds.ts";
-import { outcomeTypes, type Outcomes } from "./outcomes.ts";
+import { messageTypes, type Outcomes } from "./outcomes.ts";
 import type { TemplateCache } from "./templates.ts";
 
 const isFunds = ofType(...fundsTypes);
@@ -24,7 +24,7 @@ export async function followFeed(
   onError: (error: unknown) => void,
 ): Promise<{ readonly done: Promise<void> }> {
   let after = await sending.log.head();
-  const types = [...fundsTypes, ...templateTypes, ...outcomeTypes];
+  const types = [...fundsTypes, ...templateTypes, ...messageTypes];
   const note = (event: RecordedEvent<(typeof types)[number]>): void => {
     if (isFunds(event)) sending.funds.seen(event);
     else if (isTemplate(event)) sending.templates.seen(event);

@@ -29,7 +29,8 @@ export async function answerSend(
     if (replayed)
       return { status: 202, body, position, headers: { "Idempotent-Replayed": "true" } };
     if (outcome !== undefined && (await outcome.wait(seconds * 1000, call.signal))) {
-      const { state } = (await readMessage(call.deps.log, call.partner.partner_id, id))!;
+      const state =
+        outcome.state ?? (await readMessage(call.deps.log, call.partner.partner_id, id))!.state;
       const seen = position === undefined || state.position > position ? state.position : position;
       return {
         status: 200,
