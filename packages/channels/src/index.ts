@@ -14,3 +14,5 @@ export {
 export { mailReferences } from "./mail-references.ts";
 export { magicOutcomes, type MagicOutcome } from "./magic.ts";
 export { isCountry } from "./phone.ts";
+export { fromGsm, toGsm, type GsmTables } from "./gsm.ts";
+export { splitSms } from "./segments.ts";

@@ -2,7 +2,8 @@ import fc from "fast-check";
 import { SegmentedMessage } from "sms-segments-calculator";
 import { describe, expect, it } from "vitest";
 import { channelModule } from "@heliograph/channels";
-import { segmentSms } from "../src/segments.ts";
+import { fromGsm, toGsm } from "../src/gsm.ts";
+import { segmentSms, splitSms } from "../src/segments.ts";
 
 const oracle = (text: string) => {
   const message = new SegmentedMessage(text, "auto", false);
@@ -87,5 +88,71 @@ describe("segments of an SMS", () => {
       encoding: "none",
       characters: 1000,
     });
+  });
+
+  it("are the texts that a gateway sends: as many, whole together, none too long and no pair torn", () => {
+    fc.assert(
+      fc.property(long(fc.oneof(gsm, wide), 400), fc.boolean(), (text, forced) => {
+        const { encoding, parts } = splitSms(text, { wide: forced });
+        expect(parts.join("")).toBe(text);
+        if (!forced)
+          expect([parts.length, encoding]).toEqual([
+            segmentSms(text).count,
+            segmentSms(text).encoding,
+          ]);
+        for (const part of parts) {
+          const most = parts.length === 1 ? [160, 70] : [153, 67];
+          if (encoding === "GSM-7") expect(toGsm(part).length).toBeLessThanOrEqual(most[0]!);
+          else expect(part.length).toBeLessThanOrEqual(most[1]!);
+          expect(part.isWellFormed()).toBe(true);
+        }
+      }),
+      { numRuns: 300 },
+    );
+    expect(splitSms(`${"a".repeat(159)}\\`).parts.map((part) => toGsm(part).length)).toEqual([
+      153, 8,
+    ]);
+    expect(splitSms(`${"{".repeat(68)}∞`)).toEqual({
+      encoding: "UCS-2",
+      parts: [`${"{".repeat(68)}∞`],
+    });
+  });
+
+  it("count what nobody sees as it is sent", () => {
+    for (const [text, encoding, units] of [
+      ["a\u00a0b", "UCS-2", 3],
+      ["a\u200cb", "UCS-2", 3],
+      ["“a”", "UCS-2", 3],
+      ["e\u0301", "UCS-2", 2],
+      ["a\r\nb", "GSM-7", 4],
+    ] as const) {
+      const { parts, ...seen } = splitSms(text);
+      expect([text, seen.encoding]).toEqual([text, encoding]);
+      expect(encoding === "GSM-7" ? toGsm(parts[0]!).length : parts[0]!.length).toBe(units);
+    }
+  });
+});
+
+describe("the GSM alphabet", () => {
+  it("reads what it writes, and has the codes of the standard", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: gsm }), (text) => { expect(fromGsm(toGsm(text))).toBe(text); }),
+    );
+    expect(toGsm("@_$£").toString("hex")).toBe("00110201");
+    expect(toGsm("€[à").toString("hex")).toBe("1b651b3c7f");
+    expect(() => toGsm("я")).toThrow(RangeError);
+  });
+
+  it("shows what a table lacks as a phone does", () => {
+    expect(fromGsm(Buffer.from("1b411b1b1b", "hex"))).toBe("A ");
+  });
+
+  it("reads the national tables, by escape and in place of the default one", () => {
+    const escaped = Buffer.from("1b471b491b531b631b671b691b73", "hex");
+    expect(fromGsm(escaped, { single: 1 })).toBe("ĞİŞçğış");
+    expect(fromGsm(Buffer.from("070b0c1c1d40", "hex"), { locking: 1 })).toBe("ıĞğŞşİ");
+    expect(fromGsm(Buffer.from("1b091b411b75", "hex"), { single: 2 })).toBe("çÁú");
+    expect(fromGsm(Buffer.from("5b7b411b05", "hex"), { locking: 3, single: 3 })).toBe("ÃãAê");
+    expect(fromGsm(Buffer.from("41", "hex"), { locking: 9, single: 9 })).toBe("A");
   });
 });

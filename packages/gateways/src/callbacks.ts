@@ -57,6 +57,20 @@ export type CallbackItem =
       readonly contentType: string;
       readonly raw: Buffer;
     }
+  /**
+   * One of `total` parts of something from a person: once all with the same `of` are there, or after a time without the rest, they are one message, whose `raw` are theirs behind
+   * one another. A part that came twice is one.
+   */
+  | {
+      readonly kind: "part";
+      readonly providerMessageId: string;
+      readonly from: string;
+      readonly contentType: string;
+      readonly raw: Buffer;
+      readonly of: string;
+      readonly number: number;
+      readonly total: number;
+    }
   /** Sound, and nothing that changes anything: a word that is not in the table, a state on the way. */
   | { readonly kind: "ignored"; readonly what: string }
   /** Not understood: an operator is told, and it is read again once the parser is mended. */
@@ -91,6 +105,12 @@ export type Callbacks<Settings, Known> = {
     providerMessageId: string,
     settings: Settings | undefined,
   ) => readonly string[];
+  /** Which part of a message a report is about, where a provider took a message in several, each with an id of its own; undefined: it is about the whole. */
+  readonly partOf?: (
+    accepted: string,
+    reported: string,
+    settings: Settings | undefined,
+  ) => { readonly number: number; readonly of: number } | undefined;
 };
 
 /** Reads a list of things that stand together; one that throws stops none of the others. */

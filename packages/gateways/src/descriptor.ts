@@ -154,7 +154,7 @@ export function gatewayKind<Settings, Known>(definition: Definition<Settings, Kn
 
 function checkedCallbacks<Settings, Known>(
   { settings, secrets }: Definition<Settings, Known>,
-  { verify, read, idKeys, ...rest }: Callbacks<Settings, Known>,
+  { verify, read, idKeys, partOf, ...rest }: Callbacks<Settings, Known>,
 ): Callbacks<unknown, Secrets> {
   // Of history, whose settings may be those of another release.
   const known = (given: unknown): Settings | undefined => settings.safeParse(given).data;
@@ -169,6 +169,9 @@ function checkedCallbacks<Settings, Known>(
     }),
     read: (callback, gateway, given) => read(callback, gateway, known(given)),
     ...(idKeys !== undefined && { idKeys: (id, given) => idKeys(id, known(given)) }),
+    ...(partOf !== undefined && {
+      partOf: (accepted, reported, given) => partOf(accepted, reported, known(given)),
+    }),
   };
 }
 

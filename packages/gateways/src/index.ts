@@ -23,6 +23,7 @@ export {
   providerIdKeys,
   readCallback,
   reconfigured,
+  reportedPart,
   takesCallbacks,
   takesInbound,
   verifyCallback,

@@ -20,11 +20,12 @@ import {
 } from "./descriptor.ts";
 import { log } from "./log/index.ts";
 import { simulator } from "./simulator/index.ts";
+import { smpp } from "./smpp/index.ts";
 import { smtp } from "./smtp/index.ts";
 import type { Attempt, DeclaringSettings, Gateway, GatewayConfig, GatewayTools } from "./types.ts";
 
 /** Every kind of gateway. One more is a folder and a line here. */
-export const gatewayKinds: readonly GatewayKind[] = [simulator, smtp, log];
+export const gatewayKinds: readonly GatewayKind[] = [simulator, smtp, smpp, log];
 
 const byName = new Map(gatewayKinds.map((kind) => [kind.kind, kind]));
 
@@ -206,6 +207,14 @@ export function providerIdKeys(
   if (callbacks === undefined) return [];
   return callbacks.idKeys?.(providerMessageId, settings) ?? [providerMessageId];
 }
+
+/** Which part of an accepted message a report is about; undefined where it is about the whole. */
+export const reportedPart = (
+  { kind, settings }: Pick<CalledGateway, "kind" | "settings">,
+  accepted: string,
+  reported: string,
+): { readonly number: number; readonly of: number } | undefined =>
+  byName.get(kind)?.callbacks?.partOf?.(accepted, reported, settings);
 
 /** What the provider would be sent for an attempt, without secrets; undefined for a kind that shows nothing. */
 export const previewOf = (config: GatewayConfig, attempt: Attempt): object | undefined =>

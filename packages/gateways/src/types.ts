@@ -57,6 +57,8 @@ export type Gateway = {
   lookup?(attemptId: string, signal: AbortSignal): Promise<SendResult | "unknown">;
   /** Reaches the provider and has it accept the credentials, without sending anything; rejects with what went wrong. Absent where there is nobody to reach. */
   check?(signal: AbortSignal): Promise<void>;
+  /** Begins to take what the provider sends by itself over a connection of the gateway's; absent where there is no such thing. Who only sends, or only checks, leaves it. */
+  listen?(): void;
   close(): Promise<void>;
 };
 

@@ -78,7 +78,10 @@ describe.each(gatewayKinds.map(({ kind }) => kind))("a gateway of kind %s", (kin
     ] as const) {
       const result = await inWeather(weather);
       if (result === undefined) continue;
-      expect(result).toMatchObject({ type: "rejected", error: { permanent } });
+      // What is not taken for now may be no attempt either: where the provider only asks to be asked later.
+      const types = permanent ? ["rejected"] : ["rejected", "unavailable"];
+      expect(types).toContain(result.type);
+      expect(result).toMatchObject({ error: { permanent } });
       declared(result);
       expect(provider.taken() ?? []).toEqual([]);
     }
@@ -138,10 +141,10 @@ describe.each(gatewayKinds.map(({ kind }) => kind))("a gateway of kind %s", (kin
       if (result.type !== "accepted") throw new Error(result.type);
       ids.push(result.providerMessageId);
     }
-    for (const references of [ids, provider.taken() ?? ids]) {
-      expect(references[1]).toBe(references[0]);
-      expect(references[2]).not.toBe(references[0]);
-    }
+    // Who keeps no reference answers the same attempt with the same id; who does may have an id for every call.
+    const references = provider.taken() ?? ids;
+    expect(references[1]).toBe(references[0]);
+    expect(references[2]).not.toBe(references[0]);
   });
 
   test("takes garbage for no answer, and does not throw", async () => {

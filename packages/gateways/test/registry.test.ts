@@ -27,10 +27,11 @@ test("in the sandbox nothing can be made that could reach anybody, and not one b
     logger: { info: () => lines++ },
   });
   const real = gatewayKinds.filter(({ environments }) => !environments.includes("sandbox"));
-  expect(real.map(({ kind }) => kind)).toEqual(["smtp", "log"]);
+  expect(real.map(({ kind }) => kind)).toEqual(["smtp", "smpp", "log"]);
   for (const { kind } of real)
     for (const settings of [{}, { smtp_url_index: 0 }, { url }]) {
-      const config = configOf({ kind, channel: "email", settings });
+      const channel = kind === "smpp" ? "sms" : "email";
+      const config = configOf({ kind, channel, settings });
       expect(() => createGateway("sandbox", config, tools)).toThrow(GatewayRefused);
       // A live gateway that strays into the sandbox's configuration, and the other way round.
       expect(() => createGateway("sandbox", { ...config, environment: "live" }, tools)).toThrow(

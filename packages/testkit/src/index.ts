@@ -18,6 +18,13 @@ export {
 export * from "./kafka/index.ts";
 export { loosely } from "./loosely.ts";
 export { networkLink, type NetworkLink, type NetworkWeather } from "./network-link.ts";
+export {
+  smscDouble,
+  type Delivered,
+  type SmscDouble,
+  type SmscReaction,
+  type Submitted,
+} from "./providers/smpp.ts";
 export type { SinkMessage, SmtpBehaviour, SmtpSink } from "./smtp-sink.ts";
 export { smtpSink } from "./smtp-sink.ts";
 export type { Exit, SpawnedService } from "./spawn-service.ts";

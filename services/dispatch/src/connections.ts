@@ -83,11 +83,9 @@ export function createConnections(options: Options): Connections {
 
   function open(config: GatewayConfig): Connection | undefined {
     try {
-      return newConnection(
-        config,
-        createGateway(options.environment, config, options.tools),
-        options,
-      );
+      const gateway = createGateway(options.environment, config, options.tools);
+      gateway.listen?.();
+      return newConnection(config, gateway, options);
     } catch (error) {
       options.refused(config, error);
       return undefined;

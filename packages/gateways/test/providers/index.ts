@@ -1,11 +1,13 @@
 import { log } from "./log.ts";
 import type { Provider } from "./provider.ts";
 import { simulator } from "./simulator.ts";
+import { smpp } from "./smpp.ts";
 import { smtp } from "./smtp.ts";
 
 /** Each kind's provider: a program where there is one to be had. A kind without one fails the suite. */
 export const providers: Readonly<Record<string, () => Promise<Provider>>> = {
   log,
   simulator,
+  smpp,
   smtp,
 };

@@ -1,0 +1,101 @@
+import type { Failure } from "@heliograph/contracts";
+import type { Report } from "../callbacks.ts";
+import { readText } from "./coding.ts";
+import { smppErrors } from "./errors.ts";
+import { tag, tlvOf } from "./pdu.ts";
+import type { Delivery } from "./session.ts";
+
+type State = "delivered" | "undelivered" | "under way";
+
+/** `message_state`, section 5.2.28. */
+const states: Readonly<Record<number, readonly [word: string, state: State]>> = {
+  1: ["ENROUTE", "under way"],
+  2: ["DELIVRD", "delivered"],
+  3: ["EXPIRED", "undelivered"],
+  4: ["DELETED", "undelivered"],
+  5: ["UNDELIV", "undelivered"],
+  6: ["ACCEPTD", "under way"],
+  7: ["UNKNOWN", "under way"],
+  8: ["REJECTD", "undelivered"],
+};
+/** The words of appendix B, and the same written out. Any other changes nothing. */
+const words: ReadonlyMap<string, State> = new Map([
+  ...Object.values(states),
+  ["DELIVERED", "delivered"],
+  ["UNDELIVERABLE", "undelivered"],
+  ["UNDELIVERED", "undelivered"],
+  ["REJECTED", "undelivered"],
+  ["FAILED", "undelivered"],
+]);
+
+/** What a receipt says, whatever its dialect. */
+export type SmppReceipt =
+  | { readonly kind: "report"; readonly report: Report }
+  | { readonly kind: "ignored"; readonly what: string }
+  | { readonly kind: "unreadable"; readonly why: string };
+
+/**
+ * Reads a receipt: the optional parameters first, then the text, of which each label is read by itself, because the format of appendix B is each vendor's own. An id and a
+ * state suffice.
+ */
+export function readReceipt(delivery: Delivery, gateway: string): SmppReceipt {
+  const { tlvs } = delivery;
+  const labels = labelsOf(textOf(delivery));
+  const id = cString(tlvOf(tlvs, tag.receipted_message_id)) ?? labels("id");
+  if (id === undefined) return { kind: "unreadable", why: "a receipt without an id" };
+  const number = tlvOf(tlvs, tag.message_state)?.[0];
+  const said = labels("stat")?.toUpperCase();
+  const [word, state] = (number === undefined ? undefined : states[number]) ?? [
+    said,
+    words.get(said ?? ""),
+  ];
+  if (word === undefined) return { kind: "unreadable", why: "a receipt without a state" };
+  if (state !== "delivered" && state !== "undelivered") return { kind: "ignored", what: word };
+  const code = networkError(tlvOf(tlvs, tag.network_error_code)) ?? labels("err");
+  return {
+    kind: "report",
+    report: {
+      providerMessageId: id,
+      eventId: `${id}.${word}`.slice(0, 255),
+      status: state,
+      ...(state === "undelivered" && {
+        permanent: true,
+        error: failureOf(gateway, word, code),
+        diagnostic: `stat:${word}${code === undefined ? "" : ` err:${code}`}`.slice(0, 2_000),
+      }),
+    },
+  };
+}
+
+function failureOf(gateway: string, word: string, code: string | undefined): Failure {
+  const name = gateway.slice(0, 64);
+  const provider = { name, code: (code ?? word).slice(0, 64), text: word.slice(0, 2_000) };
+  return { code: "undelivered", ...smppErrors.undelivered, provider };
+}
+
+/** A receipt that is longer than a short message, or that has none, has it in `message_payload`. */
+function textOf({ fields, tlvs }: Delivery): string {
+  const short = "short_message" in fields ? fields.short_message : undefined;
+  const bytes = short !== undefined && short.length > 0 ? short : tlvOf(tlvs, tag.message_payload);
+  // Receipts are ASCII, which most alphabets agree on; only UCS-2 is another thing.
+  return bytes === undefined ? "" : (readText(bytes, fields.data_coding, "latin1") ?? "");
+}
+
+/** The value of a label; of `text:`, which is last and holds what a person was sent, nothing is read. */
+function labelsOf(text: string): (label: "id" | "stat" | "err") => string | undefined {
+  const [head = ""] = text.split(/(?:^|\s)text:/i, 1);
+  return (label) =>
+    new RegExp(`(?:^|[\\s,;])${label}\\s*:\\s*([^\\s,;]{1,255})`, "i").exec(head)?.[1];
+}
+
+function cString(bytes: Buffer | undefined): string | undefined {
+  const text = bytes?.toString("latin1").replace(/\0.*$/s, "").trim();
+  return text === "" ? undefined : text;
+}
+
+/** Type of the network and its code, section 5.3.2.31; three zeros are none. */
+function networkError(bytes: Buffer | undefined): string | undefined {
+  if (bytes === undefined || bytes.length < 3) return undefined;
+  const code = bytes.readUInt16BE(1);
+  return code === 0 ? undefined : String(code).padStart(3, "0");
+}

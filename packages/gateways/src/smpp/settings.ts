@@ -1,0 +1,44 @@
+import { z } from "zod";
+
+/** The most of each C-octet string of a bind (SMPP 3.4, 4.1.1), without the NUL that ends it. */
+const latin1 = (most: number) =>
+  z
+    .string()
+    .max(most)
+    .regex(/^[\u0020-\u007e]*$/, "must be letters, digits and marks of ASCII");
+
+const Ton = z.int().min(0).max(6);
+const Npi = z.int().min(0).max(18);
+
+/** What stands readable in the log. */
+export const SmppSettings = z.strictObject({
+  host: z
+    .string()
+    .min(1)
+    .max(255)
+    .regex(/^[A-Za-z0-9.:_-]+$/, "host must be a name or an IP address"),
+  port: z.int().min(1).max(65_535),
+  system_id: latin1(15).min(1),
+  system_type: latin1(12).optional(),
+  /** One connection for both directions, or one for each. */
+  bind: z.enum(["transceiver", "pair"]).optional(),
+  /** Connections, or pairs of them, of each process. */
+  binds: z.int().min(1).max(32).optional(),
+  /** Submits of one connection that are not answered yet. */
+  window: z.int().min(1).max(1_000).optional(),
+  /** What the message centre takes `data_coding` 0 for. */
+  data_coding_default: z.enum(["gsm", "latin1", "ascii"]).optional(),
+  tls: z.boolean().optional(),
+  /** How the id in a receipt is written when it is not as in the answer. */
+  receipt_id: z.enum(["as_is", "hex_to_decimal", "auto"]).optional(),
+  /** A long text as several messages, or whole. */
+  long: z.enum(["udh", "payload"]).optional(),
+  /** The sender of messages that name none. */
+  source: z
+    .strictObject({ address: latin1(20).min(1), ton: Ton.optional(), npi: Npi.optional() })
+    .optional(),
+});
+export type SmppSettings = z.infer<typeof SmppSettings>;
+
+export const SmppSecrets = z.strictObject({ password: latin1(8) });
+export type SmppSecrets = z.infer<typeof SmppSecrets>;

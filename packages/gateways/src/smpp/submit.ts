@@ -1,0 +1,108 @@
+import { createHash } from "node:crypto";
+import { splitSms } from "@heliograph/channels";
+import type { Attempt } from "../types.ts";
+import { canWrite, dataCoding, toAlphabet, toUcs2 } from "./coding.ts";
+import { type Fields, tag, type Tlvs } from "./pdu.ts";
+import type { SmppSettings } from "./settings.ts";
+
+/** One submit_sm, apart from its number. */
+export type Submit = { readonly fields: Fields<"submit_sm">; readonly tlvs: Tlvs };
+
+/** Bits of esm_class (section 5.2.12): the short message begins with a user data header. */
+export const UDHI = 0x40;
+/** A receipt of the final outcome, whatever it is (section 5.2.17). */
+const FINAL_RECEIPT = 0x01;
+/** The most octets of a short message; what is longer goes as `message_payload` (section 3.2.3). */
+const maxShortMessage = 254;
+
+type Numbered = { readonly ton: number; readonly npi: number; readonly address: string };
+
+/** Types of number and numbering plans of section 5.2.5 and 5.2.6: international by E.164; a name; a short code of the network's own. */
+export function senderOf(from: string | undefined, source: SmppSettings["source"]): Numbered {
+  // Empty: the message centre puts in its own (section 4.4.1).
+  const address = from ?? source?.address ?? "";
+  const guessed =
+    address === ""
+      ? { ton: 0, npi: 0 }
+      : !/^\+?[0-9]+$/.test(address)
+        ? { ton: 5, npi: 0 }
+        : address.startsWith("+") || address.length > 8
+          ? { ton: 1, npi: 1 }
+          : { ton: 3, npi: 0 };
+  const told = address === source?.address ? source : undefined;
+  return {
+    ton: told?.ton ?? guessed.ton,
+    npi: told?.npi ?? guessed.npi,
+    address: address.replace(/^\+(?=[0-9]+$)/, ""),
+  };
+}
+
+const dayS = 86_400;
+/** Days that the relative format has two digits for; a message is valid for seven at most. */
+const maxValidityS = 31 * dayS - 1;
+
+/** The relative format of section 7.1.1, 16 characters: 900 seconds are `000000001500000R`. Empty where the message centre decides. */
+export function validityPeriod(seconds: number | undefined): string {
+  if (seconds === undefined || seconds < 1) return "";
+  const whole = Math.min(Math.floor(seconds), maxValidityS);
+  const two = (value: number): string => String(Math.floor(value)).padStart(2, "0");
+  return `0000${two(whole / dayS)}${two((whole / 3_600) % 24)}${two((whole / 60) % 60)}${two(whole % 60)}000R`;
+}
+
+/** What binds the parts of one message together: of the message, so that a part that is sent again later belongs to the others. */
+const hashOf = (text: string): Buffer => createHash("sha256").update(text).digest();
+
+/** The submits of an attempt: with `udh` as many as its text has segments. */
+export function submitsOf(attempt: Attempt, settings: SmppSettings): readonly Submit[] {
+  const { text = "" } = attempt.content;
+  const alphabet = settings.data_coding_default ?? "gsm";
+  // What a centre of another alphabet has no letter for goes as UCS-2, in more parts perhaps.
+  const split = splitSms(text, { wide: !canWrite(text, alphabet) });
+  const { encoding } = split;
+  const bytesOf = (part: string): Buffer =>
+    encoding === "UCS-2" ? toUcs2(part) : toAlphabet(part, alphabet);
+  const shared = sharedFields(attempt, settings);
+  const fields = {
+    ...shared,
+    data_coding: encoding === "UCS-2" ? dataCoding.ucs2 : dataCoding.smscDefault,
+  };
+  const tlvs: Tlvs = [[tag.user_message_reference, hashOf(attempt.attemptId).subarray(0, 2)]];
+  const { parts } = split;
+  if (parts.length === 1) return [{ fields: { ...fields, short_message: bytesOf(text) }, tlvs }];
+  if (settings.long === "payload") {
+    const whole = bytesOf(text);
+    return whole.length <= maxShortMessage
+      ? [{ fields: { ...fields, short_message: whole }, tlvs }]
+      : [{ fields, tlvs: [...tlvs, [tag.message_payload, whole]] }];
+  }
+  const reference = hashOf(attempt.messageId)[0]!;
+  return parts.map((part, index) => {
+    // TS 23.040, 9.2.3.24.1: an element of three octets: reference, parts, number.
+    const header = Buffer.from([5, 0, 3, reference, parts.length, index + 1]);
+    const short_message = Buffer.concat([header, bytesOf(part)]);
+    return { fields: { ...fields, esm_class: UDHI, short_message }, tlvs };
+  });
+}
+
+function sharedFields(attempt: Attempt, settings: SmppSettings): Fields<"submit_sm"> {
+  const sender = senderOf(attempt.from, settings.source);
+  return {
+    service_type: "",
+    source_addr_ton: sender.ton,
+    source_addr_npi: sender.npi,
+    source_addr: sender.address,
+    dest_addr_ton: 1,
+    dest_addr_npi: 1,
+    destination_addr: attempt.to.replace(/^\+/, ""),
+    esm_class: 0,
+    protocol_id: 0,
+    priority_flag: 0,
+    schedule_delivery_time: "",
+    validity_period: validityPeriod(attempt.validForSeconds),
+    registered_delivery: FINAL_RECEIPT,
+    replace_if_present_flag: 0,
+    data_coding: 0,
+    sm_default_msg_id: 0,
+    short_message: Buffer.alloc(0),
+  };
+}
