@@ -1,4 +1,4 @@
-import type { Attempt, Gateway, GatewayConfig, GatewayTools, SendResult } from "../types.ts";
+import type { Attempt, Gateway, SendResult } from "../types.ts";
 import { smppFailure, smppErrors, statusMeaning } from "./errors.ts";
 import { answeredId, joinIds } from "./ids.ts";
 import type { Link } from "./link.ts";

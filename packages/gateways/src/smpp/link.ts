@@ -79,14 +79,15 @@ export class Link {
     const begun = performance.now();
     let refused = false;
     try {
-      let session: Session | undefined;
+      const opened: { session?: Session } = {};
       const events: SessionEvents = {
         delivered,
         room,
-        closed: (reason) => session && this.#ended(session, reason, performance.now() - begun),
+        closed: (reason) => this.#ended(opened.session, reason, performance.now() - begun),
         odd: (what, fields) => tell(fields, what),
       };
-      session = await open(events, this.#closing.signal);
+      const session = await open(events, this.#closing.signal);
+      opened.session = session;
       if (this.#isClosed) return await session.close();
       if (session.closed) throw new Error("the connection ended at once");
       this.#session = session;
@@ -125,8 +126,8 @@ export class Link {
     return code === "gateway_authentication_failed" && error.status !== alreadyBound;
   }
 
-  #ended(session: Session, reason: string, lastedMs: number): void {
-    if (this.#session !== session || this.#isClosed) return;
+  #ended(session: Session | undefined, reason: string, lastedMs: number): void {
+    if (session === undefined || this.#session !== session || this.#isClosed) return;
     this.#session = undefined;
     if (lastedMs >= this.#options.timing.stableMs) this.#failures = 0;
     // One that takes the bind and hangs up again and again is no connection either.

@@ -278,8 +278,8 @@ export class Session {
     const answer = (code: number): void => this.#answer(`${command}_resp`, sequence, code);
     if (this.#storing >= maxStoring) return answer(status.temporaryReceiverError);
     this.#storing++;
-    this.#events
-      // The frame is part of a chunk that goes with it.
+    // The frame is part of a chunk that goes with it.
+    void this.#events
       .delivered(Buffer.from(frame))
       .catch(() => status.temporaryReceiverError)
       .then((code) => {

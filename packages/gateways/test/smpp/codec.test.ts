@@ -88,7 +88,7 @@ const inAscii = (fields: object) =>
   );
 
 const missing = smpp34Missing();
-if (missing !== undefined) console.log(`skipped: ${missing}`);
+if (missing !== undefined) process.stdout.write(`skipped: ${missing}\n`);
 
 const decoder = `
 import sys, json, smpp34
