@@ -136,7 +136,9 @@ describe("segments of an SMS", () => {
 describe("the GSM alphabet", () => {
   it("reads what it writes, and has the codes of the standard", () => {
     fc.assert(
-      fc.property(fc.string({ unit: gsm }), (text) => { expect(fromGsm(toGsm(text))).toBe(text); }),
+      fc.property(fc.string({ unit: gsm }), (text) => {
+        expect(fromGsm(toGsm(text))).toBe(text);
+      }),
     );
     expect(toGsm("@_$£").toString("hex")).toBe("00110201");
     expect(toGsm("€[à").toString("hex")).toBe("1b651b3c7f");
