@@ -25,12 +25,13 @@ const pageSize = 50;
 async function list(visit: Visit): Promise<Shown> {
   const { api, query } = visit;
   const filters = Object.fromEntries(filterNames.map((name) => [name, query.text(name)]));
+  const limit = query.text("limit") || String(pageSize);
   const given = Object.values(filters).some((value) => value !== "");
   const found = await api.get<List<MessageSummary>>("/messages", {
     ...filters,
     after: query.text("after"),
     before: query.text("before"),
-    limit: pageSize,
+    limit,
   });
   const any = (names: readonly string[]): readonly (readonly [string, string])[] => [
     ["", "any"],
@@ -62,7 +63,7 @@ ${live(
           html`<a href="${base}/send">Send one from here</a>, or with a key: <code>POST /messages</code>.`,
         ),
 )}
-${pages(`${base}/messages`, filters, found)}
+${pages(`${base}/messages`, { ...filters, limit: query.text("limit") }, found)}
 ${curl(visit, "GET", `/messages${asked.size > 0 ? `?${asked.toString()}` : ""}`)}`,
   );
 }
