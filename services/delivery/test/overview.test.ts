@@ -1,5 +1,6 @@
 import { foldMessage, type MessageState } from "@heliograph/domain";
 import { expect, test } from "vitest";
+import { Kept } from "../src/kept.ts";
 import { failuresOf, latenciesOf, minutesOf, percentilesOf, readSample } from "../src/overview.ts";
 import { exhausted, requestOf, requested, sent } from "./facts.ts";
 
@@ -84,4 +85,27 @@ test("large messages end a sample early", async () => {
   const log = { readStreams } as unknown as Parameters<typeof readSample>[0];
   expect(await readSample(log, ids)).toHaveLength(25);
   expect(reads).toBe(1);
+});
+
+test("what takes long is made once for all that ask at once and for a while, and again where it is not enough", async () => {
+  let [made, at] = [0, 0];
+  const kept = new Kept<number>({ ms: 3_000, most: 2, now: () => at });
+  const make = async (): Promise<number> => (made += 1);
+  const any = (): boolean => true;
+  const get = (key = "a", enough: (value: number) => boolean = any) => kept.get(key, make, enough);
+  expect(await Promise.all([get(), get(), get()])).toEqual([1, 1, 1]);
+  at = 2_999;
+  expect(await get()).toBe(1);
+  at = 3_000;
+  expect(await get()).toBe(2);
+  // Two that need a newer one share it.
+  const newer = (value: number): boolean => value > 2;
+  expect(await Promise.all([get("a", newer), get("a", newer)])).toEqual([3, 3]);
+  // The oldest goes where there is no room.
+  await get("b");
+  await get("c");
+  expect([await get("c"), await get("b"), await get("a")]).toEqual([5, 4, 6]);
+  // A failure is nobody's answer but of those that waited for it.
+  await expect(kept.get("d", () => Promise.reject(new Error("away")), any)).rejects.toThrow("away");
+  expect(await get("d")).toBe(7);
 });

@@ -160,11 +160,11 @@ async function overview(visit: Visit): Promise<Shown> {
   return shown(
     "Overview",
     html`${charts !== undefined && html`<form class="filters" method="get" action="${base}">${field({ name: "minutes", label: "Of the last", value: minutes, options: windows })}<div class="actions"><button type="submit">Look</button></div></form>`}
+${live("charts", "message", charts)}
 ${live(
-  "overview",
+  "latest",
   "message",
-  html`${charts}
-<section aria-labelledby="latest"><h2 id="latest">Latest messages</h2>
+  html`<section aria-labelledby="latest"><h2 id="latest">Latest messages</h2>
 ${
   latest === undefined || latest.data.length === 0
     ? empty(

@@ -9,8 +9,9 @@ import {
 } from "@heliograph/api";
 import { environments, streamOf } from "@heliograph/contracts";
 import { formatTime, statuses, walletName } from "@heliograph/domain";
-import { formatPosition } from "@heliograph/log";
+import { formatPosition, parsePosition } from "@heliograph/log";
 import { z } from "zod";
+import { Kept } from "../kept.ts";
 import {
   failuresOf,
   latenciesOf,
@@ -27,6 +28,8 @@ const defaultMinutes = 60;
 const mostMinutes = 1_440;
 /** Of each: those that passed, for how long it took, and those that did not, for why. */
 const sampled = 100;
+/** Whoever looks at it looks all the time: one count every three seconds, however many look. A day's counts are some 300 kB. */
+const keeping = { ms: 3_000, most: 100 };
 
 const Query = z.strictObject({
   minutes: queryInt(1, mostMinutes)
@@ -152,25 +155,18 @@ const minuteView = ({ minute, ...counts }: Minute): object => ({
   ...counts,
 });
 
-async function overview(call: Call<undefined, z.infer<typeof Query>>): Promise<Answer> {
-  const { minutes = defaultMinutes } = call.query;
-  const end = Math.floor(call.now() / minuteMs) + 1;
-  const [fromMs, toMs] = [(end - minutes) * minuteMs, end * minuteMs];
+/** Up to three looks through the window's messages. */
+async function count({ call, fromMs, toMs }: Asked) {
   const { partner_id: partner } = call.partner;
   const { projectionPool, log } = call.deps;
   const window = await openWindow(projectionPool, { partner, fromMs, toMs });
   const sample = async (of: Parameters<typeof window.newest>[0]) =>
     readSample(log, await window.newest(of, sampled));
-  const [found, failed, sent, wallet, lag] = await Promise.all([
-    window.counts(),
-    sample(lost),
-    sample(passed),
-    walletOf(call),
-    lagOf(call),
-  ]);
-  const throughput = minutesOf(found.counts, end - minutes, minutes);
+  const [found, failed, sent] = await Promise.all([window.counts(), sample(lost), sample(passed)]);
+  const [first, minutes] = [fromMs / minuteMs, (toMs - fromMs) / minuteMs];
+  const throughput = minutesOf(found.counts, first, minutes);
   return {
-    status: 200,
+    asOf: found.asOf,
     body: {
       environment: call.env,
       from: formatTime(fromMs),
@@ -185,10 +181,38 @@ async function overview(call: Call<undefined, z.infer<typeof Query>>): Promise<A
         by_code: failuresOf(failed),
       },
       latency_ms: latenciesOf(sent),
-      wallet,
-      lag,
     },
   };
+}
+
+type Asked = { readonly call: Call; readonly fromMs: number; readonly toMs: number };
+type Counts = Kept<Awaited<ReturnType<typeof count>>>;
+/** Of each environment: what was counted for its partners. */
+const kept = new WeakMap<object, Counts>();
+
+/** The same counts for all that a partner has open, unless somebody asks for newer ones (`Min-Log-Position`). */
+function countsOf(asked: Asked) {
+  const { call, fromMs, toMs } = asked;
+  const counts: Counts = kept.get(call.context.environments[call.env]) ?? new Kept(keeping);
+  kept.set(call.context.environments[call.env], counts);
+  const wanted = parsePosition(String(call.request.headers["min-log-position"])) ?? 0n;
+  return counts.get(
+    `${call.partner.partner_id} ${fromMs} ${toMs}`,
+    () => count(asked),
+    ({ asOf }) => asOf >= wanted,
+  );
+}
+
+async function overview(call: Call<undefined, z.infer<typeof Query>>): Promise<Answer> {
+  const { minutes = defaultMinutes } = call.query;
+  const end = Math.floor(call.now() / minuteMs) + 1;
+  const [fromMs, toMs] = [(end - minutes) * minuteMs, end * minuteMs];
+  const [{ body }, wallet, lag] = await Promise.all([
+    countsOf({ call, fromMs, toMs }),
+    walletOf(call),
+    lagOf(call),
+  ]);
+  return { status: 200, body: { ...body, wallet, lag } };
 }
 
 export const overviewRoutes: readonly Route[] = [
@@ -197,7 +221,7 @@ export const overviewRoutes: readonly Route[] = [
     path: "/overview",
     scope: "usage:read",
     summary:
-      "How your messages do: throughput by the minute, what became of them, why some were lost, how long they took",
+      "How your messages do: throughput by the minute, what became of them, why some were lost, how long they took; counted every three seconds at most",
     projection: "messages",
     query: Query,
     response: OverviewView,
