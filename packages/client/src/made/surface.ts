@@ -130,7 +130,7 @@ export type Operations = {
   readonly routing: {
     /** Which gateway a message would take now, and why; sends nothing: `POST /api/v1/routing/explain` */ explain(body: T.ExplainRoute, options?: C.Options<never>): Promise<T.ExplainedRoute>;
   };
-  /** How your messages do: throughput by the minute, what became of them, why some were lost, how long they took: `GET /api/v1/overview` */ overview(query?: { /** The last so many minutes; 60 when left out. */ readonly minutes?: number }, options?: C.Options<"minLogPosition">): Promise<T.Overview>;
+  /** How your messages do: throughput by the minute, what became of them, why some were lost, how long they took; counted every three seconds at most: `GET /api/v1/overview` */ overview(query?: { /** The last so many minutes; 60 when left out. */ readonly minutes?: number }, options?: C.Options<"minLogPosition">): Promise<T.Overview>;
   readonly sandbox: {
     /** Report on a message as its provider would: in any order, as often as you like, and everything after it is as in live: `POST /api/v1/sandbox/receipts` */ receipt(body: T.SandboxReceipt, options?: C.Options<"idempotencyKey">): Promise<T.AcceptedReceipt>;
     /** Write as a person would: the simulated provider posts it, and everything after it is as in live: `POST /api/v1/sandbox/inbound` */ inbound(body: T.SandboxInbound, options?: C.Options<"idempotencyKey">): Promise<T.AcceptedInbound>;
