@@ -12,7 +12,7 @@ export {
 } from "./attachment-links.ts";
 export { blocksOf, endOf, hasScope, keyEnded } from "./authenticate.ts";
 export { Call, originOf, originOfLinks } from "./call.ts";
-export { readCell, writeCell } from "./cells.ts";
+export { readCell, readTyped, writeCell } from "./cells.ts";
 export { fingerprint } from "./canonical.ts";
 export {
   type ApiContext,

@@ -1,4 +1,4 @@
-import type { Environment } from "@heliograph/contracts";
+import { scopes, type Environment } from "@heliograph/contracts";
 import { openMemoryLog } from "@heliograph/log";
 import { describe, expect, test } from "vitest";
 import { operator } from "../src/accounts.ts";
@@ -80,4 +80,11 @@ test("owners and admins of the installation's own partner alone carry the scope 
   expect(scopesOf(operator.partner_id, "owner")).toContain("admin");
   expect(scopesOf(operator.partner_id, "admin")).toContain("admin");
   expect(scopesOf(operator.partner_id, "agent")).not.toContain("admin");
+});
+
+test("an admin may do all but move money and administer the installation", () => {
+  const own = scopesOf("ptn_1AAAA", "admin");
+  const has = (scope: string): boolean =>
+    own.includes(scope) || own.includes(scope.replace(/:.*/, ":*"));
+  expect(Object.keys(scopes).filter((scope) => !has(scope))).toEqual(["wallet:write", "admin"]);
 });

@@ -35,5 +35,6 @@ export { webhookSink } from "./webhook-sink.ts";
 export { openapiCheck } from "./openapi-check.ts";
 export { partnerIn, placedFeed } from "./placed-feed.ts";
 export { testVault } from "./test-vault.ts";
+export { runningCells } from "./running-cells.ts";
 export { runConsumerHere } from "./run-consumer-here.ts";
 export { s3Double } from "./s3-double.ts";

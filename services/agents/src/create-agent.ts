@@ -1,11 +1,11 @@
 import { type EventData, failpoint, streamOf } from "@heliograph/contracts";
-import { appendOne, originOfLinks, untilInEffect, type Call } from "@heliograph/api";
+import { appendOne, untilInEffect, type Call } from "@heliograph/api";
 import { changePassword, hashPassword, loginOf } from "@heliograph/platform";
 import type { AgentRecord } from "@heliograph/runtime";
 import { claimLogin, type Holder } from "./claim-login.ts";
 import { callerOf, isVisible, refusalOfGrant, type Profile } from "./decide-agent.ts";
-import { sendToken, tokenBytes } from "./invite.ts";
-import { invitation } from "./mail/texts.ts";
+import { invite } from "./invite.ts";
+import { takeInvitationTry } from "./tries.ts";
 
 export type NewAgent = Profile & {
   readonly email: string;
@@ -17,7 +17,7 @@ type Made = { readonly agent: AgentRecord; readonly position: bigint };
 /**
  * Makes an agent of the caller's partner. The address is claimed first, so that one agent has it. What the partner already has under it is given as it is, and an open invitation
  * sent again. An address that is another partner's is answered like any other: there is an agent, invited or with a password, whom nobody can sign in as, and no mail goes out.
- * Throws `insufficient_scope` for a role above the caller's, `conflict`, and `log_unavailable`.
+ * Throws `insufficient_scope` for a role above the caller's, `conflict`, `rate_limited` and `log_unavailable`.
  */
 export async function createAgent(call: Call<unknown, unknown>, asked: NewAgent): Promise<Made> {
   const { context } = call;
@@ -31,7 +31,10 @@ export async function createAgent(call: Call<unknown, unknown>, asked: NewAgent)
   const holder = await claimLogin(call, asked.email, own);
   const known = context.directory.agent(holder.agent_id);
   if (isVisible(known, caller) && known.agent_id !== own) {
-    if (known.status === "invited") await invite(call, known, true);
+    if (known.status === "invited") {
+      await takeInvitationTry(context.platformPool, known.agent_id);
+      await invite(call, known, true);
+    }
     return { agent: known, position: 0n };
   }
   const id = agentIdOf(holder, known, own, caller.partner);
@@ -90,19 +93,3 @@ async function append(
   await untilInEffect(call as Call, position);
   return position;
 }
-
-/** `mailed`: whether anybody may get it. The same is done in either case. */
-const invite = (
-  call: Call<unknown, unknown>,
-  agent: AgentRecord,
-  mailed: boolean,
-): Promise<void> => {
-  const facts = {
-    to: agent.email,
-    partner: call.partner.name,
-    origin: originOfLinks(call.context.settings),
-  };
-  const token = call.derivedBytes(tokenBytes, "invitation");
-  const mail = mailed ? (text: string) => invitation({ ...facts, token: text }) : undefined;
-  return sendToken(call, "invitation", agent, token, mail);
-};

@@ -101,6 +101,18 @@ export function refusalOfReset(
   return refusalOfGrant(caller, agent);
 }
 
+/** Why the caller may not send an agent's invitation again; undefined when it may. */
+export function refusalOfInvitation(
+  agent: AgentRecord | undefined,
+  caller: Caller,
+): PublicError | undefined {
+  if (!isVisible(agent, caller)) return agentNotFound();
+  if (agent.status === "active")
+    return new PublicError("conflict", "The agent has accepted already.");
+  if (agent.status === "disabled") return new PublicError("conflict", "The agent is shut out.");
+  return refusalOfGrant(caller, agent);
+}
+
 /** Ends what an agent may do, once. */
 export function decideDisable(
   agent: AgentRecord | undefined,

@@ -1,8 +1,9 @@
 import { hash } from "node:crypto";
-import type { Call } from "@heliograph/api";
+import { originOfLinks, type Call } from "@heliograph/api";
 import { addToken, type Mail, postMail, type TokenUse } from "@heliograph/platform";
 import { inTransaction, type AgentRecord } from "@heliograph/runtime";
 import { desk } from "./desk.ts";
+import { invitation } from "./mail/texts.ts";
 
 /** 256 bits: nobody finds one by trying. */
 export const tokenBytes = 32;
@@ -32,3 +33,19 @@ export async function sendToken(
   });
   desk.of(call).postman.hurry();
 }
+
+/** Invites an agent, and voids the invitations before it. `mailed`: whether anybody may get it. The same is done in either case. */
+export const invite = (
+  call: Call<unknown, unknown>,
+  agent: AgentRecord,
+  mailed: boolean,
+): Promise<void> => {
+  const facts = {
+    to: agent.email,
+    partner: call.partner.name,
+    origin: originOfLinks(call.context.settings),
+  };
+  const token = call.derivedBytes(tokenBytes, "invitation");
+  const mail = mailed ? (text: string) => invitation({ ...facts, token: text }) : undefined;
+  return sendToken(call, "invitation", agent, token, mail);
+};

@@ -38,6 +38,10 @@ export const takeTokenTry = (pool: pg.Pool, ip: string): Promise<void> =>
 export const takeMailTry = async (pool: pg.Pool, login: string): Promise<boolean> =>
   (await takeTries(pool, [{ key: `mail ${login}`, ...mailLimit }])) === undefined;
 
+/** Another invitation of the same agent. Throws `rate_limited`. */
+export const takeInvitationTry = (pool: pg.Pool, agent: string): Promise<void> =>
+  take(pool, [{ key: `invitation ${agent}`, ...mailLimit }]);
+
 const placeTry = (place: string): TryLimit => ({ key: `place ${place}`, ...placeLimit });
 
 async function take(pool: pg.Pool, limits: readonly TryLimit[]): Promise<void> {

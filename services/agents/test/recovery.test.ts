@@ -48,6 +48,59 @@ describe("an invitation", () => {
     expect((await accept(second!)).status).toBe(200);
   });
 
+  test("is sent again by its own call, a few times an hour, while it is open, by who may give the role", async () => {
+    const ann = await newPerson({ password: undefined, role: "admin" });
+    const again = (id = ann.id, key = ann.key, more: Record<string, string> = {}) =>
+      people.world.call("POST", `/api/v1/agents/${id}/invitation`, { key, headers: more });
+    const [first] = await people.mailTo(ann.email);
+    const headers = { "idempotency-key": "once" };
+    const sent = await again(ann.id, ann.key, headers);
+    expect([sent.status, sent.body.status, sent.body.id]).toEqual([202, "invited", ann.id]);
+    expect((await again(ann.id, ann.key, headers)).text).toBe(sent.text);
+    await expect.poll(async () => (await people.mailTo(ann.email)).length).toBe(2);
+    const second = (await people.mailTo(ann.email)).find((token) => token !== first)!;
+    const accept = (token: string) =>
+      call("POST", "/invitations/accept", undefined, { token, password });
+    expect((await accept(first!)).body.code).toBe("invalid_token");
+
+    expect([(await again()).status, (await again()).status]).toEqual([202, 202]);
+    const much = await again();
+    expect([much.status, much.body.code]).toEqual([429, "rate_limited"]);
+    expect(Number(much.headers.get("retry-after"))).toBeGreaterThan(0);
+    // By the other way too.
+    const body = { name: "Ann", email: ann.email, role: "admin" };
+    expect((await call("POST", "/agents", ann.key, body)).status).toBe(429);
+    await expect.poll(async () => (await people.mailTo(ann.email)).length).toBe(4);
+    expect((await accept(second)).body.code).toBe("invalid_token");
+
+    const other = await people.world.addPartner();
+    expect((await again(ann.id, other.key)).status).toBe(404);
+    const low = await people.world.addKey(other.id, { scopes: ["agents:write"] });
+    const owner = await people.add(other.key, { password: undefined, role: "owner" });
+    expect((await again(owner.id, low)).body.code).toBe("insufficient_scope");
+    const active = await people.add(other.key);
+    expect((await again(active.id, other.key)).body.code).toBe("conflict");
+    await call("POST", `/agents/${owner.id}/disable`, other.key);
+    expect((await again(owner.id, other.key)).body.detail).toContain("shut out");
+  });
+
+  test("to an address of another partner is answered alike, and reaches nobody", async () => {
+    const ann = await newPerson({ password: undefined });
+    const other = await people.world.addPartner();
+    const shadow = await people.add(other.key, { email: ann.email, password: undefined });
+    expect(shadow.id).not.toBe(ann.id);
+    const sent = await call("POST", `/agents/${shadow.id}/invitation`, other.key);
+    expect([sent.status, sent.body.email]).toEqual([202, ann.email]);
+    const own = await call("POST", `/agents/${ann.id}/invitation`, ann.key);
+    expect(Object.keys(own.body)).toEqual(Object.keys(sent.body));
+    await expect.poll(async () => (await people.mailTo(ann.email)).length).toBe(2);
+    const { rows } = await people.world.platform.platformPool.query(
+      "select count(*)::int as mails from credentials.mails",
+    );
+    expect(rows[0].mails).toBe(0);
+    expect(await people.mailTo(ann.email)).toHaveLength(2);
+  });
+
   test("of an agent who was disabled meanwhile is void, and no token stands readable anywhere", async () => {
     const ann = await newPerson({ password: undefined, role: "agent" });
     const [token] = await people.mailTo(ann.email);

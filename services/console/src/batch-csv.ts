@@ -1,4 +1,4 @@
-import { readCell } from "@heliograph/api";
+import { readTyped } from "@heliograph/api";
 import { parse } from "csv-parse/sync";
 
 /** What one batch of the REST surface takes. */
@@ -80,7 +80,7 @@ function delimiterOf(text: string): string {
 
 function rowOf(names: readonly string[], record: readonly string[], line: number): BatchRow {
   const given = names.flatMap((name, at): [string, string][] => {
-    const cell = readCell(record[at] ?? "");
+    const cell = readTyped(record[at] ?? "");
     return cell === "" ? [] : [[name, cell]];
   });
   const own = new Map(given.filter(([name]) => !name.startsWith("variables[")));

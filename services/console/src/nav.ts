@@ -53,6 +53,7 @@ const groups: readonly Group[] = [
     label: "Platform",
     entries: [
       { path: "/partners", label: "Partners", scope: "admin" },
+      { path: "/prices", label: "Prices", scope: "admin" },
       { path: "/evaluations", label: "Evaluations", scope: "admin" },
       { path: "/projections", label: "Projections", scope: "admin" },
       { path: "/dead-letters", label: "Dead letters", scope: "admin" },
@@ -82,6 +83,7 @@ const letters: Readonly<Record<string, string>> = {
   "/limits": "l",
   "/audit": "a",
   "/partners": "n",
+  "/prices": "q",
   "/evaluations": "v",
   "/projections": "j",
   "/dead-letters": "d",

@@ -2,12 +2,12 @@ import { deterministicId } from "@heliograph/contracts";
 import { until } from "@heliograph/testkit";
 import { testBrowser } from "@heliograph/testkit/browser";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { openDesk, type Desk } from "./desk.ts";
+import { hiddenIn, openDesk, type Desk } from "./desk.ts";
 
 const { browser, skip } = await testBrowser();
-const { world, keys, base, read, press, agree, signedIn }: Desk = await openDesk();
+const { world, keys, base, fetchPage, read, press, agree, signedIn }: Desk = await openDesk();
 const demoPartnerId = deterministicId("ptn", "demo");
-const platformPages = ["partners", "evaluations", "projections", "dead-letters", "log"];
+const platformPages = ["partners", "prices", "evaluations", "projections", "dead-letters", "log"];
 
 let operator: string;
 let agent: string;
@@ -117,6 +117,76 @@ describe("partners", () => {
     });
     expect(body).toMatchObject({ status: "suspended", daily_messages: 1_000 });
     expect(await read(operator, path)).not.toContain(`${path}/limits`);
+  });
+});
+
+describe("prices", () => {
+  const home = "/console/prices";
+  const path = `${home}/new-version`;
+
+  test("are published after a look at what changes, shown by version, and priced for a number", async () => {
+    const lines =
+      "channel,prefix,category,min_segments,per_segment\nsms,,,,0.02\nsms;+44;;;0.012\nsms\t44\tmarketing\t\t0.015";
+    const fields = { list: "retail", version: "1", currency: "USD", entries: lines };
+    const looked = await press(live, path, path, fields);
+    const what = await looked.clone().text();
+    expect(what).toContain("Publish these prices?");
+    expect(what.match(/<span class="pill still">new<\/span>/g)).toHaveLength(3);
+    expect(await read(live, home)).not.toContain("retail");
+    // What was looked at is what is published, and once.
+    const entries = { entries: lines };
+    const form = { ...hiddenIn(await looked.text(), path), ...entries };
+    const post = () =>
+      fetchPage(path, {
+        method: "POST",
+        headers: { cookie: live },
+        body: new URLSearchParams(form),
+      });
+    const answers = [await post(), await post()];
+    const shown = await follow(live, answers[0]!);
+    expect(answers[1]!.headers.get("location")).toContain(`${home}/retail`);
+    expect(shown).toContain("Version 1 of retail is published.");
+    expect(await read(live, `${home}/retail?prefix=4479&channel=sms`)).toMatch(/\+44.*0\.015/s);
+    const cost = await read(live, `${home}/retail?on=sms&to=%2B447911123456&segments=3`);
+    expect(cost).toContain("3 × 0.012");
+    await read(live, `${home}/retail?on=sms&to=nobody`, 422);
+    expect(await read(operator, home)).toContain(`href="${home}/retail"`);
+    expect(await read(operator, path)).toContain("Switch to live");
+
+    // The next one begins with the newest, says what differs, and keeps what was typed where it is refused.
+    const form2 = await read(live, `${path}?list=retail`);
+    expect(form2).toContain("sms,44,marketing,,0.015");
+    expect(form2).toMatch(/name="version"[^>]* value="2"/);
+    const later = {
+      list: "retail",
+      version: "2",
+      effective_from: "2999-01-01T00:00",
+      entries: "sms,,,,0.02\nsms,44,,,0.01",
+    };
+    const second = await press(live, `${path}?list=retail`, path, later);
+    const differs = await second.clone().text();
+    expect(differs).toMatch(/0\.012<\/td><td class="figures">0\.01</);
+    expect(differs.match(/left out/g)).toHaveLength(1);
+    const sure = { ...hiddenIn(await second.text(), path), entries: later.entries };
+    const done = await fetchPage(path, {
+      method: "POST",
+      headers: { cookie: live },
+      body: new URLSearchParams(sure),
+    });
+    expect(await follow(live, done)).toContain("to come");
+    const wrong = { ...sure, key: "another", version: "1", entries: "pigeon,<b>,,,free" };
+    const refused = await fetchPage(path, {
+      method: "POST",
+      headers: { cookie: live },
+      body: new URLSearchParams(wrong),
+    });
+    const why = await refused.text();
+    expect([refused.status, why.includes("pigeon,&lt;b&gt;,,,free")]).toEqual([422, true]);
+    expect(why).toContain("entries.0.channel");
+    await read(live, `${home}/nowhere`, 404);
+    const asked = { key: keys.sandboxKey };
+    const other = "/api/v1/prices/preview?channel=sms&to=%2B447911123456&list=retail";
+    expect((await world.call("GET", other, asked)).status).toBe(403);
   });
 });
 

@@ -184,6 +184,7 @@ export type Operations = {
     /** Read an agent: `GET /api/v1/agents/{id}` */ get(id: string | number, options?: C.Options<"ifNoneMatch">): Promise<T.Agent>;
     /** Change an agent: `PATCH /api/v1/agents/{id}` */ update(id: string | number, body: T.PatchAgent, options?: C.Options<"idempotencyKey" | "ifMatch">): Promise<T.Agent>;
     /** Shut an agent out, and give back what the agent had: `POST /api/v1/agents/{id}/disable` */ disable(id: string | number, options?: C.Options<"idempotencyKey">): Promise<T.Agent>;
+    /** Send an agent's invitation again; earlier links end: `POST /api/v1/agents/{id}/invitation` */ invitation(id: string | number, options?: C.Options<"idempotencyKey">): Promise<T.Agent>;
     /** Turn an agent's codes off; every session of the agent ends: `DELETE /api/v1/agents/{id}/totp` */ deleteTotp(id: string | number, options?: C.Options<"idempotencyKey">): Promise<void>;
     /** Say whether an agent is there: `PUT /api/v1/agents/{id}/presence` */ setPresence(id: string | number, body: T.SetPresence, options?: C.Options<"idempotencyKey">): Promise<T.Presence>;
   };
@@ -284,7 +285,7 @@ export type Operations = {
   readonly prices: {
     /** What messages cost a partner who has no list of its own: `GET /api/v1/prices/standard` */ standard(options?: C.Options<never>): Promise<T.PriceList>;
     /** What messages cost: `GET /api/v1/prices` */ get(options?: C.Options<never>): Promise<T.PriceList>;
-    /** What one message would cost: `GET /api/v1/prices/preview` */ preview(query: { /** How the message travels. */ readonly channel: "sms" | "whatsapp" | "email" | "push" | "telegram" | "broadcast"; /** The recipient, in the form that is kept. */ readonly to: string; /** What the price counts. */ readonly segments?: number; /** What the message is for: `transactional`, `marketing` or `authentication`. */ readonly category?: "transactional" | "marketing" | "authentication" }, options?: C.Options<never>): Promise<T.PricePreview>;
+    /** What one message would cost: `GET /api/v1/prices/preview` */ preview(query: { /** How the message travels. */ readonly channel: "sms" | "whatsapp" | "email" | "push" | "telegram" | "broadcast"; /** The recipient, in the form that is kept. */ readonly to: string; /** What the price counts. */ readonly segments?: number; /** What the message is for: `transactional`, `marketing` or `authentication`. */ readonly category?: "transactional" | "marketing" | "authentication"; /** For operators: by this list, as it is in force now, in place of the caller's. */ readonly list?: string }, options?: C.Options<never>): Promise<T.PricePreview>;
   };
   /** What you may do, and what is left of it now: `GET /api/v1/limits` */ limits(options?: C.Options<never>): Promise<T.Limits>;
   readonly keys: {

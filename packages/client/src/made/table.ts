@@ -74,6 +74,7 @@ export const table: Readonly<Record<string, Row>> = {
   "agents.get": { method: "GET", path: "/api/v1/agents/{id}" },
   "agents.update": { method: "PATCH", path: "/api/v1/agents/{id}", body: "json", key: true },
   "agents.disable": { method: "POST", path: "/api/v1/agents/{id}/disable", key: true },
+  "agents.invitation": { method: "POST", path: "/api/v1/agents/{id}/invitation", key: true },
   "agents.deleteTotp": { method: "DELETE", path: "/api/v1/agents/{id}/totp", key: true },
   "agents.setPresence": { method: "PUT", path: "/api/v1/agents/{id}/presence", body: "json", key: true },
   "teams.create": { method: "POST", path: "/api/v1/teams", body: "json", key: true },

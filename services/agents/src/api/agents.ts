@@ -28,11 +28,14 @@ import {
   decideChange,
   decideDisable,
   isVisible,
+  refusalOfInvitation,
   refusalOfReset,
   type Caller,
   type Profile,
 } from "../decide-agent.ts";
+import { invite } from "../invite.ts";
 import { holdingOwners } from "../tables/owners.ts";
+import { takeInvitationTry } from "../tries.ts";
 import { AgentView, agentView, Name, NewPassword, Role } from "./agent-views.ts";
 
 const Environments = z
@@ -197,6 +200,18 @@ async function dropCodes(call: Call): Promise<Answer> {
   return { status: 204 };
 }
 
+/** By whose address it is, it is another partner's: the answer is the same, and no mail goes out. */
+async function inviteAgain(call: Call): Promise<Answer> {
+  const { platformPool, directory } = call.context;
+  const agent = directory.agent(call.params["id"]!);
+  const refusal = refusalOfInvitation(agent, callerOf(call));
+  if (refusal !== undefined) throw refusal;
+  await takeInvitationTry(platformPool, agent!.agent_id);
+  const holder = directory.agentOfLogin(agent!.login);
+  await invite(call, agent!, holder?.agent_id === agent!.agent_id);
+  return { status: 202, body: agentView(agent!), etag: etagOf(agent!.revision) };
+}
+
 const changeErrors = [
   "invalid_request",
   "malformed_json",
@@ -218,7 +233,7 @@ export const agentRoutes: readonly Route[] = [
     etag: true,
     body: CreateAgent,
     response: AgentView,
-    errors: [...changeErrors, "overloaded"],
+    errors: [...changeErrors, "overloaded", "rate_limited"],
     handler: create,
   }),
   route({
@@ -264,6 +279,18 @@ export const agentRoutes: readonly Route[] = [
     response: AgentView,
     errors: [...changeErrors, "not_found"],
     handler: disable,
+  }),
+  route({
+    method: "POST",
+    path: "/agents/:id/invitation",
+    scope: "agents:write",
+    summary: "Send an agent's invitation again; earlier links end",
+    mutates: true,
+    status: 202,
+    etag: true,
+    response: AgentView,
+    errors: [...changeErrors, "not_found", "rate_limited"],
+    handler: inviteAgain,
   }),
   route({
     method: "DELETE",

@@ -20,6 +20,7 @@ import { batchPages } from "./batch.ts";
 import { messagePages } from "./messages.ts";
 import { overviewPages } from "./overview.ts";
 import { partnerPages } from "./partners.ts";
+import { pricePages } from "./prices.ts";
 import { projectionPages } from "./projections.ts";
 import { routingPages } from "./routing.ts";
 import { sandboxPages } from "./sandbox.ts";
@@ -61,6 +62,7 @@ export const allPages: readonly Page[] = [
   ...auditPages,
   ...shortcutPages,
   ...partnerPages,
+  ...pricePages,
   ...evaluationPages,
   ...projectionPages,
   ...logPages,

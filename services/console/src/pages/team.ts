@@ -3,7 +3,7 @@ import { html, type Html, type Form } from "@heliograph/html";
 import type { Answers } from "../answers.ts";
 import type { Problem } from "../client.ts";
 import { base, shown, type Led, type Page, type Shown, type Visit } from "../page.ts";
-import { acted, asked, checks, once, ticked } from "../view/forms.ts";
+import { acted, asked, button, checks, once, ticked } from "../view/forms.ts";
 import { bdi, curl, facts, field, pill, refusal, time } from "../view/parts.ts";
 import { listPage } from "./lists.ts";
 
@@ -115,7 +115,7 @@ async function agent(visit: Visit, problem?: Problem): Promise<Shown> {
   const { body: found, etag } = await visit.api.read<Agent>(apiPath(visit));
   const may = mayWrite(visit) && found.status !== "disabled";
   const typed =
-    problem !== undefined
+    problem !== undefined && visit.form.has("name")
       ? typedOf(visit.form)
       : { ...found, capacity: String(found.capacity), environments: found.environments };
   return shown(
@@ -131,6 +131,12 @@ ${facts([
   ["Languages", bdi(found.languages.join(", "))],
   ["Since", time(found.created_at)],
 ])}
+${
+  may &&
+  found.status === "invited" &&
+  html`<section aria-labelledby="invitation"><h2 id="invitation">Invitation</h2><p>It was sent to ${bdi(found.email)}, is good for a week, and was not accepted yet.</p>
+${button(visit, `${pageOf(visit)}/invitation`, "Send it again")}</section>`
+}
 ${
   may &&
   html`<section aria-labelledby="change"><h2 id="change">Change</h2><form class="sheet" method="post" action="${pageOf(visit)}">${once(visit, etag)}
@@ -150,6 +156,21 @@ const change = (visit: Visit): Promise<Shown | Led> =>
       const body = bodyOf(typedOf(visit.form));
       await visit.api.send("PATCH", apiPath(visit), { body, ...given });
       return { to: pageOf(visit), told: "Changed." };
+    },
+    (problem) => agent(visit, problem),
+  );
+
+const inviteAgain = (visit: Visit): Promise<Shown | Led> =>
+  acted(
+    visit,
+    async ({ key }) => {
+      const { email } = await visit.api.send<Agent>("POST", `${apiPath(visit)}/invitation`, {
+        key,
+      });
+      return {
+        to: pageOf(visit),
+        told: `Another invitation goes to ${email}. The links of those before it work no more.`,
+      };
     },
     (problem) => agent(visit, problem),
   );
@@ -183,6 +204,7 @@ export const teamPages: readonly Page[] = [
   { method: "POST", path: "/team/new", section, answer: invite },
   { method: "GET", path: "/team/:id", section, answer: (visit) => agent(visit) },
   { method: "POST", path: "/team/:id", section, answer: change },
+  { method: "POST", path: "/team/:id/invitation", section, answer: inviteAgain },
   { method: "GET", path: "/team/:id/disable", section, answer: (visit) => shutting(visit) },
   { method: "POST", path: "/team/:id/disable", section, answer: disable },
 ];

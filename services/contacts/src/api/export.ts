@@ -54,7 +54,7 @@ function cells(row: ContactRow): readonly string[] {
     )
     .map(({ source, id }) => ({ source, id }));
   const json = (value: object): string =>
-    Object.keys(value).length === 0 ? "" : JSON.stringify(value);
+    Object.keys(value).length === 0 ? "" : writeCell(JSON.stringify(value));
   const text = (value: string | null | undefined): string => writeCell(value ?? "");
   const address = (channel: string): string => text(first.get(channel)?.id);
   return [

@@ -1,4 +1,4 @@
-import { type Answer, type Call, type Route, route } from "@heliograph/api";
+import { type Answer, type Call, hasScope, type Route, route } from "@heliograph/api";
 import { channelModule } from "@heliograph/channels";
 import { categories, channels, PublicError } from "@heliograph/contracts";
 import { defaultPriceList, priceFor, pricesOf } from "@heliograph/domain";
@@ -27,6 +27,9 @@ const PreviewQuery = z.strictObject({
   to: z.string().min(1).max(512),
   segments: z.coerce.number().int().min(1).max(100).default(1),
   category: z.enum(categories).default("transactional"),
+  list: z.string().max(64).optional().meta({
+    description: "For operators: by this list, as it is in force now, in place of the caller's.",
+  }),
 });
 const Preview = z
   .object({
@@ -44,6 +47,20 @@ const Preview = z
   })
   .meta({ id: "PricePreview" });
 
+/** What another one pays is told to operators alone. */
+function pricesOfList(call: Call<unknown, unknown>, list: string): PriceList {
+  if (!hasScope(call.key.scopes, "admin"))
+    throw new PublicError("insufficient_scope", "Operators alone may ask for any list.", {
+      extra: { required_scope: "admin" },
+    });
+  const prices = call.context.directory.prices(list, Date.now());
+  if (prices === undefined)
+    throw new PublicError("invalid_request", `No version of ${list} is in force.`, {
+      errors: [{ path: "list", code: "not_in_force", message: "has no version in force" }],
+    });
+  return prices;
+}
+
 /** Asks what a send would be held for, by the very function that prices it. */
 function preview(call: Call<undefined, z.infer<typeof PreviewQuery>>): Answer {
   const { channel, segments, category } = call.query;
@@ -54,10 +71,12 @@ function preview(call: Call<undefined, z.infer<typeof PreviewQuery>>): Answer {
       errors: [{ path: "to", code, message }],
     });
   }
-  const prices = pricesNow(call);
+  const prices =
+    call.query.list === undefined ? pricesNow(call) : pricesOfList(call, call.query.list);
   const { to, digits, country } = found.value;
   const price = priceFor(prices, { channel, digits, country, segments, category });
-  if (price === undefined) throw noPrice(`Your price list has no price for this on ${channel}.`);
+  if (price === undefined)
+    throw noPrice(`${call.query.list ?? "Your price list"} has no price for this on ${channel}.`);
   const { list, version, per_segment } = price.detail;
   return {
     status: 200,
@@ -109,7 +128,7 @@ export const priceRoutes: readonly Route[] = [
     summary: "What one message would cost",
     query: PreviewQuery,
     response: Preview,
-    errors: ["invalid_request", "no_price"],
+    errors: ["invalid_request", "no_price", "insufficient_scope"],
     handler: preview,
   }),
   ...listPriceRoutes,
