@@ -33,7 +33,7 @@ const defaultError = (code: string, permanent: boolean): Failure => ({
 /**
  * Receipts in any order and any number, decided together. Good news counts whichever attempt it is about, because the recipient has the
  * message; bad news counts only about the attempt that is current, because a later one may succeed. Good news goes first, so that
- * contradictory receipts of one batch cause no refund. Reading implies delivery, so that a `read` that overtakes its `delivered` gives both
+ * contradictory receipts of one batch cause no refund. A message that went in parts is there once all are, and is lost with the first that is. Reading implies delivery, so that a `read` that overtakes its `delivered` gives both
  * facts in their natural order. A complaint changes no status, however the message fared, and counts once. What is below the status already reached adds nothing: it stays in `receipts-<id>` as evidence.
  */
 export function decideReceipts(
@@ -49,13 +49,29 @@ export function decideReceipts(
     status = joinStatus(status, next);
     facts.push({ type, data, cause });
   };
-  const read = receipts.find((event) => event.data.status === "read");
-  const delivered = receipts.find((event) => event.data.status === "delivered") ?? read;
+  const read = arrived(receipts, "read");
+  const delivered = arrived(receipts, "delivered") ?? read;
   if (delivered !== undefined)
     reach("delivered", "MessageDelivered", deliveredData(state, delivered.data), delivered);
   if (read !== undefined) reach("read", "MessageRead", deliveredData(state, read.data), read);
   const bad = badNews(state, receipts, status);
   return { facts: [...facts, ...bad.facts, ...complaintOf(state, receipts)], park: bad.park };
+}
+
+/** What says that the message is there: a receipt of the whole, or the last of those of all its parts. */
+function arrived(
+  receipts: readonly ReceiptEvent[],
+  status: "delivered" | "read",
+): ReceiptEvent | undefined {
+  const parts = new Map<string, Set<number>>();
+  return receipts.find(({ data }) => {
+    if (data.status !== status) return false;
+    if (data.part === undefined) return true;
+    const whole = `${data.gateway} ${data.provider_message_id}`;
+    const there = parts.get(whole) ?? new Set();
+    parts.set(whole, there.add(data.part.number));
+    return there.size === data.part.of;
+  });
 }
 
 function complaintOf(state: MessageState, receipts: readonly ReceiptEvent[]): readonly Fact[] {

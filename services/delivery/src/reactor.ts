@@ -73,12 +73,12 @@ async function startReceipts(tools: ReactorTools): Promise<ReactorInstance<Consu
   const parked = openParked(await readParked(context.pool, schema, maxParked), checkpoint, fail);
 
   async function handle(batch: Batch<ConsumedType>): Promise<void> {
-    const { works, unparked } = collect(batch.events, states, parked);
+    const { works, recalled } = collect(batch.events, states, parked);
     if (works.size > 0) {
       const unknown = [...works.keys()].filter((id) => states.get(id) === undefined);
       await Promise.all([
         unknown.length > 0 ? states.load(unknown) : undefined,
-        unparked.size > 0 ? recall(tools, works, unparked) : undefined,
+        recalled.size > 0 ? recall(tools, works, recalled) : undefined,
       ]);
       await settle([...works.values()]);
     }
@@ -120,9 +120,10 @@ function collect(
   events: readonly RecordedEvent<ConsumedType>[],
   states: States,
   parked: Parked,
-): { readonly works: Map<string, Work>; readonly unparked: Set<string> } {
+): { readonly works: Map<string, Work>; readonly recalled: Set<string> } {
   const works = new Map<string, Work>();
-  const unparked = new Set<string>();
+  /** Of these the receipts that came before count too. */
+  const recalled = new Set<string>();
   const workOf = (id: string): Work => {
     let work = works.get(id);
     if (work === undefined) works.set(id, (work = { id, receipts: [], funds: undefined }));
@@ -132,21 +133,23 @@ function collect(
     if (event.type === "ReceiptReceived") {
       // That a provider has it, the message itself says.
       if (event.data.status !== "sent") workOf(event.data.message_id).receipts.push(event);
+      // One part says little about the others.
+      if (event.data.part !== undefined) recalled.add(event.data.message_id);
     } else if (isFunds(event)) {
       for (const entry of event.data.entries)
         workOf(entry.message_id).funds = { cause: event, amount: entry.amount };
     } else {
       states.see(event);
       const id = event.data.message_id;
-      if (unparks.has(event.type) && parked.has(id)) unparked.add(id);
+      if (unparks.has(event.type) && parked.has(id)) recalled.add(id);
       else if (ends.has(event.type)) parked.remove(id);
     }
   }
-  for (const id of unparked) workOf(id);
-  return { works, unparked };
+  for (const id of recalled) workOf(id);
+  return { works, recalled };
 }
 
-/** The receipts that waited, from the log: all of the message's, so that nothing depends on which of them were parked. */
+/** The receipts that came before, from the log: all of the message's, so that nothing depends on which of them were parked. */
 async function recall(
   { context }: ReactorTools,
   works: ReadonlyMap<string, Work>,

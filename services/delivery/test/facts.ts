@@ -90,6 +90,23 @@ export const receiptOf = (
     occurred_at: "2026-05-23T14:22:18.000Z",
   });
 
+/** On one part of three that the provider took the message in. */
+export const partReceipt = (
+  messageId: string,
+  status: ReceiptStatus,
+  number: number,
+  copy = "",
+): NewEvent =>
+  fact("ReceiptReceived", {
+    message_id: messageId,
+    gateway: "sim-sms",
+    provider_message_id: "p-1",
+    provider_event_id: `part ${number} ${status}${copy}`,
+    part: { number, of: 3 },
+    status,
+    occurred_at: "2026-05-23T14:22:18.000Z",
+  });
+
 export const onReceipts = (messageId: string, ...events: NewEvent[]): Append => ({
   stream: streamOf("receipts", messageId),
   expected: "any",

@@ -11,6 +11,7 @@ import {
   onMessage,
   onReceipts,
   onWallet,
+  partReceipt,
   receiptOf,
   requestOf,
   requested,
@@ -81,6 +82,52 @@ it("Ten copies of each receipt, shuffled, some before the send, give one fact ea
     "MessageDelivered",
     "MessageRead",
   ]);
+});
+
+it("A message in three parts is lost with one of them, once, and there once all are, in any order", async () => {
+  const cases = [
+    [["delivered", "undelivered", "delivered"], "DeliveryFailed"],
+    [["undelivered", "delivered", "delivered"], "DeliveryFailed"],
+    [["delivered", "delivered", "undelivered"], "DeliveryFailed"],
+    [["undelivered", "undelivered", "undelivered"], "DeliveryFailed"],
+    [["delivered", "delivered", "delivered"], "MessageDelivered"],
+  ] as const;
+  const ids = await Promise.all(
+    cases.map(async () => {
+      const request = await accept();
+      await setting.append(onMessage(request.message_id, 0, sent(request)));
+      return request.message_id;
+    }),
+  );
+  const factsOf = () => Promise.all(ids.map(async (id) => (await setting.types(id)).slice(2)));
+  // Each part in a batch of its own, and twice.
+  for (const index of [0, 1, 2]) {
+    expect((await factsOf()).at(-1)).toEqual([]);
+    for (const copy of ["", "again"]) {
+      await setting.append(
+        ...cases.map(([statuses], which) =>
+          onReceipts(ids[which]!, partReceipt(ids[which]!, statuses[index]!, index + 1, copy)),
+        ),
+      );
+      await settled();
+    }
+  }
+  expect(await factsOf()).toEqual(cases.map(([, fact]) => [fact]));
+});
+
+it("Receipts of the parts wait for their message, also over a restart", async () => {
+  const request = requestOf(newId("msg"));
+  const id = request.message_id;
+  for (const number of [3, 1])
+    await setting.append(onReceipts(id, partReceipt(id, "delivered", number)));
+  await settled();
+  await consumer.stop();
+  consumer = await runConsumer(receiptsReactor, setting.context);
+  await setting.append(onMessage(id, "no_stream", requested(request), sent(request)));
+  await settled();
+  expect(await setting.types(id)).toEqual(["MessageRequested", "MessageSent"]);
+  await setting.append(onReceipts(id, partReceipt(id, "delivered", 2)));
+  await until(async () => (await setting.state(id)).status === "delivered");
 });
 
 it("Receipts of an unknown message wait over a restart and match when the message was sent", async () => {

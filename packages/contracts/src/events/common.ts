@@ -57,3 +57,6 @@ export const ExternalId = z.strictObject({
   name: z.string().max(64),
 });
 export type ExternalId = z.infer<typeof ExternalId>;
+
+/** What a provider calls a message: of a long one that it took in parts the ids of all, 25 of 64 characters at most. */
+export const ProviderMessageId = z.string().max(2000);

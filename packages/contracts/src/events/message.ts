@@ -8,6 +8,7 @@ import {
   MailReferences,
   MessageContext,
   Money,
+  ProviderMessageId,
   Time,
 } from "./common.ts";
 
@@ -142,7 +143,7 @@ export const MessageSent = defineEvent(
     choice: GatewayChoice,
     provider: z.strictObject({
       name: z.string(),
-      message_id: z.string().max(512),
+      message_id: ProviderMessageId,
       status: z.string().max(64),
     }),
     cost: Money,
@@ -164,7 +165,7 @@ export const MessageResent = defineEvent(
     choice: GatewayChoice,
     provider: z.strictObject({
       name: z.string(),
-      message_id: z.string().max(512),
+      message_id: ProviderMessageId,
       status: z.string().max(64),
     }),
     /** The price of the message, which is taken once. Events from before the second acceptance was told to partners lack both. */

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { defineEvent } from "../define.ts";
-import { Failure, Id, Time } from "./common.ts";
+import { Failure, Id, ProviderMessageId, Time } from "./common.ts";
 
 /** What a provider may report of a message that it took. */
 export const receiptStatuses = [
@@ -22,7 +22,9 @@ export const ReceiptReceived = defineEvent(
   z.strictObject({
     message_id: Id,
     gateway: z.string(),
-    provider_message_id: z.string().max(512),
+    provider_message_id: ProviderMessageId,
+    /** The provider took the message in so many parts, and reports on one of them. */
+    part: z.strictObject({ number: z.int().min(1), of: z.int().min(2) }).optional(),
     provider_event_id: z.string().max(255),
     status: z.enum(receiptStatuses),
     permanent: z.boolean().optional(),
