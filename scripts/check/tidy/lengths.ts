@@ -15,13 +15,6 @@ export const longFunctionsKnown: Readonly<Record<string, number>> = {
   "packages/log/src/eventstoredb/feed.ts#makeFeed": 307,
   "packages/log/src/eventstoredb/reader.ts#makeReader": 246,
   "packages/log/src/eventstoredb/writer.ts#makeWriter": 178,
-  "services/dispatch/src/committer.ts#createCommitter": 102,
-  "services/dispatch/src/dispatcher.ts#startDispatcher": 312,
-  "services/dispatch/src/feed.ts#createFeed": 91,
-  "services/dispatch/src/lanes.ts#createLanes": 178,
-  "services/dispatch/src/outcomes.ts#createOutcomes": 100,
-  "services/dispatch/src/played-receipts.ts#start": 91,
-  "services/dispatch/src/resume.ts#createResumer": 210,
 };
 
 export type LongFunction = { readonly path: string; readonly name: string; readonly lines: number };

@@ -1,26 +1,26 @@
 import { attachmentLink, type LinkMaker } from "@heliograph/api";
 import { attemptIdOf, type Attempt } from "@heliograph/gateways";
 import type { ServiceContext } from "@heliograph/runtime";
-import type { Job } from "./job.ts";
+import type { Task } from "./job.ts";
 
 /** What the gateway is asked to carry. Links to attachments are made for each attempt: one that waited for hours gets new ones. */
 export function attemptOf(
-  job: Pick<Job, "messageId" | "attempt" | "opened"> & {
-    readonly state: Pick<Job["state"], "request" | "requestEvent">;
+  task: Pick<Task, "messageId" | "attempt" | "opened"> & {
+    readonly state: Pick<Task["state"], "request" | "requestEvent">;
   },
   links: LinkMaker,
   nowMs: number,
 ): Attempt {
-  const { request, requestEvent } = job.state;
+  const { request, requestEvent } = task.state;
   const validForSeconds = Math.floor((Date.parse(request.expires_at) - nowMs) / 1000);
   const {
     to,
     content: { media, ...content },
-  } = job.opened ?? request;
+  } = task.opened ?? request;
   return {
-    attemptId: attemptIdOf(job.messageId, job.attempt),
-    messageId: job.messageId,
-    attempt: job.attempt,
+    attemptId: attemptIdOf(task.messageId, task.attempt),
+    messageId: task.messageId,
+    attempt: task.attempt,
     channel: request.channel,
     to,
     ...(request.from !== undefined && { from: request.from }),

@@ -1,9 +1,10 @@
 import { failpoint } from "@heliograph/contracts";
 import type { SendResult } from "@heliograph/gateways";
 import type { Logger } from "pino";
+import type { Connection } from "./connections.ts";
 import { createDeadlines } from "./deadlines.ts";
-import type { Job } from "./job.ts";
-import { isGatewayFault } from "./retry.ts";
+import type { Inbox } from "./inbox.ts";
+import type { Called } from "./job.ts";
 
 /**
  * An owner that has not heard from its database for this long asks before it calls: it may have been stopped and continued, and
@@ -11,73 +12,95 @@ import { isGatewayFault } from "./retry.ts";
  */
 const OWNERSHIP_MS = 5_000;
 
-export type Caller = { call(job: Job): Promise<number>; readonly inFlight: number; close(): void };
+/** Whether this owner still is one. */
+export type Ownership = {
+  /** False once another owner has taken over: then no further call is made, and the announced ones are the successor's. */
+  readonly alive: boolean;
+  /** When it was last proved, by the monotonic clock, ms. */
+  readonly provedAt: number;
+  /** Proves it; false when it is lost. */
+  prove(): Promise<boolean>;
+};
+
+export type Caller = {
+  /** Makes the call, and hands in what it came to. Never throws: a gateway that throws leaves an uncertain outcome. */
+  call(job: Called): Promise<void>;
+  readonly inFlight: number;
+  close(): void;
+};
 
 type Options = {
   readonly logger: Logger;
   readonly now: () => number;
-  /** False once another owner has taken over: then no further call is made, and the announced ones are the successor's. */
-  readonly alive: () => boolean;
-  readonly provedAt: () => number;
-  /** Proves the ownership; false when it is lost. */
-  readonly prove: () => Promise<boolean>;
-  readonly settle: (job: Job, result: SendResult) => void;
-  /** What it came to cannot be settled: a fault of ours, which stops this message and no other. */
-  readonly unsettled: (job: Job, error: unknown) => void;
+  readonly ownership: Ownership;
+  readonly inbox: Inbox;
+  readonly broken: (error: unknown) => void;
 };
 
-/** Makes one call and hands on what it came to. Never throws: a gateway that throws leaves an uncertain outcome. */
-export function createCaller(options: Options): Caller {
-  const { logger, now, alive, provedAt, prove } = options;
+export function createCaller({ logger, now, ownership, inbox, broken }: Options): Caller {
   const deadlines = createDeadlines();
   let inFlight = 0;
 
-  async function call(job: Job): Promise<number> {
-    if (!alive()) return 0;
-    if (performance.now() - provedAt() > OWNERSHIP_MS && !(await prove())) return 0;
-    const connection = job.connection!;
-    let result: SendResult;
+  const isSure = (): boolean => performance.now() - ownership.provedAt <= OWNERSHIP_MS;
+
+  async function send({ messageId, given: { connection, sending } }: Called): Promise<SendResult> {
+    try {
+      const signal = deadlines.signal(connection.config.timeout_ms, now());
+      return await connection.gateway.send(sending, signal);
+    } catch (error) {
+      const about = { gateway: connection.name, message: messageId, err: error };
+      logger.error(about, "a gateway threw");
+      return { type: "uncertain", cause: "connection_lost" };
+    }
+  }
+
+  async function make(job: Called): Promise<void> {
     inFlight++;
-    const pause = failpoint("dispatch.before_provider");
-    if (pause !== undefined) await pause;
-    const startedAt = performance.now();
     try {
-      result = await connection.gateway.send(
-        job.sending!,
-        deadlines.signal(connection.config.timeout_ms, now()),
-      );
-    } catch (error) {
-      logger.error(
-        { gateway: connection.name, message: job.messageId, err: error },
-        "a gateway threw",
-      );
-      result = { type: "uncertain", cause: "connection_lost" };
+      const pause = failpoint("dispatch.before_provider");
+      if (pause !== undefined) await pause;
+      const startedAt = performance.now();
+      const result = await send(job);
+      const durationMs = performance.now() - startedAt;
+      const answered = failpoint("dispatch.after_provider");
+      if (answered !== undefined) await answered;
+      job.given.connection.count(result.type, durationMs);
+      inbox.put({ type: "answered", job, result, durationMs });
+    } finally {
+      inFlight--;
     }
-    const durationMs = performance.now() - startedAt;
-    const answered = failpoint("dispatch.after_provider");
-    if (answered !== undefined) await answered;
-    inFlight--;
-    const fault =
-      result.type === "uncertain" ||
-      result.type === "unavailable" ||
-      (result.type === "rejected" && isGatewayFault(result.error));
-    connection.stats.record(durationMs, !fault);
-    connection.count(result.type, durationMs);
-    if (result.type === "unavailable") connection.breaker.unreachable(job.ticket!, now());
-    else connection.breaker.record(job.ticket!, fault, now());
-    try {
-      options.settle(job, result);
-    } catch (error) {
-      options.unsettled(job, error);
-    }
-    return durationMs;
   }
 
   return {
-    call,
+    async call(job) {
+      try {
+        if (ownership.alive && (isSure() || (await ownership.prove()))) return await make(job);
+      } catch (error) {
+        broken(error);
+      }
+      inbox.put({ type: "not made", job });
+    },
     get inFlight() {
       return inFlight;
     },
     close: () => deadlines.close(),
   };
+}
+
+/** What a provider says of an attempt; undefined where it does not answer. */
+export async function ask(
+  connection: Connection | undefined,
+  gateway: string,
+  attemptId: string,
+  logger: Logger,
+): Promise<SendResult | "unknown" | undefined> {
+  if (connection?.gateway.lookup === undefined) return "unknown";
+  try {
+    const signal = AbortSignal.timeout(connection.config.timeout_ms);
+    return await connection.gateway.lookup(attemptId, signal);
+  } catch (error) {
+    const about = { gateway, attempt: attemptId, err: error };
+    logger.warn(about, "a provider could not be asked about an attempt");
+    return undefined;
+  }
 }

@@ -26,6 +26,15 @@ const LARGEST_WINDOW = 1_024;
 /** Calls are admitted ahead for about this long, so that the next group is ready when this one is done. */
 const AHEAD_MS = 50;
 
+/** A lane that waits for a place at a gateway, and where its dispatcher hears that it has one. */
+export type Waiter = { readonly lane: string; readonly inbox: { put(place: Place): void } };
+/** A place at the gateway is the lane's. */
+export type Place = {
+  readonly type: "place";
+  readonly lane: string;
+  readonly connection: Connection;
+};
+
 /** A gateway with everything that decides whether it may be used now. */
 export type Connection = Candidate & {
   /** As it is here and now: of `max_concurrent` this process may have a part. */
@@ -42,7 +51,7 @@ export type Connection = Candidate & {
   /** Calls in flight, at most `max_concurrent`. */
   active: number;
   /** Lanes, of any dispatcher that uses it, whose next call waits for one of these to end; their partners take turns. */
-  readonly blocked: PartnerTurns<Fifo<() => void>>;
+  readonly blocked: PartnerTurns<Fifo<Waiter>>;
   /** When it will have room or health again, epoch ms; undefined when only a finished call makes room. */
   nextAt(): number | undefined;
 };

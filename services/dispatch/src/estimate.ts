@@ -1,5 +1,5 @@
 import type { Connection, Connections } from "./connections.ts";
-import { type Job, routedOf } from "./job.ts";
+import { routedOf, type Task } from "./job.ts";
 
 /** What a gateway takes that names no rate. */
 const USUAL_PER_SECOND = 1_000;
@@ -15,14 +15,14 @@ const perSecondOf = ({ config, stats }: Connection): number =>
  * Estimates for jobs, one after the other, how long each has to wait for gateways that may have it, ms: behind those that were asked about before and go the same way, and not before
  * one of these gateways is healthy. What goes another way does not count.
  */
-export function estimateWaits(connections: Connections, now: () => number): (job: Job) => number {
+export function estimateWaits(connections: Connections, now: number): (task: Task) => number {
   const ahead = new Map<string, number>();
-  return (job) => {
-    const { candidates } = connections.routeOf(routedOf(job));
+  return (task) => {
+    const { candidates } = connections.routeOf(routedOf(task));
     const healthy = candidates.filter(({ unhealthy }) => unhealthy === undefined);
     if (healthy.length === 0) {
       const times = candidates.flatMap((connection) => connection.nextAt() ?? []);
-      return times.length === 0 ? 0 : Math.min(...times) - now();
+      return times.length === 0 ? 0 : Math.min(...times) - now;
     }
     const way = healthy.map(({ name }) => name).join("\n");
     const before = ahead.get(way) ?? 0;

@@ -3,13 +3,23 @@ import type { Attempt } from "@heliograph/gateways";
 import type { Ticket } from "./breaker.ts";
 import type { Connection } from "./connections.ts";
 import type { Mark } from "./floor.ts";
+import type { Group } from "./intents.ts";
 import type { Moment } from "./moment.ts";
 import type { Routed } from "./routing.ts";
 import type { Requested, State } from "./state.ts";
-import type { IntendedCall } from "./store.ts";
 
-/** One provider call that is to be made, from the moment it is due until its outcome is recorded. */
-export type Job = {
+/** A message that dispatch has to look at. */
+export type Look = Moment & {
+  readonly messageId: string;
+  readonly stream: string;
+  /** Holds the checkpoint back until a row or an outcome stands for the message; undefined when a row does already. */
+  readonly mark: Mark | undefined;
+  /** A timer of it has run out. */
+  readonly due: boolean;
+};
+
+/** One provider call that is to be made. */
+export type Task = {
   readonly messageId: string;
   readonly stream: string;
   readonly state: State;
@@ -23,26 +33,48 @@ export type Job = {
   readonly lane: string;
   readonly expiresAt: number;
   readonly moment: Moment;
-  /** By the clock of its partner. */
-  readonly isExpired: () => boolean;
   /** When it began to wait in memory, epoch ms of the real clock. */
   readonly since: number;
-  /** Holds the checkpoint back until a row or the outcome stands for the job; undefined when a row does already. */
-  mark: Mark | undefined;
-  /** Set at admission. */
-  connection?: Connection;
-  choice?: GatewayChoice;
-  /** By which the gateway's breaker knows the call again. */
-  ticket?: Ticket;
-  sending?: Attempt;
-  group?: Group;
 };
 
-/** The calls that one durable row announces, by message: those that are open. */
-export type Group = { readonly id: string; readonly calls: Map<string, IntendedCall> };
+/** What a task was given when it was admitted. */
+export type Given = {
+  readonly connection: Connection;
+  readonly choice: GatewayChoice;
+  /** By which the gateway's breaker knows the call again. */
+  readonly ticket: Ticket;
+  readonly sending: Attempt;
+  readonly group: Group;
+};
+
+type Of<Phase extends string> = { readonly phase: Phase; readonly messageId: string };
+type Calling<Phase extends string> = Of<Phase> & { readonly task: Task; readonly given: Given };
+
+/** Its stream is read, its clearance is asked for, its provider is asked, or an event of it is on its way into the log. */
+export type LookedAt = Of<"looked_at"> & { readonly look: Look };
+/** It waits in its recipient's lane. The mark is that of its look. */
+export type Waiting = Of<"waiting"> & { readonly task: Task; readonly mark: Mark | undefined };
+/** It has its gateway, and its intent is being written. */
+export type Admitted = Calling<"admitted">;
+/** Its intent is durable: it may be called. */
+export type Announced = Calling<"announced">;
+export type Called = Calling<"called">;
+/** What its call came to is on its way into the log. */
+export type Answered = Calling<"answered">;
+/** Nobody can record what its call came to: it stays announced until the next owner looks at it. */
+export type Stranded = Calling<"stranded">;
+
+/** A message at work in this process. It is never changed: what happens to it makes another of it, so an answer to what it was before is known to be late. */
+export type Job = LookedAt | Waiting | Admitted | Announced | Called | Answered | Stranded;
+
+export const partnerOf = (job: Job): string | undefined =>
+  job.phase === "looked_at" ? job.look.partner : job.task.moment.partner;
 
 /** What decides where it may go. */
-export const routedOf = ({ state: { request, requestEvent }, opened }: Job): Routed => ({
+export const routedOf = ({
+  state: { request, requestEvent },
+  opened,
+}: Pick<Task, "state" | "opened">): Routed => ({
   channel: request.channel,
   to: opened?.to ?? request.to,
   from: request.from,

@@ -1,149 +1,189 @@
 import type { ProviderAnswer } from "@heliograph/gateways";
-import type { EventLog, NewEvent } from "@heliograph/log";
-import type { PartnerClock } from "@heliograph/runtime";
-import type { Committer } from "./committer.ts";
-import type { Connections } from "./connections.ts";
+import type { NewEvent, RecordedEvent } from "@heliograph/log";
+import type { Connection } from "./connections.ts";
+import type { OutcomeEntry, Turn, Written } from "./desk.ts";
 import { accepted, attemptFailed, exhausted, uncertain, type Call } from "./events.ts";
-import { alternatives } from "./routing.ts";
-import type { Recorder } from "./recorder.ts";
-import { decideRetry } from "./retry.ts";
-import type { TimerKind } from "./decide.ts";
+import type { Announced, Answered, Called, LookedAt } from "./job.ts";
+import { claim, halt, leave, leaveMemory, rowOf } from "./leave.ts";
 import { momentMs, stamped, type Moment } from "./moment.ts";
-import type { Timer } from "./store.ts";
+import { decideRetry } from "./retry.ts";
+import { alternatives } from "./routing.ts";
 import { withoutAddresses } from "./without-addresses.ts";
+
+/** A channel without any gateway, or whose gateway had no connection, is looked at again after this. */
+export const NO_GATEWAY_MS = 5_000;
 
 /** A call that has come to something. */
 export type Target = {
-  readonly messageId: string;
+  readonly job: Answered | LookedAt;
   readonly stream: string;
   readonly call: Call;
   readonly moment: Moment;
-  /** Number of this outcome among the message's. */
-  readonly number: number;
-  /** The outcome is in the log. */
-  readonly done: () => void;
-  /** The log will never take it: the call stays announced, and the message stands still. */
-  readonly refused: (reason: string) => void;
 };
+type Next = OutcomeEntry["next"];
 
-export type Outcomes = { settle(target: Target, result: ProviderAnswer): void };
-
-type Options = {
-  readonly log: EventLog;
-  readonly recorder: Recorder;
-  readonly committer: Committer;
-  readonly connections: Connections;
-  readonly clock: PartnerClock;
-  readonly random: () => number;
-  readonly scale: number;
-  /** Proves that this owner still is one; false when it is not. */
-  readonly prove: () => Promise<boolean>;
-  readonly broken: (error: unknown) => void;
-};
-
-const timerOf = (
-  { moment: { partner } }: Target,
-  { at, kind }: { readonly at: number; readonly kind: TimerKind },
-): Timer => ({ dueAt: at, kind, partner });
-
-/** Turns the results of calls into events, and what must follow into timers. */
-export function createOutcomes({
-  log,
-  recorder,
-  committer,
-  connections,
-  clock,
-  random,
-  scale,
-  prove,
-  broken,
-}: Options): Outcomes {
-  function settle(target: Target, result: ProviderAnswer): void {
-    const { call } = target;
-    const { state, causation } = call;
-    const now = (): number => momentMs(clock, target.moment);
-    switch (result.type) {
-      case "accepted":
-        return record(target, [accepted(call, result)], undefined);
-      case "rejected": {
-        const error = withoutAddresses(result.error, state.request.to);
-        const at = { now: now(), random: random(), scale };
-        const decision = decideRetry(error, state.spent, others(call), at);
-        const events = [attemptFailed(call, error, decision)];
-        switch (decision.next) {
-          case "give_up":
-            events.push(exhausted(state, call.attempt, error, decision.reason, events[0]!.id));
-            return record(target, events, undefined);
-          case "failover":
-            return record(target, events, { at: now(), kind: "retry" });
-          case "retry": {
-            // When the validity ends before, that is when to look again: the message expires then, not later.
-            const expiresAt = state.sent ? decision.retryAt : Date.parse(state.request.expires_at);
-            return record(target, events, {
-              at: Math.min(decision.retryAt, expiresAt),
-              kind: "retry",
-            });
-          }
-          default:
-            return decision satisfies never;
-        }
-      }
-      case "uncertain": {
-        const policy = connections.policyOf(call.gateway);
-        const event = uncertain(
-          state,
-          { attempt: call.attempt, gateway: call.gateway, cause: result.cause, policy },
-          causation,
-          now(),
-        );
-        return record(target, [event], { at: now(), kind: "uncertain" });
-      }
-      default:
-        return result satisfies never;
+/** Turns the result of a call into events, and into a timer what must follow. */
+export function settle(turn: Turn, target: Target, result: ProviderAnswer): void {
+  const { call, moment } = target;
+  const now = momentMs(turn.at.clock, moment);
+  switch (result.type) {
+    case "accepted":
+      return record(turn, target, [accepted(call, result)], undefined);
+    case "rejected":
+      return rejected(turn, target, result, now);
+    case "uncertain": {
+      const { attempt, gateway, causation } = call;
+      const policy = turn.at.gateways.policyOf(gateway);
+      const about = { attempt, gateway, cause: result.cause, policy };
+      const event = uncertain(call.state, about, causation, now);
+      return record(turn, target, [event], { at: now, kind: "uncertain" });
     }
+    default:
+      return result satisfies never;
   }
-
-  /** Healthy gateways that might have the message and have not failed it since its last wait, this one apart. */
-  const others = ({ state, gateway, choice }: Call): number =>
-    alternatives(connections.forChannel(state.request.channel), choice, gateway).filter(
-      ({ name, unhealthy }) => unhealthy === undefined && !state.failed.includes(name),
-    ).length;
-
-  function record(
-    target: Target,
-    events: readonly NewEvent[],
-    next: { readonly at: number; readonly kind: TimerKind } | undefined,
-    expected = target.call.state.revision,
-  ): void {
-    recorder.push({
-      append: { stream: target.stream, expected, events: stamped(clock, target.moment, events) },
-      recorded() {
-        target.done();
-        if (next !== undefined) {
-          committer.timer(target.messageId, timerOf(target, next));
-          committer.pump();
-        }
-      },
-      conflicted: () => void conflicted(target, events, next).catch(broken),
-      refused: target.refused,
-    });
-  }
-
-  /** Somebody else has written to the stream. What a provider said is a fact and is recorded after it, unless a successor speaks for this owner. */
-  async function conflicted(
-    target: Target,
-    events: readonly NewEvent[],
-    next: { readonly at: number; readonly kind: TimerKind } | undefined,
-  ): Promise<void> {
-    if (!(await prove())) return;
-    const stored = await log.readStream(target.stream);
-    const revision = stored.at(-1)?.revision ?? -1;
-    if (stored.some(({ id }) => id === events[0]!.id)) {
-      target.done();
-      if (next !== undefined) committer.timer(target.messageId, timerOf(target, next));
-      committer.pump();
-    } else record(target, events, next, revision);
-  }
-
-  return { settle };
 }
+
+function rejected(
+  turn: Turn,
+  target: Target,
+  result: Extract<ProviderAnswer, { type: "rejected" }>,
+  now: number,
+): void {
+  const { call } = target;
+  const { state } = call;
+  const error = withoutAddresses(result.error, state.request.to);
+  const { random, scale } = turn.at;
+  const decision = decideRetry(error, state.spent, others(turn, call), {
+    now,
+    random: random(),
+    scale,
+  });
+  const failed = attemptFailed(call, error, decision);
+  switch (decision.next) {
+    case "give_up": {
+      const end = exhausted(state, call.attempt, error, decision.reason, failed.id);
+      return record(turn, target, [failed, end], undefined);
+    }
+    case "failover":
+      return record(turn, target, [failed], { at: now, kind: "retry" });
+    case "retry": {
+      // When the validity ends before, that is when to look again: the message expires then, not later.
+      const expiresAt = state.sent ? decision.retryAt : Date.parse(state.request.expires_at);
+      const at = Math.min(decision.retryAt, expiresAt);
+      return record(turn, target, [failed], { at, kind: "retry" });
+    }
+    default:
+      return decision satisfies never;
+  }
+}
+
+/** Healthy gateways that might have the message and have not failed it since its last wait, this one apart. */
+const others = ({ at }: Turn, { state, gateway, choice }: Call): number =>
+  alternatives(at.gateways.forChannel(state.request.channel), choice, gateway).filter(
+    ({ name, unhealthy }) => unhealthy === undefined && !state.failed.includes(name),
+  ).length;
+
+function record(turn: Turn, target: Target, events: readonly NewEvent[], next: Next): void {
+  const { stream, job, call, moment } = target;
+  const told = stamped(turn.at.clock, moment, events);
+  const append = { stream, expected: call.state.revision, events: told };
+  const entry = { type: "outcome", append, job, call, moment, events, next } as const;
+  turn.effects.push({ type: "append", entry });
+}
+
+/** An outcome is in the log, or is not. */
+export function outcomeWritten(turn: Turn, entry: OutcomeEntry, outcome: Written): void {
+  const { desk, effects } = turn;
+  if (!desk.jobs.isAs(entry.job)) return;
+  switch (outcome.kind) {
+    case "recorded":
+      return done(turn, entry);
+    case "conflict":
+      // It is another job from here on: who comes with the same outcome again is late.
+      return void effects.push({
+        type: "read again",
+        entry: { ...entry, job: claim(turn, entry.job)! },
+      });
+    case "refused":
+      return entry.job.phase === "answered"
+        ? strand(turn, entry.job, outcome.reason)
+        : halt(turn, entry.job, new Error(outcome.reason));
+    default:
+      return outcome satisfies never;
+  }
+}
+
+/** Somebody else has written to the stream. What a provider said is a fact and is recorded after it, unless a successor speaks for this owner. */
+export function overtaken(turn: Turn, entry: OutcomeEntry, stored: readonly RecordedEvent[]): void {
+  const job = claim(turn, entry.job);
+  if (job === undefined) return;
+  const again = { ...entry, job };
+  if (stored.some(({ id }) => id === entry.events[0]!.id)) return done(turn, again);
+  const expected = stored.at(-1)?.revision ?? -1;
+  const append = { ...entry.append, expected };
+  turn.effects.push({ type: "append", entry: { ...again, append } });
+}
+
+function done(turn: Turn, { job, moment, next }: OutcomeEntry): void {
+  if (job.phase === "answered") finish(turn, job, "recorded");
+  else leave(turn, job);
+  if (next === undefined) return;
+  const timer = { dueAt: next.at, kind: next.kind, partner: moment.partner };
+  turn.desk.rows.set(job.messageId, timer);
+}
+
+export function finish(turn: Turn, job: Answered | Called, call: "recorded" | "notMade"): void {
+  const { connection, group } = job.given;
+  giveRoom(turn, connection);
+  leaveMemory(turn, job);
+  turn.desk.intents[call](group, job.messageId);
+}
+
+/** The gateway has its room back: from a desk that is closed it has it already. */
+export function giveRoom({ desk, effects }: Turn, connection: Connection): void {
+  if (desk.life === "closed") return;
+  connection.open--;
+  desk.pressing = true;
+  effects.push({ type: "release", connection });
+}
+
+/** Nobody can record what the call came to: it stays announced until the next owner looks at it, and the gateway has its place back. */
+export function strand(turn: Turn, job: Answered, error: unknown): void {
+  const { messageId, task, given } = job;
+  const about = { message: messageId, err: error };
+  const what = "the outcome of a call cannot be recorded: it stays announced";
+  turn.effects.push({ type: "halted", about, what });
+  turn.desk.jobs.put({ phase: "stranded", messageId, task, given });
+  giveRoom(turn, given.connection);
+}
+
+/** There was no connection, so there was no attempt: the message goes to another gateway at once, or waits until one may be there again. */
+export function comeBack(turn: Turn, job: Answered, retryAfterMs: number | undefined): void {
+  // The row and the end of the announcement share a commit.
+  const row = rowOf(turn, job.task, triedAgainAt(turn, job, retryAfterMs));
+  turn.desk.rows.set(job.messageId, row);
+  finish(turn, job, "notMade");
+}
+
+/** After a call that could not be made: at once where another gateway may have the message, else when this one may be there again. */
+function triedAgainAt(
+  { at: { now, gateways } }: Turn,
+  { task, given: { connection, choice } }: Answered,
+  retryAfterMs: number | undefined,
+): number {
+  if (retryAfterMs !== undefined) return now + retryAfterMs;
+  const ofChannel = gateways.forChannel(task.state.request.channel);
+  const left = alternatives(ofChannel, choice, connection.name);
+  if (left.some(({ unhealthy }) => unhealthy === undefined)) return now;
+  return connection.nextAt() ?? now + NO_GATEWAY_MS;
+}
+
+export const callOf = ({ task, given }: Announced | Called | Answered): Call => ({
+  state: task.state,
+  attempt: task.attempt,
+  attemptId: given.sending.attemptId,
+  gateway: given.connection.name,
+  gatewayKind: given.connection.config.kind,
+  choice: given.choice,
+  causation: task.causation,
+});

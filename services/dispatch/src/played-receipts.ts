@@ -4,8 +4,9 @@ import {
   type Receipt,
   type ReceiptSource,
 } from "@heliograph/gateways";
-import { LogUnavailable, type RecordedEvent } from "@heliograph/log";
+import { LogUnavailable, type Batch, type RecordedEvent } from "@heliograph/log";
 import {
+  type Alarm,
   pause,
   reactor,
   type ReactorInstance,
@@ -14,7 +15,7 @@ import {
 } from "@heliograph/runtime";
 import { isSealed, type Vault } from "@heliograph/vault";
 import { timeOfEvent } from "@heliograph/domain";
-import { createFloor, type Mark } from "./floor.ts";
+import { createFloor, type Floor, type Mark } from "./floor.ts";
 
 /** Receipts that are due within this time are recorded together. */
 const SLOT_MS = 10;
@@ -62,89 +63,114 @@ async function start({
   checkpoint,
   fail,
 }: ReactorTools): Promise<ReactorInstance<SentEvent["type"]>> {
-  const slots = new Map<number, Waiting[]>();
-  const floor = createFloor(checkpoint.position);
-  const stopped = new AbortController();
-  let waiting = 0;
-  let recording: Promise<void> = Promise.resolve();
-  let wake: (() => void) | undefined;
-  const alarm = createAlarm(() => void (recording = recording.then(recordDue).catch(stop)));
-  const checkpointAlarm = createAlarm(() => void commit().catch(stop));
+  return new Player(context, checkpoint, fail);
+}
 
-  function stop(error: unknown): void {
-    stopped.abort();
-    wake?.();
-    fail(error);
+/** Keeps receipts until they are due, and records those of one slot together. */
+class Player implements ReactorInstance<SentEvent["type"]> {
+  readonly #context: ReactorTools["context"];
+  readonly #checkpoint: ReactorTools["checkpoint"];
+  readonly #fail: ReactorTools["fail"];
+  readonly #slots = new Map<number, Waiting[]>();
+  readonly #floor: Floor;
+  readonly #stopped = new AbortController();
+  readonly #alarm: Alarm;
+  readonly #checkpointAlarm: Alarm;
+  #waiting = 0;
+  #recording: Promise<void> = Promise.resolve();
+  #wake: (() => void) | undefined;
+
+  constructor(
+    context: ReactorTools["context"],
+    checkpoint: ReactorTools["checkpoint"],
+    fail: ReactorTools["fail"],
+  ) {
+    this.#context = context;
+    this.#checkpoint = checkpoint;
+    this.#fail = fail;
+    this.#floor = createFloor(checkpoint.position);
+    const broken = (error: unknown): void => this.#broken(error);
+    this.#alarm = createAlarm(() => {
+      this.#recording = this.#recording.then(() => this.#recordDue()).catch(broken);
+    });
+    this.#checkpointAlarm = createAlarm(() => void this.#commit().catch(broken));
   }
 
-  function plan(event: SentEvent, mark: Mark): void {
+  async handle(batch: Batch<SentEvent["type"]>): Promise<void> {
+    const mark = this.#floor.begin();
+    for (const event of await opened(this.#context.vault, batch.events)) this.#plan(event, mark);
+    this.#floor.end(mark, batch.position);
+    this.#checkpointAlarm.at(Date.now() + CHECKPOINT_MS);
+    if (this.#waiting >= MOST_WAITING && !this.#stopped.signal.aborted)
+      await new Promise<void>((resolve) => (this.#wake = resolve));
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped.abort();
+    this.#alarm.cancel();
+    this.#checkpointAlarm.cancel();
+    this.#wake?.();
+    // What still waits stays above the checkpoint; the next owner plays it.
+    await this.#recording.catch(() => undefined);
+    await this.#commit();
+  }
+
+  #broken(error: unknown): void {
+    this.#stopped.abort();
+    this.#wake?.();
+    this.#fail(error);
+  }
+
+  #plan(event: SentEvent, mark: Mark): void {
     for (const { delayMs, receipt } of playedReceipts(event.data, timeOfEvent(event))) {
       // A message from long ago, after a pause, gets its receipts at once. The log's clock says only how long ago that is: one that is ahead delays nothing further.
       const now = Date.now();
       const agoMs = Math.min(delayMs, Math.max(0, now - event.recordedAt));
       const dueAt = now + delayMs - agoMs;
       const slot = Math.ceil(dueAt / SLOT_MS) * SLOT_MS;
-      const source = sourceOf(event, receipt);
-      const list = slots.get(slot);
-      if (list === undefined) slots.set(slot, [{ source, mark: floor.hold(mark) }]);
-      else list.push({ source, mark: floor.hold(mark) });
-      waiting++;
-      alarm.at(slot);
+      const waiting = { source: sourceOf(event, receipt), mark: this.#floor.hold(mark) };
+      const list = this.#slots.get(slot);
+      if (list === undefined) this.#slots.set(slot, [waiting]);
+      else list.push(waiting);
+      this.#waiting++;
+      this.#alarm.at(slot);
     }
   }
 
-  async function recordDue(): Promise<void> {
+  async #recordDue(): Promise<void> {
     const now = Date.now();
-    const due = [...slots.keys()]
+    const due = [...this.#slots.keys()]
       .filter((slot) => slot <= now)
       .toSorted((one, other) => one - other);
     for (const slot of due) {
-      const list = slots.get(slot)!;
-      slots.delete(slot);
+      const list = this.#slots.get(slot)!;
+      this.#slots.delete(slot);
       for (let from = 0; from < list.length; from += MOST_RECORDED)
-        await record(list.slice(from, from + MOST_RECORDED));
+        await this.#record(list.slice(from, from + MOST_RECORDED));
     }
-    if (slots.size > 0) alarm.at(Math.min(...slots.keys()));
+    if (this.#slots.size > 0) this.#alarm.at(Math.min(...this.#slots.keys()));
   }
 
-  async function record(list: readonly Waiting[]): Promise<void> {
+  async #record(list: readonly Waiting[]): Promise<void> {
+    const { signal } = this.#stopped;
     const sources = list.map(({ source }) => source);
     for (;;) {
       try {
-        await recordReceipts(context.log, sources);
+        await recordReceipts(this.#context.log, sources);
         break;
       } catch (error) {
-        if (!(error instanceof LogUnavailable) || stopped.signal.aborted) throw error;
-        await pause(error.retryAfterMs, stopped.signal);
+        if (!(error instanceof LogUnavailable) || signal.aborted) throw error;
+        await pause(error.retryAfterMs, signal);
       }
     }
-    waiting -= list.length;
-    for (const { mark } of list) floor.release(mark);
-    if (waiting < MOST_WAITING / 2) wake?.();
-    checkpointAlarm.at(Date.now() + CHECKPOINT_MS);
+    this.#waiting -= list.length;
+    for (const { mark } of list) this.#floor.release(mark);
+    if (this.#waiting < MOST_WAITING / 2) this.#wake?.();
+    this.#checkpointAlarm.at(Date.now() + CHECKPOINT_MS);
   }
 
-  async function commit(): Promise<void> {
-    if (floor.position() > checkpoint.position) await checkpoint.commit(floor.position());
+  async #commit(): Promise<void> {
+    const position = this.#floor.position();
+    if (position > this.#checkpoint.position) await this.#checkpoint.commit(position);
   }
-
-  return {
-    async handle(batch) {
-      const mark = floor.begin();
-      for (const event of await opened(context.vault, batch.events)) plan(event, mark);
-      floor.end(mark, batch.position);
-      checkpointAlarm.at(Date.now() + CHECKPOINT_MS);
-      if (waiting >= MOST_WAITING && !stopped.signal.aborted)
-        await new Promise<void>((resolve) => (wake = resolve));
-    },
-    async stop() {
-      stopped.abort();
-      alarm.cancel();
-      checkpointAlarm.cancel();
-      wake?.();
-      // What still waits stays above the checkpoint; the next owner plays it.
-      await recording.catch(() => undefined);
-      await commit();
-    },
-  };
 }

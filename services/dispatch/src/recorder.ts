@@ -1,16 +1,8 @@
 import { failpoint } from "@heliograph/contracts";
 import { LogUnavailable, type Append, type EventLog, type Outcome } from "@heliograph/log";
 import { pause } from "@heliograph/runtime";
-
-/** An append and what follows from its outcome. */
-export type Entry = {
-  readonly append: Append;
-  readonly recorded: (revision: number) => void;
-  /** The stream has moved on. */
-  readonly conflicted: () => void;
-  /** The log will never take it. */
-  readonly refused: (reason: string) => void;
-};
+import type { Entry, Written } from "./desk.ts";
+import type { Inbox } from "./inbox.ts";
 
 /** Most appends in one call of the log: one flush takes about 500 events. */
 const MOST_APPENDS = 500;
@@ -24,6 +16,7 @@ export type Recorder = { push(entry: Entry): void; readonly pending: number };
 export function createRecorder(
   log: EventLog,
   signal: AbortSignal,
+  inbox: Inbox,
   broken: (error: unknown) => void,
 ): Recorder {
   let waiting: Entry[] = [];
@@ -51,12 +44,8 @@ export function createRecorder(
     );
     await failpoint("dispatch.after_append");
     pending -= entries.length;
-    for (const [index, outcome] of outcomes.entries()) {
-      const { recorded, conflicted, refused } = entries[index]!;
-      if (outcome.kind === "conflict") conflicted();
-      else if (outcome.kind === "invalid") refused(outcome.message);
-      else recorded(outcome.revision);
-    }
+    for (const [index, outcome] of outcomes.entries())
+      inbox.put({ type: "written", entry: entries[index]!, outcome: writtenOf(outcome) });
   }
 
   return {
@@ -71,6 +60,14 @@ export function createRecorder(
       return pending;
     },
   };
+}
+
+const recorded: Written = { kind: "recorded" };
+const conflict: Written = { kind: "conflict" };
+
+function writtenOf(outcome: Outcome): Written {
+  if (outcome.kind === "conflict") return conflict;
+  return outcome.kind === "invalid" ? { kind: "refused", reason: outcome.message } : recorded;
 }
 
 /** Appends, as often as it takes while the log cannot. Throws when the signal ends first, or for any other error. */

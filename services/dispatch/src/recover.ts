@@ -7,8 +7,7 @@ import { decideStep } from "./decide.ts";
 import { uncertain } from "./events.ts";
 import { appendPatiently } from "./recorder.ts";
 import { momentMs, stamped } from "./moment.ts";
-import { isOver, soundFold } from "./resume.ts";
-import type { State } from "./state.ts";
+import { isOver, soundFold, type State } from "./state.ts";
 import {
   deleteIntents,
   upsertTimers,

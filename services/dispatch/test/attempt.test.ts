@@ -2,7 +2,7 @@ import { isSigned } from "@heliograph/api";
 import { newId } from "@heliograph/contracts";
 import { expect, it } from "vitest";
 import { attemptOf } from "../src/attempt.ts";
-import type { Job } from "../src/job.ts";
+import type { Task } from "../src/job.ts";
 
 const masterKey = Buffer.alloc(32, 1);
 const links = { masterKey, origin: "https://api.example", environment: "live" } as const;
@@ -26,7 +26,7 @@ it("the provider is given links that expire, new ones for each attempt, and addr
     attempt: 1,
     opened: undefined,
     state: { request, requestEvent: { metadata: { partner: "ptn_1" } } },
-  } as unknown as Job;
+  } as unknown as Task;
   const nowMs = Date.parse("2026-05-23T14:22:17Z");
   const attempt = attemptOf(job, links, nowMs);
   expect(attempt.content).toEqual({ text: "x" });

@@ -1,0 +1,109 @@
+import type { SendResult } from "@heliograph/gateways";
+import type { Connection, Place } from "./connections.ts";
+import type { Turn } from "./desk.ts";
+import type { Admitted, Called } from "./job.ts";
+import type { Lane } from "./lanes.ts";
+import { callOf, comeBack, settle, strand } from "./outcomes.ts";
+import { isGatewayFault } from "./retry.ts";
+
+/** Their intent is durable: one recipient's are called one after another, different recipients' at once. */
+export function announced(turn: Turn, jobs: readonly Admitted[]): void {
+  const { jobs: all, lanes } = turn.desk;
+  for (const { messageId, task, given } of jobs) {
+    const lane = lanes.ready(all.put({ phase: "announced", messageId, task, given }));
+    if (!lane.running) start(turn, lane);
+  }
+}
+
+/** Takes a place of the gateway, or waits for one. */
+function start(turn: Turn, { key, partner, ready }: Lane): void {
+  const { connection } = ready.peek()!.given;
+  const { lanes } = turn.desk;
+  if (connection.active >= connection.config.max_concurrent) {
+    connection.blocked.of(partner).push({ lane: key, inbox: turn.at.inbox });
+    return lanes.run(key, undefined);
+  }
+  connection.active++;
+  lanes.run(key, connection);
+  callNext(turn, key);
+}
+
+/** Another lane had this place. One that was withdrawn meanwhile takes none: the next has its turn. */
+export function placed(turn: Turn, { lane: key, connection }: Place): void {
+  const { lanes } = turn.desk;
+  const lane = lanes.of(key);
+  if (lane === undefined || !lane.running || lane.place !== undefined)
+    return freePlace(turn, connection);
+  lanes.run(key, connection);
+  callNext(turn, key);
+}
+
+function callNext(turn: Turn, key: string): void {
+  const { jobs, lanes } = turn.desk;
+  const next = lanes.next(key);
+  if (next !== undefined) {
+    const { messageId, task, given } = next;
+    const job = jobs.put({ phase: "called", messageId, task, given });
+    return void turn.effects.push({ type: "call", job });
+  }
+  const place = lanes.of(key)?.place;
+  lanes.rest(key);
+  if (place !== undefined) freePlace(turn, place);
+}
+
+function freePlace({ effects }: Turn, connection: Connection): void {
+  connection.active--;
+  for (const [partner, blocked] of connection.blocked) {
+    if (connection.active >= connection.config.max_concurrent) break;
+    const waiter = blocked.shift()!;
+    connection.blocked.had(partner);
+    connection.active++;
+    effects.push({ type: "give place", waiter, connection });
+  }
+}
+
+/** A provider has answered. */
+export function answered(turn: Turn, called: Called, result: SendResult, durationMs: number): void {
+  const { desk, at } = turn;
+  if (!desk.jobs.isAs(called)) return;
+  const { messageId, task, given } = called;
+  const job = desk.jobs.put({ phase: "answered", messageId, task, given });
+  count(given, result, durationMs, at.now);
+  try {
+    if (result.type === "unavailable") comeBack(turn, job, result.retryAfterMs);
+    else settle(turn, { job, stream: task.stream, moment: task.moment, call: callOf(job) }, result);
+  } catch (error) {
+    strand(turn, job, error);
+  }
+  goOn(turn, called, durationMs);
+}
+
+/** The owner is none any more: what was announced is the successor's. */
+export function notMade(turn: Turn, called: Called): void {
+  const { jobs } = turn.desk;
+  if (!jobs.isAs(called)) return;
+  const { messageId, task, given } = called;
+  jobs.put({ phase: "announced", messageId, task, given });
+  goOn(turn, called, 0);
+}
+
+function goOn(turn: Turn, { task: { lane } }: Called, durationMs: number): void {
+  turn.desk.lanes.called(lane, durationMs);
+  callNext(turn, lane);
+}
+
+/** What the gateway's health and pace are judged by. */
+function count(
+  { connection: { stats, breaker }, ticket }: Called["given"],
+  result: SendResult,
+  durationMs: number,
+  now: number,
+): void {
+  const fault =
+    result.type === "uncertain" ||
+    result.type === "unavailable" ||
+    (result.type === "rejected" && isGatewayFault(result.error));
+  stats.record(durationMs, !fault);
+  if (result.type === "unavailable") breaker.unreachable(ticket, now);
+  else breaker.record(ticket, fault, now);
+}

@@ -1,0 +1,147 @@
+import type { RecordedEvent } from "@heliograph/log";
+import { Fifo, PartnerTurns, realClock } from "@heliograph/runtime";
+import { loosely } from "@heliograph/testkit";
+import { expect, test } from "vitest";
+import { announced, answered, notMade, placed } from "../src/calls.ts";
+import type { Connection } from "../src/connections.ts";
+import { type At, openDesk, type Turn } from "../src/desk.ts";
+import type { Admitted, Called } from "../src/job.ts";
+import { step } from "../src/step.ts";
+
+const newDesk = () =>
+  openDesk({
+    owner: null,
+    epoch: 1,
+    position: 0n,
+    headAtStart: 9n,
+    unsettled: new Map(),
+    mostJobs: 100,
+    requestBytes: 1_000,
+  });
+const at = (changes: Partial<At> = {}): At => ({
+  now: 0,
+  clock: realClock,
+  random: () => 0,
+  scale: 1,
+  links: loosely({}),
+  gateways: loosely({ forChannel: () => [] }),
+  inbox: { put: () => undefined },
+  ...changes,
+});
+
+const held = (partner: string, position: bigint, ids: readonly string[]): RecordedEvent =>
+  loosely({
+    type: "FundsHeld",
+    position,
+    data: { entries: ids.map((message_id) => ({ message_id })) },
+    metadata: { partner },
+  });
+const named = (name: string, count: number): string[] =>
+  Array.from({ length: count }, (_, index) => `${name}${index}`);
+
+test("a flood has half of memory, the rest of it becomes rows, and who stands behind it in the feed goes on", () => {
+  const desk = newDesk();
+  const [flood, others] = [named("f", 1_000), named("o", 10)];
+  const events = [held("flooder", 1n, flood), held("other", 2n, others)];
+  const effects = [
+    { type: "batch", events, position: 2n } as const,
+    { type: "all read", for: "feed" } as const,
+    { type: "pause" } as const,
+    { type: "all read", for: "feed" } as const,
+    { type: "pause" } as const,
+  ].flatMap((input) => step(desk, [input], at()));
+  const begun = effects.flatMap((effect) =>
+    effect.type === "read" ? effect.jobs.map(({ messageId }) => messageId) : [],
+  );
+  expect(effects).toContainEqual({ type: "batch over" });
+  expect(begun.filter((id) => id.startsWith("f"))).toHaveLength(50);
+  expect(begun.slice(-10)).toEqual(others);
+  const commit = effects.find(({ type }) => type === "commit");
+  if (commit?.type !== "commit") throw new Error("nothing is committed");
+  const rows: string[] = loosely(commit.parts[0]!.values[0]);
+  // Each is in one place.
+  expect([...begun, ...rows].toSorted()).toEqual([...flood, ...others].toSorted());
+  expect(desk.floor.position()).toBe(0n);
+  for (const job of desk.jobs) desk.jobs.remove(job);
+  expect([desk.jobs.size, desk.jobs.sizeOf("flooder")]).toEqual([0, 0]);
+});
+
+const connection = (): Connection =>
+  loosely({
+    name: "a",
+    config: { max_concurrent: 1 },
+    open: 1,
+    active: 0,
+    blocked: new PartnerTurns(() => new Fifo()),
+    stats: { record: () => undefined },
+    breaker: { record: () => undefined },
+  });
+const admitted = (partner: string, messageId: string, given: Connection): Admitted => ({
+  phase: "admitted",
+  messageId,
+  task: loosely({
+    messageId,
+    lane: messageId,
+    moment: {},
+    state: {
+      request: { channel: "sms", to: "+1" },
+      requestEvent: { id: "1", metadata: { partner } },
+      spent: { ordinary: 0, deferred: 0 },
+      failed: [],
+      calls: 0,
+    },
+  }),
+  given: loosely({
+    connection: given,
+    choice: {},
+    sending: {},
+    group: { id: "1", calls: new Map() },
+  }),
+});
+
+test("of the calls that wait for a place at a gateway each partner's has its turn", () => {
+  const given = connection();
+  const turn: Turn = { desk: newDesk(), at: at(), effects: [] };
+  const jobs = named("f", 6).map((id) => admitted("flooder", id, given));
+  announced(turn, [...jobs, admitted("other", "o", given)]);
+  const called: string[] = [];
+  for (let effect = turn.effects.shift(); effect !== undefined; effect = turn.effects.shift()) {
+    if (effect.type === "call") {
+      called.push(effect.job.messageId);
+      notMade(turn, effect.job);
+    } else if (effect.type === "give place")
+      placed(turn, { type: "place", lane: effect.waiter.lane, connection: effect.connection });
+  }
+  expect(called).toHaveLength(7);
+  // One was called at once, one was the next in its turn.
+  expect(called.indexOf("o")).toBeLessThanOrEqual(2);
+  expect(given.active).toBe(0);
+});
+
+test("an outcome that cannot be settled stops its own message, and the gateway has its place back", () => {
+  const given = connection();
+  // No time can be made of a wait that is none.
+  const turn: Turn = { desk: newDesk(), at: at({ scale: Number.NaN }), effects: [] };
+  announced(turn, [admitted("one", "a", given)]);
+  const [call] = turn.effects.splice(0) as [{ readonly type: "call"; readonly job: Called }];
+  const error = { code: "x", class: "provider", permanent: false } as const;
+  answered(turn, call.job, { type: "rejected", error }, 1);
+  expect(turn.effects.map(({ type }) => type)).toEqual(["halted", "release"]);
+  expect([given.open, given.active]).toEqual([0, 0]);
+  expect([...turn.desk.jobs].map(({ phase }) => phase)).toEqual(["stranded"]);
+});
+
+test("an answer that comes a second time, or after all was given back, changes nothing more", () => {
+  const given = connection();
+  const desk = newDesk();
+  const turn: Turn = { desk, at: at(), effects: [] };
+  announced(turn, [admitted("one", "a", given)]);
+  const [call] = turn.effects.splice(0) as [{ readonly type: "call"; readonly job: Called }];
+  const result = { type: "unavailable", error: loosely({}), retryAfterMs: 5 } as const;
+  Object.assign(given.breaker, { abandoned: () => undefined, unreachable: () => undefined });
+  const closed = step(desk, [{ type: "stop" }, { type: "close" }], at());
+  expect(closed.map(({ type }) => type)).toEqual(["release", "over"]);
+  const late = { type: "answered", job: call.job, result, durationMs: 1 } as const;
+  expect(step(desk, [late, late], at())).toEqual([]);
+  expect([given.open, given.active]).toEqual([0, 0]);
+});
