@@ -121,7 +121,8 @@ export class Sim {
         logger,
         masterKey: Buffer.alloc(32),
         declaring: { smtpUrls: [], logGatewayChannels: [] },
-        onReceipt: () => undefined,
+        onReceipt: async () => undefined,
+        origin: "",
       },
       refused: (_, error) => {
         throw error;
