@@ -1,5 +1,5 @@
 import { PublicError } from "@heliograph/contracts";
-import { Fifo, PartnerTurns } from "@heliograph/runtime";
+import { FairQueue } from "@heliograph/log";
 
 export type StartLimits = {
   /** Requests that begin in one turn of the event loop: some two milliseconds of it. */
@@ -17,8 +17,7 @@ const defaultLimits: StartLimits = { perTurn: 8, waitingPerName: 1_000, waiting:
 export class FairStarts {
   readonly #limits: StartLimits;
   readonly #later: (next: () => void) => void;
-  readonly #waiting = new PartnerTurns(() => new Fifo<() => void>());
-  #size = 0;
+  readonly #waiting = new FairQueue<() => void>();
   #started = 0;
   #scheduled = false;
 
@@ -32,7 +31,7 @@ export class FairStarts {
 
   /** Undefined when it may begin at once. Throws `rate_limited` when too much of this name waits, `overloaded` when too much of all does. */
   enter(name: string): Promise<void> | undefined {
-    if (this.#size === 0 && this.#started < this.#limits.perTurn) {
+    if (this.#waiting.size === 0 && this.#started < this.#limits.perTurn) {
       this.#started++;
       this.#schedule();
       return undefined;
@@ -43,12 +42,11 @@ export class FairStarts {
         `${this.#limits.waitingPerName} of your requests wait to be handled.`,
         { retryAfterSeconds: 1 },
       );
-    if (this.#size >= this.#limits.waiting)
+    if (this.#waiting.size >= this.#limits.waiting)
       throw new PublicError("overloaded", "Too many requests wait to be handled.", {
         retryAfterSeconds: 1,
       });
-    this.#size++;
-    return new Promise((resolve) => this.#waiting.of(name).push(resolve));
+    return new Promise((resolve) => this.#waiting.push(name, resolve));
   }
 
   #schedule(): void {
@@ -60,13 +58,9 @@ export class FairStarts {
   readonly #turn = (): void => {
     this.#scheduled = false;
     this.#started = 0;
-    for (const [name, own] of this.#waiting) {
-      if (this.#started >= this.#limits.perTurn) break;
-      const start = own.shift()!;
-      this.#waiting.had(name);
-      this.#size--;
+    while (this.#started < this.#limits.perTurn && this.#waiting.size > 0) {
       this.#started++;
-      start();
+      this.#waiting.shift()!();
     }
     if (this.#started > 0) this.#schedule();
   };

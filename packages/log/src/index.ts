@@ -10,6 +10,8 @@ export {
   openEventStoreLog,
 } from "./eventstoredb/open.ts";
 export type { EventStoreLogOptions } from "./eventstoredb/log.ts";
+export { Company } from "./company.ts";
+export { FairQueue } from "./fair-queue.ts";
 export type { AppendWatch } from "./watch.ts";
 export { migrate } from "./postgres/schema.ts";
 export { verifyPostgresLog } from "./postgres/verify-log.ts";

@@ -1,3 +1,5 @@
+import { Company } from "../company.ts";
+import { FairQueue } from "../fair-queue.ts";
 import type { Item } from "./flush.ts";
 import type { Outcome } from "../types.ts";
 
@@ -25,17 +27,34 @@ export type Call = {
 
 export type FlushLimits = { readonly maxEvents: number; readonly maxBytes: number };
 
+/** A flush is so much smaller while several partners append: whoever comes while one is under way waits for the whole of it. */
+const SHARED = 4;
+
 /**
- * Appends in order of arrival. Of one stream only the first is ready, the others hang behind it until it is settled:
- * so a flush has a stream at most once, order within a stream is kept, and a hot stream costs nothing to skip.
+ * Appends, of which partners share each flush by what their appends fill of one, whoever has more of them. Those of one partner go in order of arrival. Of one stream only the first is
+ * ready, the others hang behind it until it is settled: so a flush has a stream at most once, order within a stream is kept, and a hot stream costs nothing to skip.
  */
 export class Queue {
-  #items: Waiting[] = [];
-  #next = 0;
+  readonly #limits: FlushLimits;
+  readonly #sharedLimits: FlushLimits;
+  readonly #company: Company;
+  readonly #waiting = new FairQueue<Waiting>();
+  /** What was taken and must be sent again, before all others. */
+  #again: Waiting[] = [];
   #events = 0;
   #size = 0;
   #bytes = 0;
   readonly #order = makeStreamOrder();
+
+  constructor(limits: FlushLimits, company = new Company()) {
+    const { maxEvents, maxBytes } = limits;
+    this.#limits = limits;
+    this.#sharedLimits = {
+      maxEvents: Math.ceil(maxEvents / SHARED),
+      maxBytes: Math.ceil(maxBytes / SHARED),
+    };
+    this.#company = company;
+  }
 
   /** Appends that wait or are under way. */
   get size(): number {
@@ -51,31 +70,44 @@ export class Queue {
     return this.#events;
   }
 
+  /** What a flush takes now. */
+  get limits(): FlushLimits {
+    return this.#company.isShared ? this.#sharedLimits : this.#limits;
+  }
+
   add(item: Waiting): void {
     this.#size++;
     this.#bytes += item.bytes;
+    this.#company.seen(partnerOf(item));
     if (this.#order.enter(item)) this.#push(item);
   }
 
   /** What goes into the next flush: at least one item when any is ready, whatever its size. */
-  take(limits: FlushLimits): Waiting[] {
-    const taken = nextFlush(this.#items, this.#next, limits);
-    this.#next += taken.length;
-    for (const item of taken) this.#events -= item.encoded.length;
-    if (this.#next === this.#items.length) {
-      this.#items = [];
-      this.#next = 0;
-    } else if (this.#next > 4_096) {
-      this.#items.splice(0, this.#next);
-      this.#next = 0;
+  take(): Waiting[] {
+    const { maxEvents, maxBytes } = this.limits;
+    const taken: Waiting[] = [];
+    let events = 0;
+    let bytes = 0;
+    let again = 0;
+    for (;;) {
+      const item = this.#again[again] ?? this.#waiting.peek();
+      if (item === undefined) break;
+      const full = events + item.encoded.length > maxEvents || bytes + item.bytes > maxBytes;
+      if (taken.length > 0 && (full || item.alone || taken[0]!.alone)) break;
+      taken.push(item);
+      events += item.encoded.length;
+      bytes += item.bytes;
+      if (again < this.#again.length) again++;
+      else this.#waiting.shift();
     }
+    if (again > 0) this.#again = this.#again.slice(again);
+    this.#events -= events;
     return taken;
   }
 
   /** Items that were taken and must be sent again, before all others. */
   putBack(list: readonly Waiting[]): void {
-    this.#items = [...list, ...this.#items.slice(this.#next)];
-    this.#next = 0;
+    this.#again = [...list, ...this.#again];
     for (const item of list) this.#events += item.encoded.length;
   }
 
@@ -93,19 +125,20 @@ export class Queue {
 
   /** Fails everything that has not been taken. */
   failAll(error: unknown): void {
+    const again = this.#again;
+    this.#again = [];
+    for (const item of again) this.fail(item, error);
     // Failing one makes its follower ready, so this ends when nothing hangs behind anything either.
-    while (this.#next < this.#items.length) {
-      const item = this.#items[this.#next++]!;
-      this.#events -= item.encoded.length;
+    for (let item = this.#waiting.shift(); item !== undefined; item = this.#waiting.shift())
       this.fail(item, error);
-    }
-    this.#items = [];
-    this.#next = 0;
+    this.#events = 0;
   }
 
   #push(item: Waiting): void {
-    this.#items.push(item);
-    this.#events += item.encoded.length;
+    const { maxEvents, maxBytes } = this.#limits;
+    const { length: events } = item.encoded;
+    this.#waiting.push(partnerOf(item), item, Math.max(events / maxEvents, item.bytes / maxBytes));
+    this.#events += events;
   }
 
   #release(item: Waiting): void {
@@ -116,25 +149,8 @@ export class Queue {
   }
 }
 
-/** The items from a place on that make one flush: one at least, however large it is. */
-function nextFlush(
-  items: readonly Waiting[],
-  from: number,
-  { maxEvents, maxBytes }: FlushLimits,
-): Waiting[] {
-  const taken: Waiting[] = [];
-  let events = 0;
-  let bytes = 0;
-  for (let index = from; index < items.length; index++) {
-    const item = items[index]!;
-    const full = events + item.encoded.length > maxEvents || bytes + item.bytes > maxBytes;
-    if (taken.length > 0 && (full || item.alone || taken[0]!.alone)) break;
-    taken.push(item);
-    events += item.encoded.length;
-    bytes += item.bytes;
-  }
-  return taken;
-}
+/** Who shares: all that belongs to none is one of them. */
+const partnerOf = ({ append }: Waiting): string => append.events[0]!.metadata.partner ?? "";
 
 /** Streams with an append ready or under way, and what hangs behind it. */
 function makeStreamOrder() {

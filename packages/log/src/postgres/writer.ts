@@ -94,7 +94,7 @@ type Connected = { readonly client: pg.Client; readonly name: string; alive: boo
  */
 export class Writer {
   readonly #options: WriterOptions;
-  readonly #queue = new Queue();
+  readonly #queue: Queue;
   readonly #flights: Flight[] = [];
   /** What was under way when a connection broke, and the connections that may still be working on it. */
   #undecided: Flight[] = [];
@@ -111,6 +111,7 @@ export class Writer {
 
   private constructor(options: WriterOptions) {
     this.#options = options;
+    this.#queue = new Queue(options.flush);
   }
 
   /** Throws what the first connection fails with. */
@@ -216,12 +217,11 @@ export class Writer {
 
   readonly #pump = (): void => {
     this.#scheduled = false;
-    const { flush } = this.#options;
     while (this.#connected !== undefined && this.#flights.length < MAX_FLIGHTS) {
       const ready = this.#queue.ready;
       // A second flight is worth it when it is a full one; a small one would only split the group.
-      if (ready === 0 || (this.#flights.length > 0 && ready < flush.maxEvents)) return;
-      const items = this.#queue.take(flush);
+      if (ready === 0 || (this.#flights.length > 0 && ready < this.#queue.limits.maxEvents)) return;
+      const items = this.#queue.take();
       const giveUpAt = Date.now() + RETRY_FOR_MS;
       for (const item of items) item.giveUpAt ||= giveUpAt;
       const flight = { items, single: isSingle(items) && !items[0]!.slow, since: this.#known };

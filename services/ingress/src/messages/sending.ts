@@ -18,7 +18,7 @@ import {
   keyReused,
   machinery,
 } from "@heliograph/api";
-import { type Append, type EventLog, LogUnavailable, type Outcome } from "@heliograph/log";
+import { type Append, Company, type EventLog, LogUnavailable, type Outcome } from "@heliograph/log";
 import {
   type Accepted,
   acceptMessage,
@@ -33,6 +33,7 @@ import {
   templateRefOf,
 } from "@heliograph/acceptance";
 import { erasedText } from "@heliograph/vault";
+import { Admission } from "./admission.ts";
 import { allow, giveBackAllowed, unstored } from "./allow.ts";
 import { followFeed } from "./feed.ts";
 import { Funds } from "./funds.ts";
@@ -44,7 +45,6 @@ import { refusedFunds, requireGateway } from "./refusals.ts";
 import type { SendMessage } from "./schema.ts";
 import { Shares } from "./shares.ts";
 import { TemplateCache } from "./templates.ts";
-import { Turns } from "./turns.ts";
 
 type Requested = EventData<"MessageRequested">;
 
@@ -61,14 +61,17 @@ type Prepared = Accepted & {
 /** With its place in the batch. */
 type Ready = { index: number; value: Prepared };
 
-/** Sends in one append: few enough that a send of another partner, which comes between two of them, waits no longer than for one flush. */
+/** Sends of a batch that are on their way into the log together. */
 const sliceLength = 200;
-/** One slice is prepared while another is written. */
-const slicesAtOnce = 2;
-/** Single sends of one who floods that are on their way into the log at once: what others send then shares a commit with few of his, and after a pause of the process with few of those that gathered. */
-const floodAtOnce = 2;
-/** That wait for it. */
-const floodWaiting = 1_000;
+/** While others send too: preparing them holds the process for some milliseconds. */
+const sharedSliceLength = 25;
+/** Of one who is alone: as much as a flush of the log takes; of a batch two slices, of which one is prepared while the other is written. Of those who share a slice, too. */
+const batchesAtOnce = { alone: 2 * sliceLength, shared: 2 * sharedSliceLength, waiting: 1_000 };
+/**
+ * Few of those who share: what another sends then shares a flush with few of one who has many, and after a pause of the process it meets few of those that gathered. It keeps the log
+ * busy all the same, for a flush takes what came during the one before.
+ */
+const singlesAtOnce = { alone: 400, shared: 4, waiting: 1_000 };
 
 /** Accepts the messages of one environment: the memory of templates, funds and waiting callers, kept fresh by one subscription. */
 export class Sending {
@@ -81,8 +84,10 @@ export class Sending {
   readonly #suppressed: Pick<Suppressed, "find">;
   /** Ids derived from keys whose first request is between its checks and its outcome. */
   readonly #running = new Set<string>();
-  readonly #turns = new Turns(slicesAtOnce);
-  readonly #floods = new Turns(floodAtOnce, floodWaiting);
+  readonly #company = new Company();
+  readonly #singles = new Admission(singlesAtOnce, this.#company);
+  /** Apart: what is urgent does not wait for a batch of its own partner. */
+  readonly #batches = new Admission(batchesAtOnce, this.#company);
   readonly #shares = new Shares();
 
   readonly #pressure: EnvironmentDeps["pressure"];
@@ -163,11 +168,14 @@ export class Sending {
       }
       pending.push({ index, item, id });
     }
+    const admission = items.length > 1 ? this.#batches : this.#singles;
     try {
-      for (let from = 0; from < pending.length; from += sliceLength) {
-        const slice = pending.slice(from, from + sliceLength);
-        const turns = this.#turnsFor(name, items.length);
-        const end = turns && (await turns.take(name));
+      for (let from = 0; from < pending.length;) {
+        const length = this.#company.isShared ? sharedSliceLength : sliceLength;
+        const slice = pending.slice(from, from + length);
+        from += slice.length;
+        const entering = admission.enter(name, slice.length);
+        if (entering !== undefined) await entering;
         try {
           await this.#sendSlice(call, slice, results);
         } catch (error) {
@@ -176,19 +184,13 @@ export class Sending {
           for (const { index } of pending) results[index] ??= failed;
           break;
         } finally {
-          end?.();
+          admission.leave(name, slice.length);
         }
       }
       return results as Settled[];
     } finally {
       for (const id of claimed) this.#running.delete(id);
     }
-  }
-
-  /** A single send of one who floods waits for his earlier ones while others send too; anybody else's waits for nothing. */
-  #turnsFor(name: string, sends: number): Turns | undefined {
-    if (sends > 1) return this.#turns;
-    return this.#shares.floods(name) ? this.#floods : undefined;
   }
 
   /** Accepts some sends in one append. Throws what fails them all, and then nothing of them is known to be stored. */

@@ -1,9 +1,6 @@
 /** What was sent counts half as much after this time. */
 const halfLifeMs = 1_000;
 
-/** Of all that is sent: whoever sends more, with others there, floods. */
-const FLOOD = 3 / 4;
-
 /** How the sends of the last seconds are divided among those who sent, to tell who makes a process busy. */
 export class Shares {
   readonly #now: () => number;
@@ -30,11 +27,6 @@ export class Shares {
   /** Whether `name` has less than an even share, so that what makes the process busy is not its doing. */
   isModest(name: string): boolean {
     return this.#counts.size > 1 && !this.#isAbove(name);
-  }
-
-  /** Whether others send too, and `name` more than three times what they all do together. */
-  floods(name: string): boolean {
-    return this.#counts.size > 1 && (this.#counts.get(name) ?? 0) > this.#total * FLOOD;
   }
 
   #isAbove(name: string): boolean {

@@ -1,0 +1,74 @@
+import { expect, test } from "vitest";
+import { Company } from "../src/company.ts";
+import { Queue, type Waiting } from "../src/postgres/queue.ts";
+
+const limits = { maxEvents: 100, maxBytes: 100_000 };
+let places = 0;
+
+/** An append of some events of one partner, to a stream of its own unless it is named. */
+function waiting(partner: string, events = 1, stream = `s${places++}`, bytes = 10): Waiting {
+  const all = Array.from({ length: events }, () => ({ metadata: { partner } }));
+  return {
+    append: { stream, expected: "any", events: all },
+    encoded: all.map(() => ({ data: "", metadata: "" })),
+    call: { outcomes: [], left: 1, resolve: () => undefined, reject: () => undefined },
+    index: 0,
+    bytes,
+    attempts: 0,
+    giveUpAt: 0,
+    alone: false,
+    slow: false,
+  } as unknown as Waiting;
+}
+const partnersOf = (items: readonly Waiting[]) =>
+  items.map(({ append }) => append.events[0]!.metadata.partner);
+const add = (queue: Queue, partner: string, count: number) => {
+  for (let n = 0; n < count; n++) queue.add(waiting(partner));
+};
+
+test("one alone has whole flushes, and who comes besides him is in the next one, which is a smaller one", () => {
+  let now = 0;
+  const queue = new Queue(limits, new Company(() => now));
+  add(queue, "large", 1_000);
+  expect(queue.take()).toHaveLength(100);
+  add(queue, "small", 3);
+  const shared = queue.take();
+  expect(shared).toHaveLength(25);
+  // He had the queue to himself until now, which is not held against him: they share from here on.
+  expect(partnersOf(shared.slice(0, 7)).filter((partner) => partner === "small")).toHaveLength(3);
+  now = 2_000;
+  expect(queue.take()).toHaveLength(100);
+  expect(queue.ready).toBe(1_003 - 225);
+});
+
+test("large appends count by what they fill of a flush", () => {
+  const queue = new Queue(limits, new Company(() => 0));
+  for (let n = 0; n < 20; n++) queue.add(waiting("large", 1, `l${n}`, 5_000));
+  for (let n = 0; n < 20; n++) queue.add(waiting("many", 5, `m${n}`));
+  const flushes = [queue.take(), queue.take()];
+  const bytes = flushes.map((items) => items.reduce((sum, item) => sum + item.bytes, 0));
+  for (const each of bytes) expect(each).toBeLessThanOrEqual(25_000);
+  const all = partnersOf(flushes.flat());
+  const shares = ["large", "many"].map((name) => all.filter((partner) => partner === name).length);
+  expect(Math.abs(shares[0]! - shares[1]!)).toBeLessThanOrEqual(1);
+});
+
+test("what is put back goes first, a stream is in a flush once and in its order, and all that waits can fail", () => {
+  const queue = new Queue(limits, new Company(() => 0));
+  const inStream = [1, 2, 3].map(() => waiting("a", 1, "one"));
+  for (const item of inStream) queue.add(item);
+  queue.add(waiting("b"));
+  const first = queue.take();
+  expect(new Set(partnersOf(first))).toEqual(new Set(["a", "b"]));
+  expect(first).toHaveLength(2);
+  queue.putBack(first);
+  add(queue, "c", 1);
+  expect(queue.take().slice(0, 2)).toEqual(first);
+  for (const item of first) queue.settle(item, { kind: "conflict", actual: 0 });
+  expect(queue.take()).toEqual([inStream[1]]);
+  queue.putBack([inStream[1]!]);
+  add(queue, "d", 1);
+  // The one that was taken and has no answer yet is not of those.
+  queue.failAll(new Error("away"));
+  expect([queue.size, queue.ready, queue.take()]).toEqual([1, 0, []]);
+});
