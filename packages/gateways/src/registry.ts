@@ -22,10 +22,11 @@ import { log } from "./log/index.ts";
 import { simulator } from "./simulator/index.ts";
 import { smpp } from "./smpp/index.ts";
 import { smtp } from "./smtp/index.ts";
+import { twilio } from "./twilio/index.ts";
 import type { Attempt, DeclaringSettings, Gateway, GatewayConfig, GatewayTools } from "./types.ts";
 
 /** Every kind of gateway. One more is a folder and a line here. */
-export const gatewayKinds: readonly GatewayKind[] = [simulator, smtp, smpp, log];
+export const gatewayKinds: readonly GatewayKind[] = [simulator, smtp, smpp, log, twilio];
 
 const byName = new Map(gatewayKinds.map((kind) => [kind.kind, kind]));
 

@@ -27,10 +27,10 @@ test("in the sandbox nothing can be made that could reach anybody, and not one b
     logger: { info: () => lines++ },
   });
   const real = gatewayKinds.filter(({ environments }) => !environments.includes("sandbox"));
-  expect(real.map(({ kind }) => kind)).toEqual(["smtp", "smpp", "log"]);
+  expect(real.map(({ kind }) => kind)).toEqual(["smtp", "smpp", "log", "twilio"]);
   for (const { kind } of real)
     for (const settings of [{}, { smtp_url_index: 0 }, { url }]) {
-      const channel = kind === "smpp" ? "sms" : "email";
+      const channel = kind === "smpp" || kind === "twilio" ? "sms" : "email";
       const config = configOf({ kind, channel, settings });
       expect(() => createGateway("sandbox", config, tools)).toThrow(GatewayRefused);
       // A live gateway that strays into the sandbox's configuration, and the other way round.

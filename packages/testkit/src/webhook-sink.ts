@@ -41,13 +41,15 @@ export type SinkBehaviour =
   /** Answers 200 with a gzip body that unpacks to `bytes` zeros, a thousandth of it on the wire. */
   | { type: "gzip-bomb"; bytes: number };
 
+type Behaving = (request: SinkRequest) => SinkBehaviour | Promise<SinkBehaviour>;
+
 export type WebhookSink = {
   readonly url: string;
   readonly port: number;
   /** In order of arrival; a request is here before it is answered. */
   readonly requests: readonly SinkRequest[];
   /** From now on, for requests that no queued behaviour takes. */
-  behave(behaviour: SinkBehaviour | ((request: SinkRequest) => SinkBehaviour)): void;
+  behave(behaviour: SinkBehaviour | Behaving): void;
   /** For the next requests, one each, in this order. */
   queue(...behaviours: SinkBehaviour[]): void;
   /** Cuts all connections and stops listening. */
@@ -63,7 +65,7 @@ export async function webhookSink(options: { port?: number } = {}): Promise<Webh
   const sockets = new Set<Socket>();
   const queued: SinkBehaviour[] = [];
   const stopped = new AbortController();
-  let standing: (request: SinkRequest) => SinkBehaviour = () => ({ type: "answer" });
+  let standing: Behaving = () => ({ type: "answer" });
   let hangOnConnect = false;
 
   const http = createHttpServer((request, response) => {
@@ -84,7 +86,7 @@ export async function webhookSink(options: { port?: number } = {}): Promise<Webh
     const { method = "", url: path = "", headers } = request;
     const entry = { method, path, headers, body: await readBody(request), at: new Date() };
     requests.push(entry);
-    await misbehave(queued.shift() ?? standing(entry), request, response, stopped.signal);
+    await misbehave(queued.shift() ?? (await standing(entry)), request, response, stopped.signal);
   }
 
   await new Promise<void>((resolve, reject) => {

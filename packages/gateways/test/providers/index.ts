@@ -3,6 +3,7 @@ import type { Provider } from "./provider.ts";
 import { simulator } from "./simulator.ts";
 import { smpp } from "./smpp.ts";
 import { smtp } from "./smtp.ts";
+import { twilio } from "./twilio.ts";
 
 /** Each kind's provider: a program where there is one to be had. A kind without one fails the suite. */
 export const providers: Readonly<Record<string, () => Promise<Provider>>> = {
@@ -10,4 +11,5 @@ export const providers: Readonly<Record<string, () => Promise<Provider>>> = {
   simulator,
   smpp,
   smtp,
+  twilio,
 };

@@ -1,0 +1,94 @@
+import type { Failure } from "@heliograph/contracts";
+import { httpErrors } from "../call.ts";
+
+type Class = Pick<Failure, "class" | "permanent">;
+
+/** What a refusal of Twilio, or a delivery that failed, can mean. */
+export const twilioErrors = {
+  ...httpErrors,
+  invalid_recipient: { class: "recipient", permanent: true },
+  recipient_unreachable: { class: "recipient", permanent: true },
+  recipient_blocked: { class: "recipient", permanent: true },
+  recipient_opted_out: { class: "recipient", permanent: true },
+  invalid_sender: { class: "content", permanent: true },
+  content_rejected: { class: "content", permanent: true },
+  account_not_allowed: { class: "account", permanent: true },
+  undelivered: { class: "provider", permanent: true },
+} as const satisfies Record<string, Class>;
+export type TwilioError = keyof typeof twilioErrors;
+
+/** The codes of https://www.twilio.com/docs/api/errors that say more than the status beside them. */
+const codes: Readonly<Record<string, TwilioError>> = {
+  20003: "gateway_authentication_failed",
+  20005: "gateway_authentication_failed",
+  20404: "gateway_authentication_failed",
+  20429: "provider_throttled",
+  21211: "invalid_recipient",
+  21212: "invalid_sender",
+  21217: "invalid_recipient",
+  21219: "account_not_allowed",
+  21265: "invalid_recipient",
+  21401: "invalid_recipient",
+  21408: "account_not_allowed",
+  21421: "invalid_recipient",
+  21602: "content_rejected",
+  21603: "invalid_sender",
+  21604: "invalid_recipient",
+  21605: "content_rejected",
+  21606: "invalid_sender",
+  21608: "account_not_allowed",
+  21610: "recipient_opted_out",
+  21611: "provider_throttled",
+  21612: "recipient_unreachable",
+  21614: "invalid_recipient",
+  21617: "content_rejected",
+  21619: "content_rejected",
+  21620: "content_rejected",
+  21623: "content_rejected",
+  21635: "recipient_unreachable",
+  21659: "invalid_sender",
+  21660: "invalid_sender",
+  21661: "invalid_sender",
+  21701: "invalid_sender",
+  21703: "invalid_sender",
+  21704: "invalid_sender",
+  30001: "provider_throttled",
+  30002: "gateway_authentication_failed",
+  30003: "recipient_unreachable",
+  30004: "recipient_blocked",
+  30005: "invalid_recipient",
+  30006: "recipient_unreachable",
+  30007: "content_rejected",
+  30011: "content_rejected",
+  30019: "content_rejected",
+  30022: "provider_throttled",
+  30034: "account_not_allowed",
+};
+
+/** Undefined for a code that is not in the table: then the status beside it decides, and the code is kept. */
+export const twilioError = (code: string): TwilioError | undefined => codes[code];
+
+/** A failure in our words with the provider's beside them, which never quote whom the message is for. */
+export const twilioFailure = (
+  gateway: string,
+  reason: TwilioError,
+  said: { readonly code?: string; readonly text?: string | undefined },
+  to = "",
+): Failure => ({
+  code: reason,
+  ...twilioErrors[reason],
+  provider: {
+    name: gateway,
+    ...(said.code !== undefined && said.code !== "" && { code: said.code.slice(0, 64) }),
+    text: wordsOf(said, to).slice(0, 2_000),
+  },
+});
+
+const wordsOf = ({ code, text = "" }: { code?: string; text?: string | undefined }, to: string) =>
+  text === ""
+    ? code === undefined || code === ""
+      ? "the provider gave no reason"
+      : `Twilio error ${code}`
+    : to === ""
+      ? text
+      : text.replaceAll(to, "<recipient>");
