@@ -38,7 +38,7 @@ export function auditEntryOf(
 ): AuditEntry | undefined {
   const { route, identity, path, request } = answered;
   const refused = status >= 400 && status < 500;
-  if (!refused && route?.mutates !== true) return undefined;
+  if ((!refused && route?.mutates !== true) || route?.audit === "never") return undefined;
   // An agent's sends are entries: no event keeps from which address a person wrote.
   if (!refused && route?.audit === false && identity?.agent === undefined) return undefined;
   const { prefix, ...about } = whoOf(answered, directory);

@@ -14,6 +14,7 @@ const guesses: ReadonlySet<ErrorCode> = new Set([
   "ip_not_allowed",
   "invalid_token",
   "session_revoked",
+  "invalid_signature",
 ]);
 
 /**

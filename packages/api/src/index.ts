@@ -1,7 +1,7 @@
 export { isWithin, networkOf, parseBlock, placeOf } from "./addresses.ts";
 export { appendOne, changeOnce, maxConflicts, tooManyChanges } from "./append.ts";
 export { unknownActor } from "./audited.ts";
-export { BodyBudget } from "./body-budget.ts";
+export { BodyBudget, type BodyHold } from "./body-budget.ts";
 export { readBody } from "./body.ts";
 export {
   attachmentLink,
@@ -22,6 +22,7 @@ export {
   type PartnerRecord,
 } from "./context.ts";
 export { decodeCursor, encodeCursor } from "./cursor.ts";
+export { FailedTries } from "./failed-tries.ts";
 export { etagOf, requireMatch } from "./etag.ts";
 export { parseIdempotencyKey } from "./idempotency-key.ts";
 export { inProgress, keyReused, requireSameRequest } from "./idempotency.ts";

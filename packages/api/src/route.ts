@@ -76,8 +76,8 @@ export type RouteDefinition<Body, Query, Params> = {
   readonly maxBodyBytes?: number;
   /** A compiled check of the body, faster than zod: true means that the schema accepts the value as it is. */
   readonly accepts?: (body: unknown) => boolean;
-  /** false: no audit entry where it was done by a key, because the audit reads it from the log (messages). */
-  readonly audit?: boolean;
+  /** false: no audit entry where it was done by a key, because the audit reads it from the log (messages). `never`: refusals are no entries either, because anybody can cause as many as he likes. */
+  readonly audit?: boolean | "never";
   readonly handler: (
     call: Call<Infer<Body>, Infer<Query>, InferParams<Params>>,
   ) => Answer | Promise<Answer>;

@@ -21,6 +21,8 @@ export const errorNotes: Readonly<Record<ErrorCode, string>> = {
     "An access token that has expired or is not known: get the next one with `POST /mobile/sessions/refresh`. Of an invitation or a password reset: it was used, has expired, or another one took its place; ask for a new one.",
   session_revoked:
     "Sign in again. It was signed out, its refresh token was used twice, the password was changed, or the agent was disabled.",
+  invalid_signature:
+    "A provider's callback that the provider did not sign: look at the secret that signs, and at `HELIOGRAPH_PUBLIC_URL`, which must be where the provider calls.",
   invalid_credentials:
     "Address, password or code is wrong, or the agent cannot sign in there: these are not told apart.",
   totp_required: "Send the request again with `totp`: a code of the app, or a recovery code.",

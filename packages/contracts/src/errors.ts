@@ -11,6 +11,7 @@ export const errorCatalogue = {
   key_revoked: { status: 401, title: "The API key was revoked or has expired" },
   invalid_token: { status: 401, title: "The token is not valid" },
   session_revoked: { status: 401, title: "The session has ended" },
+  invalid_signature: { status: 401, title: "The signature is not valid" },
   invalid_credentials: { status: 401, title: "The credentials are not valid" },
   totp_required: { status: 401, title: "A code is needed" },
   insufficient_scope: { status: 403, title: "The API key or the role lacks a scope" },

@@ -169,6 +169,7 @@ export const streamCategories = [
   "evaluation",
   "rota",
   "callback",
+  "unmatched",
 ] as const;
 export type Category = (typeof streamCategories)[number];
 

@@ -26,6 +26,8 @@ export {
   reportedPart,
   takesCallbacks,
   takesInbound,
+  tellsLater,
+  type CalledGateway,
   verifyCallback,
 } from "./registry.ts";
 export {
@@ -34,4 +36,5 @@ export {
   storedCallback,
   type ReceivedCallback,
 } from "./record-callback.ts";
-export { recordReceipts, type ReceiptSource } from "./record-receipts.ts";
+export { recordInbound } from "./record-inbound.ts";
+export { recordReceipts, recordUnmatched, type ReceiptSource } from "./record-receipts.ts";

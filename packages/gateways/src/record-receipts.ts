@@ -1,4 +1,4 @@
-import { failpoint, streamOf, uuid5 } from "@heliograph/contracts";
+import { type EventData, failpoint, streamOf, uuid5 } from "@heliograph/contracts";
 import {
   change,
   type EventLog,
@@ -43,6 +43,30 @@ export async function recordReceipts(
   );
   await failpoint("receipts.after_append");
   return recorded.reduce((sum, count) => sum + count, 0);
+}
+
+/** A report on a message that is not known: it waits in the stream of its stand-in. */
+export type UnmatchedSource = {
+  readonly standIn: string;
+  readonly data: EventData<"ReceiptUnmatched">;
+  readonly causation: string;
+};
+
+/** Appends them, once however often they are told. Throws LogUnavailable; repeating the call is safe. */
+export async function recordUnmatched(
+  log: EventLog,
+  sources: readonly UnmatchedSource[],
+): Promise<void> {
+  for (const [standIn, all] of Map.groupBy(sources, (source) => source.standIn)) {
+    const events = all.map(({ data, causation }): NewEvent => ({
+      id: uuid5(standIn, data.gateway, data.provider_event_id),
+      type: "ReceiptUnmatched",
+      data,
+      metadata: { actor: `gateway:${data.gateway}`, correlation: standIn, causation },
+    }));
+    const once = [...new Map(events.map((event) => [event.id, event])).values()];
+    await recordOn(log, streamOf("unmatched", standIn), once);
+  }
 }
 
 async function recordOn(

@@ -165,6 +165,9 @@ export function playedReceipts(
 export const takesCallbacks = (kind: string): boolean =>
   byName.get(kind)?.callbacks?.verify !== undefined;
 
+/** Whether a provider of this kind tells later what became of a message that it took. */
+export const tellsLater = (kind: string): boolean => byName.get(kind)?.callbacks !== undefined;
+
 /** Whether a request is the provider's, and what it is to hear. Throws when the configuration cannot work. */
 export function verifyCallback(
   config: GatewayConfig,

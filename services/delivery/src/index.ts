@@ -2,6 +2,7 @@ import type { Service } from "@heliograph/api";
 import { messageReadRoutes } from "./api/messages.ts";
 import { overviewRoutes } from "./api/overview.ts";
 import { sandboxReceiptRoutes } from "./api/sandbox-receipts.ts";
+import { callbacksReactor } from "./callbacks/reactor.ts";
 import { messagesProjector } from "./projector.ts";
 import { receiptsReactor } from "./reactor.ts";
 
@@ -25,5 +26,5 @@ export const service: Service = {
       },
     ],
   },
-  consumers: (context) => [messagesProjector(context), receiptsReactor],
+  consumers: (context) => [messagesProjector(context), receiptsReactor, callbacksReactor],
 };

@@ -1,4 +1,5 @@
 import type { Service } from "@heliograph/api";
+import { callbackRoutes } from "./api/callbacks.ts";
 import { sandboxRoutes } from "./api/sandbox.ts";
 import { senderRoutes } from "./api/senders.ts";
 
@@ -10,7 +11,7 @@ export const service: Service = {
       {
         tag: "inbound",
         description: "What comes from people: stored once, as it came.",
-        routes: [...sandboxRoutes, ...senderRoutes],
+        routes: [...sandboxRoutes, ...senderRoutes, ...callbackRoutes],
       },
     ],
   },

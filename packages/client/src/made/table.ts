@@ -32,6 +32,8 @@ export const table: Readonly<Record<string, Row>> = {
   "sandbox.receipt": { method: "POST", path: "/api/v1/sandbox/receipts", body: "json", key: true },
   "sandbox.inbound": { method: "POST", path: "/api/v1/sandbox/inbound", body: "json", key: true },
   "admin.setSenders": { method: "PUT", path: "/api/v1/admin/senders", body: "json", key: true },
+  "callbacks.create": { method: "POST", path: "/api/v1/callbacks/{gateway}/{token}", body: "bytes" },
+  "callbacks.get": { method: "GET", path: "/api/v1/callbacks/{gateway}/{token}" },
   "sandbox.clock.advance": { method: "POST", path: "/api/v1/sandbox/clock/advance", body: "json", key: true },
   "sandbox.reset": { method: "POST", path: "/api/v1/sandbox/reset", key: true },
   "contacts.list": { method: "GET", path: "/api/v1/contacts", query: true, answer: "list" },

@@ -18,6 +18,8 @@ export const InboundReceived = defineEvent(
     provider_message_id: z.string().max(512),
     /** The partner whose sandbox it is; else the address that was written to decides. */
     partner_id: Id.optional(),
+    /** The callback that it stood in, whose bytes are about the same person. */
+    callback_id: Id.optional(),
     content_type: z.string().max(255),
     /** The bytes as they came, under a key of this record: text, or base64 where they are no UTF-8. */
     raw: Sealed(maxRaw),

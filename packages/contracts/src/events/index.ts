@@ -33,6 +33,7 @@ import * as receipts from "./receipts.ts";
 import * as template from "./template.ts";
 import * as terms from "./terms.ts";
 import * as topup from "./topup.ts";
+import * as unmatched from "./unmatched.ts";
 import * as wallet from "./wallet.ts";
 
 const isDefinition = (value: object): value is EventDefinition =>
@@ -72,6 +73,7 @@ const modules = {
   ...evaluation,
   ...rota,
   ...callback,
+  ...unmatched,
 };
 
 /** Every event definition, one per type and version. */
@@ -121,6 +123,7 @@ const byCategory = {
   evaluation,
   rota,
   callback,
+  unmatched,
 };
 type Categories = typeof byCategory;
 

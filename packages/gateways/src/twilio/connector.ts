@@ -30,7 +30,10 @@ export function twilioForm(
   if (attempt.content.text !== undefined) form.set("Body", attempt.content.text);
   for (const { url } of attempt.media ?? []) form.append("MediaUrl", url);
   // Signed with the rest: by it a message is found whose answer never came.
-  form.set("StatusCallback", `${statusCallback}?message=${attempt.messageId}&attempt=${attempt.attempt}`);
+  form.set(
+    "StatusCallback",
+    `${statusCallback}?message=${attempt.messageId}&attempt=${attempt.attempt}`,
+  );
   const { validForSeconds } = attempt;
   if (validForSeconds !== undefined && validForSeconds <= maxValiditySeconds)
     form.set("ValidityPeriod", String(Math.max(1, Math.floor(validForSeconds))));
@@ -87,11 +90,16 @@ export function createTwilioGateway({
         throw new Error(outcome.kind === "uncertain" ? outcome.cause : outcome.why);
       const { status, body } = outcome.answer;
       if (status !== 200)
-        throw new Error(`${status} ${String(objectIn(body)?.["message"] ?? "").slice(0, 300)}`);
+        throw new Error(
+          `${status} ${textIn(objectIn(body)?.["message"])?.slice(0, 300) ?? ""}`.trim(),
+        );
     },
     close: () => caller.close(),
   };
 }
+
+const textIn = (value: unknown): string | undefined =>
+  typeof value === "string" ? value : undefined;
 
 /** What the answer says of the message. One that cannot be read says nothing: the message may be on its way. */
 function meaningOf(gateway: string, answer: HttpAnswer, to: string): SendResult {
@@ -101,11 +109,11 @@ function meaningOf(gateway: string, answer: HttpAnswer, to: string): SendResult 
     const sid = body?.["sid"];
     if (typeof sid !== "string" || sid === "" || sid.length > 512)
       return { type: "uncertain", cause: "connection_lost" };
-    const word = typeof body?.["status"] === "string" ? body["status"].slice(0, 64) : "accepted";
+    const word = textIn(body?.["status"])?.slice(0, 64) ?? "accepted";
     return { type: "accepted", providerMessageId: sid, status: word };
   }
   const given = body?.["code"];
-  const text = typeof body?.["message"] === "string" ? body["message"] : undefined;
+  const text = textIn(body?.["message"]);
   const said = {
     code: String(typeof given === "number" || typeof given === "string" ? given : status),
     ...(text !== undefined && { text }),

@@ -39,21 +39,8 @@ export async function twilioDouble({
   const path = `/2010-04-01/Accounts/${accountSid}`;
   const login = `Basic ${Buffer.from(`${accountSid}:${authToken}`).toString("base64")}`;
 
-  /** Signed as https://www.twilio.com/docs/usage/security says, over the address as it is known there. */
-  function signed(url: string, fields: Record<string, string>, token = authToken): TwilioCallback {
-    const names = Object.keys(fields).toSorted();
-    const text = url + names.map((name) => name + fields[name]).join("");
-    return {
-      method: "POST",
-      url,
-      headers: {
-        "content-type": "application/x-www-form-urlencoded; charset=UTF-8",
-        "user-agent": "TwilioProxy/1.1",
-        "x-twilio-signature": createHmac("sha1", token).update(text, "utf8").digest("base64"),
-      },
-      body: Buffer.from(new URLSearchParams(fields).toString()),
-    };
-  }
+  const signed = (url: string, fields: Record<string, string>): TwilioCallback =>
+    signedBy(authToken, url, fields);
   /** About a message that it took, or one of which only the id is known. */
   function status(
     sid: string,
@@ -76,12 +63,6 @@ export async function twilioDouble({
       ...more,
     });
   }
-  const post = async ({ method, url, headers, body }: TwilioCallback): Promise<number> => {
-    const answer = await fetch(url, { method, headers, body: new Uint8Array(body) });
-    await answer.arrayBuffer();
-    return answer.status;
-  };
-
   async function answer({ method, path: asked, headers, body }: SinkRequest) {
     if (headers.authorization !== login)
       return refusal({ type: "refuse", status: 401, code: 20003, message: "Authenticate" });
@@ -90,24 +71,15 @@ export async function twilioDouble({
     if (method !== "POST" || asked !== `${path}/Messages.json`)
       return refusal({ type: "refuse", status: 404, code: 20404, message: "Not found" });
     if (weather.type === "refuse") return refusal(weather);
-    const form = new URLSearchParams(body);
+    return take(new URLSearchParams(body), weather);
+  }
+  async function take(form: URLSearchParams, how: Exclude<TwilioWeather, { type: "refuse" }>) {
     const sid = `SM${String(messages.length + 1).padStart(32, "0")}`;
     messages.push({ sid, form, at: new Date() });
-    switch (weather.type) {
-      case "accept": {
-        if (weather.early !== undefined) await post(status(sid, weather.early));
-        const { delayMs } = weather;
-        return { ...json(201, { sid, status: "queued" }), ...(delayMs && { delayMs }) };
-      }
-      case "hang":
-        return { type: "hang" } as const;
-      case "reset":
-        return { type: "reset" } as const;
-      case "answer":
-        return weather;
-      default:
-        return weather satisfies never;
-    }
+    if (how.type !== "accept") return how;
+    const { delayMs, early } = how;
+    if (early !== undefined) await post(status(sid, early));
+    return { ...json(201, { sid, status: "queued" }), ...(delayMs && { delayMs }) };
   }
 
   const sink = await webhookSink();
@@ -122,10 +94,32 @@ export async function twilioDouble({
     behave: (next: TwilioWeather): void => void (weather = next),
     signed,
     status,
-    /** Gives the status of the answer. */
     post,
     close: () => sink.close(),
   };
+}
+
+/** Signed as https://www.twilio.com/docs/usage/security says, over the address as it is known there. */
+function signedBy(token: string, url: string, fields: Record<string, string>): TwilioCallback {
+  const names = Object.keys(fields).toSorted();
+  const text = url + names.map((name) => name + fields[name]).join("");
+  return {
+    method: "POST",
+    url,
+    headers: {
+      "content-type": "application/x-www-form-urlencoded; charset=UTF-8",
+      "user-agent": "TwilioProxy/1.1",
+      "x-twilio-signature": createHmac("sha1", token).update(text, "utf8").digest("base64"),
+    },
+    body: Buffer.from(new URLSearchParams(fields).toString()),
+  };
+}
+
+/** Gives the status of the answer. */
+async function post({ method, url, headers, body }: TwilioCallback): Promise<number> {
+  const answer = await fetch(url, { method, headers, body: new Uint8Array(body) });
+  await answer.arrayBuffer();
+  return answer.status;
 }
 
 const json = (status: number, body: object): SinkBehaviour & { type: "answer" } => ({

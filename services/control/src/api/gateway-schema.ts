@@ -105,7 +105,11 @@ export const AdminGateway = z
   })
   .meta({ id: "AdminGateway" });
 
-export const gatewayView = (config: Gateway): z.infer<typeof AdminGateway> => ({
+/** `callbackUrl` of a gateway whose provider calls. */
+export const gatewayView = (
+  config: Gateway,
+  callbackUrl: string | null,
+): z.infer<typeof AdminGateway> => ({
   id: config.gateway_id,
   name: config.name,
   environment: config.environment,
@@ -122,8 +126,7 @@ export const gatewayView = (config: Gateway): z.infer<typeof AdminGateway> => ({
   partner_id: config.partner_id ?? null,
   enabled: config.enabled,
   uncertain: uncertainOf(config.on_uncertain),
-  // No kind of this release has a provider that posts.
-  callback_url: null,
+  callback_url: callbackUrl,
 });
 
 export const onUncertain = (given: keyof typeof uncertain): Gateway["on_uncertain"] =>

@@ -1,10 +1,12 @@
 import { PublicError, deterministicId, environments, isId, streamOf } from "@heliograph/contracts";
 import {
   GatewayRefused,
+  callbackUrl,
   configured,
   createGateway,
   kindOf,
   reconfigured,
+  takesCallbacks,
 } from "@heliograph/gateways";
 import {
   type Answer,
@@ -102,12 +104,22 @@ async function change(
 const reaches = (call: Call<unknown, unknown>, { environment }: Gateway): boolean =>
   reachable(call).includes(environment);
 
+/** With the address for its provider, as it is reached from outside. */
+function shown(call: Call<unknown, unknown>, config: Gateway): ReturnType<typeof gatewayView> {
+  const { settings, masterKey } = call.context;
+  const url = takesCallbacks(config.kind)
+    ? callbackUrl(originOf(call.request, settings), masterKey, config.gateway_id)
+    : null;
+  return gatewayView(config, url);
+}
+
 const answered = (
+  call: Call<unknown, unknown>,
   status: 200 | 201,
   { stored, position }: Awaited<ReturnType<typeof change>>,
 ): Answer => ({
   status,
-  body: gatewayView(stored!.config),
+  body: shown(call, stored!.config),
   etag: etagOf(stored!.revision),
   ...(position !== undefined && { position }),
 });
@@ -147,7 +159,7 @@ async function create(call: Call<CreateGateway, unknown>): Promise<Answer> {
     ),
   );
   const made = await change(call, id, "create", (stored) => decideCreation(stored, config));
-  return answered(201, made);
+  return answered(call, 201, made);
 }
 
 async function patch(call: Call<PatchGateway, unknown>): Promise<Answer> {
@@ -158,7 +170,7 @@ async function patch(call: Call<PatchGateway, unknown>): Promise<Answer> {
       checked(() => reconfigured(patched(config, fields), secrets, call.context.masterKey)),
     ),
   );
-  return answered(200, changed);
+  return answered(call, 200, changed);
 }
 
 const switched =
@@ -168,7 +180,7 @@ const switched =
     const changed = await change(call, idOf(call), name, (stored) =>
       decideChange(stored, (config) => ({ ...config, enabled })),
     );
-    return answered(200, changed);
+    return answered(call, 200, changed);
   };
 
 async function remove(call: Call): Promise<Answer> {
@@ -198,7 +210,8 @@ function list(call: Call<undefined, GatewaysQuery>): Answer {
     .filter(({ environment }) => wanted === undefined || environment === wanted)
     .toSorted((one, other) => (keyOf(one) < keyOf(other) ? -1 : 1));
   const rows = slicePage(sorted, page, keyOf);
-  return { status: 200, body: listBody(call, "admin-gateways", page, rows, keyOf, gatewayView) };
+  const show = (config: Gateway) => shown(call, config);
+  return { status: 200, body: listBody(call, "admin-gateways", page, rows, keyOf, show) };
 }
 
 async function read(call: Call): Promise<Answer> {
@@ -207,7 +220,7 @@ async function read(call: Call): Promise<Answer> {
   for (const event of await call.context.platformLog.readStream(streamOf("gateway", id)))
     stored = evolveGateway(stored, event);
   if (stored === undefined || !reaches(call, stored.config)) throw notFound();
-  return answered(200, { stored, position: undefined });
+  return answered(call, 200, { stored, position: undefined });
 }
 
 const Tested = z

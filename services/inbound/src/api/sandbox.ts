@@ -8,8 +8,7 @@ import {
 } from "@heliograph/api";
 import { channelModule, inboxAddress, parseMailbox, type Read } from "@heliograph/channels";
 import { type Channel, type FieldError, PublicError } from "@heliograph/contracts";
-import { takesInbound } from "@heliograph/gateways";
-import { recordInbound } from "../record.ts";
+import { recordInbound, takesInbound } from "@heliograph/gateways";
 import { AcceptedInbound, SandboxInbound } from "./schema.ts";
 
 /** The address of a sandbox that is written to where none is named. The number is one of those that are kept for fiction (+1 555 01xx). */

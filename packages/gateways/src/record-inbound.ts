@@ -24,6 +24,8 @@ export type Posted = {
   readonly receivedAt: string;
   readonly contentType: string;
   readonly raw: Buffer;
+  /** What it stood in. */
+  readonly callbackId?: string;
 };
 
 /**
@@ -61,6 +63,7 @@ export async function recordInbound(
     channel,
     provider_message_id: posted.providerMessageId,
     ...(posted.partner !== undefined && { partner_id: posted.partner }),
+    ...(posted.callbackId !== undefined && { callback_id: posted.callbackId }),
     content_type: posted.contentType,
     // A key of ours that somebody sends along goes no further, in whatever field it stands.
     raw: seal(encoding === "text" ? maskSecrets(text) : raw.toString("base64")),

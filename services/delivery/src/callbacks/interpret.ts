@@ -1,0 +1,136 @@
+import { externalIdName } from "@heliograph/channels";
+import { streamOf } from "@heliograph/contracts";
+import {
+  providerIdKeys,
+  readCallback,
+  storedCallback,
+  type CalledGateway,
+  type CallbackItem,
+  type Report,
+} from "@heliograph/gateways";
+import type { RecordedEvent } from "@heliograph/log";
+import type { ServiceContext } from "@heliograph/runtime";
+import { erasedText } from "@heliograph/vault";
+import { findProviderIds, type ProviderId } from "../tables/provider-ids.ts";
+import { gatewayNow, standInOf } from "./provider-ids.ts";
+
+export type CallbackEvent = RecordedEvent<"CallbackReceived">;
+type FromPerson = Extract<CallbackItem, { kind: "inbound" | "part" }>;
+
+/** A report with its message. `providerMessageId` is as the provider answered with it, which may be written in another way than it reports with. */
+export type Told = {
+  readonly event: CallbackEvent;
+  readonly report: Report;
+  readonly to: Pick<ProviderId, "message_id" | "partner" | "owner">;
+  readonly providerMessageId: string;
+};
+/** What callbacks say, sorted by what is done about it. */
+export type Interpreted = {
+  readonly receipts: readonly Told[];
+  /** Under each key by which the message could become known. */
+  readonly unmatched: readonly {
+    readonly event: CallbackEvent;
+    readonly report: Report;
+    readonly standIn: string;
+  }[];
+  readonly inbound: readonly { readonly event: CallbackEvent; readonly item: FromPerson }[];
+  readonly ignored: number;
+  /** What an operator has to look at. */
+  readonly faults: ReadonlyMap<CallbackEvent, string>;
+};
+
+type Pending = {
+  readonly event: CallbackEvent;
+  readonly gateway: CalledGateway;
+  readonly report: Report;
+  readonly keys: readonly string[];
+};
+
+/** Reads callbacks and finds the messages that they are about. Appends nothing. */
+export async function interpret(
+  { context, schema }: { readonly context: ServiceContext; readonly schema: string },
+  events: readonly CallbackEvent[],
+): Promise<Interpreted> {
+  const faults = new Map<CallbackEvent, string>();
+  const inbound: { event: CallbackEvent; item: FromPerson }[] = [];
+  const pending: Pending[] = [];
+  let ignored = 0;
+  const open = await context.vault.open(undefined, ...events.map(({ data }) => data));
+  for (const event of events) {
+    const data = open(event.data);
+    if (data.raw === erasedText) continue;
+    const { gateway: name, gateway_kind: kind, channel } = data;
+    const gateway = gatewayNow(context, { name, kind, channel });
+    for (const item of readCallback(gateway, storedCallback(data))) {
+      if (item.kind === "unreadable") faults.set(event, item.why);
+      else if (item.kind === "ignored") ignored++;
+      else if (item.kind !== "report") inbound.push({ event, item });
+      else {
+        const keys = providerIdKeys(gateway, item.report.providerMessageId);
+        pending.push({ event, gateway, report: item.report, keys });
+      }
+    }
+  }
+  const found = await find({ context, schema }, pending);
+  const receipts: Told[] = [];
+  const unmatched = pending.flatMap((each) => {
+    const { event, gateway, report, keys } = each;
+    const about = found.get(each) ?? [];
+    const [to] = about;
+    if (to === undefined)
+      return keys.map((key) => {
+        return { event, report, standIn: standInOf({ gateway: gateway.name, key }) };
+      });
+    if (about.some(({ message_id }) => message_id !== to.message_id))
+      faults.set(event, `${about.length} messages have the provider's id that it names`);
+    else receipts.push({ event, report, to, providerMessageId: to.provider_message_id });
+    return [];
+  });
+  return { receipts, unmatched, inbound, ignored, faults };
+}
+
+/** The messages that reports are about; more than one where the provider's id does not tell. */
+async function find(
+  { context, schema }: { readonly context: ServiceContext; readonly schema: string },
+  pending: readonly Pending[],
+): Promise<ReadonlyMap<Pending, readonly ProviderId[]>> {
+  const wanted = pending.flatMap(({ gateway, keys }) =>
+    keys.map((key) => ({ gateway: gateway.name, key })),
+  );
+  const known = Map.groupBy(await findProviderIds(context.pool, schema, wanted), nameOf);
+  const found = new Map<Pending, readonly ProviderId[]>();
+  for (const each of pending) {
+    const gateway = each.gateway.name;
+    const rows = each.keys.flatMap((key) => known.get(nameOf({ gateway, key })) ?? []);
+    if (rows.length > 0) found.set(each, rows);
+    else if (each.report.messageId !== undefined) {
+      const named = await byOurId(context, each);
+      if (named !== undefined) found.set(each, [named]);
+    }
+  }
+  return found;
+}
+
+const nameOf = ({ gateway, key }: Pick<ProviderId, "gateway" | "key">): string =>
+  `${gateway}\u001f${key}`;
+
+/** A message whose id the provider gave back: that of an attempt whose answer is not recorded, and may never be. */
+async function byOurId(
+  { log, vault }: ServiceContext,
+  { gateway, report }: Pending,
+): Promise<ProviderId | undefined> {
+  const message_id = report.messageId!;
+  const [first] = await log.readStream(streamOf("message", message_id), { limit: 1 });
+  if (first?.type !== "MessageRequested") return undefined;
+  const partner = first.metadata.partner ?? "";
+  const { channel } = first.data;
+  const id = (await vault.open(partner, first.data.to))(first.data.to);
+  return {
+    gateway: gateway.name,
+    key: report.providerMessageId,
+    message_id,
+    provider_message_id: report.providerMessageId,
+    partner,
+    owner: externalIdName(vault, partner, { source: channel, id }),
+  };
+}

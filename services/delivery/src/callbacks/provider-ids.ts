@@ -1,0 +1,45 @@
+import { externalIdName } from "@heliograph/channels";
+import { deterministicId } from "@heliograph/contracts";
+import { providerIdKeys, type CalledGateway } from "@heliograph/gateways";
+import type { RecordedEvent } from "@heliograph/log";
+import type { ServiceContext } from "@heliograph/runtime";
+import type { ProviderId } from "../tables/provider-ids.ts";
+
+export type SentEvent = RecordedEvent<"MessageSent" | "MessageResent">;
+
+/** In the place of a message that is not known: what is told of it waits in `unmatched-<this>`. */
+export const standInOf = ({ gateway, key }: Pick<ProviderId, "gateway" | "key">): string =>
+  deterministicId("msg", "unmatched", gateway, key);
+
+/** A gateway as it is now; of one that is gone there is no more than what the event says. */
+export function gatewayNow(
+  { directory, environment }: Pick<ServiceContext, "directory" | "environment">,
+  then: Pick<CalledGateway, "name" | "kind" | "channel">,
+): CalledGateway {
+  const now = directory.gateways(environment).find(({ name }) => name === then.name);
+  return now?.kind === then.kind ? { ...then, settings: now.settings } : then;
+}
+
+/** By what providers call the messages that they have taken. */
+export async function providerIdsOf(
+  context: ServiceContext,
+  events: readonly SentEvent[],
+): Promise<readonly ProviderId[]> {
+  const { vault } = context;
+  const open = await vault.open(undefined, ...events.map(({ data }) => data.message.to));
+  return events.flatMap(({ data, metadata }) => {
+    const { gateway, gateway_kind: kind, message, message_id, provider } = data;
+    const { channel } = message;
+    const partner = metadata.partner ?? "";
+    const owner = externalIdName(vault, partner, { source: channel, id: open(message.to) });
+    const now = gatewayNow(context, { name: gateway, kind, channel });
+    return providerIdKeys(now, provider.message_id).map((key) => ({
+      gateway,
+      key,
+      message_id,
+      provider_message_id: provider.message_id,
+      partner,
+      owner,
+    }));
+  });
+}

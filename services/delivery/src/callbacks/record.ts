@@ -1,0 +1,119 @@
+import { channelModule } from "@heliograph/channels";
+import { streamOf } from "@heliograph/contracts";
+import {
+  recordInbound,
+  recordReceipts,
+  recordUnmatched,
+  type Receipt,
+  type ReceiptSource,
+  type Report,
+} from "@heliograph/gateways";
+import type { ServiceContext } from "@heliograph/runtime";
+import type { Vault } from "@heliograph/vault";
+import type { ProviderId } from "../tables/provider-ids.ts";
+import type { Interpreted, Told } from "./interpret.ts";
+import { standInOf } from "./provider-ids.ts";
+
+/** Within what an event has room for, whatever a provider says. */
+const reported = (
+  { eventId, status, permanent, error, diagnostic, occurredAt }: Report,
+  gateway: string,
+  receivedAt: string,
+): Omit<Receipt, "message_id" | "provider_message_id"> => ({
+  gateway,
+  provider_event_id: eventId.slice(0, 255),
+  status,
+  ...(permanent !== undefined && { permanent }),
+  ...(error !== undefined && { error }),
+  ...(diagnostic !== undefined && { diagnostic: diagnostic.slice(0, 2_000) }),
+  occurred_at: occurredAt ?? receivedAt,
+});
+
+export const receiptOf = ({ event, report, to, providerMessageId }: Told): Receipt => ({
+  message_id: to.message_id,
+  provider_message_id: providerMessageId.slice(0, 512),
+  ...reported(report, event.data.gateway, event.data.received_at),
+});
+
+/** Appends everything that was told. One stream's trouble is nobody else's; what was appended before is there once. */
+export async function record(
+  { log, vault }: ServiceContext,
+  { receipts, unmatched, inbound }: Interpreted,
+): Promise<void> {
+  await recordReceipts(
+    log,
+    receipts.map((told) => ({
+      receipt: receiptOf(told),
+      partner: told.to.partner,
+      causation: told.event.id,
+    })),
+  );
+  await recordUnmatched(
+    log,
+    unmatched.map(({ event, report, standIn }) => ({
+      standIn,
+      causation: event.id,
+      data: {
+        callback_id: event.data.callback_id,
+        provider_message_id: report.providerMessageId.slice(0, 512),
+        ...reported(report, event.data.gateway, event.data.received_at),
+      },
+    })),
+  );
+  for (const { event, item } of inbound) {
+    const { data } = event;
+    const read = channelModule(data.channel).recipient(item.from);
+    await recordInbound(
+      { log, vault },
+      {
+        gateway: { id: data.gateway_id, kind: data.gateway_kind },
+        channel: data.channel,
+        providerMessageId: item.providerMessageId,
+        // One that is no address of its channel is parked with the reason when it is matched.
+        from: read.kind === "fault" ? item.from : read.value.to,
+        receivedAt: data.received_at,
+        contentType: item.contentType,
+        raw: item.raw,
+        callbackId: data.callback_id,
+      },
+      { actor: `gateway:${data.gateway}`, causation: event.id },
+    );
+  }
+}
+
+/** The keys of callbacks go with the people whom they are about. */
+export async function adoptAll(
+  vault: Vault,
+  told: readonly Pick<Told, "event" | "to">[],
+): Promise<void> {
+  for (const [callbackId, about] of Map.groupBy(told, ({ event }) => event.data.callback_id)) {
+    const [{ to } = about[0]!] = about;
+    const own = about.filter(({ to: { partner } }) => partner === to.partner);
+    await vault.adopt(callbackId, to.partner, [...new Set(own.map(({ to: { owner } }) => owner))]);
+  }
+}
+
+/** What waited for these messages becomes theirs. */
+export async function recall(
+  { log, vault }: ServiceContext,
+  messages: readonly ProviderId[],
+): Promise<void> {
+  const streams = await log.readStreams(
+    messages.map((each) => streamOf("unmatched", standInOf(each))),
+  );
+  const sources: ReceiptSource[] = [];
+  for (const message of messages) {
+    const { message_id, provider_message_id, partner, owner } = message;
+    for (const event of streams.get(streamOf("unmatched", standInOf(message))) ?? []) {
+      const { callback_id, ...told } = event.data;
+      const { causation } = event.metadata;
+      await vault.adopt(callback_id, partner, [owner]);
+      sources.push({
+        receipt: { ...told, message_id, provider_message_id },
+        partner,
+        ...(causation !== undefined && { causation }),
+      });
+    }
+  }
+  await recordReceipts(log, sources);
+}

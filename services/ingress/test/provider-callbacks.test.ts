@@ -1,0 +1,169 @@
+import { service as contacts } from "@heliograph/contacts";
+import { service as conversations } from "@heliograph/conversations";
+import { streamOf, type EventType } from "@heliograph/contracts";
+import { service as control } from "@heliograph/control";
+import { service as delivery } from "@heliograph/delivery";
+import { service as dispatch } from "@heliograph/dispatch";
+import { service as inbound } from "@heliograph/inbound";
+import { twilioDouble, until, type TwilioDouble } from "@heliograph/testkit";
+import { openWorld, type World } from "@heliograph/testkit/world";
+import { service as wallet } from "@heliograph/wallet";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { service as ingress } from "../src/index.ts";
+
+const origin = "https://in.example";
+let world: World;
+let twilio: TwilioDouble;
+let key: string;
+let partner: string;
+let gateway: { readonly id: string; readonly callback_url: string };
+beforeAll(async () => {
+  twilio = await twilioDouble();
+  world = await openWorld({
+    services: [ingress, wallet, dispatch, delivery, inbound, contacts, conversations, control],
+    consumers: "run",
+    env: { HELIOGRAPH_PUBLIC_URL: origin, HELIOGRAPH_RETRY_SCALE: "0.02" },
+  });
+  ({ id: partner } = await world.addPartner());
+  await world.fund(partner, "1000", "live");
+  key = await world.addKey(partner, { environment: "live" });
+  const made = await world.call("POST", "/api/v1/admin/gateways", {
+    key: await world.addKey(partner, { environment: "live", scopes: ["admin"] }),
+    body: {
+      name: "twilio-1",
+      channel: "sms",
+      kind: "twilio",
+      partner_id: partner,
+      settings: { base_url: twilio.url, account_sid: twilio.accountSid, from: "+15550100000" },
+      secrets: { auth_token: twilio.authToken },
+    },
+  });
+  gateway = made.body;
+}, 60_000);
+beforeEach(() => twilio.behave({ type: "accept" }));
+afterAll(async () => {
+  await world.close();
+  await twilio.close();
+});
+
+const live = () => world.platform.contexts.live;
+/** What stands behind the public address. */
+const behind = (url: string): string => url.replace(origin, `http://127.0.0.1:${world.port}`);
+const post = (callback: Parameters<TwilioDouble["post"]>[0]): Promise<number> =>
+  twilio.post({ ...callback, url: behind(callback.url) });
+const text = async (to: string): Promise<string> => {
+  const { status, body } = await world.call("POST", "/api/v1/messages", {
+    key,
+    body: { channel: "sms", to, text: "Your code is 1234" },
+  });
+  expect(status).toBe(202);
+  return body.message_id ?? body.id;
+};
+const typesOf = async (id: string): Promise<readonly string[]> =>
+  (await live().log.readStream(streamOf("message", id))).map(({ type }) => type);
+const comes = (id: string, type: EventType) =>
+  until(async () => (await typesOf(id)).includes(type), { timeoutMs: 20_000 });
+const sidOf = (to: string): string =>
+  twilio.messages.find(({ form }) => form.get("To") === to)!.sid;
+const count = async (type: EventType): Promise<number> =>
+  (await live().log.readAll({ after: 0n, limit: 1_000, types: [type] })).events.length;
+
+test("a message is sent, and what its provider signs makes it delivered, once", async () => {
+  const to = "+15550000101";
+  const id = await text(to);
+  await comes(id, "MessageSent");
+  const sid = sidOf(to);
+  expect(twilio.messages.at(-1)!.form.get("StatusCallback")).toMatch(`${gateway.callback_url}?`);
+  for (const word of ["queued", "delivered", "sent", "delivered"])
+    expect(await post(twilio.status(sid, word))).toBe(200);
+  await comes(id, "MessageDelivered");
+  // A late one changes nothing, and says nothing twice.
+  expect((await typesOf(id)).filter((type) => type === "MessageDelivered")).toHaveLength(1);
+  const events = await live().log.readAll({ after: 0n, limit: 1_000, types: ["CallbackReceived"] });
+  expect(events.events).toHaveLength(3);
+  // The number is of a person.
+  expect(JSON.stringify(events.events.map(({ data }) => data))).not.toContain("5550000101");
+});
+
+test("what is forged changes nothing, is kept nowhere, and is told from an address that is none", async () => {
+  const to = "+15550000102";
+  const id = await text(to);
+  await comes(id, "MessageSent");
+  const before = await count("CallbackReceived");
+  const genuine = twilio.status(sidOf(to), "delivered");
+  const forged = { ...genuine, headers: { ...genuine.headers, "x-twilio-signature": "AAAA" } };
+  expect(await post(forged)).toBe(401);
+  expect(await post({ ...genuine, url: genuine.url.replace("?", "?x=1&") })).toBe(401);
+  const elsewhere = genuine.url.replace(/callbacks\/([^/]+)\/.{3}/, "callbacks/$1/AAA");
+  expect(await post({ ...genuine, url: elsewhere })).toBe(404);
+  expect(await count("CallbackReceived")).toBe(before);
+  expect(await typesOf(id)).not.toContain("MessageDelivered");
+});
+
+test("a report that overtakes the answer to its send waits for it", async () => {
+  const to = "+15550000103";
+  twilio.behave({ type: "accept", delayMs: 300 });
+  const id = await text(to);
+  await until(() => twilio.messages.some(({ form }) => form.get("To") === to));
+  // Without our own id in the address nothing but the provider's tells whose it is.
+  const early = twilio.status(sidOf(to), "delivered", {}, gateway.callback_url);
+  expect(await post(early)).toBe(200);
+  await comes(id, "MessageDelivered");
+  expect(await count("ReceiptUnmatched")).toBe(1);
+});
+
+test("a message whose answer was lost is found by our own id", async () => {
+  const to = "+15550000104";
+  twilio.behave({ type: "reset" });
+  const id = await text(to);
+  await comes(id, "DispatchUncertain");
+  expect(await post(twilio.status(sidOf(to), "delivered"))).toBe(200);
+  await comes(id, "MessageDelivered");
+  expect(twilio.messages.filter(({ form }) => form.get("To") === to)).toHaveLength(1);
+});
+
+test("a failure that is overtaken by a late word stays one, with the provider's code beside it", async () => {
+  const to = "+15550000105";
+  const id = await text(to);
+  await comes(id, "MessageSent");
+  expect(await post(twilio.status(sidOf(to), "undelivered", { ErrorCode: "30034" }))).toBe(200);
+  await comes(id, "MessageFailed");
+  expect(await post(twilio.status(sidOf(to), "sent", { ErrorCode: "30034" }))).toBe(200);
+  const { body } = await world.call("GET", `/api/v1/messages/${id}`, { key });
+  expect(body).toMatchObject({
+    status: "failed",
+    error: { code: "account_not_allowed", provider: { code: "30034" } },
+  });
+});
+
+test("what a person writes comes to the partner, with the picture", async () => {
+  const form = {
+    MessageSid: "MM1",
+    SmsSid: "MM1",
+    SmsStatus: "received",
+    From: "+15550000106",
+    To: "+15550100000",
+    Body: "Where is it?",
+    NumMedia: "1",
+    MediaUrl0: "https://media.example/1",
+    MediaContentType0: "image/png",
+  };
+  const callback = twilio.signed(gateway.callback_url, form);
+  expect(await post(callback)).toBe(200);
+  expect(await post(callback)).toBe(200);
+  await until(async () => (await count("MessageReceived")) === 1, { timeoutMs: 20_000 });
+  expect(await count("InboundReceived")).toBe(1);
+});
+
+test("one that cannot be read stands among the dead letters and stops nothing", async () => {
+  const to = "+15550000107";
+  const id = await text(to);
+  await comes(id, "MessageSent");
+  expect(await post(twilio.signed(gateway.callback_url, { Nonsense: "1" }))).toBe(200);
+  expect(await post(twilio.status(sidOf(to), "delivered"))).toBe(200);
+  await comes(id, "MessageDelivered");
+  const { rows } = await live().pool.query(
+    "select reason from runtime.dead_letters where consumer = 'callbacks'",
+  );
+  expect(rows).toMatchObject([{ reason: "it has no MessageSid" }]);
+});
