@@ -105,9 +105,7 @@ async function answerPage(
     const told = flash === "" ? undefined : await deps.sessions.hear(session, flash);
     const section = page?.section ?? "";
     const frame = { who, environment, csrf: session.csrf, section, told, at };
-    const { status = 200, againSeconds } = what;
-    const again = againSeconds === undefined ? {} : { Refresh: String(againSeconds) };
-    sendPage(response, status, framed(what, frame), again);
+    sendPage(response, what.status ?? 200, framed(what, frame));
   };
   if (match.kind !== "found")
     return show(

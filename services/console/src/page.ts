@@ -24,8 +24,6 @@ export type Shown = {
   readonly status?: number;
   /** In place of the title where it holds a stranger's words. */
   readonly heading?: Html;
-  /** A browser asks for the page again after so many seconds; a link on it has to turn that off (WCAG 2.2.1). */
-  readonly againSeconds?: number;
 };
 /** A path of our own, and what is told there, once. */
 export type Led = Told & { readonly to: string };
@@ -39,6 +37,8 @@ export type Page = {
   readonly path: string;
   /** The entry of the navigation that it belongs to, by its path. */
   readonly section: string;
+  /** It has regions that are kept up to date (`live/region.ts`); no other page is. */
+  readonly live?: true;
   readonly answer: (visit: Visit) => Promise<Shown | Led | Handed>;
 };
 

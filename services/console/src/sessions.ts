@@ -5,10 +5,10 @@ import {
   addFlash,
   addSession,
   changeSession,
+  readSession,
   removeSession,
   standingSessions,
   takeFlash,
-  useSession,
 } from "./tables/sessions.ts";
 
 /** What the platform gave for one environment. */
@@ -69,7 +69,7 @@ export function openSessions(pool: pg.Pool, masterKey: Buffer) {
   };
   const find = async (token: string): Promise<Session | undefined> => {
     const sha256 = hash("sha256", token, "buffer");
-    const sealed = await useSession(pool, sha256);
+    const sealed = await readSession(pool, sha256, { used: true });
     if (sealed === undefined) return undefined;
     const csrf = hash("sha256", `form ${token}`, "base64url");
     return { sha256, csrf, sealed, data: open(sha256, sealed) };
@@ -88,7 +88,8 @@ export function openSessions(pool: pg.Pool, masterKey: Buffer) {
       const sealed = seal(session.sha256, data);
       if (await changeSession(pool, session.sha256, session.sealed, sealed))
         return { ...session, sealed, data };
-      const now = await useSession(pool, session.sha256);
+      // A page that is kept up to date comes here too: that is no use of it.
+      const now = await readSession(pool, session.sha256, { used: false });
       return now === undefined
         ? session
         : { ...session, sealed: now, data: open(session.sha256, now) };

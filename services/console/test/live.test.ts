@@ -167,10 +167,52 @@ describe("pages that change by themselves", () => {
     await until(() => other.over() && nobody.over(), { what: "both are over" });
     expect(other.text()).toContain("event: end\ndata: This page is of the other world");
     expect(nobody.text()).toContain("event: end");
-    for (const page of ["/console/nowhere", "https://evil.example/", "//evil.example/console"]) {
+    // The last two are pages, of which no part changes by itself.
+    for (const page of [
+      "/console/nowhere",
+      "https://evil.example/",
+      "//evil.example/console",
+      "/console/limits",
+      "/console/usage.csv",
+    ]) {
       const query = new URLSearchParams({ page, world: "sandbox" }).toString();
       expect((await fetchPage(`/console/live?${query}`, { headers: { cookie } })).status).toBe(400);
     }
+  });
+
+  test("are no use of the session, however often they are made again", async () => {
+    const cookie = await signedIn();
+    const { pool } = world.platform.contexts.sandbox;
+    const said = { channel: "sms", from: "+15557778123", text: "the first word" };
+    await world.call("POST", "/api/v1/sandbox/inbound", { key: keys.sandboxKey, body: said });
+    const { id } = await until(
+      async () =>
+        (await world.call("GET", "/api/v1/conversations", { key: keys.sandboxKey })).body.data[0],
+      { what: "the conversation" },
+    );
+    const tab = await look(cookie, `/console/conversations/${id}`, { on: id });
+    const { platformPool } = world.platform;
+    const idle = "now() - interval '119 minutes'";
+    await platformPool.query(`update console.sessions set used_at = ${idle}`);
+    // Tokens that end meanwhile are renewed: neither is that.
+    await pool.query("update sessions.sessions set access_until = now() - interval '1 second'");
+    const next = { ...said, text: "the next word" };
+    await world.call("POST", "/api/v1/sandbox/inbound", { key: keys.sandboxKey, body: next });
+    await until(() => tab.text().includes("the next word"), { what: "the thread grows" });
+    expect(tab.text()).toContain('id="live-thread"');
+    const { rows } = await platformPool.query(
+      "select count(*)::int as used from console.sessions where used_at > now() - interval '1 minute'",
+    );
+    expect(rows[0].used).toBe(0);
+    await platformPool.query(
+      "update console.sessions set used_at = now() - interval '121 minutes'",
+    );
+    await world.call("POST", "/api/v1/sandbox/inbound", {
+      key: keys.sandboxKey,
+      body: { ...said, text: "nobody sits there" },
+    });
+    await until(() => tab.over(), { what: "the tab is over" });
+    expect(tab.text()).not.toContain("nobody sits there");
   });
 
   test("leave a browser a connection for its next page", async () => {
@@ -237,12 +279,14 @@ describe.skipIf(browser === undefined)(
           async () => {
             await page.keyboard.press("g");
             await page.keyboard.press("m");
-            return page.url().endsWith("/console/messages");
+            // Pressed again while the page comes, they would ask for it once more.
+            return page.waitForURL("**/console/messages", { timeout: 5_000 }).then(
+              () => true,
+              () => false,
+            );
           },
           { what: "g m leads to the messages" },
         );
-        // The address is there before the page's script is.
-        await page.waitForLoadState("load");
         await page.keyboard.press("/");
         await page.keyboard.type("g?/");
         expect(await page.evaluate("document.activeElement.value")).toBe("g?/");

@@ -1,6 +1,7 @@
 import { until } from "@heliograph/testkit";
 import { testBrowser } from "@heliograph/testkit/browser";
 import { formOf } from "@heliograph/html";
+import { regionsIn } from "../src/live/region.ts";
 import { contactImports } from "../src/pages/contact-import.ts";
 import type { Shown, Visit } from "../src/page.ts";
 import { afterAll, describe, expect, test } from "vitest";
@@ -264,24 +265,27 @@ test("a file of contacts is imported once however often it is posted, and its er
   await read(cookie, `${at}/imp_00000000000000000000000000`, 404);
 });
 
-test("an import that runs is looked at again by itself, unless that is turned off", async () => {
+test("an import that runs is kept up to date until it is over, and a link does it without scripts", async () => {
   const { answer } = contactImports.find(({ path }) => path.endsWith("import/:id"))!;
-  const seen = async (found: object, query: string): Promise<number | undefined> => {
+  const seen = async (found: object): Promise<readonly unknown[]> => {
     const api = {
       get: async () => ({ id: "imp_1", status: "running", error: null, failed: 0, ...found }),
     };
     const visit = {
       api,
       params: { id: "imp_1" },
-      query: formOf(new URLSearchParams(query)),
+      query: formOf([]),
       origin: "",
       environment: "sandbox",
     };
-    return ((await answer(visit as unknown as Visit)) as Shown).againSeconds;
+    const { body } = (await answer(visit as unknown as Visit)) as Shown;
+    const link = 'href="/console/contacts/import/imp_1">Look again</a>';
+    return regionsIn(String(body)).map(({ on, text }) => [on, text.includes(link)]);
   };
-  expect(await seen({ finished_at: null }, "")).toBe(2);
-  expect(await seen({ finished_at: null }, "still=1")).toBeUndefined();
-  expect(await seen({ finished_at: "2026-01-01T00:00:00Z", status: "done" }, "")).toBeUndefined();
+  expect(await seen({ finished_at: null })).toEqual([["tick", true]]);
+  expect(await seen({ finished_at: "2026-01-01T00:00:00Z", status: "done" })).toEqual([
+    ["", false],
+  ]);
 });
 
 const { browser, skip } = await testBrowser();

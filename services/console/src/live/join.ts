@@ -31,7 +31,9 @@ export function joinLive(
   const page = query.text("page").slice(0, maxChars);
   const { pathname, searchParams } = new URL(page, "http://console");
   const match = router.match("GET", pathname);
-  if (request.method !== "GET" || !page.startsWith(base) || match.kind !== "found")
+  // A page without regions would be made again for nothing, and a file be asked for.
+  const watched = match.kind === "found" && match.target.live === true;
+  if (request.method !== "GET" || !page.startsWith(base) || !watched)
     return sendPage(response, 400, notAForm());
   const api = apiOf(link, deps.sessions, session);
   const visit: Visit = {
@@ -50,7 +52,6 @@ export function joinLive(
       if (error instanceof Refused && error.problem.status < 500) return undefined;
       throw error;
     });
-    if (shown !== undefined && "file" in shown) await shown.file.body?.cancel();
     if (shown === undefined || !("body" in shown)) return undefined;
     return { csrf: session.csrf, regions: regionsIn(String(shown.body)) };
   };

@@ -4,6 +4,7 @@ import { Refused, type Problem } from "../client.ts";
 import { base, shown, type Led, type Page, type Shown, type Visit } from "../page.ts";
 import { acted, asked, once } from "../view/forms.ts";
 import { curl, facts, field, refusal, time } from "../view/parts.ts";
+import { progress } from "../view/progress.ts";
 import { contactApi, contactPath } from "./contact-paths.ts";
 
 type Contact = Answers["Contact"];
@@ -180,19 +181,20 @@ const erase = (visit: Visit): Promise<Shown | Led> =>
     (problem) => sure(visit, problem),
   );
 
-/** How far an erasure is; while it runs the page looks again by itself, unless it is told not to. */
-async function erasure({ api, params, query, ...visit }: Visit): Promise<Shown> {
+/** How far an erasure is. */
+async function erasure({ api, params, ...visit }: Visit): Promise<Shown> {
   const id = params["id"]!;
   const found = await api.get<Answers["ContactErasure"]>(`${contactApi(id)}/erasure`);
   const { certificate, status } = found;
   const at = `${contactPath(id)}/erasure`;
-  const looks = status !== "completed" && !query.has("still");
-  return {
-    ...shown(
-      "Erasure",
-      html`${
+  return shown(
+    "Erasure",
+    html`${progress({
+      going: status !== "completed",
+      here: at,
+      body: html`${
         certificate === null
-          ? html`<div class="notice" role="status"><p>The keys are being destroyed. Nothing of the contact is shown any more.</p><p><a href="${at}">Look again</a>${looks && html` · <a href="${at}?still=1">Do not look again by itself</a>`}</p></div>`
+          ? html`<div class="notice"><p>The keys are being destroyed. Nothing of the contact is shown any more.</p></div>`
           : html`<p class="lead">The keys are destroyed.</p>`
       }
 ${facts([
@@ -201,11 +203,10 @@ ${facts([
   ["Asked for", time(found.requested_at)],
   ["Keys destroyed", time(found.key_destroyed_at)],
 ])}
-${certificate !== null && html`<section aria-labelledby="certificate"><h2 id="certificate">Certificate</h2><p>${certificate.statement}</p><pre tabindex="0"><code>${JSON.stringify(certificate, null, 2)}</code></pre></section>`}
+${certificate !== null && html`<section aria-labelledby="certificate"><h2 id="certificate">Certificate</h2><p>${certificate.statement}</p><pre tabindex="0"><code>${JSON.stringify(certificate, null, 2)}</code></pre></section>`}`,
+    })}
 ${curl(visit, "GET", `${contactApi(id)}/erasure`)}`,
-    ),
-    ...(looks && { againSeconds: 2 }),
-  };
+  );
 }
 
 const page = (method: Page["method"], path: string, answer: Page["answer"]): Page => ({
@@ -222,5 +223,5 @@ export const contactChanges: readonly Page[] = [
   page("POST", ":id/edit", change),
   page("GET", ":id/erase", (visit) => sure(visit)),
   page("POST", ":id/erase", erase),
-  page("GET", ":id/erasure", erasure),
+  { ...page("GET", ":id/erasure", erasure), live: true },
 ];

@@ -4,11 +4,11 @@ import type { Problem } from "../client.ts";
 import { base, shown, type Led, type Page, type Shown, type Visit } from "../page.ts";
 import { acted, once } from "../view/forms.ts";
 import { curl, curlFile, facts, field, pill, refusal, time } from "../view/parts.ts";
+import { progress } from "../view/progress.ts";
 
 type Import = Answers["ContactImport"];
 
 const at = `${base}/contacts/import`;
-const againSeconds = 2;
 
 const fileOf = ({ form }: Visit) => form.file("file");
 /** What a browser says of a file's type is a guess by its name, and differs from system to system: its name says as much. */
@@ -63,26 +63,26 @@ const begin = async (visit: Visit): Promise<Shown | Led> => {
   );
 };
 
-/** How far an import is; while it runs the page looks again by itself, unless it is told not to. */
-async function progress({ api, params, query, ...visit }: Visit): Promise<Shown> {
+/** How far an import is. */
+async function importing({ api, params, ...visit }: Visit): Promise<Shown> {
   const path = `/contact-imports/${encodeURIComponent(params["id"]!)}`;
   const found = await api.get<Import>(path);
   const goes = found.finished_at === null;
-  const looks = goes && !query.has("still");
   const here = `${at}/${found.id}`;
-  return {
-    ...shown(
-      "Import of contacts",
-      html`<p class="lead">${pill(found.status)} ${found.rows} ${found.rows === 1 ? "row" : "rows"} ${goes ? "so far" : "taken"}</p>
-${goes && html`<div class="notice" role="status"><p>You may leave this page: the import goes on.</p><p><a href="${here}">Look again</a>${looks && html` · <a href="${here}?still=1">Do not look again by itself</a>`}</p></div>`}
+  return shown(
+    "Import of contacts",
+    html`${progress({
+      going: goes,
+      here,
+      body: html`<p class="lead">${pill(found.status)} ${found.rows} ${found.rows === 1 ? "row" : "rows"} ${goes ? "so far" : "taken"}</p>
+${goes && html`<div class="notice"><p>You may leave this page: the import goes on.</p></div>`}
 ${found.error !== null && html`<div class="refusal" role="alert"><h2>The file could not be read to its end</h2><p>${found.error}</p></div>`}
 ${counts(found)}
-${found.failed > 0 && html`<p class="bar"><a class="go" href="${here}/errors" download>Errors as CSV</a></p>`}
+${found.failed > 0 && html`<p class="bar"><a class="go" href="${here}/errors" download>Errors as CSV</a></p>`}`,
+    })}
 <p><a href="${base}/contacts">To the contacts</a> · <a href="${at}">Import another file</a></p>
 ${curl(visit, "GET", path)}`,
-    ),
-    ...(looks && { againSeconds }),
-  };
+  );
 }
 
 const counts = (found: Import): Html =>
@@ -106,7 +106,7 @@ const page = (method: Page["method"], path: string, answer: Page["answer"]): Pag
 export const contactImports: readonly Page[] = [
   page("GET", "", async (visit) => ask(visit)),
   page("POST", "", begin),
-  page("GET", "/:id", progress),
+  { ...page("GET", "/:id", importing), live: true },
   page("GET", "/:id/errors", async ({ api, params }) => ({
     file: await api.download(`/contact-imports/${encodeURIComponent(params["id"]!)}/errors`),
   })),

@@ -192,6 +192,7 @@ export const conversationActions: readonly Page[] = [
   {
     method: "GET",
     path: "/conversations/:id",
+    live: true,
     section: "/conversations",
     answer: (visit) => open(visit),
   },

@@ -1,6 +1,7 @@
 import { html, type Html } from "@heliograph/html";
 import type { Answers } from "../answers.ts";
 import type { Problem } from "../client.ts";
+import { live } from "../live/region.ts";
 import { base, type Shown, type Visit } from "../page.ts";
 import type { List } from "../shapes.ts";
 import { bdi, curl, empty, facts, pill, refusal, time } from "../view/parts.ts";
@@ -38,19 +39,21 @@ export async function show(visit: Visit, draw: Draw, problem?: Problem): Promise
   ]);
   const at = conversationPath(found.id);
   const { reply, actions } = await draw(visit, found, etag);
+  // An older page of it stays as it is.
+  const watched = (name: string, body: Html): Html => live(name, newest ? found.id : "", body);
   return {
     title: "Conversation",
     heading: calledIn(found),
-    body: html`${problem !== undefined && refusal(problem)}<p class="lead">${pill(found.status)} ${found.channel} with ${bdi(found.address.id)}${found.unread > 0 && html` <span class="pill going">${found.unread} unread</span>`}</p>
+    body: html`${problem !== undefined && refusal(problem)}${watched("state", html`<p class="lead">${pill(found.status)} ${found.channel} with ${bdi(found.address.id)}${found.unread > 0 && html` <span class="pill going">${found.unread} unread</span>`}</p>`)}
 <div class="two desk">
 <section aria-labelledby="said"><h2 id="said">What was said</h2>
 ${said.prev_cursor !== null && html`<p><a rel="prev" href="${at}?before=${said.prev_cursor}">Earlier</a></p>`}
-${said.data.length === 0 ? empty("Nothing was said", "The first message opens the thread.") : thread({ label: "What was said, oldest first", person: calledIn(found), said: said.data })}
+${watched("thread", said.data.length === 0 ? empty("Nothing was said", "The first message opens the thread.") : thread({ label: "What was said, oldest first", person: calledIn(found), said: said.data }))}
 ${!newest && html`<p class="actions">${said.next_cursor !== null && html`<a rel="next" href="${at}?after=${said.next_cursor}">Later</a>`}<a href="${at}">The newest</a></p>`}
 ${reply}</section>
 <div class="aside">
 ${actions}
-${about(found)}
+${watched("about", about(found))}
 </div></div>
 ${curl(visit, "POST", `${path}/messages`, { text: "Hello" })}`,
     ...(problem !== undefined && { status: problem.status }),

@@ -69,6 +69,6 @@ ${curl(visit, "GET", `/messages${asked.size > 0 ? `?${asked.toString()}` : ""}`)
 }
 
 export const messagePages: readonly Page[] = [
-  { method: "GET", path: "/messages", section: "/messages", answer: list },
-  { method: "GET", path: "/messages/:id", section: "/messages", answer: onePage },
+  { method: "GET", path: "/messages", section: "/messages", live: true, answer: list },
+  { method: "GET", path: "/messages/:id", section: "/messages", live: true, answer: onePage },
 ];

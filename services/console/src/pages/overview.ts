@@ -179,5 +179,5 @@ ${curl(visit, "GET", `/overview?minutes=${minutes}`)}`,
 }
 
 export const overviewPages: readonly Page[] = [
-  { method: "GET", path: "", section: "", answer: overview },
+  { method: "GET", path: "", section: "", live: true, answer: overview },
 ];

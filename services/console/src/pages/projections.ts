@@ -4,6 +4,7 @@ import { base, shown, type Led, type Page, type Shown, type Visit } from "../pag
 import type { List } from "../shapes.ts";
 import { act } from "../view/acts.ts";
 import { button, keyOf } from "../view/forms.ts";
+import { progress } from "../view/progress.ts";
 import { bdi, curl, empty, facts, field, pages, pill, table, time } from "../view/parts.ts";
 
 type Projection = Answers["Projection"];
@@ -11,7 +12,6 @@ type Rebuild = Answers["Rebuild"];
 type DeadLetter = Answers["DeadLetter"];
 
 const section = "/projections";
-const againSeconds = 2;
 const rebuildPath = (name: string): string =>
   `/admin/projections/${encodeURIComponent(name)}/rebuild`;
 
@@ -96,31 +96,30 @@ const resultOf = ({ status, verify_only, result, error, name }: Rebuild): Html |
     : html`<div class="refusal" role="alert"><h2>They differ</h2><p>What serves is not what the log says: <a href="${base}${section}/rebuild?name=${encodeURIComponent(name)}">rebuild it</a>.</p></div>`;
 };
 
-async function progress(visit: Visit): Promise<Shown> {
+async function rebuilding(visit: Visit): Promise<Shown> {
   const { params, query, api } = visit;
   const name = query.text("name");
   const path = `${rebuildPath(name)}/${encodeURIComponent(params["id"]!)}`;
   const job = await api.get<Rebuild>(path);
   const going = job.status === "requested" || job.status === "running";
   const here = `${base}${section}/rebuild/${job.id}?name=${encodeURIComponent(name)}`;
-  const paused = query.has("paused");
-  return {
-    ...shown(
-      job.verify_only ? "Verifying" : "Rebuilding",
-      html`<p class="lead">${pill(job.status)} <code>${job.name}</code> in ${job.environment}</p>
+  return shown(
+    job.verify_only ? "Verifying" : "Rebuilding",
+    html`${progress({
+      going,
+      here,
+      body: html`<p class="lead">${pill(job.status)} <code>${job.name}</code> in ${job.environment}</p>
 ${resultOf(job)}
 <p><label for="progress">Events read</label> <progress id="progress" max="${Math.max(1, job.total)}" value="${job.status === "done" ? Math.max(1, job.total) : job.processed}">${job.processed} of ${job.total}</progress> ${job.processed} of ${job.total}</p>
-${going && (paused ? html`<p><a href="${here}">Look again, and go on looking</a></p>` : html`<p>This page looks again every ${againSeconds} seconds. <a href="${here}&amp;paused=1">Stop that</a></p>`)}
 ${facts([
   ["Asked for", time(job.created_at)],
   ["Last news", time(job.updated_at)],
 ])}
-${job.result !== null && html`<details><summary>All of the result</summary><pre tabindex="0"><code>${JSON.stringify(job.result, null, 2)}</code></pre></details>`}
+${job.result !== null && html`<details><summary>All of the result</summary><pre tabindex="0"><code>${JSON.stringify(job.result, null, 2)}</code></pre></details>`}`,
+    })}
 <p><a href="${base}${section}">All projections</a></p>
 ${curl(visit, "GET", path)}`,
-    ),
-    ...(going && !paused && { againSeconds }),
-  };
+  );
 }
 
 const statuses = ["open", "retry", "resolved"];
@@ -186,7 +185,7 @@ export const projectionPages: readonly Page[] = [
   { method: "GET", path: section, section, answer: list },
   { method: "GET", path: `${section}/rebuild`, section, answer: asking },
   { method: "POST", path: `${section}/rebuild`, section, answer: begin },
-  { method: "GET", path: `${section}/rebuild/:id`, section, answer: progress },
+  { method: "GET", path: `${section}/rebuild/:id`, section, live: true, answer: rebuilding },
   { method: "GET", path: letters, section: letters, answer: deadLetters },
   { method: "POST", path: `${letters}/retry`, section: letters, answer: retry },
 ];

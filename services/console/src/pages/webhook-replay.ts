@@ -4,6 +4,7 @@ import type { Problem } from "../client.ts";
 import { base, shown, type Led, type Page, type Shown, type Visit } from "../page.ts";
 import { acted, checks, once, ticked } from "../view/forms.ts";
 import { bdi, curl, facts, field, pill, refusal, time } from "../view/parts.ts";
+import { progress } from "../view/progress.ts";
 
 const section = "/webhooks";
 const pageOf = ({ params }: Visit): string =>
@@ -78,15 +79,17 @@ const start = (visit: Visit): Promise<Shown | Led> =>
     (problem) => blank(visit, problem),
   );
 
-async function progress(visit: Visit): Promise<Shown> {
+async function replaying(visit: Visit): Promise<Shown> {
   const path = `${apiPath(visit)}/replay/${encodeURIComponent(visit.params["replay"]!)}`;
   const found = await visit.api.get<Answers["WebhookReplayProgress"]>(path);
   const { id, status, matched, attempted, delivered, failed } = found;
   return shown(
     "Progress of a replay",
-    html`<p class="lead">${pill(status)} ${attempted} of ${matched}</p>
+    html`${progress({
+      going: status === "running",
+      here: `${pageOf(visit)}/replays/${id}`,
+      body: html`<p class="lead">${pill(status)} ${attempted} of ${matched}</p>
 <progress max="${Math.max(matched, 1)}" value="${matched === 0 ? 1 : attempted}" aria-label="Tried again">${attempted} of ${matched}</progress>
-<div class="bar">${status === "running" && html`<a class="go" href="${pageOf(visit)}/replays/${id}">Look again</a>`}<a href="${pageOf(visit)}">Back to the endpoint</a></div>
 ${status === "stopped" && html`<div class="refusal"><p>The endpoint was disabled on the way. Enable it, and replay again.</p></div>`}
 ${facts([
   ["Id", html`<code>${id}</code>`],
@@ -94,7 +97,9 @@ ${facts([
   ["Matched", matched],
   ["Delivered now", delivered],
   ["Not taken", failed],
-])}
+])}`,
+    })}
+<p><a href="${pageOf(visit)}">Back to the endpoint</a></p>
 ${curl(visit, "GET", path)}`,
   );
 }
@@ -102,5 +107,5 @@ ${curl(visit, "GET", path)}`,
 export const replayPages: readonly Page[] = [
   { method: "GET", path: "/webhooks/:id/replay", section, answer: (visit) => blank(visit) },
   { method: "POST", path: "/webhooks/:id/replay", section, answer: start },
-  { method: "GET", path: "/webhooks/:id/replays/:replay", section, answer: progress },
+  { method: "GET", path: "/webhooks/:id/replays/:replay", section, live: true, answer: replaying },
 ];

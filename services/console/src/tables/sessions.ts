@@ -40,15 +40,19 @@ export async function addSession(pool: pg.Pool, sha256: Buffer, sealed: string):
   });
 }
 
-/** What is sealed in a session that has not ended. That it was used is noted once a minute. */
-export async function useSession(pool: pg.Pool, sha256: Buffer): Promise<string | undefined> {
+/** What is sealed in a session that has not ended. `used`: somebody sits there, which is noted once a minute. */
+export async function readSession(
+  pool: pg.Pool,
+  sha256: Buffer,
+  { used }: { readonly used: boolean },
+): Promise<string | undefined> {
   const { rows } = await pool.query<{ sealed: string; stale: boolean }>({
     name: "console.find",
     text: `select sealed, used_at < now() - interval '1 minute' as stale from console.sessions where sha256 = $1 and ${stands}`,
     values: [sha256],
   });
   const [row] = rows;
-  if (row?.stale === true)
+  if (used && row?.stale === true)
     await pool.query({
       name: "console.used",
       text: "update console.sessions set used_at = now() where sha256 = $1",
