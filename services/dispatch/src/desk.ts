@@ -76,9 +76,10 @@ type Open = {
   /** An alarm is set for what needs no commit of its own. */
   lingers: boolean;
   /** Due rows are being taken and looked at; `asked`: and once more afterwards. */
-  taking: { readonly rows: readonly DueTimer[] | undefined; readonly full: boolean } | undefined;
+  taking: Taking | undefined;
   asked: boolean;
 };
+type Taking = { readonly rows: readonly DueTimer[] | undefined; readonly full: boolean };
 /** As `step` changes it. */
 export type OpenDesk = Open;
 export type Desk = Readonly<Open>;
@@ -168,6 +169,7 @@ export type WholeInput =
   /** Due rows were taken; the next is due at `next`, epoch ms of the real clock. */
   | {
       readonly type: "taken";
+      readonly of: Taking;
       readonly rows: readonly DueTimer[];
       readonly limit: number;
       readonly next: number;
@@ -213,6 +215,7 @@ export type Effect =
   | { readonly type: "wake"; readonly for: "rows" | "linger"; readonly at: number }
   | {
       readonly type: "take rows";
+      readonly of: Taking;
       readonly limit: number;
       readonly moved: readonly string[];
       readonly clocks: readonly MovedClock[];

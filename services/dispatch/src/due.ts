@@ -1,6 +1,6 @@
 import { streamOf } from "@heliograph/contracts";
 import type { PartnerClock } from "@heliograph/runtime";
-import { roomOf, type Turn } from "./desk.ts";
+import { roomOf, type Turn, type WholeInput } from "./desk.ts";
 import type { Look } from "./job.ts";
 import { lookAt } from "./leave.ts";
 import { jumped } from "./moment.ts";
@@ -38,19 +38,18 @@ export function takeWhatIsDue(turn: Turn): void {
   const room = roomOf(desk) - Math.floor(desk.mostJobs * FREE_OF_ROWS);
   const limit = Math.min(MOST_TAKEN, room);
   if (limit <= 0) return void effects.push({ type: "wake", for: "rows", at: at.now + FULL_MS });
-  desk.taking = { rows: undefined, full: false };
-  effects.push({ type: "take rows", limit, ...desk.catchUp.next(at.clock, isGone(turn)) });
+  const of = { rows: undefined, full: false };
+  desk.taking = of;
+  effects.push({ type: "take rows", of, limit, ...desk.catchUp.next(at.clock, isGone(turn)) });
 }
 
 /** These are this owner's now. */
 export function rowsTaken(
   turn: Turn,
-  rows: readonly DueTimer[],
-  limit: number,
-  next: number,
+  { of, rows, limit, next }: Extract<WholeInput, { type: "taken" }>,
 ): void {
   const { desk, at, effects } = turn;
-  if (desk.taking === undefined || desk.taking.rows !== undefined) return;
+  if (desk.taking !== of) return;
   desk.taking = { rows, full: rows.length >= limit };
   if (next < Number.POSITIVE_INFINITY) effects.push({ type: "wake", for: "rows", at: next });
   const jobs = [];

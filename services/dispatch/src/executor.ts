@@ -13,7 +13,7 @@ import type { Owner } from "./owner.ts";
 import type { Recorder } from "./recorder.ts";
 import type { State } from "./state.ts";
 import { step } from "./step.ts";
-import type { MovedClock, Store } from "./store.ts";
+import type { Store } from "./store.ts";
 
 /** Streams read in one query. */
 const MOST_STREAMS = 500;
@@ -108,7 +108,7 @@ export class Executor {
       case "wake":
         return (effect.for === "rows" ? this.#rows : this.#linger).at(effect.at);
       case "take rows":
-        return void this.#takeRows(effect.limit, effect.moved, effect.clocks);
+        return void this.#takeRows(effect);
       case "batch over":
         return this.#batchOver(effect);
       case "release":
@@ -219,11 +219,12 @@ export class Executor {
     }
   }
 
-  async #takeRows(
-    limit: number,
-    moved: readonly string[],
-    clocks: readonly MovedClock[],
-  ): Promise<void> {
+  async #takeRows({
+    of,
+    limit,
+    moved,
+    clocks,
+  }: Extract<Effect, { type: "take rows" }>): Promise<void> {
     const { store, inbox, owner, now } = this.#tools;
     try {
       const due = await store.takeDue(now(), limit, moved);
@@ -233,7 +234,7 @@ export class Executor {
         next = (await store.nextDue(moved)) ?? next;
         if (clocks.length > 0) next = Math.min(next, (await store.nextMoved(clocks)) ?? next);
       }
-      inbox.put({ type: "taken", rows, limit, next });
+      inbox.put({ type: "taken", of, rows, limit, next });
     } catch (error) {
       owner.broken(error);
     }

@@ -78,7 +78,7 @@ function takeOfWhole(turn: Turn, input: WholeInput): void {
     case "committed":
       return committed(turn, input.commit);
     case "taken":
-      return rowsTaken(turn, input.rows, input.limit, input.next);
+      return rowsTaken(turn, input);
     case "rows due":
       desk.asked = true;
       return;

@@ -78,8 +78,8 @@ class Tables {
 }
 
 /** What is under way outside of the desk: done by `act`, and told by what that gives. */
-type Flight = { readonly act: () => Promise<readonly Input[]> };
-type Landed = { readonly inputs: readonly Input[] };
+type Flight = { readonly name: string; readonly act: () => Promise<readonly Input[]> };
+type Landed = { readonly name: string; readonly inputs: readonly Input[] };
 
 /** A dispatcher around `step` whose log, tables, gateways and time are the test's: everything happens when, and in the order in which, it is let happen. */
 export class Sim {
@@ -199,8 +199,8 @@ export class Sim {
     for (const effect of step(this.desk, [{ type: "pause" }], this.#at())) this.#begin(effect);
   }
 
-  #fly(act: () => Promise<readonly Input[]> | readonly Input[]): void {
-    this.#flights.push({ act: async () => act() });
+  #fly(name: string, act: () => Promise<readonly Input[]> | readonly Input[]): void {
+    this.#flights.push({ name, act: async () => act() });
   }
   #wake(name: string, at: number, input: Input): void {
     const known = this.#alarms.get(name);
@@ -211,7 +211,7 @@ export class Sim {
     const { tables, log } = this;
     switch (effect.type) {
       case "read":
-        return this.#fly(async () => {
+        return this.#fly(effect.type, async () => {
           const { jobs } = effect;
           const streams = await log.readStreams(jobs.map(({ look }) => look.stream));
           return [
@@ -220,7 +220,7 @@ export class Sim {
           ];
         });
       case "clear":
-        return this.#fly(() => [
+        return this.#fly(effect.type, () => [
           {
             type: "cleared",
             of: effect.of,
@@ -231,13 +231,13 @@ export class Sim {
           },
         ]);
       case "ask":
-        return this.#fly(() => [
+        return this.#fly(effect.type, () => [
           { type: "asked", of: effect.of, answer: this.#lookUp(effect.attemptId) },
         ]);
       case "seek receipts":
-        return this.#fly(() => [{ type: "receipts", of: effect.of, receipts: [] }]);
+        return this.#fly(effect.type, () => [{ type: "receipts", of: effect.of, receipts: [] }]);
       case "append":
-        return this.#fly(async () => {
+        return this.#fly(effect.type, async () => {
           const { entry } = effect;
           const [outcome] = await log.append([entry.append]);
           if (outcome!.kind === "invalid") throw new Error(outcome!.message);
@@ -245,25 +245,25 @@ export class Sim {
           return [{ type: "written", entry, outcome: { kind } }];
         });
       case "read again":
-        return this.#fly(async () => {
+        return this.#fly(effect.type, async () => {
           const { entry } = effect;
           return [{ type: "overtaken", entry, stored: await log.readStream(entry.append.stream) }];
         });
       case "call":
-        return this.#fly(async () => {
+        return this.#fly(effect.type, async () => {
           const result = await this.#call(effect.job);
           return [{ type: "answered", job: effect.job, result, durationMs: this.#draw() * 40 }];
         });
       case "commit":
-        return this.#fly(() => {
+        return this.#fly(effect.type, () => {
           tables.commit(effect.commit.position, effect.parts);
           return [{ type: "committed", commit: effect.commit }];
         });
       case "take rows":
-        return this.#fly(() => {
+        return this.#fly(effect.type, () => {
           const rows = tables.takeDue(this.now, effect.limit);
           const next = tables.free()[0]?.dueAt ?? Number.POSITIVE_INFINITY;
-          return [{ type: "taken", rows, limit: effect.limit, next }];
+          return [{ type: "taken", of: effect.of, rows, limit: effect.limit, next }];
         });
       case "wake": {
         const type = effect.for === "rows" ? "rows due" : "lingered";
@@ -341,19 +341,28 @@ export class Sim {
     this.#turn();
   }
 
+  /** What this is called is done, or told, only when nothing else is under way. */
+  slow = "";
   /** One thing that is under way is done, or told; `repeats`: told once more some time later. */
   async advance(repeats = false): Promise<boolean> {
-    const count = this.#flights.length + this.#landed.length;
-    if (count === 0) return false;
-    const which = Math.floor(this.#draw() * count);
-    if (which < this.#flights.length) {
-      const [flight] = this.#flights.splice(which, 1);
-      this.#landed.push({ inputs: await flight!.act() });
+    const all = [
+      ...this.#flights.map((flight, index) => ({ slow: flight.name === this.slow, index })),
+      ...this.#landed.map(({ name }, index) => ({
+        slow: `told ${name}` === this.slow,
+        index: ~index,
+      })),
+    ];
+    const quick = all.filter(({ slow }) => !slow);
+    if (all.length === 0) return false;
+    const { index } = this.#oneOf(quick.length > 0 ? quick : all);
+    if (index >= 0) {
+      const [{ name, act }] = this.#flights.splice(index, 1) as [Flight];
+      this.#landed.push({ name, inputs: await act() });
       return true;
     }
-    const [landed] = this.#landed.splice(which - this.#flights.length, 1);
-    this.inbox.push(...landed!.inputs);
-    if (repeats && this.#draw() < 0.3) this.#landed.push(landed!);
+    const [landed] = this.#landed.splice(~index, 1) as [Landed];
+    this.inbox.push(...landed.inputs);
+    if (repeats && this.#draw() < 0.3) this.#landed.push(landed);
     this.#turn();
     return true;
   }
@@ -387,7 +396,7 @@ export class Sim {
       type === "BounceDeferred"
         ? { message_id: messageId, attempt: sent!.data.attempt, error: failure(false) }
         : { message_id: messageId, message: messageContext(request), cost, currency };
-    const id = uuid5(messageId, type);
+    const id = uuid5(messageId, type, String(events.length));
     const metadata = { partner: "ptn_x" };
     const stream = events[0]!.stream;
     const [outcome] = await this.log.append([
