@@ -41,6 +41,7 @@ const statuses: Readonly<Record<number, readonly [name: string, code: SmppErrorC
   0x49: ["ESME_RINVSRCNPI", "invalid_sender"],
   0x50: ["ESME_RINVDSTTON", "invalid_recipient"],
   0x51: ["ESME_RINVDSTNPI", "invalid_recipient"],
+  0x53: ["ESME_RINVSYSTYP", "provider_rejected"],
   0x58: ["ESME_RTHROTTLED", "provider_throttled"],
   0x61: ["ESME_RINVSCHED", "provider_rejected"],
   0x62: ["ESME_RINVEXPIRY", "provider_rejected"],
