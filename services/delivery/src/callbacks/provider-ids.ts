@@ -1,6 +1,11 @@
 import { externalIdName } from "@heliograph/channels";
 import { deterministicId } from "@heliograph/contracts";
-import { providerIdKeys, type CalledGateway } from "@heliograph/gateways";
+import {
+  providerIdKeys,
+  reportedPart,
+  type CalledGateway,
+  type Receipt,
+} from "@heliograph/gateways";
 import type { RecordedEvent } from "@heliograph/log";
 import type { ServiceContext } from "@heliograph/runtime";
 import type { ProviderId } from "../tables/provider-ids.ts";
@@ -18,6 +23,18 @@ export function gatewayNow(
 ): CalledGateway {
   const now = directory.gateways(environment).find(({ name }) => name === then.name);
   return now?.kind === then.kind ? { ...then, settings: now.settings } : then;
+}
+
+/** Which part of a message a report is about, by the id that was answered and the one that it names; nothing where it is about the whole, or the gateway is gone. */
+export function partNow(
+  { directory, environment }: Pick<ServiceContext, "directory" | "environment">,
+  gateway: string,
+  accepted: string,
+  reported: string,
+): Pick<Receipt, "part"> {
+  const now = directory.gateways(environment).find(({ name }) => name === gateway);
+  const part = now && reportedPart(now, accepted, reported);
+  return part === undefined ? {} : { part };
 }
 
 /** By what providers call the messages that they have taken. */

@@ -12,7 +12,7 @@ import type { ServiceContext } from "@heliograph/runtime";
 import type { Vault } from "@heliograph/vault";
 import type { ProviderId } from "../tables/provider-ids.ts";
 import type { Interpreted, Told } from "./interpret.ts";
-import { standInOf } from "./provider-ids.ts";
+import { partNow, standInOf } from "./provider-ids.ts";
 
 /** Within what an event has room for, whatever a provider says. */
 const reported = (
@@ -29,21 +29,26 @@ const reported = (
   occurred_at: occurredAt ?? receivedAt,
 });
 
-export const receiptOf = ({ event, report, to, providerMessageId }: Told): Receipt => ({
+const receiptOf = (
+  context: ServiceContext,
+  { event, report, to, providerMessageId }: Told,
+): Receipt => ({
   message_id: to.message_id,
-  provider_message_id: providerMessageId.slice(0, 512),
+  provider_message_id: providerMessageId,
+  ...partNow(context, event.data.gateway, providerMessageId, report.providerMessageId),
   ...reported(report, event.data.gateway, event.data.received_at),
 });
 
 /** Appends everything that was told. One stream's trouble is nobody else's; what was appended before is there once. */
 export async function record(
-  { log, vault }: ServiceContext,
+  context: ServiceContext,
   { receipts, unmatched, inbound }: Interpreted,
 ): Promise<void> {
+  const { log, vault } = context;
   await recordReceipts(
     log,
     receipts.map((told) => ({
-      receipt: receiptOf(told),
+      receipt: receiptOf(context, told),
       partner: told.to.partner,
       causation: told.event.id,
     })),
@@ -95,9 +100,10 @@ export async function adoptAll(
 
 /** What waited for these messages becomes theirs. */
 export async function recall(
-  { log, vault }: ServiceContext,
+  context: ServiceContext,
   messages: readonly ProviderId[],
 ): Promise<void> {
+  const { log, vault } = context;
   const streams = await log.readStreams(
     messages.map((each) => streamOf("unmatched", standInOf(each))),
   );
@@ -108,8 +114,9 @@ export async function recall(
       const { callback_id, ...told } = event.data;
       const { causation } = event.metadata;
       await vault.adopt(callback_id, partner, [owner]);
+      const part = partNow(context, told.gateway, provider_message_id, told.provider_message_id);
       sources.push({
-        receipt: { ...told, message_id, provider_message_id },
+        receipt: { ...told, ...part, message_id, provider_message_id },
         partner,
         ...(causation !== undefined && { causation }),
       });

@@ -1,0 +1,112 @@
+import { service as contacts } from "@heliograph/contacts";
+import { streamOf, type EventType } from "@heliograph/contracts";
+import { service as control } from "@heliograph/control";
+import { service as delivery } from "@heliograph/delivery";
+import { service as dispatch } from "@heliograph/dispatch";
+import { service as inbound } from "@heliograph/inbound";
+import { smscDouble, until, type SmscDouble } from "@heliograph/testkit";
+import { openWorld, type World } from "@heliograph/testkit/world";
+import { service as wallet } from "@heliograph/wallet";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { service as ingress } from "../src/index.ts";
+
+let world: World;
+let smsc: SmscDouble;
+let key: string;
+beforeAll(async () => {
+  smsc = await smscDouble({ idOf: (count) => (0xa0 + count).toString(16).padStart(8, "0") });
+  world = await openWorld({
+    services: [ingress, wallet, dispatch, delivery, inbound, contacts, control],
+    consumers: "run",
+    env: { HELIOGRAPH_RETRY_SCALE: "0.02" },
+  });
+  const { id: partner } = await world.addPartner();
+  await world.fund(partner, "1000", "live");
+  key = await world.addKey(partner, { environment: "live" });
+  await world.call("POST", "/api/v1/admin/gateways", {
+    key: await world.addKey(partner, { environment: "live", scopes: ["admin"] }),
+    body: {
+      name: "carrier-1",
+      channel: "sms",
+      kind: "smpp",
+      partner_id: partner,
+      settings: {
+        host: smsc.host,
+        port: smsc.port,
+        system_id: "heliograph",
+        receipt_id: "hex_to_decimal",
+      },
+      secrets: { password: "secret" },
+    },
+  });
+  // Nothing was sent yet: it is bound all the same, because people may write.
+  await until(() => smsc.bound.length === 1);
+}, 60_000);
+beforeEach(() => smsc.behave(() => ({ type: "accept" })));
+afterAll(async () => {
+  await world.close();
+  await smsc.close();
+});
+
+const log = () => world.platform.contexts.live.log;
+const typesOf = async (id: string): Promise<readonly string[]> =>
+  (await log().readStream(streamOf("message", id))).map(({ type }) => type);
+const comes = (id: string, type: EventType) =>
+  until(async () => (await typesOf(id)).includes(type), { timeoutMs: 20_000 });
+const settled = async (id: string, receipts: number): Promise<void> => {
+  await until(async () => (await log().readStream(streamOf("receipts", id))).length === receipts);
+};
+async function text(to: string, said: string) {
+  const body = { channel: "sms", to, text: said };
+  const answer = await world.call("POST", "/api/v1/messages", { key, body });
+  expect(answer.status).toBe(202);
+  const { id, segments } = answer.body as { id: string; segments: { count: number } };
+  return { id, count: segments.count };
+}
+const submitsTo = (to: string) =>
+  smsc.submits.filter(({ destination }) => destination.address === to.slice(1));
+/** In decimal, as this centre reports, the id that it gave in hexadecimal. */
+const report = (hex: string, word: string) =>
+  smsc.deliver({
+    from: "1",
+    to: "2",
+    esmClass: 4,
+    message: Buffer.from(`id:${Number.parseInt(hex, 16)} stat:${word} err:001`),
+  });
+
+test("a long text is as many submits as the 202 counted, and delivered once every part is", async () => {
+  const to = "+15550000101";
+  const ids: string[] = [];
+  smsc.behave(() => {
+    const id = `0000c0${ids.length}A`;
+    ids.push(id);
+    return { type: "accept", id };
+  });
+  const { id, count } = await text(to, `${"a".repeat(152)}€${"b".repeat(200)}`);
+  await comes(id, "MessageSent");
+  expect(submitsTo(to).length).toBe(count);
+  expect(count).toBe(3);
+  for (const [index, part] of ids.entries()) {
+    expect(await report(part, "DELIVRD")).toBe(0);
+    await settled(id, index + 1);
+    if (index < 2) expect(await typesOf(id)).not.toContain("MessageDelivered");
+  }
+  await comes(id, "MessageDelivered");
+  expect(submitsTo(to).every(({ validity }) => /^0000\d{8}000R$/.test(validity))).toBe(true);
+});
+
+test("a receipt that overtakes the answer waits for it, and bad news gives the money back", async () => {
+  const to = "+15550000102";
+  smsc.behave(() => ({ type: "silent" }));
+  const { id } = await text(to, "Hello");
+  const submit = await until(() => submitsTo(to)[0]);
+  expect(await report("d1", "UNDELIV")).toBe(0);
+  smsc.answer(submit, "000000D1");
+  await comes(id, "MessageFailed");
+  const failed = (await log().readStream(streamOf("message", id))).find(
+    ({ type }) => type === "DeliveryFailed",
+  );
+  expect(failed!.data).toMatchObject({
+    error: { code: "undelivered", provider: { name: "carrier-1", code: "001", text: "UNDELIV" } },
+  });
+});
