@@ -55,7 +55,21 @@ export async function refusedExamples({ api, keyFor }: Target): Promise<readonly
 }
 
 const run = promisify(execFile);
-const programs = { curl: ["sh", "-c"], Node: ["node", "-e"], Python: ["python3", "-c"] } as const;
+const programs = {
+  curl: ["sh", "-c"],
+  Node: ["node", "-e"],
+  Python: ["python3", "-c"],
+  PHP: ["php", "-r"],
+} as const;
+/** As each program takes it by this option. */
+const sourceOf = (language: string, code: string): string =>
+  language === "Node"
+    ? `(async () => {${code}\n})()`
+    : language === "PHP"
+      ? code.replace(/^<\?php/, "")
+      : code;
+/** Whether a program that is here has what its examples need: PHP comes with its extension curl, or without. */
+const lacks = (error: Error): boolean => error.message.includes("undefined function curl_init");
 
 /** What the example of `POST /contacts` prints in each language that is here. */
 export async function ranExamples({
@@ -66,15 +80,15 @@ export async function ranExamples({
   const env = { ...process.env, API_KEY: keyFor(call.path) };
   const printed: [string, string][] = [];
   for (const { language, code } of examplesOf(call, api)) {
-    const program = programs[language as keyof typeof programs];
-    if (program === undefined) continue;
-    const [name, option] = program;
+    const [name, option] = programs[language as keyof typeof programs];
     try {
-      const source = language === "Node" ? `(async () => {${code}\n})()` : code;
+      const source = sourceOf(language, code);
       printed.push([language, (await run(name, [option, source], { env })).stdout]);
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-      process.stderr.write(`no ${name} here: the example in ${language} is not run\n`);
+      if ((error as NodeJS.ErrnoException).code !== "ENOENT" && !lacks(error as Error)) throw error;
+      process.stderr.write(
+        `no ${name} here that can run it: the example in ${language} is not run\n`,
+      );
     }
   }
   return printed;

@@ -132,9 +132,11 @@ async function statement(visit: Visit): Promise<Shown> {
 
 function written(visit: Visit, found: Statement): Shown {
   const { opening, closing, currency, entries, month } = found;
+  // Before the first entry of a wallet there is nothing to go back to.
+  const began = entries.length > 0 || Number(opening) !== 0;
   return shown(
     `Statement of ${found.month}`,
-    html`<p class="bar"><a download href="${base}/wallet/statements/${month}/statement.csv">Download as CSV</a><a href="${base}/wallet/statements/${monthBefore(month)}" rel="prev">The month before</a><a href="${base}/wallet">Wallet</a></p>
+    html`<p class="bar"><a download href="${base}/wallet/statements/${month}/statement.csv">Download as CSV</a>${began && html`<a href="${base}/wallet/statements/${monthBefore(month)}" rel="prev">The month before</a>`}<a href="${base}/wallet">Wallet</a></p>
 ${facts([
   ["At the beginning", money(opening, currency)],
   ["At the end", money(closing, currency)],
