@@ -56,10 +56,11 @@ export async function* streamOnce(
   }
 }
 
-/** What another connection would not change. */
+/** What another connection would not change. A reset of the sandbox ends those who wait with `conflict`. */
 const isFinal = (error: unknown): boolean =>
   error instanceof ProblemError &&
   error.status < 500 &&
+  error.code !== "conflict" &&
   error.status !== 429 &&
   error.status !== 408;
 

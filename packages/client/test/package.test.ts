@@ -55,10 +55,10 @@ beforeAll(async () => {
   project = mkdtempSync(join(tmpdir(), "heliograph-client-"));
   const env = { ...process.env, PATH: `${bin}${delimiter}${process.env["PATH"]}` };
   const pack = ["--yes", packageManager, "pack", "--pack-destination", project];
-  await run("npx", pack, { cwd: own, env });
-  const [tarball] = readdirSync(project);
+  for (const folder of [own, join(own, "../cli")]) await run("npx", pack, { cwd: folder, env });
+  const tarballs = readdirSync(project).map((name) => `./${name}`);
   writeFileSync(join(project, "package.json"), '{ "type": "module", "private": true }');
-  const install = ["install", "--offline", "--no-audit", "--no-fund", `./${tarball}`];
+  const install = ["install", "--offline", "--no-audit", "--no-fund", ...tarballs];
   await run("npm", install, { cwd: project });
   writeFileSync(join(project, "main.ts"), program);
 });
@@ -66,7 +66,7 @@ afterAll(() => rmSync(project, { recursive: true, force: true }));
 
 test("what is packed has no dependency, compiles strictly without the types of Node, and runs on every Node there is", async () => {
   const installed = readdirSync(join(project, "node_modules"), { encoding: "utf8" });
-  expect(installed.filter((name) => !name.startsWith("."))).toEqual(["@heliograph"]);
+  expect(installed.filter((name) => !name.startsWith("."))).toEqual(["@heliograph", "heliograph"]);
   writeFileSync(join(project, "globals.d.ts"), "declare const process: { argv: string[] };\n");
   const strict = ["--strict", "--exactOptionalPropertyTypes", "--noUncheckedIndexedAccess"];
   const modules = ["--module", "nodenext", "--target", "es2022", "--lib", "es2023,dom"];
@@ -93,6 +93,8 @@ test("what is packed has no dependency, compiles strictly without the types of N
     for (const node of [process.execPath, ...otherNodes]) {
       // It ends by itself, with a connection of the feed behind it: nothing that it left keeps it alive.
       const ended = await run(node, ["main.js", url], { cwd: project, timeout: 15_000 });
+      const program = join(project, "node_modules/.bin/heliograph");
+      expect((await run(node, [program, "--help"])).stdout, node).toContain("listen");
       expect(ended.stdout.trim(), node).toBe("sent,a status of next year,not_found,+1,function");
     }
   } finally {
