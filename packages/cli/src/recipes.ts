@@ -74,7 +74,7 @@ async function merged(
 }
 
 async function lowBalance(client: Heliograph, signal: AbortSignal): Promise<void> {
-  const { low_balance_threshold: before = null } = await client.wallet.settings.get();
+  const { low_balance_threshold: before } = await client.wallet.settings.get();
   const { available } = await client.balance();
   await client.wallet.settings.set({ low_balance_threshold: available });
   await told(client, "wallet.low_balance", signal, () => sms(client));
