@@ -1,70 +1,27 @@
-import { fileURLToPath } from "node:url";
-import { deterministicId } from "@heliograph/contracts";
 import type { GatewayConfig } from "@heliograph/gateways";
-import {
-  loosely,
-  smtpSink,
-  spawnService,
-  until,
-  type SmtpSink,
-  type SpawnedService,
-} from "@heliograph/testkit";
+import { loosely, type SmtpSink, type SpawnedService, until } from "@heliograph/testkit";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import {
-  eventually,
-  history,
-  openWorld,
-  send,
-  settled,
-  simulator,
-  typesOf,
-  type World,
-} from "./harness.ts";
+import { eventually, history, send, settled, simulator, typesOf, type World } from "./harness.ts";
+import { openProcesses, smtpGateway, type Processes } from "./processes.ts";
 
 // Each test starts two processes or more, which takes seconds on a busy machine.
 vi.setConfig({ testTimeout: 90_000 });
 
-const entry = fileURLToPath(new URL("worker.ts", import.meta.url));
+let processes: Processes;
 let world: World;
 let sink: SmtpSink;
-const workers: SpawnedService[] = [];
 beforeEach(async () => {
-  sink = await smtpSink();
-  world = await openWorld({ driver: "postgres", environment: "live" });
+  processes = await openProcesses([]);
+  ({ world, sink } = processes);
 });
-afterEach(async () => {
-  for (const worker of workers.splice(0)) {
-    worker.kill("SIGKILL");
-    await worker.exited;
-  }
-  await world.close();
-  await sink.close();
-});
+afterEach(() => processes.close());
 
-const smtp = (on_uncertain: GatewayConfig["on_uncertain"]): GatewayConfig =>
-  simulator("email", {
-    environment: "live",
-    kind: "smtp",
-    name: "smtp-1",
-    gateway_id: deterministicId("gtw", "smtp-1"),
-    on_uncertain,
-    settings: { smtp_url_index: 0 },
-  });
-function work(
-  policy: GatewayConfig["on_uncertain"],
+const work = (
+  on_uncertain: GatewayConfig["on_uncertain"],
   failpoint = "",
   more: readonly GatewayConfig[] = [],
-): SpawnedService {
-  const worker = spawnService(entry, {
-    HELIOGRAPH_DATABASE_URL: world.database.url,
-    HELIOGRAPH_SMTP_URL: `smtp://127.0.0.1:${sink.port}/?from=shop@shop.example`,
-    HELIOGRAPH_RETRY_SCALE: "0.001",
-    HELIOGRAPH_FAILPOINT: failpoint,
-    TEST_GATEWAYS: JSON.stringify([smtp(policy), ...more]),
-  });
-  workers.push(worker);
-  return worker;
-}
+): SpawnedService =>
+  processes.start({ gateways: [smtpGateway({ on_uncertain }), ...more], failpoint });
 async function killed(worker: SpawnedService): Promise<void> {
   if ((await worker.exited).signal !== "SIGKILL") throw new Error(worker.output());
 }

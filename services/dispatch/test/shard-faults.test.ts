@@ -1,29 +1,17 @@
-import { fileURLToPath } from "node:url";
-import { deterministicId } from "@heliograph/contracts";
 import type { GatewayConfig } from "@heliograph/gateways";
 import { metricsRegister, startConsumers } from "@heliograph/runtime";
 import {
   networkLink,
-  smtpSink,
-  spawnService,
   until,
   type SmtpSink,
   type SpawnedService,
   partnerIn,
   placedFeed,
 } from "@heliograph/testkit";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { dispatchReactor } from "../src/consumer.ts";
-import {
-  eventually,
-  history,
-  openWorld,
-  send,
-  settled,
-  simulator,
-  typesOf,
-  type World,
-} from "./harness.ts";
+import { eventually, history, send, settled, typesOf, type World } from "./harness.ts";
+import { openProcesses, smtpGateway, type Processes } from "./processes.ts";
 
 // Processes are started, which takes seconds on a busy machine.
 vi.setConfig({ testTimeout: 90_000 });
@@ -31,55 +19,21 @@ vi.setConfig({ testTimeout: 90_000 });
 const shards = 4;
 const everyShard = [0, 1, 2, 3];
 const partners = everyShard.map((shard) => partnerIn(shard, shards));
-const entry = fileURLToPath(new URL("worker.ts", import.meta.url));
+let processes: Processes;
 let sink: SmtpSink;
 let world: World;
-const workers: SpawnedService[] = [];
-beforeEach(async () => {
-  sink = await smtpSink();
-});
-afterEach(async () => {
-  for (const worker of workers.splice(0)) {
-    worker.kill("SIGKILL");
-    await worker.exited;
-  }
-  await world.close();
-  await sink.close();
-});
-
-const gateway = (changes: Partial<GatewayConfig> = {}): GatewayConfig =>
-  simulator("email", {
-    environment: "live",
-    kind: "smtp",
-    name: "smtp-1",
-    gateway_id: deterministicId("gtw", "smtp-1"),
-    on_uncertain: "at_least_once",
-    settings: { smtp_url_index: 0 },
-    ...changes,
-  });
-const smtpUrl = () => `smtp://127.0.0.1:${sink.port}/?from=shop@shop.example`;
+afterEach(() => processes.close());
 
 async function open(changes: Partial<GatewayConfig> = {}): Promise<void> {
-  world = await openWorld({
-    driver: "postgres",
-    environment: "live",
-    gateways: [gateway(changes)],
-    smtpUrls: [smtpUrl()],
-    retryScale: 0.001,
-  });
+  processes = await openProcesses([smtpGateway(changes)]);
+  ({ world, sink } = processes);
 }
-function work(failpoint: string, shards?: string): SpawnedService {
-  const worker = spawnService(entry, {
-    HELIOGRAPH_DATABASE_URL: world.database.url,
-    HELIOGRAPH_SMTP_URL: smtpUrl(),
-    HELIOGRAPH_RETRY_SCALE: "0.001",
-    HELIOGRAPH_FAILPOINT: failpoint,
-    TEST_GATEWAYS: JSON.stringify([gateway()]),
-    ...(shards === undefined ? {} : { TEST_SHARDS: shards }),
+const work = (failpoint: string, own?: string): SpawnedService =>
+  processes.start({
+    gateways: [smtpGateway()],
+    failpoint,
+    ...(own !== undefined && { shards: own }),
   });
-  workers.push(worker);
-  return worker;
-}
 let mails = 0;
 /** Messages of one partner, each to a recipient of its own. */
 const sendTo = (shard: number, count = 1, more: object = {}): Promise<string[]> =>

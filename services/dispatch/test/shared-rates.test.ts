@@ -1,18 +1,14 @@
-import { fileURLToPath } from "node:url";
-import { deterministicId } from "@heliograph/contracts";
-import type { GatewayConfig } from "@heliograph/gateways";
 import {
   partnerIn,
   placedFeed,
-  smtpSink,
-  spawnService,
-  until,
   type SmtpSink,
   type SpawnedService,
+  until,
 } from "@heliograph/testkit";
 import pg from "pg";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { eventually, openWorld, send, simulator, type World } from "./harness.ts";
+import { eventually, send, type World } from "./harness.ts";
+import { openProcesses, smtpGateway, type Processes } from "./processes.ts";
 
 // Processes are started, which takes seconds on a busy machine.
 vi.setConfig({ testTimeout: 90_000 });
@@ -21,48 +17,18 @@ const perSecond = 60;
 const burst = perSecond / 10;
 const shards = 4;
 const partners = Array.from({ length: shards }, (_, shard) => partnerIn(shard, shards));
-const entry = fileURLToPath(new URL("worker.ts", import.meta.url));
-const gateway: GatewayConfig = simulator("email", {
-  environment: "live",
-  kind: "smtp",
-  name: "smtp-1",
-  gateway_id: deterministicId("gtw", "smtp-1"),
-  on_uncertain: "at_least_once",
-  settings: { smtp_url_index: 0 },
-  max_per_second: perSecond,
-});
-let sink: SmtpSink;
+const gateway = smtpGateway({ max_per_second: perSecond });
+let processes: Processes;
 let world: World;
-const workers: SpawnedService[] = [];
-const smtpUrl = () => `smtp://127.0.0.1:${sink.port}/?from=shop@shop.example`;
+let sink: SmtpSink;
 beforeEach(async () => {
-  sink = await smtpSink();
-  world = await openWorld({
-    driver: "postgres",
-    environment: "live",
-    gateways: [gateway],
-    smtpUrls: [smtpUrl()],
-    retryScale: 0.001,
-  });
+  processes = await openProcesses([gateway]);
+  ({ world, sink } = processes);
 });
-afterEach(async () => {
-  for (const worker of workers.splice(0)) {
-    worker.kill("SIGKILL");
-    await worker.exited;
-  }
-  await world.close();
-  await sink.close();
-});
+afterEach(() => processes.close());
 
 async function startCopy(): Promise<SpawnedService> {
-  const worker = spawnService(entry, {
-    HELIOGRAPH_DATABASE_URL: world.database.url,
-    HELIOGRAPH_SMTP_URL: smtpUrl(),
-    HELIOGRAPH_RETRY_SCALE: "0.001",
-    TEST_GATEWAYS: JSON.stringify([gateway]),
-    TEST_SHARDS: "2,3",
-  });
-  workers.push(worker);
+  const worker = processes.start({ gateways: [gateway], shards: "2,3" });
   await worker.outputMatching(/running/);
   return worker;
 }
