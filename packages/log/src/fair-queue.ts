@@ -1,3 +1,8 @@
+import type { Append } from "./types.ts";
+
+/** Whose share an append is of: all that belongs to no partner is one share. */
+export const partnerOf = ({ events }: Append): string => events[0]!.metadata.partner ?? "";
+
 type Entry<Item> = { readonly item: Item; readonly cost: number; readonly start: number };
 /** What waits of one name, oldest first; never empty while it is in the queue. */
 type Line<Item> = { readonly name: string; entries: Entry<Item>[]; next: number };

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { failpoint } from "@heliograph/contracts";
 import { encodeAppend, expectedRevision, type Encoded } from "../check.ts";
+import { FairQueue, partnerOf } from "../fair-queue.ts";
 import type { AppendWatch } from "../watch.ts";
 import { LogUnavailable, type Append, type Outcome, type Validate } from "../types.ts";
 import type { Answer, Appender } from "./appender.ts";
@@ -58,7 +59,7 @@ export function makeWriter(
   const { namespace, validate, maxWaiting, appendTimeoutMs, onError, watch } = options;
   const streams = new Map<string, Promise<unknown>>();
   const confirming = new Map<string, (decoded: Decoded) => void>();
-  const turns: (() => void)[] = [];
+  const turns = new FairQueue<() => void>();
   let inFlight = 0;
   let waiting = 0;
   let waitingCharacters = 0;
@@ -107,7 +108,7 @@ export function makeWriter(
     waitingCharacters += characters;
     const before = streams.get(one.stream) ?? Promise.resolve();
     const outcome = before
-      .then(turn)
+      .then(() => turn(one))
       .then(() => attempt(one, texts))
       .finally(() => {
         waiting--;
@@ -123,8 +124,9 @@ export function makeWriter(
     return outcome;
   }
 
-  async function turn(): Promise<void> {
-    while (inFlight >= mostInFlight) await new Promise<void>((resolve) => turns.push(resolve));
+  async function turn(one: Append): Promise<void> {
+    while (inFlight >= mostInFlight)
+      await new Promise<void>((resolve) => turns.push(partnerOf(one), resolve, one.events.length));
     inFlight++;
   }
 

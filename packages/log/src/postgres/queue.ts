@@ -1,5 +1,5 @@
 import { Company } from "../company.ts";
-import { FairQueue } from "../fair-queue.ts";
+import { FairQueue, partnerOf } from "../fair-queue.ts";
 import type { Item } from "./flush.ts";
 import type { Outcome } from "../types.ts";
 
@@ -78,7 +78,7 @@ export class Queue {
   add(item: Waiting): void {
     this.#size++;
     this.#bytes += item.bytes;
-    this.#company.seen(partnerOf(item));
+    this.#company.seen(partnerOf(item.append));
     if (this.#order.enter(item)) this.#push(item);
   }
 
@@ -137,7 +137,11 @@ export class Queue {
   #push(item: Waiting): void {
     const { maxEvents, maxBytes } = this.#limits;
     const { length: events } = item.encoded;
-    this.#waiting.push(partnerOf(item), item, Math.max(events / maxEvents, item.bytes / maxBytes));
+    this.#waiting.push(
+      partnerOf(item.append),
+      item,
+      Math.max(events / maxEvents, item.bytes / maxBytes),
+    );
     this.#events += events;
   }
 
@@ -148,9 +152,6 @@ export class Queue {
     if (follower !== undefined) this.#push(follower);
   }
 }
-
-/** Who shares: all that belongs to none is one of them. */
-const partnerOf = ({ append }: Waiting): string => append.events[0]!.metadata.partner ?? "";
 
 /** Streams with an append ready or under way, and what hangs behind it. */
 function makeStreamOrder() {
