@@ -27,8 +27,8 @@ export type Call = {
 
 export type FlushLimits = { readonly maxEvents: number; readonly maxBytes: number };
 
-/** A flush is so much smaller while several partners append: whoever comes while one is under way waits for the whole of it. */
-const SHARED = 4;
+/** Of a flush a partner has so much at most while others append too: who comes while one is under way waits for the whole of it. Many partners together still fill it. */
+const MOST_OF_SHARED = 1 / 4;
 
 /**
  * Appends, of which partners share each flush by what their appends fill of one, whoever has more of them. Those of one partner go in order of arrival. Of one stream only the first is
@@ -36,7 +36,6 @@ const SHARED = 4;
  */
 export class Queue {
   readonly #limits: FlushLimits;
-  readonly #sharedLimits: FlushLimits;
   readonly #company: Company;
   readonly #waiting = new FairQueue<Waiting>();
   /** What was taken and must be sent again, before all others. */
@@ -47,12 +46,7 @@ export class Queue {
   readonly #order = makeStreamOrder();
 
   constructor(limits: FlushLimits, company = new Company()) {
-    const { maxEvents, maxBytes } = limits;
     this.#limits = limits;
-    this.#sharedLimits = {
-      maxEvents: Math.ceil(maxEvents / SHARED),
-      maxBytes: Math.ceil(maxBytes / SHARED),
-    };
     this.#company = company;
   }
 
@@ -70,11 +64,6 @@ export class Queue {
     return this.#events;
   }
 
-  /** What a flush takes now. */
-  get limits(): FlushLimits {
-    return this.#company.isShared ? this.#sharedLimits : this.#limits;
-  }
-
   add(item: Waiting): void {
     this.#size++;
     this.#bytes += item.bytes;
@@ -84,7 +73,9 @@ export class Queue {
 
   /** What goes into the next flush: at least one item when any is ready, whatever its size. */
   take(): Waiting[] {
-    const { maxEvents, maxBytes } = this.limits;
+    const { maxEvents, maxBytes } = this.#limits;
+    const most = this.#company.isShared ? MOST_OF_SHARED * maxEvents : Infinity;
+    const filled = new Map<string, number>();
     const taken: Waiting[] = [];
     let events = 0;
     let bytes = 0;
@@ -94,6 +85,12 @@ export class Queue {
       if (item === undefined) break;
       const full = events + item.encoded.length > maxEvents || bytes + item.bytes > maxBytes;
       if (taken.length > 0 && (full || item.alone || taken[0]!.alone)) break;
+      const partner = partnerOf(item.append);
+      const its = filled.get(partner) ?? 0;
+      const sum = its + this.#fills(item);
+      // The others who wait have had as much.
+      if (its > 0 && sum > most) break;
+      filled.set(partner, sum);
       taken.push(item);
       events += item.encoded.length;
       bytes += item.bytes;
@@ -134,15 +131,15 @@ export class Queue {
     this.#events = 0;
   }
 
-  #push(item: Waiting): void {
+  /** What it takes of a flush, in events: one that is large stands for several. */
+  #fills({ encoded, bytes }: Waiting): number {
     const { maxEvents, maxBytes } = this.#limits;
-    const { length: events } = item.encoded;
-    this.#waiting.push(
-      partnerOf(item.append),
-      item,
-      Math.max(events / maxEvents, item.bytes / maxBytes),
-    );
-    this.#events += events;
+    return Math.max(encoded.length, (bytes / maxBytes) * maxEvents);
+  }
+
+  #push(item: Waiting): void {
+    this.#waiting.push(partnerOf(item.append), item, this.#fills(item));
+    this.#events += item.encoded.length;
   }
 
   #release(item: Waiting): void {

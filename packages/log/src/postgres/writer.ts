@@ -217,10 +217,11 @@ export class Writer {
 
   readonly #pump = (): void => {
     this.#scheduled = false;
+    const { maxEvents } = this.#options.flush;
     while (this.#connected !== undefined && this.#flights.length < MAX_FLIGHTS) {
       const ready = this.#queue.ready;
       // A second flight is worth it when it is a full one; a small one would only split the group.
-      if (ready === 0 || (this.#flights.length > 0 && ready < this.#queue.limits.maxEvents)) return;
+      if (ready === 0 || (this.#flights.length > 0 && ready < maxEvents)) return;
       const items = this.#queue.take();
       const giveUpAt = Date.now() + RETRY_FOR_MS;
       for (const item of items) item.giveUpAt ||= giveUpAt;
