@@ -3,6 +3,9 @@ import type { Append } from "./types.ts";
 /** Whose share an append is of: all that belongs to no partner is one share. */
 export const partnerOf = ({ events }: Append): string => events[0]!.metadata.partner ?? "";
 
+/** Names of whom an end is kept before it is looked which are over. */
+const TIDY_FROM = 1_024;
+
 type Entry<Item> = { readonly item: Item; readonly cost: number; readonly start: number };
 /** What waits of one name, oldest first; never empty while it is in the queue. */
 type Line<Item> = { readonly name: string; entries: Entry<Item>[]; next: number };
@@ -18,6 +21,7 @@ export class FairQueue<Item> {
   readonly #lines = new Map<string, Line<Item>>();
   /** Where the last item of a name ends, of those whose end lies ahead. */
   readonly #ends = new Map<string, number>();
+  #tidyFrom = TIDY_FROM;
   #at = 0;
   #size = 0;
 
@@ -81,8 +85,10 @@ export class FairQueue<Item> {
       this.#rise(index);
     }
     // Names come and go while others always wait: what is over is forgotten.
-    if (this.#ends.size > 2 * this.#heap.length + 64)
-      for (const [name, end] of this.#ends) if (end <= this.#at) this.#ends.delete(name);
+    if (this.#ends.size < this.#tidyFrom) return;
+    for (const [name, end] of this.#ends) if (end <= this.#at) this.#ends.delete(name);
+    // Not before as many again have come: each is looked at a few times, whoever comes and goes.
+    this.#tidyFrom = Math.max(TIDY_FROM, 2 * this.#ends.size);
   }
 
   #startOf(index: number): number {
