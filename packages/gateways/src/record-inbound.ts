@@ -26,6 +26,8 @@ export type Posted = {
   readonly raw: Buffer;
   /** What it stood in. */
   readonly callbackId?: string;
+  /** Those of its other parts. */
+  readonly furtherCallbackIds?: readonly string[];
 };
 
 /**
@@ -50,7 +52,7 @@ export async function recordInbound(
   metadata: Metadata,
 ): Promise<{ readonly messageId: string; readonly position: bigint | undefined }> {
   const { inboundId, messageId } = inboundIds(posted);
-  const { partner = "", channel, from, raw } = posted;
+  const { partner = "", channel, from, raw, furtherCallbackIds: further = [] } = posted;
   const owner = externalIdName(vault, partner, { source: channel, id: from });
   const seal = await vault.seal({ partner, subject: inboundId, owners: [owner] });
   const text = raw.toString("utf8");
@@ -64,6 +66,7 @@ export async function recordInbound(
     provider_message_id: posted.providerMessageId,
     ...(posted.partner !== undefined && { partner_id: posted.partner }),
     ...(posted.callbackId !== undefined && { callback_id: posted.callbackId }),
+    ...(further.length > 0 && { further_callback_ids: [...further] }),
     content_type: posted.contentType,
     // A key of ours that somebody sends along goes no further, in whatever field it stands.
     raw: seal(encoding === "text" ? maskSecrets(text) : raw.toString("base64")),

@@ -18,7 +18,7 @@ beforeAll(async () => {
   world = await openWorld({
     services: [ingress, wallet, dispatch, delivery, inbound, contacts, control],
     consumers: "run",
-    env: { HELIOGRAPH_RETRY_SCALE: "0.02" },
+    env: { HELIOGRAPH_RETRY_SCALE: "0.005" },
   });
   const { id: partner } = await world.addPartner();
   await world.fund(partner, "1000", "live");
@@ -109,4 +109,38 @@ test("a receipt that overtakes the answer waits for it, and bad news gives the m
   expect(failed!.data).toMatchObject({
     error: { code: "undelivered", provider: { name: "carrier-1", code: "001", text: "UNDELIV" } },
   });
+});
+
+/** A part of a text from a person, with a user data header. */
+const part = (reference: number, total: number, number: number, said: string) =>
+  smsc.deliver({
+    from: "15557654321",
+    to: "12345",
+    esmClass: 0x40,
+    message: Buffer.concat([Buffer.from([5, 0, 3, reference, total, number]), Buffer.from(said)]),
+  });
+/** What people wrote, as it was matched to a contact. */
+async function written(): Promise<readonly string[]> {
+  const { events } = await log().readAll({ after: 0n, limit: 1_000, types: ["InboundMatched"] });
+  const { vault } = world.platform.contexts.live;
+  return Promise.all(
+    events.map(async ({ data, metadata }) => {
+      const { text: said } = (await vault.open(metadata.partner, data))(data);
+      return said!;
+    }),
+  );
+}
+
+test("what a person writes in parts is one message, whatever came first or twice; a lone part is told after a time", async () => {
+  expect(await part(0, 3, 3, "parcel?")).toBe(0);
+  expect(await part(0, 3, 1, "Where is ")).toBe(0);
+  expect(await part(0, 3, 1, "Where is ")).toBe(0);
+  expect(await part(0, 3, 2, "my ")).toBe(0);
+  await until(async () => (await written()).length === 1);
+  expect(await part(0, 3, 2, "my ")).toBe(0);
+  expect(await part(9, 2, 2, "thanks")).toBe(0);
+  await until(async () => (await written()).length === 2);
+  expect(await written()).toEqual(["Where is my parcel?", "[…]thanks"]);
+  const { events } = await log().readAll({ after: 0n, limit: 1_000, types: ["InboundReceived"] });
+  expect(events).toHaveLength(2);
 });

@@ -20,6 +20,8 @@ export const InboundReceived = defineEvent(
     partner_id: Id.optional(),
     /** The callback that it stood in, whose bytes are about the same person. */
     callback_id: Id.optional(),
+    /** Where it came in parts: those of the others. */
+    further_callback_ids: z.array(Id).max(254).optional(),
     content_type: z.string().max(255),
     /** The bytes as they came, under a key of this record: text, or base64 where they are no UTF-8. */
     raw: Sealed(maxRaw),

@@ -78,7 +78,8 @@ export async function match(
   const name = externalIdName(context.vault, partner, address.value);
   if (event.metadata.partner !== partner)
     await context.vault.adopt(data.inbound_id, partner, [name]);
-  if (data.callback_id !== undefined) await context.vault.adopt(data.callback_id, partner, [name]);
+  for (const callbackId of [data.callback_id, ...(data.further_callback_ids ?? [])])
+    if (callbackId !== undefined) await context.vault.adopt(callbackId, partner, [name]);
   const own = reacting(context, event, partner);
   for (let tries = 0; tries < maxErasures; tries++) {
     const found = await sealable(own, address.value, reading, data.message_id);

@@ -13,6 +13,7 @@ export function countItems(environment: Environment, told: Interpreted): void {
     receipt: told.receipts.length,
     unmatched: told.unmatched.length,
     inbound: told.inbound.length,
+    part: told.parts.length,
     ignored: told.ignored,
     fault: told.faults.size,
   };

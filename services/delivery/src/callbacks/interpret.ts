@@ -15,7 +15,7 @@ import { findProviderIds, type ProviderId } from "../tables/provider-ids.ts";
 import { gatewayNow, standInOf } from "./provider-ids.ts";
 
 export type CallbackEvent = RecordedEvent<"CallbackReceived">;
-type FromPerson = Extract<CallbackItem, { kind: "inbound" | "part" }>;
+export type Of<Kind extends CallbackItem["kind"]> = Extract<CallbackItem, { kind: Kind }>;
 
 /** A report with its message. `providerMessageId` is as the provider answered with it, which may be written in another way than it reports with. */
 export type Told = {
@@ -33,7 +33,8 @@ export type Interpreted = {
     readonly report: Report;
     readonly standIn: string;
   }[];
-  readonly inbound: readonly { readonly event: CallbackEvent; readonly item: FromPerson }[];
+  readonly inbound: readonly { readonly event: CallbackEvent; readonly item: Of<"inbound"> }[];
+  readonly parts: readonly { readonly event: CallbackEvent; readonly item: Of<"part"> }[];
   readonly ignored: number;
   /** What an operator has to look at. */
   readonly faults: ReadonlyMap<CallbackEvent, string>;
@@ -52,7 +53,8 @@ export async function interpret(
   events: readonly CallbackEvent[],
 ): Promise<Interpreted> {
   const faults = new Map<CallbackEvent, string>();
-  const inbound: { event: CallbackEvent; item: FromPerson }[] = [];
+  const inbound: { event: CallbackEvent; item: Of<"inbound"> }[] = [];
+  const parts: { event: CallbackEvent; item: Of<"part"> }[] = [];
   const pending: Pending[] = [];
   let ignored = 0;
   const open = await context.vault.open(undefined, ...events.map(({ data }) => data));
@@ -64,7 +66,8 @@ export async function interpret(
     for (const item of readCallback(gateway, storedCallback(data))) {
       if (item.kind === "unreadable") faults.set(event, item.why);
       else if (item.kind === "ignored") ignored++;
-      else if (item.kind !== "report") inbound.push({ event, item });
+      else if (item.kind === "inbound") inbound.push({ event, item });
+      else if (item.kind === "part") parts.push({ event, item });
       else {
         const keys = providerIdKeys(gateway, item.report.providerMessageId);
         pending.push({ event, gateway, report: item.report, keys });
@@ -86,7 +89,7 @@ export async function interpret(
     else receipts.push({ event, report, to, providerMessageId: to.provider_message_id });
     return [];
   });
-  return { receipts, unmatched, inbound, ignored, faults };
+  return { receipts, unmatched, inbound, parts, ignored, faults };
 }
 
 /** The messages that reports are about; more than one where the provider's id does not tell. */

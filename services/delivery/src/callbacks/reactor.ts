@@ -5,8 +5,10 @@ import { quarantine, reactor, type ReactorInstance, type ReactorTools } from "@h
 import { maxParked, openParked } from "../parked.ts";
 import { parkedDdl, readParked } from "../store.ts";
 import { addProviderIds, providerIdsDdl } from "../tables/provider-ids.ts";
+import { partsDdl } from "../tables/parts.ts";
 import { countItems } from "./count.ts";
 import { interpret, type CallbackEvent } from "./interpret.ts";
+import { openParts } from "./parts.ts";
 import { providerIdsOf, standInOf, type SentEvent } from "./provider-ids.ts";
 import { adoptAll, recall, record } from "./record.ts";
 
@@ -26,13 +28,14 @@ export const callbacksReactor = reactor({
   concerns: (event) => event.type === "CallbackReceived" || tellsLater(event.data.gateway_kind),
   // Each is read and recorded on its own.
   maxEvents: 100,
-  migrations: [parkedDdl, providerIdsDdl],
+  migrations: [parkedDdl, providerIdsDdl, partsDdl],
   start,
 });
 
 async function start(tools: ReactorTools): Promise<ReactorInstance<ConsumedType>> {
   const { context, schema, checkpoint, fail, logger } = tools;
   const parked = openParked(await readParked(context.pool, schema, maxParked), checkpoint, fail);
+  const parts = openParts(tools);
 
   /** Makes messages known by what their providers call them, and gives them what waited. */
   async function learn(events: readonly SentEvent[]): Promise<void> {
@@ -52,6 +55,7 @@ async function start(tools: ReactorTools): Promise<ReactorInstance<ConsumedType>
     await failpoint("callbacks.read");
     await adoptAll(context.vault, told.receipts);
     await record(context, told);
+    await parts.take(told.parts);
     for (const { standIn } of told.unmatched)
       if (!parked.add(standIn, Date.now()))
         logger.warn({ standIn }, "too many receipts wait; this one is kept in the log only");
@@ -72,7 +76,10 @@ async function start(tools: ReactorTools): Promise<ReactorInstance<ConsumedType>
       const [why] = (await tell([event as CallbackEvent])).values();
       if (why !== undefined) throw new Error(why);
     },
-    stop: () => parked.flush(),
+    async stop() {
+      await parts.close();
+      await parked.flush();
+    },
   };
 }
 

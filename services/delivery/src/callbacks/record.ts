@@ -11,7 +11,7 @@ import {
 import type { ServiceContext } from "@heliograph/runtime";
 import type { Vault } from "@heliograph/vault";
 import type { ProviderId } from "../tables/provider-ids.ts";
-import type { Interpreted, Told } from "./interpret.ts";
+import type { CallbackEvent, Interpreted, Of, Told } from "./interpret.ts";
 import { partNow, standInOf } from "./provider-ids.ts";
 
 /** Within what an event has room for, whatever a provider says. */
@@ -44,7 +44,7 @@ export async function record(
   context: ServiceContext,
   { receipts, unmatched, inbound }: Interpreted,
 ): Promise<void> {
-  const { log, vault } = context;
+  const { log } = context;
   await recordReceipts(
     log,
     receipts.map((told) => ({
@@ -65,25 +65,34 @@ export async function record(
       },
     })),
   );
-  for (const { event, item } of inbound) {
-    const { data } = event;
-    const read = channelModule(data.channel).recipient(item.from);
-    await recordInbound(
-      { log, vault },
-      {
-        gateway: { id: data.gateway_id, kind: data.gateway_kind },
-        channel: data.channel,
-        providerMessageId: item.providerMessageId,
-        // One that is no address of its channel is parked with the reason when it is matched.
-        from: read.kind === "fault" ? item.from : read.value.to,
-        receivedAt: data.received_at,
-        contentType: item.contentType,
-        raw: item.raw,
-        callbackId: data.callback_id,
-      },
-      { actor: `gateway:${data.gateway}`, causation: event.id },
-    );
-  }
+  for (const { event, item } of inbound) await recordWritten(context, event, item);
+}
+
+/** Stores what a person wrote; `further` are the other callbacks that a part of it stood in. */
+export async function recordWritten(
+  { log, vault }: ServiceContext,
+  event: CallbackEvent,
+  item: Pick<Of<"inbound">, "providerMessageId" | "from" | "contentType" | "raw">,
+  further: readonly string[] = [],
+): Promise<void> {
+  const { data } = event;
+  const read = channelModule(data.channel).recipient(item.from);
+  await recordInbound(
+    { log, vault },
+    {
+      gateway: { id: data.gateway_id, kind: data.gateway_kind },
+      channel: data.channel,
+      providerMessageId: item.providerMessageId,
+      // One that is no address of its channel is parked with the reason when it is matched.
+      from: read.kind === "fault" ? item.from : read.value.to,
+      receivedAt: data.received_at,
+      contentType: item.contentType,
+      raw: item.raw,
+      callbackId: data.callback_id,
+      furtherCallbackIds: further,
+    },
+    { actor: `gateway:${data.gateway}`, causation: event.id },
+  );
 }
 
 /** The keys of callbacks go with the people whom they are about. */
