@@ -1,17 +1,19 @@
-import {
-  axeFindings,
-  htmlFindings,
-  testBrowser,
-  type BrowserContext,
-  type Page,
-} from "@heliograph/testkit/browser";
+import { Router } from "@heliograph/api";
+import { testBrowser, type BrowserContext, type Page } from "@heliograph/testkit/browser";
 import { until } from "@heliograph/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { allPages } from "../src/pages/index.ts";
 import { form, hiddenIn, openDesk, type Desk } from "./desk.ts";
+import { lookAt } from "./look.ts";
 
 const { browser, skip } = await testBrowser();
 /** Sixty kinds of page, of which each takes half a second on a quiet machine; browsers are slow on a busy one. */
 const walkDeadlineMs = 180_000;
+
+/** Which page an address is, as the console finds it. */
+const router = new Router<(typeof allPages)[number]>();
+for (const each of allPages) router.add(each.method, `/console${each.path}`, each);
+const kept = { target: { live: true } };
 
 const { world, keys, base, fetchPage, signedIn }: Desk = await openDesk();
 /** With scripts, which axe needs, and without: the pages have none. */
@@ -241,18 +243,12 @@ describe.skipIf(browser === undefined)(
   () => {
     const stranger = `<script>document.title="x"</script><img src=x onerror=alert(1)>\u202eabc`;
     const findings: string[] = [];
-    /** A segment that names one of many: a kind of thing and its id, or a letter's. */
-    const idInPath = /\/[a-z]{2,4}_\w+/g;
+    /** A segment that names one of many: a kind of thing and its id, or a month. */
+    const idInPath = /\/(?:[a-z]{2,4}_\w+|\d{4}-\d\d)/g;
 
-    /** Looks at what is shown, in both themes and at its narrowest. */
-    async function look(name: string, text: string): Promise<void> {
-      const found = [...(await htmlFindings(text)), ...(await axeFindings(page))];
-      await page.emulateMedia({ colorScheme: "dark" });
-      found.push(...(await axeFindings(page, ["color-contrast"])));
-      await page.emulateMedia({ colorScheme: "light" });
-      const wide = await page.evaluate("document.documentElement.scrollWidth - innerWidth");
-      if (Number(wide) > 0) found.push(`scrolls sideways by ${String(wide)}`);
-      findings.push(...found.map((finding) => `${name}: ${finding}`));
+    /** Looks at what is shown, and keeps what is wrong with it. */
+    async function look(name: string, text: string, shown = page): Promise<void> {
+      findings.push(...(await lookAt(shown, name, text)));
     }
 
     /** People to look at: pages of one kind are looked at once, so each has all that its kind shows. Gives the page of an import. */
@@ -320,14 +316,21 @@ describe.skipIf(browser === undefined)(
       await page.click("button.main");
     }
 
+    /** Pages looked at side by side: a browser gives each its own process. */
+    const atOnce = 3;
+
     /** Looks at these pages and at all that is linked from them, at one of a kind: messages are alike. Answers with the kinds. */
     async function walk(from: readonly string[], seen = new Set<string>()): Promise<Set<string>> {
       const next = [...from];
-      for (const path of next) {
-        const answer = await page.goto(path, { waitUntil: "domcontentloaded" });
+      const visit = async (path: string, shown: Page): Promise<void> => {
+        const answer = await shown.goto(path, { waitUntil: "domcontentloaded" });
         expect([path, answer!.status()]).toEqual([path, 200]);
-        await look(path, await answer!.text());
-        const links = await page
+        const text = await answer!.text();
+        await look(path, text, shown);
+        const match = router.match("GET", new URL(path, base).pathname);
+        // Only what is known to change by itself is kept up to date.
+        if (/ data-live="/.test(text)) expect([path, match]).toMatchObject([path, kept]);
+        const links = await shown
           .locator("main a:not([download]), nav a")
           .evaluateAll((all) => all.map((link) => (link as unknown as { href: string }).href));
         for (const link of links) {
@@ -337,7 +340,22 @@ describe.skipIf(browser === undefined)(
           seen.add(kind);
           next.push(pathname + search);
         }
+      };
+      const going = new Set<Promise<void>>();
+      const free = await Promise.all(Array.from({ length: atOnce }, () => context.newPage()));
+      while (next.length > 0 || going.size > 0) {
+        if (next.length === 0 || free.length === 0) {
+          await Promise.race(going);
+          continue;
+        }
+        const shown = free.pop()!;
+        const visiting: Promise<void> = visit(next.shift()!, shown).finally(() => {
+          going.delete(visiting);
+          free.push(shown);
+        });
+        going.add(visiting);
       }
+      await Promise.all(free.map((shown) => shown.close()));
       return seen;
     }
 
