@@ -25,8 +25,8 @@ ${events.join("\n")}
 `;
 }
 
-type Group = { readonly [name: string]: Group | Operation };
-const isOperation = (entry: Group | Operation): entry is Operation =>
+export type Group = { readonly [name: string]: Group | Operation };
+export const isOperation = (entry: Group | Operation): entry is Operation =>
   typeof entry["id"] === "string";
 
 /** The operations as a client has them: groups in groups, in the document's order. */

@@ -11,7 +11,9 @@ import { roleScopes } from "@heliograph/platform";
 import { settingNotes } from "@heliograph/runtime";
 import { answerTypes, type Schemas } from "./answer-types.ts";
 import { clientSurface, clientTable, clientTypes } from "./client-types.ts";
+import { pythonSurface, pythonTypes } from "./client-python.ts";
 import { operationsOf, type ClientDocument } from "./operations.ts";
+import { postmanCollection } from "./postman.ts";
 import { apiPage, errorsPage, eventsPage, scopesPage, type OpenApi } from "./pages.ts";
 import { settingsPage } from "./settings-page.ts";
 
@@ -38,6 +40,10 @@ export function generatedFiles(): ReadonlyMap<string, string> {
     ["packages/client/src/made/types.ts", clientTypes(document)],
     ["packages/client/src/made/surface.ts", clientSurface(operations)],
     ["packages/client/src/made/table.ts", clientTable(operations)],
+    ["clients/heliograph.postman_collection.json", json(postmanCollection(operations))],
+    ["clients/python/heliograph/_types.py", pythonTypes(document)],
+    ["clients/python/heliograph/_sync.py", pythonSurface(operations, { async: false })],
+    ["clients/python/heliograph/_async.py", pythonSurface(operations, { async: true })],
     ["schemas/asyncapi.json", json(asyncapiDocument())],
     ["docs/reference/api.md", apiPage(openapi as OpenApi)],
     ["docs/reference/scopes.md", scopesPage(scopes, roleScopes, openapi as OpenApi)],

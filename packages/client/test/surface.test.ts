@@ -60,6 +60,25 @@ test("every operation of the document is a method that asks for just it", async 
   expect(asked.toSorted()).toEqual(wanted.toSorted());
 });
 
+test("the collection for Postman has every operation of the document once", () => {
+  type Item = { readonly request: { method: string; url: { path: readonly string[] } } };
+  const collection = JSON.parse(
+    readFileSync(
+      new URL("../../../clients/heliograph.postman_collection.json", import.meta.url),
+      "utf8",
+    ),
+  ) as { item: readonly { item: readonly Item[] }[] };
+  const had = collection.item.flatMap(({ item }) =>
+    item.map(({ request: { method, url } }) => `${method} /${url.path.join("/")}`),
+  );
+  const wanted = Object.entries(document.paths).flatMap(([path, item]) =>
+    Object.keys(item).map(
+      (method) => `${method.toUpperCase()} ${path.replaceAll(/\{(\w+)\}/g, ":$1")}`,
+    ),
+  );
+  expect(had.toSorted()).toEqual(wanted.toSorted());
+});
+
 test("the query, the body and the options stand where the platform looks for them", async () => {
   const { client, requests } = recorded();
   const sent = { channel: "sms", to: "+15551230001", text: "hello" } as const;

@@ -1,6 +1,8 @@
+import { execFile, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, statSync, writeFileSync, chmodSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { answerInfo, heliograph, isEvent, NotFoundError, verifyWebhook } from "@heliograph/client";
 import { main } from "heliograph";
 import { webhookSink } from "@heliograph/testkit";
@@ -9,6 +11,17 @@ import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { services } from "../src/index.ts";
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 120_000 });
+
+const root = new URL("../../..", import.meta.url).pathname;
+/** A Python with what the client's tests need: of a virtual environment in `.cache/py`, or the machine's. */
+const python = [join(root, ".cache/py/bin/python"), "python3"].find(
+  (program) =>
+    spawnSync(program, ["-c", "import httpx, pytest, typing; typing.NotRequired"]).status === 0,
+);
+if (python === undefined)
+  process.stdout.write(
+    "skipped: the client for Python, without Python 3.11, httpx and pytest: python3 -m venv .cache/py && .cache/py/bin/pip install httpx pytest\n",
+  );
 
 let world: World;
 let folder: string;
@@ -238,3 +251,21 @@ test("listen forwards what happens, signed, in order, over a receiver and a plat
   expect(printed).toMatch(/contact\.created {2}evt_\w+ {2}-> {2}200/);
   await sink.close();
 });
+
+test.skipIf(python === undefined)(
+  "the client for Python, and the contract's examples with it",
+  async () => {
+    const key = await world.addKey(world.partners[0]!.id);
+    const args = ["-B", "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"];
+    const { stdout } = await promisify(execFile)(python!, args, {
+      cwd: join(root, "clients/python"),
+      env: {
+        ...process.env,
+        HELIOGRAPH_KEY: key,
+        HELIOGRAPH_URL: `http://127.0.0.1:${world.port}`,
+      },
+    }).catch((error: { stdout: string }) => error);
+    expect(stdout).toMatch(/\b\d+ passed in /);
+    expect(stdout).not.toContain("failed");
+  },
+);
