@@ -1,4 +1,4 @@
-import type { Unit } from "./source.ts";
+import { givenTypes, type Unit } from "./source.ts";
 import type { Feed, FeedMember } from "./types.ts";
 
 /** The time during which a unit may run in this process, as far as the feed decides that. */
@@ -38,7 +38,7 @@ export class Groups {
       let member: FeedMember | undefined;
       return {
         signal: unlimited.signal,
-        join: () => (member = feed.join(consumer)),
+        join: () => (member = feed.join({ ...consumer, types: givenTypes(consumer) })),
         end: async () => member?.leave(),
       };
     }
@@ -71,7 +71,7 @@ export class Groups {
   #memberOf(feed: Feed, { consumer }: Unit): FeedMember {
     const known = this.#members.get(consumer.name);
     if (known !== undefined) return known;
-    const member = feed.join(consumer);
+    const member = feed.join({ ...consumer, types: givenTypes(consumer) });
     const listeners = new Set<() => void>();
     this.#members.set(consumer.name, member);
     this.#changed.set(consumer.name, listeners);

@@ -1,10 +1,12 @@
 import type { Batch, RecordedEvent } from "@heliograph/log";
 import { isMachinery, latestAfter, messageOf, oneAtATime, pause } from "./faults.ts";
 import type { Ownership } from "./lease.ts";
-import { readAhead, type Source } from "./source.ts";
+import { readAhead, unitOf, type Source } from "./source.ts";
+import { Clearing, EndedSpaces } from "./spaces.ts";
 import type { ConsumerStatus } from "./status.ts";
 import { quarantine } from "./tables/dead-letters.ts";
 import { commitParts } from "./tables/parts.ts";
+import { noteEnded } from "./tables/spaces.ts";
 import type { Projector, ProjectorInstance, ServiceContext } from "./types.ts";
 
 /** A checkpoint that only passes over events of other types is written this seldom: nothing is lost when it is not written at all. */
@@ -30,8 +32,8 @@ export async function runProjector(
   try {
     await run.follow(source, signal);
   } finally {
-    run.end();
     clearInterval(retrying);
+    await run.end();
   }
 }
 
@@ -48,7 +50,9 @@ class ProjectorRun {
   /** Up to here there was nothing to project. */
   #passed: bigint;
   #failure: { readonly error: unknown } | undefined;
+  readonly #clearing: Clearing;
   #instance!: ProjectorInstance;
+  #spaces!: EndedSpaces;
 
   constructor(
     projector: Projector,
@@ -63,6 +67,12 @@ class ProjectorRun {
     this.#committed = ownership.position;
     this.#passed = ownership.position;
     status.position = ownership.position;
+    this.#clearing = new Clearing({
+      context,
+      unit: unitOf(projector),
+      epoch: ownership.epoch,
+      position: () => this.#committed,
+    });
     this.#idle = latestAfter(
       idleCheckpointMs,
       () => this.#turn(() => this.#commitPassed()),
@@ -102,8 +112,9 @@ class ProjectorRun {
       void this.#turn(() => this.#retryOne(retry)).catch(() => this.#stop.abort());
   }
 
-  end(): void {
+  async end(): Promise<void> {
     this.#idle.cancel();
+    await this.#clearing.close();
   }
 
   /** Caches are made from the tables as they are committed. */
@@ -111,6 +122,7 @@ class ProjectorRun {
     const { schema } = this.#projector;
     const pool = this.#context.projectionPool;
     this.#instance = await this.#projector.create({ pool, schema, position: this.#committed });
+    this.#spaces = await EndedSpaces.read(pool, this.#projector, schema);
   }
 
   async #commitPassed(): Promise<void> {
@@ -119,9 +131,11 @@ class ProjectorRun {
 
   async #commit(events: readonly RecordedEvent[], to: bigint): Promise<void> {
     const { schema, name } = this.#projector;
-    const parts = events.length === 0 ? [] : await this.#instance.project(events);
+    const { events: left, ended } = this.#spaces.sift(events);
+    const parts = left.length === 0 ? [] : await this.#instance.project(left);
     const at = { schema, name, from: this.#committed, to, epoch: this.#epoch };
-    await commitParts(this.#context.projectionPool, at, parts);
+    await commitParts(this.#context.projectionPool, at, [...parts, ...noteEnded(ended)]);
+    if (ended.length > 0) this.#clearing.wake();
     this.#committed = to;
     this.#status.position = to;
     this.#status.handled += events.length;

@@ -4,9 +4,11 @@ import { latestAfter, messageOf, oneAtATime } from "./faults.ts";
 import type { Ownership } from "./lease.ts";
 import { retryLookMs, type Retry } from "./projector-loop.ts";
 import type { Source, Unit } from "./source.ts";
+import { Clearing, EndedSpaces } from "./spaces.ts";
 import type { ConsumerStatus } from "./status.ts";
 import { quarantine } from "./tables/dead-letters.ts";
 import { commitParts } from "./tables/parts.ts";
+import { keepEnded } from "./tables/spaces.ts";
 import type { Checkpoint, Reactor, ReactorInstance, ServiceContext, WritePart } from "./types.ts";
 
 /**
@@ -80,7 +82,9 @@ class ReactorRun {
   readonly #stopReading = new AbortController();
   readonly #idle: ReturnType<typeof latestAfter>;
   readonly #logger: ServiceContext["logger"];
+  #clearing!: Clearing;
   #instance!: ReactorInstance;
+  #spaces!: EndedSpaces;
   #failure: { readonly error: unknown } | undefined;
   #handed = 0n;
   #passed: Batch | undefined;
@@ -105,6 +109,13 @@ class ReactorRun {
 
   async start(): Promise<void> {
     const { reactor, unit, context, ownership } = this.#given;
+    const { environment, directory } = context;
+    this.#spaces = await EndedSpaces.read(
+      context.pool,
+      reactor,
+      reactor.schema,
+      environment === "live" ? undefined : (space) => directory.isOver(environment, space),
+    );
     this.#instance = await reactor.start({
       context,
       schema: reactor.schema,
@@ -116,6 +127,12 @@ class ReactorRun {
       stopping: this.#stopReading.signal,
       fail: this.#fail,
     });
+    this.#clearing = new Clearing({
+      context,
+      unit,
+      epoch: ownership.epoch,
+      position: () => this.#checkpoint.position,
+    });
   }
 
   async follow(): Promise<void> {
@@ -126,8 +143,9 @@ class ReactorRun {
       this.#stopReading.signal,
       () => checkpoint.position,
     );
-    for await (const batch of batches) {
+    for await (const given of batches) {
       if (this.#failure) break;
+      const batch = await this.#sift(given);
       // The head of a shard is its own last event: it is not behind when the others go on.
       status.head = unit.shard !== undefined && batch.caughtUp ? batch.position : batch.head;
       if (batch.events.length === 0) {
@@ -145,6 +163,17 @@ class ReactorRun {
     if (this.#failure) throw this.#failure.error;
   }
 
+  /** What ends is noted before the checkpoint can pass it. */
+  async #sift(batch: Batch): Promise<Batch> {
+    const { events, ended } = this.#spaces.sift(batch.events);
+    if (ended.length > 0) {
+      const { context, reactor } = this.#given;
+      await keepEnded(context.pool, reactor.schema, ended);
+      this.#clearing.wake();
+    }
+    return events === batch.events ? batch : { ...batch, events };
+  }
+
   retry(retries: readonly Retry[]): void {
     for (const retry of retries) void this.#turn(() => this.#retryOne(retry)).catch(this.#fail);
   }
@@ -152,6 +181,7 @@ class ReactorRun {
   /** Drains what is in flight when the end is an orderly one. */
   async end(): Promise<void> {
     this.#idle.cancel();
+    await this.#clearing.close();
     const orderly = this.#failure === undefined;
     if (!orderly) this.#ended.abort();
     await this.#instance
@@ -186,7 +216,8 @@ class ReactorRun {
 
   async #retryOne(retry: Retry): Promise<void> {
     try {
-      const event = await this.#given.context.log.readAt(retry.position);
+      const found = await this.#given.context.log.readAt(retry.position);
+      const [event] = this.#spaces.sift(found ? [found] : []).events;
       if (event !== undefined && this.#instance.retry !== undefined)
         await this.#instance.retry(event);
       else

@@ -5,6 +5,8 @@ import { commitParts } from "./tables/parts.ts";
 import { differences, dropSchema, readCheckpoint, swapSchemas } from "./tables/rebuild.ts";
 import { prepareConsumer } from "./tables/schema.ts";
 import { concerning, typesOf } from "./source.ts";
+import { clearAll, EndedSpaces } from "./spaces.ts";
+import { noteEnded, readUncleared } from "./tables/spaces.ts";
 import type { Projector, ProjectorInstance, ServiceContext } from "./types.ts";
 
 export type RebuildResult = {
@@ -27,6 +29,7 @@ const rebuildBatch = 2_000;
 const logAwayMs = 60_000;
 const logRetryMs = 250;
 const progressEveryMs = 500;
+const clearingRetryMs = 50;
 
 /**
  * Fills `<schema>_next` from position 0 with the projector's own code while the old schema serves, then either compares the two at one position
@@ -46,9 +49,10 @@ export async function rebuildProjector(
     schema: next,
     position: 0n,
   });
+  const spaces = await EndedSpaces.read(context.pool, projector, next);
   // What the live projector had to set aside would stop this one too; a dead letter that was retried with success takes part again.
   const aside = await openDeadLetters(context.pool, projector.name);
-  const rebuild = new Rebuild(context, projector, options, instance, aside);
+  const rebuild = new Rebuild(context, projector, options, instance, spaces, aside);
   try {
     return await rebuild.run();
   } finally {
@@ -63,6 +67,7 @@ class Rebuild {
   readonly #next: string;
   readonly #options: Options;
   readonly #instance: ProjectorInstance;
+  readonly #spaces: EndedSpaces;
   readonly #aside: ReadonlySet<bigint>;
   readonly #startedAt = performance.now();
   #position = 0n;
@@ -74,6 +79,7 @@ class Rebuild {
     projector: Projector,
     options: Options,
     instance: ProjectorInstance,
+    spaces: EndedSpaces,
     aside: ReadonlySet<bigint>,
   ) {
     this.#context = context;
@@ -81,6 +87,7 @@ class Rebuild {
     this.#next = `${projector.schema}_next`;
     this.#options = options;
     this.#instance = instance;
+    this.#spaces = spaces;
     this.#aside = aside;
   }
 
@@ -136,7 +143,8 @@ class Rebuild {
     const events = batch.events.filter(
       (event) => event.position <= to && !this.#aside.has(event.position),
     );
-    const parts = events.length === 0 ? [] : await this.#instance.project(events);
+    const { events: left, ended } = this.#spaces.sift(events);
+    const parts = left.length === 0 ? [] : await this.#instance.project(left);
     const at = {
       schema: this.#next,
       name: this.#projector.name,
@@ -144,7 +152,7 @@ class Rebuild {
       to,
       epoch: 0,
     };
-    await commitParts(this.#context.projectionPool, at, parts);
+    await commitParts(this.#context.projectionPool, at, [...parts, ...noteEnded(ended)]);
     this.#position = to;
     this.#count += events.length;
   }
@@ -159,6 +167,8 @@ class Rebuild {
   async #finish(): Promise<RebuildResult | bigint> {
     this.#options.signal.throwIfAborted();
     const { name, schema } = this.#projector;
+    // Most of it before anybody waits.
+    if (this.#options.verifyOnly) await this.#isClear(this.#context.pool);
     const client = await this.#context.pool.connect();
     const old = `${schema}_old`;
     let broken = false;
@@ -176,6 +186,11 @@ class Rebuild {
       }
       goal = live.position;
       await this.#advance(goal, 0);
+      if (this.#options.verifyOnly && !(await this.#isClear(client))) {
+        await client.query("rollback");
+        await pause(clearingRetryMs, this.#options.signal);
+        return goal;
+      }
       goal = undefined;
       const differs = this.#options.verifyOnly
         ? await differences(client, schema, this.#next)
@@ -194,6 +209,15 @@ class Rebuild {
     } finally {
       client.release(broken);
     }
+  }
+
+  /** Rows of spaces that ended go in the background: two schemas are compared when none is left in either. */
+  async #isClear(db: Parameters<typeof readUncleared>[0]): Promise<boolean> {
+    const { name, schema, spaces } = this.#projector;
+    if (spaces === undefined) return true;
+    const own = { name, epoch: 0 };
+    await clearAll(this.#context.projectionPool, this.#next, spaces, own);
+    return (await readUncleared(db, schema)).length === 0;
   }
 
   #outcome(): RebuildResult {

@@ -66,7 +66,7 @@ export const concerning = (
 
 /** What is damaged is handed over: there it fails alone, and is set aside with its reason. */
 function isConcerning(consumer: Consumer, event: RecordedEvent): boolean {
-  if (event.version === 0) return true;
+  if (event.version === 0 || event.type === endOfSpace) return true;
   try {
     return consumer.concerns!(event);
   } catch {
@@ -74,9 +74,16 @@ function isConcerning(consumer: Consumer, event: RecordedEvent): boolean {
   }
 }
 
+/** The types that a consumer is given: with what it asks for, the ends of spaces where it keeps anything of them. */
+export const givenTypes = ({ types, spaces }: Consumer): readonly EventType[] =>
+  spaces === undefined || types.length === 0 || types.includes(endOfSpace)
+    ? types
+    : [...types, endOfSpace];
+export const endOfSpace = "SpaceEnded";
+
 /** The filter of a consumer's types for the log: none for one that takes every type. */
 export const typesOf = (consumer: Consumer): { readonly types?: readonly EventType[] } =>
-  consumer.types.length === 0 ? {} : { types: consumer.types };
+  consumer.types.length === 0 ? {} : { types: givenTypes(consumer) };
 
 /** The events of one shard's partners; positions move on with the others too. */
 export async function* onlyShard(

@@ -43,6 +43,12 @@ export type WritePart = {
   readonly values: readonly unknown[];
 };
 
+/**
+ * Tables that hold rows of spaces, each with its column, or SQL over its columns, that names whose a row is. A table without a schema is in the consumer's; the name of an own one
+ * in another schema has it in front.
+ */
+export type SpaceTables = Readonly<Record<string, string>>;
+
 /** Consumers own exactly one schema, for whose name `{schema}` stands in their SQL. */
 type ConsumerBase<Type extends EventType> = {
   readonly name: string;
@@ -54,6 +60,11 @@ type ConsumerBase<Type extends EventType> = {
    * One that cannot be read (version 0) is handed over without asking, and so is one for which this throws.
    */
   concerns?(event: RecordedEvent<Type>): boolean;
+  /**
+   * For a consumer that is about what partners have in their spaces: behind the end of a space it is given none of its events, and the rows of these tables go. A reactor is given
+   * none from the reset on.
+   */
+  readonly spaces?: SpaceTables;
   /** `log`: always subscribes to the log, whatever the feed is. */
   readonly feed?: "log";
   /** Most events handed over at once; default 500. */

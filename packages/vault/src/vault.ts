@@ -5,6 +5,7 @@ import { Keyring, type Known } from "./keyring.ts";
 import {
   adoptKey,
   destroyKeys,
+  destroySome,
   livingKeyIds,
   namingKey,
   ownedKeys,
@@ -74,6 +75,8 @@ export type Vault = {
     names: readonly string[],
     left?: Left,
   ): Promise<readonly { readonly id: string; readonly destroyedAt: Date }[]>;
+  /** Destroys some of the keys that a partner has, but for those of subjects whose names begin with `spared`. False when none is left. */
+  destroySome(partner: string, spared: string): Promise<boolean>;
 };
 
 /** Opens the vault of an environment; its tables are there. Throws when the master key is not the one that wrapped its keys. */
@@ -130,6 +133,11 @@ export async function openVault(
       const destroyed = await destroyKeys(pool, partner, names, left);
       keyring.forget();
       return destroyed;
+    },
+    async destroySome(partner, spared) {
+      const left = await destroySome(pool, partner, spared);
+      keyring.forget();
+      return left;
     },
   };
 }

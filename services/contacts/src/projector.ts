@@ -14,6 +14,7 @@ export const contactsProjector = ({ vault }: Pick<ServiceContext, "vault">): Pro
     name: "contacts",
     schema: "contacts",
     types: listedTypes,
+    spaces: { contacts: "partner" },
     ddl: contactsDdl,
     lingerMs,
     create: ({ pool, schema }) => ({

@@ -25,6 +25,7 @@ export const conversationsProjector = ({ log }: Pick<ServiceContext, "log">): Pr
     name: "conversations",
     schema: "conversations",
     types: threadTypes,
+    spaces: { conversations: "partner", messages: "partner" },
     ddl: conversationsDdl,
     lingerMs,
     create() {

@@ -49,6 +49,7 @@ export const threadsReactor = reactor({
   // Most messages are no replies, and this checkpoint is a durable commit.
   concerns: (event) =>
     event.type !== "MessageRequested" || event.data.conversation_id !== undefined,
+  spaces: { snoozes: "partner" },
   migrations: [snoozesDdl, snoozePartnersDdl],
   start: (tools) => start(tools),
 });

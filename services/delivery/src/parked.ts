@@ -1,5 +1,5 @@
 import type { Checkpoint } from "@heliograph/runtime";
-import { writeParked } from "./store.ts";
+import { type Waiting, writeParked } from "./store.ts";
 
 /** Receipts that match nothing are given up after a week: e-mail servers report for five days at most (RFC 5321, 4.5.4.1). */
 const keepMs = 7 * 24 * 3_600_000;
@@ -12,7 +12,7 @@ const purgeEveryMs = 600_000;
 export type Parked = {
   has(messageId: string): boolean;
   /** False when there is no room. */
-  add(messageId: string, nowMs: number): boolean;
+  add(messageId: string, partner: string | undefined, nowMs: number): boolean;
   remove(messageId: string): void;
   /** Everything up to this position is dealt with. */
   reached(position: bigint): void;
@@ -22,13 +22,13 @@ export type Parked = {
 
 /** The set of messages whose receipts wait, and the checkpoint that its changes are committed with. */
 export function openParked(
-  waiting: Map<string, number>,
+  waiting: Map<string, Waiting>,
   checkpoint: Checkpoint,
   fail: (error: unknown) => void,
 ): Parked {
-  let changes = new Map<string, number | undefined>();
+  let changes = new Map<string, Waiting | undefined>();
   /** Changes of the batch in hand. Until it is dealt with they must not be stored: after a crash it is looked at again and finds what it found now. */
-  let unfinished = new Map<string, number | undefined>();
+  let unfinished = new Map<string, Waiting | undefined>();
   let position = checkpoint.position;
   let timer: NodeJS.Timeout | undefined;
   let purgedAtMs = 0;
@@ -41,7 +41,7 @@ export function openParked(
   function purge(nowMs: number): void {
     if (nowMs - purgedAtMs < purgeEveryMs) return;
     purgedAtMs = nowMs;
-    for (const [messageId, expiresAt] of waiting) {
+    for (const [messageId, { expiresAt }] of waiting) {
       if (expiresAt > nowMs) break;
       remove(messageId);
     }
@@ -64,18 +64,19 @@ export function openParked(
 
   return {
     has: (messageId) => waiting.has(messageId),
-    add(messageId, nowMs) {
+    add(messageId, partner, nowMs) {
       purge(nowMs);
       if (waiting.has(messageId)) return true;
       if (waiting.size >= maxParked) return false;
-      waiting.set(messageId, nowMs + keepMs);
-      unfinished.set(messageId, nowMs + keepMs);
+      const until = { expiresAt: nowMs + keepMs, partner };
+      waiting.set(messageId, until);
+      unfinished.set(messageId, until);
       return true;
     },
     remove,
     reached(reachedPosition) {
       if (reachedPosition > position) position = reachedPosition;
-      for (const [messageId, expiresAt] of unfinished) changes.set(messageId, expiresAt);
+      for (const [messageId, change] of unfinished) changes.set(messageId, change);
       unfinished = new Map();
       timer ??= setTimeout(() => void flush().catch(fail), commitEveryMs);
     },

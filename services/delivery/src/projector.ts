@@ -52,6 +52,7 @@ export const messagesProjector = ({
     name: "messages",
     schema: "messages",
     types: ["MessageRequested", ...statusTypes],
+    spaces: { messages: "partner" },
     ddl: messagesDdl,
     version: 3,
     lingerMs,

@@ -11,7 +11,7 @@ import {
 } from "./decide.ts";
 import { maxParked, openParked, type Parked } from "./parked.ts";
 import { openStates, type States } from "./states.ts";
-import { parkedDdl, readParked } from "./store.ts";
+import { parkedDdl, parkedPartnerDdl, readParked } from "./store.ts";
 
 /** Every event of a message stream, so that the states kept in memory stand at the revision an append must expect. */
 const messageTypes = [
@@ -63,7 +63,8 @@ export const receiptsReactor = reactor({
   name: "receipts",
   schema: "delivery",
   types: [...messageTypes, "ReceiptReceived", ...fundsTypes],
-  migrations: [parkedDdl],
+  spaces: { parked: "partner" },
+  migrations: [parkedDdl, parkedPartnerDdl],
   start: startReceipts,
 });
 
@@ -172,7 +173,7 @@ function decideWork(work: Work, states: States, parked: Parked, logger: ReactorT
     const decision = decideReceipts(state, work.receipts);
     facts.push(...decision.facts);
     if (!decision.park) parked.remove(work.id);
-    else if (!parked.add(work.id, Date.now()))
+    else if (!parked.add(work.id, work.receipts[0]!.metadata.partner, Date.now()))
       logger.warn({ message: work.id }, "too many receipts wait; this one is kept in the log only");
   }
   if (state === undefined) return [];

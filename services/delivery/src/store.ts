@@ -93,32 +93,51 @@ create table if not exists {schema}.parked (
 );
 `;
 
-/** Message ids that have receipts waiting, with the time at which they are given up (epoch milliseconds), oldest first. */
+/** Whose receipts they are; rows of an earlier release do not say it. */
+export const parkedPartnerDdl = "alter table {schema}.parked add column partner text;";
+
+/** Receipts that wait: given up at a time (epoch milliseconds). */
+export type Waiting = { readonly expiresAt: number; readonly partner: string | undefined };
+
+/** Messages that have receipts waiting, those that are given up first in front. */
 export async function readParked(
   pool: pg.Pool,
   schema: string,
   limit: number,
-): Promise<Map<string, number>> {
-  const { rows } = await pool.query<{ message_id: string; expires_at: Date }>(
-    `select message_id, expires_at from ${quoteSchema(schema)}.parked order by expires_at limit $1`,
+): Promise<Map<string, Waiting>> {
+  const { rows } = await pool.query<{
+    message_id: string;
+    expires_at: Date;
+    partner: string | null;
+  }>(
+    `select message_id, expires_at, partner from ${quoteSchema(schema)}.parked order by expires_at limit $1`,
     [limit],
   );
-  return new Map(rows.map((row) => [row.message_id, row.expires_at.getTime()]));
+  return new Map(
+    rows.map(({ message_id, expires_at, partner }) => [
+      message_id,
+      { expiresAt: expires_at.getTime(), partner: partner ?? undefined },
+    ]),
+  );
 }
 
-/** Changes since the last commit: ids with the time of expiry, or with undefined when they no longer wait. */
-export function writeParked(changes: ReadonlyMap<string, number | undefined>): WritePart[] {
+/** Changes since the last commit: messages that wait, and undefined for those that wait no longer. */
+export function writeParked(changes: ReadonlyMap<string, Waiting | undefined>): WritePart[] {
   const added = [...changes].filter(
-    (change): change is [string, number] => change[1] !== undefined,
+    (change): change is [string, Waiting] => change[1] !== undefined,
   );
-  const removed = [...changes].filter(([, expiresAt]) => expiresAt === undefined);
+  const removed = [...changes].filter(([, waiting]) => waiting === undefined);
   const parts: WritePart[] = [];
   if (added.length > 0)
     parts.push({
       name: "parked_add",
-      sql: `insert into {schema}.parked (message_id, expires_at)
-        select id, to_timestamp(at / 1000.0) from unnest($1::text[], $2::bigint[]) as n(id, at) on conflict (message_id) do nothing`,
-      values: [added.map(([id]) => id), added.map(([, expiresAt]) => expiresAt)],
+      sql: `insert into {schema}.parked (message_id, expires_at, partner)
+        select id, to_timestamp(at / 1000.0), partner from unnest($1::text[], $2::bigint[], $3::text[]) as n(id, at, partner) on conflict (message_id) do nothing`,
+      values: [
+        added.map(([id]) => id),
+        added.map(([, { expiresAt }]) => expiresAt),
+        added.map(([, { partner }]) => partner ?? null),
+      ],
     });
   if (removed.length > 0)
     parts.push({

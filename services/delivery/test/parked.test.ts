@@ -49,10 +49,12 @@ it("What a failed commit would have stored is stored with the next position", as
   };
   const parked = openParked(new Map(), checkpoint, () => undefined);
   const id = newId("msg");
-  parked.add(id, 0);
+  parked.add(id, undefined, 0);
   parked.reached(7n);
   await expect(parked.flush()).rejects.toThrow("lost");
   away = false;
   await parked.flush();
-  expect(commits).toMatchObject([{ position: 7n, parts: [{ values: [[id], expect.anything()] }] }]);
+  expect(commits).toMatchObject([
+    { position: 7n, parts: [{ values: [[id], expect.anything(), [null]] }] },
+  ]);
 });

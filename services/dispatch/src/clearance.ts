@@ -8,6 +8,8 @@ export type Verdict =
   | { readonly type: "cleared"; readonly opened: Opened | undefined }
   /** Its partner is suspended: it waits. */
   | { readonly type: "held" }
+  /** Its sandbox was reset after it: nothing is done for it any more. */
+  | { readonly type: "over" }
   | {
       readonly type: "stopped";
       readonly code: "recipient_suppressed" | "contact_erased";
@@ -23,7 +25,7 @@ const plain: Verdict = { type: "cleared", opened: undefined };
 export function createClearance(
   vault: Parameters<typeof createOpener>[0],
   suppressed: Pick<Suppressed, "find">,
-  isHeld: (partner: string | undefined) => boolean,
+  silenceOf: (partner: string | undefined) => "held" | "over" | undefined,
 ): (state: State) => Verdict | Promise<Verdict> {
   const open = createOpener(vault);
 
@@ -47,7 +49,8 @@ export function createClearance(
 
   return (state) => {
     const { request, requestEvent } = state;
-    if (isHeld(requestEvent.metadata.partner)) return { type: "held" };
+    const silence = silenceOf(requestEvent.metadata.partner);
+    if (silence !== undefined) return { type: silence };
     if (!isSealed(request.to)) return held(state, undefined);
     return open(request).then((opened) =>
       isErased(request, opened)

@@ -12,6 +12,7 @@ export function dispatchReactor(): Reactor {
     kind: "reactor",
     schema: "dispatch",
     types: ["MessageRequested", "FundsHeld", "BounceDeferred", "MessageCanceled"],
+    spaces: { timers: "partner" },
     sharded: true,
     migrations: [`${ddl}${gatewaysDdl}`, partnersDdl],
     async start(tools) {

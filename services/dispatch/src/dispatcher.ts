@@ -8,7 +8,7 @@ import { createClearance } from "./clearance.ts";
 import { openDesk, type Desk } from "./desk.ts";
 import { Executor, run } from "./executor.ts";
 import type { GatewayPool, GatewayUse } from "./gateway-pool.ts";
-import { isSilent, watchHeld } from "./held.ts";
+import { silenceOf, watchHeld } from "./held.ts";
 import { Inbox } from "./inbox.ts";
 import { Owner } from "./owner.ts";
 import { createRecorder, type Recorder } from "./recorder.ts";
@@ -57,7 +57,7 @@ export async function startDispatcher(
     environment: context.environment,
     log: context.log,
     clearance: createClearance(context.vault, suppressed, (partner) =>
-      isSilent(context, held, partner),
+      silenceOf(context, held, partner),
     ),
     store,
     owner,

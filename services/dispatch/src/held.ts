@@ -25,17 +25,17 @@ export function watchHeld(
   return { note: (partner) => held.add(partner), close: forget };
 }
 
-/** Whether nothing is sent of a partner now: it is suspended, which is noted, or its sandbox was reset after the message. */
-export function isSilent(
+/** Why nothing is sent of a partner now: it is suspended, which is noted, or its sandbox was reset after the message. */
+export function silenceOf(
   context: {
     readonly directory: Pick<GatewayDirectory, "partner" | "isOver">;
     readonly environment: Environment;
   },
   held: Pick<ReturnType<typeof watchHeld>, "note">,
   partner: string | undefined,
-): boolean {
-  if (context.directory.isOver(context.environment, partner)) return true;
-  const suspended = isSuspended(context.directory, partner);
-  if (suspended) held.note(partner!);
-  return suspended;
+): "held" | "over" | undefined {
+  if (context.directory.isOver(context.environment, partner)) return "over";
+  if (!isSuspended(context.directory, partner)) return undefined;
+  held.note(partner!);
+  return "held";
 }

@@ -121,6 +121,8 @@ export function cleared(turn: Turn, asked: Case, verdict: Verdict): void {
       }
       case "held":
         return isOverdue(turn, of) ? carryOut(turn, of) : hold(turn, of);
+      case "over":
+        return leave(turn, job);
       case "cleared":
         return carryOut(turn, of, verdict.opened);
       default:

@@ -25,6 +25,7 @@ export const lifecycleProjector = (environment: Environment): Projector => ({
   name: "lifecycle",
   schema: "lifecycle",
   types: lifecycleSources,
+  spaces: { events: "partner", sequences: "partner" },
   ddl: lifecycleDdl,
   lingerMs,
   create({ pool, schema }) {

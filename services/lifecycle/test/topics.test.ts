@@ -115,28 +115,25 @@ test.skipIf(kafka.skip)(
   },
 );
 
-test.skipIf(kafka.skip)(
-  "of a sandbox that was reset since nothing is published, and its numbers are used up",
-  async () => {
-    const settings = kafkaSettings(kafka.brokers!);
-    const partner = newId("ptn");
-    world.over.add(partner);
-    await world.message(partner);
-    const topics = await runConsumer(topicsReactor(settings), world.context);
-    await topics.caughtUp(await world.log.head());
-    world.over.delete(partner);
-    const after = await world.message(partner);
-    await topics.caughtUp(await world.log.head());
-    await topics.stop();
-    reader = await openReader(settings, [topic], [partner]);
-    const records = await reader.take(3);
-    expect(records.map(({ key, event }) => [key, Number(event["sequence"])])).toEqual([
-      [after, 4],
-      [after, 5],
-      [after, 6],
-    ]);
-  },
-);
+test.skipIf(kafka.skip)("of a sandbox that was reset since nothing is published", async () => {
+  const settings = kafkaSettings(kafka.brokers!);
+  const partner = newId("ptn");
+  world.over.add(partner);
+  await world.message(partner);
+  const topics = await runConsumer(topicsReactor(settings), world.context);
+  await topics.caughtUp(await world.log.head());
+  world.over.delete(partner);
+  const after = await world.message(partner);
+  await topics.caughtUp(await world.log.head());
+  await topics.stop();
+  reader = await openReader(settings, [topic], [partner]);
+  const records = await reader.take(3);
+  expect(records.map(({ key, event }) => [key, Number(event["sequence"])])).toEqual([
+    [after, 1],
+    [after, 2],
+    [after, 3],
+  ]);
+});
 
 test("the topics are those of the AsyncAPI document", () => {
   const { channels } = JSON.parse(

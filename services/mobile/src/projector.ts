@@ -103,7 +103,7 @@ class Batch {
     const partner = before?.partner ?? event.metadata.partner!;
     this.#conversations.set(id, { partner, state, sequence: before?.sequence ?? 0 });
     const body = messageOf(event, state);
-    if (body !== undefined) this.#messages.push({ position: event.position, body });
+    if (body !== undefined) this.#messages.push({ partner, position: event.position, body });
     const isMoved =
       before !== undefined &&
       (before.state.assignee?.id !== state.assignee?.id || before.state.team !== state.team);
@@ -257,7 +257,14 @@ export const syncProjector = projector({
   kind: "projector",
   name: "mobile",
   schema: "mobile",
+  version: 2,
   types,
+  spaces: {
+    changes: "partner",
+    sequences: "partner",
+    conversations: "partner",
+    messages: "partner",
+  },
   concerns: matters,
   ddl: syncDdl,
   lingerMs,

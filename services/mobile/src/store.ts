@@ -21,6 +21,7 @@ export type KnownConversation = {
   readonly sequence: number;
 };
 export type MessageRow = {
+  readonly partner: string;
   readonly position: bigint;
   readonly body: ConversationMessage;
 };
@@ -96,12 +97,13 @@ export function writeMessages(rows: readonly MessageRow[]): readonly WritePart[]
   return [
     {
       name: "mobile_messages",
-      sql: `insert into {schema}.messages (id, conversation_id, position, body)
-        select id, conversation_id, position, body::jsonb
-        from unnest($1::text[], $2::text[], $3::bigint[], string_to_array($4::text, E'\\x1e')) as n(id, conversation_id, position, body)
+      sql: `insert into {schema}.messages (id, partner, conversation_id, position, body)
+        select id, partner, conversation_id, position, body::jsonb
+        from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], string_to_array($5::text, E'\\x1e')) as n(id, partner, conversation_id, position, body)
         on conflict (id) do nothing`,
       values: [
         rows.map(({ body }) => body.id),
+        rows.map(({ partner }) => partner),
         rows.map(({ body }) => body.conversation_id),
         rows.map(({ position }) => String(position)),
         rows.map(({ body }) => JSON.stringify(body)).join(separator),

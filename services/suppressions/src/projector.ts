@@ -24,6 +24,7 @@ export const periodsProjector = projector({
   name: "suppressions",
   schema: "suppressions",
   types: ["SuppressionStarted", "SuppressionEnded"],
+  spaces: { periods: "partner" },
   ddl: periodsDdl,
   create: () => ({ project }),
 });

@@ -35,6 +35,7 @@ export const keywordsReactor = reactor({
   // Not the projector's schema, which a rebuild replaces.
   schema: "suppression_keywords",
   types: ["MessageReceived", "MessageBounced", "MessageComplained"],
+  spaces: {},
   migrations: [],
   start: startKeywords,
 });

@@ -161,15 +161,19 @@ export async function loadWrittenOff(
 }
 
 export function writeWrittenOff(events: readonly WrittenOff[]): readonly WritePart[] {
-  const rows = events.flatMap(({ position, data }) =>
-    data.entries.map(({ message_id }) => ({ message_id, position })),
+  const rows = events.flatMap(({ position, data, metadata: { partner = "" } }) =>
+    data.entries.map(({ message_id }) => ({ partner, message_id, position })),
   );
   if (rows.length === 0) return [];
   return [
     {
       name: "usage_written_off",
-      sql: `insert into {schema}.written_off (message_id, position) select * from unnest($1::text[], $2::bigint[]) on conflict do nothing`,
-      values: [rows.map(({ message_id }) => message_id), rows.map(({ position }) => position)],
+      sql: `insert into {schema}.written_off (partner, message_id, position) select * from unnest($1::text[], $2::text[], $3::bigint[]) on conflict do nothing`,
+      values: [
+        rows.map(({ partner }) => partner),
+        rows.map(({ message_id }) => message_id),
+        rows.map(({ position }) => position),
+      ],
     },
   ];
 }

@@ -81,8 +81,11 @@ async function stillOpen(
   events: readonly RecordedEvent<"FundsHeld">[],
 ): Promise<OpenHold[]> {
   const graceMs = context.settings.holdGraceHours * 3_600_000;
+  const { directory, environment } = context;
   const held = events.flatMap((event) =>
-    event.data.entries.map(({ message_id }) => ({ message_id, event })),
+    directory.isOver(environment, event.metadata.partner)
+      ? []
+      : event.data.entries.map(({ message_id }) => ({ message_id, event })),
   );
   const ids = held.map(({ message_id }) => message_id);
   const known = (await readHolds(context.pool, ids, [])).holds;

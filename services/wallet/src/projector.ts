@@ -1,5 +1,5 @@
 import { walletEventTypes } from "@heliograph/domain";
-import { walletDdl } from "./tables/wallet.ts";
+import { spaceOfWallet, walletDdl } from "./tables/wallet.ts";
 import { projector } from "@heliograph/runtime";
 import { walletWrites } from "./store.ts";
 
@@ -10,6 +10,7 @@ export const walletProjector = projector({
   schema: "wallet",
   version: 2,
   types: walletEventTypes,
+  spaces: { holds: spaceOfWallet("partner"), wallets: spaceOfWallet("partner") },
   ddl: walletDdl,
   create: () => ({ project: walletWrites }),
 });

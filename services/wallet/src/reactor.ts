@@ -23,6 +23,7 @@ import { ignoredCauses } from "./metrics.ts";
 import { openNightlyProof } from "./nightly.ts";
 import { partnerOf } from "./store.ts";
 import { ledgerMigrations } from "./tables/ledger.ts";
+import { spaceOfWallet } from "./tables/wallet.ts";
 import { openWallets, walletStream, type Wallets } from "./wallets.ts";
 
 /** Another writer can win a race once per take-over; so many in a row mean that something else is wrong. */
@@ -38,6 +39,7 @@ export const walletLedger = reactor({
   // Not the projector's schema, which a rebuild replaces.
   schema: "wallet_ledger",
   types: walletCauseTypes,
+  spaces: { open_holds: "partner", proofs: spaceOfWallet("wallet") },
   migrations: ledgerMigrations,
   start: startLedger,
 });

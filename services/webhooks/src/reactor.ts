@@ -36,6 +36,7 @@ export const webhooksReactor = (options: CourierOptions = {}): Reactor => ({
   name: "webhooks",
   schema: "webhooks",
   types,
+  spaces: { deliveries: "partner", sequences: "partner" },
   sharded: true,
   migrations: [webhooksDdl],
   start: (tools) => start(tools, options),
@@ -146,8 +147,7 @@ class Instance implements ReactorInstance<ConsumedType> {
     const partner = event.metadata.partner!;
     const sequence = this.#given.sequencer.next(partner);
     slot.counters.set(partner, sequence);
-    const { environment, directory } = this.#given.tools.context;
-    if (directory.isOver(environment, partner)) return;
+    const { environment } = this.#given.tools.context;
     let lifecycle, body;
     for (const endpoint of this.#given.lanes.matching(accountOf(partner), type)) {
       lifecycle ??= toLifecycle(event, environment)!;

@@ -14,3 +14,13 @@ export const SandboxReset = defineEvent(
     at: Time,
   }),
 );
+
+/**
+ * The sandbox's log, stream `sandbox-<space>`: a space is over. Whoever keeps rows of it drops them, and passes over whatever is still written of it behind this event.
+ */
+export const SpaceEnded = defineEvent(
+  "SpaceEnded",
+  1,
+  "A sandbox was reset: what was in its space before is over.",
+  z.strictObject({ space: Id }),
+);

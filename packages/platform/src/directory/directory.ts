@@ -1,6 +1,7 @@
 import {
   accountOf,
   readEventFlaw,
+  resetsBefore,
   spaceAfter,
   streamOf,
   type Environment,
@@ -77,7 +78,9 @@ function lookups(state: DirectoryState) {
     priceCurrencies: () => currenciesOf(state),
     spaceOf: (environment, partner) => spaceIn(state, environment, partner),
     isOver: (environment, space) =>
-      space !== undefined && space !== spaceIn(state, environment, space),
+      space !== undefined &&
+      environment === "sandbox" &&
+      resetsBefore(space) < (state.resets.get(accountOf(space)) ?? 0),
     senderOf: (gateway, address) => state.senders.get(senderKey(gateway, address)),
     agent: (id) => state.agents.get(id),
     agentsOf: (partner) =>

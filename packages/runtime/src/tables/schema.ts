@@ -2,6 +2,7 @@ import { applyMigrations } from "@heliograph/log";
 import type pg from "pg";
 import { divide, isDivided } from "./division.ts";
 import { inSchema, quoteSchema } from "./parts.ts";
+import { endedDdl } from "./spaces.ts";
 import { inTransaction } from "./transaction.ts";
 import type { Consumer, OwnTables, Projector } from "../types.ts";
 
@@ -55,6 +56,7 @@ export const prepareConsumer = (
 ): Promise<boolean> =>
   exclusively(pool, async (client) => {
     await prepareCheckpoint(client, schema);
+    if (consumer.spaces !== undefined) await client.query(inSchema(endedDdl, schema));
     const version = consumer.kind === "projector" ? versionOf(consumer) : 1;
     const stored = await storedVersion(client, schema, consumer.name);
     if (consumer.kind === "reactor")

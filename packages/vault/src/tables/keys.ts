@@ -35,6 +35,7 @@ create index if not exists keys_owners on vault.keys using gin (owners);`,
     `drop index vault.keys_live;
 create unique index keys_live on vault.keys (subject, partner) where destroyed_at is null;
 create index keys_destroyed on vault.keys (subject, partner) where destroyed_at is not null;`,
+    "create index keys_partner on vault.keys (partner) where destroyed_at is null;",
   ],
 } as const;
 
@@ -228,4 +229,21 @@ export async function destroyKeys(
     [partner, names, spared],
   );
   return rows.map(({ id, destroyed_at }) => ({ id, destroyedAt: destroyed_at }));
+}
+
+/** Keys that one statement destroys. */
+const destroyedAtOnce = 500;
+
+/** Destroys some of the keys that a partner has, but for those of subjects whose names begin with `spared`. False when none is left. */
+export async function destroySome(
+  pool: pg.Pool,
+  partner: string,
+  spared: string,
+): Promise<boolean> {
+  const { rowCount } = await pool.query(
+    `update vault.keys set wrapped = null, destroyed_at = clock_timestamp() where id = any(array(
+      select id from vault.keys where partner = $1 and destroyed_at is null and not starts_with(subject, $2) limit ${destroyedAtOnce}))`,
+    [partner, spared],
+  );
+  return rowCount === destroyedAtOnce;
 }

@@ -6,6 +6,7 @@ import {
   openJobs,
   progressParts,
   readFilesLeft,
+  spacesOfImports,
 } from "../tables/imports.ts";
 import { applyRows } from "./apply.ts";
 import type { RowOutcome } from "./plan.ts";
@@ -29,6 +30,7 @@ export const importsReactor = reactor({
   name: "contact-imports",
   schema: "contact_importer",
   types: ["ContactImportRequested"],
+  spaces: spacesOfImports,
   migrations: [],
   async start(tools) {
     const importer = new Importer(tools);
@@ -78,10 +80,17 @@ class Importer {
     return this.#stopping.signal.aborted || this.#tools.signal.aborted;
   }
 
+  /** The sandbox was reset since: the import goes with its space. */
+  #isOver({ partner }: Job): boolean {
+    const { directory, environment } = this.#tools.context;
+    return directory.isOver(environment, partner);
+  }
+
   async #look(): Promise<void> {
     if (this.#ending) return;
     for (const job of await openJobs(this.#tools.context.pool, maxAtOnce)) {
       if (this.#running.has(job.id) || this.#running.size >= maxAtOnce) continue;
+      if (this.#isOver(job)) continue;
       const running = this.#run(job)
         .then(() => {
           this.#running.delete(job.id);
@@ -100,16 +109,17 @@ class Importer {
         readRows(job.format, readFile(context, job.partner, job)),
         job.rows,
       )) {
-        if (this.#ending) return;
+        if (this.#ending || this.#isOver(job)) return;
         const outcomes = await applyRows(context, job, rows);
         await failpoint("contacts.import.applied");
         await this.#count(job, rows, outcomes, failed);
         await failpoint("contacts.import.counted");
         failed += outcomes.filter(isFault).length;
       }
-      if (this.#ending) return;
+      if (this.#ending || this.#isOver(job)) return;
       await this.#end(job, { status: "done" });
     } catch (error) {
+      if (this.#isOver(job)) return;
       if (!(error instanceof FileBroken)) throw error;
       await this.#end(job, { status: "failed", error: error.message });
     }

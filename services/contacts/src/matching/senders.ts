@@ -10,6 +10,7 @@ export const sendersProjector = projector({
   name: "contact-senders",
   schema: "contact_senders",
   types: ["MessageSent", "MessageResent"],
+  spaces: { last_sender: "partner" },
   ddl: sendersDdl,
   lingerMs,
   create: () => ({

@@ -4,6 +4,7 @@ import type pg from "pg";
 export const activityDdl = `
 create table if not exists {schema}.activity (
   contact_id text primary key,
+  partner text not null,
   conversations int not null,
   messages int not null
 ) with (fillfactor = 70);
@@ -12,16 +13,19 @@ create table if not exists {schema}.activity (
 export type Activity = { readonly conversations: number; readonly messages: number };
 
 /** A replayed batch is fenced by its checkpoint, so an event is counted once. */
-export function addActivity(counts: ReadonlyMap<string, Activity>): readonly WritePart[] {
+export function addActivity(
+  counts: ReadonlyMap<string, Activity & { readonly partner: string }>,
+): readonly WritePart[] {
   if (counts.size === 0) return [];
   const values = [...counts.values()];
   return [
     {
       name: "contact_activity_add",
-      sql: `insert into {schema}.activity as a (contact_id, conversations, messages) select * from unnest($1::text[], $2::int[], $3::int[])
+      sql: `insert into {schema}.activity as a (contact_id, partner, conversations, messages) select * from unnest($1::text[], $2::text[], $3::int[], $4::int[])
         on conflict (contact_id) do update set conversations = a.conversations + excluded.conversations, messages = a.messages + excluded.messages`,
       values: [
         [...counts.keys()],
+        values.map(({ partner }) => partner),
         values.map(({ conversations }) => conversations),
         values.map(({ messages }) => messages),
       ],

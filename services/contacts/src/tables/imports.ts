@@ -1,4 +1,4 @@
-import type { OwnTables, WritePart } from "@heliograph/runtime";
+import type { OwnTables, SpaceTables, WritePart } from "@heliograph/runtime";
 import type pg from "pg";
 import type { RowFault } from "../imports/columns.ts";
 import type { Format } from "../imports/rows.ts";
@@ -45,6 +45,15 @@ create table contact_imports.errors (
   primary key (import_id, row_number)
 );`,
   ],
+};
+
+const importOf = (condition: string): string =>
+  `(select i.partner from contact_imports.imports i where ${condition})`;
+/** The imports last: what is of them is found by them. */
+export const spacesOfImports: SpaceTables = {
+  "contact_imports.chunks": importOf("i.upload = chunks.upload"),
+  "contact_imports.errors": importOf("i.id = errors.import_id"),
+  "contact_imports.imports": "partner",
 };
 
 export type OnConflict = "update" | "skip" | "fail";
@@ -216,7 +225,8 @@ export function progressParts(
     {
       name: "contact_imports_errors",
       sql: `insert into contact_imports.errors (import_id, row_number, line, field, code, message)
-        select $1, * from unnest($2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[])`,
+        select $1, * from unnest($2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[])
+        where exists (select from contact_imports.imports where id = $1)`,
       values: [
         id,
         errors.map(({ row }) => row),

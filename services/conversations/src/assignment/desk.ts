@@ -203,7 +203,7 @@ export class Desk {
   }
 
   seePresence({ data, metadata, position }: RecordedEvent<"AgentPresenceChanged">): void {
-    const partner = metadata.partner ?? "";
+    const partner = accountOf(metadata.partner ?? "");
     const before = this.#presence.get(data.agent_id);
     if (before !== undefined && Number(position) <= before.since) return;
     const presence = { partner, status: data.status, since: Number(position) };

@@ -6,7 +6,7 @@ import { Desk } from "./desk.ts";
 import { openLanguages, profileTypes, type Languages } from "./languages.ts";
 import { Plan } from "./plan.ts";
 import { readFacts, writeFacts } from "./store.ts";
-import { factsDdl } from "./tables/facts.ts";
+import { factsDdl, spaceOfFact } from "./tables/facts.ts";
 import { evolveWork, isThreadEvent, type Work } from "./work.ts";
 
 const types = [
@@ -36,6 +36,7 @@ export const assignmentReactor = reactor({
   name: "assignment",
   schema: "assignment",
   types: [...types],
+  spaces: { facts: spaceOfFact },
   migrations: [factsDdl],
   start: startAssignment,
 });

@@ -29,6 +29,7 @@ export const topicsReactor = (settings: KafkaSettings): Reactor => ({
   name: "topics",
   schema: "topics",
   types: lifecycleSources,
+  spaces: { sequences: "partner" },
   migrations: [topicsDdl],
   maxEvents: 1_000,
   start: (tools) => start(settings, tools),
@@ -60,7 +61,6 @@ async function start(settings: KafkaSettings, tools: ReactorTools): Promise<Reac
         }
         const sequence = sequencer.next(event.partner);
         counters.set(event.partner, sequence);
-        if (context.directory.isOver(environment, event.partner)) return [];
         return topicRecords(event, sequence, ownTopics);
       });
       await flight;

@@ -3,12 +3,15 @@ import type { RecordedEvent } from "@heliograph/log";
 import { reactor, type ReactorInstance, type ReactorTools } from "@heliograph/runtime";
 import { endDevicesOf, forgetDevices } from "../devices.ts";
 import { forgetFiles } from "../attachments/forget.ts";
+import { removeOfSpace } from "../tables/attachments.ts";
 import { devicesOfAgents } from "../tables/devices.ts";
 import {
+  holdersPartnerDdl,
   openPushes,
   pushDdl,
   writeHolders,
   writePushes,
+  type Holder,
   type NewPush,
   type PushKind,
 } from "../tables/pushes.ts";
@@ -22,6 +25,7 @@ const types = [
   "AgentPresenceChanged",
   "SessionEnded",
   "ContactErased",
+  "SpaceEnded",
 ] as const;
 type PushEvent = RecordedEvent<(typeof types)[number]>;
 
@@ -47,7 +51,8 @@ export const pushReactor = reactor({
   name: "mobile-push",
   schema: "mobile_push",
   types,
-  migrations: [pushDdl],
+  spaces: { holders: "partner", pushes: "partner", "mobile_attachments.usage": "partner" },
+  migrations: [pushDdl, holdersPartnerDdl],
   start: startPushing,
 });
 
@@ -59,26 +64,24 @@ async function startPushing(tools: ReactorTools): Promise<ReactorInstance<PushEv
   const pusher = openPusher(tools, pushes);
   pusher.ring();
 
-  async function causesOf(events: readonly PushEvent[], holders: Map<string, string | null>) {
+  async function causesOf(events: readonly PushEvent[], holders: Map<string, Holder | null>) {
     const unknown = events.flatMap(({ type, data }) =>
       type === "MessageReceived" ? [data.conversation_id] : [],
     );
     const known = unknown.length === 0 ? new Map() : await pushes.holders(unknown);
     return events.flatMap((event): readonly Cause[] => {
       const { type, data } = event;
-      if (type === "AgentPresenceChanged" || type === "SessionEnded" || type === "ContactErased")
-        return [];
+      if (!("conversation_id" in data)) return [];
       const id = data.conversation_id;
-      if (type === "ConversationAssigned") holders.set(id, data.agent.id);
+      const partner = event.metadata.partner!;
+      if (type === "ConversationAssigned") holders.set(id, { agentId: data.agent.id, partner });
       else if (type !== "MessageReceived") holders.set(id, null);
-      const agentId = holders.has(id) ? holders.get(id) : known.get(id);
+      const agentId = holders.has(id) ? holders.get(id)?.agentId : known.get(id);
       const isTold = type === "ConversationAssigned" || type === "MessageReceived";
-      if (!isTold || agentId === undefined || agentId === null) return [];
+      if (!isTold || agentId === undefined) return [];
       const kind = type === "MessageReceived" ? "message" : "assigned";
       const expiresAt = event.recordedAt + maxAgeMs;
-      const partner = event.metadata.partner!;
-      if (expiresAt <= Date.now() || context.directory.isOver(context.environment, partner))
-        return [];
+      if (expiresAt <= Date.now()) return [];
       return [{ eventId: event.id, partner, agentId, conversationId: id, kind, expiresAt }];
     });
   }
@@ -98,7 +101,7 @@ async function startPushing(tools: ReactorTools): Promise<ReactorInstance<PushEv
 
   return {
     async handle({ events, position }) {
-      const holders = new Map<string, string | null>();
+      const holders = new Map<string, Holder | null>();
       const intents = await intentsOf(await causesOf(events, holders));
       for (const event of events) await endWith({ pool, vault }, event);
       await failpoint("mobile.before_intents");
@@ -110,7 +113,7 @@ async function startPushing(tools: ReactorTools): Promise<ReactorInstance<PushEv
   };
 }
 
-/** What ends with an agent, a session or a contact: done before the checkpoint passes, and the same when it is done twice. */
+/** What ends with an agent, a session, a contact or a space: done before the checkpoint passes, and the same when it is done twice. */
 async function endWith(
   keeping: Pick<ReactorTools["context"], "pool" | "vault">,
   event: PushEvent,
@@ -125,4 +128,5 @@ async function endWith(
   } else if (type === "SessionEnded") await endDevicesOf(keeping, data.session_id);
   else if (type === "ContactErased")
     await forgetFiles(keeping, partner, [data.contact_id, ...data.with]);
+  else if (type === "SpaceEnded") await removeOfSpace(pool, data.space);
 }

@@ -33,6 +33,7 @@ create table if not exists mobile_attachments.usage (
 ) with (fillfactor = 50);`,
     // When a message first named it: whoever sends marks it, and a deletion looks.
     `alter table mobile_attachments.attachments add column sent_at timestamptz;`,
+    "create index attachments_partner on mobile_attachments.attachments (partner);",
   ],
 };
 
@@ -166,6 +167,21 @@ export async function removeOfContacts(
       where partner = $1 and contact_id = any($2) and status <> 'removed'`,
     [partner, contacts],
   );
+}
+
+/** Rows that one statement marks. */
+const removedAtOnce = 1_000;
+
+/** Of a space that is over: whoever looks finds none already, and the bytes and rows go with the sweeps. */
+export async function removeOfSpace(pool: pg.Pool, space: string): Promise<void> {
+  for (let marked = removedAtOnce; marked === removedAtOnce;) {
+    const { rowCount } = await pool.query(
+      `update mobile_attachments.attachments set status = 'removed', changed_at = clock_timestamp()
+        where ctid = any(array(select ctid from mobile_attachments.attachments where partner = $1 and status <> 'removed' limit ${removedAtOnce}))`,
+      [space],
+    );
+    marked = rowCount ?? 0;
+  }
 }
 
 /** The keys of these are destroyed too. */

@@ -28,6 +28,9 @@ create index if not exists pushes_due on {schema}.pushes (due_at) where status =
 create index if not exists pushes_agent on {schema}.pushes (partner, agent_id, created_at);
 create index if not exists pushes_age on {schema}.pushes (created_at);`;
 
+/** Whose the conversation is; rows of an earlier release do not say it. */
+export const holdersPartnerDdl = "alter table {schema}.holders add column partner text;";
+
 export type PushKind = "assigned" | "message";
 export type NewPush = {
   readonly id: string;
@@ -40,19 +43,25 @@ export type NewPush = {
   readonly expiresAt: number;
 };
 
+export type Holder = { readonly agentId: string; readonly partner: string };
+
 /** Null: nobody has it. */
-export function writeHolders(changes: ReadonlyMap<string, string | null>): readonly WritePart[] {
-  const held = [...changes].filter((change): change is [string, string] => change[1] !== null);
-  const left = [...changes].flatMap(([id, agent]) => (agent === null ? [id] : []));
+export function writeHolders(changes: ReadonlyMap<string, Holder | null>): readonly WritePart[] {
+  const held = [...changes].filter((change): change is [string, Holder] => change[1] !== null);
+  const left = [...changes].flatMap(([id, holder]) => (holder === null ? [id] : []));
   return [
     ...(held.length === 0
       ? []
       : [
           {
             name: "push_holders",
-            sql: `insert into {schema}.holders select * from unnest($1::text[], $2::text[])
-              on conflict (conversation_id) do update set agent_id = excluded.agent_id`,
-            values: [held.map(([id]) => id), held.map(([, agent]) => agent)],
+            sql: `insert into {schema}.holders (conversation_id, agent_id, partner) select * from unnest($1::text[], $2::text[], $3::text[])
+              on conflict (conversation_id) do update set agent_id = excluded.agent_id, partner = excluded.partner`,
+            values: [
+              held.map(([id]) => id),
+              held.map(([, { agentId }]) => agentId),
+              held.map(([, { partner }]) => partner),
+            ],
           },
         ]),
     ...(left.length === 0

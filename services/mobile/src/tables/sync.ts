@@ -41,6 +41,7 @@ create index if not exists conversations_team on {schema}.conversations (partner
 create index if not exists conversations_nobody on {schema}.conversations (partner, sequence) where status <> 'closed' and agent_id is null and team_id is null;
 create table if not exists {schema}.messages (
   id text primary key,
+  partner text not null,
   conversation_id text not null,
   position bigint not null,
   body jsonb not null

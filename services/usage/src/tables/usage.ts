@@ -37,6 +37,7 @@ create table if not exists {schema}.names (
   primary key (partner, day, kind, name)
 );
 create table if not exists {schema}.written_off (
+  partner text not null,
   message_id text not null,
   position bigint not null,
   primary key (message_id, position)

@@ -30,6 +30,9 @@ create table if not exists {schema}.wallets (
   position bigint not null
 ) with (fillfactor = 20);`;
 
+/** The partner of a wallet, of a column that holds the wallet's name (`partnerOfWallet`). */
+export const spaceOfWallet = (column: string): string => `split_part(${column}, '.', 1)`;
+
 /** A query client: a pool, or a client inside a transaction. */
 export type Queryable = Pick<pg.Pool, "query">;
 

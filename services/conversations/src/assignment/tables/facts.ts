@@ -9,3 +9,6 @@ create table if not exists {schema}.facts (
   primary key (kind, id)
 ) with (fillfactor = 70);
 `;
+
+/** Whose a fact is where it is of a space: teams and who is there stay. */
+export const spaceOfFact = "case kind when 'work' then fact::json ->> 'partner' end";

@@ -1,0 +1,4 @@
+import { runService } from "@heliograph/platform";
+import { service } from "./index.ts";
+
+await runService(service);
