@@ -3,7 +3,7 @@ import { tellsLater } from "@heliograph/gateways";
 import type { Batch, RecordedEvent } from "@heliograph/log";
 import { quarantine, reactor, type ReactorInstance, type ReactorTools } from "@heliograph/runtime";
 import { maxParked, openParked } from "../parked.ts";
-import { parkedDdl, readParked } from "../store.ts";
+import { parkedDdl, parkedPartnerDdl, readParked } from "../store.ts";
 import { addProviderIds, providerIdsDdl } from "../tables/provider-ids.ts";
 import { partsDdl } from "../tables/parts.ts";
 import { countItems } from "./count.ts";
@@ -28,7 +28,8 @@ export const callbacksReactor = reactor({
   concerns: (event) => event.type === "CallbackReceived" || tellsLater(event.data.gateway_kind),
   // Each is read and recorded on its own.
   maxEvents: 100,
-  migrations: [parkedDdl, providerIdsDdl, partsDdl],
+  spaces: { provider_ids: "partner" },
+  migrations: [parkedDdl, providerIdsDdl, partsDdl, parkedPartnerDdl],
   start,
 });
 
@@ -57,7 +58,7 @@ async function start(tools: ReactorTools): Promise<ReactorInstance<ConsumedType>
     await record(context, told);
     await parts.take(told.parts);
     for (const { standIn } of told.unmatched)
-      if (!parked.add(standIn, Date.now()))
+      if (!parked.add(standIn, undefined, Date.now()))
         logger.warn({ standIn }, "too many receipts wait; this one is kept in the log only");
     countItems(context.environment, told);
     return told.faults;
