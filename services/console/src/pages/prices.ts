@@ -107,9 +107,14 @@ async function named({ api }: Visit, name: string): Promise<Published> {
 const prefixOf = ({ prefix }: PriceEntry): Html | string =>
   prefix === "" ? html`<span class="none">every other</span>` : `+${prefix}`;
 
-const entryColumns = <Row>(of: (row: Row) => PriceEntry): readonly Column<Row>[] => [
+/** What an entry is for, with its prices where a narrow screen still shows them. */
+const entryColumns = <Row>(
+  of: (row: Row) => PriceEntry,
+  prices: readonly Column<Row>[],
+): readonly Column<Row>[] => [
   { label: "Channel", cell: (row) => of(row).channel },
   { label: "Number begins with", cell: (row) => prefixOf(of(row)) },
+  ...prices,
   { label: "Category", cell: (row) => of(row).category ?? html`<span class="none">any</span>` },
   { label: "From segments", figures: true, cell: (row) => of(row).min_segments ?? 1 },
 ];
@@ -158,14 +163,16 @@ ${
     ? empty("No entry fits", "What no entry covers is refused: it is never free.")
     : table<PriceEntry>(
         "The longest prefix of a number counts",
-        [
-          ...entryColumns<PriceEntry>((entry) => entry),
-          {
-            label: "A segment",
-            figures: true,
-            cell: ({ per_segment }) => money(per_segment, found.currency),
-          },
-        ],
+        entryColumns<PriceEntry>(
+          (entry) => entry,
+          [
+            {
+              label: "A segment",
+              figures: true,
+              cell: ({ per_segment }) => money(per_segment, found.currency),
+            },
+          ],
+        ),
         fits.slice(0, mostShown),
       )
 }
@@ -254,11 +261,13 @@ function bodyOf({ form }: Visit): Readonly<Record<string, unknown>> {
   };
 }
 
-const changeColumns: readonly Column<PriceChange>[] = [
-  ...entryColumns<PriceChange>(({ entry }) => entry),
-  { label: "Until now", figures: true, cell: ({ before }) => before ?? pill("new") },
-  { label: "Then", figures: true, cell: ({ after }) => after ?? pill("left out") },
-];
+const changeColumns = entryColumns<PriceChange>(
+  ({ entry }) => entry,
+  [
+    { label: "Until now", figures: true, cell: ({ before }) => before ?? pill("new") },
+    { label: "Then", figures: true, cell: ({ after }) => after ?? pill("left out") },
+  ],
+);
 
 /** What a version would change against the one in force, before it is published for ever. */
 async function preview(visit: Visit): Promise<Shown> {

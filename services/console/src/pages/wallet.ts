@@ -65,7 +65,8 @@ const statements = (value: string): Html => {
     (month) => html`<a href="${base}/wallet/statements/${month}">${month}</a>`,
   );
   return html`<section aria-labelledby="statements"><h2 id="statements">Statements</h2>
-<form class="filters" method="get" action="${base}/wallet/statements">${field({ name: "month", label: "Month", value, type: "month", required: true, hint: html`Such as ${links[0]} or ${links[1]}; months end in UTC.` })}<div class="actions"><button type="submit">Show the statement</button></div></form></section>`;
+<form class="filters" method="get" action="${base}/wallet/statements">${field({ name: "month", label: "Month", value, type: "month", required: true })}<div class="actions"><button type="submit">Show the statement</button></div></form>
+<p class="hint">Such as ${links[0]} or ${links[1]}. Months end in UTC.</p></section>`;
 };
 
 async function wallet(visit: Visit, problem?: Problem): Promise<Shown> {
