@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { newId, streamOf, uuid7 } from "@heliograph/contracts";
+import { newId, outlivesSpaces, streamOf, uuid7 } from "@heliograph/contracts";
 import { recordReceipts } from "@heliograph/gateways";
 import { services } from "@heliograph/ingress";
 import { platformContext } from "@heliograph/platform";
@@ -293,3 +293,17 @@ it("A reset leaves no row, key or answer of the space before, whoever is killed 
   await verify();
   expect(await deadLetters()).toEqual([]);
 }, 90_000);
+
+it("What is the account's outlives the space in which it was written, and nothing else does", () => {
+  for (const category of [
+    "template",
+    "endpoint",
+    "team",
+    "presence",
+    "session",
+    "sandbox",
+  ] as const)
+    expect(outlivesSpaces(streamOf(category, "X")), category).toBe(true);
+  for (const category of ["message", "wallet", "contact", "thread", "feed", "suppression"] as const)
+    expect(outlivesSpaces(streamOf(category, "X")), category).toBe(false);
+});
