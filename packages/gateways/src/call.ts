@@ -145,7 +145,8 @@ export function refusedByStatus(
       ? { type: "rejected", error }
       : { type: "unavailable", error, retryAfterMs };
   }
-  if (status >= 500) return { type: "uncertain", cause: "connection_lost" };
+  // So is one that was taken in another way than was to be expected.
+  if (status >= 500 || status < 300) return { type: "uncertain", cause: "connection_lost" };
   if (status === 401 || status === 403 || status === 407)
     return { type: "rejected", error: word("gateway_authentication_failed", said) };
   const passing = status < 400 || status === 408 || status === 425;

@@ -18,6 +18,7 @@ import {
   type InboundRequest,
   type Secrets,
 } from "./descriptor.ts";
+import { http } from "./http/index.ts";
 import { log } from "./log/index.ts";
 import { simulator } from "./simulator/index.ts";
 import { smpp } from "./smpp/index.ts";
@@ -26,7 +27,7 @@ import { twilio } from "./twilio/index.ts";
 import type { Attempt, DeclaringSettings, Gateway, GatewayConfig, GatewayTools } from "./types.ts";
 
 /** Every kind of gateway. One more is a folder and a line here. */
-export const gatewayKinds: readonly GatewayKind[] = [simulator, smtp, smpp, log, twilio];
+export const gatewayKinds: readonly GatewayKind[] = [simulator, smtp, smpp, log, twilio, http];
 
 const byName = new Map(gatewayKinds.map((kind) => [kind.kind, kind]));
 

@@ -194,6 +194,7 @@ describe.each(gatewayKinds.map(({ kind }) => kind))("a gateway of kind %s", (kin
     test("believes what is signed, and nothing that was touched", () => {
       const genuine = request("id-1", "delivered");
       expect(verdict(genuine)).toBe("genuine");
+      if (provider.unsigned) return;
       for (const forged of [
         { ...genuine, body: Buffer.concat([genuine.body, Buffer.from("&x=1")]) },
         { ...genuine, body: request("id-2", "delivered").body },

@@ -229,3 +229,35 @@ test("rules are replaced as a whole, and explained without sending", async () =>
   }
   expect((await ask("GET", "/admin/routing")).body).toEqual(set.body);
 });
+
+test("a configured request is shown without being sent, and has an address to be called at", async () => {
+  const made = await ask("POST", "/admin/gateways", {
+    body: {
+      name: "acme",
+      channel: "sms",
+      kind: "http",
+      settings: {
+        url: "http://127.0.0.1:1/{{channel}}",
+        body: { to: "{{to}}" },
+        success: { id: "/id" },
+      },
+      secrets: { headers: { Authorization: `Bearer ${secret}` } },
+    },
+  });
+  expect([made.status, made.body.secrets]).toEqual([201, ["headers"]]);
+  expect(made.body.callback_url).toMatch(
+    new RegExp(`/api/v1/callbacks/${made.body.id}/[\\w-]{28}$`),
+  );
+  const tried = await ask("POST", `/admin/gateways/${made.body.id}/test`);
+  expect(tried.body).toMatchObject({
+    ok: true,
+    error: null,
+    request: {
+      method: "POST",
+      url: "http://127.0.0.1:1/sms",
+      headers: { "content-type": "application/json" },
+      body: '{"to":"+15550000001"}',
+    },
+  });
+  expect(tried.text).not.toContain(secret);
+});

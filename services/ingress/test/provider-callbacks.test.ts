@@ -7,6 +7,7 @@ import { service as dispatch } from "@heliograph/dispatch";
 import { service as inbound } from "@heliograph/inbound";
 import { twilioDouble, until, type TwilioDouble } from "@heliograph/testkit";
 import { openWorld, type World } from "@heliograph/testkit/world";
+import { service as suppressions } from "@heliograph/suppressions";
 import { service as wallet } from "@heliograph/wallet";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { service as ingress } from "../src/index.ts";
@@ -20,7 +21,17 @@ let gateway: { readonly id: string; readonly callback_url: string };
 beforeAll(async () => {
   twilio = await twilioDouble();
   world = await openWorld({
-    services: [ingress, wallet, dispatch, delivery, inbound, contacts, conversations, control],
+    services: [
+      ingress,
+      wallet,
+      dispatch,
+      delivery,
+      inbound,
+      contacts,
+      conversations,
+      control,
+      suppressions,
+    ],
     consumers: "run",
     env: { HELIOGRAPH_PUBLIC_URL: origin, HELIOGRAPH_RETRY_SCALE: "0.02" },
   });
@@ -134,6 +145,17 @@ test("a failure that is overtaken by a late word stays one, with the provider's 
     status: "failed",
     error: { code: "account_not_allowed", provider: { code: "30034" } },
   });
+});
+
+test("whom the provider calls opted out is suppressed here too", async () => {
+  const to = "+15550000108";
+  twilio.behave({ type: "refuse", status: 400, code: 21610 });
+  const id = await text(to);
+  await comes(id, "MessageFailed");
+  await until(async () => (await count("SuppressionStarted")) === 1);
+  const again = { channel: "sms", to, text: "Again" };
+  const { status, body } = await world.call("POST", "/api/v1/messages", { key, body: again });
+  expect([status, body.code]).toEqual([422, "recipient_suppressed"]);
 });
 
 test("what a person writes comes to the partner, with the picture", async () => {

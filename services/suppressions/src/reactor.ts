@@ -21,12 +21,16 @@ import { recipientOf } from "./seal.ts";
 type Received = RecordedEvent<"MessageReceived">;
 type Bounced = RecordedEvent<"MessageBounced">;
 type Complained = RecordedEvent<"MessageComplained">;
-type Cause = Received | Bounced | Complained;
+type Failed = RecordedEvent<"MessageFailed">;
+type Cause = Received | Bounced | Complained | Failed;
 
 /** Evidence holds so much of a text. */
 const maxEvidenceCharacters = 2_000;
 /** A sealed text that is longer is no keyword: 20,000 characters, which is a mail with what it quotes. */
 const maxToken = 110_000;
+
+/** In the word of gateways for somebody who wrote STOP to the provider, which takes no more messages to that number. */
+const optedOutCode = "recipient_opted_out";
 
 /** Starts and ends suppressions by what people write, what comes back for good and what is complained about, and answers keywords. */
 export const keywordsReactor = reactor({
@@ -34,7 +38,8 @@ export const keywordsReactor = reactor({
   name: "suppression-keywords",
   // Not the projector's schema, which a rebuild replaces.
   schema: "suppression_keywords",
-  types: ["MessageReceived", "MessageBounced", "MessageComplained"],
+  types: ["MessageReceived", "MessageBounced", "MessageComplained", "MessageFailed"],
+  concerns: (event) => event.type !== "MessageFailed" || event.data.error.code === optedOutCode,
   spaces: {},
   migrations: [],
   start: startKeywords,
@@ -63,6 +68,8 @@ function handleOne(tools: ReactorTools, event: Cause): Promise<boolean> {
       return bounced(tools, event);
     case "MessageComplained":
       return complained(tools, event);
+    case "MessageFailed":
+      return optedOut(tools, event);
     default:
       return event satisfies never;
   }
@@ -200,10 +207,19 @@ async function complained(tools: ReactorTools, event: Complained): Promise<boole
   return to === undefined ? false : stop(tools, event, to, "complaint", event.data.diagnostic);
 }
 
+/** The provider heard the STOP and we did not: here it counts as one that we did. */
+async function optedOut(tools: ReactorTools, event: Failed): Promise<boolean> {
+  if (event.data.error.code !== optedOutCode) return false;
+  const to = await addressOf(tools, event);
+  return to === undefined
+    ? false
+    : stop(tools, event, to, "keyword", event.data.error.provider?.text);
+}
+
 /** Undefined once it is erased. */
 async function addressOf(
   { context: { vault } }: ReactorTools,
-  { data: { message }, metadata: { partner = "" } }: Bounced | Complained,
+  { data: { message }, metadata: { partner = "" } }: Exclude<Cause, Received>,
 ): Promise<string | undefined> {
   const to = (await vault.open(partner, message.to))(message.to);
   return to === erasedText ? undefined : to;
@@ -211,9 +227,9 @@ async function addressOf(
 
 async function stop(
   tools: ReactorTools,
-  event: Bounced | Complained,
+  event: Exclude<Cause, Received>,
   to: string,
-  reason: "bounce" | "complaint",
+  reason: "bounce" | "complaint" | "keyword",
   said: string | undefined,
 ): Promise<boolean> {
   const { message_id, message } = event.data;

@@ -1,3 +1,4 @@
+import { http } from "./http.ts";
 import { log } from "./log.ts";
 import type { Provider } from "./provider.ts";
 import { simulator } from "./simulator.ts";
@@ -7,6 +8,7 @@ import { twilio } from "./twilio.ts";
 
 /** Each kind's provider: a program where there is one to be had. A kind without one fails the suite. */
 export const providers: Readonly<Record<string, () => Promise<Provider>>> = {
+  http,
   log,
   simulator,
   smpp,

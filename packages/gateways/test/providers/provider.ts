@@ -32,5 +32,7 @@ export type Provider = {
   taken(): readonly string[] | undefined;
   /** A callback about a message, signed as the provider signs; left out where it calls nobody. */
   readonly callback?: (providerMessageId: string, told: Told) => CallbackRequest;
+  /** It has no scheme to sign by: the address is all there is. */
+  readonly unsigned?: true;
   close(): Promise<void>;
 };

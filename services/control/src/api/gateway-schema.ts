@@ -24,6 +24,8 @@ const CarriedCountries = Countries.meta({
 });
 const Settings = z.record(z.string().max(64), z.unknown());
 const secretText = z.string().min(1).max(10_000);
+/** JSON, such as headers or a key file, is stored as text. */
+const Secret = z.union([secretText, z.record(z.string(), z.unknown())]);
 const maxPerSecond = z.number().min(0.01).max(1_000_000);
 const maxInFlight = z.int().min(1).max(10_000);
 const timeoutMs = z.int().min(100).max(120_000);
@@ -38,7 +40,7 @@ export const CreateGateway = z
     channel: z.enum(channels),
     kind: z.string().min(1).max(32),
     settings: Settings.optional(),
-    secrets: z.record(z.string().max(64), secretText).optional(),
+    secrets: z.record(z.string().max(64), Secret).optional(),
     max_per_second: maxPerSecond.optional(),
     max_in_flight: maxInFlight.optional(),
     timeout_ms: timeoutMs.optional(),
@@ -65,7 +67,7 @@ export const PatchGateway = z
   .strictObject({
     settings: Settings.optional().meta({ description: "In place of all settings it had." }),
     secrets: z
-      .record(z.string().max(64), secretText.nullable())
+      .record(z.string().max(64), Secret.nullable())
       .optional()
       .meta({ description: "Those that change; null takes one away, the others stay." }),
     max_per_second: maxPerSecond.nullable().optional(),
@@ -150,3 +152,16 @@ export function patched(
     Object.entries(fields).filter(([, value]) => value !== null),
   ) as unknown as Gateway;
 }
+
+type Given = string | Readonly<Record<string, unknown>> | null;
+
+/** Secrets as they are sealed. */
+export const secretTexts = <Value extends Given>(
+  secrets: Readonly<Record<string, Value>> = {},
+): Readonly<Record<string, string | Extract<Value, null>>> =>
+  Object.fromEntries(
+    Object.entries(secrets).map(([name, value]) => [
+      name,
+      typeof value === "object" && value !== null ? JSON.stringify(value) : value,
+    ]),
+  ) as Readonly<Record<string, string | Extract<Value, null>>>;

@@ -1,10 +1,12 @@
 import { PublicError, deterministicId, environments, isId, streamOf } from "@heliograph/contracts";
 import {
   GatewayRefused,
+  attemptIdOf,
   callbackUrl,
   configured,
   createGateway,
   kindOf,
+  previewOf,
   reconfigured,
   takesCallbacks,
 } from "@heliograph/gateways";
@@ -44,6 +46,7 @@ import {
   gatewayView,
   onUncertain,
   patched,
+  secretTexts,
 } from "./gateway-schema.ts";
 
 /** A provider that takes longer to say hello is as good as away. */
@@ -125,7 +128,7 @@ const answered = (
 });
 
 async function create(call: Call<CreateGateway, unknown>): Promise<Answer> {
-  const { environment = call.env, name, channel, kind, secrets = {}, partner_id } = call.body;
+  const { environment = call.env, name, channel, kind, secrets, partner_id } = call.body;
   if (!reachable(call).includes(environment))
     throw notValid("body", [
       { path: "environment", code: "not_allowed", message: "takes a live admin key" },
@@ -154,7 +157,7 @@ async function create(call: Call<CreateGateway, unknown>): Promise<Answer> {
         ...(body.countries !== undefined && { countries: body.countries }),
         ...(partner_id !== undefined && { partner_id }),
       },
-      secrets,
+      secretTexts(secrets),
       call.context.masterKey,
     ),
   );
@@ -163,11 +166,13 @@ async function create(call: Call<CreateGateway, unknown>): Promise<Answer> {
 }
 
 async function patch(call: Call<PatchGateway, unknown>): Promise<Answer> {
-  const { secrets = {}, ...fields } = call.body;
+  const { secrets, ...fields } = call.body;
   requirePartner(call, fields.partner_id);
   const changed = await change(call, idOf(call), "change", (stored) =>
     decideChange(stored, (config) =>
-      checked(() => reconfigured(patched(config, fields), secrets, call.context.masterKey)),
+      checked(() =>
+        reconfigured(patched(config, fields), secretTexts(secrets), call.context.masterKey),
+      ),
     ),
   );
   return answered(call, 200, changed);
@@ -228,6 +233,10 @@ const Tested = z
     ok: z.boolean(),
     duration_ms: z.int(),
     error: z.string().nullable().meta({ description: "What the provider or the network said." }),
+    request: z.looseObject({}).nullable().meta({
+      description:
+        "Of a kind whose requests are configured: the one for a message, without its secrets; it is not sent.",
+    }),
   })
   .meta({ id: "TestedGateway" });
 
@@ -239,8 +248,23 @@ async function tryOut(call: Call): Promise<Answer> {
   const start = performance.now();
   const error = await reached(call, config).catch((cause: Error) => cause.message.slice(0, 500));
   const duration_ms = Math.round(performance.now() - start);
-  return { status: 200, body: { ok: error === undefined, duration_ms, error: error ?? null } };
+  const request = previewOf(config, sample(config)) ?? null;
+  return {
+    status: 200,
+    body: { ok: error === undefined, duration_ms, error: error ?? null, request },
+  };
 }
+
+/** A message that is nobody's. */
+const sample = ({ channel, gateway_id }: Gateway): Parameters<typeof previewOf>[1] => ({
+  attemptId: attemptIdOf(gateway_id, 1),
+  messageId: deterministicId("msg", gateway_id),
+  attempt: 1,
+  channel,
+  to: channel === "email" ? "ada@example.com" : "+15550000001",
+  content: { text: 'Hello "Ada" & <Bob>' },
+  partner: "",
+});
 
 async function reached(call: Call, config: Gateway): Promise<undefined> {
   const { settings: declaring, masterKey, logger } = call.context;

@@ -1,0 +1,83 @@
+import { receiptStatuses } from "@heliograph/contracts";
+import { z } from "zod";
+
+/** RFC 6901. */
+const Pointer = z
+  .string()
+  .max(200)
+  .regex(/^(\/([^~/]|~[01])*)*$/, "must be a JSON pointer, such as /message/id");
+const HeaderName = z.string().regex(/^[\w!#$%&'*+.^`|~-]{1,64}$/, "must be a header's name");
+export const Headers = z.record(
+  HeaderName,
+  z
+    .string()
+    .max(4_000)
+    // oxlint-disable-next-line no-control-regex -- control characters are exactly what is looked for
+    .regex(/^[^\u0000-\u001f\u007f]*$/, "must be one line"),
+);
+
+const Status = z.union([
+  z.int().min(200).max(599),
+  z.array(z.int().min(200).max(599)).min(1).max(20),
+  z.literal("2xx"),
+]);
+
+/** What answers mean; the first that matches counts. */
+export const failureClasses = ["permanent", "transient", "throttled", "account"] as const;
+const Match = z.union([
+  z.string().min(1).max(200),
+  z.strictObject({
+    status: z.int().min(100).max(599).optional(),
+    pointer: Pointer.optional(),
+    equals: z.union([z.string().max(200), z.number(), z.boolean()]).optional(),
+  }),
+]);
+
+/** What stands readable in the log. In `url`, `headers` and `body`, `{{to}}` and the like stand for the message. */
+export const HttpSettings = z.strictObject({
+  method: z.enum(["POST", "PUT", "PATCH", "GET"]).default("POST"),
+  url: z
+    .string()
+    .max(2_000)
+    .refine(
+      (text) => URL.canParse(text) && /^https?:\/\/[^/?#@{}]+([/?#]|$)/i.test(text),
+      "url must be an http:// or https:// address whose host has no password and no placeholder",
+    ),
+  headers: Headers.optional(),
+  /** Text, or JSON whose texts are templates. */
+  body: z.union([z.string().max(20_000), z.record(z.string(), z.unknown())]).optional(),
+  success: z.strictObject({ status: Status.default("2xx"), id: Pointer }),
+  errors: z
+    .array(z.strictObject({ match: Match, class: z.enum(failureClasses) }))
+    .max(100)
+    .optional(),
+  receipts: z
+    .strictObject({
+      /** Where the list is, in a body that has several. */
+      items: Pointer.optional(),
+      id: Pointer,
+      status: Pointer,
+      map: z.record(z.string().max(64), z.enum(receiptStatuses)),
+    })
+    .optional(),
+});
+export type HttpSettings = z.infer<typeof HttpSettings>;
+
+/** Headers as a JSON object. */
+export const HttpSecrets = z.strictObject({
+  headers: z
+    .string()
+    .max(10_000)
+    .refine((text) => Headers.safeParse(jsonIn(text)).success, "headers must be a JSON object")
+    .optional(),
+});
+export type HttpSecrets = z.infer<typeof HttpSecrets>;
+
+/** undefined for what is none. */
+export function jsonIn(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
