@@ -14,7 +14,7 @@ export const longFunctionsKnown: Readonly<Record<string, number>> = {
   "packages/log/src/eventstoredb/copy-target.ts#openEventStoreCopyTarget": 163,
   "packages/log/src/eventstoredb/feed.ts#makeFeed": 307,
   "packages/log/src/eventstoredb/reader.ts#makeReader": 246,
-  "packages/log/src/eventstoredb/writer.ts#makeWriter": 178,
+  "packages/log/src/eventstoredb/writer.ts#makeWriter": 170,
 };
 
 export type LongFunction = { readonly path: string; readonly name: string; readonly lines: number };

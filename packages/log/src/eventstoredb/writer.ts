@@ -93,15 +93,6 @@ export function makeWriter(
     throw failureOf(errors, done);
   }
 
-  /** One error for the whole call: whoever hears that nothing was stored may act on it, so it must be true of every append. */
-  function failureOf(errors: readonly unknown[], done: readonly Outcome[]): unknown {
-    const unknown = errors.find((each) => each instanceof LogUnavailable && each.outcomeUnknown);
-    if (unknown !== undefined || !done.some(({ kind }) => kind === "appended"))
-      return unknown ?? errors[0];
-    const message = `${errors.length} of ${errors.length + done.length} appends were not stored`;
-    return new LogUnavailable(message, { outcomeUnknown: true, cause: errors[0] });
-  }
-
   /** Appends to one stream one after another: their order is the caller's. */
   function enqueue(one: Append, texts: readonly Encoded[], characters: number): Promise<Outcome> {
     waiting++;
@@ -244,4 +235,13 @@ function refusal(answer: Refused): Outcome {
 async function lastRevision(reader: Pick<Reader, "readOne">, stream: string): Promise<number> {
   const last = await within(reader.readOne(stream), callTimeoutMs);
   return last?.event.revision ?? -1;
+}
+
+/** One error for the whole call: whoever hears that nothing was stored may act on it, so it must be true of every append. */
+function failureOf(errors: readonly unknown[], done: readonly Outcome[]): unknown {
+  const unknown = errors.find((each) => each instanceof LogUnavailable && each.outcomeUnknown);
+  if (unknown !== undefined || !done.some(({ kind }) => kind === "appended"))
+    return unknown ?? errors[0];
+  const message = `${errors.length} of ${errors.length + done.length} appends were not stored`;
+  return new LogUnavailable(message, { outcomeUnknown: true, cause: errors[0] });
 }
