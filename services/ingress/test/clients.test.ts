@@ -223,7 +223,7 @@ test("keys come from the environment or a file that only their owner can read", 
   expect((await cli(["listen", "--forward", "3000"], live)).said).toContain("a key of the sandbox");
 });
 
-test("listen forwards what happens, signed, in order, over a receiver and a platform that are away", async () => {
+test("listen forwards what happens, signed, in order, over a receiver that is away", async () => {
   const sink = await webhookSink();
   const stop = new AbortController();
   let ready = 0;
