@@ -68,7 +68,8 @@ async function show(
   const language = form.text("language") || template.default_language;
   return shown(
     template.slug,
-    html`<p class="lead">${template.channel}, version ${template.version}, changed ${time(template.updated_at)}${template.description !== null && html`. ${bdi(template.description)}`}</p>
+    html`<p class="lead">${template.channel}, version ${template.version}, changed ${time(template.updated_at)}</p>
+${template.description !== null && html`<p>${bdi(template.description)}</p>`}
 <p>${hasScope(visit.who.scopes, "templates:write") && html`<a href="${base}/templates/${template.slug}/version?channel=${template.channel}">New version</a>`}${template.version > 1 && html` <a href="${base}/templates/${template.slug}/compare?channel=${template.channel}">Compare versions</a>`}</p>
 <div class="two">
 <section aria-labelledby="texts"><h2 id="texts">Texts</h2>${Object.entries(template.languages).map(
