@@ -1,4 +1,4 @@
-import { failpoint, outlivesSpaces, shardOf } from "@heliograph/contracts";
+import { failpoint, outlivesSpaces, readEventFlaw, shardOf } from "@heliograph/contracts";
 import type { RecordedEvent } from "@heliograph/log";
 import type pg from "pg";
 import { messageOf, pause } from "./faults.ts";
@@ -51,6 +51,8 @@ export class EndedSpaces {
     const ended: EndedSpace[] = [];
     const left = events.filter((event) => {
       if (event.type !== endOfSpace) return this.#concerns(event);
+      // One that is damaged ends nothing: whoever asks for it sets it aside.
+      if (readEventFlaw(event) !== undefined) return this.#consumer.types.includes(endOfSpace);
       const { space } = event.data;
       this.#ended.add(space);
       ended.push({ space, position: event.position });
