@@ -177,8 +177,13 @@ export class Link {
     const { throttledMs, longestThrottledMs } = this.#options.timing;
     const fullMs = Math.min(longestThrottledMs, throttledMs * 2 ** Math.min(this.#throttles++, 20));
     const delayMs = (fullMs / 2) * (1 + Math.random());
-    this.#pausedUntil = performance.now() + delayMs;
-    this.#after(delayMs + 1, this.#options.room);
+    const until = performance.now() + delayMs;
+    this.#pausedUntil = until;
+    this.#after(delayMs, () => {
+      // The alarm ends the pause, not the clock: a timer may ring some milliseconds early, and nobody would ask for room again.
+      if (this.#pausedUntil === until) this.#pausedUntil = 0;
+      this.#options.room();
+    });
   }
 
   async close(): Promise<void> {
