@@ -103,7 +103,11 @@ function takeOfWhole(turn: Turn, input: WholeInput): void {
     case "stop":
       return stop(turn);
     case "broken":
-      if (input.commit) desk.failed = true;
+      if (input.commit) {
+        desk.failed = true;
+        // It is lost, and nobody hears of it again: who stops need not wait for it.
+        desk.committing = undefined;
+      }
       if (desk.life === "open") desk.life = "closing";
       return;
     case "finish":
