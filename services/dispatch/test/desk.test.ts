@@ -145,3 +145,17 @@ test("an answer that comes a second time, or after all was given back, changes n
   expect(step(desk, [late, late], at())).toEqual([]);
   expect([given.open, given.active]).toEqual([0, 0]);
 });
+
+test("who stops waits for the commit that is under way, and for none that failed", () => {
+  const stopped = (lost: boolean) => {
+    const desk = newDesk();
+    const events = [held("flooder", 1n, named("f", 1_000))];
+    step(desk, [{ type: "batch", events, position: 1n }, { type: "pause" }], at());
+    step(desk, [{ type: "all read", for: "feed" }, { type: "pause" }], at());
+    expect(desk.committing).toBeDefined();
+    if (lost) step(desk, [{ type: "broken", commit: true }], at());
+    return step(desk, [{ type: "stop" }, { type: "finish" }, { type: "pause" }], at());
+  };
+  expect(stopped(true)).toContainEqual({ type: "over", what: "commits" });
+  expect(stopped(false)).not.toContainEqual({ type: "over", what: "commits" });
+});
