@@ -167,13 +167,13 @@ describe("pages that change by themselves", () => {
     await until(() => other.over() && nobody.over(), { what: "both are over" });
     expect(other.text()).toContain("event: end\ndata: This page is of the other world");
     expect(nobody.text()).toContain("event: end");
-    // The last two are pages, of which no part changes by itself.
+    // The last two are a page and a file, of which no part changes by itself.
     for (const page of [
       "/console/nowhere",
       "https://evil.example/",
       "//evil.example/console",
       "/console/limits",
-      "/console/usage.csv",
+      "/console/usage/usage.csv",
     ]) {
       const query = new URLSearchParams({ page, world: "sandbox" }).toString();
       expect((await fetchPage(`/console/live?${query}`, { headers: { cookie } })).status).toBe(400);

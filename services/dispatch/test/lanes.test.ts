@@ -2,12 +2,13 @@ import type { Attempt } from "@heliograph/gateways";
 import { afterEach, expect, test } from "vitest";
 import { createBucket, noBucket } from "../src/bucket.ts";
 import { createCaller } from "../src/caller.ts";
-import { createConnections, type Connections } from "../src/connections.ts";
+import type { Connections } from "../src/connections.ts";
 import { Inbox } from "../src/inbox.ts";
 import type { Task, Waiting } from "../src/job.ts";
 import { type Chosen, Lanes } from "../src/lanes.ts";
 import { newLogger } from "@heliograph/runtime";
 import { simulator } from "./harness.ts";
+import { loneConnections } from "./lone-connections.ts";
 
 const logger = newLogger("silent");
 const opened: Connections[] = [];
@@ -16,22 +17,9 @@ afterEach(async () => {
 });
 
 function open(changes: Parameters<typeof simulator>[1] = {}) {
-  const connections = createConnections({
-    environment: "sandbox",
-    retryScale: 1,
+  const connections = loneConnections({
     now: () => 0,
     bucketOf: ({ max_per_second: rate }) => (rate === undefined ? noBucket : createBucket(rate, 0)),
-    partOf: (calls) => calls,
-    tools: {
-      logger,
-      masterKey: Buffer.alloc(32),
-      declaring: { smtpUrls: [], logGatewayChannels: [] },
-      onReceipt: async () => undefined,
-      origin: "",
-    },
-    refused: (_, error) => {
-      throw error;
-    },
   });
   connections.reconcile([simulator("sms", changes)], []);
   opened.push(connections);

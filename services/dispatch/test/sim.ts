@@ -5,12 +5,13 @@ import { openMemoryLog, type RecordedEvent } from "@heliograph/log";
 import { newLogger, realClock, type WritePart } from "@heliograph/runtime";
 import { loosely } from "@heliograph/testkit";
 import { noBucket } from "../src/bucket.ts";
-import { createConnections, type Connections } from "../src/connections.ts";
+import type { Connections } from "../src/connections.ts";
 import { openDesk, type At, type Desk, type Effect, type Input } from "../src/desk.ts";
 import { recover } from "../src/recover.ts";
 import { step } from "../src/step.ts";
 import type { DueTimer, IntendedCall, Store, Timer } from "../src/store.ts";
 import { history, send, simulator, type Order } from "./harness.ts";
+import { loneConnections } from "./lone-connections.ts";
 
 const EPOCH = 1_767_225_600_000;
 const logger = newLogger("silent");
@@ -111,23 +112,7 @@ export class Sim {
 
   /** A process of its own: its breakers know nothing yet. */
   #connect(): Connections {
-    const connections = createConnections({
-      environment: "sandbox",
-      retryScale: 1,
-      now: () => this.now,
-      bucketOf: () => noBucket,
-      partOf: (calls) => calls,
-      tools: {
-        logger,
-        masterKey: Buffer.alloc(32),
-        declaring: { smtpUrls: [], logGatewayChannels: [] },
-        onReceipt: async () => undefined,
-        origin: "",
-      },
-      refused: (_, error) => {
-        throw error;
-      },
-    });
+    const connections = loneConnections({ now: () => this.now, bucketOf: () => noBucket });
     const configs = this.#configured.map((changes, index) =>
       simulator("sms", {
         name: `sim-${index}`,
