@@ -25,7 +25,6 @@ export type Ownership = {
 export type Caller = {
   /** Makes the call, and hands in what it came to. Never throws: a gateway that throws leaves an uncertain outcome. */
   call(job: Called): Promise<void>;
-  readonly inFlight: number;
   close(): void;
 };
 
@@ -39,7 +38,6 @@ type Options = {
 
 export function createCaller({ logger, now, ownership, inbox, broken }: Options): Caller {
   const deadlines = createDeadlines();
-  let inFlight = 0;
 
   const isSure = (): boolean => performance.now() - ownership.provedAt <= OWNERSHIP_MS;
 
@@ -55,20 +53,15 @@ export function createCaller({ logger, now, ownership, inbox, broken }: Options)
   }
 
   async function make(job: Called): Promise<void> {
-    inFlight++;
-    try {
-      const pause = failpoint("dispatch.before_provider");
-      if (pause !== undefined) await pause;
-      const startedAt = performance.now();
-      const result = await send(job);
-      const durationMs = performance.now() - startedAt;
-      const answered = failpoint("dispatch.after_provider");
-      if (answered !== undefined) await answered;
-      job.given.connection.count(result.type, durationMs);
-      inbox.put({ type: "answered", job, result, durationMs });
-    } finally {
-      inFlight--;
-    }
+    const pause = failpoint("dispatch.before_provider");
+    if (pause !== undefined) await pause;
+    const startedAt = performance.now();
+    const result = await send(job);
+    const durationMs = performance.now() - startedAt;
+    const answered = failpoint("dispatch.after_provider");
+    if (answered !== undefined) await answered;
+    job.given.connection.count(result.type, durationMs);
+    inbox.put({ type: "answered", job, result, durationMs });
   }
 
   return {
@@ -79,9 +72,6 @@ export function createCaller({ logger, now, ownership, inbox, broken }: Options)
         broken(error);
       }
       inbox.put({ type: "not made", job });
-    },
-    get inFlight() {
-      return inFlight;
     },
     close: () => deadlines.close(),
   };

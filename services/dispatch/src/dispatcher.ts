@@ -74,6 +74,7 @@ export async function startDispatcher(
   run(desk, { ...at, gateways: connections, inbox }, executor, { inbox, now }).catch(broken);
   return reactorOf({
     tools,
+    desk,
     executor,
     owner,
     inbox,
@@ -120,6 +121,7 @@ async function takeOver(
 
 type Parts = {
   readonly tools: ReactorTools;
+  readonly desk: Desk;
   readonly executor: Executor;
   readonly owner: Owner;
   readonly inbox: Inbox;
@@ -132,16 +134,16 @@ type Parts = {
 
 /** An owner lives through: recover → open → closing (no more is admitted, calls in flight end, announced ones become rows) → finished (everything is committed) → closed. */
 function reactorOf(parts: Parts): ReactorInstance {
-  const { tools, executor, owner, inbox, held, caller, recorder, gateways } = parts;
+  const { tools, desk, executor, owner, inbox, held, caller, recorder, gateways } = parts;
   const { clock } = tools.context;
   const forgetClock = clock.onChange(() => inbox.put({ type: "rows due" }));
   const lookOver = setInterval(() => inbox.put({ type: "look over" }), LOOK_OVER_MS).unref();
   inbox.put({ type: "rows due" });
   // Of partners that became active while nobody looked.
   inbox.put({ type: "partners active" });
-  /** Calls in flight run to their end: an intent without an outcome would be uncertain to the next owner. */
+  /** Calls in flight run to their end, up to what the log has of them. */
   const isQuiet = (): boolean =>
-    caller.inFlight === 0 && recorder.pending === 0 && gateways.receiptsInFlight === 0;
+    !desk.jobs.areCalled && recorder.pending === 0 && gateways.receiptsInFlight === 0;
   return {
     handle: (batch) => executor.handle(batch),
     async stop(deadlineMs) {

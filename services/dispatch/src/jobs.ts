@@ -26,6 +26,12 @@ export class Jobs {
   [Symbol.iterator](): Iterator<Job> {
     return this.#jobs.values();
   }
+  /** Whether a provider is called, or has answered and the log does not have it yet: an intent without an outcome would be uncertain to the next owner. */
+  get areCalled(): boolean {
+    for (const { phase } of this.#jobs.values())
+      if (phase === "called" || phase === "answered") return true;
+    return false;
+  }
   /** It comes in, or goes on to another phase. */
   put<Kind extends Job>(job: Kind): Kind {
     if (!this.#jobs.has(job.messageId)) this.#count(partnerOf(job), 1);

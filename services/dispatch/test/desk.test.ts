@@ -4,7 +4,7 @@ import { loosely } from "@heliograph/testkit";
 import { expect, test } from "vitest";
 import { announced, answered, notMade, placed } from "../src/calls.ts";
 import type { Connection } from "../src/connections.ts";
-import { type At, openDesk, type Turn } from "../src/desk.ts";
+import { type At, type Effect, openDesk, type OutcomeEntry, type Turn } from "../src/desk.ts";
 import type { Admitted, Called } from "../src/job.ts";
 import { step } from "../src/step.ts";
 
@@ -158,4 +158,30 @@ test("who stops waits for the commit that is under way, and for none that failed
   };
   expect(stopped(true)).toContainEqual({ type: "over", what: "commits" });
   expect(stopped(false)).not.toContainEqual({ type: "over", what: "commits" });
+});
+
+test("a call is under way until the log has its outcome, also while its stream is read again", () => {
+  const given = connection();
+  const turn: Turn = { desk: newDesk(), at: at(), effects: [] };
+  const { jobs } = turn.desk;
+  announced(turn, [admitted("one", "a", given)]);
+  const [call] = turn.effects.splice(0) as [{ readonly type: "call"; readonly job: Called }];
+  // Not made yet: the owner may have to be proved first.
+  expect(jobs.areCalled).toBe(true);
+  const error = { code: "x", class: "provider", permanent: true } as const;
+  answered(turn, call.job, { type: "rejected", error }, 1);
+  const said = (effects: readonly Effect[], type: "append" | "read again"): OutcomeEntry => {
+    const effect = effects.find((each) => each.type === type);
+    if (effect?.type !== type || effect.entry.type !== "outcome") throw new Error(`no ${type}`);
+    return effect.entry;
+  };
+  const written = (entry: OutcomeEntry, kind: "conflict" | "recorded") =>
+    step(turn.desk, [{ type: "written", entry, outcome: { kind } }], at());
+  const again = said(written(said(turn.effects, "append"), "conflict"), "read again");
+  expect(jobs.areCalled).toBe(true);
+  const overtaken = { type: "overtaken", entry: again, stored: [] } as const;
+  const second = said(step(turn.desk, [overtaken], at()), "append");
+  expect(jobs.areCalled).toBe(true);
+  written(second, "recorded");
+  expect(jobs.areCalled).toBe(false);
 });
