@@ -180,6 +180,18 @@ describe("a webhook endpoint", () => {
     expect([changed.types, changed.event_types]).toEqual([["message.failed"], ["message.failed"]]);
   });
 
+  test("names families of types and filters, which null takes away", async () => {
+    const filters = { channels: ["sms"], metadata: { shop: ["acme", "zeta"], order: 5 } };
+    const { body } = await create({ event_types: ["message.*", "wallet.low_balance"], filters });
+    expect(body).toMatchObject({ event_types: ["message.*", "wallet.low_balance"], filters });
+    await call("PATCH", `/${body.id}`, { filters, rate_limit: null });
+    expect(await stored(body.id)).toHaveLength(1);
+    const tagged = await call("PATCH", `/${body.id}`, { filters: { tags: ["vip"] } });
+    expect(tagged.body.filters).toEqual({ tags: ["vip"] });
+    expect((await call("PATCH", `/${body.id}`, { filters: null })).body.filters).toBeNull();
+    expect(await endpointOf(body.id)).not.toHaveProperty("filters");
+  });
+
   test("keeps its URL in the form that is called", async () => {
     for (const [url, called] of [
       ["HTTPS://Example.COM", "https://example.com/"],

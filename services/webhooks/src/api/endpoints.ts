@@ -90,34 +90,28 @@ function updated(
   body: UpdateEndpoint,
   masterKey: Buffer,
 ): EventData<"WebhookEndpointUpdated"> | PublicError {
-  const { url, types, event_types = types, description, rate_limit, headers, status } = body;
-  const { sealed_headers, ...changed } = settingsOf(
-    {
-      ...endpoint,
-      ...(url !== undefined && { url }),
-      ...(event_types !== undefined && {
-        event_types: event_types.length === 0 ? null : event_types,
-      }),
-      ...(description !== undefined && { description }),
-      ...(rate_limit !== undefined && { rate_limit }),
-      ...(status !== undefined && { status }),
-    },
-    masterKey,
+  const { types, event_types = types, headers, ...named } = body;
+  const wantedTypes = event_types?.length === 0 ? null : event_types;
+  const wanted = Object.assign(
+    { ...endpoint },
+    named,
+    wantedTypes !== undefined && { event_types: wantedTypes },
   );
+  const { sealed_headers, ...changed } = settingsOf(wanted, masterKey);
   const known = headersOf(endpoint, masterKey);
-  const wanted = unmasked(headers ?? known, known);
-  if (wanted.unknown.length > 0)
+  const given = unmasked(headers ?? known, known);
+  if (given.unknown.length > 0)
     return notValid(
       "body",
-      wanted.unknown.map((name) => ({
+      given.unknown.map((name) => ({
         path: `headers.${name}`,
         code: "invalid_value",
         message: `has no value yet that ${mask} could keep`,
       })),
     );
   // The same headers stay sealed as they are, so that a change that changes nothing is none.
-  const same = JSON.stringify(wanted.headers) === JSON.stringify(known);
-  const sealed = same ? sealed_headers : sealHeaders(masterKey, wanted.headers);
+  const same = JSON.stringify(given.headers) === JSON.stringify(known);
+  const sealed = same ? sealed_headers : sealHeaders(masterKey, given.headers);
   return { ...changed, ...(sealed !== undefined && { sealed_headers: sealed }) };
 }
 
