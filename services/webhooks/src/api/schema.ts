@@ -1,7 +1,7 @@
 import { EndpointFilters } from "@heliograph/contracts";
 import { lifecycleFamilies, lifecycleTypeNames } from "@heliograph/domain";
 import { z } from "zod";
-import { nameFault, valueFault } from "../headers.ts";
+import { nameFault, sumFault, valueFault } from "../headers.ts";
 
 export const EventTypeName = z.enum(lifecycleTypeNames);
 export const EventTypeNames = z
@@ -54,6 +54,8 @@ const Headers = z.record(z.string(), z.string()).superRefine((headers, context) 
   if (names.length > maxHeaders) fault([], `at most ${maxHeaders} headers`);
   if (new Set(names.map((name) => name.toLowerCase())).size < names.length)
     fault([], "a header may be named once, whatever its case");
+  const together = sumFault(headers);
+  if (together !== undefined) fault([], together);
   for (const name of names)
     for (const message of [nameFault(name), valueFault(headers[name]!)])
       if (message !== undefined) fault([name.slice(0, 64)], message);
@@ -70,6 +72,20 @@ const Filters = EndpointFilters.superRefine((filters, context) => {
   if (Buffer.byteLength(JSON.stringify(filters)) > maxFilterBytes)
     fault([], `at most ${maxFilterBytes} bytes as JSON`);
 }).meta({ id: "WebhookFilters", description: filtersMeaning });
+
+/** Standard Webhooks 1.0: 24 to 64 bytes. Only the usual form of base64, so that every library reads the same key. */
+const Secret = z
+  .string()
+  .max(100)
+  .refine((text) => {
+    const bytes = Buffer.from(text.slice(6), "base64");
+    const usual = text === `whsec_${bytes.toString("base64")}`;
+    return usual && bytes.length >= 24 && bytes.length <= 64;
+  }, "must be whsec_ and 24 to 64 bytes in base64")
+  .meta({
+    description:
+      "One of yours: `whsec_` and 24 to 64 random bytes in base64. Left out: we make one.",
+  });
 
 const settings = {
   url: Url,
@@ -89,6 +105,7 @@ export const CreateEndpoint = z
     description: settings.description.optional(),
     rate_limit: settings.rate_limit.optional().meta({ description: "Most requests a second." }),
     headers: settings.headers.optional(),
+    secret: Secret.optional(),
   })
   .meta({ id: "CreateWebhookEndpoint" });
 export type CreateEndpoint = z.infer<typeof CreateEndpoint>;
@@ -133,5 +150,8 @@ export const CreatedEndpoint = z
 /** One second to a week: long enough for a receiver's next release. */
 export const maxOverlapSeconds = 604_800;
 export const RotateSecret = z
-  .strictObject({ overlap_seconds: z.int().min(0).max(maxOverlapSeconds).optional() })
+  .strictObject({
+    overlap_seconds: z.int().min(0).max(maxOverlapSeconds).optional(),
+    secret: Secret.optional(),
+  })
   .meta({ id: "RotateWebhookSecret" });
