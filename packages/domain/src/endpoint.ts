@@ -9,7 +9,7 @@ export type EndpointSecret = {
 };
 
 /** Settings that an endpoint has only where its last change named them. */
-const optionalSettings = ["sealed_headers", "filters"] as const;
+const optionalSettings = ["sealed_headers", "filters", "concurrency_limit"] as const;
 export type OptionalSettings = {
   readonly [Name in (typeof optionalSettings)[number]]?: NonNullable<
     EventData<"WebhookEndpointUpdated">[Name]

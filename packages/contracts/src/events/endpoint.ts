@@ -27,6 +27,7 @@ const endpoint = {
   filters: EndpointFilters.optional(),
   description: z.string().max(500).optional(),
   rate_limit: z.int().min(1).max(10_000).optional(),
+  concurrency_limit: z.int().min(1).max(32).optional(),
   headers: z
     .record(z.string(), z.string())
     .optional()

@@ -14,6 +14,7 @@ export type Typed = {
   readonly url: string;
   readonly description: string;
   readonly rate: string;
+  readonly atOnce: string;
   readonly types: readonly string[];
   readonly channels: readonly string[];
   readonly tags: string;
@@ -24,6 +25,7 @@ export const typedOf = (form: Form): Typed => ({
   url: form.text("url"),
   description: form.text("description"),
   rate: form.text("rate_limit"),
+  atOnce: form.text("concurrency_limit"),
   types: ticked(form, "types"),
   channels: ticked(form, "channels"),
   tags: form.text("tags"),
@@ -34,6 +36,7 @@ export const typedAs = ({ filters, ...endpoint }: Endpoint): Typed => ({
   url: endpoint.url,
   description: endpoint.description ?? "",
   rate: String(endpoint.rate_limit ?? ""),
+  atOnce: String(endpoint.concurrency_limit ?? ""),
   types: endpoint.event_types,
   channels: filters?.channels ?? [],
   tags: filters?.tags?.join("\n") ?? "",
@@ -98,13 +101,16 @@ function filtersOf({ channels, tags, metadata }: Typed): Filters | null {
   return Object.keys(filters).length === 0 ? null : filters;
 }
 
+const numberOf = (text: string): number | null => (text === "" ? null : Number(text));
+
 /** What the form asks for; null takes a setting away. */
 export const changeOf = (typed: Typed) => ({
   url: typed.url,
   event_types: typed.types,
   filters: filtersOf(typed),
   description: typed.description || null,
-  rate_limit: typed.rate === "" ? null : Number(typed.rate),
+  rate_limit: numberOf(typed.rate),
+  concurrency_limit: numberOf(typed.atOnce),
 });
 
 /** The same for an endpoint that is made: what is not filled in is left out. */
@@ -119,6 +125,7 @@ export function settingFields(typed: Typed, types: Types): Html {
   return html`${field({ name: "url", label: "Address", value: typed.url, type: "url", required: true, placeholder: "https://example.com/hooks/heliograph", hint: "Answers 2xx within ten seconds; anything else is tried again for three days." })}
 ${field({ name: "description", label: "What it is for", value: typed.description })}
 ${field({ name: "rate_limit", label: "Most requests a second", value: typed.rate, type: "number", hint: "Left empty: as fast as it answers." })}
+${field({ name: "concurrency_limit", label: "Most requests at once", value: typed.atOnce, type: "number", hint: "Left empty: as many as it has earned by answering, 32 at most." })}
 ${checks(
   "What it is told",
   "types",

@@ -105,6 +105,7 @@ ${facts([
   ["Only", filtersTold(found)],
   ["What it is for", bdi(description)],
   ["Most a second", rate_limit ?? "as fast as it answers"],
+  ["Most at once", found.concurrency_limit ?? "as many as it has earned"],
   [
     "Headers of yours",
     Object.keys(headers).length === 0 ? "none" : bdi(Object.keys(headers).join(", ")),

@@ -111,6 +111,7 @@ export const endpointView = (endpoint: Endpoint, masterKey: Buffer): object => (
   disabled_reason: endpoint.disabled_reason,
   description: endpoint.description,
   rate_limit: endpoint.rate_limit,
+  concurrency_limit: endpoint.concurrency_limit ?? null,
   headers: masked(headersOf(endpoint, masterKey)),
   created_at: endpoint.created_at,
   updated_at: endpoint.updated_at,

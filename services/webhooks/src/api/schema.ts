@@ -1,6 +1,7 @@
 import { EndpointFilters } from "@heliograph/contracts";
 import { lifecycleFamilies, lifecycleTypeNames } from "@heliograph/domain";
 import { z } from "zod";
+import { largestLimit } from "../lane.ts";
 import { nameFault, sumFault, valueFault } from "../headers.ts";
 
 export const EventTypeName = z.enum(lifecycleTypeNames);
@@ -93,6 +94,7 @@ const settings = {
   filters: Filters,
   description: z.string().max(500),
   rate_limit: z.int().min(1).max(10_000),
+  concurrency_limit: z.int().min(1).max(largestLimit),
   headers: Headers,
 };
 
@@ -104,6 +106,9 @@ export const CreateEndpoint = z
     filters: settings.filters.optional(),
     description: settings.description.optional(),
     rate_limit: settings.rate_limit.optional().meta({ description: "Most requests a second." }),
+    concurrency_limit: settings.concurrency_limit
+      .optional()
+      .meta({ description: "Most requests at once." }),
     headers: settings.headers.optional(),
     secret: Secret.optional(),
   })
@@ -118,6 +123,7 @@ export const UpdateEndpoint = z
     filters: settings.filters.nullable().optional(),
     description: settings.description.nullable().optional(),
     rate_limit: settings.rate_limit.nullable().optional(),
+    concurrency_limit: settings.concurrency_limit.nullable().optional(),
     headers: settings.headers
       .optional()
       .meta({ description: "All of them; `***` keeps the value that a header has." }),
@@ -136,6 +142,9 @@ const shown = {
   disabled_reason: z.string().nullable(),
   description: z.string().nullable(),
   rate_limit: z.int().nullable(),
+  concurrency_limit: z.int().nullable().meta({
+    description: "Most requests at once; null: as many as it has earned by answering, 32 at most.",
+  }),
   headers: z
     .record(z.string(), z.string())
     .meta({ description: "Their values are not shown: `***` stands for each." }),
