@@ -17,6 +17,7 @@ const publicTypes = {
   MessageExpired: "message.expired",
   MessageRejected: "message.rejected",
   MessageCanceled: "message.canceled",
+  MessageCorrected: "message.corrected",
   WebhookEndpointDisabled: "webhook_endpoint.disabled",
   BalanceLow: "wallet.low_balance",
   KeyExpiring: "key.expiring",
@@ -36,6 +37,8 @@ export const lifecycleTypes = {
   "message.expired": "The validity ended before a provider accepted.",
   "message.rejected": "The platform refused the message after accepting it.",
   "message.canceled": "The partner canceled a scheduled message.",
+  "message.corrected":
+    "What was told of a message's outcome was wrong; `status` is what became of it.",
   "webhook_endpoint.disabled": "The platform disabled a webhook endpoint.",
   "key.expiring": "An API key ends within a week, or within a day.",
   "wallet.low_balance": "What is available fell below the wallet's threshold.",
@@ -196,6 +199,19 @@ function dataOf(event: LifecycleSource): Readonly<Record<string, unknown>> {
       return { ...message, error: data.error, diagnostic: data.diagnostic };
     case "MessageRejected":
       return { ...message, error: data.error };
+    case "MessageCorrected":
+      return {
+        ...message,
+        status: data.status,
+        previous: data.before,
+        reason: data.reason,
+        ...(data.error !== undefined && { error: data.error }),
+        ...(data.diagnostic !== undefined && { diagnostic: data.diagnostic }),
+        provider: { gateway: data.gateway, message_id: data.provider_message_id },
+        occurred_at: data.at,
+        cost: data.cost,
+        currency: data.currency,
+      };
     case "MessageExpired":
       return { ...message, attempts: data.attempts, expires_at: data.expires_at };
     default:
@@ -281,6 +297,18 @@ function sampleData(type: LifecycleType, at: string): Record<string, unknown> {
       return { ...message, error };
     case "message.expired":
       return { ...message, attempts: 1, expires_at: at };
+    case "message.corrected":
+      return {
+        ...message,
+        status: "delivered",
+        previous: { status: "failed", error },
+        reason:
+          "a receipt of sim-sms was read again: it says delivered, and was taken for undelivered",
+        provider: { gateway: provider.gateway, message_id: provider.message_id },
+        occurred_at: at,
+        cost: "0",
+        currency: price.currency,
+      };
     default:
       return message;
   }

@@ -17,6 +17,12 @@ import { gatewayNow, standInOf } from "./provider-ids.ts";
 export type CallbackEvent = RecordedEvent<"CallbackReceived">;
 export type Of<Kind extends CallbackItem["kind"]> = Extract<CallbackItem, { kind: Kind }>;
 
+/** What reading takes. */
+export type ReadingContext = Pick<
+  ServiceContext,
+  "environment" | "log" | "pool" | "vault" | "directory"
+>;
+
 /** A report with its message. `providerMessageId` is as the provider answered with it, which may be written in another way than it reports with. */
 export type Told = {
   readonly event: CallbackEvent;
@@ -36,6 +42,8 @@ export type Interpreted = {
   readonly inbound: readonly { readonly event: CallbackEvent; readonly item: Of<"inbound"> }[];
   readonly parts: readonly { readonly event: CallbackEvent; readonly item: Of<"part"> }[];
   readonly ignored: number;
+  /** Those about people who were erased: nothing of them can be read any more. */
+  readonly erased: ReadonlySet<CallbackEvent>;
   /** What an operator has to look at. */
   readonly faults: ReadonlyMap<CallbackEvent, string>;
 };
@@ -49,10 +57,11 @@ type Pending = {
 
 /** Reads callbacks and finds the messages that they are about. Appends nothing. */
 export async function interpret(
-  { context, schema }: { readonly context: ServiceContext; readonly schema: string },
+  { context, schema }: { readonly context: ReadingContext; readonly schema: string },
   events: readonly CallbackEvent[],
 ): Promise<Interpreted> {
   const faults = new Map<CallbackEvent, string>();
+  const erased = new Set<CallbackEvent>();
   const inbound: { event: CallbackEvent; item: Of<"inbound"> }[] = [];
   const parts: { event: CallbackEvent; item: Of<"part"> }[] = [];
   const pending: Pending[] = [];
@@ -60,7 +69,10 @@ export async function interpret(
   const open = await context.vault.open(undefined, ...events.map(({ data }) => data));
   for (const event of events) {
     const data = open(event.data);
-    if (data.raw === erasedText) continue;
+    if (data.raw === erasedText) {
+      erased.add(event);
+      continue;
+    }
     const { gateway: name, gateway_kind: kind, channel } = data;
     const gateway = gatewayNow(context, { name, kind, channel });
     for (const item of readCallback(gateway, storedCallback(data))) {
@@ -89,12 +101,12 @@ export async function interpret(
     else receipts.push({ event, report, to, providerMessageId: to.provider_message_id });
     return [];
   });
-  return { receipts, unmatched, inbound, parts, ignored, faults };
+  return { receipts, unmatched, inbound, parts, ignored, erased, faults };
 }
 
 /** The messages that reports are about; more than one where the provider's id does not tell. */
 async function find(
-  { context, schema }: { readonly context: ServiceContext; readonly schema: string },
+  { context, schema }: { readonly context: ReadingContext; readonly schema: string },
   pending: readonly Pending[],
 ): Promise<ReadonlyMap<Pending, readonly ProviderId[]>> {
   const wanted = pending.flatMap(({ gateway, keys }) =>
@@ -119,7 +131,7 @@ const nameOf = ({ gateway, key }: Pick<ProviderId, "gateway" | "key">): string =
 
 /** A message whose id the provider gave back: that of an attempt whose answer is not recorded, and may never be. */
 async function byOurId(
-  { log, vault }: ServiceContext,
+  { log, vault }: ReadingContext,
   { gateway, report }: Pending,
 ): Promise<ProviderId | undefined> {
   const message_id = report.messageId!;
