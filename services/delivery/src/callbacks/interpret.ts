@@ -52,8 +52,11 @@ type Pending = {
   readonly event: CallbackEvent;
   readonly gateway: CalledGateway;
   readonly report: Report;
-  readonly keys: readonly string[];
+  /** Its ids, and by what each is found. */
+  readonly ids: readonly { readonly id: string; readonly keys: readonly string[] }[];
 };
+/** Messages that a report may be about, and the id of it by which they were found. */
+type Found = { readonly id: string; readonly about: readonly ProviderId[] };
 
 /** Reads callbacks and finds the messages that they are about. Appends nothing. */
 export async function interpret(
@@ -81,21 +84,29 @@ export async function interpret(
       else if (item.kind === "inbound") inbound.push({ event, item });
       else if (item.kind === "part") parts.push({ event, item });
       else {
-        const keys = providerIdKeys(gateway, item.report.providerMessageId);
-        pending.push({ event, gateway, report: item.report, keys });
+        const { providerMessageId, otherIds = [] } = item.report;
+        const ids = [providerMessageId, ...otherIds].map((id) => ({
+          id,
+          keys: providerIdKeys(gateway, id),
+        }));
+        pending.push({ event, gateway, report: item.report, ids });
       }
     }
   }
   const found = await find({ context, schema }, pending);
   const receipts: Told[] = [];
   const unmatched = pending.flatMap((each) => {
-    const { event, gateway, report, keys } = each;
-    const about = found.get(each) ?? [];
+    const { event, gateway, ids } = each;
+    const named = (id: string): Report => ({ ...each.report, providerMessageId: id });
+    const { id: reported = "", about = [] } = found.get(each) ?? {};
     const [to] = about;
     if (to === undefined)
-      return keys.map((key) => {
-        return { event, report, standIn: standInOf({ gateway: gateway.name, key }) };
-      });
+      return ids.flatMap(({ id, keys }) =>
+        keys.map((key) => {
+          return { event, report: named(id), standIn: standInOf({ gateway: gateway.name, key }) };
+        }),
+      );
+    const report = named(reported);
     if (about.some(({ message_id }) => message_id !== to.message_id))
       faults.set(event, `${about.length} messages have the provider's id that it names`);
     else receipts.push({ event, report, to, providerMessageId: to.provider_message_id });
@@ -108,19 +119,22 @@ export async function interpret(
 async function find(
   { context, schema }: { readonly context: ReadingContext; readonly schema: string },
   pending: readonly Pending[],
-): Promise<ReadonlyMap<Pending, readonly ProviderId[]>> {
-  const wanted = pending.flatMap(({ gateway, keys }) =>
-    keys.map((key) => ({ gateway: gateway.name, key })),
+): Promise<ReadonlyMap<Pending, Found>> {
+  const wanted = pending.flatMap(({ gateway, ids }) =>
+    ids.flatMap(({ keys }) => keys.map((key) => ({ gateway: gateway.name, key }))),
   );
   const known = Map.groupBy(await findProviderIds(context.pool, schema, wanted), nameOf);
-  const found = new Map<Pending, readonly ProviderId[]>();
+  const found = new Map<Pending, Found>();
   for (const each of pending) {
     const gateway = each.gateway.name;
-    const rows = each.keys.flatMap((key) => known.get(nameOf({ gateway, key })) ?? []);
-    if (rows.length > 0) found.set(each, rows);
+    const byId = each.ids.map(({ id, keys }) => {
+      return { id, about: keys.flatMap((key) => known.get(nameOf({ gateway, key })) ?? []) };
+    });
+    const first = byId.find(({ about }) => about.length > 0);
+    if (first !== undefined) found.set(each, first);
     else if (each.report.messageId !== undefined) {
       const named = await byOurId(context, each);
-      if (named !== undefined) found.set(each, [named]);
+      if (named !== undefined) found.set(each, { id: named.key, about: [named] });
     }
   }
   return found;
