@@ -115,7 +115,8 @@ test("what was told is told once, however many of its readers are killed on the 
     const gateway = { name: "", channel };
     return parseInbound(gateway_kind, { raw: bytes, contentType: content_type, gateway }).text;
   });
-  expect(texts.toSorted()).toEqual(["Hello", "The beginning and the rest"]);
+  expect(texts).toHaveLength(2);
+  expect(new Set(texts)).toEqual(new Set(["Hello", "The beginning and the rest"]));
   const { rows } = await pool.query("select reason from runtime.dead_letters");
   expect(rows).toEqual([]);
 });

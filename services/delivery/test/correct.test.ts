@@ -2,12 +2,11 @@ import { loosely } from "@heliograph/testkit";
 import { newId, uuid5 } from "@heliograph/contracts";
 import {
   evolveMessage,
-  type FoldableEvent,
   joinStatus,
   type MessageState,
   type MessageStatus,
 } from "@heliograph/domain";
-import type { NewEvent, RecordedEvent } from "@heliograph/log";
+import type { NewEvent } from "@heliograph/log";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { CallbackEvent } from "../src/callbacks/interpret.ts";

@@ -97,6 +97,7 @@ test("a receipt whose parameter names no message is found by the id in its text,
   // Text and parameter name two messages: the other one is delivered.
   await said(await idIn(other.id), await idIn(one.id));
   await comes(other.id, "MessageDelivered");
+  expect(await typesOf(one.id)).toContain("MessageDelivered");
   await settled(one.id, 1);
 });
 

@@ -46,7 +46,7 @@ export function rereadsOf(
   for (const { event, receipts, isSound } of callbacks) {
     const names = new Set(receipts.map(eventName));
     if (isSound)
-      for (const [name, { metadata, data }] of [...readings])
+      for (const [name, { metadata, data }] of readings)
         if (metadata.causation === event.id && !names.has(name)) {
           const { error: _, diagnostic: __, permanent: ___, ...rest } = data;
           tell(event, { ...rest, status: "nothing" });
