@@ -42,6 +42,42 @@ function newRow(event: RecordedEvent<"MessageRequested">): NewRow {
   };
 }
 
+type Counts = ReturnType<typeof countMessages>;
+type StatusEvent = RecordedEvent<
+  "MessageRequested" | "MessageCorrected" | (typeof statusTypes)[number]
+>;
+
+/** What a batch makes of messages: new rows, statuses that are raised, and those that a correction has set, with what came after it. */
+function statusesIn(events: readonly StatusEvent[], count: Counts["add"]) {
+  const added = new Map<string, NewRow>();
+  const raised = new Map<string, MessageStatus>();
+  const set = new Map<string, MessageStatus>();
+  for (const event of events) {
+    const id = event.data.message_id;
+    const row = added.get(id);
+    if (event.type === "MessageRequested") {
+      count(event.data.channel, "accepted");
+      added.set(id, newRow(event));
+      continue;
+    }
+    if (event.type === "MessageCorrected") {
+      const { status, message } = event.data;
+      count(message.channel, "corrected");
+      raised.delete(id);
+      if (row === undefined) set.set(id, status);
+      else row.status = status;
+      continue;
+    }
+    const status = statusOf[event.type];
+    if (status !== "queued") count(event.data.message.channel, status);
+    const exactly = set.get(id);
+    if (row !== undefined) row.status = joinStatus(row.status, status);
+    else if (exactly !== undefined) set.set(id, joinStatus(exactly, status));
+    else raised.set(id, joinStatus(raised.get(id) ?? status, status));
+  }
+  return { added, raised, set };
+}
+
 function placesByStatus(
   statuses: ReadonlyMap<string, MessageStatus>,
   placeOf: (id: string) => RowKey | undefined,
@@ -86,37 +122,8 @@ export const messagesProjector = ({
 
       return {
         async project(events): Promise<readonly WritePart[]> {
-          const added = new Map<string, NewRow>();
-          const raised = new Map<string, MessageStatus>();
-          /** What a correction made of them, and what came after it. */
-          const set = new Map<string, MessageStatus>();
-          for (const event of events) {
-            const id = event.data.message_id;
-            if (event.type === "MessageRequested") {
-              counts.add(event.data.channel, "accepted");
-              const row = newRow(event);
-              added.set(id, row);
-              places.set(id, { partner: row.partner, position: row.position });
-              continue;
-            }
-            const row = added.get(id);
-            if (event.type === "MessageCorrected") {
-              const { status, message } = event.data;
-              counts.add(message.channel, "corrected");
-              if (row !== undefined) row.status = status;
-              else {
-                set.set(id, status);
-                raised.delete(id);
-              }
-              continue;
-            }
-            const status = statusOf[event.type];
-            if (status !== "queued") counts.add(event.data.message.channel, status);
-            const exactly = set.get(id);
-            if (row !== undefined) row.status = joinStatus(row.status, status);
-            else if (exactly !== undefined) set.set(id, joinStatus(exactly, status));
-            else raised.set(id, joinStatus(raised.get(id) ?? status, status));
-          }
+          const { added, raised, set } = statusesIn(events, counts.add);
+          for (const [id, { partner, position }] of added) places.set(id, { partner, position });
           const unknown = [...raised.keys(), ...set.keys()].filter(
             (id) => places.get(id) === undefined,
           );
