@@ -103,7 +103,7 @@ async function answerPage(
   const show = async (what: Shown): Promise<void> => {
     const flash = query.text("told");
     const told = flash === "" ? undefined : await deps.sessions.hear(session, flash);
-    const section = page?.section ?? "";
+    const section = page?.section;
     const frame = { who, environment, csrf: session.csrf, section, told, at };
     sendPage(response, what.status ?? 200, framed(what, frame));
   };

@@ -1,5 +1,5 @@
 import { Router } from "@heliograph/api";
-import { testBrowser, type BrowserContext, type Page } from "@heliograph/testkit/browser";
+import { bringAxe, testBrowser, type BrowserContext, type Page } from "@heliograph/testkit/browser";
 import { until } from "@heliograph/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { allPages } from "../src/pages/index.ts";
@@ -23,6 +23,7 @@ let page: Page;
 beforeAll(async () => {
   if (browser === undefined) return;
   context = await browser.newContext({ baseURL: base, viewport: { width: 360, height: 800 } });
+  await bringAxe(context);
   page = await context.newPage();
 });
 afterAll(async () => {
@@ -317,7 +318,7 @@ describe.skipIf(browser === undefined)(
     }
 
     /** Pages looked at side by side: a browser gives each its own process. */
-    const atOnce = 3;
+    const atOnce = 4;
 
     /** Looks at these pages and at all that is linked from them, at one of a kind: messages are alike. Answers with the kinds. */
     async function walk(from: readonly string[], seen = new Set<string>()): Promise<Set<string>> {
@@ -330,9 +331,9 @@ describe.skipIf(browser === undefined)(
         const match = router.match("GET", new URL(path, base).pathname);
         // Only what is known to change by itself is kept up to date.
         if (/ data-live="/.test(text)) expect([path, match]).toMatchObject([path, kept]);
-        const links = await shown
-          .locator("main a:not([download]), nav a")
-          .evaluateAll((all) => all.map((link) => (link as unknown as { href: string }).href));
+        const links = await shown.evaluate<string[]>(
+          "[...document.querySelectorAll('main a:not([download]), nav a')].map(({ href }) => href)",
+        );
         for (const link of links) {
           const { pathname, search, origin } = new URL(link);
           const kind = pathname.replace(idInPath, "/:id");
