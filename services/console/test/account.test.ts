@@ -357,12 +357,16 @@ describe("gateways and routing", () => {
   });
 });
 
+/** A browser on a busy machine takes its time. */
+const flowDeadlineMs = 90_000;
+
 /** The whole way of a replay as a person goes it. */
 describe.skipIf(browser === undefined)(
   `a replay in a browser${skip === undefined ? "" : ` (${skip})`}`,
   () => {
     test.each([true, false])(
       "sends again what is chosen, with scripts: %s",
+      { timeout: flowDeadlineMs },
       async (javaScriptEnabled) => {
         const target = await webhookSink();
         const context = await browser!.newContext({ baseURL: base, javaScriptEnabled });

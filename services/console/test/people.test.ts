@@ -288,6 +288,8 @@ test("an import that runs is kept up to date until it is over, and a link does i
   ]);
 });
 
+/** A browser on a busy machine takes its time. */
+const flowDeadlineMs = 90_000;
 const { browser, skip } = await testBrowser();
 afterAll(() => browser?.close());
 
@@ -310,6 +312,7 @@ describe.skipIf(browser === undefined)(
 
     test.each([[false], [true]])(
       "one answers a conversation, looks back at the answer's life, merges its contact, takes the merge back and erases the person, scripts on: %s",
+      { timeout: flowDeadlineMs },
       async (javaScriptEnabled) => {
         const from = `+1555777100${javaScriptEnabled ? 1 : 2}`;
         const conversation = await says(from, "Is it open today?");
