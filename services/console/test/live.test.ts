@@ -195,6 +195,9 @@ describe("pages that change by themselves", () => {
     const { platformPool } = world.platform;
     const idle = "now() - interval '119 minutes'";
     await platformPool.query(`update console.sessions set used_at = ${idle}`);
+    // A stream that breaks is opened again by the page itself.
+    const again = await look(cookie, "/console/messages");
+    again.close();
     // Tokens that end meanwhile are renewed: neither is that.
     await pool.query("update sessions.sessions set access_until = now() - interval '1 second'");
     const next = { ...said, text: "the next word" };
