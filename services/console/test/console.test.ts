@@ -8,7 +8,8 @@ import { lookAt } from "./look.ts";
 
 const { browser, skip } = await testBrowser();
 /** Sixty kinds of page, of which each takes half a second on a quiet machine; browsers are slow on a busy one. */
-const walkDeadlineMs = 180_000;
+const walkDeadlineMs = 580_000;
+const stepDeadlineMs = 60_000;
 
 /** Which page an address is, as the console finds it. */
 const router = new Router<(typeof allPages)[number]>();
@@ -24,6 +25,7 @@ beforeAll(async () => {
   if (browser === undefined) return;
   context = await browser.newContext({ baseURL: base, viewport: { width: 360, height: 800 } });
   await bringAxe(context);
+  context.setDefaultTimeout(stepDeadlineMs);
   page = await context.newPage();
 });
 afterAll(async () => {
@@ -318,7 +320,7 @@ describe.skipIf(browser === undefined)(
     }
 
     /** Pages looked at side by side: a browser gives each its own process. */
-    const atOnce = 4;
+    const atOnce = 3;
 
     /** Looks at these pages and at all that is linked from them, at one of a kind: messages are alike. Answers with the kinds. */
     async function walk(from: readonly string[], seen = new Set<string>()): Promise<Set<string>> {

@@ -311,7 +311,7 @@ describe.skipIf(browser === undefined)(
     };
 
     test.each([[false], [true]])(
-      "one answers a conversation, looks back at the answer's life, merges its contact, takes the merge back and erases the person, scripts on: %s",
+      "one sends and sees it confirmed, answers a conversation, looks back at the answer's life, merges its contact, takes the merge back and erases the person, scripts on: %s",
       { timeout: flowDeadlineMs },
       async (javaScriptEnabled) => {
         const from = `+1555777100${javaScriptEnabled ? 1 : 2}`;
@@ -319,10 +319,20 @@ describe.skipIf(browser === undefined)(
         const other = await ok("POST", "/contacts", { name: `Ada ${from}` });
         const context = await browser!.newContext({ baseURL: base, javaScriptEnabled });
         const page = await context.newPage();
-        await page.goto(`/console/conversations/${conversation}`);
+        await page.goto("/console/send");
         await page.fill("[name=email]", keys.agent.email);
         await page.fill("[name=password]", keys.agent.password);
         await page.click("button.main");
+        await page.fill("[name=to]", "+15551230001");
+        await page.fill("[name=text]", "Your parcel is here");
+        await page.click("text=Preview and cost");
+        expect(await page.textContent(".notice")).toContain("Nothing was sent yet");
+        await page.click("text=Send in the sandbox");
+        // It is confirmed by the answer itself, and not by a look at it later.
+        expect(new URL(page.url()).pathname).toMatch(/\/messages\/msg_\w+$/);
+        expect(await page.textContent(".lead .pill")).toMatch(/sent|delivered/);
+
+        await page.goto(`/console/conversations/${conversation}`);
         await page.fill("[name=text]", "Until six");
         await page.click(".reply button.main");
         expect(await page.textContent(".flash")).toMatch(/Your answer is (?:sent|delivered)\./);
