@@ -105,6 +105,7 @@ export async function openPostgresLog(options: PostgresLogOptions): Promise<Even
     readAt: reader.readAt,
     subscribe: feed.subscribe,
     head: reader.head,
+    seal: reader.seal,
     span: denseSpan,
     close: () => (closing ??= closeAll()),
   };
