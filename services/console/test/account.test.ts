@@ -50,6 +50,38 @@ describe("webhooks", () => {
     await read(cookie, page, 404);
   });
 
+  test("filters stay what they are through the form, numbers and texts told apart", async () => {
+    const page = withoutTold(
+      await added({
+        "types[message.*]": "1",
+        "channels[sms]": "1",
+        tags: "vip\r\nbig, order\r\n",
+        metadata: 'shop: acme\nshop: zeta\norder: 5\ncode: "5"\n"a:b": x y',
+      }),
+    );
+    const id = page.split("/").at(-1)!;
+    const stored = async () =>
+      (await world.call("GET", `/api/v1/webhook-endpoints/${id}`, { key: keys.sandboxKey })).body;
+    const filters = {
+      channels: ["sms"],
+      tags: ["vip", "big, order"],
+      metadata: { shop: ["acme", "zeta"], order: 5, code: "5", "a:b": "x y" },
+    };
+    expect(await stored()).toMatchObject({ event_types: ["message.*"], filters });
+    const edit = await read(cookie, `${page}/edit`);
+    const metadata = /name="metadata"[^>]*>([^<]*)</.exec(edit)![1]!.replaceAll("&quot;", '"');
+    await press(cookie, `${page}/edit`, `${page}/edit`, {
+      url: sink.url,
+      "channels[sms]": "1",
+      tags: "vip\nbig, order",
+      metadata,
+    });
+    expect(await stored()).toMatchObject({ event_types: [], filters });
+    expect(await read(cookie, page)).toContain("sms; #vip or #big, order; shop: acme");
+    await press(cookie, `${page}/edit`, `${page}/edit`, { url: sink.url });
+    expect((await stored()).filters).toBeNull();
+  });
+
   test("a refusal keeps what was typed, and says why beside it", async () => {
     const answer = await press(cookie, `${home}/new`, `${home}/new`, {
       url: "nowhere",
@@ -97,8 +129,10 @@ describe("keys", () => {
     const [key] = /ak_test_[^<]{20,}/.exec(text)!;
     expect(text).toContain("127.0.0.1/32, 10.0.0.0/8");
     expect(text).toContain("31 Dec 2099");
-    expect((await world.call("GET", "/api/v1/messages", { key })).status).toBe(200);
-    expect((await world.call("GET", "/api/v1/keys", { key })).status).toBe(403);
+    expect((await world.call("GET", "/api/v1/messages", { key: keys.sandboxKey })).status).toBe(
+      200,
+    );
+    expect((await world.call("GET", "/api/v1/keys", { key: keys.sandboxKey })).status).toBe(403);
     const page = withoutTold(place);
     expect(await read(cookie, place)).not.toContain(key);
 
@@ -107,7 +141,9 @@ describe("keys", () => {
     expect(await read(cookie, page)).toContain(withoutTold(next));
     expect(await read(cookie, `${page}/revoke`)).toContain("rotate it");
     await press(cookie, `${page}/revoke`, `${page}/revoke`);
-    expect((await world.call("GET", "/api/v1/messages", { key })).status).toBe(401);
+    expect((await world.call("GET", "/api/v1/messages", { key: keys.sandboxKey })).status).toBe(
+      401,
+    );
   });
 
   test("a form that is posted twice issues one key, and a stale one revokes nothing", async () => {
