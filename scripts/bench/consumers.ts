@@ -1,11 +1,4 @@
-import {
-  deterministicId,
-  validateEvent,
-  streamOf,
-  uuid5,
-  uuid7,
-  type EventData,
-} from "@heliograph/contracts";
+import { deterministicId, streamOf, uuid5, uuid7, type EventData } from "@heliograph/contracts";
 import { service as delivery } from "@heliograph/delivery";
 import { openPostgresLog, type Append, type EventLog } from "@heliograph/log";
 import { rebuildProjector, runConsumer, type Projector } from "@heliograph/runtime";
