@@ -4,7 +4,6 @@ import { roomOf, type Turn, type WholeInput } from "./desk.ts";
 import type { Look } from "./job.ts";
 import type { TimerKind } from "./decide.ts";
 import { lookAt } from "./leave.ts";
-import { jumped } from "./moment.ts";
 import type { DueTimer } from "./store.ts";
 
 /** Due timers taken at once. */
@@ -24,7 +23,7 @@ const lookOf = ({ messageId, partner, dueAt, kind }: DueTimer, clock: PartnerClo
   due: kind !== "look",
   partner,
   // A gateway, memory and the operator are waited for in real time.
-  at: inRealTime.has(kind) ? undefined : jumped(clock, partner, dueAt),
+  at: inRealTime.has(kind) ? undefined : clock.instant(partner, dueAt),
 });
 
 const isGone =

@@ -9,13 +9,15 @@ import {
   type Effect,
   type Input,
   openDesk,
+  type OpenDesk,
   type OutcomeEntry,
   type Turn,
 } from "../src/desk.ts";
 import type { Admitted, Called } from "../src/job.ts";
+import { rowsTaken, takeWhatIsDue } from "../src/due.ts";
 import { step } from "../src/step.ts";
 
-const newDesk = () =>
+const newDesk = (): OpenDesk =>
   openDesk({
     owner: null,
     epoch: 1,
@@ -254,4 +256,15 @@ test("a call is under way until the log has its outcome, also while its stream i
   expect(jobs.areCalled).toBe(true);
   written(second, "recorded");
   expect(jobs.areCalled).toBe(false);
+});
+
+test("what is taken in the very millisecond in which it is due is judged by the clock as it goes on", () => {
+  const desk = newDesk();
+  const turn = { desk, at: at({ clock: clockAt(1_000) }), effects: [] };
+  desk.asked = true;
+  takeWhatIsDue(turn);
+  const taking = desk.taking!;
+  const row = { messageId: "a", dueAt: 1_000, kind: "retry", partner: "p" } as const;
+  rowsTaken(turn, { type: "taken", of: taking, rows: [row], limit: 100, next: Infinity });
+  expect([...desk.jobs]).toMatchObject([{ look: { due: true, at: undefined } }]);
 });

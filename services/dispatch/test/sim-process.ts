@@ -387,4 +387,4 @@ export class Process {
   }
 }
 
-const clockOf = (now: () => number): PartnerClock => ({ ...realClock, now, instant: now });
+const clockOf = (now: () => number): PartnerClock => ({ ...realClock, now });
