@@ -206,7 +206,8 @@ export class Process {
       case "seek receipts":
         return this.#fly(effect.type, async () => {
           const { of } = effect;
-          const receipts = await log.readStream(streamOf("receipts", of.job.messageId));
+          const told = await log.readStream(streamOf("receipts", of.job.messageId));
+          const receipts = told.filter(ofType("ReceiptReceived"));
           if (receipts.length > 0) this.#world.proven.add(of.job.messageId);
           return [{ type: "receipts", of, receipts }];
         });
