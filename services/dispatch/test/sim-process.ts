@@ -1,4 +1,5 @@
 import { deterministicId, streamOf } from "@heliograph/contracts";
+import { ofType } from "@heliograph/log";
 import {
   Fenced,
   newLogger,
