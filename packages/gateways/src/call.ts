@@ -9,7 +9,7 @@ const maxAnswerBytes = 256 * 1024;
 /** Idle connections are given up before most providers close them, so that a request seldom meets a closed one. */
 const keepAliveMs = 4_000;
 /** A provider that names a longer time is asked again after this one. */
-const maxRetryAfterMs = 24 * 3_600_000;
+export const maxRetryAfterMs = 24 * 3_600_000;
 
 export type HttpRequest = {
   readonly method: string;

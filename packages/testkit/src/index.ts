@@ -37,5 +37,6 @@ export { partnerIn, placedFeed } from "./placed-feed.ts";
 export { testVault } from "./test-vault.ts";
 export { runningCells } from "./running-cells.ts";
 export { runConsumerHere } from "./run-consumer-here.ts";
+export { telegramDouble, type TelegramDouble } from "./providers/telegram.ts";
 export { twilioDouble, type TwilioDouble } from "./providers/twilio.ts";
 export { s3Double } from "./s3-double.ts";

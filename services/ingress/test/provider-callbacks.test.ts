@@ -5,7 +5,7 @@ import { service as control } from "@heliograph/control";
 import { service as delivery } from "@heliograph/delivery";
 import { service as dispatch } from "@heliograph/dispatch";
 import { service as inbound } from "@heliograph/inbound";
-import { twilioDouble, until, type TwilioDouble } from "@heliograph/testkit";
+import { telegramDouble, twilioDouble, until, type TwilioDouble } from "@heliograph/testkit";
 import { openWorld, type World } from "@heliograph/testkit/world";
 import { service as suppressions } from "@heliograph/suppressions";
 import { service as wallet } from "@heliograph/wallet";
@@ -175,6 +175,62 @@ test("what a person writes comes to the partner, with the picture", async () => 
   expect(await post(callback)).toBe(200);
   await until(async () => (await count("MessageReceived")) === 1, { timeoutMs: 20_000 });
   expect(await count("InboundReceived")).toBe(1);
+});
+
+test("what a person writes to a bot opens a conversation, and the answer goes to the same chat; the secret is kept nowhere", async () => {
+  const double = await telegramDouble();
+  try {
+    const admin = await world.addKey(partner, { environment: "live", scopes: ["admin"] });
+    const made = await world.call("POST", "/api/v1/admin/gateways", {
+      key: admin,
+      body: {
+        name: "shop-bot",
+        channel: "telegram",
+        kind: "telegram",
+        partner_id: partner,
+        settings: { base_url: double.url },
+        secrets: { bot_token: double.botToken, secret_token: double.secretToken },
+      },
+    });
+    const before = await count("CallbackReceived");
+    const message = {
+      message_id: 7,
+      date: 1_700_000_000,
+      chat: { id: 88112233, type: "private" },
+      from: { id: 88112233, first_name: "Ada" },
+      text: "Do you ship to Łódź?",
+    };
+    const update = double.update(made.body.callback_url, { message });
+    const forged = { ...update.headers, "x-telegram-bot-api-secret-token": "wrong" };
+    expect(await post({ ...update, headers: forged })).toBe(401);
+    expect(await post(update)).toBe(200);
+    expect(await post(update)).toBe(200);
+    const list = () => world.call("GET", "/api/v1/conversations?channel=telegram", { key });
+    const opened = await until(async () => (await list()).body.data[0], { timeoutMs: 20_000 });
+    expect(opened).toMatchObject({
+      inbox: "shop-bot",
+      address: { source: "telegram", id: "88112233" },
+      contact: { name: "Ada" },
+      last_message: { text: "Do you ship to Łódź?" },
+    });
+    expect(await count("CallbackReceived")).toBe(before + 1);
+    const answer = await world.call("POST", `/api/v1/conversations/${opened.id}/messages`, {
+      key,
+      body: { text: "We do: 2 < 3 days" },
+    });
+    expect(answer.status).toBe(202);
+    await comes(answer.body.message_id ?? answer.body.id, "MessageSent");
+    expect(double.messages.map(({ parameters }) => parameters)).toEqual([
+      { chat_id: 88112233, text: "We do: 2 < 3 days" },
+    ]);
+    const kept = await live().log.readAll({ after: 0n, limit: 1_000, types: ["CallbackReceived"] });
+    const data = kept.events.at(-1)!.data;
+    const seen = JSON.stringify((await live().vault.open(partner, data))(data));
+    expect(seen).toContain("content-type");
+    expect(seen).not.toContain(double.secretToken);
+  } finally {
+    await double.close();
+  }
 });
 
 test("one that cannot be read stands among the dead letters and stops nothing", async () => {

@@ -4,6 +4,7 @@ import type { Provider } from "./provider.ts";
 import { simulator } from "./simulator.ts";
 import { smpp } from "./smpp.ts";
 import { smtp } from "./smtp.ts";
+import { telegram } from "./telegram.ts";
 import { twilio } from "./twilio.ts";
 
 /** Each kind's provider: a program where there is one to be had. A kind without one fails the suite. */
@@ -13,5 +14,6 @@ export const providers: Readonly<Record<string, () => Promise<Provider>>> = {
   simulator,
   smpp,
   smtp,
+  telegram,
   twilio,
 };
