@@ -1,5 +1,6 @@
 import type { Failure } from "@heliograph/contracts";
 import { Agent, type Dispatcher } from "undici";
+import { jsonIn } from "./json-in.ts";
 import type { GatewayConfig, SendResult } from "./types.ts";
 
 /** A provider that takes longer than this to take a connection is as good as away; the call's own timeout may be shorter. */
@@ -165,12 +166,8 @@ export function retryAfter(header: HttpAnswer["headers"][string]): number | unde
 
 /** JSON of an object; undefined for anything else. */
 export function objectIn(text: string): Readonly<Record<string, unknown>> | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null && !Array.isArray(value)
-      ? (value as Record<string, unknown>)
-      : undefined;
-  } catch {
-    return undefined;
-  }
+  const value = jsonIn(text);
+  return typeof value === "object" && value !== null && !Array.isArray(value)
+    ? (value as Record<string, unknown>)
+    : undefined;
 }

@@ -25,6 +25,7 @@ import { smpp } from "./smpp/index.ts";
 import { smtp } from "./smtp/index.ts";
 import { telegram } from "./telegram/index.ts";
 import { twilio } from "./twilio/index.ts";
+import { whatsapp } from "./whatsapp-cloud/index.ts";
 import type { Attempt, DeclaringSettings, Gateway, GatewayConfig, GatewayTools } from "./types.ts";
 
 /** Every kind of gateway. One more is a folder and a line here. */
@@ -35,6 +36,7 @@ export const gatewayKinds: readonly GatewayKind[] = [
   log,
   twilio,
   telegram,
+  whatsapp,
   http,
 ];
 

@@ -5,7 +5,13 @@ import { service as control } from "@heliograph/control";
 import { service as delivery } from "@heliograph/delivery";
 import { service as dispatch } from "@heliograph/dispatch";
 import { service as inbound } from "@heliograph/inbound";
-import { telegramDouble, twilioDouble, until, type TwilioDouble } from "@heliograph/testkit";
+import {
+  telegramDouble,
+  twilioDouble,
+  until,
+  whatsappDouble,
+  type TwilioDouble,
+} from "@heliograph/testkit";
 import { openWorld, type World } from "@heliograph/testkit/world";
 import { service as suppressions } from "@heliograph/suppressions";
 import { service as wallet } from "@heliograph/wallet";
@@ -228,6 +234,78 @@ test("what a person writes to a bot opens a conversation, and the answer goes to
     const seen = JSON.stringify((await live().vault.open(partner, data))(data));
     expect(seen).toContain("content-type");
     expect(seen).not.toContain(double.secretToken);
+  } finally {
+    await double.close();
+  }
+});
+
+test("Meta shakes hands, and one post of its moves the messages that are known and opens the conversation that is new", async () => {
+  const double = await whatsappDouble();
+  try {
+    const admin = await world.addKey(partner, { environment: "live", scopes: ["admin"] });
+    const { accessToken, appSecret, verifyToken } = double;
+    const made = await world.call("POST", "/api/v1/admin/gateways", {
+      key: admin,
+      body: {
+        name: "wa",
+        channel: "whatsapp",
+        kind: "whatsapp_cloud",
+        partner_id: partner,
+        settings: { base_url: double.url, phone_number_id: double.phoneNumberId },
+        secrets: {
+          access_token: accessToken,
+          app_secret: appSecret,
+          verify_token: verifyToken,
+        },
+      },
+    });
+    const address: string = made.body.callback_url;
+    const before = await count("CallbackReceived");
+    const shake = async (token: string) => {
+      const query = { "hub.mode": "subscribe", "hub.verify_token": token, "hub.challenge": "77" };
+      const answer = await fetch(behind(`${address}?${new URLSearchParams(query).toString()}`));
+      return [answer.status, await answer.text()];
+    };
+    expect(await shake(verifyToken)).toEqual([200, "77"]);
+    expect((await shake("other"))[0]).toBe(401);
+    expect(await count("CallbackReceived")).toBe(before);
+
+    const to = "+15550000120";
+    const sent = await world.call("POST", "/api/v1/messages", {
+      key,
+      body: { channel: "whatsapp", to, text: "Your table is ready" },
+    });
+    expect(sent.status).toBe(202);
+    await comes(sent.body.id, "MessageSent");
+    const { wamid } = double.messages.at(-1)!;
+    const at = "1700000000";
+    const told = double.values(address, {
+      statuses: [
+        { id: "wamid.unknown", status: "delivered", timestamp: at },
+        { id: wamid, status: "read", timestamp: at },
+      ],
+      messages: [
+        {
+          id: "wamid.in",
+          from: "15550000120",
+          timestamp: at,
+          type: "text",
+          text: { body: "Thanks" },
+        },
+      ],
+      contacts: [{ wa_id: "15550000120", profile: { name: "Ada" } }],
+    });
+    expect(await post({ ...told, body: Buffer.concat([told.body, Buffer.from(" ")]) })).toBe(401);
+    expect(await post(told)).toBe(200);
+    await comes(sent.body.id, "MessageRead");
+    const list = () => world.call("GET", "/api/v1/conversations?channel=whatsapp", { key });
+    const opened = await until(async () => (await list()).body.data[0], { timeoutMs: 20_000 });
+    expect(opened).toMatchObject({
+      inbox: "+15550100000",
+      address: { source: "whatsapp", id: to },
+      contact: { name: "Ada" },
+      last_message: { text: "Thanks" },
+    });
   } finally {
     await double.close();
   }

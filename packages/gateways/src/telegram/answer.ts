@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { jsonIn } from "../json-in.ts";
 
 const Message = z.object({ message_id: z.int(), chat: z.object({ id: z.int() }) });
 const Refusal = z.object({
@@ -30,7 +31,7 @@ export type TelegramAnswer =
   | { readonly type: "unknown" };
 
 export function readAnswer(body: string): TelegramAnswer {
-  const value = jsonOf(body);
+  const value = jsonIn(body);
   const refusal = Refusal.safeParse(value).data;
   if (refusal !== undefined)
     return {
@@ -44,12 +45,4 @@ export function readAnswer(body: string): TelegramAnswer {
   const { message_id: id, chat } = Array.isArray(result) ? result[0]! : result;
   // Ids of messages begin anew in each chat. Of an album it is the first one's.
   return { type: "taken", id: `${chat.id}.${id}` };
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -1,17 +1,10 @@
 import { z } from "zod";
-
-const Url = z
-  .string()
-  .max(2_000)
-  .refine(
-    (text) => URL.canParse(text) && /^https?:\/\/[^@?#]+$/.test(text),
-    "base_url must be an http:// or https:// address without a password or a query",
-  );
+import { BaseUrl } from "../base-url.ts";
 
 /** What stands readable in the log. */
 export const TelegramSettings = z.strictObject({
   /** Of a Bot API server of one's own. */
-  base_url: Url.optional(),
+  base_url: BaseUrl.optional(),
 });
 export type TelegramSettings = z.infer<typeof TelegramSettings>;
 

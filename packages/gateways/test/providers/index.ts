@@ -6,6 +6,7 @@ import { smpp } from "./smpp.ts";
 import { smtp } from "./smtp.ts";
 import { telegram } from "./telegram.ts";
 import { twilio } from "./twilio.ts";
+import { whatsapp } from "./whatsapp-cloud.ts";
 
 /** Each kind's provider: a program where there is one to be had. A kind without one fails the suite. */
 export const providers: Readonly<Record<string, () => Promise<Provider>>> = {
@@ -16,4 +17,5 @@ export const providers: Readonly<Record<string, () => Promise<Provider>>> = {
   smtp,
   telegram,
   twilio,
+  whatsapp_cloud: whatsapp,
 };
