@@ -200,6 +200,7 @@ export function messageContext(request: Requested): MessageContext {
     to: request.to,
     ...(request.client_ref === undefined ? {} : { client_ref: request.client_ref }),
     ...(request.metadata === undefined ? {} : { metadata: request.metadata }),
+    ...(request.tags === undefined || request.tags.length === 0 ? {} : { tags: request.tags }),
     ...(request.conversation_id === undefined ? {} : { conversation_id: request.conversation_id }),
   };
 }
