@@ -86,6 +86,7 @@ const Secret = z
   .meta({
     description:
       "One of yours: `whsec_` and 24 to 64 random bytes in base64. Left out: we make one.",
+    example: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
   });
 
 const HeaderName = z
