@@ -6,7 +6,12 @@ const Pointer = z
   .string()
   .max(200)
   .regex(/^(\/([^~/]|~[01])*)*$/, "must be a JSON pointer, such as /message/id");
-const HeaderName = z.string().regex(/^[\w!#$%&'*+.^`|~-]{1,64}$/, "must be a header's name");
+/** They say how a request is written, which the connection knows better: with one of them no request would ever be made. */
+const framing = /^(?:content-length|transfer-encoding|connection|keep-alive|upgrade|expect)$/i;
+const HeaderName = z
+  .string()
+  .regex(/^[\w!#$%&'*+.^`|~-]{1,64}$/, "must be a header's name")
+  .refine((name) => !framing.test(name), "must not be a header that frames the request");
 export const Headers = z.record(
   HeaderName,
   z
@@ -73,10 +78,14 @@ export const HttpSecrets = z.strictObject({
 });
 export type HttpSecrets = z.infer<typeof HttpSecrets>;
 
-/** undefined for what is none. */
+/** undefined for what is none. A whole number that a double does not hold is its digits: ids of 64 bits are common, and two of them must not become one. */
 export function jsonIn(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return JSON.parse(text, (_, value: unknown, { source }: { source?: string } = {}) =>
+      typeof value === "number" && !Number.isSafeInteger(value) && /^-?\d+$/.test(source ?? "")
+        ? source
+        : value,
+    );
   } catch {
     return undefined;
   }

@@ -23,12 +23,17 @@ function isSame(given: Buffer, expected: { digest(): Buffer }): boolean {
   return given.length === digest.length && timingSafeEqual(given, digest);
 }
 
-/** Of several values of one name each counts once, in order. */
+/** Of several values of one name each counts once, in order. In one pass: a stranger who has seen the address may send as many names as a body holds. */
 function signedFields(body: Buffer): string {
-  const form = new URLSearchParams(body.toString("utf8"));
-  return [...new Set(form.keys())]
+  const form = new Map<string, Set<string>>();
+  for (const [name, value] of new URLSearchParams(body.toString("utf8"))) {
+    const values = form.get(name);
+    if (values === undefined) form.set(name, new Set([value]));
+    else values.add(value);
+  }
+  return [...form.keys()]
     .toSorted()
-    .flatMap((name) => [...new Set(form.getAll(name))].toSorted().map((value) => name + value))
+    .flatMap((name) => [...form.get(name)!].toSorted().map((value) => name + value))
     .join("");
 }
 
