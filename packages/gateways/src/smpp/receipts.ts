@@ -2,6 +2,7 @@ import type { Failure } from "@heliograph/contracts";
 import type { Report } from "../callbacks.ts";
 import { readText } from "./coding.ts";
 import { smppErrors } from "./errors.ts";
+import { maxIdCharacters } from "./ids.ts";
 import { tag, tlvOf } from "./pdu.ts";
 import type { Delivery } from "./session.ts";
 
@@ -41,7 +42,10 @@ export type SmppReceipt =
 export function readReceipt(delivery: Delivery, gateway: string): SmppReceipt {
   const { tlvs } = delivery;
   const labels = labelsOf(textOf(delivery));
-  const id = cString(tlvOf(tlvs, tag.receipted_message_id)) ?? labels("id");
+  const id = (cString(tlvOf(tlvs, tag.receipted_message_id)) ?? labels("id"))?.slice(
+    0,
+    maxIdCharacters,
+  );
   if (id === undefined) return { kind: "unreadable", why: "a receipt without an id" };
   const number = tlvOf(tlvs, tag.message_state)?.[0];
   const said = labels("stat")?.toUpperCase();
@@ -56,7 +60,7 @@ export function readReceipt(delivery: Delivery, gateway: string): SmppReceipt {
     kind: "report",
     report: {
       providerMessageId: id,
-      eventId: `${id}.${word}`.slice(0, 255),
+      eventId: `${id}.${word.slice(0, 64)}`,
       status: state,
       ...(state === "undelivered" && {
         permanent: true,
