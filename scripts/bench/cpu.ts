@@ -25,10 +25,10 @@ function processes(): Process[] {
   return found;
 }
 
-/** CPU milliseconds, user and system, that a process and all its descendants have used so far. */
-export function cpuMs(root: number): number {
+/** CPU milliseconds, user and system, that processes and all their descendants have used so far. */
+export function cpuMs(...roots: readonly number[]): number {
   const all = processes();
-  const family = new Set([root]);
+  const family = new Set(roots);
   for (let size = 0; size !== family.size;) {
     size = family.size;
     for (const process of all) if (family.has(process.parent)) family.add(process.pid);

@@ -7,6 +7,8 @@ export type Load = {
   readonly connections: number;
   /** The whole request, head and body, of the nth call. */
   readonly request: (n: number) => string;
+  /** Is given each answer, head and body. */
+  readonly answered?: (answer: string) => void;
 };
 export type LoadResult = {
   readonly answers: number;
@@ -114,6 +116,7 @@ async function openConnection(
     const length = /content-length: (\d+)/i.exec(buffered.slice(0, head));
     if (buffered.length < head + 4 + Number(length?.[1] ?? 0)) return;
     const status = buffered.slice(9, 12);
+    load.answered?.(buffered);
     buffered = "";
     answered(connection, status, performance.now() - sentAt);
   });

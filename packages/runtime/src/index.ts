@@ -29,8 +29,6 @@ export { onlyShard } from "./source.ts";
 export { runConsumer } from "./run-consumer.ts";
 export { easePressure } from "./pressure.ts";
 export { type Alarm, createAlarm } from "./alarm.ts";
-export { Fifo } from "./turns/fifo.ts";
-export { PartnerTurns } from "./turns/partner-turns.ts";
 export { gathering } from "./limits/gathering.ts";
 export { type Limiter, memoryLimiter } from "./limits/limiter.ts";
 export { burstOf, intervalMs, type Limit, RateLimiter, type Verdict } from "./limits/rate-limit.ts";

@@ -20,7 +20,7 @@ function start(turn: Turn, { key, partner, ready }: Lane): void {
   const { connection } = ready.peek()!.given;
   const { lanes } = turn.desk;
   if (connection.active >= connection.config.max_concurrent) {
-    connection.blocked.of(partner).push({ lane: key, inbox: turn.at.inbox });
+    connection.blocked.push(partner, { lane: key, inbox: turn.at.inbox });
     return lanes.run(key, undefined);
   }
   connection.active++;
@@ -53,10 +53,9 @@ function callNext(turn: Turn, key: string): void {
 
 function freePlace({ effects }: Turn, connection: Connection): void {
   connection.active--;
-  for (const [partner, blocked] of connection.blocked) {
-    if (connection.active >= connection.config.max_concurrent) break;
-    const waiter = blocked.shift()!;
-    connection.blocked.had(partner);
+  while (connection.active < connection.config.max_concurrent) {
+    const waiter = connection.blocked.shift();
+    if (waiter === undefined) return;
     connection.active++;
     effects.push({ type: "give place", waiter, connection });
   }

@@ -7,7 +7,8 @@ import {
   type GatewayConfig,
   type GatewayTools,
 } from "@heliograph/gateways";
-import { Fifo, PartnerTurns, type RoutingRules } from "@heliograph/runtime";
+import { FairQueue } from "@heliograph/log";
+import type { RoutingRules } from "@heliograph/runtime";
 import { alwaysClosed, createBreaker, type Breaker } from "./breaker.ts";
 import type { Bucket } from "./bucket.ts";
 import type { Candidate } from "./choose.ts";
@@ -50,8 +51,8 @@ export type Connection = Candidate & {
   open: number;
   /** Calls in flight, at most `max_concurrent`. */
   active: number;
-  /** Lanes, of any dispatcher that uses it, whose next call waits for one of these to end; their partners take turns. */
-  readonly blocked: PartnerTurns<Fifo<Waiter>>;
+  /** Lanes, of any dispatcher that uses it, whose next call waits for one of these to end; their partners share. */
+  readonly blocked: FairQueue<Waiter>;
   /** When it will have room or health again, epoch ms; undefined when only a finished call makes room. */
   nextAt(): number | undefined;
 };
@@ -189,7 +190,7 @@ function newConnection(config: GatewayConfig, gateway: Gateway, options: Options
     bucket: bucketOf(config),
     open: 0,
     active: 0,
-    blocked: new PartnerTurns(() => new Fifo()),
+    blocked: new FairQueue(),
     name: config.name,
     get weight() {
       return connection.config.weight;

@@ -1,10 +1,11 @@
 import type { GatewayChoice } from "@heliograph/contracts";
-import { Fifo, PartnerTurns } from "@heliograph/runtime";
 import type { Ticket } from "./breaker.ts";
 import { choose } from "./choose.ts";
 import type { Connection, Connections } from "./connections.ts";
 import { estimateWaits } from "./estimate.ts";
+import { Fifo } from "./fifo.ts";
 import { type Announced, routedOf, type Task, type Waiting } from "./job.ts";
+import { PartnerTurns } from "./partner-turns.ts";
 
 /** Calls admitted for one recipient at a time: grows with each quick call, and is one after a slow call, which would hold the others up. */
 const FIRST_DEPTH = 32;

@@ -1,5 +1,5 @@
-import type { RecordedEvent } from "@heliograph/log";
-import { Fifo, PartnerTurns, realClock } from "@heliograph/runtime";
+import { FairQueue, type RecordedEvent } from "@heliograph/log";
+import { realClock } from "@heliograph/runtime";
 import { loosely } from "@heliograph/testkit";
 import { expect, test } from "vitest";
 import { announced, answered, notMade, placed } from "../src/calls.ts";
@@ -72,7 +72,7 @@ const connection = (): Connection =>
     config: { max_concurrent: 1 },
     open: 1,
     active: 0,
-    blocked: new PartnerTurns(() => new Fifo()),
+    blocked: new FairQueue(),
     stats: { record: () => undefined },
     breaker: { record: () => undefined },
   });

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { Fifo, PartnerTurns } from "../src/index.ts";
+import { Fifo } from "../src/fifo.ts";
+import { PartnerTurns } from "../src/partner-turns.ts";
 
 type Item = { readonly name: string; readonly place: number };
 

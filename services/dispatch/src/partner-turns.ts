@@ -1,7 +1,7 @@
 /**
  * Partners of whom something waits, in the order of their next turn: who has had one is the last to have another, and who begins to wait is behind those that do. So one
  * with a million messages and one with ten have as many turns as long as both wait, and each waits for one turn of each of the others at most.
- * Lanes of dispatch and calls of a gateway wait in one of these each, because one may be passed over and keep its turn; where nobody is, the log's `FairQueue` shares by cost too.
+ * Lanes wait in one of these, because one whose gateways are full is passed over and keeps its turn; where nobody is passed over, the log's `FairQueue` shares.
  */
 export class PartnerTurns<Waiting extends { readonly size: number }> {
   readonly #partners = new Map<string, Waiting>();
