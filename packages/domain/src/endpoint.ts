@@ -1,4 +1,4 @@
-import { type TypedEvent, accountOf } from "@heliograph/contracts";
+import { type EventData, type TypedEvent, accountOf } from "@heliograph/contracts";
 
 /** What a webhook endpoint is after its events: the fold that the webhooks service and the API share. */
 export type EndpointSecret = {
@@ -8,19 +8,30 @@ export type EndpointSecret = {
   readonly expires_at: string | null;
 };
 
-export type Endpoint = {
+/** Settings that an endpoint has only where its last change named them. */
+const optionalSettings = ["sealed_headers", "filters", "concurrency_limit"] as const;
+export type OptionalSettings = {
+  readonly [Name in (typeof optionalSettings)[number]]?: NonNullable<
+    EventData<"WebhookEndpointUpdated">[Name]
+  >;
+};
+
+/** As a change names them: null takes one away. */
+export type OptionalOrNull = {
+  readonly [Name in keyof OptionalSettings]?: OptionalSettings[Name] | null | undefined;
+};
+
+export type Endpoint = OptionalSettings & {
   readonly id: string;
   readonly partner: string;
   readonly url: string;
-  /** Public event types; null stands for every type. */
+  /** Public event types, and families of them (`message.*`); null stands for every type. */
   readonly event_types: readonly string[] | null;
   readonly description: string | null;
   /** Most requests a second; null when only our own limits hold. */
   readonly rate_limit: number | null;
-  /** Plain, of an endpoint that was last changed before they were sealed. */
+  /** Plain, of an endpoint that was last changed before `sealed_headers`. */
   readonly headers: Readonly<Record<string, string>>;
-  /** The request headers as a JSON object, sealed like a secret. */
-  readonly sealed_headers?: string;
   readonly status: "enabled" | "disabled" | "deleted";
   readonly disabled_reason: string | null;
   /** The current one first. */
@@ -74,7 +85,7 @@ export function evolveEndpoint(
   switch (type) {
     case "WebhookEndpointUpdated":
       return {
-        ...withoutHeaders(state),
+        ...withoutOptional(state),
         ...settingsOf(data),
         status: data.status,
         disabled_reason: data.status === "enabled" ? null : state.disabled_reason,
@@ -97,28 +108,30 @@ export function evolveEndpoint(
     case "WebhookEndpointDisabled":
       return { ...state, status: "disabled", disabled_reason: data.reason, updated_at };
     case "WebhookEndpointDeleted":
-      return { ...withoutHeaders(state), status: "deleted", secrets: [], updated_at };
+      return { ...withoutOptional(state), status: "deleted", secrets: [], updated_at };
     default:
       return state;
   }
 }
 
-const withoutHeaders = ({ sealed_headers: _, ...state }: Endpoint): Endpoint => ({
-  ...state,
-  headers: {},
-});
+/** The settings that an endpoint has and others have not, as an event holds them. */
+export function optionalSettingsOf(from: OptionalOrNull): OptionalSettings {
+  const present = optionalSettings.filter(
+    (name) => from[name] !== undefined && from[name] !== null,
+  );
+  return Object.fromEntries(present.map((name) => [name, from[name]]));
+}
 
-function settingsOf(data: {
-  readonly url: string;
-  readonly event_types?: readonly string[] | undefined;
-  readonly description?: string | undefined;
-  readonly rate_limit?: number | undefined;
-  readonly headers?: Readonly<Record<string, string>> | undefined;
-  readonly sealed_headers?: string | undefined;
-}): Pick<
-  Endpoint,
-  "url" | "event_types" | "description" | "rate_limit" | "headers" | "sealed_headers"
-> {
+/** Headers may hold a password: nothing of them outlives a change that leaves them out, nor the endpoint. */
+function withoutOptional(state: Endpoint): Endpoint {
+  const rest = { ...state, headers: {} };
+  for (const name of optionalSettings) delete rest[name];
+  return rest;
+}
+
+function settingsOf(
+  data: EventData<"WebhookEndpointCreated"> | EventData<"WebhookEndpointUpdated">,
+): Pick<Endpoint, "url" | "event_types" | "description" | "rate_limit" | "headers"> {
   return {
     url: data.url,
     event_types:
@@ -126,6 +139,6 @@ function settingsOf(data: {
     description: data.description ?? null,
     rate_limit: data.rate_limit ?? null,
     headers: data.headers ?? {},
-    ...(data.sealed_headers !== undefined && { sealed_headers: data.sealed_headers }),
+    ...optionalSettingsOf(data),
   };
 }

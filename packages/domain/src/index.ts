@@ -18,6 +18,7 @@ export * from "./lifecycle.ts";
 export { lifecycleData } from "./lifecycle-data.ts";
 export * from "./sequencer.ts";
 export * from "./endpoint.ts";
+export * from "./endpoint-filters.ts";
 export { Message, MessageSummary, Money, Time } from "./message-schema.ts";
 export * from "./conversation-schema.ts";
 export * from "./conversation-view.ts";

@@ -1,6 +1,10 @@
 import { afterFile, until, webhookSink } from "@heliograph/testkit";
 import { testBrowser } from "@heliograph/testkit/browser";
+import { deterministicId } from "@heliograph/contracts";
+import { formOf } from "@heliograph/html";
 import { afterAll, describe, expect, test } from "vitest";
+import type { Shown, Visit } from "../src/page.ts";
+import { routingPages } from "../src/pages/routing.ts";
 import { form, hiddenIn, openDesk } from "./desk.ts";
 
 const { browser, skip } = await testBrowser();
@@ -10,6 +14,7 @@ const sink = await webhookSink();
 afterFile(() => sink.close());
 const cookie = await signedIn();
 const home = "/console/webhooks";
+const partner = deterministicId("ptn", "demo");
 
 const placeOf = (answer: Response): string => {
   if (answer.status !== 303) throw new Error(`the form answers ${answer.status}`);
@@ -48,6 +53,38 @@ describe("webhooks", () => {
     expect(await read(cookie, `${page}/delete`)).toContain("Delete this endpoint?");
     expect(placeOf(await press(cookie, `${page}/delete`, `${page}/delete`))).toMatch(home);
     await read(cookie, page, 404);
+  });
+
+  test("filters stay what they are through the form, numbers and texts told apart", async () => {
+    const page = withoutTold(
+      await added({
+        "types[message.*]": "1",
+        "channels[sms]": "1",
+        tags: "vip\r\nbig, order\r\n",
+        metadata: 'shop: acme\nshop: zeta\norder: 5\ncode: "5"\n"a:b": x y',
+      }),
+    );
+    const id = page.split("/").at(-1)!;
+    const stored = async () =>
+      (await world.call("GET", `/api/v1/webhook-endpoints/${id}`, { key: keys.sandboxKey })).body;
+    const filters = {
+      channels: ["sms"],
+      tags: ["vip", "big, order"],
+      metadata: { shop: ["acme", "zeta"], order: 5, code: "5", "a:b": "x y" },
+    };
+    expect(await stored()).toMatchObject({ event_types: ["message.*"], filters });
+    const edit = await read(cookie, `${page}/edit`);
+    const metadata = /name="metadata"[^>]*>([^<]*)</.exec(edit)![1]!.replaceAll("&quot;", '"');
+    await press(cookie, `${page}/edit`, `${page}/edit`, {
+      url: sink.url,
+      "channels[sms]": "1",
+      tags: "vip\nbig, order",
+      metadata,
+    });
+    expect(await stored()).toMatchObject({ event_types: [], filters });
+    expect(await read(cookie, page)).toContain("sms; #vip or #big, order; shop: acme");
+    await press(cookie, `${page}/edit`, `${page}/edit`, { url: sink.url });
+    expect((await stored()).filters).toBeNull();
   });
 
   test("a refusal keeps what was typed, and says why beside it", async () => {
@@ -97,8 +134,10 @@ describe("keys", () => {
     const [key] = /ak_test_[^<]{20,}/.exec(text)!;
     expect(text).toContain("127.0.0.1/32, 10.0.0.0/8");
     expect(text).toContain("31 Dec 2099");
-    expect((await world.call("GET", "/api/v1/messages", { key })).status).toBe(200);
-    expect((await world.call("GET", "/api/v1/keys", { key })).status).toBe(403);
+    expect((await world.call("GET", "/api/v1/messages", { key: keys.sandboxKey })).status).toBe(
+      200,
+    );
+    expect((await world.call("GET", "/api/v1/keys", { key: keys.sandboxKey })).status).toBe(403);
     const page = withoutTold(place);
     expect(await read(cookie, place)).not.toContain(key);
 
@@ -107,7 +146,9 @@ describe("keys", () => {
     expect(await read(cookie, page)).toContain(withoutTold(next));
     expect(await read(cookie, `${page}/revoke`)).toContain("rotate it");
     await press(cookie, `${page}/revoke`, `${page}/revoke`);
-    expect((await world.call("GET", "/api/v1/messages", { key })).status).toBe(401);
+    expect((await world.call("GET", "/api/v1/messages", { key: keys.sandboxKey })).status).toBe(
+      401,
+    );
   });
 
   test("a form that is posted twice issues one key, and a stale one revokes nothing", async () => {
@@ -282,6 +323,25 @@ describe("the sandbox", () => {
 });
 
 describe("gateways and routing", () => {
+  test("gateways to choose from are named up to a bound, and it is said that there are more", async () => {
+    const { answer } = routingPages.find(
+      ({ method, path }) => method === "GET" && path === "/routing/rules",
+    )!;
+    const hintOf = async (count: number, next_cursor: string | null): Promise<string> => {
+      const data = Array.from({ length: count }, (_, at) => ({ id: `gtw_${at}`, name: `g${at}` }));
+      const api = {
+        get: async () => ({ data, next_cursor }),
+        read: async () => ({ body: { environment: "sandbox", rules: [] }, etag: '"1"' }),
+      };
+      const visit = { api, form: formOf([]), environment: "sandbox", csrf: "", origin: "" };
+      const { body } = (await answer(visit as unknown as Visit)) as Shown;
+      return /In their order\. ([^<]*)/.exec(String(body))![1]!;
+    };
+    expect(await hintOf(2, null)).toBe("There is g0, g1.");
+    expect(await hintOf(25, null)).toMatch(/g19, and 5 more\.$/);
+    expect(await hintOf(100, "next")).toContain("there are more");
+  });
+
   test("an operator sets what a partner only sees", async () => {
     expect(await read(cookie, "/console/gateways")).not.toContain("Weight");
     expect(await read(cookie, "/console/routing?channel=sms&to=%2B15551230001")).toContain(
@@ -311,9 +371,15 @@ describe("gateways and routing", () => {
       "rules[0.gateways]": name!,
       "rules[0.channel]": channel,
       "rules[0.policy]": "least_cost",
+      "rules[0.partner]": partner,
     };
     expect((await press(operator, rules, rules, rule)).status).toBe(303);
-    expect(await read(operator, "/console/routing")).toContain("the cheapest");
+    const shown = await read(operator, "/console/routing");
+    expect(shown).toContain("the cheapest");
+    // Names, where there are some.
+    expect(shown).toContain(`partner <a href="/console/partners/${partner}"><bdi>Demo</bdi></a>`);
+    expect(shown).toContain(`<bdi>${name}</bdi>`);
+    expect(shown).not.toMatch(/>gtw_/);
     const unknown = await press(operator, rules, rules, {
       ...rule,
       "rules[0.gateways]": "nothing",
@@ -327,12 +393,16 @@ describe("gateways and routing", () => {
   });
 });
 
+/** A browser on a busy machine takes its time. */
+const flowDeadlineMs = 90_000;
+
 /** The whole way of a replay as a person goes it. */
 describe.skipIf(browser === undefined)(
   `a replay in a browser${skip === undefined ? "" : ` (${skip})`}`,
   () => {
     test.each([true, false])(
       "sends again what is chosen, with scripts: %s",
+      { timeout: flowDeadlineMs },
       async (javaScriptEnabled) => {
         const target = await webhookSink();
         const context = await browser!.newContext({ baseURL: base, javaScriptEnabled });

@@ -33,6 +33,17 @@ export function nameFault(name: string): string | undefined {
 export const valueFault = (value: string): string | undefined =>
   visible.test(value) ? undefined : "must be 1 to 1024 visible ASCII characters on one line";
 
+/** Together: many receivers take a head of 8 KiB, and ours and the URL stand in it too. */
+const maxTogether = 4_096;
+
+/** Why an endpoint cannot have these headers together, or undefined. */
+export function sumFault(headers: Headers): string | undefined {
+  const length = Object.entries(headers).reduce((sum, entry) => sum + entry.join("").length, 0);
+  return length > maxTogether
+    ? `at most ${maxTogether} characters together, names and values`
+    : undefined;
+}
+
 /** A partner's headers may hold a password of its receiver: events and tables have them sealed. Undefined where there are none. */
 export const sealHeaders = (masterKey: Buffer, headers: Headers): string | undefined =>
   Object.keys(headers).length === 0 ? undefined : sealSecret(masterKey, JSON.stringify(headers));

@@ -124,10 +124,14 @@ export function trustAnew(lane: Lane): void {
 /** One request probes a failing endpoint and may take its whole deadline: whatever else comes meanwhile waits in the table, not in memory. */
 export const isBehindProbe = (lane: Lane): boolean => !isHealthy(lane) && !isIdle(lane);
 
+/** Most requests at once: one for a failing endpoint, else as many as it is trusted with and its owner allows. */
+const mostAtOnce = (lane: Lane): number =>
+  isHealthy(lane) ? Math.min(lane.limit, lane.endpoint.concurrency_limit ?? largestLimit) : 1;
+
 /** Whether the lane may send one more now; `time` means that only time can change the answer. */
 export function gate(lane: Lane, now: number): "open" | "busy" | "time" {
   if (now < lane.waitUntil && lane.urgent.length === 0) return "time";
-  if (lane.active >= (isHealthy(lane) ? lane.limit : 1)) return "busy";
+  if (lane.active >= mostAtOnce(lane)) return "busy";
   const rate = lane.endpoint.rate_limit;
   if (rate === null) return "open";
   lane.tokens = Math.min(

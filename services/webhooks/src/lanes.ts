@@ -1,14 +1,22 @@
-import type { Endpoint } from "@heliograph/domain";
+import { passesFilters, typesNamed, type Endpoint, type LifecycleSource } from "@heliograph/domain";
 import { isIdle, newLane, targetOf, trustAnew, type Lane } from "./lane.ts";
 
 /** A lane that sent nothing for so long gives its connections and memory back. */
 const idleMs = 60_000;
 
+/** An enabled endpoint and what it is told, looked at for each event of its partner; undefined is every type. */
+type Subscriber = { readonly endpoint: Endpoint; readonly types: ReadonlySet<string> | undefined };
+
+const subscriberOf = (endpoint: Endpoint): Subscriber => ({
+  endpoint,
+  types: endpoint.event_types === null ? undefined : typesNamed(endpoint.event_types),
+});
+
 /** The endpoints as of the newest event seen, and a lane for each that has something to do. */
 export class Lanes {
   readonly #masterKey: Buffer;
   readonly #endpoints = new Map<string, Endpoint>();
-  readonly #byPartner = new Map<string, Map<string, Endpoint>>();
+  readonly #byPartner = new Map<string, Map<string, Subscriber>>();
   readonly #lanes = new Map<string, Lane>();
 
   constructor(masterKey: Buffer, endpoints: readonly Endpoint[]) {
@@ -22,9 +30,9 @@ export class Lanes {
 
   /** Takes a new state of an endpoint; its lane, if it has one, goes on with it. */
   set(endpoint: Endpoint): void {
-    const mine = this.#byPartner.get(endpoint.partner) ?? new Map<string, Endpoint>();
+    const mine = this.#byPartner.get(endpoint.partner) ?? new Map<string, Subscriber>();
     this.#byPartner.set(endpoint.partner, mine);
-    if (endpoint.status === "enabled") mine.set(endpoint.id, endpoint);
+    if (endpoint.status === "enabled") mine.set(endpoint.id, subscriberOf(endpoint));
     else mine.delete(endpoint.id);
     if (endpoint.status === "deleted") this.#endpoints.delete(endpoint.id);
     else this.#endpoints.set(endpoint.id, endpoint);
@@ -39,10 +47,14 @@ export class Lanes {
     lane.target = target;
   }
 
-  /** The partner's enabled endpoints that want this type of event. */
-  *matching(partner: string, type: string): Generator<Endpoint> {
-    for (const endpoint of this.#byPartner.get(partner)?.values() ?? [])
-      if (endpoint.event_types === null || endpoint.event_types.includes(type)) yield endpoint;
+  /** The partner's enabled endpoints that want this event, whose public type is `type`. */
+  *matching(partner: string, type: string, event: LifecycleSource): Generator<Endpoint> {
+    for (const { endpoint, types } of this.#byPartner.get(partner)?.values() ?? [])
+      if (
+        (types === undefined || types.has(type)) &&
+        (endpoint.filters === undefined || passesFilters(endpoint.filters, event))
+      )
+        yield endpoint;
   }
 
   /** The lane of an endpoint; undefined when the endpoint is unknown or deleted. */

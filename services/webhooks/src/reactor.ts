@@ -149,7 +149,7 @@ class Instance implements ReactorInstance<ConsumedType> {
     slot.counters.set(partner, sequence);
     const { environment } = this.#given.tools.context;
     let lifecycle, body;
-    for (const endpoint of this.#given.lanes.matching(accountOf(partner), type)) {
+    for (const endpoint of this.#given.lanes.matching(accountOf(partner), type, event)) {
       lifecycle ??= toLifecycle(event, environment)!;
       body ??= lifecycleBody(lifecycle, sequence);
       jobs.push(newJob(lifecycle, event.position, sequence, body, endpoint.id, event.recordedAt));

@@ -53,6 +53,27 @@ it("delivers a matching event once, signed so that independent libraries accept 
   expect(await readDelivery(h.pool, "ptn_other", delivery!.id)).toBeUndefined();
 });
 
+it("tells an endpoint of the events that its types and filters let by, and no other", async () => {
+  const { id } = await h.endpoint(sink.url, {
+    event_types: ["message.*"],
+    filters: { channels: ["email"], tags: ["vip"] },
+  });
+  const all = await h.endpoint(`${sink.url}/all`);
+  await h.event({ channel: "email", tags: ["vip", "orders"] });
+  await h.event({ channel: "email" });
+  await h.event({ tags: ["vip"] });
+  await h.append(`contact-${newId("cnt")}`, "ContactErased", {
+    contact_id: newId("cnt"),
+    erasure_id: "ers_1",
+    key_destroyed_at: new Date().toISOString(),
+  });
+  await h.settled(all.id, "delivered", 4);
+  const [delivery] = await h.settled(id, "delivered");
+  expect(
+    sink.requests.filter(({ path }) => path === "/").map(({ body }) => JSON.parse(body)),
+  ).toEqual([expect.objectContaining({ id: delivery!.event_id, sequence: 1 })]);
+});
+
 it("tries again after failures with the same id and a fresh signature, until it is delivered", async () => {
   const endpoint = await h.endpoint(sink.url);
   const leaked = makeKey("live", randomBytes);

@@ -87,6 +87,42 @@ describe("how much an endpoint is trusted", () => {
   });
 });
 
+describe("the limits that an owner sets", () => {
+  it("let no more requests be in the air than allowed, and none of the trust be lost meanwhile", () => {
+    const lane = laneOf({ concurrency_limit: 2 });
+    expect(gate(lane, 0)).toBe("open");
+    lane.active = 1;
+    expect(gate(lane, 0)).toBe("open");
+    lane.active = 2;
+    expect(gate(lane, 0)).toBe("busy");
+    lane.urgent.push({} as Job);
+    expect(gate(lane, 0)).toBe("busy");
+    succeeded(lane);
+    expect(lane.limit).toBe(4);
+    lane.endpoint = { ...lane.endpoint, concurrency_limit: 32 };
+    expect(gate(lane, 0)).toBe("open");
+    lane.active = 4; // more than trust has grown to is not allowed by a limit
+    expect(gate(lane, 0)).toBe("busy");
+  });
+
+  it("let no second, wherever it begins, have more requests than the rate and a tenth", () => {
+    for (const rate of [1, 7, 50]) {
+      const lane = laneOf({ rate_limit: rate });
+      const sentAt: number[] = [];
+      // Idle, then as much as goes, then idle, and so on: the edges are where a limit lets twice as many by.
+      for (let now = 0; now < 20_000; now++) {
+        if (now % 3_000 < 950) continue;
+        for (; gate(lane, now) === "open"; lane.tokens--) sentAt.push(now);
+      }
+      const most = Math.max(
+        ...sentAt.map((from) => sentAt.filter((at) => at >= from && at < from + 1_000).length),
+      );
+      expect(most).toBeLessThanOrEqual(rate + Math.max(1, rate / 10));
+      expect(sentAt.length).toBeGreaterThan(rate * 12);
+    }
+  });
+});
+
 describe("a request by hand", () => {
   it("is let through while the endpoint waits, within its limits", () => {
     const lane = laneOf();

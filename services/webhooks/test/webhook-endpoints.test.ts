@@ -145,6 +145,32 @@ describe("a webhook endpoint", () => {
     });
   });
 
+  test("signs with a secret of its owner, made or rotated to, and with none twice", async () => {
+    const [first, second] = [newSecret(), newSecret()];
+    const { id, secret } = (await create({ secret: first })).body;
+    expect(secret).toBe(first);
+    const rotate = (own: string) => call("POST", `/${id}/rotate-secret`, { secret: own });
+    expect((await rotate(second)).body.secret).toBe(second);
+    expect((await call("GET", `/${id}/secret`)).body.secret).toBe(second);
+    for (const used of [first, second]) {
+      const again = await rotate(used);
+      expect([again.status, again.body.errors[0].path]).toEqual([422, "secret"]);
+      expect(again.text).not.toContain(used);
+    }
+    const log = JSON.stringify((await stored(id)).map(({ data }) => data));
+    for (const own of [first, second]) expect(log).not.toContain(own.slice(6));
+  });
+
+  test("keeps headers together within their bound, those that a mask keeps too", async () => {
+    const value = "v".repeat(1_000);
+    const { id } = (await create({ headers: { "X-A": value, "X-B": value, "X-C": value } })).body;
+    const more = { "X-A": "***", "X-B": "***", "X-C": "***", "X-D": value, "X-E": value };
+    const refused = await call("PATCH", `/${id}`, { headers: more });
+    expect([refused.status, refused.body.errors[0].path]).toEqual([422, "headers"]);
+    const { "X-E": _, ...fewer } = more;
+    expect((await call("PATCH", `/${id}`, { headers: fewer })).status).toBe(200);
+  });
+
   test("never cuts off a secret before the time that was answered, unless it is told to", async () => {
     const { id } = (await create()).body;
     const rotate = (overlap_seconds: number) =>
@@ -178,6 +204,18 @@ describe("a webhook endpoint", () => {
     expect([body.types, body.event_types]).toEqual([["message.sent"], ["message.sent"]]);
     const changed = (await call("PATCH", `/${body.id}`, { types: ["message.failed"] })).body;
     expect([changed.types, changed.event_types]).toEqual([["message.failed"], ["message.failed"]]);
+  });
+
+  test("names families of types and filters, which null takes away", async () => {
+    const filters = { channels: ["sms"], metadata: { shop: ["acme", "zeta"], order: 5 } };
+    const { body } = await create({ event_types: ["message.*", "wallet.low_balance"], filters });
+    expect(body).toMatchObject({ event_types: ["message.*", "wallet.low_balance"], filters });
+    await call("PATCH", `/${body.id}`, { filters, rate_limit: null });
+    expect(await stored(body.id)).toHaveLength(1);
+    const tagged = await call("PATCH", `/${body.id}`, { filters: { tags: ["vip"] } });
+    expect(tagged.body.filters).toEqual({ tags: ["vip"] });
+    expect((await call("PATCH", `/${body.id}`, { filters: null })).body.filters).toBeNull();
+    expect(await endpointOf(body.id)).not.toHaveProperty("filters");
   });
 
   test("keeps its URL in the form that is called", async () => {

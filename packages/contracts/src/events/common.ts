@@ -21,6 +21,8 @@ export const MessageContext = z.strictObject({
   to: z.string().max(512),
   client_ref: z.string().max(255).optional(),
   metadata: z.record(z.string(), z.unknown()).optional(),
+  /** What endpoints filter by; events from before they did lack them. */
+  tags: z.array(z.string().max(64)).max(20).optional(),
   /** Of a reply. */
   conversation_id: Id.optional(),
 });

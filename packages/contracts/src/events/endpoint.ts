@@ -1,7 +1,21 @@
 import { z } from "zod";
 import { defineEvent } from "../define.ts";
 import { masked, plainText } from "../plain.ts";
-import { Id, Time } from "./common.ts";
+import { Channel, Id, Time } from "./common.ts";
+
+const MetadataValue = z.union([z.string().max(255), z.number(), z.boolean()]);
+/** What an event has to have to be told to an endpoint: something of each list, and of metadata every key with one of its values. */
+export const EndpointFilters = z.strictObject({
+  channels: z.array(Channel).min(1).max(10).optional(),
+  tags: z.array(z.string().min(1).max(64)).min(1).max(20).optional(),
+  metadata: z
+    .record(
+      z.string().min(1).max(64),
+      z.union([MetadataValue, z.array(MetadataValue).min(1).max(20)]),
+    )
+    .optional(),
+});
+export type EndpointFilters = z.infer<typeof EndpointFilters>;
 
 const endpoint = {
   // Some receivers are let in by what stands behind the host.
@@ -10,8 +24,10 @@ const endpoint = {
     .array(plainText(z.string().max(64)))
     .max(50)
     .optional(),
+  filters: EndpointFilters.optional(),
   description: z.string().max(500).optional(),
   rate_limit: z.int().min(1).max(10_000).optional(),
+  concurrency_limit: z.int().min(1).max(32).optional(),
   headers: z
     .record(z.string(), z.string())
     .optional()

@@ -158,6 +158,7 @@ export {
   type MessageCategory,
   type MessageContext,
 } from "./common.ts";
+export { EndpointFilters } from "./endpoint.ts";
 export { receiptStatuses } from "./receipts.ts";
 export type { WorkingHours } from "./team.ts";
 export type { Content, GatewayChoice, Segments } from "./message.ts";

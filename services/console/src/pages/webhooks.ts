@@ -1,17 +1,24 @@
 import { hasScope } from "@heliograph/api";
-import { html, type Html, type Form } from "@heliograph/html";
+import { html, type Html } from "@heliograph/html";
 import type { Answers } from "../answers.ts";
 import type { Problem } from "../client.ts";
 import { base, shown, type Led, type Page, type Shown, type Visit } from "../page.ts";
-import { acted, asked, button, checks, once, ticked } from "../view/forms.ts";
+import { acted, asked, button, once } from "../view/forms.ts";
 import { bdi, curl, facts, field, pill, refusal, time } from "../view/parts.ts";
+import {
+  changeOf,
+  filtersTold,
+  settingFields,
+  settingsOf,
+  typedAs,
+  typedOf,
+  type Endpoint,
+  type Types,
+} from "./webhook-settings.ts";
 import { deliveriesOf, deliveryPages } from "./webhook-deliveries.ts";
 import { replayPages } from "./webhook-replay.ts";
 import { listPage } from "./lists.ts";
 import { overlaps } from "./overlaps.ts";
-
-type Endpoint = Answers["WebhookEndpoint"];
-type Types = Answers["LifecycleEventTypes"]["data"];
 
 const section = "/webhooks";
 const home = `${base}${section}`;
@@ -50,40 +57,6 @@ const toldOf = (types: readonly string[]): string =>
       ? `${types.slice(0, 3).join(", ")} and ${types.length - 3} more`
       : types.join(", ");
 
-/** A form's fields as they were typed, or as the endpoint has them. */
-type Typed = {
-  readonly url: string;
-  readonly description: string;
-  readonly rate: string;
-  readonly types: readonly string[];
-};
-
-const typedOf = (form: Form): Typed => ({
-  url: form.text("url"),
-  description: form.text("description"),
-  rate: form.text("rate_limit"),
-  types: ticked(form, "types"),
-});
-
-const settingFields = (typed: Typed, types: Types): Html =>
-  html`${field({ name: "url", label: "Address", value: typed.url, type: "url", required: true, placeholder: "https://example.com/hooks/heliograph", hint: "Answers 2xx within ten seconds; anything else is tried again for three days." })}
-${field({ name: "description", label: "What it is for", value: typed.description })}
-${field({ name: "rate_limit", label: "Most requests a second", value: typed.rate, type: "number", hint: "Left empty: as fast as it answers." })}
-${checks(
-  "What it is told",
-  "types",
-  types.map(({ type }) => [type, html`<code>${type}</code>`] as const),
-  (type) => typed.types.includes(type),
-  "None ticked: everything, also what is new.",
-)}`;
-
-const bodyOf = ({ url, description, rate, types }: Typed) => ({
-  url,
-  event_types: types,
-  ...(description !== "" && { description }),
-  ...(rate !== "" && { rate_limit: Number(rate) }),
-});
-
 const typesOf = async ({ api }: Visit): Promise<Types> =>
   (await api.get<Answers["LifecycleEventTypes"]>("/event-types")).data;
 
@@ -107,7 +80,7 @@ const create = (visit: Visit): Promise<Shown | Led> =>
       const made = await visit.api.send<Answers["CreatedWebhookEndpoint"]>(
         "POST",
         "/webhook-endpoints",
-        { body: bodyOf(typedOf(visit.form)), key },
+        { body: settingsOf(typedOf(visit.form)), key },
       );
       return {
         to: `${home}/${made.id}`,
@@ -129,8 +102,10 @@ ${mayWrite(visit) && tools(visit, found)}
 ${facts([
   ["Id", html`<code>${id}</code>`],
   ["What it is told", event_types.length === 0 ? "everything" : event_types.join(", ")],
+  ["Only", filtersTold(found)],
   ["What it is for", bdi(description)],
   ["Most a second", rate_limit ?? "as fast as it answers"],
+  ["Most at once", found.concurrency_limit ?? "as many as it has earned"],
   [
     "Headers of yours",
     Object.keys(headers).length === 0 ? "none" : bdi(Object.keys(headers).join(", ")),
@@ -157,21 +132,13 @@ async function edit(visit: Visit, problem?: Problem): Promise<Shown> {
     visit.api.get<Endpoint>(apiPath(visit)),
     typesOf(visit),
   ]);
-  const typed =
-    problem !== undefined
-      ? typedOf(visit.form)
-      : {
-          url: found.url,
-          description: found.description ?? "",
-          rate: String(found.rate_limit ?? ""),
-          types: found.event_types,
-        };
+  const typed = problem !== undefined ? typedOf(visit.form) : typedAs(found);
   return shown(
     "Change the endpoint",
     html`${problem !== undefined && refusal(problem)}<form class="sheet" method="post" action="${pageOf(visit)}/edit">${once(visit)}
 ${settingFields(typed, types)}
 <div class="actions"><button class="main" type="submit">Keep this</button><a href="${pageOf(visit)}">Leave it as it is</a></div></form>
-${curl(visit, "PATCH", apiPath(visit), bodyOf(typed))}`,
+${curl(visit, "PATCH", apiPath(visit), changeOf(typed))}`,
     problem?.status,
   );
 }
@@ -180,12 +147,7 @@ const change = (visit: Visit): Promise<Shown | Led> =>
   acted(
     visit,
     async (given) => {
-      const typed = typedOf(visit.form);
-      const body = {
-        ...bodyOf(typed),
-        description: typed.description || null,
-        rate_limit: typed.rate === "" ? null : Number(typed.rate),
-      };
+      const body = changeOf(typedOf(visit.form));
       await visit.api.send("PATCH", apiPath(visit), { body, ...given });
       return { to: pageOf(visit), told: "Changed. The next request goes by it." };
     },
@@ -248,6 +210,7 @@ async function removal(visit: Visit, problem?: Problem): Promise<Shown> {
     what: html`${bdi(url)} is told nothing more, its secret signs nothing, and its deliveries are listed nowhere. What happened stays in the feed of events.`,
     action: `${pageOf(visit)}/delete`,
     label: "Delete the endpoint",
+    call: ["DELETE", apiPath(visit)],
     back: pageOf(visit),
     problem,
   });

@@ -1,5 +1,12 @@
 import { type EventData, PublicError, isId, openSecret, streamOf } from "@heliograph/contracts";
-import { type Endpoint, evolveEndpoint, signingSecrets } from "@heliograph/domain";
+import {
+  type Endpoint,
+  evolveEndpoint,
+  type OptionalOrNull,
+  type OptionalSettings,
+  optionalSettingsOf,
+  signingSecrets,
+} from "@heliograph/domain";
 import type { RecordedEvent } from "@heliograph/log";
 import { changeOnce, type Call } from "@heliograph/api";
 import { headersOf, masked, sealHeaders } from "../headers.ts";
@@ -75,7 +82,7 @@ export async function changeEndpoint(
 
 /** The whole settings of an endpoint, as an update event holds them. */
 export function settingsOf(
-  endpoint: Endpoint,
+  endpoint: Omit<Endpoint, keyof OptionalSettings> & OptionalOrNull,
   masterKey: Buffer,
 ): EventData<"WebhookEndpointUpdated"> {
   const { event_types, description, rate_limit } = endpoint;
@@ -87,6 +94,7 @@ export function settingsOf(
     ...(event_types !== null && { event_types: [...event_types] }),
     ...(description !== null && { description }),
     ...(rate_limit !== null && { rate_limit }),
+    ...optionalSettingsOf(endpoint),
     ...(sealed_headers !== undefined && { sealed_headers }),
     status: endpoint.status === "enabled" ? "enabled" : "disabled",
   };
@@ -98,10 +106,12 @@ export const endpointView = (endpoint: Endpoint, masterKey: Buffer): object => (
   url: endpoint.url,
   event_types: endpoint.event_types ?? [],
   types: endpoint.event_types ?? [],
+  filters: endpoint.filters ?? null,
   status: endpoint.status,
   disabled_reason: endpoint.disabled_reason,
   description: endpoint.description,
   rate_limit: endpoint.rate_limit,
+  concurrency_limit: endpoint.concurrency_limit ?? null,
   headers: masked(headersOf(endpoint, masterKey)),
   created_at: endpoint.created_at,
   updated_at: endpoint.updated_at,

@@ -3,6 +3,7 @@ import {
   type EventData,
   PublicError,
   newSecret,
+  openSecret,
   sealSecret,
   streamOf,
 } from "@heliograph/contracts";
@@ -22,7 +23,7 @@ import {
   type Route,
   route,
 } from "@heliograph/api";
-import { headersOf, mask, sealHeaders, unmasked } from "../headers.ts";
+import { headersOf, mask, sealHeaders, sumFault, unmasked } from "../headers.ts";
 import { requireReachable } from "./reachable.ts";
 import {
   changeEndpoint,
@@ -54,14 +55,14 @@ async function create(call: Call<CreateEndpoint, unknown>): Promise<Answer> {
   if (existing.length >= maxEndpoints && !existing.some((endpoint) => endpoint.id === id))
     throw new PublicError("conflict", `A partner has at most ${maxEndpoints} webhook endpoints.`);
   requireReachable(call, call.body.url);
-  const { headers, types, event_types = types, ...settings } = call.body;
+  const { headers, types, event_types = types, secret: own, ...settings } = call.body;
   const sealed_headers = sealHeaders(masterKey, headers ?? {});
   const data: EventData<"WebhookEndpointCreated"> = {
     endpoint_id: id,
     ...settings,
     ...(event_types !== undefined && { event_types }),
     ...(sealed_headers !== undefined && { sealed_headers }),
-    secret: sealSecret(masterKey, newSecretOf(call)),
+    secret: sealSecret(masterKey, own ?? newSecretOf(call)),
     created_at: new Date().toISOString(),
   };
   const stored = await appendOne(call.deps.log, {
@@ -90,34 +91,31 @@ function updated(
   body: UpdateEndpoint,
   masterKey: Buffer,
 ): EventData<"WebhookEndpointUpdated"> | PublicError {
-  const { url, types, event_types = types, description, rate_limit, headers, status } = body;
-  const { sealed_headers, ...changed } = settingsOf(
-    {
-      ...endpoint,
-      ...(url !== undefined && { url }),
-      ...(event_types !== undefined && {
-        event_types: event_types.length === 0 ? null : event_types,
-      }),
-      ...(description !== undefined && { description }),
-      ...(rate_limit !== undefined && { rate_limit }),
-      ...(status !== undefined && { status }),
-    },
-    masterKey,
+  const { types, event_types = types, headers, ...named } = body;
+  const wantedTypes = event_types?.length === 0 ? null : event_types;
+  const wanted = Object.assign(
+    { ...endpoint },
+    named,
+    wantedTypes !== undefined && { event_types: wantedTypes },
   );
+  const { sealed_headers, ...changed } = settingsOf(wanted, masterKey);
   const known = headersOf(endpoint, masterKey);
-  const wanted = unmasked(headers ?? known, known);
-  if (wanted.unknown.length > 0)
+  const given = unmasked(headers ?? known, known);
+  if (given.unknown.length > 0)
     return notValid(
       "body",
-      wanted.unknown.map((name) => ({
+      given.unknown.map((name) => ({
         path: `headers.${name}`,
         code: "invalid_value",
         message: `has no value yet that ${mask} could keep`,
       })),
     );
   // The same headers stay sealed as they are, so that a change that changes nothing is none.
-  const same = JSON.stringify(wanted.headers) === JSON.stringify(known);
-  const sealed = same ? sealed_headers : sealHeaders(masterKey, wanted.headers);
+  const same = JSON.stringify(given.headers) === JSON.stringify(known);
+  const together = same ? undefined : sumFault(given.headers);
+  if (together !== undefined)
+    return notValid("body", [{ path: "headers", code: "too_big", message: together }]);
+  const sealed = same ? sealed_headers : sealHeaders(masterKey, given.headers);
   return { ...changed, ...(sealed !== undefined && { sealed_headers: sealed }) };
 }
 
@@ -160,7 +158,12 @@ async function rotate(call: Call<z.infer<typeof RotateSecret>, unknown>): Promis
   const overlapMs = (call.body.overlap_seconds ?? defaultOverlapSeconds) * 1000;
   const { masterKey } = call.context;
   const now = Date.now();
+  const { secret = newSecretOf(call) } = call.body;
   const { endpoint, position } = await changeEndpoint(call, id, "rotate", ({ secrets }) => {
+    if (secrets.some(({ sealed }) => openSecret(masterKey, sealed) === secret))
+      return notValid("body", [
+        { path: "secret", code: "invalid_value", message: "is or was a secret of this endpoint" },
+      ]);
     const earlier = signingSecrets(secrets, now);
     // A secret signs until the time that was answered; what would cut it off is refused, but for an overlap that says so.
     if (overlapMs > 0 && earlier.length >= maxSecrets) {
@@ -174,7 +177,7 @@ async function rotate(call: Call<z.infer<typeof RotateSecret>, unknown>): Promis
       type: "WebhookSecretRotated",
       data: {
         endpoint_id: id,
-        secret: sealSecret(masterKey, newSecretOf(call)),
+        secret: sealSecret(masterKey, secret),
         previous_secret_expires_at: new Date(now + overlapMs).toISOString(),
       },
     };

@@ -1,13 +1,13 @@
 import { PublicError } from "@heliograph/contracts";
-import { parseTime } from "@heliograph/domain";
+import { parseTime, typesNamed } from "@heliograph/domain";
 import { deliveryStatuses } from "../tables/webhooks.ts";
 import { z } from "zod";
 import { type Call, type Answer, type Route, route, TimeInput } from "@heliograph/api";
 import { findEndpoint } from "./endpoint.ts";
 import { replayProgress, startReplay } from "./replay.ts";
-import { EventTypeName } from "./schema.ts";
+import { EventTypeNames } from "./schema.ts";
 
-const Types = z.array(EventTypeName).min(1).max(50);
+const Types = EventTypeNames.min(1);
 const StartReplay = z
   .strictObject({
     since: TimeInput.optional().meta({ description: "Of the event, inclusive." }),
@@ -55,7 +55,7 @@ async function start(call: Call<z.infer<typeof StartReplay>, unknown>): Promise<
     partner: call.partner.partner_id,
     endpointId: endpoint.id,
     statuses: statuses ?? ["failed", "discarded"],
-    ...(types !== undefined && { types }),
+    ...(types !== undefined && { types: [...typesNamed(types)] }),
     ...(since !== undefined && { since: parseTime(since)! }),
     ...(until !== undefined && { until: parseTime(until)! }),
     ...(after_sequence !== undefined && { afterSequence: after_sequence }),

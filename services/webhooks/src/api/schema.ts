@@ -1,11 +1,25 @@
-import { lifecycleTypeNames } from "@heliograph/domain";
+import { EndpointFilters } from "@heliograph/contracts";
+import { lifecycleFamilies, lifecycleTypeNames } from "@heliograph/domain";
 import { z } from "zod";
-import { nameFault, valueFault } from "../headers.ts";
+import { largestLimit } from "../lane.ts";
+import { nameFault, sumFault, valueFault } from "../headers.ts";
 
 export const EventTypeName = z.enum(lifecycleTypeNames);
+export const EventTypeNames = z
+  .array(z.enum([...lifecycleFamilies, ...lifecycleTypeNames]).meta({ id: "WebhookEventTypeName" }))
+  .max(50)
+  .refine((types) => new Set(types).size === types.length, "names a type twice");
+
+const typesMeaning =
+  "Types, or families of them as `message.*`, which stands for types of later releases too. Empty: every type.";
+const filtersMeaning =
+  "Only events with one of `channels`, one of `tags`, and each key of `metadata` with its value or one of them. What is left out asks for nothing; an event that has no channel, tags or metadata does not pass where they are asked for.";
 
 const maxUrlLength = 2048;
 const maxHeaders = 20;
+/** Filters are looked at for each event of the partner. */
+const maxFilterBytes = 4_096;
+const maxFilterKeys = 10;
 
 /** The URL parser also reads `http:host`, backslashes, and drops blanks and tabs: what is meant then is a guess. */
 const urlForm = /^https?:\/\/[^\s\\\p{Cc}]+$/iu;
@@ -41,32 +55,62 @@ const Headers = z.record(z.string(), z.string()).superRefine((headers, context) 
   if (names.length > maxHeaders) fault([], `at most ${maxHeaders} headers`);
   if (new Set(names.map((name) => name.toLowerCase())).size < names.length)
     fault([], "a header may be named once, whatever its case");
+  const together = sumFault(headers);
+  if (together !== undefined) fault([], together);
   for (const name of names)
     for (const message of [nameFault(name), valueFault(headers[name]!)])
       if (message !== undefined) fault([name.slice(0, 64)], message);
 });
 
+const Filters = EndpointFilters.superRefine((filters, context) => {
+  const fault = (path: string[], message: string): void =>
+    context.addIssue({ code: "custom", path, message });
+  if (Object.keys(filters).length === 0) fault([], "must name channels, tags or metadata");
+  if (filters.metadata !== undefined) {
+    const keys = Object.keys(filters.metadata).length;
+    if (keys < 1 || keys > maxFilterKeys) fault(["metadata"], `1 to ${maxFilterKeys} keys`);
+  }
+  if (Buffer.byteLength(JSON.stringify(filters)) > maxFilterBytes)
+    fault([], `at most ${maxFilterBytes} bytes as JSON`);
+}).meta({ id: "WebhookFilters", description: filtersMeaning });
+
+/** Standard Webhooks 1.0: 24 to 64 bytes. Only the usual form of base64, so that every library reads the same key. */
+const Secret = z
+  .string()
+  .max(100)
+  .refine((text) => {
+    const bytes = Buffer.from(text.slice(6), "base64");
+    const usual = text === `whsec_${bytes.toString("base64")}`;
+    return usual && bytes.length >= 24 && bytes.length <= 64;
+  }, "must be whsec_ and 24 to 64 bytes in base64")
+  .meta({
+    description:
+      "One of yours: `whsec_` and 24 to 64 random bytes in base64. Left out: we make one.",
+  });
+
 const settings = {
   url: Url,
-  event_types: z
-    .array(EventTypeName)
-    .max(50)
-    .refine((types) => new Set(types).size === types.length, "names a type twice"),
+  event_types: EventTypeNames,
+  filters: Filters,
   description: z.string().max(500),
   rate_limit: z.int().min(1).max(10_000),
+  concurrency_limit: z.int().min(1).max(largestLimit),
   headers: Headers,
 };
 
 export const CreateEndpoint = z
   .strictObject({
     url: settings.url,
-    event_types: settings.event_types
-      .optional()
-      .meta({ description: "Left out or empty: every type." }),
+    event_types: settings.event_types.optional().meta({ description: typesMeaning }),
     types: settings.event_types.optional().meta({ description: "The same as `event_types`." }),
+    filters: settings.filters.optional(),
     description: settings.description.optional(),
     rate_limit: settings.rate_limit.optional().meta({ description: "Most requests a second." }),
+    concurrency_limit: settings.concurrency_limit
+      .optional()
+      .meta({ description: "Most requests at once." }),
     headers: settings.headers.optional(),
+    secret: Secret.optional(),
   })
   .meta({ id: "CreateWebhookEndpoint" });
 export type CreateEndpoint = z.infer<typeof CreateEndpoint>;
@@ -76,8 +120,10 @@ export const UpdateEndpoint = z
     url: settings.url.optional(),
     event_types: settings.event_types.optional(),
     types: settings.event_types.optional().meta({ description: "The same as `event_types`." }),
+    filters: settings.filters.nullable().optional(),
     description: settings.description.nullable().optional(),
     rate_limit: settings.rate_limit.nullable().optional(),
+    concurrency_limit: settings.concurrency_limit.nullable().optional(),
     headers: settings.headers
       .optional()
       .meta({ description: "All of them; `***` keeps the value that a header has." }),
@@ -89,12 +135,16 @@ export type UpdateEndpoint = z.infer<typeof UpdateEndpoint>;
 const shown = {
   id: z.string(),
   url: z.string(),
-  event_types: z.array(z.string()).meta({ description: "Empty: every type." }),
+  event_types: z.array(z.string()).meta({ description: typesMeaning }),
   types: z.array(z.string()).meta({ description: "The same as `event_types`." }),
+  filters: Filters.nullable(),
   status: z.enum(["enabled", "disabled"]),
   disabled_reason: z.string().nullable(),
   description: z.string().nullable(),
   rate_limit: z.int().nullable(),
+  concurrency_limit: z.int().nullable().meta({
+    description: "Most requests at once; null: as many as it has earned by answering, 32 at most.",
+  }),
   headers: z
     .record(z.string(), z.string())
     .meta({ description: "Their values are not shown: `***` stands for each." }),
@@ -109,5 +159,8 @@ export const CreatedEndpoint = z
 /** One second to a week: long enough for a receiver's next release. */
 export const maxOverlapSeconds = 604_800;
 export const RotateSecret = z
-  .strictObject({ overlap_seconds: z.int().min(0).max(maxOverlapSeconds).optional() })
+  .strictObject({
+    overlap_seconds: z.int().min(0).max(maxOverlapSeconds).optional(),
+    secret: Secret.optional(),
+  })
   .meta({ id: "RotateWebhookSecret" });
