@@ -42,15 +42,9 @@ export type SmppReceipt =
 export function readReceipt(delivery: Delivery, gateway: string): SmppReceipt {
   const { tlvs } = delivery;
   const labels = labelsOf(textOf(delivery));
-<<<<<<< HEAD
-  const id = (cString(tlvOf(tlvs, tag.receipted_message_id)) ?? labels("id"))?.slice(
-    0,
-    maxIdCharacters,
-=======
   // Some centres write the one of the parameter in another base than their answers, and the one of the text as there.
-  const [id, other] = [cString(tlvOf(tlvs, tag.receipted_message_id)), labels("id")].filter(
-    (found) => found !== undefined,
->>>>>>> main
+  const [id, other] = [cString(tlvOf(tlvs, tag.receipted_message_id)), labels("id")].flatMap(
+    (found) => found?.slice(0, maxIdCharacters) ?? [],
   );
   if (id === undefined) return { kind: "unreadable", why: "a receipt without an id" };
   const number = tlvOf(tlvs, tag.message_state)?.[0];
@@ -66,12 +60,8 @@ export function readReceipt(delivery: Delivery, gateway: string): SmppReceipt {
     kind: "report",
     report: {
       providerMessageId: id,
-<<<<<<< HEAD
-      eventId: `${id}.${word.slice(0, 64)}`,
-=======
       ...(other !== undefined && other !== id && { otherIds: [other] }),
-      eventId: `${id}.${word}`.slice(0, 255),
->>>>>>> main
+      eventId: `${id}.${word.slice(0, 64)}`,
       status: state,
       ...(state === "undelivered" && {
         permanent: true,

@@ -343,15 +343,9 @@ function connected(
   given: AbortSignal | undefined,
 ): Promise<Socket> {
   return new Promise((resolve, reject) => {
-<<<<<<< HEAD
-    // An IP address is no name to ask for (RFC 6066, 3); the certificate is checked against it all the same.
-    const named = isIP(host) === 0 ? { servername: host } : {};
-    const socket = tls ? connectTls({ host, port, ...named }) : connectTcp({ host, port });
-=======
     // An address is no server name (RFC 6066, section 3); the certificate has to be for it all the same.
     const name = isIP(host) === 0 ? { servername: host } : {};
     const socket = tls ? connectTls({ host, port, ...name }) : connectTcp({ host, port });
->>>>>>> main
     const giveUp = (): void => void socket.destroy(new Error("no connection in time"));
     const timer = setTimeout(giveUp, timing.connectMs);
     given?.addEventListener("abort", giveUp);
