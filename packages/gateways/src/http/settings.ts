@@ -1,5 +1,6 @@
 import { receiptStatuses } from "@heliograph/contracts";
 import { z } from "zod";
+import { jsonIn } from "../json-in.ts";
 
 /** RFC 6901. */
 const Pointer = z
@@ -77,6 +78,7 @@ export const HttpSecrets = z.strictObject({
     .optional(),
 });
 export type HttpSecrets = z.infer<typeof HttpSecrets>;
+<<<<<<< HEAD
 
 /** undefined for what is none. A whole number that a double does not hold is its digits: ids of 64 bits are common, and two of them must not become one. */
 export function jsonIn(text: string): unknown {
@@ -90,3 +92,5 @@ export function jsonIn(text: string): unknown {
     return undefined;
   }
 }
+=======
+>>>>>>> main

@@ -2,7 +2,6 @@ import { splitSms } from "@heliograph/channels";
 import { until, type SmscReaction } from "@heliograph/testkit";
 import { afterEach, describe, expect, test } from "vitest";
 import type { Receipt } from "../../src/index.ts";
-import { Pool } from "../../src/smpp/pool.ts";
 import { attemptOf } from "../support.ts";
 import { never, smppSetting, textOf, to, type Setting } from "./setting.ts";
 
@@ -343,38 +342,6 @@ describe("a connection", () => {
     await expect(gateway.check!(seconds(2_000))).rejects.toThrow("ESME_RINVPASWD");
   });
 
-  test("to a centre that asks and does not read ends, and is made again", async () => {
-    const { gateway, smsc, said } = await set();
-    gateway.listen!();
-    await until(() => smsc.bound.length === 1);
-    const [first] = smsc.bound;
-    smsc.stall(first!);
-    const links = Buffer.from("00000010000000150000000000000063".repeat(65_536), "hex");
-    const ended = () =>
-      said.some(({ fields }) => fields.reason === "the message centre does not read");
-    await until(() => {
-      if (!ended()) smsc.write(links, first);
-      return ended();
-    });
-    await until(() => smsc.bound.some((number) => number !== first));
-  });
-
-  test("tells of odd things, and not of all of thousands", async () => {
-    const { gateway, smsc, said } = await set();
-    gateway.listen!();
-    await until(() => smsc.bound.length === 1);
-    smsc.write(Buffer.from("00000010000000990000000000000008".repeat(2_000), "hex"));
-    await until(() => smsc.others.length === 2_000);
-    const odd = said.filter(({ message }) => message === "a PDU that cannot be read");
-    expect(odd.length).toBe(100);
-    expect(odd.at(-1)!.fields).toHaveProperty("further");
-  });
-
-  test("is no place for who has given up", async () => {
-    const pool = new Pool(() => []);
-    expect(await pool.place(AbortSignal.abort())).toEqual({ type: "given_up" });
-  });
-
   test("is checked by a bind of its own", async () => {
     const { gateway, smsc } = await set();
     await gateway.check!(never);
@@ -421,23 +388,6 @@ describe("what is delivered", () => {
     expect(answered).toBe(0);
     fails = true;
     expect(await smsc.deliver(hello)).toBe(0x64);
-  });
-
-  test("is left with the centre where too many octets are being stored", async () => {
-    const { gateway, smsc } = await set({
-      tools: { received: () => new Promise<void>(() => undefined) },
-    });
-    gateway.listen!();
-    await until(() => smsc.bound.length === 1);
-    let later = 0;
-    const payload: [number, Buffer] = [0x0424, Buffer.alloc(60_000, "x")];
-    for (let index = 0; index < 100; index++)
-      void smsc
-        .deliver({ from: "1", to: "2", tlvs: [payload] })
-        .then((status) => (later += status === 0x64 ? 1 : 0))
-        .catch(() => undefined);
-    // 69 of them are 4 MB.
-    await until(() => later === 31);
   });
 
   test("is refused by its number alone where it cannot be read", async () => {
