@@ -151,6 +151,7 @@ export class Sim {
     } as unknown as Store;
     const checkpoint = {
       position: tables.position,
+      dealt: () => undefined,
       commit: async (position: bigint, parts: readonly WritePart[] = []) =>
         tables.commit(position, parts),
     };
