@@ -1,10 +1,7 @@
 import { afterFile, until, webhookSink } from "@heliograph/testkit";
 import { testBrowser } from "@heliograph/testkit/browser";
 import { deterministicId } from "@heliograph/contracts";
-import { formOf } from "@heliograph/html";
 import { afterAll, describe, expect, test } from "vitest";
-import type { Shown, Visit } from "../src/page.ts";
-import { routingPages } from "../src/pages/routing.ts";
 import { form, hiddenIn, openDesk } from "./desk.ts";
 
 const { browser, skip } = await testBrowser();
@@ -323,25 +320,6 @@ describe("the sandbox", () => {
 });
 
 describe("gateways and routing", () => {
-  test("gateways to choose from are named up to a bound, and it is said that there are more", async () => {
-    const { answer } = routingPages.find(
-      ({ method, path }) => method === "GET" && path === "/routing/rules",
-    )!;
-    const hintOf = async (count: number, next_cursor: string | null): Promise<string> => {
-      const data = Array.from({ length: count }, (_, at) => ({ id: `gtw_${at}`, name: `g${at}` }));
-      const api = {
-        get: async () => ({ data, next_cursor }),
-        read: async () => ({ body: { environment: "sandbox", rules: [] }, etag: '"1"' }),
-      };
-      const visit = { api, form: formOf([]), environment: "sandbox", csrf: "", origin: "" };
-      const { body } = (await answer(visit as unknown as Visit)) as Shown;
-      return /In their order\. ([^<]*)/.exec(String(body))![1]!;
-    };
-    expect(await hintOf(2, null)).toBe("There is g0, g1.");
-    expect(await hintOf(25, null)).toMatch(/g19, and 5 more\.$/);
-    expect(await hintOf(100, "next")).toContain("there are more");
-  });
-
   test("an operator sets what a partner only sees", async () => {
     expect(await read(cookie, "/console/gateways")).not.toContain("Weight");
     expect(await read(cookie, "/console/routing?channel=sms&to=%2B15551230001")).toContain(
