@@ -31,11 +31,14 @@ test("a choice has more than a page of the platform's lists, up to a bound that 
 
   const cookie = await signedIn();
   const made = Array.from({ length: 101 }, (_, index) => `choice-${index}`);
-  for (const slug of made)
-    await world.call("POST", "/api/v1/templates", {
-      key: keys.sandboxKey,
-      body: { slug, channel: "sms", default_language: "en", languages: { en: { text: "Hi" } } },
-    });
+  await Promise.all(
+    made.map((slug) =>
+      world.call("POST", "/api/v1/templates", {
+        key: keys.sandboxKey,
+        body: { slug, channel: "sms", default_language: "en", languages: { en: { text: "Hi" } } },
+      }),
+    ),
+  );
   await until(
     async () => {
       const page = await read(cookie, "/console/send");
