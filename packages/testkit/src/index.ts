@@ -36,6 +36,6 @@ export { openapiCheck } from "./openapi-check.ts";
 export { partnerIn, placedFeed } from "./placed-feed.ts";
 export { testVault } from "./test-vault.ts";
 export { runningCells } from "./running-cells.ts";
-export { runConsumerHere } from "./run-consumer-here.ts";
+export { consumerOn, runConsumerHere } from "./run-consumer-here.ts";
 export { twilioDouble, type TwilioDouble } from "./providers/twilio.ts";
 export { s3Double } from "./s3-double.ts";
