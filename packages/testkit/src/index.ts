@@ -2,7 +2,6 @@ export { afterFile } from "./after-file.ts";
 export type { Template, TestDatabase } from "./database.ts";
 export { stopOwnServer, testDatabase, testServer } from "./database.ts";
 export { directoryDouble } from "./directory-double.ts";
-export * from "./eventstore/index.ts";
 export { freePort } from "./free-port.ts";
 export type { ApiAnswer, ApiClient } from "./api-client.ts";
 export { apiClient } from "./api-client.ts";

@@ -10,9 +10,9 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import {
   eventStoreDouble,
   selfSignedCertificate,
-  until,
   type EventStoreDouble,
-} from "../src/index.ts";
+} from "../src/eventstore/index.ts";
+import { until } from "../src/index.ts";
 
 const event = () => jsonEvent({ id: crypto.randomUUID(), type: "Tested", data: { a: 1 } });
 const credentials = { username: "somebody", password: "secret" };
