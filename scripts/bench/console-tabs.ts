@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { Agent, get } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { send, signIn, startBare, type Measured } from "./console-parts.ts";
@@ -41,31 +40,25 @@ function open(url: string, cookie: string, agent: Agent): Promise<Stream> {
   });
 }
 
-const rssKb = (pid: number): number =>
-  Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))![1]);
+type Told = { readonly lastMs: number; readonly cpuMs: number };
 
-type Told = { readonly kb: number; readonly lastMs: number; readonly cpuMs: number };
-
-/** What the tabs take, and how long it is from something that happens to the last of them. */
+/** What telling the tabs takes, and how long it is from something that happens to the last of them. */
 async function tell(
   { pid, url }: { readonly pid: number; readonly url: string },
   cookies: readonly string[],
   happen: () => Promise<string>,
 ): Promise<Told> {
   const agent = new Agent({ maxSockets: Number.POSITIVE_INFINITY });
-  const before = rssKb(pid);
   const tabs: Stream[] = [];
   try {
     for (const cookie of cookies)
       for (let tab = 0; tab < tabsOfSession; tab++) tabs.push(await open(url, cookie, agent));
     await sleep(settleMs);
-    const kb = (rssKb(pid) - before) / tabs.length;
     const [cpu, start] = [ownCpuMs(pid), performance.now()];
     const word = await happen();
     await Promise.all(tabs.map((tab) => tab.has(word)));
     const lastMs = performance.now() - start;
     return {
-      kb: Math.round(kb),
       lastMs: Math.round(lastMs),
       cpuMs: Math.round(ownCpuMs(pid) - cpu),
     };
@@ -100,7 +93,6 @@ export async function benchTabs(measured: Measured): Promise<Row[]> {
       ratio: Math.round((own[of] / theirs[of]) * 10) / 10,
     });
     return [
-      row("memory", "KB/tab", "kb", "bare node:http; what the process had before is used again"),
       row(
         "from POST to the last tab",
         "ms",

@@ -43,6 +43,8 @@ export function describe({ type, data, reason }: TimelineEntry): string {
       return `${failureText(data.error)} after ${data.retry_count} retries; ${data.refund.amount} ${data.refund.currency} back`;
     case "MessageBounced":
       return data.diagnostic;
+    case "MessageCorrected":
+      return `${data.before.status} was wrong: ${data.status}${because}`;
     case "MessageDelivered":
       return `confirmed by ${data.gateway}`;
     default:

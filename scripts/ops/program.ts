@@ -71,6 +71,33 @@ program
     }),
   );
 
+type RefoldFlags = {
+  env: Environment;
+  gateway?: string;
+  from: bigint;
+  to?: bigint;
+  dryRun?: true;
+};
+program
+  .command("refold-callbacks")
+  .description(
+    "after a parser or a gateway's settings were mended: read what providers reported again, and correct messages whose outcome is not what was told",
+  )
+  .addOption(environmentOption().default("live"))
+  .option("--gateway <name>", "only this gateway's callbacks")
+  .option("--from <position>", "callbacks after this position (default: all)", position, 0n)
+  .option("--to <position>", "up to and including this one (default: all)", position)
+  .option("--dry-run", "show what would be corrected, change nothing")
+  .action(({ env, gateway, from: after, to, ...flags }: RefoldFlags) => {
+    const dryRun = flags.dryRun === true;
+    const work = async (target: Target) => {
+      const { refold } = await import("./refold.ts");
+      return refold(target, env, { gateway, after, to, dryRun }, interrupted.signal);
+    };
+    const about = `${gateway ?? "every gateway"} from ${after}`;
+    return dryRun ? withTarget(work) : change(env, "refold-callbacks", about, work);
+  });
+
 const id = (text: string): string => {
   if (!/^\d{1,18}$/.test(text)) throw new InvalidArgumentError("an id is a number");
   return text;

@@ -254,10 +254,13 @@ export const replyStatusTypes = [
   "MessageRejected",
   "MessageExpired",
   "MessageCanceled",
+  "MessageCorrected",
 ] as const;
 type ReplyEvent = TypedEvent<(typeof replyStatusTypes)[number]>;
 
-const statusAfter: Readonly<Record<ReplyEvent["type"], MessageStatus>> = {
+const statusAfter: Readonly<
+  Record<Exclude<ReplyEvent["type"], "MessageCorrected">, MessageStatus>
+> = {
   MessageQueued: "queued",
   MessageSent: "sent",
   MessageDelivered: "delivered",
@@ -272,13 +275,17 @@ const statusAfter: Readonly<Record<ReplyEvent["type"], MessageStatus>> = {
 function evolveReply(message: ConversationMessage, event: ReplyEvent): ConversationMessage {
   const { status: before, error: _, ...rest } = message;
   if (before === "received" || before === "noted") return message;
-  const status = joinStatus(before, statusAfter[event.type]);
+  const status =
+    event.type === "MessageCorrected"
+      ? event.data.status
+      : joinStatus(before, statusAfter[event.type]);
   const error = "error" in event.data ? event.data.error : message.error;
   const shows = ["bounced", "failed", "rejected", "expired"].includes(status);
   return { ...rest, status, ...(shows && error !== undefined && { error }) };
 }
 
-const isReplyEvent = (event: TypedEvent): event is ReplyEvent => event.type in statusAfter;
+const isReplyEvent = (event: TypedEvent): event is ReplyEvent =>
+  (replyStatusTypes as readonly string[]).includes(event.type);
 
 /** A reply as its own stream tells it now; undefined for a stream that is not there. Who wrote it, its thread tells. */
 export function replyOf(

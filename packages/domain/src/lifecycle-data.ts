@@ -60,6 +60,8 @@ const confirmation = z.looseObject({
   }),
 });
 
+const Outcome = z.enum(["sent", "failed", "delivered", "bounced", "read"]);
+
 const ExternalId = z.looseObject({
   source: z.string().meta({ description: "A channel, or a system of yours.", example: "sms" }),
   id: z.string().meta({ description: "`[erased]` after the contact's erasure." }),
@@ -97,6 +99,22 @@ export const lifecycleData: Readonly<Record<LifecycleType, z.ZodObject>> = {
   "message.bounced": z.looseObject({ ...message, error: Failure, diagnostic: z.string() }),
   "message.expired": z.looseObject({ ...message, attempts: z.int().min(0), expires_at: Time }),
   "message.rejected": z.looseObject({ ...message, error: Failure }),
+  "message.corrected": z.looseObject({
+    ...message,
+    status: Outcome.meta({
+      description: "What became of it, higher or lower than before; `sent`: it is not known.",
+    }),
+    previous: z
+      .looseObject({ status: Outcome, error: Failure.optional() })
+      .meta({ description: "What was told." }),
+    reason: z.string().meta({ description: "Why, for people." }),
+    error: Failure.optional().meta({ description: "Of one that failed or bounced." }),
+    diagnostic: z.string().optional().meta({ description: "Of one that bounced." }),
+    provider: z.looseObject({ gateway: z.string(), message_id: z.string() }),
+    occurred_at: Time.meta({ description: "When it happened, by the provider: RFC 3339, UTC." }),
+    cost: Money.meta({ description: "What it costs from now on." }),
+    currency: Currency,
+  }),
   "key.expiring": z.looseObject({
     key_id: id("key"),
     name: z.string(),

@@ -1,4 +1,10 @@
-import { eventPublicId, type Environment, type TypedEvent, accountOf } from "@heliograph/contracts";
+import {
+  accountOf,
+  type Environment,
+  type EventData,
+  eventPublicId,
+  type TypedEvent,
+} from "@heliograph/contracts";
 import { formatTime, timeOfEvent } from "./time.ts";
 import { isPeopleEvent, peopleData, peopleSamples, peopleTypes } from "./lifecycle-people.ts";
 
@@ -17,6 +23,7 @@ const publicTypes = {
   MessageExpired: "message.expired",
   MessageRejected: "message.rejected",
   MessageCanceled: "message.canceled",
+  MessageCorrected: "message.corrected",
   WebhookEndpointDisabled: "webhook_endpoint.disabled",
   BalanceLow: "wallet.low_balance",
   KeyExpiring: "key.expiring",
@@ -36,6 +43,8 @@ export const lifecycleTypes = {
   "message.expired": "The validity ended before a provider accepted.",
   "message.rejected": "The platform refused the message after accepting it.",
   "message.canceled": "The partner canceled a scheduled message.",
+  "message.corrected":
+    "What was told of a message's outcome was wrong; `status` is what became of it.",
   "webhook_endpoint.disabled": "The platform disabled a webhook endpoint.",
   "key.expiring": "An API key ends within a week, or within a day.",
   "wallet.low_balance": "What is available fell below the wallet's threshold.",
@@ -188,20 +197,32 @@ function dataOf(event: LifecycleSource): Readonly<Record<string, unknown>> {
         },
         [type === "MessageRead" ? "read_at" : "delivered_at"]: data.at,
       };
-    case "MessageFailed": {
-      const { error, retry_count, refund } = data;
-      return { ...message, error, retry_count, refund };
-    }
+    case "MessageFailed":
+      return { ...message, error: data.error, retry_count: data.retry_count, refund: data.refund };
     case "MessageBounced":
       return { ...message, error: data.error, diagnostic: data.diagnostic };
     case "MessageRejected":
       return { ...message, error: data.error };
+    case "MessageCorrected":
+      return { ...message, ...correction(data) };
     case "MessageExpired":
       return { ...message, attempts: data.attempts, expires_at: data.expires_at };
     default:
       return message;
   }
 }
+
+const correction = (data: EventData<"MessageCorrected">) => ({
+  status: data.status,
+  previous: data.before,
+  reason: data.reason,
+  ...(data.error !== undefined && { error: data.error }),
+  ...(data.diagnostic !== undefined && { diagnostic: data.diagnostic }),
+  provider: { gateway: data.gateway, message_id: data.provider_message_id },
+  occurred_at: data.at,
+  cost: data.cost,
+  currency: data.currency,
+});
 
 /** A made-up event of a type, marked `"test": true`: what an endpoint gets when its owner asks for a test. */
 export function sampleLifecycle(
@@ -281,7 +302,19 @@ function sampleData(type: LifecycleType, at: string): Record<string, unknown> {
       return { ...message, error };
     case "message.expired":
       return { ...message, attempts: 1, expires_at: at };
+    case "message.corrected":
+      return { ...message, ...sampleCorrection(at, error) };
     default:
       return message;
   }
 }
+
+const sampleCorrection = (at: string, error: object) => ({
+  status: "delivered",
+  previous: { status: "failed", error },
+  reason: "a receipt of sim-sms was read again: it says delivered, and was taken for undelivered",
+  provider: { gateway: "sim-sms", message_id: "sample-1" },
+  occurred_at: at,
+  cost: "0",
+  currency: "USD",
+});

@@ -53,7 +53,9 @@ export type MessageState = {
     | { readonly amount: string; readonly currency: string; readonly transaction_id: string }
     | undefined;
   /** What ended without delivery and is followed by `MessageFailed` once the wallet has given the money back. */
-  readonly failing: "DispatchExhausted" | "DeliveryFailed" | undefined;
+  readonly failing: "DispatchExhausted" | "DeliveryFailed" | "MessageCorrected" | undefined;
+  /** What its receipts were taken to say was wrong once: only all of them, as they are read now, tell what became of it. */
+  readonly corrected: boolean;
   /** Number of the attempt that `provider` took, 0 before one did. */
   readonly sentAttempt: number;
   /** Number of the last attempt that came back with a transient bounce; another attempt is due while it is not below `sentAttempt`. */
@@ -84,6 +86,7 @@ function begin(event: Extract<FoldableEvent, { type: "MessageRequested" }>): Mes
     charged: false,
     refund: undefined,
     failing: undefined,
+    corrected: false,
     sentAttempt: 0,
     deferredAttempt: 0,
     requestedPosition: event.position,
@@ -148,9 +151,26 @@ function changes(state: MessageState, event: FoldableEvent): Changes {
       return { status: to("expired") };
     case "MessageCanceled":
       return { status: to("canceled") };
+    case "MessageCorrected":
+      return corrected(state, data);
     default:
       return {};
   }
+}
+
+/** The one event after which the status is not the higher of two. */
+function corrected(state: MessageState, data: EventData<"MessageCorrected">): Changes {
+  const { status, at, error, diagnostic, refunds } = data;
+  const isThere = status === "delivered" || status === "read";
+  return {
+    status,
+    corrected: true,
+    deliveredAt: isThere ? (state.deliveredAt ?? at) : undefined,
+    readAt: status === "read" ? at : undefined,
+    diagnostic,
+    ...(error !== undefined && { error }),
+    ...(refunds && { failing: "MessageCorrected", charged: false }),
+  };
 }
 
 /**

@@ -134,6 +134,7 @@ export const walletCauseTypes = [
   "MessageCanceled",
   "MessageRejected",
   "DeliveryFailed",
+  "MessageCorrected",
   "TopupRequested",
   "AdjustmentRequested",
   "WalletTermsSet",
@@ -170,6 +171,10 @@ export function walletCause(event: CauseRecord): WalletCause | undefined {
     case "MessageRejected":
     case "DeliveryFailed":
       return { kind: "return", position, message_id: data.message_id, currency: data.currency };
+    case "MessageCorrected":
+      return data.refunds
+        ? { kind: "return", position, message_id: data.message_id, currency: data.currency }
+        : undefined;
     case "HoldLapsed":
       return { kind: "expire", position, message_id: data.message_id, currency: data.currency };
     case "TopupRequested":

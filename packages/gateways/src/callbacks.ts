@@ -38,6 +38,8 @@ export type Callback = {
 /** What a provider says of a message, by its own id of it. */
 export type Report = Pick<Receipt, "status" | "permanent" | "error" | "diagnostic"> & {
   readonly providerMessageId: string;
+  /** Where the provider names it in several places that differ: looked for when the first is that of no message. */
+  readonly otherIds?: readonly string[];
   /** Ours, where the provider gives it back: then even a message is found whose answer was lost. */
   readonly messageId?: string | undefined;
   /** The same for the same event of the provider's, however often it is told; at most 255 characters. */

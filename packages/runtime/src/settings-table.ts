@@ -296,6 +296,13 @@ export const settingsTable = {
     consequence: "The browser of tests that look at pages.",
     forTests: true,
   }),
+  HELIOGRAPH_TEST_PICTURES: text().meta({
+    allowed: "`all`",
+    preset: "none: two of each page",
+    consequence:
+      "The walk through the console leaves a picture of each page in both themes at three widths, in `.cache/screenshots/console`.",
+    forTests: true,
+  }),
   HELIOGRAPH_TEST_REQUIRE: text().meta({
     allowed: "`kafka`, `browser`, or both with a comma",
     preset: "none",

@@ -1,7 +1,8 @@
-import axe from "axe-core";
+import type axe from "axe-core";
 import { HtmlValidate, StaticConfigLoader } from "html-validate";
-import { existsSync } from "node:fs";
-import { chromium, type Browser, type Page } from "playwright-core";
+import { existsSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { chromium, type Browser, type BrowserContext, type Page } from "playwright-core";
 import { packedBrowser, type Program } from "./packed-browser.ts";
 import { required } from "./required.ts";
 
@@ -63,6 +64,12 @@ const definedOnly = (env: NodeJS.ProcessEnv): Record<string, string> =>
     Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined),
   );
 
+const axePath = fileURLToPath(import.meta.resolve("axe-core/axe.min.js"));
+
+/** Pages of this context come with axe in them: brought into one page after another it is sent and read anew each time, which takes as long as its looking. */
+export const bringAxe = (context: BrowserContext): Promise<unknown> =>
+  context.addInitScript({ path: axePath });
+
 /**
  * What axe finds against WCAG 2.2 AA on a page as it stands; none when all is well. The page's context needs scripts on, or axe never answers. `only`: by these rules, such as
  * `color-contrast` for the second theme of a page.
@@ -78,7 +85,7 @@ export async function axeFindings(
     resultTypes: ["violations"],
     iframes: false,
   };
-  if (!(await page.evaluate("'axe' in window"))) await page.evaluate(axe.source);
+  if (!(await page.evaluate("'axe' in window"))) await page.evaluate(readFileSync(axePath, "utf8"));
   const { violations } = await page.evaluate<Pick<axe.AxeResults, "violations">>(
     `axe.run(document, ${JSON.stringify(run)}).then(({ violations }) => ({ violations }))`,
   );

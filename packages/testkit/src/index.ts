@@ -24,6 +24,7 @@ export {
   type SmscReaction,
   type Submitted,
 } from "./providers/smpp.ts";
+export { deliverFrame } from "./providers/smpp-wire.ts";
 export type { SinkMessage, SmtpBehaviour, SmtpSink } from "./smtp-sink.ts";
 export { smtpSink } from "./smtp-sink.ts";
 export type { Exit, SpawnedService } from "./spawn-service.ts";

@@ -1,4 +1,4 @@
-import { readTyped } from "@heliograph/api";
+import { readTyped, writeCell } from "@heliograph/api";
 import { parse } from "csv-parse/sync";
 
 /** What one batch of the REST surface takes. */
@@ -98,3 +98,26 @@ function rowOf(names: readonly string[], record: readonly string[], line: number
     },
   };
 }
+
+export type Outcome = {
+  readonly line: number;
+  readonly to: string;
+  /** Of what was accepted. */
+  readonly id: string;
+  readonly status: string;
+  /** Of what was refused. */
+  readonly code: string;
+  readonly why: string;
+};
+
+const columns = ["line", "to", "message_id", "status", "error_code", "error"];
+
+/** What became of each line, as a file (RFC 4180) in which no cell runs. */
+export const writeOutcomes = (rows: readonly Outcome[]): string =>
+  [columns, ...rows.map(({ line, to, id, status, code, why }) => [line, to, id, status, code, why])]
+    .map((cells) => cells.map(quoted).join(","))
+    .map((line) => `${line}\r\n`)
+    .join("");
+
+const quoted = (cell: string | number): string =>
+  typeof cell === "number" ? String(cell) : `"${writeCell(cell).replaceAll('"', '""')}"`;

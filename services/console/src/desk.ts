@@ -17,6 +17,7 @@ import { framed } from "./view/layout.ts";
 import { foreignPage, notAForm, otherWorld, refusedPage, silentPage } from "./view/states.ts";
 
 const nothing = formOf([]);
+const livePath = `${base}/live`;
 const reads = new Set(["GET", "HEAD"]);
 /** A template's text, its variables and what stands around it. */
 const maxFormBytes = 256 * 1024;
@@ -41,7 +42,8 @@ export function createDesk(deps: Deps): (request: Request, response: Response) =
     const asset = assets.get(path);
     if (asset !== undefined) return sendAsset(response, asset.type, asset.body);
     const token = sessionCookie(request);
-    const session = token === undefined ? undefined : await deps.sessions.find(token);
+    const used = path !== livePath;
+    const session = token === undefined ? undefined : await deps.sessions.find(token, { used });
     const posted = reads.has(request.method) ? nothing : await formIn(request, session);
     if (typeof posted === "string")
       return sendPage(response, 400, notAForm(), { Connection: "close" });
@@ -57,7 +59,7 @@ export function createDesk(deps: Deps): (request: Request, response: Response) =
       link,
       session,
     };
-    if (path === `${base}/live`) return joinLive(deps, router, arrival, session);
+    if (path === livePath) return joinLive(deps, router, arrival, session);
     if (await atTheDoor(deps, arrival)) return;
     if (session === undefined) {
       const back = reads.has(request.method) ? `?${backTo(request)}` : "";
@@ -103,7 +105,7 @@ async function answerPage(
   const show = async (what: Shown): Promise<void> => {
     const flash = query.text("told");
     const told = flash === "" ? undefined : await deps.sessions.hear(session, flash);
-    const section = page?.section ?? "";
+    const section = page?.section;
     const frame = { who, environment, csrf: session.csrf, section, told, at };
     sendPage(response, what.status ?? 200, framed(what, frame));
   };

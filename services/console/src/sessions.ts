@@ -67,9 +67,13 @@ export function openSessions(pool: pg.Pool, masterKey: Buffer) {
     if (of !== sha256.toString("hex")) throw new Error("a session is not that of its row");
     return data;
   };
-  const find = async (token: string): Promise<Session | undefined> => {
+  /** `used`: somebody asks, and not a page that comes back for its stream by itself. */
+  const find = async (
+    token: string,
+    { used }: { readonly used: boolean },
+  ): Promise<Session | undefined> => {
     const sha256 = hash("sha256", token, "buffer");
-    const sealed = await readSession(pool, sha256, { used: true });
+    const sealed = await readSession(pool, sha256, { used });
     if (sealed === undefined) return undefined;
     const csrf = hash("sha256", `form ${token}`, "base64url");
     return { sha256, csrf, sealed, data: open(sha256, sealed) };

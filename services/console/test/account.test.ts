@@ -1,6 +1,10 @@
 import { afterFile, until, webhookSink } from "@heliograph/testkit";
 import { testBrowser } from "@heliograph/testkit/browser";
+import { deterministicId } from "@heliograph/contracts";
+import { formOf } from "@heliograph/html";
 import { afterAll, describe, expect, test } from "vitest";
+import type { Shown, Visit } from "../src/page.ts";
+import { routingPages } from "../src/pages/routing.ts";
 import { form, hiddenIn, openDesk } from "./desk.ts";
 
 const { browser, skip } = await testBrowser();
@@ -10,6 +14,7 @@ const sink = await webhookSink();
 afterFile(() => sink.close());
 const cookie = await signedIn();
 const home = "/console/webhooks";
+const partner = deterministicId("ptn", "demo");
 
 const placeOf = (answer: Response): string => {
   if (answer.status !== 303) throw new Error(`the form answers ${answer.status}`);
@@ -318,6 +323,25 @@ describe("the sandbox", () => {
 });
 
 describe("gateways and routing", () => {
+  test("gateways to choose from are named up to a bound, and it is said that there are more", async () => {
+    const { answer } = routingPages.find(
+      ({ method, path }) => method === "GET" && path === "/routing/rules",
+    )!;
+    const hintOf = async (count: number, next_cursor: string | null): Promise<string> => {
+      const data = Array.from({ length: count }, (_, at) => ({ id: `gtw_${at}`, name: `g${at}` }));
+      const api = {
+        get: async () => ({ data, next_cursor }),
+        read: async () => ({ body: { environment: "sandbox", rules: [] }, etag: '"1"' }),
+      };
+      const visit = { api, form: formOf([]), environment: "sandbox", csrf: "", origin: "" };
+      const { body } = (await answer(visit as unknown as Visit)) as Shown;
+      return /In their order\. ([^<]*)/.exec(String(body))![1]!;
+    };
+    expect(await hintOf(2, null)).toBe("There is g0, g1.");
+    expect(await hintOf(25, null)).toMatch(/g19, and 5 more\.$/);
+    expect(await hintOf(100, "next")).toContain("there are more");
+  });
+
   test("an operator sets what a partner only sees", async () => {
     expect(await read(cookie, "/console/gateways")).not.toContain("Weight");
     expect(await read(cookie, "/console/routing?channel=sms&to=%2B15551230001")).toContain(
@@ -347,9 +371,15 @@ describe("gateways and routing", () => {
       "rules[0.gateways]": name!,
       "rules[0.channel]": channel,
       "rules[0.policy]": "least_cost",
+      "rules[0.partner]": partner,
     };
     expect((await press(operator, rules, rules, rule)).status).toBe(303);
-    expect(await read(operator, "/console/routing")).toContain("the cheapest");
+    const shown = await read(operator, "/console/routing");
+    expect(shown).toContain("the cheapest");
+    // Names, where there are some.
+    expect(shown).toContain(`partner <a href="/console/partners/${partner}"><bdi>Demo</bdi></a>`);
+    expect(shown).toContain(`<bdi>${name}</bdi>`);
+    expect(shown).not.toMatch(/>gtw_/);
     const unknown = await press(operator, rules, rules, {
       ...rule,
       "rules[0.gateways]": "nothing",
@@ -363,12 +393,16 @@ describe("gateways and routing", () => {
   });
 });
 
+/** A browser on a busy machine takes its time. */
+const flowDeadlineMs = 90_000;
+
 /** The whole way of a replay as a person goes it. */
 describe.skipIf(browser === undefined)(
   `a replay in a browser${skip === undefined ? "" : ` (${skip})`}`,
   () => {
     test.each([true, false])(
       "sends again what is chosen, with scripts: %s",
+      { timeout: flowDeadlineMs },
       async (javaScriptEnabled) => {
         const target = await webhookSink();
         const context = await browser!.newContext({ baseURL: base, javaScriptEnabled });

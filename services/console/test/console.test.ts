@@ -1,5 +1,5 @@
 import { Router } from "@heliograph/api";
-import { testBrowser, type BrowserContext, type Page } from "@heliograph/testkit/browser";
+import { bringAxe, testBrowser, type BrowserContext, type Page } from "@heliograph/testkit/browser";
 import { until } from "@heliograph/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { allPages } from "../src/pages/index.ts";
@@ -8,7 +8,8 @@ import { lookAt } from "./look.ts";
 
 const { browser, skip } = await testBrowser();
 /** Sixty kinds of page, of which each takes half a second on a quiet machine; browsers are slow on a busy one. */
-const walkDeadlineMs = 180_000;
+const walkDeadlineMs = 580_000;
+const stepDeadlineMs = 60_000;
 
 /** Which page an address is, as the console finds it. */
 const router = new Router<(typeof allPages)[number]>();
@@ -23,6 +24,8 @@ let page: Page;
 beforeAll(async () => {
   if (browser === undefined) return;
   context = await browser.newContext({ baseURL: base, viewport: { width: 360, height: 800 } });
+  await bringAxe(context);
+  context.setDefaultTimeout(stepDeadlineMs);
   page = await context.newPage();
 });
 afterAll(async () => {
@@ -330,9 +333,9 @@ describe.skipIf(browser === undefined)(
         const match = router.match("GET", new URL(path, base).pathname);
         // Only what is known to change by itself is kept up to date.
         if (/ data-live="/.test(text)) expect([path, match]).toMatchObject([path, kept]);
-        const links = await shown
-          .locator("main a:not([download]), nav a")
-          .evaluateAll((all) => all.map((link) => (link as unknown as { href: string }).href));
+        const links = await shown.evaluate<string[]>(
+          "[...document.querySelectorAll('main a:not([download]), nav a')].map(({ href }) => href)",
+        );
         for (const link of links) {
           const { pathname, search, origin } = new URL(link);
           const kind = pathname.replace(idInPath, "/:id");

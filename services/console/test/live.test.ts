@@ -3,6 +3,7 @@ import { afterFile, until } from "@heliograph/testkit";
 import { testBrowser } from "@heliograph/testkit/browser";
 import { afterAll, describe, expect, test } from "vitest";
 import { assets, scriptPath } from "../src/assets.ts";
+import { regionsIn } from "../src/live/region.ts";
 import { form, openDesk } from "./desk.ts";
 
 const { browser, skip } = await testBrowser();
@@ -194,6 +195,9 @@ describe("pages that change by themselves", () => {
     const { platformPool } = world.platform;
     const idle = "now() - interval '119 minutes'";
     await platformPool.query(`update console.sessions set used_at = ${idle}`);
+    // A stream that breaks is opened again by the page itself.
+    const again = await look(cookie, "/console/messages");
+    again.close();
     // Tokens that end meanwhile are renewed: neither is that.
     await pool.query("update sessions.sessions set access_until = now() - interval '1 second'");
     const next = { ...said, text: "the next word" };
@@ -214,6 +218,42 @@ describe("pages that change by themselves", () => {
     await until(() => tab.over(), { what: "the tab is over" });
     expect(tab.text()).not.toContain("nobody sits there");
   });
+
+  test(
+    "show an inbox and a thread as they grow: who writes, what a colleague answers, and what becomes of it",
+    { timeout: flowDeadlineMs },
+    async () => {
+      const cookie = await signedIn();
+      const call = (method: string, path: string, body?: object) =>
+        world.call(method, `/api/v1${path}`, { key: keys.sandboxKey, ...(body && { body }) });
+      const writes = (text: string) =>
+        call("POST", "/sandbox/inbound", { channel: "sms", from: "+15557778200", text });
+      /** As the page's own script asks, with what the page says that it depends on. */
+      const lookAt = async (path: string, name: string): Promise<Stream> => {
+        const { on } = regionsIn(await read(cookie, path)).find(({ id }) => id === `live-${name}`)!;
+        return look(cookie, path, { on });
+      };
+      const inbox = await lookAt("/console/conversations", "inbox");
+      await writes("the parcel is late");
+      await until(() => inbox.text().includes("the parcel is late"), { what: "the inbox grows" });
+      const [, id] = /\/console\/conversations\/(cnv_\w+)/.exec(inbox.text())!;
+
+      const thread = await lookAt(`/console/conversations/${id}`, "thread");
+      const sent = await call("POST", `/conversations/${id}/messages`, { text: "it comes today" });
+      expect(sent.status).toBe(202);
+      await until(() => inbox.text().includes("<bdi>it comes today</bdi>"), {
+        what: "the answer is the last of the inbox",
+      });
+      await until(() => /it comes today.*?pill good">delivered/s.test(thread.text()), {
+        what: "the thread shows the answer and what became of it",
+      });
+      await call("POST", `/conversations/${id}/close`);
+      await until(() => !inbox.text().split("event: show").at(-1)!.includes(id!), {
+        what: "what is closed leaves the inbox",
+      });
+      for (const tab of [inbox, thread]) tab.close();
+    },
+  );
 
   test("leave a browser a connection for its next page", async () => {
     const cookie = await signedIn();

@@ -1,5 +1,5 @@
 import { until } from "@heliograph/testkit";
-import { testBrowser } from "@heliograph/testkit/browser";
+import { testBrowser, type Page } from "@heliograph/testkit/browser";
 import { formOf } from "@heliograph/html";
 import { regionsIn } from "../src/live/region.ts";
 import { contactImports } from "../src/pages/contact-import.ts";
@@ -288,28 +288,67 @@ test("an import that runs is kept up to date until it is over, and a link does i
   ]);
 });
 
+/** A browser on a busy machine takes its time. */
+const flowDeadlineMs = 90_000;
 const { browser, skip } = await testBrowser();
 afterAll(() => browser?.close());
 
 describe.skipIf(browser === undefined)(
   `in a browser${skip === undefined ? "" : ` (${skip})`}`,
   () => {
+    /** Waits for what a page shows in the end: by itself with scripts, else by its link. */
+    const comes = async (page: Page, text: string, javaScriptEnabled: boolean): Promise<void> => {
+      const there = page.locator(`main:has-text("${text}")`);
+      if (javaScriptEnabled) return there.waitFor();
+      const again = page.locator("a:text-is('Look again')");
+      await until(
+        async () => {
+          if ((await again.count()) > 0) await again.click();
+          return (await there.count()) > 0;
+        },
+        { what: `the page says ${text}` },
+      );
+    };
+
     test.each([[false], [true]])(
-      "one answers a conversation, merges its contact and takes the merge back, scripts on: %s",
+      "one sends and sees it confirmed, answers a conversation, looks back at the answer's life, merges its contact, takes the merge back and erases the person, scripts on: %s",
+      { timeout: flowDeadlineMs },
       async (javaScriptEnabled) => {
         const from = `+1555777100${javaScriptEnabled ? 1 : 2}`;
         const conversation = await says(from, "Is it open today?");
         const other = await ok("POST", "/contacts", { name: `Ada ${from}` });
         const context = await browser!.newContext({ baseURL: base, javaScriptEnabled });
         const page = await context.newPage();
-        await page.goto(`/console/conversations/${conversation}`);
+        await page.goto("/console/send");
         await page.fill("[name=email]", keys.agent.email);
         await page.fill("[name=password]", keys.agent.password);
         await page.click("button.main");
+        await page.fill("[name=to]", "+15551230001");
+        await page.fill("[name=text]", "Your parcel is here");
+        await page.click("text=Preview and cost");
+        expect(await page.textContent(".notice")).toContain("Nothing was sent yet");
+        await page.click("text=Send in the sandbox");
+        // It is confirmed by the answer itself, and not by a look at it later.
+        expect(new URL(page.url()).pathname).toMatch(/\/messages\/msg_\w+$/);
+        expect(await page.textContent(".lead .pill")).toMatch(/sent|delivered/);
+
+        await page.goto(`/console/conversations/${conversation}`);
         await page.fill("[name=text]", "Until six");
         await page.click(".reply button.main");
         expect(await page.textContent(".flash")).toMatch(/Your answer is (?:sent|delivered)\./);
         expect(await page.textContent(".thread .outbound .text")).toBe("Until six");
+
+        await page.click("text=its life");
+        expect(await page.textContent(".lead")).not.toContain("as of #");
+        await page.click("text=One back");
+        expect(await page.textContent(".lead")).toContain("as of #");
+        await page.fill("#step", "0");
+        await page.click("text=Show it as of there");
+        expect(await page.textContent(".lead")).toMatch(/queued.*as of #/s);
+        expect(await page.locator(".timeline > li").count()).toBe(1);
+        await page.click("a:text-is('Now')");
+        expect(await page.textContent(".lead")).toMatch(/sent|delivered/);
+        await page.goto(`/console/conversations/${conversation}`);
 
         await page.click("#main .facts a");
         await page.click("text=Merge");
@@ -321,6 +360,15 @@ describe.skipIf(browser === undefined)(
         expect(await page.textContent("#main")).toContain(from);
         await page.click("text=Unmerge");
         expect(await page.textContent(".flash")).toContain("both are contacts of their own");
+
+        await page.click("main a:text-is('Erase')");
+        await page.click("button.grave");
+        await comes(page, "Certificate", javaScriptEnabled);
+        const gone = await page.goto(`/console/contacts/${other.id}`);
+        expect([gone!.status(), await page.textContent("main")]).toEqual([
+          410,
+          expect.not.stringContaining("Ada"),
+        ]);
         await context.close();
       },
     );

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { allOf } from "../src/all-of.ts";
-import { readBatch } from "../src/batch-csv.ts";
+import { readBatch, writeOutcomes } from "../src/batch-csv.ts";
+import { barChart, rowChart } from "../src/view/chart.ts";
 import { diffWords } from "../src/words-diff.ts";
 import { hiddenIn, openDesk } from "./desk.ts";
 
@@ -92,10 +93,53 @@ test("a batch is looked at first, line by line, and sent once however often it i
       return answer.text();
     }),
   );
-  for (const text of sent) expect(text).toContain("<strong>2 accepted</strong>, 1 refused");
+  for (const text of sent) {
+    expect(text).toContain("<strong>2 accepted</strong>, 1 refused");
+    const [, file] = /download="batch-result.csv" href="data:text\/csv;charset=utf-8,([^"]+)"/.exec(
+      text,
+    )!;
+    const lines = decodeURIComponent(file!.replaceAll("&#39;", "'")).split("\r\n");
+    expect(lines).toEqual([
+      '"line","to","message_id","status","error_code","error"',
+      expect.stringMatching(/^2,"'\+15551230001","msg_\w+","queued","",""$/),
+      expect.stringMatching(/^3,"nobody","","refused","\w+",".+"$/),
+      expect.stringMatching(/^4,"'\+15551230001","msg_\w+","queued","",""$/),
+      "",
+    ]);
+  }
   const made = (await messages()).filter(({ client_ref }) => client_ref?.startsWith("b-"));
   expect(made.length).toBe(2);
   expect(new Set(made.map(({ client_ref }) => client_ref))).toEqual(new Set(["b-1", "b-3"]));
+});
+
+test("a batch's result is a file in which no cell runs, and each is one cell", () => {
+  const cell = { line: 2, to: "=1+1", id: "", status: "refused", code: "x", why: 'a "b",\r\nc;=2' };
+  expect(writeOutcomes([cell]).split("\r\n").slice(1).join("\r\n")).toBe(
+    `2,"'=1+1","","refused","x","a ""b"",\r\nc;'=2"\r\n`,
+  );
+});
+
+test("a chart of nothing says what would be there, and one of something is as high on a phone", () => {
+  const series = [{ name: "sent", look: "good" }] as const;
+  const how = { column: "When", nothing: "Send one, and it is here." };
+  const bars = (part: number) => [{ label: "10:00", parts: [part] }];
+  const nothing = [barChart("a", "A", series, bars(0), how), rowChart("b", "B", [], how)].map(
+    String,
+  );
+  for (const text of nothing) {
+    expect(text).toContain("Send one, and it is here.");
+    expect(text).not.toMatch(/<svg|<table/);
+  }
+  const drawn = String(barChart("a", "A", series, bars(3), how));
+  expect(drawn).toMatch(/<rect class="good" x="46%" y="51" width="8%" height="105"\/>/);
+  expect(drawn).not.toContain("viewBox");
+});
+
+test("a list keeps its length through its filters", async () => {
+  const cookie = await signedIn();
+  const kept = '<input type="hidden" name="limit" value="7">';
+  expect(await read(cookie, "/console/messages?limit=7&status=sent")).toContain(kept);
+  expect(await read(cookie, "/console/messages?status=sent")).not.toContain('name="limit"');
 });
 
 test("a template is made, gets a version, shows what changed between them, and is seen as it would be read", async () => {

@@ -8,9 +8,11 @@ import {
 } from "@heliograph/domain";
 import type { Append, NewEvent, RecordedEvent } from "@heliograph/log";
 
-type Receipt = EventData<"ReceiptReceived">;
-export type ReceiptEvent = RecordedEvent<"ReceiptReceived">;
-type Fact = { readonly type: string; readonly data: object; readonly cause: RecordedEvent };
+export type Receipt = EventData<"ReceiptReceived">;
+type Cause = Pick<RecordedEvent, "id" | "metadata">;
+/** A receipt as it is read now, and the event that tells it. */
+export type ReceiptEvent = Cause & { readonly data: Receipt };
+export type Fact = { readonly type: string; readonly data: object; readonly cause: Cause };
 
 /** What the receipts of a message lead to: facts to append, and whether the receipts wait for the provider's answer to be recorded. */
 export type ReceiptDecision = { readonly facts: readonly Fact[]; readonly park: boolean };
@@ -21,7 +23,7 @@ const below = (status: MessageStatus, other: MessageStatus): boolean =>
   statusRank(status) < statusRank(other);
 
 /** A provider holds the message or may hold it: from here on its receipts count. */
-const mayBeDelivered = (state: MessageState): boolean =>
+export const mayBeDelivered = (state: MessageState): boolean =>
   state.provider !== undefined || state.failing !== undefined;
 
 const defaultError = (code: string, permanent: boolean): Failure => ({
@@ -44,7 +46,7 @@ export function decideReceipts(
   if (!mayBeDelivered(state)) return below(state.status, "rejected") ? parked : nothing;
   const facts: Fact[] = [];
   let { status } = state;
-  const reach = (next: MessageStatus, type: string, data: object, cause: RecordedEvent): void => {
+  const reach = (next: MessageStatus, type: string, data: object, cause: Cause): void => {
     if (!below(status, next)) return;
     status = joinStatus(status, next);
     facts.push({ type, data, cause });
@@ -187,7 +189,13 @@ export function decideRefunded(
   cause: RecordedEvent,
   amount: string,
 ): Fact | undefined {
-  if (state.failing === undefined || !below(state.status, "failed")) return undefined;
+  // One that was corrected has failed already, and its money came after.
+  const awaitsMoney =
+    below(state.status, "failed") ||
+    (state.status === "failed" &&
+      state.failing === "MessageCorrected" &&
+      state.refund === undefined);
+  if (state.failing === undefined || !awaitsMoney) return undefined;
   const kind = cause.type === "FundsRefunded" ? "refund" : "release";
   const data: EventData<"MessageFailed"> = {
     message_id: state.id,

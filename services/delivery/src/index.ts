@@ -6,6 +6,7 @@ import { callbacksReactor } from "./callbacks/reactor.ts";
 import { messagesProjector } from "./projector.ts";
 import { receiptsReactor } from "./reactor.ts";
 
+export { refoldCallbacks, type Refolded, type RefoldRequest } from "./callbacks/refold.ts";
 export { messagesProjector } from "./projector.ts";
 export { receiptsReactor } from "./reactor.ts";
 

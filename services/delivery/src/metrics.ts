@@ -9,7 +9,7 @@ const messages = new Counter({
 });
 
 /** `accepted` stands for both ways to begin, at once or at a time. */
-type Counted = "accepted" | Exclude<MessageStatus, "queued" | "scheduled">;
+type Counted = "accepted" | "corrected" | Exclude<MessageStatus, "queued" | "scheduled">;
 
 /** Counts what a projector has committed: a batch that fails comes again, and a rebuild commits nothing here. */
 export function countMessages(environment: Environment) {

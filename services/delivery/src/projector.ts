@@ -16,10 +16,10 @@ import {
 import { countMessages } from "./metrics.ts";
 import { placeOfRecipient } from "@heliograph/acceptance";
 import { messagesDdl } from "./tables/messages.ts";
-import { insertRows, raiseStatuses, type NewRow, type RowKey } from "./store.ts";
+import { insertRows, raiseStatuses, setStatuses, type NewRow, type RowKey } from "./store.ts";
 
-/** Small batches wait this long for company: at most 50 commits a second, and a list is that much behind. */
-const lingerMs = 20;
+/** Small batches wait this long for company: at most ten commits a second, and a list is that much behind unless its reader waits for it. */
+const lingerMs = 100;
 /** A message is remembered while its statuses come in, seconds as a rule; 100 bytes each. */
 const rememberedMessages = 50_000;
 
@@ -42,6 +42,54 @@ function newRow(event: RecordedEvent<"MessageRequested">): NewRow {
   };
 }
 
+type Counts = ReturnType<typeof countMessages>;
+type StatusEvent = RecordedEvent<
+  "MessageRequested" | "MessageCorrected" | (typeof statusTypes)[number]
+>;
+
+/** What a batch makes of messages: new rows, statuses that are raised, and those that a correction has set, with what came after it. */
+function statusesIn(events: readonly StatusEvent[], count: Counts["add"]) {
+  const added = new Map<string, NewRow>();
+  const raised = new Map<string, MessageStatus>();
+  const set = new Map<string, MessageStatus>();
+  for (const event of events) {
+    const id = event.data.message_id;
+    const row = added.get(id);
+    if (event.type === "MessageRequested") {
+      count(event.data.channel, "accepted");
+      added.set(id, newRow(event));
+      continue;
+    }
+    if (event.type === "MessageCorrected") {
+      const { status, message } = event.data;
+      count(message.channel, "corrected");
+      raised.delete(id);
+      if (row === undefined) set.set(id, status);
+      else row.status = status;
+      continue;
+    }
+    const status = statusOf[event.type];
+    if (status !== "queued") count(event.data.message.channel, status);
+    const exactly = set.get(id);
+    if (row !== undefined) row.status = joinStatus(row.status, status);
+    else if (exactly !== undefined) set.set(id, joinStatus(exactly, status));
+    else raised.set(id, joinStatus(raised.get(id) ?? status, status));
+  }
+  return { added, raised, set };
+}
+
+function placesByStatus(
+  statuses: ReadonlyMap<string, MessageStatus>,
+  placeOf: (id: string) => RowKey | undefined,
+): ReadonlyMap<MessageStatus, readonly RowKey[]> {
+  const placed = [...statuses].flatMap(([id, status]) => {
+    const place = placeOf(id);
+    return place === undefined ? [] : [{ status, place }];
+  });
+  const groups = Map.groupBy(placed, ({ status }) => status);
+  return new Map([...groups].map(([status, of]) => [status, of.map(({ place }) => place)]));
+}
+
 /** Keeps the index of messages that lists are made from. The log is asked only for the place of messages that are no longer remembered. */
 export const messagesProjector = ({
   log,
@@ -51,7 +99,7 @@ export const messagesProjector = ({
     kind: "projector",
     name: "messages",
     schema: "messages",
-    types: ["MessageRequested", ...statusTypes],
+    types: ["MessageRequested", "MessageCorrected", ...statusTypes],
     spaces: { messages: "partner" },
     ddl: messagesDdl,
     version: 3,
@@ -74,34 +122,15 @@ export const messagesProjector = ({
 
       return {
         async project(events): Promise<readonly WritePart[]> {
-          const added = new Map<string, NewRow>();
-          const raised = new Map<string, MessageStatus>();
-          for (const event of events) {
-            const id = event.data.message_id;
-            if (event.type === "MessageRequested") {
-              counts.add(event.data.channel, "accepted");
-              const row = newRow(event);
-              added.set(id, row);
-              places.set(id, { partner: row.partner, position: row.position });
-              continue;
-            }
-            const status = statusOf[event.type];
-            if (status !== "queued") counts.add(event.data.message.channel, status);
-            const row = added.get(id);
-            if (row !== undefined) row.status = joinStatus(row.status, status);
-            else raised.set(id, joinStatus(raised.get(id) ?? status, status));
-          }
-          const unknown = [...raised.keys()].filter((id) => places.get(id) === undefined);
+          const { added, raised, set } = statusesIn(events, counts.add);
+          for (const [id, { partner, position }] of added) places.set(id, { partner, position });
+          const unknown = [...raised.keys(), ...set.keys()].filter(
+            (id) => places.get(id) === undefined,
+          );
           if (unknown.length > 0) await locate(unknown);
-          const byStatus = new Map<MessageStatus, RowKey[]>();
-          for (const [id, status] of raised) {
-            const place = places.get(id);
-            if (place === undefined) continue;
-            const keys = byStatus.get(status);
-            if (keys === undefined) byStatus.set(status, [place]);
-            else keys.push(place);
-          }
-          const parts = raiseStatuses(byStatus);
+          const placed = (of: ReadonlyMap<string, MessageStatus>) =>
+            placesByStatus(of, (id) => places.get(id));
+          const parts = [...raiseStatuses(placed(raised)), ...setStatuses(placed(set))];
           if (added.size > 0) parts.unshift(insertRows([...added.values()]));
           return parts;
         },

@@ -2,11 +2,14 @@ import { failpoint, streamOf } from "@heliograph/contracts";
 import type { MessageState } from "@heliograph/domain";
 import { LogUnavailable, type Batch, type RecordedEvent, ofType } from "@heliograph/log";
 import { reactor, type ReactorInstance, type ReactorTools } from "@heliograph/runtime";
+import { decideReread, readingsOf, type ReceiptsEvent, type Reread, telling } from "./correct.ts";
 import {
   appendOf,
   decideDeclined,
   decideReceipts,
   decideRefunded,
+  type Fact,
+  mayBeDelivered,
   type ReceiptEvent,
 } from "./decide.ts";
 import { maxParked, openParked, type Parked } from "./parked.ts";
@@ -32,6 +35,7 @@ const messageTypes = [
   "MessageBounced",
   "MessageComplained",
   "MessageFailed",
+  "MessageCorrected",
 ] as const;
 const fundsTypes = [
   "FundsDeclined",
@@ -39,7 +43,7 @@ const fundsTypes = [
   "FundsRefunded",
   "FundsReturnedBefore",
 ] as const;
-type ConsumedType = (typeof messageTypes | typeof fundsTypes)[number] | "ReceiptReceived";
+type ConsumedType = (typeof messageTypes | typeof fundsTypes)[number] | ReceiptsEvent["type"];
 type FundsEvent = RecordedEvent<(typeof fundsTypes)[number]>;
 
 /** After one of these, receipts that waited can be decided. */
@@ -53,7 +57,9 @@ const maxRounds = 10;
 /** What a batch says about one message. */
 type Work = {
   readonly id: string;
-  receipts: ReceiptEvent[];
+  receipts: readonly ReceiptEvent[];
+  /** The last of its receipts that was read again: all of them are then looked at anew. */
+  reread?: Reread;
   funds: { readonly cause: FundsEvent; readonly amount: string } | undefined;
 };
 
@@ -62,7 +68,7 @@ export const receiptsReactor = reactor({
   kind: "reactor",
   name: "receipts",
   schema: "delivery",
-  types: [...messageTypes, "ReceiptReceived", ...fundsTypes],
+  types: [...messageTypes, "ReceiptReceived", "ReceiptReread", ...fundsTypes],
   spaces: { parked: "partner" },
   migrations: [parkedDdl, parkedPartnerDdl],
   start: startReceipts,
@@ -77,10 +83,10 @@ async function startReceipts(tools: ReactorTools): Promise<ReactorInstance<Consu
     const { works, recalled } = collect(batch.events, states, parked);
     if (works.size > 0) {
       const unknown = [...works.keys()].filter((id) => states.get(id) === undefined);
-      await Promise.all([
-        unknown.length > 0 ? states.load(unknown) : undefined,
-        recalled.size > 0 ? recall(tools, works, recalled) : undefined,
-      ]);
+      if (unknown.length > 0) await states.load(unknown);
+      // What one receipt was taken to say is not to be believed where another reading has replaced it.
+      for (const id of works.keys()) if (states.get(id)?.corrected) recalled.add(id);
+      if (recalled.size > 0) await recall(tools, works, recalled);
       await settle([...works.values()]);
     }
     parked.reached(batch.position);
@@ -133,9 +139,13 @@ function collect(
   for (const event of events) {
     if (event.type === "ReceiptReceived") {
       // That a provider has it, the message itself says.
-      if (event.data.status !== "sent") workOf(event.data.message_id).receipts.push(event);
+      const { message_id, status } = event.data;
+      if (status !== "sent") received(workOf(message_id), event);
       // One part says little about the others.
       if (event.data.part !== undefined) recalled.add(event.data.message_id);
+    } else if (event.type === "ReceiptReread") {
+      workOf(event.data.message_id).reread = event;
+      recalled.add(event.data.message_id);
     } else if (isFunds(event)) {
       for (const entry of event.data.entries)
         workOf(entry.message_id).funds = { cause: event, amount: entry.amount };
@@ -159,17 +169,23 @@ async function recall(
   const streams = await context.log.readStreams([...ids].map((id) => streamOf("receipts", id)));
   for (const id of ids) {
     const receipts = streams.get(streamOf("receipts", id)) ?? [];
-    works.get(id)!.receipts = receipts.filter((event) => event.data.status !== "sent");
+    works.get(id)!.receipts = telling(readingsOf(receipts));
   }
 }
+
+const received = (work: Work, event: ReceiptEvent): void => {
+  work.receipts = [...work.receipts, event];
+};
 
 const isFunds = ofType(...fundsTypes);
 const isDeclined = ofType("FundsDeclined");
 
 function decideWork(work: Work, states: States, parked: Parked, logger: ReactorTools["logger"]) {
   const state = states.get(work.id);
-  const facts = [];
-  if (work.receipts.length > 0) {
+  const facts: Fact[] = [];
+  if (work.reread !== undefined && state !== undefined && mayBeDelivered(state))
+    facts.push(...decideReread(state, work.receipts, work.reread));
+  else if (work.receipts.length > 0) {
     const decision = decideReceipts(state, work.receipts);
     facts.push(...decision.facts);
     if (!decision.park) parked.remove(work.id);

@@ -63,18 +63,27 @@ export function insertRows(rows: readonly NewRow[]): WritePart {
  * Raises the status of older messages: one statement per status that occurs. The rows are looked up one by one through the primary key and
  * then fetched by their place: a join with the arrays would be planned as a scan of the table while the table is young, and stay so.
  */
-export function raiseStatuses(keys: ReadonlyMap<MessageStatus, readonly RowKey[]>): WritePart[] {
+export const raiseStatuses = (keys: Placed): WritePart[] =>
+  writeStatuses(keys, "messages_raise", "and m.status < $3::smallint");
+
+/** Makes the status of older messages what it is now, higher or lower. */
+export const setStatuses = (keys: Placed): WritePart[] =>
+  writeStatuses(keys, "messages_set", "and m.status <> $3::smallint");
+
+type Placed = ReadonlyMap<MessageStatus, readonly RowKey[]>;
+
+function writeStatuses(keys: Placed, name: string, where: string): WritePart[] {
   return statuses.flatMap((status): WritePart[] => {
     const rows = keys.get(status);
     if (rows === undefined || rows.length === 0) return [];
     return [
       {
-        name: "messages_raise",
+        name,
         sql: `update {schema}.messages m set status = $3::smallint
           where m.ctid = any(array(
             select (select t.ctid from {schema}.messages t where t.partner = u.partner and t.position = u.position)
             from unnest($1::text[], $2::bigint[]) as u(partner, position)))
-          and m.status < $3::smallint`,
+          ${where}`,
         values: [
           `{${rows.map((row) => row.partner).join(",")}}`,
           `{${rows.map((row) => row.position).join(",")}}`,

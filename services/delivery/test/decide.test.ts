@@ -48,7 +48,7 @@ function begin(request: EventData<"MessageRequested">) {
     receipts(...receipts: NewEvent[]): boolean {
       const { facts, park } = decideReceipts(
         state,
-        receipts.map((event) => recorded(event)),
+        receipts.map((event) => recorded<"ReceiptReceived">(event)),
       );
       for (const { type, data } of facts) apply(fact(type, data));
       return park;
@@ -127,7 +127,7 @@ describe("receipts", () => {
     const { state } = sentMessage();
     const receipt = receiptOf(id, "read");
     const other = { ...receipt, data: { ...receipt.data, gateway: "sim-2" } };
-    const { facts } = decideReceipts(state, [recorded(other)]);
+    const { facts } = decideReceipts(state, [recorded<"ReceiptReceived">(other)]);
     expect(facts.map(({ data }) => data)).toMatchObject([
       { gateway: "sim-2", provider: { name: "sim-2", status: "read" } },
       { gateway: "sim-2", provider: { name: "sim-2", status: "read" } },
@@ -171,7 +171,8 @@ describe("receipts", () => {
     message.apply(fact("MessageCanceled", {}));
     expect(message.receipts(receiptOf(id, "delivered"))).toBe(false);
     expect(message.types).toEqual(["MessageRequested", "MessageCanceled"]);
-    expect(decideReceipts(undefined, [recorded(receiptOf(id, "delivered"))])).toEqual({
+    const early = recorded<"ReceiptReceived">(receiptOf(id, "delivered"));
+    expect(decideReceipts(undefined, [early])).toEqual({
       facts: [],
       park: true,
     });

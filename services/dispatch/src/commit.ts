@@ -11,15 +11,15 @@ import type { IntendedCall } from "./store.ts";
 
 /** Jobs in one intent: bounds the row, and what one commit waits for. */
 const MOST_CALLS = 500;
-/** What needs no commit of its own waits so long for one that happens anyway: removed intents, a moved position. */
-const LINGER_MS = 100;
+/** What needs no commit of its own waits so long for one that happens anyway: removed intents, whose outcomes a successor finds in the log, and a moved position. */
+const LINGER_MS = 1_000;
 
 /**
  * One durable commit per group of calls carries everything: the intent, finished intents, timers and the checkpoint.
  *
  *   idle ──jobs or timers wait──▶ under way ──▶ idle, and looks again
  *    │                               └──error──▶ failed: nothing is committed any more, the runtime starts a new owner
- *    ├──only finished intents or a position wait──▶ idle, with an alarm in 100 ms
+ *    ├──only finished intents or a position wait──▶ idle, with an alarm in a second
  *    └──finish──▶ finished, after one last commit
  *
  * While a commit is under way everything new gathers for the next one. Between the commit of an intent and the removal of it, a crash leaves the group's calls

@@ -1,5 +1,5 @@
 import { streamOf } from "@heliograph/contracts";
-import type { EventLog } from "@heliograph/log";
+import { type EventLog, ofType } from "@heliograph/log";
 import { createAlarm, isMachinery, type Alarm } from "@heliograph/runtime";
 import type { Logger } from "pino";
 import { ask, type Caller } from "./caller.ts";
@@ -186,7 +186,10 @@ export class Executor {
     const read = log.readStream(streamOf("receipts", of.job.messageId));
     this.#orUnclear(
       of,
-      read.then((receipts) => inbox.put({ type: "receipts", of, receipts })),
+      // That there is one tells that the provider took it, whatever it is read as later.
+      read.then((events) =>
+        inbox.put({ type: "receipts", of, receipts: events.filter(ofType("ReceiptReceived")) }),
+      ),
     );
   }
 

@@ -116,6 +116,8 @@ export function evolve(state: State | undefined, event: RecordedEvent): State | 
     case "MessageBounced":
     case "DeliveryFailed":
     case "MessageFailed":
+    // Who was told an outcome, and another one later, does not get the message again.
+    case "MessageCorrected":
       return { ...next, phase: "settled" };
     default:
       return next;

@@ -74,6 +74,33 @@ const report = (hex: string, word: string) =>
     message: Buffer.from(`id:${Number.parseInt(hex, 16)} stat:${word} err:001`),
   });
 
+test("a receipt whose parameter names no message is found by the id in its text, and the parameter counts where it names one", async () => {
+  const [one, other] = [await text("+15550000111", "Hi"), await text("+15550000112", "Hi")];
+  for (const { id } of [one, other]) await comes(id, "MessageSent");
+  const idIn = async (id: string): Promise<string> => {
+    const { body } = await world.call("GET", `/api/v1/messages/${id}`, { key });
+    return body.provider.message_id;
+  };
+  const said = (tlv: string, id: string) =>
+    smsc.deliver({
+      from: "1",
+      to: "2",
+      esmClass: 4,
+      message: Buffer.from(`id:${id} stat:DELIVRD err:000`),
+      tlvs: [
+        [0x001e, Buffer.from(`${tlv}\0`)],
+        [0x0427, Buffer.from([2])],
+      ],
+    });
+  await said("no-message-is-called-this", await idIn(one.id));
+  await comes(one.id, "MessageDelivered");
+  // Text and parameter name two messages: the other one is delivered.
+  await said(await idIn(other.id), await idIn(one.id));
+  await comes(other.id, "MessageDelivered");
+  expect(await typesOf(one.id)).toContain("MessageDelivered");
+  await settled(one.id, 1);
+});
+
 test("a long text is as many submits as the 202 counted, and delivered once every part is", async () => {
   const to = "+15550000101";
   const ids: string[] = [];

@@ -22,7 +22,8 @@ type Received = RecordedEvent<"MessageReceived">;
 type Bounced = RecordedEvent<"MessageBounced">;
 type Complained = RecordedEvent<"MessageComplained">;
 type Failed = RecordedEvent<"MessageFailed">;
-type Cause = Received | Bounced | Complained | Failed;
+type Corrected = RecordedEvent<"MessageCorrected">;
+type Cause = Received | Bounced | Complained | Failed | Corrected;
 
 /** Evidence holds so much of a text. */
 const maxEvidenceCharacters = 2_000;
@@ -38,7 +39,13 @@ export const keywordsReactor = reactor({
   name: "suppression-keywords",
   // Not the projector's schema, which a rebuild replaces.
   schema: "suppression_keywords",
-  types: ["MessageReceived", "MessageBounced", "MessageComplained", "MessageFailed"],
+  types: [
+    "MessageReceived",
+    "MessageBounced",
+    "MessageComplained",
+    "MessageFailed",
+    "MessageCorrected",
+  ],
   concerns: (event) => event.type !== "MessageFailed" || event.data.error.code === optedOutCode,
   spaces: {},
   migrations: [],
@@ -70,6 +77,8 @@ function handleOne(tools: ReactorTools, event: Cause): Promise<boolean> {
       return complained(tools, event);
     case "MessageFailed":
       return optedOut(tools, event);
+    case "MessageCorrected":
+      return corrected(tools, event);
     default:
       return event satisfies never;
   }
@@ -191,14 +200,33 @@ async function alter(
  * Mail that came back for good because of its recipient: nothing is sent there any more, since those who go on are taken for spammers by the receiving servers. In the sandbox the addresses
  * whose outcome is chosen stay usable.
  */
-async function bounced(tools: ReactorTools, event: Bounced): Promise<boolean> {
+async function bounced(tools: ReactorTools, event: Bounced | Corrected): Promise<boolean> {
   const { message, error, diagnostic } = event.data;
-  if (!error.permanent || error.class !== "recipient") return false;
+  if (error === undefined || !error.permanent || error.class !== "recipient") return false;
   const to = await addressOf(tools, event);
   if (to === undefined) return false;
   const { environment } = tools.context;
   if (environment === "sandbox" && magicOutcome(message.channel, to) !== "delivered") return false;
   return stop(tools, event, to, "bounce", diagnostic);
+}
+
+/** What was no bounce stops nobody, and what was one after all does. */
+async function corrected(tools: ReactorTools, event: Corrected): Promise<boolean> {
+  const { message_id, message, status, before } = event.data;
+  if (status === "bounced") return bounced(tools, event);
+  if (before.status !== "bounced") return false;
+  const to = await addressOf(tools, event);
+  if (to === undefined) return false;
+  const { channel } = message;
+  const partner = event.metadata.partner ?? "";
+  const { name } = await recipientOf(tools.context.vault, { partner, channel, to });
+  return alter(tools, event, name, (periods) =>
+    decideEnd(
+      periods,
+      ({ reason, evidence }) => reason === "bounce" && evidence.message_id === message_id,
+      { reason: "correction", evidence: { message_id }, ended_at: timeOf(event) },
+    ),
+  );
 }
 
 /** Who said that messages are unwanted gets no more of them. In the sandbox too: a partner tries what follows, and ends the period to do so again. */

@@ -231,7 +231,7 @@ test("A mail's subject is its keyword where it says nothing, and the answer is o
 });
 
 test("Mail that comes back for good suppresses its recipient, and the sandbox's own addresses stay usable", async () => {
-  const comesBack = async (to: string, error: object): Promise<void> => {
+  const comesBack = async (to: string, error: object): Promise<string> => {
     const id = newId("msg");
     await context.log.append([
       {
@@ -252,10 +252,11 @@ test("Mail that comes back for good suppresses its recipient, and the sandbox's 
         ],
       },
     ]);
+    return id;
   };
   await comesBack("bounced@example.com", {});
   await comesBack("policy@example.com", { class: "content" });
-  await comesBack("gone@example.com", {});
+  const gone = await comesBack("gone@example.com", {});
   await become("gone@example.com", ["SuppressionStarted"], "email");
   const [period] = await until(async () => {
     const found = await list("to=gone@example.com");
@@ -268,6 +269,42 @@ test("Mail that comes back for good suppresses its recipient, and the sandbox's 
   });
   expect(await typesOf("bounced@example.com", "email")).toEqual([]);
   expect(await typesOf("policy@example.com", "email")).toEqual([]);
+
+  const corrected = (status: string, before: string, expected: number) =>
+    context.log.append([
+      {
+        stream: streamOf("message", gone),
+        expected,
+        events: [
+          {
+            id: uuid7(),
+            type: "MessageCorrected",
+            data: {
+              message_id: gone,
+              message: { channel: "email", to: "gone@example.com" },
+              status,
+              before: { status: before },
+              reason: "read again",
+              gateway: "http-1",
+              provider_message_id: "1",
+              at: new Date().toISOString(),
+              ...(status === "bounced" && {
+                error: { code: "mailbox_not_found", class: "recipient", permanent: true },
+              }),
+              refunds: false,
+              cost: "0.01",
+              currency: "USD",
+            },
+            metadata: { partner: partner.id },
+          },
+        ],
+      },
+    ]);
+  await corrected("delivered", "bounced", 0);
+  await become("gone@example.com", ["SuppressionStarted", "SuppressionEnded"], "email");
+  await corrected("bounced", "delivered", 1);
+  const [started, ended] = ["SuppressionStarted", "SuppressionEnded"];
+  await become("gone@example.com", [started!, ended!, started!], "email");
 });
 
 test("Who complains gets nothing more: from the send to the refusal, and no START ends it", async () => {

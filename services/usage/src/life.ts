@@ -26,6 +26,7 @@ export const countedTypes = [
   // What gives the money back.
   "DispatchExhausted",
   "DeliveryFailed",
+  "MessageCorrected",
   // What was sent after its hold had expired and nobody pays: only the wallet knows.
   "FundsWrittenOff",
 ] as const;
@@ -143,6 +144,13 @@ export function evolveLife(
       if (life.sentAt !== undefined)
         next.sentToDeliveredMs ??= Math.max(0, happenedAt(event) - life.sentAt);
       break;
+    case "MessageCorrected": {
+      const { status } = event.data;
+      next.status = status;
+      // A time to a delivery that was none is no time; one that is told so late neither.
+      if (status !== "delivered" && status !== "read") next.sentToDeliveredMs = undefined;
+      break;
+    }
     default:
   }
   return next;

@@ -67,7 +67,9 @@ export async function bruteForce(
     };
     const ready = time("MessageQueued") ?? time("MessageRequested")!;
     const sent = time("MessageSent");
-    const confirmed = events.find(
+    // What was taken back was no delivery.
+    const left = events.slice(events.findLastIndex(({ type }) => type === "MessageCorrected") + 1);
+    const confirmed = left.find(
       ({ type }) => type === "MessageDelivered" || type === "MessageRead",
     );
     const last = events.findLast(

@@ -322,3 +322,31 @@ export const MessageFailed = defineEvent(
     refund: z.strictObject({ amount: Money, currency: z.string(), transaction_id: Id }),
   }),
 );
+
+/** What the outcome of a message that a provider took can be corrected from and to; `sent`: it is not known. */
+const Outcome = z.enum(["sent", "failed", "delivered", "bounced", "read"]);
+
+/** Its status is this from here on, higher or lower: the one event that takes back what was told. */
+export const MessageCorrected = defineEvent(
+  "MessageCorrected",
+  1,
+  "What became of the message is not what was told: the provider's receipts were read again.",
+  z.strictObject({
+    message_id: Id,
+    message: MessageContext,
+    status: Outcome,
+    before: z.strictObject({ status: Outcome, error: Failure.optional() }),
+    reason: z.string().max(500),
+    gateway: z.string(),
+    provider_message_id: ProviderMessageId,
+    /** When that happened which it was taken for, by the provider. */
+    at: Time,
+    error: Failure.optional(),
+    diagnostic: z.string().max(2000).optional(),
+    /** The charge is given back: what failed costs nothing. What was given back once is never charged again. */
+    refunds: z.boolean(),
+    /** What it costs from here on. */
+    cost: Money,
+    currency: z.string(),
+  }),
+);

@@ -45,7 +45,7 @@ export const SuppressionEnded = defineEvent(
     suppression_id: Id,
     name: z.string().max(64),
     channel: Channel,
-    reason: z.enum(["keyword", "manual"]),
+    reason: z.enum(["keyword", "manual", "correction"]),
     evidence: z.strictObject({ message_id: Id.optional() }),
     ended_at: Time,
     active: Active,

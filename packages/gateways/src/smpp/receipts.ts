@@ -41,7 +41,10 @@ export type SmppReceipt =
 export function readReceipt(delivery: Delivery, gateway: string): SmppReceipt {
   const { tlvs } = delivery;
   const labels = labelsOf(textOf(delivery));
-  const id = cString(tlvOf(tlvs, tag.receipted_message_id)) ?? labels("id");
+  // Some centres write the one of the parameter in another base than their answers, and the one of the text as there.
+  const [id, other] = [cString(tlvOf(tlvs, tag.receipted_message_id)), labels("id")].filter(
+    (found) => found !== undefined,
+  );
   if (id === undefined) return { kind: "unreadable", why: "a receipt without an id" };
   const number = tlvOf(tlvs, tag.message_state)?.[0];
   const said = labels("stat")?.toUpperCase();
@@ -56,6 +59,7 @@ export function readReceipt(delivery: Delivery, gateway: string): SmppReceipt {
     kind: "report",
     report: {
       providerMessageId: id,
+      ...(other !== undefined && other !== id && { otherIds: [other] }),
       eventId: `${id}.${word}`.slice(0, 255),
       status: state,
       ...(state === "undelivered" && {

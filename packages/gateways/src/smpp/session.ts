@@ -1,4 +1,4 @@
-import { connect as connectTcp, type Socket } from "node:net";
+import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { decodePdu, encodePdu, type Malformed } from "./codec.ts";
 import { createFrames } from "./frames.ts";
@@ -324,7 +324,9 @@ function connected(
   given: AbortSignal | undefined,
 ): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const socket = tls ? connectTls({ host, port, servername: host }) : connectTcp({ host, port });
+    // An address is no server name (RFC 6066, section 3); the certificate has to be for it all the same.
+    const name = isIP(host) === 0 ? { servername: host } : {};
+    const socket = tls ? connectTls({ host, port, ...name }) : connectTcp({ host, port });
     const giveUp = (): void => void socket.destroy(new Error("no connection in time"));
     const timer = setTimeout(giveUp, timing.connectMs);
     given?.addEventListener("abort", giveUp);

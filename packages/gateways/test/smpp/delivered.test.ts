@@ -103,7 +103,7 @@ describe("a receipt", () => {
           [tag.message_state, Buffer.from([2])],
         ],
       },
-      { providerMessageId: "7", status: "delivered" },
+      { providerMessageId: "7", otherIds: ["9"], status: "delivered" },
     ],
     [
       "whose text is in message_payload",

@@ -26,11 +26,13 @@ type Options = {
   readonly timing?: Partial<Timing>;
   readonly password?: string;
   readonly idOf?: (count: number) => string;
+  readonly tls?: { readonly key: string; readonly cert: string };
 };
 
 /** A message centre and a gateway to it; `close` ends both. */
 export async function smppSetting(options: Options = {}) {
-  const smsc = await smscDouble(options.idOf === undefined ? {} : { idOf: options.idOf });
+  const { idOf, tls } = options;
+  const smsc = await smscDouble({ ...(idOf && { idOf }), ...(tls && { tls }) });
   const said: { readonly fields: Record<string, unknown>; readonly message: string }[] = [];
   const logger = {
     info: (fields: object, message: string) =>

@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { createServer, type AddressInfo, type Socket } from "node:net";
+import { createServer as createTlsServer } from "node:tls";
 import {
   deliverFrame,
   frameOf,
@@ -209,13 +210,20 @@ export async function smscDouble({
   systemId = "heliograph",
   password = "secret",
   idOf = String,
+  tls,
 }: {
   readonly systemId?: string;
   readonly password?: string;
   readonly idOf?: (count: number) => string;
+  /** PEM texts: then it speaks TLS alone. */
+  readonly tls?: { readonly key: string; readonly cert: string };
 } = {}): Promise<SmscDouble> {
   const smsc = new Smsc({ systemId, password }, idOf);
-  const server = createServer((socket) => smsc.accept(socket));
+  const accept = (socket: Socket): void => smsc.accept(socket);
+  // Who does not believe the certificate hangs up.
+  const server = tls
+    ? createTlsServer(tls, accept).on("tlsClientError", () => undefined)
+    : createServer(accept);
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;

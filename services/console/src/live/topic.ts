@@ -26,12 +26,15 @@ export type Topic = {
 /** `all`: more happened than was read. */
 export type Happened = { readonly all: boolean; readonly events: readonly Heard[] };
 
-const isId = (word: string): boolean => word.includes("_") && !word.includes(".");
+/** Types are small letters alone; ids and addresses have others. */
+const isName = (word: string): boolean => /[^a-z._]/.test(word);
 
 /** Whether an event is something that a region depends on. */
 export const concerns = (on: ReadonlySet<string>, { type, data }: Heard): boolean =>
   [...on].some((word) =>
-    type === word || type.startsWith(`${word}.`) ? true : isId(word) && data.includes(`"${word}"`),
+    type === word || type.startsWith(`${word}.`)
+      ? true
+      : isName(word) && data.includes(`"${word}"`),
   );
 
 type Following = {

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { html, type Html } from "@heliograph/html";
-import { readBatch, type BatchRow } from "../batch-csv.ts";
+import { readBatch, writeOutcomes, type BatchRow } from "../batch-csv.ts";
 import { Refused, type Problem } from "../client.ts";
 import { base, shown, type Page, type Shown, type Visit } from "../page.ts";
 import type { Api } from "../platform-session.ts";
@@ -71,8 +71,10 @@ async function attempt({ api }: Visit, rows: readonly BatchRow[]): Promise<reado
   return tried;
 }
 
-const words = ({ title, detail, errors = [] }: Problem): Html =>
-  html`<strong>${title}</strong> ${bdi([detail, ...errors.map(({ path, message }) => `${path}: ${message}`)].join(" "))}`;
+const why = ({ detail, errors = [] }: Problem): string =>
+  [detail, ...errors.map(({ path, message }) => `${path}: ${message}`)].join(" ");
+const words = (problem: Problem): Html =>
+  html`<strong>${problem.title}</strong> ${bdi(why(problem))}`;
 
 const shownChars = 120;
 
@@ -109,10 +111,26 @@ ${table(
   );
 }
 
+/** The file is in the page: to ask for it would be to send once more what was refused. */
+const fileOf = (rows: readonly BatchRow[], data: readonly Item[]): string => {
+  const text = writeOutcomes(
+    data.map(({ index, message, error }) => ({
+      line: rows[index]?.line ?? index + 1,
+      to: rows[index]?.to ?? "",
+      id: message?.id ?? "",
+      status: message?.status ?? "refused",
+      code: error?.code ?? "",
+      why: error === undefined ? "" : why(error),
+    })),
+  );
+  return `data:text/csv;charset=utf-8,${encodeURIComponent(text)}`;
+};
+
 const result = (rows: readonly BatchRow[], { data, accepted, refused }: Answer): Shown =>
   shown(
     "Batch sent",
     html`<div class="${refused > 0 ? "refusal" : "notice"}" role="status"><p><strong>${accepted} accepted</strong>, ${refused} refused. However often this page is loaded again, each of them is one message.</p></div>
+<p class="bar"><a download="batch-result.csv" href="${fileOf(rows, data)}">Result as CSV</a></p>
 ${table(
   "What became of each line",
   [

@@ -161,6 +161,7 @@ const sure = async (visit: Visit, problem?: Problem): Promise<Shown> => {
     what: html`The keys that <code>${id}</code> is sealed under are destroyed. Name, addresses, attributes and every text of the conversations are unreadable from then on, for ever, in backups too. Nobody can undo it. That there were messages, and what they cost, stays.`,
     action: `${contactPath(id)}/erase`,
     label: "Erase for ever",
+    call: ["DELETE", contactApi(id)],
     back: contactPath(id),
     etag,
     problem,

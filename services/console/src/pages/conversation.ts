@@ -1,7 +1,7 @@
 import { html, type Html } from "@heliograph/html";
 import type { Answers } from "../answers.ts";
 import type { Problem } from "../client.ts";
-import { live } from "../live/region.ts";
+import { addressed, live } from "../live/region.ts";
 import { base, type Shown, type Visit } from "../page.ts";
 import type { List } from "../shapes.ts";
 import { bdi, curl, empty, facts, pill, refusal, time } from "../view/parts.ts";
@@ -14,6 +14,8 @@ type Conversation = Answers["Conversation"];
 type Said = Answers["ConversationMessage"];
 
 const pageSize = 50;
+/** What becomes of so many of our newest answers is shown as it happens. */
+const answersWatched = 10;
 
 export const conversationPath = (id: string): string =>
   `${base}/conversations/${encodeURIComponent(id)}`;
@@ -40,7 +42,12 @@ export async function show(visit: Visit, draw: Draw, problem?: Problem): Promise
   const at = conversationPath(found.id);
   const { reply, actions } = await draw(visit, found, etag);
   // An older page of it stays as it is.
-  const watched = (name: string, body: Html): Html => live(name, newest ? found.id : "", body);
+  const watched = (name: string, body: Html, also: readonly string[] = []): Html =>
+    live(name, newest ? [found.id, ...also].join(" ") : "", body);
+  // Of an answer, and of what becomes of it, the message is told, with whom it goes to.
+  const answers = said.data.filter(({ direction }) => direction === "outbound");
+  const newestAnswers = answers.slice(-answersWatched).map(({ id }) => id);
+  const told = [...addressed(found.address.id), ...newestAnswers];
   return {
     title: "Conversation",
     heading: calledIn(found),
@@ -48,7 +55,7 @@ export async function show(visit: Visit, draw: Draw, problem?: Problem): Promise
 <div class="two desk">
 <section aria-labelledby="said"><h2 id="said">What was said</h2>
 ${said.prev_cursor !== null && html`<p><a rel="prev" href="${at}?before=${said.prev_cursor}">Earlier</a></p>`}
-${watched("thread", said.data.length === 0 ? empty("Nothing was said", "The first message opens the thread.") : thread({ label: "What was said, oldest first", person: calledIn(found), said: said.data }))}
+${watched("thread", said.data.length === 0 ? empty("Nothing was said", "The first message opens the thread.") : thread({ label: "What was said, oldest first", person: calledIn(found), said: said.data }), told)}
 ${!newest && html`<p class="actions">${said.next_cursor !== null && html`<a rel="next" href="${at}?after=${said.next_cursor}">Later</a>`}<a href="${at}">The newest</a></p>`}
 ${reply}</section>
 <div class="aside">

@@ -1,6 +1,7 @@
 import { html, type Html } from "@heliograph/html";
 import type { Answers } from "../answers.ts";
 import { withQuery } from "../client.ts";
+import { live } from "../live/region.ts";
 import { base, shown, type Page, type Shown, type Visit } from "../page.ts";
 import type { List } from "../shapes.ts";
 import { bdi, curl, empty, field, pages, pill, table, time } from "../view/parts.ts";
@@ -16,6 +17,9 @@ const views = [
 ] as const;
 const statuses = ["open", "snoozed", "closed"];
 const pageSize = 50;
+
+/** What changes an inbox: who writes, who is answered, whose a conversation is, and what people are called. */
+const watched = "conversation message.received message.queued contact";
 
 /** What the address asks for; an inbox opens with what is open. */
 function askedOf({ query, who }: Visit) {
@@ -80,8 +84,12 @@ ${field({
   ],
 })}
 <div class="actions"><button type="submit">Filter</button></div></form>
-${found.data.length > 0 ? table("Conversations, newest activity first", columns, found.data) : nothing(filtered || given.status !== "open")}
-${pages(`${base}/conversations`, { view, ...given }, found)}
+${live(
+  "inbox",
+  watched,
+  html`${found.data.length > 0 ? table("Conversations, newest activity first", columns, found.data) : nothing(filtered || given.status !== "open")}
+${pages(`${base}/conversations`, { view, ...given }, found)}`,
+)}
 ${curl(visit, "GET", withQuery("/conversations", filters))}`,
   );
 }
@@ -116,5 +124,5 @@ const columns = [
 ];
 
 export const conversationPages: readonly Page[] = [
-  { method: "GET", path: "/conversations", section: "/conversations", answer: inbox },
+  { method: "GET", path: "/conversations", section: "/conversations", live: true, answer: inbox },
 ];

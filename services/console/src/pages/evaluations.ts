@@ -156,6 +156,7 @@ async function closing(visit: Visit, problem?: Problem): Promise<Shown> {
     }),
     action: `${here}/close`,
     label: "Close it",
+    call: ["POST", `${pathOf(visit)}/close`, { reason: "Answered by telephone" }],
     back: here,
     problem,
   });
@@ -169,6 +170,7 @@ function erasing(visit: Visit): Promise<Shown> {
       what: html`The name, the address, what the visitor wrote and the notes become unreadable for ever, in backups too: their key is destroyed. The evaluation is closed. The visitor's tenant stays. <strong>It cannot be undone.</strong>`,
       action: `${here}/erase`,
       label: "Erase it for ever",
+      call: ["POST", `${pathOf(visit)}/erase`, {}],
       back: here,
     }),
   );

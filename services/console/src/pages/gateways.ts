@@ -145,6 +145,7 @@ async function question(visit: Visit, problem?: Problem): Promise<Shown> {
     what: html`No more messages go through ${bdi(body.name)}; calls that are under way end. Messages take another gateway of ${body.channel}, or wait where there is none.`,
     action: `${pageOf(visit)}/disable`,
     label: "Disable the gateway",
+    call: ["POST", `${apiPath(visit)}/disable`],
     back: pageOf(visit),
     etag,
     problem,

@@ -175,6 +175,7 @@ async function revocation(visit: Visit, problem?: Problem): Promise<Shown> {
     what: html`${bdi(body.name)} (<code>${body.prefix}</code>) is refused everywhere within a second, and cannot be given back. It was last used ${used === null ? "never" : time(used)}. To change it without a gap, <a href="${pageOf(visit)}/rotate">rotate it</a> instead.`,
     action: `${pageOf(visit)}/revoke`,
     label: "Revoke the key",
+    call: ["DELETE", apiPath(visit)],
     back: pageOf(visit),
     etag,
     problem,

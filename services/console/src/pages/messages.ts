@@ -46,24 +46,26 @@ ${field({ name: "channel", label: "Channel", value: filters["channel"] ?? "", op
 ${field({ name: "to", label: "To", value: filters["to"] ?? "", type: "search" })}
 ${field({ name: "tag", label: "Tag", value: filters["tag"] ?? "", type: "search" })}
 ${field({ name: "client_ref", label: "Your reference", value: filters["client_ref"] ?? "", type: "search" })}
-<div class="actions"><button type="submit">Filter</button>${given && html`<a href="${base}/messages">Show all</a>`}</div>
+${query.text("limit") !== "" && html`<input type="hidden" name="limit" value="${limit}">`}<div class="actions"><button type="submit">Filter</button>${given && html`<a href="${base}/messages">Show all</a>`}</div>
 </form>
 ${live(
   "messages",
   "message",
-  found.data.length > 0
-    ? messageTable("Messages, newest first", found.data)
-    : given
-      ? empty(
-          "No message fits",
-          html`Take a filter away, or <a href="${base}/messages">show all</a>.`,
-        )
-      : empty(
-          "No message yet",
-          html`<a href="${base}/send">Send one from here</a>, or with a key: <code>POST /messages</code>.`,
-        ),
+  html`${
+    found.data.length > 0
+      ? messageTable("Messages, newest first", found.data)
+      : given
+        ? empty(
+            "No message fits",
+            html`Take a filter away, or <a href="${base}/messages">show all</a>.`,
+          )
+        : empty(
+            "No message yet",
+            html`<a href="${base}/send">Send one from here</a>, or with a key: <code>POST /messages</code>.`,
+          )
+  }
+${pages(`${base}/messages`, { ...filters, limit: query.text("limit") }, found)}`,
 )}
-${pages(`${base}/messages`, { ...filters, limit: query.text("limit") }, found)}
 ${curl(visit, "GET", `/messages${asked.size > 0 ? `?${asked.toString()}` : ""}`)}`,
   );
 }

@@ -57,33 +57,45 @@ const percentileRows = (what: string, { measured, p50, p95, p99 }: Percentiles):
       }));
 
 const latencyChart = ({ latency_ms: { accepted_to_sent, sent_to_delivered } }: Overview): Html =>
-  rowChart("latency", "How long it took", "Of the newest that a provider took", [
-    ...percentileRows("To the provider", accepted_to_sent),
-    ...percentileRows("To the person", sent_to_delivered),
-  ]);
+  rowChart(
+    "latency",
+    "How long it took",
+    [
+      ...percentileRows("To the provider", accepted_to_sent),
+      ...percentileRows("To the person", sent_to_delivered),
+    ],
+    {
+      column: "Of the newest that a provider took",
+      nothing:
+        "No provider took a message in this time. When one does, here is how long half of them, 95 and 99 of 100 took.",
+    },
+  );
 
 const failureChart = ({ failures: { by_code } }: Overview): Html =>
   rowChart(
     "failures",
     "Why messages were lost",
-    "Code",
     by_code.slice(0, 8).map(({ code, messages }) => ({
       label: code,
       value: messages,
       text: String(messages),
       look: "bad",
     })),
+    {
+      column: "Code",
+      nothing: html`None was lost in this time. What fails is counted here by its code, each with <a href="/errors">a page of what to do</a>.`,
+    },
   );
 
 const mostShown = 6;
 
-/** Those furthest behind; where none is, the first ones by name. */
+/** Those furthest behind; where none is, that is all there is to say. */
 const lagChart = ({ lag: { projections } }: Overview): Html =>
   rowChart(
     "lag",
     "How far what you read is behind the log",
-    "Read model",
     projections
+      .filter(({ ms, events }) => ms > 0 || events > 0)
       .toSorted((one, other) => other.ms - one.ms)
       .slice(0, mostShown)
       .map(({ name, events, ms }) => ({
@@ -92,6 +104,10 @@ const lagChart = ({ lag: { projections } }: Overview): Html =>
         text: `${duration(ms)}, ${events} events`,
         look: "going",
       })),
+    {
+      column: "Read model",
+      nothing: `Nothing is behind: all ${projections.length} read models show everything that is in the log.`,
+    },
   );
 
 const walletChart = (currency: string, newestFirst: readonly Entry[]): Html => {
@@ -107,8 +123,8 @@ const walletChart = (currency: string, newestFirst: readonly Entry[]): Html => {
     })),
     {
       column: "When, UTC",
-      said:
-        last === undefined ? "Nothing moved yet." : `${last.balance_after} after the last move.`,
+      ...(last !== undefined && { said: `${last.balance_after} after the last move.` }),
+      nothing: html`Nothing is in it. <a href="${base}/wallet">Top it up</a>: each message holds its price until it is sent, and gets it back where it fails.`,
     },
   );
 };
@@ -129,7 +145,7 @@ async function counted(visit: Visit, minutes: string): Promise<Html> {
   return html`<dl class="figures-row">
 ${wallet !== null && figure("Available", money(wallet.available, wallet.currency), `${wallet.held} held for messages on their way`)}
 ${figure("Accepted", String(sum((row) => row.accepted)), found.complete ? `in the last ${label}` : "the newest of the last " + label)}
-${figure("Delivered", String(sum((row) => row.delivered)), `half of them ${duration(latency_ms.sent_to_delivered.p50)} after they were sent`)}
+${figure("Delivered", String(sum((row) => row.delivered)), latency_ms.sent_to_delivered.p50 === null ? "of those that were accepted" : `half of them ${duration(latency_ms.sent_to_delivered.p50)} after they were sent`)}
 ${figure("Lost", String(failures.total), "failed, bounced, expired or rejected")}
 ${figure("Behind the log", duration(lag.ms), `${lag.events} events that lists do not show yet`)}
 </dl>
@@ -142,7 +158,10 @@ ${barChart(
     { name: "lost", look: "bad" },
   ],
   barsOf(found),
-  { column: "From, UTC" },
+  {
+    column: "From, UTC",
+    nothing: html`No message in this time. <a href="${base}/send">Send one</a>, and it is here within a second: first under way, then delivered or lost.`,
+  },
 )}
 <div class="two">${failureChart(found)}${latencyChart(found)}${lagChart(found)}</div>
 ${wallet !== null && moves !== undefined && walletChart(wallet.currency, moves.data)}`;

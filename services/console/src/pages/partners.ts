@@ -223,6 +223,7 @@ async function suspending(visit: Visit): Promise<Shown> {
     what: html`<strong>${bdi(partner.name)}</strong> Within a second every call with its keys, and every session of its agents, is refused in both worlds. What it has accepted already still goes out, and nothing is deleted. It can be let in again at any time.<input type="hidden" name="status" value="suspended">`,
     action: `${base}${section}/${partner.id}/status`,
     label: "Suspend it",
+    call: ["PATCH", pathOf(visit), { status: "suspended" }],
     back: `${base}${section}/${partner.id}`,
     etag,
   });
@@ -238,11 +239,13 @@ const setStatus = (visit: Visit): Promise<Led | Shown> =>
     (problem) => one(visit, problem),
   );
 
+type Asking = Pick<Parameters<typeof asked>[1], "title" | "label" | "call">;
+
 /** What will happen, before it does: `fields` are posted again with the answer. */
 async function sure(
   visit: Visit,
   name: string,
-  question: Pick<Parameters<typeof asked>[1], "title" | "label">,
+  question: Asking,
   { what, fields }: { readonly what: Html; readonly fields: readonly string[] },
 ): Promise<Shown> {
   const kept = fields.map(
@@ -260,7 +263,15 @@ async function adjusting(visit: Visit): Promise<Shown> {
   const { form, environment, api } = visit;
   const partner = await api.get<Partner>(pathOf(visit));
   const what = html`The ${environment} balance of <strong>${bdi(partner.name)}</strong> changes by ${money(form.text("amount"), partner.currency)}. It stands in the partner's statement, with your name and the reason ${bdi(form.text("reason"))}, for ever: only another correction takes it back.`;
-  const question = { title: "Correct this balance?", label: "Correct the balance" };
+  const question: Asking = {
+    title: "Correct this balance?",
+    label: "Correct the balance",
+    call: [
+      "POST",
+      `${pathOf(visit)}/adjustments`,
+      { amount: form.text("amount"), reason: form.text("reason"), environment },
+    ],
+  };
   return sure(visit, "adjust", question, { what, fields: ["amount", "reason"] });
 }
 
@@ -287,7 +298,11 @@ async function adjust(visit: Visit): Promise<Led | Shown> {
 async function assigning(visit: Visit): Promise<Shown> {
   const partner = await visit.api.get<Partner>(pathOf(visit));
   const what = html`From now on what <strong>${bdi(partner.name)}</strong> sends is priced by ${bdi(visit.form.text("list"))}. Its wallet is the one in that list's currency: with another currency than ${partner.currency} it is another wallet, with its own balance. What was accepted keeps its price.`;
-  const question = { title: "Give this partner another price list?", label: "Assign the list" };
+  const question: Asking = {
+    title: "Give this partner another price list?",
+    label: "Assign the list",
+    call: ["PUT", `${pathOf(visit)}/price-list`, { list: visit.form.text("list") }],
+  };
   return sure(visit, "price-list", question, { what, fields: ["list"] });
 }
 

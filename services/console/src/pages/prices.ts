@@ -198,7 +198,6 @@ ${table<Version>(
   [
     {
       label: "Version",
-      figures: true,
       cell: (row) =>
         html`<a href="${pathOf(found.list)}?version=${row.version}">${row.version}</a>`,
     },

@@ -1,7 +1,7 @@
 import { hasScope } from "@heliograph/api";
 import { html, type Html } from "@heliograph/html";
 import type { Answers } from "../answers.ts";
-import { allOf } from "../all-of.ts";
+import { allOf, notAll } from "../all-of.ts";
 import { Refused, type Problem } from "../client.ts";
 import { base, shown, type Led, type Page, type Shown, type Visit } from "../page.ts";
 import { acted, once, words } from "../view/forms.ts";
@@ -11,7 +11,10 @@ import { channels } from "./messages.ts";
 type Routing = Answers["Routing"];
 type Rule = Routing["rules"][number];
 type Explained = Answers["ExplainedRoute"];
+/** What things are called, by their ids. */
 type Names = ReadonlyMap<string, string>;
+/** `more`: there are others, of which ids are shown, and taken. */
+type Known = { readonly names: Names; readonly more: boolean };
 
 const section = "/routing";
 const home = `${base}${section}`;
@@ -74,24 +77,43 @@ ${curl(visit, "POST", "/routing/explain", example)}`,
   );
 }
 
-const namesOf = async ({ api, environment }: Visit): Promise<Names> => {
-  // Of one that is not among them its id is shown, and taken.
-  const { data } = await allOf<Answers["AdminGateway"]>(api, "/admin/gateways", { environment });
-  return new Map(data.map(({ id, name }) => [id, name]));
-};
+/** So many are named in the hint of a field. */
+const mostNamed = 20;
+
+async function knownOf<Row extends { readonly id: string; readonly name: string }>(
+  { api }: Visit,
+  path: string,
+  query: Readonly<Record<string, string>> = {},
+): Promise<Known> {
+  const { data, more } = await allOf<Row>(api, path, query);
+  return { names: new Map(data.map(({ id, name }) => [id, name])), more };
+}
+
+const gatewaysOf = (visit: Visit): Promise<Known> =>
+  knownOf<Answers["AdminGateway"]>(visit, "/admin/gateways", { environment: visit.environment });
+const partnersOf = (visit: Visit): Promise<Known> =>
+  knownOf<Answers["Partner"]>(visit, "/admin/partners");
 
 const rulePath = ({ environment }: Visit): string => `/admin/routing?environment=${environment}`;
 
-const matchOf = ({ match }: Rule): string =>
-  Object.entries(match)
-    .map(([name, value]) => `${name.replace("_", " ")} ${value}`)
-    .join(", ") || "anything";
+const matchOf = ({ match }: Rule, partners: Names): Html => {
+  const parts = Object.entries(match).map(([name, value]) =>
+    name === "partner"
+      ? html`partner <a href="${base}/partners/${value}">${bdi(partners.get(value) ?? value)}</a>`
+      : html`${name.replace("_", " ")} ${bdi(value)}`,
+  );
+  return parts.length === 0
+    ? html`anything`
+    : html`${parts.map((part, at) => html`${at > 0 && ", "}${part}`)}`;
+};
 
 async function rulesOf(visit: Visit): Promise<Html> {
-  const [{ rules }, names] = await Promise.all([
+  const [{ rules }, { names, more }] = await Promise.all([
     visit.api.get<Routing>(rulePath(visit)),
-    namesOf(visit),
+    gatewaysOf(visit),
   ]);
+  const ofPartners = rules.some(({ match }) => match.partner !== undefined);
+  const partners = ofPartners ? await partnersOf(visit) : { names: new Map(), more: false };
   return html`<section aria-labelledby="rules"><h2 id="rules">Rules</h2>
 ${
   rules.length === 0
@@ -99,7 +121,7 @@ ${
     : table(
         "Rules: the first that fits counts",
         [
-          { label: "Messages", cell: (rule: Rule) => bdi(matchOf(rule)) },
+          { label: "Messages", cell: (rule: Rule) => matchOf(rule, partners.names) },
           {
             label: "Take",
             cell: ({ policy }: Rule) => policies.find(([name]) => name === policy)?.[1] ?? policy,
@@ -116,18 +138,26 @@ ${
         rules,
       )
 }
+${(more || partners.more) && html`<p class="hint">Of the first thousand gateways and partners the names are shown, of others the ids.</p>`}
 <p class="bar"><a class="go" href="${home}/rules">Change the rules</a></p></section>`;
 }
 
 const matchNames = ["channel", "country_prefix", "category", "sender", "partner"] as const;
 
-const ruleFields = (index: number, rule: Rule | undefined, names: Names): Html => {
+const namesIn = ({ names, more }: Known): string => {
+  const shownNames = [...names.values()].slice(0, mostNamed).join(", ");
+  if (more) return `There is ${shownNames} … ${notAll} Of the others the ids are taken.`;
+  return `There is ${shownNames}${names.size > mostNamed ? `, and ${names.size - mostNamed} more` : ""}.`;
+};
+
+const ruleFields = (index: number, rule: Rule | undefined, known: Known): Html => {
+  const { names } = known;
   const name = (part: string): string => `rules[${index}.${part}]`;
   const match: Readonly<Record<string, string | undefined>> = rule?.match ?? {};
   const any = (list: readonly string[]) => [["", "any"] as const, ...list];
   const of = (rule?.gateways ?? []).map((id) => names.get(id) ?? id).join(", ");
   return html`<fieldset><legend>${rule === undefined ? "One more rule" : `Rule ${index + 1}`}</legend><div class="row">
-${field({ name: name("gateways"), label: "Gateways", value: of, hint: rule === undefined ? `In their order. There is ${[...names.values()].join(", ")}.` : "In their order. Left empty: the rule is taken away." })}
+${field({ name: name("gateways"), label: "Gateways", value: of, hint: rule === undefined ? `In their order. ${namesIn(known)}` : "In their order. Left empty: the rule is taken away." })}
 ${field({ name: name("policy"), label: "Take", value: rule?.policy ?? "priority", options: policies })}
 ${field({ name: name("failover"), label: "Another when it fails", value: rule?.failover === false ? "no" : "yes", options: ["yes", "no"] })}</div><div class="row">
 ${field({ name: name("channel"), label: "Channel", value: match["channel"] ?? "", options: any(channels) })}
@@ -159,16 +189,16 @@ function rulesIn({ form }: Visit, names: Names): readonly Rule[] {
 }
 
 async function edit(visit: Visit, problem?: Problem): Promise<Shown> {
-  const [{ body, etag }, names] = await Promise.all([
+  const [{ body, etag }, known] = await Promise.all([
     visit.api.read<Routing>(rulePath(visit)),
-    namesOf(visit),
+    gatewaysOf(visit),
   ]);
-  const rules = problem === undefined ? body.rules : rulesIn(visit, names);
+  const rules = problem === undefined ? body.rules : rulesIn(visit, known.names);
   return shown(
     "Change the rules",
     html`${problem !== undefined && refusal(problem)}<p>The first rule that fits a message counts. They are in force everywhere within a second.</p>
 <form class="sheet" method="post" action="${home}/rules">${once(visit, etag)}
-${[...rules, undefined].map((rule, index) => ruleFields(index, rule, names))}
+${[...rules, undefined].map((rule, index) => ruleFields(index, rule, known))}
 <div class="actions"><button class="main" type="submit">Keep these</button><a href="${home}">Leave them as they are</a></div></form>
 ${curl(visit, "PUT", "/admin/routing", { environment: body.environment, rules })}`,
     problem?.status,
@@ -180,7 +210,7 @@ const change = (visit: Visit): Promise<Shown | Led> =>
     visit,
     async (given) => {
       const { api, environment } = visit;
-      const rules = rulesIn(visit, await namesOf(visit));
+      const rules = rulesIn(visit, (await gatewaysOf(visit)).names);
       await api.send("PUT", "/admin/routing", { body: { environment, rules }, ...given });
       return { to: home, told: "The rules are in force." };
     },

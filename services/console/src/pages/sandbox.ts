@@ -125,6 +125,7 @@ const question = (visit: Visit, problem?: Problem): Shown =>
     what: html`Messages, contacts, conversations, suppressions, deliveries, usage and transactions are gone, and what is scheduled is not sent. The wallet has what it began with, and the clock shows ${time(new Date().toISOString())}. Keys, endpoints, templates, agents and teams stay, and so does the audit.`,
     action: `${home}/reset`,
     label: "Empty the sandbox",
+    call: ["POST", "/sandbox/reset", {}],
     back: home,
     problem,
   });

@@ -182,6 +182,7 @@ async function shutting(visit: Visit, problem?: Problem): Promise<Shown> {
     what: html`${bdi(body.name)} (${bdi(body.email)}) is signed out everywhere at once and cannot sign in again. Conversations that were assigned to them go back to be given to others. What they did stays in the audit.`,
     action: `${pageOf(visit)}/disable`,
     label: "Shut out",
+    call: ["POST", `${apiPath(visit)}/disable`, {}],
     back: pageOf(visit),
     etag,
     problem,

@@ -152,6 +152,7 @@ async function removal(visit: Visit, problem?: Problem): Promise<Shown> {
     what: html`${bdi(body.name)} is no more, and what was its to answer is given to nobody by it. Its people stay.`,
     action: `${pageOf(visit)}/delete`,
     label: "Dissolve the team",
+    call: ["DELETE", apiPath(visit)],
     back: pageOf(visit),
     etag,
     problem,

@@ -37,7 +37,7 @@ async function list(visit: Visit): Promise<Shown> {
   };
   return shown(
     "Templates",
-    html`${hasScope(visit.who.scopes, "templates:write") && html`<p><a href="${base}/template-new">New template</a></p>`}${
+    html`${hasScope(visit.who.scopes, "templates:write") && html`<p class="bar"><a class="go" href="${base}/template-new">New template</a></p>`}${
       found.data.length === 0
         ? empty(
             "No template yet",
@@ -70,7 +70,7 @@ async function show(
     template.slug,
     html`<p class="lead">${template.channel}, version ${template.version}, changed ${time(template.updated_at)}</p>
 ${template.description !== null && html`<p>${bdi(template.description)}</p>`}
-<p>${hasScope(visit.who.scopes, "templates:write") && html`<a href="${base}/templates/${template.slug}/version?channel=${template.channel}">New version</a>`}${template.version > 1 && html` <a href="${base}/templates/${template.slug}/compare?channel=${template.channel}">Compare versions</a>`}</p>
+<p class="bar">${hasScope(visit.who.scopes, "templates:write") && html`<a class="go" href="${base}/templates/${template.slug}/version?channel=${template.channel}">New version</a>`}${template.version > 1 && html`<a href="${base}/templates/${template.slug}/compare?channel=${template.channel}">Compare versions</a>`}</p>
 <div class="two">
 <section aria-labelledby="texts"><h2 id="texts">Texts</h2>${Object.entries(template.languages).map(
       ([code, { text, subject }]) =>

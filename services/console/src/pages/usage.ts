@@ -55,9 +55,10 @@ const charts = (
         .reduce((sum, { accepted }) => sum + accepted, 0),
     ],
   }));
-  return html`${barChart("days", "Messages by day", outcomes, daysOf(byDay), { column: "Day, UTC" })}
-<div class="two">${barChart("channels", "Messages by channel", outcomes, perChannel, { column: "Channel" })}
-${barChart("statuses", "Messages by status", [{ name: "messages", look: "going" }], perStatus, { column: "Status" })}</div>`;
+  const nothing = "No message is counted in this time.";
+  return html`${barChart("days", "Messages by day", outcomes, daysOf(byDay), { column: "Day, UTC", nothing })}
+<div class="two">${barChart("channels", "Messages by channel", outcomes, perChannel, { column: "Channel", nothing })}
+${barChart("statuses", "Messages by status", [{ name: "messages", look: "going" }], perStatus, { column: "Status", nothing })}</div>`;
 };
 
 const ms = (value: number | null): string => (value === null ? "–" : `${Math.round(value)} ms`);

@@ -210,6 +210,7 @@ async function removal(visit: Visit, problem?: Problem): Promise<Shown> {
     what: html`${bdi(url)} is told nothing more, its secret signs nothing, and its deliveries are listed nowhere. What happened stays in the feed of events.`,
     action: `${pageOf(visit)}/delete`,
     label: "Delete the endpoint",
+    call: ["DELETE", apiPath(visit)],
     back: pageOf(visit),
     problem,
   });

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { html, type Html, type Shown as Cell, type Form } from "@heliograph/html";
 import { Refused, type Problem } from "../client.ts";
 import { shown, type Led, type Shown, type Visit } from "../page.ts";
-import { hidden, refusal } from "./parts.ts";
+import { curl, hidden, refusal } from "./parts.ts";
 
 /** The hidden fields of a form that changes something: ours, and the key that makes one change of it, however often it is posted. */
 export const once = (visit: Visit, etag?: string): Html =>
@@ -75,16 +75,19 @@ type Question = {
   readonly back: string;
   readonly etag?: string | undefined;
   readonly problem?: Problem | undefined;
+  /** The same for a terminal. */
+  readonly call: readonly [method: string, path: string, body?: unknown];
 };
 
 /** A page that asks before something is done that cannot be undone. */
 export const asked = (
   visit: Visit,
-  { title, what, fields, action, label, back, etag, problem }: Question,
+  { title, what, fields, action, label, back, etag, problem, call }: Question,
 ): Shown =>
   shown(
     title,
     html`${problem !== undefined && refusal(problem)}<form class="sheet grave" method="post" action="${action}">${once(visit, etag)}<p>${what}</p>${fields}
-<div class="actions"><button class="grave" type="submit">${label}</button><a href="${back}">Leave it as it is</a></div></form>`,
+<div class="actions"><button class="grave" type="submit">${label}</button><a href="${back}">Leave it as it is</a></div></form>
+${curl(visit, ...call)}`,
     problem?.status,
   );

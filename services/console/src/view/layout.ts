@@ -6,7 +6,8 @@ import type { Told } from "../sessions.ts";
 import { facts } from "./parts.ts";
 
 type Framed = Pick<Visit, "who" | "environment" | "csrf"> & {
-  readonly section: string;
+  /** None where there is no such page. */
+  readonly section: string | undefined;
   /** Where a switch of the environment leads: things of one are not in the other. */
   readonly told: Told | undefined;
   /** When it was begun, in milliseconds: what happened since then is still to be shown. */
@@ -64,7 +65,7 @@ function banner({ who, environment, csrf, section }: Framed): Html {
   return html`<header class="top">
 <a class="brand" href="${base}"><img src="${iconPath}" alt="" width="28" height="28"> <span>Heliograph</span></a>
 <p class="world"><strong>${environment === "live" ? "Live" : "Sandbox"}</strong> <span>${environment === "live" ? "Real messages to real people, for real money." : "Nothing leaves the platform, and nothing is charged."}</span></p>
-${who.environments.length > 1 && html`<form class="switch" method="post" action="${base}/environment"><input type="hidden" name="csrf" value="${csrf}"><input type="hidden" name="back" value="${base}${section}">${button("sandbox", "Sandbox")}${button("live", "Live")}</form>`}
+${who.environments.length > 1 && html`<form class="switch" method="post" action="${base}/environment"><input type="hidden" name="csrf" value="${csrf}"><input type="hidden" name="back" value="${base}${section ?? ""}">${button("sandbox", "Sandbox")}${button("live", "Live")}</form>`}
 <form class="leave" method="post" action="${base}/sign-out"><input type="hidden" name="csrf" value="${csrf}"><span class="who"><a href="${base}/me"><bdi>${who.name}</bdi></a> <small><bdi>${who.partner.name}</bdi> · ${who.role}</small></span><button class="quiet" type="submit">Sign out</button></form>
 </header>`;
 }

@@ -17,6 +17,12 @@ import { gatewayNow, standInOf } from "./provider-ids.ts";
 export type CallbackEvent = RecordedEvent<"CallbackReceived">;
 export type Of<Kind extends CallbackItem["kind"]> = Extract<CallbackItem, { kind: Kind }>;
 
+/** What reading takes. */
+export type ReadingContext = Pick<
+  ServiceContext,
+  "environment" | "log" | "pool" | "vault" | "directory"
+>;
+
 /** A report with its message. `providerMessageId` is as the provider answered with it, which may be written in another way than it reports with. */
 export type Told = {
   readonly event: CallbackEvent;
@@ -36,6 +42,8 @@ export type Interpreted = {
   readonly inbound: readonly { readonly event: CallbackEvent; readonly item: Of<"inbound"> }[];
   readonly parts: readonly { readonly event: CallbackEvent; readonly item: Of<"part"> }[];
   readonly ignored: number;
+  /** Those about people who were erased: nothing of them can be read any more. */
+  readonly erased: ReadonlySet<CallbackEvent>;
   /** What an operator has to look at. */
   readonly faults: ReadonlyMap<CallbackEvent, string>;
 };
@@ -44,15 +52,19 @@ type Pending = {
   readonly event: CallbackEvent;
   readonly gateway: CalledGateway;
   readonly report: Report;
-  readonly keys: readonly string[];
+  /** Its ids, and by what each is found. */
+  readonly ids: readonly { readonly id: string; readonly keys: readonly string[] }[];
 };
+/** Messages that a report may be about, and the id of it by which they were found. */
+type Found = { readonly id: string; readonly about: readonly ProviderId[] };
 
 /** Reads callbacks and finds the messages that they are about. Appends nothing. */
 export async function interpret(
-  { context, schema }: { readonly context: ServiceContext; readonly schema: string },
+  { context, schema }: { readonly context: ReadingContext; readonly schema: string },
   events: readonly CallbackEvent[],
 ): Promise<Interpreted> {
   const faults = new Map<CallbackEvent, string>();
+  const erased = new Set<CallbackEvent>();
   const inbound: { event: CallbackEvent; item: Of<"inbound"> }[] = [];
   const parts: { event: CallbackEvent; item: Of<"part"> }[] = [];
   const pending: Pending[] = [];
@@ -60,7 +72,10 @@ export async function interpret(
   const open = await context.vault.open(undefined, ...events.map(({ data }) => data));
   for (const event of events) {
     const data = open(event.data);
-    if (data.raw === erasedText) continue;
+    if (data.raw === erasedText) {
+      erased.add(event);
+      continue;
+    }
     const { gateway: name, gateway_kind: kind, channel } = data;
     const gateway = gatewayNow(context, { name, kind, channel });
     for (const item of readCallback(gateway, storedCallback(data))) {
@@ -69,46 +84,57 @@ export async function interpret(
       else if (item.kind === "inbound") inbound.push({ event, item });
       else if (item.kind === "part") parts.push({ event, item });
       else {
-        const keys = providerIdKeys(gateway, item.report.providerMessageId);
-        pending.push({ event, gateway, report: item.report, keys });
+        const { providerMessageId, otherIds = [] } = item.report;
+        const ids = [providerMessageId, ...otherIds].map((id) => ({
+          id,
+          keys: providerIdKeys(gateway, id),
+        }));
+        pending.push({ event, gateway, report: item.report, ids });
       }
     }
   }
   const found = await find({ context, schema }, pending);
   const receipts: Told[] = [];
   const unmatched = pending.flatMap((each) => {
-    const { event, gateway, report, keys } = each;
-    const about = found.get(each) ?? [];
+    const { event, gateway, ids } = each;
+    const named = (id: string): Report => ({ ...each.report, providerMessageId: id });
+    const { id: reported = "", about = [] } = found.get(each) ?? {};
     const [to] = about;
     if (to === undefined)
-      return keys.map((key) => {
-        return { event, report, standIn: standInOf({ gateway: gateway.name, key }) };
-      });
+      return ids.flatMap(({ id, keys }) =>
+        keys.map((key) => {
+          return { event, report: named(id), standIn: standInOf({ gateway: gateway.name, key }) };
+        }),
+      );
+    const report = named(reported);
     if (about.some(({ message_id }) => message_id !== to.message_id))
       faults.set(event, `${about.length} messages have the provider's id that it names`);
     else receipts.push({ event, report, to, providerMessageId: to.provider_message_id });
     return [];
   });
-  return { receipts, unmatched, inbound, parts, ignored, faults };
+  return { receipts, unmatched, inbound, parts, ignored, erased, faults };
 }
 
 /** The messages that reports are about; more than one where the provider's id does not tell. */
 async function find(
-  { context, schema }: { readonly context: ServiceContext; readonly schema: string },
+  { context, schema }: { readonly context: ReadingContext; readonly schema: string },
   pending: readonly Pending[],
-): Promise<ReadonlyMap<Pending, readonly ProviderId[]>> {
-  const wanted = pending.flatMap(({ gateway, keys }) =>
-    keys.map((key) => ({ gateway: gateway.name, key })),
+): Promise<ReadonlyMap<Pending, Found>> {
+  const wanted = pending.flatMap(({ gateway, ids }) =>
+    ids.flatMap(({ keys }) => keys.map((key) => ({ gateway: gateway.name, key }))),
   );
   const known = Map.groupBy(await findProviderIds(context.pool, schema, wanted), nameOf);
-  const found = new Map<Pending, readonly ProviderId[]>();
+  const found = new Map<Pending, Found>();
   for (const each of pending) {
     const gateway = each.gateway.name;
-    const rows = each.keys.flatMap((key) => known.get(nameOf({ gateway, key })) ?? []);
-    if (rows.length > 0) found.set(each, rows);
+    const byId = each.ids.map(({ id, keys }) => {
+      return { id, about: keys.flatMap((key) => known.get(nameOf({ gateway, key })) ?? []) };
+    });
+    const first = byId.find(({ about }) => about.length > 0);
+    if (first !== undefined) found.set(each, first);
     else if (each.report.messageId !== undefined) {
       const named = await byOurId(context, each);
-      if (named !== undefined) found.set(each, [named]);
+      if (named !== undefined) found.set(each, { id: named.key, about: [named] });
     }
   }
   return found;
@@ -119,7 +145,7 @@ const nameOf = ({ gateway, key }: Pick<ProviderId, "gateway" | "key">): string =
 
 /** A message whose id the provider gave back: that of an attempt whose answer is not recorded, and may never be. */
 async function byOurId(
-  { log, vault }: ServiceContext,
+  { log, vault }: ReadingContext,
   { gateway, report }: Pending,
 ): Promise<ProviderId | undefined> {
   const message_id = report.messageId!;

@@ -39,7 +39,7 @@ export function partNow(
 
 /** By what providers call the messages that they have taken. */
 export async function providerIdsOf(
-  context: ServiceContext,
+  context: Pick<ServiceContext, "environment" | "directory" | "vault">,
   events: readonly SentEvent[],
 ): Promise<readonly ProviderId[]> {
   const { vault } = context;

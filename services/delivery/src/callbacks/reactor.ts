@@ -13,6 +13,8 @@ import { providerIdsOf, standInOf, type SentEvent } from "./provider-ids.ts";
 import { adoptAll, recall, record } from "./record.ts";
 
 const name = "callbacks";
+/** Whoever reads history again finds messages by the same names. */
+export const callbacksSchema = "provider_callbacks";
 type ConsumedType = "CallbackReceived" | "MessageSent" | "MessageResent";
 
 /**
@@ -22,7 +24,7 @@ type ConsumedType = "CallbackReceived" | "MessageSent" | "MessageResent";
 export const callbacksReactor = reactor({
   kind: "reactor",
   name,
-  schema: "provider_callbacks",
+  schema: callbacksSchema,
   types: ["CallbackReceived", "MessageSent", "MessageResent"],
   // What a gateway sent whose provider never reports has nothing to be found by.
   concerns: (event) => event.type === "CallbackReceived" || tellsLater(event.data.gateway_kind),

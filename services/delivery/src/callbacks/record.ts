@@ -29,8 +29,9 @@ const reported = (
   occurred_at: occurredAt ?? receivedAt,
 });
 
-const receiptOf = (
-  context: ServiceContext,
+/** What a report comes to as a receipt of its message. */
+export const receiptOf = (
+  context: Pick<ServiceContext, "directory" | "environment">,
   { event, report, to, providerMessageId }: Told,
 ): Receipt => ({
   message_id: to.message_id,

@@ -1,0 +1,162 @@
+import { loosely } from "@heliograph/testkit";
+import { newId, uuid5 } from "@heliograph/contracts";
+import {
+  evolveMessage,
+  joinStatus,
+  type MessageState,
+  type MessageStatus,
+} from "@heliograph/domain";
+import type { NewEvent } from "@heliograph/log";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { CallbackEvent } from "../src/callbacks/interpret.ts";
+import { rereadsOf, type SaidOfMessage } from "../src/callbacks/rereads.ts";
+import { decideReread, readingsOf, type ReceiptsEvent, telling } from "../src/correct.ts";
+import { decideReceipts, decideRefunded, type Receipt } from "../src/decide.ts";
+import { fact, partner, receiptOf, requestOf, requested, sent } from "./facts.ts";
+
+const id = newId("msg");
+type Status = Receipt["status"];
+/** One callback, and what one reading makes of it; nothing: it is no receipt. */
+type Reading = Status | "nothing";
+
+/** A message with what its receipts led to, and its money, as the wallet would move it. */
+function message(channel: "sms" | "email") {
+  const request = requestOf(id, { channel });
+  let state: MessageState | undefined;
+  let revision = 0;
+  const moved: string[] = ["charged"];
+  const apply = (event: NewEvent): void => {
+    const stored = { ...event, position: BigInt(revision + 1), stream: "", version: 1 };
+    state = evolveMessage(state, loosely({ ...stored, revision: revision++, recordedAt: 0 }));
+    const { refunds } = loosely(event.data);
+    if (event.type !== "DeliveryFailed" && refunds !== true) return;
+    moved.push("refunded");
+    const cause = loosely({ ...fact("FundsRefunded", {}), type: "FundsRefunded" });
+    const failed = decideRefunded(state!, cause, request.cost);
+    if (failed) apply(fact(failed.type, failed.data));
+  };
+  apply(requested(request));
+  apply(sent(request));
+  return { apply, moved, state: () => state! };
+}
+
+const callback = (index: number): CallbackEvent =>
+  loosely({
+    id: uuid5("callback", `${index}`),
+    data: { callback_id: `cbk_${index}` },
+  });
+const receipt = (index: number, status: Status): Receipt =>
+  loosely(receiptOf(id, status, `${index}`).data);
+
+/** All of them read anew. The provider's word for the event is the same, whatever is made of it. */
+const said = (readings: readonly Reading[]): SaidOfMessage => ({
+  partner,
+  callbacks: readings.map((status, index) => ({
+    event: callback(index),
+    isSound: true,
+    receipts:
+      status === "nothing"
+        ? []
+        : [{ ...receipt(index, status), provider_event_id: `event ${index}` }],
+  })),
+});
+
+const received = (readings: readonly Reading[]): ReceiptsEvent[] =>
+  said(readings).callbacks.flatMap(({ event, receipts }) =>
+    receipts.map((data) =>
+      loosely({
+        ...fact("ReceiptReceived", data),
+        metadata: { partner, causation: event.id },
+      }),
+    ),
+  );
+
+function reread(on: ReturnType<typeof message>, events: ReceiptsEvent[], now: readonly Reading[]) {
+  const rereads = rereadsOf(id, said(now), events);
+  events.push(...rereads);
+  const cause = rereads.at(-1);
+  if (cause === undefined) return [];
+  const facts = decideReread(on.state(), telling(readingsOf(events)), cause);
+  for (const { type, data } of facts) on.apply(fact(type, data));
+  return rereads;
+}
+
+const meaning = (channel: "sms" | "email", status: Reading): MessageStatus => {
+  if (status === "delivered" || status === "read") return status;
+  if (status === "bounced" && channel === "email") return "bounced";
+  return status === "undelivered" || status === "bounced" ? "failed" : "sent";
+};
+const outcomeOf = (channel: "sms" | "email", readings: readonly Reading[]): MessageStatus =>
+  readings.map((status) => meaning(channel, status)).reduce(joinStatus, "sent");
+
+const readings = fc.array(
+  fc.constantFrom<Reading>("nothing", "sent", "delivered", "read", "undelivered", "bounced"),
+  { minLength: 3, maxLength: 3 },
+);
+
+describe("a message whose receipts are read again", () => {
+  it("is what they say now, whatever they were taken to say; money comes back once and is never charged again", () => {
+    const channels = fc.constantFrom("sms" as const, "email" as const);
+    fc.assert(
+      fc.property(
+        channels,
+        readings,
+        fc.array(readings, { maxLength: 4 }),
+        (channel, first, more) => {
+          const on = message(channel);
+          const events = received(first);
+          const { facts } = decideReceipts(on.state(), telling(readingsOf(events)));
+          for (const { type, data } of facts) on.apply(fact(type, data));
+          for (const now of more) {
+            reread(on, events, now);
+            const told = outcomeOf(channel, now);
+            const paid = on.moved.length === 1;
+            // Nothing is known any more: what is paid may be there, what is not paid has failed.
+            expect(on.state().status).toBe(told === "sent" && !paid ? "failed" : told);
+            expect(on.state().charged).toBe(paid);
+            expect(on.moved.length).toBeLessThanOrEqual(2);
+            if (told === "failed") expect(paid).toBe(false);
+            // Again, there is nothing to tell.
+            expect(reread(on, events, now)).toEqual([]);
+          }
+        },
+      ),
+      { numRuns: 150 },
+    );
+  });
+
+  it("tells what was told before, and why, and that it costs nothing where it failed", () => {
+    const on = message("sms");
+    const events = received(["delivered"]);
+    for (const { type, data } of decideReceipts(on.state(), telling(readingsOf(events))).facts)
+      on.apply(fact(type, data));
+    const [first] = rereadsOf(id, said(["undelivered"]), events);
+    const receipts = telling(readingsOf([...events, first!]));
+    const [correction] = decideReread(on.state(), receipts, first!);
+    expect(correction).toMatchObject({
+      type: "MessageCorrected",
+      data: {
+        status: "failed",
+        before: { status: "delivered" },
+        reason:
+          "a receipt of sim-sms was read again: it says undelivered, and was taken for delivered",
+        error: { code: "undelivered" },
+        refunds: true,
+        cost: "0",
+      },
+    });
+  });
+
+  it("keeps what another callback said of the same event, and what a callback that is not understood said before", () => {
+    const events = received(["delivered"]);
+    const [own] = said(["undelivered"]).callbacks;
+    const other = { ...own!, event: callback(7) };
+    expect(rereadsOf(id, { partner, callbacks: [other] }, events)).toEqual([]);
+    const unread = { ...own!, receipts: [], isSound: false };
+    expect(rereadsOf(id, { partner, callbacks: [unread] }, events)).toEqual([]);
+    expect(
+      rereadsOf(id, { partner, callbacks: [{ ...unread, isSound: true }] }, events),
+    ).toMatchObject([{ data: { status: "nothing", before: "delivered", callback_id: "cbk_0" } }]);
+  });
+});
