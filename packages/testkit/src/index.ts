@@ -1,4 +1,5 @@
 export { afterFile } from "./after-file.ts";
+export { selfSignedCertificate } from "./certificate.ts";
 export type { Template, TestDatabase } from "./database.ts";
 export { stopOwnServer, testDatabase, testServer } from "./database.ts";
 export { directoryDouble } from "./directory-double.ts";
