@@ -2,7 +2,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { PublicError } from "@heliograph/contracts";
 import { parsePosition } from "@heliograph/log";
 import type { Call } from "./call.ts";
-import { checkpointOf } from "@heliograph/runtime";
+import { checkpointOf, hurry } from "@heliograph/runtime";
 
 const maxWaitMs = 5_000;
 
@@ -34,6 +34,7 @@ export async function projectionHeaders(call: Call, schema: string): Promise<rea
       reachable && position < wanted && performance.now() < deadline && !call.signal.aborted;
       pauseMs = Math.min(pauseMs * 2, 50)
     ) {
+      hurry(projectionPool, schema);
       await wait(pauseMs);
       position = await checkpointOf(projectionPool, schema);
     }

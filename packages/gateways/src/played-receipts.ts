@@ -1,7 +1,7 @@
 import type { AcceptedAttempt, DelayedReceipt } from "./descriptor.ts";
 import type { Receipt } from "./types.ts";
 
-/** Played receipts arrive 50–149 ms after the answer: the delay comes from the attempt id, so a crash and a repetition change nothing. */
+/** Played receipts are due 50–149 ms after the answer, and come up to 50 ms later, in company: the delay comes from the attempt id, so a crash and a repetition change nothing. */
 export function playedDelayMs(attemptId: string): number {
   const length = attemptId.length;
   return (

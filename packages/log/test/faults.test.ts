@@ -35,12 +35,12 @@ async function open(options: Partial<PostgresLogOptions> = {}): Promise<EventLog
   return log;
 }
 
-/** Ends the backends of this database whose last statement matches. */
-async function killBackends(statement: string): Promise<number> {
+/** Ends the backends of this database whose last statement or name matches. */
+async function killBackends(pattern: string): Promise<number> {
   const { rowCount } = await admin.query(
     `select pg_terminate_backend(pid) from pg_stat_activity
-      where datname = current_database() and pid <> pg_backend_pid() and query like $1`,
-    [statement],
+      where datname = current_database() and pid <> pg_backend_pid() and (query like $1 or application_name like $1)`,
+    [pattern],
   );
   return rowCount ?? 0;
 }
@@ -152,10 +152,34 @@ describe("a broken connection", () => {
     const other = await open();
     const watcher = watch(log, { after: 0n });
     await until(() => watcher.caughtUp);
-    expect(await killBackends("%listen%")).toBeGreaterThan(0);
+    expect(await killBackends("%wake-up")).toBeGreaterThan(0);
     await other.append([newStream()]);
     await until(() => watcher.events.length === 1, { timeoutMs: 3_000, what: "polling finds it" });
     await watcher.stop();
+  });
+
+  it("notifies nobody while it is alone, and whoever comes from the next append on", async () => {
+    const heard: (number | undefined)[] = [];
+    const fence = async (): Promise<void> => {
+      await admin.query("select pg_notify('fence', '')");
+      await until(() => heard.at(-1) === ownPid);
+    };
+    admin.on("notification", ({ processId }) => heard.push(processId));
+    await admin.query("listen heliograph_log; listen fence");
+    const ownPid = (await admin.query("select pg_backend_pid() as pid")).rows[0].pid as number;
+    const log = await open();
+    const watcher = watch(log, { after: 0n });
+    for (let n = 0; n < 5; n++) await log.append([newStream()]);
+    await until(() => watcher.events.length === 5);
+    await fence();
+    expect(heard).toEqual([ownPid]);
+
+    const other = await open();
+    const seen = watch(other, { after: 0n });
+    await until(() => seen.caughtUp && heard.length > 1, { what: "the other one says so" });
+    await log.append([newStream()]);
+    await until(() => new Set(heard).size === 3, { what: "the first one notifies" });
+    await Promise.all([watcher.stop(), seen.stop()]);
   });
 });
 

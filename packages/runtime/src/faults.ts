@@ -72,25 +72,33 @@ export function oneAtATime(): <T>(work: () => Promise<T>) => Promise<T> {
 
 /**
  * Batches without events only move the position. They are taken at most every `everyMs`, the last one always, so that a consumer that has seen
- * everything also shows it.
+ * everything also shows it. All that are taken so often are taken at the same moments.
  */
 export function latestAfter(
   everyMs: number,
   take: () => Promise<void>,
   failed: (error: unknown) => void,
-): { schedule(): void; cancel(): void } {
+): { schedule(): void; now(): void; cancel(): void } {
   let timer: NodeJS.Timeout | undefined;
+  const run = (): void => {
+    timer = undefined;
+    take().catch(failed);
+  };
+  const cancel = (): void => {
+    clearTimeout(timer);
+    timer = undefined;
+  };
   return {
     schedule() {
-      timer ??= setTimeout(() => {
-        timer = undefined;
-        take().catch(failed);
-      }, everyMs);
+      timer ??= setTimeout(run, everyMs - (performance.now() % everyMs));
     },
-    cancel() {
-      clearTimeout(timer);
-      timer = undefined;
+    /** What is scheduled is taken at once. */
+    now() {
+      if (timer === undefined) return;
+      cancel();
+      run();
     },
+    cancel,
   };
 }
 

@@ -1,6 +1,8 @@
 import type { Batch, RecordedEvent } from "@heliograph/log";
-import { isMachinery, latestAfter, messageOf, oneAtATime, pause } from "./faults.ts";
+import { isMachinery, latestAfter, messageOf, oneAtATime } from "./faults.ts";
+import { onHurry } from "./hurry.ts";
 import type { Ownership } from "./lease.ts";
+import { passOver } from "./passing.ts";
 import { readAhead, unitOf, type Source } from "./source.ts";
 import { Clearing, EndedSpaces } from "./spaces.ts";
 import type { ConsumerStatus } from "./status.ts";
@@ -9,7 +11,10 @@ import { commitParts } from "./tables/parts.ts";
 import { noteEnded } from "./tables/spaces.ts";
 import type { Projector, ProjectorInstance, ServiceContext } from "./types.ts";
 
-/** A checkpoint that only passes over events of other types is written this seldom: nothing is lost when it is not written at all. */
+/**
+ * A checkpoint that only passes over events of other types is written this seldom, and by all projectors at the same moments, so that they share a commit: nothing is lost when it is not
+ * written at all.
+ */
 const idleCheckpointMs = 250;
 /** How often a loop looks for dead letters that an operator wants tried again. */
 export const retryLookMs = 500;
@@ -51,6 +56,8 @@ class ProjectorRun {
   #passed: bigint;
   #failure: { readonly error: unknown } | undefined;
   readonly #clearing: Clearing;
+  readonly #unheard: () => void;
+  #endPause: (() => void) | undefined;
   #instance!: ProjectorInstance;
   #spaces!: EndedSpaces;
 
@@ -81,12 +88,17 @@ class ProjectorRun {
         this.#stop.abort();
       },
     );
+    this.#unheard = onHurry(context.projectionPool, projector.schema, () => {
+      this.#endPause?.();
+      this.#idle.now();
+    });
   }
 
   async follow(source: Source, signal: AbortSignal): Promise<void> {
     await this.#begin();
     const { lingerMs, maxEvents = 500 } = this.#projector;
     const reading = AbortSignal.any([signal, this.#stop.signal]);
+    reading.addEventListener("abort", () => this.#endPause?.(), { once: true });
     for await (const batch of readAhead(source(this.#committed, reading, () => this.#committed))) {
       this.#status.head = batch.head;
       if (batch.events.length === 0) {
@@ -102,7 +114,7 @@ class ProjectorRun {
         throw error;
       });
       if (lingerMs !== undefined && batch.events.length < maxEvents / 2)
-        await pause(lingerMs, reading);
+        if (!reading.aborted) await this.#pause(lingerMs);
     }
     if (this.#failure) throw this.#failure.error;
   }
@@ -113,6 +125,7 @@ class ProjectorRun {
   }
 
   async end(): Promise<void> {
+    this.#unheard();
     this.#idle.cancel();
     await this.#clearing.close();
   }
@@ -125,8 +138,25 @@ class ProjectorRun {
     this.#spaces = await EndedSpaces.read(pool, this.#projector, schema);
   }
 
+  /** What comes meanwhile shares a commit; whoever waits for it ends the pause. */
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => this.#endPause?.(), ms);
+      this.#endPause = () => {
+        clearTimeout(timer);
+        this.#endPause = undefined;
+        resolve();
+      };
+    });
+  }
+
   async #commitPassed(): Promise<void> {
-    if (this.#passed > this.#committed) await this.#commit([], this.#passed);
+    const to = this.#passed;
+    if (to <= this.#committed) return;
+    const { schema, name } = this.#projector;
+    const move = { schema, name, from: this.#committed, to, epoch: this.#epoch };
+    await passOver(this.#context.projectionPool, move);
+    this.#reached(to);
   }
 
   async #commit(events: readonly RecordedEvent[], to: bigint): Promise<void> {
@@ -136,9 +166,13 @@ class ProjectorRun {
     const at = { schema, name, from: this.#committed, to, epoch: this.#epoch };
     await commitParts(this.#context.projectionPool, at, [...parts, ...noteEnded(ended)]);
     if (ended.length > 0) this.#clearing.wake();
+    this.#reached(to);
+    this.#status.handled += events.length;
+  }
+
+  #reached(to: bigint): void {
     this.#committed = to;
     this.#status.position = to;
-    this.#status.handled += events.length;
     this.#instance.committed?.(to);
   }
 

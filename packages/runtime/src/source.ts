@@ -37,12 +37,89 @@ export function sourceOf(
 ): Source {
   const { consumer, shard } = unit;
   const maxEvents = consumer.maxEvents ?? 500;
-  if (member !== undefined)
-    return (after, signal, durable) =>
-      onlyConcerning(consumer, member.subscribe({ after, shard, signal, maxEvents, durable }));
-  return (after, signal) => {
+  const subscribed: Source = (after, signal, durable) => {
+    if (member !== undefined) return member.subscribe({ after, shard, signal, maxEvents, durable });
     const batches = context.log.subscribe({ after, signal, maxEvents, ...typesOf(consumer) });
-    return onlyConcerning(consumer, shard === undefined ? batches : onlyShard(batches, shard));
+    return shard === undefined ? batches : onlyShard(batches, shard);
+  };
+  const concerned: Source = (after, signal, durable) =>
+    onlyConcerning(consumer, subscribed(after, signal, durable));
+  const { patient } = consumer;
+  if (patient === undefined) return concerned;
+  const patience = { patient: (event: RecordedEvent) => patient(event), maxEvents, patienceMs };
+  return (after, signal, durable) =>
+    gathered((ending) => concerned(after, ending, durable), signal, patience);
+}
+
+/** So long patient events wait for company: ten commits a second at most are theirs alone. */
+const patienceMs = 100;
+
+/**
+ * Keeps events of which nobody waits for what comes, until one comes that is not so, `maxEvents` are there, or the first has waited for `patienceMs`; then all are handed over as one batch.
+ * What is kept when the reading ends was never handed over and stays above the checkpoint.
+ */
+export async function* gathered(
+  subscribe: (signal: AbortSignal) => AsyncIterable<Batch>,
+  signal: AbortSignal,
+  given: {
+    readonly patient: (event: RecordedEvent) => boolean;
+    readonly maxEvents: number;
+    readonly patienceMs: number;
+  },
+): AsyncGenerator<Batch> {
+  // The next batch is waited for while one is handled: a reader that leaves then must not wait for it.
+  const left = new AbortController();
+  const iterator = subscribe(AbortSignal.any([signal, left.signal]))[Symbol.asyncIterator]();
+  const alarm = newAlarm();
+  let kept: Batch | undefined;
+  let next: Promise<IteratorResult<Batch>> | undefined;
+  try {
+    for (;;) {
+      next ??= iterator.next();
+      const result = await (kept === undefined ? next : Promise.race([next, alarm.rung()]));
+      if (result === "rung") {
+        yield kept!;
+        kept = undefined;
+        continue;
+      }
+      next = undefined;
+      if (result.done) return;
+      const batch = kept === undefined ? result.value : joined(kept, result.value);
+      const waits =
+        batch.events.length > 0 &&
+        batch.events.length < given.maxEvents &&
+        result.value.events.every(given.patient);
+      if (waits && kept === undefined) alarm.set(given.patienceMs);
+      if (!waits) {
+        alarm.cancel();
+        yield batch;
+      }
+      kept = waits ? batch : undefined;
+    }
+  } finally {
+    alarm.cancel();
+    left.abort();
+    next?.catch(() => undefined);
+    await iterator.return?.();
+  }
+}
+
+const joined = (first: Batch, second: Batch): Batch => ({
+  ...second,
+  events: first.events.length === 0 ? second.events : [...first.events, ...second.events],
+});
+
+/** Rings once after it was set, whoever waits then. */
+function newAlarm(): { set(ms: number): void; cancel(): void; rung(): Promise<"rung"> } {
+  let timer: NodeJS.Timeout | undefined;
+  let ring = Promise.withResolvers<"rung">();
+  return {
+    set(ms) {
+      ring = Promise.withResolvers();
+      timer = setTimeout(() => ring.resolve("rung"), ms);
+    },
+    cancel: () => clearTimeout(timer),
+    rung: () => ring.promise,
   };
 }
 

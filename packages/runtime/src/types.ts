@@ -60,6 +60,8 @@ type ConsumerBase<Type extends EventType> = {
    * One that cannot be read (version 0) is handed over without asking, and so is one for which this throws.
    */
   concerns?(event: RecordedEvent<Type>): boolean;
+  /** True for an event when nobody waits for what comes of it: while there are only such ones they are handed over a moment later, together with whatever comes meanwhile. */
+  patient?(event: RecordedEvent<Type>): boolean;
   /**
    * For a consumer that is about what partners have in their spaces: behind the end of a space it is given none of its events, and the rows of these tables go. A reactor is given
    * none from the reset on.

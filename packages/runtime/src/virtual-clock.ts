@@ -16,8 +16,8 @@ export type PartnerClock = {
   now(partner: string | undefined): number;
   /** By how much that is ahead of the real time. */
   aheadMs(partner: string | undefined): number;
-  /** When what was due at a time happens: at that very time where the clock went over it at once, else now. */
-  instant(partner: string | undefined, dueAt: number): number;
+  /** The time itself where the clock went over it at once: what was due then happens then, and anything else now. */
+  instant(partner: string | undefined, dueAt: number): number | undefined;
   /** What an event's metadata say of a time that is not the real one; left out, `recordedAt` tells it. */
   stamp(partner: string | undefined, at?: number): Pick<Metadata, "at"> | undefined;
   /** Partners whose clocks are ahead. */
@@ -31,7 +31,7 @@ const none: ReadonlyMap<string, ClockState> = new Map();
 export const realClock: PartnerClock = {
   now: Date.now,
   aheadMs: () => 0,
-  instant: Date.now,
+  instant: () => undefined,
   stamp: () => undefined,
   moved: () => none,
   onChange: () => () => undefined,
@@ -49,7 +49,7 @@ export function virtualClock(directory: Clocks, realNow: () => number = Date.now
     instant: (partner, dueAt) =>
       of(partner)?.jumps.some(({ from, to }) => from < dueAt && dueAt <= to) === true
         ? dueAt
-        : now(partner),
+        : undefined,
     stamp: (partner, at) =>
       of(partner) === undefined ? undefined : { at: new Date(at ?? now(partner)).toISOString() },
     moved: () => directory.clocks,

@@ -278,7 +278,7 @@ function openWriter({ context }: Pick<ReactorTools, "context">) {
 /** Ends one snooze, if it is still the newest thing that was said about its conversation. */
 async function wake(writer: Writer, snooze: Snooze, clock: PartnerClock): Promise<void> {
   const { partner, dueAt } = snooze;
-  const atMs = clock.instant(partner, dueAt);
+  const atMs = clock.instant(partner, dueAt) ?? clock.now(partner);
   for (let round = 0; round < maxRounds; round++) {
     const state = await writer.threads.get(snooze.thread);
     const conversation = state?.conversations.get(snooze.conversationId);

@@ -1,11 +1,11 @@
-import type { Checkpoint } from "@heliograph/runtime";
+import { lazily, type Checkpoint } from "@heliograph/runtime";
 import { type Waiting, writeParked } from "./store.ts";
 
 /** Receipts that match nothing are given up after a week: e-mail servers report for five days at most (RFC 5321, 4.5.4.1). */
 const keepMs = 7 * 24 * 3_600_000;
 /** About 10 MB. Beyond it further receipts are only kept in the log. */
 export const maxParked = 100_000;
-/** The durable commit of the checkpoint, 1 to 2 ms on a disk, is shared by the batches of this time; after a crash they are looked at again. */
+/** The durable commit of the checkpoint, 1 to 2 ms on a disk, is shared under load by the batches of this time; after a crash they are looked at again, and what they led to is a duplicate. */
 const commitEveryMs = 100;
 const purgeEveryMs = 600_000;
 
@@ -30,7 +30,7 @@ export function openParked(
   /** Changes of the batch in hand. Until it is dealt with they must not be stored: after a crash it is looked at again and finds what it found now. */
   let unfinished = new Map<string, Waiting | undefined>();
   let position = checkpoint.position;
-  let timer: NodeJS.Timeout | undefined;
+  const pace = lazily(commitEveryMs, flush, fail);
   let purgedAtMs = 0;
 
   function remove(messageId: string): void {
@@ -48,8 +48,7 @@ export function openParked(
   }
 
   async function flush(): Promise<void> {
-    clearTimeout(timer);
-    timer = undefined;
+    pace.cancel();
     if (position === checkpoint.position && changes.size === 0) return;
     const taken = changes;
     changes = new Map();
@@ -78,7 +77,7 @@ export function openParked(
       if (reachedPosition > position) position = reachedPosition;
       for (const [messageId, change] of unfinished) changes.set(messageId, change);
       unfinished = new Map();
-      timer ??= setTimeout(() => void flush().catch(fail), commitEveryMs);
+      pace.schedule(position - checkpoint.position);
     },
     flush,
   };

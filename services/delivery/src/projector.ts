@@ -18,8 +18,8 @@ import { placeOfRecipient } from "@heliograph/acceptance";
 import { messagesDdl } from "./tables/messages.ts";
 import { insertRows, raiseStatuses, setStatuses, type NewRow, type RowKey } from "./store.ts";
 
-/** Small batches wait this long for company: at most 50 commits a second, and a list is that much behind. */
-const lingerMs = 20;
+/** Small batches wait this long for company: at most ten commits a second, and a list is that much behind unless its reader waits for it. */
+const lingerMs = 100;
 /** A message is remembered while its statuses come in, seconds as a rule; 100 bytes each. */
 const rememberedMessages = 50_000;
 

@@ -41,10 +41,14 @@ export type Breaker = {
 export function createBreaker(scale: number): Breaker {
   const results: boolean[] = [];
   let until = 0; // 0: closed
+  let pauseMs = 0;
   let pauses = 0;
   /** The ticket that counts: of every call while closed, of the probe while half open. It changes with every state, so that no older call has it. */
   let current: Ticket = 0;
   let probing = false;
+
+  /** A clock that was set back by an hour makes no pause an hour longer. */
+  const isOpen = (now: number): boolean => now < until && until - now <= pauseMs;
 
   function enter(opensAt: number): void {
     until = opensAt;
@@ -53,7 +57,8 @@ export function createBreaker(scale: number): Breaker {
     results.length = 0;
   }
   function open(now: number): void {
-    enter(now + Math.max(1, Math.min(LONGEST_PAUSE_MS, PAUSE_MS * 2 ** pauses) * scale));
+    pauseMs = Math.max(1, Math.min(LONGEST_PAUSE_MS, PAUSE_MS * 2 ** pauses) * scale);
+    enter(now + pauseMs);
     pauses = Math.min(pauses + 1, 10);
   }
   function close(): void {
@@ -64,13 +69,13 @@ export function createBreaker(scale: number): Breaker {
   return {
     state(now) {
       if (until === 0) return "closed";
-      return now < until ? "open" : "half_open";
+      return isOpen(now) ? "open" : "half_open";
     },
-    admits: (now) => until === 0 || (now >= until && !probing),
+    admits: (now) => until === 0 || (!isOpen(now) && !probing),
     begin(now) {
       if (until === 0) return current;
       // A clock that was set back can make it open again between the two questions: such a call counts for nothing.
-      if (now < until || probing) return -1;
+      if (isOpen(now) || probing) return -1;
       probing = true;
       return ++current;
     },

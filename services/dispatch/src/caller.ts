@@ -7,7 +7,7 @@ import type { Inbox } from "./inbox.ts";
 import type { Called } from "./job.ts";
 
 /**
- * An owner that has not heard from its database for this long asks before it calls: it may have been stopped and continued, and
+ * An owner that has not heard from its database for this long asks before it calls, or ends a message: it may have been stopped and continued, and
  * somebody else may have taken over and sent its messages (fault: SIGSTOP for a minute).
  */
 const OWNERSHIP_MS = 5_000;
@@ -21,6 +21,11 @@ export type Ownership = {
   /** Proves it; false when it is lost. */
   prove(): Promise<boolean>;
 };
+
+/** Whether this owner may act. Who was stopped for a minute does not know what has become of its place. */
+export const isOwner = async (ownership: Ownership): Promise<boolean> =>
+  ownership.alive &&
+  (performance.now() - ownership.provedAt <= OWNERSHIP_MS || (await ownership.prove()));
 
 export type Caller = {
   /** Makes the call, and hands in what it came to. Never throws: a gateway that throws leaves an uncertain outcome. */
@@ -38,8 +43,6 @@ type Options = {
 
 export function createCaller({ logger, now, ownership, inbox, broken }: Options): Caller {
   const deadlines = createDeadlines();
-
-  const isSure = (): boolean => performance.now() - ownership.provedAt <= OWNERSHIP_MS;
 
   async function send({ messageId, given: { connection, sending } }: Called): Promise<SendResult> {
     try {
@@ -67,7 +70,7 @@ export function createCaller({ logger, now, ownership, inbox, broken }: Options)
   return {
     async call(job) {
       try {
-        if (ownership.alive && (isSure() || (await ownership.prove()))) return await make(job);
+        if (await isOwner(ownership)) return await make(job);
       } catch (error) {
         broken(error);
       }

@@ -3,7 +3,8 @@ import type { Connection, Place } from "./connections.ts";
 import type { Turn } from "./desk.ts";
 import type { Admitted, Called } from "./job.ts";
 import type { Lane } from "./lanes.ts";
-import { callOf, comeBack, settle, strand } from "./outcomes.ts";
+import { isExpired } from "./leave.ts";
+import { callOf, comeBack, giveBack, settle, strand } from "./outcomes.ts";
 import { isGatewayFault } from "./retry.ts";
 
 /** Their intent is durable: one recipient's are called one after another, different recipients' at once. */
@@ -15,7 +16,7 @@ export function announced(turn: Turn, jobs: readonly Admitted[]): void {
   }
 }
 
-/** Takes a place of the gateway, or waits for one. */
+/** Takes a place of the gateway that the lane's next call goes to, or waits for one. */
 function start(turn: Turn, { key, partner, ready }: Lane): void {
   const { connection } = ready.peek()!.given;
   const { lanes } = turn.desk;
@@ -38,17 +39,35 @@ export function placed(turn: Turn, { lane: key, connection }: Place): void {
   callNext(turn, key);
 }
 
+/** Calls what is next in the lane. What goes to another gateway needs a place of that one. */
 function callNext(turn: Turn, key: string): void {
   const { jobs, lanes } = turn.desk;
-  const next = lanes.next(key);
-  if (next !== undefined) {
+  withdrawExpired(turn, key);
+  const lane = lanes.of(key);
+  if (lane === undefined) return;
+  const { place } = lane;
+  const next = lane.ready.peek();
+  if (next !== undefined && next.given.connection === place) {
+    lanes.next(key);
     const { messageId, task, given } = next;
     const job = jobs.put({ phase: "called", messageId, task, given });
     return void turn.effects.push({ type: "call", job });
   }
-  const place = lanes.of(key)?.place;
   lanes.rest(key);
   if (place !== undefined) freePlace(turn, place);
+  if (next !== undefined) start(turn, lane);
+}
+
+/** Announced calls wait behind slow ones of their recipient: what was valid then need not be valid now. */
+function withdrawExpired(turn: Turn, key: string): void {
+  const { lanes } = turn.desk;
+  for (;;) {
+    const next = lanes.of(key)?.ready.peek();
+    if (next === undefined || !isExpired(turn.at, next.task)) return;
+    lanes.next(key);
+    giveBack(turn, next);
+    lanes.left(key);
+  }
 }
 
 function freePlace({ effects }: Turn, connection: Connection): void {

@@ -2,24 +2,23 @@ import type { WritePart } from "@heliograph/runtime";
 import { attemptOf } from "./attempt.ts";
 import { announced } from "./calls.ts";
 import type { Committing, Turn } from "./desk.ts";
-import type { Admitted, Announced, Waiting } from "./job.ts";
+import type { Admitted, Waiting } from "./job.ts";
 import type { Chosen } from "./lanes.ts";
-import { giveRoom, NO_GATEWAY_MS } from "./outcomes.ts";
-import { lookAgain, lookAt, putOff, release } from "./leave.ts";
-import { momentMs } from "./moment.ts";
+import { giveBack, NO_GATEWAY_MS } from "./outcomes.ts";
+import { isExpired, lookAgain, lookAt, putOff, release } from "./leave.ts";
 import type { IntendedCall } from "./store.ts";
 
 /** Jobs in one intent: bounds the row, and what one commit waits for. */
 const MOST_CALLS = 500;
-/** What needs no commit of its own waits so long for one that happens anyway: removed intents, a moved position. */
-const LINGER_MS = 100;
+/** What needs no commit of its own waits so long for one that happens anyway: removed intents, whose outcomes a successor finds in the log, and a moved position. */
+const LINGER_MS = 1_000;
 
 /**
  * One durable commit per group of calls carries everything: the intent, finished intents, timers and the checkpoint.
  *
  *   idle ──jobs or timers wait──▶ under way ──▶ idle, and looks again
  *    │                               └──error──▶ failed: nothing is committed any more, the runtime starts a new owner
- *    ├──only finished intents or a position wait──▶ idle, with an alarm in 100 ms
+ *    ├──only finished intents or a position wait──▶ idle, with an alarm in a second
  *    └──finish──▶ finished, after one last commit
  *
  * While a commit is under way everything new gathers for the next one. Between the commit of an intent and the removal of it, a crash leaves the group's calls
@@ -31,7 +30,7 @@ export function commitWhatIsUrgent(turn: Turn): void {
   if (desk.life === "finishing") return finish(turn);
   if (!commits(turn)) return;
   const chosen = admit(turn);
-  if (chosen.length > 0 || desk.rows.urgent) return begin(turn, chosen);
+  if (chosen.length > 0 || desk.rows.count > 0) return begin(turn, chosen);
   if (desk.lingers || !isBehind(turn)) return;
   desk.lingers = true;
   effects.push({ type: "wake", for: "linger", at: at.now + LINGER_MS });
@@ -61,12 +60,12 @@ const isBehind = ({ desk }: Turn): boolean =>
 function admit(turn: Turn): readonly Chosen[] {
   const { desk, at, effects } = turn;
   if (desk.life !== "open" || desk.lanes.waiting === 0) return [];
-  const { now, gateways, random, clock } = at;
+  const { now, gateways, random } = at;
   const { chosen, unfit } = desk.lanes.admit(MOST_CALLS, {
     gateways,
     random,
     now,
-    isExpired: ({ expiresAt, moment }) => expiresAt <= momentMs(clock, moment),
+    isExpired: (task) => isExpired(at, task),
   });
   for (const { job, why } of unfit) {
     if (why === "expired") lookAtExpired(turn, job);
@@ -141,18 +140,4 @@ export function committed(turn: Turn, commit: Committing): void {
   if (desk.life === "open") announced(turn, commit.jobs);
   else for (const job of commit.jobs) giveBack(turn, job);
   if (commit.last) effects.push({ type: "over", what: "commits" });
-}
-
-/** An announced job that is not called yet becomes a row again, and its intent names it no longer. */
-export function giveBack(turn: Turn, job: Admitted | Announced): void {
-  const { messageId, task, given } = job;
-  abandon(turn, given);
-  putOff(turn, { phase: "announced", messageId, task, given }, turn.at.now);
-  turn.desk.intents.notMade(given.group, messageId);
-}
-
-/** Nobody waits for the outcome of its call any more. */
-export function abandon(turn: Turn, { connection, ticket }: Admitted["given"]): void {
-  connection.breaker.abandoned(ticket);
-  giveRoom(turn, connection);
 }

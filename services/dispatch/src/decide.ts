@@ -26,7 +26,8 @@ export type Step =
   | { readonly type: "seek_evidence"; readonly attempt: number; readonly otherwise: Step }
   | { readonly type: "expire" }
   | { readonly type: "exhaust"; readonly error: Failure; readonly reason: string };
-export type TimerKind = "schedule" | "retry" | "uncertain" | "waiting" | "held";
+/** Why a message waits. All but `look` say that with its row a wait is over; `look` says that somebody has to look, and nothing of what the message waits for. */
+export type TimerKind = "schedule" | "retry" | "uncertain" | "waiting" | "held" | "look";
 
 export const uncertainFailure: Failure = { code: "uncertain", class: "timeout", permanent: true };
 

@@ -208,7 +208,7 @@ export type Effect =
     }
   | { readonly type: "seek receipts"; readonly of: Case }
   | { readonly type: "append"; readonly entry: Entry }
-  /** Prove that this owner still is one, and read the stream. */
+  /** Read the stream, and then prove that this owner still is one. */
   | { readonly type: "read again"; readonly entry: OutcomeEntry }
   | { readonly type: "call"; readonly job: Called }
   | { readonly type: "commit"; readonly commit: Committing; readonly parts: readonly WritePart[] }

@@ -2,8 +2,8 @@ import { streamOf } from "@heliograph/contracts";
 import type { PartnerClock } from "@heliograph/runtime";
 import { roomOf, type Turn, type WholeInput } from "./desk.ts";
 import type { Look } from "./job.ts";
+import type { TimerKind } from "./decide.ts";
 import { lookAt } from "./leave.ts";
-import { jumped } from "./moment.ts";
 import type { DueTimer } from "./store.ts";
 
 /** Due timers taken at once. */
@@ -15,14 +15,15 @@ const BUSY_MS = 5_000;
 /** Part of memory that rows leave free: they are mostly of those who have much, and it is for what is new. */
 const FREE_OF_ROWS = 1 / 4;
 
+const inRealTime: ReadonlySet<TimerKind> = new Set(["waiting", "held", "look"]);
 const lookOf = ({ messageId, partner, dueAt, kind }: DueTimer, clock: PartnerClock): Look => ({
   messageId,
   stream: streamOf("message", messageId),
   mark: undefined,
-  due: true,
+  due: kind !== "look",
   partner,
-  // A gateway, and the operator, are waited for in real time.
-  at: kind === "waiting" || kind === "held" ? undefined : jumped(clock, partner, dueAt),
+  // A gateway, memory and the operator are waited for in real time.
+  at: inRealTime.has(kind) ? undefined : clock.instant(partner, dueAt),
 });
 
 const isGone =
@@ -59,7 +60,7 @@ export function rowsTaken(
     // A message that is at work already is looked at once more later: its row must not be forgotten.
     else {
       const dueAt = at.clock.now(partner) + BUSY_MS;
-      desk.rows.set(messageId, { dueAt, kind: "waiting", partner });
+      desk.rows.set(messageId, { dueAt, kind: "look", partner });
     }
   }
   if (jobs.length > 0) effects.push({ type: "read", jobs, for: "rows" });

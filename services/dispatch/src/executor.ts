@@ -204,9 +204,9 @@ export class Executor {
   async #readAgain(entry: OutcomeEntry): Promise<void> {
     const { log, inbox, owner } = this.#tools;
     try {
-      if (!(await owner.prove())) return;
       const stored = await log.readStream(entry.append.stream);
-      inbox.put({ type: "overtaken", entry, stored });
+      // In this order: what a successor has written since was not read, so the append that follows fails on it.
+      if (await owner.prove()) inbox.put({ type: "overtaken", entry, stored });
     } catch (error) {
       owner.broken(error);
     }

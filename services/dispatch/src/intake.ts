@@ -9,6 +9,8 @@ import { momentOf } from "./moment.ts";
 
 /** A message for which its partner has no room in memory is looked at again after this. */
 const ASIDE_MS = 1_000;
+/** Rows that wait for one commit, some 3 MB: the feed brings more than the database takes when a flood is set aside. */
+const MOST_ROWS = 10_000;
 
 /** The feed has brought a batch. */
 export function batchRead(turn: Turn, events: readonly RecordedEvent[], position: bigint): void {
@@ -27,7 +29,8 @@ export function takeUp(turn: Turn): void {
     const { events, next, mark, position } = intake;
     // What is not taken up stays above the checkpoint, and the next owner sees it.
     const over = desk.life !== "open";
-    if (!over && next < events.length && roomOf(desk) <= 0) return;
+    if (!over && next < events.length && (roomOf(desk) <= 0 || desk.rows.count >= MOST_ROWS))
+      return;
     if (over || next === events.length) {
       if (!over) desk.floor.end(mark, position);
       desk.intake = undefined;
@@ -98,10 +101,10 @@ function held(turn: Turn, event: RecordedEvent<"FundsHeld">, mark: Mark): readon
   return looks;
 }
 
-/** The message's row is durable with the position that lies behind it. */
+/** The message's row is durable with the position that lies behind it. It may have one that says more, where the feed is read again: what it waits for its stream tells. */
 function setAside({ desk, at }: Turn, messageId: string, { metadata }: RecordedEvent): void {
   const { partner } = metadata;
-  desk.rows.set(messageId, { dueAt: at.clock.now(partner) + ASIDE_MS, kind: "waiting", partner });
+  desk.rows.set(messageId, { dueAt: at.clock.now(partner) + ASIDE_MS, kind: "look", partner });
 }
 
 function look(turn: Turn, messageId: string, mark: Mark, cause: RecordedEvent): LookedAt {

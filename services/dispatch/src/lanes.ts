@@ -79,6 +79,18 @@ class PartnerLanes {
     this.size--;
     return lane;
   }
+  /** Lanes in which nothing waits any more leave the lists: while no gateway has room nobody takes them out, and each message that comes back from its row brings another. */
+  tidy(): void {
+    for (const list of this.#lists)
+      for (let left = list.size; left > 0; left--) {
+        const lane = list.shift()!;
+        if (lane.waiting.size > 0) list.push(lane);
+        else {
+          lane.listed = -1;
+          this.size--;
+        }
+      }
+  }
 }
 
 /** A job with the gateway that it was given. */
@@ -156,6 +168,12 @@ export class Lanes {
     if (lane === undefined) return;
     lane.lastMs = durationMs;
     lane.depth = durationMs <= QUICK_MS ? Math.min(LARGEST_DEPTH, lane.depth + 1) : 1;
+    this.left(key);
+  }
+  /** One that was announced is in the lane no more. */
+  left(key: string): void {
+    const lane = this.#lanes.get(key);
+    if (lane === undefined) return;
     lane.open--;
     this.#list(lane);
   }
@@ -181,6 +199,7 @@ export class Lanes {
       }
       this.#discard(lane);
     }
+    if (spilled.length > 0) this.#tidy();
     return spilled;
   }
   /** Takes out what is announced and not yet called. */
@@ -277,6 +296,14 @@ export class Lanes {
       chosen.push({ job, connection, choice: choice.choice, ticket });
     } else unfit.push({ job, why: expired ? "expired" : "no_gateway" });
     return true;
+  }
+
+  #tidy(): void {
+    for (const partners of this.#channels.values())
+      for (const [partner, its] of partners) {
+        its.tidy();
+        if (its.size === 0) partners.had(partner);
+      }
   }
 
   #discard(lane: OpenLane): void {

@@ -2,6 +2,7 @@ import type { Turn } from "./desk.ts";
 import type { Mark } from "./floor.ts";
 import type { Announced, Job, Look, LookedAt, Task, Waiting } from "./job.ts";
 import type { TimerKind } from "./decide.ts";
+import { momentMs } from "./moment.ts";
 import type { Timer } from "./store.ts";
 
 /** The job, if it is still what it was when something was asked about it, as another one: each answer counts once. */
@@ -16,7 +17,7 @@ export function leaveMemory({ desk, at }: Turn, job: Job): void {
   if (desk.catchUp.waits) desk.asked = true;
   if (wanted === undefined) return;
   const { partner, mark } = wanted;
-  desk.rows.set(job.messageId, { dueAt: at.clock.now(partner), kind: "retry", partner });
+  desk.rows.set(job.messageId, { dueAt: at.clock.now(partner), kind: "look", partner });
   desk.floor.release(mark);
 }
 
@@ -35,8 +36,8 @@ export function leave(turn: Turn, job: LookedAt): void {
 export function wait(turn: Turn, job: LookedAt, at: number, kind: TimerKind): void {
   if (!Number.isFinite(at)) throw new Error("it waits for a time that is none");
   const { partner, mark } = job.look;
-  leaveMemory(turn, job);
   turn.desk.rows.set(job.messageId, { dueAt: at, kind, partner });
+  leaveMemory(turn, job);
   release(turn, mark);
 }
 
@@ -49,7 +50,7 @@ export function halt(turn: Turn, job: LookedAt, error: unknown): void {
   const about = { message: job.messageId, until: new Date(until).toISOString(), err: error };
   const what = "the events of a message cannot be understood: it stands still";
   turn.effects.push({ type: "halted", about, what });
-  wait(turn, job, until, "waiting");
+  wait(turn, job, until, "look");
 }
 export function orHalt(turn: Turn, job: LookedAt, work: () => void): void {
   try {
@@ -73,6 +74,10 @@ export function rowOf({ at: { clock } }: Turn, task: Task, time: number): Timer 
   const dueAt = Math.min(time + clock.aheadMs(partner), task.expiresAt);
   return { dueAt: Math.max(clock.now(partner), dueAt), kind: "waiting", partner };
 }
+
+/** Its validity has ended, or the time in which it may be sent again. */
+export const isExpired = ({ clock }: Turn["at"], { expiresAt, moment }: Task): boolean =>
+  expiresAt <= momentMs(clock, moment);
 
 /** Gives a job back to a row: it is looked at again at `time`. */
 export function putOff(turn: Turn, job: Waiting | Announced, time: number): void {

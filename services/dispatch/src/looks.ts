@@ -7,7 +7,7 @@ import type { Case, LookEntry, Turn, Written } from "./desk.ts";
 import { exhausted, expired, queued, stopped, uncertain, type Call } from "./events.ts";
 import type { Look, LookedAt, Task } from "./job.ts";
 import { claim, halt, leave, lookAgain, orHalt, wait } from "./leave.ts";
-import { jumped, momentMs, stamped } from "./moment.ts";
+import { momentMs, stamped } from "./moment.ts";
 import type { Opened } from "./opened.ts";
 import { settle } from "./outcomes.ts";
 import { isOver, soundFold, type State } from "./state.ts";
@@ -231,7 +231,7 @@ function proofIn(
 /** A message expires when its validity ends, although its gateway was waited for until now. */
 const expiring = (clock: PartnerClock, look: Look, { request }: State): Look => ({
   ...look,
-  at: look.at ?? jumped(clock, look.partner, Date.parse(request.expires_at)),
+  at: look.at ?? clock.instant(look.partner, Date.parse(request.expires_at)),
 });
 
 /** The call that is to be made. Throws for a validity that is no time. */

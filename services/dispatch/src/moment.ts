@@ -7,20 +7,13 @@ export type Moment = { readonly partner: string | undefined; readonly at: number
 export const momentMs = (clock: PartnerClock, { partner, at }: Moment): number =>
   at ?? clock.now(partner);
 
-/** The time itself where the partner's clock went over it at once. */
-export const jumped = (
-  clock: PartnerClock,
-  partner: string | undefined,
-  time: number,
-): number | undefined => (clock.instant(partner, time) === time ? time : undefined);
-
 /** What follows from an event happens now, or when that did where the clock has gone over it since. */
 export const momentOf = (
   clock: PartnerClock,
   { metadata: { partner, at } }: Pick<NewEvent, "metadata">,
 ): Moment => ({
   partner,
-  at: at === undefined ? undefined : jumped(clock, partner, Date.parse(at)),
+  at: at === undefined ? undefined : clock.instant(partner, Date.parse(at)),
 });
 
 /** Events say when they happened where that is not the real time. */

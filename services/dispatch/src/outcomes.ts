@@ -3,8 +3,8 @@ import type { NewEvent, RecordedEvent } from "@heliograph/log";
 import type { Connection } from "./connections.ts";
 import type { OutcomeEntry, Turn, Written } from "./desk.ts";
 import { accepted, attemptFailed, exhausted, uncertain, type Call } from "./events.ts";
-import type { Announced, Answered, Called, LookedAt } from "./job.ts";
-import { claim, halt, leave, leaveMemory, rowOf } from "./leave.ts";
+import type { Admitted, Announced, Answered, Called, LookedAt } from "./job.ts";
+import { claim, halt, leave, leaveMemory, putOff, rowOf } from "./leave.ts";
 import { momentMs, stamped, type Moment } from "./moment.ts";
 import { decideRetry } from "./retry.ts";
 import { alternatives } from "./routing.ts";
@@ -145,6 +145,20 @@ export function giveRoom({ desk, effects }: Turn, connection: Connection): void 
   connection.open--;
   desk.pressing = true;
   effects.push({ type: "release", connection });
+}
+
+/** An announced job that is not called yet becomes a row again, and its intent names it no longer. */
+export function giveBack(turn: Turn, job: Admitted | Announced): void {
+  const { messageId, task, given } = job;
+  abandon(turn, given);
+  putOff(turn, { phase: "announced", messageId, task, given }, turn.at.now);
+  turn.desk.intents.notMade(given.group, messageId);
+}
+
+/** Nobody waits for the outcome of its call any more. */
+export function abandon(turn: Turn, { connection, ticket }: Admitted["given"]): void {
+  connection.breaker.abandoned(ticket);
+  giveRoom(turn, connection);
 }
 
 /** Nobody can record what the call came to: it stays announced until the next owner looks at it, and the gateway has its place back. */

@@ -12,18 +12,19 @@ import {
   type ReactorInstance,
   type ReactorTools,
   createAlarm,
+  lazily,
 } from "@heliograph/runtime";
 import { isSealed, type Vault } from "@heliograph/vault";
 import { timeOfEvent } from "@heliograph/domain";
 import { createFloor, type Floor, type Mark } from "./floor.ts";
 
-/** Receipts that are due within this time are recorded together. */
-const SLOT_MS = 10;
+/** Receipts that are due within this time are recorded together: they and what follows from them are two commits of the log, twenty times a second at most. */
+const SLOT_MS = 50;
 /** Receipts waiting in memory at most; the feed waits when it is reached. */
 const MOST_WAITING = 20_000;
 /** Most receipts in one append call. */
 const MOST_RECORDED = 500;
-/** The checkpoint follows at this pace: a crash repeats so much, and repeated receipts are duplicates to the log. */
+/** Under load the checkpoint follows at this pace: a crash repeats so much, and repeated receipts are duplicates to the log. */
 const CHECKPOINT_MS = 200;
 
 /**
@@ -75,7 +76,7 @@ class Player implements ReactorInstance<SentEvent["type"]> {
   readonly #floor: Floor;
   readonly #stopped = new AbortController();
   readonly #alarm: Alarm;
-  readonly #checkpointAlarm: Alarm;
+  readonly #pace: ReturnType<typeof lazily>;
   #waiting = 0;
   #recording: Promise<void> = Promise.resolve();
   #wake: (() => void) | undefined;
@@ -93,14 +94,14 @@ class Player implements ReactorInstance<SentEvent["type"]> {
     this.#alarm = createAlarm(() => {
       this.#recording = this.#recording.then(() => this.#recordDue()).catch(broken);
     });
-    this.#checkpointAlarm = createAlarm(() => void this.#commit().catch(broken));
+    this.#pace = lazily(CHECKPOINT_MS, () => this.#commit(), broken);
   }
 
   async handle(batch: Batch<SentEvent["type"]>): Promise<void> {
     const mark = this.#floor.begin();
     for (const event of await opened(this.#context.vault, batch.events)) this.#plan(event, mark);
     this.#floor.end(mark, batch.position);
-    this.#checkpointAlarm.at(Date.now() + CHECKPOINT_MS);
+    this.#schedule();
     if (this.#waiting >= MOST_WAITING && !this.#stopped.signal.aborted)
       await new Promise<void>((resolve) => (this.#wake = resolve));
   }
@@ -108,7 +109,7 @@ class Player implements ReactorInstance<SentEvent["type"]> {
   async stop(): Promise<void> {
     this.#stopped.abort();
     this.#alarm.cancel();
-    this.#checkpointAlarm.cancel();
+    this.#pace.cancel();
     this.#wake?.();
     // What still waits stays above the checkpoint; the next owner plays it.
     await this.#recording.catch(() => undefined);
@@ -142,12 +143,11 @@ class Player implements ReactorInstance<SentEvent["type"]> {
     const due = [...this.#slots.keys()]
       .filter((slot) => slot <= now)
       .toSorted((one, other) => one - other);
-    for (const slot of due) {
-      const list = this.#slots.get(slot)!;
-      this.#slots.delete(slot);
-      for (let from = 0; from < list.length; from += MOST_RECORDED)
-        await this.#record(list.slice(from, from + MOST_RECORDED));
-    }
+    // A turn that came late finds several slots due.
+    const list = due.flatMap((slot) => this.#slots.get(slot)!);
+    for (const slot of due) this.#slots.delete(slot);
+    for (let from = 0; from < list.length; from += MOST_RECORDED)
+      await this.#record(list.slice(from, from + MOST_RECORDED));
     if (this.#slots.size > 0) this.#alarm.at(Math.min(...this.#slots.keys()));
   }
 
@@ -166,7 +166,11 @@ class Player implements ReactorInstance<SentEvent["type"]> {
     this.#waiting -= list.length;
     for (const { mark } of list) this.#floor.release(mark);
     if (this.#waiting < MOST_WAITING / 2) this.#wake?.();
-    this.#checkpointAlarm.at(Date.now() + CHECKPOINT_MS);
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    this.#pace.schedule(this.#floor.position() - this.#checkpoint.position);
   }
 
   async #commit(): Promise<void> {

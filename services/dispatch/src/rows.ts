@@ -24,9 +24,9 @@ export class Rows {
   isSetting(messageId: string): boolean {
     return this.#set.has(messageId) || this.#writing.has(messageId);
   }
-  /** Somebody waits for them. */
-  get urgent(): boolean {
-    return this.#set.size > 0;
+  /** How many the next commit sets: somebody waits for them. */
+  get count(): number {
+    return this.#set.size;
   }
   get waiting(): boolean {
     return this.#set.size > 0 || this.#done.size > 0;

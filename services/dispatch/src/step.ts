@@ -1,11 +1,11 @@
 import { answered, notMade, placed } from "./calls.ts";
-import { abandon, commitWhatIsUrgent, committed, giveBack, lingered } from "./commit.ts";
+import { commitWhatIsUrgent, committed, lingered } from "./commit.ts";
 import type { At, Desk, Effect, Input, Reader, Turn, WholeInput } from "./desk.ts";
 import { rowsRead, rowsTaken, takeWhatIsDue } from "./due.ts";
 import { batchRead, intakeRead, takeUp } from "./intake.ts";
 import { claim, halt, putOff } from "./leave.ts";
 import { asked, cleared, lookWritten, receiptsRead, streamsRead } from "./looks.ts";
-import { outcomeWritten, overtaken } from "./outcomes.ts";
+import { abandon, giveBack, outcomeWritten, overtaken } from "./outcomes.ts";
 
 /** What waits longer for a gateway becomes a row, so that the checkpoint can move on and memory is free for others. */
 const LONGEST_WAIT_MS = 1_000;

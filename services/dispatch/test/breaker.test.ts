@@ -102,3 +102,11 @@ test("a call that begins although the breaker is open, as after a clock was set 
   breaker.record(probe, false, 5_002);
   expect(breaker.state(5_002)).toBe("closed");
 });
+
+test("a clock that is set back by an hour makes no pause an hour longer", () => {
+  const breaker = opened();
+  expect([breaker.admits(4_999), breaker.admits(0)]).toEqual([false, false]);
+  expect([breaker.state(-3_600_000), breaker.admits(-3_600_000)]).toEqual(["half_open", true]);
+  breaker.record(breaker.begin(-3_600_000), true, -3_600_000);
+  expect([breaker.admits(-3_590_001), breaker.admits(-3_590_000)]).toEqual([false, true]);
+});

@@ -4,11 +4,20 @@ import { loosely } from "@heliograph/testkit";
 import { expect, test } from "vitest";
 import { announced, answered, notMade, placed } from "../src/calls.ts";
 import type { Connection } from "../src/connections.ts";
-import { type At, type Effect, openDesk, type OutcomeEntry, type Turn } from "../src/desk.ts";
+import {
+  type At,
+  type Effect,
+  type Input,
+  openDesk,
+  type OpenDesk,
+  type OutcomeEntry,
+  type Turn,
+} from "../src/desk.ts";
 import type { Admitted, Called } from "../src/job.ts";
+import { rowsTaken, takeWhatIsDue } from "../src/due.ts";
 import { step } from "../src/step.ts";
 
-const newDesk = () =>
+const newDesk = (): OpenDesk =>
   openDesk({
     owner: null,
     epoch: 1,
@@ -28,6 +37,8 @@ const at = (changes: Partial<At> = {}): At => ({
   inbox: { put: () => undefined },
   ...changes,
 });
+
+const clockAt = (ms: number) => ({ ...realClock, now: () => ms });
 
 const held = (partner: string, position: bigint, ids: readonly string[]): RecordedEvent =>
   loosely({
@@ -59,11 +70,30 @@ test("a flood has half of memory, the rest of it becomes rows, and who stands be
   const commit = effects.find(({ type }) => type === "commit");
   if (commit?.type !== "commit") throw new Error("nothing is committed");
   const rows: string[] = loosely(commit.parts[0]!.values[0]);
+  // That memory was full says nothing of a message: one that is scheduled waits on.
+  expect(new Set(loosely(commit.parts[0]!.values[2]))).toEqual(new Set(["look"]));
   // Each is in one place.
   expect([...begun, ...rows].toSorted()).toEqual([...flood, ...others].toSorted());
   expect(desk.floor.position()).toBe(0n);
   for (const job of desk.jobs) desk.jobs.remove(job);
   expect([desk.jobs.size, desk.jobs.sizeOf("flooder")]).toEqual([0, 0]);
+});
+
+test("while more is set aside than the database has taken, the feed waits", () => {
+  const desk = newDesk();
+  const events = Array.from({ length: 60 }, (_, index) =>
+    held("flooder", BigInt(index + 1), named(`${index} `, 500)),
+  );
+  const said = (...inputs: readonly Input[]): readonly Effect[] =>
+    [...inputs, { type: "pause" } as const].flatMap((input) => step(desk, [input], at()));
+  const isOver = (effects: readonly Effect[]): boolean =>
+    effects.some(({ type }) => type === "batch over");
+  let effects = said({ type: "batch", events, position: 60n });
+  for (let count = 0; count < 70; count++) effects = said({ type: "all read", for: "feed" });
+  expect([isOver(effects), desk.rows.count < 11_000]).toEqual([false, true]);
+  for (let count = 0; count < 4 && !isOver(effects); count++)
+    effects = said({ type: "committed", commit: desk.committing! });
+  expect(isOver(effects)).toBe(true);
 });
 
 const connection = (): Connection =>
@@ -82,6 +112,7 @@ const admitted = (partner: string, messageId: string, given: Connection): Admitt
   task: loosely({
     messageId,
     lane: messageId,
+    expiresAt: Number.POSITIVE_INFINITY,
     moment: {},
     state: {
       request: { channel: "sms", to: "+1" },
@@ -116,6 +147,47 @@ test("of the calls that wait for a place at a gateway each partner's has its tur
   // One was called at once, one was the next in its turn.
   expect(called.indexOf("o")).toBeLessThanOrEqual(2);
   expect(given.active).toBe(0);
+});
+
+test("an announced call whose validity ends behind a slow one of its recipient is not made, and becomes a row again", () => {
+  const given = connection();
+  Object.assign(given.breaker, { abandoned: () => undefined });
+  const turn: Turn = { desk: newDesk(), at: at({ clock: clockAt(0) }), effects: [] };
+  const jobs = ["a", "b", "c"].map((id) => {
+    const job = admitted("one", id, given);
+    Object.assign(job.task, { lane: "one", expiresAt: id === "b" ? 50 : 90 });
+    return job;
+  });
+  announced(turn, jobs);
+  const called = () => turn.effects.flatMap((each) => (each.type === "call" ? [each.job] : []));
+  const later = { desk: turn.desk, effects: turn.effects, at: at({ clock: clockAt(60), now: 60 }) };
+  notMade(later, called()[0]!);
+  expect(called().map(({ messageId }) => messageId)).toEqual(["a", "c"]);
+  expect([turn.desk.rows.isSetting("b"), turn.desk.jobs.has("b")]).toEqual([true, false]);
+});
+
+test("a call goes out with a place of its own gateway, whichever the one before it in its lane had", () => {
+  const [one, other] = [connection(), connection()];
+  const turn: Turn = { desk: newDesk(), at: at(), effects: [] };
+  const inLane = (id: string, lane: string, given: Connection): Admitted => {
+    const job = admitted("one", id, given);
+    Object.assign(job.task, { lane });
+    return job;
+  };
+  announced(turn, [
+    inLane("a", "first", one),
+    inLane("b", "first", other),
+    inLane("c", "second", other),
+  ]);
+  const called = () => turn.effects.flatMap((each) => (each.type === "call" ? [each.job] : []));
+  expect(called().map(({ messageId }) => messageId)).toEqual(["a", "c"]);
+  notMade(turn, called()[0]!);
+  // "b" waits for "c" at the other gateway.
+  expect([called().length, one.active, other.active]).toEqual([2, 0, 1]);
+  notMade(turn, called()[1]!);
+  const place = turn.effects.find((each) => each.type === "give place")!;
+  placed(turn, { type: "place", lane: place.waiter.lane, connection: place.connection });
+  expect(called().map(({ messageId }) => messageId)).toEqual(["a", "c", "b"]);
 });
 
 test("an outcome that cannot be settled stops its own message, and the gateway has its place back", () => {
@@ -184,4 +256,15 @@ test("a call is under way until the log has its outcome, also while its stream i
   expect(jobs.areCalled).toBe(true);
   written(second, "recorded");
   expect(jobs.areCalled).toBe(false);
+});
+
+test("what is taken in the very millisecond in which it is due is judged by the clock as it goes on", () => {
+  const desk = newDesk();
+  const turn = { desk, at: at({ clock: clockAt(1_000) }), effects: [] };
+  desk.asked = true;
+  takeWhatIsDue(turn);
+  const taking = desk.taking!;
+  const row = { messageId: "a", dueAt: 1_000, kind: "retry", partner: "p" } as const;
+  rowsTaken(turn, { type: "taken", of: taking, rows: [row], limit: 100, next: Infinity });
+  expect([...desk.jobs]).toMatchObject([{ look: { due: true, at: undefined } }]);
 });

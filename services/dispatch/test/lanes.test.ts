@@ -1,5 +1,6 @@
 import type { Attempt } from "@heliograph/gateways";
 import { afterEach, expect, test } from "vitest";
+import { alwaysClosed } from "../src/breaker.ts";
 import { createBucket, noBucket } from "../src/bucket.ts";
 import { createCaller } from "../src/caller.ts";
 import type { Connections } from "../src/connections.ts";
@@ -7,6 +8,7 @@ import { Inbox } from "../src/inbox.ts";
 import type { Task, Waiting } from "../src/job.ts";
 import { type Chosen, Lanes } from "../src/lanes.ts";
 import { newLogger } from "@heliograph/runtime";
+import { loosely } from "@heliograph/testkit";
 import { simulator } from "./harness.ts";
 import { loneConnections } from "./lone-connections.ts";
 
@@ -251,4 +253,39 @@ test("what is put off comes back when the gateways of its own way may have it", 
   expect(Math.max(...of_("b"))).toBeLessThan(10);
   expect(new Set(of_("c"))).toEqual(new Set([7_000]));
   expect(lanes.waiting).toBe(0);
+});
+
+test("lanes whose messages went back to their rows are forgotten while no gateway has room", () => {
+  let looks = 0;
+  const down: { name: string; unhealthy: string | undefined; full: boolean } = {
+    name: "a",
+    unhealthy: "it is down",
+    get full() {
+      looks++;
+      return false;
+    },
+  };
+  const connection = Object.assign(down, {
+    open: 0,
+    bucket: noBucket,
+    breaker: alwaysClosed,
+    nextAt: () => undefined,
+  });
+  const gateways: Connections = loosely({
+    forChannel: () => [connection],
+    routeOf: () => ({ candidates: [connection], policy: "weighted", failover: true }),
+  });
+  const around = { gateways, random: () => 0, isExpired: () => false, now: 0 };
+  const lanes = new Lanes();
+  for (let times = 0; times < 1_000; times++) {
+    lanes.add(of("p", "a"));
+    expect(ids(lanes.admit(10, around).chosen)).toEqual([]);
+    expect(lanes.spill(1, gateways, 0)).toHaveLength(1);
+  }
+  down.unhealthy = undefined;
+  looks = 0;
+  lanes.add(of("p", "a"));
+  expect(ids(lanes.admit(10, around).chosen)).toEqual(["a"]);
+  // Every lane that is looked at asks whether there is room.
+  expect(looks).toBeLessThan(10);
 });

@@ -10,8 +10,8 @@ import { lifecycleDdl } from "./tables/lifecycle.ts";
 import { quoteSchema, type Projector } from "@heliograph/runtime";
 import { readCounters, writeFeed, type FeedRow } from "./store.ts";
 
-/** Small batches wait this long for company: at most 50 commits a second, and a reader of the feed notices nothing. */
-const lingerMs = 20;
+/** Small batches wait this long for company: at most ten commits a second. Who waits for the feed where it is written does not wait for that. */
+const lingerMs = 100;
 
 /** What an event does to the count of its partner: it is shown under the next number, or leaves numbers out. */
 type Step = { readonly partner: string } & (

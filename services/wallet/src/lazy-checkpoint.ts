@@ -1,10 +1,10 @@
-import type { Checkpoint } from "@heliograph/runtime";
+import { lazily, type Checkpoint } from "@heliograph/runtime";
 
-/** Moves a checkpoint at most so often: its durable commit, 1 to 2 ms on a disk, would otherwise stand between two batches. */
+/** Moves a checkpoint at most so often under load: its durable commit, 1 to 2 ms on a disk, would otherwise stand between two batches. */
 const checkpointEveryMs = 50;
 
 /**
- * For a reactor that needs its checkpoint only as a place to start from. After a crash up to 50 ms of events are looked at again.
+ * For a reactor that needs its checkpoint only as a place to start from. After a crash up to 500 events, or 50 ms of more, are looked at again.
  * A commit that fails, as when another owner took over, is given to `fail`.
  */
 export function lazyCheckpoint(
@@ -12,18 +12,17 @@ export function lazyCheckpoint(
   fail: (error: unknown) => void,
 ): { reached(position: bigint): void; flush(): Promise<void> } {
   let reached = checkpoint.position;
-  let timer: NodeJS.Timeout | undefined;
+  const pace = lazily(checkpointEveryMs, flush, fail);
 
   async function flush(): Promise<void> {
-    clearTimeout(timer);
-    timer = undefined;
+    pace.cancel();
     if (reached > checkpoint.position) await checkpoint.commit(reached);
   }
 
   return {
     reached(position) {
       reached = position;
-      timer ??= setTimeout(() => void flush().catch(fail), checkpointEveryMs);
+      pace.schedule(position - checkpoint.position);
     },
     flush,
   };

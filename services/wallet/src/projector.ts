@@ -3,6 +3,9 @@ import { spaceOfWallet, walletDdl } from "./tables/wallet.ts";
 import { projector } from "@heliograph/runtime";
 import { walletWrites } from "./store.ts";
 
+/** Small batches wait this long for company: at most ten commits a second. What decides about money reads the log. */
+const lingerMs = 100;
+
 /** Keeps `wallet.holds` and `wallet.wallets`. */
 export const walletProjector = projector({
   kind: "projector",
@@ -12,5 +15,6 @@ export const walletProjector = projector({
   types: walletEventTypes,
   spaces: { holds: spaceOfWallet("partner"), wallets: spaceOfWallet("partner") },
   ddl: walletDdl,
+  lingerMs,
   create: () => ({ project: walletWrites }),
 });

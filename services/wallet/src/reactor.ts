@@ -39,6 +39,8 @@ export const walletLedger = reactor({
   // Not the projector's schema, which a rebuild replaces.
   schema: "wallet_ledger",
   types: walletCauseTypes,
+  // What was held is captured: no balance changes by it, and nobody is told.
+  patient: ({ type }) => type === "MessageSent",
   spaces: { open_holds: "partner", proofs: spaceOfWallet("wallet") },
   migrations: ledgerMigrations,
   start: startLedger,

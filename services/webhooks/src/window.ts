@@ -35,10 +35,15 @@ export const newSlot = (position: bigint, openedAt: number): Slot => ({
 
 /** Rows of one statement. */
 const maxRowsPerCommit = 1_000;
-/** Results wait this long for company, so that a burst shares commits: 50 a second at most, and a kill repeats no more than 20 ms of sending. */
+/** Results wait this long for company, so that a burst shares commits: 50 a second at most, and a kill repeats no more than 20 ms of sending, */
 const rowsIntervalMs = 20;
-/** A floor that moves without anything to record can wait longer: nothing is lost when it is not written. */
-const floorIntervalMs = 200;
+/** or of so few results as come in 20 ms of a middling load, which wait longer: ten commits a second. */
+const fewRows = 20;
+const fewRowsIntervalMs = 100;
+/** A floor that moves without anything to record can wait longer: nothing is lost when it is not written. One that many batches wait for is written sooner, for it shows as lag. */
+const floorIntervalMs = 1_000;
+const manySlots = 20;
+const manySlotsIntervalMs = 200;
 /**
  * Above these the next batch has to wait. A receiver that does not answer holds every slot with a delivery of its own for a second, until that is
  * on record as pending: the slots of more than a second have to fit, or it holds up the deliveries of all others.
@@ -137,9 +142,8 @@ export class Window {
     if (this.#closed || this.#broken || this.#writing !== undefined) return;
     const first = this.#slots[0];
     const floorMoves = first !== undefined && first.unresolved.size === 0;
-    const urgent = this.#rows.size > 0 || (floorMoves && first.endpoints.size > 0);
-    if (!urgent && !floorMoves) return;
-    const at = this.#writtenAt + (urgent ? rowsIntervalMs : floorIntervalMs);
+    if (this.#rows.size === 0 && !floorMoves) return;
+    const at = this.#writtenAt + this.#intervalMs(floorMoves && first.endpoints.size > 0);
     if (this.#timer !== undefined && this.#timerAt <= at) return;
     clearTimeout(this.#timer);
     this.#timerAt = at;
@@ -151,6 +155,12 @@ export class Window {
       },
       Math.max(0, at - performance.now()),
     );
+  }
+
+  #intervalMs(changesEndpoints: boolean): number {
+    if (changesEndpoints || this.#rows.size >= fewRows) return rowsIntervalMs;
+    if (this.#rows.size > 0) return fewRowsIntervalMs;
+    return this.#slots.length >= manySlots ? manySlotsIntervalMs : floorIntervalMs;
   }
 
   async #write(): Promise<void> {

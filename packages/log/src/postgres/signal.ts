@@ -6,6 +6,8 @@ const CHANNEL = "heliograph_log";
 const NOTIFY_EVERY_MS = 5;
 /** What is not answered for this long goes to nobody: the connection is silent, and another is made. */
 const ANSWER_TIMEOUT_MS = 10_000;
+/** So long it is believed who else listens. Whoever comes says so at once, but a word may be lost with a connection. */
+const BELIEVED_MS = 5_000;
 const RETRY_FIRST_MS = 100;
 const RETRY_LAST_MS = 5_000;
 
@@ -14,23 +16,25 @@ const RETRY_LAST_MS = 5_000;
  * the feed's polling, so nothing waits for this connection and its failures are not reported as the log's.
  *
  * The NOTIFY is a statement of its own after the commit: inside the append's transaction it takes a lock on all
- * databases of the cluster until that transaction is durable.
+ * databases of the cluster until that transaction is durable. While nobody else listens there is none, for it would be a commit for each append: where
+ * one process runs everything that was a third of them.
  */
 export class Signal {
   readonly #connection: pg.PoolConfig;
-  readonly #applicationName: string;
+  readonly #name: string;
   readonly #heard: () => void;
   #client: pg.Client | undefined;
   #closed = false;
   #sending = false;
   #due = false;
+  #believed: { readonly isAlone: boolean; readonly until: number } = { isAlone: false, until: 0 };
   #retryMs = RETRY_FIRST_MS;
   #timer: NodeJS.Timeout | undefined;
   #connecting: Promise<void>;
 
   constructor(connection: pg.PoolConfig, applicationName: string, heard: () => void) {
     this.#connection = connection;
-    this.#applicationName = applicationName;
+    this.#name = `${applicationName} wake-up`;
     this.#heard = heard;
     this.#connecting = this.#connect();
   }
@@ -40,6 +44,7 @@ export class Signal {
 
   /** Tells other processes, soon, that something was committed. */
   announce(): void {
+    if (this.#believed.isAlone && performance.now() < this.#believed.until) return;
     this.#due = true;
     void this.#send();
   }
@@ -53,14 +58,16 @@ export class Signal {
 
   async #connect(): Promise<void> {
     const next = new pg.Client({
-      ...clientConfig(this.#connection, this.#applicationName),
+      ...clientConfig(this.#connection, this.#name),
       query_timeout: ANSWER_TIMEOUT_MS,
     });
     let ownPid = 0;
     next.on("error", () => {});
     next.on("end", () => this.#lost(next));
     next.on("notification", (message) => {
-      if (message.processId !== ownPid) this.#heard();
+      if (message.processId === ownPid) return;
+      this.#believed = { isAlone: false, until: performance.now() + BELIEVED_MS };
+      this.#heard();
     });
     try {
       await next.connect();
@@ -70,10 +77,11 @@ export class Signal {
         return;
       }
       this.#client = next;
+      this.#believed = { isAlone: false, until: 0 };
       this.#retryMs = RETRY_FIRST_MS;
-      // Something may have been missed while nobody listened, and so may others have missed something of ours.
+      // Something may have been missed while nobody listened, and so may others have missed something of ours; and they hear that they are not alone.
       this.#heard();
-      if (this.#due) void this.#send();
+      this.announce();
     } catch {
       await next.end().catch(() => {});
       this.#lost(next);
@@ -101,7 +109,8 @@ export class Signal {
     this.#sending = true;
     this.#due = false;
     try {
-      await target.query({ name: "log_notify", text: `select pg_notify('${CHANNEL}', '')` });
+      if (!(await this.#isAlone(target)))
+        await target.query({ name: "log_notify", text: `select pg_notify('${CHANNEL}', '')` });
     } catch {
       // Its "end" follows, and with it the next connection.
       void target.end().catch(() => {});
@@ -111,7 +120,25 @@ export class Signal {
     if (this.#client === undefined) this.#lost(target);
     else if (this.#due && !this.#closed) void this.#send();
   }
+
+  async #isAlone(client: pg.Client): Promise<boolean> {
+    const before = this.#believed;
+    if (performance.now() < before.until) return before.isAlone;
+    const { rows } = await client.query({
+      name: "log_listeners",
+      text: OTHERS,
+      values: [this.#name],
+    });
+    // Who came while that was asked has said so.
+    if (this.#believed === before)
+      this.#believed = { isAlone: rows.length === 0, until: performance.now() + BELIEVED_MS };
+    return this.#believed.isAlone;
+  }
 }
+
+/** A pooler may put something around the name; a session whose name is not shown may be one of ours. */
+const OTHERS = `select from pg_stat_activity
+  where datname = current_database() and pid <> pg_backend_pid() and (application_name is null or position($1 in application_name) > 0) limit 1`;
 
 /** Gives the process id of the connection's backend, by which its own notifications are told. */
 async function listen(client: pg.Client): Promise<number> {

@@ -41,16 +41,19 @@ function compile(schema: string, parts: readonly WritePart[]): { name: string; t
   return statement;
 }
 
+/** A checkpoint of a consumer that its owner moves. */
+export type Move = {
+  readonly schema: string;
+  readonly name: string;
+  readonly from: bigint;
+  readonly to: bigint;
+  readonly epoch: number;
+};
+
 /** Runs the parts and moves the checkpoint from `from` to `to`. Throws Fenced, and then nothing was written. */
 export async function commitParts(
   pool: pg.Pool,
-  at: {
-    readonly schema: string;
-    readonly name: string;
-    readonly from: bigint;
-    readonly to: bigint;
-    readonly epoch: number;
-  },
+  at: Move,
   parts: readonly WritePart[] = [],
 ): Promise<void> {
   const statement = compile(at.schema, parts);
@@ -62,4 +65,20 @@ export async function commitParts(
     if ((error as { code?: string }).code === "22012") throw new Fenced(at.name);
     throw error;
   }
+}
+
+/** Moves checkpoints in one commit, each by a compare-and-set of its own; gives the names of those that moved. */
+export async function moveAll(pool: pg.Pool, moves: readonly Move[]): Promise<ReadonlySet<string>> {
+  // Always in the same order, so that an owner that is gone and its successor cannot wait for each other.
+  const ordered = moves.toSorted((one, other) => (one.name < other.name ? -1 : 1));
+  const updates = ordered.map(
+    ({ schema }, index) => `moved_${index} as (
+      update ${quoteSchema(schema)}.checkpoint set position = $${index * 4 + 1}, updated_at = now()
+      where name = $${index * 4 + 2} and position = $${index * 4 + 3} and epoch = $${index * 4 + 4} returning name)`,
+  );
+  const { rows } = await pool.query<{ name: string }>(
+    `with ${updates.join(", ")} ${ordered.map((_, index) => `select name from moved_${index}`).join(" union all ")}`,
+    ordered.flatMap(({ to, name, from, epoch }) => [to, name, from, epoch]),
+  );
+  return new Set(rows.map(({ name }) => name));
 }

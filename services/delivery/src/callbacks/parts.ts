@@ -49,11 +49,14 @@ export function openParts(tools: ReactorTools): Parts {
   }
 
   async function tellOverdue(): Promise<void> {
-    for (const { whole, received_at } of await waitingParts(pool, schema)) {
+    const waiting = await waitingParts(pool, schema);
+    for (const { whole, received_at } of waiting) {
       const due = received_at.getTime() + longestMs;
       if (due > Date.now()) return alarm.at(due);
       await tell(tools, await readParts(pool, schema, whole));
     }
+    // There may be more of them than are given at once.
+    if (waiting.length > 0) alarm.at(Date.now());
   }
 
   // Those of before a restart.

@@ -1,3 +1,4 @@
+import { hurry } from "@heliograph/runtime";
 import type pg from "pg";
 
 /** The public feed: each partner's lifecycle events, numbered without a hole, as the very text that is served. Written by services/lifecycle. */
@@ -144,6 +145,7 @@ export function openLifecycleWaiter(pool: pg.Pool, pollMs = 50): LifecycleWaiter
   let timer: NodeJS.Timeout | undefined;
 
   const poll = async (): Promise<void> => {
+    hurry(pool, "lifecycle");
     const newest = new Map<string, number>();
     try {
       const { rows } = await pool.query<{ partner: string; sequence: number }>({

@@ -1,0 +1,134 @@
+import type { Batch, RecordedEvent } from "@heliograph/log";
+import { loosely, until } from "@heliograph/testkit";
+import { expect, test } from "vitest";
+import { Fenced, hurry, runConsumer } from "../src/index.ts";
+import { passOver } from "../src/passing.ts";
+import { gathered } from "../src/source.ts";
+import { count, countingProjector, openEnvironment } from "./fixture.ts";
+
+/** A subscription into which a test puts batches; it ends with its signal, as those of logs do. */
+function source() {
+  let waiting = Promise.withResolvers<Batch | undefined>();
+  const queue: Batch[] = [];
+  let ended = false;
+  return {
+    put(position: bigint, ...types: string[]): void {
+      const events = types.map((type) => ({ type, position }) as unknown as RecordedEvent);
+      queue.push({ events, position, head: position, caughtUp: true });
+      waiting.resolve(undefined);
+    },
+    get ended(): boolean {
+      return ended;
+    },
+    async *subscribe(signal: AbortSignal): AsyncGenerator<Batch> {
+      signal.addEventListener("abort", () => waiting.resolve(undefined), { once: true });
+      while (!signal.aborted) {
+        const batch = queue.shift();
+        if (batch !== undefined) {
+          yield batch;
+          continue;
+        }
+        await waiting.promise;
+        waiting = Promise.withResolvers();
+      }
+      ended = true;
+    },
+  };
+}
+const patience = (patienceMs: number, maxEvents = 10) => ({
+  patient: ({ type }: RecordedEvent) => loosely(type) === "Late",
+  maxEvents,
+  patienceMs,
+});
+const shown = ({ events, position }: Batch): string =>
+  `${events.map(({ type }) => type).join()} ${position}`;
+
+test("what nobody waits for is handed over with the next that somebody waits for, in its order", async () => {
+  const { put, subscribe } = source();
+  const reading = gathered(subscribe, new AbortController().signal, patience(60_000));
+  put(1n, "Late");
+  put(2n);
+  put(3n, "Late", "Late");
+  put(4n, "Now");
+  put(5n, "Now");
+  const first = await reading.next();
+  expect(shown(first.value as Batch)).toBe("Late,Late,Late,Now 4");
+  expect(shown((await reading.next()).value as Batch)).toBe("Now 5");
+  await reading.return(undefined);
+});
+
+test("it is handed over by itself when its time is over, and when there is much of it", async () => {
+  const { put, subscribe } = source();
+  const reading = gathered(subscribe, new AbortController().signal, patience(20, 3));
+  put(1n, "Late");
+  put(2n);
+  expect(shown((await reading.next()).value as Batch)).toBe("Late 2");
+  for (const position of [3n, 4n, 5n]) put(position, "Late");
+  expect(shown((await reading.next()).value as Batch)).toBe("Late,Late,Late 5");
+  await reading.return(undefined);
+});
+
+test("who leaves does not wait for the next event, and what was kept is not handed over", async () => {
+  const given = source();
+  const reading = gathered(given.subscribe, new AbortController().signal, patience(1));
+  given.put(1n, "Late");
+  expect(shown((await reading.next()).value as Batch)).toBe("Late 1");
+  // The next batch is being waited for already.
+  await reading.return(undefined);
+  expect(given.ended).toBe(true);
+
+  const stopping = new AbortController();
+  const other = source();
+  const next = gathered(other.subscribe, stopping.signal, patience(60_000)).next();
+  other.put(1n, "Late");
+  stopping.abort();
+  expect(await next).toMatchObject({ done: true });
+});
+
+test("checkpoints that only pass over events share a commit, and the trouble of one is not that of the others", async () => {
+  const { context, close } = await openEnvironment();
+  const pool = context.projectionPool;
+  for (const schema of ["one", "two", "three"])
+    await pool.query(`create schema ${schema};
+      create table ${schema}.checkpoint (name text primary key, position bigint not null, epoch int not null, updated_at timestamptz);
+      insert into ${schema}.checkpoint values ('${schema}', 5, 1)`);
+  const pass = (schema: string, from: bigint, to: bigint) =>
+    passOver(pool, { schema, name: schema, from, to, epoch: 1 }).catch((error: unknown) => error);
+  const positions = async (): Promise<unknown[]> => {
+    const { rows } = await pool.query(
+      "select position::int, xmin::text from one.checkpoint union all select position::int, xmin::text from two.checkpoint union all select position::int, xmin::text from three.checkpoint",
+    );
+    expect(new Set(rows.slice(0, 2).map(({ xmin }) => xmin)).size).toBe(1);
+    return rows.map(({ position }) => position);
+  };
+  expect(
+    await Promise.all([pass("one", 5n, 7n), pass("two", 5n, 8n), pass("three", 4n, 9n)]),
+  ).toEqual([undefined, undefined, expect.any(Fenced)]);
+  expect(await positions()).toEqual([7, 8, 5]);
+
+  await pool.query("alter schema three rename to three_before");
+  const [one, three] = await Promise.all([pass("one", 7n, 10n), pass("three", 5n, 10n)]);
+  expect(one).toBeUndefined();
+  expect(three).toMatchObject({ code: "42P01" });
+  await close();
+});
+
+test("a projector's pause ends when somebody waits for its read model, and when it stops", async () => {
+  const { context, log, close } = await openEnvironment();
+  const consumer = await runConsumer({ ...countingProjector(), lingerMs: 600_000 }, context);
+  await consumer.caughtUp(await count(log, [1]));
+  const position = await count(log, [2]);
+  await until(async () => {
+    hurry(context.projectionPool, "counts");
+    return (
+      (
+        await context.pool.query("select position from counts.checkpoint where position = $1", [
+          position,
+        ])
+      ).rowCount === 1
+    );
+  });
+  await consumer.stop();
+  expect(consumer.lastError).toBeUndefined();
+  await close();
+});
