@@ -1,55 +1,17 @@
-import {
-  deterministicId,
-  validateEvent,
-  streamOf,
-  uuid5,
-  uuid7,
-  type EventData,
-} from "@heliograph/contracts";
+import { deterministicId, streamOf, uuid5, uuid7, type EventData } from "@heliograph/contracts";
 import { service as delivery } from "@heliograph/delivery";
 import { openPostgresLog, type Append, type EventLog } from "@heliograph/log";
-import {
-  newLogger,
-  openPool,
-  readSettings,
-  rebuildProjector,
-  runConsumer,
-  type Projector,
-  type ServiceContext,
-  realClock,
-} from "@heliograph/runtime";
-import { directoryDouble, testVault } from "@heliograph/testkit";
+import { rebuildProjector, runConsumer, type Projector } from "@heliograph/runtime";
 import pg from "pg";
+import { openBenchEnvironment } from "./environment.ts";
 import { limitRow, ratioRow, type Row } from "./row.ts";
 
 const messages = 25_000;
 
 /** How fast the message read model is projected and rebuilt, against reading the same events raw. */
 export async function benchConsumers(databaseUrl: string): Promise<Row[]> {
-  const admin = new pg.Client({ connectionString: databaseUrl });
-  await admin.connect();
-  await admin.query("create database bench_consumers");
-  const connection = {
-    connectionString: Object.assign(new URL(databaseUrl), { pathname: "/bench_consumers" }).href,
-  };
-  const logger = newLogger("silent");
-  const log = await openPostgresLog({ connection, namespace: "bench", validate: validateEvent });
-  const pool = openPool(connection, { name: "bench", max: 4, durable: true }, logger);
-  const projections = { name: "bench projections", max: 4, durable: false };
-  const projectionPool = openPool(connection, projections, logger);
-  const context: ServiceContext = {
-    environment: "sandbox",
-    log,
-    connection,
-    pool,
-    projectionPool,
-    settings: readSettings({}),
-    masterKey: Buffer.alloc(32),
-    vault: await testVault(pool),
-    logger,
-    clock: realClock,
-    directory: directoryDouble(),
-  };
+  const { context, close } = await openBenchEnvironment(databaseUrl, "bench_consumers");
+  const { log, pool, connection } = context;
   try {
     await fill(log);
     await pool.query("vacuum analyze log.events");
@@ -88,10 +50,7 @@ export async function benchConsumers(databaseUrl: string): Promise<Row[]> {
       limitRow("rebuild: memory grown", "MB", Math.round(grown), 150, `${events} events`),
     ];
   } finally {
-    await log.close();
-    await Promise.all([pool.end(), projectionPool.end()]);
-    await admin.query("drop database bench_consumers with (force)");
-    await admin.end();
+    await close();
   }
 }
 
@@ -124,8 +83,9 @@ async function fill(log: EventLog): Promise<void> {
     await log.append(Array.from({ length: 125 }, (_, index) => life(partner, first + index)));
 }
 
-function life(partner: string, n: number): Append {
-  const id = deterministicId("msg", "bench", String(n));
+/** All events of the n-th message of a partner. */
+export function life(partner: string, n: number): Append {
+  const id = deterministicId("msg", "bench", partner, String(n));
   const message = { channel: "sms" as const, to: `+1555${String(n).padStart(7, "0")}` };
   const requested: EventData<"MessageRequested"> = {
     message_id: id,

@@ -285,13 +285,18 @@ program
 program
   .command("verify-audit")
   .description(
-    "check that the audit is whole and as it was written: hashes, numbers, days, and what the platform's log was told; exit code 1 at the first bad row",
+    "check that the audit is whole and as it was written: hashes, numbers, days, what the platform's log was told, and the logs from which the rest is read; exit code 1 at the first flaw",
   )
   .addOption(environmentOption())
-  .action((options: { env?: Environment }) =>
+  .option(
+    "--from <position:sha256>",
+    "go on in the environment's log where an earlier run had come to; needs --env",
+    anchorOf,
+  )
+  .action(({ env, from }: { env?: Environment; from?: Anchor }) =>
     withTarget(async (target) => {
       const { verifyAudits } = await import("./verify-audit.ts");
-      return verifyAudits(target, options.env);
+      return verifyAudits(target, { only: env, from, signal: interrupted.signal });
     }),
   );
 

@@ -24,26 +24,40 @@ export async function verifyNamespaces(
   if (request.anchor !== undefined && request.namespaces.length > 1)
     throw new OpsError("an anchor belongs to one namespace: say which with --namespace");
   for (const namespace of request.namespaces) {
-    const line = newLine();
-    const startedAt = performance.now();
-    const options: VerifyLogOptions = {
-      flawOf: readEventFlaw,
-      anchor: request.anchor,
+    const options = {
+      seals: request.anchor === undefined ? [] : [request.anchor],
       signal: request.signal,
-      onProgress({ phase, done, position, head }) {
-        const elapsedMs = performance.now() - startedAt;
-        line.show(
-          phase === "events"
-            ? `${namespace}: ${progressText(Number(position), Number(head), elapsedMs)}`
-            : `${namespace}: ${count(done)} streams`,
-        );
-      },
     };
-    const verified = await verify(target, namespace, options).finally(() => line.end());
+    const verified = await verifyNamespace(target, namespace, options);
+    const copied = request.anchor !== undefined && verified.compared === 0;
     say(`${namespace}: ${resultText(verified)}`);
     if (verified.flaw !== undefined) return false;
+    if (copied) throw new OpsError("the anchor is of a part that was copied here from another log");
   }
   return true;
+}
+
+/** Verifies one namespace, and shows meanwhile how far it is. */
+export async function verifyNamespace(
+  target: Target,
+  namespace: Namespace,
+  given: Omit<VerifyLogOptions, "flawOf" | "onProgress">,
+): Promise<VerifiedLog> {
+  const line = newLine();
+  const startedAt = performance.now();
+  const options: VerifyLogOptions = {
+    ...given,
+    flawOf: readEventFlaw,
+    onProgress({ phase, done, position, head }) {
+      const elapsedMs = performance.now() - startedAt;
+      line.show(
+        phase === "events"
+          ? `${namespace}: ${progressText(Number(position), Number(head), elapsedMs)}`
+          : `${namespace}: ${count(done)} streams`,
+      );
+    },
+  };
+  return verify(target, namespace, options).finally(() => line.end());
 }
 
 async function verify(
@@ -54,7 +68,8 @@ async function verify(
   const { log, eventstoreUrl } = target.settings;
   if (log !== "eventstoredb")
     return verifyPostgresLog(databaseConfig(target.server, namespace), options);
-  if (options.anchor !== undefined) throw new OpsError("EventStoreDB keeps no chain of hashes");
+  if (options.from !== undefined || (options.seals ?? []).length > 0)
+    throw new OpsError("EventStoreDB keeps no chain of hashes");
   const connectionString = eventstoreUrl!;
   const source = await openEventStoreCopySource({ connectionString, namespace });
   try {

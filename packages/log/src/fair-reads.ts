@@ -111,6 +111,7 @@ export function withFairReads(
       readStreams: (streams, options) => take(partner, () => log.readStreams(streams, options)),
       readAt: (position) => take(partner, () => log.readAt(position)),
       head: () => take(partner, () => log.head()),
+      seal: () => take(partner, () => log.seal()),
     }),
     forPartner,
   });

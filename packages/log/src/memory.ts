@@ -59,6 +59,7 @@ export function openMemoryLog(options: MemoryLogOptions = {}): EventLog {
     readAll: async ({ after, limit, types }) => scan(after, limit, types),
     subscribe,
     head: async () => BigInt(all.length),
+    seal: async () => undefined,
     span: denseSpan,
     async close() {
       closed = true;

@@ -151,6 +151,9 @@ export type SubscribeOptions<Type extends EventType = EventType> = {
   readonly maxEvents?: number;
 };
 
+/** What the hash chain of a log comes to at a position where a link of it ends; in hexadecimal. */
+export type Seal = { readonly position: Position; readonly hash: string };
+
 export interface EventLog {
   /** Independent appends, one outcome each, in order. Throws LogUnavailable. */
   append(appends: readonly Append[]): Promise<readonly Outcome[]>;
@@ -182,6 +185,8 @@ export interface EventLog {
     options: SubscribeOptions<Type>,
   ): AsyncIterable<Batch<Type>>;
   head(): Promise<Position>;
+  /** What the chain comes to at its end; undefined where the driver keeps none, and for an empty log. */
+  seal(): Promise<Seal | undefined>;
   /** How many events lie after one position up to another: exact where positions are dense, an estimate elsewhere. 0 when there is nothing between. */
   span(after: Position, to: Position): number;
   /** Flushes what waits, ends the subscriptions, closes the connections. */

@@ -1,8 +1,13 @@
 import { pagesOf } from "./copy/read.ts";
 import type { CopySource } from "./copy/types.ts";
-import type { Position, RecordedEvent } from "./types.ts";
+import type { Position, RecordedEvent, Seal } from "./types.ts";
 
-export type LogFlaw = { readonly position: Position; readonly what: string };
+export type LogFlaw = {
+  readonly position: Position;
+  /** Where more than one event is meant, the last of them: a link of the chain tells of all its events together. */
+  readonly through?: Position;
+  readonly what: string;
+};
 
 export type VerifiedLog = {
   readonly events: number;
@@ -10,6 +15,8 @@ export type VerifiedLog = {
   readonly position: Position;
   /** What the chain comes to there, in hexadecimal; left out where the driver has no chain. Written down, it shows later that nobody has made the chain anew. */
   readonly hash?: string;
+  /** How many of the seals given lay where there is a chain to hold them against: none of a part that was copied from another log, which had a chain of its own. */
+  readonly compared: number;
   /** The first one found. */
   readonly flaw?: LogFlaw;
 };
@@ -17,8 +24,12 @@ export type VerifiedLog = {
 export type VerifyLogOptions = {
   /** What is wrong with an event as its schema sees it. */
   readonly flawOf: (event: RecordedEvent) => string | undefined;
-  /** Where an earlier run had come to what hash. */
-  readonly anchor?: { readonly position: Position; readonly hash: string } | undefined;
+  /** What the chain came to before, by their positions. */
+  readonly seals?: readonly Seal[];
+  /** Where an earlier run had come to, and this one goes on: what lies before is taken as it was. */
+  readonly from?: Seal | undefined;
+  /** Is given every event, in order, once it is sound by itself. */
+  readonly onEvents?: (events: readonly RecordedEvent[]) => Promise<void>;
   readonly onProgress?: (progress: {
     readonly phase: "events" | "streams";
     readonly done: number;
@@ -49,7 +60,7 @@ const rememberedStreams = 200_000;
  */
 export async function verifyByReading(
   log: CopySource,
-  { flawOf, onProgress, signal }: Omit<VerifyLogOptions, "anchor">,
+  { flawOf, onEvents, onProgress, signal }: Omit<VerifyLogOptions, "seals" | "from">,
 ): Promise<VerifiedLog> {
   const head = await log.head();
   const last = new Map<string, number>();
@@ -74,11 +85,12 @@ export async function verifyByReading(
   for await (const page of pagesOf(log, { after: 0n, head, signal })) {
     for (const event of page.events) {
       const flaw = check(event);
-      if (flaw !== undefined) return { events, position, flaw };
+      if (flaw !== undefined) return { events, position, compared: 0, flaw };
       ({ position } = event);
       events++;
     }
+    await onEvents?.(page.events);
     onProgress?.({ phase: "events", done: events, position: page.position, head });
   }
-  return { events, position };
+  return { events, position, compared: 0 };
 }

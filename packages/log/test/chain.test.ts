@@ -80,7 +80,7 @@ describe("the chain", () => {
     expect(BigInt(verified.events)).toBe(verified.position);
     const { position, hash } = verified;
     await fill();
-    expect((await verify({ anchor: { position, hash: hash! } })).flaw).toBeUndefined();
+    expect((await verify({ seals: [{ position, hash: hash! }] })).flaw).toBeUndefined();
   });
 
   it.each([
@@ -132,7 +132,7 @@ describe("the chain", () => {
        update log.head set sealed = 0, chain = ''`,
     );
     expect((await verify()).flaw).toBeUndefined();
-    expect((await verify({ anchor: { position, hash: hash! } })).flaw).toBeDefined();
+    expect((await verify({ seals: [{ position, hash: hash! }] })).flaw).toBeDefined();
   });
 
   it("shows a gap in the revisions of a stream, also where nothing was sealed yet", async () => {

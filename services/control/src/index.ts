@@ -13,6 +13,10 @@ import { auditTables } from "./tables/audit.ts";
 import { keyUseTables } from "./tables/key-use.ts";
 
 export { auditTables, writeAudit } from "./tables/audit.ts";
+export { DerivedCheck, entriesBetween } from "./audit/derived.ts";
+export type { Source } from "./audit/entry.ts";
+export { fromLog } from "./audit/from-log.ts";
+export { type AuditedLog, logsOf } from "./audit/sealed.ts";
 export { verifyAudit, type VerifiedAudit } from "./audit/verify.ts";
 
 async function open(context: ApiContext): Promise<Hosted> {

@@ -1,7 +1,9 @@
-import type { BusinessCalendar } from "@heliograph/runtime";
+import { newId } from "@heliograph/contracts";
+import type { BusinessCalendar, Settings } from "@heliograph/runtime";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { afterBusinessTime, businessDayMs } from "../src/business-time.ts";
+import { noticesOf } from "../src/notices.ts";
 
 const berlin: BusinessCalendar = {
   zone: "Europe/Berlin",
@@ -63,6 +65,43 @@ test("more time ends later, what comes later ends no earlier, and every end lies
     }),
     { numRuns: 60 },
   );
+});
+
+/** When the team is told of a request, by the kind of the notice. */
+function noticesAt(business: BusinessCalendar, requested: string): Record<string, Date> {
+  const settings = { business, slackWebhookUrl: "https://hooks.example/x" } as Settings;
+  const request = { evaluation_id: newId("evl"), requested_at: requested };
+  const [part] = noticesOf(settings, request as Parameters<typeof noticesOf>[1]);
+  const [, , kinds, dues] = part!.values as [unknown, unknown, string[], Date[]];
+  return Object.fromEntries(kinds.map((kind, index) => [kind, dues[index]!]));
+}
+
+test("the team is reminded when half of the business day is gone and when an hour is left, within business hours, before the promise breaks", () => {
+  const friday = noticesAt(berlin, "2026-11-27T15:00:00+01:00");
+  expect(friday).toEqual({
+    requested: new Date("2026-11-27T15:00:00+01:00"),
+    half: new Date("2026-11-30T11:00:00+01:00"),
+    last_hour: new Date("2026-11-30T14:00:00+01:00"),
+  });
+  expect(after(berlin, "2026-11-27T15:00:00+01:00")).toBe("2026-11-30T14:00:00.000Z");
+  const instants = fc.date({
+    min: new Date("2026-01-01"),
+    max: new Date("2027-12-31"),
+    noInvalidDate: true,
+  });
+  fc.assert(
+    fc.property(instants, (from) => {
+      const { half, last_hour: last } = noticesAt(berlin, from.toISOString());
+      const promised = Date.parse(after(berlin, from.toISOString()));
+      expect(half!.getTime()).toBeGreaterThan(from.getTime());
+      expect(half!.getTime()).toBeLessThan(last!.getTime());
+      expect(last!.getTime()).toBeLessThanOrEqual(promised - 3_600_000);
+    }),
+    { numRuns: 60 },
+  );
+  // Where a business day is hardly more than an hour, the last one is no news.
+  const short = { ...berlin, toMinute: berlin.fromMinute + 90 };
+  expect(Object.keys(noticesAt(short, "2026-11-27T15:00:00+01:00"))).toEqual(["requested", "half"]);
 });
 
 test("a calendar that never opens says so", () => {

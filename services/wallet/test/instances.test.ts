@@ -90,6 +90,28 @@ test("100 sends at once over two instances, on funds for 50: 50 are paid, 50 are
     expect(body["error"]).toMatchObject({ code: "insufficient_funds" });
 });
 
+test("60 sends at once over two instances, on a day's spending for 20: 20 are paid, and nothing is charged for the others, however many were accepted", async () => {
+  const partner = await world.addPartner({ funds: "10" });
+  const spend_limit_day = "0.158";
+  const limited = await at(ports[0]!, partner, "PUT", "/wallet/settings", { spend_limit_day });
+  expect(limited.status).toBe(200);
+  const sms = { channel: "sms", to: "+15551230001", text: "hello" };
+  const answers = await Promise.all(
+    range(60).map((number) => at(portOf(number), partner, "POST", "/messages", sms)),
+  );
+  const accepted = answers.filter(({ status }) => status === 202);
+  expect(accepted.length).toBeGreaterThanOrEqual(20);
+  for (const { status, body } of answers)
+    if (status !== 202) expect([status, body["code"]]).toEqual([402, "spend_limit_reached"]);
+  await until(async () => {
+    const events = await walletOf(partner);
+    return count(events, "FundsCaptured") + count(events, "FundsDeclined") === accepted.length;
+  });
+  expect(count(await walletOf(partner), "FundsCaptured")).toBe(20);
+  expect(await proofOf(partner)).toMatchObject({ matches: true, balance: "9.842", held: "0" });
+  expect((await at(ports[1]!, partner, "POST", "/messages", sms)).status).toBe(402);
+});
+
 test("50 top-ups at once over two instances, ten keys of them repeated, on a wallet that never had any", async () => {
   const { id } = await world.addPartner();
   // Its live wallet: no event yet.

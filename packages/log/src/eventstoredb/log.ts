@@ -88,6 +88,7 @@ export async function openEventStoreLog(options: EventStoreLogOptions): Promise<
       feed.reachFor(head);
       return head;
     },
+    seal: async () => undefined,
     span(after, to) {
       if (to <= after) return 0;
       return Math.max(1, Math.round(Number(to - after) / (feed.distance() ?? usualDistance)));

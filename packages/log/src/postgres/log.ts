@@ -44,7 +44,6 @@ export async function openPostgresLog(options: PostgresLogOptions): Promise<Even
   const { connection, namespace, upcast } = options;
   const onError = options.onError ?? (() => {});
   const applicationName = `heliograph log ${namespace}`;
-
   const readers = options.maxReaders ?? DEFAULT_READERS;
   const reads = options.reads ?? DEFAULT_READS;
   const pool = openReadPool(connection, applicationName, readers);
@@ -105,6 +104,7 @@ export async function openPostgresLog(options: PostgresLogOptions): Promise<Even
     readAt: reader.readAt,
     subscribe: feed.subscribe,
     head: reader.head,
+    seal: reader.seal,
     span: denseSpan,
     close: () => (closing ??= closeAll()),
   };

@@ -3,7 +3,7 @@ import { asUnavailable } from "./connection.ts";
 import { EVENT_COLUMNS, rowBytes, toEvent, type EventRow } from "./rows.ts";
 import type { DriverLog } from "../fair-reads.ts";
 import { DEFAULT_READS, makeBudget, type ReadLimits, type ReadPage } from "../stream-reads.ts";
-import type { Page, ReadAllOptions, RecordedEvent, Upcast } from "../types.ts";
+import type { Page, ReadAllOptions, RecordedEvent, Seal, Upcast } from "../types.ts";
 
 /** A filtered read looks at this many events at most, so that a rare type never scans the whole log at once. */
 const FILTER_WINDOW = 10_000;
@@ -41,6 +41,7 @@ const ALL_OF_TYPES = `select h.position, e.through, ${EVENT_COLUMNS}, w.last fro
      order by s.position limit $2`)} e on ${untilFull("$3")}`;
 const AT = `select ${EVENT_COLUMNS} from log.events e where e.position = $1`;
 const HEAD = "select position from log.head";
+const SEAL = "select sealed, encode(chain, 'hex') from log.head where sealed > 0";
 
 const LAST_REVISION = 2_147_483_647;
 
@@ -52,10 +53,11 @@ export type Reader = {
   readAll(options: ReadAllOptions): Promise<SizedPage>;
   readAt(position: bigint): Promise<RecordedEvent | undefined>;
   head(): Promise<bigint>;
+  seal(): Promise<Seal | undefined>;
 };
 
 /** The statements by name; a test checks their plans. */
-export const READ_STATEMENTS = { FORWARDS, BACKWARDS, MANY, ALL, ALL_OF_TYPES, AT, HEAD };
+export const READ_STATEMENTS = { FORWARDS, BACKWARDS, MANY, ALL, ALL_OF_TYPES, AT, HEAD, SEAL };
 
 /** Runs one of the statements; gives its rows in array mode. */
 type Run = (statement: keyof typeof READ_STATEMENTS, values: unknown[]) => Promise<string[][]>;
@@ -112,6 +114,11 @@ export function makeReader(
     async head() {
       const rows = await run("HEAD", []);
       return BigInt(rows[0]?.[0] ?? "0");
+    },
+
+    async seal() {
+      const [row] = await run("SEAL", []);
+      return row && { position: BigInt(row[0]!), hash: row[1]! };
     },
   };
 }

@@ -5,6 +5,7 @@ import { linkText } from "./chain.ts";
 import { asUnavailable, clientConfig } from "./connection.ts";
 import { EVENT_COLUMNS, toEvent, type EventRow } from "./rows.ts";
 import { migrate } from "./schema.ts";
+import type { RecordedEvent, Seal } from "../types.ts";
 
 const PAGE_EVENTS = 2_000;
 const PAGE_BYTES = 8 * 1_048_576;
@@ -29,7 +30,7 @@ type Head = { readonly position: bigint; readonly copied: bigint; readonly chain
 type Row = readonly [chain: string | null, ...event: EventRow];
 
 /**
- * Reads a namespace from its start, with one page and one link in memory: positions without a gap, every event readable and as its schema says, every link of the chain as it was
+ * Reads a namespace from its start, or from where an earlier run had come to, with one page and one link in memory: positions without a gap, every event readable and as its schema says, every link of the chain as it was
  * sealed, revisions without a gap. Services may go on. Throws LogUnavailable.
  */
 export async function verifyPostgresLog(
@@ -63,7 +64,7 @@ async function verifyEvents(client: pg.Client, options: VerifyLogOptions): Promi
   };
   const check = makeChainCheck(head, options);
   let events = 0;
-  let after = 0n;
+  let after = options.from?.position ?? 0n;
   for (;;) {
     options.signal.throwIfAborted();
     const { rows } = await client.query({
@@ -72,28 +73,37 @@ async function verifyEvents(client: pg.Client, options: VerifyLogOptions): Promi
       values: [after.toString(), head.position.toString()],
       rowMode: "array",
     });
-    for (const row of rows as unknown as Row[]) {
-      const flaw = check.add(row);
-      if (flaw !== undefined) return { events, position: check.position(), flaw };
+    const page: RecordedEvent[] = [];
+    for (const [chain, ...row] of rows as unknown as Row[]) {
+      const event = toEvent(row, undefined);
+      const flaw = check.add(event, chain, row);
+      if (flaw !== undefined)
+        return { events, position: check.position(), compared: check.compared(), flaw };
+      page.push(event);
       events++;
     }
     if (rows.length === 0) break;
+    await options.onEvents?.(page);
     after = check.position();
     options.onProgress?.({ phase: "events", done: events, position: after, head: head.position });
   }
   const flaw = check.end();
   const position = check.position();
-  return { events, position, hash: check.hash(), ...(flaw !== undefined && { flaw }) };
+  const found = { events, position, hash: check.hash(), compared: check.compared() };
+  return { ...found, ...(flaw !== undefined && { flaw }) };
 }
 
 /** Takes the rows in order and says what is wrong, once it is known. */
-function makeChainCheck(head: Head, { flawOf, anchor }: VerifyLogOptions) {
-  let previous = Buffer.alloc(0);
-  let position = 0n;
-  let first = 1n;
+function makeChainCheck(head: Head, { flawOf, from, seals = [] }: VerifyLogOptions) {
+  let previous = Buffer.from(from?.hash ?? "", "hex");
+  let position = from?.position ?? 0n;
+  let first = position + 1n;
   let bytes = 0;
   let columns = newColumns();
-  let anchored = anchor === undefined;
+  const known = makeComparison(
+    seals.filter((each) => each.position > head.copied && each.position > position),
+    position,
+  );
 
   function seal(chain: string): LogFlaw | undefined {
     const joined = Object.fromEntries(
@@ -104,13 +114,11 @@ function makeChainCheck(head: Head, { flawOf, anchor }: VerifyLogOptions) {
     if (hash !== chain)
       return {
         position: first,
+        through: position,
         what: `the events from here to ${position} are not those that were sealed`,
       };
-    if (anchor?.position === position) {
-      anchored = true;
-      if (hash !== anchor.hash)
-        return { position, what: `the chain comes to ${hash} here, not to ${anchor.hash}` };
-    }
+    const flaw = known.at(position, hash);
+    if (flaw !== undefined) return flaw;
     columns = newColumns();
     first = position + 1n;
     bytes = 0;
@@ -118,14 +126,18 @@ function makeChainCheck(head: Head, { flawOf, anchor }: VerifyLogOptions) {
   }
 
   return {
-    add([chain, ...row]: Row): LogFlaw | undefined {
-      const here = BigInt(row[0]);
+    add(event: RecordedEvent, chain: string | null, row: EventRow): LogFlaw | undefined {
+      const here = event.position;
       // Up to where the log was copied from elsewhere there are holes.
       const before = position < head.copied ? head.copied : position;
       if (here > head.copied && here !== before + 1n)
-        return { position: before + 1n, what: `no event up to position ${here}` };
+        return {
+          position: before + 1n,
+          through: here - 1n,
+          what: `no event up to position ${here}`,
+        };
       position = here;
-      const flaw = eventFlaw(toEvent(row, undefined), flawOf);
+      const flaw = eventFlaw(event, flawOf);
       if (flaw !== undefined) return flaw;
       for (const [index, values] of Object.values(columns).entries()) values.push(row[index]!);
       bytes += row[7].length + row[8].length;
@@ -136,16 +148,51 @@ function makeChainCheck(head: Head, { flawOf, anchor }: VerifyLogOptions) {
     },
     end(): LogFlaw | undefined {
       if (position < head.position && head.copied < head.position)
-        return { position: position + 1n, what: `no event up to the head, ${head.position}` };
+        return {
+          position: position + 1n,
+          through: head.position,
+          what: `no event up to the head, ${head.position}`,
+        };
       if (bytes > 0) return { position: first, what: "no hash follows up to the end" };
       if (previous.toString("hex") !== head.chain)
         return { position, what: "the last hash is not the one at the head" };
-      if (!anchored)
-        return { position: anchor!.position, what: "no link of the chain ends here any more" };
-      return undefined;
+      return known.end();
     },
+    compared: known.compared,
     position: () => position,
     hash: () => previous.toString("hex"),
+  };
+}
+
+/** Holds what the chain comes to against what it came to before: `seals` by their positions, all behind `from`. */
+function makeComparison(seals: readonly Seal[], from: bigint) {
+  let compared = 0;
+  let first = from + 1n;
+  const unended = ({ position }: Seal): LogFlaw => ({
+    position: first,
+    through: position,
+    what: `an event from here to ${position} was changed or taken away, and the chain made anew: no link of it ends there any more`,
+  });
+  return {
+    /** A link ends here. */
+    at(position: bigint, hash: string): LogFlaw | undefined {
+      for (let seal = seals[compared]; seal !== undefined; seal = seals[compared]) {
+        if (seal.position > position) return undefined;
+        if (seal.position < position) return unended(seal);
+        if (seal.hash !== hash)
+          return {
+            position: first,
+            through: position,
+            what: `an event from here to ${position} was changed, and the chain made anew: it comes to ${hash}, not to ${seal.hash}`,
+          };
+        compared++;
+        first = position + 1n;
+      }
+      return undefined;
+    },
+    end: (): LogFlaw | undefined =>
+      seals[compared] === undefined ? undefined : unended(seals[compared]!),
+    compared: () => compared,
   };
 }
 

@@ -21,6 +21,7 @@ import type { Entry, Source } from "../audit/entry.ts";
 import { fromLog } from "../audit/from-log.ts";
 import { type Bounds, type Direction, pageOfEntries } from "../audit/page.ts";
 import { rowsOf } from "../audit/rows.ts";
+import { logsOf } from "../audit/sealed.ts";
 import type { AuditFilter } from "../tables/audit.ts";
 
 const defaultPageSize = 25;
@@ -93,15 +94,12 @@ const sourcesOf = (
   { context }: Pick<Call, "context">,
   environment: Environment,
 ): readonly Source[] => {
-  const { projectionPool, log } = context.environments[environment];
-  const own = [
+  const { projectionPool, log: own } = context.environments[environment];
+  const logs = logsOf(environment, own, context.platformLog);
+  return [
     rowsOf(environment, projectionPool),
-    fromLog(`${environment}-log`, environment, log),
+    ...logs.map(({ name, log }) => fromLog(name, environment, log)),
   ];
-  // What is of no environment is changed with a live key, and stands there.
-  return environment === "live"
-    ? [...own, fromLog("platform-log", environment, context.platformLog)]
-    : own;
 };
 
 const filterOf = ({ actor, action, target, from, to }: Filters): AuditFilter => ({

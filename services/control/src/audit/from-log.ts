@@ -40,7 +40,8 @@ export const fromLog = (name: string, environment: Environment, log: EventLog): 
 type Show = (events: readonly RecordedEvent[]) => readonly Entry[];
 type Scan = { readonly log: EventLog; readonly types: readonly EventType[]; readonly show: Show };
 
-const entryOf = (environment: Environment, event: RecordedEvent): Entry | undefined =>
+/** The entry that follows from an event, if one does. */
+export const entryOf = (environment: Environment, event: RecordedEvent): Entry | undefined =>
   event.type === "MessageRequested" ? sendEntry(environment, event) : ownEntry(environment, event);
 
 /** The types of events in which entries can be that are looked for. */

@@ -7,6 +7,7 @@ import type { DayHead } from "./chain.ts";
 import { type NewRow, purgeAudit, writeAudit } from "../tables/audit.ts";
 import { changesOf } from "./changes.ts";
 import { type CountedEntry, Refusals } from "./refusals.ts";
+import { logsOf, sealedRow } from "./sealed.ts";
 
 const flushEveryMs = 200;
 const retryEveryMs = 2_000;
@@ -16,15 +17,16 @@ const purgeEveryMs = 3_600_000;
 const maxPerStatement = 1_000;
 /** Some 4 MB. While the database is away that long, entries are lost, and counted. */
 const maxWaiting = 10_000;
-/** What whoever can write all of a database may take away unseen. 144 events a day and process, where there is something to tell. */
+/** What whoever can write all of a database may take away unseen. 144 events and rows a day and process, where there is something to tell. */
 const anchorEveryMs = 600_000;
 
 type Waiting = CountedEntry & Pick<NewRow, "entry">;
 type Lane = {
   readonly waiting: Waiting[];
   head?: DayHead;
+  /** What was anchored last: the hash of the rows, and how far the environment's log was. */
   anchored?: string;
-  anchoredAt: number;
+  sealed?: bigint | undefined;
 };
 
 /**
@@ -38,11 +40,11 @@ class AuditTrail {
   #lost = 0;
   #timer: NodeJS.Timeout | undefined;
   #flushing: Promise<void> | undefined;
+  #anchoring: Promise<void> | undefined;
 
   constructor(context: ApiContext) {
     this.#context = context;
-    const lane = (): Lane => ({ waiting: [], anchoredAt: Date.now() });
-    this.#lanes = { live: lane(), sandbox: lane() };
+    this.#lanes = { live: { waiting: [] }, sandbox: { waiting: [] } };
   }
 
   /** Never throws. Resolves when it is written where that is to come first, or after a while: nobody's send fails for the audit. */
@@ -104,7 +106,6 @@ class AuditTrail {
           lane.head = await writeAudit(this.#context.environments[environment].pool, rows);
           waiting.splice(0, entries.length);
         }
-        if (Date.now() - lane.anchoredAt >= anchorEveryMs) await this.#anchor(environment);
       } catch (error) {
         logger.warn({ err: error, environment, waiting: waiting.length }, "audit waits");
       }
@@ -123,8 +124,23 @@ class AuditTrail {
     return rows;
   }
 
+  /** Has each keep what the other came to, the rows and the logs that the audit is read from. Resolves also when a database is away; it is tried again then. */
+  anchor(): Promise<void> {
+    return (this.#anchoring ??= this.#anchorAll().finally(() => {
+      this.#anchoring = undefined;
+    }));
+  }
+
+  async #anchorAll(): Promise<void> {
+    for (const environment of environments)
+      await this.#anchor(environment).catch((error: unknown) =>
+        this.#context.logger.warn({ err: error, environment }, "the audit was not anchored"),
+      );
+  }
+
   async #anchor(environment: Environment): Promise<void> {
     const lane = this.#lanes[environment];
+    await this.#seal(environment);
     const { head } = lane;
     if (head === undefined || head.rows === 0 || head.hash === lane.anchored) return;
     const { day, rows, hash } = head;
@@ -144,7 +160,22 @@ class AuditTrail {
       },
     ]);
     lane.anchored = hash;
-    lane.anchoredAt = Date.now();
+  }
+
+  /** Writes what the logs came to, where there are rows or events since. That the platform's log went on is no reason: it does so with each anchor. */
+  async #seal(environment: Environment): Promise<void> {
+    const lane = this.#lanes[environment];
+    const { environments: spaces, platformLog } = this.#context;
+    const { pool, log } = spaces[environment];
+    const own = (await log.seal())?.position;
+    if (own === lane.sealed && lane.head?.hash === lane.anchored) return;
+    const rows: NewRow[] = [];
+    for (const each of logsOf(environment, log, platformLog)) {
+      const seal = await each.log.seal();
+      if (seal !== undefined) rows.push(sealedRow(environment, each.name, seal));
+    }
+    if (rows.length > 0) lane.head = await writeAudit(pool, rows);
+    lane.sealed = own;
   }
 
   /** Writes what is left, once, and what it came to. */
@@ -153,10 +184,8 @@ class AuditTrail {
     await this.#flushing;
     await this.flush();
     clearTimeout(this.#timer);
-    for (const environment of environments)
-      await this.#anchor(environment).catch((error: unknown) =>
-        this.#context.logger.warn({ err: error, environment }, "the audit was not anchored"),
-      );
+    await this.#anchoring;
+    await this.anchor();
   }
 }
 
@@ -172,11 +201,14 @@ export async function openAuditTrail(context: ApiContext): Promise<Hosted> {
       );
   }, purgeEveryMs);
   purging.unref();
+  const anchoring = setInterval(() => void trail.anchor(), anchorEveryMs);
+  anchoring.unref();
   return {
     audited: trail.record,
     async close() {
       clearInterval(counting);
       clearInterval(purging);
+      clearInterval(anchoring);
       await trail.close();
     },
   };

@@ -8,12 +8,15 @@ import {
   auditStrangers,
   inAuditSnapshot,
 } from "../tables/audit.ts";
+import { KnownSeals } from "./sealed.ts";
 import { type Anchor, DayCheck, type DayHead, type Flaw } from "./chain.ts";
 
 export type VerifiedAudit = {
   readonly rows: number;
   readonly days: number;
   readonly anchors: number;
+  /** What its rows say the logs had come to. */
+  readonly seals: KnownSeals;
   readonly flaw?: Flaw;
 };
 
@@ -31,7 +34,12 @@ export async function verifyAudit(
   // Read after them, and of one moment: what is written meanwhile is no flaw.
   return inAuditSnapshot(pool, async (snapshot) => {
     const days = await auditDays(snapshot);
-    const found = { rows: 0, days: days.length, anchors: [...anchors.values()].flat().length };
+    const found = {
+      rows: 0,
+      days: days.length,
+      anchors: [...anchors.values()].flat().length,
+      seals: new KnownSeals(),
+    };
     const flawIn = await firstFlaw(snapshot, days, anchors, nowMs, found);
     if (flawIn !== undefined) return { ...found, flaw: flawIn };
     const [stranger] = await auditStrangers(snapshot);
@@ -53,12 +61,14 @@ async function anchorsOf(
   return anchors;
 }
 
+type Found = { rows: number; readonly seals: KnownSeals };
+
 async function firstFlaw(
   snapshot: AuditSnapshot,
   days: readonly DayHead[],
   anchors: ReadonlyMap<string, readonly Anchor[]>,
   nowMs: number,
-  found: { rows: number },
+  found: Found,
 ): Promise<Flaw | undefined> {
   const known = new Set(days.map(({ day }) => day));
   const missing = [...anchors.keys()].filter((day) => !known.has(day)).toSorted()[0];
@@ -87,7 +97,7 @@ async function flawOfDay(
   head: DayHead,
   anchors: readonly Anchor[],
   nowMs: number,
-  found: { rows: number },
+  found: Found,
 ): Promise<Flaw | undefined> {
   const check = new DayCheck(head, anchors);
   let page = await auditRowsOf(snapshot, head.day, 0);
@@ -97,6 +107,7 @@ async function flawOfDay(
       const flaw = check.next(row, hash);
       if (flaw !== undefined) return flaw;
       found.rows++;
+      found.seals.take(row);
     }
     page = await auditRowsOf(snapshot, head.day, page.at(-1)!.number);
   }
