@@ -1,5 +1,6 @@
 import type { Failure } from "@heliograph/contracts";
 import { Agent, type Dispatcher } from "undici";
+import { jsonIn } from "./json-in.ts";
 import type { GatewayConfig, SendResult } from "./types.ts";
 
 /** A provider that takes longer than this to take a connection is as good as away; the call's own timeout may be shorter. */
@@ -9,7 +10,7 @@ const maxAnswerBytes = 256 * 1024;
 /** Idle connections are given up before most providers close them, so that a request seldom meets a closed one. */
 const keepAliveMs = 4_000;
 /** A provider that names a longer time is asked again after this one. */
-const maxRetryAfterMs = 24 * 3_600_000;
+export const maxRetryAfterMs = 24 * 3_600_000;
 
 export type HttpRequest = {
   readonly method: string;
@@ -165,12 +166,8 @@ export function retryAfter(header: HttpAnswer["headers"][string]): number | unde
 
 /** JSON of an object; undefined for anything else. */
 export function objectIn(text: string): Readonly<Record<string, unknown>> | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null && !Array.isArray(value)
-      ? (value as Record<string, unknown>)
-      : undefined;
-  } catch {
-    return undefined;
-  }
+  const value = jsonIn(text);
+  return typeof value === "object" && value !== null && !Array.isArray(value)
+    ? (value as Record<string, unknown>)
+    : undefined;
 }

@@ -23,11 +23,22 @@ import { log } from "./log/index.ts";
 import { simulator } from "./simulator/index.ts";
 import { smpp } from "./smpp/index.ts";
 import { smtp } from "./smtp/index.ts";
+import { telegram } from "./telegram/index.ts";
 import { twilio } from "./twilio/index.ts";
+import { whatsapp } from "./whatsapp-cloud/index.ts";
 import type { Attempt, DeclaringSettings, Gateway, GatewayConfig, GatewayTools } from "./types.ts";
 
 /** Every kind of gateway. One more is a folder and a line here. */
-export const gatewayKinds: readonly GatewayKind[] = [simulator, smtp, smpp, log, twilio, http];
+export const gatewayKinds: readonly GatewayKind[] = [
+  simulator,
+  smtp,
+  smpp,
+  log,
+  twilio,
+  telegram,
+  whatsapp,
+  http,
+];
 
 const byName = new Map(gatewayKinds.map((kind) => [kind.kind, kind]));
 

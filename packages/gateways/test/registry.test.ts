@@ -27,7 +27,15 @@ test("in the sandbox nothing can be made that could reach anybody, and not one b
     logger: { info: () => lines++ },
   });
   const real = gatewayKinds.filter(({ environments }) => !environments.includes("sandbox"));
-  expect(real.map(({ kind }) => kind)).toEqual(["smtp", "smpp", "log", "twilio", "http"]);
+  expect(real.map(({ kind }) => kind)).toEqual([
+    "smtp",
+    "smpp",
+    "log",
+    "twilio",
+    "telegram",
+    "whatsapp_cloud",
+    "http",
+  ]);
   for (const { kind } of real)
     for (const settings of [{}, { smtp_url_index: 0 }, { url }]) {
       const channel = kind === "smpp" || kind === "twilio" ? "sms" : "email";
@@ -209,8 +217,9 @@ test("every kind names only errors that an event can carry", () => {
 
 test("no other source decides by a kind's name", () => {
   const root = new URL("../../../", import.meta.url);
-  // `log` is what the event log is called too, and `http` what much else is.
-  const names = gatewayKinds.map(({ kind }) => kind).filter((kind) => !/^(log|http)$/.test(kind));
+  // `log` is what the event log is called too, `http` what much else is, and `telegram` a channel.
+  const others = /^(log|http|telegram)$/;
+  const names = gatewayKinds.map(({ kind }) => kind).filter((kind) => !others.test(kind));
   const literal = new RegExp(`["'\`](${names.join("|")})["'\`]`);
   const naming = globSync(["packages/*/src/**/*.ts", "services/*/src/**/*.ts"], {
     cwd: fileURLToPath(root),

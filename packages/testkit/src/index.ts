@@ -38,5 +38,7 @@ export { partnerIn, placedFeed } from "./placed-feed.ts";
 export { testVault } from "./test-vault.ts";
 export { runningCells } from "./running-cells.ts";
 export { runConsumerHere } from "./run-consumer-here.ts";
+export { telegramDouble, type TelegramDouble } from "./providers/telegram.ts";
 export { twilioDouble, type TwilioDouble } from "./providers/twilio.ts";
+export { whatsappDouble, type WhatsappDouble } from "./providers/whatsapp.ts";
 export { s3Double } from "./s3-double.ts";

@@ -5,7 +5,13 @@ import { service as control } from "@heliograph/control";
 import { service as delivery } from "@heliograph/delivery";
 import { service as dispatch } from "@heliograph/dispatch";
 import { service as inbound } from "@heliograph/inbound";
-import { twilioDouble, until, type TwilioDouble } from "@heliograph/testkit";
+import {
+  telegramDouble,
+  twilioDouble,
+  until,
+  whatsappDouble,
+  type TwilioDouble,
+} from "@heliograph/testkit";
 import { openWorld, type World } from "@heliograph/testkit/world";
 import { service as suppressions } from "@heliograph/suppressions";
 import { service as wallet } from "@heliograph/wallet";
@@ -177,6 +183,134 @@ test("what a person writes comes to the partner, with the picture", async () => 
   expect(await post(callback)).toBe(200);
   await until(async () => (await count("MessageReceived")) === 1, { timeoutMs: 20_000 });
   expect(await count("InboundReceived")).toBe(1);
+});
+
+test("what a person writes to a bot opens a conversation, and the answer goes to the same chat; the secret is kept nowhere", async () => {
+  const double = await telegramDouble();
+  try {
+    const admin = await world.addKey(partner, { environment: "live", scopes: ["admin"] });
+    const made = await world.call("POST", "/api/v1/admin/gateways", {
+      key: admin,
+      body: {
+        name: "shop-bot",
+        channel: "telegram",
+        kind: "telegram",
+        partner_id: partner,
+        settings: { base_url: double.url },
+        secrets: { bot_token: double.botToken, secret_token: double.secretToken },
+      },
+    });
+    const before = await count("CallbackReceived");
+    const message = {
+      message_id: 7,
+      date: 1_700_000_000,
+      chat: { id: 88112233, type: "private" },
+      from: { id: 88112233, first_name: "Ada" },
+      text: "Do you ship to Łódź?",
+    };
+    const update = double.update(made.body.callback_url, { message });
+    const forged = { ...update.headers, "x-telegram-bot-api-secret-token": "wrong" };
+    expect(await post({ ...update, headers: forged })).toBe(401);
+    expect(await post(update)).toBe(200);
+    expect(await post(update)).toBe(200);
+    const list = () => world.call("GET", "/api/v1/conversations?channel=telegram", { key });
+    const opened = await until(async () => (await list()).body.data[0], { timeoutMs: 20_000 });
+    expect(opened).toMatchObject({
+      inbox: "shop-bot",
+      address: { source: "telegram", id: "88112233" },
+      contact: { name: "Ada" },
+      last_message: { text: "Do you ship to Łódź?" },
+    });
+    expect(await count("CallbackReceived")).toBe(before + 1);
+    const answer = await world.call("POST", `/api/v1/conversations/${opened.id}/messages`, {
+      key,
+      body: { text: "We do: 2 < 3 days" },
+    });
+    expect(answer.status).toBe(202);
+    await comes(answer.body.message_id ?? answer.body.id, "MessageSent");
+    expect(double.messages.map(({ parameters }) => parameters)).toEqual([
+      { chat_id: 88112233, text: "We do: 2 < 3 days" },
+    ]);
+    const kept = await live().log.readAll({ after: 0n, limit: 1_000, types: ["CallbackReceived"] });
+    const data = kept.events.at(-1)!.data;
+    const seen = JSON.stringify((await live().vault.open(partner, data))(data));
+    expect(seen).toContain("content-type");
+    expect(seen).not.toContain(double.secretToken);
+  } finally {
+    await double.close();
+  }
+});
+
+test("Meta shakes hands, and one post of its moves the messages that are known and opens the conversation that is new", async () => {
+  const double = await whatsappDouble();
+  try {
+    const admin = await world.addKey(partner, { environment: "live", scopes: ["admin"] });
+    const { accessToken, appSecret, verifyToken } = double;
+    const made = await world.call("POST", "/api/v1/admin/gateways", {
+      key: admin,
+      body: {
+        name: "wa",
+        channel: "whatsapp",
+        kind: "whatsapp_cloud",
+        partner_id: partner,
+        settings: { base_url: double.url, phone_number_id: double.phoneNumberId },
+        secrets: {
+          access_token: accessToken,
+          app_secret: appSecret,
+          verify_token: verifyToken,
+        },
+      },
+    });
+    const address: string = made.body.callback_url;
+    const before = await count("CallbackReceived");
+    const shake = async (token: string) => {
+      const query = { "hub.mode": "subscribe", "hub.verify_token": token, "hub.challenge": "77" };
+      const answer = await fetch(behind(`${address}?${new URLSearchParams(query).toString()}`));
+      return [answer.status, await answer.text()];
+    };
+    expect(await shake(verifyToken)).toEqual([200, "77"]);
+    expect((await shake("other"))[0]).toBe(401);
+    expect(await count("CallbackReceived")).toBe(before);
+
+    const to = "+15550000120";
+    const sent = await world.call("POST", "/api/v1/messages", {
+      key,
+      body: { channel: "whatsapp", to, text: "Your table is ready" },
+    });
+    expect(sent.status).toBe(202);
+    await comes(sent.body.id, "MessageSent");
+    const { wamid } = double.messages.at(-1)!;
+    const at = "1700000000";
+    const told = double.values(address, {
+      statuses: [
+        { id: "wamid.unknown", status: "delivered", timestamp: at },
+        { id: wamid, status: "read", timestamp: at },
+      ],
+      messages: [
+        {
+          id: "wamid.in",
+          from: "15550000120",
+          timestamp: at,
+          type: "text",
+          text: { body: "Thanks" },
+        },
+      ],
+      contacts: [{ wa_id: "15550000120", profile: { name: "Ada" } }],
+    });
+    expect(await post({ ...told, body: Buffer.concat([told.body, Buffer.from(" ")]) })).toBe(401);
+    expect(await post(told)).toBe(200);
+    await comes(sent.body.id, "MessageRead");
+    const list = () => world.call("GET", "/api/v1/conversations?channel=whatsapp", { key });
+    const opened = await until(async () => (await list()).body.data[0], { timeoutMs: 20_000 });
+    expect(opened).toMatchObject({
+      inbox: "+15550100000",
+      address: { source: "whatsapp", id: to },
+      contact: { name: "Ada" },
+      last_message: { text: "Thanks" },
+    });
+  } finally {
+    await double.close();
+  }
 });
 
 test("one that cannot be read stands among the dead letters and stops nothing", async () => {

@@ -4,7 +4,8 @@ import type { Gateway, GatewayConfig, GatewayTools, SendResult } from "../types.
 import { configuredError, genericFailure, type GenericError } from "./errors.ts";
 import { wordAt } from "./pointer.ts";
 import { renderRequest } from "./render.ts";
-import { jsonIn, type HttpSecrets, type HttpSettings } from "./settings.ts";
+import { jsonIn } from "../json-in.ts";
+import { type HttpSecrets, type HttpSettings } from "./settings.ts";
 
 /** Sends one request for each message, as the configuration has it. */
 export function createHttpGateway({

@@ -1,7 +1,8 @@
 import type { Failure } from "@heliograph/contracts";
 import { httpErrors, type HttpAnswer } from "../call.ts";
 import { valueAt } from "./pointer.ts";
-import { jsonIn, type HttpSettings } from "./settings.ts";
+import { jsonIn } from "../json-in.ts";
+import type { HttpSettings } from "./settings.ts";
 
 /** What a refusal can mean: by its status, or as the configuration says. */
 export const genericErrors = {

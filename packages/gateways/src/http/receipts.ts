@@ -7,7 +7,8 @@ import {
 } from "../callbacks.ts";
 import { genericFailure } from "./errors.ts";
 import { valueAt, wordAt } from "./pointer.ts";
-import { jsonIn, type HttpSettings } from "./settings.ts";
+import { jsonIn } from "../json-in.ts";
+import type { HttpSettings } from "./settings.ts";
 
 /** A provider without a scheme of its own proves by the address alone that it is the one: the token in it is known to nobody else. Where no receipts are configured nobody calls. */
 export const verifyHttp = (_: CallbackRequest, settings: HttpSettings): Verdict => ({

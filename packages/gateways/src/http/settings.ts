@@ -1,5 +1,6 @@
 import { receiptStatuses } from "@heliograph/contracts";
 import { z } from "zod";
+import { jsonIn } from "../json-in.ts";
 
 /** RFC 6901. */
 const Pointer = z
@@ -72,12 +73,3 @@ export const HttpSecrets = z.strictObject({
     .optional(),
 });
 export type HttpSecrets = z.infer<typeof HttpSecrets>;
-
-/** undefined for what is none. */
-export function jsonIn(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}

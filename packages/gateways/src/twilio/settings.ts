@@ -1,17 +1,10 @@
 import { z } from "zod";
-
-const Url = z
-  .string()
-  .max(2_000)
-  .refine(
-    (text) => URL.canParse(text) && /^https?:\/\/[^@]+$/.test(text),
-    "base_url must be an http:// or https:// address without a password",
-  );
+import { BaseUrl } from "../base-url.ts";
 
 /** What stands readable in the log. */
 export const TwilioSettings = z.strictObject({
   /** Of a provider with the same interface, or a region of Twilio's. */
-  base_url: Url.optional(),
+  base_url: BaseUrl.optional(),
   account_sid: z.string().regex(/^[\w-]{1,64}$/, "account_sid must be that of the account, AC…"),
   /** The sender of messages that name none. */
   from: z.string().min(1).max(64).optional(),

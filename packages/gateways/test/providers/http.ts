@@ -57,7 +57,7 @@ export async function http(): Promise<Provider> {
       return "+15550000001";
     },
     taken: () => sink.requests.slice(refusals).map(({ path }) => path),
-    unsigned: true,
+    proof: "address",
     callback: (id, told) => ({
       method: "POST",
       url: "https://api.example.com/api/v1/callbacks/gtw_1/token",

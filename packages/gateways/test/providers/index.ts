@@ -4,7 +4,9 @@ import type { Provider } from "./provider.ts";
 import { simulator } from "./simulator.ts";
 import { smpp } from "./smpp.ts";
 import { smtp } from "./smtp.ts";
+import { telegram } from "./telegram.ts";
 import { twilio } from "./twilio.ts";
+import { whatsapp } from "./whatsapp-cloud.ts";
 
 /** Each kind's provider: a program where there is one to be had. A kind without one fails the suite. */
 export const providers: Readonly<Record<string, () => Promise<Provider>>> = {
@@ -13,5 +15,7 @@ export const providers: Readonly<Record<string, () => Promise<Provider>>> = {
   simulator,
   smpp,
   smtp,
+  telegram,
   twilio,
+  whatsapp_cloud: whatsapp,
 };

@@ -32,7 +32,11 @@ export type Provider = {
   taken(): readonly string[] | undefined;
   /** A callback about a message, signed as the provider signs; left out where it calls nobody. */
   readonly callback?: (providerMessageId: string, told: Told) => CallbackRequest;
-  /** It has no scheme to sign by: the address is all there is. */
-  readonly unsigned?: true;
+  /** How it shows that it is the one, where it does not sign what it posts: by a secret beside it, or by nothing but the address. */
+  readonly proof?: "secret" | "address";
+  /** It takes no reference of ours: what was taken twice looks alike. */
+  readonly takesNoReference?: true;
+  /** It calls about what people write, and tells nothing of messages. */
+  readonly confirmsNothing?: true;
   close(): Promise<void>;
 };

@@ -1,0 +1,94 @@
+import {
+  createCaller,
+  maxRetryAfterMs,
+  refusedByStatus,
+  unanswered,
+  type HttpOutcome,
+} from "../call.ts";
+import type { Attempt, Gateway, GatewayConfig, SendResult } from "../types.ts";
+import { readAnswer } from "./answer.ts";
+import { telegramCall, type TelegramCall } from "./content.ts";
+import { telegramError, telegramFailure, type TelegramError } from "./errors.ts";
+import type { TelegramSecrets, TelegramSettings } from "./settings.ts";
+
+const defaultBase = "https://api.telegram.org";
+
+type Parts = {
+  readonly config: GatewayConfig;
+  readonly settings: TelegramSettings;
+  readonly secrets: TelegramSecrets;
+};
+
+/** Sends over the Bot API. Connections are kept open; nothing is sent twice by itself, but to a chat that has moved, which refused the first call. */
+export function createTelegramGateway({ config, settings, secrets }: Parts): Gateway {
+  const caller = createCaller(config);
+  const base = `${(settings.base_url ?? defaultBase).replace(/\/+$/, "")}/bot${secrets.bot_token}`;
+  const post = ({ method, parameters }: TelegramCall, signal: AbortSignal): Promise<HttpOutcome> =>
+    caller.call(
+      {
+        method: "POST",
+        url: `${base}/${method}`,
+        headers: { "content-type": "application/json", accept: "application/json" },
+        body: JSON.stringify(parameters),
+      },
+      signal,
+    );
+
+  async function send(attempt: Attempt, signal: AbortSignal): Promise<SendResult> {
+    const call = telegramCall(attempt);
+    if (typeof call === "string") {
+      const error = telegramFailure(config.name, "content_rejected", { text: call });
+      return { type: "rejected", error };
+    }
+    const outcome = await post(call, signal);
+    const answer = outcome.kind === "answered" ? readAnswer(outcome.answer.body) : undefined;
+    if (answer?.type !== "refused" || answer.movedTo === undefined)
+      return meaningOf(config.name, outcome, attempt.to);
+    const parameters = { ...call.parameters, chat_id: answer.movedTo };
+    return meaningOf(
+      config.name,
+      await post({ ...call, parameters }, signal),
+      String(answer.movedTo),
+    );
+  }
+  return {
+    name: config.name,
+    kind: config.kind,
+    send,
+    async check(signal) {
+      const outcome = await post({ method: "getMe", parameters: {} }, signal);
+      if (outcome.kind !== "answered")
+        throw new Error(outcome.kind === "uncertain" ? outcome.cause : outcome.why);
+      const { status, body } = outcome.answer;
+      if (status === 200) return;
+      const answer = readAnswer(body);
+      const words = answer.type === "refused" ? answer.description : "";
+      throw new Error(`${status} ${words}`.trim());
+    },
+    close: () => caller.close(),
+  };
+}
+
+/** An answer that cannot be read says nothing: the message may be on its way. */
+function meaningOf(gateway: string, outcome: HttpOutcome, to: string): SendResult {
+  if (outcome.kind !== "answered")
+    return unanswered(outcome, (reason, said) => telegramFailure(gateway, reason, said));
+  const { status, headers, body } = outcome.answer;
+  const answer = readAnswer(body);
+  if (answer.type === "taken")
+    return { type: "accepted", providerMessageId: answer.id, status: "sent" };
+  const description = answer.type === "refused" ? answer.description : "";
+  const said = { code: String(status), ...(description !== "" && { text: description }) };
+  const failure = (reason: TelegramError) => telegramFailure(gateway, reason, said, to);
+  if (answer.type === "refused" && answer.retryAfterSeconds !== undefined) {
+    const retryAfterMs = Math.min(answer.retryAfterSeconds * 1_000, maxRetryAfterMs);
+    return { type: "unavailable", error: failure("provider_throttled"), retryAfterMs };
+  }
+  // What is forbidden is forbidden in that chat.
+  const known =
+    telegramError(description) ?? (status === 403 ? "recipient_unreachable" : undefined);
+  if (known !== undefined && status >= 400 && status < 500 && status !== 429)
+    return { type: "rejected", error: failure(known) };
+  // The token stands in the path: where nothing is, it is not one.
+  return refusedByStatus({ status: status === 404 ? 401 : status, headers, body }, failure, said);
+}

@@ -1,0 +1,96 @@
+import { type SinkBehaviour, type SinkRequest, webhookSink } from "../webhook-sink.ts";
+
+/** What the Bot API can do to us. */
+export type TelegramWeather =
+  | { type: "accept" }
+  | {
+      type: "refuse";
+      status: number;
+      description: string;
+      parameters?: { retry_after?: number; migrate_to_chat_id?: number };
+    }
+  /** Takes the message and never answers. */
+  | { type: "hang" }
+  /** Takes the message and cuts the connection. */
+  | { type: "reset" }
+  /** Takes the message, and answers with this. */
+  | { type: "answer"; status: number; body: string };
+
+export type TelegramMessage = {
+  readonly id: number;
+  readonly method: string;
+  readonly parameters: Readonly<Record<string, unknown>>;
+};
+export type TelegramDouble = Awaited<ReturnType<typeof telegramDouble>>;
+
+/** The Bot API on 127.0.0.1: it keeps what it takes, misbehaves on demand, and knows what it posts of people. */
+export async function telegramDouble({
+  botToken = "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw",
+  secretToken = "telegram-secret",
+}: { botToken?: string; secretToken?: string } = {}) {
+  const messages: TelegramMessage[] = [];
+  /** Chats that have moved, and where to: who writes to the old one is told. */
+  const moved = new Map<number, number>();
+  let weather: TelegramWeather = { type: "accept" };
+  let updates = 1_000;
+
+  const refusal = (status: number, description: string, parameters?: object): SinkBehaviour =>
+    json(status, {
+      ok: false,
+      error_code: status,
+      description,
+      ...(parameters && { parameters }),
+    });
+  function answer({ path, body }: SinkRequest): SinkBehaviour {
+    const [, token, method = ""] = /^\/bot([^/]*)\/(\w+)$/.exec(path) ?? [];
+    if (token !== botToken) return refusal(401, "Unauthorized");
+    if (method === "getMe")
+      return json(200, { ok: true, result: { id: 110201543, is_bot: true, username: "shop_bot" } });
+    if (!method.startsWith("send")) return refusal(404, "Not Found");
+    return take(method, JSON.parse(body) as TelegramMessage["parameters"]);
+  }
+  function take(method: string, parameters: TelegramMessage["parameters"]): SinkBehaviour {
+    if (weather.type === "refuse")
+      return refusal(weather.status, weather.description, weather.parameters);
+    const chat = parameters["chat_id"] as number;
+    const to = moved.get(chat);
+    if (to !== undefined)
+      return refusal(400, "Bad Request: group chat was upgraded to a supergroup chat", {
+        migrate_to_chat_id: to,
+      });
+    const id = messages.length + 1;
+    messages.push({ id, method, parameters });
+    if (weather.type !== "accept") return weather;
+    const message = { message_id: id, date: 1_700_000_000, chat: { id: chat, type: "private" } };
+    return json(200, { ok: true, result: method === "sendMediaGroup" ? [message] : message });
+  }
+
+  const sink = await webhookSink();
+  sink.behave(answer);
+  return {
+    url: sink.url,
+    botToken,
+    secretToken,
+    messages: messages as readonly TelegramMessage[],
+    moved,
+    behave: (next: TelegramWeather): void => void (weather = next),
+    /** A request of Telegram's about an update; each has an id of its own. */
+    update: (url: string, content: object) => ({
+      method: "POST" as const,
+      url,
+      headers: {
+        "content-type": "application/json",
+        "x-telegram-bot-api-secret-token": secretToken,
+      },
+      body: Buffer.from(JSON.stringify({ update_id: ++updates, ...content })),
+    }),
+    close: () => sink.close(),
+  };
+}
+
+const json = (status: number, body: object): SinkBehaviour => ({
+  type: "answer",
+  status,
+  headers: { "content-type": "application/json" },
+  body: JSON.stringify(body),
+});
