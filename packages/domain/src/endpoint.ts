@@ -9,7 +9,13 @@ export type EndpointSecret = {
 };
 
 /** Settings that an endpoint has only where its last change named them. */
-const optionalSettings = ["sealed_headers", "filters", "concurrency_limit"] as const;
+const optionalSettings = [
+  "sealed_headers",
+  "filters",
+  "concurrency_limit",
+  "asymmetric_signature",
+  "timestamped_signature_header",
+] as const;
 export type OptionalSettings = {
   readonly [Name in (typeof optionalSettings)[number]]?: NonNullable<
     EventData<"WebhookEndpointUpdated">[Name]
@@ -114,11 +120,9 @@ export function evolveEndpoint(
   }
 }
 
-/** The settings that an endpoint has and others have not, as an event holds them. */
+/** The settings that an endpoint has and others have not, as an event holds them: absent, null and false are the same. */
 export function optionalSettingsOf(from: OptionalOrNull): OptionalSettings {
-  const present = optionalSettings.filter(
-    (name) => from[name] !== undefined && from[name] !== null,
-  );
+  const present = optionalSettings.filter((name) => (from[name] ?? false) !== false);
   return Object.fromEntries(present.map((name) => [name, from[name]]));
 }
 

@@ -44,6 +44,10 @@ export function sumFault(headers: Headers): string | undefined {
     : undefined;
 }
 
+/** A timestamped signature stands in a header of its own: a receiver takes the first of two. */
+export const clashes = (headers: Headers, name: string | null | undefined): boolean =>
+  Object.keys(headers).some((own) => own.toLowerCase() === name?.toLowerCase());
+
 /** A partner's headers may hold a password of its receiver: events and tables have them sealed. Undefined where there are none. */
 export const sealHeaders = (masterKey: Buffer, headers: Headers): string | undefined =>
   Object.keys(headers).length === 0 ? undefined : sealSecret(masterKey, JSON.stringify(headers));

@@ -58,11 +58,18 @@ export type Target = {
   /** Request line and the headers that are the same for every request. */
   readonly head: string;
   readonly keys: readonly SigningKey[];
+  /** The header that a timestamped signature goes in. */
+  readonly timestampedIn: string | undefined;
   readonly problem: string | undefined;
 };
 
 export function targetOf(endpoint: Endpoint, masterKey: Buffer): Target {
-  const nowhere = { dial: { host: "", port: 0, secure: false }, head: "", keys: [] };
+  const nowhere = {
+    dial: { host: "", port: 0, secure: false },
+    head: "",
+    keys: [],
+    timestampedIn: undefined,
+  };
   try {
     const url = new URL(endpoint.url);
     if (url.protocol !== "http:" && url.protocol !== "https:")
@@ -71,12 +78,15 @@ export function targetOf(endpoint: Endpoint, masterKey: Buffer): Target {
       signingKey(
         openSecret(masterKey, secret.sealed),
         secret.expires_at === null ? Infinity : Date.parse(secret.expires_at),
+        endpoint,
+        masterKey,
       ),
     );
     return {
       dial: dialTarget(url),
       head: requestHead(url, headersOf(endpoint, masterKey)),
       keys,
+      timestampedIn: endpoint.timestamped_signature_header?.toLowerCase(),
       problem: undefined,
     };
   } catch (error) {

@@ -7,7 +7,7 @@ import { Attempt } from "./attempt.ts";
 import { Connections } from "./connections.ts";
 import type { Dial } from "./dial.ts";
 import type { Result } from "./result.ts";
-import { sign } from "./sign.ts";
+import { sign, signTimestamped } from "./sign.ts";
 
 type Flight = {
   readonly lane: Lane;
@@ -151,11 +151,15 @@ export class Sender {
     const seconds = Math.floor(attempt.startedAt / 1000);
     const replay = job.replay === undefined ? "" : `heliograph-replay: ${job.replay}\r\n`;
     const signature = sign(target.keys, job.eventId, seconds, body);
+    const timestamped =
+      target.timestampedIn === undefined
+        ? ""
+        : `${target.timestampedIn}: ${signTimestamped(target.keys, seconds, body)}\r\n`;
     const length = Buffer.byteLength(body);
     lane.connections ??= new Connections(this.#dial, target.dial);
     attempt.send(
       lane.connections,
-      `${target.head}webhook-id: ${job.eventId}\r\nwebhook-timestamp: ${seconds}\r\nwebhook-signature: ${signature}\r\n${replay}content-length: ${length}\r\n\r\n${body}`,
+      `${target.head}webhook-id: ${job.eventId}\r\nwebhook-timestamp: ${seconds}\r\nwebhook-signature: ${signature}\r\n${timestamped}${replay}content-length: ${length}\r\n\r\n${body}`,
     );
   }
 

@@ -1,18 +1,79 @@
-import { createHmac, createSecretKey, type KeyObject } from "node:crypto";
+import {
+  createHmac,
+  createPrivateKey,
+  createPublicKey,
+  createSecretKey,
+  hkdfSync,
+  sign as signWith,
+  type KeyObject,
+} from "node:crypto";
+import type { Endpoint } from "@heliograph/domain";
 import { nameFault, valueFault, type Headers } from "./headers.ts";
 
-/** A key that signs until a time (epoch ms), the current one without end. */
-export type SigningKey = { readonly key: KeyObject; readonly expiresAt: number };
+/** What signs until a time (epoch ms), the current secret's without end. */
+export type SigningKey = {
+  readonly key: KeyObject;
+  readonly expiresAt: number;
+  /** Ed25519, for endpoints that have a public key too. */
+  readonly privateKey?: KeyObject;
+  /** The whole text of the secret, for endpoints with a timestamped signature. */
+  readonly textKey?: KeyObject;
+};
 
-/** The HMAC key inside `whsec_<base64>` (Standard Webhooks 1.0, "Signature scheme"). */
-export function signingKey(secret: string, expiresAt = Infinity): SigningKey {
+/** How an endpoint wants to be signed to, beside `v1`. */
+export type Signatures = Pick<
+  Endpoint,
+  "id" | "asymmetric_signature" | "timestamped_signature_header"
+>;
+
+/** The keys of a secret. The HMAC key is inside `whsec_<base64>` (Standard Webhooks 1.0, "Signature scheme"). */
+export function signingKey(
+  secret: string,
+  expiresAt = Infinity,
+  signatures?: Signatures,
+  masterKey?: Buffer,
+): SigningKey {
   if (!secret.startsWith("whsec_")) throw new Error("a webhook secret begins with whsec_");
-  return { key: createSecretKey(Buffer.from(secret.slice(6), "base64")), expiresAt };
+  return {
+    key: createSecretKey(Buffer.from(secret.slice(6), "base64")),
+    expiresAt,
+    ...(signatures?.asymmetric_signature === true && {
+      privateKey: privateKeyOf(masterKey!, signatures.id, secret),
+    }),
+    ...(signatures?.timestamped_signature_header !== undefined && {
+      textKey: createSecretKey(Buffer.from(secret)),
+    }),
+  };
+}
+
+/** RFC 8410: what stands before the 32 bytes of a key in its DER form. */
+const privatePrefix = Buffer.from("302e020100300506032b657004220420", "hex");
+const publicBytes = 32;
+
+/**
+ * The Ed25519 key that stands beside a secret: it follows from the secret, so a rotation makes a new one and an overlap keeps both, and from the master key, so
+ * that who has the secret, a receiver, cannot sign.
+ */
+function privateKeyOf(masterKey: Buffer, endpointId: string, secret: string): KeyObject {
+  const info = `heliograph webhook ed25519 ${endpointId}`;
+  const seed = hkdfSync("sha256", masterKey, secret, info, 32);
+  return createPrivateKey({
+    key: Buffer.concat([privatePrefix, Buffer.from(seed)]),
+    format: "der",
+    type: "pkcs8",
+  });
+}
+
+/** `whpk_<base64>` (Standard Webhooks 1.0): what verifies the `v1a` of a secret. */
+export function publicKeyOf(masterKey: Buffer, endpointId: string, secret: string): string {
+  const key = createPublicKey(privateKeyOf(masterKey, endpointId, secret));
+  const der = key.export({ format: "der", type: "spki" });
+  return `whpk_${der.subarray(-publicBytes).toString("base64")}`;
 }
 
 /**
  * The value of `webhook-signature`: HMAC-SHA256 over `id.timestamp.body`, one `v1,<base64>` per key that is still valid, apart by spaces, so that a
- * receiver that knows either secret accepts. `seconds` is the `webhook-timestamp`.
+ * receiver that knows either secret accepts; and Ed25519 over the same as `v1a,<base64>` where there is a key for it. `seconds` is the `webhook-timestamp`.
  */
 export function sign(
   keys: readonly SigningKey[],
@@ -22,11 +83,29 @@ export function sign(
 ): string {
   const signed = `${id}.${seconds}.${body}`;
   let value = "";
-  for (const { key, expiresAt } of keys) {
+  for (const { key, expiresAt, privateKey } of keys) {
     if (expiresAt <= seconds * 1000) continue;
     const signature = createHmac("sha256", key).update(signed).digest("base64");
     value += value === "" ? `v1,${signature}` : ` v1,${signature}`;
+    if (privateKey !== undefined)
+      value += ` v1a,${signWith(null, Buffer.from(signed), privateKey).toString("base64")}`;
   }
+  return value;
+}
+
+/**
+ * The value of a timestamped signature, `t=<seconds>,v1=<hex>`, as receivers of other platforms know it: HMAC-SHA256 over `timestamp.body` with the whole text
+ * of the secret as the key, one `v1=` per key that is still valid.
+ */
+export function signTimestamped(
+  keys: readonly SigningKey[],
+  seconds: number,
+  body: string,
+): string {
+  let value = `t=${seconds}`;
+  for (const { textKey, expiresAt } of keys)
+    if (textKey !== undefined && expiresAt > seconds * 1000)
+      value += `,v1=${createHmac("sha256", textKey).update(`${seconds}.${body}`).digest("hex")}`;
   return value;
 }
 

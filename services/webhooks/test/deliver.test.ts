@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { createHmac, randomBytes } from "node:crypto";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { gzipSync } from "node:zlib";
@@ -8,6 +8,8 @@ import { readDelivery, listEndpoints } from "../src/tables/webhooks.ts";
 import { until, webhookSink, type WebhookSink } from "@heliograph/testkit";
 import { Webhook as Standard } from "standardwebhooks";
 import { Webhook as Svix } from "svix";
+import nacl from "tweetnacl";
+import { publicKeyOf } from "../src/sign.ts";
 import { openHarness, type Harness } from "./harness.ts";
 
 let h: Harness;
@@ -51,6 +53,42 @@ it("delivers a matching event once, signed so that independent libraries accept 
   expect(() => new Svix(newSecret()).verify(request.body, headersOf(request))).toThrow();
   expect(await readDelivery(h.pool, h.partner, delivery!.id)).toEqual(delivery);
   expect(await readDelivery(h.pool, "ptn_other", delivery!.id)).toBeUndefined();
+});
+
+it("signs with Ed25519 and with a timestamp where asked, and libraries that know neither accept it", async () => {
+  const { id, secret } = await h.endpoint(sink.url, {
+    asymmetric_signature: true,
+    timestamped_signature_header: "X-Acme-Signature",
+  });
+  const second = newSecret();
+  await h.endpointEvent(id, "WebhookSecretRotated", {
+    secret: sealSecret(h.masterKey, second),
+    previous_secret_expires_at: new Date(Date.now() + 60_000).toISOString(),
+  });
+  await h.event();
+  await h.settled(id, "delivered");
+  const { body, headers: sent } = sink.requests[0]!;
+  const headers = sent as Record<string, string>;
+  for (const key of [secret, second]) {
+    new Standard(key).verify(body, headers);
+    new Svix(key).verify(body, headers);
+  }
+  const signatures = headers["webhook-signature"]!.split(" ").map((part) => part.split(","));
+  expect(signatures.map(([version]) => version)).toEqual(["v1", "v1a", "v1", "v1a"]);
+  const signed = `${headers["webhook-id"]}.${headers["webhook-timestamp"]}.${body}`;
+  for (const [index, key] of [second, secret].entries()) {
+    const publicKey = Buffer.from(publicKeyOf(h.masterKey, id, key).slice(5), "base64");
+    const signature = Buffer.from(signatures[2 * index + 1]![1]!, "base64");
+    const verify = (text: string) =>
+      nacl.sign.detached.verify(new TextEncoder().encode(text), signature, publicKey);
+    expect([verify(signed), verify(`${signed} `)]).toEqual([true, false]);
+  }
+  const macs = [second, secret].map((key) =>
+    createHmac("sha256", key).update(`${headers["webhook-timestamp"]}.${body}`).digest("hex"),
+  );
+  expect(headers["x-acme-signature"]).toBe(
+    `t=${headers["webhook-timestamp"]},v1=${macs[0]},v1=${macs[1]}`,
+  );
 });
 
 it("tells an endpoint of the events that its types and filters let by, and no other", async () => {

@@ -18,6 +18,7 @@ describe("an endpoint is made", () => {
     [{ secret: `whsec_${Buffer.alloc(24, 1).toString("base64")}` }],
     [{ secret: `whsec_${Buffer.alloc(64, 255).toString("base64")}` }],
     [{ headers: headersOf(4) }],
+    [{ asymmetric_signature: true, timestamped_signature_header: "X-Acme-Signature" }],
   ])("with %j", (settings) => expect(refusedAt(settings)).toEqual([]));
 });
 
@@ -40,6 +41,14 @@ describe("an endpoint is not made", () => {
     const { error } = CreateEndpoint.safeParse({ url: "https://example.com/", secret });
     expect(JSON.stringify(error!.issues)).not.toContain(secret.slice(6) || "whsec_x");
   });
+
+  test.each(["X A", "Host", "webhook-signature", "Heliograph-Signature", "", "a".repeat(65)])(
+    "with a timestamped signature in %j",
+    (name) =>
+      expect(refusedAt({ timestamped_signature_header: name })).toEqual([
+        "timestamped_signature_header",
+      ]),
+  );
 
   test("with headers that are too long together", () =>
     expect(refusedAt({ headers: headersOf(5) })).toEqual(["headers"]));

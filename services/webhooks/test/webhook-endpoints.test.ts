@@ -161,6 +161,41 @@ describe("a webhook endpoint", () => {
     for (const own of [first, second]) expect(log).not.toContain(own.slice(6));
   });
 
+  test("has a public key for each secret that signs, and signs as asked", async () => {
+    const { id } = (await create({ asymmetric_signature: true })).body;
+    const before = (await call("GET", `/${id}`)).body.public_keys;
+    expect(before).toEqual([
+      { public_key: expect.stringMatching(/^whpk_[A-Za-z0-9+/]{43}=$/), expires_at: null },
+    ]);
+    const rotated = await call("POST", `/${id}/rotate-secret`, { overlap_seconds: 60 });
+    const { public_keys } = (await call("GET", `/${id}`)).body;
+    expect(public_keys).toEqual([
+      { public_key: expect.stringMatching(/^whpk_/), expires_at: null },
+      { ...before[0], expires_at: rotated.body.previous_secret_expires_at },
+    ]);
+    expect(public_keys[0].public_key).not.toBe(before[0].public_key);
+    const off = await call("PATCH", `/${id}`, { asymmetric_signature: false });
+    expect(off.body).toMatchObject({ asymmetric_signature: false, public_keys: [] });
+    const count = (await stored(id)).length;
+    await call("PATCH", `/${id}`, { asymmetric_signature: false });
+    expect(await stored(id)).toHaveLength(count);
+  });
+
+  test("has no header of its own where a timestamped signature stands", async () => {
+    const timestamped_signature_header = "X-Acme-Signature";
+    const headers = { "x-acme-signature": "mine" };
+    const refused = await create({ timestamped_signature_header, headers });
+    expect([refused.status, refused.body.errors[0].path]).toEqual([
+      422,
+      "timestamped_signature_header",
+    ]);
+    const { id } = (await create({ timestamped_signature_header })).body;
+    expect((await call("PATCH", `/${id}`, { headers })).status).toBe(422);
+    const moved = await call("PATCH", `/${id}`, { headers, timestamped_signature_header: null });
+    expect(moved.body.timestamped_signature_header).toBeNull();
+    expect((await call("PATCH", `/${id}`, { timestamped_signature_header })).status).toBe(422);
+  });
+
   test("keeps headers together within their bound, those that a mask keeps too", async () => {
     const value = "v".repeat(1_000);
     const { id } = (await create({ headers: { "X-A": value, "X-B": value, "X-C": value } })).body;

@@ -28,6 +28,8 @@ const endpoint = {
   description: z.string().max(500).optional(),
   rate_limit: z.int().min(1).max(10_000).optional(),
   concurrency_limit: z.int().min(1).max(32).optional(),
+  asymmetric_signature: z.boolean().optional(),
+  timestamped_signature_header: plainText(z.string().max(64)).optional(),
   headers: z
     .record(z.string(), z.string())
     .optional()

@@ -15,6 +15,8 @@ export type Typed = {
   readonly description: string;
   readonly rate: string;
   readonly atOnce: string;
+  readonly asymmetric: boolean;
+  readonly timestampedIn: string;
   readonly types: readonly string[];
   readonly channels: readonly string[];
   readonly tags: string;
@@ -26,6 +28,8 @@ export const typedOf = (form: Form): Typed => ({
   description: form.text("description"),
   rate: form.text("rate_limit"),
   atOnce: form.text("concurrency_limit"),
+  asymmetric: ticked(form, "signatures").includes("v1a"),
+  timestampedIn: form.text("timestamped_signature_header"),
   types: ticked(form, "types"),
   channels: ticked(form, "channels"),
   tags: form.text("tags"),
@@ -37,6 +41,8 @@ export const typedAs = ({ filters, ...endpoint }: Endpoint): Typed => ({
   description: endpoint.description ?? "",
   rate: String(endpoint.rate_limit ?? ""),
   atOnce: String(endpoint.concurrency_limit ?? ""),
+  asymmetric: endpoint.asymmetric_signature,
+  timestampedIn: endpoint.timestamped_signature_header ?? "",
   types: endpoint.event_types,
   channels: filters?.channels ?? [],
   tags: filters?.tags?.join("\n") ?? "",
@@ -111,6 +117,8 @@ export const changeOf = (typed: Typed) => ({
   description: typed.description || null,
   rate_limit: numberOf(typed.rate),
   concurrency_limit: numberOf(typed.atOnce),
+  asymmetric_signature: typed.asymmetric,
+  timestamped_signature_header: typed.timestampedIn || null,
 });
 
 /** The same for an endpoint that is made: what is not filled in is left out. */
@@ -126,6 +134,8 @@ export function settingFields(typed: Typed, types: Types): Html {
 ${field({ name: "description", label: "What it is for", value: typed.description })}
 ${field({ name: "rate_limit", label: "Most requests a second", value: typed.rate, type: "number", hint: "Left empty: as fast as it answers." })}
 ${field({ name: "concurrency_limit", label: "Most requests at once", value: typed.atOnce, type: "number", hint: "Left empty: as many as it has earned by answering, 32 at most." })}
+${checks("Signatures", "signatures", [["v1a", "Ed25519 too, which a public key verifies"]], () => typed.asymmetric)}
+${field({ name: "timestamped_signature_header", label: "A header for t=…,v1=…", value: typed.timestampedIn, placeholder: "X-Acme-Signature", hint: "For receivers that come from another platform. Left empty: none." })}
 ${checks(
   "What it is told",
   "types",
@@ -152,3 +162,9 @@ export function filtersTold({ filters }: Endpoint): Html | string {
   const keys = metadata === undefined ? [] : metadataText(metadata).split("\n");
   return html`<bdi>${[...parts, ...keys].filter(Boolean).join("; ")}</bdi>`;
 }
+
+/** What verifies `v1a`. */
+export const publicKeysTold = ({ public_keys }: Endpoint): Html | string =>
+  public_keys.length === 0
+    ? "none: the secret signs alone"
+    : html`${public_keys.map(({ public_key }) => html`<code>${public_key}</code> `)}`;

@@ -8,6 +8,7 @@ import { bdi, curl, facts, field, pill, refusal, time } from "../view/parts.ts";
 import {
   changeOf,
   filtersTold,
+  publicKeysTold,
   settingFields,
   settingsOf,
   typedAs,
@@ -110,6 +111,7 @@ ${facts([
     "Headers of yours",
     Object.keys(headers).length === 0 ? "none" : bdi(Object.keys(headers).join(", ")),
   ],
+  ["Public keys", publicKeysTold(found)],
   ["Since", time(found.created_at)],
 ])}
 ${await deliveriesOf(visit)}

@@ -10,6 +10,7 @@ import {
 import type { RecordedEvent } from "@heliograph/log";
 import { changeOnce, type Call } from "@heliograph/api";
 import { headersOf, masked, sealHeaders } from "../headers.ts";
+import { publicKeyOf } from "../sign.ts";
 
 const notFound = (): PublicError =>
   new PublicError("not_found", "There is no such webhook endpoint.");
@@ -112,10 +113,22 @@ export const endpointView = (endpoint: Endpoint, masterKey: Buffer): object => (
   description: endpoint.description,
   rate_limit: endpoint.rate_limit,
   concurrency_limit: endpoint.concurrency_limit ?? null,
+  asymmetric_signature: endpoint.asymmetric_signature ?? false,
+  public_keys: publicKeysOf(endpoint, masterKey),
+  timestamped_signature_header: endpoint.timestamped_signature_header ?? null,
   headers: masked(headersOf(endpoint, masterKey)),
   created_at: endpoint.created_at,
   updated_at: endpoint.updated_at,
 });
+
+/** What verifies `v1a` now, the current one first. */
+const publicKeysOf = (endpoint: Endpoint, masterKey: Buffer): readonly object[] =>
+  endpoint.asymmetric_signature === true
+    ? signingSecrets(endpoint.secrets, Date.now()).map(({ sealed, expires_at }) => ({
+        public_key: publicKeyOf(masterKey, endpoint.id, openSecret(masterKey, sealed)),
+        expires_at,
+      }))
+    : [];
 
 /** The current secret, and until when the one before it signs too. */
 export function secretsOf(

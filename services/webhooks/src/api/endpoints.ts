@@ -23,7 +23,7 @@ import {
   type Route,
   route,
 } from "@heliograph/api";
-import { headersOf, mask, sealHeaders, sumFault, unmasked } from "../headers.ts";
+import { clashes, headersOf, mask, sealHeaders, sumFault, unmasked } from "../headers.ts";
 import { requireReachable } from "./reachable.ts";
 import {
   changeEndpoint,
@@ -56,6 +56,7 @@ async function create(call: Call<CreateEndpoint, unknown>): Promise<Answer> {
     throw new PublicError("conflict", `A partner has at most ${maxEndpoints} webhook endpoints.`);
   requireReachable(call, call.body.url);
   const { headers, types, event_types = types, secret: own, ...settings } = call.body;
+  if (clashes(headers ?? {}, settings.timestamped_signature_header)) throw clash();
   const sealed_headers = sealHeaders(masterKey, headers ?? {});
   const data: EventData<"WebhookEndpointCreated"> = {
     endpoint_id: id,
@@ -86,6 +87,15 @@ async function create(call: Call<CreateEndpoint, unknown>): Promise<Answer> {
   };
 }
 
+const clash = (): PublicError =>
+  notValid("body", [
+    {
+      path: "timestamped_signature_header",
+      code: "invalid_value",
+      message: "is also the name of one of `headers`",
+    },
+  ]);
+
 function updated(
   endpoint: Endpoint,
   body: UpdateEndpoint,
@@ -115,6 +125,7 @@ function updated(
   const together = same ? undefined : sumFault(given.headers);
   if (together !== undefined)
     return notValid("body", [{ path: "headers", code: "too_big", message: together }]);
+  if (clashes(given.headers, wanted.timestamped_signature_header)) return clash();
   const sealed = same ? sealed_headers : sealHeaders(masterKey, given.headers);
   return { ...changed, ...(sealed !== undefined && { sealed_headers: sealed }) };
 }

@@ -88,6 +88,18 @@ const Secret = z
       "One of yours: `whsec_` and 24 to 64 random bytes in base64. Left out: we make one.",
   });
 
+const HeaderName = z
+  .string()
+  .max(64)
+  .superRefine((name, context) => {
+    const message = nameFault(name);
+    if (message !== undefined) context.addIssue({ code: "custom", message });
+  });
+const asymmetricMeaning =
+  "Whether `webhook-signature` has a `v1a` (Ed25519) beside each `v1`: a receiver that has `public_keys` alone verifies it and cannot sign.";
+const timestampedMeaning =
+  "A header of this name carries `t=<seconds>,v1=<hex>` too: HMAC-SHA256 over `<seconds>.<body>` with the whole text of the secret as the key, for receivers that were made for it. null: none.";
+
 const settings = {
   url: Url,
   event_types: EventTypeNames,
@@ -95,6 +107,8 @@ const settings = {
   description: z.string().max(500),
   rate_limit: z.int().min(1).max(10_000),
   concurrency_limit: z.int().min(1).max(largestLimit),
+  asymmetric_signature: z.boolean(),
+  timestamped_signature_header: HeaderName,
   headers: Headers,
 };
 
@@ -109,6 +123,12 @@ export const CreateEndpoint = z
     concurrency_limit: settings.concurrency_limit
       .optional()
       .meta({ description: "Most requests at once." }),
+    asymmetric_signature: settings.asymmetric_signature
+      .optional()
+      .meta({ description: asymmetricMeaning }),
+    timestamped_signature_header: settings.timestamped_signature_header
+      .optional()
+      .meta({ description: timestampedMeaning }),
     headers: settings.headers.optional(),
     secret: Secret.optional(),
   })
@@ -124,6 +144,8 @@ export const UpdateEndpoint = z
     description: settings.description.nullable().optional(),
     rate_limit: settings.rate_limit.nullable().optional(),
     concurrency_limit: settings.concurrency_limit.nullable().optional(),
+    asymmetric_signature: settings.asymmetric_signature.optional(),
+    timestamped_signature_header: settings.timestamped_signature_header.nullable().optional(),
     headers: settings.headers
       .optional()
       .meta({ description: "All of them; `***` keeps the value that a header has." }),
@@ -145,6 +167,14 @@ const shown = {
   concurrency_limit: z.int().nullable().meta({
     description: "Most requests at once; null: as many as it has earned by answering, 32 at most.",
   }),
+  asymmetric_signature: z.boolean().meta({ description: asymmetricMeaning }),
+  public_keys: z
+    .array(z.object({ public_key: z.string(), expires_at: z.string().nullable() }))
+    .meta({
+      description:
+        "What verifies `v1a`, each as `whpk_` and the 32 bytes of the key in base64, the current one first; those of earlier secrets until the overlap ends.",
+    }),
+  timestamped_signature_header: z.string().nullable().meta({ description: timestampedMeaning }),
   headers: z
     .record(z.string(), z.string())
     .meta({ description: "Their values are not shown: `***` stands for each." }),
