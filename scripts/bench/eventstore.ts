@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { randomUUID } from "node:crypto";
 import { EventStoreDBClient, START, jsonEvent, streamNameFilter } from "@eventstore/db-client";
 import { openEventStoreLog, type EventLog } from "@heliograph/log";
-import { eventStoreDouble } from "@heliograph/testkit";
+import { eventStoreDouble } from "@heliograph/testkit/eventstore";
 import { printRows, ratioRow, type Row } from "./row.ts";
 
 /** Driver and bare client take turns in slices this long, so that a busy moment of the machine hits both alike. */

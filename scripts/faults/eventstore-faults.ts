@@ -1,5 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { eventStoreDouble, freePort, until, type EventStoreDouble } from "@heliograph/testkit";
+import { freePort, until } from "@heliograph/testkit";
+import { eventStoreDouble, type EventStoreDouble } from "@heliograph/testkit/eventstore";
 import { projections, rebuild } from "./check-projections.ts";
 import type { Fault } from "./faults.ts";
 import type { Send } from "./journal.ts";

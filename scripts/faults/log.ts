@@ -1,4 +1,4 @@
-import type { EventStoreDouble } from "@heliograph/testkit";
+import type { EventStoreDouble } from "@heliograph/testkit/eventstore";
 import pg from "pg";
 import type { World } from "./world.ts";
 

@@ -1,6 +1,5 @@
 import {
   apiClient,
-  eventStoreDouble,
   freePort,
   networkLink,
   newDataDir,
@@ -11,13 +10,13 @@ import {
   until,
   webhookSink,
   type ApiClient,
-  type EventStoreDouble,
   type Instance,
   type KafkaBroker,
   type NetworkLink,
   type SmtpSink,
   type WebhookSink,
 } from "@heliograph/testkit";
+import { eventStoreDouble, type EventStoreDouble } from "@heliograph/testkit/eventstore";
 import { newJournal, type Journal } from "./journal.ts";
 import type { Random } from "./random.ts";
 

@@ -1,6 +1,5 @@
 import {
   apiClient,
-  eventStoreDouble,
   newDataDir,
   removeDataDir,
   spawnService,
@@ -8,6 +7,7 @@ import {
   testServer,
   until,
 } from "@heliograph/testkit";
+import { eventStoreDouble } from "@heliograph/testkit/eventstore";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { copyText } from "./copy-log.ts";
 

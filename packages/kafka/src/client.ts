@@ -1,9 +1,8 @@
 import { readFileSync } from "node:fs";
 import type { KafkaSettings } from "@heliograph/runtime";
-import { Kafka, logLevel, type KafkaConfig, type LogEntry, type SASLOptions } from "kafkajs";
+import type { Kafka, KafkaConfig, LogEntry, SASLOptions } from "kafkajs";
 import type { Logger } from "pino";
-// Every client must be able to read what the relay packs.
-import "./compression.ts";
+import { kafkaLibrary } from "./library.ts";
 
 // Partitions are chosen here, never by the library.
 process.env["KAFKAJS_NO_PARTITIONER_WARNING"] = "1";
@@ -23,6 +22,7 @@ const requestTimeoutMs = 15_000;
  * @throws Error when the authority's file cannot be read.
  */
 export function kafkaClient(settings: KafkaSettings, clientId: string, logger: Logger): Kafka {
+  const { Kafka, logLevel } = kafkaLibrary();
   const config: KafkaConfig = {
     clientId,
     brokers: [...settings.brokers],
@@ -44,6 +44,6 @@ export function kafkaClient(settings: KafkaSettings, clientId: string, logger: L
 function write(logger: Logger, { level, log }: LogEntry): void {
   const text = [log.message, log["error"]].filter((part) => typeof part === "string").join(": ");
   const rest = { client: "kafka", broker: log["broker"], group: log["groupId"] };
-  if (level > logLevel.WARN || passing.test(text)) logger.debug(rest, text);
+  if (level > kafkaLibrary().logLevel.WARN || passing.test(text)) logger.debug(rest, text);
   else logger.warn(rest, text);
 }

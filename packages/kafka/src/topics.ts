@@ -1,6 +1,7 @@
 import { environments, type Environment } from "@heliograph/contracts";
 import { pause, type KafkaSettings } from "@heliograph/runtime";
-import kafkajs, { type Admin, type Kafka } from "kafkajs";
+import type { Admin, Kafka } from "kafkajs";
+import { kafkaLibrary } from "./library.ts";
 
 /** The public topics, by the first part of a lifecycle event's type. */
 export const publicSubjects = ["message", "conversation", "contact", "wallet"] as const;
@@ -22,9 +23,6 @@ export type TopicSpec = {
   readonly replication: number;
   readonly config: Readonly<Record<string, string>>;
 };
-
-// Node finds only the first few names of this CommonJS module; the rest is on its default export.
-const { ConfigResourceTypes } = kafkajs;
 
 const dayMs = 86_400_000;
 /** An event of the log has at most 1,048,576 characters, up to three bytes each, and headers. */
@@ -173,7 +171,7 @@ async function compare(admin: Admin, specs: readonly TopicSpec[]): Promise<reado
     admin.describeConfigs({
       includeSynonyms: false,
       resources: specs.map(({ topic, config }) => ({
-        type: ConfigResourceTypes.TOPIC,
+        type: kafkaLibrary().ConfigResourceTypes.TOPIC,
         name: topic,
         configNames: Object.keys(config),
       })),
@@ -220,7 +218,10 @@ export async function alterTopics(
   // The request replaces a topic's whole configuration: what an operator set beside ours is sent along.
   const { resources } = await admin.describeConfigs({
     includeSynonyms: false,
-    resources: [...byTopic.keys()].map((name) => ({ type: ConfigResourceTypes.TOPIC, name })),
+    resources: [...byTopic.keys()].map((name) => ({
+      type: kafkaLibrary().ConfigResourceTypes.TOPIC,
+      name,
+    })),
   });
   await admin.alterConfigs({
     validateOnly: false,
@@ -229,7 +230,7 @@ export async function alterTopics(
       const entries = new Map(own.map(({ configName, configValue }) => [configName, configValue]));
       for (const { name, wanted } of byTopic.get(resourceName) ?? []) entries.set(name, wanted);
       return {
-        type: ConfigResourceTypes.TOPIC,
+        type: kafkaLibrary().ConfigResourceTypes.TOPIC,
         name: resourceName,
         configEntries: [...entries].map(([name, value]) => ({ name, value })),
       };

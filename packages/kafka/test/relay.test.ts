@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { openEventStoreLog } from "@heliograph/log";
-import { eventStoreDouble, spawnService, until } from "@heliograph/testkit";
+import { spawnService, until } from "@heliograph/testkit";
+import { eventStoreDouble } from "@heliograph/testkit/eventstore";
 import { describe, expect, test } from "vitest";
 import { readChain } from "../src/tables/chain.ts";
 import { openKafkaFeed, refillTopic, relayConsumer } from "../src/index.ts";

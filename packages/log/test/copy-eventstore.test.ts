@@ -1,11 +1,5 @@
-import {
-  loosely,
-  eventStoreDouble,
-  testDatabase,
-  until,
-  type EventStoreDouble,
-  type TestDatabase,
-} from "@heliograph/testkit";
+import { loosely, testDatabase, until, type TestDatabase } from "@heliograph/testkit";
+import { eventStoreDouble, type EventStoreDouble } from "@heliograph/testkit/eventstore";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import {
   copyLog,

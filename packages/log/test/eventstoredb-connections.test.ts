@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
-import { eventStoreDouble, networkLink, until } from "@heliograph/testkit";
+import { networkLink, until } from "@heliograph/testkit";
+import { eventStoreDouble } from "@heliograph/testkit/eventstore";
 import { describe, expect, it } from "vitest";
 import { LogUnavailable, openEventStoreLog, type Append, type EventLog } from "../src/index.ts";
 import { event, inOrder, newStream, watch } from "./support.ts";

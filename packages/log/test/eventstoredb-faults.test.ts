@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { inspect } from "node:util";
-import { loosely, eventStoreDouble, selfSignedCertificate, until } from "@heliograph/testkit";
+import { loosely, selfSignedCertificate, until } from "@heliograph/testkit";
+import { eventStoreDouble } from "@heliograph/testkit/eventstore";
 import { describe, expect, it } from "vitest";
 import { InvalidConnectionString, LogUnavailable, type Append } from "../src/index.ts";
 import { onDouble } from "./eventstoredb-setting.ts";

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
-import { eventStoreDouble, until } from "@heliograph/testkit";
+import { until } from "@heliograph/testkit";
+import { eventStoreDouble } from "@heliograph/testkit/eventstore";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { LogUnavailable, openEventStoreLog, type Append, type EventLog } from "../src/index.ts";
 import { newStream } from "./support.ts";

@@ -1,4 +1,4 @@
-import { eventStoreDouble } from "@heliograph/testkit";
+import { eventStoreDouble } from "@heliograph/testkit/eventstore";
 import { afterEach, beforeEach } from "vitest";
 import { openEventStoreLog, type EventLog } from "../src/index.ts";
 

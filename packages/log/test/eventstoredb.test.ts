@@ -1,4 +1,4 @@
-import { eventStoreDouble, realEventStore } from "@heliograph/testkit";
+import { eventStoreDouble, realEventStore } from "@heliograph/testkit/eventstore";
 import { randomUUID } from "node:crypto";
 import { afterAll, describe } from "vitest";
 import { openEventStoreLog } from "../src/index.ts";

@@ -1,4 +1,4 @@
-/** A successor that starts from the checkpoint has so many events to look at again, and lag shows as many; from here on the checkpoint is written sooner. */
+/** A successor that starts from the checkpoint has so many events to look at again; from here on it is written sooner. */
 const manyEvents = 500n;
 const quietMs = 1_000;
 

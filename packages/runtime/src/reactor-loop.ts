@@ -33,7 +33,10 @@ export function newCheckpoint(
       parts,
     );
     position = to;
-    // It may have been shown further already, where events are passed over between two commits.
+    show(to);
+  };
+  // It may have been shown further already, where events are dealt with or passed over between two commits.
+  const show = (to: bigint): void => {
     if (to > status.position) status.position = to;
   };
   return {
@@ -43,6 +46,7 @@ export function newCheckpoint(
     commit(to, parts = []) {
       return turn(() => run(to > position ? to : position, parts));
     },
+    dealt: show,
   };
 }
 
@@ -151,7 +155,7 @@ class ReactorRun {
       if (batch.events.length === 0) {
         this.#passed = batch;
         // With nothing in its hands the reactor is as far as it has read, whatever is written of that.
-        if (checkpoint.position >= this.#handed) status.position = batch.position;
+        if (status.position >= this.#handed) status.position = batch.position;
         this.#idle.schedule();
         continue;
       }

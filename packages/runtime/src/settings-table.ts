@@ -334,6 +334,12 @@ export const settingsTable = {
     consequence: "How many messages `npm run bench -- usage` counts.",
     forTests: true,
   }),
+  HELIOGRAPH_BENCH_CLEARING: text().meta({
+    allowed: "a number of messages",
+    preset: "1000000",
+    consequence: "How many messages `npm run bench -- clearing` deletes.",
+    forTests: true,
+  }),
   HELIOGRAPH_BENCH_DATABASE_URL: text().meta({
     allowed: "a URL whose role may create databases",
     preset: "embedded PostgreSQL",

@@ -130,6 +130,8 @@ export type Checkpoint = {
   readonly position: bigint;
   /** Runs the parts and moves the checkpoint to `position` (may be the same) in ONE statement, compare-and-set; calls are serialised. Throws Fenced. */
   commit(position: bigint, parts?: readonly WritePart[]): Promise<void>;
+  /** Everything up to here is dealt with, though no commit says so yet: the consumer shows it and is not behind. */
+  dealt(position: bigint): void;
 };
 export type ReactorInstance<Type extends EventType = EventType> = {
   /** Takes a batch; resolves when it is ready for the next (back-pressure). A simple reactor appends, then commits. Events of other types are not in the batch. */

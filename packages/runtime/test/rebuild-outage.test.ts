@@ -1,5 +1,6 @@
 import { openEventStoreLog } from "@heliograph/log";
-import { eventStoreDouble, until } from "@heliograph/testkit";
+import { until } from "@heliograph/testkit";
+import { eventStoreDouble } from "@heliograph/testkit/eventstore";
 import { expect, test } from "vitest";
 import { rebuildProjector, runConsumer } from "../src/index.ts";
 import { count, countingProjector, openEnvironment } from "./fixture.ts";

@@ -1,8 +1,8 @@
 export { afterFile } from "./after-file.ts";
+export { selfSignedCertificate } from "./certificate.ts";
 export type { Template, TestDatabase } from "./database.ts";
 export { stopOwnServer, testDatabase, testServer } from "./database.ts";
 export { directoryDouble } from "./directory-double.ts";
-export * from "./eventstore/index.ts";
 export { freePort } from "./free-port.ts";
 export type { ApiAnswer, ApiClient } from "./api-client.ts";
 export { apiClient } from "./api-client.ts";
@@ -37,7 +37,7 @@ export { openapiCheck } from "./openapi-check.ts";
 export { partnerIn, placedFeed } from "./placed-feed.ts";
 export { testVault } from "./test-vault.ts";
 export { runningCells } from "./running-cells.ts";
-export { runConsumerHere } from "./run-consumer-here.ts";
+export { consumerOn, runConsumerHere } from "./run-consumer-here.ts";
 export { telegramDouble, type TelegramDouble } from "./providers/telegram.ts";
 export { twilioDouble, type TwilioDouble } from "./providers/twilio.ts";
 export { whatsappDouble, type WhatsappDouble } from "./providers/whatsapp.ts";

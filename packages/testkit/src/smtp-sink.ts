@@ -1,6 +1,6 @@
 import type { AddressInfo, Socket } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
-import { type SMTPServerSession, SMTPServer } from "smtp-server";
+import type { SMTPServer, SMTPServerSession } from "smtp-server";
 
 export type SinkMessage = {
   readonly from: string;
@@ -49,7 +49,9 @@ class Sink {
   readonly sockets = new Map<number | undefined, Socket>();
   behaviour: SmtpBehaviour = { type: "accept" };
 
-  serverFor(login: Login | undefined): SMTPServer {
+  async serverFor(login: Login | undefined): Promise<SMTPServer> {
+    // Its library takes a tenth of what a test process loads, and most have no sink.
+    const { SMTPServer } = await import("smtp-server");
     return new SMTPServer({
       disabledCommands: login ? ["STARTTLS"] : ["AUTH", "STARTTLS"],
       allowInsecureAuth: true,
@@ -119,7 +121,7 @@ class Sink {
 /** A real SMTP server on 127.0.0.1 without TLS that keeps what it gets and misbehaves on demand; with `login` it takes nothing from strangers. */
 export async function smtpSink(options: { port?: number; login?: Login } = {}): Promise<SmtpSink> {
   const sink = new Sink();
-  const server = sink.serverFor(options.login);
+  const server = await sink.serverFor(options.login);
   server.on("error", () => {});
   server.server.on("connection", (socket: Socket) => {
     const { remotePort } = socket;

@@ -7,12 +7,8 @@ import {
   type Position,
 } from "@eventstore/db-client";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import {
-  eventStoreDouble,
-  selfSignedCertificate,
-  until,
-  type EventStoreDouble,
-} from "../src/index.ts";
+import { eventStoreDouble, type EventStoreDouble } from "../src/eventstore/index.ts";
+import { selfSignedCertificate, until } from "../src/index.ts";
 
 const event = () => jsonEvent({ id: crypto.randomUUID(), type: "Tested", data: { a: 1 } });
 const credentials = { username: "somebody", password: "secret" };

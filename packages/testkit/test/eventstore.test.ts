@@ -1,5 +1,5 @@
 import { afterAll, describe } from "vitest";
-import { eventStoreDouble, realEventStore } from "../src/index.ts";
+import { eventStoreDouble, realEventStore } from "../src/eventstore/index.ts";
 import { behaviour } from "./eventstore-behaviour.ts";
 
 describe("the double", () => {

@@ -8,7 +8,7 @@ import { lookAt } from "./look.ts";
 
 const { browser, skip } = await testBrowser();
 /** Sixty kinds of page, of which each takes half a second on a quiet machine; browsers are slow on a busy one. */
-const walkDeadlineMs = 580_000;
+const walkDeadlineMs = 180_000;
 const stepDeadlineMs = 60_000;
 
 /** Which page an address is, as the console finds it. */

@@ -1,10 +1,11 @@
 import { newId, uuid7 } from "@heliograph/contracts";
-import { openPostgresLog } from "@heliograph/log";
+import { openPostgresLog, type RecordedEvent } from "@heliograph/log";
 import { newLogger, openPool } from "@heliograph/runtime";
-import { spawnService, testDatabase, testVault, until } from "@heliograph/testkit";
+import { consumerOn, spawnService, testDatabase, testVault, until } from "@heliograph/testkit";
 import { expect, test } from "vitest";
 import { readClaim } from "../src/claims.ts";
 import { createContact } from "../src/commands.ts";
+import { erasureReactor } from "../src/erasure/reactor.ts";
 import type { ContactsContext } from "../src/streams.ts";
 import { people } from "./people.ts";
 
@@ -48,16 +49,20 @@ test("killed at any point of it, an erasure is finished by whoever comes next, o
       });
       const first = spawnService(child, { HELIOGRAPH_FAILPOINT: `${point}:kill` }, [database.url]);
       expect(await first.exited, first.output()).toMatchObject({ signal: "SIGKILL" });
-      const second = spawnService(child, {}, [database.url]);
+      const second = await consumerOn(database.url, () => erasureReactor);
       const stream = `contact-${contact_id.slice(4)}` as const;
-      const told = await until(
-        async () => {
-          const all = await log.readStream(stream);
-          return all.some(({ type }) => type === "ContactErased") && all;
-        },
-        { timeoutMs: 20_000 },
-      );
-      await second.stop();
+      let told: readonly RecordedEvent[];
+      try {
+        told = await until(
+          async () => {
+            const all = await log.readStream(stream);
+            return all.some(({ type }) => type === "ContactErased") && all;
+          },
+          { timeoutMs: 20_000 },
+        );
+      } finally {
+        await second.stop();
+      }
       expect(told.filter(({ type }) => type === "ContactErased")).toHaveLength(1);
       // This process may remember the key for a second: one that starts now does not.
       const open = await (await testVault(pool)).open(partner, told);

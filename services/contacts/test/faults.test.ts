@@ -1,8 +1,10 @@
 import { newId, streamOf } from "@heliograph/contracts";
-import { spawnService, testDatabase, until } from "@heliograph/testkit";
+import { consumerOn, spawnService, testDatabase, until } from "@heliograph/testkit";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { named, readClaim } from "../src/claims.ts";
 import { addExternalId, findByExternalId, upsertByExternalId } from "../src/commands.ts";
+import { matchingReactor } from "../src/matching/reactor.ts";
+import { mergeReactor } from "../src/merge/reactor.ts";
 import { loadContact } from "../src/streams.ts";
 import { openFaults } from "./faults.ts";
 import { matchedOf, postInbound } from "./inbound.ts";
@@ -32,10 +34,18 @@ const killed = async (child: Child, point: string, ...args: readonly string[]): 
     signal: "SIGKILL",
   });
 };
-const finishing = async (child: Child, done: () => Promise<unknown>): Promise<void> => {
-  const process = spawnService(paths[child], {}, [database.url]);
-  await until(done, { timeoutMs: 20_000 });
-  await process.stop();
+const reactors = { matching: matchingReactor, merge: mergeReactor };
+/** Whoever comes after a process that was killed. */
+const finishing = async (
+  name: keyof typeof reactors,
+  done: () => Promise<unknown>,
+): Promise<void> => {
+  const successor = await consumerOn(database.url, () => reactors[name]);
+  try {
+    await until(done, { timeoutMs: 20_000 });
+  } finally {
+    await successor.stop();
+  }
 };
 const crm = (id: string) => ({ source: "crm", id });
 const typesOf = async (id: string): Promise<readonly string[]> =>

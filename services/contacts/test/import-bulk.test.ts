@@ -64,6 +64,7 @@ async function partnerOf(world: World) {
     metadata: () => ({ partner }),
     eventId: () => uuid7(),
   };
+  const since = await log.head();
   const make = async (n: number, input: ContactInput): Promise<string> => {
     const done = await createContact(context, input, { made_by: "api" }, `cnt_${n}`);
     if (done.kind === "refused") throw done.error;
@@ -100,7 +101,7 @@ async function partnerOf(world: World) {
     },
     /** Every contact's events with their texts opened, and who has which id; without what tells this partner and run from another. */
     async found() {
-      const { events } = await log.readAll({ after: 0n, limit: 100_000 });
+      const { events } = await log.readAll({ after: since, limit: 100_000 });
       const own = events.filter(({ metadata }) => metadata.partner === partner);
       const open = await vault.open(partner, own);
       const names = new Map<string, string>();
@@ -214,7 +215,8 @@ describe.each(["postgres", "eventstoredb", "memory"] as const)("on %s", (driver)
       const [bulk, single] = [await partnerOf(world), await partnerOf(world)];
       await bulk.before();
       await single.before();
-      for (const seed of [1, 2]) {
+      // What rows mean over what rows have made is the same on every log: the cheapest shows it.
+      for (const seed of driver === "memory" ? [1, 2] : [1]) {
         const rows = rowsOf(seed, 60);
         const job = jobOf(bulk.partner, onConflict);
         const outcomes = withoutIds(await applyRows(bulk.context, job, rows));

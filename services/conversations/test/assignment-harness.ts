@@ -236,6 +236,7 @@ export async function startDesk(context: ServiceContext, from = 0n) {
     schema: assignmentReactor.schema,
     epoch: 1,
     checkpoint: {
+      dealt: () => undefined,
       get position() {
         return committed;
       },

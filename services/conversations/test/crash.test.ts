@@ -3,6 +3,7 @@ import { newId, streamOf, validateEvent } from "@heliograph/contracts";
 import { openPostgresLog, type EventLog, type RecordedEvent } from "@heliograph/log";
 import type { Vault } from "@heliograph/vault";
 import {
+  consumerOn,
   spawnService,
   testDatabase,
   testVault,
@@ -13,8 +14,9 @@ import {
 import { appendTo, matchedOf, threadEvents } from "@heliograph/testkit/people";
 import pg from "pg";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { threadsReactor } from "../src/reactor.ts";
 
-// Each test starts two processes, which takes seconds on a busy machine.
+// Each test starts a process, which takes seconds on a busy machine.
 vi.setConfig({ testTimeout: 90_000 });
 
 const entry = fileURLToPath(new URL("child.ts", import.meta.url));
@@ -26,6 +28,7 @@ let pool: pg.Pool;
 let log: EventLog;
 let vault: Vault;
 const children: SpawnedService[] = [];
+const successors: { stop(): Promise<void> }[] = [];
 
 beforeEach(async () => {
   database = await testDatabase();
@@ -39,16 +42,21 @@ afterEach(async () => {
     child.kill("SIGKILL");
     await child.exited;
   }
+  for (const successor of successors.splice(0)) await successor.stop();
   await log.close();
   await pool.end();
   await database.drop();
 });
 
-function run(failpoint = ""): SpawnedService {
+function run(failpoint: string): SpawnedService {
   const env = { HELIOGRAPH_FAILPOINT: failpoint };
   const child = spawnService(entry, env, [database.url, noBrokers]);
   children.push(child);
   return child;
+}
+/** Whoever comes after a process that was killed. */
+async function goOn(): Promise<void> {
+  successors.push(await consumerOn(database.url, () => threadsReactor, noBrokers));
 }
 async function killed(child: SpawnedService): Promise<void> {
   if ((await child.exited).signal !== "SIGKILL") throw new Error(child.output());
@@ -83,7 +91,7 @@ it.each([
   async (at) => {
     const ids = await sayAll();
     await killed(run(`${at}:kill@2`));
-    run();
+    await goOn();
     const events = await until(
       async () => {
         const all = await threadEvents({ log });
@@ -125,7 +133,7 @@ it("Killed after a snooze was ended and before that was noted, it is not ended t
   };
   await appendTo({ log }, opened!.stream, "ConversationSnoozed", data, partner);
   await killed(first);
-  run();
+  await goOn();
   const { rows } = await until(
     async () => {
       const found = await pool.query("select 1 from threads.snoozes");

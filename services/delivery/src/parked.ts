@@ -77,6 +77,7 @@ export function openParked(
       if (reachedPosition > position) position = reachedPosition;
       for (const [messageId, change] of unfinished) changes.set(messageId, change);
       unfinished = new Map();
+      if (changes.size === 0) checkpoint.dealt(position);
       pace.schedule(position - checkpoint.position);
     },
     flush,

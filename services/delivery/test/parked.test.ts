@@ -41,6 +41,7 @@ it("What a failed commit would have stored is stored with the next position", as
   let away = true;
   const checkpoint: Checkpoint = {
     position: 0n,
+    dealt: () => undefined,
     commit(position, parts = []) {
       if (away) return Promise.reject(new Error("the connection was lost"));
       commits.push({ position, parts });

@@ -269,7 +269,7 @@ async function bareReactor(commit: Checkpoint["commit"]) {
   const tools = {
     context: setting.context,
     schema: "delivery",
-    checkpoint: { position: 0n, commit },
+    checkpoint: { position: 0n, commit, dealt: () => undefined },
     fail() {},
     logger: setting.context.logger,
   };

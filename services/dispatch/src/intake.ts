@@ -66,6 +66,11 @@ function take(turn: Turn, event: RecordedEvent, mark: Mark): readonly LookedAt[]
     case "BounceDeferred": {
       const { message_id: messageId } = event.data;
       if (!jobs.has(messageId)) return [look(turn, messageId, mark, event)];
+      // What holds the checkpoint for it would hold it for as long as this owner is there.
+      if (jobs.isStranded(messageId)) {
+        setAside(turn, messageId, event);
+        return [];
+      }
       // Its last outcome is on its way into the log.
       const { partner } = event.metadata;
       release(turn, jobs.want(messageId, { mark: floor.hold(mark), partner })?.mark);

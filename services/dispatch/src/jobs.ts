@@ -20,6 +20,10 @@ export class Jobs {
   has(messageId: string): boolean {
     return this.#jobs.has(messageId);
   }
+  /** Nobody in this process ends the work on it. */
+  isStranded(messageId: string): boolean {
+    return this.#jobs.get(messageId)?.phase === "stranded";
+  }
   isAs(job: Job): boolean {
     return this.#jobs.get(job.messageId) === job;
   }

@@ -170,7 +170,9 @@ class Player implements ReactorInstance<SentEvent["type"]> {
   }
 
   #schedule(): void {
-    this.#pace.schedule(this.#floor.position() - this.#checkpoint.position);
+    const position = this.#floor.position();
+    this.#checkpoint.dealt(position);
+    this.#pace.schedule(position - this.#checkpoint.position);
   }
 
   async #commit(): Promise<void> {

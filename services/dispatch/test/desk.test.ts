@@ -268,3 +268,17 @@ test("what is taken in the very millisecond in which it is due is judged by the 
   rowsTaken(turn, { type: "taken", of: taking, rows: [row], limit: 100, next: Infinity });
   expect([...desk.jobs]).toMatchObject([{ look: { due: true, at: undefined } }]);
 });
+
+test("a bounce of a message whose outcome cannot be recorded does not hold the checkpoint", () => {
+  const desk = newDesk();
+  const { messageId, task, given } = admitted("one", "a", connection());
+  desk.jobs.put({ phase: "stranded", messageId, task, given });
+  const bounce: RecordedEvent = loosely({
+    type: "BounceDeferred",
+    position: 5n,
+    data: { message_id: "a" },
+    metadata: { partner: "one" },
+  });
+  step(desk, [{ type: "batch", events: [bounce], position: 5n }], at());
+  expect([desk.floor.position(), desk.rows.isSetting("a")]).toEqual([5n, true]);
+});

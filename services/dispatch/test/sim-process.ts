@@ -93,6 +93,7 @@ export class Process {
       store: { openIntents } as unknown as Store,
       shard: undefined,
       checkpoint: {
+        dealt: () => undefined,
         position,
         commit: async (to: bigint, parts: readonly WritePart[] = []) =>
           tables.commit(epoch, position, to, parts),

@@ -1,7 +1,8 @@
 import { newId } from "@heliograph/contracts";
 import { copyLog, openEventStoreCopyTarget, openEventStoreLog } from "@heliograph/log";
 import { rebuildProjector, type Projector, type ServiceContext } from "@heliograph/runtime";
-import { eventStoreDouble, until } from "@heliograph/testkit";
+import { until } from "@heliograph/testkit";
+import { eventStoreDouble } from "@heliograph/testkit/eventstore";
 import { openWorld, type World } from "@heliograph/testkit/world";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { services } from "../src/index.ts";

@@ -1,13 +1,13 @@
 import { createServer } from "node:net";
 import {
   apiClient,
-  eventStoreDouble,
   newDataDir,
   removeDataDir,
   startInstance,
   until,
   webhookSink,
 } from "@heliograph/testkit";
+import { eventStoreDouble } from "@heliograph/testkit/eventstore";
 import { afterEach, beforeEach, expect, test } from "vitest";
 
 let dataDir: string;

@@ -1,15 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import { join, sep } from "node:path";
-import {
-  apiClient,
-  eventStoreDouble,
-  realEventStore,
-  testKafka,
-  until,
-  webhookSink,
-  type Instance,
-} from "@heliograph/testkit";
+import { apiClient, testKafka, until, webhookSink, type Instance } from "@heliograph/testkit";
+import { eventStoreDouble, realEventStore } from "@heliograph/testkit/eventstore";
 import { Kafka, logLevel } from "kafkajs";
 import pg from "pg";
 import { expect, onTestFinished, test } from "vitest";

@@ -22,6 +22,7 @@ export function lazyCheckpoint(
   return {
     reached(position) {
       reached = position;
+      checkpoint.dealt(position);
       pace.schedule(position - checkpoint.position);
     },
     flush,

@@ -47,6 +47,7 @@ export async function openLedger(
     schema: reactor.schema,
     epoch: 1,
     checkpoint: {
+      dealt: () => undefined,
       get position() {
         return committed;
       },

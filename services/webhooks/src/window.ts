@@ -40,10 +40,8 @@ const rowsIntervalMs = 20;
 /** or of so few results as come in 20 ms of a middling load, which wait longer: ten commits a second. */
 const fewRows = 20;
 const fewRowsIntervalMs = 100;
-/** A floor that moves without anything to record can wait longer: nothing is lost when it is not written. One that many batches wait for is written sooner, for it shows as lag. */
-const floorIntervalMs = 1_000;
-const manySlots = 20;
-const manySlotsIntervalMs = 200;
+/** A floor that moves without anything to record can wait longer: nothing is lost when it is not written. */
+const floorIntervalMs = 200;
 /**
  * Above these the next batch has to wait. A receiver that does not answer holds every slot with a delivery of its own for a second, until that is
  * on record as pending: the slots of more than a second have to fit, or it holds up the deliveries of all others.
@@ -159,8 +157,7 @@ export class Window {
 
   #intervalMs(changesEndpoints: boolean): number {
     if (changesEndpoints || this.#rows.size >= fewRows) return rowsIntervalMs;
-    if (this.#rows.size > 0) return fewRowsIntervalMs;
-    return this.#slots.length >= manySlots ? manySlotsIntervalMs : floorIntervalMs;
+    return this.#rows.size > 0 ? fewRowsIntervalMs : floorIntervalMs;
   }
 
   async #write(): Promise<void> {

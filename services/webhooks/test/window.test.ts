@@ -27,6 +27,7 @@ test("after a write that failed no later one moves the checkpoint past what it w
   let tries = 0;
   const checkpoint: Checkpoint = {
     position: 0n,
+    dealt: () => undefined,
     commit(position) {
       if (tries++ === 0) return Promise.reject(new Error("the connection was lost"));
       positions.push(position);
@@ -57,10 +58,14 @@ test("after a write that failed no later one moves the checkpoint past what it w
 });
 
 test("deliveries that get no answer for a second hold up no batch of that second", async () => {
-  const window = new Window({ position: 0n, commit: () => Promise.resolve() }, () => undefined, {
-    pending: () => undefined,
-    moved: () => undefined,
-  });
+  const window = new Window(
+    { position: 0n, dealt: () => undefined, commit: () => Promise.resolve() },
+    () => undefined,
+    {
+      pending: () => undefined,
+      moved: () => undefined,
+    },
+  );
   // One batch a millisecond, each with one delivery that waits.
   for (let index = 1; index <= 1_000; index++) {
     const slot = newSlot(BigInt(index), performance.now());

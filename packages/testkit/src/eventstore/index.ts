@@ -2,7 +2,7 @@ import featuresService from "@eventstore/db-client/generated/serverfeatures_grpc
 import gossipService from "@eventstore/db-client/generated/gossip_grpc_pb.js";
 import streamsService from "@eventstore/db-client/generated/streams_grpc_pb.js";
 import { Server, ServerCredentials, status, type sendUnaryData } from "@grpc/grpc-js";
-import type { Certificate } from "./certificate.ts";
+import type { Certificate } from "../certificate.ts";
 import { newFaults, type Faults, type FirstFaults } from "./faults.ts";
 import { newGate, type Credentials } from "./gate.ts";
 import { openRelay } from "./relay.ts";
@@ -11,7 +11,6 @@ import { featuresMethod, gossipMethod } from "./serve-node.ts";
 import { readMethod } from "./serve-reads.ts";
 import { DoubleStore, type StoredRecord } from "./store.ts";
 
-export { selfSignedCertificate } from "./certificate.ts";
 export { realEventStore } from "./container.ts";
 export type { Faults } from "./faults.ts";
 
