@@ -149,7 +149,8 @@ export function acceptMessage(input: {
   const module = channelModule(body.channel);
   const sender = senderOf(module, body);
   const { media } = input;
-  const content = { ...contentOf(body, input.template), ...(media !== undefined && { media }) };
+  const written = contentOf(body, input.template);
+  const content = { ...written.content, ...(media !== undefined && { media }) };
   const sendAt = scheduleOf(body, nowMs);
   if (
     body.metadata !== undefined &&
@@ -162,7 +163,11 @@ export function acceptMessage(input: {
         message: `may have at most ${maxMetadataBytes} bytes as JSON`,
       },
     ]);
-  const segments = module.segments(content);
+  const { replaced } = written;
+  const segments = {
+    ...module.segments(content),
+    ...(replaced.length > 0 && { replaced: [...replaced] }),
+  };
   const category = body.category ?? "transactional";
   const { channel } = body;
   const { digits, country } = recipient;

@@ -1,5 +1,5 @@
-import { contentFaults, shapeFaults } from "@heliograph/channels";
-import { type EventData, type FieldError, PublicError } from "@heliograph/contracts";
+import { channelModule, contentFaults, shapeFaults } from "@heliograph/channels";
+import { type EventData, type FieldError, PublicError, type Replaced } from "@heliograph/contracts";
 import {
   type TemplateAt,
   renderTemplate,
@@ -77,12 +77,18 @@ function written(body: SendMessage): Content {
  * What a send says, its template filled. Limits are checked on that and not on what it was made from. Throws `invalid_request`,
  * `template_not_found` and `template_variables_invalid`.
  */
-export function contentOf(body: SendMessage, template: TemplateAt | undefined): Content {
+export function contentOf(
+  body: SendMessage,
+  template: TemplateAt | undefined,
+): { readonly content: Content; readonly replaced: readonly Replaced[] } {
   if (body.template !== undefined)
     for (const path of ["text", "html", "subject"] as const)
       if (body[path] !== undefined)
         throw invalid([{ path, code: "not_allowed", message: "stands in the template" }]);
-  const content = body.template === undefined ? written(body) : fromTemplate(body, template);
+  const { content, replaced } = encoded(
+    body,
+    body.template === undefined ? written(body) : fromTemplate(body, template),
+  );
   const errors = contentFaults(body.channel, content);
   if (errors.length > 0) throw invalid(errors);
   if (isTooLarge(content))
@@ -98,7 +104,18 @@ export function contentOf(body: SendMessage, template: TemplateAt | undefined): 
         message: `the content has more than ${maxContentBytes} bytes as JSON`,
       },
     ]);
-  return content;
+  return { content, replaced };
+}
+
+/** With smart encoding, where it is asked for. */
+function encoded(body: SendMessage, content: Content): ReturnType<typeof contentOf> {
+  if (body.smart_encoding !== true) return { content, replaced: [] };
+  const { noun, smartEncoding } = channelModule(body.channel);
+  if (smartEncoding === undefined)
+    throw invalid([{ path: "smart_encoding", code: "not_allowed", message: `${noun} has none` }]);
+  if (content.text === undefined) return { content, replaced: [] };
+  const { text, replaced } = smartEncoding(content.text);
+  return { content: { ...content, text }, replaced };
 }
 
 function isTooLarge(content: Content): boolean {

@@ -20,6 +20,7 @@ export type SendMessage = {
   readonly tags?: string[] | undefined;
   readonly metadata?: Record<string, unknown> | undefined;
   readonly client_ref?: string | undefined;
+  readonly smart_encoding?: boolean | undefined;
   readonly failover?: unknown;
   readonly quiet_hours?: unknown;
   readonly media?: readonly Media[] | undefined;

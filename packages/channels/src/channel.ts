@@ -1,4 +1,4 @@
-import type { Content, Segments } from "@heliograph/contracts";
+import type { Content, Replaced, Segments } from "@heliograph/contracts";
 import type { MagicOutcome } from "./magic.ts";
 
 /** What a field is, or what is wrong with it: a code to decide by and words that fit behind the field's name. */
@@ -38,6 +38,11 @@ export type ChannelModule = {
   readonly media?: number;
   /** Of each group there must be one; the first is named when there is none. */
   readonly needs: readonly (readonly Field[])[];
+  /** Replaces what makes a text longer to send than it looks; left out where nothing does. */
+  readonly smartEncoding?: (text: string) => {
+    readonly text: string;
+    readonly replaced: readonly Replaced[];
+  };
   /** How many messages a body is and is paid as. */
   readonly segments: (body: Body) => Segments;
   /** The outcome that an address of the sandbox stands for. */

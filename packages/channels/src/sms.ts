@@ -2,6 +2,7 @@ import type { ChannelModule } from "./channel.ts";
 import { magicDigits } from "./magic.ts";
 import { numberOrName, phoneRecipient } from "./number-channel.ts";
 import { segmentSms } from "./segments.ts";
+import { smartEncoding } from "./smart-encoding.ts";
 
 export const sms: ChannelModule = {
   noun: "an SMS",
@@ -10,6 +11,7 @@ export const sms: ChannelModule = {
   // Ten concatenated SMS (1,530 septets) is what networks carry reliably.
   limits: { text: 1_600 },
   needs: [["text"]],
+  smartEncoding,
   segments: ({ text = "" }) => segmentSms(text),
   magic: magicDigits,
 };

@@ -19,7 +19,7 @@ export { lifecycleData } from "./lifecycle-data.ts";
 export * from "./sequencer.ts";
 export * from "./endpoint.ts";
 export * from "./endpoint-filters.ts";
-export { Message, MessageSummary, Money, Time } from "./message-schema.ts";
+export { Message, MessageSegments, MessageSummary, Money, Time } from "./message-schema.ts";
 export * from "./conversation-schema.ts";
 export * from "./conversation-view.ts";
 export * from "./suppression.ts";

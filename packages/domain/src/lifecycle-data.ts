@@ -21,6 +21,10 @@ const Segments = z.looseObject({
   count: z.int().min(1),
   encoding: z.enum(["GSM-7", "UCS-2", "none"]),
   characters: z.int().min(0),
+  replaced: z
+    .array(z.looseObject({ from: z.string(), to: z.string(), count: z.int() }))
+    .optional()
+    .meta({ description: "What smart encoding has put in the place of what." }),
 });
 
 const Failure = z.looseObject({

@@ -35,6 +35,16 @@ export const Failure = z
   })
   .meta({ id: "MessageFailure" });
 
+export const MessageSegments = z.object({
+  count: z.int(),
+  encoding: z.string(),
+  characters: z.int(),
+  replaced: z
+    .array(z.object({ from: z.string(), to: z.string(), count: z.int() }))
+    .optional()
+    .meta({ description: "What smart encoding has put in the place of what." }),
+});
+
 const shown = {
   id: z
     .string()
@@ -47,7 +57,7 @@ const shown = {
   cost: Money,
   cost_estimate: Money,
   currency: z.string(),
-  segments: z.object({ count: z.int(), encoding: z.string(), characters: z.int() }),
+  segments: MessageSegments,
   provider: z
     .object({
       gateway: z.string(),

@@ -19,7 +19,10 @@ import { onMessage, requested, requestOf, sent } from "./facts.ts";
 // A process takes seconds on a busy machine.
 vi.setConfig({ testTimeout: 90_000 });
 
-const child = (name: string): string => new URL(`${name}-child.ts`, import.meta.url).pathname;
+const children = {
+  callbacks: new URL("./callbacks-child.ts", import.meta.url).pathname,
+  recording: new URL("./recording-child.ts", import.meta.url).pathname,
+};
 let database: TestDatabase;
 let pool: pg.Pool;
 let log: EventLog;
@@ -38,9 +41,13 @@ afterEach(async () => {
   await database.drop();
 });
 
-async function killed(name: string, point: string, ...args: readonly string[]): Promise<void> {
+async function killed(
+  name: keyof typeof children,
+  point: string,
+  ...args: readonly string[]
+): Promise<void> {
   const env = { HELIOGRAPH_FAILPOINT: `${point}:kill` };
-  const process = spawnService(child(name), env, [database.url, ...args]);
+  const process = spawnService(children[name], env, [database.url, ...args]);
   const exit = await process.exited;
   expect(exit, `${point}\n${process.output()}`).toMatchObject({ signal: "SIGKILL" });
 }
@@ -92,7 +99,7 @@ test("what was told is told once, however many of its readers are killed on the 
     "callbacks.before_commit",
   ])
     await killed("callbacks", point);
-  const successor = spawnService(child("callbacks"), {}, [database.url]);
+  const successor = spawnService(children.callbacks, {}, [database.url]);
   const end = (await all("CallbackReceived")).at(-1)!.position;
   await until(
     async () => {

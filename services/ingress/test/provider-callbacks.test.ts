@@ -19,6 +19,8 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { service as ingress } from "../src/index.ts";
 
 const origin = "https://in.example";
+/** The most that is taken of a provider at once. */
+const maxCallbackBytes = 1_000_000;
 let world: World;
 let twilio: TwilioDouble;
 let key: string;
@@ -322,4 +324,42 @@ test("one that cannot be read stands among the dead letters and stops nothing", 
     "select reason from runtime.dead_letters where consumer = 'callbacks'",
   );
   expect(rows).toMatchObject([{ reason: "it has no MessageSid" }]);
+});
+
+test("a body that is larger than any provider's is refused before it is looked at, and kept nowhere", async () => {
+  const before = await count("CallbackReceived");
+  const large = (url: string, bytes: number) =>
+    fetch(behind(url), { method: "POST", body: Buffer.alloc(bytes, 0x61) });
+  const refused = await large(gateway.callback_url, maxCallbackBytes + 1);
+  expect([refused.status, await refused.json()]).toMatchObject([413, { code: "body_too_large" }]);
+  // What is not too large is asked for its signature.
+  expect((await large(gateway.callback_url, maxCallbackBytes)).status).toBe(401);
+  // Nobody's address reads no body.
+  const elsewhere = gateway.callback_url.replace(/callbacks\/([^/]+)\/.{3}/, "callbacks/$1/AAA");
+  expect((await large(elsewhere, maxCallbackBytes)).status).toBe(404);
+  expect(await count("CallbackReceived")).toBe(before);
+});
+
+// The last one: it uses up what the address may try.
+test("a flood of forged callbacks is told to wait, and shuts out no genuine one from the same address", async () => {
+  const to = "+15550000109";
+  const id = await text(to);
+  await comes(id, "MessageSent");
+  const before = await count("CallbackReceived");
+  const forge = () =>
+    fetch(behind(gateway.callback_url), { method: "POST", body: "MessageSid=SM1" });
+  const statuses = new Map<number, number>();
+  let last: Response | undefined;
+  for (let round = 0; round < 14; round++)
+    for (const answer of await Promise.all(Array.from({ length: 50 }, forge))) {
+      statuses.set(answer.status, (statuses.get(answer.status) ?? 0) + 1);
+      if (answer.status === 429) last = answer;
+      await answer.arrayBuffer();
+    }
+  expect(statuses.get(401)).toBeGreaterThan(0);
+  expect(new Set(statuses.keys())).toEqual(new Set([401, 429]));
+  expect(Number(last!.headers.get("retry-after"))).toBeGreaterThan(0);
+  expect(await count("CallbackReceived")).toBe(before);
+  expect(await post(twilio.status(sidOf(to), "delivered"))).toBe(200);
+  await comes(id, "MessageDelivered");
 });

@@ -122,6 +122,33 @@ test("a long text is as many submits as the 202 counted, and delivered once ever
   expect(submitsTo(to).every(({ validity }) => /^0000\d{8}000R$/.test(validity))).toBe(true);
 });
 
+test("smart encoding is counted in the 202 as it is submitted, and says what it changed", async () => {
+  const to = "+15550000113";
+  const said = `\u201c${"a".repeat(158)}\u201d`;
+  const body = { channel: "sms", to, text: said, smart_encoding: true };
+  const answer = await world.call("POST", "/api/v1/messages", { key, body });
+  expect([answer.status, answer.body.segments]).toEqual([
+    202,
+    {
+      count: 1,
+      encoding: "GSM-7",
+      characters: 160,
+      replaced: [
+        { from: "\u201c", to: '"', count: 1 },
+        { from: "\u201d", to: '"', count: 1 },
+      ],
+    },
+  ]);
+  await comes(answer.body.id, "MessageSent");
+  const [submit, ...others] = submitsTo(to);
+  expect([submit!.coding, submit!.message.toString("latin1"), others]).toEqual([
+    0,
+    `"${"a".repeat(158)}"`,
+    [],
+  ]);
+  expect((await text("+15550000114", said)).count).toBe(3);
+});
+
 test("a receipt that overtakes the answer waits for it, and bad news gives the money back", async () => {
   const to = "+15550000102";
   smsc.behave(() => ({ type: "silent" }));

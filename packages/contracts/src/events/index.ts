@@ -161,5 +161,5 @@ export {
 export { EndpointFilters } from "./endpoint.ts";
 export { receiptStatuses } from "./receipts.ts";
 export type { WorkingHours } from "./team.ts";
-export type { Content, GatewayChoice, Segments } from "./message.ts";
+export type { Content, GatewayChoice, Replaced, Segments } from "./message.ts";
 export type { Terms } from "./terms.ts";

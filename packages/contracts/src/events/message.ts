@@ -12,10 +12,19 @@ import {
   Time,
 } from "./common.ts";
 
+/** What smart encoding has put in the place of what; an empty `to`: it is left out. */
+export const Replaced = z.strictObject({
+  from: z.string().max(64),
+  to: z.string().max(8),
+  count: z.int().min(1),
+});
+export type Replaced = z.infer<typeof Replaced>;
+
 export const Segments = z.strictObject({
   count: z.int().min(1),
   encoding: z.enum(["GSM-7", "UCS-2", "none"]),
   characters: z.int().min(0),
+  replaced: z.array(Replaced).max(1_600).optional(),
 });
 export type Segments = z.infer<typeof Segments>;
 

@@ -1,6 +1,6 @@
 import { Problem } from "@heliograph/api";
 import { channels, environments } from "@heliograph/contracts";
-import { Message, Money, Time } from "@heliograph/domain";
+import { Message, MessageSegments, Money, Time } from "@heliograph/domain";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { z } from "zod";
 
@@ -98,6 +98,10 @@ const sendFields = {
     .optional()
     .meta({ description: "At most 2 KB as JSON." }),
   client_ref: z.string().max(255).optional(),
+  smart_encoding: z.boolean().optional().meta({
+    description:
+      "SMS: quotation marks, dashes, spaces and the like that would make the text UCS-2 become what looks alike in GSM-7, where that makes all of it GSM-7; `segments.replaced` lists each change.",
+  }),
   failover: later("Other channels to try"),
   quiet_hours: later("Hours in which nothing is sent"),
   media: z.array(Media).min(1).max(10).optional().meta({
@@ -150,7 +154,6 @@ export const SendQuery = z.strictObject({
   }),
 });
 
-const Segments = z.object({ count: z.int(), encoding: z.string(), characters: z.int() });
 export const AcceptedMessage = z
   .object({
     id: MessageId.optional().meta({
@@ -164,7 +167,7 @@ export const AcceptedMessage = z
     created_at: Time,
     environment: z.enum(environments),
     currency: z.string(),
-    segments: Segments,
+    segments: MessageSegments,
     to: z.string(),
   })
   .meta({ id: "AcceptedMessage" });
