@@ -1,5 +1,5 @@
-import { randomBytes } from "node:crypto";
-import { chmodSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { randomBytes, randomUUID } from "node:crypto";
+import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { UsageError } from "./command.ts";
@@ -25,20 +25,31 @@ function readFile(path: string): File {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return {};
     throw error;
   }
+  const found = objectIn(content);
+  // The parser's own message would show what stands there.
+  if (found === undefined)
+    throw new UsageError(
+      `${path} is no JSON of ours. Remove it, and run \`heliograph configure\`.`,
+    );
+  return found;
+}
+
+function objectIn(content: string): File | undefined {
   try {
-    return JSON.parse(content) as File;
+    const found: unknown = JSON.parse(content);
+    return typeof found === "object" && found !== null ? found : undefined;
   } catch {
-    // The parser's own message would show what stands there.
-    throw new UsageError(`${path} is no JSON. Run \`heliograph configure\` to make it anew.`);
+    return undefined;
   }
 }
 
 /** Whole or not at all, and never readable by others, not even for a moment. */
 function writeFile(path: string, content: File): void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  const half = `${path}.${process.pid}`;
-  writeFileSync(half, `${JSON.stringify(content, undefined, 2)}\n`, { mode: privateMode });
-  chmodSync(half, privateMode);
+  const half = `${path}.${randomUUID()}`;
+  // A file that is there already would keep its mode, and might be a link.
+  const options = { mode: privateMode, flag: "wx" };
+  writeFileSync(half, `${JSON.stringify(content, undefined, 2)}\n`, options);
   renameSync(half, path);
 }
 

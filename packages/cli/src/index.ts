@@ -54,6 +54,9 @@ export async function main(surroundings: Surroundings): Promise<number> {
       if (error.requestId)
         say(`  request ${error.requestId}${error.docUrl ? `, ${error.docUrl}` : ""}`);
     }
+    // Whether it was sent nobody knows; with the same key it is sent once.
+    if (error instanceof ConnectionError && args[0] === "send" && error.idempotencyKey)
+      say(`Repeat it with --idempotency-key ${error.idempotencyKey}, and it is sent once.`);
     return error instanceof ConnectionError ? exitCodes.unreachable : exitCodes.refused;
   }
 }

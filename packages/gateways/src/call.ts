@@ -50,24 +50,22 @@ export function createCaller({ max_concurrent, timeout_ms }: GatewayConfig): Htt
     maxHeaderSize: 16 * 1024,
   });
   return {
-    async call({ method, url, headers, body = "" }, signal) {
+    async call({ method, url, headers, body }, signal) {
       let begun = false;
-      /** Read once there is a connection, when the head goes out. */
-      async function* content(): AsyncGenerator<Buffer> {
+      const begins = (): void => {
         begun = true;
-        yield Buffer.from(body);
-      }
+      };
       try {
         signal.throwIfAborted();
-        const length = { "content-length": String(Buffer.byteLength(body)) };
         const { origin, pathname, search } = new URL(url);
-        const hasBody = method !== "GET";
-        const response = await agent.request({
+        const response = await agent.compose(telling(begins)).request({
           origin,
           path: pathname + search,
           method: method as Dispatcher.HttpMethod,
-          headers: hasBody ? { ...headers, ...length } : headers,
-          ...(hasBody && { body: content() as unknown as Buffer }),
+          headers: Object.fromEntries(
+            Object.entries(headers).map(([name, value]) => [name, octets(value)]),
+          ),
+          ...(method !== "GET" && { body: body ?? "" }),
           signal,
         });
         const answered = { status: response.statusCode, headers: response.headers };
@@ -85,6 +83,29 @@ export function createCaller({ max_concurrent, timeout_ms }: GatewayConfig): Htt
     close: () => agent.destroy(),
   };
 }
+
+/**
+ * Tells when a request is about to be written: there is a connection, and from here on it may get there. A body that is read would not tell it: there are messages that go without one, as a `GET` or as a
+ * `POST` with everything in its address.
+ */
+const telling =
+  (begins: () => void): Dispatcher.DispatcherComposeInterceptor =>
+  (dispatch) =>
+  (options, handler) =>
+    dispatch(options, {
+      onRequestStart(controller, context) {
+        handler.onRequestStart?.(controller, context);
+        // Given up while it waited for its connection: nothing is written.
+        if (!controller.aborted) begins();
+      },
+      onResponseStart: (...told) => handler.onResponseStart?.(...told),
+      onResponseData: (...told) => handler.onResponseData?.(...told),
+      onResponseEnd: (...told) => handler.onResponseEnd?.(...told),
+      onResponseError: (...told) => handler.onResponseError?.(...told),
+    });
+
+/** A header holds octets (RFC 9110, 5.5): those of UTF-8, because a character above Latin-1 cannot stand there, and the request with it would never be made. */
+const octets = (value: string): string => Buffer.from(value, "utf8").toString("latin1");
 
 async function bounded(body: AsyncIterable<Buffer> & { destroy(): unknown }): Promise<string> {
   const chunks: Buffer[] = [];
@@ -157,10 +178,13 @@ export function refusedByStatus(
   };
 }
 
-/** Seconds or a date (RFC 9110, 10.2.3), as milliseconds from now. */
+/** Seconds or a date of HTTP (RFC 9110, 10.2.3), as milliseconds from now. Anything else says nothing: `Date.parse` would take `-5` for a day in 2001, which is over, and the provider would be asked again at once. */
 export function retryAfter(header: HttpAnswer["headers"][string]): number | undefined {
   const text = (Array.isArray(header) ? header[0] : header)?.trim() ?? "";
-  const ms = /^\d+$/.test(text) ? Number(text) * 1_000 : Date.parse(text) - Date.now();
+  const isSeconds = /^\d+$/.test(text);
+  if (!isSeconds && !/^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/.test(text))
+    return undefined;
+  const ms = isSeconds ? Number(text) * 1_000 : Date.parse(text) - Date.now();
   return Number.isNaN(ms) ? undefined : Math.min(Math.max(0, ms), maxRetryAfterMs);
 }
 

@@ -1,5 +1,6 @@
-import { webhookSink, type WebhookSink } from "@heliograph/testkit";
+import { until, webhookSink, type WebhookSink } from "@heliograph/testkit";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { retryAfter } from "../src/call.ts";
 import { configured, createGateway, previewOf, readCallback } from "../src/index.ts";
 import { attemptOf, configOf, toolsOf } from "./support.ts";
 
@@ -129,4 +130,93 @@ test("a configuration that cannot work is refused by its field", () => {
   ] as const)
     expect(() => given(settings)).toThrow(path);
   expect(() => given({}, { headers: "x" })).toThrow("secrets.headers");
+});
+
+test.each<[string, { method?: string; url?: string; body?: string }]>([
+  ["a GET", { method: "GET", url: "/send?text={{text}}" }],
+  ["a POST with everything in its address", { url: "/send?text={{text}}" }],
+  ["a POST with a body", { body: "{{text}}" }],
+])(
+  "%s that was written and is not answered may have got there",
+  async (_, { url = "/", ...settings }) => {
+    for (const behaviour of [{ type: "hang" }, { type: "reset" }] as const) {
+      sink.behave(behaviour);
+      const before = sink.requests.length;
+      const gateway = createGateway(
+        "live",
+        given({ ...settings, url: `${sink.url}${url}` }),
+        toolsOf(),
+      );
+      const caller = new AbortController();
+      const outcome = gateway.send(attempt, caller.signal);
+      await until(() => sink.requests.length > before);
+      caller.abort();
+      expect((await outcome).type).toBe("uncertain");
+      await gateway.close();
+    }
+  },
+);
+
+test("a header takes what a header can hold, as UTF-8, and one that frames the request is refused", async () => {
+  answer(200, { id: 7 });
+  const secrets = { headers: '{"X-Team":"Zoë"}' };
+  const emoji = attemptOf("+15550000001", { content: { text: "Приве́т 😀" } });
+  const gateway = createGateway(
+    "live",
+    given({ headers: { "x-text": "{{text}}" } }, secrets),
+    toolsOf(),
+  );
+  expect((await gateway.send(emoji, never)).type).toBe("accepted");
+  await gateway.close();
+  const { headers } = sink.requests.at(-1)!;
+  const read = (name: string) => Buffer.from(String(headers[name]), "latin1").toString("utf8");
+  expect([read("x-text"), read("x-team")]).toEqual([emoji.content.text, "Zoë"]);
+  for (const name of ["Transfer-Encoding", "content-length", "Connection", "expect"]) {
+    expect(() => given({ headers: { [name]: "1" } })).toThrow(`settings.headers.${name}`);
+    expect(() => given({}, { headers: JSON.stringify({ [name]: "1" }) })).toThrow(
+      "secrets.headers",
+    );
+  }
+});
+
+test("an id that is a long number keeps its digits, in the answer and in a report", async () => {
+  const id = "9007199254740993";
+  sink.behave({ type: "answer", status: 200, body: `{"id":${id}}` });
+  expect((await sent({})).result).toMatchObject({ type: "accepted", providerMessageId: id });
+  const receipts = { id: "/id", status: "/s", map: { "12345678901234567890": "delivered" } };
+  const [item] = readCallback(given({ receipts }), {
+    url: "",
+    headers: {},
+    contentType: "application/json",
+    body: Buffer.from(`{"id":${id},"s":12345678901234567890}`),
+    receivedAt: "2026-05-23T14:22:17Z",
+  });
+  expect(item).toMatchObject({ report: { providerMessageId: id, status: "delivered" } });
+});
+
+test("what somebody wrote does not lead to another path", async () => {
+  answer(200, { id: 7 });
+  const before = sink.requests.length;
+  for (const word of ["..", "."]) {
+    const gateway = createGateway("live", given({ url: `${sink.url}/a/{{text}}/b` }), toolsOf());
+    const result = await gateway.send(
+      attemptOf("+15550000001", { content: { text: word } }),
+      never,
+    );
+    expect(result).toMatchObject({ type: "rejected", error: { permanent: true } });
+    await gateway.close();
+  }
+  expect(sink.requests.length).toBe(before);
+});
+
+test.each([
+  ["-5", undefined],
+  ["1.5", undefined],
+  ["1000abc", undefined],
+  ["", undefined],
+  ["2", 2_000],
+  ["1000000000", 86_400_000],
+  ["Thu, 01 Jan 2015 00:00:00 GMT", 0],
+])("Retry-After %j of a provider is read as HTTP has it", (header, ms) => {
+  expect(retryAfter(header)).toBe(ms);
 });

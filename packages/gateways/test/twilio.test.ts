@@ -8,6 +8,7 @@ import {
   type Gateway,
 } from "../src/index.ts";
 import { sealedConfig } from "../src/configuration.ts";
+import { twilioFailure } from "../src/twilio/errors.ts";
 import { verifyTwilio } from "../src/twilio/signature.ts";
 import { attemptOf, configOf, toolsOf } from "./support.ts";
 
@@ -72,6 +73,20 @@ test("another port, origin, query, body or token is a forgery", () => {
     [`${url}&bodySHA256=00`, body, right],
   ] as const)
     expect(verdict(at, bytes, signature)).toBe("forged");
+});
+
+test("a body of as many fields as it may have is told from a genuine one without holding anybody up", () => {
+  const fields = Array.from({ length: 150_000 }, (_, index) => `${index.toString(36)}=`);
+  const begun = performance.now();
+  expect(verdict("https://in.example/cb", form(fields.join("&")), "AAAA")).toBe("forged");
+  // Looking through all for each took minutes.
+  expect(performance.now() - begun).toBeLessThan(2_000);
+});
+
+test("the provider's words name no recipient, however it writes the number", () => {
+  const text = "To 15551234567, that is +15551234567 or %2B15551234567, is no mobile";
+  const { provider } = twilioFailure("one", "invalid_recipient", { text }, "+15551234567");
+  expect(provider?.text).not.toContain("5551234567");
 });
 
 test("a refusal is classed by its code, and by its status where the code is not known; the code is kept", async () => {

@@ -173,6 +173,7 @@ describe("pages that change by themselves", () => {
       "/console/nowhere",
       "https://evil.example/",
       "//evil.example/console",
+      "http://[",
       "/console/limits",
       "/console/usage/usage.csv",
     ]) {

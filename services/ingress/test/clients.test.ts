@@ -171,6 +171,7 @@ test("the program sends, triggers and tails, and says what is wrong", async () =
     env: { HELIOGRAPH_URL: "http://127.0.0.1:9" },
   });
   expect(gone.code).toBe(3);
+  expect(gone.said).toMatch(/Repeat it with --idempotency-key [\w-]{36},/);
 });
 
 test("every event that can be triggered comes", async () => {
@@ -215,6 +216,8 @@ test("keys come from the environment or a file that only their owner can read", 
   const broken = await cli(read, none);
   expect(broken.said).toContain("is no JSON");
   expect(broken.said).not.toContain(key);
+  writeFileSync(file, "null");
+  expect((await cli(read, none)).said).toContain("is no JSON of ours");
   rmSync(file);
   const live = { env: { HELIOGRAPH_KEY: "ak_live_x" } };
   expect(
@@ -228,7 +231,7 @@ test("listen forwards what happens, signed, in order, over a receiver that is aw
   const stop = new AbortController();
   let ready = 0;
   let secret = "";
-  const listening = cli(["listen", "--forward", `${sink.url}/hooks`], {
+  const listening = cli(["listen", "--forward", `${new URL(sink.url).port}/hooks`], {
     signal: stop.signal,
     onSay: (line) => {
       if (line.startsWith("Ready")) ready += 1;
@@ -243,8 +246,11 @@ test("listen forwards what happens, signed, in order, over a receiver that is aw
   const second = await client.contacts.create({ name: "second" });
   const bodies = () => sink.requests.map(({ body }) => JSON.parse(body).data.contact_id as string);
   await expect.poll(bodies, { timeout: 20_000 }).toEqual([first.id, second.id, second.id]);
-  for (const { body, headers } of sink.requests)
-    expect(verifyWebhook(body, headers, secret).type).toBe("contact.created");
+  for (const { body, headers, path } of sink.requests)
+    expect([path, verifyWebhook(body, headers, secret).type]).toEqual([
+      "/hooks",
+      "contact.created",
+    ]);
   stop.abort();
   const { code, printed } = await listening;
   expect(code).toBe(0);

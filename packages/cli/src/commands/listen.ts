@@ -56,7 +56,10 @@ export const listen: Command = {
   summary: "Forwards the sandbox's events to a port of this machine, signed as webhooks are.",
   usage: "--forward <url> [--types <type,type>] [--after <sequence>]",
   options: {
-    forward: { value: "url", about: "your receiver: 3000, localhost:3000/hooks or a whole URL" },
+    forward: {
+      value: "url",
+      about: "your receiver: 3000, 3000/hooks, localhost:3000/hooks or a whole URL",
+    },
     ...feedOptions,
   },
   notes: [
@@ -77,9 +80,11 @@ export const listen: Command = {
   },
 };
 
+/** Where events go to, by what was given. Throws UsageError. */
 function receiverOf(given: string | undefined): string {
   if (given === undefined) throw new UsageError("listen needs --forward, such as --forward 3000");
-  const local = /^\d{1,5}$/.test(given) ? `127.0.0.1:${given}` : given;
+  // A number alone would be a host: 3000 is 0.0.11.184 to a URL parser.
+  const local = /^\d{1,5}(?=$|[/?])/.test(given) ? `127.0.0.1:${given}` : given;
   const url = local.includes("://") ? local : `http://${local}`;
   if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol))
     throw new UsageError("--forward must be a port, a host with one, or a URL");

@@ -34,6 +34,10 @@ export function createHttpGateway({
     kind: config.kind,
     async send(attempt, signal) {
       const request = renderRequest(attempt, settings, callback);
+      if (request === undefined) {
+        const text = "what the message says would lead to another path of the provider's";
+        return { type: "rejected", error: word("provider_rejected", { code: "path", text }) };
+      }
       const headers = { ...request.headers, ...secret };
       const outcome = await caller.call({ ...request, headers }, signal);
       return outcome.kind === "answered"

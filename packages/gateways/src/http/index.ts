@@ -16,7 +16,8 @@ export const http = gatewayKind({
   errors: genericErrors,
   create: createHttpGateway,
   callbacks: { verify: (request, { settings }) => verifyHttp(request, settings), read: readHttp },
-  preview: (attempt, _, settings) => renderRequest(attempt, settings, "https://callback.example/…"),
+  preview: (attempt, _, settings) =>
+    renderRequest(attempt, settings, "https://callback.example/…") ?? {},
   // Both are built into its connections.
   rebuiltBy: ["max_concurrent", "timeout_ms"],
   asks: false,

@@ -58,13 +58,25 @@ function filledDeep(part: unknown, values: Readonly<Record<string, string>>): un
   );
 }
 
-/** The request for an attempt. Pure; the headers that are secret come on top. */
+/** Whether a placeholder in the path would be `.` or `..`, which lead elsewhere however they are encoded (URL Standard, 4.2). */
+function leavesPath(url: string, values: Readonly<Record<string, string>>): boolean {
+  const [path = ""] = url.split(/[?#]/, 1);
+  return path
+    .split("/")
+    .some(
+      (part) =>
+        part.includes("{{") && /^(?:\.|%2e){1,2}$/i.test(filled(part, values, encodeURIComponent)),
+    );
+}
+
+/** The request for an attempt; undefined where what somebody wrote would make it another one than is configured. Pure; the headers that are secret come on top. */
 export function renderRequest(
   attempt: Attempt,
   { method, url, headers = {}, body }: HttpSettings,
   callbackUrl: string,
-): HttpRequest {
+): HttpRequest | undefined {
   const values = valuesOf(attempt, callbackUrl);
+  if (leavesPath(url, values)) return undefined;
   const given = Object.entries(headers).map(([name, value]) => [
     name.toLowerCase(),
     filled(value, values, asHeader),

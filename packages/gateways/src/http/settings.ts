@@ -7,7 +7,12 @@ const Pointer = z
   .string()
   .max(200)
   .regex(/^(\/([^~/]|~[01])*)*$/, "must be a JSON pointer, such as /message/id");
-const HeaderName = z.string().regex(/^[\w!#$%&'*+.^`|~-]{1,64}$/, "must be a header's name");
+/** They say how a request is written, which the connection knows better: with one of them no request would ever be made. */
+const framing = /^(?:content-length|transfer-encoding|connection|keep-alive|upgrade|expect)$/i;
+const HeaderName = z
+  .string()
+  .regex(/^[\w!#$%&'*+.^`|~-]{1,64}$/, "must be a header's name")
+  .refine((name) => !framing.test(name), "must not be a header that frames the request");
 export const Headers = z.record(
   HeaderName,
   z

@@ -24,12 +24,19 @@ export function readSmpp(callback: Callback, gateway: { readonly name: string })
   }
 }
 
+/** A part of a long message is a short message of 255 octets at most, with its fields and parameters. What is longer is no part: 255 of the longest PDUs would be 17 MB, which no event has room for. */
+const maxPartBytes = 2_000;
+/** The standard has 20 for a number (section 4.6.1) and 64 for other addresses. */
+const maxAddress = 64;
+
 function readMessage({ body, contentType }: Callback): CallbackItem {
   const { alphabet, id } = readType(contentType);
   const { from, to, part, text } = readWritten(deliveryIn(body), alphabet);
+  if (from.length > maxAddress || to.length > maxAddress)
+    return { kind: "unreadable", why: "an address is longer than there is" };
   if (text === undefined) return { kind: "ignored", what: "a message that is no text" };
   const item = { providerMessageId: id, from, contentType, raw: body };
-  if (part === undefined) return { kind: "inbound", ...item };
+  if (part === undefined || body.length > maxPartBytes) return { kind: "inbound", ...item };
   const { reference, total, number } = part;
   return { kind: "part", ...item, of: `${from} ${to} ${reference} ${total}`, total, number };
 }

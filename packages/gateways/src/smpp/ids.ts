@@ -3,10 +3,17 @@ import type { SmppSettings } from "./settings.ts";
 /** How the ids of a gateway's receipts are written beside those of its answers. */
 export type ReceiptId = NonNullable<SmppSettings["receipt_id"]>;
 
+/**
+ * The standard has 64 characters (section 4.4.2), and 64 hexadecimal digits are 78 decimal ones. Of what is longer no more is kept, in answers and in receipts alike: the ids of the 24 parts that a text may
+ * have are one field of an event, which has room for 2,000.
+ */
+export const maxIdCharacters = 80;
+
 /** Ids are compared without regard to case and to zeros before them: centres pad one and not the other. */
 const plain = (id: string): string =>
   id
     .trim()
+    .slice(0, maxIdCharacters)
     .toLowerCase()
     .replace(/^0+(?=.)/, "");
 
@@ -17,7 +24,10 @@ const fromDecimal = (id: string): string | undefined => (/^[0-9]+$/.test(id) ? i
 
 /** The id of an answer in the form in which receipts will have it, as far as that is known. */
 export const answeredId = (id: string, receiptId: ReceiptId): string =>
-  receiptId === "hex_to_decimal" ? (fromHex(plain(id)) ?? id.trim()) : id.trim();
+  ((receiptId === "hex_to_decimal" ? fromHex(plain(id)) : undefined) ?? id.trim()).slice(
+    0,
+    maxIdCharacters,
+  );
 
 /** The ids of a message's parts, in one: no id that is seen in the wild has a comma. */
 const separator = ",";

@@ -27,6 +27,7 @@ export class Pool {
 
   /** Settles when there is room, when no connection can be had, or when the signal is aborted. The room is the caller's, who must use it. */
   place(signal: AbortSignal): Promise<Place> {
+    if (signal.aborted) return Promise.resolve({ type: "given_up" });
     this.start();
     const link = this.#waiting.size === 0 ? this.#free() : undefined;
     if (link !== undefined) {

@@ -2,6 +2,7 @@ import type { Failure } from "@heliograph/contracts";
 import type { Report } from "../callbacks.ts";
 import { readText } from "./coding.ts";
 import { smppErrors } from "./errors.ts";
+import { maxIdCharacters } from "./ids.ts";
 import { tag, tlvOf } from "./pdu.ts";
 import type { Delivery } from "./session.ts";
 
@@ -42,8 +43,8 @@ export function readReceipt(delivery: Delivery, gateway: string): SmppReceipt {
   const { tlvs } = delivery;
   const labels = labelsOf(textOf(delivery));
   // Some centres write the one of the parameter in another base than their answers, and the one of the text as there.
-  const [id, other] = [cString(tlvOf(tlvs, tag.receipted_message_id)), labels("id")].filter(
-    (found) => found !== undefined,
+  const [id, other] = [cString(tlvOf(tlvs, tag.receipted_message_id)), labels("id")].flatMap(
+    (found) => found?.slice(0, maxIdCharacters) ?? [],
   );
   if (id === undefined) return { kind: "unreadable", why: "a receipt without an id" };
   const number = tlvOf(tlvs, tag.message_state)?.[0];
@@ -60,7 +61,7 @@ export function readReceipt(delivery: Delivery, gateway: string): SmppReceipt {
     report: {
       providerMessageId: id,
       ...(other !== undefined && other !== id && { otherIds: [other] }),
-      eventId: `${id}.${word}`.slice(0, 255),
+      eventId: `${id}.${word.slice(0, 64)}`,
       status: state,
       ...(state === "undelivered" && {
         permanent: true,

@@ -6,8 +6,13 @@ import { type Command, commandIds, type Fields, type Pdu, type PduOf, status } f
 import type { Submit } from "./submit.ts";
 import type { Timing } from "./timing.ts";
 
-/** Deliveries of one connection that are being stored: beyond this the message centre is asked to come again. */
+/** Deliveries of one connection that are being stored, and their octets: beyond this the message centre is asked to come again. */
 const maxStoring = 1_000;
+const maxStoringBytes = 4 * 1024 * 1024;
+/** What waits to be written to a message centre that does not read: a full window of the longest texts is 3.3 MB. It could make us answer without end. */
+const maxUnwrittenBytes = 4 * 1024 * 1024;
+/** Odd things of one connection that are told: a centre that says nothing else fills no log. */
+const maxOdd = 100;
 /** Submits that were given up and may be answered still. */
 const maxLate = 10_000;
 /** Sequence numbers are 1 to 0x7fffffff (section 3.2). */
@@ -69,6 +74,8 @@ export class Session {
   #sequence: number;
   #late = 0;
   #storing = 0;
+  #storingBytes = 0;
+  #oddities = 0;
   #readAt = performance.now();
   #idle: NodeJS.Timeout | undefined;
   #corked = false;
@@ -184,6 +191,14 @@ export class Session {
       });
     }
     this.#socket.write(encodePdu(pdu));
+    if (this.#socket.writableLength > maxUnwrittenBytes)
+      this.destroy("the message centre does not read");
+  }
+
+  #odd(what: string, fields: object): void {
+    if (++this.#oddities > maxOdd) return;
+    const last = this.#oddities === maxOdd && { further: "of this connection are not told" };
+    this.#events.odd(what, { ...fields, ...last });
   }
 
   #answer(command: Command, sequence: number, code: number): void {
@@ -241,13 +256,13 @@ export class Session {
           pdu,
         );
       default:
-        this.#events.odd("a command that no message centre sends", { command: pdu.command });
+        this.#odd("a command that no message centre sends", { command: pdu.command });
         return this.#answer("generic_nack", pdu.sequence, status.invalidCommandId);
     }
   }
 
   #takeMalformed({ id, sequence, reason }: Malformed): void {
-    this.#events.odd("a PDU that cannot be read", { id, sequence, reason });
+    this.#odd("a PDU that cannot be read", { id, sequence, reason });
     if (id >= 0x8000_0000) return this.#settle(sequence, { type: "lost" }, undefined);
     const code =
       reason === "unknown command" ? status.invalidCommandId : status.invalidCommandLength;
@@ -263,7 +278,7 @@ export class Session {
       (waiting !== undefined &&
         commandIds[answer.command] - 0x8000_0000 === commandIds[waiting.command]);
     if (waiting === undefined || !fits)
-      return this.#events.odd("an answer to nothing that was asked", {
+      return this.#odd("an answer to nothing that was asked", {
         command: answer?.command,
         sequence,
       });
@@ -276,14 +291,18 @@ export class Session {
 
   #store(frame: Buffer, { command, sequence }: Delivery): void {
     const answer = (code: number): void => this.#answer(`${command}_resp`, sequence, code);
-    if (this.#storing >= maxStoring) return answer(status.temporaryReceiverError);
+    const { length } = frame;
+    const isFull = this.#storingBytes + length > maxStoringBytes;
+    if (isFull || this.#storing >= maxStoring) return answer(status.temporaryReceiverError);
     this.#storing++;
+    this.#storingBytes += length;
     // The frame is part of a chunk that goes with it.
     void this.#events
       .delivered(Buffer.from(frame))
       .catch(() => status.temporaryReceiverError)
       .then((code) => {
         this.#storing--;
+        this.#storingBytes -= length;
         answer(code);
       });
   }

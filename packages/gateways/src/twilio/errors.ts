@@ -91,4 +91,5 @@ const wordsOf = ({ code, text = "" }: { code?: string; text?: string | undefined
       : `Twilio error ${code}`
     : to === ""
       ? text
-      : text.replaceAll(to, "<recipient>");
+      : // With its plus, without, or with one that is written %2B.
+        text.replaceAll(to, "<recipient>").replaceAll(to.replace(/^\+/, ""), "<recipient>");

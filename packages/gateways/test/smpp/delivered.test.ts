@@ -3,7 +3,7 @@ import { toGsm } from "@heliograph/channels";
 import { encodePdu } from "../../src/smpp/codec.ts";
 import { readSmpp } from "../../src/smpp/callbacks.ts";
 import { smppType } from "../../src/smpp/content-type.ts";
-import { answeredId, smppIdKeys, smppPartOf } from "../../src/smpp/ids.ts";
+import { answeredId, joinIds, smppIdKeys, smppPartOf } from "../../src/smpp/ids.ts";
 import { smppInbound } from "../../src/smpp/inbound.ts";
 import { tag, type Fields, type Tlvs } from "../../src/smpp/pdu.ts";
 
@@ -277,5 +277,53 @@ describe("what a person writes", () => {
     );
     expect(() => inbound([])).toThrow("no PDU");
     expect(() => inbound([frameOf({})], "application/json")).toThrow("type");
+  });
+});
+
+describe("what a hostile centre says", () => {
+  test("an id of any length fits its event, as often as a text may have parts, and is found by its receipt", () => {
+    for (const [id, form] of [
+      ["x".repeat(3_000), "as_is"],
+      ["f".repeat(3_000), "hex_to_decimal"],
+      ["f".repeat(64), "hex_to_decimal"],
+    ] as const) {
+      const accepted = joinIds(Array.from({ length: 24 }, () => answeredId(id, form)));
+      expect(accepted.length).toBeLessThanOrEqual(2_000);
+      const told = form === "as_is" ? id : BigInt(`0x${id}`).toString();
+      const item = read({
+        esm_class: receipt,
+        tlvs: [
+          [tag.receipted_message_id, cString(told)],
+          [tag.message_state, Buffer.from([2])],
+        ],
+      });
+      if (item.kind !== "report") throw new Error(item.kind);
+      expect(item.report.eventId.endsWith(".DELIVRD")).toBe(true);
+      expect(item.report.eventId.length).toBeLessThanOrEqual(255);
+      if (id.length > 64 && form !== "as_is") continue;
+      const keys = smppIdKeys(item.report.providerMessageId, form);
+      expect(smppIdKeys(accepted, form)).toEqual(expect.arrayContaining([...keys]));
+    }
+  });
+
+  test("a part that is longer than one can be is a message of its own", () => {
+    const header = Buffer.from([5, 0, 3, 7, 255, 1]);
+    const payload = Buffer.concat([header, Buffer.alloc(60_000, "x")]);
+    expect(read({ esm_class: 0x40, short_message: header }).kind).toBe("part");
+    expect(read({ esm_class: 0x40, tlvs: [[tag.message_payload, payload]] }).kind).toBe("inbound");
+    const padding: Tlvs = [[0x1400, Buffer.alloc(60_000)]];
+    expect(read({ esm_class: 0x40, short_message: header, tlvs: padding }).kind).toBe("inbound");
+  });
+
+  test("an address that is longer than there is is shown to an operator", () => {
+    const frame = frameOf({ ...text("Hi") });
+    const long = Buffer.alloc(1_000, "1");
+    const [before, after] = [frame.subarray(0, 19), frame.subarray(19)];
+    const body = Buffer.concat([before, long, after]);
+    body.writeUInt32BE(body.length, 0);
+    const callback = { url: "", headers: {}, contentType, body, receivedAt: "" };
+    expect(readSmpp(callback, { name: "one" })).toEqual([
+      { kind: "unreadable", why: "an address is longer than there is" },
+    ]);
   });
 });

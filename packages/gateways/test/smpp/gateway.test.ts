@@ -149,7 +149,7 @@ describe("a centre that throttles", () => {
   });
 
   test("is left alone when it goes on, and what it took is not sent again by the next try", async () => {
-    const { gateway, smsc } = await set({ config: { timeout_ms: 60 } });
+    const { gateway, smsc } = await set({ config: { timeout_ms: 400 } });
     smsc.behave(({ message }) => (message[5] === 2 ? throttled : accept));
     const text = "a".repeat(400);
     expect(await gateway.send(textOf(text), never)).toMatchObject({
@@ -262,7 +262,7 @@ describe("an answer", () => {
 
 describe("a window", () => {
   test("that was never answered is free again at the deadline, each place once", async () => {
-    const { gateway, smsc } = await set({ settings: { window: 10 }, config: { timeout_ms: 80 } });
+    const { gateway, smsc } = await set({ settings: { window: 10 }, config: { timeout_ms: 400 } });
     smsc.behave((_, index) => (index < 10 ? { type: "silent" } : accept));
     const sends = Array.from({ length: 25 }, (_, index) =>
       gateway.send(attemptOf(`+155500000${index + 10}`), never),
@@ -278,7 +278,7 @@ describe("a window", () => {
     smsc.behave(() => ({ type: "silent" }));
     const before = smsc.submits.length;
     const more = Array.from({ length: 15 }, (_, index) =>
-      gateway.send(attemptOf(`+155500001${index + 10}`), seconds(40)),
+      gateway.send(attemptOf(`+155500001${index + 10}`), seconds(200)),
     );
     const ended = await Promise.all(more);
     expect(smsc.submits.length - before).toBe(10);

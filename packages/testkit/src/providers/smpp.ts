@@ -53,6 +53,8 @@ export type SmscDouble = {
   onBind(reaction: BindReaction | undefined): void;
   /** From now on nothing is read of this session or said to it, as when the centre hangs. */
   freeze(session: number): void;
+  /** From now on what is sent to this session stays on its way, and fills the buffers there. */
+  stall(session: number): void;
   /** Answers a submit that was met with silence. */
   answer(submit: Submitted, id: string, status?: number): void;
   /** Gives the status with which it is answered. To the first session that receives, or to the one named. */
@@ -244,6 +246,7 @@ export async function smscDouble({
     behave: (react) => void (smsc.react = react),
     onBind: (reaction) => void (smsc.bindReaction = reaction),
     freeze: (session) => void smsc.sessionOf(session, false).socket.removeAllListeners("data"),
+    stall: (session) => void smsc.sessionOf(session, false).socket.pause(),
     answer({ session, sequence }, id, status = 0) {
       const { socket } = smsc.sessionOf(session, false);
       socket.write(frameOf(0x8000_0004, status, sequence, ...(status === 0 ? [string(id)] : [])));

@@ -29,7 +29,7 @@ export function joinLive(
   if (query.text("world") !== environment)
     return refuse("This page is of the other world: you have switched in another tab.");
   const page = query.text("page").slice(0, maxChars);
-  const { pathname, searchParams } = new URL(page, "http://console");
+  const { pathname, searchParams } = URL.parse(page, "http://console") ?? new URL("http://console");
   const match = router.match("GET", pathname);
   // A page without regions would be made again for nothing, and a file be asked for.
   const watched = match.kind === "found" && match.target.live === true;
