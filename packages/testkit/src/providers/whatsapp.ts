@@ -49,33 +49,7 @@ export async function whatsappDouble({
       messages: [{ id: wamid, message_status: "accepted" }],
     });
   }
-  /** A post of Meta's, as it signs them. */
-  const signed = (url: string, content: object | string) => {
-    const body = Buffer.from(typeof content === "string" ? content : JSON.stringify(content));
-    return {
-      method: "POST" as const,
-      url,
-      headers: {
-        "content-type": "application/json",
-        "x-hub-signature-256": `sha256=${createHmac("sha256", appSecret).update(body).digest("hex")}`,
-      },
-      body,
-    };
-  };
-  /** One post with these values, each as one change of the field `messages`. */
-  const values = (url: string, ...all: readonly object[]) =>
-    signed(url, {
-      object: "whatsapp_business_account",
-      entry: all.map((value) => ({
-        id: "102290129340398",
-        changes: [{ field: "messages", value: { ...head, ...value } }],
-      })),
-    });
-  const head = {
-    messaging_product: "whatsapp",
-    metadata: { display_phone_number: "1 555-010-0000", phone_number_id: phoneNumberId },
-  };
-
+  const posts = metaPosts(appSecret, phoneNumberId);
   const sink = await webhookSink();
   sink.behave(answer);
   return {
@@ -87,12 +61,38 @@ export async function whatsappDouble({
     messages: messages as readonly WhatsappMessage[],
     requests: sink.requests,
     behave: (next: WhatsappWeather): void => void (weather = next),
-    signed,
-    values,
-    status: (url: string, wamid: string, status: string, more: object = {}) =>
-      values(url, { statuses: [{ id: wamid, status, timestamp: "1700000000", ...more }] }),
+    ...posts,
     close: () => sink.close(),
   };
+}
+
+/** What Meta posts about a number, signed as it signs. */
+function metaPosts(appSecret: string, phoneNumberId: string) {
+  const signed = (url: string, content: object | string) => {
+    const body = Buffer.from(typeof content === "string" ? content : JSON.stringify(content));
+    const signature = createHmac("sha256", appSecret).update(body).digest("hex");
+    const headers = {
+      "content-type": "application/json",
+      "x-hub-signature-256": `sha256=${signature}`,
+    };
+    return { method: "POST" as const, url, headers, body };
+  };
+  const head = {
+    messaging_product: "whatsapp",
+    metadata: { display_phone_number: "1 555-010-0000", phone_number_id: phoneNumberId },
+  };
+  /** One post with these values, each as one change of the field `messages`. */
+  const values = (url: string, ...all: readonly object[]) =>
+    signed(url, {
+      object: "whatsapp_business_account",
+      entry: all.map((value) => ({
+        id: "102290129340398",
+        changes: [{ field: "messages", value: { ...head, ...value } }],
+      })),
+    });
+  const status = (url: string, wamid: string, word: string, more: object = {}) =>
+    values(url, { statuses: [{ id: wamid, status: word, timestamp: "1700000000", ...more }] });
+  return { signed, values, status };
 }
 
 const json = (
