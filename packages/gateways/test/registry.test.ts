@@ -228,7 +228,7 @@ test("no other source decides by a kind's name", () => {
     .filter((path) => literal.test(readFileSync(new URL(path, root), "utf8")));
   expect(naming.toSorted()).toEqual([
     // Examples in the OpenAPI document: of a field, and of a request that is taken as it stands.
-    "packages/api/src/openapi-fields.ts",
+    "packages/api/src/openapi-schema-fields.ts",
     "packages/contracts/src/events/earlier.ts",
     "services/control/src/api/gateway-schema.ts",
   ]);
