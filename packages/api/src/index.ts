@@ -35,6 +35,7 @@ export { openedFor } from "./opened.ts";
 export { appendPlatform, created, showsSecrets, untilInEffect } from "./platform.ts";
 export { Problem } from "./problem-schema.ts";
 export { asPublicError, errorsPath, problemOf } from "./problem.ts";
+export { seenUntil } from "./projection.ts";
 export { type ProjectionView, readProjections } from "./projections.ts";
 export { orNone, reachable, requireReach } from "./reach.ts";
 export { type Policy } from "./limits/policies.ts";

@@ -2,9 +2,32 @@ import { setTimeout as wait } from "node:timers/promises";
 import { PublicError } from "@heliograph/contracts";
 import { parsePosition } from "@heliograph/log";
 import type { Call } from "./call.ts";
+import type { EnvironmentDeps } from "./context.ts";
 import { checkpointOf, hurry } from "@heliograph/runtime";
 
 const maxWaitMs = 5_000;
+
+/** Waits until the read model of a schema has seen a position, at most so long; gives the position that it has seen then. */
+export async function seenUntil(
+  { projectionPool }: Pick<EnvironmentDeps, "projectionPool">,
+  schema: string,
+  wanted: bigint,
+  atMostMs: number,
+  signal: AbortSignal,
+): Promise<bigint> {
+  const deadline = performance.now() + atMostMs;
+  let position = await checkpointOf(projectionPool, schema);
+  for (
+    let pauseMs = 2;
+    position < wanted && performance.now() < deadline && !signal.aborted;
+    pauseMs = Math.min(pauseMs * 2, 50)
+  ) {
+    hurry(projectionPool, schema);
+    await wait(pauseMs);
+    position = await checkpointOf(projectionPool, schema);
+  }
+  return position;
+}
 
 /**
  * `Projection-Lag`: how many events of the log the read model has not seen. With `Min-Log-Position` it first waits, at most 5 s,
@@ -26,18 +49,9 @@ export async function projectionHeaders(call: Call, schema: string): Promise<rea
           },
         ],
       });
-    const deadline = performance.now() + maxWaitMs;
     // A position beyond the head is of another log (keys and partners have theirs): waiting for it would be in vain.
-    const reachable = wanted <= (await log.head());
-    for (
-      let pauseMs = 2;
-      reachable && position < wanted && performance.now() < deadline && !call.signal.aborted;
-      pauseMs = Math.min(pauseMs * 2, 50)
-    ) {
-      hurry(projectionPool, schema);
-      await wait(pauseMs);
-      position = await checkpointOf(projectionPool, schema);
-    }
+    if (wanted <= (await log.head()))
+      position = await seenUntil(call.deps, schema, wanted, maxWaitMs, call.signal);
   }
   const head = await log.head();
   return ["Projection-Lag", String(log.span(position, head))];

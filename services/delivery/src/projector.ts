@@ -3,6 +3,7 @@ import {
   boundedCache,
   foldMessage,
   joinStatus,
+  statuses,
   statusOf,
   type MessageStatus,
 } from "@heliograph/domain";
@@ -62,6 +63,7 @@ function statusesIn(events: readonly StatusEvent[], count: Counts["add"]) {
     }
     if (event.type === "MessageCorrected") {
       const { status, message } = event.data;
+      if (!statuses.includes(status)) throw new Error("a correction to no status");
       count(message.channel, "corrected");
       raised.delete(id);
       if (row === undefined) set.set(id, status);

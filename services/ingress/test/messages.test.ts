@@ -184,7 +184,13 @@ describe("one message", () => {
         },
       },
     });
-    const { data } = await readTimeline({ ...context, log }, "sandbox", partner.id, id);
+    const { data } = await readTimeline(
+      { ...context, log },
+      "sandbox",
+      partner.id,
+      id,
+      AbortSignal.timeout(5_000),
+    );
     expect((data as { type: string }[]).map(({ type }) => type)).toEqual(["MessageRequested"]);
   });
 });

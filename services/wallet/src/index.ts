@@ -3,6 +3,7 @@ import { walletRoutes } from "./api/wallet.ts";
 import { walletProjector } from "./projector.ts";
 import { walletLedger } from "./reactor.ts";
 
+export { walletSchema } from "./projector.ts";
 export { walletPositions } from "./tables/wallet.ts";
 
 /** Holds, captures, releases and refunds funds. */

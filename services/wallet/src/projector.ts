@@ -6,11 +6,13 @@ import { walletWrites } from "./store.ts";
 /** Small batches wait this long for company: at most ten commits a second. What decides about money reads the log. */
 const lingerMs = 100;
 
+export const walletSchema = "wallet";
+
 /** Keeps `wallet.holds` and `wallet.wallets`. */
 export const walletProjector = projector({
   kind: "projector",
   name: "wallet",
-  schema: "wallet",
+  schema: walletSchema,
   version: 2,
   types: walletEventTypes,
   spaces: { holds: spaceOfWallet("partner"), wallets: spaceOfWallet("partner") },

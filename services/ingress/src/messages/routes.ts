@@ -175,7 +175,13 @@ export const messageRoutes: readonly Route[] = [
     errors: ["not_found"],
     handler: async (call) => ({
       status: 200,
-      body: await readTimeline(call.deps, call.env, call.partner.partner_id, call.params["id"]!),
+      body: await readTimeline(
+        call.deps,
+        call.env,
+        call.partner.partner_id,
+        call.params["id"]!,
+        call.signal,
+      ),
       headers: { "Projection-Lag": "0" },
     }),
   }),

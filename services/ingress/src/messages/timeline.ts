@@ -7,8 +7,11 @@ import {
   walletEventTypes,
 } from "@heliograph/domain";
 import { type RecordedEvent, formatPosition, ofType } from "@heliograph/log";
-import { walletPositions } from "@heliograph/wallet";
-import type { EnvironmentDeps } from "@heliograph/api";
+import { walletPositions, walletSchema } from "@heliograph/wallet";
+import { type EnvironmentDeps, seenUntil } from "@heliograph/api";
+
+/** So long a timeline waits for the wallet's read model, which is a tenth of a second behind where nobody waits for it: without it the last moment would lack its wallet events. */
+const walletWaitMs = 500;
 
 export const messageNotFound = (): PublicError =>
   new PublicError("not_found", "There is no such message.");
@@ -22,11 +25,13 @@ export async function readTimeline(
   environment: Environment,
   partner: string,
   id: string,
+  signal: AbortSignal,
 ): Promise<Record<string, unknown>> {
   const head = await deps.log.head();
   const found = await readMessage(deps.log, partner, id, head);
   if (found === undefined) throw messageNotFound();
   const { events, state } = found;
+  await seenUntil(deps, walletSchema, events.at(-1)!.position, walletWaitMs, signal);
   const [receipts, wallet] = await Promise.all([
     deps.log.readStream(streamOf("receipts", id)),
     walletEvents(deps, state.id),
@@ -39,7 +44,7 @@ export async function readTimeline(
   return { message_id: id, environment, data: open(entries) };
 }
 
-/** The wallet's read model says where to look; a message of the last moment may miss its newest wallet event. */
+/** The wallet's read model says where to look. */
 async function walletEvents(deps: EnvironmentDeps, id: string): Promise<readonly RecordedEvent[]> {
   const positions = (await walletPositions(deps.projectionPool, [id])).get(id) ?? [];
   const events = await Promise.all(positions.map((position) => deps.log.readAt(position)));
