@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { Admission } from "../src/messages/admission.ts";
 
-const limits = { alone: 10, shared: 3, waiting: 50 };
+const limits = { alone: 10, shared: 3, waitingPerName: 50, waiting: 120 };
 
 /** Sends that go and end when they are told to. */
 function open(now = () => 0) {
@@ -60,6 +60,17 @@ test("what waits of one is bounded, and takes nothing from another", () => {
     expect.objectContaining({ code: "rate_limited", retryAfterSeconds: 1 }),
   );
   expect(enter("small")).toBe(true);
+});
+
+test("what waits of all is bounded too, and who has nothing under way goes all the same", () => {
+  const { enter } = open();
+  for (const name of ["a", "b", "c"]) for (let n = 0; n < 45; n++) enter(name);
+  const refused = expect.objectContaining({ code: "overloaded", retryAfterSeconds: 1 });
+  expect(() => {
+    for (let n = 0; n < 10; n++) enter("c");
+  }).toThrow(refused);
+  expect(enter("d")).toBe(true);
+  expect(() => enter("d")).toThrow(refused);
 });
 
 test("no more go than may, who has nothing under way goes at once, all go in the end, and no room stays empty while somebody waits", async () => {

@@ -7,6 +7,8 @@ export type AdmissionLimits = {
   /** The same while others send too. */
   readonly shared: number;
   /** That wait, of one name; whoever has more hears that he asks for too much. */
+  readonly waitingPerName: number;
+  /** That wait, of all. */
   readonly waiting: number;
 };
 
@@ -26,19 +28,22 @@ export class Admission {
     this.#company = company;
   }
 
-  /** Undefined when it may go at once, else resolves when it may. `leave` must follow. Throws `rate_limited` when too much of this name waits. */
+  /** Undefined when it may go at once, else resolves when it may. `leave` must follow. Throws `rate_limited` when too much of this name waits, `overloaded` when too much of all does. */
   enter(name: string, cost: number): Promise<void> | undefined {
     this.#company.seen(name);
     if (this.#waiting.sizeOf(name) === 0 && this.#mayGo(name)) {
       this.#go(name, cost);
       return undefined;
     }
-    if (this.#waiting.sizeOf(name) >= this.#limits.waiting)
-      throw new PublicError(
-        "rate_limited",
-        `${this.#limits.waiting} of your sends wait to be stored.`,
-        { retryAfterSeconds: 1 },
-      );
+    const { waitingPerName, waiting } = this.#limits;
+    if (this.#waiting.sizeOf(name) >= waitingPerName)
+      throw new PublicError("rate_limited", `${waitingPerName} of your sends wait to be stored.`, {
+        retryAfterSeconds: 1,
+      });
+    if (this.#waiting.size >= waiting)
+      throw new PublicError("overloaded", "Too many sends wait to be stored.", {
+        retryAfterSeconds: 1,
+      });
     return new Promise((resolve) => {
       const begin = (): void => {
         this.#go(name, cost);

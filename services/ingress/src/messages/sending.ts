@@ -65,13 +65,15 @@ type Ready = { index: number; value: Prepared };
 const sliceLength = 200;
 /** While others send too: preparing them holds the process for some milliseconds. */
 const sharedSliceLength = 25;
+/** As many may wait as requests may (`FairStarts`). */
+const waits = { waitingPerName: 1_000, waiting: 10_000 };
 /** Of one who is alone: as much as a flush of the log takes; of a batch two slices, of which one is prepared while the other is written. Of those who share a slice, too. */
-const batchesAtOnce = { alone: 2 * sliceLength, shared: 2 * sharedSliceLength, waiting: 1_000 };
+const batchesAtOnce = { alone: 2 * sliceLength, shared: 2 * sharedSliceLength, ...waits };
 /**
  * Few of those who share: what another sends then shares a flush with few of one who has many, and after a pause of the process it meets few of those that gathered. It keeps the log
  * busy all the same, for a flush takes what came during the one before.
  */
-const singlesAtOnce = { alone: 400, shared: 4, waiting: 1_000 };
+const singlesAtOnce = { alone: 400, shared: 4, ...waits };
 
 /** Accepts the messages of one environment: the memory of templates, funds and waiting callers, kept fresh by one subscription. */
 export class Sending {
