@@ -64,7 +64,7 @@ test("what waits of one is bounded, and takes nothing from another", () => {
 
 test("what waits of all is bounded too, and who has nothing under way goes all the same", () => {
   const { enter } = open();
-  for (const name of ["a", "b", "c"]) for (let n = 0; n < 45; n++) enter(name);
+  for (const name of ["a", "b", "c"]) for (let n = 0; n < 43; n++) enter(name);
   const refused = expect.objectContaining({ code: "overloaded", retryAfterSeconds: 1 });
   expect(() => {
     for (let n = 0; n < 10; n++) enter("c");
