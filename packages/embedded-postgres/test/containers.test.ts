@@ -3,7 +3,7 @@ import { chownSync, readFileSync, readdirSync, statSync, writeFileSync } from "n
 import { join } from "node:path";
 import { afterAll, expect, onTestFinished, test } from "vitest";
 import { startEmbeddedPostgres } from "../src/index.ts";
-import { argumentsOf, waitUntil } from "../src/processes.ts";
+import { argumentsOf, startTicksOf, waitUntil } from "../src/processes.ts";
 import {
   container,
   dataFolder,
@@ -77,6 +77,8 @@ test("a server that goes on in another container without its owner keeps others 
     return program === process.execPath && rest.some((argument) => argument.includes(dataDir));
   });
   process.kill(Number(node), "SIGKILL");
+  // Gone, or not yet buried by the first process there.
+  await waitUntil(() => startTicksOf(Number(node)) === undefined, { timeoutMs: 10_000 });
   await expect(startEmbeddedPostgres({ dataDir, settings })).rejects.toThrow(/cannot be seen from/);
   expect(await query(server.config, "select 1")).toEqual([[1]]);
   await owner.kill();

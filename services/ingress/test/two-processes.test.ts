@@ -119,3 +119,27 @@ test("two processes of the API, of which one is killed and started again, keep o
   const own = answered(await successor).filter((call) => call.began > settled);
   expect(new Set(own.map(({ status }) => status))).toEqual(new Set([200]));
 }, 120_000);
+
+test("what an operator changes is in force in every process within a second", async () => {
+  const partner = await world.addPartner({ rateLimit: { requests: 900, window_seconds: 1 } });
+  const admin = await world.addKey(partner.id, { environment: "live", scopes: ["admin"] });
+  const policies = () =>
+    Promise.all(
+      ports.map(async (port) => {
+        const answer = await fetch(`http://127.0.0.1:${port}/api/v1/balance`, {
+          headers: { authorization: `Bearer ${partner.key}` },
+        });
+        await answer.arrayBuffer();
+        return /"requests";q=(\d+)/.exec(answer.headers.get("ratelimit-policy") ?? "")?.[1];
+      }),
+    );
+  await until(async () => (await policies()).every((most) => most === "900"));
+  for (const requests of [700, 20]) {
+    const path = `/api/v1/admin/partners/${partner.id}`;
+    const body = { rate_limit: { requests, window_seconds: 1 } };
+    expect((await world.call("PATCH", path, { key: admin, body })).status).toBe(200);
+    // What is asked a second later is asked under the new limit.
+    await pause(1_000);
+    expect(await policies()).toEqual([String(requests), String(requests)]);
+  }
+});

@@ -35,8 +35,12 @@ export function teller(world: World, environment: Environment, key: string) {
   const ends = async (id: string, status: string) => {
     await until(async () => (await read(`/messages/${id}`)).status === status);
     await step(`${status} message`, "GET", `/messages/${id}`);
-    const { data } = await read(`/messages/${id}/timeline`);
-    const types = data.map(({ type }: { type: string }) => type).toSorted();
+    // The money is settled a moment after what it is settled for.
+    const types = await until(async () => {
+      const { data } = await read(`/messages/${id}/timeline`);
+      const all: string[] = data.map(({ type }: { type: string }) => type).toSorted();
+      return all.some((type) => /^Funds(?:Captured|Released)$/.test(type)) && all;
+    });
     steps.push({ name: "timeline", status: 200, headers: {}, body: types });
   };
   return { environment, steps, alike, step, read, ends };
