@@ -278,8 +278,8 @@ test("Time and lockout tell: an unknown address takes as long as a wrong passwor
     known.push(await timed(ann.email));
     unknown.push(await timed(`nobody${round}@example.org`));
   }
-  const median = (list: number[]): number => list.sort((a, b) => a - b)[4]!;
-  const ratio = median(unknown) / median(known);
+  // The quickest of each: whatever else the machine does only adds to it.
+  const ratio = Math.min(...unknown) / Math.min(...known);
   // Without the dummy hash it is a fifth.
   expect(ratio).toBeGreaterThan(0.6);
   expect(ratio).toBeLessThan(1.6);
