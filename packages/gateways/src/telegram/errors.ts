@@ -1,5 +1,6 @@
 import type { Failure } from "@heliograph/contracts";
 import { httpErrors } from "../call.ts";
+import { failureOf, type Said } from "../failure.ts";
 
 type Class = Pick<Failure, "class" | "permanent">;
 
@@ -41,22 +42,10 @@ const descriptions: readonly (readonly [RegExp, TelegramError])[] = [
 export const telegramError = (description: string): TelegramError | undefined =>
   descriptions.find(([words]) => words.test(description))?.[1];
 
-/** A failure in our words with the provider's beside them, which never quote whom the message is for. */
+/** A failure of this kind, as `failureOf` words it. */
 export const telegramFailure = (
   gateway: string,
   reason: TelegramError,
-  said: { readonly code?: string; readonly text?: string | undefined },
-  to = "",
-): Failure => {
-  const { code, text = "" } = said;
-  const words = text === "" ? "the provider gave no reason" : text;
-  return {
-    code: reason,
-    ...telegramErrors[reason],
-    provider: {
-      name: gateway,
-      ...(code !== undefined && code !== "" && { code: code.slice(0, 64) }),
-      text: (to === "" ? words : words.replaceAll(to, "<recipient>")).slice(0, 2_000),
-    },
-  };
-};
+  said: Said,
+  to?: string,
+): Failure => failureOf(gateway, { code: reason, ...telegramErrors[reason] }, said, to);

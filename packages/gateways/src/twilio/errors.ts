@@ -1,5 +1,6 @@
 import type { Failure } from "@heliograph/contracts";
 import { httpErrors } from "../call.ts";
+import { failureOf, type Said } from "../failure.ts";
 
 type Class = Pick<Failure, "class" | "permanent">;
 
@@ -68,28 +69,13 @@ const codes: Readonly<Record<string, TwilioError>> = {
 /** Undefined for a code that is not in the table: then the status beside it decides, and the code is kept. */
 export const twilioError = (code: string): TwilioError | undefined => codes[code];
 
-/** A failure in our words with the provider's beside them, which never quote whom the message is for. */
+/** A failure of this kind, as `failureOf` words it; a code that comes without a word is named. */
 export const twilioFailure = (
   gateway: string,
   reason: TwilioError,
-  said: { readonly code?: string; readonly text?: string | undefined },
-  to = "",
-): Failure => ({
-  code: reason,
-  ...twilioErrors[reason],
-  provider: {
-    name: gateway,
-    ...(said.code !== undefined && said.code !== "" && { code: said.code.slice(0, 64) }),
-    text: wordsOf(said, to).slice(0, 2_000),
-  },
-});
-
-const wordsOf = ({ code, text = "" }: { code?: string; text?: string | undefined }, to: string) =>
-  text === ""
-    ? code === undefined || code === ""
-      ? "the provider gave no reason"
-      : `Twilio error ${code}`
-    : to === ""
-      ? text
-      : // With its plus, without, or with one that is written %2B.
-        text.replaceAll(to, "<recipient>").replaceAll(to.replace(/^\+/, ""), "<recipient>");
+  said: Said,
+  to?: string,
+): Failure => {
+  const text = said.text || (said.code ? `Twilio error ${said.code}` : "");
+  return failureOf(gateway, { code: reason, ...twilioErrors[reason] }, { ...said, text }, to);
+};

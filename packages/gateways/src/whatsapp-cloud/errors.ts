@@ -1,5 +1,6 @@
 import type { Failure } from "@heliograph/contracts";
 import { httpErrors } from "../call.ts";
+import { failureOf, type Said } from "../failure.ts";
 
 type Class = Pick<Failure, "class" | "permanent">;
 
@@ -66,23 +67,10 @@ export const whatsappError = (code: number): WhatsappError | undefined =>
   // "API permission": granted or removed.
   (code >= 200 && code < 300 ? "gateway_authentication_failed" : undefined);
 
-/** A failure in our words with the provider's beside them, which never quote whom the message is for. */
+/** A failure of this kind, as `failureOf` words it. */
 export const whatsappFailure = (
   gateway: string,
   reason: WhatsappError,
-  said: { readonly code?: string; readonly text?: string | undefined },
-  to = "",
-): Failure => {
-  const { code, text = "" } = said;
-  const digits = to.replace(/^\+/, "");
-  const words = text === "" ? "the provider gave no reason" : text;
-  return {
-    code: reason,
-    ...whatsappErrors[reason],
-    provider: {
-      name: gateway,
-      ...(code !== undefined && code !== "" && { code: code.slice(0, 64) }),
-      text: (digits === "" ? words : words.replaceAll(digits, "<recipient>")).slice(0, 2_000),
-    },
-  };
-};
+  said: Said,
+  to?: string,
+): Failure => failureOf(gateway, { code: reason, ...whatsappErrors[reason] }, said, to);
