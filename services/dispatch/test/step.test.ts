@@ -126,7 +126,8 @@ async function check(sim: Sim, ids: readonly string[]): Promise<void> {
     expect([types, count("MessageSent") <= 1, count(...finals) <= 1]).toEqual([types, true, true]);
     const all = count("MessageSent", ...finals);
     expect([types, all === 1 || (twice && all === 2)]).toEqual([types, true]);
-    if (sim.proven.has(id)) expect(types).toContain("MessageSent");
+    // What one finds who took over quickly, the other may have given up on a moment before.
+    if (sim.proven.has(id) && !sim.tookOverQuickly) expect(types).toContain("MessageSent");
   }
 }
 
