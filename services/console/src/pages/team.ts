@@ -4,7 +4,7 @@ import type { Answers } from "../answers.ts";
 import type { Problem } from "../client.ts";
 import { base, shown, type Led, type Page, type Shown, type Visit } from "../page.ts";
 import { acted, asked, button, checks, once, ticked } from "../view/forms.ts";
-import { bdi, curl, facts, field, pill, refusal, time } from "../view/parts.ts";
+import { bdi, curl, curls, facts, field, pill, refusal, time } from "../view/parts.ts";
 import { listPage } from "./lists.ts";
 
 type Agent = Answers["Agent"];
@@ -144,7 +144,12 @@ ${field({ name: "name", label: "Name", value: typed.name, required: true })}
 ${common(typed, { environments: [...new Set([...visit.who.environments, ...found.environments])], capacityHint: "Left empty, it stays as it is. Routing gives no more than that." })}
 <div class="actions"><button class="main" type="submit">Keep this</button><a href="${pageOf(visit)}/disable">Shut out</a></div></form></section>`
 }
-${curl(visit, "PATCH", apiPath(visit), { capacity: 10 })}`,
+${curls(visit, [
+  ["Keep this", "PATCH", apiPath(visit), { capacity: 10 }],
+  ...(found.status === "invited"
+    ? ([["Send it again", "POST", `${apiPath(visit)}/invitation`]] as const)
+    : []),
+])}`,
     problem?.status,
   );
 }
