@@ -11,7 +11,8 @@ import { form, hiddenIn, openDesk, type Desk } from "./desk.ts";
 
 const { browser, skip } = await testBrowser();
 /** Seventy kinds of page, of which each takes a third of a second on a quiet machine; browsers are slow on a busy one. */
-const walkDeadlineMs = 180_000;
+const wantsAll = process.env["HELIOGRAPH_TEST_PICTURES"] === "all";
+const walkDeadlineMs = wantsAll ? 900_000 : 180_000;
 const stepDeadlineMs = 60_000;
 
 /** Which page an address is, as the console finds it. */
@@ -373,7 +374,7 @@ describe.skipIf(browser === undefined)(
         const operator = await signedIn(keys.operator);
         findings.push(...(await walk(operator, ["/console"], { seen })));
         // Of the other world only what is to be seen and done there alone, or all of it where it is to be looked at.
-        const inLive = process.env["HELIOGRAPH_TEST_PICTURES"] === "all" ? new Set<string>() : seen;
+        const inLive = wantsAll ? new Set<string>() : seen;
         const forOperators = ["prices/new-version", `partners/${demoPartnerId}`, "gateways"];
         for (const [who, from] of [
           [keys.agent, ["/console"]],
