@@ -54,7 +54,7 @@ test("Statistics are those of the attempts, whenever they were written and howev
     outcome: fc.constantFrom(...attemptOutcomes),
     durationMs: fc.integer({ min: 0, max: 15_000 }),
     after: fc.integer({ min: 0, max: 40 * hourMs }),
-    then: fc.constantFrom("go on", "write", "restart"),
+    next: fc.constantFrom("go on", "write", "restart"),
   });
   fc.assert(
     fc.property(fc.array(attempt, { maxLength: 40 }), (attempts) => {
@@ -64,8 +64,8 @@ test("Statistics are those of the attempts, whenever they were written and howev
       const made = attempts.map((each) => {
         now += each.after;
         tally.count(id, each.outcome, each.durationMs, now);
-        if (each.then !== "go on") take(tally, now);
-        if (each.then === "restart") tally = new Tally();
+        if (each.next !== "go on") take(tally, now);
+        if (each.next === "restart") tally = new Tally();
         return { ...each, hour: hourOf(now) };
       });
       take(tally, now);
