@@ -1,6 +1,6 @@
 import type { TypedEvent } from "@heliograph/contracts";
 
-/** What of webhook endpoints the outside sees: each event's `data` as it is. */
+/** What of webhook endpoints the outside sees. */
 export const endpointTypes = {
   WebhookEndpointDisabled: "webhook_endpoint.disabled",
   WebhookEndpointEnabled: "webhook_endpoint.enabled",
@@ -12,6 +12,23 @@ export type EndpointNotice = TypedEvent<keyof typeof endpointTypes>;
 
 export const isEndpointNotice = (event: TypedEvent): event is EndpointNotice =>
   Object.hasOwn(endpointTypes, event.type);
+
+/** The `data` of the public event. */
+export function endpointData({ type, data }: EndpointNotice): Readonly<Record<string, unknown>> {
+  const { endpoint_id, url } = data;
+  switch (type) {
+    case "WebhookEndpointDisabled":
+      return { endpoint_id, url, reason: data.reason };
+    case "WebhookEndpointEnabled":
+      return { endpoint_id, url };
+    case "WebhookEndpointFailing":
+      return { endpoint_id, url, since: data.since, error: data.error };
+    case "WebhookEndpointRecovered":
+      return { endpoint_id, url, since: data.since };
+    default:
+      return data satisfies never;
+  }
+}
 
 const endpoint = {
   endpoint_id: "whe_00000000000000000000000000",

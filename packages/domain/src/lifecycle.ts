@@ -6,7 +6,12 @@ import {
   type TypedEvent,
 } from "@heliograph/contracts";
 import { formatTime, timeOfEvent } from "./time.ts";
-import { endpointSamples, endpointTypes, isEndpointNotice } from "./lifecycle-endpoint.ts";
+import {
+  endpointData,
+  endpointSamples,
+  endpointTypes,
+  isEndpointNotice,
+} from "./lifecycle-endpoint.ts";
 import { isPeopleEvent, peopleData, peopleSamples, peopleTypes } from "./lifecycle-people.ts";
 
 /**
@@ -148,7 +153,7 @@ export function lifecycleBody(event: LifecycleEvent, sequence: number): string {
 
 function dataOf(event: LifecycleSource): Readonly<Record<string, unknown>> {
   if (isPeopleEvent(event)) return peopleData(event);
-  if (isEndpointNotice(event)) return { ...event.data };
+  if (isEndpointNotice(event)) return endpointData(event);
   const { type, data } = event;
   if (type === "KeyExpiring") {
     const { key_id, name, prefix, expires_at, notice_days } = data;
