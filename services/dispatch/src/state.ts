@@ -17,6 +17,8 @@ export type State = {
   readonly revision: number;
   readonly lastEventId: string;
   readonly phase: "requested" | "queued" | "failing" | "uncertain" | "sent" | "bounced" | "settled";
+  /** Revision of the event that began the phase: a wait that began before it was for something else. */
+  readonly phaseRevision: number;
   /** Highest attempt number so far, 0 before any. */
   readonly attempt: number;
   /** Outcomes recorded so far, uncertain ones and answers to a question included: the event ids count these. */
@@ -41,6 +43,7 @@ const begun = (event: RecordedEvent<"MessageRequested">): State => ({
   revision: event.revision,
   lastEventId: event.id,
   phase: "requested",
+  phaseRevision: event.revision,
   attempt: 0,
   calls: 0,
   spent: nothingSpent,
@@ -57,15 +60,16 @@ export function evolve(state: State | undefined, event: RecordedEvent): State | 
   if (event.type === "MessageRequested") return begun(event);
   if (state === undefined) return undefined;
   const next = { ...state, revision: event.revision, lastEventId: event.id };
+  const changed = { ...next, phaseRevision: event.revision };
   const { type, data } = event;
   switch (type) {
     case "MessageQueued":
-      return { ...next, phase: "queued" };
+      return { ...changed, phase: "queued" };
     case "DispatchAttemptFailed": {
       const failed = data.next === "failover" ? [...state.failed, data.gateway] : [];
       const retryAt = data.retry_at === undefined ? 0 : Date.parse(data.retry_at);
       return {
-        ...next,
+        ...changed,
         phase: "failing",
         attempt: data.attempt,
         calls: state.calls + 1,
@@ -78,7 +82,7 @@ export function evolve(state: State | undefined, event: RecordedEvent): State | 
     }
     case "DispatchUncertain":
       return {
-        ...next,
+        ...changed,
         phase: "uncertain",
         attempt: data.attempt,
         calls: state.calls + 1,
@@ -92,7 +96,7 @@ export function evolve(state: State | undefined, event: RecordedEvent): State | 
     case "MessageSent":
     case "MessageResent":
       return {
-        ...next,
+        ...changed,
         phase: state.phase === "settled" ? "settled" : "sent",
         attempt: data.attempt,
         calls: state.calls + 1,
@@ -105,7 +109,7 @@ export function evolve(state: State | undefined, event: RecordedEvent): State | 
     case "BounceDeferred":
       // A late bounce of an attempt that a newer one has replaced changes nothing.
       return state.phase === "sent" && data.attempt === state.attempt
-        ? { ...next, phase: "bounced", error: data.error }
+        ? { ...changed, phase: "bounced", error: data.error }
         : next;
     case "DispatchExhausted":
     case "MessageExpired":
@@ -118,7 +122,7 @@ export function evolve(state: State | undefined, event: RecordedEvent): State | 
     case "MessageFailed":
     // Who was told an outcome, and another one later, does not get the message again.
     case "MessageCorrected":
-      return { ...next, phase: "settled" };
+      return { ...changed, phase: "settled" };
     default:
       return next;
   }
