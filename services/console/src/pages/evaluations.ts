@@ -1,3 +1,4 @@
+import { inWords } from "@heliograph/contracts";
 import { html, link, type Html } from "@heliograph/html";
 import type { Answers } from "../answers.ts";
 import type { Problem } from "../client.ts";
@@ -209,7 +210,7 @@ async function report(visit: Visit): Promise<Shown> {
     "The promise of a business day",
     html`<dl class="figures-row">
 ${figure("Kept", share === null ? "–" : `${Math.round(share * 1_000) / 10} %`, `${found.kept} of ${found.kept + found.broken} that were due`)}
-${figure("Requests", found.requests, "in the last 30 days")}
+${figure("Requests", found.requests, `in the last ${inWords(Date.parse(found.to) - Date.parse(found.from))}`)}
 ${figure("Open", found.open, "nobody answered yet, and there is time")}
 ${figure("Broken", found.broken, "answered late, or not at all")}
 </dl>

@@ -1,3 +1,4 @@
+import { leastPasswordCharacters } from "@heliograph/contracts";
 import { html, type Html } from "@heliograph/html";
 import type { Answers } from "../answers.ts";
 import type { Problem } from "../client.ts";
@@ -50,7 +51,7 @@ ${facts([
 <section aria-labelledby="password"><h2 id="password">Password</h2>
 <form class="sheet" method="post" action="${home}/password">${once(visit)}<div class="row">
 ${field({ name: "current", label: "Password now", type: "password", required: true, autocomplete: "current-password" })}
-${field({ name: "new", label: "New password", type: "password", required: true, autocomplete: "new-password", hint: "Eight characters at least. Everywhere else you are signed out." })}</div>
+${field({ name: "new", label: "New password", type: "password", required: true, autocomplete: "new-password", hint: `${leastPasswordCharacters} characters at least. Everywhere else you are signed out.` })}</div>
 <div class="actions"><button class="main" type="submit">Change it</button></div></form></section>
 ${codesOf(visit, found.totp)}
 ${curls(visit, [

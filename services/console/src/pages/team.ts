@@ -1,4 +1,5 @@
 import { hasScope } from "@heliograph/api";
+import { invitationMs, inWords } from "@heliograph/contracts";
 import { html, type Html, type Form } from "@heliograph/html";
 import type { Answers } from "../answers.ts";
 import type { Problem } from "../client.ts";
@@ -134,7 +135,7 @@ ${facts([
 ${
   may &&
   found.status === "invited" &&
-  html`<section aria-labelledby="invitation"><h2 id="invitation">Invitation</h2><p>It was sent to ${bdi(found.email)}, is good for a week, and was not accepted yet.</p>
+  html`<section aria-labelledby="invitation"><h2 id="invitation">Invitation</h2><p>It was sent to ${bdi(found.email)}, is good for ${inWords(invitationMs)}, and was not accepted yet.</p>
 ${button(visit, `${pageOf(visit)}/invitation`, "Send it again")}</section>`
 }
 ${
