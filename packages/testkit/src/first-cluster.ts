@@ -37,7 +37,11 @@ async function makeFirst(first: string): Promise<void> {
   chmodSync(making, 0o711);
   const dataDir = join(making, "postgres");
   const server = await startEmbeddedPostgres({ dataDir, fsync: false });
-  await easeLogin(server.config).finally(() => server.stop());
+  try {
+    await easeLogin(server.config);
+  } finally {
+    await server.stop();
+  }
   for (const name of own) rmSync(join(dataDir, name), { force: true });
   renameSync(dataDir, first);
 }
