@@ -26,11 +26,15 @@ import {
   checkCountry,
   checkSuppressed,
   mediaOf,
+  ofStep,
   recipientOf,
   refuseSuppressed,
   sealRequests,
+  type SendMessage as Send,
+  stepSends,
   type Suppressed,
   templateRefOf,
+  withSteps,
 } from "@heliograph/acceptance";
 import { erasedText } from "@heliograph/vault";
 import { Admission } from "./admission.ts";
@@ -321,8 +325,22 @@ export class Sending {
     return { kind: "refused", error };
   }
 
+  /** With its further steps, each held against everything that a message is. */
   async #accept(call: Call, body: SendMessage, messageId: string): Promise<Accepted> {
     checkAvailable(body);
+    const sends = body.failover === undefined ? [] : stepSends(body);
+    const accepted = await this.#acceptStep(call, body, messageId);
+    const steps: Accepted[] = [];
+    for (const [index, send] of sends.entries())
+      try {
+        steps.push(await this.#acceptStep(call, send, messageId));
+      } catch (error) {
+        throw error instanceof PublicError ? ofStep(error, index) : error;
+      }
+    return steps.length === 0 ? accepted : withSteps(body, accepted, steps);
+  }
+
+  async #acceptStep(call: Call, body: Send, messageId: string): Promise<Accepted> {
     const gateways = this.directory.gateways(this.environment, body.channel);
     requireGateway(gateways, body.channel, call.partner.partner_id, "");
     const recipient = recipientOf(body);
