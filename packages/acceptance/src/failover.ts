@@ -4,7 +4,8 @@ import type { Accepted } from "./accept.ts";
 import { invalid, maxContentBytes } from "./content.ts";
 import type { SendMessage, SendStep } from "./send.ts";
 
-const content = ["text", "html", "subject", "template"] as const;
+/** A step that has one of them says something of its own; a subject alone goes with what the message says. */
+const content = ["text", "html", "template"] as const;
 
 /** What each further step asks for, as a send of its own. Throws `invalid_request`. */
 export function stepSends(body: SendMessage): readonly SendMessage[] {
