@@ -7,8 +7,26 @@ import type { SendMessage, SendStep } from "./send.ts";
 /** A step that has one of them says something of its own; a subject alone goes with what the message says. */
 const content = ["text", "html", "template"] as const;
 
+/** Accepts a message with its further steps, each held by `accept` against everything that a message is. Throws what one of them would be refused with. */
+export async function acceptSteps(
+  body: SendMessage,
+  accept: (send: SendMessage) => Promise<Accepted>,
+): Promise<Accepted> {
+  if (body.failover === undefined) return accept(body);
+  const sends = stepSends(body);
+  const own = await accept(body);
+  const steps: Accepted[] = [];
+  for (const [index, send] of sends.entries())
+    try {
+      steps.push(await accept(send));
+    } catch (error) {
+      throw error instanceof PublicError ? ofStep(error, index) : error;
+    }
+  return withSteps(body, own, steps);
+}
+
 /** What each further step asks for, as a send of its own. Throws `invalid_request`. */
-export function stepSends(body: SendMessage): readonly SendMessage[] {
+function stepSends(body: SendMessage): readonly SendMessage[] {
   const steps = body.failover ?? [];
   const errors = steps.flatMap((step, index) => orderFaults(body, steps, step, index));
   if (errors.length > 0) throw invalid(errors);
@@ -72,14 +90,14 @@ function orderFaults(
 }
 
 /** A refusal of a step, whose fields are named as they stand in the message. */
-export const ofStep = (error: PublicError, index: number): PublicError =>
+const ofStep = (error: PublicError, index: number): PublicError =>
   new PublicError(error.code, `failover.${index}: ${error.message}`, {
     errors: error.errors.map((each) => ({ ...each, path: `failover.${index}.${each.path}` })),
     extra: error.extra,
   });
 
 /** The message with its further steps, each accepted as a send of its own. What is held is the dearest. */
-export function withSteps(
+function withSteps(
   body: SendMessage,
   { data, costMicros }: Accepted,
   accepted: readonly Accepted[],

@@ -95,8 +95,11 @@ export function evolveFailover(failover: Failover, event: StepEvent): Failover {
     }
     case "MessageDelivered":
     case "MessageRead": {
-      const { step = failover.step } = data;
-      return { ...withStep(failover, step, { status: "delivered" }), step, over: true };
+      const { step: told = failover.step } = data;
+      // The first that was delivered is the one that counts, whatever is heard of others.
+      const isThere = failover.steps[failover.step]!.status === "delivered";
+      const step = isThere ? failover.step : told;
+      return { ...withStep(failover, told, { status: "delivered" }), step, over: true };
     }
     case "DispatchExhausted":
     case "DeliveryFailed":

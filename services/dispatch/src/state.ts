@@ -69,6 +69,32 @@ const begun = (event: RecordedEvent<"MessageRequested">): State => ({
   uncertain: undefined,
 });
 
+/** The next step of the message is what everybody acts on from here: its retries, and its validity, begin anew. */
+const begin = (state: State, { step, expires_at }: EventData<"FailoverStarted">): State => ({
+  ...state,
+  request: requestOfStep(state.failover!.origin, step, expires_at),
+  phase: "queued",
+  spent: nothingSpent,
+  sent: false,
+  failed: [],
+  retryAt: 0,
+  givenUp: undefined,
+  uncertain: undefined,
+});
+
+/** By the clock that decides when the wait is over; events of before this version do not say. */
+const doubted = (
+  state: State,
+  { data, recordedAt }: RecordedEvent<"DispatchUncertain">,
+): State => ({
+  ...state,
+  phase: state.phase === "settled" ? "settled" : "uncertain",
+  attempt: data.attempt,
+  calls: state.calls + 1,
+  spent: spend(state.spent, ordinary),
+  uncertain: { ...data, since: data.at === undefined ? recordedAt : Date.parse(data.at) },
+});
+
 /** The next state; undefined until the request is seen. Types that dispatch does not know move only the revision. */
 export function evolve(state: State | undefined, event: RecordedEvent): State | undefined {
   if (event.type === "MessageRequested") return begun(event);
@@ -96,18 +122,7 @@ export function evolve(state: State | undefined, event: RecordedEvent): State | 
       };
     }
     case "DispatchUncertain":
-      return {
-        ...next,
-        phase: state.phase === "settled" ? "settled" : "uncertain",
-        attempt: data.attempt,
-        calls: state.calls + 1,
-        spent: spend(state.spent, ordinary),
-        // By the clock that decides when the wait is over; events of before this version do not say.
-        uncertain: {
-          ...data,
-          since: data.at === undefined ? event.recordedAt : Date.parse(data.at),
-        },
-      };
+      return doubted(next, event);
     case "MessageSent":
     case "MessageResent":
       return {
@@ -123,18 +138,7 @@ export function evolve(state: State | undefined, event: RecordedEvent): State | 
         uncertain: undefined,
       };
     case "FailoverStarted":
-      if (state.phase === "settled") return next;
-      return {
-        ...next,
-        request: requestOfStep(state.failover!.origin, data.step, data.expires_at),
-        phase: "queued",
-        spent: nothingSpent,
-        sent: false,
-        failed: [],
-        retryAt: 0,
-        givenUp: undefined,
-        uncertain: undefined,
-      };
+      return state.phase === "settled" ? next : begin(next, data);
     case "MessageSettled":
       // Where it falls back on an earlier step, nothing is sent any more.
       return data.step === state.failover?.step ? next : { ...next, phase: "settled" };

@@ -33,8 +33,9 @@ const shows = (id: string, what: object) =>
     const isThere = Object.entries(what).every(([field, value]) => message[field] === value);
     return isThere ? message : undefined;
   });
-const timeline = async (id: string): Promise<readonly Record<string, any>[]> =>
+const timeline = async (id: string): Promise<readonly Entry[]> =>
   (await get(`/messages/${id}/timeline`)).data;
+type Entry = { readonly type: string; readonly position: string };
 const typesOf = async (id: string) => (await timeline(id)).map(({ type }) => type);
 const nothingHeld = () =>
   until(async () => ((await get("/balance")).held === "0" ? true : undefined));
@@ -121,7 +122,8 @@ it("A late receipt of a dearer channel is charged what that costs, and a cheaper
   const sms = { channel: "sms", to: "+15550130002", on: ["no_receipt"], after_seconds: 10 };
   const dearer = await send(byWhatsApp("0002", sms));
   const cheaper = await send({
-    ...{ channel: "sms", to: "+15550130002" },
+    channel: "sms",
+    to: "+15550130002",
     failover: [{ channel: "whatsapp", on: ["no_receipt"], after_seconds: 10 }],
   });
   await Promise.all([shows(dearer, { status: "sent" }), shows(cheaper, { status: "sent" })]);
@@ -201,7 +203,9 @@ it("The same key is the same message, a dry run tells what is held, and usage ha
   await shows(tagged, { status: "delivered", channel: "sms" });
   const row = await until(async () => {
     const { data } = await get("/usage?group_by=tag,channel,status");
-    return data.find((each: any) => each.tag === "fo" && each.status === "delivered");
+    return data.find(
+      (each: Record<string, string>) => each["tag"] === "fo" && each["status"] === "delivered",
+    );
   });
   expect(row).toMatchObject({ channel: "sms", cost: price.sms });
 });

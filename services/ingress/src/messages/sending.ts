@@ -22,19 +22,17 @@ import { type Append, Company, type EventLog, LogUnavailable, type Outcome } fro
 import {
   type Accepted,
   acceptMessage,
+  acceptSteps,
   checkAvailable,
   checkCountry,
   checkSuppressed,
   mediaOf,
-  ofStep,
   recipientOf,
   refuseSuppressed,
   sealRequests,
   type SendMessage as Send,
-  stepSends,
   type Suppressed,
   templateRefOf,
-  withSteps,
 } from "@heliograph/acceptance";
 import { erasedText } from "@heliograph/vault";
 import { Admission } from "./admission.ts";
@@ -136,7 +134,7 @@ export class Sending {
 
   /** Validates and prices without storing anything: the answer of a dry run, which has no id because there will be no such message. Throws what a send would be refused with. */
   async dryRun(call: Call, body: SendMessage): Promise<Record<string, unknown>> {
-    const accepted = await this.#accept(call, body, newId("msg"));
+    const accepted = await acceptSteps(body, (send) => this.#accept(call, send, newId("msg")));
     const { data, costMicros } = accepted;
     const wallet = walletName(call.partner, data.currency);
     const short = await this.funds.short(wallet, costMicros, data.created_at.slice(0, 10));
@@ -325,22 +323,8 @@ export class Sending {
     return { kind: "refused", error };
   }
 
-  /** With its further steps, each held against everything that a message is. */
-  async #accept(call: Call, body: SendMessage, messageId: string): Promise<Accepted> {
+  async #accept(call: Call, body: Send, messageId: string): Promise<Accepted> {
     checkAvailable(body);
-    const sends = body.failover === undefined ? [] : stepSends(body);
-    const accepted = await this.#acceptStep(call, body, messageId);
-    const steps: Accepted[] = [];
-    for (const [index, send] of sends.entries())
-      try {
-        steps.push(await this.#acceptStep(call, send, messageId));
-      } catch (error) {
-        throw error instanceof PublicError ? ofStep(error, index) : error;
-      }
-    return steps.length === 0 ? accepted : withSteps(body, accepted, steps);
-  }
-
-  async #acceptStep(call: Call, body: Send, messageId: string): Promise<Accepted> {
     const gateways = this.directory.gateways(this.environment, body.channel);
     requireGateway(gateways, body.channel, call.partner.partner_id, "");
     const recipient = recipientOf(body);
@@ -369,7 +353,9 @@ export class Sending {
   }
 
   async #prepare(call: Call, item: Item, messageId: string): Promise<Prepared> {
-    const { data: own, costMicros } = await this.#accept(call, item.body, messageId);
+    const { data: own, costMicros } = await acceptSteps(item.body, (send) =>
+      this.#accept(call, send, messageId),
+    );
     const accepted = { data: { ...own, ...item.conversation }, costMicros };
     const wallet = walletName(call.partner, own.currency);
     const asked = this.funds.reserve(wallet, messageId, costMicros, own.created_at.slice(0, 10));
