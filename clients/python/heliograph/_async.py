@@ -953,6 +953,10 @@ class AsyncOperationsWebhookEndpoints:
         """Send a made-up event to a webhook endpoint: POST /api/v1/webhook-endpoints/{id}/test"""
         return await self._core.call("POST", "/api/v1/webhook-endpoints/{id}/test", (id,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
 
+    async def statistics(self, id: Union[str, int], *, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> "t.WebhookStatistics":
+        """Get how an endpoint answers: success, duration and errors over fixed windows, and what waits: GET /api/v1/webhook-endpoints/{id}/statistics"""
+        return await self._core.call("GET", "/api/v1/webhook-endpoints/{id}/statistics", (id,), {}, min_log_position=min_log_position, timeout=timeout)
+
 
 class AsyncOperationsWebhookDeliveries:
     def __init__(self, core: AsyncCore) -> None:

@@ -216,6 +216,7 @@ WebhookDelivery = TypedDict("WebhookDelivery", {"id": str, "endpoint_id": str, "
 WebhookRetry = TypedDict("WebhookRetry", {"id": str, "endpoint_id": str})
 WebhookDeliveryWithRequest = TypedDict("WebhookDeliveryWithRequest", {"id": str, "endpoint_id": str, "event_id": str, "type": str, "status": str, "attempts": Sequence[Mapping[str, Any]], "next_attempt_at": NotRequired[str], "created_at": str, "request": "WebhookRequest"})
 WebhookRequest = TypedDict("WebhookRequest", {"method": str, "url": str, "headers": Mapping[str, Any], "body": Union[str, None]})
+WebhookStatistics = TypedDict("WebhookStatistics", {"endpoint_id": str, "windows": Sequence[Mapping[str, Any]], "waiting": Mapping[str, Any]})
 WebhookReplay = TypedDict("WebhookReplay", {"id": str, "matched": int, "complete": bool, "last_sequence": Union[int, None]})
 WebhookReplayProgress = TypedDict("WebhookReplayProgress", {"id": str, "status": str, "matched": int, "attempted": int, "delivered": int, "failed": int, "created_at": str})
 PriceList = TypedDict("PriceList", {"list": str, "version": int, "currency": str, "entries": Sequence[Mapping[str, Any]], "effective_from": NotRequired[str], "published_at": str})

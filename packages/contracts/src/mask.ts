@@ -9,5 +9,11 @@ const secrets =
 export const maskSecrets = (text: string): string =>
   text.replace(secrets, (_, key = "", token = "", signing = "") => `${key}${token}${signing}…`);
 
+/** The same for a text in which something counts the letters: what may not be shown is as many stars. */
+export const blankSecrets = (text: string): string =>
+  text.replace(secrets, (secret, key = "", token = "", signing = "") =>
+    `${key}${token}${signing}`.padEnd(secret.length, "*"),
+  );
+
 /** Whether there is a secret of ours in the text. */
 export const hasSecret = (text: string): boolean => text.search(secrets) !== -1;

@@ -18,6 +18,7 @@ export * from "./ledger.ts";
 export * from "./lifecycle.ts";
 export { lifecycleData } from "./lifecycle-data.ts";
 export * from "./sequencer.ts";
+export * from "./sketch.ts";
 export * from "./endpoint.ts";
 export * from "./endpoint-filters.ts";
 export { Message, MessageSegments, MessageSummary, Money, Time } from "./message-schema.ts";

@@ -30,6 +30,7 @@ export {
   type CalledGateway,
   verifyCallback,
 } from "./registry.ts";
+export { bytesOf } from "./kept-bytes.ts";
 export {
   maxCallbackBytes,
   recordCallback,

@@ -10,6 +10,7 @@ import {
 import type { EventLog } from "@heliograph/log";
 import type { Vault } from "@heliograph/vault";
 import type { Callback } from "./callbacks.ts";
+import { bytesOf, keep } from "./kept-bytes.ts";
 import type { GatewayConfig } from "./types.ts";
 
 /** More than any provider posts at once: Meta's bodies, the largest, have 3 MB at most and a few KB as a rule. */
@@ -39,8 +40,7 @@ export async function recordCallback(
     ? newId("cbk")
     : `cbk_${vault.name("callback", gateway.gateway_id, url, hash("sha256", body, "hex"))}`;
   const seal = await vault.seal({ partner: "", subject: callbackId, owners: [] });
-  const text = body.toString("utf8");
-  const encoding = Buffer.from(text, "utf8").equals(body) ? "text" : "base64";
+  const { raw, encoding } = keep(body);
   const kept = Object.entries(headers).filter(([name]) => !notKept.test(name));
   const data: EventData<"CallbackReceived"> = {
     callback_id: callbackId,
@@ -48,10 +48,10 @@ export async function recordCallback(
     gateway: gateway.name,
     gateway_kind: gateway.kind,
     channel: gateway.channel,
-    url: seal(url.slice(0, maxUrl)),
-    headers: seal(JSON.stringify(Object.fromEntries(kept)).slice(0, maxHeaders)),
+    url: seal(maskSecrets(url).slice(0, maxUrl)),
+    headers: seal(maskSecrets(JSON.stringify(Object.fromEntries(kept))).slice(0, maxHeaders)),
     content_type: contentType.slice(0, 255),
-    raw: seal(encoding === "text" ? maskSecrets(text) : body.toString("base64")),
+    raw: seal(raw),
     encoding,
     received_at: receivedAt,
   };
@@ -75,7 +75,7 @@ export function storedCallback(data: EventData<"CallbackReceived">): Callback {
     url: data.url,
     headers: headersIn(data.headers),
     contentType: data.content_type,
-    body: Buffer.from(data.raw, data.encoding === "text" ? "utf8" : "base64"),
+    body: bytesOf(data),
     receivedAt: data.received_at,
   };
 }

@@ -2,13 +2,13 @@ import {
   type Channel,
   type EventData,
   deterministicId,
-  maskSecrets,
   streamOf,
   uuid5,
 } from "@heliograph/contracts";
 import { externalIdName } from "@heliograph/channels";
 import type { EventLog, Metadata, Outcome } from "@heliograph/log";
 import type { Vault } from "@heliograph/vault";
+import { keep } from "./kept-bytes.ts";
 
 type Received = EventData<"InboundReceived">;
 
@@ -52,11 +52,10 @@ export async function recordInbound(
   metadata: Metadata,
 ): Promise<{ readonly messageId: string; readonly position: bigint | undefined }> {
   const { inboundId, messageId } = inboundIds(posted);
-  const { partner = "", channel, from, raw, furtherCallbackIds: further = [] } = posted;
+  const { partner = "", channel, from, furtherCallbackIds: further = [] } = posted;
   const owner = externalIdName(vault, partner, { source: channel, id: from });
   const seal = await vault.seal({ partner, subject: inboundId, owners: [owner] });
-  const text = raw.toString("utf8");
-  const encoding = Buffer.from(text, "utf8").equals(raw) ? "text" : "base64";
+  const kept = keep(posted.raw);
   const data: Received = {
     inbound_id: inboundId,
     message_id: messageId,
@@ -68,9 +67,8 @@ export async function recordInbound(
     ...(posted.callbackId !== undefined && { callback_id: posted.callbackId }),
     ...(further.length > 0 && { further_callback_ids: [...further] }),
     content_type: posted.contentType,
-    // A key of ours that somebody sends along goes no further, in whatever field it stands.
-    raw: seal(encoding === "text" ? maskSecrets(text) : raw.toString("base64")),
-    encoding,
+    raw: seal(kept.raw),
+    encoding: kept.encoding,
     received_at: posted.receivedAt,
   };
   const event = {

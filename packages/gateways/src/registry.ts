@@ -1,4 +1,4 @@
-import type { Environment, EventData } from "@heliograph/contracts";
+import { hasSecret, maskSecrets, type Environment, type EventData } from "@heliograph/contracts";
 import type { ZodError } from "zod";
 import {
   unreadable,
@@ -249,5 +249,11 @@ export function parseInbound(kind: string, request: InboundRequest): InboundRead
     throw new GatewayRefused(
       `gateway ${request.gateway.name}: nobody answers through a gateway of kind ${kind}`,
     );
-  return inbound(request);
+  return masked(inbound(request));
+}
+
+/** Keys of ours are not seen in the bytes of every encoding: what is read from them is looked at once more. */
+function masked(reading: InboundReading): InboundReading {
+  const text = JSON.stringify(reading);
+  return hasSecret(text) ? (JSON.parse(maskSecrets(text)) as InboundReading) : reading;
 }

@@ -75,6 +75,9 @@ describe("webhooks", () => {
     expect(text).toContain("webhook-id");
     expect(text).toContain("message.delivered");
     expect(text).not.toContain("webhook-signature");
+    await until(async () => (await read(cookie, page)).includes("1\u00a0×\u00a0status_5xx"), {
+      what: "the endpoint's page counts the attempt",
+    });
     const delivery = withoutTold(place);
     expect((await press(cookie, delivery, `${delivery}/retry`)).status).toBe(303);
     await until(async () => (await read(cookie, delivery)).includes('pill good">delivered'), {

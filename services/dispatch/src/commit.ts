@@ -77,8 +77,11 @@ function admit(turn: Turn): readonly Chosen[] {
   return chosen;
 }
 
-function lookAtExpired(turn: Turn, { messageId, mark, task: { stream, moment } }: Waiting): void {
-  lookAgain(turn, lookAt(turn, { messageId, stream, mark, due: true, ...moment }));
+function lookAtExpired(
+  turn: Turn,
+  { messageId, mark, task: { stream, moment, state } }: Waiting,
+): void {
+  lookAgain(turn, lookAt(turn, { messageId, stream, mark, waited: state.revision, ...moment }));
 }
 
 function withoutGateway(turn: Turn, job: Waiting): void {

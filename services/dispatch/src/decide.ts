@@ -42,14 +42,15 @@ export type TimerKind =
 export const uncertainFailure: Failure = { code: "uncertain", class: "timeout", permanent: true };
 
 /**
- * Decides from the fold alone, so a restart, a due timer and a re-read event come to the same step. `due` says that a timer of this message
- * has run out: then a wait that the log gives no time for (a back-off after a bounce) is over.
+ * Decides from the fold alone, so a restart, a due timer and a re-read event come to the same step. `waited`: a timer of this message has run out that was set when its stream had this
+ * revision, -1 when none has. Then the wait that the phase asks for is over, also one that the log gives no time for (a back-off after a bounce), unless the phase began later: a crash
+ * leaves the row of an earlier wait beside an outcome that is in the log already.
  */
 export function decideStep(
   state: State | undefined,
   at: {
     readonly now: number;
-    readonly due: boolean;
+    readonly waited: number;
     readonly random: number;
     readonly scale: number;
   },
@@ -57,7 +58,9 @@ export function decideStep(
   if (state === undefined) return { type: "nothing" };
   const { request, phase, spent } = state;
   const { now } = at;
-  const expired = now >= Date.parse(request.expires_at);
+  const waited = at.waited >= state.phaseRevision;
+  const expiresAt = Date.parse(request.expires_at);
+  const expired = now >= expiresAt;
   switch (phase) {
     case "settled":
       return { type: "nothing" };
@@ -72,7 +75,7 @@ export function decideStep(
     case "queued": {
       if (phase === "requested" && request.send_at !== undefined) {
         const sendAt = Date.parse(request.send_at);
-        return sendAt > now && !at.due
+        return sendAt > now && !waited
           ? { type: "wait", at: sendAt, why: "schedule" }
           : { type: "queue" };
       }
@@ -87,12 +90,9 @@ export function decideStep(
         return { type: "exhaust", error, reason: "the validity ended before the next attempt" };
       const schedule = scheduleOf(error);
       if (isSpent(spent, schedule)) return { type: "exhaust", error, reason: allFailed(schedule) };
-      if (state.retryAt > now && !at.due)
-        return {
-          type: "wait",
-          at: Math.min(state.retryAt, Date.parse(request.expires_at)),
-          why: "retry",
-        };
+      // A retry that would come after the validity has a row for the end of that: it says nothing of the retry, should the clock be put back.
+      if (state.retryAt > now && !(waited && state.retryAt <= expiresAt))
+        return { type: "wait", at: Math.min(state.retryAt, expiresAt), why: "retry" };
       return { type: "call", attempt: state.attempt + 1 };
     }
     case "bounced": {
@@ -100,7 +100,7 @@ export function decideStep(
       if (expired)
         return { type: "exhaust", error, reason: "the validity ended before the next attempt" };
       if (isSpent(spent, ordinary)) return { type: "exhaust", error, reason: allFailed(ordinary) };
-      if (!at.due)
+      if (!waited)
         return {
           type: "wait",
           at: now + backoffMs(ordinary, spent.ordinary, at.random, at.scale),

@@ -16,11 +16,14 @@ const BUSY_MS = 5_000;
 const FREE_OF_ROWS = 1 / 4;
 
 const inRealTime: ReadonlySet<TimerKind> = new Set(["waiting", "held", "look"]);
-const lookOf = ({ messageId, partner, dueAt, kind }: DueTimer, clock: PartnerClock): Look => ({
+const lookOf = (
+  { messageId, partner, dueAt, kind, revision }: DueTimer,
+  clock: PartnerClock,
+): Look => ({
   messageId,
   stream: streamOf("message", messageId),
   mark: undefined,
-  due: kind !== "look",
+  waited: revision,
   partner,
   // A gateway, memory and the operator are waited for in real time.
   at: inRealTime.has(kind) ? undefined : clock.instant(partner, dueAt),
@@ -60,7 +63,7 @@ export function rowsTaken(
     // A message that is at work already is looked at once more later: its row must not be forgotten.
     else {
       const dueAt = at.clock.now(partner) + BUSY_MS;
-      desk.rows.set(messageId, { dueAt, kind: "look", partner });
+      desk.rows.set(messageId, { dueAt, kind: "look", partner, revision: -1 });
     }
   }
   if (jobs.length > 0) effects.push({ type: "read", jobs, for: "rows" });

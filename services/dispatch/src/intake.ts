@@ -110,7 +110,8 @@ function held(turn: Turn, event: RecordedEvent<"FundsHeld">, mark: Mark): readon
 /** The message's row is durable with the position that lies behind it. It may have one that says more, where the feed is read again: what it waits for its stream tells. */
 function setAside({ desk, at }: Turn, messageId: string, { metadata }: RecordedEvent): void {
   const { partner } = metadata;
-  desk.rows.set(messageId, { dueAt: at.clock.now(partner) + ASIDE_MS, kind: "look", partner });
+  const dueAt = at.clock.now(partner) + ASIDE_MS;
+  desk.rows.set(messageId, { dueAt, kind: "look", partner, revision: -1 });
 }
 
 function look(turn: Turn, messageId: string, mark: Mark, cause: RecordedEvent): LookedAt {
@@ -118,7 +119,7 @@ function look(turn: Turn, messageId: string, mark: Mark, cause: RecordedEvent): 
     messageId,
     stream: streamOf("message", messageId),
     mark: turn.desk.floor.hold(mark),
-    due: false,
+    waited: -1,
     ...momentOf(turn.at.clock, cause),
   });
 }

@@ -14,8 +14,8 @@ export type Look = Moment & {
   readonly stream: string;
   /** Holds the checkpoint back until a row or an outcome stands for the message; undefined when a row does already. */
   readonly mark: Mark | undefined;
-  /** A timer of it has run out. */
-  readonly due: boolean;
+  /** A timer of it has run out that was set when its stream had this revision; -1: none has, or one that says nothing of what the message waits for. */
+  readonly waited: number;
 };
 
 /** One provider call that is to be made. */

@@ -17,7 +17,12 @@ export function leaveMemory({ desk, at }: Turn, job: Job): void {
   if (desk.catchUp.waits) desk.asked = true;
   if (wanted === undefined) return;
   const { partner, mark } = wanted;
-  desk.rows.set(job.messageId, { dueAt: at.clock.now(partner), kind: "look", partner });
+  desk.rows.set(job.messageId, {
+    dueAt: at.clock.now(partner),
+    kind: "look",
+    partner,
+    revision: -1,
+  });
   desk.floor.release(mark);
 }
 
@@ -32,11 +37,17 @@ export function leave(turn: Turn, job: LookedAt): void {
   release(turn, job.look.mark);
 }
 
-/** Its row stands for it until `at`, by the clock of its partner. */
-export function wait(turn: Turn, job: LookedAt, at: number, kind: TimerKind): void {
+/** Its row stands for it until `at`, by the clock of its partner. `revision`: of its stream, now that the wait begins. */
+export function wait(
+  turn: Turn,
+  job: LookedAt,
+  at: number,
+  kind: TimerKind,
+  revision: number,
+): void {
   if (!Number.isFinite(at)) throw new Error("it waits for a time that is none");
   const { partner, mark } = job.look;
-  turn.desk.rows.set(job.messageId, { dueAt: at, kind, partner });
+  turn.desk.rows.set(job.messageId, { dueAt: at, kind, partner, revision });
   leaveMemory(turn, job);
   release(turn, mark);
 }
@@ -50,7 +61,7 @@ export function halt(turn: Turn, job: LookedAt, error: unknown): void {
   const about = { message: job.messageId, until: new Date(until).toISOString(), err: error };
   const what = "the events of a message cannot be understood: it stands still";
   turn.effects.push({ type: "halted", about, what });
-  wait(turn, job, until, "look");
+  wait(turn, job, until, "look", -1);
 }
 export function orHalt(turn: Turn, job: LookedAt, work: () => void): void {
   try {
@@ -72,7 +83,8 @@ export const lookAt = ({ desk: { jobs } }: Turn, look: Look): LookedAt =>
 export function rowOf({ at: { clock } }: Turn, task: Task, time: number): Timer {
   const { partner } = task.moment;
   const dueAt = Math.min(time + clock.aheadMs(partner), task.expiresAt);
-  return { dueAt: Math.max(clock.now(partner), dueAt), kind: "waiting", partner };
+  const { revision } = task.state;
+  return { dueAt: Math.max(clock.now(partner), dueAt), kind: "waiting", partner, revision };
 }
 
 /** Its validity has ended, or the time in which it may be sent again. */

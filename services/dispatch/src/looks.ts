@@ -44,9 +44,9 @@ function advance(
   causation = state?.lastEventId,
 ): void {
   const { desk, at } = turn;
-  const { due } = job.look;
+  const { waited } = job.look;
   const now = timeOf(turn, job);
-  const step = decideStep(state, { now, due, random: at.random(), scale: at.scale });
+  const step = decideStep(state, { now, waited, random: at.random(), scale: at.scale });
   if (state === undefined) return leave(turn, job);
   if (desk.unsettled.has(job.messageId)) return doubt(turn, job, state);
   take(turn, { job, state, step, causation: causation! });
@@ -148,7 +148,7 @@ const isOverdue = (turn: Turn, { job, state: { request } }: Case): boolean =>
 /** Until its partner is active again, which wakes it, or its validity ends. */
 function hold(turn: Turn, { job, state }: Case): void {
   const later = turn.at.clock.now(job.look.partner) + HELD_MS;
-  wait(turn, job, Math.min(Date.parse(state.request.expires_at), later), "held");
+  wait(turn, job, Math.min(Date.parse(state.request.expires_at), later), "held", state.revision);
 }
 
 function carryOut(turn: Turn, of: Case, opened?: Opened): void {
@@ -158,7 +158,7 @@ function carryOut(turn: Turn, of: Case, opened?: Opened): void {
     case "nothing":
       return leave(turn, job);
     case "wait":
-      return wait(turn, job, step.at, step.why);
+      return wait(turn, job, step.at, step.why, state.revision);
     case "call":
       return line(turn, job, toTask(turn, of, step.attempt, opened));
     case "queue":
@@ -225,6 +225,7 @@ const isProven = "a receipt proves that the provider took the attempt";
 const nowQueued = (state: State, lastEventId: string): State => ({
   ...state,
   phase: "queued",
+  phaseRevision: state.revision + 1,
   revision: state.revision + 1,
   lastEventId,
 });

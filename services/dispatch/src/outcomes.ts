@@ -140,11 +140,12 @@ function factOf(turn: Turn, entry: OutcomeEntry): OutcomeEntry {
   return { ...entry, events: fact, append: { ...entry.append, events: told }, next };
 }
 
-function done(turn: Turn, { job, moment, next }: OutcomeEntry): void {
+function done(turn: Turn, { job, moment, next, call, events }: OutcomeEntry): void {
   if (job.phase === "answered") finish(turn, job, "recorded");
   else leave(turn, job);
   if (next === undefined) return;
-  const timer = { dueAt: next.at, kind: next.kind, partner: moment.partner };
+  const revision = call.state.revision + events.length;
+  const timer = { dueAt: next.at, kind: next.kind, partner: moment.partner, revision };
   turn.desk.rows.set(job.messageId, timer);
 }
 

@@ -83,8 +83,9 @@ async function settle(
   const streams = await log.readStreams(calls.map(([id]) => streamOf("message", id)));
   const appends: Append[] = [];
   const appended: IntendedCall[] = [];
-  const timer = (id: string, at: number): void =>
-    void timers.set(id, { dueAt: at, kind: "uncertain", partner: partners.get(id) });
+  /** `revision`: of the stream, where the message waits for a time that the log does not give. */
+  const timer = (id: string, at: number, revision: number): void =>
+    void timers.set(id, { dueAt: at, kind: "uncertain", partner: partners.get(id), revision });
   for (const call of calls) {
     const [id] = call;
     try {
@@ -100,7 +101,7 @@ async function settle(
   /** A timer has it looked at at once, and then as often as other messages that stand still. */
   function leave(call: IntendedCall, error: unknown): void {
     unsettled.set(call[0], call);
-    timer(call[0], clock.now(partners.get(call[0])));
+    timer(call[0], clock.now(partners.get(call[0])), -1);
     logger.error({ message: call[0], err: error }, "an announced call cannot be settled");
   }
 
@@ -111,11 +112,11 @@ async function settle(
     partners.set(id, state.requestEvent.metadata.partner);
     if (isOver(state, number)) {
       const now = clock.now(partners.get(id));
-      const step = decideStep(state, { now, due: false, random: random(), scale });
+      const step = decideStep(state, { now, waited: -1, random: random(), scale });
       if (step.type === "nothing") return undefined;
       const at = step.type === "wait" ? step.at : now;
       if (!Number.isFinite(at)) throw new Error("it waits for a time that is none");
-      timer(id, at);
+      timer(id, at, state.revision);
       return undefined;
     }
     const policy = connections.policyOf(gateway);
@@ -133,7 +134,7 @@ async function settle(
     const call = appended[index]!;
     if (outcome.kind === "conflict") again.push(call);
     else if (outcome.kind === "invalid") leave(call, new Error(outcome.message));
-    else timer(call[0], clock.now(partners.get(call[0])));
+    else timer(call[0], clock.now(partners.get(call[0])), -1);
   }
   return { uncertain: appends.length - again.length, again };
 }

@@ -27,6 +27,8 @@ export type State = {
   readonly revision: number;
   readonly lastEventId: string;
   readonly phase: "requested" | "queued" | "failing" | "uncertain" | "sent" | "bounced" | "settled";
+  /** Revision of the event that began the phase: a wait that began before it was for something else. */
+  readonly phaseRevision: number;
   /** Highest attempt number so far, 0 before any. */
   readonly attempt: number;
   /** Outcomes recorded so far, uncertain ones and answers to a question included: the event ids count these. */
@@ -56,6 +58,7 @@ const begun = (event: RecordedEvent<"MessageRequested">): State => ({
   revision: event.revision,
   lastEventId: event.id,
   phase: "requested",
+  phaseRevision: event.revision,
   attempt: 0,
   calls: 0,
   spent: nothingSpent,
@@ -101,15 +104,16 @@ export function evolve(state: State | undefined, event: RecordedEvent): State | 
   if (state === undefined) return undefined;
   const failover = state.failover && evolveFailover(state.failover, event);
   const next = { ...state, failover, revision: event.revision, lastEventId: event.id };
+  const changed = { ...next, phaseRevision: event.revision };
   const { type, data } = event;
   switch (type) {
     case "MessageQueued":
-      return { ...next, phase: "queued" };
+      return { ...changed, phase: "queued" };
     case "DispatchAttemptFailed": {
       const failed = data.next === "failover" ? [...state.failed, data.gateway] : [];
       const retryAt = data.retry_at === undefined ? 0 : Date.parse(data.retry_at);
       return {
-        ...next,
+        ...changed,
         phase: state.phase === "settled" ? "settled" : "failing",
         attempt: data.attempt,
         calls: state.calls + 1,
@@ -122,11 +126,11 @@ export function evolve(state: State | undefined, event: RecordedEvent): State | 
       };
     }
     case "DispatchUncertain":
-      return doubted(next, event);
+      return doubted(changed, event);
     case "MessageSent":
     case "MessageResent":
       return {
-        ...next,
+        ...changed,
         phase: state.phase === "settled" ? "settled" : "sent",
         attempt: data.attempt,
         calls: state.calls + 1,
@@ -138,14 +142,14 @@ export function evolve(state: State | undefined, event: RecordedEvent): State | 
         uncertain: undefined,
       };
     case "FailoverStarted":
-      return state.phase === "settled" ? next : begin(next, data);
+      return state.phase === "settled" ? next : begin(changed, data);
     case "MessageSettled":
       // Where it falls back on an earlier step, nothing is sent any more.
-      return data.step === state.failover?.step ? next : { ...next, phase: "settled" };
+      return data.step === state.failover?.step ? next : { ...changed, phase: "settled" };
     case "BounceDeferred":
       // A late bounce of an attempt that a newer one has replaced changes nothing.
       return state.phase === "sent" && data.attempt === state.attempt
-        ? { ...next, phase: "bounced", error: data.error }
+        ? { ...changed, phase: "bounced", error: data.error }
         : next;
     case "DispatchExhausted":
     case "MessageExpired":
@@ -158,7 +162,7 @@ export function evolve(state: State | undefined, event: RecordedEvent): State | 
     case "MessageFailed":
     // Who was told an outcome, and another one later, does not get the message again.
     case "MessageCorrected":
-      return { ...next, phase: "settled" };
+      return { ...changed, phase: "settled" };
     default:
       return next;
   }

@@ -33,6 +33,11 @@ alter table {schema}.timers add column if not exists partner text;
 create index if not exists timers_due_of_partner on {schema}.timers (partner, due_at) where partner is not null;
 `;
 
+/** Revision of the message's stream when its wait began. Rows of before do not say: their message waits once more, if the log gives no time. */
+export const revisionsDdl = `
+alter table {schema}.timers add column if not exists revision int not null default -1;
+`;
+
 /** A call as the intent's row keeps it: message, attempt, number of the outcome, gateway. */
 export type IntendedCall = readonly [
   messageId: string,
@@ -46,6 +51,8 @@ export type Timer = {
   readonly dueAt: number;
   readonly kind: TimerKind;
   readonly partner: string | undefined;
+  /** Of the message's stream, when the wait began; -1 where the row is for no wait of the message. */
+  readonly revision: number;
 };
 export type DueTimer = Timer & { readonly messageId: string };
 /** A partner whose clock is ahead: its time, by how much it is ahead, and up to where it went over time at once. */
@@ -91,15 +98,17 @@ export function upsertTimers(
   const rows = [...timers];
   return {
     name: "timers",
-    sql: `insert into {schema}.timers (message_id, due_at, kind, shard, partner)
-      select * from unnest($1::text[], $2::bigint[], $3::text[], $4::smallint[], $5::text[])
-      on conflict (message_id) do update set due_at = excluded.due_at, kind = excluded.kind, shard = excluded.shard, partner = excluded.partner, epoch = 0`,
+    sql: `insert into {schema}.timers (message_id, due_at, kind, shard, partner, revision)
+      select * from unnest($1::text[], $2::bigint[], $3::text[], $4::smallint[], $5::text[], $6::int[])
+      on conflict (message_id) do update set due_at = excluded.due_at, kind = excluded.kind, shard = excluded.shard, partner = excluded.partner,
+        revision = excluded.revision, epoch = 0`,
     values: [
       rows.map(([id]) => id),
       rows.map(([, { dueAt }]) => Math.ceil(dueAt)),
       rows.map(([, { kind }]) => kind),
       rows.map(([id]) => ownerOf(id)),
       rows.map(([, { partner }]) => partner ?? null),
+      rows.map(([, { revision }]) => revision),
     ],
   };
 }
@@ -153,7 +162,7 @@ function movedTimers(
            ) due order by due.due_at limit $5
          ) due
          where t.message_id = due.message_id
-         returning t.message_id, t.due_at, t.kind, t.partner`,
+         returning t.message_id, t.due_at, t.kind, t.partner, t.revision`,
         [
           epoch,
           clocks.map(({ partner }) => partner),
@@ -205,7 +214,7 @@ export function createStore(pool: pg.Pool, schema: string, epoch: number, owner:
         `update {schema}.timers t set epoch = $1
          from (select message_id from {schema}.timers where due_at <= $2 and epoch < $1${mine}${others} order by due_at limit $3 for update skip locked) due
          where t.message_id = due.message_id
-         returning t.message_id, t.due_at, t.kind, t.partner`,
+         returning t.message_id, t.due_at, t.kind, t.partner, t.revision`,
         [epoch, Math.floor(now), limit, ...(others === "" ? [] : [without])],
       );
       return dueOf(rows);
@@ -255,5 +264,6 @@ const dueOf = (rows: readonly Record<string, unknown>[]): readonly DueTimer[] =>
       dueAt: Number(row["due_at"]),
       kind: row["kind"] as TimerKind,
       partner: (row["partner"] as string | null) ?? undefined,
+      revision: row["revision"] as number,
     }))
     .toSorted((one, other) => one.dueAt - other.dueAt);

@@ -264,9 +264,9 @@ test("what is taken in the very millisecond in which it is due is judged by the 
   desk.asked = true;
   takeWhatIsDue(turn);
   const taking = desk.taking!;
-  const row = { messageId: "a", dueAt: 1_000, kind: "retry", partner: "p" } as const;
+  const row = { messageId: "a", dueAt: 1_000, kind: "retry", partner: "p", revision: 2 } as const;
   rowsTaken(turn, { type: "taken", of: taking, rows: [row], limit: 100, next: Infinity });
-  expect([...desk.jobs]).toMatchObject([{ look: { due: true, at: undefined } }]);
+  expect([...desk.jobs]).toMatchObject([{ look: { waited: 2, at: undefined } }]);
 });
 
 test("a bounce of a message whose outcome cannot be recorded does not hold the checkpoint", () => {

@@ -197,7 +197,7 @@ const event = (type: string, data: object = {}, recordedAt = 0): RecordedEvent =
 const step = (
   events: readonly RecordedEvent[],
   changes: Partial<Parameters<typeof decideStep>[1]> = {},
-) => decideStep(fold(events), { now: 1_000, due: false, random: 0.5, scale: 1, ...changes });
+) => decideStep(fold(events), { now: 1_000, waited: -1, random: 0.5, scale: 1, ...changes });
 const requested = (changes: object = {}) => event("MessageRequested", { ...message, ...changes });
 const failed = (attempt: number, next: string, retryAt?: number) =>
   event("DispatchAttemptFailed", {
@@ -227,7 +227,7 @@ test("the fold alone decides the next step", () => {
     at: 5_000,
     why: "retry",
   });
-  expect(step([requested(), failed(1, "retry", 5_000)], { due: true })).toEqual({
+  expect(step([requested(), failed(1, "retry", 5_000)], { waited: Infinity })).toEqual({
     type: "call",
     attempt: 2,
   });
@@ -249,21 +249,23 @@ test("a message that a mail server put off is tried on after six failures, one t
     });
   const six = [1, 2, 3, 4, 5, 6];
   const again = six.map((attempt) => off(attempt, "greylisted"));
-  expect(step([requested(), ...again], { due: true })).toEqual({ type: "call", attempt: 7 });
+  expect(step([requested(), ...again], { waited: Infinity })).toEqual({ type: "call", attempt: 7 });
   expect(step([requested(), ...again], { now: 100_000 })).toEqual({ type: "expire" });
   const busy = six.map((attempt) => off(attempt, "recipient_unavailable"));
-  expect(step([requested(), ...busy], { due: true })).toMatchObject({ type: "exhaust" });
+  expect(step([requested(), ...busy], { waited: Infinity })).toMatchObject({ type: "exhaust" });
 });
 
 test("a transient bounce feeds the retry budget, a late one of an earlier attempt does not", () => {
   const bounce = (attempt: number) => event("BounceDeferred", { attempt, error: failure() });
   expect(step([requested(), sent(1), bounce(1)])).toMatchObject({ type: "wait", why: "retry" });
-  expect(step([requested(), sent(1), bounce(1)], { due: true })).toEqual({
+  expect(step([requested(), sent(1), bounce(1)], { waited: Infinity })).toEqual({
     type: "call",
     attempt: 2,
   });
   expect(
-    step([requested(), sent(1), bounce(1), sent(2, "MessageResent"), bounce(1)], { due: true }),
+    step([requested(), sent(1), bounce(1), sent(2, "MessageResent"), bounce(1)], {
+      waited: Infinity,
+    }),
   ).toEqual({ type: "nothing" });
   const many = [
     requested(),
@@ -272,11 +274,30 @@ test("a transient bounce feeds the retry budget, a late one of an earlier attemp
       bounce(attempt),
     ]),
   ];
-  expect(step(many, { due: true })).toMatchObject({ type: "exhaust" });
+  expect(step(many, { waited: Infinity })).toMatchObject({ type: "exhaust" });
   // Sent once, it can no longer expire: the money was charged.
-  expect(step([requested(), sent(1), bounce(1)], { now: 200_000, due: true })).toMatchObject({
-    type: "exhaust",
-  });
+  expect(step([requested(), sent(1), bounce(1)], { now: 200_000, waited: Infinity })).toMatchObject(
+    {
+      type: "exhaust",
+    },
+  );
+});
+
+test("the row of a wait that was over before says nothing of the wait that follows", () => {
+  const bounced = event("BounceDeferred", { attempt: 1, error: failure() });
+  const doubt = event("DispatchUncertain", { attempt: 1, gateway: "a", policy: "ask_provider" });
+  const inOrder = (...events: readonly RecordedEvent[]) =>
+    events.map((each, revision) => ({ ...each, revision }));
+  const again = inOrder(requested(), doubt, sent(1), bounced);
+  for (const waited of [-1, 1, 2])
+    expect(step(again, { waited })).toMatchObject({ type: "wait", why: "retry" });
+  expect(step(again, { waited: 3 })).toEqual({ type: "call", attempt: 2 });
+  const failing = inOrder(requested(), doubt, failed(1, "retry", 5_000));
+  expect(step(failing, { waited: 1 })).toEqual({ type: "wait", at: 5_000, why: "retry" });
+  expect(step(failing, { waited: 2 })).toEqual({ type: "call", attempt: 2 });
+  // Its row is of the end of the validity, which a clock that was put back has not reached any more.
+  const late = inOrder(requested(), failed(1, "retry", 500_000));
+  expect(step(late, { waited: 1 })).toEqual({ type: "wait", at: 100_000, why: "retry" });
 });
 
 test("how long an uncertain attempt waits is decided by one clock, however far the log's is off", () => {

@@ -16,7 +16,7 @@ export class Tables {
     this.position = to;
   }
   #apply(name: string, values: readonly unknown[]): void {
-    const [first, second, third, , fifth] = loosely(values);
+    const [first, second, third, , fifth, sixth] = loosely(values);
     switch (name) {
       case "intent":
         return void this.intents.set(first, { epoch: second, calls: JSON.parse(third) });
@@ -30,7 +30,7 @@ export class Tables {
       case "timers":
         for (const [at, id] of first.entries()) {
           const [dueAt, kind, partner] = [second[at], third[at], fifth[at] ?? undefined];
-          this.timers.set(id, { dueAt, kind, partner, epoch: 0 });
+          this.timers.set(id, { dueAt, kind, partner, revision: sixth[at], epoch: 0 });
         }
         return;
       case "timers_done":

@@ -102,7 +102,9 @@ export class World {
   }
   lookUp(attemptId: string): SendResult | "unknown" | undefined {
     if (this.goesWrong(0.2)) return undefined;
-    return this.#taken.has(attemptId) ? accepted(attemptId) : "unknown";
+    if (this.#taken.has(attemptId)) return accepted(attemptId);
+    // It may also say that it took the call and would not have the message.
+    return this.goesWrong(0.2) ? { type: "rejected", error: failure(false) } : "unknown";
   }
 
   accept(orders: readonly Order[], partner: string): Promise<readonly string[]> {

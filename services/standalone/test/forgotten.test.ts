@@ -18,10 +18,10 @@ type Skipped = { readonly skip: string };
 
 const engines: Readonly<Record<string, () => Promise<Engine | Skipped>>> = {
   PostgreSQL: async () => ({ env: {}, outside: async () => "" }),
-  "PostgreSQL with Kafka topics": async () => {
+  "PostgreSQL with Kafka topics, and Kafka as the feed": async () => {
     const kafka = await testKafka();
     if (kafka.skip !== undefined) return kafka;
-    const env = { HELIOGRAPH_KAFKA_BROKERS: kafka.brokers.join() };
+    const env = { HELIOGRAPH_KAFKA_BROKERS: kafka.brokers.join(), HELIOGRAPH_FEED: "kafka" };
     return { env, outside: () => everyRecord(kafka.brokers) };
   },
   "a double of EventStoreDB": async () => {

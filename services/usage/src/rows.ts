@@ -1,6 +1,5 @@
-import { statusRank } from "@heliograph/domain";
+import { addTo, bucketOf, type Sketch, statusRank } from "@heliograph/domain";
 import type { Life } from "./life.ts";
-import { addTo, bucketOf, type Sketch } from "./sketch.ts";
 
 /** The tables, one for each length of time that a row stands for. `at` of a row is the number of such times since 1970 UTC, so no zone of a server or session can move a border. */
 export const grains = ["hours", "days"] as const;

@@ -1,9 +1,9 @@
+import { readSketch, writeSketch } from "@heliograph/domain";
 import { type WritePart, quoteSchema } from "@heliograph/runtime";
 import type pg from "pg";
 import { type Book, type NewName, bookName, emptyBook } from "./names.ts";
 import type { LifeEvent, WrittenOff } from "./life.ts";
 import { type Grain, type Row, type RowKey, grains, newRow } from "./rows.ts";
-import { readSketch, writeSketch } from "./sketch.ts";
 
 const keyColumns = {
   partner: "text",

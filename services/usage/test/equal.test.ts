@@ -1,4 +1,5 @@
 import { newId } from "@heliograph/contracts";
+import { relativeError } from "@heliograph/domain";
 import {
   commitParts,
   quarantine,
@@ -14,7 +15,6 @@ import { viewOf } from "../src/api/view.ts";
 import { service } from "../src/index.ts";
 import { countedTypes } from "../src/life.ts";
 import { usageProjector } from "../src/projector.ts";
-import { relativeError } from "../src/sketch.ts";
 import { type Group, groups, readUsage } from "../src/tables/usage.ts";
 import { bruteForce, type Counted } from "./brute-force.ts";
 import { append, begin, life, type Life } from "./lives.ts";

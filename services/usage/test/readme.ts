@@ -1,5 +1,5 @@
 // What the README shows, compiled.
-import { percentileOf, readSketch } from "../src/sketch.ts";
+import { percentileOf, readSketch } from "@heliograph/domain";
 
 export function example(eight: Buffer, nine: Buffer, ten: Buffer): number | undefined {
   const morning = readSketch(Buffer.concat([eight, nine, ten])); // sketches laid end to end are their merge

@@ -1,5 +1,4 @@
-import { maskSecrets, shardPart } from "@heliograph/contracts";
-import type { DeliveryAttempt } from "./tables/webhooks.ts";
+import { shardPart } from "@heliograph/contracts";
 import type { ReactorTools } from "@heliograph/runtime";
 import { createAddressGuard } from "./addresses.ts";
 import { createDial } from "./dial.ts";
@@ -20,9 +19,10 @@ import type { Lanes } from "./lanes.ts";
 import { deliveryMetrics, type DeliveryMetrics } from "./metrics.ts";
 import { createResolver, type ResolveHost } from "./resolve.ts";
 import { judge } from "./schedule.ts";
-import { errorText, type Result } from "./result.ts";
+import { attemptOf, outcomeOf, type Result } from "./result.ts";
 import { Sender } from "./sender.ts";
 import type { Store } from "./store.ts";
+import type { Tally } from "./tally.ts";
 import type { Window } from "./window.ts";
 
 export type CourierOptions = {
@@ -44,6 +44,8 @@ const retryDisableMs = 5_000;
 const refillBelow = 64;
 /** Connections and lanes of idle endpoints are looked for this often. */
 const evictEveryMs = 30_000;
+/** Counts of attempts that nothing else was written with. */
+const countsWaitMs = 1_000;
 /** Most deliveries in memory over all endpoints; above it new ones go straight to the table. */
 const maxInMemory = 20_000;
 /** Requests in the air over all endpoints. */
@@ -71,6 +73,7 @@ export class Courier {
   readonly #store: Store;
   readonly #lanes: Lanes;
   readonly #window: Window;
+  readonly #tally: Tally;
   readonly #sender: Sender;
   readonly #scale: number;
   readonly #metrics: DeliveryMetrics;
@@ -92,6 +95,7 @@ export class Courier {
     store: Store,
     lanes: Lanes,
     window: Window,
+    tally: Tally,
     options: CourierOptions,
   ) {
     const { settings } = tools.context;
@@ -99,6 +103,7 @@ export class Courier {
     this.#store = store;
     this.#lanes = lanes;
     this.#window = window;
+    this.#tally = tally;
     this.#scale = settings.retryScale;
     this.#metrics = deliveryMetrics(tools.context.environment, {
       inMemory: () => this.#inMemory,
@@ -276,21 +281,13 @@ export class Courier {
       if (job.slot !== undefined) this.#window.record(job, "pending", now);
       return this.#leave(lane, job);
     }
-    const error = errorText(result);
-    const attempt: DeliveryAttempt = {
-      at: new Date(startedAt).toISOString(),
-      ...(result.type === "answer" ? { status_code: result.status } : {}),
-      ...(error === undefined ? {} : { error: maskSecrets(error) }),
-      ...(job.replay === undefined ? {} : { replay_id: job.replay }),
-      duration_ms: Math.max(0, now - startedAt),
-      ...(result.type === "answer" && result.excerpt !== ""
-        ? { response_excerpt: maskSecrets(result.excerpt) }
-        : {}),
-    };
+    const attempt = attemptOf(result, job, startedAt, now);
     job.attempts =
       job.attempts.length === 0 ? [attempt] : [...job.attempts, attempt].slice(-maxAttemptsKept);
     const verdict = judge(result, ++job.tries, now, Math.random(), this.#scale);
     this.#metrics.attempt(verdict.type, attempt.duration_ms);
+    const outcome = outcomeOf(result);
+    if (outcome !== undefined) this.#tally.count(lane.id, outcome, attempt.duration_ms, now);
     if (verdict.type === "delivered") succeeded(lane);
     else if (isOpen(lane)) failed(lane, startedAt, now, Math.random(), this.#scale);
     switch (verdict.type) {
@@ -375,7 +372,9 @@ export class Courier {
       this.#lanes.evictIdle(now);
     }
     void this.#fetchDue(now).catch(this.#tools.fail);
+    if (this.#tally.isDue(performance.now())) this.#window.flush().catch(this.#tools.fail);
     let next = this.#lanes.size > 0 ? now + evictEveryMs : Infinity;
+    if (!this.#tally.isEmpty) next = now + countsWaitMs;
     for (const lane of this.#lanes) next = Math.min(next, Math.max(lane.nextDue, lane.waitUntil));
     const busy =
       this.#sender.active > 0 ||

@@ -3,6 +3,7 @@ import { webhookDeliveryRoute } from "./api/delivery.ts";
 import { webhookDeliveryRoutes } from "./api/deliveries.ts";
 import { webhookEndpointRoutes } from "./api/endpoints.ts";
 import { webhookReplayRoutes } from "./api/replays.ts";
+import { webhookStatisticsRoute } from "./api/statistics.ts";
 import { webhooksReactor } from "./reactor.ts";
 
 export { webhooksReactor } from "./reactor.ts";
@@ -19,6 +20,7 @@ export const service: Service = {
           ...webhookEndpointRoutes,
           ...webhookDeliveryRoutes,
           webhookDeliveryRoute,
+          webhookStatisticsRoute,
           ...webhookReplayRoutes,
         ],
       },

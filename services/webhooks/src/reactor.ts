@@ -10,6 +10,7 @@ import {
   type Sequencer,
 } from "@heliograph/domain";
 import { ofType, type Batch, type RecordedEvent } from "@heliograph/log";
+import { statisticsDdl } from "./tables/statistics.ts";
 import { webhooksDdl } from "./tables/webhooks.ts";
 import type { Reactor, ReactorInstance, ReactorTools } from "@heliograph/runtime";
 import { Courier, type CourierOptions } from "./courier.ts";
@@ -17,6 +18,7 @@ import { newJob, publicEvent, type Job, type Slot } from "./job.ts";
 import { Lanes } from "./lanes.ts";
 import { retried } from "./retried.ts";
 import { openStore, type Due, type Store } from "./store.ts";
+import { Tally } from "./tally.ts";
 import { newSlot, Window } from "./window.ts";
 
 const types = [
@@ -38,7 +40,7 @@ export const webhooksReactor = (options: CourierOptions = {}): Reactor => ({
   types,
   spaces: { deliveries: "partner", sequences: "partner" },
   sharded: true,
-  migrations: [webhooksDdl],
+  migrations: [webhooksDdl, statisticsDdl],
   start: (tools) => start(tools, options),
 });
 
@@ -79,11 +81,12 @@ class Instance implements ReactorInstance<ConsumedType> {
   constructor(given: Given) {
     const { tools, options, store, lanes, due } = given;
     this.#given = given;
-    this.#window = new Window(tools.checkpoint, tools.fail, {
+    const tally = new Tally();
+    this.#window = new Window(tools.checkpoint, tools.fail, tally, {
       pending: (job, at) => this.#courier.onRecord(job, at),
       moved: (endpointId, at) => this.#courier.pendingAt(endpointId, at),
     });
-    this.#courier = new Courier(tools, store, lanes, this.#window, options);
+    this.#courier = new Courier(tools, store, lanes, this.#window, tally, options);
     for (const { endpointId, at } of due) this.#courier.pendingAt(endpointId, at);
   }
 

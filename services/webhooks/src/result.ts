@@ -1,3 +1,7 @@
+import { maskSecrets } from "@heliograph/contracts";
+import type { Job } from "./job.ts";
+import { attemptOutcomes, type AttemptOutcome } from "./tables/statistics.ts";
+import type { DeliveryAttempt } from "./tables/webhooks.ts";
 import type { Answer } from "./answer-reader.ts";
 import { parseHttpDate } from "./http-date.ts";
 
@@ -53,10 +57,42 @@ function publicCode(code: string): string {
 }
 
 /** What the partner reads of an attempt that did not succeed. */
-export function errorText(result: Result): string | undefined {
+function errorText(result: Result): string | undefined {
   if (result.type === "error") return `${result.code}: ${result.message}`;
   if (result.status >= 200 && result.status < 300) return undefined;
   return result.status >= 300 && result.status < 400
     ? "redirect_not_followed"
     : `status_${result.status}`;
+}
+
+/** An attempt as it is put on record; times in epoch ms. */
+export function attemptOf(
+  result: Result,
+  { replay }: Pick<Job, "replay">,
+  startedAt: number,
+  now: number,
+): DeliveryAttempt {
+  const error = errorText(result);
+  return {
+    at: new Date(startedAt).toISOString(),
+    ...(result.type === "answer" ? { status_code: result.status } : {}),
+    ...(error === undefined ? {} : { error: maskSecrets(error) }),
+    ...(replay === undefined ? {} : { replay_id: replay }),
+    duration_ms: Math.max(0, now - startedAt),
+    ...(result.type === "answer" && result.excerpt !== ""
+      ? { response_excerpt: maskSecrets(result.excerpt) }
+      : {}),
+  };
+}
+
+const known = new Set<string>(attemptOutcomes);
+
+/** What an attempt counts as; undefined for one that we ended ourselves, which says nothing about the endpoint. */
+export function outcomeOf(result: Result): AttemptOutcome | undefined {
+  if (result.type === "error")
+    return known.has(result.code) ? (result.code as AttemptOutcome) : undefined;
+  if (result.status < 200) return "bad_answer";
+  if (result.status < 300) return "delivered";
+  if (result.status < 400) return "redirect_not_followed";
+  return result.status < 500 ? "status_4xx" : "status_5xx";
 }

@@ -1,9 +1,10 @@
 import { shardSql, type Shard } from "@heliograph/contracts";
-import type { Endpoint } from "@heliograph/domain";
+import { type Endpoint, writeSketch } from "@heliograph/domain";
 import type { DeliveryAttempt, DeliveryStatus } from "./tables/webhooks.ts";
 import { inSchema, type WritePart } from "@heliograph/runtime";
 import type pg from "pg";
 import type { Job, Row } from "./job.ts";
+import type { HourRow } from "./tally.ts";
 
 /** JSON text never holds this control character: joining with it needs none of the escaping that array parameters cost. */
 const separator = "\u001e";
@@ -95,6 +96,29 @@ export function duePending(
     values: [[...moved.keys()], numbers([...moved.values()]), except, now],
   };
 }
+
+/** Counts of hours as they are now. */
+export function writeHours(rows: readonly HourRow[]): WritePart {
+  return {
+    name: "hours",
+    sql: `insert into {schema}.hours (endpoint_id, hour, part, outcomes, durations)
+      select * from unnest($1::text[], $2::int[], $3::bigint[], $4::bytea[], $5::bytea[])
+      on conflict (endpoint_id, hour, part) do update set outcomes = excluded.outcomes, durations = excluded.durations`,
+    values: [
+      rows.map((row) => row.endpointId),
+      numbers(rows.map((row) => row.hour)),
+      numbers(rows.map((row) => row.part)),
+      rows.map((row) => writeSketch(row.outcomes)),
+      rows.map((row) => writeSketch(row.durations)),
+    ],
+  };
+}
+
+export const forgetHours = (endpointIds: readonly string[], before: number): WritePart => ({
+  name: "forget_hours",
+  sql: "delete from {schema}.hours where endpoint_id = any($1::text[]) and hour < $2",
+  values: [endpointIds, before],
+});
 
 export type Store = ReturnType<typeof openStore>;
 /** When each endpoint's next pending delivery is due, epoch ms. */

@@ -2,6 +2,7 @@ import { failpoint } from "@heliograph/contracts";
 import type { Checkpoint, WritePart } from "@heliograph/runtime";
 import type { DeliveryStatus } from "./tables/webhooks.ts";
 import type { Job, Row, Slot } from "./job.ts";
+import type { Tally } from "./tally.ts";
 import {
   discardPending,
   duePending,
@@ -57,6 +58,7 @@ const maxUnwritten = 5_000;
 export class Window {
   readonly #checkpoint: Checkpoint;
   readonly #fail: (error: unknown) => void;
+  readonly #tally: Tally;
   readonly #hears: WindowHears;
   readonly #slots: Slot[] = [];
   #rows = new Map<string, Row>();
@@ -70,8 +72,14 @@ export class Window {
   #broken: { readonly error: unknown } | undefined;
   readonly #waiting: (() => void)[] = [];
 
-  constructor(checkpoint: Checkpoint, fail: (error: unknown) => void, hears: WindowHears) {
+  constructor(
+    checkpoint: Checkpoint,
+    fail: (error: unknown) => void,
+    tally: Tally,
+    hears: WindowHears,
+  ) {
     this.#checkpoint = checkpoint;
+    this.#tally = tally;
     this.#fail = fail;
     this.#hears = hears;
   }
@@ -127,7 +135,7 @@ export class Window {
   /** Writes what there is and waits for it. */
   async flush(): Promise<void> {
     await this.#writing?.catch(() => undefined);
-    await this.#write();
+    await this.#write(true);
   }
 
   close(): void {
@@ -160,11 +168,12 @@ export class Window {
     return this.#rows.size > 0 ? fewRowsIntervalMs : floorIntervalMs;
   }
 
-  async #write(): Promise<void> {
+  /** `all`: counts too, whenever the last ones were written. */
+  async #write(all = false): Promise<void> {
     if (this.#closed) return;
     // What a failed write would have stored is lost: no later one may move the checkpoint past it.
     if (this.#broken) throw this.#broken.error;
-    const writing = this.#writeNow();
+    const writing = this.#writeNow(all);
     this.#writing = writing;
     try {
       await writing;
@@ -183,7 +192,7 @@ export class Window {
     for (const resolve of this.#waiting.splice(0)) resolve();
   }
 
-  async #writeNow(): Promise<void> {
+  async #writeNow(all: boolean): Promise<void> {
     this.#writtenAt = performance.now();
     let position = this.#checkpoint.position;
     const changes = noChanges();
@@ -202,7 +211,7 @@ export class Window {
     this.#beingWritten.add(rows);
     const now = Date.now();
     try {
-      await this.#commit(position, rows, changes, now);
+      await this.#commit(position, rows, changes, now, all);
     } finally {
       this.#beingWritten.delete(rows);
     }
@@ -216,6 +225,7 @@ export class Window {
     rows: readonly Row[],
     { endpoints, counters, closed, moved }: Changes,
     now: number,
+    all: boolean,
   ): Promise<void> {
     if (rows.length > 0) await failpoint("webhooks.before_record");
     let written = 0;
@@ -233,6 +243,8 @@ export class Window {
     if (closed.size > 0) parts.push(discardPending(closed, ids));
     for (const id of closed.keys()) moved.delete(id);
     if (moved.size > 0) parts.push(duePending(moved, ids, now));
+    const tick = performance.now();
+    if (all || this.#tally.isDue(tick)) parts.push(...this.#tally.take(now, tick));
     if (parts.length === 0 && position === this.#checkpoint.position) return;
     await this.#checkpoint.commit(position, parts);
     if (rows.length > 0) await failpoint("webhooks.after_record");

@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net";
 import { gzipSync } from "node:zlib";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
 import { makeKey, newId, newSecret, sealSecret } from "@heliograph/contracts";
+import { attemptOutcomes, readHours, readWaiting } from "../src/tables/statistics.ts";
 import { readDelivery, listEndpoints } from "../src/tables/webhooks.ts";
 import { until, webhookSink, type WebhookSink } from "@heliograph/testkit";
 import { Webhook as Standard } from "standardwebhooks";
@@ -137,6 +138,31 @@ it("tries again after failures with the same id and a fresh signature, until it 
   expect(new Set(sink.requests.map((request) => request.headers["webhook-id"])).size).toBe(1);
   for (const request of sink.requests)
     new Standard(endpoint.secret).verify(request.body, headersOf(request));
+});
+
+it("counts what attempts came to and shows what waits, in the table a moment later", async () => {
+  const endpoint = await h.endpoint(sink.url);
+  sink.queue({ type: "answer", status: 500 }, { type: "reset" });
+  await h.event();
+  await h.settled(endpoint.id, "delivered");
+  const counts = await until(async () => {
+    const outcomes = new Map<number, number>();
+    for (const hour of await readHours(h.pool, endpoint.id, 0))
+      for (const [outcome, count] of hour.outcomes)
+        outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + count);
+    return outcomes.size === 3 && outcomes;
+  });
+  const named = [...counts].map(([at, count]) => [attemptOutcomes[at], count]);
+  expect(Object.fromEntries(named)).toEqual({ delivered: 1, status_5xx: 1, connection_failed: 1 });
+  sink.behave({ type: "answer", status: 503, headers: { "retry-after": "600" } });
+  const before = Date.now();
+  for (let at = 0; at < 3; at++) await h.event();
+  const waiting = await until(async () => {
+    const found = await readWaiting(h.pool, endpoint.id, 2);
+    return found.count === 2 && found;
+  });
+  expect(waiting.oldest).toBeGreaterThanOrEqual(before);
+  expect(waiting.next).toBeGreaterThan(before + 500_000);
 });
 
 it("never follows a redirect", async () => {

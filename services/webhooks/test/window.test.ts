@@ -2,6 +2,7 @@ import type { Checkpoint } from "@heliograph/runtime";
 import { until } from "@heliograph/testkit";
 import { expect, test } from "vitest";
 import type { Job } from "../src/job.ts";
+import { Tally } from "../src/tally.ts";
 import { newSlot, Window } from "../src/window.ts";
 
 const jobOf = (id: string): Job => ({
@@ -35,7 +36,7 @@ test("after a write that failed no later one moves the checkpoint past what it w
     },
   };
   const failures: unknown[] = [];
-  const window = new Window(checkpoint, (error) => failures.push(error), {
+  const window = new Window(checkpoint, (error) => failures.push(error), new Tally(), {
     pending: () => undefined,
     moved: () => undefined,
   });
@@ -61,6 +62,7 @@ test("deliveries that get no answer for a second hold up no batch of that second
   const window = new Window(
     { position: 0n, dealt: () => undefined, commit: () => Promise.resolve() },
     () => undefined,
+    new Tally(),
     {
       pending: () => undefined,
       moved: () => undefined,

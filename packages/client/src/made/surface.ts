@@ -276,6 +276,7 @@ export type Operations = {
     readonly deliveries: {
       /** List an endpoint's deliveries with every attempt, newest first: `GET /api/v1/webhook-endpoints/{id}/deliveries` */ list(id: string | number, query?: { /** How many at most. */ readonly limit?: number; /** `next_cursor` of an earlier page. */ readonly after?: string; /** `prev_cursor` of an earlier page. */ readonly before?: string; /** Its status. */ readonly status?: "pending" | "delivered" | "failed" | "discarded" }, options?: C.Options<"minLogPosition">): C.Listing<T.WebhookDelivery, T.WebhookDeliveryList>;
     };
+    /** Get how an endpoint answers: success, duration and errors over fixed windows, and what waits: `GET /api/v1/webhook-endpoints/{id}/statistics` */ statistics(id: string | number, options?: C.Options<"minLogPosition">): Promise<T.WebhookStatistics>;
     readonly replay: {
       /** Try again every delivery that matches, by default what was not delivered: `POST /api/v1/webhook-endpoints/{id}/replay` */ create(id: string | number, body: T.StartWebhookReplay, options?: C.Options<"idempotencyKey" | "minLogPosition">): Promise<T.WebhookReplay>;
       /** How far a replay is: `GET /api/v1/webhook-endpoints/{id}/replay/{replay}` */ get(id: string | number, replay: string | number, options?: C.Options<"minLogPosition">): Promise<T.WebhookReplayProgress>;

@@ -125,6 +125,7 @@ export const table: Readonly<Record<string, Row>> = {
   "webhookDeliveries.list": { method: "GET", path: "/api/v1/webhook-deliveries", query: true, answer: "list" },
   "webhookDeliveries.retry": { method: "POST", path: "/api/v1/webhook-deliveries/{id}/retry", key: true },
   "webhookDeliveries.get": { method: "GET", path: "/api/v1/webhook-deliveries/{id}" },
+  "webhookEndpoints.statistics": { method: "GET", path: "/api/v1/webhook-endpoints/{id}/statistics" },
   "webhookEndpoints.replay.create": { method: "POST", path: "/api/v1/webhook-endpoints/{id}/replay", body: "json", key: true },
   "webhookEndpoints.replay.get": { method: "GET", path: "/api/v1/webhook-endpoints/{id}/replay/{replay}" },
   "prices.standard": { method: "GET", path: "/api/v1/prices/standard" },

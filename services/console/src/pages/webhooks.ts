@@ -18,6 +18,7 @@ import {
 } from "./webhook-settings.ts";
 import { deliveriesOf, deliveryPages } from "./webhook-deliveries.ts";
 import { replayPages } from "./webhook-replay.ts";
+import { statisticsOf } from "./webhook-statistics.ts";
 import { listPage } from "./lists.ts";
 import { overlaps } from "./overlaps.ts";
 
@@ -114,6 +115,7 @@ ${facts([
   ["Public keys", publicKeysTold(found)],
   ["Since", time(found.created_at)],
 ])}
+${await statisticsOf(visit)}
 ${await deliveriesOf(visit)}
 ${curl(visit, "GET", `${apiPath(visit)}/deliveries`)}`,
   );

@@ -1,6 +1,6 @@
 import { externalIdName, normalExternalId } from "@heliograph/channels";
 import { type EventData, failpoint, uuid5 } from "@heliograph/contracts";
-import { type InboundReading, parseInbound } from "@heliograph/gateways";
+import { bytesOf, type InboundReading, parseInbound } from "@heliograph/gateways";
 import { type NewEvent, type RecordedEvent } from "@heliograph/log";
 import type { ServiceContext } from "@heliograph/runtime";
 import { type Seal, erasedText } from "@heliograph/vault";
@@ -34,11 +34,11 @@ export function readOpened(
   { directory, environment }: Pick<ServiceContext, "directory" | "environment">,
   event: Received,
 ): Opened {
-  const { raw, encoding, gateway_kind: kind, gateway_id, channel, content_type } = event.data;
-  if (raw === erasedText) return { event, reading: undefined };
+  const { gateway_kind: kind, gateway_id, channel, content_type } = event.data;
+  if (event.data.raw === erasedText) return { event, reading: undefined };
   const name = gatewayOf({ directory, environment }, gateway_id)?.name ?? gateway_id;
   const reading = parseInbound(kind, {
-    raw: Buffer.from(raw, encoding === "text" ? "utf8" : "base64"),
+    raw: bytesOf(event.data),
     contentType: content_type,
     gateway: { name, channel },
   });

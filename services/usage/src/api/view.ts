@@ -1,9 +1,8 @@
 import { writeCell } from "@heliograph/api";
 import { channels, formatMoney } from "@heliograph/contracts";
-import { formatTime, statuses } from "@heliograph/domain";
+import { formatTime, percentileOf, relativeError, type Sketch, statuses } from "@heliograph/domain";
 import { stringify } from "csv-stringify/sync";
 import { z } from "zod";
-import { type Sketch, percentileOf } from "../sketch.ts";
 import { type Group, type UsageRow, countNames } from "../tables/usage.ts";
 
 const hourMs = 3_600_000;
@@ -61,9 +60,9 @@ const Row = z
       description: "What was taken for them and not given back, decimal text.",
       example: "11.289",
     }),
-    latency_ms: z
-      .object({ accepted_to_sent: Latency, sent_to_delivered: Latency })
-      .meta({ description: "How long it took, in milliseconds, at most 5 % off." }),
+    latency_ms: z.object({ accepted_to_sent: Latency, sent_to_delivered: Latency }).meta({
+      description: `How long it took, in milliseconds, at most ${relativeError * 100} % off.`,
+    }),
   })
   .meta({ id: "UsageRow" });
 

@@ -1,7 +1,6 @@
-import { type MessageStatus, statusRank } from "@heliograph/domain";
+import { type MessageStatus, readSketch, type Sketch, statusRank } from "@heliograph/domain";
 import type pg from "pg";
 import { kinds } from "../rows.ts";
-import { type Sketch, readSketch } from "../sketch.ts";
 
 const table = (name: string): string => `
 create table if not exists {schema}.${name} (
