@@ -90,7 +90,7 @@ class Life {
   }
 
   #book(type: string, data: object): void {
-    const event = loosely<Parameters<typeof noteHolds>[1] & FoldableEvent>({
+    const event: FoldableEvent = loosely({
       id: newId("evt"),
       type,
       data,
