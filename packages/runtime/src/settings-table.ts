@@ -108,6 +108,10 @@ export const settingsTable = {
     consequence:
       "With `HELIOGRAPH_LIMITS=postgres`: while the database does not answer, each process that serves the API, or dispatches, allows one part in so many of each rate. As many as there are processes.",
   }),
+  HELIOGRAPH_WORKERS: whole(1, 64, 1).meta({
+    consequence:
+      "How many processes the service `ingress` that runs alone has behind its port: accepting is bound by one thread each. [Several of a service](deploying.md#copies) says what each of them takes; each counts for `HELIOGRAPH_LIMITS_COPIES`.",
+  }),
   HELIOGRAPH_LOG: choice(["postgres", "eventstoredb"], "postgres").meta({
     consequence:
       "The engine of the event log. Read models stay in PostgreSQL. [Moving the log](moving-the-log.md) says how to change it.",

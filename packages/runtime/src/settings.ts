@@ -29,6 +29,8 @@ export type Settings = {
   readonly limits: "memory" | "postgres" | undefined;
   /** How many processes share the limits while the database cannot count for them. */
   readonly limitsCopies: number;
+  /** Processes behind the port of the REST API, where it runs alone. */
+  readonly workers: number;
   readonly retryScale: number;
   /** After the end of a message's validity. */
   readonly holdGraceHours: number;
@@ -186,6 +188,7 @@ export function readSettings(
     encryptMessages: values.HELIOGRAPH_ENCRYPT_MESSAGES === "on",
     limits: values.HELIOGRAPH_LIMITS,
     limitsCopies: values.HELIOGRAPH_LIMITS_COPIES,
+    workers: values.HELIOGRAPH_WORKERS,
     log,
     eventstoreUrl,
     feed,
