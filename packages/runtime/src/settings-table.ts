@@ -315,9 +315,9 @@ export const settingsTable = {
   }),
   HELIOGRAPH_TEST_PICTURES: text().meta({
     allowed: "`all`",
-    preset: "none: two of each page",
+    preset: "none: one of each page",
     consequence:
-      "The walk through the console leaves a picture of each page in both themes at three widths, in `.cache/screenshots/console`.",
+      "The tests that look at console and site leave a picture of each page in both themes at three widths too, in `.cache/screenshots`.",
     forTests: true,
   }),
   HELIOGRAPH_TEST_SEED: text().meta({
