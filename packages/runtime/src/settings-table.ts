@@ -283,6 +283,12 @@ export const settingsTable = {
     consequence: "Where its workers find the server of the run.",
     forTests: true,
   }),
+  HELIOGRAPH_TEST_CLUSTER: text().meta({
+    allowed: "set by `npm test` itself",
+    preset: "none",
+    consequence: "What instances of the run get a copy of in place of a cluster that they make.",
+    forTests: true,
+  }),
   HELIOGRAPH_TEST_KAFKA_BROKERS: text().meta({
     allowed: "list of `host:port`",
     preset: "a broker started with Java, else a container",
