@@ -17,13 +17,16 @@ test("a stream in which nothing happens says every fifteen seconds that it stand
     const hub = openHub(sessions, stopping.signal);
     const look = (name: string): (() => string) => {
       let text = "";
+      let isOver = false;
       const response = {
-        writableEnded: false,
+        get writableEnded() {
+          return isOver;
+        },
         writeHead: () => undefined,
         once: () => undefined,
         write: (chunk: string) => void (text += chunk),
         end() {
-          this.writableEnded = true;
+          isOver = true;
         },
       } as unknown as Response;
       const session = {
