@@ -168,10 +168,12 @@ test("a send waits for its outcome, so that its page says what became of it", as
 
 test("a list's pages show each message once, there and back, while others arrive", async () => {
   const cookie = await signedIn();
-  const body = { channel: "sms", to: "+15551230001", text: "one of many", tags: ["many"] };
-  const send = async (): Promise<string> =>
-    (await world.call("POST", "/api/v1/messages", { key: keys.sandboxKey, body })).body.id;
-  const ids = await Promise.all(Array.from({ length: 5 }, send));
+  const send = async (tags = ["many"]): Promise<string> => {
+    const body = { channel: "sms", to: "+15551230001", text: "one of many", tags };
+    return (await world.call("POST", "/api/v1/messages", { key: keys.sandboxKey, body })).body.id;
+  };
+  const ids = await Promise.all(Array.from({ length: 5 }, () => send()));
+  await send([]);
   const first = "/console/messages?limit=2&tag=many";
   await until(
     async () => {
@@ -188,7 +190,9 @@ test("a list's pages show each message once, there and back, while others arrive
     for (let next: string | undefined = from; next !== undefined;) {
       at = next;
       const text = await read(cookie, at);
-      seen.push(...(rel === "next" ? shownIn(text) : shownIn(text).toReversed()));
+      const rows = shownIn(text);
+      expect(rows.length).toBeLessThanOrEqual(2);
+      seen.push(...(rel === "next" ? rows : rows.toReversed()));
       next = new RegExp(`rel="${rel}" href="([^"]*)"`).exec(text)?.[1]?.replaceAll("&amp;", "&");
       if (at === from && rel === "next") await send();
     }
