@@ -13,6 +13,7 @@ import {
   priceFor,
 } from "@heliograph/domain";
 import { contentOf, invalid } from "./content.ts";
+import { putOff, quietHoursOf } from "./quiet-hours.ts";
 import type { SendMessage } from "./send.ts";
 import type { Stop } from "./suppressed.ts";
 
@@ -26,11 +27,10 @@ const maxMetadataBytes = 2_048;
 
 /** Refuses what this version cannot do yet, naming the field, before anything else is looked at. */
 export function checkAvailable(body: SendMessage): void {
-  for (const field of ["quiet_hours", "contact_id"] as const)
-    if (body[field] !== undefined)
-      throw new PublicError("feature_not_available", `${field} is not available yet.`, {
-        errors: [{ path: field, code: "feature_not_available", message: "not available yet" }],
-      });
+  if (body.contact_id === undefined) return;
+  throw new PublicError("feature_not_available", "contact_id is not available yet.", {
+    errors: [{ path: "contact_id", code: "feature_not_available", message: "not available yet" }],
+  });
 }
 
 export const channelNotEnabled = (
@@ -143,6 +143,10 @@ export function acceptMessage(input: {
   readonly media?: Requested["content"]["media"];
   /** The partner's; undefined where it has none. */
   readonly prices: PriceList | undefined;
+  /** The zone of the contact that has the recipient's address, where that is known. */
+  readonly contactZone?: string | undefined;
+  /** It is a further step of a message: it is due at a time that nobody knows yet. */
+  readonly isStep?: boolean;
   readonly nowMs: number;
 }): Accepted {
   const { body, recipient, nowMs, prices } = input;
@@ -151,7 +155,7 @@ export function acceptMessage(input: {
   const { media } = input;
   const written = contentOf(body, input.template);
   const content = { ...written.content, ...(media !== undefined && { media }) };
-  const sendAt = scheduleOf(body, nowMs);
+  const asked = scheduleOf(body, nowMs);
   if (
     body.metadata !== undefined &&
     Buffer.byteLength(JSON.stringify(body.metadata)) > maxMetadataBytes
@@ -171,10 +175,14 @@ export function acceptMessage(input: {
   const category = body.category ?? "transactional";
   const { channel } = body;
   const { digits, country } = recipient;
-  const asked = { channel, digits, country, segments: segments.count, category };
-  const price = prices && priceFor(prices, asked);
+  const what = { channel, digits, country, segments: segments.count, category };
+  const price = prices && priceFor(prices, what);
   if (price === undefined) throw noPrice(body.channel);
-  const expiresAt = (sendAt ?? nowMs) + (body.validity_seconds ?? defaultValiditySeconds) * 1000;
+  const dueAt = asked ?? nowMs;
+  const expiresAt = dueAt + (body.validity_seconds ?? defaultValiditySeconds) * 1000;
+  const quiet = quietHoursOf(body.quiet_hours, country, input.contactZone);
+  const until = quiet && putOff(quiet, { dueAt, expiresAt, isStep: input.isStep === true });
+  const sendAt = until ?? asked;
   const data: Requested = {
     message_id: input.messageId,
     channel: body.channel,
@@ -185,6 +193,9 @@ export function acceptMessage(input: {
     priority: body.priority ?? 1,
     ...(sendAt !== undefined && { send_at: formatTime(sendAt) }),
     expires_at: formatTime(expiresAt),
+    ...(quiet !== undefined && {
+      quiet_hours: { ...quiet, ...(until !== undefined && { until: formatTime(until) }) },
+    }),
     ...(body.tags !== undefined && body.tags.length > 0 && { tags: body.tags }),
     ...(body.metadata !== undefined && { metadata: body.metadata }),
     ...(body.client_ref !== undefined && { client_ref: body.client_ref }),

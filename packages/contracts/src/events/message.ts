@@ -68,6 +68,18 @@ const sender = {
   unsubscribe_url: z.string().max(1000).optional(),
 };
 
+/** Hours in which nothing is sent, by the clocks of the recipient: the zones that were found when the message was accepted. */
+export const QuietHours = z.strictObject({
+  from: z.string().length(5),
+  to: z.string().length(5),
+  policy: z.enum(["delay", "reject"]),
+  zones: z.array(z.string().max(64)).min(1).max(100),
+  found: z.enum(["request", "contact", "number", "none"]),
+  /** To when it was put off as it was accepted. */
+  until: Time.optional(),
+});
+export type QuietHours = z.infer<typeof QuietHours>;
+
 /** What becomes of a step that the next one may follow. */
 export const FailoverTrigger = z.enum(["failed", "expired", "no_receipt"]);
 export type FailoverTrigger = z.infer<typeof FailoverTrigger>;
@@ -83,6 +95,8 @@ export const FailoverStep = z.strictObject({
   cost: Money,
   price: Price,
   segments: Segments,
+  /** Of a recipient with zones of its own. */
+  quiet_hours: QuietHours.optional(),
 });
 export type FailoverStep = z.infer<typeof FailoverStep>;
 /** The place of a step in its order; 0 is what the request itself asks for. */
@@ -103,6 +117,7 @@ export const MessageRequested = defineEvent(
     priority: z.int().min(0).max(3),
     send_at: Time.optional(),
     expires_at: Time,
+    quiet_hours: QuietHours.optional(),
     tags: z.array(z.string().max(64)).max(20).optional(),
     metadata: z.record(z.string(), z.unknown()).optional(),
     client_ref: z.string().max(255).optional(),
@@ -298,6 +313,13 @@ export const DeliveryFailed = defineEvent(
     cost: Money,
     currency: z.string(),
   }),
+);
+
+export const SendDelayed = defineEvent(
+  "SendDelayed",
+  1,
+  "An attempt is due in the quiet hours of the recipient: it waits for their end.",
+  z.strictObject({ message_id: Id, until: Time, reason: z.string().max(500) }),
 );
 
 export const FailoverStarted = defineEvent(

@@ -40,6 +40,7 @@ import { allow, giveBackAllowed, unstored } from "./allow.ts";
 import { followFeed } from "./feed.ts";
 import { Funds } from "./funds.ts";
 import type { Item, Settled } from "./item.ts";
+import { contactZone } from "./contact-at.ts";
 import { findAttachments, giveFiles, withoutFile } from "./media.ts";
 import { Outcomes } from "./outcomes.ts";
 import { appendOf, contactErased, tooLarge } from "./sealed.ts";
@@ -134,7 +135,9 @@ export class Sending {
 
   /** Validates and prices without storing anything: the answer of a dry run, which has no id because there will be no such message. Throws what a send would be refused with. */
   async dryRun(call: Call, body: SendMessage): Promise<Record<string, unknown>> {
-    const accepted = await acceptSteps(body, (send) => this.#accept(call, send, newId("msg")));
+    const accepted = await acceptSteps(body, (send, isStep) =>
+      this.#accept(call, send, newId("msg"), isStep),
+    );
     const { data, costMicros } = accepted;
     const wallet = walletName(call.partner, data.currency);
     const short = await this.funds.short(wallet, costMicros, data.created_at.slice(0, 10));
@@ -332,7 +335,7 @@ export class Sending {
     return { kind: "refused", error };
   }
 
-  async #accept(call: Call, body: Send, messageId: string): Promise<Accepted> {
+  async #accept(call: Call, body: Send, messageId: string, isStep: boolean): Promise<Accepted> {
     checkAvailable(body);
     const gateways = this.directory.gateways(this.environment, body.channel);
     requireGateway(gateways, body.channel, call.partner.partner_id, "");
@@ -345,8 +348,11 @@ export class Sending {
     const media =
       body.media && (await mediaOf(body, (attachments) => findAttachments(call, attachments)));
     const nowMs = call.now();
+    const zone = body.quiet_hours && (await contactZone(call, body, recipient.to));
     const accepted = acceptMessage({
       body,
+      isStep,
+      contactZone: zone,
       media,
       recipient,
       messageId,
@@ -362,8 +368,8 @@ export class Sending {
   }
 
   async #prepare(call: Call, item: Item, messageId: string): Promise<Prepared> {
-    const { data: own, costMicros } = await acceptSteps(item.body, (send) =>
-      this.#accept(call, send, messageId),
+    const { data: own, costMicros } = await acceptSteps(item.body, (send, isStep) =>
+      this.#accept(call, send, messageId, isStep),
     );
     const accepted = { data: { ...own, ...item.conversation }, costMicros };
     const wallet = walletName(call.partner, own.currency);
