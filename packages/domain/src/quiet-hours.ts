@@ -19,12 +19,11 @@ function isQuietIn(zone: string, { from, to }: QuietHours, atMs: number): boolea
   return begins < ends ? begins <= minute && minute < ends : begins <= minute || minute < ends;
 }
 
-/** When the hours that are quiet in a zone now are over there: by the clocks of that day, which may be put forward or back on the way. */
+/** When the hours that are quiet in a zone now are over there by today's clocks: if those are put back on the way it is quiet still, and asked again. */
 function endIn(zone: string, hours: QuietHours, atMs: number): number {
   const away = (minuteOf(hours.to) - localMinute(zone, atMs) + minutesOfDay) % minutesOfDay;
   let end = Math.floor(atMs / minuteMs) * minuteMs + away * minuteMs;
-  // What the clocks were put forward or back by.
-  while (isQuietIn(zone, hours, end)) end += minuteMs;
+  // What the clocks were put forward by.
   while (end - minuteMs > atMs && !isQuietIn(zone, hours, end - minuteMs)) end -= minuteMs;
   return end;
 }

@@ -267,5 +267,5 @@ it("The contact's own zone decides, else those of the number's country", async (
   };
   expect(await zonesOf(to)).toEqual(["contact", ["Asia/Tokyo"]]);
   const [found, zones] = await zonesOf("+4915112340002");
-  expect([found, zones.includes("Europe/Berlin")]).toEqual(["number", true]);
+  expect([found, zones]).toEqual(["number", expect.arrayContaining(["Europe/Berlin"])]);
 });
