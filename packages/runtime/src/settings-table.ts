@@ -234,6 +234,13 @@ export const settingsTable = {
     consequence:
       "Whether live webhook endpoints may be `http://`. Without it only those at addresses that `HELIOGRAPH_WEBHOOK_ALLOW_CIDRS` names; the sandbox takes both.",
   }),
+  HELIOGRAPH_WEBHOOK_DISABLE_DAYS_LIVE: decimal(0, 365, 5).meta({
+    consequence:
+      "After so many days of nothing but failures a live webhook endpoint is disabled; its owners are told when a fifth of them is over, when it is disabled and when it answers again. 0: never, and nobody is told. The same for every process that runs webhooks.",
+  }),
+  HELIOGRAPH_WEBHOOK_DISABLE_DAYS_SANDBOX: decimal(0, 365, 5).meta({
+    consequence: "The same for endpoints of the sandbox.",
+  }),
   HELIOGRAPH_RETRY_SCALE: decimal(0, 1000, 1).meta({
     consequence:
       "Multiplies every retry delay of dispatch and webhooks. Below 1 for trials and tests.",
@@ -305,6 +312,12 @@ export const settingsTable = {
     preset: "none: two of each page",
     consequence:
       "The walk through the console leaves a picture of each page in both themes at three widths, in `.cache/screenshots/console`.",
+    forTests: true,
+  }),
+  HELIOGRAPH_TEST_SEED: text().meta({
+    allowed: "a number, or `random`",
+    preset: "always the same",
+    consequence: "From what the properties that `npm test` checks draw their examples.",
     forTests: true,
   }),
   HELIOGRAPH_TEST_REQUIRE: text().meta({

@@ -1,3 +1,4 @@
+import type { Environment as LogEnvironment } from "@heliograph/contracts";
 import { z } from "zod";
 import { defaultSecretIn } from "./default-secrets.ts";
 import { misspelt } from "./settings-names.ts";
@@ -36,6 +37,8 @@ export type Settings = {
   readonly holdGraceHours: number;
   readonly webhookAllowCidrs: readonly string[];
   readonly webhookPlainHttp: boolean;
+  /** After so long of nothing but failures an endpoint is disabled; Infinity for never. */
+  readonly webhookDisableAfterMs: Readonly<Record<LogEnvironment, number>>;
   readonly smtpUrls: readonly string[];
   /** Without it mail is written into the data folder. */
   readonly mailUrl: string | undefined;
@@ -143,6 +146,8 @@ function businessOf(values: Values): BusinessCalendar {
   };
 }
 
+const daysOrNever = (days: number): number => (days === 0 ? Infinity : days * 24 * 3_600_000);
+
 function requireKnown(chosen: readonly string[], services: readonly string[]): void {
   const other = chosen.find((name) => !services.includes(name));
   if (other !== undefined)
@@ -198,6 +203,10 @@ export function readSettings(
     holdGraceHours: values.HELIOGRAPH_HOLD_GRACE_HOURS,
     webhookAllowCidrs: values.HELIOGRAPH_WEBHOOK_ALLOW_CIDRS,
     webhookPlainHttp: values.HELIOGRAPH_WEBHOOK_PLAIN_HTTP === "on",
+    webhookDisableAfterMs: {
+      live: daysOrNever(values.HELIOGRAPH_WEBHOOK_DISABLE_DAYS_LIVE),
+      sandbox: daysOrNever(values.HELIOGRAPH_WEBHOOK_DISABLE_DAYS_SANDBOX),
+    },
     smtpUrls: values.HELIOGRAPH_SMTP_URL,
     mailUrl: values.HELIOGRAPH_MAIL_URL,
     mailFrom: values.HELIOGRAPH_MAIL_FROM,
