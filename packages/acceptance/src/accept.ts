@@ -122,6 +122,13 @@ function scheduleOf(body: SendMessage, nowMs: number): number | undefined {
   return at;
 }
 
+function checkMetadata({ metadata }: SendMessage): void {
+  if (metadata === undefined) return;
+  if (Buffer.byteLength(JSON.stringify(metadata)) <= maxMetadataBytes) return;
+  const message = `may have at most ${maxMetadataBytes} bytes as JSON`;
+  throw invalid([{ path: "metadata", code: "too_long", message }]);
+}
+
 /** What has no price is not free: it is not sent. */
 const noPrice = (channel: string): PublicError =>
   new PublicError("no_price", `Your price list has no price for this on ${channel}.`, {
@@ -156,17 +163,7 @@ export function acceptMessage(input: {
   const written = contentOf(body, input.template);
   const content = { ...written.content, ...(media !== undefined && { media }) };
   const asked = scheduleOf(body, nowMs);
-  if (
-    body.metadata !== undefined &&
-    Buffer.byteLength(JSON.stringify(body.metadata)) > maxMetadataBytes
-  )
-    throw invalid([
-      {
-        path: "metadata",
-        code: "too_long",
-        message: `may have at most ${maxMetadataBytes} bytes as JSON`,
-      },
-    ]);
+  checkMetadata(body);
   const { replaced } = written;
   const segments = {
     ...module.segments(content),
