@@ -59,6 +59,12 @@ const begun = (event: RecordedEvent<"MessageRequested">): State => ({
 export function evolve(state: State | undefined, event: RecordedEvent): State | undefined {
   if (event.type === "MessageRequested") return begun(event);
   if (state === undefined) return undefined;
+  const next = after(state, event);
+  // What the provider told an owner of before is a fact, and comes after the end that its successor saw.
+  return state.phase === "settled" ? { ...next, phase: "settled" } : next;
+}
+
+function after(state: State, event: RecordedEvent): State {
   const next = { ...state, revision: event.revision, lastEventId: event.id };
   const changed = { ...next, phaseRevision: event.revision };
   const { type, data } = event;
@@ -97,7 +103,7 @@ export function evolve(state: State | undefined, event: RecordedEvent): State | 
     case "MessageResent":
       return {
         ...changed,
-        phase: state.phase === "settled" ? "settled" : "sent",
+        phase: "sent",
         attempt: data.attempt,
         calls: state.calls + 1,
         spent: spend(state.spent, ordinary),
