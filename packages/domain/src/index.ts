@@ -15,6 +15,7 @@ export * from "./wallet.ts";
 export * from "./wallet-decision.ts";
 export * from "./ledger.ts";
 export * from "./lifecycle.ts";
+export { isEndpointNotice, type EndpointNotice } from "./lifecycle-endpoint.ts";
 export { lifecycleData } from "./lifecycle-data.ts";
 export * from "./sequencer.ts";
 export * from "./sketch.ts";

@@ -16,7 +16,12 @@ export {
   retryDeadLetter,
   type DeadLetter,
 } from "./tables/dead-letters.ts";
-export { collectProcessMetrics, metricsRegister } from "./process-metrics.ts";
+export {
+  collectProcessMetrics,
+  metricsRegister,
+  metricsText,
+  tellWorkersMetrics,
+} from "./process-metrics.ts";
 export type { ConsumerStatus } from "./status.ts";
 export { listProjections, type ProjectionRow } from "./tables/consumers.ts";
 export { readRebuild, requestRebuild, withdrawRebuild, type RebuildJob } from "./tables/jobs.ts";

@@ -2,13 +2,16 @@ import { failpoint } from "@heliograph/contracts";
 import { CommitWindow, type Checkpoint, type WritePart } from "@heliograph/runtime";
 import type { DeliveryStatus } from "./tables/webhooks.ts";
 import type { Job, Row, Slot } from "./job.ts";
+import type { Health } from "./health.ts";
 import type { Tally } from "./tally.ts";
 import {
   discardPending,
   duePending,
+  forgetFailing,
   writeCounters,
   writeDeliveries,
   writeEndpoints,
+  writeNotices,
 } from "./store.ts";
 
 /** Who is told what the table shows once it is written. Times in epoch ms. */
@@ -19,12 +22,13 @@ export type WindowHears = {
 };
 
 /** What one commit writes beside deliveries. */
-type Changes = Pick<Slot, "endpoints" | "counters" | "closed" | "moved">;
+type Changes = Pick<Slot, "endpoints" | "counters" | "closed" | "moved" | "notices">;
 const noChanges = (): Changes => ({
   endpoints: new Map(),
   counters: new Map(),
   closed: new Map(),
   moved: new Map(),
+  notices: [],
 });
 
 export const newSlot = (position: bigint, openedAt: number): Slot => ({
@@ -58,6 +62,7 @@ const maxUnwritten = 5_000;
 export class Window {
   readonly #checkpoint: Checkpoint;
   readonly #tally: Tally;
+  readonly #health: Health;
   readonly #hears: WindowHears;
   readonly #slots: Slot[] = [];
   #rows = new Map<string, Row>();
@@ -68,10 +73,12 @@ export class Window {
     checkpoint: Checkpoint,
     fail: (error: unknown) => void,
     tally: Tally,
+    health: Health,
     hears: WindowHears,
   ) {
     this.#checkpoint = checkpoint;
     this.#tally = tally;
+    this.#health = health;
     this.#hears = hears;
     this.#commits = new CommitWindow({
       fail,
@@ -151,7 +158,7 @@ export class Window {
   async #write(all: boolean): Promise<void> {
     let position = this.#checkpoint.position;
     const changes = noChanges();
-    const { endpoints, counters, closed, moved } = changes;
+    const { endpoints, counters, closed, moved, notices } = changes;
     while (this.#slots[0]?.unresolved.size === 0) {
       const slot = this.#slots.shift()!;
       if (slot.position > position) position = slot.position;
@@ -160,6 +167,7 @@ export class Window {
       for (const [partner, sequence] of slot.counters) counters.set(partner, sequence);
       for (const [id, at] of slot.closed) closed.set(id, at);
       for (const [id, at] of slot.moved) moved.set(id, at);
+      notices.push(...slot.notices);
     }
     const rows = [...this.#rows.values()];
     this.#rows = new Map();
@@ -178,7 +186,7 @@ export class Window {
   async #commit(
     position: bigint,
     rows: readonly Row[],
-    { endpoints, counters, closed, moved }: Changes,
+    { endpoints, counters, closed, moved, notices }: Changes,
     now: number,
     all: boolean,
   ): Promise<void> {
@@ -194,12 +202,16 @@ export class Window {
     if (last.length > 0) parts.push(writeDeliveries(last));
     if (endpoints.size > 0) parts.push(writeEndpoints([...endpoints.values()]));
     if (counters.size > 0) parts.push(writeCounters(counters));
+    if (notices.length > 0) parts.push(writeNotices(notices));
+    const other = new Set([...closed.keys(), ...moved.keys()]);
+    if (other.size > 0) parts.push(forgetFailing([...other]));
     // No row may be changed by two parts of a statement; an endpoint that closed after it moved has nothing that waits.
     if (closed.size > 0) parts.push(discardPending(closed, ids));
     for (const id of closed.keys()) moved.delete(id);
     if (moved.size > 0) parts.push(duePending(moved, ids, now));
     const tick = performance.now();
-    if (all || this.#tally.isDue(tick)) parts.push(...this.#tally.take(now, tick));
+    if (all || this.#tally.isDue(tick))
+      parts.push(...this.#tally.take(now, tick), ...this.#health.take(other));
     if (parts.length === 0 && position === this.#checkpoint.position) return;
     await this.#checkpoint.commit(position, parts);
     if (rows.length > 0) await failpoint("webhooks.after_record");

@@ -157,12 +157,13 @@ export class Sending {
     if (eased !== undefined && !this.#shares.isModest(name)) await eased;
     const results: (Settled | undefined)[] = [];
     const pending: Pending[] = [];
+    const beside: Pending[] = [];
     const claimed: string[] = [];
     for (const [index, item] of items.entries()) {
       const id = ids[index]!;
       if (item.keyParts !== undefined) {
         if (this.#running.has(id)) {
-          results[index] = { kind: "refused", error: inProgress() };
+          beside.push({ index, item, id });
           continue;
         }
         this.#running.add(id);
@@ -172,6 +173,8 @@ export class Sending {
     }
     const admission = items.length > 1 ? this.#batches : this.#singles;
     try {
+      for (const { index, item, id } of beside)
+        results[index] = await this.#whileRunning(name, item, id);
       for (let from = 0; from < pending.length;) {
         const length = this.#company.isShared ? sharedSliceLength : sliceLength;
         const slice = pending.slice(from, from + length);
@@ -193,6 +196,12 @@ export class Sending {
     } finally {
       for (const id of claimed) this.#running.delete(id);
     }
+  }
+
+  /** What runs with the key may itself be a repetition: then the first request was answered, and so is this one. */
+  async #whileRunning(partner: string, item: Item, id: string): Promise<Settled> {
+    const earlier = await this.#original(partner, id, printOf(item));
+    return earlier ?? { kind: "refused", error: inProgress() };
   }
 
   /** Accepts some sends in one append. Throws what fails them all, and then nothing of them is known to be stored. */
