@@ -314,6 +314,12 @@ export const settingsTable = {
       "The walk through the console leaves a picture of each page in both themes at three widths, in `.cache/screenshots/console`.",
     forTests: true,
   }),
+  HELIOGRAPH_TEST_SEED: text().meta({
+    allowed: "a number, or `random`",
+    preset: "always the same",
+    consequence: "From what the properties that `npm test` checks draw their examples.",
+    forTests: true,
+  }),
   HELIOGRAPH_TEST_REQUIRE: text().meta({
     allowed: "`kafka`, `browser`, or both with a comma",
     preset: "none",

@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 import { kafkaVariable, keepKafka } from "./kafka/shared.ts";
 import { serverVariable, startServer } from "./server.ts";
 
-/** Tests start some two hundred processes: what Node has stripped and compiled once takes 0.4 s off the 1.2 s that each needs to load the product. */
+/** Where the launcher keeps it too. Tests start some two hundred processes: what Node has stripped and compiled once takes 0.4 s off the 1.2 s that each needs to load the product. */
 const compileCache = fileURLToPath(
   new URL("../../../node_modules/.cache/compile", import.meta.url),
 );
