@@ -184,7 +184,7 @@ class Ledger {
     for (const { cause, reason } of ignored) {
       ignoredCauses.inc({ environment: this.#context.environment, reason });
       const { position, ...details } = cause;
-      if (reason !== "declined")
+      if (reason !== "declined" && reason !== "charged")
         this.#logger.warn(
           { wallet, position: String(position), ...details, reason },
           "cause ignored",
