@@ -1,5 +1,5 @@
 import { Problem } from "@heliograph/api";
-import { channels, environments, FailoverTrigger } from "@heliograph/contracts";
+import { channels, environments, FailoverTrigger, mostBatchMessages } from "@heliograph/contracts";
 import { Message, MessageSegments, Money, Time } from "@heliograph/domain";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { z } from "zod";
@@ -152,9 +152,8 @@ export type SendMessage = z.infer<typeof SendMessage>;
 export const BatchItem = z
   .strictObject({ ...sendFields, idempotency_key: z.string().min(1).max(255).optional() })
   .meta({ id: "BatchItem", example: { ...example, idempotency_key: "order-204821" } });
-export const maxBatch = 1_000;
 export const SendBatch = z
-  .strictObject({ messages: z.array(BatchItem).min(1).max(maxBatch) })
+  .strictObject({ messages: z.array(BatchItem).min(1).max(mostBatchMessages) })
   .meta({ id: "SendBatch" });
 
 /** A reply goes where the person wrote from, from where the person wrote to: it names neither. */
@@ -254,5 +253,5 @@ export const acceptsItem: (body: unknown) => boolean = compile(BatchItem);
 export const acceptsBatch = (body: unknown): boolean => {
   if (typeof body !== "object" || body === null || Object.keys(body).length !== 1) return false;
   const { messages } = body as { messages?: unknown };
-  return Array.isArray(messages) && messages.length >= 1 && messages.length <= maxBatch;
+  return Array.isArray(messages) && messages.length >= 1 && messages.length <= mostBatchMessages;
 };
