@@ -39,6 +39,8 @@ export type State = {
   readonly sent: boolean;
   /** When it did last, epoch ms by the partner's clock. */
   readonly sentAt: number;
+  /** The end of the quiet hours that the message waits for, or waited for last; epoch ms. */
+  readonly quietUntil: number;
   /** Gateways that failed since the last wait; a fail-over goes to another. */
   readonly failed: readonly string[];
   readonly error: Failure | undefined;
@@ -64,6 +66,7 @@ const begun = (event: RecordedEvent<"MessageRequested">): State => ({
   spent: nothingSpent,
   sent: false,
   sentAt: 0,
+  quietUntil: 0,
   failed: [],
   error: undefined,
   givenUp: undefined,
@@ -102,6 +105,12 @@ const doubted = (
 export function evolve(state: State | undefined, event: RecordedEvent): State | undefined {
   if (event.type === "MessageRequested") return begun(event);
   if (state === undefined) return undefined;
+  const next = after(state, event);
+  // What the provider told an owner of before is a fact, and comes after the end that its successor saw.
+  return state.phase === "settled" ? { ...next, phase: "settled" } : next;
+}
+
+function after(state: State, event: RecordedEvent): State {
   const failover = state.failover && evolveFailover(state.failover, event);
   const next = { ...state, failover, revision: event.revision, lastEventId: event.id };
   const changed = { ...next, phaseRevision: event.revision };
@@ -114,7 +123,7 @@ export function evolve(state: State | undefined, event: RecordedEvent): State | 
       const retryAt = data.retry_at === undefined ? 0 : Date.parse(data.retry_at);
       return {
         ...changed,
-        phase: state.phase === "settled" ? "settled" : "failing",
+        phase: "failing",
         attempt: data.attempt,
         calls: state.calls + 1,
         spent: spend(state.spent, scheduleOf(data.error)),
@@ -131,7 +140,7 @@ export function evolve(state: State | undefined, event: RecordedEvent): State | 
     case "MessageResent":
       return {
         ...changed,
-        phase: state.phase === "settled" ? "settled" : "sent",
+        phase: "sent",
         attempt: data.attempt,
         calls: state.calls + 1,
         spent: spend(state.spent, ordinary),
@@ -141,6 +150,8 @@ export function evolve(state: State | undefined, event: RecordedEvent): State | 
         failed: [],
         uncertain: undefined,
       };
+    case "SendDelayed":
+      return { ...next, quietUntil: Date.parse(data.until) };
     case "FailoverStarted":
       return state.phase === "settled" ? next : begin(changed, data);
     case "MessageSettled":
