@@ -14,7 +14,14 @@ import { clientSurface, clientTable, clientTypes } from "./client-types.ts";
 import { pythonSurface, pythonTypes } from "./client-python.ts";
 import { operationsOf, type ClientDocument } from "./operations.ts";
 import { postmanCollection } from "./postman.ts";
-import { apiPage, errorsPage, eventsPage, scopesPage, type OpenApi } from "./pages.ts";
+import {
+  adminApiPage,
+  apiPage,
+  errorsPage,
+  eventsPage,
+  scopesPage,
+  type OpenApi,
+} from "./pages.ts";
 import { settingsPage } from "./settings-page.ts";
 
 /** Folders in which every file is generated: one that nothing makes is left over from a definition that is gone. */
@@ -46,6 +53,7 @@ export function generatedFiles(): ReadonlyMap<string, string> {
     ["clients/python/heliograph/_async.py", pythonSurface(operations, { async: true })],
     ["schemas/asyncapi.json", json(asyncapiDocument())],
     ["docs/reference/api.md", apiPage(openapi as OpenApi)],
+    ["docs/reference/admin-api.md", adminApiPage(openapi as OpenApi)],
     ["docs/reference/scopes.md", scopesPage(scopes, roleScopes, openapi as OpenApi)],
     ["docs/reference/errors.md", errorsPage(errorCatalogue, errorNotes)],
     ["docs/reference/events.md", eventsPage(eventDefinitions)],

@@ -14,9 +14,28 @@ export type OpenApi = {
 const methods = ["get", "post", "put", "patch", "delete"];
 const cell = (text: string): string => text.replaceAll("|", "\\|");
 
-/** `docs/reference/api.md`: every endpoint in one table. */
-export function apiPage({ paths }: OpenApi): string {
+const isForOperators = (path: string): boolean => path.startsWith("/api/v1/admin/");
+
+/** `docs/reference/api.md`: every endpoint but those of operators, in one table. */
+export const apiPage = ({ paths }: OpenApi): string => `# Endpoints
+
+Made by \`npm run generate\` from the routes. Fields, types and answers are in the OpenAPI 3.1 document,
+[schemas/openapi.json](../../schemas/openapi.json), which a running instance serves at \`/api/v1/openapi.json\`. Those for operators, below \`/api/v1/admin\`, are [on a page of their own](admin-api.md).
+
+${endpointTable(paths, (path) => !isForOperators(path))}
+`;
+
+/** `docs/reference/admin-api.md`: the endpoints of operators. */
+export const adminApiPage = ({ paths }: OpenApi): string => `# Endpoints for operators
+
+Made by \`npm run generate\` from the routes, as [the others](api.md). An operator's key or session reaches them.
+
+${endpointTable(paths, isForOperators)}
+`;
+
+function endpointTable(paths: OpenApi["paths"], isShown: (path: string) => boolean): string {
   const rows = Object.entries(paths)
+    .filter(([path]) => isShown(path))
     .toSorted(([left], [right]) => (left < right ? -1 : 1))
     .flatMap(([path, operations]) =>
       methods.flatMap((method) => {
@@ -28,15 +47,9 @@ export function apiPage({ paths }: OpenApi): string {
         ];
       }),
     );
-  return `# Endpoints
-
-Made by \`npm run generate\` from the routes. Fields, types and answers are in the OpenAPI 3.1 document,
-[schemas/openapi.json](../../schemas/openapi.json), which a running instance serves at \`/api/v1/openapi.json\`.
-
-| method | path | does | scope of the key |
+  return `| method | path | does | scope of the key |
 |---|---|---|---|
-${rows.join("\n")}
-`;
+${rows.join("\n")}`;
 }
 
 /** `docs/reference/scopes.md`: every scope, what it opens and which roles have it; one that is not described yet is there by its name. */

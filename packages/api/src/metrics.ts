@@ -38,5 +38,6 @@ const build = new Gauge({
   name: "heliograph_build_info",
   help: "1, with the version of the code and of Node as labels",
   labelNames: ["version", "node"],
+  aggregator: "first",
 });
 build.set({ version: manifest.version, node: process.versions.node }, 1);

@@ -1,4 +1,4 @@
-import { metricsRegister } from "@heliograph/runtime";
+import { metricsRegister, metricsText } from "@heliograph/runtime";
 import { z } from "zod";
 import type { Service } from "./service.ts";
 import type { Call } from "./call.ts";
@@ -13,7 +13,7 @@ const readiness = (call: Call<undefined, undefined>): Answer => {
 
 const metrics = async (): Promise<Answer> => ({
   status: 200,
-  body: await metricsRegister.metrics(),
+  body: await metricsText(),
   headers: { "content-type": metricsRegister.contentType },
 });
 

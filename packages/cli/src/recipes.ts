@@ -7,6 +7,8 @@ export type Recipe = (client: Heliograph, signal: AbortSignal) => Promise<unknow
 /** What nobody can make happen at once, with what makes it happen. */
 export const waitsFor: Readonly<Partial<Record<keyof EventByType, string>>> = {
   "webhook_endpoint.disabled": "an endpoint that answers 410",
+  "webhook_endpoint.failing": "a day of nothing but failures",
+  "webhook_endpoint.recovered": "an answer after a day of nothing but failures",
   "key.expiring": "a key that ends within a week",
   "conversation.overdue": "a team's target that nobody keeps",
 };

@@ -139,6 +139,18 @@ export const lifecycleData: Readonly<Record<LifecycleType, z.ZodObject>> = {
     url: z.string(),
     reason: z.string(),
   }),
+  "webhook_endpoint.enabled": z.looseObject({ endpoint_id: id("whe"), url: z.string() }),
+  "webhook_endpoint.failing": z.looseObject({
+    endpoint_id: id("whe"),
+    url: z.string(),
+    since: Time.meta({ description: "Of the first failure since the last success." }),
+    error: z.string().meta({ description: "What it failed with last, as statistics name it." }),
+  }),
+  "webhook_endpoint.recovered": z.looseObject({
+    endpoint_id: id("whe"),
+    url: z.string(),
+    since: Time.meta({ description: "It had failed since then." }),
+  }),
   "message.received": z.looseObject({
     message_id: id("msg"),
     ...conversation,

@@ -6,6 +6,12 @@ import {
   type TypedEvent,
 } from "@heliograph/contracts";
 import { formatTime, timeOfEvent } from "./time.ts";
+import {
+  endpointData,
+  endpointSamples,
+  endpointTypes,
+  isEndpointNotice,
+} from "./lifecycle-endpoint.ts";
 import { isPeopleEvent, peopleData, peopleSamples, peopleTypes } from "./lifecycle-people.ts";
 
 /**
@@ -24,7 +30,7 @@ const publicTypes = {
   MessageRejected: "message.rejected",
   MessageCanceled: "message.canceled",
   MessageCorrected: "message.corrected",
-  WebhookEndpointDisabled: "webhook_endpoint.disabled",
+  ...endpointTypes,
   BalanceLow: "wallet.low_balance",
   KeyExpiring: "key.expiring",
   ...peopleTypes,
@@ -46,6 +52,10 @@ export const lifecycleTypes = {
   "message.corrected":
     "What was told of a message's outcome was wrong; `status` is what became of it.",
   "webhook_endpoint.disabled": "The platform disabled a webhook endpoint.",
+  "webhook_endpoint.enabled": "A webhook endpoint that was disabled was enabled again.",
+  "webhook_endpoint.failing":
+    "Nothing but failures came from a webhook endpoint for a while; if that goes on, it is disabled.",
+  "webhook_endpoint.recovered": "A webhook endpoint that was told of as failing took a delivery.",
   "key.expiring": "An API key ends within a week, or within a day.",
   "wallet.low_balance": "What is available fell below the wallet's threshold.",
   "message.received": "A message came from a person, and it is known from whom.",
@@ -143,9 +153,8 @@ export function lifecycleBody(event: LifecycleEvent, sequence: number): string {
 
 function dataOf(event: LifecycleSource): Readonly<Record<string, unknown>> {
   if (isPeopleEvent(event)) return peopleData(event);
+  if (isEndpointNotice(event)) return endpointData(event);
   const { type, data } = event;
-  if (type === "WebhookEndpointDisabled")
-    return { endpoint_id: data.endpoint_id, url: data.url, reason: data.reason };
   if (type === "KeyExpiring") {
     const { key_id, name, prefix, expires_at, notice_days } = data;
     return { key_id, name, prefix, expires_at, notice_days };
@@ -167,7 +176,7 @@ function dataOf(event: LifecycleSource): Readonly<Record<string, unknown>> {
       return {
         ...message,
         ...(data.send_at === undefined ? {} : { send_at: data.send_at }),
-        cost: data.cost,
+        cost: data.hold ?? data.cost,
         currency: data.currency,
         segments: data.segments,
       };
@@ -241,12 +250,8 @@ export function sampleLifecycle(
 }
 
 function sampleData(type: LifecycleType, at: string): Record<string, unknown> {
-  if (type === "webhook_endpoint.disabled")
-    return {
-      endpoint_id: "whe_00000000000000000000000000",
-      url: "https://example.com/webhooks",
-      reason: "the endpoint answered 410 Gone",
-    };
+  if (Object.hasOwn(endpointSamples, type))
+    return endpointSamples[type as keyof typeof endpointSamples](at);
   if (type === "key.expiring")
     return {
       key_id: "key_00000000000000000000000000",

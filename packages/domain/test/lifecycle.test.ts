@@ -190,6 +190,9 @@ describe("the lifecycle mapping", () => {
         ["MessageRejected", { ...context, error }],
         ["MessageCanceled", context],
         ["WebhookEndpointDisabled", { endpoint_id: newId("whe"), url: "u", reason: "r" }],
+        ["WebhookEndpointEnabled", { endpoint_id: newId("whe"), url: "u" }],
+        ["WebhookEndpointFailing", { endpoint_id: newId("whe"), url: "u", since: at, error: "e" }],
+        ["WebhookEndpointRecovered", { endpoint_id: newId("whe"), url: "u", since: at }],
         [
           "KeyExpiring",
           {

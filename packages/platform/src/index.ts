@@ -18,6 +18,7 @@ export { evolveKey } from "./directory/keys.ts";
 export { evolvePartner } from "./directory/partners.ts";
 export { roleScopes, scopesOf, sessionStands, type Role, type SessionStart } from "./roles.ts";
 export { runService } from "./run-service.ts";
+export { inWorkers } from "./workers.ts";
 export type {
   Directory,
   Gateway,

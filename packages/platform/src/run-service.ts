@@ -8,7 +8,7 @@ import {
 } from "@heliograph/runtime";
 import { serveHealth } from "./health.ts";
 import { openPlatform, startServices, type Platform } from "./platform.ts";
-import { onShutdown, refuseToStart } from "./shutdown.ts";
+import { closingMs, onShutdown, refuseToStart } from "./shutdown.ts";
 
 /** What a process serves over HTTP. */
 export type Served = { readonly port: number; stop(): Promise<void> };
@@ -16,9 +16,6 @@ type Serve = (
   platform: Platform,
   running: readonly RunningConsumers[],
 ) => Promise<Served | undefined>;
-
-/** What is in flight at a stop has `HELIOGRAPH_SHUTDOWN_SECONDS`; closing connections after it takes no longer than this. */
-const closingMs = 5_000;
 
 /**
  * Runs one service alone against the PostgreSQL server of `HELIOGRAPH_DATABASE_URL`, until SIGTERM. Several copies may run: one is active, the others stand by. Without `serve`

@@ -11,6 +11,7 @@ const EVERY_MS = 60_000;
 const skewGauge = new Gauge({
   name: "heliograph_clock_skew_seconds",
   help: "How far the database's clock is ahead of this process's; negative when it is behind",
+  aggregator: "first",
 });
 
 /**

@@ -16,13 +16,18 @@ export {
   retryDeadLetter,
   type DeadLetter,
 } from "./tables/dead-letters.ts";
-export { collectProcessMetrics, metricsRegister } from "./process-metrics.ts";
+export {
+  collectProcessMetrics,
+  metricsRegister,
+  metricsText,
+  tellWorkersMetrics,
+} from "./process-metrics.ts";
 export type { ConsumerStatus } from "./status.ts";
 export { listProjections, type ProjectionRow } from "./tables/consumers.ts";
 export { readRebuild, requestRebuild, withdrawRebuild, type RebuildJob } from "./tables/jobs.ts";
 export { rebuildProjector, type RebuildResult } from "./rebuild.ts";
 export { hurry } from "./hurry.ts";
-export { lazily } from "./lazily.ts";
+export { CommitWindow, lazyWindow } from "./window.ts";
 export { checkpointOf } from "./tables/checkpoint.ts";
 export { prepareConsumer, prepareRuntime, prepareTables } from "./tables/schema.ts";
 export { inTransaction } from "./tables/transaction.ts";

@@ -1,4 +1,5 @@
-import { collectDefaultMetrics, register } from "prom-client";
+import cluster from "node:cluster";
+import { AggregatorRegistry, collectDefaultMetrics, register } from "prom-client";
 
 export { register as metricsRegister };
 
@@ -9,4 +10,60 @@ export function collectProcessMetrics(): void {
   if (collecting) return;
   collecting = true;
   collectDefaultMetrics();
+}
+
+type Asked = { readonly heliograph: "metrics"; readonly number: number };
+type Told = Asked & { readonly text?: string };
+const concernsMetrics = (message: unknown): message is Told =>
+  (message as Partial<Told> | null)?.heliograph === "metrics";
+
+/** prom-client waits five seconds for the workers. */
+const answerMs = 6_000;
+let asked = 0;
+
+/**
+ * The metrics of this process in the text format of Prometheus; in one of several workers behind one port, those of all of them together, since nobody can say whom the next scrape
+ * reaches. Rejects where a worker does not answer within some seconds.
+ */
+export const metricsText = (): Promise<string> =>
+  cluster.isWorker ? metricsOfAll() : register.metrics();
+
+if (cluster.isWorker) new AggregatorRegistry();
+
+function metricsOfAll(): Promise<string> {
+  const question: Asked = { heliograph: "metrics", number: ++asked };
+  return new Promise((resolve, reject) => {
+    const end = (): void => {
+      clearTimeout(timer);
+      process.off("message", take);
+    };
+    const refuse = (why: string): void => {
+      end();
+      reject(new Error(`the workers' metrics: ${why}`));
+    };
+    const take = (message: unknown): void => {
+      if (!concernsMetrics(message) || message.number !== question.number) return;
+      if (message.text === undefined) return refuse("one did not answer");
+      end();
+      resolve(message.text);
+    };
+    const timer = setTimeout(() => refuse("no answer in time"), answerMs);
+    process.on("message", take);
+    process.send!(question, (error: Error | null) => error && refuse(error.message));
+  });
+}
+
+/** In the process that has the workers: tells each, when it asks, what all of them have counted. */
+export function tellWorkersMetrics(): void {
+  const all = new AggregatorRegistry();
+  cluster.on("message", (worker, message: unknown) => {
+    if (!concernsMetrics(message)) return;
+    const tell = (text?: string): void => {
+      const { heliograph, number } = message;
+      // One that has ended meanwhile does not ask any more.
+      if (worker.isConnected())
+        worker.send({ heliograph, number, ...(text !== undefined && { text }) }, () => undefined);
+    };
+    all.clusterMetrics().then(tell, () => tell());
+  });
 }

@@ -108,6 +108,10 @@ export const settingsTable = {
     consequence:
       "With `HELIOGRAPH_LIMITS=postgres`: while the database does not answer, each process that serves the API, or dispatches, allows one part in so many of each rate. As many as there are processes.",
   }),
+  HELIOGRAPH_WORKERS: whole(1, 64, 1).meta({
+    consequence:
+      "How many processes the service `ingress` that runs alone has behind its port: accepting is bound by one thread each. [Several of a service](deploying.md#copies) says what each of them takes; each counts for `HELIOGRAPH_LIMITS_COPIES`.",
+  }),
   HELIOGRAPH_LOG: choice(["postgres", "eventstoredb"], "postgres").meta({
     consequence:
       "The engine of the event log. Read models stay in PostgreSQL. [Moving the log](moving-the-log.md) says how to change it.",
@@ -230,6 +234,13 @@ export const settingsTable = {
     consequence:
       "Whether live webhook endpoints may be `http://`. Without it only those at addresses that `HELIOGRAPH_WEBHOOK_ALLOW_CIDRS` names; the sandbox takes both.",
   }),
+  HELIOGRAPH_WEBHOOK_DISABLE_DAYS_LIVE: decimal(0, 365, 5).meta({
+    consequence:
+      "After so many days of nothing but failures a live webhook endpoint is disabled; its owners are told when a fifth of them is over, when it is disabled and when it answers again. 0: never, and nobody is told. The same for every process that runs webhooks.",
+  }),
+  HELIOGRAPH_WEBHOOK_DISABLE_DAYS_SANDBOX: decimal(0, 365, 5).meta({
+    consequence: "The same for endpoints of the sandbox.",
+  }),
   HELIOGRAPH_RETRY_SCALE: decimal(0, 1000, 1).meta({
     consequence:
       "Multiplies every retry delay of dispatch and webhooks. Below 1 for trials and tests.",
@@ -272,6 +283,12 @@ export const settingsTable = {
     consequence: "Where its workers find the server of the run.",
     forTests: true,
   }),
+  HELIOGRAPH_TEST_CLUSTER: text().meta({
+    allowed: "set by `npm test` itself",
+    preset: "none",
+    consequence: "What instances of the run get a copy of in place of a cluster that they make.",
+    forTests: true,
+  }),
   HELIOGRAPH_TEST_KAFKA_BROKERS: text().meta({
     allowed: "list of `host:port`",
     preset: "a broker started with Java, else a container",
@@ -298,9 +315,15 @@ export const settingsTable = {
   }),
   HELIOGRAPH_TEST_PICTURES: text().meta({
     allowed: "`all`",
-    preset: "none: two of each page",
+    preset: "none: one of each page",
     consequence:
-      "The walk through the console leaves a picture of each page in both themes at three widths, in `.cache/screenshots/console`.",
+      "The tests that look at console and site leave a picture of each page in both themes at three widths too, in `.cache/screenshots`.",
+    forTests: true,
+  }),
+  HELIOGRAPH_TEST_SEED: text().meta({
+    allowed: "a number, or `random`",
+    preset: "always the same",
+    consequence: "From what the properties that `npm test` checks draw their examples.",
     forTests: true,
   }),
   HELIOGRAPH_TEST_REQUIRE: text().meta({

@@ -1,3 +1,4 @@
+import type { Environment as LogEnvironment } from "@heliograph/contracts";
 import { z } from "zod";
 import { defaultSecretIn } from "./default-secrets.ts";
 import { misspelt } from "./settings-names.ts";
@@ -29,11 +30,15 @@ export type Settings = {
   readonly limits: "memory" | "postgres" | undefined;
   /** How many processes share the limits while the database cannot count for them. */
   readonly limitsCopies: number;
+  /** Processes behind the port of the REST API, where it runs alone. */
+  readonly workers: number;
   readonly retryScale: number;
   /** After the end of a message's validity. */
   readonly holdGraceHours: number;
   readonly webhookAllowCidrs: readonly string[];
   readonly webhookPlainHttp: boolean;
+  /** After so long of nothing but failures an endpoint is disabled; Infinity for never. */
+  readonly webhookDisableAfterMs: Readonly<Record<LogEnvironment, number>>;
   readonly smtpUrls: readonly string[];
   /** Without it mail is written into the data folder. */
   readonly mailUrl: string | undefined;
@@ -141,6 +146,8 @@ function businessOf(values: Values): BusinessCalendar {
   };
 }
 
+const daysOrNever = (days: number): number => (days === 0 ? Infinity : days * 24 * 3_600_000);
+
 function requireKnown(chosen: readonly string[], services: readonly string[]): void {
   const other = chosen.find((name) => !services.includes(name));
   if (other !== undefined)
@@ -186,6 +193,7 @@ export function readSettings(
     encryptMessages: values.HELIOGRAPH_ENCRYPT_MESSAGES === "on",
     limits: values.HELIOGRAPH_LIMITS,
     limitsCopies: values.HELIOGRAPH_LIMITS_COPIES,
+    workers: values.HELIOGRAPH_WORKERS,
     log,
     eventstoreUrl,
     feed,
@@ -195,6 +203,10 @@ export function readSettings(
     holdGraceHours: values.HELIOGRAPH_HOLD_GRACE_HOURS,
     webhookAllowCidrs: values.HELIOGRAPH_WEBHOOK_ALLOW_CIDRS,
     webhookPlainHttp: values.HELIOGRAPH_WEBHOOK_PLAIN_HTTP === "on",
+    webhookDisableAfterMs: {
+      live: daysOrNever(values.HELIOGRAPH_WEBHOOK_DISABLE_DAYS_LIVE),
+      sandbox: daysOrNever(values.HELIOGRAPH_WEBHOOK_DISABLE_DAYS_SANDBOX),
+    },
     smtpUrls: values.HELIOGRAPH_SMTP_URL,
     mailUrl: values.HELIOGRAPH_MAIL_URL,
     mailFrom: values.HELIOGRAPH_MAIL_FROM,

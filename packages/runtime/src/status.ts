@@ -43,11 +43,13 @@ const positionGauge = new Gauge({
   name: "heliograph_consumer_position",
   help: "Position of the checkpoint",
   labelNames: labels,
+  aggregator: "max",
 });
 const lagGauge = new Gauge({
   name: "heliograph_consumer_lag_events",
   help: "Events between the checkpoint and the head",
   labelNames: labels,
+  aggregator: "max",
 });
 const rateGauge = new Gauge({
   name: "heliograph_consumer_rate",
@@ -58,6 +60,7 @@ const stalledGauge = new Gauge({
   name: "heliograph_consumer_stalled",
   help: "1 while lag grows and the position stands still",
   labelNames: labels,
+  aggregator: "max",
 });
 export const consumerErrors = new Counter({
   name: "heliograph_consumer_errors_total",
@@ -74,6 +77,7 @@ const deadLettersGauge = new Gauge({
   name: "heliograph_dead_letters_open",
   help: "Events that the consumer has set aside and not handled since; every process shows the same number",
   labelNames: labels,
+  aggregator: "max",
 });
 const shown = new Map<string, readonly string[]>();
 

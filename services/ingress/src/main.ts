@@ -1,13 +1,15 @@
-import { consumersReady, runService } from "@heliograph/platform";
+import { consumersReady, inWorkers, runService } from "@heliograph/platform";
 import { service, startIngress } from "./index.ts";
 
 /** The REST API alone. Any number may run side by side. */
-await runService(service, (platform, running) =>
-  startIngress({
-    ...platform,
-    // Others may serve beside it.
-    settings: { ...platform.settings, limits: platform.settings.limits ?? "postgres" },
-    environments: platform.contexts,
-    ready: () => consumersReady(running),
-  }),
+await inWorkers(() =>
+  runService(service, (platform, running) =>
+    startIngress({
+      ...platform,
+      // Others may serve beside it.
+      settings: { ...platform.settings, limits: platform.settings.limits ?? "postgres" },
+      environments: platform.contexts,
+      ready: () => consumersReady(running),
+    }),
+  ),
 );

@@ -191,6 +191,21 @@ describe("an idempotency key", () => {
     expect(await stored([...ids][0])).toHaveLength(1);
   });
 
+  test("gives every one of many parallel repetitions the first answer, once there is one", async () => {
+    const key = newId("req");
+    const first = await send(sms, { "idempotency-key": key });
+    const again = await Promise.all(
+      Array.from({ length: 20 }, () => send(sms, { "idempotency-key": key })),
+    );
+    expect(again.map(({ status, text }) => [status, text])).toEqual(
+      again.map(() => [202, first.text]),
+    );
+    const other = await Promise.all(
+      [sms, { ...sms, text: "Other" }].map((body) => send(body, { "idempotency-key": key })),
+    );
+    expect(other.map(({ status }) => status)).toEqual([202, 422]);
+  });
+
   test("is another key for another partner and another environment", async () => {
     const key = newId("req");
     const other = await world.addPartner();

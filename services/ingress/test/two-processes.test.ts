@@ -42,11 +42,12 @@ async function asking(port: number, key: string, everyMs: number, end: AbortSign
   return seen;
 }
 
-const start = (port: number): ReturnType<typeof spawnService> => {
+const start = (port: number, workers = 1): ReturnType<typeof spawnService> => {
   const child = spawnService(entry, {
     HELIOGRAPH_DATABASE_URL: world.databaseUrl,
     HELIOGRAPH_MASTER_KEY: world.platform.masterKey.toString("hex"),
     HELIOGRAPH_PORT: String(port),
+    HELIOGRAPH_WORKERS: String(workers),
   });
   processes.push(child);
   return child;
@@ -62,10 +63,11 @@ afterAll(async () => {
   await world.close();
 });
 
-test("two processes of the API, of which one is killed and started again, keep one limit between them, and a rotated key to its deadline", async () => {
+test("two processes of the API, of which one has two workers and is killed and started again, keep one limit between them, and a rotated key to its deadline", async () => {
   const flooding = await world.addPartner({ rateLimit: limit });
   const { key } = await world.addPartner();
-  const [, second] = ports.map(start);
+  start(ports[0]!);
+  const second = start(ports[1]!, 2);
   const serves = (port: number) =>
     until(async () => (await ask(port, key)).status === 200, { timeoutMs: 60_000 });
   await Promise.all(ports.map(serves));
@@ -88,8 +90,8 @@ test("two processes of the API, of which one is killed and started again, keep o
   const rotated = everywhere(old.key, 100, 1);
   const successor = everywhere(next.key, 100, 1);
   await pause(1_000);
-  second!.kill("SIGKILL");
-  expect((await second!.exited).signal).toBe("SIGKILL");
+  second.kill("SIGKILL");
+  expect((await second.exited).signal).toBe("SIGKILL");
   start(ports[1]!);
   await serves(ports[1]!);
   await pause(Math.max(1_000, deadline + 500 - performance.now()));

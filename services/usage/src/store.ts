@@ -149,7 +149,7 @@ export async function loadWrittenOff(
 ): Promise<ReadonlyMap<string, readonly LifeEvent[]>> {
   const { rows } = await pool.query<{ message_id: string; position: string }>({
     name: `${schema}.load_written_off`,
-    text: `select message_id, position::text from ${quoteSchema(schema)}.written_off where message_id = any($1::text[]) order by position`,
+    text: `select message_id, position::text from ${quoteSchema(schema)}.written_off where message_id = any($1::text[]) order by written_off.position`,
     values: [messageIds],
   });
   const found = new Map<string, LifeEvent[]>();

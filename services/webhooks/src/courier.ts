@@ -1,8 +1,7 @@
-import { shardPart } from "@heliograph/contracts";
+import { shardPart, webhookAnswerMs } from "@heliograph/contracts";
 import type { ReactorTools } from "@heliograph/runtime";
 import { createAddressGuard } from "./addresses.ts";
 import { createDial } from "./dial.ts";
-import { disableEndpoint } from "./disable.ts";
 import { maxAttemptsKept, type Job, type Slot } from "./job.ts";
 import {
   failed,
@@ -15,6 +14,7 @@ import {
   succeeded,
   type Lane,
 } from "./lane.ts";
+import type { Health } from "./health.ts";
 import type { Lanes } from "./lanes.ts";
 import { deliveryMetrics, type DeliveryMetrics } from "./metrics.ts";
 import { createResolver, type ResolveHost } from "./resolve.ts";
@@ -23,16 +23,16 @@ import { attemptOf, outcomeOf, type Result } from "./result.ts";
 import { Sender } from "./sender.ts";
 import type { Store } from "./store.ts";
 import type { Tally } from "./tally.ts";
+import { Watch } from "./watch.ts";
 import type { Window } from "./window.ts";
 
 export type CourierOptions = {
-  /** For connect, headers and body together; 15 s. */
+  /** `webhookAnswerMs` where none is given. */
   readonly deadlineMs?: number;
   readonly resolve?: ResolveHost;
   readonly ca?: string;
 };
 
-const defaultDeadlineMs = 15_000;
 /** What is not on record after so long becomes a pending row, so that the checkpoint moves however slow an endpoint is. */
 const spillAfterMs = 1_000;
 const tickMs = 50;
@@ -74,6 +74,7 @@ export class Courier {
   readonly #lanes: Lanes;
   readonly #window: Window;
   readonly #tally: Tally;
+  readonly #watch: Watch;
   readonly #sender: Sender;
   readonly #scale: number;
   readonly #metrics: DeliveryMetrics;
@@ -96,6 +97,7 @@ export class Courier {
     lanes: Lanes,
     window: Window,
     tally: Tally,
+    health: Health,
     options: CourierOptions,
   ) {
     const { settings } = tools.context;
@@ -104,6 +106,7 @@ export class Courier {
     this.#lanes = lanes;
     this.#window = window;
     this.#tally = tally;
+    this.#watch = new Watch(tools, tally, health);
     this.#scale = settings.retryScale;
     this.#metrics = deliveryMetrics(tools.context.environment, {
       inMemory: () => this.#inMemory,
@@ -111,7 +114,7 @@ export class Courier {
     });
     this.#forgetDirectory = tools.context.directory.onChange(() => this.#dropOver());
     this.#maxInMemory = shardPart(maxInMemory, tools.shard, 2_000);
-    const deadlineMs = options.deadlineMs ?? defaultDeadlineMs;
+    const deadlineMs = options.deadlineMs ?? webhookAnswerMs;
     this.#sender = new Sender({
       dial: createDial({
         guard: createAddressGuard(settings.webhookAllowCidrs),
@@ -287,17 +290,25 @@ export class Courier {
     const verdict = judge(result, ++job.tries, now, Math.random(), this.#scale);
     this.#metrics.attempt(verdict.type, attempt.duration_ms);
     const outcome = outcomeOf(result);
-    if (outcome !== undefined) this.#tally.count(lane.id, outcome, attempt.duration_ms, now);
+    const hopeless =
+      outcome === undefined
+        ? undefined
+        : this.#watch.ended(lane, outcome, attempt.duration_ms, now);
     if (verdict.type === "delivered") succeeded(lane);
     else if (isOpen(lane)) failed(lane, startedAt, now, Math.random(), this.#scale);
+    const reason = verdict.type === "gone" ? "the endpoint answered 410 Gone" : hopeless;
+    if (reason !== undefined && isOpen(lane)) {
+      lane.waitUntil = Math.max(lane.waitUntil, now + longWaitMs); // until the event is there, or failed
+      this.#disable(lane, job, reason).catch(this.#tools.fail);
+      return;
+    }
     switch (verdict.type) {
       case "delivered":
         this.#leave(lane, job);
         return this.#window.record(job, "delivered");
       case "gone":
-        lane.waitUntil = Math.max(lane.waitUntil, now + longWaitMs); // until the event is there, or failed
-        this.#disable(lane, job).catch(this.#tools.fail);
-        return;
+        this.#leave(lane, job);
+        return this.#window.record(job, "discarded");
       case "retry":
         this.#leave(lane, job);
         lane.waitUntil = Math.max(lane.waitUntil, verdict.endpointWaitsUntil);
@@ -323,17 +334,10 @@ export class Courier {
     }
   }
 
-  /** 410: the receiver is gone. The event first, then the record, so that a crash in between repeats both. */
-  async #disable(lane: Lane, job: Job): Promise<void> {
-    const { directory, environment } = this.#tools.context;
+  /** The receiver is gone, or has been failing for days. The event first, then the record, so that a crash in between repeats both. */
+  async #disable(lane: Lane, job: Job, reason: string): Promise<void> {
     try {
-      await disableEndpoint(
-        this.#tools.context.log,
-        lane.endpoint,
-        job.eventId,
-        "the endpoint answered 410 Gone",
-        directory.spaceOf(environment, lane.endpoint.partner),
-      );
+      await this.#watch.disable(lane.endpoint, job.eventId, reason);
       // Only the lane closes here; matching changes when the event comes by, so that a restart matches the same.
       if (isOpen(lane)) lane.endpoint = { ...lane.endpoint, status: "disabled" };
       this.#leave(lane, job);

@@ -4,6 +4,7 @@ import { webhookDeliveryRoutes } from "./api/deliveries.ts";
 import { webhookEndpointRoutes } from "./api/endpoints.ts";
 import { webhookReplayRoutes } from "./api/replays.ts";
 import { webhookStatisticsRoute } from "./api/statistics.ts";
+import { openNoticeMails } from "./mails.ts";
 import { webhooksReactor } from "./reactor.ts";
 
 export { webhooksReactor } from "./reactor.ts";
@@ -25,6 +26,7 @@ export const service: Service = {
         ],
       },
     ],
+    open: async (context) => openNoticeMails(context),
   },
   consumers: () => [webhooksReactor()],
 };

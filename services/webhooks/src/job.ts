@@ -9,6 +9,7 @@ import {
   type LifecycleType,
 } from "@heliograph/domain";
 import type { RecordedEvent } from "@heliograph/log";
+import type { Notice } from "./tables/notices.ts";
 import type { DeliveryAttempt, DeliveryStatus } from "./tables/webhooks.ts";
 
 /** One event on its way to one endpoint. */
@@ -46,6 +47,8 @@ export type Slot = {
   readonly counters: Map<string, number>;
   /** Endpoints that were disabled or deleted, and where in the log. */
   readonly closed: Map<string, bigint>;
+  /** What owners are told by mail. */
+  readonly notices: Notice[];
   /** Endpoints that got another URL, and where in the log. */
   readonly moved: Map<string, bigint>;
 };

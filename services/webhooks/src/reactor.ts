@@ -3,6 +3,7 @@ import {
   createSequencer,
   endpointEventTypes,
   evolveEndpoint,
+  isEndpointNotice,
   lifecycleBody,
   lifecycleSources,
   lifecycleTypeOf,
@@ -10,10 +11,13 @@ import {
   type Sequencer,
 } from "@heliograph/domain";
 import { ofType, type Batch, type RecordedEvent } from "@heliograph/log";
+import { healthDdl } from "./tables/health.ts";
 import { statisticsDdl } from "./tables/statistics.ts";
+import type { Notice } from "./tables/notices.ts";
 import { webhooksDdl } from "./tables/webhooks.ts";
 import type { Reactor, ReactorInstance, ReactorTools } from "@heliograph/runtime";
 import { Courier, type CourierOptions } from "./courier.ts";
+import { Health, type Failing } from "./health.ts";
 import { newJob, publicEvent, type Job, type Slot } from "./job.ts";
 import { Lanes } from "./lanes.ts";
 import { retried } from "./retried.ts";
@@ -40,7 +44,7 @@ export const webhooksReactor = (options: CourierOptions = {}): Reactor => ({
   types,
   spaces: { deliveries: "partner", sequences: "partner" },
   sharded: true,
-  migrations: [webhooksDdl, statisticsDdl],
+  migrations: [webhooksDdl, statisticsDdl, healthDdl],
   start: (tools) => start(tools, options),
 });
 
@@ -50,15 +54,16 @@ async function start(
 ): Promise<ReactorInstance<ConsumedType>> {
   const { context } = tools;
   const store = openStore(context.pool, tools.schema, tools.shard);
-  const [endpoints, counters, due] = [
+  const [endpoints, counters, due, failing] = [
     await store.endpoints(),
     await store.counters(),
     await store.due(),
+    await store.failing(),
   ];
   const lanes = new Lanes(context.masterKey, endpoints);
   const sequencer = createSequencer(counters, true);
   const recoverUntil = await context.log.head();
-  return new Instance({ tools, options, store, lanes, sequencer, due, recoverUntil });
+  return new Instance({ tools, options, store, lanes, sequencer, due, failing, recoverUntil });
 }
 
 type Given = {
@@ -68,25 +73,41 @@ type Given = {
   readonly lanes: Lanes;
   readonly sequencer: Sequencer;
   readonly due: readonly Due[];
+  readonly failing: readonly Failing[];
   /** Whatever a predecessor recorded above its checkpoint belongs to events up to here; later ones need no look at the table. */
   readonly recoverUntil: bigint;
 };
+
+const noticeOf = ({
+  id,
+  type,
+  data,
+  metadata,
+}: RecordedEvent<Notice["event"]["type"]>): Notice => ({
+  eventId: id,
+  partner: accountOf(metadata.partner ?? ""),
+  event: { type, data } as Notice["event"],
+});
 
 /** The reactor of one owner, from its start until it stops. */
 class Instance implements ReactorInstance<ConsumedType> {
   readonly #given: Given;
   readonly #window: Window;
   readonly #courier: Courier;
+  readonly #health: Health;
 
   constructor(given: Given) {
-    const { tools, options, store, lanes, due } = given;
+    const { tools, options, store, lanes, due, failing } = given;
     this.#given = given;
     const tally = new Tally();
-    this.#window = new Window(tools.checkpoint, tools.fail, tally, {
+    const { environment, settings } = tools.context;
+    const health = new Health(settings.webhookDisableAfterMs[environment], failing);
+    this.#health = health;
+    this.#window = new Window(tools.checkpoint, tools.fail, tally, health, {
       pending: (job, at) => this.#courier.onRecord(job, at),
       moved: (endpointId, at) => this.#courier.pendingAt(endpointId, at),
     });
-    this.#courier = new Courier(tools, store, lanes, this.#window, tally, options);
+    this.#courier = new Courier(tools, store, lanes, this.#window, tally, health, options);
     for (const { endpointId, at } of due) this.#courier.pendingAt(endpointId, at);
   }
 
@@ -101,6 +122,8 @@ class Instance implements ReactorInstance<ConsumedType> {
     const again: RecordedEvent<"WebhookRetryRequested">[] = [];
     for (const event of batch.events) {
       if (isEndpointEvent(event)) this.#fold(event, slot);
+      if (isEndpointNotice(event) && event.type !== "WebhookEndpointEnabled")
+        slot.notices.push(noticeOf(event));
       if (event.type === "WebhookTestRequested") this.#test(event, jobs);
       else if (event.type === "WebhookRetryRequested") again.push(event);
       else if (event.type === "SequenceRaised") this.#raise(event, slot);
@@ -137,6 +160,7 @@ class Instance implements ReactorInstance<ConsumedType> {
     if (after.status !== "enabled") slot.closed.set(after.id, event.position);
     else if (before !== undefined && before.url !== after.url)
       slot.moved.set(after.id, event.position);
+    if (slot.closed.has(after.id) || slot.moved.has(after.id)) this.#health.forget(after.id);
   }
 
   #raise({ data }: RecordedEvent<"SequenceRaised">, slot: Slot): void {

@@ -1,9 +1,11 @@
 import { shardSql, type Shard } from "@heliograph/contracts";
 import { type Endpoint, writeSketch } from "@heliograph/domain";
+import type { Notice } from "./tables/notices.ts";
 import type { DeliveryAttempt, DeliveryStatus } from "./tables/webhooks.ts";
 import { inSchema, type WritePart } from "@heliograph/runtime";
 import type pg from "pg";
 import type { Job, Row } from "./job.ts";
+import type { Failing } from "./health.ts";
 import type { HourRow } from "./tally.ts";
 
 /** JSON text never holds this control character: joining with it needs none of the escaping that array parameters cost. */
@@ -97,6 +99,41 @@ export function duePending(
   };
 }
 
+export function writeFailing(failing: readonly Failing[]): WritePart {
+  return {
+    name: "failing",
+    sql: `insert into {schema}.failing (endpoint_id, since, failed_at, failed_for_ms, told)
+      select * from unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::boolean[])
+      on conflict (endpoint_id) do update set since = excluded.since, failed_at = excluded.failed_at,
+        failed_for_ms = excluded.failed_for_ms, told = excluded.told`,
+    values: [
+      failing.map((each) => each.endpointId),
+      numbers(failing.map((each) => each.since)),
+      numbers(failing.map((each) => each.failedAt)),
+      numbers(failing.map((each) => Math.round(each.failedForMs))),
+      failing.map((each) => each.told),
+    ],
+  };
+}
+
+export const forgetFailing = (endpointIds: readonly string[]): WritePart => ({
+  name: "forget_failing",
+  sql: "delete from {schema}.failing where endpoint_id = any($1::text[])",
+  values: [endpointIds],
+});
+
+/** What owners are told by mail; an event that is handled again brings no second row. */
+export const writeNotices = (notices: readonly Notice[]): WritePart => ({
+  name: "notices",
+  sql: `insert into {schema}.notices (event_id, partner, event)
+    select * from unnest($1::text[], $2::text[], string_to_array($3::text, E'\\x1e')) on conflict do nothing`,
+  values: [
+    notices.map((notice) => notice.eventId),
+    notices.map((notice) => notice.partner),
+    notices.map((notice) => JSON.stringify(notice.event)).join(separator),
+  ],
+});
+
 /** Counts of hours as they are now. */
 export function writeHours(rows: readonly HourRow[]): WritePart {
   return {
@@ -142,6 +179,13 @@ export function openStore(pool: pg.Pool, schema: string, shard?: Shard) {
         sql(`select partner, sequence::float8 as sequence from {schema}.sequences where ${own}`),
       );
       return rows.map((row) => [row.partner, row.sequence]);
+    },
+    async failing(): Promise<Failing[]> {
+      const { rows } = await pool.query<Failing>(
+        sql(`select f.endpoint_id as "endpointId", since::float8, failed_at::float8 as "failedAt", failed_for_ms::float8 as "failedForMs", told
+          from {schema}.failing f join {schema}.endpoints e on e.id = f.endpoint_id where e.status = 'enabled' and ${own}`),
+      );
+      return rows;
     },
     async due(): Promise<Due[]> {
       const { rows } = await pool.query<{ endpoint_id: string; at: number }>(

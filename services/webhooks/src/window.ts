@@ -1,14 +1,17 @@
 import { failpoint } from "@heliograph/contracts";
-import type { Checkpoint, WritePart } from "@heliograph/runtime";
+import { CommitWindow, type Checkpoint, type WritePart } from "@heliograph/runtime";
 import type { DeliveryStatus } from "./tables/webhooks.ts";
 import type { Job, Row, Slot } from "./job.ts";
+import type { Health } from "./health.ts";
 import type { Tally } from "./tally.ts";
 import {
   discardPending,
   duePending,
+  forgetFailing,
   writeCounters,
   writeDeliveries,
   writeEndpoints,
+  writeNotices,
 } from "./store.ts";
 
 /** Who is told what the table shows once it is written. Times in epoch ms. */
@@ -19,12 +22,13 @@ export type WindowHears = {
 };
 
 /** What one commit writes beside deliveries. */
-type Changes = Pick<Slot, "endpoints" | "counters" | "closed" | "moved">;
+type Changes = Pick<Slot, "endpoints" | "counters" | "closed" | "moved" | "notices">;
 const noChanges = (): Changes => ({
   endpoints: new Map(),
   counters: new Map(),
   closed: new Map(),
   moved: new Map(),
+  notices: [],
 });
 
 export const newSlot = (position: bigint, openedAt: number): Slot => ({
@@ -57,45 +61,42 @@ const maxUnwritten = 5_000;
  */
 export class Window {
   readonly #checkpoint: Checkpoint;
-  readonly #fail: (error: unknown) => void;
   readonly #tally: Tally;
+  readonly #health: Health;
   readonly #hears: WindowHears;
   readonly #slots: Slot[] = [];
   #rows = new Map<string, Row>();
   readonly #beingWritten = new Set<readonly Row[]>();
-  #writing: Promise<void> | undefined;
-  #writtenAt = 0;
-  #timer: NodeJS.Timeout | undefined;
-  #timerAt = Infinity;
-  #closed = false;
-  /** A write failed: nothing goes on from here, and whoever waits for room hears of it. */
-  #broken: { readonly error: unknown } | undefined;
-  readonly #waiting: (() => void)[] = [];
+  readonly #commits: CommitWindow;
 
   constructor(
     checkpoint: Checkpoint,
     fail: (error: unknown) => void,
     tally: Tally,
+    health: Health,
     hears: WindowHears,
   ) {
     this.#checkpoint = checkpoint;
     this.#tally = tally;
-    this.#fail = fail;
+    this.#health = health;
     this.#hears = hears;
+    this.#commits = new CommitWindow({
+      fail,
+      dueAt: (writtenAt) => this.#dueAt(writtenAt),
+      write: (all) => this.#write(all),
+    });
   }
 
   /** Resolves when another batch may come: back-pressure. Throws what a write failed with. */
-  async room(): Promise<void> {
-    for (;;) {
-      if (this.#broken) throw this.#broken.error;
-      if (this.#closed || (this.#slots.length < maxSlots && this.#rows.size < maxUnwritten)) return;
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    }
+  room(): Promise<void> {
+    return this.#commits.room(
+      () => this.#slots.length >= maxSlots || this.#rows.size >= maxUnwritten,
+    );
   }
 
   push(slot: Slot): void {
     this.#slots.push(slot);
-    this.#schedule();
+    this.#commits.touch();
   }
 
   /** Slots that are still open, oldest first. */
@@ -109,7 +110,7 @@ export class Window {
     job.slot?.unresolved.delete(job);
     job.slot = undefined;
     job.stored = true;
-    this.#schedule();
+    this.#commits.touch();
   }
 
   /** Deliveries of which the table may not show the newest state yet: their rows wait to be written or are being written. */
@@ -133,34 +134,19 @@ export class Window {
   }
 
   /** Writes what there is and waits for it. */
-  async flush(): Promise<void> {
-    await this.#writing?.catch(() => undefined);
-    await this.#write(true);
+  flush(): Promise<void> {
+    return this.#commits.flush();
   }
 
   close(): void {
-    this.#closed = true;
-    clearTimeout(this.#timer);
-    this.#wake();
+    this.#commits.close();
   }
 
-  #schedule(): void {
-    if (this.#closed || this.#broken || this.#writing !== undefined) return;
+  #dueAt(writtenAt: number): number | undefined {
     const first = this.#slots[0];
     const floorMoves = first !== undefined && first.unresolved.size === 0;
-    if (this.#rows.size === 0 && !floorMoves) return;
-    const at = this.#writtenAt + this.#intervalMs(floorMoves && first.endpoints.size > 0);
-    if (this.#timer !== undefined && this.#timerAt <= at) return;
-    clearTimeout(this.#timer);
-    this.#timerAt = at;
-    this.#timer = setTimeout(
-      () => {
-        this.#timer = undefined;
-        if (this.#writing !== undefined) return; // its end schedules the next
-        this.#write().catch(this.#fail);
-      },
-      Math.max(0, at - performance.now()),
-    );
+    if (this.#rows.size === 0 && !floorMoves) return undefined;
+    return writtenAt + this.#intervalMs(floorMoves && first.endpoints.size > 0);
   }
 
   #intervalMs(changesEndpoints: boolean): number {
@@ -169,34 +155,10 @@ export class Window {
   }
 
   /** `all`: counts too, whenever the last ones were written. */
-  async #write(all = false): Promise<void> {
-    if (this.#closed) return;
-    // What a failed write would have stored is lost: no later one may move the checkpoint past it.
-    if (this.#broken) throw this.#broken.error;
-    const writing = this.#writeNow(all);
-    this.#writing = writing;
-    try {
-      await writing;
-    } catch (error) {
-      this.#broken = { error };
-      this.#wake();
-      throw error;
-    } finally {
-      this.#writing = undefined;
-    }
-    this.#wake();
-    this.#schedule();
-  }
-
-  #wake(): void {
-    for (const resolve of this.#waiting.splice(0)) resolve();
-  }
-
-  async #writeNow(all: boolean): Promise<void> {
-    this.#writtenAt = performance.now();
+  async #write(all: boolean): Promise<void> {
     let position = this.#checkpoint.position;
     const changes = noChanges();
-    const { endpoints, counters, closed, moved } = changes;
+    const { endpoints, counters, closed, moved, notices } = changes;
     while (this.#slots[0]?.unresolved.size === 0) {
       const slot = this.#slots.shift()!;
       if (slot.position > position) position = slot.position;
@@ -205,6 +167,7 @@ export class Window {
       for (const [partner, sequence] of slot.counters) counters.set(partner, sequence);
       for (const [id, at] of slot.closed) closed.set(id, at);
       for (const [id, at] of slot.moved) moved.set(id, at);
+      notices.push(...slot.notices);
     }
     const rows = [...this.#rows.values()];
     this.#rows = new Map();
@@ -223,7 +186,7 @@ export class Window {
   async #commit(
     position: bigint,
     rows: readonly Row[],
-    { endpoints, counters, closed, moved }: Changes,
+    { endpoints, counters, closed, moved, notices }: Changes,
     now: number,
     all: boolean,
   ): Promise<void> {
@@ -239,12 +202,16 @@ export class Window {
     if (last.length > 0) parts.push(writeDeliveries(last));
     if (endpoints.size > 0) parts.push(writeEndpoints([...endpoints.values()]));
     if (counters.size > 0) parts.push(writeCounters(counters));
+    if (notices.length > 0) parts.push(writeNotices(notices));
+    const other = new Set([...closed.keys(), ...moved.keys()]);
+    if (other.size > 0) parts.push(forgetFailing([...other]));
     // No row may be changed by two parts of a statement; an endpoint that closed after it moved has nothing that waits.
     if (closed.size > 0) parts.push(discardPending(closed, ids));
     for (const id of closed.keys()) moved.delete(id);
     if (moved.size > 0) parts.push(duePending(moved, ids, now));
     const tick = performance.now();
-    if (all || this.#tally.isDue(tick)) parts.push(...this.#tally.take(now, tick));
+    if (all || this.#tally.isDue(tick))
+      parts.push(...this.#tally.take(now, tick), ...this.#health.take(other));
     if (parts.length === 0 && position === this.#checkpoint.position) return;
     await this.#checkpoint.commit(position, parts);
     if (rows.length > 0) await failpoint("webhooks.after_record");

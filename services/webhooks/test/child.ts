@@ -26,6 +26,11 @@ await runConsumer(webhooksReactor(), {
   masterKey: Buffer.from(masterKey, "hex"),
   vault: await testVault(pool, Buffer.from(masterKey, "hex")),
   logger: pino({ level: "warn" }),
-  settings: { shutdownMs: 2_000, retryScale: 0.001, webhookAllowCidrs: ["127.0.0.0/8"] },
+  settings: {
+    shutdownMs: 2_000,
+    retryScale: 0.001,
+    webhookAllowCidrs: ["127.0.0.0/8"],
+    webhookDisableAfterMs: { live: Infinity, sandbox: Infinity },
+  },
 } as unknown as ServiceContext);
 process.stdout.write("running\n");

@@ -1,8 +1,12 @@
 import { newId, streamOf, uuid7 } from "@heliograph/contracts";
 import type { Endpoint } from "@heliograph/domain";
 import { openMemoryLog, type EventLog } from "@heliograph/log";
+import { until, webhookSink } from "@heliograph/testkit";
 import { expect, it } from "vitest";
 import { disableEndpoint } from "../src/disable.ts";
+import { listEndpoints } from "../src/tables/webhooks.ts";
+import { takeNotices } from "../src/tables/notices.ts";
+import { openHarness } from "./harness.ts";
 
 const id = newId("whe");
 const stream = streamOf("endpoint", id);
@@ -42,4 +46,58 @@ it("disables once for an answer, also when it is repeated, and again after it wa
   await add(log, "WebhookEndpointDeleted");
   await gone();
   expect(await disabled(log)).toBe(2);
+});
+
+it("tells the partner's other endpoints of one that fails, answers again, fails and is disabled, and notes each for mail", async () => {
+  const h = await openHarness({ retryScale: 0.001, disableAfterMs: 1_000 });
+  await h.start();
+  const sink = await webhookSink();
+  let status = 500;
+  sink.behave(({ path }) => ({ type: "answer", status: path === "/witness" ? 200 : status }));
+  const { id: failing } = await h.endpoint(sink.url, { event_types: ["message.*"] });
+  await h.endpoint(`${sink.url}/witness`, { event_types: ["webhook_endpoint.*"] });
+  const told = () =>
+    sink.requests
+      .filter(({ path }) => path === "/witness")
+      .map(({ body }) => JSON.parse(body))
+      .map(({ type, data }) => [type, data.endpoint_id]);
+  await h.event();
+  await until(() => told().length === 1);
+  status = 200;
+  await h.event();
+  await until(() => told().length === 2);
+  await h.settled(failing, "delivered", 2);
+  status = 500;
+  await h.event();
+  await until(async () => told().length === 4 && (await takeNotices(h.pool, 9)).length === 4);
+  expect(told()).toEqual(
+    ["failing", "recovered", "failing", "disabled"].map((what) => [
+      `webhook_endpoint.${what}`,
+      failing,
+    ]),
+  );
+  const [found] = (await listEndpoints(h.pool, h.partner)).filter(
+    ({ id: each }) => each === failing,
+  );
+  expect(found).toMatchObject({
+    status: "disabled",
+    disabled_reason: expect.stringMatching(
+      /^nothing but failures for .* days, the last one: status_5xx$/,
+    ),
+  });
+  await until(async () =>
+    (await h.deliveries(failing)).every(({ status: is }) => is !== "pending"),
+  );
+  // Enabled again, it begins anew: what comes is tried, and the days before count no more.
+  await h.endpointEvent(failing, "WebhookEndpointUpdated", {
+    url: sink.url,
+    event_types: ["message.*"],
+    status: "enabled",
+  });
+  status = 200;
+  await h.event();
+  await until(async () => (await h.deliveries(failing))[0]!.status === "delivered");
+  expect(await h.pool.query("select from webhooks.failing")).toMatchObject({ rowCount: 0 });
+  await sink.close();
+  await h.close();
 });

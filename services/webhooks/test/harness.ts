@@ -15,6 +15,7 @@ export type Harness = Awaited<ReturnType<typeof openHarness>>;
 export async function openHarness(
   settings: {
     retryScale?: number;
+    disableAfterMs?: number;
     allow?: readonly string[];
     log?: (url: string) => Promise<EventLog>;
   } & CourierOptions = {},
@@ -37,6 +38,7 @@ export async function openHarness(
     settings: {
       shutdownMs: 2_000,
       retryScale: settings.retryScale ?? 0,
+      webhookDisableAfterMs: { live: Infinity, sandbox: settings.disableAfterMs ?? Infinity },
       webhookAllowCidrs: settings.allow ?? ["127.0.0.0/8"],
     },
   } as unknown as ServiceContext;

@@ -1,9 +1,12 @@
-import { loosely } from "@heliograph/testkit";
+import { loosely, until } from "@heliograph/testkit";
+import { agentCreated } from "@heliograph/testkit/people";
 import { newId, newSecret, openSecret, sealSecret, streamOf, uuid7 } from "@heliograph/contracts";
 import { type Endpoint, evolveEndpoint } from "@heliograph/domain";
+import { takeMail } from "@heliograph/platform";
 import { openWorld, type World } from "@heliograph/testkit/world";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { service } from "../src/index.ts";
+import { postAll } from "../src/mails.ts";
 import { headersOf } from "../src/headers.ts";
 
 let world: World;
@@ -77,12 +80,54 @@ describe("a webhook endpoint", () => {
     expect((await call("PATCH", `/${id}`, { status: "disabled" })).body.status).toBe("disabled");
     expect((await call("POST", `/${id}/test`, {})).status).toBe(409);
     expect((await call("POST", `/${id}/enable`)).body.status).toBe("enabled");
+    await call("PATCH", `/${id}`, { status: "enabled" });
+    const told = (await stored(id)).filter(({ type }) => type === "WebhookEndpointEnabled");
+    expect(told.map(({ data }) => data)).toEqual([
+      { endpoint_id: id, url: "https://example.com/hook" },
+    ]);
     const tested = await call("POST", `/${id}/test`, { type: "message.failed" });
     expect(tested.status).toBe(202);
     expect((await stored(id)).at(-1)).toMatchObject({
       type: "WebhookTestRequested",
       data: { delivery_id: tested.body.delivery_id, type: "message.failed" },
     });
+  });
+
+  test("that the platform disabled is told of by mail to those who may change it", async () => {
+    const owner = agentCreated(partner.id, { role: "owner" });
+    const others = [
+      agentCreated(partner.id),
+      agentCreated(partner.id, { role: "owner", environments: ["live"] }),
+      agentCreated(other.id, { role: "owner" }),
+    ];
+    for (const agent of [owner, ...others])
+      await world.appendPlatform(
+        streamOf("agent", agent.agent_id),
+        "no_stream",
+        "AgentCreated",
+        agent,
+      );
+    const { platform } = world;
+    await until(() => platform.directory.agentsOf(partner.id).length === 3);
+    const event = {
+      type: "WebhookEndpointDisabled",
+      data: { endpoint_id: newId("whe"), url: "https://example.com/hook", reason: "gone" },
+    };
+    const { pool } = platform.contexts.sandbox;
+    await pool.query(
+      "insert into webhooks.notices (event_id, partner, event) values ($1, $2, $3)",
+      [uuid7(), partner.id, JSON.stringify(event)],
+    );
+    const deps = { ...platform, environments: platform.contexts };
+    await Promise.all([postAll(deps), postAll(deps)]);
+    const mail = await takeMail(platform.platformPool, 60);
+    expect(JSON.parse(openSecret(platform.masterKey, mail!.sealed))).toMatchObject({
+      to: owner.email,
+      subject: "A webhook endpoint was disabled (sandbox)",
+      text: expect.stringContaining(`/console/webhooks/${event.data.endpoint_id}\n`),
+    });
+    expect(await takeMail(platform.platformPool, 60)).toBeUndefined();
+    expect(await pool.query("select from webhooks.notices")).toMatchObject({ rowCount: 0 });
   });
 
   test("keeps its old secret for the overlap after a rotation", async () => {

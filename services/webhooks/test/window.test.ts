@@ -2,6 +2,7 @@ import type { Checkpoint } from "@heliograph/runtime";
 import { until } from "@heliograph/testkit";
 import { expect, test } from "vitest";
 import type { Job } from "../src/job.ts";
+import { Health } from "../src/health.ts";
 import { Tally } from "../src/tally.ts";
 import { newSlot, Window } from "../src/window.ts";
 
@@ -36,10 +37,16 @@ test("after a write that failed no later one moves the checkpoint past what it w
     },
   };
   const failures: unknown[] = [];
-  const window = new Window(checkpoint, (error) => failures.push(error), new Tally(), {
-    pending: () => undefined,
-    moved: () => undefined,
-  });
+  const window = new Window(
+    checkpoint,
+    (error) => failures.push(error),
+    new Tally(),
+    new Health(Infinity, []),
+    {
+      pending: () => undefined,
+      moved: () => undefined,
+    },
+  );
   const deliver = (id: string, position: bigint): void => {
     const job = jobOf(id);
     const slot = newSlot(position, performance.now());
@@ -63,6 +70,7 @@ test("deliveries that get no answer for a second hold up no batch of that second
     { position: 0n, dealt: () => undefined, commit: () => Promise.resolve() },
     () => undefined,
     new Tally(),
+    new Health(Infinity, []),
     {
       pending: () => undefined,
       moved: () => undefined,

@@ -64,6 +64,25 @@ export const WebhookEndpointDisabled = defineEvent(
   "The platform disabled an endpoint.",
   z.strictObject({ endpoint_id: Id, url: z.string(), reason: z.string() }),
 );
+/** Beside the change that says so too: a notice for its owner. */
+export const WebhookEndpointEnabled = defineEvent(
+  "WebhookEndpointEnabled",
+  1,
+  "An endpoint that was disabled was enabled again.",
+  z.strictObject({ endpoint_id: Id, url: z.string() }),
+);
+export const WebhookEndpointFailing = defineEvent(
+  "WebhookEndpointFailing",
+  1,
+  "Nothing but failures came from an endpoint for a part of the time after which it is disabled.",
+  z.strictObject({ endpoint_id: Id, url: z.string(), since: Time, error: z.string().max(64) }),
+);
+export const WebhookEndpointRecovered = defineEvent(
+  "WebhookEndpointRecovered",
+  1,
+  "An endpoint that was told of as failing took a delivery.",
+  z.strictObject({ endpoint_id: Id, url: z.string(), since: Time }),
+);
 export const WebhookEndpointDeleted = defineEvent(
   "WebhookEndpointDeleted",
   1,

@@ -59,7 +59,7 @@ export async function dueDeadLetters(
   pool: pg.Pool,
 ): Promise<readonly { id: string; consumer: string; position: bigint }[]> {
   const { rows } = await pool.query(
-    "select id::text, consumer, position::text from runtime.dead_letters where status = 'retry' order by position limit 100",
+    "select id::text, consumer, position::text from runtime.dead_letters where status = 'retry' order by dead_letters.position limit 100",
   );
   return rows.map((row) => ({
     id: row.id as string,

@@ -13,6 +13,8 @@ export const ownTypes = [
   "SuppressionStarted",
   "SuppressionEnded",
   "WebhookEndpointDisabled",
+  "WebhookEndpointFailing",
+  "WebhookEndpointRecovered",
   "EvaluationProvisioned",
   "EvaluationAssigned",
   "EvaluationReminded",
@@ -75,6 +77,8 @@ function aboutOf(event: Own): About | undefined {
         ? { path: "/api/v1/suppressions", id: event.data.suppression_id }
         : undefined;
     case "WebhookEndpointDisabled":
+    case "WebhookEndpointFailing":
+    case "WebhookEndpointRecovered":
       return { path: "/api/v1/webhook-endpoints", id: event.data.endpoint_id };
     case "EvaluationAssigned":
       return event.data.by === "rota" ? evaluationOf(event.data) : undefined;

@@ -187,7 +187,7 @@ export async function positionAt(
     const middle = (low + high) / 2n;
     const { rows: probes } = await pool.query<{ position: string; created_at: string }>({
       name: "messages_probe",
-      text: "select position::text, created_at::text from messages.messages where partner = $1 and position >= $2 order by position limit 1",
+      text: "select position::text, created_at::text from messages.messages where partner = $1 and position >= $2 order by messages.position limit 1",
       values: [partner, middle],
     });
     const probe = probes[0];

@@ -22,6 +22,7 @@ import { type Append, Company, type EventLog, LogUnavailable, type Outcome } fro
 import {
   type Accepted,
   acceptMessage,
+  acceptSteps,
   checkAvailable,
   checkCountry,
   checkSuppressed,
@@ -29,6 +30,7 @@ import {
   recipientOf,
   refuseSuppressed,
   sealRequests,
+  type SendMessage as Send,
   type Suppressed,
   templateRefOf,
 } from "@heliograph/acceptance";
@@ -132,7 +134,7 @@ export class Sending {
 
   /** Validates and prices without storing anything: the answer of a dry run, which has no id because there will be no such message. Throws what a send would be refused with. */
   async dryRun(call: Call, body: SendMessage): Promise<Record<string, unknown>> {
-    const accepted = await this.#accept(call, body, newId("msg"));
+    const accepted = await acceptSteps(body, (send) => this.#accept(call, send, newId("msg")));
     const { data, costMicros } = accepted;
     const wallet = walletName(call.partner, data.currency);
     const short = await this.funds.short(wallet, costMicros, data.created_at.slice(0, 10));
@@ -157,12 +159,13 @@ export class Sending {
     if (eased !== undefined && !this.#shares.isModest(name)) await eased;
     const results: (Settled | undefined)[] = [];
     const pending: Pending[] = [];
+    const beside: Pending[] = [];
     const claimed: string[] = [];
     for (const [index, item] of items.entries()) {
       const id = ids[index]!;
       if (item.keyParts !== undefined) {
         if (this.#running.has(id)) {
-          results[index] = { kind: "refused", error: inProgress() };
+          beside.push({ index, item, id });
           continue;
         }
         this.#running.add(id);
@@ -172,6 +175,8 @@ export class Sending {
     }
     const admission = items.length > 1 ? this.#batches : this.#singles;
     try {
+      for (const { index, item, id } of beside)
+        results[index] = await this.#whileRunning(name, item, id);
       for (let from = 0; from < pending.length;) {
         const length = this.#company.isShared ? sharedSliceLength : sliceLength;
         const slice = pending.slice(from, from + length);
@@ -193,6 +198,12 @@ export class Sending {
     } finally {
       for (const id of claimed) this.#running.delete(id);
     }
+  }
+
+  /** What runs with the key may itself be a repetition: then the first request was answered, and so is this one. */
+  async #whileRunning(partner: string, item: Item, id: string): Promise<Settled> {
+    const earlier = await this.#original(partner, id, printOf(item));
+    return earlier ?? { kind: "refused", error: inProgress() };
   }
 
   /** Accepts some sends in one append. Throws what fails them all, and then nothing of them is known to be stored. */
@@ -321,7 +332,7 @@ export class Sending {
     return { kind: "refused", error };
   }
 
-  async #accept(call: Call, body: SendMessage, messageId: string): Promise<Accepted> {
+  async #accept(call: Call, body: Send, messageId: string): Promise<Accepted> {
     checkAvailable(body);
     const gateways = this.directory.gateways(this.environment, body.channel);
     requireGateway(gateways, body.channel, call.partner.partner_id, "");
@@ -351,7 +362,9 @@ export class Sending {
   }
 
   async #prepare(call: Call, item: Item, messageId: string): Promise<Prepared> {
-    const { data: own, costMicros } = await this.#accept(call, item.body, messageId);
+    const { data: own, costMicros } = await acceptSteps(item.body, (send) =>
+      this.#accept(call, send, messageId),
+    );
     const accepted = { data: { ...own, ...item.conversation }, costMicros };
     const wallet = walletName(call.partner, own.currency);
     const asked = this.funds.reserve(wallet, messageId, costMicros, own.created_at.slice(0, 10));

@@ -63,7 +63,7 @@ export async function listPeriods(
   const { rows } = await pool.query({
     text: `select position::text, id, channel, recipient as "to", applies_to, reason, evidence, started_at, ended_at
       from suppressions.periods where ${conditions.join(" and ")}
-      order by position ${backwards ? "" : "desc"} limit $2`,
+      order by periods.position ${backwards ? "" : "desc"} limit $2`,
     values,
   });
   const found = rows.map((row): PeriodRow => ({ ...row, evidence: JSON.parse(row.evidence) }));

@@ -50,6 +50,7 @@ export async function findEndpoint(call: Call, id: string): Promise<Found> {
 }
 
 type Change =
+  | { readonly type: "WebhookEndpointEnabled"; readonly data: EventData<"WebhookEndpointEnabled"> }
   | { readonly type: "WebhookEndpointUpdated"; readonly data: EventData<"WebhookEndpointUpdated"> }
   | { readonly type: "WebhookSecretRotated"; readonly data: EventData<"WebhookSecretRotated"> }
   | { readonly type: "WebhookEndpointDeleted"; readonly data: EventData<"WebhookEndpointDeleted"> };
@@ -62,7 +63,7 @@ export async function changeEndpoint(
   call: Call,
   id: string,
   name: string,
-  decide: (endpoint: Endpoint) => Change | PublicError | undefined,
+  decide: (endpoint: Endpoint) => Change | readonly Change[] | PublicError | undefined,
 ): Promise<Found> {
   if (!isId("whe", id)) throw notFound();
   const { state, revision, position } = await changeOnce<Endpoint>(call, {
@@ -75,7 +76,7 @@ export async function changeEndpoint(
         return { refusal: notFound() };
       const change = decide(endpoint);
       if (change instanceof PublicError) return { refusal: change };
-      return { events: change === undefined ? [] : [change] };
+      return { events: change === undefined ? [] : [change].flat() };
     },
   });
   return { endpoint: state!, revision, position };

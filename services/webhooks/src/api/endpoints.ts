@@ -130,6 +130,17 @@ function updated(
   return { ...changed, ...(sealed !== undefined && { sealed_headers: sealed }) };
 }
 
+/** A change of an endpoint, which is also told where it enables one that was disabled. */
+function changed({ id, status }: Endpoint, data: EventData<"WebhookEndpointUpdated">) {
+  const update = { type: "WebhookEndpointUpdated", data } as const;
+  if (status === "enabled" || data.status !== "enabled") return update;
+  const notice = {
+    type: "WebhookEndpointEnabled",
+    data: { endpoint_id: id, url: data.url },
+  } as const;
+  return [update, notice];
+}
+
 async function update(call: Call<UpdateEndpoint, unknown>): Promise<Answer> {
   const { masterKey } = call.context;
   if (call.body.url !== undefined) requireReachable(call, call.body.url);
@@ -137,7 +148,7 @@ async function update(call: Call<UpdateEndpoint, unknown>): Promise<Answer> {
     const data = updated(now, call.body, masterKey);
     if (data instanceof PublicError) return data;
     const same = isDeepStrictEqual(data, settingsOf(now, masterKey));
-    return same ? undefined : { type: "WebhookEndpointUpdated", data };
+    return same ? undefined : changed(now, data);
   });
   return { status: 200, body: endpointView(endpoint, masterKey), position };
 }
@@ -147,10 +158,7 @@ async function enable(call: Call): Promise<Answer> {
   const { endpoint, position } = await changeEndpoint(call, call.params["id"]!, "enable", (now) =>
     now.status === "enabled"
       ? undefined
-      : {
-          type: "WebhookEndpointUpdated",
-          data: { ...settingsOf(now, masterKey), status: "enabled" },
-        },
+      : changed(now, { ...settingsOf(now, masterKey), status: "enabled" }),
   );
   return { status: 200, body: endpointView(endpoint, masterKey), position };
 }

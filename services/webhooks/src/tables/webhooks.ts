@@ -138,7 +138,7 @@ export async function listDeliveries(
     name: `webhooks_deliveries_${query.status ?? "all"}_${backwards}`,
     text: `select ${columns} from webhooks.deliveries
       where endpoint_id = $1 and partner = $2 ${status} and ($3::bigint is null or position ${backwards ? ">" : "<"} $3)
-      order by position ${backwards ? "" : "desc"} limit $4`,
+      order by deliveries.position ${backwards ? "" : "desc"} limit $4`,
     values: [query.endpointId, query.partner, query.after ?? query.before ?? null, query.limit],
   });
   const deliveries = rows.map(shown);

@@ -36,7 +36,7 @@ export async function listTeams(
     name: `teams_list_${backwards}`,
     text: `select position::text, created_at, updated_at, team from teams.teams
       where partner = $1 and ($2::bigint is null or position ${backwards ? ">" : "<"} $2)
-      order by position ${backwards ? "" : "desc"} limit $3`,
+      order by teams.position ${backwards ? "" : "desc"} limit $3`,
     values: [query.partner, query.after ?? query.before ?? null, query.limit],
   });
   const found = rows.map(({ team, ...row }) => ({ ...row, team: JSON.parse(team) as TeamData }));
