@@ -75,11 +75,15 @@ const onPaper = () => [
 ];
 
 /** One of each kind: what is styled alike looks alike. */
-const kinds = new Set();
-const fresh = (node) => {
-  const kind = [node.tagName, node.type, node.className, node.parentNode.className].join();
-  return !kinds.has(kind) && kinds.add(kind);
+const oneOfEach = () => {
+  const kinds = new Set();
+  return (node) => {
+    const kind = [node.tagName, node.type, node.className, node.parentNode.className].join();
+    return !kinds.has(kind) && kinds.add(kind);
+  };
 };
+const freshFocus = oneOfEach();
+const freshState = oneOfEach();
 
 const isBordered = (style) =>
   style.borderTopStyle !== "none" && Number.parseFloat(style.borderTopWidth) > 0;
@@ -87,7 +91,7 @@ const isBordered = (style) =>
 /** Backgrounds and shadows are gone there: a place of the focus and a state have to be told otherwise. */
 const inForcedColours = () => [
   ...shown("a[href], button, input, select, textarea, summary, [tabindex='0']")
-    .filter(fresh)
+    .filter(freshFocus)
     .flatMap((node) => {
       node.focus();
       const { outlineStyle, outlineWidth } = getComputedStyle(node);
@@ -95,8 +99,8 @@ const inForcedColours = () => [
       const isFocused = document.activeElement === node || node.disabled;
       return isSeen && isFocused ? [] : [`no focus is seen: ${named(node)}`];
     }),
-  ...shown(".pill, [aria-current], rect")
-    .filter(fresh)
+  ...shown(".pill, nav [aria-current], button[aria-current], rect")
+    .filter(freshState)
     .flatMap((node) => {
       const style = getComputedStyle(node);
       const told =
