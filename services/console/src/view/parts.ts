@@ -132,12 +132,14 @@ export const curlFile = (where: Where, path: string, type: string, name: string)
   folded(terminal(where, "POST", path, [`-H 'Content-Type: ${type}'`, `--data-binary @${name}`]));
 
 /** Whose credential a call goes with: an operator's key, a person's own token, or a key of the environment. */
-const credential = (path: string, environment: string): string =>
-  path.startsWith("/admin/")
-    ? "HELIOGRAPH_ADMIN_KEY"
+function credential(path: string, environment: string): string {
+  const [whose, what] = path.startsWith("/admin/")
+    ? ["ADMIN", "KEY"]
     : path.startsWith("/me")
-      ? "HELIOGRAPH_ACCESS_TOKEN"
-      : `HELIOGRAPH_${environment.toUpperCase()}_KEY`;
+      ? ["ACCESS", "TOKEN"]
+      : [environment.toUpperCase(), "KEY"];
+  return `HELIOGRAPH_${whose}_${what}`;
+}
 
 const quoted = (text: string): string => `'${text.replaceAll("'", String.raw`'\''`)}'`;
 
