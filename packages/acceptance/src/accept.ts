@@ -26,7 +26,7 @@ const maxMetadataBytes = 2_048;
 
 /** Refuses what this version cannot do yet, naming the field, before anything else is looked at. */
 export function checkAvailable(body: SendMessage): void {
-  for (const field of ["failover", "quiet_hours", "contact_id"] as const)
+  for (const field of ["quiet_hours", "contact_id"] as const)
     if (body[field] !== undefined)
       throw new PublicError("feature_not_available", `${field} is not available yet.`, {
         errors: [{ path: field, code: "feature_not_available", message: "not available yet" }],

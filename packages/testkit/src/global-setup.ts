@@ -1,4 +1,6 @@
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { firstClusterVariable } from "./first-cluster.ts";
 import { kafkaVariable, keepKafka } from "./kafka/shared.ts";
 import { serverVariable, startServer } from "./server.ts";
 
@@ -13,6 +15,8 @@ export async function setup(): Promise<() => Promise<void>> {
   process.env["NODE_COMPILE_CACHE"] ??= compileCache;
   process.env[serverVariable] = JSON.stringify(server.config);
   process.env[kafkaVariable] = kafka.url;
+  if (server.folder !== undefined)
+    process.env[firstClusterVariable] = join(server.folder, "first-cluster");
   return async () => {
     await Promise.all([server.stop(), kafka.stop()]);
   };

@@ -36,6 +36,9 @@ const messageTypes = [
   "MessageComplained",
   "MessageFailed",
   "MessageCorrected",
+  "FailoverStarted",
+  "FailoverStepFailed",
+  "MessageSettled",
 ] as const;
 const fundsTypes = [
   "FundsDeclined",

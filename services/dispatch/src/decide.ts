@@ -1,4 +1,5 @@
 import type { Failure } from "@heliograph/contracts";
+import { receiptWait } from "@heliograph/domain";
 import { allFailed, backoffMs, isSpent, ordinary, scheduleOf } from "./retry.ts";
 import type { State } from "./state.ts";
 
@@ -25,9 +26,18 @@ export type Step =
   /** Look for a receipt of the uncertain attempt; without one do `otherwise`. */
   | { readonly type: "seek_evidence"; readonly attempt: number; readonly otherwise: Step }
   | { readonly type: "expire" }
+  /** A step was sent and nothing was heard of it in time: the next one begins, or this one is charged. */
+  | { readonly type: "unheard"; readonly outcome: "no_receipt" | "settle" }
   | { readonly type: "exhaust"; readonly error: Failure; readonly reason: string };
 /** Why a message waits. All but `look` say that with its row a wait is over; `look` says that somebody has to look, and nothing of what the message waits for. */
-export type TimerKind = "schedule" | "retry" | "uncertain" | "waiting" | "held" | "look";
+export type TimerKind =
+  | "schedule"
+  | "retry"
+  | "uncertain"
+  | "waiting"
+  | "held"
+  | "look"
+  | "receipt";
 
 export const uncertainFailure: Failure = { code: "uncertain", class: "timeout", permanent: true };
 
@@ -53,8 +63,14 @@ export function decideStep(
   const expired = now >= expiresAt;
   switch (phase) {
     case "settled":
-    case "sent":
       return { type: "nothing" };
+    case "sent": {
+      const wait = waitOf(state);
+      if (wait === undefined) return { type: "nothing" };
+      return wait.until > now
+        ? { type: "wait", at: wait.until, why: "receipt" }
+        : { type: "unheard", outcome: wait.outcome };
+    }
     case "requested":
     case "queued": {
       if (phase === "requested" && request.send_at !== undefined) {
@@ -67,6 +83,8 @@ export function decideStep(
     }
     case "failing": {
       const error = state.error!;
+      const { givenUp } = state;
+      if (givenUp !== undefined) return { type: "exhaust", error, reason: givenUp };
       if (expired && !state.sent) return { type: "expire" };
       if (expired)
         return { type: "exhaust", error, reason: "the validity ended before the next attempt" };
@@ -96,6 +114,14 @@ export function decideStep(
       return phase satisfies never;
   }
 }
+
+/** What a step that was sent waits for; undefined where nothing may follow it. */
+const waitOf = ({ failover, request, sentAt }: State) =>
+  failover && receiptWait(failover, Date.parse(request.expires_at), sentAt);
+
+/** The same of one that is accepted now. */
+export const waitAfter = (state: State, now: number): number | undefined =>
+  waitOf({ ...state, sentAt: now })?.until;
 
 function decideUncertain(state: State, now: number, scale: number): Step {
   const { gateway, policy, since } = state.uncertain!;

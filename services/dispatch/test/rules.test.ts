@@ -283,6 +283,15 @@ test("a transient bounce feeds the retry budget, a late one of an earlier attemp
   );
 });
 
+test("what an owner of before is told late changes nothing about an end", () => {
+  const doubt = event("DispatchUncertain", { attempt: 1, gateway: "a", policy: "at_least_once" });
+  for (const late of [failed(1, "retry", 5_000), doubt, sent(1)])
+    for (const end of ["DispatchExhausted", "MessageExpired"])
+      expect(step([requested(), doubt, event(end), late], { now: 5_000 })).toEqual({
+        type: "nothing",
+      });
+});
+
 test("the row of a wait that was over before says nothing of the wait that follows", () => {
   const bounced = event("BounceDeferred", { attempt: 1, error: failure() });
   const doubt = event("DispatchUncertain", { attempt: 1, gateway: "a", policy: "ask_provider" });

@@ -159,7 +159,8 @@ export {
   type MessageContext,
 } from "./common.ts";
 export { EndpointFilters } from "./endpoint.ts";
+export { FailoverTrigger } from "./message.ts";
 export { receiptStatuses } from "./receipts.ts";
 export type { WorkingHours } from "./team.ts";
-export type { Content, GatewayChoice, Replaced, Segments } from "./message.ts";
+export type { Content, FailoverStep, GatewayChoice, Replaced, Segments } from "./message.ts";
 export type { Terms } from "./terms.ts";

@@ -56,7 +56,39 @@ export const Content = z.strictObject({
 });
 export type Content = z.infer<typeof Content>;
 
-/** Stream `message-<id>`, revision 0. `created_at` is what the 202 says; `cost` is what the wallet holds. */
+const Price = z.strictObject({
+  list: z.string(),
+  version: z.int(),
+  country: z.string(),
+  per_segment: Money,
+});
+const sender = {
+  from: z.string().max(512).optional(),
+  reply_to: z.string().max(512).optional(),
+  unsubscribe_url: z.string().max(1000).optional(),
+};
+
+/** What becomes of a step that the next one may follow. */
+export const FailoverTrigger = z.enum(["failed", "expired", "no_receipt"]);
+export type FailoverTrigger = z.infer<typeof FailoverTrigger>;
+
+/** Where a message goes when the step before came to nothing: rendered and priced as the message itself, when it was accepted. */
+export const FailoverStep = z.strictObject({
+  channel: Channel,
+  to: z.string().max(512),
+  ...sender,
+  content: Content,
+  on: z.array(FailoverTrigger).min(1).max(3),
+  after_seconds: z.int().min(10).max(86_400).optional(),
+  cost: Money,
+  price: Price,
+  segments: Segments,
+});
+export type FailoverStep = z.infer<typeof FailoverStep>;
+/** The place of a step in its order; 0 is what the request itself asks for. */
+const Step = z.int().min(0).max(5);
+
+/** Stream `message-<id>`, revision 0. `created_at` is what the 202 says; `cost` is the price of its first step and, without `hold`, what the wallet holds. */
 export const MessageRequested = defineEvent(
   "MessageRequested",
   1,
@@ -65,9 +97,7 @@ export const MessageRequested = defineEvent(
     message_id: Id,
     channel: Channel,
     to: z.string().max(512),
-    from: z.string().max(512).optional(),
-    reply_to: z.string().max(512).optional(),
-    unsubscribe_url: z.string().max(1000).optional(),
+    ...sender,
     content: Content,
     category: Category,
     priority: z.int().min(0).max(3),
@@ -94,13 +124,11 @@ export const MessageRequested = defineEvent(
     references: MailReferences.optional(),
     cost: Money,
     currency: z.string().length(3),
-    price: z.strictObject({
-      list: z.string(),
-      version: z.int(),
-      country: z.string(),
-      per_segment: Money,
-    }),
+    price: Price,
     segments: Segments,
+    failover: z.array(FailoverStep).min(1).max(5).optional(),
+    /** Of one with further steps: the price of the dearest. */
+    hold: Money.optional(),
     created_at: Time,
   }),
 );
@@ -157,6 +185,9 @@ export const MessageSent = defineEvent(
     }),
     cost: Money,
     currency: z.string(),
+    step: Step.optional(),
+    /** false: another step may follow, so nothing is charged yet. */
+    settles: z.literal(false).optional(),
   }),
 );
 
@@ -269,6 +300,51 @@ export const DeliveryFailed = defineEvent(
   }),
 );
 
+export const FailoverStarted = defineEvent(
+  "FailoverStarted",
+  1,
+  "A step of the message came to nothing: the next one begins.",
+  z.strictObject({
+    message_id: Id,
+    /** As the new step has it. */
+    message: MessageContext,
+    step: z.int().min(1).max(5),
+    trigger: FailoverTrigger,
+    expires_at: Time,
+    reason: z.string().max(500),
+  }),
+);
+
+export const FailoverStepFailed = defineEvent(
+  "FailoverStepFailed",
+  1,
+  "A step of the message came to nothing, and the message did not end with it.",
+  z.strictObject({
+    message_id: Id,
+    /** As that step has it. */
+    message: MessageContext,
+    step: Step,
+    error: Failure,
+    /** What the receiving mail server said of one that came back. */
+    diagnostic: z.string().max(2000).optional(),
+    reason: z.string().max(500),
+  }),
+);
+
+export const MessageSettled = defineEvent(
+  "MessageSettled",
+  1,
+  "It is known which step of the message is charged; no further one begins.",
+  z.strictObject({
+    message_id: Id,
+    message: MessageContext,
+    step: Step,
+    cost: Money,
+    currency: z.string(),
+    reason: z.string().max(500),
+  }),
+);
+
 const Delivered = z.strictObject({
   message_id: Id,
   message: MessageContext,
@@ -276,6 +352,8 @@ const Delivered = z.strictObject({
   provider_message_id: z.string(),
   /** Whose receipt it was and what it said; older events lack it. */
   provider: z.strictObject({ name: z.string(), status: z.string().max(64) }).optional(),
+  /** Of a message with further steps: which of them it was. */
+  step: Step.optional(),
   at: Time,
 });
 export const MessageDelivered = defineEvent(

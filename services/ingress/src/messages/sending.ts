@@ -22,6 +22,7 @@ import { type Append, Company, type EventLog, LogUnavailable, type Outcome } fro
 import {
   type Accepted,
   acceptMessage,
+  acceptSteps,
   checkAvailable,
   checkCountry,
   checkSuppressed,
@@ -29,6 +30,7 @@ import {
   recipientOf,
   refuseSuppressed,
   sealRequests,
+  type SendMessage as Send,
   type Suppressed,
   templateRefOf,
 } from "@heliograph/acceptance";
@@ -132,7 +134,7 @@ export class Sending {
 
   /** Validates and prices without storing anything: the answer of a dry run, which has no id because there will be no such message. Throws what a send would be refused with. */
   async dryRun(call: Call, body: SendMessage): Promise<Record<string, unknown>> {
-    const accepted = await this.#accept(call, body, newId("msg"));
+    const accepted = await acceptSteps(body, (send) => this.#accept(call, send, newId("msg")));
     const { data, costMicros } = accepted;
     const wallet = walletName(call.partner, data.currency);
     const short = await this.funds.short(wallet, costMicros, data.created_at.slice(0, 10));
@@ -330,7 +332,7 @@ export class Sending {
     return { kind: "refused", error };
   }
 
-  async #accept(call: Call, body: SendMessage, messageId: string): Promise<Accepted> {
+  async #accept(call: Call, body: Send, messageId: string): Promise<Accepted> {
     checkAvailable(body);
     const gateways = this.directory.gateways(this.environment, body.channel);
     requireGateway(gateways, body.channel, call.partner.partner_id, "");
@@ -360,7 +362,9 @@ export class Sending {
   }
 
   async #prepare(call: Call, item: Item, messageId: string): Promise<Prepared> {
-    const { data: own, costMicros } = await this.#accept(call, item.body, messageId);
+    const { data: own, costMicros } = await acceptSteps(item.body, (send) =>
+      this.#accept(call, send, messageId),
+    );
     const accepted = { data: { ...own, ...item.conversation }, costMicros };
     const wallet = walletName(call.partner, own.currency);
     const asked = this.funds.reserve(wallet, messageId, costMicros, own.created_at.slice(0, 10));
