@@ -10,15 +10,15 @@ const content = ["text", "html", "template"] as const;
 /** Accepts a message with its further steps, each held by `accept` against everything that a message is. Throws what one of them would be refused with. */
 export async function acceptSteps(
   body: SendMessage,
-  accept: (send: SendMessage) => Promise<Accepted>,
+  accept: (send: SendMessage, isStep: boolean) => Promise<Accepted>,
 ): Promise<Accepted> {
-  if (body.failover === undefined) return accept(body);
+  if (body.failover === undefined) return accept(body, false);
   const sends = stepSends(body);
-  const own = await accept(body);
+  const own = await accept(body, false);
   const steps: Accepted[] = [];
   for (const [index, send] of sends.entries())
     try {
-      steps.push(await accept(send));
+      steps.push(await accept(send, true));
     } catch (error) {
       throw error instanceof PublicError ? ofStep(error, index) : error;
     }
@@ -39,6 +39,7 @@ function sendOf(body: SendMessage, step: SendStep): SendMessage {
   const says = content.some((field) => step[field] !== undefined);
   return {
     ...(body.category !== undefined && { category: body.category }),
+    ...(body.quiet_hours !== undefined && { quiet_hours: body.quiet_hours }),
     ...(says ? {} : saidBy(body, step)),
     ...(says && step.template !== undefined && variablesOf(body)),
     ...own,
@@ -105,6 +106,7 @@ function withSteps(
   const failover = accepted.map(({ data: step }, index): FailoverStep => {
     const { on, after_seconds } = body.failover![index]!;
     const { channel, to, from, reply_to, unsubscribe_url, cost, price, segments } = step;
+    const { quiet_hours: quiet } = step;
     return {
       channel,
       to,
@@ -117,6 +119,8 @@ function withSteps(
       cost,
       price,
       segments,
+      // Of a recipient about whom nobody knows, the message's own stand.
+      ...(quiet !== undefined && quiet.found !== "none" && { quiet_hours: quiet }),
     };
   });
   const contents = [data.content, ...failover.map((step) => step.content)];

@@ -1,4 +1,4 @@
-import type { Channel, FailoverTrigger } from "@heliograph/contracts";
+import type { Channel, FailoverTrigger, QuietHours } from "@heliograph/contracts";
 
 /** What is asked for, as `POST /messages` takes it. */
 export type SendMessage = {
@@ -22,9 +22,14 @@ export type SendMessage = {
   readonly client_ref?: string | undefined;
   readonly smart_encoding?: boolean | undefined;
   readonly failover?: readonly SendStep[] | undefined;
-  readonly quiet_hours?: unknown;
+  readonly quiet_hours?: AskedQuiet | undefined;
   readonly media?: readonly Media[] | undefined;
   readonly contact_id?: unknown;
+};
+
+/** `zone`: the recipient's, where the partner knows it. */
+type AskedQuiet = Pick<QuietHours, "from" | "to" | "policy"> & {
+  readonly zone?: string | undefined;
 };
 
 /** Where it goes when the step before came to nothing. */

@@ -36,6 +36,7 @@ const messageTypes = [
   "MessageComplained",
   "MessageFailed",
   "MessageCorrected",
+  "SendDelayed",
   "FailoverStarted",
   "FailoverStepFailed",
   "MessageSettled",

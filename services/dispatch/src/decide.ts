@@ -1,5 +1,5 @@
 import type { Failure } from "@heliograph/contracts";
-import { receiptWait } from "@heliograph/domain";
+import { formatTime, quietUntil, receiptWait } from "@heliograph/domain";
 import { allFailed, backoffMs, isSpent, ordinary, scheduleOf } from "./retry.ts";
 import type { State } from "./state.ts";
 
@@ -26,6 +26,9 @@ export type Step =
   /** Look for a receipt of the uncertain attempt; without one do `otherwise`. */
   | { readonly type: "seek_evidence"; readonly attempt: number; readonly otherwise: Step }
   | { readonly type: "expire" }
+  /** It is due in the recipient's quiet hours: that it waits for their end is recorded first. */
+  | { readonly type: "delay"; readonly until: number }
+  | { readonly type: "refuse"; readonly reason: string }
   /** A step was sent and nothing was heard of it in time: the next one begins, or this one is charged. */
   | { readonly type: "unheard"; readonly outcome: "no_receipt" | "settle" }
   | { readonly type: "exhaust"; readonly error: Failure; readonly reason: string };
@@ -37,7 +40,8 @@ export type TimerKind =
   | "waiting"
   | "held"
   | "look"
-  | "receipt";
+  | "receipt"
+  | "quiet";
 
 export const uncertainFailure: Failure = { code: "uncertain", class: "timeout", permanent: true };
 
@@ -46,15 +50,31 @@ export const uncertainFailure: Failure = { code: "uncertain", class: "timeout", 
  * revision, -1 when none has. Then the wait that the phase asks for is over, also one that the log gives no time for (a back-off after a bounce), unless the phase began later: a crash
  * leaves the row of an earlier wait beside an outcome that is in the log already.
  */
-export function decideStep(
-  state: State | undefined,
-  at: {
-    readonly now: number;
-    readonly waited: number;
-    readonly random: number;
-    readonly scale: number;
-  },
-): Step {
+export function decideStep(state: State | undefined, at: Moment): Step {
+  const step = decideAttempt(state, at);
+  return state !== undefined && step.type === "call" ? outsideQuiet(state, step, at.now) : step;
+}
+
+/** An attempt, unless it would be made in the recipient's quiet hours. */
+function outsideQuiet(state: State, call: Step, now: number): Step {
+  const { quiet_hours: quiet, expires_at } = state.request;
+  const until = quiet && quietUntil(quiet, now);
+  if (until === undefined) return call;
+  if (until === "never") return { type: "refuse", reason: "its quiet hours have no end" };
+  if (quiet?.policy === "reject")
+    return { type: "refuse", reason: `it is due in quiet hours, until ${formatTime(until)}` };
+  return state.quietUntil === until
+    ? { type: "wait", at: Math.min(until, Date.parse(expires_at)), why: "quiet" }
+    : { type: "delay", until };
+}
+
+type Moment = {
+  readonly now: number;
+  readonly waited: number;
+  readonly random: number;
+  readonly scale: number;
+};
+function decideAttempt(state: State | undefined, at: Moment): Step {
   if (state === undefined) return { type: "nothing" };
   const { request, phase, spent } = state;
   const { now } = at;

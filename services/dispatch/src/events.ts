@@ -1,5 +1,5 @@
 import { uuid5, type EventData, type Failure, type GatewayChoice } from "@heliograph/contracts";
-import { messageContext } from "@heliograph/domain";
+import { formatTime, messageContext } from "@heliograph/domain";
 import { attemptIdOf, type ProviderAnswer } from "@heliograph/gateways";
 import type { NewEvent } from "@heliograph/log";
 import { waitAfter } from "./decide.ts";
@@ -150,4 +150,13 @@ export function queued(state: State, causation: string): NewEvent {
     reason: "its time to be sent has come",
   };
   return event(state, "MessageQueued", data, causation);
+}
+
+export function delayed(state: State, until: number, causation: string): NewEvent {
+  const { message_id, expires_at } = state.request;
+  const end = formatTime(until);
+  const isOver = until >= Date.parse(expires_at);
+  const reason = `it is due in quiet hours, which last until ${end}${isOver ? `: its validity ends before, at ${expires_at}` : ""}`;
+  const data: EventData<"SendDelayed"> = { message_id, until: end, reason };
+  return event(state, "SendDelayed", data, causation, until);
 }

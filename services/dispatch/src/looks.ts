@@ -4,7 +4,7 @@ import type { PartnerClock } from "@heliograph/runtime";
 import type { Verdict } from "./clearance.ts";
 import { decideStep, resend } from "./decide.ts";
 import type { Case, LookEntry, Turn, Written } from "./desk.ts";
-import { queued, uncertain, type Call } from "./events.ts";
+import { delayed, queued, uncertain, type Call } from "./events.ts";
 import type { Look, LookedAt, Task } from "./job.ts";
 import { claim, halt, leave, lookAgain, orHalt, wait } from "./leave.ts";
 import { momentMs, stamped } from "./moment.ts";
@@ -172,6 +172,12 @@ function carryOut(turn: Turn, of: Case, opened?: Opened): void {
       const { error, reason } = step;
       const end = { what: "failed", attempts: state.attempt, error, reason } as const;
       return recordEnd(turn, of, endStep(state, end, causation, timeOf(turn, job)));
+    }
+    case "delay":
+      return record(turn, job, state, delayed(state, step.until, causation), "look again");
+    case "refuse": {
+      const event = stopped(state, "quiet_hours", step.reason, causation);
+      return record(turn, job, state, event, "leave");
     }
     case "unheard":
       return recordEnd(turn, of, unheard(state, step.outcome, causation, timeOf(turn, job)));

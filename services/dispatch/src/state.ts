@@ -39,6 +39,8 @@ export type State = {
   readonly sent: boolean;
   /** When it did last, epoch ms by the partner's clock. */
   readonly sentAt: number;
+  /** The end of the quiet hours that the message waits for, or waited for last; epoch ms. */
+  readonly quietUntil: number;
   /** Gateways that failed since the last wait; a fail-over goes to another. */
   readonly failed: readonly string[];
   readonly error: Failure | undefined;
@@ -64,6 +66,7 @@ const begun = (event: RecordedEvent<"MessageRequested">): State => ({
   spent: nothingSpent,
   sent: false,
   sentAt: 0,
+  quietUntil: 0,
   failed: [],
   error: undefined,
   givenUp: undefined,
@@ -147,6 +150,8 @@ function after(state: State, event: RecordedEvent): State {
         failed: [],
         uncertain: undefined,
       };
+    case "SendDelayed":
+      return { ...next, quietUntil: Date.parse(data.until) };
     case "FailoverStarted":
       return state.phase === "settled" ? next : begin(changed, data);
     case "MessageSettled":

@@ -108,7 +108,7 @@ function settled(state: State, step: number, reason: string, causation: string):
  */
 export function stopped(
   state: State,
-  code: "recipient_suppressed" | "contact_erased",
+  code: "recipient_suppressed" | "contact_erased" | "quiet_hours",
   reason: string,
   causation: string,
 ): NewEvent {

@@ -89,6 +89,15 @@ const refusedSteps = [
   ["no further step", { ...sms, failover: [] }, "invalid_request", "failover"],
 ] as const satisfies readonly (readonly [string, object, string, string])[];
 
+const night = { from: "21:00", to: "08:00", zone: "UTC", policy: "delay" };
+/** From an hour ago to an hour from now. */
+function quietNow(): { from: string; to: string } {
+  const [from, to] = [-1, 1].map((hours) =>
+    new Date(Date.now() + hours * 3_600_000).toISOString().slice(11, 16),
+  );
+  return { from: from!, to: to! };
+}
+
 /** What is sent, the code it is refused with, and the field that is named. */
 const refused: readonly (readonly [string, object, string, string?])[] = [
   ["no recipient", { channel: "sms", text: "Hello" }, "invalid_request", "to"],
@@ -172,7 +181,23 @@ const refused: readonly (readonly [string, object, string, string?])[] = [
   ],
   ["a broadcast to a number", { ...sms, channel: "broadcast" }, "invalid_request", "to"],
   ...refusedSteps,
-  ["quiet_hours", { ...sms, quiet_hours: {} }, "feature_not_available", "quiet_hours"],
+  ...(
+    [
+      ["without a policy", { policy: undefined }, "quiet_hours.policy"],
+      ["at a time that is none", { from: "25:99" }, "quiet_hours.from"],
+      ["that last a whole day", { from: "08:00" }, "quiet_hours.to"],
+      ["in a zone that is none", { zone: "Europe/Atlantis" }, "quiet_hours.zone"],
+      ["in an offset", { zone: "+01:00" }, "quiet_hours.zone"],
+      ["that leave no time in the country", { from: "08:01", zone: undefined }, "quiet_hours"],
+      ["that it is due in", { ...quietNow(), policy: "reject" }, "quiet_hours"],
+      ["that outlast it", quietNow(), "validity_seconds"],
+    ] as const
+  ).map(([what, hours, path]): [string, object, string, string] => [
+    `quiet hours ${what}`,
+    { ...sms, validity_seconds: 60, quiet_hours: { ...night, ...hours } },
+    "invalid_request",
+    path,
+  ]),
   ["no media", { ...sms, media: [] }, "invalid_request", "media"],
   [
     "media on SMS",

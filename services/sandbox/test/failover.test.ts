@@ -1,7 +1,10 @@
 import { services } from "@heliograph/ingress";
 import { until } from "@heliograph/testkit";
 import { openWorld, type World } from "@heliograph/testkit/world";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it, vi } from "vitest";
+
+// Each waits for several turns of all consumers, which take seconds on a busy machine.
+vi.setConfig({ testTimeout: 90_000 });
 
 let world: World;
 beforeAll(async () => {
@@ -35,7 +38,11 @@ const shows = (id: string, what: object) =>
   });
 const timeline = async (id: string): Promise<readonly Entry[]> =>
   (await get(`/messages/${id}/timeline`)).data;
-type Entry = { readonly type: string; readonly position: string };
+type Entry = {
+  readonly type: string;
+  readonly position: string;
+  readonly data: { readonly quiet_hours?: { readonly zones: string[]; readonly found: string } };
+};
 const typesOf = async (id: string) => (await timeline(id)).map(({ type }) => type);
 const nothingHeld = () =>
   until(async () => ((await get("/balance")).held === "0" ? true : undefined));
@@ -208,4 +215,60 @@ it("The same key is the same message, a dry run tells what is held, and usage ha
     );
   });
   expect(row).toMatchObject({ channel: "sms", cost: price.sms });
+});
+
+const clock = async (): Promise<number> => Date.parse((await advance(0)).body.now);
+const timeOfDay = (atMs: number): string => new Date(atMs).toISOString().slice(11, 16);
+const quietBetween = (fromMs: number, toMs: number) => ({
+  quiet_hours: { from: timeOfDay(fromMs), to: timeOfDay(toMs), policy: "delay", zone: "UTC" },
+});
+const hourMs = 3_600_000;
+
+it("What is due in quiet hours waits for their end, a step as the message itself, and is charged once", async () => {
+  const now = await clock();
+  const end = Math.floor((now + hourMs) / 60_000) * 60_000;
+  const sms = { channel: "sms", to: "+15550130001" };
+  const held = await send({ ...sms, ...quietBetween(now - hourMs, end) });
+  expect(await get(`/messages/${held}`)).toMatchObject({
+    status: "scheduled",
+    send_at: new Date(end).toISOString(),
+  });
+  expect((await timeline(held))[0]).toMatchObject({
+    type: "MessageRequested",
+    reason: `it is due in quiet hours, which last until ${new Date(end).toISOString()}`,
+  });
+  await advance(hourMs / 1_000);
+  await shows(held, { status: "delivered", cost: price.sms });
+
+  // Its second step is due in the middle of them.
+  const later = await clock();
+  const quiet = quietBetween(later + 5 * 60_000, later + 2 * hourMs);
+  const step = { ...sms, on: ["no_receipt"], after_seconds: 600 };
+  const id = await send({ ...byWhatsApp("0002", step), ...quiet });
+  await shows(id, { status: "sent" });
+  await advance(601);
+  const delay = await until(async () =>
+    (await timeline(id)).find(({ type }) => type === "SendDelayed"),
+  );
+  expect(delay).toMatchObject({ reason: expect.stringContaining("quiet hours") });
+  expect((await get(`/messages/${id}`)).failover[1]).toMatchObject({ status: "under_way" });
+  await advance(2 * 3_600);
+  await shows(id, { status: "delivered", channel: "sms", cost: price.sms });
+  expect((await typesOf(id)).filter((type) => type === "SendDelayed")).toHaveLength(1);
+  await nothingHeld();
+});
+
+it("The contact's own zone decides, else those of the number's country", async () => {
+  const to = "+4915112340001";
+  const person = { external_ids: [{ source: "sms", id: to }], time_zone: "Asia/Tokyo" };
+  expect((await post("/contacts", person)).status).toBe(201);
+  const quiet_hours = { from: "02:00", to: "02:01", policy: "delay" };
+  const zonesOf = async (to: string) => {
+    const id = await send({ channel: "sms", to, quiet_hours });
+    const { zones, found } = (await timeline(id))[0]!.data.quiet_hours!;
+    return [found, zones];
+  };
+  expect(await zonesOf(to)).toEqual(["contact", ["Asia/Tokyo"]]);
+  const [found, zones] = await zonesOf("+4915112340002");
+  expect([found, zones]).toEqual(["number", expect.arrayContaining(["Europe/Berlin"])]);
 });

@@ -1,6 +1,15 @@
 import { z } from "zod";
 import { defineEvent } from "../define.ts";
 import {
+  Content,
+  FailoverStep,
+  FailoverTrigger,
+  Price,
+  QuietHours,
+  Segments,
+  sender,
+} from "./content.ts";
+import {
   Category,
   Channel,
   Failure,
@@ -12,79 +21,6 @@ import {
   Time,
 } from "./common.ts";
 
-/** What smart encoding has put in the place of what; an empty `to`: it is left out. */
-export const Replaced = z.strictObject({
-  from: z.string().max(64),
-  to: z.string().max(8),
-  count: z.int().min(1),
-});
-export type Replaced = z.infer<typeof Replaced>;
-
-export const Segments = z.strictObject({
-  count: z.int().min(1),
-  encoding: z.enum(["GSM-7", "UCS-2", "none"]),
-  characters: z.int().min(0),
-  replaced: z.array(Replaced).max(1_600).optional(),
-});
-export type Segments = z.infer<typeof Segments>;
-
-/** A file that goes with a message: an address, or an attachment of the partner as it was when the message was accepted. */
-const SentMedia = z.strictObject({
-  url: z.string().optional(),
-  attachment_id: z.string().optional(),
-  type: z.string().max(255).optional(),
-  name: z.string().optional(),
-  caption: z.string().optional(),
-  bytes: z.int().min(0).optional(),
-});
-
-/** What the provider is asked to carry, rendered at accept so that a later template edit changes nothing that was accepted. */
-export const Content = z.strictObject({
-  text: z.string().optional(),
-  html: z.string().optional(),
-  subject: z.string().optional(),
-  media: z.array(SentMedia).max(10).optional(),
-  template: z
-    .strictObject({
-      id: Id,
-      slug: z.string(),
-      version: z.int().min(1),
-      language: z.string(),
-      variables: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
-    })
-    .optional(),
-});
-export type Content = z.infer<typeof Content>;
-
-const Price = z.strictObject({
-  list: z.string(),
-  version: z.int(),
-  country: z.string(),
-  per_segment: Money,
-});
-const sender = {
-  from: z.string().max(512).optional(),
-  reply_to: z.string().max(512).optional(),
-  unsubscribe_url: z.string().max(1000).optional(),
-};
-
-/** What becomes of a step that the next one may follow. */
-export const FailoverTrigger = z.enum(["failed", "expired", "no_receipt"]);
-export type FailoverTrigger = z.infer<typeof FailoverTrigger>;
-
-/** Where a message goes when the step before came to nothing: rendered and priced as the message itself, when it was accepted. */
-export const FailoverStep = z.strictObject({
-  channel: Channel,
-  to: z.string().max(512),
-  ...sender,
-  content: Content,
-  on: z.array(FailoverTrigger).min(1).max(3),
-  after_seconds: z.int().min(10).max(86_400).optional(),
-  cost: Money,
-  price: Price,
-  segments: Segments,
-});
-export type FailoverStep = z.infer<typeof FailoverStep>;
 /** The place of a step in its order; 0 is what the request itself asks for. */
 const Step = z.int().min(0).max(5);
 
@@ -103,6 +39,7 @@ export const MessageRequested = defineEvent(
     priority: z.int().min(0).max(3),
     send_at: Time.optional(),
     expires_at: Time,
+    quiet_hours: QuietHours.optional(),
     tags: z.array(z.string().max(64)).max(20).optional(),
     metadata: z.record(z.string(), z.unknown()).optional(),
     client_ref: z.string().max(255).optional(),
@@ -298,6 +235,13 @@ export const DeliveryFailed = defineEvent(
     cost: Money,
     currency: z.string(),
   }),
+);
+
+export const SendDelayed = defineEvent(
+  "SendDelayed",
+  1,
+  "An attempt is due in the quiet hours of the recipient: it waits for their end.",
+  z.strictObject({ message_id: Id, until: Time, reason: z.string().max(500) }),
 );
 
 export const FailoverStarted = defineEvent(

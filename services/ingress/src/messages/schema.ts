@@ -80,6 +80,18 @@ const smartEncoding = z.boolean().optional().meta({
 });
 const recipient = z.string().min(1).max(320);
 
+const TimeOfDay = z
+  .string()
+  .regex(/^([01]\d|2[0-3]):[0-5]\d$/, "must be a time of the day such as 21:00");
+const QuietHours = z
+  .strictObject({
+    from: TimeOfDay.meta({ example: "21:00" }),
+    to: TimeOfDay.meta({ example: "08:00" }),
+    zone: z.string().min(1).max(64).optional().meta({ example: "Europe/Berlin" }),
+    policy: z.enum(["delay", "reject"]),
+  })
+  .meta({ id: "QuietHours" });
+
 const Step = z
   .strictObject({
     channel: Channel,
@@ -132,7 +144,10 @@ const sendFields = {
     description:
       "Other channels to try, in this order, each once and each when its `on` names what became of the step before. One message, one id: the step that is delivered is charged, and what is held until then is the price of the dearest.",
   }),
-  quiet_hours: later("Hours in which nothing is sent"),
+  quiet_hours: QuietHours.optional().meta({
+    description:
+      "Hours in which nothing is sent, by the recipient's clocks: those of `zone`, else the contact's, else those of the number's country, where quiet in one zone is quiet, else UTC. `to` itself is not quiet. `delay` waits for their end, `reject` refuses.",
+  }),
   media: z.array(Media).min(1).max(10).optional().meta({
     description:
       "Files that go with it, on channels that carry some: WhatsApp one, Telegram ten. Of each, one of `url` and `attachment_id`.",
