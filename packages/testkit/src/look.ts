@@ -22,8 +22,8 @@ const wantsAll = process.env["HELIOGRAPH_TEST_PICTURES"] === "all";
 const framePart = /<(header|footer|nav)\b[^>]*>([\s\S]*?)<\/\1>/g;
 const saidThere = (part: string): string => part.replaceAll(/ (?:aria-current|value)="[^"]*"/g, "");
 
-/** Empties those parts of the frame that an earlier page had. */
-function knower(): (text: string) => string {
+/** Of what several pages repeat, leaves the words where they come first. */
+function leavingOutKnown(): (text: string) => string {
   const known = new Set<string>();
   return (text) =>
     text.replaceAll(framePart, (part: string, tag: string, inner: string) => {
@@ -48,7 +48,7 @@ export async function openLook(
   const page = await context.newPage();
   await page.goto(address);
   await page.evaluate(inPage);
-  const withoutKnown = knower();
+  const withoutKnown = leavingOutKnown();
   const ask = (what: string): Promise<readonly string[]> =>
     page.evaluate<readonly string[]>(`look.${what}()`);
   // As JPEG: a picture as PNG takes twice as long.
