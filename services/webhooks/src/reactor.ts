@@ -130,7 +130,7 @@ class Instance implements ReactorInstance<ConsumedType> {
     await this.#courier.room();
     const slot = newSlot(batch.position, performance.now());
     let jobs: Job[] = [];
-    let held: readonly Job[] = [];
+    let before: readonly Job[] = [];
     const again: RecordedEvent<"WebhookRetryRequested">[] = [];
     for (const event of batch.events) {
       if (isEndpointEvent(event)) this.#fold(event, slot);
@@ -143,7 +143,7 @@ class Instance implements ReactorInstance<ConsumedType> {
     }
     if (jobs.length > 0 && batch.events[0]!.position <= recoverUntil) {
       const known = await store.known(jobs.map((job) => job.id));
-      held = jobs.filter((job) => known.has(job.id));
+      before = jobs.filter((job) => known.has(job.id));
       jobs = jobs.filter((job) => !known.has(job.id));
     }
     if (again.length > 0) {
@@ -154,9 +154,11 @@ class Instance implements ReactorInstance<ConsumedType> {
     for (const id of slot.moved.keys()) this.#courier.moved(id);
     for (const id of slot.loosened.keys()) this.#courier.loosened(id);
     for (const id of slot.endpoints.keys()) this.#courier.changed(id);
+    // A predecessor may have left them pending, above its checkpoint and of an endpoint as new: nobody knows yet that they are due, nor that what follows has to wait.
+    for (const job of before) this.#courier.pendingAt(job.endpointId, Date.now());
     this.#courier.deliver(jobs, slot);
-    // What a predecessor held above its checkpoint is due once all that came before it was looked at.
-    for (const job of held) this.#window.release(job);
+    // What was held is due once all that came before it was looked at.
+    for (const job of before) this.#window.release(job);
   }
 
   stop(deadlineMs: number): Promise<void> {
