@@ -16,6 +16,7 @@ const sharing = [
 ];
 
 const eachFile = "packages/testkit/src/each-file.ts";
+const properties = "packages/testkit/src/properties.ts";
 const freshCounters = "packages/testkit/src/fresh-counters.ts";
 
 const common = {
@@ -43,7 +44,7 @@ export default defineConfig({
           name: "alone",
           include: everywhere,
           exclude: sharing,
-          setupFiles: [eachFile],
+          setupFiles: [eachFile, properties],
         },
       },
       {
@@ -52,7 +53,7 @@ export default defineConfig({
           name: "sharing",
           include: sharing,
           isolate: false,
-          setupFiles: [eachFile, freshCounters],
+          setupFiles: [eachFile, properties, freshCounters],
         },
       },
     ],

@@ -280,7 +280,12 @@ function guard(pid) {
 }
 
 async function run(command, args) {
-  const env = { ...process.env, PATH: `${bin}${delimiter}${process.env.PATH ?? ""}` };
+  const env = {
+    ...process.env,
+    PATH: `${bin}${delimiter}${process.env.PATH ?? ""}`,
+    // What Node has stripped and compiled once is half of the processor time of a start.
+    NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? join(modules, ".cache", "compile"),
+  };
   // Its own process group: a terminal's Ctrl-C then reaches it once, through us, and not a second time directly.
   const child = spawn(command, args, { env, stdio: "inherit", detached: true });
   const release = child.pid === undefined ? async () => {} : guard(child.pid);

@@ -58,14 +58,14 @@ function isRunning(pid: number): boolean {
 
 const startPatient = () => launch(["node", "-e", patient]);
 
-test("the command runs on Node 24 and its exit code is the launcher's", async () => {
+test("the command runs on Node 24, keeps what it compiled, and its exit code is the launcher's", async () => {
   const running = launch([
     "node",
     "-e",
-    "console.log(process.versions.node); process.exitCode = 7",
+    "console.log(process.versions.node, !!process.env.NODE_COMPILE_CACHE); process.exitCode = 7",
   ]);
   expect(await running.ended).toEqual([7, null]);
-  expect(running.output()).toMatch(/^(2[4-9]|[3-9]\d)\./);
+  expect(running.output()).toMatch(/^(2[4-9]|[3-9]\d)\.\S+ true/);
 });
 
 test("a command that does not exist ends with 127", async () => {

@@ -13,6 +13,7 @@ import {
   priceFor,
 } from "@heliograph/domain";
 import { contentOf, invalid } from "./content.ts";
+import { putOff, quietHoursOf } from "./quiet-hours.ts";
 import type { SendMessage } from "./send.ts";
 import type { Stop } from "./suppressed.ts";
 
@@ -26,11 +27,10 @@ const maxMetadataBytes = 2_048;
 
 /** Refuses what this version cannot do yet, naming the field, before anything else is looked at. */
 export function checkAvailable(body: SendMessage): void {
-  for (const field of ["failover", "quiet_hours", "contact_id"] as const)
-    if (body[field] !== undefined)
-      throw new PublicError("feature_not_available", `${field} is not available yet.`, {
-        errors: [{ path: field, code: "feature_not_available", message: "not available yet" }],
-      });
+  if (body.contact_id === undefined) return;
+  throw new PublicError("feature_not_available", "contact_id is not available yet.", {
+    errors: [{ path: "contact_id", code: "feature_not_available", message: "not available yet" }],
+  });
 }
 
 export const channelNotEnabled = (
@@ -122,6 +122,13 @@ function scheduleOf(body: SendMessage, nowMs: number): number | undefined {
   return at;
 }
 
+function checkMetadata({ metadata }: SendMessage): void {
+  if (metadata === undefined) return;
+  if (Buffer.byteLength(JSON.stringify(metadata)) <= maxMetadataBytes) return;
+  const message = `may have at most ${maxMetadataBytes} bytes as JSON`;
+  throw invalid([{ path: "metadata", code: "too_long", message }]);
+}
+
 /** What has no price is not free: it is not sent. */
 const noPrice = (channel: string): PublicError =>
   new PublicError("no_price", `Your price list has no price for this on ${channel}.`, {
@@ -143,6 +150,10 @@ export function acceptMessage(input: {
   readonly media?: Requested["content"]["media"];
   /** The partner's; undefined where it has none. */
   readonly prices: PriceList | undefined;
+  /** The zone of the contact that has the recipient's address, where that is known. */
+  readonly contactZone?: string | undefined;
+  /** It is a further step of a message: it is due at a time that nobody knows yet. */
+  readonly isStep?: boolean;
   readonly nowMs: number;
 }): Accepted {
   const { body, recipient, nowMs, prices } = input;
@@ -151,18 +162,8 @@ export function acceptMessage(input: {
   const { media } = input;
   const written = contentOf(body, input.template);
   const content = { ...written.content, ...(media !== undefined && { media }) };
-  const sendAt = scheduleOf(body, nowMs);
-  if (
-    body.metadata !== undefined &&
-    Buffer.byteLength(JSON.stringify(body.metadata)) > maxMetadataBytes
-  )
-    throw invalid([
-      {
-        path: "metadata",
-        code: "too_long",
-        message: `may have at most ${maxMetadataBytes} bytes as JSON`,
-      },
-    ]);
+  const asked = scheduleOf(body, nowMs);
+  checkMetadata(body);
   const { replaced } = written;
   const segments = {
     ...module.segments(content),
@@ -171,10 +172,14 @@ export function acceptMessage(input: {
   const category = body.category ?? "transactional";
   const { channel } = body;
   const { digits, country } = recipient;
-  const asked = { channel, digits, country, segments: segments.count, category };
-  const price = prices && priceFor(prices, asked);
+  const what = { channel, digits, country, segments: segments.count, category };
+  const price = prices && priceFor(prices, what);
   if (price === undefined) throw noPrice(body.channel);
-  const expiresAt = (sendAt ?? nowMs) + (body.validity_seconds ?? defaultValiditySeconds) * 1000;
+  const dueAt = asked ?? nowMs;
+  const expiresAt = dueAt + (body.validity_seconds ?? defaultValiditySeconds) * 1000;
+  const quiet = quietHoursOf(body.quiet_hours, country, input.contactZone);
+  const until = quiet && putOff(quiet, { dueAt, expiresAt, isStep: input.isStep === true });
+  const sendAt = until ?? asked;
   const data: Requested = {
     message_id: input.messageId,
     channel: body.channel,
@@ -185,6 +190,9 @@ export function acceptMessage(input: {
     priority: body.priority ?? 1,
     ...(sendAt !== undefined && { send_at: formatTime(sendAt) }),
     expires_at: formatTime(expiresAt),
+    ...(quiet !== undefined && {
+      quiet_hours: { ...quiet, ...(until !== undefined && { until: formatTime(until) }) },
+    }),
     ...(body.tags !== undefined && body.tags.length > 0 && { tags: body.tags }),
     ...(body.metadata !== undefined && { metadata: body.metadata }),
     ...(body.client_ref !== undefined && { client_ref: body.client_ref }),

@@ -14,7 +14,7 @@ type Content = EventData<"MessageRequested">["content"];
  * An event has at most 1 MB, and the rest of a request a few KB. Limits of characters do not keep to that by themselves: some take six
  * in JSON.
  */
-const maxContentBytes = 960 * 1024;
+export const maxContentBytes = 960 * 1024;
 const mostBytesOfCharacter = 6;
 
 /** A refusal that names every field that is wrong. */

@@ -9,6 +9,7 @@ export {
   refuseSuppressed,
 } from "./accept.ts";
 export { templateRefOf } from "./content.ts";
+export { acceptSteps } from "./failover.ts";
 export { mediaOf, type StoredMedia } from "./media.ts";
 export {
   addressSubject,

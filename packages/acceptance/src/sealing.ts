@@ -38,33 +38,60 @@ export async function sealRequests(
   partner: string,
   requests: readonly Sealable[],
 ): Promise<readonly (Sealable | undefined)[]> {
-  const seals = await vault.seals(
-    requests.flatMap(({ data: { channel, to, contact_id } }) => {
-      const address = addressSubject(vault, partner, channel, to);
-      return [address, contact_id === undefined ? address : { partner, subject: contact_id }];
-    }),
-  );
-  return requests.map((each, index) => sealed(each, seals[2 * index]!, seals[2 * index + 1]!));
+  const subjects = requests.map(({ data }) => {
+    const { contact_id } = data;
+    const [address, ...others] = [data, ...(data.failover ?? [])].map(({ channel, to }) =>
+      addressSubject(vault, partner, channel, to),
+    );
+    const words = contact_id === undefined ? address! : { partner, subject: contact_id };
+    return [address!, words, ...others];
+  });
+  const seals = (await vault.seals(subjects.flat())).values();
+  return requests.map((each, index) => {
+    const [address, words, ...others] = subjects[index]!.map(() => seals.next().value!);
+    return sealed(each, address!, words!, others);
+  });
 }
 
-function sealed({ data, fingerprint }: Sealable, address: Seal, words: Seal): Sealable | undefined {
+/** `others`: of the further steps, each under the key of its own address. */
+function sealed(
+  { data, fingerprint }: Sealable,
+  address: Seal,
+  words: Seal,
+  others: readonly Seal[],
+): Sealable | undefined {
   if (!isSealed(words(""))) return undefined;
-  const { text, html, subject, media, template } = data.content;
+  const failover = data.failover?.map((step, index) => ({
+    ...step,
+    to: others[index]!(step.to),
+    content: sealedContent(step.content, others[index]!),
+  }));
+  return {
+    data: {
+      ...data,
+      to: address(data.to),
+      content: sealedContent(data.content, words),
+      ...(failover !== undefined && { failover }),
+    },
+    fingerprint: fingerprint === undefined ? undefined : words(fingerprint),
+  };
+}
+
+function sealedContent(
+  { text, html, subject, media, template }: Requested["content"],
+  words: Seal,
+): Requested["content"] {
   const variables =
     template &&
     Object.fromEntries(
       Object.entries(template.variables).map(([name, value]) => [name, words(String(value))]),
     );
-  const content = {
+  return {
     ...(text !== undefined && { text: words(text) }),
     ...(html !== undefined && { html: words(html) }),
     ...(subject !== undefined && { subject: words(subject) }),
     ...(media && { media: media.map((each) => sealedMedia(each, words)) }),
     ...(template && { template: { ...template, variables: variables! } }),
-  };
-  return {
-    data: { ...data, to: address(data.to), content },
-    fingerprint: fingerprint === undefined ? undefined : words(fingerprint),
   };
 }
 

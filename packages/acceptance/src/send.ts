@@ -1,4 +1,4 @@
-import type { Channel } from "@heliograph/contracts";
+import type { Channel, FailoverTrigger, QuietHours } from "@heliograph/contracts";
 
 /** What is asked for, as `POST /messages` takes it. */
 export type SendMessage = {
@@ -21,11 +21,34 @@ export type SendMessage = {
   readonly metadata?: Record<string, unknown> | undefined;
   readonly client_ref?: string | undefined;
   readonly smart_encoding?: boolean | undefined;
-  readonly failover?: unknown;
-  readonly quiet_hours?: unknown;
+  readonly failover?: readonly SendStep[] | undefined;
+  readonly quiet_hours?: AskedQuiet | undefined;
   readonly media?: readonly Media[] | undefined;
   readonly contact_id?: unknown;
 };
+
+/** `zone`: the recipient's, where the partner knows it. */
+type AskedQuiet = Pick<QuietHours, "from" | "to" | "policy"> & {
+  readonly zone?: string | undefined;
+};
+
+/** Where it goes when the step before came to nothing. */
+export type SendStep = Pick<SendMessage, "channel" | Said> & {
+  readonly to?: string | undefined;
+  readonly on: readonly FailoverTrigger[];
+  readonly after_seconds?: number | undefined;
+};
+type Said =
+  | "from"
+  | "reply_to"
+  | "unsubscribe_url"
+  | "text"
+  | "html"
+  | "subject"
+  | "template"
+  | "language"
+  | "variables"
+  | "smart_encoding";
 
 /** One of `url` and `attachment_id`. */
 type Media = {

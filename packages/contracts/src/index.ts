@@ -8,6 +8,7 @@ export * from "./errors.ts";
 export { errorNotes } from "./error-notes.ts";
 export * from "./keys.ts";
 export { masked, shownBySchema } from "./plain.ts";
+export * from "./promised.ts";
 export { blankSecrets, hasSecret, maskSecrets } from "./mask.ts";
 export { scopes } from "./scopes.ts";
 export * from "./seal.ts";

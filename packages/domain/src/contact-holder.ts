@@ -5,6 +5,8 @@ export type Holder = {
   readonly id: string;
   /** Sealed. */
   readonly name: string | null;
+  /** JSON, sealed: with the zone of its clocks. */
+  readonly profile: string | null;
   /** It was forgotten, or is about to be. */
   readonly erased: boolean;
   /** Those that are part of it. */
@@ -72,6 +74,7 @@ function foldHolder(
   let holder: Seen = {
     id,
     name: null,
+    profile: null,
     erased: false,
     merged: [],
     into: undefined,
@@ -85,14 +88,18 @@ function foldHolder(
 function changes(holder: Seen, { type, data }: TypedEvent): Partial<Seen> {
   switch (type) {
     case "ContactCreated":
-      return { name: data.name };
+      return { name: data.name, profile: data.profile };
     case "ContactUpdated":
-      return data.name === undefined ? {} : { name: data.name };
+      return {
+        ...(data.name !== undefined && { name: data.name }),
+        ...(data.profile !== undefined && { profile: data.profile }),
+      };
     case "ContactAbsorbed":
-      return { name: data.name, merged: [...holder.merged, data.merged_id] };
+      return { name: data.name, profile: data.profile, merged: [...holder.merged, data.merged_id] };
     case "ContactReleased":
       return {
         name: data.name,
+        profile: data.profile,
         merged: holder.merged.filter((each) => each !== data.released_id),
       };
     case "ContactMerged":

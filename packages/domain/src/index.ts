@@ -2,6 +2,8 @@ export * from "./bounded-cache.ts";
 export { carries } from "./carries.ts";
 export * from "./characters.ts";
 export { canonicalLanguage } from "./language.ts";
+export * from "./failover.ts";
+export { quietUntil, zonesOf } from "./quiet-hours.ts";
 export * from "./message.ts";
 export * from "./message-views.ts";
 export * from "./prices.ts";

@@ -35,7 +35,13 @@ export type WalletRecord = TypedEvent<WalletEventType> & {
   readonly recordedAt: number;
 };
 
-type Movement = { readonly kind: TransactionKind; readonly from: Account; readonly to: Account };
+/** `name`: where a message may have another transaction of the kind, what its id is made of instead. */
+type Movement = {
+  readonly kind: TransactionKind;
+  readonly from: Account;
+  readonly to: Account;
+  readonly name?: string;
+};
 const movements: Readonly<Record<string, Movement | undefined>> = {
   FundsToppedUp: { kind: "topup", from: "platform:funding", to: "partner:available" },
   FundsHeld: { kind: "hold", from: "partner:available", to: "partner:held" },
@@ -45,6 +51,19 @@ const movements: Readonly<Record<string, Movement | undefined>> = {
   FundsExpired: { kind: "release", from: "partner:held", to: "partner:available" },
   FundsAdjusted: { kind: "adjustment", from: "platform:adjustments", to: "partner:available" },
   FundsChargedLate: { kind: "adjustment", from: "partner:available", to: "platform:revenue" },
+  FundsReduced: { kind: "release", from: "partner:held", to: "partner:available", name: "reduced" },
+  FundsRebated: {
+    kind: "refund",
+    from: "platform:revenue",
+    to: "partner:available",
+    name: "rebated",
+  },
+  FundsSurcharged: {
+    kind: "adjustment",
+    from: "partner:available",
+    to: "platform:revenue",
+    name: "surcharged",
+  },
 } satisfies Partial<Record<WalletEventType, Movement>>;
 
 /** `wtx_…` of what happened to a message's funds; a top-up and a correction bring their own. */
@@ -61,9 +80,11 @@ type Entry = {
 const entriesIn = (event: { readonly data: unknown }): readonly Entry[] =>
   (event.data as { entries?: readonly Entry[] }).entries ?? [];
 
-const idOf = (entry: Entry, kind: TransactionKind): string =>
+const idOf = (entry: Entry, { kind, name }: Movement): string =>
   entry.transaction_id ??
-  walletTransactionId(entry.message_id!, kind as Exclude<TransactionKind, "topup">);
+  (name === undefined
+    ? walletTransactionId(entry.message_id!, kind as Exclude<TransactionKind, "topup">)
+    : deterministicId("wtx", entry.message_id!, name));
 
 /**
  * A transaction as partners see it. `amount` is never negative, `kind` tells its direction; only that of an adjustment is signed. `balance_after` is what is available.
@@ -91,6 +112,9 @@ type Noted = {
 const reasons: Readonly<Record<string, string | undefined>> = {
   FundsExpired: "hold_expired",
   FundsChargedLate: "sent_after_hold_expired",
+  FundsReduced: "another_step_is_charged",
+  FundsRebated: "another_step_is_charged",
+  FundsSurcharged: "another_step_is_charged",
 };
 
 /** The public transactions of a wallet event, oldest first; none for a decline. */
@@ -111,7 +135,7 @@ export function transactionsOf(event: WalletRecord): readonly PublicTransaction[
     balance += sign * moneyOf(entry.amount)!;
     const reason = entry.reason ?? reasons[event.type];
     return {
-      id: idOf(entry, kind),
+      id: idOf(entry, movement),
       kind,
       amount: kind === "adjustment" && sign < 0n ? `-${entry.amount}` : entry.amount,
       balance_after: formatMoney(balance),
@@ -157,11 +181,11 @@ export function walletEntryOf(
   const entry = entriesIn(event).find((candidate) => candidate.message_id === messageId);
   if (entry === undefined) return undefined;
   const { currency } = event.data as EventData<"FundsHeld">;
-  const kind = movements[event.type]?.kind;
+  const movement = movements[event.type];
   return {
     amount: entry.amount,
     currency,
-    ...(kind !== undefined && { transaction_id: idOf(entry, kind) }),
+    ...(movement !== undefined && { transaction_id: idOf(entry, movement) }),
   };
 }
 
@@ -252,7 +276,7 @@ export function startProof(): {
 }
 
 /** Nothing of these goes beyond what is lent; a limit that was lowered leaves more behind. */
-const takes: ReadonlySet<string> = new Set(["FundsHeld", "FundsChargedLate"]);
+const takes: ReadonlySet<string> = new Set(["FundsHeld", "FundsChargedLate", "FundsSurcharged"]);
 
 /** What a message's hold is before each event that names it. */
 const needs = {
@@ -264,6 +288,9 @@ const needs = {
   FundsChargedLate: ["expired"],
   FundsWrittenOff: ["expired", "returned"],
   FundsReturnedBefore: ["expired", "written_off"],
+  FundsReduced: ["held"],
+  FundsRebated: ["captured"],
+  FundsSurcharged: ["captured"],
 } as const satisfies Readonly<
   Record<Exclude<HoldEventType, "FundsDeclined">, readonly (HoldStatus | undefined)[]>
 >;

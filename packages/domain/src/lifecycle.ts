@@ -176,7 +176,7 @@ function dataOf(event: LifecycleSource): Readonly<Record<string, unknown>> {
       return {
         ...message,
         ...(data.send_at === undefined ? {} : { send_at: data.send_at }),
-        cost: data.cost,
+        cost: data.hold ?? data.cost,
         currency: data.currency,
         segments: data.segments,
       };

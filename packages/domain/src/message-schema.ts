@@ -85,9 +85,27 @@ const shown = {
   updated_at: Time,
 };
 export const MessageSummary = z.object(shown).meta({ id: "MessageSummary" });
+const Provider = shown.provider.unwrap();
+const MessageStep = z.object({
+  step: z.int().meta({ description: "Its place in the order; 0 is the message's own channel." }),
+  channel: shown.channel,
+  to: z.string(),
+  status: z.enum(["waiting", "under_way", "sent", "delivered", "failed", "expired"]),
+  cost_estimate: Money.meta({ description: "What it costs if it is the one that is charged." }),
+  trigger: z.enum(["failed", "expired", "no_receipt"]).optional().meta({
+    description: "What became of the step before, so that this one was begun.",
+  }),
+  begun_at: Time.optional(),
+  sent_at: Time.optional(),
+  provider: Provider.optional(),
+  error: Failure.optional(),
+});
 export const Message = z
   .object({
     ...shown,
+    failover: z.array(MessageStep).optional().meta({
+      description: "Of a message with `failover`: each of its steps, in their order.",
+    }),
     content: z.object({
       text: z.string().optional(),
       html: z.string().optional(),

@@ -1,4 +1,5 @@
 import type { Environment, EventData } from "@heliograph/contracts";
+import { stepsView } from "./failover.ts";
 import type { MessageState } from "./message.ts";
 import type { MessageStatus } from "./status.ts";
 import { formatTime } from "./time.ts";
@@ -18,6 +19,7 @@ export function messageDetail(
   const { template, ...body } = state.request.content;
   return {
     ...messageView(state, environment),
+    ...(state.failover !== undefined && { failover: stepsView(state.failover) }),
     content: {
       ...body,
       ...(template !== undefined && {
@@ -46,7 +48,7 @@ export function messageView(
     ...(request.from === undefined ? {} : { from: request.from }),
     environment,
     cost: state.charged ? request.cost : "0",
-    cost_estimate: request.cost,
+    cost_estimate: request.hold ?? request.cost,
     currency: request.currency,
     segments: request.segments,
     ...(state.provider === undefined ? {} : { provider: state.provider }),
@@ -76,7 +78,7 @@ export function acceptedView(
     id: request.message_id,
     status: request.send_at === undefined ? "queued" : "scheduled",
     channel: request.channel,
-    cost_estimate: request.cost,
+    cost_estimate: request.hold ?? request.cost,
     created_at: request.created_at,
     environment,
     currency: request.currency,

@@ -6,6 +6,7 @@ import type {
   PartnerId,
   TypedEvent,
 } from "@heliograph/contracts";
+import { beginFailover, evolveFailover, requestOfStep, type Failover } from "./failover.ts";
 import { timeOfEvent } from "./time.ts";
 import { joinStatus, type MessageStatus } from "./status.ts";
 
@@ -23,7 +24,10 @@ export type FoldableEvent = TypedEvent & {
 export type MessageState = {
   readonly id: MessageId;
   readonly partner: PartnerId;
+  /** As the step that is under way carries it out, or the one on which the message ended. */
   readonly request: Requested;
+  /** Of a message with further steps. */
+  readonly failover: Failover | undefined;
   readonly status: MessageStatus;
   /** Attempts made so far, those included whose outcome is unknown. */
   readonly attempts: number;
@@ -74,6 +78,7 @@ function begin(event: Extract<FoldableEvent, { type: "MessageRequested" }>): Mes
     id: request.message_id,
     partner: event.metadata.partner ?? "",
     request,
+    failover: beginFailover(request),
     status: request.send_at === undefined ? "queued" : "scheduled",
     attempts: 0,
     provider: undefined,
@@ -115,7 +120,7 @@ function changes(state: MessageState, event: FoldableEvent): Changes {
         status: to("sent"),
         attempts,
         sentAttempt: data.attempt,
-        charged: state.charged || type === "MessageSent",
+        charged: state.charged || (type === "MessageSent" && data.settles !== false),
         provider: {
           gateway: data.gateway,
           name: data.provider.name,
@@ -124,6 +129,10 @@ function changes(state: MessageState, event: FoldableEvent): Changes {
         },
         sentAt: timeOfEvent(event),
       };
+    case "MessageSettled":
+      return { charged: true };
+    case "FailoverStepFailed":
+      return { error: data.error };
     case "DispatchExhausted":
       return {
         attempts: Math.max(state.attempts, data.attempts),
@@ -158,6 +167,20 @@ function changes(state: MessageState, event: FoldableEvent): Changes {
   }
 }
 
+/** What an event changes of a message with further steps. Its provider is the one that took the step on which it stands. */
+function stepChanges(state: MessageState, event: FoldableEvent): Changes {
+  if (state.failover === undefined) return {};
+  const failover = evolveFailover(state.failover, event);
+  const { origin, step, steps, over } = failover;
+  const taken = steps[step]!.taken.at(-1);
+  const until = event.type === "FailoverStarted" ? event.data.expires_at : undefined;
+  return {
+    failover,
+    ...(step !== state.failover.step && { request: requestOfStep(origin, step, until) }),
+    ...(taken !== undefined && over && { provider: taken }),
+  };
+}
+
 /** The one event after which the status is not the higher of two. */
 function corrected(state: MessageState, data: EventData<"MessageCorrected">): Changes {
   const { status, at, error, diagnostic, refunds } = data;
@@ -186,6 +209,7 @@ export function evolveMessage(
   return {
     ...state,
     ...changes(state, event),
+    ...stepChanges(state, event),
     position: event.position,
     revision: event.revision,
     updatedAt: timeOfEvent(event),
@@ -203,14 +227,22 @@ export function foldMessage(events: Iterable<FoldableEvent>): MessageState | und
 const requestOverheadBytes = 2_048;
 
 /** About how many bytes a request takes in memory: its content may be hundreds of KB, most are below one. */
-export function weighRequest({ content }: Requested): number {
+export function weighRequest({ content, failover = [] }: Requested): number {
+  const weight = requestOverheadBytes + 2 * charactersOf(content);
+  return failover.reduce(
+    (sum, step) => sum + requestOverheadBytes + 2 * charactersOf(step.content),
+    weight,
+  );
+}
+
+function charactersOf(content: Requested["content"]): number {
   let characters =
     (content.text?.length ?? 0) + (content.html?.length ?? 0) + (content.subject?.length ?? 0);
   for (const { url, name, caption } of content.media ?? [])
     characters += (url?.length ?? 0) + (name?.length ?? 0) + (caption?.length ?? 0);
   for (const value of Object.values(content.template?.variables ?? {}))
     characters += typeof value === "string" ? value.length : 8;
-  return requestOverheadBytes + 2 * characters;
+  return characters;
 }
 
 /** What every later event of the message repeats of its request. */

@@ -8,6 +8,7 @@ import {
   shortOf,
   spend,
   statusAfter,
+  type ChangingType,
   type SettlingType,
   type Spent,
   unspend,
@@ -19,9 +20,10 @@ import {
   type WalletEventType,
 } from "./wallet.ts";
 
-/** Why a cause moved no funds. `declined`: expected, the rejection that follows a decline. The others deserve a look. */
+/** Why a cause moved no funds. `declined`: expected, the rejection that follows a decline; so is `charged`: a message has its price already, or one that there are no funds to raise. The others deserve a look. */
 export type IgnoredReason =
   | "declined"
+  | "charged"
   | "no_hold"
   | "already_resolved"
   | "already_decided"
@@ -83,7 +85,14 @@ export function decideWallet(
 }
 
 type GroupedType = (typeof groupedEventTypes)[number];
-type Entry = { readonly message_id?: string; readonly transaction_id?: string; amount: string };
+type Entry = {
+  readonly message_id?: string;
+  readonly transaction_id?: string;
+  readonly becomes?: string;
+  amount: string;
+};
+type Changed = Entry & { readonly message_id: string; readonly becomes: string };
+type Settlement = Extract<WalletCause, { kind: "capture" | "return" | "expire" }>;
 /** `back`: of what was set aside on which day it gives back. */
 type Bucket = { readonly entries: Entry[]; sum: bigint; readonly back?: Map<string, bigint> };
 /** Causes whose events can be written side by side: credits first, then requests. */
@@ -183,10 +192,13 @@ class Draft {
     this.#group.requests.push(cause);
   }
 
-  settle(cause: Extract<WalletCause, { kind: "capture" | "return" | "expire" }>): void {
+  settle(cause: Settlement): void {
     const { message_id } = cause;
     if (this.#group.requested.has(message_id)) this.closeGroup();
-    const hold = this.#hold(message_id);
+    const known = this.#hold(message_id);
+    const hold = known && cause.kind === "capture" ? this.#priced(known, cause) : known;
+    if (hold?.status === "captured" && cause.kind === "capture" && cause.anew === true)
+      return this.#ignore(cause, "charged");
     const type = hold && settlement(hold.status, cause.kind);
     if (hold === undefined) this.#ignore(cause, "no_hold");
     else if (type === undefined)
@@ -194,11 +206,37 @@ class Draft {
     else this.#resolve(type, cause, hold);
   }
 
-  #resolve(
-    type: SettlingType,
-    cause: Extract<WalletCause, { kind: "capture" | "return" | "expire" }>,
-    { amount, on }: Hold,
-  ): void {
+  /** The hold at the price of the step that is charged: what was set aside was enough for the dearest. */
+  #priced(hold: Hold, cause: Extract<Settlement, { kind: "capture" }>): Hold {
+    const { message_id, amount = hold.amount } = cause;
+    if (amount === hold.amount) return hold;
+    const difference = moneyOf(amount)! - moneyOf(hold.amount)!;
+    const change = (type: ChangingType, by: bigint): Hold =>
+      this.#change(type, { message_id, amount: formatMoney(by), becomes: amount }, hold);
+    // Its funds came back when it expired: it is charged at its price.
+    if (hold.status === "expired") return { ...hold, amount };
+    if (hold.status === "held" && difference < 0n) return change("FundsReduced", -difference);
+    if (hold.status !== "captured" || cause.anew !== true) return hold;
+    if (difference < 0n) return change("FundsRebated", -difference);
+    this.closeGroup();
+    const wallet = { available: this.#available, spent: this.#spent, terms: this.#terms };
+    if (shortOf(wallet, difference, this.#spent.on) !== undefined) return hold;
+    this.#spent = spend(this.#spent, difference, this.#spent.on);
+    return change("FundsSurcharged", difference);
+  }
+
+  #change(type: ChangingType, entry: Changed, hold: Hold): Hold {
+    this.closeGroup();
+    const sum = moneyOf(entry.amount)!;
+    const isBack = type !== "FundsSurcharged" && hold.on !== undefined;
+    const back = isBack ? { back: new Map([[hold.on!, sum]]) } : {};
+    this.#write(type, { entries: [entry], sum, ...back });
+    const changed = { ...hold, amount: entry.becomes };
+    this.#decided.set(entry.message_id, changed);
+    return changed;
+  }
+
+  #resolve(type: SettlingType, cause: Settlement, { amount, on }: Hold): void {
     const { message_id } = cause;
     const micros = moneyOf(amount)!;
     const entry = { message_id, amount };
@@ -208,7 +246,7 @@ class Draft {
       case "FundsChargedLate": {
         this.closeGroup();
         // Spent anew, on the day on which it was sent: what was set aside for it came back.
-        const day = cause.on ?? this.#spent.on;
+        const { on: day = this.#spent.on } = cause as { readonly on?: string };
         const wallet = { available: this.#available, spent: this.#spent, terms: this.#terms };
         const isCovered = shortOf(wallet, micros, day) === undefined;
         if (isCovered) this.#spent = spend(this.#spent, micros, day);

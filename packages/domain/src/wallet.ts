@@ -64,7 +64,10 @@ export type WalletEvent =
   | Event<"FundsExpired">
   | Event<"FundsChargedLate">
   | Event<"FundsWrittenOff">
-  | Event<"FundsReturnedBefore">;
+  | Event<"FundsReturnedBefore">
+  | Event<"FundsReduced">
+  | Event<"FundsRebated">
+  | Event<"FundsSurcharged">;
 
 /** The events of a wallet's stream that one batch writes side by side, in that order (see `decideWallet`). */
 export const groupedEventTypes = [
@@ -86,6 +89,9 @@ export const walletEventTypes = [
   "FundsChargedLate",
   "FundsWrittenOff",
   "FundsReturnedBefore",
+  "FundsReduced",
+  "FundsRebated",
+  "FundsSurcharged",
 ] as const;
 export type WalletEventType = (typeof walletEventTypes)[number];
 
@@ -101,13 +107,23 @@ export type WalletCause =
       readonly on: string;
     }
   | {
-      readonly kind: "capture" | "return" | "expire";
+      readonly kind: "return" | "expire";
       readonly position: bigint;
       readonly message_id: string;
       /** Left out by older events: then it is the partner's first wallet. */
       readonly currency?: string | undefined;
-      /** The day (UTC) of a capture: one that comes after its hold expired is spent there. */
+    }
+  | {
+      readonly kind: "capture";
+      readonly position: bigint;
+      readonly message_id: string;
+      readonly currency?: string | undefined;
+      /** The day (UTC) of it: one that comes after its hold expired is spent there. */
       readonly on?: string;
+      /** What it comes to, where that may be less than the hold: of a message with steps that cost more. */
+      readonly amount?: string;
+      /** Also where another step was charged before. */
+      readonly anew?: true;
     }
   | {
       readonly kind: "topup";
@@ -129,6 +145,7 @@ export type WalletCause =
 export const walletCauseTypes = [
   "MessageRequested",
   "MessageSent",
+  "MessageSettled",
   "DispatchExhausted",
   "MessageExpired",
   "MessageCanceled",
@@ -153,17 +170,21 @@ export function walletCause(event: CauseRecord): WalletCause | undefined {
   const { position, type, data } = event;
   switch (type) {
     case "MessageRequested": {
-      const { message_id, cost, currency, created_at } = data;
+      const { message_id, cost, hold = cost, currency, created_at } = data;
       const on = created_at.slice(0, 10);
-      return { kind: "hold", position, message_id, amount: cost, currency, on };
+      return { kind: "hold", position, message_id, amount: hold, currency, on };
     }
     case "MessageSent":
+    case "MessageSettled":
+      if (type === "MessageSent" && data.settles === false) return undefined;
       return {
         kind: "capture",
         position,
         message_id: data.message_id,
         currency: data.currency,
         on: formatTime(timeOfEvent(event)).slice(0, 10),
+        amount: data.cost,
+        ...(type === "MessageSettled" && { anew: true }),
       };
     case "DispatchExhausted":
     case "MessageExpired":
@@ -204,6 +225,9 @@ export const effects: Readonly<Record<WalletEventType, { available: bigint; held
   FundsChargedLate: { available: -1n, held: 0n },
   FundsWrittenOff: { available: 0n, held: 0n },
   FundsReturnedBefore: { available: 0n, held: 0n },
+  FundsReduced: { available: 1n, held: -1n },
+  FundsRebated: { available: 1n, held: 0n },
+  FundsSurcharged: { available: -1n, held: 0n },
 };
 
 /** What a hold becomes through an event that names it. */
@@ -217,12 +241,16 @@ export const statusAfter = {
   FundsChargedLate: "captured",
   FundsWrittenOff: "written_off",
   FundsReturnedBefore: "returned",
+  FundsReduced: "held",
+  FundsRebated: "captured",
+  FundsSurcharged: "captured",
 } as const satisfies Partial<Record<WalletEventType, HoldStatus>>;
 /** The events that name messages. */
 export type HoldEventType = keyof typeof statusAfter;
 
 type Settling = "capture" | "return" | "expire";
-export type SettlingType = Exclude<HoldEventType, "FundsHeld" | "FundsDeclined">;
+export type ChangingType = "FundsReduced" | "FundsRebated" | "FundsSurcharged";
+export type SettlingType = Exclude<HoldEventType, "FundsHeld" | "FundsDeclined" | ChangingType>;
 const settlements: Readonly<Record<HoldStatus, Readonly<Partial<Record<Settling, SettlingType>>>>> =
   {
     held: { capture: "FundsCaptured", return: "FundsReleased", expire: "FundsExpired" },
@@ -329,8 +357,10 @@ export function noteHolds(
   const status = (statusAfter as Record<string, HoldStatus>)[event.type];
   if (status === undefined) return;
   const { entries, spent } = event.data as EventData<"FundsHeld">;
-  for (const { message_id, amount } of entries) {
+  for (const entry of entries) {
+    const { message_id } = entry;
     const on = isSpending.has(event.type) ? spent?.on : holds.get(message_id)?.on;
+    const amount = "becomes" in entry ? String(entry.becomes) : entry.amount;
     holds.set(message_id, { amount, status, on });
   }
 }

@@ -46,7 +46,12 @@ function localTime(zone: string, atMs: number): { readonly day: number; readonly
   };
 }
 
-const minuteOf = (text: string): number => Number(text.slice(0, 2)) * 60 + Number(text.slice(3));
+/** The minute of the day that a zone's clocks show. */
+export const localMinute = (zone: string, atMs: number): number => localTime(zone, atMs).minute;
+
+/** `08:30` in minutes of the day. */
+export const minuteOf = (text: string): number =>
+  Number(text.slice(0, 2)) * 60 + Number(text.slice(3));
 
 /**
  * Whether an instant lies within working hours: without any it always does. They are minutes of the zone's own clocks, so that they follow it over summer time; the

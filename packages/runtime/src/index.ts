@@ -27,7 +27,7 @@ export { listProjections, type ProjectionRow } from "./tables/consumers.ts";
 export { readRebuild, requestRebuild, withdrawRebuild, type RebuildJob } from "./tables/jobs.ts";
 export { rebuildProjector, type RebuildResult } from "./rebuild.ts";
 export { hurry } from "./hurry.ts";
-export { lazily } from "./lazily.ts";
+export { CommitWindow, lazyWindow } from "./window.ts";
 export { checkpointOf } from "./tables/checkpoint.ts";
 export { prepareConsumer, prepareRuntime, prepareTables } from "./tables/schema.ts";
 export { inTransaction } from "./tables/transaction.ts";

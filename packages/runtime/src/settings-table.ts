@@ -283,6 +283,12 @@ export const settingsTable = {
     consequence: "Where its workers find the server of the run.",
     forTests: true,
   }),
+  HELIOGRAPH_TEST_CLUSTER: text().meta({
+    allowed: "set by `npm test` itself",
+    preset: "none",
+    consequence: "What instances of the run get a copy of in place of a cluster that they make.",
+    forTests: true,
+  }),
   HELIOGRAPH_TEST_KAFKA_BROKERS: text().meta({
     allowed: "list of `host:port`",
     preset: "a broker started with Java, else a container",
@@ -309,9 +315,15 @@ export const settingsTable = {
   }),
   HELIOGRAPH_TEST_PICTURES: text().meta({
     allowed: "`all`",
-    preset: "none: two of each page",
+    preset: "none: one of each page",
     consequence:
-      "The walk through the console leaves a picture of each page in both themes at three widths, in `.cache/screenshots/console`.",
+      "The tests that look at console and site leave a picture of each page in both themes at three widths too, in `.cache/screenshots`.",
+    forTests: true,
+  }),
+  HELIOGRAPH_TEST_SEED: text().meta({
+    allowed: "a number, or `random`",
+    preset: "always the same",
+    consequence: "From what the properties that `npm test` checks draw their examples.",
     forTests: true,
   }),
   HELIOGRAPH_TEST_REQUIRE: text().meta({

@@ -3,6 +3,7 @@ import { chmodSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync }
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { destroyEmbeddedPostgres } from "@heliograph/embedded-postgres";
+import { giveFirstCluster } from "./first-cluster.ts";
 import { freePort } from "./free-port.ts";
 import { memoryFolder } from "./memory-folder.ts";
 import type { Exit } from "./spawn-service.ts";
@@ -42,6 +43,8 @@ export type InstanceOptions = {
   readonly readyTimeoutMs?: number;
   /** The `main.ts` of the standalone service in another checkout; without it this one's. */
   readonly entry?: string;
+  /** Set when the product is to make its cluster itself. Otherwise this checkout's is copied from one of the run. */
+  readonly initdb?: true;
 };
 
 const ownEntry = fileURLToPath(
@@ -110,6 +113,9 @@ export async function launchInstance(options: InstanceOptions): Promise<{
 
 /** Starts the product and waits until `dev.json` is written by it. Throws with its output when it ends before. */
 export async function startInstance(options: InstanceOptions): Promise<Instance> {
+  const onOwnCluster = !options.env?.["HELIOGRAPH_DATABASE_URL"];
+  if (onOwnCluster && options.entry === undefined && options.initdb !== true)
+    await giveFirstCluster(options.dataDir);
   const process = await launchInstance(options);
   let exit: Exit | undefined;
   void process.exited.then((value) => (exit = value));

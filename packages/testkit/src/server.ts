@@ -2,11 +2,17 @@ import { chmodSync, existsSync, mkdtempSync, readdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { destroyEmbeddedPostgres, startEmbeddedPostgres } from "@heliograph/embedded-postgres";
-import pg from "pg";
+import type pg from "pg";
+import { easeLogin } from "./ease-login.ts";
 import { memoryFolder } from "./memory-folder.ts";
 
 /** A PostgreSQL server for one test run. */
-export type Server = { readonly config: pg.PoolConfig; stop(): Promise<void> };
+export type Server = {
+  readonly config: pg.PoolConfig;
+  /** Its own folder, which goes with it; undefined where the server is somebody else's. */
+  readonly folder?: string;
+  stop(): Promise<void>;
+};
 
 /** How workers learn of the server that the run's global setup started: the pool config as JSON. */
 export const serverVariable = "HELIOGRAPH_TEST_SERVER";
@@ -41,6 +47,7 @@ export async function startServer(): Promise<Server> {
     await easeLogin(server.config);
     return {
       config: { ...server.config },
+      folder: dataDir,
       stop: async () => {
         await server.stop();
         await destroyEmbeddedPostgres(dataDir);
@@ -57,21 +64,6 @@ export async function startServer(): Promise<Server> {
         { cause: embedded },
       );
     }
-  }
-}
-
-/** Stores the password anew, so that a client proves it in one round of hashing in place of 4,096: worlds open dozens of connections, and half of what one costs is that. */
-async function easeLogin(config: pg.ClientConfig): Promise<void> {
-  const client = new pg.Client({ ...config, database: "postgres" });
-  await client.connect();
-  try {
-    const [role, password] = [config.user ?? "", String(config.password)];
-    await client.query("set scram_iterations = 1");
-    await client.query(
-      `alter role ${pg.escapeIdentifier(role)} password ${pg.escapeLiteral(password)}`,
-    );
-  } finally {
-    await client.end();
   }
 }
 

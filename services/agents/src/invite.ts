@@ -1,5 +1,6 @@
 import { hash } from "node:crypto";
 import { originOfLinks, type Call } from "@heliograph/api";
+import { invitationMs } from "@heliograph/contracts";
 import { addToken, type Mail, postMail, type TokenUse } from "@heliograph/platform";
 import { inTransaction, type AgentRecord } from "@heliograph/runtime";
 import { desk } from "./desk.ts";
@@ -7,7 +8,7 @@ import { invitation } from "./mail/texts.ts";
 
 /** 256 bits: nobody finds one by trying. */
 export const tokenBytes = 32;
-const invitationSeconds = 7 * 24 * 3_600;
+const invitationSeconds = invitationMs / 1_000;
 const resetSeconds = 3_600;
 
 export const tokenHash = (token: string): string => hash("sha256", token, "hex");

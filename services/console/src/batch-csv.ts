@@ -1,8 +1,8 @@
 import { readTyped, writeCell } from "@heliograph/api";
+import { mostBatchMessages } from "@heliograph/contracts";
 import { parse } from "csv-parse/sync";
 
 /** What one batch of the REST surface takes. */
-const maxRows = 1_000;
 /** UTF-8. With its preview it travels as a field of a form, of which all fields have 256 KiB. */
 const maxBytes = 200_000;
 const plain = [
@@ -63,8 +63,10 @@ export function readBatch(text: string): BatchFile {
       refusal: `The first line names the columns: “to”, and of ${plain.join(", ")} and variables[name] those that there are.${strange.length > 0 ? ` Not known: ${strange.join(", ")}.` : ""}`,
     };
   if (lines.length === 0) return { refusal: "There is no line below the names of the columns." };
-  if (lines.length > maxRows)
-    return { refusal: `${lines.length} lines; one batch takes ${maxRows}. Send it in parts.` };
+  if (lines.length > mostBatchMessages)
+    return {
+      refusal: `${lines.length} lines; one batch takes ${mostBatchMessages}. Send it in parts.`,
+    };
   return {
     rows: lines.map(({ record, info }) => rowOf(names, record, info.lines)),
   };

@@ -1,32 +1,38 @@
+import { join } from "node:path";
 import { Router } from "@heliograph/api";
-import { bringAxe, testBrowser, type BrowserContext, type Page } from "@heliograph/testkit/browser";
+import { deterministicId } from "@heliograph/contracts";
+import { testBrowser, type Page } from "@heliograph/testkit/browser";
+import { openLook, type Look } from "@heliograph/testkit/look";
 import { until } from "@heliograph/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { allPages } from "../src/pages/index.ts";
+import { curlFaults } from "./curl-of-forms.ts";
 import { form, hiddenIn, openDesk, type Desk } from "./desk.ts";
-import { lookAt } from "./look.ts";
 
 const { browser, skip } = await testBrowser();
-/** Sixty kinds of page, of which each takes half a second on a quiet machine; browsers are slow on a busy one. */
-const walkDeadlineMs = 180_000;
+/** Seventy kinds of page, of which each takes a third of a second on a quiet machine; browsers are slow on a busy one. */
+const wantsAll = process.env["HELIOGRAPH_TEST_PICTURES"] === "all";
+const walkDeadlineMs = wantsAll ? 900_000 : 180_000;
 const stepDeadlineMs = 60_000;
 
 /** Which page an address is, as the console finds it. */
 const router = new Router<(typeof allPages)[number]>();
 for (const each of allPages) router.add(each.method, `/console${each.path}`, each);
+const demoPartnerId = deterministicId("ptn", "demo");
 const kept = { target: { live: true } };
 
-const { world, keys, base, fetchPage, signedIn }: Desk = await openDesk();
-/** With scripts, which axe needs, and without: the pages have none. */
-let context: BrowserContext;
+const { world, keys, base, fetchPage, press, read, signedIn }: Desk = await openDesk();
+let look: Look;
 let page: Page;
+
+/** Not in the repository; a run leaves its pictures here. */
+const pictures = join(import.meta.dirname, "../../../.cache/screenshots/console");
 
 beforeAll(async () => {
   if (browser === undefined) return;
-  context = await browser.newContext({ baseURL: base, viewport: { width: 360, height: 800 } });
-  await bringAxe(context);
-  context.setDefaultTimeout(stepDeadlineMs);
-  page = await context.newPage();
+  look = await openLook(browser, { address: `${base}/console/sign-in`, pictures });
+  page = await browser.newPage({ baseURL: base, viewport: { width: 360, height: 800 } });
+  page.setDefaultTimeout(stepDeadlineMs);
 });
 afterAll(async () => {
   await browser?.close();
@@ -245,19 +251,22 @@ describe.skipIf(browser === undefined)(
   `in a browser${skip === undefined ? "" : ` (${skip})`}`,
   () => {
     const stranger = `<script>document.title="x"</script><img src=x onerror=alert(1)>\u202eabc`;
-    const findings: string[] = [];
     /** A segment that names one of many: a kind of thing and its id, or a month. */
     const idInPath = /\/(?:[a-z]{2,4}_\w+|\d{4}-\d\d)/g;
 
-    /** Looks at what is shown, and keeps what is wrong with it. */
-    async function look(name: string, text: string, shown = page): Promise<void> {
-      findings.push(...(await lookAt(shown, name, text)));
-    }
+    /** The same in each run: ids are others. */
+    const nameOf = (path: string): string =>
+      path
+        .replace(/^\/console\/?/, "")
+        .replaceAll(/[a-z]{3}_[0-9A-Z]{26}/g, "one")
+        .replaceAll(/[^\w-]+/g, "-") || "overview";
 
     /** People to look at: pages of one kind are looked at once, so each has all that its kind shows. Gives the page of an import. */
     async function seed(): Promise<string> {
       const call = (method: string, path: string, body?: object) =>
         world.call(method, `/api/v1${path}`, { key: keys.sandboxKey, body });
+      const message = { channel: "sms", to: "+15551230003", text: stranger + "x".repeat(500) };
+      await call("POST", "/messages", message);
       const said = { channel: "sms", from: "+15557779090", text: stranger };
       await call("POST", "/sandbox/inbound", said);
       const conversation = await until(
@@ -313,80 +322,67 @@ describe.skipIf(browser === undefined)(
       });
     }
 
-    async function enter({ email, password }: Record<"email" | "password", string>): Promise<void> {
-      await page.fill("[name=email]", email);
-      await page.fill("[name=password]", password);
-      await page.click("button.main");
-    }
+    const linksIn = (text: string): readonly string[] =>
+      [...text.matchAll(/<a (?![^>]*\bdownload)[^>]*?href="(\/console[^"#]*)/g)].map(([, href]) =>
+        href!.replaceAll("&amp;", "&"),
+      );
 
-    /** Pages looked at side by side: a browser gives each its own process. */
-    const atOnce = 3;
-
-    /** Looks at these pages and at all that is linked from them, at one of a kind: messages are alike. Answers with the kinds. */
-    async function walk(from: readonly string[], seen = new Set<string>()): Promise<Set<string>> {
+    /** Looks at these pages and at all that is linked from them, at one of a kind: messages are alike. Gives what is wrong with them. */
+    async function walk(
+      cookie: string,
+      from: readonly string[],
+      { seen = new Set<string>(), under = "" } = {},
+    ): Promise<readonly string[]> {
+      const findings: string[] = [];
       const next = [...from];
-      const visit = async (path: string, shown: Page): Promise<void> => {
-        const answer = await shown.goto(path, { waitUntil: "domcontentloaded" });
-        expect([path, answer!.status()]).toEqual([path, 200]);
-        const text = await answer!.text();
-        await look(path, text, shown);
+      for (const path of next) {
+        const text = await read(cookie, path);
+        findings.push(...(await look.at(under + nameOf(path), text)));
+        findings.push(...curlFaults(text).map((fault) => `${under}${path}: ${fault}`));
         const match = router.match("GET", new URL(path, base).pathname);
         // Only what is known to change by itself is kept up to date.
         if (/ data-live="/.test(text)) expect([path, match]).toMatchObject([path, kept]);
-        const links = await shown.evaluate<string[]>(
-          "[...document.querySelectorAll('main a:not([download]), nav a')].map(({ href }) => href)",
-        );
-        for (const link of links) {
-          const { pathname, search, origin } = new URL(link);
-          const kind = pathname.replace(idInPath, "/:id");
-          if (origin !== base || !pathname.startsWith("/console") || seen.has(kind)) continue;
+        for (const link of linksIn(text)) {
+          const kind = link.split("?")[0]!.replace(idInPath, "/:id");
+          if (seen.has(kind)) continue;
           seen.add(kind);
-          next.push(pathname + search);
+          next.push(link);
         }
-      };
-      const going = new Set<Promise<void>>();
-      const free = await Promise.all(Array.from({ length: atOnce }, () => context.newPage()));
-      while (next.length > 0 || going.size > 0) {
-        if (next.length === 0 || free.length === 0) {
-          await Promise.race(going);
-          continue;
-        }
-        const shown = free.pop()!;
-        const visiting: Promise<void> = visit(next.shift()!, shown).finally(() => {
-          going.delete(visiting);
-          free.push(shown);
-        });
-        going.add(visiting);
       }
-      await Promise.all(free.map((shown) => shown.close()));
-      return seen;
+      return findings;
     }
 
+    const enteredLive = async (who: typeof keys.agent): Promise<string> => {
+      const cookie = await signedIn(who);
+      await press(cookie, "/console", "/console/environment", { environment: "live" });
+      return cookie;
+    };
+
     test(
-      "every page is sound, in both themes and on a phone",
+      "every page is sound, in both themes and in forced colours, on a phone, on a wall and on paper",
       { timeout: walkDeadlineMs },
       async () => {
-        const door = await page.goto("/console/wallet");
-        await look("sign-in", await door!.text());
-        await enter(keys.agent);
-        expect(new URL(page.url()).pathname).toBe("/console/wallet");
-
-        await page.goto("/console/send");
-        await page.fill("[name=to]", "+15551230003");
-        await page.fill("[name=text]", stranger + "x".repeat(500));
-        await page.click("button.main");
-        expect(await page.textContent("blockquote.text")).toContain(stranger);
-
+        const door = await (await fetchPage("/console/sign-in")).text();
+        const findings = [...(await look.at("sign-in", door))];
         await seedAccount();
-        const seen = await walk(["/console", "/console/messages?status=canceled", await seed()]);
-        const nowhere = await page.goto("/console/nowhere");
-        expect(nowhere!.status()).toBe(404);
-        await look("nowhere", await nowhere!.text());
+        const seen = new Set<string>();
+        const agent = await signedIn();
+        const first = ["/console", "/console/messages?status=canceled", await seed()];
+        findings.push(...(await walk(agent, first, { seen })));
+        findings.push(...(await look.at("nowhere", await read(agent, "/console/nowhere", 404))));
         // The operator's own: what a partner's agent was shown is the same page.
-        await context.clearCookies();
-        await page.goto("/console/sign-in");
-        await enter(keys.operator);
-        await walk(["/console"], seen);
+        const operator = await signedIn(keys.operator);
+        findings.push(...(await walk(operator, ["/console"], { seen })));
+        // Of the other world only what is to be seen and done there alone, or all of it where it is to be looked at.
+        const inLive = wantsAll ? new Set<string>() : seen;
+        const forOperators = ["prices/new-version", `partners/${demoPartnerId}`, "gateways"];
+        for (const [who, from] of [
+          [keys.agent, ["/console"]],
+          [keys.operator, forOperators.map((each) => `/console/${each}`)],
+        ] as const) {
+          const live = await enteredLive(who);
+          findings.push(...(await walk(live, from, { seen: inLive, under: "live-" })));
+        }
         expect(findings).toEqual([]);
         for (const kind of [
           "/contacts/:id",
@@ -401,6 +397,11 @@ describe.skipIf(browser === undefined)(
     );
 
     test("the world is seen and changed in one click, and a session ends in one", async () => {
+      await page.goto("/console/wallet");
+      await page.fill("[name=email]", keys.agent.email);
+      await page.fill("[name=password]", keys.agent.password);
+      await page.click("button.main");
+      expect(new URL(page.url()).pathname).toBe("/console/wallet");
       await page.goto("/console");
       await page.click(".switch button[value=live]");
       expect(await page.getAttribute("html", "data-look")).toBe("live");

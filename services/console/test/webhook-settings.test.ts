@@ -1,5 +1,7 @@
+import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { changeOf, typedAs, type Endpoint } from "../src/pages/webhook-settings.ts";
+import { inWords, webhookAnswerMs, webhookDelaysMs } from "@heliograph/contracts";
+import { changeOf, settingFields, typedAs, type Endpoint } from "../src/pages/webhook-settings.ts";
 
 const endpoint: Endpoint = {
   id: "whe_1",
@@ -38,4 +40,25 @@ test.each([
     timestamped_signature_header: "X-Acme-Signature",
     ordering: "per_subject",
   });
+});
+
+test("how long an answer may take, and how long it is tried again, is what the platform does", () => {
+  const form = String(settingFields(typedAs(endpoint), []));
+  const guide = readFileSync(
+    new URL("../../../docs/guides/receive-webhooks.md", import.meta.url),
+    "utf8",
+  );
+  const answer = inWords(webhookAnswerMs);
+  expect(form).toContain(`Answers 2xx within ${answer}; anything else is tried again for 3 days.`);
+  expect(guide).toContain(`Answer 2xx within ${answer}`);
+  expect(webhookDelaysMs.length).toBe(10);
+});
+
+test.each([
+  [15_000, "15 seconds"],
+  [60_000, "1 minute"],
+  [7 * 86_400_000, "7 days"],
+  [75 * 3_600_000, "3 days"],
+])("a length of time of %i ms is told as %s", (ms, words) => {
+  expect(inWords(ms)).toBe(words);
 });

@@ -1,3 +1,4 @@
+import diagnostics from "node:diagnostics_channel";
 import { until } from "@heliograph/testkit";
 import { expect, test } from "vitest";
 import { allOf } from "../src/all-of.ts";
@@ -142,6 +143,27 @@ test("a chart of nothing says what would be there, and one of something is as hi
   const drawn = String(barChart("a", "A", series, bars(3), how));
   expect(drawn).toMatch(/<rect class="good" x="46%" y="51" width="8%" height="105"\/>/);
   expect(drawn).not.toContain("viewBox");
+});
+
+test("a send waits for its outcome, so that its page says what became of it", async () => {
+  const asked: string[] = [];
+  const note = (message: unknown): void => {
+    const { request } = message as { request: { path: string; method: string; headers: unknown } };
+    if (`${request.method} ${request.path}` === "POST /api/v1/messages")
+      asked.push(String(request.headers));
+  };
+  diagnostics.subscribe("undici:request:create", note);
+  try {
+    const sent = await press(await signedIn(), "/console/send", "/console/send", {
+      channel: "sms",
+      to: "+15551230001",
+      text: "now",
+    });
+    expect(sent.status).toBe(303);
+  } finally {
+    diagnostics.unsubscribe("undici:request:create", note);
+  }
+  expect(asked).toEqual([expect.stringMatching(/prefer\W+wait=15/i)]);
 });
 
 test("a list keeps its length through its filters", async () => {

@@ -51,6 +51,8 @@ export function decideReread(
   receipts: readonly ReceiptEvent[],
   cause: Reread,
 ): readonly Fact[] {
+  // Steps may follow still: the receipts count as if they had come like this.
+  if (state.failover?.over === false) return decideReceipts(state, receipts).facts;
   const { facts } = decideReceipts(asTaken(state), receipts);
   const correction = correctionOf(state, facts, cause);
   return [

@@ -7,12 +7,17 @@ import {
   type MessageStatus,
 } from "@heliograph/domain";
 import type { Append, NewEvent, RecordedEvent } from "@heliograph/log";
+import {
+  defaultError,
+  isTransient,
+  type Cause,
+  type Fact,
+  type Receipt,
+  type ReceiptEvent,
+} from "./facts.ts";
+import { badNewsOfSteps, requestIn, settledBy, stepIn } from "./steps.ts";
 
-export type Receipt = EventData<"ReceiptReceived">;
-type Cause = Pick<RecordedEvent, "id" | "metadata">;
-/** A receipt as it is read now, and the event that tells it. */
-export type ReceiptEvent = Cause & { readonly data: Receipt };
-export type Fact = { readonly type: string; readonly data: object; readonly cause: Cause };
+export type { Fact, Receipt, ReceiptEvent } from "./facts.ts";
 
 /** What the receipts of a message lead to: facts to append, and whether the receipts wait for the provider's answer to be recorded. */
 export type ReceiptDecision = { readonly facts: readonly Fact[]; readonly park: boolean };
@@ -25,12 +30,6 @@ const below = (status: MessageStatus, other: MessageStatus): boolean =>
 /** A provider holds the message or may hold it: from here on its receipts count. */
 export const mayBeDelivered = (state: MessageState): boolean =>
   state.provider !== undefined || state.failing !== undefined;
-
-const defaultError = (code: string, permanent: boolean): Failure => ({
-  code,
-  class: "recipient",
-  permanent,
-});
 
 /**
  * Receipts in any order and any number, decided together. Good news counts whichever attempt it is about, because the recipient has the
@@ -53,8 +52,11 @@ export function decideReceipts(
   };
   const read = arrived(receipts, "read");
   const delivered = arrived(receipts, "delivered") ?? read;
-  if (delivered !== undefined)
+  if (delivered !== undefined) {
+    const isNews = below(status, "delivered");
     reach("delivered", "MessageDelivered", deliveredData(state, delivered.data), delivered);
+    if (isNews) facts.push(...settledBy(state, delivered));
+  }
   if (read !== undefined) reach("read", "MessageRead", deliveredData(state, read.data), read);
   const bad = badNews(state, receipts, status);
   return { facts: [...facts, ...bad.facts, ...complaintOf(state, receipts)], park: bad.park };
@@ -96,47 +98,55 @@ function badNews(
   receipts: readonly ReceiptEvent[],
   reached: MessageStatus,
 ): ReceiptDecision {
-  const awaitsAttempt = state.deferredAttempt >= state.sentAttempt;
-  const current = receipts.filter((event) => isBad(event.data) && isCurrent(state, event.data));
-  const others = receipts.some((event) => isBad(event.data) && !isCurrent(state, event.data));
+  const bad = receipts.filter(({ data }) => isBad(data));
+  const steps = badNewsOfSteps(state, bad, reached);
+  if (steps?.ends === true) return { facts: steps.facts, park: false };
+  const left = steps?.left ?? bad;
+  const awaitsAttempt = state.deferredAttempt >= state.sentAttempt || steps?.isUnderWay === true;
+  const current = left.filter((event) => isCurrent(state, event.data));
+  const others = current.length < left.length;
   // News about an attempt that is not recorded yet waits for it.
   const park = others && awaitsAttempt && reached === "sent" && state.failing === undefined;
+  const fact = worst(state, current, reached, awaitsAttempt);
+  return {
+    facts: [...(steps?.facts ?? []), ...(fact === undefined ? [] : [fact])],
+    park: park && (fact === undefined || fact.type === "BounceDeferred"),
+  };
+}
+
+/** The one fact that bad news about the current attempt comes to. */
+function worst(
+  state: MessageState,
+  current: readonly ReceiptEvent[],
+  reached: MessageStatus,
+  awaitsAttempt: boolean,
+): Fact | undefined {
   const email = state.request.channel === "email";
   const permanent = current.filter((event) => !isTransient(event.data));
   const bounce = email ? permanent.find((event) => event.data.status === "bounced") : undefined;
   if (bounce !== undefined && below(reached, "bounced"))
-    return {
-      facts: [{ type: "MessageBounced", data: bouncedData(state, bounce.data), cause: bounce }],
-      park: false,
-    };
-  if (reached !== "sent" || state.failing !== undefined) return { facts: [], park };
+    return { type: "MessageBounced", data: bouncedData(state, bounce.data), cause: bounce };
+  if (reached !== "sent" || state.failing !== undefined) return undefined;
   const undelivered = permanent[0];
   if (undelivered !== undefined)
     return {
-      facts: [
-        {
-          type: "DeliveryFailed",
-          data: undeliveredData(state, undelivered.data),
-          cause: undelivered,
-        },
-      ],
-      park: false,
+      type: "DeliveryFailed",
+      data: undeliveredData(state, undelivered.data),
+      cause: undelivered,
     };
   const deferred = current[0];
-  if (deferred === undefined || awaitsAttempt) return { facts: [], park };
+  if (deferred === undefined || awaitsAttempt) return undefined;
   const error: Failure = deferred.data.error ?? defaultError("soft_bounce", false);
   const data: EventData<"BounceDeferred"> = {
     message_id: state.id,
     attempt: state.sentAttempt,
     error,
   };
-  return { facts: [{ type: "BounceDeferred", data, cause: deferred }], park };
+  return { type: "BounceDeferred", data, cause: deferred };
 }
 
 const isBad = ({ status }: Receipt): boolean =>
   status === "undelivered" || status === "bounced" || status === "deferred";
-const isTransient = ({ status, permanent }: Receipt): boolean =>
-  status === "deferred" || (status === "bounced" && permanent === false);
 const isCurrent = (state: MessageState, receipt: Receipt): boolean =>
   receipt.provider_message_id === state.provider?.message_id;
 
@@ -148,10 +158,11 @@ const providerOf = ({ provider }: MessageState, { gateway, status }: Receipt) =>
 
 const deliveredData = (state: MessageState, receipt: Receipt): EventData<"MessageDelivered"> => ({
   message_id: state.id,
-  message: messageContext(state.request),
+  message: messageContext(requestIn(state, stepIn(state, receipt))),
   gateway: receipt.gateway,
   provider_message_id: receipt.provider_message_id,
   provider: providerOf(state, receipt),
+  ...(state.failover !== undefined && { step: stepIn(state, receipt)! }),
   at: receipt.occurred_at,
 });
 

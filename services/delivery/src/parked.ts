@@ -1,4 +1,4 @@
-import { lazily, type Checkpoint } from "@heliograph/runtime";
+import { lazyWindow, type Checkpoint, type WritePart } from "@heliograph/runtime";
 import { type Waiting, writeParked } from "./store.ts";
 
 /** Receipts that match nothing are given up after a week: e-mail servers report for five days at most (RFC 5321, 4.5.4.1). */
@@ -30,7 +30,13 @@ export function openParked(
   /** Changes of the batch in hand. Until it is dealt with they must not be stored: after a crash it is looked at again and finds what it found now. */
   let unfinished = new Map<string, Waiting | undefined>();
   let position = checkpoint.position;
-  const pace = lazily(commitEveryMs, flush, fail);
+  const window = lazyWindow({
+    checkpoint,
+    fail,
+    busyMs: commitEveryMs,
+    position: () => position,
+    rows: { wait: () => changes.size > 0, take },
+  });
   let purgedAtMs = 0;
 
   function remove(messageId: string): void {
@@ -47,18 +53,10 @@ export function openParked(
     }
   }
 
-  async function flush(): Promise<void> {
-    pace.cancel();
-    if (position === checkpoint.position && changes.size === 0) return;
+  function take(): readonly WritePart[] {
     const taken = changes;
     changes = new Map();
-    try {
-      await checkpoint.commit(position, writeParked(taken));
-    } catch (error) {
-      // No later commit may move the checkpoint without them.
-      changes = new Map([...taken, ...changes]);
-      throw error;
-    }
+    return writeParked(taken);
   }
 
   return {
@@ -77,9 +75,8 @@ export function openParked(
       if (reachedPosition > position) position = reachedPosition;
       for (const [messageId, change] of unfinished) changes.set(messageId, change);
       unfinished = new Map();
-      if (changes.size === 0) checkpoint.dealt(position);
-      pace.schedule(position - checkpoint.position);
+      window.reached();
     },
-    flush,
+    flush: () => window.flush(),
   };
 }

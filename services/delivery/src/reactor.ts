@@ -36,6 +36,10 @@ const messageTypes = [
   "MessageComplained",
   "MessageFailed",
   "MessageCorrected",
+  "SendDelayed",
+  "FailoverStarted",
+  "FailoverStepFailed",
+  "MessageSettled",
 ] as const;
 const fundsTypes = [
   "FundsDeclined",

@@ -15,9 +15,21 @@ import {
 const rememberedMessages = 10_000;
 
 /** The content may be hundreds of KB, and nobody here looks at it. */
-const withoutContent = (state: MessageState): MessageState => ({
-  ...state,
-  request: { ...state.request, content: {} },
+const withoutContent = (state: MessageState): MessageState => {
+  const { failover } = state;
+  const request = emptied(state.request);
+  return {
+    ...state,
+    request,
+    ...(failover !== undefined && { failover: { ...failover, origin: emptied(failover.origin) } }),
+  };
+};
+const emptied = (request: MessageState["request"]): MessageState["request"] => ({
+  ...request,
+  content: {},
+  ...(request.failover !== undefined && {
+    failover: request.failover.map((step) => ({ ...step, content: {} })),
+  }),
 });
 
 export type States = {

@@ -36,9 +36,9 @@ it("Receipts that waited are matched although the log fails the append that they
   }
 });
 
-it("What a failed commit would have stored is stored with the next position", async () => {
+it("Rows go with the position of the batch that asked for them, and after a commit that failed none moves the checkpoint past what it would have stored", async () => {
   const commits: { position: bigint; parts: readonly WritePart[] }[] = [];
-  let away = true;
+  let away = false;
   const checkpoint: Checkpoint = {
     position: 0n,
     dealt: () => undefined,
@@ -49,13 +49,19 @@ it("What a failed commit would have stored is stored with the next position", as
     },
   };
   const parked = openParked(new Map(), checkpoint, () => undefined);
-  const id = newId("msg");
-  parked.add(id, undefined, 0);
+  const [one, other] = [newId("msg"), newId("msg")];
+  parked.add(one, undefined, 0);
   parked.reached(7n);
+  // Of a batch that is not dealt with.
+  parked.add(other, undefined, 0);
+  await parked.flush();
+  const only = [{ position: 7n, parts: [{ values: [[one], expect.anything(), [null]] }] }];
+  expect(commits).toMatchObject(only);
+  away = true;
+  parked.reached(8n);
   await expect(parked.flush()).rejects.toThrow("lost");
   away = false;
-  await parked.flush();
-  expect(commits).toMatchObject([
-    { position: 7n, parts: [{ values: [[id], expect.anything(), [null]] }] },
-  ]);
+  parked.reached(9n);
+  await expect(parked.flush()).rejects.toThrow("lost");
+  expect(commits).toMatchObject(only);
 });

@@ -1,4 +1,5 @@
 import type { Failure } from "@heliograph/contracts";
+import { formatTime, quietUntil, receiptWait } from "@heliograph/domain";
 import { allFailed, backoffMs, isSpent, ordinary, scheduleOf } from "./retry.ts";
 import type { State } from "./state.ts";
 
@@ -25,9 +26,22 @@ export type Step =
   /** Look for a receipt of the uncertain attempt; without one do `otherwise`. */
   | { readonly type: "seek_evidence"; readonly attempt: number; readonly otherwise: Step }
   | { readonly type: "expire" }
+  /** It is due in the recipient's quiet hours: that it waits for their end is recorded first. */
+  | { readonly type: "delay"; readonly until: number }
+  | { readonly type: "refuse"; readonly reason: string }
+  /** A step was sent and nothing was heard of it in time: the next one begins, or this one is charged. */
+  | { readonly type: "unheard"; readonly outcome: "no_receipt" | "settle" }
   | { readonly type: "exhaust"; readonly error: Failure; readonly reason: string };
 /** Why a message waits. All but `look` say that with its row a wait is over; `look` says that somebody has to look, and nothing of what the message waits for. */
-export type TimerKind = "schedule" | "retry" | "uncertain" | "waiting" | "held" | "look";
+export type TimerKind =
+  | "schedule"
+  | "retry"
+  | "uncertain"
+  | "waiting"
+  | "held"
+  | "look"
+  | "receipt"
+  | "quiet";
 
 export const uncertainFailure: Failure = { code: "uncertain", class: "timeout", permanent: true };
 
@@ -36,15 +50,31 @@ export const uncertainFailure: Failure = { code: "uncertain", class: "timeout", 
  * revision, -1 when none has. Then the wait that the phase asks for is over, also one that the log gives no time for (a back-off after a bounce), unless the phase began later: a crash
  * leaves the row of an earlier wait beside an outcome that is in the log already.
  */
-export function decideStep(
-  state: State | undefined,
-  at: {
-    readonly now: number;
-    readonly waited: number;
-    readonly random: number;
-    readonly scale: number;
-  },
-): Step {
+export function decideStep(state: State | undefined, at: Moment): Step {
+  const step = decideAttempt(state, at);
+  return state !== undefined && step.type === "call" ? outsideQuiet(state, step, at.now) : step;
+}
+
+/** An attempt, unless it would be made in the recipient's quiet hours. */
+function outsideQuiet(state: State, call: Step, now: number): Step {
+  const { quiet_hours: quiet, expires_at } = state.request;
+  const until = quiet && quietUntil(quiet, now);
+  if (until === undefined) return call;
+  if (until === "never") return { type: "refuse", reason: "its quiet hours have no end" };
+  if (quiet?.policy === "reject")
+    return { type: "refuse", reason: `it is due in quiet hours, until ${formatTime(until)}` };
+  return state.quietUntil === until
+    ? { type: "wait", at: Math.min(until, Date.parse(expires_at)), why: "quiet" }
+    : { type: "delay", until };
+}
+
+type Moment = {
+  readonly now: number;
+  readonly waited: number;
+  readonly random: number;
+  readonly scale: number;
+};
+function decideAttempt(state: State | undefined, at: Moment): Step {
   if (state === undefined) return { type: "nothing" };
   const { request, phase, spent } = state;
   const { now } = at;
@@ -53,8 +83,14 @@ export function decideStep(
   const expired = now >= expiresAt;
   switch (phase) {
     case "settled":
-    case "sent":
       return { type: "nothing" };
+    case "sent": {
+      const wait = waitOf(state);
+      if (wait === undefined) return { type: "nothing" };
+      return wait.until > now
+        ? { type: "wait", at: wait.until, why: "receipt" }
+        : { type: "unheard", outcome: wait.outcome };
+    }
     case "requested":
     case "queued": {
       if (phase === "requested" && request.send_at !== undefined) {
@@ -67,6 +103,8 @@ export function decideStep(
     }
     case "failing": {
       const error = state.error!;
+      const { givenUp } = state;
+      if (givenUp !== undefined) return { type: "exhaust", error, reason: givenUp };
       if (expired && !state.sent) return { type: "expire" };
       if (expired)
         return { type: "exhaust", error, reason: "the validity ended before the next attempt" };
@@ -96,6 +134,14 @@ export function decideStep(
       return phase satisfies never;
   }
 }
+
+/** What a step that was sent waits for; undefined where nothing may follow it. */
+const waitOf = ({ failover, request, sentAt }: State) =>
+  failover && receiptWait(failover, Date.parse(request.expires_at), sentAt);
+
+/** The same of one that is accepted now. */
+export const waitAfter = (state: State, now: number): number | undefined =>
+  waitOf({ ...state, sentAt: now })?.until;
 
 function decideUncertain(state: State, now: number, scale: number): Step {
   const { gateway, policy, since } = state.uncertain!;

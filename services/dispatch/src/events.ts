@@ -1,7 +1,8 @@
 import { uuid5, type EventData, type Failure, type GatewayChoice } from "@heliograph/contracts";
-import { messageContext } from "@heliograph/domain";
+import { formatTime, messageContext } from "@heliograph/domain";
 import { attemptIdOf, type ProviderAnswer } from "@heliograph/gateways";
 import type { NewEvent } from "@heliograph/log";
+import { waitAfter } from "./decide.ts";
 import type { RetryDecision } from "./retry.ts";
 import type { State } from "./state.ts";
 
@@ -18,11 +19,17 @@ export type Call = {
 };
 
 /** The event's id comes from the request, the type and the number of outcomes before it: repeating a step gives the same id. */
-function event(state: State, type: string, data: object, causation: string): NewEvent {
+export function event(
+  state: State,
+  type: string,
+  data: object,
+  causation: string,
+  place = state.calls + 1,
+): NewEvent {
   const { requestEvent } = state;
   const { partner, request_id, traceparent } = requestEvent.metadata;
   return {
-    id: uuid5(requestEvent.id, type, String(state.calls + 1)),
+    id: uuid5(requestEvent.id, type, String(place)),
     type,
     data,
     metadata: {
@@ -40,9 +47,14 @@ function event(state: State, type: string, data: object, causation: string): New
 export function accepted(
   call: Call,
   result: Extract<ProviderAnswer, { type: "accepted" }>,
+  now: number,
 ): NewEvent {
   const { state } = call;
-  const { request } = state;
+  const { request, failover } = state;
+  const steps = failover && {
+    step: failover.step,
+    ...(waitAfter(state, now) !== undefined && { settles: false as const }),
+  };
   const data: EventData<"MessageSent"> = {
     message_id: request.message_id,
     message: messageContext(request),
@@ -55,7 +67,9 @@ export function accepted(
     cost: request.cost,
     currency: request.currency,
   };
-  return event(state, state.sent ? "MessageResent" : "MessageSent", data, call.causation);
+  return state.sent
+    ? event(state, "MessageResent", data, call.causation)
+    : event(state, "MessageSent", { ...data, ...steps }, call.causation);
 }
 
 export function attemptFailed(call: Call, error: Failure, decision: RetryDecision): NewEvent {
@@ -128,23 +142,6 @@ export function expired(state: State, causation: string): NewEvent {
   return event(state, "MessageExpired", data, causation);
 }
 
-/** Nothing is sent to the recipient any more. What a provider took before, or may have taken, cannot be refused: it ends as failed. */
-export function stopped(
-  state: State,
-  code: "recipient_suppressed" | "contact_erased",
-  reason: string,
-  causation: string,
-): NewEvent {
-  const { request } = state;
-  const error: Failure = { code, class: "recipient", permanent: true };
-  if (state.sent || state.phase === "uncertain")
-    return exhausted(state, state.attempt, error, reason, causation);
-  const message = messageContext(request);
-  const { message_id, currency } = request;
-  const data: EventData<"MessageRejected"> = { message_id, message, error, currency };
-  return event(state, "MessageRejected", data, causation);
-}
-
 export function queued(state: State, causation: string): NewEvent {
   const { request } = state;
   const data: EventData<"MessageQueued"> = {
@@ -153,4 +150,13 @@ export function queued(state: State, causation: string): NewEvent {
     reason: "its time to be sent has come",
   };
   return event(state, "MessageQueued", data, causation);
+}
+
+export function delayed(state: State, until: number, causation: string): NewEvent {
+  const { message_id, expires_at } = state.request;
+  const end = formatTime(until);
+  const isOver = until >= Date.parse(expires_at);
+  const reason = `it is due in quiet hours, which last until ${end}${isOver ? `: its validity ends before, at ${expires_at}` : ""}`;
+  const data: EventData<"SendDelayed"> = { message_id, until: end, reason };
+  return event(state, "SendDelayed", data, causation, until);
 }

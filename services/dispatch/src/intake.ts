@@ -63,7 +63,8 @@ function take(turn: Turn, event: RecordedEvent, mark: Mark): readonly LookedAt[]
       return [];
     case "FundsHeld":
       return held(turn, event, mark);
-    case "BounceDeferred": {
+    case "BounceDeferred":
+    case "FailoverStarted": {
       const { message_id: messageId } = event.data;
       if (!jobs.has(messageId)) return [look(turn, messageId, mark, event)];
       // What holds the checkpoint for it would hold it for as long as this owner is there.

@@ -4,13 +4,14 @@ import type { PartnerClock } from "@heliograph/runtime";
 import type { Verdict } from "./clearance.ts";
 import { decideStep, resend } from "./decide.ts";
 import type { Case, LookEntry, Turn, Written } from "./desk.ts";
-import { exhausted, expired, queued, stopped, uncertain, type Call } from "./events.ts";
+import { delayed, queued, uncertain, type Call } from "./events.ts";
 import type { Look, LookedAt, Task } from "./job.ts";
 import { claim, halt, leave, lookAgain, orHalt, wait } from "./leave.ts";
 import { momentMs, stamped } from "./moment.ts";
 import type { Opened } from "./opened.ts";
 import { settle } from "./outcomes.ts";
 import { isOver, soundFold, type State } from "./state.ts";
+import { endStep, expiry, stopped, unheard } from "./steps.ts";
 
 /** A message of a suspended partner is looked at again after this, should it have missed the waking. */
 const HELD_MS = 600_000;
@@ -73,13 +74,23 @@ function record(
   turn: Turn,
   job: LookedAt,
   state: State,
-  event: NewEvent,
+  decided: NewEvent | readonly NewEvent[],
   next: LookEntry["next"],
   moment: Look = job.look,
 ): void {
-  const events = stamped(turn.at.clock, moment, [event]);
+  const events = stamped(turn.at.clock, moment, [decided].flat());
   const append = { stream: job.look.stream, expected: state.revision, events };
   turn.effects.push({ type: "append", entry: { type: "look", append, job, state, next } });
+}
+
+/** A step of the message ends; where the next one follows, it begins at once. */
+function recordEnd(
+  turn: Turn,
+  { job, state }: Case,
+  { events, goesOn }: ReturnType<typeof endStep>,
+  moment?: Look,
+): void {
+  record(turn, job, state, events, goesOn ? "look again" : "leave", moment);
 }
 
 /** An event that a look has decided is in the log, or is not. */
@@ -154,12 +165,22 @@ function carryOut(turn: Turn, of: Case, opened?: Opened): void {
       return record(turn, job, state, queued(state, causation), "call");
     case "expire": {
       const moment = expiring(turn.at.clock, job.look, state);
-      return record(turn, job, state, expired(state, causation), "leave", moment);
+      const now = momentMs(turn.at.clock, moment);
+      return recordEnd(turn, of, endStep(state, expiry(state), causation, now), moment);
     }
     case "exhaust": {
-      const event = exhausted(state, state.attempt, step.error, step.reason, causation);
+      const { error, reason } = step;
+      const end = { what: "failed", attempts: state.attempt, error, reason } as const;
+      return recordEnd(turn, of, endStep(state, end, causation, timeOf(turn, job)));
+    }
+    case "delay":
+      return record(turn, job, state, delayed(state, step.until, causation), "look again");
+    case "refuse": {
+      const event = stopped(state, "quiet_hours", step.reason, causation);
       return record(turn, job, state, event, "leave");
     }
+    case "unheard":
+      return recordEnd(turn, of, unheard(state, step.outcome, causation, timeOf(turn, job)));
     case "ask": {
       const attemptId = attemptIdOf(job.messageId, step.attempt);
       return void effects.push({ type: "ask", of, gateway: step.gateway, attemptId });

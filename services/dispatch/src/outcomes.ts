@@ -2,12 +2,14 @@ import type { ProviderAnswer } from "@heliograph/gateways";
 import type { NewEvent, RecordedEvent } from "@heliograph/log";
 import type { Connection } from "./connections.ts";
 import type { OutcomeEntry, Turn, Written } from "./desk.ts";
-import { accepted, attemptFailed, exhausted, uncertain, type Call } from "./events.ts";
+import { waitAfter } from "./decide.ts";
+import { accepted, attemptFailed, uncertain, type Call } from "./events.ts";
 import type { Admitted, Announced, Answered, Called, LookedAt } from "./job.ts";
 import { claim, halt, leave, leaveMemory, putOff, rowOf } from "./leave.ts";
 import { momentMs, stamped, type Moment } from "./moment.ts";
 import { decideRetry } from "./retry.ts";
 import { alternatives } from "./routing.ts";
+import { endStep } from "./steps.ts";
 import { withoutAddresses } from "./without-addresses.ts";
 
 /** A channel without any gateway, or whose gateway had no connection, is looked at again after this. */
@@ -27,8 +29,11 @@ export function settle(turn: Turn, target: Target, result: ProviderAnswer): void
   const { call, moment } = target;
   const now = momentMs(turn.at.clock, moment);
   switch (result.type) {
-    case "accepted":
-      return record(turn, target, [accepted(call, result)], undefined);
+    case "accepted": {
+      const at = waitAfter(call.state, now);
+      const next: Next = at === undefined ? undefined : { at, kind: "receipt" };
+      return record(turn, target, [accepted(call, result, now)], next);
+    }
     case "rejected":
       return rejected(turn, target, result, now);
     case "uncertain": {
@@ -61,8 +66,11 @@ function rejected(
   const failed = attemptFailed(call, error, decision);
   switch (decision.next) {
     case "give_up": {
-      const end = exhausted(state, call.attempt, error, decision.reason, failed.id);
-      return record(turn, target, [failed, end], undefined);
+      const { reason } = decision;
+      const end = { what: "failed", attempts: call.attempt, error, reason } as const;
+      const { events, goesOn } = endStep(state, end, failed.id, now);
+      const next: Next = goesOn ? { at: now, kind: "retry" } : undefined;
+      return record(turn, target, [failed, ...events], next);
     }
     case "failover":
       return record(turn, target, [failed], { at: now, kind: "retry" });
@@ -121,7 +129,15 @@ export function overtaken(turn: Turn, entry: OutcomeEntry, stored: readonly Reco
   if (stored.some(({ id }) => id === entry.events[0]!.id)) return done(turn, again);
   const expected = stored.at(-1)?.revision ?? -1;
   const append = { ...entry.append, expected };
-  turn.effects.push({ type: "append", entry: { ...again, append } });
+  turn.effects.push({ type: "append", entry: factOf(turn, { ...again, append }) });
+}
+
+/** Of a message with further steps only what the provider said stands: whether a step follows it is decided anew, on what was written meanwhile. */
+function factOf(turn: Turn, entry: OutcomeEntry): OutcomeEntry {
+  if (entry.call.state.failover === undefined || entry.events.length === 1) return entry;
+  const [fact, told] = [entry.events.slice(0, 1), entry.append.events.slice(0, 1)];
+  const next = { at: momentMs(turn.at.clock, entry.moment), kind: "retry" } as const;
+  return { ...entry, events: fact, append: { ...entry.append, events: told }, next };
 }
 
 function done(turn: Turn, { job, moment, next, call, events }: OutcomeEntry): void {

@@ -12,7 +12,7 @@ import {
   type ReactorInstance,
   type ReactorTools,
   createAlarm,
-  lazily,
+  lazyWindow,
 } from "@heliograph/runtime";
 import { isSealed, type Vault } from "@heliograph/vault";
 import { timeOfEvent } from "@heliograph/domain";
@@ -70,13 +70,12 @@ async function start({
 /** Keeps receipts until they are due, and records those of one slot together. */
 class Player implements ReactorInstance<SentEvent["type"]> {
   readonly #context: ReactorTools["context"];
-  readonly #checkpoint: ReactorTools["checkpoint"];
   readonly #fail: ReactorTools["fail"];
   readonly #slots = new Map<number, Waiting[]>();
   readonly #floor: Floor;
   readonly #stopped = new AbortController();
   readonly #alarm: Alarm;
-  readonly #pace: ReturnType<typeof lazily>;
+  readonly #window: ReturnType<typeof lazyWindow>;
   #waiting = 0;
   #recording: Promise<void> = Promise.resolve();
   #wake: (() => void) | undefined;
@@ -87,21 +86,25 @@ class Player implements ReactorInstance<SentEvent["type"]> {
     fail: ReactorTools["fail"],
   ) {
     this.#context = context;
-    this.#checkpoint = checkpoint;
     this.#fail = fail;
     this.#floor = createFloor(checkpoint.position);
     const broken = (error: unknown): void => this.#broken(error);
     this.#alarm = createAlarm(() => {
       this.#recording = this.#recording.then(() => this.#recordDue()).catch(broken);
     });
-    this.#pace = lazily(CHECKPOINT_MS, () => this.#commit(), broken);
+    this.#window = lazyWindow({
+      checkpoint,
+      fail: broken,
+      busyMs: CHECKPOINT_MS,
+      position: () => this.#floor.position(),
+    });
   }
 
   async handle(batch: Batch<SentEvent["type"]>): Promise<void> {
     const mark = this.#floor.begin();
     for (const event of await opened(this.#context.vault, batch.events)) this.#plan(event, mark);
     this.#floor.end(mark, batch.position);
-    this.#schedule();
+    this.#window.reached();
     if (this.#waiting >= MOST_WAITING && !this.#stopped.signal.aborted)
       await new Promise<void>((resolve) => (this.#wake = resolve));
   }
@@ -109,11 +112,10 @@ class Player implements ReactorInstance<SentEvent["type"]> {
   async stop(): Promise<void> {
     this.#stopped.abort();
     this.#alarm.cancel();
-    this.#pace.cancel();
     this.#wake?.();
     // What still waits stays above the checkpoint; the next owner plays it.
     await this.#recording.catch(() => undefined);
-    await this.#commit();
+    await this.#window.flush();
   }
 
   #broken(error: unknown): void {
@@ -166,17 +168,6 @@ class Player implements ReactorInstance<SentEvent["type"]> {
     this.#waiting -= list.length;
     for (const { mark } of list) this.#floor.release(mark);
     if (this.#waiting < MOST_WAITING / 2) this.#wake?.();
-    this.#schedule();
-  }
-
-  #schedule(): void {
-    const position = this.#floor.position();
-    this.#checkpoint.dealt(position);
-    this.#pace.schedule(position - this.#checkpoint.position);
-  }
-
-  async #commit(): Promise<void> {
-    const position = this.#floor.position();
-    if (position > this.#checkpoint.position) await this.#checkpoint.commit(position);
+    this.#window.reached();
   }
 }

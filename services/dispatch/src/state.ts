@@ -1,4 +1,11 @@
 import { readEventFlaw, type EventData, type Failure } from "@heliograph/contracts";
+import {
+  beginFailover,
+  evolveFailover,
+  requestOfStep,
+  timeOfEvent,
+  type Failover,
+} from "@heliograph/domain";
 import type { RecordedEvent } from "@heliograph/log";
 import { nothingSpent, ordinary, scheduleOf, spend, type Spent } from "./retry.ts";
 
@@ -10,7 +17,10 @@ type Uncertain = EventData<"DispatchUncertain">;
  * `settled` means that dispatch has nothing more to do, whatever happens.
  */
 export type State = {
+  /** As the step that is under way carries it out. */
   readonly request: Requested;
+  /** Of a message with further steps. */
+  readonly failover: Failover | undefined;
   /** The stream's first event: its id is the root of every id that dispatch derives. */
   readonly requestEvent: RecordedEvent<"MessageRequested">;
   /** Last revision of the stream: what the next append expects; and that event's id, the cause of what follows. */
@@ -25,11 +35,17 @@ export type State = {
   readonly calls: number;
   /** The same outcomes by the schedule whose budget they use up. */
   readonly spent: Spent;
-  /** Some provider accepted once: from then on a send is a resend, and the validity no longer counts. */
+  /** Some provider accepted the step that is under way once: from then on a send is a resend, and the validity no longer counts. */
   readonly sent: boolean;
+  /** When it did last, epoch ms by the partner's clock. */
+  readonly sentAt: number;
+  /** The end of the quiet hours that the message waits for, or waited for last; epoch ms. */
+  readonly quietUntil: number;
   /** Gateways that failed since the last wait; a fail-over goes to another. */
   readonly failed: readonly string[];
   readonly error: Failure | undefined;
+  /** Why no further attempt follows the last one. */
+  readonly givenUp: string | undefined;
   /** When the next attempt is due, epoch ms; 0 when at once. */
   readonly retryAt: number;
   /** The providers' ids of the attempts that were accepted. */
@@ -39,6 +55,7 @@ export type State = {
 
 const begun = (event: RecordedEvent<"MessageRequested">): State => ({
   request: event.data,
+  failover: beginFailover(event.data),
   requestEvent: event,
   revision: event.revision,
   lastEventId: event.id,
@@ -48,18 +65,54 @@ const begun = (event: RecordedEvent<"MessageRequested">): State => ({
   calls: 0,
   spent: nothingSpent,
   sent: false,
+  sentAt: 0,
+  quietUntil: 0,
   failed: [],
   error: undefined,
+  givenUp: undefined,
   retryAt: 0,
   providerIds: [],
   uncertain: undefined,
+});
+
+/** The next step of the message is what everybody acts on from here: its retries, and its validity, begin anew. */
+const begin = (state: State, { step, expires_at }: EventData<"FailoverStarted">): State => ({
+  ...state,
+  request: requestOfStep(state.failover!.origin, step, expires_at),
+  phase: "queued",
+  spent: nothingSpent,
+  sent: false,
+  failed: [],
+  retryAt: 0,
+  givenUp: undefined,
+  uncertain: undefined,
+});
+
+/** By the clock that decides when the wait is over; events of before this version do not say. */
+const doubted = (
+  state: State,
+  { data, recordedAt }: RecordedEvent<"DispatchUncertain">,
+): State => ({
+  ...state,
+  phase: state.phase === "settled" ? "settled" : "uncertain",
+  attempt: data.attempt,
+  calls: state.calls + 1,
+  spent: spend(state.spent, ordinary),
+  uncertain: { ...data, since: data.at === undefined ? recordedAt : Date.parse(data.at) },
 });
 
 /** The next state; undefined until the request is seen. Types that dispatch does not know move only the revision. */
 export function evolve(state: State | undefined, event: RecordedEvent): State | undefined {
   if (event.type === "MessageRequested") return begun(event);
   if (state === undefined) return undefined;
-  const next = { ...state, revision: event.revision, lastEventId: event.id };
+  const next = after(state, event);
+  // What the provider told an owner of before is a fact, and comes after the end that its successor saw.
+  return state.phase === "settled" ? { ...next, phase: "settled" } : next;
+}
+
+function after(state: State, event: RecordedEvent): State {
+  const failover = state.failover && evolveFailover(state.failover, event);
+  const next = { ...state, failover, revision: event.revision, lastEventId: event.id };
   const changed = { ...next, phaseRevision: event.revision };
   const { type, data } = event;
   switch (type) {
@@ -77,35 +130,33 @@ export function evolve(state: State | undefined, event: RecordedEvent): State | 
         failed,
         retryAt,
         error: data.error,
+        givenUp: data.next === "give_up" ? data.reason : undefined,
         uncertain: undefined,
       };
     }
     case "DispatchUncertain":
-      return {
-        ...changed,
-        phase: "uncertain",
-        attempt: data.attempt,
-        calls: state.calls + 1,
-        spent: spend(state.spent, ordinary),
-        // By the clock that decides when the wait is over; events of before this version do not say.
-        uncertain: {
-          ...data,
-          since: data.at === undefined ? event.recordedAt : Date.parse(data.at),
-        },
-      };
+      return doubted(changed, event);
     case "MessageSent":
     case "MessageResent":
       return {
         ...changed,
-        phase: state.phase === "settled" ? "settled" : "sent",
+        phase: "sent",
         attempt: data.attempt,
         calls: state.calls + 1,
         spent: spend(state.spent, ordinary),
         sent: true,
+        sentAt: timeOfEvent(event),
         providerIds: [...state.providerIds, data.provider.message_id],
         failed: [],
         uncertain: undefined,
       };
+    case "SendDelayed":
+      return { ...next, quietUntil: Date.parse(data.until) };
+    case "FailoverStarted":
+      return state.phase === "settled" ? next : begin(changed, data);
+    case "MessageSettled":
+      // Where it falls back on an earlier step, nothing is sent any more.
+      return data.step === state.failover?.step ? next : { ...changed, phase: "settled" };
     case "BounceDeferred":
       // A late bounce of an attempt that a newer one has replaced changes nothing.
       return state.phase === "sent" && data.attempt === state.attempt

@@ -239,6 +239,32 @@ test("the fold alone decides the next step", () => {
   expect(step([requested(), sent(1), event("MessageDelivered")])).toEqual({ type: "nothing" });
 });
 
+test("an attempt that is due in quiet hours waits for their end, which is recorded once, or ends the message", () => {
+  const at = (time: string): number => Date.parse(`2026-01-10T${time}Z`);
+  const night = { from: "21:00", to: "07:00", policy: "delay", zones: ["UTC"], found: "request" };
+  const until = at("07:00:00");
+  const expires_at = "2026-01-11T00:00:00.000Z";
+  const quiet = requested({ expires_at, quiet_hours: night });
+  expect(step([quiet], { now: at("06:59:00") })).toEqual({ type: "delay", until });
+  expect(step([quiet], { now: until })).toEqual({ type: "call", attempt: 1 });
+  const delayed = event("SendDelayed", { until: new Date(until).toISOString(), reason: "x" });
+  const wait = { type: "wait", at: until, why: "quiet" };
+  expect(step([quiet, delayed], { now: at("06:59:00") })).toEqual(wait);
+  // A retry and a step as much as the first attempt.
+  const retry = failed(1, "retry", at("05:00:00"));
+  expect(step([quiet, retry, delayed], { now: at("06:00:00"), waited: Infinity })).toEqual(wait);
+  expect(step([quiet, retry, delayed], { now: until })).toEqual({ type: "call", attempt: 2 });
+  // The next night is another wait, and the validity ends in it.
+  const later = step([quiet, delayed], { now: at("23:00:00") });
+  expect(later).toEqual({ type: "delay", until: until + 86_400_000 });
+  const again = event("SendDelayed", { until: new Date(until + 86_400_000).toISOString() });
+  const over = { ...wait, at: Date.parse(expires_at) };
+  expect(step([quiet, delayed, again], { now: at("23:00:00") })).toEqual(over);
+  expect(step([quiet, again], { now: Date.parse(expires_at) })).toEqual({ type: "expire" });
+  const strict = requested({ expires_at, quiet_hours: { ...night, policy: "reject" } });
+  expect(step([strict], { now: at("23:00:00") })).toMatchObject({ type: "refuse" });
+});
+
 test("a message that a mail server put off is tried on after six failures, one that failed is not", () => {
   const off = (attempt: number, code: string) =>
     event("DispatchAttemptFailed", {
@@ -281,6 +307,15 @@ test("a transient bounce feeds the retry budget, a late one of an earlier attemp
       type: "exhaust",
     },
   );
+});
+
+test("what an owner of before is told late changes nothing about an end", () => {
+  const doubt = event("DispatchUncertain", { attempt: 1, gateway: "a", policy: "at_least_once" });
+  for (const late of [failed(1, "retry", 5_000), doubt, sent(1)])
+    for (const end of ["DispatchExhausted", "MessageExpired"])
+      expect(step([requested(), doubt, event(end), late], { now: 5_000 })).toEqual({
+        type: "nothing",
+      });
 });
 
 test("the row of a wait that was over before says nothing of the wait that follows", () => {

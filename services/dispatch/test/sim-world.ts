@@ -48,6 +48,7 @@ export class World {
   readonly proven = new Set<string>();
   readonly #taken = new Set<string>();
   readonly #inFlight = new Map<Connection, number>();
+  /** By message and attempt: who took over may have made the next one, which came back too. */
   readonly #bouncedAt = new Map<string, number>();
 
   constructor(seed: number, configured: readonly Partial<GatewayConfig>[]) {
@@ -74,7 +75,7 @@ export class World {
     if (request.send_at !== undefined && this.latest < Date.parse(request.send_at))
       about("is sent early");
     if (phase === "failing" && this.latest < retryAt) about("is tried again early");
-    const bouncedAt = this.#bouncedAt.get(messageId) ?? 0;
+    const bouncedAt = this.#bouncedAt.get(`${messageId} ${state.attempt}`) ?? 0;
     if (phase === "bounced" && !this.clocksMove && this.latest < bouncedAt + SHORTEST_BACKOFF_MS)
       about("is sent again early");
   }
@@ -131,9 +132,9 @@ export class World {
       ({ type }) => type === "MessageSent" || type === "MessageResent",
     ) as RecordedEvent<"MessageSent"> | undefined;
     if (sent === undefined) return undefined;
-    // A second bounce of the same attempt changes nothing.
-    if (sent === events.at(-1)) this.#bouncedAt.set(messageId, this.latest);
     const { attempt } = sent.data;
+    // A second bounce of the same attempt changes nothing.
+    if (sent === events.at(-1)) this.#bouncedAt.set(`${messageId} ${attempt}`, this.latest);
     const data = { message_id: messageId, attempt, error: failure(false) };
     return eventOf("BounceDeferred", messageId, data, events);
   }

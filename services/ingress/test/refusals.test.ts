@@ -21,6 +21,83 @@ const post = (options: Parameters<World["call"]>[2]) =>
 const email = { channel: "email", to: "ada@example.com", subject: "Hi", html: "<p>Hi</p>" };
 const whatsapp = { channel: "whatsapp", to: "+15551234567" };
 
+const mailStep = { channel: "email", to: "ada@example.com", subject: "Hi", on: ["failed"] };
+/** A further step that is refused, and the field of it. */
+const refusedStep = (
+  what: string,
+  step: object,
+  path: string,
+  code = "invalid_request",
+): [string, object, string, string] => [
+  `a step with ${what}`,
+  {
+    ...sms,
+    failover: [
+      { channel: "whatsapp", on: ["failed"] },
+      { ...mailStep, ...step },
+    ],
+  },
+  code,
+  `failover.1${path}`,
+];
+const refusedSteps = [
+  refusedStep("an unknown channel", { channel: "fax" }, ".channel"),
+  refusedStep("the channel of the message", { channel: "sms" }, ".channel"),
+  refusedStep("the channel of a step before", { channel: "whatsapp" }, ".channel"),
+  refusedStep("an address of another channel", { to: "+15551234567" }, ".to"),
+  refusedStep("the recipient of the message, which is no address", { to: undefined }, ".to"),
+  refusedStep("no subject", { subject: undefined }, ".subject"),
+  refusedStep(
+    "a template that is not there",
+    { template: "none", subject: undefined },
+    ".template",
+    "template_not_found",
+  ),
+  refusedStep("nothing that it waits for", { on: [] }, ".on"),
+  refusedStep("an unknown cause", { on: ["late"] }, ".on.0"),
+  refusedStep("no time to wait for a receipt", { on: ["no_receipt"] }, ".after_seconds"),
+  refusedStep(
+    "a time that is too short",
+    { on: ["no_receipt"], after_seconds: 9 },
+    ".after_seconds",
+  ),
+  refusedStep("files", { media: [{ url: "https://x.example/a.png" }] }, ".media"),
+  refusedStep(
+    "a recipient who opted out",
+    { to: "suppressed@example.com" },
+    ".to",
+    "recipient_suppressed",
+  ),
+  refusedStep("a sender that is none", { from: "nobody" }, ".from"),
+  [
+    "a step that waits for a receipt of a broadcast",
+    {
+      channel: "broadcast",
+      to: "news",
+      text: "x",
+      failover: [{ channel: "sms", to: sms.to, on: ["no_receipt"], after_seconds: 10 }],
+    },
+    "invalid_request",
+    "failover.0.on",
+  ],
+  [
+    "six further steps",
+    { ...sms, failover: Array(6).fill(mailStep) },
+    "invalid_request",
+    "failover",
+  ],
+  ["no further step", { ...sms, failover: [] }, "invalid_request", "failover"],
+] as const satisfies readonly (readonly [string, object, string, string])[];
+
+const night = { from: "21:00", to: "08:00", zone: "UTC", policy: "delay" };
+/** From an hour ago to an hour from now. */
+function quietNow(): { from: string; to: string } {
+  const [from, to] = [-1, 1].map((hours) =>
+    new Date(Date.now() + hours * 3_600_000).toISOString().slice(11, 16),
+  );
+  return { from: from!, to: to! };
+}
+
 /** What is sent, the code it is refused with, and the field that is named. */
 const refused: readonly (readonly [string, object, string, string?])[] = [
   ["no recipient", { channel: "sms", text: "Hello" }, "invalid_request", "to"],
@@ -103,13 +180,24 @@ const refused: readonly (readonly [string, object, string, string?])[] = [
     "to",
   ],
   ["a broadcast to a number", { ...sms, channel: "broadcast" }, "invalid_request", "to"],
-  [
-    "failover",
-    { ...sms, failover: [{ channel: "sms", after_seconds: 5 }] },
-    "feature_not_available",
-    "failover",
-  ],
-  ["quiet_hours", { ...sms, quiet_hours: {} }, "feature_not_available", "quiet_hours"],
+  ...refusedSteps,
+  ...(
+    [
+      ["without a policy", { policy: undefined }, "quiet_hours.policy"],
+      ["at a time that is none", { from: "25:99" }, "quiet_hours.from"],
+      ["that last a whole day", { from: "08:00" }, "quiet_hours.to"],
+      ["in a zone that is none", { zone: "Europe/Atlantis" }, "quiet_hours.zone"],
+      ["in an offset", { zone: "+01:00" }, "quiet_hours.zone"],
+      ["that leave no time in the country", { from: "08:01", zone: undefined }, "quiet_hours"],
+      ["that it is due in", { ...quietNow(), policy: "reject" }, "quiet_hours"],
+      ["that outlast it", quietNow(), "validity_seconds"],
+    ] as const
+  ).map(([what, hours, path]): [string, object, string, string] => [
+    `quiet hours ${what}`,
+    { ...sms, validity_seconds: 60, quiet_hours: { ...night, ...hours } },
+    "invalid_request",
+    path,
+  ]),
   ["no media", { ...sms, media: [] }, "invalid_request", "media"],
   [
     "media on SMS",

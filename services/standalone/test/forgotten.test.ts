@@ -88,12 +88,14 @@ test.each(Object.keys(engines))(
     const canaries = [mark, ...phones];
     await until(
       async () => {
-        const found = [
+        const inside = [
           ...(await tablesWith(instance.databaseUrl, canaries)),
           ...(await filesWith(dataDir, canaries)),
           ...linesWith("the process's log", instance.output(), canaries),
-          ...linesWith("copies of the log", await engine.outside(), canaries),
         ];
+        // To read all of a broker costs as much as the rest: only when the rest is clean.
+        const outside = inside.length > 0 ? "" : await engine.outside();
+        const found = [...inside, ...linesWith("copies of the log", outside, canaries)];
         if (found.length > 0) throw new Error(found.slice(0, 5).join("\n"));
         return true;
       },
@@ -307,40 +309,49 @@ async function forget({ get, del }: Calls, { contact }: Person): Promise<void> {
   await until(async () => (await get(`/contacts/${contact}/erasure`)).body.status === "completed");
 }
 
-/** The tables of all databases whose rows, as text, hold one of these. */
+/** The tables of all databases whose rows, as text, hold one of these; one connection and one statement for each database, for this is asked again and again. */
 async function tablesWith(url: string, texts: readonly string[]): Promise<readonly string[]> {
-  const found: string[] = [];
-  const names = await query<{ name: string }>(
-    url,
-    "select datname as name from pg_database where datallowconn and not datistemplate",
-  );
-  for (const { name: database } of names) {
-    const at = Object.assign(new URL(url), { pathname: `/${database}` }).href;
-    const tables = await query<{ name: string }>(
-      at,
-      "select format('%I.%I', schemaname, tablename) as name from pg_tables where schemaname not in ('pg_catalog', 'information_schema')",
+  const names = await on(url, async (client) => {
+    const { rows } = await client.query<{ name: string }>(
+      "select datname as name from pg_database where datallowconn and not datistemplate",
     );
-    for (const { name } of tables) {
-      const rows = await query<{ row: string }>(
-        at,
-        `select t::text as row from ${name} t where t::text like any ($1) limit 1`,
-        [texts.map((text) => `%${text}%`)],
-      );
-      found.push(...rows.map(({ row }) => `${database} ${name}: ${row}`));
-    }
+    return rows.map(({ name }) => name);
+  });
+  const found: string[] = [];
+  for (const database of names) {
+    const rows = await on(
+      Object.assign(new URL(url), { pathname: `/${database}` }).href,
+      (client) => rowsWith(client, texts),
+    );
+    found.push(...rows.map(({ name, row }) => `${database} ${name}: ${row}`));
   }
   return found;
 }
 
-async function query<Row extends pg.QueryResultRow>(
+type FoundRow = { readonly name: string; readonly row: string };
+
+/** One such row of each table that has any. */
+async function rowsWith(client: pg.Client, texts: readonly string[]): Promise<readonly FoundRow[]> {
+  const { rows: tables } = await client.query<{ name: string }>(
+    "select format('%I.%I', schemaname, tablename) as name from pg_tables where schemaname not in ('pg_catalog', 'information_schema')",
+  );
+  if (tables.length === 0) return [];
+  const firstOfEach = tables.map(
+    ({ name }) =>
+      `(select ${pg.escapeLiteral(name)} as name, t::text as row from ${name} t where t::text like any ($1) limit 1)`,
+  );
+  const patterns = texts.map((text) => `%${text}%`);
+  return (await client.query<FoundRow>(firstOfEach.join(" union all "), [patterns])).rows;
+}
+
+async function on<T>(
   connectionString: string,
-  text: string,
-  values: readonly unknown[] = [],
-): Promise<readonly Row[]> {
+  work: (client: pg.Client) => Promise<T>,
+): Promise<T> {
   const client = new pg.Client({ connectionString });
   await client.connect();
   try {
-    return (await client.query<Row>(text, [...values])).rows;
+    return await work(client);
   } finally {
     await client.end();
   }

@@ -1,22 +1,57 @@
 import { writeFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
-import { launchInstance, postgresProcesses, spawnService, testServer } from "@heliograph/testkit";
-import { expect, it } from "vitest";
+import { refuseToStart } from "@heliograph/platform";
+import {
+  freePort,
+  launchInstance,
+  postgresProcesses,
+  spawnService,
+  testServer,
+} from "@heliograph/testkit";
+import { expect, it, vi } from "vitest";
+import { start } from "../src/index.ts";
 import { ownDataDir } from "./setting.ts";
 
+const silent = { HELIOGRAPH_LOG_LEVEL: "silent" };
+
 /** Starts what must not start: it ends with code 2 and says this one line, besides what it logs. */
-async function expectRefused(
+async function expectRefused(env: Readonly<Record<string, string>>, line: RegExp): Promise<void> {
+  const dataDir = env["HELIOGRAPH_DATA_DIR"] ?? ownDataDir();
+  const process = await launchInstance({ dataDir, env: { ...silent, ...env } });
+  expect(await process.exited).toEqual({ code: 2, signal: null });
+  expectLine(process.output(), line, dataDir);
+}
+
+/** The same in this process, which has loaded the product already, up to the end that `main.ts` gives it. */
+async function expectRefusedHere(
   env: Readonly<Record<string, string>>,
   line: RegExp,
-  port?: number,
 ): Promise<void> {
   const dataDir = env["HELIOGRAPH_DATA_DIR"] ?? ownDataDir();
-  const options = { dataDir, env: { HELIOGRAPH_LOG_LEVEL: "silent", ...env } };
-  const process = await launchInstance(port === undefined ? options : { ...options, port });
-  expect(await process.exited).toEqual({ code: 2, signal: null });
-  expect(process.output()).toMatch(/^heliograph: [^\n]*\n$/);
-  expect(process.output()).toMatch(line);
+  const port = String(await freePort());
+  const all = { HELIOGRAPH_DATA_DIR: dataDir, HELIOGRAPH_PORT: port, ...silent, ...env };
+  const error: unknown = await start(all).then(
+    () => "it started",
+    (reason: unknown) => reason,
+  );
+  const exit = vi.spyOn(process, "exit").mockReturnValue(undefined as never);
+  const write = vi.spyOn(process.stderr, "write").mockReturnValue(true);
+  let output: string;
+  try {
+    refuseToStart(error);
+  } finally {
+    expect(exit.mock.calls).toEqual([[2]]);
+    output = write.mock.calls.map(([text]) => String(text)).join("");
+    exit.mockRestore();
+    write.mockRestore();
+  }
+  expectLine(output, line, dataDir);
+}
+
+function expectLine(output: string, line: RegExp, dataDir: string): void {
+  expect(output).toMatch(/^heliograph: [^\n]*\n$/);
+  expect(output).toMatch(line);
   expect(postgresProcesses(dataDir)).toEqual([]);
 }
 
@@ -26,13 +61,14 @@ it("a port that is taken, and an address of another machine, are named, and Post
   const { port } = squatter.address() as AddressInfo;
   try {
     const taken = new RegExp(`HELIOGRAPH_PORT: 127.0.0.1:${port} is in use by another process`);
-    await expectRefused({}, taken, port);
-    await expectRefused({ HELIOGRAPH_SERVICES: "wallet" }, taken, port);
-    await expectRefused(
+    const at = { HELIOGRAPH_PORT: String(port) };
+    await expectRefused(at, taken);
+    await expectRefusedHere({ ...at, HELIOGRAPH_SERVICES: "wallet" }, taken);
+    await expectRefusedHere(
       { HELIOGRAPH_HOST: "203.0.113.7" },
       /HELIOGRAPH_HOST is no address of this mach/,
     );
-    await expectRefused(
+    await expectRefusedHere(
       { HELIOGRAPH_HOST: "no.such.host.invalid" },
       /HELIOGRAPH_HOST: there is no host /,
     );
@@ -45,8 +81,11 @@ it("a data folder that cannot be one is named", async () => {
   const file = join(ownDataDir(), "file");
   writeFileSync(file, "");
   await expectRefused({ HELIOGRAPH_DATA_DIR: file }, /EEXIST.*file/);
-  await expectRefused({ HELIOGRAPH_DATA_DIR: join(file, "below") }, /ENOTDIR|EEXIST/);
-  await expectRefused({ HELIOGRAPH_DATA_DIR: "/proc/heliograph" }, /ENOENT.*\/proc\/heliograph/);
+  await expectRefusedHere({ HELIOGRAPH_DATA_DIR: join(file, "below") }, /ENOTDIR|EEXIST/);
+  await expectRefusedHere(
+    { HELIOGRAPH_DATA_DIR: "/proc/heliograph" },
+    /ENOENT.*\/proc\/heliograph/,
+  );
 });
 
 it("a database that refuses, or is away for good, is named with its reason", async () => {
@@ -65,7 +104,7 @@ it("a database that refuses, or is away for good, is named with its reason", asy
     ["postgres://u:p@127.0.0.1:1/x?sslmode=verify-full&sslrootcert=/none.pem", /\/none\.pem/],
     ["mysql://u:p@127.0.0.1:1/x", /HELIOGRAPH_DATABASE_URL: not a URL/],
   ] as const)
-    await expectRefused({ ...wait, HELIOGRAPH_DATABASE_URL: url }, line);
+    await expectRefusedHere({ ...wait, HELIOGRAPH_DATABASE_URL: url }, line);
   const alone = spawnService(new URL("../../ingress/src/main.ts", import.meta.url).pathname, {
     ...wait,
     HELIOGRAPH_DATABASE_URL: "postgres://u:p@127.0.0.1:1/x",

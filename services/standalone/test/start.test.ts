@@ -14,7 +14,7 @@ import { afterAllStop, clientsOf, example, ownDataDir, reached, send } from "./s
 describe("npm start", () => {
   it("writes dev.json once it is ready, and finds its data again", async () => {
     const dataDir = ownDataDir();
-    const first = await startInstance({ dataDir });
+    const first = await startInstance({ dataDir, initdb: true });
     // Also when an expectation fails before the stop below.
     afterAllStop(first);
     expect(readInstance(dataDir)).toEqual({

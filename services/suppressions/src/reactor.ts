@@ -4,6 +4,7 @@ import {
   decideEnd,
   decideStart,
   evolveSuppression,
+  optedOutCode,
   type Suppression,
   type SuppressionEvent,
   formatTime,
@@ -23,15 +24,13 @@ type Bounced = RecordedEvent<"MessageBounced">;
 type Complained = RecordedEvent<"MessageComplained">;
 type Failed = RecordedEvent<"MessageFailed">;
 type Corrected = RecordedEvent<"MessageCorrected">;
-type Cause = Received | Bounced | Complained | Failed | Corrected;
+type StepFailed = RecordedEvent<"FailoverStepFailed">;
+type Cause = Received | Bounced | Complained | Failed | Corrected | StepFailed;
 
 /** Evidence holds so much of a text. */
 const maxEvidenceCharacters = 2_000;
 /** A sealed text that is longer is no keyword: 20,000 characters, which is a mail with what it quotes. */
 const maxToken = 110_000;
-
-/** In the word of gateways for somebody who wrote STOP to the provider, which takes no more messages to that number. */
-const optedOutCode = "recipient_opted_out";
 
 /** Starts and ends suppressions by what people write, what comes back for good and what is complained about, and answers keywords. */
 export const keywordsReactor = reactor({
@@ -45,6 +44,7 @@ export const keywordsReactor = reactor({
     "MessageComplained",
     "MessageFailed",
     "MessageCorrected",
+    "FailoverStepFailed",
   ],
   concerns: (event) => event.type !== "MessageFailed" || event.data.error.code === optedOutCode,
   spaces: {},
@@ -79,6 +79,9 @@ function handleOne(tools: ReactorTools, event: Cause): Promise<boolean> {
       return optedOut(tools, event);
     case "MessageCorrected":
       return corrected(tools, event);
+    case "FailoverStepFailed":
+      // With a diagnostic it is mail that came back.
+      return event.data.diagnostic === undefined ? optedOut(tools, event) : bounced(tools, event);
     default:
       return event satisfies never;
   }
@@ -200,7 +203,10 @@ async function alter(
  * Mail that came back for good because of its recipient: nothing is sent there any more, since those who go on are taken for spammers by the receiving servers. In the sandbox the addresses
  * whose outcome is chosen stay usable.
  */
-async function bounced(tools: ReactorTools, event: Bounced | Corrected): Promise<boolean> {
+async function bounced(
+  tools: ReactorTools,
+  event: Bounced | Corrected | StepFailed,
+): Promise<boolean> {
   const { message, error, diagnostic } = event.data;
   if (error === undefined || !error.permanent || error.class !== "recipient") return false;
   const to = await addressOf(tools, event);
@@ -236,7 +242,7 @@ async function complained(tools: ReactorTools, event: Complained): Promise<boole
 }
 
 /** The provider heard the STOP and we did not: here it counts as one that we did. */
-async function optedOut(tools: ReactorTools, event: Failed): Promise<boolean> {
+async function optedOut(tools: ReactorTools, event: Failed | StepFailed): Promise<boolean> {
   if (event.data.error.code !== optedOutCode) return false;
   const to = await addressOf(tools, event);
   return to === undefined

@@ -27,6 +27,9 @@ export const countedTypes = [
   "DispatchExhausted",
   "DeliveryFailed",
   "MessageCorrected",
+  // Of a message with further steps: which of them it is now, and which is charged.
+  "FailoverStarted",
+  "MessageSettled",
   // What was sent after its hold had expired and nobody pays: only the wallet knows.
   "FundsWrittenOff",
 ] as const;
@@ -49,6 +52,8 @@ export type Life = {
   readonly tags: readonly string[];
   readonly currency: string;
   readonly segments: number;
+  /** Of a message with further steps: what each of them counts as. */
+  readonly steps: readonly Counted[];
   /** Micro-units: what the wallet holds for the message, and what became of that. */
   readonly price: bigint;
   readonly hold: HoldStatus;
@@ -64,6 +69,18 @@ export type Life = {
   readonly sentToDeliveredMs: number | undefined;
 };
 
+/** What differs between the steps of a message. */
+type Counted = Pick<Life, "channel" | "country" | "segments">;
+const countedAs = (step: {
+  readonly channel: string;
+  readonly price: { readonly country: string };
+  readonly segments: { readonly count: number };
+}): Counted => ({
+  channel: step.channel,
+  country: step.price.country,
+  segments: step.segments.count,
+});
+
 /** Gives the names that a request's template and tags are counted under. */
 export type Naming = (
   partner: string,
@@ -77,21 +94,22 @@ export const hourOf = (time: string): number => Math.floor(Date.parse(time) / ho
 const happenedAt = ({ metadata, recordedAt }: MessageEvent): number =>
   metadata.at === undefined ? recordedAt : Date.parse(metadata.at);
 
+const noSteps: readonly Counted[] = [];
+
 function begin(event: RecordedEvent<"MessageRequested">, naming: Naming): Life {
   const { data, metadata } = event;
   const { partner } = metadata;
-  const price = parseMoney(data.cost);
+  const price = parseMoney(data.hold ?? data.cost);
   const hour = hourOf(data.created_at);
   if (partner === undefined || price === undefined || !Number.isSafeInteger(hour))
     throw new Error(`${event.type} at ${event.position} cannot be counted`);
   return {
     partner,
     hour,
-    channel: data.channel,
-    country: data.price.country,
+    ...countedAs(data),
     ...naming(partner, hour, namesOf(data)),
     currency: data.currency,
-    segments: data.segments.count,
+    steps: data.failover === undefined ? noSteps : [data, ...data.failover].map(countedAs),
     price,
     hold: "held",
     isWrittenOff: false,
@@ -123,7 +141,8 @@ export function evolveLife(
   if (event.type === "FundsWrittenOff") return { ...life, isWrittenOff: true };
   const next: { -readonly [Key in keyof Life]: Life[Key] } = {
     ...life,
-    hold: holdAfter(life.hold, event),
+    ...fundsAfter(life, event),
+    ...("step" in event.data && event.data.step !== undefined && life.steps[event.data.step]),
   };
   if (event.type in statusOf)
     next.status = joinStatus(life.status, statusOf[event.type as keyof typeof statusOf]);
@@ -157,9 +176,15 @@ export function evolveLife(
 }
 
 /** The wallet's own rules, so that usage and ledger cannot disagree. */
-function holdAfter(hold: HoldStatus, event: MessageEvent): HoldStatus {
+function fundsAfter({ hold, price }: Life, event: MessageEvent): Pick<Life, "hold" | "price"> {
   const cause = walletCause(event);
-  if (cause?.kind !== "capture" && cause?.kind !== "return") return hold;
+  if (cause?.kind !== "capture" && cause?.kind !== "return") return { hold, price };
   const settled = settlement(hold, cause.kind);
-  return settled === undefined ? hold : statusAfter[settled];
+  const isCharged =
+    cause.kind === "capture" &&
+    (settled !== undefined || (hold === "captured" && cause.anew === true));
+  return {
+    hold: settled === undefined ? hold : statusAfter[settled],
+    price: isCharged ? parseMoney(cause.amount!)! : price,
+  };
 }

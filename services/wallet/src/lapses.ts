@@ -1,5 +1,5 @@
 import { type EventData, failpoint, streamOf, uuid5 } from "@heliograph/contracts";
-import { partnerOfWallet } from "@heliograph/domain";
+import { overAt, partnerOfWallet } from "@heliograph/domain";
 import type { NewEvent, RecordedEvent } from "@heliograph/log";
 import type { ClockState, ReactorTools } from "@heliograph/runtime";
 import { lapsedHolds } from "./metrics.ts";
@@ -102,7 +102,7 @@ async function stillOpen(
       partner: partnerOfWallet(wallet),
       wallet,
       currency: event.data.currency,
-      due_at: new Date(overAt(first, event) + graceMs),
+      due_at: new Date(endOf(first, event) + graceMs),
     };
   });
 }
@@ -161,10 +161,10 @@ const lapsed = (
 const movedAt = ({ aheadMs, jumps }: ClockState): number => (jumps.at(-1)?.to ?? 0) - aheadMs;
 
 /** When a message is over for certain; one that the log does not have, some days after its hold. */
-const overAt = (
+const endOf = (
   request: { readonly type: string; readonly data: object } | undefined,
   held: RecordedEvent,
 ): number =>
   request?.type === "MessageRequested"
-    ? Date.parse((request.data as EventData<"MessageRequested">).expires_at)
+    ? overAt(request.data as EventData<"MessageRequested">)
     : held.recordedAt + 7 * 86_400_000;

@@ -26,6 +26,8 @@ const lateTypes = [
   "FundsReturnedBefore",
 ] as const;
 const isLate = ofType(...lateTypes);
+/** What makes a hold or a charge another amount, of a message with several steps. Its status stays. */
+const isChanged = ofType("FundsReduced", "FundsRebated", "FundsSurcharged");
 /** What says in which day it counts; a late charge counts in its own. */
 const isSpending = ofType("FundsHeld", "FundsChargedLate");
 
@@ -34,12 +36,12 @@ const holdsSql = `insert into {schema}.holds as h (message_id, partner, amount, 
   select * from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::text[])
   on conflict (message_id) do update set spent_on = coalesce(h.spent_on, excluded.spent_on), ${positionColumns.map((column) => `${column} = coalesce(h.${column}, excluded.${column})`).join(", ")}`;
 
-/** The same for a batch in which holds expired or were settled after it: no two statements of a batch may touch one row. */
+/** The same for a batch in which holds expired or were settled after it, or became another amount: no two statements of a batch may touch one row. */
 const lateHoldsSql = `insert into {schema}.holds as h (message_id, partner, amount, ${positionColumns.join(", ")}, spent_on, late_status, late_positions)
   select message_id, wallet, amount, held, declined, captured, released, refunded, spent_on, late_status, string_to_array(late_positions, ',')::bigint[]
   from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::text[], $10::text[], $11::text[])
     as x (message_id, wallet, amount, held, declined, captured, released, refunded, spent_on, late_status, late_positions)
-  on conflict (message_id) do update set ${positionColumns.map((column) => `${column} = coalesce(h.${column}, excluded.${column})`).join(", ")},
+  on conflict (message_id) do update set amount = case when excluded.late_positions is null then h.amount else excluded.amount end, ${positionColumns.map((column) => `${column} = coalesce(h.${column}, excluded.${column})`).join(", ")},
     spent_on = coalesce(excluded.spent_on, h.spent_on), late_status = coalesce(excluded.late_status, h.late_status),
     late_positions = nullif(array(select distinct p from unnest(h.late_positions || excluded.late_positions) as p order by p), '{}')`;
 
@@ -53,10 +55,10 @@ const walletsSql = `insert into {schema}.wallets as w (partner, available, held,
 type WalletRecorded = RecordedEvent<WalletEventType>;
 type HoldRow = {
   readonly partner: string;
-  readonly amount: string;
+  amount: string;
   readonly positions: (bigint | null)[];
   on: string | null;
-  late?: { readonly status: HoldStatus; readonly positions: bigint[] };
+  late?: { readonly status: HoldStatus | null; readonly positions: bigint[] };
 };
 
 /** The rows that a batch of wallet events writes, each row once. */
@@ -67,9 +69,10 @@ export function walletWrites(events: readonly WalletRecorded[]): readonly WriteP
     const partner = walletOf(event);
     wallets.set(partner, event);
     const column = columnOf[event.type];
-    if (column === undefined && !isLate(event)) continue;
+    if (column === undefined && !isLate(event) && !isChanged(event)) continue;
     const { entries, spent } = event.data as EventData<"FundsHeld">;
-    for (const { message_id, amount } of entries) {
+    for (const entry of entries) {
+      const { message_id, amount } = entry;
       let row = holds.get(message_id);
       if (row === undefined) {
         row = { partner, amount, on: null, positions: [null, null, null, null, null] };
@@ -77,11 +80,13 @@ export function walletWrites(events: readonly WalletRecorded[]): readonly WriteP
       }
       if (isSpending(event)) row.on = spent?.on ?? null;
       if (column !== undefined) row.positions[positionColumns.indexOf(column)] ??= event.position;
-      else if (isLate(event))
+      else {
+        row.amount = "becomes" in entry ? String(entry.becomes) : amount;
         row.late = {
-          status: statusAfter[event.type],
+          status: isLate(event) ? statusAfter[event.type] : (row.late?.status ?? null),
           positions: [...(row.late?.positions ?? []), event.position],
         };
+      }
     }
   }
   return [

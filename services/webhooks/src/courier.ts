@@ -1,4 +1,4 @@
-import { shardPart } from "@heliograph/contracts";
+import { shardPart, webhookAnswerMs } from "@heliograph/contracts";
 import { createAlarm, type ReactorTools } from "@heliograph/runtime";
 import { createAddressGuard } from "./addresses.ts";
 import { createDial } from "./dial.ts";
@@ -7,10 +7,8 @@ import { maxAttemptsKept, type Job, type Slot } from "./job.ts";
 import {
   failed,
   isBehindProbe,
-  isHealthy,
   isOpen,
   maxFresh,
-  maxStored,
   maxUrgent,
   succeeded,
   type Lane,
@@ -29,13 +27,12 @@ import { Watch } from "./watch.ts";
 import type { Window } from "./window.ts";
 
 export type CourierOptions = {
-  /** For connect, headers and body together; 15 s. */
+  /** `webhookAnswerMs` where none is given. */
   readonly deadlineMs?: number;
   readonly resolve?: ResolveHost;
   readonly ca?: string;
 };
 
-const defaultDeadlineMs = 15_000;
 /** What is not on record after so long becomes a pending row, so that the checkpoint moves however slow an endpoint is. */
 const spillAfterMs = 1_000;
 const tickMs = 50;
@@ -108,7 +105,7 @@ export class Courier {
     });
     this.#forgetDirectory = tools.context.directory.onChange(() => this.#dropOver());
     this.#maxInMemory = shardPart(maxInMemory, tools.shard, 2_000);
-    const deadlineMs = options.deadlineMs ?? defaultDeadlineMs;
+    const deadlineMs = options.deadlineMs ?? webhookAnswerMs;
     this.#sender = new Sender({
       dial: createDial({
         guard: createAddressGuard(settings.webhookAllowCidrs),

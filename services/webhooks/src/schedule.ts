@@ -1,22 +1,10 @@
+import { webhookDelaysMs } from "@heliograph/contracts";
 import type { Result } from "./result.ts";
 
 const secondMs = 1_000;
 const minuteMs = 60 * secondMs;
 const hourMs = 60 * minuteMs;
 
-/** Delay before each attempt: ten attempts over about 75 hours (the schedule that Standard Webhooks 1.0 suggests). */
-export const attemptDelaysMs: readonly number[] = [
-  0,
-  5 * secondMs,
-  5 * minuteMs,
-  30 * minuteMs,
-  2 * hourMs,
-  5 * hourMs,
-  10 * hourMs,
-  14 * hourMs,
-  20 * hourMs,
-  24 * hourMs,
-];
 /** No receiver may park us for longer. */
 const longestRetryAfterMs = 24 * hourMs;
 
@@ -45,7 +33,7 @@ export function judge(
   if (result.type === "answer" && result.status === 410) return { type: "gone" };
   const asked =
     result.type === "answer" ? Math.min(result.retryAfterMs ?? 0, longestRetryAfterMs) : 0;
-  const delayMs = attemptDelaysMs[attempts];
+  const delayMs = webhookDelaysMs[attempts];
   if (delayMs === undefined) return { type: "failed" };
   return {
     type: "retry",

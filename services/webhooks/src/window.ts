@@ -1,5 +1,5 @@
 import { failpoint } from "@heliograph/contracts";
-import type { Checkpoint, WritePart } from "@heliograph/runtime";
+import { CommitWindow, type Checkpoint, type WritePart } from "@heliograph/runtime";
 import type { DeliveryStatus } from "./tables/webhooks.ts";
 import type { Job, Row, Slot } from "./job.ts";
 import type { Health } from "./health.ts";
@@ -66,7 +66,6 @@ const maxUnwritten = 5_000;
  */
 export class Window {
   readonly #checkpoint: Checkpoint;
-  readonly #fail: (error: unknown) => void;
   readonly #tally: Tally;
   readonly #health: Health;
   readonly #hears: WindowHears;
@@ -77,14 +76,7 @@ export class Window {
   readonly #releases = new Map<string, Set<string>>();
   /** Up to here the log was read. */
   #handled: bigint;
-  #writing: Promise<void> | undefined;
-  #writtenAt = 0;
-  #timer: NodeJS.Timeout | undefined;
-  #timerAt = Infinity;
-  #closed = false;
-  /** A write failed: nothing goes on from here, and whoever waits for room hears of it. */
-  #broken: { readonly error: unknown } | undefined;
-  readonly #waiting: (() => void)[] = [];
+  readonly #commits: CommitWindow;
 
   constructor(
     checkpoint: Checkpoint,
@@ -97,23 +89,25 @@ export class Window {
     this.#handled = checkpoint.position;
     this.#tally = tally;
     this.#health = health;
-    this.#fail = fail;
     this.#hears = hears;
+    this.#commits = new CommitWindow({
+      fail,
+      dueAt: (writtenAt) => this.#dueAt(writtenAt),
+      write: (all) => this.#write(all),
+    });
   }
 
   /** Resolves when another batch may come: back-pressure. Throws what a write failed with. */
-  async room(): Promise<void> {
-    for (;;) {
-      if (this.#broken) throw this.#broken.error;
-      if (this.#closed || (this.#slots.length < maxSlots && this.#rows.size < maxUnwritten)) return;
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    }
+  room(): Promise<void> {
+    return this.#commits.room(
+      () => this.#slots.length >= maxSlots || this.#rows.size >= maxUnwritten,
+    );
   }
 
   push(slot: Slot): void {
     this.#slots.push(slot);
     this.#handled = slot.position;
-    this.#schedule();
+    this.#commits.touch();
   }
 
   /** Slots that are still open, oldest first. */
@@ -128,7 +122,7 @@ export class Window {
     job.slot?.unresolved.delete(job);
     job.slot = undefined;
     job.stored = true;
-    this.#schedule();
+    this.#commits.touch();
   }
 
   /** Deliveries of which the table may not show the newest state yet: their rows wait to be written or are being written. */
@@ -148,7 +142,7 @@ export class Window {
     if (subject === undefined) return;
     const subjects = this.#releases.get(endpointId) ?? new Set();
     this.#releases.set(endpointId, subjects.add(subject));
-    this.#schedule();
+    this.#commits.touch();
   }
 
   /** What waits to be written as pending for an endpoint that closed is discarded instead. */
@@ -173,34 +167,19 @@ export class Window {
   }
 
   /** Writes what there is and waits for it. */
-  async flush(): Promise<void> {
-    await this.#writing?.catch(() => undefined);
-    await this.#write(true);
+  flush(): Promise<void> {
+    return this.#commits.flush();
   }
 
   close(): void {
-    this.#closed = true;
-    clearTimeout(this.#timer);
-    this.#wake();
+    this.#commits.close();
   }
 
-  #schedule(): void {
-    if (this.#closed || this.#broken || this.#writing !== undefined) return;
+  #dueAt(writtenAt: number): number | undefined {
     const first = this.#slots[0];
     const floorMoves = first !== undefined && first.unresolved.size === 0;
-    if (this.#rows.size === 0 && this.#releases.size === 0 && !floorMoves) return;
-    const at = this.#writtenAt + this.#intervalMs(floorMoves && first.endpoints.size > 0);
-    if (this.#timer !== undefined && this.#timerAt <= at) return;
-    clearTimeout(this.#timer);
-    this.#timerAt = at;
-    this.#timer = setTimeout(
-      () => {
-        this.#timer = undefined;
-        if (this.#writing !== undefined) return; // its end schedules the next
-        this.#write().catch(this.#fail);
-      },
-      Math.max(0, at - performance.now()),
-    );
+    if (this.#rows.size === 0 && this.#releases.size === 0 && !floorMoves) return undefined;
+    return writtenAt + this.#intervalMs(floorMoves && first.endpoints.size > 0);
   }
 
   #intervalMs(changesEndpoints: boolean): number {
@@ -209,31 +188,7 @@ export class Window {
   }
 
   /** `all`: counts too, whenever the last ones were written. */
-  async #write(all = false): Promise<void> {
-    if (this.#closed) return;
-    // What a failed write would have stored is lost: no later one may move the checkpoint past it.
-    if (this.#broken) throw this.#broken.error;
-    const writing = this.#writeNow(all);
-    this.#writing = writing;
-    try {
-      await writing;
-    } catch (error) {
-      this.#broken = { error };
-      this.#wake();
-      throw error;
-    } finally {
-      this.#writing = undefined;
-    }
-    this.#wake();
-    this.#schedule();
-  }
-
-  #wake(): void {
-    for (const resolve of this.#waiting.splice(0)) resolve();
-  }
-
-  async #writeNow(all: boolean): Promise<void> {
-    this.#writtenAt = performance.now();
+  async #write(all: boolean): Promise<void> {
     let position = this.#checkpoint.position;
     const changes = noChanges();
     const { endpoints, counters, closed, moved, loosened, notices } = changes;

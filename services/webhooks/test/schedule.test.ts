@@ -1,5 +1,6 @@
+import { webhookDelaysMs } from "@heliograph/contracts";
 import { describe, expect, it } from "vitest";
-import { attemptDelaysMs, coolingMs, judge } from "../src/schedule.ts";
+import { coolingMs, judge } from "../src/schedule.ts";
 import { retryAfter, type Result } from "../src/result.ts";
 
 const answer = (status: number, retryAfterMs?: number): Result => ({
@@ -29,7 +30,7 @@ describe("what follows an attempt", () => {
       ] as const) {
         const verdict = judge(reset, attempts, 1_000, random, 1);
         expect(verdict.type === "retry" && verdict.at - 1_000).toBeCloseTo(
-          attemptDelaysMs[attempts]! * factor,
+          webhookDelaysMs[attempts]! * factor,
           -3,
         );
       }

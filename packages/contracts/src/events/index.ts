@@ -159,7 +159,9 @@ export {
   type MessageContext,
 } from "./common.ts";
 export { EndpointFilters } from "./endpoint.ts";
+export { FailoverTrigger } from "./content.ts";
 export { receiptStatuses } from "./receipts.ts";
 export type { WorkingHours } from "./team.ts";
-export type { Content, GatewayChoice, Replaced, Segments } from "./message.ts";
+export type { Content, FailoverStep, QuietHours, Replaced, Segments } from "./content.ts";
+export type { GatewayChoice } from "./message.ts";
 export type { Terms } from "./terms.ts";

@@ -1,6 +1,15 @@
 import { z } from "zod";
 import { defineEvent } from "../define.ts";
 import {
+  Content,
+  FailoverStep,
+  FailoverTrigger,
+  Price,
+  QuietHours,
+  Segments,
+  sender,
+} from "./content.ts";
+import {
   Category,
   Channel,
   Failure,
@@ -12,51 +21,10 @@ import {
   Time,
 } from "./common.ts";
 
-/** What smart encoding has put in the place of what; an empty `to`: it is left out. */
-export const Replaced = z.strictObject({
-  from: z.string().max(64),
-  to: z.string().max(8),
-  count: z.int().min(1),
-});
-export type Replaced = z.infer<typeof Replaced>;
+/** The place of a step in its order; 0 is what the request itself asks for. */
+const Step = z.int().min(0).max(5);
 
-export const Segments = z.strictObject({
-  count: z.int().min(1),
-  encoding: z.enum(["GSM-7", "UCS-2", "none"]),
-  characters: z.int().min(0),
-  replaced: z.array(Replaced).max(1_600).optional(),
-});
-export type Segments = z.infer<typeof Segments>;
-
-/** A file that goes with a message: an address, or an attachment of the partner as it was when the message was accepted. */
-const SentMedia = z.strictObject({
-  url: z.string().optional(),
-  attachment_id: z.string().optional(),
-  type: z.string().max(255).optional(),
-  name: z.string().optional(),
-  caption: z.string().optional(),
-  bytes: z.int().min(0).optional(),
-});
-
-/** What the provider is asked to carry, rendered at accept so that a later template edit changes nothing that was accepted. */
-export const Content = z.strictObject({
-  text: z.string().optional(),
-  html: z.string().optional(),
-  subject: z.string().optional(),
-  media: z.array(SentMedia).max(10).optional(),
-  template: z
-    .strictObject({
-      id: Id,
-      slug: z.string(),
-      version: z.int().min(1),
-      language: z.string(),
-      variables: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
-    })
-    .optional(),
-});
-export type Content = z.infer<typeof Content>;
-
-/** Stream `message-<id>`, revision 0. `created_at` is what the 202 says; `cost` is what the wallet holds. */
+/** Stream `message-<id>`, revision 0. `created_at` is what the 202 says; `cost` is the price of its first step and, without `hold`, what the wallet holds. */
 export const MessageRequested = defineEvent(
   "MessageRequested",
   1,
@@ -65,14 +33,13 @@ export const MessageRequested = defineEvent(
     message_id: Id,
     channel: Channel,
     to: z.string().max(512),
-    from: z.string().max(512).optional(),
-    reply_to: z.string().max(512).optional(),
-    unsubscribe_url: z.string().max(1000).optional(),
+    ...sender,
     content: Content,
     category: Category,
     priority: z.int().min(0).max(3),
     send_at: Time.optional(),
     expires_at: Time,
+    quiet_hours: QuietHours.optional(),
     tags: z.array(z.string().max(64)).max(20).optional(),
     metadata: z.record(z.string(), z.unknown()).optional(),
     client_ref: z.string().max(255).optional(),
@@ -94,13 +61,11 @@ export const MessageRequested = defineEvent(
     references: MailReferences.optional(),
     cost: Money,
     currency: z.string().length(3),
-    price: z.strictObject({
-      list: z.string(),
-      version: z.int(),
-      country: z.string(),
-      per_segment: Money,
-    }),
+    price: Price,
     segments: Segments,
+    failover: z.array(FailoverStep).min(1).max(5).optional(),
+    /** Of one with further steps: the price of the dearest. */
+    hold: Money.optional(),
     created_at: Time,
   }),
 );
@@ -157,6 +122,9 @@ export const MessageSent = defineEvent(
     }),
     cost: Money,
     currency: z.string(),
+    step: Step.optional(),
+    /** false: another step may follow, so nothing is charged yet. */
+    settles: z.literal(false).optional(),
   }),
 );
 
@@ -269,6 +237,58 @@ export const DeliveryFailed = defineEvent(
   }),
 );
 
+export const SendDelayed = defineEvent(
+  "SendDelayed",
+  1,
+  "An attempt is due in the quiet hours of the recipient: it waits for their end.",
+  z.strictObject({ message_id: Id, until: Time, reason: z.string().max(500) }),
+);
+
+export const FailoverStarted = defineEvent(
+  "FailoverStarted",
+  1,
+  "A step of the message came to nothing: the next one begins.",
+  z.strictObject({
+    message_id: Id,
+    /** As the new step has it. */
+    message: MessageContext,
+    step: z.int().min(1).max(5),
+    trigger: FailoverTrigger,
+    expires_at: Time,
+    reason: z.string().max(500),
+  }),
+);
+
+export const FailoverStepFailed = defineEvent(
+  "FailoverStepFailed",
+  1,
+  "A step of the message came to nothing, and the message did not end with it.",
+  z.strictObject({
+    message_id: Id,
+    /** As that step has it. */
+    message: MessageContext,
+    step: Step,
+    error: Failure,
+    /** What the receiving mail server said of one that came back. */
+    diagnostic: z.string().max(2000).optional(),
+    reason: z.string().max(500),
+  }),
+);
+
+export const MessageSettled = defineEvent(
+  "MessageSettled",
+  1,
+  "It is known which step of the message is charged; no further one begins.",
+  z.strictObject({
+    message_id: Id,
+    message: MessageContext,
+    step: Step,
+    cost: Money,
+    currency: z.string(),
+    reason: z.string().max(500),
+  }),
+);
+
 const Delivered = z.strictObject({
   message_id: Id,
   message: MessageContext,
@@ -276,6 +296,8 @@ const Delivered = z.strictObject({
   provider_message_id: z.string(),
   /** Whose receipt it was and what it said; older events lack it. */
   provider: z.strictObject({ name: z.string(), status: z.string().max(64) }).optional(),
+  /** Of a message with further steps: which of them it was. */
+  step: Step.optional(),
   at: Time,
 });
 export const MessageDelivered = defineEvent(

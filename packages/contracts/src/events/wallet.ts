@@ -125,3 +125,24 @@ export const FundsReturnedBefore = defineEvent(
   "Messages failed whose holds had expired: their funds were given back then, and nothing moves.",
   z.strictObject({ ...batch, entries }),
 );
+
+/** `amount` is what moved, `becomes` what the message's hold or charge is from here on. */
+const changed = z.array(z.strictObject({ message_id: Id, amount: Money, becomes: Money })).min(1);
+export const FundsReduced = defineEvent(
+  "FundsReduced",
+  1,
+  "A part of holds was given back: the step of the message that is charged costs less than the dearest.",
+  z.strictObject({ ...batch, entries: changed }),
+);
+export const FundsRebated = defineEvent(
+  "FundsRebated",
+  1,
+  "A part of charges was given back: another step of the message is charged, which costs less.",
+  z.strictObject({ ...batch, entries: changed }),
+);
+export const FundsSurcharged = defineEvent(
+  "FundsSurcharged",
+  1,
+  "Charges were raised: another step of the message is charged, which costs more.",
+  z.strictObject({ ...batch, entries: changed }),
+);

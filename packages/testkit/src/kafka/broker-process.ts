@@ -15,19 +15,11 @@ const guarded =
   'java "$@" </dev/null & child=$!; echo "pid $child"; (cat >/dev/null; kill -9 $child 2>/dev/null) <&3 & wait $child';
 
 export function spawnBroker(
-  classPath: string,
+  javaArguments: readonly string[],
   config: string,
   options: { readonly env?: Readonly<Record<string, string>>; readonly detached?: boolean },
 ): Running {
-  const args = [
-    "-Xmx512m",
-    "-XX:+UseSerialGC",
-    "-XX:TieredStopAtLevel=1",
-    "-cp",
-    classPath,
-    "kafka.Kafka",
-    config,
-  ];
+  const args = ["-Xmx512m", ...javaArguments, "kafka.Kafka", config];
   const env = { ...process.env, ...options.env };
   const file = join(dirname(config), "broker.log");
   const child: ChildProcess = options.detached

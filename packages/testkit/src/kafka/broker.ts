@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { createConnection } from "node:net";
 import { join } from "node:path";
@@ -8,6 +9,7 @@ import { until } from "../until.ts";
 import { spawnBroker, type Running } from "./broker-process.ts";
 import { newFolder } from "./folder.ts";
 import { kafkaJars } from "./jars.ts";
+import { javaArguments, keepArchive } from "./java.ts";
 import { properties } from "./properties.ts";
 
 const run = promisify(execFile);
@@ -51,7 +53,7 @@ export type KafkaOptions = {
  * @throws Error when there is no Java or no way to the jars, or when it does not answer in time (with its last output).
  */
 export async function startKafka(options: KafkaOptions = {}): Promise<KafkaBroker> {
-  const classPath = join(await kafkaJars(), "*");
+  const jars = await kafkaJars();
   const dataDir = options.dataDir ?? newFolder();
   const port = options.port ?? (await freePort());
   const config = join(dataDir, "server.properties");
@@ -61,18 +63,21 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaBroke
     config,
     properties(port, await freePort(), logDir, options.behindLink, options.properties ?? {}),
   );
-  const tool = (...args: string[]): Promise<{ stdout: string }> =>
-    run("java", ["-XX:TieredStopAtLevel=1", "-cp", classPath, "kafka.tools.StorageTool", ...args]);
   if (!existsSync(join(logDir, "meta.properties"))) {
-    const { stdout } = await tool("random-uuid");
-    await tool("format", "--standalone", "-t", stdout.trim(), "-c", config);
+    const format = ["kafka.tools.StorageTool", "format", "--standalone", "-t", newClusterId()];
+    await run("java", [...javaArguments(jars), ...format, "-c", config]);
   }
+  await keepArchive(jars, async (args) => {
+    const first = await launch(args);
+    first.signal("SIGTERM");
+    await first.exited;
+  });
   let broker = await launch();
 
-  async function launch(): Promise<Running> {
+  async function launch(args = javaArguments(jars)): Promise<Running> {
     // Another broker there would be taken for this one.
     if (await answers(port)) throw new Error(`another broker answers on port ${port}`);
-    const started = spawnBroker(classPath, config, options);
+    const started = spawnBroker(args, config, options);
     const exit = started.exited.then(() => {
       const output = started.output() || "without a word; is its data or its port in use?";
       throw new Error(`the broker ended: ${output}`);
@@ -110,6 +115,13 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaBroke
       if (options.dataDir === undefined) rmSync(dataDir, { recursive: true, force: true });
     },
   };
+}
+
+/** 16 bytes in 22 characters, of which the first is a letter: a minus there would be an option. */
+function newClusterId(): string {
+  const bytes = randomBytes(16);
+  bytes[0]! &= 0x7f;
+  return bytes.toString("base64url");
 }
 
 /** Whether something listens and answers an ApiVersions request, which a broker does as soon as it serves. */

@@ -1,3 +1,4 @@
+import { leastPasswordCharacters } from "@heliograph/contracts";
 import type { AgentRecord } from "@heliograph/runtime";
 import { z } from "zod";
 
@@ -35,8 +36,8 @@ export const agentView = (agent: AgentRecord): z.infer<typeof AgentView> => ({
 
 /** What an agent may call itself. */
 export const Name = z.string().trim().min(1).max(255);
-/** NIST SP 800-63B §3.1.1.2: eight characters at least, and no rules of composition; the upper bound keeps a hash from being asked of megabytes. */
-export const NewPassword = z.string().min(8).max(256);
+/** The upper bound keeps a hash from being asked of megabytes. */
+export const NewPassword = z.string().min(leastPasswordCharacters).max(256);
 /** Whatever is typed where a password is asked for. */
 export const Password = z.string().min(1).max(256);
 export const Token = z.string().min(1).max(128);

@@ -1,4 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
+import { mostBatchMessages } from "@heliograph/contracts";
 import { html, type Html } from "@heliograph/html";
 import { readBatch, writeOutcomes, type BatchRow } from "../batch-csv.ts";
 import { Refused, type Problem } from "../client.ts";
@@ -43,7 +44,7 @@ function ask(visit: Visit, csv: string, refusal?: string): Shown {
 <p>One message a line, under a line with the names of the columns: <code>channel</code> (SMS where it is left out), <code>to</code>, <code>text</code>, or <code>template</code>, <code>language</code> and <code>variables[name]</code>; also <code>subject</code>, <code>from</code>, <code>category</code>, <code>client_ref</code>, <code>send_at</code>. Nothing is sent before you have seen what is in it.</p>
 <form class="sheet" method="post" action="${base}/batch" enctype="multipart/form-data">${hidden(visit)}
 <div class="field"><label for="f-csv">Lines</label><textarea id="f-csv" name="csv" rows="8" dir="auto" spellcheck="false" placeholder="${example}">${csv}</textarea></div>
-<div class="field"><label for="f-file">Or a file</label><input type="file" id="f-file" name="file" accept=".csv,text/csv" aria-describedby="f-file-hint"><p class="hint" id="f-file-hint">CSV in UTF-8, with commas, semicolons or tabs; at most 1,000 lines.</p></div>
+<div class="field"><label for="f-file">Or a file</label><input type="file" id="f-file" name="file" accept=".csv,text/csv" aria-describedby="f-file-hint"><p class="hint" id="f-file-hint">CSV in UTF-8, with commas, semicolons or tabs; at most ${mostBatchMessages.toLocaleString("en")} lines.</p></div>
 <div class="actions"><button class="main" type="submit">Look at it</button></div>
 </form>
 ${curl(visit, "POST", "/messages/batch", { messages: [{ channel: "sms", to: "+15551230001", text: "Hello" }] })}`,

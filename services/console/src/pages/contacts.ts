@@ -3,7 +3,19 @@ import type { Answers } from "../answers.ts";
 import { Refused, type Problem } from "../client.ts";
 import { base, shown, type Page, type Shown, type Visit } from "../page.ts";
 import type { List } from "../shapes.ts";
-import { bdi, curl, empty, facts, field, pages, refusal, table, time } from "../view/parts.ts";
+import {
+  bdi,
+  curl,
+  curls,
+  empty,
+  facts,
+  field,
+  pages,
+  refusal,
+  table,
+  time,
+  type Call,
+} from "../view/parts.ts";
 import { called } from "../view/person.ts";
 import { thread } from "../view/thread.ts";
 import { button, once } from "../view/forms.ts";
@@ -145,8 +157,25 @@ ${merges.data.length > 0 && mergesOf(visit, id, merges.data)}
 ${duplicatesOf(visit, id, duplicates.data)}
 ${consentsOf(visit, id, consents.data, failed?.part === "consent")}
 </div></div>
-${curl(visit, "GET", path)}`,
+${curls(visit, callsOf(visit, contact, merges.data))}`,
   };
+}
+
+/** A consent has its own beside its form. */
+function callsOf(visit: Visit, contact: Contact, merges: readonly LastingMerge[]): readonly Call[] {
+  const path = contactApi(contact.id);
+  const reading: Call = ["This page", "GET", path];
+  if (!mayChange(visit)) return [reading];
+  const example = contact.external_ids[0] ?? { source: "crm", id: "C-1" };
+  const named = [example.source, example.id].map(encodeURIComponent).join("/");
+  return [
+    reading,
+    ["Add", "POST", `${path}/external-ids`, { source: "crm", id: "C-1" }],
+    ["Remove", "DELETE", `${path}/external-ids/${named}`],
+    ...merges
+      .slice(0, 1)
+      .map(({ merge_id }): Call => ["Unmerge", "POST", `${path}/unmerge`, { merge_id }]),
+  ];
 }
 
 const profile = (contact: Contact): Html =>

@@ -6,7 +6,7 @@ import { Refused, type Problem } from "../client.ts";
 import type { Led, Page, Shown, Visit } from "../page.ts";
 import type { Template, TemplateSummary } from "../shapes.ts";
 import { acted, button, once } from "../view/forms.ts";
-import { field } from "../view/parts.ts";
+import { field, type Call } from "../view/parts.ts";
 import { templateField, waitSeconds } from "./send.ts";
 import { conversationApi, conversationPath, show, type Drawn } from "./conversation.ts";
 
@@ -23,8 +23,39 @@ const draw = async (visit: Visit, found: Conversation, etag: string | undefined)
     ? {
         reply: found.status === "closed" ? closedHint : await replyForm(visit, found),
         actions: await actionsOf(visit, found, etag),
+        calls: callsOf(visit, found),
       }
-    : { reply: undefined, actions: undefined };
+    : { reply: undefined, actions: undefined, calls: [] };
+
+const sends = ({ environment }: Visit): string =>
+  environment === "live" ? "Send for real" : "Send in the sandbox";
+
+/** What the buttons of the page do. */
+function callsOf(visit: Visit, found: Conversation): readonly Call[] {
+  const path = conversationApi(visit);
+  const call = (does: string, name: string, body: object = {}): Call => [
+    does,
+    "POST",
+    `${path}/${name}`,
+    body,
+  ];
+  const { assignee, last_message: last, status } = found;
+  const calls = [
+    call(sends(visit), "messages", { text: "Hello" }),
+    call("Keep as a note", "notes", { text: "For us" }),
+  ];
+  if (found.unread > 0 && last !== null)
+    calls.push(call("Mark as read", "read", { up_to: last.id }));
+  if (assignee !== null) calls.push(call("Take it from its agent", "unassign"));
+  if (status === "closed") return [...calls, call("Reopen", "reopen")];
+  if (status === "snoozed") calls.push(call("Wake it", "reopen"));
+  return [
+    ...calls,
+    call("Close", "close"),
+    call("Assign", "assign", { agent_id: visit.who.id }),
+    call("Snooze", "snooze", { until: new Date(Date.now() + hourMs).toISOString() }),
+  ];
+}
 
 const closedHint = html`<p class="hint">It is closed. An answer goes out all the same; reopen it to have it in the inbox.</p>`;
 
@@ -71,7 +102,7 @@ ${
 <p class="actions"><button type="submit" formmethod="get" formaction="${at}" formnovalidate>Show its variables</button></p>
 ${await variablesOf(visit, channel, slug)}</details>`
 }
-<div class="actions"><button class="main" type="submit">${visit.environment === "live" ? "Send for real" : "Send in the sandbox"}</button><button type="submit" name="note" value="1">Keep as a note</button></div></form>`;
+<div class="actions"><button class="main" type="submit">${sends(visit)}</button><button type="submit" name="note" value="1">Keep as a note</button></div></form>`;
 }
 
 /** Times stand in the form as they were when it was shown, so that a form that is posted twice says the same. */

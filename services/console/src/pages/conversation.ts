@@ -4,7 +4,7 @@ import type { Problem } from "../client.ts";
 import { addressed, live } from "../live/region.ts";
 import { base, type Shown, type Visit } from "../page.ts";
 import type { List } from "../shapes.ts";
-import { bdi, curl, empty, facts, pill, refusal, time } from "../view/parts.ts";
+import { bdi, curls, empty, facts, pill, refusal, time, type Call } from "../view/parts.ts";
 import { calledIn } from "../view/person.ts";
 import { thread } from "../view/thread.ts";
 import { contactPath } from "./contact-paths.ts";
@@ -23,7 +23,12 @@ export const conversationApi = ({ params }: Visit): string =>
   `/conversations/${encodeURIComponent(params["id"]!)}`;
 
 /** What somebody may do, beside what was said; nothing for those who only look on. */
-export type Drawn = { readonly reply: Html | undefined; readonly actions: Html | undefined };
+export type Drawn = {
+  readonly reply: Html | undefined;
+  readonly actions: Html | undefined;
+  /** Of each form. */
+  readonly calls: readonly Call[];
+};
 type Draw = (visit: Visit, found: Conversation, etag: string | undefined) => Promise<Drawn>;
 
 /** A conversation as it stands, with what was refused just now. */
@@ -40,7 +45,7 @@ export async function show(visit: Visit, draw: Draw, problem?: Problem): Promise
     }),
   ]);
   const at = conversationPath(found.id);
-  const { reply, actions } = await draw(visit, found, etag);
+  const { reply, actions, calls } = await draw(visit, found, etag);
   // An older page of it stays as it is.
   const watched = (name: string, body: Html, also: readonly string[] = []): Html =>
     live(name, newest ? [found.id, ...also].join(" ") : "", body);
@@ -62,7 +67,7 @@ ${reply}</section>
 ${actions}
 ${watched("about", about(found))}
 </div></div>
-${curl(visit, "POST", `${path}/messages`, { text: "Hello" })}`,
+${curls(visit, [["What was said", "GET", `${path}/messages`], ...calls])}`,
     ...(problem !== undefined && { status: problem.status }),
   };
 }

@@ -1,10 +1,23 @@
+import { inWords } from "@heliograph/contracts";
 import { html, link, type Html } from "@heliograph/html";
 import type { Answers } from "../answers.ts";
 import type { Problem } from "../client.ts";
 import { base, shown, type Led, type Page, type Shown, type Visit } from "../page.ts";
 import { act, tried, typed } from "../view/acts.ts";
 import { asked } from "../view/forms.ts";
-import { bdi, curl, empty, facts, field, pill, refusal, table, time } from "../view/parts.ts";
+import {
+  bdi,
+  curl,
+  curls,
+  empty,
+  facts,
+  field,
+  pill,
+  refusal,
+  table,
+  time,
+  type Call,
+} from "../view/parts.ts";
 import { listPage } from "./lists.ts";
 
 type Evaluation = Answers["Evaluation"];
@@ -91,6 +104,18 @@ const notesOf = ({ notes }: Full): Html =>
     ? html`<p class="none">None yet. A note is for the team; the visitor never sees it.</p>`
     : html`<ol class="timeline">${notes.map((note) => html`<li><p class="head">${time(note.at)} <span class="small">by <code>${note.by}</code></span></p><p>${bdi(note.text)}</p></li>`)}</ol>`;
 
+function callsOf({ id, status, converted_at }: Full): readonly Call[] {
+  const path = `/admin/evaluations/${id}`;
+  const reading: Call = ["This page", "GET", path];
+  if (status === "closed") return [reading];
+  return [
+    reading,
+    ["Write the note", "POST", `${path}/note`, { text: "Called back." }],
+    ["Give it", "POST", `${path}/assign`, { contact: "Ann <ann@example.org>" }],
+    ...(converted_at === null ? ([["Converted", "POST", `${path}/convert`, {}]] as const) : []),
+  ];
+}
+
 async function one(visit: Visit, problem?: Problem): Promise<Shown> {
   const found = await visit.api.get<Full>(pathOf(visit));
   const path = `${section}/${found.id}`;
@@ -112,7 +137,7 @@ ${found.converted_at === null && act(visit, `${path}/convert`, html`<p>The visit
 <p><a href="${base}${path}/close">Close it …</a></p></section>`
 }
 ${found.erased_at === null && html`<p><a href="${base}${path}/erase">Erase what the visitor wrote …</a></p>`}
-${curl(visit, "POST", `/admin/evaluations/${found.id}/note`, { text: "Called back." })}`,
+${curls(visit, callsOf(found))}`,
     ),
     heading: bdi(found.company),
   };
@@ -185,7 +210,7 @@ async function report(visit: Visit): Promise<Shown> {
     "The promise of a business day",
     html`<dl class="figures-row">
 ${figure("Kept", share === null ? "–" : `${Math.round(share * 1_000) / 10} %`, `${found.kept} of ${found.kept + found.broken} that were due`)}
-${figure("Requests", found.requests, "in the last 30 days")}
+${figure("Requests", found.requests, `in the last ${inWords(Date.parse(found.to) - Date.parse(found.from))}`)}
 ${figure("Open", found.open, "nobody answered yet, and there is time")}
 ${figure("Broken", found.broken, "answered late, or not at all")}
 </dl>

@@ -8,6 +8,7 @@ import { acted, asked, button, once } from "../view/forms.ts";
 import {
   bdi,
   curl,
+  curls,
   empty,
   facts,
   field,
@@ -114,7 +115,11 @@ ${field({ name: "cost", label: "Cost of a segment", value: typed("cost", found.c
 ${field({ name: "max_in_flight", label: "Most at once", value: typed("max_in_flight", found.max_in_flight), type: "number", required: true })}</div>
 <div class="actions"><button class="main" type="submit">Keep this</button></div></form></section>
 <section aria-labelledby="settings"><h2 id="settings">Settings</h2><pre tabindex="0"><code>${JSON.stringify(found.settings, null, 2)}</code></pre></section>
-${curl(visit, "PATCH", apiPath(visit), { weight: found.weight })}`,
+${curls(visit, [
+  ["Keep this", "PATCH", apiPath(visit), { weight: found.weight }],
+  ["Reach its provider", "POST", `${apiPath(visit)}/test`],
+  ...(found.enabled ? [] : ([["Enable", "POST", `${apiPath(visit)}/enable`]] as const)),
+])}`,
     problem?.status,
   );
 }

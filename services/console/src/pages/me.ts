@@ -1,12 +1,16 @@
+import { leastPasswordCharacters } from "@heliograph/contracts";
 import { html, type Html } from "@heliograph/html";
 import type { Answers } from "../answers.ts";
 import type { Problem } from "../client.ts";
 import { base, shown, type Led, type Page, type Shown, type Visit } from "../page.ts";
 import { acted, once } from "../view/forms.ts";
-import { curl, bdi, facts, field, refusal } from "../view/parts.ts";
+import { bdi, curls, facts, field, refusal } from "../view/parts.ts";
 
 const section = "/me";
 const home = `${base}/me`;
+
+/** As an app shows it. */
+const totp = { totp: "123456" };
 
 const code = (id: string, label: string, hint: string): Html =>
   field({ id, name: "totp", label, hint, autocomplete: "one-time-code" });
@@ -47,10 +51,18 @@ ${facts([
 <section aria-labelledby="password"><h2 id="password">Password</h2>
 <form class="sheet" method="post" action="${home}/password">${once(visit)}<div class="row">
 ${field({ name: "current", label: "Password now", type: "password", required: true, autocomplete: "current-password" })}
-${field({ name: "new", label: "New password", type: "password", required: true, autocomplete: "new-password", hint: "Eight characters at least. Everywhere else you are signed out." })}</div>
+${field({ name: "new", label: "New password", type: "password", required: true, autocomplete: "new-password", hint: `${leastPasswordCharacters} characters at least. Everywhere else you are signed out.` })}</div>
 <div class="actions"><button class="main" type="submit">Change it</button></div></form></section>
 ${codesOf(visit, found.totp)}
-${curl(visit, "GET", "/me")}`,
+${curls(visit, [
+  ["This page", "GET", "/me"],
+  ["Change it", "PUT", "/me/password", { current: "…", new: "…" }],
+  [found.totp ? "Set up another app" : "Set up codes", "POST", "/me/totp", found.totp ? totp : {}],
+  ["Codes from now on", "POST", "/me/totp/confirm", totp],
+  ...(found.totp
+    ? ([["Turn codes off", "DELETE", "/me/totp", { password: "…", ...totp }]] as const)
+    : []),
+])}`,
     problem?.status,
   );
 }

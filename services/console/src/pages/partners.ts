@@ -8,6 +8,7 @@ import { asked } from "../view/forms.ts";
 import {
   bdi,
   curl,
+  curls,
   empty,
   facts,
   field,
@@ -17,6 +18,7 @@ import {
   refusal,
   table,
   time,
+  type Call,
 } from "../view/parts.ts";
 
 type Partner = Answers["Partner"];
@@ -27,7 +29,7 @@ const none = html`<span class="none">no limit</span>`;
 const onlyLive = html`<p>Partners are one list for both worlds, and are changed in live. <strong>Switch to live</strong> to make or change one.</p>`;
 
 const rateOf = ({ rate_limit: rate }: Partner): Html | string =>
-  rate === null ? none : `${rate.requests} in ${rate.window_seconds} s`;
+  rate === null ? none : `${rate.requests.toLocaleString("en")} in ${rate.window_seconds} s`;
 
 async function list(visit: Visit, problem?: Problem): Promise<Shown> {
   const { api, query, environment } = visit;
@@ -58,7 +60,7 @@ ${
           {
             label: "Messages a day",
             figures: true,
-            cell: ({ daily_messages }) => daily_messages ?? none,
+            cell: ({ daily_messages }) => daily_messages?.toLocaleString("en") ?? none,
           },
           { label: "Since", cell: ({ created_at }) => time(created_at) },
         ],
@@ -166,6 +168,21 @@ const pathOf = ({ params }: Visit): string =>
 const patch = (visit: Visit, given: { readonly key: string }, body: object): Promise<Partner> =>
   visit.api.send<Partner>("PATCH", pathOf(visit), { body, ...given });
 
+function callsOf({ environment }: Visit, { id, status }: Partner): readonly Call[] {
+  const path = `/admin/partners/${id}`;
+  const correction = { amount: "-2.50", reason: "Charged twice", environment };
+  const adjust: Call = ["Correct the balance …", "POST", `${path}/adjustments`, correction];
+  if (environment !== "live") return [["This page", "GET", path], adjust];
+  return [
+    ["Set the limits", "PATCH", path, { daily_messages: 10_000 }],
+    adjust,
+    ["Assign …", "PUT", `${path}/price-list`, { list: "standard" }],
+    ...(status === "suspended"
+      ? ([["Let it in again", "PATCH", path, { status: "active" }]] as const)
+      : []),
+  ];
+}
+
 async function one(visit: Visit, problem?: Problem): Promise<Shown> {
   const { environment } = visit;
   const { body: partner, etag } = await visit.api.read<Partner>(pathOf(visit));
@@ -198,7 +215,7 @@ ${act(visit, `${path}/price-list`, field({ name: "list", label: "Price list", va
 <section aria-labelledby="access"><h2 id="access">${suspended ? "Let it in again" : "Suspend it"}</h2>
 ${suspended ? act(visit, `${path}/status`, html`<input type="hidden" name="status" value="active">`, "Let it in again", { look: "plain", etag }) : html`<p><a href="${base}${path}/suspend">Suspend this partner …</a></p>`}</section>`
 }
-${curl(visit, "PATCH", `/admin/partners/${partner.id}`, { daily_messages: 10_000 })}`,
+${curls(visit, callsOf(visit, partner))}`,
     ),
     heading: bdi(partner.name),
   };

@@ -5,7 +5,7 @@ import type { List } from "../shapes.ts";
 import { act } from "../view/acts.ts";
 import { button, keyOf } from "../view/forms.ts";
 import { progress } from "../view/progress.ts";
-import { bdi, curl, empty, facts, field, pages, pill, table, time } from "../view/parts.ts";
+import { bdi, curl, curls, empty, facts, field, pages, pill, table, time } from "../view/parts.ts";
 
 type Projection = Answers["Projection"];
 type Rebuild = Answers["Rebuild"];
@@ -68,9 +68,12 @@ async function asking(visit: Visit): Promise<Shown> {
 ${act(visit, `${section}/rebuild`, html`${named}<input type="hidden" name="verify" value="1">`, "Verify", { look: "plain" })}</section>
 <section aria-labelledby="rebuild"><h2 id="rebuild">Rebuild</h2>
 <p>Builds it from the log beside the one that serves, and puts it in its place once it has caught up. Lists answer all the while. It reads the whole log once, so others may fall behind a little.</p>
-${act(visit, `${section}/rebuild`, named, "Rebuild")}</section></div>
+${act(visit, `${section}/rebuild`, named, "Rebuild", { look: "plain" })}</section></div>
 <p><a href="${base}${section}">Leave it as it is</a></p>
-${curl(visit, "POST", rebuildPath(name), { environment: visit.environment, verify_only: true })}`,
+${curls(visit, [
+  ["Verify", "POST", rebuildPath(name), { environment: visit.environment, verify_only: true }],
+  ["Rebuild", "POST", rebuildPath(name), { environment: visit.environment }],
+])}`,
   );
 }
 
@@ -169,7 +172,10 @@ ${
       )
 }
 ${pages(`${base}${letters}`, { status }, { next_cursor: found.next_cursor })}
-${curl(visit, "GET", `/admin/dead-letters?environment=${environment}`)}`,
+${curls(visit, [
+  ["This page", "GET", `/admin/dead-letters?environment=${environment}`],
+  ["Again", "POST", "/admin/dead-letters/…/retry"],
+])}`,
   );
 }
 

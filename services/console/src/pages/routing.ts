@@ -1,7 +1,7 @@
 import { hasScope } from "@heliograph/api";
 import { html, type Html } from "@heliograph/html";
 import type { Answers } from "../answers.ts";
-import { allOf, notAll } from "../all-of.ts";
+import { allOf, mostChoices, notAll } from "../all-of.ts";
 import { Refused, type Problem } from "../client.ts";
 import { base, shown, type Led, type Page, type Shown, type Visit } from "../page.ts";
 import { acted, once, words } from "../view/forms.ts";
@@ -138,7 +138,7 @@ ${
         rules,
       )
 }
-${(more || partners.more) && html`<p class="hint">Of the first thousand gateways and partners the names are shown, of others the ids.</p>`}
+${(more || partners.more) && html`<p class="hint">Of the first ${mostChoices.toLocaleString("en")} gateways and partners the names are shown, of others the ids.</p>`}
 <p class="bar"><a class="go" href="${home}/rules">Change the rules</a></p></section>`;
 }
 

@@ -1,10 +1,10 @@
 import { magicOutcomes } from "@heliograph/channels";
-import { html, type Html } from "@heliograph/html";
+import { html, type Html, type Shown as Cell } from "@heliograph/html";
 import type { Answers } from "../answers.ts";
 import type { Problem } from "../client.ts";
 import { base, shown, type Led, type Page, type Shown, type Visit } from "../page.ts";
 import { acted, asked, once } from "../view/forms.ts";
-import { curl, field, refusal, table, time } from "../view/parts.ts";
+import { curl, field, refusal, table, time, type Column } from "../view/parts.ts";
 import { channels } from "./messages.ts";
 
 const section = "/sandbox";
@@ -18,19 +18,26 @@ const leaps = [
   ["0", "nothing: only say the time"],
 ] as const;
 
-const magic = (): Html =>
+/** What stands between backticks in the platform's own words. */
+const withCode = (text: string): readonly Cell[] =>
+  text.split("`").map((part, at) => (at % 2 === 1 ? html`<code>${part}</code>` : part));
+
+const tryIt: Column<(typeof magicOutcomes)[number]> = {
+  label: "Try it",
+  cell: ({ digits, name }) =>
+    html`<a href="${base}/send?channel=sms&to=%2B1555123${digits}" aria-label="Send to ${name}">Send</a>`,
+};
+
+const magic = (live: boolean): Html =>
   html`<section aria-labelledby="magic"><h2 id="magic">Recipients that decide</h2><p>In the sandbox the recipient says what happens: the last four digits of a number, a chat or a token, or the part of an address before the <code>@</code>. Any other is delivered.</p>
 ${table(
   "What a recipient chooses",
   [
     { label: "Digits", cell: ({ digits }) => html`<code>${digits}</code>` },
     { label: "Name", cell: ({ name }) => html`<code>${name}</code>` },
-    { label: "What happens", cell: ({ means }) => means },
-    {
-      label: "Try it",
-      cell: ({ digits, name }) =>
-        html`<a href="${base}/send?channel=sms&to=%2B1555123${digits}" aria-label="Send to ${name}">Send</a>`,
-    },
+    { label: "What happens", cell: ({ means }) => withCode(means) },
+    // In live the same number is somebody's.
+    ...(live ? [] : [tryIt]),
   ],
   magicOutcomes,
 )}</section>`;
@@ -74,7 +81,7 @@ ${
     ? html`<div class="notice"><p>You are looking at live, where nobody is simulated. The switch at the top leads to the sandbox: there you write as a person, report as a provider, and set the clock.</p></div>`
     : html`${inboundForm(visit)}${receiptForm(visit)}${clockForm(visit)}`
 }
-${magic()}
+${magic(live)}
 ${!live && html`<section aria-labelledby="reset"><h2 id="reset">Begin again</h2><p><a href="${home}/reset">Empty this sandbox</a>: messages, contacts and conversations go, keys and endpoints stay.</p></section>`}`,
     problem?.status,
   );

@@ -1,10 +1,11 @@
 import { hasScope } from "@heliograph/api";
+import { invitationMs, inWords } from "@heliograph/contracts";
 import { html, type Html, type Form } from "@heliograph/html";
 import type { Answers } from "../answers.ts";
 import type { Problem } from "../client.ts";
 import { base, shown, type Led, type Page, type Shown, type Visit } from "../page.ts";
 import { acted, asked, button, checks, once, ticked } from "../view/forms.ts";
-import { bdi, curl, facts, field, pill, refusal, time } from "../view/parts.ts";
+import { bdi, curl, curls, facts, field, pill, refusal, time } from "../view/parts.ts";
 import { listPage } from "./lists.ts";
 
 type Agent = Answers["Agent"];
@@ -134,7 +135,7 @@ ${facts([
 ${
   may &&
   found.status === "invited" &&
-  html`<section aria-labelledby="invitation"><h2 id="invitation">Invitation</h2><p>It was sent to ${bdi(found.email)}, is good for a week, and was not accepted yet.</p>
+  html`<section aria-labelledby="invitation"><h2 id="invitation">Invitation</h2><p>It was sent to ${bdi(found.email)}, is good for ${inWords(invitationMs)}, and was not accepted yet.</p>
 ${button(visit, `${pageOf(visit)}/invitation`, "Send it again")}</section>`
 }
 ${
@@ -144,7 +145,12 @@ ${field({ name: "name", label: "Name", value: typed.name, required: true })}
 ${common(typed, { environments: [...new Set([...visit.who.environments, ...found.environments])], capacityHint: "Left empty, it stays as it is. Routing gives no more than that." })}
 <div class="actions"><button class="main" type="submit">Keep this</button><a href="${pageOf(visit)}/disable">Shut out</a></div></form></section>`
 }
-${curl(visit, "PATCH", apiPath(visit), { capacity: 10 })}`,
+${curls(visit, [
+  ["Keep this", "PATCH", apiPath(visit), { capacity: 10 }],
+  ...(found.status === "invited"
+    ? ([["Send it again", "POST", `${apiPath(visit)}/invitation`]] as const)
+    : []),
+])}`,
     problem?.status,
   );
 }

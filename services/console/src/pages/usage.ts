@@ -4,7 +4,17 @@ import { Refused, type Problem } from "../client.ts";
 import { base, shown, type Handed, type Page, type Shown, type Visit } from "../page.ts";
 import type { UsageRow } from "../shapes.ts";
 import { barChart, type Bar } from "../view/chart.ts";
-import { bdi, curl, empty, field, money, refusal, table, type Column } from "../view/parts.ts";
+import {
+  bdi,
+  curl,
+  empty,
+  field,
+  money,
+  position,
+  refusal,
+  table,
+  type Column,
+} from "../view/parts.ts";
 
 const section = "/usage";
 const home = `${base}${section}`;
@@ -132,7 +142,7 @@ ${
         html`<a href="${base}/send">Send a message</a>, and it is counted here within a second.`,
       )
     : html`${charts(byDay, byChannel, byStatus)}
-<section aria-labelledby="rows"><h2 id="rows">Counts and costs</h2><p class="bar"><a download href="${home}/usage.csv?${search}">Download as CSV</a><span class="hint">as of position ${found.as_of_position}</span></p>
+<section aria-labelledby="rows"><h2 id="rows">Counts and costs</h2><p class="bar"><a download href="${home}/usage.csv?${search}">Download as CSV</a><span class="hint">as of ${position(found.as_of_position)}</span></p>
 ${table(`Usage by ${group_by.replace(",", " and ")}`, columnsOf(group_by.split(",")), found.data)}
 ${found.next_cursor !== null && html`<p class="hint">There is more than fits here: the file has all of it.</p>`}</section>`
 }

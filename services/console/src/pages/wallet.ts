@@ -8,12 +8,14 @@ import { acted } from "../view/forms.ts";
 import {
   bdi,
   curl,
+  curls,
   empty,
   facts,
   field,
   money,
   pages,
   pill,
+  position,
   refusal,
   table,
   time,
@@ -82,20 +84,24 @@ async function wallet(visit: Visit, problem?: Problem): Promise<Shown> {
     }),
     api.get<Proof>("/wallet/proof"),
   ]);
+  const mayTopUp = environment === "sandbox" && hasScope(who.scopes, "wallet:write");
   return shown(
     "Wallet",
     html`${problem !== undefined && refusal(problem)}<dl class="figures-row">
-<div class="figure"><dt>Available</dt><dd>${money(balance.available, balance.currency)}</dd><dd class="hint">as of position ${balance.as_of_position}</dd></div>
+<div class="figure"><dt>Available</dt><dd>${money(balance.available, balance.currency)}</dd><dd class="hint">as of ${position(balance.as_of_position)}</dd></div>
 <div class="figure"><dt>Held</dt><dd>${money(balance.held, balance.currency)}</dd><dd class="hint">for messages on their way; given back where they fail</dd></div>
 <div class="figure"><dt>Proof</dt><dd>${proof.matches ? html`<span class="pill good">it adds up</span>` : html`<span class="pill bad">it does not</span>`}</dd><dd class="hint">${proof.matches ? `${proof.entries} entries read again from the log: debits and credits are ${proof.debits} each` : (proof.mismatch ?? "")}</dd></div>
 </dl>
-${environment === "sandbox" && hasScope(who.scopes, "wallet:write") && topUp(visit, balance)}
+${mayTopUp && topUp(visit, balance)}
 ${statements(monthOf(new Date()))}
 <section aria-labelledby="moves"><h2 id="moves">Transactions</h2>
 <form class="filters" method="get" action="${base}/wallet">${field({ name: "kind", label: "Kind", value: kind, options: [["", "any"], ...["topup", "hold", "capture", "release", "refund", "adjustment"].map((name) => [name, name] as const)] })}<div class="actions"><button type="submit">Filter</button></div></form>
 ${moves.data.length === 0 ? empty("Nothing moved", "What a message costs is held when it is accepted, taken when a provider has it, and given back where it fails. Each of these is a line here.") : table("Transactions, newest first", columns, moves.data)}
 ${pages(`${base}/wallet`, { kind }, moves)}</section>
-${curl(visit, "GET", "/wallet/transactions")}`,
+${curls(visit, [
+  ["Transactions", "GET", "/wallet/transactions"],
+  ...(mayTopUp ? ([["Top up", "POST", "/wallet/topups", { amount: "100" }]] as const) : []),
+])}`,
     problem?.status,
   );
 }

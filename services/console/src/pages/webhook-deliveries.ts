@@ -6,7 +6,7 @@ import { Refused } from "../client.ts";
 import { base, shown, type Led, type Page, type Shown, type Visit } from "../page.ts";
 import type { List } from "../shapes.ts";
 import { button, keyOf } from "../view/forms.ts";
-import { bdi, curl, empty, facts, field, pages, pill, table, time } from "../view/parts.ts";
+import { bdi, curls, empty, facts, field, pages, pill, table, time } from "../view/parts.ts";
 
 type Delivery = Answers["WebhookDelivery"];
 type Attempt = Delivery["attempts"][number];
@@ -124,7 +124,10 @@ ${facts([
   ...Object.entries(request.headers).map(([name, value]) => [name, bdi(value)] as const),
 ])}
 ${request.body === null ? empty("No body any more", "It was erased with the person whom it was about.") : html`<pre tabindex="0"><code>${readable(request.body)}</code></pre>`}</section>
-${curl(visit, "GET", path)}`,
+${curls(visit, [
+  ["This delivery", "GET", path],
+  ["Send it again", "POST", `${path}/retry`, {}],
+])}`,
   );
 }
 

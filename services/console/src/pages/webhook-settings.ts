@@ -1,3 +1,4 @@
+import { inWords, webhookAnswerMs, webhookDelaysMs } from "@heliograph/contracts";
 import { html, type Html, type Form } from "@heliograph/html";
 import type { Answers } from "../answers.ts";
 import { checks, ticked } from "../view/forms.ts";
@@ -131,10 +132,13 @@ export const settingsOf = (typed: Typed): object =>
 
 const channelNames = ["sms", "whatsapp", "email", "push", "telegram", "broadcast"];
 
+const triedForMs = webhookDelaysMs.reduce((sum, each) => sum + each, 0);
+const answersHint = `Answers 2xx within ${inWords(webhookAnswerMs)}; anything else is tried again for ${inWords(triedForMs)}.`;
+
 export function settingFields(typed: Typed, types: Types): Html {
   const names = types.map(({ type }) => type);
   const families = [...new Set(names.map((name) => `${name.slice(0, name.indexOf("."))}.*`))];
-  return html`${field({ name: "url", label: "Address", value: typed.url, type: "url", required: true, placeholder: "https://example.com/hooks/heliograph", hint: "Answers 2xx within ten seconds; anything else is tried again for three days." })}
+  return html`${field({ name: "url", label: "Address", value: typed.url, type: "url", required: true, placeholder: "https://example.com/hooks/heliograph", hint: answersHint })}
 ${field({ name: "description", label: "What it is for", value: typed.description })}
 ${field({ name: "rate_limit", label: "Most requests a second", value: typed.rate, type: "number", hint: "Left empty: as fast as it answers." })}
 ${field({ name: "concurrency_limit", label: "Most requests at once", value: typed.atOnce, type: "number", hint: "Left empty: as many as it has earned by answering, 32 at most." })}

@@ -4,7 +4,7 @@ import type { Answers } from "../answers.ts";
 import type { Problem } from "../client.ts";
 import { base, shown, type Led, type Page, type Shown, type Visit } from "../page.ts";
 import { acted, asked, button, once } from "../view/forms.ts";
-import { bdi, curl, facts, field, pill, refusal, time } from "../view/parts.ts";
+import { bdi, curl, curls, facts, field, pill, refusal, time, type Call } from "../view/parts.ts";
 import {
   changeOf,
   filtersTold,
@@ -118,9 +118,24 @@ ${facts([
 ])}
 ${await statisticsOf(visit)}
 ${await deliveriesOf(visit)}
-${curl(visit, "GET", `${apiPath(visit)}/deliveries`)}`,
+${curls(visit, callsOf(visit, found))}`,
   );
 }
+
+const callsOf = (visit: Visit, { status }: Endpoint): readonly Call[] => {
+  const path = apiPath(visit);
+  const deliveries: Call = ["Deliveries", "GET", `${path}/deliveries`];
+  if (!mayWrite(visit)) return [deliveries];
+  const again: Call = ["Again", "POST", "/webhook-deliveries/whd_…/retry", {}];
+  return status === "enabled"
+    ? [
+        deliveries,
+        ["Send a test event", "POST", `${path}/test`, {}],
+        ["Disable", "PATCH", path, { status: "disabled" }],
+        again,
+      ]
+    : [deliveries, ["Enable", "POST", `${path}/enable`, {}], again];
+};
 
 function tools(visit: Visit, { status }: Endpoint): Html {
   const page = pageOf(visit);

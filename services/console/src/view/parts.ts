@@ -19,6 +19,9 @@ export const time = (at: string | null | undefined): Html =>
     ? html`<span class="none">–</span>`
     : html`<time datetime="${at}">${clock.format(new Date(at))}</time>`;
 
+/** A place in the log, as everywhere: the platform sends it with as many digits as there may ever be. */
+export const position = (digits: string): string => `#${BigInt(digits)}`;
+
 /** What a stranger wrote: its direction ends where it ends. */
 export const bdi = (text: string | null | undefined): Html =>
   text === undefined || text === null || text === ""
@@ -102,18 +105,39 @@ type Where = Pick<Visit, "origin" | "environment">;
 
 /** The same call for a terminal. Whoever reads it sees that the console can do nothing that a key cannot. */
 export const curl = (where: Where, method: string, path: string, body?: unknown): Html =>
-  terminal(
-    where,
-    method,
-    path,
-    body === undefined
-      ? []
-      : ["-H 'Content-Type: application/json'", `-d ${quoted(JSON.stringify(body))}`],
+  folded(terminal(where, method, path, bodyFlags(body)));
+
+/** What a button does, and the call that does it. */
+export type Call = readonly [does: string, method: string, path: string, body?: unknown];
+
+/** The same for a page with several forms: each call by the name of its button. */
+export const curls = (where: Where, calls: readonly Call[]): Html =>
+  folded(
+    calls.map(
+      ([does, method, path, body]) =>
+        html`<p class="does">${does}</p>${terminal(where, method, path, bodyFlags(body))}`,
+    ),
   );
+
+const bodyFlags = (body: unknown): readonly string[] =>
+  body === undefined
+    ? []
+    : ["-H 'Content-Type: application/json'", `-d ${quoted(JSON.stringify(body))}`];
+
+const folded = (inside: Shown): Html =>
+  html`<details class="curl"><summary>The same with curl</summary>${inside}</details>`;
 
 /** The same with a file. */
 export const curlFile = (where: Where, path: string, type: string, name: string): Html =>
-  terminal(where, "POST", path, [`-H 'Content-Type: ${type}'`, `--data-binary @${name}`]);
+  folded(terminal(where, "POST", path, [`-H 'Content-Type: ${type}'`, `--data-binary @${name}`]));
+
+/** Whose credential a call goes with: an operator's key, a person's own token, or a key of the environment. */
+const credential = (path: string, environment: string): string =>
+  path.startsWith("/admin/")
+    ? "HELIOGRAPH_ADMIN_KEY"
+    : path.startsWith("/me")
+      ? "HELIOGRAPH_ACCESS_TOKEN"
+      : `HELIOGRAPH_${environment.toUpperCase()}_KEY`;
 
 const quoted = (text: string): string => `'${text.replaceAll("'", String.raw`'\''`)}'`;
 
@@ -125,10 +149,10 @@ function terminal(
 ): Html {
   const lines = [
     `curl${method === "GET" ? "" : ` -X ${method}`} ${quoted(`${origin}/api/v1${path}`)}`,
-    `-H "Authorization: Bearer $HELIOGRAPH_${environment.toUpperCase()}_KEY"`,
+    `-H "Authorization: Bearer $${credential(path, environment)}"`,
     ...more,
   ];
-  return html`<details class="curl"><summary>The same with curl</summary><pre tabindex="0"><code>${lines.join(" \\\n  ")}</code></pre></details>`;
+  return html`<pre tabindex="0"><code>${lines.join(" \\\n  ")}</code></pre>`;
 }
 
 /** What was refused, why, and at which field. */

@@ -8,8 +8,14 @@ import {
   route,
   timeOf,
 } from "@heliograph/api";
-import { type Failure, PublicError, receiptStatuses } from "@heliograph/contracts";
-import { type MessageState, formatTime, readMessage } from "@heliograph/domain";
+import {
+  type Channel,
+  channels,
+  type Failure,
+  PublicError,
+  receiptStatuses,
+} from "@heliograph/contracts";
+import { type MessageState, formatTime, readMessage, requestOfStep } from "@heliograph/domain";
 import {
   attemptIdOf,
   type Receipt,
@@ -27,6 +33,11 @@ const SandboxReceipt = z
     status: z.enum(receiptStatuses).meta({
       description: "What the provider reports.",
       example: "delivered",
+    }),
+    channel: z.enum(channels).optional().meta({
+      description:
+        "Of a message with `failover`: the step it is about; the one that was sent last when left out.",
+      example: "whatsapp",
     }),
     code: z
       .string()
@@ -53,9 +64,13 @@ const AcceptedReceipt = z
 const mostAheadMs = 60_000;
 
 /** Whoever took the message, or will: the receipt may come before the answer to its send. */
-function providerOf(call: Call, { id, provider, attempts, request }: MessageState) {
+function providerOf(call: Call, state: MessageState, channel: Channel | undefined) {
+  const { id, attempts, request, failover } = state;
+  const provider = channel === undefined ? state.provider : takenBy(state, channel);
   if (provider !== undefined)
     return { gateway: provider.gateway, provider_message_id: provider.message_id };
+  if (channel !== undefined && (failover !== undefined || channel !== request.channel))
+    throw notValid("body", [{ path: "channel", code: "not_sent", message: "has not sent it" }]);
   const [next] = call.context.directory
     .gateways(call.env, request.channel)
     .filter(({ enabled }) => enabled);
@@ -65,6 +80,16 @@ function providerOf(call: Call, { id, provider, attempts, request }: MessageStat
     provider_message_id: simulatedMessageId(attemptId),
   };
 }
+
+/** Who took the step of that channel. */
+const takenBy = ({ failover, request, provider }: MessageState, channel: Channel) =>
+  failover === undefined
+    ? channel === request.channel
+      ? provider
+      : undefined
+    : failover.steps
+        .find((_, step) => requestOfStep(failover.origin, step).channel === channel)
+        ?.taken.at(-1);
 
 /** What a provider says beside a status that is no good news. */
 function failureOf({ status, code = status }: SandboxReceipt, gateway: string) {
@@ -85,7 +110,7 @@ async function play(call: Call<SandboxReceipt, unknown>): Promise<Answer> {
   const partner = call.partner.partner_id;
   const found = await readMessage(call.deps.log, partner, message_id);
   if (found === undefined) throw new PublicError("not_found", "There is no such message.");
-  const provider = providerOf(call, found.state);
+  const provider = providerOf(call, found.state, call.body.channel);
   const receipt: Receipt = {
     message_id,
     ...provider,

@@ -15,11 +15,13 @@ type Allowed<Answer> =
   | { readonly kind: "earlier"; readonly answer: Answer }
   | { readonly kind: "refused"; readonly error: PublicError };
 
-/** Who a message is to, in a form that names nobody; empty where recipients are not counted. */
-const recipientOf = (call: Call, { channel, to }: Accepted["data"]): string =>
-  call.limits!.countsRecipients
-    ? suppressionName(call.deps.vault, call.partner.partner_id, channel, to)
-    : "";
+/** Who a message is to, each step of it, since each may be sent: in a form that names nobody; empty where recipients are not counted. */
+const recipientsOf = (call: Call, data: Accepted["data"]): readonly string[] =>
+  [data, ...(data.failover ?? [])].map(({ channel, to }) =>
+    call.limits!.countsRecipients
+      ? suppressionName(call.deps.vault, call.partner.partner_id, channel, to)
+      : "",
+  );
 
 /**
  * Holds messages against what their partner may send. When that is not enough for all of them, those that were accepted before are found out first, and take nothing: so a batch that is
@@ -31,14 +33,21 @@ export async function allow<Answer>(
 ): Promise<readonly Allowed<Answer>[]> {
   const limits = call.limits!;
   const results = candidates.map((): Allowed<Answer> => ({ kind: "allowed" }));
-  const names = candidates.map(({ data }) => recipientOf(call, data));
+  const names = candidates.map(({ data }) => recipientsOf(call, data));
   const take = async (places: readonly number[]): Promise<readonly number[]> => {
-    const refusals = await limits.messages(places.map((at) => names[at]!));
-    for (const [index, at] of places.entries()) {
-      const error = refusals[index];
+    const answers = (await limits.messages(places.flatMap((at) => names[at]!))).values();
+    const refused: number[] = [];
+    for (const at of places) {
+      const own = names[at]!.map((name) => ({ name, error: answers.next().value }));
+      const error = own.find((each) => each.error !== undefined)?.error;
       results[at] = error === undefined ? { kind: "allowed" } : { kind: "refused", error };
+      if (error === undefined) continue;
+      refused.push(at);
+      // A message goes with all of its steps or not at all.
+      const taken = own.filter((each) => each.error === undefined);
+      if (taken.length > 0) limits.giveBackMessages(taken.map(({ name }) => name));
     }
-    return places.filter((_, index) => refusals[index] !== undefined);
+    return refused;
   };
   const refused = await take([...candidates.keys()]);
   if (refused.length === 0) return results;
@@ -46,7 +55,7 @@ export async function allow<Answer>(
   for (const [at, candidate] of candidates.entries()) {
     const answer = await candidate.earlier();
     if (answer === undefined) continue;
-    if (results[at]!.kind === "allowed") unused.push(names[at]!);
+    if (results[at]!.kind === "allowed") unused.push(...names[at]!);
     results[at] = { kind: "earlier", answer };
   }
   if (unused.length > 0) {
@@ -60,7 +69,7 @@ export async function allow<Answer>(
 /** Gives back what these messages took: they were not accepted, or had been before. */
 export function giveBackAllowed(call: Call, messages: readonly Accepted["data"][]): void {
   if (messages.length > 0)
-    call.limits!.giveBackMessages(messages.map((data) => recipientOf(call, data)));
+    call.limits!.giveBackMessages(messages.flatMap((data) => recipientsOf(call, data)));
 }
 
 /** Of those that were counted the ones that this append has not stored. */

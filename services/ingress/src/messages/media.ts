@@ -1,7 +1,7 @@
+import { contactAt } from "./contact-at.ts";
 import type { StoredMedia } from "@heliograph/acceptance";
 import { type Call, notValid } from "@heliograph/api";
-import { externalIdName } from "@heliograph/channels";
-import { type EventData, type PublicError, streamOf } from "@heliograph/contracts";
+import type { EventData, PublicError } from "@heliograph/contracts";
 import { erasedText } from "@heliograph/vault";
 import { markSent, readyAttachments } from "../tables/attachments.ts";
 
@@ -57,16 +57,4 @@ export function withoutFile(
   if (index === -1) return undefined;
   const path = `media.${index}.attachment_id`;
   return notValid("body", [{ path, code: "not_found", message: "there is no such attachment" }]);
-}
-
-/** The contact that has the address of a send now. */
-async function contactAt(
-  { log, vault }: Call["deps"],
-  partner: string,
-  { channel, to }: Requested,
-): Promise<string | undefined> {
-  const name = externalIdName(vault, partner, { source: channel, id: to });
-  const stream = streamOf("external", `id-${name}`);
-  const [last] = await log.readStream(stream, { backwards: true, limit: 1 });
-  return last?.type === "ExternalIdClaimed" ? last.data.contact_id : undefined;
 }

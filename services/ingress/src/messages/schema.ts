@@ -1,5 +1,5 @@
 import { Problem } from "@heliograph/api";
-import { channels, environments } from "@heliograph/contracts";
+import { channels, environments, FailoverTrigger, mostBatchMessages } from "@heliograph/contracts";
 import { Message, MessageSegments, Money, Time } from "@heliograph/domain";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { z } from "zod";
@@ -53,13 +53,7 @@ const Media = z.union([
   }),
 ]);
 
-const sendFields = {
-  channel: Channel,
-  to: z
-    .string()
-    .min(1)
-    .max(320)
-    .meta({ description: "E.164 phone number, or an e-mail address.", example: "+15551234567" }),
+const content = {
   from: z.string().min(1).max(400).optional().meta({
     description:
       "Sender number, name of at most 11 characters, or e-mail address with or without a name.",
@@ -79,6 +73,53 @@ const sendFields = {
   template: TemplateRef.optional(),
   language: z.string().min(2).max(35).optional(),
   variables: Variables.optional(),
+};
+const smartEncoding = z.boolean().optional().meta({
+  description:
+    "SMS: quotation marks, dashes, spaces and the like that would make the text UCS-2 become what looks alike in GSM-7, where that makes all of it GSM-7; `segments.replaced` lists each change.",
+});
+const recipient = z.string().min(1).max(320);
+
+const TimeOfDay = z
+  .string()
+  .regex(/^([01]\d|2[0-3]):[0-5]\d$/, "must be a time of the day such as 21:00");
+const QuietHours = z
+  .strictObject({
+    from: TimeOfDay.meta({ example: "21:00" }),
+    to: TimeOfDay.meta({ example: "08:00" }),
+    zone: z.string().min(1).max(64).optional().meta({ example: "Europe/Berlin" }),
+    policy: z.enum(["delay", "reject"]),
+  })
+  .meta({ id: "QuietHours" });
+
+const Step = z
+  .strictObject({
+    channel: Channel,
+    to: recipient.optional().meta({ description: "The message's own when left out." }),
+    ...content,
+    smart_encoding: smartEncoding,
+    on: z
+      .array(FailoverTrigger)
+      .min(1)
+      .max(3)
+      .meta({
+        description:
+          "What becomes of the step before: `failed`, refused for good or reported as not delivered; `expired`, not taken while it was valid; `no_receipt`, sent and not confirmed in time.",
+        example: ["failed", "no_receipt"],
+      }),
+    after_seconds: z.int().min(10).max(86_400).optional().meta({
+      description: "How long `no_receipt` waits for a receipt of the step before; needed there.",
+    }),
+  })
+  .meta({ id: "FailoverStep" });
+
+const sendFields = {
+  channel: Channel,
+  to: recipient.meta({
+    description: "E.164 phone number, or an e-mail address.",
+    example: "+15551234567",
+  }),
+  ...content,
   send_at: z
     .string()
     .max(40)
@@ -98,12 +139,15 @@ const sendFields = {
     .optional()
     .meta({ description: "At most 2 KB as JSON." }),
   client_ref: z.string().max(255).optional(),
-  smart_encoding: z.boolean().optional().meta({
+  smart_encoding: smartEncoding,
+  failover: z.array(Step).min(1).max(5).optional().meta({
     description:
-      "SMS: quotation marks, dashes, spaces and the like that would make the text UCS-2 become what looks alike in GSM-7, where that makes all of it GSM-7; `segments.replaced` lists each change.",
+      "Other channels to try, in this order, each once and each when its `on` names what became of the step before. One message, one id: the step that is delivered is charged, and what is held until then is the price of the dearest.",
   }),
-  failover: later("Other channels to try"),
-  quiet_hours: later("Hours in which nothing is sent"),
+  quiet_hours: QuietHours.optional().meta({
+    description:
+      "Hours in which nothing is sent, by the recipient's clocks: those of `zone`, else the contact's, else those of the number's country, where quiet in one zone is quiet, else UTC. `to` itself is not quiet. `delay` waits for their end, `reject` refuses.",
+  }),
   media: z.array(Media).min(1).max(10).optional().meta({
     description:
       "Files that go with it, on channels that carry some: WhatsApp one, Telegram ten. Of each, one of `url` and `attachment_id`.",
@@ -123,9 +167,8 @@ export type SendMessage = z.infer<typeof SendMessage>;
 export const BatchItem = z
   .strictObject({ ...sendFields, idempotency_key: z.string().min(1).max(255).optional() })
   .meta({ id: "BatchItem", example: { ...example, idempotency_key: "order-204821" } });
-export const maxBatch = 1_000;
 export const SendBatch = z
-  .strictObject({ messages: z.array(BatchItem).min(1).max(maxBatch) })
+  .strictObject({ messages: z.array(BatchItem).min(1).max(mostBatchMessages) })
   .meta({ id: "SendBatch" });
 
 /** A reply goes where the person wrote from, from where the person wrote to: it names neither. */
@@ -225,5 +268,5 @@ export const acceptsItem: (body: unknown) => boolean = compile(BatchItem);
 export const acceptsBatch = (body: unknown): boolean => {
   if (typeof body !== "object" || body === null || Object.keys(body).length !== 1) return false;
   const { messages } = body as { messages?: unknown };
-  return Array.isArray(messages) && messages.length >= 1 && messages.length <= maxBatch;
+  return Array.isArray(messages) && messages.length >= 1 && messages.length <= mostBatchMessages;
 };

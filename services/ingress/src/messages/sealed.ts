@@ -32,10 +32,15 @@ export const contactErased = (): PublicError =>
 /** An event has at most 1 MB, and the rest of a request a few KB. */
 const maxSealedBytes = 1_000_000;
 /** Sealed texts are a third longer: the refusal of one that is too long by that. */
-export function tooLarge({ content }: EventData<"MessageRequested">): PublicError | undefined {
-  const characters =
-    (content.text?.length ?? 0) + (content.html?.length ?? 0) + (content.subject?.length ?? 0);
-  if (characters < maxSealedBytes / 2 || JSON.stringify(content).length <= maxSealedBytes)
+export function tooLarge({
+  content,
+  failover = [],
+}: EventData<"MessageRequested">): PublicError | undefined {
+  const contents = [content, ...failover.map((step) => step.content)];
+  let characters = 0;
+  for (const { text = "", html = "", subject = "" } of contents)
+    characters += text.length + html.length + subject.length;
+  if (characters < maxSealedBytes / 2 || JSON.stringify(contents).length <= maxSealedBytes)
     return undefined;
   return new PublicError("invalid_request", "The content is too long to be encrypted.", {
     errors: [{ path: "html", code: "too_long", message: "is too long to be encrypted" }],

@@ -8,7 +8,7 @@ import {
   newId,
   streamOf,
 } from "@heliograph/contracts";
-import { acceptedView, pricesOf, walletName } from "@heliograph/domain";
+import { acceptedView, walletName } from "@heliograph/domain";
 import {
   asPublicError,
   type Call,
@@ -19,29 +19,18 @@ import {
   machinery,
 } from "@heliograph/api";
 import { type Append, Company, type EventLog, LogUnavailable, type Outcome } from "@heliograph/log";
-import {
-  type Accepted,
-  acceptMessage,
-  checkAvailable,
-  checkCountry,
-  checkSuppressed,
-  mediaOf,
-  recipientOf,
-  refuseSuppressed,
-  sealRequests,
-  type Suppressed,
-  templateRefOf,
-} from "@heliograph/acceptance";
+import { type Accepted, sealRequests, type Suppressed } from "@heliograph/acceptance";
 import { erasedText } from "@heliograph/vault";
+import { acceptSend } from "./accepting.ts";
 import { Admission } from "./admission.ts";
 import { allow, giveBackAllowed, unstored } from "./allow.ts";
 import { followFeed } from "./feed.ts";
 import { Funds } from "./funds.ts";
 import type { Item, Settled } from "./item.ts";
-import { findAttachments, giveFiles, withoutFile } from "./media.ts";
+import { giveFiles, withoutFile } from "./media.ts";
 import { Outcomes } from "./outcomes.ts";
 import { appendOf, contactErased, tooLarge } from "./sealed.ts";
-import { refusedFunds, requireGateway } from "./refusals.ts";
+import { refusedFunds } from "./refusals.ts";
 import type { SendMessage } from "./schema.ts";
 import { Shares } from "./shares.ts";
 import { TemplateCache } from "./templates.ts";
@@ -83,7 +72,7 @@ export class Sending {
   readonly templates: TemplateCache;
   readonly funds: Funds;
   readonly outcomes = new Outcomes();
-  readonly #suppressed: Pick<Suppressed, "find">;
+  readonly suppressed: Pick<Suppressed, "find">;
   /** Ids derived from keys whose first request is between its checks and its outcome. */
   readonly #running = new Set<string>();
   readonly #company = new Company();
@@ -111,7 +100,7 @@ export class Sending {
     this.log = log;
     this.#pressure = deps.pressure;
     this.directory = directory;
-    this.#suppressed = suppressed;
+    this.suppressed = suppressed;
     this.templates = new TemplateCache(log);
     this.funds = new Funds(log);
   }
@@ -132,7 +121,7 @@ export class Sending {
 
   /** Validates and prices without storing anything: the answer of a dry run, which has no id because there will be no such message. Throws what a send would be refused with. */
   async dryRun(call: Call, body: SendMessage): Promise<Record<string, unknown>> {
-    const accepted = await this.#accept(call, body, newId("msg"));
+    const accepted = await acceptSend(this, call, body, newId("msg"));
     const { data, costMicros } = accepted;
     const wallet = walletName(call.partner, data.currency);
     const short = await this.funds.short(wallet, costMicros, data.created_at.slice(0, 10));
@@ -330,37 +319,8 @@ export class Sending {
     return { kind: "refused", error };
   }
 
-  async #accept(call: Call, body: SendMessage, messageId: string): Promise<Accepted> {
-    checkAvailable(body);
-    const gateways = this.directory.gateways(this.environment, body.channel);
-    requireGateway(gateways, body.channel, call.partner.partner_id, "");
-    const recipient = recipientOf(body);
-    checkCountry(recipient, call.partner.allowed_countries);
-    requireGateway(gateways, body.channel, call.partner.partner_id, recipient.country);
-    const ref = templateRefOf(body);
-    const known = ref && this.templates.get(call.account, body.channel, ref.slug, ref.version);
-    const template = known instanceof Promise ? await known : known;
-    const media =
-      body.media && (await mediaOf(body, (attachments) => findAttachments(call, attachments)));
-    const nowMs = call.now();
-    const accepted = acceptMessage({
-      body,
-      media,
-      recipient,
-      messageId,
-      template,
-      prices: pricesOf(this.directory, call.partner, nowMs),
-      nowMs,
-    });
-    checkSuppressed(body, recipient, this.environment);
-    const found = this.#suppressed.find(call.partner.partner_id, accepted.data);
-    const stop = found instanceof Promise ? await found : found;
-    if (stop !== undefined) throw refuseSuppressed(stop);
-    return accepted;
-  }
-
   async #prepare(call: Call, item: Item, messageId: string): Promise<Prepared> {
-    const { data: own, costMicros } = await this.#accept(call, item.body, messageId);
+    const { data: own, costMicros } = await acceptSend(this, call, item.body, messageId);
     const accepted = { data: { ...own, ...item.conversation }, costMicros };
     const wallet = walletName(call.partner, own.currency);
     const asked = this.funds.reserve(wallet, messageId, costMicros, own.created_at.slice(0, 10));

@@ -72,5 +72,7 @@ const isWalletEvent = ofType(...walletEventTypes);
 
 function reasonOf(data: RecordedEvent["data"]): string | undefined {
   if ("reason" in data) return data.reason;
+  if ("quiet_hours" in data && data.quiet_hours?.until !== undefined)
+    return `it is due in quiet hours, which last until ${data.quiet_hours.until}`;
   return "choice" in data ? data.choice.reason : undefined;
 }

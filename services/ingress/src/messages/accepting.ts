@@ -1,0 +1,77 @@
+import {
+  type Accepted,
+  acceptMessage,
+  acceptSteps,
+  checkAvailable,
+  checkCountry,
+  checkSuppressed,
+  mediaOf,
+  recipientOf,
+  refuseSuppressed,
+  type SendMessage,
+  type Suppressed,
+  templateRefOf,
+} from "@heliograph/acceptance";
+import type { Call } from "@heliograph/api";
+import type { Environment } from "@heliograph/contracts";
+import { pricesOf } from "@heliograph/domain";
+import type { Directory } from "@heliograph/platform";
+import { contactZone } from "./contact-at.ts";
+import { findAttachments } from "./media.ts";
+import { requireGateway } from "./refusals.ts";
+import type { TemplateCache } from "./templates.ts";
+
+/** What a send is held against. */
+type Known = {
+  readonly environment: Environment;
+  readonly directory: Directory;
+  readonly templates: TemplateCache;
+  readonly suppressed: Pick<Suppressed, "find">;
+};
+
+/** Decides a send with its further steps; throws a `PublicError` for a refusal. Nothing is stored. */
+export const acceptSend = (
+  known: Known,
+  call: Call,
+  body: SendMessage,
+  messageId: string,
+): Promise<Accepted> =>
+  acceptSteps(body, (send, isStep) => accept(known, call, send, messageId, isStep));
+
+async function accept(
+  { environment, directory, templates, suppressed }: Known,
+  call: Call,
+  body: SendMessage,
+  messageId: string,
+  isStep: boolean,
+): Promise<Accepted> {
+  checkAvailable(body);
+  const gateways = directory.gateways(environment, body.channel);
+  requireGateway(gateways, body.channel, call.partner.partner_id, "");
+  const recipient = recipientOf(body);
+  checkCountry(recipient, call.partner.allowed_countries);
+  requireGateway(gateways, body.channel, call.partner.partner_id, recipient.country);
+  const ref = templateRefOf(body);
+  const known = ref && templates.get(call.account, body.channel, ref.slug, ref.version);
+  const template = known instanceof Promise ? await known : known;
+  const media =
+    body.media && (await mediaOf(body, (attachments) => findAttachments(call, attachments)));
+  const contact = body.quiet_hours && (await contactZone(call, body, recipient.to));
+  const nowMs = call.now();
+  const accepted = acceptMessage({
+    body,
+    isStep,
+    contactZone: contact,
+    media,
+    recipient,
+    messageId,
+    template,
+    prices: pricesOf(directory, call.partner, nowMs),
+    nowMs,
+  });
+  checkSuppressed(body, recipient, environment);
+  const found = suppressed.find(call.partner.partner_id, accepted.data);
+  const stop = found instanceof Promise ? await found : found;
+  if (stop !== undefined) throw refuseSuppressed(stop);
+  return accepted;
+}
