@@ -6,6 +6,9 @@ export type RingLimits = { readonly maxEvents: number; readonly maxBytes: number
 /** Enough that a consumer may fall a second behind at full load and still never read; bounded in memory either way. */
 export const DEFAULT_RING: RingLimits = { maxEvents: 20_000, maxBytes: 64 * 1_048_576 };
 
+/** Fewer say nothing of a log's distances. */
+const fewEvents = 50;
+
 /**
  * The newest events of a log, up to its tail. Positions may have holes (a log that was copied from elsewhere): what
  * joins up is told by the range of positions that a list covers completely, never by counting.
@@ -29,6 +32,17 @@ export class Ring {
   /** The last position in the ring. -1n: not known yet. */
   get tail(): bigint {
     return this.#tail;
+  }
+  /** The position after which it has everything. */
+  get start(): bigint {
+    return this.#start;
+  }
+  /** Average distance of the positions of its events; undefined while there are too few. */
+  distance(): number | undefined {
+    const count = this.#events.length - this.#dropped;
+    if (count < fewEvents) return undefined;
+    const [first, last] = [this.#events[this.#dropped]!, this.#events.at(-1)!];
+    return Number(last.position - first.position) / (count - 1);
   }
 
   reset(position: bigint): void {

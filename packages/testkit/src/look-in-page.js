@@ -31,6 +31,23 @@ const sideways = () => {
   return more > 0 ? [`scrolls sideways by ${more}`] : [];
 };
 
+/** A real table stays one, however narrow: its roles and headers go with its display. */
+const brokenTables = () =>
+  shown("table, thead, tbody, tr, th, td")
+    .filter((node) => !getComputedStyle(node).display.startsWith("table"))
+    .map((node) => `is a table no more: ${named(node)}`);
+
+/** What a link within the page leads to is not to be under a header that stays. */
+const underHeader = () => {
+  const top = shown("body > header").find((each) =>
+    ["sticky", "fixed"].includes(getComputedStyle(each).position),
+  );
+  const room = Number.parseFloat(getComputedStyle(document.documentElement).scrollPaddingTop) || 0;
+  return top !== undefined && room < top.offsetHeight
+    ? [`${room} px are kept free below a header of ${top.offsetHeight} px`]
+    : [];
+};
+
 const longLines = () =>
   shown("main p, main dd, main li").flatMap((node) => {
     const long = node.textContent.length > shortText && !node.querySelector("p, li, table, pre");
@@ -90,4 +107,10 @@ const inForcedColours = () => [
     }),
 ];
 
-window.look = { put, sideways, longLines, onPaper, inForcedColours };
+window.look = {
+  put,
+  wide: () => [...sideways(), ...longLines(), ...underHeader()],
+  narrow: () => [...sideways(), ...brokenTables(), ...underHeader()],
+  onPaper,
+  inForcedColours,
+};

@@ -65,11 +65,11 @@ export async function openLook(
   async function look(name: string, text: string): Promise<Record<string, readonly string[]>> {
     const put = (shown: string) => page.evaluate(`look.put(${JSON.stringify(shown)})`);
     await put(text);
-    const onWall = [...(await ask("sideways")), ...(await ask("longLines"))];
+    const onWall = await ask("wide");
     await shoot(`${name}-1920-light`, false);
     if (wantsAll) await shootAll(name);
     await page.setViewportSize(phone);
-    const onPhone = await ask("sideways");
+    const onPhone = await ask("narrow");
     const own = withoutKnown(text);
     const inText = await htmlFindings(own);
     await put(own);

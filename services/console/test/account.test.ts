@@ -27,6 +27,10 @@ describe("webhooks", () => {
   test("an endpoint is made with its secret shown once, changed, switched and deleted after a question", async () => {
     const place = await added({ "types[message.sent]": "1", rate_limit: "5" });
     const page = withoutTold(place);
+    // Other pages, of other tabs too, do not take what is told to this one.
+    for (const other of [home, page, `${home}?told=flash_none`])
+      expect(await read(cookie, other)).not.toContain("whsec_");
+    expect(await read(await signedIn(), place)).not.toContain("whsec_");
     expect(await read(cookie, place)).toMatch(/Signing secret.*<code>whsec_/s);
     const later = await read(cookie, place);
     expect(later).not.toContain("whsec_");

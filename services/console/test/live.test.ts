@@ -42,6 +42,7 @@ async function look(
   });
   expect(answer.headers.get("content-type")).toContain("text/event-stream");
   expect(answer.headers.get("cache-control")).toContain("no-transform");
+  expect(answer.headers.get("x-accel-buffering")).toBe("no");
   let text = "";
   let over = false;
   const reading = (async () => {
@@ -308,6 +309,9 @@ describe.skipIf(browser === undefined)(
       async () => {
         await send("first");
         const context = await browser!.newContext({ baseURL: base });
+        await context.addInitScript(
+          "window.streams = []; EventSource = class extends EventSource { constructor(at) { super(at); streams.push(this); } }",
+        );
         const page = await context.newPage();
         page.setDefaultTimeout(stepDeadlineMs);
         await page.goto("/console/sign-in");
@@ -347,6 +351,20 @@ describe.skipIf(browser === undefined)(
         expect(await page.locator(`a[href$="${missed}"]`).count()).toBe(0);
         await page.click("[data-live-bar] button");
         await page.waitForSelector(`tr:first-child a[href$="${missed}"]`);
+
+        // Neither a tab that nobody sees nor a page that was left keeps a connection from others.
+        const open = () => page.evaluate("streams.filter((each) => each.readyState < 2).length");
+        expect(await open()).toBe(1);
+        await page.evaluate(
+          "Object.defineProperty(document, 'hidden', { get: () => true, configurable: true }); document.dispatchEvent(new Event('visibilitychange'))",
+        );
+        expect(await open()).toBe(0);
+        await page.evaluate(
+          "delete document.hidden; document.dispatchEvent(new Event('visibilitychange'))",
+        );
+        expect(await open()).toBe(1);
+        await page.evaluate("dispatchEvent(new Event('pagehide'))");
+        expect(await open()).toBe(0);
 
         await page.focus("[data-live-bar] button");
         await page.keyboard.press("?");

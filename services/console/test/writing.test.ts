@@ -166,6 +166,44 @@ test("a send waits for its outcome, so that its page says what became of it", as
   expect(asked).toEqual([expect.stringMatching(/prefer\W+wait=15/i)]);
 });
 
+test("a list's pages show each message once, there and back, while others arrive", async () => {
+  const cookie = await signedIn();
+  const send = async (tags = ["many"]): Promise<string> => {
+    const body = { channel: "sms", to: "+15551230001", text: "one of many", tags };
+    return (await world.call("POST", "/api/v1/messages", { key: keys.sandboxKey, body })).body.id;
+  };
+  const ids = await Promise.all(Array.from({ length: 5 }, () => send()));
+  await send([]);
+  const first = "/console/messages?limit=2&tag=many";
+  await until(
+    async () => {
+      const text = await read(cookie, "/console/messages?limit=100&tag=many");
+      return ids.every((id) => text.includes(id));
+    },
+    { what: "all of them are listed" },
+  );
+  const shownIn = (text: string): readonly string[] =>
+    [...text.matchAll(/<td><a href="\/console\/messages\/(msg_\w+)"/g)].map(([, id]) => id!);
+  const walk = async (from: string, rel: string): Promise<[readonly string[], string]> => {
+    const seen: string[] = [];
+    let at = from;
+    for (let next: string | undefined = from; next !== undefined;) {
+      at = next;
+      const text = await read(cookie, at);
+      const rows = shownIn(text);
+      expect(rows.length).toBeLessThanOrEqual(2);
+      seen.push(...(rel === "next" ? rows : rows.toReversed()));
+      next = new RegExp(`rel="${rel}" href="([^"]*)"`).exec(text)?.[1]?.replaceAll("&amp;", "&");
+      if (at === from && rel === "next") await send();
+    }
+    return [seen, at];
+  };
+  const [there, last] = await walk(first, "next");
+  expect(there.toSorted()).toEqual(ids.toSorted());
+  const [back] = await walk(last, "prev");
+  expect(back.slice(0, 5)).toEqual(there.toReversed());
+});
+
 test("a list keeps its length through its filters", async () => {
   const cookie = await signedIn();
   const kept = '<input type="hidden" name="limit" value="7">';

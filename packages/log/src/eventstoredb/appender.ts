@@ -18,20 +18,6 @@ export type Answer =
   | { readonly kind: "deleted" }
   | { readonly kind: "too_large" };
 
-export type Appender = {
-  /**
-   * Appends to a stream that must end at the revision `expected`, -1: must not exist. Throws when there is no answer in time or the server could not do it: then nobody
-   * knows whether it was stored.
-   */
-  append(
-    stream: string,
-    events: readonly Proposed[],
-    expected: number,
-    timeoutMs: number,
-  ): Promise<Answer>;
-  close(): void;
-};
-
 type Open = Batch & {
   /** By correlation. */
   readonly waiting: Map<string, PromiseWithResolvers<Answer>>;
@@ -44,68 +30,22 @@ type Open = Batch & {
  * Appends that share one call, opened when it is first wanted and again after it ended. The end of a call, or an answer that tells of a failure, is that of the appends on it and
  * of no others; an append whose time is over leaves the others alone. Every server that tells positions knows this call, so there is no other way beside it.
  */
-export function makeAppender(calls: Calls): Appender {
-  const drained = makeBell();
-  let current: Promise<Open> | undefined;
-  let closed = false;
+export class Appender {
+  readonly #calls: Calls;
+  /** Somebody may go on writing, or need not any more. */
+  readonly #drained = makeBell();
+  #current: Promise<Open> | undefined;
+  #closed = false;
 
-  function open(): Promise<Open> {
-    const waiting: Open["waiting"] = new Map();
-    let opened: Open | undefined;
-    const opening = calls
-      .batchAppend((error) => {
-        if (current === opening) current = undefined;
-        if (opened !== undefined) opened.over = error;
-        drained.ring();
-        for (const { reject } of waiting.values()) reject(error);
-        waiting.clear();
-      })
-      .then((batch) => {
-        const { call } = batch;
-        const one: Open = { ...batch, waiting, answeredAt: 0, full: false, over: undefined };
-        opened = one;
-        call.on("drain", () => {
-          one.full = false;
-          drained.ring();
-        });
-        call.on("data", (response: streams.BatchAppendResp) => {
-          one.answeredAt = performance.now();
-          const asked = waiting.get(response.getCorrelationId()?.getString() ?? "");
-          // Whoever asked may have given up.
-          if (asked === undefined) return;
-          try {
-            asked.resolve(answerOf(response));
-          } catch (error) {
-            asked.reject(error);
-          }
-        });
-        if (closed) call.cancel();
-        return one;
-      });
-    opening.catch(() => {
-      if (current === opening) current = undefined;
-    });
-    return opening;
+  constructor(calls: Calls) {
+    this.#calls = calls;
   }
 
   /**
-   * Writes one append's messages when there is room for them, each whole: the server takes them by their correlation. Nothing is written once the append is given up: one that has
-   * not got its last message is never stored, and the server
-   * forgets it with the call at the latest.
+   * Appends to a stream that must end at the revision `expected`, -1: must not exist. Throws when there is no answer in time or the server could not do it: then nobody
+   * knows whether it was stored.
    */
-  async function write(
-    requests: readonly streams.BatchAppendReq[],
-    to: Open,
-    givenUp: () => boolean,
-  ): Promise<void> {
-    for (const request of requests) {
-      while (to.full && to.over === undefined && !givenUp()) await drained.wait();
-      if (to.over !== undefined || givenUp()) return;
-      if (!to.call.write(request)) to.full = true;
-    }
-  }
-
-  async function append(
+  async append(
     stream: string,
     events: readonly Proposed[],
     expected: number,
@@ -116,13 +56,13 @@ export function makeAppender(calls: Calls): Appender {
     let on: Open | undefined;
     let givenUp = false;
     const work = async (): Promise<Answer> => {
-      on = await (current ??= open());
+      on = await (this.#current ??= this.#open());
       if (on.over !== undefined) throw on.over;
       // A node was found too late: the caller was told.
       if (givenUp) throw new Error("the append was given up");
       const answer = Promise.withResolvers<Answer>();
       on.waiting.set(id, answer);
-      await write(requestsOf(id, stream, events, expected), on, () => givenUp);
+      await this.#write(requestsOf(id, stream, events, expected), on, () => givenUp);
       return answer.promise;
     };
     try {
@@ -136,17 +76,71 @@ export function makeAppender(calls: Calls): Appender {
       givenUp = true;
       on?.waiting.delete(id);
       // It may wait for room: nothing is kept for it.
-      if (on?.full) drained.ring();
+      if (on?.full) this.#drained.ring();
     }
   }
 
-  return {
-    append,
-    close() {
-      closed = true;
-      void current?.then(({ call }) => call.cancel()).catch(() => undefined);
-    },
-  };
+  close(): void {
+    this.#closed = true;
+    void this.#current?.then(({ call }) => call.cancel()).catch(() => undefined);
+  }
+
+  #open(): Promise<Open> {
+    const waiting: Open["waiting"] = new Map();
+    let opened: Open | undefined;
+    const opening = this.#calls
+      .batchAppend((error) => {
+        if (this.#current === opening) this.#current = undefined;
+        if (opened !== undefined) opened.over = error;
+        this.#drained.ring();
+        for (const { reject } of waiting.values()) reject(error);
+        waiting.clear();
+      })
+      .then((batch) => {
+        opened = { ...batch, waiting, answeredAt: 0, full: false, over: undefined };
+        this.#listen(opened);
+        if (this.#closed) batch.call.cancel();
+        return opened;
+      });
+    opening.catch(() => {
+      if (this.#current === opening) this.#current = undefined;
+    });
+    return opening;
+  }
+
+  #listen(open: Open): void {
+    open.call.on("drain", () => {
+      open.full = false;
+      this.#drained.ring();
+    });
+    open.call.on("data", (response: streams.BatchAppendResp) => {
+      open.answeredAt = performance.now();
+      const asked = open.waiting.get(response.getCorrelationId()?.getString() ?? "");
+      // Whoever asked may have given up.
+      if (asked === undefined) return;
+      try {
+        asked.resolve(answerOf(response));
+      } catch (error) {
+        asked.reject(error);
+      }
+    });
+  }
+
+  /**
+   * Writes one append's messages when there is room for them, each whole: the server takes them by their correlation. Nothing is written once the append is given up: one that has
+   * not got its last message is never stored, and the server forgets it with the call at the latest.
+   */
+  async #write(
+    requests: readonly streams.BatchAppendReq[],
+    to: Open,
+    givenUp: () => boolean,
+  ): Promise<void> {
+    for (const request of requests) {
+      while (to.full && to.over === undefined && !givenUp()) await this.#drained.wait();
+      if (to.over !== undefined || givenUp()) return;
+      if (!to.call.write(request)) to.full = true;
+    }
+  }
 }
 
 function requestsOf(

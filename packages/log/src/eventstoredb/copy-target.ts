@@ -2,8 +2,8 @@ import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { CopyRefused, type CopySide, type CopySource, type CopyTarget } from "../copy/types.ts";
 import type { Position, RecordedEvent } from "../types.ts";
-import { makeAppender, type Answer } from "./appender.ts";
-import { makeCalls } from "./calls.ts";
+import { Appender, type Answer } from "./appender.ts";
+import { Calls } from "./calls.ts";
 import { propose, streamName, type Proposed } from "./codec.ts";
 import { callTimeoutMs, connectEventStore, disconnect, unavailable } from "./connection.ts";
 import {
@@ -15,7 +15,7 @@ import {
   readPositions,
 } from "./copied.ts";
 import type { Positions } from "./positions.ts";
-import { makeReader } from "./reader.ts";
+import { Reader } from "./reader.ts";
 
 export type EventStoreCopyOptions = {
   readonly connectionString: string;
@@ -39,9 +39,9 @@ export async function openEventStoreCopySource({
 }: EventStoreCopyOptions): Promise<CopySide & { readonly log: CopySource }> {
   const client = connectEventStore(connectionString);
   try {
-    const calls = makeCalls(client);
+    const calls = new Calls(client);
     const positions = await readPositions(calls, namespace);
-    const { readAll, head } = makeReader(calls, namespace, positions, undefined);
+    const { readAll, head } = new Reader(calls, namespace, positions, undefined);
     return { log: { readAll, head }, assertQuiet: noServicesSeen, close: () => disconnect(client) };
   } catch (error) {
     await disconnect(client);
@@ -59,39 +59,124 @@ export async function openEventStoreCopyTarget({
   namespace,
 }: EventStoreCopyOptions): Promise<CopyTarget & CopySide> {
   const client = connectEventStore(connectionString);
-  const calls = makeCalls(client);
-  const appender = makeAppender(calls);
-  const marks: Mark[] = [];
-  let current = positionsOf(marks);
-  const positions: Positions = {
-    ofCommit: (commit) => current.ofCommit(commit),
-    commitBefore: (position) => current.commitBefore(position),
-    commitAt: (position) => current.commitAt(position),
-  };
-  const reader = makeReader(calls, namespace, positions, undefined);
-  let began = false;
-  let sinceMark = 0;
-  /** Position of the last event, or where the copy before this one ended. */
-  let last = 0n;
+  try {
+    const target = new Target(client, namespace);
+    await target.loadMarks();
+    return target;
+  } catch (error) {
+    await disconnect(client);
+    throw error;
+  }
+}
 
-  async function loadMarks(): Promise<void> {
-    marks.push(...(await readMarks(calls, namespace, marks.length)));
-    current = positionsOf(marks);
+class Target implements CopyTarget, CopySide {
+  readonly log: CopySource;
+  readonly assertQuiet = noServicesSeen;
+  readonly #client: ReturnType<typeof connectEventStore>;
+  readonly #namespace: string;
+  readonly #calls: Calls;
+  readonly #appender: Appender;
+  readonly #reader: Reader;
+  readonly #marks: Mark[] = [];
+  #positions = positionsOf([]);
+  #began = false;
+  #sinceMark = 0;
+  /** Position of the last event, or where the copy before this one ended. */
+  #last = 0n;
+
+  constructor(client: ReturnType<typeof connectEventStore>, namespace: string) {
+    this.#client = client;
+    this.#namespace = namespace;
+    this.#calls = new Calls(client);
+    this.#appender = new Appender(this.#calls);
+    const positions: Positions = {
+      ofCommit: (commit) => this.#positions.ofCommit(commit),
+      commitBefore: (position) => this.#positions.commitBefore(position),
+      commitAt: (position) => this.#positions.commitAt(position),
+    };
+    this.#reader = new Reader(this.#calls, namespace, positions, undefined);
+    const { readAll, head } = this.#reader;
+    this.log = { readAll, head };
   }
 
-  async function mark(kind: Mark["kind"], position: Position): Promise<void> {
+  close(): Promise<void> {
+    this.#appender.close();
+    return disconnect(this.#client);
+  }
+
+  async loadMarks(): Promise<void> {
+    this.#marks.push(...(await readMarks(this.#calls, this.#namespace, this.#marks.length)));
+    this.#positions = positionsOf(this.#marks);
+  }
+
+  async tail(limit: number): ReturnType<CopyTarget["tail"]> {
+    const events: RecordedEvent[] = [];
+    let after = 0n;
+    const collect = (event: RecordedEvent): void => {
+      events.push(event);
+      if (events.length > limit) after = events.shift()!.position;
+    };
+    // The last mark may have nothing after it.
+    const from = this.#marks.filter((one) => one.kind === "reached").at(-2);
+    if (from !== undefined) {
+      after = from.position;
+      await this.#scanAll(from.commit, collect);
+    }
+    if (events.length === 0) {
+      after = 0n;
+      await this.#scanAll(0n, collect);
+    }
+    const ended = this.#marks.findLast((one) => one.kind === "ended")?.position ?? 0n;
+    const end = events.at(-1)?.position ?? 0n;
+    this.#last = end > ended ? end : ended;
+    return { after, events, end: this.#last };
+  }
+
+  async write(events: readonly RecordedEvent[]): Promise<void> {
+    await this.#begin();
+    for (const run of runsOf(events)) {
+      const { stream, revision } = run[0]!.event;
+      const sent = run.map((one) => one.encoded);
+      await this.#send(streamName(this.#namespace, stream), sent, revision - 1, (actual) => {
+        throw new CopyRefused(
+          `${this.#namespace}: ${stream} in EventStoreDB ends at ${actual} instead of revision ${revision - 1}: services must be stopped`,
+        );
+      });
+    }
+    this.#last = events.at(-1)!.position;
+    this.#sinceMark += events.length;
+    if (this.#sinceMark >= markEveryEvents) await this.#mark("reached", this.#last);
+  }
+
+  async finish(head: Position): Promise<void> {
+    const final = this.#marks.at(-1);
+    if (head === 0n || (final?.kind === "ended" && final.position >= head)) return;
+    await this.#begin();
+    await this.#assertOrder();
+    await this.#mark("ended", head);
+    this.#began = false;
+    this.#last = head;
+  }
+
+  async #begin(): Promise<void> {
+    if (this.#began) return;
+    await this.#mark("began", this.#last);
+    this.#began = true;
+  }
+
+  async #mark(kind: Mark["kind"], position: Position): Promise<void> {
     const id = randomUUID();
     const texts = { data: JSON.stringify({ position: position.toString() }), metadata: "{}" };
     const event = propose({ id, type: markTypes[kind] }, texts, {});
-    await send(indexStream(namespace), [event], marks.length - 1, () => {
-      throw new CopyRefused(`${namespace}: another copy-log writes to EventStoreDB`);
+    await this.#send(indexStream(this.#namespace), [event], this.#marks.length - 1, () => {
+      throw new CopyRefused(`${this.#namespace}: another copy-log writes to EventStoreDB`);
     });
-    await loadMarks();
-    sinceMark = 0;
+    await this.loadMarks();
+    this.#sinceMark = 0;
   }
 
   /** At an exact revision, so that a repetition after a lost answer stores nothing twice. */
-  async function send(
+  async #send(
     stream: string,
     events: readonly Proposed[],
     expected: number,
@@ -101,7 +186,7 @@ export async function openEventStoreCopyTarget({
     for (;;) {
       let answer: Answer;
       try {
-        answer = await appender.append(stream, events, expected, callTimeoutMs);
+        answer = await this.#appender.append(stream, events, expected, callTimeoutMs);
       } catch (error) {
         if (performance.now() > giveUpAt) throw unavailable(error, true);
         await delay(retryEveryMs);
@@ -122,16 +207,10 @@ export async function openEventStoreCopyTarget({
     }
   }
 
-  async function begin(): Promise<void> {
-    if (began) return;
-    await mark("began", last);
-    began = true;
-  }
-
   /** Hands over the namespace's events after a place. */
-  async function scanAll(commit: bigint, take: (event: RecordedEvent) => void): Promise<void> {
+  async #scanAll(commit: bigint, take: (event: RecordedEvent) => void): Promise<void> {
     for (let at = commit, more = true; more;)
-      more = await reader.scan(at, (event, place) => {
+      more = await this.#reader.scan(at, (event, place) => {
         at = place;
         if (event !== undefined) take(event);
         return true;
@@ -139,83 +218,18 @@ export async function openEventStoreCopyTarget({
   }
 
   /** Everything since the copy began must be its own and stand in the order of positions: readers rely on both. */
-  async function assertOrder(): Promise<void> {
-    const before = marks.findLastIndex((one) => one.kind === "ended");
-    const first = marks[before + 1]!;
+  async #assertOrder(): Promise<void> {
+    const before = this.#marks.findLastIndex((one) => one.kind === "ended");
+    const first = this.#marks[before + 1]!;
     let position = first.position;
-    await scanAll(first.commit, (event) => {
+    await this.#scanAll(first.commit, (event) => {
       if (event.position <= position)
         throw new CopyRefused(
-          `${namespace}: revision ${event.revision} of ${event.stream} in EventStoreDB was not written by this copy: services must be stopped`,
+          `${this.#namespace}: revision ${event.revision} of ${event.stream} in EventStoreDB was not written by this copy: services must be stopped`,
         );
       position = event.position;
     });
   }
-
-  try {
-    await loadMarks();
-  } catch (error) {
-    await disconnect(client);
-    throw error;
-  }
-
-  return {
-    log: { readAll: reader.readAll, head: reader.head },
-    assertQuiet: noServicesSeen,
-    close() {
-      appender.close();
-      return disconnect(client);
-    },
-
-    async tail(limit) {
-      const events: RecordedEvent[] = [];
-      let after = 0n;
-      const collect = (event: RecordedEvent): void => {
-        events.push(event);
-        if (events.length > limit) after = events.shift()!.position;
-      };
-      // The last mark may have nothing after it.
-      const from = marks.filter((one) => one.kind === "reached").at(-2);
-      if (from !== undefined) {
-        after = from.position;
-        await scanAll(from.commit, collect);
-      }
-      if (events.length === 0) {
-        after = 0n;
-        await scanAll(0n, collect);
-      }
-      const ended = marks.findLast((one) => one.kind === "ended")?.position ?? 0n;
-      const end = events.at(-1)?.position ?? 0n;
-      last = end > ended ? end : ended;
-      return { after, events, end: last };
-    },
-
-    async write(events) {
-      await begin();
-      for (const run of runsOf(events)) {
-        const { stream, revision } = run[0]!.event;
-        const sent = run.map((one) => one.encoded);
-        await send(streamName(namespace, stream), sent, revision - 1, (actual) => {
-          throw new CopyRefused(
-            `${namespace}: ${stream} in EventStoreDB ends at ${actual} instead of revision ${revision - 1}: services must be stopped`,
-          );
-        });
-      }
-      last = events.at(-1)!.position;
-      sinceMark += events.length;
-      if (sinceMark >= markEveryEvents) await mark("reached", last);
-    },
-
-    async finish(head) {
-      const final = marks.at(-1);
-      if (head === 0n || (final?.kind === "ended" && final.position >= head)) return;
-      await begin();
-      await assertOrder();
-      await mark("ended", head);
-      began = false;
-      last = head;
-    },
-  };
 }
 
 type Sent = { readonly event: RecordedEvent; readonly encoded: Proposed };

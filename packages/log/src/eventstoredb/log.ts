@@ -3,13 +3,13 @@ import { withFairReads, type DriverLog } from "../fair-reads.ts";
 import { DEFAULT_READS } from "../stream-reads.ts";
 import { unwatched, type AppendWatch } from "../watch.ts";
 import { type EventLog, type Upcast, type Validate } from "../types.ts";
-import { makeAppender } from "./appender.ts";
-import { makeCalls } from "./calls.ts";
+import { Appender } from "./appender.ts";
+import { Calls } from "./calls.ts";
 import { connectEventStore, disconnect, unavailable, within } from "./connection.ts";
-import { makeFeed } from "./feed.ts";
+import { Feed } from "./feed.ts";
 import { readPositions } from "./copied.ts";
-import { makeReader, readEnd } from "./reader.ts";
-import { makeWriter } from "./writer.ts";
+import { Reader, readEnd } from "./reader.ts";
+import { Writer } from "./writer.ts";
 
 export type EventStoreLogOptions = {
   /** `esdb://` or `esdb+discover://`, with credentials and TLS settings. */
@@ -42,20 +42,20 @@ export async function openEventStoreLog(options: EventStoreLogOptions): Promise<
   const onError = options.onError ?? (() => {});
   const client = connectEventStore(options.connectionString);
   // The last record first: whether a node answers at all must not take the time that a long index may.
-  const calls = makeCalls(client);
+  const calls = new Calls(client);
   const positions = await readEnd(calls)
     .then(() => readPositions(calls, namespace))
     .catch(async (error: unknown) => {
       await disconnect(client);
       throw error;
     });
-  const reader = makeReader(calls, namespace, positions, upcast);
-  const feed = makeFeed(calls, namespace, reader, positions, {
+  const reader = new Reader(calls, namespace, positions, upcast);
+  const feed = new Feed(calls, namespace, reader, positions, {
     ring: options.ring,
     upcast,
     onError,
   });
-  const writer = makeWriter(makeAppender(calls), reader, feed, {
+  const writer = new Writer(new Appender(calls), reader, feed, {
     namespace,
     validate: options.validate,
     maxWaiting: options.maxWaiting ?? 10_000,
@@ -78,11 +78,11 @@ export async function openEventStoreLog(options: EventStoreLogOptions): Promise<
     await disconnect(client);
   }
   const log: DriverLog = {
-    append: writer.append,
+    append: (appends) => writer.append(appends),
     readStreams: reader.readStreams,
     readAll: reader.readAll,
     readAt: reader.readAt,
-    subscribe: feed.subscribe,
+    subscribe: (request) => feed.subscribe(request),
     async head() {
       const head = await reader.head();
       feed.reachFor(head);

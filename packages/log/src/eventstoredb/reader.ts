@@ -69,137 +69,104 @@ type ScanOptions = {
   readonly signal?: AbortSignal;
 };
 
-export type Reader = ReturnType<typeof makeReader>;
-
-export function makeReader(
-  calls: Calls,
-  namespace: string,
-  positions: Positions,
-  upcast: Upcast | undefined,
-  limits: ReadLimits = DEFAULT_READS,
-) {
-  const prefix = prefixOf(namespace);
-  const ofNamespace: Filter = { streamPrefix: prefix };
+/** Reads of one namespace. */
+export class Reader {
+  readonly #calls: Calls;
+  readonly #namespace: string;
+  readonly #prefix: string;
+  readonly #ofNamespace: Filter;
+  readonly #positions: Positions;
+  readonly #upcast: Upcast | undefined;
+  readonly #limits: ReadLimits;
   /** Lists of types that the last page was better found by than by the namespace. */
-  const rareTypes = new Set<string>();
-  const decoded = (record: Parameters<typeof decode>[0]): Decoded =>
-    decode(record, namespace, positions.ofCommit, upcast);
+  readonly #rareTypes = new Set<string>();
 
-  /** A stream's events as they are stored, with the attempt that wrote each; it ends early when it is full by bytes. */
-  async function readDecoded(
-    stream: string,
-    { from, limit, backwards }: Parameters<ReadPage>[1],
-  ): Promise<{ readonly events: readonly Decoded[]; readonly bytes: number }> {
-    const events: Decoded[] = [];
-    let bytes = 0;
-    const request = readStreamRequest({
-      stream: streamName(namespace, stream),
-      from,
-      records: limit,
-      backwards,
-    });
-    // A stream that there is not has no records either.
-    const take = (answer: streams.ReadResp): boolean => {
-      const record = answer.getEvent()?.getEvent();
-      if (record === undefined) return true;
-      const one = decoded(record);
-      events.push(one);
-      bytes += one.bytes;
-      return bytes < limits.pageBytes;
-    };
-    try {
-      await calls.read(request, take, { timeoutMs: readTimeoutMs, firstWithinMs: callTimeoutMs });
-    } catch (error) {
-      if (error instanceof StreamDeletedError) return { events: [], bytes: 0 };
-      throw unavailable(error);
-    }
-    return { events, bytes };
+  constructor(
+    calls: Calls,
+    namespace: string,
+    positions: Positions,
+    upcast: Upcast | undefined,
+    limits: ReadLimits = DEFAULT_READS,
+  ) {
+    this.#calls = calls;
+    this.#namespace = namespace;
+    this.#prefix = prefixOf(namespace);
+    this.#ofNamespace = { streamPrefix: this.#prefix };
+    this.#positions = positions;
+    this.#upcast = upcast;
+    this.#limits = limits;
   }
 
-  const readPage: ReadPage = async (stream, options) => {
-    const { events, bytes } = await readDecoded(stream, options);
-    const full = events.length >= options.limit || bytes >= limits.pageBytes;
+  readonly readPage: ReadPage = async (stream, options) => {
+    const { events, bytes } = await this.#readDecoded(stream, options);
+    const full = events.length >= options.limit || bytes >= this.#limits.pageBytes;
     return { events: events.map(({ event }) => event), bytes, full };
   };
 
   /** The event at a revision; the last one when that is left out. */
-  async function readOne(stream: string, revision?: number): Promise<Decoded | undefined> {
+  async readOne(stream: string, revision?: number): Promise<Decoded | undefined> {
     const backwards = revision === undefined;
-    const { events } = await readDecoded(stream, { from: revision, limit: 1, backwards });
+    const { events } = await this.#readDecoded(stream, { from: revision, limit: 1, backwards });
     return events[0];
   }
 
-  async function readStreams(
+  readonly readStreams = async (
     streams: readonly string[],
     options: { readonly limit?: number } = {},
-  ): Promise<ReadonlyMap<string, readonly RecordedEvent[]>> {
+  ): Promise<ReadonlyMap<string, readonly RecordedEvent[]>> => {
     const found = new Map<string, readonly RecordedEvent[]>(streams.map((name) => [name, []]));
     const left = [...found.keys()];
-    const spend = makeBudget(`${found.size} streams`, limits.maxBytes);
+    const spend = makeBudget(`${found.size} streams`, this.#limits.maxBytes);
     const { readStream } = makeStreamReads(async (stream, page) => {
-      const read = await readPage(stream, page);
+      const read = await this.readPage(stream, page);
       spend(read.bytes);
       return read;
-    }, limits);
+    }, this.#limits);
     const worker = async (): Promise<void> => {
       for (let name = left.pop(); name !== undefined; name = left.pop())
         found.set(name, await readStream(name, options));
     };
     await Promise.all(Array.from({ length: Math.min(streamsAtOnce, left.length) }, worker));
     return found;
+  };
+
+  readonly readAll = async (options: ReadAllOptions): Promise<Page> => {
+    const { events, position, head } = await this.readFeedPage(options, () => 0n);
+    return { events, position, head };
+  };
+
+  /** Where the server's log ends, whoever's its last record is. */
+  end(signal?: AbortSignal): Promise<bigint> {
+    return readEnd(this.#calls, signal);
   }
 
-  const end = (signal?: AbortSignal): Promise<bigint> => readEnd(calls, signal);
-  const headNow = async (): Promise<bigint> => {
-    const commit = await end();
-    return commit === 0n ? 0n : positions.ofCommit(commit);
+  readonly head = async (): Promise<bigint> => {
+    const commit = await this.end();
+    return commit === 0n ? 0n : this.#positions.ofCommit(commit);
   };
 
   /**
    * The namespace's records after a place, or what else a filter lets through; in order, as long as they are taken; the one at the place itself is left out. Gives
    * whether there may be more. Where the node looks for long and finds nothing, `take` hears how far it came.
    */
-  async function scan(
+  async scan(
     commit: bigint,
     take: Take,
-    { records = recordsAtMost, filter = ofNamespace, signal }: ScanOptions = {},
+    { records = recordsAtMost, filter = this.#ofNamespace, signal }: ScanOptions = {},
   ): Promise<boolean> {
-    let seen = 0;
-    let taking = true;
-    /** Whether anything came that lies past the place: only that is progress, for the next scan begins where this one came to. */
-    let moved = false;
-    const takeRecord = (answer: streams.ReadResp): boolean => {
-      const record = answer.getEvent()?.getEvent();
-      if (record === undefined) return true;
-      seen++;
-      const at = commitOf(record);
-      if (at <= commit) return true;
-      moved = true;
-      if (streamOf(record).startsWith(prefix)) {
-        const { event, bytes } = decoded(record);
-        taking = take(event, at, bytes);
-      } else taking = take(undefined, at, 0);
-      return taking;
-    };
-    let atEnd = false;
-    /** With how far the node came, until there is something or nothing more. */
-    const takeSearched = (answer: streams.ReadResp): boolean => {
-      if (answer.hasCaughtUp()) atEnd = true;
-      if (atEnd) return false;
-      const checkpoint = answer.getCheckpoint();
-      if (checkpoint === undefined) return takeRecord(answer) && seen < records;
-      const at = BigInt(checkpoint.getCommitPosition());
-      if (at <= commit) return true;
-      moved = true;
-      return take(undefined, at, 0);
-    };
+    const heard = new Heard(commit, records, (record, at) => {
+      if (record === undefined || !streamOf(record).startsWith(this.#prefix))
+        return take(undefined, at, 0);
+      const { event, bytes } = this.#decoded(record);
+      return take(event, at, bytes);
+    });
     const inTime = async (
       request: streams.ReadReq,
       taken: (answer: streams.ReadResp) => boolean,
       options: ReadOptions,
     ): Promise<boolean> => {
       try {
-        await calls.read(request, taken, { ...options, ...(signal && { signal }) });
+        await this.#calls.read(request, taken, { ...options, ...(signal && { signal }) });
         return true;
       } catch (error) {
         if (statusOf(error) === deadlineExceeded) return false;
@@ -207,46 +174,48 @@ export function makeReader(
       }
     };
     const read = readAllRequest({ from: commit, records, filter });
-    if (await inTime(read, takeRecord, { timeoutMs: searchTimeoutMs }))
-      return !taking || seen === records;
-    if (moved) return true;
-    const timeoutMs = readTimeoutMs - searchTimeoutMs;
+    const timeoutMs = searchTimeoutMs;
+    if (await inTime(read, (answer) => heard.record(answer), { timeoutMs })) return heard.mayBeMore;
+    if (heard.moved) return true;
     const search = subscribeRequest(commit, filter, checkpointRecords);
-    await inTime(search, takeSearched, { timeoutMs, firstWithinMs: callTimeoutMs });
-    if (atEnd) return false;
-    if (!moved && !signal?.aborted)
+    await inTime(search, (answer) => heard.searched(answer), {
+      timeoutMs: readTimeoutMs - searchTimeoutMs,
+      firstWithinMs: callTimeoutMs,
+    });
+    if (heard.atEnd) return false;
+    if (!heard.moved && !signal?.aborted)
       throw unavailable(new Error(`the node gave nothing in ${readTimeoutMs} ms`));
     return true;
   }
 
   /** `known`: a place that the log has certainly reached. Where it lies after the position the node is not asked for its end. */
-  async function readFeedPage(
+  async readFeedPage(
     { after, limit, types }: ReadAllOptions,
     known: () => bigint,
   ): Promise<Page & { readonly bytes: number }> {
     const wanted = types && new Set(types);
-    const ofTypes: Filter = types?.length ? { types } : ofNamespace;
+    const ofTypes: Filter = types?.length ? { types } : this.#ofNamespace;
     const key = types?.join("\n") ?? "";
-    let filter = rareTypes.has(key) ? ofTypes : ofNamespace;
+    let filter = this.#rareTypes.has(key) ? ofTypes : this.#ofNamespace;
     const events: RecordedEvent[] = [];
     const reached = known();
-    const head = reached > after ? reached : await headNow();
-    let commit = positions.commitBefore(after);
+    const head = reached > after ? reached : await this.head();
+    let commit = this.#positions.commitBefore(after);
     let position = after;
     let more = true;
     let seen = 0;
     let bytes = 0;
     // Between copied events a position may stand still: then there is no place to go on from, and it is looked further.
-    const full = (): boolean => events.length >= limit || bytes >= limits.pageBytes;
+    const full = (): boolean => events.length >= limit || bytes >= this.#limits.pageBytes;
     while (more && !full() && (seen < pageRecords || position === after)) {
       const records = recordsFor(limit - events.length, seen === 0 ? 1 : events.length / seen);
       const before = events.length;
       seen += records;
-      more = await scan(
+      more = await this.scan(
         commit,
         (event, at, size) => {
           commit = at;
-          const here = event?.position ?? positions.ofCommit(at);
+          const here = event?.position ?? this.#positions.ofCommit(at);
           // Records between copied events have places of their own, which lie before where we are.
           if (here > position) {
             position = here;
@@ -260,60 +229,139 @@ export function makeReader(
         { records, filter },
       );
       if (more && records >= judgedRecords && (events.length - before) / records < rareShare)
-        filter = filter === ofNamespace ? ofTypes : ofNamespace;
+        filter = filter === this.#ofNamespace ? ofTypes : this.#ofNamespace;
     }
-    if (filter === ofNamespace) rareTypes.delete(key);
-    else if (rareTypes.size < rareListsAtMost) rareTypes.add(key);
+    if (filter === this.#ofNamespace) this.#rareTypes.delete(key);
+    else if (this.#rareTypes.size < rareListsAtMost) this.#rareTypes.add(key);
     // To the end there was nothing else: what others had stored when it began is passed as well.
     if (!more && head > position) position = head;
     return { events, position, head: head > position ? head : position, bytes };
   }
 
-  async function readAll(options: ReadAllOptions): Promise<Page> {
-    const { events, position, head: last } = await readFeedPage(options, () => 0n);
-    return { events, position, head: last };
-  }
-
-  async function readAt(position: bigint): Promise<RecordedEvent | undefined> {
-    let commit = positions.commitAt(position);
-    // The place before a position is its own where nothing was copied: begin with the record itself.
+  readonly readAt = async (position: bigint): Promise<RecordedEvent | undefined> => {
+    let commit = this.#positions.commitAt(position);
     let found: RecordedEvent | undefined;
-    const take = (answer: streams.ReadResp): boolean => {
-      const record = answer.getEvent()?.getEvent();
-      if (record === undefined || !streamOf(record).startsWith(prefix)) return true;
-      const first = decoded(record).event;
-      if (first.position === position) found = first;
-      return true;
-    };
     try {
-      await calls.read(readAllRequest({ from: commit, records: 1 }), take, {
-        timeoutMs: callTimeoutMs,
-      });
+      // The place before a position is its own where nothing was copied: begin with the record itself.
+      const first = await this.#recordAt(commit);
+      if (first?.position === position) found = first;
     } catch (error) {
       // No record begins there.
       if (statusOf(error) === invalidArgument) return undefined;
       throw unavailable(error);
     }
     for (let more = true, passed = found !== undefined; more && !passed;)
-      more = await scan(commit, (event, at) => {
+      more = await this.scan(commit, (event, at) => {
         commit = at;
-        const here = event?.position ?? positions.ofCommit(at);
+        const here = event?.position ?? this.#positions.ofCommit(at);
         if (here === position) found = event;
         passed = event === undefined ? here > position : here >= position;
         return !passed;
       });
     return found;
+  };
+
+  /** The namespace's event at a place, or the next after it that is the server's first answer. */
+  async #recordAt(commit: bigint): Promise<RecordedEvent | undefined> {
+    let found: RecordedEvent | undefined;
+    const take = (answer: streams.ReadResp): boolean => {
+      const record = answer.getEvent()?.getEvent();
+      if (record !== undefined && streamOf(record).startsWith(this.#prefix))
+        found = this.#decoded(record).event;
+      return true;
+    };
+    const timeoutMs = callTimeoutMs;
+    await this.#calls.read(readAllRequest({ from: commit, records: 1 }), take, { timeoutMs });
+    return found;
   }
 
-  return {
-    readOne,
-    readPage,
-    readStreams,
-    readFeedPage,
-    readAll,
-    readAt,
-    head: headNow,
-    scan,
-    end,
-  };
+  #decoded(record: Parameters<typeof decode>[0]): Decoded {
+    return decode(record, this.#namespace, this.#positions.ofCommit, this.#upcast);
+  }
+
+  /** A stream's events as they are stored, with the attempt that wrote each; it ends early when it is full by bytes. */
+  async #readDecoded(
+    stream: string,
+    { from, limit, backwards }: Parameters<ReadPage>[1],
+  ): Promise<{ readonly events: readonly Decoded[]; readonly bytes: number }> {
+    const events: Decoded[] = [];
+    let bytes = 0;
+    const request = readStreamRequest({
+      stream: streamName(this.#namespace, stream),
+      from,
+      records: limit,
+      backwards,
+    });
+    // A stream that there is not has no records either.
+    const take = (answer: streams.ReadResp): boolean => {
+      const record = answer.getEvent()?.getEvent();
+      if (record === undefined) return true;
+      const one = this.#decoded(record);
+      events.push(one);
+      bytes += one.bytes;
+      return bytes < this.#limits.pageBytes;
+    };
+    try {
+      await this.#calls.read(request, take, {
+        timeoutMs: readTimeoutMs,
+        firstWithinMs: callTimeoutMs,
+      });
+    } catch (error) {
+      if (error instanceof StreamDeletedError) return { events: [], bytes: 0 };
+      throw unavailable(error);
+    }
+    return { events, bytes };
+  }
+}
+
+type Stored = Parameters<typeof decode>[0];
+
+/** What a scan has heard of what lies after its place. */
+class Heard {
+  /** Whether anything came that lies past the place: only that is progress, for the next scan begins where this one came to. */
+  moved = false;
+  /** A search came to the end of the log. */
+  atEnd = false;
+  readonly #commit: bigint;
+  readonly #records: number;
+  readonly #take: (record: Stored | undefined, commit: bigint) => boolean;
+  #seen = 0;
+  #taking = true;
+
+  constructor(
+    commit: bigint,
+    records: number,
+    take: (record: Stored | undefined, commit: bigint) => boolean,
+  ) {
+    this.#commit = commit;
+    this.#records = records;
+    this.#take = take;
+  }
+
+  get mayBeMore(): boolean {
+    return !this.#taking || this.#seen === this.#records;
+  }
+
+  record(answer: streams.ReadResp): boolean {
+    const record = answer.getEvent()?.getEvent();
+    if (record === undefined) return true;
+    this.#seen++;
+    const at = commitOf(record);
+    if (at <= this.#commit) return true;
+    this.moved = true;
+    this.#taking = this.#take(record, at);
+    return this.#taking;
+  }
+
+  /** With how far the node came, until there is something or nothing more. */
+  searched(answer: streams.ReadResp): boolean {
+    if (answer.hasCaughtUp()) this.atEnd = true;
+    if (this.atEnd) return false;
+    const checkpoint = answer.getCheckpoint();
+    if (checkpoint === undefined) return this.record(answer) && this.#seen < this.#records;
+    const at = BigInt(checkpoint.getCommitPosition());
+    if (at <= this.#commit) return true;
+    this.moved = true;
+    return this.#take(undefined, at);
+  }
 }

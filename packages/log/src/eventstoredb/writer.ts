@@ -35,11 +35,6 @@ export type WriterOptions = {
   readonly watch: AppendWatch;
 };
 
-export type Writer = {
-  append(appends: readonly Append[]): Promise<readonly Outcome[]>;
-  close(): Promise<void>;
-};
-
 type Refused = Exclude<Answer, { readonly kind: "stored" }>;
 type Sent = Refused | { readonly kind: "stored"; readonly last: Decoded };
 
@@ -50,32 +45,44 @@ type Sent = Refused | { readonly kind: "stored"; readonly last: Decoded };
  * The server gives the same answer to an append and to its repetition. Which of them it was is told by the event itself, as it comes back by the subscription: it carries
  * the mark of the call that wrote it, its time and its place.
  */
-export function makeWriter(
-  appender: Appender,
-  reader: Reader,
-  feed: Feed,
-  options: WriterOptions,
-): Writer {
-  const { namespace, validate, maxWaiting, appendTimeoutMs, onError, watch } = options;
-  const streams = new Map<string, Promise<unknown>>();
-  const confirming = new Map<string, (decoded: Decoded) => void>();
-  const turns = new FairQueue<() => void>();
-  let inFlight = 0;
-  let waiting = 0;
-  let waitingCharacters = 0;
-  let closed = false;
-  let down: Promise<void> | undefined;
-  watch.opened(() => waiting);
-  const stopListening = feed.onEvent((decoded) => {
-    const { stream, revision } = decoded.event;
-    confirming.get(`${revision} ${stream}`)?.(decoded);
-  });
+export class Writer {
+  readonly #appender: Appender;
+  readonly #reader: Reader;
+  readonly #feed: Feed;
+  readonly #options: WriterOptions;
+  /** The last append of each stream that has some. */
+  readonly #streams = new Map<string, Promise<unknown>>();
+  /** By revision and stream: who waits to see an event come by the subscription. */
+  readonly #confirming = new Map<string, (decoded: Decoded) => void>();
+  readonly #turns = new FairQueue<() => void>();
+  #inFlight = 0;
+  #waiting = 0;
+  #waitingCharacters = 0;
+  #closed = false;
+  #down: Promise<void> | undefined;
+  readonly #stopListening: () => void;
 
-  async function append(appends: readonly Append[]): Promise<readonly Outcome[]> {
-    if (closed) throw new LogUnavailable("the log is closed");
-    if (waiting + appends.length > maxWaiting || waitingCharacters > mostWaitingCharacters)
-      throw new LogUnavailable(`${waiting} appends wait already`);
-    if (down !== undefined) throw new LogUnavailable("EventStoreDB does not answer");
+  constructor(appender: Appender, reader: Reader, feed: Feed, options: WriterOptions) {
+    this.#appender = appender;
+    this.#reader = reader;
+    this.#feed = feed;
+    this.#options = options;
+    options.watch.opened(() => this.#waiting);
+    this.#stopListening = feed.onEvent((decoded) => {
+      const { stream, revision } = decoded.event;
+      this.#confirming.get(`${revision} ${stream}`)?.(decoded);
+    });
+  }
+
+  async append(appends: readonly Append[]): Promise<readonly Outcome[]> {
+    const { maxWaiting, validate } = this.#options;
+    if (this.#closed) throw new LogUnavailable("the log is closed");
+    if (
+      this.#waiting + appends.length > maxWaiting ||
+      this.#waitingCharacters > mostWaitingCharacters
+    )
+      throw new LogUnavailable(`${this.#waiting} appends wait already`);
+    if (this.#down !== undefined) throw new LogUnavailable("EventStoreDB does not answer");
     const outcomes = appends.map((one) => {
       const encoded = encodeAppend(one, validate);
       if (typeof encoded === "string")
@@ -84,7 +91,7 @@ export function makeWriter(
         (sum, text) => sum + text.data.length + text.metadata.length,
         0,
       );
-      return enqueue(one, encoded, characters);
+      return this.#enqueue(one, encoded, characters);
     });
     const settled = await Promise.allSettled(outcomes);
     const done = settled.flatMap((each) => (each.status === "fulfilled" ? [each.value] : []));
@@ -93,37 +100,47 @@ export function makeWriter(
     throw failureOf(errors, done);
   }
 
+  async close(): Promise<void> {
+    this.#closed = true;
+    await Promise.all(this.#streams.values());
+    this.#appender.close();
+    this.#stopListening();
+  }
+
   /** Appends to one stream one after another: their order is the caller's. */
-  function enqueue(one: Append, texts: readonly Encoded[], characters: number): Promise<Outcome> {
-    waiting++;
-    waitingCharacters += characters;
-    const before = streams.get(one.stream) ?? Promise.resolve();
+  #enqueue(one: Append, texts: readonly Encoded[], characters: number): Promise<Outcome> {
+    this.#waiting++;
+    this.#waitingCharacters += characters;
+    const before = this.#streams.get(one.stream) ?? Promise.resolve();
     const outcome = before
-      .then(() => turn(one))
-      .then(() => attempt(one, texts))
+      .then(() => this.#turn(one))
+      .then(() => this.#attempt(one, texts))
       .finally(() => {
-        waiting--;
-        waitingCharacters -= characters;
-        inFlight--;
-        turns.shift()?.();
+        this.#waiting--;
+        this.#waitingCharacters -= characters;
+        this.#inFlight--;
+        this.#turns.shift()?.();
       });
     const quiet = outcome.catch(() => undefined);
-    streams.set(one.stream, quiet);
+    this.#streams.set(one.stream, quiet);
     void quiet.then(() => {
-      if (streams.get(one.stream) === quiet) streams.delete(one.stream);
+      if (this.#streams.get(one.stream) === quiet) this.#streams.delete(one.stream);
     });
     return outcome;
   }
 
-  async function turn(one: Append): Promise<void> {
-    while (inFlight >= mostInFlight)
-      await new Promise<void>((resolve) => turns.push(partnerOf(one), resolve, one.events.length));
-    inFlight++;
+  async #turn(one: Append): Promise<void> {
+    while (this.#inFlight >= mostInFlight)
+      await new Promise<void>((resolve) =>
+        this.#turns.push(partnerOf(one), resolve, one.events.length),
+      );
+    this.#inFlight++;
   }
 
-  async function attempt(one: Append, texts: readonly Encoded[]): Promise<Outcome> {
+  async #attempt(one: Append, texts: readonly Encoded[]): Promise<Outcome> {
+    const { appendTimeoutMs, onError, watch } = this.#options;
     // Found out while this one waited: nothing of it has been sent.
-    if (down !== undefined) throw new LogUnavailable("EventStoreDB does not answer");
+    if (this.#down !== undefined) throw new LogUnavailable("EventStoreDB does not answer");
     const startedAt = performance.now();
     const deadline = startedAt + appendTimeoutMs;
     const by = randomUUID();
@@ -135,16 +152,16 @@ export function makeWriter(
     for (;;) {
       let answer: Sent;
       try {
-        if (wanted === -2 && !unknown) expected = await lastRevision(reader, one.stream);
+        if (wanted === -2 && !unknown) expected = await lastRevision(this.#reader, one.stream);
         await failpoint("log.before_append");
         const leftMs = Math.max(leastAttemptMs, deadline - performance.now());
         const timeoutMs = Math.min(callTimeoutMs, leftMs);
-        answer = await send(one, events, expected, timeoutMs, () => (unknown = true));
+        answer = await this.#send(one, events, expected, timeoutMs, () => (unknown = true));
         await failpoint("log.after_append");
       } catch (error) {
         onError(error);
-        if (performance.now() + retryMs > deadline || closed) {
-          probe();
+        if (performance.now() + retryMs > deadline || this.#closed) {
+          this.#probe();
           throw unavailable(error, unknown);
         }
         await new Promise((resolve) => setTimeout(resolve, retryMs * (0.5 + Math.random())));
@@ -167,7 +184,7 @@ export function makeWriter(
   }
 
   /** One attempt, and the last event of the append as the server has it now. */
-  async function send(
+  async #send(
     one: Append,
     events: readonly Proposed[],
     expected: number,
@@ -177,48 +194,40 @@ export function makeWriter(
     const last = expected + events.length;
     const key = `${last} ${one.stream}`;
     const seen = Promise.withResolvers<Decoded>();
-    confirming.set(key, seen.resolve);
+    this.#confirming.set(key, seen.resolve);
     try {
       sent();
-      const stream = streamName(namespace, one.stream);
-      const answer = await appender.append(stream, events, expected, timeoutMs);
+      const stream = streamName(this.#options.namespace, one.stream);
+      const answer = await this.#appender.append(stream, events, expected, timeoutMs);
       if (answer.kind !== "stored") return answer;
       // What has passed already came before this call: it is read.
       const { commit } = answer;
-      const coming = feed.live() && commit !== undefined && !feed.passed(commit);
+      const coming = this.#feed.live && commit !== undefined && !this.#feed.passed(commit);
       const confirmed = await within(seen.promise, coming ? confirmMs : 0).catch(() => undefined);
       if (confirmed !== undefined) return { kind: "stored", last: confirmed };
-      const stored = await within(reader.readOne(one.stream, last), callTimeoutMs);
+      const stored = await within(this.#reader.readOne(one.stream, last), callTimeoutMs);
       if (stored === undefined) throw new Error("an event that was appended cannot be read");
       return { kind: "stored", last: stored };
     } finally {
-      confirming.delete(key);
+      this.#confirming.delete(key);
     }
   }
 
   /** While the server is away appends fail at once, until it answers again. */
-  function probe(): void {
-    down ??= (async () => {
-      while (!closed) {
-        try {
-          await reader.end();
-          return;
-        } catch {
-          await new Promise((resolve) => setTimeout(resolve, probeMs));
-        }
-      }
-    })().finally(() => (down = undefined));
+  #probe(): void {
+    this.#down ??= this.#untilItAnswers().finally(() => (this.#down = undefined));
   }
 
-  return {
-    append,
-    async close() {
-      closed = true;
-      await Promise.all(streams.values());
-      appender.close();
-      stopListening();
-    },
-  };
+  async #untilItAnswers(): Promise<void> {
+    while (!this.#closed) {
+      try {
+        await this.#reader.end();
+        return;
+      } catch {
+        await new Promise((resolve) => setTimeout(resolve, probeMs));
+      }
+    }
+  }
 }
 
 function refusal(answer: Refused): Outcome {
