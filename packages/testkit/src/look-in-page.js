@@ -19,6 +19,7 @@ const put = (text) => {
     [...of.querySelectorAll("[rel=stylesheet]")].map(({ href }) => href).join();
   if (styles(made) !== styles(document)) throw new Error("a page with other stylesheets");
   const root = document.documentElement;
+  // oxlint-disable-next-line unicorn/no-useless-spread -- the list is live: it is shorter after each removal
   for (const { name } of [...root.attributes]) root.removeAttribute(name);
   for (const { name, value } of made.documentElement.attributes) root.setAttribute(name, value);
   document.title = made.title;

@@ -38,7 +38,13 @@ const ordinary = new Set([
  */
 export function openapiCheck(document: object): (answer: Checked) => void {
   const root = closed(structuredClone(document)) as Node;
-  const ajv = new Ajv2020({ strict: false, validateFormats: false });
+  // The document is no schema, so there is nothing in it for the schema of schemas to check.
+  const ajv = new Ajv2020({
+    strict: false,
+    meta: false,
+    validateSchema: false,
+    validateFormats: false,
+  });
   ajv.addSchema({ $id: "openapi", ...root });
   const validators = new Map<string, ValidateFunction>();
   const paths = Object.entries(root["paths"] as Record<string, Node>).map(([path, item]) => ({

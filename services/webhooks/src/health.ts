@@ -1,18 +1,6 @@
 import type { WritePart } from "@heliograph/runtime";
-import { forgetFailing, writeFailing } from "./store.ts";
+import { forgetFailing, type Failing, writeFailing } from "./store.ts";
 import type { AttemptOutcome } from "./tables/statistics.ts";
-
-/** An endpoint of which nothing but failures came since its first one. Times in epoch ms. */
-export type Failing = {
-  readonly endpointId: string;
-  readonly since: number;
-  /** The last failure that counted. */
-  readonly failedAt: number;
-  /** For how long it is known to have failed: what lies between failures, where that counts. */
-  readonly failedForMs: number;
-  /** Its owner was told, and is told when it answers again. */
-  readonly told: boolean;
-};
 
 /** Both clocks: the one that may be set, and the one of this run alone. */
 export type Now = { readonly now: number; readonly tick: number };

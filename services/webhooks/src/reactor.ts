@@ -19,11 +19,11 @@ import type { Notice } from "./tables/notices.ts";
 import { webhooksDdl } from "./tables/webhooks.ts";
 import type { Reactor, ReactorInstance, ReactorTools } from "@heliograph/runtime";
 import { Courier, type CourierOptions } from "./courier.ts";
-import { Health, type Failing } from "./health.ts";
+import { Health } from "./health.ts";
 import { newJob, publicEvent, type Job, type Slot } from "./job.ts";
 import { Lanes } from "./lanes.ts";
 import { retried } from "./retried.ts";
-import { openStore, releaseAll, type Due, type Store } from "./store.ts";
+import { openStore, releaseAll, type Due, type Failing, type Store } from "./store.ts";
 import { Tally } from "./tally.ts";
 import { newSlot, Window } from "./window.ts";
 

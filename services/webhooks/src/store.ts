@@ -1,12 +1,10 @@
 import { shardSql, type Shard } from "@heliograph/contracts";
-import { type Endpoint, writeSketch } from "@heliograph/domain";
+import { type Endpoint, type Sketch, writeSketch } from "@heliograph/domain";
 import type { Notice } from "./tables/notices.ts";
 import type { DeliveryAttempt, DeliveryStatus } from "./tables/webhooks.ts";
 import { inSchema, type WritePart } from "@heliograph/runtime";
 import type pg from "pg";
 import type { Job, Row } from "./job.ts";
-import type { Failing } from "./health.ts";
-import type { HourRow } from "./tally.ts";
 
 /** JSON text never holds this control character: joining with it needs none of the escaping that array parameters cost. */
 const separator = "\u001e";
@@ -100,6 +98,18 @@ export function duePending(
   };
 }
 
+/** An endpoint of which nothing but failures came since its first one. Times in epoch ms. */
+export type Failing = {
+  readonly endpointId: string;
+  readonly since: number;
+  /** The last failure that counted. */
+  readonly failedAt: number;
+  /** For how long it is known to have failed: what lies between failures, where that counts. */
+  readonly failedForMs: number;
+  /** Its owner was told, and is told when it answers again. */
+  readonly told: boolean;
+};
+
 export function writeFailing(failing: readonly Failing[]): WritePart {
   return {
     name: "failing",
@@ -134,6 +144,16 @@ export const writeNotices = (notices: readonly Notice[]): WritePart => ({
     notices.map((notice) => JSON.stringify(notice.event)).join(separator),
   ],
 });
+
+/** What an endpoint's attempts of an hour came to, as far as this run has made them. */
+export type HourRow = {
+  readonly endpointId: string;
+  /** Since 1970 UTC. */
+  readonly hour: number;
+  readonly part: number;
+  readonly outcomes: Sketch;
+  readonly durations: Sketch;
+};
 
 /** Counts of hours as they are now. */
 export function writeHours(rows: readonly HourRow[]): WritePart {
@@ -212,6 +232,29 @@ export type Store = ReturnType<typeof openStore>;
 /** When each endpoint's next pending delivery is due, epoch ms. */
 export type Due = { readonly endpointId: string; readonly at: number };
 
+/** What an owner goes on with. `own` is the condition of its shard. */
+const readsAtStart = (pool: pg.Pool, sql: (text: string) => string, own: string) => ({
+  async endpoints(): Promise<Endpoint[]> {
+    const { rows } = await pool.query<{ state: string }>(
+      sql(`select state from {schema}.endpoints where status <> 'deleted' and ${own}`),
+    );
+    return rows.map((row) => JSON.parse(row.state) as Endpoint);
+  },
+  async counters(): Promise<[string, number][]> {
+    const { rows } = await pool.query<{ partner: string; sequence: number }>(
+      sql(`select partner, sequence::float8 as sequence from {schema}.sequences where ${own}`),
+    );
+    return rows.map((row) => [row.partner, row.sequence]);
+  },
+  async failing(): Promise<Failing[]> {
+    const { rows } = await pool.query<Failing>(
+      sql(`select f.endpoint_id as "endpointId", since::float8, failed_at::float8 as "failedAt", failed_for_ms::float8 as "failedForMs", told
+        from {schema}.failing f join {schema}.endpoints e on e.id = f.endpoint_id where e.status = 'enabled' and ${own}`),
+    );
+    return rows;
+  },
+});
+
 /** The reads of the service. With a shard, everything is of its partners alone. */
 export function openStore(pool: pg.Pool, schema: string, shard?: Shard) {
   const own = shard === undefined ? "true" : `${shardSql("partner", shard.count)} = ${shard.index}`;
@@ -219,25 +262,7 @@ export function openStore(pool: pg.Pool, schema: string, shard?: Shard) {
   const columns = `d.id, d.endpoint_id, d.partner, d.event_id, d.type, d.position::text, d.sequence::float8, d.status, d.attempts,
     d.next_attempt_at::float8, d.body, d.created_at::float8, d.tries, d.replay, d.subject`;
   return {
-    async endpoints(): Promise<Endpoint[]> {
-      const { rows } = await pool.query<{ state: string }>(
-        sql(`select state from {schema}.endpoints where status <> 'deleted' and ${own}`),
-      );
-      return rows.map((row) => JSON.parse(row.state) as Endpoint);
-    },
-    async counters(): Promise<[string, number][]> {
-      const { rows } = await pool.query<{ partner: string; sequence: number }>(
-        sql(`select partner, sequence::float8 as sequence from {schema}.sequences where ${own}`),
-      );
-      return rows.map((row) => [row.partner, row.sequence]);
-    },
-    async failing(): Promise<Failing[]> {
-      const { rows } = await pool.query<Failing>(
-        sql(`select f.endpoint_id as "endpointId", since::float8, failed_at::float8 as "failedAt", failed_for_ms::float8 as "failedForMs", told
-          from {schema}.failing f join {schema}.endpoints e on e.id = f.endpoint_id where e.status = 'enabled' and ${own}`),
-      );
-      return rows;
-    },
+    ...readsAtStart(pool, sql, own),
     async due(): Promise<Due[]> {
       const { rows } = await pool.query<{ endpoint_id: string; at: number }>(
         sql(

@@ -1,18 +1,8 @@
 import { randomInt } from "node:crypto";
-import { addTo, bucketOf, type Sketch } from "@heliograph/domain";
+import { addTo, bucketOf } from "@heliograph/domain";
 import type { WritePart } from "@heliograph/runtime";
-import { forgetHours, writeHours } from "./store.ts";
+import { forgetHours, type HourRow, writeHours } from "./store.ts";
 import { attemptOutcomes, keptHours, type AttemptOutcome } from "./tables/statistics.ts";
-
-/** What an endpoint's attempts of an hour came to, as far as this run has made them. */
-export type HourRow = {
-  readonly endpointId: string;
-  /** Since 1970 UTC. */
-  readonly hour: number;
-  readonly part: number;
-  readonly outcomes: Sketch;
-  readonly durations: Sketch;
-};
 
 const hourMs = 3_600_000;
 /** Counts ride along with a record of deliveries, once a second: what a kill takes of them is less than that, and a busy endpoint costs no more than another. */

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { Health, type Advice, type Failing } from "../src/health.ts";
+import { Health, type Advice } from "../src/health.ts";
+import type { Failing } from "../src/store.ts";
 import type { AttemptOutcome } from "../src/tables/statistics.ts";
 
 const hourMs = 3_600_000;

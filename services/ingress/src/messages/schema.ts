@@ -1,7 +1,7 @@
 import { Problem } from "@heliograph/api";
 import { channels, environments, FailoverTrigger, mostBatchMessages } from "@heliograph/contracts";
 import { Message, MessageSegments, Money, Time } from "@heliograph/domain";
-import { Ajv2020 } from "ajv/dist/2020.js";
+import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
 import { z } from "zod";
 
 /** The shapes of the message endpoints: what validates requests and what the OpenAPI document shows. */
@@ -259,11 +259,18 @@ export const Timeline = z
   .meta({ id: "Timeline" });
 
 // A send is validated in a fraction of zod's time by its own JSON Schema; zod speaks only when something is wrong. zod makes
-// that schema: to check it by the schema of schemas would take 0.1 s of every start.
+// that schema: to check it by the schema of schemas would take 0.1 s more.
 const ajv = new Ajv2020({ strict: false, meta: false, validateSchema: false });
-const compile = (schema: z.ZodType) => ajv.compile(z.toJSONSchema(schema, { io: "input" }));
-export const acceptsSend: (body: unknown) => boolean = compile(SendMessage);
-export const acceptsItem: (body: unknown) => boolean = compile(BatchItem);
+/** Compiled when the first body comes: that takes 0.1 s, which a process that takes no sends should not need to start. */
+function accepting(schema: z.ZodType): (body: unknown) => boolean {
+  let accepts: ValidateFunction | undefined;
+  return (body) => {
+    accepts ??= ajv.compile(z.toJSONSchema(schema, { io: "input" }));
+    return accepts(body);
+  };
+}
+export const acceptsSend = accepting(SendMessage);
+export const acceptsItem = accepting(BatchItem);
 /** Only the frame: the items are validated one by one, so that one bad item refuses itself and not its neighbours. */
 export const acceptsBatch = (body: unknown): boolean => {
   if (typeof body !== "object" || body === null || Object.keys(body).length !== 1) return false;

@@ -27,27 +27,30 @@ const percentile = (share: string) =>
 const EndpointStatistics = z
   .object({
     endpoint_id: z.string(),
-    windows: z.array(
-      z.object({
-        window: z.enum(windowNames),
-        from: z.string().meta({
-          description: "Counted are whole hours (UTC) and the one that is: the window begins here.",
-        }),
-        attempts: z.int().meta({ description: "Retries and replays among them." }),
-        delivered: z.int().meta({ description: "Attempts that were answered 2xx." }),
-        success_rate: z.number().nullable().meta({
-          description: "`delivered` of `attempts`, 0 to 1; null without attempts.",
-        }),
-        duration_ms: z
-          .object({ p50: percentile("Half of them"), p95: percentile("95 of 100") })
-          .meta({
-            description: `How long attempts took, failed ones too, at most ${relativeError * 100} % off.`,
+    windows: z
+      .array(
+        z.object({
+          window: z.enum(windowNames),
+          from: z.string().meta({
+            description:
+              "Counted are whole hours (UTC) and the one that is: the window begins here.",
           }),
-        errors: z.record(z.string(), z.int()).meta({
-          description: `How many attempts failed, by what they failed with: ${attemptOutcomes.slice(1).join(", ")}. More may be added.`,
+          attempts: z.int().meta({ description: "Retries and replays among them." }),
+          delivered: z.int().meta({ description: "Attempts that were answered 2xx." }),
+          success_rate: z.number().nullable().meta({
+            description: "`delivered` of `attempts`, 0 to 1; null without attempts.",
+          }),
+          duration_ms: z
+            .object({ p50: percentile("Half of them"), p95: percentile("95 of 100") })
+            .meta({
+              description: `How long attempts took, failed ones too, at most ${relativeError * 100} % off.`,
+            }),
+          errors: z.record(z.string(), z.int()).meta({
+            description: `How many attempts failed, by what they failed with: ${attemptOutcomes.slice(1).join(", ")}. More may be added.`,
+          }),
         }),
-      }),
-    ),
+      )
+      .meta({ description: "The last hour, day, week and 30 days." }),
     waiting: z
       .object({
         count: z.int().meta({ description: `${mostWaiting} stands for as many and more.` }),
