@@ -22,6 +22,18 @@ const wantsAll = process.env["HELIOGRAPH_TEST_PICTURES"] === "all";
 const framePart = /<(header|footer|nav)\b[^>]*>([\s\S]*?)<\/\1>/g;
 const saidThere = (part: string): string => part.replaceAll(/ (?:aria-current|value)="[^"]*"/g, "");
 
+/** Of what several pages repeat, leaves the words where they come first. */
+function leavingOutKnown(): (text: string) => string {
+  const known = new Set<string>();
+  return (text) =>
+    text.replaceAll(framePart, (part: string, tag: string, inner: string) => {
+      const said = saidThere(part);
+      if (known.has(said)) return part.replace(`${inner}</${tag}>`, `</${tag}>`);
+      known.add(said);
+      return part;
+    });
+}
+
 /**
  * A page of a browser in which one document after another is shown, the styles of which are those at `address`. Each is looked at by html-validate, by axe on a phone in both
  * themes (in the dark one for colours alone, which are all that differs), for what is wider than a phone and for lines that are too long on a wall, in print and in forced
@@ -36,14 +48,7 @@ export async function openLook(
   const page = await context.newPage();
   await page.goto(address);
   await page.evaluate(inPage);
-  const known = new Set<string>();
-  const withoutKnown = (text: string): string =>
-    text.replaceAll(framePart, (part: string, tag: string, inner: string) => {
-      const said = saidThere(part);
-      if (known.has(said)) return part.replace(`${inner}</${tag}>`, `</${tag}>`);
-      known.add(said);
-      return part;
-    });
+  const withoutKnown = leavingOutKnown();
   const ask = (what: string): Promise<readonly string[]> =>
     page.evaluate<readonly string[]>(`look.${what}()`);
   // As JPEG: a picture as PNG takes twice as long.
