@@ -15,6 +15,7 @@ const optionalSettings = [
   "concurrency_limit",
   "asymmetric_signature",
   "timestamped_signature_header",
+  "ordering",
 ] as const;
 export type OptionalSettings = {
   readonly [Name in (typeof optionalSettings)[number]]?: NonNullable<

@@ -17,6 +17,7 @@ const endpoint: Endpoint = {
   asymmetric_signature: true,
   public_keys: [],
   timestamped_signature_header: "X-Acme-Signature",
+  ordering: "per_subject",
   headers: {},
   created_at: "",
   updated_at: "",
@@ -37,6 +38,7 @@ test.each([
     concurrency_limit: null,
     asymmetric_signature: true,
     timestamped_signature_header: "X-Acme-Signature",
+    ordering: "per_subject",
   });
 });
 

@@ -1,20 +1,20 @@
 import { shardPart, webhookAnswerMs } from "@heliograph/contracts";
-import type { ReactorTools } from "@heliograph/runtime";
+import { createAlarm, type ReactorTools } from "@heliograph/runtime";
 import { createAddressGuard } from "./addresses.ts";
 import { createDial } from "./dial.ts";
+import { DueLook, refillBelow } from "./due.ts";
 import { maxAttemptsKept, type Job, type Slot } from "./job.ts";
 import {
   failed,
   isBehindProbe,
-  isHealthy,
   isOpen,
   maxFresh,
-  maxStored,
   maxUrgent,
   succeeded,
   type Lane,
 } from "./lane.ts";
 import type { Health } from "./health.ts";
+import { advance, begin, dissolve, dissolveAll, isOrdered, placeOf } from "./order.ts";
 import type { Lanes } from "./lanes.ts";
 import { deliveryMetrics, type DeliveryMetrics } from "./metrics.ts";
 import { createResolver, type ResolveHost } from "./resolve.ts";
@@ -40,8 +40,6 @@ const tickMs = 50;
 const longWaitMs = 1_000;
 /** A delivery whose endpoint could not be disabled because the log was away is tried again after this. */
 const retryDisableMs = 5_000;
-/** More due deliveries are read when an endpoint has no more than this of them left in memory. */
-const refillBelow = 64;
 /** Connections and lanes of idle endpoints are looked for this often. */
 const evictEveryMs = 30_000;
 /** Counts of attempts that nothing else was written with. */
@@ -54,19 +52,6 @@ const maxActive = 512;
 /**
  * Carries deliveries from the batch they came in to their end: sends them through their endpoint's lane, judges the result, puts it on record, and brings
  * pending ones back from the table when they are due. One timer serves deadlines, spilling, due rows and waiting endpoints; it rests when nothing waits.
- *
- * Where a delivery can be:
- *
- *     new ──▶ waiting in its lane ──▶ in the air ──▶ delivered                    2xx
- *      │        │        ▲              │  │
- *      │        │        │ due          │  ├───────▶ failed                       the tenth attempt failed
- *      ▼        ▼        │              │  └───────▶ discarded, endpoint disabled 410
- *     pending, a row of the table ◀─────┘                                         any other failure, with the time of its next attempt
- *
- * It is pending without an attempt when memory has no room, when its endpoint waits for longer than a second (it cools, or asked for time) or is
- * being probed, and when a second has passed without a result: the last kind has a row and stays in memory, and is sent from there. Any
- * state but delivered becomes discarded when the endpoint is disabled or deleted. A retry by hand takes a delivery of any state back to its lane with a new
- * schedule, before all others and past a pause; a replay does so too, but takes its turn. Another URL ends the pause and makes all that is pending due.
  */
 export class Courier {
   readonly #tools: ReactorTools;
@@ -83,11 +68,11 @@ export class Courier {
   readonly #maxInMemory: number;
   readonly #forgetDirectory: () => void;
   #inMemory = 0;
-  #fetching = false;
-  /** Deliveries of which a look for due rows that is under way may show an old state. */
-  readonly #changedWhileFetching = new Set<string>();
-  #timer: NodeJS.Timeout | undefined;
-  #timerAt = Infinity;
+  readonly #dueLook: DueLook;
+  readonly #alarm = createAlarm(
+    () => this.#tick(),
+    () => performance.now(),
+  );
   #evictedAt = 0;
   #stopping = false;
 
@@ -111,6 +96,12 @@ export class Courier {
     this.#metrics = deliveryMetrics(tools.context.environment, {
       inMemory: () => this.#inMemory,
       pending: () => this.#store.countPending(),
+    });
+    this.#dueLook = new DueLook(store, lanes, window, {
+      isOver: (job) => this.#isOver(job),
+      take: (lane, job) => this.#take(lane, job, lane.stored),
+      kick: (lane) => this.#sender.kick(lane),
+      isStopping: () => this.#stopping,
     });
     this.#forgetDirectory = tools.context.directory.onChange(() => this.#dropOver());
     this.#maxInMemory = shardPart(maxInMemory, tools.shard, 2_000);
@@ -150,14 +141,9 @@ export class Courier {
       const lane = this.#lanes.lane(job.endpointId, now);
       if (lane === undefined || !isOpen(lane) || this.#isOver(job)) {
         this.#window.record(job, "discarded");
-      } else if (this.#goesToTable(lane, job, now)) {
-        this.#window.record(job, "pending", Math.max(now, lane.waitUntil));
-      } else if (!lane.rowsInMemory.has(job.id)) {
-        this.#take(lane, job, job.urgent ? lane.urgent : lane.fresh);
-        touched.add(lane);
-      } else {
+      } else if (lane.rowsInMemory.has(job.id)) {
         slot.unresolved.delete(job); // it is on its way already
-      }
+      } else if (this.#place(lane, job, now)) touched.add(lane);
     }
     for (const lane of touched) this.#sender.kick(lane);
     if (slot.unresolved.size > 0) this.#tickAt(now + tickMs);
@@ -174,6 +160,7 @@ export class Courier {
     const lane = this.#lanes.lane(endpointId, Date.now());
     if (lane === undefined || !isOpen(lane)) return;
     lane.nextDue = Math.min(lane.nextDue, at);
+    lane.behind ||= isOrdered(lane);
     this.#tickAt(Math.max(at, Date.now() + 1));
   }
 
@@ -181,8 +168,9 @@ export class Courier {
   changed(endpointId: string): void {
     const lane = this.#lanes.open(endpointId);
     if (lane === undefined) return;
-    if (isOpen(lane)) this.#sender.kick(lane);
-    else this.#empty(lane);
+    if (!isOpen(lane)) return this.#empty(lane);
+    if (lane.behind) this.pendingAt(endpointId, Date.now());
+    this.#sender.kick(lane);
   }
 
   /** An endpoint got another URL: what waits for it to be written need not wait for the receiver before. */
@@ -194,7 +182,7 @@ export class Courier {
   async stop(deadlineMs: number): Promise<void> {
     this.#stopping = true;
     this.#forgetDirectory();
-    clearTimeout(this.#timer);
+    this.#alarm.cancel();
     this.#metrics.close();
     this.#sender.stop();
     const until = performance.now() + deadlineMs * 0.8;
@@ -213,6 +201,56 @@ export class Courier {
     }
     this.#window.close();
     this.#lanes.close();
+  }
+
+  /** Where a new delivery waits. True when it may be sent. */
+  #place(lane: Lane, job: Job, now: number): boolean {
+    const place = placeOf(lane, job);
+    job.held = place !== "send";
+    if (place === "memory" && this.#inMemory < this.#maxInMemory && !this.#stopping)
+      this.#take(lane, job, lane.chains.get(job.subject!)!);
+    else if (job.held || this.#goesToTable(lane, job, now))
+      this.#park(lane, job, Math.max(now, lane.waitUntil));
+    else {
+      begin(lane, job);
+      this.#take(lane, job, job.urgent ? lane.urgent : lane.fresh);
+    }
+    return !job.held;
+  }
+
+  /** On record as pending, to come back from the table, with all that was held behind it. */
+  #park(lane: Lane, job: Job, at: number): void {
+    lane.parks++;
+    lane.behind = isOrdered(lane);
+    this.#window.record(job, "pending", at);
+    for (const held of dissolve(lane, job)) {
+      this.#leave(lane, held);
+      this.#window.record(held, "pending");
+    }
+  }
+
+  /** On record as over; the next of its subject may be sent. */
+  #end(lane: Lane, job: Job, status: "delivered" | "failed" | "discarded"): void {
+    this.#window.record(job, status);
+    let next = advance(lane, job);
+    for (; next !== undefined && this.#isOver(next); next = advance(lane, next)) {
+      this.#leave(lane, next);
+      this.#window.record(next, "discarded");
+    }
+    if (next !== undefined) lane.fresh.push(next);
+  }
+
+  /** An endpoint keeps the order of subjects no more: all that was held may be sent. */
+  loosened(endpointId: string): void {
+    this.#window.loosen(endpointId, Date.now());
+    const lane = this.#lanes.open(endpointId);
+    if (lane === undefined) return;
+    for (const job of dissolveAll(lane)) {
+      job.held = false;
+      lane.fresh.push(job);
+    }
+    lane.behind = false;
+    this.#sender.kick(lane);
   }
 
   /** Whether a new delivery waits in the table: there is no room for it, or its endpoint would let it wait in memory for long. */
@@ -235,7 +273,7 @@ export class Courier {
     if (lane.stored.length <= refillBelow && lane.nextDue <= Date.now()) this.#tickAt(0);
     lane.rowsInMemory.delete(job.id);
     this.#inMemory--;
-    if (this.#fetching) this.#changedWhileFetching.add(job.id);
+    this.#dueLook.left(job.id);
   }
 
   /** The sandbox that it tells of was reset. */
@@ -257,8 +295,10 @@ export class Courier {
             queue.push(job);
             continue;
           }
-          this.#leave(lane, job);
-          this.#window.record(job, "discarded");
+          for (const over of [job, ...dissolve(lane, job)]) {
+            this.#leave(lane, over);
+            this.#window.record(over, "discarded");
+          }
         }
     }
   }
@@ -269,6 +309,7 @@ export class Courier {
       ...lane.urgent.splice(0),
       ...lane.fresh.splice(0),
       ...lane.stored.splice(0),
+      ...dissolveAll(lane),
     ]) {
       this.#leave(lane, job);
       this.#window.record(job, "discarded");
@@ -305,19 +346,19 @@ export class Courier {
     switch (verdict.type) {
       case "delivered":
         this.#leave(lane, job);
-        return this.#window.record(job, "delivered");
+        return this.#end(lane, job, "delivered");
       case "gone":
         this.#leave(lane, job);
-        return this.#window.record(job, "discarded");
+        return this.#end(lane, job, "discarded");
       case "retry":
         this.#leave(lane, job);
         lane.waitUntil = Math.max(lane.waitUntil, verdict.endpointWaitsUntil);
-        if (!isOpen(lane) || this.#isOver(job)) return this.#window.record(job, "discarded");
-        this.#window.record(job, "pending", verdict.at);
+        if (!isOpen(lane) || this.#isOver(job)) return this.#end(lane, job, "discarded");
+        this.#park(lane, job, verdict.at);
         break;
       case "failed":
         this.#leave(lane, job);
-        this.#window.record(job, isOpen(lane) ? "failed" : "discarded");
+        this.#end(lane, job, isOpen(lane) ? "failed" : "discarded");
         break;
       default:
         verdict satisfies never;
@@ -330,7 +371,7 @@ export class Courier {
     if (lane.waitUntil <= now + longWaitMs) return;
     for (const job of [...lane.fresh.splice(0), ...lane.stored.splice(0)]) {
       this.#leave(lane, job);
-      this.#window.record(job, "pending", lane.waitUntil);
+      this.#park(lane, job, lane.waitUntil);
     }
   }
 
@@ -349,19 +390,14 @@ export class Courier {
         "an endpoint that is gone could not be disabled yet",
       );
       this.#leave(lane, job);
-      this.#window.record(job, "pending", Date.now() + retryDisableMs);
+      this.#park(lane, job, Date.now() + retryDisableMs);
     }
   }
 
   #tickAt(at: number): void {
-    if (this.#stopping || (this.#timer !== undefined && this.#timerAt <= at)) return;
-    clearTimeout(this.#timer);
-    this.#timerAt = at;
+    // By the clock that nobody sets: deadlines hang on it.
     const delayMs = Math.min(Math.max(at - Date.now(), 1), evictEveryMs);
-    this.#timer = setTimeout(() => {
-      this.#timer = undefined;
-      this.#tick();
-    }, delayMs);
+    this.#alarm.at(performance.now() + delayMs);
   }
 
   #tick(): void {
@@ -375,7 +411,9 @@ export class Courier {
       this.#evictedAt = now;
       this.#lanes.evictIdle(now);
     }
-    void this.#fetchDue(now).catch(this.#tools.fail);
+    this.#dueLook
+      .look(now)
+      .then((looked) => looked && this.#tickAt(Date.now() + tickMs), this.#tools.fail);
     if (this.#tally.isDue(performance.now())) this.#window.flush().catch(this.#tools.fail);
     let next = this.#lanes.size > 0 ? now + evictEveryMs : Infinity;
     if (!this.#tally.isEmpty) next = now + countsWaitMs;
@@ -394,54 +432,12 @@ export class Courier {
       if (slot.openedAt > before) break;
       for (const job of slot.unresolved) {
         this.#window.record(job, "pending", now);
-        this.#lanes.lane(job.endpointId, now)?.rowsInMemory.add(job.id);
-      }
-    }
-  }
-
-  /** One query for all endpoints that have something due and room for it. */
-  async #fetchDue(now: number): Promise<void> {
-    if (this.#fetching || this.#stopping) return;
-    const lanes: Lane[] = [];
-    for (const lane of this.#lanes)
-      if (
-        lane.nextDue <= now &&
-        lane.waitUntil <= now &&
-        lane.stored.length <= (isHealthy(lane) ? refillBelow : 0) &&
-        isOpen(lane)
-      )
-        lanes.push(lane);
-    if (lanes.length === 0) return;
-    this.#fetching = true;
-    this.#changedWhileFetching.clear();
-    for (const id of this.#window.unwritten()) this.#changedWhileFetching.add(id);
-    try {
-      const wanted = lanes.map((lane) => ({
-        id: lane.id,
-        room: (isHealthy(lane) ? maxStored : 1) + lane.rowsInMemory.size + 1,
-      }));
-      for (const lane of lanes) lane.nextDue = Infinity; // what is written from here on lowers it again
-      const rows = await this.#store.pending(wanted);
-      if (this.#stopping) return;
-      const counts = new Map<string, number>();
-      for (const row of rows) {
-        const { job, body } = row;
-        counts.set(job.endpointId, (counts.get(job.endpointId) ?? 0) + 1);
         const lane = this.#lanes.lane(job.endpointId, now);
-        const elsewhere = lane?.rowsInMemory.has(job.id) || this.#changedWhileFetching.has(job.id);
-        if (lane === undefined || !isOpen(lane) || elsewhere) continue;
-        if (row.nextAttemptAt > now) lane.nextDue = Math.min(lane.nextDue, row.nextAttemptAt);
-        else if (this.#isOver(job)) this.#window.record({ ...job, body: body ?? "" }, "discarded");
-        else if (body !== undefined) this.#take(lane, { ...job, body }, lane.stored);
+        if (lane === undefined) continue;
+        lane.rowsInMemory.add(job.id);
+        lane.parks++;
+        lane.behind = isOrdered(lane);
       }
-      for (const [index, lane] of lanes.entries()) {
-        const full = counts.get(lane.id) === wanted[index]!.room;
-        if (full) lane.nextDue = Math.min(lane.nextDue, now); // there may be more
-        this.#sender.kick(lane);
-      }
-    } finally {
-      this.#fetching = false;
     }
-    this.#tickAt(Date.now() + tickMs);
   }
 }

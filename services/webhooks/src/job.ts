@@ -12,7 +12,22 @@ import type { RecordedEvent } from "@heliograph/log";
 import type { Notice } from "./tables/notices.ts";
 import type { DeliveryAttempt, DeliveryStatus } from "./tables/webhooks.ts";
 
-/** One event on its way to one endpoint. */
+/**
+ * One event on its way to one endpoint.
+ *
+ * Where a delivery can be:
+ *
+ *     new ──▶ waiting in its lane ──▶ in the air ──▶ delivered                    2xx
+ *      │        │        ▲              │  │
+ *      │        │        │ due          │  ├───────▶ failed                       the tenth attempt failed
+ *      ▼        ▼        │              │  └───────▶ discarded, endpoint disabled 410
+ *     pending, a row of the table ◀─────┘                                         any other failure, with the time of its next attempt
+ *
+ * It is pending without an attempt when memory has no room, when its endpoint waits for longer than a second (it cools, or asked for time) or is
+ * being probed, and when a second has passed without a result: the last kind has a row and stays in memory, and is sent from there. Any
+ * state but delivered becomes discarded when the endpoint is disabled or deleted. A retry by hand takes a delivery of any state back to its lane with a new
+ * schedule, before all others and past a pause; a replay does so too, but takes its turn. Another URL ends the pause and makes all that is pending due.
+ */
 export type Job = {
   readonly id: string;
   readonly endpointId: string;
@@ -23,6 +38,10 @@ export type Job = {
   readonly position: bigint;
   readonly sequence: number;
   readonly body: string;
+  /** What its event is about, for an endpoint that keeps the order of each subject. */
+  readonly subject: string | undefined;
+  /** Waits for the delivery before it of the same subject. */
+  held: boolean;
   readonly createdAt: number;
   /** Every attempt so far, oldest first. */
   attempts: readonly DeliveryAttempt[];
@@ -47,6 +66,8 @@ export type Slot = {
   readonly counters: Map<string, number>;
   /** Endpoints that were disabled or deleted, and where in the log. */
   readonly closed: Map<string, bigint>;
+  /** Endpoints that keep the order of subjects no more, and where in the log. */
+  readonly loosened: Map<string, bigint>;
   /** What owners are told by mail. */
   readonly notices: Notice[];
   /** Endpoints that got another URL, and where in the log. */
@@ -58,7 +79,7 @@ export type Row = {
   readonly job: Job;
   readonly status: DeliveryStatus;
   readonly attempts: readonly DeliveryAttempt[];
-  /** Epoch ms; only of a pending one. */
+  /** Epoch ms; only of a pending one, and of none that is held. */
   readonly nextAttemptAt: number | undefined;
 };
 
@@ -84,6 +105,8 @@ export function newJob(
     position,
     sequence,
     body,
+    subject: undefined,
+    held: false,
     createdAt: now,
     attempts: [],
     slot: undefined,

@@ -50,6 +50,12 @@ export type Lane = {
   /** Ids in memory that also have a row. */
   readonly rowsInMemory: Set<string>;
   usedAt: number;
+  /** Of an ordered endpoint, by subject: the delivery that is under way from memory, and what waits behind it there. */
+  readonly chains: Map<string, Job[]>;
+  /** Of an ordered endpoint: whether the table may have something pending, so that what comes has to go there too. */
+  behind: boolean;
+  /** How often something was put on record as pending. */
+  parks: number;
 };
 
 /** What a request needs of the endpoint's settings; `problem` when they cannot be used. */
@@ -113,6 +119,9 @@ export const newLane = (endpoint: Endpoint, masterKey: Buffer, now: number): Lan
   nextDue: Infinity,
   rowsInMemory: new Set(),
   usedAt: now,
+  chains: new Map(),
+  behind: false,
+  parks: 0,
 });
 
 export const isOpen = (lane: Lane): boolean => lane.endpoint.status === "enabled";

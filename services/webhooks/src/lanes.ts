@@ -43,6 +43,8 @@ export class Lanes {
     if (moved || endpoint.status !== "enabled") disconnect(lane);
     if (moved || (endpoint.status === "enabled" && lane.endpoint.status !== "enabled"))
       trustAnew(lane);
+    // What waits in the table from before may come first.
+    if (endpoint.ordering !== undefined && lane.endpoint.ordering === undefined) lane.behind = true;
     lane.endpoint = endpoint;
     lane.target = target;
   }

@@ -6,12 +6,14 @@ import {
   isEndpointNotice,
   lifecycleBody,
   lifecycleSources,
+  lifecycleSubject,
   lifecycleTypeOf,
   toLifecycle,
   type Sequencer,
 } from "@heliograph/domain";
 import { ofType, type Batch, type RecordedEvent } from "@heliograph/log";
 import { healthDdl } from "./tables/health.ts";
+import { orderDdl } from "./tables/order.ts";
 import { statisticsDdl } from "./tables/statistics.ts";
 import type { Notice } from "./tables/notices.ts";
 import { webhooksDdl } from "./tables/webhooks.ts";
@@ -21,7 +23,7 @@ import { Health } from "./health.ts";
 import { newJob, publicEvent, type Job, type Slot } from "./job.ts";
 import { Lanes } from "./lanes.ts";
 import { retried } from "./retried.ts";
-import { openStore, type Due, type Failing, type Store } from "./store.ts";
+import { openStore, releaseAll, type Due, type Failing, type Store } from "./store.ts";
 import { Tally } from "./tally.ts";
 import { newSlot, Window } from "./window.ts";
 
@@ -44,7 +46,7 @@ export const webhooksReactor = (options: CourierOptions = {}): Reactor => ({
   types,
   spaces: { deliveries: "partner", sequences: "partner" },
   sharded: true,
-  migrations: [webhooksDdl, statisticsDdl, healthDdl],
+  migrations: [webhooksDdl, statisticsDdl, healthDdl, orderDdl],
   start: (tools) => start(tools, options),
 });
 
@@ -54,8 +56,13 @@ async function start(
 ): Promise<ReactorInstance<ConsumedType>> {
   const { context } = tools;
   const store = openStore(context.pool, tools.schema, tools.shard);
-  const [endpoints, counters, due, failing] = [
-    await store.endpoints(),
+  const endpoints = await store.endpoints();
+  const ordered = endpoints.filter(({ ordering }) => ordering !== undefined).map(({ id }) => id);
+  if (ordered.length > 0) {
+    const { position } = tools.checkpoint;
+    await tools.checkpoint.commit(position, [releaseAll(ordered, position, Date.now())]);
+  }
+  const [counters, due, failing] = [
     await store.counters(),
     await store.due(),
     await store.failing(),
@@ -106,6 +113,10 @@ class Instance implements ReactorInstance<ConsumedType> {
     this.#window = new Window(tools.checkpoint, tools.fail, tally, health, {
       pending: (job, at) => this.#courier.onRecord(job, at),
       moved: (endpointId, at) => this.#courier.pendingAt(endpointId, at),
+      mayRelease: (endpointId, subject) => {
+        const lane = lanes.open(endpointId);
+        return lane !== undefined && lane.behind && !lane.chains.has(subject);
+      },
     });
     this.#courier = new Courier(tools, store, lanes, this.#window, tally, health, options);
     for (const { endpointId, at } of due) this.#courier.pendingAt(endpointId, at);
@@ -119,6 +130,7 @@ class Instance implements ReactorInstance<ConsumedType> {
     await this.#courier.room();
     const slot = newSlot(batch.position, performance.now());
     let jobs: Job[] = [];
+    let before: readonly Job[] = [];
     const again: RecordedEvent<"WebhookRetryRequested">[] = [];
     for (const event of batch.events) {
       if (isEndpointEvent(event)) this.#fold(event, slot);
@@ -131,6 +143,7 @@ class Instance implements ReactorInstance<ConsumedType> {
     }
     if (jobs.length > 0 && batch.events[0]!.position <= recoverUntil) {
       const known = await store.known(jobs.map((job) => job.id));
+      before = jobs.filter((job) => known.has(job.id));
       jobs = jobs.filter((job) => !known.has(job.id));
     }
     if (again.length > 0) {
@@ -139,8 +152,13 @@ class Instance implements ReactorInstance<ConsumedType> {
     }
     this.#window.push(slot);
     for (const id of slot.moved.keys()) this.#courier.moved(id);
+    for (const id of slot.loosened.keys()) this.#courier.loosened(id);
     for (const id of slot.endpoints.keys()) this.#courier.changed(id);
+    // A predecessor may have left them pending, above its checkpoint and of an endpoint as new: nobody knows yet that they are due, nor that what follows has to wait.
+    for (const job of before) this.#courier.pendingAt(job.endpointId, Date.now());
     this.#courier.deliver(jobs, slot);
+    // What was held is due once all that came before it was looked at.
+    for (const job of before) this.#window.release(job);
   }
 
   stop(deadlineMs: number): Promise<void> {
@@ -160,6 +178,8 @@ class Instance implements ReactorInstance<ConsumedType> {
     if (after.status !== "enabled") slot.closed.set(after.id, event.position);
     else if (before !== undefined && before.url !== after.url)
       slot.moved.set(after.id, event.position);
+    if (before !== undefined && before.ordering !== undefined && after.ordering === undefined)
+      slot.loosened.set(after.id, event.position);
     if (slot.closed.has(after.id) || slot.moved.has(after.id)) this.#health.forget(after.id);
   }
 
@@ -179,7 +199,10 @@ class Instance implements ReactorInstance<ConsumedType> {
     for (const endpoint of this.#given.lanes.matching(accountOf(partner), type, event)) {
       lifecycle ??= toLifecycle(event, environment)!;
       body ??= lifecycleBody(lifecycle, sequence);
-      jobs.push(newJob(lifecycle, event.position, sequence, body, endpoint.id, event.recordedAt));
+      const job = newJob(lifecycle, event.position, sequence, body, endpoint.id, event.recordedAt);
+      jobs.push(
+        endpoint.ordering === undefined ? job : { ...job, subject: lifecycleSubject(lifecycle) },
+      );
     }
   }
 

@@ -16,10 +16,10 @@ export function writeDeliveries(rows: readonly Row[]): WritePart {
   return {
     name: "deliveries",
     sql: `insert into {schema}.deliveries as d
-        (id, endpoint_id, partner, event_id, type, position, sequence, status, attempts, next_attempt_at, body, created_at, tries, replay)
+        (id, endpoint_id, partner, event_id, type, position, sequence, status, attempts, next_attempt_at, body, created_at, tries, replay, subject)
       select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::bigint[], $8::text[],
         string_to_array($9::text, E'\\x1e'), $10::bigint[], string_to_array($11::text, E'\\x1e', ''), $12::bigint[],
-        $13::int[], string_to_array($14::text, E'\\x1e', ''))
+        $13::int[], string_to_array($14::text, E'\\x1e', ''), string_to_array($15::text, E'\\x1e', ''))
       on conflict (id) do update set status = excluded.status, attempts = excluded.attempts,
         next_attempt_at = excluded.next_attempt_at, body = excluded.body, tries = excluded.tries, replay = excluded.replay`,
     values: [
@@ -37,6 +37,7 @@ export function writeDeliveries(rows: readonly Row[]): WritePart {
       numbers(rows.map((row) => row.job.createdAt)),
       numbers(rows.map((row) => row.job.tries)),
       rows.map((row) => row.job.replay ?? "").join(separator),
+      rows.map((row) => row.job.subject ?? "").join(separator),
     ],
   };
 }
@@ -92,7 +93,7 @@ export function duePending(
     name: "due",
     sql: `update {schema}.deliveries d set next_attempt_at = least(next_attempt_at, $4::bigint)
       from unnest($1::text[], $2::bigint[]) as m(endpoint_id, position)
-      where d.endpoint_id = m.endpoint_id and d.position <= m.position and d.status = 'pending' and d.id <> all($3::text[])`,
+      where d.endpoint_id = m.endpoint_id and d.position <= m.position and d.status = 'pending' and d.next_attempt_at is not null and d.id <> all($3::text[])`,
     values: [[...moved.keys()], numbers([...moved.values()]), except, now],
   };
 }
@@ -177,6 +178,56 @@ export const forgetHours = (endpointIds: readonly string[], before: number): Wri
   values: [endpointIds, before],
 });
 
+/** What is held for endpoints that keep no order any more is due. */
+export function dueHeld(
+  loosened: ReadonlyMap<string, bigint>,
+  except: readonly string[],
+  now: number,
+): WritePart {
+  return {
+    name: "due_held",
+    sql: `update {schema}.deliveries d set next_attempt_at = $4::bigint
+      from unnest($1::text[], $2::bigint[]) as m(endpoint_id, position)
+      where d.endpoint_id = m.endpoint_id and d.position <= m.position and d.status = 'pending' and d.next_attempt_at is null and d.id <> all($3::text[])`,
+    values: [[...loosened.keys()], numbers([...loosened.values()]), except, now],
+  };
+}
+
+const firstOf = (
+  subjects: string,
+): string => `update {schema}.deliveries d set next_attempt_at = $1::bigint
+  from ${subjects} s cross join lateral (select p.id from {schema}.deliveries p
+    where p.endpoint_id = s.endpoint_id and p.subject = s.subject and p.status = 'pending' and p.position <= $2::bigint order by p.position limit 1) f
+  where d.id = f.id and d.next_attempt_at is null`;
+
+/** The first that waits of each subject is due, where it was held: of what lies above the position the log is not read yet, and something may come before it. */
+export const releaseNext = (
+  subjects: readonly { readonly endpointId: string; readonly subject: string }[],
+  upTo: bigint,
+  now: number,
+): WritePart => ({
+  name: "release_next",
+  sql: firstOf("(select * from unnest($3::text[], $4::text[]) as u(endpoint_id, subject))"),
+  values: [
+    now,
+    String(upTo),
+    subjects.map(({ endpointId }) => endpointId),
+    subjects.map(({ subject }) => subject),
+  ],
+});
+
+/** The same for all subjects of endpoints: a predecessor may have been killed before it could do so. */
+export const releaseAll = (
+  endpointIds: readonly string[],
+  upTo: bigint,
+  now: number,
+): WritePart => ({
+  name: "release_all",
+  sql: firstOf(`(select distinct endpoint_id, subject from {schema}.deliveries
+    where endpoint_id = any($3::text[]) and status = 'pending' and subject is not null)`),
+  values: [now, String(upTo), endpointIds],
+});
+
 export type Store = ReturnType<typeof openStore>;
 /** When each endpoint's next pending delivery is due, epoch ms. */
 export type Due = { readonly endpointId: string; readonly at: number };
@@ -209,16 +260,25 @@ export function openStore(pool: pg.Pool, schema: string, shard?: Shard) {
   const own = shard === undefined ? "true" : `${shardSql("partner", shard.count)} = ${shard.index}`;
   const sql = (text: string): string => inSchema(text, schema);
   const columns = `d.id, d.endpoint_id, d.partner, d.event_id, d.type, d.position::text, d.sequence::float8, d.status, d.attempts,
-    d.next_attempt_at::float8, d.body, d.created_at::float8, d.tries, d.replay`;
+    d.next_attempt_at::float8, d.body, d.created_at::float8, d.tries, d.replay, d.subject`;
   return {
     ...readsAtStart(pool, sql, own),
     async due(): Promise<Due[]> {
       const { rows } = await pool.query<{ endpoint_id: string; at: number }>(
         sql(
-          `select endpoint_id, min(next_attempt_at)::float8 as at from {schema}.deliveries where status = 'pending' and ${own} group by endpoint_id`,
+          `select endpoint_id, coalesce(min(next_attempt_at), 0)::float8 as at from {schema}.deliveries where status = 'pending' and ${own} group by endpoint_id`,
         ),
       );
       return rows.map((row) => ({ endpointId: row.endpoint_id, at: row.at }));
+    },
+    /** Which of these endpoints have anything pending, held ones too. */
+    async withPending(ids: readonly string[]): Promise<ReadonlySet<string>> {
+      const { rows } = await pool.query<{ id: string }>(
+        sql(`select id from unnest($1::text[]) as e(id)
+          where exists (select from {schema}.deliveries d where d.endpoint_id = e.id and d.status = 'pending')`),
+        [ids],
+      );
+      return new Set(rows.map((row) => row.id));
     },
     /** How many deliveries wait for an attempt. Read from the partial index alone. */
     async countPending(): Promise<number> {
@@ -244,7 +304,7 @@ export function openStore(pool: pg.Pool, schema: string, shard?: Shard) {
       const { rows } = await pool.query<StoredRow>({
         name: `webhooks_pending_${schema}`,
         text: sql(`select ${columns} from unnest($1::text[], $2::int[]) as l(endpoint_id, room)
-          cross join lateral (select * from {schema}.deliveries p where p.endpoint_id = l.endpoint_id and p.status = 'pending'
+          cross join lateral (select * from {schema}.deliveries p where p.endpoint_id = l.endpoint_id and p.status = 'pending' and p.next_attempt_at is not null
             order by p.next_attempt_at limit l.room) d`),
         values: [
           endpoints.map((endpoint) => endpoint.id),
@@ -278,6 +338,7 @@ type StoredRow = {
   created_at: number;
   tries: number;
   replay: string | null;
+  subject: string | null;
 };
 
 /** A delivery read back; the body is only there while it is pending. */
@@ -305,6 +366,8 @@ function loaded(row: StoredRow): LoadedRow {
       tries: row.tries,
       urgent: false,
       replay: row.replay ?? undefined,
+      subject: row.subject ?? undefined,
+      held: false,
     },
     body: row.body ?? undefined,
     status: row.status,

@@ -6,8 +6,10 @@ import type { Health } from "./health.ts";
 import type { Tally } from "./tally.ts";
 import {
   discardPending,
+  dueHeld,
   duePending,
   forgetFailing,
+  releaseNext,
   writeCounters,
   writeDeliveries,
   writeEndpoints,
@@ -19,15 +21,18 @@ export type WindowHears = {
   readonly pending: (job: Job, at: number) => void;
   /** What waited for an endpoint may be sent. */
   readonly moved: (endpointId: string, at: number) => void;
+  /** Whether the first of a subject in the table is the first of all: nothing of it is under way from memory, and its endpoint keeps order. */
+  readonly mayRelease: (endpointId: string, subject: string) => boolean;
 };
 
 /** What one commit writes beside deliveries. */
-type Changes = Pick<Slot, "endpoints" | "counters" | "closed" | "moved" | "notices">;
+type Changes = Pick<Slot, "endpoints" | "counters" | "closed" | "moved" | "loosened" | "notices">;
 const noChanges = (): Changes => ({
   endpoints: new Map(),
   counters: new Map(),
   closed: new Map(),
   moved: new Map(),
+  loosened: new Map(),
   notices: [],
 });
 
@@ -67,6 +72,10 @@ export class Window {
   readonly #slots: Slot[] = [];
   #rows = new Map<string, Row>();
   readonly #beingWritten = new Set<readonly Row[]>();
+  /** Subjects of ordered endpoints of which the next may be due, by endpoint. */
+  readonly #releases = new Map<string, Set<string>>();
+  /** Up to here the log was read. */
+  #handled: bigint;
   readonly #commits: CommitWindow;
 
   constructor(
@@ -77,6 +86,7 @@ export class Window {
     hears: WindowHears,
   ) {
     this.#checkpoint = checkpoint;
+    this.#handled = checkpoint.position;
     this.#tally = tally;
     this.#health = health;
     this.#hears = hears;
@@ -96,6 +106,7 @@ export class Window {
 
   push(slot: Slot): void {
     this.#slots.push(slot);
+    this.#handled = slot.position;
     this.#commits.touch();
   }
 
@@ -106,7 +117,8 @@ export class Window {
 
   /** Puts where a delivery stands on record; a later call before the write replaces an earlier one. */
   record(job: Job, status: DeliveryStatus, nextAttemptAt?: number): void {
-    this.#rows.set(job.id, { job, status, attempts: job.attempts, nextAttemptAt });
+    const at = job.held ? undefined : nextAttemptAt;
+    this.#rows.set(job.id, { job, status, attempts: job.attempts, nextAttemptAt: at });
     job.slot?.unresolved.delete(job);
     job.slot = undefined;
     job.stored = true;
@@ -119,6 +131,20 @@ export class Window {
     for (const rows of this.#beingWritten) for (const row of rows) yield row.job.id;
   }
 
+  /** Endpoints of which the table may not show everything yet. */
+  endpointsUnwritten(): ReadonlySet<string> {
+    const rows = [...this.#rows.values(), ...[...this.#beingWritten].flat()];
+    return new Set(rows.map((row) => row.job.endpointId));
+  }
+
+  /** Once all that is on record by now is written, the first that waits of a subject is due. */
+  release({ endpointId, subject }: Pick<Job, "endpointId" | "subject">): void {
+    if (subject === undefined) return;
+    const subjects = this.#releases.get(endpointId) ?? new Set();
+    this.#releases.set(endpointId, subjects.add(subject));
+    this.#commits.touch();
+  }
+
   /** What waits to be written as pending for an endpoint that closed is discarded instead. */
   discard(endpointId: string): void {
     for (const [id, row] of this.#rows)
@@ -126,11 +152,18 @@ export class Window {
         this.#rows.set(id, { ...row, status: "discarded", nextAttemptAt: undefined });
   }
 
-  /** What waits to be written as pending for an endpoint that moved is due at once. */
+  /** What waits to be written as pending for an endpoint that moved is due at once, but for what is held. */
   due(endpointId: string, now: number): void {
     for (const [id, row] of this.#rows)
-      if (row.job.endpointId === endpointId && row.status === "pending")
+      if (row.job.endpointId === endpointId && row.status === "pending" && !row.job.held)
         this.#rows.set(id, { ...row, nextAttemptAt: Math.min(row.nextAttemptAt ?? now, now) });
+  }
+
+  /** What waits to be written as held for an endpoint that keeps order no more is due. */
+  loosen(endpointId: string, now: number): void {
+    for (const [id, row] of this.#rows)
+      if (row.job.endpointId === endpointId && row.status === "pending")
+        this.#rows.set(id, { ...row, nextAttemptAt: row.nextAttemptAt ?? now });
   }
 
   /** Writes what there is and waits for it. */
@@ -145,7 +178,7 @@ export class Window {
   #dueAt(writtenAt: number): number | undefined {
     const first = this.#slots[0];
     const floorMoves = first !== undefined && first.unresolved.size === 0;
-    if (this.#rows.size === 0 && !floorMoves) return undefined;
+    if (this.#rows.size === 0 && this.#releases.size === 0 && !floorMoves) return undefined;
     return writtenAt + this.#intervalMs(floorMoves && first.endpoints.size > 0);
   }
 
@@ -158,7 +191,7 @@ export class Window {
   async #write(all: boolean): Promise<void> {
     let position = this.#checkpoint.position;
     const changes = noChanges();
-    const { endpoints, counters, closed, moved, notices } = changes;
+    const { endpoints, counters, closed, moved, loosened, notices } = changes;
     while (this.#slots[0]?.unresolved.size === 0) {
       const slot = this.#slots.shift()!;
       if (slot.position > position) position = slot.position;
@@ -167,6 +200,7 @@ export class Window {
       for (const [partner, sequence] of slot.counters) counters.set(partner, sequence);
       for (const [id, at] of slot.closed) closed.set(id, at);
       for (const [id, at] of slot.moved) moved.set(id, at);
+      for (const [id, at] of slot.loosened) loosened.set(id, at);
       notices.push(...slot.notices);
     }
     const rows = [...this.#rows.values()];
@@ -179,14 +213,34 @@ export class Window {
       this.#beingWritten.delete(rows);
     }
     for (const row of rows)
-      if (row.status === "pending") this.#hears.pending(row.job, row.nextAttemptAt ?? 0);
-    for (const id of moved.keys()) this.#hears.moved(id, now);
+      if (row.status !== "pending" || row.nextAttemptAt === undefined) this.release(row.job);
+      else this.#hears.pending(row.job, row.nextAttemptAt);
+    for (const id of [...moved.keys(), ...loosened.keys()]) this.#hears.moved(id, now);
+    await this.#releaseNext(now);
+  }
+
+  /** What is first of its subject, whatever was written before. Of what is under way from memory or not written yet, the record that is to come does this. */
+  async #releaseNext(now: number): Promise<void> {
+    if (this.#releases.size === 0) return;
+    const unwritten = new Set<string>();
+    for (const { job } of this.#rows.values()) unwritten.add(`${job.endpointId} ${job.subject}`);
+    const next = [...this.#releases].flatMap(([endpointId, subjects]) =>
+      [...subjects]
+        .filter((subject) => this.#hears.mayRelease(endpointId, subject))
+        .filter((subject) => !unwritten.has(`${endpointId} ${subject}`))
+        .map((subject) => ({ endpointId, subject })),
+    );
+    this.#releases.clear();
+    if (next.length === 0) return;
+    const part = releaseNext(next, this.#handled, now);
+    await this.#checkpoint.commit(this.#checkpoint.position, [part]);
+    for (const id of new Set(next.map(({ endpointId }) => endpointId))) this.#hears.moved(id, now);
   }
 
   async #commit(
     position: bigint,
     rows: readonly Row[],
-    { endpoints, counters, closed, moved, notices }: Changes,
+    { endpoints, counters, closed, moved, loosened, notices }: Changes,
     now: number,
     all: boolean,
   ): Promise<void> {
@@ -207,7 +261,11 @@ export class Window {
     if (other.size > 0) parts.push(forgetFailing([...other]));
     // No row may be changed by two parts of a statement; an endpoint that closed after it moved has nothing that waits.
     if (closed.size > 0) parts.push(discardPending(closed, ids));
-    for (const id of closed.keys()) moved.delete(id);
+    for (const id of closed.keys()) {
+      moved.delete(id);
+      loosened.delete(id);
+    }
+    if (loosened.size > 0) parts.push(dueHeld(loosened, ids, now));
     if (moved.size > 0) parts.push(duePending(moved, ids, now));
     const tick = performance.now();
     if (all || this.#tally.isDue(tick))

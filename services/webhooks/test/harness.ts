@@ -16,6 +16,8 @@ export async function openHarness(
   settings: {
     retryScale?: number;
     disableAfterMs?: number;
+    /** With 0 a stop writes nothing, as a kill does. */
+    shutdownMs?: number;
     allow?: readonly string[];
     log?: (url: string) => Promise<EventLog>;
   } & CourierOptions = {},
@@ -36,7 +38,7 @@ export async function openHarness(
     vault: await testVault(pool, masterKey),
     logger: pino({ level: process.env["TEST_LOG"] ?? "silent" }),
     settings: {
-      shutdownMs: 2_000,
+      shutdownMs: settings.shutdownMs ?? 2_000,
       retryScale: settings.retryScale ?? 0,
       webhookDisableAfterMs: { live: Infinity, sandbox: settings.disableAfterMs ?? Infinity },
       webhookAllowCidrs: settings.allow ?? ["127.0.0.0/8"],
@@ -110,6 +112,11 @@ export async function openHarness(
     event(more: object = {}): Promise<bigint> {
       const id = newId("msg");
       const message = { channel: "sms", to: "+15551234567", ...more };
+      return append(streamOf("message", id), "MessageCanceled", { message_id: id, message });
+    },
+    /** One more event of a message. */
+    eventOf(id: string): Promise<bigint> {
+      const message = { channel: "sms", to: "+15551234567" };
       return append(streamOf("message", id), "MessageCanceled", { message_id: id, message });
     },
     deliveries: (endpointId: string): Promise<readonly Delivery[]> =>

@@ -19,6 +19,7 @@ describe("an endpoint is made", () => {
     [{ secret: `whsec_${Buffer.alloc(64, 255).toString("base64")}` }],
     [{ headers: headersOf(4) }],
     [{ asymmetric_signature: true, timestamped_signature_header: "X-Acme-Signature" }],
+    [{ ordering: "per_subject" }],
   ])("with %j", (settings) => expect(refusedAt(settings)).toEqual([]));
 });
 

@@ -22,6 +22,8 @@ const jobOf = (id: string): Job => ({
   tries: 1,
   urgent: false,
   replay: undefined,
+  subject: undefined,
+  held: false,
 });
 
 test("after a write that failed no later one moves the checkpoint past what it would have stored", async () => {
@@ -45,6 +47,7 @@ test("after a write that failed no later one moves the checkpoint past what it w
     {
       pending: () => undefined,
       moved: () => undefined,
+      mayRelease: () => false,
     },
   );
   const deliver = (id: string, position: bigint): void => {
@@ -74,6 +77,7 @@ test("deliveries that get no answer for a second hold up no batch of that second
     {
       pending: () => undefined,
       moved: () => undefined,
+      mayRelease: () => false,
     },
   );
   // One batch a millisecond, each with one delivery that waits.

@@ -29,6 +29,7 @@ const endpoint = {
   rate_limit: z.int().min(1).max(10_000).optional(),
   concurrency_limit: z.int().min(1).max(32).optional(),
   asymmetric_signature: z.boolean().optional(),
+  ordering: z.enum(["per_subject"]).optional(),
   timestamped_signature_header: plainText(z.string().max(64)).optional(),
   headers: z
     .record(z.string(), z.string())

@@ -18,6 +18,7 @@ export type Typed = {
   readonly atOnce: string;
   readonly asymmetric: boolean;
   readonly timestampedIn: string;
+  readonly inOrder: boolean;
   readonly types: readonly string[];
   readonly channels: readonly string[];
   readonly tags: string;
@@ -31,6 +32,7 @@ export const typedOf = (form: Form): Typed => ({
   atOnce: form.text("concurrency_limit"),
   asymmetric: ticked(form, "signatures").includes("v1a"),
   timestampedIn: form.text("timestamped_signature_header"),
+  inOrder: ticked(form, "ordering").includes("per_subject"),
   types: ticked(form, "types"),
   channels: ticked(form, "channels"),
   tags: form.text("tags"),
@@ -44,6 +46,7 @@ export const typedAs = ({ filters, ...endpoint }: Endpoint): Typed => ({
   atOnce: String(endpoint.concurrency_limit ?? ""),
   asymmetric: endpoint.asymmetric_signature,
   timestampedIn: endpoint.timestamped_signature_header ?? "",
+  inOrder: endpoint.ordering === "per_subject",
   types: endpoint.event_types,
   channels: filters?.channels ?? [],
   tags: filters?.tags?.join("\n") ?? "",
@@ -120,6 +123,7 @@ export const changeOf = (typed: Typed) => ({
   concurrency_limit: numberOf(typed.atOnce),
   asymmetric_signature: typed.asymmetric,
   timestamped_signature_header: typed.timestampedIn || null,
+  ordering: typed.inOrder ? ("per_subject" as const) : null,
 });
 
 /** The same for an endpoint that is made: what is not filled in is left out. */
@@ -140,6 +144,7 @@ ${field({ name: "rate_limit", label: "Most requests a second", value: typed.rate
 ${field({ name: "concurrency_limit", label: "Most requests at once", value: typed.atOnce, type: "number", hint: "Left empty: as many as it has earned by answering, 32 at most." })}
 ${checks("Signatures", "signatures", [["v1a", "Ed25519 too, which a public key verifies"]], () => typed.asymmetric)}
 ${field({ name: "timestamped_signature_header", label: "A header for t=…,v1=…", value: typed.timestampedIn, placeholder: "X-Acme-Signature", hint: "For receivers that come from another platform. Left empty: none." })}
+${checks("Order", "ordering", [["per_subject", "The next event of a message waits for the one before"]], () => typed.inOrder, "Of each message, contact and conversation. Others do not wait.")}
 ${checks(
   "What it is told",
   "types",

@@ -108,6 +108,7 @@ ${facts([
   ["What it is for", bdi(description)],
   ["Most a second", rate_limit ?? "as fast as it answers"],
   ["Most at once", found.concurrency_limit ?? "as many as it has earned"],
+  ["Order", found.ordering === null ? "as they come" : "of each message, contact and conversation"],
   [
     "Headers of yours",
     Object.keys(headers).length === 0 ? "none" : bdi(Object.keys(headers).join(", ")),

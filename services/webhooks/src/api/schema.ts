@@ -101,6 +101,9 @@ const asymmetricMeaning =
 const timestampedMeaning =
   "A header of this name carries `t=<seconds>,v1=<hex>` too: HMAC-SHA256 over `<seconds>.<body>` with the whole text of the secret as the key, for receivers that were made for it. null: none.";
 
+const orderingMeaning =
+  "`per_subject`: the next event of a message, contact, conversation or wallet waits until the one before is delivered or given up. null: events are sent as they come, beside each other.";
+
 const settings = {
   url: Url,
   event_types: EventTypeNames,
@@ -110,6 +113,7 @@ const settings = {
   concurrency_limit: z.int().min(1).max(largestLimit),
   asymmetric_signature: z.boolean(),
   timestamped_signature_header: HeaderName,
+  ordering: z.enum(["per_subject"]),
   headers: Headers,
 };
 
@@ -130,6 +134,7 @@ export const CreateEndpoint = z
     timestamped_signature_header: settings.timestamped_signature_header
       .optional()
       .meta({ description: timestampedMeaning }),
+    ordering: settings.ordering.optional().meta({ description: orderingMeaning }),
     headers: settings.headers.optional(),
     secret: Secret.optional(),
   })
@@ -147,6 +152,7 @@ export const UpdateEndpoint = z
     concurrency_limit: settings.concurrency_limit.nullable().optional(),
     asymmetric_signature: settings.asymmetric_signature.optional(),
     timestamped_signature_header: settings.timestamped_signature_header.nullable().optional(),
+    ordering: settings.ordering.nullable().optional(),
     headers: settings.headers
       .optional()
       .meta({ description: "All of them; `***` keeps the value that a header has." }),
@@ -176,6 +182,7 @@ const shown = {
         "What verifies `v1a`, each as `whpk_` and the 32 bytes of the key in base64, the current one first; those of earlier secrets until the overlap ends.",
     }),
   timestamped_signature_header: z.string().nullable().meta({ description: timestampedMeaning }),
+  ordering: settings.ordering.nullable().meta({ description: orderingMeaning }),
   headers: z
     .record(z.string(), z.string())
     .meta({ description: "Their values are not shown: `***` stands for each." }),
