@@ -75,6 +75,24 @@ test("for one recipient too, the higher priority goes first, and its equals in t
   expect(ids(admit(6))).toEqual(["d", "f", "e", "a", "c", "b"]);
 });
 
+test("a recipient's lane is not forgotten while it drives, whatever the lists still have of an earlier one", () => {
+  const { lanes, admit } = open();
+  const [low, high, next] = [job("low", "one", 0), job("high", "one", 1), job("next", "one", 0)];
+  // It is listed under each priority that was its first.
+  lanes.add(low);
+  lanes.add(high);
+  expect(ids(admit(2))).toEqual(["high", "low"]);
+  lanes.called("one", 1);
+  lanes.called("one", 1);
+  lanes.rest("one");
+  expect(lanes.of("one")).toBeUndefined();
+  // The recipient's next message comes, and drives.
+  lanes.add(next);
+  lanes.run("one", undefined);
+  expect(ids([...admit(1), ...admit(1)])).toEqual(["next"]);
+  expect(lanes.of("one")).toMatchObject({ running: true });
+});
+
 /** A job that is called, and what its caller handed in. */
 function calling(options: { silentForMs: number; owner: boolean; dead?: boolean }) {
   const { lanes, connections, admit } = open();
