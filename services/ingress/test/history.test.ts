@@ -55,6 +55,8 @@ describe.each(["off", "on"])("with HELIOGRAPH_ENCRYPT_MESSAGES=%s", (encrypted) 
       const answer = await call("GET", `/contacts/by-external-id/sms/${encodeURIComponent(to)}`);
       return answer.status === 200 && (answer.body.id as string);
     });
+    // A thread has what a person wrote a moment after the contact is there, and the history is in the order of both.
+    await expectHistory(contact, ["Thanks", "Your parcel is on its way"]);
     await send(newNumber(), "Somebody else's");
     const last = await send(to, "It is there");
     const page = await expectHistory(contact, [

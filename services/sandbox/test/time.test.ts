@@ -63,9 +63,10 @@ it("What an advance goes over happens in the order of its times, what follows fr
   expect(now - begun).toBeGreaterThanOrEqual(120_000);
   await Promise.all([reached(late, "delivered"), reached(flaky, "delivered")]);
 
-  const sent = (await get("/events?types=message.sent")).data as readonly (Entry & {
-    sequence: number;
-  })[];
+  const sent = await until(async () => {
+    const { data } = await get("/events?types=message.sent");
+    return data.length >= 2 && (data as readonly (Entry & { sequence: number })[]);
+  });
   expect(sent.map(({ data }) => data["message_id"])).toEqual([flaky, late]);
   expect(sent[1]!.timestamp).toBe(inSeconds(begun, 90));
   expect((await get(`/messages/${late}`)).sent_at).toBe(inSeconds(begun, 90));

@@ -7,6 +7,7 @@ import {
   readInstance,
   startInstance,
   testServer,
+  until,
 } from "@heliograph/testkit";
 import { describe, expect, it } from "vitest";
 import { afterAllStop, clientsOf, example, ownDataDir, reached, send } from "./setting.ts";
@@ -109,7 +110,8 @@ describe("npm start", () => {
     afterAllStop(plain);
     const { baseUrl, consoleUrl, databaseUrl, pid } = plain;
     expect(readInstance(dataDir)).toEqual({ baseUrl, consoleUrl, databaseUrl, pid });
-    expect(plain.output()).toContain("npm run ops -- create-partner");
+    // It is ready a moment before it says so.
+    await until(() => plain.output().includes("npm run ops -- create-partner"));
     await plain.stop();
     const asked = await startInstance({ dataDir, env: { ...env, HELIOGRAPH_DEMO: "on" } });
     afterAllStop(asked);

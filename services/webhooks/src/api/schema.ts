@@ -152,7 +152,7 @@ export const UpdateEndpoint = z
     concurrency_limit: settings.concurrency_limit.nullable().optional(),
     asymmetric_signature: settings.asymmetric_signature.optional(),
     timestamped_signature_header: settings.timestamped_signature_header.nullable().optional(),
-    ordering: settings.ordering.nullable().optional(),
+    ordering: settings.ordering.nullable().optional().meta({ description: orderingMeaning }),
     headers: settings.headers
       .optional()
       .meta({ description: "All of them; `***` keeps the value that a header has." }),
