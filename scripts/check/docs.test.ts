@@ -47,6 +47,19 @@ test("every file and folder that a page names is there", () => {
   expect(missing).toEqual([]);
 });
 
+test("every file in the table of a package or a service is there", () => {
+  const missing = globSync("{packages,services}/*/README.md", { cwd: root }).flatMap((page) => {
+    const own = globSync("{src,test}/**/*", { cwd: join(root, dirname(page)) });
+    return [...read(page).matchAll(/^\| (`[^|]+) \|/gm)]
+      .flatMap(([, cell]) => [...cell!.matchAll(/`([\w./-]+\.(?:ts|js|mjs))`/g)])
+      .map(([, file]) => file!)
+      .filter((file) => !existsSync(join(root, file)))
+      .filter((file) => !own.some((each) => `/${each}`.endsWith(`/${file}`)))
+      .map((file) => `${page}: ${file}`);
+  });
+  expect(missing).toEqual([]);
+});
+
 test("every guide, concept, operator's and reference page is in the index", () => {
   const index = read("docs/README.md");
   const left = globSync("{concepts,guides,operating,reference}/*.md", { cwd: join(root, "docs") });
