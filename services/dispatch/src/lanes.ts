@@ -308,7 +308,7 @@ export class Lanes {
 
   /** One that is forgotten may stand in a list still: then its key may be another's by now. */
   #discard(lane: OpenLane): void {
-    if (lane.running || lane.open > 0 || lane.waiting.size > 0) return;
+    if (lane.running || lane.open !== 0 || lane.waiting.size > 0) return;
     if (this.#lanes.get(lane.key) === lane) this.#lanes.delete(lane.key);
   }
 }
