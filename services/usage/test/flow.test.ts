@@ -4,7 +4,7 @@ import { service as dispatch } from "@heliograph/dispatch";
 import { service as ingress } from "@heliograph/ingress";
 import { spawnService, until } from "@heliograph/testkit";
 import { openWorld } from "@heliograph/testkit/world";
-import { service as wallet } from "@heliograph/wallet";
+import { service as walletService } from "@heliograph/wallet";
 import { expect, test } from "vitest";
 import { service } from "../src/index.ts";
 import { readUsage } from "../src/tables/usage.ts";
@@ -13,7 +13,7 @@ import { append, begin, type Life } from "./lives.ts";
 
 test("Real messages, of whatever end, cost what the ledger took for them and did not give back, and stand where the list of messages has them", async () => {
   const world = await openWorld({
-    services: [ingress, service, wallet, dispatch, delivery],
+    services: [ingress, service, walletService, dispatch, delivery],
     consumers: "run",
     env: { HELIOGRAPH_RETRY_SCALE: "0.001" },
   });
@@ -62,13 +62,22 @@ test("Real messages, of whatever end, cost what the ledger took for them and did
       async () => (await call("GET", `/messages/${bounced.body.id}`)).body.status === "bounced",
       { timeoutMs: 15_000 },
     );
+    const wallet = streamOf("wallet", id);
+    // It is charged a moment after it is sent.
+    await until(async () =>
+      (await log.readStream(wallet)).some(
+        ({ type, data }) =>
+          type === "FundsCaptured" &&
+          data.entries.some(({ message_id }) => message_id === bounced.body.id),
+      ),
+    );
 
     const told = async (query: string) => {
       const headers = { "min-log-position": String(await log.head()) };
       return (await world.call("GET", `/api/v1/usage?${query}`, { key, headers })).body.data;
     };
     let ledger = 0n;
-    for (const { type, data } of await log.readStream(streamOf("wallet", id)))
+    for (const { type, data } of await log.readStream(wallet))
       if (type === "FundsCaptured" || type === "FundsRefunded")
         for (const { amount } of data.entries)
           ledger += (type === "FundsCaptured" ? 1n : -1n) * parseMoney(amount)!;
