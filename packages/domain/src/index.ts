@@ -2,6 +2,7 @@ export * from "./bounded-cache.ts";
 export { carries } from "./carries.ts";
 export * from "./characters.ts";
 export { canonicalLanguage } from "./language.ts";
+export * from "./failover-events.ts";
 export * from "./failover.ts";
 export { quietUntil, zonesOf } from "./quiet-hours.ts";
 export * from "./message.ts";

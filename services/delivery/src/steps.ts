@@ -1,11 +1,11 @@
 import type { EventData, Failure } from "@heliograph/contracts";
 import {
   afterStep,
-  formatTime,
   messageContext,
   requestOfStep,
+  settledStep,
+  startedStep,
   stepOf,
-  validityMs,
   type Failover,
   type MessageState,
   type MessageStatus,
@@ -31,17 +31,7 @@ export function settledBy(state: MessageState, cause: ReceiptEvent): readonly Fa
 }
 
 function settled(state: MessageState, step: number, reason: string, cause: ReceiptEvent): Fact {
-  const request = requestIn(state, step);
-  const { cost, currency } = request;
-  const message = messageContext(request);
-  const data: EventData<"MessageSettled"> = {
-    message_id: state.id,
-    message,
-    step,
-    cost,
-    currency,
-    reason,
-  };
+  const data = settledStep(state.failover!.origin, step, reason);
   return { type: "MessageSettled", data, cause };
 }
 
@@ -116,17 +106,9 @@ function followedBy(state: MessageState, failover: Failover, lost: Fact): Fact |
   const after = afterStep(failover, "failed", error);
   if (after.type === "end") return undefined;
   if (after.type === "fall_back") return settled(state, after.step, reason, cause);
-  const { origin } = failover;
   const { at } = cause.metadata;
   const now =
     at === undefined ? (cause.recordedAt ?? Date.parse(cause.data.occurred_at)) : Date.parse(at);
-  const data: EventData<"FailoverStarted"> = {
-    message_id: state.id,
-    message: messageContext(requestOfStep(origin, after.step)),
-    step: after.step,
-    trigger: "failed",
-    expires_at: formatTime(now + validityMs(origin)),
-    reason,
-  };
+  const data = startedStep(failover.origin, after.step, "failed", reason, now);
   return { type: "FailoverStarted", data, cause };
 }

@@ -2,10 +2,9 @@ import type { EventData, Failure, FailoverTrigger } from "@heliograph/contracts"
 import {
   afterStep,
   fallBackOf,
-  formatTime,
   messageContext,
-  requestOfStep,
-  validityMs,
+  settledStep,
+  startedStep,
   wasSent,
 } from "@heliograph/domain";
 import type { NewEvent } from "@heliograph/log";
@@ -73,14 +72,7 @@ function startStep(
 ): NewEvent {
   const { origin, step: before } = state.failover!;
   const step = before + 1;
-  const data: EventData<"FailoverStarted"> = {
-    message_id: origin.message_id,
-    message: messageContext(requestOfStep(origin, step)),
-    step,
-    trigger,
-    expires_at: formatTime(now + validityMs(origin)),
-    reason,
-  };
+  const data = startedStep(origin, step, trigger, reason, now);
   return event(state, "FailoverStarted", data, causation, step);
 }
 
@@ -95,10 +87,7 @@ function stepFailed(state: State, error: Failure, reason: string, causation: str
 
 /** That step is charged, and no further one begins. */
 function settled(state: State, step: number, reason: string, causation: string): NewEvent {
-  const request = requestOfStep(state.failover!.origin, step);
-  const { message_id, cost, currency } = request;
-  const message = messageContext(request);
-  const data: EventData<"MessageSettled"> = { message_id, message, step, cost, currency, reason };
+  const data = settledStep(state.failover!.origin, step, reason);
   return event(state, "MessageSettled", data, causation);
 }
 
