@@ -112,6 +112,22 @@ it("a failed batch is tried as it was, and given up or delivered as a whole", as
   );
 }, 30_000);
 
+it("a crash between an attempt and its record repeats the very batch, however many more would fit into it", async () => {
+  sink.behave({ type: "hang" });
+  const { id } = await h.endpoint(sink.url, { batch: { max_events: 10, max_wait_ms: 50 } });
+  await h.event();
+  await h.event();
+  await until(() => sink.requests.length === 1);
+  await h.stop();
+  for (let at = 0; at < 3; at++) await h.event();
+  sink.behave({ type: "answer" });
+  await h.start();
+  await h.settled(id, "delivered", 5);
+  const [first, ...rest] = sink.requests.map((request) => `${idOf(request)} ${request.body}`);
+  expect(rest.filter((each) => each === first)).toHaveLength(1);
+  expect(sink.requests.slice(1).flatMap(sequencesOf).toSorted()).toEqual([1, 2, 3, 4, 5]);
+});
+
 /** So that what happens next finds deliveries gathering, sealed, in the air, written and not: whichever it is. */
 const longestPauseMs = 120;
 const step = fc.oneof(
