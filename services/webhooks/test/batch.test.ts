@@ -25,6 +25,8 @@ const sequencesOf = ({ body }: Pick<Request, "body">): number[] => {
   const parsed = JSON.parse(body);
   return (parsed.events ?? [parsed]).map(({ sequence }: { sequence: number }) => sequence);
 };
+const allOf = (requests: readonly Request[]): number[] =>
+  requests.flatMap(sequencesOf).toSorted((a, b) => a - b);
 const idOf = ({ headers }: Pick<Request, "headers">): string => String(headers["webhook-id"]);
 const edit = (id: string, more: object) =>
   h.endpointEvent(id, "WebhookEndpointUpdated", { url: sink.url, status: "enabled", ...more });
@@ -106,7 +108,7 @@ it("a failed batch is tried as it was, and given up or delivered as a whole", as
     );
   await h.settled(id, "delivered", 6);
   const replayed = sink.requests.slice(before);
-  expect(replayed.flatMap(sequencesOf).toSorted()).toEqual([1, 2, 3]);
+  expect(allOf(replayed)).toEqual([1, 2, 3]);
   expect(replayed.map(({ headers }) => headers["heliograph-replay"])).toEqual(
     replayed.map(() => correlation),
   );
@@ -125,7 +127,7 @@ it("a crash between an attempt and its record repeats the very batch, however ma
   await h.settled(id, "delivered", 5);
   const [first, ...rest] = sink.requests.map((request) => `${idOf(request)} ${request.body}`);
   expect(rest.filter((each) => each === first)).toHaveLength(1);
-  expect(sink.requests.slice(1).flatMap(sequencesOf).toSorted()).toEqual([1, 2, 3, 4, 5]);
+  expect(allOf(sink.requests.slice(1))).toEqual([1, 2, 3, 4, 5]);
 });
 
 /** So that what happens next finds deliveries gathering, sealed, in the air, written and not: whichever it is. */
