@@ -910,6 +910,10 @@ class OperationsWebhookEndpointsReplay:
         """How far a replay is: GET /api/v1/webhook-endpoints/{id}/replay/{replay}"""
         return self._core.call("GET", "/api/v1/webhook-endpoints/{id}/replay/{replay}", (id, replay,), {}, min_log_position=min_log_position, timeout=timeout)
 
+    def cancel(self, id: Union[str, int], replay: Union[str, int], *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.CanceledWebhookReplay":
+        """Cancel a replay: what was not sent yet is not sent: POST /api/v1/webhook-endpoints/{id}/replay/{replay}/cancel"""
+        return self._core.call("POST", "/api/v1/webhook-endpoints/{id}/replay/{replay}/cancel", (id, replay,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+
 
 class OperationsWebhookEndpoints:
     def __init__(self, core: Core) -> None:

@@ -227,6 +227,7 @@ WebhookRequest = TypedDict("WebhookRequest", {"method": str, "url": str, "header
 WebhookStatistics = TypedDict("WebhookStatistics", {"endpoint_id": str, "windows": Sequence[Mapping[str, Any]], "waiting": Mapping[str, Any]})
 WebhookReplay = TypedDict("WebhookReplay", {"id": str, "matched": int, "complete": bool, "last_sequence": Union[int, None]})
 WebhookReplayProgress = TypedDict("WebhookReplayProgress", {"id": str, "status": str, "matched": int, "attempted": int, "delivered": int, "failed": int, "created_at": str})
+CanceledWebhookReplay = TypedDict("CanceledWebhookReplay", {"id": str, "endpoint_id": str})
 PriceList = TypedDict("PriceList", {"list": str, "version": int, "currency": str, "entries": Sequence[Mapping[str, Any]], "effective_from": NotRequired[str], "published_at": str})
 PricePreview = TypedDict("PricePreview", {"channel": str, "to": str, "segments": int, "category": str, "country": str, "cost": str, "per_segment": str, "currency": str, "list": str, "version": int, "prefix": str})
 PublishedPriceLists = TypedDict("PublishedPriceLists", {"data": Sequence["PublishedPriceList"], "next_cursor": Union[str, None], "next_after": Union[str, None], "prev_cursor": Union[str, None]})

@@ -280,6 +280,7 @@ export type Operations = {
     readonly replay: {
       /** Try again every delivery that matches, by default what was not delivered: `POST /api/v1/webhook-endpoints/{id}/replay` */ create(id: string | number, body: T.StartWebhookReplay, options?: C.Options<"idempotencyKey" | "minLogPosition">): Promise<T.WebhookReplay>;
       /** How far a replay is: `GET /api/v1/webhook-endpoints/{id}/replay/{replay}` */ get(id: string | number, replay: string | number, options?: C.Options<"minLogPosition">): Promise<T.WebhookReplayProgress>;
+      /** Cancel a replay: what was not sent yet is not sent: `POST /api/v1/webhook-endpoints/{id}/replay/{replay}/cancel` */ cancel(id: string | number, replay: string | number, options?: C.Options<"idempotencyKey">): Promise<T.CanceledWebhookReplay>;
     };
   };
   readonly webhookDeliveries: {
