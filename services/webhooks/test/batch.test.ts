@@ -67,6 +67,8 @@ it("one that is too large for company goes by itself, and what was asked for by 
   expect(sequencesOf(sink.requests[1]!)).toEqual([0]);
   expect(JSON.parse(sink.requests[1]!.body).events).toHaveLength(1);
   // What gathers when the endpoint goes is sent nowhere.
+  const isDelivered = ({ status }: { status: string }): boolean => status === "delivered";
+  await until(async () => (await h.deliveries(id)).filter(isDelivered).length === 3);
   await h.endpointEvent(id, "WebhookEndpointDeleted");
   const ended = await until(async () => {
     const found = await h.deliveries(id);
