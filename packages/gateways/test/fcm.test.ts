@@ -167,15 +167,19 @@ test("an access token is asked for once by all who wait, serves until its end is
   double.tokens({ type: "grants", expiresIn: 200 });
   const near = connect();
   await send({}, near);
+  const [asked, { by }] = [double.asked, last()];
   double.tokens({ type: "hang" });
   expect((await send({}, near)).type).toBe("accepted");
-  await near.close();
+  expect(last().by).toBe(by);
+  await until(() => double.asked === asked + 1);
 
   // Over before it could arrive: nobody uses it twice.
   double.tokens({ type: "grants", expiresIn: 20 });
   const over = connect();
   await send({}, over);
+  const ended = last().by;
   await send({}, over);
+  expect(last().by).not.toBe(ended);
   expect(double.granted).toHaveLength(before + 4);
 });
 

@@ -29,7 +29,12 @@ export type FcmTokenWeather =
   | { type: "answer"; status: number; body: string; retryAfter?: string }
   | { type: "hang" };
 
-export type FcmMessage = { readonly name: string; readonly message: Readonly<Record<string, any>> };
+export type FcmMessage = {
+  readonly name: string;
+  readonly message: Readonly<Record<string, any>>;
+  /** The access token that it came with. */
+  readonly by: string;
+};
 export type FcmDouble = Awaited<ReturnType<typeof fcmDouble>>;
 
 let pair: { readonly publicKey: string; readonly privateKey: string } | undefined;
@@ -75,8 +80,8 @@ export async function fcmDouble({ projectId = "shop-1234" }: { projectId?: strin
     const [, project] = /^\/v1\/projects\/([^/]+)\/messages:send$/.exec(path) ?? [];
     if (method !== "POST" || project !== projectId)
       return refusal({ type: "refuse", status: 404, word: "NOT_FOUND" });
-    if (!valid.has((headers.authorization ?? "").replace(/^Bearer /, "")))
-      return refusal({ type: "refuse", status: 401, word: "UNAUTHENTICATED" });
+    const by = (headers.authorization ?? "").replace(/^Bearer /, "");
+    if (!valid.has(by)) return refusal({ type: "refuse", status: 401, word: "UNAUTHENTICATED" });
     const { message, validate_only: isTrial = false } = JSON.parse(body) as {
       readonly message: FcmMessage["message"];
       readonly validate_only?: boolean;
@@ -85,7 +90,7 @@ export async function fcmDouble({ projectId = "shop-1234" }: { projectId?: strin
     const fault = wrongIn(message);
     if (fault !== undefined) return refusal(fault);
     const name = `projects/${projectId}/messages/0:${messages.length + 1}%7a`;
-    if (!isTrial) messages.push({ name, message });
+    if (!isTrial) messages.push({ name, message, by });
     return weather.type === "accept" ? json(200, { name }) : weather;
   }
   sink.behave(answer);
@@ -105,6 +110,10 @@ export async function fcmDouble({ projectId = "shop-1234" }: { projectId?: strin
     messages: messages as readonly FcmMessage[],
     /** Access tokens that were given, in order. */
     granted: granted as readonly string[],
+    /** How often one was asked for. */
+    get asked(): number {
+      return sink.requests.filter(({ path }) => path === "/token").length;
+    },
     /** From now on no token that was given lets anybody in. */
     revokeAll: (): void => valid.clear(),
     behave: (next: FcmWeather): void => void (weather = next),
