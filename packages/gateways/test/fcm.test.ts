@@ -53,7 +53,8 @@ test("subject and text are title and body; the data says which message it is, an
     apns: { headers: { "apns-priority": "10", "apns-collapse-id": tag } },
     webpush: { headers: { TTL: "90", Urgency: "high" }, notification: { tag } },
   });
-  const expires = Number(last().message["apns"].headers["apns-expiration"]);
+  const { headers } = last().message["apns"] as { headers: Record<string, string> };
+  const expires = Number(headers["apns-expiration"]);
   expect(Math.abs(expires - Date.now() / 1_000 - 90)).toBeLessThan(30);
   await send({ content: { text: "<b>" }, category: "marketing", validForSeconds: 9e9 });
   const { notification, android } = last().message as Record<string, object>;

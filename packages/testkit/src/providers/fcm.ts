@@ -31,7 +31,7 @@ export type FcmTokenWeather =
 
 export type FcmMessage = {
   readonly name: string;
-  readonly message: Readonly<Record<string, any>>;
+  readonly message: Readonly<Record<string, unknown>>;
   /** The access token that it came with. */
   readonly by: string;
 };
