@@ -4,6 +4,7 @@ import { walletProjector } from "./projector.ts";
 import { walletLedger } from "./reactor.ts";
 
 export { walletSchema } from "./projector.ts";
+export { walletLedger } from "./reactor.ts";
 export { walletPositions } from "./tables/wallet.ts";
 
 /** Holds, captures, releases and refunds funds. */
