@@ -20,7 +20,10 @@ const Audience = z
       .min(1)
       .max(1_000)
       .optional()
-      .meta({ description: "These contacts, each once." }),
+      .meta({
+        description: "These contacts, each once.",
+        example: ["cnt_01HNQX2P8Y9R3T4V5W6Z7A8B9C"],
+      }),
   })
   .meta({
     id: "Audience",
