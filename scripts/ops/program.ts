@@ -30,6 +30,17 @@ const program = new Command("ops")
   );
 
 program
+  .command("doctor")
+  .description(
+    "one page on how the installation does; changes nothing; exit code 1 when something failed",
+  )
+  .option("--json", "for programs")
+  .action(async ({ json = false }: { json?: boolean }) => {
+    const { doctor } = await import("./doctor/index.ts");
+    process.exitCode = await doctor(process.env, json);
+  });
+
+program
   .command("projections")
   .description("every consumer with its position, lag and last error")
   .addOption(environmentOption())

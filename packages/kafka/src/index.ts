@@ -6,6 +6,7 @@ export { refillTopic, type Refilled, type RefillOptions } from "./refill.ts";
 export { kafkaClient } from "./client.ts";
 export {
   alterTopics,
+  compareTopics,
   ensureTopics,
   logTopic,
   partnerTopic,

@@ -9,7 +9,7 @@ export {
 } from "./platform.ts";
 export { ensureDemoPartner, startSandbox, type DemoKeys } from "./demo-partner.ts";
 export { consumersReady, serveHealth } from "./health.ts";
-export { acceptMasterKey, masterKeyFingerprint } from "./master-key.ts";
+export { acceptMasterKey, masterKeyFingerprint, masterKeyState } from "./master-key.ts";
 export { onShutdown, refuseToStart } from "./shutdown.ts";
 export { refusalOf } from "./refusal.ts";
 export * from "./credentials/index.ts";
@@ -19,6 +19,7 @@ export { evolvePartner } from "./directory/partners.ts";
 export { roleScopes, scopesOf, sessionStands, type Role, type SessionStart } from "./roles.ts";
 export { runService } from "./run-service.ts";
 export { inWorkers } from "./workers.ts";
+export { openDirectory } from "./directory/directory.ts";
 export type {
   Directory,
   Gateway,

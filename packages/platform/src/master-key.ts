@@ -18,7 +18,7 @@ import {
   type Server,
   type Settings,
 } from "@heliograph/runtime";
-import { replaceKeySample } from "./store.ts";
+import { readKeySample, replaceKeySample } from "./store.ts";
 
 /**
  * Where a process may have the master key from. `given`: a service that runs alone is given the installation's. `made`: the whole product makes one at the
@@ -82,6 +82,19 @@ export async function acceptMasterKey(settings: Settings, server: Server): Promi
 export function masterKeyFingerprint(settings: KeySettings): string | undefined {
   const { key } = findKey(settings);
   return key && hash("sha256", key, "hex").slice(0, 16);
+}
+
+/** Whether the key that is configured here opens the installation's sample. Changes nothing of an installation that has run. */
+export async function masterKeyState(
+  settings: KeySettings,
+  server: Server,
+): Promise<{ readonly state: "opens" | "missing" | "other" | "untried"; readonly from: string }> {
+  const { key, path } = findKey(settings);
+  const from = settings.masterKey === undefined ? path : "HELIOGRAPH_MASTER_KEY";
+  if (key === undefined) return { state: "missing", from };
+  const stored = await readKeySample(databaseConfig(server, "platform"));
+  if (stored === undefined) return { state: "untried", from };
+  return { state: opens(key, stored) ? "opens" : "other", from };
 }
 
 const otherKey = (settings: KeySettings, path: string): SettingsError =>

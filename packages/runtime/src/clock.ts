@@ -5,7 +5,7 @@ import { messageOf } from "./faults.ts";
 import { databaseTime } from "./tables/databases.ts";
 
 /** Clocks kept by NTP are within milliseconds; a second off is a machine whose clock nobody keeps. */
-const WORTH_SAYING_MS = 1_000;
+export const WORTH_SAYING_MS = 1_000;
 const EVERY_MS = 60_000;
 
 const skewGauge = new Gauge({
@@ -13,6 +13,17 @@ const skewGauge = new Gauge({
   help: "How far the database's clock is ahead of this process's; negative when it is behind",
   aggregator: "first",
 });
+
+/** How far the database's clock is ahead of this process's; 0 where the answer can have been made between question and arrival. */
+export async function clockSkewMs(
+  pool: Pick<pg.Pool, "query">,
+  now: () => number = Date.now,
+): Promise<number> {
+  const before = now();
+  const ms = await databaseTime(pool);
+  const after = now();
+  return ms > after ? ms - after : ms < before ? ms - before : 0;
+}
 
 /**
  * Two clocks are in every event: the writer's in its data, the log's in `recordedAt`. What is decided (validity, schedules, retries, receipts) is decided by the clock of the
@@ -26,11 +37,7 @@ export function watchClock(
 ): { look(): Promise<void>; close(): void } {
   let said = false;
   async function look(): Promise<void> {
-    const before = now();
-    const ms = await databaseTime(pool);
-    const after = now();
-    // The answer was made at some moment in between.
-    const skewMs = ms > after ? ms - after : ms < before ? ms - before : 0;
+    const skewMs = await clockSkewMs(pool, now);
     skewGauge.set(skewMs / 1_000);
     const seconds = Math.round(skewMs / 100) / 10;
     if (Math.abs(skewMs) >= WORTH_SAYING_MS && !said)

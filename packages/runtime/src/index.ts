@@ -4,12 +4,14 @@ export { settingNotes, type SettingNote } from "./settings-table.ts";
 export * from "./databases.ts";
 export * from "./logger.ts";
 export { commitParts, Fenced, inSchema, quoteSchema } from "./tables/parts.ts";
-export { watchClock } from "./clock.ts";
+export { clockSkewMs, watchClock, WORTH_SAYING_MS as clockSkewWorthSayingMs } from "./clock.ts";
+export { databaseBytes, schemaVersions, serverVersion } from "./tables/databases.ts";
 export { type ClockState, type PartnerClock, realClock, virtualClock } from "./virtual-clock.ts";
 export { StartError, untilItAnswers } from "./boot.ts";
 export { atMost, isMachinery, messageOf, oneAtATime, pause } from "./faults.ts";
 export { startConsumers, type RunningConsumers } from "./consumers.ts";
 export {
+  countDeadLetters,
   listDeadLetters,
   openDeadLetters,
   quarantine,
@@ -29,7 +31,12 @@ export { rebuildProjector, type RebuildResult } from "./rebuild.ts";
 export { hurry } from "./hurry.ts";
 export { CommitWindow, lazyWindow } from "./window.ts";
 export { checkpointOf } from "./tables/checkpoint.ts";
-export { prepareConsumer, prepareRuntime, prepareTables } from "./tables/schema.ts";
+export {
+  prepareConsumer,
+  prepareRuntime,
+  prepareTables,
+  runtimeMigrationCount,
+} from "./tables/schema.ts";
 export { inTransaction } from "./tables/transaction.ts";
 export { fixedShards, fixShards } from "./tables/division.ts";
 export { onlyShard } from "./source.ts";

@@ -9,6 +9,7 @@ import { receiptsReactor } from "./reactor.ts";
 export { refoldCallbacks, type Refolded, type RefoldRequest } from "./callbacks/refold.ts";
 export { messagesProjector } from "./projector.ts";
 export { receiptsReactor } from "./reactor.ts";
+export { waitingReports } from "./tables/waiting.ts";
 
 /** Folds receipts and refunds into the facts of a message and keeps the index that lists are made from. */
 export const service: Service = {

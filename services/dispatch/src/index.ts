@@ -4,6 +4,9 @@ import { gatewayRoutes } from "./api/gateways.ts";
 import { dispatchReactor } from "./consumer.ts";
 import { playedReceiptsReactor } from "./played-receipts.ts";
 
+export { overdueTimers } from "./store.ts";
+export { readGatewayHealth } from "./tables/gateways.ts";
+
 /** Sends messages through gateways, and plays the simulated providers' receipts. */
 export const service: Service = {
   name: "dispatch",

@@ -267,3 +267,17 @@ const dueOf = (rows: readonly Record<string, unknown>[]): readonly DueTimer[] =>
       revision: row["revision"] as number,
     }))
     .toSorted((one, other) => one.dueAt - other.dueAt);
+
+/** Messages that should have been taken up before a time (epoch ms, of the real clock), by the kind of their wait. Reads the table of an installation from outside. */
+export async function overdueTimers(
+  pool: pg.Pool,
+  before: number,
+): Promise<
+  readonly { readonly kind: string; readonly count: number; readonly oldestMs: number }[]
+> {
+  const { rows } = await pool.query<{ kind: string; count: number; oldestMs: number }>(
+    `select kind, count(*)::float8 as count, min(due_at)::float8 as "oldestMs" from dispatch.timers where due_at < $1 group by kind order by kind`,
+    [Math.floor(before)],
+  );
+  return rows;
+}

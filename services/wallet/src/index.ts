@@ -3,7 +3,9 @@ import { walletRoutes } from "./api/wallet.ts";
 import { walletProjector } from "./projector.ts";
 import { walletLedger } from "./reactor.ts";
 
+export { proveShown } from "./nightly.ts";
 export { walletSchema } from "./projector.ts";
+export { lastMovedWallets, proofState } from "./tables/proofs.ts";
 export { walletPositions } from "./tables/wallet.ts";
 
 /** Holds, captures, releases and refunds funds. */

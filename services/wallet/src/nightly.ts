@@ -1,4 +1,5 @@
 import type { Proof } from "@heliograph/domain";
+import type { EventLog } from "@heliograph/log";
 import type { ReactorTools } from "@heliograph/runtime";
 import { proveWallet } from "./api/proof.ts";
 import { proofFinished, proofMismatches } from "./metrics.ts";
@@ -29,6 +30,16 @@ function differenceOf(shown: ShownWallet, proven: Proof): string | undefined {
   if (open !== shown.holdsOpen || held !== shown.heldByHolds)
     return `${shown.holdsOpen} open holds of ${shown.heldByHolds} are shown, ${open} of ${held} are in the log`;
   return debits === credits ? undefined : `debits are ${debits} and credits ${credits}`;
+}
+
+/** A wallet computed from the log up to what is shown, and where the two differ. Undefined when the caller went away. */
+export async function proveShown(
+  log: EventLog,
+  shown: ShownWallet,
+  signal: AbortSignal,
+): Promise<{ readonly proof: Proof; readonly mismatch: string | undefined } | undefined> {
+  const proof = await proveWallet(log, walletStream(shown.wallet), shown.position, signal);
+  return proof && { proof, mismatch: proof.mismatch ?? differenceOf(shown, proof) };
 }
 
 type Tools = Pick<ReactorTools, "context" | "logger" | "signal">;
@@ -65,9 +76,9 @@ export function openNightlyProof(tools: Tools, realNow: () => number = Date.now)
 
   async function prove(shown: ShownWallet): Promise<void> {
     const { wallet, position } = shown;
-    const proven = await proveWallet(context.log, walletStream(wallet), position, ended);
+    const proven = await proveShown(context.log, shown, ended);
     if (proven === undefined) return;
-    const mismatch = proven.mismatch ?? differenceOf(shown, proven);
+    const { mismatch } = proven;
     if (mismatch !== undefined)
       logger.error({ wallet, mismatch }, "a wallet is not what its log says");
     await noteProof(pool, wallet, position, mismatch);

@@ -28,8 +28,8 @@ import { openWallets, walletStream, type Wallets } from "./wallets.ts";
 
 /** Another writer can win a race once per take-over; so many in a row mean that something else is wrong. */
 const maxConflicts = 10;
-/** Moves its checkpoint at most so often under load: the durable commit, 1 to 2 ms on a disk, would otherwise stand between two batches. */
-const busyMs = 50;
+/** Moves its checkpoint at most so often under load: the durable commit, 1 to 2 ms on a disk, would otherwise stand between two batches. A successor looks at so much again. */
+const busyMs = 250;
 
 /**
  * The single writer of every wallet: turns a batch of causes into one append per wallet, all in one call to the log. Its own checkpoint is

@@ -101,6 +101,9 @@ const MIGRATIONS: readonly string[] = [
   CHAIN_MIGRATION,
 ];
 
+/** How many migrations this release knows: a database that is at another number belongs to another release. */
+export const logMigrations = MIGRATIONS.length;
+
 /** Two processes that open a new database at once take turns. Any constant does; this one spells "helo". */
 const MIGRATION_LOCK = 0x68656c6f;
 

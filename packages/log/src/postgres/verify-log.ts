@@ -26,6 +26,9 @@ const STREAMS = `select max(s.stream) as last, count(*) as streams,
          where stream > $1 group by stream order by stream limit ${STREAMS_AT_ONCE}) s`;
 const BEGIN = "select min(position) as position from log.events where stream = $1";
 
+const LINK_BEFORE = `select e.position, encode(e.chain, 'hex') as chain from log.events e, log.head h
+  where e.chain is not null and e.position <= h.position - $1 order by e.position desc limit 1`;
+
 type Head = { readonly position: bigint; readonly copied: bigint; readonly chain: string };
 type Row = readonly [chain: string | null, ...event: EventRow];
 
@@ -37,17 +40,44 @@ export async function verifyPostgresLog(
   connection: pg.PoolConfig,
   options: VerifyLogOptions,
 ): Promise<VerifiedLog> {
-  const config = { ...connection, statement_timeout: STATEMENT_TIMEOUT_MS };
-  const client = new pg.Client(clientConfig(config, "heliograph ops"));
-  client.on("error", () => {});
-  try {
-    await client.connect();
+  return onClient(connection, async (client) => {
     // Seals what an older version has left, as any start of a service does.
     await migrate(client);
     const verified = await verifyEvents(client, options);
     if (verified.flaw !== undefined) return verified;
     const flaw = await findStreamFlaw(client, verified.position, options);
     return flaw === undefined ? verified : { ...verified, flaw };
+  });
+}
+
+/**
+ * The same of the newest events alone, at least as many as asked for where there are so many, and without the revisions of streams, which need the whole log: a sample that costs the same however long the log is.
+ * Changes nothing: the database has to be at the migrations of this release. Throws LogUnavailable.
+ */
+export const verifyPostgresTail = (
+  connection: pg.PoolConfig,
+  newest: number,
+  options: Pick<VerifyLogOptions, "flawOf" | "signal">,
+): Promise<VerifiedLog> =>
+  onClient(connection, async (client) => {
+    const { rows } = await client.query(LINK_BEFORE, [newest]);
+    const from: Seal | undefined = rows[0] && {
+      position: BigInt(rows[0].position),
+      hash: rows[0].chain,
+    };
+    return verifyEvents(client, { ...options, from });
+  });
+
+async function onClient<T>(
+  connection: pg.PoolConfig,
+  work: (client: pg.Client) => Promise<T>,
+): Promise<T> {
+  const config = { ...connection, statement_timeout: STATEMENT_TIMEOUT_MS };
+  const client = new pg.Client(clientConfig(config, "heliograph ops"));
+  client.on("error", () => {});
+  try {
+    await client.connect();
+    return await work(client);
   } catch (error) {
     throw asUnavailable(error);
   } finally {

@@ -15,7 +15,7 @@ export async function createDatabase(client: pg.ClientBase, name: string): Promi
 }
 
 /** The server's version as a number: 170004 is 17.4. */
-export async function serverVersion(client: pg.ClientBase): Promise<number> {
+export async function serverVersion(client: Pick<pg.ClientBase, "query">): Promise<number> {
   const { rows } = await client.query(
     "select current_setting('server_version_num')::integer as version",
   );
@@ -26,4 +26,29 @@ export async function serverVersion(client: pg.ClientBase): Promise<number> {
 export async function databaseTime(db: Pick<pg.ClientBase, "query">): Promise<number> {
   const { rows } = await db.query<{ time: Date }>("select clock_timestamp() as time");
   return rows[0]!.time.getTime();
+}
+
+/** Each schema with numbered migrations, and at which it is. */
+export async function schemaVersions(
+  db: Pick<pg.ClientBase, "query">,
+): Promise<ReadonlyMap<string, number>> {
+  const { rows } = await db.query<{ schema: string }>(
+    "select table_schema as schema from information_schema.tables where table_name = 'migrations' order by 1",
+  );
+  const versions = new Map<string, number>();
+  for (const { schema } of rows) {
+    const { rows: done } = await db.query<{ number: number }>(
+      `select coalesce(max(number), 0)::int as number from ${pg.escapeIdentifier(schema)}.migrations`,
+    );
+    versions.set(schema, done[0]!.number);
+  }
+  return versions;
+}
+
+/** What the database takes on disk. */
+export async function databaseBytes(db: Pick<pg.ClientBase, "query">): Promise<number> {
+  const { rows } = await db.query<{ bytes: number }>(
+    "select pg_database_size(current_database())::float8 as bytes",
+  );
+  return rows[0]!.bytes;
 }

@@ -27,6 +27,9 @@ create table if not exists runtime.jobs (
   "alter table runtime.consumers add column known_at timestamptz not null default now();",
 ];
 
+/** How many migrations of the runtime's own tables this release knows. */
+export const runtimeMigrationCount = runtimeMigrations.length;
+
 /** Runs DDL once at a time per database, so that several processes may start together. */
 const exclusively = <T>(pool: pg.Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> =>
   inTransaction(pool, async (client) => {

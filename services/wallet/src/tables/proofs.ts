@@ -5,6 +5,7 @@ export type ShownWallet = {
   readonly wallet: string;
   readonly available: string;
   readonly held: string;
+  readonly currency: string;
   readonly position: bigint;
   /** How many of its holds are shown as open, and what they come to. */
   readonly holdsOpen: number;
@@ -30,14 +31,29 @@ export async function walletsToProve(
   due: Date,
   limit: number,
 ): Promise<readonly ShownWallet[]> {
+  return shownWallets(
+    db,
+    "where not exists (select from wallet_ledger.proofs p where p.wallet = w.partner and p.proven_at >= $1) order by w.partner limit $2",
+    [due, limit],
+  );
+}
+
+/** The wallets that moved last: a sample of those in use. */
+export const lastMovedWallets = (db: Queryable, limit: number): Promise<readonly ShownWallet[]> =>
+  shownWallets(db, "order by w.position desc limit $1", [limit]);
+
+async function shownWallets(
+  db: Queryable,
+  which: string,
+  values: readonly unknown[],
+): Promise<readonly ShownWallet[]> {
   const { rows } = await db.query(
-    `with due as (select w.partner as wallet, w.available, w.held, w.position::text as position from wallet.wallets w
-      where not exists (select from wallet_ledger.proofs p where p.wallet = w.partner and p.proven_at >= $1) order by w.partner limit $2),
+    `with due as (select w.partner as wallet, w.available, w.held, w.position::text as position, w.currency from wallet.wallets w ${which}),
     open as (select partner, count(*)::int as n, trim_scale(sum(amount::numeric))::text as amount from wallet.holds
       where partner in (select wallet from due) and held_position is not null and captured_position is null and released_position is null
         and refunded_position is null and late_status is null group by partner)
     select due.*, coalesce(open.n, 0) as "holdsOpen", coalesce(open.amount, '0') as "heldByHolds" from due left join open on open.partner = due.wallet order by due.wallet`,
-    [due, limit],
+    [...values],
   );
   return rows.map((row) => ({ ...row, position: BigInt(row.position) }));
 }
@@ -59,4 +75,20 @@ export async function countMismatches(db: Queryable): Promise<number> {
     "select count(*)::int as n from wallet_ledger.proofs where mismatch is not null",
   );
   return rows[0].n;
+}
+
+/** What the nightly proof came to so far. */
+export async function proofState(db: Queryable): Promise<{
+  readonly wallets: number;
+  /** Of these, how many were ever computed from the log, and how many of them are not what it says. */
+  readonly proven: number;
+  readonly mismatches: number;
+  /** When the proof is due next, or has been since; null before it was ever planned. */
+  readonly dueAt: Date | null;
+}> {
+  const { rows } = await db.query(
+    `select (select count(*)::int from wallet.wallets) as wallets, count(*)::int as proven, (count(*) filter (where mismatch is not null))::int as mismatches,
+      (select due_at from wallet_ledger.proof_runs where name = 'nightly') as "dueAt" from wallet_ledger.proofs`,
+  );
+  return rows[0];
 }
