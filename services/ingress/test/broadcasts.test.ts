@@ -195,7 +195,7 @@ test("It is its partner's alone, and a contact is sent to once however often it 
   const drafts = [1, 2].map(() => post("/broadcasts", body, keyOf(0), { "idempotency-key": "n" }));
   // The one that comes second is told that the first is under way, or answered as it was.
   const made = (await Promise.all(drafts)).flatMap(({ body: { id } }) => id ?? []) as string[];
-  const [id] = made;
+  const id = made[0]!;
   expect(new Set(made)).toEqual(new Set([id]));
   for (const path of [`/broadcasts/${id}`, `/broadcasts/${id}/recipients`])
     expect((await get(path, keyOf(1)))["code"], path).toBe("not_found");
