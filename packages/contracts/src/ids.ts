@@ -9,6 +9,7 @@ export type IdPrefix =
   | "cnv"
   | "whe"
   | "whd"
+  | "whb"
   | "evt"
   | "key"
   | "ptn"
