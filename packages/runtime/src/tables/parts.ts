@@ -53,7 +53,8 @@ export function plainArray(list: readonly unknown[]): string | undefined {
     text += text === "" ? "{" : ",";
     if (typeof each === "string") {
       // Without quotes the word null is none.
-      if (!plainText.test(each)) return undefined;
+      if (!plainText.test(each) || (each.length === 4 && each.toLowerCase() === "null"))
+        return undefined;
       text += each;
     } else if (typeof each === "number" || typeof each === "bigint") text += each;
     else if (each === null || each === undefined) text += "null";
