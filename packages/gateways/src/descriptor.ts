@@ -81,6 +81,8 @@ type Common = {
   readonly environments: readonly Environment[];
   /** What it may answer an attempt with that it does not take. */
   readonly errors: Readonly<Record<string, Pick<Failure, "class" | "permanent">>>;
+  /** Whether a recipient of its channel is one of this provider's; left out: every one is. */
+  readonly reaches?: (to: string) => boolean;
   /** Further fields of a configuration whose change needs a new connection; other limits and weights change in place. */
   readonly rebuiltBy: readonly ("max_concurrent" | "timeout_ms")[];
   /** Whether the provider can be asked what became of an attempt. */

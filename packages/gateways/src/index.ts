@@ -21,6 +21,7 @@ export {
   playedReceipts,
   previewOf,
   providerIdKeys,
+  reaching,
   readCallback,
   reconfigured,
   reportedPart,

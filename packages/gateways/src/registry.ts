@@ -18,6 +18,7 @@ import {
   type InboundRequest,
   type Secrets,
 } from "./descriptor.ts";
+import { fcm } from "./fcm/index.ts";
 import { http } from "./http/index.ts";
 import { log } from "./log/index.ts";
 import { simulator } from "./simulator/index.ts";
@@ -37,6 +38,7 @@ export const gatewayKinds: readonly GatewayKind[] = [
   twilio,
   telegram,
   whatsapp,
+  fcm,
   http,
 ];
 
@@ -235,6 +237,20 @@ export const reportedPart = (
 /** What the provider would be sent for an attempt, without secrets; undefined for a kind that shows nothing. */
 export const previewOf = (config: GatewayConfig, attempt: Attempt): object | undefined =>
   kindOf(config).preview?.(attempt, config);
+
+/**
+ * Those of the gateways of a channel whose providers know the recipient; all of them where none does, so that the one which is asked says so. A push goes to a token that one of two providers has given.
+ */
+export function reaching<Item extends { readonly config: Pick<GatewayConfig, "kind"> }>(
+  gateways: readonly Item[],
+  to: string,
+): readonly Item[] {
+  if (gateways.length < 2) return gateways;
+  const fits = ({ config }: Item): boolean => byName.get(config.kind)?.reaches?.(to) ?? true;
+  if (gateways.every(fits)) return gateways;
+  const found = gateways.filter(fits);
+  return found.length === 0 ? gateways : found;
+}
 
 /** Whether people can answer through gateways of this kind. */
 export const takesInbound = (kind: string): boolean => byName.get(kind)?.inbound !== undefined;

@@ -26,6 +26,8 @@ export type Attempt = {
   /** Of a push: what the application on the device is told beside the text. */
   readonly data?: Readonly<Record<string, string>>;
   readonly partner: string;
+  /** The trace that the call is part of, for a provider that is to continue it. */
+  readonly traceparent?: string;
 };
 
 type Media = Omit<NonNullable<Content["media"]>[number], "url" | "attachment_id"> & {
@@ -35,8 +37,15 @@ type Media = Omit<NonNullable<Content["media"]>[number], "url" | "attachment_id"
 /** What a provider made of an attempt. `uncertain` means that it may or may not have taken the message. */
 export type ProviderAnswer =
   | { readonly type: "accepted"; readonly providerMessageId: string; readonly status: string }
-  /** `error.permanent` tells whether another attempt can help. */
-  | { readonly type: "rejected"; readonly error: Failure }
+  /**
+   * `error.permanent` tells whether another attempt can help. `gone`: the recipient will never take anything again, so an address that is kept may be forgotten, unless it was registered after
+   * `since` (epoch ms), where the provider says since when.
+   */
+  | {
+      readonly type: "rejected";
+      readonly error: Failure;
+      readonly gone?: { readonly since?: number };
+    }
   | { readonly type: "uncertain"; readonly cause: "timeout" | "connection_lost" };
 
 /**

@@ -34,6 +34,7 @@ test("in the sandbox nothing can be made that could reach anybody, and not one b
     "twilio",
     "telegram",
     "whatsapp_cloud",
+    "fcm",
     "http",
   ]);
   for (const { kind } of real)

@@ -1,5 +1,6 @@
 import { type GatewayChoice, accountOf } from "@heliograph/contracts";
 import { carries } from "@heliograph/domain";
+import { reaching } from "@heliograph/gateways";
 import type { GatewayConfig, RoutingRules } from "@heliograph/runtime";
 import type { Requested } from "./state.ts";
 
@@ -50,7 +51,7 @@ export function rulesByChannel(
 
 /**
  * Where a message may go: to the gateways of the first rule that matches it, else to all of its channel. Those that are another partner's, that do not carry to its
- * country, or that a rule names and nobody has, are none of them.
+ * country, or that a rule names and nobody has, are none of them; nor are those whose provider does not know the recipient, where another does.
  */
 export function routeOf<Item extends { readonly config: GatewayConfig }>(
   rules: ChannelRules,
@@ -65,7 +66,7 @@ export function routeOf<Item extends { readonly config: GatewayConfig }>(
           (id) => ofChannel.find(({ config }) => config.gateway_id === id) ?? [],
         );
   const fits = ({ config }: Item): boolean => carries(config, message.partner, message.country);
-  const candidates = named.every(fits) ? named : named.filter(fits);
+  const candidates = reaching(named.every(fits) ? named : named.filter(fits), message.to);
   return found === undefined
     ? { candidates, policy: "weighted", failover: true, rule: undefined }
     : {

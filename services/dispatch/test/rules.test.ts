@@ -93,6 +93,27 @@ test("a rule's first gateway, or its cheapest, is taken while it can be; another
   });
 });
 
+test("a push goes to the provider that gave its token, and to any where none did", () => {
+  const of = (name: string, kind: string) => ({
+    name,
+    config: { gateway_id: name, channel: "push", kind } as GatewayConfig,
+  });
+  const [fcm, other] = [of("one", "fcm"), of("three", "http")];
+  const found = (to: string, all = [fcm, other]) => {
+    const message = {
+      channel: "push",
+      to,
+      from: undefined,
+      partner: "ptn_a",
+      country: "",
+    } as const;
+    return routeOf(new Map(), all, message).candidates.map(({ name }) => name);
+  };
+  const tokens = ["fMEP0vJqS0:APA91bHqX-device", "0a".repeat(32)] as const;
+  expect(tokens.map((to) => found(to))).toEqual([["one", "three"], ["three"]]);
+  expect(found(tokens[1], [fcm, fcm])).toEqual(["one", "one"]);
+});
+
 test("the first rule that matches says where a message may go; who cannot carry it is not among them", () => {
   const of = (id: string, more: Partial<GatewayConfig> = {}) => ({
     config: { gateway_id: id, channel: "sms", ...more } as GatewayConfig,

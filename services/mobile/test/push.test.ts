@@ -1,11 +1,10 @@
 import { service as agents } from "@heliograph/agents";
-import { newId, type Failure } from "@heliograph/contracts";
+import { newId } from "@heliograph/contracts";
 import { until } from "@heliograph/testkit";
 import { openWorld, type World } from "@heliograph/testkit/world";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { endDevicesOf, registerDevice } from "../src/devices.ts";
+import { endDevicesOf, forgetDevices, registerDevice } from "../src/devices.ts";
 import { service } from "../src/index.ts";
-import { isUnregistered } from "../src/push/pusher.ts";
 import { openAgents, password, pushGateway, signIn, type Agent } from "./agents.ts";
 import { peopleOf } from "./people.ts";
 
@@ -75,7 +74,7 @@ it("a push does not reach the former user: what was meant for one agent is not s
   expect(await pushes(ada)).toEqual([]);
 });
 
-it("only UNREGISTERED drops a device; a token of which it is said gets no second push", async () => {
+it("a device that its provider calls gone is dropped, one that cannot be reached is not; there is no second push to it", async () => {
   const { ada, people } = await newTeam();
   // In the sandbox, the last four digits of a token choose: 0003 is not registered, 0005 is away for good.
   await register(ada, "phone-0003");
@@ -92,16 +91,19 @@ it("only UNREGISTERED drops a device; a token of which it is said gets no second
     return told.length === 3 && told;
   });
   expect(all.filter(({ device_id }) => device_id === dropped.device_id)).toEqual([dropped]);
-  const answer = (code: string) => {
-    const error: Failure = {
-      code: "recipient_unreachable",
-      class: "recipient",
-      permanent: true,
-      provider: { name: "fcm", code },
-    };
-    return isUnregistered({ type: "rejected", error });
-  };
-  expect([answer("UNREGISTERED"), answer("NOT_FOUND")]).toEqual([true, false]);
+});
+
+it("a phone that was registered again after its provider saw the token end is kept", async () => {
+  const { partner, ada } = await newTeam();
+  const { pool, vault } = world.platform.contexts.sandbox;
+  const since = Date.now() - 3_600_000;
+  const id = await register(ada, "registered-again");
+  const forget = (registeredUntil: number) =>
+    forgetDevices({ pool, vault }, partner.id, [id], { agentId: ada.id, registeredUntil });
+  await forget(since);
+  expect(await devices(ada)).toBe(1);
+  await forget(Date.now() + 3_600_000);
+  expect(await devices(ada)).toBe(0);
 });
 
 it("devices end with their agent", async () => {

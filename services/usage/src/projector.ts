@@ -19,7 +19,18 @@ import {
   namesOf,
 } from "./life.ts";
 import { type Book, type NewName, bookName, dayOf, namingBy } from "./names.ts";
-import { type Row, type RowKey, count, keysOf, nameOf } from "./rows.ts";
+import {
+  type Row,
+  type RowKey,
+  type Sum,
+  addSum,
+  count,
+  isNothing,
+  keysOf,
+  nameOf,
+  newSum,
+  placeOf,
+} from "./rows.ts";
 import {
   loadBooks,
   loadRows,
@@ -203,21 +214,15 @@ class Counting implements ProjectorInstance<CountedEvent["type"]> {
   async #count(changes: readonly Change[]): Promise<readonly Row[]> {
     const rows = new Map<string, Row>();
     const unknown = new Map<string, RowKey>();
-    const steps: [name: string, life: Life, times: 1 | -1][] = [];
-    for (const { before, after } of changes)
-      for (const [life, times] of [
-        [before, -1],
-        [after, 1],
-      ] as const) {
-        if (life === undefined) continue;
-        for (const key of keysOf(life)) {
-          const name = nameOf(key);
-          steps.push([name, life, times]);
-          if (rows.has(name) || unknown.has(name)) continue;
-          const row = this.#rows.get(name);
-          if (row === undefined) unknown.set(name, key);
-          else rows.set(name, row);
-        }
+    const steps: [name: string, sum: Sum][] = [];
+    for (const { keys, sum } of sumsOf(changes))
+      for (const key of keys) {
+        const name = nameOf(key);
+        steps.push([name, sum]);
+        if (rows.has(name) || unknown.has(name)) continue;
+        const row = this.#rows.get(name);
+        if (row === undefined) unknown.set(name, key);
+        else rows.set(name, row);
       }
     if (unknown.size > 0) {
       const { pool, schema } = this.#tools;
@@ -227,7 +232,28 @@ class Counting implements ProjectorInstance<CountedEvent["type"]> {
         this.#rows.set(name, row);
       }
     }
-    for (const [name, life, times] of steps) count(rows.get(name)!, life, times);
+    for (const [name, sum] of steps) addSum(rows.get(name)!, sum);
     return [...rows.values()];
   }
+}
+
+/** What a batch comes to, by the rows in which it counts. */
+function sumsOf(
+  changes: readonly Change[],
+): readonly { readonly keys: readonly RowKey[]; readonly sum: Sum }[] {
+  const places = new Map<string, { readonly life: Life; readonly sum: Sum }>();
+  const add = (life: Life | undefined, times: 1 | -1): void => {
+    if (life === undefined) return;
+    const name = placeOf(life);
+    let place = places.get(name);
+    if (place === undefined) places.set(name, (place = { life, sum: newSum() }));
+    count(place.sum, life, times);
+  };
+  for (const { before, after } of changes) {
+    add(before, -1);
+    add(after, 1);
+  }
+  return [...places.values()].flatMap(({ life, sum }) =>
+    isNothing(sum) ? [] : [{ keys: keysOf(life), sum }],
+  );
 }

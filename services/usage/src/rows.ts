@@ -34,11 +34,8 @@ export type RowKey = {
   readonly currency: string;
 };
 
-/** The row of a table, in memory: what a batch changes is added, and the row is then written whole. */
-export type Row = {
-  readonly key: RowKey;
-  /** Whether it is in the table: a row of no messages is not. */
-  stored: boolean;
+/** What messages come to; of a batch, what they come to more or less. */
+export type Sum = {
   messages: number;
   segments: number;
   costMicros: bigint;
@@ -46,15 +43,22 @@ export type Row = {
   readonly toDelivered: Sketch;
 };
 
-export const newRow = (key: RowKey): Row => ({
-  key,
-  stored: false,
+export const newSum = (): Sum => ({
   messages: 0,
   segments: 0,
   costMicros: 0n,
   toSent: new Map(),
   toDelivered: new Map(),
 });
+
+/** The row of a table, in memory: what a batch changes is added, and the row is then written whole. */
+export type Row = Sum & {
+  readonly key: RowKey;
+  /** Whether it is in the table: a row of no messages is not. */
+  stored: boolean;
+};
+
+export const newRow = (key: RowKey): Row => ({ key, stored: false, ...newSum() });
 
 export const nameOf = (key: RowKey): string =>
   `${key.grain}\u001f${key.partner}\u001f${key.at}\u001f${key.kind}\u001f${key.tag}\u001f${key.channel}\u001f${key.country}\u001f${key.template}\u001f${key.gateway}\u001f${key.status}\u001f${key.currency}`;
@@ -90,13 +94,36 @@ export function keysOf(life: Life): readonly RowKey[] {
   return keys;
 }
 
-/** Counts a message in a row, or takes it out with -1. */
-export function count(row: Row, life: Life, times: 1 | -1): void {
-  row.messages += times;
-  row.segments += times * life.segments;
-  if (life.hold === "captured" && !life.isWrittenOff) row.costMicros += BigInt(times) * life.price;
+/** Names all rows in which a message counts as it is now: lives of one place have the same keys, so what they come to is summed before those are looked at. */
+export const placeOf = (life: Life): string =>
+  `${life.partner}\u001f${life.hour}\u001f${life.channel}\u001f${life.country}\u001f${life.template}\u001f${life.gateway}\u001f${life.status}\u001f${life.currency}\u001f${
+    // A tag may hold any character, so only in quotes it is plain where one ends.
+    life.tags.length === 0 ? "" : JSON.stringify(life.tags)
+  }`;
+
+/** Counts a message, or takes it out with -1. */
+export function count(sum: Sum, life: Life, times: 1 | -1): void {
+  sum.messages += times;
+  sum.segments += times * life.segments;
+  if (life.hold === "captured" && !life.isWrittenOff) sum.costMicros += BigInt(times) * life.price;
   if (life.acceptedToSentMs !== undefined)
-    addTo(row.toSent, bucketOf(life.acceptedToSentMs), times);
+    addTo(sum.toSent, bucketOf(life.acceptedToSentMs), times);
   if (life.sentToDeliveredMs !== undefined)
-    addTo(row.toDelivered, bucketOf(life.sentToDeliveredMs), times);
+    addTo(sum.toDelivered, bucketOf(life.sentToDeliveredMs), times);
+}
+
+/** What comes and goes within one batch changes no row. */
+export const isNothing = (sum: Sum): boolean =>
+  sum.messages === 0 &&
+  sum.segments === 0 &&
+  sum.costMicros === 0n &&
+  sum.toSent.size === 0 &&
+  sum.toDelivered.size === 0;
+
+export function addSum(row: Row, sum: Sum): void {
+  row.messages += sum.messages;
+  row.segments += sum.segments;
+  row.costMicros += sum.costMicros;
+  for (const [bucket, times] of sum.toSent) addTo(row.toSent, bucket, times);
+  for (const [bucket, times] of sum.toDelivered) addTo(row.toDelivered, bucket, times);
 }

@@ -28,11 +28,14 @@ type Tools = Pick<ReactorTools, "context" | "logger" | "signal">;
 export function openLapses(tools: Tools, realNow: () => number = Date.now) {
   const { context, logger, signal } = tools;
   let mark: bigint | undefined;
+  /** Before this nothing has come of age, unless a clock is set forward. */
+  let nextOldAt = 0;
   let looking: Promise<void> | undefined;
   let ended = false;
 
   /** Looks at holds that have come of age; true when there may be more. */
   async function note(): Promise<boolean> {
+    if (realNow() < nextOldAt) return false;
     mark ??= await readMark(context.pool);
     const page = await context.log.readAll({ after: mark, limit: atOnce, types: ["FundsHeld"] });
     const youngest = realNow() - settledMs;
@@ -41,6 +44,8 @@ export function openLapses(tools: Tools, realNow: () => number = Date.now) {
       event.recordedAt <= youngest || context.clock.moved().has(event.metadata.partner ?? "");
     const young = page.events.findIndex((event) => !isOld(event));
     const old = young < 0 ? page.events : page.events.slice(0, young);
+    // Those that are young now have all come of age by then; until then each look would read them again.
+    if (young >= 0) nextOldAt = realNow() + settledMs;
     const reached = young < 0 ? page.position : (old.at(-1)?.position ?? mark);
     if (reached === mark) return false;
     await noteOpenHolds(context.pool, await stillOpen(context, old), reached);
@@ -59,7 +64,10 @@ export function openLapses(tools: Tools, realNow: () => number = Date.now) {
       .finally(() => (looking = undefined));
   };
   const timer = setInterval(wake, lookEveryMs);
-  const unsubscribe = context.clock.onChange(wake);
+  const unsubscribe = context.clock.onChange(() => {
+    nextOldAt = 0;
+    wake();
+  });
   const end = (): void => {
     ended = true;
     clearInterval(timer);

@@ -28,8 +28,8 @@ import { openWallets, walletStream, type Wallets } from "./wallets.ts";
 
 /** Another writer can win a race once per take-over; so many in a row mean that something else is wrong. */
 const maxConflicts = 10;
-/** Moves its checkpoint at most so often under load: the durable commit, 1 to 2 ms on a disk, would otherwise stand between two batches. */
-const busyMs = 50;
+/** Moves its checkpoint at most so often under load: the durable commit, 1 to 2 ms on a disk, would otherwise stand between two batches. A successor looks at so much again. */
+const busyMs = 250;
 
 /**
  * The single writer of every wallet: turns a batch of causes into one append per wallet, all in one call to the log. Its own checkpoint is
@@ -118,9 +118,12 @@ class Ledger {
       const { wallet, decision } = decided[index]!;
       switch (outcome.kind) {
         case "appended":
-        case "duplicate":
           for (const event of decision.events) this.#wallets.evolve(wallet, event);
           this.#report(wallet, decision);
+          break;
+        case "duplicate":
+          // Another owner decided the same causes. What is stored counts: holds may have been known here of which it had settled some already, so that this decision says less.
+          await this.#wallets.catchUp(wallet);
           break;
         case "conflict":
           this.#logger.info({ wallet, actual: outcome.actual }, "another writer was first");

@@ -27,7 +27,7 @@ function refusalsOf(name: string) {
     type: "rejected",
     error: error(...said),
   });
-  /** In the word of FCM, upon which a device is dropped. */
+  /** In the word of FCM. */
   const unregistered: SendResult = {
     type: "rejected",
     error: {
@@ -35,6 +35,7 @@ function refusalsOf(name: string) {
       ...simulatorErrors.recipient_unreachable,
       provider: { name, code: "UNREGISTERED", text: "The device is not registered any more" },
     },
+    gone: {},
   };
   return {
     unreachable: (channel: string): SendResult =>

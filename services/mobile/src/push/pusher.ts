@@ -3,6 +3,7 @@ import { deterministicId, failpoint, accountOf } from "@heliograph/contracts";
 import { carries } from "@heliograph/domain";
 import {
   createGateway,
+  reaching,
   type Attempt,
   type Gateway,
   type GatewayConfig,
@@ -32,10 +33,6 @@ const texts: Readonly<Record<PushKind, { readonly subject: string; readonly text
   message: { subject: "New message", text: "There is a new message in your conversation." },
 };
 
-/** FCM says it so of a token that was; NOT_FOUND alone is also its answer for a project that is not there, which is no word on the device. */
-export const isUnregistered = (result: SendResult): boolean =>
-  result.type === "rejected" && result.error.provider?.code === "UNREGISTERED";
-
 export type Pusher = {
   /** There is something to push. */
   ring(): void;
@@ -47,12 +44,15 @@ function openGateways({ context, logger }: ReactorTools) {
   const { environment, directory, settings, masterKey } = context;
   const gateways = new Map<string, { readonly config: GatewayConfig; readonly gateway: Gateway }>();
   return {
-    /** The first that is on and carries what the partner sends. */
-    async now(partner: string): Promise<Gateway | undefined> {
-      const config = directory
+    /** The first that is on, carries what the partner sends and knows the token. */
+    async now(partner: string, to: string): Promise<Gateway | undefined> {
+      const usable = directory
         .gateways(environment, "push")
-        .find((each) => each.enabled && carries(each, partner, ""));
-      if (config === undefined) return undefined;
+        .filter((each) => each.enabled && carries(each, partner, ""))
+        .map((config) => ({ config }));
+      const [first] = reaching(usable, to);
+      if (first === undefined) return undefined;
+      const { config } = first;
       const open = gateways.get(config.gateway_id);
       if (open?.config === config) return open.gateway;
       await open?.gateway.close();
@@ -85,9 +85,10 @@ async function settle(
     case "rejected":
     case "unavailable": {
       const { code, permanent } = result.error;
-      if (isUnregistered(result))
+      if (result.type === "rejected" && result.gone !== undefined)
         await forgetDevices({ pool, vault }, accountOf(partner), [device_id], {
           agentId: agent_id,
+          ...(result.gone.since !== undefined && { registeredUntil: result.gone.since }),
         });
       const delayMs = backOffMs[tries - 1];
       if (permanent || delayMs === undefined) return pushes.finish(id, "failed", code);
@@ -117,7 +118,7 @@ export function openPusher(tools: ReactorTools, pushes: Pushes): Pusher {
       return pushes.finish(id, "failed", "the sandbox was reset");
     if (taken.expired) return pushes.finish(id, "failed", "nobody could be told in time");
     const to = (await vault.open(accountOf(partner), token))(token);
-    const gateway = await gateways.now(partner);
+    const gateway = await gateways.now(partner, to);
     if (gateway === undefined) return pushes.finish(id, "failed", "no push gateway");
     await failpoint("mobile.before_push");
     const result = await gateway.send(attemptOf(taken, to), AbortSignal.timeout(callMs));

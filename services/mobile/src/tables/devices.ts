@@ -111,20 +111,25 @@ export async function devicesOf(
   return rows;
 }
 
-/** Whose devices are meant: by now they may be somebody else's. */
-export type Holder = { readonly agentId?: string; readonly sessionId?: string };
+/** Whose devices are meant: by now they may be somebody else's, or registered anew. */
+export type Holder = {
+  readonly agentId?: string;
+  readonly sessionId?: string;
+  /** Not those that were registered after it: epoch ms. */
+  readonly registeredUntil?: number;
+};
 
 /** Takes devices from their agents, as far as they are the holder's. Gives the ones that nobody has now. */
 export async function endDevices(
   pool: pg.Pool,
   partner: string,
   ids: readonly string[],
-  { agentId, sessionId }: Holder = {},
+  { agentId, sessionId, registeredUntil }: Holder = {},
 ): Promise<readonly string[]> {
   const { rows } = await pool.query<{ id: string }>(
     `update mobile_devices.devices set agent_id = '' where partner = $1 and id = any($2) and ($3::text is null or agent_id in ($3, ''))
-      and ($4::text is null or session_id = $4) returning id`,
-    [partner, ids, agentId ?? null, sessionId ?? null],
+      and ($4::text is null or session_id = $4) and ($5::float8 is null or updated_at <= to_timestamp($5 / 1000)) returning id`,
+    [partner, ids, agentId ?? null, sessionId ?? null, registeredUntil ?? null],
   );
   return rows.map(({ id }) => id);
 }

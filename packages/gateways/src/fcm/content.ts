@@ -1,0 +1,59 @@
+import { isApnsToken, isDeviceId, unknownDevice } from "../push-recipient.ts";
+import type { Attempt } from "../types.ts";
+import type { FcmError } from "./errors.ts";
+
+/** Of notification and data together, keys and values (FCM, `INVALID_ARGUMENT`). */
+const maxPayloadBytes = 4_096;
+/** Four weeks: the longest that FCM keeps a message. */
+const maxTtlSeconds = 2_419_200;
+
+/** Why there is no message to send, as the refusal that it is. */
+export type Unsendable = { readonly reason: FcmError; readonly text: string };
+export const isUnsendable = (message: object): message is Unsendable => "reason" in message;
+
+const bytesIn = (fields: Readonly<Record<string, string>>): number =>
+  Object.entries(fields).reduce((sum, entry) => sum + Buffer.byteLength(entry.join("")), 0);
+
+/**
+ * The message of `messages:send`. Sent again after an answer that was lost, it takes the place of the first on the device, which shows one notification under one tag.
+ */
+export function fcmMessage(attempt: Attempt, nowMs: number): object | Unsendable {
+  const { to, content, category, messageId, validForSeconds } = attempt;
+  const { subject, text = "" } = content;
+  if (isDeviceId(to)) return { reason: "invalid_recipient", text: unknownDevice };
+  if (isApnsToken(to)) return { reason: "invalid_recipient", text: "it is a token of APNs" };
+  if (text === "") return { reason: "content_rejected", text: "it has no text" };
+  const notification = { ...(subject !== undefined && { title: subject }), body: text };
+  const data = { ...attempt.data, message_id: messageId };
+  if (bytesIn(notification) + bytesIn(data) > maxPayloadBytes)
+    return { reason: "content_rejected", text: `it is larger than ${maxPayloadBytes} bytes` };
+  const isUrgent = category !== "marketing";
+  const ttl =
+    validForSeconds === undefined
+      ? undefined
+      : Math.min(Math.floor(validForSeconds), maxTtlSeconds);
+  return {
+    token: to,
+    notification,
+    data,
+    android: {
+      priority: isUrgent ? "HIGH" : "NORMAL",
+      ...(ttl !== undefined && { ttl: `${ttl}s` }),
+      notification: { tag: messageId },
+    },
+    apns: {
+      headers: {
+        "apns-priority": isUrgent ? "10" : "5",
+        "apns-collapse-id": messageId,
+        ...(ttl !== undefined && { "apns-expiration": String(Math.floor(nowMs / 1_000) + ttl) }),
+      },
+    },
+    webpush: {
+      headers: {
+        Urgency: isUrgent ? "high" : "normal",
+        ...(ttl !== undefined && { TTL: String(ttl) }),
+      },
+      notification: { tag: messageId },
+    },
+  };
+}
