@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { checkAdvisories } from "./advisories.ts";
 import { checkBoundaries } from "./boundaries.ts";
+import { checkReaders } from "./readers.ts";
 import { run, type Finished } from "./run.ts";
 import { checkTidy } from "./tidy/index.ts";
 
@@ -45,6 +46,11 @@ export const steps: readonly Step[] = [
     name: "tidy",
     hint: "rules are in scripts/check/tidy",
     run: async () => found(checkTidy(".")),
+  },
+  {
+    name: "readers",
+    hint: "lifecycle events of the last release are in schemas/released; fields may be added",
+    run: async () => found(checkReaders()),
   },
   {
     name: "advisories",
