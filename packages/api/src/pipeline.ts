@@ -301,8 +301,9 @@ const beginTrace = (tracing: Tracing, { method, path }: Route, { headers }: Requ
 /** Headers of an answer that its handler has not made, and behind them its own, which count where both have one. */
 function headersOf(
   { common, allowance }: Underway,
-  own: Readonly<Record<string, string>> = {},
+  own?: Readonly<Record<string, string>>,
 ): string[] {
+  if (own === undefined) return [...common, ...(allowance?.headers ?? [])];
   const names = new Set(Object.keys(own).map((name) => name.toLowerCase()));
   const all = [...common, ...(allowance?.headers ?? [])];
   const kept = all.filter((_, index) => !names.has(all[index - (index % 2)]!.toLowerCase()));
