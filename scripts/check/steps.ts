@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { checkAdvisories } from "./advisories.ts";
 import { checkBoundaries } from "./boundaries.ts";
-import { checkReaders } from "./readers.ts";
+import { checkLicences } from "./licences.ts";
 import { run, type Finished } from "./run.ts";
 import { checkTidy } from "./tidy/index.ts";
 
@@ -48,9 +48,9 @@ export const steps: readonly Step[] = [
     run: async () => found(checkTidy(".")),
   },
   {
-    name: "readers",
-    hint: "lifecycle events of the last release are in schemas/released; fields may be added",
-    run: async () => found(checkReaders()),
+    name: "licences",
+    hint: "which ones are allowed is in scripts/check/licences.json",
+    run: async () => found(checkLicences(".")),
   },
   {
     name: "advisories",
