@@ -1136,7 +1136,7 @@ class AsyncOperations:
         return await self._core.call("GET", "/api/v1/overview", (), {"minutes": minutes}, min_log_position=min_log_position, timeout=timeout)
 
     async def event_types(self, *, timeout: Optional[float] = None) -> "t.LifecycleEventTypes":
-        """The types of lifecycle events: GET /api/v1/event-types"""
+        """The types of lifecycle events, each with its schema and an example: GET /api/v1/event-types"""
         return await self._core.call("GET", "/api/v1/event-types", (), {}, timeout=timeout)
 
     async def asyncapi_json(self, *, timeout: Optional[float] = None) -> Mapping[str, Any]:
