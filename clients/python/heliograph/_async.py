@@ -101,6 +101,49 @@ class AsyncOperationsConversations:
         return await self._core.call("POST", "/api/v1/conversations/{id}/unassign", (id,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
 
 
+class AsyncOperationsBroadcastsRecipients:
+    def __init__(self, core: AsyncCore) -> None:
+        self._core = core
+
+    def list(self, id: Union[str, int], *, limit: Optional[int] = None, after: Optional[str] = None, before: Optional[str] = None, status: Optional[Literal["pending", "accepted", "skipped"]] = None, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> AsyncListing["t.BroadcastRecipient"]:
+        """List whom a broadcast is for, and why some were skipped: GET /api/v1/broadcasts/{id}/recipients"""
+        return self._core.listing("GET", "/api/v1/broadcasts/{id}/recipients", (id,), {"limit": limit, "after": after, "before": before, "status": status}, min_log_position=min_log_position, timeout=timeout)
+
+
+class AsyncOperationsBroadcasts:
+    def __init__(self, core: AsyncCore) -> None:
+        self._core = core
+        self.recipients = AsyncOperationsBroadcastsRecipients(core)
+
+    async def create(self, body: "t.CreateBroadcast", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.Broadcast":
+        """Draft a message to many contacts: POST /api/v1/broadcasts"""
+        return await self._core.call("POST", "/api/v1/broadcasts", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+
+    def list(self, *, limit: Optional[int] = None, after: Optional[str] = None, before: Optional[str] = None, status: Optional[Literal["draft", "running", "paused", "done", "canceled"]] = None, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> AsyncListing["t.Broadcast"]:
+        """List broadcasts, newest first: GET /api/v1/broadcasts"""
+        return self._core.listing("GET", "/api/v1/broadcasts", (), {"limit": limit, "after": after, "before": before, "status": status}, min_log_position=min_log_position, timeout=timeout)
+
+    async def get(self, id: Union[str, int], *, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> "t.Broadcast":
+        """Get how far a broadcast is: GET /api/v1/broadcasts/{id}"""
+        return await self._core.call("GET", "/api/v1/broadcasts/{id}", (id,), {}, min_log_position=min_log_position, timeout=timeout)
+
+    async def start(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.Broadcast":
+        """Start a broadcast: its audience are the contacts of this moment: POST /api/v1/broadcasts/{id}/start"""
+        return await self._core.call("POST", "/api/v1/broadcasts/{id}/start", (id,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+
+    async def pause(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.Broadcast":
+        """Pause a broadcast: after at most a hundred more messages it sends none: POST /api/v1/broadcasts/{id}/pause"""
+        return await self._core.call("POST", "/api/v1/broadcasts/{id}/pause", (id,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+
+    async def resume(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.Broadcast":
+        """Go on with a paused broadcast where it was: POST /api/v1/broadcasts/{id}/resume"""
+        return await self._core.call("POST", "/api/v1/broadcasts/{id}/resume", (id,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+
+    async def cancel(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.Broadcast":
+        """End a broadcast: what is not accepted yet is never sent: POST /api/v1/broadcasts/{id}/cancel"""
+        return await self._core.call("POST", "/api/v1/broadcasts/{id}/cancel", (id,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+
+
 class AsyncOperationsTemplatesVersions:
     def __init__(self, core: AsyncCore) -> None:
         self._core = core
@@ -417,7 +460,7 @@ class AsyncOperationsAdmin:
         """Say whose messages to one of a gateway's addresses are: PUT /api/v1/admin/senders"""
         return await self._core.call("PUT", "/api/v1/admin/senders", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
 
-    async def log(self, *, environment: Optional[Literal["live", "sandbox", "platform"]] = None, stream: Optional[str] = None, category: Optional[Literal["message", "receipts", "wallet", "topup", "terms", "hold", "template", "endpoint", "feed", "partner", "key", "gateway", "prices", "inbound", "external", "contact", "import", "conversation", "thread", "team", "presence", "session", "suppression", "agent", "login", "routing", "sender", "clock", "sandbox", "audit", "evaluation", "rota", "callback", "unmatched"]] = None, after: Optional[str] = None, before: Optional[str] = None, as_of: Optional[str] = None, limit: Optional[int] = None, timeout: Optional[float] = None) -> "t.LogPage":
+    async def log(self, *, environment: Optional[Literal["live", "sandbox", "platform"]] = None, stream: Optional[str] = None, category: Optional[Literal["message", "receipts", "wallet", "topup", "terms", "hold", "template", "endpoint", "feed", "partner", "key", "gateway", "prices", "inbound", "external", "contact", "import", "conversation", "thread", "team", "presence", "session", "suppression", "agent", "login", "routing", "sender", "clock", "sandbox", "audit", "evaluation", "rota", "callback", "unmatched", "broadcast"]] = None, after: Optional[str] = None, before: Optional[str] = None, as_of: Optional[str] = None, limit: Optional[int] = None, timeout: Optional[float] = None) -> "t.LogPage":
         """Read the log itself: everything, a stream or a category, now or as of a position: GET /api/v1/admin/log"""
         return await self._core.call("GET", "/api/v1/admin/log", (), {"environment": environment, "stream": stream, "category": category, "after": after, "before": before, "as_of": as_of, "limit": limit}, timeout=timeout)
 
@@ -1048,6 +1091,7 @@ class AsyncOperations:
         self._core = core
         self.messages = AsyncOperationsMessages(core)
         self.conversations = AsyncOperationsConversations(core)
+        self.broadcasts = AsyncOperationsBroadcasts(core)
         self.templates = AsyncOperationsTemplates(core)
         self.wallet = AsyncOperationsWallet(core)
         self.admin = AsyncOperationsAdmin(core)

@@ -104,7 +104,14 @@ function senderOf(module: ChannelModule, body: SendMessage): Sender {
   return sender;
 }
 
-function scheduleOf(body: SendMessage, nowMs: number): number | undefined {
+/** Refuses what no recipient could be sent: a sender that the channel does not have, a content that it does not carry, a template that cannot be filled. */
+export function checkSaid(body: SendMessage, template: TemplateAt | undefined): void {
+  senderOf(channelModule(body.channel), body);
+  contentOf(body, template);
+}
+
+/** When something is to be sent; undefined: at once. Throws `invalid_request`. */
+export function scheduleOf(body: Pick<SendMessage, "send_at">, nowMs: number): number | undefined {
   if (body.send_at === undefined) return undefined;
   const at = parseTime(body.send_at);
   if (at === undefined)

@@ -4,9 +4,11 @@ export {
   channelNotEnabled,
   checkAvailable,
   checkCountry,
+  checkSaid,
   checkSuppressed,
   recipientOf,
   refuseSuppressed,
+  scheduleOf,
 } from "./accept.ts";
 export { templateRefOf } from "./content.ts";
 export { acceptSteps } from "./failover.ts";

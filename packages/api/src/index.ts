@@ -38,6 +38,8 @@ export { asPublicError, errorsPath, problemOf } from "./problem.ts";
 export { seenUntil } from "./projection.ts";
 export { type ProjectionView, readProjections } from "./projections.ts";
 export { orNone, reachable, requireReach } from "./reach.ts";
+export { Allowance } from "./limits/allowance.ts";
+export { openCountersOf } from "./limits/counters.ts";
 export { type Policy } from "./limits/policies.ts";
 export { requestId } from "./request-id.ts";
 export { type Answer, type Route, route, streamed } from "./route.ts";

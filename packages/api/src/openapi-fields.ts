@@ -240,6 +240,9 @@ export const fields: Readonly<Record<string, Field>> = {
   purpose: ["What the consent is for, in a word of yours.", "newsletter"],
   rate_limit: ["Its own limit; null: the default.", { requests: 100, window_seconds: 1 }],
   concurrency_limit: ["Most requests at once; null: as many as it has earned.", 8],
+  batch_id: ["The `webhook-id` of the request, where that was a batch.", id("whb")],
+  max_events: ["Most events in a request.", 100],
+  max_wait_ms: ["How long the first event of a request waits for more, in milliseconds.", 1_000],
   asymmetric_signature: ["Whether `v1a` (Ed25519) stands beside each `v1`.", true],
   public_keys: ["What verifies `v1a` now, the current one first."],
   public_key: [

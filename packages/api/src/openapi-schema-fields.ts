@@ -2,6 +2,11 @@ import { type Field, id } from "./openapi-values.ts";
 
 /** The words of fields that mean something of their own in one schema: `Schema.field`, before those of the same name everywhere. */
 export const schemaFields: Readonly<Record<string, Field>> = {
+  "Broadcast.audience": ["Whom it is for.", { tag: "customer" }],
+  "CreateBroadcast.audience": ["Whom it is for.", { tag: "customer" }],
+  "Broadcast.per_second": ["Most messages a second; null: as fast as it goes.", 50],
+  "Broadcast.send_at": ["When it starts by itself, RFC 3339, UTC; null: by `start` alone.", null],
+  "Broadcast.counts": ["How far it is."],
   "WebhookDelivery.attempts": ["Every attempt, oldest first."],
   "WebhookFilters.channels": ["Only events of one of these channels.", ["sms", "whatsapp"]],
   "ContactImport.created": ["How many rows made a contact.", 900],

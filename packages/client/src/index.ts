@@ -23,4 +23,4 @@ export type { FollowOptions, FollowState } from "./feed.ts";
 export type { Operations } from "./made/surface.ts";
 export type * from "./made/types.ts";
 export { answerInfo, type AnswerInfo } from "./transport.ts";
-export { signWebhook, verifyWebhook, type WebhookHeaders } from "./webhooks.ts";
+export { signWebhook, verifyWebhook, verifyWebhookBatch, type WebhookHeaders } from "./webhooks.ts";

@@ -29,17 +29,15 @@ function headerOf(headers: WebhookHeaders, name: string): string | undefined {
 const mac = (secret: string, id: string, timestamp: string, body: string | Uint8Array): Buffer =>
   createHmac("sha256", keyOf(secret)).update(`${id}.${timestamp}.`).update(body).digest();
 
-/**
- * The event of a webhook's request, when one of the secrets signed it (Standard Webhooks 1.0, `v1`). `body` is what came, byte for byte: a parsed one cannot be
- * verified, because nothing writes it again just as it was. Throws `WebhookVerificationError` for a request that is not genuine or is older or newer than the
- * tolerance, and `TypeError` for a body that is not raw and a secret that is none.
- */
-export function verifyWebhook(
+type VerifyOptions = { readonly toleranceSeconds?: number; readonly nowMs?: number };
+
+/** What a request says. A parsed body cannot be verified, because nothing writes it again just as it was. */
+function verified(
   body: string | Uint8Array,
   headers: WebhookHeaders,
   secrets: string | readonly string[],
-  options: { readonly toleranceSeconds?: number; readonly nowMs?: number } = {},
-): LifecycleEvent {
+  options: VerifyOptions,
+): unknown {
   if (typeof body !== "string" && !(body instanceof Uint8Array))
     throw new TypeError(
       "raw bytes needed: give the body as it came, before a JSON parser (in Express: express.raw)",
@@ -65,9 +63,37 @@ export function verifyWebhook(
     for (const one of expected)
       if (signature.length === one.length && timingSafeEqual(signature, one)) isGenuine = true;
   if (!isGenuine) throw refused("no signature is by one of the secrets");
-  return JSON.parse(
-    typeof body === "string" ? body : new TextDecoder().decode(body),
-  ) as LifecycleEvent;
+  return JSON.parse(typeof body === "string" ? body : new TextDecoder().decode(body));
+}
+
+/**
+ * The event of a webhook's request, when one of the secrets signed it (Standard Webhooks 1.0, `v1`). `body` is what came, byte for byte. Throws `WebhookVerificationError` for a request that is not
+ * genuine or is older or newer than the tolerance, and `TypeError` for a body that is not raw, a secret that is none, and a batch, which `verifyWebhookBatch` reads.
+ */
+export const verifyWebhook = (
+  body: string | Uint8Array,
+  headers: WebhookHeaders,
+  secrets: string | readonly string[],
+  options: VerifyOptions = {},
+): LifecycleEvent => {
+  const said = verified(body, headers, secrets, options);
+  if (isBatch(said)) throw new TypeError("a batch of events: verifyWebhookBatch gives them all");
+  return said as LifecycleEvent;
+};
+
+type Batch = { readonly events: readonly LifecycleEvent[] };
+const isBatch = (said: unknown): said is Batch =>
+  typeof said === "object" && said !== null && Array.isArray((said as Partial<Batch>).events);
+
+/** The events of a request, the oldest first, of an endpoint that takes batches or takes none: one while you change over. Throws as `verifyWebhook` does. */
+export function verifyWebhookBatch(
+  body: string | Uint8Array,
+  headers: WebhookHeaders,
+  secrets: string | readonly string[],
+  options: VerifyOptions = {},
+): readonly LifecycleEvent[] {
+  const said = verified(body, headers, secrets, options);
+  return isBatch(said) ? said.events : [said as LifecycleEvent];
 }
 
 /** The headers with which the platform would send this body: for tests of a receiver of yours. */

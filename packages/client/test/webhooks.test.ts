@@ -1,6 +1,12 @@
 import { Webhook } from "standardwebhooks";
 import { expect, test } from "vitest";
-import { isEvent, signWebhook, verifyWebhook, WebhookVerificationError } from "../src/index.ts";
+import {
+  isEvent,
+  signWebhook,
+  verifyWebhook,
+  verifyWebhookBatch,
+  WebhookVerificationError,
+} from "../src/index.ts";
 
 const [secret, other] = [
   "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD",
@@ -56,6 +62,15 @@ test("another secret, another body, another time and no signature are refused", 
     ),
   );
   expectRefused(() => verifyWebhook(body, signed, []));
+});
+
+test("a batch gives all its events, one event alone too, and a function for one says which it takes", () => {
+  const batch = `{"events":[${body},${body}]}`;
+  const headers = signWebhook(batch, secret, { id: "whb_1", nowMs });
+  expect(verifyWebhookBatch(batch, headers, secret).map((event) => event.id)).toEqual([id, id]);
+  expect(verifyWebhookBatch(body, signed, secret).map((event) => event.id)).toEqual([id]);
+  expect(() => verifyWebhook(batch, headers, secret)).toThrow("verifyWebhookBatch");
+  expectRefused(() => verifyWebhookBatch(batch, headers, other));
 });
 
 test("a parsed body and a secret that is none say what is wrong, without the secret", () => {

@@ -9,6 +9,7 @@ export type IdPrefix =
   | "cnv"
   | "whe"
   | "whd"
+  | "whb"
   | "evt"
   | "key"
   | "ptn"
@@ -32,7 +33,8 @@ export type IdPrefix =
   | "con"
   | "not"
   | "evl"
-  | "cbk";
+  | "cbk"
+  | "brc";
 
 declare const brand: unique symbol;
 type Branded<Name extends string> = string & { readonly [brand]?: Name };
@@ -170,6 +172,7 @@ export const streamCategories = [
   "rota",
   "callback",
   "unmatched",
+  "broadcast",
 ] as const;
 export type Category = (typeof streamCategories)[number];
 

@@ -2,6 +2,8 @@
 export const scopes: Readonly<Record<string, string>> = {
   "messages:read": "Read messages, their timelines and deliveries.",
   "messages:write": "Send and cancel messages, one or a batch.",
+  "broadcasts:read": "Read broadcasts, their progress and whom they skipped.",
+  "broadcasts:write": "Make, start, pause, resume and cancel broadcasts.",
   "templates:read": "Read templates and preview them.",
   "templates:write": "Make templates and versions.",
   "contacts:read": "Read contacts, their history, exports and imports.",

@@ -16,6 +16,7 @@ const optionalSettings = [
   "asymmetric_signature",
   "timestamped_signature_header",
   "ordering",
+  "batch",
 ] as const;
 export type OptionalSettings = {
   readonly [Name in (typeof optionalSettings)[number]]?: NonNullable<

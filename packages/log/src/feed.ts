@@ -1,6 +1,7 @@
 import { makeBell, type Bell } from "./bell.ts";
 import { sharePages, type Pages } from "./pages.ts";
 import { DEFAULT_RING, Ring, type RingLimits } from "./ring.ts";
+import type { EventType } from "@heliograph/contracts";
 import type { Batch, Page, ReadAllOptions, RecordedEvent, SubscribeOptions } from "./types.ts";
 
 /** A poll that found something of another process is followed by the next at once; one that did not waits twice as long as the last. */
@@ -11,6 +12,14 @@ const POLL_LISTENING_MS = 1_000;
 const READ_EVENTS = 500;
 const RETRY_FIRST_MS = 50;
 const RETRY_LAST_MS = 2_000;
+
+/** What the ring takes of events that were committed together, and the positions that they fill: after `from`, up to `to`. */
+type Commit = {
+  readonly events: readonly RecordedEvent[];
+  readonly bytes: number;
+  readonly from: bigint;
+  readonly to: bigint;
+};
 
 export type FeedSource = {
   readAll(options: ReadAllOptions): Promise<Page & { readonly bytes?: number }>;
@@ -26,6 +35,9 @@ export type FeedSource = {
  * Own commits that join up with the ring are appended as they are. Anything else (another process's events, a gap before own
  * ones) is read by a single loop, which runs only while somebody subscribes. A subscriber keeps nothing but its position:
  * inside the ring it slices, behind the ring it reads for itself.
+ *
+ * The ring has only events of types that somebody in this process has subscribed to: those that it does not, such as the requests that an ingress of its own commits, are neither read
+ * nor kept, and so garbage at once.
  */
 export class Feed {
   readonly #source: FeedSource;
@@ -36,7 +48,9 @@ export class Feed {
   readonly #wakes = new Set<() => void>();
   readonly #nudged = makeBell();
   /** Own commits that do not join up yet, because the events before them have not been read. */
-  #early: { readonly events: readonly RecordedEvent[]; readonly bytes: number }[] = [];
+  #early: Commit[] = [];
+  /** What somebody has subscribed to, and so all that the ring has; undefined: everything. */
+  #types: ReadonlySet<EventType> | undefined = new Set();
   /** The last position that this process committed. */
   #own = -1n;
   #subscribers = 0;
@@ -58,12 +72,17 @@ export class Feed {
   /** Events that this process has just committed, in order, with no position between them that is another's. */
   offer(events: readonly RecordedEvent[], bytes: number): void {
     if (events.length === 0) return;
-    this.#own = events.at(-1)!.position;
+    // The head was locked while they were stored: nothing of others lies between them.
+    const from = events[0]!.position - 1n;
+    const to = (this.#own = events.at(-1)!.position);
     if (this.#ring.tail < 0n) return;
-    if (this.#early.length === 0 && this.#ring.joinOwn(events, bytes)) return;
+    const types = this.#types;
+    const kept = types === undefined ? events : events.filter(({ type }) => types.has(type));
+    const commit = { events: kept, bytes: (bytes * kept.length) / events.length, from, to };
+    if (this.#early.length === 0 && this.#join(commit)) return;
     const waiting = this.#early.reduce((sum, part) => sum + part.events.length, 0);
     if (waiting > this.#limits.maxEvents) this.#early = [];
-    this.#early.push({ events, bytes });
+    this.#early.push(commit);
     this.nudge();
   }
 
@@ -91,9 +110,21 @@ export class Feed {
     this.#ring.reset(position);
   }
 
+  /** From now on the ring has these too. It has none of those that were not wanted until now, and begins anew. */
+  #want(types: readonly EventType[] | undefined): void {
+    const before = this.#types;
+    if (before === undefined || types?.every((type) => before.has(type))) return;
+    this.#types = types === undefined ? undefined : new Set([...before, ...types]);
+    if (this.#ring.tail >= 0n) this.#reset(this.#ring.tail);
+  }
+
+  #join({ events, bytes, from, to }: Commit): boolean {
+    return this.#ring.join(events, bytes, from, to);
+  }
+
   #joinEarly(): void {
     const early = this.#early;
-    while (early.length > 0 && this.#ring.joinOwn(early[0]!.events, early[0]!.bytes)) early.shift();
+    while (early.length > 0 && this.#join(early[0]!)) early.shift();
   }
 
   /** Reads up to the next own events that wait, or to the end. Gives whether there may be more. */
@@ -101,15 +132,19 @@ export class Feed {
     this.#joinEarly();
     const after = this.#ring.tail;
     const next = this.#early[0];
-    const gap = next === undefined ? undefined : Number(next.events[0]!.position - after - 1n);
+    const gap = next === undefined ? undefined : Number(next.from - after);
     const limit = gap === undefined ? READ_EVENTS : Math.min(gap, READ_EVENTS);
-    const page = await this.#source.readAll({ after, limit });
+    const types = this.#types;
+    const page = await this.#source.readAll({ after, limit, ...(types && { types: [...types] }) });
+    // Somebody came for more meanwhile.
+    if (types !== this.#types) return true;
     if (page.head - this.#ring.tail > BigInt(this.#limits.maxEvents)) {
       // Too far behind to fill the ring with it: subscribers read until they reach the new start.
       this.#reset(page.head);
       return false;
     }
-    this.#ring.join(page.events, page.bytes ?? 0, after, page.position);
+    const { events, bytes = 0, position: to } = page;
+    this.#join({ events, bytes, from: after, to });
     this.#joinEarly();
     return this.#ring.tail < page.head;
   }
@@ -167,6 +202,7 @@ export class Feed {
     const over = () => signal.aborted || this.#closing;
     signal.addEventListener("abort", wake, { once: true });
     this.#wakes.add(wake);
+    this.#want(types);
     this.#subscribers++;
     this.#ensureLoop();
     try {

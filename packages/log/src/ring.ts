@@ -71,11 +71,6 @@ export class Ring {
     return true;
   }
 
-  /** Own commits are complete from their first position to their last: the head was locked while they were stored. */
-  joinOwn(list: readonly RecordedEvent[], size: number): boolean {
-    return this.join(list, size, list[0]!.position - 1n, list.at(-1)!.position);
-  }
-
   /** What the ring has after `position`; undefined when it no longer reaches back so far, or not yet there. */
   slice(position: bigint, max: number, types: ReadonlySet<string> | undefined): Batch | undefined {
     const tail = this.#tail;

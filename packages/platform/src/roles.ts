@@ -6,6 +6,7 @@ export type Role = EventData<"AgentCreated">["role"];
 
 const reading = [
   "messages:read",
+  "broadcasts:read",
   "contacts:read",
   "conversations:read",
   "templates:read",
@@ -26,6 +27,7 @@ export const roleScopes: Readonly<Record<Role, readonly string[]>> = {
   admin: [
     ...reading,
     "messages:*",
+    "broadcasts:*",
     "contacts:*",
     "conversations:*",
     "templates:*",

@@ -217,6 +217,16 @@ export type AgentRecord = Omit<EventData<"AgentCreated">, "status"> & {
   /** Of the last event of its stream. */
   readonly revision: number;
 };
+export type KnownPartner = {
+  readonly name: string;
+  readonly currency: string;
+  readonly status: "active" | "suspended";
+} & Partial<
+  Pick<
+    EventData<"PartnerChanged">,
+    "allowed_countries" | "rate_limit" | "message_rate" | "daily_messages" | "recipient_rate"
+  >
+>;
 export type GatewayDirectory = {
   agent(id: string): AgentRecord | undefined;
   /** Oldest first. */
@@ -224,13 +234,7 @@ export type GatewayDirectory = {
   gateways(environment: Environment, channel?: string): readonly GatewayConfig[];
   /** The rules by which messages find their gateway; the first that matches counts. */
   routing(environment: Environment): RoutingRules;
-  partner(id: string):
-    | {
-        readonly name: string;
-        readonly currency: string;
-        readonly status: "active" | "suspended";
-      }
-    | undefined;
+  partner(id: string): KnownPartner | undefined;
   /** Whether there is such a partner, by the platform's log: one that was made a moment ago is waited for. Rejects when that takes too long. */
   knows(partner: string): Promise<boolean>;
   /** What a partner's data in an environment is named by now; takes the partner's id, or a space that it had. */

@@ -18,6 +18,7 @@ const endpoint: Endpoint = {
   public_keys: [],
   timestamped_signature_header: "X-Acme-Signature",
   ordering: "per_subject",
+  batch: { max_events: 50, max_wait_ms: 200 },
   headers: {},
   created_at: "",
   updated_at: "",
@@ -39,6 +40,7 @@ test.each([
     asymmetric_signature: true,
     timestamped_signature_header: "X-Acme-Signature",
     ordering: "per_subject",
+    batch: { max_events: 50, max_wait_ms: 200 },
   });
 });
 

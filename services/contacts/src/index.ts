@@ -15,6 +15,9 @@ import { mergeReactor } from "./merge/reactor.ts";
 import { contactsProjector } from "./projector.ts";
 import { importTables } from "./tables/imports.ts";
 
+export { contactsSchema } from "./projector.ts";
+export { readAddresses, readAudience } from "./tables/audience.ts";
+
 /** People and their external ids: matching, merging, importing, erasing. */
 export const service: Service = {
   name: "contacts",

@@ -4,6 +4,8 @@ import { type Folded, contactsOf, listedTypes, newRow, rootOf, take } from "./fo
 import { searchText, termsOf } from "./search.ts";
 import { type Written, contactsDdl, readFamilies, upsertContacts } from "./tables/contacts.ts";
 
+export const contactsSchema = "contacts";
+
 /** Small batches wait this long for company: an import's events come in bursts, and a list is that much behind. */
 const lingerMs = 20;
 
@@ -12,7 +14,7 @@ export const contactsProjector = ({ vault }: Pick<ServiceContext, "vault">): Pro
   projector({
     kind: "projector",
     name: "contacts",
-    schema: "contacts",
+    schema: contactsSchema,
     types: listedTypes,
     spaces: { contacts: "partner" },
     ddl: contactsDdl,

@@ -46,7 +46,8 @@ export class World {
   readonly faults: string[] = [];
   /** Messages for which somebody who looked for evidence found a receipt. */
   readonly proven = new Set<string>();
-  readonly #taken = new Set<string>();
+  /** Attempts that a provider has, with whose they are. */
+  readonly taken = new Map<string, { readonly messageId: string; readonly gateway: string }>();
   readonly #inFlight = new Map<Connection, number>();
   /** By message and attempt: who took over may have made the next one, which came back too. */
   readonly #bouncedAt = new Map<string, number>();
@@ -97,13 +98,16 @@ export class World {
     this.calls.set(attemptId, before + 1);
     const draw = this.wild ? this.draw() : 1;
     if (draw < 0.2) return { type: "rejected", error: failure(draw < 0.05) };
-    if (draw >= 0.3 || this.draw() < 0.5) this.#taken.add(attemptId);
+    if (draw >= 0.3 || this.draw() < 0.5) {
+      const { messageId } = task;
+      this.taken.set(attemptId, { messageId, gateway: given.connection.name });
+    }
     if (draw < 0.3) return { type: "uncertain", cause: "timeout" };
     return accepted(attemptId);
   }
   lookUp(attemptId: string): SendResult | "unknown" | undefined {
     if (this.goesWrong(0.2)) return undefined;
-    if (this.#taken.has(attemptId)) return accepted(attemptId);
+    if (this.taken.has(attemptId)) return accepted(attemptId);
     // It may also say that it took the call and would not have the message.
     return this.goesWrong(0.2) ? { type: "rejected", error: failure(false) } : "unknown";
   }
@@ -148,7 +152,7 @@ export class World {
   /** The provider reports what it took although nobody knows of it. */
   #receipt(messageId: string, events: readonly RecordedEvent[]): Append | undefined {
     const last = events.at(-1);
-    if (last?.type !== "DispatchUncertain" || !this.#taken.has(last.data.attempt_id))
+    if (last?.type !== "DispatchUncertain" || !this.taken.has(last.data.attempt_id))
       return undefined;
     const { attempt_id: attemptId, gateway } = last.data;
     const data = {
@@ -161,7 +165,7 @@ export class World {
     };
     const id = uuid5(attemptId, "ReceiptReceived");
     const stream = streamOf("receipts", messageId);
-    const metadata = { partner: "ptn_x" };
+    const { metadata } = events[0]!;
     return { stream, expected: "any", events: [{ id, type: "ReceiptReceived", data, metadata }] };
   }
 }
@@ -185,7 +189,7 @@ const eventOf = (
       id: uuid5(messageId, type, String(events.length)),
       type,
       data,
-      metadata: { partner: "ptn_x" },
+      metadata: events[0]!.metadata,
     },
   ],
 });

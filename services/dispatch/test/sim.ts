@@ -1,7 +1,13 @@
 import { Process } from "./sim-process.ts";
 import { World } from "./sim-world.ts";
 
-const types = ["MessageRequested", "FundsHeld", "BounceDeferred", "MessageCanceled"] as const;
+const types = [
+  "MessageRequested",
+  "FundsHeld",
+  "BounceDeferred",
+  "FailoverStarted",
+  "MessageCanceled",
+] as const;
 const HOUR_MS = 3_600_000;
 /** Longer than an owner may rely on what it knows. */
 const AWAY_MS = 6_000;

@@ -132,6 +132,11 @@ async function thingsOf(key: string): Promise<Readonly<Record<string, string>>> 
     { slug: "hello", channel: "sms", default_language: "en", languages: { en: { text: "Hello" } } },
     key,
   );
+  const broadcast = await make(
+    "/broadcasts",
+    { audience: { tag: "nobody" }, channel: "sms", text: "Hello" },
+    key,
+  );
   const suppression = await make("/suppressions", { channel: "sms", to: "+15551239999" }, key);
   const team = await make("/teams", { name: "Support", agent_ids: [], routing: "manual" }, key);
   const raw = async (path: string, type: string, body: string) => {
@@ -169,6 +174,7 @@ async function thingsOf(key: string): Promise<Readonly<Record<string, string>>> 
       "text/csv",
       "name,phone\nBob,+15551230043\n",
     ),
+    "/broadcasts/{id}": broadcast["id"]!,
     "/templates/{id}": template["id"]!,
     "/templates/{id}/versions/{version}": "1",
     "/suppressions/{id}": suppression["id"]!,

@@ -5,6 +5,7 @@ import { walletLedger } from "./reactor.ts";
 
 export { proveShown } from "./nightly.ts";
 export { walletSchema } from "./projector.ts";
+export { walletLedger } from "./reactor.ts";
 export { lastMovedWallets, proofState } from "./tables/proofs.ts";
 export { walletPositions } from "./tables/wallet.ts";
 

@@ -118,9 +118,12 @@ class Ledger {
       const { wallet, decision } = decided[index]!;
       switch (outcome.kind) {
         case "appended":
-        case "duplicate":
           for (const event of decision.events) this.#wallets.evolve(wallet, event);
           this.#report(wallet, decision);
+          break;
+        case "duplicate":
+          // Another owner decided the same causes. What is stored counts: holds may have been known here of which it had settled some already, so that this decision says less.
+          await this.#wallets.catchUp(wallet);
           break;
         case "conflict":
           this.#logger.info({ wallet, actual: outcome.actual }, "another writer was first");

@@ -1,23 +1,24 @@
 import { shardPart, webhookAnswerMs } from "@heliograph/contracts";
 import { createAlarm, type ReactorTools } from "@heliograph/runtime";
-import { createAddressGuard } from "./addresses.ts";
-import { createDial } from "./dial.ts";
-import { DueLook, refillBelow } from "./due.ts";
-import { maxAttemptsKept, type Job, type Slot } from "./job.ts";
+import { dialAs, type DialOptions } from "./dial.ts";
+import { Batches, joinsBatch } from "./batches.ts";
+import { DueLook } from "./due.ts";
+import { maxAttemptsKept, together, type Job, type Slot } from "./job.ts";
 import {
   failed,
-  isBehindProbe,
+  isFull,
   isOpen,
-  maxFresh,
+  longWaitMs,
   maxUrgent,
+  refillBelow,
   succeeded,
+  waitsLong,
   type Lane,
 } from "./lane.ts";
 import type { Health } from "./health.ts";
 import { advance, begin, dissolve, dissolveAll, isOrdered, placeOf } from "./order.ts";
 import type { Lanes } from "./lanes.ts";
 import { deliveryMetrics, type DeliveryMetrics } from "./metrics.ts";
-import { createResolver, type ResolveHost } from "./resolve.ts";
 import { judge } from "./schedule.ts";
 import { attemptOf, outcomeOf, type Result } from "./result.ts";
 import { Sender } from "./sender.ts";
@@ -26,18 +27,14 @@ import type { Tally } from "./tally.ts";
 import { Watch } from "./watch.ts";
 import type { Window } from "./window.ts";
 
-export type CourierOptions = {
+export type CourierOptions = DialOptions & {
   /** `webhookAnswerMs` where none is given. */
   readonly deadlineMs?: number;
-  readonly resolve?: ResolveHost;
-  readonly ca?: string;
 };
 
 /** What is not on record after so long becomes a pending row, so that the checkpoint moves however slow an endpoint is. */
 const spillAfterMs = 1_000;
 const tickMs = 50;
-/** An endpoint that must wait for longer than this does not keep its deliveries in memory. */
-const longWaitMs = 1_000;
 /** A delivery whose endpoint could not be disabled because the log was away is tried again after this. */
 const retryDisableMs = 5_000;
 /** Connections and lanes of idle endpoints are looked for this often. */
@@ -69,6 +66,7 @@ export class Courier {
   readonly #forgetDirectory: () => void;
   #inMemory = 0;
   readonly #dueLook: DueLook;
+  readonly #batches: Batches;
   readonly #alarm = createAlarm(
     () => this.#tick(),
     () => performance.now(),
@@ -103,16 +101,18 @@ export class Courier {
       kick: (lane) => this.#sender.kick(lane),
       isStopping: () => this.#stopping,
     });
+    this.#batches = new Batches(window, {
+      isOver: (job) => this.#isOver(job),
+      leave: (lane, job) => this.#leave(lane, job),
+      park: (lane, job, at) => this.#park(lane, job, at),
+      kick: (lane) => this.#sender.kick(lane),
+      closeIn: (ms) => this.#tickAt(Date.now() + ms),
+    });
     this.#forgetDirectory = tools.context.directory.onChange(() => this.#dropOver());
     this.#maxInMemory = shardPart(maxInMemory, tools.shard, 2_000);
-    const deadlineMs = options.deadlineMs ?? webhookAnswerMs;
+    const { deadlineMs = webhookAnswerMs } = options;
     this.#sender = new Sender({
-      dial: createDial({
-        guard: createAddressGuard(settings.webhookAllowCidrs),
-        resolve: options.resolve ?? createResolver(),
-        timeoutMs: deadlineMs,
-        ...(options.ca === undefined ? {} : { ca: options.ca }),
-      }),
+      dial: dialAs(settings, options, deadlineMs),
       deadlineMs,
       maxActive: shardPart(maxActive, tools.shard, 128),
       now: Date.now,
@@ -151,8 +151,9 @@ export class Courier {
 
   /** A delivery stands in the table as pending. One that is in memory too is sent from there: the table need not be read for it. */
   onRecord(job: Job, at: number): void {
-    if (!this.#lanes.open(job.endpointId)?.rowsInMemory.has(job.id))
-      this.pendingAt(job.endpointId, at);
+    const lane = this.#lanes.open(job.endpointId);
+    if (lane !== undefined) this.#batches.written(lane, job);
+    if (!lane?.rowsInMemory.has(job.id)) this.pendingAt(job.endpointId, at);
   }
 
   /** The table has a delivery of this endpoint that is due at a time (epoch ms). */
@@ -170,6 +171,7 @@ export class Courier {
     if (lane === undefined) return;
     if (!isOpen(lane)) return this.#empty(lane);
     if (lane.behind) this.pendingAt(endpointId, Date.now());
+    this.#batches.loosen(lane);
     this.#sender.kick(lane);
   }
 
@@ -222,7 +224,7 @@ export class Courier {
   #park(lane: Lane, job: Job, at: number): void {
     lane.parks++;
     lane.behind = isOrdered(lane);
-    this.#window.record(job, "pending", at);
+    for (const each of together(job)) this.#window.record(each, "pending", at);
     for (const held of dissolve(lane, job)) {
       this.#leave(lane, held);
       this.#window.record(held, "pending");
@@ -231,12 +233,10 @@ export class Courier {
 
   /** On record as over; the next of its subject may be sent. */
   #end(lane: Lane, job: Job, status: "delivered" | "failed" | "discarded"): void {
-    this.#window.record(job, status);
+    for (const each of together(job)) this.#window.record(each, status);
     let next = advance(lane, job);
-    for (; next !== undefined && this.#isOver(next); next = advance(lane, next)) {
-      this.#leave(lane, next);
-      this.#window.record(next, "discarded");
-    }
+    for (; next !== undefined && this.#isOver(next); next = advance(lane, next))
+      this.#discard(lane, next);
     if (next !== undefined) lane.fresh.push(next);
   }
 
@@ -247,7 +247,7 @@ export class Courier {
     if (lane === undefined) return;
     for (const job of dissolveAll(lane)) {
       job.held = false;
-      lane.fresh.push(job);
+      this.#queue(lane, job, lane.fresh);
     }
     lane.behind = false;
     this.#sender.kick(lane);
@@ -257,23 +257,30 @@ export class Courier {
   #goesToTable(lane: Lane, job: Job, now: number): boolean {
     if (this.#stopping || this.#inMemory >= this.#maxInMemory) return true;
     if (job.urgent) return lane.urgent.length >= maxUrgent;
-    return (
-      lane.waitUntil > now + longWaitMs || isBehindProbe(lane) || lane.fresh.length >= maxFresh
-    );
+    return waitsLong(lane, now) || isFull(lane);
   }
 
   #take(lane: Lane, job: Job, queue: Job[]): void {
-    if (job.stored) lane.rowsInMemory.add(job.id);
-    this.#inMemory++;
-    queue.push(job);
+    for (const { id, stored } of together(job)) {
+      if (stored) lane.rowsInMemory.add(id);
+      this.#inMemory++;
+    }
+    this.#queue(lane, job, queue);
+  }
+
+  #queue(lane: Lane, job: Job, queue: Job[]): void {
+    if (joinsBatch(lane, job)) this.#batches.join(lane, job);
+    else queue.push(job);
   }
 
   #leave(lane: Lane, job: Job): void {
     // More from the table before the lane runs dry.
     if (lane.stored.length <= refillBelow && lane.nextDue <= Date.now()) this.#tickAt(0);
-    lane.rowsInMemory.delete(job.id);
-    this.#inMemory--;
-    this.#dueLook.left(job.id);
+    for (const { id } of together(job)) {
+      lane.rowsInMemory.delete(id);
+      this.#inMemory--;
+      this.#dueLook.left(id);
+    }
   }
 
   /** The sandbox that it tells of was reset. */
@@ -290,17 +297,15 @@ export class Courier {
       // Most were never reset, and the directory changes with each key that is made.
       if (directory.spaceOf(environment, partner) === partner) continue;
       for (const queue of [lane.urgent, lane.fresh, lane.stored])
-        for (const job of queue.splice(0)) {
-          if (!this.#isOver(job)) {
-            queue.push(job);
-            continue;
-          }
-          for (const over of [job, ...dissolve(lane, job)]) {
-            this.#leave(lane, over);
-            this.#window.record(over, "discarded");
-          }
-        }
+        for (const job of queue.splice(0))
+          if (!this.#isOver(job)) queue.push(job);
+          else for (const over of [job, ...dissolve(lane, job)]) this.#discard(lane, over);
     }
+  }
+
+  #discard(lane: Lane, job: Job): void {
+    this.#leave(lane, job);
+    for (const each of together(job)) this.#window.record(each, "discarded");
   }
 
   /** The endpoint is gone: nothing more is sent, what waited is discarded. Rows in the table are discarded by the write that closes the endpoint. */
@@ -310,10 +315,9 @@ export class Courier {
       ...lane.fresh.splice(0),
       ...lane.stored.splice(0),
       ...dissolveAll(lane),
-    ]) {
-      this.#leave(lane, job);
-      this.#window.record(job, "discarded");
-    }
+      ...this.#batches.drop(lane),
+    ])
+      this.#discard(lane, job);
     this.#window.discard(lane.id);
     this.#sender.abort(lane, "endpoint_closed", "the endpoint was disabled or deleted");
     lane.nextDue = Infinity;
@@ -326,9 +330,11 @@ export class Courier {
       return this.#leave(lane, job);
     }
     const attempt = attemptOf(result, job, startedAt, now);
-    job.attempts =
-      job.attempts.length === 0 ? [attempt] : [...job.attempts, attempt].slice(-maxAttemptsKept);
-    const verdict = judge(result, ++job.tries, now, Math.random(), this.#scale);
+    for (const each of together(job)) {
+      each.attempts = [...each.attempts, attempt].slice(-maxAttemptsKept);
+      each.tries++;
+    }
+    const verdict = judge(result, job.tries, now, Math.random(), this.#scale);
     this.#metrics.attempt(verdict.type, attempt.duration_ms);
     const outcome = outcomeOf(result);
     const hopeless =
@@ -381,8 +387,7 @@ export class Courier {
       await this.#watch.disable(lane.endpoint, job.eventId, reason);
       // Only the lane closes here; matching changes when the event comes by, so that a restart matches the same.
       if (isOpen(lane)) lane.endpoint = { ...lane.endpoint, status: "disabled" };
-      this.#leave(lane, job);
-      this.#window.record(job, "discarded");
+      this.#discard(lane, job);
       this.#empty(lane);
     } catch (error) {
       this.#tools.logger.warn(
@@ -404,6 +409,7 @@ export class Courier {
     const now = Date.now();
     this.#sender.expire();
     this.#spill(now);
+    this.#batches.close(performance.now());
     const waiting = [...this.#waiting];
     this.#waiting.clear(); // those that must wait on come back
     for (const lane of waiting) this.#sender.kick(lane);
@@ -416,6 +422,7 @@ export class Courier {
       .then((looked) => looked && this.#tickAt(Date.now() + tickMs), this.#tools.fail);
     if (this.#tally.isDue(performance.now())) this.#window.flush().catch(this.#tools.fail);
     let next = this.#lanes.size > 0 ? now + evictEveryMs : Infinity;
+    next = Math.min(next, now + this.#batches.nextIn(performance.now()));
     if (!this.#tally.isEmpty) next = now + countsWaitMs;
     for (const lane of this.#lanes) next = Math.min(next, Math.max(lane.nextDue, lane.waitUntil));
     const busy =

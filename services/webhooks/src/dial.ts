@@ -1,7 +1,8 @@
 import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { connect as connectTls, type TLSSocket } from "node:tls";
-import type { AddressGuard } from "./addresses.ts";
-import type { ResolveHost } from "./resolve.ts";
+import type { ServiceContext } from "@heliograph/runtime";
+import { createAddressGuard, type AddressGuard } from "./addresses.ts";
+import { createResolver, type ResolveHost } from "./resolve.ts";
 
 /** Where a connection goes; `host` is a name or an IP literal without brackets. */
 export type DialTarget = { readonly host: string; readonly port: number; readonly secure: boolean };
@@ -23,6 +24,22 @@ export function dialTarget(url: URL): DialTarget {
   const host = url.hostname.replace(/^\[|\]$/g, "");
   return { host, port: Number(url.port) || (secure ? 443 : 80), secure };
 }
+
+/** What tests put in the place of DNS and of the authorities that everybody trusts. */
+export type DialOptions = { readonly resolve?: ResolveHost; readonly ca?: string };
+
+/** As the operator set it. */
+export const dialAs = (
+  { webhookAllowCidrs }: ServiceContext["settings"],
+  { resolve = createResolver(), ca }: DialOptions,
+  timeoutMs: number,
+): Dial =>
+  createDial({
+    guard: createAddressGuard(webhookAllowCidrs),
+    resolve,
+    timeoutMs,
+    ...(ca === undefined ? {} : { ca }),
+  });
 
 /**
  * It resolves names itself, drops every address the guard refuses and dials the very addresses that were judged, so a name that answers differently

@@ -1,11 +1,12 @@
+import { batchOf } from "./batches.ts";
 import type { Job } from "./job.ts";
-import { isHealthy, isOpen, maxStored, type Lane } from "./lane.ts";
+import { isOpen, roomFor, wantsMore, type Lane } from "./lane.ts";
 import type { Lanes } from "./lanes.ts";
-import type { Store } from "./store.ts";
+import type { LoadedRow, Store } from "./store.ts";
 import type { Window } from "./window.ts";
 
-/** More due deliveries are read when an endpoint has no more than this of them left in memory. */
-export const refillBelow = 64;
+/** Batches of one endpoint that are read at once, with all that belongs to them. */
+const maxBatches = 10;
 
 export type DueHears = {
   readonly isOver: (job: Pick<Job, "partner">) => boolean;
@@ -45,14 +46,13 @@ export class DueLook {
     this.#changed.clear();
     for (const id of this.#window.unwritten()) this.#changed.add(id);
     try {
-      const wanted = lanes.map((lane) => ({
-        id: lane.id,
-        room: (isHealthy(lane) ? maxStored : 1) + lane.rowsInMemory.size + 1,
-      }));
+      const wanted = lanes.map((lane) => ({ id: lane.id, room: roomFor(lane) }));
       for (const lane of lanes) lane.nextDue = Infinity; // what is written from here on lowers it again
       const rows = await this.#store.pending(wanted);
+      const batches = await this.#batchesOf(rows, now);
       if (this.#hears.isStopping()) return true;
       const counts = this.#takeAll(rows, now);
+      this.#takeBatches(batches, now);
       for (const [index, lane] of lanes.entries()) {
         const full = counts.get(lane.id) === wanted[index]!.room;
         if (full) lane.nextDue = Math.min(lane.nextDue, now); // there may be more
@@ -72,14 +72,49 @@ export class DueLook {
       const { job, body } = row;
       counts.set(job.endpointId, (counts.get(job.endpointId) ?? 0) + 1);
       const lane = this.#lanes.lane(job.endpointId, now);
-      const elsewhere = lane?.rowsInMemory.has(job.id) || this.#changed.has(job.id);
-      if (lane === undefined || !isOpen(lane) || elsewhere) continue;
+      if (lane === undefined || !this.#isHere(lane, job) || inBatch(lane, row)) continue;
       if (row.nextAttemptAt > now) lane.nextDue = Math.min(lane.nextDue, row.nextAttemptAt);
       else if (this.#hears.isOver(job))
         this.#window.record({ ...job, body: body ?? "" }, "discarded");
       else if (body !== undefined) this.#hears.take(lane, { ...job, body });
     }
     return counts;
+  }
+
+  /** Whether a row is to be sent, by what is known of it in memory. */
+  #isHere(lane: Lane, { id }: Pick<Job, "id">): boolean {
+    return isOpen(lane) && !lane.rowsInMemory.has(id) && !this.#changed.has(id);
+  }
+
+  /** All that belongs to the batches of which something is due: a batch is sent whole. */
+  async #batchesOf(rows: readonly LoadedRow[], now: number): Promise<readonly LoadedRow[]> {
+    const wanted = new Map<Lane, Set<string>>();
+    for (const row of rows) {
+      const lane = this.#lanes.lane(row.job.endpointId, now);
+      if (lane === undefined || !this.#isHere(lane, row.job) || !inBatch(lane, row)) continue;
+      const ids = wanted.get(lane) ?? new Set();
+      wanted.set(lane, ids);
+      if (row.nextAttemptAt > now) lane.nextDue = Math.min(lane.nextDue, row.nextAttemptAt);
+      else if (ids.size < maxBatches) ids.add(row.batch);
+      else if (!ids.has(row.batch)) lane.nextDue = Math.min(lane.nextDue, now);
+    }
+    const ids = [...wanted.values()].flatMap((each) => [...each]);
+    return ids.length === 0 ? [] : this.#store.batches(ids);
+  }
+
+  #takeBatches(rows: readonly LoadedRow[], now: number): void {
+    const batches = Map.groupBy(rows, (row) => row.batch!);
+    for (const [id, found] of batches) {
+      const lane = this.#lanes.lane(found[0]!.job.endpointId, now);
+      if (lane === undefined) continue;
+      const jobs = found.flatMap(({ job, body }) =>
+        body !== undefined && this.#isHere(lane, job) ? [{ ...job, body }] : [],
+      );
+      const over = jobs.filter((job) => this.#hears.isOver(job));
+      for (const job of over) this.#window.record(job, "discarded");
+      const rest = jobs.filter((job) => !over.includes(job));
+      if (rest.length > 0) this.#hears.take(lane, batchOf(rest, id));
+    }
   }
 
   /** An ordered endpoint of which nothing is pending in the table, nor on its way there, goes on in memory. */
@@ -94,8 +129,6 @@ export class DueLook {
   }
 }
 
-const wantsMore = (lane: Lane, now: number): boolean =>
-  lane.nextDue <= now &&
-  lane.waitUntil <= now &&
-  lane.stored.length <= (isHealthy(lane) ? refillBelow : 0) &&
-  isOpen(lane);
+/** Whether a row is sent with others; those of an endpoint that takes batches no more go alone. */
+const inBatch = (lane: Lane, row: LoadedRow): row is LoadedRow & { readonly batch: string } =>
+  row.batch !== undefined && lane.endpoint.batch !== undefined;

@@ -55,7 +55,18 @@ export type Job = {
   readonly urgent: boolean;
   /** The replay that asked for it, which the request is marked with. */
   readonly replay: string | undefined;
+  /** The request that it goes with, where it goes with others. */
+  batch: Batch | undefined;
 };
+
+/** Deliveries that are one request, oldest event first; `id` is its `webhook-id`. In queues and in the air the first stands for all. */
+export type Batch = { readonly id: string; readonly jobs: readonly Job[] };
+
+/** What is to become a batch; `closesAt` by `performance.now()`. */
+export type Gathering = { readonly jobs: Job[]; bytes: number; readonly closesAt: number };
+
+/** All that go in the request of a delivery. */
+export const together = (job: Job): readonly Job[] => job.batch?.jobs ?? [job];
 
 /** A batch of the log, until each of its deliveries is on record. */
 export type Slot = {
@@ -114,6 +125,7 @@ export function newJob(
     tries: 0,
     urgent: false,
     replay: undefined,
+    batch: undefined,
   };
 }
 

@@ -3,7 +3,7 @@ import type { Endpoint } from "@heliograph/domain";
 import type { Connections } from "./connections.ts";
 import { dialTarget, type DialTarget } from "./dial.ts";
 import { headersOf } from "./headers.ts";
-import type { Job } from "./job.ts";
+import type { Batch, Gathering, Job } from "./job.ts";
 import { coolingMs, failuresBeforeCooling } from "./schedule.ts";
 import { requestHead, signingKey, type SigningKey } from "./sign.ts";
 
@@ -17,13 +17,20 @@ import { requestHead, signingKey, type SigningKey } from "./sign.ts";
 const firstLimit = 4;
 export const largestLimit = 32;
 /** Deliveries of new events that wait in memory; more go to the table and come back from there. */
-export const maxFresh = 1_000;
+const maxFresh = 1_000;
+/** The same of an endpoint that takes batches, those in the air among them. */
+const maxBatched = 2_000;
+/** An endpoint that must wait for longer than this does not keep its deliveries in memory. */
+export const longWaitMs = 1_000;
 /** Deliveries asked for by hand that wait in memory; a program that asks for more of them uses replays. */
 export const maxUrgent = 100;
 /** A rate limit lets a tenth of a second's requests go at once, one at least. */
 const burst = 0.1;
 /** Deliveries taken from the table at once. */
-export const maxStored = 256;
+const maxStored = 256;
+const maxStoredOfBatches = 1_000;
+/** More due deliveries are read when an endpoint has no more than this of them left in memory. */
+export const refillBelow = 64;
 
 export type Lane = {
   readonly id: string;
@@ -56,6 +63,10 @@ export type Lane = {
   behind: boolean;
   /** How often something was put on record as pending. */
   parks: number;
+  /** Of an endpoint that takes batches: those that are not full yet, by what they have in common. */
+  readonly gathering: Map<string, Gathering>;
+  /** And those that are full, and sent once the table has them. */
+  readonly sealing: Set<Batch>;
 };
 
 /** What a request needs of the endpoint's settings; `problem` when they cannot be used. */
@@ -122,13 +133,21 @@ export const newLane = (endpoint: Endpoint, masterKey: Buffer, now: number): Lan
   chains: new Map(),
   behind: false,
   parks: 0,
+  gathering: new Map(),
+  sealing: new Set(),
 });
 
 export const isOpen = (lane: Lane): boolean => lane.endpoint.status === "enabled";
 export const isHealthy = (lane: Lane): boolean => lane.failures < failuresBeforeCooling;
 export const isEmpty = ({ urgent, stored, fresh }: Lane): boolean =>
   urgent.length === 0 && stored.length === 0 && fresh.length === 0;
-export const isIdle = (lane: Lane): boolean => lane.active === 0 && isEmpty(lane);
+export const isIdle = (lane: Lane): boolean =>
+  lane.active === 0 && isEmpty(lane) && lane.gathering.size === 0 && lane.sealing.size === 0;
+/** Whether what comes has to wait in the table. */
+export const isFull = (lane: Lane): boolean =>
+  lane.endpoint.batch === undefined
+    ? lane.fresh.length >= maxFresh
+    : lane.rowsInMemory.size >= maxBatched;
 export const nextJob = ({ urgent, stored, fresh }: Lane): Job =>
   (urgent.shift() ?? stored.shift() ?? fresh.shift())!;
 
@@ -141,7 +160,25 @@ export function trustAnew(lane: Lane): void {
 }
 
 /** One request probes a failing endpoint and may take its whole deadline: whatever else comes meanwhile waits in the table, not in memory. */
-export const isBehindProbe = (lane: Lane): boolean => !isHealthy(lane) && !isIdle(lane);
+const isBehindProbe = (lane: Lane): boolean => !isHealthy(lane) && !isIdle(lane);
+
+/** What is not sent for long waits in the table. */
+export const waitsLong = (lane: Lane, now: number): boolean =>
+  lane.waitUntil > now + longWaitMs || isBehindProbe(lane);
+
+/** How many due deliveries are read from the table at once; those that are in memory already come first there. */
+export const roomFor = (lane: Lane): number => {
+  const most = lane.endpoint.batch === undefined ? maxStored : maxStoredOfBatches;
+  return (isHealthy(lane) ? most : 1) + lane.rowsInMemory.size + 1;
+};
+
+/** Whether deliveries that are due may be read from the table. */
+export function wantsMore(lane: Lane, now: number): boolean {
+  if (lane.nextDue > now || lane.waitUntil > now || !isOpen(lane)) return false;
+  if (lane.endpoint.batch === undefined)
+    return lane.stored.length <= (isHealthy(lane) ? refillBelow : 0);
+  return isHealthy(lane) ? lane.rowsInMemory.size <= maxStoredOfBatches : isIdle(lane);
+}
 
 /** Most requests at once: one for a failing endpoint, else as many as it is trusted with and its owner allows. */
 const mostAtOnce = (lane: Lane): number =>

@@ -12,6 +12,7 @@ import {
   type Sequencer,
 } from "@heliograph/domain";
 import { ofType, type Batch, type RecordedEvent } from "@heliograph/log";
+import { batchDdl } from "./tables/batch.ts";
 import { healthDdl } from "./tables/health.ts";
 import { orderDdl } from "./tables/order.ts";
 import { statisticsDdl } from "./tables/statistics.ts";
@@ -46,7 +47,7 @@ export const webhooksReactor = (options: CourierOptions = {}): Reactor => ({
   types,
   spaces: { deliveries: "partner", sequences: "partner" },
   sharded: true,
-  migrations: [webhooksDdl, statisticsDdl, healthDdl, orderDdl],
+  migrations: [webhooksDdl, statisticsDdl, healthDdl, orderDdl, batchDdl],
   start: (tools) => start(tools, options),
 });
 

@@ -68,7 +68,7 @@ function errorText(result: Result): string | undefined {
 /** An attempt as it is put on record; times in epoch ms. */
 export function attemptOf(
   result: Result,
-  { replay }: Pick<Job, "replay">,
+  { replay, batch }: Pick<Job, "replay" | "batch">,
   startedAt: number,
   now: number,
 ): DeliveryAttempt {
@@ -78,6 +78,7 @@ export function attemptOf(
     ...(result.type === "answer" ? { status_code: result.status } : {}),
     ...(error === undefined ? {} : { error: maskSecrets(error) }),
     ...(replay === undefined ? {} : { replay_id: replay }),
+    ...(batch === undefined ? {} : { batch_id: batch.id }),
     duration_ms: Math.max(0, now - startedAt),
     ...(result.type === "answer" && result.excerpt !== ""
       ? { response_excerpt: maskSecrets(result.excerpt) }

@@ -1,7 +1,8 @@
 import { failpoint } from "@heliograph/contracts";
 import { messageOf } from "@heliograph/runtime";
 import { mayHoldTokens, type Vault } from "@heliograph/vault";
-import type { Job } from "./job.ts";
+import { bodyOfRequest } from "./batches.ts";
+import { together, type Job } from "./job.ts";
 import { gate, isEmpty, isHealthy, isOpen, nextJob, type Lane } from "./lane.ts";
 import { Attempt } from "./attempt.ts";
 import { Connections } from "./connections.ts";
@@ -138,19 +139,22 @@ export class Sender {
     const { lane, job, attempt } = flight;
     const { problem } = lane.target;
     if (problem !== undefined) return attempt.abort("endpoint_unusable", problem);
-    if (!mayHoldTokens(job.body)) return this.#post(flight, job.body);
-    this.#open(job.partner, [job.body]).then(
-      ([body]) => this.#post(flight, body!),
+    const bodies = together(job).map(({ body }) => body);
+    if (!bodies.some(mayHoldTokens)) return this.#post(flight, bodies);
+    this.#open(job.partner, bodies).then(
+      (opened) => this.#post(flight, opened),
       (error: unknown) => attempt.abort("keys_unavailable", messageOf(error)),
     );
   }
 
   /** What is signed is what is sent. */
-  #post({ lane, job, attempt }: Flight, body: string): void {
+  #post({ lane, job, attempt }: Flight, bodies: readonly string[]): void {
     const { target } = lane;
+    const id = job.batch?.id ?? job.eventId;
+    const body = bodyOfRequest(lane.endpoint, bodies);
     const seconds = Math.floor(attempt.startedAt / 1000);
     const replay = job.replay === undefined ? "" : `heliograph-replay: ${job.replay}\r\n`;
-    const signature = sign(target.keys, job.eventId, seconds, body);
+    const signature = sign(target.keys, id, seconds, body);
     const timestamped =
       target.timestampedIn === undefined
         ? ""
@@ -159,7 +163,7 @@ export class Sender {
     lane.connections ??= new Connections(this.#dial, target.dial);
     attempt.send(
       lane.connections,
-      `${target.head}webhook-id: ${job.eventId}\r\nwebhook-timestamp: ${seconds}\r\nwebhook-signature: ${signature}\r\n${timestamped}${replay}content-length: ${length}\r\n\r\n${body}`,
+      `${target.head}webhook-id: ${id}\r\nwebhook-timestamp: ${seconds}\r\nwebhook-signature: ${signature}\r\n${timestamped}${replay}content-length: ${length}\r\n\r\n${body}`,
     );
   }
 

@@ -16,12 +16,12 @@ export function writeDeliveries(rows: readonly Row[]): WritePart {
   return {
     name: "deliveries",
     sql: `insert into {schema}.deliveries as d
-        (id, endpoint_id, partner, event_id, type, position, sequence, status, attempts, next_attempt_at, body, created_at, tries, replay, subject)
+        (id, endpoint_id, partner, event_id, type, position, sequence, status, attempts, next_attempt_at, body, created_at, tries, replay, subject, batch)
       select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::bigint[], $8::text[],
         string_to_array($9::text, E'\\x1e'), $10::bigint[], string_to_array($11::text, E'\\x1e', ''), $12::bigint[],
-        $13::int[], string_to_array($14::text, E'\\x1e', ''), string_to_array($15::text, E'\\x1e', ''))
+        $13::int[], string_to_array($14::text, E'\\x1e', ''), string_to_array($15::text, E'\\x1e', ''), string_to_array($16::text, E'\\x1e', ''))
       on conflict (id) do update set status = excluded.status, attempts = excluded.attempts,
-        next_attempt_at = excluded.next_attempt_at, body = excluded.body, tries = excluded.tries, replay = excluded.replay`,
+        next_attempt_at = excluded.next_attempt_at, body = excluded.body, tries = excluded.tries, replay = excluded.replay, batch = excluded.batch`,
     values: [
       rows.map((row) => row.job.id),
       rows.map((row) => row.job.endpointId),
@@ -38,6 +38,9 @@ export function writeDeliveries(rows: readonly Row[]): WritePart {
       numbers(rows.map((row) => row.job.tries)),
       rows.map((row) => row.job.replay ?? "").join(separator),
       rows.map((row) => row.job.subject ?? "").join(separator),
+      rows
+        .map((row) => (row.status === "pending" ? (row.job.batch?.id ?? "") : ""))
+        .join(separator),
     ],
   };
 }
@@ -260,7 +263,7 @@ export function openStore(pool: pg.Pool, schema: string, shard?: Shard) {
   const own = shard === undefined ? "true" : `${shardSql("partner", shard.count)} = ${shard.index}`;
   const sql = (text: string): string => inSchema(text, schema);
   const columns = `d.id, d.endpoint_id, d.partner, d.event_id, d.type, d.position::text, d.sequence::float8, d.status, d.attempts,
-    d.next_attempt_at::float8, d.body, d.created_at::float8, d.tries, d.replay, d.subject`;
+    d.next_attempt_at::float8, d.body, d.created_at::float8, d.tries, d.replay, d.subject, d.batch`;
   return {
     ...readsAtStart(pool, sql, own),
     async due(): Promise<Due[]> {
@@ -313,6 +316,16 @@ export function openStore(pool: pg.Pool, schema: string, shard?: Shard) {
       });
       return rows.map(loaded);
     },
+    /** All that is pending of these batches, oldest event first. */
+    async batches(ids: readonly string[]): Promise<LoadedRow[]> {
+      const { rows } = await pool.query<StoredRow>({
+        name: `webhooks_batches_${schema}`,
+        text: sql(`select ${columns} from {schema}.deliveries d
+          where d.batch = any($1) and d.batch is not null and d.status = 'pending' order by d.position, d.id`),
+        values: [ids],
+      });
+      return rows.map(loaded);
+    },
     async load(ids: readonly string[]): Promise<LoadedRow[]> {
       const { rows } = await pool.query<StoredRow>(
         sql(`select ${columns} from {schema}.deliveries d where d.id = any($1)`),
@@ -339,6 +352,7 @@ type StoredRow = {
   tries: number;
   replay: string | null;
   subject: string | null;
+  batch: string | null;
 };
 
 /** A delivery read back; the body is only there while it is pending. */
@@ -347,6 +361,8 @@ export type LoadedRow = {
   readonly body: string | undefined;
   readonly status: DeliveryStatus;
   readonly nextAttemptAt: number;
+  /** Of a pending one: what it goes with. */
+  readonly batch: string | undefined;
 };
 
 function loaded(row: StoredRow): LoadedRow {
@@ -368,9 +384,11 @@ function loaded(row: StoredRow): LoadedRow {
       replay: row.replay ?? undefined,
       subject: row.subject ?? undefined,
       held: false,
+      batch: undefined,
     },
     body: row.body ?? undefined,
     status: row.status,
     nextAttemptAt: row.next_attempt_at ?? 0,
+    batch: row.batch ?? undefined,
   };
 }

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
+import { newId } from "@heliograph/contracts";
 import { openPostgresLog } from "@heliograph/log";
 import {
   spawnService,
@@ -91,4 +92,48 @@ it("killed with failures pending, it tries each again after the restart", async 
   await spawn().outputMatching(/running/);
   await h.settled(endpoint.id, "delivered", 5);
   expect(counts().size).toBe(5);
+});
+
+it("killed between attempts and their records, it sends a batch again as it was, and each subject in its order", async () => {
+  const batch = { max_events: 10, max_wait_ms: 50 };
+  const together = await h.endpoint(`${sink.url}/together`, { batch });
+  const ordered = await h.endpoint(`${sink.url}/ordered`, { ordering: "per_subject" });
+  const subjects = [newId("msg"), newId("msg"), newId("msg")];
+  const tell = async (): Promise<void> => {
+    for (let at = 0; at < 15; at++) await h.eventOf(subjects[at % 3]!);
+  };
+  await tell();
+  expect(await spawn("webhooks.after_attempt:kill@6").exited).toEqual({
+    code: null,
+    signal: "SIGKILL",
+  });
+  // These would fill up a batch that is not kept.
+  await tell();
+  await spawn().outputMatching(/running/);
+  for (const { id } of [together, ordered]) await h.settled(id, "delivered", 30);
+
+  const texts = new Map<string, Set<string>>();
+  for (const { headers, body } of sink.requests.filter(({ path }) => path === "/together")) {
+    const id = String(headers["webhook-id"]);
+    texts.set(id, (texts.get(id) ?? new Set()).add(body));
+  }
+  const events = [...texts.values()].flatMap((each) =>
+    [...each].flatMap((body) => JSON.parse(body).events),
+  );
+  const sequences = events.map(({ sequence }) => sequence).toSorted((a, b) => a - b);
+  expect(sequences).toEqual(Array.from({ length: 30 }, (_, at) => at + 1));
+
+  const arrived = sink.requests
+    .filter(({ path }) => path === "/ordered")
+    .map(({ body }) => JSON.parse(body));
+  for (const subject of subjects) {
+    const order = arrived
+      .filter(({ data }) => data.message_id === subject)
+      .map(({ sequence }) => sequence);
+    // What was not on record is sent again, and then all that follows: first and last arrivals are in order.
+    const [first, last] = [[...new Set(order)], [...new Set(order.toReversed())].toReversed()];
+    expect(first).toHaveLength(10);
+    expect(first).toEqual(first.toSorted((a, b) => a - b));
+    expect(last).toEqual(first);
+  }
 });

@@ -2,15 +2,7 @@ import { randomBytes } from "node:crypto";
 import { evolveEndpoint, type Endpoint } from "@heliograph/domain";
 import { describe, expect, it } from "vitest";
 import type { Job } from "../src/job.ts";
-import {
-  failed,
-  gate,
-  isBehindProbe,
-  isHealthy,
-  newLane,
-  succeeded,
-  type Lane,
-} from "../src/lane.ts";
+import { failed, gate, isHealthy, newLane, succeeded, type Lane, waitsLong } from "../src/lane.ts";
 
 const endpoint = evolveEndpoint(undefined, {
   type: "WebhookEndpointCreated",
@@ -67,10 +59,10 @@ describe("how much an endpoint is trusted", () => {
     expect(gate(lane, 5_210)).toBe("open");
     lane.active = 1; // the probe
     expect(gate(lane, 5_210)).toBe("busy");
-    expect(isBehindProbe(lane)).toBe(true);
+    expect(waitsLong(lane, 5_210)).toBe(true);
     lane.active = 0;
     succeeded(lane);
-    expect([isHealthy(lane), isBehindProbe(lane)]).toEqual([true, false]);
+    expect([isHealthy(lane), waitsLong(lane, 5_210)]).toEqual([true, false]);
   });
 
   it("is bounded by the endpoint's rate, a tenth of a second's requests at once", () => {

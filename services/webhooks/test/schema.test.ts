@@ -20,6 +20,8 @@ describe("an endpoint is made", () => {
     [{ headers: headersOf(4) }],
     [{ asymmetric_signature: true, timestamped_signature_header: "X-Acme-Signature" }],
     [{ ordering: "per_subject" }],
+    [{ batch: {} }],
+    [{ batch: { max_events: 100, max_wait_ms: 60_000 } }],
   ])("with %j", (settings) => expect(refusedAt(settings)).toEqual([]));
 });
 
@@ -49,6 +51,11 @@ describe("an endpoint is not made", () => {
       expect(refusedAt({ timestamped_signature_header: name })).toEqual([
         "timestamped_signature_header",
       ]),
+  );
+
+  test.each([{ max_events: 0 }, { max_events: 101 }, { max_wait_ms: 49 }, { max_bytes: 1 }])(
+    "with the batch %j",
+    (batch) => expect(refusedAt({ batch })).toEqual(["batch"]),
   );
 
   test("with headers that are too long together", () =>

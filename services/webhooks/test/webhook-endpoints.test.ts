@@ -75,6 +75,17 @@ describe("a webhook endpoint", () => {
     expect(await stored(id)).toHaveLength(3);
   });
 
+  test("takes batches, all of whose settings it names, and never together with an order", async () => {
+    const { id, batch } = (await create({ batch: { max_events: 7 } })).body;
+    expect(batch).toEqual({ max_events: 7, max_wait_ms: 1_000 });
+    const refused = await call("PATCH", `/${id}`, { ordering: "per_subject" });
+    expect([refused.status, refused.body.errors[0].path]).toEqual([422, "batch"]);
+    const other = await create({ batch: {}, ordering: "per_subject" });
+    expect([other.status, other.body.errors[0].path]).toEqual([422, "batch"]);
+    const ordered = await call("PATCH", `/${id}`, { ordering: "per_subject", batch: null });
+    expect(ordered.body).toMatchObject({ batch: null, ordering: "per_subject" });
+  });
+
   test("is disabled and enabled again", async () => {
     const { id } = (await create()).body;
     expect((await call("PATCH", `/${id}`, { status: "disabled" })).body.status).toBe("disabled");

@@ -22,6 +22,7 @@ const jobOf = (id: string): Job => ({
   tries: 1,
   urgent: false,
   replay: undefined,
+  batch: undefined,
   subject: undefined,
   held: false,
 });

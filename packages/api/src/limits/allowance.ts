@@ -1,5 +1,4 @@
 import { type PublicError, accountOf } from "@heliograph/contracts";
-import type { Partner } from "@heliograph/platform";
 import type { Limit, Limiter, Verdict } from "@heliograph/runtime";
 import type { DailyLimits, DayVerdict } from "./daily-limits.ts";
 import {
@@ -9,6 +8,7 @@ import {
   overLimit,
   policiesOf,
   policyHeaders,
+  type Limited,
   type Limits,
   type Policy,
 } from "./policies.ts";
@@ -35,7 +35,10 @@ export class Allowance {
   /** Taken from the rate of requests. */
   #charged = 0;
 
-  constructor(counters: Counters, { partner }: { readonly partner: Partner }) {
+  constructor(
+    counters: Counters,
+    { partner }: { readonly partner: Limited & { readonly partner_id: string } },
+  ) {
     this.#counters = counters;
     this.#name = accountOf(partner.partner_id);
     this.#limits = limitsOf(partner);

@@ -13,7 +13,7 @@ import {
   takeFromBuckets,
   takeFromDays,
 } from "@heliograph/runtime";
-import type { ApiDeps } from "../context.ts";
+import type { ApiDeps, EnvironmentDeps } from "../context.ts";
 import type { Counters } from "./allowance.ts";
 import { DailyLimits } from "./daily-limits.ts";
 
@@ -31,37 +31,70 @@ export type OpenedCounters = {
 
 /** Opens what counts the use of limits: rates in memory or in the databases, by `HELIOGRAPH_LIMITS`, and days in the databases. Their tables must be there. */
 export function openCounters(deps: ApiDeps): OpenedCounters {
-  const closing: (() => Promise<unknown>)[] = [];
-  const open = (environment: Environment): Counters => {
-    const { pool } = deps.environments[environment];
-    const days = new DailyLimits({
-      take: (asks) => takeFromDays(pool, asks),
-      look: (partner, most) => readDay(pool, partner, most),
-      giveBack: (partner, day, count) => giveBackToDay(pool, partner, day, count),
-    });
-    closing.push(() => days.close());
-    return { days, rates: openRates(deps, environment, closing) };
-  };
-  const counters = { live: open("live"), sandbox: open("sandbox") };
+  const open = (environment: Environment) =>
+    openCountersOf({ ...deps, ...deps.environments[environment], environment });
+  const opened = { live: open("live"), sandbox: open("sandbox") };
   const forgetting = setInterval(() => forget(deps), forgetEveryMs);
   forgetting.unref();
   return {
-    counters,
+    counters: { live: opened.live.counters, sandbox: opened.sandbox.counters },
     async close() {
       clearInterval(forgetting);
+      for (const environment of environments) await opened[environment].close();
+    },
+  };
+}
+
+type Counted = Pick<ApiDeps, "settings" | "logger"> &
+  Pick<EnvironmentDeps, "pool" | "connection"> & { readonly environment: Environment };
+type Shared = { readonly counters: Counters; readonly close: () => Promise<void>; users: number };
+const shared = new WeakMap<EnvironmentDeps["pool"], Shared>();
+
+/** The same of one environment. All who count there in a process count together, and each of them closes it. */
+export function openCountersOf(given: Counted): {
+  readonly counters: Counters;
+  close(): Promise<void>;
+} {
+  const { pool } = given;
+  let entry = shared.get(pool);
+  if (entry === undefined) shared.set(pool, (entry = { ...openAlone(given), users: 0 }));
+  const { counters, close } = entry;
+  entry.users++;
+  return {
+    counters,
+    async close() {
+      entry.users--;
+      if (entry.users > 0) return;
+      shared.delete(pool);
+      await close();
+    },
+  };
+}
+
+function openAlone(given: Counted): Omit<Shared, "users"> {
+  const { pool } = given;
+  const closing: (() => Promise<unknown>)[] = [];
+  const days = new DailyLimits({
+    take: (asks) => takeFromDays(pool, asks),
+    look: (partner, most) => readDay(pool, partner, most),
+    giveBack: (partner, day, count) => giveBackToDay(pool, partner, day, count),
+  });
+  closing.push(() => days.close());
+  return {
+    counters: { days, rates: openRates(given, closing) },
+    async close() {
       for (const close of closing) await close();
     },
   };
 }
 
 function openRates(
-  { environments: all, settings, logger }: ApiDeps,
-  environment: Environment,
+  { environment, connection, settings, logger }: Counted,
   closing: (() => Promise<unknown>)[],
 ): Limiter {
   if (settings.limits !== "postgres") return memoryLimiter(new RateLimiter());
   const pool = openPool(
-    all[environment].connection,
+    connection,
     { name: `${environment} limits`, max: connections, durable: false, patienceMs },
     logger,
   );

@@ -1,6 +1,11 @@
 import { PublicError } from "@heliograph/contracts";
-import type { Partner } from "@heliograph/platform";
-import { burstOf, intervalMs, type Limit, type Verdict } from "@heliograph/runtime";
+import {
+  burstOf,
+  intervalMs,
+  type KnownPartner,
+  type Limit,
+  type Verdict,
+} from "@heliograph/runtime";
 
 /** A partner without a limit of its own: 200 requests a second, bursts of 2,000. */
 const defaultLimit: Limit = { requests: 2_000, windowSeconds: 10 };
@@ -15,16 +20,21 @@ export type Limits = {
   readonly recipient: Limit | undefined;
 };
 
-const known = new WeakMap<Partner, Limits>();
+/** What of a partner its limits are made of. */
+export type Limited = Pick<
+  KnownPartner,
+  "rate_limit" | "message_rate" | "daily_messages" | "recipient_rate"
+>;
+const known = new WeakMap<Limited, Limits>();
 
 /** The limits of a partner as it is known now. */
-export function limitsOf(partner: Partner): Limits {
+export function limitsOf(partner: Limited): Limits {
   let limits = known.get(partner);
   if (limits === undefined) known.set(partner, (limits = readLimits(partner)));
   return limits;
 }
 
-function readLimits(partner: Partner): Limits {
+function readLimits(partner: Limited): Limits {
   const { rate_limit: own, message_rate: rate, recipient_rate: recipient } = partner;
   return {
     requests: own

@@ -30,6 +30,12 @@ const endpoint = {
   concurrency_limit: z.int().min(1).max(32).optional(),
   asymmetric_signature: z.boolean().optional(),
   ordering: z.enum(["per_subject"]).optional(),
+  batch: z
+    .strictObject({
+      max_events: z.int().min(1).max(100),
+      max_wait_ms: z.int().min(50).max(60_000),
+    })
+    .optional(),
   timestamped_signature_header: plainText(z.string().max(64)).optional(),
   headers: z
     .record(z.string(), z.string())

@@ -3,6 +3,7 @@ import type { EventDefinition } from "../define.ts";
 import type { Category } from "../ids.ts";
 import * as audit from "./audit.ts";
 import * as agent from "./agent.ts";
+import * as broadcast from "./broadcast.ts";
 import * as callback from "./callback.ts";
 import * as contact from "./contact.ts";
 import * as conversation from "./conversation.ts";
@@ -74,6 +75,7 @@ const modules = {
   ...rota,
   ...callback,
   ...unmatched,
+  ...broadcast,
 };
 
 /** Every event definition, one per type and version. */
@@ -124,6 +126,7 @@ const byCategory = {
   rota,
   callback,
   unmatched,
+  broadcast,
 };
 type Categories = typeof byCategory;
 

@@ -19,6 +19,8 @@ export type Typed = {
   readonly asymmetric: boolean;
   readonly timestampedIn: string;
   readonly inOrder: boolean;
+  readonly atATime: string;
+  readonly waitMs: string;
   readonly types: readonly string[];
   readonly channels: readonly string[];
   readonly tags: string;
@@ -33,6 +35,8 @@ export const typedOf = (form: Form): Typed => ({
   asymmetric: ticked(form, "signatures").includes("v1a"),
   timestampedIn: form.text("timestamped_signature_header"),
   inOrder: ticked(form, "ordering").includes("per_subject"),
+  atATime: form.text("batch_max_events"),
+  waitMs: form.text("batch_max_wait_ms"),
   types: ticked(form, "types"),
   channels: ticked(form, "channels"),
   tags: form.text("tags"),
@@ -47,6 +51,8 @@ export const typedAs = ({ filters, ...endpoint }: Endpoint): Typed => ({
   asymmetric: endpoint.asymmetric_signature,
   timestampedIn: endpoint.timestamped_signature_header ?? "",
   inOrder: endpoint.ordering === "per_subject",
+  atATime: String(endpoint.batch?.max_events ?? ""),
+  waitMs: String(endpoint.batch?.max_wait_ms ?? ""),
   types: endpoint.event_types,
   channels: filters?.channels ?? [],
   tags: filters?.tags?.join("\n") ?? "",
@@ -113,6 +119,11 @@ function filtersOf({ channels, tags, metadata }: Typed): Filters | null {
 
 const numberOf = (text: string): number | null => (text === "" ? null : Number(text));
 
+const batchOf = ({ atATime, waitMs }: Typed) =>
+  atATime === ""
+    ? null
+    : { max_events: Number(atATime), ...(waitMs !== "" && { max_wait_ms: Number(waitMs) }) };
+
 /** What the form asks for; null takes a setting away. */
 export const changeOf = (typed: Typed) => ({
   url: typed.url,
@@ -124,6 +135,7 @@ export const changeOf = (typed: Typed) => ({
   asymmetric_signature: typed.asymmetric,
   timestamped_signature_header: typed.timestampedIn || null,
   ordering: typed.inOrder ? ("per_subject" as const) : null,
+  batch: batchOf(typed),
 });
 
 /** The same for an endpoint that is made: what is not filled in is left out. */
@@ -145,6 +157,8 @@ ${field({ name: "concurrency_limit", label: "Most requests at once", value: type
 ${checks("Signatures", "signatures", [["v1a", "Ed25519 too, which a public key verifies"]], () => typed.asymmetric)}
 ${field({ name: "timestamped_signature_header", label: "A header for t=…,v1=…", value: typed.timestampedIn, placeholder: "X-Acme-Signature", hint: "For receivers that come from another platform. Left empty: none." })}
 ${checks("Order", "ordering", [["per_subject", "The next event of a message waits for the one before"]], () => typed.inOrder, "Of each message, contact and conversation. Others do not wait.")}
+${field({ name: "batch_max_events", label: "Most events in a request", value: typed.atATime, type: "number", hint: "Up to 100, as a list. Left empty: a request for each. Not together with the order above." })}
+${field({ name: "batch_max_wait_ms", label: "How long the first of them waits", value: typed.waitMs, type: "number", hint: "In milliseconds. Left empty: a second." })}
 ${checks(
   "What it is told",
   "types",

@@ -110,6 +110,12 @@ ${facts([
   ["Most at once", found.concurrency_limit ?? "as many as it has earned"],
   ["Order", found.ordering === null ? "as they come" : "of each message, contact and conversation"],
   [
+    "Events in a request",
+    found.batch === null
+      ? "one"
+      : `up to ${found.batch.max_events}, within ${found.batch.max_wait_ms} ms`,
+  ],
+  [
     "Headers of yours",
     Object.keys(headers).length === 0 ? "none" : bdi(Object.keys(headers).join(", ")),
   ],

@@ -187,10 +187,10 @@ export function contactsStatements(query: ContactQuery): readonly ListStatement[
   return [among(nearest, 0), among(further, Math.ceil(query.limit * nearlyHalf)), whole];
 }
 
-type Value = (given: unknown) => string;
+export type Value = (given: unknown) => string;
 
 /** Whose contacts, and on which side of the cursor. */
-const placed = (query: ContactQuery, value: Value): readonly string[] => [
+export const placed = (query: ContactQuery, value: Value): readonly string[] => [
   `partner = ${value(query.partner)}`,
   "merged_into is null",
   "not erased",
@@ -199,7 +199,7 @@ const placed = (query: ContactQuery, value: Value): readonly string[] => [
 ];
 
 /** What the index of terms finds. */
-const termed = (query: ContactQuery, value: Value): readonly string[] => [
+export const termed = (query: ContactQuery, value: Value): readonly string[] => [
   ...(query.terms.length === 0 ? [] : [`terms @> ${value(`{${query.terms.join(",")}}`)}::int4[]`]),
   ...(query.anyTerms === undefined
     ? []
@@ -207,7 +207,7 @@ const termed = (query: ContactQuery, value: Value): readonly string[] => [
 ];
 
 /** What is asked for, letter by letter. */
-function compared(query: ContactQuery, value: Value): readonly string[] {
+export function compared(query: ContactQuery, value: Value): readonly string[] {
   const { source, externalIds } = query;
   const held = [
     ...(externalIds === undefined ? [] : [`id = any(${value(externalIds)}::text[])`]),

@@ -13,12 +13,12 @@ const accepted = 202;
 const actionOf = (data: Sent["data"]): string =>
   data.conversation_id === undefined ? sendAction : replyAction;
 
-/** Undefined for what an agent sent: the table has it. */
+/** Undefined for what an agent sent: the table has it; and for what a broadcast did: the table has who started that. */
 export function sendEntry(
   environment: Environment,
   { position, stream, data, metadata, recordedAt }: Sent,
 ): Entry | undefined {
-  if (metadata.actor?.startsWith("agt_") === true) return undefined;
+  if (/^(?:agt|brc)_/.test(metadata.actor ?? "")) return undefined;
   const id = `msg_${stream.slice("message-".length)}`;
   return {
     key: String(position),

@@ -12,19 +12,19 @@ import {
   type Suppressed,
   templateRefOf,
 } from "@heliograph/acceptance";
-import type { Call } from "@heliograph/api";
 import type { Environment } from "@heliograph/contracts";
 import { pricesOf } from "@heliograph/domain";
-import type { Directory } from "@heliograph/platform";
+import type { GatewayDirectory } from "@heliograph/runtime";
 import { contactZone } from "./contact-at.ts";
 import { findAttachments } from "./media.ts";
 import { requireGateway } from "./refusals.ts";
+import type { Sender } from "./sender.ts";
 import type { TemplateCache } from "./templates.ts";
 
 /** What a send is held against. */
 type Known = {
   readonly environment: Environment;
-  readonly directory: Directory;
+  readonly directory: GatewayDirectory;
   readonly templates: TemplateCache;
   readonly suppressed: Pick<Suppressed, "find">;
 };
@@ -32,7 +32,7 @@ type Known = {
 /** Decides a send with its further steps; throws a `PublicError` for a refusal. Nothing is stored. */
 export const acceptSend = (
   known: Known,
-  call: Call,
+  call: Sender,
   body: SendMessage,
   messageId: string,
 ): Promise<Accepted> =>
@@ -40,7 +40,7 @@ export const acceptSend = (
 
 async function accept(
   { environment, directory, templates, suppressed }: Known,
-  call: Call,
+  call: Sender,
   body: SendMessage,
   messageId: string,
   isStep: boolean,

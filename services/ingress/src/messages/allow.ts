@@ -1,8 +1,8 @@
-import type { Call } from "@heliograph/api";
 import { suppressionName } from "@heliograph/domain";
 import type { PublicError } from "@heliograph/contracts";
 import type { Accepted } from "@heliograph/acceptance";
 import type { Outcome } from "@heliograph/log";
+import type { Sender } from "./sender.ts";
 
 /** A message that is about to be accepted. */
 export type Candidate<Answer> = {
@@ -16,7 +16,7 @@ type Allowed<Answer> =
   | { readonly kind: "refused"; readonly error: PublicError };
 
 /** Who a message is to, each step of it, since each may be sent: in a form that names nobody; empty where recipients are not counted. */
-const recipientsOf = (call: Call, data: Accepted["data"]): readonly string[] =>
+const recipientsOf = (call: Sender, data: Accepted["data"]): readonly string[] =>
   [data, ...(data.failover ?? [])].map(({ channel, to }) =>
     call.limits!.countsRecipients
       ? suppressionName(call.deps.vault, call.partner.partner_id, channel, to)
@@ -28,7 +28,7 @@ const recipientsOf = (call: Call, data: Accepted["data"]): readonly string[] =>
  * sent again with its key goes on where it was stopped.
  */
 export async function allow<Answer>(
-  call: Call,
+  call: Sender,
   candidates: readonly Candidate<Answer>[],
 ): Promise<readonly Allowed<Answer>[]> {
   const limits = call.limits!;
@@ -67,7 +67,7 @@ export async function allow<Answer>(
 }
 
 /** Gives back what these messages took: they were not accepted, or had been before. */
-export function giveBackAllowed(call: Call, messages: readonly Accepted["data"][]): void {
+export function giveBackAllowed(call: Sender, messages: readonly Accepted["data"][]): void {
   if (messages.length > 0)
     call.limits!.giveBackMessages(messages.flatMap((data) => recipientsOf(call, data)));
 }

@@ -1,15 +1,15 @@
 import type { SendMessage } from "@heliograph/acceptance";
-import type { Call } from "@heliograph/api";
 import { externalIdName } from "@heliograph/channels";
 import { type EventData, streamOf } from "@heliograph/contracts";
 import { holdersOf, isZone } from "@heliograph/domain";
 import { erasedText } from "@heliograph/vault";
+import type { Sender } from "./sender.ts";
 
 type Recipient = Pick<EventData<"MessageRequested">, "channel" | "to">;
 
 /** The contact that has the address of a send now. */
 export async function contactAt(
-  { log, vault }: Call["deps"],
+  { log, vault }: Sender["deps"],
   partner: string,
   { channel, to }: Recipient,
 ): Promise<string | undefined> {
@@ -21,7 +21,7 @@ export async function contactAt(
 
 /** The zone of that contact's clocks, where it is known and nobody named one for the message. */
 export async function contactZone(
-  { deps, partner: { partner_id: partner } }: Call,
+  { deps, partner: { partner_id: partner } }: Sender,
   { channel, quiet_hours }: SendMessage,
   to: string,
 ): Promise<string | undefined> {

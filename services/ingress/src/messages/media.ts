@@ -1,8 +1,9 @@
 import { contactAt } from "./contact-at.ts";
 import type { StoredMedia } from "@heliograph/acceptance";
-import { type Call, notValid } from "@heliograph/api";
+import { notValid } from "@heliograph/api";
 import type { EventData, PublicError } from "@heliograph/contracts";
 import { erasedText } from "@heliograph/vault";
+import type { Sender } from "./sender.ts";
 import { markSent, readyAttachments } from "../tables/attachments.ts";
 
 type Requested = EventData<"MessageRequested">;
@@ -11,7 +12,7 @@ const nobody = "nobody";
 
 /** The caller's attachments among these, but for those that were erased with their contact. */
 export async function findAttachments(
-  { deps, partner }: Call,
+  { deps, partner }: Sender,
   ids: readonly string[],
 ): Promise<ReadonlyMap<string, StoredMedia>> {
   const rows = await readyAttachments(deps.pool, partner.partner_id, ids);
@@ -28,7 +29,7 @@ export async function findAttachments(
  * stored, so that no file is sent that an erasure does not find. Gives those that were deleted since they were looked at.
  */
 export async function giveFiles(
-  { deps, partner }: Call,
+  { deps, partner }: Sender,
   requests: readonly Requested[],
 ): Promise<ReadonlySet<string>> {
   const owners = new Map<string, Set<string>>();

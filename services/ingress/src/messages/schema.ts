@@ -113,7 +113,7 @@ const Step = z
   })
   .meta({ id: "FailoverStep" });
 
-const sendFields = {
+export const sendFields = {
   channel: Channel,
   to: recipient.meta({
     description: "E.164 phone number, or an e-mail address.",

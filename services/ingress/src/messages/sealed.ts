@@ -1,11 +1,11 @@
 import type { Sealable } from "@heliograph/acceptance";
-import type { Call } from "@heliograph/api";
 import { PublicError, streamOf, uuid5, uuid7, type EventData } from "@heliograph/contracts";
 import type { Append } from "@heliograph/log";
+import type { Sender } from "./sender.ts";
 
 /** The event that asks for a message; its id is made of `named`, so that the same request makes the same. */
 export const appendOf = (
-  call: Call,
+  call: Sender,
   { data, fingerprint: print }: Sealable,
   named: string | undefined,
 ): Append => ({
@@ -20,7 +20,7 @@ export const appendOf = (
         correlation: data.message_id,
         ...(print !== undefined && { fingerprint: print }),
         // For the audit, which reads sends from the log. A person's address does not go where nothing is taken away.
-        ...(call.agent === undefined && { ip: call.ip }),
+        ...(call.agent === undefined && call.ip !== undefined && { ip: call.ip }),
       }),
     },
   ],

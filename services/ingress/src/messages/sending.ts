@@ -1,4 +1,3 @@
-import type { Directory } from "@heliograph/platform";
 import {
   type Environment,
   type EventData,
@@ -11,7 +10,6 @@ import {
 import { acceptedView, walletName } from "@heliograph/domain";
 import {
   asPublicError,
-  type Call,
   fingerprint,
   type EnvironmentDeps,
   inProgress,
@@ -19,6 +17,7 @@ import {
   machinery,
 } from "@heliograph/api";
 import { type Append, Company, type EventLog, LogUnavailable, type Outcome } from "@heliograph/log";
+import type { GatewayDirectory } from "@heliograph/runtime";
 import { type Accepted, sealRequests, type Suppressed } from "@heliograph/acceptance";
 import { erasedText } from "@heliograph/vault";
 import { acceptSend } from "./accepting.ts";
@@ -32,6 +31,7 @@ import { Outcomes } from "./outcomes.ts";
 import { appendOf, contactErased, tooLarge } from "./sealed.ts";
 import { refusedFunds } from "./refusals.ts";
 import type { SendMessage } from "./schema.ts";
+import type { Sender } from "./sender.ts";
 import { Shares } from "./shares.ts";
 import { TemplateCache } from "./templates.ts";
 
@@ -68,7 +68,7 @@ const singlesAtOnce = { alone: 400, shared: 4, ...waits };
 export class Sending {
   readonly environment: Environment;
   readonly log: EventLog;
-  readonly directory: Directory;
+  readonly directory: GatewayDirectory;
   readonly templates: TemplateCache;
   readonly funds: Funds;
   readonly outcomes = new Outcomes();
@@ -89,7 +89,7 @@ export class Sending {
   constructor(
     environment: Environment,
     deps: EnvironmentDeps,
-    directory: Directory,
+    directory: GatewayDirectory,
     suppressed: Pick<Suppressed, "find">,
     sealsAll: boolean,
   ) {
@@ -120,7 +120,7 @@ export class Sending {
   }
 
   /** Validates and prices without storing anything: the answer of a dry run, which has no id because there will be no such message. Throws what a send would be refused with. */
-  async dryRun(call: Call, body: SendMessage): Promise<Record<string, unknown>> {
+  async dryRun(call: Sender, body: SendMessage): Promise<Record<string, unknown>> {
     const accepted = await acceptSend(this, call, body, newId("msg"));
     const { data, costMicros } = accepted;
     const wallet = walletName(call.partner, data.currency);
@@ -135,7 +135,7 @@ export class Sending {
    * them all; once something is accepted, what goes wrong after it is the result of those it happened to.
    */
   async send(
-    call: Call,
+    call: Sender,
     items: readonly Item[],
     ids: readonly string[],
   ): Promise<readonly Settled[]> {
@@ -195,7 +195,7 @@ export class Sending {
 
   /** Accepts some sends in one append. Throws what fails them all, and then nothing of them is known to be stored. */
   async #sendSlice(
-    call: Call,
+    call: Sender,
     slice: readonly Pending[],
     results: (Settled | undefined)[],
   ): Promise<void> {
@@ -239,7 +239,7 @@ export class Sending {
 
   /** Takes out of the prepared what the partner may not send now. Gives what was counted. */
   async #allow(
-    call: Call,
+    call: Sender,
     prepared: Ready[],
     results: (Settled | undefined)[],
   ): Promise<readonly Requested[]> {
@@ -265,7 +265,11 @@ export class Sending {
   }
 
   /** Files go to those whom they are sent to. A send of one that was deleted a moment ago is refused. */
-  async #giveFiles(call: Call, prepared: Ready[], results: (Settled | undefined)[]): Promise<void> {
+  async #giveFiles(
+    call: Sender,
+    prepared: Ready[],
+    results: (Settled | undefined)[],
+  ): Promise<void> {
     const requests = prepared.map(({ value }) => value.data);
     const gone = await giveFiles(call, requests);
     if (gone.size === 0) return;
@@ -287,7 +291,7 @@ export class Sending {
   }
 
   /** Puts tokens in the place of what is personal in the events of replies, or of all sends. A reply to somebody who was erased is refused. */
-  async #seal(call: Call, prepared: Ready[], results: (Settled | undefined)[]): Promise<void> {
+  async #seal(call: Sender, prepared: Ready[], results: (Settled | undefined)[]): Promise<void> {
     const isSecret = ({ value }: Ready): boolean =>
       this.#sealsAll || value.data.conversation_id !== undefined;
     const secret = prepared.filter(isSecret);
@@ -313,13 +317,13 @@ export class Sending {
   }
 
   /** The result of a send that failed for a reason on our side. */
-  #failed(call: Call, thrown: unknown): Settled {
+  #failed(call: Sender, thrown: unknown): Settled {
     const error = machinery(thrown) ?? asPublicError(thrown);
     call.context.logger.error({ err: thrown, request_id: call.requestId }, error.code);
     return { kind: "refused", error };
   }
 
-  async #prepare(call: Call, item: Item, messageId: string): Promise<Prepared> {
+  async #prepare(call: Sender, item: Item, messageId: string): Promise<Prepared> {
     const { data: own, costMicros } = await acceptSend(this, call, item.body, messageId);
     const accepted = { data: { ...own, ...item.conversation }, costMicros };
     const wallet = walletName(call.partner, own.currency);

@@ -58,6 +58,10 @@ export const DeliveryView = z
         error: z.string().optional(),
         duration_ms: z.number(),
         response_excerpt: z.string().optional(),
+        replay_id: z.string().optional().meta({ description: "The replay it was part of." }),
+        batch_id: z.string().optional().meta({
+          description: "The `webhook-id` of its request, where that was a batch.",
+        }),
       }),
     ),
     next_attempt_at: z.string().optional(),

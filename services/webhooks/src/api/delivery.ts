@@ -17,7 +17,9 @@ const DeliveryWithRequest = DeliveryView.extend({
         description:
           "Of the last attempt, without `webhook-signature` and with `***` for your own values.",
       }),
-      body: z.string().nullable().meta({ description: "The very text that is signed." }),
+      body: z.string().nullable().meta({
+        description: "The very text that is signed; of a batch, this event's part of it.",
+      }),
     })
     .meta({ id: "WebhookRequest" }),
 }).meta({ id: "WebhookDeliveryWithRequest" });
@@ -40,7 +42,7 @@ async function get(call: Call): Promise<Answer> {
   const headers = {
     ...fixedHeaders,
     ...masked(headersOf(endpoint, call.context.masterKey)),
-    "webhook-id": delivery.event_id,
+    "webhook-id": last?.batch_id ?? delivery.event_id,
     ...(last !== undefined && {
       "webhook-timestamp": String(Math.floor(Date.parse(last.at) / 1000)),
     }),

@@ -118,6 +118,7 @@ export const endpointView = (endpoint: Endpoint, masterKey: Buffer): object => (
   public_keys: publicKeysOf(endpoint, masterKey),
   timestamped_signature_header: endpoint.timestamped_signature_header ?? null,
   ordering: endpoint.ordering ?? null,
+  batch: endpoint.batch ?? null,
   headers: masked(headersOf(endpoint, masterKey)),
   created_at: endpoint.created_at,
   updated_at: endpoint.updated_at,

@@ -55,12 +55,14 @@ async function create(call: Call<CreateEndpoint, unknown>): Promise<Answer> {
   if (existing.length >= maxEndpoints && !existing.some((endpoint) => endpoint.id === id))
     throw new PublicError("conflict", `A partner has at most ${maxEndpoints} webhook endpoints.`);
   requireReachable(call, call.body.url);
-  const { headers, types, event_types = types, secret: own, ...settings } = call.body;
+  const { headers, types, event_types = types, secret: own, batch, ...settings } = call.body;
   if (clashes(headers ?? {}, settings.timestamped_signature_header)) throw clash();
+  if (batch !== undefined && settings.ordering !== undefined) throw orderedBatches();
   const sealed_headers = sealHeaders(masterKey, headers ?? {});
   const data: EventData<"WebhookEndpointCreated"> = {
     endpoint_id: id,
     ...settings,
+    ...(batch !== undefined && { batch: wholeBatch(batch) }),
     ...(event_types !== undefined && { event_types }),
     ...(sealed_headers !== undefined && { sealed_headers }),
     secret: sealSecret(masterKey, own ?? newSecretOf(call)),
@@ -96,18 +98,31 @@ const clash = (): PublicError =>
     },
   ]);
 
+/** In a request of many, one that waits for another would hold up all: an owner who asks for both is told so. */
+const orderedBatches = (): PublicError =>
+  notValid("body", [
+    { path: "batch", code: "invalid_value", message: "is not possible together with `ordering`" },
+  ]);
+
+const wholeBatch = (batch: NonNullable<CreateEndpoint["batch"]>) => ({
+  max_events: batch.max_events ?? 100,
+  max_wait_ms: batch.max_wait_ms ?? 1_000,
+});
+
 function updated(
   endpoint: Endpoint,
   body: UpdateEndpoint,
   masterKey: Buffer,
 ): EventData<"WebhookEndpointUpdated"> | PublicError {
-  const { types, event_types = types, headers, ...named } = body;
+  const { types, event_types = types, headers, batch, ...named } = body;
   const wantedTypes = event_types?.length === 0 ? null : event_types;
   const wanted = Object.assign(
     { ...endpoint },
     named,
     wantedTypes !== undefined && { event_types: wantedTypes },
+    batch !== undefined && { batch: batch && wholeBatch(batch) },
   );
+  if (wanted.batch && wanted.ordering) return orderedBatches();
   const { sealed_headers, ...changed } = settingsOf(wanted, masterKey);
   const known = headersOf(endpoint, masterKey);
   const given = unmasked(headers ?? known, known);

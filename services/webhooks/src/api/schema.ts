@@ -104,6 +104,19 @@ const timestampedMeaning =
 const orderingMeaning =
   "`per_subject`: the next event of a message, contact, conversation or wallet waits until the one before is delivered or given up. null: events are sent as they come, beside each other.";
 
+const batchMeaning =
+  'Several events in one request, `{"events": […]}`, signed once: until there are `max_events`, or the first has waited for `max_wait_ms`. null: a request for each. Not together with `ordering`.';
+const Batch = z
+  .strictObject({
+    max_events: z.int().min(1).max(100).optional(),
+    max_wait_ms: z.int().min(50).max(60_000).optional(),
+  })
+  .meta({
+    id: "WebhookBatch",
+    description: `${batchMeaning} Left out: 100 events, a second.`,
+    example: { max_events: 100, max_wait_ms: 1_000 },
+  });
+
 const settings = {
   url: Url,
   event_types: EventTypeNames,
@@ -114,6 +127,7 @@ const settings = {
   asymmetric_signature: z.boolean(),
   timestamped_signature_header: HeaderName,
   ordering: z.enum(["per_subject"]),
+  batch: Batch,
   headers: Headers,
 };
 
@@ -135,6 +149,7 @@ export const CreateEndpoint = z
       .optional()
       .meta({ description: timestampedMeaning }),
     ordering: settings.ordering.optional().meta({ description: orderingMeaning }),
+    batch: settings.batch.optional(),
     headers: settings.headers.optional(),
     secret: Secret.optional(),
   })
@@ -153,6 +168,7 @@ export const UpdateEndpoint = z
     asymmetric_signature: settings.asymmetric_signature.optional(),
     timestamped_signature_header: settings.timestamped_signature_header.nullable().optional(),
     ordering: settings.ordering.nullable().optional().meta({ description: orderingMeaning }),
+    batch: settings.batch.nullable().optional(),
     headers: settings.headers
       .optional()
       .meta({ description: "All of them; `***` keeps the value that a header has." }),
@@ -183,6 +199,10 @@ const shown = {
     }),
   timestamped_signature_header: z.string().nullable().meta({ description: timestampedMeaning }),
   ordering: settings.ordering.nullable().meta({ description: orderingMeaning }),
+  batch: z
+    .object({ max_events: z.int(), max_wait_ms: z.int() })
+    .nullable()
+    .meta({ description: batchMeaning }),
   headers: z
     .record(z.string(), z.string())
     .meta({ description: "Their values are not shown: `***` stands for each." }),

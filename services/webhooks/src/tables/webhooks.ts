@@ -57,6 +57,8 @@ export type DeliveryAttempt = {
   readonly response_excerpt?: string;
   /** The replay this attempt was part of. */
   readonly replay_id?: string;
+  /** The `webhook-id` of its request, where that was a batch. */
+  readonly batch_id?: string;
 };
 
 /** One delivery as the API shows it; `position` is what a cursor is made of. */

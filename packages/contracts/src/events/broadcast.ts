@@ -1,0 +1,97 @@
+import { z } from "zod";
+import { defineEvent } from "../define.ts";
+import { plainText } from "../plain.ts";
+import { Category, Channel, Id, Time } from "./common.ts";
+import { sender } from "./content.ts";
+
+/** Whom it is for; a contact must meet all that is given. */
+const Audience = z.strictObject({
+  tag: z.string().max(64).optional(),
+  attribute: z
+    .record(z.string().max(64), z.union([z.string().max(1_000), z.number(), z.boolean()]))
+    .optional(),
+  contact_ids: z.array(Id).max(1_000).optional(),
+});
+
+/** What each message says, as `POST /messages` takes it: it is rendered and priced when it is accepted. */
+const Said = z.strictObject({
+  channel: Channel,
+  ...sender,
+  text: z.string().optional(),
+  html: z.string().optional(),
+  subject: z.string().optional(),
+  template: z
+    .union([
+      z.string().max(64),
+      z.strictObject({
+        slug: z.string().max(64),
+        version: z.int().min(1).optional(),
+        on_missing_language: z.enum(["error", "default"]).optional(),
+      }),
+    ])
+    .optional(),
+  language: z.string().max(35).optional(),
+  variables: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).optional(),
+  smart_encoding: z.boolean().optional(),
+  category: Category.optional(),
+  validity_seconds: z.int().optional(),
+  tags: z.array(z.string().max(64)).max(20).optional(),
+});
+
+/** Stream `broadcast-<id>`. */
+export const BroadcastCreated = defineEvent(
+  "BroadcastCreated",
+  1,
+  "A message to many contacts was drafted.",
+  z.strictObject({
+    broadcast_id: Id,
+    name: z.string().max(255).optional(),
+    audience: Audience,
+    send: Said,
+    /** It starts by itself then. */
+    send_at: Time.optional(),
+    per_second: z.int().min(1).optional(),
+    created_at: Time,
+  }),
+);
+
+export const BroadcastStarted = defineEvent(
+  "BroadcastStarted",
+  1,
+  "A broadcast began: its audience are the contacts that there are now.",
+  z.strictObject({ broadcast_id: Id, started_at: Time }),
+);
+
+export const BroadcastPaused = defineEvent(
+  "BroadcastPaused",
+  1,
+  "A broadcast sends nothing until it is resumed.",
+  z.strictObject({
+    broadcast_id: Id,
+    /** `requested`, or the error's code for which the next message would have been refused. */
+    code: plainText(z.string().max(64)),
+    reason: z.string().max(1_000),
+    paused_at: Time,
+  }),
+);
+
+export const BroadcastResumed = defineEvent(
+  "BroadcastResumed",
+  1,
+  "A paused broadcast goes on where it was.",
+  z.strictObject({ broadcast_id: Id, resumed_at: Time }),
+);
+
+export const BroadcastCanceled = defineEvent(
+  "BroadcastCanceled",
+  1,
+  "A broadcast sends nothing more.",
+  z.strictObject({ broadcast_id: Id, canceled_at: Time }),
+);
+
+export const BroadcastCompleted = defineEvent(
+  "BroadcastCompleted",
+  1,
+  "Nobody of a broadcast's audience is left: each was sent to, failed or was skipped.",
+  z.strictObject({ broadcast_id: Id, completed_at: Time }),
+);

@@ -1,0 +1,125 @@
+import { parseMoney, streamOf } from "@heliograph/contracts";
+import {
+  foldMessage,
+  type Hold,
+  type MessageState,
+  noteHolds,
+  startProof,
+  statusRank,
+  toLifecycle,
+} from "@heliograph/domain";
+import type { RecordedEvent } from "@heliograph/log";
+import { loosely } from "@heliograph/testkit";
+import { partner, type Platform } from "./platform.ts";
+
+/** Of these a message has one at most. */
+const once = [
+  "MessageRequested",
+  "MessageDelivered",
+  "MessageRead",
+  "MessageBounced",
+  "MessageComplained",
+  "MessageFailed",
+  "MessageExpired",
+  "MessageRejected",
+  "MessageCanceled",
+] as const;
+
+/** What does not hold, of a platform at rest. */
+export async function faultsOf(platform: Platform): Promise<readonly string[]> {
+  const { sim, ids } = platform;
+  const faults = [...sim.faults];
+  const wallet = await foldWallet(platform);
+  faults.push(...wallet.faults);
+  const streams = await sim.log.readStreams(ids.map((id) => streamOf("message", id)));
+  for (const id of ids) {
+    const events = streams.get(streamOf("message", id)) ?? [];
+    const about = (what: string): void =>
+      void faults.push(`${id} ${what}: ${events.map(({ type }) => type).join(" ")}`);
+    const state = foldMessage(events);
+    if (state === undefined) about("is lost");
+    else faultsOfMessage(platform, state, events, wallet.holds.get(id), about);
+  }
+  faults.push(...(await faultsOfLifecycle(platform)));
+  return faults;
+}
+
+/** The ledger: every sum, every order of entries, nothing held any more, and what was paid in is there or was charged. */
+async function foldWallet({ sim, topUps }: Platform) {
+  const proof = startProof();
+  const holds = new Map<string, Hold>();
+  const events = await sim.log.readStream(streamOf("wallet", partner));
+  for (const event of events) {
+    proof.add(loosely(event));
+    noteHolds(holds, event);
+  }
+  const { balance, held, holds_open: open, matches, mismatch } = proof.result();
+  const faults: string[] = [];
+  if (!matches) faults.push(`the ledger does not agree: ${mismatch}`);
+  if (held !== "0" || open !== 0) faults.push(`${held} is held of ${open} at rest`);
+  const paid = topUps.reduce((sum, amount) => sum + moneyOf(amount), 0n);
+  let charged = 0n;
+  for (const { status, amount } of holds.values())
+    if (status === "captured") charged += moneyOf(amount);
+  if (moneyOf(balance) + charged !== paid)
+    faults.push(`${paid} was paid in, ${charged} charged, and ${balance} is left`);
+  return { holds, faults };
+}
+const moneyOf = (text: string): bigint => parseMoney(text)!;
+
+/** After one of these the funds go back, whatever else becomes of the message. */
+const givenUp: ReadonlySet<string> = new Set(["DispatchExhausted", "DeliveryFailed"]);
+const charges: Readonly<Record<MessageState["status"], readonly Hold["status"][]>> = {
+  scheduled: [],
+  queued: [],
+  sent: ["captured"],
+  delivered: ["captured"],
+  read: ["captured"],
+  bounced: ["captured"],
+  failed: ["released", "refunded"],
+  expired: ["released", "declined"],
+  canceled: ["released", "declined"],
+  rejected: ["declined", "released"],
+};
+
+function faultsOfMessage(
+  { sim }: Platform,
+  state: MessageState,
+  events: readonly RecordedEvent[],
+  hold: Hold | undefined,
+  about: (what: string) => void,
+): void {
+  const { status } = state;
+  for (const type of once)
+    if (events.filter((event) => event.type === type).length > 1) about(`has ${type} twice`);
+  // What arrived after all is not charged again.
+  const hasFailed = events.some(({ type }) => givenUp.has(type));
+  const owes = hasFailed ? "failed" : status;
+  if (!charges[owes].includes(hold?.status ?? "held"))
+    about(`is ${status} and its funds are ${hold?.status}`);
+  const isTaken = [...sim.taken.values()].some(({ messageId }) => messageId === state.id);
+  if (statusRank(status) >= statusRank("sent") && status !== "failed" && !isTaken)
+    about(`is ${status} and no provider has it`);
+}
+
+/** What partners are told of a message: each thing once, and that it arrived only after that it was sent, unless it had been given up. */
+async function faultsOfLifecycle({ sim }: Platform): Promise<readonly string[]> {
+  const { events } = await sim.log.readAll({ after: 0n, limit: 1_000_000 });
+  const told = new Map<string, Set<string>>();
+  const faults: string[] = [];
+  for (const event of events) {
+    const { stream } = event;
+    if (!stream.startsWith("message-")) continue;
+    const types = told.get(stream) ?? new Set();
+    told.set(stream, types);
+    if (givenUp.has(event.type)) types.add(event.type);
+    const lifecycle = toLifecycle(event, "live");
+    if (lifecycle === undefined) continue;
+    const { type } = lifecycle;
+    if (types.has(type) && type !== "message.sent") faults.push(`${stream} tells ${type} twice`);
+    const first = !types.has("message.sent") && !types.has("DispatchExhausted");
+    if (type === "message.delivered" && first) faults.push(`${stream} tells ${type} first`);
+    types.add(type);
+  }
+  return faults;
+}

@@ -1,0 +1,98 @@
+import { createHash } from "node:crypto";
+import fc from "fast-check";
+import { drawsOf } from "../../services/dispatch/test/sim-world.ts";
+import { faultsOf } from "./invariants.ts";
+import { Platform } from "./platform.ts";
+
+const HOUR_MS = 3_600_000;
+
+export type Play = {
+  readonly seed: number;
+  readonly messages: number;
+  readonly turns: number;
+  /** Of a hundred turns so many replace somebody: a process dies, is stopped, or is replaced and does not know it. */
+  readonly crashes: number;
+  /** Clocks are set by an hour. */
+  readonly moves: boolean;
+  readonly policy: "ask_provider" | "at_least_once" | "at_most_once";
+  readonly gateways: number;
+  /** What is paid in at first and again on the way; not always enough. */
+  readonly funds: string;
+};
+
+export const plays = (messages: number): fc.Arbitrary<Play> =>
+  fc.record({
+    seed: fc.integer(),
+    messages: fc.integer({ min: 1, max: messages }),
+    turns: fc.integer({ min: 0, max: 40 * messages }),
+    crashes: fc.integer({ min: 0, max: 5 }),
+    moves: fc.boolean(),
+    policy: fc.constantFrom("ask_provider", "at_least_once", "at_most_once"),
+    gateways: fc.integer({ min: 1, max: 2 }),
+    funds: fc.constantFrom("0", "1", "10", "1000"),
+  });
+
+export type Played = { readonly faults: readonly string[]; readonly digest: string };
+
+/** Lets one play happen and come to rest; gives what then does not hold, and the same digest whenever it is played. */
+export async function play(given: Play): Promise<Played> {
+  const { seed, messages, turns, moves, policy, gateways, funds } = given;
+  const configs = Array.from({ length: gateways }, () => ({ on_uncertain: policy }));
+  const platform = await Platform.open(seed, configs, moves);
+  try {
+    const draw = drawsOf(~seed);
+    await platform.topUp(funds === "0" ? "0.012" : funds);
+    for (let turn = 0; turn < turns; turn++) await takeTurn(platform, given, draw);
+    while (platform.ids.length < messages) await platform.accept();
+    await platform.rest();
+    // Word of what was sent comes late, and what it leads to is done too.
+    for (let late = 0; late < messages; late++) await platform.report();
+    await platform.rest();
+    const faults = await faultsOf(platform);
+    return { faults, digest: await digestOf(platform) };
+  } finally {
+    platform.close();
+  }
+}
+
+async function takeTurn(platform: Platform, given: Play, draw: () => number): Promise<void> {
+  const { sim } = platform;
+  const { messages, crashes, moves, funds } = given;
+  const drawn = draw() * 100;
+  const process = draw() < 0.7 ? sim.process : sim.anyone();
+  if (sim.process.isOver) await sim.start("dies", moves);
+  else if (drawn < crashes) await replaceSomebody(platform, moves, draw);
+  else if (drawn < 6 && moves) process.skewMs = sim.oneOf([-HOUR_MS, 0, HOUR_MS]);
+  else if (drawn < 7 && funds !== "0") await platform.topUp(funds);
+  else if (drawn < 15 && platform.ids.length < messages) await platform.accept();
+  else if (drawn < 25) await sim.feed(process);
+  else if (drawn < 27) await sim.repeatEvent();
+  else if (drawn < 32) await platform.report();
+  else if (drawn < 33 && platform.ids.length > 0)
+    await sim.meddle(sim.oneOf(platform.ids), "MessageCanceled");
+  else if (drawn < 34) process.tell({ type: "look over" });
+  else if (drawn < 36) sim.ring();
+  else if (drawn < 70) await platform.step();
+  else await process.advance(true);
+  await platform.settle();
+}
+
+async function replaceSomebody(
+  platform: Platform,
+  moves: boolean,
+  draw: () => number,
+): Promise<void> {
+  const { sim } = platform;
+  if (draw() < 0.5) return platform.replaceOwner();
+  const how = sim.oneOf(["dies", "was away and goes on", "is stopped"] as const);
+  if (how === "is stopped") sim.process.stop();
+  else await sim.start(how, moves);
+}
+
+async function digestOf({ sim: { log } }: Platform): Promise<string> {
+  const hash = createHash("sha256");
+  const { events } = await log.readAll({ after: 0n, limit: 1_000_000 });
+  for (const { stream, id, type, data } of events)
+    hash.update(`${stream} ${id} ${type} ${JSON.stringify(data)}\n`);
+  return hash.digest("hex");
+}

@@ -1,0 +1,247 @@
+import { seenUntil } from "@heliograph/api";
+import { contactsSchema, readAudience } from "@heliograph/contacts";
+import { failpoint, streamOf, uuid5 } from "@heliograph/contracts";
+import { formatTime } from "@heliograph/domain";
+import { change } from "@heliograph/log";
+import type { ReactorTools } from "@heliograph/runtime";
+import { type Job, collectParts, nextRecipients, openJobs } from "../tables/fan-out.ts";
+import { type Broadcast, decideCommand, decideCompletion, evolveBroadcast } from "./decide.ts";
+import { sendPage } from "./page.ts";
+import { messageIdOf, openSends, type Sends } from "./sends.ts";
+
+/** Accepted between two looks at what is asked: so soon a pause or a cancel takes effect, and so much a crash makes be done again. */
+const pageLength = 100;
+/** Contacts that are read at once into an audience. */
+const collectLength = 2_000;
+/** Messages of one broadcast that are accepted and neither sent nor ended: what waits in front of a gateway is no more than that, however large the audience. */
+const mostInFlight = 1_000;
+/** A paced broadcast sends so often in a second, at most. */
+const pagesPerSecond = 4;
+/** Somebody may have to wait for contacts to be read, or for the log to tell of what was just done. */
+const soonMs = 100;
+const contactsWithinMs = 1_000;
+const lookAgainMs = 1_000;
+const soon = { afterMs: soonMs };
+/** A timer of Node lasts no longer than 24 days, and clocks are set. */
+const longestSleepMs = 60_000;
+
+/** When a broadcast is looked at again; `orWoken`: or when something happened, if that is sooner. */
+type Next = { readonly afterMs: number; readonly orWoken?: true };
+
+/**
+ * Sends broadcasts, a page of each in turn, for at most half of the time, so that who sends a message by itself meets an idle process in between. What is to be done stands in the tables, and each
+ * page looks there anew. The ids of messages follow from broadcast and contact: a page that was sent and not counted is sent again to the same effect.
+ */
+export class FanOut {
+  readonly #tools: ReactorTools;
+  readonly #stopping = new AbortController();
+  /** When a broadcast is looked at again, by `performance.now()`. */
+  readonly #notBefore = new Map<string, number>();
+  /** Those of which this process has sent a page. */
+  readonly #begun = new Set<string>();
+  #wake: (() => void) | undefined;
+  #woken = false;
+  #sends: Promise<Sends> | undefined;
+  #running: Promise<void> = Promise.resolve();
+  #forget: () => void = () => undefined;
+
+  constructor(tools: ReactorTools) {
+    this.#tools = tools;
+  }
+
+  start(): void {
+    this.#forget = this.#tools.context.clock.onChange(() => this.wake());
+    this.#running = this.#run().catch(this.#tools.fail);
+  }
+
+  /** Something may be to be done. */
+  wake(): void {
+    this.#woken = true;
+    this.#wake?.();
+  }
+
+  async stop(deadlineMs: number): Promise<void> {
+    this.#forget();
+    this.#stopping.abort();
+    this.wake();
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, deadlineMs)));
+    await Promise.race([this.#running, late]);
+    clearTimeout(timer);
+    await (await this.#sends)?.close();
+  }
+
+  get #ending(): boolean {
+    return this.#stopping.signal.aborted || this.#tools.signal.aborted;
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#ending) {
+      this.#woken = false;
+      const jobs = await openJobs(this.#tools.context.pool);
+      this.#forgetEnded(jobs);
+      let sleepMs = jobs.length === 0 ? Number.POSITIVE_INFINITY : lookAgainMs;
+      for (const job of jobs) {
+        if (this.#ending) return;
+        const waitMs = await this.#turn(job);
+        sleepMs = Math.min(sleepMs, waitMs);
+      }
+      if (sleepMs > 0) await this.#sleep(sleepMs);
+    }
+  }
+
+  #forgetEnded(jobs: readonly Job[]): void {
+    const open = new Set(jobs.map(({ id }) => id));
+    for (const known of [this.#notBefore, this.#begun])
+      for (const id of known.keys()) if (!open.has(id)) known.delete(id);
+  }
+
+  /** One step of a broadcast; gives after how long there may be another one. */
+  async #turn(job: Job): Promise<number> {
+    const { directory, environment } = this.#tools.context;
+    const began = performance.now();
+    const waitMs = (this.#notBefore.get(job.id) ?? 0) - began;
+    if (waitMs > 0) return waitMs;
+    // The sandbox was reset since: it goes with its space.
+    if (directory.isOver(environment, job.partner)) return longestSleepMs;
+    const { afterMs, orWoken } =
+      job.status === "draft" ? await this.#startAtItsTime(job) : await this.#advance(job);
+    const now = performance.now();
+    // As long as it took, others have the process.
+    const until = Math.max(began + afterMs, now + (now - began));
+    this.#notBefore.set(job.id, orWoken === true ? now + (now - began) : until);
+    return until - now;
+  }
+
+  async #sleep(ms: number): Promise<void> {
+    if (this.#woken || this.#ending) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const wake = (): void => resolve();
+    this.#wake = wake;
+    const { signal } = this.#tools;
+    signal.addEventListener("abort", wake, { once: true });
+    const timer =
+      ms === Number.POSITIVE_INFINITY
+        ? undefined
+        : setTimeout(resolve, Math.min(ms, longestSleepMs));
+    await promise;
+    clearTimeout(timer);
+    signal.removeEventListener("abort", wake);
+    this.#wake = undefined;
+  }
+
+  async #startAtItsTime(job: Job): Promise<Next> {
+    const now = this.#tools.context.clock.now(job.partner);
+    const at = job.send_at ?? now;
+    if (at > now) return { afterMs: Math.min(at - now, longestSleepMs), orWoken: true };
+    await this.#command(job, "start", (state, when) =>
+      decideCommand(state, job.partner, { name: "start" }, when),
+    );
+    return soon;
+  }
+
+  /** Reads some more of the audience and sends a page. */
+  async #advance(job: Job): Promise<Next> {
+    const { directory } = this.#tools.context;
+    const sends = await (this.#sends ??= openSends(this.#tools));
+    const sender = sends.senderOf(job.id, job.partner);
+    if (sender === undefined || directory.partner(sender.account)?.status === "suspended")
+      return { afterMs: lookAgainMs };
+    const collected = job.collected ? "all" : await this.#collect(job);
+    if (collected === "waits") return soon;
+    const { per_second } = job.created;
+    const room = mostInFlight - (job.accepted - job.sent - job.failed);
+    const paced = per_second === undefined ? pageLength : Math.ceil(per_second / pagesPerSecond);
+    const limit = Math.min(pageLength, room, paced);
+    const rows = limit > 0 ? await nextRecipients(this.#tools.context.pool, job.id, limit) : [];
+    if (rows.length === 0) {
+      if (collected === "more") return { afterMs: 0 };
+      if (!isDone(job)) return { afterMs: lookAgainMs, orWoken: true };
+      await this.#command(job, "completed", decideCompletion);
+      return soon;
+    }
+    const { context, checkpoint } = this.#tools;
+    const isFirst = !this.#begun.has(job.id);
+    const page = await sendPage({ context, sends, sender, job, isFirst }, rows);
+    if (page.parts.length > 0) await checkpoint.commit(checkpoint.position, page.parts);
+    this.#begun.add(job.id);
+    await failpoint("broadcasts.counted");
+    const { stop } = page;
+    if (stop?.kind === "pause") {
+      await this.#command(job, "paused", (state, at) => pausing(state, job.partner, stop, at));
+      return soon;
+    }
+    if (stop?.kind === "later") return { afterMs: stop.afterMs };
+    return { afterMs: per_second === undefined ? 0 : (page.accepted * 1_000) / per_second };
+  }
+
+  /** Adds contacts to the audience: those that were there when it started, once the read model has seen all of them. */
+  async #collect(job: Job): Promise<"waits" | "more" | "all"> {
+    const { context, checkpoint, signal } = this.#tools;
+    const upTo = BigInt(job.started_position ?? 0);
+    const seen = await seenUntil(context, contactsSchema, upTo, contactsWithinMs, signal);
+    if (seen < upTo) return "waits";
+    const { audience } = job.created;
+    const isNamed = audience.tag === undefined && audience.attribute === undefined;
+    const found =
+      audience.contact_ids !== undefined && isNamed
+        ? [...new Set(audience.contact_ids)].map((id) => ({ id, position: job.collected_to }))
+        : await readAudience(context.projectionPool, {
+            partner: job.partner,
+            audience,
+            after: BigInt(job.collected_to),
+            upTo,
+            limit: collectLength,
+          });
+    const all = found.length < collectLength;
+    const recipients = found.map(({ id }) => ({
+      contact_id: id,
+      message_id: messageIdOf(context.environment, job.partner, job.id, {
+        contact_id: id,
+        attempt: 0,
+      }),
+    }));
+    const to = found.at(-1)?.position ?? job.collected_to;
+    await checkpoint.commit(checkpoint.position, collectParts(job.id, recipients, to, all));
+    await failpoint("broadcasts.collected");
+    return all ? "all" : "more";
+  }
+
+  /** Appends what follows from the state of a broadcast as it is by now. */
+  async #command(
+    job: Job,
+    name: string,
+    decide: (state: Broadcast | undefined, at: string) => ReturnType<typeof decideCommand>,
+  ): Promise<void> {
+    const { log, clock } = this.#tools.context;
+    const stream = streamOf("broadcast", job.id);
+    const at = formatTime(clock.now(job.partner));
+    const changed = await change<Broadcast, Error>(log.forPartner(job.partner), {
+      stream,
+      evolve: evolveBroadcast,
+      // At one place of the stream it is the same change.
+      eventId: (revision) => uuid5(stream, name, String(revision)),
+      decide: (state) => decide(state, at),
+      metadata: {
+        partner: job.partner,
+        actor: "service:ingress",
+        correlation: job.id,
+        ...clock.stamp(job.partner),
+      },
+    });
+    if (changed.kind === "refused")
+      this.#tools.logger.info({ broadcast: job.id, name }, changed.refusal.message);
+  }
+}
+
+const pausing = (
+  state: Broadcast | undefined,
+  partner: string,
+  { code, reason }: { readonly code: string; readonly reason: string },
+  at: string,
+): ReturnType<typeof decideCommand> =>
+  decideCommand(state, partner, { name: "pause", code, reason: reason.slice(0, 1_000) }, at);
+
+/** Everybody was sent to, failed or was skipped. */
+const isDone = ({ collected, audience, accepted, skipped, sent, failed }: Job): boolean =>
+  collected && audience === accepted + skipped && accepted === sent + failed;

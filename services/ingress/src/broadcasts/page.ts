@@ -1,0 +1,161 @@
+import { machinery } from "@heliograph/api";
+import { readAddresses } from "@heliograph/contacts";
+import { failpoint, streamOf } from "@heliograph/contracts";
+import type { ServiceContext, WritePart } from "@heliograph/runtime";
+import type { Item, Settled } from "../messages/item.ts";
+import { requireGateway } from "../messages/refusals.ts";
+import type { Sender } from "../messages/sender.ts";
+import {
+  type Job,
+  type NewRecipient,
+  type Recipient,
+  type Skipped,
+  pageParts,
+} from "../tables/fan-out.ts";
+import { keyPartsOf, messageIdOf, type Sends } from "./sends.ts";
+import { type Verdict, verdictOf } from "./verdict.ts";
+
+/** Below every message that is sent by itself, which goes first wherever both wait. */
+const priority = 0;
+
+type Stop = Exclude<Verdict, { readonly kind: "skip" }>;
+export type PageResult = {
+  readonly parts: readonly WritePart[];
+  readonly accepted: number;
+  /** Why those that are left are not sent now. */
+  readonly stop?: Stop | undefined;
+};
+
+type Page = {
+  readonly context: ServiceContext;
+  readonly sends: Sends;
+  readonly sender: Sender;
+  readonly job: Job;
+  /** A predecessor may have sent them and been killed before it counted them. */
+  readonly isFirst: boolean;
+};
+
+/** Accepts the messages of some recipients, and gives what is to be written of it. What was accepted before is recognised by its id. */
+export async function sendPage(page: Page, rows: readonly Recipient[]): Promise<PageResult> {
+  const { context, job, sender } = page;
+  const { channel } = job.created.send;
+  try {
+    requireGateway(
+      context.directory.gateways(context.environment, channel),
+      channel,
+      job.partner,
+      "",
+    );
+  } catch (error) {
+    return { parts: [], accepted: 0, stop: stopOf(error) };
+  }
+  const found = await lookUp(page, rows);
+  const items = found.ready.map(({ row, to }): Item => ({
+    body: { ...job.created.send, to, priority },
+    keyParts: keyPartsOf(job.id, row),
+    // Whatever address the contact has by then: it is the same message.
+    asked: { broadcast: job.id, contact: row.contact_id },
+  }));
+  let settled: readonly Settled[] = [];
+  try {
+    if (items.length > 0)
+      settled = await page.sends.sending.send(
+        sender,
+        items,
+        found.ready.map(({ row }) => row.message_id),
+      );
+  } catch (error) {
+    return { parts: [], accepted: 0, stop: stopOf(machinery(error) ?? error) };
+  }
+  await failpoint("broadcasts.sent");
+  const accepted = [...found.sent];
+  const skipped = [...found.skipped];
+  let stop: Stop | undefined;
+  for (const [index, result] of settled.entries()) {
+    const { message_id } = found.ready[index]!.row;
+    if (result.kind === "sent") accepted.push(message_id);
+    else {
+      const verdict = verdictOf(result.error);
+      if (verdict.kind === "skip") skipped.push({ message_id, reason: verdict.reason });
+      else if (stop === undefined || verdict.kind === "pause") stop = verdict;
+    }
+  }
+  return {
+    parts: pageParts(job.id, accepted, skipped, found.added),
+    accepted: accepted.length,
+    stop,
+  };
+}
+
+function stopOf(error: unknown): Stop {
+  const verdict = verdictOf(error as Parameters<typeof verdictOf>[0]);
+  if (verdict.kind !== "skip") return verdict;
+  return { kind: "pause", code: verdict.reason, reason: (error as Error).message };
+}
+
+type LookedUp = {
+  readonly ready: readonly { readonly row: Recipient; readonly to: string }[];
+  readonly skipped: readonly Skipped[];
+  /** Their messages are in the log already. */
+  readonly sent: readonly string[];
+  /** Whom merged contacts are part of now. */
+  readonly added: readonly NewRecipient[];
+};
+
+/** Where the contacts are reached now, which may have changed since the audience was fixed. */
+async function lookUp(page: Page, rows: readonly Recipient[]): Promise<LookedUp> {
+  const { context, job } = page;
+  const { channel } = job.created.send;
+  const reached = new Map(
+    (
+      await readAddresses(
+        context.projectionPool,
+        job.partner,
+        channel,
+        rows.map(({ contact_id }) => contact_id),
+      )
+    ).map((each) => [each.id, each]),
+  );
+  const ready: { row: Recipient; to: string }[] = [];
+  const left: { row: Recipient; reason: string; root?: string }[] = [];
+  for (const row of rows) {
+    const at = reached.get(row.contact_id);
+    if (at === undefined) left.push({ row, reason: "contact_not_found" });
+    else if (at.erased) left.push({ row, reason: "contact_erased" });
+    else if (at.root !== at.id) left.push({ row, reason: "contact_merged", root: at.root });
+    else if (at.to === null) left.push({ row, reason: "no_address" });
+    else ready.push({ row, to: at.to });
+  }
+  const known = page.isFirst
+    ? await alreadySent(
+        context,
+        job.partner,
+        left.map(({ row }) => row.message_id),
+      )
+    : new Set<string>();
+  const skipped = left.filter(({ row }) => !known.has(row.message_id));
+  const roots = new Set(skipped.flatMap(({ root }) => root ?? []));
+  return {
+    ready,
+    sent: [...known],
+    skipped: skipped.map(({ row, reason }) => ({ message_id: row.message_id, reason })),
+    added: [...roots].map((contact_id) => ({
+      contact_id,
+      message_id: messageIdOf(context.environment, job.partner, job.id, { contact_id, attempt: 0 }),
+    })),
+  };
+}
+
+async function alreadySent(
+  { log }: ServiceContext,
+  partner: string,
+  messageIds: readonly string[],
+): Promise<ReadonlySet<string>> {
+  if (messageIds.length === 0) return new Set();
+  const streams = await log
+    .forPartner(partner)
+    .readStreams(messageIds.map((id) => streamOf("message", id)));
+  return new Set(
+    messageIds.filter((id) => (streams.get(streamOf("message", id))?.length ?? 0) > 0),
+  );
+}

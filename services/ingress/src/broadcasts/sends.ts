@@ -1,0 +1,77 @@
+import { openSuppressed } from "@heliograph/acceptance";
+import { Allowance, openCountersOf } from "@heliograph/api";
+import { accountOf, deterministicId } from "@heliograph/contracts";
+import { limitTables, prepareTables, type ReactorTools } from "@heliograph/runtime";
+import type { Sender } from "../messages/sender.ts";
+import { Sending } from "../messages/sending.ts";
+import type { Recipient } from "../tables/fan-out.ts";
+
+/** What a recipient's message has its id of: so whoever sends it again sends the same one. A further attempt follows on a rejection alone, which nothing undoes. */
+export const keyPartsOf = (
+  broadcast: string,
+  { contact_id, attempt }: Pick<Recipient, "contact_id" | "attempt">,
+): readonly string[] => ["broadcast", broadcast, contact_id, String(attempt)];
+
+export const messageIdOf = (
+  environment: string,
+  partner: string,
+  broadcast: string,
+  recipient: Pick<Recipient, "contact_id" | "attempt">,
+): string => deterministicId("msg", environment, partner, ...keyPartsOf(broadcast, recipient));
+
+/** What accepts the messages of broadcasts: the way that `POST /messages` goes, with a memory of its own. */
+export type Sends = {
+  readonly sending: Sending;
+  /** Who sends for a broadcast; undefined where there is no such partner any more. */
+  senderOf(broadcast: string, partner: string): Sender | undefined;
+  close(): Promise<void>;
+};
+
+export async function openSends({ context, logger }: ReactorTools): Promise<Sends> {
+  const { environment, pool, directory, clock, settings, log } = context;
+  await prepareTables(pool, [limitTables]);
+  const broken = (error: unknown): void =>
+    logger.error({ err: error }, "a subscription of the broadcasts broke; it starts again");
+  const suppressed = openSuppressed(context, broken);
+  const counting = openCountersOf(context);
+  const following = new AbortController();
+  const sending = new Sending(
+    environment,
+    context,
+    directory,
+    suppressed,
+    settings.encryptMessages,
+  );
+  const { done } = await sending.follow(following.signal, broken);
+  return {
+    sending,
+    senderOf(broadcast, partner) {
+      const account = accountOf(partner);
+      const known = directory.partner(account);
+      if (known === undefined) return undefined;
+      const { currency, allowed_countries } = known;
+      return {
+        partner: {
+          partner_id: partner,
+          currency,
+          ...(allowed_countries !== undefined && { allowed_countries }),
+        },
+        account,
+        deps: { ...context, log: log.forPartner(partner) },
+        limits: new Allowance(counting.counters, { partner: { ...known, partner_id: partner } }),
+        now: () => clock.now(partner),
+        metadata: (extra) => ({ partner, actor: broadcast, ...clock.stamp(partner), ...extra }),
+        agent: undefined,
+        requestId: broadcast,
+        ip: undefined,
+        context: { logger },
+      };
+    },
+    async close() {
+      following.abort();
+      await Promise.allSettled([done]);
+      await suppressed.release();
+      await counting.close();
+    },
+  };
+}

@@ -1,0 +1,33 @@
+import type { PublicError } from "@heliograph/contracts";
+
+/** What a refused message means for its broadcast. */
+export type Verdict =
+  /** Nothing is sent to this contact; the others are not concerned. */
+  | { readonly kind: "skip"; readonly reason: string }
+  /** The next one would be refused too: somebody has to do something first. */
+  | { readonly kind: "pause"; readonly code: string; readonly reason: string }
+  /** It will do later by itself. */
+  | { readonly kind: "later"; readonly afterMs: number };
+
+/** Of the partner, what is sent or the installation; a broken rule of the recipient's stops nobody else. */
+const ofEverybody: ReadonlySet<string> = new Set([
+  "insufficient_funds",
+  "spend_limit_reached",
+  "template_not_found",
+  "template_variables_invalid",
+  "feature_not_available",
+]);
+
+const laterMs = 1_000;
+
+export function verdictOf(error: PublicError): Verdict {
+  const { code, status } = error;
+  if (error.extra["policy"] === "recipient") return { kind: "skip", reason: "recipient_limit" };
+  if (status === 503 || status === 429)
+    return { kind: "later", afterMs: (error.retryAfterSeconds ?? 0) * 1_000 || laterMs };
+  const pause = { kind: "pause", code, reason: error.message } as const;
+  if (ofEverybody.has(code) || status >= 500) return pause;
+  // What is said is wrong, whoever it is said to.
+  if (code === "invalid_request" && !error.errors.every(({ path }) => path === "to")) return pause;
+  return { kind: "skip", reason: code === "invalid_request" ? "invalid_address" : code };
+}
