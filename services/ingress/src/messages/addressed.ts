@@ -1,7 +1,7 @@
 import type { SendMessage } from "@heliograph/acceptance";
 import { notValid } from "@heliograph/api";
 import { reachOf } from "@heliograph/contacts";
-import { isId, PublicError } from "@heliograph/contracts";
+import { isId, type PublicError } from "@heliograph/contracts";
 import type { SendMessage as AskedMessage } from "./schema.ts";
 import type { Sender } from "./sender.ts";
 
