@@ -40,6 +40,19 @@ program
     process.exitCode = await doctor(process.env, json);
   });
 
+for (const [name, description] of [
+  ["sbom", "a bill of materials of this release: CycloneDX 1.6, JSON"],
+  ["licences", "the packages of this release with their licences"],
+] as const)
+  program
+    .command(name)
+    .description(description)
+    .option("--all", "what builds and tests it, too")
+    .action(async ({ all = false }: { all?: boolean }) => {
+      const { sayBill, sayLicences } = await import("./sbom.ts");
+      (name === "sbom" ? sayBill : sayLicences)(all);
+    });
+
 program
   .command("projections")
   .description("every consumer with its position, lag and last error")

@@ -11,14 +11,12 @@ import {
 import { formatTime } from "@heliograph/domain";
 import type { Metadata } from "@heliograph/log";
 import type { Settings } from "@heliograph/runtime";
+import { acceptedTraceparent, type Span } from "@heliograph/tracing";
 import type { Request, Response } from "express";
 import { clientAddress } from "./addresses.ts";
 import type { Allowance } from "./limits/allowance.ts";
 import { type Problem, problemOf } from "./problem.ts";
 import type { EnvironmentDeps, ApiContext, KeyRecord, PartnerRecord } from "./context.ts";
-
-/** W3C Trace Context, section 3.2: nothing else is kept with the events. */
-const traceForm = /^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/;
 
 /** The person behind a call that was made with a session's token. */
 export type AgentIdentity = {
@@ -156,6 +154,8 @@ export class Call<Body = unknown, Query = unknown, Params = Readonly<Record<stri
     const origin = originOf(this.request, this.context.settings);
     return problemOf(error, this.requestId, this.path, origin);
   }
+  /** The request in the trace of what it leads to; undefined where no traces are told. */
+  span: Span | undefined;
   /** What the partner's limits grant to this call; undefined where nobody is known. */
   limits: Allowance | undefined;
   /** The body of a route that streams, as it comes. */
@@ -196,7 +196,10 @@ export class Call<Body = unknown, Query = unknown, Params = Readonly<Record<stri
 
   /** Metadata of the events that this call appends. */
   metadata(extra?: Metadata): Metadata {
-    const traceparent = this.request.headers["traceparent"];
+    const traceparent =
+      this.span === undefined
+        ? acceptedTraceparent(this.request.headers["traceparent"])
+        : this.span.traceparent;
     return {
       partner: this.identity?.partner.partner_id ?? "",
       actor: this.actor,
@@ -204,9 +207,7 @@ export class Call<Body = unknown, Query = unknown, Params = Readonly<Record<stri
       ...(this.fingerprint !== undefined && { fingerprint: this.fingerprint }),
       ...(this.identity !== undefined &&
         this.context.environments[this.env].clock.stamp(this.partner.partner_id)),
-      ...(typeof traceparent === "string" && traceForm.test(traceparent)
-        ? { traceparent }
-        : undefined),
+      ...(traceparent === undefined ? undefined : { traceparent }),
       ...extra,
     };
   }

@@ -9,6 +9,7 @@ import { parseJson } from "./json.ts";
 import { requestId } from "./request-id.ts";
 import { type Router } from "./router.ts";
 import type { Request, Response } from "express";
+import { acceptedTraceparent, activeTracing, type Span, type Tracing } from "@heliograph/tracing";
 import { type Wire, send, toWire } from "./answer.ts";
 import { auditEntryOf } from "./audited.ts";
 import { type Authenticate, createAuthenticate, hasScope } from "./authenticate.ts";
@@ -49,6 +50,7 @@ type Underway = {
   call?: Call;
   allowance?: Allowance;
   hold?: BodyHold;
+  span?: Span;
   /** Of the refusal. */
   code?: ErrorCode;
 };
@@ -125,9 +127,18 @@ export class Pipeline {
   }
 
   /** Counts and logs an answer; of one that streams, how long it took to begin. */
-  #observe({ route, identity, request, started, id, path }: Underway, status: number): void {
+  #observe({ route, identity, request, started, id, path, span }: Underway, status: number): void {
     const tookMs = performance.now() - started;
     observeRequest(route, request.method, status, tookMs);
+    span?.end(
+      {
+        "http.request.method": request.method,
+        "http.response.status_code": status,
+        "heliograph.request_id": id,
+        "heliograph.partner": identity?.partner.partner_id ?? "",
+      },
+      status >= 500 ? String(status) : undefined,
+    );
     if (this.context.logger.isLevelEnabled("debug"))
       this.context.logger.debug(
         {
@@ -151,6 +162,8 @@ export class Pipeline {
       throw new PublicError("method_not_allowed", `This address takes ${match.allow}.`);
     }
     under.route = match.target;
+    const tracing = activeTracing();
+    if (tracing !== undefined) under.span = beginTrace(tracing, match.target, request);
     under.params = match.params;
   }
 
@@ -179,6 +192,7 @@ export class Pipeline {
     const name = `${route.method} ${route.path}`;
     const call = new Call(this.context, identity, under.id, request, response, name, params!);
     call.limits = under.allowance;
+    call.span = under.span;
     call.beginStream = (own) => {
       response.writeHead(200, headersOf(under, own));
       this.#observe(under, 200);
@@ -280,6 +294,9 @@ export class Pipeline {
     if (entry !== undefined) await audit!(entry, first);
   }
 }
+
+const beginTrace = (tracing: Tracing, { method, path }: Route, { headers }: Request): Span =>
+  tracing.request(`${method} ${path}`, acceptedTraceparent(headers["traceparent"]));
 
 /** Headers of an answer that its handler has not made, and behind them its own, which count where both have one. */
 function headersOf(

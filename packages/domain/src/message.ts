@@ -16,7 +16,11 @@ type Requested = EventData<"MessageRequested">;
 export type FoldableEvent = TypedEvent & {
   readonly position: bigint;
   readonly revision: number;
-  readonly metadata: { readonly partner?: string; readonly at?: string };
+  readonly metadata: {
+    readonly partner?: string;
+    readonly at?: string;
+    readonly traceparent?: string;
+  };
   readonly recordedAt: number;
 };
 
@@ -24,6 +28,8 @@ export type FoldableEvent = TypedEvent & {
 export type MessageState = {
   readonly id: MessageId;
   readonly partner: PartnerId;
+  /** The trace of its request: what a provider reports later belongs to it, too. */
+  readonly traceparent: string | undefined;
   /** As the step that is under way carries it out, or the one on which the message ended. */
   readonly request: Requested;
   /** Of a message with further steps. */
@@ -77,6 +83,7 @@ function begin(event: Extract<FoldableEvent, { type: "MessageRequested" }>): Mes
   return {
     id: request.message_id,
     partner: event.metadata.partner ?? "",
+    traceparent: event.metadata.traceparent,
     request,
     failover: beginFailover(request),
     status: request.send_at === undefined ? "queued" : "scheduled",

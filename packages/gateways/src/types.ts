@@ -26,6 +26,8 @@ export type Attempt = {
   /** Of a push: what the application on the device is told beside the text. */
   readonly data?: Readonly<Record<string, string>>;
   readonly partner: string;
+  /** The trace that the call is part of, for a provider that is to continue it. */
+  readonly traceparent?: string;
 };
 
 type Media = Omit<NonNullable<Content["media"]>[number], "url" | "attachment_id"> & {

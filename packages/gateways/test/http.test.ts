@@ -58,6 +58,20 @@ test("what somebody wrote is text in every kind of body, and ends none", async (
   expect([url.request.method, url.request.body]).toEqual(["GET", ""]);
 });
 
+test("a provider that is to continue the trace is told it, and any other is not", async () => {
+  answer(200, { id: 7 });
+  const traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+  const received = async (settings: object) => {
+    const gateway = createGateway("live", given(settings), toolsOf());
+    await gateway.send({ ...attempt, traceparent }, never);
+    await gateway.close();
+    return sink.requests.at(-1)!;
+  };
+  const told = await received({ headers: { traceparent: "{{traceparent}}" } });
+  expect(told.headers["traceparent"]).toBe(traceparent);
+  expect(JSON.stringify(await received({}))).not.toContain(traceparent);
+});
+
 test("secret headers go along, in no dry run, and over those of the settings", async () => {
   answer(200, { id: "a" });
   const secrets = { headers: '{"Authorization":"Bearer s3cret"}' };

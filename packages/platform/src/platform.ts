@@ -12,6 +12,7 @@ import {
   prepareTables,
   realClock,
   startConsumers,
+  type Consumer,
   type PlatformContext,
   type RunningConsumers,
   type Server,
@@ -22,6 +23,7 @@ import {
   virtualClock,
   watchClock,
 } from "@heliograph/runtime";
+import { activeTracing, startTracing, tracedHandler, tracedLog } from "@heliograph/tracing";
 import { openVault, vaultTables } from "@heliograph/vault";
 import type pg from "pg";
 import type { Logger } from "pino";
@@ -106,6 +108,12 @@ export async function openControlPlane(
   }
 }
 
+const projectionsOf = (environment: Environment) => ({
+  name: `${environment} projections`,
+  max: projectionPool,
+  durable: false,
+});
+
 const openPlatformPool = (server: Server, logger: Logger): pg.Pool => {
   const config = databaseConfig(server, "platform");
   return openPool(config, { name: "platform", max: credentialPool, durable: true }, logger);
@@ -126,6 +134,7 @@ export async function openPlatform(
     for (const end of opened.toReversed()) await end();
   };
   try {
+    opened.push(await beginTraces(settings));
     const { log: platformLog, directory, masterKey } = control;
     if (settings.services.includes("ingress") || settings.services.includes("dispatch"))
       await untilItAnswers("the event log", start, () =>
@@ -139,11 +148,7 @@ export async function openPlatform(
     const open = async (environment: Environment): Promise<ServiceContext> => {
       const config = databaseConfig(server, environment);
       const pool = openPool(config, { name: environment, max: durablePool, durable: true }, logger);
-      const projections = openPool(
-        config,
-        { name: `${environment} projections`, max: projectionPool, durable: false },
-        logger,
-      );
+      const projections = openPool(config, projectionsOf(environment), logger);
       opened.push(() => Promise.all([pool.end(), projections.end()]));
       const log = await untilItAnswers("the event log", start, () =>
         openLog(settings, server, environment, logger),
@@ -158,7 +163,7 @@ export async function openPlatform(
       if (feed) opened.push(() => feed.close());
       return {
         environment,
-        log,
+        log: activeTracing() === undefined ? log : tracedLog(log, environment),
         feed,
         connection: config,
         pool,
@@ -181,6 +186,24 @@ export async function openPlatform(
     await close();
     throw error;
   }
+}
+
+/** Tells of traces where a collector is configured; gives what ends it. */
+async function beginTraces(settings: Settings): Promise<() => Promise<void>> {
+  const { otlpEndpoint: endpoint, traceRatio: ratio, services } = settings;
+  if (endpoint === undefined) return () => Promise.resolve();
+  const service = services.length === 1 ? `heliograph-${services[0]}` : "heliograph";
+  return (await startTracing({ endpoint, ratio, service })).stop;
+}
+
+/** A reactor whose batches are told as parts of the traces that they belong to; projectors only write down what is there, and are not. */
+function traced(consumer: Consumer, environment: Environment): Consumer {
+  if (consumer.kind === "projector" || activeTracing() === undefined) return consumer;
+  const { name, start } = consumer;
+  return {
+    ...consumer,
+    start: async (tools) => tracedHandler(await start(tools), name, environment),
+  };
 }
 
 /** What consumers of the platform's log are given. Its durable commits are few: one pool does for all. */
@@ -212,7 +235,10 @@ export async function startServices(
         consumers.push(relayConsumer(kafka));
       return untilItAnswers("the database", platform, async () => {
         await prepareTables(context.pool, tables);
-        return startConsumers(context, consumers);
+        return startConsumers(
+          context,
+          consumers.map((each) => traced(each, environment)),
+        );
       });
     }),
   );

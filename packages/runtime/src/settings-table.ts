@@ -241,6 +241,10 @@ export const settingsTable = {
   HELIOGRAPH_WEBHOOK_DISABLE_DAYS_SANDBOX: decimal(0, 365, 5).meta({
     consequence: "The same for endpoints of the sandbox.",
   }),
+  HELIOGRAPH_WEBHOOK_KEEP_DAYS: decimal(0, 3650, 90).meta({
+    consequence:
+      "How long after its event a webhook delivery that is over is kept, with its attempts: to be looked at, retried and replayed. 0: for ever.",
+  }),
   HELIOGRAPH_RETRY_SCALE: decimal(0, 1000, 1).meta({
     consequence:
       "Multiplies every retry delay of dispatch and webhooks. Below 1 for trials and tests.",
@@ -255,6 +259,15 @@ export const settingsTable = {
   }),
   HELIOGRAPH_LOG_LEVEL: choice(["trace", "debug", "info", "warn", "error", "silent"], "info").meta({
     consequence: "JSON lines on standard error.",
+  }),
+  HELIOGRAPH_OTLP_ENDPOINT: url(["http:", "https:"], "`http://collector:4318`").meta({
+    preset: "`OTEL_EXPORTER_OTLP_ENDPOINT`, else none",
+    consequence:
+      "Where spans are told, by OTLP over HTTP in JSON, below `/v1/traces`; without it there are none, and they cost nothing. `OTEL_EXPORTER_OTLP_HEADERS` is read for the collector's credentials. Set it for every process. [Traces](monitoring.md#traces).",
+  }),
+  HELIOGRAPH_TRACE_RATIO: decimal(0, 1, 0.01).meta({
+    consequence:
+      "Which part of the requests begins a trace that is told; what follows from a request is told when the request is.",
   }),
   HELIOGRAPH_SHUTDOWN_SECONDS: decimal(1, 600, 20).meta({
     consequence: "How long SIGTERM lets work in flight finish. A kill must come later than that.",

@@ -39,6 +39,8 @@ export type Settings = {
   readonly webhookPlainHttp: boolean;
   /** After so long of nothing but failures an endpoint is disabled; Infinity for never. */
   readonly webhookDisableAfterMs: Readonly<Record<LogEnvironment, number>>;
+  /** Infinity for ever. */
+  readonly webhookKeepMs: number;
   readonly smtpUrls: readonly string[];
   /** Without it mail is written into the data folder. */
   readonly mailUrl: string | undefined;
@@ -53,6 +55,9 @@ export type Settings = {
   /** Whether recipients and texts of all sends are sealed, not of replies alone. */
   readonly encryptMessages: boolean;
   readonly logLevel: string;
+  /** Where spans are told; undefined: nowhere. */
+  readonly otlpEndpoint: string | undefined;
+  readonly traceRatio: number;
   readonly trustProxy: string | undefined;
   readonly shutdownMs: number;
   /** How long a start waits for a database or a log that is away. */
@@ -148,6 +153,14 @@ function businessOf(values: Values): BusinessCalendar {
 
 const daysOrNever = (days: number): number => (days === 0 ? Infinity : days * 24 * 3_600_000);
 
+/** The variable that every program with OpenTelemetry reads; a machine may have it for all of them. */
+const othersEndpoint = "OTEL_EXPORTER_OTLP_ENDPOINT";
+function endpointOfOthers(env: Environment): string | undefined {
+  const read = settingsTable.HELIOGRAPH_OTLP_ENDPOINT.safeParse(env[othersEndpoint] || undefined);
+  if (read.success) return read.data;
+  throw new SettingsError(`${othersEndpoint}: ${read.error.issues[0]!.message}`);
+}
+
 function requireKnown(chosen: readonly string[], services: readonly string[]): void {
   const other = chosen.find((name) => !services.includes(name));
   if (other !== undefined)
@@ -207,6 +220,7 @@ export function readSettings(
       live: daysOrNever(values.HELIOGRAPH_WEBHOOK_DISABLE_DAYS_LIVE),
       sandbox: daysOrNever(values.HELIOGRAPH_WEBHOOK_DISABLE_DAYS_SANDBOX),
     },
+    webhookKeepMs: daysOrNever(values.HELIOGRAPH_WEBHOOK_KEEP_DAYS),
     smtpUrls: values.HELIOGRAPH_SMTP_URL,
     mailUrl: values.HELIOGRAPH_MAIL_URL,
     mailFrom: values.HELIOGRAPH_MAIL_FROM,
@@ -215,6 +229,8 @@ export function readSettings(
     logGatewayChannels: values.HELIOGRAPH_LOG_GATEWAY_CHANNELS,
     masterKey: values.HELIOGRAPH_MASTER_KEY,
     logLevel: values.HELIOGRAPH_LOG_LEVEL,
+    otlpEndpoint: values.HELIOGRAPH_OTLP_ENDPOINT ?? endpointOfOthers(env),
+    traceRatio: values.HELIOGRAPH_TRACE_RATIO,
     trustProxy: values.HELIOGRAPH_TRUST_PROXY,
     apiUrl: values.HELIOGRAPH_API_URL?.replace(/\/+$/, ""),
     publicUrl: values.HELIOGRAPH_PUBLIC_URL?.replace(/\/+$/, ""),

@@ -244,7 +244,11 @@ function openWriter({ context }: Pick<ReactorTools, "context">) {
       case "conflict":
         threads.forget(name);
         return outcome!;
-      default: {
+      case "duplicate":
+        // Somebody decided the same before: what is stored counts, which is read when it is needed.
+        threads.forget(name);
+        return { kind: "appended" };
+      case "appended": {
         let after = state;
         for (const event of recordedOf(stream, events, outcome!))
           after = evolveThread(after, event);

@@ -225,7 +225,7 @@ export function decideRefunded(
 /** The append of a message's facts. Ids follow from the cause, so that deciding again after a crash gives a duplicate. */
 export function appendOf(stream: string, state: MessageState, facts: readonly Fact[]): Append {
   const events = facts.map(({ type, data, cause }): NewEvent => {
-    const { request_id, traceparent, at } = cause.metadata;
+    const { request_id, traceparent = state.traceparent, at } = cause.metadata;
     return {
       id: uuid5(cause.id, state.id, type),
       type,

@@ -110,15 +110,19 @@ async function startReceipts(tools: ReactorTools): Promise<ReactorInstance<Consu
       const outcomes = await context.log.append(decided.map(({ append }) => append));
       await failpoint("delivery.after_append");
       const again: Work[] = [];
+      /** Another owner decided the same before: what is stored counts. */
+      const repeated: string[] = [];
       let invalid: string | undefined;
       for (const [index, outcome] of outcomes.entries()) {
         const { work, append } = decided[index]!;
         if (outcome.kind === "conflict") again.push(work);
         else if (outcome.kind === "invalid") invalid = `${append.stream}: ${outcome.message}`;
+        else if (outcome.kind === "duplicate") repeated.push(work.id);
         else states.appended(append, outcome);
       }
       if (invalid !== undefined) throw new Error(invalid);
-      if (again.length > 0) await states.load(again.map((work) => work.id));
+      const changed = [...repeated, ...again.map((work) => work.id)];
+      if (changed.length > 0) await states.load(changed);
       open = again;
     }
   }

@@ -39,6 +39,9 @@ export function attemptOf(
     ...(request.keyword !== undefined && { automatic: true }),
     ...(validForSeconds > 0 && { validForSeconds }),
     partner: requestEvent.metadata.partner ?? "",
+    ...(requestEvent.metadata.traceparent !== undefined && {
+      traceparent: requestEvent.metadata.traceparent,
+    }),
   };
 }
 

@@ -9,6 +9,7 @@ import {
 } from "@heliograph/gateways";
 import { FairQueue } from "@heliograph/log";
 import type { RoutingRules } from "@heliograph/runtime";
+import { activeTracing, tracedGateway } from "@heliograph/tracing";
 import { alwaysClosed, createBreaker, type Breaker } from "./breaker.ts";
 import type { Bucket } from "./bucket.ts";
 import type { Candidate } from "./choose.ts";
@@ -93,7 +94,8 @@ export function createConnections(options: Options): Connections {
 
   function open(config: GatewayConfig): Connection | undefined {
     try {
-      const gateway = createGateway(options.environment, config, options.tools);
+      const made = createGateway(options.environment, config, options.tools);
+      const gateway = activeTracing() === undefined ? made : tracedGateway(made);
       gateway.listen?.();
       return newConnection(config, gateway, options);
     } catch (error) {

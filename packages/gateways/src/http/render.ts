@@ -16,6 +16,7 @@ const valuesOf = (attempt: Attempt, callbackUrl: string): Readonly<Record<string
   category: attempt.category ?? "",
   media_url: attempt.media?.[0]?.url ?? "",
   callback_url: callbackUrl,
+  traceparent: attempt.traceparent ?? "",
 });
 
 type Escape = (value: string) => string;

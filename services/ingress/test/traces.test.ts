@@ -1,0 +1,112 @@
+import { registerHooks } from "node:module";
+import { streamOf } from "@heliograph/contracts";
+import { service as delivery } from "@heliograph/delivery";
+import { service as dispatch } from "@heliograph/dispatch";
+import { service as wallet } from "@heliograph/wallet";
+import { activeTracing } from "@heliograph/tracing";
+import { until, webhookSink, type WebhookSink } from "@heliograph/testkit";
+import { openWorld, type World } from "@heliograph/testkit/world";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { service } from "../src/service.ts";
+
+/** Modules of OpenTelemetry that were loaded since this file began. */
+const loaded: string[] = [];
+const hooks = registerHooks({
+  load(url, context, next) {
+    if (url.includes("@opentelemetry")) loaded.push(url);
+    return next(url, context);
+  },
+});
+
+const theirs = `00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01`;
+type Span = {
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly parentSpanId?: string;
+  readonly name: string;
+};
+
+let collector: WebhookSink;
+let world: World;
+beforeAll(async () => {
+  collector = await webhookSink();
+});
+afterAll(async () => {
+  await collector.close();
+  hooks.deregister();
+});
+
+const spans = (): readonly Span[] =>
+  collector.requests.flatMap(({ body }) =>
+    JSON.parse(body).resourceSpans.flatMap((resource: { scopeSpans: { spans: Span[] }[] }) =>
+      resource.scopeSpans.flatMap((scope) => scope.spans),
+    ),
+  );
+
+/** Sends a text, waits until its stream ends with an event, and gives the `traceparent` of every one. */
+async function sent(last: string, traceparent?: string) {
+  const answer = await world.call("POST", "/api/v1/messages", {
+    key: world.partners[0]!.key,
+    body: { channel: "sms", to: "+15551230001", text: "hello" },
+    ...(traceparent !== undefined && { headers: { traceparent } }),
+  });
+  expect(answer.status).toBe(202);
+  const { log } = world.platform.contexts.sandbox;
+  const events = await until(
+    async () => {
+      const all = await log.readStream(streamOf("message", answer.body.id));
+      return all.at(-1)?.type === last && all;
+    },
+    { what: `${last} of the message`, timeoutMs: 20_000 },
+  );
+  return events.map(({ metadata }) => metadata.traceparent);
+}
+
+test("without a collector a caller's trace is carried, none is begun, and nothing is loaded", async () => {
+  world = await openWorld({ services: [service], partners: [{ funds: "10" }] });
+  try {
+    expect(await sent("MessageRequested", theirs)).toEqual([theirs]);
+    expect(await sent("MessageRequested")).toEqual([undefined]);
+    expect(await sent("MessageRequested", "00-no-such-01")).toEqual([undefined]);
+    expect(activeTracing()).toBeUndefined();
+    expect(loaded).toEqual([]);
+  } finally {
+    await world.close();
+  }
+}, 60_000);
+
+test("with one, a message is one trace from its request to its delivery, and the caller's flag does not decide that", async () => {
+  world = await openWorld({
+    services: [service, wallet, dispatch, delivery],
+    consumers: "run",
+    partners: [{ funds: "10" }],
+    env: { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, HELIOGRAPH_TRACE_RATIO: "1" },
+  });
+  let carried: readonly (string | undefined)[];
+  try {
+    carried = await sent("MessageDelivered", theirs.replace(/01$/, "00"));
+  } finally {
+    await world.close();
+  }
+  expect(loaded.length).toBeGreaterThan(0);
+  const all = spans();
+  const server = all.find(({ name }) => name === "POST /messages")!;
+  expect(server).toMatchObject({
+    traceId: theirs.slice(3, 35),
+    parentSpanId: theirs.slice(36, 52),
+  });
+  expect(new Set(carried)).toEqual(new Set([`00-${server.traceId}-${server.spanId}-01`]));
+  const ours = all.filter(({ traceId }) => traceId === server.traceId);
+  const names = ours.map(({ name }) => name);
+  for (const name of [
+    "append MessageRequested",
+    "wallet-ledger MessageRequested",
+    "append MessageSent",
+    "call sim-sms",
+    "append MessageDelivered",
+  ])
+    expect(names).toContain(name);
+  for (const span of ours.filter((each) => each !== server))
+    expect(span.parentSpanId, span.name).toBe(server.spanId);
+  expect(JSON.stringify(all)).not.toMatch(/15551230001|hello/);
+}, 60_000);
