@@ -6,6 +6,7 @@ import {
   type Answer,
   type Route,
   route,
+  anotherName,
   givenOnce,
   listed,
   queryInt,
@@ -23,10 +24,10 @@ const sequence = queryInt(0, Number.MAX_SAFE_INTEGER);
 const types = listed(lifecycleTypeNames).meta({ description: "One or more, separated by commas." });
 const EventsQuery = z.strictObject({
   after: sequence.optional(),
-  cursor: sequence.optional().meta({ description: "Another name of `after`." }),
+  cursor: anotherName(sequence, "after"),
   limit: queryInt(1, maxPageSize).optional(),
   types: types.optional(),
-  event_types: types.optional().meta({ description: "Another name of `types`." }),
+  event_types: anotherName(types, "types"),
   wait: z
     .string()
     .regex(/^\d{1,2}(?:\.\d{1,3})?$/, `must be a number from 0 to ${maxWaitSeconds}`)
