@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { checkAdvisories } from "./advisories.ts";
 import { checkBoundaries } from "./boundaries.ts";
+import { checkLicences } from "./licences.ts";
 import { run, type Finished } from "./run.ts";
 import { checkTidy } from "./tidy/index.ts";
 
@@ -45,6 +46,11 @@ export const steps: readonly Step[] = [
     name: "tidy",
     hint: "rules are in scripts/check/tidy",
     run: async () => found(checkTidy(".")),
+  },
+  {
+    name: "licences",
+    hint: "which ones are allowed is in scripts/check/licences.json",
+    run: async () => found(checkLicences(".")),
   },
   {
     name: "advisories",
