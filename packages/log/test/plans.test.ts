@@ -2,7 +2,7 @@ import { testDatabase } from "@heliograph/testkit";
 import pg from "pg";
 import { expect, it } from "vitest";
 import { openPostgresLog } from "../src/index.ts";
-import { APPEND_ONE, batchStatement } from "../src/postgres/flush.ts";
+import { APPEND_ONE, batchStatement, exactStatement } from "../src/postgres/flush.ts";
 import { READ_STATEMENTS } from "../src/postgres/reader.ts";
 import { event, newStream } from "./support.ts";
 
@@ -46,6 +46,14 @@ it("finds everything by index and sorts nothing, however large the log", async (
   ]);
   expect(one).toMatch(/Index (Only )?Scan/);
   expect(one).not.toMatch(TABLE_SCAN_OR_SORT);
+  const encoded = [{ data: "{}", metadata: "{}" }];
+  const several = exactStatement([
+    { append: { stream: "test-1", expected: 0, events: [event()] }, encoded },
+    { append: { ...newStream(), events: [event()] }, encoded },
+  ]);
+  const plan = await explain(client, several.text, several.values);
+  expect(plan).toMatch(/Index (Only )?Scan/);
+  expect(plan).not.toMatch(/Seq Scan on events/);
 
   await client.end();
   await log.close();

@@ -60,20 +60,89 @@ export const APPEND_ONE: Pick<Statement, "name" | "text"> = {
     select position, recorded_at from taken`,
 };
 
-/** The fast statement fits: one event whose revision is known beforehand. */
-export function isSingle(items: readonly Item[]): boolean {
-  return (
-    items.length === 1 && items[0]!.encoded.length === 1 && items[0]!.append.expected !== "any"
-  );
+/**
+ * Several events whose revisions are known beforehand, which nearly all are: decided by the same means in one statement where the function starts eight. CPU of PostgreSQL a flush of 2, 18 and 60
+ * events, with others at work: 0.40, 0.93 and 1.87 ms by the function, 0.23, 0.57 and 1.13 by this. $9 and $10 are the streams that have to be there and their last revisions.
+ */
+export const APPEND_EXACT: Pick<Statement, "name" | "text"> = {
+  name: "log_append_exact",
+  text: `with taken as (
+      update log.head h
+         set (position, sealed, recorded_at, chain) = (
+           select p.position, p.position, p.recorded_at, ${linkHash("h.chain", {
+             position: `(select string_agg(n::text, E'\\n' order by n) from generate_series(h.position + 1, p.position) n)`,
+             stream: "$1::text",
+             revision: "$2::text",
+             id: "$3::text",
+             type: "$4::text",
+             version: "$5::text",
+             recorded_at: `rtrim(repeat(p.recorded_at || E'\\n', $8::integer), E'\\n')`,
+             data: "$6::text",
+             metadata: "$7::text",
+           })}
+             from (select h.position + $8::integer as position, (extract(epoch from clock_timestamp()) * 1000)::bigint as recorded_at) p)
+       where h.sealed = h.position
+         and (select count(*) from unnest(string_to_array($9::text, E'\\n'), $10::integer[]) as before (stream, revision)
+               cross join lateral (
+                 select from log.events e where e.stream = before.stream and e.revision = before.revision limit 1
+               ) found) = cardinality($10::integer[])
+      returning position, recorded_at, chain
+    ), stored as (
+      insert into log.events (position, stream, revision, id, type, version, recorded_at, data, metadata, chain)
+      select t.position - $8::integer + x.ord, x.stream, x.revision::integer, x.id::uuid, x.type, x.version::smallint, t.recorded_at,
+             x.data, x.metadata, case when x.ord = $8::integer then t.chain end
+        from taken t, unnest(${[1, 2, 3, 4, 5, 6, 7].map((n) => `string_to_array($${n}, E'\\n')`).join(", ")})
+             with ordinality as x (stream, revision, id, type, version, data, metadata, ord)
+    )
+    select position, recorded_at from taken`,
+};
+
+/** All revisions are known beforehand: one of the two statements fits. */
+export const isExact = (items: readonly Item[]): boolean =>
+  items.every(({ append }) => append.expected !== "any");
+
+export function exactStatement(items: readonly Item[]): Statement {
+  const [first] = items;
+  return items.length === 1 && first!.encoded.length === 1 ? one(first!) : several(items);
 }
 
-export function singleStatement({ append, encoded }: Item): Statement {
+function one({ append, encoded }: Item): Statement {
   const event = append.events[0]!;
   const { data, metadata } = encoded[0]!;
   const revision = expectedRevision(append.expected) + 1;
   return {
     ...APPEND_ONE,
     values: [append.stream, revision, event.id, event.type, event.version ?? 1, data, metadata],
+  };
+}
+
+function several(items: readonly Item[]): Statement {
+  const columns: string[][] = [[], [], [], [], [], [], []];
+  const [streams, revisions, ids, types, versions, data, metadata] = columns;
+  const before: { readonly stream: string; readonly revision: number }[] = [];
+  for (const { append, encoded } of items) {
+    const { stream, events } = append;
+    const last = expectedRevision(append.expected);
+    if (last >= 0) before.push({ stream, revision: last });
+    for (let place = 0; place < encoded.length; place++) {
+      const event = events[place]!;
+      streams!.push(stream);
+      revisions!.push(String(last + 1 + place));
+      ids!.push(event.id);
+      types!.push(event.type);
+      versions!.push(String(event.version ?? 1));
+      data!.push(encoded[place]!.data);
+      metadata!.push(encoded[place]!.metadata);
+    }
+  }
+  return {
+    ...APPEND_EXACT,
+    values: [
+      ...columns.map((column) => column.join("\n")),
+      streams!.length,
+      before.map(({ stream }) => stream).join("\n"),
+      `{${before.map(({ revision }) => revision).join(",")}}`,
+    ],
   };
 }
 
@@ -140,17 +209,18 @@ export type Decided = {
   readonly head: bigint;
 };
 
-/** Reads the answer of the single statement; undefined when the revision before it does not exist. */
-export function decodeSingle(
-  item: Item,
+/** Reads the answer of an exact statement; undefined when a revision that it builds on is not there. */
+export function decodeExact(
+  items: readonly Item[],
   row: readonly string[] | undefined,
   keepEvents: boolean,
   upcast: Upcast | undefined,
 ): Decided | undefined {
   if (row === undefined) return undefined;
-  const base = BigInt(row[0]!) - 1n;
-  const actual = [expectedRevision(item.append.expected)];
-  return decodeAccepted([item], base, Number(row[1]), actual, undefined, keepEvents, upcast);
+  const events = items.reduce((sum, { encoded }) => sum + encoded.length, 0);
+  const base = BigInt(row[0]!) - BigInt(events);
+  const actual = items.map(({ append }) => expectedRevision(append.expected));
+  return decodeAccepted(items, base, Number(row[1]), actual, undefined, keepEvents, upcast);
 }
 
 /** Reads the answer of append_batch. */

@@ -5,9 +5,9 @@ import { clientConfig, isDisconnect, isOutOfService, sqlState } from "./connecti
 import {
   batchStatement,
   decodeBatch,
-  decodeSingle,
-  isSingle,
-  singleStatement,
+  decodeExact,
+  exactStatement,
+  isExact,
   type Decided,
 } from "./flush.ts";
 import { Queue, type Call, type FlushLimits, type Waiting } from "./queue.ts";
@@ -37,6 +37,8 @@ const FLUSH_TIMEOUT_MS = 5_000;
 /** An append whose commit is unknown, or that was rolled back, is tried again for this long. */
 const RETRY_FOR_MS = 5_000;
 const MAX_ATTEMPTS = 10;
+/** After a refusal the function decides what comes in company for so long: it tells which are refused, where a statement fails for all. */
+const DOUBT_MS = 1_000;
 const PROBE_FIRST_MS = 50;
 const PROBE_LAST_MS = 2_000;
 /** Rolled back by PostgreSQL through no fault of the append: serialization, deadlock, lock and statement timeouts. */
@@ -59,7 +61,8 @@ export type WriterOptions = {
 
 type Flight = {
   readonly items: readonly Waiting[];
-  readonly single: boolean;
+  /** All its revisions are known: it is decided by one statement, and not by the function. */
+  readonly exact: boolean;
   /** A position that was committed before this was sent. */
   readonly since: bigint;
 };
@@ -89,8 +92,8 @@ type Connected = { readonly client: pg.Client; readonly name: string; alive: boo
  *                                                                          after 5 s the undecided fail as `outcomeUnknown`
  *
  * Errors of a flight whose connection is well: one that PostgreSQL rolled back through no fault of the append is sent again (10 times, for 5 s); a lack of disk or memory
- * fails its appends as unavailable; anything else is one append's fault, so that a flight of several goes back as flights of one, and a flight of one fails. The statement for a
- * single event hands what it cannot decide (revision taken, or not there yet; events without a seal) to `append_batch`: `slow`.
+ * fails its appends as unavailable; anything else is one append's fault, so that a flight of several goes back as flights of one, and a flight of one fails. The statements for
+ * revisions that are known hand what they cannot decide (revision taken, or not there yet; events without a seal) to `append_batch`: `slow`.
  */
 export class Writer {
   readonly #options: WriterOptions;
@@ -108,6 +111,8 @@ export class Writer {
   readonly #landed = makeBell();
   /** Everything up to here was committed before any flush now under way was sent. */
   #known = 0n;
+  /** Something was refused lately, and more may be: a reactor that goes over its events again appends duplicates by the hundred. */
+  #doubtUntil = 0;
 
   private constructor(options: WriterOptions) {
     this.#options = options;
@@ -225,24 +230,24 @@ export class Writer {
       const items = this.#queue.take();
       const giveUpAt = Date.now() + RETRY_FOR_MS;
       for (const item of items) item.giveUpAt ||= giveUpAt;
-      const flight = { items, single: isSingle(items) && !items[0]!.slow, since: this.#known };
+      const flight = { items, exact: this.#areExact(items), since: this.#known };
       this.#flights.push(flight);
       void this.#fly(this.#connected, flight);
     }
   };
 
   async #fly(target: Connected, flight: Flight): Promise<void> {
-    const { items, single } = flight;
+    const { items, exact } = flight;
     const { failpoint, keepEvents, upcast, watch } = this.#options;
     const startedAt = performance.now();
     try {
       const before = failpoint("log.before_append");
       if (before !== undefined) await before;
-      const statement = single ? singleStatement(items[0]!) : batchStatement(items);
+      const statement = exact ? exactStatement(items) : batchStatement(items);
       const { rows } = await target.client.query({ ...statement, rowMode: "array" });
       const keep = keepEvents();
-      const decided = single
-        ? decodeSingle(items[0]!, rows[0], keep, upcast)
+      const decided = exact
+        ? decodeExact(items, rows[0], keep, upcast)
         : decodeBatch(items, rows[0]!, keep, upcast);
       const after = failpoint("log.after_append");
       if (after !== undefined) await after;
@@ -273,8 +278,14 @@ export class Writer {
       this.#queue.settle(items[index]!, outcomes[index]!);
   }
 
+  #areExact(items: readonly Waiting[]): boolean {
+    if (items.length > 1 && performance.now() < this.#doubtUntil) return false;
+    return isExact(items) && !items.some(({ slow }) => slow);
+  }
+
   #sendSlowly(items: readonly Waiting[]): void {
     for (const item of items) item.slow = true;
+    if (items.length > 1) this.#doubtUntil = performance.now() + DOUBT_MS;
     this.#queue.putBack(items);
   }
 
@@ -284,7 +295,7 @@ export class Writer {
     if (isDisconnect(error)) {
       this.#undecided.push(flight);
       this.#lost(target);
-    } else if (flight.single && sqlState(error) === "23505") {
+    } else if (flight.exact && sqlState(error) === "23505") {
       this.#sendSlowly(items);
     } else if (RETRYABLE.has(sqlState(error)!)) {
       this.#tryAgain(items, error);
