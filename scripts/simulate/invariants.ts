@@ -97,6 +97,8 @@ function faultsOfMessage(
   const owes = hasFailed ? "failed" : status;
   if (!charges[owes].includes(hold?.status ?? "held"))
     about(`is ${status} and its funds are ${hold?.status}`);
+  if (hold?.status === "captured" && hold.amount !== state.request.cost)
+    about(`costs ${state.request.cost} and ${hold.amount} is charged`);
   const isTaken = [...sim.taken.values()].some(({ messageId }) => messageId === state.id);
   if (statusRank(status) >= statusRank("sent") && status !== "failed" && !isTaken)
     about(`is ${status} and no provider has it`);

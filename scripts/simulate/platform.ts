@@ -1,5 +1,5 @@
 import { install, type Clock } from "@sinonjs/fake-timers";
-import { deterministicId, streamOf, uuid5 } from "@heliograph/contracts";
+import { deterministicId, type EventData, streamOf, uuid5 } from "@heliograph/contracts";
 import { receiptsReactor } from "@heliograph/delivery";
 import type { GatewayConfig } from "@heliograph/gateways";
 import type { Reactor } from "@heliograph/runtime";
@@ -21,6 +21,7 @@ type Service = {
   readonly others: Owner[];
 };
 
+const triggers = [["failed"], ["no_receipt"], ["failed", "expired", "no_receipt"]] as const;
 const iso = (ms: number): string => new Date(ms).toISOString();
 
 /** Dispatch, the wallet and delivery on one log in memory, with their providers, in a time of its own; everything happens when, and in the order in which, chance lets it. */
@@ -79,6 +80,7 @@ export class Platform {
     const id = deterministicId("msg", `${index}`);
     this.ids.push(id);
     const request = requestOf(id, {
+      ...(sim.draw() < 0.3 && this.#further()),
       channel: "sms",
       to: `+1555000000${index % 3}`,
       created_at: iso(sim.now),
@@ -93,6 +95,24 @@ export class Platform {
       uuid5(id, "MessageRequested"),
       request,
     );
+  }
+  /** One or two further steps; what is held is the dearest of all. */
+  #further(): Partial<EventData<"MessageRequested">> {
+    const { sim } = this;
+    const { content, price, segments } = requestOf("");
+    const failover = (["email", "whatsapp"] as const)
+      .slice(sim.draw() < 0.5 ? 1 : 0)
+      .map((channel) => ({
+        channel,
+        to: `${channel}@example.com`,
+        content,
+        price,
+        segments,
+        on: [...sim.oneOf(triggers)],
+        after_seconds: 10,
+        cost: sim.oneOf(costs),
+      }));
+    return { failover, hold: costs.at(-1)! };
   }
   /** A provider reports on something that it took: anything, as often and as late as it likes. */
   async report(): Promise<void> {

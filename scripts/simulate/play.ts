@@ -32,12 +32,19 @@ export const plays = (messages: number): fc.Arbitrary<Play> =>
     funds: fc.constantFrom("0", "1", "10", "1000"),
   });
 
-export type Played = { readonly faults: readonly string[]; readonly digest: string };
+export type Played = {
+  readonly faults: readonly string[];
+  readonly digest: string;
+  /** What happened at all. */
+  readonly types: ReadonlySet<string>;
+};
 
 /** Lets one play happen and come to rest; gives what then does not hold, and the same digest whenever it is played. */
 export async function play(given: Play): Promise<Played> {
   const { seed, messages, turns, moves, policy, gateways, funds } = given;
-  const configs = Array.from({ length: gateways }, () => ({ on_uncertain: policy }));
+  const configs = (["sms", "email", "whatsapp"] as const).flatMap((channel) =>
+    Array.from({ length: gateways }, () => ({ channel, on_uncertain: policy })),
+  );
   const platform = await Platform.open(seed, configs, moves);
   try {
     const draw = drawsOf(~seed);
@@ -49,7 +56,7 @@ export async function play(given: Play): Promise<Played> {
     for (let late = 0; late < messages; late++) await platform.report();
     await platform.rest();
     const faults = await faultsOf(platform);
-    return { faults, digest: await digestOf(platform) };
+    return { faults, ...(await logOf(platform)) };
   } finally {
     platform.close();
   }
@@ -89,10 +96,10 @@ async function replaceSomebody(
   else await sim.start(how, moves);
 }
 
-async function digestOf({ sim: { log } }: Platform): Promise<string> {
+async function logOf({ sim: { log } }: Platform): Promise<Omit<Played, "faults">> {
   const hash = createHash("sha256");
   const { events } = await log.readAll({ after: 0n, limit: 1_000_000 });
   for (const { stream, id, type, data } of events)
     hash.update(`${stream} ${id} ${type} ${JSON.stringify(data)}\n`);
-  return hash.digest("hex");
+  return { digest: hash.digest("hex"), types: new Set(events.map(({ type }) => type)) };
 }

@@ -4,9 +4,9 @@ import { jsonIn } from "./json-in.ts";
 import type { GatewayConfig, SendResult } from "./types.ts";
 
 /** A provider that takes longer than this to take a connection is as good as away; the call's own timeout may be shorter. */
-const maxConnectMs = 10_000;
+export const maxConnectMs = 10_000;
 /** No provider's answer to one message is longer; what comes after it is not read. */
-const maxAnswerBytes = 256 * 1024;
+export const maxAnswerBytes = 256 * 1024;
 /** Idle connections are given up before most providers close them, so that a request seldom meets a closed one. */
 const keepAliveMs = 4_000;
 /** A provider that names a longer time is asked again after this one. */
@@ -118,7 +118,7 @@ async function bounded(body: AsyncIterable<Buffer> & { destroy(): unknown }): Pr
   return Buffer.concat(chunks).subarray(0, maxAnswerBytes).toString("utf8");
 }
 
-const codeOf = (error: unknown): string =>
+export const codeOf = (error: unknown): string =>
   error instanceof Error && "code" in error && typeof error.code === "string"
     ? error.code
     : "the connection failed";

@@ -18,6 +18,7 @@ import {
   type InboundRequest,
   type Secrets,
 } from "./descriptor.ts";
+import { apns } from "./apns/index.ts";
 import { fcm } from "./fcm/index.ts";
 import { http } from "./http/index.ts";
 import { log } from "./log/index.ts";
@@ -39,6 +40,7 @@ export const gatewayKinds: readonly GatewayKind[] = [
   telegram,
   whatsapp,
   fcm,
+  apns,
   http,
 ];
 

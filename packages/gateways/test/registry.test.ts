@@ -35,6 +35,7 @@ test("in the sandbox nothing can be made that could reach anybody, and not one b
     "telegram",
     "whatsapp_cloud",
     "fcm",
+    "apns",
     "http",
   ]);
   for (const { kind } of real)

@@ -39,6 +39,7 @@ export { testVault } from "./test-vault.ts";
 export { runningCells } from "./running-cells.ts";
 export { consumerOn, runConsumerHere } from "./run-consumer-here.ts";
 export { telegramDouble, type TelegramDouble } from "./providers/telegram.ts";
+export { apnsDouble, type ApnsDouble } from "./providers/apns.ts";
 export { fcmDouble, type FcmDouble } from "./providers/fcm.ts";
 export { twilioDouble, type TwilioDouble } from "./providers/twilio.ts";
 export { whatsappDouble, type WhatsappDouble } from "./providers/whatsapp.ts";

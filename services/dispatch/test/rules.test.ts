@@ -98,8 +98,8 @@ test("a push goes to the provider that gave its token, and to any where none did
     name,
     config: { gateway_id: name, channel: "push", kind } as GatewayConfig,
   });
-  const [fcm, other] = [of("one", "fcm"), of("three", "http")];
-  const found = (to: string, all = [fcm, other]) => {
+  const [fcm, apns, other] = [of("one", "fcm"), of("two", "apns"), of("three", "http")];
+  const found = (to: string, all = [fcm, apns]) => {
     const message = {
       channel: "push",
       to,
@@ -110,7 +110,8 @@ test("a push goes to the provider that gave its token, and to any where none did
     return routeOf(new Map(), all, message).candidates.map(({ name }) => name);
   };
   const tokens = ["fMEP0vJqS0:APA91bHqX-device", "0a".repeat(32)] as const;
-  expect(tokens.map((to) => found(to))).toEqual([["one", "three"], ["three"]]);
+  expect(tokens.map((to) => found(to))).toEqual([["one"], ["two"]]);
+  expect(tokens.map((to) => found(to, [apns, other]))).toEqual([["three"], ["two", "three"]]);
   expect(found(tokens[1], [fcm, fcm])).toEqual(["one", "one"]);
 });
 

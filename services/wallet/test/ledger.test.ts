@@ -1,4 +1,5 @@
 import { streamOf } from "@heliograph/contracts";
+import type { EventLog } from "@heliograph/log";
 import { loosely } from "@heliograph/testkit";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { count, drivers, openLedger, openSandbox, partnerOn, range } from "./harness.ts";
@@ -262,6 +263,42 @@ describe.each(drivers)("on the %s log", (driver) => {
     expect(outcome?.kind).toBe("appended");
     await ledger.read(at);
     expect(await one.proof()).toMatchObject({ held: "0.012", holds_open: 1 });
+  });
+
+  test("of two owners that decide the same at once, the second goes on from what the first has stored", async () => {
+    const { context, log } = world;
+    const one = partnerOn(log);
+    await one.topUp("10");
+    await one.request(0);
+    await one.request(1);
+    const first = await openLedger(context);
+    const begun = await first.read();
+    // The second sees the holds that it did not make once the first has settled them.
+    const settled = Promise.withResolvers<void>();
+    const scanStream: EventLog["scanStream"] = async function* (...args) {
+      await settled.promise;
+      yield* log.scanStream(...args);
+    };
+    const lookups = { scanStream };
+    const late = new Proxy(log, {
+      get: (target, name) => Reflect.get(name in lookups ? lookups : target, name),
+    });
+    const second = await openLedger({ ...context, log: late });
+    await one.request(2);
+    await one.request(3);
+    const held = await second.read(begun);
+    await first.read(begun);
+    for (const number of [0, 2]) await one.sent(number);
+    for (const number of [1, 3]) await one.exhausted(number);
+    const deciding = second.read(held);
+    await first.read(held);
+    settled.resolve();
+    await deciding;
+    const settledAt = await log.head();
+    await one.request(4);
+    await second.read(settledAt);
+    expect(await one.proof()).toMatchObject({ matches: true, held: "0.012", balance: "9.964" });
+    expect((await one.events()).map(({ data }) => data.available).at(-1)).toBe("9.964");
   });
 
   test("the checkpoint follows when the ledger stops", async () => {

@@ -8,9 +8,10 @@ import {
   type HttpAnswer,
   type HttpOutcome,
 } from "../call.ts";
+import { isUnsendable } from "../push-recipient.ts";
 import type { Attempt, Gateway, GatewayConfig, SendResult } from "../types.ts";
 import { createAccessTokens, type Grant } from "./access-tokens.ts";
-import { fcmMessage, isUnsendable } from "./content.ts";
+import { fcmMessage } from "./content.ts";
 import { fcmError, fcmErrors, fcmFailure, refusalIn, type FcmError } from "./errors.ts";
 import type { FcmSecrets, FcmSettings } from "./settings.ts";
 

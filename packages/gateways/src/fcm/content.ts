@@ -1,15 +1,10 @@
-import { isApnsToken, isDeviceId, unknownDevice } from "../push-recipient.ts";
+import { isApnsToken, isDeviceId, unknownDevice, type Unsendable } from "../push-recipient.ts";
 import type { Attempt } from "../types.ts";
-import type { FcmError } from "./errors.ts";
 
 /** Of notification and data together, keys and values (FCM, `INVALID_ARGUMENT`). */
 const maxPayloadBytes = 4_096;
 /** Four weeks: the longest that FCM keeps a message. */
 const maxTtlSeconds = 2_419_200;
-
-/** Why there is no message to send, as the refusal that it is. */
-export type Unsendable = { readonly reason: FcmError; readonly text: string };
-export const isUnsendable = (message: object): message is Unsendable => "reason" in message;
 
 const bytesIn = (fields: Readonly<Record<string, string>>): number =>
   Object.entries(fields).reduce((sum, entry) => sum + Buffer.byteLength(entry.join("")), 0);

@@ -1,3 +1,4 @@
+import { apns } from "./apns.ts";
 import { fcm } from "./fcm.ts";
 import { http } from "./http.ts";
 import { log } from "./log.ts";
@@ -11,6 +12,7 @@ import { whatsapp } from "./whatsapp-cloud.ts";
 
 /** Each kind's provider: a program where there is one to be had. A kind without one fails the suite. */
 export const providers: Readonly<Record<string, () => Promise<Provider>>> = {
+  apns,
   fcm,
   http,
   log,

@@ -96,17 +96,9 @@ export async function fcmDouble({ projectId = "shop-1234" }: { projectId?: strin
   sink.behave(answer);
   return {
     url: sink.url,
-    tokenUrl: `${sink.url}/token`,
     projectId,
     /** The key file, as it is downloaded. */
-    serviceAccount: JSON.stringify({
-      type: "service_account",
-      project_id: projectId,
-      private_key_id: "0f1e2d3c",
-      private_key: privateKey,
-      client_email: email,
-      token_uri: `${sink.url}/token`,
-    }),
+    serviceAccount: JSON.stringify(keyFile(projectId, email, privateKey, `${sink.url}/token`)),
     messages: messages as readonly FcmMessage[],
     /** Access tokens that were given, in order. */
     granted: granted as readonly string[],
@@ -121,6 +113,20 @@ export async function fcmDouble({ projectId = "shop-1234" }: { projectId?: strin
     close: () => sink.close(),
   };
 }
+
+const keyFile = (
+  project_id: string,
+  client_email: string,
+  private_key: string,
+  token_uri: string,
+) => ({
+  type: "service_account",
+  project_id,
+  private_key_id: "0f1e2d3c",
+  private_key,
+  client_email,
+  token_uri,
+});
 
 /** Why an assertion proves nothing. */
 function faultIn(

@@ -1,0 +1,39 @@
+import { uuid5 } from "@heliograph/contracts";
+import { isApnsToken, isDeviceId, unknownDevice, type Unsendable } from "../push-recipient.ts";
+import type { Attempt } from "../types.ts";
+
+/** What APNs takes in all, bytes of JSON (Apple, "Generating a remote notification"). */
+const maxPayloadBytes = 4_096;
+
+export type Notification = {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly payload: string;
+};
+
+/**
+ * What is posted for an attempt, but for who sends it. The id is the attempt's, so a repeat has the same one; the device shows the last of what has one collapse id, so a repeat takes the place of the
+ * first.
+ */
+export function notificationOf(attempt: Attempt, nowMs: number): Notification | Unsendable {
+  const { to, content, category, attemptId, messageId, validForSeconds } = attempt;
+  const { subject, text = "" } = content;
+  if (isDeviceId(to)) return { reason: "invalid_recipient", text: unknownDevice };
+  if (!isApnsToken(to)) return { reason: "invalid_recipient", text: "it is no token of APNs" };
+  if (text === "") return { reason: "content_rejected", text: "it has no text" };
+  const alert = { ...(subject !== undefined && { title: subject }), body: text };
+  const payload = JSON.stringify({ ...attempt.data, message_id: messageId, aps: { alert } });
+  if (Buffer.byteLength(payload) > maxPayloadBytes)
+    return { reason: "content_rejected", text: `it is larger than ${maxPayloadBytes} bytes` };
+  return {
+    payload,
+    headers: {
+      "apns-id": uuid5("apns", attemptId),
+      "apns-push-type": "alert",
+      "apns-priority": category === "marketing" ? "5" : "10",
+      "apns-collapse-id": messageId,
+      ...(validForSeconds !== undefined && {
+        "apns-expiration": String(Math.floor(nowMs / 1_000 + validForSeconds)),
+      }),
+    },
+  };
+}
