@@ -4,11 +4,19 @@ import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "nod
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import { services } from "../services/ingress/src/index.ts";
+import { lifecycleSchemas } from "@heliograph/domain";
+import { releasedFile } from "./check/readers.ts";
 import { generatedFiles, ownedFolders } from "./generate/files.ts";
 import { wrongLists } from "./generate/lists.ts";
 
 const root = new URL("..", import.meta.url).pathname;
-const { values } = parseArgs({ options: { check: { type: "boolean", default: false } } });
+const { values } = parseArgs({
+  options: {
+    check: { type: "boolean", default: false },
+    // A release is made: what readers may rely on from here on.
+    released: { type: "boolean", default: false },
+  },
+});
 
 const contentOf = (file: string): string | undefined => {
   try {
@@ -18,6 +26,10 @@ const contentOf = (file: string): string | undefined => {
   }
 };
 
+if (values.released) {
+  mkdirSync(join(root, dirname(releasedFile)), { recursive: true });
+  writeFileSync(join(root, releasedFile), `${JSON.stringify(lifecycleSchemas(), undefined, 2)}\n`);
+}
 const files = generatedFiles();
 const wrong = [...files].filter(([file, content]) => contentOf(file) !== content);
 const leftOver = ownedFolders

@@ -953,6 +953,10 @@ class AsyncOperationsWebhookEndpointsReplay:
         """How far a replay is: GET /api/v1/webhook-endpoints/{id}/replay/{replay}"""
         return await self._core.call("GET", "/api/v1/webhook-endpoints/{id}/replay/{replay}", (id, replay,), {}, min_log_position=min_log_position, timeout=timeout)
 
+    async def cancel(self, id: Union[str, int], replay: Union[str, int], *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.CanceledWebhookReplay":
+        """Cancel a replay: what was not sent yet is not sent: POST /api/v1/webhook-endpoints/{id}/replay/{replay}/cancel"""
+        return await self._core.call("POST", "/api/v1/webhook-endpoints/{id}/replay/{replay}/cancel", (id, replay,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+
 
 class AsyncOperationsWebhookEndpoints:
     def __init__(self, core: AsyncCore) -> None:
@@ -1132,7 +1136,7 @@ class AsyncOperations:
         return await self._core.call("GET", "/api/v1/overview", (), {"minutes": minutes}, min_log_position=min_log_position, timeout=timeout)
 
     async def event_types(self, *, timeout: Optional[float] = None) -> "t.LifecycleEventTypes":
-        """The types of lifecycle events: GET /api/v1/event-types"""
+        """The types of lifecycle events, each with its schema and an example: GET /api/v1/event-types"""
         return await self._core.call("GET", "/api/v1/event-types", (), {}, timeout=timeout)
 
     async def asyncapi_json(self, *, timeout: Optional[float] = None) -> Mapping[str, Any]:

@@ -240,6 +240,13 @@ export const fields: Readonly<Record<string, Field>> = {
   purpose: ["What the consent is for, in a word of yours.", "newsletter"],
   rate_limit: ["Its own limit; null: the default.", { requests: 100, window_seconds: 1 }],
   concurrency_limit: ["Most requests at once; null: as many as it has earned.", 8],
+  timing: [
+    "What an attempt took its time for; a connection that was there already cost nothing, and what it did not get to is left out.",
+  ],
+  dns_ms: ["Resolving the name, in milliseconds.", 4],
+  connect_ms: ["TCP, in milliseconds.", 12],
+  tls_ms: ["The handshake, in milliseconds.", 21],
+  first_byte_ms: ["From the request to the first byte of the answer, in milliseconds.", 35],
   batch_id: ["The `webhook-id` of the request, where that was a batch.", id("whb")],
   max_events: ["Most events in a request.", 100],
   max_wait_ms: ["How long the first event of a request waits for more, in milliseconds.", 1_000],

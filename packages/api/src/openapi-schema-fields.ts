@@ -68,6 +68,7 @@ export const schemaFields: Readonly<Record<string, Field>> = {
   "WalletTransaction.id": ["The transaction's id.", id("wtx")],
   "WebhookDelivery.id": ["The delivery's id.", id("whd")],
   "WebhookEndpoint.id": ["The webhook endpoint's id.", id("whe")],
+  "CanceledWebhookReplay.id": ["The replay's id.", id("rpl")],
   "WebhookReplay.id": ["The replay's id.", id("rpl")],
   "WebhookReplayProgress.id": ["The replay's id.", id("rpl")],
   "WebhookRetry.id": ["The delivery's id.", id("whd")],

@@ -20,6 +20,7 @@ export * from "./ledger.ts";
 export * from "./lifecycle.ts";
 export { isEndpointNotice, type EndpointNotice } from "./lifecycle-endpoint.ts";
 export { lifecycleData } from "./lifecycle-data.ts";
+export * from "./lifecycle-schema.ts";
 export * from "./sequencer.ts";
 export * from "./sketch.ts";
 export * from "./endpoint.ts";

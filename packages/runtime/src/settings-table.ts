@@ -241,6 +241,10 @@ export const settingsTable = {
   HELIOGRAPH_WEBHOOK_DISABLE_DAYS_SANDBOX: decimal(0, 365, 5).meta({
     consequence: "The same for endpoints of the sandbox.",
   }),
+  HELIOGRAPH_WEBHOOK_KEEP_DAYS: decimal(0, 3650, 90).meta({
+    consequence:
+      "How long after its event a webhook delivery that is over is kept, with its attempts: to be looked at, retried and replayed. 0: for ever.",
+  }),
   HELIOGRAPH_RETRY_SCALE: decimal(0, 1000, 1).meta({
     consequence:
       "Multiplies every retry delay of dispatch and webhooks. Below 1 for trials and tests.",

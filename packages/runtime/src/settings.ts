@@ -39,6 +39,8 @@ export type Settings = {
   readonly webhookPlainHttp: boolean;
   /** After so long of nothing but failures an endpoint is disabled; Infinity for never. */
   readonly webhookDisableAfterMs: Readonly<Record<LogEnvironment, number>>;
+  /** Infinity for ever. */
+  readonly webhookKeepMs: number;
   readonly smtpUrls: readonly string[];
   /** Without it mail is written into the data folder. */
   readonly mailUrl: string | undefined;
@@ -218,6 +220,7 @@ export function readSettings(
       live: daysOrNever(values.HELIOGRAPH_WEBHOOK_DISABLE_DAYS_LIVE),
       sandbox: daysOrNever(values.HELIOGRAPH_WEBHOOK_DISABLE_DAYS_SANDBOX),
     },
+    webhookKeepMs: daysOrNever(values.HELIOGRAPH_WEBHOOK_KEEP_DAYS),
     smtpUrls: values.HELIOGRAPH_SMTP_URL,
     mailUrl: values.HELIOGRAPH_MAIL_URL,
     mailFrom: values.HELIOGRAPH_MAIL_FROM,

@@ -66,6 +66,8 @@ describe("the feed", () => {
     const first = (await get(key, "?limit=1")).body;
     expect(await numbers(`?cursor=${first.next_cursor}`)).toEqual([2, 3]);
     expect(await numbers("?event_types=message.queued")).toEqual([1, 3]);
+    expect(await numbers("?types=message.*")).toEqual(await numbers(""));
+    expect(await numbers("?types=conversation.*,message.queued")).toEqual([1, 3]);
   });
 
   test("is read backwards too, page by page, with a filter and over numbers that are left out", async () => {
@@ -194,9 +196,12 @@ describe("the feed", () => {
   test("has types that are documented", async () => {
     const { key } = await world.addPartner();
     const { body: types } = await world.call("GET", "/api/v1/event-types", { key });
-    expect(types.data).toContainEqual({
-      type: "message.sent",
+    const sent = types.data.find(({ type }: { type: string }) => type === "message.sent");
+    expect(sent).toMatchObject({
       description: expect.any(String),
+      version: 1,
+      schema: { required: expect.arrayContaining(["message_id", "provider"]) },
+      example: { type: "message.sent", environment: "sandbox", data: { channel: "sms" } },
     });
   });
 });

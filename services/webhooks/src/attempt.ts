@@ -1,11 +1,13 @@
 import { cancel, type Connections, type Exchange } from "./connections.ts";
 import { answered, failure, type Result } from "./result.ts";
+import type { Timing } from "./tables/webhooks.ts";
 
 /** One attempt in the air. `done` is called exactly once. */
 export class Attempt {
   readonly startedAt: number;
   /** The same moment by the clock that nobody sets. */
   readonly startedAtTick = performance.now();
+  readonly timing: Timing = {};
   readonly #done: (result: Result) => void;
   #settled = false;
   #exchange: Exchange | undefined;
@@ -19,6 +21,7 @@ export class Attempt {
     if (this.#settled) return;
     this.#exchange = {
       text,
+      timing: this.timing,
       answered: (answer) => this.#settle(answered(answer, Date.now())),
       failed: (error) => this.#settle(failure(error)),
       canceled: false,

@@ -121,16 +121,22 @@ export class Batches {
     this.#lanes.delete(lane);
   }
 
-  /** The endpoint is gone: gives what gathered, and what was about to be sent. */
-  drop(lane: Lane): readonly Job[] {
-    const jobs = [
-      ...[...lane.gathering.values()].flatMap((found) => found.jobs),
-      ...[...lane.sealing].map((batch) => batch.jobs[0]!),
-    ];
-    lane.gathering.clear();
-    lane.sealing.clear();
-    this.#lanes.delete(lane);
-    return jobs;
+  /** The endpoint is gone, or a replay was canceled: gives what gathered for it, and what was about to be sent. */
+  drop(lane: Lane, replay?: string): readonly Job[] {
+    const isDropped = (job: Job): boolean => replay === undefined || job.replay === replay;
+    const dropped: Job[] = [];
+    for (const [key, { jobs }] of lane.gathering)
+      if (isDropped(jobs[0]!)) {
+        dropped.push(...jobs);
+        lane.gathering.delete(key);
+      }
+    for (const batch of lane.sealing)
+      if (isDropped(batch.jobs[0]!)) {
+        dropped.push(batch.jobs[0]!);
+        lane.sealing.delete(batch);
+      }
+    if (lane.gathering.size === 0) this.#lanes.delete(lane);
+    return dropped;
   }
 
   #seal(lane: Lane, key: string, { jobs }: Gathering): void {

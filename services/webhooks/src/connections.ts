@@ -1,6 +1,7 @@
 import type { Socket } from "node:net";
 import { AnswerReader, type Answer } from "./answer-reader.ts";
 import type { Dial, DialTarget } from "./dial.ts";
+import type { Timing } from "./tables/webhooks.ts";
 
 /** One request and who hears how it ended: exactly one of the two, once, unless it was canceled. */
 export type Exchange = {
@@ -8,6 +9,8 @@ export type Exchange = {
   readonly text: string;
   readonly answered: (answer: Answer) => void;
   readonly failed: (error: Error) => void;
+  /** Filled in as it goes on. */
+  readonly timing: Timing;
   canceled: boolean;
   connection: Connection | undefined;
 };
@@ -28,6 +31,7 @@ type Connection = {
   doubtful: boolean;
   idleSince: number;
   usableUntil: number;
+  writtenAt: number;
 };
 
 /** An answer that cannot be understood. */
@@ -80,7 +84,7 @@ export class Connections {
   }
 
   #open(exchange: Exchange): void {
-    this.#dial(this.#target).then(
+    this.#dial(this.#target, exchange.timing).then(
       (socket) => {
         if (exchange.canceled) socket.destroy();
         else this.#write(this.#adopt(socket), exchange);
@@ -94,6 +98,7 @@ export class Connections {
   #write(connection: Connection, exchange: Exchange): void {
     connection.current = exchange;
     exchange.connection = connection;
+    connection.writtenAt = performance.now();
     connection.socket.write(exchange.text);
   }
 
@@ -105,6 +110,7 @@ export class Connections {
       doubtful: false,
       idleSince: 0,
       usableUntil: 0,
+      writtenAt: 0,
     };
     let failure: Error | undefined;
     socket.on("data", (chunk) => this.#read(connection, chunk));
@@ -133,6 +139,9 @@ export class Connections {
   #read(connection: Connection, chunk: Buffer): void {
     if (connection.current === undefined) return void connection.socket.destroy(); // nothing was asked
     connection.doubtful = false;
+    connection.current.timing.first_byte_ms ??= Math.round(
+      performance.now() - connection.writtenAt,
+    );
     let answer: Answer | undefined;
     try {
       answer = connection.reader.feed(chunk);

@@ -1,23 +1,14 @@
 import { shardPart, webhookAnswerMs } from "@heliograph/contracts";
 import { createAlarm, type ReactorTools } from "@heliograph/runtime";
 import { dialAs, type DialOptions } from "./dial.ts";
-import { Batches, joinsBatch } from "./batches.ts";
+import type { Attempt } from "./attempt.ts";
 import { DueLook } from "./due.ts";
 import { maxAttemptsKept, together, type Job, type Slot } from "./job.ts";
-import {
-  failed,
-  isFull,
-  isOpen,
-  longWaitMs,
-  maxUrgent,
-  refillBelow,
-  succeeded,
-  waitsLong,
-  type Lane,
-} from "./lane.ts";
+import { askedAgain, failed, isOpen, longWaitMs, succeeded, type Lane } from "./lane.ts";
 import type { Health } from "./health.ts";
-import { advance, begin, dissolve, dissolveAll, isOrdered, placeOf } from "./order.ts";
-import type { Lanes } from "./lanes.ts";
+import { dissolve, isOrdered } from "./order.ts";
+import { evictEveryMs, type Lanes } from "./lanes.ts";
+import { Memory } from "./memory.ts";
 import { deliveryMetrics, type DeliveryMetrics } from "./metrics.ts";
 import { judge } from "./schedule.ts";
 import { attemptOf, outcomeOf, type Result } from "./result.ts";
@@ -37,8 +28,6 @@ const spillAfterMs = 1_000;
 const tickMs = 50;
 /** A delivery whose endpoint could not be disabled because the log was away is tried again after this. */
 const retryDisableMs = 5_000;
-/** Connections and lanes of idle endpoints are looked for this often. */
-const evictEveryMs = 30_000;
 /** Counts of attempts that nothing else was written with. */
 const countsWaitMs = 1_000;
 /** Most deliveries in memory over all endpoints; above it new ones go straight to the table. */
@@ -51,6 +40,7 @@ const maxActive = 512;
  * pending ones back from the table when they are due. One timer serves deadlines, spilling, due rows and waiting endpoints; it rests when nothing waits.
  */
 export class Courier {
+  readonly memory: Memory;
   readonly #tools: ReactorTools;
   readonly #store: Store;
   readonly #lanes: Lanes;
@@ -62,16 +52,12 @@ export class Courier {
   readonly #metrics: DeliveryMetrics;
   /** Lanes that only time can move. */
   readonly #waiting = new Set<Lane>();
-  readonly #maxInMemory: number;
   readonly #forgetDirectory: () => void;
-  #inMemory = 0;
   readonly #dueLook: DueLook;
-  readonly #batches: Batches;
   readonly #alarm = createAlarm(
     () => this.#tick(),
     () => performance.now(),
   );
-  #evictedAt = 0;
   #stopping = false;
 
   constructor(
@@ -92,24 +78,23 @@ export class Courier {
     this.#watch = new Watch(tools, tally, health);
     this.#scale = settings.retryScale;
     this.#metrics = deliveryMetrics(tools.context.environment, {
-      inMemory: () => this.#inMemory,
+      inMemory: () => this.memory.size,
       pending: () => this.#store.countPending(),
     });
     this.#dueLook = new DueLook(store, lanes, window, {
       isOver: (job) => this.#isOver(job),
-      take: (lane, job) => this.#take(lane, job, lane.stored),
+      take: (lane, job) => this.memory.take(lane, job, lane.stored),
       kick: (lane) => this.#sender.kick(lane),
       isStopping: () => this.#stopping,
     });
-    this.#batches = new Batches(window, {
+    this.memory = new Memory(window, shardPart(maxInMemory, tools.shard, 2_000), {
       isOver: (job) => this.#isOver(job),
-      leave: (lane, job) => this.#leave(lane, job),
-      park: (lane, job, at) => this.#park(lane, job, at),
+      left: (id) => this.#dueLook.left(id),
       kick: (lane) => this.#sender.kick(lane),
-      closeIn: (ms) => this.#tickAt(Date.now() + ms),
+      tickIn: (ms) => this.#tickAt(Date.now() + ms),
+      isStopping: () => this.#stopping,
     });
     this.#forgetDirectory = tools.context.directory.onChange(() => this.#dropOver());
-    this.#maxInMemory = shardPart(maxInMemory, tools.shard, 2_000);
     const { deadlineMs = webhookAnswerMs } = options;
     this.#sender = new Sender({
       dial: dialAs(settings, options, deadlineMs),
@@ -117,7 +102,7 @@ export class Courier {
       maxActive: shardPart(maxActive, tools.shard, 128),
       now: Date.now,
       open: tools.context.vault.openJson,
-      onDone: (lane, job, result, startedAt) => this.#finished(lane, job, result, startedAt),
+      onDone: (lane, job, result, attempt) => this.#finished(lane, job, result, attempt),
       onWait: (lane) => {
         this.#waiting.add(lane);
         this.#tickAt(Date.now() + tickMs);
@@ -131,6 +116,7 @@ export class Courier {
 
   /** Takes the deliveries of a batch. */
   deliver(jobs: readonly Job[], slot: Slot): void {
+    this.memory.forgetLeft();
     const now = Date.now();
     for (const job of jobs) {
       job.slot = slot;
@@ -142,8 +128,9 @@ export class Courier {
       if (lane === undefined || !isOpen(lane) || this.#isOver(job)) {
         this.#window.record(job, "discarded");
       } else if (lane.rowsInMemory.has(job.id)) {
-        slot.unresolved.delete(job); // it is on its way already
-      } else if (this.#place(lane, job, now)) touched.add(lane);
+        slot.unresolved.delete(job);
+        lane.again.set(job.id, job);
+      } else if (this.memory.place(lane, job, now)) touched.add(lane);
     }
     for (const lane of touched) this.#sender.kick(lane);
     if (slot.unresolved.size > 0) this.#tickAt(now + tickMs);
@@ -152,7 +139,7 @@ export class Courier {
   /** A delivery stands in the table as pending. One that is in memory too is sent from there: the table need not be read for it. */
   onRecord(job: Job, at: number): void {
     const lane = this.#lanes.open(job.endpointId);
-    if (lane !== undefined) this.#batches.written(lane, job);
+    if (lane !== undefined) this.memory.batches.written(lane, job);
     if (!lane?.rowsInMemory.has(job.id)) this.pendingAt(job.endpointId, at);
   }
 
@@ -171,8 +158,17 @@ export class Courier {
     if (lane === undefined) return;
     if (!isOpen(lane)) return this.#empty(lane);
     if (lane.behind) this.pendingAt(endpointId, Date.now());
-    this.#batches.loosen(lane);
+    this.memory.batches.loosen(lane);
     this.#sender.kick(lane);
+  }
+
+  /** A replay was canceled: what waits for it is over, and what is in the air is its last attempt. */
+  canceled(endpointId: string, replay: string): void {
+    this.#window.cancel(replay);
+    const lane = this.#lanes.open(endpointId);
+    if (lane === undefined) return;
+    this.memory.cancel(lane, replay);
+    this.#sender.last(lane, replay);
   }
 
   /** An endpoint got another URL: what waits for it to be written need not wait for the receiver before. */
@@ -205,82 +201,13 @@ export class Courier {
     this.#lanes.close();
   }
 
-  /** Where a new delivery waits. True when it may be sent. */
-  #place(lane: Lane, job: Job, now: number): boolean {
-    const place = placeOf(lane, job);
-    job.held = place !== "send";
-    if (place === "memory" && this.#inMemory < this.#maxInMemory && !this.#stopping)
-      this.#take(lane, job, lane.chains.get(job.subject!)!);
-    else if (job.held || this.#goesToTable(lane, job, now))
-      this.#park(lane, job, Math.max(now, lane.waitUntil));
-    else {
-      begin(lane, job);
-      this.#take(lane, job, job.urgent ? lane.urgent : lane.fresh);
-    }
-    return !job.held;
-  }
-
-  /** On record as pending, to come back from the table, with all that was held behind it. */
-  #park(lane: Lane, job: Job, at: number): void {
-    lane.parks++;
-    lane.behind = isOrdered(lane);
-    for (const each of together(job)) this.#window.record(each, "pending", at);
-    for (const held of dissolve(lane, job)) {
-      this.#leave(lane, held);
-      this.#window.record(held, "pending");
-    }
-  }
-
-  /** On record as over; the next of its subject may be sent. */
-  #end(lane: Lane, job: Job, status: "delivered" | "failed" | "discarded"): void {
-    for (const each of together(job)) this.#window.record(each, status);
-    let next = advance(lane, job);
-    for (; next !== undefined && this.#isOver(next); next = advance(lane, next))
-      this.#discard(lane, next);
-    if (next !== undefined) lane.fresh.push(next);
-  }
-
   /** An endpoint keeps the order of subjects no more: all that was held may be sent. */
   loosened(endpointId: string): void {
     this.#window.loosen(endpointId, Date.now());
     const lane = this.#lanes.open(endpointId);
     if (lane === undefined) return;
-    for (const job of dissolveAll(lane)) {
-      job.held = false;
-      this.#queue(lane, job, lane.fresh);
-    }
-    lane.behind = false;
+    this.memory.loosen(lane);
     this.#sender.kick(lane);
-  }
-
-  /** Whether a new delivery waits in the table: there is no room for it, or its endpoint would let it wait in memory for long. */
-  #goesToTable(lane: Lane, job: Job, now: number): boolean {
-    if (this.#stopping || this.#inMemory >= this.#maxInMemory) return true;
-    if (job.urgent) return lane.urgent.length >= maxUrgent;
-    return waitsLong(lane, now) || isFull(lane);
-  }
-
-  #take(lane: Lane, job: Job, queue: Job[]): void {
-    for (const { id, stored } of together(job)) {
-      if (stored) lane.rowsInMemory.add(id);
-      this.#inMemory++;
-    }
-    this.#queue(lane, job, queue);
-  }
-
-  #queue(lane: Lane, job: Job, queue: Job[]): void {
-    if (joinsBatch(lane, job)) this.#batches.join(lane, job);
-    else queue.push(job);
-  }
-
-  #leave(lane: Lane, job: Job): void {
-    // More from the table before the lane runs dry.
-    if (lane.stored.length <= refillBelow && lane.nextDue <= Date.now()) this.#tickAt(0);
-    for (const { id } of together(job)) {
-      lane.rowsInMemory.delete(id);
-      this.#inMemory--;
-      this.#dueLook.left(id);
-    }
   }
 
   /** The sandbox that it tells of was reset. */
@@ -299,41 +226,29 @@ export class Courier {
       for (const queue of [lane.urgent, lane.fresh, lane.stored])
         for (const job of queue.splice(0))
           if (!this.#isOver(job)) queue.push(job);
-          else for (const over of [job, ...dissolve(lane, job)]) this.#discard(lane, over);
+          else for (const over of [job, ...dissolve(lane, job)]) this.memory.discard(lane, over);
     }
-  }
-
-  #discard(lane: Lane, job: Job): void {
-    this.#leave(lane, job);
-    for (const each of together(job)) this.#window.record(each, "discarded");
   }
 
   /** The endpoint is gone: nothing more is sent, what waited is discarded. Rows in the table are discarded by the write that closes the endpoint. */
   #empty(lane: Lane): void {
-    for (const job of [
-      ...lane.urgent.splice(0),
-      ...lane.fresh.splice(0),
-      ...lane.stored.splice(0),
-      ...dissolveAll(lane),
-      ...this.#batches.drop(lane),
-    ])
-      this.#discard(lane, job);
-    this.#window.discard(lane.id);
+    this.memory.empty(lane);
     this.#sender.abort(lane, "endpoint_closed", "the endpoint was disabled or deleted");
     lane.nextDue = Infinity;
   }
 
-  #finished(lane: Lane, job: Job, result: Result, startedAt: number): void {
+  #finished(lane: Lane, job: Job, result: Result, flown: Attempt): void {
     const now = Date.now();
     if (result.type === "error" && result.code === "shutdown") {
       if (job.slot !== undefined) this.#window.record(job, "pending", now);
-      return this.#leave(lane, job);
+      return this.memory.leave(lane, job);
     }
-    const attempt = attemptOf(result, job, startedAt, now);
+    const attempt = attemptOf(result, job, flown, now);
     for (const each of together(job)) {
       each.attempts = [...each.attempts, attempt].slice(-maxAttemptsKept);
       each.tries++;
     }
+    const again = askedAgain(lane, job);
     const verdict = judge(result, job.tries, now, Math.random(), this.#scale);
     this.#metrics.attempt(verdict.type, attempt.duration_ms);
     const outcome = outcomeOf(result);
@@ -342,7 +257,7 @@ export class Courier {
         ? undefined
         : this.#watch.ended(lane, outcome, attempt.duration_ms, now);
     if (verdict.type === "delivered") succeeded(lane);
-    else if (isOpen(lane)) failed(lane, startedAt, now, Math.random(), this.#scale);
+    else if (isOpen(lane)) failed(lane, flown.startedAt, now, Math.random(), this.#scale);
     const reason = verdict.type === "gone" ? "the endpoint answered 410 Gone" : hopeless;
     if (reason !== undefined && isOpen(lane)) {
       lane.waitUntil = Math.max(lane.waitUntil, now + longWaitMs); // until the event is there, or failed
@@ -351,33 +266,38 @@ export class Courier {
     }
     switch (verdict.type) {
       case "delivered":
-        this.#leave(lane, job);
-        return this.#end(lane, job, "delivered");
+        this.memory.leave(lane, job);
+        return this.memory.end(lane, job, "delivered");
       case "gone":
-        this.#leave(lane, job);
-        return this.#end(lane, job, "discarded");
+        this.memory.leave(lane, job);
+        return this.memory.end(lane, job, "discarded");
       case "retry":
-        this.#leave(lane, job);
+        this.memory.leave(lane, job);
         lane.waitUntil = Math.max(lane.waitUntil, verdict.endpointWaitsUntil);
-        if (!isOpen(lane) || this.#isOver(job)) return this.#end(lane, job, "discarded");
-        this.#park(lane, job, verdict.at);
+        if (!isOpen(lane) || this.#isOver(job)) return this.memory.end(lane, job, "discarded");
+        this.memory.park(lane, job, verdict.at);
         break;
       case "failed":
-        this.#leave(lane, job);
-        this.#end(lane, job, isOpen(lane) ? "failed" : "discarded");
+        this.memory.leave(lane, job);
+        this.memory.end(lane, job, isOpen(lane) ? "failed" : "discarded");
         break;
       default:
         verdict satisfies never;
     }
     this.#moveAway(lane, now);
+    if (!isOpen(lane)) return;
+    for (const asked of again) {
+      this.#window.record(asked, "pending", now);
+      this.memory.take(lane, asked, asked.urgent ? lane.urgent : lane.stored);
+    }
   }
 
   /** What waits in memory for an endpoint that is left alone for long goes to the table. */
   #moveAway(lane: Lane, now: number): void {
     if (lane.waitUntil <= now + longWaitMs) return;
     for (const job of [...lane.fresh.splice(0), ...lane.stored.splice(0)]) {
-      this.#leave(lane, job);
-      this.#park(lane, job, lane.waitUntil);
+      this.memory.leave(lane, job);
+      this.memory.park(lane, job, lane.waitUntil);
     }
   }
 
@@ -387,15 +307,15 @@ export class Courier {
       await this.#watch.disable(lane.endpoint, job.eventId, reason);
       // Only the lane closes here; matching changes when the event comes by, so that a restart matches the same.
       if (isOpen(lane)) lane.endpoint = { ...lane.endpoint, status: "disabled" };
-      this.#discard(lane, job);
+      this.memory.discard(lane, job);
       this.#empty(lane);
     } catch (error) {
       this.#tools.logger.warn(
         { error, endpoint: lane.id },
         "an endpoint that is gone could not be disabled yet",
       );
-      this.#leave(lane, job);
-      this.#park(lane, job, Date.now() + retryDisableMs);
+      this.memory.leave(lane, job);
+      this.memory.park(lane, job, Date.now() + retryDisableMs);
     }
   }
 
@@ -409,21 +329,18 @@ export class Courier {
     const now = Date.now();
     this.#sender.expire();
     this.#spill(now);
-    this.#batches.close(performance.now());
+    this.memory.batches.close(performance.now());
     const waiting = [...this.#waiting];
     this.#waiting.clear(); // those that must wait on come back
     for (const lane of waiting) this.#sender.kick(lane);
-    if (now - this.#evictedAt > evictEveryMs || now < this.#evictedAt) {
-      this.#evictedAt = now;
-      this.#lanes.evictIdle(now);
-    }
+    this.#lanes.evictIdle(now);
     this.#dueLook
       .look(now)
       .then((looked) => looked && this.#tickAt(Date.now() + tickMs), this.#tools.fail);
     if (this.#tally.isDue(performance.now())) this.#window.flush().catch(this.#tools.fail);
     let next = this.#lanes.size > 0 ? now + evictEveryMs : Infinity;
-    next = Math.min(next, now + this.#batches.nextIn(performance.now()));
     if (!this.#tally.isEmpty) next = now + countsWaitMs;
+    next = Math.min(next, now + this.memory.batches.nextIn(performance.now()));
     for (const lane of this.#lanes) next = Math.min(next, Math.max(lane.nextDue, lane.waitUntil));
     const busy =
       this.#sender.active > 0 ||

@@ -3,11 +3,12 @@ import { connect as connectTls, type TLSSocket } from "node:tls";
 import type { ServiceContext } from "@heliograph/runtime";
 import { createAddressGuard, type AddressGuard } from "./addresses.ts";
 import { createResolver, type ResolveHost } from "./resolve.ts";
+import type { Timing } from "./tables/webhooks.ts";
 
 /** Where a connection goes; `host` is a name or an IP literal without brackets. */
 export type DialTarget = { readonly host: string; readonly port: number; readonly secure: boolean };
-/** Opens a connection, TLS included. Rejects with AddressRefused or what the network said. */
-export type Dial = (target: DialTarget) => Promise<Socket>;
+/** Opens a connection, TLS included, and notes in `timing` what took how long, also where it fails. Rejects with AddressRefused or what the network said. */
+export type Dial = (target: DialTarget, timing: Timing) => Promise<Socket>;
 
 /** The endpoint's address may not be dialed. Nothing was sent anywhere. */
 export class AddressRefused extends Error {
@@ -77,15 +78,17 @@ export function createDial(options: {
     return socket;
   }
 
-  return async (target) => {
-    const deadline = performance.now() + options.timeoutMs;
-    const found = isIP(target.host) === 0 ? await options.resolve(target.host) : [target.host];
+  return async (target, timing) => {
+    const began = performance.now();
+    const deadline = began + options.timeoutMs;
+    const isName = isIP(target.host) === 0;
+    const found = isName
+      ? await options.resolve(target.host).finally(() => (timing.dns_ms = msSince(began)))
+      : [target.host];
     const refusals = found.map((address) => options.guard(address));
     const addresses = found.filter((_, index) => refusals[index] === undefined).slice(0, maxDials);
     if (addresses.length === 0)
-      throw new AddressRefused(
-        isIP(target.host) === 0 ? `${target.host} has no public address` : refusals[0],
-      );
+      throw new AddressRefused(isName ? `${target.host} has no public address` : refusals[0]);
     // Of several failures the first that got furthest is told: a certificate says more than a port of another address that is closed.
     let failure: Failure | undefined;
     for (const [index, address] of addresses.entries()) {
@@ -100,6 +103,7 @@ export function createDial(options: {
           socket,
           target.secure ? "secureConnect" : "connect",
           leftMs / (addresses.length - index),
+          timing,
         );
       } catch (error) {
         const fresh = error as Failure;
@@ -113,6 +117,8 @@ export function createDial(options: {
 /** `reached`: the address took the connection. */
 type Failure = Error & { readonly reached?: boolean };
 
+const msSince = (tick: number): number => Math.round(performance.now() - tick);
+
 const timeoutError = (): Error =>
   Object.assign(new Error("connect timed out"), { code: "connect_timeout" });
 
@@ -120,19 +126,31 @@ function connected(
   socket: Socket,
   event: "connect" | "secureConnect",
   timeoutMs: number,
+  timing: Timing,
 ): Promise<Socket> {
   return new Promise((resolve, reject) => {
     let reached = false;
+    let began = performance.now();
+    delete timing.tls_ms; // of an address that was tried before
+    const note = (part: "connect_ms" | "tls_ms"): void => {
+      timing[part] = msSince(began);
+      began = performance.now();
+    };
     const timer = setTimeout(() => socket.destroy(timeoutError()), timeoutMs);
     const failed = (error: Error & { code?: string }): void => {
       clearTimeout(timer);
+      note(reached ? "tls_ms" : "connect_ms");
       // What goes wrong between the connection and its first use is TLS's fault, whatever the system calls it.
       const code = reached && error.code !== "connect_timeout" ? "tls_failed" : error.code;
       reject(Object.assign(error, { code, reached }));
     };
     socket.once("error", failed);
-    socket.once("connect", () => (reached = true));
+    socket.once("connect", () => {
+      reached = true;
+      note("connect_ms");
+    });
     socket.once(event, () => {
+      if (event === "secureConnect") note("tls_ms");
       clearTimeout(timer);
       socket.off("error", failed);
       resolve(socket);

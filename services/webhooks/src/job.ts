@@ -68,6 +68,16 @@ export type Gathering = { readonly jobs: Job[]; bytes: number; readonly closesAt
 /** All that go in the request of a delivery. */
 export const together = (job: Job): readonly Job[] => job.batch?.jobs ?? [job];
 
+/** What a delivery is when the replay that asked for it is canceled: whatever it came to before. */
+export function statusWithout({
+  attempts,
+}: Pick<Job, "attempts">): "delivered" | "failed" | "discarded" {
+  if (attempts.length === 0) return "discarded";
+  const isTaken = ({ status_code: code = 0 }: DeliveryAttempt): boolean =>
+    code >= 200 && code < 300;
+  return attempts.some(isTaken) ? "delivered" : "failed";
+}
+
 /** A batch of the log, until each of its deliveries is on record. */
 export type Slot = {
   readonly position: bigint;
@@ -83,6 +93,8 @@ export type Slot = {
   readonly notices: Notice[];
   /** Endpoints that got another URL, and where in the log. */
   readonly moved: Map<string, bigint>;
+  /** Replays that were canceled: their endpoints. */
+  readonly canceled: Map<string, string>;
 };
 
 /** What is written of a job. */

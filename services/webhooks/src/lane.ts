@@ -3,7 +3,7 @@ import type { Endpoint } from "@heliograph/domain";
 import type { Connections } from "./connections.ts";
 import { dialTarget, type DialTarget } from "./dial.ts";
 import { headersOf } from "./headers.ts";
-import type { Batch, Gathering, Job } from "./job.ts";
+import { together, type Batch, type Gathering, type Job } from "./job.ts";
 import { coolingMs, failuresBeforeCooling } from "./schedule.ts";
 import { requestHead, signingKey, type SigningKey } from "./sign.ts";
 
@@ -67,6 +67,8 @@ export type Lane = {
   readonly gathering: Map<string, Gathering>;
   /** And those that are full, and sent once the table has them. */
   readonly sealing: Set<Batch>;
+  /** What was asked for again while it was on its way already. */
+  readonly again: Map<string, Job>;
 };
 
 /** What a request needs of the endpoint's settings; `problem` when they cannot be used. */
@@ -135,6 +137,7 @@ export const newLane = (endpoint: Endpoint, masterKey: Buffer, now: number): Lan
   parks: 0,
   gathering: new Map(),
   sealing: new Set(),
+  again: new Map(),
 });
 
 export const isOpen = (lane: Lane): boolean => lane.endpoint.status === "enabled";
@@ -150,6 +153,16 @@ export const isFull = (lane: Lane): boolean =>
     : lane.rowsInMemory.size >= maxBatched;
 export const nextJob = ({ urgent, stored, fresh }: Lane): Job =>
   (urgent.shift() ?? stored.shift() ?? fresh.shift())!;
+
+/** An attempt ended: what was meanwhile asked for again of its deliveries, with a schedule that starts anew. */
+export function askedAgain(lane: Lane, job: Job): readonly Job[] {
+  if (lane.again.size === 0) return [];
+  return together(job).flatMap(({ id, attempts }) => {
+    const asked = lane.again.get(id);
+    lane.again.delete(id);
+    return asked === undefined ? [] : [{ ...asked, attempts, slot: undefined }];
+  });
+}
 
 /** Another URL is another receiver: what was learnt of the one before says nothing about it. */
 export function trustAnew(lane: Lane): void {

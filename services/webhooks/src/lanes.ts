@@ -3,6 +3,8 @@ import { isIdle, newLane, targetOf, trustAnew, type Lane } from "./lane.ts";
 
 /** A lane that sent nothing for so long gives its connections and memory back. */
 const idleMs = 60_000;
+/** Such lanes are looked for this often. */
+export const evictEveryMs = 30_000;
 
 /** An enabled endpoint and what it is told, looked at for each event of its partner; undefined is every type. */
 type Subscriber = { readonly endpoint: Endpoint; readonly types: ReadonlySet<string> | undefined };
@@ -18,6 +20,7 @@ export class Lanes {
   readonly #endpoints = new Map<string, Endpoint>();
   readonly #byPartner = new Map<string, Map<string, Subscriber>>();
   readonly #lanes = new Map<string, Lane>();
+  #evictedAt = 0;
 
   constructor(masterKey: Buffer, endpoints: readonly Endpoint[]) {
     this.#masterKey = masterKey;
@@ -85,6 +88,8 @@ export class Lanes {
 
   /** Drops lanes without work. What a failing endpoint has earned is kept as long as it has something pending. */
   evictIdle(now: number): void {
+    if (now - this.#evictedAt <= evictEveryMs && now >= this.#evictedAt) return;
+    this.#evictedAt = now;
     for (const [id, lane] of this.#lanes) {
       lane.connections?.sweep();
       if (isIdle(lane) && lane.nextDue === Infinity && now - lane.usedAt > idleMs) {

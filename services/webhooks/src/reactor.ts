@@ -12,6 +12,7 @@ import {
   type Sequencer,
 } from "@heliograph/domain";
 import { ofType, type Batch, type RecordedEvent } from "@heliograph/log";
+import { replayedDdl } from "./tables/replayed.ts";
 import { batchDdl } from "./tables/batch.ts";
 import { healthDdl } from "./tables/health.ts";
 import { orderDdl } from "./tables/order.ts";
@@ -23,6 +24,7 @@ import { Courier, type CourierOptions } from "./courier.ts";
 import { Health } from "./health.ts";
 import { newJob, publicEvent, type Job, type Slot } from "./job.ts";
 import { Lanes } from "./lanes.ts";
+import { startPruning } from "./prune.ts";
 import { retried } from "./retried.ts";
 import { openStore, releaseAll, type Due, type Failing, type Store } from "./store.ts";
 import { Tally } from "./tally.ts";
@@ -34,6 +36,7 @@ const types = [
     ...endpointEventTypes,
     "WebhookTestRequested" as const,
     "WebhookRetryRequested" as const,
+    "WebhookReplayCanceled" as const,
   ]),
 ];
 type ConsumedType = (typeof types)[number];
@@ -47,7 +50,7 @@ export const webhooksReactor = (options: CourierOptions = {}): Reactor => ({
   types,
   spaces: { deliveries: "partner", sequences: "partner" },
   sharded: true,
-  migrations: [webhooksDdl, statisticsDdl, healthDdl, orderDdl, batchDdl],
+  migrations: [webhooksDdl, statisticsDdl, healthDdl, orderDdl, batchDdl, replayedDdl],
   start: (tools) => start(tools, options),
 });
 
@@ -103,6 +106,7 @@ class Instance implements ReactorInstance<ConsumedType> {
   readonly #window: Window;
   readonly #courier: Courier;
   readonly #health: Health;
+  readonly #stopPruning: () => void;
 
   constructor(given: Given) {
     const { tools, options, store, lanes, due, failing } = given;
@@ -120,6 +124,7 @@ class Instance implements ReactorInstance<ConsumedType> {
       },
     });
     this.#courier = new Courier(tools, store, lanes, this.#window, tally, health, options);
+    this.#stopPruning = startPruning(tools, store);
     for (const { endpointId, at } of due) this.#courier.pendingAt(endpointId, at);
   }
 
@@ -139,6 +144,7 @@ class Instance implements ReactorInstance<ConsumedType> {
         slot.notices.push(noticeOf(event));
       if (event.type === "WebhookTestRequested") this.#test(event, jobs);
       else if (event.type === "WebhookRetryRequested") again.push(event);
+      else if (event.type === "WebhookReplayCanceled") this.#cancel(event, slot);
       else if (event.type === "SequenceRaised") this.#raise(event, slot);
       else this.#match(event, slot, jobs);
     }
@@ -148,8 +154,10 @@ class Instance implements ReactorInstance<ConsumedType> {
       jobs = jobs.filter((job) => !known.has(job.id));
     }
     if (again.length > 0) {
+      const left = this.#courier.memory.noteLeft();
       await this.#window.flush();
-      jobs.push(...(await retried(again, { store, lanes, log, environment, isOver })));
+      for (const job of await retried(again, { store, lanes, log, environment, isOver }))
+        jobs.push({ ...job, attempts: left.get(job.id)?.attempts ?? job.attempts });
     }
     this.#window.push(slot);
     for (const id of slot.moved.keys()) this.#courier.moved(id);
@@ -158,11 +166,13 @@ class Instance implements ReactorInstance<ConsumedType> {
     // A predecessor may have left them pending, above its checkpoint and of an endpoint as new: nobody knows yet that they are due, nor that what follows has to wait.
     for (const job of before) this.#courier.pendingAt(job.endpointId, Date.now());
     this.#courier.deliver(jobs, slot);
+    for (const [id, endpointId] of slot.canceled) this.#courier.canceled(endpointId, id);
     // What was held is due once all that came before it was looked at.
     for (const job of before) this.#window.release(job);
   }
 
   stop(deadlineMs: number): Promise<void> {
+    this.#stopPruning();
     return this.#courier.stop(deadlineMs);
   }
 
@@ -182,6 +192,12 @@ class Instance implements ReactorInstance<ConsumedType> {
     if (before !== undefined && before.ordering !== undefined && after.ordering === undefined)
       slot.loosened.set(after.id, event.position);
     if (slot.closed.has(after.id) || slot.moved.has(after.id)) this.#health.forget(after.id);
+  }
+
+  #cancel({ data, metadata }: RecordedEvent<"WebhookReplayCanceled">, slot: Slot): void {
+    const partner = accountOf(metadata.partner ?? "");
+    if (this.#given.lanes.endpoint(data.endpoint_id)?.partner === partner)
+      slot.canceled.set(data.replay_id, data.endpoint_id);
   }
 
   #raise({ data }: RecordedEvent<"SequenceRaised">, slot: Slot): void {

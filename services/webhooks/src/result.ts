@@ -1,7 +1,7 @@
 import { maskSecrets } from "@heliograph/contracts";
 import type { Job } from "./job.ts";
 import { attemptOutcomes, type AttemptOutcome } from "./tables/statistics.ts";
-import type { DeliveryAttempt } from "./tables/webhooks.ts";
+import type { DeliveryAttempt, Timing } from "./tables/webhooks.ts";
 import type { Answer } from "./answer-reader.ts";
 import { parseHttpDate } from "./http-date.ts";
 
@@ -69,7 +69,7 @@ function errorText(result: Result): string | undefined {
 export function attemptOf(
   result: Result,
   { replay, batch }: Pick<Job, "replay" | "batch">,
-  startedAt: number,
+  { startedAt, timing }: { readonly startedAt: number; readonly timing: Timing },
   now: number,
 ): DeliveryAttempt {
   const error = errorText(result);
@@ -80,6 +80,7 @@ export function attemptOf(
     ...(replay === undefined ? {} : { replay_id: replay }),
     ...(batch === undefined ? {} : { batch_id: batch.id }),
     duration_ms: Math.max(0, now - startedAt),
+    ...(Object.keys(timing).length === 0 ? {} : { timing }),
     ...(result.type === "answer" && result.excerpt !== ""
       ? { response_excerpt: maskSecrets(result.excerpt) }
       : {}),

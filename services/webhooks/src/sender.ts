@@ -1,4 +1,4 @@
-import { failpoint } from "@heliograph/contracts";
+import { failpoint, webhookDelaysMs } from "@heliograph/contracts";
 import { messageOf } from "@heliograph/runtime";
 import { mayHoldTokens, type Vault } from "@heliograph/vault";
 import { bodyOfRequest } from "./batches.ts";
@@ -29,7 +29,7 @@ export class Sender {
   readonly #maxActiveUnhealthy: number;
   readonly #now: () => number;
   readonly #open: Vault["openJson"];
-  readonly #onDone: (lane: Lane, job: Job, result: Result, startedAt: number) => void;
+  readonly #onDone: (lane: Lane, job: Job, result: Result, attempt: Attempt) => void;
   readonly #onWait: (lane: Lane) => void;
   readonly #turns = new Set<Lane>();
   /** In order of their start: the first is the first to reach the deadline. */
@@ -47,7 +47,7 @@ export class Sender {
     readonly now: () => number;
     /** Bodies wait with what is personal in them sealed, and are opened for each attempt: after an erasure the next one says so. */
     readonly open: Vault["openJson"];
-    readonly onDone: (lane: Lane, job: Job, result: Result, startedAt: number) => void;
+    readonly onDone: (lane: Lane, job: Job, result: Result, attempt: Attempt) => void;
     readonly onWait: (lane: Lane) => void;
   }) {
     this.#dial = options.dial;
@@ -83,6 +83,13 @@ export class Sender {
   abort(lane: Lane, code: string, message: string): void {
     for (const flight of this.#flights)
       if (flight.lane === lane) flight.attempt.abort(code, message);
+  }
+
+  /** What of a replay is in the air is not tried again. */
+  last(lane: Lane, replay: string): void {
+    for (const flight of this.#flights)
+      if (flight.lane === lane && flight.job.replay === replay)
+        for (const job of together(flight.job)) job.tries = webhookDelaysMs.length;
   }
 
   /** Starts nothing any more; what is in the air goes on. */
@@ -173,7 +180,7 @@ export class Sender {
     lane.active--;
     if (!flight.healthy) this.#unhealthyActive--;
     lane.usedAt = this.#now();
-    this.#onDone(lane, job, result, attempt.startedAt);
+    this.#onDone(lane, job, result, attempt);
     this.kick(lane);
   }
 }

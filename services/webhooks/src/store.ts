@@ -86,6 +86,19 @@ export function discardPending(
   };
 }
 
+/** What waits for replays that were canceled is over, as `statusWithout` says, but for rows written anyway. */
+export const cancelReplays = (
+  replays: readonly string[],
+  except: readonly string[],
+): WritePart => ({
+  name: "cancel_replays",
+  sql: `update {schema}.deliveries d set next_attempt_at = null, body = null, status = case
+      when jsonb_path_exists(d.attempts::jsonb, '$[*] ? (@.status_code >= 200 && @.status_code < 300)') then 'delivered'
+      when d.attempts = '[]' then 'discarded' else 'failed' end
+    where d.replay = any($1::text[]) and d.replay is not null and d.status = 'pending' and d.id <> all($2::text[])`,
+  values: [replays, except],
+});
+
 /** What waits for endpoints that got another URL is due at once: the wait was of the receiver before. As `discardPending`, but for rows written anyway. */
 export function duePending(
   moved: ReadonlyMap<string, bigint>,
@@ -231,6 +244,10 @@ export const releaseAll = (
   values: [now, String(upTo), endpointIds],
 });
 
+/** Each endpoint's oldest deliveries are looked at; so many of all go in one statement, which others wait for. */
+const prunedOfEach = 200;
+const prunedAtOnce = 2_000;
+
 export type Store = ReturnType<typeof openStore>;
 /** When each endpoint's next pending delivery is due, epoch ms. */
 export type Due = { readonly endpointId: string; readonly at: number };
@@ -258,14 +275,53 @@ const readsAtStart = (pool: pg.Pool, sql: (text: string) => string, own: string)
   },
 });
 
+const columns = `d.id, d.endpoint_id, d.partner, d.event_id, d.type, d.position::text, d.sequence::float8, d.status, d.attempts,
+    d.next_attempt_at::float8, d.body, d.created_at::float8, d.tries, d.replay, d.subject, d.batch`;
+
+/** Deliveries as they are to be sent. */
+const readsOfDeliveries = (pool: pg.Pool, sql: (text: string) => string, schema: string) => ({
+  /** Each endpoint's pending deliveries, the first due first, `room` of them at most; also ones that are not due yet. One index look-up per endpoint. */
+  async pending(
+    endpoints: readonly { readonly id: string; readonly room: number }[],
+  ): Promise<LoadedRow[]> {
+    const { rows } = await pool.query<StoredRow>({
+      name: `webhooks_pending_${schema}`,
+      text: sql(`select ${columns} from unnest($1::text[], $2::int[]) as l(endpoint_id, room)
+          cross join lateral (select * from {schema}.deliveries p where p.endpoint_id = l.endpoint_id and p.status = 'pending' and p.next_attempt_at is not null
+            order by p.next_attempt_at limit l.room) d`),
+      values: [
+        endpoints.map((endpoint) => endpoint.id),
+        endpoints.map((endpoint) => endpoint.room),
+      ],
+    });
+    return rows.map(loaded);
+  },
+  /** All that is pending of these batches, oldest event first. */
+  async batches(ids: readonly string[]): Promise<LoadedRow[]> {
+    const { rows } = await pool.query<StoredRow>({
+      name: `webhooks_batches_${schema}`,
+      text: sql(`select ${columns} from {schema}.deliveries d
+          where d.batch = any($1) and d.batch is not null and d.status = 'pending' order by d.position, d.id`),
+      values: [ids],
+    });
+    return rows.map(loaded);
+  },
+  async load(ids: readonly string[]): Promise<LoadedRow[]> {
+    const { rows } = await pool.query<StoredRow>(
+      sql(`select ${columns} from {schema}.deliveries d where d.id = any($1)`),
+      [ids],
+    );
+    return rows.map(loaded);
+  },
+});
+
 /** The reads of the service. With a shard, everything is of its partners alone. */
 export function openStore(pool: pg.Pool, schema: string, shard?: Shard) {
   const own = shard === undefined ? "true" : `${shardSql("partner", shard.count)} = ${shard.index}`;
   const sql = (text: string): string => inSchema(text, schema);
-  const columns = `d.id, d.endpoint_id, d.partner, d.event_id, d.type, d.position::text, d.sequence::float8, d.status, d.attempts,
-    d.next_attempt_at::float8, d.body, d.created_at::float8, d.tries, d.replay, d.subject, d.batch`;
   return {
     ...readsAtStart(pool, sql, own),
+    ...readsOfDeliveries(pool, sql, schema),
     async due(): Promise<Due[]> {
       const { rows } = await pool.query<{ endpoint_id: string; at: number }>(
         sql(
@@ -300,38 +356,17 @@ export function openStore(pool: pg.Pool, schema: string, shard?: Shard) {
       );
       return new Set(rows.map((row) => row.id));
     },
-    /** Each endpoint's pending deliveries, the first due first, `room` of them at most; also ones that are not due yet. One index look-up per endpoint. */
-    async pending(
-      endpoints: readonly { readonly id: string; readonly room: number }[],
-    ): Promise<LoadedRow[]> {
-      const { rows } = await pool.query<StoredRow>({
-        name: `webhooks_pending_${schema}`,
-        text: sql(`select ${columns} from unnest($1::text[], $2::int[]) as l(endpoint_id, room)
-          cross join lateral (select * from {schema}.deliveries p where p.endpoint_id = l.endpoint_id and p.status = 'pending' and p.next_attempt_at is not null
-            order by p.next_attempt_at limit l.room) d`),
-        values: [
-          endpoints.map((endpoint) => endpoint.id),
-          endpoints.map((endpoint) => endpoint.room),
-        ],
-      });
-      return rows.map(loaded);
-    },
-    /** All that is pending of these batches, oldest event first. */
-    async batches(ids: readonly string[]): Promise<LoadedRow[]> {
-      const { rows } = await pool.query<StoredRow>({
-        name: `webhooks_batches_${schema}`,
-        text: sql(`select ${columns} from {schema}.deliveries d
-          where d.batch = any($1) and d.batch is not null and d.status = 'pending' order by d.position, d.id`),
-        values: [ids],
-      });
-      return rows.map(loaded);
-    },
-    async load(ids: readonly string[]): Promise<LoadedRow[]> {
-      const { rows } = await pool.query<StoredRow>(
-        sql(`select ${columns} from {schema}.deliveries d where d.id = any($1)`),
-        [ids],
+    /** Deletes some of the deliveries that are over and older than a time (epoch ms), and gives how many. Those above the position may be handled again, and are known by their rows. */
+    async prune(before: number, upTo: bigint): Promise<number> {
+      const { rowCount } = await pool.query(
+        sql(`delete from {schema}.deliveries d using (select old.id from {schema}.endpoints e
+            cross join lateral (select id, created_at, status from {schema}.deliveries p
+              where p.endpoint_id = e.id and p.position <= $2 order by p.position limit ${prunedOfEach}) old
+            where old.created_at < $1 and old.status <> 'pending' and ${own} limit ${prunedAtOnce}) gone
+          where d.id = gone.id and d.status <> 'pending'`),
+        [before, String(upTo)],
       );
-      return rows.map(loaded);
+      return rowCount ?? 0;
     },
   };
 }

@@ -1,10 +1,11 @@
 import { failpoint } from "@heliograph/contracts";
 import { CommitWindow, type Checkpoint, type WritePart } from "@heliograph/runtime";
 import type { DeliveryStatus } from "./tables/webhooks.ts";
-import type { Job, Row, Slot } from "./job.ts";
+import { statusWithout, type Job, type Row, type Slot } from "./job.ts";
 import type { Health } from "./health.ts";
 import type { Tally } from "./tally.ts";
 import {
+  cancelReplays,
   discardPending,
   dueHeld,
   duePending,
@@ -26,7 +27,10 @@ export type WindowHears = {
 };
 
 /** What one commit writes beside deliveries. */
-type Changes = Pick<Slot, "endpoints" | "counters" | "closed" | "moved" | "loosened" | "notices">;
+type Changes = Pick<
+  Slot,
+  "endpoints" | "counters" | "closed" | "moved" | "loosened" | "notices" | "canceled"
+>;
 const noChanges = (): Changes => ({
   endpoints: new Map(),
   counters: new Map(),
@@ -34,6 +38,7 @@ const noChanges = (): Changes => ({
   moved: new Map(),
   loosened: new Map(),
   notices: [],
+  canceled: new Map(),
 });
 
 export const newSlot = (position: bigint, openedAt: number): Slot => ({
@@ -159,6 +164,13 @@ export class Window {
         this.#rows.set(id, { ...row, nextAttemptAt: Math.min(row.nextAttemptAt ?? now, now) });
   }
 
+  /** What waits to be written as pending for a replay that was canceled is over instead. */
+  cancel(replay: string): void {
+    for (const [id, row] of this.#rows)
+      if (row.job.replay === replay && row.status === "pending")
+        this.#rows.set(id, { ...row, status: statusWithout(row.job), nextAttemptAt: undefined });
+  }
+
   /** What waits to be written as held for an endpoint that keeps order no more is due. */
   loosen(endpointId: string, now: number): void {
     for (const [id, row] of this.#rows)
@@ -191,7 +203,7 @@ export class Window {
   async #write(all: boolean): Promise<void> {
     let position = this.#checkpoint.position;
     const changes = noChanges();
-    const { endpoints, counters, closed, moved, loosened, notices } = changes;
+    const { endpoints, counters, closed, moved, loosened, notices, canceled } = changes;
     while (this.#slots[0]?.unresolved.size === 0) {
       const slot = this.#slots.shift()!;
       if (slot.position > position) position = slot.position;
@@ -201,6 +213,7 @@ export class Window {
       for (const [id, at] of slot.closed) closed.set(id, at);
       for (const [id, at] of slot.moved) moved.set(id, at);
       for (const [id, at] of slot.loosened) loosened.set(id, at);
+      for (const [id, endpointId] of slot.canceled) canceled.set(id, endpointId);
       notices.push(...slot.notices);
     }
     const rows = [...this.#rows.values()];
@@ -240,11 +253,18 @@ export class Window {
   async #commit(
     position: bigint,
     rows: readonly Row[],
-    { endpoints, counters, closed, moved, loosened, notices }: Changes,
+    { endpoints, counters, closed, moved, loosened, notices, canceled }: Changes,
     now: number,
     all: boolean,
   ): Promise<void> {
     if (rows.length > 0) await failpoint("webhooks.before_record");
+    // By itself, for no row may be changed by two parts of a statement.
+    if (canceled.size > 0) {
+      const own = rows.map((row) => row.job.id);
+      await this.#checkpoint.commit(this.#checkpoint.position, [
+        cancelReplays([...canceled.keys()], own),
+      ]);
+    }
     let written = 0;
     for (; rows.length - written > maxRowsPerCommit; written += maxRowsPerCommit) {
       const chunk = rows.slice(written, written + maxRowsPerCommit);

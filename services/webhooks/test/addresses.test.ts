@@ -82,7 +82,7 @@ describe("dialing", () => {
       guard: createAddressGuard(allow),
       resolve: async (name) => resolve(name),
       timeoutMs: 1_000,
-    })(dialTarget(new URL(url))).then(
+    })(dialTarget(new URL(url)), {}).then(
       (socket) => {
         const address = socket.remoteAddress;
         socket.destroy();
@@ -137,7 +137,10 @@ describe("dialing", () => {
       guard: createAddressGuard(["127.0.0.0/8", "::1/128"]),
       resolve: async () => addresses,
       timeoutMs: 2_000,
-    })(dialTarget(new URL(`https://receiver.example:${port}/`))).then(() => "connected", reason);
+    })(dialTarget(new URL(`https://receiver.example:${port}/`)), {}).then(
+      () => "connected",
+      reason,
+    );
     await new Promise((resolve) => server.close(resolve));
     return told;
   };
@@ -163,7 +166,7 @@ describe("dialing", () => {
       guard: createAddressGuard([]),
       resolve: async () => ["10.1.2.3"],
       timeoutMs: 1_000,
-    })(dialTarget(new URL("https://inside.example/"))).then(() => "connected", reason);
+    })(dialTarget(new URL("https://inside.example/")), {}).then(() => "connected", reason);
     expect(told).toBe("address_refused: inside.example has no public address");
   });
 });

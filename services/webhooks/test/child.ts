@@ -29,6 +29,7 @@ await runConsumer(webhooksReactor(), {
   settings: {
     shutdownMs: 2_000,
     retryScale: 0.001,
+    webhookKeepMs: Infinity,
     webhookAllowCidrs: ["127.0.0.0/8"],
     webhookDisableAfterMs: { live: Infinity, sandbox: Infinity },
   },

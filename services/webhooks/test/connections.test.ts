@@ -38,6 +38,7 @@ function post(): { exchange: Exchange; ended: Promise<Answer | Error> } {
     failed: resolve,
     canceled: false,
     connection: undefined,
+    timing: {},
   };
   connections.send(exchange);
   return { exchange, ended: promise };

@@ -41,6 +41,7 @@ export async function openHarness(
       shutdownMs: settings.shutdownMs ?? 2_000,
       retryScale: settings.retryScale ?? 0,
       webhookDisableAfterMs: { live: Infinity, sandbox: settings.disableAfterMs ?? Infinity },
+      webhookKeepMs: Infinity,
       webhookAllowCidrs: settings.allow ?? ["127.0.0.0/8"],
     },
   } as unknown as ServiceContext;

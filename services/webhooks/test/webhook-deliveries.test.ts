@@ -269,5 +269,17 @@ describe("a replay", () => {
     const again = await world.call("POST", path, options);
     expect([again.status, again.body]).toEqual([202, first.body]);
     expect(await log().readStream(streamOf("endpoint", first.body.id))).toHaveLength(4);
+    // Once it is canceled, a retry asks for nothing more.
+    const cancel = (key: string) =>
+      call("POST", `/webhook-endpoints/${id}/replay/${first.body.id}/cancel`, {}, key);
+    expect((await cancel(other.key)).status).toBe(404);
+    for (let at = 0; at < 2; at++)
+      expect(await cancel(partner.key)).toMatchObject({ status: 202, body: { endpoint_id: id } });
+    const shown = await call("GET", `/webhook-endpoints/${id}/replay/${first.body.id}`);
+    expect(shown.body).toMatchObject({ status: "canceled", matched: 3 });
+    await record(id, ["failed"]);
+    await world.platform.contexts.sandbox.pool.query("delete from ingress.idempotency");
+    expect((await world.call("POST", path, options)).body).toMatchObject({ matched: 3 });
+    expect(await log().readStream(streamOf("endpoint", first.body.id))).toHaveLength(5);
   });
 });

@@ -254,10 +254,10 @@ export type Operations = {
     /** Count what was sent, what became of it and what it cost: `GET /api/v1/usage` */ list(query?: { /** `next_cursor` of an earlier page. */ readonly after?: string; /** A day, or a time, which is rounded down to its hour. Default: 29 days before the day of `to`. */ readonly from?: string; /** A day, which is included, or a time, which is rounded up to its hour. Default: today. */ readonly to?: string; /** One or more, separated by commas; `day` when left out. */ readonly group_by?: string | readonly string[]; /** That of the answer; json. */ readonly format?: "json"; /** How many at most. */ readonly limit?: number }, options?: C.Options<"minLogPosition">): C.Listing<T.UsageRow, T.Usage>;
   };
   readonly events: {
-    /** The feed of lifecycle events, oldest first, resumable from the beginning: `GET /api/v1/events` */ page(query?: { /** Continue behind this place of an earlier page. */ readonly after?: number; /** How many at most. */ readonly limit?: number; /** One or more, separated by commas. */ readonly types?: string | readonly string[]; /** Seconds to wait for an event when there is none. */ readonly wait?: number; /** The last events before this sequence in place of those after one, oldest first all the same. What is larger than any sequence gives the newest. */ readonly before?: number }, options?: C.Options<"minLogPosition">): Promise<T.LifecycleEventPage>;
-    /** The same feed as server-sent events; resumes behind Last-Event-ID: `GET /api/v1/events/stream` */ stream(query?: { /** Continue behind this place of an earlier page. */ readonly after?: number; /** One or more, separated by commas. */ readonly types?: string | readonly string[] }, options?: C.Options<never>): AsyncIterable<T.LifecycleEvent>;
+    /** The feed of lifecycle events, oldest first, resumable from the beginning: `GET /api/v1/events` */ page(query?: { /** Continue behind this place of an earlier page. */ readonly after?: number; /** How many at most. */ readonly limit?: number; /** One or more, separated by commas; `message.*` is all that begin with `message.`. */ readonly types?: string | readonly string[]; /** Seconds to wait for an event when there is none. */ readonly wait?: number; /** The last events before this sequence in place of those after one, oldest first all the same. What is larger than any sequence gives the newest. */ readonly before?: number }, options?: C.Options<"minLogPosition">): Promise<T.LifecycleEventPage>;
+    /** The same feed as server-sent events; resumes behind Last-Event-ID: `GET /api/v1/events/stream` */ stream(query?: { /** Continue behind this place of an earlier page. */ readonly after?: number; /** One or more, separated by commas; `message.*` is all that begin with `message.`. */ readonly types?: string | readonly string[] }, options?: C.Options<never>): AsyncIterable<T.LifecycleEvent>;
   };
-  /** The types of lifecycle events: `GET /api/v1/event-types` */ eventTypes(options?: C.Options<never>): Promise<T.LifecycleEventTypes>;
+  /** The types of lifecycle events, each with its schema and an example: `GET /api/v1/event-types` */ eventTypes(options?: C.Options<never>): Promise<T.LifecycleEventTypes>;
   readonly root: {
     /** The AsyncAPI document of the public topics: `GET /asyncapi.json` */ asyncapiJson(options?: C.Options<never>): Promise<Readonly<Record<string, unknown>>>;
     readonly evaluations: {
@@ -292,6 +292,7 @@ export type Operations = {
     readonly replay: {
       /** Try again every delivery that matches, by default what was not delivered: `POST /api/v1/webhook-endpoints/{id}/replay` */ create(id: string | number, body: T.StartWebhookReplay, options?: C.Options<"idempotencyKey" | "minLogPosition">): Promise<T.WebhookReplay>;
       /** How far a replay is: `GET /api/v1/webhook-endpoints/{id}/replay/{replay}` */ get(id: string | number, replay: string | number, options?: C.Options<"minLogPosition">): Promise<T.WebhookReplayProgress>;
+      /** Cancel a replay: what was not sent yet is not sent: `POST /api/v1/webhook-endpoints/{id}/replay/{replay}/cancel` */ cancel(id: string | number, replay: string | number, options?: C.Options<"idempotencyKey">): Promise<T.CanceledWebhookReplay>;
     };
   };
   readonly webhookDeliveries: {

@@ -136,6 +136,7 @@ export const table: Readonly<Record<string, Row>> = {
   "webhookEndpoints.statistics": { method: "GET", path: "/api/v1/webhook-endpoints/{id}/statistics" },
   "webhookEndpoints.replay.create": { method: "POST", path: "/api/v1/webhook-endpoints/{id}/replay", body: "json", key: true },
   "webhookEndpoints.replay.get": { method: "GET", path: "/api/v1/webhook-endpoints/{id}/replay/{replay}" },
+  "webhookEndpoints.replay.cancel": { method: "POST", path: "/api/v1/webhook-endpoints/{id}/replay/{replay}/cancel", key: true },
   "prices.standard": { method: "GET", path: "/api/v1/prices/standard" },
   "prices.get": { method: "GET", path: "/api/v1/prices" },
   "prices.preview": { method: "GET", path: "/api/v1/prices/preview", query: true },

@@ -115,3 +115,10 @@ export const WebhookReplayRequested = defineEvent(
   "The partner asked for every delivery that matches to be tried again; the retries follow in its stream.",
   z.strictObject({ endpoint_id: Id, replay_id: Id }),
 );
+/** Stream `endpoint-<replay id>`. */
+export const WebhookReplayCanceled = defineEvent(
+  "WebhookReplayCanceled",
+  1,
+  "The partner canceled a replay: what of it was not sent yet is not sent.",
+  z.strictObject({ endpoint_id: Id, replay_id: Id }),
+);

@@ -1,4 +1,13 @@
-import { lifecycleTypeNames, lifecycleTypes } from "@heliograph/domain";
+import {
+  lifecycleExample,
+  lifecycleFamilies,
+  lifecycleSchema,
+  lifecycleTypeNames,
+  lifecycleTypes,
+  lifecycleVersion,
+  typesNamed,
+} from "@heliograph/domain";
+import type { Environment } from "@heliograph/contracts";
 import { readEarlierLifecycle, readLifecycle, type LifecycleRow } from "../tables/lifecycle.ts";
 import { z } from "zod";
 import {
@@ -20,7 +29,9 @@ const defaultPageSize = 100;
 const maxWaitSeconds = 30;
 
 const sequence = queryInt(0, Number.MAX_SAFE_INTEGER);
-const types = listed(lifecycleTypeNames).meta({ description: "One or more, separated by commas." });
+const types = listed([...lifecycleFamilies, ...lifecycleTypeNames]).meta({
+  description: "One or more, separated by commas; `message.*` is all that begin with `message.`.",
+});
 const EventsQuery = z.strictObject({
   after: sequence.optional(),
   cursor: sequence.optional().meta({ description: "Another name of `after`." }),
@@ -53,7 +64,7 @@ type StreamQuery = z.infer<typeof StreamQuery>;
 const startOf = ({ after, cursor }: StreamQuery) => givenOnce({ after, cursor });
 const filterOf = ({ types: own, event_types: alias }: StreamQuery) => {
   const only = own ?? alias;
-  return only === undefined ? {} : { types: only };
+  return only === undefined ? {} : { types: [...typesNamed(only)] };
 };
 
 /** The rows are the very texts that webhooks carry: they are opened and joined, never parsed. */
@@ -129,6 +140,37 @@ const LifecycleEvent = z
   })
   .meta({ id: "LifecycleEvent" });
 
+const EventType = z
+  .object({
+    type: z.string(),
+    description: z.string(),
+    version: z.int().meta({
+      description:
+        "Of the schema. Fields are added under the same; what would break a reader needs the next.",
+    }),
+    schema: z
+      .record(z.string(), z.unknown())
+      .meta({ description: "Of `data`: JSON Schema 2020-12." }),
+    example: LifecycleEvent.meta({ description: "A made-up event as it would arrive." }),
+  })
+  .meta({ id: "LifecycleEventType" });
+
+/** Made once: they follow from the source. */
+const known = new Map<Environment, object>();
+function typesOf(environment: Environment): object {
+  const made = known.get(environment) ?? {
+    data: lifecycleTypeNames.map((type) => ({
+      type,
+      description: lifecycleTypes[type],
+      version: lifecycleVersion,
+      schema: lifecycleSchema(type),
+      example: lifecycleExample(type, environment),
+    })),
+  };
+  known.set(environment, made);
+  return made;
+}
+
 export const eventRoutes: readonly Route[] = [
   route({
     method: "GET",
@@ -169,16 +211,9 @@ export const eventRoutes: readonly Route[] = [
     method: "GET",
     path: "/event-types",
     scope: "events:read",
-    summary: "The types of lifecycle events",
-    response: z
-      .object({ data: z.array(z.object({ type: z.string(), description: z.string() })) })
-      .meta({ id: "LifecycleEventTypes" }),
+    summary: "The types of lifecycle events, each with its schema and an example",
+    response: z.object({ data: z.array(EventType) }).meta({ id: "LifecycleEventTypes" }),
     errors: [],
-    handler: () => ({
-      status: 200,
-      body: {
-        data: Object.entries(lifecycleTypes).map(([type, description]) => ({ type, description })),
-      },
-    }),
+    handler: ({ env }) => ({ status: 200, body: typesOf(env) }),
   }),
 ];

@@ -57,6 +57,14 @@ export const DeliveryView = z
         status_code: z.int().optional(),
         error: z.string().optional(),
         duration_ms: z.number(),
+        timing: z
+          .object({
+            dns_ms: z.number().optional(),
+            connect_ms: z.number().optional(),
+            tls_ms: z.number().optional(),
+            first_byte_ms: z.number().optional(),
+          })
+          .optional(),
         response_excerpt: z.string().optional(),
         replay_id: z.string().optional().meta({ description: "The replay it was part of." }),
         batch_id: z.string().optional().meta({

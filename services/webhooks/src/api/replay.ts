@@ -13,16 +13,22 @@ const maxDeliveries = 10_000;
 /** What one append takes. */
 const chunkSize = 1_000;
 
-type ReplayEvent = RecordedEvent<"WebhookReplayRequested" | "WebhookRetryRequested">;
+const replayEvents = [
+  "WebhookReplayRequested",
+  "WebhookRetryRequested",
+  "WebhookReplayCanceled",
+] as const;
+type ReplayEvent = RecordedEvent<(typeof replayEvents)[number]>;
 
 /** A replay is a stream of its own with one retry for each delivery behind the request: whoever asks for progress reads there what it consists of. */
 const readReplay = async (log: EventLog, id: string): Promise<readonly ReplayEvent[]> =>
-  (await log.readStream(streamOf("endpoint", id))).filter(
-    ofType("WebhookReplayRequested", "WebhookRetryRequested"),
-  );
+  (await log.readStream(streamOf("endpoint", id))).filter(ofType(...replayEvents));
 /** Replays from before the request was an event of its own have retries alone. */
 const deliveriesOf = (events: readonly ReplayEvent[]): readonly string[] =>
   events.filter(ofType("WebhookRetryRequested")).map(({ data }) => data.delivery_id);
+
+const isCanceled = (events: readonly ReplayEvent[]): boolean =>
+  events.some(ofType("WebhookReplayCanceled"));
 
 export type Replay = {
   readonly id: string;
@@ -44,7 +50,7 @@ export async function startReplay(
   const known = new Set(deliveriesOf(before));
   const found = await matchDeliveries(projectionPool, { ...filter, limit: maxDeliveries + 1 });
   const taken = found.slice(0, maxDeliveries);
-  const rest = taken.filter((delivery) => !known.has(delivery.id));
+  const rest = isCanceled(before) ? [] : taken.filter((delivery) => !known.has(delivery.id));
   const offered = [
     ...(before.length > 0
       ? []
@@ -84,17 +90,56 @@ export async function startReplay(
 }
 
 /** Throws `not_found` for a replay of another endpoint or partner. */
-export async function replayProgress(
+async function findReplay(
   call: Call,
   endpointId: string,
   id: string,
-): Promise<ReplayProgress & { readonly matched: number; readonly created_at: string }> {
+): Promise<readonly ReplayEvent[]> {
   const events = isId("rpl", id) ? await readReplay(call.deps.log, id) : [];
   const [first] = events;
   if (first?.metadata.partner !== call.partner.partner_id || first.data.endpoint_id !== endpointId)
     throw new PublicError("not_found", "There is no such replay.");
-  const created_at = new Date(first.recordedAt).toISOString();
+  return events;
+}
+
+/** Throws as `findReplay` does. */
+export async function replayProgress(
+  call: Call,
+  endpointId: string,
+  id: string,
+): Promise<
+  ReplayProgress & {
+    readonly matched: number;
+    readonly created_at: string;
+    readonly canceled: boolean;
+  }
+> {
+  const events = await findReplay(call, endpointId, id);
+  const created_at = new Date(events[0]!.recordedAt).toISOString();
   const ids = deliveriesOf(events);
   const progress = await readReplayProgress(call.deps.projectionPool, ids, created_at);
-  return { matched: ids.length, ...progress, created_at };
+  return { matched: ids.length, ...progress, created_at, canceled: isCanceled(events) };
+}
+
+/** What of a replay was not sent yet is not sent, once however often it is asked for. Throws as `findReplay` does. */
+export async function cancelReplay(
+  call: Call,
+  endpointId: string,
+  id: string,
+): Promise<bigint | undefined> {
+  const events = await findReplay(call, endpointId, id);
+  if (isCanceled(events)) return events.at(-1)!.position;
+  const stored = await appendOne(call.deps.log, {
+    stream: streamOf("endpoint", id),
+    expected: "any",
+    events: [
+      {
+        id: uuid5("replay canceled", id),
+        type: "WebhookReplayCanceled",
+        data: { endpoint_id: endpointId, replay_id: id },
+        metadata: call.metadata({ correlation: id }),
+      },
+    ],
+  });
+  return stored?.position;
 }

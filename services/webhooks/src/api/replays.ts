@@ -3,8 +3,8 @@ import { parseTime, typesNamed } from "@heliograph/domain";
 import { deliveryStatuses } from "../tables/webhooks.ts";
 import { z } from "zod";
 import { type Call, type Answer, type Route, route, TimeInput } from "@heliograph/api";
-import { findEndpoint } from "./endpoint.ts";
-import { replayProgress, startReplay } from "./replay.ts";
+import { changeErrors, findEndpoint } from "./endpoint.ts";
+import { cancelReplay, replayProgress, startReplay } from "./replay.ts";
 import { EventTypeNames } from "./schema.ts";
 
 const Types = EventTypeNames.min(1);
@@ -37,7 +37,10 @@ const ReplayView = z
 const ReplayProgressView = z
   .object({
     id: z.string(),
-    status: z.enum(["running", "done", "stopped"]),
+    status: z.enum(["running", "done", "stopped", "canceled"]).meta({
+      description:
+        "`stopped`: its endpoint is disabled. `canceled`: what was not sent then is not sent.",
+    }),
     matched: z.int(),
     attempted: z.int(),
     delivered: z.int(),
@@ -66,14 +69,18 @@ async function start(call: Call<z.infer<typeof StartReplay>, unknown>): Promise<
 async function progress(call: Call<undefined, undefined>): Promise<Answer> {
   const id = call.params["replay"]!;
   const { endpoint } = await findEndpoint(call, call.params["id"]!);
-  const found = await replayProgress(call, endpoint.id, id);
-  const status =
-    found.attempted >= found.matched
-      ? "done"
-      : endpoint.status === "enabled"
-        ? "running"
-        : "stopped";
+  const { canceled, ...found } = await replayProgress(call, endpoint.id, id);
+  const rest = endpoint.status === "enabled" ? "running" : "stopped";
+  const unfinished = canceled ? "canceled" : rest;
+  const status = found.attempted >= found.matched ? "done" : unfinished;
   return { status: 200, body: { id, status, ...found } };
+}
+
+async function cancel(call: Call<undefined, undefined>): Promise<Answer> {
+  const id = call.params["replay"]!;
+  const { endpoint } = await findEndpoint(call, call.params["id"]!);
+  const position = await cancelReplay(call, endpoint.id, id);
+  return { status: 202, body: { id, endpoint_id: endpoint.id }, position };
 }
 
 export const webhookReplayRoutes: readonly Route[] = [
@@ -107,5 +114,18 @@ export const webhookReplayRoutes: readonly Route[] = [
     response: ReplayProgressView,
     errors: ["not_found"],
     handler: progress,
+  }),
+  route({
+    method: "POST",
+    path: "/webhook-endpoints/:id/replay/:replay/cancel",
+    scope: "webhooks:write",
+    summary: "Cancel a replay: what was not sent yet is not sent",
+    mutates: true,
+    status: 202,
+    response: z
+      .object({ id: z.string(), endpoint_id: z.string() })
+      .meta({ id: "CanceledWebhookReplay" }),
+    errors: changeErrors,
+    handler: cancel,
   }),
 ];

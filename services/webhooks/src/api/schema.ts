@@ -113,7 +113,7 @@ const Batch = z
   })
   .meta({
     id: "WebhookBatch",
-    description: `${batchMeaning} Left out: 100 events, a second.`,
+    description: "What is left out: 100 events, a second.",
     example: { max_events: 100, max_wait_ms: 1_000 },
   });
 
@@ -149,7 +149,7 @@ export const CreateEndpoint = z
       .optional()
       .meta({ description: timestampedMeaning }),
     ordering: settings.ordering.optional().meta({ description: orderingMeaning }),
-    batch: settings.batch.optional(),
+    batch: settings.batch.optional().meta({ description: batchMeaning }),
     headers: settings.headers.optional(),
     secret: Secret.optional(),
   })
@@ -168,7 +168,7 @@ export const UpdateEndpoint = z
     asymmetric_signature: settings.asymmetric_signature.optional(),
     timestamped_signature_header: settings.timestamped_signature_header.nullable().optional(),
     ordering: settings.ordering.nullable().optional().meta({ description: orderingMeaning }),
-    batch: settings.batch.nullable().optional(),
+    batch: settings.batch.nullable().optional().meta({ description: batchMeaning }),
     headers: settings.headers
       .optional()
       .meta({ description: "All of them; `***` keeps the value that a header has." }),

@@ -49,11 +49,21 @@ export const deliveryStatuses: readonly DeliveryStatus[] = [
   "discarded",
 ];
 
+/** What an attempt took its time for, in ms. Without a new connection there is only the last; of what it did not get to there is nothing. */
+export type Timing = {
+  dns_ms?: number;
+  connect_ms?: number;
+  tls_ms?: number;
+  /** From the request to the first byte of its answer. */
+  first_byte_ms?: number;
+};
+
 export type DeliveryAttempt = {
   readonly at: string;
   readonly status_code?: number;
   readonly error?: string;
   readonly duration_ms: number;
+  readonly timing?: Timing;
   readonly response_excerpt?: string;
   /** The replay this attempt was part of. */
   readonly replay_id?: string;
