@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { checkAdvisories } from "./advisories.ts";
 import { checkBoundaries } from "./boundaries.ts";
 import { checkLicences } from "./licences.ts";
+import { checkReaders } from "./readers.ts";
 import { run, type Finished } from "./run.ts";
 import { checkTidy } from "./tidy/index.ts";
 
@@ -51,6 +52,11 @@ export const steps: readonly Step[] = [
     name: "licences",
     hint: "which ones are allowed is in scripts/check/licences.json",
     run: async () => found(checkLicences(".")),
+  },
+  {
+    name: "readers",
+    hint: "lifecycle events of the last release are in schemas/released; fields may be added",
+    run: async () => found(checkReaders()),
   },
   {
     name: "advisories",

@@ -15,6 +15,7 @@ import {
   type Answer,
   type Route,
   route,
+  anotherName,
   givenOnce,
   listed,
   queryInt,
@@ -34,10 +35,10 @@ const types = listed([...lifecycleFamilies, ...lifecycleTypeNames]).meta({
 });
 const EventsQuery = z.strictObject({
   after: sequence.optional(),
-  cursor: sequence.optional().meta({ description: "Another name of `after`." }),
+  cursor: anotherName(sequence, "after"),
   limit: queryInt(1, maxPageSize).optional(),
   types: types.optional(),
-  event_types: types.optional().meta({ description: "Another name of `types`." }),
+  event_types: anotherName(types, "types"),
   wait: z
     .string()
     .regex(/^\d{1,2}(?:\.\d{1,3})?$/, `must be a number from 0 to ${maxWaitSeconds}`)
