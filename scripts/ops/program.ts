@@ -40,6 +40,29 @@ program
     process.exitCode = await doctor(process.env, json);
   });
 
+const share = (text: string): number => {
+  if (!/^(1|0?\.\d{1,4})$/.test(text)) throw new InvalidArgumentError("a number up to 1");
+  if (Number(text) === 0) throw new InvalidArgumentError("more than 0");
+  return Number(text);
+};
+const many = (text: string): number => {
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError("a number");
+  return Number(text);
+};
+program
+  .command("capacity")
+  .description("what a rate and a number of partners take, on paper, from what was measured")
+  .requiredOption("--rate <n>", "messages a second at the busiest", many)
+  .requiredOption("--partners <n>", "how many", many)
+  .option("--average <share>", "of the busiest second, over a day", share, 0.25)
+  .option("--use <share>", "of each bound", share, 0.6)
+  .action(async (given: { rate: number; partners: number; average: number; use: number }) => {
+    const { capacityRows } = await import("./capacity.ts");
+    const { sayTable } = await import("../shared/table.ts");
+    const { rate, partners, average: averageShare, use } = given;
+    sayTable(capacityRows({ messagesPerSecond: rate, partners, averageShare, use }));
+  });
+
 for (const [name, description] of [
   ["sbom", "a bill of materials of this release: CycloneDX 1.6, JSON"],
   ["licences", "the packages of this release with their licences"],

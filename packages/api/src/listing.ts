@@ -2,6 +2,7 @@ import { decodeCursor, encodeCursor } from "./cursor.ts";
 import { z } from "zod";
 import type { Call } from "./call.ts";
 import { givenOnce, queryInt } from "./inputs.ts";
+import { anotherName } from "./other-names.ts";
 
 export const maxPageSize = 100;
 const defaultPageSize = 25;
@@ -10,7 +11,7 @@ const defaultPageSize = 25;
 export const ListQuery = z.strictObject({
   limit: queryInt(1, maxPageSize).optional(),
   after: z.string().max(512).optional().meta({ description: "`next_cursor` of an earlier page." }),
-  cursor: z.string().max(512).optional().meta({ description: "Another name of `after`." }),
+  cursor: anotherName(z.string().max(512), "after"),
   before: z.string().max(512).optional().meta({ description: "`prev_cursor` of an earlier page." }),
 });
 export type ListQuery = z.infer<typeof ListQuery>;

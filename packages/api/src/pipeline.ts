@@ -20,6 +20,7 @@ import { runOnce } from "./idempotency.ts";
 import { machinery } from "./machinery.ts";
 import { isUnchanged } from "./etag.ts";
 import { observeRequest } from "./metrics.ts";
+import { deprecationHeaders } from "./other-names.ts";
 import { projectionHeaders } from "./projection.ts";
 import { type Route, streamed, takesKey } from "./route.ts";
 import { shownPath } from "./shown-path.ts";
@@ -209,6 +210,10 @@ export class Pipeline {
     // Schemas pass over this one name, and a filter that is passed over lists everything.
     if (Object.hasOwn(given, "__proto__")) throw notValid("query", [unknownField("__proto__")]);
     call.query = validate(route.query, given, "query");
+    if (queryText !== "") {
+      const origin = (): string => originOf(request, this.context.settings);
+      under.common.push(...deprecationHeaders(route, given, origin));
+    }
     if (route.params !== undefined) call.params = validate(route.params, call.params, "path");
     const { streams } = route;
     const mostBytes = route.maxBodyBytes ?? maxBodyBytes;

@@ -3,6 +3,7 @@ import { streamOf } from "@heliograph/contracts";
 import { service as delivery } from "@heliograph/delivery";
 import { service as dispatch } from "@heliograph/dispatch";
 import { service as wallet } from "@heliograph/wallet";
+import { service as webhooks } from "@heliograph/webhooks";
 import { activeTracing } from "@heliograph/tracing";
 import { until, webhookSink, type WebhookSink } from "@heliograph/testkit";
 import { openWorld, type World } from "@heliograph/testkit/world";
@@ -27,12 +28,14 @@ type Span = {
 };
 
 let collector: WebhookSink;
+let receiver: WebhookSink;
 let world: World;
 beforeAll(async () => {
   collector = await webhookSink();
+  receiver = await webhookSink();
 });
 afterAll(async () => {
-  await collector.close();
+  await Promise.all([collector.close(), receiver.close()]);
   hooks.deregister();
 });
 
@@ -77,14 +80,30 @@ test("without a collector a caller's trace is carried, none is begun, and nothin
 
 test("with one, a message is one trace from its request to its delivery, and the caller's flag does not decide that", async () => {
   world = await openWorld({
-    services: [service, wallet, dispatch, delivery],
+    services: [service, wallet, dispatch, delivery, webhooks],
     consumers: "run",
     partners: [{ funds: "10" }],
-    env: { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, HELIOGRAPH_TRACE_RATIO: "1" },
+    env: {
+      OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+      HELIOGRAPH_TRACE_RATIO: "1",
+      HELIOGRAPH_WEBHOOK_ALLOW_CIDRS: "127.0.0.0/8",
+      HELIOGRAPH_RETRY_SCALE: "0.01",
+    },
   });
   let carried: readonly (string | undefined)[];
   try {
+    // Its second attempt is made from the table.
+    receiver.queue({ type: "answer", status: 500 });
+    const made = await world.call("POST", "/api/v1/webhook-endpoints", {
+      key: world.partners[0]!.key,
+      body: { url: receiver.url, event_types: ["message.sent"] },
+    });
+    expect(made.status).toBe(201);
     carried = await sent("MessageDelivered", theirs.replace(/01$/, "00"));
+    await until(() => receiver.requests.length === 2, {
+      what: "both attempts at the webhook",
+      timeoutMs: 20_000,
+    });
   } finally {
     await world.close();
   }
@@ -96,6 +115,8 @@ test("with one, a message is one trace from its request to its delivery, and the
     parentSpanId: theirs.slice(36, 52),
   });
   expect(new Set(carried)).toEqual(new Set([`00-${server.traceId}-${server.spanId}-01`]));
+  for (const { headers } of receiver.requests)
+    expect(headers["traceparent"]).toBe(`00-${server.traceId}-${server.spanId}-01`);
   const ours = all.filter(({ traceId }) => traceId === server.traceId);
   const names = ours.map(({ name }) => name);
   for (const name of [
@@ -104,6 +125,7 @@ test("with one, a message is one trace from its request to its delivery, and the
     "append MessageSent",
     "call sim-sms",
     "append MessageDelivered",
+    "webhook message.sent",
   ])
     expect(names).toContain(name);
   for (const span of ours.filter((each) => each !== server))

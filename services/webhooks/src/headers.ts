@@ -18,6 +18,7 @@ const ours = [
   "accept-encoding",
   "webhook-.*",
   "heliograph-.*",
+  "traceparent",
 ];
 const reserved = new RegExp(`^(?:${ours.join("|")})$`, "i");
 const token = /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}$/; // RFC 9110, section 5.6.2

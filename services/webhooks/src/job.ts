@@ -55,6 +55,8 @@ export type Job = {
   readonly urgent: boolean;
   /** The replay that asked for it, which the request is marked with. */
   readonly replay: string | undefined;
+  /** Of its event: the receiver is told to what trace it belongs. */
+  traceparent: string | undefined;
   /** The request that it goes with, where it goes with others. */
   batch: Batch | undefined;
 };
@@ -138,6 +140,7 @@ export function newJob(
     urgent: false,
     replay: undefined,
     batch: undefined,
+    traceparent: undefined,
   };
 }
 

@@ -13,6 +13,7 @@ import {
 } from "@heliograph/domain";
 import { ofType, type Batch, type RecordedEvent } from "@heliograph/log";
 import { replayedDdl } from "./tables/replayed.ts";
+import { tracesDdl } from "./tables/traces.ts";
 import { batchDdl } from "./tables/batch.ts";
 import { healthDdl } from "./tables/health.ts";
 import { orderDdl } from "./tables/order.ts";
@@ -50,7 +51,7 @@ export const webhooksReactor = (options: CourierOptions = {}): Reactor => ({
   types,
   spaces: { deliveries: "partner", sequences: "partner" },
   sharded: true,
-  migrations: [webhooksDdl, statisticsDdl, healthDdl, orderDdl, batchDdl, replayedDdl],
+  migrations: [webhooksDdl, statisticsDdl, healthDdl, orderDdl, batchDdl, replayedDdl, tracesDdl],
   start: (tools) => start(tools, options),
 });
 
@@ -217,6 +218,7 @@ class Instance implements ReactorInstance<ConsumedType> {
       lifecycle ??= toLifecycle(event, environment)!;
       body ??= lifecycleBody(lifecycle, sequence);
       const job = newJob(lifecycle, event.position, sequence, body, endpoint.id, event.recordedAt);
+      job.traceparent = event.metadata.traceparent;
       jobs.push(
         endpoint.ordering === undefined ? job : { ...job, subject: lifecycleSubject(lifecycle) },
       );

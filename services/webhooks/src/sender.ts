@@ -1,5 +1,6 @@
 import { failpoint, webhookDelaysMs } from "@heliograph/contracts";
 import { messageOf } from "@heliograph/runtime";
+import { activeTracing, type Span } from "@heliograph/tracing";
 import { mayHoldTokens, type Vault } from "@heliograph/vault";
 import { bodyOfRequest } from "./batches.ts";
 import { together, type Job } from "./job.ts";
@@ -15,6 +16,13 @@ type Flight = {
   readonly job: Job;
   readonly attempt: Attempt;
   readonly healthy: boolean;
+  span?: Span | undefined;
+};
+
+const unknownTrace: Pick<Job, "traceparent"> = { traceparent: undefined };
+const faultOf = (result: Result): string | undefined => {
+  if (result.type === "error") return result.code;
+  return result.status < 300 ? undefined : String(result.status);
 };
 
 /**
@@ -155,7 +163,8 @@ export class Sender {
   }
 
   /** What is signed is what is sent. */
-  #post({ lane, job, attempt }: Flight, bodies: readonly string[]): void {
+  #post(flight: Flight, bodies: readonly string[]): void {
+    const { lane, job, attempt } = flight;
     const { target } = lane;
     const id = job.batch?.id ?? job.eventId;
     const body = bodyOfRequest(lane.endpoint, bodies);
@@ -166,17 +175,25 @@ export class Sender {
       target.timestampedIn === undefined
         ? ""
         : `${target.timestampedIn}: ${signTimestamped(target.keys, seconds, body)}\r\n`;
+    // A batch is of several traces.
+    const { traceparent } = job.batch === undefined ? job : unknownTrace;
+    const trace = traceparent === undefined ? "" : `traceparent: ${traceparent}\r\n`;
+    flight.span = activeTracing()?.follow("client", `webhook ${job.type}`, traceparent, {
+      "heliograph.endpoint": job.endpointId,
+      "heliograph.attempt": job.attempts.length + 1,
+    });
     const length = Buffer.byteLength(body);
     lane.connections ??= new Connections(this.#dial, target.dial);
     attempt.send(
       lane.connections,
-      `${target.head}webhook-id: ${id}\r\nwebhook-timestamp: ${seconds}\r\nwebhook-signature: ${signature}\r\n${timestamped}${replay}content-length: ${length}\r\n\r\n${body}`,
+      `${target.head}webhook-id: ${id}\r\nwebhook-timestamp: ${seconds}\r\nwebhook-signature: ${signature}\r\n${timestamped}${replay}${trace}content-length: ${length}\r\n\r\n${body}`,
     );
   }
 
   #done(flight: Flight, result: Result): void {
-    const { lane, job, attempt } = flight;
+    const { lane, job, attempt, span } = flight;
     this.#flights.delete(flight);
+    span?.end(undefined, faultOf(result));
     lane.active--;
     if (!flight.healthy) this.#unhealthyActive--;
     lane.usedAt = this.#now();

@@ -16,10 +16,11 @@ export function writeDeliveries(rows: readonly Row[]): WritePart {
   return {
     name: "deliveries",
     sql: `insert into {schema}.deliveries as d
-        (id, endpoint_id, partner, event_id, type, position, sequence, status, attempts, next_attempt_at, body, created_at, tries, replay, subject, batch)
+        (id, endpoint_id, partner, event_id, type, position, sequence, status, attempts, next_attempt_at, body, created_at, tries, replay, subject, batch, traceparent)
       select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::bigint[], $8::text[],
         string_to_array($9::text, E'\\x1e'), $10::bigint[], string_to_array($11::text, E'\\x1e', ''), $12::bigint[],
-        $13::int[], string_to_array($14::text, E'\\x1e', ''), string_to_array($15::text, E'\\x1e', ''), string_to_array($16::text, E'\\x1e', ''))
+        $13::int[], string_to_array($14::text, E'\\x1e', ''), string_to_array($15::text, E'\\x1e', ''), string_to_array($16::text, E'\\x1e', ''),
+        string_to_array($17::text, E'\\x1e', ''))
       on conflict (id) do update set status = excluded.status, attempts = excluded.attempts,
         next_attempt_at = excluded.next_attempt_at, body = excluded.body, tries = excluded.tries, replay = excluded.replay, batch = excluded.batch`,
     values: [
@@ -41,6 +42,7 @@ export function writeDeliveries(rows: readonly Row[]): WritePart {
       rows
         .map((row) => (row.status === "pending" ? (row.job.batch?.id ?? "") : ""))
         .join(separator),
+      rows.map((row) => row.job.traceparent ?? "").join(separator),
     ],
   };
 }
@@ -276,7 +278,7 @@ const readsAtStart = (pool: pg.Pool, sql: (text: string) => string, own: string)
 });
 
 const columns = `d.id, d.endpoint_id, d.partner, d.event_id, d.type, d.position::text, d.sequence::float8, d.status, d.attempts,
-    d.next_attempt_at::float8, d.body, d.created_at::float8, d.tries, d.replay, d.subject, d.batch`;
+    d.next_attempt_at::float8, d.body, d.created_at::float8, d.tries, d.replay, d.subject, d.batch, d.traceparent`;
 
 /** Deliveries as they are to be sent. */
 const readsOfDeliveries = (pool: pg.Pool, sql: (text: string) => string, schema: string) => ({
@@ -388,6 +390,7 @@ type StoredRow = {
   replay: string | null;
   subject: string | null;
   batch: string | null;
+  traceparent: string | null;
 };
 
 /** A delivery read back; the body is only there while it is pending. */
@@ -420,6 +423,7 @@ function loaded(row: StoredRow): LoadedRow {
       subject: row.subject ?? undefined,
       held: false,
       batch: undefined,
+      traceparent: row.traceparent ?? undefined,
     },
     body: row.body ?? undefined,
     status: row.status,

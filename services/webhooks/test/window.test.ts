@@ -23,6 +23,7 @@ const jobOf = (id: string): Job => ({
   urgent: false,
   replay: undefined,
   batch: undefined,
+  traceparent: undefined,
   subject: undefined,
   held: false,
 });

@@ -2,6 +2,7 @@ import {
   type Answer,
   type Call,
   type Route,
+  anotherName,
   givenOnce,
   listOf,
   openedFor,
@@ -13,10 +14,10 @@ import { parsePosition } from "@heliograph/log";
 import { z } from "zod";
 import { MessagesQuery, listed } from "./messages-list.ts";
 
-const position = z.string().max(20).optional();
+const position = z.string().max(20);
 const OneQuery = z.strictObject({
-  as_of: position,
-  at: position.meta({ description: "Another name of `as_of`." }),
+  as_of: position.optional(),
+  at: anotherName(position, "as_of"),
 });
 
 /** Reads a position of the query. Throws `invalid_request`. */

@@ -15,6 +15,7 @@ import {
   type Answer,
   type Route,
   route,
+  anotherName,
   givenOnce,
   listed,
   queryInt,
@@ -35,13 +36,13 @@ const types = listed([...lifecycleFamilies, ...lifecycleTypeNames]).meta({
 });
 const EventsQuery = z.strictObject({
   after: sequence.optional(),
-  cursor: sequence.optional().meta({ description: "Another name of `after`." }),
+  cursor: anotherName(sequence, "after"),
   consumer: ConsumerName.optional().meta({
     description: "Goes on where this reader of yours has committed, at `/event-consumers`.",
   }),
   limit: queryInt(1, maxPageSize).optional(),
   types: types.optional(),
-  event_types: types.optional().meta({ description: "Another name of `types`." }),
+  event_types: anotherName(types, "types"),
   wait: z
     .string()
     .regex(/^\d{1,2}(?:\.\d{1,3})?$/, `must be a number from 0 to ${maxWaitSeconds}`)

@@ -1,7 +1,15 @@
 import { PublicError } from "@heliograph/contracts";
 import { parsePosition } from "@heliograph/log";
 import { z } from "zod";
-import { type Answer, type Call, givenOnce, listOf, type Route, route } from "@heliograph/api";
+import {
+  type Answer,
+  type Call,
+  anotherName,
+  givenOnce,
+  listOf,
+  type Route,
+  route,
+} from "@heliograph/api";
 import { walletStream } from "../wallets.ts";
 import { adjustmentRoute } from "./adjustments.ts";
 import { Money } from "./money.ts";
@@ -34,7 +42,7 @@ async function wallets(call: Call<undefined, undefined>): Promise<Answer> {
 
 const ProofQuery = z.strictObject({
   at: z.string().max(20).optional(),
-  as_of: z.string().max(20).optional().meta({ description: "Another name of `at`." }),
+  as_of: anotherName(z.string().max(20), "at"),
   ...WalletQuery.shape,
 });
 

@@ -43,6 +43,8 @@ async function get(call: Call): Promise<Answer> {
     ...fixedHeaders,
     ...masked(headersOf(endpoint, call.context.masterKey)),
     "webhook-id": last?.batch_id ?? delivery.event_id,
+    ...(made.traceparent !== null &&
+      last?.batch_id === undefined && { traceparent: made.traceparent }),
     ...(last !== undefined && {
       "webhook-timestamp": String(Math.floor(Date.parse(last.at) / 1000)),
     }),

@@ -205,15 +205,21 @@ export async function readDelivery(
   return rows[0] && shown(rows[0]);
 }
 
+export type DeliveryRequest = {
+  readonly sequence: number;
+  readonly body: string | null;
+  readonly traceparent: string | null;
+};
+
 /** What the request of a delivery was made of; `body` only while it is pending, later it is built again from the event at the delivery's position. */
 export async function readDeliveryRequest(
   pool: pg.Pool,
   partner: string,
   id: string,
-): Promise<{ readonly sequence: number; readonly body: string | null } | undefined> {
-  const { rows } = await pool.query<{ sequence: number; body: string | null }>({
+): Promise<DeliveryRequest | undefined> {
+  const { rows } = await pool.query<DeliveryRequest>({
     name: "webhooks_delivery_request",
-    text: "select sequence::float8 as sequence, body from webhooks.deliveries where id = $2 and partner = $1",
+    text: "select sequence::float8 as sequence, body, traceparent from webhooks.deliveries where id = $2 and partner = $1",
     values: [partner, id],
   });
   return rows[0];
