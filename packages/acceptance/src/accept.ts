@@ -25,14 +25,6 @@ const scheduleMs = { soonest: 30_000, latest: 180 * day };
 const defaultValiditySeconds = 172_800;
 const maxMetadataBytes = 2_048;
 
-/** Refuses what this version cannot do yet, naming the field, before anything else is looked at. */
-export function checkAvailable(body: SendMessage): void {
-  if (body.contact_id === undefined) return;
-  throw new PublicError("feature_not_available", "contact_id is not available yet.", {
-    errors: [{ path: "contact_id", code: "feature_not_available", message: "not available yet" }],
-  });
-}
-
 export const channelNotEnabled = (
   channel: string,
   why = `The channel ${channel} is not enabled.`,

@@ -44,6 +44,8 @@ function sendOf(body: SendMessage, step: SendStep): SendMessage {
     ...(says && step.template !== undefined && variablesOf(body)),
     ...own,
     to: step.to ?? body.to,
+    // A contact has another address on another channel.
+    ...(step.to === undefined && body.contact_id !== undefined && { contact_id: body.contact_id }),
   };
 }
 

@@ -2,7 +2,6 @@ export {
   type Accepted,
   acceptMessage,
   channelNotEnabled,
-  checkAvailable,
   checkCountry,
   checkSaid,
   checkSuppressed,

@@ -24,7 +24,8 @@ export type SendMessage = {
   readonly failover?: readonly SendStep[] | undefined;
   readonly quiet_hours?: AskedQuiet | undefined;
   readonly media?: readonly Media[] | undefined;
-  readonly contact_id?: unknown;
+  /** Whom it goes to, where no address is named. */
+  readonly contact_id?: string | undefined;
 };
 
 /** `zone`: the recipient's, where the partner knows it. */

@@ -73,7 +73,7 @@ export const errorNotes: Readonly<Record<ErrorCode, string>> = {
   no_price:
     "No entry of your price list covers the channel, the destination and the category, or no version of the list is in force yet. What has no price is not free: nothing was sent or charged. `GET /prices` shows the list; ask the operator of the installation for an entry.",
   feature_not_available:
-    "The field is known and reserved, but this version does nothing with it, and does not pretend to.",
+    "The field is known and reserved, but this version does nothing with it, and does not pretend to. Today there is no such field.",
   clock_limit_reached:
     "A sandbox's clock can be advanced by 400 days in all, and never goes back. `left_seconds` says how far it can still go.",
   rate_limited:

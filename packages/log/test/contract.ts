@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { LogUnavailable, type EventLog, type Outcome } from "../src/index.ts";
 import { readsContract } from "./contract-reads.ts";
 import type { Open, Opened } from "./contract-open.ts";
+import { refusalsContract } from "./contract-refusals.ts";
 import { subscribeContract } from "./contract-subscribe.ts";
 import { event, inOrder, newStream, watch } from "./support.ts";
 
@@ -132,24 +133,6 @@ export function contract(name: string, open: Open, positions: "dense" | "sparse"
         await one(append);
         const more = { ...append, events: [...append.events, event()] };
         expect(await one(more)).toEqual({ kind: "conflict", actual: 0 });
-      });
-
-      it("refuses several events like one, alone and in company, and stores what goes well beside them", async () => {
-        const known = { ...newStream(), events: [event(), event()] };
-        await one(known);
-        const two = { events: [event(), event()] };
-        for (const [refused, kind] of [
-          [{ ...newStream(), ...two, expected: 4 }, "conflict"],
-          [{ ...known, ...two, expected: 5 }, "conflict"],
-          [{ ...known, ...two, expected: 0 }, "conflict"],
-          [known, "duplicate"],
-        ] as const) {
-          expect(await one(refused)).toMatchObject({ kind });
-          const fine = { ...newStream(), events: [event(), event()] };
-          const outcomes = await log.append([newStream(), refused, fine]);
-          expect(outcomes.map((outcome) => outcome.kind)).toEqual(["appended", kind, "appended"]);
-        }
-        await expectCount(2 + 4 * 3);
       });
 
       it("decides every append of a batch by itself, and leaves no hole for the refused", async () => {
@@ -373,6 +356,7 @@ export function contract(name: string, open: Open, positions: "dense" | "sparse"
       });
     });
 
+    refusalsContract(() => log, expectCount);
     readsContract(() => log);
     subscribeContract(() => opened, dense);
 

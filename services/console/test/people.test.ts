@@ -288,6 +288,45 @@ test("an import that runs is kept up to date until it is over, and a link does i
   ]);
 });
 
+test("a broadcast is drafted, started and seen to its end, with who was skipped and why", async () => {
+  const reached = { name: "Bo", external_ids: [{ source: "sms", id: "+15557770061" }] };
+  await ok("POST", "/contacts", { ...reached, tags: ["broadcast"] });
+  await ok("POST", "/contacts", { name: "Cy", tags: ["broadcast"] });
+  const at = "/console/broadcasts";
+  expect(await read(cookie, at)).toContain("No broadcast yet");
+  const refused = await press(cookie, `${at}/new`, `${at}/new`, {
+    tag: "broadcast",
+    channel: "sms",
+  });
+  expect([refused.status, await refused.text()]).toEqual([
+    422,
+    expect.stringContaining("needs text"),
+  ]);
+  const made = await press(cookie, `${at}/new`, `${at}/new`, {
+    name: stranger,
+    tag: "broadcast",
+    channel: "sms",
+    text: "Hello",
+    per_second: "50",
+  });
+  const to = new URL(made.headers.get("location")!, base).pathname;
+  const drafted = await read(cookie, to);
+  expect(drafted).toContain("with the tag <bdi>broadcast</bdi>");
+  expect(regionsIn(drafted).map(({ on }) => on)).toEqual([""]);
+  expect((await press(cookie, to, `${to}/start`, {})).status).toBe(303);
+  const done = await until(async () => {
+    const text = await read(cookie, to);
+    return text.includes('<span class="pill good">done</span>') && text;
+  });
+  expect(done).toContain("2 of 2 contacts");
+  expect(done).toContain("no address");
+  expect(done).not.toContain("<img src=x");
+  expect(done).not.toContain(`${to}/cancel`);
+  expect(await read(cookie, at)).toContain(to);
+  const late = await press(cookie, `${to}/cancel`, `${to}/cancel`, {});
+  expect([late.status, await late.text()]).toEqual([409, expect.stringContaining("is done")]);
+});
+
 /** A browser on a busy machine takes its time. */
 const flowDeadlineMs = 90_000;
 const { browser, skip } = await testBrowser();

@@ -211,3 +211,58 @@ describe("a template", () => {
     expect(status).toBe(201);
   });
 });
+
+describe("a message to a contact", () => {
+  const contact = async (...external_ids: object[]): Promise<string> =>
+    (await post("/contacts", { external_ids })).body.id;
+  const to = (contact_id: string, more: object = {}) =>
+    send({ channel: "sms", text: "Hello", contact_id, ...more });
+
+  test("goes to the address that it was given last on the channel, also as a step of its own and after a merge", async () => {
+    const id = await contact({ source: "sms", id: "+15551300021" });
+    const mail = { source: "email", id: "ada@example.com" };
+    await post(`/contacts/${id}/external-ids`, mail);
+    await post(`/contacts/${id}/external-ids`, { source: "sms", id: "+15551300022" });
+    const step = { channel: "email", subject: "s", text: "x", on: ["failed"] };
+    const sent = await to(id, { failover: [step] });
+    expect([sent.status, sent.body.to]).toEqual([202, "+15551300022"]);
+    expect(loosely(await request(sent.body.id))).toMatchObject({
+      to: "+15551300022",
+      failover: [{ to: "ada@example.com" }],
+    });
+    const other = await contact({ source: "crm", id: "C-21" });
+    expect((await post(`/contacts/${id}/merge`, { into: other })).status).toBe(200);
+    expect((await to(id)).body.to).toBe("+15551300022");
+    expect(
+      (
+        await post("/messages/batch", {
+          messages: [{ channel: "sms", text: "x", contact_id: other }],
+        })
+      ).body.data[0].message.to,
+    ).toBe("+15551300022");
+  });
+
+  test("is refused where there is no such contact, none any more, or no address of it", async () => {
+    const id = await contact({ source: "crm", id: "C-22" });
+    const stranger = await world.addPartner();
+    const erased = await contact({ source: "sms", id: "+15551300023" });
+    await world.call("DELETE", `/api/v1/contacts/${erased}`, { key: partner.key });
+    const theirs = await world.call("POST", "/api/v1/contacts", {
+      key: stranger.key,
+      body: { external_ids: [{ source: "sms", id: "+15551300024" }] },
+    });
+    for (const [contact_id, code] of [
+      [id, "no_address"],
+      [erased, "contact_erased"],
+      [theirs.body.id, "not_found"],
+      [newId("cnt"), "not_found"],
+      ["Ada", "not_found"],
+    ]) {
+      const { status, body } = await to(contact_id);
+      expect([status, body.code], code).toEqual([422, "invalid_request"]);
+      expect(body.errors).toMatchObject([{ path: "contact_id", code }]);
+    }
+    const { status, body } = await send({ channel: "sms", text: "Hello" });
+    expect([status, body.errors[0]]).toMatchObject([422, { path: "to", code: "required" }]);
+  });
+});

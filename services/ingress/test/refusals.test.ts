@@ -205,7 +205,7 @@ const refused: readonly (readonly [string, object, string, string?])[] = [
     "invalid_request",
     "media",
   ],
-  ["contact_id", { ...sms, contact_id: "cnt_1" }, "feature_not_available", "contact_id"],
+  ["contact_id beside to", { ...sms, contact_id: "cnt_1" }, "invalid_request", "contact_id"],
 ];
 
 describe("a send is refused, naming the field, with", () => {

@@ -45,7 +45,7 @@ export function openLapses(tools: Tools, realNow: () => number = Date.now) {
     const young = page.events.findIndex((event) => !isOld(event));
     const old = young < 0 ? page.events : page.events.slice(0, young);
     // Those that are young now have all come of age by then; until then each look would read them again.
-    if (young >= 0) nextOldAt = realNow() + settledMs;
+    if (young >= 0) nextOldAt = page.events.at(-1)!.recordedAt + settledMs;
     const reached = young < 0 ? page.position : (old.at(-1)?.position ?? mark);
     if (reached === mark) return false;
     await noteOpenHolds(context.pool, await stillOpen(context, old), reached);

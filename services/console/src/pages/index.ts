@@ -17,6 +17,7 @@ import { contactPages } from "./contacts.ts";
 import { conversationActions } from "./conversation-actions.ts";
 import { conversationPages } from "./conversations.ts";
 import { batchPages } from "./batch.ts";
+import { broadcastPages } from "./broadcasts.ts";
 import { messagePages } from "./messages.ts";
 import { overviewPages } from "./overview.ts";
 import { partnerPages } from "./partners.ts";
@@ -38,6 +39,7 @@ export const allPages: readonly Page[] = [
   ...messagePages,
   ...sendPages,
   ...batchPages,
+  ...broadcastPages,
   ...templatePages,
   ...templateWritingPages,
   ...contactPages,

@@ -3,7 +3,7 @@ import { contactsSchema, readAudience } from "@heliograph/contacts";
 import { failpoint, streamOf, uuid5 } from "@heliograph/contracts";
 import { formatTime } from "@heliograph/domain";
 import { change } from "@heliograph/log";
-import type { ReactorTools } from "@heliograph/runtime";
+import { isMachinery, type ReactorTools } from "@heliograph/runtime";
 import { type Job, collectParts, nextRecipients, openJobs } from "../tables/fan-out.ts";
 import { type Broadcast, decideCommand, decideCompletion, evolveBroadcast } from "./decide.ts";
 import { sendPage } from "./page.ts";
@@ -21,6 +21,7 @@ const pagesPerSecond = 4;
 const soonMs = 100;
 const contactsWithinMs = 1_000;
 const lookAgainMs = 1_000;
+const brokenMs = 10_000;
 const soon = { afterMs: soonMs };
 /** A timer of Node lasts no longer than 24 days, and clocks are set. */
 const longestSleepMs = 60_000;
@@ -104,13 +105,26 @@ export class FanOut {
     if (waitMs > 0) return waitMs;
     // The sandbox was reset since: it goes with its space.
     if (directory.isOver(environment, job.partner)) return longestSleepMs;
-    const { afterMs, orWoken } =
-      job.status === "draft" ? await this.#startAtItsTime(job) : await this.#advance(job);
+    const { afterMs, orWoken } = await this.#step(job);
     const now = performance.now();
     // As long as it took, others have the process.
     const until = Math.max(began + afterMs, now + (now - began));
     this.#notBefore.set(job.id, orWoken === true ? now + (now - began) : until);
     return until - now;
+  }
+
+  /** What breaks one broadcast stops no other; without a log or a database there is nothing to go on with. */
+  async #step(job: Job): Promise<Next> {
+    try {
+      return await (job.status === "draft" ? this.#startAtItsTime(job) : this.#advance(job));
+    } catch (error) {
+      if (isMachinery(error) || this.#ending) throw error;
+      this.#tools.logger.error(
+        { err: error, broadcast: job.id },
+        "a broadcast is tried again later",
+      );
+      return { afterMs: brokenMs };
+    }
   }
 
   async #sleep(ms: number): Promise<void> {

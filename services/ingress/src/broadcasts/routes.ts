@@ -46,6 +46,9 @@ import {
 /** More that have not ended are a loop, or drafts that nobody remembers. */
 const mostUnfinished = 100;
 
+/** All of it stands in one event, which has at most 1 MB. */
+const maxDraftBytes = 512 * 1024;
+
 type Shown = {
   readonly created: Created;
   readonly status: Broadcast["status"];
@@ -211,12 +214,13 @@ export const broadcastRoutes: readonly Route[] = [
     summary: "Draft a message to many contacts",
     mutates: true,
     status: 201,
-    maxBodyBytes: 1024 * 1024,
+    maxBodyBytes: maxDraftBytes,
     body: CreateBroadcast,
     response: BroadcastView,
     errors: [
       "invalid_request",
       "malformed_json",
+      "body_too_large",
       "template_not_found",
       "template_variables_invalid",
       "channel_not_enabled",

@@ -15,7 +15,6 @@ const ofEverybody: ReadonlySet<string> = new Set([
   "spend_limit_reached",
   "template_not_found",
   "template_variables_invalid",
-  "feature_not_available",
 ]);
 
 const laterMs = 1_000;

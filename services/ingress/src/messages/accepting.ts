@@ -2,7 +2,6 @@ import {
   type Accepted,
   acceptMessage,
   acceptSteps,
-  checkAvailable,
   checkCountry,
   checkSuppressed,
   mediaOf,
@@ -15,9 +14,11 @@ import {
 import type { Environment } from "@heliograph/contracts";
 import { pricesOf } from "@heliograph/domain";
 import type { GatewayDirectory } from "@heliograph/runtime";
+import { addressed, withRecipient } from "./addressed.ts";
 import { contactZone } from "./contact-at.ts";
 import { findAttachments } from "./media.ts";
 import { requireGateway } from "./refusals.ts";
+import type { SendMessage as AskedMessage } from "./schema.ts";
 import type { Sender } from "./sender.ts";
 import type { TemplateCache } from "./templates.ts";
 
@@ -33,19 +34,19 @@ type Known = {
 export const acceptSend = (
   known: Known,
   call: Sender,
-  body: SendMessage,
+  body: AskedMessage,
   messageId: string,
 ): Promise<Accepted> =>
-  acceptSteps(body, (send, isStep) => accept(known, call, send, messageId, isStep));
+  acceptSteps(withRecipient(body), (send, isStep) => accept(known, call, send, messageId, isStep));
 
 async function accept(
   { environment, directory, templates, suppressed }: Known,
   call: Sender,
-  body: SendMessage,
+  asked: SendMessage,
   messageId: string,
   isStep: boolean,
 ): Promise<Accepted> {
-  checkAvailable(body);
+  const body = await addressed(call, asked);
   const gateways = directory.gateways(environment, body.channel);
   requireGateway(gateways, body.channel, call.partner.partner_id, "");
   const recipient = recipientOf(body);

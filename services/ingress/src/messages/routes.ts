@@ -119,7 +119,6 @@ export const sendErrors = [
   "template_not_found",
   "template_variables_invalid",
   "channel_not_enabled",
-  "feature_not_available",
   "log_unavailable",
 ] as const;
 

@@ -11,12 +11,6 @@ const Channel = z
 const MessageId = z
   .string()
   .meta({ description: "A message's id.", example: "msg_01HNQX2P8Y9R3T4V5W6Z7A8B9C" });
-const later = (what: string) =>
-  z
-    .unknown()
-    .optional()
-    .meta({ description: `${what}. Not available yet: refused with feature_not_available.` });
-
 const Variables = z.record(
   z.string().max(64),
   z.union([z.string().max(4096), z.number(), z.boolean()]),
@@ -115,8 +109,8 @@ const Step = z
 
 export const sendFields = {
   channel: Channel,
-  to: recipient.meta({
-    description: "E.164 phone number, or an e-mail address.",
+  to: recipient.optional().meta({
+    description: "E.164 phone number, or an e-mail address; left out with a `contact_id`.",
     example: "+15551234567",
   }),
   ...content,
@@ -152,7 +146,11 @@ export const sendFields = {
     description:
       "Files that go with it, on channels that carry some: WhatsApp one, Telegram ten. Of each, one of `url` and `attachment_id`.",
   }),
-  contact_id: later("The contact to send to"),
+  contact_id: z.string().min(1).max(64).optional().meta({
+    description:
+      "In place of `to`: it goes to the address on the channel that the contact was given last. A step of `failover` without a `to` of its own goes to the contact too.",
+    example: "cnt_01HNQX2P8Y9R3T4V5W6Z7A8B9C",
+  }),
 };
 
 const example = {

@@ -1,0 +1,292 @@
+import { hasScope } from "@heliograph/api";
+import { html, type Form, type Html } from "@heliograph/html";
+import { allOf } from "../all-of.ts";
+import type { Answers } from "../answers.ts";
+import type { Problem } from "../client.ts";
+import { base, shown, type Led, type Page, type Shown, type Visit } from "../page.ts";
+import type { List, TemplateSummary } from "../shapes.ts";
+import { acted, asked, button, once } from "../view/forms.ts";
+import {
+  bdi,
+  curl,
+  curls,
+  facts,
+  field,
+  pages,
+  pill,
+  refusal,
+  table,
+  time,
+} from "../view/parts.ts";
+import type { Call } from "../view/parts.ts";
+import { progress } from "../view/progress.ts";
+import { listPage } from "./lists.ts";
+import { channels } from "./messages.ts";
+import { templateField } from "./send.ts";
+
+type Broadcast = Answers["Broadcast"];
+type Recipient = Answers["BroadcastRecipient"];
+
+const section = "/broadcasts";
+const home = `${base}${section}`;
+const skippedSize = 25;
+const mayWrite = ({ who }: Visit): boolean => hasScope(who.scopes, "broadcasts:write");
+const apiPath = ({ params }: Visit): string => `/broadcasts/${encodeURIComponent(params["id"]!)}`;
+const pageOf = ({ params }: Visit): string => `${home}/${encodeURIComponent(params["id"]!)}`;
+
+const list = listPage<Broadcast>({
+  path: section,
+  title: "Broadcasts",
+  from: "/broadcasts",
+  lead: "One message to many contacts, each as a message of its own.",
+  tools: (visit) =>
+    mayWrite(visit) && html`<p class="bar"><a class="go" href="${home}/new">New broadcast</a></p>`,
+  columns: () => [
+    {
+      label: "Name",
+      cell: ({ id, name }) =>
+        html`<a href="${home}/${id}">${name === null ? html`<code>${id}</code>` : bdi(name)}</a>`,
+    },
+    { label: "Status", cell: ({ status }) => pill(status) },
+    { label: "Channel", cell: ({ channel }) => channel },
+    { label: "Audience", figures: true, cell: ({ counts }) => counts.audience },
+    { label: "Sent", figures: true, cell: ({ counts }) => counts.sent },
+    { label: "Failed", figures: true, cell: ({ counts }) => counts.failed },
+    { label: "Skipped", figures: true, cell: ({ counts }) => counts.skipped },
+    { label: "Made", cell: ({ created_at }) => time(created_at) },
+  ],
+  none: [
+    "No broadcast yet",
+    html`A broadcast sends one message to every contact with a tag or an attribute. Draft one above, or with <code>POST /broadcasts</code>: nothing is sent before it is started.`,
+  ],
+});
+
+const said = ["name", "channel", "template", "language", "subject", "text", "from", "category"];
+
+/** The call that the form stands for. */
+function bodyOf(form: Form): Record<string, unknown> {
+  const given = said.flatMap((name) => {
+    const value = name === "text" ? form.exact(name) : form.text(name);
+    return value.trim() === "" ? [] : [[name, value]];
+  });
+  const tag = form.text("tag");
+  const attribute = form.text("attribute");
+  const perSecond = form.text("per_second");
+  return {
+    audience: {
+      ...(tag !== "" && { tag }),
+      ...(attribute !== "" && { attribute: { [attribute]: form.text("value") } }),
+    },
+    ...Object.fromEntries(given),
+    ...(perSecond !== "" && { per_second: Number(perSecond) }),
+  };
+}
+
+async function blank(visit: Visit, problem?: Problem): Promise<Shown> {
+  const { form } = visit;
+  const { data, more } = await allOf<TemplateSummary>(visit.api, "/templates");
+  const slugs = [...new Set(data.map(({ slug }) => slug))];
+  return shown(
+    "New broadcast",
+    html`${problem !== undefined && refusal(problem)}
+<form class="sheet" method="post" action="${home}/new">${once(visit)}
+${field({ name: "name", label: "Name", value: form.text("name"), hint: "For people." })}
+<div class="row">
+${field({ name: "tag", label: "Contacts with the tag", value: form.text("tag"), hint: "Left empty with the attribute: everybody." })}
+${field({ name: "attribute", label: "And the attribute", value: form.text("attribute"), placeholder: "plan" })}
+${field({ name: "value", label: "Of the value", value: form.text("value"), placeholder: "gold" })}
+</div>
+<div class="row">
+${field({ name: "channel", label: "Channel", value: form.text("channel") || "sms", options: channels })}
+${field({ name: "category", label: "Category", value: form.text("category") || "marketing", options: ["marketing", "transactional"] })}
+${field({ name: "per_second", label: "Messages a second", value: form.text("per_second"), type: "number", hint: "At most; left empty, as fast as it goes." })}
+</div>
+<div class="row">
+${templateField(form.text("template"), { slugs, more, none: "none: write the text" })}
+${field({ name: "language", label: "Language", value: form.text("language"), hint: "Of the template." })}
+</div>
+${field({ name: "subject", label: "Subject", value: form.text("subject"), hint: "E-mail only." })}
+${field({ name: "text", label: "Text", value: form.exact("text"), rows: 5, hint: "Left empty with a template." })}
+${field({ name: "from", label: "From", value: form.text("from"), hint: "Left empty, the gateway's own." })}
+<div class="actions"><button class="main" type="submit">Draft it</button><a href="${home}">Back to the broadcasts</a></div>
+</form>
+${curl(visit, "POST", "/broadcasts", { audience: { tag: "customer" }, channel: "sms", text: "Hello" })}`,
+    problem?.status,
+  );
+}
+
+const create = (visit: Visit): Promise<Shown | Led> =>
+  acted(
+    visit,
+    async ({ key }) => {
+      const body = bodyOf(visit.form);
+      const { id } = await visit.api.send<Broadcast>("POST", "/broadcasts", { body, key });
+      return { to: `${home}/${id}`, told: "The broadcast is drafted. Nothing is sent yet." };
+    },
+    (problem) => blank(visit, problem),
+  );
+
+const labels = { start: "Start", pause: "Pause", resume: "Resume" } as const;
+type Command = keyof typeof labels;
+/** What may be done in each state. */
+const commands: Readonly<Record<string, readonly Command[]>> = {
+  draft: ["start"],
+  running: ["pause"],
+  paused: ["resume"],
+};
+
+const mayCancel = ({ status }: Broadcast): boolean => status !== "done" && status !== "canceled";
+
+function actions(visit: Visit, found: Broadcast): Html | false {
+  const at = pageOf(visit);
+  const open = commands[found.status] ?? [];
+  if (!mayWrite(visit) || !mayCancel(found)) return false;
+  return html`<div class="bar">${open.map((name) => button(visit, `${at}/${name}`, labels[name]))}<a class="grave" href="${at}/cancel">Cancel</a></div>`;
+}
+
+function state(visit: Visit, found: Broadcast): Html {
+  const { status, counts, paused_for: why } = found;
+  const { audience, accepted, sent, failed, skipped } = counts;
+  return progress({
+    going: status === "running",
+    here: pageOf(visit),
+    body: html`<p class="lead">${pill(status)} ${accepted + skipped} of ${audience} ${audience === 1 ? "contact" : "contacts"}</p>
+${why !== null && html`<div class="notice"><p>Paused: ${bdi(why.reason)} <code>${why.code}</code></p></div>`}
+${actions(visit, found)}
+${facts([
+  ["Accepted", accepted],
+  ["Sent", sent],
+  ["Failed", failed],
+  ["Skipped", skipped],
+  ["Starts by itself", time(found.send_at)],
+  ["Started", time(found.started_at)],
+  ["Ended", time(found.ended_at)],
+])}`,
+  });
+}
+
+const whom = ({ tag, attribute = {}, contact_ids: ids }: Broadcast["audience"]): Html => {
+  const parts = [
+    ...(tag === undefined ? [] : [html`with the tag ${bdi(tag)}`]),
+    ...Object.entries(attribute).map(
+      ([key, value]) => html`whose ${bdi(key)} is ${bdi(String(value))}`,
+    ),
+    ...(ids === undefined ? [] : [html`of ${ids.length} that are named`]),
+  ];
+  return parts.length === 0
+    ? html`Every contact`
+    : html`Contacts ${parts.map((part, at) => html`${at > 0 && ", "}${part}`)}`;
+};
+
+const what = ({ template, subject, text, html: page }: Broadcast): Html =>
+  template !== undefined
+    ? html`<p>The template <code>${typeof template === "string" ? template : template.slug}</code></p>`
+    : html`${subject !== undefined && html`<p class="subject">${bdi(subject)}</p>`}<blockquote class="text" dir="auto">${text ?? page ?? ""}</blockquote>`;
+
+const skippedOf = (visit: Visit, { data, ...list }: List<Recipient>): Html =>
+  html`<section aria-labelledby="skipped"><h2 id="skipped">Skipped</h2>
+${
+  data.length === 0
+    ? html`<p>Nobody so far.</p>`
+    : table(
+        "Who was skipped, and why",
+        [
+          {
+            label: "Contact",
+            cell: ({ contact_id: id }: Recipient) =>
+              html`<a href="${base}/contacts/${id}"><code>${id}</code></a>`,
+          },
+          { label: "Why", cell: ({ reason }) => (reason ?? "").replaceAll("_", " ") },
+        ],
+        data,
+      )
+}
+${pages(pageOf(visit), {}, list)}</section>`;
+
+async function one(visit: Visit, problem?: Problem): Promise<Shown> {
+  const { api, query } = visit;
+  const path = apiPath(visit);
+  const [found, skipped] = await Promise.all([
+    api.get<Broadcast>(path),
+    api.get<List<Recipient>>(`${path}/recipients`, {
+      status: "skipped",
+      limit: skippedSize,
+      after: query.text("after"),
+      before: query.text("before"),
+    }),
+  ]);
+  const calls: readonly Call[] = [
+    ["This page", "GET", path],
+    ...(mayWrite(visit) ? (Object.keys(labels) as Command[]) : []).map((name): Call => [
+      labels[name],
+      "POST",
+      `${path}/${name}`,
+    ]),
+  ];
+  return {
+    title: "Broadcast",
+    ...(found.name !== null && { heading: bdi(found.name) }),
+    ...(problem !== undefined && { status: problem.status }),
+    body: html`${problem !== undefined && refusal(problem)}${state(visit, found)}
+<section aria-labelledby="said"><h2 id="said">What everybody is sent</h2>
+<p>${whom(found.audience)}, by ${found.channel}${found.per_second !== null && `, at most ${found.per_second} a second`}.</p>
+${what(found)}</section>
+${skippedOf(visit, skipped)}
+<p><a href="${home}">Back to the broadcasts</a></p>
+${curls(visit, calls)}`,
+  };
+}
+
+const told = {
+  start: "Started. You may leave this page: it goes on.",
+  pause: "Paused.",
+  resume: "It goes on.",
+} as const;
+
+const act = (name: Command): Page => ({
+  method: "POST",
+  path: `${section}/:id/${name}`,
+  section,
+  answer: (visit) =>
+    acted(
+      visit,
+      async ({ key }) => {
+        await visit.api.send("POST", `${apiPath(visit)}/${name}`, { key });
+        return { to: pageOf(visit), told: told[name] };
+      },
+      (problem) => one(visit, problem),
+    ),
+});
+
+const ending = (visit: Visit, problem?: Problem): Shown =>
+  asked(visit, {
+    title: "Cancel the broadcast",
+    what: "Whoever was not sent anything by now never is. Messages that were accepted go on.",
+    action: `${pageOf(visit)}/cancel`,
+    label: "Cancel the broadcast",
+    back: pageOf(visit),
+    problem,
+    call: ["POST", `${apiPath(visit)}/cancel`],
+  });
+
+const cancel = (visit: Visit): Promise<Shown | Led> =>
+  acted(
+    visit,
+    async ({ key }) => {
+      await visit.api.send("POST", `${apiPath(visit)}/cancel`, { key });
+      return { to: pageOf(visit), told: "Canceled." };
+    },
+    (problem) => ending(visit, problem),
+  );
+
+export const broadcastPages: readonly Page[] = [
+  list,
+  { method: "GET", path: `${section}/new`, section, answer: (visit) => blank(visit) },
+  { method: "POST", path: `${section}/new`, section, answer: create },
+  { method: "GET", path: `${section}/:id`, section, live: true, answer: (visit) => one(visit) },
+  act("start"),
+  act("pause"),
+  act("resume"),
+  { method: "GET", path: `${section}/:id/cancel`, section, answer: async (visit) => ending(visit) },
+  { method: "POST", path: `${section}/:id/cancel`, section, answer: cancel },
+];
