@@ -96,9 +96,9 @@ export function evolveFailover(failover: Failover, event: StepEvent): Failover {
     case "MessageDelivered":
     case "MessageRead": {
       const { step: told = failover.step } = data;
-      // The first that was delivered is the one that counts, whatever is heard of others.
+      // The first that was delivered is the one that counts, and is charged, whatever is heard of others: it may have come back since, and another be read.
       const isThere = failover.steps[failover.step]!.status === "delivered";
-      const step = isThere ? failover.step : told;
+      const step = isThere || type === "MessageRead" ? failover.step : told;
       return { ...withStep(failover, told, { status: "delivered" }), step, over: true };
     }
     case "DispatchExhausted":

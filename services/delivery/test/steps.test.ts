@@ -219,7 +219,7 @@ const order = fc.array(
 );
 const receipt = fc.tuple(
   fc.nat(3),
-  fc.constantFrom("delivered", "undelivered", "read", "deferred"),
+  fc.constantFrom("delivered", "undelivered", "read", "deferred", "bounced"),
 );
 const happening = fc.oneof(
   { weight: 3, arbitrary: fc.constant("accepted") },
@@ -284,8 +284,25 @@ it("In any order of answers, receipts and times: each step begins once, none aft
       }
     }),
     {
-      // Two steps are heard of at once, and the later one as read.
       examples: [
+        // The one that counts bounces when it had been delivered, and then another is heard of as read.
+        [
+          [
+            { on: ["failed"], cost: "0.1" },
+            { on: ["failed"], cost: "0.9" },
+          ],
+          [
+            "accepted",
+            [[0, "undelivered"]],
+            "accepted",
+            [[1, "undelivered"]],
+            "accepted",
+            [[2, "delivered"]],
+            [[2, "bounced"]],
+            [[0, "read"]],
+          ],
+        ],
+        // Two steps are heard of at once, and the later one as read.
         [
           [{ on: ["no_receipt"], cost: "0.1" }],
           [

@@ -1,9 +1,11 @@
 import type { Stop, Suppressed } from "@heliograph/acceptance";
+import { isId } from "@heliograph/contracts";
 import { isSealed } from "@heliograph/vault";
+import type { TokenOf } from "./devices.ts";
 import { createOpener, isErased, type Opened } from "./opened.ts";
 import type { State } from "./state.ts";
 
-/** A message may go to its provider, `opened` where it is sealed; or why it may not. */
+/** A message may go to its provider, `opened` where it is sealed or goes to a device; or why it may not. */
 export type Verdict =
   | { readonly type: "cleared"; readonly opened: Opened | undefined }
   /** Its partner is suspended: it waits. */
@@ -26,17 +28,31 @@ export function createClearance(
   vault: Parameters<typeof createOpener>[0],
   suppressed: Pick<Suppressed, "find">,
   silenceOf: (partner: string | undefined) => "held" | "over" | undefined,
+  tokenOf?: TokenOf,
 ): (state: State) => Verdict | Promise<Verdict> {
   const open = createOpener(vault);
 
+  /** A device has its token at each attempt: it may be registered anew meanwhile. One that is not known goes as it is, for its provider to refuse. */
+  function addressed(
+    { request, requestEvent }: State,
+    opened?: Opened,
+  ): Verdict | Promise<Verdict> {
+    const readable: Verdict = opened === undefined ? plain : { type: "cleared", opened };
+    const { to, content } = opened ?? request;
+    if (tokenOf === undefined || request.channel !== "push" || !isId("dev", to)) return readable;
+    return tokenOf(requestEvent.metadata.partner ?? "", to).then((token) =>
+      token === undefined ? readable : { type: "cleared", opened: { to: token, content } },
+    );
+  }
+
   function held(state: State, opened: Opened | undefined): Verdict | Promise<Verdict> {
     const { request, requestEvent } = state;
-    const cleared: Verdict = opened === undefined ? plain : { type: "cleared", opened };
+    const cleared = addressed(state, opened);
     // An answer to a keyword goes out although it is about that very suppression.
     if (request.keyword !== undefined) return cleared;
     const sent = opened === undefined ? request : { ...request, ...opened };
     const found = suppressed.find(requestEvent.metadata.partner ?? "", sent);
-    const verdict = (stop: Stop | undefined): Verdict =>
+    const verdict = (stop: Stop | undefined): Verdict | Promise<Verdict> =>
       stop === undefined
         ? cleared
         : {

@@ -6,6 +6,7 @@ import { linksOf } from "./attempt.ts";
 import { createCaller, type Caller } from "./caller.ts";
 import { createClearance } from "./clearance.ts";
 import { openDesk, type Desk } from "./desk.ts";
+import { deviceTokens } from "./devices.ts";
 import { Executor, run } from "./executor.ts";
 import type { GatewayPool, GatewayUse } from "./gateway-pool.ts";
 import { silenceOf, watchHeld } from "./held.ts";
@@ -56,8 +57,11 @@ export async function startDispatcher(
   const executor = new Executor({
     environment: context.environment,
     log: context.log,
-    clearance: createClearance(context.vault, suppressed, (partner) =>
-      silenceOf(context, held, partner),
+    clearance: createClearance(
+      context.vault,
+      suppressed,
+      (partner) => silenceOf(context, held, partner),
+      deviceTokens(context),
     ),
     store,
     owner,

@@ -1,11 +1,13 @@
 import { service as contacts } from "@heliograph/contacts";
 import { service as conversations } from "@heliograph/conversations";
-import { streamOf, type EventType } from "@heliograph/contracts";
+import { newId, streamOf, type EventType } from "@heliograph/contracts";
 import { service as control } from "@heliograph/control";
 import { service as delivery } from "@heliograph/delivery";
 import { service as dispatch } from "@heliograph/dispatch";
 import { service as inbound } from "@heliograph/inbound";
+import { service as mobile } from "@heliograph/mobile";
 import {
+  fcmDouble,
   telegramDouble,
   twilioDouble,
   until,
@@ -38,6 +40,7 @@ beforeAll(async () => {
       contacts,
       conversations,
       control,
+      mobile,
       suppressions,
     ],
     consumers: "run",
@@ -362,4 +365,57 @@ test("a flood of forged callbacks is told to wait, and shuts out no genuine one 
   expect(await count("CallbackReceived")).toBe(before);
   expect(await post(twilio.status(sidOf(to), "delivered"))).toBe(200);
   await comes(id, "MessageDelivered");
+});
+
+test("a push to a device of the partner's goes to its token, and one whose token is none any more is dropped", async () => {
+  const fcm = await fcmDouble();
+  await world.call("POST", "/api/v1/admin/gateways", {
+    key: await world.addKey(partner, { environment: "live", scopes: ["admin"] }),
+    body: {
+      name: "fcm-1",
+      channel: "push",
+      kind: "fcm",
+      partner_id: partner,
+      settings: { base_url: fcm.url, project_id: fcm.projectId },
+      secrets: { service_account: JSON.parse(fcm.serviceAccount) },
+    },
+  });
+  const { pool, vault } = live();
+  const device = newId("dev");
+  const token = "fMEP0vJqS0:APA91bHqX-device";
+  const sealed = (await vault.seal({ partner, subject: device }))(token);
+  await pool.query(
+    `insert into mobile_devices.devices (id, partner, agent_id, session_id, token_name, token, platform)
+      values ($1, $2, 'agt_1', 'ses_1', 'name', $3, 'android')`,
+    [device, partner, sealed],
+  );
+  const push = async (to: string): Promise<string> => {
+    const body = { channel: "push", to, subject: "Shop", text: "It is here" };
+    const answer = await world.call("POST", "/api/v1/messages", { key, body });
+    expect(answer.status).toBe(202);
+    return answer.body.id;
+  };
+  const first = await push(device);
+  await comes(first, "MessageSent");
+  expect(fcm.messages.map(({ message }) => message["token"])).toEqual([token]);
+  expect(
+    JSON.stringify(
+      (await live().log.readStream(streamOf("message", first))).map(({ data }) => data),
+    ),
+  ).not.toContain(token);
+  fcm.behave({ type: "refuse", status: 404, word: "NOT_FOUND", errorCode: "UNREGISTERED" });
+  const failed = await push(device);
+  await comes(failed, "MessageFailed");
+  const { body } = await world.call("GET", `/api/v1/messages/${failed}`, { key });
+  expect(body).toMatchObject({
+    to: device,
+    error: { code: "recipient_unreachable", provider: { code: "UNREGISTERED" } },
+  });
+  const left = () => pool.query("select from mobile_devices.devices where id = $1", [device]);
+  await until(async () => (await left()).rowCount === 0);
+  const gone = await push(device);
+  await comes(gone, "MessageFailed");
+  const { body: last } = await world.call("GET", `/api/v1/messages/${gone}`, { key });
+  expect(last.error).toMatchObject({ code: "invalid_recipient", class: "recipient" });
+  await fcm.close();
 });

@@ -1,4 +1,4 @@
-import { failpoint, uuid5, accountOf } from "@heliograph/contracts";
+import { failpoint, isId, uuid5, accountOf, type EventData } from "@heliograph/contracts";
 import type { RecordedEvent } from "@heliograph/log";
 import { reactor, type ReactorInstance, type ReactorTools } from "@heliograph/runtime";
 import { endDevicesOf, forgetDevices } from "../devices.ts";
@@ -22,6 +22,7 @@ const types = [
   "ConversationUnassigned",
   "ConversationQueued",
   "MessageReceived",
+  "MessageFailed",
   "AgentPresenceChanged",
   "SessionEnded",
   "ContactErased",
@@ -113,13 +114,13 @@ async function startPushing(tools: ReactorTools): Promise<ReactorInstance<PushEv
   };
 }
 
-/** What ends with an agent, a session, a contact or a space: done before the checkpoint passes, and the same when it is done twice. */
+/** What ends with an agent, a session, a contact, a space or a token: done before the checkpoint passes, and the same when it is done twice. */
 async function endWith(
   keeping: Pick<ReactorTools["context"], "pool" | "vault">,
   event: PushEvent,
 ): Promise<void> {
   const { pool } = keeping;
-  const { type, data, metadata } = event;
+  const { type, data, metadata, recordedAt } = event;
   const partner = metadata.partner ?? "";
   if (type === "AgentPresenceChanged" && data.status === "disabled") {
     const devices = await devicesOfAgents(pool, [data.agent_id]);
@@ -128,5 +129,19 @@ async function endWith(
   } else if (type === "SessionEnded") await endDevicesOf(keeping, data.session_id);
   else if (type === "ContactErased")
     await forgetFiles(keeping, partner, [data.contact_id, ...data.with]);
+  else if (type === "MessageFailed") await endUnreachable(keeping, partner, data, recordedAt);
   else if (type === "SpaceEnded") await removeOfSpace(pool, data.space);
+}
+
+/** A device that a message could not reach because its token is none any more, unless it was registered after that. */
+async function endUnreachable(
+  keeping: Pick<ReactorTools["context"], "pool" | "vault">,
+  partner: string,
+  { message: { channel, to }, error }: EventData<"MessageFailed">,
+  registeredUntil: number,
+): Promise<void> {
+  if (channel !== "push" || error.code !== "recipient_unreachable") return;
+  const device = (await keeping.vault.open(partner, to))(to);
+  if (isId("dev", device))
+    await forgetDevices(keeping, accountOf(partner), [device], { registeredUntil });
 }
