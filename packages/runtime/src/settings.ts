@@ -153,6 +153,14 @@ function businessOf(values: Values): BusinessCalendar {
 
 const daysOrNever = (days: number): number => (days === 0 ? Infinity : days * 24 * 3_600_000);
 
+const tracesOf = (
+  values: Values,
+  env: Environment,
+): Pick<Settings, "otlpEndpoint" | "traceRatio"> => ({
+  otlpEndpoint: values.HELIOGRAPH_OTLP_ENDPOINT ?? endpointOfOthers(env),
+  traceRatio: values.HELIOGRAPH_TRACE_RATIO,
+});
+
 /** The variable that every program with OpenTelemetry reads; a machine may have it for all of them. */
 const othersEndpoint = "OTEL_EXPORTER_OTLP_ENDPOINT";
 function endpointOfOthers(env: Environment): string | undefined {
@@ -229,8 +237,7 @@ export function readSettings(
     logGatewayChannels: values.HELIOGRAPH_LOG_GATEWAY_CHANNELS,
     masterKey: values.HELIOGRAPH_MASTER_KEY,
     logLevel: values.HELIOGRAPH_LOG_LEVEL,
-    otlpEndpoint: values.HELIOGRAPH_OTLP_ENDPOINT ?? endpointOfOthers(env),
-    traceRatio: values.HELIOGRAPH_TRACE_RATIO,
+    ...tracesOf(values, env),
     trustProxy: values.HELIOGRAPH_TRUST_PROXY,
     apiUrl: values.HELIOGRAPH_API_URL?.replace(/\/+$/, ""),
     publicUrl: values.HELIOGRAPH_PUBLIC_URL?.replace(/\/+$/, ""),

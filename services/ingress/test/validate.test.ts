@@ -22,7 +22,7 @@ const send = { channel: "sms", to: "+15551234567", text: "x" };
 test.each([
   [{ ...send, to: 15551234567 }, "to | invalid_type | must be text"],
   [{ ...send, to: null }, "to | invalid_type | must be text"],
-  [{ ...send, to: undefined }, "to | required | is required"],
+  [{ ...send, contact_id: 5 }, "contact_id | invalid_type | must be text"],
   [{ to: "x" }, "channel | required | is required"],
   [
     { ...send, channel: "fax" },
