@@ -343,30 +343,6 @@ test("a body that is larger than any provider's is refused before it is looked a
   expect(await count("CallbackReceived")).toBe(before);
 });
 
-// The last one: it uses up what the address may try.
-test("a flood of forged callbacks is told to wait, and shuts out no genuine one from the same address", async () => {
-  const to = "+15550000109";
-  const id = await text(to);
-  await comes(id, "MessageSent");
-  const before = await count("CallbackReceived");
-  const forge = () =>
-    fetch(behind(gateway.callback_url), { method: "POST", body: "MessageSid=SM1" });
-  const statuses = new Map<number, number>();
-  let last: Response | undefined;
-  for (let round = 0; round < 14; round++)
-    for (const answer of await Promise.all(Array.from({ length: 50 }, forge))) {
-      statuses.set(answer.status, (statuses.get(answer.status) ?? 0) + 1);
-      if (answer.status === 429) last = answer;
-      await answer.arrayBuffer();
-    }
-  expect(statuses.get(401)).toBeGreaterThan(0);
-  expect(new Set(statuses.keys())).toEqual(new Set([401, 429]));
-  expect(Number(last!.headers.get("retry-after"))).toBeGreaterThan(0);
-  expect(await count("CallbackReceived")).toBe(before);
-  expect(await post(twilio.status(sidOf(to), "delivered"))).toBe(200);
-  await comes(id, "MessageDelivered");
-});
-
 test("a push to a device of the partner's goes to its token, and one whose token is none any more is dropped", async () => {
   const fcm = await fcmDouble();
   await world.call("POST", "/api/v1/admin/gateways", {
@@ -418,4 +394,28 @@ test("a push to a device of the partner's goes to its token, and one whose token
   const { body: last } = await world.call("GET", `/api/v1/messages/${gone}`, { key });
   expect(last.error).toMatchObject({ code: "invalid_recipient", class: "recipient" });
   await fcm.close();
+});
+
+// The last one: it uses up what the address may try.
+test("a flood of forged callbacks is told to wait, and shuts out no genuine one from the same address", async () => {
+  const to = "+15550000109";
+  const id = await text(to);
+  await comes(id, "MessageSent");
+  const before = await count("CallbackReceived");
+  const forge = () =>
+    fetch(behind(gateway.callback_url), { method: "POST", body: "MessageSid=SM1" });
+  const statuses = new Map<number, number>();
+  let last: Response | undefined;
+  for (let round = 0; round < 14; round++)
+    for (const answer of await Promise.all(Array.from({ length: 50 }, forge))) {
+      statuses.set(answer.status, (statuses.get(answer.status) ?? 0) + 1);
+      if (answer.status === 429) last = answer;
+      await answer.arrayBuffer();
+    }
+  expect(statuses.get(401)).toBeGreaterThan(0);
+  expect(new Set(statuses.keys())).toEqual(new Set([401, 429]));
+  expect(Number(last!.headers.get("retry-after"))).toBeGreaterThan(0);
+  expect(await count("CallbackReceived")).toBe(before);
+  expect(await post(twilio.status(sidOf(to), "delivered"))).toBe(200);
+  await comes(id, "MessageDelivered");
 });
