@@ -217,9 +217,13 @@ describe("the feed", () => {
     expect(await page()).toEqual([2, 3]);
     const ahead = await consumers("POST", "/billing/commit", { sequence: 6 });
     expect([ahead.status, ahead.body.code]).toEqual([409, "sequence_ahead"]);
-    for (const query of ["?consumer=billing&after=1", "?consumer=billing&before=3", "?consumer=A"])
+    for (const query of [
+      "?consumer=billing&after=1",
+      "?consumer=billing&before=3",
+      "?consumer=a%20b",
+    ])
       expect((await get(key, query)).status).toBe(422);
-    expect((await consumers("POST", "/Billing/commit", { sequence: 1 })).status).toBe(422);
+    expect((await consumers("POST", "/a%20b/commit", { sequence: 1 })).status).toBe(422);
 
     const other = await world.addPartner();
     expect((await consumers("GET", "/billing", undefined, other.key)).status).toBe(404);

@@ -13,7 +13,7 @@ import {
 import { lastSequence } from "../tables/lifecycle.ts";
 import { untilReached } from "./waiting.ts";
 
-export const ConsumerName = z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/);
+export const ConsumerName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/);
 
 const ConsumerView = z
   .object({
@@ -70,7 +70,7 @@ const move =
         {
           path: "name",
           code: "invalid_format",
-          message: "begins with a small letter or a digit; then also . _ and -, 64 at most",
+          message: "begins with a letter or a digit; then also . _ and -, 64 at most",
         },
       ]);
     const { sequence } = call.body;
