@@ -68,6 +68,7 @@ export const schemaFields: Readonly<Record<string, Field>> = {
   "WalletTransaction.id": ["The transaction's id.", id("wtx")],
   "WebhookDelivery.id": ["The delivery's id.", id("whd")],
   "WebhookEndpoint.id": ["The webhook endpoint's id.", id("whe")],
+  "FeedCursor.sequence": ["Every event up to this one is handled; 0: none is.", 0],
   "CanceledWebhookReplay.id": ["The replay's id.", id("rpl")],
   "WebhookReplay.id": ["The replay's id.", id("rpl")],
   "WebhookReplayProgress.id": ["The replay's id.", id("rpl")],
