@@ -868,13 +868,38 @@ class AsyncOperationsEvents:
     def __init__(self, core: AsyncCore) -> None:
         self._core = core
 
-    async def page(self, *, after: Optional[int] = None, limit: Optional[int] = None, types: Optional[Union[str, Sequence[str]]] = None, wait: Optional[float] = None, before: Optional[int] = None, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> "t.LifecycleEventPage":
+    async def page(self, *, after: Optional[int] = None, consumer: Optional[str] = None, limit: Optional[int] = None, types: Optional[Union[str, Sequence[str]]] = None, wait: Optional[float] = None, before: Optional[int] = None, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> "t.LifecycleEventPage":
         """The feed of lifecycle events, oldest first, resumable from the beginning: GET /api/v1/events"""
-        return await self._core.call("GET", "/api/v1/events", (), {"after": after, "limit": limit, "types": types, "wait": wait, "before": before}, min_log_position=min_log_position, timeout=timeout)
+        return await self._core.call("GET", "/api/v1/events", (), {"after": after, "consumer": consumer, "limit": limit, "types": types, "wait": wait, "before": before}, min_log_position=min_log_position, timeout=timeout)
 
     def stream(self, *, after: Optional[int] = None, types: Optional[Union[str, Sequence[str]]] = None, timeout: Optional[float] = None) -> AsyncIterator["t.LifecycleEvent"]:
         """The same feed as server-sent events; resumes behind Last-Event-ID: GET /api/v1/events/stream"""
         return self._core.stream(after=after or 0, types=types, timeout=timeout)
+
+
+class AsyncOperationsEventConsumers:
+    def __init__(self, core: AsyncCore) -> None:
+        self._core = core
+
+    async def list(self, *, timeout: Optional[float] = None) -> "t.FeedConsumers":
+        """List the readers of the feed whose cursor is kept here, each with its lag: GET /api/v1/event-consumers"""
+        return await self._core.call("GET", "/api/v1/event-consumers", (), {}, timeout=timeout)
+
+    async def get(self, name: Union[str, int], *, timeout: Optional[float] = None) -> "t.FeedConsumer":
+        """Get where a reader of the feed is: GET /api/v1/event-consumers/{name}"""
+        return await self._core.call("GET", "/api/v1/event-consumers/{name}", (name,), {}, timeout=timeout)
+
+    async def delete(self, name: Union[str, int], *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> None:
+        """Forget a reader of the feed and its cursor: DELETE /api/v1/event-consumers/{name}"""
+        return await self._core.call("DELETE", "/api/v1/event-consumers/{name}", (name,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+
+    async def commit(self, name: Union[str, int], body: "t.FeedCursor", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.FeedConsumer":
+        """Say that a reader has handled every event up to one; never moves it back: POST /api/v1/event-consumers/{name}/commit"""
+        return await self._core.call("POST", "/api/v1/event-consumers/{name}/commit", (name,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+
+    async def reset(self, name: Union[str, int], body: "t.FeedCursor", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.FeedConsumer":
+        """Let a reader of the feed go on behind any event, an earlier one too; 0: from the first: POST /api/v1/event-consumers/{name}/reset"""
+        return await self._core.call("POST", "/api/v1/event-consumers/{name}/reset", (name,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
 
 
 class AsyncOperationsRootEvaluationsAccess:
@@ -1115,6 +1140,7 @@ class AsyncOperations:
         self.attachments = AsyncOperationsAttachments(core)
         self.usage = AsyncOperationsUsage(core)
         self.events = AsyncOperationsEvents(core)
+        self.event_consumers = AsyncOperationsEventConsumers(core)
         self.root = AsyncOperationsRoot(core)
         self.webhook_endpoints = AsyncOperationsWebhookEndpoints(core)
         self.webhook_deliveries = AsyncOperationsWebhookDeliveries(core)

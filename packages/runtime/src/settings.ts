@@ -141,6 +141,16 @@ function kafkaOf(values: Values): KafkaSettings | undefined {
   };
 }
 
+const webhookSettings = (values: Values) => ({
+  webhookAllowCidrs: values.HELIOGRAPH_WEBHOOK_ALLOW_CIDRS,
+  webhookPlainHttp: values.HELIOGRAPH_WEBHOOK_PLAIN_HTTP === "on",
+  webhookDisableAfterMs: {
+    live: daysOrNever(values.HELIOGRAPH_WEBHOOK_DISABLE_DAYS_LIVE),
+    sandbox: daysOrNever(values.HELIOGRAPH_WEBHOOK_DISABLE_DAYS_SANDBOX),
+  },
+  webhookKeepMs: daysOrNever(values.HELIOGRAPH_WEBHOOK_KEEP_DAYS),
+});
+
 function businessOf(values: Values): BusinessCalendar {
   const days = values.HELIOGRAPH_BUSINESS_DAYS;
   return {
@@ -222,13 +232,7 @@ export function readSettings(
     services: chosen.length > 0 ? chosen : (services ?? []),
     retryScale: values.HELIOGRAPH_RETRY_SCALE,
     holdGraceHours: values.HELIOGRAPH_HOLD_GRACE_HOURS,
-    webhookAllowCidrs: values.HELIOGRAPH_WEBHOOK_ALLOW_CIDRS,
-    webhookPlainHttp: values.HELIOGRAPH_WEBHOOK_PLAIN_HTTP === "on",
-    webhookDisableAfterMs: {
-      live: daysOrNever(values.HELIOGRAPH_WEBHOOK_DISABLE_DAYS_LIVE),
-      sandbox: daysOrNever(values.HELIOGRAPH_WEBHOOK_DISABLE_DAYS_SANDBOX),
-    },
-    webhookKeepMs: daysOrNever(values.HELIOGRAPH_WEBHOOK_KEEP_DAYS),
+    ...webhookSettings(values),
     smtpUrls: values.HELIOGRAPH_SMTP_URL,
     mailUrl: values.HELIOGRAPH_MAIL_URL,
     mailFrom: values.HELIOGRAPH_MAIL_FROM,

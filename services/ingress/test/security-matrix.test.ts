@@ -50,12 +50,16 @@ const bodies: Readonly<Record<string, object>> = {
   "POST /conversations/{id}/snooze": { until: new Date(Date.now() + 86_400_000).toISOString() },
   "PATCH /agents/{id}": { name: "Somebody" },
   "POST /webhook-endpoints/{id}/replay": { since: "2020-01-01T00:00:00Z" },
+  "POST /event-consumers/{name}/commit": { sequence: 0 },
+  "POST /event-consumers/{name}/reset": { sequence: 0 },
   "POST /keys/{id}/rotate": { overlap_seconds: 60 },
 };
-/** Names that each partner gives as it likes: the same one is another thing for a stranger, who makes a contact, or sees a month, of its own. */
+/** Names that each partner gives as it likes: the same one is another thing for a stranger, who makes a contact or a reader of the feed, or sees a month, of its own. */
 const ownNames = new Set([
   "PUT /contacts/by-external-id/{source}/{external_id}",
   "GET /wallet/statements/{month}",
+  "POST /event-consumers/{name}/commit",
+  "POST /event-consumers/{name}/reset",
 ]);
 /** What is not there for its owner either. */
 const nothingYet = new Set(["GET /contacts/{id}/erasure"]);
@@ -120,6 +124,7 @@ async function thingsOf(key: string): Promise<Readonly<Record<string, string>>> 
     key,
   );
   const endpoint = await make("/webhook-endpoints", { url: "http://127.0.0.1:9/" }, key);
+  const reader = await make("/event-consumers/billing/reset", { sequence: 0 }, key);
   const test = await make(`/webhook-endpoints/${endpoint["id"]}/test`, {}, key);
   const replay = await make(
     `/webhook-endpoints/${endpoint["id"]}/replay`,
@@ -184,6 +189,7 @@ async function thingsOf(key: string): Promise<Readonly<Record<string, string>>> 
     "/mobile/devices/{id}": device["id"]!,
     "/attachments/{id}": attachment.body.id as string,
     "/webhook-endpoints/{id}": endpoint["id"]!,
+    "/event-consumers/{name}": reader["name"]!,
     "/webhook-endpoints/{id}/replay/{replay}": (replay["replay_id"] ?? replay["id"])!,
     "/webhook-deliveries/{id}": (test["delivery_id"] ?? test["id"])!,
     "/keys/{id}": liveKey["id"]!,

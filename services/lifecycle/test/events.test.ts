@@ -193,6 +193,52 @@ describe("the feed", () => {
     expect((await get(key, query)).status).toBe(422);
   });
 
+  test("keeps the cursor of a reader by its name: committed forwards, reset anywhere, of one partner alone", async () => {
+    const { id, key } = await world.addPartner();
+    await publish(id, 1, Array(5).fill("message.sent"));
+    const consumers = (method: string, path: string, body?: object, as = key) =>
+      world.call(method, `/api/v1/event-consumers${path}`, { key: as, ...(body && { body }) });
+    const at = async (path: string, sequence: number) => {
+      const { status, body } = await consumers("POST", `/billing/${path}`, { sequence });
+      return [status, body.sequence, body.lag];
+    };
+    const page = async () =>
+      (await get(key, "?consumer=billing&limit=2")).body.data.map(
+        (event: { sequence: number }) => event.sequence,
+      );
+    expect(await page()).toEqual([1, 2]);
+    expect((await consumers("GET", "/billing")).status).toBe(404);
+    expect(await at("commit", 2)).toEqual([200, 2, 3]);
+    expect(await page()).toEqual([3, 4]);
+    expect(await at("commit", 4)).toEqual([200, 4, 1]);
+    expect(await at("commit", 3)).toEqual([200, 4, 1]); // a slower worker
+    expect(await page()).toEqual([5]);
+    expect(await at("reset", 1)).toEqual([200, 1, 4]);
+    expect(await page()).toEqual([2, 3]);
+    const ahead = await consumers("POST", "/billing/commit", { sequence: 6 });
+    expect([ahead.status, ahead.body.code]).toEqual([409, "sequence_ahead"]);
+    for (const query of ["?consumer=billing&after=1", "?consumer=billing&before=3", "?consumer=A"])
+      expect((await get(key, query)).status).toBe(422);
+    expect((await consumers("POST", "/Billing/commit", { sequence: 1 })).status).toBe(422);
+
+    const other = await world.addPartner();
+    expect((await consumers("GET", "/billing", undefined, other.key)).status).toBe(404);
+    expect((await consumers("DELETE", "/billing", undefined, other.key)).status).toBe(404);
+    for (let more = 1; more < 50; more++)
+      await world.platform.contexts.sandbox.pool.query(
+        "insert into feed_consumers.consumers (account, name, space, sequence) values ($1, $2, 'ptn_before', 3)",
+        [id, `r${more}`],
+      );
+    expect((await consumers("POST", "/one-more/commit", { sequence: 1 })).status).toBe(409);
+    expect(await at("commit", 2)).toEqual([200, 2, 3]);
+    const listed = (await consumers("GET", "")).body.data;
+    expect(listed).toHaveLength(50);
+    // Those of the sandbox before a reset begin anew.
+    expect(listed.at(-1)).toMatchObject({ name: "r9", sequence: 0, lag: 5 });
+    expect((await consumers("DELETE", "/billing")).status).toBe(204);
+    expect(await page()).toEqual([1, 2]);
+  });
+
   test("has types that are documented", async () => {
     const { key } = await world.addPartner();
     const { body: types } = await world.call("GET", "/api/v1/event-types", { key });

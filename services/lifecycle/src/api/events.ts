@@ -22,6 +22,7 @@ import {
   stillAllowed,
   whileAllowed,
 } from "@heliograph/api";
+import { ConsumerName, cursorOf } from "./consumers.ts";
 import { untilReached, waiterOf } from "./waiting.ts";
 import { streamEvents } from "./stream.ts";
 
@@ -36,6 +37,9 @@ const types = listed([...lifecycleFamilies, ...lifecycleTypeNames]).meta({
 const EventsQuery = z.strictObject({
   after: sequence.optional(),
   cursor: anotherName(sequence, "after"),
+  consumer: ConsumerName.optional().meta({
+    description: "Goes on where this reader of yours has committed, at `/event-consumers`.",
+  }),
   limit: queryInt(1, maxPageSize).optional(),
   types: types.optional(),
   event_types: anotherName(types, "types"),
@@ -53,12 +57,18 @@ const FeedQuery = EventsQuery.extend({
     description:
       "The last events before this sequence in place of those after one, oldest first all the same. What is larger than any sequence gives the newest.",
   }),
-}).refine(
-  ({ before, after, cursor, wait }) =>
-    before === undefined || (after === undefined && cursor === undefined && wait === undefined),
-  { path: ["before"], message: "goes with neither after nor wait" },
-);
-const StreamQuery = EventsQuery.omit({ limit: true, wait: true });
+})
+  .refine(
+    ({ before, after, cursor, wait }) =>
+      before === undefined || (after === undefined && cursor === undefined && wait === undefined),
+    { path: ["before"], message: "goes with neither after nor wait" },
+  )
+  .refine(
+    ({ consumer, before, after, cursor }) =>
+      consumer === undefined || (before ?? after ?? cursor) === undefined,
+    { path: ["consumer"], message: "goes with neither after nor before" },
+  );
+const StreamQuery = EventsQuery.omit({ limit: true, wait: true, consumer: true });
 
 type StreamQuery = z.infer<typeof StreamQuery>;
 
@@ -108,7 +118,9 @@ async function readEvents(call: Call<undefined, z.infer<typeof FeedQuery>>): Pro
   const limit = call.query.limit ?? defaultPageSize;
   const filter = filterOf(call.query);
   const deadline = performance.now() + (call.query.wait ?? 0) * 1000;
-  let after = startOf(call.query) ?? 0;
+  const { consumer } = call.query;
+  const committed = consumer === undefined ? 0 : await cursorOf(call, consumer);
+  let after = startOf(call.query) ?? committed;
   for (;;) {
     const { rows, nextAfter, last } = await readLifecycle(pool, {
       partner,

@@ -123,6 +123,16 @@ export async function readEarlierLifecycle(
   return { rows, last, previous: first !== null && looked > first ? looked : undefined };
 }
 
+/** The partner's newest sequence; 0 before its first event. */
+export async function lastSequence(pool: pg.Pool, partner: string): Promise<number> {
+  const { rows } = await pool.query<{ sequence: number }>({
+    name: "lifecycle_last",
+    text: "select sequence::float8 as sequence from lifecycle.sequences where partner = $1",
+    values: [partner],
+  });
+  return rows[0]?.sequence ?? 0;
+}
+
 export type LifecycleWaiter = {
   /** Resolves true as soon as the partner has an event after `after`, false at the timeout or when the signal ends. */
   wait(partner: string, after: number, timeoutMs: number, signal?: AbortSignal): Promise<boolean>;
