@@ -5,6 +5,7 @@ import {
   type ZodOpenApiOperationObject,
   type ZodOpenApiPathsObject,
 } from "zod-openapi";
+import { otherNames } from "./other-names.ts";
 import { type Document, complete } from "./openapi-complete.ts";
 import { apiPrefix } from "./pipeline.ts";
 import { Problem } from "./problem-schema.ts";
@@ -70,7 +71,14 @@ const answerHeaders = {
   "Idempotent-Replayed": text("`true`: the answer of the first request with this key.", "true"),
   "Preference-Applied": text("The preference that was honoured.", "wait"),
   ETag: text("Names this state of it, for If-Match and If-None-Match.", '"12"'),
-  Link: text("Of a file: where its next part is.", '<https://…/usage?after=…>; rel="next"'),
+  Link: text(
+    "Of a file: where its next part is. Beside `Deprecation`: what to write instead.",
+    '<https://…/usage?after=…>; rel="next"',
+  ),
+  Deprecation: text(
+    "A parameter was given by a name that is not its own; since when it is told so.",
+    "@1796083200",
+  ),
   "As-Of-Position": text("Of a file: the position of the log that it is of.", "0000000000104200"),
   "Retry-After": text("Seconds to wait before the next try.", "1"),
   "WWW-Authenticate": text("The scheme to authenticate with.", 'Bearer realm="heliograph"'),
@@ -82,6 +90,7 @@ function headersOf(route: Route, status: number): z.ZodObject {
   const names: HeaderName[] = ["Request-Id"];
   if (route.scope !== "public") names.push("RateLimit-Policy", "RateLimit");
   if (route.projection !== undefined) names.push("Projection-Lag");
+  if (otherNames(route).length > 0) names.push("Deprecation", "Link");
   if (status < 400) {
     if (route.mutates) names.push("Log-Position");
     if (route.method === "GET" && route.projection === undefined) names.push("Projection-Lag");

@@ -12,7 +12,7 @@ export const anotherName = <Schema extends z.ZodType>(schema: Schema, of: string
 const known = new WeakMap<Route, readonly string[]>();
 
 /** The parameters of a route's query that are other names. */
-function otherNames(route: Route): readonly string[] {
+export function otherNames(route: Route): readonly string[] {
   let names = known.get(route);
   if (names === undefined) {
     const shape = route.query instanceof z.ZodObject ? route.query.shape : {};
