@@ -288,6 +288,8 @@ test("an import that runs is kept up to date until it is over, and a link does i
   ]);
 });
 
+const everybody = { channel: "sms", text: "Hello" };
+
 test("a broadcast is drafted, started and seen to its end, with who was skipped and why", async () => {
   const reached = { name: "Bo", external_ids: [{ source: "sms", id: "+15557770061" }] };
   await ok("POST", "/contacts", { ...reached, tags: ["broadcast"] });
@@ -302,6 +304,18 @@ test("a broadcast is drafted, started and seen to its end, with who was skipped 
     422,
     expect.stringContaining("needs text"),
   ]);
+  // A value without its attribute would be everybody.
+  const lost = { value: "gold", channel: "sms", text: "Hello" };
+  const ofNothing = await press(cookie, `${at}/new`, `${at}/new`, lost);
+  expect([ofNothing.status, await ofNothing.text()]).toEqual([
+    422,
+    expect.stringContaining("a value and no attribute"),
+  ]);
+  const { id: all } = await ok("POST", "/broadcasts", { ...everybody, audience: {} });
+  expect(await read(cookie, `${at}/${all}`)).not.toContain(`action="${at}/${all}/start"`);
+  expect(await read(cookie, `${at}/${all}`)).toContain(`href="${at}/${all}/start"`);
+  expect(await read(cookie, `${at}/${all}/start`)).toContain("every contact that there is now");
+  await ok("POST", `/broadcasts/${all}/cancel`);
   const made = await press(cookie, `${at}/new`, `${at}/new`, {
     name: stranger,
     tag: "broadcast",

@@ -1,23 +1,28 @@
 import type { Channel } from "@heliograph/contracts";
-import { type ContactsContext, survivorOf } from "./streams.ts";
+import { type ContactsContext, survivorsOf } from "./streams.ts";
 
 /** Where a contact is reached on a channel, or why it is not. */
 export type Reach =
   | { readonly kind: "reached"; readonly to: string }
   | { readonly kind: "unknown" | "erased" | "no_address" };
 
-/** The address on a channel that a contact, or the one that it is part of by now, was given last. From the log itself, so that it is the one that was added a moment ago. */
+/** Where each of some contacts is reached. */
+export type ReachOf = (id: string, channel: Channel) => Reach;
+
+/** The addresses that contacts, or those that they are part of by now, were given last on each channel. From the log itself, so that it is the one that was added a moment ago; each is read once. */
 export async function reachOf(
   context: Pick<ContactsContext, "log" | "vault" | "partner">,
-  id: string,
-  channel: Channel,
-): Promise<Reach> {
-  const loaded = await survivorOf(context, id);
-  if (loaded === undefined) return { kind: "unknown" };
-  const { status, external_ids } = loaded.contact;
-  if (status === "erasing" || status === "erased") return { kind: "erased" };
-  const [last] = external_ids
-    .filter(({ source }) => source === channel)
-    .toSorted((one, other) => (one.added_at < other.added_at ? 1 : -1));
-  return last === undefined ? { kind: "no_address" } : { kind: "reached", to: last.id };
+  ids: readonly string[],
+): Promise<ReachOf> {
+  const survivorOf = await survivorsOf(context, ids);
+  return (id, channel) => {
+    const contact = survivorOf(id)?.contact;
+    if (contact === undefined) return { kind: "unknown" };
+    const { status, external_ids } = contact;
+    if (status === "erasing" || status === "erased") return { kind: "erased" };
+    const [last] = external_ids
+      .filter(({ source }) => source === channel)
+      .toSorted((one, other) => (one.added_at < other.added_at ? 1 : -1));
+    return last === undefined ? { kind: "no_address" } : { kind: "reached", to: last.id };
+  };
 }

@@ -15,7 +15,7 @@ import { mergeReactor } from "./merge/reactor.ts";
 import { contactsProjector } from "./projector.ts";
 import { importTables } from "./tables/imports.ts";
 
-export { reachOf } from "./address.ts";
+export { type ReachOf, reachOf } from "./address.ts";
 export { contactsSchema } from "./projector.ts";
 export { readAddresses, readAudience } from "./tables/audience.ts";
 

@@ -323,3 +323,31 @@ export async function survivorOf(
   }
   return loaded;
 }
+
+/** The same of many contacts, each read once. */
+export async function survivorsOf(
+  context: Pick<ContactsContext, "log" | "vault" | "partner">,
+  ids: readonly string[],
+): Promise<(id: string) => LoadedWithIds | undefined> {
+  const known = new Map<string, LoadedWithIds | undefined>();
+  let asked = new Set(ids);
+  for (let hops = 0; asked.size > 0; hops++) {
+    if (hops > maxHops) throw new Error(`${[...asked].join(", ")}: merged over and over`);
+    const found = await loadContacts(context, [...asked]);
+    for (const id of asked) known.set(id, found.get(id));
+    asked = new Set(
+      [...found.values()].flatMap(({ contact: { merged } }) =>
+        merged === undefined || known.has(merged.into) ? [] : merged.into,
+      ),
+    );
+  }
+  return (id) => {
+    let by = known.get(id);
+    // Read one after the other, two that were merged to and fro meanwhile may lead to each other.
+    for (let hops = 0; by?.contact.merged !== undefined; hops++) {
+      if (hops > maxHops) throw new Error(`${id}: merged over and over`);
+      by = known.get(by.contact.merged.into);
+    }
+    return by;
+  };
+}

@@ -90,6 +90,36 @@ const shows = (id: string, what: object, key = keyOf(0)): Promise<Body> =>
   );
 const recipients = async (id: string, query = ""): Promise<Body[]> =>
   (await get(`/broadcasts/${id}/recipients?limit=100${query}`))["data"];
+const pool = () => world.platform.contexts.sandbox.pool;
+/** The recipients as the table has them. */
+const stored = async (id: string, rest: string): Promise<Body[]> => {
+  const text = `select message_id, case state when 'accepted' then message_id end as sent from broadcasts.recipients where broadcast_id = $1 ${rest}`;
+  return (await pool().query(text, [id])).rows;
+};
+const setStatus = (id: string, status: string) =>
+  pool().query("update broadcasts.broadcasts set status = $2 where id = $1", [id, status]);
+const error = { code: "unknown_recipient", class: "recipient", permanent: true };
+const bounce = { error, diagnostic: "550 no such user" };
+const correction = {
+  status: "delivered",
+  before: { status: "bounced", error },
+  reason: "A receipt was read again.",
+  gateway: "sandbox",
+  provider_message_id: "p",
+  at: "2026-01-01T00:00:00.000Z",
+  refunds: false,
+  cost: "0",
+  currency: "EUR",
+};
+/** Appends what somebody else would tell of a message. */
+async function told(id: string, type: string, more: object, partner = world.partners[0]!.id) {
+  const data = { message_id: id, message: { channel: "sms", to: "+15550000000" }, ...more };
+  const event = { id: uuid7(), type, data, metadata: { partner } } as never;
+  const [outcome] = await world.platform.contexts.sandbox.log.append([
+    { stream: streamOf("message", id), expected: "any", events: [event] },
+  ]);
+  expect(outcome).toMatchObject({ kind: "appended" });
+}
 /** How many messages there are for each of these contacts' addresses. */
 async function messagesTo(partner: string, text: string): Promise<Record<string, number>> {
   const { rows } = await world.platform.contexts.sandbox.pool.query(
@@ -120,6 +150,14 @@ test("Everybody of the audience is sent one message, and whoever is not is liste
   const about = { actor: id, data: { channel: "sms", priority: 0 } };
   expect(data[0]).toMatchObject({ type: "MessageRequested", ...about });
   expect((await get("/broadcasts?limit=1"))["data"]).toMatchObject([{ id, counts }]);
+  const numbered = (await recipients(id)).map(({ message_id }) => message_id);
+  expect(numbered).toEqual((await stored(id, "order by number limit 100")).map((row) => row.sent));
+
+  const tell = (type: string, data: object) => told(first!["message_id"], type, data);
+  for (const _ of [1, 2]) await tell("MessageBounced", bounce);
+  await shows(id, { counts: { ...counts, sent: 109, failed: 1 } });
+  await tell("MessageCorrected", correction);
+  await shows(id, { counts });
 });
 
 test("One that is paused sends nothing until it is resumed, and nothing after it was canceled", async () => {
@@ -148,6 +186,10 @@ test("One that is paused sends nothing until it is resumed, and nothing after it
   expect(await turn()).toBe(last);
   expect(last).toBeLessThan(slow.length);
   expect(Object.keys(await messagesTo(world.partners[0]!.id, "Slow")).length).toBe(last);
+  // Where the table has not been told yet.
+  await setStatus(id, "running");
+  expect(await turn()).toBe(last);
+  await setStatus(id, "canceled");
   expect((await post(`/broadcasts/${id}/resume`)).status).toBe(409);
 });
 
@@ -166,24 +208,8 @@ test("Want of money pauses it and loses nobody, also when the wallet says so aft
   // What the wallet would say of one that it does not cover.
   const { contact_id } = pending[0]!;
   const of = (attempt: number) => messageIdOf("sandbox", partner, id, { contact_id, attempt });
-  await world.platform.contexts.sandbox.log.append([
-    {
-      stream: streamOf("message", of(0)),
-      expected: "any",
-      events: [
-        {
-          id: uuid7(),
-          type: "MessageRejected",
-          data: {
-            message_id: of(0),
-            message: { channel: "sms", to: "+15550000000" },
-            error: { code: "insufficient_funds", class: "account", permanent: true },
-          },
-          metadata: { partner },
-        },
-      ],
-    },
-  ]);
+  const unpaid = { code: "insufficient_funds", class: "account", permanent: true };
+  await told(of(0), "MessageRejected", { error: unpaid }, partner);
   await post("/wallet/topups", { amount: "1" }, key);
   await until(async () => {
     await post(`/broadcasts/${id}/resume`, undefined, key);
@@ -221,35 +247,44 @@ test("It is its partner's alone, and a contact is sent to once however often it 
 });
 
 test("Whoever was merged or erased since is sent to as the contact that there is now, or not at all", async () => {
-  const [third, second, first] = await contacts("changing", phones(3));
+  const all = await contacts("changing", phones(4));
   const [into] = await contacts("survivor", phones(1));
   const id = await started({ audience: { tag: "changing" }, text: "Changed", per_second: 1 });
   await until(async () => (await get(`/broadcasts/${id}`))["counts"].accepted > 0);
   await post(`/broadcasts/${id}/pause`);
   const left = (await recipients(id, "&status=pending")).map((each) => each["contact_id"]);
-  const [merged, erased] = left as [string, string];
-  expect(new Set([third, second, first])).toEqual(
+  const [merged, erased, known] = left as [string, string, string];
+  // Its message is in the log, and nobody knows: the append had no answer.
+  const sent = (await stored(id, `and contact_id = '${known}'`))[0]!["message_id"];
+  await told(sent, "MessageBounced", bounce);
+  expect(new Set(all)).toEqual(
     new Set([
       ...left,
       ...(await recipients(id, "&status=accepted")).map((each) => each["contact_id"]),
     ]),
   );
   await post(`/contacts/${merged}/merge`, { into });
-  await world.call("DELETE", `/api/v1/contacts/${erased}`, { key: keyOf(0) });
-  await until(
-    async () =>
-      (await world.call("GET", `/api/v1/contacts/${erased}`, { key: keyOf(0) })).status === 410,
-  );
+  for (const gone of [erased, known]) {
+    await world.call("DELETE", `/api/v1/contacts/${gone}`, { key: keyOf(0) });
+    await until(
+      async () =>
+        (await world.call("GET", `/api/v1/contacts/${gone}`, { key: keyOf(0) })).status === 410,
+    );
+  }
   const at = (await post(`/broadcasts/${id}/resume`)).status;
   expect(at).toBe(200);
-  await shows(id, { status: "done", counts: { audience: 4, accepted: 2, sent: 2, skipped: 2 } });
+  const counts = { audience: 5, accepted: 3, sent: 2, failed: 1, skipped: 2 };
+  await shows(id, { status: "done", counts });
   expect(await recipients(id)).toMatchObject([
     { status: "accepted" },
     { contact_id: merged, reason: "contact_merged" },
     { contact_id: erased, reason: "contact_erased" },
+    { contact_id: known, status: "accepted", message_id: sent },
     { contact_id: into, status: "accepted" },
   ]);
 });
+
+const manyAttributes = Object.fromEntries(Array.from({ length: 11 }, (_, at) => [`a${at}`, at]));
 
 test("One with a time starts by itself, and what nobody could be sent is refused when it is drafted", async () => {
   await contacts("later", phones(2));
@@ -262,10 +297,47 @@ test("One with a time starts by itself, and what nobody could be sent is refused
     [{ subject: "An SMS has none" }, "invalid_request"],
     [{ send_at: "2020-01-01T00:00:00Z" }, "invalid_request"],
     [{ audience: { contact_ids: ["cnt_1"] } }, "invalid_request"],
+    [{ audience: { attribute: manyAttributes } }, "invalid_request"],
   ] as const) {
     const refused = await post("/broadcasts", { audience: {}, channel: "sms", text: "x", ...body });
     expect([refused.status, refused.body.code], JSON.stringify(body)).toEqual([422, code]);
   }
+});
+
+const rowsOf = (partner: string, rows: { count: number; status: string; bytes: number }) =>
+  pool().query(
+    `insert into broadcasts.broadcasts (id, partner, position, status, created)
+      select 'brc_' || $1::text || n, case $1 when '00' then 'nobody' || n else $1 end, n, $2, json_build_object('broadcast_id', 'brc_' || $1 || n, 'created_at', '2026-01-01T00:00:00.000Z',
+        'audience', '{}'::json, 'send', json_build_object('channel', 'email', 'html', repeat('x', $4)))
+      from generate_series(1, $3::int) as n`,
+    [partner, rows.status, rows.count, rows.bytes],
+  );
+
+test("A list of large drafts comes in pages of a few megabytes, and forgets none", async () => {
+  const { id: partner, key } = await world.addPartner();
+  await rowsOf(partner, { count: 24, status: "done", bytes: 200_000 });
+  const pages: number[][] = [];
+  const list = "/broadcasts?limit=24";
+  let back = list;
+  for (let path: string | undefined = list; path !== undefined;) {
+    const page = await get(path, key);
+    expect(JSON.stringify(page).length).toBeLessThan(5_000_000);
+    pages.push(page["data"].map(({ id }: Body) => Number(id.replace(`brc_${partner}`, ""))));
+    path = page["next_cursor"] === null ? undefined : `${list}&after=${page["next_cursor"]}`;
+    back = `${list}&before=${page["prev_cursor"]}`;
+  }
+  expect(pages.length).toBeGreaterThan(1);
+  expect(pages.flat()).toEqual(Array.from({ length: 24 }, (_, at) => 24 - at));
+  const nearest = (await get(back, key))["data"].map(({ id }: Body) => id);
+  expect(nearest.at(-1)).toBe(`brc_${partner}${pages.at(-1)![0]! + 1}`);
+});
+
+test("However many wait that can do nothing, the others have their turns", async () => {
+  await contacts("late", phones(2));
+  await rowsOf("00", { count: 1_000, status: "running", bytes: 1 });
+  const id = await started({ audience: { tag: "late" } });
+  expect(await shows(id, { status: "done" })).toMatchObject({ counts: { sent: 2 } });
+  await pool().query("delete from broadcasts.broadcasts where partner like 'nobody%'");
 });
 
 test("Killed between a page and its count, it goes on without sending to anybody twice", async () => {

@@ -4,11 +4,15 @@ import { plainText } from "../plain.ts";
 import { Category, Channel, Id, Time } from "./common.ts";
 import { sender } from "./content.ts";
 
+/** Attributes that a contact is asked for at once: each is a comparison of its own in the query that finds the audience. */
+export const maxAudienceAttributes = 10;
+
 /** Whom it is for; a contact must meet all that is given. */
 const Audience = z.strictObject({
   tag: z.string().max(64).optional(),
   attribute: z
     .record(z.string().max(64), z.union([z.string().max(1_000), z.number(), z.boolean()]))
+    .meta({ maxProperties: maxAudienceAttributes })
     .optional(),
   contact_ids: z.array(Id).max(1_000).optional(),
 });

@@ -161,6 +161,7 @@ export {
   type MessageCategory,
   type MessageContext,
 } from "./common.ts";
+export { maxAudienceAttributes } from "./broadcast.ts";
 export { EndpointFilters } from "./endpoint.ts";
 export { FailoverTrigger } from "./content.ts";
 export { receiptStatuses } from "./receipts.ts";

@@ -2,7 +2,7 @@ import { hasScope } from "@heliograph/api";
 import { html, type Form, type Html } from "@heliograph/html";
 import { allOf } from "../all-of.ts";
 import type { Answers } from "../answers.ts";
-import type { Problem } from "../client.ts";
+import { Refused, type Problem } from "../client.ts";
 import { base, shown, type Led, type Page, type Shown, type Visit } from "../page.ts";
 import type { List, TemplateSummary } from "../shapes.ts";
 import { acted, asked, button, once } from "../view/forms.ts";
@@ -63,7 +63,16 @@ const list = listPage<Broadcast>({
 
 const said = ["name", "channel", "template", "language", "subject", "text", "from", "category"];
 
-/** The call that the form stands for. */
+/** A value that belongs to nothing would be no condition, and the audience everybody. */
+const valueOfNothing: Problem = {
+  status: 422,
+  code: "invalid_request",
+  title: "The request is not valid",
+  detail: "There is a value and no attribute that has it.",
+  errors: [{ path: "attribute", message: "is required with a value" }],
+};
+
+/** The call that the form stands for. Throws Refused. */
 function bodyOf(form: Form): Record<string, unknown> {
   const given = said.flatMap((name) => {
     const value = name === "text" ? form.exact(name) : form.text(name);
@@ -71,11 +80,13 @@ function bodyOf(form: Form): Record<string, unknown> {
   });
   const tag = form.text("tag");
   const attribute = form.text("attribute");
+  const value = form.text("value");
+  if (attribute === "" && value !== "") throw new Refused(valueOfNothing);
   const perSecond = form.text("per_second");
   return {
     audience: {
       ...(tag !== "" && { tag }),
-      ...(attribute !== "" && { attribute: { [attribute]: form.text("value") } }),
+      ...(attribute !== "" && { attribute: { [attribute]: value } }),
     },
     ...Object.fromEntries(given),
     ...(perSecond !== "" && { per_second: Number(perSecond) }),
@@ -135,13 +146,20 @@ const commands: Readonly<Record<string, readonly Command[]>> = {
   paused: ["resume"],
 };
 
+const isEverybody = ({ audience: { tag, attribute = {}, contact_ids: ids } }: Broadcast): boolean =>
+  tag === undefined && ids === undefined && Object.keys(attribute).length === 0;
+
 const mayCancel = ({ status }: Broadcast): boolean => status !== "done" && status !== "canceled";
 
 function actions(visit: Visit, found: Broadcast): Html | false {
   const at = pageOf(visit);
   const open = commands[found.status] ?? [];
   if (!mayWrite(visit) || !mayCancel(found)) return false;
-  return html`<div class="bar">${open.map((name) => button(visit, `${at}/${name}`, labels[name]))}<a class="grave" href="${at}/cancel">Cancel</a></div>`;
+  const act = (name: Command): Html =>
+    name === "start" && isEverybody(found)
+      ? html`<a href="${at}/start">${labels[name]}</a>`
+      : button(visit, `${at}/${name}`, labels[name]);
+  return html`<div class="bar">${open.map(act)}<a class="grave" href="${at}/cancel">Cancel</a></div>`;
 }
 
 function state(visit: Visit, found: Broadcast): Html {
@@ -258,6 +276,16 @@ const act = (name: Command): Page => ({
     ),
 });
 
+const starting = (visit: Visit): Shown =>
+  asked(visit, {
+    title: "Start the broadcast to everybody",
+    what: "It names no tag and no attribute: every contact that there is now is sent a message, each at its price.",
+    action: `${pageOf(visit)}/start`,
+    label: "Send it to every contact",
+    back: pageOf(visit),
+    call: ["POST", `${apiPath(visit)}/start`],
+  });
+
 const ending = (visit: Visit, problem?: Problem): Shown =>
   asked(visit, {
     title: "Cancel the broadcast",
@@ -284,6 +312,12 @@ export const broadcastPages: readonly Page[] = [
   { method: "GET", path: `${section}/new`, section, answer: (visit) => blank(visit) },
   { method: "POST", path: `${section}/new`, section, answer: create },
   { method: "GET", path: `${section}/:id`, section, live: true, answer: (visit) => one(visit) },
+  {
+    method: "GET",
+    path: `${section}/:id/start`,
+    section,
+    answer: async (visit) => starting(visit),
+  },
   act("start"),
   act("pause"),
   act("resume"),

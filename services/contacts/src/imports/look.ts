@@ -1,6 +1,6 @@
 import { type Claim, readClaims } from "../claims.ts";
 import { erased } from "../refusals.ts";
-import { type ContactsContext, type LoadedWithIds, loadContacts } from "../streams.ts";
+import { type LoadedWithIds, survivorsOf } from "../streams.ts";
 import type { ReadyRow } from "./ready.ts";
 
 /** What an id means to a row; `never` had an owner. */
@@ -12,9 +12,6 @@ export type Held =
 /** A row and what its ids mean, in their order. */
 export type Looked = { readonly row: ReadyRow; readonly held: readonly Held[] };
 
-/** So many merges into one another are no chain of people but a bug. */
-const maxHops = 50;
-
 /** Reads whose the ids of many rows are: their claims in one read, and the contacts in as many as merges are deep. */
 export async function look(rows: readonly ReadyRow[]): Promise<readonly Looked[]> {
   const [first] = rows;
@@ -22,7 +19,8 @@ export async function look(rows: readonly ReadyRow[]): Promise<readonly Looked[]
   const { context } = first;
   const names = new Set(rows.flatMap(({ ids }) => ids.map(({ name }) => name)));
   const claims = await readClaims(context.log, [...names]);
-  const survivorOf = await survivors(context, [...claims.values()]);
+  const owners = [...claims.values()].flatMap(({ owner }) => owner ?? []);
+  const survivorOf = await survivorsOf(context, owners);
   const heldOf = ({ owner, revision }: Claim): Held => {
     if (owner === undefined) return { kind: revision < 0 ? "never" : "free" };
     const by = survivorOf(owner);
@@ -30,29 +28,6 @@ export async function look(rows: readonly ReadyRow[]): Promise<readonly Looked[]
     return erased(by.contact) ? { kind: "free" } : { kind: "held", by };
   };
   return rows.map((row) => ({ row, held: row.ids.map(({ name }) => heldOf(claims.get(name)!)) }));
-}
-
-async function survivors(
-  context: ContactsContext,
-  claims: readonly Claim[],
-): Promise<(id: string) => LoadedWithIds | undefined> {
-  const known = new Map<string, LoadedWithIds | undefined>();
-  let asked = new Set(claims.flatMap(({ owner }) => owner ?? []));
-  for (let hops = 0; asked.size > 0; hops++) {
-    if (hops > maxHops) throw new Error(`${[...asked].join(", ")}: merged over and over`);
-    const found = await loadContacts(context, [...asked]);
-    for (const id of asked) known.set(id, found.get(id));
-    asked = new Set(
-      [...found.values()].flatMap(({ contact: { merged } }) =>
-        merged === undefined || known.has(merged.into) ? [] : merged.into,
-      ),
-    );
-  }
-  return (id) => {
-    let by = known.get(id);
-    while (by?.contact.merged !== undefined) by = known.get(by.contact.merged.into);
-    return by;
-  };
 }
 
 /** The contacts that a row means, by what was found. */

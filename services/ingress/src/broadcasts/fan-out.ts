@@ -5,12 +5,22 @@ import { formatTime } from "@heliograph/domain";
 import { change } from "@heliograph/log";
 import { isMachinery, type ReactorTools } from "@heliograph/runtime";
 import { type Job, collectParts, nextRecipients, openJobs } from "../tables/fan-out.ts";
-import { type Broadcast, decideCommand, decideCompletion, evolveBroadcast } from "./decide.ts";
+import {
+  type Broadcast,
+  type Created,
+  decideCommand,
+  decideCompletion,
+  evolveBroadcast,
+} from "./decide.ts";
+import { Lives } from "./lives.ts";
 import { sendPage } from "./page.ts";
 import { messageIdOf, openSends, type Sends } from "./sends.ts";
+import { roundOf, withRest } from "./turns.ts";
 
 /** Accepted between two looks at what is asked: so soon a pause or a cancel takes effect, and so much a crash makes be done again. */
 const pageLength = 100;
+/** Broadcasts that are looked at in a round; further ones have theirs in the next. */
+const jobsOfRound = 1_000;
 /** Contacts that are read at once into an audience. */
 const collectLength = 2_000;
 /** Messages of one broadcast that are accepted and neither sent nor ended: what waits in front of a gateway is no more than that, however large the audience. */
@@ -30,16 +40,22 @@ const longestSleepMs = 60_000;
 type Next = { readonly afterMs: number; readonly orWoken?: true };
 
 /**
- * Sends broadcasts, a page of each in turn, for at most half of the time, so that who sends a message by itself meets an idle process in between. What is to be done stands in the tables, and each
- * page looks there anew. The ids of messages follow from broadcast and contact: a page that was sent and not counted is sent again to the same effect.
+ * Sends broadcasts, in each round a page of one of each partner's, for at most half of the time, so that who sends a message by itself meets an idle process in between. What is to be done stands
+ * in the tables, and before each page the broadcast's own stream says whether it still runs. The ids of messages follow from broadcast and contact: a page that was sent and not counted is sent again to the same effect.
  */
 export class FanOut {
   readonly #tools: ReactorTools;
   readonly #stopping = new AbortController();
   /** When a broadcast is looked at again, by `performance.now()`. */
   readonly #notBefore = new Map<string, number>();
-  /** Those of which this process has sent a page. */
-  readonly #begun = new Set<string>();
+  /** The same of those that are looked at sooner if something happens. */
+  readonly #ifWoken = new Map<string, number>();
+  readonly #lives = new Lives();
+  /** Behind which one the next round begins. */
+  #after = "";
+  /** Those that the rounds since the first ones came by. */
+  #open = new Set<string>();
+  readonly #ended: AbortSignal;
   #wake: (() => void) | undefined;
   #woken = false;
   #sends: Promise<Sends> | undefined;
@@ -48,6 +64,7 @@ export class FanOut {
 
   constructor(tools: ReactorTools) {
     this.#tools = tools;
+    this.#ended = AbortSignal.any([this.#stopping.signal, tools.signal]);
   }
 
   start(): void {
@@ -73,50 +90,72 @@ export class FanOut {
   }
 
   get #ending(): boolean {
-    return this.#stopping.signal.aborted || this.#tools.signal.aborted;
+    return this.#ended.aborted;
   }
 
   async #run(): Promise<void> {
+    let sleepMs = Number.POSITIVE_INFINITY;
     while (!this.#ending) {
-      this.#woken = false;
-      const jobs = await openJobs(this.#tools.context.pool);
-      this.#forgetEnded(jobs);
-      let sleepMs = jobs.length === 0 ? Number.POSITIVE_INFINITY : lookAgainMs;
-      for (const job of jobs) {
+      if (this.#woken) this.#hurry();
+      const isFirst = this.#after === "";
+      const jobs = await this.#nextJobs();
+      const { turns, waitMs } = roundOf(jobs, (job) => this.#dueInMs(job));
+      if (isFirst) sleepMs = jobs.length === 0 ? Number.POSITIVE_INFINITY : lookAgainMs;
+      sleepMs = Math.min(sleepMs, waitMs);
+      for (const job of turns) {
         if (this.#ending) return;
-        const waitMs = await this.#turn(job);
-        sleepMs = Math.min(sleepMs, waitMs);
+        sleepMs = Math.min(sleepMs, await this.#turn(job));
       }
-      if (sleepMs > 0) await this.#sleep(sleepMs);
+      const isLast = this.#after === "";
+      if (isLast && sleepMs > 0) await this.#sleep(sleepMs);
     }
   }
 
-  #forgetEnded(jobs: readonly Job[]): void {
-    const open = new Set(jobs.map(({ id }) => id));
-    for (const known of [this.#notBefore, this.#begun])
-      for (const id of known.keys()) if (!open.has(id)) known.delete(id);
+  #hurry(): void {
+    this.#woken = false;
+    for (const [id, at] of this.#ifWoken) this.#notBefore.set(id, at);
+    this.#ifWoken.clear();
+  }
+
+  async #nextJobs(): Promise<readonly Job[]> {
+    const jobs = await openJobs(this.#tools.context.pool, this.#after, jobsOfRound);
+    for (const { id } of jobs) this.#open.add(id);
+    const isLast = jobs.length < jobsOfRound;
+    this.#after = isLast ? "" : jobs.at(-1)!.id;
+    if (isLast) {
+      for (const known of [this.#notBefore, this.#ifWoken])
+        for (const id of known.keys()) if (!this.#open.has(id)) known.delete(id);
+      this.#lives.keepOnly(this.#open);
+      this.#open = new Set();
+    }
+    return jobs;
+  }
+
+  #dueInMs({ id, partner, status, send_at }: Job): number {
+    const inMs = (this.#notBefore.get(id) ?? 0) - performance.now();
+    if (status === "running" || send_at === null) return inMs;
+    return Math.max(inMs, send_at - this.#tools.context.clock.now(partner));
   }
 
   /** One step of a broadcast; gives after how long there may be another one. */
   async #turn(job: Job): Promise<number> {
-    const { directory, environment } = this.#tools.context;
     const began = performance.now();
-    const waitMs = (this.#notBefore.get(job.id) ?? 0) - began;
-    if (waitMs > 0) return waitMs;
-    // The sandbox was reset since: it goes with its space.
-    if (directory.isOver(environment, job.partner)) return longestSleepMs;
-    const { afterMs, orWoken } = await this.#step(job);
+    const { afterMs, orWoken } = await withRest(() => this.#step(job), this.#ended);
     const now = performance.now();
-    // As long as it took, others have the process.
-    const until = Math.max(began + afterMs, now + (now - began));
-    this.#notBefore.set(job.id, orWoken === true ? now + (now - began) : until);
+    const until = Math.max(began + afterMs, now);
+    this.#notBefore.set(job.id, until);
+    if (orWoken === true) this.#ifWoken.set(job.id, now);
+    else this.#ifWoken.delete(job.id);
     return until - now;
   }
 
   /** What breaks one broadcast stops no other; without a log or a database there is nothing to go on with. */
   async #step(job: Job): Promise<Next> {
+    const { directory, environment } = this.#tools.context;
+    // The sandbox was reset since: it goes with its space.
+    if (directory.isOver(environment, job.partner)) return { afterMs: longestSleepMs };
     try {
-      return await (job.status === "draft" ? this.#startAtItsTime(job) : this.#advance(job));
+      return await (job.status === "draft" ? this.#startNow(job) : this.#advance(job));
     } catch (error) {
       if (isMachinery(error) || this.#ending) throw error;
       this.#tools.logger.error(
@@ -144,10 +183,7 @@ export class FanOut {
     this.#wake = undefined;
   }
 
-  async #startAtItsTime(job: Job): Promise<Next> {
-    const now = this.#tools.context.clock.now(job.partner);
-    const at = job.send_at ?? now;
-    if (at > now) return { afterMs: Math.min(at - now, longestSleepMs), orWoken: true };
+  async #startNow(job: Job): Promise<Next> {
     await this.#command(job, "start", (state, when) =>
       decideCommand(state, job.partner, { name: "start" }, when),
     );
@@ -156,14 +192,17 @@ export class FanOut {
 
   /** Reads some more of the audience and sends a page. */
   async #advance(job: Job): Promise<Next> {
-    const { directory } = this.#tools.context;
+    const { directory, log } = this.#tools.context;
     const sends = await (this.#sends ??= openSends(this.#tools));
     const sender = sends.senderOf(job.id, job.partner);
     if (sender === undefined || directory.partner(sender.account)?.status === "suspended")
       return { afterMs: lookAgainMs };
-    const collected = job.collected ? "all" : await this.#collect(job);
+    const life = await this.#lives.read(log.forPartner(job.partner), job.id);
+    // Paused or canceled a moment ago: the table has not been told.
+    if (life?.status !== "running") return { afterMs: lookAgainMs, orWoken: true };
+    const { per_second, audience, send } = life.created;
+    const collected = job.collected ? "all" : await this.#collect(job, audience);
     if (collected === "waits") return soon;
-    const { per_second } = job.created;
     const room = mostInFlight - (job.accepted - job.sent - job.failed);
     const paced = per_second === undefined ? pageLength : Math.ceil(per_second / pagesPerSecond);
     const limit = Math.min(pageLength, room, paced);
@@ -175,10 +214,8 @@ export class FanOut {
       return soon;
     }
     const { context, checkpoint } = this.#tools;
-    const isFirst = !this.#begun.has(job.id);
-    const page = await sendPage({ context, sends, sender, job, isFirst }, rows);
+    const page = await sendPage({ context, sends, sender, job, send }, rows);
     if (page.parts.length > 0) await checkpoint.commit(checkpoint.position, page.parts);
-    this.#begun.add(job.id);
     await failpoint("broadcasts.counted");
     const { stop } = page;
     if (stop?.kind === "pause") {
@@ -190,12 +227,11 @@ export class FanOut {
   }
 
   /** Adds contacts to the audience: those that were there when it started, once the read model has seen all of them. */
-  async #collect(job: Job): Promise<"waits" | "more" | "all"> {
+  async #collect(job: Job, audience: Created["audience"]): Promise<"waits" | "more" | "all"> {
     const { context, checkpoint, signal } = this.#tools;
     const upTo = BigInt(job.started_position ?? 0);
     const seen = await seenUntil(context, contactsSchema, upTo, contactsWithinMs, signal);
     if (seen < upTo) return "waits";
-    const { audience } = job.created;
     const isNamed = audience.tag === undefined && audience.attribute === undefined;
     const found =
       audience.contact_ids !== undefined && isNamed
@@ -257,5 +293,5 @@ const pausing = (
   decideCommand(state, partner, { name: "pause", code, reason: reason.slice(0, 1_000) }, at);
 
 /** Everybody was sent to, failed or was skipped. */
-const isDone = ({ collected, audience, accepted, skipped, sent, failed }: Job): boolean =>
-  collected && audience === accepted + skipped && accepted === sent + failed;
+export const isDone = ({ collected, audience, accepted, skipped, sent, failed }: Job): boolean =>
+  collected && audience === accepted + skipped && sent + failed >= accepted;

@@ -5,6 +5,7 @@ import type { ServiceContext, WritePart } from "@heliograph/runtime";
 import type { Item, Settled } from "../messages/item.ts";
 import { requireGateway } from "../messages/refusals.ts";
 import type { Sender } from "../messages/sender.ts";
+import type { Created } from "./decide.ts";
 import {
   type Job,
   type NewRecipient,
@@ -31,14 +32,14 @@ type Page = {
   readonly sends: Sends;
   readonly sender: Sender;
   readonly job: Job;
-  /** A predecessor may have sent them and been killed before it counted them. */
-  readonly isFirst: boolean;
+  /** What each of them is sent. */
+  readonly send: Created["send"];
 };
 
 /** Accepts the messages of some recipients, and gives what is to be written of it. What was accepted before is recognised by its id. */
 export async function sendPage(page: Page, rows: readonly Recipient[]): Promise<PageResult> {
-  const { context, job, sender } = page;
-  const { channel } = job.created.send;
+  const { context, job, sender, send } = page;
+  const { channel } = send;
   try {
     requireGateway(
       context.directory.gateways(context.environment, channel),
@@ -51,7 +52,7 @@ export async function sendPage(page: Page, rows: readonly Recipient[]): Promise<
   }
   const found = await lookUp(page, rows);
   const items = found.ready.map(({ row, to }): Item => ({
-    body: { ...job.created.send, to, priority },
+    body: { ...send, to, priority },
     keyParts: keyPartsOf(job.id, row),
     // Whatever address the contact has by then: it is the same message.
     asked: { broadcast: job.id, contact: row.contact_id },
@@ -104,8 +105,8 @@ type LookedUp = {
 
 /** Where the contacts are reached now, which may have changed since the audience was fixed. */
 async function lookUp(page: Page, rows: readonly Recipient[]): Promise<LookedUp> {
-  const { context, job } = page;
-  const { channel } = job.created.send;
+  const { context, job, send } = page;
+  const { channel } = send;
   const reached = new Map(
     (
       await readAddresses(
@@ -126,13 +127,12 @@ async function lookUp(page: Page, rows: readonly Recipient[]): Promise<LookedUp>
     else if (at.to === null) left.push({ row, reason: "no_address" });
     else ready.push({ row, to: at.to });
   }
-  const known = page.isFirst
-    ? await alreadySent(
-        context,
-        job.partner,
-        left.map(({ row }) => row.message_id),
-      )
-    : new Set<string>();
+  // Somebody killed before the count, or an append whose outcome nobody knows, may have sent to them while they could be reached.
+  const known = await alreadySent(
+    context,
+    job.partner,
+    left.map(({ row }) => row.message_id),
+  );
   const skipped = left.filter(({ row }) => !known.has(row.message_id));
   const roots = new Set(skipped.flatMap(({ root }) => root ?? []));
   return {
@@ -152,9 +152,10 @@ async function alreadySent(
   messageIds: readonly string[],
 ): Promise<ReadonlySet<string>> {
   if (messageIds.length === 0) return new Set();
-  const streams = await log
-    .forPartner(partner)
-    .readStreams(messageIds.map((id) => streamOf("message", id)));
+  const streams = await log.forPartner(partner).readStreams(
+    messageIds.map((id) => streamOf("message", id)),
+    { limit: 1 },
+  );
   return new Set(
     messageIds.filter((id) => (streams.get(streamOf("message", id))?.length ?? 0) > 0),
   );

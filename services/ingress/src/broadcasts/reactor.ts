@@ -33,6 +33,8 @@ const outcomeTypes = [
   "MessageRejected",
   "MessageExpired",
   "MessageCanceled",
+  "MessageBounced",
+  "MessageCorrected",
 ] as const;
 const types = [...broadcastTypes, ...outcomeTypes] as const;
 type Type = (typeof types)[number];
@@ -118,6 +120,17 @@ const noMoney: ReadonlySet<string> = new Set(["insufficient_funds", "spend_limit
 const isUnpaid = (event: Ended): event is RecordedEvent<"MessageRejected"> =>
   event.type === "MessageRejected" && noMoney.has(event.data.error.code);
 
+/** What became of a message by one more event of it, in their order: what failed was sent no more, until a correction says so. */
+export function outcomeAfter(before: Outcome | undefined, event: Ended): Outcome {
+  const { message_id } = event.data;
+  const corrects = before?.corrects ?? false;
+  if (event.type === "MessageSent") return before ?? { message_id, outcome: "sent", corrects };
+  if (event.type !== "MessageCorrected") return { message_id, outcome: "failed", corrects };
+  const { status } = event.data;
+  const isFailed = status === "failed" || status === "bounced";
+  return { message_id, outcome: isFailed ? "failed" : "sent", corrects: true };
+}
+
 /** What is to be written of messages that were sent or ended; nothing for those of no broadcast. */
 async function partsOf(
   tools: ReactorTools,
@@ -130,14 +143,13 @@ async function partsOf(
   ]);
   if (found.length === 0) return [];
   const own = new Map(found.map((each) => [each.message_id, each]));
-  const outcomes = new Map<string, Outcome["outcome"]>();
+  const outcomes = new Map<string, Outcome>();
   const unpaid = new Map<string, RecordedEvent<"MessageRejected">>();
   for (const event of ended) {
     const { message_id: id } = event.data;
     if (!own.has(id)) continue;
     if (isUnpaid(event)) unpaid.set(id, event);
-    else if (event.type !== "MessageSent") outcomes.set(id, "failed");
-    else if (!outcomes.has(id)) outcomes.set(id, "sent");
+    else outcomes.set(id, outcomeAfter(outcomes.get(id), event));
   }
   const retried = [...unpaid].map(([id, { metadata }]) => {
     const row = own.get(id)!;
@@ -147,10 +159,7 @@ async function partsOf(
   });
   for (const [id, event] of unpaid) await pauseFor(tools, own.get(id)!.broadcast_id, event);
   const parts: WritePart[] = [];
-  if (outcomes.size > 0)
-    parts.push(
-      ...outcomeParts([...outcomes].map(([message_id, outcome]) => ({ message_id, outcome }))),
-    );
+  if (outcomes.size > 0) parts.push(...outcomeParts([...outcomes.values()]));
   if (parts.length > 0 && retried.length > 0) {
     // Both may change the broadcast's row.
     await tools.checkpoint.commit(tools.checkpoint.position, parts);

@@ -159,9 +159,11 @@ async function list(call: Call<undefined, z.infer<typeof BroadcastsQuery>>): Pro
     before: page.after,
     after: page.before,
   });
-  const show = ({ started_at, ended_at, ...row }: BroadcastRow): object =>
-    view({ ...row, startedAt: started_at, endedAt: ended_at }, row);
-  return { status: 200, body: listBody(call, name, page, rows, (row) => row.position, show) };
+  const show = ({ started_at, ended_at, created, ...row }: BroadcastRow): object =>
+    view({ ...row, created: created!, startedAt: started_at, endedAt: ended_at }, row);
+  const whole = rows.filter(({ created }) => created !== undefined);
+  const shown = { ...page, limit: Math.min(page.limit, whole.length) };
+  return { status: 200, body: listBody(call, name, shown, rows, (row) => row.position, show) };
 }
 
 const recipientView = ({ number: _, message_id, ...row }: RecipientRow): object => ({

@@ -1,4 +1,5 @@
 import { ListQuery, TimeInput } from "@heliograph/api";
+import { maxAudienceAttributes } from "@heliograph/contracts";
 import { Time } from "@heliograph/domain";
 import { z } from "zod";
 import { sendFields } from "../messages/schema.ts";
@@ -10,9 +11,14 @@ const Audience = z
     tag: z.string().min(1).max(64).optional().meta({ description: "Contacts that have it." }),
     attribute: z
       .record(z.string().min(1).max(64), z.union([z.string().max(1_000), z.number(), z.boolean()]))
+      .refine(
+        (values) => Object.keys(values).length <= maxAudienceAttributes,
+        `must be at most ${maxAudienceAttributes} attributes`,
+      )
       .optional()
       .meta({
-        description: "Contacts whose attributes have these values.",
+        description: `Contacts whose attributes have these values, at most ${maxAudienceAttributes}. Kept readable in the log.`,
+        maxProperties: maxAudienceAttributes,
         example: { plan: "pro" },
       }),
     contact_ids: z

@@ -18,12 +18,16 @@ const ofEverybody: ReadonlySet<string> = new Set([
 ]);
 
 const laterMs = 1_000;
+/** A limit of a day is full until midnight, unless somebody raises it before. */
+const mostLaterMs = 60_000;
 
 export function verdictOf(error: PublicError): Verdict {
   const { code, status } = error;
   if (error.extra["policy"] === "recipient") return { kind: "skip", reason: "recipient_limit" };
-  if (status === 503 || status === 429)
-    return { kind: "later", afterMs: (error.retryAfterSeconds ?? 0) * 1_000 || laterMs };
+  if (status === 503 || status === 429) {
+    const afterMs = (error.retryAfterSeconds ?? 0) * 1_000 || laterMs;
+    return { kind: "later", afterMs: Math.min(afterMs, mostLaterMs) };
+  }
   const pause = { kind: "pause", code, reason: error.message } as const;
   if (ofEverybody.has(code) || status >= 500) return pause;
   // What is said is wrong, whoever it is said to.

@@ -11,6 +11,7 @@ import {
   type Suppressed,
   templateRefOf,
 } from "@heliograph/acceptance";
+import type { ReachOf } from "@heliograph/contacts";
 import type { Environment } from "@heliograph/contracts";
 import { pricesOf } from "@heliograph/domain";
 import type { GatewayDirectory } from "@heliograph/runtime";
@@ -36,17 +37,19 @@ export const acceptSend = (
   call: Sender,
   body: AskedMessage,
   messageId: string,
+  reached: ReachOf,
 ): Promise<Accepted> =>
-  acceptSteps(withRecipient(body), (send, isStep) => accept(known, call, send, messageId, isStep));
+  acceptSteps(withRecipient(body), (send, isStep) =>
+    accept(known, call, addressed(reached, send), messageId, isStep),
+  );
 
 async function accept(
   { environment, directory, templates, suppressed }: Known,
   call: Sender,
-  asked: SendMessage,
+  body: SendMessage,
   messageId: string,
   isStep: boolean,
 ): Promise<Accepted> {
-  const body = await addressed(call, asked);
   const gateways = directory.gateways(environment, body.channel);
   requireGateway(gateways, body.channel, call.partner.partner_id, "");
   const recipient = recipientOf(body);

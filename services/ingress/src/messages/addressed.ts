@@ -1,6 +1,6 @@
 import type { SendMessage } from "@heliograph/acceptance";
 import { notValid } from "@heliograph/api";
-import { reachOf } from "@heliograph/contacts";
+import { type ReachOf, reachOf } from "@heliograph/contacts";
 import { isId, type PublicError } from "@heliograph/contracts";
 import type { SendMessage as AskedMessage } from "./schema.ts";
 import type { Sender } from "./sender.ts";
@@ -18,18 +18,24 @@ export function withRecipient(body: AskedMessage): SendMessage {
   return { ...body, to: to ?? "" };
 }
 
-/** The send to the address that its contact has on the channel now. Throws where there is no such contact, or no address of it. */
-export async function addressed(
-  { deps, partner }: Pick<Sender, "deps" | "partner">,
-  body: SendMessage,
-): Promise<SendMessage> {
+const nobody: ReachOf = () => ({ kind: "unknown" });
+
+/** Where the contacts of some sends are reached now: each is read once, however many sends and steps go to it. A promise only where they name some. */
+export function contactsOf(
+  { deps: { log, vault }, partner: { partner_id: partner } }: Pick<Sender, "deps" | "partner">,
+  bodies: readonly Pick<AskedMessage, "contact_id">[],
+): ReachOf | Promise<ReachOf> {
+  const ids = bodies.flatMap(({ contact_id: id }) =>
+    id !== undefined && isId("cnt", id) ? id : [],
+  );
+  return ids.length === 0 ? nobody : reachOf({ log, vault, partner }, ids);
+}
+
+/** The send to the address that its contact has on the channel. Throws where there is no such contact, or no address of it. */
+export function addressed(reached: ReachOf, body: SendMessage): SendMessage {
   const { contact_id: id, channel, ...send } = body;
   if (id === undefined) return body;
-  const { log, vault } = deps;
-  const context = { log, vault, partner: partner.partner_id };
-  const found = isId("cnt", id)
-    ? await reachOf(context, id, channel)
-    : ({ kind: "unknown" } as const);
+  const found = reached(id, channel);
   switch (found.kind) {
     case "reached":
       return { ...send, channel, to: found.to };

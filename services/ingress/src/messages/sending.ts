@@ -20,7 +20,9 @@ import { type Append, Company, type EventLog, LogUnavailable, type Outcome } fro
 import type { GatewayDirectory } from "@heliograph/runtime";
 import { type Accepted, sealRequests, type Suppressed } from "@heliograph/acceptance";
 import { erasedText } from "@heliograph/vault";
+import type { ReachOf } from "@heliograph/contacts";
 import { acceptSend } from "./accepting.ts";
+import { contactsOf } from "./addressed.ts";
 import { Admission } from "./admission.ts";
 import { allow, giveBackAllowed, unstored } from "./allow.ts";
 import { followFeed } from "./feed.ts";
@@ -121,7 +123,8 @@ export class Sending {
 
   /** Validates and prices without storing anything: the answer of a dry run, which has no id because there will be no such message. Throws what a send would be refused with. */
   async dryRun(call: Sender, body: SendMessage): Promise<Record<string, unknown>> {
-    const accepted = await acceptSend(this, call, body, newId("msg"));
+    const reached = await contactsOf(call, [body]);
+    const accepted = await acceptSend(this, call, body, newId("msg"), reached);
     const { data, costMicros } = accepted;
     const wallet = walletName(call.partner, data.currency);
     const short = await this.funds.short(wallet, costMicros, data.created_at.slice(0, 10));
@@ -204,9 +207,12 @@ export class Sending {
     let outcomes: readonly Outcome[] = [];
     let allowed: readonly Requested[] = [];
     try {
+      const bodies = slice.map(({ item }) => item.body);
+      const contacts = contactsOf(call, bodies);
+      const reached = contacts instanceof Promise ? await contacts : contacts;
       for (const { index, item, id } of slice)
         try {
-          prepared.push({ index, value: await this.#prepare(call, item, id) });
+          prepared.push({ index, value: await this.#prepare(call, item, id, reached) });
         } catch (error) {
           if (!(error instanceof PublicError)) throw error;
           results[index] = await this.#afterRefusal(partner, item, id, error);
@@ -323,8 +329,8 @@ export class Sending {
     return { kind: "refused", error };
   }
 
-  async #prepare(call: Sender, item: Item, messageId: string): Promise<Prepared> {
-    const { data: own, costMicros } = await acceptSend(this, call, item.body, messageId);
+  async #prepare(call: Sender, item: Item, messageId: string, reached: ReachOf): Promise<Prepared> {
+    const { data: own, costMicros } = await acceptSend(this, call, item.body, messageId, reached);
     const accepted = { data: { ...own, ...item.conversation }, costMicros };
     const wallet = walletName(call.partner, own.currency);
     const asked = this.funds.reserve(wallet, messageId, costMicros, own.created_at.slice(0, 10));

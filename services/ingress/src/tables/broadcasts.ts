@@ -68,7 +68,8 @@ const counts =
 /** One of a list. */
 export type BroadcastRow = Counts & {
   readonly position: string;
-  readonly created: Created;
+  /** Undefined where the page has no room for it any more. */
+  readonly created: Created | undefined;
   readonly status: BroadcastStatus;
   readonly pause: Pause | undefined;
   readonly started_at: string | null;
@@ -76,18 +77,21 @@ export type BroadcastRow = Counts & {
 };
 
 type StoredRow = Omit<BroadcastRow, "created" | "pause"> & {
-  readonly created: string;
+  readonly created: string | null;
   readonly pause_code: string | null;
   readonly pause_reason: string | null;
 };
 
 const rowOf = ({ created, pause_code, pause_reason, ...row }: StoredRow): BroadcastRow => ({
   ...row,
-  created: JSON.parse(created) as Created,
+  created: created === null ? undefined : (JSON.parse(created) as Created),
   pause: pause_code === null ? undefined : { code: pause_code, reason: pause_reason ?? "" },
 });
 
-/** The partner's broadcasts, newest first: those before a position, or those nearest after it. */
+/** A draft may have half a megabyte: where those of a page are larger together, it has fewer of them. */
+const maxPageBytes = 4 * 1024 * 1024;
+
+/** The partner's broadcasts, newest first: those before a position, or those nearest after it. A page begins with one, however large. */
 export async function listBroadcasts(
   pool: pg.Pool,
   asked: {
@@ -98,11 +102,16 @@ export async function listBroadcasts(
     readonly status?: BroadcastStatus | undefined;
   },
 ): Promise<readonly BroadcastRow[]> {
+  const towards = asked.after === undefined ? "desc" : "asc";
   const { rows } = await pool.query<StoredRow>({
     name: `broadcasts.list ${asked.after === undefined}`,
-    text: `select position::text, created, status, pause_code, pause_reason, started_at, ended_at, ${counts} from broadcasts.broadcasts
-      where partner = $1 and ($2::bigint is null or position < $2) and ($3::bigint is null or position > $3) and ($4::text is null or status = $4)
-      order by position ${asked.after === undefined ? "desc" : ""} limit $5`,
+    text: `select position::text, case when coalesce(bytes, 0) < ${maxPageBytes} then created end as created,
+        status, pause_code, pause_reason, started_at, ended_at, ${counts}
+      from (select *, sum(octet_length(created)) over (order by position ${towards} rows between unbounded preceding and 1 preceding) as bytes
+        from (select * from broadcasts.broadcasts
+          where partner = $1 and ($2::bigint is null or position < $2) and ($3::bigint is null or position > $3) and ($4::text is null or status = $4)
+          order by position ${towards} limit $5) page) sized
+      order by sized.position ${towards}`,
     values: [
       asked.partner,
       asked.before ?? null,
@@ -163,8 +172,8 @@ export async function listRecipients(
   // Written out, so that the planner takes the index of that state.
   if (asked.status !== undefined) where.push(`state = '${asked.status}'`);
   const { rows } = await pool.query<RecipientRow>(
-    `select number::text, contact_id, state as status, message_id, outcome, reason from broadcasts.recipients
-      where ${where.join(" and ")} order by number ${asked.before === undefined ? "" : "desc"} limit $2`,
+    `select number::text, contact_id, state as status, message_id, outcome, reason from broadcasts.recipients r
+      where ${where.join(" and ")} order by r.number ${asked.before === undefined ? "" : "desc"} limit $2`,
     values,
   );
   return asked.before === undefined ? rows : rows.toReversed();

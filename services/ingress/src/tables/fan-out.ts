@@ -1,12 +1,10 @@
 import type { WritePart } from "@heliograph/runtime";
 import type pg from "pg";
-import type { Created } from "../broadcasts/decide.ts";
 
-/** A broadcast that runs, or that starts by itself at a time. */
+/** A broadcast that runs, or that starts by itself at a time. What it says stands in its stream alone: these are read all the time. */
 export type Job = {
   readonly id: string;
   readonly partner: string;
-  readonly created: Created;
   readonly status: "draft" | "running";
   /** Epoch milliseconds. */
   readonly send_at: number | null;
@@ -20,18 +18,21 @@ export type Job = {
   readonly skipped: number;
 };
 
-/** More than these wait for a place; those that run come first. */
-const mostJobs = 1_000;
-
-export async function openJobs(pool: pg.Pool): Promise<readonly Job[]> {
-  const { rows } = await pool.query<Omit<Job, "created"> & { readonly created: string }>({
+/** So many in the order of their ids, behind one: whoever goes on behind the last of them comes by everybody, however many can do nothing. */
+export async function openJobs(
+  pool: pg.Pool,
+  after: string,
+  limit: number,
+): Promise<readonly Job[]> {
+  const { rows } = await pool.query<Job>({
     name: "broadcasts.jobs",
-    text: `select id, partner, created, status, (extract(epoch from send_at) * 1000)::float8 as send_at, started_position::text, collected_to::text, collected,
+    text: `select id, partner, status, (extract(epoch from send_at) * 1000)::float8 as send_at, started_position::text, collected_to::text, collected,
         audience::float8, accepted::float8, sent::float8, failed::float8, skipped::float8
-      from broadcasts.broadcasts where status in ('draft', 'running', 'paused') and (status = 'running' or (status = 'draft' and send_at is not null))
-      order by status desc, send_at, position limit ${mostJobs}`,
+      from broadcasts.broadcasts where status in ('draft', 'running', 'paused') and (status = 'running' or (status = 'draft' and send_at is not null)) and id > $1
+      order by id limit $2`,
+    values: [after, limit],
   });
-  return rows.map((row) => ({ ...row, created: JSON.parse(row.created) as Created }));
+  return rows;
 }
 
 /** Whether messages of broadcasts may still be under way: one that was accepted is sent or ends within its validity, seven days at most, and its receipts come a day later at most. */
@@ -150,16 +151,22 @@ export function pageParts(
 }
 
 /** What became of a message after it was accepted. */
-export type Outcome = { readonly message_id: string; readonly outcome: "sent" | "failed" };
+export type Outcome = {
+  readonly message_id: string;
+  readonly outcome: "sent" | "failed";
+  /** It takes back whatever was told before. */
+  readonly corrects: boolean;
+};
 
-/** Notes outcomes: the first one, and that what was sent was reported as not delivered. Each message is there once. */
+/** Notes outcomes: the first one, that what was sent was reported as not delivered, and corrections. Each message is there once. */
 export function outcomeParts(outcomes: readonly Outcome[]): readonly WritePart[] {
   const values = [
     outcomes.map((each) => each.message_id),
     outcomes.map((each) => each.outcome),
+    outcomes.map((each) => each.corrects),
   ] as const;
-  const changed = `from unnest($1::text[], $2::text[]) as o(message_id, outcome)
-    join {schema}.recipients r on r.message_id = o.message_id and (r.outcome is null or (r.outcome = 'sent' and o.outcome = 'failed'))`;
+  const changed = `from unnest($1::text[], $2::text[], $3::boolean[]) as o(message_id, outcome, corrects)
+    join {schema}.recipients r on r.message_id = o.message_id and (r.outcome is null or (r.outcome <> o.outcome and (o.outcome = 'failed' or o.corrects)))`;
   return [
     {
       name: "broadcasts_outcomes",
@@ -169,7 +176,7 @@ export function outcomeParts(outcomes: readonly Outcome[]): readonly WritePart[]
     {
       name: "broadcasts_outcome_counts",
       sql: `update {schema}.broadcasts b set sent = b.sent + d.sent, failed = b.failed + d.failed
-        from (select r.broadcast_id, count(*) filter (where o.outcome = 'failed') as failed,
+        from (select r.broadcast_id, count(*) filter (where o.outcome = 'failed') - count(*) filter (where r.outcome = 'failed') as failed,
             count(*) filter (where o.outcome = 'sent') - count(*) filter (where r.outcome = 'sent') as sent
           ${changed} group by r.broadcast_id) d
         where b.id = d.broadcast_id`,

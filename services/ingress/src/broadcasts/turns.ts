@@ -1,0 +1,31 @@
+import { pause } from "@heliograph/runtime";
+import type { Job } from "../tables/fan-out.ts";
+
+export type Round = {
+  readonly turns: readonly Job[];
+  /** After how long somebody may have a turn who has none in this round. */
+  readonly waitMs: number;
+};
+
+/** Whose turn it is: of each partner the one that has been waiting longest. `dueInMs` is negative for one that may have had its turn before. */
+export function roundOf(jobs: readonly Job[], dueInMs: (job: Job) => number): Round {
+  const turns = new Map<string, { readonly job: Job; readonly inMs: number }>();
+  let waitMs = Number.POSITIVE_INFINITY;
+  for (const job of jobs) {
+    const inMs = dueInMs(job);
+    const other = turns.get(job.partner);
+    if (inMs <= 0 && (other === undefined || inMs < other.inMs))
+      turns.set(job.partner, { job, inMs });
+    if (inMs > 0 || other !== undefined) waitMs = Math.min(waitMs, Math.max(inMs, 0));
+  }
+  return { turns: [...turns.values()].map(({ job }) => job), waitMs };
+}
+
+/** Does something and rests as long as it took, so that others have the process in between, however many have something to be done. */
+export async function withRest<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  const began = performance.now();
+  const done = await work();
+  const tookMs = performance.now() - began;
+  if (tookMs >= 1) await pause(tookMs, signal);
+  return done;
+}

@@ -1,0 +1,134 @@
+import { PublicError, validateEvent } from "@heliograph/contracts";
+import type { RecordedEvent } from "@heliograph/log";
+import { expect, test, vi } from "vitest";
+import { isDone } from "../src/broadcasts/fan-out.ts";
+import { Lives } from "../src/broadcasts/lives.ts";
+import { outcomeAfter } from "../src/broadcasts/reactor.ts";
+import { roundOf, withRest } from "../src/broadcasts/turns.ts";
+import { verdictOf } from "../src/broadcasts/verdict.ts";
+import { contactsOf } from "../src/messages/addressed.ts";
+import type { Job } from "../src/tables/fan-out.ts";
+
+const job = (id: string, partner: string, more: Partial<Job> = {}): Job => ({
+  ...{ id, partner, status: "running", send_at: null, started_position: "1", collected_to: "1" },
+  ...{ collected: true, audience: 3, accepted: 3, sent: 3, failed: 0, skipped: 0, ...more },
+});
+
+test("In a round each partner has one turn: of whichever of its broadcasts waits longest", () => {
+  const due: Record<string, number> = { a1: -10, a2: -20, a3: 5, b1: -1, c1: 700 };
+  const jobs = Object.keys(due).map((id) => job(id, id[0]!));
+  const ids = (round: ReturnType<typeof roundOf>) => round.turns.map(({ id }) => id);
+  const round = roundOf(jobs, ({ id }) => due[id]!);
+  // Another one of a's is due: the next round is at once.
+  expect([ids(round), round.waitMs]).toEqual([["a2", "b1"], 0]);
+  const alone = roundOf(jobs.slice(3), ({ id }) => due[id]!);
+  expect([ids(alone), alone.waitMs]).toEqual([["b1"], 700]);
+});
+
+test("After each turn the process rests as long as it took, unless it is to end", async () => {
+  vi.useFakeTimers();
+  try {
+    const work = vi.fn(async () => vi.advanceTimersByTime(40));
+    const ended = vi.fn();
+    const resting = withRest(work, new AbortController().signal).then(ended);
+    await vi.advanceTimersByTimeAsync(39);
+    expect(ended).not.toHaveBeenCalled();
+    await vi.advanceTimersByTimeAsync(1);
+    await resting;
+    await withRest(work, AbortSignal.abort());
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+test("At a limit that is full until midnight it asks again within a minute", () => {
+  const full = (retryAfterSeconds: number) =>
+    verdictOf(new PublicError("rate_limited", "Full.", { retryAfterSeconds }));
+  expect([full(40_000), full(2)]).toEqual([
+    { kind: "later", afterMs: 60_000 },
+    { kind: "later", afterMs: 2_000 },
+  ]);
+});
+
+test("It is over when as many have an outcome as were accepted, or more", () => {
+  expect(isDone(job("a", "a", { failed: 1 }))).toBe(true);
+  expect(isDone(job("a", "a", { sent: 2 }))).toBe(false);
+  expect(isDone(job("a", "a", { collected: false }))).toBe(false);
+});
+
+test("An audience has at most ten attributes, in an event too", () => {
+  const created = (count: number) => ({
+    type: "BroadcastCreated",
+    version: 1,
+    data: {
+      broadcast_id: "brc_1",
+      audience: {
+        attribute: Object.fromEntries(Array.from({ length: count }, (_, at) => [at, at])),
+      },
+      send: { channel: "sms", text: "x" },
+      created_at: "2026-01-01T00:00:00.000Z",
+    },
+  });
+  expect(validateEvent(created(10))).toBeUndefined();
+  expect(validateEvent(created(11))).toMatch(/10/);
+});
+
+const event = (type: string, data: object, revision = 0) =>
+  ({ type, data: { message_id: "m", ...data }, metadata: {}, revision }) as never;
+const outcomeOf = (...events: readonly Parameters<typeof outcomeAfter>[1][]) =>
+  events.reduce(outcomeAfter, undefined as Parameters<typeof outcomeAfter>[0])?.outcome;
+
+test("Mail that came back has failed, and a correction takes back whatever was told", () => {
+  const [sent, bounced] = [event("MessageSent", {}), event("MessageBounced", {})];
+  const corrected = (status: string) => event("MessageCorrected", { status });
+  expect(outcomeOf(sent, bounced)).toBe("failed");
+  expect(outcomeOf(bounced, sent)).toBe("failed");
+  expect(outcomeOf(sent, bounced, corrected("delivered"))).toBe("sent");
+  expect(outcomeOf(sent, corrected("bounced"))).toBe("failed");
+  expect(outcomeOf(sent, corrected("failed"), corrected("sent"), bounced)).toBe("failed");
+});
+
+test("A broadcast is read once, and then what came since", async () => {
+  const stream = [
+    event("BroadcastCreated", { broadcast_id: "b" }),
+    event("BroadcastStarted", {}, 1),
+  ];
+  const read: RecordedEvent[] = [];
+  const log = {
+    async *scanStream(_: string, { from = 0 } = {}) {
+      for (const each of stream.slice(from)) {
+        read.push(each);
+        yield each;
+      }
+    },
+  } as never;
+  const lives = new Lives();
+  expect((await lives.read(log, "b"))?.status).toBe("running");
+  stream.push(event("BroadcastCanceled", { canceled_at: "now" }, 2));
+  expect((await lives.read(log, "b"))?.status).toBe("canceled");
+  expect(read.length).toBe(3);
+  for (let at = 0; at < 60; at++) await lives.read(log, `b${at}`);
+  read.length = 0;
+  await lives.read(log, "b59");
+  expect(read.length).toBe(0);
+  lives.keepOnly(new Set());
+  await lives.read(log, "b59");
+  expect(read.length).toBe(3);
+});
+
+test("The contacts of a request are read together, and each once", async () => {
+  const readStreams = vi.fn(async () => new Map());
+  const scanStream = vi.fn();
+  const vault = { open: async () => (each: unknown) => each };
+  const sender = {
+    deps: { log: { readStreams, scanStream }, vault },
+    partner: { partner_id: "p" },
+  };
+  const [one, two] = ["A", "B"].map((end) => `cnt_${"0".repeat(25)}${end}`);
+  const bodies = [one, two, one, undefined, "Ada"].map((id) => ({ contact_id: id }));
+  const reached = await contactsOf(sender as never, bodies);
+  expect(readStreams.mock.calls).toEqual([[[`contact-${one}`, `contact-${two}`], { limit: 20 }]]);
+  expect(scanStream).not.toHaveBeenCalled();
+  expect(reached("Ada", "sms")).toEqual({ kind: "unknown" });
+  expect(contactsOf(sender as never, [{}])).not.toBeInstanceOf(Promise);
+});
