@@ -1,4 +1,4 @@
-import { PublicError, validateEvent } from "@heliograph/contracts";
+import { PublicError, streamOf, validateEvent } from "@heliograph/contracts";
 import type { RecordedEvent } from "@heliograph/log";
 import { expect, test, vi } from "vitest";
 import { isDone } from "../src/broadcasts/fan-out.ts";
@@ -127,7 +127,9 @@ test("The contacts of a request are read together, and each once", async () => {
   const [one, two] = ["A", "B"].map((end) => `cnt_${"0".repeat(25)}${end}`);
   const bodies = [one, two, one, undefined, "Ada"].map((id) => ({ contact_id: id }));
   const reached = await contactsOf(sender as never, bodies);
-  expect(readStreams.mock.calls).toEqual([[[`contact-${one}`, `contact-${two}`], { limit: 20 }]]);
+  expect(readStreams.mock.calls).toEqual([
+    [[streamOf("contact", one!), streamOf("contact", two!)], { limit: 20 }],
+  ]);
   expect(scanStream).not.toHaveBeenCalled();
   expect(reached("Ada", "sms")).toEqual({ kind: "unknown" });
   expect(contactsOf(sender as never, [{}])).not.toBeInstanceOf(Promise);

@@ -1,11 +1,8 @@
 import { z } from "zod";
 import { defineEvent } from "../define.ts";
 import { plainText } from "../plain.ts";
-import { Category, Channel, Id, Time } from "./common.ts";
+import { Category, Channel, Id, Time, maxAudienceAttributes } from "./common.ts";
 import { sender } from "./content.ts";
-
-/** Attributes that a contact is asked for at once: each is a comparison of its own in the query that finds the audience. */
-export const maxAudienceAttributes = 10;
 
 /** Whom it is for; a contact must meet all that is given. */
 const Audience = z.strictObject({

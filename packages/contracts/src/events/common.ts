@@ -62,3 +62,6 @@ export type ExternalId = z.infer<typeof ExternalId>;
 
 /** What a provider calls a message: of a long one that it took in parts the ids of all, 25 of 64 characters at most. */
 export const ProviderMessageId = z.string().max(2000);
+
+/** Attributes that a contact is asked for at once: each is a comparison of its own in the query that finds the audience. */
+export const maxAudienceAttributes = 10;

@@ -160,8 +160,8 @@ export {
   type Failure,
   type MessageCategory,
   type MessageContext,
+  maxAudienceAttributes,
 } from "./common.ts";
-export { maxAudienceAttributes } from "./broadcast.ts";
 export { EndpointFilters } from "./endpoint.ts";
 export { FailoverTrigger } from "./content.ts";
 export { receiptStatuses } from "./receipts.ts";
