@@ -10,8 +10,19 @@ import { contactsOf } from "../src/messages/addressed.ts";
 import type { Job } from "../src/tables/fan-out.ts";
 
 const job = (id: string, partner: string, more: Partial<Job> = {}): Job => ({
-  ...{ id, partner, status: "running", send_at: null, started_position: "1", collected_to: "1" },
-  ...{ collected: true, audience: 3, accepted: 3, sent: 3, failed: 0, skipped: 0, ...more },
+  id,
+  partner,
+  status: "running",
+  send_at: null,
+  started_position: "1",
+  collected_to: "1",
+  collected: true,
+  audience: 3,
+  accepted: 3,
+  sent: 3,
+  failed: 0,
+  skipped: 0,
+  ...more,
 });
 
 test("In a round each partner has one turn: of whichever of its broadcasts waits longest", () => {
@@ -28,8 +39,8 @@ test("In a round each partner has one turn: of whichever of its broadcasts waits
 test("After each turn the process rests as long as it took, unless it is to end", async () => {
   vi.useFakeTimers();
   try {
-    const work = vi.fn(async () => vi.advanceTimersByTime(40));
-    const ended = vi.fn();
+    const work = async (): Promise<unknown> => vi.advanceTimersByTime(40);
+    const ended = vi.fn<() => void>();
     const resting = withRest(work, new AbortController().signal).then(ended);
     await vi.advanceTimersByTimeAsync(39);
     expect(ended).not.toHaveBeenCalled();
@@ -117,8 +128,8 @@ test("A broadcast is read once, and then what came since", async () => {
 });
 
 test("The contacts of a request are read together, and each once", async () => {
-  const readStreams = vi.fn(async () => new Map());
-  const scanStream = vi.fn();
+  const readStreams = vi.fn<() => Promise<Map<string, unknown>>>(async () => new Map());
+  const scanStream = vi.fn<() => void>();
   const vault = { open: async () => (each: unknown) => each };
   const sender = {
     deps: { log: { readStreams, scanStream }, vault },
