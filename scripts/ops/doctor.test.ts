@@ -111,6 +111,12 @@ describe("an installation", () => {
       "insert into webhooks.failing (endpoint_id, since, failed_at, failed_for_ms, told) values ('wh_1', $1, $1, 60000, false)",
       [long],
     );
+    // What waits for a receiver that fails is not late; what waits for another is.
+    await sandbox(
+      `insert into webhooks.deliveries (id, endpoint_id, position, partner, event_id, type, sequence, status, attempts, next_attempt_at, created_at)
+        select 'whd_' || n, 'wh_' || n, 1, 'p', 'evt_1', 'message.sent', 1, 'pending', '[]', $1, $1 from generate_series(1, 2) n`,
+      [long],
+    );
     await sandbox(
       "insert into delivery.parked (message_id, expires_at, partner) values ('msg_3', now() + interval '1 day', 'p')",
     );
@@ -123,6 +129,7 @@ describe("an installation", () => {
     expect(of(report, "overdue")).toMatchObject({ status: "failed" });
     expect(of(report, "overdue").details).toEqual([
       "failed: sandbox dispatch, retry: 1 messages, the first for 60 minutes",
+      "failed: sandbox webhooks: 1 deliveries, the first for 60 minutes",
     ]);
     expect(of(report, "dead letters")).toMatchObject({
       status: "failed",

@@ -30,13 +30,18 @@ if (values.play !== undefined) {
 const [seed, messages, each] = [numberOf("seed"), numberOf("messages"), numberOf("each")];
 let played = 0;
 let count = 0;
+/** A play has failed, and is made smaller. */
+let isShrinking = false;
 const begun = process.hrtime.bigint();
 const seconds = (): number => Number(process.hrtime.bigint() - begun) / 1e9;
 const property = fc.asyncProperty(plays(each), async (given) => {
-  if (played >= messages) return;
+  if (played >= messages && !isShrinking) return;
   const { faults } = await play(given);
-  played += given.messages;
-  if (++count % 100 === 0) console.log(`${played} messages, ${Math.round(seconds())} s`);
+  if (!isShrinking) {
+    played += given.messages;
+    if (++count % 100 === 0) console.log(`${played} messages, ${Math.round(seconds())} s`);
+  }
+  isShrinking ||= faults.length > 0;
   if (faults.length > 0) throw new Error(faults.join("\n"));
 });
 const result = await fc.check(property, { seed, numRuns: messages, endOnFailure: false });

@@ -80,7 +80,7 @@ export class Feed {
     const kept = types === undefined ? events : events.filter(({ type }) => types.has(type));
     const commit = { events: kept, bytes: (bytes * kept.length) / events.length, from, to };
     if (this.#early.length === 0 && this.#join(commit)) return;
-    const waiting = this.#early.reduce((sum, part) => sum + part.events.length, 0);
+    const waiting = this.#early.reduce((sum, part) => sum + Math.max(1, part.events.length), 0);
     if (waiting > this.#limits.maxEvents) this.#early = [];
     this.#early.push(commit);
     this.nudge();

@@ -17,7 +17,11 @@ async function start(args: readonly string[] = []) {
   const env = { HELIOGRAPH_PORT: String(port), HELIOGRAPH_WORKERS: "2" };
   const parent = spawnService(child, env, args);
   onTestFinished(async () => void (await parent.stop()));
-  const get = async (path = "/") => (await fetch(`http://127.0.0.1:${port}${path}`)).text();
+  // A connection that was handed to a worker as it died may stay without an answer.
+  const get = async (path = "/") => {
+    const signal = AbortSignal.timeout(3_000);
+    return (await fetch(`http://127.0.0.1:${port}${path}`, { signal })).text();
+  };
   const listened = () =>
     [...parent.output().matchAll(/"pid":(\d+),"port":\d+,"msg":"a worker is listening"/g)].map(
       ([, pid]) => Number(pid),

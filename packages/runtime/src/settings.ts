@@ -171,12 +171,12 @@ const tracesOf = (
   traceRatio: values.HELIOGRAPH_TRACE_RATIO,
 });
 
-/** The variable that every program with OpenTelemetry reads; a machine may have it for all of them. */
-const othersEndpoint = "OTEL_EXPORTER_OTLP_ENDPOINT";
+/** The variables that every program with OpenTelemetry reads; a machine may have them for all of them, so what is not for us is passed over: another protocol than HTTP, or no traces at all. */
 function endpointOfOthers(env: Environment): string | undefined {
-  const read = settingsTable.HELIOGRAPH_OTLP_ENDPOINT.safeParse(env[othersEndpoint] || undefined);
-  if (read.success) return read.data;
-  throw new SettingsError(`${othersEndpoint}: ${read.error.issues[0]!.message}`);
+  const isOff = env["OTEL_SDK_DISABLED"] === "true" || env["OTEL_TRACES_EXPORTER"] === "none";
+  if (isOff || env["OTEL_EXPORTER_OTLP_PROTOCOL"] === "grpc") return undefined;
+  const given = env["OTEL_EXPORTER_OTLP_ENDPOINT"];
+  return settingsTable.HELIOGRAPH_OTLP_ENDPOINT.safeParse(given || undefined).data;
 }
 
 function requireKnown(chosen: readonly string[], services: readonly string[]): void {

@@ -63,6 +63,16 @@ test("what is not set, or empty, has the preset that the page shows", () => {
   });
 });
 
+test("the collector of other programs is taken where it is one for us, and stops nothing where it is not", () => {
+  const others = (env: Record<string, string>) =>
+    readSettings({ OTEL_EXPORTER_OTLP_ENDPOINT: "http://collector:4318", ...env }).otlpEndpoint;
+  expect(others({})).toMatch(/^http:\/\/collector:4318/);
+  expect(others({ OTEL_EXPORTER_OTLP_ENDPOINT: "collector:4317" })).toBeUndefined();
+  expect(others({ OTEL_EXPORTER_OTLP_PROTOCOL: "grpc" })).toBeUndefined();
+  expect(others({ OTEL_SDK_DISABLED: "true" })).toBeUndefined();
+  expect(others({ OTEL_TRACES_EXPORTER: "none" })).toBeUndefined();
+});
+
 test("a slip in a name is refused with the name that was meant, another name is only told", () => {
   for (const [slip, meant] of [
     ["HELIOGRAPH_DATABSE_URL", "HELIOGRAPH_DATABASE_URL"],

@@ -47,14 +47,13 @@ export function createClearance(
 
   function held(state: State, opened: Opened | undefined): Verdict | Promise<Verdict> {
     const { request, requestEvent } = state;
-    const cleared = addressed(state, opened);
     // An answer to a keyword goes out although it is about that very suppression.
-    if (request.keyword !== undefined) return cleared;
+    if (request.keyword !== undefined) return addressed(state, opened);
     const sent = opened === undefined ? request : { ...request, ...opened };
     const found = suppressed.find(requestEvent.metadata.partner ?? "", sent);
     const verdict = (stop: Stop | undefined): Verdict | Promise<Verdict> =>
       stop === undefined
-        ? cleared
+        ? addressed(state, opened)
         : {
             type: "stopped",
             code: "recipient_suppressed",

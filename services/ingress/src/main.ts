@@ -6,8 +6,6 @@ await inWorkers(() =>
   runService(service, (platform, running) =>
     startIngress({
       ...platform,
-      // Others may serve beside it.
-      settings: { ...platform.settings, limits: platform.settings.limits ?? "postgres" },
       environments: platform.contexts,
       ready: () => consumersReady(running),
     }),

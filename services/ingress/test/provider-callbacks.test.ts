@@ -357,16 +357,20 @@ test("a push to a device of the partner's goes to its token, and one whose token
     },
   });
   const { pool, vault } = live();
-  const device = newId("dev");
   const token = "fMEP0vJqS0:APA91bHqX-device";
-  const sealed = (await vault.seal({ partner, subject: device }))(token);
-  await pool.query(
-    `insert into mobile_devices.devices (id, partner, agent_id, session_id, token_name, token, platform)
-      values ($1, $2, 'agt_1', 'ses_1', 'name', $3, 'android')`,
-    [device, partner, sealed],
-  );
-  const push = async (to: string): Promise<string> => {
-    const body = { channel: "push", to, subject: "Shop", text: "It is here" };
+  const register = async (): Promise<string> => {
+    const id = newId("dev");
+    const sealed = (await vault.seal({ partner, subject: id }))(token);
+    await pool.query(
+      `insert into mobile_devices.devices (id, partner, agent_id, session_id, token_name, token, platform)
+        values ($1, $2, 'agt_1', 'ses_1', $1, $3, 'android')`,
+      [id, partner, sealed],
+    );
+    return id;
+  };
+  const device = await register();
+  const push = async (to: string, more = {}): Promise<string> => {
+    const body = { channel: "push", to, subject: "Shop", text: "It is here", ...more };
     const answer = await world.call("POST", "/api/v1/messages", { key, body });
     expect(answer.status).toBe(202);
     return answer.body.id;
@@ -387,8 +391,19 @@ test("a push to a device of the partner's goes to its token, and one whose token
     to: device,
     error: { code: "recipient_unreachable", provider: { code: "UNREGISTERED" } },
   });
-  const left = () => pool.query("select from mobile_devices.devices where id = $1", [device]);
-  await until(async () => (await left()).rowCount === 0);
+  const isDropped = (id: string) =>
+    until(async () => {
+      const { rowCount } = await pool.query("select from mobile_devices.devices where id = $1", [
+        id,
+      ]);
+      return rowCount === 0;
+    });
+  await isDropped(device);
+  // The same where another channel takes over, and the message does not fail.
+  const second = await register();
+  const other = { channel: "sms", to: "+15550000177", text: "It is here", on: ["failed"] };
+  await comes(await push(second, { failover: [other] }), "FailoverStepFailed");
+  await isDropped(second);
   const gone = await push(device);
   await comes(gone, "MessageFailed");
   const { body: last } = await world.call("GET", `/api/v1/messages/${gone}`, { key });

@@ -19,7 +19,8 @@ export function normaliser() {
     [/"(live|sandbox)"/g, () => '"environment"'],
     [/\b(live|sandbox)\b/g, () => "environment"],
     [/"position":"\d{16}"/g, () => '"position":"n"'],
-    [/\b\d{16}\b/g, () => "position"],
+    // Written as text wherever it stands: a number of sixteen digits is something else.
+    [/(?<![:-])\b\d{16}\b/g, () => "position"],
     [/127\.0\.0\.1:\d+/g, () => "host"],
     [/"(next_cursor|prev_cursor|etag)":"[^"]+"/g, () => '"cursor":"n"'],
     [/"(latency_ms|duration_ms)":\d+/g, () => '"ms":0'],

@@ -32,7 +32,7 @@ export type OpenedCounters = {
 /** Opens what counts the use of limits: rates in memory or in the databases, by `HELIOGRAPH_LIMITS`, and days in the databases. Their tables must be there. */
 export function openCounters(deps: ApiDeps): OpenedCounters {
   const open = (environment: Environment) =>
-    openCountersOf({ ...deps, ...deps.environments[environment], environment });
+    openCountersOf({ ...deps.environments[environment], ...deps, environment });
   const opened = { live: open("live"), sandbox: open("sandbox") };
   const forgetting = setInterval(() => forget(deps), forgetEveryMs);
   forgetting.unref();
@@ -88,11 +88,16 @@ function openAlone(given: Counted): Omit<Shared, "users"> {
   };
 }
 
+/** Where `HELIOGRAPH_LIMITS` says nothing: beside an API that runs alone others may serve too. */
+const areShared = ({ limits, services }: Pick<Counted["settings"], "limits" | "services">) =>
+  (limits ?? (services.length === 1 && services[0] === "ingress" ? "postgres" : "memory")) ===
+  "postgres";
+
 function openRates(
   { environment, connection, settings, logger }: Counted,
   closing: (() => Promise<unknown>)[],
 ): Limiter {
-  if (settings.limits !== "postgres") return memoryLimiter(new RateLimiter());
+  if (!areShared(settings)) return memoryLimiter(new RateLimiter());
   const pool = openPool(
     connection,
     { name: `${environment} limits`, max: connections, durable: false, patienceMs },
@@ -115,7 +120,7 @@ function forget({ environments: all, settings, logger }: ApiDeps): void {
     const { pool, projectionPool } = all[environment];
     Promise.all([
       forgetDays(pool),
-      settings.limits === "postgres" ? forgetFullBuckets(projectionPool) : undefined,
+      areShared(settings) ? forgetFullBuckets(projectionPool) : undefined,
     ]).catch((error: unknown) =>
       logger.warn({ err: error }, "old counts of limits were not dropped"),
     );

@@ -55,12 +55,13 @@ function openGateways({ context, logger }: ReactorTools) {
       const { config } = first;
       const open = gateways.get(config.gateway_id);
       if (open?.config === config) return open.gateway;
-      await open?.gateway.close();
       const onReceipt = async (): Promise<void> => undefined;
       const origin = originOfLinks(settings);
       const tools = { logger, masterKey, declaring: settings, onReceipt, origin };
       const gateway = createGateway(environment, config, tools);
+      // Known before anything is waited for: several pushes begin at once, and one session serves them.
       gateways.set(config.gateway_id, { config, gateway });
+      await open?.gateway.close();
       return gateway;
     },
     async close(): Promise<void> {

@@ -23,6 +23,7 @@ const types = [
   "ConversationQueued",
   "MessageReceived",
   "MessageFailed",
+  "FailoverStepFailed",
   "AgentPresenceChanged",
   "SessionEnded",
   "ContactErased",
@@ -129,7 +130,8 @@ async function endWith(
   } else if (type === "SessionEnded") await endDevicesOf(keeping, data.session_id);
   else if (type === "ContactErased")
     await forgetFiles(keeping, partner, [data.contact_id, ...data.with]);
-  else if (type === "MessageFailed") await endUnreachable(keeping, partner, data, recordedAt);
+  else if (type === "MessageFailed" || type === "FailoverStepFailed")
+    await endUnreachable(keeping, partner, data, recordedAt);
   else if (type === "SpaceEnded") await removeOfSpace(pool, data.space);
 }
 
@@ -137,7 +139,7 @@ async function endWith(
 async function endUnreachable(
   keeping: Pick<ReactorTools["context"], "pool" | "vault">,
   partner: string,
-  { message: { channel, to }, error }: EventData<"MessageFailed">,
+  { message: { channel, to }, error }: EventData<"MessageFailed" | "FailoverStepFailed">,
   registeredUntil: number,
 ): Promise<void> {
   if (channel !== "push" || error.code !== "recipient_unreachable") return;

@@ -1,0 +1,40 @@
+import type { Stop } from "@heliograph/acceptance";
+import { newId } from "@heliograph/contracts";
+import { loosely } from "@heliograph/testkit";
+import { expect, test } from "vitest";
+import { createClearance } from "../src/clearance.ts";
+import type { State } from "../src/state.ts";
+
+const state: State = loosely({
+  request: { channel: "push", to: newId("dev"), content: { text: "Hi" } },
+  requestEvent: { metadata: { partner: "ptn_1" } },
+});
+
+/** A clearance to whom it is told later whether the recipient has opted out. */
+function clearanceOf(tokenOf: () => Promise<string | undefined>) {
+  const found = Promise.withResolvers<Stop | undefined>();
+  const clear = createClearance(
+    loosely(undefined),
+    { find: () => found.promise },
+    () => undefined,
+    tokenOf,
+  );
+  return { clear, found };
+}
+
+test("a device's token is asked for once nothing stops the message, so that no failure of that goes unheard", async () => {
+  let asked = 0;
+  const failing = async (): Promise<undefined> => {
+    asked++;
+    throw new Error("the database is away");
+  };
+  const one = clearanceOf(failing);
+  const stopped = one.clear(state);
+  one.found.resolve(loosely({ id: "sup_1", reason: "keyword" }));
+  expect(await stopped).toMatchObject({ type: "stopped" });
+  expect(asked).toBe(0);
+  const other = clearanceOf(failing);
+  const cleared = other.clear(state);
+  other.found.resolve(undefined);
+  await expect(cleared).rejects.toThrow("away");
+});
