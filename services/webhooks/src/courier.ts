@@ -52,6 +52,8 @@ export class Courier {
   readonly #metrics: DeliveryMetrics;
   /** Lanes that only time can move. */
   readonly #waiting = new Set<Lane>();
+  /** Deliveries whose attempt is over and whose endpoint is being disabled for it. */
+  readonly #disabling = new Set<Job>();
   readonly #forgetDirectory: () => void;
   readonly #dueLook: DueLook;
   readonly #alarm = createAlarm(
@@ -165,10 +167,14 @@ export class Courier {
   /** A replay was canceled: what waits for it is over, and what is in the air is its last attempt. */
   canceled(endpointId: string, replay: string): void {
     this.#window.cancel(replay);
+    this.#dueLook.canceled(replay);
     const lane = this.#lanes.open(endpointId);
     if (lane === undefined) return;
     this.memory.cancel(lane, replay);
     this.#sender.last(lane, replay);
+    for (const job of this.#disabling)
+      if (job.replay === replay) for (const each of together(job)) each.canceled = true;
+    this.#sender.kick(lane);
   }
 
   /** An endpoint got another URL: what waits for it to be written need not wait for the receiver before. */
@@ -285,11 +291,7 @@ export class Courier {
         verdict satisfies never;
     }
     this.#moveAway(lane, now);
-    if (!isOpen(lane)) return;
-    for (const asked of again) {
-      this.#window.record(asked, "pending", now);
-      this.memory.take(lane, asked, asked.urgent ? lane.urgent : lane.stored);
-    }
+    if (isOpen(lane)) this.memory.takeAgain(lane, again);
   }
 
   /** What waits in memory for an endpoint that is left alone for long goes to the table. */
@@ -303,6 +305,7 @@ export class Courier {
 
   /** The receiver is gone, or has been failing for days. The event first, then the record, so that a crash in between repeats both. */
   async #disable(lane: Lane, job: Job, reason: string): Promise<void> {
+    this.#disabling.add(job);
     try {
       await this.#watch.disable(lane.endpoint, job.eventId, reason);
       // Only the lane closes here; matching changes when the event comes by, so that a restart matches the same.
@@ -316,6 +319,8 @@ export class Courier {
       );
       this.memory.leave(lane, job);
       this.memory.park(lane, job, Date.now() + retryDisableMs);
+    } finally {
+      this.#disabling.delete(job);
     }
   }
 

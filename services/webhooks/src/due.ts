@@ -1,8 +1,9 @@
 import { batchOf } from "./batches.ts";
-import type { Job } from "./job.ts";
+import { statusWithout, type Job } from "./job.ts";
 import { isOpen, roomFor, wantsMore, type Lane } from "./lane.ts";
 import type { Lanes } from "./lanes.ts";
 import type { LoadedRow, Store } from "./store.ts";
+import type { DeliveryStatus } from "./tables/webhooks.ts";
 import type { Window } from "./window.ts";
 
 /** Batches of one endpoint that are read at once, with all that belongs to them. */
@@ -24,6 +25,8 @@ export class DueLook {
   #looking = false;
   /** Deliveries of which a look that is under way may show an old state. */
   readonly #changed = new Set<string>();
+  /** Replays of which a look that is under way may show deliveries that wait, though they were canceled. */
+  readonly #canceled = new Set<string>();
 
   constructor(store: Store, lanes: Lanes, window: Window, hears: DueHears) {
     this.#store = store;
@@ -37,6 +40,11 @@ export class DueLook {
     if (this.#looking) this.#changed.add(id);
   }
 
+  /** A replay was canceled. */
+  canceled(replay: string): void {
+    if (this.#looking) this.#canceled.add(replay);
+  }
+
   /** False when there was nothing to look for. */
   async look(now: number): Promise<boolean> {
     if (this.#looking || this.#hears.isStopping()) return false;
@@ -45,6 +53,8 @@ export class DueLook {
     this.#looking = true;
     this.#changed.clear();
     for (const id of this.#window.unwritten()) this.#changed.add(id);
+    this.#canceled.clear();
+    for (const replay of this.#window.canceled()) this.#canceled.add(replay);
     try {
       const wanted = lanes.map((lane) => ({ id: lane.id, room: roomFor(lane) }));
       for (const lane of lanes) lane.nextDue = Infinity; // what is written from here on lowers it again
@@ -73,9 +83,9 @@ export class DueLook {
       counts.set(job.endpointId, (counts.get(job.endpointId) ?? 0) + 1);
       const lane = this.#lanes.lane(job.endpointId, now);
       if (lane === undefined || !this.#isHere(lane, job) || inBatch(lane, row)) continue;
+      const end = this.#endOf(job);
       if (row.nextAttemptAt > now) lane.nextDue = Math.min(lane.nextDue, row.nextAttemptAt);
-      else if (this.#hears.isOver(job))
-        this.#window.record({ ...job, body: body ?? "" }, "discarded");
+      else if (end !== undefined) this.#window.record({ ...job, body: body ?? "" }, end);
       else if (body !== undefined) this.#hears.take(lane, { ...job, body });
     }
     return counts;
@@ -84,6 +94,13 @@ export class DueLook {
   /** Whether a row is to be sent, by what is known of it in memory. */
   #isHere(lane: Lane, { id }: Pick<Job, "id">): boolean {
     return isOpen(lane) && !lane.rowsInMemory.has(id) && !this.#changed.has(id);
+  }
+
+  /** What a row that waits is instead, where it is not to be sent any more. */
+  #endOf(job: Omit<Job, "body">): DeliveryStatus | undefined {
+    if (this.#hears.isOver(job)) return "discarded";
+    const isCanceled = job.replay !== undefined && this.#canceled.has(job.replay);
+    return isCanceled ? statusWithout(job) : undefined;
   }
 
   /** All that belongs to the batches of which something is due: a batch is sent whole. */
@@ -110,9 +127,12 @@ export class DueLook {
       const jobs = found.flatMap(({ job, body }) =>
         body !== undefined && this.#isHere(lane, job) ? [{ ...job, body }] : [],
       );
-      const over = jobs.filter((job) => this.#hears.isOver(job));
-      for (const job of over) this.#window.record(job, "discarded");
-      const rest = jobs.filter((job) => !over.includes(job));
+      const rest: Job[] = [];
+      for (const job of jobs) {
+        const end = this.#endOf(job);
+        if (end === undefined) rest.push(job);
+        else this.#window.record(job, end);
+      }
       if (rest.length > 0) this.#hears.take(lane, batchOf(rest, id));
     }
   }

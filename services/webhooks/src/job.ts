@@ -55,6 +55,10 @@ export type Job = {
   readonly urgent: boolean;
   /** The replay that asked for it, which the request is marked with. */
   readonly replay: string | undefined;
+  /** What it was when that replay asked for it. */
+  readonly before: DeliveryStatus | undefined;
+  /** That replay was canceled while an attempt was in the air, which is the last: it is pending no more. */
+  canceled: boolean;
   /** Of its event: the receiver is told to what trace it belongs. */
   traceparent: string | undefined;
   /** The request that it goes with, where it goes with others. */
@@ -70,15 +74,8 @@ export type Gathering = { readonly jobs: Job[]; bytes: number; readonly closesAt
 /** All that go in the request of a delivery. */
 export const together = (job: Job): readonly Job[] => job.batch?.jobs ?? [job];
 
-/** What a delivery is when the replay that asked for it is canceled: whatever it came to before. */
-export function statusWithout({
-  attempts,
-}: Pick<Job, "attempts">): "delivered" | "failed" | "discarded" {
-  if (attempts.length === 0) return "discarded";
-  const isTaken = ({ status_code: code = 0 }: DeliveryAttempt): boolean =>
-    code >= 200 && code < 300;
-  return attempts.some(isTaken) ? "delivered" : "failed";
-}
+/** What a delivery is when the replay that asked for it is canceled; of one that a release before this asked for nobody knows what it was. */
+export const statusWithout = ({ before = "failed" }: Pick<Job, "before">): DeliveryStatus => before;
 
 /** A batch of the log, until each of its deliveries is on record. */
 export type Slot = {
@@ -139,6 +136,8 @@ export function newJob(
     tries: 0,
     urgent: false,
     replay: undefined,
+    before: undefined,
+    canceled: false,
     batch: undefined,
     traceparent: undefined,
   };

@@ -1,6 +1,6 @@
 import { Batches, joinsBatch } from "./batches.ts";
 import { statusWithout, together, type Job } from "./job.ts";
-import { isFull, maxUrgent, refillBelow, waitsLong, type Lane } from "./lane.ts";
+import { askedAgain, isFull, maxUrgent, refillBelow, waitsLong, type Lane } from "./lane.ts";
 import { advance, begin, dissolve, dissolveAll, isOrdered, placeOf } from "./order.ts";
 import type { Window } from "./window.ts";
 
@@ -137,11 +137,21 @@ export class Memory {
     const dropped: Job[] = [...this.batches.drop(lane, replay)];
     for (const queue of [lane.fresh, lane.stored])
       for (const job of queue.splice(0)) (job.replay === replay ? dropped : queue).push(job);
+    for (const [id, job] of lane.again) if (job.replay === replay) lane.again.delete(id);
     for (const job of dropped) {
       this.leave(lane, job);
       for (const each of together(job)) this.#window.record(each, statusWithout(each));
+      this.takeAgain(lane, askedAgain(lane, job));
     }
-    for (const [id, job] of lane.again) if (job.replay === replay) lane.again.delete(id);
+  }
+
+  /** What was asked for again while it was on its way begins. */
+  takeAgain(lane: Lane, asked: readonly Job[]): void {
+    const now = Date.now();
+    for (const job of asked) {
+      this.#window.record(job, "pending", now);
+      this.take(lane, job, job.urgent ? lane.urgent : lane.stored);
+    }
   }
 
   #queue(lane: Lane, job: Job, queue: Job[]): void {

@@ -12,7 +12,7 @@ import {
   type Sequencer,
 } from "@heliograph/domain";
 import { ofType, type Batch, type RecordedEvent } from "@heliograph/log";
-import { replayedDdl } from "./tables/replayed.ts";
+import { beforeReplayDdl, replayedDdl } from "./tables/replayed.ts";
 import { tracesDdl } from "./tables/traces.ts";
 import { batchDdl } from "./tables/batch.ts";
 import { healthDdl } from "./tables/health.ts";
@@ -51,7 +51,16 @@ export const webhooksReactor = (options: CourierOptions = {}): Reactor => ({
   types,
   spaces: { deliveries: "partner", sequences: "partner" },
   sharded: true,
-  migrations: [webhooksDdl, statisticsDdl, healthDdl, orderDdl, batchDdl, replayedDdl, tracesDdl],
+  migrations: [
+    webhooksDdl,
+    statisticsDdl,
+    healthDdl,
+    orderDdl,
+    batchDdl,
+    replayedDdl,
+    tracesDdl,
+    beforeReplayDdl,
+  ],
   start: (tools) => start(tools, options),
 });
 
@@ -123,6 +132,7 @@ class Instance implements ReactorInstance<ConsumedType> {
         const lane = lanes.open(endpointId);
         return lane !== undefined && lane.behind && !lane.chains.has(subject);
       },
+      subjectsOf: (replays) => store.subjectsOf(replays),
     });
     this.#courier = new Courier(tools, store, lanes, this.#window, tally, health, options);
     this.#stopPruning = startPruning(tools, store);

@@ -2,10 +2,21 @@ import type { Environment } from "@heliograph/contracts";
 import type { EventLog, RecordedEvent } from "@heliograph/log";
 import { bodyOf, type Job } from "./job.ts";
 import type { Lanes } from "./lanes.ts";
-import type { Store } from "./store.ts";
+import type { LoadedRow, Store } from "./store.ts";
 
 /** Each takes a connection for reads of the log, which others need too. */
 const readsAtOnce = 4;
+
+/** Whose a delivery becomes. What waited by itself is no replay's: it would be sent without, and is when that is canceled. */
+function askedBy(
+  replay: string | undefined,
+  { job, status }: LoadedRow,
+): Pick<Job, "replay" | "before"> {
+  const waits = status === "pending";
+  if (replay === undefined || (waits && job.replay === undefined))
+    return { replay: undefined, before: undefined };
+  return { replay, before: waits ? job.before : status };
+}
 
 /**
  * The deliveries that WebhookRetryRequested events ask for, with a schedule that starts anew and the very bodies they had. A body that is not kept with the
@@ -38,12 +49,13 @@ export async function retried(
       }),
     );
   const jobs: Job[] = [];
-  for (const { job, body: kept } of rows) {
-    const body = kept ?? bodies.get(job.id);
+  for (const row of rows) {
+    const { job } = row;
+    const body = row.body ?? bodies.get(job.id);
     const correlation = wanted.get(job.id)!.metadata.correlation;
     const replay = correlation?.startsWith("rpl_") ? correlation : undefined;
-    if (body !== undefined)
-      jobs.push({ ...job, body, tries: 0, replay, urgent: replay === undefined });
+    const urgent = replay === undefined;
+    if (body !== undefined) jobs.push({ ...job, body, tries: 0, urgent, ...askedBy(replay, row) });
   }
   return jobs;
 

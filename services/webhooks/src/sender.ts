@@ -1,4 +1,4 @@
-import { failpoint, webhookDelaysMs } from "@heliograph/contracts";
+import { failpoint } from "@heliograph/contracts";
 import { messageOf } from "@heliograph/runtime";
 import { activeTracing, type Span } from "@heliograph/tracing";
 import { mayHoldTokens, type Vault } from "@heliograph/vault";
@@ -97,7 +97,7 @@ export class Sender {
   last(lane: Lane, replay: string): void {
     for (const flight of this.#flights)
       if (flight.lane === lane && flight.job.replay === replay)
-        for (const job of together(flight.job)) job.tries = webhookDelaysMs.length;
+        for (const job of together(flight.job)) job.canceled = true;
   }
 
   /** Starts nothing any more; what is in the air goes on. */

@@ -16,13 +16,14 @@ export function writeDeliveries(rows: readonly Row[]): WritePart {
   return {
     name: "deliveries",
     sql: `insert into {schema}.deliveries as d
-        (id, endpoint_id, partner, event_id, type, position, sequence, status, attempts, next_attempt_at, body, created_at, tries, replay, subject, batch, traceparent)
+        (id, endpoint_id, partner, event_id, type, position, sequence, status, attempts, next_attempt_at, body, created_at, tries, replay, subject, batch, traceparent, before)
       select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::bigint[], $8::text[],
         string_to_array($9::text, E'\\x1e'), $10::bigint[], string_to_array($11::text, E'\\x1e', ''), $12::bigint[],
         $13::int[], string_to_array($14::text, E'\\x1e', ''), string_to_array($15::text, E'\\x1e', ''), string_to_array($16::text, E'\\x1e', ''),
-        string_to_array($17::text, E'\\x1e', ''))
+        string_to_array($17::text, E'\\x1e', ''), string_to_array($18::text, E'\\x1e', ''))
       on conflict (id) do update set status = excluded.status, attempts = excluded.attempts,
-        next_attempt_at = excluded.next_attempt_at, body = excluded.body, tries = excluded.tries, replay = excluded.replay, batch = excluded.batch`,
+        next_attempt_at = excluded.next_attempt_at, body = excluded.body, tries = excluded.tries, replay = excluded.replay, batch = excluded.batch,
+        before = excluded.before`,
     values: [
       rows.map((row) => row.job.id),
       rows.map((row) => row.job.endpointId),
@@ -43,6 +44,7 @@ export function writeDeliveries(rows: readonly Row[]): WritePart {
         .map((row) => (row.status === "pending" ? (row.job.batch?.id ?? "") : ""))
         .join(separator),
       rows.map((row) => row.job.traceparent ?? "").join(separator),
+      rows.map((row) => row.job.before ?? "").join(separator),
     ],
   };
 }
@@ -94,9 +96,7 @@ export const cancelReplays = (
   except: readonly string[],
 ): WritePart => ({
   name: "cancel_replays",
-  sql: `update {schema}.deliveries d set next_attempt_at = null, body = null, status = case
-      when jsonb_path_exists(d.attempts::jsonb, '$[*] ? (@.status_code >= 200 && @.status_code < 300)') then 'delivered'
-      when d.attempts = '[]' then 'discarded' else 'failed' end
+  sql: `update {schema}.deliveries d set next_attempt_at = null, body = null, status = coalesce(d.before, 'failed')
     where d.replay = any($1::text[]) and d.replay is not null and d.status = 'pending' and d.id <> all($2::text[])`,
   values: [replays, except],
 });
@@ -218,9 +218,11 @@ const firstOf = (
     where p.endpoint_id = s.endpoint_id and p.subject = s.subject and p.status = 'pending' and p.position <= $2::bigint order by p.position limit 1) f
   where d.id = f.id and d.next_attempt_at is null`;
 
+export type SubjectOfEndpoint = { readonly endpointId: string; readonly subject: string };
+
 /** The first that waits of each subject is due, where it was held: of what lies above the position the log is not read yet, and something may come before it. */
 export const releaseNext = (
-  subjects: readonly { readonly endpointId: string; readonly subject: string }[],
+  subjects: readonly SubjectOfEndpoint[],
   upTo: bigint,
   now: number,
 ): WritePart => ({
@@ -278,7 +280,7 @@ const readsAtStart = (pool: pg.Pool, sql: (text: string) => string, own: string)
 });
 
 const columns = `d.id, d.endpoint_id, d.partner, d.event_id, d.type, d.position::text, d.sequence::float8, d.status, d.attempts,
-    d.next_attempt_at::float8, d.body, d.created_at::float8, d.tries, d.replay, d.subject, d.batch, d.traceparent`;
+    d.next_attempt_at::float8, d.body, d.created_at::float8, d.tries, d.replay, d.subject, d.batch, d.traceparent, d.before`;
 
 /** Deliveries as they are to be sent. */
 const readsOfDeliveries = (pool: pg.Pool, sql: (text: string) => string, schema: string) => ({
@@ -341,6 +343,15 @@ export function openStore(pool: pg.Pool, schema: string, shard?: Shard) {
       );
       return new Set(rows.map((row) => row.id));
     },
+    /** Subjects of which a delivery waits for one of these replays. */
+    async subjectsOf(replays: readonly string[]): Promise<SubjectOfEndpoint[]> {
+      const { rows } = await pool.query<SubjectOfEndpoint>(
+        sql(`select distinct endpoint_id as "endpointId", subject from {schema}.deliveries
+          where replay = any($1) and replay is not null and status = 'pending' and subject is not null`),
+        [replays],
+      );
+      return rows;
+    },
     /** How many deliveries wait for an attempt. Read from the partial index alone. */
     async countPending(): Promise<number> {
       const { rows } = await pool.query<{ pending: number }>(
@@ -388,6 +399,7 @@ type StoredRow = {
   created_at: number;
   tries: number;
   replay: string | null;
+  before: DeliveryStatus | null;
   subject: string | null;
   batch: string | null;
   traceparent: string | null;
@@ -420,6 +432,8 @@ function loaded(row: StoredRow): LoadedRow {
       tries: row.tries,
       urgent: false,
       replay: row.replay ?? undefined,
+      before: row.before ?? undefined,
+      canceled: false,
       subject: row.subject ?? undefined,
       held: false,
       batch: undefined,

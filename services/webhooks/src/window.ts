@@ -11,6 +11,7 @@ import {
   duePending,
   forgetFailing,
   releaseNext,
+  type SubjectOfEndpoint,
   writeCounters,
   writeDeliveries,
   writeEndpoints,
@@ -24,6 +25,8 @@ export type WindowHears = {
   readonly moved: (endpointId: string, at: number) => void;
   /** Whether the first of a subject in the table is the first of all: nothing of it is under way from memory, and its endpoint keeps order. */
   readonly mayRelease: (endpointId: string, subject: string) => boolean;
+  /** Subjects of which the table has a delivery that waits for one of these replays. */
+  readonly subjectsOf: (replays: readonly string[]) => Promise<readonly SubjectOfEndpoint[]>;
 };
 
 /** What one commit writes beside deliveries. */
@@ -79,6 +82,8 @@ export class Window {
   readonly #beingWritten = new Set<readonly Row[]>();
   /** Subjects of ordered endpoints of which the next may be due, by endpoint. */
   readonly #releases = new Map<string, Set<string>>();
+  /** Replays that were canceled, and for which the table may show deliveries that wait. */
+  readonly #canceled = new Set<string>();
   /** Up to here the log was read. */
   #handled: bigint;
   readonly #commits: CommitWindow;
@@ -122,8 +127,13 @@ export class Window {
 
   /** Puts where a delivery stands on record; a later call before the write replaces an earlier one. */
   record(job: Job, status: DeliveryStatus, nextAttemptAt?: number): void {
-    const at = job.held ? undefined : nextAttemptAt;
-    this.#rows.set(job.id, { job, status, attempts: job.attempts, nextAttemptAt: at });
+    const end = status === "pending" && job.canceled ? statusWithout(job) : undefined;
+    this.#rows.set(job.id, {
+      job,
+      status: end ?? status,
+      attempts: job.attempts,
+      nextAttemptAt: job.held || end !== undefined ? undefined : nextAttemptAt,
+    });
     job.slot?.unresolved.delete(job);
     job.slot = undefined;
     job.stored = true;
@@ -166,9 +176,15 @@ export class Window {
 
   /** What waits to be written as pending for a replay that was canceled is over instead. */
   cancel(replay: string): void {
+    this.#canceled.add(replay);
     for (const [id, row] of this.#rows)
       if (row.job.replay === replay && row.status === "pending")
         this.#rows.set(id, { ...row, status: statusWithout(row.job), nextAttemptAt: undefined });
+  }
+
+  /** Replays that were canceled, of which the table may not show it yet. */
+  canceled(): ReadonlySet<string> {
+    return this.#canceled;
   }
 
   /** What waits to be written as held for an endpoint that keeps order no more is due. */
@@ -225,6 +241,7 @@ export class Window {
     } finally {
       this.#beingWritten.delete(rows);
     }
+    for (const id of canceled.keys()) this.#canceled.delete(id);
     for (const row of rows)
       if (row.status !== "pending" || row.nextAttemptAt === undefined) this.release(row.job);
       else this.#hears.pending(row.job, row.nextAttemptAt);
@@ -261,9 +278,10 @@ export class Window {
     // By itself, for no row may be changed by two parts of a statement.
     if (canceled.size > 0) {
       const own = rows.map((row) => row.job.id);
-      await this.#checkpoint.commit(this.#checkpoint.position, [
-        cancelReplays([...canceled.keys()], own),
-      ]);
+      const replays = [...canceled.keys()];
+      const subjects = await this.#hears.subjectsOf(replays);
+      await this.#checkpoint.commit(this.#checkpoint.position, [cancelReplays(replays, own)]);
+      for (const each of subjects) this.release(each);
     }
     let written = 0;
     for (; rows.length - written > maxRowsPerCommit; written += maxRowsPerCommit) {

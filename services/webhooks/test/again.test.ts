@@ -110,8 +110,143 @@ it.each([
     await until(async () => (await h.deliveries(id)).some(({ status }) => status === "pending"));
     await h.endpointEvent(id, "WebhookReplayCanceled", { replay_id: second });
     await h.settled(id, "delivered", 6);
+
+    // What is in the air, and fails.
+    const fails = held(500);
+    const third = newId("rpl");
+    const attempts = async () => (await codes(id)).flat().length;
+    const [sent, ended] = [sink.requests.length, await attempts()];
+    await retry(id, deliveries[0]!.id, { correlation: third });
+    await until(() => sink.requests.length === sent + 1);
+    await h.endpointEvent(id, "WebhookReplayCanceled", { replay_id: third });
+    await h.caughtUp();
+    fails();
+    await until(async () => (await attempts()) === ended + 1);
+    await h.settled(id, "delivered", 6);
   },
 );
+
+it("a replay that is canceled is not brought back from the table, however much of it waits there", async () => {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  sink.behave(async ({ path }) => {
+    if (path === "/moved") await promise;
+    return { type: path === "/slow" ? "hang" : "answer" };
+  });
+  const { id } = await h.endpoint(sink.url, { concurrency_limit: 1 });
+  await h.event();
+  const [delivery] = await h.settled(id, "delivered");
+  const replay = newId("rpl");
+  // More than are read at once.
+  await h.pool.query(
+    `insert into webhooks.deliveries (id, endpoint_id, partner, event_id, type, position, sequence, status, attempts, next_attempt_at, body, created_at, replay, before)
+      select id || n, endpoint_id, partner, event_id, type, position, sequence, 'pending', '[]', 0, '{}', created_at, $2, 'discarded'
+      from webhooks.deliveries, generate_series(1, 300) n where id = $1`,
+    [delivery!.id, replay],
+  );
+  const count = async (status: string) =>
+    (await h.deliveries(id)).filter((each) => each.status === status).length;
+  await h.endpointEvent(id, "WebhookEndpointUpdated", {
+    url: `${sink.url}/moved`,
+    status: "enabled",
+    concurrency_limit: 1,
+  });
+  await until(() => sink.requests.length === 2);
+  // The delivery that gets no answer holds up the write that ends what waits in the table.
+  await h.endpoint(`${sink.url}/slow`);
+  await h.event();
+  await h.endpointEvent(id, "WebhookReplayCanceled", { replay_id: replay });
+  await until(async () => (await count("discarded")) > 0);
+  resolve();
+  await until(async () => (await count("pending")) === 0 && (await count("delivered")) >= 3);
+  const replayed = sink.requests.filter(({ headers }) => headers["heliograph-replay"] === replay);
+  expect(replayed).toHaveLength(1);
+  expect([await count("discarded"), await count("delivered")]).toEqual([299, 3]);
+});
+
+it("a replay that is canceled while its endpoint is being disabled, which fails, is over", async () => {
+  const { id } = await h.endpoint(sink.url);
+  await h.event();
+  const [delivery] = await h.settled(id, "delivered");
+  sink.behave({ type: "answer", status: 410 });
+  const { promise, reject } = Promise.withResolvers<never>();
+  const append = h.log.append.bind(h.log);
+  let asked = false;
+  h.log.append = (appends) => {
+    const disables = appends.some(({ events }) =>
+      events.some(({ type }) => type === "WebhookEndpointDisabled"),
+    );
+    asked ||= disables;
+    return disables ? promise : append(appends);
+  };
+  const correlation = newId("rpl");
+  await retry(id, delivery!.id, { correlation });
+  await until(() => asked);
+  await h.endpointEvent(id, "WebhookReplayCanceled", { replay_id: correlation });
+  await h.caughtUp();
+  reject(new Error("the log is away"));
+  await until(async () => (await codes(id))[0]!.length === 2);
+  h.log.append = append;
+  await h.settled(id, "delivered");
+});
+
+it("what a replay that is canceled stood before is sent, in the order of its subject and for another replay", async () => {
+  const ordered = await h.endpoint(sink.url, { ordering: "per_subject" });
+  const subject = newId("msg");
+  await h.eventOf(subject);
+  const [delivery] = await h.settled(ordered.id, "delivered");
+  sink.behave({ type: "answer", status: 500 });
+  const correlation = newId("rpl");
+  await retry(ordered.id, delivery!.id, { correlation });
+  await until(async () => (await h.deliveries(ordered.id))[0]!.status === "pending");
+  await h.eventOf(subject);
+  await until(async () => (await h.deliveries(ordered.id)).length === 2);
+  sink.behave({ type: "answer" });
+  await h.endpointEvent(ordered.id, "WebhookReplayCanceled", { replay_id: correlation });
+  await h.settled(ordered.id, "delivered", 2, 3_000);
+  await h.endpointEvent(ordered.id, "WebhookEndpointDeleted");
+
+  const { id } = await h.endpoint(sink.url, { concurrency_limit: 1 });
+  await h.event();
+  await h.event();
+  const deliveries = await h.settled(id, "delivered", 2);
+  const before = sink.requests.length;
+  const answer = held(200);
+  const [first, second] = [newId("rpl"), newId("rpl")];
+  for (const each of deliveries) await retry(id, each.id, { correlation: first });
+  await until(() => sink.requests.length === before + 1);
+  await retry(id, deliveries[1]!.id, { correlation: second });
+  await h.endpointEvent(id, "WebhookReplayCanceled", { replay_id: first });
+  await h.caughtUp();
+  answer();
+  await until(() => sink.requests.length === before + 2);
+  expect(sink.requests.at(-1)!.headers["heliograph-replay"]).toBe(second);
+  await h.settled(id, "delivered", 2);
+});
+
+it("what waits by itself goes on when a replay of it is canceled, and what was discarded is that again", async () => {
+  const { id } = await h.endpoint(sink.url);
+  await h.event();
+  const [discarded] = await h.settled(id, "delivered");
+  await h.pool.query("update webhooks.deliveries set status = 'discarded' where id = $1", [
+    discarded!.id,
+  ]);
+  sink.behave({ type: "answer", status: 500 });
+  await h.event();
+  await until(async () => (await h.deliveries(id)).length === 2);
+  const correlation = newId("rpl");
+  for (const each of await h.deliveries(id)) await retry(id, each.id, { correlation });
+  await until(async () => (await codes(id)).every(({ length }) => length === 2));
+  await h.endpointEvent(id, "WebhookReplayCanceled", { replay_id: correlation });
+  await until(async () => (await h.deliveries(id))[1]!.status === "discarded");
+  const { rows } = await h.pool.query(
+    "select status, next_attempt_at is not null as has_time from webhooks.deliveries where endpoint_id = $1 order by position",
+    [id],
+  );
+  expect(rows).toEqual([
+    { status: "discarded", has_time: false },
+    { status: "pending", has_time: true },
+  ]);
+});
 
 it("deliveries that are over go when they are old, and none that waits or that the checkpoint is not past", async () => {
   const { id } = await h.endpoint(sink.url);

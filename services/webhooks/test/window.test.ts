@@ -1,8 +1,13 @@
+import { randomBytes } from "node:crypto";
+import { evolveEndpoint } from "@heliograph/domain";
 import type { Checkpoint } from "@heliograph/runtime";
 import { until } from "@heliograph/testkit";
 import { expect, test } from "vitest";
+import { DueLook } from "../src/due.ts";
 import type { Job } from "../src/job.ts";
 import { Health } from "../src/health.ts";
+import { Lanes } from "../src/lanes.ts";
+import type { LoadedRow, Store } from "../src/store.ts";
 import { Tally } from "../src/tally.ts";
 import { newSlot, Window } from "../src/window.ts";
 
@@ -22,6 +27,8 @@ const jobOf = (id: string): Job => ({
   tries: 1,
   urgent: false,
   replay: undefined,
+  before: undefined,
+  canceled: false,
   batch: undefined,
   traceparent: undefined,
   subject: undefined,
@@ -50,6 +57,7 @@ test("after a write that failed no later one moves the checkpoint past what it w
       pending: () => undefined,
       moved: () => undefined,
       mayRelease: () => false,
+      subjectsOf: () => Promise.resolve([]),
     },
   );
   const deliver = (id: string, position: bigint): void => {
@@ -80,6 +88,7 @@ test("deliveries that get no answer for a second hold up no batch of that second
       pending: () => undefined,
       moved: () => undefined,
       mayRelease: () => false,
+      subjectsOf: () => Promise.resolve([]),
     },
   );
   // One batch a millisecond, each with one delivery that waits.
@@ -92,5 +101,57 @@ test("deliveries that get no answer for a second hold up no batch of that second
   void window.room().then(() => (room = true));
   await Promise.resolve();
   expect(room).toBe(true);
+  window.close();
+});
+
+test("what was read for a replay that is canceled, and on record as that, before the read ends is not sent", async () => {
+  const window = new Window(
+    { position: 0n, dealt: () => undefined, commit: () => Promise.resolve() },
+    () => undefined,
+    new Tally(),
+    new Health(Infinity, []),
+    {
+      pending: () => undefined,
+      moved: () => undefined,
+      mayRelease: () => false,
+      subjectsOf: () => Promise.resolve([]),
+    },
+  );
+  const endpoint = evolveEndpoint(undefined, {
+    type: "WebhookEndpointCreated",
+    data: { endpoint_id: "whe_1", url: "https://a.example/", secret: "none", created_at: "" },
+    metadata: { partner: "ptn_1" },
+    recordedAt: 0,
+  })!;
+  const lanes = new Lanes(randomBytes(32), [endpoint]);
+  lanes.lane("whe_1", 0)!.nextDue = 0;
+  const read = Promise.withResolvers<LoadedRow[]>();
+  const taken: string[] = [];
+  const due = new DueLook({ pending: () => read.promise } as unknown as Store, lanes, window, {
+    isOver: () => false,
+    take: (_, job) => taken.push(job.id),
+    kick: () => undefined,
+    isStopping: () => false,
+  });
+  const looked = due.look(1);
+  const slot = newSlot(1n, performance.now());
+  slot.canceled.set("rpl_1", "whe_1");
+  window.push(slot);
+  window.cancel("rpl_1");
+  due.canceled("rpl_1");
+  await window.flush();
+  expect([...window.canceled()]).toEqual([]);
+  read.resolve(
+    ["rpl_1", "rpl_2"].map((replay) => ({
+      job: { ...jobOf(`whd of ${replay}`), replay, before: "delivered" },
+      body: "{}",
+      status: "pending",
+      nextAttemptAt: 0,
+      batch: undefined,
+    })),
+  );
+  await looked;
+  expect(taken).toEqual(["whd of rpl_2"]);
+  expect([...window.unwritten()]).toEqual(["whd of rpl_1"]);
   window.close();
 });

@@ -4,7 +4,7 @@ import type pg from "pg";
 /**
  * Endpoints and deliveries as services/webhooks records them. `state` and `attempts` are JSON text; times are epoch milliseconds; `body` is kept only
  * while a delivery is pending (later it is built again from the event at `position`). `sequences` are the partners' counters as of the checkpoint.
- * `tries` counts the attempts of the current schedule, which starts anew when the owner asks for a retry; `replay` is the replay it then belongs to.
+ * `tries` counts the attempts of the current schedule, which starts anew when the owner asks for a retry; `replay` is the replay it then belongs to, and `before` the status it had.
  */
 export const webhooksDdl = `
 create table if not exists {schema}.endpoints (
