@@ -98,7 +98,8 @@ async function use(partner: number): Promise<{ needles: string[]; sent: string; 
   const imported = (await upload("/contact-imports", "text/csv", csv)).body.id;
   await until(async () => (await get(`/contact-imports/${imported}`)).finished_at);
   await upload("/attachments", "text/plain", canary);
-  await until(async () => (await get("/usage")).data[0]);
+  // Usage waits for company: what was delivered is counted a moment later.
+  await until(async () => (await get("/usage")).data[0]?.delivered > 0);
   await until(async () => (await get("/suppressions")).data[0]);
   await until(async () => (await get("/contacts")).data.length === 2);
   return {

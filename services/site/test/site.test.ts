@@ -392,9 +392,13 @@ test("a form asks for an evaluation once, and what only programs fill in is show
     expect([time, status, headers["location"]]).toEqual([time, 303, "/evaluation/requested"]);
   }
   const key = await world.addKey(world.partners[0]!.id, { admin: true });
-  const { body } = await world.call("GET", "/api/v1/admin/evaluations", { key });
-  const { data } = body as { data: readonly { company: string }[] };
-  expect(data.filter(({ company }) => company === form.company)).toHaveLength(1);
+  const asked = async (): Promise<number> => {
+    const { body } = await world.call("GET", "/api/v1/admin/evaluations", { key });
+    const { data } = body as { data: readonly { company: string }[] };
+    return data.filter(({ company }) => company === form.company).length;
+  };
+  await until(async () => (await asked()) > 0);
+  expect(await asked()).toBe(1);
   expect((await get("/evaluation/requested")).text).toContain("Look into your mail");
 });
 
