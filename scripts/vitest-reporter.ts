@@ -5,11 +5,8 @@ import type { Reporter, TestModule } from "vitest/node";
 /** Named after each run, so that whoever adds to them sees it. */
 const dearestShown = 10;
 
-/** How a file with a failure is named, on a line of its own, unless something failed that belongs to no file; `scripts/test.ts` reads it. */
-export const failedFileMark = "failed file: ";
-
 /**
- * Prints which files took most of the processors, which failed and, alone on the last line, `N passed, N failed, N skipped`, for whoever reads the result by program. What failed
+ * Prints which files took most of the processors and, alone on the last line, `N passed, N failed, N skipped`, for whoever reads the result by program. What failed
  * outside a test (an import, an unhandled rejection) counts as a failure, else a broken run would look like a good one.
  */
 export default class SummaryLine implements Reporter {
@@ -27,18 +24,12 @@ export default class SummaryLine implements Reporter {
     process.once("exit", () => {
       const lines = [
         ...processorLines(modules),
-        ...(unhandledErrors.length === 0 ? failedFileLines(modules) : []),
         `${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped`,
       ];
       process.stdout.write(lines.map((line) => `${line}\n`).join(""));
     });
   }
 }
-
-const failedFileLines = (modules: readonly TestModule[]): readonly string[] =>
-  modules
-    .filter((module) => module.state() === "failed")
-    .map((module) => failedFileMark + relative(process.cwd(), module.moduleId));
 
 const seconds = (ms: number): string => `${(ms / 1000).toFixed(1).padStart(7)} s`;
 

@@ -421,8 +421,7 @@ test("a flood of forged callbacks is told to wait, and shuts out no genuine one 
     fetch(behind(gateway.callback_url), { method: "POST", body: "MessageSid=SM1" });
   const statuses = new Map<number, number>();
   let last: Response | undefined;
-  // On a busy machine the limit fills again while they come.
-  for (let round = 0; round < 60 && last === undefined; round++)
+  for (let round = 0; round < 14; round++)
     for (const answer of await Promise.all(Array.from({ length: 50 }, forge))) {
       statuses.set(answer.status, (statuses.get(answer.status) ?? 0) + 1);
       if (answer.status === 429) last = answer;
@@ -434,4 +433,4 @@ test("a flood of forged callbacks is told to wait, and shuts out no genuine one 
   expect(await count("CallbackReceived")).toBe(before);
   expect(await post(twilio.status(sidOf(to), "delivered"))).toBe(200);
   await comes(id, "MessageDelivered");
-}, 60_000);
+});

@@ -35,6 +35,21 @@ const jobOf = (id: string): Job => ({
   held: false,
 });
 
+/** A window whose commits succeed. */
+const storing = (): Window =>
+  new Window(
+    { position: 0n, dealt: () => undefined, commit: () => Promise.resolve() },
+    () => undefined,
+    new Tally(),
+    new Health(Infinity, []),
+    {
+      pending: () => undefined,
+      moved: () => undefined,
+      mayRelease: () => false,
+      subjectsOf: () => Promise.resolve([]),
+    },
+  );
+
 test("after a write that failed no later one moves the checkpoint past what it would have stored", async () => {
   const positions: bigint[] = [];
   let tries = 0;
@@ -79,18 +94,7 @@ test("after a write that failed no later one moves the checkpoint past what it w
 });
 
 test("deliveries that get no answer for a second hold up no batch of that second", async () => {
-  const window = new Window(
-    { position: 0n, dealt: () => undefined, commit: () => Promise.resolve() },
-    () => undefined,
-    new Tally(),
-    new Health(Infinity, []),
-    {
-      pending: () => undefined,
-      moved: () => undefined,
-      mayRelease: () => false,
-      subjectsOf: () => Promise.resolve([]),
-    },
-  );
+  const window = storing();
   // One batch a millisecond, each with one delivery that waits.
   for (let index = 1; index <= 1_000; index++) {
     const slot = newSlot(BigInt(index), performance.now());
@@ -105,18 +109,7 @@ test("deliveries that get no answer for a second hold up no batch of that second
 });
 
 test("what was read for a replay that is canceled, and on record as that, before the read ends is not sent", async () => {
-  const window = new Window(
-    { position: 0n, dealt: () => undefined, commit: () => Promise.resolve() },
-    () => undefined,
-    new Tally(),
-    new Health(Infinity, []),
-    {
-      pending: () => undefined,
-      moved: () => undefined,
-      mayRelease: () => false,
-      subjectsOf: () => Promise.resolve([]),
-    },
-  );
+  const window = storing();
   const endpoint = evolveEndpoint(undefined, {
     type: "WebhookEndpointCreated",
     data: { endpoint_id: "whe_1", url: "https://a.example/", secret: "none", created_at: "" },

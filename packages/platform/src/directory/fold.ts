@@ -9,7 +9,7 @@ export type Gateway = EventData<"GatewayConfigured">;
 export type Routing = EventData<"RoutingConfigured"> & { readonly revision: number };
 export type PriceList = EventData<"PriceListPublished">;
 
-/** What the platform log says: small enough for memory (some 600 bytes a partner with its keys), so that no request waits for a query. */
+/** What the platform log says: small enough for memory (some 1,500 bytes a partner with its keys), so that no request waits for a query. */
 export type DirectoryState = {
   readonly partners: Map<string, Partner>;
   readonly keysBySha256: Map<string, Key>;
