@@ -212,7 +212,6 @@ test("other channels and quiet hours go with a send, once however often it is po
     "failover_1[to]": "nobody",
     "failover_1[subject]": "Code",
     "failover_on_1[failed]": "1",
-    "quiet_hours[zone]": "Mars/Base",
   });
   const text = await refused.text();
   expect([refused.status, text.match(/<details class="more" open>/g)?.length]).toEqual([422, 2]);
