@@ -553,7 +553,8 @@ class OperationsBacktests:
 
     def create(self, body: "t.RequestBacktest", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.BacktestSummary":
         """Try routing rules or prices on messages of the past; sends and appends nothing: POST /api/v1/backtests"""
-        return self._core.call("POST", "/api/v1/backtests", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.BacktestSummary" = self._core.call("POST", "/api/v1/backtests", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        return answer
 
     def list(self, *, limit: Optional[int] = None, after: Optional[str] = None, environment: Optional[Literal["live", "sandbox"]] = None, timeout: Optional[float] = None) -> Listing["t.BacktestSummary"]:
         """List backtests, newest first: GET /api/v1/backtests"""
@@ -561,11 +562,13 @@ class OperationsBacktests:
 
     def get(self, id: Union[str, int], *, timeout: Optional[float] = None) -> "t.Backtest":
         """Progress and result of a backtest: GET /api/v1/backtests/{id}"""
-        return self._core.call("GET", "/api/v1/backtests/{id}", (id,), {}, timeout=timeout)
+        answer: "t.Backtest" = self._core.call("GET", "/api/v1/backtests/{id}", (id,), {}, timeout=timeout)
+        return answer
 
     def cancel(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.Backtest":
         """End a backtest that has not ended; what it came to so far stays: POST /api/v1/backtests/{id}/cancel"""
-        return self._core.call("POST", "/api/v1/backtests/{id}/cancel", (id,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.Backtest" = self._core.call("POST", "/api/v1/backtests/{id}/cancel", (id,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        return answer
 
 
 class OperationsSandboxClock:
