@@ -16,6 +16,7 @@ export {
   createGateway,
   declaredGateways,
   kindOf,
+  mailTaker,
   needsNewConnection,
   parseInbound,
   playedReceipts,
@@ -29,9 +30,11 @@ export {
   takesInbound,
   tellsLater,
   type CalledGateway,
+  type MailTaker,
   verifyCallback,
 } from "./registry.ts";
 export { bytesOf } from "./kept-bytes.ts";
+export { deliveredUrl } from "./delivered-mail.ts";
 export {
   maxCallbackBytes,
   recordCallback,
