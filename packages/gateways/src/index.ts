@@ -33,6 +33,7 @@ export {
   type MailTaker,
   verifyCallback,
 } from "./registry.ts";
+export { paced, throughFault, throughOf } from "./through.ts";
 export { bytesOf } from "./kept-bytes.ts";
 export { deliveredUrl } from "./delivered-mail.ts";
 export {
