@@ -94,35 +94,9 @@ export function createConnections(given: Options): Connections {
   let byChannel = new Map<string, Connection[]>();
   let routing: ChannelRules = new Map();
   const retired = new Set<Connection>();
-  const options: Options = {
-    ...given,
-    tools: { ...given.tools, carrier: carrierOf },
-    bucketOf(config) {
-      const own = given.bucketOf(config);
-      const through = throughOf(config);
-      if (through === undefined) return own;
-      return bucketOfBoth(own, () => byId(through.gateway)?.bucket);
-    },
-  };
-
   const byId = (id: string): Connection | undefined =>
     all.find(({ given: { gateway_id } }) => gateway_id === id);
-  /** What goes through it counts as its own call, so that it closes after it. */
-  function carrierOf(id: string): Carrier | undefined {
-    const connection = byId(id);
-    if (connection === undefined) return undefined;
-    return {
-      async send(attempt, signal) {
-        connection.open++;
-        try {
-          return await connection.gateway.send(attempt, signal);
-        } finally {
-          connection.open--;
-          released(connection);
-        }
-      },
-    };
-  }
+  const options = throughOthers(given, byId, released);
 
   function open(config: GatewayConfig): Connection | undefined {
     try {
@@ -187,6 +161,42 @@ export function createConnections(given: Options): Connections {
     },
   };
 }
+
+/** With the ways through other gateways: a permit is taken there too, and what goes through one counts as its own call, so that it closes after it. */
+const throughOthers = (
+  options: Options,
+  byId: (id: string) => Connection | undefined,
+  released: (connection: Connection) => void,
+): Options => ({
+  ...options,
+  tools: {
+    ...options.tools,
+    carrier(id) {
+      const connection = byId(id);
+      return connection && carrierOver(connection, released);
+    },
+  },
+  bucketOf(config) {
+    const own = options.bucketOf(config);
+    const through = throughOf(config);
+    return through === undefined ? own : bucketOfBoth(own, () => byId(through.gateway)?.bucket);
+  },
+});
+
+const carrierOver = (
+  connection: Connection,
+  released: (connection: Connection) => void,
+): Carrier => ({
+  async send(attempt, signal) {
+    connection.open++;
+    try {
+      return await connection.gateway.send(attempt, signal);
+    } finally {
+      connection.open--;
+      released(connection);
+    }
+  },
+});
 
 /** What can change without a new connection does. */
 function reconfigure(known: Connection, config: GatewayConfig, options: Options): void {

@@ -49,18 +49,13 @@ beforeAll(async () => {
   ({ id: partner } = await world.addPartner());
   await world.fund(partner, "1000", "live");
   key = await world.addKey(partner, { environment: "live" });
-  const made = await world.call("POST", "/api/v1/admin/gateways", {
-    key: await world.addKey(partner, { environment: "live", scopes: ["admin"] }),
-    body: {
-      name: "twilio-1",
-      channel: "sms",
-      kind: "twilio",
-      partner_id: partner,
-      settings: { base_url: twilio.url, account_sid: twilio.accountSid, from: "+15550100000" },
-      secrets: { auth_token: twilio.authToken },
-    },
+  gateway = await add({
+    name: "twilio-1",
+    channel: "sms",
+    kind: "twilio",
+    settings: { base_url: twilio.url, account_sid: twilio.accountSid, from: "+15550100000" },
+    secrets: { auth_token: twilio.authToken },
   });
-  gateway = made.body;
 }, 60_000);
 beforeEach(() => twilio.behave({ type: "accept" }));
 afterAll(async () => {
@@ -69,6 +64,14 @@ afterAll(async () => {
 });
 
 const live = () => world.platform.contexts.live;
+/** Makes a gateway of the partner's. */
+async function add(body: object): Promise<{ readonly id: string; readonly callback_url: string }> {
+  const admin = await world.addKey(partner, { environment: "live", scopes: ["admin"] });
+  const given = { partner_id: partner, ...body };
+  const made = await world.call("POST", "/api/v1/admin/gateways", { key: admin, body: given });
+  expect(made.status).toBe(201);
+  return made.body;
+}
 /** What stands behind the public address. */
 const behind = (url: string): string => url.replace(origin, `http://127.0.0.1:${world.port}`);
 const post = (callback: Parameters<TwilioDouble["post"]>[0]): Promise<number> =>
@@ -191,17 +194,12 @@ test("what a person writes comes to the partner, with the picture", async () => 
 test("what a person writes to a bot opens a conversation, and the answer goes to the same chat; the secret is kept nowhere", async () => {
   const double = await telegramDouble();
   try {
-    const admin = await world.addKey(partner, { environment: "live", scopes: ["admin"] });
-    const made = await world.call("POST", "/api/v1/admin/gateways", {
-      key: admin,
-      body: {
-        name: "shop-bot",
-        channel: "telegram",
-        kind: "telegram",
-        partner_id: partner,
-        settings: { base_url: double.url },
-        secrets: { bot_token: double.botToken, secret_token: double.secretToken },
-      },
+    const made = await add({
+      name: "shop-bot",
+      channel: "telegram",
+      kind: "telegram",
+      settings: { base_url: double.url },
+      secrets: { bot_token: double.botToken, secret_token: double.secretToken },
     });
     const before = await count("CallbackReceived");
     const message = {
@@ -211,7 +209,7 @@ test("what a person writes to a bot opens a conversation, and the answer goes to
       from: { id: 88112233, first_name: "Ada" },
       text: "Do you ship to Łódź?",
     };
-    const update = double.update(made.body.callback_url, { message });
+    const update = double.update(made.callback_url, { message });
     const forged = { ...update.headers, "x-telegram-bot-api-secret-token": "wrong" };
     expect(await post({ ...update, headers: forged })).toBe(401);
     expect(await post(update)).toBe(200);
@@ -247,17 +245,13 @@ test("what a person writes to a bot opens a conversation, and the answer goes to
 test("a message to a list goes once to the provider that keeps it, over the bot's gateway, and ends sent", async () => {
   const double = await telegramDouble();
   try {
-    const admin = await world.addKey(partner, { environment: "live", scopes: ["admin"] });
-    const add = async (body: object) =>
-      (await world.call("POST", "/api/v1/admin/gateways", { key: admin, body })).body.id;
     const message = { channel: "broadcast", to: "spring_news", text: "We are open" };
     const send = () => world.call("POST", "/api/v1/messages", { key, body: message });
     expect((await send()).body.code).toBe("channel_not_enabled");
-    const via = await add({
+    const { id: via } = await add({
       name: "news-bot",
       channel: "telegram",
       kind: "telegram",
-      partner_id: partner,
       settings: { base_url: double.url },
       secrets: { bot_token: double.botToken, secret_token: double.secretToken },
     });
@@ -265,7 +259,6 @@ test("a message to a list goes once to the provider that keeps it, over the bot'
       name: "news",
       channel: "broadcast",
       kind: "broadcast",
-      partner_id: partner,
       settings: { via, per_second: 50 },
     });
     const sent = await send();
