@@ -94,9 +94,7 @@ export function createConnections(given: Options): Connections {
   let byChannel = new Map<string, Connection[]>();
   let routing: ChannelRules = new Map();
   const retired = new Set<Connection>();
-  const byId = (id: string): Connection | undefined =>
-    all.find(({ given: { gateway_id } }) => gateway_id === id);
-  const options = throughOthers(given, byId, released);
+  const options = throughOthers(given, () => all, released);
 
   function open(config: GatewayConfig): Connection | undefined {
     try {
@@ -121,8 +119,7 @@ export function createConnections(given: Options): Connections {
     if (connection.open === 0 && retired.delete(connection)) close(connection);
   }
 
-  const byName = (name: string): Connection | undefined =>
-    all.find((connection) => connection.name === name);
+  const byName = (name: string): Connection | undefined => all.find((each) => each.name === name);
 
   return {
     forChannel: (channel) => byChannel.get(channel) ?? [],
@@ -165,23 +162,28 @@ export function createConnections(given: Options): Connections {
 /** With the ways through other gateways: a permit is taken there too, and what goes through one counts as its own call, so that it closes after it. */
 const throughOthers = (
   options: Options,
-  byId: (id: string) => Connection | undefined,
+  all: () => readonly Connection[],
   released: (connection: Connection) => void,
 ): Options => ({
   ...options,
   tools: {
     ...options.tools,
     carrier(id) {
-      const connection = byId(id);
+      const connection = withId(all(), id);
       return connection && carrierOver(connection, released);
     },
   },
   bucketOf(config) {
     const own = options.bucketOf(config);
     const through = throughOf(config);
-    return through === undefined ? own : bucketOfBoth(own, () => byId(through.gateway)?.bucket);
+    return through === undefined
+      ? own
+      : bucketOfBoth(own, () => withId(all(), through.gateway)?.bucket);
   },
 });
+
+const withId = (all: readonly Connection[], id: string): Connection | undefined =>
+  all.find(({ given }) => given.gateway_id === id);
 
 const carrierOver = (
   connection: Connection,
