@@ -37,7 +37,7 @@ beforeAll(async () => {
   key = await world.addKey(partner);
   admin = await world.addKey(partner, { admin: true });
   target = await openTarget(environment());
-}, 60_000);
+}, 120_000);
 afterAll(async () => {
   await target.close();
   await world.close();
@@ -152,7 +152,7 @@ test("a rotation seals everything anew while services go on, whatever kills it, 
   const [request] = await until(() => sink.requests.length > 0 && sink.requests);
   new Webhook(secret).verify(request!.body, request!.headers as Record<string, string>);
   expect(request!.headers["x-password"]).toBe("hush");
-}, 60_000);
+}, 120_000);
 
 test("a key that is the installation's already is not rotated back by the order in which the two are given", async () => {
   const { settings } = target;
