@@ -139,9 +139,9 @@ describe("the chart", () => {
     expect(Object.keys(values).filter((name) => !(name in schema.properties))).toEqual([]);
     for (const [name, { properties }] of Object.entries(schema.properties))
       if (properties !== undefined && name in values)
-        expect(Object.keys((values as unknown as Record<string, object>)[name]!).toSorted()).toEqual(
-          Object.keys(properties).toSorted(),
-        );
+        expect(
+          Object.keys((values as unknown as Record<string, object>)[name]!).toSorted(),
+        ).toEqual(Object.keys(properties).toSorted());
     const refused = schema.$defs.settings.propertyNames.not.enum;
     expect(refused).toEqual(expect.arrayContaining(secrets));
     for (const name of refused) expect(documented).toContain(name);
