@@ -553,7 +553,8 @@ class AsyncOperationsBacktests:
 
     async def create(self, body: "t.RequestBacktest", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.BacktestSummary":
         """Try routing rules or prices on messages of the past; sends and appends nothing: POST /api/v1/backtests"""
-        return await self._core.call("POST", "/api/v1/backtests", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.BacktestSummary" = await self._core.call("POST", "/api/v1/backtests", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        return answer
 
     def list(self, *, limit: Optional[int] = None, after: Optional[str] = None, environment: Optional[Literal["live", "sandbox"]] = None, timeout: Optional[float] = None) -> AsyncListing["t.BacktestSummary"]:
         """List backtests, newest first: GET /api/v1/backtests"""
@@ -561,11 +562,13 @@ class AsyncOperationsBacktests:
 
     async def get(self, id: Union[str, int], *, timeout: Optional[float] = None) -> "t.Backtest":
         """Progress and result of a backtest: GET /api/v1/backtests/{id}"""
-        return await self._core.call("GET", "/api/v1/backtests/{id}", (id,), {}, timeout=timeout)
+        answer: "t.Backtest" = await self._core.call("GET", "/api/v1/backtests/{id}", (id,), {}, timeout=timeout)
+        return answer
 
     async def cancel(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.Backtest":
         """End a backtest that has not ended; what it came to so far stays: POST /api/v1/backtests/{id}/cancel"""
-        return await self._core.call("POST", "/api/v1/backtests/{id}/cancel", (id,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.Backtest" = await self._core.call("POST", "/api/v1/backtests/{id}/cancel", (id,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        return answer
 
 
 class AsyncOperationsSandboxClock:
@@ -1007,9 +1010,9 @@ class AsyncOperationsEvents:
         answer: "t.LifecycleEventPage" = await self._core.call("GET", "/api/v1/events", (), {"after": after, "consumer": consumer, "limit": limit, "types": types, "wait": wait, "before": before}, min_log_position=min_log_position, timeout=timeout)
         return answer
 
-    def stream(self, *, after: Optional[int] = None, types: Optional[Union[str, Sequence[str]]] = None, timeout: Optional[float] = None) -> AsyncIterator["t.LifecycleEvent"]:
-        """The same feed as server-sent events; resumes behind Last-Event-ID: GET /api/v1/events/stream"""
-        return self._core.stream(after=after or 0, types=types, timeout=timeout)
+    def stream(self, *, after: Optional[int] = None, consumer: Optional[str] = None, types: Optional[Union[str, Sequence[str]]] = None, timeout: Optional[float] = None) -> AsyncIterator["t.LifecycleEvent"]:
+        """The same feed as server-sent events; resumes behind Last-Event-ID, else where its consumer has committed: GET /api/v1/events/stream"""
+        return self._core.stream(after=after, types=types, consumer=consumer, timeout=timeout)
 
 
 class AsyncOperationsEventConsumers:

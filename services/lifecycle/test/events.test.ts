@@ -310,6 +310,29 @@ describe("the stream", () => {
     expect(bad.status).toBe(422);
   });
 
+  test("begins where its consumer has committed, unless it resumes", async () => {
+    const { id, key } = await world.addPartner();
+    await publish(id, 1, ["message.queued", "message.sent", "message.delivered"]);
+    const query = "?consumer=billing";
+    expect((await readStream(key, 3, { query })).ids).toEqual(["1", "2", "3"]);
+    const commit = { key, body: { sequence: 2 } };
+    await world.call("POST", "/api/v1/event-consumers/billing/commit", commit);
+    expect((await readStream(key, 1, { query })).ids).toEqual(["3"]);
+    const headers = { "last-event-id": "1" };
+    expect((await readStream(key, 2, { query, headers })).ids).toEqual(["2", "3"]);
+    expect((await get(key, `/stream${query}&after=1`)).status).toBe(422);
+  });
+
+  test("moves the reader's place on over what its filter keeps back, without an event", async () => {
+    const { id, key } = await world.addPartner();
+    await publish(id, 1, Array(1_000).fill("message.queued"));
+    const query = "?types=message.failed";
+    expect(await readStream(key, 1, { query })).toEqual({ ids: ["1000"], data: [] });
+    await publish(id, 1_001, ["message.failed"]);
+    const headers = { "last-event-id": "1000" };
+    expect((await readStream(key, 1, { query, headers })).ids).toEqual(["1001"]);
+  });
+
   test("delivers a long history in order to a reader that is slow", async () => {
     const { id, key } = await world.addPartner();
     const types = Array.from({ length: 5_000 }, () => "message.queued");

@@ -68,11 +68,19 @@ const FeedQuery = EventsQuery.extend({
       consumer === undefined || (before ?? after ?? cursor) === undefined,
     { path: ["consumer"], message: "goes with neither after nor before" },
   );
-const StreamQuery = EventsQuery.omit({ limit: true, wait: true, consumer: true });
+const StreamQuery = EventsQuery.omit({ limit: true, wait: true }).refine(
+  ({ consumer, after, cursor }) => consumer === undefined || (after ?? cursor) === undefined,
+  { path: ["consumer"], message: "goes with no after" },
+);
 
 type StreamQuery = z.infer<typeof StreamQuery>;
 
-const startOf = ({ after, cursor }: StreamQuery) => givenOnce({ after, cursor });
+/** Behind what the query names, else where its consumer has committed, else at the beginning. */
+async function startOf(call: Call<unknown, StreamQuery>): Promise<number> {
+  const { after, cursor, consumer } = call.query;
+  if (consumer !== undefined) return cursorOf(call, consumer);
+  return givenOnce({ after, cursor }) ?? 0;
+}
 const filterOf = ({ types: own, event_types: alias }: StreamQuery) => {
   const only = own ?? alias;
   return only === undefined ? {} : { types: [...typesNamed(only)] };
@@ -118,9 +126,7 @@ async function readEvents(call: Call<undefined, z.infer<typeof FeedQuery>>): Pro
   const limit = call.query.limit ?? defaultPageSize;
   const filter = filterOf(call.query);
   const deadline = performance.now() + (call.query.wait ?? 0) * 1000;
-  const { consumer } = call.query;
-  const committed = consumer === undefined ? 0 : await cursorOf(call, consumer);
-  let after = startOf(call.query) ?? committed;
+  let after = await startOf(call);
   for (;;) {
     const { rows, nextAfter, last } = await readLifecycle(pool, {
       partner,
@@ -212,13 +218,14 @@ export const eventRoutes: readonly Route[] = [
     method: "GET",
     path: "/events/stream",
     scope: "events:read",
-    summary: "The same feed as server-sent events; resumes behind Last-Event-ID",
+    summary:
+      "The same feed as server-sent events; resumes behind Last-Event-ID, else where its consumer has committed",
     query: StreamQuery,
     response: undefined,
     contentType: "text/event-stream",
     status: 200,
     errors: ["invalid_request", "sequence_ahead", "rate_limited"],
-    handler: (call) => streamEvents(call, startOf(call.query), filterOf(call.query)),
+    handler: async (call) => streamEvents(call, await startOf(call), filterOf(call.query)),
   }),
   route({
     method: "GET",
