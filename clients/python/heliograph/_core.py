@@ -178,9 +178,9 @@ class _Settings:
     def __repr__(self) -> str:
         return f"Heliograph({self.base_url})"
 
-    def stream_request(self, after: Optional[int], types: Any, consumer: Optional[str]) -> Dict[str, Any]:
+    def stream_request(self, after: Optional[int], types: Any, consumer: Optional[str], filters: Optional[str]) -> Dict[str, Any]:
         return {
-            "method": "GET", "url": f"{self.base_url}/api/v1/events/stream", "params": query_of({"after": after, "types": types, "consumer": consumer}),
+            "method": "GET", "url": f"{self.base_url}/api/v1/events/stream", "params": query_of({"after": after, "types": types, "consumer": consumer, "filters": filters}),
             "headers": {"accept": "text/event-stream"}, "timeout": httpx.Timeout(30.0, read=_SILENCE_SECONDS),
         }  # fmt: skip
 
@@ -324,9 +324,9 @@ class Core(_Settings):
         return Listing(read)
 
     def stream(self, after: Optional[int] = None, types: Any = None, consumer: Optional[str] = None,
-               timeout: Optional[float] = None) -> Iterator[Any]:  # fmt: skip
+               filters: Optional[str] = None, timeout: Optional[float] = None) -> Iterator[Any]:  # fmt: skip
         """One connection of the stream, to its end."""
-        request = self.stream_request(after, types, consumer)
+        request = self.stream_request(after, types, consumer, filters)
         with self.http.stream(**{**request, "headers": {**self.headers, **request["headers"]}}) as response:
             if not response.is_success:
                 response.read()
@@ -391,8 +391,8 @@ class AsyncCore(_Settings):
         return AsyncListing(read)
 
     async def stream(self, after: Optional[int] = None, types: Any = None, consumer: Optional[str] = None,
-                     timeout: Optional[float] = None) -> AsyncIterator[Any]:  # fmt: skip
-        request = self.stream_request(after, types, consumer)
+                     filters: Optional[str] = None, timeout: Optional[float] = None) -> AsyncIterator[Any]:  # fmt: skip
+        request = self.stream_request(after, types, consumer, filters)
         async with self.http.stream(**{**request, "headers": {**self.headers, **request["headers"]}}) as response:
             if not response.is_success:
                 await response.aread()

@@ -1,6 +1,6 @@
 import type { ServerResponse } from "node:http";
 import { PublicError } from "@heliograph/contracts";
-import { readLifecycle } from "../tables/lifecycle.ts";
+import { readLifecycle, type FeedFilter } from "../tables/lifecycle.ts";
 import { type Call, type Answer, stillAllowed, streamed, whileAllowed } from "@heliograph/api";
 import { untilReached, waiterOf } from "./waiting.ts";
 import { writeTo } from "./write-to.ts";
@@ -23,7 +23,7 @@ const open = new Map<string, number>();
 export async function streamEvents(
   call: Call<unknown, unknown>,
   from: number,
-  filter: { readonly types?: readonly string[] },
+  filter: FeedFilter,
 ): Promise<Answer> {
   const after = lastEventId(call) ?? from;
   await untilReached(call, after);
@@ -68,7 +68,7 @@ async function follow(
   call: Call,
   response: ServerResponse,
   start: number,
-  filter: { readonly types?: readonly string[] },
+  filter: FeedFilter,
   signal: AbortSignal,
 ): Promise<void> {
   const pool = call.deps.projectionPool;
