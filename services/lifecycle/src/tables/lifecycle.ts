@@ -67,7 +67,7 @@ type PageQuery = FeedFilter & {
 /** Rows whose filters are looked at here are read so many at once. */
 const chunk = 1_000;
 const isKept = (filters: EndpointFilters, { filtered }: LifecycleRow): boolean =>
-  passes(filters, filtered == null ? {} : (JSON.parse(filtered) as Filtered));
+  passes(filters, JSON.parse(filtered ?? "{}") as Filtered);
 
 /** Tables of a release that had no filters serve until they are made anew. */
 function whileOld(error: unknown): never {
