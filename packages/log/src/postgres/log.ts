@@ -96,6 +96,7 @@ export async function openPostgresLog(options: PostgresLogOptions): Promise<Even
 
   const log: DriverLog = {
     append: writer.append,
+    accompany: writer.accompany,
     readStreams: reader.readStreams,
     async readAll(request) {
       const { events, position, head } = await reader.readAll(request);
