@@ -22,31 +22,11 @@ export type MemoryLogOptions = { readonly validate?: Validate; readonly upcast?:
 
 /** A log that lives and dies with the process: for tests and for trying things out. Not durable. */
 export function openMemoryLog(options: MemoryLogOptions = {}): EventLog {
-  const { all, streams, appendOne, lastRevision, scan, readPage } = makeStore(options);
+  const store = makeStore(options);
+  const { all, streams, appendOne, scan, readPage } = store;
   const companions = new Companions(options.validate);
   const bell = makeBell();
   let closed = false;
-
-  /** Only where every one of them is stored it is known where they will be. */
-  function partyOf(appends: readonly Append[]): Party | undefined {
-    const taken = new Set(appends.map(({ stream }) => stream));
-    if (taken.size < appends.length) return undefined;
-    const items: Item[] = [];
-    for (const append of appends) {
-      const encoded = encodeAppend(append, options.validate);
-      const actual = lastRevision(append.stream);
-      const expected = expectedRevision(append.expected);
-      if (typeof encoded === "string" || (expected !== -2 && expected !== actual)) return undefined;
-      items.push({ append: { ...append, expected: actual }, encoded });
-    }
-    const party = companions.join(items, BigInt(all.length), (stream) => taken.has(stream));
-    const fits = party?.items.every(
-      ({ append: { stream, expected } }) => lastRevision(stream) === expectedRevision(expected),
-    );
-    if (fits === true) return party;
-    party?.over(false);
-    return undefined;
-  }
 
   async function* subscribe(request: SubscribeOptions): AsyncGenerator<Batch> {
     let position = request.after;
@@ -72,7 +52,7 @@ export function openMemoryLog(options: MemoryLogOptions = {}): EventLog {
     async append(appends) {
       if (closed) throw new LogUnavailable("the log is closed");
       const before = all.length;
-      const party = partyOf(appends);
+      const party = partyOf(appends, companions, store, options.validate);
       const outcomes = appends.map(appendOne);
       for (const { append } of party?.items ?? []) appendOne(append);
       party?.over(true);
@@ -96,6 +76,32 @@ export function openMemoryLog(options: MemoryLogOptions = {}): EventLog {
     },
   };
   return withFairReads(log, readPage, DEFAULT_READS, { perPartner: 1, total: 1 });
+}
+
+/** Only where every one of them is stored it is known where they will be. */
+function partyOf(
+  appends: readonly Append[],
+  companions: Companions,
+  { all, lastRevision }: Pick<ReturnType<typeof makeStore>, "all" | "lastRevision">,
+  validate: Validate | undefined,
+): Party | undefined {
+  const taken = new Set(appends.map(({ stream }) => stream));
+  if (taken.size < appends.length) return undefined;
+  const items: Item[] = [];
+  for (const append of appends) {
+    const encoded = encodeAppend(append, validate);
+    const actual = lastRevision(append.stream);
+    const expected = expectedRevision(append.expected);
+    if (typeof encoded === "string" || (expected !== -2 && expected !== actual)) return undefined;
+    items.push({ append: { ...append, expected: actual }, encoded });
+  }
+  const party = companions.join(items, BigInt(all.length), (stream) => taken.has(stream));
+  const fits = party?.items.every(
+    ({ append: { stream, expected } }) => lastRevision(stream) === expectedRevision(expected),
+  );
+  if (fits === true) return party;
+  party?.over(false);
+  return undefined;
 }
 
 /** The events in memory, and what is looked up among them. */
