@@ -14,15 +14,17 @@ export type OpenApi = {
 const methods = ["get", "post", "put", "patch", "delete"];
 const cell = (text: string): string => text.replaceAll("|", "\\|");
 
-const isForOperators = (path: string): boolean => path.startsWith("/api/v1/admin/");
+const scopeIn = ({ description }: Operation): string | undefined =>
+  /Scope: `([^`]+)`/.exec(description ?? "")?.[1];
+const isForOperators = (operation: Operation): boolean => scopeIn(operation) === "admin";
 
 /** `docs/reference/api.md`: every endpoint but those of operators, in one table. */
 export const apiPage = ({ paths }: OpenApi): string => `# Endpoints
 
 Made by \`npm run generate\` from the routes. Fields, types and answers are in the OpenAPI 3.1 document,
-[schemas/openapi.json](../../schemas/openapi.json), which a running instance serves at \`/api/v1/openapi.json\`. Those for operators, below \`/api/v1/admin\`, are [on a page of their own](admin-api.md).
+[schemas/openapi.json](../../schemas/openapi.json), which a running instance serves at \`/api/v1/openapi.json\`. Those for operators, whose scope is \`admin\`, are [on a page of their own](admin-api.md).
 
-${endpointTable(paths, (path) => !isForOperators(path))}
+${endpointTable(paths, (operation) => !isForOperators(operation))}
 `;
 
 /** `docs/reference/admin-api.md`: the endpoints of operators. */
@@ -33,17 +35,19 @@ Made by \`npm run generate\` from the routes, as [the others](api.md). An operat
 ${endpointTable(paths, isForOperators)}
 `;
 
-function endpointTable(paths: OpenApi["paths"], isShown: (path: string) => boolean): string {
+function endpointTable(
+  paths: OpenApi["paths"],
+  isShown: (operation: Operation) => boolean,
+): string {
   const rows = Object.entries(paths)
-    .filter(([path]) => isShown(path))
     .toSorted(([left], [right]) => (left < right ? -1 : 1))
     .flatMap(([path, operations]) =>
       methods.flatMap((method) => {
         const operation = operations[method];
-        if (operation === undefined) return [];
-        const scope = /Scope: (`[^`]+`)/.exec(operation.description ?? "")?.[1] ?? "none";
+        if (operation === undefined || !isShown(operation)) return [];
+        const scope = scopeIn(operation);
         return [
-          `| ${method.toUpperCase()} | \`${path}\` | ${cell(operation.summary ?? "")} | ${scope} |`,
+          `| ${method.toUpperCase()} | \`${path}\` | ${cell(operation.summary ?? "")} | ${scope === undefined ? "none" : `\`${scope}\``} |`,
         ];
       }),
     );
@@ -59,9 +63,7 @@ export function scopesPage(
   { paths }: OpenApi,
 ): string {
   const asked = Object.values(paths).flatMap((operations) =>
-    Object.values(operations).flatMap(
-      ({ description }) => /Scope: `([^`]+)`/.exec(description ?? "")?.[1] ?? [],
-    ),
+    Object.values(operations).flatMap((operation) => scopeIn(operation) ?? []),
   );
   const rows = [...new Set([...Object.keys(scopes), ...asked])].map((scope) => {
     const means = scopes[scope] ?? "";

@@ -483,6 +483,27 @@ class AsyncOperationsRouting:
         return await self._core.call("POST", "/api/v1/routing/explain", (), {}, body=body, kind="json", timeout=timeout)
 
 
+class AsyncOperationsBacktests:
+    def __init__(self, core: AsyncCore) -> None:
+        self._core = core
+
+    async def create(self, body: "t.RequestBacktest", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.BacktestSummary":
+        """Try routing rules or prices on messages of the past; sends and appends nothing: POST /api/v1/backtests"""
+        return await self._core.call("POST", "/api/v1/backtests", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+
+    def list(self, *, limit: Optional[int] = None, after: Optional[str] = None, environment: Optional[Literal["live", "sandbox"]] = None, timeout: Optional[float] = None) -> AsyncListing["t.BacktestSummary"]:
+        """List backtests, newest first: GET /api/v1/backtests"""
+        return self._core.listing("GET", "/api/v1/backtests", (), {"limit": limit, "after": after, "environment": environment}, timeout=timeout)
+
+    async def get(self, id: Union[str, int], *, timeout: Optional[float] = None) -> "t.Backtest":
+        """Progress and result of a backtest: GET /api/v1/backtests/{id}"""
+        return await self._core.call("GET", "/api/v1/backtests/{id}", (id,), {}, timeout=timeout)
+
+    async def cancel(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.Backtest":
+        """End a backtest that has not ended; what it came to so far stays: POST /api/v1/backtests/{id}/cancel"""
+        return await self._core.call("POST", "/api/v1/backtests/{id}/cancel", (id,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+
+
 class AsyncOperationsSandboxClock:
     def __init__(self, core: AsyncCore) -> None:
         self._core = core
@@ -1126,6 +1147,7 @@ class AsyncOperations:
         self.admin = AsyncOperationsAdmin(core)
         self.gateways = AsyncOperationsGateways(core)
         self.routing = AsyncOperationsRouting(core)
+        self.backtests = AsyncOperationsBacktests(core)
         self.sandbox = AsyncOperationsSandbox(core)
         self.callbacks = AsyncOperationsCallbacks(core)
         self.contacts = AsyncOperationsContacts(core)

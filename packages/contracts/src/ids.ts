@@ -34,7 +34,8 @@ export type IdPrefix =
   | "not"
   | "evl"
   | "cbk"
-  | "brc";
+  | "brc"
+  | "bkt";
 
 declare const brand: unique symbol;
 type Branded<Name extends string> = string & { readonly [brand]?: Name };

@@ -8,6 +8,8 @@ export { quietUntil, zonesOf } from "./quiet-hours.ts";
 export * from "./message.ts";
 export * from "./message-views.ts";
 export * from "./prices.ts";
+export { maxPriceListBytes, PriceEntries, repeatedEntries } from "./price-entries.ts";
+export { RoutingRule, RoutingRules, routingFaults } from "./routing-rules.ts";
 export * from "./status.ts";
 export * from "./template-stream.ts";
 export * from "./template-refusals.ts";

@@ -4,6 +4,9 @@ import { reaching } from "@heliograph/gateways";
 import type { GatewayConfig, RoutingRules } from "@heliograph/runtime";
 import type { Requested } from "./state.ts";
 
+/** What of a gateway decides whether it may carry a message. */
+export type Routable = Pick<GatewayConfig, "gateway_id" | "kind" | "partner_id" | "countries">;
+
 /** How one of the gateways of a route is taken. */
 export type Policy = RoutingRules[number]["policy"];
 
@@ -32,7 +35,7 @@ export type ChannelRules = ReadonlyMap<string, readonly Numbered[]>;
 /** A rule that names no channel is for those of its gateways, be they switched on or not: what it cannot carry is not its concern. */
 export function rulesByChannel(
   rules: RoutingRules,
-  configs: readonly GatewayConfig[],
+  configs: readonly Pick<GatewayConfig, "gateway_id" | "channel">[],
 ): ChannelRules {
   const channelOf = new Map(configs.map(({ gateway_id, channel }) => [gateway_id, channel]));
   const found = new Map<string, Numbered[]>();
@@ -53,7 +56,7 @@ export function rulesByChannel(
  * Where a message may go: to the gateways of the first rule that matches it, else to all of its channel. Those that are another partner's, that do not carry to its
  * country, or that a rule names and nobody has, are none of them; nor are those whose provider does not know the recipient, where another does.
  */
-export function routeOf<Item extends { readonly config: GatewayConfig }>(
+export function routeOf<Item extends { readonly config: Routable }>(
   rules: ChannelRules,
   ofChannel: readonly Item[],
   message: Routed,

@@ -40,7 +40,12 @@ const all: readonly (Endpoint & { readonly operation: Operation })[] = Object.en
   }),
 );
 const guarded = all.filter(({ operation }) => !isPublic(operation));
-const isAdmins = ({ path }: Endpoint): boolean => path.startsWith("/api/v1/admin/");
+const ofOperators = new Set(
+  all
+    .filter(({ operation }) => operation.description?.includes("Scope: `admin`"))
+    .map(({ name }) => name),
+);
+const isAdmins = ({ name }: Endpoint): boolean => ofOperators.has(name);
 const withIds = guarded.filter((each) => each.path.includes("{") && !isAdmins(each));
 
 /** Where the example of the document means something else than what is tried here. */

@@ -142,6 +142,12 @@ export type Operations = {
   readonly routing: {
     /** Which gateway a message would take now, and why; sends nothing: `POST /api/v1/routing/explain` */ explain(body: T.ExplainRoute, options?: C.Options<never>): Promise<T.ExplainedRoute>;
   };
+  readonly backtests: {
+    /** Try routing rules or prices on messages of the past; sends and appends nothing: `POST /api/v1/backtests` */ create(body: T.RequestBacktest, options?: C.Options<"idempotencyKey">): Promise<T.BacktestSummary>;
+    /** List backtests, newest first: `GET /api/v1/backtests` */ list(query?: { /** How many at most. */ readonly limit?: number; /** `next_cursor` of an earlier page. */ readonly after?: string; /** `live` or `sandbox`. */ readonly environment?: "live" | "sandbox" }, options?: C.Options<never>): C.Listing<T.BacktestSummary, T.BacktestList>;
+    /** Progress and result of a backtest: `GET /api/v1/backtests/{id}` */ get(id: string | number, options?: C.Options<never>): Promise<T.Backtest>;
+    /** End a backtest that has not ended; what it came to so far stays: `POST /api/v1/backtests/{id}/cancel` */ cancel(id: string | number, options?: C.Options<"idempotencyKey">): Promise<T.Backtest>;
+  };
   /** How your messages do: throughput by the minute, what became of them, why some were lost, how long they took; counted every three seconds at most: `GET /api/v1/overview` */ overview(query?: { /** The last so many minutes; 60 when left out. */ readonly minutes?: number }, options?: C.Options<"minLogPosition">): Promise<T.Overview>;
   readonly sandbox: {
     /** Report on a message as its provider would: in any order, as often as you like, and everything after it is as in live: `POST /api/v1/sandbox/receipts` */ receipt(body: T.SandboxReceipt, options?: C.Options<"idempotencyKey">): Promise<T.AcceptedReceipt>;

@@ -7,17 +7,15 @@ import {
   TimeInput,
   untilInEffect,
 } from "@heliograph/api";
+import { type EventData, isId, PublicError, streamOf } from "@heliograph/contracts";
 import {
-  categories,
-  channels,
-  type EventData,
-  type FieldError,
-  isId,
-  parseMoney,
-  PublicError,
-  streamOf,
-} from "@heliograph/contracts";
-import { currencyPattern, formatTime, maxPrefixDigits, parseTime } from "@heliograph/domain";
+  currencyPattern,
+  formatTime,
+  maxPriceListBytes,
+  parseTime,
+  PriceEntries,
+  repeatedEntries,
+} from "@heliograph/domain";
 import type { Decision } from "@heliograph/log";
 import { z } from "zod";
 import {
@@ -27,30 +25,6 @@ import {
   type PriceRefusal,
 } from "../decide-prices.ts";
 import { listView, PriceListView } from "./price-view.ts";
-
-/** The longest lists of wholesalers have some thousand prefixes; every process keeps each version that is or may come into force. */
-const mostEntries = 5_000;
-/** So many entries with every field. */
-const maxBodyBytes = 1_048_576;
-/** What is dearer is a slip. */
-const mostMicros = 1_000n * 1_000_000n;
-
-const Entry = z.strictObject({
-  channel: z.enum(channels),
-  prefix: z.string().regex(/^\d*$/, "must be digits only").max(maxPrefixDigits).meta({
-    description: "Of the number, without plus; empty: every other destination.",
-    example: "49",
-  }),
-  category: z.enum(categories).optional().meta({ description: "Left out: any." }),
-  min_segments: z.int().min(2).max(100).optional().meta({
-    description: "Only for messages of so many segments or more.",
-  }),
-  per_segment: z
-    .string()
-    .max(24)
-    .refine((text) => (parseMoney(text) ?? -1n) >= 0n, "must be a decimal of at least 0, as text")
-    .refine((text) => (parseMoney(text) ?? 0n) <= mostMicros, "must be at most 1000"),
-});
 
 const Publish = z
   .strictObject({
@@ -65,28 +39,9 @@ const Publish = z
       .optional()
       .meta({ description: "Of a new list; USD when left out. It chooses the wallet." }),
     effective_from: TimeInput.optional().meta({ description: "Left out: at once." }),
-    entries: z.array(Entry).min(1).max(mostEntries),
+    entries: PriceEntries,
   })
   .meta({ id: "PublishPrices" });
-
-/** What a partner is charged by must not depend on the order in which entries were given. */
-function requireDistinct(entries: PriceList["entries"]): void {
-  const seen = new Map<string, number>();
-  const errors: FieldError[] = [];
-  for (const [index, { channel, prefix, category, min_segments }] of entries.entries()) {
-    const key = [channel, prefix, category, min_segments].join(" ");
-    const first = seen.get(key);
-    if (first === undefined) seen.set(key, index);
-    else if (errors.length < 20)
-      errors.push({
-        path: `entries[${index}]`,
-        code: "duplicate",
-        message: `says again what entries[${first}] says`,
-      });
-  }
-  if (errors.length > 0)
-    throw new PublicError("invalid_request", "Two entries are for the same.", { errors });
-}
 
 const refusals: Readonly<Record<PriceRefusal, (list: PriceList) => PublicError>> = {
   version_taken: ({ list, version }) =>
@@ -107,7 +62,9 @@ async function publish(call: Call<z.infer<typeof Publish>, unknown>): Promise<An
   const { list, version, effective_from, entries } = call.body;
   const known = call.context.directory.newestPrices(list);
   const from = effective_from === undefined ? undefined : parseTime(effective_from)!;
-  requireDistinct(entries);
+  const errors = repeatedEntries(entries);
+  if (errors.length > 0)
+    throw new PublicError("invalid_request", "Two entries are for the same.", { errors });
   const data: PriceList = {
     list,
     version,
@@ -191,7 +148,7 @@ export const publishRoutes: readonly Route[] = [
     mutates: true,
     status: 201,
     body: Publish,
-    maxBodyBytes,
+    maxBodyBytes: maxPriceListBytes,
     response: PriceListView,
     errors,
     handler: publish,

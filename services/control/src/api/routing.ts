@@ -1,10 +1,5 @@
-import {
-  type EventData,
-  channels,
-  categories,
-  environments,
-  streamOf,
-} from "@heliograph/contracts";
+import { type EventData, environments, streamOf } from "@heliograph/contracts";
+import { RoutingRule, RoutingRules, routingFaults } from "@heliograph/domain";
 import type { Routing } from "@heliograph/platform";
 import {
   type Answer,
@@ -20,35 +15,10 @@ import {
 } from "@heliograph/api";
 import { z } from "zod";
 
-const Rule = z.strictObject({
-  match: z
-    .strictObject({
-      channel: z.enum(channels).optional(),
-      country_prefix: z
-        .string()
-        .regex(/^\+?[1-9]\d{0,6}$/, "must be the first digits of a number, such as +48")
-        .overwrite((text) => text.replace("+", ""))
-        .optional()
-        .meta({ description: "The first digits of the number.", example: "+48" }),
-      partner: z.string().max(64).optional(),
-      category: z.enum(categories).optional(),
-      sender: z.string().min(1).max(512).optional(),
-    })
-    .meta({ description: "Which messages; what is left out may be anything." }),
-  policy: z.enum(["weighted", "least_cost", "priority"]),
-  gateways: z
-    .array(z.string().max(64))
-    .min(1)
-    .max(20)
-    .meta({ description: "Ids, the first first." }),
-  failover: z.boolean().default(true).meta({
-    description: "Whether another of them may have the message when the one that was taken fails.",
-  }),
-});
 const SetRouting = z
   .strictObject({
     environment: z.enum(environments).optional().meta({ description: "Default: the key's." }),
-    rules: z.array(Rule).max(200),
+    rules: RoutingRules,
   })
   .meta({ id: "SetRouting" });
 type SetRouting = z.infer<typeof SetRouting>;
@@ -56,7 +26,7 @@ type SetRouting = z.infer<typeof SetRouting>;
 const RoutingView = z
   .object({
     environment: z.enum(environments),
-    rules: z.array(Rule).meta({ description: "The first that matches a message counts." }),
+    rules: z.array(RoutingRule).meta({ description: "The first that matches a message counts." }),
     configured_at: z.string().nullable(),
   })
   .meta({ id: "Routing" });
@@ -83,45 +53,12 @@ function environmentOf(
   return environment;
 }
 
-/** Every gateway and partner must be there, and a gateway carry the channel that is asked for. */
-function requireKnown(
-  call: Call<unknown, unknown>,
-  environment: Environment,
-  rules: SetRouting["rules"],
-): void {
-  const { directory } = call.context;
-  const known = new Map(
-    directory.gateways(environment).map((gateway) => [gateway.gateway_id, gateway]),
-  );
-  const faults = rules.flatMap(({ match, gateways }, index) => [
-    ...gateways.flatMap((id, place) => {
-      const path = `rules.${index}.gateways.${place}`;
-      const gateway = known.get(id);
-      if (gateway === undefined)
-        return { path, code: "not_found", message: `${environment} has no such gateway` };
-      if (gateways.indexOf(id) < place)
-        return { path, code: "duplicate", message: "is named twice" };
-      return match.channel === undefined || match.channel === gateway.channel
-        ? []
-        : { path, code: "invalid", message: `carries ${gateway.channel}` };
-    }),
-    ...(match.partner === undefined || directory.partner(match.partner) !== undefined
-      ? []
-      : [
-          {
-            path: `rules.${index}.match.partner`,
-            code: "not_found",
-            message: "there is no such partner",
-          },
-        ]),
-  ]);
-  if (faults.length > 0) throw notValid("body", faults);
-}
-
 async function put(call: Call<SetRouting, unknown>): Promise<Answer> {
   const { rules } = call.body;
   const environment = environmentOf(call, call.body.environment, "body");
-  requireKnown(call, environment, rules);
+  const { directory } = call.context;
+  const faults = routingFaults(rules, directory.gateways(environment), directory, environment);
+  if (faults.length > 0) throw notValid("body", faults);
   const { state, position } = await changeOnce<Routing>(call, {
     log: call.context.platformLog.forPartner(call.partner.partner_id),
     stream: streamOf("routing", environment),

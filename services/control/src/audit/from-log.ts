@@ -1,6 +1,6 @@
 import type { Environment, EventType } from "@heliograph/contracts";
 import { formatTime } from "@heliograph/domain";
-import type { EventLog, RecordedEvent } from "@heliograph/log";
+import { type EventLog, firstBehind, positionBefore, type RecordedEvent } from "@heliograph/log";
 import type { AuditFilter } from "../tables/audit.ts";
 import type { Entry, Part, Range, Source } from "./entry.ts";
 import { ownEntry, ownTargetTypes, ownTypes, type OwnType, streamsOf } from "./own-actions.ts";
@@ -158,24 +158,8 @@ async function between(
   return found;
 }
 
-const firstBehind = async (log: EventLog, after: bigint): Promise<RecordedEvent | undefined> =>
-  (await log.readAll({ after, limit: 1 })).events[0];
-
 const isBefore = async (log: EventLog, position: bigint, timeMs: number): Promise<boolean> =>
   ((await firstBehind(log, position))?.recordedAt ?? timeMs) < timeMs;
-
-/** The last position that was written before a time: what is written later has a later time. */
-async function positionBefore(log: EventLog, timeMs: number): Promise<bigint> {
-  let low = 0n;
-  let high = await log.head();
-  while (low < high) {
-    const middle = (low + high) / 2n;
-    const event = await firstBehind(log, middle);
-    if (event === undefined || event.recordedAt >= timeMs) high = middle;
-    else low = event.position;
-  }
-  return low;
-}
 
 async function reachedAt(log: EventLog, position: bigint): Promise<NonNullable<Part["reached"]>> {
   const event = await firstBehind(log, position - 1n);

@@ -3,6 +3,7 @@ import { channelModule } from "@heliograph/channels";
 import { channels, categories } from "@heliograph/contracts";
 import { z } from "zod";
 import { choose } from "../choose.ts";
+import { explained, withRoom } from "../explained.ts";
 import { routeOf, rulesByChannel } from "../routing.ts";
 import { readGatewayHealth } from "../tables/gateways.ts";
 
@@ -51,26 +52,12 @@ async function explain(call: Call<z.infer<typeof ExplainRoute>, unknown>): Promi
     .filter((gateway) => gateway.enabled && gateway.channel === channel)
     .map((config) => {
       const breaker = health.get(config.gateway_id)?.breaker ?? "closed";
-      const unhealthy = breaker === "open" ? "its circuit breaker is open" : undefined;
-      const { name, weight, cost } = config;
-      return { config, name, weight, cost, unhealthy, full: false, asking: false };
+      return withRoom(config, breaker === "open" ? "its circuit breaker is open" : undefined);
     });
   const { to, country } = recipient.value;
   const message = { channel, to, from, category, country, partner };
   const found = routeOf(rulesByChannel(directory.routing(call.env), gateways), ofChannel, message);
-  const choice = choose(found, [], Math.random());
-  const rule = found.rule === undefined ? "" : `rule ${found.rule}: `;
-  if (choice.type !== "chosen") {
-    const why = choice.type === "none" ? "no gateway carries it" : "no gateway is healthy";
-    const considered = found.candidates.map(({ name, unhealthy }) => ({
-      gateway: name,
-      verdict: unhealthy ?? "not taken",
-    }));
-    return { status: 200, body: { gateway: null, reason: `${rule}${why}`, considered } };
-  }
-  const { name } = choice.candidate;
-  const { reason, considered = [{ gateway: name, verdict: "chosen" }] } = choice.choice;
-  return { status: 200, body: { gateway: name, reason, considered } };
+  return { status: 200, body: explained(found, choose(found, [], Math.random())) };
 }
 
 export const explainRoute: Route = route({

@@ -1,0 +1,20 @@
+import type { EventLog, Position, RecordedEvent } from "./types.ts";
+
+/** The first event behind a position. */
+export const firstBehind = async (
+  log: EventLog,
+  after: Position,
+): Promise<RecordedEvent | undefined> => (await log.readAll({ after, limit: 1 })).events[0];
+
+/** The last position that was written before a time, epoch ms: what is written later has a later time. It takes a read for each halving of the log. */
+export async function positionBefore(log: EventLog, timeMs: number): Promise<Position> {
+  let low = 0n;
+  let high = await log.head();
+  while (low < high) {
+    const middle = (low + high) / 2n;
+    const event = await firstBehind(log, middle);
+    if (event === undefined || event.recordedAt >= timeMs) high = middle;
+    else low = event.position;
+  }
+  return low;
+}

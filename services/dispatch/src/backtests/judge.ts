@@ -1,0 +1,180 @@
+import { hash } from "node:crypto";
+import { channelModule } from "@heliograph/channels";
+import { type GatewayChoice, type Micros, parseMoney } from "@heliograph/contracts";
+import { foldMessage, priceFor, type MessageState, type PriceList } from "@heliograph/domain";
+import type { GatewayConfig } from "@heliograph/gateways";
+import type { RecordedEvent } from "@heliograph/log";
+import type { RoutingRules } from "@heliograph/runtime";
+import { erasedText } from "@heliograph/vault";
+import { type Candidate, choose } from "../choose.ts";
+import { explained, withRoom } from "../explained.ts";
+import { type ChannelRules, type Routable, routeOf, rulesByChannel } from "../routing.ts";
+import { evolve, type Requested, type State } from "../state.ts";
+
+/** What a backtest knows of a gateway: nothing that is secret. */
+export type TestedGateway = Routable &
+  Pick<GatewayConfig, "name" | "channel" | "enabled" | "weight" | "cost">;
+
+/** The rules that are tried, and the gateways as they were when it was asked for. */
+export type Candidates = {
+  readonly rules: RoutingRules | undefined;
+  /** `list`: only what that list priced is priced anew. */
+  readonly prices:
+    | (Pick<PriceList, "currency" | "entries"> & { readonly list?: string | undefined })
+    | undefined;
+  readonly gateways: readonly TestedGateway[];
+};
+
+/** Why a message says nothing about the rules. */
+export const unjudged = [
+  "recipient_erased",
+  "recipient_unreadable",
+  "under_way",
+  "never_sent",
+  "no_price",
+  "too_large",
+] as const;
+export type Unjudged = (typeof unjudged)[number];
+
+export type Side = {
+  /** Its name; null: none carries it. */
+  readonly gateway: string | null;
+  /** What the provider takes; undefined where that is not known. */
+  readonly cost: Micros | undefined;
+  /** What the partner pays. */
+  readonly charge: Micros;
+};
+export type Verdict = {
+  readonly messageId: string;
+  readonly partner: string;
+  readonly channel: string;
+  readonly country: string;
+  readonly currency: string;
+  readonly before: Side;
+  readonly after: Side;
+  /** How the gateway of `after` was taken; undefined where no routing is tried. */
+  readonly choice: Required<GatewayChoice> | undefined;
+  /** The gateway that had it might have been drawn as well. */
+  readonly drawn: boolean;
+  readonly repriced: boolean;
+};
+
+/** A message of the window as its stream tells it. */
+export type Sent = {
+  readonly state: MessageState;
+  /** The gateways that had failed it when one took it. */
+  readonly failed: readonly string[];
+};
+
+/** Folds a message's stream. Gives why it cannot be judged where no provider took it. */
+export function sentOf(events: readonly RecordedEvent[]): Sent | Unjudged {
+  const state = foldMessage(events);
+  if (state === undefined) return "never_sent";
+  if (state.provider === undefined)
+    return state.status === "scheduled" || state.status === "queued" ? "under_way" : "never_sent";
+  let folded: State | undefined;
+  let failed: readonly string[] = [];
+  for (const event of events) {
+    if (event.type === "MessageSent" || event.type === "MessageResent")
+      failed = folded?.failed ?? [];
+    folded = evolve(folded, event);
+  }
+  return { state, failed };
+}
+
+/** A number from [0, 1) for the draw by weight: the same for a message in every backtest. */
+const drawOf = (messageId: string): number =>
+  Number.parseInt(hash("sha256", messageId, "hex").slice(0, 8), 16) / 2 ** 32;
+
+type Tried = Candidate & { readonly config: TestedGateway };
+
+/**
+ * Judges messages by the candidates: where each would have gone, by the functions that dispatch and `POST /routing/explain` choose with, and what it would have cost, by the one that
+ * prices a send. Every gateway is taken as healthy and with room, but for those that failed the very message before one took it; what became of the message is as it was.
+ */
+export function createJudge(candidates: Candidates) {
+  const { rules, prices, gateways } = candidates;
+  const tried = gateways.filter(({ enabled }) => enabled).map((config) => withRoom(config));
+  const byChannel = Map.groupBy(tried, ({ config }) => config.channel as string);
+  const costs = new Map(gateways.map(({ name, cost }) => [name, cost]));
+  const own = rules && rulesByChannel(rules, gateways);
+  const list: PriceList | undefined = prices && {
+    ...prices,
+    list: prices.list ?? "candidate",
+    version: 1,
+    published_at: "",
+  };
+
+  const costOf = (gateway: string | null, segments: number): Micros | undefined => {
+    if (gateway === null) return 0n;
+    const each = parseMoney(costs.get(gateway) ?? "");
+    return each === undefined ? undefined : each * BigInt(segments);
+  };
+
+  /** `to`: the recipient, readable. */
+  return (sent: Sent, to: string): Verdict | Unjudged => {
+    const { state } = sent;
+    const { request, partner } = state;
+    if (to === erasedText) return "recipient_erased";
+    const recipient = channelModule(request.channel).recipient(to);
+    if (recipient.kind === "fault") return "recipient_unreadable";
+    const { count } = request.segments;
+    const had = state.provider!.gateway;
+    const paid = parseMoney(request.cost)!;
+    const fresh = freshPrice(list, prices?.list, request, recipient.value.digits);
+    if (fresh === "no_price") return fresh;
+    const routed = own && routedBy(own, byChannel.get(request.channel) ?? [], sent, to);
+    const gateway = routed === undefined ? had : routed.choice.gateway;
+    const charge = (price: Micros): Micros => (state.charged ? price : 0n);
+    return {
+      messageId: state.id,
+      partner,
+      channel: request.channel,
+      country: request.price.country,
+      currency: request.currency,
+      before: { gateway: had, cost: costOf(had, count), charge: charge(paid) },
+      after: {
+        gateway,
+        cost: costOf(gateway, count),
+        charge: gateway === null ? 0n : charge(fresh ?? paid),
+      },
+      choice: routed?.choice,
+      drawn: gateway !== had && (routed?.mayDraw(had) ?? false),
+      repriced: fresh !== undefined,
+    };
+  };
+}
+
+/** The price by the candidate list; undefined where it is not for the message. */
+function freshPrice(
+  list: PriceList | undefined,
+  only: string | undefined,
+  request: Requested,
+  digits: string,
+): Micros | "no_price" | undefined {
+  if (list === undefined || list.currency !== request.currency) return undefined;
+  if (only !== undefined && only !== request.price.list) return undefined;
+  const { channel, category, segments } = request;
+  const { country } = request.price;
+  const asked = { channel, digits, country, segments: segments.count, category };
+  return priceFor(list, asked)?.micros ?? "no_price";
+}
+
+function routedBy(
+  rules: ChannelRules,
+  ofChannel: readonly Tried[],
+  { state, failed }: Sent,
+  to: string,
+) {
+  const { channel, from, category, price } = state.request;
+  const { country } = price;
+  const { partner } = state;
+  const found = routeOf(rules, ofChannel, { channel, to, from, category, country, partner });
+  const choice = explained(found, choose(found, failed, drawOf(state.id)));
+  return {
+    choice,
+    mayDraw: (gateway: string): boolean =>
+      found.policy === "weighted" &&
+      found.candidates.some(({ name, weight }) => name === gateway && weight > 0),
+  };
+}

@@ -1,0 +1,34 @@
+import type { GatewayChoice } from "@heliograph/contracts";
+import type { GatewayConfig } from "@heliograph/gateways";
+import type { Candidate, Choice } from "./choose.ts";
+import type { RouteTo } from "./routing.ts";
+
+/** A gateway as the choice sees one that is not at its limit: what is at its limit right now only a dispatcher knows. */
+export function withRoom<Config extends Pick<GatewayConfig, "name" | "weight" | "cost">>(
+  config: Config,
+  unhealthy?: string,
+): Candidate & { readonly config: Config } {
+  const { name, weight, cost } = config;
+  return { config, name, weight, cost, unhealthy, full: false, asking: false };
+}
+
+/** A choice for somebody who asks what it would be; `gateway` is the name of the one that is taken, null where none can be. */
+export function explained<Item extends Candidate>(
+  { candidates, rule }: RouteTo<Item>,
+  choice: Choice<Item>,
+): { readonly gateway: string | null } & Required<GatewayChoice> {
+  if (choice.type === "chosen") {
+    const { name: gateway } = choice.candidate;
+    const { reason, considered = [{ gateway, verdict: "chosen" }] } = choice.choice;
+    return { gateway, reason, considered };
+  }
+  const why = choice.type === "none" ? "no gateway carries it" : "no gateway is healthy";
+  return {
+    gateway: null,
+    reason: `${rule === undefined ? "" : `rule ${rule}: `}${why}`,
+    considered: candidates.map(({ name, unhealthy }) => ({
+      gateway: name,
+      verdict: unhealthy ?? "not taken",
+    })),
+  };
+}

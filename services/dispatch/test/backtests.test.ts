@@ -1,0 +1,399 @@
+import { newId, streamOf, uuid7, type EventData, type EventType } from "@heliograph/contracts";
+import type { RoutingRules } from "@heliograph/runtime";
+import { until } from "@heliograph/testkit";
+import { openWorld, type World } from "@heliograph/testkit/world";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { service } from "../src/index.ts";
+import { runBacktest } from "../src/backtests/run.ts";
+import { noSums, packSums, sumsView, unpackSums } from "../src/backtests/sums.ts";
+import { addBacktest, claimBacktest, noteProgress } from "../src/tables/backtests.ts";
+import { simulator } from "./harness.ts";
+
+const mobile = simulator("sms", { name: "dear", cost: "0.01" });
+const cheap = simulator("sms", { gateway_id: newId("gtw"), name: "cheap", cost: "0.004" });
+const unknown = simulator("sms", { gateway_id: newId("gtw"), name: "unknown", weight: 0 });
+
+let world: World;
+let admin: string;
+let other: { readonly id: string; readonly key: string };
+let partner: { readonly id: string; readonly key: string };
+beforeAll(async () => {
+  world = await openWorld({
+    services: [service],
+    gateways: [mobile, cheap, unknown],
+    partners: [{}, {}],
+  });
+  [partner, other] = world.partners as [typeof partner, typeof other];
+  admin = await world.addKey(partner.id, { admin: true });
+});
+afterAll(() => world.close());
+
+const requestOf = (id: string, to: string, more: object): EventData<"MessageRequested"> => ({
+  message_id: id,
+  channel: "sms",
+  to,
+  content: { text: "Hello" },
+  category: "transactional",
+  priority: 1,
+  expires_at: "2099-01-01T00:00:00.000Z",
+  cost: "0.02",
+  currency: "USD",
+  price: {
+    list: "standard",
+    version: 1,
+    country: to.startsWith("+48") ? "PL" : "US",
+    per_segment: "0.01",
+  },
+  segments: { count: 2, encoding: "GSM-7", characters: 200 },
+  created_at: new Date().toISOString(),
+  ...more,
+});
+
+/** A message with what became of it, as its consumers would have written it. */
+async function message(
+  to: string,
+  after: readonly (readonly [EventType, object])[],
+  { whose = partner.id, ...more }: { whose?: string; [field: string]: unknown } = {},
+): Promise<string> {
+  const id = newId("msg");
+  const request = requestOf(id, to, more);
+  const context = { channel: "sms" as const, to };
+  const events = [["MessageRequested", request] as const, ...after].map(([type, data]) => ({
+    id: uuid7(),
+    type,
+    data:
+      type === "MessageRequested"
+        ? data
+        : {
+            message_id: id,
+            ...data,
+            ...(type !== "DispatchAttemptFailed" && { message: context }),
+          },
+    metadata: { partner: whose },
+  }));
+  const log = world.platform.contexts.sandbox.log;
+  const [outcome] = await log.append([
+    { stream: streamOf("message", id), expected: "no_stream", events },
+  ]);
+  expect(outcome).toMatchObject({ kind: "appended" });
+  return id;
+}
+const attempt = { attempt: 1, attempt_id: newId("atp"), choice: { reason: "the first" } };
+const sentBy = (gateway: string) =>
+  [
+    "MessageSent",
+    {
+      ...attempt,
+      gateway,
+      gateway_kind: "simulator",
+      provider: { name: gateway, message_id: "p1", status: "ok" },
+      cost: "0.02",
+      currency: "USD",
+    },
+  ] as const;
+const failedBy = (gateway: string) =>
+  [
+    "DispatchAttemptFailed",
+    {
+      ...attempt,
+      gateway,
+      error: { code: "x", class: "provider", permanent: false },
+      next: "failover",
+      reason: "another",
+    },
+  ] as const;
+
+const rule = (gateways: readonly string[], more: object = {}) => ({
+  match: {},
+  policy: "priority",
+  gateways,
+  failover: true,
+  ...more,
+});
+const window = () => ({
+  from: new Date(Date.now() - 3_600_000).toISOString(),
+  to: new Date().toISOString(),
+});
+const ask = (body: object, key = admin) =>
+  world.call("POST", "/api/v1/backtests", {
+    key,
+    body: { environment: "sandbox", ...window(), ...body },
+  });
+const get = (id: string, key = admin) => world.call("GET", `/api/v1/backtests/${id}`, { key });
+async function ran(body: object) {
+  const asked = await ask(body);
+  expect([asked.status, asked.text]).toEqual([202, expect.any(String)]);
+  return until(async () => {
+    const { body: found } = await get(asked.body.id as string);
+    return found.status === "done" && found;
+  });
+}
+
+test("rules and prices are tried on what was sent, against what happened, and nothing is appended", async () => {
+  const moved = await message("+48500100200", [sentBy("dear")]);
+  const stays = await message("+15551230001", [sentBy("cheap")]);
+  const failed = await message("+48500100201", [failedBy("cheap"), sentBy("dear")]);
+  await message("+48500100202", [["MessageCanceled", { cost: "0.02", currency: "USD" }]]);
+  await message("+48500100203", []);
+  await message("+48500100204", [sentBy("gone")]);
+  await message("+48500100205", [sentBy("dear")], { whose: other.id });
+  const heads = await world.heads();
+  const found = await ran({
+    partner: partner.id,
+    routing: { rules: [rule([cheap.gateway_id, mobile.gateway_id])] },
+    prices: {
+      entries: [
+        { channel: "sms", prefix: "", per_segment: "0.02" },
+        { channel: "sms", prefix: "48", per_segment: "0.005" },
+      ],
+    },
+  });
+  expect(await world.heads()).toBe(heads);
+  expect(found).toMatchObject({
+    health: "neutral",
+    progress: 1,
+    complete: true,
+    rules: 1,
+    prices: 2,
+    partner: partner.id,
+  });
+  const { result } = found;
+  expect(result).toMatchObject({
+    judged: 4,
+    not_judged: { never_sent: 1, under_way: 1 },
+    gateway_changed: 2,
+    gateway_drawn: 0,
+    repriced: 4,
+    not_carried: 0,
+    cost_unknown: 1,
+    totals: [
+      {
+        currency: "USD",
+        before: { messages: 4, cost: "0.048", charge: "0.08" },
+        // Two segments each: one at 0.004 moved, one that stayed there, and one that the cheap gateway had failed.
+        after: { messages: 4, cost: "0.036", charge: "0.07" },
+        cost_difference: "-0.012",
+        charge_difference: "-0.01",
+      },
+    ],
+  });
+  expect(result.by_country).toMatchObject([
+    { name: "PL", charge_difference: "-0.03" },
+    { name: "US", charge_difference: "0.02", cost_difference: "0" },
+  ]);
+  expect(result.by_gateway).toContainEqual(
+    expect.objectContaining({
+      name: "dear",
+      before: { messages: 2, cost: "0.04", charge: "0.04" },
+      after: { messages: 1, cost: "0.02", charge: "0.01" },
+    }),
+  );
+  const shown = result.examples as {
+    message_id: string;
+    after: object;
+    decision: { reason: string };
+  }[];
+  const example = (id: string) => shown.find((each) => each.message_id === id)!;
+  expect(example(moved)).toMatchObject({
+    before: { gateway: "dear", cost: "0.02", charge: "0.02" },
+    after: { gateway: "cheap", cost: "0.008", charge: "0.01" },
+    decision: { reason: "rule 1: the first of 2 usable gateways" },
+  });
+  expect(example(failed)).toMatchObject({
+    after: { gateway: "dear" },
+    decision: { reason: "rule 1: fail-over from cheap" },
+  });
+  expect(example(stays)).toMatchObject({ after: { gateway: "cheap", charge: "0.04" } });
+  // Whom it went to is nobody's business here.
+  expect(JSON.stringify(found)).not.toContain("500100");
+});
+
+test("prices alone leave each message where it went, and what no rule carries costs nothing", async () => {
+  const whose = (await world.addPartner()).id;
+  await message("+48500100200", [sentBy("dear")], { whose });
+  await message("+15551230001", [sentBy("dear")], { whose, currency: "EUR" });
+  const prices = await ran({
+    partner: whose,
+    prices: { entries: [{ channel: "sms", prefix: "", per_segment: "0.5" }] },
+  });
+  expect(prices.result).toMatchObject({ judged: 2, repriced: 1, gateway_changed: 0 });
+  expect(
+    prices.result.totals
+      .map(({ currency, charge_difference }: Record<string, string>) => [
+        currency,
+        charge_difference,
+      ])
+      .toSorted(),
+  ).toEqual([
+    ["EUR", "0"],
+    ["USD", "0.98"],
+  ]);
+  expect(prices.result.examples[0]).not.toHaveProperty("decision");
+  const lacking = await ran({
+    partner: whose,
+    prices: { list: "standard", entries: [{ channel: "email", prefix: "", per_segment: "1" }] },
+  });
+  expect(lacking.result).toMatchObject({ judged: 1, not_judged: { no_price: 1 } });
+});
+
+test("what was erased is not judged, and no sealed recipient is shown", async () => {
+  const whose = (await world.addPartner()).id;
+  const { vault } = world.platform.contexts.sandbox;
+  const seals = await vault.seals([
+    { partner: whose, subject: "cnt_A" },
+    { partner: whose, subject: "cnt_B" },
+  ] as never);
+  await message(seals[0]!("+48500100200"), [sentBy("dear")], { whose });
+  await message(seals[1]!("+48500100201"), [sentBy("dear")], { whose });
+  await vault.destroy(whose, ["cnt_A"]);
+  const found = await ran({
+    partner: whose,
+    routing: { rules: [rule([cheap.gateway_id], { match: { country_prefix: "+48" } })] },
+  });
+  expect(found.result).toMatchObject({
+    judged: 1,
+    not_judged: { recipient_erased: 1 },
+    gateway_changed: 1,
+  });
+});
+
+test("a run that is ended between two pages goes on there, and comes to the same as one that was not", async () => {
+  const whose = (await world.addPartner()).id;
+  const { log, vault } = world.platform.contexts.sandbox;
+  const reached = await log.head();
+  for (let count = 0; count < 120; count++)
+    await message(`+4850010${1_000 + count}`, [sentBy(count % 2 ? "dear" : "cheap")], { whose });
+  const to = await log.head();
+  const { signal } = new AbortController();
+  const asked = {
+    from: "",
+    to: "",
+    partner: whose,
+    by: whose,
+    rules: [rule([cheap.gateway_id, mobile.gateway_id], { policy: "weighted" })] as RoutingRules,
+    prices: undefined,
+    gateways: [mobile, cheap],
+  };
+  const whole = noSums();
+  expect(
+    await runBacktest({ log, vault }, asked, { reached, to }, whole, async () => true, signal),
+  ).toBe(true);
+  expect(whole).toMatchObject({ judged: 120, drawn: whole.gatewayChanged });
+  // By weight some go elsewhere and some stay, the same ones each time.
+  expect(whole.gatewayChanged).toBeGreaterThan(20);
+  expect(whole.gatewayChanged).toBeLessThan(100);
+  let at = reached;
+  const stop = async (position: bigint) => ((at = position), false);
+  const part = noSums();
+  expect(
+    await runBacktest({ log, vault }, asked, { reached, to }, part, stop, signal),
+  ).toBeUndefined();
+  expect(part.judged).toBe(100);
+  const rest = unpackSums(packSums(part));
+  expect(
+    await runBacktest({ log, vault }, asked, { reached: at, to }, rest, async () => true, signal),
+  ).toBe(true);
+  expect(sumsView(rest)).toEqual(sumsView(whole));
+});
+
+test("what cannot be tried is refused with its place, and who is no operator learns nothing", async () => {
+  const refused = async (body: object): Promise<readonly string[]> => {
+    const answer = await ask(body);
+    expect(answer.status).toBe(422);
+    return (answer.body.errors as { path: string }[]).map(({ path }) => path);
+  };
+  const routing = { rules: [rule([cheap.gateway_id])] };
+  expect(await refused({})).toEqual(["routing"]);
+  expect(
+    await refused({ routing, from: "2026-01-01T00:00:00Z", to: "2026-02-02T00:00:00Z" }),
+  ).toEqual(["to"]);
+  expect(
+    await refused({ routing, to: "2099-01-01T00:00:00Z", from: "2098-12-31T00:00:00Z" }),
+  ).toEqual(["to"]);
+  expect(await refused({ routing, partner: newId("ptn") })).toEqual(["partner"]);
+  expect(
+    await refused({
+      routing: { rules: [rule([newId("gtw")], { match: { partner: newId("ptn") } })] },
+    }),
+  ).toEqual(["routing.rules.0.gateways.0", "routing.rules.0.match.partner"]);
+  const entry = { channel: "sms", prefix: "", per_segment: "1" };
+  expect(await refused({ prices: { entries: [entry, entry] } })).toEqual(["prices.entries[1]"]);
+  expect(
+    await refused({ routing: { rules: [rule([cheap.gateway_id], { match: { sender: 7 } })] } }),
+  ).toEqual(["routing.rules.0.match.sender"]);
+
+  const { id } = await ran({
+    routing: { rules: [rule([cheap.gateway_id], { match: { sender: "'; drop" } })] },
+  });
+  const sandbox = await world.addKey(partner.id, { scopes: ["admin"] });
+  expect((await get(id, partner.key)).status).toBe(403);
+  expect((await get(id, sandbox)).status).toBe(200);
+  const live = await ask({ environment: "live", prices: { entries: [entry] } });
+  expect(live.status).toBe(202);
+  expect((await get(live.body.id as string, sandbox)).status).toBe(404);
+  expect((await ask({ environment: "live", prices: { entries: [entry] } }, sandbox)).status).toBe(
+    404,
+  );
+  expect(
+    (await world.call("POST", `/api/v1/backtests/${live.body.id}/cancel`, { key: sandbox })).status,
+  ).toBe(404);
+  expect((await get("bkt_x", admin)).status).toBe(404);
+  expect((await world.call("POST", `/api/v1/backtests/${id}/cancel`, { key: admin })).status).toBe(
+    409,
+  );
+  const list = await world.call("GET", "/api/v1/backtests?environment=sandbox&limit=1", {
+    key: admin,
+  });
+  expect(list.body).toMatchObject({
+    data: [{ id, status: "done" }],
+    next_cursor: expect.any(String),
+  });
+});
+
+test("one runs at a time and is fenced: who lost it to another, or to a cancellation, stops; what nobody goes on with fails", async () => {
+  const { pool } = world.platform.contexts.live;
+  const asked = {
+    from: "",
+    to: "",
+    partner: undefined,
+    by: partner.id,
+    rules: [],
+    prices: undefined,
+    gateways: [],
+  };
+  const [one, two, first, second] = [
+    newId("bkt"),
+    newId("bkt"),
+    crypto.randomUUID(),
+    crypto.randomUUID(),
+  ];
+  const none = packSums(noSums());
+  await until(
+    async () =>
+      (await pool.query("select from backtests.runs where finished_at is null")).rowCount === 0,
+  );
+  for (const id of [one, two]) await addBacktest(pool, id, asked, { after: 0n, to: 5n });
+  const age = () =>
+    pool.query(
+      "update backtests.runs set updated_at = now() - interval '1 minute' where status = 'running'",
+    );
+  expect(await claimBacktest(pool, first)).toMatchObject({ id: one });
+  expect(await claimBacktest(pool, second)).toBeUndefined();
+  expect(await noteProgress(pool, one, first, 3n, none)).toBe(true);
+  await age();
+  expect(await claimBacktest(pool, second)).toMatchObject({ id: one, reached: 3n, sums: none });
+  expect(await noteProgress(pool, one, first, 4n, none)).toBe(false);
+  for (let tries = 0; tries < 4; tries++) {
+    await age();
+    await claimBacktest(pool, second);
+  }
+  await age();
+  expect(await claimBacktest(pool, second)).toMatchObject({ id: two });
+  expect((await get(one)).body).toMatchObject({
+    status: "failed",
+    error: expect.stringContaining("5 times"),
+  });
+  const canceled = await world.call("POST", `/api/v1/backtests/${two}/cancel`, { key: admin });
+  expect(canceled.body).toMatchObject({ status: "canceled", progress: 0 });
+  expect(await noteProgress(pool, two, second, 1n, none)).toBe(false);
+});
