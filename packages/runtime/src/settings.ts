@@ -1,5 +1,6 @@
 import type { Environment as LogEnvironment } from "@heliograph/contracts";
 import { z } from "zod";
+import { withCredentials } from "./credentials.ts";
 import { defaultSecretIn } from "./default-secrets.ts";
 import { misspelt } from "./settings-names.ts";
 import { settingsTable } from "./settings-table.ts";
@@ -45,6 +46,8 @@ export type Settings = {
   /** Without it mail is written into the data folder. */
   readonly mailUrl: string | undefined;
   readonly mailFrom: string;
+  /** Where mail of others is taken; undefined: nowhere. */
+  readonly inboundSmtp: InboundSmtp | undefined;
   /** Where the team is told of requests for an evaluation. */
   readonly slackWebhookUrl: string | undefined;
   readonly business: BusinessCalendar;
@@ -64,6 +67,14 @@ export type Settings = {
   readonly startWaitMs: number;
   /** Variables that begin with HELIOGRAPH_ and are none of ours, each as a line for a person. */
   readonly unknown: readonly string[];
+};
+
+export type InboundSmtp = {
+  readonly host: string;
+  /** 0: any free one. */
+  readonly port: number;
+  /** Without it mail comes unencrypted. */
+  readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined;
 };
 
 /** When people answer. */
@@ -106,6 +117,14 @@ type Environment = Readonly<Record<string, string | undefined>>;
 const tableSchema = z.object(settingsTable);
 type Values = z.infer<typeof tableSchema>;
 
+function credentialed(env: Environment): Environment {
+  try {
+    return withCredentials(env);
+  } catch (error) {
+    throw new SettingsError(`CREDENTIALS_DIRECTORY: ${(error as Error).message}`);
+  }
+}
+
 /** Throws SettingsError with one line that names the variable. */
 function valuesOf(env: Environment): Values {
   // An empty value is the same as none: compose files and unit files pass those on.
@@ -139,6 +158,19 @@ function kafkaOf(values: Values): KafkaSettings | undefined {
     replication: values.HELIOGRAPH_KAFKA_REPLICATION,
     partnerTopics: values.HELIOGRAPH_KAFKA_PARTNER_TOPICS,
   };
+}
+
+function inboundSmtpOf(values: Values): InboundSmtp | undefined {
+  const certFile = values.HELIOGRAPH_INBOUND_SMTP_CERT_FILE;
+  const keyFile = values.HELIOGRAPH_INBOUND_SMTP_KEY_FILE;
+  if ((certFile === undefined) !== (keyFile === undefined))
+    throw new SettingsError(
+      "HELIOGRAPH_INBOUND_SMTP_CERT_FILE and HELIOGRAPH_INBOUND_SMTP_KEY_FILE: set both or neither",
+    );
+  const where = values.HELIOGRAPH_INBOUND_SMTP;
+  if (where === undefined) return undefined;
+  const tls = certFile === undefined || keyFile === undefined ? undefined : { certFile, keyFile };
+  return { ...where, tls };
 }
 
 const webhookSettings = (values: Values) => ({
@@ -191,9 +223,10 @@ function requireKnown(chosen: readonly string[], services: readonly string[]): v
  * variable, also where one is close to the name of a setting: whoever misspelt it would run with the preset unawares.
  */
 export function readSettings(
-  env: Environment = process.env,
+  given: Environment = process.env,
   services?: readonly string[],
 ): Settings {
+  const env = credentialed(given);
   const { near, far } = misspelt(Object.keys(env), Object.keys(settingsTable));
   if (near !== undefined) throw new SettingsError(near);
   const values = valuesOf(env);
@@ -236,6 +269,7 @@ export function readSettings(
     smtpUrls: values.HELIOGRAPH_SMTP_URL,
     mailUrl: values.HELIOGRAPH_MAIL_URL,
     mailFrom: values.HELIOGRAPH_MAIL_FROM,
+    inboundSmtp: inboundSmtpOf(values),
     slackWebhookUrl: values.HELIOGRAPH_SLACK_WEBHOOK_URL,
     business: businessOf(values),
     logGatewayChannels: values.HELIOGRAPH_LOG_GATEWAY_CHANNELS,
