@@ -683,6 +683,19 @@ class AsyncOperationsSuppressions:
         return await self._core.call("DELETE", "/api/v1/suppressions/{id}", (id,), {}, keyed=True, idempotency_key=idempotency_key, if_match=if_match, timeout=timeout)
 
 
+class AsyncOperationsUnsubscribe:
+    def __init__(self, core: AsyncCore) -> None:
+        self._core = core
+
+    async def get(self, token: Union[str, int], *, timeout: Optional[float] = None) -> str:
+        """Ask the recipient of a mail whether to unsubscribe; changes nothing: GET /api/v1/unsubscribe/{token}"""
+        return await self._core.call("GET", "/api/v1/unsubscribe/{token}", (token,), {}, timeout=timeout)
+
+    async def create(self, token: Union[str, int], body: bytes, *, content_type: str, timeout: Optional[float] = None) -> str:
+        """Unsubscribe the recipient of a mail from marketing, with one click (RFC 8058): POST /api/v1/unsubscribe/{token}"""
+        return await self._core.call("POST", "/api/v1/unsubscribe/{token}", (token,), {}, body=body, kind="bytes", content_type=content_type, timeout=timeout)
+
+
 class AsyncOperationsAgents:
     def __init__(self, core: AsyncCore) -> None:
         self._core = core
@@ -1153,6 +1166,7 @@ class AsyncOperations:
         self.contacts = AsyncOperationsContacts(core)
         self.contact_imports = AsyncOperationsContactImports(core)
         self.suppressions = AsyncOperationsSuppressions(core)
+        self.unsubscribe = AsyncOperationsUnsubscribe(core)
         self.agents = AsyncOperationsAgents(core)
         self.teams = AsyncOperationsTeams(core)
         self.me = AsyncOperationsMe(core)

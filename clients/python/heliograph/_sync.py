@@ -683,6 +683,19 @@ class OperationsSuppressions:
         return self._core.call("DELETE", "/api/v1/suppressions/{id}", (id,), {}, keyed=True, idempotency_key=idempotency_key, if_match=if_match, timeout=timeout)
 
 
+class OperationsUnsubscribe:
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    def get(self, token: Union[str, int], *, timeout: Optional[float] = None) -> str:
+        """Ask the recipient of a mail whether to unsubscribe; changes nothing: GET /api/v1/unsubscribe/{token}"""
+        return self._core.call("GET", "/api/v1/unsubscribe/{token}", (token,), {}, timeout=timeout)
+
+    def create(self, token: Union[str, int], body: bytes, *, content_type: str, timeout: Optional[float] = None) -> str:
+        """Unsubscribe the recipient of a mail from marketing, with one click (RFC 8058): POST /api/v1/unsubscribe/{token}"""
+        return self._core.call("POST", "/api/v1/unsubscribe/{token}", (token,), {}, body=body, kind="bytes", content_type=content_type, timeout=timeout)
+
+
 class OperationsAgents:
     def __init__(self, core: Core) -> None:
         self._core = core
@@ -1153,6 +1166,7 @@ class Operations:
         self.contacts = OperationsContacts(core)
         self.contact_imports = OperationsContactImports(core)
         self.suppressions = OperationsSuppressions(core)
+        self.unsubscribe = OperationsUnsubscribe(core)
         self.agents = OperationsAgents(core)
         self.teams = OperationsTeams(core)
         self.me = OperationsMe(core)

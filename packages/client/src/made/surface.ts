@@ -200,6 +200,10 @@ export type Operations = {
     /** Get a suppression: `GET /api/v1/suppressions/{id}` */ get(id: string | number, options?: C.Options<"ifNoneMatch">): Promise<T.Suppression>;
     /** End a suppression, whatever began it: `DELETE /api/v1/suppressions/{id}` */ remove(id: string | number, options?: C.Options<"idempotencyKey" | "ifMatch">): Promise<T.Suppression>;
   };
+  readonly unsubscribe: {
+    /** Ask the recipient of a mail whether to unsubscribe; changes nothing: `GET /api/v1/unsubscribe/{token}` */ get(token: string | number, options?: C.Options<never>): Promise<string>;
+    /** Unsubscribe the recipient of a mail from marketing, with one click (RFC 8058): `POST /api/v1/unsubscribe/{token}` */ create(token: string | number, body: C.Bytes, options: C.Options<never> & { readonly contentType: string }): Promise<string>;
+  };
   readonly agents: {
     /** Make an agent, or invite one: `POST /api/v1/agents` */ create(body: T.CreateAgent, options?: C.Options<"idempotencyKey">): Promise<T.Agent>;
     /** List the agents of this environment, oldest first: `GET /api/v1/agents` */ list(query?: { /** How many at most. */ readonly limit?: number; /** `next_cursor` of an earlier page. */ readonly after?: string; /** `prev_cursor` of an earlier page. */ readonly before?: string; /** Its status. */ readonly status?: string; /** What the agent may do: `owner`, `admin`, `agent` or `viewer`. */ readonly role?: string }, options?: C.Options<never>): C.Listing<T.Agent, T.AgentList>;

@@ -83,6 +83,8 @@ export const table: Readonly<Record<string, Row>> = {
   "suppressions.add": { method: "POST", path: "/api/v1/suppressions", body: "json", key: true },
   "suppressions.get": { method: "GET", path: "/api/v1/suppressions/{id}" },
   "suppressions.remove": { method: "DELETE", path: "/api/v1/suppressions/{id}", key: true },
+  "unsubscribe.get": { method: "GET", path: "/api/v1/unsubscribe/{token}" },
+  "unsubscribe.create": { method: "POST", path: "/api/v1/unsubscribe/{token}", body: "bytes" },
   "agents.create": { method: "POST", path: "/api/v1/agents", body: "json", key: true },
   "agents.list": { method: "GET", path: "/api/v1/agents", query: true, answer: "list" },
   "agents.get": { method: "GET", path: "/api/v1/agents/{id}" },
