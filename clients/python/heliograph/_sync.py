@@ -783,11 +783,13 @@ class OperationsUnsubscribe:
 
     def get(self, token: Union[str, int], *, timeout: Optional[float] = None) -> str:
         """Ask the recipient of a mail whether to unsubscribe; changes nothing: GET /api/v1/unsubscribe/{token}"""
-        return self._core.call("GET", "/api/v1/unsubscribe/{token}", (token,), {}, timeout=timeout)
+        answer: str = self._core.call("GET", "/api/v1/unsubscribe/{token}", (token,), {}, timeout=timeout)
+        return answer
 
     def create(self, token: Union[str, int], body: bytes, *, content_type: str, timeout: Optional[float] = None) -> str:
         """Unsubscribe the recipient of a mail from marketing, with one click (RFC 8058): POST /api/v1/unsubscribe/{token}"""
-        return self._core.call("POST", "/api/v1/unsubscribe/{token}", (token,), {}, body=body, kind="bytes", content_type=content_type, timeout=timeout)
+        answer: str = self._core.call("POST", "/api/v1/unsubscribe/{token}", (token,), {}, body=body, kind="bytes", content_type=content_type, timeout=timeout)
+        return answer
 
 
 class OperationsAgents:
