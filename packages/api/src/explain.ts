@@ -1,4 +1,4 @@
-import { eventPublicId, type EventData, type EventType, PublicError } from "@heliograph/contracts";
+import { eventPublicId, PublicError } from "@heliograph/contracts";
 import { formatTime, timeOfEvent } from "@heliograph/domain";
 import { formatPosition, type RecordedEvent } from "@heliograph/log";
 import { z } from "zod";
@@ -65,7 +65,7 @@ function valueAt(shown: unknown, path: readonly string[]): unknown {
 }
 
 /** Why an event is, where it says so. */
-export function reasonOf(data: EventData<EventType>): string | undefined {
+export function reasonOf(data: RecordedEvent["data"]): string | undefined {
   if ("reason" in data) return data.reason;
   if ("quiet_hours" in data && data.quiet_hours?.until !== undefined)
     return `it is due in quiet hours, which last until ${data.quiet_hours.until}`;

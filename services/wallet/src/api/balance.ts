@@ -21,8 +21,10 @@ export async function readBalance({ deps, name, currency }: Of): Promise<Balance
   return balanceAfter(last, currency);
 }
 
+type WalletEvent = EventIn<ReturnType<typeof walletStream>>;
+
 const balanceAfter = (
-  { data, position }: EventIn<ReturnType<typeof walletStream>>,
+  { data, position }: WalletEvent,
   currency: string,
 ): Balance => ({
   available: data.available,
@@ -44,7 +46,7 @@ export async function explainBalance(
     backwards: true,
     limit: explainedEvents + 1,
   });
-  const explained = await explainField(name, field, balanceFields, {
+  const explained = await explainField<WalletEvent, WalletEvent>(name, field, balanceFields, {
     events: last.toReversed(),
     evolve: (_, event) => event,
     show: (event) => balanceAfter(event, currency),
