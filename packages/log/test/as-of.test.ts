@@ -12,7 +12,7 @@ test("the log as it ended at a position shows nothing that came later, whichever
   const positions: bigint[] = [];
   for (let number = 0; number < 6; number++)
     positions.push(await append(log, number % 2 ? "message-b" : "message-a", String(number)));
-  for (const [last, end] of [...positions.entries()]) {
+  for (const [last, end] of positions.entries()) {
     const past = endingAt(log, end).forPartner("ptn_x");
     const until = (stream: string) =>
       [0, 1, 2, 3, 4, 5]
@@ -31,6 +31,9 @@ test("the log as it ended at a position shows nothing that came later, whichever
       );
       expect(notes(await past.readStream(stream, { backwards: true, from: 0 }))).toEqual(
         expected.slice(0, 1),
+      );
+      expect(notes(await past.readStream(stream, { backwards: true, from: 5 }))).toEqual(
+        expected.toReversed(),
       );
       expect(notes(await Array.fromAsync(past.scanStream(stream)))).toEqual(expected);
       expect(notes(await Array.fromAsync(past.scanStream(stream, { backwards: true })))).toEqual(

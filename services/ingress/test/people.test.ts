@@ -203,7 +203,8 @@ async function readOften(conversation: string, told: Record<string, unknown>): P
 it("Everything that folds from the log is read as it was at a position or a time, by its partner alone, and what was erased since is not", async () => {
   const from = "+15553330050";
   const told = await toldOf(await writes({ from, text: "Hello", profile_name: "Ada" }));
-  const { contact_id: contact, conversation_id: conversation } = told.at(-1)!.data;
+  const { data } = told.at(-1)!;
+  const [contact, conversation] = [String(data["contact_id"]), String(data["conversation_id"])];
   const made = async (path: string, body: object): Promise<string> =>
     (await call("POST", path, body)).body.id;
   const suppression = await made("/suppressions", { channel: "sms", to: "+15553330051" });
@@ -216,7 +217,7 @@ it("Everything that folds from the log is read as it was at a position or a time
   });
   const endpoint = await made("/webhook-endpoints", { url: "https://example.com/one" });
   const { log } = world.platform.contexts.sandbox;
-  await readOften(String(conversation), told.at(-1)!.data);
+  await readOften(conversation, data);
   const { available } = (await get("/balance")).body;
   const before = String(await log.head());
   const then = new Date().toISOString();

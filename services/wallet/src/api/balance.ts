@@ -23,10 +23,7 @@ export async function readBalance({ deps, name, currency }: Of): Promise<Balance
 
 type WalletEvent = EventIn<ReturnType<typeof walletStream>>;
 
-const balanceAfter = (
-  { data, position }: WalletEvent,
-  currency: string,
-): Balance => ({
+const balanceAfter = ({ data, position }: WalletEvent, currency: string): Balance => ({
   available: data.available,
   held: data.held,
   currency,
