@@ -5,6 +5,7 @@ import { kafkaFaults } from "./kafka-faults.ts";
 import { networkFaults } from "./network-faults.ts";
 import { outageFaults } from "./outage-faults.ts";
 import { ownerFaults } from "./owner-faults.ts";
+import { standbyFaults } from "./standby-faults.ts";
 import { versionFaults } from "./version-faults.ts";
 import { seededRandom } from "./random.ts";
 import { runRound } from "./round.ts";
@@ -55,7 +56,9 @@ const known = [
   ...networkFaults,
   ...ownerFaults,
   ...outageFaults,
-  ...(feed === "log" && log === "postgres" ? versionFaults(values.previous || undefined) : []),
+  ...(feed === "log" && log === "postgres"
+    ? [...standbyFaults, ...versionFaults(values.previous || undefined)]
+    : []),
 ];
 const withLong = values.only !== "" || number("minutes") >= 60;
 const faults = known.filter(

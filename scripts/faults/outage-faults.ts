@@ -47,7 +47,7 @@ const residentMiB = (pid: number): number =>
   Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0) / 1024;
 
 /** Ids that no answer told before: what is accepted now, not what is repeated. */
-async function accepting(world: World, timeoutMs: number): Promise<void> {
+export async function accepting(world: World, timeoutMs: number): Promise<void> {
   const idsOf = () => world.journal.sends.flatMap(({ answers }) => answers.map(({ id }) => id));
   const known = new Set(idsOf());
   await until(() => idsOf().some((id) => id !== undefined && !known.has(id)), {

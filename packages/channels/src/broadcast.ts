@@ -6,7 +6,7 @@ import { oneMessage } from "./segments.ts";
 /** Begins with a letter, so that no number is taken for one. */
 const listName = /^[A-Za-z][A-Za-z0-9._-]{0,63}$/;
 
-/** One message to everybody on a list that the gateway keeps. Nobody confirms that it arrived: it ends `sent`. */
+/** One message to everybody on a list that the provider of a gateway keeps. Nobody confirms that it arrived: it ends `sent`. */
 export const broadcast: ChannelModule = {
   noun: "a broadcast",
   recipient: (text) =>

@@ -89,6 +89,8 @@ type Common = {
   readonly asks: boolean;
   /** False where the recipients choose the outcomes: they say nothing about the gateway, so nothing may be kept away from it. */
   readonly hasBreaker: boolean;
+  /** Its provider keeps lists by name: what goes to one, it sends to everybody on it. */
+  readonly keepsLists?: true;
   /** Receipts that are played for it because nobody sends any. Pure: `sentAt` (epoch ms) is when the acceptance was recorded. */
   readonly playedReceipts?: (sent: AcceptedAttempt, sentAt: number) => readonly DelayedReceipt[];
   /** Reads what a person sent through it; pure, and throws for what is nothing of that kind. Left out where nobody answers. */
@@ -104,6 +106,12 @@ type Common = {
   ) => Pick<Declaration, "settings" | "secrets"> | undefined;
 };
 
+/** The gateway that another one goes through, and the pace of what does. */
+export type Through = {
+  readonly gateway: string;
+  readonly perSecond?: number | undefined;
+};
+
 /** How a kind is written: `settings` stand readable in the event that configures a gateway, `secrets` are sealed there. */
 type Definition<Settings, Known> = Common & {
   readonly settings: z.ZodType<Settings>;
@@ -112,6 +120,8 @@ type Definition<Settings, Known> = Common & {
   readonly callbacks?: Callbacks<Settings, Known>;
   /** What a request to the provider would look like, without its secrets, for who tries a configuration; left out where there is nothing to see. */
   readonly preview?: (attempt: Attempt, config: GatewayConfig, settings: Settings) => object;
+  /** Which gateway it goes through, where it has no provider of its own. */
+  readonly through?: (settings: Settings) => Through;
   /** Connects nothing yet, so that a gateway that nobody uses costs nothing. */
   readonly create: (parts: {
     readonly config: GatewayConfig;
@@ -131,18 +141,26 @@ export type GatewayKind = Common & {
   /** With settings and secrets as they are stored. `verify` throws ZodError where they are not what the kind needs. */
   readonly callbacks?: Callbacks<unknown, Secrets>;
   readonly preview?: (attempt: Attempt, config: GatewayConfig) => object;
+  /** Undefined where the settings are not those of the kind. */
+  readonly through?: (settings: GatewayConfig["settings"]) => Through | undefined;
   /** Throws ZodError when settings or secrets are not what the kind needs. */
   readonly open: (config: GatewayConfig, secrets: Secrets, tools: GatewayTools) => Gateway;
 };
 
 export function gatewayKind<Settings, Known>(definition: Definition<Settings, Known>): GatewayKind {
-  const { create, callbacks, preview, ...kind } = definition;
+  const { create, callbacks, preview, through, ...kind } = definition;
   return {
     ...kind,
     ...(callbacks !== undefined && { callbacks: checkedCallbacks(definition, callbacks) }),
     ...(preview !== undefined && {
       preview: (attempt, config) =>
         preview(attempt, config, definition.settings.parse(config.settings)),
+    }),
+    ...(through !== undefined && {
+      through: (given) => {
+        const known = definition.settings.safeParse(given);
+        return known.success ? through(known.data) : undefined;
+      },
     }),
     open: (config, secrets, tools) =>
       create({

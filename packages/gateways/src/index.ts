@@ -31,6 +31,7 @@ export {
   type CalledGateway,
   verifyCallback,
 } from "./registry.ts";
+export { paced, throughFault, throughOf } from "./through.ts";
 export { bytesOf } from "./kept-bytes.ts";
 export {
   maxCallbackBytes,

@@ -19,6 +19,7 @@ import {
   type Secrets,
 } from "./descriptor.ts";
 import { apns } from "./apns/index.ts";
+import { broadcast } from "./broadcast/index.ts";
 import { fcm } from "./fcm/index.ts";
 import { http } from "./http/index.ts";
 import { log } from "./log/index.ts";
@@ -30,8 +31,8 @@ import { twilio } from "./twilio/index.ts";
 import { whatsapp } from "./whatsapp-cloud/index.ts";
 import type { Attempt, DeclaringSettings, Gateway, GatewayConfig, GatewayTools } from "./types.ts";
 
-/** Every kind of gateway. One more is a folder and a line here. */
-export const gatewayKinds: readonly GatewayKind[] = [
+/** Every kind with a provider of its own. One more is a folder and a line here. */
+const ownKinds: readonly GatewayKind[] = [
   simulator,
   smtp,
   smpp,
@@ -43,6 +44,10 @@ export const gatewayKinds: readonly GatewayKind[] = [
   apns,
   http,
 ];
+const keepLists = ownKinds.filter(({ keepsLists }) => keepsLists);
+
+/** Those, and the one that goes through others. */
+export const gatewayKinds: readonly GatewayKind[] = [...ownKinds, broadcast(keepLists)];
 
 const byName = new Map(gatewayKinds.map((kind) => [kind.kind, kind]));
 

@@ -8,6 +8,8 @@ export type Attempt = {
   readonly attempt: number;
   readonly channel: Channel;
   readonly to: string;
+  /** `to` is the name of a list that the provider keeps, and the message is for everybody on it. */
+  readonly toList?: true;
   readonly from?: string;
   readonly replyTo?: string;
   readonly unsubscribeUrl?: string;
@@ -71,6 +73,9 @@ export type Gateway = {
   close(): Promise<void>;
 };
 
+/** A gateway as another one goes through it: who opened it closes it. */
+export type Carrier = Pick<Gateway, "send" | "check">;
+
 export type GatewayConfig = EventData<"GatewayConfigured">;
 export type Receipt = EventData<"ReceiptReceived">;
 
@@ -89,6 +94,8 @@ export type GatewayTools = {
   readonly declaring: DeclaringSettings;
   /** A receipt of a message that the gateway itself knows, possibly before `send` answers. Settles once it is stored, and rejects when it cannot be. */
   readonly onReceipt: (receipt: Receipt, partner: string) => Promise<void>;
+  /** The open gateway of this id in the same environment; absent where none can be gone through. */
+  readonly carrier?: (gatewayId: string) => Carrier | undefined;
   /** Where providers reach us, without a slash at the end. */
   readonly origin: string;
   /**

@@ -39,7 +39,7 @@ describe.each(gatewayKinds.map(({ kind }) => kind))("a gateway of kind %s", (kin
     configured(configOf({ kind, ...provider.config }), provider.secrets, tools.masterKey);
   function connect(): Gateway {
     const config = configNow();
-    const gateway = createGateway(config.environment, config, tools);
+    const gateway = createGateway(config.environment, config, { ...tools, ...provider.tools });
     open.push(gateway);
     return gateway;
   }

@@ -37,6 +37,7 @@ test("in the sandbox nothing can be made that could reach anybody, and not one b
     "fcm",
     "apns",
     "http",
+    "broadcast",
   ]);
   for (const { kind } of real)
     for (const settings of [{}, { smtp_url_index: 0 }, { url }]) {
@@ -219,8 +220,8 @@ test("every kind names only errors that an event can carry", () => {
 
 test("no other source decides by a kind's name", () => {
   const root = new URL("../../../", import.meta.url);
-  // `log` is what the event log is called too, `http` what much else is, and `telegram` a channel.
-  const others = /^(log|http|telegram)$/;
+  // `log` is what the event log is called too, `http` what much else is, and `telegram` and `broadcast` are channels.
+  const others = /^(log|http|telegram|broadcast)$/;
   const names = gatewayKinds.map(({ kind }) => kind).filter((kind) => !others.test(kind));
   const literal = new RegExp(`["'\`](${names.join("|")})["'\`]`);
   const naming = globSync(["packages/*/src/**/*.ts", "services/*/src/**/*.ts"], {

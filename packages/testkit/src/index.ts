@@ -18,6 +18,7 @@ export {
 export * from "./kafka/index.ts";
 export { loosely } from "./loosely.ts";
 export { networkLink, type NetworkLink, type NetworkWeather } from "./network-link.ts";
+export { postgresPair, type PostgresPair } from "./postgres-pair.ts";
 export {
   smscDouble,
   type Delivered,

@@ -17,6 +17,8 @@ export type NetworkLink = {
   readonly port: number;
   /** For the connections that there are and those to come. What is under way arrives when it would have. */
   weather(weather: Partial<NetworkWeather>): void;
+  /** The address now leads to another port: every connection is cut, and those to come go there. */
+  lead(target: number): void;
   /** What has happened so far. */
   readonly seen: {
     readonly pieces: number;
@@ -145,9 +147,13 @@ export async function networkLink(options: {
   readonly random?: () => number;
 }): Promise<NetworkLink> {
   const shared = new Shared(options.random ?? Math.random);
+  const cut = (): void => {
+    for (const socket of shared.sockets) socket.destroy();
+  };
+  let { target } = options;
   const server = createServer({ noDelay: true, allowHalfOpen: true }, (client) => {
     const inner = connect({
-      port: options.target,
+      port: target,
       host: "127.0.0.1",
       noDelay: true,
       allowHalfOpen: true,
@@ -166,9 +172,13 @@ export async function networkLink(options: {
   return {
     port: (server.address() as AddressInfo).port,
     weather: (next) => void (shared.weather = { ...fair, ...next }),
+    lead(next) {
+      target = next;
+      cut();
+    },
     seen: shared.seen,
     close() {
-      for (const socket of shared.sockets) socket.destroy();
+      cut();
       return new Promise((resolve) => server.close(() => resolve()));
     },
   };

@@ -120,6 +120,30 @@ describe("partners", () => {
   });
 });
 
+test("a gateway of lists leads to the one that it goes through", async () => {
+  const add = async (body: object): Promise<string> => {
+    const sent = { environment: "live", enabled: true, ...body };
+    const made = await world.call("POST", "/api/v1/admin/gateways", {
+      key: keys.adminKey,
+      body: sent,
+    });
+    expect(made.status).toBe(201);
+    return made.body.id;
+  };
+  const via = await add({ name: "trial-bot", channel: "telegram", kind: "log" });
+  const news = await add({
+    name: "trial-news",
+    channel: "broadcast",
+    kind: "broadcast",
+    settings: { via },
+  });
+  const page = await read(live, `/console/gateways/${news}`);
+  expect(page).toContain(
+    `<dt>Goes through</dt><dd><a href="/console/gateways/${via}"><bdi>trial-bot</bdi></a></dd>`,
+  );
+  expect(await read(live, `/console/gateways/${via}`)).not.toContain("Goes through");
+});
+
 describe("prices", () => {
   const home = "/console/prices";
   const path = `${home}/new-version`;

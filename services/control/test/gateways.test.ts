@@ -82,6 +82,52 @@ test("a gateway is added, shown without its secrets, changed field by field, swi
   expect((await added("mail-1")).id).toBe(made.id);
 });
 
+test("what goes through another gateway needs one that keeps lists, and that one is not taken from under it", async () => {
+  const bot = await ask("POST", "/admin/gateways", {
+    body: {
+      name: "bot",
+      channel: "telegram",
+      kind: "telegram",
+      secrets: { bot_token: "123456:ABC", secret_token: "x" },
+    },
+  });
+  expect(bot.status).toBe(201);
+  const mail = await added("mail-9");
+  const news = (name: string, via: string) =>
+    ask("POST", "/admin/gateways", {
+      body: { name, channel: "broadcast", kind: "broadcast", settings: { via, per_second: 3 } },
+    });
+  for (const via of [newId("gtw"), mail.id]) {
+    const refused = await news("news", via);
+    expect([refused.status, refused.body.errors?.[0]?.path]).toEqual([422, "settings.via"]);
+  }
+  const made = await news("news", bot.body.id);
+  expect([made.status, made.body.uncertain]).toEqual([201, "give_up"]);
+  const path = `/admin/gateways/${bot.body.id}`;
+  for (const [method, body] of [
+    ["DELETE", undefined],
+    ["PATCH", { partner_id: partner.id }],
+  ] as const) {
+    const refused = await ask(method, path, body && { body });
+    expect([refused.status, refused.body.code]).toEqual([409, "conflict"]);
+    expect(refused.body.detail).toMatch(/^news would have/);
+  }
+  const elsewhere = await ask("PATCH", `/admin/gateways/${made.body.id}`, {
+    body: { settings: { via: mail.id } },
+  });
+  expect(elsewhere.body.errors[0].path).toBe("settings.via");
+  // Disabled it may be at any time: messages wait, and nothing more may be put on it.
+  expect((await ask("POST", `${path}/disable`)).status).toBe(200);
+  expect((await news("more-news", bot.body.id)).body.errors[0].message).toMatch(/disabled/);
+  const tested = await ask("POST", `/admin/gateways/${made.body.id}/test`);
+  expect(tested.body).toMatchObject({
+    ok: false,
+    error: expect.stringMatching(/disabled or gone/),
+  });
+  expect((await ask("DELETE", `/admin/gateways/${made.body.id}`)).status).toBe(204);
+  expect((await ask("DELETE", path)).status).toBe(204);
+});
+
 test("what is wrong is named by its field and changes nothing; what is secret is nowhere", async () => {
   const { id } = await added("mail-2");
   const refusals: readonly [object, string][] = [

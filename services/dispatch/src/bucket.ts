@@ -48,3 +48,17 @@ export function createBucket(perSecond: number, now: number): Bucket {
     close: () => undefined,
   };
 }
+
+/** Of a gateway that goes through another one: what it takes is taken there too. `other` is that one's, as it is now; undefined while it is not there. */
+export const bucketOfBoth = (own: Bucket, other: () => Bucket | undefined): Bucket => ({
+  has: (now) => own.has(now) && (other()?.has(now) ?? true),
+  take() {
+    own.take();
+    other()?.take();
+  },
+  nextAt: (now) => Math.max(own.nextAt(now), other()?.nextAt(now) ?? now),
+  get asking() {
+    return own.asking || (other()?.asking ?? false);
+  },
+  close: () => own.close(),
+});

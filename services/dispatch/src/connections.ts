@@ -3,6 +3,9 @@ import {
   createGateway,
   kindOf,
   needsNewConnection,
+  paced,
+  throughOf,
+  type Carrier,
   type Gateway,
   type GatewayConfig,
   type GatewayTools,
@@ -11,7 +14,7 @@ import { FairQueue } from "@heliograph/log";
 import type { RoutingRules } from "@heliograph/runtime";
 import { activeTracing, tracedGateway } from "@heliograph/tracing";
 import { alwaysClosed, createBreaker, type Breaker } from "./breaker.ts";
-import type { Bucket } from "./bucket.ts";
+import { bucketOfBoth, type Bucket } from "./bucket.ts";
 import type { Candidate } from "./choose.ts";
 import { callMetrics } from "./metrics.ts";
 import {
@@ -86,11 +89,40 @@ type Options = {
   readonly refused: (config: GatewayConfig, error: unknown) => void;
 };
 
-export function createConnections(options: Options): Connections {
+export function createConnections(given: Options): Connections {
   let all: Connection[] = [];
   let byChannel = new Map<string, Connection[]>();
   let routing: ChannelRules = new Map();
   const retired = new Set<Connection>();
+  const options: Options = {
+    ...given,
+    tools: { ...given.tools, carrier: carrierOf },
+    bucketOf(config) {
+      const own = given.bucketOf(config);
+      const through = throughOf(config);
+      if (through === undefined) return own;
+      return bucketOfBoth(own, () => byId(through.gateway)?.bucket);
+    },
+  };
+
+  const byId = (id: string): Connection | undefined =>
+    all.find(({ given: { gateway_id } }) => gateway_id === id);
+  /** What goes through it counts as its own call, so that it closes after it. */
+  function carrierOf(id: string): Carrier | undefined {
+    const connection = byId(id);
+    if (connection === undefined) return undefined;
+    return {
+      async send(attempt, signal) {
+        connection.open++;
+        try {
+          return await connection.gateway.send(attempt, signal);
+        } finally {
+          connection.open--;
+          released(connection);
+        }
+      },
+    };
+  }
 
   function open(config: GatewayConfig): Connection | undefined {
     try {
@@ -111,6 +143,9 @@ export function createConnections(options: Options): Connections {
   function close({ config, gateway }: Connection): void {
     gateway.close().catch((error: unknown) => options.refused(config, error));
   }
+  function released(connection: Connection): void {
+    if (connection.open === 0 && retired.delete(connection)) close(connection);
+  }
 
   const byName = (name: string): Connection | undefined =>
     all.find((connection) => connection.name === name);
@@ -127,7 +162,7 @@ export function createConnections(options: Options): Connections {
       routing = rulesByChannel(rules, configs);
       const before = new Map(all.map((connection) => [connection.name, connection]));
       all = [];
-      for (const config of configs) {
+      for (const config of configs.map(paced)) {
         if (!config.enabled) continue;
         const known = before.get(config.name);
         if (known !== undefined && !needsNewConnection(known.given, config)) {
@@ -142,9 +177,7 @@ export function createConnections(options: Options): Connections {
       for (const connection of before.values()) retire(connection);
       byChannel = Map.groupBy(all, ({ config }) => config.channel);
     },
-    released(connection) {
-      if (connection.open === 0 && retired.delete(connection)) close(connection);
-    },
+    released,
     async close() {
       for (const { bucket } of all) bucket.close();
       await Promise.all([...all, ...retired].map(({ gateway }) => gateway.close()));

@@ -4,7 +4,9 @@ import { createConnections, type Connections } from "../src/connections.ts";
 type Options = Parameters<typeof createConnections>[0];
 
 /** Connections of a process that shares its gateways with no other. */
-export const loneConnections = (options: Pick<Options, "now" | "bucketOf">): Connections =>
+export const loneConnections = (
+  options: Pick<Options, "now" | "bucketOf"> & Partial<Pick<Options, "environment">>,
+): Connections =>
   createConnections({
     environment: "sandbox",
     retryScale: 1,

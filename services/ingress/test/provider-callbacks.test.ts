@@ -244,6 +244,46 @@ test("what a person writes to a bot opens a conversation, and the answer goes to
   }
 });
 
+test("a message to a list goes once to the provider that keeps it, over the bot's gateway, and ends sent", async () => {
+  const double = await telegramDouble();
+  try {
+    const admin = await world.addKey(partner, { environment: "live", scopes: ["admin"] });
+    const add = async (body: object) =>
+      (await world.call("POST", "/api/v1/admin/gateways", { key: admin, body })).body.id;
+    const message = { channel: "broadcast", to: "spring_news", text: "We are open" };
+    const send = () => world.call("POST", "/api/v1/messages", { key, body: message });
+    expect((await send()).body.code).toBe("channel_not_enabled");
+    const via = await add({
+      name: "news-bot",
+      channel: "telegram",
+      kind: "telegram",
+      partner_id: partner,
+      settings: { base_url: double.url },
+      secrets: { bot_token: double.botToken, secret_token: double.secretToken },
+    });
+    await add({
+      name: "news",
+      channel: "broadcast",
+      kind: "broadcast",
+      partner_id: partner,
+      settings: { via, per_second: 50 },
+    });
+    const sent = await send();
+    expect([sent.status, sent.body.cost_estimate]).toEqual([202, "0.001"]);
+    await comes(sent.body.id, "MessageSent");
+    const { body } = await world.call("GET", `/api/v1/messages/${sent.body.id}`, { key });
+    expect(body).toMatchObject({ status: "sent", cost: "0.001", provider: { gateway: "news" } });
+    expect(double.messages.map(({ parameters }) => parameters)).toEqual([
+      { chat_id: "@spring_news", text: "We are open" },
+    ]);
+    const shown = await world.call("GET", "/api/v1/gateways", { key });
+    const news = shown.body.data.find(({ name }: { name: string }) => name === "news");
+    expect(news).toMatchObject({ kind: "broadcast", max_per_second: 50 });
+  } finally {
+    await double.close();
+  }
+});
+
 test("Meta shakes hands, and one post of its moves the messages that are known and opens the conversation that is new", async () => {
   const double = await whatsappDouble();
   try {

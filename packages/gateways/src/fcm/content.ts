@@ -3,6 +3,8 @@ import type { Attempt } from "../types.ts";
 
 /** Of notification and data together, keys and values (FCM, `INVALID_ARGUMENT`). */
 const maxPayloadBytes = 4_096;
+/** The same of a message to a topic. */
+const maxTopicBytes = 2_048;
 /** Four weeks: the longest that FCM keeps a message. */
 const maxTtlSeconds = 2_419_200;
 
@@ -13,22 +15,24 @@ const bytesIn = (fields: Readonly<Record<string, string>>): number =>
  * The message of `messages:send`. Sent again after an answer that was lost, it takes the place of the first on the device, which shows one notification under one tag.
  */
 export function fcmMessage(attempt: Attempt, nowMs: number): object | Unsendable {
-  const { to, content, category, messageId, validForSeconds } = attempt;
+  const { to, toList, content, category, messageId, validForSeconds } = attempt;
   const { subject, text = "" } = content;
-  if (isDeviceId(to)) return { reason: "invalid_recipient", text: unknownDevice };
-  if (isApnsToken(to)) return { reason: "invalid_recipient", text: "it is a token of APNs" };
+  if (!toList && isDeviceId(to)) return { reason: "invalid_recipient", text: unknownDevice };
+  if (!toList && isApnsToken(to))
+    return { reason: "invalid_recipient", text: "it is a token of APNs" };
   if (text === "") return { reason: "content_rejected", text: "it has no text" };
   const notification = { ...(subject !== undefined && { title: subject }), body: text };
   const data = { ...attempt.data, message_id: messageId };
-  if (bytesIn(notification) + bytesIn(data) > maxPayloadBytes)
-    return { reason: "content_rejected", text: `it is larger than ${maxPayloadBytes} bytes` };
+  const most = toList ? maxTopicBytes : maxPayloadBytes;
+  if (bytesIn(notification) + bytesIn(data) > most)
+    return { reason: "content_rejected", text: `it is larger than ${most} bytes` };
   const isUrgent = category !== "marketing";
   const ttl =
     validForSeconds === undefined
       ? undefined
       : Math.min(Math.floor(validForSeconds), maxTtlSeconds);
   return {
-    token: to,
+    ...(toList ? { topic: to } : { token: to }),
     notification,
     data,
     android: {

@@ -19,4 +19,5 @@ export const fcm = gatewayKind({
   // Nobody can be asked about a message.
   asks: false,
   hasBreaker: true,
+  keepsLists: true,
 });

@@ -22,4 +22,5 @@ export const http = gatewayKind({
   rebuiltBy: ["max_concurrent", "timeout_ms"],
   asks: false,
   hasBreaker: true,
+  keepsLists: true,
 });

@@ -16,6 +16,7 @@ export const log = gatewayKind({
   rebuiltBy: [],
   asks: true,
   hasBreaker: true,
+  keepsLists: true,
   playedReceipts: (sent, sentAt) => [
     playedReceipt(sent, sentAt, "delivered", playedDelayMs(sent.attemptId)),
   ],

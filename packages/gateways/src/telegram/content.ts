@@ -22,8 +22,9 @@ function kindOf({ type = "" }: Media): Kind {
 /**
  * What is called for an attempt: one call, so that it is sent whole or not at all. The text goes as it is: without `parse_mode` nothing in it is markup. A string says why there is no such call.
  */
-export function telegramCall({ to, content, media = [] }: Attempt): TelegramCall | string {
-  const chat = { chat_id: Number(to) };
+export function telegramCall({ to, toList, content, media = [] }: Attempt): TelegramCall | string {
+  // A public channel has a name instead of a number (Bot API, `chat_id`).
+  const chat = { chat_id: toList ? `@${to}` : Number(to) };
   const { text = "" } = content;
   const [first, ...others] = media;
   if (first === undefined)
@@ -44,7 +45,7 @@ export function telegramCall({ to, content, media = [] }: Attempt): TelegramCall
 }
 
 function album(
-  chat: { readonly chat_id: number },
+  chat: { readonly chat_id: number | string },
   text: string,
   media: readonly Media[],
 ): TelegramCall | string {

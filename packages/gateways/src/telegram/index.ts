@@ -23,4 +23,5 @@ export const telegram = gatewayKind({
   // There is no way to ask by a reference of ours.
   asks: false,
   hasBreaker: true,
+  keepsLists: true,
 });

@@ -1,4 +1,5 @@
 import { apns } from "./apns.ts";
+import { broadcast } from "./broadcast.ts";
 import { fcm } from "./fcm.ts";
 import { http } from "./http.ts";
 import { log } from "./log.ts";
@@ -13,6 +14,7 @@ import { whatsapp } from "./whatsapp-cloud.ts";
 /** Each kind's provider: a program where there is one to be had. A kind without one fails the suite. */
 export const providers: Readonly<Record<string, () => Promise<Provider>>> = {
   apns,
+  broadcast,
   fcm,
   http,
   log,

@@ -1,4 +1,4 @@
-import type { CallbackRequest, GatewayConfig } from "../../src/index.ts";
+import type { CallbackRequest, GatewayConfig, GatewayTools } from "../../src/index.ts";
 
 /** What a provider can do to us. */
 export type Weather =
@@ -26,6 +26,8 @@ export type Provider = {
   readonly config: Partial<GatewayConfig>;
   /** What nobody may see of the configuration. */
   readonly secrets: Readonly<Record<string, string>>;
+  /** What its gateway is to use of the process beside the usual. */
+  readonly tools?: Partial<GatewayTools>;
   /** The recipient of the next messages. Undefined: the kind cannot come to that. */
   weather(weather: Weather): string | undefined;
   /** References of the messages that it took, a repeated one as often as it was taken; undefined where there is nothing to look into. */

@@ -52,8 +52,8 @@ export async function telegramDouble({
   function take(method: string, parameters: TelegramMessage["parameters"]): SinkBehaviour {
     if (weather.type === "refuse")
       return refusal(weather.status, weather.description, weather.parameters);
-    const chat = parameters["chat_id"] as number;
-    const to = moved.get(chat);
+    const chat = parameters["chat_id"] as number | string;
+    const to = typeof chat === "number" ? moved.get(chat) : undefined;
     if (to !== undefined)
       return refusal(400, "Bad Request: group chat was upgraded to a supergroup chat", {
         migrate_to_chat_id: to,
@@ -61,7 +61,12 @@ export async function telegramDouble({
     const id = messages.length + 1;
     messages.push({ id, method, parameters });
     if (weather.type !== "accept") return weather;
-    const message = { message_id: id, date: 1_700_000_000, chat: { id: chat, type: "private" } };
+    // A public channel is written to by its name, and answers with its number.
+    const where =
+      typeof chat === "number"
+        ? { id: chat, type: "private" }
+        : { id: -1_001_000_000_001, type: "channel", username: chat.slice(1) };
+    const message = { message_id: id, date: 1_700_000_000, chat: where };
     return json(200, { ok: true, result: method === "sendMediaGroup" ? [message] : message });
   }
 

@@ -2,7 +2,7 @@ import { hasScope } from "@heliograph/api";
 import { html, type Html } from "@heliograph/html";
 import type { Answers } from "../answers.ts";
 import { allOf, notAll } from "../all-of.ts";
-import type { Problem } from "../client.ts";
+import { Refused, type Problem } from "../client.ts";
 import { base, shown, type Led, type Page, type Shown, type Visit } from "../page.ts";
 import { acted, asked, button, once } from "../view/forms.ts";
 import {
@@ -86,9 +86,25 @@ ${curl(visit, "GET", "/gateways")}`,
   );
 }
 
+/** The gateway that another one's setting names, as a link: what it is called, or its id where it is gone. */
+async function throughOf({ api }: Visit, { settings }: Config): Promise<Html | undefined> {
+  const { via } = settings;
+  if (typeof via !== "string") return undefined;
+  const path = encodeURIComponent(via);
+  const name = await api.read<Config>(`/admin/gateways/${path}`).then(
+    ({ body }) => `${body.name}${body.enabled ? "" : " (disabled)"}`,
+    (error: unknown) => {
+      if (error instanceof Refused && error.problem.status === 404) return `${via} (gone)`;
+      throw error;
+    },
+  );
+  return html`<a href="${home}/${path}">${bdi(name)}</a>`;
+}
+
 async function gateway(visit: Visit, problem?: Problem): Promise<Shown> {
   const { body: found, etag } = await visit.api.read<Config>(apiPath(visit));
   const { form } = visit;
+  const through = await throughOf(visit, found);
   const typed = (name: string, value: string | number | null): string =>
     problem === undefined ? String(value ?? "") : form.text(name);
   return shown(
@@ -103,6 +119,7 @@ ${problem !== undefined && refusal(problem)}
 ${facts([
   ["Id", html`<code>${found.id}</code>`],
   ["Carries", `${found.channel} by ${found.kind}`],
+  ...(through === undefined ? [] : [["Goes through", through] as const]),
   ["Countries", found.countries === null ? "everywhere" : found.countries.join(", ")],
   ["Secrets it has", found.secrets.join(", ") || "none"],
   ["When an outcome is not known", found.uncertain.replace("_", " ")],

@@ -9,6 +9,8 @@ import {
   previewOf,
   reconfigured,
   takesCallbacks,
+  throughFault,
+  throughOf,
 } from "@heliograph/gateways";
 import {
   type Answer,
@@ -75,6 +77,30 @@ function requirePartner(call: Call<unknown, unknown>, id: string | null | undefi
     throw notValid("body", [
       { path: "partner_id", code: "not_found", message: "there is no such partner" },
     ]);
+}
+
+/** What a gateway goes through has to be there when somebody says so; what becomes of it later, its messages wait for. */
+function requireThrough(call: Call<unknown, unknown>, config: Gateway): void {
+  const message = throughFault(config, all(call));
+  if (message !== undefined)
+    throw notValid("body", [{ path: "settings.via", code: "not_allowed", message }]);
+}
+
+/** `next` is what a gateway is to be, undefined where it is to be removed: the ones that go through it must still be able to. Being disabled is no such change: they wait. */
+function requireSpared(
+  call: Call<unknown, unknown>,
+  { gateway_id }: Gateway,
+  next?: Gateway,
+): void {
+  const left = next === undefined ? [] : [{ ...next, enabled: true }];
+  const lost = all(call).filter(
+    (other) => throughOf(other)?.gateway === gateway_id && throughFault(other, left) !== undefined,
+  );
+  if (lost.length > 0)
+    throw new PublicError(
+      "conflict",
+      `${lost.map(({ name }) => name).join(", ")} would have nothing to go through: remove that first, or let it go through another gateway.`,
+    );
 }
 
 /** Changes one gateway, and answers when this process goes by it. */
@@ -161,6 +187,7 @@ async function create(call: Call<CreateGateway, unknown>): Promise<Answer> {
       call.context.masterKey,
     ),
   );
+  requireThrough(call, config);
   const made = await change(call, id, "create", (stored) => decideCreation(stored, config));
   return answered(call, 201, made);
 }
@@ -169,11 +196,15 @@ async function patch(call: Call<PatchGateway, unknown>): Promise<Answer> {
   const { secrets, ...fields } = call.body;
   requirePartner(call, fields.partner_id);
   const changed = await change(call, idOf(call), "change", (stored) =>
-    decideChange(stored, (config) =>
-      checked(() =>
+    decideChange(stored, (config) => {
+      const next = checked(() =>
         reconfigured(patched(config, fields), secretTexts(secrets), call.context.masterKey),
-      ),
-    ),
+      );
+      if (fields.settings !== undefined || fields.partner_id !== undefined)
+        requireThrough(call, next);
+      requireSpared(call, config, next);
+      return next;
+    }),
   );
   return answered(call, 200, changed);
 }
@@ -190,9 +221,10 @@ const switched =
 
 async function remove(call: Call): Promise<Answer> {
   const at = new Date().toISOString();
-  const { position } = await change(call, idOf(call), "remove", (stored) =>
-    decideRemoval(stored, at),
-  );
+  const { position } = await change(call, idOf(call), "remove", (stored) => {
+    if (stored !== undefined) requireSpared(call, stored.config);
+    return decideRemoval(stored, at);
+  });
   return { status: 204, ...(position !== undefined && { position }) };
 }
 
@@ -269,12 +301,27 @@ const sample = ({ channel, gateway_id }: Gateway): Parameters<typeof previewOf>[
 async function reached(call: Call, config: Gateway): Promise<undefined> {
   const { settings: declaring, masterKey, logger } = call.context;
   const origin = originOf(call.request, declaring);
-  const tools = { logger, masterKey, declaring, onReceipt: async () => undefined, origin };
-  const gateway = createGateway(config.environment, config, tools);
+  const opened: ReturnType<typeof createGateway>[] = [];
+  const open = (one: Gateway): ReturnType<typeof createGateway> => {
+    const gateway = createGateway(one.environment, one, tools);
+    opened.push(gateway);
+    return gateway;
+  };
+  const tools: Parameters<typeof createGateway>[2] = {
+    logger,
+    masterKey,
+    declaring,
+    onReceipt: async () => undefined,
+    origin,
+    carrier(id) {
+      const via = all(call).find(({ gateway_id, enabled }) => gateway_id === id && enabled);
+      return via && open(via);
+    },
+  };
   try {
-    await gateway.check?.(AbortSignal.timeout(checkMs));
+    await open(config).check?.(AbortSignal.timeout(checkMs));
   } finally {
-    await gateway.close();
+    for (const gateway of opened) await gateway.close();
   }
 }
 

@@ -1,3 +1,4 @@
+import { paced } from "@heliograph/gateways";
 import type { Gateway } from "@heliograph/platform";
 import { type GatewayHealth, readGatewayHealth } from "../tables/gateways.ts";
 import { z } from "zod";
@@ -37,7 +38,7 @@ const gatewayView = (gateway: Gateway, health: GatewayHealth | undefined): objec
   breaker: health?.breaker ?? "closed",
   success_rate: health?.success_rate ?? null,
   latency_ms: { p50: health?.latency_p50_ms ?? null, p95: health?.latency_p95_ms ?? null },
-  max_per_second: gateway.max_per_second ?? null,
+  max_per_second: paced(gateway).max_per_second ?? null,
 });
 
 async function list(call: Call<undefined, ListQuery>): Promise<Answer> {

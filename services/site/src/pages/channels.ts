@@ -54,7 +54,7 @@ const channels: readonly Channel[] = [
   {
     name: "Broadcast",
     id: "broadcast",
-    text: "One message to a list that the gateway keeps. Nobody confirms that it arrived, and so it ends as sent.",
+    text: "One message to a list that a provider keeps: a topic of FCM, a public channel of Telegram. Nobody confirms that it arrived, and so it ends as sent.",
     to: "the name of a list",
     content: "text",
     confirms: "nothing",
@@ -65,7 +65,7 @@ const card = ({ name, id, text, to, content, confirms }: Channel): Html =>
   html`<li><h2 id="${id}">${name}</h2><p>${text}</p><dl><dt>To</dt><dd><code>${to}</code></dd><dt>Content</dt><dd>${content}</dd><dt>Confirms</dt><dd>${confirms}</dd></dl></li>`;
 
 const body = (): Html =>
-  html`<h1>Channels</h1><p class="lead">One request, one life of a message, one price list. What differs is how a recipient is written, and what the provider can confirm.</p><ul class="cards">${channels.map(card)}</ul><h2 id="today"><a href="#today">What carries them</a></h2><p>In the sandbox a simulated provider carries all six, and the recipient <a href="/docs/guides/sandbox">chooses the outcome</a>. Live, this release sends e-mail over SMTP, SMS over <a href="/docs/guides/gateways/smpp">SMPP</a> or <a href="/docs/guides/gateways/twilio">Twilio</a>, <a href="/docs/guides/gateways/whatsapp">WhatsApp</a>, <a href="/docs/guides/gateways/telegram">Telegram</a>, push over <a href="/docs/guides/gateways/fcm">FCM</a> and <a href="/docs/guides/gateways/apns">APNs</a>, and any channel over <a href="/docs/guides/gateways/http">HTTP</a>; a channel without a gateway answers <a href="/errors/channel_not_enabled"><code>channel_not_enabled</code></a> rather than pretend. <a href="/docs/operating/gateways">Gateways and routing</a> says which kinds there are.</p>`;
+  html`<h1>Channels</h1><p class="lead">One request, one life of a message, one price list. What differs is how a recipient is written, and what the provider can confirm.</p><ul class="cards">${channels.map(card)}</ul><h2 id="today"><a href="#today">What carries them</a></h2><p>In the sandbox a simulated provider carries all six, and the recipient <a href="/docs/guides/sandbox">chooses the outcome</a>. Live, this release sends e-mail over SMTP, SMS over <a href="/docs/guides/gateways/smpp">SMPP</a> or <a href="/docs/guides/gateways/twilio">Twilio</a>, <a href="/docs/guides/gateways/whatsapp">WhatsApp</a>, <a href="/docs/guides/gateways/telegram">Telegram</a>, push over <a href="/docs/guides/gateways/fcm">FCM</a> and <a href="/docs/guides/gateways/apns">APNs</a>, <a href="/docs/guides/gateways/broadcast">lists</a> that a provider keeps, and any channel over <a href="/docs/guides/gateways/http">HTTP</a>; a channel without a gateway answers <a href="/errors/channel_not_enabled"><code>channel_not_enabled</code></a> rather than pretend. <a href="/docs/operating/gateways">Gateways and routing</a> says which kinds there are.</p>`;
 
 export const channelsPage: Entry = {
   path: "/channels",

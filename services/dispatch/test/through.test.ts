@@ -1,0 +1,69 @@
+import type { GatewayConfig } from "@heliograph/gateways";
+import { deterministicId } from "@heliograph/contracts";
+import { expect, test } from "vitest";
+import { createBucket, noBucket } from "../src/bucket.ts";
+import type { Connection } from "../src/connections.ts";
+import { simulator } from "./harness.ts";
+import { loneConnections } from "./lone-connections.ts";
+
+const via: GatewayConfig = {
+  ...simulator("telegram"),
+  gateway_id: deterministicId("gtw", "via"),
+  environment: "live",
+  name: "via",
+  kind: "log",
+  max_per_second: 5,
+};
+const news: GatewayConfig = {
+  ...via,
+  gateway_id: deterministicId("gtw", "news"),
+  name: "news",
+  channel: "broadcast",
+  kind: "broadcast",
+  max_per_second: 100,
+  settings: { via: via.gateway_id, per_second: 50 },
+};
+
+test("what goes through another gateway has the rates of both, and is a call of that one too", async () => {
+  let now = 0;
+  const connections = loneConnections({
+    environment: "live",
+    now: () => now,
+    bucketOf: ({ max_per_second: rate }) => (rate === undefined ? noBucket : createBucket(rate, 0)),
+  });
+  connections.reconcile([news, via], []);
+  const [one, other] = ["news", "via"].map((name) => connections.byName(name)!) as [
+    Connection,
+    Connection,
+  ];
+  expect(one.config.max_per_second).toBe(50);
+  one.bucket.take();
+  expect([one.full, other.full]).toEqual([true, true]);
+  // Its own next permit is there, and the one of the other is not.
+  now = 20;
+  expect([one.full, one.bucket.nextAt(now)]).toEqual([true, 200]);
+  now = 220;
+  expect([one.full, other.full]).toEqual([false, false]);
+  other.bucket.take();
+  expect(one.full).toBe(true);
+
+  const attempt = {
+    attemptId: "atp_1",
+    messageId: "msg_1",
+    attempt: 1,
+    channel: "broadcast",
+    to: "spring-news",
+    content: { text: "Hello" },
+    partner: "ptn_one",
+  } as const;
+  const send = () => one.gateway.send(attempt, new AbortController().signal);
+  const sent = send();
+  expect(other.open).toBe(1);
+  expect((await sent).type).toBe("accepted");
+  expect(other.open).toBe(0);
+
+  connections.reconcile([news, { ...via, enabled: false }], []);
+  expect((await send()).type).toBe("unavailable");
+  expect(one.bucket.nextAt(now)).toBe(now);
+  await connections.close();
+});
