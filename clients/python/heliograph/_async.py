@@ -187,19 +187,6 @@ class AsyncOperationsTemplates:
         return await self._core.call("POST", "/api/v1/templates/{id}/preview", (id,), {"channel": channel}, body=body, kind="json", timeout=timeout)
 
 
-class AsyncOperationsBalance:
-    def __init__(self, core: AsyncCore) -> None:
-        self._core = core
-
-    async def get(self, *, currency: Optional[str] = None, as_of: Optional[str] = None, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> "t.Balance":
-        """The wallet's balance, now or as of an earlier position or time: GET /api/v1/balance"""
-        return await self._core.call("GET", "/api/v1/balance", (), {"currency": currency, "as_of": as_of}, min_log_position=min_log_position, timeout=timeout)
-
-    async def explain(self, *, field: Literal["available", "held"], currency: Optional[str] = None, as_of: Optional[str] = None, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> "t.FieldExplanation":
-        """Which events made the balance what it is, now or as of an earlier position or time: GET /api/v1/balance/explain"""
-        return await self._core.call("GET", "/api/v1/balance/explain", (), {"field": field, "currency": currency, "as_of": as_of}, min_log_position=min_log_position, timeout=timeout)
-
-
 class AsyncOperationsWalletSettings:
     def __init__(self, core: AsyncCore) -> None:
         self._core = core
@@ -237,6 +224,10 @@ class AsyncOperationsWallet:
         self.settings = AsyncOperationsWalletSettings(core)
         self.statements = AsyncOperationsWalletStatements(core)
         self.transactions = AsyncOperationsWalletTransactions(core)
+
+    async def explain(self, *, field: Literal["available", "held"], currency: Optional[str] = None, as_of: Optional[str] = None, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> "t.FieldExplanation":
+        """Which events made the balance what it is, now or as of an earlier position or time: GET /api/v1/wallet/explain"""
+        return await self._core.call("GET", "/api/v1/wallet/explain", (), {"field": field, "currency": currency, "as_of": as_of}, min_log_position=min_log_position, timeout=timeout)
 
     async def top_up(self, body: "t.Topup", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.ToppedUp":
         """Add funds: sandbox keys to their own wallet, admin keys to any: POST /api/v1/wallet/topups"""
@@ -1164,7 +1155,6 @@ class AsyncOperations:
         self.conversations = AsyncOperationsConversations(core)
         self.broadcasts = AsyncOperationsBroadcasts(core)
         self.templates = AsyncOperationsTemplates(core)
-        self.balance = AsyncOperationsBalance(core)
         self.wallet = AsyncOperationsWallet(core)
         self.admin = AsyncOperationsAdmin(core)
         self.gateways = AsyncOperationsGateways(core)
@@ -1192,6 +1182,10 @@ class AsyncOperations:
         self.keys = AsyncOperationsKeys(core)
         self.audit = AsyncOperationsAudit(core)
         self.evaluations = AsyncOperationsEvaluations(core)
+
+    async def balance(self, *, currency: Optional[str] = None, as_of: Optional[str] = None, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> "t.Balance":
+        """The wallet's balance, now or as of an earlier position or time: GET /api/v1/balance"""
+        return await self._core.call("GET", "/api/v1/balance", (), {"currency": currency, "as_of": as_of}, min_log_position=min_log_position, timeout=timeout)
 
     async def wallets(self, *, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> "t.Wallets":
         """The balances of all wallets, one for each currency: GET /api/v1/wallets"""

@@ -187,19 +187,6 @@ class OperationsTemplates:
         return self._core.call("POST", "/api/v1/templates/{id}/preview", (id,), {"channel": channel}, body=body, kind="json", timeout=timeout)
 
 
-class OperationsBalance:
-    def __init__(self, core: Core) -> None:
-        self._core = core
-
-    def get(self, *, currency: Optional[str] = None, as_of: Optional[str] = None, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> "t.Balance":
-        """The wallet's balance, now or as of an earlier position or time: GET /api/v1/balance"""
-        return self._core.call("GET", "/api/v1/balance", (), {"currency": currency, "as_of": as_of}, min_log_position=min_log_position, timeout=timeout)
-
-    def explain(self, *, field: Literal["available", "held"], currency: Optional[str] = None, as_of: Optional[str] = None, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> "t.FieldExplanation":
-        """Which events made the balance what it is, now or as of an earlier position or time: GET /api/v1/balance/explain"""
-        return self._core.call("GET", "/api/v1/balance/explain", (), {"field": field, "currency": currency, "as_of": as_of}, min_log_position=min_log_position, timeout=timeout)
-
-
 class OperationsWalletSettings:
     def __init__(self, core: Core) -> None:
         self._core = core
@@ -237,6 +224,10 @@ class OperationsWallet:
         self.settings = OperationsWalletSettings(core)
         self.statements = OperationsWalletStatements(core)
         self.transactions = OperationsWalletTransactions(core)
+
+    def explain(self, *, field: Literal["available", "held"], currency: Optional[str] = None, as_of: Optional[str] = None, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> "t.FieldExplanation":
+        """Which events made the balance what it is, now or as of an earlier position or time: GET /api/v1/wallet/explain"""
+        return self._core.call("GET", "/api/v1/wallet/explain", (), {"field": field, "currency": currency, "as_of": as_of}, min_log_position=min_log_position, timeout=timeout)
 
     def top_up(self, body: "t.Topup", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.ToppedUp":
         """Add funds: sandbox keys to their own wallet, admin keys to any: POST /api/v1/wallet/topups"""
@@ -1164,7 +1155,6 @@ class Operations:
         self.conversations = OperationsConversations(core)
         self.broadcasts = OperationsBroadcasts(core)
         self.templates = OperationsTemplates(core)
-        self.balance = OperationsBalance(core)
         self.wallet = OperationsWallet(core)
         self.admin = OperationsAdmin(core)
         self.gateways = OperationsGateways(core)
@@ -1192,6 +1182,10 @@ class Operations:
         self.keys = OperationsKeys(core)
         self.audit = OperationsAudit(core)
         self.evaluations = OperationsEvaluations(core)
+
+    def balance(self, *, currency: Optional[str] = None, as_of: Optional[str] = None, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> "t.Balance":
+        """The wallet's balance, now or as of an earlier position or time: GET /api/v1/balance"""
+        return self._core.call("GET", "/api/v1/balance", (), {"currency": currency, "as_of": as_of}, min_log_position=min_log_position, timeout=timeout)
 
     def wallets(self, *, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> "t.Wallets":
         """The balances of all wallets, one for each currency: GET /api/v1/wallets"""

@@ -337,13 +337,13 @@ it("Each field of an answer is explained by the events that made it, as the answ
 
   const balance = await until(async () => {
     const [{ body }, { body: now }] = [
-      await get("/balance/explain?field=held"),
+      await get("/wallet/explain?field=held"),
       await get("/balance"),
     ];
     return body.value === now.held && body.value === "0" && body;
   });
   expect(balance.events.at(-1)).toMatchObject({ type: "FundsCaptured", after: "0" });
-  expect((await get("/balance/explain?field=currency")).status).toBe(422);
+  expect((await get("/wallet/explain?field=currency")).status).toBe(422);
 
   const told = await toldOf(await writes({ from: to, text: "Thanks" }));
   const id = String(told.at(-1)!.data["conversation_id"]);

@@ -55,12 +55,9 @@ export type Operations = {
     };
     /** Render a template without sending anything: `POST /api/v1/templates/{id}/preview` */ preview(id: string | number, body: T.PreviewTemplate, options?: C.Options<never> & { readonly query?: { /** Needed with a slug that several channels have. */ readonly channel?: "sms" | "whatsapp" | "email" | "push" | "telegram" | "broadcast" } }): Promise<T.RenderedTemplate>;
   };
-  readonly balance: {
-    /** The wallet's balance, now or as of an earlier position or time: `GET /api/v1/balance` */ get(query?: { /** Of which wallet; the partner's own. */ readonly currency?: string; /** A position of the log, or a time by its clock (RFC 3339): the answer is as it was then. */ readonly as_of?: string }, options?: C.Options<"minLogPosition">): Promise<T.Balance>;
-    /** Which events made the balance what it is, now or as of an earlier position or time: `GET /api/v1/balance/explain` */ explain(query: { /** The field of the balance. */ readonly field: "available" | "held"; /** Of which wallet; the partner's own. */ readonly currency?: string; /** A position of the log, or a time by its clock (RFC 3339): the answer is as it was then. */ readonly as_of?: string }, options?: C.Options<"minLogPosition">): Promise<T.FieldExplanation>;
-  };
-  /** The balances of all wallets, one for each currency: `GET /api/v1/wallets` */ wallets(options?: C.Options<"minLogPosition">): Promise<T.Wallets>;
+  /** The wallet's balance, now or as of an earlier position or time: `GET /api/v1/balance` */ balance(query?: { /** Of which wallet; the partner's own. */ readonly currency?: string; /** A position of the log, or a time by its clock (RFC 3339): the answer is as it was then. */ readonly as_of?: string }, options?: C.Options<"minLogPosition">): Promise<T.Balance>;
   readonly wallet: {
+    /** Which events made the balance what it is, now or as of an earlier position or time: `GET /api/v1/wallet/explain` */ explain(query: { /** The field of the balance. */ readonly field: "available" | "held"; /** Of which wallet; the partner's own. */ readonly currency?: string; /** A position of the log, or a time by its clock (RFC 3339): the answer is as it was then. */ readonly as_of?: string }, options?: C.Options<"minLogPosition">): Promise<T.FieldExplanation>;
     /** Add funds: sandbox keys to their own wallet, admin keys to any: `POST /api/v1/wallet/topups` */ topUp(body: T.Topup, options?: C.Options<"idempotencyKey">): Promise<T.ToppedUp>;
     readonly settings: {
       /** What the wallet decides by: `GET /api/v1/wallet/settings` */ get(query?: { /** Of which wallet; the partner's own. */ readonly currency?: string; /** The partner's id. */ readonly partner_id?: string; /** `live` or `sandbox`. */ readonly environment?: "live" | "sandbox" }, options?: C.Options<"ifNoneMatch">): Promise<T.WalletSettings>;
@@ -75,6 +72,7 @@ export type Operations = {
     };
     /** The wallet recomputed from the log, now or at an earlier position: `GET /api/v1/wallet/proof` */ proof(query?: { /** When, RFC 3339, UTC. */ readonly at?: string; /** Of which wallet; the partner's own. */ readonly currency?: string }, options?: C.Options<"minLogPosition">): Promise<T.WalletProof>;
   };
+  /** The balances of all wallets, one for each currency: `GET /api/v1/wallets` */ wallets(options?: C.Options<"minLogPosition">): Promise<T.Wallets>;
   readonly admin: {
     readonly partners: {
       /** Correct a partner's balance, with a reason: `POST /api/v1/admin/partners/{id}/adjustments` */ adjust(id: string | number, body: T.Adjust, options?: C.Options<"idempotencyKey">): Promise<T.Adjustment>;

@@ -105,7 +105,7 @@ export const walletRoutes: readonly Route[] = [
   }),
   route({
     method: "GET",
-    path: "/balance/explain",
+    path: "/wallet/explain",
     scope: "wallet:read",
     summary: "Which events made the balance what it is, now or as of an earlier position or time",
     asOf: true,
