@@ -5,7 +5,7 @@ import { allOf } from "../src/all-of.ts";
 import { readBatch, writeOutcomes } from "../src/batch-csv.ts";
 import { barChart, rowChart } from "../src/view/chart.ts";
 import { diffWords } from "../src/words-diff.ts";
-import { hiddenIn, openDesk } from "./desk.ts";
+import { form, hiddenIn, openDesk } from "./desk.ts";
 
 const { world, keys, fetchPage, signedIn, read, press } = await openDesk();
 
@@ -164,6 +164,65 @@ test("a send waits for its outcome, so that its page says what became of it", as
     diagnostics.unsubscribe("undici:request:create", note);
   }
   expect(asked).toEqual([expect.stringMatching(/prefer\W+wait=15/i)]);
+});
+
+test("other channels and quiet hours go with a send, once however often it is posted; what is wrong with them stands beside their fields", async () => {
+  const cookie = await signedIn();
+  const hour = (fromNow: number): string =>
+    new Date(Date.now() + fromNow * 3_600_000).toISOString().slice(11, 16);
+  const quietFrom = hour(3);
+  const fields = {
+    channel: "sms",
+    to: "+15551230003",
+    text: "Your code is 4711.",
+    "failover_0[channel]": "whatsapp",
+    "failover_0[to]": "+15551230001",
+    "failover_0[text]": "Your code: 4711.",
+    "failover_on_0[failed]": "1",
+    "failover_on_0[no_receipt]": "1",
+    "failover_0[after_seconds]": "60",
+    "quiet_hours[from]": quietFrom,
+    "quiet_hours[to]": hour(4),
+    "quiet_hours[zone]": "UTC",
+    "quiet_hours[policy]": "reject",
+  };
+  const empty = await read(cookie, "/console/send");
+  expect(empty.match(/<details class="more">/g)).toHaveLength(2);
+  expect(empty).toMatch(/<label for="f-failover-0-channel-">Channel<\/label>/);
+  const own = hiddenIn(empty, "/console/send");
+  const post = (given: Record<string, string>) =>
+    fetchPage("/console/send", form({ ...own, ...given }, { cookie }));
+  const sent = await Promise.all([post(fields), post(fields)]);
+  const [place, ...others] = new Set(sent.map(({ headers }) => headers.get("location")));
+  expect([sent.map(({ status }) => status), others]).toEqual([[303, 303], []]);
+  const path = `/api/v1/messages/${place!.split("/").at(-1)}`;
+  const get = async (of: string) => (await world.call("GET", of, { key: keys.sandboxKey })).body;
+  expect((await get(path)).failover[1]).toMatchObject({ channel: "whatsapp", to: "+15551230001" });
+  const [requested] = (await get(`${path}/timeline`)).data;
+  expect(requested.data).toMatchObject({
+    quiet_hours: { from: quietFrom, zones: ["UTC"], policy: "reject" },
+    failover: [{ on: ["failed", "no_receipt"], after_seconds: 60 }],
+  });
+
+  const refused = await post({
+    ...fields,
+    key: "another",
+    "failover_0[channel]": "",
+    "failover_1[channel]": "email",
+    "failover_1[to]": "nobody",
+    "failover_1[subject]": "Code",
+    "failover_on_1[failed]": "1",
+  });
+  const text = await refused.text();
+  expect([refused.status, text.match(/<details class="more" open>/g)?.length]).toEqual([422, 2]);
+  // The second block on the page, since the first is empty, and the first step of the message.
+  expect(text).toMatch(
+    /name="failover_1\[to\]" aria-invalid="true" aria-describedby="f-failover-1-to--error f-failover-1-to--hint" value="nobody"/,
+  );
+  expect(text).toContain('<p class="error" id="f-failover-1-to--error">');
+  expect(text).not.toContain('id="f-failover-0-to--error"');
+  const zone = await post({ ...fields, key: "third", "quiet_hours[zone]": "Mars/Base" });
+  expect(await zone.text()).toMatch(/id="f-quiet-hours-zone--error">[^<]+</);
 });
 
 test("a list's pages show each message once, there and back, while others arrive", async () => {

@@ -21,7 +21,7 @@ import {
 import type { Call } from "../view/parts.ts";
 import { progress } from "../view/progress.ts";
 import { listPage } from "./lists.ts";
-import { channels } from "./messages.ts";
+import { personChannels } from "./messages.ts";
 import { templateField } from "./send.ts";
 
 type Broadcast = Answers["Broadcast"];
@@ -108,7 +108,7 @@ ${field({ name: "attribute", label: "And the attribute", value: form.text("attri
 ${field({ name: "value", label: "Of the value", value: form.text("value"), placeholder: "gold" })}
 </div>
 <div class="row">
-${field({ name: "channel", label: "Channel", value: form.text("channel") || "sms", options: channels })}
+${field({ name: "channel", label: "Channel", value: form.text("channel") || "sms", options: personChannels })}
 ${field({ name: "category", label: "Category", value: form.text("category") || "marketing", options: ["marketing", "transactional"] })}
 ${field({ name: "per_second", label: "Messages a second", value: form.text("per_second"), type: "number", hint: "At most; left empty, as fast as it goes." })}
 </div>

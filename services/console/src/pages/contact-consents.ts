@@ -4,7 +4,7 @@ import type { Visit } from "../page.ts";
 import { once } from "../view/forms.ts";
 import { bdi, curl, field, pill, table, time } from "../view/parts.ts";
 import { contactApi, contactPath, mayChange } from "./contact-paths.ts";
-import { channels } from "./messages.ts";
+import { personChannels } from "./messages.ts";
 
 type Consent = Answers["Consent"];
 
@@ -40,7 +40,7 @@ function recording(visit: Visit, id: string, again: boolean): Html {
     evidence: "Sign-up form",
   };
   return html`<details${again && html` open`}><summary>Record a consent</summary><form class="sheet" method="post" action="${contactPath(id)}/consents">${once(visit)}
-<div class="row">${field({ name: "purpose", label: "What for", value: value("purpose"), required: true, placeholder: "offers" })}${field({ name: "channel", label: "Channel", value: value("channel"), options: channels })}${field({ name: "status", label: "State", value: value("status"), options: ["granted", "withdrawn"] })}</div>
+<div class="row">${field({ name: "purpose", label: "What for", value: value("purpose"), required: true, placeholder: "offers" })}${field({ name: "channel", label: "Channel", value: value("channel"), options: personChannels })}${field({ name: "status", label: "State", value: value("status"), options: ["granted", "withdrawn"] })}</div>
 ${field({ name: "evidence", label: "Evidence", value: value("evidence"), rows: 2, required: true, hint: "What was said, where and when. It is sealed, and goes when the contact is erased." })}
 <div class="actions"><button type="submit">Record</button></div></form>
 ${curl(visit, "POST", `${contactApi(id)}/consents`, example)}</details>`;

@@ -6,7 +6,7 @@ import { base, shown, type Page, type Shown, type Visit } from "../page.ts";
 import type { List } from "../shapes.ts";
 import { bdi, curl, empty, field, pages, pill, table, time } from "../view/parts.ts";
 import { calledIn } from "../view/person.ts";
-import { channels } from "./messages.ts";
+import { personChannels } from "./messages.ts";
 
 type Conversation = Answers["Conversation"];
 
@@ -72,7 +72,7 @@ async function inbox(visit: Visit): Promise<Shown> {
     html`${tabs(view, given)}
 <form class="filters" method="get" action="${base}/conversations"><input type="hidden" name="view" value="${view}">
 ${field({ name: "status", label: "Status", value: given.status, options: [...statuses, ["", "any"]] })}
-${field({ name: "channel", label: "Channel", value: given.channel, options: [["", "any"], ...channels] })}
+${field({ name: "channel", label: "Channel", value: given.channel, options: [["", "any"], ...personChannels] })}
 ${field({
   name: "unread",
   label: "Read",

@@ -6,7 +6,9 @@ import { onePage } from "./message.ts";
 import { messageTable } from "../view/message-table.ts";
 import { curl, empty, field, pages } from "../view/parts.ts";
 
-export const channels = ["sms", "whatsapp", "email", "push", "telegram"];
+/** Those that reach one person each. */
+export const personChannels = ["sms", "whatsapp", "email", "push", "telegram"];
+export const channels = [...personChannels, "broadcast"];
 const statuses = [
   "scheduled",
   "queued",

@@ -5,7 +5,7 @@ import type { Problem } from "../client.ts";
 import { base, shown, type Led, type Page, type Shown, type Visit } from "../page.ts";
 import { acted, asked, once } from "../view/forms.ts";
 import { curl, field, refusal, table, time, type Column } from "../view/parts.ts";
-import { channels } from "./messages.ts";
+import { personChannels } from "./messages.ts";
 
 const section = "/sandbox";
 const home = `${base}${section}`;
@@ -46,7 +46,7 @@ const inboundForm = (visit: Visit): Html => {
   const { form } = visit;
   return html`<section aria-labelledby="inbound"><h2 id="inbound">Write as a person would</h2>
 <form class="sheet" method="post" action="${home}/inbound">${once(visit)}<div class="row">
-${field({ name: "channel", label: "Channel", value: form.text("channel") || "sms", options: channels.filter((name) => name !== "push") })}
+${field({ name: "channel", label: "Channel", value: form.text("channel") || "sms", options: personChannels.filter((name) => name !== "push") })}
 ${field({ name: "from", label: "From", value: form.text("from"), required: true, placeholder: "+15551234567" })}</div>
 <div class="row">${field({ name: "to", label: "To", value: form.text("to"), hint: "Left empty: the inbox of your sandbox." })}
 ${field({ name: "profile_name", label: "Name of the person", value: form.text("profile_name") })}</div>

@@ -5,8 +5,9 @@ import { allOf } from "../all-of.ts";
 import { Refused, type Problem } from "../client.ts";
 import { base, shown, type Led, type Page, type Shown, type Visit } from "../page.ts";
 import type { Accepted, Template, TemplateSummary } from "../shapes.ts";
-import { bdi, curl, field, hidden, money, refusal } from "../view/parts.ts";
+import { bdi, curl, errorAt, field, hidden, money, refusal } from "../view/parts.ts";
 import { channels } from "./messages.ts";
+import { furtherOf, quietFields, stepFields } from "./send-more.ts";
 
 /** Long enough for a provider, short enough for a person. */
 export const waitSeconds = 15;
@@ -32,6 +33,7 @@ function bodyOf(form: Form): Record<string, unknown> {
     to: form.text("to"),
     ...Object.fromEntries(given),
     ...(Object.keys(variables).length > 0 && { variables }),
+    ...furtherOf(form),
   };
 }
 
@@ -48,7 +50,7 @@ const chosen = async ({ api }: Visit, form: Form): Promise<Template | undefined>
     });
 };
 
-const variableFields = (template: Template, form: Form): Html =>
+const variableFields = (template: Template, form: Form, problem: Problem | undefined): Html =>
   html`<fieldset><legend>Variables of ${template.slug}</legend>${Object.entries(
     template.variables,
   ).map(([name, { type, required = false, max_length }]) =>
@@ -56,6 +58,7 @@ const variableFields = (template: Template, form: Form): Html =>
       name: `variables[${name}]`,
       label: name,
       value: form.exact(`variables[${name}]`),
+      error: errorAt(problem, `variables.${name}`),
       required,
       hint: `${type}${max_length === undefined ? "" : `, at most ${max_length} characters`}`,
     }),
@@ -89,6 +92,7 @@ async function show(visit: Visit, form: Form, state: State): Promise<Shown> {
   const slugs = [...new Set(data.map(({ slug }) => slug))];
   const languages = template === undefined ? [] : Object.keys(template.languages);
   const body = bodyOf(form);
+  const error = (path: string): string | undefined => errorAt(problem, path);
   const example =
     form.text("to") === "" ? { channel: "sms", to: "+15551230001", text: "Hello" } : body;
   return shown(
@@ -97,18 +101,20 @@ async function show(visit: Visit, form: Form, state: State): Promise<Shown> {
 <form class="sheet" method="post" action="${base}/send">
 ${hidden(visit)}<input type="hidden" name="key" value="${key}">
 <div class="row">
-${field({ name: "channel", label: "Channel", value: form.text("channel") || "sms", options: channels })}
-${field({ name: "to", label: "To", value: form.text("to"), required: true, placeholder: visit.environment === "sandbox" ? "+15551230001" : "", hint: visit.environment === "sandbox" ? html`<code>…0001</code> is delivered, <code>…0003</code> fails, <code>…0014</code> is read.` : "A number with its country, an address, or what the channel has." })}
+${field({ name: "channel", label: "Channel", value: form.text("channel") || "sms", options: channels, error: error("channel") })}
+${field({ name: "to", label: "To", value: form.text("to"), required: true, error: error("to"), placeholder: visit.environment === "sandbox" ? "+15551230001" : "", hint: visit.environment === "sandbox" ? html`<code>…0001</code> is delivered, <code>…0003</code> fails, <code>…0014</code> is read.` : "A number with its country, an address, or what the channel has." })}
 </div>
 <div class="row">
-${templateField(form.text("template"), { slugs, more, none: "none: write the text" })}
-${field({ name: "language", label: "Language", value: form.text("language"), hint: languages.length > 0 ? `There is ${languages.join(", ")}.` : "Of the template." })}
+${templateField(form.text("template"), { slugs, more, none: "none: write the text", error: error("template") })}
+${field({ name: "language", label: "Language", value: form.text("language"), error: error("language"), hint: languages.length > 0 ? `There is ${languages.join(", ")}.` : "Of the template." })}
 </div>
 <p class="actions start"><button type="submit" formmethod="get" formaction="${base}/send" formnovalidate>Show its variables</button></p>
-${template !== undefined && variableFields(template, form)}
-${field({ name: "subject", label: "Subject", value: form.text("subject"), hint: "E-mail only." })}
-${field({ name: "text", label: "Text", value: form.exact("text"), rows: 5, hint: "Left empty with a template." })}
-${field({ name: "from", label: "From", value: form.text("from"), hint: "Left empty, the gateway's own." })}
+${template !== undefined && variableFields(template, form, problem)}
+${field({ name: "subject", label: "Subject", value: form.text("subject"), error: error("subject"), hint: "E-mail only." })}
+${field({ name: "text", label: "Text", value: form.exact("text"), rows: 5, error: error("text"), hint: "Left empty with a template." })}
+${field({ name: "from", label: "From", value: form.text("from"), error: error("from"), hint: "Left empty, the gateway's own." })}
+${stepFields(form, problem)}
+${quietFields(form, problem)}
 <div class="actions"><button class="main" type="submit">${visit.environment === "live" ? "Send for real" : "Send in the sandbox"}</button><button type="submit" name="price" value="1">Preview and cost</button></div>
 </form>
 ${curl(visit, "POST", "/messages", example)}`,
@@ -123,12 +129,19 @@ export const templateField = (
     slugs,
     more,
     none,
-  }: { readonly slugs: readonly string[]; readonly more: boolean; readonly none: string },
+    error,
+  }: {
+    readonly slugs: readonly string[];
+    readonly more: boolean;
+    readonly none: string;
+    readonly error?: string | undefined;
+  },
 ): Html =>
   field({
     name: "template",
     label: "Template",
     value,
+    error,
     ...(more
       ? {
           hint: html`Its name: they are too many to list. <a href="${base}/templates">Look it up</a>`,

@@ -180,13 +180,25 @@ export type Field = {
   readonly autocomplete?: string;
   /** Where a page has several of a name. */
   readonly id?: string;
+  /** What the platform said is wrong with it. */
+  readonly error?: string | undefined;
 };
+
+/** What was refused at this place of the request; undefined where nothing was. */
+export function errorAt(problem: Problem | undefined, path: string): string | undefined {
+  const found = problem?.errors?.filter((error) => error.path === path) ?? [];
+  return found.length === 0 ? undefined : found.map(({ message }) => message).join("; ");
+}
 
 /** A labelled field. */
 export function field(given: Field): Html {
-  const { name, label, value = "", hint, options, rows, required = false } = given;
+  const { name, label, value = "", hint, options, rows, required = false, error } = given;
   const id = `f-${(given.id ?? name).replaceAll(/[^a-z0-9]+/gi, "-")}`;
-  const common = html` id="${id}" name="${name}"${required && html` required`}${hint !== undefined && html` aria-describedby="${id}-hint"`}`;
+  const about = [
+    ...(error === undefined ? [] : [`${id}-error`]),
+    ...(hint === undefined ? [] : [`${id}-hint`]),
+  ];
+  const common = html` id="${id}" name="${name}"${required && html` required`}${error !== undefined && html` aria-invalid="true"`}${about.length > 0 && html` aria-describedby="${about.join(" ")}"`}`;
   const { type = "text", placeholder, autocomplete = "off" } = given;
   const input =
     options !== undefined
@@ -197,5 +209,5 @@ export function field(given: Field): Html {
       : rows !== undefined
         ? html`<textarea${common} rows="${rows}" dir="auto">${value}</textarea>`
         : html`<input type="${type}"${common} value="${value}" autocomplete="${autocomplete}"${placeholder !== undefined && html` placeholder="${placeholder}"`}>`;
-  return html`<div class="field"><label for="${id}">${label}</label>${input}${hint !== undefined && html`<p class="hint" id="${id}-hint">${hint}</p>`}</div>`;
+  return html`<div class="field"><label for="${id}">${label}</label>${input}${error !== undefined && html`<p class="error" id="${id}-error">${error}</p>`}${hint !== undefined && html`<p class="hint" id="${id}-hint">${hint}</p>`}</div>`;
 }
