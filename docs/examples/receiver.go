@@ -59,36 +59,55 @@ var (
 	order      []string
 )
 
-func handleOnce(id string, body []byte) error {
+type lifecycleEvent struct {
+	ID       string          `json:"id"`
+	Type     string          `json:"type"`
+	Sequence int64           `json:"sequence"`
+	Data     json.RawMessage `json:"data"`
+}
+
+// Several of an endpoint that takes batches: each by its own id, which is the webhook-id of one that comes alone.
+func eventsIn(body []byte) ([]lifecycleEvent, error) {
+	var said struct {
+		lifecycleEvent
+		Events []lifecycleEvent `json:"events"`
+	}
+	if err := json.Unmarshal(body, &said); err != nil || said.Events != nil {
+		return said.Events, err
+	}
+	return []lifecycleEvent{said.lifecycleEvent}, nil
+}
+
+func handleOnce(event lifecycleEvent) error {
 	oneAtATime.Lock()
 	defer oneAtATime.Unlock()
-	if seen[id] {
+	if seen[event.ID] {
 		return nil
 	}
-	if err := handle(body); err != nil {
+	if err := handle(event); err != nil {
 		return err
 	}
 	// Only now: what failed is asked for again with a 500, and must not be taken for a repetition then.
-	seen[id] = true
-	if order = append(order, id); len(order) > mostRemembered {
+	seen[event.ID] = true
+	if order = append(order, event.ID); len(order) > mostRemembered {
 		delete(seen, order[0])
 		order = order[1:]
 	}
 	return nil
 }
 
+func handleAll(body []byte) error {
+	events, err := eventsIn(body)
+	for _, event := range events {
+		err = errors.Join(err, handleOnce(event))
+	}
+	return err
+}
+
 // What you do with an event. Store it here and work on it later: an answer that takes over 15 s counts as failed.
-func handle(body []byte) error {
-	var event struct {
-		Type     string          `json:"type"`
-		Sequence int64           `json:"sequence"`
-		Data     json.RawMessage `json:"data"`
-	}
-	if err := json.Unmarshal(body, &event); err != nil {
-		return err
-	}
-	fmt.Printf("%s %d %s\n", event.Type, event.Sequence, event.Data)
-	return nil
+func handle(event lifecycleEvent) error {
+	_, err := fmt.Printf("%s %d %s\n", event.Type, event.Sequence, event.Data)
+	return err
 }
 
 func receive(key []byte) http.HandlerFunc {
@@ -104,7 +123,7 @@ func receive(key []byte) http.HandlerFunc {
 		case request.Method != http.MethodPost || !isGenuine(key, request.Header, body):
 			response.WriteHeader(http.StatusUnauthorized)
 		default:
-			if err := handleOnce(request.Header.Get("webhook-id"), body); err != nil {
+			if err := handleAll(body); err != nil {
 				log.Print(err)
 				response.WriteHeader(http.StatusInternalServerError)
 				return

@@ -26,12 +26,18 @@ function isGenuine(headers, body) {
 // key; memory is enough where an effect may be repeated then.
 const mostRemembered = 100_000;
 const seen = new Set();
-function handleOnce(id, body) {
-  if (seen.has(id)) return;
-  handle(JSON.parse(body.toString()));
+function handleOnce(event) {
+  if (seen.has(event.id)) return;
+  handle(event);
   // Only now: what failed is asked for again with a 500, and must not be taken for a repetition then.
-  seen.add(id);
+  seen.add(event.id);
   if (seen.size > mostRemembered) seen.delete(seen.values().next().value);
+}
+
+/** Several of an endpoint that takes batches: each by its own id, which is the webhook-id of one that comes alone. */
+function eventsIn(body) {
+  const said = JSON.parse(body.toString());
+  return Array.isArray(said.events) ? said.events : [said];
 }
 
 /** What you do with an event. Store it here and work on it later: an answer that takes over 15 s counts as failed. */
@@ -55,7 +61,7 @@ async function receive(request) {
   const body = await bytesOf(request);
   if (body === undefined) return 413;
   if (request.method !== "POST" || !isGenuine(request.headers, body)) return 401;
-  handleOnce(request.headers["webhook-id"], body);
+  for (const event of eventsIn(body)) handleOnce(event);
   return 204;
 }
 

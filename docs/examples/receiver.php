@@ -33,18 +33,25 @@ function isGenuine(string $secret, string $body): bool
 
 // Delivery is at least once, and PHP forgets everything after each request: a file says what was handled. In an application it is a
 // unique key, in the transaction that stores the event's effect.
-function handleOnce(string $id, string $body): void
+function handleOnce(array $event): void
 {
     $folder = getenv('SEEN') ?: sys_get_temp_dir() . '/webhooks-seen';
     is_dir($folder) || mkdir($folder, 0700, true);
-    $mark = fopen($folder . '/' . hash('sha256', $id), 'c+');
+    $mark = fopen($folder . '/' . hash('sha256', $event['id']), 'c+');
     flock($mark, LOCK_EX);
     if (fread($mark, 1) === '') {
-        handle(json_decode($body, true, flags: JSON_THROW_ON_ERROR));
+        handle($event);
         // Only now: what failed is asked for again with a 500, and must not be taken for a repetition then.
         fwrite($mark, '1');
     }
     fclose($mark);
+}
+
+/** Several of an endpoint that takes batches: each by its own id, which is the webhook-id of one that comes alone. */
+function eventsIn(string $body): array
+{
+    $said = json_decode($body, true, flags: JSON_THROW_ON_ERROR);
+    return $said['events'] ?? [$said];
 }
 
 /** What you do with an event. Store it here and work on it later: an answer that takes over 15 s counts as failed. */
@@ -66,7 +73,9 @@ if (strlen($body) > MAX_BODY_BYTES) {
     http_response_code(401);
 } else {
     try {
-        handleOnce($_SERVER['HTTP_WEBHOOK_ID'], $body);
+        foreach (eventsIn($body) as $event) {
+            handleOnce($event);
+        }
         http_response_code(204);
     } catch (Throwable $error) {
         error_log((string) $error);

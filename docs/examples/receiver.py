@@ -51,13 +51,19 @@ def handle(event):
     print(f"{event['type']} {event['sequence']} {data}", flush=True)
 
 
-def handle_once(event_id, body):
+def events_in(body):
+    """Several of an endpoint that takes batches: each by its own id, which is the webhook-id of one that comes alone."""
+    said = json.loads(body)
+    return said["events"] if isinstance(said.get("events"), list) else [said]
+
+
+def handle_once(event):
     with one_at_a_time:
-        if event_id in seen:
+        if event["id"] in seen:
             return
-        handle(json.loads(body))
+        handle(event)
         # Only now: what failed is asked for again with a 500, and must not be taken for a repetition then.
-        seen[event_id] = None
+        seen[event["id"]] = None
         if len(seen) > MOST_REMEMBERED:
             seen.popitem(last=False)
 
@@ -76,7 +82,8 @@ class Receiver(BaseHTTPRequestHandler):
         if not is_genuine(self.headers, body):
             return self.answer(401)
         try:
-            handle_once(self.headers["webhook-id"], body)
+            for event in events_in(body):
+                handle_once(event)
         except Exception as error:  # 500 asks for the event again
             print(repr(error), file=sys.stderr, flush=True)
             return self.answer(500)

@@ -4,12 +4,14 @@ import { startEmbeddedPostgres } from "@heliograph/embedded-postgres";
 import { benchClearing } from "./clearing.ts";
 import { benchConsole } from "./console.ts";
 import { benchConsumers } from "./consumers.ts";
+import { benchDeliveries } from "./deliveries.ts";
 import { benchBothFeeds, benchEngines } from "./engines.ts";
 import { benchEventStore } from "./eventstore.ts";
 import { benchFlood } from "./flood.ts";
 import { benchFloor } from "./floor.ts";
 import { benchHolds } from "./holds.ts";
 import { benchHttp } from "./http.ts";
+import { benchIsolation } from "./isolation.ts";
 import { benchKafkaClients } from "./kafka-clients.ts";
 import { newDataDir, removeDataDir } from "@heliograph/testkit";
 import { benchInbound } from "./inbound.ts";
@@ -25,6 +27,7 @@ import { benchSealing } from "./sealing.ts";
 import { benchSmpp } from "./smpp.ts";
 import { benchSync } from "./sync.ts";
 import { benchUsage } from "./usage.ts";
+import { benchWaiting } from "./waiting.ts";
 import { benchWorkers } from "./workers.ts";
 import { allowClosedOutput } from "../shared/output.ts";
 
@@ -32,7 +35,7 @@ allowClosedOutput();
 
 /**
  * `npm run bench` prints one table; `npm run bench -- log http life consumers relay scale` runs parts. The same rows go to `bench-results.json`. `scale` stores up to
- * HELIOGRAPH_BENCH_SCALE messages (default 100,000) and `engines` measures idle, both feeds and copies of services: both take minutes. `inbound` measures what people write, `people-import` a file of HELIOGRAPH_BENCH_IMPORT contacts (default 20,000). `people` fills HELIOGRAPH_BENCH_PEOPLE contacts (default 100,000; two messages each). `usage` counts HELIOGRAPH_BENCH_USAGE messages (default 1,000,000). `feeds` is the middle part of `engines`. `kafka-clients` compares Kafka clients, `smpp` submits to a message centre beside a bare loop, `sync` measures phones that wait, `holds` the wallet's ledger, `clearing` deletes a space of HELIOGRAPH_BENCH_CLEARING messages (default 1,000,000), `flood` what a partner who floods does to another one, `pipeline` what each call goes through, `console` its pages and open tabs, `workers` two processes behind one port beside one, `floor` what a message costs at every rate beside a bare prototype (four minutes). These run only when named.
+ * HELIOGRAPH_BENCH_SCALE messages (default 100,000) and `engines` measures idle, both feeds and copies of services: both take minutes. `inbound` measures what people write, `people-import` a file of HELIOGRAPH_BENCH_IMPORT contacts (default 20,000). `people` fills HELIOGRAPH_BENCH_PEOPLE contacts (default 100,000; two messages each). `usage` counts HELIOGRAPH_BENCH_USAGE messages (default 1,000,000). `feeds` is the middle part of `engines`. `kafka-clients` compares Kafka clients, `smpp` submits to a message centre beside a bare loop, `sync` measures phones that wait, `holds` the wallet's ledger, `clearing` deletes a space of HELIOGRAPH_BENCH_CLEARING messages (default 1,000,000), `deliveries` sends webhooks beside a bare loop, `isolation` with endpoints that are dead or slow, `waiting` with HELIOGRAPH_BENCH_WAITING of them in the table (default 1,000,000), `flood` what a partner who floods does to another one, `pipeline` what each call goes through, `console` its pages and open tabs, `workers` two processes behind one port beside one, `floor` what a message costs at every rate beside a bare prototype (four minutes). These run only when named.
  */
 const parts: Readonly<Record<string, () => Promise<Row[]>>> = {
   log: () => withServer(benchLog),
@@ -50,6 +53,9 @@ const parts: Readonly<Record<string, () => Promise<Row[]>>> = {
   console: benchConsole,
   "people-import": benchPeopleImport,
   eventstore: benchEventStore,
+  deliveries: () => withServer(benchDeliveries),
+  isolation: () => withServer(benchIsolation),
+  waiting: () => withServer(benchWaiting),
   engines: benchEngines,
   feeds: benchBothFeeds,
   people: benchPeople,

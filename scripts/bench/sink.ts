@@ -43,3 +43,5 @@ server.keepAliveTimeout = 60_000;
 server.listen(0, "127.0.0.1", () =>
   process.send?.({ port: (server.address() as AddressInfo).port }),
 );
+// Whoever started it is gone.
+process.on("disconnect", () => process.exit());

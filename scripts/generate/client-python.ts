@@ -130,9 +130,14 @@ function methodOf(operation: Operation, { async: isAsync }: Flavour): string {
     return `    def ${own}(${head}) -> ${type}[${typeOf(entry, "t.")}]:\n${doc}\n        return self._core.listing(${given.join(", ")})`;
   }
   const call = `self._core.call(${given.join(", ")})`;
-  return isAsync
-    ? `    async def ${own}(${head}) -> ${answerOf(operation)}:\n${doc}\n        return await ${call}`
-    : `    def ${own}(${head}) -> ${answerOf(operation)}:\n${doc}\n        return ${call}`;
+  const answer = answerOf(operation);
+  const called = `${isAsync ? "await " : ""}${call}`;
+  // A variable of the type: a checker that is strict takes no `Any` for an answer.
+  const work =
+    answer === "None"
+      ? `        ${called}`
+      : `        answer: ${answer} = ${called}\n        return answer`;
+  return `    ${isAsync ? "async " : ""}def ${own}(${head}) -> ${answer}:\n${doc}\n${work}`;
 }
 
 const capital = (text: string): string => text[0]!.toUpperCase() + text.slice(1);

@@ -29,14 +29,14 @@ from ._errors import (
     WebhookVerificationError,
 )
 from ._sync import Operations
-from ._webhooks import verify_webhook
+from ._webhooks import verify_webhook, verify_webhook_batch
 
 __version__ = VERSION
 __all__ = [
     "AsyncHeliograph", "AsyncListing", "AuthenticationError", "ConflictError", "ConnectionFailed", "CursorError", "Heliograph",
     "HeliographError", "InsufficientFundsError", "InvalidRequestError", "JsonObject", "Listing", "NotFoundError", "NotModified",
     "PermissionDenied", "PreconditionFailedError", "ProblemError", "RateLimitedError", "ServerError", "TimedOut",
-    "WebhookVerificationError", "types", "verify_webhook",
+    "WebhookVerificationError", "types", "verify_webhook", "verify_webhook_batch",
 ]  # fmt: skip
 
 

@@ -13,7 +13,8 @@ class AsyncOperationsMessages:
 
     async def send(self, body: "t.SendMessage", *, dry_run: Optional[bool] = None, idempotency_key: Optional[str] = None, wait: Optional[int] = None, timeout: Optional[float] = None) -> Union["t.Message", "t.AcceptedMessage"]:
         """Send a message: POST /api/v1/messages"""
-        return await self._core.call("POST", "/api/v1/messages", (), {"dry_run": dry_run}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, wait=wait, timeout=timeout)
+        answer: Union["t.Message", "t.AcceptedMessage"] = await self._core.call("POST", "/api/v1/messages", (), {"dry_run": dry_run}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, wait=wait, timeout=timeout)
+        return answer
 
     def list(self, *, limit: Optional[int] = None, after: Optional[str] = None, before: Optional[str] = None, status: Optional[Union[str, Sequence[str]]] = None, channel: Optional[Literal["sms", "whatsapp", "email", "push", "telegram", "broadcast"]] = None, to: Optional[str] = None, tag: Optional[str] = None, client_ref: Optional[str] = None, created_from: Optional[str] = None, created_before: Optional[str] = None, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> AsyncListing["t.MessageSummary"]:
         """List messages, newest first: GET /api/v1/messages"""
@@ -21,23 +22,23 @@ class AsyncOperationsMessages:
 
     async def send_batch(self, body: "t.SendBatch", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.BatchAnswer":
         """Send up to 1,000 messages, each with its own result: POST /api/v1/messages/batch"""
-        return await self._core.call("POST", "/api/v1/messages/batch", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.BatchAnswer" = await self._core.call("POST", "/api/v1/messages/batch", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        return answer
 
     async def timeline(self, id: Union[str, int], *, timeout: Optional[float] = None) -> "t.Timeline":
         """Every event of a message, oldest first: GET /api/v1/messages/{id}/timeline"""
-        return await self._core.call("GET", "/api/v1/messages/{id}/timeline", (id,), {}, timeout=timeout)
+        answer: "t.Timeline" = await self._core.call("GET", "/api/v1/messages/{id}/timeline", (id,), {}, timeout=timeout)
+        return answer
 
     async def cancel(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.Message":
         """Cancel a message that is still scheduled: POST /api/v1/messages/{id}/cancel"""
-        return await self._core.call("POST", "/api/v1/messages/{id}/cancel", (id,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.Message" = await self._core.call("POST", "/api/v1/messages/{id}/cancel", (id,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        return answer
 
     async def get(self, id: Union[str, int], *, as_of: Optional[str] = None, timeout: Optional[float] = None) -> "t.Message":
-        """Get a message, now or as of an earlier position or time: GET /api/v1/messages/{id}"""
-        return await self._core.call("GET", "/api/v1/messages/{id}", (id,), {"as_of": as_of}, timeout=timeout)
-
-    async def explain(self, id: Union[str, int], *, field: str, as_of: Optional[str] = None, timeout: Optional[float] = None) -> "t.FieldExplanation":
-        """Which events a field of a message comes from, now or as of an earlier position or time: GET /api/v1/messages/{id}/explain"""
-        return await self._core.call("GET", "/api/v1/messages/{id}/explain", (id,), {"field": field, "as_of": as_of}, timeout=timeout)
+        """Get a message, now or as of an earlier position: GET /api/v1/messages/{id}"""
+        answer: "t.Message" = await self._core.call("GET", "/api/v1/messages/{id}", (id,), {"as_of": as_of}, timeout=timeout)
+        return answer
 
 
 class AsyncOperationsConversationsMessages:
@@ -66,47 +67,52 @@ class AsyncOperationsConversations:
 
     async def reply(self, id: Union[str, int], body: "t.SendReply", *, idempotency_key: Optional[str] = None, wait: Optional[int] = None, timeout: Optional[float] = None) -> Union["t.SettledReply", "t.AcceptedReply"]:
         """Answer the person of a conversation: POST /api/v1/conversations/{id}/messages"""
-        return await self._core.call("POST", "/api/v1/conversations/{id}/messages", (id,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, wait=wait, timeout=timeout)
+        answer: Union["t.SettledReply", "t.AcceptedReply"] = await self._core.call("POST", "/api/v1/conversations/{id}/messages", (id,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, wait=wait, timeout=timeout)
+        return answer
 
     def list(self, *, limit: Optional[int] = None, after: Optional[str] = None, before: Optional[str] = None, status: Optional[Literal["open", "snoozed", "closed"]] = None, assignee: Optional[str] = None, team: Optional[str] = None, contact: Optional[str] = None, channel: Optional[Literal["sms", "whatsapp", "email", "push", "telegram", "broadcast"]] = None, unread: Optional[bool] = None, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> AsyncListing["t.Conversation"]:
         """List conversations, newest activity first: GET /api/v1/conversations"""
         return self._core.listing("GET", "/api/v1/conversations", (), {"limit": limit, "after": after, "before": before, "status": status, "assignee": assignee, "team": team, "contact": contact, "channel": channel, "unread": unread}, min_log_position=min_log_position, timeout=timeout)
 
-    async def get(self, id: Union[str, int], *, as_of: Optional[str] = None, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.Conversation":
-        """Get a conversation, now or as of an earlier position or time: GET /api/v1/conversations/{id}"""
-        return await self._core.call("GET", "/api/v1/conversations/{id}", (id,), {"as_of": as_of}, if_none_match=if_none_match, timeout=timeout)
-
-    async def explain(self, id: Union[str, int], *, field: str, as_of: Optional[str] = None, timeout: Optional[float] = None) -> "t.FieldExplanation":
-        """Which events a field of a conversation comes from, now or as of an earlier position or time: GET /api/v1/conversations/{id}/explain"""
-        return await self._core.call("GET", "/api/v1/conversations/{id}/explain", (id,), {"field": field, "as_of": as_of}, timeout=timeout)
+    async def get(self, id: Union[str, int], *, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.Conversation":
+        """Get a conversation: GET /api/v1/conversations/{id}"""
+        answer: "t.Conversation" = await self._core.call("GET", "/api/v1/conversations/{id}", (id,), {}, if_none_match=if_none_match, timeout=timeout)
+        return answer
 
     async def note(self, id: Union[str, int], body: "t.WriteNote", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.ConversationMessage":
         """Write a note that the person does not see: POST /api/v1/conversations/{id}/notes"""
-        return await self._core.call("POST", "/api/v1/conversations/{id}/notes", (id,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.ConversationMessage" = await self._core.call("POST", "/api/v1/conversations/{id}/notes", (id,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        return answer
 
     async def close(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.Conversation":
         """Close a conversation: POST /api/v1/conversations/{id}/close"""
-        return await self._core.call("POST", "/api/v1/conversations/{id}/close", (id,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.Conversation" = await self._core.call("POST", "/api/v1/conversations/{id}/close", (id,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        return answer
 
     async def reopen(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.Conversation":
         """Open a conversation that is closed or rests: POST /api/v1/conversations/{id}/reopen"""
-        return await self._core.call("POST", "/api/v1/conversations/{id}/reopen", (id,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.Conversation" = await self._core.call("POST", "/api/v1/conversations/{id}/reopen", (id,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        return answer
 
     async def snooze(self, id: Union[str, int], body: "t.SnoozeConversation", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.Conversation":
         """Let a conversation rest until a time, or until the person writes: POST /api/v1/conversations/{id}/snooze"""
-        return await self._core.call("POST", "/api/v1/conversations/{id}/snooze", (id,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.Conversation" = await self._core.call("POST", "/api/v1/conversations/{id}/snooze", (id,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        return answer
 
     async def read(self, id: Union[str, int], body: "t.ReadConversation", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.Conversation":
         """Mark everything up to a message as read: POST /api/v1/conversations/{id}/read"""
-        return await self._core.call("POST", "/api/v1/conversations/{id}/read", (id,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.Conversation" = await self._core.call("POST", "/api/v1/conversations/{id}/read", (id,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        return answer
 
     async def assign(self, id: Union[str, int], body: "t.AssignConversation", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.AssignedConversation":
         """Give a conversation to an agent, or let routing find one: POST /api/v1/conversations/{id}/assign"""
-        return await self._core.call("POST", "/api/v1/conversations/{id}/assign", (id,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.AssignedConversation" = await self._core.call("POST", "/api/v1/conversations/{id}/assign", (id,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        return answer
 
     async def unassign(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.Conversation":
         """Take a conversation from its agent: POST /api/v1/conversations/{id}/unassign"""
-        return await self._core.call("POST", "/api/v1/conversations/{id}/unassign", (id,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.Conversation" = await self._core.call("POST", "/api/v1/conversations/{id}/unassign", (id,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        return answer
 
 
 class AsyncOperationsBroadcastsRecipients:
@@ -125,7 +131,8 @@ class AsyncOperationsBroadcasts:
 
     async def create(self, body: "t.CreateBroadcast", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.Broadcast":
         """Draft a message to many contacts: POST /api/v1/broadcasts"""
-        return await self._core.call("POST", "/api/v1/broadcasts", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.Broadcast" = await self._core.call("POST", "/api/v1/broadcasts", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        return answer
 
     def list(self, *, limit: Optional[int] = None, after: Optional[str] = None, before: Optional[str] = None, status: Optional[Literal["draft", "running", "paused", "done", "canceled"]] = None, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> AsyncListing["t.Broadcast"]:
         """List broadcasts, newest first: GET /api/v1/broadcasts"""
@@ -133,23 +140,28 @@ class AsyncOperationsBroadcasts:
 
     async def get(self, id: Union[str, int], *, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> "t.Broadcast":
         """Get how far a broadcast is: GET /api/v1/broadcasts/{id}"""
-        return await self._core.call("GET", "/api/v1/broadcasts/{id}", (id,), {}, min_log_position=min_log_position, timeout=timeout)
+        answer: "t.Broadcast" = await self._core.call("GET", "/api/v1/broadcasts/{id}", (id,), {}, min_log_position=min_log_position, timeout=timeout)
+        return answer
 
     async def start(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.Broadcast":
         """Start a broadcast: its audience are the contacts of this moment: POST /api/v1/broadcasts/{id}/start"""
-        return await self._core.call("POST", "/api/v1/broadcasts/{id}/start", (id,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.Broadcast" = await self._core.call("POST", "/api/v1/broadcasts/{id}/start", (id,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        return answer
 
     async def pause(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.Broadcast":
         """Pause a broadcast: after at most a hundred more messages it sends none: POST /api/v1/broadcasts/{id}/pause"""
-        return await self._core.call("POST", "/api/v1/broadcasts/{id}/pause", (id,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.Broadcast" = await self._core.call("POST", "/api/v1/broadcasts/{id}/pause", (id,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        return answer
 
     async def resume(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.Broadcast":
         """Go on with a paused broadcast where it was: POST /api/v1/broadcasts/{id}/resume"""
-        return await self._core.call("POST", "/api/v1/broadcasts/{id}/resume", (id,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.Broadcast" = await self._core.call("POST", "/api/v1/broadcasts/{id}/resume", (id,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        return answer
 
     async def cancel(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.Broadcast":
         """End a broadcast: what is not accepted yet is never sent: POST /api/v1/broadcasts/{id}/cancel"""
-        return await self._core.call("POST", "/api/v1/broadcasts/{id}/cancel", (id,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.Broadcast" = await self._core.call("POST", "/api/v1/broadcasts/{id}/cancel", (id,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        return answer
 
 
 class AsyncOperationsTemplatesVersions:
@@ -158,11 +170,13 @@ class AsyncOperationsTemplatesVersions:
 
     async def create(self, id: Union[str, int], body: "t.AddTemplateVersion", *, channel: Optional[Literal["sms", "whatsapp", "email", "push", "telegram", "broadcast"]] = None, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.TemplateVersion":
         """Add a version to a template: POST /api/v1/templates/{id}/versions"""
-        return await self._core.call("POST", "/api/v1/templates/{id}/versions", (id,), {"channel": channel}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.TemplateVersion" = await self._core.call("POST", "/api/v1/templates/{id}/versions", (id,), {"channel": channel}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        return answer
 
     async def get(self, id: Union[str, int], version: Union[str, int], *, channel: Optional[Literal["sms", "whatsapp", "email", "push", "telegram", "broadcast"]] = None, timeout: Optional[float] = None) -> "t.TemplateVersion":
         """Get one version of a template: GET /api/v1/templates/{id}/versions/{version}"""
-        return await self._core.call("GET", "/api/v1/templates/{id}/versions/{version}", (id, version,), {"channel": channel}, timeout=timeout)
+        answer: "t.TemplateVersion" = await self._core.call("GET", "/api/v1/templates/{id}/versions/{version}", (id, version,), {"channel": channel}, timeout=timeout)
+        return answer
 
 
 class AsyncOperationsTemplates:
@@ -172,19 +186,22 @@ class AsyncOperationsTemplates:
 
     async def create(self, body: "t.CreateTemplate", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.Template":
         """Create a template with its first version: POST /api/v1/templates"""
-        return await self._core.call("POST", "/api/v1/templates", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.Template" = await self._core.call("POST", "/api/v1/templates", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        return answer
 
     def list(self, *, limit: Optional[int] = None, after: Optional[str] = None, before: Optional[str] = None, channel: Optional[Literal["sms", "whatsapp", "email", "push", "telegram", "broadcast"]] = None, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> AsyncListing["t.TemplateSummary"]:
         """List templates, newest first: GET /api/v1/templates"""
         return self._core.listing("GET", "/api/v1/templates", (), {"limit": limit, "after": after, "before": before, "channel": channel}, min_log_position=min_log_position, timeout=timeout)
 
-    async def get(self, id: Union[str, int], *, channel: Optional[Literal["sms", "whatsapp", "email", "push", "telegram", "broadcast"]] = None, as_of: Optional[str] = None, timeout: Optional[float] = None) -> "t.Template":
-        """Get a template by id or slug, now or as of an earlier position or time: GET /api/v1/templates/{id}"""
-        return await self._core.call("GET", "/api/v1/templates/{id}", (id,), {"channel": channel, "as_of": as_of}, timeout=timeout)
+    async def get(self, id: Union[str, int], *, channel: Optional[Literal["sms", "whatsapp", "email", "push", "telegram", "broadcast"]] = None, timeout: Optional[float] = None) -> "t.Template":
+        """Get a template by id or slug: GET /api/v1/templates/{id}"""
+        answer: "t.Template" = await self._core.call("GET", "/api/v1/templates/{id}", (id,), {"channel": channel}, timeout=timeout)
+        return answer
 
     async def preview(self, id: Union[str, int], body: "t.PreviewTemplate", *, channel: Optional[Literal["sms", "whatsapp", "email", "push", "telegram", "broadcast"]] = None, timeout: Optional[float] = None) -> "t.RenderedTemplate":
         """Render a template without sending anything: POST /api/v1/templates/{id}/preview"""
-        return await self._core.call("POST", "/api/v1/templates/{id}/preview", (id,), {"channel": channel}, body=body, kind="json", timeout=timeout)
+        answer: "t.RenderedTemplate" = await self._core.call("POST", "/api/v1/templates/{id}/preview", (id,), {"channel": channel}, body=body, kind="json", timeout=timeout)
+        return answer
 
 
 class AsyncOperationsWalletSettings:
@@ -193,11 +210,13 @@ class AsyncOperationsWalletSettings:
 
     async def get(self, *, currency: Optional[str] = None, partner_id: Optional[str] = None, environment: Optional[Literal["live", "sandbox"]] = None, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.WalletSettings":
         """What the wallet decides by: GET /api/v1/wallet/settings"""
-        return await self._core.call("GET", "/api/v1/wallet/settings", (), {"currency": currency, "partner_id": partner_id, "environment": environment}, if_none_match=if_none_match, timeout=timeout)
+        answer: "t.WalletSettings" = await self._core.call("GET", "/api/v1/wallet/settings", (), {"currency": currency, "partner_id": partner_id, "environment": environment}, if_none_match=if_none_match, timeout=timeout)
+        return answer
 
     async def set(self, body: "t.ChangeWalletSettings", *, idempotency_key: Optional[str] = None, if_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.WalletSettings":
         """Set the low-balance threshold, spend limits and, for administrators, the credit: PUT /api/v1/wallet/settings"""
-        return await self._core.call("PUT", "/api/v1/wallet/settings", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, if_match=if_match, timeout=timeout)
+        answer: "t.WalletSettings" = await self._core.call("PUT", "/api/v1/wallet/settings", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, if_match=if_match, timeout=timeout)
+        return answer
 
 
 class AsyncOperationsWalletStatements:
@@ -206,7 +225,8 @@ class AsyncOperationsWalletStatements:
 
     async def get(self, month: Union[str, int], *, currency: Optional[str] = None, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> "t.WalletStatement":
         """A month of the wallet: opening, entries, closing: GET /api/v1/wallet/statements/{month}"""
-        return await self._core.call("GET", "/api/v1/wallet/statements/{month}", (month,), {"currency": currency}, min_log_position=min_log_position, timeout=timeout)
+        answer: "t.WalletStatement" = await self._core.call("GET", "/api/v1/wallet/statements/{month}", (month,), {"currency": currency}, min_log_position=min_log_position, timeout=timeout)
+        return answer
 
 
 class AsyncOperationsWalletTransactions:
@@ -225,17 +245,15 @@ class AsyncOperationsWallet:
         self.statements = AsyncOperationsWalletStatements(core)
         self.transactions = AsyncOperationsWalletTransactions(core)
 
-    async def explain(self, *, field: Literal["available", "held"], currency: Optional[str] = None, as_of: Optional[str] = None, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> "t.FieldExplanation":
-        """Which events made the balance what it is, now or as of an earlier position or time: GET /api/v1/wallet/explain"""
-        return await self._core.call("GET", "/api/v1/wallet/explain", (), {"field": field, "currency": currency, "as_of": as_of}, min_log_position=min_log_position, timeout=timeout)
-
     async def top_up(self, body: "t.Topup", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.ToppedUp":
         """Add funds: sandbox keys to their own wallet, admin keys to any: POST /api/v1/wallet/topups"""
-        return await self._core.call("POST", "/api/v1/wallet/topups", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.ToppedUp" = await self._core.call("POST", "/api/v1/wallet/topups", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        return answer
 
     async def proof(self, *, at: Optional[str] = None, currency: Optional[str] = None, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> "t.WalletProof":
         """The wallet recomputed from the log, now or at an earlier position: GET /api/v1/wallet/proof"""
-        return await self._core.call("GET", "/api/v1/wallet/proof", (), {"at": at, "currency": currency}, min_log_position=min_log_position, timeout=timeout)
+        answer: "t.WalletProof" = await self._core.call("GET", "/api/v1/wallet/proof", (), {"at": at, "currency": currency}, min_log_position=min_log_position, timeout=timeout)
+        return answer
 
 
 class AsyncOperationsAdminPartners:
@@ -244,15 +262,18 @@ class AsyncOperationsAdminPartners:
 
     async def adjust(self, id: Union[str, int], body: "t.Adjust", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.Adjustment":
         """Correct a partner's balance, with a reason: POST /api/v1/admin/partners/{id}/adjustments"""
-        return await self._core.call("POST", "/api/v1/admin/partners/{id}/adjustments", (id,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.Adjustment" = await self._core.call("POST", "/api/v1/admin/partners/{id}/adjustments", (id,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        return answer
 
     async def set_price_list(self, id: Union[str, int], body: "t.AssignPrices", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.AssignedPrices":
         """Let a list price what a partner sends from here on: PUT /api/v1/admin/partners/{id}/price-list"""
-        return await self._core.call("PUT", "/api/v1/admin/partners/{id}/price-list", (id,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.AssignedPrices" = await self._core.call("PUT", "/api/v1/admin/partners/{id}/price-list", (id,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        return answer
 
     async def create(self, body: "t.CreatePartner", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.CreatedPartner":
         """Create a partner with a key for each environment: POST /api/v1/admin/partners"""
-        return await self._core.call("POST", "/api/v1/admin/partners", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.CreatedPartner" = await self._core.call("POST", "/api/v1/admin/partners", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        return answer
 
     def list(self, *, limit: Optional[int] = None, after: Optional[str] = None, before: Optional[str] = None, timeout: Optional[float] = None) -> AsyncListing["t.Partner"]:
         """List partners, oldest first: GET /api/v1/admin/partners"""
@@ -260,11 +281,13 @@ class AsyncOperationsAdminPartners:
 
     async def get(self, id: Union[str, int], *, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.Partner":
         """Read a partner with its limits: GET /api/v1/admin/partners/{id}"""
-        return await self._core.call("GET", "/api/v1/admin/partners/{id}", (id,), {}, if_none_match=if_none_match, timeout=timeout)
+        answer: "t.Partner" = await self._core.call("GET", "/api/v1/admin/partners/{id}", (id,), {}, if_none_match=if_none_match, timeout=timeout)
+        return answer
 
     async def update(self, id: Union[str, int], body: "t.PatchPartner", *, idempotency_key: Optional[str] = None, if_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.Partner":
         """Change a partner's limits, or suspend it; in force everywhere within a second: PATCH /api/v1/admin/partners/{id}"""
-        return await self._core.call("PATCH", "/api/v1/admin/partners/{id}", (id,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, if_match=if_match, timeout=timeout)
+        answer: "t.Partner" = await self._core.call("PATCH", "/api/v1/admin/partners/{id}", (id,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, if_match=if_match, timeout=timeout)
+        return answer
 
 
 class AsyncOperationsAdminPrices:
@@ -277,7 +300,8 @@ class AsyncOperationsAdminPrices:
 
     async def publish(self, body: "t.PublishPrices", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.PriceList":
         """Publish a version of a price list: PUT /api/v1/admin/prices"""
-        return await self._core.call("PUT", "/api/v1/admin/prices", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.PriceList" = await self._core.call("PUT", "/api/v1/admin/prices", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        return answer
 
 
 class AsyncOperationsAdminGateways:
@@ -286,7 +310,8 @@ class AsyncOperationsAdminGateways:
 
     async def create(self, body: "t.CreateGateway", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.AdminGateway":
         """Add a gateway; messages may go through it at once: POST /api/v1/admin/gateways"""
-        return await self._core.call("POST", "/api/v1/admin/gateways", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.AdminGateway" = await self._core.call("POST", "/api/v1/admin/gateways", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        return answer
 
     def list(self, *, limit: Optional[int] = None, after: Optional[str] = None, before: Optional[str] = None, environment: Optional[Literal["live", "sandbox"]] = None, timeout: Optional[float] = None) -> AsyncListing["t.AdminGateway"]:
         """The gateways of both environments with their settings: GET /api/v1/admin/gateways"""
@@ -294,27 +319,32 @@ class AsyncOperationsAdminGateways:
 
     async def get(self, id: Union[str, int], *, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.AdminGateway":
         """A gateway with its settings: GET /api/v1/admin/gateways/{id}"""
-        return await self._core.call("GET", "/api/v1/admin/gateways/{id}", (id,), {}, if_none_match=if_none_match, timeout=timeout)
+        answer: "t.AdminGateway" = await self._core.call("GET", "/api/v1/admin/gateways/{id}", (id,), {}, if_none_match=if_none_match, timeout=timeout)
+        return answer
 
     async def update(self, id: Union[str, int], body: "t.PatchGateway", *, idempotency_key: Optional[str] = None, if_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.AdminGateway":
         """Change a gateway; in force everywhere within a second: PATCH /api/v1/admin/gateways/{id}"""
-        return await self._core.call("PATCH", "/api/v1/admin/gateways/{id}", (id,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, if_match=if_match, timeout=timeout)
+        answer: "t.AdminGateway" = await self._core.call("PATCH", "/api/v1/admin/gateways/{id}", (id,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, if_match=if_match, timeout=timeout)
+        return answer
 
     async def delete(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> None:
         """Remove a gateway; calls that are under way end: DELETE /api/v1/admin/gateways/{id}"""
-        return await self._core.call("DELETE", "/api/v1/admin/gateways/{id}", (id,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        await self._core.call("DELETE", "/api/v1/admin/gateways/{id}", (id,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
 
     async def enable(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.AdminGateway":
         """Let messages go through a gateway: POST /api/v1/admin/gateways/{id}/enable"""
-        return await self._core.call("POST", "/api/v1/admin/gateways/{id}/enable", (id,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.AdminGateway" = await self._core.call("POST", "/api/v1/admin/gateways/{id}/enable", (id,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        return answer
 
     async def disable(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.AdminGateway":
         """Let no more messages go through a gateway; calls that are under way end: POST /api/v1/admin/gateways/{id}/disable"""
-        return await self._core.call("POST", "/api/v1/admin/gateways/{id}/disable", (id,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.AdminGateway" = await self._core.call("POST", "/api/v1/admin/gateways/{id}/disable", (id,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        return answer
 
     async def test(self, id: Union[str, int], *, timeout: Optional[float] = None) -> "t.TestedGateway":
         """Reach a gateway's provider with its credentials; sends nothing: POST /api/v1/admin/gateways/{id}/test"""
-        return await self._core.call("POST", "/api/v1/admin/gateways/{id}/test", (id,), {}, timeout=timeout)
+        answer: "t.TestedGateway" = await self._core.call("POST", "/api/v1/admin/gateways/{id}/test", (id,), {}, timeout=timeout)
+        return answer
 
 
 class AsyncOperationsAdminRouting:
@@ -323,11 +353,13 @@ class AsyncOperationsAdminRouting:
 
     async def get(self, *, environment: Optional[Literal["live", "sandbox"]] = None, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.Routing":
         """The rules by which messages find their gateway: GET /api/v1/admin/routing"""
-        return await self._core.call("GET", "/api/v1/admin/routing", (), {"environment": environment}, if_none_match=if_none_match, timeout=timeout)
+        answer: "t.Routing" = await self._core.call("GET", "/api/v1/admin/routing", (), {"environment": environment}, if_none_match=if_none_match, timeout=timeout)
+        return answer
 
     async def set(self, body: "t.SetRouting", *, idempotency_key: Optional[str] = None, if_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.Routing":
         """Replace the rules by which messages find their gateway; in force everywhere within a second: PUT /api/v1/admin/routing"""
-        return await self._core.call("PUT", "/api/v1/admin/routing", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, if_match=if_match, timeout=timeout)
+        answer: "t.Routing" = await self._core.call("PUT", "/api/v1/admin/routing", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, if_match=if_match, timeout=timeout)
+        return answer
 
 
 class AsyncOperationsAdminKeys:
@@ -336,7 +368,8 @@ class AsyncOperationsAdminKeys:
 
     async def create(self, body: "t.IssueAdminKey", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.IssuedKey":
         """Issue an admin key, for the administration alone: POST /api/v1/admin/keys"""
-        return await self._core.call("POST", "/api/v1/admin/keys", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.IssuedKey" = await self._core.call("POST", "/api/v1/admin/keys", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        return answer
 
     def list(self, *, limit: Optional[int] = None, after: Optional[str] = None, before: Optional[str] = None, timeout: Optional[float] = None) -> AsyncListing["t.Key"]:
         """List admin keys, oldest first: GET /api/v1/admin/keys"""
@@ -344,15 +377,17 @@ class AsyncOperationsAdminKeys:
 
     async def get(self, id: Union[str, int], *, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.Key":
         """One admin key: GET /api/v1/admin/keys/{id}"""
-        return await self._core.call("GET", "/api/v1/admin/keys/{id}", (id,), {}, if_none_match=if_none_match, timeout=timeout)
+        answer: "t.Key" = await self._core.call("GET", "/api/v1/admin/keys/{id}", (id,), {}, if_none_match=if_none_match, timeout=timeout)
+        return answer
 
     async def delete(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, if_match: Optional[str] = None, timeout: Optional[float] = None) -> None:
         """Revoke an admin key: DELETE /api/v1/admin/keys/{id}"""
-        return await self._core.call("DELETE", "/api/v1/admin/keys/{id}", (id,), {}, keyed=True, idempotency_key=idempotency_key, if_match=if_match, timeout=timeout)
+        await self._core.call("DELETE", "/api/v1/admin/keys/{id}", (id,), {}, keyed=True, idempotency_key=idempotency_key, if_match=if_match, timeout=timeout)
 
     async def rotate(self, id: Union[str, int], body: "t.RotateKey", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.RotatedKey":
         """Make the successor of an admin key; the old one works too until the overlap ends: POST /api/v1/admin/keys/{id}/rotate"""
-        return await self._core.call("POST", "/api/v1/admin/keys/{id}/rotate", (id,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.RotatedKey" = await self._core.call("POST", "/api/v1/admin/keys/{id}/rotate", (id,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        return answer
 
 
 class AsyncOperationsAdminAudit:
@@ -365,7 +400,8 @@ class AsyncOperationsAdminAudit:
 
     async def export(self, *, actor: Optional[str] = None, action: Optional[str] = None, target: Optional[str] = None, from_: Optional[str] = None, to: Optional[str] = None, environment: Optional[Literal["live", "sandbox"]] = None, partner: Optional[str] = None, format: Optional[Literal["csv"]] = None, timeout: Optional[float] = None) -> str:
         """The same as a file: GET /api/v1/admin/audit/export"""
-        return await self._core.call("GET", "/api/v1/admin/audit/export", (), {"actor": actor, "action": action, "target": target, "from": from_, "to": to, "environment": environment, "partner": partner, "format": format}, timeout=timeout)
+        answer: str = await self._core.call("GET", "/api/v1/admin/audit/export", (), {"actor": actor, "action": action, "target": target, "from": from_, "to": to, "environment": environment, "partner": partner, "format": format}, timeout=timeout)
+        return answer
 
 
 class AsyncOperationsAdminEvaluationsRota:
@@ -374,11 +410,13 @@ class AsyncOperationsAdminEvaluationsRota:
 
     async def get(self, *, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.EvaluationRota":
         """Who takes the next evaluations, in turn: GET /api/v1/admin/evaluations/rota"""
-        return await self._core.call("GET", "/api/v1/admin/evaluations/rota", (), {}, if_none_match=if_none_match, timeout=timeout)
+        answer: "t.EvaluationRota" = await self._core.call("GET", "/api/v1/admin/evaluations/rota", (), {}, if_none_match=if_none_match, timeout=timeout)
+        return answer
 
     async def set(self, body: "t.SetEvaluationRota", *, idempotency_key: Optional[str] = None, if_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.EvaluationRota":
         """Say who takes the next evaluations, in turn, from the first; nobody when it is empty: PUT /api/v1/admin/evaluations/rota"""
-        return await self._core.call("PUT", "/api/v1/admin/evaluations/rota", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, if_match=if_match, timeout=timeout)
+        answer: "t.EvaluationRota" = await self._core.call("PUT", "/api/v1/admin/evaluations/rota", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, if_match=if_match, timeout=timeout)
+        return answer
 
 
 class AsyncOperationsAdminEvaluations:
@@ -392,31 +430,38 @@ class AsyncOperationsAdminEvaluations:
 
     async def report(self, *, from_: Optional[str] = None, to: Optional[str] = None, timeout: Optional[float] = None) -> "t.EvaluationReport":
         """How often a person answered within the promised business day: GET /api/v1/admin/evaluations/report"""
-        return await self._core.call("GET", "/api/v1/admin/evaluations/report", (), {"from": from_, "to": to}, timeout=timeout)
+        answer: "t.EvaluationReport" = await self._core.call("GET", "/api/v1/admin/evaluations/report", (), {"from": from_, "to": to}, timeout=timeout)
+        return answer
 
     async def get(self, id: Union[str, int], *, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.EvaluationWithNotes":
         """Get an evaluation with its notes: GET /api/v1/admin/evaluations/{id}"""
-        return await self._core.call("GET", "/api/v1/admin/evaluations/{id}", (id,), {}, if_none_match=if_none_match, timeout=timeout)
+        answer: "t.EvaluationWithNotes" = await self._core.call("GET", "/api/v1/admin/evaluations/{id}", (id,), {}, if_none_match=if_none_match, timeout=timeout)
+        return answer
 
     async def assign(self, id: Union[str, int], body: "t.AssignEvaluation", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.EvaluationWithNotes":
         """Give an evaluation to a contact; the visitor gets mail that names both: POST /api/v1/admin/evaluations/{id}/assign"""
-        return await self._core.call("POST", "/api/v1/admin/evaluations/{id}/assign", (id,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.EvaluationWithNotes" = await self._core.call("POST", "/api/v1/admin/evaluations/{id}/assign", (id,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        return answer
 
     async def note(self, id: Union[str, int], body: "t.NoteEvaluation", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.EvaluationWithNotes":
         """Write a note: POST /api/v1/admin/evaluations/{id}/note"""
-        return await self._core.call("POST", "/api/v1/admin/evaluations/{id}/note", (id,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.EvaluationWithNotes" = await self._core.call("POST", "/api/v1/admin/evaluations/{id}/note", (id,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        return answer
 
     async def convert(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.EvaluationWithNotes":
         """The visitor became a customer: POST /api/v1/admin/evaluations/{id}/convert"""
-        return await self._core.call("POST", "/api/v1/admin/evaluations/{id}/convert", (id,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.EvaluationWithNotes" = await self._core.call("POST", "/api/v1/admin/evaluations/{id}/convert", (id,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        return answer
 
     async def close(self, id: Union[str, int], body: "t.CloseEvaluation", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.EvaluationWithNotes":
         """Close an evaluation; its tenant stays: POST /api/v1/admin/evaluations/{id}/close"""
-        return await self._core.call("POST", "/api/v1/admin/evaluations/{id}/close", (id,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.EvaluationWithNotes" = await self._core.call("POST", "/api/v1/admin/evaluations/{id}/close", (id,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        return answer
 
     async def erase(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.ErasedEvaluation":
         """Erase what the visitor wrote of a person and the team of the visitor, for ever: POST /api/v1/admin/evaluations/{id}/erase"""
-        return await self._core.call("POST", "/api/v1/admin/evaluations/{id}/erase", (id,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.ErasedEvaluation" = await self._core.call("POST", "/api/v1/admin/evaluations/{id}/erase", (id,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        return answer
 
 
 class AsyncOperationsAdminProjectionsRebuild:
@@ -425,11 +470,13 @@ class AsyncOperationsAdminProjectionsRebuild:
 
     async def create(self, name: Union[str, int], body: "t.RequestRebuild", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.RequestedRebuild":
         """Rebuild a read model from the log while it serves, or only compare: POST /api/v1/admin/projections/{name}/rebuild"""
-        return await self._core.call("POST", "/api/v1/admin/projections/{name}/rebuild", (name,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.RequestedRebuild" = await self._core.call("POST", "/api/v1/admin/projections/{name}/rebuild", (name,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        return answer
 
     async def get(self, name: Union[str, int], id: Union[str, int], *, timeout: Optional[float] = None) -> "t.Rebuild":
         """Progress and result of a rebuild: GET /api/v1/admin/projections/{name}/rebuild/{id}"""
-        return await self._core.call("GET", "/api/v1/admin/projections/{name}/rebuild/{id}", (name, id,), {}, timeout=timeout)
+        answer: "t.Rebuild" = await self._core.call("GET", "/api/v1/admin/projections/{name}/rebuild/{id}", (name, id,), {}, timeout=timeout)
+        return answer
 
 
 class AsyncOperationsAdminProjections:
@@ -439,7 +486,8 @@ class AsyncOperationsAdminProjections:
 
     async def list(self, *, timeout: Optional[float] = None) -> "t.ProjectionList":
         """Every consumer: where it stands, how fast it goes, what went wrong: GET /api/v1/admin/projections"""
-        return await self._core.call("GET", "/api/v1/admin/projections", (), {}, timeout=timeout)
+        answer: "t.ProjectionList" = await self._core.call("GET", "/api/v1/admin/projections", (), {}, timeout=timeout)
+        return answer
 
 
 class AsyncOperationsAdminDeadLetters:
@@ -452,7 +500,8 @@ class AsyncOperationsAdminDeadLetters:
 
     async def retry(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.DeadLetterRetry":
         """Hand an event to its consumer again: POST /api/v1/admin/dead-letters/{id}/retry"""
-        return await self._core.call("POST", "/api/v1/admin/dead-letters/{id}/retry", (id,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.DeadLetterRetry" = await self._core.call("POST", "/api/v1/admin/dead-letters/{id}/retry", (id,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        return answer
 
 
 class AsyncOperationsAdmin:
@@ -470,11 +519,13 @@ class AsyncOperationsAdmin:
 
     async def set_senders(self, body: "t.AssignSender", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.Sender":
         """Say whose messages to one of a gateway's addresses are: PUT /api/v1/admin/senders"""
-        return await self._core.call("PUT", "/api/v1/admin/senders", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.Sender" = await self._core.call("PUT", "/api/v1/admin/senders", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        return answer
 
     async def log(self, *, environment: Optional[Literal["live", "sandbox", "platform"]] = None, stream: Optional[str] = None, category: Optional[Literal["message", "receipts", "wallet", "topup", "terms", "hold", "template", "endpoint", "feed", "partner", "key", "gateway", "prices", "inbound", "external", "contact", "import", "conversation", "thread", "team", "presence", "session", "suppression", "agent", "login", "routing", "sender", "clock", "sandbox", "audit", "evaluation", "rota", "callback", "unmatched", "broadcast"]] = None, after: Optional[str] = None, before: Optional[str] = None, as_of: Optional[str] = None, limit: Optional[int] = None, timeout: Optional[float] = None) -> "t.LogPage":
         """Read the log itself: everything, a stream or a category, now or as of a position: GET /api/v1/admin/log"""
-        return await self._core.call("GET", "/api/v1/admin/log", (), {"environment": environment, "stream": stream, "category": category, "after": after, "before": before, "as_of": as_of, "limit": limit}, timeout=timeout)
+        answer: "t.LogPage" = await self._core.call("GET", "/api/v1/admin/log", (), {"environment": environment, "stream": stream, "category": category, "after": after, "before": before, "as_of": as_of, "limit": limit}, timeout=timeout)
+        return answer
 
 
 class AsyncOperationsGateways:
@@ -492,7 +543,8 @@ class AsyncOperationsRouting:
 
     async def explain(self, body: "t.ExplainRoute", *, timeout: Optional[float] = None) -> "t.ExplainedRoute":
         """Which gateway a message would take now, and why; sends nothing: POST /api/v1/routing/explain"""
-        return await self._core.call("POST", "/api/v1/routing/explain", (), {}, body=body, kind="json", timeout=timeout)
+        answer: "t.ExplainedRoute" = await self._core.call("POST", "/api/v1/routing/explain", (), {}, body=body, kind="json", timeout=timeout)
+        return answer
 
 
 class AsyncOperationsBacktests:
@@ -501,7 +553,8 @@ class AsyncOperationsBacktests:
 
     async def create(self, body: "t.RequestBacktest", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.BacktestSummary":
         """Try routing rules or prices on messages of the past; sends and appends nothing: POST /api/v1/backtests"""
-        return await self._core.call("POST", "/api/v1/backtests", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.BacktestSummary" = await self._core.call("POST", "/api/v1/backtests", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        return answer
 
     def list(self, *, limit: Optional[int] = None, after: Optional[str] = None, environment: Optional[Literal["live", "sandbox"]] = None, timeout: Optional[float] = None) -> AsyncListing["t.BacktestSummary"]:
         """List backtests, newest first: GET /api/v1/backtests"""
@@ -509,11 +562,13 @@ class AsyncOperationsBacktests:
 
     async def get(self, id: Union[str, int], *, timeout: Optional[float] = None) -> "t.Backtest":
         """Progress and result of a backtest: GET /api/v1/backtests/{id}"""
-        return await self._core.call("GET", "/api/v1/backtests/{id}", (id,), {}, timeout=timeout)
+        answer: "t.Backtest" = await self._core.call("GET", "/api/v1/backtests/{id}", (id,), {}, timeout=timeout)
+        return answer
 
     async def cancel(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.Backtest":
         """End a backtest that has not ended; what it came to so far stays: POST /api/v1/backtests/{id}/cancel"""
-        return await self._core.call("POST", "/api/v1/backtests/{id}/cancel", (id,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.Backtest" = await self._core.call("POST", "/api/v1/backtests/{id}/cancel", (id,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        return answer
 
 
 class AsyncOperationsSandboxClock:
@@ -522,7 +577,8 @@ class AsyncOperationsSandboxClock:
 
     async def advance(self, body: "t.AdvanceClock", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.SandboxClock":
         """Set the clock of your sandbox forward: what becomes due on the way happens, in its order: POST /api/v1/sandbox/clock/advance"""
-        return await self._core.call("POST", "/api/v1/sandbox/clock/advance", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.SandboxClock" = await self._core.call("POST", "/api/v1/sandbox/clock/advance", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        return answer
 
 
 class AsyncOperationsSandbox:
@@ -532,15 +588,18 @@ class AsyncOperationsSandbox:
 
     async def receipt(self, body: "t.SandboxReceipt", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.AcceptedReceipt":
         """Report on a message as its provider would: in any order, as often as you like, and everything after it is as in live: POST /api/v1/sandbox/receipts"""
-        return await self._core.call("POST", "/api/v1/sandbox/receipts", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.AcceptedReceipt" = await self._core.call("POST", "/api/v1/sandbox/receipts", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        return answer
 
     async def inbound(self, body: "t.SandboxInbound", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.AcceptedInbound":
         """Write as a person would: the simulated provider posts it, and everything after it is as in live: POST /api/v1/sandbox/inbound"""
-        return await self._core.call("POST", "/api/v1/sandbox/inbound", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.AcceptedInbound" = await self._core.call("POST", "/api/v1/sandbox/inbound", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        return answer
 
     async def reset(self, *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.SandboxReset":
         """Put your sandbox back to the beginning: a new, empty one with the same keys: POST /api/v1/sandbox/reset"""
-        return await self._core.call("POST", "/api/v1/sandbox/reset", (), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.SandboxReset" = await self._core.call("POST", "/api/v1/sandbox/reset", (), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        return answer
 
 
 class AsyncOperationsCallbacks:
@@ -549,11 +608,13 @@ class AsyncOperationsCallbacks:
 
     async def create(self, gateway: Union[str, int], token: Union[str, int], body: bytes, *, content_type: str, timeout: Optional[float] = None) -> str:
         """What a gateway's provider tells by itself: stored as it came, once it is known to be the provider's: POST /api/v1/callbacks/{gateway}/{token}"""
-        return await self._core.call("POST", "/api/v1/callbacks/{gateway}/{token}", (gateway, token,), {}, body=body, kind="bytes", content_type=content_type, timeout=timeout)
+        answer: str = await self._core.call("POST", "/api/v1/callbacks/{gateway}/{token}", (gateway, token,), {}, body=body, kind="bytes", content_type=content_type, timeout=timeout)
+        return answer
 
     async def get(self, gateway: Union[str, int], token: Union[str, int], *, timeout: Optional[float] = None) -> str:
         """A provider's question whether somebody is there, where it asks one: GET /api/v1/callbacks/{gateway}/{token}"""
-        return await self._core.call("GET", "/api/v1/callbacks/{gateway}/{token}", (gateway, token,), {}, timeout=timeout)
+        answer: str = await self._core.call("GET", "/api/v1/callbacks/{gateway}/{token}", (gateway, token,), {}, timeout=timeout)
+        return answer
 
 
 class AsyncOperationsContactsByExternalId:
@@ -562,11 +623,13 @@ class AsyncOperationsContactsByExternalId:
 
     async def get(self, source: Union[str, int], external_id: Union[str, int], *, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.Contact":
         """Get the contact that has an external id now: GET /api/v1/contacts/by-external-id/{source}/{external_id}"""
-        return await self._core.call("GET", "/api/v1/contacts/by-external-id/{source}/{external_id}", (source, external_id,), {}, if_none_match=if_none_match, timeout=timeout)
+        answer: "t.Contact" = await self._core.call("GET", "/api/v1/contacts/by-external-id/{source}/{external_id}", (source, external_id,), {}, if_none_match=if_none_match, timeout=timeout)
+        return answer
 
     async def upsert(self, source: Union[str, int], external_id: Union[str, int], body: "t.ContactInput", *, idempotency_key: Optional[str] = None, if_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.Contact":
         """Create or update the contact that has an external id; what is left out stays: PUT /api/v1/contacts/by-external-id/{source}/{external_id}"""
-        return await self._core.call("PUT", "/api/v1/contacts/by-external-id/{source}/{external_id}", (source, external_id,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, if_match=if_match, timeout=timeout)
+        answer: "t.Contact" = await self._core.call("PUT", "/api/v1/contacts/by-external-id/{source}/{external_id}", (source, external_id,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, if_match=if_match, timeout=timeout)
+        return answer
 
 
 class AsyncOperationsContactsExternalIds:
@@ -575,11 +638,12 @@ class AsyncOperationsContactsExternalIds:
 
     async def create(self, id: Union[str, int], body: "t.ExternalIdInput", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.ExternalId":
         """Give a contact one more external id: POST /api/v1/contacts/{id}/external-ids"""
-        return await self._core.call("POST", "/api/v1/contacts/{id}/external-ids", (id,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.ExternalId" = await self._core.call("POST", "/api/v1/contacts/{id}/external-ids", (id,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        return answer
 
     async def delete(self, id: Union[str, int], source: Union[str, int], external_id: Union[str, int], *, idempotency_key: Optional[str] = None, if_match: Optional[str] = None, timeout: Optional[float] = None) -> None:
         """Take an external id from a contact, which frees it: DELETE /api/v1/contacts/{id}/external-ids/{source}/{external_id}"""
-        return await self._core.call("DELETE", "/api/v1/contacts/{id}/external-ids/{source}/{external_id}", (id, source, external_id,), {}, keyed=True, idempotency_key=idempotency_key, if_match=if_match, timeout=timeout)
+        await self._core.call("DELETE", "/api/v1/contacts/{id}/external-ids/{source}/{external_id}", (id, source, external_id,), {}, keyed=True, idempotency_key=idempotency_key, if_match=if_match, timeout=timeout)
 
 
 class AsyncOperationsContactsConsents:
@@ -588,11 +652,13 @@ class AsyncOperationsContactsConsents:
 
     async def create(self, id: Union[str, int], body: "t.RecordConsent", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.Consent":
         """Record that a contact gave or withdrew a consent: POST /api/v1/contacts/{id}/consents"""
-        return await self._core.call("POST", "/api/v1/contacts/{id}/consents", (id,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.Consent" = await self._core.call("POST", "/api/v1/contacts/{id}/consents", (id,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        return answer
 
     async def list(self, id: Union[str, int], *, as_of: Optional[str] = None, timeout: Optional[float] = None) -> "t.ConsentList":
         """List the consents of a contact, all of them or those in force at a time: GET /api/v1/contacts/{id}/consents"""
-        return await self._core.call("GET", "/api/v1/contacts/{id}/consents", (id,), {"as_of": as_of}, timeout=timeout)
+        answer: "t.ConsentList" = await self._core.call("GET", "/api/v1/contacts/{id}/consents", (id,), {"as_of": as_of}, timeout=timeout)
+        return answer
 
 
 class AsyncOperationsContactsMessages:
@@ -618,43 +684,53 @@ class AsyncOperationsContacts:
 
     async def create(self, body: "t.ContactInput", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.Contact":
         """Create a contact: POST /api/v1/contacts"""
-        return await self._core.call("POST", "/api/v1/contacts", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.Contact" = await self._core.call("POST", "/api/v1/contacts", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        return answer
 
     async def export(self, *, format: Optional[Literal["csv", "ndjson"]] = None, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> str:
         """Get all contacts as a file that an import takes: GET /api/v1/contacts/export"""
-        return await self._core.call("GET", "/api/v1/contacts/export", (), {"format": format}, min_log_position=min_log_position, timeout=timeout)
+        answer: str = await self._core.call("GET", "/api/v1/contacts/export", (), {"format": format}, min_log_position=min_log_position, timeout=timeout)
+        return answer
 
-    async def get(self, id: Union[str, int], *, as_of: Optional[str] = None, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> Union["t.Contact", "t.MergedContact"]:
-        """Get a contact, or what a merged one is part of; now or as of an earlier position or time: GET /api/v1/contacts/{id}"""
-        return await self._core.call("GET", "/api/v1/contacts/{id}", (id,), {"as_of": as_of}, if_none_match=if_none_match, timeout=timeout)
+    async def get(self, id: Union[str, int], *, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> Union["t.Contact", "t.MergedContact"]:
+        """Get a contact, or what a merged one is part of now: GET /api/v1/contacts/{id}"""
+        answer: Union["t.Contact", "t.MergedContact"] = await self._core.call("GET", "/api/v1/contacts/{id}", (id,), {}, if_none_match=if_none_match, timeout=timeout)
+        return answer
 
     async def update(self, id: Union[str, int], body: "t.ContactPatch", *, idempotency_key: Optional[str] = None, if_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.Contact":
         """Change a contact by a JSON Merge Patch: PATCH /api/v1/contacts/{id}"""
-        return await self._core.call("PATCH", "/api/v1/contacts/{id}", (id,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, if_match=if_match, timeout=timeout)
+        answer: "t.Contact" = await self._core.call("PATCH", "/api/v1/contacts/{id}", (id,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, if_match=if_match, timeout=timeout)
+        return answer
 
     async def erase(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, if_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.ErasureRequested":
         """Erase a contact: its keys are destroyed, and what they sealed is unreadable for ever: DELETE /api/v1/contacts/{id}"""
-        return await self._core.call("DELETE", "/api/v1/contacts/{id}", (id,), {}, keyed=True, idempotency_key=idempotency_key, if_match=if_match, timeout=timeout)
+        answer: "t.ErasureRequested" = await self._core.call("DELETE", "/api/v1/contacts/{id}", (id,), {}, keyed=True, idempotency_key=idempotency_key, if_match=if_match, timeout=timeout)
+        return answer
 
     async def merges(self, id: Union[str, int], *, timeout: Optional[float] = None) -> "t.LastingMergeList":
         """List the contacts that are part of a contact, each with the merge that an unmerge undoes: GET /api/v1/contacts/{id}/merges"""
-        return await self._core.call("GET", "/api/v1/contacts/{id}/merges", (id,), {}, timeout=timeout)
+        answer: "t.LastingMergeList" = await self._core.call("GET", "/api/v1/contacts/{id}/merges", (id,), {}, timeout=timeout)
+        return answer
 
     async def merge(self, id: Union[str, int], body: "t.MergeContact", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.ContactMerge":
         """Merge a contact into another one, or see what that would do: POST /api/v1/contacts/{id}/merge"""
-        return await self._core.call("POST", "/api/v1/contacts/{id}/merge", (id,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.ContactMerge" = await self._core.call("POST", "/api/v1/contacts/{id}/merge", (id,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        return answer
 
     async def unmerge(self, id: Union[str, int], body: "t.UnmergeContact", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.UnmergedContacts":
         """Undo a merge; changes made since stay with the survivor: POST /api/v1/contacts/{id}/unmerge"""
-        return await self._core.call("POST", "/api/v1/contacts/{id}/unmerge", (id,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.UnmergedContacts" = await self._core.call("POST", "/api/v1/contacts/{id}/unmerge", (id,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        return answer
 
     async def erasure(self, id: Union[str, int], *, timeout: Optional[float] = None) -> "t.ContactErasure":
         """How far an erasure is, and its signed certificate: GET /api/v1/contacts/{id}/erasure"""
-        return await self._core.call("GET", "/api/v1/contacts/{id}/erasure", (id,), {}, timeout=timeout)
+        answer: "t.ContactErasure" = await self._core.call("GET", "/api/v1/contacts/{id}/erasure", (id,), {}, timeout=timeout)
+        return answer
 
     async def duplicates(self, id: Union[str, int], *, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> "t.DuplicateContactList":
         """List contacts that may be the same person, the likeliest first: GET /api/v1/contacts/{id}/duplicates"""
-        return await self._core.call("GET", "/api/v1/contacts/{id}/duplicates", (id,), {}, min_log_position=min_log_position, timeout=timeout)
+        answer: "t.DuplicateContactList" = await self._core.call("GET", "/api/v1/contacts/{id}/duplicates", (id,), {}, min_log_position=min_log_position, timeout=timeout)
+        return answer
 
 
 class AsyncOperationsContactImports:
@@ -663,15 +739,18 @@ class AsyncOperationsContactImports:
 
     async def create(self, body: bytes, *, content_type: str, on_conflict: Optional[Literal["update", "skip", "fail"]] = None, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.AcceptedImport":
         """Import contacts from a file: POST /api/v1/contact-imports"""
-        return await self._core.call("POST", "/api/v1/contact-imports", (), {"on_conflict": on_conflict}, body=body, kind="bytes", content_type=content_type, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.AcceptedImport" = await self._core.call("POST", "/api/v1/contact-imports", (), {"on_conflict": on_conflict}, body=body, kind="bytes", content_type=content_type, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        return answer
 
     async def get(self, id: Union[str, int], *, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.ContactImport":
         """Get how far an import is: GET /api/v1/contact-imports/{id}"""
-        return await self._core.call("GET", "/api/v1/contact-imports/{id}", (id,), {}, if_none_match=if_none_match, timeout=timeout)
+        answer: "t.ContactImport" = await self._core.call("GET", "/api/v1/contact-imports/{id}", (id,), {}, if_none_match=if_none_match, timeout=timeout)
+        return answer
 
     async def errors(self, id: Union[str, int], *, format: Optional[Literal["csv", "ndjson"]] = None, timeout: Optional[float] = None) -> str:
         """Get what was wrong with rows of an import, as a file: GET /api/v1/contact-imports/{id}/errors"""
-        return await self._core.call("GET", "/api/v1/contact-imports/{id}/errors", (id,), {"format": format}, timeout=timeout)
+        answer: str = await self._core.call("GET", "/api/v1/contact-imports/{id}/errors", (id,), {"format": format}, timeout=timeout)
+        return answer
 
 
 class AsyncOperationsSuppressions:
@@ -684,15 +763,18 @@ class AsyncOperationsSuppressions:
 
     async def add(self, body: "t.CreateSuppression", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.Suppression":
         """Send nothing to a recipient from now on: POST /api/v1/suppressions"""
-        return await self._core.call("POST", "/api/v1/suppressions", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.Suppression" = await self._core.call("POST", "/api/v1/suppressions", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        return answer
 
-    async def get(self, id: Union[str, int], *, as_of: Optional[str] = None, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.Suppression":
-        """Get a suppression, now or as of an earlier position or time: GET /api/v1/suppressions/{id}"""
-        return await self._core.call("GET", "/api/v1/suppressions/{id}", (id,), {"as_of": as_of}, if_none_match=if_none_match, timeout=timeout)
+    async def get(self, id: Union[str, int], *, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.Suppression":
+        """Get a suppression: GET /api/v1/suppressions/{id}"""
+        answer: "t.Suppression" = await self._core.call("GET", "/api/v1/suppressions/{id}", (id,), {}, if_none_match=if_none_match, timeout=timeout)
+        return answer
 
     async def remove(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, if_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.Suppression":
         """End a suppression, whatever began it: DELETE /api/v1/suppressions/{id}"""
-        return await self._core.call("DELETE", "/api/v1/suppressions/{id}", (id,), {}, keyed=True, idempotency_key=idempotency_key, if_match=if_match, timeout=timeout)
+        answer: "t.Suppression" = await self._core.call("DELETE", "/api/v1/suppressions/{id}", (id,), {}, keyed=True, idempotency_key=idempotency_key, if_match=if_match, timeout=timeout)
+        return answer
 
 
 class AsyncOperationsAgents:
@@ -701,7 +783,8 @@ class AsyncOperationsAgents:
 
     async def create(self, body: "t.CreateAgent", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.Agent":
         """Make an agent, or invite one: POST /api/v1/agents"""
-        return await self._core.call("POST", "/api/v1/agents", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.Agent" = await self._core.call("POST", "/api/v1/agents", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        return answer
 
     def list(self, *, limit: Optional[int] = None, after: Optional[str] = None, before: Optional[str] = None, status: Optional[str] = None, role: Optional[str] = None, timeout: Optional[float] = None) -> AsyncListing["t.Agent"]:
         """List the agents of this environment, oldest first: GET /api/v1/agents"""
@@ -709,27 +792,32 @@ class AsyncOperationsAgents:
 
     async def get(self, id: Union[str, int], *, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.Agent":
         """Read an agent: GET /api/v1/agents/{id}"""
-        return await self._core.call("GET", "/api/v1/agents/{id}", (id,), {}, if_none_match=if_none_match, timeout=timeout)
+        answer: "t.Agent" = await self._core.call("GET", "/api/v1/agents/{id}", (id,), {}, if_none_match=if_none_match, timeout=timeout)
+        return answer
 
     async def update(self, id: Union[str, int], body: "t.PatchAgent", *, idempotency_key: Optional[str] = None, if_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.Agent":
         """Change an agent: PATCH /api/v1/agents/{id}"""
-        return await self._core.call("PATCH", "/api/v1/agents/{id}", (id,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, if_match=if_match, timeout=timeout)
+        answer: "t.Agent" = await self._core.call("PATCH", "/api/v1/agents/{id}", (id,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, if_match=if_match, timeout=timeout)
+        return answer
 
     async def disable(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.Agent":
         """Shut an agent out, and give back what the agent had: POST /api/v1/agents/{id}/disable"""
-        return await self._core.call("POST", "/api/v1/agents/{id}/disable", (id,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.Agent" = await self._core.call("POST", "/api/v1/agents/{id}/disable", (id,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        return answer
 
     async def invitation(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.Agent":
         """Send an agent's invitation again; earlier links end: POST /api/v1/agents/{id}/invitation"""
-        return await self._core.call("POST", "/api/v1/agents/{id}/invitation", (id,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.Agent" = await self._core.call("POST", "/api/v1/agents/{id}/invitation", (id,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        return answer
 
     async def delete_totp(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> None:
         """Turn an agent's codes off; every session of the agent ends: DELETE /api/v1/agents/{id}/totp"""
-        return await self._core.call("DELETE", "/api/v1/agents/{id}/totp", (id,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        await self._core.call("DELETE", "/api/v1/agents/{id}/totp", (id,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
 
     async def set_presence(self, id: Union[str, int], body: "t.SetPresence", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.Presence":
         """Say whether an agent is there: PUT /api/v1/agents/{id}/presence"""
-        return await self._core.call("PUT", "/api/v1/agents/{id}/presence", (id,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.Presence" = await self._core.call("PUT", "/api/v1/agents/{id}/presence", (id,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        return answer
 
 
 class AsyncOperationsTeams:
@@ -738,23 +826,26 @@ class AsyncOperationsTeams:
 
     async def create(self, body: "t.CreateTeam", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.Team":
         """Make a team: POST /api/v1/teams"""
-        return await self._core.call("POST", "/api/v1/teams", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.Team" = await self._core.call("POST", "/api/v1/teams", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        return answer
 
     def list(self, *, limit: Optional[int] = None, after: Optional[str] = None, before: Optional[str] = None, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> AsyncListing["t.Team"]:
         """List teams, newest first: GET /api/v1/teams"""
         return self._core.listing("GET", "/api/v1/teams", (), {"limit": limit, "after": after, "before": before}, min_log_position=min_log_position, timeout=timeout)
 
-    async def get(self, id: Union[str, int], *, as_of: Optional[str] = None, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.Team":
-        """Get a team, now or as of an earlier position or time: GET /api/v1/teams/{id}"""
-        return await self._core.call("GET", "/api/v1/teams/{id}", (id,), {"as_of": as_of}, if_none_match=if_none_match, timeout=timeout)
+    async def get(self, id: Union[str, int], *, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.Team":
+        """Get a team: GET /api/v1/teams/{id}"""
+        answer: "t.Team" = await self._core.call("GET", "/api/v1/teams/{id}", (id,), {}, if_none_match=if_none_match, timeout=timeout)
+        return answer
 
     async def update(self, id: Union[str, int], body: "t.PatchTeam", *, idempotency_key: Optional[str] = None, if_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.Team":
         """Change a team: what is left out stays, null takes it away: PATCH /api/v1/teams/{id}"""
-        return await self._core.call("PATCH", "/api/v1/teams/{id}", (id,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, if_match=if_match, timeout=timeout)
+        answer: "t.Team" = await self._core.call("PATCH", "/api/v1/teams/{id}", (id,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, if_match=if_match, timeout=timeout)
+        return answer
 
     async def delete(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, if_match: Optional[str] = None, timeout: Optional[float] = None) -> None:
         """Delete a team; its conversations keep their agents: DELETE /api/v1/teams/{id}"""
-        return await self._core.call("DELETE", "/api/v1/teams/{id}", (id,), {}, keyed=True, idempotency_key=idempotency_key, if_match=if_match, timeout=timeout)
+        await self._core.call("DELETE", "/api/v1/teams/{id}", (id,), {}, keyed=True, idempotency_key=idempotency_key, if_match=if_match, timeout=timeout)
 
 
 class AsyncOperationsMeTotp:
@@ -763,15 +854,16 @@ class AsyncOperationsMeTotp:
 
     async def create(self, body: "t.SetUpTotp", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.OfferedTotp":
         """Begin to set up codes for signing in: POST /api/v1/me/totp"""
-        return await self._core.call("POST", "/api/v1/me/totp", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.OfferedTotp" = await self._core.call("POST", "/api/v1/me/totp", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        return answer
 
     async def delete(self, body: "t.TurnOffTotp", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> None:
         """Turn codes off: signing in takes the password alone: DELETE /api/v1/me/totp"""
-        return await self._core.call("DELETE", "/api/v1/me/totp", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        await self._core.call("DELETE", "/api/v1/me/totp", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
 
     async def confirm(self, body: "t.ConfirmTotp", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> None:
         """Set codes up with the first one: POST /api/v1/me/totp/confirm"""
-        return await self._core.call("POST", "/api/v1/me/totp/confirm", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        await self._core.call("POST", "/api/v1/me/totp/confirm", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
 
 
 class AsyncOperationsMe:
@@ -781,11 +873,12 @@ class AsyncOperationsMe:
 
     async def get(self, *, timeout: Optional[float] = None) -> "t.Me":
         """Who is signed in: GET /api/v1/me"""
-        return await self._core.call("GET", "/api/v1/me", (), {}, timeout=timeout)
+        answer: "t.Me" = await self._core.call("GET", "/api/v1/me", (), {}, timeout=timeout)
+        return answer
 
     async def set_password(self, body: "t.ChangePassword", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> None:
         """Change your password; your other sessions end: PUT /api/v1/me/password"""
-        return await self._core.call("PUT", "/api/v1/me/password", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        await self._core.call("PUT", "/api/v1/me/password", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
 
 
 class AsyncOperationsInvitations:
@@ -794,7 +887,8 @@ class AsyncOperationsInvitations:
 
     async def accept(self, body: "t.AcceptInvitation", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.Agent":
         """Accept an invitation: choose a password: POST /api/v1/invitations/accept"""
-        return await self._core.call("POST", "/api/v1/invitations/accept", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.Agent" = await self._core.call("POST", "/api/v1/invitations/accept", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        return answer
 
 
 class AsyncOperationsPasswordResets:
@@ -803,11 +897,12 @@ class AsyncOperationsPasswordResets:
 
     async def create(self, body: "t.AskPasswordReset", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.PasswordResetRequested":
         """Ask for another password; the answer is the same for every address: POST /api/v1/password-resets"""
-        return await self._core.call("POST", "/api/v1/password-resets", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.PasswordResetRequested" = await self._core.call("POST", "/api/v1/password-resets", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        return answer
 
     async def confirm(self, body: "t.ConfirmPasswordReset", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> None:
         """Choose another password; every session of the agent ends: POST /api/v1/password-resets/confirm"""
-        return await self._core.call("POST", "/api/v1/password-resets/confirm", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        await self._core.call("POST", "/api/v1/password-resets/confirm", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
 
 
 class AsyncOperationsMobileSessions:
@@ -816,7 +911,8 @@ class AsyncOperationsMobileSessions:
 
     async def create(self, body: "t.SignIn", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.IssuedSession":
         """Sign in: POST /api/v1/mobile/sessions"""
-        return await self._core.call("POST", "/api/v1/mobile/sessions", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.IssuedSession" = await self._core.call("POST", "/api/v1/mobile/sessions", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        return answer
 
     def list(self, *, limit: Optional[int] = None, after: Optional[str] = None, before: Optional[str] = None, timeout: Optional[float] = None) -> AsyncListing["t.Session"]:
         """List your sessions in this environment, oldest first: GET /api/v1/mobile/sessions"""
@@ -824,15 +920,17 @@ class AsyncOperationsMobileSessions:
 
     async def refresh(self, body: "t.RefreshSession", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.IssuedSession":
         """Get a session's next tokens: POST /api/v1/mobile/sessions/refresh"""
-        return await self._core.call("POST", "/api/v1/mobile/sessions/refresh", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.IssuedSession" = await self._core.call("POST", "/api/v1/mobile/sessions/refresh", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        return answer
 
     async def switch(self, body: "t.SwitchSession", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.IssuedSession":
         """Begin a session of the same device in the other environment: POST /api/v1/mobile/sessions/switch"""
-        return await self._core.call("POST", "/api/v1/mobile/sessions/switch", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.IssuedSession" = await self._core.call("POST", "/api/v1/mobile/sessions/switch", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        return answer
 
     async def delete(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> None:
         """Sign a session out: DELETE /api/v1/mobile/sessions/{id}"""
-        return await self._core.call("DELETE", "/api/v1/mobile/sessions/{id}", (id,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        await self._core.call("DELETE", "/api/v1/mobile/sessions/{id}", (id,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
 
 
 class AsyncOperationsMobileDevices:
@@ -841,7 +939,8 @@ class AsyncOperationsMobileDevices:
 
     async def create(self, body: Mapping[str, Any], *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.Device":
         """Registers this device for push; a token of another agent becomes this one's: POST /api/v1/mobile/devices"""
-        return await self._core.call("POST", "/api/v1/mobile/devices", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.Device" = await self._core.call("POST", "/api/v1/mobile/devices", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        return answer
 
     def list(self, *, limit: Optional[int] = None, after: Optional[str] = None, before: Optional[str] = None, timeout: Optional[float] = None) -> AsyncListing["t.Device"]:
         """Your devices: GET /api/v1/mobile/devices"""
@@ -849,7 +948,7 @@ class AsyncOperationsMobileDevices:
 
     async def delete(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> None:
         """Ends push to a device and destroys its token: DELETE /api/v1/mobile/devices/{id}"""
-        return await self._core.call("DELETE", "/api/v1/mobile/devices/{id}", (id,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        await self._core.call("DELETE", "/api/v1/mobile/devices/{id}", (id,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
 
 
 class AsyncOperationsMobile:
@@ -860,11 +959,13 @@ class AsyncOperationsMobile:
 
     async def pushes(self, *, timeout: Optional[float] = None) -> "t.PushList":
         """What was pushed to your devices in the last day, and what became of it: GET /api/v1/mobile/pushes"""
-        return await self._core.call("GET", "/api/v1/mobile/pushes", (), {}, timeout=timeout)
+        answer: "t.PushList" = await self._core.call("GET", "/api/v1/mobile/pushes", (), {}, timeout=timeout)
+        return answer
 
     async def sync(self, *, after: Optional[int] = None, limit: Optional[int] = None, wait: Optional[int] = None, min_log_position: Optional[str] = None, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.MobileSync":
         """What changed for you since: conversations, messages, and what you lost: GET /api/v1/mobile/sync"""
-        return await self._core.call("GET", "/api/v1/mobile/sync", (), {"after": after, "limit": limit, "wait": wait}, min_log_position=min_log_position, if_none_match=if_none_match, timeout=timeout)
+        answer: "t.MobileSync" = await self._core.call("GET", "/api/v1/mobile/sync", (), {"after": after, "limit": limit, "wait": wait}, min_log_position=min_log_position, if_none_match=if_none_match, timeout=timeout)
+        return answer
 
 
 class AsyncOperationsAttachments:
@@ -873,19 +974,22 @@ class AsyncOperationsAttachments:
 
     async def create(self, body: bytes, *, content_type: str, name: Optional[str] = None, contact_id: Optional[str] = None, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.Attachment":
         """Stores a file of at most 10 MB, sent as it is: POST /api/v1/attachments"""
-        return await self._core.call("POST", "/api/v1/attachments", (), {"name": name, "contact_id": contact_id}, body=body, kind="bytes", content_type=content_type, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.Attachment" = await self._core.call("POST", "/api/v1/attachments", (), {"name": name, "contact_id": contact_id}, body=body, kind="bytes", content_type=content_type, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        return answer
 
     async def get(self, id: Union[str, int], *, timeout: Optional[float] = None) -> "t.Attachment":
         """An attachment, with a link to its content: GET /api/v1/attachments/{id}"""
-        return await self._core.call("GET", "/api/v1/attachments/{id}", (id,), {}, timeout=timeout)
+        answer: "t.Attachment" = await self._core.call("GET", "/api/v1/attachments/{id}", (id,), {}, timeout=timeout)
+        return answer
 
     async def delete(self, id: Union[str, int], *, even_if_sent: Optional[bool] = None, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> None:
         """Destroys an attachment: DELETE /api/v1/attachments/{id}"""
-        return await self._core.call("DELETE", "/api/v1/attachments/{id}", (id,), {"even_if_sent": even_if_sent}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        await self._core.call("DELETE", "/api/v1/attachments/{id}", (id,), {"even_if_sent": even_if_sent}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
 
     async def content(self, id: Union[str, int], *, environment: Literal["live", "sandbox"], expires: str, signature: str, timeout: Optional[float] = None) -> bytes:
         """The file, by the link of its attachment: GET /api/v1/attachments/{id}/content"""
-        return await self._core.call("GET", "/api/v1/attachments/{id}/content", (id,), {"environment": environment, "expires": expires, "signature": signature}, timeout=timeout)
+        answer: bytes = await self._core.call("GET", "/api/v1/attachments/{id}/content", (id,), {"environment": environment, "expires": expires, "signature": signature}, timeout=timeout)
+        return answer
 
 
 class AsyncOperationsUsage:
@@ -903,7 +1007,8 @@ class AsyncOperationsEvents:
 
     async def page(self, *, after: Optional[int] = None, consumer: Optional[str] = None, limit: Optional[int] = None, types: Optional[Union[str, Sequence[str]]] = None, wait: Optional[float] = None, before: Optional[int] = None, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> "t.LifecycleEventPage":
         """The feed of lifecycle events, oldest first, resumable from the beginning: GET /api/v1/events"""
-        return await self._core.call("GET", "/api/v1/events", (), {"after": after, "consumer": consumer, "limit": limit, "types": types, "wait": wait, "before": before}, min_log_position=min_log_position, timeout=timeout)
+        answer: "t.LifecycleEventPage" = await self._core.call("GET", "/api/v1/events", (), {"after": after, "consumer": consumer, "limit": limit, "types": types, "wait": wait, "before": before}, min_log_position=min_log_position, timeout=timeout)
+        return answer
 
     def stream(self, *, after: Optional[int] = None, types: Optional[Union[str, Sequence[str]]] = None, timeout: Optional[float] = None) -> AsyncIterator["t.LifecycleEvent"]:
         """The same feed as server-sent events; resumes behind Last-Event-ID: GET /api/v1/events/stream"""
@@ -916,23 +1021,27 @@ class AsyncOperationsEventConsumers:
 
     async def list(self, *, timeout: Optional[float] = None) -> "t.FeedConsumers":
         """List the readers of the feed whose cursor is kept here, each with its lag: GET /api/v1/event-consumers"""
-        return await self._core.call("GET", "/api/v1/event-consumers", (), {}, timeout=timeout)
+        answer: "t.FeedConsumers" = await self._core.call("GET", "/api/v1/event-consumers", (), {}, timeout=timeout)
+        return answer
 
     async def get(self, name: Union[str, int], *, timeout: Optional[float] = None) -> "t.FeedConsumer":
         """Get where a reader of the feed is: GET /api/v1/event-consumers/{name}"""
-        return await self._core.call("GET", "/api/v1/event-consumers/{name}", (name,), {}, timeout=timeout)
+        answer: "t.FeedConsumer" = await self._core.call("GET", "/api/v1/event-consumers/{name}", (name,), {}, timeout=timeout)
+        return answer
 
     async def delete(self, name: Union[str, int], *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> None:
         """Forget a reader of the feed and its cursor: DELETE /api/v1/event-consumers/{name}"""
-        return await self._core.call("DELETE", "/api/v1/event-consumers/{name}", (name,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        await self._core.call("DELETE", "/api/v1/event-consumers/{name}", (name,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
 
     async def commit(self, name: Union[str, int], body: "t.FeedCursor", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.FeedConsumer":
         """Say that a reader has handled every event up to one; never moves it back: POST /api/v1/event-consumers/{name}/commit"""
-        return await self._core.call("POST", "/api/v1/event-consumers/{name}/commit", (name,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.FeedConsumer" = await self._core.call("POST", "/api/v1/event-consumers/{name}/commit", (name,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        return answer
 
     async def reset(self, name: Union[str, int], body: "t.FeedCursor", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.FeedConsumer":
         """Let a reader of the feed go on behind any event, an earlier one too; 0: from the first: POST /api/v1/event-consumers/{name}/reset"""
-        return await self._core.call("POST", "/api/v1/event-consumers/{name}/reset", (name,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.FeedConsumer" = await self._core.call("POST", "/api/v1/event-consumers/{name}/reset", (name,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        return answer
 
 
 class AsyncOperationsRootEvaluationsAccess:
@@ -941,11 +1050,13 @@ class AsyncOperationsRootEvaluationsAccess:
 
     async def get(self, token: Union[str, int], *, timeout: Optional[float] = None) -> str:
         """The page of a link that shows a sandbox key; opening it spends nothing: GET /evaluations/access/{token}"""
-        return await self._core.call("GET", "/evaluations/access/{token}", (token,), {}, timeout=timeout)
+        answer: str = await self._core.call("GET", "/evaluations/access/{token}", (token,), {}, timeout=timeout)
+        return answer
 
     async def create(self, token: Union[str, int], body: Mapping[str, str], *, timeout: Optional[float] = None) -> str:
         """Show the sandbox key of a link, once; a minute long again to the same press: POST /evaluations/access/{token}"""
-        return await self._core.call("POST", "/evaluations/access/{token}", (token,), {}, body=body, kind="form", timeout=timeout)
+        answer: str = await self._core.call("POST", "/evaluations/access/{token}", (token,), {}, body=body, kind="form", timeout=timeout)
+        return answer
 
 
 class AsyncOperationsRootEvaluationsTake:
@@ -954,11 +1065,13 @@ class AsyncOperationsRootEvaluationsTake:
 
     async def get(self, token: Union[str, int], *, timeout: Optional[float] = None) -> str:
         """The page of the team's link to an evaluation: GET /evaluations/take/{token}"""
-        return await self._core.call("GET", "/evaluations/take/{token}", (token,), {}, timeout=timeout)
+        answer: str = await self._core.call("GET", "/evaluations/take/{token}", (token,), {}, timeout=timeout)
+        return answer
 
     async def create(self, token: Union[str, int], body: Mapping[str, str], *, timeout: Optional[float] = None) -> str:
         """Take an evaluation by the team's link: the first who comes: POST /evaluations/take/{token}"""
-        return await self._core.call("POST", "/evaluations/take/{token}", (token,), {}, body=body, kind="form", timeout=timeout)
+        answer: str = await self._core.call("POST", "/evaluations/take/{token}", (token,), {}, body=body, kind="form", timeout=timeout)
+        return answer
 
 
 class AsyncOperationsRootEvaluations:
@@ -975,19 +1088,23 @@ class AsyncOperationsRoot:
 
     async def asyncapi_json(self, *, timeout: Optional[float] = None) -> Mapping[str, Any]:
         """The AsyncAPI document of the public topics: GET /asyncapi.json"""
-        return await self._core.call("GET", "/asyncapi.json", (), {}, timeout=timeout)
+        answer: Mapping[str, Any] = await self._core.call("GET", "/asyncapi.json", (), {}, timeout=timeout)
+        return answer
 
     async def healthz(self, *, timeout: Optional[float] = None) -> "t.ServiceStatus":
         """Whether the process is alive: GET /healthz"""
-        return await self._core.call("GET", "/healthz", (), {}, timeout=timeout)
+        answer: "t.ServiceStatus" = await self._core.call("GET", "/healthz", (), {}, timeout=timeout)
+        return answer
 
     async def readyz(self, *, timeout: Optional[float] = None) -> "t.ServiceStatus":
         """Whether the process is ready for requests; 503 while it is not: GET /readyz"""
-        return await self._core.call("GET", "/readyz", (), {}, timeout=timeout)
+        answer: "t.ServiceStatus" = await self._core.call("GET", "/readyz", (), {}, timeout=timeout)
+        return answer
 
     async def metrics(self, *, timeout: Optional[float] = None) -> str:
         """Metrics in the text format of Prometheus: GET /metrics"""
-        return await self._core.call("GET", "/metrics", (), {}, timeout=timeout)
+        answer: str = await self._core.call("GET", "/metrics", (), {}, timeout=timeout)
+        return answer
 
 
 class AsyncOperationsWebhookEndpointsDeliveries:
@@ -1005,15 +1122,18 @@ class AsyncOperationsWebhookEndpointsReplay:
 
     async def create(self, id: Union[str, int], body: "t.StartWebhookReplay", *, idempotency_key: Optional[str] = None, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> "t.WebhookReplay":
         """Try again every delivery that matches, by default what was not delivered: POST /api/v1/webhook-endpoints/{id}/replay"""
-        return await self._core.call("POST", "/api/v1/webhook-endpoints/{id}/replay", (id,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, min_log_position=min_log_position, timeout=timeout)
+        answer: "t.WebhookReplay" = await self._core.call("POST", "/api/v1/webhook-endpoints/{id}/replay", (id,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, min_log_position=min_log_position, timeout=timeout)
+        return answer
 
     async def get(self, id: Union[str, int], replay: Union[str, int], *, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> "t.WebhookReplayProgress":
         """How far a replay is: GET /api/v1/webhook-endpoints/{id}/replay/{replay}"""
-        return await self._core.call("GET", "/api/v1/webhook-endpoints/{id}/replay/{replay}", (id, replay,), {}, min_log_position=min_log_position, timeout=timeout)
+        answer: "t.WebhookReplayProgress" = await self._core.call("GET", "/api/v1/webhook-endpoints/{id}/replay/{replay}", (id, replay,), {}, min_log_position=min_log_position, timeout=timeout)
+        return answer
 
     async def cancel(self, id: Union[str, int], replay: Union[str, int], *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.CanceledWebhookReplay":
         """Cancel a replay: what was not sent yet is not sent: POST /api/v1/webhook-endpoints/{id}/replay/{replay}/cancel"""
-        return await self._core.call("POST", "/api/v1/webhook-endpoints/{id}/replay/{replay}/cancel", (id, replay,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.CanceledWebhookReplay" = await self._core.call("POST", "/api/v1/webhook-endpoints/{id}/replay/{replay}/cancel", (id, replay,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        return answer
 
 
 class AsyncOperationsWebhookEndpoints:
@@ -1024,43 +1144,51 @@ class AsyncOperationsWebhookEndpoints:
 
     async def create(self, body: "t.CreateWebhookEndpoint", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.CreatedWebhookEndpoint":
         """Add a webhook endpoint: POST /api/v1/webhook-endpoints"""
-        return await self._core.call("POST", "/api/v1/webhook-endpoints", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.CreatedWebhookEndpoint" = await self._core.call("POST", "/api/v1/webhook-endpoints", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        return answer
 
     def list(self, *, limit: Optional[int] = None, after: Optional[str] = None, before: Optional[str] = None, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> AsyncListing["t.WebhookEndpoint"]:
         """List webhook endpoints, oldest first: GET /api/v1/webhook-endpoints"""
         return self._core.listing("GET", "/api/v1/webhook-endpoints", (), {"limit": limit, "after": after, "before": before}, min_log_position=min_log_position, timeout=timeout)
 
-    async def get(self, id: Union[str, int], *, as_of: Optional[str] = None, timeout: Optional[float] = None) -> "t.WebhookEndpoint":
-        """Get a webhook endpoint, now or as of an earlier position or time: GET /api/v1/webhook-endpoints/{id}"""
-        return await self._core.call("GET", "/api/v1/webhook-endpoints/{id}", (id,), {"as_of": as_of}, timeout=timeout)
+    async def get(self, id: Union[str, int], *, timeout: Optional[float] = None) -> "t.WebhookEndpoint":
+        """Get a webhook endpoint: GET /api/v1/webhook-endpoints/{id}"""
+        answer: "t.WebhookEndpoint" = await self._core.call("GET", "/api/v1/webhook-endpoints/{id}", (id,), {}, timeout=timeout)
+        return answer
 
     async def update(self, id: Union[str, int], body: "t.UpdateWebhookEndpoint", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.WebhookEndpoint":
         """Change a webhook endpoint; what is left out stays: PATCH /api/v1/webhook-endpoints/{id}"""
-        return await self._core.call("PATCH", "/api/v1/webhook-endpoints/{id}", (id,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.WebhookEndpoint" = await self._core.call("PATCH", "/api/v1/webhook-endpoints/{id}", (id,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        return answer
 
     async def delete(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> None:
         """Remove a webhook endpoint: DELETE /api/v1/webhook-endpoints/{id}"""
-        return await self._core.call("DELETE", "/api/v1/webhook-endpoints/{id}", (id,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        await self._core.call("DELETE", "/api/v1/webhook-endpoints/{id}", (id,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
 
     async def enable(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.WebhookEndpoint":
         """Enable a webhook endpoint again: POST /api/v1/webhook-endpoints/{id}/enable"""
-        return await self._core.call("POST", "/api/v1/webhook-endpoints/{id}/enable", (id,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.WebhookEndpoint" = await self._core.call("POST", "/api/v1/webhook-endpoints/{id}/enable", (id,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        return answer
 
     async def secret(self, id: Union[str, int], *, timeout: Optional[float] = None) -> "t.WebhookSecret":
         """Show the secret that signs: GET /api/v1/webhook-endpoints/{id}/secret"""
-        return await self._core.call("GET", "/api/v1/webhook-endpoints/{id}/secret", (id,), {}, timeout=timeout)
+        answer: "t.WebhookSecret" = await self._core.call("GET", "/api/v1/webhook-endpoints/{id}/secret", (id,), {}, timeout=timeout)
+        return answer
 
     async def rotate_secret(self, id: Union[str, int], body: "t.RotateWebhookSecret", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.RotatedWebhookSecret":
         """Make a new secret; the old one signs too until the overlap ends: POST /api/v1/webhook-endpoints/{id}/rotate-secret"""
-        return await self._core.call("POST", "/api/v1/webhook-endpoints/{id}/rotate-secret", (id,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.RotatedWebhookSecret" = await self._core.call("POST", "/api/v1/webhook-endpoints/{id}/rotate-secret", (id,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        return answer
 
     async def test(self, id: Union[str, int], body: "t.WebhookTestRequest", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.WebhookTest":
         """Send a made-up event to a webhook endpoint: POST /api/v1/webhook-endpoints/{id}/test"""
-        return await self._core.call("POST", "/api/v1/webhook-endpoints/{id}/test", (id,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.WebhookTest" = await self._core.call("POST", "/api/v1/webhook-endpoints/{id}/test", (id,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        return answer
 
     async def statistics(self, id: Union[str, int], *, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> "t.WebhookStatistics":
         """Get how an endpoint answers: success, duration and errors over fixed windows, and what waits: GET /api/v1/webhook-endpoints/{id}/statistics"""
-        return await self._core.call("GET", "/api/v1/webhook-endpoints/{id}/statistics", (id,), {}, min_log_position=min_log_position, timeout=timeout)
+        answer: "t.WebhookStatistics" = await self._core.call("GET", "/api/v1/webhook-endpoints/{id}/statistics", (id,), {}, min_log_position=min_log_position, timeout=timeout)
+        return answer
 
 
 class AsyncOperationsWebhookDeliveries:
@@ -1073,11 +1201,13 @@ class AsyncOperationsWebhookDeliveries:
 
     async def retry(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> "t.WebhookRetry":
         """Try one delivery again: POST /api/v1/webhook-deliveries/{id}/retry"""
-        return await self._core.call("POST", "/api/v1/webhook-deliveries/{id}/retry", (id,), {}, keyed=True, idempotency_key=idempotency_key, min_log_position=min_log_position, timeout=timeout)
+        answer: "t.WebhookRetry" = await self._core.call("POST", "/api/v1/webhook-deliveries/{id}/retry", (id,), {}, keyed=True, idempotency_key=idempotency_key, min_log_position=min_log_position, timeout=timeout)
+        return answer
 
     async def get(self, id: Union[str, int], *, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> "t.WebhookDeliveryWithRequest":
         """Get a delivery with its attempts and the request that is sent: GET /api/v1/webhook-deliveries/{id}"""
-        return await self._core.call("GET", "/api/v1/webhook-deliveries/{id}", (id,), {}, min_log_position=min_log_position, timeout=timeout)
+        answer: "t.WebhookDeliveryWithRequest" = await self._core.call("GET", "/api/v1/webhook-deliveries/{id}", (id,), {}, min_log_position=min_log_position, timeout=timeout)
+        return answer
 
 
 class AsyncOperationsPrices:
@@ -1086,15 +1216,18 @@ class AsyncOperationsPrices:
 
     async def standard(self, *, timeout: Optional[float] = None) -> "t.PriceList":
         """What messages cost a partner who has no list of its own: GET /api/v1/prices/standard"""
-        return await self._core.call("GET", "/api/v1/prices/standard", (), {}, timeout=timeout)
+        answer: "t.PriceList" = await self._core.call("GET", "/api/v1/prices/standard", (), {}, timeout=timeout)
+        return answer
 
     async def get(self, *, timeout: Optional[float] = None) -> "t.PriceList":
         """What messages cost: GET /api/v1/prices"""
-        return await self._core.call("GET", "/api/v1/prices", (), {}, timeout=timeout)
+        answer: "t.PriceList" = await self._core.call("GET", "/api/v1/prices", (), {}, timeout=timeout)
+        return answer
 
     async def preview(self, *, channel: Literal["sms", "whatsapp", "email", "push", "telegram", "broadcast"], to: str, segments: Optional[int] = None, category: Optional[Literal["transactional", "marketing", "authentication"]] = None, list: Optional[str] = None, timeout: Optional[float] = None) -> "t.PricePreview":
         """What one message would cost: GET /api/v1/prices/preview"""
-        return await self._core.call("GET", "/api/v1/prices/preview", (), {"channel": channel, "to": to, "segments": segments, "category": category, "list": list}, timeout=timeout)
+        answer: "t.PricePreview" = await self._core.call("GET", "/api/v1/prices/preview", (), {"channel": channel, "to": to, "segments": segments, "category": category, "list": list}, timeout=timeout)
+        return answer
 
 
 class AsyncOperationsKeys:
@@ -1103,7 +1236,8 @@ class AsyncOperationsKeys:
 
     async def create(self, body: "t.IssueKey", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.IssuedKey":
         """Issue an API key: POST /api/v1/keys"""
-        return await self._core.call("POST", "/api/v1/keys", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.IssuedKey" = await self._core.call("POST", "/api/v1/keys", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        return answer
 
     def list(self, *, limit: Optional[int] = None, after: Optional[str] = None, before: Optional[str] = None, timeout: Optional[float] = None) -> AsyncListing["t.Key"]:
         """List API keys, oldest first: GET /api/v1/keys"""
@@ -1111,15 +1245,17 @@ class AsyncOperationsKeys:
 
     async def get(self, id: Union[str, int], *, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.Key":
         """One API key: GET /api/v1/keys/{id}"""
-        return await self._core.call("GET", "/api/v1/keys/{id}", (id,), {}, if_none_match=if_none_match, timeout=timeout)
+        answer: "t.Key" = await self._core.call("GET", "/api/v1/keys/{id}", (id,), {}, if_none_match=if_none_match, timeout=timeout)
+        return answer
 
     async def delete(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, if_match: Optional[str] = None, timeout: Optional[float] = None) -> None:
         """Revoke an API key: DELETE /api/v1/keys/{id}"""
-        return await self._core.call("DELETE", "/api/v1/keys/{id}", (id,), {}, keyed=True, idempotency_key=idempotency_key, if_match=if_match, timeout=timeout)
+        await self._core.call("DELETE", "/api/v1/keys/{id}", (id,), {}, keyed=True, idempotency_key=idempotency_key, if_match=if_match, timeout=timeout)
 
     async def rotate(self, id: Union[str, int], body: "t.RotateKey", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.RotatedKey":
         """Make the successor of an API key; the old one works too until the overlap ends: POST /api/v1/keys/{id}/rotate"""
-        return await self._core.call("POST", "/api/v1/keys/{id}/rotate", (id,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.RotatedKey" = await self._core.call("POST", "/api/v1/keys/{id}/rotate", (id,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        return answer
 
 
 class AsyncOperationsAudit:
@@ -1132,7 +1268,8 @@ class AsyncOperationsAudit:
 
     async def export(self, *, actor: Optional[str] = None, action: Optional[str] = None, target: Optional[str] = None, from_: Optional[str] = None, to: Optional[str] = None, format: Optional[Literal["csv"]] = None, timeout: Optional[float] = None) -> str:
         """The same as a file: GET /api/v1/audit/export"""
-        return await self._core.call("GET", "/api/v1/audit/export", (), {"actor": actor, "action": action, "target": target, "from": from_, "to": to, "format": format}, timeout=timeout)
+        answer: str = await self._core.call("GET", "/api/v1/audit/export", (), {"actor": actor, "action": action, "target": target, "from": from_, "to": to, "format": format}, timeout=timeout)
+        return answer
 
 
 class AsyncOperationsEvaluations:
@@ -1141,11 +1278,13 @@ class AsyncOperationsEvaluations:
 
     async def create(self, body: "t.RequestEvaluation", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.RequestedEvaluation":
         """Ask for an evaluation; the answer is the same for every address: POST /api/v1/evaluations"""
-        return await self._core.call("POST", "/api/v1/evaluations", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.RequestedEvaluation" = await self._core.call("POST", "/api/v1/evaluations", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        return answer
 
     async def form(self, *, timeout: Optional[float] = None) -> "t.EvaluationForm":
         """What a page that has a form for evaluations hides in it, anew for each rendering: GET /api/v1/evaluations/form"""
-        return await self._core.call("GET", "/api/v1/evaluations/form", (), {}, timeout=timeout)
+        answer: "t.EvaluationForm" = await self._core.call("GET", "/api/v1/evaluations/form", (), {}, timeout=timeout)
+        return answer
 
 
 class AsyncOperations:
@@ -1183,46 +1322,57 @@ class AsyncOperations:
         self.audit = AsyncOperationsAudit(core)
         self.evaluations = AsyncOperationsEvaluations(core)
 
-    async def balance(self, *, currency: Optional[str] = None, as_of: Optional[str] = None, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> "t.Balance":
-        """The wallet's balance, now or as of an earlier position or time: GET /api/v1/balance"""
-        return await self._core.call("GET", "/api/v1/balance", (), {"currency": currency, "as_of": as_of}, min_log_position=min_log_position, timeout=timeout)
+    async def balance(self, *, currency: Optional[str] = None, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> "t.Balance":
+        """The wallet's balance: GET /api/v1/balance"""
+        answer: "t.Balance" = await self._core.call("GET", "/api/v1/balance", (), {"currency": currency}, min_log_position=min_log_position, timeout=timeout)
+        return answer
 
     async def wallets(self, *, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> "t.Wallets":
         """The balances of all wallets, one for each currency: GET /api/v1/wallets"""
-        return await self._core.call("GET", "/api/v1/wallets", (), {}, min_log_position=min_log_position, timeout=timeout)
+        answer: "t.Wallets" = await self._core.call("GET", "/api/v1/wallets", (), {}, min_log_position=min_log_position, timeout=timeout)
+        return answer
 
     async def overview(self, *, minutes: Optional[int] = None, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> "t.Overview":
         """How your messages do: throughput by the minute, what became of them, why some were lost, how long they took; counted every three seconds at most: GET /api/v1/overview"""
-        return await self._core.call("GET", "/api/v1/overview", (), {"minutes": minutes}, min_log_position=min_log_position, timeout=timeout)
+        answer: "t.Overview" = await self._core.call("GET", "/api/v1/overview", (), {"minutes": minutes}, min_log_position=min_log_position, timeout=timeout)
+        return answer
 
     async def event_types(self, *, timeout: Optional[float] = None) -> "t.LifecycleEventTypes":
         """The types of lifecycle events, each with its schema and an example: GET /api/v1/event-types"""
-        return await self._core.call("GET", "/api/v1/event-types", (), {}, timeout=timeout)
+        answer: "t.LifecycleEventTypes" = await self._core.call("GET", "/api/v1/event-types", (), {}, timeout=timeout)
+        return answer
 
     async def asyncapi_json(self, *, timeout: Optional[float] = None) -> Mapping[str, Any]:
         """The AsyncAPI document of the public topics: GET /api/v1/asyncapi.json"""
-        return await self._core.call("GET", "/api/v1/asyncapi.json", (), {}, timeout=timeout)
+        answer: Mapping[str, Any] = await self._core.call("GET", "/api/v1/asyncapi.json", (), {}, timeout=timeout)
+        return answer
 
     async def limits(self, *, timeout: Optional[float] = None) -> "t.Limits":
         """What you may do, and what is left of it now: GET /api/v1/limits"""
-        return await self._core.call("GET", "/api/v1/limits", (), {}, timeout=timeout)
+        answer: "t.Limits" = await self._core.call("GET", "/api/v1/limits", (), {}, timeout=timeout)
+        return answer
 
     async def status(self, *, timeout: Optional[float] = None) -> "t.PlatformState":
         """Whether the platform is ready, and how far its consumers are behind: GET /api/v1/status"""
-        return await self._core.call("GET", "/api/v1/status", (), {}, timeout=timeout)
+        answer: "t.PlatformState" = await self._core.call("GET", "/api/v1/status", (), {}, timeout=timeout)
+        return answer
 
     async def openapi_json(self, *, timeout: Optional[float] = None) -> Mapping[str, Any]:
         """This document: GET /api/v1/openapi.json"""
-        return await self._core.call("GET", "/api/v1/openapi.json", (), {}, timeout=timeout)
+        answer: Mapping[str, Any] = await self._core.call("GET", "/api/v1/openapi.json", (), {}, timeout=timeout)
+        return answer
 
     async def healthz(self, *, timeout: Optional[float] = None) -> "t.ServiceStatus":
         """Whether the process is alive: GET /api/v1/healthz"""
-        return await self._core.call("GET", "/api/v1/healthz", (), {}, timeout=timeout)
+        answer: "t.ServiceStatus" = await self._core.call("GET", "/api/v1/healthz", (), {}, timeout=timeout)
+        return answer
 
     async def readyz(self, *, timeout: Optional[float] = None) -> "t.ServiceStatus":
         """Whether the process is ready for requests; 503 while it is not: GET /api/v1/readyz"""
-        return await self._core.call("GET", "/api/v1/readyz", (), {}, timeout=timeout)
+        answer: "t.ServiceStatus" = await self._core.call("GET", "/api/v1/readyz", (), {}, timeout=timeout)
+        return answer
 
     async def metrics(self, *, timeout: Optional[float] = None) -> str:
         """Metrics in the text format of Prometheus: GET /api/v1/metrics"""
-        return await self._core.call("GET", "/api/v1/metrics", (), {}, timeout=timeout)
+        answer: str = await self._core.call("GET", "/api/v1/metrics", (), {}, timeout=timeout)
+        return answer

@@ -8,9 +8,10 @@ import hashlib
 import hmac
 import json
 import time
-from typing import Any, Mapping, Optional, Sequence, Union
+from typing import Any, List, Mapping, Optional, Sequence, Union
 
 from ._errors import WebhookVerificationError
+from ._types import LifecycleEvent
 
 _MOST_SIGNATURES = 20
 
@@ -24,9 +25,9 @@ def _key_of(secret: str) -> bytes:
     raise ValueError("a webhook secret is whsec_ and base64")
 
 
-def verify_webhook(body: Union[bytes, str], headers: Mapping[str, str], secrets: Union[str, Sequence[str]], *,
-                   tolerance_seconds: float = 300, now: Optional[float] = None) -> Any:  # fmt: skip
-    """The event, when one of the secrets signed it. ``body`` is what came, byte for byte: a parsed one cannot be verified."""
+def _verified(body: Union[bytes, str], headers: Mapping[str, str], secrets: Union[str, Sequence[str]],
+              tolerance_seconds: float, now: Optional[float]) -> Any:  # fmt: skip
+    """What a request says."""
     if not isinstance(body, (bytes, str)):
         raise TypeError("raw bytes needed: give the body as it came, before a JSON parser")
     raw = body.encode() if isinstance(body, str) else body
@@ -46,3 +47,25 @@ def verify_webhook(body: Union[bytes, str], headers: Mapping[str, str], secrets:
     if not genuine:
         raise WebhookVerificationError("no signature is by one of the secrets")
     return json.loads(raw)
+
+
+def _is_batch(said: Any) -> bool:
+    return isinstance(said, dict) and isinstance(said.get("events"), list)
+
+
+def verify_webhook(body: Union[bytes, str], headers: Mapping[str, str], secrets: Union[str, Sequence[str]], *,
+                   tolerance_seconds: float = 300, now: Optional[float] = None) -> LifecycleEvent:  # fmt: skip
+    """The event, when one of the secrets signed it. ``body`` is what came, byte for byte: a parsed one cannot be verified."""
+    said = _verified(body, headers, secrets, tolerance_seconds, now)
+    if _is_batch(said):
+        raise TypeError("a batch of events: verify_webhook_batch gives them all")
+    event: LifecycleEvent = said
+    return event
+
+
+def verify_webhook_batch(body: Union[bytes, str], headers: Mapping[str, str], secrets: Union[str, Sequence[str]], *,
+                         tolerance_seconds: float = 300, now: Optional[float] = None) -> List[LifecycleEvent]:  # fmt: skip
+    """The events of a request, the oldest first, of an endpoint that takes batches or takes none: one while you change over."""
+    said = _verified(body, headers, secrets, tolerance_seconds, now)
+    events: List[LifecycleEvent] = said["events"] if _is_batch(said) else [said]
+    return events

@@ -179,8 +179,22 @@ def test_webhooks():
     for wrong in [(body + b" ", headers, secret, now), (body, headers, other, now), (body, headers, secret, now + 301), (body, {}, secret, now)]:
         with pytest.raises(heliograph.WebhookVerificationError):
             heliograph.verify_webhook(*wrong[:3], now=wrong[3])
+    assert heliograph.verify_webhook_batch(body, headers, secret, now=now) == [{"type": "message.sent"}]
     with pytest.raises(TypeError, match="raw bytes needed"):
         heliograph.verify_webhook({"type": "message.sent"}, headers, secret, now=now)
+
+
+def test_batches_of_webhooks():
+    secret = "whsec_" + base64.b64encode(b"k" * 24).decode()
+    body, now = b'{"events":[{"type":"message.sent"},{"type":"message.read"}]}', 1_800_000_000
+    mac = hmac.new(b"k" * 24, b"whb_1.%d." % now + body, hashlib.sha256).digest()
+    headers = {"webhook-id": "whb_1", "webhook-timestamp": str(now), "webhook-signature": "v1," + base64.b64encode(mac).decode()}
+    events = heliograph.verify_webhook_batch(body, headers, secret, now=now)
+    assert [event["type"] for event in events] == ["message.sent", "message.read"]
+    with pytest.raises(heliograph.WebhookVerificationError):
+        heliograph.verify_webhook_batch(body.replace(b"read", b"sent"), headers, secret, now=now)
+    with pytest.raises(TypeError, match="verify_webhook_batch"):
+        heliograph.verify_webhook(body, headers, secret, now=now)
 
 
 live = pytest.mark.skipif("HELIOGRAPH_URL" not in os.environ, reason="HELIOGRAPH_URL names no platform")

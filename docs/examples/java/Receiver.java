@@ -5,10 +5,13 @@ import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.security.GeneralSecurityException;
 import java.security.MessageDigest;
+import java.util.ArrayList;
 import java.util.Base64;
 import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Set;
 import java.util.concurrent.Executors;
+import java.util.regex.MatchResult;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import javax.crypto.Mac;
@@ -49,25 +52,45 @@ class Receiver {
     return false;
   }
 
-  synchronized void handleOnce(String id, byte[] body) {
+  synchronized void handleOnce(String json) {
+    Matcher event = EVENT.matcher(json);
+    if (!event.matches()) throw new IllegalArgumentException("no event");
+    String id = event.group(1);
     if (seen.contains(id)) return;
-    handle(new String(body, StandardCharsets.UTF_8));
+    handle(event);
     // Only now: what failed is asked for again with a 500, and must not be taken for a repetition then.
     seen.add(id);
     if (seen.size() > MOST_REMEMBERED) seen.remove(seen.iterator().next());
   }
 
   private static final Pattern EVENT =
-      Pattern.compile("\\{.*?\"type\":\"([^\"]+)\".*?\"sequence\":(\\d+).*?\"data\":(\\{.*\\})\\}", Pattern.DOTALL);
+      Pattern.compile("\\{\"id\":\"([^\"]+)\".*?\"type\":\"([^\"]+)\".*?\"sequence\":(\\d+).*?\"data\":(\\{.*\\})\\}", Pattern.DOTALL);
+
+  private static final String BATCH = "{\"events\":[";
 
   /**
-   * What you do with an event. Store it here and work on it later: an answer that takes over 15 s counts as failed. Java has no JSON
+   * Several of an endpoint that takes batches: each by its own id, which is the webhook-id of one that comes alone. Java has no JSON
    * of its own: parse it with yours, such as Jackson.
    */
-  static void handle(String json) {
-    Matcher event = EVENT.matcher(json);
-    if (!event.matches()) throw new IllegalArgumentException("no event");
-    System.out.println(event.group(1) + " " + event.group(2) + " " + event.group(3));
+  static List<String> eventsIn(String body) {
+    if (!body.startsWith(BATCH)) return List.of(body);
+    List<String> events = new ArrayList<>();
+    boolean inText = false;
+    int depth = 0;
+    int start = 0;
+    for (int at = BATCH.length(); at < body.length(); at++) {
+      char c = body.charAt(at);
+      if (inText && c == '\\') at++;
+      else if (c == '"') inText = !inText;
+      else if (!inText && c == '{' && depth++ == 0) start = at;
+      else if (!inText && c == '}' && --depth == 0) events.add(body.substring(start, at + 1));
+    }
+    return events;
+  }
+
+  /** What you do with an event. Store it here and work on it later: an answer that takes over 15 s counts as failed. */
+  static void handle(MatchResult event) {
+    System.out.println(event.group(2) + " " + event.group(3) + " " + event.group(4));
   }
 
   private int receive(HttpExchange exchange) throws IOException, GeneralSecurityException {
@@ -80,7 +103,7 @@ class Receiver {
     if (!exchange.getRequestMethod().equals("POST")) return 401;
     if (!isGenuine(id, headers.getFirst("webhook-timestamp"), signature, body)) return 401;
     try {
-      handleOnce(id, body);
+      for (String event : eventsIn(new String(body, StandardCharsets.UTF_8))) handleOnce(event);
       return 204;
     } catch (RuntimeException error) {
       System.err.println(error);

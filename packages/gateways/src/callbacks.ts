@@ -98,7 +98,7 @@ export type Callbacks<Settings, Known> = {
     callback: Callback,
     gateway: { readonly name: string; readonly channel: Channel },
     settings: Settings | undefined,
-  ) => readonly CallbackItem[];
+  ) => readonly CallbackItem[] | Promise<readonly CallbackItem[]>;
   /**
    * What a provider's id of a message is found by: of the one it answered with, several where it gave several (parts), and of the one that it reports with. They meet where
    * one is the same. Left out: the id as it is. For providers that write one id in several ways.

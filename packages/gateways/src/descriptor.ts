@@ -1,5 +1,6 @@
 import type { Channel, Environment, Failure } from "@heliograph/contracts";
 import type { z } from "zod";
+import type { Email } from "@heliograph/channels";
 import type { Callbacks } from "./callbacks.ts";
 import type {
   Attempt,
@@ -73,6 +74,16 @@ export type InboundMedia = {
   readonly bytes?: number | undefined;
 };
 
+/** What is wrong with one part of a configuration beside the others: `secrets.dkim_private_key`. */
+export type ConfigurationFault = { readonly path: string; readonly message: string };
+
+/** By what a gateway knows its mail. */
+export type MailRules<Settings> = {
+  readonly settings: Settings;
+  readonly gatewayId: string;
+  readonly masterKey: Buffer;
+};
+
 /** What a kind is, whatever its settings and secrets look like. */
 type Common = {
   readonly kind: string;
@@ -94,7 +105,7 @@ type Common = {
   /** Receipts that are played for it because nobody sends any. Pure: `sentAt` (epoch ms) is when the acceptance was recorded. */
   readonly playedReceipts?: (sent: AcceptedAttempt, sentAt: number) => readonly DelayedReceipt[];
   /** Reads what a person sent through it; pure, and throws for what is nothing of that kind. Left out where nobody answers. */
-  readonly inbound?: (request: InboundRequest) => InboundReading;
+  readonly inbound?: (request: InboundRequest) => InboundReading | Promise<InboundReading>;
   /** The gateways that the settings of a process stand for. */
   readonly declared?: (settings: DeclaringSettings) => readonly Declaration[];
   /**
@@ -116,6 +127,10 @@ export type Through = {
 type Definition<Settings, Known> = Common & {
   readonly settings: z.ZodType<Settings>;
   readonly secrets: z.ZodType<Known>;
+  /** What settings and secrets lack of each other, once each is sound by itself. */
+  readonly fault?: (settings: Settings, secrets: Known) => ConfigurationFault | undefined;
+  /** The one form of an address, where mail that comes to it is for such a gateway; left out where none ever is. */
+  readonly takesMail?: (address: Email, rules: MailRules<Settings>) => string | undefined;
   /** What the provider sends by itself; left out where it sends nothing. */
   readonly callbacks?: Callbacks<Settings, Known>;
   /** What a request to the provider would look like, without its secrets, for who tries a configuration; left out where there is nothing to see. */
@@ -141,6 +156,9 @@ export type GatewayKind = Common & {
   /** With settings and secrets as they are stored. `verify` throws ZodError where they are not what the kind needs. */
   readonly callbacks?: Callbacks<unknown, Secrets>;
   readonly preview?: (attempt: Attempt, config: GatewayConfig) => object;
+  /** Of settings and secrets that each fit their schema. */
+  readonly fault?: (settings: unknown, secrets: unknown) => ConfigurationFault | undefined;
+  readonly takesMail?: (address: Email, rules: MailRules<unknown>) => string | undefined;
   /** Undefined where the settings are not those of the kind. */
   readonly through?: (settings: GatewayConfig["settings"]) => Through | undefined;
   /** Throws ZodError when settings or secrets are not what the kind needs. */
@@ -148,13 +166,23 @@ export type GatewayKind = Common & {
 };
 
 export function gatewayKind<Settings, Known>(definition: Definition<Settings, Known>): GatewayKind {
-  const { create, callbacks, preview, through, ...kind } = definition;
+  const { create, callbacks, preview, through, fault, takesMail, ...kind } = definition;
   return {
     ...kind,
     ...(callbacks !== undefined && { callbacks: checkedCallbacks(definition, callbacks) }),
     ...(preview !== undefined && {
       preview: (attempt, config) =>
         preview(attempt, config, definition.settings.parse(config.settings)),
+    }),
+    ...(fault !== undefined && {
+      fault: (settings, secrets) =>
+        fault(definition.settings.parse(settings), definition.secrets.parse(secrets)),
+    }),
+    ...(takesMail !== undefined && {
+      takesMail: (address, { settings: given, ...rules }) => {
+        const settings = definition.settings.safeParse(given).data;
+        return settings === undefined ? undefined : takesMail(address, { ...rules, settings });
+      },
     }),
     ...(through !== undefined && {
       through: (given) => {
@@ -199,7 +227,7 @@ function checkedCallbacks<Settings, Known>(
 export class GatewayRefused extends Error {
   override readonly name = "GatewayRefused";
   /** Which part of the configuration, such as `settings.url`, and what is wrong with it, where it is one part. */
-  readonly fault: { readonly path: string; readonly message: string } | undefined;
+  readonly fault: ConfigurationFault | undefined;
 
   constructor(message: string, { fault, ...options }: RefusedOptions = {}) {
     super(message, options);
@@ -207,5 +235,5 @@ export class GatewayRefused extends Error {
   }
 }
 type RefusedOptions = ErrorOptions & {
-  readonly fault?: { readonly path: string; readonly message: string };
+  readonly fault?: ConfigurationFault;
 };

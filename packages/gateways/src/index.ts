@@ -16,6 +16,7 @@ export {
   createGateway,
   declaredGateways,
   kindOf,
+  mailTaker,
   needsNewConnection,
   parseInbound,
   playedReceipts,
@@ -29,10 +30,12 @@ export {
   takesInbound,
   tellsLater,
   type CalledGateway,
+  type MailTaker,
   verifyCallback,
 } from "./registry.ts";
 export { paced, throughFault, throughOf } from "./through.ts";
 export { bytesOf } from "./kept-bytes.ts";
+export { deliveredUrl } from "./delivered-mail.ts";
 export {
   maxCallbackBytes,
   recordCallback,

@@ -1,4 +1,5 @@
 import { hasSecret, maskSecrets, type Environment, type EventData } from "@heliograph/contracts";
+import type { Email } from "@heliograph/channels";
 import type { ZodError } from "zod";
 import {
   unreadable,
@@ -79,7 +80,8 @@ export function configured(
   secrets: Secrets,
   masterKey: Buffer,
 ): GatewayConfig {
-  const { settings, secrets: known } = kindInPlace(config);
+  const kind = kindInPlace(config);
+  const { settings, secrets: known } = kind;
   for (const [field, schema, value] of [
     ["settings", settings, config.settings],
     ["secrets", known, secrets],
@@ -87,6 +89,8 @@ export function configured(
     const { error } = schema.safeParse(value);
     if (error !== undefined) throw faulty(config.name, field, error);
   }
+  const fault = kind.fault?.(config.settings, secrets);
+  if (fault !== undefined) throw refused(config.name, fault.path, fault.message);
   return sealedConfig(config, secrets, masterKey);
 }
 
@@ -211,13 +215,16 @@ export type CalledGateway = Pick<GatewayConfig, "name" | "kind" | "channel"> &
   Partial<Pick<GatewayConfig, "settings">>;
 
 /** What a callback tells: never throws, because what cannot be read is an item too. */
-export function readCallback(gateway: CalledGateway, callback: Callback): readonly CallbackItem[] {
+export async function readCallback(
+  gateway: CalledGateway,
+  callback: Callback,
+): Promise<readonly CallbackItem[]> {
   const { name, kind, channel, settings } = gateway;
   try {
     const { callbacks } = kindOf(gateway);
     return callbacks === undefined
       ? [{ kind: "unreadable", why: `nobody calls a gateway of kind ${kind}` }]
-      : callbacks.read(callback, { name, channel }, settings);
+      : await callbacks.read(callback, { name, channel }, settings);
   } catch (error) {
     return [unreadable(error)];
   }
@@ -259,6 +266,28 @@ export function reaching<Item extends { readonly config: Pick<GatewayConfig, "ki
   return found.length === 0 ? gateways : found;
 }
 
+/** A mail's recipient whose mail we take, and the gateway that it is for. */
+export type MailTaker = { readonly gateway: GatewayConfig; readonly address: string };
+
+/** Whose mail it is that comes to an address: `isAssigned` tells whether an address of a gateway's was given to a partner. Undefined for nobody's. */
+export function mailTaker(
+  gateways: readonly GatewayConfig[],
+  address: Email,
+  masterKey: Buffer,
+  isAssigned: (gatewayId: string, address: string) => boolean,
+): MailTaker | undefined {
+  for (const gateway of gateways) {
+    const { gateway_id: gatewayId, kind, settings } = gateway;
+    const takesMail = byName.get(kind)?.takesMail;
+    if (takesMail === undefined) continue;
+    const own =
+      takesMail(address, { settings, gatewayId, masterKey }) ??
+      [address.address, address.address.toLowerCase()].find((each) => isAssigned(gatewayId, each));
+    if (own !== undefined) return { gateway, address: own };
+  }
+  return undefined;
+}
+
 /** Whether people can answer through gateways of this kind. */
 export const takesInbound = (kind: string): boolean => byName.get(kind)?.inbound !== undefined;
 
@@ -266,13 +295,13 @@ export const takesInbound = (kind: string): boolean => byName.get(kind)?.inbound
  * Reads what a provider told of a person, from the bytes as they are stored. Pure. Throws GatewayRefused for a kind through which nobody answers, or that this release does
  * not know, and an error for bytes that are nothing of the kind.
  */
-export function parseInbound(kind: string, request: InboundRequest): InboundReading {
+export async function parseInbound(kind: string, request: InboundRequest): Promise<InboundReading> {
   const { inbound } = kindOf({ name: request.gateway.name, kind });
   if (inbound === undefined)
     throw new GatewayRefused(
       `gateway ${request.gateway.name}: nobody answers through a gateway of kind ${kind}`,
     );
-  return masked(inbound(request));
+  return masked(await inbound(request));
 }
 
 /** Keys of ours are not seen in the bytes of every encoding: what is read from them is looked at once more. */

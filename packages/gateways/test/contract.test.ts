@@ -206,22 +206,22 @@ describe.each(gatewayKinds.map(({ kind }) => kind))("a gateway of kind %s", (kin
         expect(verdict({ ...genuine, body })).toBe("forged");
     });
 
-    test("reads what a person wrote, where that is all it tells", () => {
+    test("reads what a person wrote, where that is all it tells", async () => {
       if (!provider.confirmsNothing) return;
-      expect(read(request("id-1", "sent"))).toMatchObject([{ kind: "inbound" }]);
+      expect(await read(request("id-1", "sent"))).toMatchObject([{ kind: "inbound" }]);
     });
 
-    test("reads what is reported, each event of the provider's under one id", () => {
+    test("reads what is reported, each event of the provider's under one id", async () => {
       if (provider.confirmsNothing) return;
       const ids = new Set<string>();
       for (const told of ["sent", "delivered", "undelivered"] as const) {
-        const [item, ...others] = read(request("id-1", told));
+        const [item, ...others] = await read(request("id-1", told));
         expect(others).toEqual([]);
         expect(item).toMatchObject({
           kind: "report",
           report: { providerMessageId: "id-1", status: told },
         });
-        expect(read(request("id-1", told))).toEqual([item]);
+        expect(await read(request("id-1", told))).toEqual([item]);
         if (item?.kind === "report") {
           ids.add(item.report.eventId);
           expect(item.report.eventId.length).toBeLessThanOrEqual(255);
@@ -232,10 +232,10 @@ describe.each(gatewayKinds.map(({ kind }) => kind))("a gateway of kind %s", (kin
       expect(ids.size).toBe(3);
     });
 
-    test("says of anything else that it cannot be read, and does not throw", () => {
+    test("says of anything else that it cannot be read, and does not throw", async () => {
       const genuine = request("id-1", "delivered");
       for (const body of ["", "%PDF-1.7", "[[[", "null", "{}", "a=%zz&=", "\u0000"]) {
-        const items = read({ ...genuine, body: Buffer.from(body) });
+        const items = await read({ ...genuine, body: Buffer.from(body) });
         expect(items.filter(({ kind: is }) => is === "report" || is === "inbound")).toEqual([]);
       }
     });

@@ -106,7 +106,7 @@ test("answers mean what is configured, else what their status says; a redirect i
   expect(sink.requests.length).toBe(before + 1);
 });
 
-test("one bad report of a list stops none of the others, and a word that is not mapped changes nothing", () => {
+test("one bad report of a list stops none of the others, and a word that is not mapped changes nothing", async () => {
   const receipts = {
     items: "/list",
     id: "/id",
@@ -114,7 +114,7 @@ test("one bad report of a list stops none of the others, and a word that is not 
     map: { ok: "delivered", no: "bounced" },
   };
   const list = [{ id: 1, s: "ok" }, { id: {} }, { id: 2, s: "new" }, null, { id: "3", s: "no" }];
-  const items = readCallback(given({ receipts }), {
+  const items = await readCallback(given({ receipts }), {
     url: "",
     headers: {},
     contentType: "application/json",
@@ -198,7 +198,7 @@ test("an id that is a long number keeps its digits, in the answer and in a repor
   sink.behave({ type: "answer", status: 200, body: `{"id":${id}}` });
   expect((await sent({})).result).toMatchObject({ type: "accepted", providerMessageId: id });
   const receipts = { id: "/id", status: "/s", map: { "12345678901234567890": "delivered" } };
-  const [item] = readCallback(given({ receipts }), {
+  const [item] = await readCallback(given({ receipts }), {
     url: "",
     headers: {},
     contentType: "application/json",

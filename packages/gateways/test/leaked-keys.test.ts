@@ -68,7 +68,7 @@ test.each([
   const body = deliverFrame(1, { from: "15550000302", to: "12345", message, coding });
   const contentType = "application/smpp; alphabet=gsm; id=1";
   const { gateway, kept } = await stored({ kind: "smpp", contentType, body });
-  const [item] = readCallback(gateway, kept);
+  const [item] = await readCallback(gateway, kept);
   if (item?.kind !== "inbound") throw new Error(JSON.stringify(item));
-  expect(parseInbound("smpp", { ...item, gateway }).text).toBe(`It is ${left}`);
+  expect((await parseInbound("smpp", { ...item, gateway })).text).toBe(`It is ${left}`);
 });

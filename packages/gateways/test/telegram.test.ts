@@ -165,11 +165,11 @@ const told = (content: object) =>
       receivedAt: "2026-05-23T14:22:17Z",
     },
   );
-function reading(content: object) {
-  const [item, ...others] = told(content);
+async function reading(content: object) {
+  const [item, ...others] = await told(content);
   if (item?.kind !== "inbound" || others.length > 0) throw new Error(item?.kind);
   const { raw, contentType, providerMessageId, from } = item;
-  const read = parseInbound("telegram", {
+  const read = await parseInbound("telegram", {
     raw,
     contentType,
     gateway: { name: "shop-bot", channel },
@@ -180,9 +180,9 @@ function reading(content: object) {
 const chat = { id: 88112233, type: "private" };
 const ada = { id: 88112233, is_bot: false, first_name: "Ada", last_name: "Łódź", username: "ada" };
 
-test("what a person writes is read with its name and time; an edit and a reaction say what they are about", () => {
+test("what a person writes is read with its name and time; an edit and a reaction say what they are about", async () => {
   const message = { message_id: 7, date: 1_700_000_000, chat, from: ada, text: "Hi <b>" };
-  expect(reading({ message })).toEqual({
+  expect(await reading({ message })).toEqual({
     providerMessageId: "88112233.7",
     from: "88112233",
     to: "shop-bot",
@@ -192,38 +192,42 @@ test("what a person writes is read with its name and time; an edit and a reactio
     at: "2023-11-14T22:13:20.000Z",
   });
   const edited = { ...message, edit_date: 1_700_000_060, text: "Hello" };
-  const edit = reading({ edited_message: edited });
+  const edit = await reading({ edited_message: edited });
   expect(edit).toMatchObject({ kind: "edit", about: "88112233.7", text: "Hello" });
   expect(edit.at).toBe("2023-11-14T22:14:20.000Z");
   expect(edit.providerMessageId).not.toBe("88112233.7");
   const reaction = { chat, message_id: 7, date: 1_700_000_000, user: ada, old_reaction: [] };
   const liked = { ...reaction, new_reaction: [{ type: "emoji", emoji: "👍" }] };
-  expect(reading({ message_reaction: liked })).toMatchObject({
+  expect(await reading({ message_reaction: liked })).toMatchObject({
     kind: "reaction",
     about: "88112233.7",
     text: "👍",
   });
-  expect(reading({ message_reaction: { ...reaction, new_reaction: [] } }).text).toBeUndefined();
+  expect(
+    (await reading({ message_reaction: { ...reaction, new_reaction: [] } })).text,
+  ).toBeUndefined();
 });
 
-test("a file is named beside what is written under it, a bot is no person, and a group is called what it is called", () => {
+test("a file is named beside what is written under it, a bot is no person, and a group is called what it is called", async () => {
   const bare = { message_id: 8, date: 1_700_000_000, chat };
-  expect(reading({ message: { ...bare, photo: [{ file_id: "x" }] } }).text).toBe("[photo]");
+  expect((await reading({ message: { ...bare, photo: [{ file_id: "x" }] } })).text).toBe("[photo]");
   const bill = { document: { file_id: "x", file_name: "bill.pdf" }, caption: "Here" };
-  expect(reading({ message: { ...bare, ...bill } }).text).toBe("[bill.pdf] Here");
+  expect((await reading({ message: { ...bare, ...bill } })).text).toBe("[bill.pdf] Here");
   const robot = { ...ada, is_bot: true };
-  expect(reading({ message: { ...bare, from: robot, text: "x" } }).automatic).toBe(true);
+  expect((await reading({ message: { ...bare, from: robot, text: "x" } })).automatic).toBe(true);
   const group = { id: -100_123, type: "supergroup", title: "Neighbours" };
-  expect(reading({ message: { ...bare, chat: group, from: ada, text: "x" } })).toMatchObject({
+  expect(await reading({ message: { ...bare, chat: group, from: ada, text: "x" } })).toMatchObject({
     from: "-100123",
     profileName: "Neighbours",
   });
 });
 
-test("other updates change nothing, and what is no update stops nothing", () => {
+test("other updates change nothing, and what is no update stops nothing", async () => {
   const bare = { message_id: 9, date: 1_700_000_000, chat };
-  expect(told({ my_chat_member: { chat } })).toEqual([{ kind: "ignored", what: "my_chat_member" }]);
-  expect(told({ message: { ...bare, new_chat_members: [ada] } })).toMatchObject([
+  expect(await told({ my_chat_member: { chat } })).toEqual([
+    { kind: "ignored", what: "my_chat_member" },
+  ]);
+  expect(await told({ message: { ...bare, new_chat_members: [ada] } })).toMatchObject([
     { kind: "ignored" },
   ]);
   for (const wrong of [
@@ -231,5 +235,5 @@ test("other updates change nothing, and what is no update stops nothing", () => 
     { message: { ...bare, chat: { id: "1" }, text: "x" } },
     { message: [] },
   ])
-    expect(told(wrong)).toMatchObject([{ kind: "unreadable" }]);
+    expect(await told(wrong)).toMatchObject([{ kind: "unreadable" }]);
 });

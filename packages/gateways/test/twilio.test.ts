@@ -150,7 +150,7 @@ test("who sends is the message's word, else the service's, else the gateway's; n
   expect(await sent({}, {})).toBe("rejected");
 });
 
-const read = (body: string): readonly CallbackItem[] =>
+const read = (body: string): Promise<readonly CallbackItem[]> =>
   readCallback(configOf({ kind: "twilio" }), {
     url: "https://in.example/cb",
     headers: {},
@@ -159,10 +159,12 @@ const read = (body: string): readonly CallbackItem[] =>
     receivedAt: "2026-05-23T14:22:17Z",
   });
 
-test("a word that is not in the table changes nothing, an error stands beside a failure only, and there is always a reason", () => {
+test("a word that is not in the table changes nothing, an error stands beside a failure only, and there is always a reason", async () => {
   for (const word of ["queued", "sending", "accepted", "partially_delivered", "constructor"])
-    expect(read(`MessageSid=SM1&MessageStatus=${word}`)).toEqual([{ kind: "ignored", what: word }]);
-  const [late] = read("MessageSid=SM1&MessageStatus=delivered&ErrorCode=30003");
+    expect(await read(`MessageSid=SM1&MessageStatus=${word}`)).toEqual([
+      { kind: "ignored", what: word },
+    ]);
+  const [late] = await read("MessageSid=SM1&MessageStatus=delivered&ErrorCode=30003");
   expect(late).toMatchObject({ kind: "report", report: { status: "delivered" } });
   expect(JSON.stringify(late)).not.toContain("30003");
   for (const [code, reason] of [
@@ -172,7 +174,7 @@ test("a word that is not in the table changes nothing, an error stands beside a 
     // Passing for a send, final for a delivery.
     ["30001", "undelivered"],
   ])
-    expect(read(`MessageSid=SM1&MessageStatus=failed&ErrorCode=${code}`)).toMatchObject([
+    expect(await read(`MessageSid=SM1&MessageStatus=failed&ErrorCode=${code}`)).toMatchObject([
       {
         report: {
           status: "undelivered",
@@ -185,18 +187,18 @@ test("a word that is not in the table changes nothing, an error stands beside a 
         },
       },
     ]);
-  expect(read("MessageSid=SM1&MessageStatus=failed")).toMatchObject([
+  expect(await read("MessageSid=SM1&MessageStatus=failed")).toMatchObject([
     { report: { diagnostic: "the provider gave no reason" } },
   ]);
 });
 
-test("a person's message is read with its pictures", () => {
+test("a person's message is read with its pictures", async () => {
   const raw = form(
     "MessageSid=MM1&From=%2B15550000001&To=%2B15550100000&Body=Hi&NumMedia=2&MediaUrl0=https%3A%2F%2Fm.example%2F1&MediaContentType0=image%2Fpng&MediaUrl1=javascript%3A1",
   );
   const gatewayOf = { name: "one", channel: "sms" } as const;
   const request = { raw, contentType: "application/x-www-form-urlencoded", gateway: gatewayOf };
-  expect(parseInbound("twilio", request)).toEqual({
+  expect(await parseInbound("twilio", request)).toEqual({
     providerMessageId: "MM1",
     from: "+15550000001",
     to: "+15550100000",
@@ -204,5 +206,5 @@ test("a person's message is read with its pictures", () => {
     media: [{ url: "https://m.example/1", type: "image/png" }],
     kind: "message",
   });
-  expect(() => parseInbound("twilio", { ...request, raw: form("Body=Hi") })).toThrow(/Sid/);
+  await expect(parseInbound("twilio", { ...request, raw: form("Body=Hi") })).rejects.toThrow(/Sid/);
 });

@@ -243,7 +243,7 @@ test("a signature is over every byte, under the app's secret alone", () => {
     expect(verdictOf({ ...genuine, headers: { [name]: value }, body }).kind).toBe("forged");
 });
 
-const read = (request: ReturnType<WhatsappDouble["signed"]>): readonly CallbackItem[] =>
+const read = (request: ReturnType<WhatsappDouble["signed"]>): Promise<readonly CallbackItem[]> =>
   readCallback(
     { name: "wa", kind: "whatsapp_cloud", channel },
     { ...request, contentType: "application/json", receivedAt: "2026-05-23T14:22:17Z" },
@@ -258,8 +258,8 @@ const message = (id: string, more: object = {}) => ({
   ...more,
 });
 
-test("every entry, status and message of a post is read, and one that is wrong takes none of the others along", () => {
-  const items = read(
+test("every entry, status and message of a post is read, and one that is wrong takes none of the others along", async () => {
+  const items = await read(
     double.values(
       address,
       {
@@ -288,7 +288,7 @@ test("every entry, status and message of a post is read, and one that is wrong t
     "ignored",
     "m2",
   ]);
-  const [other] = read(
+  const [other] = await read(
     double.signed(address, {
       object: "whatsapp_business_account",
       entry: [{ changes: [{ field: "account_update", value: { event: "x" } }] }],
@@ -297,7 +297,7 @@ test("every entry, status and message of a post is read, and one that is wrong t
   expect(other).toEqual({ kind: "ignored", what: "account_update" });
 });
 
-test("a failure has its code and reason, and our own id where it is ours", () => {
+test("a failure has its code and reason, and our own id where it is ours", async () => {
   const { messageId } = attemptOf("+15550000001");
   const failed = (errors: readonly object[], data: string) =>
     read(
@@ -308,7 +308,7 @@ test("a failure has its code and reason, and our own id where it is ours", () =>
       }),
     );
   const details = { error_data: { details: "15550000001 is no user" } };
-  const [item] = failed([{ code: 131026, title: "Undeliverable", ...details }], messageId);
+  const [item] = await failed([{ code: 131026, title: "Undeliverable", ...details }], messageId);
   expect(item).toMatchObject({
     report: {
       messageId,
@@ -320,25 +320,25 @@ test("a failure has its code and reason, and our own id where it is ours", () =>
     },
   });
   // Passing for a send, final for a delivery; and without a word there is a reason all the same.
-  expect(failed([{ code: 131048 }], "somebody's")).toMatchObject([
+  expect(await failed([{ code: 131048 }], "somebody's")).toMatchObject([
     { report: { error: { code: "undelivered", permanent: true } } },
   ]);
-  const [bare] = failed([], "");
+  const [bare] = await failed([], "");
   expect(bare).toMatchObject({ report: { diagnostic: "the provider gave no reason" } });
   expect(bare).not.toHaveProperty("report.messageId");
 });
 
-test("what a person writes, chooses, sends and feels is read with its name and our number", () => {
-  const reading = (more: object) => {
+test("what a person writes, chooses, sends and feels is read with its name and our number", async () => {
+  const reading = async (more: object) => {
     const contacts = [{ wa_id: "4915551234", profile: { name: "Ada Łódź" } }];
-    const [item] = read(
+    const [item] = await read(
       double.values(address, { messages: [message("m1", { text: undefined, ...more })], contacts }),
     );
     if (item?.kind !== "inbound") throw new Error(item?.kind);
     const { raw, contentType } = item;
     return parseInbound("whatsapp_cloud", { raw, contentType, gateway: { name: "wa", channel } });
   };
-  expect(reading({ text: { body: "Hi" } })).toEqual({
+  expect(await reading({ text: { body: "Hi" } })).toEqual({
     providerMessageId: "m1",
     from: "+4915551234",
     to: "+15550100000",
@@ -355,8 +355,10 @@ test("what a person writes, chooses, sends and feels is read with its name and o
     [{ type: "location", location: { latitude: 1, longitude: 2 } }, "[location]"],
     [{ type: "something_new" }, "[something_new]"],
   ] as const)
-    expect(reading(more).text).toBe(text);
-  expect(reading({ type: "reaction", reaction: { message_id: "w1", emoji: "👍" } })).toMatchObject({
+    expect((await reading(more)).text).toBe(text);
+  expect(
+    await reading({ type: "reaction", reaction: { message_id: "w1", emoji: "👍" } }),
+  ).toMatchObject({
     kind: "reaction",
     about: "w1",
     text: "👍",

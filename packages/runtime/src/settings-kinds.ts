@@ -143,6 +143,16 @@ export const masterKey = kind("64 hexadecimal digits", "none", (given) => {
   return given;
 });
 
+/** Where a server of ours listens: `0.0.0.0:25`, `[::]:25`. */
+export const hostPort = (allowed: string) =>
+  kind(allowed, "none", (given) => {
+    if (given === undefined) return undefined;
+    const [, host, digits] = /^(\[[0-9a-fA-F:.]+\]|[^\s:/[\]]+):(\d{1,5})$/.exec(given) ?? [];
+    const port = Number(digits);
+    if (host === undefined || port > 65_535) throw new Wrong(`"${given}" is not host:port`);
+    return { host: host.replace(/^\[|\]$/g, ""), port };
+  });
+
 export const readableFile = (allowed: string) =>
   kind(allowed, "none", (given) => {
     if (given === undefined) return undefined;

@@ -3,6 +3,7 @@ import { isId } from "@heliograph/contracts";
 import {
   choice,
   decimal,
+  hostPort,
   hours,
   isCidr,
   isDate,
@@ -184,6 +185,17 @@ export const settingsTable = {
   HELIOGRAPH_MAIL_FROM: text("Heliograph <no-reply@localhost>").meta({
     allowed: "an address, or a name and an address as in `Shop <shop@example.org>`",
     consequence: "The sender of that mail.",
+  }),
+  HELIOGRAPH_INBOUND_SMTP: hostPort("`host:port`, such as `0.0.0.0:25`").meta({
+    consequence:
+      "Where the processes that serve the API take mail: reports of what could not be delivered, complaints, and answers of people. Without it none is taken. [Send and receive e-mail](../guides/gateways/smtp.md).",
+  }),
+  HELIOGRAPH_INBOUND_SMTP_CERT_FILE: readableFile("a PEM file; with a key file").meta({
+    consequence:
+      "The certificate, with those between it and its authority, by which mail may come encrypted (STARTTLS). Looked at again each minute, so that a renewed one needs no restart.",
+  }),
+  HELIOGRAPH_INBOUND_SMTP_KEY_FILE: readableFile("a PEM file; with a certificate").meta({
+    consequence: "Its private key.",
   }),
   HELIOGRAPH_SLACK_WEBHOOK_URL: url(
     ["https:", "http:"],

@@ -45,6 +45,8 @@ export type Settings = {
   /** Without it mail is written into the data folder. */
   readonly mailUrl: string | undefined;
   readonly mailFrom: string;
+  /** Where mail of others is taken; undefined: nowhere. */
+  readonly inboundSmtp: InboundSmtp | undefined;
   /** Where the team is told of requests for an evaluation. */
   readonly slackWebhookUrl: string | undefined;
   readonly business: BusinessCalendar;
@@ -64,6 +66,14 @@ export type Settings = {
   readonly startWaitMs: number;
   /** Variables that begin with HELIOGRAPH_ and are none of ours, each as a line for a person. */
   readonly unknown: readonly string[];
+};
+
+export type InboundSmtp = {
+  readonly host: string;
+  /** 0: any free one. */
+  readonly port: number;
+  /** Without it mail comes unencrypted. */
+  readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined;
 };
 
 /** When people answer. */
@@ -139,6 +149,19 @@ function kafkaOf(values: Values): KafkaSettings | undefined {
     replication: values.HELIOGRAPH_KAFKA_REPLICATION,
     partnerTopics: values.HELIOGRAPH_KAFKA_PARTNER_TOPICS,
   };
+}
+
+function inboundSmtpOf(values: Values): InboundSmtp | undefined {
+  const certFile = values.HELIOGRAPH_INBOUND_SMTP_CERT_FILE;
+  const keyFile = values.HELIOGRAPH_INBOUND_SMTP_KEY_FILE;
+  if ((certFile === undefined) !== (keyFile === undefined))
+    throw new SettingsError(
+      "HELIOGRAPH_INBOUND_SMTP_CERT_FILE and HELIOGRAPH_INBOUND_SMTP_KEY_FILE: set both or neither",
+    );
+  const where = values.HELIOGRAPH_INBOUND_SMTP;
+  if (where === undefined) return undefined;
+  const tls = certFile === undefined || keyFile === undefined ? undefined : { certFile, keyFile };
+  return { ...where, tls };
 }
 
 const webhookSettings = (values: Values) => ({
@@ -236,6 +259,7 @@ export function readSettings(
     smtpUrls: values.HELIOGRAPH_SMTP_URL,
     mailUrl: values.HELIOGRAPH_MAIL_URL,
     mailFrom: values.HELIOGRAPH_MAIL_FROM,
+    inboundSmtp: inboundSmtpOf(values),
     slackWebhookUrl: values.HELIOGRAPH_SLACK_WEBHOOK_URL,
     business: businessOf(values),
     logGatewayChannels: values.HELIOGRAPH_LOG_GATEWAY_CHANNELS,

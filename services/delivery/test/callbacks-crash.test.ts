@@ -116,12 +116,14 @@ test("what was told is told once, however many of its readers are killed on the 
   expect(receipts.map(({ data }) => data)).toMatchObject([{ status: "delivered" }]);
   const inbound = (await all("InboundReceived")).map(({ data }) => data);
   const open = await vault.open(undefined, ...inbound);
-  const texts = inbound.map((sealed) => {
+  const told = inbound.map(async (sealed) => {
     const { raw, encoding, content_type, gateway_kind, channel } = open(sealed);
     const bytes = Buffer.from(raw, encoding === "text" ? "utf8" : "base64");
     const gateway = { name: "", channel };
-    return parseInbound(gateway_kind, { raw: bytes, contentType: content_type, gateway }).text;
+    const request = { raw: bytes, contentType: content_type, gateway };
+    return (await parseInbound(gateway_kind, request)).text;
   });
+  const texts = await Promise.all(told);
   expect(texts).toHaveLength(2);
   expect(new Set(texts)).toEqual(new Set(["Hello", "The beginning and the rest"]));
   const { rows } = await pool.query("select reason from runtime.dead_letters");

@@ -2,6 +2,7 @@ import type { Service } from "@heliograph/api";
 import { callbackRoutes } from "./api/callbacks.ts";
 import { sandboxRoutes } from "./api/sandbox.ts";
 import { senderRoutes } from "./api/senders.ts";
+import { openMailListener } from "./mail/listener.ts";
 
 /** What comes from people: stored once, as it came, before anybody asks whose it is. */
 export const service: Service = {
@@ -14,5 +15,6 @@ export const service: Service = {
         routes: [...sandboxRoutes, ...senderRoutes, ...callbackRoutes],
       },
     ],
+    open: async (context) => (await openMailListener(context)) ?? { close: async () => undefined },
   },
 };

@@ -6,6 +6,16 @@ const callbacks = new Counter({
   labelNames: ["environment", "kind", "verdict"],
 });
 
+const mails = new Counter({
+  name: "heliograph_inbound_mails_total",
+  help: "Mails that other servers brought, by what came of it; a recipient that is none of ours is counted by itself",
+  labelNames: ["outcome"],
+});
+
+export const countMail = (
+  outcome: "stored" | "unknown_recipient" | "too_large" | "busy" | "unavailable",
+): void => mails.inc({ outcome });
+
 export const countCallback = (
   environment: string,
   kind: string,

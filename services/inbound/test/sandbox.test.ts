@@ -38,7 +38,7 @@ it("An inbound message is stored sealed, and the parser reads from it what was s
   const { raw } = open(event!).data as { raw: string };
   const gateway = { name: "sim-sms", channel: "sms" } as const;
   const request = { raw: Buffer.from(raw), contentType: "application/json", gateway };
-  expect(parseInbound("simulator", request)).toMatchObject({
+  expect(await parseInbound("simulator", request)).toMatchObject({
     from: "+15551234567",
     to: "+15550109999",
     text: "Where is my order?",

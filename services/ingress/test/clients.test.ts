@@ -258,6 +258,52 @@ test("listen forwards what happens, signed, in order, over a receiver that is aw
   await sink.close();
 });
 
+test("listen goes on where a consumer of its name was, with what came while it was away", async () => {
+  const sink = await webhookSink();
+  const client = clientOf();
+  const ids = () => sink.requests.map(({ body }) => JSON.parse(body).data.contact_id as string);
+  const listening = () => {
+    const stop = new AbortController();
+    let isReady = false;
+    const ended = cli(["listen", "--forward", sink.url, "--consumer", "Ada.laptop"], {
+      signal: stop.signal,
+      onSay: (line) => (isReady ||= line.startsWith("Ready")),
+    });
+    return { isReady: () => isReady, end: () => (stop.abort(), ended) };
+  };
+  const one = listening();
+  await expect.poll(one.isReady, { timeout: 20_000 }).toBe(true);
+  const first = await client.contacts.create({ name: "first" });
+  await expect.poll(ids, { timeout: 20_000 }).toEqual([first.id]);
+  const place = async () => (await client.eventConsumers.get("Ada.laptop")).sequence;
+  const { sequence } = JSON.parse(sink.requests[0]!.body);
+  await expect.poll(place, { timeout: 20_000 }).toBe(sequence);
+  expect(await one.end()).toMatchObject({ code: 0 });
+  const second = await client.contacts.create({ name: "second" });
+  const two = listening();
+  await expect.poll(ids, { timeout: 20_000 }).toEqual([first.id, second.id]);
+  expect(await two.end()).toMatchObject({ code: 0 });
+  const both = ["listen", "--forward", "3000", "--consumer", "x", "--after", "0"];
+  expect(await cli(both)).toMatchObject({
+    code: 2,
+    said: expect.stringContaining("leave out --after"),
+  });
+  await sink.close();
+});
+
+const hasMypy = python !== undefined && spawnSync(python, ["-m", "mypy", "--version"]).status === 0;
+if (!hasMypy)
+  process.stdout.write(
+    "skipped: the types of the client for Python, without mypy: .cache/py/bin/pip install mypy\n",
+  );
+test.skipIf(!hasMypy)("a strict checker takes the types of the client for Python", async () => {
+  const args = ["-m", "mypy", "--strict", "--cache-dir", join(folder, "mypy"), "heliograph"];
+  const { stdout } = await promisify(execFile)(python!, args, {
+    cwd: join(root, "clients/python"),
+  }).catch((error: { stdout: string }) => error);
+  expect(stdout).toMatch(/^Success: no issues found in \d+ source files/);
+});
+
 test.skipIf(python === undefined)(
   "the client for Python, and the contract's examples with it",
   async () => {

@@ -1,7 +1,11 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { eventPublicId, streamOf, uuid5, newId } from "@heliograph/contracts";
 import { openMemoryLog, type EventLog } from "@heliograph/log";
-import { openLifecycleWaiter, readLifecycle } from "../src/tables/lifecycle.ts";
+import {
+  openLifecycleWaiter,
+  readEarlierLifecycle,
+  readLifecycle,
+} from "../src/tables/lifecycle.ts";
 import { rebuildProjector, runConsumer, type ServiceContext } from "@heliograph/runtime";
 import { testDatabase, type TestDatabase } from "@heliograph/testkit";
 import pg from "pg";
@@ -127,6 +131,26 @@ it("pages with a filter and reads on behind what the filter kept back", async ()
   expect(none).toEqual({ rows: [], nextAfter: 6, last: 6 });
   const nobody = await readLifecycle(pool, { partner: "ptn_C", after: 0, limit: 2 });
   expect(nobody).toEqual({ rows: [], nextAfter: 0, last: 0 });
+});
+
+it("a page for a rare type looks at 10,000 events in either direction, and says where the next one goes on", async () => {
+  const partner = "ptn_L";
+  await pool.query(
+    `insert into lifecycle.events (partner, sequence, position, type, body)
+     select $1, n, 0, case n when 1 then 'message.read' else 'message.sent' end, '{}' from generate_series(1, 10001) n`,
+    [partner],
+  );
+  await pool.query("insert into lifecycle.sequences values ($1, 10001)", [partner]);
+  const rare = { partner, limit: 10, types: ["message.read"] };
+  const row = { sequence: 1, body: "{}" };
+  const earlier = (before: number) => readEarlierLifecycle(pool, { ...rare, before });
+  expect(await earlier(10_002)).toEqual({ rows: [], last: 10_001, previous: 2 });
+  expect(await earlier(2)).toEqual({ rows: [row], last: 1, previous: undefined });
+  expect(await earlier(10_001)).toEqual({ rows: [row], last: 10_000, previous: undefined });
+
+  const later = (after: number) => readLifecycle(pool, { ...rare, after });
+  expect(await later(1)).toEqual({ rows: [], nextAfter: 10_001, last: 10_001 });
+  expect(await later(0)).toEqual({ rows: [row], nextAfter: 10_000, last: 10_001 });
 });
 
 it("wakes a long poll when the event is there and lets it go at its timeout", async () => {

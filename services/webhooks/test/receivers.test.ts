@@ -79,6 +79,12 @@ async function expectReceiver(
   expect(await post("{", { id: broken }), "what cannot be handled").toBe(500);
   expect(await post(event(3, {}), { id: broken }), "and comes again").toBe(204);
 
+  const batch = `{"events":[${event(4, { text: '"}]{' })},${first},${event(5, {})}]}`;
+  expect(await post(batch), "a batch, with one that is known").toBe(204);
+  expect(await post(batch), "the same events in another request").toBe(204);
+  expect(await post('{"events":[]}'), "of nothing").toBe(204);
+  expect(await post('{"events":[{]}'), "that cannot be handled").toBe(500);
+
   await running.stop();
   const printed = running
     .output()
@@ -88,6 +94,8 @@ async function expectReceiver(
     'message.sent 1 {"to":"Grüße 😀"}',
     "message.sent 2 {}",
     "message.sent 3 {}",
+    'message.sent 4 {"text":"\\"}]{"}',
+    "message.sent 5 {}",
   ]);
 }
 

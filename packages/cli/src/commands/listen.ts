@@ -54,13 +54,17 @@ async function forward(
 
 export const listen: Command = {
   summary: "Forwards the sandbox's events to a port of this machine, signed as webhooks are.",
-  usage: "--forward <url> [--types <type,type>] [--after <sequence>]",
+  usage: "--forward <url> [--types <type,type>] [--after <sequence> | --consumer <name>]",
   options: {
     forward: {
       value: "url",
       about: "your receiver: 3000, 3000/hooks, localhost:3000/hooks or a whole URL",
     },
     ...feedOptions,
+    consumer: {
+      value: "name",
+      about: "keep under this name where it is, and go on there the next time",
+    },
   },
   notes: [
     "It prints the secret, whsec_…, with which your receiver verifies; it stays the same.",

@@ -2,9 +2,10 @@ import { isIP } from "node:net";
 import type { Readable } from "node:stream";
 import { type Mailbox, parseEmail, parseMailbox } from "@heliograph/channels";
 import { createTransport } from "nodemailer";
-import type { Attempt, Gateway, GatewayConfig, SendResult } from "../types.ts";
+import type { Attempt, Gateway, GatewayConfig, GatewayTools, SendResult } from "../types.ts";
 import { foldable, headersOf, oneLine } from "./headers.ts";
 import { smtpErrors, smtpResult } from "./result.ts";
+import { mailIdOf, returnPathOf } from "./return-path.ts";
 import { joinUrl, type SmtpSecrets, type SmtpSettings } from "./settings.ts";
 
 /** A server that takes longer than this to say hello is as good as away; the call's own timeout may be shorter. */
@@ -16,12 +17,14 @@ const MESSAGES_PER_CONNECTION = 500;
 type Track = { stream?: Readable };
 
 /** A pool of connections that opens them as messages come. */
-function openTransport(url: string, config: GatewayConfig) {
+function openTransport({ config, settings, secrets }: Omit<Parts, "tools">) {
+  const { dkim, pool } = settings;
+  const { dkim_private_key: privateKey } = secrets;
   const transport = createTransport({
-    url,
+    url: joinUrl(settings, secrets),
     pool: true,
-    maxConnections: Math.min(config.max_concurrent, 100),
-    maxMessages: MESSAGES_PER_CONNECTION,
+    maxConnections: pool?.max_connections ?? Math.min(config.max_concurrent, 100),
+    maxMessages: pool?.max_messages ?? MESSAGES_PER_CONNECTION,
     // The pool must never repeat a message by itself: it cannot know whether the server took it.
     maxRequeues: 0,
     idleTimeout: 30_000,
@@ -31,6 +34,10 @@ function openTransport(url: string, config: GatewayConfig) {
     socketTimeout: config.timeout_ms,
     disableFileAccess: true,
     disableUrlAccess: true,
+    ...(dkim !== undefined &&
+      privateKey !== undefined && {
+        dkim: { domainName: dkim.domain, keySelector: dkim.selector, privateKey },
+      }),
   });
   transport.use("stream", (mail, done) => {
     const open = mail.message.createReadStream.bind(mail.message);
@@ -45,21 +52,29 @@ function openTransport(url: string, config: GatewayConfig) {
   return transport;
 }
 
-/**
- * Sends e-mail over SMTP. The text and the HTML go as multipart/alternative, the Message-ID is `<attempt id@sender's domain>`, so that a second send of the same attempt can
- * be recognised downstream.
- */
-export function createSmtpGateway({
-  config,
-  settings,
-  secrets,
-}: {
+type Parts = {
   readonly config: GatewayConfig;
   readonly settings: SmtpSettings;
   readonly secrets: SmtpSecrets;
-}): Gateway {
-  const url = new URL(joinUrl(settings, secrets));
-  const transport = openTransport(url.href, config);
+  readonly tools: GatewayTools;
+};
+
+/**
+ * Sends e-mail over SMTP. The text and the HTML go as multipart/alternative, the Message-ID is `<attempt id@domain>`, so that a second send of the same attempt can
+ * be recognised downstream. The domain is the return path's, or the sender's where what comes back goes there.
+ */
+export function createSmtpGateway({ config, settings, secrets, tools }: Parts): Gateway {
+  const url = new URL(settings.url);
+  const transport = openTransport({ config, settings, secrets });
+  const { return_path_domain: returnDomain } = settings;
+
+  /** What the platform answers by itself has nobody to come back to, so that two machines never talk to each other (RFC 3834 §3.3). */
+  function returnPath({ automatic, messageId, attempt }: Attempt, sender: Mailbox): string {
+    if (automatic) return "";
+    if (returnDomain === undefined) return sender.email.address;
+    const local = returnPathOf(tools.masterKey, config.gateway_id, { messageId, attempt });
+    return `${local}@${returnDomain}`;
+  }
 
   async function send(attempt: Attempt, signal: AbortSignal): Promise<SendResult> {
     const from = attempt.from ?? settings.from;
@@ -72,9 +87,9 @@ export function createSmtpGateway({
       from: { name: sender.name, address: sender.email.address },
       to: { name: "", address: recipient.address },
       ...headersOf(attempt, sender, settings.reply_to),
-      envelope: { from: sender.email.address, to: [recipient.address] },
+      envelope: { from: returnPath(attempt, sender), to: [recipient.address] },
       subject: foldable(attempt.content.subject ?? ""),
-      messageId: `<${attempt.attemptId}@${sender.email.domain}>`,
+      messageId: mailIdOf(attempt.attemptId, returnDomain ?? sender.email.domain),
       ...(attempt.content.text === undefined ? {} : { text: attempt.content.text }),
       ...(attempt.content.html === undefined ? {} : { html: attempt.content.html }),
       signal,

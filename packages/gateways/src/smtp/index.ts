@@ -1,7 +1,10 @@
 import { gatewayKind } from "../descriptor.ts";
 import { createSmtpGateway } from "./gateway.ts";
+import { mailInbound } from "./inbound.ts";
+import { readMail } from "./reports.ts";
 import { smtpErrors } from "./result.ts";
-import { SmtpSecrets, SmtpSettings, splitUrl } from "./settings.ts";
+import { SmtpSecrets, SmtpSettings, smtpFault, splitUrl } from "./settings.ts";
+import { takenAddress } from "./taken.ts";
 
 /** A mail server that takes messages for others. */
 export const smtp = gatewayKind({
@@ -11,7 +14,11 @@ export const smtp = gatewayKind({
   settings: SmtpSettings,
   secrets: SmtpSecrets,
   errors: smtpErrors,
+  fault: smtpFault,
   create: createSmtpGateway,
+  callbacks: { read: readMail },
+  inbound: mailInbound,
+  takesMail: takenAddress,
   // Both are built into the pool of connections.
   rebuiltBy: ["max_concurrent", "timeout_ms"],
   asks: false,

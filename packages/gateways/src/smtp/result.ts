@@ -29,6 +29,8 @@ export const smtpErrors = {
   greylisted: { class: "recipient", permanent: false },
   recipient_deferred: { class: "recipient", permanent: false },
   recipient_rejected: { class: "recipient", permanent: true },
+  mailbox_full: { class: "recipient", permanent: false },
+  policy_rejected: { class: "provider", permanent: true },
   content_deferred: { class: "content", permanent: false },
   content_rejected: { class: "content", permanent: true },
   provider_deferred: { class: "provider", permanent: false },
@@ -38,7 +40,7 @@ export const smtpErrors = {
   gateway_timeout: { class: "timeout", permanent: false },
   gateway_unreachable: { class: "gateway", permanent: false },
 } as const satisfies Record<string, Pick<Failure, "class" | "permanent">>;
-type Code = keyof typeof smtpErrors;
+export type SmtpErrorCode = keyof typeof smtpErrors;
 
 /**
  * Greylisting refuses strangers at first and takes them when they come back (RFC 6647 §2). Most servers say the word; 4.7.1 is the enhanced code for a refusal by
@@ -63,7 +65,7 @@ export function smtpResult(
     response,
     message = String(error),
   } = error as SmtpError;
-  const failure = (reason: Code): Failure => ({
+  const failure = (reason: SmtpErrorCode): Failure => ({
     code: reason,
     ...smtpErrors[reason],
     provider: {
@@ -72,7 +74,10 @@ export function smtpResult(
       text: (response ?? message).slice(0, 2000),
     },
   });
-  const rejected = (reason: Code): SendResult => ({ type: "rejected", error: failure(reason) });
+  const rejected = (reason: SmtpErrorCode): SendResult => ({
+    type: "rejected",
+    error: failure(reason),
+  });
   if (code === "EAUTH" || code === "ENOAUTH" || code === "EOAUTH2")
     return rejected("gateway_authentication_failed");
   if (responseCode !== undefined && responseCode >= 400)
@@ -91,7 +96,7 @@ function replied(
   command: string | undefined,
   code: string,
   text: string,
-): Code {
+): SmtpErrorCode {
   const permanent = responseCode >= 500;
   if (!permanent && GREYLISTED.test(text)) return "greylisted";
   // 421 means that the server is closing the connection for reasons of its own.

@@ -1,8 +1,18 @@
-import { parseMailbox } from "@heliograph/channels";
+import { createPrivateKey } from "node:crypto";
+import { parseEmail, parseMailbox } from "@heliograph/channels";
 import { z } from "zod";
+import type { ConfigurationFault } from "../descriptor.ts";
 
 const isSmtpUrl = (text: string): boolean =>
   URL.canParse(text) && /^smtps?:\/\/./.test(text) && new URL(text).password === "";
+
+function isPrivateKey(pem: string): boolean {
+  try {
+    return createPrivateKey(pem).type === "private";
+  } catch {
+    return false;
+  }
+}
 
 const Mailbox = (name: string): z.ZodType<string> =>
   z
@@ -11,6 +21,17 @@ const Mailbox = (name: string): z.ZodType<string> =>
     .refine(
       (text) => parseMailbox(text) !== undefined,
       `${name} must be an address, or a name and an address as in Shop <shop@example.org>`,
+    );
+
+/** In the one form, lower-case ASCII; of a return path there must be room for it in an address. */
+const maxDomain = 190;
+const Domain = (name: string): z.ZodType<string> =>
+  z
+    .string()
+    .max(maxDomain)
+    .refine(
+      (text) => parseEmail(`postmaster@${text}`)?.domain === text,
+      `${name} must be a domain in lower case, such as bounces.example.org`,
     );
 
 /** What stands readable in the log. */
@@ -23,10 +44,35 @@ export const SmtpSettings = z.strictObject({
   from: Mailbox("from").optional(),
   /** Where answers go to messages that name nothing. */
   reply_to: Mailbox("reply_to").optional(),
+  /** By which mail is signed; the private key is a secret. */
+  dkim: z
+    .strictObject({
+      domain: Domain("dkim.domain"),
+      selector: z
+        .string()
+        .max(63)
+        .regex(/^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$/i, "dkim.selector must be a label of DNS"),
+    })
+    .optional(),
+  /** Where mail that cannot be delivered comes back to: its MX leads to our listener. */
+  return_path_domain: Domain("return_path_domain").optional(),
+  pool: z
+    .strictObject({
+      max_connections: z.int().min(1).max(100).optional(),
+      max_messages: z.int().min(1).max(10_000).optional(),
+    })
+    .optional(),
 });
 export type SmtpSettings = z.infer<typeof SmtpSettings>;
 
-export const SmtpSecrets = z.strictObject({ password: z.string().max(1_000).optional() });
+export const SmtpSecrets = z.strictObject({
+  password: z.string().max(1_000).optional(),
+  dkim_private_key: z
+    .string()
+    .max(10_000)
+    .refine(isPrivateKey, "dkim_private_key must be a private key in PEM, without a password")
+    .optional(),
+});
 export type SmtpSecrets = z.infer<typeof SmtpSecrets>;
 
 /** An entry of HELIOGRAPH_SMTP_URL, `smtp://user:password@host:port/?from=…`, in parts; other parameters are nodemailer's and stay. */
@@ -67,3 +113,15 @@ function decoded(text: string): string {
     return text;
   }
 }
+
+/** A signature needs both. */
+export const smtpFault = (
+  { dkim }: SmtpSettings,
+  { dkim_private_key: key }: SmtpSecrets,
+): ConfigurationFault | undefined => {
+  if (dkim !== undefined && key === undefined)
+    return { path: "secrets.dkim_private_key", message: "is required with settings.dkim" };
+  if (dkim === undefined && key !== undefined)
+    return { path: "settings.dkim", message: "is required with secrets.dkim_private_key" };
+  return undefined;
+};

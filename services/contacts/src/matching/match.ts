@@ -30,14 +30,14 @@ const maxErasures = 10;
 const maxName = 255;
 
 /** Reads records whose texts are opened. Throws for bytes that are nothing of their kind of gateway. */
-export function readOpened(
+export async function readOpened(
   { directory, environment }: Pick<ServiceContext, "directory" | "environment">,
   event: Received,
-): Opened {
+): Promise<Opened> {
   const { gateway_kind: kind, gateway_id, channel, content_type } = event.data;
   if (event.data.raw === erasedText) return { event, reading: undefined };
   const name = gatewayOf({ directory, environment }, gateway_id)?.name ?? gateway_id;
-  const reading = parseInbound(kind, {
+  const reading = await parseInbound(kind, {
     raw: bytesOf(event.data),
     contentType: content_type,
     gateway: { name, channel },

@@ -39,7 +39,7 @@ async function matchAll(
   const open = await context.vault.open(undefined, ...events.map(({ data }) => data));
   const bySender = new Map<string, Opened[]>();
   for (const event of events) {
-    const opened = readOpened(context, { ...event, data: open(event.data) });
+    const opened = await readOpened(context, { ...event, data: open(event.data) });
     const sender = `${event.data.channel} ${opened.reading?.from ?? event.id}`;
     const waiting = bySender.get(sender);
     if (waiting === undefined) bySender.set(sender, [opened]);

@@ -78,7 +78,7 @@ export async function interpret(
     }
     const { gateway: name, gateway_kind: kind, channel } = data;
     const gateway = gatewayNow(context, { name, kind, channel });
-    for (const item of readCallback(gateway, storedCallback(data))) {
+    for (const item of await readCallback(gateway, storedCallback(data))) {
       if (item.kind === "unreadable") faults.set(event, item.why);
       else if (item.kind === "ignored") ignored++;
       else if (item.kind === "inbound") inbound.push({ event, item });

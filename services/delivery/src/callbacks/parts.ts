@@ -103,7 +103,8 @@ async function itemOf(
   const data = (await context.vault.open(undefined, event.data))(event.data);
   if (data.raw === erasedText) return [];
   const { gateway: name, gateway_kind: kind, channel } = data;
-  return readCallback(gatewayNow(context, { name, kind, channel }), storedCallback(data))
+  const now = gatewayNow(context, { name, kind, channel });
+  return (await readCallback(now, storedCallback(data)))
     .filter((item) => item.kind === "part" && item.number === number)
     .map((item) => ({ event: event as CallbackEvent, item: item as Of<"part"> }));
 }

@@ -1,0 +1,46 @@
+import type { Fields } from "./mail.ts";
+import type { SmtpErrorCode } from "./result.ts";
+
+const enhanced = /(?:^|[\s;(#[-])([245])\.(\d{1,3})\.(\d{1,3})(?![\d.])/;
+/** Servers without enhanced codes say in words that nobody is there. A hint, where nothing else tells. */
+const nobody =
+  /\b(?:unknown|no such|does ?n[o']t exist|not found|invalid) (?:user|address|recipient|mailbox|account)|(?:user|address|recipient|mailbox|account) (?:is )?(?:unknown|disabled|inactive|unavailable|not found|does ?n[o']t exist)/i;
+
+/**
+ * What a report of a failed delivery means: `Status` decides (RFC 3464 §2.3.4, RFC 3463), the diagnostic where that names no more than its class. With a class of 4 the server gave up on something that
+ * may be over: another attempt can help. Nobody is kept from messages for what is not about the address itself: a full mailbox, a policy, a size.
+ */
+export function deliveredStatus(group: Fields): {
+  readonly reason: SmtpErrorCode;
+  readonly permanent: boolean;
+  readonly code: string;
+  readonly text: string | undefined;
+} {
+  const text = group.get("diagnostic-code")?.replace(/^[\w-]+;\s*/, "");
+  const stated = enhanced.exec(group.get("status") ?? "");
+  const told = enhanced.exec(text ?? "");
+  // 5.0.0 says no more than that it failed.
+  const [status, , subject, detail] =
+    (stated !== null && (stated[2] !== "0" || told === null) ? stated : told) ?? [];
+  const code = status?.replace(/^[^\d]/, "") ?? /^[45]\d\d\b/.exec(text ?? "")?.[0] ?? "";
+  const permanent = !code.startsWith("4");
+  const reason = permanent
+    ? meaningOf(Number(subject ?? 0), Number(detail ?? 0), text ?? "")
+    : "recipient_deferred";
+  return { reason, permanent, code, text };
+}
+
+/** RFC 3463 §3, by subject and detail. */
+function meaningOf(subject: number, detail: number, text: string): SmtpErrorCode {
+  // 7 and 8 are about the sender's address.
+  if (subject === 1) return detail === 7 || detail === 8 ? "invalid_sender" : "recipient_rejected";
+  if (subject === 2) {
+    if (detail === 2) return "mailbox_full";
+    if (detail === 3) return "content_rejected";
+    return detail === 1 ? "recipient_rejected" : "provider_rejected";
+  }
+  if (subject === 6 || (subject === 3 && detail === 4)) return "content_rejected";
+  if (subject === 7) return "policy_rejected";
+  if (subject === 0 && nobody.test(text)) return "recipient_rejected";
+  return "provider_rejected";
+}

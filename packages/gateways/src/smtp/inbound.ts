@@ -1,0 +1,75 @@
+import { hash } from "node:crypto";
+import { mailReferences, parseMailId } from "@heliograph/channels";
+import type { InboundReading, InboundRequest } from "../descriptor.ts";
+import { headerIn, isAutomatic, parseMail, type ParsedMail } from "./mail.ts";
+import { textOfHtml } from "./text-of-html.ts";
+
+/** What the events of a message have room for. */
+const max = { text: 90_000, html: 180_000, subject: 900, profileName: 255, id: 250 } as const;
+const maxNamed = 20;
+
+const type = "message/rfc822; to=";
+/** Keeps to which of our addresses it came: the envelope says so, and the headers need not. */
+export const mailContentType = (to: string): string => `${type}${to}`;
+
+const whole = (text: string, length: number): string => text.slice(0, length).toWellFormed();
+
+/** What it is called: by its Message-ID, which a mail that is delivered twice has twice, else by its bytes. */
+export function readMailId(mail: ParsedMail, raw: Buffer): string {
+  const id = parseMailId(mail.messageId ?? "");
+  return id !== undefined && id.length <= max.id && /^[!-~]+$/.test(id)
+    ? id
+    : hash("sha256", raw, "hex");
+}
+
+/** The address of whoever wrote it. Throws where there is none. */
+export function senderOf({ from }: ParsedMail): string {
+  const address = from?.address ?? from?.group?.[0]?.address ?? "";
+  if (address === "" || address.length > 254) throw new Error("it does not say who wrote it");
+  return address;
+}
+
+/** Files are named, behind what was written, and not kept anywhere but in the mail. A picture that the page shows is none. */
+function namesOf({ attachments }: ParsedMail): readonly string[] {
+  const files = attachments.filter(
+    ({ related, disposition, contentId, mimeType }) =>
+      related !== true &&
+      !(disposition === "inline" && contentId !== undefined) &&
+      mimeType !== "application/pgp-signature",
+  );
+  return files
+    .slice(0, maxNamed)
+    .map(({ filename, mimeType }) => `[${whole(filename ?? mimeType, 120)}]`);
+}
+
+function textOf(mail: ParsedMail): string {
+  const written = (mail.text ?? textOfHtml(mail.html ?? "")).trimEnd();
+  const names = namesOf(mail);
+  return [whole(written, max.text), ...(names.length > 0 ? ["-- ", ...names] : [])]
+    .join("\n")
+    .trimStart();
+}
+
+/** What a person wrote. Throws for a mail that does not say who did. */
+export async function mailInbound({ raw, contentType }: InboundRequest): Promise<InboundReading> {
+  if (!contentType.startsWith(type)) throw new Error("it does not say to whom it came");
+  const mail = await parseMail(raw);
+  const { html, subject, from } = mail;
+  const text = textOf(mail);
+  const references = mailReferences({
+    references: headerIn(mail, "references"),
+    inReplyTo: headerIn(mail, "in-reply-to"),
+  });
+  return {
+    providerMessageId: readMailId(mail, raw),
+    from: senderOf(mail),
+    to: contentType.slice(type.length),
+    ...(text !== "" && { text }),
+    ...(html !== undefined && html !== "" && { html: whole(html, max.html) }),
+    ...(subject !== undefined && subject !== "" && { subject: whole(subject, max.subject) }),
+    ...(from?.name && { profileName: whole(from.name, max.profileName) }),
+    ...(references.length > 0 && { references }),
+    ...(isAutomatic(mail, undefined) && { automatic: true }),
+    kind: "message",
+  };
+}

@@ -1,0 +1,51 @@
+import { createHmac, timingSafeEqual } from "node:crypto";
+import { isId } from "@heliograph/contracts";
+import { attemptIdOf } from "../attempt-id.ts";
+
+/** What a return path names: one attempt at one message. */
+export type ReturnPath = { readonly messageId: string; readonly attempt: number };
+
+/**
+ * `b-<message>-<attempt>-<signature>`: 54 of the 64 characters that a local part has (RFC 5321 §4.5.3.1.1). Letters, digits and hyphens in one case, because servers on the way fold cases
+ * and take `+` and `=` for something of their own.
+ */
+const shape = /^b-([0-9a-z]{26})-([1-9]\d{0,3})-([0-9a-f]{20})$/;
+/** 80 bits: not to be guessed by whoever can try an address at a time. */
+const signatureCharacters = 20;
+
+const signatureOf = (
+  masterKey: Buffer,
+  gatewayId: string,
+  { messageId, attempt }: ReturnPath,
+): string =>
+  createHmac("sha256", masterKey)
+    .update(`return-path\u001f${gatewayId}\u001f${messageId}\u001f${attempt}`)
+    .digest("hex")
+    .slice(0, signatureCharacters);
+
+/** The local part of an attempt's return path. */
+export const returnPathOf = (masterKey: Buffer, gatewayId: string, path: ReturnPath): string =>
+  `b-${path.messageId.slice(4).toLowerCase()}-${path.attempt}-${signatureOf(masterKey, gatewayId, path)}`;
+
+/** What a local part names, unverified: a mail is stored only once its recipient is (`isReturnPath`). */
+export function readReturnPath(local: string): ReturnPath | undefined {
+  const found = shape.exec(local.toLowerCase());
+  if (found === null) return undefined;
+  const messageId = `msg_${found[1]!.toUpperCase()}`;
+  return isId("msg", messageId) ? { messageId, attempt: Number(found[2]) } : undefined;
+}
+
+/** Whether this gateway gave out the return path. */
+export function isReturnPath(masterKey: Buffer, gatewayId: string, local: string): boolean {
+  const path = readReturnPath(local);
+  if (path === undefined) return false;
+  const given = Buffer.from(local.toLowerCase().slice(-signatureCharacters));
+  const expected = Buffer.from(signatureOf(masterKey, gatewayId, path));
+  return given.length === expected.length && timingSafeEqual(given, expected);
+}
+
+/** The Message-ID of an attempt. Its domain is that of the return path where there is one: then whoever has the return path knows it. */
+export const mailIdOf = (attemptId: string, domain: string): string => `<${attemptId}@${domain}>`;
+
+export const mailIdOfPath = ({ messageId, attempt }: ReturnPath, domain: string): string =>
+  mailIdOf(attemptIdOf(messageId, attempt), domain);

@@ -1,0 +1,24 @@
+import { parseMailbox, type Email } from "@heliograph/channels";
+import type { MailRules } from "../descriptor.ts";
+import { isReturnPath } from "./return-path.ts";
+import type { SmtpSettings } from "./settings.ts";
+
+/** To what a return path's domain takes mail besides: mailbox providers are told one of these for their complaints, and RFC 2142 wants the last. */
+const forReports: ReadonlySet<string> = new Set(["fbl", "abuse", "postmaster"]);
+
+/**
+ * The address, in its one form, where mail to it is for this gateway: a return path that it gave out, where reports go, and where its messages say that answers go. Undefined for anybody else's.
+ */
+export function takenAddress(
+  { address, local, domain }: Email,
+  { settings, gatewayId, masterKey }: MailRules<SmtpSettings>,
+): string | undefined {
+  const folded = local.toLowerCase();
+  if (domain === settings.return_path_domain)
+    return forReports.has(folded) || isReturnPath(masterKey, gatewayId, folded)
+      ? `${folded}@${domain}`
+      : undefined;
+  return [settings.from, settings.reply_to]
+    .flatMap((text) => (text === undefined ? [] : [parseMailbox(text)?.email.address]))
+    .find((own) => own?.toLowerCase() === address.toLowerCase());
+}

@@ -1,0 +1,302 @@
+import { deterministicId } from "@heliograph/contracts";
+import { expect, test } from "vitest";
+import {
+  attemptIdOf,
+  deliveredUrl,
+  mailTaker,
+  parseInbound,
+  readCallback,
+  type CallbackItem,
+} from "../src/index.ts";
+import { returnPathOf } from "../src/smtp/return-path.ts";
+import { complaintReport, deliveryReport, writtenMail } from "./mails.ts";
+import { configOf, toolsOf } from "./support.ts";
+
+const { masterKey } = toolsOf();
+const domain = "bounces.shop.example";
+const gateway = configOf({
+  environment: "live",
+  name: "mail-1",
+  kind: "smtp",
+  channel: "email",
+  settings: {
+    url: "smtp://mx.example",
+    from: "Shop <shop@shop.example>",
+    reply_to: "Help@shop.example",
+    return_path_domain: domain,
+  },
+});
+const messageId = deterministicId("msg", "one");
+const local = returnPathOf(masterKey, gateway.gateway_id, { messageId, attempt: 2 });
+const mailId = `<${attemptIdOf(messageId, 2)}@${domain}>`;
+
+const read = (
+  body: Buffer,
+  to = `${local}@${domain}`,
+  headers: Readonly<Record<string, string>> = { "mail-from": "" },
+): Promise<readonly CallbackItem[]> =>
+  readCallback(gateway, {
+    url: deliveredUrl(to),
+    headers,
+    contentType: "message/rfc822",
+    body,
+    receivedAt: "2026-05-23T14:22:17Z",
+  });
+const failed = async (status: string, diagnostic?: string, to?: string) => {
+  const fields = ["Action: failed", `Status: ${status}`];
+  if (diagnostic !== undefined) fields.push(`Diagnostic-Code: ${diagnostic}`);
+  const [item] = await read(deliveryReport({ fields }), to);
+  if (item?.kind !== "report") throw new Error(JSON.stringify(item));
+  return item.report;
+};
+
+test("a return path fits a local part, in one case, and only the one that was given out is taken", () => {
+  expect(local).toMatch(/^[a-z0-9-]{1,64}$/);
+  const takes = (address: string, domainOf = domain) =>
+    mailTaker(
+      [gateway],
+      { address: `${address}@${domainOf}`, local: address, domain: domainOf },
+      masterKey,
+      (_, own) => own === "sales@shop.example",
+    )?.address;
+  expect(takes(local)).toBe(`${local}@${domain}`);
+  expect(takes(local.toUpperCase()), "servers on the way fold cases").toBe(`${local}@${domain}`);
+  const last = local.at(-1) === "0" ? "1" : "0";
+  expect(takes(local.slice(0, -1) + last)).toBeUndefined();
+  expect(takes(local.replace("-2-", "-3-")), "of another attempt").toBeUndefined();
+  expect(takes(local, "shop.example")).toBeUndefined();
+  expect(takes("nobody")).toBeUndefined();
+  expect(takes("help", "shop.example"), "where answers go").toBe("Help@shop.example");
+  expect(takes("Sales", "shop.example"), "a partner's").toBe("sales@shop.example");
+  expect(takes("other", "shop.example")).toBeUndefined();
+  const other = { ...gateway, gateway_id: deterministicId("gtw", "other") };
+  const path = returnPathOf(masterKey, other.gateway_id, { messageId, attempt: 2 });
+  expect(takes(path), "another gateway's").toBeUndefined();
+});
+
+test("mail that came back is a bounce of the attempt that its return path names, with the server's words and without the address", async () => {
+  const report = await failed("5.1.1", "smtp; 550 5.1.1 <ada@example.com>: no such user here");
+  expect(report).toMatchObject({
+    providerMessageId: mailId,
+    messageId,
+    status: "bounced",
+    permanent: true,
+    error: {
+      code: "recipient_rejected",
+      class: "recipient",
+      permanent: true,
+      provider: { name: "mail-1", code: "5.1.1" },
+    },
+    diagnostic: "550 5.1.1 <<recipient>>: no such user here",
+  });
+  const [again] = await read(deliveryReport({ fields: ["Action: failed", "Status: 5.1.1"] }));
+  expect(again).toMatchObject({ report: { eventId: report.eventId } });
+});
+
+test.each([
+  ["5.1.1", undefined, "recipient_rejected", true],
+  ["5.1.10", undefined, "recipient_rejected", true],
+  ["5.2.1", undefined, "recipient_rejected", true],
+  // A full mailbox, a policy and a route are no reason to write to nobody there again.
+  ["5.2.2", "smtp; 552 5.2.2 over quota", "mailbox_full", true],
+  ["5.7.1", "smtp; 550 5.7.1 blocked", "policy_rejected", true],
+  ["5.4.4", undefined, "provider_rejected", true],
+  ["5.3.4", undefined, "content_rejected", true],
+  ["5.1.8", undefined, "invalid_sender", true],
+  // The diagnostic says more than a status that says nothing.
+  ["5.0.0", "smtp; 550 5.1.1 unknown", "recipient_rejected", true],
+  ["5.0.0", "smtp; 550 No such user here", "recipient_rejected", true],
+  ["5.0.0", "smtp; 550 Go away", "provider_rejected", true],
+  ["5.0.0", undefined, "provider_rejected", true],
+  // The server gave up on what may be over.
+  ["4.4.7", undefined, "recipient_deferred", false],
+  ["4.2.2", "smtp; 452 4.2.2 over quota", "recipient_deferred", false],
+] as const)(
+  "a failure is final by the class of its status, and about the address by its subject: %s %s",
+  async (status, diagnostic, code, permanent) => {
+    const report = await failed(status, diagnostic);
+    expect(report).toMatchObject({ status: "bounced", permanent, error: { code } });
+    const isAboutAddress = code === "recipient_rejected";
+    const { error } = report;
+    expect(error!.class === "recipient" && error!.permanent).toBe(isAboutAddress);
+  },
+);
+
+test("a warning is no failure, a report of nothing is told to an operator, and nothing is invented", async () => {
+  const delayed = ["Action: delayed", "Status: 4.4.7", "Will-Retry-Until: tomorrow"];
+  expect(await read(deliveryReport({ fields: delayed }))).toEqual([
+    { kind: "ignored", what: "delayed" },
+  ]);
+  for (const action of ["relayed", "expanded"])
+    expect(await read(deliveryReport({ fields: [`Action: ${action}`] }))).toMatchObject([
+      { kind: "ignored" },
+    ]);
+  expect(
+    await read(deliveryReport({ fields: ["Action: delivered", "Status: 2.0.0"] })),
+  ).toMatchObject([{ kind: "report", report: { status: "delivered", providerMessageId: mailId } }]);
+  expect(await read(deliveryReport({ fields: [] }))).toMatchObject([{ kind: "unreadable" }]);
+  const [bare] = await read(deliveryReport({ fields: ["Action: failed"] }));
+  expect(bare).toMatchObject({ report: { diagnostic: "the provider gave no reason" } });
+  expect(bare).not.toHaveProperty("report.error.provider.code");
+});
+
+test("without a return path the Message-ID of what came back tells, and who else's mail came back is nobody's news", async () => {
+  const inbox = "help@shop.example";
+  const returned = `<${attemptIdOf(messageId, 1)}@shop.example>`;
+  expect(await read(deliveryReport({ returned }), inbox)).toMatchObject([
+    { kind: "report", report: { providerMessageId: returned, status: "bounced" } },
+  ]);
+  expect(await read(deliveryReport({ returned: "<x@shop.example>" }), inbox)).toMatchObject([
+    { kind: "ignored" },
+  ]);
+  expect(await read(deliveryReport(), inbox)).toMatchObject([{ kind: "ignored" }]);
+  const [both] = await read(deliveryReport({ returned }));
+  expect(both, "the signed one first").toMatchObject({
+    report: { providerMessageId: mailId, otherIds: [returned] },
+  });
+});
+
+test("a complaint is found by the mail that it is about; that something is no spam is none", async () => {
+  const fbl = `fbl@${domain}`;
+  expect(await read(complaintReport("abuse", mailId), fbl)).toMatchObject([
+    {
+      kind: "report",
+      report: {
+        providerMessageId: mailId,
+        status: "complained",
+        diagnostic: "abuse, MailboxFBL/1.0",
+      },
+    },
+  ]);
+  // The Message-ID is cut out, and the return path is not.
+  const cut = complaintReport("abuse", "", [`Original-Mail-From: <${local}@${domain}>`]);
+  expect(await read(cut, fbl)).toMatchObject([
+    { report: { providerMessageId: mailId, status: "complained" } },
+  ]);
+  for (const type of ["not-spam", "auth-failure", "virus", "nonsense"])
+    expect(await read(complaintReport(type, mailId), fbl)).toMatchObject([{ kind: "ignored" }]);
+  expect(await read(complaintReport("abuse", "<x@y.example>"), fbl)).toMatchObject([
+    { kind: "ignored" },
+  ]);
+});
+
+const person = ["From: Ada Łódź <ada@example.com>", "Message-ID: <m1@example.com>"];
+const isPerson = { "mail-from": "ada@example.com" };
+
+test("what a machine answers opens nothing: it says so, has nobody to answer to, or answers to the return path", async () => {
+  const inbox = "help@shop.example";
+  const one = (more: readonly string[], headers = isPerson, to = inbox) =>
+    read(writtenMail([...person, ...more], "I am away."), to, headers);
+  expect(await one([])).toMatchObject([{ kind: "inbound", from: "ada@example.com" }]);
+  expect(await one(["Auto-Submitted: no"])).toMatchObject([{ kind: "inbound" }]);
+  for (const header of [
+    "Auto-Submitted: auto-replied",
+    "Auto-Submitted: auto-generated (vacation)",
+    "Precedence: bulk",
+    "Precedence: auto_reply",
+    "X-Auto-Response-Suppress: All",
+    "X-Autoreply: yes",
+    "List-Id: <friends.example.com>",
+  ])
+    expect(await one([header]), header).toMatchObject([{ kind: "ignored" }]);
+  expect(await one([], { "mail-from": "" })).toMatchObject([{ kind: "ignored" }]);
+  expect(await one([], isPerson, `${local}@${domain}`)).toMatchObject([{ kind: "ignored" }]);
+  const postfix = ["From: MAILER-DAEMON@mx.example", "Auto-Submitted: auto-replied"];
+  expect(await read(deliveryReport({ headers: postfix })), "and a report is one").toMatchObject([
+    { kind: "report", report: { status: "bounced" } },
+  ]);
+  const forwarded = writtenMail(
+    [...person, 'Content-Type: multipart/mixed; boundary="m"'],
+    `--m\r\n\r\nSee below\r\n--m\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; x\r\n\r\nAction: failed\r\nStatus: 5.1.1\r\n--m--`,
+  );
+  expect(await read(forwarded, inbox, isPerson), "a person's, with a report in it").toMatchObject([
+    { kind: "inbound" },
+  ]);
+});
+
+async function reading(raw: Buffer) {
+  const [item] = await read(raw, "help@shop.example", isPerson);
+  if (item?.kind !== "inbound") throw new Error(JSON.stringify(item));
+  const { contentType, providerMessageId } = item;
+  const said = await parseInbound("smtp", { raw: item.raw, contentType, gateway });
+  expect(said.providerMessageId).toBe(providerMessageId);
+  return said;
+}
+
+test("an answer is read in its letters, with its thread, its name and the names of its files", async () => {
+  const raw = writtenMail(
+    [
+      "From: =?ISO-8859-2?Q?Ada_=A3=F3d=BC?= <ada@EXAMPLE.com>",
+      "Message-ID: <m2@example.com>",
+      "Subject: =?UTF-8?B?UmU6IEdyw7zDn2U=?=",
+      `In-Reply-To: ${mailId}`,
+      `References: <first@shop.example>\r\n ${mailId}`,
+      'Content-Type: multipart/mixed; boundary="m"',
+    ],
+    [
+      "--m",
+      "Content-Type: text/plain; charset=iso-8859-2",
+      "Content-Transfer-Encoding: quoted-printable",
+      "",
+      "Dzi=EAkuj=EA, =B3=F3d=BC",
+      "--m",
+      'Content-Type: application/pdf; name="bill.pdf"',
+      "Content-Disposition: attachment; filename*=UTF-8''r%C3%A9sum%C3%A9.pdf",
+      "Content-Transfer-Encoding: base64",
+      "",
+      "JVBERi0xLjcK",
+      "--m--",
+    ].join("\r\n"),
+  );
+  expect(await reading(raw)).toEqual({
+    providerMessageId: "<m2@example.com>",
+    from: "ada@EXAMPLE.com",
+    to: "help@shop.example",
+    profileName: "Ada Łódź",
+    subject: "Re: Grüße",
+    text: "Dziękuję, łódź\n-- \n[résumé.pdf]",
+    references: ["<first@shop.example>", mailId],
+    kind: "message",
+  });
+});
+
+test("a page without a text is read as one, so that a keyword in it is found", async () => {
+  const html =
+    "<html><head><style>p{}</style></head><body><p>STOP</p><script>x()</script>&lt;3 &#x1F600;</body></html>";
+  const said = await reading(writtenMail([...person, "Content-Type: text/html"], html));
+  expect(said.text).toBe("STOP\n<3 😀");
+  expect(said.html).toContain("<p>STOP</p>");
+});
+
+test("hostile mail is bounded: nesting, headers, sizes, names, and what was cut off", async () => {
+  const inbox = "help@shop.example";
+  const nested = (depth: number) =>
+    writtenMail(
+      [...person, 'Content-Type: multipart/mixed; boundary="b0"'],
+      Array.from(
+        { length: depth },
+        (_, at) => `--b${at}\r\nContent-Type: multipart/mixed; boundary="b${at + 1}"\r\n`,
+      ).join("\r\n"),
+    );
+  expect(await read(nested(1_000), inbox, isPerson)).toMatchObject([{ kind: "unreadable" }]);
+  const headers = Array.from({ length: 300 }, () => `X-A: ${"x".repeat(1_000)}`);
+  expect(await read(writtenMail(headers, ""), inbox, isPerson)).toMatchObject([
+    { kind: "unreadable" },
+  ]);
+  expect(await read(Buffer.from([0xff, 0, 1, 2]), inbox, isPerson)).toMatchObject([
+    { kind: "unreadable" },
+  ]);
+  const long = await reading(
+    writtenMail([...person, `Subject: ${"s".repeat(5_000)}`], "x".repeat(400_000)),
+  );
+  expect([long.text!.length, long.subject!.length]).toEqual([90_000, 900]);
+  const cut = writtenMail(
+    [...person, 'Content-Type: multipart/mixed; boundary="m"'],
+    '--m\r\n\r\nHello\r\n--m\r\nContent-Type: image/png; name="a.png"\r\nContent-Disposition: attachment\r\nContent-Transfer-Encoding: base64\r\n\r\niVBORw0KGgo',
+  );
+  expect((await reading(cut)).text).toBe("Hello\n-- \n[a.png]");
+  const odd = await reading(
+    writtenMail(["From: ada@example.com", "Message-ID: <a\u0000b@example.com>"], "x"),
+  );
+  expect(odd.providerMessageId).toMatch(/^[0-9a-f]{64}$/);
+});

@@ -1,0 +1,22 @@
+/** What a server may send: mail with attachments has up to this (25 MB are usual), and is told so before it begins (RFC 1870). */
+export const maxMailBytes = 26_000_000;
+/** What is kept of it. Texts and reports stand in front, files behind; sealed and in Base64 this is 0.9 MB, for which an event has room. */
+export const keptMailBytes = 500_000;
+/** RFC 5321 §4.5.3.1.8 wants no fewer. Each is an event of its own. */
+export const maxRecipients = 100;
+/** Connections of one process, and of one address: a server opens a few, and who opens many keeps nobody else out. */
+export const maxConnections = 200;
+export const maxConnectionsOfOne = 50;
+/** Mails that are being read and stored at once: together 32 MB. The others are asked to come later. */
+export const maxAtOnce = 64;
+/** After so many recipients that are none of ours a connection ends: somebody is trying addresses. */
+export const maxUnknown = 10;
+/** Without a word. RFC 5321 §4.5.3.2.7 has five minutes, which whoever holds connections open would use. */
+export const idleMs = 60_000;
+/** Of a connection in all, whatever is said on it: 26 MB at 50 kB/s, and some more. */
+export const maxConnectionMs = 600_000;
+export const agesEveryMs = 10_000;
+/** How long the connections that are open at a stop have to end what they have begun. */
+export const closeMs = 5_000;
+/** A certificate that was renewed is in use after so long. */
+export const certificateEveryMs = 60_000;

@@ -1,0 +1,358 @@
+import { readFile } from "node:fs/promises";
+import { connect } from "node:net";
+import { deterministicId, newId, streamOf, uuid7, type EventData } from "@heliograph/contracts";
+import { service as contacts } from "@heliograph/contacts";
+import { service as conversations } from "@heliograph/conversations";
+import { service as delivery } from "@heliograph/delivery";
+import { foldMessage, messageContext, suppressionName } from "@heliograph/domain";
+import { attemptIdOf, createGateway, type GatewayConfig } from "@heliograph/gateways";
+import { service as suppressions } from "@heliograph/suppressions";
+import {
+  freePort,
+  selfSignedCertificate,
+  smtpSink,
+  until,
+  type SmtpSink,
+} from "@heliograph/testkit";
+import { openWorld, type World } from "@heliograph/testkit/world";
+import { createTransport, type SendMailOptions } from "nodemailer";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { service as inbound } from "../src/index.ts";
+import { openMailListener, type MailListener } from "../src/mail/listener.ts";
+
+vi.setConfig({ testTimeout: 30_000 });
+
+const domain = "bounces.shop.example";
+let world: World;
+let sink: SmtpSink;
+let certificate: Awaited<ReturnType<typeof selfSignedCertificate>>;
+let port: number;
+let gateway: GatewayConfig;
+
+beforeAll(async () => {
+  sink = await smtpSink();
+  certificate = await selfSignedCertificate();
+  port = await freePort();
+  const key = `${certificate.caFile.replace(/[^/]*$/, "")}key.pem`;
+  gateway = {
+    gateway_id: deterministicId("gtw", "mail"),
+    environment: "live",
+    name: "mail-1",
+    channel: "email",
+    kind: "smtp",
+    enabled: true,
+    weight: 1,
+    max_concurrent: 4,
+    timeout_ms: 5_000,
+    on_uncertain: "at_most_once",
+    settings: {
+      url: `smtp://127.0.0.1:${sink.port}`,
+      from: "Shop <shop@shop.example>",
+      reply_to: "help@shop.example",
+      return_path_domain: domain,
+    },
+  };
+  world = await openWorld({
+    services: [inbound, delivery, contacts, conversations, suppressions],
+    consumers: "run",
+    driver: "memory",
+    gateways: [gateway],
+    partners: [{}],
+    env: {
+      HELIOGRAPH_INBOUND_SMTP: `127.0.0.1:${port}`,
+      HELIOGRAPH_INBOUND_SMTP_CERT_FILE: certificate.caFile,
+      HELIOGRAPH_INBOUND_SMTP_KEY_FILE: key,
+    },
+  });
+}, 60_000);
+afterAll(async () => {
+  await world.close();
+  await sink.close();
+  await certificate.remove();
+});
+
+const live = () => world.platform.contexts.live;
+const me = (): string => world.partners[0]!.id;
+
+async function deliver(
+  envelope: { readonly from: string; readonly to: string | readonly string[] },
+  raw: string | Buffer,
+  at = port,
+): Promise<string> {
+  // As other servers do: encrypted where it is offered, whoever signed the certificate.
+  const tls = { rejectUnauthorized: false };
+  const transport = createTransport({ host: "127.0.0.1", port: at, tls });
+  const mail: SendMailOptions = { envelope: { ...envelope, to: [envelope.to].flat() }, raw };
+  try {
+    return (await transport.sendMail(mail)).response;
+  } catch (error) {
+    return (error as { response?: string }).response ?? String(error);
+  } finally {
+    transport.close();
+  }
+}
+
+/** A mail that went out over the gateway, as dispatch records it; gives where it comes back to. */
+async function sentTo(to: string) {
+  const messageId = newId("msg");
+  const { log, vault } = live();
+  const attemptId = attemptIdOf(messageId, 1);
+  const opened = createGateway("live", gateway, {
+    logger: live().logger,
+    masterKey: world.platform.masterKey,
+    declaring: { smtpUrls: [], logGatewayChannels: [] },
+    onReceipt: async () => undefined,
+    origin: "https://api.example.com",
+  });
+  const content = { subject: "Hi", text: "Hello" };
+  const attempt = { attemptId, messageId, attempt: 1, channel: "email", to, content } as const;
+  const result = await opened.send({ ...attempt, partner: me() }, AbortSignal.timeout(5_000));
+  await opened.close();
+  if (result.type !== "accepted") throw new Error(JSON.stringify(result));
+  const request: EventData<"MessageRequested"> = {
+    message_id: messageId,
+    channel: "email",
+    to,
+    content,
+    category: "transactional",
+    priority: 1,
+    expires_at: "2099-05-24T14:22:17.000Z",
+    cost: "0.001",
+    currency: "USD",
+    price: { list: "standard", version: 1, country: "*", per_segment: "0.001" },
+    segments: { count: 1, encoding: "none", characters: 5 },
+    created_at: new Date().toISOString(),
+  };
+  const sent: EventData<"MessageSent"> = {
+    message_id: messageId,
+    message: messageContext(request),
+    attempt: 1,
+    attempt_id: attemptId,
+    gateway: gateway.name,
+    gateway_kind: gateway.kind,
+    choice: { reason: "only one" },
+    provider: { name: gateway.name, message_id: result.providerMessageId, status: result.status },
+    cost: request.cost,
+    currency: request.currency,
+  };
+  const metadata = { partner: me(), actor: "test" };
+  const events = [
+    { id: uuid7(), type: "MessageRequested", data: request, metadata },
+    { id: uuid7(), type: "MessageSent", data: sent, metadata },
+  ];
+  const stream = streamOf("message", messageId);
+  const [outcome] = await log.append([{ stream, expected: "no_stream", events }]);
+  if (outcome!.kind !== "appended") throw new Error(JSON.stringify(outcome));
+  return {
+    messageId,
+    mailId: result.providerMessageId,
+    returnPath: sink.messages.at(-1)!.from,
+    state: async () => foldMessage(await log.readStream(stream))!,
+    periods: () =>
+      log.readStream(streamOf("suppression", suppressionName(vault, me(), "email", to))),
+  };
+}
+
+const report = (status: string, returned: string, action = "failed"): string =>
+  [
+    "From: MAILER-DAEMON@mx.example",
+    `Message-ID: <${newId("msg")}@mx.example>`,
+    "MIME-Version: 1.0",
+    "Auto-Submitted: auto-replied",
+    'Content-Type: multipart/report; report-type=delivery-status; boundary="b"',
+    "",
+    "--b\r\n\r\nIt did not work.\r\n--b",
+    "Content-Type: message/delivery-status",
+    "",
+    "Reporting-MTA: dns; mx.example\r\n",
+    `Final-Recipient: rfc822; ada@example.com\r\nAction: ${action}\r\nStatus: ${status}`,
+    `Diagnostic-Code: smtp; 550 ${status} no`,
+    "",
+    `--b\r\nContent-Type: text/rfc822-headers\r\n\r\nMessage-ID: ${returned}`,
+    "--b--",
+    "",
+  ].join("\r\n");
+const callbacks = async () =>
+  (await live().log.readAll({ after: 0n, limit: 1_000, types: ["CallbackReceived"] })).events;
+
+test("mail that came back makes its message bounced and keeps others from its recipient, however often it is delivered", async () => {
+  const one = await sentTo("gone@example.com");
+  expect(one.returnPath).toMatch(new RegExp(`^b-[a-z0-9-]+@${domain}$`));
+  const raw = report("5.1.1", "");
+  // Before its end a server says only that it keeps trying.
+  expect(await deliver({ from: "", to: one.returnPath }, report("4.4.7", "", "delayed"))).toMatch(
+    /^250/,
+  );
+  for (let times = 0; times < 2; times++)
+    expect(await deliver({ from: "", to: one.returnPath.toUpperCase() }, raw)).toMatch(/^250/);
+  await until(async () => (await one.periods()).length > 0);
+  expect(await one.state()).toMatchObject({
+    status: "bounced",
+    error: { code: "recipient_rejected" },
+  });
+  expect((await one.periods()).map(({ data }) => data)).toMatchObject([{ reason: "bounce" }]);
+  const receipts = await live().log.readStream(streamOf("receipts", one.messageId));
+  expect(receipts.map(({ data }) => data)).toMatchObject([
+    { status: "bounced", provider_message_id: one.mailId },
+  ]);
+  const stored = await callbacks();
+  expect(stored).toHaveLength(2);
+  expect(JSON.stringify(stored.map(({ data }) => data)), "sealed").not.toMatch(
+    /daemon|b-[0-9a-z]{26}/i,
+  );
+});
+
+test("a full mailbox bounces its message alone, and a complaint stops what follows", async () => {
+  const full = await sentTo("full@example.com");
+  await deliver({ from: "", to: full.returnPath }, report("5.2.2", ""));
+  const unwanted = await sentTo("cross@example.com");
+  const complaint = [
+    "From: fbl@mailbox.example",
+    'Content-Type: multipart/report; report-type=feedback-report; boundary="b"',
+    "",
+    "--b\r\nContent-Type: message/feedback-report\r\n\r\nFeedback-Type: abuse",
+    `--b\r\nContent-Type: message/rfc822\r\n\r\nMessage-ID: ${unwanted.mailId}\r\n\r\nHello`,
+    "--b--",
+  ].join("\r\n");
+  expect(await deliver({ from: "fbl@mailbox.example", to: `fbl@${domain}` }, complaint)).toMatch(
+    /^250/,
+  );
+  await until(async () => (await unwanted.periods()).length > 0);
+  expect((await unwanted.periods()).map(({ data }) => data)).toMatchObject([
+    { reason: "complaint" },
+  ]);
+  expect((await unwanted.state()).status).toBe("sent");
+  expect(await full.state()).toMatchObject({ status: "bounced", error: { code: "mailbox_full" } });
+  expect(await full.periods()).toEqual([]);
+});
+
+test("what a person answers stands in the conversation of its address, and what a machine answers nowhere", async () => {
+  const one = await sentTo("ada@example.com");
+  const written = (id: string, text: string, more: readonly string[] = []) =>
+    [
+      "From: Ada <ada@example.com>",
+      `Message-ID: <${id}@example.com>`,
+      `In-Reply-To: ${one.mailId}`,
+      ...more,
+      "",
+      text,
+    ].join("\r\n");
+  const toHelp = { from: "ada@example.com", to: "HELP@shop.example" };
+  await deliver(toHelp, written("away", "I am away", ["Auto-Submitted: auto-replied"]));
+  await deliver(toHelp, written("one", "Where is it?"));
+  await deliver(toHelp, written("two", "And when?", ["References: <one@example.com>"]));
+  const received = async () =>
+    (await live().log.readAll({ after: 0n, limit: 100, types: ["MessageReceived"] })).events;
+  const events = await until(async () => {
+    const all = await received();
+    return all.length >= 2 ? all : undefined;
+  });
+  const open = await live().vault.open(me(), ...events.map(({ data }) => data));
+  expect(events.map(({ data }) => open(data))).toMatchObject([
+    {
+      from: "ada@example.com",
+      to: "help@shop.example",
+      text: "Where is it?",
+      references: [one.mailId],
+    },
+    { text: "And when?", references: ["<one@example.com>"] },
+  ]);
+  expect(new Set(events.map(({ data }) => data.conversation_id)).size).toBe(1);
+  const opened = await live().log.readAll({ after: 0n, limit: 9, types: ["ConversationOpened"] });
+  expect(opened.events).toHaveLength(1);
+});
+
+/** What a server says to lines, one after the other. */
+async function talk(at: number, lines: readonly string[]): Promise<readonly string[]> {
+  const socket = connect(at, "127.0.0.1");
+  const answers: string[] = [];
+  const left = [...lines];
+  for await (const chunk of socket.setEncoding("utf8")) {
+    for (const line of String(chunk).split("\r\n"))
+      if (/^\d{3} /.test(line)) {
+        answers.push(line.slice(0, 3));
+        const next = left.shift();
+        if (next === undefined) socket.end();
+        else socket.write(`${next}\r\n`);
+      }
+  }
+  return answers;
+}
+
+test("only who is here gets mail: strangers are refused at the envelope, and who tries on is put down", async () => {
+  const before = (await callbacks()).length;
+  for (const to of [
+    "nobody@shop.example",
+    "ada@example.com",
+    `b-${"0".repeat(26)}-1-${"0".repeat(20)}@${domain}`,
+  ])
+    expect(await deliver({ from: "", to }, "Subject: x\r\n\r\nx")).toMatch(/^550/);
+  const tries = Array.from({ length: 12 }, (_, at) => `RCPT TO:<try${at}@shop.example>`);
+  const answers = await talk(port, ["EHLO x.example", "MAIL FROM:<>", ...tries]);
+  expect(answers.slice(3)).toEqual([...Array.from({ length: 9 }, () => "550"), "421"]);
+  const auth = await talk(port, ["EHLO x.example", "AUTH PLAIN AGEAYg=="]);
+  expect(auth.at(-1)).toMatch(/^5/);
+  expect((await callbacks()).length).toBe(before);
+});
+
+test("a size that is too much is refused before it comes, and of much the beginning is kept", async () => {
+  const one = await sentTo("big@example.com");
+  const size = await talk(port, ["EHLO x.example", "MAIL FROM:<> SIZE=30000000"]);
+  expect(size.at(-1)).toBe("552");
+  const before = (await callbacks()).length;
+  const raw = `${report("5.1.1", "")}${"x".repeat(70)}\r\n`.concat(
+    `${"y".repeat(70)}\r\n`.repeat(20_000),
+  );
+  expect(await deliver({ from: "", to: one.returnPath }, raw)).toMatch(/^250/);
+  const stored = (await callbacks()).at(-1)!;
+  expect((await callbacks()).length).toBe(before + 1);
+  const { raw: kept, headers } = (await live().vault.open(undefined, stored.data))(stored.data);
+  expect(kept.length).toBe(500_000);
+  expect(JSON.parse(headers)).toMatchObject({ bytes: expect.stringMatching(/^14\d{5}$/) });
+  await until(async () => (await one.state()).status === "bounced");
+});
+
+test("what cannot be stored is to come again, and is taken then", async () => {
+  const { settings, directory, masterKey } = world.platform;
+  const context = live();
+  let away = true;
+  const log = {
+    ...context.log,
+    append: (appends: Parameters<typeof context.log.append>[0]) =>
+      away ? Promise.reject(new Error("the log is away")) : context.log.append(appends),
+  };
+  const environments = { live: { ...context, log }, sandbox: world.platform.contexts.sandbox };
+  const alone: MailListener = (await openMailListener({
+    settings: { ...settings, inboundSmtp: { host: "127.0.0.1", port: 0, tls: undefined } },
+    directory,
+    masterKey,
+    environments,
+    logger: context.logger,
+  }))!;
+  const one = await sentTo("later@example.com");
+  const raw = report("5.1.1", "");
+  expect(await deliver({ from: "", to: one.returnPath }, raw, alone.port)).toMatch(/^451/);
+  away = false;
+  expect(await deliver({ from: "", to: one.returnPath }, raw, alone.port)).toMatch(/^250/);
+  await until(async () => (await one.state()).status === "bounced");
+  const offered = await talk(alone.port, ["EHLO x.example", "STARTTLS"]);
+  expect(offered.at(-1), "without a certificate there is no encryption to offer").toMatch(/^5/);
+  // A connection that is open ends, and the stop does not wait for its words.
+  const idle = connect(alone.port, "127.0.0.1");
+  const ended = new Promise((resolve) => idle.once("close", resolve));
+  idle.resume().on("error", () => undefined);
+  await new Promise((resolve) => idle.once("data", resolve));
+  await alone.close();
+  await ended;
+});
+
+test("mail comes encrypted where there is a certificate, and that one", async () => {
+  const transport = createTransport({
+    host: "localhost",
+    port,
+    requireTLS: true,
+    tls: { ca: await readFile(certificate.caFile), servername: "localhost" },
+  });
+  await expect(transport.verify()).resolves.toBe(true);
+  transport.close();
+});
