@@ -236,6 +236,18 @@ program
   );
 
 program
+  .command("rotate-key")
+  .description(
+    "seal everything with the first of the two master keys that are set, in place of the second; run again until it says that it is done; exit code 1 before",
+  )
+  .option("--check", "count what is left under the key before, change nothing")
+  .action(({ check = false }: { check?: boolean }) => {
+    const work = async (target: Target) =>
+      (await import("./rotate-key/index.ts")).rotateKey(target, check, interrupted.signal);
+    return check ? withTarget(work) : change("live", "rotate-key", "master key", work);
+  });
+
+program
   .command("backup")
   .description("copy the embedded PostgreSQL, as of one moment, while services go on")
   .argument("<folder>", "what is made: a data folder without the master key")

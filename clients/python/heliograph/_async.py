@@ -1020,14 +1020,14 @@ class AsyncOperationsEvents:
     def __init__(self, core: AsyncCore) -> None:
         self._core = core
 
-    async def page(self, *, after: Optional[int] = None, consumer: Optional[str] = None, limit: Optional[int] = None, types: Optional[Union[str, Sequence[str]]] = None, wait: Optional[float] = None, before: Optional[int] = None, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> "t.LifecycleEventPage":
+    async def page(self, *, after: Optional[int] = None, consumer: Optional[str] = None, limit: Optional[int] = None, types: Optional[Union[str, Sequence[str]]] = None, filters: Optional[str] = None, wait: Optional[float] = None, before: Optional[int] = None, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> "t.LifecycleEventPage":
         """The feed of lifecycle events, oldest first, resumable from the beginning: GET /api/v1/events"""
-        answer: "t.LifecycleEventPage" = await self._core.call("GET", "/api/v1/events", (), {"after": after, "consumer": consumer, "limit": limit, "types": types, "wait": wait, "before": before}, min_log_position=min_log_position, timeout=timeout)
+        answer: "t.LifecycleEventPage" = await self._core.call("GET", "/api/v1/events", (), {"after": after, "consumer": consumer, "limit": limit, "types": types, "filters": filters, "wait": wait, "before": before}, min_log_position=min_log_position, timeout=timeout)
         return answer
 
-    def stream(self, *, after: Optional[int] = None, types: Optional[Union[str, Sequence[str]]] = None, timeout: Optional[float] = None) -> AsyncIterator["t.LifecycleEvent"]:
-        """The same feed as server-sent events; resumes behind Last-Event-ID: GET /api/v1/events/stream"""
-        return self._core.stream(after=after or 0, types=types, timeout=timeout)
+    def stream(self, *, after: Optional[int] = None, consumer: Optional[str] = None, types: Optional[Union[str, Sequence[str]]] = None, filters: Optional[str] = None, timeout: Optional[float] = None) -> AsyncIterator["t.LifecycleEvent"]:
+        """The same feed as server-sent events; resumes behind Last-Event-ID, else where its consumer has committed: GET /api/v1/events/stream"""
+        return self._core.stream(after=after, types=types, consumer=consumer, filters=filters, timeout=timeout)
 
 
 class AsyncOperationsEventConsumers:

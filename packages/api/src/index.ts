@@ -27,6 +27,7 @@ export { decodeCursor, encodeCursor } from "./cursor.ts";
 export { FailedTries } from "./failed-tries.ts";
 export { etagOf, requireMatch } from "./etag.ts";
 export { parseIdempotencyKey } from "./idempotency-key.ts";
+export { answersUnderKeys } from "./kept-answers.ts";
 export { inProgress, keyReused, requireSameRequest } from "./idempotency.ts";
 export { type Located, listAcross } from "./list-across.ts";
 export { ListQuery, type Page, listBody, listOf, pageOf, slicePage } from "./listing.ts";
