@@ -388,6 +388,12 @@ export const settingsTable = {
     consequence: "How many messages `npm run bench -- clearing` deletes.",
     forTests: true,
   }),
+  HELIOGRAPH_BENCH_WAITING: text().meta({
+    allowed: "a number of deliveries",
+    preset: "1000000",
+    consequence: "How many deliveries wait in the table in `npm run bench -- waiting`.",
+    forTests: true,
+  }),
   HELIOGRAPH_BENCH_DATABASE_URL: text().meta({
     allowed: "a URL whose role may create databases",
     preset: "embedded PostgreSQL",

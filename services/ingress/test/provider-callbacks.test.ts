@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from "node:crypto";
 import { service as contacts } from "@heliograph/contacts";
 import { service as conversations } from "@heliograph/conversations";
 import { newId, streamOf, type EventType } from "@heliograph/contracts";
@@ -385,22 +386,35 @@ test("a body that is larger than any provider's is refused before it is looked a
 
 test("a push to a device of the partner's goes to its token, and one whose token is none any more is dropped", async () => {
   const fcm = await fcmDouble();
-  await world.call("POST", "/api/v1/admin/gateways", {
-    key: await world.addKey(partner, { environment: "live", scopes: ["admin"] }),
-    body: {
-      name: "fcm-1",
-      channel: "push",
-      kind: "fcm",
-      partner_id: partner,
-      settings: { base_url: fcm.url, project_id: fcm.projectId },
-      secrets: { service_account: JSON.parse(fcm.serviceAccount) },
+  const admin = await world.addKey(partner, { environment: "live", scopes: ["admin"] });
+  const add = async (body: object): Promise<void> => {
+    const pushes = { channel: "push", partner_id: partner, ...body };
+    const made = await world.call("POST", "/api/v1/admin/gateways", { key: admin, body: pushes });
+    expect(made.status).toBe(201);
+  };
+  await add({
+    name: "fcm-1",
+    kind: "fcm",
+    settings: { base_url: fcm.url, project_id: fcm.projectId },
+    secrets: { service_account: JSON.parse(fcm.serviceAccount) },
+  });
+  const signing = generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey;
+  await add({
+    name: "apns-1",
+    kind: "apns",
+    settings: {
+      base_url: "https://127.0.0.1:1",
+      team_id: "T".repeat(10),
+      key_id: "K".repeat(10),
+      topic: "example.app",
     },
+    secrets: { key: signing.export({ type: "pkcs8", format: "pem" }) },
   });
   const { pool, vault } = live();
   const token = "fMEP0vJqS0:APA91bHqX-device";
-  const register = async (): Promise<string> => {
+  const register = async (own = token): Promise<string> => {
     const id = newId("dev");
-    const sealed = (await vault.seal({ partner, subject: id }))(token);
+    const sealed = (await vault.seal({ partner, subject: id }))(own);
     await pool.query(
       `insert into mobile_devices.devices (id, partner, agent_id, session_id, token_name, token, platform)
         values ($1, $2, 'agt_1', 'ses_1', $1, $3, 'android')`,
@@ -409,6 +423,15 @@ test("a push to a device of the partner's goes to its token, and one whose token
     return id;
   };
   const device = await register();
+  // Which gateway a device would go to follows from its token, as with a message.
+  const explained = async (to: string): Promise<string> => {
+    const body = { channel: "push", to };
+    const answer = await world.call("POST", "/api/v1/routing/explain", { key, body });
+    expect([answer.status, answer.body.considered.length]).toEqual([200, 1]);
+    return answer.body.gateway;
+  };
+  expect(await explained(device)).toBe("fcm-1");
+  expect(await explained(await register("0123456789abcdef".repeat(4)))).toBe("apns-1");
   const push = async (to: string, more = {}): Promise<string> => {
     const body = { channel: "push", to, subject: "Shop", text: "It is here", ...more };
     const answer = await world.call("POST", "/api/v1/messages", { key, body });
