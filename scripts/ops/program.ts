@@ -97,6 +97,19 @@ program
     }),
   );
 
+program
+  .command("shadow")
+  .description(
+    "compute a projection by this release's code beside the served one, whose release may be another, and count the rows that differ; changes nothing; exit code 1 when some do",
+  )
+  .requiredOption("--projector <name>", "the projection")
+  .addOption(environmentOption().makeOptionMandatory())
+  .action(({ projector, env }: { projector: string; env: Environment }) =>
+    withTarget(async (target) =>
+      (await import("./shadow.ts")).shadow(target, projector, env, interrupted.signal),
+    ),
+  );
+
 const position = (text: string): bigint => {
   if (!/^\d{1,18}$/.test(text)) throw new InvalidArgumentError("a position is a number");
   return BigInt(text);

@@ -1,5 +1,7 @@
 export { isWithin, networkOf, parseBlock, placeOf } from "./addresses.ts";
+export { AsOf, lookBack } from "./as-of.ts";
 export { appendOne, changeOnce, maxConflicts, tooManyChanges } from "./append.ts";
+export { explainedOr, explainField, ExplainQuery, FieldExplanation, reasonOf } from "./explain.ts";
 export { unknownActor } from "./audited.ts";
 export { BodyBudget, type BodyHold } from "./body-budget.ts";
 export { readBody } from "./body.ts";

@@ -11,7 +11,8 @@ export type Operations = {
     /** Send up to 1,000 messages, each with its own result: `POST /api/v1/messages/batch` */ sendBatch(body: T.SendBatch, options?: C.Options<"idempotencyKey">): Promise<T.BatchAnswer>;
     /** Every event of a message, oldest first: `GET /api/v1/messages/{id}/timeline` */ timeline(id: string | number, options?: C.Options<never>): Promise<T.Timeline>;
     /** Cancel a message that is still scheduled: `POST /api/v1/messages/{id}/cancel` */ cancel(id: string | number, options?: C.Options<"idempotencyKey">): Promise<T.Message>;
-    /** Get a message, now or as of an earlier position: `GET /api/v1/messages/{id}` */ get(id: string | number, query?: { /** A position of the log: the answer is as it was then. */ readonly as_of?: string }, options?: C.Options<never>): Promise<T.Message>;
+    /** Get a message, now or as of an earlier position or time: `GET /api/v1/messages/{id}` */ get(id: string | number, query?: { /** A position of the log, or a time by its clock (RFC 3339): the answer is as it was then. */ readonly as_of?: string }, options?: C.Options<never>): Promise<T.Message>;
+    /** Which events a field of a message comes from, now or as of an earlier position or time: `GET /api/v1/messages/{id}/explain` */ explain(id: string | number, query: { /** The field of the answer, or its path. */ readonly field: string; /** A position of the log, or a time by its clock (RFC 3339): the answer is as it was then. */ readonly as_of?: string }, options?: C.Options<never>): Promise<T.FieldExplanation>;
   };
   readonly conversations: {
     /** Answer the person of a conversation: `POST /api/v1/conversations/{id}/messages` */ reply(id: string | number, body: T.SendReply, options?: C.Options<"idempotencyKey" | "wait">): Promise<T.SettledReply | T.AcceptedReply>;
@@ -19,7 +20,8 @@ export type Operations = {
       /** List the messages and notes of a conversation, oldest first: `GET /api/v1/conversations/{id}/messages` */ list(id: string | number, query?: { /** How many at most. */ readonly limit?: number; /** `next_cursor` of an earlier page. */ readonly after?: string; /** `prev_cursor` of an earlier page. */ readonly before?: string; /** Whether to begin with the last page; `prev_cursor` leads back from it. */ readonly newest?: boolean }, options?: C.Options<never>): C.Listing<T.ConversationMessage, T.ConversationMessageList>;
     };
     /** List conversations, newest activity first: `GET /api/v1/conversations` */ list(query?: { /** How many at most. */ readonly limit?: number; /** `next_cursor` of an earlier page. */ readonly after?: string; /** `prev_cursor` of an earlier page. */ readonly before?: string; /** Its status. */ readonly status?: "open" | "snoozed" | "closed"; /** An agent's id, or `none` for those that nobody has. */ readonly assignee?: string; /** The team that has it. */ readonly team?: string; /** A contact; those that are part of it by a merge count too. */ readonly contact?: string; /** How the message travels. */ readonly channel?: "sms" | "whatsapp" | "email" | "push" | "telegram" | "broadcast"; /** Whether something of it is unread. */ readonly unread?: boolean }, options?: C.Options<"minLogPosition">): C.Listing<T.Conversation, T.ConversationList>;
-    /** Get a conversation: `GET /api/v1/conversations/{id}` */ get(id: string | number, options?: C.Options<"ifNoneMatch">): Promise<T.Conversation>;
+    /** Get a conversation, now or as of an earlier position or time: `GET /api/v1/conversations/{id}` */ get(id: string | number, query?: { /** A position of the log, or a time by its clock (RFC 3339): the answer is as it was then. */ readonly as_of?: string }, options?: C.Options<"ifNoneMatch">): Promise<T.Conversation>;
+    /** Which events a field of a conversation comes from, now or as of an earlier position or time: `GET /api/v1/conversations/{id}/explain` */ explain(id: string | number, query: { /** The field of the answer, or its path. */ readonly field: string; /** A position of the log, or a time by its clock (RFC 3339): the answer is as it was then. */ readonly as_of?: string }, options?: C.Options<never>): Promise<T.FieldExplanation>;
     /** Write a note that the person does not see: `POST /api/v1/conversations/{id}/notes` */ note(id: string | number, body: T.WriteNote, options?: C.Options<"idempotencyKey">): Promise<T.ConversationMessage>;
     /** Close a conversation: `POST /api/v1/conversations/{id}/close` */ close(id: string | number, options?: C.Options<"idempotencyKey">): Promise<T.Conversation>;
     /** Open a conversation that is closed or rests: `POST /api/v1/conversations/{id}/reopen` */ reopen(id: string | number, options?: C.Options<"idempotencyKey">): Promise<T.Conversation>;
@@ -46,16 +48,16 @@ export type Operations = {
   readonly templates: {
     /** Create a template with its first version: `POST /api/v1/templates` */ create(body: T.CreateTemplate, options?: C.Options<"idempotencyKey">): Promise<T.Template>;
     /** List templates, newest first: `GET /api/v1/templates` */ list(query?: { /** How many at most. */ readonly limit?: number; /** `next_cursor` of an earlier page. */ readonly after?: string; /** `prev_cursor` of an earlier page. */ readonly before?: string; /** How the message travels. */ readonly channel?: "sms" | "whatsapp" | "email" | "push" | "telegram" | "broadcast" }, options?: C.Options<"minLogPosition">): C.Listing<T.TemplateSummary, T.TemplateList>;
-    /** Get a template by id or slug: `GET /api/v1/templates/{id}` */ get(id: string | number, query?: { /** Needed with a slug that several channels have. */ readonly channel?: "sms" | "whatsapp" | "email" | "push" | "telegram" | "broadcast" }, options?: C.Options<never>): Promise<T.Template>;
+    /** Get a template by id or slug, now or as of an earlier position or time: `GET /api/v1/templates/{id}` */ get(id: string | number, query?: { /** Needed with a slug that several channels have. */ readonly channel?: "sms" | "whatsapp" | "email" | "push" | "telegram" | "broadcast"; /** A position of the log, or a time by its clock (RFC 3339): the answer is as it was then. */ readonly as_of?: string }, options?: C.Options<never>): Promise<T.Template>;
     readonly versions: {
       /** Add a version to a template: `POST /api/v1/templates/{id}/versions` */ create(id: string | number, body: T.AddTemplateVersion, options?: C.Options<"idempotencyKey"> & { readonly query?: { /** Needed with a slug that several channels have. */ readonly channel?: "sms" | "whatsapp" | "email" | "push" | "telegram" | "broadcast" } }): Promise<T.TemplateVersion>;
       /** Get one version of a template: `GET /api/v1/templates/{id}/versions/{version}` */ get(id: string | number, version: string | number, query?: { /** Needed with a slug that several channels have. */ readonly channel?: "sms" | "whatsapp" | "email" | "push" | "telegram" | "broadcast" }, options?: C.Options<never>): Promise<T.TemplateVersion>;
     };
     /** Render a template without sending anything: `POST /api/v1/templates/{id}/preview` */ preview(id: string | number, body: T.PreviewTemplate, options?: C.Options<never> & { readonly query?: { /** Needed with a slug that several channels have. */ readonly channel?: "sms" | "whatsapp" | "email" | "push" | "telegram" | "broadcast" } }): Promise<T.RenderedTemplate>;
   };
-  /** The wallet's balance: `GET /api/v1/balance` */ balance(query?: { /** Of which wallet; the partner's own. */ readonly currency?: string }, options?: C.Options<"minLogPosition">): Promise<T.Balance>;
-  /** The balances of all wallets, one for each currency: `GET /api/v1/wallets` */ wallets(options?: C.Options<"minLogPosition">): Promise<T.Wallets>;
+  /** The wallet's balance, now or as of an earlier position or time: `GET /api/v1/balance` */ balance(query?: { /** Of which wallet; the partner's own. */ readonly currency?: string; /** A position of the log, or a time by its clock (RFC 3339): the answer is as it was then. */ readonly as_of?: string }, options?: C.Options<"minLogPosition">): Promise<T.Balance>;
   readonly wallet: {
+    /** Which events made the balance what it is, now or as of an earlier position or time: `GET /api/v1/wallet/explain` */ explain(query: { /** The field of the balance. */ readonly field: "available" | "held"; /** Of which wallet; the partner's own. */ readonly currency?: string; /** A position of the log, or a time by its clock (RFC 3339): the answer is as it was then. */ readonly as_of?: string }, options?: C.Options<"minLogPosition">): Promise<T.FieldExplanation>;
     /** Add funds: sandbox keys to their own wallet, admin keys to any: `POST /api/v1/wallet/topups` */ topUp(body: T.Topup, options?: C.Options<"idempotencyKey">): Promise<T.ToppedUp>;
     readonly settings: {
       /** What the wallet decides by: `GET /api/v1/wallet/settings` */ get(query?: { /** Of which wallet; the partner's own. */ readonly currency?: string; /** The partner's id. */ readonly partner_id?: string; /** `live` or `sandbox`. */ readonly environment?: "live" | "sandbox" }, options?: C.Options<"ifNoneMatch">): Promise<T.WalletSettings>;
@@ -70,6 +72,7 @@ export type Operations = {
     };
     /** The wallet recomputed from the log, now or at an earlier position: `GET /api/v1/wallet/proof` */ proof(query?: { /** When, RFC 3339, UTC. */ readonly at?: string; /** Of which wallet; the partner's own. */ readonly currency?: string }, options?: C.Options<"minLogPosition">): Promise<T.WalletProof>;
   };
+  /** The balances of all wallets, one for each currency: `GET /api/v1/wallets` */ wallets(options?: C.Options<"minLogPosition">): Promise<T.Wallets>;
   readonly admin: {
     readonly partners: {
       /** Correct a partner's balance, with a reason: `POST /api/v1/admin/partners/{id}/adjustments` */ adjust(id: string | number, body: T.Adjust, options?: C.Options<"idempotencyKey">): Promise<T.Adjustment>;
@@ -169,7 +172,7 @@ export type Operations = {
       /** Get the contact that has an external id now: `GET /api/v1/contacts/by-external-id/{source}/{external_id}` */ get(source: string | number, external_id: string | number, options?: C.Options<"ifNoneMatch">): Promise<T.Contact>;
       /** Create or update the contact that has an external id; what is left out stays: `PUT /api/v1/contacts/by-external-id/{source}/{external_id}` */ upsert(source: string | number, external_id: string | number, body: T.ContactInput, options?: C.Options<"idempotencyKey" | "ifMatch">): Promise<T.Contact>;
     };
-    /** Get a contact, or what a merged one is part of now: `GET /api/v1/contacts/{id}` */ get(id: string | number, options?: C.Options<"ifNoneMatch">): Promise<T.Contact | T.MergedContact>;
+    /** Get a contact, or what a merged one is part of; now or as of an earlier position or time: `GET /api/v1/contacts/{id}` */ get(id: string | number, query?: { /** A position of the log, or a time by its clock (RFC 3339): the answer is as it was then. */ readonly as_of?: string }, options?: C.Options<"ifNoneMatch">): Promise<T.Contact | T.MergedContact>;
     /** Change a contact by a JSON Merge Patch: `PATCH /api/v1/contacts/{id}` */ update(id: string | number, body: T.ContactPatch, options?: C.Options<"idempotencyKey" | "ifMatch">): Promise<T.Contact>;
     /** Erase a contact: its keys are destroyed, and what they sealed is unreadable for ever: `DELETE /api/v1/contacts/{id}` */ erase(id: string | number, options?: C.Options<"idempotencyKey" | "ifMatch">): Promise<T.ErasureRequested>;
     readonly externalIds: {
@@ -197,8 +200,12 @@ export type Operations = {
   readonly suppressions: {
     /** List suppressions, newest first: `GET /api/v1/suppressions` */ list(query?: { /** How many at most. */ readonly limit?: number; /** `next_cursor` of an earlier page. */ readonly after?: string; /** `prev_cursor` of an earlier page. */ readonly before?: string; /** An address; without `channel` on every channel that it could be of. */ readonly to?: string; /** How the message travels. */ readonly channel?: "sms" | "whatsapp" | "email" | "push" | "telegram" | "broadcast"; /** true: those that stop something now; false: those that are over. */ readonly active?: boolean }, options?: C.Options<"minLogPosition">): C.Listing<T.Suppression, T.SuppressionList>;
     /** Send nothing to a recipient from now on: `POST /api/v1/suppressions` */ add(body: T.CreateSuppression, options?: C.Options<"idempotencyKey">): Promise<T.Suppression>;
-    /** Get a suppression: `GET /api/v1/suppressions/{id}` */ get(id: string | number, options?: C.Options<"ifNoneMatch">): Promise<T.Suppression>;
+    /** Get a suppression, now or as of an earlier position or time: `GET /api/v1/suppressions/{id}` */ get(id: string | number, query?: { /** A position of the log, or a time by its clock (RFC 3339): the answer is as it was then. */ readonly as_of?: string }, options?: C.Options<"ifNoneMatch">): Promise<T.Suppression>;
     /** End a suppression, whatever began it: `DELETE /api/v1/suppressions/{id}` */ remove(id: string | number, options?: C.Options<"idempotencyKey" | "ifMatch">): Promise<T.Suppression>;
+  };
+  readonly unsubscribe: {
+    /** Ask the recipient of a mail whether to unsubscribe; changes nothing: `GET /api/v1/unsubscribe/{token}` */ get(token: string | number, options?: C.Options<never>): Promise<string>;
+    /** Unsubscribe the recipient of a mail from marketing, with one click (RFC 8058): `POST /api/v1/unsubscribe/{token}` */ create(token: string | number, body: C.Bytes, options: C.Options<never> & { readonly contentType: string }): Promise<string>;
   };
   readonly agents: {
     /** Make an agent, or invite one: `POST /api/v1/agents` */ create(body: T.CreateAgent, options?: C.Options<"idempotencyKey">): Promise<T.Agent>;
@@ -213,7 +220,7 @@ export type Operations = {
   readonly teams: {
     /** Make a team: `POST /api/v1/teams` */ create(body: T.CreateTeam, options?: C.Options<"idempotencyKey">): Promise<T.Team>;
     /** List teams, newest first: `GET /api/v1/teams` */ list(query?: { /** How many at most. */ readonly limit?: number; /** `next_cursor` of an earlier page. */ readonly after?: string; /** `prev_cursor` of an earlier page. */ readonly before?: string }, options?: C.Options<"minLogPosition">): C.Listing<T.Team, T.TeamList>;
-    /** Get a team: `GET /api/v1/teams/{id}` */ get(id: string | number, options?: C.Options<"ifNoneMatch">): Promise<T.Team>;
+    /** Get a team, now or as of an earlier position or time: `GET /api/v1/teams/{id}` */ get(id: string | number, query?: { /** A position of the log, or a time by its clock (RFC 3339): the answer is as it was then. */ readonly as_of?: string }, options?: C.Options<"ifNoneMatch">): Promise<T.Team>;
     /** Change a team: what is left out stays, null takes it away: `PATCH /api/v1/teams/{id}` */ update(id: string | number, body: T.PatchTeam, options?: C.Options<"idempotencyKey" | "ifMatch">): Promise<T.Team>;
     /** Delete a team; its conversations keep their agents: `DELETE /api/v1/teams/{id}` */ delete(id: string | number, options?: C.Options<"idempotencyKey" | "ifMatch">): Promise<void>;
   };
@@ -291,7 +298,7 @@ export type Operations = {
   readonly webhookEndpoints: {
     /** Add a webhook endpoint: `POST /api/v1/webhook-endpoints` */ create(body: T.CreateWebhookEndpoint, options?: C.Options<"idempotencyKey">): Promise<T.CreatedWebhookEndpoint>;
     /** List webhook endpoints, oldest first: `GET /api/v1/webhook-endpoints` */ list(query?: { /** How many at most. */ readonly limit?: number; /** `next_cursor` of an earlier page. */ readonly after?: string; /** `prev_cursor` of an earlier page. */ readonly before?: string }, options?: C.Options<"minLogPosition">): C.Listing<T.WebhookEndpoint, T.WebhookEndpointList>;
-    /** Get a webhook endpoint: `GET /api/v1/webhook-endpoints/{id}` */ get(id: string | number, options?: C.Options<never>): Promise<T.WebhookEndpoint>;
+    /** Get a webhook endpoint, now or as of an earlier position or time: `GET /api/v1/webhook-endpoints/{id}` */ get(id: string | number, query?: { /** A position of the log, or a time by its clock (RFC 3339): the answer is as it was then. */ readonly as_of?: string }, options?: C.Options<never>): Promise<T.WebhookEndpoint>;
     /** Change a webhook endpoint; what is left out stays: `PATCH /api/v1/webhook-endpoints/{id}` */ update(id: string | number, body: T.UpdateWebhookEndpoint, options?: C.Options<"idempotencyKey">): Promise<T.WebhookEndpoint>;
     /** Remove a webhook endpoint: `DELETE /api/v1/webhook-endpoints/{id}` */ delete(id: string | number, options?: C.Options<"idempotencyKey">): Promise<void>;
     /** Enable a webhook endpoint again: `POST /api/v1/webhook-endpoints/{id}/enable` */ enable(id: string | number, options?: C.Options<"idempotencyKey">): Promise<T.WebhookEndpoint>;

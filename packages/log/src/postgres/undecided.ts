@@ -1,5 +1,5 @@
 import type pg from "pg";
-import type { Item } from "./flush.ts";
+import type { Item } from "../companions.ts";
 import type { Outcome } from "../types.ts";
 
 const END_BACKENDS = `select pg_terminate_backend(pid, 2000) as gone from pg_stat_activity
