@@ -123,7 +123,7 @@ function methodOf(operation: Operation, { async: isAsync }: Flavour): string {
   const own = snake(name.at(-1)!);
   if (isStream) {
     const type = isAsync ? "AsyncIterator" : "Iterator";
-    return `    def ${own}(${head}) -> ${type}["t.LifecycleEvent"]:\n${doc}\n        return self._core.stream(after=after or 0, types=types, timeout=timeout)`;
+    return `    def ${own}(${head}) -> ${type}["t.LifecycleEvent"]:\n${doc}\n        return self._core.stream(after=after, types=types, consumer=consumer, filters=filters, timeout=timeout)`;
   }
   if (entry) {
     const type = isAsync ? "AsyncListing" : "Listing";

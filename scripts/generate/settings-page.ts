@@ -20,7 +20,7 @@ export function settingsPage(
       .join("");
   return `# Settings
 
-Made by \`npm run generate\` from \`packages/runtime/src/settings-table.ts\`. Settings are environment variables, read once at the start. A wrong value stops the start with one line that names the variable, and exit
+Made by \`npm run generate\` from \`packages/runtime/src/settings-table.ts\`. Settings are environment variables, read once at the start; what is not set there may stand in a file of its name in the folder of \`CREDENTIALS_DIRECTORY\`, where systemd's \`LoadCredential=\` and mounted secrets put it. A wrong value stops the start with one line that names the variable, and exit
 code 2; so does a name that is a slip of one of these, and any other \`HELIOGRAPH_…\` is named in a warning. An empty value is the same as none. Lists are separated by commas.
 
 ${head}${rows(false)}

@@ -10,6 +10,7 @@ import {
 } from "@heliograph/testkit";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { progressText } from "./progress.ts";
+import { shadowText } from "./shadow-text.ts";
 
 const main = new URL("main.ts", import.meta.url).pathname;
 const dataDir = newDataDir();
@@ -230,4 +231,27 @@ test("progress tells the share, the rate and the time that is left", () => {
     "25 %, event 50,000 of 200,000, 5,000 events/s, ETA 30 s",
   );
   expect(progressText(0, 0, 0)).toBe("100 %, event 0 of 0, 0 events/s, ETA unknown");
+});
+
+test("a shadow says of each table what the release would make of it", () => {
+  const result = { position: "7", events: 1_200, seconds: 1 };
+  expect(shadowText("messages (live)", { ...result, rows: [] })).toBe(
+    "messages (live) is the same by this release's code: 1,200 events up to position 7\n",
+  );
+  const same = { onlyLeft: 0, onlyRight: 0, changed: 0, columnsOnlyLeft: [], columnsOnlyRight: [] };
+  const rows = [
+    { ...same, table: "made", columnsOnlyRight: ["*"] },
+    { ...same, table: "dropped", columnsOnlyLeft: ["*"] },
+    { ...same, table: "rows", changed: 2, onlyLeft: 1, columnsOnlyRight: ["a", "b"] },
+  ];
+  expect(
+    shadowText("messages (live)", { ...result, rows })
+      .split("\n")
+      .slice(1),
+  ).toEqual([
+    "  made: a new table",
+    "  dropped: there is no such table any more",
+    "  rows: 2 rows changed, 0 more, 1 gone; new columns: a, b",
+    "",
+  ]);
 });

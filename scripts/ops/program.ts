@@ -97,6 +97,19 @@ program
     }),
   );
 
+program
+  .command("shadow")
+  .description(
+    "compute a projection by this release's code beside the served one, whose release may be another, and count the rows that differ; changes nothing; exit code 1 when some do",
+  )
+  .requiredOption("--projector <name>", "the projection")
+  .addOption(environmentOption().makeOptionMandatory())
+  .action(({ projector, env }: { projector: string; env: Environment }) =>
+    withTarget(async (target) =>
+      (await import("./shadow.ts")).shadow(target, projector, env, interrupted.signal),
+    ),
+  );
+
 const position = (text: string): bigint => {
   if (!/^\d{1,18}$/.test(text)) throw new InvalidArgumentError("a position is a number");
   return BigInt(text);
@@ -221,6 +234,18 @@ program
       (await accounts()).acceptKey(target),
     ),
   );
+
+program
+  .command("rotate-key")
+  .description(
+    "seal everything with the first of the two master keys that are set, in place of the second; run again until it says that it is done; exit code 1 before",
+  )
+  .option("--check", "count what is left under the key before, change nothing")
+  .action(({ check = false }: { check?: boolean }) => {
+    const work = async (target: Target) =>
+      (await import("./rotate-key/index.ts")).rotateKey(target, check, interrupted.signal);
+    return check ? withTarget(work) : change("live", "rotate-key", "master key", work);
+  });
 
 program
   .command("backup")

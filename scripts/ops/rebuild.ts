@@ -8,7 +8,9 @@ import {
   rebuildProjector,
   requestRebuild,
   withdrawRebuild,
+  type Projector,
   type RebuildResult,
+  type ServiceContext,
 } from "@heliograph/runtime";
 import { services } from "../../services/ingress/src/index.ts";
 import { newProgress } from "./progress.ts";
@@ -88,14 +90,35 @@ export async function rebuild(
 const notReplayable = (name: string): OpsError =>
   new OpsError(`${name} is a reactor: it has effects and is never replayed`);
 
-/** The same in this process, on the very code of the services. */
-async function runHere(
+/** The same in this process. */
+const runHere = (
   target: Target,
   name: string,
   environment: Environment,
   verify: boolean,
   interrupted: AbortSignal,
-): Promise<RebuildResult> {
+): Promise<RebuildResult> =>
+  withProjector(target, name, environment, async (context, projector, onProgress) => {
+    process.stdout.write(`No process runs ${name} (${environment}): working here.\n`);
+    await prepareConsumer(context.pool, projector);
+    return rebuildProjector(context, projector, {
+      verifyOnly: verify,
+      signal: interrupted,
+      onProgress,
+    });
+  });
+
+/** Does something with a projector in this process, on the very code of the services. */
+export async function withProjector<Result>(
+  target: Target,
+  name: string,
+  environment: Environment,
+  work: (
+    context: ServiceContext,
+    projector: Projector,
+    onProgress: (processed: bigint, total: bigint) => void,
+  ) => Promise<Result>,
+): Promise<Result> {
   // Projectors open no secrets, so this process needs no master key; without services nothing is seeded.
   const settings = { ...target.settings, services: [] };
   const platform = await openPlatform(settings, target.server, "unused", target.logger);
@@ -109,13 +132,9 @@ async function runHere(
       throw new OpsError(`there is no projection ${name}; there are ${names.join(", ")}`);
     }
     if (consumer.kind === "reactor") throw notReplayable(name);
-    process.stdout.write(`No process runs ${name} (${environment}): working here.\n`);
-    await prepareConsumer(context.pool, consumer);
-    return await rebuildProjector(context, consumer, {
-      verifyOnly: verify,
-      signal: interrupted,
-      onProgress: (processed, total) => progress.show(Number(processed), Number(total)),
-    });
+    return await work(context, consumer, (processed, total) =>
+      progress.show(Number(processed), Number(total)),
+    );
   } finally {
     progress.end();
     await platform.close();

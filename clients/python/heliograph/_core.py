@@ -178,9 +178,9 @@ class _Settings:
     def __repr__(self) -> str:
         return f"Heliograph({self.base_url})"
 
-    def stream_request(self, after: int, types: Any) -> Dict[str, Any]:
+    def stream_request(self, after: Optional[int], types: Any, consumer: Optional[str], filters: Optional[str]) -> Dict[str, Any]:
         return {
-            "method": "GET", "url": f"{self.base_url}/api/v1/events/stream", "params": query_of({"after": after, "types": types}),
+            "method": "GET", "url": f"{self.base_url}/api/v1/events/stream", "params": query_of({"after": after, "types": types, "consumer": consumer, "filters": filters}),
             "headers": {"accept": "text/event-stream"}, "timeout": httpx.Timeout(30.0, read=_SILENCE_SECONDS),
         }  # fmt: skip
 
@@ -323,9 +323,10 @@ class Core(_Settings):
 
         return Listing(read)
 
-    def stream(self, after: int = 0, types: Any = None, timeout: Optional[float] = None) -> Iterator[Any]:
+    def stream(self, after: Optional[int] = None, types: Any = None, consumer: Optional[str] = None,
+               filters: Optional[str] = None, timeout: Optional[float] = None) -> Iterator[Any]:  # fmt: skip
         """One connection of the stream, to its end."""
-        request = self.stream_request(after, types)
+        request = self.stream_request(after, types, consumer, filters)
         with self.http.stream(**{**request, "headers": {**self.headers, **request["headers"]}}) as response:
             if not response.is_success:
                 response.read()
@@ -389,8 +390,9 @@ class AsyncCore(_Settings):
 
         return AsyncListing(read)
 
-    async def stream(self, after: int = 0, types: Any = None, timeout: Optional[float] = None) -> AsyncIterator[Any]:
-        request = self.stream_request(after, types)
+    async def stream(self, after: Optional[int] = None, types: Any = None, consumer: Optional[str] = None,
+                     filters: Optional[str] = None, timeout: Optional[float] = None) -> AsyncIterator[Any]:  # fmt: skip
+        request = self.stream_request(after, types, consumer, filters)
         async with self.http.stream(**{**request, "headers": {**self.headers, **request["headers"]}}) as response:
             if not response.is_success:
                 await response.aread()

@@ -36,8 +36,13 @@ class OperationsMessages:
         return answer
 
     def get(self, id: Union[str, int], *, as_of: Optional[str] = None, timeout: Optional[float] = None) -> "t.Message":
-        """Get a message, now or as of an earlier position: GET /api/v1/messages/{id}"""
+        """Get a message, now or as of an earlier position or time: GET /api/v1/messages/{id}"""
         answer: "t.Message" = self._core.call("GET", "/api/v1/messages/{id}", (id,), {"as_of": as_of}, timeout=timeout)
+        return answer
+
+    def explain(self, id: Union[str, int], *, field: str, as_of: Optional[str] = None, timeout: Optional[float] = None) -> "t.FieldExplanation":
+        """Which events a field of a message comes from, now or as of an earlier position or time: GET /api/v1/messages/{id}/explain"""
+        answer: "t.FieldExplanation" = self._core.call("GET", "/api/v1/messages/{id}/explain", (id,), {"field": field, "as_of": as_of}, timeout=timeout)
         return answer
 
 
@@ -74,9 +79,14 @@ class OperationsConversations:
         """List conversations, newest activity first: GET /api/v1/conversations"""
         return self._core.listing("GET", "/api/v1/conversations", (), {"limit": limit, "after": after, "before": before, "status": status, "assignee": assignee, "team": team, "contact": contact, "channel": channel, "unread": unread}, min_log_position=min_log_position, timeout=timeout)
 
-    def get(self, id: Union[str, int], *, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.Conversation":
-        """Get a conversation: GET /api/v1/conversations/{id}"""
-        answer: "t.Conversation" = self._core.call("GET", "/api/v1/conversations/{id}", (id,), {}, if_none_match=if_none_match, timeout=timeout)
+    def get(self, id: Union[str, int], *, as_of: Optional[str] = None, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.Conversation":
+        """Get a conversation, now or as of an earlier position or time: GET /api/v1/conversations/{id}"""
+        answer: "t.Conversation" = self._core.call("GET", "/api/v1/conversations/{id}", (id,), {"as_of": as_of}, if_none_match=if_none_match, timeout=timeout)
+        return answer
+
+    def explain(self, id: Union[str, int], *, field: str, as_of: Optional[str] = None, timeout: Optional[float] = None) -> "t.FieldExplanation":
+        """Which events a field of a conversation comes from, now or as of an earlier position or time: GET /api/v1/conversations/{id}/explain"""
+        answer: "t.FieldExplanation" = self._core.call("GET", "/api/v1/conversations/{id}/explain", (id,), {"field": field, "as_of": as_of}, timeout=timeout)
         return answer
 
     def note(self, id: Union[str, int], body: "t.WriteNote", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.ConversationMessage":
@@ -193,9 +203,9 @@ class OperationsTemplates:
         """List templates, newest first: GET /api/v1/templates"""
         return self._core.listing("GET", "/api/v1/templates", (), {"limit": limit, "after": after, "before": before, "channel": channel}, min_log_position=min_log_position, timeout=timeout)
 
-    def get(self, id: Union[str, int], *, channel: Optional[Literal["sms", "whatsapp", "email", "push", "telegram", "broadcast"]] = None, timeout: Optional[float] = None) -> "t.Template":
-        """Get a template by id or slug: GET /api/v1/templates/{id}"""
-        answer: "t.Template" = self._core.call("GET", "/api/v1/templates/{id}", (id,), {"channel": channel}, timeout=timeout)
+    def get(self, id: Union[str, int], *, channel: Optional[Literal["sms", "whatsapp", "email", "push", "telegram", "broadcast"]] = None, as_of: Optional[str] = None, timeout: Optional[float] = None) -> "t.Template":
+        """Get a template by id or slug, now or as of an earlier position or time: GET /api/v1/templates/{id}"""
+        answer: "t.Template" = self._core.call("GET", "/api/v1/templates/{id}", (id,), {"channel": channel, "as_of": as_of}, timeout=timeout)
         return answer
 
     def preview(self, id: Union[str, int], body: "t.PreviewTemplate", *, channel: Optional[Literal["sms", "whatsapp", "email", "push", "telegram", "broadcast"]] = None, timeout: Optional[float] = None) -> "t.RenderedTemplate":
@@ -244,6 +254,11 @@ class OperationsWallet:
         self.settings = OperationsWalletSettings(core)
         self.statements = OperationsWalletStatements(core)
         self.transactions = OperationsWalletTransactions(core)
+
+    def explain(self, *, field: Literal["available", "held"], currency: Optional[str] = None, as_of: Optional[str] = None, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> "t.FieldExplanation":
+        """Which events made the balance what it is, now or as of an earlier position or time: GET /api/v1/wallet/explain"""
+        answer: "t.FieldExplanation" = self._core.call("GET", "/api/v1/wallet/explain", (), {"field": field, "currency": currency, "as_of": as_of}, min_log_position=min_log_position, timeout=timeout)
+        return answer
 
     def top_up(self, body: "t.Topup", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.ToppedUp":
         """Add funds: sandbox keys to their own wallet, admin keys to any: POST /api/v1/wallet/topups"""
@@ -692,9 +707,9 @@ class OperationsContacts:
         answer: str = self._core.call("GET", "/api/v1/contacts/export", (), {"format": format}, min_log_position=min_log_position, timeout=timeout)
         return answer
 
-    def get(self, id: Union[str, int], *, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> Union["t.Contact", "t.MergedContact"]:
-        """Get a contact, or what a merged one is part of now: GET /api/v1/contacts/{id}"""
-        answer: Union["t.Contact", "t.MergedContact"] = self._core.call("GET", "/api/v1/contacts/{id}", (id,), {}, if_none_match=if_none_match, timeout=timeout)
+    def get(self, id: Union[str, int], *, as_of: Optional[str] = None, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> Union["t.Contact", "t.MergedContact"]:
+        """Get a contact, or what a merged one is part of; now or as of an earlier position or time: GET /api/v1/contacts/{id}"""
+        answer: Union["t.Contact", "t.MergedContact"] = self._core.call("GET", "/api/v1/contacts/{id}", (id,), {"as_of": as_of}, if_none_match=if_none_match, timeout=timeout)
         return answer
 
     def update(self, id: Union[str, int], body: "t.ContactPatch", *, idempotency_key: Optional[str] = None, if_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.Contact":
@@ -766,14 +781,29 @@ class OperationsSuppressions:
         answer: "t.Suppression" = self._core.call("POST", "/api/v1/suppressions", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
         return answer
 
-    def get(self, id: Union[str, int], *, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.Suppression":
-        """Get a suppression: GET /api/v1/suppressions/{id}"""
-        answer: "t.Suppression" = self._core.call("GET", "/api/v1/suppressions/{id}", (id,), {}, if_none_match=if_none_match, timeout=timeout)
+    def get(self, id: Union[str, int], *, as_of: Optional[str] = None, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.Suppression":
+        """Get a suppression, now or as of an earlier position or time: GET /api/v1/suppressions/{id}"""
+        answer: "t.Suppression" = self._core.call("GET", "/api/v1/suppressions/{id}", (id,), {"as_of": as_of}, if_none_match=if_none_match, timeout=timeout)
         return answer
 
     def remove(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, if_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.Suppression":
         """End a suppression, whatever began it: DELETE /api/v1/suppressions/{id}"""
         answer: "t.Suppression" = self._core.call("DELETE", "/api/v1/suppressions/{id}", (id,), {}, keyed=True, idempotency_key=idempotency_key, if_match=if_match, timeout=timeout)
+        return answer
+
+
+class OperationsUnsubscribe:
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    def get(self, token: Union[str, int], *, timeout: Optional[float] = None) -> str:
+        """Ask the recipient of a mail whether to unsubscribe; changes nothing: GET /api/v1/unsubscribe/{token}"""
+        answer: str = self._core.call("GET", "/api/v1/unsubscribe/{token}", (token,), {}, timeout=timeout)
+        return answer
+
+    def create(self, token: Union[str, int], body: bytes, *, content_type: str, timeout: Optional[float] = None) -> str:
+        """Unsubscribe the recipient of a mail from marketing, with one click (RFC 8058): POST /api/v1/unsubscribe/{token}"""
+        answer: str = self._core.call("POST", "/api/v1/unsubscribe/{token}", (token,), {}, body=body, kind="bytes", content_type=content_type, timeout=timeout)
         return answer
 
 
@@ -833,9 +863,9 @@ class OperationsTeams:
         """List teams, newest first: GET /api/v1/teams"""
         return self._core.listing("GET", "/api/v1/teams", (), {"limit": limit, "after": after, "before": before}, min_log_position=min_log_position, timeout=timeout)
 
-    def get(self, id: Union[str, int], *, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.Team":
-        """Get a team: GET /api/v1/teams/{id}"""
-        answer: "t.Team" = self._core.call("GET", "/api/v1/teams/{id}", (id,), {}, if_none_match=if_none_match, timeout=timeout)
+    def get(self, id: Union[str, int], *, as_of: Optional[str] = None, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.Team":
+        """Get a team, now or as of an earlier position or time: GET /api/v1/teams/{id}"""
+        answer: "t.Team" = self._core.call("GET", "/api/v1/teams/{id}", (id,), {"as_of": as_of}, if_none_match=if_none_match, timeout=timeout)
         return answer
 
     def update(self, id: Union[str, int], body: "t.PatchTeam", *, idempotency_key: Optional[str] = None, if_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.Team":
@@ -1005,14 +1035,14 @@ class OperationsEvents:
     def __init__(self, core: Core) -> None:
         self._core = core
 
-    def page(self, *, after: Optional[int] = None, consumer: Optional[str] = None, limit: Optional[int] = None, types: Optional[Union[str, Sequence[str]]] = None, wait: Optional[float] = None, before: Optional[int] = None, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> "t.LifecycleEventPage":
+    def page(self, *, after: Optional[int] = None, consumer: Optional[str] = None, limit: Optional[int] = None, types: Optional[Union[str, Sequence[str]]] = None, filters: Optional[str] = None, wait: Optional[float] = None, before: Optional[int] = None, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> "t.LifecycleEventPage":
         """The feed of lifecycle events, oldest first, resumable from the beginning: GET /api/v1/events"""
-        answer: "t.LifecycleEventPage" = self._core.call("GET", "/api/v1/events", (), {"after": after, "consumer": consumer, "limit": limit, "types": types, "wait": wait, "before": before}, min_log_position=min_log_position, timeout=timeout)
+        answer: "t.LifecycleEventPage" = self._core.call("GET", "/api/v1/events", (), {"after": after, "consumer": consumer, "limit": limit, "types": types, "filters": filters, "wait": wait, "before": before}, min_log_position=min_log_position, timeout=timeout)
         return answer
 
-    def stream(self, *, after: Optional[int] = None, types: Optional[Union[str, Sequence[str]]] = None, timeout: Optional[float] = None) -> Iterator["t.LifecycleEvent"]:
-        """The same feed as server-sent events; resumes behind Last-Event-ID: GET /api/v1/events/stream"""
-        return self._core.stream(after=after or 0, types=types, timeout=timeout)
+    def stream(self, *, after: Optional[int] = None, consumer: Optional[str] = None, types: Optional[Union[str, Sequence[str]]] = None, filters: Optional[str] = None, timeout: Optional[float] = None) -> Iterator["t.LifecycleEvent"]:
+        """The same feed as server-sent events; resumes behind Last-Event-ID, else where its consumer has committed: GET /api/v1/events/stream"""
+        return self._core.stream(after=after, types=types, consumer=consumer, filters=filters, timeout=timeout)
 
 
 class OperationsEventConsumers:
@@ -1151,9 +1181,9 @@ class OperationsWebhookEndpoints:
         """List webhook endpoints, oldest first: GET /api/v1/webhook-endpoints"""
         return self._core.listing("GET", "/api/v1/webhook-endpoints", (), {"limit": limit, "after": after, "before": before}, min_log_position=min_log_position, timeout=timeout)
 
-    def get(self, id: Union[str, int], *, timeout: Optional[float] = None) -> "t.WebhookEndpoint":
-        """Get a webhook endpoint: GET /api/v1/webhook-endpoints/{id}"""
-        answer: "t.WebhookEndpoint" = self._core.call("GET", "/api/v1/webhook-endpoints/{id}", (id,), {}, timeout=timeout)
+    def get(self, id: Union[str, int], *, as_of: Optional[str] = None, timeout: Optional[float] = None) -> "t.WebhookEndpoint":
+        """Get a webhook endpoint, now or as of an earlier position or time: GET /api/v1/webhook-endpoints/{id}"""
+        answer: "t.WebhookEndpoint" = self._core.call("GET", "/api/v1/webhook-endpoints/{id}", (id,), {"as_of": as_of}, timeout=timeout)
         return answer
 
     def update(self, id: Union[str, int], body: "t.UpdateWebhookEndpoint", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.WebhookEndpoint":
@@ -1304,6 +1334,7 @@ class Operations:
         self.contacts = OperationsContacts(core)
         self.contact_imports = OperationsContactImports(core)
         self.suppressions = OperationsSuppressions(core)
+        self.unsubscribe = OperationsUnsubscribe(core)
         self.agents = OperationsAgents(core)
         self.teams = OperationsTeams(core)
         self.me = OperationsMe(core)
@@ -1322,9 +1353,9 @@ class Operations:
         self.audit = OperationsAudit(core)
         self.evaluations = OperationsEvaluations(core)
 
-    def balance(self, *, currency: Optional[str] = None, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> "t.Balance":
-        """The wallet's balance: GET /api/v1/balance"""
-        answer: "t.Balance" = self._core.call("GET", "/api/v1/balance", (), {"currency": currency}, min_log_position=min_log_position, timeout=timeout)
+    def balance(self, *, currency: Optional[str] = None, as_of: Optional[str] = None, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> "t.Balance":
+        """The wallet's balance, now or as of an earlier position or time: GET /api/v1/balance"""
+        answer: "t.Balance" = self._core.call("GET", "/api/v1/balance", (), {"currency": currency, "as_of": as_of}, min_log_position=min_log_position, timeout=timeout)
         return answer
 
     def wallets(self, *, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> "t.Wallets":

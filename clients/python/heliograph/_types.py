@@ -159,6 +159,7 @@ TemplateSummary = TypedDict("TemplateSummary", {"id": str, "slug": str, "channel
 TemplateVersion = TypedDict("TemplateVersion", {"id": str, "slug": str, "version": int, "languages": Mapping[str, Any], "variables": Mapping[str, Any], "created_at": str})
 RenderedTemplate = TypedDict("RenderedTemplate", {"language": str, "text": NotRequired[str], "subject": NotRequired[str], "html": NotRequired[str]})
 Balance = TypedDict("Balance", {"available": str, "held": str, "currency": str, "as_of_position": str})
+FieldExplanation = TypedDict("FieldExplanation", {"id": str, "field": str, "present": bool, "value": NotRequired[Any], "as_of_position": str, "events": Sequence[Mapping[str, Any]], "earlier": bool})
 Wallets = TypedDict("Wallets", {"data": Sequence["Balance"]})
 ToppedUp = TypedDict("ToppedUp", {"transaction_id": str, "available": str})
 Adjustment = TypedDict("Adjustment", {"transaction_id": str, "amount": str, "currency": str, "reason": str, "author": str, "available": str})

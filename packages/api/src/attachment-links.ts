@@ -1,5 +1,5 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
-import { isId, type Environment } from "@heliograph/contracts";
+import { isId, keysOf, type Environment, type MasterKey } from "@heliograph/contracts";
 
 /** A link is made each time an attachment is read and kept nowhere: so long at least is enough to open it, and short for one that is passed on. */
 const linkSeconds = 3_600;
@@ -16,10 +16,12 @@ export function signLink(masterKey: Buffer, { environment, id, expires }: Linked
     .digest("base64url");
 }
 
-export function isSigned(masterKey: Buffer, link: Linked, signature: string): boolean {
-  const expected = Buffer.from(signLink(masterKey, link));
+export function isSigned(masterKey: MasterKey, link: Linked, signature: string): boolean {
   const given = Buffer.from(signature);
-  return expected.length === given.length && timingSafeEqual(expected, given);
+  return keysOf(masterKey).some((key) => {
+    const expected = Buffer.from(signLink(key, link));
+    return expected.length === given.length && timingSafeEqual(expected, given);
+  });
 }
 
 /** Where an attachment's content is read without a key, for an hour and at most ten minutes more. */

@@ -9,7 +9,7 @@ import {
   uuid7,
 } from "@heliograph/contracts";
 import { formatTime } from "@heliograph/domain";
-import type { Metadata } from "@heliograph/log";
+import { endingAt, type Metadata } from "@heliograph/log";
 import type { Settings } from "@heliograph/runtime";
 import { acceptedTraceparent, type Span } from "@heliograph/tracing";
 import type { Request, Response } from "express";
@@ -76,6 +76,7 @@ export class Call<Body = unknown, Query = unknown, Params = Readonly<Record<stri
   #controller: AbortController | undefined;
   #ip: string | undefined;
   #deps: EnvironmentDeps | undefined;
+  #past: EnvironmentDeps | undefined;
 
   constructor(
     context: ApiContext,
@@ -99,13 +100,27 @@ export class Call<Body = unknown, Query = unknown, Params = Readonly<Record<stri
   get env(): Environment {
     return this.key.environment;
   }
-  /** The log and pools of that environment; reads of the log take their turn among those of this partner. */
+  /** The log and pools of that environment; reads of the log take their turn among those of this partner. The log ends where `readUntil` says. */
   get deps(): EnvironmentDeps {
+    return this.#past ?? this.present;
+  }
+  /** The same, with the log as it is now. */
+  get present(): EnvironmentDeps {
     if (this.#deps === undefined) {
       const deps = this.context.environments[this.env];
       this.#deps = { ...deps, log: deps.log.forPartner(this.partner.partner_id) };
     }
     return this.#deps;
+  }
+  /** From here on the log of `deps` is as it ended at a position. */
+  readUntil(position: bigint): void {
+    const { present } = this;
+    // Another object: what was folded of the log as it is now is remembered by its vault.
+    this.#past = {
+      ...present,
+      log: endingAt(present.log, position),
+      vault: { ...present.vault },
+    };
   }
   get partner(): PartnerRecord {
     return this.#known().partner;

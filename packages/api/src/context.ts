@@ -1,4 +1,4 @@
-import type { Environment, EventData } from "@heliograph/contracts";
+import type { Environment, EventData, MasterKey } from "@heliograph/contracts";
 import type { Directory, Partner } from "@heliograph/platform";
 import type { EventLog } from "@heliograph/log";
 import type { PartnerClock, Settings } from "@heliograph/runtime";
@@ -37,7 +37,7 @@ export type ApiDeps = {
   readonly directory: Directory;
   readonly settings: Settings;
   /** 32 bytes that seal stored answers and derive secrets. */
-  readonly masterKey: Buffer;
+  readonly masterKey: MasterKey;
   readonly logger: Logger;
   /** Whether the rest of this process is ready too (`/readyz`); ready when left out. */
   readonly ready?: () => boolean;

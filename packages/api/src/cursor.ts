@@ -1,5 +1,5 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
-import { PublicError } from "@heliograph/contracts";
+import { keysOf, PublicError, type MasterKey } from "@heliograph/contracts";
 
 const macBytes = 8;
 const mac = (secret: Uint8Array, scope: string, payload: string): Buffer =>
@@ -16,7 +16,7 @@ export const encodeCursor = (secret: Uint8Array, scope: string, value: unknown):
 
 /** What `encodeCursor` was given. Throws `invalid_request` when the text was changed or comes from elsewhere. */
 export function decodeCursor(
-  secret: Uint8Array,
+  secret: MasterKey,
   scope: string,
   text: string,
   path = "after",
@@ -25,7 +25,9 @@ export function decodeCursor(
   const payload = bytes.toString("utf8", macBytes);
   if (
     bytes.length > macBytes &&
-    timingSafeEqual(bytes.subarray(0, macBytes), mac(secret, scope, payload))
+    keysOf(secret).some((key) =>
+      timingSafeEqual(bytes.subarray(0, macBytes), mac(key, scope, payload)),
+    )
   )
     return JSON.parse(payload);
   throw new PublicError("invalid_request", "The cursor is not one of this list.", {

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { PublicError } from "@heliograph/contracts";
+import { type Environment, PublicError } from "@heliograph/contracts";
 import { isSealed } from "@heliograph/vault";
 import { type Wire, toWire } from "./answer.ts";
 import type { Metadata } from "@heliograph/log";
@@ -25,7 +25,7 @@ export async function runOnce(route: Route, call: Call): Promise<Wire> {
   const key = call.idempotencyKey!;
   const token = randomUUID();
   const own = fingerprint(`${route.method} ${call.request.url}`, call.body);
-  const place = `idempotency ${call.env} ${partner} ${key}`;
+  const place = placeOfAnswer(call.env, partner, key);
   // A hash of a phone number is found by trying: until it is known whose data it is, only a name that takes the environment's key to make is kept.
   const name = call.deps.vault.name("request", own);
   const claimed = await claim(pool, {
@@ -63,6 +63,10 @@ export async function runOnce(route: Route, call: Call): Promise<Wire> {
     .catch((cause: unknown) => call.context.logger.warn({ err: cause }, "answer not kept"));
   return wire;
 }
+
+/** What an answer is sealed for: it cannot be opened in another row. */
+export const placeOfAnswer = (environment: Environment, partner: string, key: string): string =>
+  `idempotency ${environment} ${partner} ${key}`;
 
 /** What is kept of an answer goes with each of those whose data it holds. */
 async function sealed(

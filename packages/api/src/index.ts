@@ -1,5 +1,7 @@
 export { isWithin, networkOf, parseBlock, placeOf } from "./addresses.ts";
+export { AsOf, lookBack } from "./as-of.ts";
 export { appendOne, changeOnce, maxConflicts, tooManyChanges } from "./append.ts";
+export { explainedOr, explainField, ExplainQuery, FieldExplanation, reasonOf } from "./explain.ts";
 export { unknownActor } from "./audited.ts";
 export { BodyBudget, type BodyHold } from "./body-budget.ts";
 export { readBody } from "./body.ts";
@@ -25,6 +27,7 @@ export { decodeCursor, encodeCursor } from "./cursor.ts";
 export { FailedTries } from "./failed-tries.ts";
 export { etagOf, requireMatch } from "./etag.ts";
 export { parseIdempotencyKey } from "./idempotency-key.ts";
+export { answersUnderKeys } from "./kept-answers.ts";
 export { inProgress, keyReused, requireSameRequest } from "./idempotency.ts";
 export { type Located, listAcross } from "./list-across.ts";
 export { ListQuery, type Page, listBody, listOf, pageOf, slicePage } from "./listing.ts";

@@ -1,4 +1,5 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
+import { keysOf, type MasterKey } from "@heliograph/contracts";
 import type { Request } from "express";
 
 /** The header in which a process of the installation says for whom it calls. */
@@ -19,13 +20,16 @@ export function onBehalfOf(masterKey: Buffer, ip: string, now = Date.now()): str
 }
 
 /** Takes the address of such a header as the request's own. One without a right proof is passed over, as any header that we do not know. */
-export function applyOnBehalf(masterKey: Buffer, request: Request, now = Date.now()): void {
+export function applyOnBehalf(masterKey: MasterKey, request: Request, now = Date.now()): void {
   const value = request.headers[onBehalfHeader];
   if (typeof value !== "string") return;
   const [ip = "", time = "", proof = ""] = value.split(" ");
   if (Math.abs(now - Number(time)) > validMs || !/^\d+$/.test(time)) return;
-  const wanted = proofOf(masterKey, `${ip} ${time}`);
   const given = Buffer.from(proof, "base64url");
-  if (given.length !== wanted.length || !timingSafeEqual(given, wanted)) return;
+  const isProof = keysOf(masterKey).some((key) => {
+    const wanted = proofOf(key, `${ip} ${time}`);
+    return given.length === wanted.length && timingSafeEqual(given, wanted);
+  });
+  if (!isProof) return;
   Object.defineProperty(request, "ip", { value: ip });
 }

@@ -11,6 +11,7 @@ import { type Router } from "./router.ts";
 import type { Request, Response } from "express";
 import { acceptedTraceparent, activeTracing, type Span, type Tracing } from "@heliograph/tracing";
 import { type Wire, send, toWire } from "./answer.ts";
+import { lookBack, notAsOf, takesAsOf } from "./as-of.ts";
 import { auditEntryOf } from "./audited.ts";
 import { type Authenticate, createAuthenticate, hasScope } from "./authenticate.ts";
 import { Call, type Identity, addressOf, originOf } from "./call.ts";
@@ -209,11 +210,13 @@ export class Pipeline {
     if (request.url.includes("%00")) throw notValid(...nulIn(given));
     // Schemas pass over this one name, and a filter that is passed over lists everything.
     if (Object.hasOwn(given, "__proto__")) throw notValid("query", [unknownField("__proto__")]);
+    if (Object.hasOwn(given, "as_of") && !takesAsOf(route.query)) throw notAsOf();
     call.query = validate(route.query, given, "query");
     if (queryText !== "") {
       const origin = (): string => originOf(request, this.context.settings);
       under.common.push(...deprecationHeaders(route, given, origin));
     }
+    if (route.asOf && typeof given["as_of"] === "string") await lookBack(call, given["as_of"]);
     if (route.params !== undefined) call.params = validate(route.params, call.params, "path");
     const { streams } = route;
     const mostBytes = route.maxBodyBytes ?? maxBodyBytes;

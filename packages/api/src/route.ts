@@ -1,5 +1,6 @@
 import type { ErrorCode } from "@heliograph/contracts";
-import type { z } from "zod";
+import { z } from "zod";
+import { AsOf } from "./as-of.ts";
 import type { Call } from "./call.ts";
 
 export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
@@ -42,6 +43,8 @@ export type RouteDefinition<Body, Query, Params> = {
   readonly response: z.ZodType | undefined;
   /** Success status for the documentation, default 200. */
   readonly status?: number;
+  /** The answer follows from the log and from keys alone: with `as_of` in the query `call.deps` has the log as it ended there. */
+  readonly asOf?: true;
   /** Other answers that are no problems, by status, for the documentation. */
   readonly also?: Readonly<Record<number, { description: string; response: z.ZodType }>>;
   /** Of the success answer where it is not JSON, for the documentation. */
@@ -95,11 +98,16 @@ type InferParams<Schema> = Schema extends z.ZodType
 // oxlint-disable-next-line typescript/no-explicit-any -- a table of routes with different shapes; each is checked where it is defined
 export type Route = RouteDefinition<any, any, any>;
 
-/** Gives the definition back, its handler's call typed by its schemas. */
+/** Gives the definition back, with `as_of` in its query where it takes that; its handler's call typed by its schemas. */
 export const route = <
   Body extends z.ZodType | undefined = undefined,
   Query extends z.ZodType | undefined = undefined,
   Params extends z.ZodType | undefined = undefined,
 >(
   definition: RouteDefinition<Body, Query, Params>,
-): Route => definition;
+): Route => {
+  const { query, asOf } = definition;
+  if (asOf === undefined) return definition;
+  const own = query instanceof z.ZodObject ? query : z.strictObject({});
+  return { ...definition, query: own.extend({ as_of: AsOf }) };
+};

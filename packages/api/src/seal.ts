@@ -1,3 +1,4 @@
+import { keysOf, openedByOne, type MasterKey } from "@heliograph/contracts";
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
 
 const nonceBytes = 12;
@@ -13,9 +14,13 @@ export function seal(masterKey: Uint8Array, context: string, plain: Uint8Array):
 }
 
 /** Throws when the bytes were changed, moved, or sealed with another key. */
-export function open(masterKey: Uint8Array, context: string, sealed: Uint8Array): Buffer {
-  const decipher = createDecipheriv("aes-256-gcm", masterKey, sealed.subarray(0, nonceBytes));
-  decipher.setAAD(Buffer.from(context));
-  decipher.setAuthTag(sealed.subarray(nonceBytes, nonceBytes + tagBytes));
-  return Buffer.concat([decipher.update(sealed.subarray(nonceBytes + tagBytes)), decipher.final()]);
-}
+export const open = (masterKey: MasterKey, context: string, sealed: Uint8Array): Buffer =>
+  openedByOne(keysOf(masterKey), (key) => {
+    const decipher = createDecipheriv("aes-256-gcm", key, sealed.subarray(0, nonceBytes));
+    decipher.setAAD(Buffer.from(context));
+    decipher.setAuthTag(sealed.subarray(nonceBytes, nonceBytes + tagBytes));
+    return Buffer.concat([
+      decipher.update(sealed.subarray(nonceBytes + tagBytes)),
+      decipher.final(),
+    ]);
+  });

@@ -208,7 +208,7 @@ test("what has not changed, and what is no problem document, are errors of their
     if (number === 1) response.writeHead(304).end();
     else response.writeHead(418).end("short and stout");
   });
-  await expect(client.contacts.get("cnt_1", { ifNoneMatch: '"3"' })).rejects.toBeInstanceOf(
+  await expect(client.contacts.get("cnt_1", {}, { ifNoneMatch: '"3"' })).rejects.toBeInstanceOf(
     NotModifiedError,
   );
   const error = await thrownBy(client.contacts.get("cnt_1"));

@@ -7,6 +7,30 @@ import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
 const nonceBytes = 12;
 const tagBytes = 16;
 
+/** The key that seals and signs. While a rotation is under way `other` is the second one, old or new: what that one sealed or signed is taken too. */
+export type MasterKey = Buffer & { readonly other?: Buffer };
+
+export const masterKeyOf = (key: Buffer, other: Buffer | undefined): MasterKey =>
+  other === undefined ? key : Object.assign(Buffer.from(key), { other });
+
+/** Those that may have sealed or signed what is read, the one that does so now first. */
+export const keysOf = (masterKey: MasterKey): readonly Buffer[] =>
+  masterKey.other === undefined
+    ? [masterKey]
+    : // The first alone: given as it is it would stand for both.
+      [masterKey.subarray(), masterKey.other];
+
+/** What the first of two keys opens, else the second. Throws what the last one said. */
+export function openedByOne<Key, Opened>(keys: readonly Key[], open: (key: Key) => Opened): Opened {
+  const [first, second] = keys;
+  if (second === undefined) return open(first!);
+  try {
+    return open(first!);
+  } catch {
+    return open(second);
+  }
+}
+
 /** A new webhook secret in the form of Standard Webhooks 1.0: `whsec_` + base64 of 32 random bytes (24–64 are allowed). */
 export const newSecret = (bytes: Uint8Array = randomBytes(32)): string =>
   `whsec_${Buffer.from(bytes).toString("base64")}`;
@@ -25,10 +49,14 @@ export function sealSecret(masterKey: Buffer, secret: string): string {
 }
 
 /** Opens what sealSecret sealed. Throws when the text was changed or the master key is another one. */
-export function openSecret(masterKey: Buffer, sealed: string): string {
+export function openSecret(masterKey: MasterKey, sealed: string): string {
   if (!sealed.startsWith("v1.")) throw new Error("a sealed secret begins with v1.");
   const bytes = Buffer.from(sealed.slice(3), "base64url");
   if (bytes.length < nonceBytes + tagBytes) throw new Error("a sealed secret is too short");
+  return openedByOne(keysOf(masterKey), (key) => openedBy(key, bytes));
+}
+
+function openedBy(masterKey: Buffer, bytes: Buffer): string {
   const decipher = createDecipheriv("aes-256-gcm", masterKey, bytes.subarray(0, nonceBytes));
   decipher.setAuthTag(bytes.subarray(bytes.length - tagBytes));
   const text = Buffer.concat([

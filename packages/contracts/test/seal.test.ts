@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { expect, it } from "vitest";
-import { newSecret, openSecret, sealSecret } from "../src/seal.ts";
+import { keysOf, masterKeyOf, newSecret, openSecret, sealSecret } from "../src/seal.ts";
 
 const key = randomBytes(32);
 
@@ -18,4 +18,13 @@ it("refuses a changed text, another key and other forms", () => {
   expect(() => openSecret(randomBytes(32), sealed)).toThrow();
   expect(() => openSecret(key, "v1.AAAA")).toThrow("too short");
   expect(() => openSecret(key, "plain")).toThrow("begins with v1.");
+});
+
+it("opens with either key of a rotation, seals with the first, and neither of the two stands for both", () => {
+  const next = randomBytes(32);
+  const both = masterKeyOf(next, key);
+  expect(openSecret(both, sealSecret(key, "whsec_x"))).toBe("whsec_x");
+  expect(openSecret(next, sealSecret(both, "whsec_x"))).toBe("whsec_x");
+  for (const [own, other] of [keysOf(both), keysOf(both).toReversed()] as [Buffer, Buffer][])
+    expect(() => openSecret(own, sealSecret(other, "whsec_x"))).toThrow();
 });

@@ -53,6 +53,7 @@ export const endpointEventTypes = [
   "WebhookEndpointCreated",
   "WebhookEndpointUpdated",
   "WebhookSecretRotated",
+  "WebhookEndpointResealed",
   "WebhookEndpointDisabled",
   "WebhookEndpointDeleted",
 ] as const;
@@ -113,6 +114,16 @@ export function evolveEndpoint(
       ];
       return { ...state, secrets: secrets.slice(0, maxSecrets), updated_at };
     }
+    case "WebhookEndpointResealed":
+      return {
+        ...state,
+        secrets: state.secrets.map((secret, index) => ({
+          ...secret,
+          sealed: data.secrets[index] ?? secret.sealed,
+        })),
+        ...(state.sealed_headers !== undefined &&
+          data.sealed_headers !== undefined && { sealed_headers: data.sealed_headers }),
+      };
     case "WebhookEndpointDisabled":
       return { ...state, status: "disabled", disabled_reason: data.reason, updated_at };
     case "WebhookEndpointDeleted":

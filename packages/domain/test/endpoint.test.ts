@@ -54,6 +54,20 @@ describe("an endpoint", () => {
     ).toHaveLength(3);
   });
 
+  it("holds the same secrets under another seal once they were sealed anew", () => {
+    const sealed = event("WebhookEndpointResealed", {
+      secrets: ["2'", "1'"],
+      sealed_headers: "h'",
+    });
+    const before = fold(rotated("two", at, hourMs));
+    expect(evolveEndpoint(before, sealed)).toEqual({
+      ...before,
+      secrets: before.secrets.map((secret, index) => ({ ...secret, sealed: ["2'", "1'"][index]! })),
+    });
+    const withHeaders = { ...before, sealed_headers: "h" };
+    expect(evolveEndpoint(withHeaders, sealed)!.sealed_headers).toBe("h'");
+  });
+
   it("ends every earlier secret with the overlap of the newest rotation", () => {
     const none = fold(rotated("two", at, 24 * hourMs), rotated("three", at + 1, 0));
     expect(none.secrets.map((secret) => secret.sealed)).toEqual(["three"]);

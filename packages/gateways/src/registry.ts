@@ -12,6 +12,7 @@ import {
 import { openedSecrets, sealedConfig } from "./configuration.ts";
 import {
   GatewayRefused,
+  type ConfigurationFault,
   type Declaration,
   type DelayedReceipt,
   type GatewayKind,
@@ -90,7 +91,7 @@ export function configured(
     if (error !== undefined) throw faulty(config.name, field, error);
   }
   const fault = kind.fault?.(config.settings, secrets);
-  if (fault !== undefined) throw refused(config.name, fault.path, fault.message);
+  if (fault !== undefined) throw misfitting(config.name, fault);
   return sealedConfig(config, secrets, masterKey);
 }
 
@@ -115,11 +116,14 @@ export const reconfigured = (
 const refused = (name: string, path: string, message: string): GatewayRefused =>
   new GatewayRefused(`gateway ${name}: ${message}`, { fault: { path, message } });
 
+const misfitting = (name: string, fault: ConfigurationFault): GatewayRefused =>
+  new GatewayRefused(`gateway ${name}: ${fault.path}: ${fault.message}`, { fault });
+
 /** By the first of its faults. */
 function faulty(name: string, field: string, { issues: [first] }: ZodError): GatewayRefused {
   const path = [field, ...first!.path].join(".");
   const { message } = first!;
-  return new GatewayRefused(`gateway ${name}: ${path}: ${message}`, { fault: { path, message } });
+  return misfitting(name, { path, message });
 }
 
 /**

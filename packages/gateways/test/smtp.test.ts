@@ -1,6 +1,13 @@
+import { createHash, createVerify, generateKeyPairSync } from "node:crypto";
 import { freePort, smtpSink, until, type SmtpSink } from "@heliograph/testkit";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { createGateway, type Attempt, type Gateway } from "../src/index.ts";
+import {
+  configured,
+  createGateway,
+  readUnsubscribeToken,
+  type Attempt,
+  type Gateway,
+} from "../src/index.ts";
 import { attemptOf, configOf, toolsOf } from "./support.ts";
 
 const never = new AbortController().signal;
@@ -90,8 +97,24 @@ test("a mail names where answers go and how to unsubscribe, in one form and in A
   expect(header("Reply-To")).toBe('"Help, please" <help@shop.example>');
   expect(header("List-Unsubscribe")).toBeUndefined();
   await send({ category: "marketing" });
-  expect(header("List-Unsubscribe")).toBe("<mailto:shop@shop.example?subject=unsubscribe>");
-  expect(header("List-Unsubscribe-Post")).toBeUndefined();
+  const { messageId } = attemptOf("ada@example.com");
+  const [, own] = /^<(https:[^>]+)>, <mailto:shop@shop\.example\?subject=unsubscribe>$/.exec(
+    header("List-Unsubscribe")!,
+  )!;
+  const token = own!.replace("https://api.example.com/api/v1/unsubscribe/", "");
+  expect(readUnsubscribeToken(toolsOf().masterKey, token)).toEqual({
+    environment: "live",
+    messageId,
+  });
+  const other = token.at(1) === "0" ? "1" : "0";
+  for (const forged of [
+    token.replace(/^l/, "s"),
+    `l${other}${token.slice(2)}`,
+    token.slice(0, -1),
+    "",
+  ])
+    expect(readUnsubscribeToken(toolsOf().masterKey, forged)).toBeUndefined();
+  expect(header("List-Unsubscribe-Post")).toBe("List-Unsubscribe=One-Click");
   const unsubscribeUrl = `https://shop.example/u?${"x".repeat(800)}`;
   await send({ category: "marketing", replyTo: "a+b@shop.example", unsubscribeUrl });
   expect(header("List-Unsubscribe")).toBe(
@@ -283,4 +306,93 @@ test("answers go to the gateway's address where the message names none", async (
     "Help <help@shop.example>",
     "own@shop.example",
   ]);
+});
+
+/** RFC 6376 §3.4, relaxed headers and body, by nobody's library. */
+function isSigned(raw: string, publicKey: string): { fields: readonly string[]; ok: boolean } {
+  const end = raw.indexOf("\r\n\r\n");
+  const headers = raw.slice(0, end).split(/\r\n(?![ \t])/);
+  const relaxed = (header: string): string => {
+    const colon = header.indexOf(":");
+    const value = header.slice(colon + 1).replaceAll(/\r\n/g, "");
+    return `${header.slice(0, colon).trim().toLowerCase()}:${value.replaceAll(/[ \t]+/g, " ").trim()}`;
+  };
+  const own = headers.find((header) => /^dkim-signature:/i.test(header))!;
+  const tags = new Map(
+    relaxed(own)
+      .slice("dkim-signature:".length)
+      .split(";")
+      .map((tag) => [
+        tag.split("=")[0]!.trim(),
+        tag.slice(tag.indexOf("=") + 1).replaceAll(" ", ""),
+      ]),
+  );
+  const lines = raw
+    .slice(end + 4)
+    .replaceAll(/[ \t]+(?=\r\n)/g, "")
+    .replaceAll(/[ \t]+/g, " ");
+  const body = `${lines.replace(/(?:\r\n)+$/, "")}\r\n`;
+  const bodyHash = createHash("sha256").update(body).digest("base64");
+  const fields = tags.get("h")!.split(":");
+  const left = [...headers];
+  const signed = fields.flatMap((field) => {
+    const at = left.findLastIndex((header) =>
+      relaxed(header).startsWith(`${field.toLowerCase()}:`),
+    );
+    return at < 0 ? [] : left.splice(at, 1).map(relaxed);
+  });
+  const unsigned = relaxed(own).replace(/(; ?b=)[^;]*/, "$1");
+  const verify = createVerify("sha256").update([...signed, unsigned].join("\r\n"));
+  const ok = verify.verify(publicKey, tags.get("b")!, "base64");
+  return {
+    fields: fields.map((field) => field.toLowerCase()),
+    ok: ok && bodyHash === tags.get("bh"),
+  };
+}
+
+test("a signature covers what unsubscribes, however the lines of a text end, and one that lacks its key is refused", async () => {
+  const { publicKey, privateKey } = generateKeyPairSync("rsa", {
+    modulusLength: 2048,
+    publicKeyEncoding: { type: "spki", format: "pem" },
+    privateKeyEncoding: { type: "pkcs8", format: "pem" },
+  });
+  const config = configOf({
+    environment: "live",
+    kind: "smtp",
+    channel: "email",
+    settings: {
+      url: `smtp://127.0.0.1:${sink.port}`,
+      from: "shop@shop.example",
+      return_path_domain: "bounces.shop.example",
+      dkim: { domain: "shop.example", selector: "h1" },
+    },
+  });
+  const { masterKey } = toolsOf();
+  const sealed = configured(config, { dkim_private_key: privateKey }, masterKey);
+  expect(JSON.stringify(sealed)).not.toContain("PRIVATE KEY");
+  const gateway = createGateway("live", sealed, toolsOf());
+  open.push(gateway);
+  const html = `<p>a\rb\nc\r\n.\r\n.d  \r\nGrüße</p>${"x".repeat(4_000)}`;
+  const content = { subject: "Sale", text: "a\rb\n.\nc ", html };
+  await gateway.send(attemptOf("ada@example.com", { category: "marketing", content }), never);
+  await gateway.send(attemptOf("ada@example.com", { automatic: true }), never);
+  const [mail, automatic] = sink.messages;
+  const { fields, ok } = isSigned(mail!.raw, publicKey);
+  expect(fields).toEqual(
+    expect.arrayContaining(["list-unsubscribe", "list-unsubscribe-post", "from"]),
+  );
+  expect(ok).toBe(true);
+  const touched = mail!.raw.replace("List-Unsubscribe=One-Click", "List-Unsubscribe=Two-Click");
+  expect(isSigned(touched, publicKey).ok).toBe(false);
+  expect(mail!.from).toMatch(/^b-[0-9a-z]{26}-1-[0-9a-f]{20}@bounces\.shop\.example$/);
+  expect(mail!.raw).toMatch(/^Message-ID: <atp_[0-9A-Z]{26}@bounces\.shop\.example>/m);
+  expect(automatic!.from, "nobody is to answer what a machine wrote").toBe("");
+  expect(() => configured(config, {}, masterKey)).toThrow("secrets.dkim_private_key: is required");
+  expect(() => configured(config, { dkim_private_key: "x" }, masterKey)).toThrow(
+    "private key in PEM",
+  );
+  const bare = { ...config, settings: { url: "smtp://a.example" } };
+  expect(() => configured(bare, { dkim_private_key: privateKey }, masterKey)).toThrow(
+    "settings.dkim: is required",
+  );
 });

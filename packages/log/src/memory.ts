@@ -1,4 +1,5 @@
 import { makeBell } from "./bell.ts";
+import { Companions, type Item, type Party } from "./companions.ts";
 import { encodeAppend, expectedRevision } from "./check.ts";
 import { withFairReads, type DriverLog } from "./fair-reads.ts";
 import { DEFAULT_READS, type ReadPage } from "./stream-reads.ts";
@@ -21,7 +22,9 @@ export type MemoryLogOptions = { readonly validate?: Validate; readonly upcast?:
 
 /** A log that lives and dies with the process: for tests and for trying things out. Not durable. */
 export function openMemoryLog(options: MemoryLogOptions = {}): EventLog {
-  const { all, streams, appendOne, scan, readPage } = makeStore(options);
+  const store = makeStore(options);
+  const { all, streams, appendOne, scan, readPage } = store;
+  const companions = new Companions(options.validate);
   const bell = makeBell();
   let closed = false;
 
@@ -48,10 +51,16 @@ export function openMemoryLog(options: MemoryLogOptions = {}): EventLog {
   const log: DriverLog = {
     async append(appends) {
       if (closed) throw new LogUnavailable("the log is closed");
+      const before = all.length;
+      const party = partyOf(appends, companions, store, options.validate);
       const outcomes = appends.map(appendOne);
+      for (const { append } of party?.items ?? []) appendOne(append);
+      party?.over(true);
+      if (all.length > before) companions.stored(all.slice(before));
       bell.ring();
       return outcomes;
     },
+    accompany: companions.add,
     async readStreams(names, { limit = Infinity } = {}) {
       return new Map(names.map((name) => [name, (streams.get(name) ?? []).slice(0, limit)]));
     },
@@ -67,6 +76,32 @@ export function openMemoryLog(options: MemoryLogOptions = {}): EventLog {
     },
   };
   return withFairReads(log, readPage, DEFAULT_READS, { perPartner: 1, total: 1 });
+}
+
+/** Only where every one of them is stored it is known where they will be. */
+function partyOf(
+  appends: readonly Append[],
+  companions: Companions,
+  { all, lastRevision }: Pick<ReturnType<typeof makeStore>, "all" | "lastRevision">,
+  validate: Validate | undefined,
+): Party | undefined {
+  const taken = new Set(appends.map(({ stream }) => stream));
+  if (taken.size < appends.length) return undefined;
+  const items: Item[] = [];
+  for (const append of appends) {
+    const encoded = encodeAppend(append, validate);
+    const actual = lastRevision(append.stream);
+    const expected = expectedRevision(append.expected);
+    if (typeof encoded === "string" || (expected !== -2 && expected !== actual)) return undefined;
+    items.push({ append: { ...append, expected: actual }, encoded });
+  }
+  const party = companions.join(items, BigInt(all.length), (stream) => taken.has(stream));
+  const fits = party?.items.every(
+    ({ append: { stream, expected } }) => lastRevision(stream) === expectedRevision(expected),
+  );
+  if (fits === true) return party;
+  party?.over(false);
+  return undefined;
 }
 
 /** The events in memory, and what is looked up among them. */
@@ -129,7 +164,8 @@ function makeStore(options: MemoryLogOptions) {
     return { events, bytes, full: asked.length > limit };
   };
 
-  return { all, streams, appendOne, scan, readPage };
+  const lastRevision = (stream: string): number => (streams.get(stream)?.length ?? 0) - 1;
+  return { all, streams, appendOne, lastRevision, scan, readPage };
 }
 
 /** The stored events that follow `expected` are exactly the offered ones: a repetition. */

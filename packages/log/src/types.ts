@@ -154,9 +154,26 @@ export type SubscribeOptions<Type extends EventType = EventType> = {
 /** What the hash chain of a log comes to at a position where a link of it ends; in hexadecimal. */
 export type Seal = { readonly position: Position; readonly hash: string };
 
+/**
+ * Who decides early what follows from events: a flush asks it before it is sent, and what it says is stored with them in one commit, or none of it is. It is never asked while others store
+ * something, and need not answer: whatever it does not say is decided from the feed.
+ */
+export type Companion = {
+  /** Those from which something may follow; it is asked where there is one of them. */
+  readonly types: ReadonlySet<string>;
+  /** Says at once what follows from events that will be stored right behind `base`, the positions being those that they will have; undefined when that cannot be known now. */
+  join(coming: readonly RecordedEvent[], base: Position): Joining | undefined;
+  /** What this process has stored, everything in order. Where others store too, positions are missing. */
+  stored(events: readonly RecordedEvent[]): void;
+};
+/** Appends of its own at exact revisions. `over` is told once whether they are known to be stored. */
+export type Joining = { readonly appends: readonly Append[]; over(stored: boolean): void };
+
 export interface EventLog {
   /** Independent appends, one outcome each, in order. Throws LogUnavailable. */
   append(appends: readonly Append[]): Promise<readonly Outcome[]>;
+  /** Lets somebody decide early what follows from appends of this process, until the function that this gives is called. Left out by drivers that cannot store it with them. */
+  readonly accompany?: (companion: Companion) => () => void;
   /** All of a stream, or `limit` events of it. Throws ReadTooLarge rather than leave something out. */
   readStream<Stream extends string>(
     stream: Stream,

@@ -9,7 +9,14 @@ export {
 } from "./platform.ts";
 export { ensureDemoPartner, startSandbox, type DemoKeys } from "./demo-partner.ts";
 export { consumersReady, serveHealth } from "./health.ts";
-export { acceptMasterKey, masterKeyFingerprint, masterKeyState } from "./master-key.ts";
+export {
+  acceptMasterKey,
+  beginRotation,
+  endRotation,
+  masterKeyFingerprint,
+  masterKeyState,
+  rotatedKeys,
+} from "./master-key.ts";
 export { onShutdown, refuseToStart } from "./shutdown.ts";
 export { refusalOf } from "./refusal.ts";
 export * from "./credentials/index.ts";

@@ -10,7 +10,7 @@ import {
 } from "node:fs";
 import { hash, randomBytes } from "node:crypto";
 import { dirname, join, resolve } from "node:path";
-import { openSecret, sealSecret } from "@heliograph/contracts";
+import { keysOf, masterKeyOf, openSecret, sealSecret, type MasterKey } from "@heliograph/contracts";
 import {
   databaseConfig,
   SettingsError,
@@ -18,7 +18,13 @@ import {
   type Server,
   type Settings,
 } from "@heliograph/runtime";
-import { readKeySample, replaceKeySample } from "./store.ts";
+import {
+  beginKeyRotation,
+  type KeySamples,
+  readKeySamples,
+  replaceKeySample,
+  sweepKey,
+} from "./store.ts";
 
 /**
  * Where a process may have the master key from. `given`: a service that runs alone is given the installation's. `made`: the whole product makes one at the
@@ -30,7 +36,7 @@ export type KeyRule = "given" | "made" | "unused";
 export type KeyRecord = {
   /** Whether a service has run before, and may have sealed something. */
   readonly hasRun: boolean;
-  readSample(): Promise<string | undefined>;
+  readSamples(): Promise<KeySamples | undefined>;
   /** Gives the one that is stored, which may be another process's. */
   addSample(sealed: string): Promise<string>;
   /** Whether what earlier releases, which kept no sample, derived from their key can come from this one. */
@@ -42,35 +48,57 @@ const sample = "heliograph master key";
 
 /**
  * The key that seals secrets and derives the demo partner's keys: `HELIOGRAPH_MASTER_KEY`, else the `master.key` of the data folder. It is compared with the
- * installation's before anything is sealed with it, and never made anew where something may be sealed already. Throws SettingsError or StartError.
+ * installation's before anything is sealed with it, and never made anew where something may be sealed already. Of two keys that one seals which the installation says. Throws SettingsError
+ * or StartError.
  */
 export async function openMasterKey(
   settings: KeySettings,
   rule: KeyRule,
   record: KeyRecord,
-): Promise<Buffer> {
-  const { key: given, path } = findKey(settings);
+): Promise<MasterKey> {
+  const { keys, path } = findKeys(settings);
+  const [given] = keys;
   if (given === undefined && rule === "unused") return Buffer.alloc(32);
   if (given === undefined && rule === "given")
     throw new SettingsError(
       `HELIOGRAPH_MASTER_KEY: a service that runs alone must be given the installation's key, by this variable or as ${path}`,
     );
-  const stored = await record.readSample();
+  const stored = await record.readSamples();
   if (given === undefined && (stored !== undefined || record.hasRun))
     throw new StartError(
       `${path} is missing, and this installation holds what was sealed with its key: put the file back, or set HELIOGRAPH_MASTER_KEY`,
     );
+  if (stored !== undefined) return ofInstallation(settings, keys, stored);
   const { key, made } = given === undefined ? makeKey(path) : { key: given, made: false };
-  if (stored === undefined && !record.mayBe(key)) throw otherKey(settings, path);
-  if (opens(key, stored ?? (await record.addSample(sealSecret(key, sample))))) return key;
+  if (!record.mayBe(key)) throw otherKey(settings, path);
+  if (opens(key, await record.addSample(sealSecret(key, sample)))) return masterKeyOf(key, keys[1]);
   // Another first start was quicker, with a key of its own.
   if (made) rmSync(path);
   throw otherKey(settings, path);
 }
 
+function ofInstallation(
+  settings: KeySettings,
+  keys: readonly Buffer[],
+  { sample, before }: KeySamples,
+): MasterKey {
+  const { path } = findKeys(settings);
+  const key = keys.find((each) => opens(each, sample));
+  if (key === undefined) throw otherKey(settings, path);
+  if (before !== undefined && !keys.some((each) => opens(each, before)))
+    throw new SettingsError(
+      `${nameOf(settings, path)}: the master key is being rotated: give the one before it too, until rotate-key says that it is done`,
+    );
+  return masterKeyOf(
+    key,
+    keys.find((each) => each !== key),
+  );
+}
+
 /** Makes the given key the installation's, after the old one was lost: what that one sealed stays sealed. Throws SettingsError when none is given. */
 export async function acceptMasterKey(settings: Settings, server: Server): Promise<void> {
-  const { key, path } = findKey(settings);
+  const { keys, path } = findKeys(settings);
+  const [key] = keys;
   if (key === undefined)
     throw new SettingsError(
       `HELIOGRAPH_MASTER_KEY: give the new key, by this variable or as ${path}`,
@@ -78,33 +106,98 @@ export async function acceptMasterKey(settings: Settings, server: Server): Promi
   await replaceKeySample(databaseConfig(server, "platform"), sealSecret(key, sample));
 }
 
-/** The first 16 digits of the SHA-256 of the key's bytes: tells which key it is and gives nothing of it away. Undefined when there is none here. */
-export function masterKeyFingerprint(settings: KeySettings): string | undefined {
-  const { key } = findKey(settings);
-  return key && hash("sha256", key, "hex").slice(0, 16);
+/**
+ * Begins a rotation from the installation's key to the first of the two that are configured, or goes on with the one under way. Gives the keys, the new one first. Throws SettingsError.
+ */
+export async function beginRotation(settings: KeySettings, server: Server): Promise<MasterKey> {
+  const config = databaseConfig(server, "platform");
+  const { masterKey, rotating } = await rotatedKeys(settings, server);
+  if (rotating) return masterKey;
+  const { sample: from } = (await readKeySamples(config))!;
+  if (opens(keysOf(masterKey)[0]!, from))
+    throw new SettingsError(
+      "HELIOGRAPH_MASTER_KEY: the first of the two keys is the installation's already; put the new one first",
+    );
+  const begun = await beginKeyRotation(config, { from, next: sealSecret(masterKey, sample) });
+  // Another run was quicker.
+  return begun ? masterKey : beginRotation(settings, server);
 }
 
-/** Whether the key that is configured here opens the installation's sample. Changes nothing of an installation that has run. */
+/** Both keys, the one that seals, or is to seal, first. Throws SettingsError where two are not given, or none is the installation's. */
+export async function rotatedKeys(
+  settings: KeySettings,
+  server: Server,
+): Promise<{ readonly masterKey: MasterKey; readonly rotating: boolean }> {
+  const { keys, path } = findKeys(settings);
+  const [first, second] = keys;
+  if (first === undefined || second === undefined || first.equals(second))
+    throw new SettingsError(
+      `${nameOf(settings, path)}: give two keys, the new one first, and the one that it replaces`,
+    );
+  const stored = await readKeySamples(databaseConfig(server, "platform"));
+  if (stored === undefined)
+    throw new SettingsError(
+      `${nameOf(settings, path)}: nothing was ever sealed here: set the new key alone, and start`,
+    );
+  const current = ofInstallation(settings, keys, stored);
+  if (stored.before !== undefined) return { masterKey: current, rotating: true };
+  return { masterKey: masterKeyOf(first, second), rotating: false };
+}
+
+/**
+ * After a run that found nothing left under the key before. True when it was the second: processes that ran during the first may have sealed with the key before since, so that one alone
+ * ends nothing.
+ */
+export const endRotation = (server: Server): Promise<boolean> =>
+  sweepKey(databaseConfig(server, "platform"));
+
+/** The first 16 digits of the SHA-256 of a key's bytes, of both while two are given: tells which key it is and gives nothing of it away. Undefined when there is none here. */
+export function masterKeyFingerprint(settings: KeySettings): string | undefined {
+  const { keys } = findKeys(settings);
+  return keys.length === 0
+    ? undefined
+    : keys.map((key) => hash("sha256", key, "hex").slice(0, 16)).join(",");
+}
+
+/** Whether what is configured here opens the installation's sample. Changes nothing of an installation that has run. */
 export async function masterKeyState(
   settings: KeySettings,
   server: Server,
-): Promise<{ readonly state: "opens" | "missing" | "other" | "untried"; readonly from: string }> {
-  const { key, path } = findKey(settings);
-  const from = settings.masterKey === undefined ? path : "HELIOGRAPH_MASTER_KEY";
-  if (key === undefined) return { state: "missing", from };
-  const stored = await readKeySample(databaseConfig(server, "platform"));
+): Promise<{
+  readonly state: "opens" | "rotating" | "missing" | "other" | "untried";
+  readonly from: string;
+}> {
+  const { keys, path } = findKeys(settings);
+  const from = nameOf(settings, path);
+  if (keys.length === 0) return { state: "missing", from };
+  const stored = await readKeySamples(databaseConfig(server, "platform"));
   if (stored === undefined) return { state: "untried", from };
-  return { state: opens(key, stored) ? "opens" : "other", from };
+  const { sample, before } = stored;
+  const isThere = (sealed: string): boolean => keys.some((key) => opens(key, sealed));
+  if (!isThere(sample) || (before !== undefined && !isThere(before)))
+    return { state: "other", from };
+  return { state: before === undefined ? "opens" : "rotating", from };
 }
+
+const nameOf = (settings: KeySettings, path: string): string =>
+  settings.masterKey === undefined ? path : "HELIOGRAPH_MASTER_KEY";
 
 const otherKey = (settings: KeySettings, path: string): SettingsError =>
   new SettingsError(
-    `${settings.masterKey === undefined ? path : "HELIOGRAPH_MASTER_KEY"}: not the key of this installation, whose secrets were sealed with another one`,
+    `${nameOf(settings, path)}: not the key of this installation, whose secrets were sealed with another one`,
   );
 
-function findKey({ masterKey, dataDir }: KeySettings): { key: Buffer | undefined; path: string } {
+/** One key, or two while a rotation is under way. */
+function findKeys({ masterKey, dataDir }: KeySettings): {
+  readonly keys: readonly Buffer[];
+  readonly path: string;
+} {
   const path = join(resolve(dataDir), "master.key");
-  return { path, key: masterKey === undefined ? readKey(path) : Buffer.from(masterKey, "hex") };
+  const keys =
+    masterKey === undefined
+      ? readKeys(path)
+      : masterKey.split(",").map((each) => Buffer.from(each, "hex"));
+  return { path, keys };
 }
 
 function opens(key: Buffer, sealed: string): boolean {
@@ -115,18 +208,19 @@ function opens(key: Buffer, sealed: string): boolean {
   }
 }
 
-function readKey(path: string): Buffer | undefined {
+/** A key a line. */
+function readKeys(path: string): readonly Buffer[] {
   let text: string;
   try {
     text = readFileSync(path, "utf8").trim();
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (code === "ENOENT") return undefined;
+    if (code === "ENOENT") return [];
     throw new StartError(`${path} cannot be read (${code})`);
   }
-  if (!/^[0-9a-f]{64}$/i.test(text))
+  if (!/^[0-9a-f]{64}(\s+[0-9a-f]{64})?$/i.test(text))
     throw new StartError(`${path} does not hold 64 hexadecimal digits`);
-  return Buffer.from(text, "hex");
+  return text.split(/\s+/).map((key) => Buffer.from(key, "hex"));
 }
 
 /** Writes a new key into the file: whole and on disk, or not at all. When another process has written one in this moment, gives that. */
@@ -151,7 +245,7 @@ function makeKey(path: string): { readonly key: Buffer; readonly made: boolean }
     return { key, made: true };
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    const theirs = code === "EEXIST" ? readKey(path) : undefined;
+    const [theirs] = code === "EEXIST" ? readKeys(path) : [];
     if (theirs !== undefined) return { key: theirs, made: false };
     throw new StartError(`${path} cannot be written (${code})`);
   } finally {

@@ -1,5 +1,5 @@
 import { hash } from "node:crypto";
-import { environments, type Environment } from "@heliograph/contracts";
+import { environments, type Environment, type MasterKey } from "@heliograph/contracts";
 import { openDirectory, type Directory } from "./directory/directory.ts";
 import { openKafkaFeed, relayConsumer } from "@heliograph/kafka";
 import type { EventLog } from "@heliograph/log";
@@ -31,13 +31,13 @@ import { demoPartnerId, derivedKey } from "./accounts.ts";
 import { openMasterKey, type KeyRule } from "./master-key.ts";
 import { seedPlatform } from "./seed.ts";
 import { credentialTables } from "./credentials/tables/schema.ts";
-import { addKeySample, readKeySample } from "./store.ts";
+import { addKeySample, readKeySamples } from "./store.ts";
 
 /** Everything that the services of one process share. */
 export type Platform = {
   readonly settings: Settings;
   readonly server: Server;
-  readonly masterKey: Buffer;
+  readonly masterKey: MasterKey;
   readonly logger: Logger;
   readonly platformLog: EventLog;
   /** Durable commits in the platform's database: what sign-in needs to keep outside the log. */
@@ -57,7 +57,7 @@ const credentialPool = 4;
 export type ControlPlane = {
   readonly log: EventLog;
   readonly directory: Directory;
-  readonly masterKey: Buffer;
+  readonly masterKey: MasterKey;
   close(): Promise<void>;
 };
 
@@ -95,7 +95,7 @@ export async function openControlPlane(
     const masterKey = await openMasterKey(settings, keyRule, {
       // Whatever runs a service publishes the prices first.
       hasRun: directory.prices() !== undefined,
-      readSample: () => asked(() => readKeySample(config)),
+      readSamples: () => asked(() => readKeySamples(config)),
       addSample: (sealed) => asked(() => addKeySample(config, sealed)),
       mayBe: (key) =>
         directory.partner(demoPartnerId) === undefined ||

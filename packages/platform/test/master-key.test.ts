@@ -13,17 +13,20 @@ afterEach(() => rmSync(dataDir, { recursive: true, force: true }));
 const path = (): string => join(dataDir, "master.key");
 
 /** An installation as the platform database remembers it. */
-function installation(state: { sample?: string; hasRun?: boolean; mayBe?: boolean } = {}) {
+function installation(
+  state: { sample?: string; before?: string; hasRun?: boolean; mayBe?: boolean } = {},
+) {
   const record: KeyRecord & { sample: string | undefined } = {
     sample: state.sample,
     hasRun: state.hasRun ?? false,
-    readSample: async () => record.sample,
+    readSamples: async () =>
+      record.sample === undefined ? undefined : { sample: record.sample, before: state.before },
     addSample: async (sealed) => (record.sample ??= sealed),
     mayBe: () => state.mayBe ?? true,
   };
   return record;
 }
-const open = (rule: KeyRule, record: KeyRecord, masterKey?: Buffer): Promise<Buffer> =>
+const open = (rule: KeyRule, record: KeyRecord, masterKey?: Buffer) =>
   openMasterKey({ dataDir, masterKey: masterKey?.toString("hex") }, rule, record);
 
 describe("the master key", () => {
@@ -69,6 +72,26 @@ describe("the master key", () => {
     const earlier = installation({ hasRun: true, mayBe: false });
     await expect(open("made", earlier)).rejects.toThrow(/not the key/);
     expect(earlier.sample).toBeUndefined();
+  });
+
+  it("may be one of two while it is rotated: the installation says which one seals, and needs both until the end", async () => {
+    const [first, second] = [randomBytes(32), randomBytes(32)];
+    const pair = `${second.toString("hex")},${first.toString("hex")}`;
+    const sealed = (key: Buffer) => sealSecret(key, "heliograph master key");
+    const openWith = (masterKey: string, record: KeyRecord) =>
+      openMasterKey({ dataDir, masterKey }, "given", record);
+    // Before the rotation begins, and while it is under way, whatever comes first in the setting.
+    const before = await openWith(pair, installation({ sample: sealed(first) }));
+    expect([before.toString("hex"), before.other]).toEqual([first.toString("hex"), second]);
+    const rotating = installation({ sample: sealed(second), before: sealed(first) });
+    const during = await openWith(pair, rotating);
+    expect([during.toString("hex"), during.other]).toEqual([second.toString("hex"), first]);
+    await expect(openWith(second.toString("hex"), rotating)).rejects.toThrow(
+      /is being rotated: give the one before it too/,
+    );
+    await expect(openWith(first.toString("hex"), rotating)).rejects.toThrow(/not the key of this/);
+    writeFileSync(path(), `${second.toString("hex")}\n${first.toString("hex")}\n`);
+    expect((await open("made", rotating)).other).toEqual(first);
   });
 
   it("is not kept when another first start was quicker", async () => {

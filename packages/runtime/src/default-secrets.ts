@@ -68,7 +68,7 @@ const addressesOf = (settings: Secrets): readonly string[] => [
 export function defaultSecretIn(settings: Secrets): string | undefined {
   if (isLocal(settings)) return undefined;
   const { masterKey, kafka, databaseUrl, eventstoreUrl, attachmentsUrl } = settings;
-  if (masterKey !== undefined && isGuessable(Buffer.from(masterKey, "hex")))
+  if (masterKey?.split(",").some((key) => isGuessable(Buffer.from(key, "hex"))) === true)
     return `HELIOGRAPH_MASTER_KEY: this key can be guessed; make one with: openssl rand -hex 32 (${allowed})`;
   const named = {
     HELIOGRAPH_DATABASE_URL: passwordIn(databaseUrl),

@@ -1,8 +1,10 @@
 import { LogUnavailable, type Page } from "@heliograph/log";
+import pg from "pg";
 import { openDeadLetters } from "./tables/dead-letters.ts";
 import { pause } from "./faults.ts";
 import { commitParts } from "./tables/parts.ts";
 import { differences, dropSchema, readCheckpoint, swapSchemas } from "./tables/rebuild.ts";
+import { rowDifferences, type TableDifference } from "./tables/row-differences.ts";
 import { prepareConsumer } from "./tables/schema.ts";
 import { concerning, typesOf } from "./source.ts";
 import { clearAll, EndedSpaces } from "./spaces.ts";
@@ -15,10 +17,14 @@ export type RebuildResult = {
   readonly seconds: number;
   readonly equal?: boolean;
   readonly differs?: readonly string[];
+  /** Of a shadow. */
+  readonly rows?: readonly TableDifference[];
 };
 
 type Options = {
   readonly verifyOnly: boolean;
+  /** With `verifyOnly`: fills tables of its own, `<schema>_shadow`, and tells how their rows differ from those that are served, whichever version those are of. */
+  readonly shadow?: true;
   readonly signal: AbortSignal;
   readonly onProgress?: (processed: bigint, total: bigint) => void;
 };
@@ -41,7 +47,7 @@ export async function rebuildProjector(
   projector: Projector,
   options: Options,
 ): Promise<RebuildResult> {
-  const next = `${projector.schema}_next`;
+  const next = nextOf(projector, options);
   await dropSchema(context.pool, next);
   await prepareConsumer(context.pool, projector, next);
   const instance = await projector.create({
@@ -59,6 +65,10 @@ export async function rebuildProjector(
     await dropSchema(context.pool, next).catch(() => undefined);
   }
 }
+
+/** A shadow stands beside a rebuild, which may begin at any time. */
+const nextOf = ({ schema }: Projector, { shadow }: Options): string =>
+  `${schema}_${shadow ? "shadow" : "next"}`;
 
 /** One rebuild under way: how far `<schema>_next` is filled. */
 class Rebuild {
@@ -84,7 +94,7 @@ class Rebuild {
   ) {
     this.#context = context;
     this.#projector = projector;
-    this.#next = `${projector.schema}_next`;
+    this.#next = nextOf(projector, options);
     this.#options = options;
     this.#instance = instance;
     this.#spaces = spaces;
@@ -192,6 +202,7 @@ class Rebuild {
         return goal;
       }
       goal = undefined;
+      if (this.#options.shadow) return await this.#compareBeside(client);
       const differs = this.#options.verifyOnly
         ? await differences(client, schema, this.#next)
         : undefined;
@@ -218,6 +229,24 @@ class Rebuild {
     const own = { name, epoch: 0 };
     await clearAll(this.#context.projectionPool, this.#next, spaces, own);
     return (await readUncleared(db, schema)).length === 0;
+  }
+
+  /** Looks at both schemas as they are at this moment, and lets the live projector go on meanwhile. */
+  async #compareBeside(holding: pg.ClientBase): Promise<RebuildResult> {
+    // A session of its own: to compare takes longer than any statement of a service may.
+    const reader = new pg.Client(this.#context.connection);
+    reader.on("error", () => undefined);
+    await reader.connect();
+    try {
+      await reader.query("begin isolation level repeatable read read only");
+      // What is read first is what all of it is read as of.
+      await readCheckpoint(reader, this.#next, this.#projector.name);
+      await holding.query("commit");
+      const rows = await rowDifferences(reader, this.#projector.schema, this.#next);
+      return { ...this.#outcome(), equal: rows.length === 0, rows };
+    } finally {
+      await reader.end();
+    }
   }
 
   #outcome(): RebuildResult {

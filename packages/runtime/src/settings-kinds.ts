@@ -137,11 +137,19 @@ export const isDate = (text: string): boolean =>
   !Number.isNaN(Date.parse(text)) &&
   new Date(text).toISOString().startsWith(text);
 
-export const masterKey = kind("64 hexadecimal digits", "none", (given) => {
-  if (given !== undefined && !/^[0-9a-f]{64}$/i.test(given))
-    throw new Wrong("must be 64 hexadecimal digits (32 bytes)");
-  return given;
-});
+export const masterKey = kind(
+  "64 hexadecimal digits; two such keys, apart by a comma, while it is rotated",
+  "none",
+  (given) => {
+    if (given === undefined) return undefined;
+    const keys = given.split(",");
+    if (keys.length > 2 || keys.some((key) => !/^[0-9a-f]{64}$/i.test(key)))
+      throw new Wrong(
+        "must be 64 hexadecimal digits (32 bytes), or two such keys apart by a comma",
+      );
+    return given;
+  },
+);
 
 /** Where a server of ours listens: `0.0.0.0:25`, `[::]:25`. */
 export const hostPort = (allowed: string) =>

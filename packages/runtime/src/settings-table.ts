@@ -82,7 +82,7 @@ export const settingsTable = {
   HELIOGRAPH_MASTER_KEY: masterKey.meta({
     preset: "`<data folder>/master.key`, which `npm start` makes at the first start",
     consequence:
-      "Seals webhook secrets and stored answers. The same for every process of an installation: one that has another or, alone, none does not start. A lost key is never made anew.",
+      "Seals webhook secrets and stored answers. The same for every process of an installation: one that has another or, alone, none does not start. A lost key is never made anew. Two are for a [rotation](rotating-keys.md): both open what is sealed, and `rotate-key` says which one seals.",
   }),
   HELIOGRAPH_DEMO: choice(["on", "off"]).meta({
     preset: "`on` with the embedded PostgreSQL, `off` with a given one",
@@ -391,7 +391,7 @@ export const settingsTable = {
   HELIOGRAPH_BENCH_WAITING: text().meta({
     allowed: "a number of deliveries",
     preset: "1000000",
-    consequence: "How many deliveries wait in `npm run bench -- waiting`.",
+    consequence: "How many deliveries wait in the table in `npm run bench -- waiting`.",
     forTests: true,
   }),
   HELIOGRAPH_BENCH_DATABASE_URL: text().meta({

@@ -1,5 +1,6 @@
 import type { Environment as LogEnvironment } from "@heliograph/contracts";
 import { z } from "zod";
+import { withCredentials } from "./credentials.ts";
 import { defaultSecretIn } from "./default-secrets.ts";
 import { misspelt } from "./settings-names.ts";
 import { settingsTable } from "./settings-table.ts";
@@ -116,6 +117,14 @@ type Environment = Readonly<Record<string, string | undefined>>;
 const tableSchema = z.object(settingsTable);
 type Values = z.infer<typeof tableSchema>;
 
+function credentialed(env: Environment): Environment {
+  try {
+    return withCredentials(env);
+  } catch (error) {
+    throw new SettingsError(`CREDENTIALS_DIRECTORY: ${(error as Error).message}`);
+  }
+}
+
 /** Throws SettingsError with one line that names the variable. */
 function valuesOf(env: Environment): Values {
   // An empty value is the same as none: compose files and unit files pass those on.
@@ -214,9 +223,10 @@ function requireKnown(chosen: readonly string[], services: readonly string[]): v
  * variable, also where one is close to the name of a setting: whoever misspelt it would run with the preset unawares.
  */
 export function readSettings(
-  env: Environment = process.env,
+  given: Environment = process.env,
   services?: readonly string[],
 ): Settings {
+  const env = credentialed(given);
   const { near, far } = misspelt(Object.keys(env), Object.keys(settingsTable));
   if (near !== undefined) throw new SettingsError(near);
   const values = valuesOf(env);

@@ -1,4 +1,4 @@
-import type { Environment, EventData, Shard, EventType } from "@heliograph/contracts";
+import type { Environment, EventData, EventType, MasterKey, Shard } from "@heliograph/contracts";
 import type { Batch, EventLog, RecordedEvent } from "@heliograph/log";
 import type { Vault } from "@heliograph/vault";
 import type pg from "pg";
@@ -26,7 +26,7 @@ export type ServiceContext = {
   /** By which everything of a partner is due and told; of machinery, such as calls, leases and webhooks, the real clock decides. */
   readonly clock: PartnerClock;
   /** 32 bytes that seal webhook secrets and derive keys. */
-  readonly masterKey: Buffer;
+  readonly masterKey: MasterKey;
   /** The keys of the environment's personal data. */
   readonly vault: Vault;
   readonly logger: Logger;

@@ -11,6 +11,7 @@ import {
   retryDeadLetter,
   runConsumer,
   startConsumers,
+  type Projector,
   type Reactor,
 } from "../src/index.ts";
 import { count, countingProjector, openEnvironment } from "./fixture.ts";
@@ -229,6 +230,75 @@ test("a poison event is set aside with its reason, the rest of its batch is proj
   });
   expect(verified).toMatchObject({ equal: true, events: 2 });
   await consumer.stop();
+});
+
+test("a shadow tells row by row what another version would make of the log, and leaves the served tables and their writer alone", async () => {
+  const { context, log } = environment;
+  const old: Projector = {
+    ...countingProjector(),
+    ddl: `create table {schema}.totals (name text primary key, events bigint not null, total bigint not null);
+      create table {schema}.seen (value int not null, was text); create table {schema}.dropped (id int)`,
+    create: () => ({
+      project: (events) => [
+        {
+          name: "seen",
+          sql: "insert into {schema}.seen select value, null from unnest($1::int[]) as t(value)",
+          values: [events.map(({ data }) => Number(loosely(data).value))],
+        },
+        {
+          name: "one",
+          sql: "insert into {schema}.totals select value::text, 1, value from unnest($1::int[]) as t(value) on conflict do nothing",
+          values: [events.map(({ data }) => Number(loosely(data).value))],
+        },
+      ],
+    }),
+  };
+  const live = await runConsumer(old, context);
+  await live.caughtUp(await count(log, [1, 2, 2, 3]));
+  const shadowOf = (projector: Projector) =>
+    rebuildProjector(context, projector, {
+      verifyOnly: true,
+      shadow: true,
+      signal: AbortSignal.timeout(20_000),
+    });
+  expect(await shadowOf(old)).toMatchObject({ equal: true, rows: [] });
+  const next: Projector = {
+    ...old,
+    version: 2,
+    ddl: `create table {schema}.totals (name text primary key, events bigint not null, total bigint not null, more int);
+      create table {schema}.seen (value int not null, was text); create table {schema}.made (id int)`,
+    create: () => ({
+      project: (events) => [
+        {
+          name: "seen2",
+          sql: "insert into {schema}.seen select distinct value, null from unnest($1::int[]) as t(value)",
+          values: [events.map(({ data }) => Number(loosely(data).value))],
+        },
+        {
+          name: "two",
+          sql: "insert into {schema}.totals select distinct (value + 1)::text, 1, case value when 1 then 7 else value + 1 end from unnest($1::int[]) as t(value)",
+          values: [events.map(({ data }) => Number(loosely(data).value))],
+        },
+      ],
+    }),
+  };
+  const { equal, rows } = await shadowOf(next);
+  expect(equal).toBe(false);
+  const none = { onlyLeft: 0, onlyRight: 0, changed: 0, columnsOnlyLeft: [], columnsOnlyRight: [] };
+  expect(rows).toEqual([
+    { ...none, table: "dropped", columnsOnlyLeft: ["*"] },
+    { ...none, table: "made", columnsOnlyRight: ["*"] },
+    // One of the two equal rows is gone.
+    { ...none, table: "seen", onlyLeft: 1 },
+    { ...none, table: "totals", onlyLeft: 1, onlyRight: 1, changed: 1, columnsOnlyRight: ["more"] },
+  ]);
+  const { rows: left } = await context.pool.query(
+    "select 1 from pg_namespace where nspname like 'counts_%'",
+  );
+  expect(left).toEqual([]);
+  await live.caughtUp(await count(log, [4]));
+  expect((await context.pool.query("select from counts.totals")).rowCount).toBe(4);
+  await live.stop();
 });
 
 test("events that break their schema are set aside at once, also when it shows only later", async () => {

@@ -1,4 +1,7 @@
-import { expect, test } from "vitest";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
 import { readSettings, settingNotes } from "../src/index.ts";
 
 test("a wrong value of any kind is one line that names the variable", () => {
@@ -154,4 +157,34 @@ test("secrets that everybody knows start nothing that others reach, and are not 
       HELIOGRAPH_EVENTSTORE_URL: "esdb://admin:changeit@a:2113,127.0.0.1:2113?tls=false",
     }),
   ).toThrow(/^HELIOGRAPH_EVENTSTORE_URL/);
+});
+
+test("secrets may stand in files that are named as settings are, and what the environment says wins", () => {
+  const folder = mkdtempSync(join(tmpdir(), "credentials-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const put = (name: string, text: string): void => writeFileSync(join(folder, name), text);
+  const read = (more = {}) => readSettings({ CREDENTIALS_DIRECTORY: folder, ...more });
+  put("HELIOGRAPH_MASTER_KEY", `${"ab".repeat(32)}\n`);
+  put("HELIOGRAPH_DATABASE_URL", "postgres://u:p@localhost/x");
+  put("other", "not ours");
+  expect(read()).toMatchObject({
+    masterKey: "ab".repeat(32),
+    databaseUrl: "postgres://u:p@localhost/x",
+    unknown: [],
+  });
+  const given = {
+    HELIOGRAPH_DATABASE_URL: "postgres://u:p@127.0.0.1/x",
+    HELIOGRAPH_MASTER_KEY: "",
+  };
+  expect(read(given)).toMatchObject({
+    databaseUrl: "postgres://u:p@127.0.0.1/x",
+    masterKey: "ab".repeat(32),
+  });
+  put("HELIOGRAPH_MASTER_KEY", "short");
+  expect(read).toThrow(/^HELIOGRAPH_MASTER_KEY: must be 64/);
+  put("HELIOGRAPH_MASTER_KEY", "a".repeat(65_537));
+  expect(read).toThrow(/^CREDENTIALS_DIRECTORY: .*longer than 65536 bytes/);
+  expect(() => read({ CREDENTIALS_DIRECTORY: join(folder, "none") })).toThrow(
+    /^CREDENTIALS_DIRECTORY: ENOENT/,
+  );
 });

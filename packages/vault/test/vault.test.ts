@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
-import { newId } from "@heliograph/contracts";
+import { masterKeyOf, newId } from "@heliograph/contracts";
 import { newLogger, openPool, prepareTables } from "@heliograph/runtime";
-import { testDatabase } from "@heliograph/testkit";
+import { testDatabase, until } from "@heliograph/testkit";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { erasedText, openVault, vaultTables, type Vault } from "../src/index.ts";
+import { erasedText, openVault, resealVault, vaultTables, type Vault } from "../src/index.ts";
 import { gathered } from "../src/gathered.ts";
 import { example } from "./readme.ts";
 
@@ -99,6 +99,46 @@ test("names are the same in every process of an environment, and another master 
   expect(vault.name("a")).toMatch(/^[0-9A-HJKMNP-TV-Z]{26}$/);
   await expect(openVault(pool, randomBytes(32), "sandbox")).rejects.toThrow();
   await expect(openVault(pool, masterKey, "live")).rejects.toThrow();
+});
+
+test("keys are wrapped anew under another master key, once, and one that an erasure destroys in that moment stays destroyed", async () => {
+  const next = randomBytes(32);
+  const both = masterKeyOf(next, masterKey);
+  const subjects = ["adr_kept", "adr_gone"].map((subject) => ({ partner, subject }));
+  const tokens = (await vault.seals(subjects)).map((seal) => seal("Ada"));
+  const how = { renew: true, onPage: () => undefined };
+  const count = async (renew: boolean) => resealVault(pool, both, "sandbox", { ...how, renew });
+  const { left: all } = await count(false);
+  const eraser = await pool.connect();
+  try {
+    await eraser.query("begin");
+    await eraser.query(
+      "update vault.keys set wrapped = null, destroyed_at = now() where subject = 'adr_gone'",
+    );
+    const resealing = count(true);
+    await until(async () => {
+      const { rows } = await pool.query(
+        "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
+      );
+      return rows.length > 0;
+    });
+    await eraser.query("commit");
+    expect(await resealing).toEqual({ renewed: all - 1, left: 1, lost: 0 });
+  } finally {
+    eraser.release();
+  }
+  expect(await count(false)).toEqual({ renewed: 0, left: 0, lost: 0 });
+  const renewed = await openVault(pool, next, "sandbox");
+  expect((await renewed.open(partner, tokens))(tokens)).toEqual(["Ada", erasedText]);
+  expect(renewed.name("x")).toBe(vault.name("x"));
+  // And back, for the tests that follow; a key of neither is told.
+  const back = masterKeyOf(masterKey, next);
+  expect((await resealVault(pool, back, "sandbox", how)).renewed).toBe(all - 1);
+  const neither = masterKeyOf(randomBytes(32), randomBytes(32));
+  expect(await resealVault(pool, neither, "sandbox", how)).toMatchObject({
+    left: 0,
+    lost: all - 1,
+  });
 });
 
 test("what is asked for meanwhile is asked for at once, and a question that fails is no other's", async () => {

@@ -24,6 +24,11 @@ export async function lookAtMasterKey({
   switch (state) {
     case "opens":
       return { status: "ok", summary: `${from} opens what is sealed` };
+    case "rotating":
+      return {
+        status: "warning",
+        summary: `the master key is being rotated: go on with rotate-key until it says that it is done`,
+      };
     case "untried":
       return { status: "ok", summary: `${from} is there, and nothing was ever sealed with it` };
     case "missing":

@@ -9,6 +9,8 @@ import { sessionTables } from "./tables/sessions.ts";
 import { teamsProjector } from "./teams/projector.ts";
 import { teamRoutes } from "./teams/routes.ts";
 
+export { standingAnswers } from "./tables/answers.ts";
+
 /** Who answers: agents, teams, sign-in and sessions. */
 export const service: Service = {
   name: "agents",

@@ -158,6 +158,7 @@ export type Answers = {
   readonly TemplateVersion: { readonly id: string; readonly slug: string; readonly version: number; readonly languages: Readonly<Record<string, { readonly text?: string; readonly subject?: string; readonly html?: string }>>; readonly variables: Readonly<Record<string, { readonly type: string; readonly required?: boolean; readonly max_length?: number; readonly example?: string }>>; readonly created_at: string };
   readonly RenderedTemplate: { readonly language: string; readonly text?: string; readonly subject?: string; readonly html?: string };
   readonly Balance: { readonly available: string; readonly held: string; readonly currency: string; readonly as_of_position: string };
+  readonly FieldExplanation: { readonly id: string; readonly field: string; readonly present: boolean; readonly value?: unknown; readonly as_of_position: string; readonly events: readonly { readonly position: string; readonly id: string; readonly type: string; readonly timestamp: string; readonly actor: string; readonly reason?: string; readonly before?: unknown; readonly after?: unknown }[]; readonly earlier: boolean };
   readonly Wallets: { readonly data: readonly Answers["Balance"][] };
   readonly ToppedUp: { readonly transaction_id: string; readonly available: string };
   readonly Adjustment: { readonly transaction_id: string; readonly amount: string; readonly currency: string; readonly reason: string; readonly author: string; readonly available: string };

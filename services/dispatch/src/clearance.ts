@@ -1,7 +1,6 @@
 import type { Stop, Suppressed } from "@heliograph/acceptance";
-import { isId } from "@heliograph/contracts";
 import { isSealed } from "@heliograph/vault";
-import type { TokenOf } from "./devices.ts";
+import { isDevice, type TokenOf } from "./devices.ts";
 import { createOpener, isErased, type Opened } from "./opened.ts";
 import type { State } from "./state.ts";
 
@@ -39,7 +38,7 @@ export function createClearance(
   ): Verdict | Promise<Verdict> {
     const readable: Verdict = opened === undefined ? plain : { type: "cleared", opened };
     const { to, content } = opened ?? request;
-    if (tokenOf === undefined || request.channel !== "push" || !isId("dev", to)) return readable;
+    if (tokenOf === undefined || !isDevice(request.channel, to)) return readable;
     return tokenOf(requestEvent.metadata.partner ?? "", to).then((token) =>
       token === undefined ? readable : { type: "cleared", opened: { to: token, content } },
     );

@@ -59,6 +59,11 @@ const bodies: Readonly<Record<string, object>> = {
   "POST /event-consumers/{name}/reset": { sequence: 0 },
   "POST /keys/{id}/rotate": { overlap_seconds: 60 },
 };
+/** What a route asks for in its query. */
+const queries: Readonly<Record<string, string>> = {
+  "GET /messages/{id}/explain": "?field=status",
+  "GET /conversations/{id}/explain": "?field=status",
+};
 /** Names that each partner gives as it likes: the same one is another thing for a stranger, who makes a contact or a reader of the feed, or sees a month, of its own. */
 const ownNames = new Set([
   "PUT /contacts/by-external-id/{source}/{external_id}",
@@ -212,7 +217,7 @@ function pathOf({ name, path }: Endpoint): string {
     if (id === undefined) throw new Error(`${name}: thingsOf makes no id for ${pattern}`);
     address += `/${id}`;
   }
-  return address;
+  return `${address}${queries[name] ?? ""}`;
 }
 const bodyOf = ({ name, body, method }: Endpoint): object | undefined =>
   bodies[name] ?? (method === "GET" ? undefined : body);

@@ -1,6 +1,7 @@
 import type { Environment } from "@heliograph/contracts";
 import {
   createSequencer,
+  filteredText,
   lifecycleBody,
   lifecycleSources,
   toLifecycle,
@@ -15,7 +16,12 @@ const lingerMs = 100;
 
 /** What an event does to the count of its partner: it is shown under the next number, or leaves numbers out. */
 type Step = { readonly partner: string } & (
-  | { readonly lifecycle: LifecycleEvent; readonly position: bigint; readonly raisedBy?: undefined }
+  | {
+      readonly lifecycle: LifecycleEvent;
+      readonly position: bigint;
+      readonly filtered: string | undefined;
+      readonly raisedBy?: undefined;
+    }
   | { readonly lifecycle?: undefined; readonly raisedBy: number }
 );
 
@@ -24,6 +30,7 @@ export const lifecycleProjector = (environment: Environment): Projector => ({
   kind: "projector",
   name: "lifecycle",
   schema: "lifecycle",
+  version: 2,
   types: lifecycleSources,
   spaces: { events: "partner", sequences: "partner" },
   ddl: lifecycleDdl,
@@ -37,7 +44,8 @@ export const lifecycleProjector = (environment: Environment): Projector => ({
             return [{ partner: event.data.partner_id, raisedBy: event.data.raised_by }];
           const lifecycle = toLifecycle(event, environment);
           if (lifecycle === undefined) return [];
-          return [{ partner: lifecycle.partner, lifecycle, position: event.position }];
+          const { partner } = lifecycle;
+          return [{ partner, lifecycle, position: event.position, filtered: filteredText(event) }];
         });
         if (steps.length === 0) return [];
         const unknown = new Set<string>();
@@ -53,9 +61,9 @@ export const lifecycleProjector = (environment: Environment): Projector => ({
           const sequence = sequencer.raise(partner, step.raisedBy ?? 1);
           counters.set(partner, sequence);
           if (step.lifecycle === undefined) continue;
-          const { lifecycle, position } = step;
+          const { lifecycle, position, filtered } = step;
           const body = lifecycleBody(lifecycle, sequence);
-          rows.push({ partner, sequence, position, type: lifecycle.type, body });
+          rows.push({ partner, sequence, position, type: lifecycle.type, body, filtered });
         }
         return writeFeed(rows, counters);
       },

@@ -10,6 +10,8 @@ export type FeedRow = {
   readonly position: bigint;
   readonly type: string;
   readonly body: string;
+  /** What filters look at, as JSON. */
+  readonly filtered: string | undefined;
 };
 
 /** A batch's events and where its partners' counters stand after it: two statements whatever the batch's size. */
@@ -20,14 +22,16 @@ export function writeFeed(
   return [
     {
       name: "feed_events",
-      sql: `insert into {schema}.events (partner, sequence, position, type, body)
-        select * from unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[], string_to_array($5::text, E'\\x1e'))`,
+      sql: `insert into {schema}.events (partner, sequence, position, type, body, filtered)
+        select * from unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[], string_to_array($5::text, E'\\x1e'),
+          string_to_array($6::text, E'\\x1e', ''))`,
       values: [
         rows.map((row) => row.partner),
         `{${rows.map((row) => row.sequence).join(",")}}`,
         `{${rows.map((row) => row.position).join(",")}}`,
         `{${rows.map((row) => row.type).join(",")}}`,
         rows.map((row) => row.body).join(separator),
+        rows.map((row) => row.filtered ?? "").join(separator),
       ],
     },
     writeCounters(counters),

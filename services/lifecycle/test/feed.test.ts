@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { eventPublicId, streamOf, uuid5, newId } from "@heliograph/contracts";
+import { eventPublicId, newId, streamOf, uuid5, type EndpointFilters } from "@heliograph/contracts";
 import { openMemoryLog, type EventLog } from "@heliograph/log";
 import {
   openLifecycleWaiter,
@@ -131,6 +131,60 @@ it("pages with a filter and reads on behind what the filter kept back", async ()
   expect(none).toEqual({ rows: [], nextAfter: 6, last: 6 });
   const nobody = await readLifecycle(pool, { partner: "ptn_C", after: 0, limit: 2 });
   expect(nobody).toEqual({ rows: [], nextAfter: 0, last: 0 });
+});
+
+it("filters by channel, tags and metadata as endpoints do, by what the log has of an event", async () => {
+  const partner = "ptn_F";
+  const of = (more: object) =>
+    append(partner, "MessageCanceled", { message: { ...message, ...more } });
+  await of({});
+  await of({ channel: "email", tags: ["vip", "beta"] });
+  await of({ metadata: { plan: "gold", seats: 3 } });
+  await of({ tags: ["vip"], metadata: { plan: "silver" } });
+  const consumer = await runConsumer(lifecycleProjector("sandbox"), context);
+  await consumer.caughtUp(await log.head());
+  await consumer.stop();
+  const numbers = async (filters: EndpointFilters, after = 0, limit = 100) => {
+    const page = await readLifecycle(pool, { partner, after, limit, filters });
+    return [page.rows.map(({ sequence }) => sequence), page.nextAfter];
+  };
+  expect(await numbers({ channels: ["sms"] })).toEqual([[1, 3, 4], 4]);
+  expect(await numbers({ tags: ["vip"] })).toEqual([[2, 4], 4]);
+  expect(await numbers({ tags: ["vip"] }, 0, 1)).toEqual([[2], 2]);
+  expect(await numbers({ tags: ["vip"] }, 2)).toEqual([[4], 4]);
+  expect(await numbers({ metadata: { plan: ["gold", "silver"] } })).toEqual([[3, 4], 4]);
+  expect(await numbers({ metadata: { seats: 3 } })).toEqual([[3], 4]);
+  expect(await numbers({ channels: ["email"], metadata: { plan: "gold" } })).toEqual([[], 4]);
+  const typed = {
+    partner,
+    after: 0,
+    limit: 9,
+    types: ["message.read"],
+    filters: { tags: ["vip"] },
+  };
+  expect(await readLifecycle(pool, typed)).toMatchObject({ rows: [], nextAfter: 4 });
+});
+
+it("looks at 10,000 events for a filter too, page by page of what passes", async () => {
+  const partner = "ptn_M";
+  await pool.query(
+    `insert into lifecycle.events (partner, sequence, position, type, body, filtered)
+     select $1, n, 0, 'message.sent', '{}', case when n in (1, 2500, 10001) then '{"tags":["vip"]}' end from generate_series(1, 10001) n`,
+    [partner],
+  );
+  await pool.query("insert into lifecycle.sequences values ($1, 10001)", [partner]);
+  const page = async (after: number, limit: number) => {
+    const { rows, nextAfter } = await readLifecycle(pool, {
+      partner,
+      after,
+      limit,
+      filters: { tags: ["vip"] },
+    });
+    return [rows.map(({ sequence }) => sequence), nextAfter];
+  };
+  expect(await page(0, 2)).toEqual([[1, 2_500], 2_500]);
+  expect(await page(0, 9)).toEqual([[1, 2_500], 10_000]);
+  expect(await page(10_000, 9)).toEqual([[10_001], 10_001]);
 });
 
 it("a page for a rare type looks at 10,000 events in either direction, and says where the next one goes on", async () => {

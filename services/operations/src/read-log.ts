@@ -1,5 +1,5 @@
 import { type EventType, typesIn, type Category } from "@heliograph/contracts";
-import type { EventLog, Position, RecordedEvent } from "@heliograph/log";
+import { type EventLog, eventsUntil, type Position, type RecordedEvent } from "@heliograph/log";
 
 /** What is asked of a log: a stream, the streams of a category, or everything. */
 export type Asked = {
@@ -110,27 +110,13 @@ async function between(
   return { events: kept, pages: mostReads, whole: false };
 }
 
-/** Revisions are dense and positions grow with them, so the place of a position in a stream is found by halving. */
-async function firstBehind(log: EventLog, stream: string, position: Position): Promise<number> {
-  const [last] = await log.readStream(stream, { backwards: true, limit: 1 });
-  let low = 0;
-  let high = last === undefined ? 0 : last.revision + 1;
-  while (low < high) {
-    const middle = Math.floor((low + high) / 2);
-    const [probe] = await log.readStream(stream, { from: middle, limit: 1 });
-    if (probe === undefined || probe.position > position) high = middle;
-    else low = middle + 1;
-  }
-  return low;
-}
-
 async function ofStream(log: EventLog, stream: string, asked: Asked): Promise<LogPage> {
   const { limit, asOf } = asked;
-  const end = await firstBehind(log, stream, asOf);
+  const end = await eventsUntil(log, stream, asOf);
   const at =
     "after" in asked
-      ? await firstBehind(log, stream, asked.after)
-      : Math.min(await firstBehind(log, stream, asked.before - 1n), end);
+      ? await eventsUntil(log, stream, asked.after)
+      : Math.min(await eventsUntil(log, stream, asked.before - 1n), end);
   const [from, to] =
     "after" in asked ? [at, Math.min(at + limit, end)] : [Math.max(0, at - limit), at];
   const events =

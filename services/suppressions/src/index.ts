@@ -1,5 +1,6 @@
 import type { Service } from "@heliograph/api";
 import { suppressionRoutes } from "./api/suppressions.ts";
+import { unsubscribeRoutes } from "./api/unsubscribe.ts";
 import { periodsProjector } from "./projector.ts";
 import { keywordsReactor } from "./reactor.ts";
 
@@ -11,7 +12,7 @@ export const service: Service = {
       {
         tag: "suppressions",
         description: "Recipients to whom nothing is sent, and the keywords that say so.",
-        routes: suppressionRoutes,
+        routes: [...suppressionRoutes, ...unsubscribeRoutes],
       },
     ],
   },

@@ -29,6 +29,7 @@ export type Wallets = {
   load(wallets: readonly string[]): Promise<void>;
   /** Makes the holds of these messages known, as far as they exist: one query for all. */
   loadHolds(missing: ReadonlyMap<string, readonly string[]>): Promise<void>;
+  isKnown(wallet: string): boolean;
   /** A loaded wallet. */
   get(wallet: string): Wallet;
   /** The hold, or undefined when it is not known or belongs to another wallet. */
@@ -72,6 +73,8 @@ export function openWallets(log: EventLog, pool: pg.Pool): Wallets {
         for await (const event of eventsAfter(wallet, projected)) noteHolds(book, event);
       }
     },
+
+    isKnown: (wallet) => wallets.get(wallet) !== undefined,
 
     get(wallet) {
       const found = wallets.get(wallet);

@@ -102,8 +102,18 @@ export function partnerOn(log: EventLog, partner = newId("ptn")) {
     const [outcome] = await log.append([{ stream, expected, events: [event] }]);
     if (outcome?.kind !== "appended") throw new Error(JSON.stringify(outcome));
   };
-  const onMessage = (number: number, type: string, data: object): Promise<void> =>
-    append(streamOf("message", idOf(number)), type, { message_id: idOf(number), ...data });
+  const onMessage = (
+    number: number,
+    type: string,
+    data: object,
+    expected: "any" | "no_stream" = "any",
+  ): Promise<void> =>
+    append(
+      streamOf("message", idOf(number)),
+      type,
+      { message_id: idOf(number), ...data },
+      expected,
+    );
   return {
     partner,
     idOf,
@@ -124,19 +134,24 @@ export function partnerOn(log: EventLog, partner = newId("ptn")) {
         set_at: time,
       }),
     request: (number: number, expires_at = "2099-01-01T00:00:00.000Z"): Promise<void> =>
-      onMessage(number, "MessageRequested", {
-        channel: "sms",
-        to: message.to,
-        content: { text: "hello" },
-        category: "transactional",
-        priority: 1,
-        expires_at,
-        cost,
-        currency,
-        price: { list: "default", version: 1, country: "1", per_segment: cost },
-        segments: { count: 1, encoding: "GSM-7", characters: 5 },
-        created_at: time,
-      }),
+      onMessage(
+        number,
+        "MessageRequested",
+        {
+          channel: "sms",
+          to: message.to,
+          content: { text: "hello" },
+          category: "transactional",
+          priority: 1,
+          expires_at,
+          cost,
+          currency,
+          price: { list: "default", version: 1, country: "1", per_segment: cost },
+          segments: { count: 1, encoding: "GSM-7", characters: 5 },
+          created_at: time,
+        },
+        "no_stream",
+      ),
     sent: (number: number): Promise<void> =>
       onMessage(number, "MessageSent", {
         message,

@@ -67,6 +67,51 @@ describe.each(drivers)("on the %s log", (driver) => {
     });
   });
 
+  test("once the ledger has caught up, a request is held in the commit that stores it, and decided once whoever reads it", async () => {
+    const one = partnerOn(world.log);
+    const ending = new AbortController();
+    const others = (async () => {
+      for await (const _ of world.log.subscribe({ after: 0n, signal: ending.signal }));
+    })();
+    try {
+      await one.topUp("0.03");
+      await one.request(0);
+      const partner = () => ({ name: "One", currency: "USD", status: "active" as const });
+      const directory = { ...world.context.directory, partner };
+      const ledger = await openLedger({ ...world.context, directory });
+      const first = await world.log.readAll({ after: 0n, limit: 1 });
+      await one.request(9);
+      await ledger.instance.handle({ ...first, caughtUp: false });
+      // It knows the wallet now, and has not read what else is asked of it.
+      await one.exhausted(9);
+      // What it has not seen being stored it takes from the feed.
+      await one.request(1);
+      expect(count(await one.events(), "FundsHeld")).toBe(0);
+      await ledger.read();
+      expect(count(await one.events(), "FundsHeld")).toBe(3);
+
+      await one.sent(0);
+      await one.request(2);
+      const [captured, declined] = (await one.events()).slice(-2);
+      expect([captured!.type, declined!.type]).toEqual(["FundsCaptured", "FundsDeclined"]);
+      const [request] = await world.log.readStream(streamOf("message", one.idOf(2)));
+      expect(captured!.position).toBe(request!.position + 1n);
+      expect(BigInt(loosely(declined!.data).covers)).toBe(request!.position);
+
+      await one.topUp("1");
+      await one.request(3);
+      const before = await one.events();
+      expect(before.slice(-2).map(({ type }) => type)).toEqual(["FundsToppedUp", "FundsHeld"]);
+      await ledger.read();
+      await (await openLedger(world.context)).read(0n, 2);
+      expect(await one.events()).toEqual(before);
+      expect(await one.proof()).toMatchObject({ balance: "0.994", held: "0.024", matches: true });
+    } finally {
+      ending.abort();
+      await others;
+    }
+  });
+
   test("holds made before a restart are settled, however far behind the read model is", async () => {
     const one = partnerOn(world.log);
     await one.topUp("1");

@@ -8,6 +8,7 @@ import { openNoticeMails } from "./mails.ts";
 import { webhooksReactor } from "./reactor.ts";
 
 export { webhooksReactor } from "./reactor.ts";
+export { resealEndpoints } from "./reseal.ts";
 export { failingEndpoints, overdueDeliveries } from "./tables/waiting.ts";
 
 /** Signs lifecycle events and delivers them to the partners' endpoints. */

@@ -7,6 +7,7 @@ import {
   sign as signWith,
   type KeyObject,
 } from "node:crypto";
+import { keysOf, type MasterKey } from "@heliograph/contracts";
 import type { Endpoint } from "@heliograph/domain";
 import { nameFault, valueFault, type Headers } from "./headers.ts";
 
@@ -14,8 +15,8 @@ import { nameFault, valueFault, type Headers } from "./headers.ts";
 export type SigningKey = {
   readonly key: KeyObject;
   readonly expiresAt: number;
-  /** Ed25519, for endpoints that have a public key too. */
-  readonly privateKey?: KeyObject;
+  /** Ed25519, for endpoints that have a public key too: one of each master key that is given, since receivers know the one of before. */
+  readonly privateKeys?: readonly KeyObject[];
   /** The whole text of the secret, for endpoints with a timestamped signature. */
   readonly textKey?: KeyObject;
 };
@@ -31,14 +32,14 @@ export function signingKey(
   secret: string,
   expiresAt = Infinity,
   signatures?: Signatures,
-  masterKey?: Buffer,
+  masterKey?: MasterKey,
 ): SigningKey {
   if (!secret.startsWith("whsec_")) throw new Error("a webhook secret begins with whsec_");
   return {
     key: createSecretKey(Buffer.from(secret.slice(6), "base64")),
     expiresAt,
     ...(signatures?.asymmetric_signature === true && {
-      privateKey: privateKeyOf(masterKey!, signatures.id, secret),
+      privateKeys: keysOf(masterKey!).map((key) => privateKeyOf(key, signatures.id, secret)),
     }),
     ...(signatures?.timestamped_signature_header !== undefined && {
       textKey: createSecretKey(Buffer.from(secret)),
@@ -83,11 +84,11 @@ export function sign(
 ): string {
   const signed = `${id}.${seconds}.${body}`;
   let value = "";
-  for (const { key, expiresAt, privateKey } of keys) {
+  for (const { key, expiresAt, privateKeys = [] } of keys) {
     if (expiresAt <= seconds * 1000) continue;
     const signature = createHmac("sha256", key).update(signed).digest("base64");
     value += value === "" ? `v1,${signature}` : ` v1,${signature}`;
-    if (privateKey !== undefined)
+    for (const privateKey of privateKeys)
       value += ` v1a,${signWith(null, Buffer.from(signed), privateKey).toString("base64")}`;
   }
   return value;

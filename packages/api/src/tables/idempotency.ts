@@ -144,3 +144,25 @@ export async function purge(pool: pg.Pool): Promise<void> {
     "delete from ingress.idempotency where created_at < now() - interval '25 hours'",
   );
 }
+
+export type KeptAnswer = {
+  readonly partner: string;
+  readonly key: string;
+  readonly answer: Buffer;
+};
+
+/** The next answers behind one of them, by partner and key, of those that may still be asked for. None where no API was served yet. */
+export async function keptAnswers(
+  pool: pg.Pool,
+  after: Pick<KeptAnswer, "partner" | "key">,
+  limit: number,
+): Promise<readonly KeptAnswer[]> {
+  const there = await pool.query("select to_regclass('ingress.idempotency') is not null as there");
+  if (there.rows[0].there !== true) return [];
+  const { rows } = await pool.query<KeptAnswer>(
+    `select partner, key, answer from ingress.idempotency
+      where (partner, key) > ($1, $2) and answer is not null and created_at > now() - interval '25 hours' order by partner, key limit $3`,
+    [after.partner, after.key, limit],
+  );
+  return rows;
+}

@@ -65,6 +65,21 @@ export const WebhookSecretRotated = defineEvent(
   "A new secret; the previous one signs too until it expires.",
   z.strictObject({ endpoint_id: Id, secret: z.string(), previous_secret_expires_at: Time }),
 );
+/** What an endpoint holds that is sealed, after the master key was rotated: the same texts under the new one. */
+export const WebhookEndpointResealed = defineEvent(
+  "WebhookEndpointResealed",
+  1,
+  "The secrets of an endpoint were sealed with a new master key; they are the same.",
+  z.strictObject({
+    endpoint_id: Id,
+    secrets: z
+      .array(z.string())
+      .min(1)
+      .max(10)
+      .meta({ description: "All that the endpoint has, the current one first." }),
+    sealed_headers: z.string().optional(),
+  }),
+);
 export const WebhookEndpointDisabled = defineEvent(
   "WebhookEndpointDisabled",
   1,

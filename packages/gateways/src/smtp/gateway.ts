@@ -2,6 +2,7 @@ import { isIP } from "node:net";
 import type { Readable } from "node:stream";
 import { type Mailbox, parseEmail, parseMailbox } from "@heliograph/channels";
 import { createTransport } from "nodemailer";
+import { unsubscribeLink } from "../unsubscribe-link.ts";
 import type { Attempt, Gateway, GatewayConfig, GatewayTools, SendResult } from "../types.ts";
 import { foldable, headersOf, oneLine } from "./headers.ts";
 import { smtpErrors, smtpResult } from "./result.ts";
@@ -13,8 +14,30 @@ const CONNECT_TIMEOUT_MS = 10_000;
 /** Connections are renewed after this many messages, so that a load balancer behind the name can spread them. */
 const MESSAGES_PER_CONNECTION = 500;
 
+/** What a signature covers (RFC 6376 §5.4.1). RFC 8058 §4 wants both headers that unsubscribe among it, and the mailer signs one of them only. */
+const signedHeaders = [
+  "From",
+  "Sender",
+  "Reply-To",
+  "To",
+  "Subject",
+  "Date",
+  "Message-ID",
+  "In-Reply-To",
+  "References",
+  "MIME-Version",
+  "Content-Type",
+  "Content-Transfer-Encoding",
+  "List-Unsubscribe",
+  "List-Unsubscribe-Post",
+  "Auto-Submitted",
+];
+
 /** The stream that carries a message: whether any of it was read tells what a lost connection means. */
 type Track = { stream?: Readable };
+
+/** With one kind of line end: the mailer signs a lone CR as it is, and sends it as a CRLF, which no signature survives (RFC 5322 §2.3 has neither alone). */
+const lines = (text: string): string => text.replaceAll(/\r\n?/g, "\n");
 
 /** A pool of connections that opens them as messages come. */
 function openTransport({ config, settings, secrets }: Omit<Parts, "tools">) {
@@ -36,7 +59,12 @@ function openTransport({ config, settings, secrets }: Omit<Parts, "tools">) {
     disableUrlAccess: true,
     ...(dkim !== undefined &&
       privateKey !== undefined && {
-        dkim: { domainName: dkim.domain, keySelector: dkim.selector, privateKey },
+        dkim: {
+          domainName: dkim.domain,
+          keySelector: dkim.selector,
+          privateKey,
+          headerFieldNames: signedHeaders.join(":"),
+        },
       }),
   });
   transport.use("stream", (mail, done) => {
@@ -76,6 +104,15 @@ export function createSmtpGateway({ config, settings, secrets, tools }: Parts): 
     return `${local}@${returnDomain}`;
   }
 
+  /** RFC 8058 §3.1 wants HTTPS: without a public address there is none. */
+  const ownLink = ({ messageId }: Attempt): string | undefined =>
+    tools.origin.startsWith("https://")
+      ? unsubscribeLink(tools.origin, tools.masterKey, {
+          environment: config.environment,
+          messageId,
+        })
+      : undefined;
+
   async function send(attempt: Attempt, signal: AbortSignal): Promise<SendResult> {
     const from = attempt.from ?? settings.from;
     const sender = from === undefined ? ownSender(url.hostname) : parseMailbox(oneLine(from));
@@ -86,12 +123,12 @@ export function createSmtpGateway({ config, settings, secrets, tools }: Parts): 
     const mail = {
       from: { name: sender.name, address: sender.email.address },
       to: { name: "", address: recipient.address },
-      ...headersOf(attempt, sender, settings.reply_to),
+      ...headersOf(attempt, sender, settings.reply_to, ownLink(attempt)),
       envelope: { from: returnPath(attempt, sender), to: [recipient.address] },
       subject: foldable(attempt.content.subject ?? ""),
       messageId: mailIdOf(attempt.attemptId, returnDomain ?? sender.email.domain),
-      ...(attempt.content.text === undefined ? {} : { text: attempt.content.text }),
-      ...(attempt.content.html === undefined ? {} : { html: attempt.content.html }),
+      ...(attempt.content.text !== undefined && { text: lines(attempt.content.text) }),
+      ...(attempt.content.html !== undefined && { html: lines(attempt.content.html) }),
       signal,
       track,
     };

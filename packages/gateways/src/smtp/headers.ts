@@ -33,16 +33,22 @@ function threadingOf({ inReplyTo, references = [] }: Attempt): object {
 }
 
 /**
- * `Reply-To`, the partner's or the gateway's own, and how to unsubscribe: from marketing always, at the sender's address where the partner has no page for it (RFC 2369, RFC 8058). What
- * the platform answers by itself says so, so that no machine answers it (RFC 3834 §5).
+ * `Reply-To`, the partner's or the gateway's own, and how to unsubscribe: from marketing always, with one click at the partner's page or at ours, and at the sender's address (RFC 2369,
+ * RFC 8058). What the platform answers by itself says so, so that no machine answers it (RFC 3834 §5). `ownLink` is undefined where nobody could follow it over HTTPS.
  */
-export function headersOf(attempt: Attempt, sender: Mailbox, replyTo: string | undefined): object {
+export function headersOf(
+  attempt: Attempt,
+  sender: Mailbox,
+  replyTo: string | undefined,
+  ownLink: string | undefined,
+): object {
   const answers = attempt.replyTo ?? replyTo;
   const reply = answers === undefined ? undefined : parseMailbox(answers);
-  const url = attempt.unsubscribeUrl;
+  const isMarketing = attempt.category === "marketing";
+  const url = attempt.unsubscribeUrl ?? (isMarketing ? ownLink : undefined);
   const { address } = (reply ?? sender).email;
   const ways =
-    url === undefined && attempt.category !== "marketing"
+    url === undefined && !isMarketing
       ? []
       : [
           ...(url === undefined ? [] : [`<${url}>`]),

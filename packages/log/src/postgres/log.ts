@@ -95,16 +95,14 @@ export async function openPostgresLog(options: PostgresLogOptions): Promise<Even
   }
 
   const log: DriverLog = {
+    ...reader,
     append: writer.append,
-    readStreams: reader.readStreams,
+    accompany: writer.accompany,
     async readAll(request) {
       const { events, position, head } = await reader.readAll(request);
       return { events, position, head };
     },
-    readAt: reader.readAt,
     subscribe: feed.subscribe,
-    head: reader.head,
-    seal: reader.seal,
     span: denseSpan,
     close: () => (closing ??= closeAll()),
   };

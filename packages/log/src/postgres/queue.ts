@@ -1,6 +1,6 @@
 import { Company } from "../company.ts";
 import { FairQueue, partnerOf } from "../fair-queue.ts";
-import type { Item } from "./flush.ts";
+import type { Item } from "../companions.ts";
 import type { Outcome } from "../types.ts";
 
 /** One append on its way, and the call that waits for it. */
@@ -62,6 +62,11 @@ export class Queue {
   /** Events that could be sent now. */
   get ready(): number {
     return this.#events;
+  }
+
+  /** Whether an append of the stream waits or is under way. */
+  has(stream: string): boolean {
+    return this.#order.has(stream);
   }
 
   add(item: Waiting): void {
@@ -154,6 +159,7 @@ export class Queue {
 function makeStreamOrder() {
   const busy = new Map<string, Waiting[] | undefined>();
   return {
+    has: (stream: string): boolean => busy.has(stream),
     /** True for the first of its stream; others hang behind it. */
     enter(item: Waiting): boolean {
       const { stream } = item.append;

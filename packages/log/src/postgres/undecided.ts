@@ -1,5 +1,5 @@
 import type pg from "pg";
-import type { Item } from "./flush.ts";
+import type { Item } from "../companions.ts";
 import type { Outcome } from "../types.ts";
 
 /**

@@ -14,6 +14,7 @@ import { Queue, type Call, type FlushLimits, type Waiting } from "./queue.ts";
 import { confirm, endBackends, endConfirmation, storedSince } from "./undecided.ts";
 import { makeBell } from "../bell.ts";
 import { encodeAppend } from "../check.ts";
+import { Companions, type Item, type Party } from "../companions.ts";
 import type { AppendWatch } from "../watch.ts";
 import {
   LogUnavailable,
@@ -65,6 +66,8 @@ type Flight = {
   readonly exact: boolean;
   /** A position that was committed before this was sent. */
   readonly since: bigint;
+  /** What goes along with it: then it is stored right behind `since`, or not at all. */
+  readonly party: Party | undefined;
 };
 type Connected = { readonly client: pg.Client; readonly name: string; alive: boolean };
 
@@ -99,6 +102,7 @@ type Connected = { readonly client: pg.Client; readonly name: string; alive: boo
 export class Writer {
   readonly #options: WriterOptions;
   readonly #queue: Queue;
+  readonly #companions: Companions;
   readonly #flights: Flight[] = [];
   /** What was under way when a connection broke, and the connections that may still be working on it. */
   #undecided: Flight[] = [];
@@ -118,6 +122,11 @@ export class Writer {
   private constructor(options: WriterOptions) {
     this.#options = options;
     this.#queue = new Queue(options.flush);
+    this.#companions = new Companions(options.validate, options.onError);
+  }
+
+  get accompany(): Companions["add"] {
+    return this.#companions.add;
   }
 
   /** Throws what the first connection fails with. */
@@ -247,33 +256,43 @@ export class Writer {
       const items = this.#queue.take();
       const giveUpAt = Date.now() + RETRY_FOR_MS;
       for (const item of items) item.giveUpAt ||= giveUpAt;
-      const flight = { items, exact: this.#areExact(items), since: this.#known };
+      const exact = this.#areExact(items);
+      // Behind another that is under way nobody knows the positions yet.
+      const isFirst = exact && this.#flights.length === 0;
+      const since = this.#known;
+      const party = isFirst
+        ? this.#companions.join(items, since, (stream) => this.#queue.has(stream))
+        : undefined;
+      const flight = { items, exact, since, party };
       this.#flights.push(flight);
       void this.#fly(this.#connected, flight);
     }
   };
 
   async #fly(target: Connected, flight: Flight): Promise<void> {
-    const { items, exact } = flight;
+    const { items, exact, since, party } = flight;
     const { failpoint, keepEvents, upcast, watch } = this.#options;
+    const all: readonly Item[] = party === undefined ? items : [...items, ...party.items];
     const startedAt = performance.now();
     try {
       const before = failpoint("log.before_append");
       if (before !== undefined) await before;
-      const statement = exact ? exactStatement(items) : batchStatement(items);
+      const statement = exact
+        ? exactStatement(all, party === undefined ? undefined : since)
+        : batchStatement(items);
       const { rows } = await target.client.query({ ...statement, rowMode: "array" });
       const keep = keepEvents();
       const decided = exact
-        ? decodeExact(items, rows[0], keep, upcast)
+        ? decodeExact(all, rows[0], keep, upcast)
         : decodeBatch(items, rows[0]!, keep, upcast);
       const after = failpoint("log.after_append");
       if (after !== undefined) await after;
       this.#land(flight);
-      if (decided === undefined) this.#sendSlowly(items);
-      else {
-        watch.flushed(eventsOf(items), performance.now() - startedAt);
-        this.#answer(items, decided);
-      }
+      if (decided !== undefined) {
+        watch.flushed(eventsOf(all), performance.now() - startedAt);
+        this.#answer(flight, decided);
+      } else if (party !== undefined) this.#sendAlone(flight, party);
+      else this.#sendSlowly(items);
     } catch (error) {
       this.#land(flight);
       this.#failed(target, flight, error);
@@ -286,9 +305,11 @@ export class Writer {
     this.#landed.ring();
   }
 
-  #answer(items: readonly Waiting[], { outcomes, events, bytes, head }: Decided): void {
+  #answer({ items, party }: Flight, { outcomes, events, bytes, head }: Decided): void {
+    party?.over(true);
     if (head > this.#known) {
       this.#known = head;
+      if (events.length > 0) this.#companions.stored(events);
       this.#options.committed(events, bytes);
     }
     for (let index = 0; index < items.length; index++)
@@ -300,6 +321,13 @@ export class Writer {
     return isExact(items) && !items.some(({ slow }) => slow);
   }
 
+  /** Others have stored something since, or what went along was in its way. */
+  #sendAlone({ items }: Flight, party: Party): void {
+    party.over(false);
+    this.#companions.missed();
+    this.#queue.putBack(items);
+  }
+
   #sendSlowly(items: readonly Waiting[]): void {
     for (const item of items) item.slow = true;
     if (items.length > 1) this.#doubtUntil = performance.now() + DOUBT_MS;
@@ -307,11 +335,15 @@ export class Writer {
   }
 
   #failed(target: Connected, flight: Flight, error: unknown): void {
-    const { items } = flight;
+    const { items, party } = flight;
     const { onError } = this.#options;
     if (isDisconnect(error)) {
+      // It is stored where the flight is: whoever sent it along finds it there.
+      party?.over(false);
       this.#undecided.push(flight);
       this.#lost(target);
+    } else if (party !== undefined) {
+      this.#sendAlone(flight, party);
     } else if (flight.exact && sqlState(error) === "23505") {
       this.#sendSlowly(items);
     } else if (RETRYABLE.has(sqlState(error)!)) {
@@ -400,7 +432,7 @@ export class Writer {
   }
 }
 
-function eventsOf(items: readonly Waiting[]): number {
+function eventsOf(items: readonly Item[]): number {
   let events = 0;
   for (const { encoded } of items) events += encoded.length;
   return events;

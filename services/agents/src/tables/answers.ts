@@ -54,3 +54,13 @@ export async function dropAnswer(pool: Queries, scope: string, key: string): Pro
     values: [scope, key],
   });
 }
+
+/** What is sealed of answers that may still be asked for. None where the service has not run yet. */
+export async function standingAnswers(pool: Queries): Promise<readonly string[]> {
+  const there = await pool.query("select to_regclass('sessions.answers') is not null as there");
+  if (there.rows[0].there !== true) return [];
+  const { rows } = await pool.query<{ sealed: string }>(
+    "select sealed from sessions.answers where sealed is not null and until > now()",
+  );
+  return rows.map(({ sealed }) => sealed);
+}

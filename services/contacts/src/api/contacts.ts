@@ -87,9 +87,20 @@ async function byExternalId(call: Call<undefined>): Promise<Answer> {
   return seen(found);
 }
 
+/** It was erased, or what it is part of. */
+async function isGone(context: ContactsContext, id: string): Promise<boolean> {
+  const loaded = await loadContact(context, id);
+  if (loaded === undefined) return false;
+  const survivor = await survivorOf(context, id);
+  return erased(loaded.contact) || survivor === undefined || erased(survivor.contact);
+}
+
 /** A merged contact is shown as what it is part of, an erased one not at all. */
 async function get(call: Call<undefined>): Promise<Answer> {
   const id = call.params["id"]!;
+  // What was erased since was not there before either.
+  const now = { ...contextOf(call), log: call.present.log };
+  if (now.log !== call.deps.log && (await isGone(now, id))) throw goneError();
   const context = contextOf(call);
   const loaded = await loadContact(context, id);
   if (loaded === undefined) throw notFound();
@@ -180,7 +191,9 @@ export const contactRoutes: readonly Route[] = [
     method: "GET",
     path: "/contacts/:id",
     scope: "contacts:read",
-    summary: "Get a contact, or what a merged one is part of now",
+    summary:
+      "Get a contact, or what a merged one is part of; now or as of an earlier position or time",
+    asOf: true,
     etag: true,
     response: z.union([ContactView, MergedContactView]),
     errors: ofOne,

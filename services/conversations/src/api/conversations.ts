@@ -2,12 +2,19 @@ import {
   type Answer,
   type Call,
   type Route,
+  explainedOr,
+  explainField,
+  ExplainQuery,
+  FieldExplanation,
   listBody,
   listOf,
+  openedFor,
   pageOf,
   route,
 } from "@heliograph/api";
-import { Conversation, ConversationMessage, partsOf } from "@heliograph/domain";
+import { streamOf } from "@heliograph/contracts";
+import { Conversation, ConversationMessage, evolveThread, partsOf } from "@heliograph/domain";
+import type { z } from "zod";
 import { listConversations } from "../tables/conversations.ts";
 import { type Shown, shownOf } from "../view.ts";
 import { close, note, read, reopen, snooze } from "./changes.ts";
@@ -69,6 +76,27 @@ async function get(call: Call<unknown, unknown>): Promise<Answer> {
   };
 }
 
+/** Whose contact it is, and what a reply says, other streams tell. */
+const explainable = Object.keys(Conversation.shape).filter(
+  (field) => field !== "contact" && field !== "last_message",
+);
+
+/** Folded as the conversation is shown, event by event. */
+async function explain(call: Call<undefined, z.infer<typeof ExplainQuery>>): Promise<Answer> {
+  const { thread, conversation } = await findConversation(call);
+  const { id } = conversation;
+  const explained = await explainField(id, call.query.field, explainable, {
+    events: call.deps.log.scanStream(streamOf("thread", thread.name)),
+    evolve: evolveThread,
+    show: (state) => {
+      const now = state.conversations.get(id);
+      return now && shownOf(state, now);
+    },
+  });
+  const body = await openedFor(call, explainedOr(explained, "conversation"));
+  return { status: 200, body, headers: { "Projection-Lag": "0" } };
+}
+
 const changeErrors = [
   "invalid_request",
   "malformed_json",
@@ -106,11 +134,24 @@ export const conversationRoutes: readonly Route[] = [
     method: "GET",
     path: "/conversations/:id",
     scope: "conversations:read",
-    summary: "Get a conversation",
+    summary: "Get a conversation, now or as of an earlier position or time",
+    asOf: true,
     etag: true,
     response: Conversation,
     errors: ["not_found"],
     handler: get,
+  }),
+  route({
+    method: "GET",
+    path: "/conversations/:id/explain",
+    scope: "conversations:read",
+    summary:
+      "Which events a field of a conversation comes from, now or as of an earlier position or time",
+    asOf: true,
+    query: ExplainQuery,
+    response: FieldExplanation,
+    errors: ["not_found", "invalid_request"],
+    handler: explain,
   }),
   route({
     method: "GET",

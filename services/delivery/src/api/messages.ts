@@ -1,46 +1,60 @@
 import {
   type Answer,
+  AsOf,
   type Call,
   type Route,
   anotherName,
+  explainedOr,
+  explainField,
+  ExplainQuery,
+  FieldExplanation,
   givenOnce,
   listOf,
+  lookBack,
   openedFor,
   route,
 } from "@heliograph/api";
 import { PublicError } from "@heliograph/contracts";
-import { Message, MessageSummary, messageDetail, readMessage } from "@heliograph/domain";
-import { parsePosition } from "@heliograph/log";
+import {
+  evolveMessage,
+  Message,
+  MessageSummary,
+  messageDetail,
+  readMessage,
+} from "@heliograph/domain";
 import { z } from "zod";
 import { MessagesQuery, listed } from "./messages-list.ts";
 
-const position = z.string().max(20);
 const OneQuery = z.strictObject({
-  as_of: position.optional(),
-  at: anotherName(position, "as_of"),
+  as_of: AsOf,
+  at: anotherName(AsOf.unwrap(), "as_of"),
 });
 
-/** Reads a position of the query. Throws `invalid_request`. */
-function positionOf(text: string | undefined): bigint | undefined {
-  if (text === undefined) return undefined;
-  const found = parsePosition(text);
-  if (found === undefined)
-    throw new PublicError("invalid_request", "as_of is not a position.", {
-      errors: [{ path: "as_of", code: "invalid_format", message: "must be a position" }],
-    });
-  return found;
-}
-
 async function one(call: Call<undefined, z.infer<typeof OneQuery>>): Promise<Answer> {
-  const asOf = positionOf(givenOnce({ as_of: call.query.as_of, at: call.query.at }));
-  const id = call.params["id"]!;
-  const found = await readMessage(call.deps.log, call.partner.partner_id, id, asOf);
+  const asOf = givenOnce({ as_of: call.query.as_of, at: call.query.at });
+  if (asOf !== undefined) await lookBack(call, asOf);
+  const found = await readMessage(call.deps.log, call.partner.partner_id, call.params["id"]!);
   if (found === undefined) throw new PublicError("not_found", "There is no such message.");
   return {
     status: 200,
     body: await openedFor(call, messageDetail(found.state, call.env)),
     headers: { "Projection-Lag": "0" },
   };
+}
+
+/** Folded as the message is shown, event by event. */
+async function explain(call: Call<undefined, z.infer<typeof ExplainQuery>>): Promise<Answer> {
+  const { deps, env, partner, params } = call;
+  const id = params["id"]!;
+  const found = await readMessage(deps.log, partner.partner_id, id);
+  const fields = Object.keys(Message.shape);
+  const explained = await explainField(id, call.query.field, fields, {
+    events: found?.events ?? [],
+    evolve: evolveMessage,
+    show: (state) => messageDetail(state, env),
+  });
+  const body = await openedFor(call, explainedOr(explained, "message"));
+  return { status: 200, body, headers: { "Projection-Lag": "0" } };
 }
 
 export const messageReadRoutes: readonly Route[] = [
@@ -59,10 +73,22 @@ export const messageReadRoutes: readonly Route[] = [
     method: "GET",
     path: "/messages/:id",
     scope: "messages:read",
-    summary: "Get a message, now or as of an earlier position",
+    summary: "Get a message, now or as of an earlier position or time",
     response: Message,
-    errors: ["not_found"],
+    errors: ["not_found", "invalid_request"],
     query: OneQuery,
     handler: one,
+  }),
+  route({
+    method: "GET",
+    path: "/messages/:id/explain",
+    scope: "messages:read",
+    summary:
+      "Which events a field of a message comes from, now or as of an earlier position or time",
+    asOf: true,
+    query: ExplainQuery,
+    response: FieldExplanation,
+    errors: ["not_found", "invalid_request"],
+    handler: explain,
   }),
 ];

@@ -1,8 +1,9 @@
 import { type Answer, type Call, type Route, notValid, route } from "@heliograph/api";
 import { channelModule } from "@heliograph/channels";
-import { channels, categories } from "@heliograph/contracts";
+import { channels, categories, type Channel } from "@heliograph/contracts";
 import { z } from "zod";
 import { choose } from "../choose.ts";
+import { deviceTokens, isDevice } from "../devices.ts";
 import { explained, withRoom } from "../explained.ts";
 import { routeOf, rulesByChannel } from "../routing.ts";
 import { readGatewayHealth } from "../tables/gateways.ts";
@@ -32,6 +33,17 @@ const ExplainedRoute = z
   })
   .meta({ id: "ExplainedRoute" });
 
+/** The token of a device, as an attempt would have it now: by it the gateway is chosen. One that is not known goes as it is, as a message to it would. */
+async function addressOf(
+  { env: environment, deps: { pool, vault } }: Call<unknown, unknown>,
+  partner: string,
+  channel: Channel,
+  to: string,
+): Promise<string> {
+  if (!isDevice(channel, to)) return to;
+  return (await deviceTokens({ environment, pool, vault })?.(partner, to)) ?? to;
+}
+
 /** The rules, weights and breakers as they are; who is drawn by weight is drawn as for a message. What is at its limit right now only dispatch knows. */
 async function explain(call: Call<z.infer<typeof ExplainRoute>, unknown>): Promise<Answer> {
   const { channel, from, category = "transactional", partner_id } = call.body;
@@ -54,7 +66,8 @@ async function explain(call: Call<z.infer<typeof ExplainRoute>, unknown>): Promi
       const breaker = health.get(config.gateway_id)?.breaker ?? "closed";
       return withRoom(config, breaker === "open" ? "its circuit breaker is open" : undefined);
     });
-  const { to, country } = recipient.value;
+  const { country } = recipient.value;
+  const to = await addressOf(call, partner, channel, recipient.value.to);
   const message = { channel, to, from, category, country, partner };
   const found = routeOf(rulesByChannel(directory.routing(call.env), gateways), ofChannel, message);
   return { status: 200, body: explained(found, choose(found, [], Math.random())) };

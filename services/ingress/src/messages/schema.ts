@@ -59,7 +59,7 @@ const content = {
   }),
   unsubscribe_url: z.string().min(1).max(900).optional().meta({
     description:
-      "E-mail: an https:// address that takes a POST to unsubscribe (RFC 8058); it goes into List-Unsubscribe. Marketing without one names a mailto: address there.",
+      "E-mail: an https:// address that takes a POST to unsubscribe (RFC 8058); it goes into List-Unsubscribe. Marketing without one has a link of the platform's there, and in any case a mailto: address.",
   }),
   text: z.string().min(1).max(100_000).optional(),
   html: z.string().min(1).max(200_000).optional(),

@@ -8,7 +8,7 @@ import {
 } from "@heliograph/domain";
 import { type RecordedEvent, formatPosition, ofType } from "@heliograph/log";
 import { walletPositions, walletSchema } from "@heliograph/wallet";
-import { type EnvironmentDeps, seenUntil } from "@heliograph/api";
+import { type EnvironmentDeps, reasonOf, seenUntil } from "@heliograph/api";
 
 /** So long a timeline waits for the wallet's read model, which is a tenth of a second behind where nobody waits for it: without it the last moment would lack its wallet events. */
 const walletWaitMs = 500;
@@ -69,10 +69,3 @@ function timelineEntry(event: RecordedEvent, id: string): Record<string, unknown
 }
 
 const isWalletEvent = ofType(...walletEventTypes);
-
-function reasonOf(data: RecordedEvent["data"]): string | undefined {
-  if ("reason" in data) return data.reason;
-  if ("quiet_hours" in data && data.quiet_hours?.until !== undefined)
-    return `it is due in quiet hours, which last until ${data.quiet_hours.until}`;
-  return "choice" in data ? data.choice.reason : undefined;
-}

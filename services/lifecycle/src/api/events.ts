@@ -7,8 +7,13 @@ import {
   lifecycleVersion,
   typesNamed,
 } from "@heliograph/domain";
-import type { Environment } from "@heliograph/contracts";
-import { readEarlierLifecycle, readLifecycle, type LifecycleRow } from "../tables/lifecycle.ts";
+import { EndpointFilters, type Environment } from "@heliograph/contracts";
+import {
+  readEarlierLifecycle,
+  readLifecycle,
+  type FeedFilter,
+  type LifecycleRow,
+} from "../tables/lifecycle.ts";
 import { z } from "zod";
 import {
   type Call,
@@ -34,6 +39,32 @@ const sequence = queryInt(0, Number.MAX_SAFE_INTEGER);
 const types = listed([...lifecycleFamilies, ...lifecycleTypeNames]).meta({
   description: "One or more, separated by commas; `message.*` is all that begin with `message.`.",
 });
+const maxFilterLength = 4_096;
+const filters = z
+  .string()
+  .max(maxFilterLength)
+  .transform((text, context): EndpointFilters => {
+    const found = EndpointFilters.safeParse(parsed(text));
+    if (found.success && Object.keys(found.data).length > 0) return found.data;
+    context.addIssue({
+      code: "custom",
+      message: "must be a JSON object with channels, tags or metadata, as an endpoint's filters",
+    });
+    return z.NEVER;
+  })
+  .meta({
+    override: { type: "string" },
+    description:
+      'As the `filters` of a webhook endpoint, as JSON: `{"channels":["sms"],"tags":["vip"],"metadata":{"plan":["gold","silver"]}}`. Only events with one of the channels, one of the tags, and each key with its value or one of them.',
+    examples: ['{"channels":["sms"]}'],
+  });
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
 const EventsQuery = z.strictObject({
   after: sequence.optional(),
   cursor: anotherName(sequence, "after"),
@@ -43,6 +74,7 @@ const EventsQuery = z.strictObject({
   limit: queryInt(1, maxPageSize).optional(),
   types: types.optional(),
   event_types: anotherName(types, "types"),
+  filters: filters.optional(),
   wait: z
     .string()
     .regex(/^\d{1,2}(?:\.\d{1,3})?$/, `must be a number from 0 to ${maxWaitSeconds}`)
@@ -67,15 +99,30 @@ const FeedQuery = EventsQuery.extend({
     ({ consumer, before, after, cursor }) =>
       consumer === undefined || (before ?? after ?? cursor) === undefined,
     { path: ["consumer"], message: "goes with neither after nor before" },
-  );
-const StreamQuery = EventsQuery.omit({ limit: true, wait: true, consumer: true });
+  )
+  .refine(({ before, filters: asked }) => before === undefined || asked === undefined, {
+    path: ["filters"],
+    message: "goes with no before",
+  });
+const StreamQuery = EventsQuery.omit({ limit: true, wait: true }).refine(
+  ({ consumer, after, cursor }) => consumer === undefined || (after ?? cursor) === undefined,
+  { path: ["consumer"], message: "goes with no after" },
+);
 
 type StreamQuery = z.infer<typeof StreamQuery>;
 
-const startOf = ({ after, cursor }: StreamQuery) => givenOnce({ after, cursor });
-const filterOf = ({ types: own, event_types: alias }: StreamQuery) => {
+/** Behind what the query names, else where its consumer has committed, else at the beginning. */
+async function startOf(call: Call<unknown, StreamQuery>): Promise<number> {
+  const { after, cursor, consumer } = call.query;
+  if (consumer !== undefined) return cursorOf(call, consumer);
+  return givenOnce({ after, cursor }) ?? 0;
+}
+const filterOf = ({ types: own, event_types: alias, filters: asked }: StreamQuery): FeedFilter => {
   const only = own ?? alias;
-  return only === undefined ? {} : { types: [...typesNamed(only)] };
+  return {
+    ...(only !== undefined && { types: [...typesNamed(only)] }),
+    ...(asked !== undefined && { filters: asked }),
+  };
 };
 
 /** The rows are the very texts that webhooks carry: they are opened and joined, never parsed. */
@@ -118,9 +165,7 @@ async function readEvents(call: Call<undefined, z.infer<typeof FeedQuery>>): Pro
   const limit = call.query.limit ?? defaultPageSize;
   const filter = filterOf(call.query);
   const deadline = performance.now() + (call.query.wait ?? 0) * 1000;
-  const { consumer } = call.query;
-  const committed = consumer === undefined ? 0 : await cursorOf(call, consumer);
-  let after = startOf(call.query) ?? committed;
+  let after = await startOf(call);
   for (;;) {
     const { rows, nextAfter, last } = await readLifecycle(pool, {
       partner,
@@ -212,13 +257,14 @@ export const eventRoutes: readonly Route[] = [
     method: "GET",
     path: "/events/stream",
     scope: "events:read",
-    summary: "The same feed as server-sent events; resumes behind Last-Event-ID",
+    summary:
+      "The same feed as server-sent events; resumes behind Last-Event-ID, else where its consumer has committed",
     query: StreamQuery,
     response: undefined,
     contentType: "text/event-stream",
     status: 200,
     errors: ["invalid_request", "sequence_ahead", "rate_limited"],
-    handler: (call) => streamEvents(call, startOf(call.query), filterOf(call.query)),
+    handler: async (call) => streamEvents(call, await startOf(call), filterOf(call.query)),
   }),
   route({
     method: "GET",

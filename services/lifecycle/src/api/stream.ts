@@ -1,13 +1,15 @@
-import { once } from "node:events";
 import type { ServerResponse } from "node:http";
 import { PublicError } from "@heliograph/contracts";
-import { readLifecycle } from "../tables/lifecycle.ts";
+import { readLifecycle, type FeedFilter } from "../tables/lifecycle.ts";
 import { type Call, type Answer, stillAllowed, streamed, whileAllowed } from "@heliograph/api";
 import { untilReached, waiterOf } from "./waiting.ts";
+import { writeTo } from "./write-to.ts";
 
 /** Proxies cut connections that are silent for 30 or 60 seconds. */
 const heartbeatMs = 15_000;
 const pageSize = 200;
+/** So many events that a filter kept back are worth telling of, between signs of life. */
+const passedOver = 1_000;
 /** A stream holds a socket; a partner that needs more readers than this wants webhooks. */
 const maxStreams = 20;
 
@@ -15,14 +17,15 @@ const open = new Map<string, number>();
 
 /**
  * Writes the feed as server-sent events until the reader goes away, its key is revoked or the server stops. A reader that does not read
- * holds nothing but its socket's buffer: no page is fetched before the last one was taken.
+ * holds nothing but its socket's buffer, for a minute: no page is fetched before the last one was taken. Where a filter keeps events back, the id moves on without one (HTML, section 9.2.6), so
+ * that a reader that connects again does not have them looked through again.
  */
 export async function streamEvents(
   call: Call<unknown, unknown>,
-  from: number | undefined,
-  filter: { readonly types?: readonly string[] },
+  from: number,
+  filter: FeedFilter,
 ): Promise<Answer> {
-  const after = lastEventId(call) ?? from ?? 0;
+  const after = lastEventId(call) ?? from;
   await untilReached(call, after);
   const name = `${call.env} ${call.partner.partner_id}`;
   const streams = open.get(name) ?? 0;
@@ -65,13 +68,15 @@ async function follow(
   call: Call,
   response: ServerResponse,
   start: number,
-  filter: { readonly types?: readonly string[] },
+  filter: FeedFilter,
   signal: AbortSignal,
 ): Promise<void> {
   const pool = call.deps.projectionPool;
   const partner = call.partner.partner_id;
   let after = start;
-  await write(response, "retry: 1000\n\n", signal);
+  /** What the reader goes on behind when it connects again. */
+  let told = start;
+  await writeTo(response, "retry: 1000\n\n", signal);
   while (!signal.aborted) {
     const page = await readLifecycle(pool, { partner, after, limit: pageSize, ...filter });
     await stillAllowed(call);
@@ -84,16 +89,18 @@ async function follow(
       const text = page.rows
         .map((row, index) => `id: ${row.sequence}\ndata: ${bodies[index]}\n\n`)
         .join("");
-      await write(response, text, signal);
+      told = page.rows.at(-1)!.sequence;
+      await writeTo(response, text, signal);
+    } else if (after - told >= passedOver) {
+      told = after;
+      await writeTo(response, `id: ${after}\n\n`, signal);
     } else if (after >= page.last) {
       const found = await waiterOf(pool).wait(partner, after, heartbeatMs, signal);
-      if (!found) await write(response, ": keep-alive\n\n", signal);
+      if (found) continue;
+      await writeTo(response, after > told ? `id: ${after}\n\n` : ": keep-alive\n\n", signal);
+      told = after;
     }
   }
-}
-
-async function write(response: ServerResponse, text: string, signal: AbortSignal): Promise<void> {
-  if (!response.write(text)) await once(response, "drain", { signal });
 }
 
 /** What a reader that connects again has seen (HTML, section 9.2). */

@@ -1,7 +1,12 @@
+import { PublicError, type EndpointFilters } from "@heliograph/contracts";
+import { passes, type Filtered } from "@heliograph/domain";
 import { hurry } from "@heliograph/runtime";
 import type pg from "pg";
 
-/** The public feed: each partner's lifecycle events, numbered without a hole, as the very text that is served. Written by services/lifecycle. */
+/**
+ * The public feed: each partner's lifecycle events, numbered without a hole, as the very text that is served. Written by services/lifecycle. `filtered` is what filters look at, which the text does not
+ * have all of; null where there is nothing of it.
+ */
 export const lifecycleDdl = `
 create table if not exists {schema}.events (
   partner text not null,
@@ -9,6 +14,7 @@ create table if not exists {schema}.events (
   position bigint not null,
   type text not null,
   body text not null,
+  filtered text,
   primary key (partner, sequence)
 );
 create table if not exists {schema}.sequences (
@@ -17,7 +23,12 @@ create table if not exists {schema}.sequences (
 ) with (fillfactor = 50);
 `;
 
-export type LifecycleRow = { readonly sequence: number; readonly body: string };
+export type LifecycleRow = {
+  readonly sequence: number;
+  readonly body: string;
+  /** Only where filters are asked for. */
+  readonly filtered?: string | null;
+};
 export type LifecyclePage = {
   readonly rows: readonly LifecycleRow[];
   /** Read on from here; behind `last` when more is to come, also when the filter let nothing through. */
@@ -29,37 +40,76 @@ export type LifecyclePage = {
 /** One call looks at no more events than this, so that a filter for a rare type cannot scan a history of millions. */
 const scanLimit = 10_000;
 
-const pageSql = `
-select newest.last, newest.first::float8 as first, e.sequence::float8 as sequence, e.body
+/** `more` are columns beside the text. */
+const pageSql = (more: string): string => `
+select newest.last, newest.first::float8 as first, e.sequence::float8 as sequence, e.body${more}
 from (select
   coalesce((select sequence from lifecycle.sequences where partner = $1), 0)::float8 as last,
   (select sequence from lifecycle.events where partner = $1 and sequence > $2 order by sequence limit 1) as first
 ) newest
 left join lateral (
-  select sequence, body from lifecycle.events
+  select * from lifecycle.events
   where partner = $1 and sequence >= newest.first and sequence < newest.first + ${scanLimit} and ($3::text[] is null or type = any($3))
   order by sequence limit $4
 ) e on true`;
 
-/** The partner's events after a sequence, oldest first; `types` are public names, all when left out. */
-export async function readLifecycle(
-  pool: pg.Pool,
-  query: {
-    readonly partner: string;
-    readonly after: number;
-    readonly limit: number;
-    readonly types?: readonly string[];
-  },
-): Promise<LifecyclePage> {
+export type FeedFilter = {
+  /** Public names; all when left out. */
+  readonly types?: readonly string[];
+  readonly filters?: EndpointFilters;
+};
+type PageQuery = FeedFilter & {
+  readonly partner: string;
+  readonly after: number;
+  readonly limit: number;
+};
+
+/** Rows whose filters are looked at here are read so many at once. */
+const chunk = 1_000;
+const isKept = (filters: EndpointFilters, { filtered }: LifecycleRow): boolean =>
+  passes(filters, JSON.parse(filtered ?? "{}") as Filtered);
+
+/** Tables of a release that had no filters serve until they are made anew. */
+function whileOld(error: unknown): never {
+  const undefinedColumn = "42703";
+  if ((error as { code?: unknown }).code !== undefinedColumn) throw error;
+  throw new PublicError(
+    "overloaded",
+    "The feed is being made anew after an upgrade, and takes filters once that is done.",
+    { retryAfterSeconds: 60 },
+  );
+}
+
+/** The partner's events after a sequence, oldest first. */
+export async function readLifecycle(pool: pg.Pool, query: PageQuery): Promise<LifecyclePage> {
+  const { filters, limit } = query;
+  if (filters === undefined) return readPage(pool, query);
+  const rows: LifecycleRow[] = [];
+  let { after } = query;
+  for (let looked = 0; ; looked += chunk) {
+    const page = await readPage(pool, { ...query, after, limit: chunk }).catch(whileOld);
+    for (const row of page.rows.filter((each) => isKept(filters, each))) {
+      rows.push(row);
+      if (rows.length === limit) return { rows, nextAfter: row.sequence, last: page.last };
+    }
+    after = page.nextAfter;
+    if (page.rows.length < chunk || looked + chunk >= scanLimit)
+      return { rows, nextAfter: after, last: page.last };
+  }
+}
+
+async function readPage(pool: pg.Pool, query: PageQuery): Promise<LifecyclePage> {
+  const more = query.filters === undefined ? "" : ", e.filtered";
   const result = await pool.query<{
     last: number;
     /** The next event of any type: a restore leaves out more numbers than a call looks at. */
     first: number | null;
     sequence: number | null;
     body: string;
+    filtered?: string | null;
   }>({
-    name: "lifecycle_page",
-    text: pageSql,
+    name: `lifecycle_page${more}`,
+    text: pageSql(more),
     values: [query.partner, query.after, query.types ?? null, query.limit],
   });
   const { last, first } = result.rows[0]!;
@@ -71,7 +121,11 @@ export async function readLifecycle(
     first === null ? last : Math.min(first + scanLimit - 1, last),
   );
   return {
-    rows: rows.map(({ sequence, body }) => ({ sequence, body })),
+    rows: rows.map(({ sequence, body, filtered }) => ({
+      sequence,
+      body,
+      ...(more !== "" && { filtered: filtered ?? null }),
+    })),
     nextAfter: rows.length === query.limit ? rows.at(-1)!.sequence : scanned,
     last,
   };

@@ -1,5 +1,6 @@
 import { formatMoney, parseMoney } from "@heliograph/contracts";
-import { formatPosition } from "@heliograph/log";
+import { explainedOr, explainField, type FieldExplanation } from "@heliograph/api";
+import { type EventIn, formatPosition } from "@heliograph/log";
 import { walletStream } from "../wallets.ts";
 import type { Target } from "./target.ts";
 
@@ -10,17 +11,45 @@ export type Balance = {
   readonly as_of_position: string;
 };
 
+type Of = Pick<Target, "deps" | "name" | "currency">;
+
 /** A wallet after its last event, which carries the balance; a wallet without events is empty. */
-export async function readBalance({
-  deps,
-  name,
-  currency,
-}: Pick<Target, "deps" | "name" | "currency">): Promise<Balance> {
+export async function readBalance({ deps, name, currency }: Of): Promise<Balance> {
   const [last] = await deps.log.readStream(walletStream(name), { backwards: true, limit: 1 });
   if (last === undefined)
     return { available: "0", held: "0", currency, as_of_position: formatPosition(0n) };
-  const { available, held } = last.data;
-  return { available, held, currency, as_of_position: formatPosition(last.position) };
+  return balanceAfter(last, currency);
+}
+
+type WalletEvent = EventIn<ReturnType<typeof walletStream>>;
+
+const balanceAfter = ({ data, position }: WalletEvent, currency: string): Balance => ({
+  available: data.available,
+  held: data.held,
+  currency,
+  as_of_position: formatPosition(position),
+});
+
+export const balanceFields = ["available", "held"] as const;
+/** Of the wallet's last so many events those are told that changed the field. */
+const explainedEvents = 200;
+
+/** The last events that made a field of the balance what it is. */
+export async function explainBalance(
+  { deps, name, currency }: Of,
+  field: (typeof balanceFields)[number],
+): Promise<FieldExplanation> {
+  const last = await deps.log.readStream(walletStream(name), {
+    backwards: true,
+    limit: explainedEvents + 1,
+  });
+  const explained = await explainField<WalletEvent, WalletEvent>(name, field, balanceFields, {
+    events: last.toReversed(),
+    evolve: (_, event) => event,
+    show: (event) => balanceAfter(event, currency),
+    partial: (last.at(-1)?.revision ?? 0) > 0,
+  });
+  return explainedOr(explained, "movement of the wallet");
 }
 
 /** Decimal text in its shortest form; the text must be one that `parseMoney` takes. */

@@ -49,7 +49,8 @@ export function targetOf(call: Call<unknown, unknown>, named: Named = {}): Targe
   const currency = named.currency ?? partner.currency;
   if (!currenciesOf(call, partner).includes(currency))
     throw fieldError("currency", "currency_mismatch", `the wallet is in ${partner.currency}`);
-  const deps = call.context.environments[environment];
+  // Of the own environment the log as the call reads it: in turns, and as it was where that is asked for.
+  const deps = environment === call.env ? call.deps : call.context.environments[environment];
   return { partner, environment, deps, currency, name: walletName(partner, currency) };
 }
 

@@ -5,6 +5,7 @@ import {
   type Answer,
   type Call,
   anotherName,
+  FieldExplanation,
   givenOnce,
   listOf,
   type Route,
@@ -13,7 +14,7 @@ import {
 import { walletStream } from "../wallets.ts";
 import { adjustmentRoute } from "./adjustments.ts";
 import { Money } from "./money.ts";
-import { readBalance } from "./balance.ts";
+import { balanceFields, explainBalance, readBalance } from "./balance.ts";
 import { proveWallet } from "./proof.ts";
 import { settingsRoutes } from "./settings.ts";
 import { currenciesOf, Currency, fieldError, ledger, targetOf } from "./target.ts";
@@ -32,6 +33,18 @@ type WalletQuery = z.infer<typeof WalletQuery>;
 
 async function balance(call: Call<undefined, WalletQuery>): Promise<Answer> {
   return { status: 200, body: await readBalance(targetOf(call, call.query)) };
+}
+
+const BalanceExplainQuery = z.strictObject({
+  field: z.enum(balanceFields).meta({ description: "The field of the balance." }),
+  ...WalletQuery.shape,
+});
+
+/** The last movements alone: a wallet has as many events as its partner sends messages. */
+async function explain(
+  call: Call<undefined, z.infer<typeof BalanceExplainQuery>>,
+): Promise<Answer> {
+  return { status: 200, body: await explainBalance(targetOf(call, call.query), call.query.field) };
 }
 
 /** A wallet for each currency that the partner can have one in, its own first. */
@@ -82,12 +95,25 @@ export const walletRoutes: readonly Route[] = [
     method: "GET",
     path: "/balance",
     scope: "wallet:read",
-    summary: "The wallet's balance",
+    summary: "The wallet's balance, now or as of an earlier position or time",
+    asOf: true,
     projection: ledger,
     query: WalletQuery,
     response: Balance,
     errors: ["invalid_request"],
     handler: balance,
+  }),
+  route({
+    method: "GET",
+    path: "/wallet/explain",
+    scope: "wallet:read",
+    summary: "Which events made the balance what it is, now or as of an earlier position or time",
+    asOf: true,
+    projection: ledger,
+    query: BalanceExplainQuery,
+    response: FieldExplanation,
+    errors: ["invalid_request"],
+    handler: explain,
   }),
   route({
     method: "GET",

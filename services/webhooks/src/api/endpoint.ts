@@ -1,4 +1,12 @@
-import { type EventData, PublicError, isId, openSecret, streamOf } from "@heliograph/contracts";
+import {
+  type EventData,
+  keysOf,
+  type MasterKey,
+  PublicError,
+  isId,
+  openSecret,
+  streamOf,
+} from "@heliograph/contracts";
 import {
   type Endpoint,
   evolveEndpoint,
@@ -125,12 +133,14 @@ export const endpointView = (endpoint: Endpoint, masterKey: Buffer): object => (
 });
 
 /** What verifies `v1a` now, the current one first. */
-const publicKeysOf = (endpoint: Endpoint, masterKey: Buffer): readonly object[] =>
+const publicKeysOf = (endpoint: Endpoint, masterKey: MasterKey): readonly object[] =>
   endpoint.asymmetric_signature === true
-    ? signingSecrets(endpoint.secrets, Date.now()).map(({ sealed, expires_at }) => ({
-        public_key: publicKeyOf(masterKey, endpoint.id, openSecret(masterKey, sealed)),
-        expires_at,
-      }))
+    ? signingSecrets(endpoint.secrets, Date.now()).flatMap(({ sealed, expires_at }) =>
+        keysOf(masterKey).map((key) => ({
+          public_key: publicKeyOf(key, endpoint.id, openSecret(masterKey, sealed)),
+          expires_at,
+        })),
+      )
     : [];
 
 /** The current secret, and until when the one before it signs too. */

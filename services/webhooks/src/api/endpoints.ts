@@ -270,7 +270,8 @@ export const webhookEndpointRoutes: readonly Route[] = [
     method: "GET",
     path: "/webhook-endpoints/:id",
     scope: "webhooks:read",
-    summary: "Get a webhook endpoint",
+    summary: "Get a webhook endpoint, now or as of an earlier position or time",
+    asOf: true,
     response: EndpointView,
     errors: ["not_found"],
     handler: async (call) => ({

@@ -94,6 +94,32 @@ export async function listEndpoints(pool: pg.Pool, partner: string): Promise<rea
   return rows.map((row) => JSON.parse(row.state) as Endpoint);
 }
 
+/** The next ids behind one, of endpoints that were not deleted. None where the service has not run yet. */
+export async function endpointIds(pool: pg.Pool, after: string): Promise<readonly string[]> {
+  if (!(await isThere(pool))) return [];
+  const { rows } = await pool.query<{ id: string }>(
+    "select id from webhooks.endpoints where id > $1 and status <> 'deleted' order by id limit 500",
+    [after],
+  );
+  return rows.map(({ id }) => id);
+}
+
+/** The position up to which every endpoint is on record. */
+export async function foldedUpTo(pool: pg.Pool): Promise<bigint> {
+  if (!(await isThere(pool))) return 0n;
+  const { rows } = await pool.query<{ position: string | null }>(
+    "select min(position)::text as position from webhooks.checkpoint",
+  );
+  return BigInt(rows[0]?.position ?? "0");
+}
+
+async function isThere(pool: pg.Pool): Promise<boolean> {
+  const { rows } = await pool.query(
+    "select to_regclass('webhooks.endpoints') is not null and to_regclass('webhooks.checkpoint') is not null as there",
+  );
+  return rows[0].there === true;
+}
+
 type DeliveryRow = {
   id: string;
   endpoint_id: string;

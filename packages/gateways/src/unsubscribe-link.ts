@@ -1,0 +1,40 @@
+import { createHmac, timingSafeEqual } from "node:crypto";
+import { isId, type Environment } from "@heliograph/contracts";
+
+/** 168 bits: not to be guessed. */
+const signatureCharacters = 28;
+const shape = /^([ls])([0-9A-Z]{26})([\w-]{28})$/;
+const letters = { live: "l", sandbox: "s" } as const satisfies Record<Environment, string>;
+
+/** The message by which somebody was reached who wants no more of its kind. */
+export type Unsubscribing = { readonly environment: Environment; readonly messageId: string };
+
+const signatureOf = (masterKey: Buffer, { environment, messageId }: Unsubscribing): string =>
+  createHmac("sha256", masterKey)
+    .update(`unsubscribe\u001f${environment}\u001f${messageId}`)
+    .digest("base64url")
+    .slice(0, signatureCharacters);
+
+/** Where the recipient of a message ends what it is one of. It follows from the master key, so nothing has to be stored, and it works as long as the message is there. `origin` is ours, without a slash at the end. */
+export const unsubscribeLink = (
+  origin: string,
+  masterKey: Buffer,
+  message: Unsubscribing,
+): string => {
+  const { environment, messageId } = message;
+  const token = `${letters[environment]}${messageId.slice(4)}${signatureOf(masterKey, message)}`;
+  return `${origin}/api/v1/unsubscribe/${token}`;
+};
+
+/** The message of a link; undefined for a token that we did not make. */
+export function readUnsubscribeToken(masterKey: Buffer, token: string): Unsubscribing | undefined {
+  const [, letter, id, signature] = shape.exec(token) ?? [];
+  if (id === undefined || signature === undefined) return undefined;
+  const environment = letter === letters.live ? "live" : "sandbox";
+  const message = { environment, messageId: `msg_${id}` } as const;
+  const isOurs = timingSafeEqual(
+    Buffer.from(signature),
+    Buffer.from(signatureOf(masterKey, message)),
+  );
+  return isOurs && isId("msg", message.messageId) ? message : undefined;
+}

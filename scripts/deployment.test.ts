@@ -1,0 +1,207 @@
+import { spawnSync } from "node:child_process";
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { readSettings, settingNotes } from "@heliograph/runtime";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { parse, parseAllDocuments } from "yaml";
+
+const root = new URL("..", import.meta.url).pathname;
+const read = (file: string): string => readFileSync(join(root, file), "utf8");
+/** Every service that has a process of its own; another test holds these scripts to the services that there are. */
+const own = Object.keys(JSON.parse(read("package.json")).scripts as object).flatMap((name) =>
+  name.startsWith("start:") ? [name.slice("start:".length)] : [],
+);
+const documented = new Set(settingNotes.keys());
+/** What nobody writes into a unit or into values. */
+const secrets = ["HELIOGRAPH_MASTER_KEY", "HELIOGRAPH_DATABASE_URL"];
+
+/** The entries of a unit by `Section.Name`; a name may come more than once. */
+function entriesOf(text: string): ReadonlyMap<string, readonly string[]> {
+  const entries = new Map<string, string[]>();
+  let section = "";
+  for (const line of text.split("\n")) {
+    if (line === "" || line.startsWith("#")) continue;
+    const head = /^\[(\w+)\]$/.exec(line);
+    const entry = /^(\w+)=(.*)$/.exec(line);
+    if (head) section = head[1]!;
+    else if (entry) {
+      const name = `${section}.${entry[1]}`;
+      entries.set(name, [...(entries.get(name) ?? []), entry[2]!]);
+    } else throw new Error(`no line of a unit: ${line}`);
+  }
+  return entries;
+}
+
+describe.each(["heliograph.service", "heliograph@.service"])("the unit %s", (file) => {
+  const text = read(`infra/systemd/${file}`);
+  const unit = entriesOf(text);
+  const one = (name: string): string => {
+    const found = unit.get(name) ?? [];
+    expect(found, name).toHaveLength(1);
+    return found[0]!;
+  };
+  const environment = Object.fromEntries(
+    (unit.get("Service.Environment") ?? []).map((each) => each.split("=") as [string, string]),
+  );
+
+  test("runs a file that exists, for every service that has a process", () => {
+    const [node, script] = one("Service.ExecStart").split(" ");
+    expect(node).toBe(`${one("Service.WorkingDirectory")}/node_modules/.bin/node`);
+    expect(existsSync(join(root, "node_modules/.bin/node"))).toBe(true);
+    const names = file.includes("@") ? own : ["standalone"];
+    for (const name of names)
+      expect(existsSync(join(root, script!.replace("%i", name))), name).toBe(true);
+  });
+
+  test("sets what the settings know, takes secrets as credentials, and kills well behind the drain", () => {
+    const ours = Object.keys(environment).filter((name) => name.startsWith("HELIOGRAPH_"));
+    const given = (unit.get("Service.LoadCredential") ?? []).map((each) => each.split(":")[0]!);
+    for (const name of [...ours, ...given]) expect(documented).toContain(name);
+    expect(ours.filter((name) => secrets.includes(name))).toEqual([]);
+    expect(given).toContain("HELIOGRAPH_MASTER_KEY");
+    const { shutdownMs } = readSettings(environment);
+    const stopMs = Number(/^(\d+)s$/.exec(one("Service.TimeoutStopSec"))![1]) * 1_000;
+    expect(stopMs).toBeGreaterThanOrEqual(shutdownMs + 10_000);
+    expect(one("Service.KillMode")).toBe("mixed");
+  });
+
+  test("gives a process nothing that it does not need, and lets V8 write code", () => {
+    if (file.includes("@")) expect(one("Service.DynamicUser")).toBe("yes");
+    else expect(one("Service.User")).toBe("heliograph");
+    for (const name of [
+      "NoNewPrivileges",
+      "ProtectHome",
+      "PrivateTmp",
+      "PrivateDevices",
+      "ProtectKernelModules",
+      "ProtectKernelTunables",
+      "ProtectControlGroups",
+      "RestrictNamespaces",
+      "RestrictSUIDSGID",
+      "LockPersonality",
+    ])
+      expect(one(`Service.${name}`)).toBe("yes");
+    expect(one("Service.ProtectSystem")).toBe("strict");
+    expect(one("Service.CapabilityBoundingSet")).toBe("");
+    expect(one("Service.SystemCallFilter")).toBe("@system-service");
+    expect(unit.has("Service.MemoryDenyWriteExecute")).toBe(false);
+  });
+
+  test("is one that systemd takes", (context) => {
+    const found = spawnSync("systemd-analyze", ["--version"]);
+    context.skip(found.status !== 0, "systemd-analyze is not there");
+    const folder = mkdtempSync(join(tmpdir(), "heliograph-unit-"));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    // It looks whether the program is there, and that is where a release is unpacked.
+    const node = join(folder, "node");
+    writeFileSync(node, "");
+    chmodSync(node, 0o755);
+    const named = join(folder, file.replace("@", "@wallet"));
+    writeFileSync(named, text.replace(/^ExecStart=\S+/m, `ExecStart=${node}`));
+    const { status, stdout, stderr } = spawnSync("systemd-analyze", ["verify", named], {
+      encoding: "utf8",
+    });
+    const about = `${stdout}${stderr}`.split("\n").filter((line) => line.includes("heliograph"));
+    expect({ status, about }).toEqual({ status: 0, about: [] });
+  });
+});
+
+type Service = { readonly replicas: number; readonly settings?: Record<string, string> };
+type Values = {
+  readonly settings: Record<string, string>;
+  readonly terminationGracePeriodSeconds: number;
+  readonly drainPauseSeconds: number;
+  readonly services: Record<string, Service>;
+};
+
+describe("the chart", () => {
+  const chart = join(root, "infra/helm/heliograph");
+  const values = parse(read("infra/helm/heliograph/values.yaml")) as Values;
+  const schema = JSON.parse(read("infra/helm/heliograph/values.schema.json")) as {
+    properties: Record<string, { properties?: object }>;
+    $defs: { settings: { propertyNames: { not: { enum: string[] } } } };
+  };
+  const templates = ["_process.tpl", "api.yaml", "services.yaml"].map((name) =>
+    read(`infra/helm/heliograph/templates/${name}`),
+  );
+
+  test("runs every service, and ends a pod well behind its drain", () => {
+    expect(["ingress", ...Object.keys(values.services)].toSorted()).toEqual([...own].toSorted());
+    for (const name of Object.keys(values.settings)) expect(documented).toContain(name);
+    const { shutdownMs } = readSettings(values.settings);
+    expect(values.terminationGracePeriodSeconds * 1_000).toBeGreaterThanOrEqual(
+      shutdownMs + values.drainPauseSeconds * 1_000 + 10_000,
+    );
+  });
+
+  test("has a schema that knows every value and refuses secrets in plain", () => {
+    expect(Object.keys(values).filter((name) => !(name in schema.properties))).toEqual([]);
+    for (const [name, { properties }] of Object.entries(schema.properties))
+      if (properties !== undefined && name in values)
+        expect(
+          Object.keys((values as unknown as Record<string, object>)[name]!).toSorted(),
+        ).toEqual(Object.keys(properties).toSorted());
+    const refused = schema.$defs.settings.propertyNames.not.enum;
+    expect(refused).toEqual(expect.arrayContaining(secrets));
+    for (const name of refused) expect(documented).toContain(name);
+  });
+
+  test("has templates that name values which are there, and end what they begin", () => {
+    const all = templates.join("\n");
+    const actions = [...all.matchAll(/\{\{-?\s*(?!\/\*)(.*?)\s*-?\}\}/gs)].map(([, text]) => text!);
+    const begun = actions.filter((text) => /^(if|range|with|define)\b/.test(text)).length;
+    expect(actions.filter((text) => text === "end")).toHaveLength(begun);
+    const paths = new Set([...all.matchAll(/\.Values\.([\w.]+)/g)].map(([, path]) => path!));
+    expect(paths.size).toBeGreaterThan(10);
+    const valueAt = (path: string): unknown =>
+      path
+        .split(".")
+        .reduce<unknown>((at, name) => (at as Record<string, unknown>)?.[name], values);
+    for (const path of paths) expect(valueAt(path), path).toBeDefined();
+    const defined = [...all.matchAll(/define "([^"]+)"/g)].map(([, name]) => name);
+    for (const [, name] of all.matchAll(/include "([^"]+)"/g)) expect(defined).toContain(name);
+  });
+
+  test("is one that helm takes: each process with its probes, its secret as files, and a budget where there are two copies", (context) => {
+    const helm = (...args: string[]) => spawnSync("helm", args, { encoding: "utf8" });
+    context.skip(helm("version").status !== 0, "helm is not there");
+    expect(helm("lint", "--strict", chart)).toMatchObject({ status: 0 });
+    const made = helm("template", "acme", chart, "--set", "ingress.enabled=true");
+    expect(made.stderr).toBe("");
+    const objects = parseAllDocuments(made.stdout).map((each) => each.toJS() as Made);
+    const named = (kind: string): string[] =>
+      objects.filter((each) => each.kind === kind).map(({ metadata }) => metadata.name);
+    expect(named("Deployment").toSorted()).toEqual(own.map((name) => `acme-${name}`).toSorted());
+    const doubled = Object.entries(values.services).filter(([, { replicas }]) => replicas > 1);
+    expect(named("PodDisruptionBudget").toSorted()).toEqual(
+      ["acme-ingress", ...doubled.map(([name]) => `acme-${name}`)].toSorted(),
+    );
+    expect(named("Ingress")).toEqual(["acme"]);
+    for (const { kind, spec } of objects) {
+      if (kind !== "Deployment") continue;
+      const [container] = spec!.template.spec.containers;
+      expect(container).toMatchObject({
+        livenessProbe: { httpGet: { path: "/healthz" } },
+        readinessProbe: { httpGet: { path: "/readyz" } },
+        securityContext: { readOnlyRootFilesystem: true },
+      });
+      const env = container!.env.map(({ name }) => name);
+      expect(env.filter((name) => secrets.includes(name))).toEqual([]);
+      for (const name of env)
+        if (name.startsWith("HELIOGRAPH_")) expect(documented).toContain(name);
+    }
+    const plain = helm("template", chart, "--set", "settings.HELIOGRAPH_MASTER_KEY=ab");
+    expect(plain.status).not.toBe(0);
+  });
+});
+
+type Made = {
+  readonly kind: string;
+  readonly metadata: { readonly name: string };
+  readonly spec?: {
+    readonly template: {
+      readonly spec: { readonly containers: readonly { readonly env: { name: string }[] }[] };
+    };
+  };
+};
