@@ -123,6 +123,9 @@ const ask = (body: object, key = admin) =>
   });
 const get = (id: string, key = admin) => world.call("GET", `/api/v1/backtests/${id}`, { key });
 async function ran(body: object) {
+  // The window ends before this very millisecond, in which the last message may have been recorded.
+  const recorded = Date.now();
+  await until(() => Date.now() > recorded);
   const asked = await ask(body);
   expect([asked.status, asked.text]).toEqual([202, expect.any(String)]);
   return until(async () => {
