@@ -16,6 +16,7 @@ function scene(each: number) {
   const add = (type: string, data: object): void => {
     const revision = thread.length;
     const place = {
+      recordedAt: 0,
       id: `e${revision}`,
       stream: "thread-t",
       revision,

@@ -1,4 +1,4 @@
-import { newId, streamOf, uuid7, type EventData, type EventType } from "@heliograph/contracts";
+import { newId, streamOf, uuid7, type EventType } from "@heliograph/contracts";
 import type { RoutingRules } from "@heliograph/runtime";
 import { until } from "@heliograph/testkit";
 import { openWorld, type World } from "@heliograph/testkit/world";
@@ -7,6 +7,7 @@ import { service } from "../src/index.ts";
 import { runBacktest } from "../src/backtests/run.ts";
 import { noSums, packSums, sumsView, unpackSums } from "../src/backtests/sums.ts";
 import { addBacktest, claimBacktest, noteProgress } from "../src/tables/backtests.ts";
+import { failedBy, requestOf, rule, sentBy, window } from "./backtests-scene.ts";
 import { simulator } from "./harness.ts";
 
 const mobile = simulator("sms", { name: "dear", cost: "0.01" });
@@ -28,27 +29,6 @@ beforeAll(async () => {
   admin = await world.addKey(partner.id, { admin: true });
 });
 afterAll(() => world.close());
-
-const requestOf = (id: string, to: string, more: object): EventData<"MessageRequested"> => ({
-  message_id: id,
-  channel: "sms",
-  to,
-  content: { text: "Hello" },
-  category: "transactional",
-  priority: 1,
-  expires_at: "2099-01-01T00:00:00.000Z",
-  cost: "0.02",
-  currency: "USD",
-  price: {
-    list: "standard",
-    version: 1,
-    country: to.startsWith("+48") ? "PL" : "US",
-    per_segment: "0.01",
-  },
-  segments: { count: 2, encoding: "GSM-7", characters: 200 },
-  created_at: new Date().toISOString(),
-  ...more,
-});
 
 /** A message with what became of it, as its consumers would have written it. */
 async function message(
@@ -79,43 +59,6 @@ async function message(
   expect(outcome).toMatchObject({ kind: "appended" });
   return id;
 }
-const attempt = { attempt: 1, attempt_id: newId("atp"), choice: { reason: "the first" } };
-const sentBy = (gateway: string, step = 0) =>
-  [
-    "MessageSent",
-    {
-      ...attempt,
-      ...(step > 0 && { step, settles: false }),
-      gateway,
-      gateway_kind: "simulator",
-      provider: { name: gateway, message_id: "p1", status: "ok" },
-      cost: "0.02",
-      currency: "USD",
-    },
-  ] as const;
-const failedBy = (gateway: string) =>
-  [
-    "DispatchAttemptFailed",
-    {
-      ...attempt,
-      gateway,
-      error: { code: "x", class: "provider", permanent: false },
-      next: "failover",
-      reason: "another",
-    },
-  ] as const;
-
-const rule = (gateways: readonly string[], more: object = {}) => ({
-  match: {},
-  policy: "priority",
-  gateways,
-  failover: true,
-  ...more,
-});
-const window = () => ({
-  from: new Date(Date.now() - 3_600_000).toISOString(),
-  to: new Date().toISOString(),
-});
 const ask = (body: object, key = admin) =>
   world.call("POST", "/api/v1/backtests", {
     key,
