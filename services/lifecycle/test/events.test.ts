@@ -1,7 +1,7 @@
 import { until } from "@heliograph/testkit";
 import { openWorld, type World } from "@heliograph/testkit/world";
 import { service as control } from "@heliograph/control";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { service } from "../src/index.ts";
 
 let world: World;
@@ -260,7 +260,12 @@ describe("the feed", () => {
 async function readStream(
   key: string,
   count: number,
-  options: { query?: string; headers?: Record<string, string>; opened?: () => void } = {},
+  options: {
+    query?: string;
+    headers?: Record<string, string>;
+    opened?: () => void;
+    told?: () => void;
+  } = {},
 ): Promise<{ ids: string[]; data: string[] }> {
   const closing = new AbortController();
   const response = await fetch(
@@ -280,7 +285,10 @@ async function readStream(
     const blocks = text.split("\n\n");
     text = blocks.pop()!;
     for (const line of blocks.flatMap((block) => block.split("\n"))) {
-      if (line.startsWith("id: ")) ids.push(line.slice(4));
+      if (line.startsWith("id: ")) {
+        ids.push(line.slice(4));
+        options.told?.();
+      }
       if (line.startsWith("data: ")) data.push(line.slice(6));
     }
     if (ids.length >= count) break;
@@ -355,6 +363,35 @@ describe("the stream", () => {
     await publish(id, 1_001, ["message.failed"]);
     const headers = { "last-event-id": "1000" };
     expect((await readStream(key, 1, { query, headers })).ids).toEqual(["1001"]);
+  });
+
+  test("rests three times as long as it looked through what its filter keeps back", async () => {
+    const { id, key } = await world.addPartner();
+    const { projectionPool } = world.platform.contexts.sandbox;
+    await projectionPool.query(
+      `with e as (insert into lifecycle.events (partner, sequence, position, type, body, filtered)
+         select $1, n, n, 'message.sent', '{}', '{"tags":["other"]}' from generate_series(1, 15000) n)
+       insert into lifecycle.sequences values ($1, 15000)`,
+      [id],
+    );
+    let workedMs = 0;
+    const { query } = projectionPool;
+    const timed = vi.spyOn(projectionPool, "query").mockImplementation(async (asked) => {
+      const began = performance.now();
+      const answer = await query.call(projectionPool, asked);
+      if (asked.name?.startsWith("lifecycle_page") && asked.values?.[1] < 10_000)
+        workedMs += performance.now() - began;
+      return answer;
+    });
+    const rare = `?filters=${encodeURIComponent('{"tags":["never"]}')}`;
+    let toldMs = 0;
+    expect(
+      (await readStream(key, 2, { query: rare, told: () => (toldMs ||= performance.now()) })).ids,
+    ).toEqual(["10000", "15000"]);
+    const pausedMs = performance.now() - toldMs;
+    timed.mockRestore();
+    expect(workedMs).toBeGreaterThan(0);
+    expect(pausedMs).toBeGreaterThan(workedMs * 2);
   });
 
   test("delivers a long history in order to a reader that is slow", async () => {
