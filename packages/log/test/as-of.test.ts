@@ -70,10 +70,12 @@ test("the position before a time is found by halving", async () => {
   await log.close();
 });
 
+const noteOf = (data: object): string => (data as { note: string }).note;
+
 test("a clock that was set back makes only the times that were twice ambiguous", async () => {
   const times = [10, 20, 30, 40, 50, 25, 35, 45, 55, 60];
   const log = openMemoryLog({
-    upcast: (event) => ({ ...event, recordedAt: times[Number(event.data["note"])]! }),
+    upcast: (event) => ({ ...event, recordedAt: times[Number(noteOf(event.data))]! }),
   });
   for (const index of times.keys()) await append(log, "message-a", String(index));
   expect([await positionBefore(log, 21), await positionBefore(log, 56)]).toEqual([2n, 9n]);

@@ -4,6 +4,7 @@ import { service as control } from "@heliograph/control";
 import type pg from "pg";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { service } from "../src/index.ts";
+import * as streams from "./read-stream.ts";
 
 type Query = (asked: pg.QueryConfig) => Promise<pg.QueryResult>;
 
@@ -34,6 +35,10 @@ async function publish(partner: string, from: number, types: readonly string[]):
 
 const get = (key: string, query: string, headers: Record<string, string> = {}) =>
   world.call("GET", `/api/v1/events${query}`, { key, headers });
+
+type Options = Parameters<typeof streams.readStream>[3];
+const readStream = (key: string, count: number, options?: Options) =>
+  streams.readStream(world.port, key, count, options);
 
 describe("the feed", () => {
   test("gives the stored text unchanged and says where to read on", async () => {
@@ -258,47 +263,6 @@ describe("the feed", () => {
     });
   });
 });
-
-/** Reads server-sent events until `count` have come. */
-async function readStream(
-  key: string,
-  count: number,
-  options: {
-    query?: string;
-    headers?: Record<string, string>;
-    opened?: () => void;
-    told?: () => void;
-  } = {},
-): Promise<{ ids: string[]; data: string[] }> {
-  const closing = new AbortController();
-  const response = await fetch(
-    `http://127.0.0.1:${world.port}/api/v1/events/stream${options.query ?? ""}`,
-    {
-      headers: { authorization: `Bearer ${key}`, ...options.headers },
-      signal: closing.signal,
-    },
-  );
-  expect(response.headers.get("content-type")).toContain("text/event-stream");
-  options.opened?.();
-  const ids: string[] = [];
-  const data: string[] = [];
-  let text = "";
-  for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) {
-    text += chunk;
-    const blocks = text.split("\n\n");
-    text = blocks.pop()!;
-    for (const line of blocks.flatMap((block) => block.split("\n"))) {
-      if (line.startsWith("id: ")) {
-        ids.push(line.slice(4));
-        options.told?.();
-      }
-      if (line.startsWith("data: ")) data.push(line.slice(6));
-    }
-    if (ids.length >= count) break;
-  }
-  closing.abort();
-  return { ids, data };
-}
 
 describe("the stream", () => {
   test("gives what is there, then what comes, with the text of the feed", async () => {
