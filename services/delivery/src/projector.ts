@@ -16,8 +16,15 @@ import {
 } from "@heliograph/runtime";
 import { countMessages } from "./metrics.ts";
 import { placeOfRecipient } from "@heliograph/acceptance";
-import { messagesDdl } from "./tables/messages.ts";
-import { insertRows, raiseStatuses, setStatuses, type NewRow, type RowKey } from "./store.ts";
+import { messagesDdl, rareStatuses } from "./tables/messages.ts";
+import {
+  insertRows,
+  noteRare,
+  raiseStatuses,
+  setStatuses,
+  type NewRow,
+  type RowKey,
+} from "./store.ts";
 
 /** Small batches wait this long for company: at most ten commits a second, and a list is that much behind unless its reader waits for it. */
 const lingerMs = 100;
@@ -53,6 +60,11 @@ function statusesIn(events: readonly StatusEvent[], count: Counts["add"]) {
   const added = new Map<string, NewRow>();
   const raised = new Map<string, MessageStatus>();
   const set = new Map<string, MessageStatus>();
+  const rare: { readonly id: string; readonly status: MessageStatus }[] = [];
+  // Of each event by itself, so that it is the same whatever comes together in a batch.
+  const note = (id: string, status: MessageStatus): void => {
+    if (rareStatuses.has(status)) rare.push({ id, status });
+  };
   for (const event of events) {
     const id = event.data.message_id;
     const row = added.get(id);
@@ -65,6 +77,7 @@ function statusesIn(events: readonly StatusEvent[], count: Counts["add"]) {
       const { status, message } = event.data;
       if (!statuses.includes(status)) throw new Error("a correction to no status");
       count(message.channel, "corrected");
+      note(id, status);
       raised.delete(id);
       if (row === undefined) set.set(id, status);
       else row.status = status;
@@ -72,12 +85,13 @@ function statusesIn(events: readonly StatusEvent[], count: Counts["add"]) {
     }
     const status = statusOf[event.type];
     if (status !== "queued") count(event.data.message.channel, status);
+    note(id, status);
     const exactly = set.get(id);
     if (row !== undefined) row.status = joinStatus(row.status, status);
     else if (exactly !== undefined) set.set(id, joinStatus(exactly, status));
     else raised.set(id, joinStatus(raised.get(id) ?? status, status));
   }
-  return { added, raised, set };
+  return { added, raised, set, rare };
 }
 
 function placesByStatus(
@@ -102,9 +116,9 @@ export const messagesProjector = ({
     name: "messages",
     schema: "messages",
     types: ["MessageRequested", "MessageCorrected", ...statusTypes],
-    spaces: { messages: "partner" },
+    spaces: { messages: "partner", rare: "partner" },
     ddl: messagesDdl,
-    version: 3,
+    version: 4,
     lingerMs,
     create() {
       const places = boundedCache<string, RowKey>(rememberedMessages);
@@ -124,15 +138,23 @@ export const messagesProjector = ({
 
       return {
         async project(events): Promise<readonly WritePart[]> {
-          const { added, raised, set } = statusesIn(events, counts.add);
+          const { added, raised, set, rare } = statusesIn(events, counts.add);
           for (const [id, { partner, position }] of added) places.set(id, { partner, position });
-          const unknown = [...raised.keys(), ...set.keys()].filter(
-            (id) => places.get(id) === undefined,
-          );
+          const unknown = [
+            ...new Set([...raised.keys(), ...set.keys(), ...rare.map(({ id }) => id)]),
+          ].filter((id) => places.get(id) === undefined);
           if (unknown.length > 0) await locate(unknown);
           const placed = (of: ReadonlyMap<string, MessageStatus>) =>
             placesByStatus(of, (id) => places.get(id));
-          const parts = [...raiseStatuses(placed(raised)), ...setStatuses(placed(set))];
+          const seldom = rare.flatMap(({ id, status }) => {
+            const place = places.get(id);
+            return place === undefined ? [] : [{ ...place, status }];
+          });
+          const parts = [
+            ...raiseStatuses(placed(raised)),
+            ...setStatuses(placed(set)),
+            ...noteRare(seldom),
+          ];
           if (added.size > 0) parts.unshift(insertRows([...added.values()]));
           return parts;
         },

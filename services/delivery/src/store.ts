@@ -59,6 +59,25 @@ export function insertRows(rows: readonly NewRow[]): WritePart {
   };
 }
 
+/** Messages that came to a rare status, whatever they come to later: one statement. */
+export function noteRare(
+  rows: readonly (RowKey & { readonly status: MessageStatus })[],
+): readonly WritePart[] {
+  if (rows.length === 0) return [];
+  return [
+    {
+      name: "messages_rare",
+      sql: `insert into {schema}.rare (partner, status, position)
+        select * from unnest($1::text[], $2::smallint[], $3::bigint[]) on conflict do nothing`,
+      values: [
+        `{${rows.map((row) => row.partner).join(",")}}`,
+        `{${rows.map((row) => statusRank(row.status)).join(",")}}`,
+        `{${rows.map((row) => row.position).join(",")}}`,
+      ],
+    },
+  ];
+}
+
 /**
  * Raises the status of older messages: one statement per status that occurs. The rows are looked up one by one through the primary key and
  * then fetched by their place: a join with the arrays would be planned as a scan of the table while the table is young, and stay so.

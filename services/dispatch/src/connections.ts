@@ -94,35 +94,7 @@ export function createConnections(given: Options): Connections {
   let byChannel = new Map<string, Connection[]>();
   let routing: ChannelRules = new Map();
   const retired = new Set<Connection>();
-  const options: Options = {
-    ...given,
-    tools: { ...given.tools, carrier: carrierOf },
-    bucketOf(config) {
-      const own = given.bucketOf(config);
-      const through = throughOf(config);
-      if (through === undefined) return own;
-      return bucketOfBoth(own, () => byId(through.gateway)?.bucket);
-    },
-  };
-
-  const byId = (id: string): Connection | undefined =>
-    all.find(({ given: { gateway_id } }) => gateway_id === id);
-  /** What goes through it counts as its own call, so that it closes after it. */
-  function carrierOf(id: string): Carrier | undefined {
-    const connection = byId(id);
-    if (connection === undefined) return undefined;
-    return {
-      async send(attempt, signal) {
-        connection.open++;
-        try {
-          return await connection.gateway.send(attempt, signal);
-        } finally {
-          connection.open--;
-          released(connection);
-        }
-      },
-    };
-  }
+  const options = throughOthers(given, () => all, released);
 
   function open(config: GatewayConfig): Connection | undefined {
     try {
@@ -147,8 +119,7 @@ export function createConnections(given: Options): Connections {
     if (connection.open === 0 && retired.delete(connection)) close(connection);
   }
 
-  const byName = (name: string): Connection | undefined =>
-    all.find((connection) => connection.name === name);
+  const byName = (name: string): Connection | undefined => all.find((each) => each.name === name);
 
   return {
     forChannel: (channel) => byChannel.get(channel) ?? [],
@@ -187,6 +158,47 @@ export function createConnections(given: Options): Connections {
     },
   };
 }
+
+/** With the ways through other gateways: a permit is taken there too, and what goes through one counts as its own call, so that it closes after it. */
+const throughOthers = (
+  options: Options,
+  all: () => readonly Connection[],
+  released: (connection: Connection) => void,
+): Options => ({
+  ...options,
+  tools: {
+    ...options.tools,
+    carrier(id) {
+      const connection = withId(all(), id);
+      return connection && carrierOver(connection, released);
+    },
+  },
+  bucketOf(config) {
+    const own = options.bucketOf(config);
+    const through = throughOf(config);
+    return through === undefined
+      ? own
+      : bucketOfBoth(own, () => withId(all(), through.gateway)?.bucket);
+  },
+});
+
+const withId = (all: readonly Connection[], id: string): Connection | undefined =>
+  all.find(({ given }) => given.gateway_id === id);
+
+const carrierOver = (
+  connection: Connection,
+  released: (connection: Connection) => void,
+): Carrier => ({
+  async send(attempt, signal) {
+    connection.open++;
+    try {
+      return await connection.gateway.send(attempt, signal);
+    } finally {
+      connection.open--;
+      released(connection);
+    }
+  },
+});
 
 /** What can change without a new connection does. */
 function reconfigure(known: Connection, config: GatewayConfig, options: Options): void {

@@ -50,18 +50,13 @@ beforeAll(async () => {
   ({ id: partner } = await world.addPartner());
   await world.fund(partner, "1000", "live");
   key = await world.addKey(partner, { environment: "live" });
-  const made = await world.call("POST", "/api/v1/admin/gateways", {
-    key: await world.addKey(partner, { environment: "live", scopes: ["admin"] }),
-    body: {
-      name: "twilio-1",
-      channel: "sms",
-      kind: "twilio",
-      partner_id: partner,
-      settings: { base_url: twilio.url, account_sid: twilio.accountSid, from: "+15550100000" },
-      secrets: { auth_token: twilio.authToken },
-    },
+  gateway = await add({
+    name: "twilio-1",
+    channel: "sms",
+    kind: "twilio",
+    settings: { base_url: twilio.url, account_sid: twilio.accountSid, from: "+15550100000" },
+    secrets: { auth_token: twilio.authToken },
   });
-  gateway = made.body;
 }, 60_000);
 beforeEach(() => twilio.behave({ type: "accept" }));
 afterAll(async () => {
@@ -70,6 +65,14 @@ afterAll(async () => {
 });
 
 const live = () => world.platform.contexts.live;
+/** Makes a gateway of the partner's. */
+async function add(body: object): Promise<{ readonly id: string; readonly callback_url: string }> {
+  const admin = await world.addKey(partner, { environment: "live", scopes: ["admin"] });
+  const given = { partner_id: partner, ...body };
+  const made = await world.call("POST", "/api/v1/admin/gateways", { key: admin, body: given });
+  expect(made.status).toBe(201);
+  return made.body;
+}
 /** What stands behind the public address. */
 const behind = (url: string): string => url.replace(origin, `http://127.0.0.1:${world.port}`);
 const post = (callback: Parameters<TwilioDouble["post"]>[0]): Promise<number> =>
@@ -192,17 +195,12 @@ test("what a person writes comes to the partner, with the picture", async () => 
 test("what a person writes to a bot opens a conversation, and the answer goes to the same chat; the secret is kept nowhere", async () => {
   const double = await telegramDouble();
   try {
-    const admin = await world.addKey(partner, { environment: "live", scopes: ["admin"] });
-    const made = await world.call("POST", "/api/v1/admin/gateways", {
-      key: admin,
-      body: {
-        name: "shop-bot",
-        channel: "telegram",
-        kind: "telegram",
-        partner_id: partner,
-        settings: { base_url: double.url },
-        secrets: { bot_token: double.botToken, secret_token: double.secretToken },
-      },
+    const made = await add({
+      name: "shop-bot",
+      channel: "telegram",
+      kind: "telegram",
+      settings: { base_url: double.url },
+      secrets: { bot_token: double.botToken, secret_token: double.secretToken },
     });
     const before = await count("CallbackReceived");
     const message = {
@@ -212,7 +210,7 @@ test("what a person writes to a bot opens a conversation, and the answer goes to
       from: { id: 88112233, first_name: "Ada" },
       text: "Do you ship to Łódź?",
     };
-    const update = double.update(made.body.callback_url, { message });
+    const update = double.update(made.callback_url, { message });
     const forged = { ...update.headers, "x-telegram-bot-api-secret-token": "wrong" };
     expect(await post({ ...update, headers: forged })).toBe(401);
     expect(await post(update)).toBe(200);
@@ -245,67 +243,22 @@ test("what a person writes to a bot opens a conversation, and the answer goes to
   }
 });
 
-test("a message to a list goes once to the provider that keeps it, over the bot's gateway, and ends sent", async () => {
-  const double = await telegramDouble();
-  try {
-    const admin = await world.addKey(partner, { environment: "live", scopes: ["admin"] });
-    const add = async (body: object) =>
-      (await world.call("POST", "/api/v1/admin/gateways", { key: admin, body })).body.id;
-    const message = { channel: "broadcast", to: "spring_news", text: "We are open" };
-    const send = () => world.call("POST", "/api/v1/messages", { key, body: message });
-    expect((await send()).body.code).toBe("channel_not_enabled");
-    const via = await add({
-      name: "news-bot",
-      channel: "telegram",
-      kind: "telegram",
-      partner_id: partner,
-      settings: { base_url: double.url },
-      secrets: { bot_token: double.botToken, secret_token: double.secretToken },
-    });
-    await add({
-      name: "news",
-      channel: "broadcast",
-      kind: "broadcast",
-      partner_id: partner,
-      settings: { via, per_second: 50 },
-    });
-    const sent = await send();
-    expect([sent.status, sent.body.cost_estimate]).toEqual([202, "0.001"]);
-    await comes(sent.body.id, "MessageSent");
-    const { body } = await world.call("GET", `/api/v1/messages/${sent.body.id}`, { key });
-    expect(body).toMatchObject({ status: "sent", cost: "0.001", provider: { gateway: "news" } });
-    expect(double.messages.map(({ parameters }) => parameters)).toEqual([
-      { chat_id: "@spring_news", text: "We are open" },
-    ]);
-    const shown = await world.call("GET", "/api/v1/gateways", { key });
-    const news = shown.body.data.find(({ name }: { name: string }) => name === "news");
-    expect(news).toMatchObject({ kind: "broadcast", max_per_second: 50 });
-  } finally {
-    await double.close();
-  }
-});
-
 test("Meta shakes hands, and one post of its moves the messages that are known and opens the conversation that is new", async () => {
   const double = await whatsappDouble();
   try {
-    const admin = await world.addKey(partner, { environment: "live", scopes: ["admin"] });
     const { accessToken, appSecret, verifyToken } = double;
-    const made = await world.call("POST", "/api/v1/admin/gateways", {
-      key: admin,
-      body: {
-        name: "wa",
-        channel: "whatsapp",
-        kind: "whatsapp_cloud",
-        partner_id: partner,
-        settings: { base_url: double.url, phone_number_id: double.phoneNumberId },
-        secrets: {
-          access_token: accessToken,
-          app_secret: appSecret,
-          verify_token: verifyToken,
-        },
+    const made = await add({
+      name: "wa",
+      channel: "whatsapp",
+      kind: "whatsapp_cloud",
+      settings: { base_url: double.url, phone_number_id: double.phoneNumberId },
+      secrets: {
+        access_token: accessToken,
+        app_secret: appSecret,
+        verify_token: verifyToken,
       },
     });
-    const address: string = made.body.callback_url;
+    const address: string = made.callback_url;
     const before = await count("CallbackReceived");
     const shake = async (token: string) => {
       const query = { "hub.mode": "subscribe", "hub.verify_token": token, "hub.challenge": "77" };
@@ -386,14 +339,9 @@ test("a body that is larger than any provider's is refused before it is looked a
 
 test("a push to a device of the partner's goes to its token, and one whose token is none any more is dropped", async () => {
   const fcm = await fcmDouble();
-  const admin = await world.addKey(partner, { environment: "live", scopes: ["admin"] });
-  const add = async (body: object): Promise<void> => {
-    const pushes = { channel: "push", partner_id: partner, ...body };
-    const made = await world.call("POST", "/api/v1/admin/gateways", { key: admin, body: pushes });
-    expect(made.status).toBe(201);
-  };
   await add({
     name: "fcm-1",
+    channel: "push",
     kind: "fcm",
     settings: { base_url: fcm.url, project_id: fcm.projectId },
     secrets: { service_account: JSON.parse(fcm.serviceAccount) },
@@ -401,6 +349,7 @@ test("a push to a device of the partner's goes to its token, and one whose token
   const signing = generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey;
   await add({
     name: "apns-1",
+    channel: "push",
     kind: "apns",
     settings: {
       base_url: "https://127.0.0.1:1",

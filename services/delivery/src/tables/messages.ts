@@ -30,7 +30,26 @@ create table if not exists {schema}.messages (
   primary key (partner, position)
 ) with (fillfactor = 70);
 create index if not exists messages_to on {schema}.messages (partner, "to", position);
+-- Messages that came to one of the rare statuses. A message stays here under each that it ever had: what its status is now, its row above says.
+create table if not exists {schema}.rare (
+  partner text not null,
+  status smallint not null,
+  position bigint not null,
+  primary key (partner, status, position)
+);
 `;
+
+/**
+ * What few messages come to, and what is looked for all the same: a page of them walks `rare` instead of everything that went well. It is a table of its own because even a partial
+ * index over `status` would make each change of it, of every message, rewrite all indexes.
+ */
+export const rareStatuses: ReadonlySet<MessageStatus> = new Set([
+  "failed",
+  "bounced",
+  "expired",
+  "rejected",
+  "canceled",
+]);
 
 export type MessageFilter = {
   readonly status?: readonly MessageStatus[] | undefined;
@@ -72,6 +91,13 @@ type Log = {
 const scanLimit = 50_000;
 /** `created_at` is the clock of an ingress process and follows the positions only as well as clocks agree. */
 export const clockSkewMs = 120_000;
+
+const within =
+  "from messages.messages t where t.partner = $1 and t.position > $2 and t.position < $3";
+
+/** The limit keeps it a look-up by the primary key for each, where a join might be planned as a scan of all messages. */
+const rowOf =
+  "cross join lateral (select * from messages.messages m where m.partner = $1 and m.position = r.position limit 1) t";
 
 type Cursor = { readonly direction: "older" | "newer"; readonly position: bigint };
 
@@ -121,6 +147,41 @@ function conditions(
   return { sql: sql.length === 0 ? "true" : sql.join(" and "), values, mask };
 }
 
+/** The rows of a partner between two positions, by what the filter makes shortest to walk. */
+const walks: Readonly<Record<"all" | "to" | "keys" | "rare" | "rares", (order: string) => string>> =
+  {
+    all: () => `${within} and $4::text is null`,
+    // With one of them the index gives the rows in their order; of several they are sorted.
+    to: () => `${within} and t."to" = $4`,
+    keys: () => `${within} and t."to" = any($4::text[])`,
+    rare: () =>
+      `from messages.rare r ${rowOf}
+    where r.partner = $1 and r.status = $4::smallint and r.position > $2 and r.position < $3`,
+    // A message stands there once for each status that it had. Of each as many as a page looks at, so that a sort is never of more.
+    rares: (order) =>
+      `from (select distinct r.position from unnest($4::smallint[]) as s(status) cross join lateral (
+      select position from messages.rare where partner = $1 and status = s.status and position > $2 and position < $3
+        order by position ${order} limit ${scanLimit}) r) r
+    ${rowOf}`,
+  };
+
+/** Which of them a filter goes, and its parameter. */
+function wayOf({ to, status }: MessageFilter): {
+  readonly kind: keyof typeof walks;
+  readonly given: unknown;
+} {
+  if (to !== undefined)
+    return to.length === 1 ? { kind: "to", given: to[0] } : { kind: "keys", given: to };
+  if (
+    status === undefined ||
+    status.length === 0 ||
+    !status.every((each) => rareStatuses.has(each))
+  )
+    return { kind: "all", given: null };
+  const ranks = [...new Set(status)].map(statusRank);
+  return ranks.length === 1 ? { kind: "rare", given: ranks[0] } : { kind: "rares", given: ranks };
+}
+
 type Row = { readonly position: bigint; readonly id: string };
 type Scan = {
   readonly rows: readonly Row[];
@@ -141,22 +202,15 @@ async function scan(
 ): Promise<Scan> {
   const { direction } = cursor;
   const order = direction === "older" ? "desc" : "asc";
-  const { to } = query.filter;
   const { sql, values, mask } = conditions(query.filter, 6);
-  // With one of them the index gives the rows in their order; of several they are sorted.
-  const kind = to === undefined ? "all" : to.length === 1 ? "to" : "keys";
-  const recipient = {
-    all: "$4::text is null",
-    to: 't."to" = $4',
-    keys: 't."to" = any($4::text[])',
-  }[kind];
-  const walked = `from messages.messages t where t.partner = $1 and t.position > $2 and t.position < $3 and ${recipient}
-    order by t.position ${order}`;
-  const range = [query.partner, low, high, (kind === "to" ? to![0] : to) ?? null];
+  const { kind, given } = wayOf(query.filter);
+  const by = kind === "rare" || kind === "rares" ? "r" : "t";
+  const walked = `${walks[kind](order)} order by ${by}.position ${order}`;
+  const range = [query.partner, low, high, given];
   const { rows } = await pool.query<{ position: string; id: string; as_of: string }>({
     name: `messages_${order}_${mask}_${kind}`,
     text: `select m.position::text, m.id, (select position::text from messages.checkpoint where name = 'messages') as as_of
-      from (select * ${walked} limit ${scanLimit}) m where ${sql} order by m.position ${order} limit $5`,
+      from (select t.* ${walked} limit ${scanLimit}) m where ${sql} order by m.position ${order} limit $5`,
     values: [...range, query.limit + 1, ...values],
   });
   const found = rows.map(({ position, id }) => ({ position: BigInt(position), id }));
