@@ -39,7 +39,7 @@ function settled(request: CallbackRequest, config?: GatewayConfig) {
   let verdict = first(request, config);
   while (verdict.kind === "asks") {
     asked.push(verdict.url);
-    verdict = verdict.then(signer.certificate);
+    verdict = verdict.decide(signer.certificate);
   }
   return { kind: verdict.kind, asked };
 }
@@ -103,7 +103,7 @@ test("what SNS signed is believed, by either version, and nothing that was touch
   const asks = first(genuine);
   if (asks.kind !== "asks") throw new Error(asks.kind);
   expect(asks.keep).toBe(true);
-  expect(() => asks.then("-----BEGIN CERTIFICATE-----"), "no certificate: come again").toThrow();
+  expect(() => asks.decide("-----BEGIN CERTIFICATE-----"), "no certificate: come again").toThrow();
 });
 
 // The row "SNS trust": nothing is fetched but from SNS itself, and for a topic that is configured.

@@ -10,9 +10,9 @@ import { createGet } from "../src/asked/get.ts";
 const question = (
   url: string,
   keep = true,
-  then = (): Verdict => ({ kind: "genuine" }),
+  decide = (): Verdict => ({ kind: "genuine" }),
 ): Verdict => {
-  return { kind: "asks", url, keep, then };
+  return { kind: "asks", url, keep, decide };
 };
 
 test("what stays the same is asked for once, and what cannot be had leaves it open", async () => {

@@ -62,7 +62,8 @@ export function verifySns(
     kind: "asks",
     url,
     keep: true,
-    then: (certificate) => (isSigned(message, certificate) ? genuine(message) : { kind: "forged" }),
+    decide: (certificate) =>
+      isSigned(message, certificate) ? genuine(message) : { kind: "forged" },
   };
 }
 
@@ -82,5 +83,5 @@ function genuine(message: SnsMessage): Verdict {
   const { SubscribeURL: url, TopicArn: topic } = message;
   if (!isConfirmationUrl(url, topic)) return { kind: "forged" };
   const confirmed = { kind: "handshake", answer: { status: 200 } } as const;
-  return { kind: "asks", url, keep: false, then: () => confirmed };
+  return { kind: "asks", url, keep: false, decide: () => confirmed };
 }

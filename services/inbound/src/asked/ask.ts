@@ -43,9 +43,9 @@ export function createAsk(get: Get): (verdict: Verdict) => Promise<Settled> {
     let verdict = first;
     for (let asked = 0; verdict.kind === "asks"; asked++) {
       if (asked === maxQuestions) return { kind: "unsure", why: "it leads from one to the next" };
-      const { url, keep, then } = verdict;
+      const { url, keep, decide } = verdict;
       try {
-        verdict = then(await (keep ? askOnce(url) : ask(url)));
+        verdict = decide(await (keep ? askOnce(url) : ask(url)));
       } catch (error) {
         const entry = keep ? kept.get(url) : undefined;
         if (entry !== undefined) entry.until = Date.now() + failureStandsMs;
