@@ -117,8 +117,14 @@ export function createSmtpGateway({ config, settings, secrets, tools }: Parts): 
     const from = attempt.from ?? settings.from;
     const sender = from === undefined ? ownSender(url.hostname) : parseMailbox(oneLine(from));
     const recipient = parseEmail(attempt.to);
-    if (recipient === undefined) return invalid(config.name, "invalid_recipient", attempt.to);
-    if (sender === undefined) return invalid(config.name, "invalid_sender", from ?? "");
+    if (recipient === undefined)
+      return invalid(config.name, "invalid_recipient", "the recipient is not an address");
+    if (sender === undefined)
+      return invalid(
+        config.name,
+        "invalid_sender",
+        `not an address: ${oneLine(from ?? "").slice(0, 256)}`,
+      );
     const track: Track = {};
     const mail = {
       from: { name: sender.name, address: sender.email.address },
@@ -173,6 +179,6 @@ const invalid = (
   error: {
     code,
     ...smtpErrors[code],
-    provider: { name, code, text: `not an address: ${oneLine(text).slice(0, 256)}` },
+    provider: { name, code, text },
   },
 });

@@ -1,7 +1,7 @@
 import { hash } from "node:crypto";
 import type { Email } from "@heliograph/channels";
-import type { Callback, CallbackItem, Report } from "../callbacks.ts";
-import { failureOf } from "../failure.ts";
+import type { Callback, CallbackItem, Report, Signer } from "../callbacks.ts";
+import { failureOf, withoutAddresses } from "../failure.ts";
 import { deliveredTo } from "../delivered-mail.ts";
 import { deliveredStatus } from "./enhanced-status.ts";
 import {
@@ -16,9 +16,20 @@ import {
 } from "./mail.ts";
 import { mailContentType, readMailId, senderOf } from "./inbound.ts";
 import { smtpErrors } from "./result.ts";
-import { mailIdOfPath, readReturnPath } from "./return-path.ts";
+import { isReturnPath, mailIdOfPath, readReturnPath } from "./return-path.ts";
+import type { SmtpSettings } from "./settings.ts";
+import { isForReports } from "./taken.ts";
 
-type Ids = Pick<Report, "providerMessageId" | "otherIds" | "messageId">;
+type Ids = Pick<Report, "providerMessageId" | "messageId">;
+
+/** Where a mail came to, and by what our own return paths are told from made-up ones. */
+type Place = {
+  readonly to: Email;
+  readonly gateway: Signer & { readonly name: string };
+  readonly returnDomain: string | undefined;
+};
+
+const ignored = (what: string): readonly CallbackItem[] => [{ kind: "ignored", what }];
 
 /**
  * What a mail tells that came to a return path or to one of our addresses: what became of a message (RFC 3464), that it was unwanted (RFC 5965), or what a person wrote. Who answers to a return path
@@ -26,49 +37,73 @@ type Ids = Pick<Report, "providerMessageId" | "otherIds" | "messageId">;
  */
 export async function readMail(
   { url, headers, body }: Callback,
-  gateway: { readonly name: string },
+  gateway: Place["gateway"],
+  settings: SmtpSettings | undefined,
 ): Promise<readonly CallbackItem[]> {
   const to = deliveredTo(url);
   if (to === undefined) return [{ kind: "unreadable", why: "it does not say to whom it came" }];
   const mail = await parseMail(body);
+  // Anybody can send such a mail: it is nothing that an operator has to look at.
+  if (mail === undefined) return ignored("a mail that is nested or headed beyond reason");
+  const place = { to, gateway, returnDomain: settings?.return_path_domain };
   // Only as a whole: who forwards a report to a colleague reports nothing.
   if (/^multipart\/report\b/i.test(headerIn(mail, "content-type") ?? "")) {
     const status = partIn(mail, "message/delivery-status", "message/global-delivery-status");
-    if (status !== undefined) return [deliveryReport(mail, fieldGroups(status), to, gateway)];
+    if (status !== undefined) return [deliveryReport(mail, fieldGroups(status), place)];
     const feedback = partIn(mail, "message/feedback-report");
-    if (feedback !== undefined) return [complaint(mail, fieldGroups(feedback)[0], to)];
+    if (feedback !== undefined) return [complaint(mail, fieldGroups(feedback)[0], place)];
   }
-  if (readReturnPath(to.local) !== undefined)
-    return [{ kind: "ignored", what: "an answer to a return path" }];
-  if (isAutomatic(mail, headers["mail-from"]))
-    return [{ kind: "ignored", what: "a mail that a machine wrote" }];
+  if (readReturnPath(to.local) !== undefined) return ignored("an answer to a return path");
+  if (settings !== undefined && isForReports(to, settings))
+    return ignored("no report, at an address for reports");
+  if (isAutomatic(mail, headers["mail-from"])) return ignored("a mail that a machine wrote");
+  const sender = senderOf(mail);
+  if (sender === undefined) return ignored("a mail that does not say who wrote it");
   return [
     {
       kind: "inbound",
       providerMessageId: readMailId(mail, body),
-      from: senderOf(mail),
+      from: sender,
       contentType: mailContentType(to.address),
       raw: body,
     },
   ];
 }
 
-/** By the return path first, which is signed; then by the Message-ID of the mail that came back, where it is one of ours. */
-function idsOf(to: Email, returned: Fields, said = ""): Ids | undefined {
-  const original = /^<(?:atp_[0-9A-Z]{26})@[\w.[\]:-]{1,255}>$/.exec(
-    returned.get("message-id") ?? "",
-  )?.[0];
-  const path = readReturnPath(to.local);
-  const named = /<?(b-[\w-]{1,62})@([a-z0-9.-]{1,253})>?/i.exec(said);
-  const other = named === null ? undefined : readReturnPath(named[1]!);
-  if (path !== undefined)
+/**
+ * By a return path, which is signed: where the report came to, or what it says that the mail had. The Message-ID of the mail that came back is no secret, since every answer quotes it: it counts
+ * alone only for mail that was sent without a return path of ours.
+ */
+function idsOf(place: Place, returned: Fields, said = ""): Ids | undefined {
+  const { to, returnDomain } = place;
+  const path =
+    readReturnPath(to.local) === undefined
+      ? [said, returned.get("return-path") ?? ""].map((text) => signedIn(place, text)).find(Boolean)
+      : to;
+  if (path !== undefined) {
+    const named = readReturnPath(path.local)!;
     return {
-      providerMessageId: mailIdOfPath(path, to.domain),
-      messageId: path.messageId,
-      ...(original !== undefined && { otherIds: [original] }),
+      providerMessageId: mailIdOfPath(named, path.domain),
+      messageId: named.messageId,
     };
-  if (original !== undefined) return { providerMessageId: original };
-  return other && { providerMessageId: mailIdOfPath(other, named![2]!.toLowerCase()) };
+  }
+  const original = /^<atp_[0-9A-Z]{26}@([\w.[\]:-]{1,255})>$/.exec(
+    returned.get("message-id") ?? "",
+  );
+  return original === null || original[1]!.toLowerCase() === returnDomain
+    ? undefined
+    : { providerMessageId: original[0] };
+}
+
+/** The return path that a text names, where this gateway gave it out. */
+function signedIn(
+  { gateway: { masterKey, gatewayId } }: Place,
+  text: string,
+): Pick<Email, "local" | "domain"> | undefined {
+  const [, local, domain] = /^<?(b-[\w-]{1,62})@([a-z0-9.-]{1,253})>?$/i.exec(text) ?? [];
+  return local !== undefined && isReturnPath(masterKey, gatewayId, local)
+    ? { local, domain: domain!.toLowerCase() }
+    : undefined;
 }
 
 /** Of the same mail the same, however often it is delivered. */
@@ -77,12 +112,9 @@ const eventIdOf = (what: string, mail: ParsedMail, parts: readonly string[]): st
 
 const stranger: CallbackItem = { kind: "ignored", what: "a report on a mail of somebody else's" };
 
-function deliveryReport(
-  mail: ParsedMail,
-  groups: readonly Fields[],
-  to: Email,
-  gateway: { readonly name: string },
-): CallbackItem {
+function deliveryReport(mail: ParsedMail, groups: readonly Fields[], place: Place): CallbackItem {
+  const ids = idsOf(place, returnedHeaders(mail));
+  if (ids === undefined) return stranger;
   const actions = groups.map((group) => ({ group, action: actionOf(group) }));
   const told =
     actions.find(({ action }) => action === "failed") ??
@@ -93,8 +125,6 @@ function deliveryReport(
     // A server that keeps trying says so; it is no news of an end.
     return { kind: "ignored", what: other.action!.slice(0, 64) };
   }
-  const ids = idsOf(to, returnedHeaders(mail));
-  if (ids === undefined) return stranger;
   const { group, action } = told;
   const eventId = eventIdOf("dsn", mail, [ids.providerMessageId, action!]);
   if (action === "delivered")
@@ -102,7 +132,12 @@ function deliveryReport(
   const { reason, permanent, code, text } = deliveredStatus(group);
   const recipient = group.get("final-recipient")?.replace(/^[^;]*;\s*/, "");
   const said = { code, ...(text !== undefined && { text }) };
-  const error = failureOf(gateway.name, { code: reason, ...smtpErrors[reason] }, said, recipient);
+  const error = failureOf(
+    place.gateway.name,
+    { code: reason, ...smtpErrors[reason] },
+    said,
+    recipient,
+  );
   return {
     kind: "report",
     report: {
@@ -122,11 +157,11 @@ const actionOf = (group: Fields): string | undefined =>
 /** What a person says by it. That a mail is no spam, or failed a check of its signature, is no complaint (RFC 6430, RFC 6591). */
 const complaints = /^(?:abuse|fraud|opt-out)/i;
 
-function complaint(mail: ParsedMail, fields: Fields | undefined, to: Email): CallbackItem {
+function complaint(mail: ParsedMail, fields: Fields | undefined, place: Place): CallbackItem {
   const type = fields?.get("feedback-type") ?? "";
   if (!complaints.test(type))
     return { kind: "ignored", what: `feedback: ${type || "no type"}`.slice(0, 64) };
-  const ids = idsOf(to, returnedHeaders(mail), fields!.get("original-mail-from"));
+  const ids = idsOf(place, returnedHeaders(mail), fields!.get("original-mail-from"));
   if (ids === undefined) return stranger;
   const reporter = fields!.get("user-agent") ?? fields!.get("source-ip");
   return {
@@ -135,7 +170,7 @@ function complaint(mail: ParsedMail, fields: Fields | undefined, to: Email): Cal
       ...ids,
       eventId: eventIdOf("arf", mail, [ids.providerMessageId, type.toLowerCase()]),
       status: "complained",
-      diagnostic: [type, reporter].filter((part) => part !== undefined).join(", "),
+      diagnostic: withoutAddresses([type, reporter].filter(Boolean).join(", ")),
     },
   };
 }
