@@ -9,6 +9,7 @@ import {
   type CallbackItem,
 } from "../src/index.ts";
 import { readableBeginning } from "../src/smtp/mail.ts";
+import { smtpResult } from "../src/smtp/result.ts";
 import { returnPathOf } from "../src/smtp/return-path.ts";
 import { complaintReport, deliveryReport, writtenMail } from "./mails.ts";
 import { configOf, toolsOf } from "./support.ts";
@@ -105,6 +106,11 @@ test("mail that came back is a bounce of the attempt that its return path names,
   expect(diagnostic, "nor another spelling, nor another address").toBe(
     "550 <<recipient>> <recipient> (cc: <recipient>) unknown",
   );
+  const refusal = { responseCode: 550, command: "RCPT TO", response: "550 <Ada@Example.COM>?" };
+  const refused = smtpResult("mail-1", refusal, { begun: false, aborted: false });
+  expect(refused, "nor where it is refused at once").toMatchObject({
+    error: { code: "recipient_rejected", provider: { code: "550", text: "550 <<recipient>>?" } },
+  });
   const [again] = await read(deliveryReport({ fields: ["Action: failed", "Status: 5.1.1"] }));
   expect(again).toMatchObject({ report: { eventId: report.eventId } });
 });

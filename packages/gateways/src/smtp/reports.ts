@@ -1,8 +1,9 @@
 import { hash } from "node:crypto";
 import type { Email } from "@heliograph/channels";
 import type { Callback, CallbackItem, Report, Signer } from "../callbacks.ts";
-import { failureOf, withoutAddresses } from "../failure.ts";
+import { withoutAddresses } from "../failure.ts";
 import { deliveredTo } from "../delivered-mail.ts";
+import { bounceOf, isComplaint, stranger } from "./bounce.ts";
 import { deliveredStatus } from "./enhanced-status.ts";
 import {
   fieldGroups,
@@ -15,8 +16,7 @@ import {
   type ParsedMail,
 } from "./mail.ts";
 import { mailContentType, readMailId, senderOf } from "./inbound.ts";
-import { smtpErrors } from "./result.ts";
-import { isReturnPath, mailIdOfPath, readReturnPath } from "./return-path.ts";
+import { isReturnPath, mailIdOfPath, ownMailId, readReturnPath } from "./return-path.ts";
 import type { SmtpSettings } from "./settings.ts";
 import { isForReports } from "./taken.ts";
 
@@ -87,12 +87,10 @@ function idsOf(place: Place, returned: Fields, said = ""): Ids | undefined {
       messageId: named.messageId,
     };
   }
-  const original = /^<atp_[0-9A-Z]{26}@([\w.[\]:-]{1,255})>$/.exec(
-    returned.get("message-id") ?? "",
-  );
-  return original === null || original[1]!.toLowerCase() === returnDomain
+  const original = ownMailId(returned.get("message-id"));
+  return original === undefined || original.toLowerCase().endsWith(`@${returnDomain}>`)
     ? undefined
-    : { providerMessageId: original[0] };
+    : { providerMessageId: original };
 }
 
 /** The return path that a text names, where this gateway gave it out. */
@@ -109,8 +107,6 @@ function signedIn(
 /** Of the same mail the same, however often it is delivered. */
 const eventIdOf = (what: string, mail: ParsedMail, parts: readonly string[]): string =>
   `${what}.${hash("sha256", [mail.messageId ?? mail.date ?? "", ...parts].join("\u001f"), "hex").slice(0, 32)}`;
-
-const stranger: CallbackItem = { kind: "ignored", what: "a report on a mail of somebody else's" };
 
 function deliveryReport(mail: ParsedMail, groups: readonly Fields[], place: Place): CallbackItem {
   const ids = idsOf(place, returnedHeaders(mail));
@@ -129,37 +125,17 @@ function deliveryReport(mail: ParsedMail, groups: readonly Fields[], place: Plac
   const eventId = eventIdOf("dsn", mail, [ids.providerMessageId, action!]);
   if (action === "delivered")
     return { kind: "report", report: { ...ids, eventId, status: "delivered" } };
-  const { reason, permanent, code, text } = deliveredStatus(group);
   const recipient = group.get("final-recipient")?.replace(/^[^;]*;\s*/, "");
-  const said = { code, ...(text !== undefined && { text }) };
-  const error = failureOf(
-    place.gateway.name,
-    { code: reason, ...smtpErrors[reason] },
-    said,
-    recipient,
-  );
-  return {
-    kind: "report",
-    report: {
-      ...ids,
-      eventId,
-      status: "bounced",
-      permanent,
-      error,
-      diagnostic: error.provider!.text!,
-    },
-  };
+  const bounce = bounceOf(place.gateway.name, deliveredStatus(group), recipient);
+  return { kind: "report", report: { ...ids, eventId, ...bounce } };
 }
 
 const actionOf = (group: Fields): string | undefined =>
   /^[a-z-]+/i.exec(group.get("action") ?? "")?.[0].toLowerCase();
 
-/** What a person says by it. That a mail is no spam, or failed a check of its signature, is no complaint (RFC 6430, RFC 6591). */
-const complaints = /^(?:abuse|fraud|opt-out)/i;
-
 function complaint(mail: ParsedMail, fields: Fields | undefined, place: Place): CallbackItem {
   const type = fields?.get("feedback-type") ?? "";
-  if (!complaints.test(type))
+  if (!isComplaint(type))
     return { kind: "ignored", what: `feedback: ${type || "no type"}`.slice(0, 64) };
   const ids = idsOf(place, returnedHeaders(mail), fields!.get("original-mail-from"));
   if (ids === undefined) return stranger;

@@ -55,8 +55,8 @@ function ownWords(text: string): string {
 }
 
 /**
- * What a message from a person asks for. A mail without a text has its subject. That of the `mailto:` by which a mail is unsubscribed from decides whatever stands below it, since mail programs write
- * a sentence of their own there.
+ * What a message from a person asks for. A mail without a text has its subject. That of the `mailto:` by which a mail is unsubscribed from decides where no keyword stands below it, since mail
+ * programs write a sentence of their own there.
  */
 export function keywordOf(message: {
   readonly channel: Channel;
@@ -65,6 +65,7 @@ export function keywordOf(message: {
 }): Recognised | undefined {
   const { channel, text = "", subject = "" } = message;
   if (channel !== "email") return recognise(text);
+  const found = recognise(text.trim() === "" ? subject : ownWords(text));
   const isClick = subject.trim().toLowerCase() === unsubscribeSubject;
-  return recognise(text.trim() === "" || isClick ? subject : ownWords(text));
+  return found ?? (isClick ? recognise(subject) : undefined);
 }
