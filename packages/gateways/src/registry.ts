@@ -1,10 +1,4 @@
-import {
-  hasSecret,
-  maskSecrets,
-  type Environment,
-  type EventData,
-  type MasterKey,
-} from "@heliograph/contracts";
+import { hasSecret, maskSecrets, type Environment, type EventData } from "@heliograph/contracts";
 import type { Email } from "@heliograph/channels";
 import type { ZodError } from "zod";
 import {
