@@ -7,7 +7,7 @@ export type ParsedMail = Awaited<ReturnType<typeof PostalMime.parse>>;
 
 /** Beyond what any mail program nests. */
 const maxDepth = 32;
-const maxHeadersBytes = 256_000;
+const maxHeadersBytes = 128_000;
 /** Each line costs the parser some 16 µs and 3 kB, whatever is in it. What is kept of a mail is 6,500 lines of base64. */
 const maxLines = 10_000;
 /** Each part costs it as much as some lines, and 100 kB for a while. Lines of a text that begin like this are counted too. */
