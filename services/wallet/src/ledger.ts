@@ -73,9 +73,12 @@ export class Ledger {
     const ended = Promise.withResolvers<void>();
     this.#early = ended.promise;
     const over = (stored: boolean): void => {
-      if (stored) for (const one of decided) this.#stored(one);
-      this.#early = undefined;
-      ended.resolve();
+      try {
+        if (stored) for (const one of decided) this.#stored(one);
+      } finally {
+        this.#early = undefined;
+        ended.resolve();
+      }
     };
     return { decided, over };
   }
