@@ -150,6 +150,14 @@ test("the wallet is another than the ledger knows it: what was decided early is 
   await expectAtRest([side], [1]);
 });
 
+test("another process has accepted meanwhile: nothing is decided early, since its request comes before", async () => {
+  const side = await openSide();
+  await partnerOn(world.platform.contexts.sandbox.log, partner).request(1);
+  await side.request(2);
+  expect(await heldOf(side)).not.toContain(side.idOf(2));
+  await expectAtRest([side], [1, 2]);
+});
+
 test("two ledgers that accept at once", async () => {
   const sides = [await openSide(), await openSide({ warmedBy: 200 })];
   const numbers = range(40);
@@ -177,12 +185,11 @@ test("the ledger settles while what it decided early is under way: it waits, and
 
 test("requests that PostgreSQL refuses in company are sent without it, then each alone", async () => {
   const side = await openSide();
-  const poison = partnerOn(side.log, newId("ptn"));
   const check = "alter table log.events add constraint poison check";
-  await admin.query(`${check} (stream <> 'message-${poison.idOf(1).slice(4)}') not valid`);
+  await admin.query(`${check} (stream <> 'message-${side.idOf(3).slice(4)}') not valid`);
   const [first, refused, third] = await Promise.allSettled([
     side.request(1),
-    poison.request(1),
+    side.request(3),
     side.request(2),
   ]);
   await admin.query("alter table log.events drop constraint poison");
