@@ -5,7 +5,7 @@ import { openPostgresLog, type EventLog } from "@heliograph/log";
 import type { ServiceContext } from "@heliograph/runtime";
 import pg from "pg";
 import pino from "pino";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { service } from "../src/index.ts";
 import { openLedger, partnerOn, range } from "./harness.ts";
 
@@ -180,6 +180,25 @@ test("the ledger settles while what it decided early is under way: it waits, and
   await block.done();
   await Promise.all([requested, settled]);
   expect(side.lines.filter((line) => line.includes("another writer"))).toEqual([]);
+  await expectAtRest([side], [1], 1);
+});
+
+test("what is charged late counts in the day in which the log stored that it was sent, whatever the clock of who sent it", async () => {
+  const side = await openSide();
+  const lapsed = { message_id: side.idOf(100), currency: "USD" };
+  const event = { id: uuid7(), type: "HoldLapsed", data: lapsed, metadata: { partner } };
+  const stream = `hold-${side.idOf(100).slice(4)}`;
+  await side.log.append([{ stream, expected: "no_stream", events: [event] }]);
+  await side.settle();
+  const { now } = Date;
+  const ahead = vi.spyOn(Date, "now").mockImplementation(() => now() + 86_400_000);
+  // In one flush: company for the one would be company for both.
+  await Promise.all([side.sent(100, 0), side.request(1)]).finally(() => ahead.mockRestore());
+  await side.settle();
+  const charged = (await side.events()).find(({ type }) => type === "FundsChargedLate");
+  const sent = (await side.log.readStream(`message-${side.idOf(100).slice(4)}`)).at(-1)!;
+  const day = new Date(sent.recordedAt).toISOString().slice(0, 10);
+  expect(charged!.data.spent!.on).toBe(day);
   await expectAtRest([side], [1], 1);
 });
 
