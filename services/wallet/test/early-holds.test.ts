@@ -47,7 +47,7 @@ async function openSide({ through = connection, warmedBy = 100 } = {}) {
   const ledger = await openLedger(context);
   closing.push(async () => {
     ended.abort();
-    await ledger.instance.stop?.();
+    await ledger.instance.stop(0);
     await following;
     await log.close();
   });

@@ -291,8 +291,7 @@ export class Writer {
     } catch (error) {
       this.#land(flight);
       this.#failed(target, flight, error);
-      this.#schedule();
-      return;
+      return this.#schedule();
     }
     // Not within the try: what is stored is never taken for what failed, and sent again.
     this.#land(flight);
@@ -436,11 +435,8 @@ export class Writer {
   }
 }
 
-function eventsOf(items: readonly Item[]): number {
-  let events = 0;
-  for (const { encoded } of items) events += encoded.length;
-  return events;
-}
+const eventsOf = (items: readonly Item[]): number =>
+  items.reduce((sum, { encoded }) => sum + encoded.length, 0);
 
 async function headOf({ client }: Connected): Promise<bigint> {
   const { rows } = await client.query("select position from log.head");
