@@ -36,7 +36,7 @@ export {
 export { paced, throughFault, throughOf } from "./through.ts";
 export { bytesOf } from "./kept-bytes.ts";
 export { readUnsubscribeToken, unsubscribeLink } from "./unsubscribe-link.ts";
-export { deliveredUrl } from "./delivered-mail.ts";
+export { deliveredTo, deliveredUrl } from "./delivered-mail.ts";
 export {
   maxCallbackBytes,
   recordCallback,
