@@ -18,7 +18,11 @@ import { openWorld, type World } from "@heliograph/testkit/world";
 import { createTransport, type SendMailOptions } from "nodemailer";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { service as inbound } from "../src/index.ts";
-import { openMailListener, type MailListener } from "../src/mail/listener.ts";
+import { isSlow, openMailListener, type MailListener } from "../src/mail/listener.ts";
+import { openRates } from "../src/mail/rates.ts";
+import { keptMailBytes, mailsOfOne } from "../src/mail/limits.ts";
+import { readCertificate } from "../src/mail/certificate.ts";
+import { readBeginning } from "../src/mail/receive.ts";
 
 vi.setConfig({ testTimeout: 30_000 });
 
@@ -28,6 +32,8 @@ let sink: SmtpSink;
 let certificate: Awaited<ReturnType<typeof selfSignedCertificate>>;
 let port: number;
 let gateway: GatewayConfig;
+/** Of the same sender and for the same return paths, one partner's. */
+let other: GatewayConfig;
 
 beforeAll(async () => {
   sink = await smtpSink();
@@ -52,12 +58,17 @@ beforeAll(async () => {
       return_path_domain: domain,
     },
   };
+  other = {
+    ...gateway,
+    gateway_id: deterministicId("gtw", "other"),
+    name: "mail-2",
+  };
   world = await openWorld({
     services: [inbound, delivery, contacts, conversations, suppressions],
     consumers: "run",
     driver: "memory",
-    gateways: [gateway],
-    partners: [{}],
+    gateways: [gateway, other],
+    partners: [{}, {}],
     env: {
       HELIOGRAPH_INBOUND_SMTP: `127.0.0.1:${port}`,
       HELIOGRAPH_INBOUND_SMTP_CERT_FILE: certificate.caFile,
@@ -93,11 +104,11 @@ async function deliver(
 }
 
 /** A mail that went out over the gateway, as dispatch records it; gives where it comes back to. */
-async function sentTo(to: string) {
+async function sentTo(to: string, by = gateway) {
   const messageId = newId("msg");
   const { log, vault } = live();
   const attemptId = attemptIdOf(messageId, 1);
-  const opened = createGateway("live", gateway, {
+  const opened = createGateway("live", by, {
     logger: live().logger,
     masterKey: world.platform.masterKey,
     declaring: { smtpUrls: [], logGatewayChannels: [] },
@@ -128,10 +139,10 @@ async function sentTo(to: string) {
     message: messageContext(request),
     attempt: 1,
     attempt_id: attemptId,
-    gateway: gateway.name,
-    gateway_kind: gateway.kind,
+    gateway: by.name,
+    gateway_kind: by.kind,
     choice: { reason: "only one" },
-    provider: { name: gateway.name, message_id: result.providerMessageId, status: result.status },
+    provider: { name: by.name, message_id: result.providerMessageId, status: result.status },
     cost: request.cost,
     currency: request.currency,
   };
@@ -224,6 +235,41 @@ test("a full mailbox bounces its message alone, and a complaint stops what follo
   expect((await unwanted.state()).status).toBe("sent");
   expect(await full.state()).toMatchObject({ status: "bounced", error: { code: "mailbox_full" } });
   expect(await full.periods()).toEqual([]);
+});
+
+test("a report finds its message at whichever of the gateways that share an address it was sent by, and one on a mail that never was takes no place among those that wait", async () => {
+  const one = await sentTo("second@example.com", other);
+  const never = `<${attemptIdOf(newId("msg"), 1)}@${domain}>`;
+  await deliver({ from: "", to: `abuse@${domain}` }, report("5.1.1", never));
+  await deliver({ from: "", to: `abuse@${domain}` }, report("5.1.1", one.mailId));
+  await until(async () => (await one.state()).status === "bounced");
+  const receipts = await live().log.readStream(streamOf("receipts", one.messageId));
+  expect(receipts.map(({ data }) => data)).toMatchObject([{ gateway: "mail-2" }]);
+  const types = ["ReceiptUnmatched"] as const;
+  expect((await live().log.readAll({ after: 0n, limit: 9, types })).events).toEqual([]);
+});
+
+test("one mail to two addresses of ours is there for each of their partners", async () => {
+  const key = await world.addKey(me(), { environment: "live", scopes: ["admin"] });
+  const assigned = await world.call("PUT", "/api/v1/admin/senders", {
+    key,
+    body: {
+      gateway_id: gateway.gateway_id,
+      address: "sales@shop.example",
+      partner_id: world.partners[1]!.id,
+    },
+  });
+  expect(assigned.status).toBe(200);
+  const raw = "From: Ada <ada@example.com>\r\nMessage-ID: <both@example.com>\r\n\r\nHello";
+  const to = ["help@shop.example", "sales@shop.example"];
+  expect(await deliver({ from: "ada@example.com", to }, raw)).toMatch(/^250/);
+  const stored = await until(async () => {
+    const types = ["InboundReceived"] as const;
+    const { events } = await live().log.readAll({ after: 0n, limit: 99, types });
+    const own = events.filter(({ data }) => data.provider_message_id === "<both@example.com>");
+    return own.length === 2 ? own : undefined;
+  });
+  expect(new Set(stored.map(({ data }) => data.message_id)).size).toBe(2);
 });
 
 test("what a person answers stands in the conversation of its address, and what a machine answers nowhere", async () => {
@@ -322,13 +368,19 @@ test("what cannot be stored is to come again, and is taken then", async () => {
       away ? Promise.reject(new Error("the log is away")) : context.log.append(appends),
   };
   const environments = { live: { ...context, log }, sandbox: world.platform.contexts.sandbox };
-  const alone: MailListener = (await openMailListener({
-    settings: { ...settings, inboundSmtp: { host: "127.0.0.1", port: 0, tls: undefined } },
-    directory,
-    masterKey,
-    environments,
-    logger: context.logger,
-  }))!;
+  const stopping = new AbortController();
+  const rates = openRates();
+  const alone: MailListener = (await openMailListener(
+    {
+      settings: { ...settings, inboundSmtp: { host: "127.0.0.1", port: 0, tls: undefined } },
+      directory,
+      masterKey,
+      environments,
+      logger: context.logger,
+      stopping: stopping.signal,
+    },
+    rates,
+  ))!;
   const one = await sentTo("later@example.com");
   const raw = report("5.1.1", "");
   expect(await deliver({ from: "", to: one.returnPath }, raw, alone.port)).toMatch(/^451/);
@@ -337,13 +389,21 @@ test("what cannot be stored is to come again, and is taken then", async () => {
   await until(async () => (await one.state()).status === "bounced");
   const offered = await talk(alone.port, ["EHLO x.example", "STARTTLS"]);
   expect(offered.at(-1), "without a certificate there is no encryption to offer").toMatch(/^5/);
-  // A connection that is open ends, and the stop does not wait for its words.
+  rates.count(
+    "127.0.0.1",
+    Array.from({ length: 2 * mailsOfOne.requests }, () => "other"),
+  );
+  expect(await deliver({ from: "", to: one.returnPath }, raw, alone.port), "too many").toMatch(
+    /^450/,
+  );
+  // A connection that is open ends when the process begins to stop, and the stop does not wait for its words.
   const idle = connect(alone.port, "127.0.0.1");
   const ended = new Promise((resolve) => idle.once("close", resolve));
   idle.resume().on("error", () => undefined);
   await new Promise((resolve) => idle.once("data", resolve));
-  await alone.close();
+  stopping.abort();
   await ended;
+  await alone.close();
 });
 
 test("mail comes encrypted where there is a certificate, and that one", async () => {
@@ -355,4 +415,57 @@ test("mail comes encrypted where there is a certificate, and that one", async ()
   });
   await expect(transport.verify()).resolves.toBe(true);
   transport.close();
+});
+
+test("a certificate whose key is another's is not used, and the pair is once both are there", async () => {
+  const next = await selfSignedCertificate();
+  try {
+    const keyFile = next.caFile.replace(/[^/]*$/, "key.pem");
+    expect(() => readCertificate({ certFile: certificate.caFile, keyFile })).toThrow();
+    expect(readCertificate({ certFile: next.caFile, keyFile })).toEqual({
+      cert: next.certificate,
+      key: next.key,
+    });
+  } finally {
+    await next.remove();
+  }
+});
+
+test("of a mail in the smallest pieces no piece is kept, and no more than there is room for", async () => {
+  const piece = Buffer.alloc(3);
+  async function* pieces() {
+    for (let count = 0; count < keptMailBytes / 3 + 10; count++) {
+      yield piece.fill("abc");
+      piece.fill("x");
+    }
+  }
+  const { body, bytes } = await readBeginning(pieces());
+  expect(body.buffer.byteLength).toBe(keptMailBytes);
+  expect(body.equals(Buffer.alloc(keptMailBytes, "abc"))).toBe(true);
+  expect(bytes).toBeGreaterThan(keptMailBytes);
+});
+
+test("a mail that comes too slowly ends its connection, and one that is here waits as long as it takes to store", () => {
+  const slow = (byteLength: number, writableEnded: boolean, now: number) =>
+    isSlow({ since: 0, stream: { byteLength, writableEnded } }, now);
+  expect(slow(0, false, 29_000)).toBe(false);
+  expect(slow(1_000, false, 31_000)).toBe(true);
+  expect(slow(200_000, false, 31_000)).toBe(false);
+  expect(slow(200_000, false, 60_000)).toBe(true);
+  expect(slow(1_000, true, 60_000)).toBe(false);
+});
+
+test("much mail of one place is put off, whichever of its addresses it comes from, and another place's is taken", () => {
+  let now = 0;
+  const rates = openRates(() => now);
+  const many = Array.from({ length: mailsOfOne.requests }, (_, at) => `b-${at}@${domain}`);
+  rates.count("2001:db8::1", many);
+  expect(rates.hasRoom("2001:db8::2", "help@shop.example")).toBe(false);
+  expect(rates.hasRoom("2001:db8:1::1", "help@shop.example")).toBe(true);
+  for (const place of ["192.0.2.1", "192.0.2.2", "192.0.2.3"])
+    rates.count(place, many.fill("help@shop.example"));
+  expect(rates.hasRoom("192.0.2.4", "help@shop.example")).toBe(false);
+  expect(rates.hasRoom("192.0.2.4", "sales@shop.example")).toBe(true);
+  now = 60_000;
+  expect(rates.hasRoom("2001:db8::2", "help@shop.example")).toBe(true);
 });

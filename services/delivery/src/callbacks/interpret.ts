@@ -173,8 +173,7 @@ function sharing(
   return [...new Set([name, ...alike.map((each) => each.name)])];
 }
 
-const nameOf = ({ gateway, key }: Key): string =>
-  `${gateway}\u001f${key}`;
+const nameOf = ({ gateway, key }: Key): string => `${gateway}\u001f${key}`;
 
 /** A message whose id the provider gave back: that of an attempt whose answer is not recorded, and may never be. */
 async function byOurId(
