@@ -215,6 +215,18 @@ test("HELP is answered by an ordinary message, once in ten minutes, also to some
   expect((await answers(from)).length).toBe(3);
 });
 
+test("STOP and START in turn are confirmed once each in ten minutes, and all of them count", async () => {
+  const from = "+15550807107";
+  const at = Math.floor(Date.now() / 600_000) * 600_000;
+  for (const [index, text] of ["STOP", "START", "STOP", "START"].entries())
+    await says({ from, text, at: new Date(at + index) });
+  const [started, ended] = ["SuppressionStarted", "SuppressionEnded"] as const;
+  await become(from, [started, ended, started, ended]);
+  await settled();
+  const said = (await answers(from)).map(({ request }) => request.keyword);
+  expect(said).toEqual(["stop", "start"]);
+});
+
 test("A mail's subject is its keyword where it says nothing, and the answer is one to that subject", async () => {
   const from = "ada@example.com";
   const messageId = await says({ channel: "email", from, subject: "unsubscribe" });
