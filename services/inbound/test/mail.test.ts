@@ -1,3 +1,4 @@
+import { generateKeyPairSync, sign } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { deterministicId, newId, streamOf, uuid7, type EventData } from "@heliograph/contracts";
@@ -5,7 +6,7 @@ import { service as contacts } from "@heliograph/contacts";
 import { service as conversations } from "@heliograph/conversations";
 import { service as delivery } from "@heliograph/delivery";
 import { foldMessage, messageContext, suppressionName } from "@heliograph/domain";
-import { attemptIdOf, createGateway, type GatewayConfig } from "@heliograph/gateways";
+import { attemptIdOf, callbackUrl, createGateway, type GatewayConfig } from "@heliograph/gateways";
 import { service as suppressions } from "@heliograph/suppressions";
 import {
   freePort,
@@ -27,6 +28,7 @@ import { readBeginning } from "../src/mail/receive.ts";
 vi.setConfig({ testTimeout: 30_000 });
 
 const domain = "bounces.shop.example";
+const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
 let world: World;
 let sink: SmtpSink;
 let certificate: Awaited<ReturnType<typeof selfSignedCertificate>>;
@@ -56,6 +58,8 @@ beforeAll(async () => {
       from: "Shop <shop@shop.example>",
       reply_to: "help@shop.example",
       return_path_domain: domain,
+      events: "sendgrid",
+      sendgrid_public_key: publicKey.export({ format: "der", type: "spki" }).toString("base64"),
     },
   };
   other = {
@@ -249,27 +253,43 @@ test("a report finds its message at whichever of the gateways that share an addr
   expect((await live().log.readAll({ after: 0n, limit: 9, types })).events).toEqual([]);
 });
 
-test("one mail to two addresses of ours is there for each of their partners", async () => {
-  const key = await world.addKey(me(), { environment: "live", scopes: ["admin"] });
-  const assigned = await world.call("PUT", "/api/v1/admin/senders", {
-    key,
-    body: {
-      gateway_id: gateway.gateway_id,
-      address: "sales@shop.example",
-      partner_id: world.partners[1]!.id,
-    },
+test("events of the provider that passes mail on say the same as mail that comes back, and what it did not sign says nothing", async () => {
+  const gone = await sentTo("gone-2@example.com");
+  const cross = await sentTo("cross-2@example.com");
+  const { masterKey } = world.platform;
+  const address = callbackUrl("", masterKey, gateway.gateway_id);
+  const post = (events: readonly unknown[], signedBy = privateKey) => {
+    const body = JSON.stringify(events);
+    const at = String(Math.floor(Date.now() / 1_000));
+    return world.call("POST", address, {
+      body: events,
+      headers: {
+        "x-twilio-email-event-webhook-signature": sign(
+          "sha256",
+          Buffer.from(at + body),
+          signedBy,
+        ).toString("base64"),
+        "x-twilio-email-event-webhook-timestamp": at,
+      },
+    });
+  };
+  const at = { timestamp: Math.floor(Date.now() / 1_000), email: "x@example.com" };
+  const bounce = { event: "bounce", type: "bounce", status: "5.1.1", "smtp-id": gone.mailId };
+  const complaint = { event: "spamreport", "smtp-id": cross.mailId.slice(1, -1) };
+  const events = [{ ...at, ...complaint }, 7, { ...at, ...bounce }];
+  const before = (await callbacks()).length;
+  const other = generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey;
+  expect((await post(events, other)).status).toBe(401);
+  expect(await callbacks(), "nothing is kept of a forged one").toHaveLength(before);
+  for (let times = 0; times < 2; times++) expect((await post(events)).status).toBe(200);
+  expect(await callbacks()).toHaveLength(before + 1);
+  await until(async () => (await gone.periods()).length > 0 && (await cross.periods()).length > 0);
+  expect(await gone.state()).toMatchObject({
+    status: "bounced",
+    error: { code: "recipient_rejected" },
   });
-  expect(assigned.status).toBe(200);
-  const raw = "From: Ada <ada@example.com>\r\nMessage-ID: <both@example.com>\r\n\r\nHello";
-  const to = ["help@shop.example", "sales@shop.example"];
-  expect(await deliver({ from: "ada@example.com", to }, raw)).toMatch(/^250/);
-  const stored = await until(async () => {
-    const types = ["InboundReceived"] as const;
-    const { events } = await live().log.readAll({ after: 0n, limit: 99, types });
-    const own = events.filter(({ data }) => data.provider_message_id === "<both@example.com>");
-    return own.length === 2 ? own : undefined;
-  });
-  expect(new Set(stored.map(({ data }) => data.message_id)).size).toBe(2);
+  const reasons = [...(await gone.periods()), ...(await cross.periods())].map(({ data }) => data);
+  expect(reasons).toMatchObject([{ reason: "bounce" }, { reason: "complaint" }]);
 });
 
 test("what a person answers stands in the conversation of its address, and what a machine answers nowhere", async () => {
@@ -468,4 +488,27 @@ test("much mail of one place is put off, whichever of its addresses it comes fro
   expect(rates.hasRoom("192.0.2.4", "sales@shop.example")).toBe(true);
   now = 60_000;
   expect(rates.hasRoom("2001:db8::2", "help@shop.example")).toBe(true);
+});
+
+test("one mail to two addresses of ours is there for each of their partners", async () => {
+  const key = await world.addKey(me(), { environment: "live", scopes: ["admin"] });
+  const assigned = await world.call("PUT", "/api/v1/admin/senders", {
+    key,
+    body: {
+      gateway_id: gateway.gateway_id,
+      address: "sales@shop.example",
+      partner_id: world.partners[1]!.id,
+    },
+  });
+  expect(assigned.status).toBe(200);
+  const raw = "From: Ada <ada@example.com>\r\nMessage-ID: <both@example.com>\r\n\r\nHello";
+  const to = ["help@shop.example", "sales@shop.example"];
+  expect(await deliver({ from: "ada@example.com", to }, raw)).toMatch(/^250/);
+  const stored = await until(async () => {
+    const types = ["InboundReceived"] as const;
+    const { events } = await live().log.readAll({ after: 0n, limit: 99, types });
+    const own = events.filter(({ data }) => data.provider_message_id === "<both@example.com>");
+    return own.length === 2 ? own : undefined;
+  });
+  expect(new Set(stored.map(({ data }) => data.message_id)).size).toBe(2);
 });
