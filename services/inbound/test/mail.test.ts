@@ -21,7 +21,7 @@ import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { service as inbound } from "../src/index.ts";
 import { isSlow, openMailListener, type MailListener } from "../src/mail/listener.ts";
 import { openRates } from "../src/mail/rates.ts";
-import { keptMailBytes, mailsOfOne } from "../src/mail/limits.ts";
+import { keptMailBytes, mailsOfOne, maxAtOnce, maxConnectionsOfOne } from "../src/mail/limits.ts";
 import { readCertificate } from "../src/mail/certificate.ts";
 import { readBeginning } from "../src/mail/receive.ts";
 
@@ -359,6 +359,42 @@ test("only who is here gets mail: strangers are refused at the envelope, and who
   const auth = await talk(port, ["EHLO x.example", "AUTH PLAIN AGEAYg=="]);
   expect(auth.at(-1)).toMatch(/^5/);
   expect((await callbacks()).length).toBe(before);
+});
+
+/** A connection that has begun a mail, or was refused; gives its last answer. */
+async function begun(localAddress: string) {
+  const socket = connect({ port, host: "127.0.0.1", localAddress });
+  const left = ["EHLO x.example", "MAIL FROM:<>", "RCPT TO:<Postmaster>", "DATA"];
+  let answer = "";
+  await new Promise<void>((resolve) => {
+    socket.once("close", () => resolve());
+    socket.setEncoding("utf8").on("data", (chunk: string) => {
+      const line = /^(\d{3}) /m.exec(chunk)?.[1];
+      if (line === undefined) return;
+      answer = line;
+      const next = left.shift();
+      if (next === undefined || !/^[23]/.test(line)) resolve();
+      else socket.write(`${next}\r\n`);
+    });
+  });
+  return { socket, answer };
+}
+
+test("who sends slowly keeps nobody's mail out, one address has so many connections, and mail to the postmaster is taken without a domain", async () => {
+  const slow = await Promise.all([
+    ...Array.from({ length: maxConnectionsOfOne }, () => begun("127.0.0.2")),
+    ...Array.from({ length: maxAtOnce - maxConnectionsOfOne }, () => begun("127.0.0.3")),
+  ]);
+  try {
+    expect(new Set(slow.map(({ answer }) => answer))).toEqual(new Set(["354"]));
+    const more = await begun("127.0.0.2");
+    expect(more.answer).toBe("421");
+    more.socket.destroy();
+    const to = "help@shop.example";
+    expect(await deliver({ from: "", to }, "Subject: x\r\n\r\nx")).toMatch(/^250/);
+  } finally {
+    for (const { socket } of slow) socket.destroy();
+  }
 });
 
 test("a size that is too much is refused before it comes, and of much the beginning is kept", async () => {

@@ -71,8 +71,9 @@ export async function openMailListener(
   const { port } = server.server.address() as AddressInfo;
   let closed: Promise<void> | undefined;
   const close = (): Promise<void> => (closed ??= closeServer());
+  const begin = (): void => void close();
   async function closeServer(): Promise<void> {
-    context.stopping.removeEventListener("abort", close);
+    context.stopping.removeEventListener("abort", begin);
     unwatch();
     unlimit();
     const done = new Promise<void>((resolve) => server.close(() => resolve()));
@@ -82,7 +83,7 @@ export async function openMailListener(
     await done;
   }
   // With the requests, not after them: what is begun then has its time beside theirs.
-  context.stopping.addEventListener("abort", close);
+  context.stopping.addEventListener("abort", begin);
   return { port, close };
 }
 

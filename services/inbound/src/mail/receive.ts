@@ -1,5 +1,5 @@
 import type { ApiContext } from "@heliograph/api";
-import { parseEmail } from "@heliograph/channels";
+import { parseEmail, type Email } from "@heliograph/channels";
 import { deliveredUrl, mailTaker, recordCallback, type MailTaker } from "@heliograph/gateways";
 import { keptMailBytes } from "./limits.ts";
 
@@ -13,12 +13,16 @@ export type Envelope = {
   readonly remoteAddress: string;
 };
 
+/** The one address that other servers may leave the domain out of (RFC 5321 §4.1.1.3). */
+const withoutDomain = (local: string): Email | undefined =>
+  local.toLowerCase() === "postmaster" ? { address: local, local, domain: "" } : undefined;
+
 /** Whose mail it is; undefined for an address that is nobody's here. Gateways that reach people are in live alone. */
 export function takerOf(
   { directory, masterKey }: Pick<MailContext, "directory" | "masterKey">,
   recipient: string,
 ): MailTaker | undefined {
-  const address = parseEmail(recipient);
+  const address = parseEmail(recipient) ?? withoutDomain(recipient);
   if (address === undefined) return undefined;
   return mailTaker(
     directory.gateways("live", "email"),
