@@ -16,14 +16,13 @@ import {
   type SmtpSink,
 } from "@heliograph/testkit";
 import { openWorld, type World } from "@heliograph/testkit/world";
-import { createTransport, type SendMailOptions } from "nodemailer";
+import { createTransport } from "nodemailer";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { service as inbound } from "../src/index.ts";
-import { isSlow, openMailListener, type MailListener } from "../src/mail/listener.ts";
+import { openMailListener, type MailListener } from "../src/mail/listener.ts";
 import { openRates } from "../src/mail/rates.ts";
-import { keptMailBytes, mailsOfOne, maxAtOnce, maxConnectionsOfOne } from "../src/mail/limits.ts";
-import { readCertificate } from "../src/mail/certificate.ts";
-import { readBeginning } from "../src/mail/receive.ts";
+import { mailsOfOne, maxAtOnce, maxConnectionsOfOne } from "../src/mail/limits.ts";
+import { begun, deliverTo, report, talk } from "./servers.ts";
 
 vi.setConfig({ testTimeout: 30_000 });
 
@@ -89,24 +88,6 @@ afterAll(async () => {
 const live = () => world.platform.contexts.live;
 const me = (): string => world.partners[0]!.id;
 
-async function deliver(
-  envelope: { readonly from: string; readonly to: string | readonly string[] },
-  raw: string | Buffer,
-  at = port,
-): Promise<string> {
-  // As other servers do: encrypted where it is offered, whoever signed the certificate.
-  const tls = { rejectUnauthorized: false };
-  const transport = createTransport({ host: "127.0.0.1", port: at, tls });
-  const mail: SendMailOptions = { envelope: { ...envelope, to: [envelope.to].flat() }, raw };
-  try {
-    return (await transport.sendMail(mail)).response;
-  } catch (error) {
-    return (error as { response?: string }).response ?? String(error);
-  } finally {
-    transport.close();
-  }
-}
-
 /** A mail that went out over the gateway, as dispatch records it; gives where it comes back to. */
 async function sentTo(to: string, by = gateway) {
   const messageId = newId("msg");
@@ -168,25 +149,11 @@ async function sentTo(to: string, by = gateway) {
   };
 }
 
-const report = (status: string, returned: string, action = "failed"): string =>
-  [
-    "From: MAILER-DAEMON@mx.example",
-    `Message-ID: <${newId("msg")}@mx.example>`,
-    "MIME-Version: 1.0",
-    "Auto-Submitted: auto-replied",
-    'Content-Type: multipart/report; report-type=delivery-status; boundary="b"',
-    "",
-    "--b\r\n\r\nIt did not work.\r\n--b",
-    "Content-Type: message/delivery-status",
-    "",
-    "Reporting-MTA: dns; mx.example\r\n",
-    `Final-Recipient: rfc822; ada@example.com\r\nAction: ${action}\r\nStatus: ${status}`,
-    `Diagnostic-Code: smtp; 550 ${status} no`,
-    "",
-    `--b\r\nContent-Type: text/rfc822-headers\r\n\r\nMessage-ID: ${returned}`,
-    "--b--",
-    "",
-  ].join("\r\n");
+const deliver = (
+  envelope: Parameters<typeof deliverTo>[1],
+  raw: Parameters<typeof deliverTo>[2],
+  at = port,
+): Promise<string> => deliverTo(at, envelope, raw);
 const callbacks = async () =>
   (await live().log.readAll({ after: 0n, limit: 1_000, types: ["CallbackReceived"] })).events;
 
@@ -328,23 +295,6 @@ test("what a person answers stands in the conversation of its address, and what 
   expect(opened.events).toHaveLength(1);
 });
 
-/** What a server says to lines, one after the other. */
-async function talk(at: number, lines: readonly string[]): Promise<readonly string[]> {
-  const socket = connect(at, "127.0.0.1");
-  const answers: string[] = [];
-  const left = [...lines];
-  for await (const chunk of socket.setEncoding("utf8")) {
-    for (const line of String(chunk).split("\r\n"))
-      if (/^\d{3} /.test(line)) {
-        answers.push(line.slice(0, 3));
-        const next = left.shift();
-        if (next === undefined) socket.end();
-        else socket.write(`${next}\r\n`);
-      }
-  }
-  return answers;
-}
-
 test("only who is here gets mail: strangers are refused at the envelope, and who tries on is put down", async () => {
   const before = (await callbacks()).length;
   for (const to of [
@@ -361,33 +311,14 @@ test("only who is here gets mail: strangers are refused at the envelope, and who
   expect((await callbacks()).length).toBe(before);
 });
 
-/** A connection that has begun a mail, or was refused; gives its last answer. */
-async function begun(localAddress: string) {
-  const socket = connect({ port, host: "127.0.0.1", localAddress });
-  const left = ["EHLO x.example", "MAIL FROM:<>", "RCPT TO:<Postmaster>", "DATA"];
-  let answer = "";
-  await new Promise<void>((resolve) => {
-    socket.once("close", () => resolve());
-    socket.setEncoding("utf8").on("data", (chunk: string) => {
-      const line = /^(\d{3}) /m.exec(chunk)?.[1];
-      if (line === undefined) return;
-      answer = line;
-      const next = left.shift();
-      if (next === undefined || !/^[23]/.test(line)) resolve();
-      else socket.write(`${next}\r\n`);
-    });
-  });
-  return { socket, answer };
-}
-
 test("who sends slowly keeps nobody's mail out, one address has so many connections, and mail to the postmaster is taken without a domain", async () => {
   const slow = await Promise.all([
-    ...Array.from({ length: maxConnectionsOfOne }, () => begun("127.0.0.2")),
-    ...Array.from({ length: maxAtOnce - maxConnectionsOfOne }, () => begun("127.0.0.3")),
+    ...Array.from({ length: maxConnectionsOfOne }, () => begun(port, "127.0.0.2")),
+    ...Array.from({ length: maxAtOnce - maxConnectionsOfOne }, () => begun(port, "127.0.0.3")),
   ]);
   try {
     expect(new Set(slow.map(({ answer }) => answer))).toEqual(new Set(["354"]));
-    const more = await begun("127.0.0.2");
+    const more = await begun(port, "127.0.0.2");
     expect(more.answer).toBe("421");
     more.socket.destroy();
     const to = "help@shop.example";
@@ -471,59 +402,6 @@ test("mail comes encrypted where there is a certificate, and that one", async ()
   });
   await expect(transport.verify()).resolves.toBe(true);
   transport.close();
-});
-
-test("a certificate whose key is another's is not used, and the pair is once both are there", async () => {
-  const next = await selfSignedCertificate();
-  try {
-    const keyFile = next.caFile.replace(/[^/]*$/, "key.pem");
-    expect(() => readCertificate({ certFile: certificate.caFile, keyFile })).toThrow();
-    expect(readCertificate({ certFile: next.caFile, keyFile })).toEqual({
-      cert: next.certificate,
-      key: next.key,
-    });
-  } finally {
-    await next.remove();
-  }
-});
-
-test("of a mail in the smallest pieces no piece is kept, and no more than there is room for", async () => {
-  const piece = Buffer.alloc(3);
-  async function* pieces() {
-    for (let count = 0; count < keptMailBytes / 3 + 10; count++) {
-      yield piece.fill("abc");
-      piece.fill("x");
-    }
-  }
-  const { body, bytes } = await readBeginning(pieces());
-  expect(body.buffer.byteLength).toBe(keptMailBytes);
-  expect(body.equals(Buffer.alloc(keptMailBytes, "abc"))).toBe(true);
-  expect(bytes).toBeGreaterThan(keptMailBytes);
-});
-
-test("a mail that comes too slowly ends its connection, and one that is here waits as long as it takes to store", () => {
-  const slow = (byteLength: number, writableEnded: boolean, now: number) =>
-    isSlow({ since: 0, stream: { byteLength, writableEnded } }, now);
-  expect(slow(0, false, 29_000)).toBe(false);
-  expect(slow(1_000, false, 31_000)).toBe(true);
-  expect(slow(200_000, false, 31_000)).toBe(false);
-  expect(slow(200_000, false, 60_000)).toBe(true);
-  expect(slow(1_000, true, 60_000)).toBe(false);
-});
-
-test("much mail of one place is put off, whichever of its addresses it comes from, and another place's is taken", () => {
-  let now = 0;
-  const rates = openRates(() => now);
-  const many = Array.from({ length: mailsOfOne.requests }, (_, at) => `b-${at}@${domain}`);
-  rates.count("2001:db8::1", many);
-  expect(rates.hasRoom("2001:db8::2", "help@shop.example")).toBe(false);
-  expect(rates.hasRoom("2001:db8:1::1", "help@shop.example")).toBe(true);
-  for (const place of ["192.0.2.1", "192.0.2.2", "192.0.2.3"])
-    rates.count(place, many.fill("help@shop.example"));
-  expect(rates.hasRoom("192.0.2.4", "help@shop.example")).toBe(false);
-  expect(rates.hasRoom("192.0.2.4", "sales@shop.example")).toBe(true);
-  now = 60_000;
-  expect(rates.hasRoom("2001:db8::2", "help@shop.example")).toBe(true);
 });
 
 test("one mail to two addresses of ours is there for each of their partners", async () => {
