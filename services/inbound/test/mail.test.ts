@@ -179,9 +179,9 @@ test("mail that came back makes its message bounced and keeps others from its re
   ]);
   const stored = await callbacks();
   expect(stored).toHaveLength(2);
-  expect(JSON.stringify(stored.map(({ data }) => data)), "sealed").not.toMatch(
-    /daemon|b-[0-9a-z]{26}/i,
-  );
+  const kept = JSON.stringify(stored.map(({ data }) => data)).toLowerCase();
+  for (const readable of ["mailer-daemon", one.returnPath.slice(0, 28)])
+    expect(kept, "sealed").not.toContain(readable);
 });
 
 test("a full mailbox bounces its message alone, and a complaint stops what follows", async () => {
