@@ -1,6 +1,6 @@
 import { shardPart, webhookAnswerMs } from "@heliograph/contracts";
 import { createAlarm, type ReactorTools } from "@heliograph/runtime";
-import { dialAs, type DialOptions } from "./dial.ts";
+import { dialAs, type DialOptions } from "@heliograph/api";
 import type { Attempt } from "./attempt.ts";
 import { DueLook } from "./due.ts";
 import { maxAttemptsKept, together, type Job, type Slot } from "./job.ts";

@@ -1,7 +1,7 @@
 import { openSecret } from "@heliograph/contracts";
 import type { Endpoint } from "@heliograph/domain";
 import type { Connections } from "./connections.ts";
-import { dialTarget, type DialTarget } from "./dial.ts";
+import { dialTarget, type DialTarget } from "@heliograph/api";
 import { headersOf } from "./headers.ts";
 import { together, type Batch, type Gathering, type Job } from "./job.ts";
 import { coolingMs, failuresBeforeCooling } from "./schedule.ts";
