@@ -21,7 +21,7 @@ export type Of<Kind extends CallbackItem["kind"]> = Extract<CallbackItem, { kind
 /** What reading takes. */
 export type ReadingContext = Pick<
   ServiceContext,
-  "environment" | "log" | "pool" | "vault" | "directory"
+  "environment" | "log" | "pool" | "vault" | "directory" | "masterKey"
 >;
 
 /** A report with its message, and the gateway that this was sent by. `providerMessageId` is as the provider answered with it, which may be written in another way than it reports with. */
@@ -82,6 +82,7 @@ export async function interpret(
   const inbound: Written[] = [];
   const parts: { event: CallbackEvent; item: Of<"part"> }[] = [];
   const pending: Pending[] = [];
+  const { masterKey } = context;
   let ignored = 0;
   const open = await context.vault.open(undefined, ...events.map(({ data }) => data));
   for (const event of events) {
@@ -90,13 +91,14 @@ export async function interpret(
       erased.add(event);
       continue;
     }
-    const { gateway: name, gateway_kind: kind, channel } = data;
+    const { gateway_id: gatewayId, gateway: name, gateway_kind: kind, channel } = data;
     const gateway = gatewayNow(context, { name, kind, channel });
     const callback = storedCallback(data);
     const to = deliveredTo(callback.url)?.address;
     const isMail = to !== undefined;
     const senders = isMail ? sharing(context, gateway) : [name];
-    for (const item of await readCallback(gateway, callback)) {
+    const signer = { gatewayId, masterKey };
+    for (const item of await readCallback(gateway, callback, signer)) {
       if (item.kind === "unreadable") faults.set(event, item.why);
       else if (item.kind === "ignored") ignored++;
       else if (item.kind === "inbound") inbound.push({ event, item, to });
