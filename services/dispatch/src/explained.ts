@@ -1,5 +1,5 @@
 import type { GatewayChoice } from "@heliograph/contracts";
-import type { GatewayConfig } from "@heliograph/gateways";
+import { type GatewayConfig, throughFault } from "@heliograph/gateways";
 import type { Candidate, Choice } from "./choose.ts";
 import type { RouteTo } from "./routing.ts";
 
@@ -11,6 +11,15 @@ export function withRoom<Config extends Pick<GatewayConfig, "name" | "weight" | 
   const { name, weight, cost } = config;
   return { config, name, weight, cost, unhealthy, full: false, asking: false };
 }
+
+/** Why nothing goes by a gateway now: the one that it goes through cannot be used, or its breaker is open. */
+export const unhealthyNow = (
+  config: GatewayConfig,
+  gateways: readonly GatewayConfig[],
+  breaker: string,
+): string | undefined =>
+  throughFault(config, gateways) ??
+  (breaker === "open" ? "its circuit breaker is open" : undefined);
 
 /** A choice for somebody who asks what it would be; `gateway` is the name of the one that is taken, null where none can be. */
 export function explained<Item extends Candidate>(

@@ -3,6 +3,8 @@ import { deterministicId } from "@heliograph/contracts";
 import { expect, test } from "vitest";
 import { createBucket, noBucket } from "../src/bucket.ts";
 import type { Connection } from "../src/connections.ts";
+import { choose } from "../src/choose.ts";
+import { explained, unhealthyNow, withRoom } from "../src/explained.ts";
 import { simulator } from "./harness.ts";
 import { loneConnections } from "./lone-connections.ts";
 
@@ -66,4 +68,22 @@ test("what goes through another gateway has the rates of both, and is a call of 
   expect((await send()).type).toBe("unavailable");
   expect(one.bucket.nextAt(now)).toBe(now);
   await connections.close();
+});
+
+test("an explanation takes no gateway whose own one is disabled or gone, and says so", () => {
+  const explain = (gateways: readonly GatewayConfig[], breaker = "closed") => {
+    const candidates = [withRoom(news, unhealthyNow(news, gateways, breaker))];
+    const found = { candidates, policy: "priority", failover: false } as const;
+    return explained(found as never, choose(found as never, [], 0));
+  };
+  expect(explain([news, via])).toMatchObject({ gateway: "news" });
+  expect(explain([news, via], "open")).toMatchObject({
+    gateway: null,
+    considered: [{ gateway: "news", verdict: "its circuit breaker is open" }],
+  });
+  expect(explain([news, { ...via, enabled: false }])).toMatchObject({
+    gateway: null,
+    considered: [{ gateway: "news", verdict: "via is disabled" }],
+  });
+  expect(explain([news])).toMatchObject({ gateway: null });
 });

@@ -4,7 +4,7 @@ import { channels, categories, type Channel } from "@heliograph/contracts";
 import { z } from "zod";
 import { choose } from "../choose.ts";
 import { deviceTokens, isDevice } from "../devices.ts";
-import { explained, withRoom } from "../explained.ts";
+import { explained, unhealthyNow, withRoom } from "../explained.ts";
 import { routeOf, rulesByChannel } from "../routing.ts";
 import { readGatewayHealth } from "../tables/gateways.ts";
 
@@ -64,7 +64,7 @@ async function explain(call: Call<z.infer<typeof ExplainRoute>, unknown>): Promi
     .filter((gateway) => gateway.enabled && gateway.channel === channel)
     .map((config) => {
       const breaker = health.get(config.gateway_id)?.breaker ?? "closed";
-      return withRoom(config, breaker === "open" ? "its circuit breaker is open" : undefined);
+      return withRoom(config, unhealthyNow(config, gateways, breaker));
     });
   const { country } = recipient.value;
   const to = await addressOf(call, partner, channel, recipient.value.to);
