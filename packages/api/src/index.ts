@@ -1,5 +1,5 @@
 export { isWithin, networkOf, parseBlock, placeOf } from "./addresses.ts";
-export { AsOf, lookBack } from "./as-of.ts";
+export { AsOf, lookBack, notAsOf } from "./as-of.ts";
 export { appendOne, changeOnce, maxConflicts, tooManyChanges } from "./append.ts";
 export { explainedOr, explainField, ExplainQuery, FieldExplanation, reasonOf } from "./explain.ts";
 export { unknownActor } from "./audited.ts";
