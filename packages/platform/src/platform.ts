@@ -30,6 +30,7 @@ import type { Logger } from "pino";
 import { demoPartnerId, derivedKey } from "./accounts.ts";
 import { openMasterKey, type KeyRule } from "./master-key.ts";
 import { seedPlatform } from "./seed.ts";
+import { showProcess } from "./shown-process.ts";
 import { credentialTables } from "./credentials/tables/schema.ts";
 import { addKeySample, readKeySamples } from "./store.ts";
 
@@ -136,12 +137,19 @@ export async function openPlatform(
   try {
     opened.push(await beginTraces(settings));
     const { log: platformLog, directory, masterKey } = control;
+    const shown =
+      keyRule === "unused"
+        ? undefined
+        : await untilItAnswers("the database", start, () =>
+            showProcess(databaseConfig(server, "platform"), masterKey, settings),
+          );
     if (settings.services.includes("ingress") || settings.services.includes("dispatch"))
       await untilItAnswers("the event log", start, () =>
         seedPlatform(platformLog, directory, settings, masterKey),
       );
     const platformPool = openPlatformPool(server, logger);
     opened.push(() => platformPool.end());
+    if (shown !== undefined) opened.push(shown.keep(platformPool, logger));
     await untilItAnswers("the database", start, () =>
       prepareTables(platformPool, [credentialTables]),
     );
