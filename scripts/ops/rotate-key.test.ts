@@ -115,6 +115,7 @@ test("a rotation seals everything anew while services go on, whatever kills it, 
     [fingerprint(old)],
   );
   await expect(run()).rejects.toThrow(/these lack the new one: wallet \(away\/7\)$/);
+  expect(await lookAtMasterKey(target), "nothing has begun").toMatchObject({ status: "ok" });
   // One that was killed holds up nothing for longer than a minute.
   await platformPool.query(
     "update platform.processes set seen_at = now() - interval '61 seconds' where name = 'wallet (away/7)'",
