@@ -1,6 +1,5 @@
 import { streamOf } from "@heliograph/contracts";
 import { until } from "@heliograph/testkit";
-import { turnKey } from "@heliograph/testkit/world";
 import { LogUnavailable } from "@heliograph/log";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { keyIn, linkIn, openScene, pressIn, type Scene, unfit } from "./scene.ts";
@@ -115,12 +114,6 @@ test("a double click, an answer that got lost and a directory that is late all s
   expect([keyIn(clicks[1]!.text), keyIn(again.text)]).toEqual([key, key]);
   expect(again.text).not.toContain("within seconds");
   expect((await scene.world.call("GET", "/api/v1/balance", { key })).status).toBe(200);
-  const { forget, turnBack } = turnKey(scene.world.platform.masterKey);
-  const turned = await open("POST", link, form);
-  forget();
-  const gone = await open("POST", link, form).finally(turnBack);
-  expect(keyIn(turned.text), "while the master key is rotated").toBe(key);
-  expect(gone.status).toBe(410);
   const now = vi.spyOn(Date, "now").mockReturnValue(Date.now() + 61_000);
   const tooLate = await open("POST", link, form).finally(() => now.mockRestore());
   expect(tooLate.status).toBe(410);
