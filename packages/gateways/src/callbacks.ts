@@ -80,6 +80,8 @@ export type CallbackItem =
 
 /** What a kind does about what its provider sends by itself. */
 export type Callbacks<Settings, Known> = {
+  /** Whether the provider of such a gateway calls at all, where that is a matter of its settings; left out: it does. */
+  readonly calls?: (settings: Settings) => boolean;
   /**
    * Tells by the provider's own scheme whether it sent this: over the bytes, in constant time, before anything is parsed. Left out where the provider calls nobody and
    * tells over a connection of the gateway's: then there is no address to call.

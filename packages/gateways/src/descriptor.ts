@@ -202,12 +202,18 @@ export function gatewayKind<Settings, Known>(definition: Definition<Settings, Kn
 
 function checkedCallbacks<Settings, Known>(
   { settings, secrets }: Definition<Settings, Known>,
-  { verify, read, idKeys, partOf, ...rest }: Callbacks<Settings, Known>,
+  { calls, verify, read, idKeys, partOf, ...rest }: Callbacks<Settings, Known>,
 ): Callbacks<unknown, Secrets> {
   // Of history, whose settings may be those of another release.
   const known = (given: unknown): Settings | undefined => settings.safeParse(given).data;
   return {
     ...rest,
+    ...(calls !== undefined && {
+      calls: (given) => {
+        const sound = known(given);
+        return sound !== undefined && calls(sound);
+      },
+    }),
     ...(verify !== undefined && {
       verify: (request, given) =>
         verify(request, {

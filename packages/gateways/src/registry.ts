@@ -191,8 +191,13 @@ export function playedReceipts(
 }
 
 /** Whether the provider of such a gateway calls us by HTTP. */
-export const takesCallbacks = (kind: string): boolean =>
-  byName.get(kind)?.callbacks?.verify !== undefined;
+export function takesCallbacks({
+  kind,
+  settings,
+}: Pick<GatewayConfig, "kind" | "settings">): boolean {
+  const callbacks = byName.get(kind)?.callbacks;
+  return callbacks?.verify !== undefined && (callbacks.calls?.(settings) ?? true);
+}
 
 /** Whether a provider of this kind tells later what became of a message that it took. */
 export const tellsLater = (kind: string): boolean => byName.get(kind)?.callbacks !== undefined;

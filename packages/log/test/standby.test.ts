@@ -1,7 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { postgresPair, until } from "@heliograph/testkit";
+import { postgresPair, until, type PostgresPair } from "@heliograph/testkit";
 import pg from "pg";
-import { expect, it, onTestFinished } from "vitest";
+import { afterAll, beforeAll, expect, it, onTestFinished } from "vitest";
 import { LogUnavailable, openPostgresLog, type Append, type EventLog } from "../src/index.ts";
 import { isDense, newStream, watch } from "./support.ts";
 
@@ -19,12 +19,49 @@ async function appendAtLast(log: EventLog, append: Append): Promise<string> {
   }
 }
 
-it("loses and repeats nothing that it acknowledged when the primary is killed and its synchronous standby is promoted", async () => {
-  const pair = await postgresPair();
-  onTestFinished(pair.close);
+let pair: PostgresPair;
+beforeAll(async () => void (pair = await postgresPair()));
+afterAll(() => pair.close());
+
+async function openLog(): Promise<EventLog> {
   const log = await openPostgresLog({ connection: { connectionString: pair.url }, namespace: "t" });
   onTestFinished(() => log.close());
-  const watcher = watch(log, { after: 0n });
+  return log;
+}
+
+const refusal = (work: Promise<unknown>): Promise<LogUnavailable | undefined> =>
+  work.then(
+    () => undefined,
+    (error: LogUnavailable) => error,
+  );
+
+it("acknowledges nothing that the standby does not have, and refuses at once while it is away", async () => {
+  const log = await openLog();
+  await log.append([newStream()]);
+  const before = await log.head();
+  const kept = newStream();
+  await pair.withoutStandby(async () => {
+    expect(await refusal(log.append([kept]))).toMatchObject({
+      name: "LogUnavailable",
+      outcomeUnknown: true,
+    });
+    const started = performance.now();
+    expect(await refusal(log.append([newStream()]))).toBeInstanceOf(LogUnavailable);
+    expect(performance.now() - started).toBeLessThan(1_000);
+    // What waits for the standby is seen by nobody, so that nobody takes it for stored.
+    expect(await log.head()).toBe(before);
+    const another = await openLog().catch((error: Error) => error);
+    expect(another).toBeInstanceOf(LogUnavailable);
+  });
+  await appendAtLast(log, kept);
+  expect(await log.readStream(kept.stream)).toHaveLength(1);
+  expect(await log.head()).toBe(before + 1n);
+}, 60_000);
+
+it("loses and repeats nothing that it acknowledged when the primary is killed and its synchronous standby is promoted", async () => {
+  const log = await openLog();
+  const first = await log.head();
+  const watcher = watch(log, { after: first });
   const acknowledged: string[] = [];
   let running = true;
   const writers = Array.from({ length: 16 }, async () => {
@@ -43,13 +80,16 @@ it("loses and repeats nothing that it acknowledged when the primary is killed an
   const client = new pg.Client(pair.url);
   await client.connect();
   const { rows } = await client.query<{ id: string }>(
-    "select id from log.events order by position",
+    "select id from log.events where position > $1 order by position",
+    [first],
   );
   await client.end();
   const stored = rows.map(({ id }) => id);
   expect(stored.toSorted()).toEqual(acknowledged.toSorted());
-  await until(() => watcher.position === BigInt(stored.length), { what: "the reader has all" });
+  await until(() => watcher.position === first + BigInt(stored.length), {
+    what: "the reader has all",
+  });
   await watcher.stop();
-  expect(isDense(watcher.events)).toBe(true);
+  expect(isDense(watcher.events, first)).toBe(true);
   expect(watcher.events.map(({ id }) => id)).toEqual(stored);
 }, 60_000);

@@ -19,6 +19,8 @@ export type PostgresPair = {
    * the primary's disk is read again.
    */
   failOver(how: "killed" | "standing still"): Promise<void>;
+  /** While `work` runs the standby stands still: commits wait for it. */
+  withoutStandby(work: () => Promise<void>): Promise<void>;
   close(): Promise<void>;
 };
 
@@ -41,17 +43,22 @@ export async function postgresPair(): Promise<PostgresPair> {
     closing.push(() => address.close());
     const url = new URL(primary.url);
     url.port = String(address.port);
-    const signal = (name: NodeJS.Signals): void => {
-      for (const pid of postgresProcesses(primaryDir)) process.kill(pid, name);
-    };
     return {
       url: url.toString(),
       async failOver(how) {
-        signal(how === "killed" ? "SIGKILL" : "SIGSTOP");
+        signal(primaryDir, how === "killed" ? "SIGKILL" : "SIGSTOP");
         await ask(standby, "select pg_promote()");
         address.lead(portOf(standby));
         // It wakes up as a primary that no address leads to, and whose commits nobody confirms.
-        if (how === "standing still") signal("SIGCONT");
+        if (how === "standing still") signal(primaryDir, "SIGCONT");
+      },
+      async withoutStandby(work) {
+        signal(standbyDir, "SIGSTOP");
+        try {
+          await work();
+        } finally {
+          signal(standbyDir, "SIGCONT");
+        }
       },
       close,
     };
@@ -59,6 +66,10 @@ export async function postgresPair(): Promise<PostgresPair> {
     await close();
     throw error;
   }
+}
+
+function signal(dataDir: string, name: NodeJS.Signals): void {
+  for (const pid of postgresProcesses(dataDir)) process.kill(pid, name);
 }
 
 const portOf = ({ url }: EmbeddedPostgres): number => Number(new URL(url).port);

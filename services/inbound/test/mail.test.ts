@@ -1,3 +1,4 @@
+import { generateKeyPairSync, sign } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { deterministicId, newId, streamOf, uuid7, type EventData } from "@heliograph/contracts";
@@ -5,7 +6,7 @@ import { service as contacts } from "@heliograph/contacts";
 import { service as conversations } from "@heliograph/conversations";
 import { service as delivery } from "@heliograph/delivery";
 import { foldMessage, messageContext, suppressionName } from "@heliograph/domain";
-import { attemptIdOf, createGateway, type GatewayConfig } from "@heliograph/gateways";
+import { attemptIdOf, callbackUrl, createGateway, type GatewayConfig } from "@heliograph/gateways";
 import { service as suppressions } from "@heliograph/suppressions";
 import {
   freePort,
@@ -23,6 +24,7 @@ import { openMailListener, type MailListener } from "../src/mail/listener.ts";
 vi.setConfig({ testTimeout: 30_000 });
 
 const domain = "bounces.shop.example";
+const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
 let world: World;
 let sink: SmtpSink;
 let certificate: Awaited<ReturnType<typeof selfSignedCertificate>>;
@@ -50,6 +52,8 @@ beforeAll(async () => {
       from: "Shop <shop@shop.example>",
       reply_to: "help@shop.example",
       return_path_domain: domain,
+      events: "sendgrid",
+      sendgrid_public_key: publicKey.export({ format: "der", type: "spki" }).toString("base64"),
     },
   };
   world = await openWorld({
@@ -224,6 +228,45 @@ test("a full mailbox bounces its message alone, and a complaint stops what follo
   expect((await unwanted.state()).status).toBe("sent");
   expect(await full.state()).toMatchObject({ status: "bounced", error: { code: "mailbox_full" } });
   expect(await full.periods()).toEqual([]);
+});
+
+test("events of the provider that passes mail on say the same as mail that comes back, and what it did not sign says nothing", async () => {
+  const gone = await sentTo("gone-2@example.com");
+  const cross = await sentTo("cross-2@example.com");
+  const { masterKey } = world.platform;
+  const address = callbackUrl("", masterKey, gateway.gateway_id);
+  const post = (events: readonly unknown[], signedBy = privateKey) => {
+    const body = JSON.stringify(events);
+    const at = String(Math.floor(Date.now() / 1_000));
+    return world.call("POST", address, {
+      body: events,
+      headers: {
+        "x-twilio-email-event-webhook-signature": sign(
+          "sha256",
+          Buffer.from(at + body),
+          signedBy,
+        ).toString("base64"),
+        "x-twilio-email-event-webhook-timestamp": at,
+      },
+    });
+  };
+  const at = { timestamp: Math.floor(Date.now() / 1_000), email: "x@example.com" };
+  const bounce = { event: "bounce", type: "bounce", status: "5.1.1", "smtp-id": gone.mailId };
+  const complaint = { event: "spamreport", "smtp-id": cross.mailId.slice(1, -1) };
+  const events = [{ ...at, ...complaint }, 7, { ...at, ...bounce }];
+  const before = (await callbacks()).length;
+  const other = generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey;
+  expect((await post(events, other)).status).toBe(401);
+  expect(await callbacks(), "nothing is kept of a forged one").toHaveLength(before);
+  for (let times = 0; times < 2; times++) expect((await post(events)).status).toBe(200);
+  expect(await callbacks()).toHaveLength(before + 1);
+  await until(async () => (await gone.periods()).length > 0 && (await cross.periods()).length > 0);
+  expect(await gone.state()).toMatchObject({
+    status: "bounced",
+    error: { code: "recipient_rejected" },
+  });
+  const reasons = [...(await gone.periods()), ...(await cross.periods())].map(({ data }) => data);
+  expect(reasons).toMatchObject([{ reason: "bounce" }, { reason: "complaint" }]);
 });
 
 test("what a person answers stands in the conversation of its address, and what a machine answers nowhere", async () => {

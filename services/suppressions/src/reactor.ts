@@ -16,6 +16,7 @@ import { erasedText, type Seal } from "@heliograph/vault";
 import { following } from "./following.ts";
 import { answer } from "./keywords/answer.ts";
 import { keywordOf } from "./keywords/recognise.ts";
+import { mailedTo } from "./mailed-to.ts";
 import { place } from "./placed.ts";
 import { recipientOf } from "./seal.ts";
 
@@ -25,7 +26,8 @@ type Complained = RecordedEvent<"MessageComplained">;
 type Failed = RecordedEvent<"MessageFailed">;
 type Corrected = RecordedEvent<"MessageCorrected">;
 type StepFailed = RecordedEvent<"FailoverStepFailed">;
-type Cause = Received | Bounced | Complained | Failed | Corrected | StepFailed;
+type Reported = RecordedEvent<"ReceiptReceived" | "ReceiptReread">;
+type Cause = Received | Bounced | Complained | Failed | Corrected | StepFailed | Reported;
 
 /** Evidence holds so much of a text. */
 const maxEvidenceCharacters = 2_000;
@@ -45,12 +47,21 @@ export const keywordsReactor = reactor({
     "MessageFailed",
     "MessageCorrected",
     "FailoverStepFailed",
+    "ReceiptReceived",
+    "ReceiptReread",
   ],
-  concerns: (event) => event.type !== "MessageFailed" || event.data.error.code === optedOutCode,
+  concerns: isOfInterest,
   spaces: {},
   migrations: [],
   start: startKeywords,
 });
+
+function isOfInterest(event: Cause): boolean {
+  if (event.type === "MessageFailed") return event.data.error.code === optedOutCode;
+  if (event.type === "ReceiptReceived" || event.type === "ReceiptReread")
+    return event.data.status === "unsubscribed";
+  return true;
+}
 
 function startKeywords(tools: ReactorTools): ReactorInstance<Cause["type"]> {
   const { checkpoint } = tools;
@@ -82,6 +93,9 @@ function handleOne(tools: ReactorTools, event: Cause): Promise<boolean> {
     case "FailoverStepFailed":
       // With a diagnostic it is mail that came back.
       return event.data.diagnostic === undefined ? optedOut(tools, event) : bounced(tools, event);
+    case "ReceiptReceived":
+    case "ReceiptReread":
+      return unsubscribed(tools, event);
     default:
       return event satisfies never;
   }
@@ -114,6 +128,7 @@ async function received(tools: ReactorTools, event: Received): Promise<boolean> 
         channel,
         to: seal(to),
         reason: "keyword",
+        applies_to: "all",
         evidence: { message_id, text: sealedText(seal, said) },
       }),
     start: () => forgive(tools, event, name),
@@ -134,7 +149,7 @@ async function start(
   tools: ReactorTools,
   cause: Cause,
   name: string,
-  about: Pick<Started, "channel" | "to" | "reason" | "evidence">,
+  about: Pick<Started, "channel" | "to" | "reason" | "applies_to" | "evidence">,
 ): Promise<boolean> {
   const id = deterministicId("sup", cause.id);
   const metadata = following(cause, cause.data.message_id);
@@ -146,7 +161,6 @@ async function start(
       : decideStart(periods, {
           suppression_id: id,
           name,
-          applies_to: "all",
           started_at: startedAt,
           ...about,
         }),
@@ -250,10 +264,31 @@ async function optedOut(tools: ReactorTools, event: Failed | StepFailed): Promis
     : stop(tools, event, to, "keyword", event.data.error.provider?.text);
 }
 
+/** Who told the provider to get no more advertising by e-mail gets none through us either. */
+async function unsubscribed(tools: ReactorTools, event: Reported): Promise<boolean> {
+  const { log, vault } = tools.context;
+  const { message_id } = event.data;
+  const partner = event.metadata.partner ?? "";
+  const [first] = await log.readStream(streamOf("message", message_id), { limit: 1 });
+  const sealed = first?.type === "MessageRequested" ? mailedTo(first.data) : undefined;
+  if (sealed === undefined) return false;
+  const to = (await vault.open(partner, sealed))(sealed);
+  if (to === erasedText) return false;
+  const channel = "email";
+  const { name, seal } = await recipientOf(vault, { partner, channel, to });
+  return start(tools, event, name, {
+    channel,
+    to: seal(to),
+    reason: "unsubscribe",
+    applies_to: "marketing",
+    evidence: { message_id },
+  });
+}
+
 /** Undefined once it is erased. */
 async function addressOf(
   { context: { vault } }: ReactorTools,
-  { data: { message }, metadata: { partner = "" } }: Exclude<Cause, Received>,
+  { data: { message }, metadata: { partner = "" } }: Exclude<Cause, Received | Reported>,
 ): Promise<string | undefined> {
   const to = (await vault.open(partner, message.to))(message.to);
   return to === erasedText ? undefined : to;
@@ -261,7 +296,7 @@ async function addressOf(
 
 async function stop(
   tools: ReactorTools,
-  event: Exclude<Cause, Received>,
+  event: Exclude<Cause, Received | Reported>,
   to: string,
   reason: "bounce" | "complaint" | "keyword",
   said: string | undefined,
@@ -271,5 +306,11 @@ async function stop(
   const partner = event.metadata.partner ?? "";
   const { name, seal } = await recipientOf(tools.context.vault, { partner, channel, to });
   const evidence = { message_id, ...(said !== undefined && { text: sealedText(seal, said) }) };
-  return start(tools, event, name, { channel, to: seal(to), reason, evidence });
+  return start(tools, event, name, {
+    channel,
+    to: seal(to),
+    reason,
+    applies_to: "all",
+    evidence,
+  });
 }

@@ -12,6 +12,8 @@ export const receiptStatuses = [
   "deferred",
   /** The recipient told the provider that this is unwanted: a feedback report (RFC 5965), or its like on other channels. */
   "complained",
+  /** The recipient told the provider to get no more advertising. It says nothing of the message. */
+  "unsubscribed",
 ] as const;
 
 /** What a receipt says, whichever reading of its provider's words it is from. */

@@ -7,6 +7,7 @@ import type { Attempt, Gateway, GatewayConfig, GatewayTools, SendResult } from "
 import { foldable, headersOf, oneLine } from "./headers.ts";
 import { smtpErrors, smtpResult } from "./result.ts";
 import { mailIdOf, returnPathOf } from "./return-path.ts";
+import { sendgridHeaders } from "./sendgrid.ts";
 import { joinUrl, type SmtpSecrets, type SmtpSettings } from "./settings.ts";
 
 /** A server that takes longer than this to say hello is as good as away; the call's own timeout may be shorter. */
@@ -120,13 +121,19 @@ export function createSmtpGateway({ config, settings, secrets, tools }: Parts): 
     if (recipient === undefined) return invalid(config.name, "invalid_recipient", attempt.to);
     if (sender === undefined) return invalid(config.name, "invalid_sender", from ?? "");
     const track: Track = {};
+    const messageId = mailIdOf(attempt.attemptId, returnDomain ?? sender.email.domain);
+    const forProvider = settings.events === "sendgrid" ? sendgridHeaders(messageId) : {};
     const mail = {
       from: { name: sender.name, address: sender.email.address },
       to: { name: "", address: recipient.address },
-      ...headersOf(attempt, sender, settings.reply_to, ownLink(attempt)),
+      ...headersOf(attempt, sender, {
+        replyTo: settings.reply_to,
+        ownLink: ownLink(attempt),
+        forProvider,
+      }),
       envelope: { from: returnPath(attempt, sender), to: [recipient.address] },
       subject: foldable(attempt.content.subject ?? ""),
-      messageId: mailIdOf(attempt.attemptId, returnDomain ?? sender.email.domain),
+      messageId,
       ...(attempt.content.text !== undefined && { text: lines(attempt.content.text) }),
       ...(attempt.content.html !== undefined && { html: lines(attempt.content.html) }),
       signal,

@@ -34,13 +34,21 @@ function threadingOf({ inReplyTo, references = [] }: Attempt): object {
 
 /**
  * `Reply-To`, the partner's or the gateway's own, and how to unsubscribe: from marketing always, with one click at the partner's page or at ours, and at the sender's address (RFC 2369,
- * RFC 8058). What the platform answers by itself says so, so that no machine answers it (RFC 3834 §5). `ownLink` is undefined where nobody could follow it over HTTPS.
+ * RFC 8058). What the platform answers by itself says so, so that no machine answers it (RFC 3834 §5). `ownLink` is undefined where nobody could follow it over HTTPS; `forProvider` is for the
+ * server that takes the mail alone.
  */
 export function headersOf(
   attempt: Attempt,
   sender: Mailbox,
-  replyTo: string | undefined,
-  ownLink: string | undefined,
+  {
+    replyTo,
+    ownLink,
+    forProvider,
+  }: {
+    readonly replyTo: string | undefined;
+    readonly ownLink: string | undefined;
+    readonly forProvider: Readonly<Record<string, object>>;
+  },
 ): object {
   const answers = attempt.replyTo ?? replyTo;
   const reply = answers === undefined ? undefined : parseMailbox(answers);
@@ -58,6 +66,7 @@ export function headersOf(
     ...(reply !== undefined && { replyTo: { name: reply.name, address } }),
     ...threadingOf(attempt),
     headers: {
+      ...forProvider,
       ...(attempt.automatic && { "Auto-Submitted": "auto-replied" }),
       ...(ways.length > 0 && {
         "List-Unsubscribe": { prepared: true, foldLines: false, value: ways.join(",\r\n ") },

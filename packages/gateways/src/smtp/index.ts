@@ -1,7 +1,7 @@
 import { gatewayKind } from "../descriptor.ts";
+import { readWhatCame, verifyEvents } from "./events.ts";
 import { createSmtpGateway } from "./gateway.ts";
 import { mailInbound } from "./inbound.ts";
-import { readMail } from "./reports.ts";
 import { smtpErrors } from "./result.ts";
 import { SmtpSecrets, SmtpSettings, smtpFault, splitUrl } from "./settings.ts";
 import { takenAddress } from "./taken.ts";
@@ -16,7 +16,11 @@ export const smtp = gatewayKind({
   errors: smtpErrors,
   fault: smtpFault,
   create: createSmtpGateway,
-  callbacks: { read: readMail },
+  callbacks: {
+    calls: ({ events }) => events !== undefined,
+    verify: (request, { settings }) => verifyEvents(request, settings),
+    read: readWhatCame,
+  },
   inbound: mailInbound,
   takesMail: takenAddress,
   // Both are built into the pool of connections.

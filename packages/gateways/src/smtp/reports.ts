@@ -1,8 +1,8 @@
 import { hash } from "node:crypto";
 import type { Email } from "@heliograph/channels";
 import type { Callback, CallbackItem, Report } from "../callbacks.ts";
-import { failureOf } from "../failure.ts";
 import { deliveredTo } from "../delivered-mail.ts";
+import { bounceOf, isComplaint, stranger } from "./bounce.ts";
 import { deliveredStatus } from "./enhanced-status.ts";
 import {
   fieldGroups,
@@ -15,8 +15,7 @@ import {
   type ParsedMail,
 } from "./mail.ts";
 import { mailContentType, readMailId, senderOf } from "./inbound.ts";
-import { smtpErrors } from "./result.ts";
-import { mailIdOfPath, readReturnPath } from "./return-path.ts";
+import { mailIdOfPath, ownMailId, readReturnPath } from "./return-path.ts";
 
 type Ids = Pick<Report, "providerMessageId" | "otherIds" | "messageId">;
 
@@ -55,9 +54,7 @@ export async function readMail(
 
 /** By the return path first, which is signed; then by the Message-ID of the mail that came back, where it is one of ours. */
 function idsOf(to: Email, returned: Fields, said = ""): Ids | undefined {
-  const original = /^<(?:atp_[0-9A-Z]{26})@[\w.[\]:-]{1,255}>$/.exec(
-    returned.get("message-id") ?? "",
-  )?.[0];
+  const original = ownMailId(returned.get("message-id"));
   const path = readReturnPath(to.local);
   const named = /<?(b-[\w-]{1,62})@([a-z0-9.-]{1,253})>?/i.exec(said);
   const other = named === null ? undefined : readReturnPath(named[1]!);
@@ -74,8 +71,6 @@ function idsOf(to: Email, returned: Fields, said = ""): Ids | undefined {
 /** Of the same mail the same, however often it is delivered. */
 const eventIdOf = (what: string, mail: ParsedMail, parts: readonly string[]): string =>
   `${what}.${hash("sha256", [mail.messageId ?? mail.date ?? "", ...parts].join("\u001f"), "hex").slice(0, 32)}`;
-
-const stranger: CallbackItem = { kind: "ignored", what: "a report on a mail of somebody else's" };
 
 function deliveryReport(
   mail: ParsedMail,
@@ -99,32 +94,17 @@ function deliveryReport(
   const eventId = eventIdOf("dsn", mail, [ids.providerMessageId, action!]);
   if (action === "delivered")
     return { kind: "report", report: { ...ids, eventId, status: "delivered" } };
-  const { reason, permanent, code, text } = deliveredStatus(group);
   const recipient = group.get("final-recipient")?.replace(/^[^;]*;\s*/, "");
-  const said = { code, ...(text !== undefined && { text }) };
-  const error = failureOf(gateway.name, { code: reason, ...smtpErrors[reason] }, said, recipient);
-  return {
-    kind: "report",
-    report: {
-      ...ids,
-      eventId,
-      status: "bounced",
-      permanent,
-      error,
-      diagnostic: error.provider!.text!,
-    },
-  };
+  const bounce = bounceOf(gateway.name, deliveredStatus(group), recipient);
+  return { kind: "report", report: { ...ids, eventId, ...bounce } };
 }
 
 const actionOf = (group: Fields): string | undefined =>
   /^[a-z-]+/i.exec(group.get("action") ?? "")?.[0].toLowerCase();
 
-/** What a person says by it. That a mail is no spam, or failed a check of its signature, is no complaint (RFC 6430, RFC 6591). */
-const complaints = /^(?:abuse|fraud|opt-out)/i;
-
 function complaint(mail: ParsedMail, fields: Fields | undefined, to: Email): CallbackItem {
   const type = fields?.get("feedback-type") ?? "";
-  if (!complaints.test(type))
+  if (!isComplaint(type))
     return { kind: "ignored", what: `feedback: ${type || "no type"}`.slice(0, 64) };
   const ids = idsOf(to, returnedHeaders(mail), fields!.get("original-mail-from"));
   if (ids === undefined) return stranger;

@@ -49,5 +49,11 @@ export function isReturnPath(masterKey: MasterKey, gatewayId: string, local: str
 /** The Message-ID of an attempt. Its domain is that of the return path where there is one: then whoever has the return path knows it. */
 export const mailIdOf = (attemptId: string, domain: string): string => `<${attemptId}@${domain}>`;
 
+/** The Message-ID that a text names, with or without its angle brackets, where it is one of ours. */
+export function ownMailId(text = ""): string | undefined {
+  const bare = /^<?(atp_[0-9A-Z]{26}@[\w.[\]:-]{1,255})>?$/.exec(text.trim())?.[1];
+  return bare === undefined ? undefined : `<${bare}>`;
+}
+
 export const mailIdOfPath = ({ messageId, attempt }: ReturnPath, domain: string): string =>
   mailIdOf(attemptIdOf(messageId, attempt), domain);

@@ -1,4 +1,4 @@
-import { createPrivateKey } from "node:crypto";
+import { createPrivateKey, createPublicKey } from "node:crypto";
 import { parseEmail, parseMailbox } from "@heliograph/channels";
 import { z } from "zod";
 import type { ConfigurationFault } from "../descriptor.ts";
@@ -9,6 +9,20 @@ const isSmtpUrl = (text: string): boolean =>
 function isPrivateKey(pem: string): boolean {
   try {
     return createPrivateKey(pem).type === "private";
+  } catch {
+    return false;
+  }
+}
+
+/** As SendGrid shows it: base64 of the key in DER, which is on the curve that its signatures are made with. */
+function isSendgridKey(base64: string): boolean {
+  try {
+    const key = createPublicKey({
+      key: Buffer.from(base64, "base64"),
+      format: "der",
+      type: "spki",
+    });
+    return key.asymmetricKeyDetails?.namedCurve === "prime256v1";
   } catch {
     return false;
   }
@@ -62,6 +76,17 @@ export const SmtpSettings = z.strictObject({
       max_messages: z.int().min(1).max(10_000).optional(),
     })
     .optional(),
+  /** Whose events come to the gateway's callback address. */
+  events: z.enum(["sendgrid"]).optional(),
+  /** Which SendGrid signs its events with. */
+  sendgrid_public_key: z
+    .string()
+    .max(1_000)
+    .refine(
+      (text) => /^[\w+/]+={0,2}$/.test(text) && isSendgridKey(text),
+      "sendgrid_public_key must be the verification key that SendGrid shows: base64 of a public key on P-256",
+    )
+    .optional(),
 });
 export type SmtpSettings = z.infer<typeof SmtpSettings>;
 
@@ -114,14 +139,25 @@ function decoded(text: string): string {
   }
 }
 
-/** A signature needs both. */
+/** What says whose events are genuine, by whose they are. */
+const trusted = { sendgrid: "sendgrid_public_key" } as const;
+
+/** What needs the other: a signature and its key, events and what tells whether they are genuine. */
 export const smtpFault = (
-  { dkim }: SmtpSettings,
+  settings: SmtpSettings,
   { dkim_private_key: key }: SmtpSecrets,
 ): ConfigurationFault | undefined => {
+  const { dkim, events } = settings;
   if (dkim !== undefined && key === undefined)
     return { path: "secrets.dkim_private_key", message: "is required with settings.dkim" };
   if (dkim === undefined && key !== undefined)
     return { path: "settings.dkim", message: "is required with secrets.dkim_private_key" };
+  for (const [of, field] of Object.entries(trusted)) {
+    const isGiven = settings[field] !== undefined;
+    if (isGiven && events !== of)
+      return { path: `settings.${field}`, message: `is for settings.events "${of}"` };
+    if (!isGiven && events === of)
+      return { path: `settings.${field}`, message: `is required with settings.events "${of}"` };
+  }
   return undefined;
 };

@@ -34,6 +34,10 @@ export type Provider = {
   taken(): readonly string[] | undefined;
   /** A callback about a message, signed as the provider signs; left out where it calls nobody. */
   readonly callback?: (providerMessageId: string, told: Told) => CallbackRequest;
+  /** How it would name two messages, where their ids have a form of their own. */
+  readonly named?: readonly [string, string];
+  /** What it reports in other words than most, or not at all. */
+  readonly words?: Partial<Readonly<Record<Told, "bounced" | "nothing">>>;
   /** How it shows that it is the one, where it does not sign what it posts: by a secret beside it, or by nothing but the address. */
   readonly proof?: "secret" | "address";
   /** It takes no reference of ours: what was taken twice looks alike. */

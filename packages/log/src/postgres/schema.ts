@@ -118,9 +118,12 @@ export async function migrate(client: pg.ClientBase): Promise<void> {
     await client.query("rollback").catch(() => {});
     throw error;
   }
-  // Each link by itself: a log of a hundred million events takes minutes, and whoever is stopped meanwhile goes on here.
+  // Each link by itself: a log of a hundred million events takes minutes, and whoever is stopped meanwhile goes on here. Where nothing is to be sealed the head is only read: a flush
+  // that waits for a standby has it locked.
   for (let more = true; more;) {
-    const { rows } = await client.query("select log.seal_next()::text as more");
+    const { rows } = await client.query(
+      "select (case when sealed < position then log.seal_next() else false end)::text as more from log.head",
+    );
     more = rows[0].more === "true";
   }
 }

@@ -11,7 +11,7 @@ import {
   type Decided,
 } from "./flush.ts";
 import { Queue, type Call, type FlushLimits, type Waiting } from "./queue.ts";
-import { endBackends, storedSince } from "./undecided.ts";
+import { confirm, endBackends, endConfirmation, storedSince } from "./undecided.ts";
 import { makeBell } from "../bell.ts";
 import { encodeAppend } from "../check.ts";
 import { Companions, type Item, type Party } from "../companions.ts";
@@ -86,7 +86,8 @@ type Connected = { readonly client: pg.Client; readonly name: string; alive: boo
  *       │             ▼                            │           recovering  appends queue, nothing is sent. It connects anew,
  *       └────────  undecided ──────────────────────┘              │        waits until the last flight has failed, ends the
  *     not stored              stored after all, or                │        old backends (they could still commit what they had
- *                             given up: outcomeUnknown            │        received) and looks up what is undecided
+ *                             given up: outcomeUnknown            │        received) unless one waits for a standby, commits
+ *                                                                 │        something itself, and looks up what is undecided
  *                                                                 ├─▶ connected   when all that has worked
  *                                                                 ▼
  *                                                              down        each attempt that fails: what queues fails, and new
@@ -133,10 +134,13 @@ export class Writer {
     const writer = new Writer(options);
     options.watch.opened(() => writer.#queue.size);
     const first = await writer.#connect();
-    writer.#known = await headOf(first).catch((error: unknown) => {
-      void first.client.end().catch(() => {});
-      throw error;
-    });
+    writer.#known = await writer
+      .#confirm(first)
+      .then(() => headOf(first))
+      .catch((error: unknown) => {
+        void first.client.end().catch(() => {});
+        throw error;
+      });
     writer.#connected = first;
     if (!first.alive) writer.#lost(first);
     return writer;
@@ -206,6 +210,19 @@ export class Writer {
     } catch (error) {
       // Not awaited: on a dead line it may never end.
       void client.end().catch(() => {});
+      throw error;
+    }
+  }
+
+  /** Throws, and leaves nothing behind, when what is committed does not reach the standby that commits wait for. */
+  async #confirm({ client, name }: Connected): Promise<void> {
+    try {
+      await confirm(client);
+    } catch (error) {
+      const other = await this.#connect();
+      await endConfirmation(other.client, name).finally(
+        () => void other.client.end().catch(() => {}),
+      );
       throw error;
     }
   }
@@ -362,6 +379,9 @@ export class Writer {
       try {
         next = await this.#connect();
         while (this.#flights.length > 0) await this.#landed.wait();
+        await endBackends(next.client, [...this.#suspects]);
+        this.#suspects.clear();
+        await this.#confirm(next);
         await this.#decideUndecided(next);
         if (!next.alive) throw new Error("the new connection was lost at once");
         this.#connected = next;
@@ -389,9 +409,7 @@ export class Writer {
 
   /** Answers what was stored after all, and puts the rest back. */
   async #decideUndecided({ client }: Connected): Promise<void> {
-    if (this.#undecided.length === 0) return this.#suspects.clear();
-    await endBackends(client, [...this.#suspects]);
-    this.#suspects.clear();
+    if (this.#undecided.length === 0) return;
     const items = this.#undecided.flatMap((flight) => flight.items);
     const since = this.#undecided.reduce(
       (low, { since: at }) => (at < low ? at : low),

@@ -102,7 +102,7 @@ export const AdminGateway = z
     enabled: z.boolean(),
     uncertain: Uncertain,
     callback_url: z.string().nullable().meta({
-      description: "Where its provider posts; null for a kind whose provider posts nothing.",
+      description: "Where its provider posts; null where its provider posts nothing.",
     }),
   })
   .meta({ id: "AdminGateway" });

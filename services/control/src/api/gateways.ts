@@ -136,7 +136,7 @@ const reaches = (call: Call<unknown, unknown>, { environment }: Gateway): boolea
 /** With the address for its provider, as it is reached from outside. */
 function shown(call: Call<unknown, unknown>, config: Gateway): ReturnType<typeof gatewayView> {
   const { settings, masterKey } = call.context;
-  const url = takesCallbacks(config.kind)
+  const url = takesCallbacks(config)
     ? callbackUrl(originOf(call.request, settings), masterKey, config.gateway_id)
     : null;
   return gatewayView(config, url);

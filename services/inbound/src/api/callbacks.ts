@@ -36,7 +36,7 @@ function gatewayOf({ context, params }: CallbackCall) {
     .flatMap((environment) => context.directory.gateways(environment))
     .find(({ gateway_id }) => gateway_id === params.gateway);
   const known = isCallbackToken(context.masterKey, params.gateway, params.token);
-  if (!known || gateway === undefined || !takesCallbacks(gateway.kind))
+  if (!known || gateway === undefined || !takesCallbacks(gateway))
     throw new PublicError("not_found", "There is nothing at this address.");
   return gateway;
 }

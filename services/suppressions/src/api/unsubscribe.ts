@@ -1,12 +1,5 @@
 import { type Answer, type Call, type Route, route, tooManyChanges } from "@heliograph/api";
-import {
-  accountOf,
-  deterministicId,
-  PublicError,
-  streamOf,
-  uuid5,
-  type EventData,
-} from "@heliograph/contracts";
+import { accountOf, deterministicId, PublicError, streamOf, uuid5 } from "@heliograph/contracts";
 import {
   coveredBy,
   decideStart,
@@ -19,6 +12,7 @@ import { html, type Html } from "@heliograph/html";
 import { change, type EventLog } from "@heliograph/log";
 import { erasedText, type Vault } from "@heliograph/vault";
 import { z } from "zod";
+import { mailedTo } from "../mailed-to.ts";
 import { place } from "../placed.ts";
 import { recipientOf } from "../seal.ts";
 
@@ -57,12 +51,6 @@ async function messageOf({
     message: { id: link.messageId, partner, to, now: formatTime(clock.now(partner)) },
   };
 }
-
-/** The address of the mail, which may be one of several ways of a message. */
-const mailedTo = (data: EventData<"MessageRequested">): string | undefined =>
-  data.channel === "email"
-    ? data.to
-    : data.failover?.find(({ channel }) => channel === "email")?.to;
 
 /** Begins a period for marketing, unless one is active that stops as much. One that the partner has ended since begins anew. */
 async function unsubscribe({ log, vault }: Place, message: Message): Promise<void> {
