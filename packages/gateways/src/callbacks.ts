@@ -15,6 +15,15 @@ export type CallbackRequest = {
 export type Verdict =
   | { readonly kind: "genuine" }
   | { readonly kind: "forged" }
+  /**
+   * Something at an address of the provider's has to be known first: what is there decides, and `decide` throws where it is of no use. The address is one of the provider's by its whole form. `keep`: it is the same for long (a certificate).
+   */
+  | {
+      readonly kind: "asks";
+      readonly url: string;
+      readonly keep: boolean;
+      readonly decide: (text: string) => Verdict;
+    }
   /** The provider asks whether somebody is there; this is to be said, and nothing is stored. */
   | { readonly kind: "handshake"; readonly answer: CallbackAnswer };
 

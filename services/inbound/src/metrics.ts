@@ -2,7 +2,7 @@ import { Counter } from "prom-client";
 
 const callbacks = new Counter({
   name: "heliograph_provider_callbacks_total",
-  help: "Requests of providers to the address of a gateway's callbacks; a forged one is counted here and kept nowhere",
+  help: "Requests of providers to the address of a gateway's callbacks; a forged one is counted here and kept nowhere; unsure: what tells could not be had from the provider, which is to come again",
   labelNames: ["environment", "kind", "verdict"],
 });
 
@@ -19,5 +19,5 @@ export const countMail = (
 export const countCallback = (
   environment: string,
   kind: string,
-  verdict: "genuine" | "forged" | "handshake",
+  verdict: "genuine" | "forged" | "handshake" | "unsure",
 ): void => callbacks.inc({ environment, kind, verdict });

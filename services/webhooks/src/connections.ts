@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
 import { AnswerReader, type Answer } from "./answer-reader.ts";
-import type { Dial, DialTarget } from "./dial.ts";
+import type { Dial, DialTarget } from "@heliograph/api";
 import type { Timing } from "./tables/webhooks.ts";
 
 /** One request and who hears how it ended: exactly one of the two, once, unless it was canceled. */

@@ -1,7 +1,7 @@
 import { openSecret } from "@heliograph/contracts";
 import type { Endpoint } from "@heliograph/domain";
 import type { Connections } from "./connections.ts";
-import { dialTarget, type DialTarget } from "./dial.ts";
+import { dialTarget, type DialTarget } from "@heliograph/api";
 import { headersOf } from "./headers.ts";
 import { together, type Batch, type Gathering, type Job } from "./job.ts";
 import { coolingMs, failuresBeforeCooling } from "./schedule.ts";
@@ -179,10 +179,10 @@ const isBehindProbe = (lane: Lane): boolean => !isHealthy(lane) && !isIdle(lane)
 export const waitsLong = (lane: Lane, now: number): boolean =>
   lane.waitUntil > now + longWaitMs || isBehindProbe(lane);
 
-/** How many due deliveries are read from the table at once; those that are in memory already come first there. */
-export const roomFor = (lane: Lane): number => {
+/** How many due deliveries are read from the table at once, `more` at most; those that are in memory already come first there. */
+export const roomFor = (lane: Lane, more: number): number => {
   const most = lane.endpoint.batch === undefined ? maxStored : maxStoredOfBatches;
-  return (isHealthy(lane) ? most : 1) + lane.rowsInMemory.size + 1;
+  return (isHealthy(lane) ? Math.min(most, more) : 1) + lane.rowsInMemory.size + 1;
 };
 
 /** Whether deliveries that are due may be read from the table. */

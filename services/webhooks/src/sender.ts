@@ -7,7 +7,7 @@ import { together, type Job } from "./job.ts";
 import { gate, isEmpty, isHealthy, isOpen, nextJob, type Lane } from "./lane.ts";
 import { Attempt } from "./attempt.ts";
 import { Connections } from "./connections.ts";
-import type { Dial } from "./dial.ts";
+import type { Dial } from "@heliograph/api";
 import type { Result } from "./result.ts";
 import { sign, signTimestamped } from "./sign.ts";
 

@@ -1,8 +1,7 @@
 import { createServer as createTlsServer } from "node:https";
 import { createServer, type Server, type AddressInfo } from "node:net";
 import { describe, expect, it } from "vitest";
-import { createAddressGuard } from "../src/addresses.ts";
-import { createDial, dialTarget } from "../src/dial.ts";
+import { createAddressGuard, createDial, dialTarget } from "@heliograph/api";
 import { failure } from "../src/result.ts";
 import { certificate, privateKey } from "./certificate.ts";
 

@@ -1,10 +1,9 @@
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { afterEach, expect, it } from "vitest";
 import { until } from "@heliograph/testkit";
-import { createAddressGuard } from "../src/addresses.ts";
 import type { Answer } from "../src/answer-reader.ts";
 import { cancel, Connections, type Exchange } from "../src/connections.ts";
-import { createDial } from "../src/dial.ts";
+import { createAddressGuard, createDial } from "@heliograph/api";
 
 const ok = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 let server: Server;

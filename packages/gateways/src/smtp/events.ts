@@ -1,15 +1,16 @@
 import type { Callback, CallbackItem, CallbackRequest, Verdict } from "../callbacks.ts";
 import { jsonIn } from "../json-in.ts";
 import { readMail } from "./reports.ts";
+import { readSns } from "./ses-events.ts";
+import { verifySns } from "./sns.ts";
 import { readSendgrid } from "./sendgrid-events.ts";
 import { verifySendgrid } from "./sendgrid.ts";
 import type { SmtpSettings } from "./settings.ts";
 
 /** Whether the provider that takes the mail sent a request, by the scheme that the gateway's settings name. */
 export function verifyEvents(request: CallbackRequest, settings: SmtpSettings): Verdict {
-  return settings.events === "sendgrid"
-    ? verifySendgrid(request, settings.sendgrid_public_key)
-    : { kind: "forged" };
+  if (settings.events === "sendgrid") return verifySendgrid(request, settings.sendgrid_public_key);
+  return settings.events === "ses" ? verifySns(request, settings.sns_topics) : { kind: "forged" };
 }
 
 /** What came of a mail: as a mail itself, or as events of the provider. Each is known by its shape, so that history can be read whatever the settings are by now. */
@@ -19,7 +20,5 @@ export function readWhatCame(
 ): readonly CallbackItem[] | Promise<readonly CallbackItem[]> {
   if (callback.url.startsWith("mailto:")) return readMail(callback, gateway);
   const posted = jsonIn(callback.body.toString("utf8"));
-  return Array.isArray(posted)
-    ? readSendgrid(posted, gateway)
-    : [{ kind: "unreadable", why: "it is neither a mail nor a list of events" }];
+  return Array.isArray(posted) ? readSendgrid(posted, gateway) : readSns(posted, gateway);
 }

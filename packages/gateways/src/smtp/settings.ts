@@ -2,6 +2,7 @@ import { createPrivateKey, createPublicKey } from "node:crypto";
 import { parseEmail, parseMailbox } from "@heliograph/channels";
 import { z } from "zod";
 import type { ConfigurationFault } from "../descriptor.ts";
+import { snsHost } from "./sns-addresses.ts";
 
 const isSmtpUrl = (text: string): boolean =>
   URL.canParse(text) && /^smtps?:\/\/./.test(text) && new URL(text).password === "";
@@ -77,7 +78,20 @@ export const SmtpSettings = z.strictObject({
     })
     .optional(),
   /** Whose events come to the gateway's callback address. */
-  events: z.enum(["sendgrid"]).optional(),
+  events: z.enum(["ses", "sendgrid"]).optional(),
+  /** Those of SNS through which the events of SES come; no other is believed. */
+  sns_topics: z
+    .array(
+      z
+        .string()
+        .refine(
+          (text) => snsHost(text) !== undefined,
+          "sns_topics must be ARNs of topics, such as arn:aws:sns:eu-west-1:123456789012:mail",
+        ),
+    )
+    .min(1)
+    .max(20)
+    .optional(),
   /** Which SendGrid signs its events with. */
   sendgrid_public_key: z
     .string()
@@ -140,7 +154,7 @@ function decoded(text: string): string {
 }
 
 /** What says whose events are genuine, by whose they are. */
-const trusted = { sendgrid: "sendgrid_public_key" } as const;
+const trusted = { ses: "sns_topics", sendgrid: "sendgrid_public_key" } as const;
 
 /** What needs the other: a signature and its key, events and what tells whether they are genuine. */
 export const smtpFault = (
@@ -152,12 +166,13 @@ export const smtpFault = (
     return { path: "secrets.dkim_private_key", message: "is required with settings.dkim" };
   if (dkim === undefined && key !== undefined)
     return { path: "settings.dkim", message: "is required with secrets.dkim_private_key" };
-  for (const [of, field] of Object.entries(trusted)) {
+  for (const name of ["ses", "sendgrid"] as const) {
+    const field = trusted[name];
     const isGiven = settings[field] !== undefined;
-    if (isGiven && events !== of)
-      return { path: `settings.${field}`, message: `is for settings.events "${of}"` };
-    if (!isGiven && events === of)
-      return { path: `settings.${field}`, message: `is required with settings.events "${of}"` };
+    if (isGiven && events !== name)
+      return { path: `settings.${field}`, message: `is for settings.events "${name}"` };
+    if (!isGiven && events === name)
+      return { path: `settings.${field}`, message: `is required with settings.events "${name}"` };
   }
   return undefined;
 };

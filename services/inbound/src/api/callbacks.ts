@@ -5,6 +5,7 @@ import {
   type Call,
   FailedTries,
   type Route,
+  dialAs,
   originOf,
   route,
 } from "@heliograph/api";
@@ -18,11 +19,23 @@ import {
   verifyCallback,
 } from "@heliograph/gateways";
 import { z } from "zod";
+import { createAsk } from "../asked/ask.ts";
+import { createGet } from "../asked/get.ts";
 import { countCallback } from "../metrics.ts";
 
 /** Of the bodies of all gateways, and of each: a provider that is told 503 posts again. */
 const budget = new BodyBudget();
 const tries = new FailedTries();
+
+/** How long a connection to a provider may take. */
+const dialMs = 3_000;
+/** A process has one for each of its platforms, which it asks by. */
+const asks = new WeakMap<object, ReturnType<typeof createAsk>>();
+function askOf({ settings }: CallbackCall["context"]): ReturnType<typeof createAsk> {
+  const known = asks.get(settings) ?? createAsk(createGet(dialAs(settings, {}, dialMs)));
+  asks.set(settings, known);
+  return known;
+}
 
 const Path = z.object({
   gateway: z.string().max(64).meta({ description: "The gateway whose provider calls." }),
@@ -78,11 +91,17 @@ async function take(
   request: CallbackRequest,
 ): Promise<Answer> {
   const { environment, kind } = gateway;
-  const { verdict, answer } = verifyCallback(gateway, request, call.context.masterKey);
+  const { verdict: first, answer } = verifyCallback(gateway, request, call.context.masterKey);
+  const verdict = await askOf(call.context)(first);
   countCallback(environment, kind, verdict.kind);
   if (verdict.kind === "forged") {
     const forged = new PublicError("invalid_signature", "The provider did not sign this.");
     throw tries.refusal(forged, call.ip);
+  }
+  if (verdict.kind === "unsure") {
+    const { why } = verdict;
+    call.context.logger.warn({ gateway: gateway.name, why }, "A provider could not be asked");
+    return { status: 503, body: "", headers: { "content-type": "text/plain" } };
   }
   if (verdict.kind === "handshake") return answered(verdict.answer);
   if (request.method === "GET")

@@ -1,8 +1,11 @@
 import { isIP } from "node:net";
-import { type Call, notValid } from "@heliograph/api";
-import { createAddressGuard } from "../addresses.ts";
-import { dialTarget } from "../dial.ts";
-import { localAddresses } from "../resolve.ts";
+import {
+  type Call,
+  createAddressGuard,
+  dialTarget,
+  localAddresses,
+  notValid,
+} from "@heliograph/api";
 
 /**
  * Refuses what could never be delivered to: an address in the URL that no webhook may go to, and plain HTTP in the live environment where the operator

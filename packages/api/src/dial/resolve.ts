@@ -14,7 +14,7 @@ export const localAddresses = (name: string): readonly string[] | undefined =>
   name === "localhost" || name.endsWith(".localhost") ? ["127.0.0.1", "::1"] : undefined;
 
 /**
- * Asks DNS over own sockets first: a name server that does not answer then delays nobody but the endpoint that named it, whereas getaddrinfo would
+ * Asks DNS over own sockets first: a name server that does not answer then delays nobody but who named it, whereas getaddrinfo would
  * block threads that file and crypto work need. Names that DNS does not know go to the operating system, for the sake of hosts files.
  */
 export function createResolver(timeoutMs = 2_000): ResolveHost {

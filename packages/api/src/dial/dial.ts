@@ -1,16 +1,18 @@
 import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { connect as connectTls, type TLSSocket } from "node:tls";
 import type { ServiceContext } from "@heliograph/runtime";
-import { createAddressGuard, type AddressGuard } from "./addresses.ts";
+import { createAddressGuard, type AddressGuard } from "./guard.ts";
 import { createResolver, type ResolveHost } from "./resolve.ts";
-import type { Timing } from "./tables/webhooks.ts";
+
+/** What took how long until there was a connection. */
+type Timing = { dns_ms?: number; connect_ms?: number; tls_ms?: number };
 
 /** Where a connection goes; `host` is a name or an IP literal without brackets. */
 export type DialTarget = { readonly host: string; readonly port: number; readonly secure: boolean };
 /** Opens a connection, TLS included, and notes in `timing` what took how long, also where it fails. Rejects with AddressRefused or what the network said. */
 export type Dial = (target: DialTarget, timing: Timing) => Promise<Socket>;
 
-/** The endpoint's address may not be dialed. Nothing was sent anywhere. */
+/** The address may not be dialed. Nothing was sent anywhere. */
 export class AddressRefused extends Error {
   readonly code = "address_refused";
 }
