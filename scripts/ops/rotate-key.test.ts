@@ -1,6 +1,8 @@
-import { randomBytes, randomUUID } from "node:crypto";
+import { hash, randomBytes, randomUUID } from "node:crypto";
+import { hostname } from "node:os";
 import { openSecret, sealSecret, streamOf } from "@heliograph/contracts";
 import { evolveEndpoint, type Endpoint } from "@heliograph/domain";
+import { openPlatform } from "@heliograph/platform";
 import { openVault } from "@heliograph/vault";
 import { spawnService, until, webhookSink, type WebhookSink } from "@heliograph/testkit";
 import { openWorld, type World } from "@heliograph/testkit/world";
@@ -63,6 +65,7 @@ async function run(checkOnly = false) {
     write.mockRestore();
   }
 }
+const fingerprint = (of: Buffer): string => hash("sha256", of, "hex").slice(0, 16);
 const sandbox = () => world.platform.contexts.sandbox;
 
 async function endpointOf(id: string): Promise<Endpoint> {
@@ -72,7 +75,7 @@ async function endpointOf(id: string): Promise<Endpoint> {
   return endpoint!;
 }
 
-test("a rotation seals everything anew while services go on, whatever kills it, and is done when nothing is left and every process has started again", async () => {
+test("a rotation seals everything anew while services go on, whatever kills it, and is done when every process has started again and two runs in a row find nothing", async () => {
   const call = (path: string, body: object, headers = {}) =>
     world.call("POST", `/api/v1${path}`, { key, body, headers });
   const made = await call(
@@ -97,7 +100,8 @@ test("a rotation seals everything anew while services go on, whatever kills it, 
   const token = (await sandbox().vault.seal(subject))("Ada");
   const name = sandbox().vault.name("x");
   const mail = randomUUID();
-  await world.platform.platformPool.query(
+  const { platformPool } = world.platform;
+  await platformPool.query(
     "insert into credentials.mails (id, sealed, due_at) values ($1, $2, now() + interval '1 day')",
     [mail, sealSecret(world.platform.masterKey, "a mail")],
   );
@@ -106,10 +110,24 @@ test("a rotation seals everything anew while services go on, whatever kills it, 
     done: false,
     said: expect.stringMatching(/^left under the key before: [6-9];/m),
   });
+  await platformPool.query(
+    "insert into platform.processes (id, name, seals_with) values (gen_random_uuid(), 'wallet (away/7)', $1)",
+    [fingerprint(old)],
+  );
+  await expect(run()).rejects.toThrow(/these lack the new one: wallet \(away\/7\)$/);
+  expect(await lookAtMasterKey(target), "nothing has begun").toMatchObject({ status: "ok" });
+  // One that was killed holds up nothing for longer than a minute.
+  await platformPool.query(
+    "update platform.processes set seen_at = now() - interval '61 seconds' where name = 'wallet (away/7)'",
+  );
   const killed = spawnService(main, environment("rotate_key.page:kill@2"), ["rotate-key"]);
   expect(await killed.exited).toMatchObject({ signal: "SIGKILL" });
   const { settings, server } = target;
-  expect(await lookAtMasterKey({ settings, server })).toMatchObject({ status: "warning" });
+  const own = `heliograph (${hostname()}/${process.pid})`;
+  expect(await lookAtMasterKey({ settings, server })).toMatchObject({
+    status: "warning",
+    summary: expect.stringContaining(own),
+  });
   // The answer to the first request cannot be sealed anew, and is gone a day later.
   expect(await run()).toMatchObject({
     done: false,
@@ -118,17 +136,41 @@ test("a rotation seals everything anew while services go on, whatever kills it, 
   await sandbox().pool.query(
     "update ingress.idempotency set created_at = now() - interval '26 hours'",
   );
-  const first = await run();
-  expect(first).toMatchObject({ done: false, said: expect.stringContaining("restart every one") });
-  // A process that was not started again goes on with the key before.
-  await world.platform.platformPool.query(
-    "update credentials.mails set sealed = $2 where id = $1",
-    [mail, sealSecret(old, "a mail")],
+  // This process was not started again, and goes on with the key before: it is named, however little there is to find.
+  for (const checkOnly of [false, false, true])
+    expect(await run(checkOnly)).toMatchObject({
+      done: false,
+      said: expect.stringContaining(`seal with the key before: ${own}.`),
+    });
+  const again = await openPlatform(world.platform.settings, server, "given", target.logger);
+  const { rows: shown } = await platformPool.query(
+    "select seals_with, opens_too from platform.processes where name = $1 order by seen_at desc limit 1",
+    [own],
   );
+  expect(shown).toEqual([{ seals_with: fingerprint(next), opens_too: fingerprint(old) }]);
+  await again.close();
+  const { rows: ended } = await platformPool.query(
+    "update platform.processes set seals_with = $1 where name = $2 returning name",
+    [fingerprint(next), own],
+  );
+  expect(ended, "one that ends is shown no more").toHaveLength(1);
+  expect(await run()).toMatchObject({ done: false, said: expect.stringContaining("once more") });
+  // Whoever seals with the key before and is known to nobody is found by what it seals.
+  await platformPool.query("update credentials.mails set sealed = $2 where id = $1", [
+    mail,
+    sealSecret(old, "a mail"),
+  ]);
   expect((await run(true)).done).toBe(false);
+  expect(await run()).toMatchObject({
+    done: false,
+    said: expect.stringMatching(/^1 had been sealed with the key before/m),
+  });
+  expect(await run()).toMatchObject({ done: false, said: expect.stringContaining("once more") });
   expect(await run()).toMatchObject({ done: true, said: expect.stringMatching(/^Done:/m) });
   expect((await run(true)).done).toBe(true);
   expect(await lookAtMasterKey({ settings, server })).toMatchObject({ status: "ok" });
+  await platformPool.query("update platform.processes set seals_with = $1", [fingerprint(old)]);
+  expect(await lookAtMasterKey({ settings, server })).toMatchObject({ status: "failed" });
 
   const vault = await openVault(sandbox().pool, next, "sandbox");
   expect((await vault.open(partner, token))(token)).toBe("Ada");
@@ -136,10 +178,9 @@ test("a rotation seals everything anew while services go on, whatever kills it, 
   const endpoint = await endpointOf(id);
   expect(openSecret(next, endpoint.secrets[0]!.sealed)).toBe(secret);
   expect(openSecret(next, endpoint.sealed_headers!)).toBe('{"x-password":"hush"}');
-  const { rows } = await world.platform.platformPool.query(
-    "select sealed from credentials.mails where id = $1",
-    [mail],
-  );
+  const { rows } = await platformPool.query("select sealed from credentials.mails where id = $1", [
+    mail,
+  ]);
   expect(openSecret(next, rows[0].sealed)).toBe("a mail");
   const [{ data } = { data: undefined }] = await world.platform.platformLog.readStream(
     streamOf("gateway", gateway.body.id),

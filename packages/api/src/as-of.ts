@@ -1,3 +1,4 @@
+import type { PublicError } from "@heliograph/contracts";
 import { parseTime } from "@heliograph/domain";
 import { parsePosition, positionBefore } from "@heliograph/log";
 import { z } from "zod";
@@ -32,12 +33,7 @@ export async function lookBack(call: Call<unknown, unknown>, text: string): Prom
 export const takesAsOf = (query: unknown): boolean =>
   query instanceof z.ZodObject && Object.hasOwn(query.shape, "as_of");
 
-/** The refusal of `as_of` where the answer does not follow from the log alone. */
-export const notAsOf = () =>
-  notValid("query", [
-    {
-      path: "as_of",
-      code: "not_supported",
-      message: "is not taken here: this cannot be read as of an earlier time",
-    },
-  ]);
+/** The refusal of `as_of` where the answer does not follow from the log alone, or not any more. */
+export const notAsOf = (
+  message = "is not taken here: this cannot be read as of an earlier time",
+): PublicError => notValid("query", [{ path: "as_of", code: "not_supported", message }]);

@@ -123,6 +123,9 @@ export class Call<Body = unknown, Query = unknown, Params = Readonly<Record<stri
       vault: { ...present.vault },
     };
   }
+  get isOfPast(): boolean {
+    return this.#past !== undefined;
+  }
   get partner(): PartnerRecord {
     return this.#known().partner;
   }
@@ -241,13 +244,13 @@ export class Call<Body = unknown, Query = unknown, Params = Readonly<Record<stri
   eventId(name: string): string {
     return this.idempotencyKey === undefined ? uuid7() : uuid5("event", ...this.#seed(name));
   }
-  /** The same for secrets: random, or derived with the master key. */
-  derivedBytes(size: number, name = "bytes"): Buffer {
+  /** The same for secrets: random, or derived with the master key, of two with the one that seals unless told otherwise. */
+  derivedBytes(size: number, name: string, masterKey: Buffer = this.context.masterKey): Buffer {
     if (this.idempotencyKey === undefined) return randomBytes(size);
     const blocks: Buffer[] = [];
     for (let index = 0; index * 32 < size; index++)
       blocks.push(
-        createHmac("sha256", this.context.masterKey)
+        createHmac("sha256", masterKey)
           .update(["derive", String(index), ...this.#seed(name)].join("\u001f"))
           .digest(),
       );

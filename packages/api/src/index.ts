@@ -3,7 +3,7 @@ export { createDial, dialAs, dialTarget } from "./dial/dial.ts";
 export type { Dial, DialOptions, DialTarget } from "./dial/dial.ts";
 export { createAddressGuard } from "./dial/guard.ts";
 export { localAddresses } from "./dial/resolve.ts";
-export { AsOf, lookBack } from "./as-of.ts";
+export { AsOf, lookBack, notAsOf } from "./as-of.ts";
 export { appendOne, changeOnce, maxConflicts, tooManyChanges } from "./append.ts";
 export { explainedOr, explainField, ExplainQuery, FieldExplanation, reasonOf } from "./explain.ts";
 export { unknownActor } from "./audited.ts";

@@ -1,5 +1,5 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
-import { isId, type Environment } from "@heliograph/contracts";
+import { isId, keysOf, type Environment, type MasterKey } from "@heliograph/contracts";
 
 /** 168 bits: not to be guessed. */
 const signatureCharacters = 28;
@@ -15,7 +15,7 @@ const signatureOf = (masterKey: Buffer, { environment, messageId }: Unsubscribin
     .digest("base64url")
     .slice(0, signatureCharacters);
 
-/** Where the recipient of a message ends what it is one of. It follows from the master key, so nothing has to be stored, and it works as long as the message is there. `origin` is ours, without a slash at the end. */
+/** Where the recipient of a message ends what it is one of. It follows from the master key, so nothing has to be stored, and it works as long as the message is there and the key is given. `origin` is ours, without a slash at the end. */
 export const unsubscribeLink = (
   origin: string,
   masterKey: Buffer,
@@ -26,15 +26,17 @@ export const unsubscribeLink = (
   return `${origin}/api/v1/unsubscribe/${token}`;
 };
 
-/** The message of a link; undefined for a token that we did not make. */
-export function readUnsubscribeToken(masterKey: Buffer, token: string): Unsubscribing | undefined {
+/** The message of a link; undefined for a token that we made under none of the keys. */
+export function readUnsubscribeToken(
+  masterKey: MasterKey,
+  token: string,
+): Unsubscribing | undefined {
   const [, letter, id, signature] = shape.exec(token) ?? [];
   if (id === undefined || signature === undefined) return undefined;
   const environment = letter === letters.live ? "live" : "sandbox";
   const message = { environment, messageId: `msg_${id}` } as const;
-  const isOurs = timingSafeEqual(
-    Buffer.from(signature),
-    Buffer.from(signatureOf(masterKey, message)),
+  const isOurs = keysOf(masterKey).some((key) =>
+    timingSafeEqual(Buffer.from(signature), Buffer.from(signatureOf(key, message))),
   );
   return isOurs && isId("msg", message.messageId) ? message : undefined;
 }

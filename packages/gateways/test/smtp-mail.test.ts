@@ -1,4 +1,4 @@
-import { deterministicId } from "@heliograph/contracts";
+import { deterministicId, masterKeyOf } from "@heliograph/contracts";
 import { expect, test } from "vitest";
 import {
   attemptIdOf,
@@ -89,6 +89,14 @@ test("a return path fits a local part, in one case, and only the one that was gi
     (gatewayId) => gatewayId === other.gateway_id,
   );
   expect(assigned?.gateway, "a partner's, whatever another gateway sends as").toBe(other);
+});
+
+test("a return path of before a rotation of the master key is taken as long as both keys are given", () => {
+  const address = { address: `${local}@${domain}`, local, domain };
+  const takes = (key: Buffer) => mailTaker([gateway], address, key, () => false)?.address;
+  const next = Buffer.alloc(32, 8);
+  expect(takes(masterKeyOf(next, masterKey))).toBe(address.address);
+  expect(takes(next)).toBeUndefined();
 });
 
 test("mail that came back is a bounce of the attempt that its return path names, with the server's words and without the address", async () => {

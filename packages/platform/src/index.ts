@@ -15,6 +15,9 @@ export {
   endRotation,
   masterKeyFingerprint,
   masterKeyState,
+  named,
+  processesWithout,
+  type Rotation,
   rotatedKeys,
 } from "./master-key.ts";
 export { onShutdown, refuseToStart } from "./shutdown.ts";

@@ -20,10 +20,12 @@ import {
 } from "@heliograph/runtime";
 import {
   beginKeyRotation,
+  beginSweep,
+  endSweep,
   type KeySamples,
+  processesSealingElse,
   readKeySamples,
   replaceKeySample,
-  sweepKey,
 } from "./store.ts";
 
 /**
@@ -71,7 +73,8 @@ export async function openMasterKey(
   if (stored !== undefined) return ofInstallation(settings, keys, stored);
   const { key, made } = given === undefined ? makeKey(path) : { key: given, made: false };
   if (!record.mayBe(key)) throw otherKey(settings, path);
-  if (opens(key, await record.addSample(sealSecret(key, sample)))) return masterKeyOf(key, keys[1]);
+  if (opensSample(key, await record.addSample(sealSecret(key, sample))))
+    return masterKeyOf(key, keys[1]);
   // Another first start was quicker, with a key of its own.
   if (made) rmSync(path);
   throw otherKey(settings, path);
@@ -83,9 +86,9 @@ function ofInstallation(
   { sample, before }: KeySamples,
 ): MasterKey {
   const { path } = findKeys(settings);
-  const key = keys.find((each) => opens(each, sample));
+  const key = keys.find((each) => opensSample(each, sample));
   if (key === undefined) throw otherKey(settings, path);
-  if (before !== undefined && !keys.some((each) => opens(each, before)))
+  if (before !== undefined && !keys.some((each) => opensSample(each, before)))
     throw new SettingsError(
       `${nameOf(settings, path)}: the master key is being rotated: give the one before it too, until rotate-key says that it is done`,
     );
@@ -106,21 +109,37 @@ export async function acceptMasterKey(settings: Settings, server: Server): Promi
   await replaceKeySample(databaseConfig(server, "platform"), sealSecret(key, sample));
 }
 
+/** A run of a rotation. */
+export type Rotation = {
+  /** The new key first. */
+  readonly masterKey: MasterKey;
+  /** The run before found nothing under the key before. */
+  readonly isSecond: boolean;
+};
+
 /**
- * Begins a rotation from the installation's key to the first of the two that are configured, or goes on with the one under way. Gives the keys, the new one first. Throws SettingsError.
+ * Begins a rotation from the installation's key to the first of the two that are configured, or goes on with the one under way. Throws SettingsError, also where a process that runs lacks the new key.
  */
-export async function beginRotation(settings: KeySettings, server: Server): Promise<MasterKey> {
+export async function beginRotation(settings: KeySettings, server: Server): Promise<Rotation> {
   const config = databaseConfig(server, "platform");
   const { masterKey, rotating } = await rotatedKeys(settings, server);
-  if (rotating) return masterKey;
+  if (rotating) return { masterKey, isSecond: await beginSweep(config) };
   const { sample: from } = (await readKeySamples(config))!;
-  if (opens(keysOf(masterKey)[0]!, from))
+  if (opensSample(keysOf(masterKey)[0]!, from))
     throw new SettingsError(
       "HELIOGRAPH_MASTER_KEY: the first of the two keys is the installation's already; put the new one first",
     );
-  const begun = await beginKeyRotation(config, { from, next: sealSecret(masterKey, sample) });
+  const { begun, late } = await beginKeyRotation(config, {
+    from,
+    next: sealSecret(masterKey, sample),
+    fingerprint: fingerprintOf(masterKey),
+  });
+  if (late.length > 0)
+    throw new SettingsError(
+      `HELIOGRAPH_MASTER_KEY: give both keys to every process first, the new one first, and start it anew; these lack the new one: ${named(late)}`,
+    );
   // Another run was quicker.
-  return begun ? masterKey : beginRotation(settings, server);
+  return begun ? { masterKey, isSecond: false } : beginRotation(settings, server);
 }
 
 /** Both keys, the one that seals, or is to seal, first. Throws SettingsError where two are not given, or none is the installation's. */
@@ -145,18 +164,42 @@ export async function rotatedKeys(
 }
 
 /**
- * After a run that found nothing left under the key before. True when it was the second: processes that ran during the first may have sealed with the key before since, so that one alone
- * ends nothing.
+ * After a run that found nothing under the key before. Ends the rotation where the run before found nothing either: what writers that nobody knows of sealed since the first of the two would have
+ * been found by the second. Does nothing where processes seal with the key before, and names them.
  */
-export const endRotation = (server: Server): Promise<boolean> =>
-  sweepKey(databaseConfig(server, "platform"));
+export const endRotation = (
+  server: Server,
+  { masterKey, isSecond }: Rotation,
+): Promise<{ readonly ended: boolean; readonly late: readonly string[] }> =>
+  endSweep(databaseConfig(server, "platform"), {
+    isSecond,
+    fingerprint: fingerprintOf(masterKey),
+  });
+
+/** The processes that run and seal with another key. */
+export const processesWithout = (
+  server: Server,
+  masterKey: MasterKey,
+): Promise<readonly string[]> =>
+  processesSealingElse(databaseConfig(server, "platform"), fingerprintOf(masterKey));
+
+const mostNamed = 10;
+/** The first of many. */
+export const named = (processes: readonly string[]): string =>
+  [
+    ...processes.slice(0, mostNamed),
+    ...(processes.length > mostNamed ? [`and ${processes.length - mostNamed} more`] : []),
+  ].join(", ");
+
+const fingerprintOf = (key: Buffer): string => hash("sha256", key, "hex").slice(0, 16);
+/** Of the key that seals, and of the other one. */
+export const fingerprintsOf = (masterKey: MasterKey): readonly string[] =>
+  keysOf(masterKey).map(fingerprintOf);
 
 /** The first 16 digits of the SHA-256 of a key's bytes, of both while two are given: tells which key it is and gives nothing of it away. Undefined when there is none here. */
 export function masterKeyFingerprint(settings: KeySettings): string | undefined {
   const { keys } = findKeys(settings);
-  return keys.length === 0
-    ? undefined
-    : keys.map((key) => hash("sha256", key, "hex").slice(0, 16)).join(",");
+  return keys.length === 0 ? undefined : keys.map(fingerprintOf).join(",");
 }
 
 /** Whether what is configured here opens the installation's sample. Changes nothing of an installation that has run. */
@@ -166,17 +209,22 @@ export async function masterKeyState(
 ): Promise<{
   readonly state: "opens" | "rotating" | "missing" | "other" | "untried";
   readonly from: string;
+  /** The processes that run and seal with another key than the installation's. */
+  readonly late: readonly string[];
 }> {
   const { keys, path } = findKeys(settings);
   const from = nameOf(settings, path);
-  if (keys.length === 0) return { state: "missing", from };
+  const none = { from, late: [] };
+  if (keys.length === 0) return { state: "missing", ...none };
   const stored = await readKeySamples(databaseConfig(server, "platform"));
-  if (stored === undefined) return { state: "untried", from };
+  if (stored === undefined) return { state: "untried", ...none };
   const { sample, before } = stored;
-  const isThere = (sealed: string): boolean => keys.some((key) => opens(key, sealed));
-  if (!isThere(sample) || (before !== undefined && !isThere(before)))
-    return { state: "other", from };
-  return { state: before === undefined ? "opens" : "rotating", from };
+  const thatOpens = (sealed: string) => keys.find((key) => opensSample(key, sealed));
+  const sealing = thatOpens(sample);
+  if (sealing === undefined || (before !== undefined && thatOpens(before) === undefined))
+    return { state: "other", ...none };
+  const late = await processesWithout(server, sealing);
+  return { state: before === undefined ? "opens" : "rotating", from, late };
 }
 
 const nameOf = (settings: KeySettings, path: string): string =>
@@ -200,7 +248,7 @@ function findKeys({ masterKey, dataDir }: KeySettings): {
   return { path, keys };
 }
 
-function opens(key: Buffer, sealed: string): boolean {
+export function opensSample(key: Buffer, sealed: string): boolean {
   try {
     return openSecret(key, sealed) === sample;
   } catch {

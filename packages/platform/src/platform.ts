@@ -30,6 +30,7 @@ import type { Logger } from "pino";
 import { demoPartnerId, derivedKey } from "./accounts.ts";
 import { openMasterKey, type KeyRule } from "./master-key.ts";
 import { seedPlatform } from "./seed.ts";
+import { showProcess } from "./shown-process.ts";
 import { credentialTables } from "./credentials/tables/schema.ts";
 import { addKeySample, readKeySamples } from "./store.ts";
 
@@ -119,6 +120,19 @@ const openPlatformPool = (server: Server, logger: Logger): pg.Pool => {
   return openPool(config, { name: "platform", max: credentialPool, durable: true }, logger);
 };
 
+/** A tool that seals nothing is not waited for, and not shown. */
+async function shownUnder(
+  keyRule: KeyRule,
+  server: Server,
+  masterKey: MasterKey,
+  start: Pick<Platform, "settings" | "logger">,
+) {
+  const config = databaseConfig(server, "platform");
+  return keyRule === "unused"
+    ? undefined
+    : untilItAnswers("the database", start, () => showProcess(config, masterKey, start.settings));
+}
+
 /** Opens the three databases and their logs, folds the directory and seeds what every installation has. Throws SettingsError or StartError. */
 export async function openPlatform(
   settings: Settings,
@@ -136,12 +150,14 @@ export async function openPlatform(
   try {
     opened.push(await beginTraces(settings));
     const { log: platformLog, directory, masterKey } = control;
+    const shown = await shownUnder(keyRule, server, masterKey, start);
     if (settings.services.includes("ingress") || settings.services.includes("dispatch"))
       await untilItAnswers("the event log", start, () =>
         seedPlatform(platformLog, directory, settings, masterKey),
       );
     const platformPool = openPlatformPool(server, logger);
     opened.push(() => platformPool.end());
+    if (shown !== undefined) opened.push(shown.keep(platformPool, logger));
     await untilItAnswers("the database", start, () =>
       prepareTables(platformPool, [credentialTables]),
     );

@@ -2,10 +2,12 @@ import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync
 import { randomBytes } from "node:crypto";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { sealSecret } from "@heliograph/contracts";
-import { spawnService, testServer } from "@heliograph/testkit";
+import { masterKeyOf, sealSecret } from "@heliograph/contracts";
+import { spawnService, testDatabase, testServer } from "@heliograph/testkit";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { openMasterKey, type KeyRecord, type KeyRule } from "../src/master-key.ts";
+import { fingerprintsOf, openMasterKey, type KeyRecord, type KeyRule } from "../src/master-key.ts";
+import { showProcess } from "../src/shown-process.ts";
+import { addKeySample, beginKeyRotation } from "../src/store.ts";
 
 let dataDir: string;
 beforeEach(() => void (dataDir = mkdtempSync(join(tmpdir(), "master-key-"))));
@@ -92,6 +94,28 @@ describe("the master key", () => {
     await expect(openWith(first.toString("hex"), rotating)).rejects.toThrow(/not the key of this/);
     writeFileSync(path(), `${second.toString("hex")}\n${first.toString("hex")}\n`);
     expect((await open("made", rotating)).other).toEqual(first);
+  });
+
+  it("seals nothing in a process that read it before a rotation began and shows itself afterwards", async () => {
+    const { config, drop } = await testDatabase();
+    const [from, next] = [randomBytes(32), randomBytes(32)].map((key) => ({
+      key,
+      sample: sealSecret(key, "heliograph master key"),
+    })) as [{ key: Buffer; sample: string }, { key: Buffer; sample: string }];
+    await addKeySample(config, from.sample);
+    const show = (key: Buffer, other?: Buffer) =>
+      showProcess(config, masterKeyOf(key, other), { services: ["wallet"] });
+    const begin = () =>
+      beginKeyRotation(config, {
+        from: from.sample,
+        next: next.sample,
+        fingerprint: fingerprintsOf(next.key)[0]!,
+      });
+    await show(from.key, next.key);
+    await expect(begin()).resolves.toEqual({ begun: true, late: [] });
+    await expect(show(from.key, next.key)).rejects.toThrow(/began while this process started/);
+    await show(next.key, from.key);
+    await drop();
   });
 
   it("is not kept when another first start was quicker", async () => {

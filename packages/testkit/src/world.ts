@@ -11,6 +11,7 @@ import { makeWorldDatabases } from "./world-databases.ts";
 import { checkedCalls } from "./world-client.ts";
 
 export { serveAlone } from "./serve-alone.ts";
+export { turnKey } from "./turned-key.ts";
 
 type Gateway = EventData<"GatewayConfigured">;
 

@@ -1,4 +1,4 @@
-import { masterKeyState } from "@heliograph/platform";
+import { masterKeyState, named } from "@heliograph/platform";
 import { clockSkewMs, clockSkewWorthSayingMs } from "@heliograph/runtime";
 import { duration, type Finding, type OpenPlace } from "./check.ts";
 
@@ -20,14 +20,22 @@ export async function lookAtMasterKey({
   settings,
   server,
 }: Pick<OpenPlace, "settings" | "server">): Promise<Finding> {
-  const { state, from } = await masterKeyState(settings, server);
+  const { state, from, late } = await masterKeyState(settings, server);
   switch (state) {
     case "opens":
-      return { status: "ok", summary: `${from} opens what is sealed` };
+      return late.length === 0
+        ? { status: "ok", summary: `${from} opens what is sealed` }
+        : {
+            status: "failed",
+            summary: `these processes seal with a key that is not the installation's any more, start them anew: ${named(late)}`,
+          };
     case "rotating":
       return {
         status: "warning",
-        summary: `the master key is being rotated: go on with rotate-key until it says that it is done`,
+        summary:
+          late.length === 0
+            ? "the master key is being rotated: go on with rotate-key until it says that it is done"
+            : `the master key is being rotated, and these seal with the one before until they are started anew: ${named(late)}`,
       };
     case "untried":
       return { status: "ok", summary: `${from} is there, and nothing was ever sealed with it` };

@@ -1,5 +1,5 @@
 import { newId, parseKey, streamOf } from "@heliograph/contracts";
-import { openWorld, type World } from "@heliograph/testkit/world";
+import { openWorld, turnKey, type World } from "@heliograph/testkit/world";
 import { service as wallet } from "@heliograph/wallet";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { service } from "../src/index.ts";
@@ -38,6 +38,29 @@ describe("an issued key", () => {
     const again = await issue(key, { name: "a" }, headers);
     expect(again.text).toBe(first.text);
     expect((await world.call("GET", "/api/v1/keys", { key })).body.data).toHaveLength(2);
+  });
+
+  test("whose first try never answered is shown across a rotation of the master key as it was recorded, and not at all without the key before", async () => {
+    const { key } = await world.addPartner();
+    const headers = { "idempotency-key": newId("req") };
+    const again = async () => {
+      await world.platform.contexts.sandbox.pool.query(
+        "update ingress.idempotency set done = false, answer = null, lease_until = now() - interval '1 minute'",
+      );
+      const { status, body } = await issue(key, { name: "a" }, headers);
+      return { status, key: body.key };
+    };
+    const first = await issue(key, { name: "a" }, headers);
+    const shown = { status: 201, key: first.body.key };
+    const { forget, turnBack } = turnKey(world.platform.masterKey);
+    try {
+      expect(await again()).toEqual(shown);
+      forget();
+      expect(await again()).toEqual({ status: 201, key: null });
+    } finally {
+      turnBack();
+    }
+    expect(await again()).toEqual(shown);
   });
 
   test("has no more rights than the one that issues it", async () => {

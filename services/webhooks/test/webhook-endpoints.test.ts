@@ -3,7 +3,7 @@ import { agentCreated } from "@heliograph/testkit/people";
 import { newId, newSecret, openSecret, sealSecret, streamOf, uuid7 } from "@heliograph/contracts";
 import { type Endpoint, evolveEndpoint } from "@heliograph/domain";
 import { takeMail } from "@heliograph/platform";
-import { openWorld, type World } from "@heliograph/testkit/world";
+import { openWorld, turnKey, type World } from "@heliograph/testkit/world";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { service } from "../src/index.ts";
 import { postAll } from "../src/mails.ts";
@@ -215,6 +215,30 @@ describe("a webhook endpoint", () => {
     }
     const log = JSON.stringify((await stored(id)).map(({ data }) => data));
     for (const own of [first, second]) expect(log).not.toContain(own.slice(6));
+  });
+
+  test("is shown as it was while what it held then opens, and refused without the key that sealed it", async () => {
+    const past = { asymmetric_signature: true, headers: { "x-password": "hush" } };
+    const made = await create(past);
+    const plain = await create();
+    const asOf = ({ body, headers }: typeof made) =>
+      call("GET", `/${body.id}?as_of=${headers.get("log-position")}`);
+    const { forget, turnBack } = turnKey(world.platform.masterKey);
+    try {
+      expect((await asOf(made)).body).toMatchObject({
+        headers: { "x-password": "***" },
+        public_keys: [{}, {}],
+      });
+      forget();
+      const refused = await asOf(made);
+      expect([refused.status, refused.body.errors]).toMatchObject([
+        422,
+        [{ path: "as_of", code: "not_supported" }],
+      ]);
+      expect((await asOf(plain)).body).toMatchObject({ id: plain.body.id, public_keys: [] });
+    } finally {
+      turnBack();
+    }
   });
 
   test("has a public key for each secret that signs, and signs as asked", async () => {

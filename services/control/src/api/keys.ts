@@ -17,14 +17,13 @@ import {
   requireMatch,
   type Route,
   route,
-  showsSecrets,
   slicePage,
   TimeInput,
   untilInEffect,
 } from "@heliograph/api";
 import { decideRevoke, evolve, isVisible, type KeyState } from "../decide-key.ts";
 import { grantOf, requireKnown } from "../grant.ts";
-import { issueKey } from "../issue-key.ts";
+import { issueKey, shownKey } from "../issue-key.ts";
 import { usesOf } from "../key-use.ts";
 import { callerOf, IssuedKey, keyView, KeyView, RotatedKey, visibleKeys } from "./key-view.ts";
 import { RotateKey, rotate } from "./rotate-key.ts";
@@ -74,10 +73,11 @@ async function issue(call: Call<unknown, unknown>, asked: IssueKey): Promise<Ans
   if (environment === "live" && call.env !== "live")
     throw new PublicError("insufficient_scope", "A sandbox key issues sandbox keys only.");
   requireKnown(call, asked.scopes ?? []);
-  const { key, data, append } = issueKey(call, "", call.account, environment, {
+  const made = issueKey(call, "", call.account, environment, {
     name,
     ...grantOf(call.key, asked),
   });
+  const { data, append } = made;
   const active = visibleKeys(call).filter((item) => endOf(item, Date.now()) === undefined);
   if (active.length >= maxActiveKeys && !active.some((item) => item.key_id === data.key_id))
     throw new PublicError("conflict", `A partner has at most ${maxActiveKeys} active keys.`);
@@ -89,7 +89,7 @@ async function issue(call: Call<unknown, unknown>, asked: IssueKey): Promise<Ans
   };
   return {
     status: 201,
-    body: { ...keyView(issued), key: showsSecrets(call, repeated) ? key : null },
+    body: { ...keyView(issued), key: shownKey(call, made, repeated) },
     position,
   };
 }

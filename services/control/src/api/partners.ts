@@ -13,7 +13,6 @@ import {
   appendPlatform,
   created,
   requireMatch,
-  showsSecrets,
   untilInEffect,
   type Answer,
   type Route,
@@ -21,7 +20,7 @@ import {
 } from "@heliograph/api";
 import { Countries } from "./countries.ts";
 import { decideChange } from "../decide-partner.ts";
-import { issueKey } from "../issue-key.ts";
+import { issueKey, shownKey } from "../issue-key.ts";
 
 /** More than one installation does: what is larger is a slip. */
 const most = 1_000_000;
@@ -144,7 +143,8 @@ async function create(call: Call<z.infer<typeof CreatePartner>, unknown>): Promi
     sandbox!.append,
   ]);
   const partner = call.context.directory.partner(id)!;
-  const keys = showsSecrets(call, repeated) ? { live: live!.key, sandbox: sandbox!.key } : null;
+  const [forLive, forSandbox] = [live!, sandbox!].map((made) => shownKey(call, made, repeated));
+  const keys = forLive && forSandbox ? { live: forLive, sandbox: forSandbox } : null;
   return { status: 201, body: { ...partnerView(partner), keys }, position };
 }
 

@@ -8,13 +8,12 @@ import {
   type Call,
   changeOnce,
   requireMatch,
-  showsSecrets,
   TimeInput,
   untilInEffect,
 } from "@heliograph/api";
 import { decideRotate, evolve, type KeyState, type RotateRefusal } from "../decide-key.ts";
 import { requireWithin } from "../grant.ts";
-import { issueKey } from "../issue-key.ts";
+import { issueKey, shownKey } from "../issue-key.ts";
 import { callerOf, keyView } from "./key-view.ts";
 
 /** One day: as long as an earlier webhook secret signs, when nothing is said. */
@@ -101,7 +100,7 @@ export async function rotate(
     status: 201,
     body: {
       ...keyView(issued),
-      key: showsSecrets(call, repeated) ? successor.key : null,
+      key: shownKey(call, successor, repeated),
       previous_key_expires_at: state.expires_at,
     },
     position,

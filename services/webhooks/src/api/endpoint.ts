@@ -16,7 +16,7 @@ import {
   signingSecrets,
 } from "@heliograph/domain";
 import type { RecordedEvent } from "@heliograph/log";
-import { changeOnce, type Call } from "@heliograph/api";
+import { changeOnce, notAsOf, type Call } from "@heliograph/api";
 import { headersOf, masked, sealHeaders } from "../headers.ts";
 import { publicKeyOf } from "../sign.ts";
 
@@ -131,6 +131,27 @@ export const endpointView = (endpoint: Endpoint, masterKey: Buffer): object => (
   created_at: endpoint.created_at,
   updated_at: endpoint.updated_at,
 });
+
+/** The same as it was, while what it shows of it opens: a rotation of the master key seals anew what there is now, and no event of before. Throws `invalid_request` afterwards. */
+export function pastEndpointView(endpoint: Endpoint, masterKey: MasterKey): object {
+  const { sealed_headers, asymmetric_signature, secrets } = endpoint;
+  const shown = asymmetric_signature === true ? signingSecrets(secrets, Date.now()) : [];
+  const sealed = [sealed_headers, ...shown.map((secret) => secret.sealed)];
+  if (!sealed.every((each) => each === undefined || opens(masterKey, each)))
+    throw notAsOf(
+      "is before the master key was rotated, and the headers or keys that the endpoint had then open no more",
+    );
+  return endpointView(endpoint, masterKey);
+}
+
+function opens(masterKey: MasterKey, sealed: string): boolean {
+  try {
+    openSecret(masterKey, sealed);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 /** What verifies `v1a` now, the current one first. */
 const publicKeysOf = (endpoint: Endpoint, masterKey: MasterKey): readonly object[] =>

@@ -30,6 +30,7 @@ import {
   changeErrors,
   endpointView,
   findEndpoint,
+  pastEndpointView,
   secretsOf,
   settingsOf,
 } from "./endpoint.ts";
@@ -240,6 +241,12 @@ async function list(call: Call<undefined, ListQuery>): Promise<Answer> {
   };
 }
 
+async function show(call: Call<unknown, unknown>): Promise<Answer> {
+  const { endpoint } = await findEndpoint(call as Call, call.params["id"]!);
+  const view = call.isOfPast ? pastEndpointView : endpointView;
+  return { status: 200, body: view(endpoint, call.context.masterKey), headers: fresh };
+}
+
 const fresh = { "Projection-Lag": "0" };
 
 export const webhookEndpointRoutes: readonly Route[] = [
@@ -274,14 +281,7 @@ export const webhookEndpointRoutes: readonly Route[] = [
     asOf: true,
     response: EndpointView,
     errors: ["not_found"],
-    handler: async (call) => ({
-      status: 200,
-      body: endpointView(
-        (await findEndpoint(call, call.params["id"]!)).endpoint,
-        call.context.masterKey,
-      ),
-      headers: fresh,
-    }),
+    handler: show,
   }),
   route({
     method: "PATCH",
