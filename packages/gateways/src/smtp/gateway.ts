@@ -123,14 +123,11 @@ export function createSmtpGateway({ config, settings, secrets, tools }: Parts): 
     const track: Track = {};
     const messageId = mailIdOf(attempt.attemptId, returnDomain ?? sender.email.domain);
     const forProvider = settings.events === "sendgrid" ? sendgridHeaders(messageId) : {};
+    const own = { replyTo: settings.reply_to, ownLink: ownLink(attempt), forProvider };
     const mail = {
       from: { name: sender.name, address: sender.email.address },
       to: { name: "", address: recipient.address },
-      ...headersOf(attempt, sender, {
-        replyTo: settings.reply_to,
-        ownLink: ownLink(attempt),
-        forProvider,
-      }),
+      ...headersOf(attempt, sender, own),
       envelope: { from: returnPath(attempt, sender), to: [recipient.address] },
       subject: foldable(attempt.content.subject ?? ""),
       messageId,
