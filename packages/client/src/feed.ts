@@ -141,17 +141,9 @@ async function* polled(
   }
 }
 
-/** Any type that is rare will do: pages of it lead past everything else. */
-const rareType = "webhook_endpoint.disabled";
-
 /** The `sequence` of the newest event, 0 when there is none: `follow` with it as `after` begins with what comes next. */
 export async function head(settings: Settings, row: Row, options: AnyOptions): Promise<number> {
-  const limit = 1000;
-  for (let after = 0; ;) {
-    const query = { after, limit, types: rareType };
-    const request = outgoing(settings, row, [], { query, options });
-    const page = (await call(settings, request)) as LifecycleEventPage;
-    after = page.next_after;
-    if (page.data.length < limit) return after;
-  }
+  const query = { before: Number.MAX_SAFE_INTEGER, limit: 1 };
+  const request = outgoing(settings, row, [], { query, options });
+  return ((await call(settings, request)) as LifecycleEventPage).next_after;
 }

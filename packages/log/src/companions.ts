@@ -46,12 +46,13 @@ export class Companions {
     isTaken: (stream: string) => boolean,
   ): Party | undefined {
     if (this.#all.size === 0 || performance.now() < this.#quietUntil) return undefined;
-    const joined: Joining[] = [];
+    const overs: ((stored: boolean) => void)[] = [];
     const joinedItems: Item[] = [];
     const streams = new Set<string>();
     for (const companion of this.#all) {
       const joining = this.#ask(companion, items, base);
       if (joining === undefined) continue;
+      const over = (stored: boolean): void => this.#tell(companion, () => joining.over(stored));
       const encoded = joining.appends.map((append) => encodeAppend(append, this.#validate));
       const fits = joining.appends.every(
         ({ stream, expected }, at) =>
@@ -61,27 +62,37 @@ export class Companions {
           !isTaken(stream),
       );
       if (!fits) {
-        joining.over(false);
+        over(false);
         continue;
       }
-      joined.push(joining);
+      overs.push(over);
       for (const [at, append] of joining.appends.entries()) {
         streams.add(append.stream);
         joinedItems.push({ append, encoded: encoded[at] as Encoded[] });
       }
     }
-    if (joined.length === 0) return undefined;
+    if (overs.length === 0) return undefined;
     return {
       items: joinedItems,
       over(stored) {
-        for (const joining of joined) joining.over(stored);
+        for (const over of overs) over(stored);
       },
     };
   }
 
   /** Tells of everything that this process has stored, before anybody else hears of it. */
   stored(events: readonly RecordedEvent[]): void {
-    for (const companion of this.#all) companion.stored(events);
+    for (const companion of this.#all) this.#tell(companion, () => companion.stored(events));
+  }
+
+  /** Whoever fails to hear what became of events knows too little to be asked again; the events stand, and who stored them is told so. */
+  #tell(companion: Companion, tell: () => void): void {
+    try {
+      tell();
+    } catch (error) {
+      this.#all.delete(companion);
+      this.#onError(error);
+    }
   }
 
   #ask(companion: Companion, items: readonly Item[], base: Position): Joining | undefined {

@@ -69,3 +69,19 @@ test("the position before a time is found by halving", async () => {
     expect(await positionBefore(log, timeMs)).toBe(position);
   await log.close();
 });
+
+const noteOf = (data: object): string => (data as { note: string }).note;
+
+test("a clock that was set back makes only the times that were twice ambiguous", async () => {
+  const times = [10, 20, 30, 40, 50, 25, 35, 45, 55, 60];
+  const log = openMemoryLog({
+    upcast: (event) => ({ ...event, recordedAt: times[Number(noteOf(event.data))]! }),
+  });
+  for (const index of times.keys()) await append(log, "message-a", String(index));
+  expect([await positionBefore(log, 21), await positionBefore(log, 56)]).toEqual([2n, 9n]);
+  for (let timeMs = 26; timeMs <= 50; timeMs++) {
+    const at = Number(await positionBefore(log, timeMs));
+    expect(times[at - 1]! < timeMs && times[at]! >= timeMs).toBe(true);
+  }
+  await log.close();
+});

@@ -120,3 +120,57 @@ test("a companion that throws is left out", async () => {
   expect(await log.append([newStream()])).toMatchObject([{ kind: "appended" }]);
   expect(await all(log)).toHaveLength(1);
 });
+
+describe.each(Object.entries(drivers))(
+  "a companion of a %s log that fails to hear",
+  (_name, open) => {
+    test("what became of it is asked no more, and what was stored is neither refused nor stored twice", async () => {
+      const { log, close } = await open();
+      // Whoever subscribes has the log tell what it stores.
+      const seen = watch(log, { after: 0n });
+      try {
+        await log.append([newStream({ type: "Other" })]);
+        const fail = (): never => {
+          throw new Error("it cannot hear");
+        };
+        let asked = 0;
+        const failing = (over: () => void, stored: () => void): Companion => ({
+          types: new Set(["Tested"]),
+          join: () => ({ appends: [follower(`follows-${++asked}`)], over }),
+          stored,
+        });
+        for (const companion of [failing(fail, () => undefined), failing(() => undefined, fail)]) {
+          const before = asked;
+          const { companion: beside, heard } = companionOf(() => follower("beside", "any"));
+          log.accompany!(companion);
+          const leave = log.accompany!(beside);
+          const appends = [newStream(), newStream()];
+          expect(await log.append(appends)).toMatchObject(
+            appends.map(() => ({ kind: "appended" })),
+          );
+          expect(asked).toBe(before + 1);
+          // At any revision: sent again it would be stored again.
+          const any = { ...newStream(), expected: "any" as const };
+          expect(await log.append([any])).toMatchObject([{ kind: "appended", revision: 0 }]);
+          await log.append([newStream()]);
+          expect(asked).toBe(before + 1);
+          for (const { stream } of [...appends, any])
+            expect(await log.readStream(stream)).toHaveLength(1);
+          expect(heard.map(({ position }) => position)).toEqual(
+            heard.map((_, at) => heard[0]!.position + BigInt(at)),
+          );
+          expect(heard.at(-1)!.position).toBe(await log.head());
+          leave();
+        }
+        // Also where nothing went along.
+        log.accompany!({ types: new Set(), join: () => undefined, stored: fail });
+        const any = { ...newStream(), expected: "any" as const };
+        expect(await log.append([any])).toMatchObject([{ kind: "appended", revision: 0 }]);
+        expect(await log.readStream(any.stream)).toHaveLength(1);
+      } finally {
+        await seen.stop();
+        await close();
+      }
+    });
+  },
+);

@@ -1,4 +1,4 @@
-import { loosely, testDatabase, until, type TestDatabase } from "@heliograph/testkit";
+import { loosely, tcpProxy, testDatabase, until, type TestDatabase } from "@heliograph/testkit";
 import { randomUUID } from "node:crypto";
 import pg from "pg";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -11,7 +11,6 @@ import {
   type PostgresLogOptions,
 } from "../src/index.ts";
 import { event, isDense, newStream, watch } from "./support.ts";
-import { tcpProxy } from "./tcp-proxy.ts";
 
 let database: TestDatabase;
 let admin: pg.Client;

@@ -60,6 +60,13 @@ export function pause(ms: number, signal?: AbortSignal): Promise<void> {
   });
 }
 
+/** At most a quarter of one core, and of what a database can read for one caller. */
+const restFactor = 3;
+const longestRestMs = 5_000;
+
+/** How long those rest who look through much, piece by piece, beside others who wait: three times as long as a piece took. */
+export const restMs = (workedMs: number): number => Math.min(workedMs * restFactor, longestRestMs);
+
 /** Runs pieces of work one after another, in the order of the calls. A failure of one does not stop the next. */
 export function oneAtATime(): <T>(work: () => Promise<T>) => Promise<T> {
   let last: Promise<unknown> = Promise.resolve();

@@ -36,6 +36,7 @@ export type { SinkBehaviour, SinkRequest, WebhookSink } from "./webhook-sink.ts"
 export { webhookSink } from "./webhook-sink.ts";
 export { openapiCheck } from "./openapi-check.ts";
 export { partnerIn, placedFeed } from "./placed-feed.ts";
+export { tcpProxy } from "./tcp-proxy.ts";
 export { testVault } from "./test-vault.ts";
 export { runningCells } from "./running-cells.ts";
 export { consumerOn, runConsumerHere } from "./run-consumer-here.ts";

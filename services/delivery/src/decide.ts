@@ -15,7 +15,7 @@ import {
   type Receipt,
   type ReceiptEvent,
 } from "./facts.ts";
-import { badNewsOfSteps, requestIn, settledBy, stepIn } from "./steps.ts";
+import { badNewsOfSteps, requestIn, settledBy, settledByBounce, stepIn } from "./steps.ts";
 
 export type { Fact, Receipt, ReceiptEvent } from "./facts.ts";
 
@@ -107,42 +107,48 @@ function badNews(
   const others = current.length < left.length;
   // News about an attempt that is not recorded yet waits for it.
   const park = others && awaitsAttempt && reached === "sent" && state.failing === undefined;
-  const fact = worst(state, current, reached, awaitsAttempt);
+  const facts = worst(state, current, reached, awaitsAttempt);
   return {
-    facts: [...(steps?.facts ?? []), ...(fact === undefined ? [] : [fact])],
-    park: park && (fact === undefined || fact.type === "BounceDeferred"),
+    facts: [...(steps?.facts ?? []), ...facts],
+    park: park && facts.every(({ type }) => type === "BounceDeferred"),
   };
 }
 
-/** The one fact that bad news about the current attempt comes to. */
+/** What bad news about the current attempt comes to. */
 function worst(
   state: MessageState,
   current: readonly ReceiptEvent[],
   reached: MessageStatus,
   awaitsAttempt: boolean,
-): Fact | undefined {
+): readonly Fact[] {
   const email = state.request.channel === "email";
   const permanent = current.filter((event) => !isTransient(event.data));
   const bounce = email ? permanent.find((event) => event.data.status === "bounced") : undefined;
   if (bounce !== undefined && below(reached, "bounced"))
-    return { type: "MessageBounced", data: bouncedData(state, bounce.data), cause: bounce };
-  if (reached !== "sent" || state.failing !== undefined) return undefined;
+    return [
+      { type: "MessageBounced", data: bouncedData(state, bounce.data), cause: bounce },
+      // What arrived by this very batch is charged already.
+      ...(reached === "sent" ? settledByBounce(state, bounce) : []),
+    ];
+  if (reached !== "sent" || state.failing !== undefined) return [];
   const undelivered = permanent[0];
   if (undelivered !== undefined)
-    return {
-      type: "DeliveryFailed",
-      data: undeliveredData(state, undelivered.data),
-      cause: undelivered,
-    };
+    return [
+      {
+        type: "DeliveryFailed",
+        data: undeliveredData(state, undelivered.data),
+        cause: undelivered,
+      },
+    ];
   const deferred = current[0];
-  if (deferred === undefined || awaitsAttempt) return undefined;
+  if (deferred === undefined || awaitsAttempt) return [];
   const error: Failure = deferred.data.error ?? defaultError("soft_bounce", false);
   const data: EventData<"BounceDeferred"> = {
     message_id: state.id,
     attempt: state.sentAttempt,
     error,
   };
-  return { type: "BounceDeferred", data, cause: deferred };
+  return [{ type: "BounceDeferred", data, cause: deferred }];
 }
 
 const isBad = ({ status }: Receipt): boolean =>

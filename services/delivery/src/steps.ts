@@ -30,6 +30,13 @@ export function settledBy(state: MessageState, cause: ReceiptEvent): readonly Fa
   return [settled(state, step, `it was delivered by ${channel}`, cause)];
 }
 
+/** A step that came back as an e-mail does was carried to the recipient's server, which is what the price is for. While the next one might have begun it was not charged. */
+export function settledByBounce(state: MessageState, cause: ReceiptEvent): readonly Fact[] {
+  const { failover, failing, charged, request } = state;
+  if (failover === undefined || charged || failing !== undefined) return [];
+  return [settled(state, failover.step, `it bounced, and ${request.channel} is charged`, cause)];
+}
+
 function settled(state: MessageState, step: number, reason: string, cause: ReceiptEvent): Fact {
   const data = settledStep(state.failover!.origin, step, reason);
   return { type: "MessageSettled", data, cause };

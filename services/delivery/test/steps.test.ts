@@ -270,11 +270,12 @@ function holdsNow(life: Life): void {
   expect(state.charged).toBe(status === "captured");
   if (state.charged) expect(amount).toBe(state.request.cost);
   if (state.status === "failed") expect(["released", "refunded"]).toContain(status);
+  if (state.status === "bounced" && state.failing === undefined) expect(status).toBe("captured");
   if (delivered >= 0 && !types.includes("MessageFailed") && state.failing === undefined)
     expect(status).toBe("captured");
 }
 
-it("In any order of answers, receipts and times: each step begins once, none after delivery was known, and one step is charged", () => {
+it("In any order of answers, receipts and times: each step begins once, none after delivery was known, and one step is charged, also where it bounced", () => {
   fc.assert(
     fc.property(order, fc.array(happening, { maxLength: 14 }), (steps, happenings) => {
       const life = new Life(steps);
@@ -300,6 +301,24 @@ it("In any order of answers, receipts and times: each step begins once, none aft
             [[2, "delivered"]],
             [[2, "bounced"]],
             [[0, "read"]],
+          ],
+        ],
+        // An e-mail comes back while it waits for a receipt, after which alone the next step would begin.
+        [
+          [
+            { on: ["no_receipt"], cost: "0.1" },
+            { on: ["no_receipt"], cost: "0.1" },
+            { on: ["no_receipt"], cost: "0.9" },
+          ],
+          [
+            "accepted",
+            "unheard",
+            "accepted",
+            [[0, "undelivered"]],
+            "unheard",
+            "accepted",
+            [[1, "undelivered"]],
+            [[2, "bounced"]],
           ],
         ],
         // Two steps are heard of at once, and the later one as read.

@@ -283,6 +283,25 @@ test("listen goes on where a consumer of its name was, with what came while it w
   const two = listening();
   await expect.poll(ids, { timeout: 20_000 }).toEqual([first.id, second.id]);
   expect(await two.end()).toMatchObject({ code: 0 });
+  // What the receiver does not take is tried again, and is the first of the next time after Ctrl-C.
+  const kept = await place();
+  const third = await client.contacts.create({ name: "third" });
+  sink.queue({ type: "reset" }, { type: "answer", status: 500 });
+  const three = listening();
+  await expect.poll(ids, { timeout: 20_000 }).toHaveLength(4);
+  const fourth = await client.contacts.create({ name: "fourth" });
+  const stopped = await three.end();
+  expect(stopped).toMatchObject({
+    code: 0,
+    printed: "",
+    said: expect.stringMatching(/ was not taken \(no answer\); again in 1 s/),
+  });
+  expect(await place()).toBe(kept);
+  sink.queue({ type: "answer", status: 400 });
+  const four = listening();
+  await expect.poll(ids, { timeout: 20_000 }).toHaveLength(7);
+  expect(ids().slice(2)).toEqual([...Array(4).fill(third.id), fourth.id]);
+  expect((await four.end()).printed).toMatch(/contact\.created {2}evt_\w+ {2}-> {2}200/);
   const both = ["listen", "--forward", "3000", "--consumer", "x", "--after", "0"];
   expect(await cli(both)).toMatchObject({
     code: 2,

@@ -1,8 +1,12 @@
 import { until } from "@heliograph/testkit";
 import { openWorld, type World } from "@heliograph/testkit/world";
 import { service as control } from "@heliograph/control";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type pg from "pg";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { service } from "../src/index.ts";
+import * as streams from "./read-stream.ts";
+
+type Query = (asked: pg.QueryConfig) => Promise<pg.QueryResult>;
 
 let world: World;
 beforeAll(async () => {
@@ -31,6 +35,10 @@ async function publish(partner: string, from: number, types: readonly string[]):
 
 const get = (key: string, query: string, headers: Record<string, string> = {}) =>
   world.call("GET", `/api/v1/events${query}`, { key, headers });
+
+type Options = Parameters<typeof streams.readStream>[3];
+const readStream = (key: string, count: number, options?: Options) =>
+  streams.readStream(world.port, key, count, options);
 
 describe("the feed", () => {
   test("gives the stored text unchanged and says where to read on", async () => {
@@ -256,39 +264,6 @@ describe("the feed", () => {
   });
 });
 
-/** Reads server-sent events until `count` have come. */
-async function readStream(
-  key: string,
-  count: number,
-  options: { query?: string; headers?: Record<string, string>; opened?: () => void } = {},
-): Promise<{ ids: string[]; data: string[] }> {
-  const closing = new AbortController();
-  const response = await fetch(
-    `http://127.0.0.1:${world.port}/api/v1/events/stream${options.query ?? ""}`,
-    {
-      headers: { authorization: `Bearer ${key}`, ...options.headers },
-      signal: closing.signal,
-    },
-  );
-  expect(response.headers.get("content-type")).toContain("text/event-stream");
-  options.opened?.();
-  const ids: string[] = [];
-  const data: string[] = [];
-  let text = "";
-  for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) {
-    text += chunk;
-    const blocks = text.split("\n\n");
-    text = blocks.pop()!;
-    for (const line of blocks.flatMap((block) => block.split("\n"))) {
-      if (line.startsWith("id: ")) ids.push(line.slice(4));
-      if (line.startsWith("data: ")) data.push(line.slice(6));
-    }
-    if (ids.length >= count) break;
-  }
-  closing.abort();
-  return { ids, data };
-}
-
 describe("the stream", () => {
   test("gives what is there, then what comes, with the text of the feed", async () => {
     const { id, key } = await world.addPartner();
@@ -355,6 +330,36 @@ describe("the stream", () => {
     await publish(id, 1_001, ["message.failed"]);
     const headers = { "last-event-id": "1000" };
     expect((await readStream(key, 1, { query, headers })).ids).toEqual(["1001"]);
+  });
+
+  test("rests three times as long as it looked through what its filter keeps back", async () => {
+    const { id, key } = await world.addPartner();
+    const { projectionPool } = world.platform.contexts.sandbox;
+    await projectionPool.query(
+      `with e as (insert into lifecycle.events (partner, sequence, position, type, body, filtered)
+         select $1, n, n, 'message.sent', '{}', '{"tags":["other"]}' from generate_series(1, 15000) n)
+       insert into lifecycle.sequences values ($1, 15000)`,
+      [id],
+    );
+    let workedMs = 0;
+    const query = projectionPool.query.bind(projectionPool) as Query;
+    const timed: Query = async (asked) => {
+      const began = performance.now();
+      const answer = await query(asked);
+      if (asked.name?.startsWith("lifecycle_page") && Number(asked.values?.[1]) < 10_000)
+        workedMs += performance.now() - began;
+      return answer;
+    };
+    const spy = vi.spyOn(projectionPool, "query").mockImplementation(timed as never);
+    const rare = `?filters=${encodeURIComponent('{"tags":["never"]}')}`;
+    let toldMs = 0;
+    expect(
+      (await readStream(key, 2, { query: rare, told: () => (toldMs ||= performance.now()) })).ids,
+    ).toEqual(["10000", "15000"]);
+    const pausedMs = performance.now() - toldMs;
+    spy.mockRestore();
+    expect(workedMs).toBeGreaterThan(0);
+    expect(pausedMs).toBeGreaterThan(workedMs * 2);
   });
 
   test("delivers a long history in order to a reader that is slow", async () => {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import { eventPublicId, newId, streamOf, uuid5, type EndpointFilters } from "@heliograph/contracts";
 import { openMemoryLog, type EventLog } from "@heliograph/log";
 import {
@@ -169,7 +169,7 @@ it("looks at 10,000 events for a filter too, page by page of what passes", async
   const partner = "ptn_M";
   await pool.query(
     `insert into lifecycle.events (partner, sequence, position, type, body, filtered)
-     select $1, n, 0, 'message.sent', '{}', case when n in (1, 2500, 10001) then '{"tags":["vip"]}' end from generate_series(1, 10001) n`,
+     select $1, n, 0, 'message.sent', '{"body":' || n || '}', case when n in (1, 2500, 10001) then '{"tags":["vip"]}' end from generate_series(1, 10001) n`,
     [partner],
   );
   await pool.query("insert into lifecycle.sequences values ($1, 10001)", [partner]);
@@ -182,9 +182,19 @@ it("looks at 10,000 events for a filter too, page by page of what passes", async
     });
     return [rows.map(({ sequence }) => sequence), nextAfter];
   };
+  const asked = vi.spyOn(pool, "query");
   expect(await page(0, 2)).toEqual([[1, 2_500], 2_500]);
   expect(await page(0, 9)).toEqual([[1, 2_500], 10_000]);
   expect(await page(10_000, 9)).toEqual([[10_001], 10_001]);
+  // Of what is kept back no body is read.
+  const answers = await Promise.all(
+    asked.mock.results.map(({ value }) => value as Promise<pg.QueryResult>),
+  );
+  asked.mockRestore();
+  const bodies = answers.flatMap(
+    ({ rows }) => JSON.stringify(rows).match(/(?<=body.":)\d+/g) ?? [],
+  );
+  expect(bodies).toEqual(["1", "2500", "1", "2500", "10001"]);
 });
 
 it("a page for a rare type looks at 10,000 events in either direction, and says where the next one goes on", async () => {

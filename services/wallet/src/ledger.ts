@@ -15,6 +15,9 @@ import { openWallets, walletStream, type Wallets } from "./wallets.ts";
 /** Another writer can win a race once per take-over; so many in a row mean that something else is wrong. */
 const maxConflicts = 10;
 
+/** What counts in the day in which its cause was stored. */
+const datedTypes: ReadonlySet<string> = new Set(["FundsChargedLate", "FundsWrittenOff"]);
+
 export type Decided = {
   readonly wallet: string;
   readonly decision: WalletDecision;
@@ -54,7 +57,7 @@ export class Ledger {
 
   /**
    * Decides at once, where nothing has to be read for it, and leaves storing it to the caller, who says at the end whether it is: nothing else is decided until then. Wallets of which something is
-   * not known, or has nothing to be written, are left out. Undefined while others are being settled.
+   * not known, or has nothing to be written, are left out, and those where the day of a cause counts whose time nobody knows before it is stored. Undefined while others are being settled.
    */
   decideEarly(
     open: Causes,
@@ -67,15 +70,19 @@ export class Ledger {
     const decided: Decided[] = [];
     for (const [wallet, causes] of known) {
       const one = this.#decideOne(wallet, causes, false);
-      if (one.decision.events.length > 0) decided.push(one);
+      const { events } = one.decision;
+      if (events.length > 0 && !events.some(({ type }) => datedTypes.has(type))) decided.push(one);
     }
     if (decided.length === 0) return undefined;
     const ended = Promise.withResolvers<void>();
     this.#early = ended.promise;
     const over = (stored: boolean): void => {
-      if (stored) for (const one of decided) this.#stored(one);
-      this.#early = undefined;
-      ended.resolve();
+      try {
+        if (stored) for (const one of decided) this.#stored(one);
+      } finally {
+        this.#early = undefined;
+        ended.resolve();
+      }
     };
     return { decided, over };
   }

@@ -96,7 +96,7 @@ export function partnerOn(log: EventLog, partner = newId("ptn")) {
     stream: string,
     type: string,
     data: object,
-    expected: "any" | "no_stream" = "any",
+    expected: "any" | "no_stream" | number = "any",
   ): Promise<void> => {
     const event: NewEvent = { id: uuid7(), type, data, metadata: { partner, actor: "test" } };
     const [outcome] = await log.append([{ stream, expected, events: [event] }]);
@@ -106,7 +106,7 @@ export function partnerOn(log: EventLog, partner = newId("ptn")) {
     number: number,
     type: string,
     data: object,
-    expected: "any" | "no_stream" = "any",
+    expected: "any" | "no_stream" | number = "any",
   ): Promise<void> =>
     append(
       streamOf("message", idOf(number)),
@@ -152,8 +152,9 @@ export function partnerOn(log: EventLog, partner = newId("ptn")) {
         },
         "no_stream",
       ),
-    sent: (number: number): Promise<void> =>
-      onMessage(number, "MessageSent", {
+    /** `expected`: the revision that its message has, where it may have company. */
+    sent: (number: number, expected: number | "any" = "any"): Promise<void> => {
+      const sent = {
         message,
         attempt: 1,
         attempt_id: newId("atp"),
@@ -163,7 +164,9 @@ export function partnerOn(log: EventLog, partner = newId("ptn")) {
         provider: { name: "simulator", message_id: String(number), status: "accepted" },
         cost,
         currency,
-      }),
+      };
+      return onMessage(number, "MessageSent", sent, expected);
+    },
     exhausted: (number: number): Promise<void> =>
       onMessage(number, "DispatchExhausted", {
         message,

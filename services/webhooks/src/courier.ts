@@ -32,6 +32,8 @@ const retryDisableMs = 5_000;
 const countsWaitMs = 1_000;
 /** Most deliveries in memory over all endpoints; above it new ones go straight to the table. */
 const maxInMemory = 20_000;
+/** Most of them that were read from the table: what is new finds room all the same. */
+const maxStoredInMemory = 10_000;
 /** Requests in the air over all endpoints. */
 const maxActive = 512;
 
@@ -83,12 +85,18 @@ export class Courier {
       inMemory: () => this.memory.size,
       pending: () => this.#store.countPending(),
     });
-    this.#dueLook = new DueLook(store, lanes, window, {
-      isOver: (job) => this.#isOver(job),
-      take: (lane, job) => this.memory.take(lane, job, lane.stored),
-      kick: (lane) => this.#sender.kick(lane),
-      isStopping: () => this.#stopping,
-    });
+    this.#dueLook = new DueLook(
+      store,
+      lanes,
+      window,
+      shardPart(maxStoredInMemory, tools.shard, 1_000),
+      {
+        isOver: (job) => this.#isOver(job),
+        take: (lane, job) => this.memory.take(lane, job, lane.stored),
+        kick: (lane) => this.#sender.kick(lane),
+        isStopping: () => this.#stopping,
+      },
+    );
     this.memory = new Memory(window, shardPart(maxInMemory, tools.shard, 2_000), {
       isOver: (job) => this.#isOver(job),
       left: (id) => this.#dueLook.left(id),

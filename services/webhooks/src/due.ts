@@ -1,6 +1,6 @@
 import { batchOf } from "./batches.ts";
 import { statusWithout, type Job } from "./job.ts";
-import { isOpen, roomFor, wantsMore, type Lane } from "./lane.ts";
+import { isOpen, largestLimit, roomFor, wantsMore, type Lane } from "./lane.ts";
 import type { Lanes } from "./lanes.ts";
 import type { LoadedRow, Store } from "./store.ts";
 import type { DeliveryStatus } from "./tables/webhooks.ts";
@@ -21,6 +21,8 @@ export class DueLook {
   readonly #store: Store;
   readonly #lanes: Lanes;
   readonly #window: Window;
+  /** Most of the table's deliveries in memory, over all endpoints. */
+  readonly #most: number;
   readonly #hears: DueHears;
   #looking = false;
   /** Deliveries of which a look that is under way may show an old state. */
@@ -28,10 +30,11 @@ export class DueLook {
   /** Replays of which a look that is under way may show deliveries that wait, though they were canceled. */
   readonly #canceled = new Set<string>();
 
-  constructor(store: Store, lanes: Lanes, window: Window, hears: DueHears) {
+  constructor(store: Store, lanes: Lanes, window: Window, most: number, hears: DueHears) {
     this.#store = store;
     this.#lanes = lanes;
     this.#window = window;
+    this.#most = most;
     this.#hears = hears;
   }
 
@@ -48,17 +51,19 @@ export class DueLook {
   /** False when there was nothing to look for. */
   async look(now: number): Promise<boolean> {
     if (this.#looking || this.#hears.isStopping()) return false;
-    const lanes = [...this.#lanes].filter((lane) => wantsMore(lane, now));
-    if (lanes.length === 0) return false;
+    const wanted = this.#wanted(now);
+    if (wanted.length === 0) return false;
+    const lanes = wanted.map(({ lane }) => lane);
     this.#looking = true;
     this.#changed.clear();
     for (const id of this.#window.unwritten()) this.#changed.add(id);
     this.#canceled.clear();
     for (const replay of this.#window.canceled()) this.#canceled.add(replay);
     try {
-      const wanted = lanes.map((lane) => ({ id: lane.id, room: roomFor(lane) }));
       for (const lane of lanes) lane.nextDue = Infinity; // what is written from here on lowers it again
-      const rows = await this.#store.pending(wanted);
+      const rows = await this.#store.pending(
+        wanted.map(({ lane, room }) => ({ id: lane.id, room })),
+      );
       const batches = await this.#batchesOf(rows, now);
       if (this.#hears.isStopping()) return true;
       const counts = this.#takeAll(rows, now);
@@ -73,6 +78,24 @@ export class DueLook {
       this.#looking = false;
     }
     return true;
+  }
+
+  /**
+   * The lanes that may have more, and how much: what memory still takes of the table is shared alike. Where slow endpoints fill it, each of the others has what it can send at once, a half of that at a
+   * time.
+   */
+  #wanted(now: number): readonly { readonly lane: Lane; readonly room: number }[] {
+    const asking: Lane[] = [];
+    let here = 0;
+    for (const lane of this.#lanes) {
+      here += lane.rowsInMemory.size;
+      if (wantsMore(lane, now)) asking.push(lane);
+    }
+    const share = Math.floor((this.#most - here) / asking.length);
+    const isTight = share < largestLimit;
+    return asking
+      .filter((lane) => !isTight || lane.rowsInMemory.size <= largestLimit / 2)
+      .map((lane) => ({ lane, room: roomFor(lane, isTight ? largestLimit : share) }));
   }
 
   /** Gives how many rows each endpoint had. */

@@ -179,10 +179,10 @@ const isBehindProbe = (lane: Lane): boolean => !isHealthy(lane) && !isIdle(lane)
 export const waitsLong = (lane: Lane, now: number): boolean =>
   lane.waitUntil > now + longWaitMs || isBehindProbe(lane);
 
-/** How many due deliveries are read from the table at once; those that are in memory already come first there. */
-export const roomFor = (lane: Lane): number => {
+/** How many due deliveries are read from the table at once, `more` at most; those that are in memory already come first there. */
+export const roomFor = (lane: Lane, more: number): number => {
   const most = lane.endpoint.batch === undefined ? maxStored : maxStoredOfBatches;
-  return (isHealthy(lane) ? most : 1) + lane.rowsInMemory.size + 1;
+  return (isHealthy(lane) ? Math.min(most, more) : 1) + lane.rowsInMemory.size + 1;
 };
 
 /** Whether deliveries that are due may be read from the table. */

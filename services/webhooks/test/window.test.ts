@@ -108,19 +108,57 @@ test("deliveries that get no answer for a second hold up no batch of that second
   window.close();
 });
 
-test("what was read for a replay that is canceled, and on record as that, before the read ends is not sent", async () => {
-  const window = storing();
-  const endpoint = evolveEndpoint(undefined, {
+const endpointOf = (endpoint_id: string) =>
+  evolveEndpoint(undefined, {
     type: "WebhookEndpointCreated",
-    data: { endpoint_id: "whe_1", url: "https://a.example/", secret: "none", created_at: "" },
+    data: { endpoint_id, url: "https://a.example/", secret: "none", created_at: "" },
     metadata: { partner: "ptn_1" },
     recordedAt: 0,
   })!;
-  const lanes = new Lanes(randomBytes(32), [endpoint]);
+
+test("what is read from the table is bounded over all endpoints, and slow ones that fill it leave the others what they can send at once", async () => {
+  const window = storing();
+  const ids = Array.from({ length: 101 }, (_, index) => `whe_${index}`);
+  const endpoints = ids.map((endpoint_id) => endpointOf(endpoint_id));
+  const lanes = new Lanes(randomBytes(32), endpoints);
+  for (const id of ids) lanes.lane(id, 0);
+  let asked: readonly { id: string; room: number }[] = [];
+  const store = { pending: async (wanted: typeof asked) => ((asked = wanted), []) };
+  const due = new DueLook(store as unknown as Store, lanes, window, 10_000, {
+    isOver: () => false,
+    take: () => undefined,
+    kick: () => undefined,
+    isStopping: () => false,
+  });
+  const look = async (of: readonly string[]) => {
+    asked = [];
+    for (const id of of) lanes.lane(id, 0)!.nextDue = 0;
+    await due.look(1);
+    return asked;
+  };
+  // One more than what it may have, and what is here already, tells whether there is more to come.
+  expect(await look(["whe_0"])).toEqual([{ id: "whe_0", room: 256 + 1 }]);
+  expect(await look(ids)).toEqual(ids.map((id) => ({ id, room: 99 + 1 })));
+  for (const id of ids.slice(0, 40)) {
+    const lane = lanes.lane(id, 0)!;
+    for (let index = 0; index < 256; index++) {
+      lane.rowsInMemory.add(`${id} ${index}`);
+      lane.stored.push(jobOf(`${id} ${index}`));
+    }
+  }
+  for (let index = 0; index < 17; index++) lanes.lane("whe_41", 0)!.rowsInMemory.add(`${index}`);
+  expect(await look(["whe_0", "whe_40", "whe_41"])).toEqual([{ id: "whe_40", room: 32 + 1 }]);
+  expect(lanes.lane("whe_41", 0)!.nextDue).toBe(0);
+  window.close();
+});
+
+test("what was read for a replay that is canceled, and on record as that, before the read ends is not sent", async () => {
+  const window = storing();
+  const lanes = new Lanes(randomBytes(32), [endpointOf("whe_1")]);
   lanes.lane("whe_1", 0)!.nextDue = 0;
   const read = Promise.withResolvers<LoadedRow[]>();
   const taken: string[] = [];
-  const due = new DueLook({ pending: () => read.promise } as unknown as Store, lanes, window, {
+  const due = new DueLook({ pending: () => read.promise } as unknown as Store, lanes, window, 100, {
     isOver: () => false,
     take: (_, job) => taken.push(job.id),
     kick: () => undefined,

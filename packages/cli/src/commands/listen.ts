@@ -5,6 +5,8 @@ import { followed } from "../feed.ts";
 
 /** A receiver that is being restarted is back by then; after that its event is lost to it, as the line says. */
 const [tries, betweenMs] = [10, 1_000];
+/** With a place that is kept nothing is passed over: it waits twice as long after each try, up to this. */
+const longestWaitMs = 30_000;
 /** As the platform's own webhooks. */
 const timeoutMs = 15_000;
 
@@ -36,6 +38,26 @@ async function post(
   }
 }
 
+const isTaken = (status: number | undefined): boolean =>
+  status !== undefined && status >= 200 && status < 300;
+
+/** Tries until the receiver has taken the event, by a 2xx: whatever else it answers is a no, as to a webhook. */
+async function deliver(
+  { signal, say }: Context,
+  url: string,
+  secret: string,
+  event: LifecycleEvent,
+): Promise<string> {
+  for (let waitMs = betweenMs; ; waitMs = Math.min(waitMs * 2, longestWaitMs)) {
+    const status = await post(url, secret, event, signal);
+    if (isTaken(status)) return `${status}`;
+    say(
+      `${event.sequence} was not taken (${status ?? "no answer"}); again in ${waitMs / 1_000} s.`,
+    );
+    await pause(waitMs, undefined, { signal });
+  }
+}
+
 async function forward(
   { signal, say }: Context,
   url: string,
@@ -44,8 +66,7 @@ async function forward(
 ): Promise<string> {
   for (let number = 1; ; number++) {
     const status = await post(url, secret, event, signal);
-    if (status !== undefined)
-      return status >= 200 && status < 300 ? `${status}` : `${status} failed`;
+    if (status !== undefined) return isTaken(status) ? `${status}` : `${status} failed`;
     if (number === tries) return "failed: no answer";
     if (number === 1) say(`${url} does not answer; trying again.`);
     await pause(betweenMs, undefined, { signal });
@@ -68,7 +89,7 @@ export const listen: Command = {
   },
   notes: [
     "It prints the secret, whsec_…, with which your receiver verifies; it stays the same.",
-    "Events go one after the other, in their order. The next waits until the one before was answered.",
+    "Events go one after the other, in their order. The next waits until the one before was answered; with --consumer until it was answered 2xx, and Ctrl-C leaves it for the next time.",
   ],
   async run(context) {
     const url = receiverOf(text(context.values, "forward"));
@@ -77,8 +98,9 @@ export const listen: Command = {
     const secret = context.webhookSecret();
     context.say(`Forwarding to ${url}`);
     context.say(`Secret: ${secret}`);
+    const send = text(context.values, "consumer") === undefined ? forward : deliver;
     for await (const event of followed(context)) {
-      const outcome = await forward(context, url, secret, event);
+      const outcome = await send(context, url, secret, event);
       context.print(`${event.sequence}  ${event.type}  ${event.id}  ->  ${outcome}`);
     }
   },

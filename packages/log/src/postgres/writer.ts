@@ -274,6 +274,7 @@ export class Writer {
     const { failpoint, keepEvents, upcast, watch } = this.#options;
     const all: readonly Item[] = party === undefined ? items : [...items, ...party.items];
     const startedAt = performance.now();
+    let decided: Decided | undefined;
     try {
       const before = failpoint("log.before_append");
       if (before !== undefined) await before;
@@ -282,21 +283,23 @@ export class Writer {
         : batchStatement(items);
       const { rows } = await target.client.query({ ...statement, rowMode: "array" });
       const keep = keepEvents();
-      const decided = exact
+      decided = exact
         ? decodeExact(all, rows[0], keep, upcast)
         : decodeBatch(items, rows[0]!, keep, upcast);
       const after = failpoint("log.after_append");
       if (after !== undefined) await after;
-      this.#land(flight);
-      if (decided !== undefined) {
-        watch.flushed(eventsOf(all), performance.now() - startedAt);
-        this.#answer(flight, decided);
-      } else if (party !== undefined) this.#sendAlone(flight, party);
-      else this.#sendSlowly(items);
     } catch (error) {
       this.#land(flight);
       this.#failed(target, flight, error);
+      return this.#schedule();
     }
+    // Not within the try: what is stored is never taken for what failed, and sent again.
+    this.#land(flight);
+    if (decided !== undefined) {
+      watch.flushed(eventsOf(all), performance.now() - startedAt);
+      this.#answer(flight, decided);
+    } else if (party !== undefined) this.#sendAlone(flight, party);
+    else this.#sendSlowly(items);
     this.#schedule();
   }
 
@@ -432,11 +435,8 @@ export class Writer {
   }
 }
 
-function eventsOf(items: readonly Item[]): number {
-  let events = 0;
-  for (const { encoded } of items) events += encoded.length;
-  return events;
-}
+const eventsOf = (items: readonly Item[]): number =>
+  items.reduce((sum, { encoded }) => sum + encoded.length, 0);
 
 async function headOf({ client }: Connected): Promise<bigint> {
   const { rows } = await client.query("select position from log.head");

@@ -1,6 +1,6 @@
 import { accountOf, streamOf } from "@heliograph/contracts";
 import { type EventLog, type RecordedEvent, ReadTooLarge } from "@heliograph/log";
-import { pause } from "@heliograph/runtime";
+import { pause, restMs } from "@heliograph/runtime";
 import type { Vault } from "@heliograph/vault";
 import type { Asked } from "../tables/backtests.ts";
 import { createJudge, sentOf, type Unjudged, type Verdict } from "./judge.ts";
@@ -8,11 +8,8 @@ import { add, type Sums } from "./sums.ts";
 
 /** Messages of a page: their streams are some hundreds of KB, and judging them holds the process for a few milliseconds. */
 const pageMessages = 100;
-/** Some hours of work at the pace below. A window that has more ends there, and says so. */
+/** Some hours of work at the pace of `restMs`. A window that has more ends there, and says so. */
 const mostMessages = 10_000_000;
-/** It rests three times as long as it worked: at most a quarter of one core, and of what the log can read for one caller. */
-const restFactor = 3;
-const longestRestMs = 5_000;
 
 export type RunDeps = {
   readonly log: EventLog;
@@ -55,7 +52,7 @@ export async function runBacktest(
     if (!(await paged(reached))) return undefined;
     if (reached >= window.to) break;
     if (countOf(sums) >= mostMessages) return false;
-    await pause(Math.min((performance.now() - began) * restFactor, longestRestMs), signal);
+    await pause(restMs(performance.now() - began), signal);
   }
   return true;
 }

@@ -2,7 +2,7 @@ import type pg from "pg";
 
 /**
  * Marks a partner's attachments as sent: from here on none is deleted by mistake. Gives those that are there, with whether they were uploaded for a contact. One that is marked by
- * somebody else at this moment is missing from the answer, and there at the next call.
+ * somebody else at this moment is missing from the answer, and there at the next call. `services/mobile`, whose attachments they are, answers by functions of its schema, here and below.
  */
 export async function markSent(
   pool: pg.Pool,
@@ -11,19 +11,13 @@ export async function markSent(
 ): Promise<readonly { readonly id: string; readonly owned: boolean }[]> {
   const { rows } = await pool.query<{ id: string; owned: boolean }>({
     name: "ingress.mark_sent",
-    // In the order of ids, so that two sends of the same files never wait for each other.
-    text: `with own as (select id, contact_id is not null as owned, sent_at from mobile_attachments.attachments
-        where id = any($1) and partner = $2 and status = 'ready'),
-      locked as (select id from mobile_attachments.attachments
-        where id = any($1) and partner = $2 and status = 'ready' and sent_at is null order by id for update),
-      marked as (update mobile_attachments.attachments a set sent_at = clock_timestamp() from locked where a.id = locked.id returning a.id)
-      select id, owned from own where sent_at is not null or id in (select id from marked)`,
+    text: "select id, owned from mobile_attachments.mark_sent($1, $2)",
     values: [ids, partner],
   });
   return rows;
 }
 
-/** A partner's attachments that are complete; `name` is sealed. Their tables are those of `services/mobile`. */
+/** A partner's attachments that are complete; `name` is sealed. */
 export async function readyAttachments(
   pool: pg.Pool,
   partner: string,
@@ -39,8 +33,7 @@ export async function readyAttachments(
 > {
   const { rows } = await pool.query({
     name: "ingress.attachments",
-    text: `select id, key, name, type, bytes::float8 as bytes from mobile_attachments.attachments
-      where id = any($1) and partner = $2 and status = 'ready'`,
+    text: "select id, key, name, type, bytes::float8 as bytes from mobile_attachments.ready_of($1, $2)",
     values: [ids, partner],
   });
   return rows;

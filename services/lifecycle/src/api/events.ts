@@ -28,6 +28,7 @@ import {
   whileAllowed,
 } from "@heliograph/api";
 import { ConsumerName, cursorOf } from "./consumers.ts";
+import { rest } from "./resting.ts";
 import { untilReached, waiterOf } from "./waiting.ts";
 import { streamEvents } from "./stream.ts";
 
@@ -167,12 +168,10 @@ async function readEvents(call: Call<undefined, z.infer<typeof FeedQuery>>): Pro
   const deadline = performance.now() + (call.query.wait ?? 0) * 1000;
   let after = await startOf(call);
   for (;;) {
-    const { rows, nextAfter, last } = await readLifecycle(pool, {
-      partner,
-      after,
-      limit,
-      ...filter,
-    });
+    const began = performance.now();
+    const page = await readLifecycle(pool, { partner, after, limit, ...filter });
+    const workedMs = performance.now() - began;
+    const { rows, nextAfter, last } = page;
     const isAhead = after > last;
     after = nextAfter;
     const leftMs = deadline - performance.now();
@@ -183,7 +182,7 @@ async function readEvents(call: Call<undefined, z.infer<typeof FeedQuery>>): Pro
     else if (nextAfter >= last) {
       await whileAllowed(call, (signal) => waiterOf(pool).wait(partner, nextAfter, leftMs, signal));
       await stillAllowed(call);
-    }
+    } else await rest(call, workedMs, call.signal);
   }
 }
 

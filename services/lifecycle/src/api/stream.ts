@@ -2,6 +2,7 @@ import type { ServerResponse } from "node:http";
 import { PublicError } from "@heliograph/contracts";
 import { readLifecycle, type FeedFilter } from "../tables/lifecycle.ts";
 import { type Call, type Answer, stillAllowed, streamed, whileAllowed } from "@heliograph/api";
+import { rest } from "./resting.ts";
 import { untilReached, waiterOf } from "./waiting.ts";
 import { writeTo } from "./write-to.ts";
 
@@ -78,9 +79,11 @@ async function follow(
   let told = start;
   await writeTo(response, "retry: 1000\n\n", signal);
   while (!signal.aborted) {
+    const [began, behind] = [performance.now(), after];
     const page = await readLifecycle(pool, { partner, after, limit: pageSize, ...filter });
     await stillAllowed(call);
     after = page.nextAfter;
+    const workedMs = performance.now() - began;
     if (page.rows.length > 0) {
       const bodies = await call.deps.vault.openJson(
         partner,
@@ -100,6 +103,9 @@ async function follow(
       await writeTo(response, after > told ? `id: ${after}\n\n` : ": keep-alive\n\n", signal);
       told = after;
     }
+    // More was kept back than given, and more is to come.
+    if (after < page.last && after - behind > 2 * page.rows.length)
+      await rest(call, workedMs, signal);
   }
 }
 

@@ -23,12 +23,7 @@ create table if not exists {schema}.sequences (
 ) with (fillfactor = 50);
 `;
 
-export type LifecycleRow = {
-  readonly sequence: number;
-  readonly body: string;
-  /** Only where filters are asked for. */
-  readonly filtered?: string | null;
-};
+export type LifecycleRow = { readonly sequence: number; readonly body: string };
 export type LifecyclePage = {
   readonly rows: readonly LifecycleRow[];
   /** Read on from here; behind `last` when more is to come, also when the filter let nothing through. */
@@ -40,9 +35,9 @@ export type LifecyclePage = {
 /** One call looks at no more events than this, so that a filter for a rare type cannot scan a history of millions. */
 const scanLimit = 10_000;
 
-/** `more` are columns beside the text. */
-const pageSql = (more: string): string => `
-select newest.last, newest.first::float8 as first, e.sequence::float8 as sequence, e.body${more}
+/** `text` is the column that is read: what filters look at is a small part of a body. */
+const pageSql = (text: "body" | "filtered"): string => `
+select newest.last, newest.first::float8 as first, e.sequence::float8 as sequence, e.${text} as text
 from (select
   coalesce((select sequence from lifecycle.sequences where partner = $1), 0)::float8 as last,
   (select sequence from lifecycle.events where partner = $1 and sequence > $2 order by sequence limit 1) as first
@@ -66,7 +61,7 @@ type PageQuery = FeedFilter & {
 
 /** Rows whose filters are looked at here are read so many at once. */
 const chunk = 1_000;
-const isKept = (filters: EndpointFilters, { filtered }: LifecycleRow): boolean =>
+const isKept = (filters: EndpointFilters, filtered: string | null): boolean =>
   passes(filters, JSON.parse(filtered ?? "{}") as Filtered);
 
 /** Tables of a release that had no filters serve until they are made anew. */
@@ -80,53 +75,84 @@ function whileOld(error: unknown): never {
   );
 }
 
-/** The partner's events after a sequence, oldest first. */
+/** The partner's events after a sequence, oldest first. Of what filters keep back no body is read. */
 export async function readLifecycle(pool: pg.Pool, query: PageQuery): Promise<LifecyclePage> {
-  const { filters, limit } = query;
-  if (filters === undefined) return readPage(pool, query);
-  const rows: LifecycleRow[] = [];
+  const { filters, ...all } = query;
+  if (filters !== undefined) return readFiltered(pool, all, filters);
+  const { texts, ...page } = await readPage(pool, "body", query);
+  return { rows: texts.map(({ sequence, text }) => ({ sequence, body: text! })), ...page };
+}
+
+async function readFiltered(
+  pool: pg.Pool,
+  query: PageQuery,
+  filters: EndpointFilters,
+): Promise<LifecyclePage> {
+  const { partner, limit } = query;
+  const kept: number[] = [];
   let { after } = query;
-  for (let looked = 0; ; looked += chunk) {
-    const page = await readPage(pool, { ...query, after, limit: chunk }).catch(whileOld);
-    for (const row of page.rows.filter((each) => isKept(filters, each))) {
-      rows.push(row);
-      if (rows.length === limit) return { rows, nextAfter: row.sequence, last: page.last };
-    }
+  for (let looked = chunk; ; looked += chunk) {
+    const page = await readPage(pool, "filtered", { ...query, after, limit: chunk }).catch(
+      whileOld,
+    );
     after = page.nextAfter;
-    if (page.rows.length < chunk || looked + chunk >= scanLimit)
-      return { rows, nextAfter: after, last: page.last };
+    for (const { sequence, text } of page.texts) {
+      if (kept.length === limit || !isKept(filters, text)) continue;
+      kept.push(sequence);
+      if (kept.length === limit) after = sequence;
+    }
+    if (kept.length === limit || page.texts.length < chunk || looked >= scanLimit)
+      return { rows: await bodiesOf(pool, partner, kept), nextAfter: after, last: page.last };
   }
 }
 
-async function readPage(pool: pg.Pool, query: PageQuery): Promise<LifecyclePage> {
-  const more = query.filters === undefined ? "" : ", e.filtered";
+/** What was deleted since its number was read is left out. */
+async function bodiesOf(
+  pool: pg.Pool,
+  partner: string,
+  sequences: readonly number[],
+): Promise<readonly LifecycleRow[]> {
+  if (sequences.length === 0) return [];
+  const { rows } = await pool.query<LifecycleRow>({
+    name: "lifecycle_bodies",
+    text: `select sequence::float8 as sequence, body from lifecycle.events
+      where partner = $1 and sequence = any($2::bigint[]) order by lifecycle.events.sequence`,
+    values: [partner, sequences],
+  });
+  return rows;
+}
+
+type TextPage = Omit<LifecyclePage, "rows"> & {
+  readonly texts: readonly { readonly sequence: number; readonly text: string | null }[];
+};
+
+async function readPage(
+  pool: pg.Pool,
+  column: "body" | "filtered",
+  query: PageQuery,
+): Promise<TextPage> {
   const result = await pool.query<{
     last: number;
     /** The next event of any type: a restore leaves out more numbers than a call looks at. */
     first: number | null;
     sequence: number | null;
-    body: string;
-    filtered?: string | null;
+    text: string | null;
   }>({
-    name: `lifecycle_page${more}`,
-    text: pageSql(more),
+    name: `lifecycle_page ${column}`,
+    text: pageSql(column),
     values: [query.partner, query.after, query.types ?? null, query.limit],
   });
   const { last, first } = result.rows[0]!;
-  const rows = result.rows.filter(
-    (row): row is typeof row & { sequence: number } => row.sequence !== null,
+  const texts = result.rows.flatMap(({ sequence, text }) =>
+    sequence === null ? [] : [{ sequence, text }],
   );
   const scanned = Math.max(
     query.after,
     first === null ? last : Math.min(first + scanLimit - 1, last),
   );
   return {
-    rows: rows.map(({ sequence, body, filtered }) => ({
-      sequence,
-      body,
-      ...(more !== "" && { filtered: filtered ?? null }),
-    })),
-    nextAfter: rows.length === query.limit ? rows.at(-1)!.sequence : scanned,
+    texts,
+    nextAfter: texts.length === query.limit ? texts.at(-1)!.sequence : scanned,
     last,
   };
 }

@@ -34,6 +34,20 @@ create table if not exists mobile_attachments.usage (
     // When a message first named it: whoever sends marks it, and a deletion looks.
     `alter table mobile_attachments.attachments add column sent_at timestamptz;`,
     "create index attachments_partner on mobile_attachments.attachments (partner);",
+    // What other services may ask of a partner's complete attachments, so that the table stays ours to change. The second marks them as sent, in the order of ids, so that two sends of the same
+    // files never wait for each other; it leaves out what somebody else marks at this moment.
+    `create function mobile_attachments.ready_of(wanted text[], owner text)
+  returns table (id text, key text, name text, type text, bytes bigint) language sql stable as
+$$ select a.id, a.key, a.name, a.type, a.bytes from mobile_attachments.attachments a
+  where a.id = any(wanted) and a.partner = owner and a.status = 'ready' $$;
+create function mobile_attachments.mark_sent(wanted text[], owner text)
+  returns table (id text, owned boolean) language sql volatile as
+$$ with own as (select a.id, a.contact_id is not null as owned, a.sent_at from mobile_attachments.attachments a
+    where a.id = any(wanted) and a.partner = owner and a.status = 'ready'),
+  locked as (select a.id from mobile_attachments.attachments a
+    where a.id = any(wanted) and a.partner = owner and a.status = 'ready' and a.sent_at is null order by a.id for update),
+  marked as (update mobile_attachments.attachments a set sent_at = clock_timestamp() from locked where a.id = locked.id returning a.id)
+  select own.id, own.owned from own where own.sent_at is not null or own.id in (select marked.id from marked) $$;`,
   ],
 };
 

@@ -1,7 +1,7 @@
 import net from "node:net";
 import type pg from "pg";
 
-export type TcpProxy = {
+type TcpProxy = {
   readonly config: pg.PoolConfig;
   /** Refuses new connections and cuts those there are. */
   cut(): Promise<void>;
