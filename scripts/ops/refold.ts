@@ -40,7 +40,7 @@ export async function refold(
     try {
       const head = await log.head();
       const sums = await refoldCallbacks(
-        { environment, directory, log, pool, vault },
+        { environment, directory, log, pool, vault, masterKey },
         {
           ...which,
           signal,

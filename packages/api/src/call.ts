@@ -14,6 +14,7 @@ import type { Settings } from "@heliograph/runtime";
 import { acceptedTraceparent, type Span } from "@heliograph/tracing";
 import type { Request, Response } from "express";
 import { clientAddress } from "./addresses.ts";
+import { scannedAtMost } from "./fold-bound.ts";
 import type { Allowance } from "./limits/allowance.ts";
 import { type Problem, problemOf } from "./problem.ts";
 import type { EnvironmentDeps, ApiContext, KeyRecord, PartnerRecord } from "./context.ts";
@@ -112,13 +113,13 @@ export class Call<Body = unknown, Query = unknown, Params = Readonly<Record<stri
     }
     return this.#deps;
   }
-  /** From here on the log of `deps` is as it ended at a position. */
+  /** From here on the log of `deps` is as it ended at a position, and what was long by then is refused. */
   readUntil(position: bigint): void {
     const { present } = this;
     // Another object: what was folded of the log as it is now is remembered by its vault.
     this.#past = {
       ...present,
-      log: endingAt(present.log, position),
+      log: scannedAtMost(endingAt(present.log, position)),
       vault: { ...present.vault },
     };
   }

@@ -2,6 +2,7 @@ import { eventPublicId, PublicError } from "@heliograph/contracts";
 import { formatTime, timeOfEvent } from "@heliograph/domain";
 import { formatPosition, type RecordedEvent } from "@heliograph/log";
 import { z } from "zod";
+import { foldedAtMost } from "./fold-bound.ts";
 import { notValid } from "./validate.ts";
 
 /** The events that changed a field last; those before them are as many pages of the past as anybody likes, by `as_of`. */
@@ -85,7 +86,7 @@ export type Folded<State, Event extends RecordedEvent> = {
 
 /**
  * Folds step by step, as the answer itself is made, and notes each event after which the field is another. So an explanation says what the answer says, and nothing has to be
- * kept for it. Gives undefined when there is nothing to show in the end. Throws `invalid_request` for a field that the answer never has: `known` are those that it may have.
+ * kept for it. Gives undefined when there is nothing to show in the end. Throws `invalid_request` for a field that the answer never has, `known` being those that it may have, and where there are more events than a call folds.
  */
 export async function explainField<State, Event extends RecordedEvent>(
   id: string,
@@ -109,7 +110,7 @@ export async function explainField<State, Event extends RecordedEvent>(
   let seen = 0;
   let found: FieldExplanation["events"] = [];
   let earlier = partial;
-  for await (const event of events) {
+  for await (const event of foldedAtMost(events, "field")) {
     state = evolve(state, event);
     shown = state === undefined ? undefined : show(state);
     position = event.position;

@@ -1,4 +1,4 @@
-import type { Channel } from "@heliograph/contracts";
+import type { Channel, MasterKey } from "@heliograph/contracts";
 import type { Receipt } from "./types.ts";
 
 /** A request of a provider, as it came over HTTP. */
@@ -87,6 +87,9 @@ export type CallbackItem =
   /** Not understood: an operator is told, and it is read again once the parser is mended. */
   | { readonly kind: "unreadable"; readonly why: string };
 
+/** By what a gateway's own signatures in a callback are told from made-up ones. */
+export type Signer = { readonly gatewayId: string; readonly masterKey: MasterKey };
+
 /** What a kind does about what its provider sends by itself. */
 export type Callbacks<Settings, Known> = {
   /** Whether the provider of such a gateway calls at all, where that is a matter of its settings; left out: it does. */
@@ -107,7 +110,7 @@ export type Callbacks<Settings, Known> = {
    */
   readonly read: (
     callback: Callback,
-    gateway: { readonly name: string; readonly channel: Channel },
+    gateway: Signer & { readonly name: string; readonly channel: Channel },
     settings: Settings | undefined,
   ) => readonly CallbackItem[] | Promise<readonly CallbackItem[]>;
   /**

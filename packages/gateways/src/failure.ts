@@ -3,7 +3,20 @@ import type { Failure } from "@heliograph/contracts";
 /** What a provider said of a failure. */
 export type Said = { readonly code?: string; readonly text?: string | undefined };
 
-/** A failure in our words with the provider's beside them, which never quote whom the message is for: with the plus of a number, without, or with one that is written %2B. */
+/** Providers say less; what is looked at is bounded, since anybody can send a report. */
+const maxText = 2_000;
+const lookedAt = 4 * maxText;
+/** A mail address, its local part as an atom or quoted. Servers write it in another case than it was given in, and name others beside it. */
+const address =
+  /(?:"[^"@]{1,64}"|[^\s<>()[\],;:"@]{1,320})@(?:\[[^\]\s]{1,64}\]|[^\s<>()[\],;:"@]{1,320})/g;
+
+/** What a provider said, without whatever looks like a mail address. */
+export const withoutAddresses = (text: string): string =>
+  text.slice(0, lookedAt).replaceAll(address, "<recipient>").slice(0, maxText);
+
+/**
+ * A failure in our words with the provider's beside them, which never quote whom the message is for: a mail address in any spelling, a number with its plus, without, or with one that is written %2B.
+ */
 export function failureOf(
   gateway: string,
   fault: Pick<Failure, "code" | "class" | "permanent">,
@@ -20,7 +33,7 @@ export function failureOf(
     provider: {
       name: gateway,
       ...(code !== "" && { code: code.slice(0, 64) }),
-      text: hidden.slice(0, 2_000),
+      text: withoutAddresses(hidden),
     },
   };
 }

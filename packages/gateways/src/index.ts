@@ -35,6 +35,7 @@ export {
 } from "./registry.ts";
 export { paced, throughFault, throughOf } from "./through.ts";
 export { bytesOf } from "./kept-bytes.ts";
+export { unsubscribeSubject } from "./smtp/headers.ts";
 export { readUnsubscribeToken, unsubscribeLink } from "./unsubscribe-link.ts";
 export { deliveredUrl } from "./delivered-mail.ts";
 export {

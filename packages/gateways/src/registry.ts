@@ -5,6 +5,7 @@ import {
   unreadable,
   type Callback,
   type CallbackAnswer,
+  type Signer,
   type CallbackItem,
   type CallbackRequest,
   type Verdict,
@@ -223,17 +224,18 @@ export function verifyCallback(
 export type CalledGateway = Pick<GatewayConfig, "name" | "kind" | "channel"> &
   Partial<Pick<GatewayConfig, "settings">>;
 
-/** What a callback tells: never throws, because what cannot be read is an item too. */
+/** What a callback tells: never throws, because what cannot be read is an item too. `signer` is the gateway that it came for. */
 export async function readCallback(
   gateway: CalledGateway,
   callback: Callback,
+  signer: Signer,
 ): Promise<readonly CallbackItem[]> {
   const { name, kind, channel, settings } = gateway;
   try {
     const { callbacks } = kindOf(gateway);
     return callbacks === undefined
       ? [{ kind: "unreadable", why: `nobody calls a gateway of kind ${kind}` }]
-      : await callbacks.read(callback, { name, channel }, settings);
+      : await callbacks.read(callback, { name, channel, ...signer }, settings);
   } catch (error) {
     return [unreadable(error)];
   }

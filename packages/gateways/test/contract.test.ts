@@ -15,7 +15,7 @@ import {
 import { gatewayKinds } from "../src/registry.ts";
 import { providers } from "./providers/index.ts";
 import type { Provider, Told, Weather } from "./providers/provider.ts";
-import { attemptOf, configOf, toolsOf } from "./support.ts";
+import { attemptOf, configOf, signer, toolsOf } from "./support.ts";
 
 test("every kind runs the suite", () => {
   expect(Object.keys(providers).toSorted()).toEqual(
@@ -185,13 +185,17 @@ describe.each(gatewayKinds.map(({ kind }) => kind))("a gateway of kind %s", (kin
     const verdict = (of: CallbackRequest) =>
       verifyCallback(configNow(), of, tools.masterKey).verdict.kind;
     const read = ({ url, headers, body }: CallbackRequest) =>
-      readCallback(configNow(), {
-        url,
-        headers,
-        body,
-        contentType: headers["content-type"] ?? "",
-        receivedAt: "2026-05-23T14:22:17Z",
-      });
+      readCallback(
+        configNow(),
+        {
+          url,
+          headers,
+          body,
+          contentType: headers["content-type"] ?? "",
+          receivedAt: "2026-05-23T14:22:17Z",
+        },
+        signer,
+      );
 
     test("believes what is signed, and nothing that was touched", () => {
       const [id, other] = named();

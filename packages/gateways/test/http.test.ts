@@ -2,7 +2,7 @@ import { until, webhookSink, type WebhookSink } from "@heliograph/testkit";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { retryAfter } from "../src/call.ts";
 import { configured, createGateway, previewOf, readCallback } from "../src/index.ts";
-import { attemptOf, configOf, toolsOf } from "./support.ts";
+import { attemptOf, configOf, signer, toolsOf } from "./support.ts";
 
 const never = new AbortController().signal;
 const { masterKey } = toolsOf();
@@ -114,13 +114,17 @@ test("one bad report of a list stops none of the others, and a word that is not 
     map: { ok: "delivered", no: "bounced" },
   };
   const list = [{ id: 1, s: "ok" }, { id: {} }, { id: 2, s: "new" }, null, { id: "3", s: "no" }];
-  const items = await readCallback(given({ receipts }), {
-    url: "",
-    headers: {},
-    contentType: "application/json",
-    body: Buffer.from(JSON.stringify({ list })),
-    receivedAt: "2026-05-23T14:22:17Z",
-  });
+  const items = await readCallback(
+    given({ receipts }),
+    {
+      url: "",
+      headers: {},
+      contentType: "application/json",
+      body: Buffer.from(JSON.stringify({ list })),
+      receivedAt: "2026-05-23T14:22:17Z",
+    },
+    signer,
+  );
   expect(items.map(({ kind }) => kind)).toEqual([
     "report",
     "unreadable",
@@ -198,13 +202,17 @@ test("an id that is a long number keeps its digits, in the answer and in a repor
   sink.behave({ type: "answer", status: 200, body: `{"id":${id}}` });
   expect((await sent({})).result).toMatchObject({ type: "accepted", providerMessageId: id });
   const receipts = { id: "/id", status: "/s", map: { "12345678901234567890": "delivered" } };
-  const [item] = await readCallback(given({ receipts }), {
-    url: "",
-    headers: {},
-    contentType: "application/json",
-    body: Buffer.from(`{"id":${id},"s":12345678901234567890}`),
-    receivedAt: "2026-05-23T14:22:17Z",
-  });
+  const [item] = await readCallback(
+    given({ receipts }),
+    {
+      url: "",
+      headers: {},
+      contentType: "application/json",
+      body: Buffer.from(`{"id":${id},"s":12345678901234567890}`),
+      receivedAt: "2026-05-23T14:22:17Z",
+    },
+    signer,
+  );
   expect(item).toMatchObject({ report: { providerMessageId: id, status: "delivered" } });
 });
 

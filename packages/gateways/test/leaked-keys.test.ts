@@ -5,6 +5,7 @@ import { deliverFrame } from "@heliograph/testkit";
 import type { Vault } from "@heliograph/vault";
 import { expect, test } from "vitest";
 import { parseInbound, readCallback, recordCallback, storedCallback } from "../src/index.ts";
+import { signer } from "./support.ts";
 
 const lost = makeKey("live", randomBytes);
 const shown = lost.slice(0, 12);
@@ -68,7 +69,7 @@ test.each([
   const body = deliverFrame(1, { from: "15550000302", to: "12345", message, coding });
   const contentType = "application/smpp; alphabet=gsm; id=1";
   const { gateway, kept } = await stored({ kind: "smpp", contentType, body });
-  const [item] = await readCallback(gateway, kept);
+  const [item] = await readCallback(gateway, kept, signer);
   if (item?.kind !== "inbound") throw new Error(JSON.stringify(item));
   expect((await parseInbound("smpp", { ...item, gateway })).text).toBe(`It is ${left}`);
 });

@@ -10,7 +10,7 @@ import {
   type GatewayConfig,
 } from "../src/index.ts";
 import { postedEvents, sendgridPublicKey } from "./sendgrid.ts";
-import { attemptOf, configOf, toolsOf } from "./support.ts";
+import { attemptOf, configOf, signer, toolsOf } from "./support.ts";
 
 const tools = toolsOf();
 const settings = {
@@ -31,17 +31,21 @@ const mailId = `<${attemptIdOf(deterministicId("msg", "one"), 1)}@shop.example>`
 const seconds = 1_779_546_137;
 
 const read = (events: readonly unknown[], smtpId = mailId) =>
-  readCallback(configWith(), {
-    ...postedEvents(
-      events.map((event) =>
-        typeof event === "object" && event !== null
-          ? { email: "ada@example.com", timestamp: seconds, "smtp-id": smtpId, ...event }
-          : event,
-      ) as object[],
-    ),
-    contentType: "application/json",
-    receivedAt: "2026-05-23T14:22:17Z",
-  });
+  readCallback(
+    configWith(),
+    {
+      ...postedEvents(
+        events.map((event) =>
+          typeof event === "object" && event !== null
+            ? { email: "ada@example.com", timestamp: seconds, "smtp-id": smtpId, ...event }
+            : event,
+        ) as object[],
+      ),
+      contentType: "application/json",
+      receivedAt: "2026-05-23T14:22:17Z",
+    },
+    signer,
+  );
 const outcomeOf = async (event: object) => {
   const [item] = await read([event]);
   if (item?.kind !== "report") return item?.kind;

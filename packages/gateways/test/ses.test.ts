@@ -13,7 +13,7 @@ import {
 import { returnPathOf } from "../src/smtp/return-path.ts";
 import { canonicalText, SnsMessage } from "../src/smtp/sns.ts";
 import { certificateUrl, confirmationUrl, postedBySns, topic } from "./sns.ts";
-import { configOf, toolsOf } from "./support.ts";
+import { configOf, signer as signerOfReturnPaths, toolsOf } from "./support.ts";
 
 const tools = toolsOf();
 const settings = { url: "smtp://email-smtp.example", events: "ses", sns_topics: [topic] };
@@ -181,11 +181,15 @@ const mail = {
 };
 const read = (message: unknown, changes: object = {}) => {
   const Message = typeof message === "string" ? message : JSON.stringify(message);
-  return readCallback(configWith(), {
-    ...postedBySns(signer.key, { Message, ...changes }),
-    contentType: "text/plain",
-    receivedAt: "2026-05-23T14:22:17Z",
-  });
+  return readCallback(
+    configWith(),
+    {
+      ...postedBySns(signer.key, { Message, ...changes }),
+      contentType: "text/plain",
+      receivedAt: "2026-05-23T14:22:17Z",
+    },
+    signerOfReturnPaths,
+  );
 };
 const outcomeOf = async (event: object) => {
   const [item] = await read({ mail, ...event });

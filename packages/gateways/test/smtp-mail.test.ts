@@ -8,6 +8,8 @@ import {
   readCallback,
   type CallbackItem,
 } from "../src/index.ts";
+import { readableBeginning } from "../src/smtp/mail.ts";
+import { smtpResult } from "../src/smtp/result.ts";
 import { returnPathOf } from "../src/smtp/return-path.ts";
 import { complaintReport, deliveryReport, writtenMail } from "./mails.ts";
 import { configOf, toolsOf } from "./support.ts";
@@ -35,13 +37,17 @@ const read = (
   to = `${local}@${domain}`,
   headers: Readonly<Record<string, string>> = { "mail-from": "" },
 ): Promise<readonly CallbackItem[]> =>
-  readCallback(gateway, {
-    url: deliveredUrl(to),
-    headers,
-    contentType: "message/rfc822",
-    body,
-    receivedAt: "2026-05-23T14:22:17Z",
-  });
+  readCallback(
+    gateway,
+    {
+      url: deliveredUrl(to),
+      headers,
+      contentType: "message/rfc822",
+      body,
+      receivedAt: "2026-05-23T14:22:17Z",
+    },
+    { gatewayId: gateway.gateway_id, masterKey },
+  );
 const failed = async (status: string, diagnostic?: string, to?: string) => {
   const fields = ["Action: failed", `Status: ${status}`];
   if (diagnostic !== undefined) fields.push(`Diagnostic-Code: ${diagnostic}`);
@@ -69,6 +75,10 @@ test("a return path fits a local part, in one case, and only the one that was gi
   expect(takes("help", "shop.example"), "where answers go").toBe("Help@shop.example");
   expect(takes("Sales", "shop.example"), "a partner's").toBe("sales@shop.example");
   expect(takes("other", "shop.example")).toBeUndefined();
+  const own = { ...gateway, settings: { ...gateway.settings, reply_to: `Help@${domain}` } };
+  const help = { address: `help@${domain}`, local: "help", domain };
+  const taken = mailTaker([own], help, masterKey, () => false)?.address;
+  expect(taken, "where answers go to the same domain").toBe(`Help@${domain}`);
   const other = { ...gateway, gateway_id: deterministicId("gtw", "other") };
   const path = returnPathOf(masterKey, other.gateway_id, { messageId, attempt: 2 });
   expect(takes(path), "another gateway's").toBeUndefined();
@@ -89,6 +99,18 @@ test("mail that came back is a bounce of the attempt that its return path names,
     },
     diagnostic: "550 5.1.1 <<recipient>>: no such user here",
   });
+  const { diagnostic } = await failed(
+    "5.1.1",
+    'smtp; 550 <Ada.Lovelace@Example.COM> "a b"@x.example (cc: bob=x.example@[10.0.0.1]) unknown',
+  );
+  expect(diagnostic, "nor another spelling, nor another address").toBe(
+    "550 <<recipient>> <recipient> (cc: <recipient>) unknown",
+  );
+  const refusal = { responseCode: 550, command: "RCPT TO", response: "550 <Ada@Example.COM>?" };
+  const refused = smtpResult("mail-1", refusal, { begun: false, aborted: false });
+  expect(refused, "nor where it is refused at once").toMatchObject({
+    error: { code: "recipient_rejected", provider: { code: "550", text: "550 <<recipient>>?" } },
+  });
   const [again] = await read(deliveryReport({ fields: ["Action: failed", "Status: 5.1.1"] }));
   expect(again).toMatchObject({ report: { eventId: report.eventId } });
 });
@@ -108,6 +130,11 @@ test.each([
   ["5.0.0", "smtp; 550 No such user here", "recipient_rejected", true],
   ["5.0.0", "smtp; 550 Go away", "provider_rejected", true],
   ["5.0.0", undefined, "provider_rejected", true],
+  // An address is at fault, and it may be the sender's.
+  ["5.1.0", undefined, "provider_rejected", true],
+  ["5.1.0", "smtp; 550 5.1.0 <shop@shop.example> sender rejected", "provider_rejected", true],
+  ["5.1.0", "smtp; 550 5.7.1 blocked", "policy_rejected", true],
+  ["5.1.0", "smtp; 550 5.1.0 No such user", "recipient_rejected", true],
   // The server gave up on what may be over.
   ["4.4.7", undefined, "recipient_deferred", false],
   ["4.2.2", "smtp; 452 4.2.2 over quota", "recipient_deferred", false],
@@ -135,6 +162,10 @@ test("a warning is no failure, a report of nothing is told to an operator, and n
     await read(deliveryReport({ fields: ["Action: delivered", "Status: 2.0.0"] })),
   ).toMatchObject([{ kind: "report", report: { status: "delivered", providerMessageId: mailId } }]);
   expect(await read(deliveryReport({ fields: [] }))).toMatchObject([{ kind: "unreadable" }]);
+  expect(
+    await read(deliveryReport({ fields: [] }), `abuse@${domain}`),
+    "from a stranger it is nobody's work",
+  ).toMatchObject([{ kind: "ignored" }]);
   const [bare] = await read(deliveryReport({ fields: ["Action: failed"] }));
   expect(bare).toMatchObject({ report: { diagnostic: "the provider gave no reason" } });
   expect(bare).not.toHaveProperty("report.error.provider.code");
@@ -150,34 +181,50 @@ test("without a return path the Message-ID of what came back tells, and who else
     { kind: "ignored" },
   ]);
   expect(await read(deliveryReport(), inbox)).toMatchObject([{ kind: "ignored" }]);
-  const [both] = await read(deliveryReport({ returned }));
-  expect(both, "the signed one first").toMatchObject({
-    report: { providerMessageId: mailId, otherIds: [returned] },
-  });
+  expect(await read(deliveryReport({ returned }))).toMatchObject([
+    { report: { providerMessageId: mailId, messageId } },
+  ]);
 });
 
-test("a complaint is found by the mail that it is about; that something is no spam is none", async () => {
+test("at an address that anybody knows a Message-ID alone, which answers quote, is no word of the server that took the mail", async () => {
+  for (const to of [`abuse@${domain}`, `fbl@${domain}`, "help@shop.example"])
+    for (const returned of [mailId, mailId.replace(domain, domain.toUpperCase())]) {
+      const failure = deliveryReport({ returned });
+      expect(await read(failure, to), to).toMatchObject([{ kind: "ignored" }]);
+      expect(await read(complaintReport("abuse", returned), to)).toMatchObject([
+        { kind: "ignored" },
+      ]);
+    }
+});
+
+test("a complaint is found by the return path that it names, which the gateway gave out; that something is no spam is none", async () => {
   const fbl = `fbl@${domain}`;
-  expect(await read(complaintReport("abuse", mailId), fbl)).toMatchObject([
-    {
-      kind: "report",
-      report: {
-        providerMessageId: mailId,
-        status: "complained",
-        diagnostic: "abuse, MailboxFBL/1.0",
-      },
+  const about = (path: string, type = "abuse", returned = mailId) =>
+    read(complaintReport(type, returned, [`Original-Mail-From: <${path}@${domain}>`]), fbl);
+  const said = {
+    kind: "report",
+    report: {
+      providerMessageId: mailId,
+      messageId,
+      status: "complained",
+      diagnostic: "abuse, MailboxFBL/1.0",
     },
-  ]);
-  // The Message-ID is cut out, and the return path is not.
-  const cut = complaintReport("abuse", "", [`Original-Mail-From: <${local}@${domain}>`]);
-  expect(await read(cut, fbl)).toMatchObject([
-    { report: { providerMessageId: mailId, status: "complained" } },
-  ]);
+  };
+  expect(await about(local)).toMatchObject([said]);
+  expect(await about(local, "abuse", ""), "the Message-ID is cut out").toMatchObject([said]);
+  const returned = `${mailId}\nReturn-Path: <${local}@${domain}>`;
+  expect(await read(complaintReport("abuse", returned), fbl)).toMatchObject([said]);
+  const last = local.at(-1) === "0" ? "1" : "0";
+  const elsewhere = returnPathOf(masterKey, "gtw_other", { messageId, attempt: 2 });
+  for (const forged of [local.slice(0, -1) + last, local.replace("-2-", "-1-"), elsewhere])
+    expect(await about(forged), forged).toMatchObject([{ kind: "ignored" }]);
   for (const type of ["not-spam", "auth-failure", "virus", "nonsense"])
-    expect(await read(complaintReport(type, mailId), fbl)).toMatchObject([{ kind: "ignored" }]);
-  expect(await read(complaintReport("abuse", "<x@y.example>"), fbl)).toMatchObject([
-    { kind: "ignored" },
-  ]);
+    expect(await about(local, type)).toMatchObject([{ kind: "ignored" }]);
+  const before = `<${attemptIdOf(messageId, 2)}@shop.example>`;
+  expect(
+    await read(complaintReport("abuse", before), fbl),
+    "of mail without a return path the Message-ID is all there is",
+  ).toMatchObject([{ report: { providerMessageId: before, status: "complained" } }]);
 });
 
 const person = ["From: Ada Łódź <ada@example.com>", "Message-ID: <m1@example.com>"];
@@ -201,6 +248,15 @@ test("what a machine answers opens nothing: it says so, has nobody to answer to,
     expect(await one([header]), header).toMatchObject([{ kind: "ignored" }]);
   expect(await one([], { "mail-from": "" })).toMatchObject([{ kind: "ignored" }]);
   expect(await one([], isPerson, `${local}@${domain}`)).toMatchObject([{ kind: "ignored" }]);
+  for (const local of ["abuse", "fbl", "postmaster"])
+    expect(await one([], isPerson, `${local}@${domain}`), "reports alone").toMatchObject([
+      { kind: "ignored" },
+    ]);
+  const click = ["Subject: Unsubscribe", "Auto-Submitted: auto-generated"];
+  expect(await one(click), "a mail program, for its user").toMatchObject([{ kind: "inbound" }]);
+  for (const more of ["In-Reply-To: <x@shop.example>", "List-Id: <friends.example.com>"])
+    expect(await one([...click, more]), more).toMatchObject([{ kind: "ignored" }]);
+  expect(await one(click, { "mail-from": "" })).toMatchObject([{ kind: "ignored" }]);
   const postfix = ["From: MAILER-DAEMON@mx.example", "Auto-Submitted: auto-replied"];
   expect(await read(deliveryReport({ headers: postfix })), "and a report is one").toMatchObject([
     { kind: "report", report: { status: "bounced" } },
@@ -278,14 +334,13 @@ test("hostile mail is bounded: nesting, headers, sizes, names, and what was cut 
         (_, at) => `--b${at}\r\nContent-Type: multipart/mixed; boundary="b${at + 1}"\r\n`,
       ).join("\r\n"),
     );
-  expect(await read(nested(1_000), inbox, isPerson)).toMatchObject([{ kind: "unreadable" }]);
+  const reasonless = { kind: "ignored", what: "a mail that is nested or headed beyond reason" };
+  expect(await read(nested(1_000), inbox, isPerson)).toEqual([reasonless]);
   const headers = Array.from({ length: 300 }, () => `X-A: ${"x".repeat(1_000)}`);
-  expect(await read(writtenMail(headers, ""), inbox, isPerson)).toMatchObject([
-    { kind: "unreadable" },
-  ]);
-  expect(await read(Buffer.from([0xff, 0, 1, 2]), inbox, isPerson)).toMatchObject([
-    { kind: "unreadable" },
-  ]);
+  expect(await read(writtenMail(headers, ""), inbox, isPerson)).toEqual([reasonless]);
+  const noSender = [{ kind: "ignored", what: "a mail that does not say who wrote it" }];
+  expect(await read(Buffer.from([0xff, 0, 1, 2]), inbox, isPerson)).toEqual(noSender);
+  expect(await read(writtenMail(["Subject: Buy"], "x"), inbox, isPerson)).toEqual(noSender);
   const long = await reading(
     writtenMail([...person, `Subject: ${"s".repeat(5_000)}`], "x".repeat(400_000)),
   );
@@ -299,4 +354,44 @@ test("hostile mail is bounded: nesting, headers, sizes, names, and what was cut 
     writtenMail(["From: ada@example.com", "Message-ID: <a\u0000b@example.com>"], "x"),
   );
   expect(odd.providerMessageId).toMatch(/^[0-9a-f]{64}$/);
+});
+
+test("a mail is read as far as its lines and parts are what people write, so that no parser works for seconds", async () => {
+  const head = writtenMail(person, "");
+  const linesOf = (raw: Buffer): number => raw.toString("latin1").split("\n").length - 1;
+  for (const line of ["a\n", "\n", "--\n".repeat(2)]) {
+    const body = Buffer.concat([head, Buffer.from(line.repeat(500_000 / line.length))]);
+    expect(linesOf(readableBeginning(body))).toBeLessThanOrEqual(10_000);
+  }
+  const parts = writtenMail(
+    [...person, 'Content-Type: multipart/mixed; boundary="m"'],
+    "--m\r\nContent-Type: a/b\r\n\r\nx\r\n".repeat(5_000),
+  );
+  const kept = readableBeginning(parts).toString("latin1");
+  expect(kept.split("--m\r\n").length - 1).toBe(1_000);
+  const { text } = await reading(Buffer.concat([head, Buffer.from("a\n".repeat(12_000))]));
+  expect(text!.split("\n").length, "of the text what comes first").toBe(9_997);
+  const ordinary = "A line of ordinary length, such as people and programs write them.\r\n";
+  const long = await reading(writtenMail(person, ordinary.repeat(1_300) + "The end"));
+  expect(long.text).toMatch(/^A line[^]*The end$/);
+  const base64 = writtenMail(person, `${"A".repeat(76)}\r\n`.repeat(6_400));
+  expect(readableBeginning(base64)).toEqual(base64);
+});
+
+test("no part is made of another one's kind but a text of a page, in a time that its length bounds", async () => {
+  const mixed = (...parts: readonly string[]) =>
+    reading(
+      writtenMail(
+        [...person, 'Content-Type: multipart/mixed; boundary="m"'],
+        [...parts.map((part) => `--m\r\nContent-Type: ${part}`), "--m--"].join("\r\n"),
+      ),
+    );
+  const page = 'text/html\r\n\r\n<p>STOP <a href="https://x.example/">here</a></p>';
+  const footer = "text/plain\r\n\r\n<list>";
+  const both = await mixed(page, footer);
+  expect(both.text, "no link is written out").toBe("STOP here\n<list>");
+  expect(both.html, "a page without the footer were not the whole").toBeUndefined();
+  expect((await mixed(page, page)).html).toContain("</p>\n\n<p>STOP");
+  const hostile = await mixed(`text/html\r\n\r\n${'<a href="'.repeat(5_000)}`, footer);
+  expect(hostile.text).toContain("<list>");
 });

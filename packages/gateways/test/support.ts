@@ -25,6 +25,9 @@ export const toolsOf = (changes: Partial<GatewayTools> = {}): GatewayTools => ({
   ...changes,
 });
 
+/** Whose own signatures are looked for in a callback: that of any gateway will do for a provider that gives none back. */
+export const signer = { gatewayId: configOf().gateway_id, masterKey: toolsOf().masterKey };
+
 export const attemptOf = (to: string, changes: Partial<Attempt> = {}): Attempt => {
   const messageId = deterministicId("msg", to);
   const attempt = changes.attempt ?? 1;

@@ -9,7 +9,7 @@ import {
   type Gateway,
   type SendResult,
 } from "../src/index.ts";
-import { attemptOf, configOf, toolsOf } from "./support.ts";
+import { attemptOf, configOf, signer, toolsOf } from "./support.ts";
 
 const never = new AbortController().signal;
 const channel = "telegram";
@@ -164,6 +164,7 @@ const told = (content: object) =>
       contentType: "application/json",
       receivedAt: "2026-05-23T14:22:17Z",
     },
+    signer,
   );
 async function reading(content: object) {
   const [item, ...others] = await told(content);

@@ -10,7 +10,7 @@ import {
 import { sealedConfig } from "../src/configuration.ts";
 import { twilioFailure } from "../src/twilio/errors.ts";
 import { verifyTwilio } from "../src/twilio/signature.ts";
-import { attemptOf, configOf, toolsOf } from "./support.ts";
+import { attemptOf, configOf, signer, toolsOf } from "./support.ts";
 
 const never = new AbortController().signal;
 let twilio: TwilioDouble;
@@ -151,13 +151,17 @@ test("who sends is the message's word, else the service's, else the gateway's; n
 });
 
 const read = (body: string): Promise<readonly CallbackItem[]> =>
-  readCallback(configOf({ kind: "twilio" }), {
-    url: "https://in.example/cb",
-    headers: {},
-    contentType: "application/x-www-form-urlencoded",
-    body: form(body),
-    receivedAt: "2026-05-23T14:22:17Z",
-  });
+  readCallback(
+    configOf({ kind: "twilio" }),
+    {
+      url: "https://in.example/cb",
+      headers: {},
+      contentType: "application/x-www-form-urlencoded",
+      body: form(body),
+      receivedAt: "2026-05-23T14:22:17Z",
+    },
+    signer,
+  );
 
 test("a word that is not in the table changes nothing, an error stands beside a failure only, and there is always a reason", async () => {
   for (const word of ["queued", "sending", "accepted", "partially_delivered", "constructor"])

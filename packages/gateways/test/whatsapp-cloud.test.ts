@@ -12,7 +12,7 @@ import {
   type GatewayConfig,
   type SendResult,
 } from "../src/index.ts";
-import { attemptOf, configOf, toolsOf } from "./support.ts";
+import { attemptOf, configOf, signer, toolsOf } from "./support.ts";
 
 const never = new AbortController().signal;
 const channel = "whatsapp";
@@ -247,6 +247,7 @@ const read = (request: ReturnType<WhatsappDouble["signed"]>): Promise<readonly C
   readCallback(
     { name: "wa", kind: "whatsapp_cloud", channel },
     { ...request, contentType: "application/json", receivedAt: "2026-05-23T14:22:17Z" },
+    signer,
   );
 const status = (id: string, word: string) => ({ id, status: word, timestamp: "1700000000" });
 const message = (id: string, more: object = {}) => ({

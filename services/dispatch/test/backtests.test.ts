@@ -1,4 +1,4 @@
-import { newId, streamOf, uuid7, type EventData, type EventType } from "@heliograph/contracts";
+import { newId, streamOf, uuid7, type EventType } from "@heliograph/contracts";
 import type { RoutingRules } from "@heliograph/runtime";
 import { until } from "@heliograph/testkit";
 import { openWorld, type World } from "@heliograph/testkit/world";
@@ -7,10 +7,12 @@ import { service } from "../src/index.ts";
 import { runBacktest } from "../src/backtests/run.ts";
 import { noSums, packSums, sumsView, unpackSums } from "../src/backtests/sums.ts";
 import { addBacktest, claimBacktest, noteProgress } from "../src/tables/backtests.ts";
+import { failedBy, requestOf, rule, sentBy, window } from "./backtests-scene.ts";
 import { simulator } from "./harness.ts";
 
 const mobile = simulator("sms", { name: "dear", cost: "0.01" });
 const cheap = simulator("sms", { gateway_id: newId("gtw"), name: "cheap", cost: "0.004" });
+const mail = simulator("email", { gateway_id: newId("gtw"), name: "mail", cost: "0.001" });
 const unknown = simulator("sms", { gateway_id: newId("gtw"), name: "unknown", weight: 0 });
 
 let world: World;
@@ -20,34 +22,13 @@ let partner: { readonly id: string; readonly key: string };
 beforeAll(async () => {
   world = await openWorld({
     services: [service],
-    gateways: [mobile, cheap, unknown],
+    gateways: [mobile, cheap, mail, unknown],
     partners: [{}, {}],
   });
   [partner, other] = world.partners as [typeof partner, typeof other];
   admin = await world.addKey(partner.id, { admin: true });
 });
 afterAll(() => world.close());
-
-const requestOf = (id: string, to: string, more: object): EventData<"MessageRequested"> => ({
-  message_id: id,
-  channel: "sms",
-  to,
-  content: { text: "Hello" },
-  category: "transactional",
-  priority: 1,
-  expires_at: "2099-01-01T00:00:00.000Z",
-  cost: "0.02",
-  currency: "USD",
-  price: {
-    list: "standard",
-    version: 1,
-    country: to.startsWith("+48") ? "PL" : "US",
-    per_segment: "0.01",
-  },
-  segments: { count: 2, encoding: "GSM-7", characters: 200 },
-  created_at: new Date().toISOString(),
-  ...more,
-});
 
 /** A message with what became of it, as its consumers would have written it. */
 async function message(
@@ -78,42 +59,6 @@ async function message(
   expect(outcome).toMatchObject({ kind: "appended" });
   return id;
 }
-const attempt = { attempt: 1, attempt_id: newId("atp"), choice: { reason: "the first" } };
-const sentBy = (gateway: string) =>
-  [
-    "MessageSent",
-    {
-      ...attempt,
-      gateway,
-      gateway_kind: "simulator",
-      provider: { name: gateway, message_id: "p1", status: "ok" },
-      cost: "0.02",
-      currency: "USD",
-    },
-  ] as const;
-const failedBy = (gateway: string) =>
-  [
-    "DispatchAttemptFailed",
-    {
-      ...attempt,
-      gateway,
-      error: { code: "x", class: "provider", permanent: false },
-      next: "failover",
-      reason: "another",
-    },
-  ] as const;
-
-const rule = (gateways: readonly string[], more: object = {}) => ({
-  match: {},
-  policy: "priority",
-  gateways,
-  failover: true,
-  ...more,
-});
-const window = () => ({
-  from: new Date(Date.now() - 3_600_000).toISOString(),
-  to: new Date().toISOString(),
-});
 const ask = (body: object, key = admin) =>
   world.call("POST", "/api/v1/backtests", {
     key,
@@ -121,6 +66,9 @@ const ask = (body: object, key = admin) =>
   });
 const get = (id: string, key = admin) => world.call("GET", `/api/v1/backtests/${id}`, { key });
 async function ran(body: object) {
+  // The window ends before this very millisecond, in which the last message may have been recorded.
+  const recorded = Date.now();
+  await until(() => Date.now() > recorded);
   const asked = await ask(body);
   expect([asked.status, asked.text]).toEqual([202, expect.any(String)]);
   return until(async () => {
@@ -236,6 +184,68 @@ test("prices alone leave each message where it went, and what no rule carries co
   expect(lacking.result).toMatchObject({ judged: 1, not_judged: { no_price: 1 } });
 });
 
+test("a message with further steps is judged on the step that counts, by the gateway that took that step", async () => {
+  const whose = (await world.addPartner()).id;
+  const failover = [
+    {
+      channel: "email",
+      to: "a@example.com",
+      content: { subject: "Hello", text: "Hello" },
+      on: ["failed"],
+      cost: "0.01",
+      price: { list: "standard", version: 1, country: "", per_segment: "0.01" },
+      segments: { count: 1, encoding: "none", characters: 5 },
+    },
+  ];
+  const next = [
+    "FailoverStarted",
+    { step: 1, trigger: "failed", expires_at: "2099-01-01T00:00:00.000Z", reason: "it failed" },
+  ] as const;
+  const error = { code: "x", class: "provider", permanent: true };
+  const money = { cost: "0.02", currency: "USD" };
+  const exhausted = ["DispatchExhausted", { attempts: 2, error, ...money, reason: "all" }] as const;
+  const stepFailed = ["FailoverStepFailed", { step: 1, error, reason: "no more" }] as const;
+  const settled = (step: number) =>
+    ["MessageSettled", { step, ...money, reason: "it may arrive" }] as const;
+  const [first, second] = [
+    [failedBy("cheap"), sentBy("dear")],
+    [sentBy("mail", 1), settled(1)],
+  ];
+  const send = (after: readonly (readonly [EventType, object])[]) =>
+    message("+48500100200", after, { whose, failover });
+  await send([...first, next]);
+  await send([...first, next, exhausted]);
+  await send([...first, next, ...second]);
+  await send([...first, next, stepFailed, settled(0)]);
+  const { result } = await ran({
+    partner: whose,
+    routing: {
+      rules: [
+        rule([cheap.gateway_id, mobile.gateway_id], { match: { channel: "sms" } }),
+        rule([mail.gateway_id], { match: { channel: "email" } }),
+      ],
+    },
+  });
+  expect(result).toMatchObject({
+    judged: 2,
+    not_judged: { under_way: 1, never_sent: 1 },
+    // The cheap one had failed the first step of the last message.
+    gateway_changed: 0,
+  });
+  expect(
+    result.by_gateway
+      .map(({ name, before }: { name: string; before: object }) => [name, before])
+      .toSorted(),
+  ).toMatchObject([
+    ["dear", { messages: 1 }],
+    ["mail", { messages: 1, cost: "0.001", charge: "0.01" }],
+  ]);
+  expect(result.by_channel.map(({ name }: { name: string }) => name).toSorted()).toEqual([
+    "email",
+    "sms",
+  ]);
+});
+
 test("what was erased is not judged, and no sealed recipient is shown", async () => {
   const whose = (await world.addPartner()).id;
   const { vault } = world.platform.contexts.sandbox;
@@ -294,6 +304,34 @@ test("a run that is ended between two pages goes on there, and comes to the same
     await runBacktest({ log, vault }, asked, { reached: at, to }, rest, async () => true, signal),
   ).toBe(true);
   expect(sumsView(rest)).toEqual(sumsView(whole));
+
+  // Each is read, also where another partner's are asked for.
+  const full = { ...noSums(), seen: 9_999_900 };
+  const others = { ...asked, partner: other.id };
+  expect(
+    await runBacktest({ log, vault }, others, { reached, to }, full, async () => true, signal),
+  ).toBe(false);
+  expect(full).toMatchObject({ seen: 10_000_000, judged: 0 });
+
+  // Four damaged ones say nothing, and the others are judged.
+  const cost = (data: object): object => ({ ...data, cost: "?" });
+  const damages = [() => null, cost, (data: object) => ({ ...data, channel: "pigeon" })];
+  const damaged = {
+    ...log,
+    readStreams: (async (streams: readonly string[]) =>
+      new Map(
+        [...(await log.readStreams(streams))].map(([stream, events], index) => {
+          const at = index === 3 ? 1 : 0;
+          const damage = index === 3 ? damages[0] : damages[index];
+          const changed = { ...events[at]!, data: damage?.(events[at]!.data) };
+          return [stream, damage === undefined ? events : events.with(at, changed as never)];
+        }),
+      )) as typeof log.readStreams,
+  };
+  const some = noSums();
+  const page = { reached, to: at };
+  await runBacktest({ log: damaged, vault }, asked, page, some, async () => true, signal);
+  expect(some).toMatchObject({ judged: 96, notJudged: { unreadable: 4 } });
 });
 
 test("what cannot be tried is refused with its place, and who is no operator learns nothing", async () => {
@@ -345,9 +383,16 @@ test("what cannot be tried is refused with its place, and who is no operator lea
     key: admin,
   });
   expect(list.body).toMatchObject({
-    data: [{ id, status: "done" }],
+    data: [{ id, status: "done", rules: 1, prices: null }],
     next_cursor: expect.any(String),
   });
+  // What was asked is up to a megabyte: neither the list nor the result reads it.
+  const { pool } = world.platform.contexts.sandbox;
+  await pool.query("update backtests.runs set asked = 'not read' where id = $1", [id]);
+  const again = await world.call("GET", "/api/v1/backtests?environment=sandbox&limit=1", {
+    key: admin,
+  });
+  expect([again.body, (await get(id)).status]).toEqual([list.body, 200]);
 });
 
 test("one runs at a time and is fenced: who lost it to another, or to a cancellation, stops; what nobody goes on with fails", async () => {

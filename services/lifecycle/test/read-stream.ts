@@ -9,7 +9,6 @@ export async function readStream(
     query?: string;
     headers?: Record<string, string>;
     opened?: () => void;
-    told?: () => void;
   } = {},
 ): Promise<{ ids: string[]; data: string[] }> {
   const closing = new AbortController();
@@ -30,10 +29,7 @@ export async function readStream(
     const blocks = text.split("\n\n");
     text = blocks.pop()!;
     for (const line of blocks.flatMap((block) => block.split("\n"))) {
-      if (line.startsWith("id: ")) {
-        ids.push(line.slice(4));
-        options.told?.();
-      }
+      if (line.startsWith("id: ")) ids.push(line.slice(4));
       if (line.startsWith("data: ")) data.push(line.slice(6));
     }
     if (ids.length >= count) break;

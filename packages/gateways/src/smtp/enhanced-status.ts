@@ -19,9 +19,9 @@ export function deliveredStatus(group: Fields): {
   const text = group.get("diagnostic-code")?.replace(/^[\w-]+;\s*/, "");
   const stated = enhanced.exec(group.get("status") ?? "");
   const told = enhanced.exec(text ?? "");
-  // 5.0.0 says no more than that it failed.
+  const isVague = stated !== null && saysLittle(Number(stated[2]), Number(stated[3]));
   const [status, , subject, detail] =
-    (stated !== null && (stated[2] !== "0" || told === null) ? stated : told) ?? [];
+    (stated === null || isVague ? (told ?? stated) : stated) ?? [];
   const code = status?.replace(/^[^\d]/, "") ?? /^[45]\d\d\b/.exec(text ?? "")?.[0] ?? "";
   const permanent = !code.startsWith("4");
   const reason = permanent
@@ -30,8 +30,14 @@ export function deliveredStatus(group: Fields): {
   return { reason, permanent, code, text };
 }
 
+/** 5.0.0 says no more than that it failed, and 5.1.0 that it was something about an address: the sender's, as often as not. */
+const saysLittle = (subject: number, detail: number): boolean =>
+  subject === 0 || (subject === 1 && detail === 0);
+
 /** RFC 3463 §3, by subject and detail. */
 function meaningOf(subject: number, detail: number, text: string): SmtpErrorCode {
+  if (saysLittle(subject, detail))
+    return nobody.test(text) ? "recipient_rejected" : "provider_rejected";
   // 7 and 8 are about the sender's address.
   if (subject === 1) return detail === 7 || detail === 8 ? "invalid_sender" : "recipient_rejected";
   if (subject === 2) {
@@ -41,6 +47,5 @@ function meaningOf(subject: number, detail: number, text: string): SmtpErrorCode
   }
   if (subject === 6 || (subject === 3 && detail === 4)) return "content_rejected";
   if (subject === 7) return "policy_rejected";
-  if (subject === 0 && nobody.test(text)) return "recipient_rejected";
   return "provider_rejected";
 }

@@ -1,4 +1,4 @@
-import type { Callback, CallbackItem, CallbackRequest, Verdict } from "../callbacks.ts";
+import type { Callback, CallbackItem, CallbackRequest, Signer, Verdict } from "../callbacks.ts";
 import { jsonIn } from "../json-in.ts";
 import { readMail } from "./reports.ts";
 import { readSns } from "./ses-events.ts";
@@ -16,9 +16,10 @@ export function verifyEvents(request: CallbackRequest, settings: SmtpSettings): 
 /** What came of a mail: as a mail itself, or as events of the provider. Each is known by its shape, so that history can be read whatever the settings are by now. */
 export function readWhatCame(
   callback: Callback,
-  gateway: { readonly name: string },
+  gateway: Signer & { readonly name: string },
+  settings: SmtpSettings | undefined,
 ): readonly CallbackItem[] | Promise<readonly CallbackItem[]> {
-  if (callback.url.startsWith("mailto:")) return readMail(callback, gateway);
+  if (callback.url.startsWith("mailto:")) return readMail(callback, gateway, settings);
   const posted = jsonIn(callback.body.toString("utf8"));
   return Array.isArray(posted) ? readSendgrid(posted, gateway) : readSns(posted, gateway);
 }

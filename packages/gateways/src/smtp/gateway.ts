@@ -105,29 +105,23 @@ export function createSmtpGateway({ config, settings, secrets, tools }: Parts): 
     return `${local}@${returnDomain}`;
   }
 
-  /** RFC 8058 §3.1 wants HTTPS: without a public address there is none. */
-  const ownLink = ({ messageId }: Attempt): string | undefined =>
-    tools.origin.startsWith("https://")
-      ? unsubscribeLink(tools.origin, tools.masterKey, {
-          environment: config.environment,
-          messageId,
-        })
-      : undefined;
-
   async function send(attempt: Attempt, signal: AbortSignal): Promise<SendResult> {
     const from = attempt.from ?? settings.from;
     const sender = from === undefined ? ownSender(url.hostname) : parseMailbox(oneLine(from));
     const recipient = parseEmail(attempt.to);
-    if (recipient === undefined) return invalid(config.name, "invalid_recipient", attempt.to);
-    if (sender === undefined) return invalid(config.name, "invalid_sender", from ?? "");
+    if (recipient === undefined) return invalid(config.name, "invalid_recipient");
+    if (sender === undefined) return invalid(config.name, "invalid_sender");
     const track: Track = {};
     const messageId = mailIdOf(attempt.attemptId, returnDomain ?? sender.email.domain);
     const forProvider = settings.events === "sendgrid" ? sendgridHeaders(messageId) : {};
-    const own = { replyTo: settings.reply_to, ownLink: ownLink(attempt), forProvider };
     const mail = {
       from: { name: sender.name, address: sender.email.address },
       to: { name: "", address: recipient.address },
-      ...headersOf(attempt, sender, own),
+      ...headersOf(attempt, sender, {
+        replyTo: settings.reply_to,
+        ownLink: ownLink({ config, tools }, attempt),
+        forProvider,
+      }),
       envelope: { from: returnPath(attempt, sender), to: [recipient.address] },
       subject: foldable(attempt.content.subject ?? ""),
       messageId,
@@ -161,6 +155,15 @@ export function createSmtpGateway({ config, settings, secrets, tools }: Parts): 
   };
 }
 
+/** RFC 8058 §3.1 wants HTTPS: without a public address there is none. */
+const ownLink = (
+  { config: { environment }, tools: { origin, masterKey } }: Pick<Parts, "config" | "tools">,
+  { messageId }: Attempt,
+): string | undefined =>
+  origin.startsWith("https://")
+    ? unsubscribeLink(origin, masterKey, { environment, messageId })
+    : undefined;
+
 /** Where no sender is configured: the server itself, an IP address in the form that a mailbox takes (RFC 5321 4.1.3). */
 function ownSender(host: string): Mailbox {
   const bare = host.replace(/^\[|\]$/g, "");
@@ -168,15 +171,12 @@ function ownSender(host: string): Mailbox {
   return { name: "", email: { address: `no-reply@${domain}`, local: "no-reply", domain } };
 }
 
-const invalid = (
-  name: string,
-  code: "invalid_recipient" | "invalid_sender",
-  text: string,
-): SendResult => ({
+/** Without what was given: of the recipient nothing is kept that is not sealed. */
+const invalid = (name: string, code: "invalid_recipient" | "invalid_sender"): SendResult => ({
   type: "rejected",
   error: {
     code,
     ...smtpErrors[code],
-    provider: { name, code, text: `not an address: ${oneLine(text).slice(0, 256)}` },
+    provider: { name, code, text: "it is not an address" },
   },
 });

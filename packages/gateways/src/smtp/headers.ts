@@ -9,6 +9,9 @@ const LONGEST_WORD = 900;
 /** An encoded word has at most 75 characters (RFC 2047 §2): 45 octets are 60 of base64, and 12 say what it is. */
 const ENCODED_OCTETS = 45;
 
+/** Of a mail to the sender that unsubscribes. */
+export const unsubscribeSubject = "unsubscribe";
+
 /** No header may be continued or ended by what a partner wrote (CR, LF, NUL and their Unicode kin). */
 export const oneLine = (text: string): string =>
   // oxlint-disable-next-line no-control-regex -- that is what it is for
@@ -60,7 +63,7 @@ export function headersOf(
       ? []
       : [
           ...(url === undefined ? [] : [`<${url}>`]),
-          `<mailto:${encodeURIComponent(address).replace("%40", "@")}?subject=unsubscribe>`,
+          `<mailto:${encodeURIComponent(address).replace("%40", "@")}?subject=${unsubscribeSubject}>`,
         ];
   return {
     ...(reply !== undefined && { replyTo: { name: reply.name, address } }),

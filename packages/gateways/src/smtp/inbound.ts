@@ -22,11 +22,10 @@ export function readMailId(mail: ParsedMail, raw: Buffer): string {
     : hash("sha256", raw, "hex");
 }
 
-/** The address of whoever wrote it. Throws where there is none. */
-export function senderOf({ from }: ParsedMail): string {
+/** The address of whoever wrote it; undefined where there is none. */
+export function senderOf({ from }: ParsedMail): string | undefined {
   const address = from?.address ?? from?.group?.[0]?.address ?? "";
-  if (address === "" || address.length > 254) throw new Error("it does not say who wrote it");
-  return address;
+  return address === "" || address.length > 254 ? undefined : address;
 }
 
 /** Files are named, behind what was written, and not kept anywhere but in the mail. A picture that the page shows is none. */
@@ -50,10 +49,13 @@ function textOf(mail: ParsedMail): string {
     .trimStart();
 }
 
-/** What a person wrote. Throws for a mail that does not say who did. */
+/** What a person wrote. Throws for a mail that does not say who did, or that is beyond reason. */
 export async function mailInbound({ raw, contentType }: InboundRequest): Promise<InboundReading> {
   if (!contentType.startsWith(type)) throw new Error("it does not say to whom it came");
   const mail = await parseMail(raw);
+  if (mail === undefined) throw new Error("it is nested or headed beyond reason");
+  const sender = senderOf(mail);
+  if (sender === undefined) throw new Error("it does not say who wrote it");
   const { html, subject, from } = mail;
   const text = textOf(mail);
   const references = mailReferences({
@@ -62,7 +64,7 @@ export async function mailInbound({ raw, contentType }: InboundRequest): Promise
   });
   return {
     providerMessageId: readMailId(mail, raw),
-    from: senderOf(mail),
+    from: sender,
     to: contentType.slice(type.length),
     ...(text !== "" && { text }),
     ...(html !== undefined && html !== "" && { html: whole(html, max.html) }),

@@ -1,6 +1,7 @@
 import { hash } from "node:crypto";
 import type { Email } from "@heliograph/channels";
-import type { Callback, CallbackItem, Report } from "../callbacks.ts";
+import type { Callback, CallbackItem, Report, Signer } from "../callbacks.ts";
+import { withoutAddresses } from "../failure.ts";
 import { deliveredTo } from "../delivered-mail.ts";
 import { bounceOf, isComplaint, stranger } from "./bounce.ts";
 import { deliveredStatus } from "./enhanced-status.ts";
@@ -15,9 +16,20 @@ import {
   type ParsedMail,
 } from "./mail.ts";
 import { mailContentType, readMailId, senderOf } from "./inbound.ts";
-import { mailIdOfPath, ownMailId, readReturnPath } from "./return-path.ts";
+import { isReturnPath, mailIdOfPath, ownMailId, readReturnPath } from "./return-path.ts";
+import type { SmtpSettings } from "./settings.ts";
+import { isForReports } from "./taken.ts";
 
-type Ids = Pick<Report, "providerMessageId" | "otherIds" | "messageId">;
+type Ids = Pick<Report, "providerMessageId" | "messageId">;
+
+/** Where a mail came to, and by what our own return paths are told from made-up ones. */
+type Place = {
+  readonly to: Email;
+  readonly gateway: Signer & { readonly name: string };
+  readonly returnDomain: string | undefined;
+};
+
+const ignored = (what: string): readonly CallbackItem[] => [{ kind: "ignored", what }];
 
 /**
  * What a mail tells that came to a return path or to one of our addresses: what became of a message (RFC 3464), that it was unwanted (RFC 5965), or what a person wrote. Who answers to a return path
@@ -25,59 +37,80 @@ type Ids = Pick<Report, "providerMessageId" | "otherIds" | "messageId">;
  */
 export async function readMail(
   { url, headers, body }: Callback,
-  gateway: { readonly name: string },
+  gateway: Place["gateway"],
+  settings: SmtpSettings | undefined,
 ): Promise<readonly CallbackItem[]> {
   const to = deliveredTo(url);
   if (to === undefined) return [{ kind: "unreadable", why: "it does not say to whom it came" }];
   const mail = await parseMail(body);
+  // Anybody can send such a mail: it is nothing that an operator has to look at.
+  if (mail === undefined) return ignored("a mail that is nested or headed beyond reason");
+  const place = { to, gateway, returnDomain: settings?.return_path_domain };
   // Only as a whole: who forwards a report to a colleague reports nothing.
   if (/^multipart\/report\b/i.test(headerIn(mail, "content-type") ?? "")) {
     const status = partIn(mail, "message/delivery-status", "message/global-delivery-status");
-    if (status !== undefined) return [deliveryReport(mail, fieldGroups(status), to, gateway)];
+    if (status !== undefined) return [deliveryReport(mail, fieldGroups(status), place)];
     const feedback = partIn(mail, "message/feedback-report");
-    if (feedback !== undefined) return [complaint(mail, fieldGroups(feedback)[0], to)];
+    if (feedback !== undefined) return [complaint(mail, fieldGroups(feedback)[0], place)];
   }
-  if (readReturnPath(to.local) !== undefined)
-    return [{ kind: "ignored", what: "an answer to a return path" }];
-  if (isAutomatic(mail, headers["mail-from"]))
-    return [{ kind: "ignored", what: "a mail that a machine wrote" }];
+  if (readReturnPath(to.local) !== undefined) return ignored("an answer to a return path");
+  if (settings !== undefined && isForReports(to, settings))
+    return ignored("no report, at an address for reports");
+  if (isAutomatic(mail, headers["mail-from"])) return ignored("a mail that a machine wrote");
+  const sender = senderOf(mail);
+  if (sender === undefined) return ignored("a mail that does not say who wrote it");
   return [
     {
       kind: "inbound",
       providerMessageId: readMailId(mail, body),
-      from: senderOf(mail),
+      from: sender,
       contentType: mailContentType(to.address),
       raw: body,
     },
   ];
 }
 
-/** By the return path first, which is signed; then by the Message-ID of the mail that came back, where it is one of ours. */
-function idsOf(to: Email, returned: Fields, said = ""): Ids | undefined {
-  const original = ownMailId(returned.get("message-id"));
-  const path = readReturnPath(to.local);
-  const named = /<?(b-[\w-]{1,62})@([a-z0-9.-]{1,253})>?/i.exec(said);
-  const other = named === null ? undefined : readReturnPath(named[1]!);
-  if (path !== undefined)
+/**
+ * By a return path, which is signed: where the report came to, or what it says that the mail had. The Message-ID of the mail that came back is no secret, since every answer quotes it: it counts
+ * alone only for mail that was sent without a return path of ours.
+ */
+function idsOf(place: Place, returned: Fields, said = ""): Ids | undefined {
+  const { to, returnDomain } = place;
+  const path =
+    readReturnPath(to.local) === undefined
+      ? [said, returned.get("return-path") ?? ""].map((text) => signedIn(place, text)).find(Boolean)
+      : to;
+  if (path !== undefined) {
+    const named = readReturnPath(path.local)!;
     return {
-      providerMessageId: mailIdOfPath(path, to.domain),
-      messageId: path.messageId,
-      ...(original !== undefined && { otherIds: [original] }),
+      providerMessageId: mailIdOfPath(named, path.domain),
+      messageId: named.messageId,
     };
-  if (original !== undefined) return { providerMessageId: original };
-  return other && { providerMessageId: mailIdOfPath(other, named![2]!.toLowerCase()) };
+  }
+  const original = ownMailId(returned.get("message-id"));
+  return original === undefined || original.toLowerCase().endsWith(`@${returnDomain}>`)
+    ? undefined
+    : { providerMessageId: original };
+}
+
+/** The return path that a text names, where this gateway gave it out. */
+function signedIn(
+  { gateway: { masterKey, gatewayId } }: Place,
+  text: string,
+): Pick<Email, "local" | "domain"> | undefined {
+  const [, local, domain] = /^<?(b-[\w-]{1,62})@([a-z0-9.-]{1,253})>?$/i.exec(text) ?? [];
+  return local !== undefined && isReturnPath(masterKey, gatewayId, local)
+    ? { local, domain: domain!.toLowerCase() }
+    : undefined;
 }
 
 /** Of the same mail the same, however often it is delivered. */
 const eventIdOf = (what: string, mail: ParsedMail, parts: readonly string[]): string =>
   `${what}.${hash("sha256", [mail.messageId ?? mail.date ?? "", ...parts].join("\u001f"), "hex").slice(0, 32)}`;
 
-function deliveryReport(
-  mail: ParsedMail,
-  groups: readonly Fields[],
-  to: Email,
-  gateway: { readonly name: string },
-): CallbackItem {
+function deliveryReport(mail: ParsedMail, groups: readonly Fields[], place: Place): CallbackItem {
+  const ids = idsOf(place, returnedHeaders(mail));
+  if (ids === undefined) return stranger;
   const actions = groups.map((group) => ({ group, action: actionOf(group) }));
   const told =
     actions.find(({ action }) => action === "failed") ??
@@ -88,25 +121,23 @@ function deliveryReport(
     // A server that keeps trying says so; it is no news of an end.
     return { kind: "ignored", what: other.action!.slice(0, 64) };
   }
-  const ids = idsOf(to, returnedHeaders(mail));
-  if (ids === undefined) return stranger;
   const { group, action } = told;
   const eventId = eventIdOf("dsn", mail, [ids.providerMessageId, action!]);
   if (action === "delivered")
     return { kind: "report", report: { ...ids, eventId, status: "delivered" } };
   const recipient = group.get("final-recipient")?.replace(/^[^;]*;\s*/, "");
-  const bounce = bounceOf(gateway.name, deliveredStatus(group), recipient);
+  const bounce = bounceOf(place.gateway.name, deliveredStatus(group), recipient);
   return { kind: "report", report: { ...ids, eventId, ...bounce } };
 }
 
 const actionOf = (group: Fields): string | undefined =>
   /^[a-z-]+/i.exec(group.get("action") ?? "")?.[0].toLowerCase();
 
-function complaint(mail: ParsedMail, fields: Fields | undefined, to: Email): CallbackItem {
+function complaint(mail: ParsedMail, fields: Fields | undefined, place: Place): CallbackItem {
   const type = fields?.get("feedback-type") ?? "";
   if (!isComplaint(type))
     return { kind: "ignored", what: `feedback: ${type || "no type"}`.slice(0, 64) };
-  const ids = idsOf(to, returnedHeaders(mail), fields!.get("original-mail-from"));
+  const ids = idsOf(place, returnedHeaders(mail), fields!.get("original-mail-from"));
   if (ids === undefined) return stranger;
   const reporter = fields!.get("user-agent") ?? fields!.get("source-ip");
   return {
@@ -115,7 +146,7 @@ function complaint(mail: ParsedMail, fields: Fields | undefined, to: Email): Cal
       ...ids,
       eventId: eventIdOf("arf", mail, [ids.providerMessageId, type.toLowerCase()]),
       status: "complained",
-      diagnostic: [type, reporter].filter((part) => part !== undefined).join(", "),
+      diagnostic: withoutAddresses([type, reporter].filter(Boolean).join(", ")),
     },
   };
 }

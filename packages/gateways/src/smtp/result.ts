@@ -1,4 +1,5 @@
 import type { Failure } from "@heliograph/contracts";
+import { failureOf } from "../failure.ts";
 import type { SendResult } from "../types.ts";
 
 type SmtpError = {
@@ -65,15 +66,12 @@ export function smtpResult(
     response,
     message = String(error),
   } = error as SmtpError;
-  const failure = (reason: SmtpErrorCode): Failure => ({
-    code: reason,
-    ...smtpErrors[reason],
-    provider: {
-      name: name.slice(0, 64),
-      code: String(responseCode ?? code).slice(0, 64),
-      text: (response ?? message).slice(0, 2000),
-    },
-  });
+  const failure = (reason: SmtpErrorCode): Failure =>
+    failureOf(
+      name,
+      { code: reason, ...smtpErrors[reason] },
+      { code: String(responseCode ?? code), text: response ?? message },
+    );
   const rejected = (reason: SmtpErrorCode): SendResult => ({
     type: "rejected",
     error: failure(reason),

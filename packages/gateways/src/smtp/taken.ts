@@ -14,10 +14,21 @@ export function takenAddress(
   { settings, gatewayId, masterKey }: MailRules<SmtpSettings>,
 ): string | undefined {
   const folded = local.toLowerCase();
-  if (domain === settings.return_path_domain)
-    return forReports.has(folded) || isReturnPath(masterKey, gatewayId, folded)
-      ? `${folded}@${domain}`
-      : undefined;
+  if (
+    domain === settings.return_path_domain &&
+    (forReports.has(folded) || isReturnPath(masterKey, gatewayId, folded))
+  )
+    return `${folded}@${domain}`;
+  return ownAddress(address, settings);
+}
+
+/** Whether reports alone are wanted at an address. */
+export const isForReports = ({ address, local, domain }: Email, settings: SmtpSettings): boolean =>
+  domain === settings.return_path_domain &&
+  forReports.has(local.toLowerCase()) &&
+  ownAddress(address, settings) === undefined;
+
+function ownAddress(address: string, settings: SmtpSettings): string | undefined {
   return [settings.from, settings.reply_to]
     .flatMap((text) => (text === undefined ? [] : [parseMailbox(text)?.email.address]))
     .find((own) => own?.toLowerCase() === address.toLowerCase());

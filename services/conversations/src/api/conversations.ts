@@ -12,13 +12,12 @@ import {
   pageOf,
   route,
 } from "@heliograph/api";
-import { streamOf } from "@heliograph/contracts";
 import { Conversation, ConversationMessage, evolveThread, partsOf } from "@heliograph/domain";
 import type { z } from "zod";
 import { listConversations } from "../tables/conversations.ts";
 import { type Shown, shownOf } from "../view.ts";
 import { close, note, read, reopen, snooze } from "./changes.ts";
-import { conversationTag, findConversation } from "./find.ts";
+import { conversationTag, eventsOf, findConversation } from "./find.ts";
 import { HistoryQuery, MessagesQuery, listContactMessages, listMessages } from "./messages.ts";
 import {
   ConversationTimeline,
@@ -83,10 +82,10 @@ const explainable = Object.keys(Conversation.shape).filter(
 
 /** Folded as the conversation is shown, event by event. */
 async function explain(call: Call<undefined, z.infer<typeof ExplainQuery>>): Promise<Answer> {
-  const { thread, conversation } = await findConversation(call);
-  const { id } = conversation;
+  const found = await findConversation(call);
+  const { id } = found.conversation;
   const explained = await explainField(id, call.query.field, explainable, {
-    events: call.deps.log.scanStream(streamOf("thread", thread.name)),
+    events: eventsOf(call.deps.log, found),
     evolve: evolveThread,
     show: (state) => {
       const now = state.conversations.get(id);

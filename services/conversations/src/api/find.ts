@@ -1,15 +1,47 @@
 import { type Call, etagOf } from "@heliograph/api";
-import { PublicError } from "@heliograph/contracts";
+import { PublicError, streamOf } from "@heliograph/contracts";
 import {
   type FoundConversation,
   type Holder,
   type ThreadConversation,
+  type ThreadState,
+  evolveThread,
+  holdersOf,
   readConversation,
 } from "@heliograph/domain";
+import type { EventIn, EventLog } from "@heliograph/log";
 
-/** The conversation that the path names. Throws `not_found`, also for another partner's. */
+/** A conversation's own events, oldest first: where it begins and ends is known, so that of a thread of years no more is read than its part. What stands between them is another's, and changes nothing of it. */
+export async function* eventsOf(
+  log: Pick<EventLog, "scanStream">,
+  { thread, conversation }: Pick<FoundConversation, "thread" | "conversation">,
+): AsyncGenerator<EventIn<`thread-${string}`>> {
+  const from = conversation.firstRevision;
+  for await (const event of log.scanStream(streamOf("thread", thread.name), { from })) {
+    if (event.revision > conversation.revision) return;
+    if (event.data.conversation_id === conversation.id) yield event;
+  }
+}
+
+/** It as it was where the log ends; undefined before it opened. */
+async function asItWas(
+  log: EventLog,
+  now: FoundConversation,
+): Promise<FoundConversation | undefined> {
+  let thread: ThreadState | undefined;
+  for await (const event of eventsOf(log, now)) thread = evolveThread(thread, event);
+  const conversation = thread?.conversations.get(now.conversation.id);
+  if (thread === undefined || conversation === undefined) return undefined;
+  const { contactId } = conversation;
+  const holder = (await holdersOf(log, [contactId])).get(contactId)!;
+  return { thread, conversation, holder };
+}
+
+/** The conversation that the path names, now or as of an earlier position: its thread is folded once, and what it was is found from where it is. Throws `not_found`, also for another partner's. */
 export async function findConversation(call: Call<unknown, unknown>): Promise<FoundConversation> {
-  const found = await readConversation(call.deps, call.partner.partner_id, call.params["id"]!);
+  const { deps, present } = call;
+  const now = await readConversation(present, call.partner.partner_id, call.params["id"]!);
+  const found = now === undefined || deps === present ? now : await asItWas(deps.log, now);
   if (found === undefined) throw new PublicError("not_found", "There is no such conversation.");
   return found;
 }

@@ -57,20 +57,21 @@ async function readEntries(
   const { firstRevision } = conversation;
   const backwards = before !== undefined;
   const from = backwards
-    ? before === theEnd
-      ? undefined
-      : Number(before) - 1
+    ? Math.min(Number(before) - 1, conversation.revision)
     : after === undefined
       ? firstRevision
       : Number(after) + 1;
   const rows: Placed[] = [];
-  if (from !== undefined && from < firstRevision) return rows;
+  if (from < firstRevision) return rows;
   const stream = streamOf("thread", thread.name);
   for await (const event of call.deps.log.scanStream(stream, {
-    ...(from !== undefined && { from }),
+    from,
     backwards,
   })) {
-    if (event.revision < firstRevision || rows.length > limit) break;
+    const { revision } = event;
+    // Before and behind it are the thread's other conversations, as many as years bring.
+    if (revision < firstRevision || revision > conversation.revision) break;
+    if (rows.length > limit) break;
     if (event.data.conversation_id !== conversation.id) continue;
     const entry = entryOf(event, thread.channel);
     if (entry !== undefined) rows.push({ key: String(event.revision), entry });

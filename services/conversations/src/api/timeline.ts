@@ -27,6 +27,8 @@ export async function readTimeline(
       : Number(decodeCursor(secret, list, after, "after")) + 1;
   const events: RecordedEvent[] = [];
   for await (const event of call.deps.log.scanStream(streamOf("thread", thread.name), { from })) {
+    // Behind it are the thread's later conversations.
+    if (event.revision > conversation.revision) break;
     if (event.data.conversation_id === conversation.id) events.push(event);
     if (events.length > limit) break;
   }

@@ -20,7 +20,7 @@ export type Of<Kind extends CallbackItem["kind"]> = Extract<CallbackItem, { kind
 /** What reading takes. */
 export type ReadingContext = Pick<
   ServiceContext,
-  "environment" | "log" | "pool" | "vault" | "directory"
+  "environment" | "log" | "pool" | "vault" | "directory" | "masterKey"
 >;
 
 /** A report with its message. `providerMessageId` is as the provider answered with it, which may be written in another way than it reports with. */
@@ -68,6 +68,7 @@ export async function interpret(
   const inbound: { event: CallbackEvent; item: Of<"inbound"> }[] = [];
   const parts: { event: CallbackEvent; item: Of<"part"> }[] = [];
   const pending: Pending[] = [];
+  const { masterKey } = context;
   let ignored = 0;
   const open = await context.vault.open(undefined, ...events.map(({ data }) => data));
   for (const event of events) {
@@ -76,9 +77,10 @@ export async function interpret(
       erased.add(event);
       continue;
     }
-    const { gateway: name, gateway_kind: kind, channel } = data;
+    const { gateway_id: gatewayId, gateway: name, gateway_kind: kind, channel } = data;
     const gateway = gatewayNow(context, { name, kind, channel });
-    for (const item of await readCallback(gateway, storedCallback(data))) {
+    const signer = { gatewayId, masterKey };
+    for (const item of await readCallback(gateway, storedCallback(data), signer)) {
       if (item.kind === "unreadable") faults.set(event, item.why);
       else if (item.kind === "ignored") ignored++;
       else if (item.kind === "inbound") inbound.push({ event, item });

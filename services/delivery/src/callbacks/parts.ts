@@ -102,9 +102,10 @@ async function itemOf(
   if (event?.type !== "CallbackReceived") return [];
   const data = (await context.vault.open(undefined, event.data))(event.data);
   if (data.raw === erasedText) return [];
-  const { gateway: name, gateway_kind: kind, channel } = data;
+  const { gateway_id: gatewayId, gateway: name, gateway_kind: kind, channel } = data;
   const now = gatewayNow(context, { name, kind, channel });
-  return (await readCallback(now, storedCallback(data)))
+  const { masterKey } = context;
+  return (await readCallback(now, storedCallback(data), { gatewayId, masterKey }))
     .filter((item) => item.kind === "part" && item.number === number)
     .map((item) => ({ event: event as CallbackEvent, item: item as Of<"part"> }));
 }

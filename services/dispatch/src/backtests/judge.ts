@@ -1,6 +1,6 @@
 import { hash } from "node:crypto";
 import { channelModule } from "@heliograph/channels";
-import { type GatewayChoice, type Micros, parseMoney } from "@heliograph/contracts";
+import { type GatewayChoice, type Micros, parseMoney, readEventFlaw } from "@heliograph/contracts";
 import { foldMessage, priceFor, type MessageState, type PriceList } from "@heliograph/domain";
 import type { GatewayConfig } from "@heliograph/gateways";
 import type { RecordedEvent } from "@heliograph/log";
@@ -29,6 +29,7 @@ export type Candidates = {
 export const unjudged = [
   "recipient_erased",
   "recipient_unreadable",
+  "unreadable",
   "under_way",
   "never_sent",
   "no_price",
@@ -62,24 +63,42 @@ export type Verdict = {
 /** A message of the window as its stream tells it. */
 export type Sent = {
   readonly state: MessageState;
-  /** The gateways that had failed it when one took it. */
+  /** The one that took it; of a message with further steps, the step that counts. */
+  readonly gateway: string;
+  /** The gateways that had failed it, or that step, when one took it. */
   readonly failed: readonly string[];
 };
 
-/** Folds a message's stream. Gives why it cannot be judged where no provider took it. */
+/** Folds a message's stream. Gives why it cannot be judged where no provider took it, or took the step that counts. */
 export function sentOf(events: readonly RecordedEvent[]): Sent | Unjudged {
+  if (events.some((event) => readEventFlaw(event) !== undefined)) return "unreadable";
   const state = foldMessage(events);
   if (state === undefined) return "never_sent";
-  if (state.provider === undefined)
-    return state.status === "scheduled" || state.status === "queued" ? "under_way" : "never_sent";
+  const { failover, status } = state;
+  const taken =
+    failover === undefined ? state.provider : failover.steps[failover.step]!.taken.at(-1);
+  if (taken === undefined) {
+    const goesOn =
+      failover === undefined ? status === "scheduled" || status === "queued" : !failover.over;
+    return goesOn ? "under_way" : "never_sent";
+  }
+  return { state, gateway: taken.gateway, failed: failedBefore(events, failover?.step ?? 0) };
+}
+
+/** The gateways that had failed a step when one took it last. */
+function failedBefore(events: readonly RecordedEvent[], step: number): readonly string[] {
   let folded: State | undefined;
   let failed: readonly string[] = [];
   for (const event of events) {
-    if (event.type === "MessageSent" || event.type === "MessageResent")
-      failed = folded?.failed ?? [];
+    const { type, data } = event;
+    const current = folded?.failover?.step ?? 0;
+    // What is heard late of an earlier step comes when those that failed it are not known any more.
+    if (type === "MessageSent" && (data.step ?? 0) === step)
+      failed = current === step ? (folded?.failed ?? []) : [];
+    if (type === "MessageResent" && current === step) failed = folded?.failed ?? [];
     folded = evolve(folded, event);
   }
-  return { state, failed };
+  return failed;
 }
 
 /** A number from [0, 1) for the draw by weight: the same for a message in every backtest. */
@@ -111,16 +130,16 @@ export function createJudge(candidates: Candidates) {
     return each === undefined ? undefined : each * BigInt(segments);
   };
 
-  /** `to`: the recipient, readable. */
+  /** `to`: the recipient, readable. Throws where its events are damaged in what no schema says. */
   return (sent: Sent, to: string): Verdict | Unjudged => {
-    const { state } = sent;
+    const { state, gateway: had } = sent;
     const { request, partner } = state;
     if (to === erasedText) return "recipient_erased";
     const recipient = channelModule(request.channel).recipient(to);
     if (recipient.kind === "fault") return "recipient_unreadable";
     const { count } = request.segments;
-    const had = state.provider!.gateway;
-    const paid = parseMoney(request.cost)!;
+    const paid = parseMoney(request.cost);
+    if (paid === undefined) return "unreadable";
     const fresh = freshPrice(list, prices?.list, request, recipient.value.digits);
     if (fresh === "no_price") return fresh;
     const routed = own && routedBy(own, byChannel.get(request.channel) ?? [], sent, to);

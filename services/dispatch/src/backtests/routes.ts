@@ -127,17 +127,17 @@ const testedOf = ({
 });
 
 function summaryOf(backtest: Backtest & { readonly environment: Environment }): object {
-  const { id, environment, asked, after, to, reached, status, complete, error } = backtest;
-  const { created_at, finished_at } = backtest;
+  const { id, environment, after, to, reached, status, complete, error } = backtest;
+  const { from_time, to_time, partner, rules, prices, created_at, finished_at } = backtest;
   return {
     id,
     environment,
     status,
-    from: asked.from,
-    to: asked.to,
-    partner: asked.partner ?? null,
-    rules: asked.rules?.length ?? null,
-    prices: asked.prices?.entries.length ?? null,
+    from: from_time,
+    to: to_time,
+    partner,
+    rules,
+    prices,
     health: "neutral",
     progress: to > after ? Number(((reached - after) * 1_000n) / (to - after)) / 1_000 : 1,
     complete,

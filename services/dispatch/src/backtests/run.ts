@@ -1,4 +1,4 @@
-import { accountOf, streamOf } from "@heliograph/contracts";
+import { accountOf } from "@heliograph/contracts";
 import { type EventLog, type RecordedEvent, ReadTooLarge } from "@heliograph/log";
 import { pause, restMs } from "@heliograph/runtime";
 import type { Vault } from "@heliograph/vault";
@@ -8,7 +8,7 @@ import { add, type Sums } from "./sums.ts";
 
 /** Messages of a page: their streams are some hundreds of KB, and judging them holds the process for a few milliseconds. */
 const pageMessages = 100;
-/** Some hours of work at the pace of `restMs`. A window that has more ends there, and says so. */
+/** Some hours of work at the pace of `restMs`, whosever they are: each is read. A window that has more ends there, and says so. */
 const mostMessages = 10_000_000;
 
 export type RunDeps = {
@@ -41,24 +41,31 @@ export async function runBacktest(
       limit: pageMessages,
       types: ["MessageRequested"],
     });
-    const requests = page.events.filter(
-      ({ position, metadata }) =>
-        position <= window.to &&
-        (asked.partner === undefined || accountOf(metadata.partner ?? "") === asked.partner),
+    const seen = page.events.filter(({ position }) => position <= window.to);
+    const requests = seen.filter(
+      ({ metadata }) =>
+        asked.partner === undefined || accountOf(metadata.partner ?? "") === asked.partner,
     );
+    sums.seen += seen.length;
     for (const verdict of await judged({ log, vault }, requests, judge)) add(sums, verdict);
     const stuck = page.position === reached;
     reached = stuck || page.position > window.to ? window.to : page.position;
     if (!(await paged(reached))) return undefined;
     if (reached >= window.to) break;
-    if (countOf(sums) >= mostMessages) return false;
+    if (sums.seen >= mostMessages) return false;
     await pause(restMs(performance.now() - began), signal);
   }
   return true;
 }
 
-const countOf = ({ judged: count, notJudged }: Sums): number =>
-  Object.values(notJudged).reduce((sum, each) => sum + each, count);
+/** What one message comes to: one that is damaged says nothing, and the others are judged. */
+function readably<Result>(read: () => Result): Result | "unreadable" {
+  try {
+    return read();
+  } catch {
+    return "unreadable";
+  }
+}
 
 async function judged(
   deps: Pick<RunDeps, "log" | "vault">,
@@ -66,14 +73,16 @@ async function judged(
   judge: ReturnType<typeof createJudge>,
 ): Promise<readonly (Verdict | Unjudged)[]> {
   const histories = await historiesOf(deps.log, requests);
-  const sent = histories.map((events) => (events === undefined ? "too_large" : sentOf(events)));
+  const sent = histories.map((events) =>
+    events === undefined ? "too_large" : readably(() => sentOf(events)),
+  );
   const asked = sent.map((each) =>
     typeof each === "string" ? undefined : { to: each.state.request.to },
   );
   // The log says whose they are: the keys are asked for whatever the partner.
   const open = await deps.vault.open(undefined, asked);
   return sent.map((each, index) =>
-    typeof each === "string" ? each : judge(each, open(asked[index]!).to),
+    typeof each === "string" ? each : readably(() => judge(each, open(asked[index]!).to)),
   );
 }
 
@@ -82,7 +91,7 @@ async function historiesOf(
   log: EventLog,
   requests: readonly RecordedEvent<"MessageRequested">[],
 ): Promise<readonly (readonly RecordedEvent[] | undefined)[]> {
-  const streams = requests.map(({ data }) => streamOf("message", data.message_id));
+  const streams = requests.map(({ stream }) => stream);
   try {
     const found = await log.readStreams(streams);
     return streams.map((stream) => found.get(stream) ?? []);

@@ -3,8 +3,8 @@ import { type Environment, environments } from "@heliograph/contracts";
 import { type ApiContext, type Call, type EnvironmentDeps, hosted } from "@heliograph/api";
 import { isMachinery } from "@heliograph/runtime";
 import {
-  type Backtest,
   claimBacktest,
+  type ClaimedBacktest,
   finishBacktest,
   giveBack,
   noteProgress,
@@ -22,7 +22,7 @@ type Own = { readonly deps: EnvironmentDeps; readonly owner: string };
 /** Runs one to its end, or until it is somebody else's, canceled, or this process closes. */
 async function runClaimed(
   { deps, owner }: Own,
-  { id, asked, reached, to, sums: kept }: Backtest,
+  { id, asked, reached, to, sums: kept }: ClaimedBacktest,
   signal: AbortSignal,
 ): Promise<void> {
   const { log, pool, vault, pressure } = deps;

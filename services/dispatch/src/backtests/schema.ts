@@ -104,7 +104,8 @@ const summary = {
   }),
   progress: z.number().meta({ description: "From 0 to 1." }),
   complete: z.boolean().nullable().meta({
-    description: "false: it ended at ten million messages; null: it has not ended.",
+    description:
+      "false: it ended at ten million messages of the window, whosever they are; null: it has not ended.",
   }),
   error: z.string().nullable(),
   created_at: z.string(),

@@ -19,6 +19,8 @@ type Group = Pair & {
 
 /** What a backtest has come to so far. */
 export type Sums = {
+  /** Every request that was read, also those of other partners than the one that was asked for. */
+  seen: number;
   judged: number;
   readonly notJudged: Partial<Record<Unjudged, number>>;
   gatewayChanged: number;
@@ -31,6 +33,7 @@ export type Sums = {
 };
 
 export const noSums = (): Sums => ({
+  seen: 0,
   judged: 0,
   notJudged: {},
   gatewayChanged: 0,

@@ -9,6 +9,12 @@ export const backtestTables: OwnTables = {
     `create table backtests.runs (
   id text primary key,
   asked text not null,
+  -- of what was asked: it has up to a megabyte of entries, which no list reads
+  from_time text not null,
+  to_time text not null,
+  partner text,
+  rules int,
+  prices int,
   after_position bigint not null,
   to_position bigint not null,
   reached bigint not null,
@@ -46,7 +52,12 @@ export type Asked = Candidates & {
 export type BacktestStatus = "queued" | "running" | "done" | "failed" | "canceled";
 export type Backtest = {
   readonly id: string;
-  readonly asked: Asked;
+  readonly from_time: string;
+  readonly to_time: string;
+  readonly partner: string | null;
+  /** How many rules and entries are tried; null where none are given. */
+  readonly rules: number | null;
+  readonly prices: number | null;
   readonly after: bigint;
   readonly to: bigint;
   readonly reached: bigint;
@@ -57,14 +68,15 @@ export type Backtest = {
   readonly created_at: Date;
   readonly finished_at: Date | null;
 };
+/** With what its runner tries. */
+export type ClaimedBacktest = Backtest & { readonly asked: Asked };
 
 const columns =
-  "id, asked, after_position::text, to_position::text, reached::text, status, sums, complete, error, created_at, finished_at";
+  "id, from_time, to_time, partner, rules, prices, after_position::text, to_position::text, reached::text, status, sums, complete, error, created_at, finished_at";
 
 // oxlint-disable-next-line typescript/no-explicit-any -- a row as the driver gives it
-const rowOf = ({ asked, after_position, to_position, reached, ...row }: any): Backtest => ({
+const rowOf = ({ after_position, to_position, reached, ...row }: any): Backtest => ({
   ...row,
-  asked: JSON.parse(asked),
   after: BigInt(after_position),
   to: BigInt(to_position),
   reached: BigInt(reached),
@@ -78,9 +90,19 @@ export async function addBacktest(
   { after, to }: { readonly after: bigint; readonly to: bigint },
 ): Promise<Backtest | undefined> {
   await pool.query(
-    `insert into backtests.runs (id, asked, after_position, to_position, reached) select $1, $2, $3, $4, $3
+    `insert into backtests.runs (id, asked, after_position, to_position, reached, from_time, to_time, partner, rules, prices) select $1, $2, $3, $4, $3, $5, $6, $7, $8, $9
       where (select count(*) from backtests.runs where finished_at is null) < ${mostOpen} on conflict (id) do nothing`,
-    [id, JSON.stringify(asked), after, to],
+    [
+      id,
+      JSON.stringify(asked),
+      after,
+      to,
+      asked.from,
+      asked.to,
+      asked.partner ?? null,
+      asked.rules?.length ?? null,
+      asked.prices?.entries.length ?? null,
+    ],
   );
   return readBacktest(pool, id);
 }
@@ -90,7 +112,7 @@ export async function readBacktest(pool: pg.Pool, id: string): Promise<Backtest 
   return rows[0] && rowOf(rows[0]);
 }
 
-/** Newest first, without what they came to; ids grow with time. */
+/** Newest first, without what was asked and what they came to; ids grow with time. */
 export async function listBacktests(
   pool: pg.Pool,
   { limit, before }: { readonly limit: number; readonly before?: string | undefined },
@@ -113,7 +135,10 @@ export async function cancelBacktest(pool: pg.Pool, id: string): Promise<boolean
 }
 
 /** Takes the oldest that waits, or whose runner is gone, unless another one runs: one at a time in an environment, however many processes look. */
-export async function claimBacktest(pool: pg.Pool, owner: string): Promise<Backtest | undefined> {
+export async function claimBacktest(
+  pool: pg.Pool,
+  owner: string,
+): Promise<ClaimedBacktest | undefined> {
   return inTransaction(pool, async (client) => {
     await client.query(
       "select pg_advisory_xact_lock(hashtextextended('heliograph/backtests', 7041776))",
@@ -126,10 +151,10 @@ export async function claimBacktest(pool: pg.Pool, owner: string): Promise<Backt
     const { rows } = await client.query(
       `update backtests.runs set status = 'running', owner = $1, tries = tries + 1, updated_at = now() where id = (
         select id from backtests.runs where finished_at is null and not exists (select from backtests.runs where status = 'running' and not (${stale}))
-        order by created_at, id limit 1) returning ${columns}`,
+        order by created_at, id limit 1) returning asked, ${columns}`,
       [owner],
     );
-    return rows[0] && rowOf(rows[0]);
+    return rows[0] && { ...rowOf(rows[0]), asked: JSON.parse(rows[0].asked) };
   });
 }
 

@@ -1,4 +1,5 @@
 import type { Channel } from "@heliograph/contracts";
+import { unsubscribeSubject } from "@heliograph/gateways";
 import { words, type Keyword } from "./words.ts";
 
 /** A keyword and the language whose word it was. */
@@ -53,7 +54,10 @@ function ownWords(text: string): string {
   return own.join("\n");
 }
 
-/** What a message from a person asks for. A mail without a text has its subject, as mail programs write it for `mailto:…?subject=unsubscribe`. */
+/**
+ * What a message from a person asks for. A mail without a text has its subject. That of the `mailto:` by which a mail is unsubscribed from decides where no keyword stands below it, since mail
+ * programs write a sentence of their own there.
+ */
 export function keywordOf(message: {
   readonly channel: Channel;
   readonly text?: string | undefined;
@@ -61,5 +65,7 @@ export function keywordOf(message: {
 }): Recognised | undefined {
   const { channel, text = "", subject = "" } = message;
   if (channel !== "email") return recognise(text);
-  return recognise(text.trim() === "" ? subject : ownWords(text));
+  const found = recognise(text.trim() === "" ? subject : ownWords(text));
+  const isClick = subject.trim().toLowerCase() === unsubscribeSubject;
+  return found ?? (isClick ? recognise(subject) : undefined);
 }
