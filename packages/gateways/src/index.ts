@@ -37,7 +37,7 @@ export { paced, throughFault, throughOf } from "./through.ts";
 export { bytesOf } from "./kept-bytes.ts";
 export { unsubscribeSubject } from "./smtp/headers.ts";
 export { readUnsubscribeToken, unsubscribeLink } from "./unsubscribe-link.ts";
-export { deliveredUrl } from "./delivered-mail.ts";
+export { deliveredTo, deliveredUrl } from "./delivered-mail.ts";
 export {
   maxCallbackBytes,
   recordCallback,

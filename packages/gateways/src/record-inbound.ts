@@ -20,6 +20,8 @@ export type Posted = {
   /** The partner whose sandbox it is; left out where the address that was written to decides. */
   readonly partner?: string;
   readonly from: string;
+  /** The address of ours that it came to, where it comes once to each under one provider's id, as a mail does. Left out where the provider's id is of one address. */
+  readonly to?: string | undefined;
   /** RFC 3339. */
   readonly receivedAt: string;
   readonly contentType: string;
@@ -32,13 +34,13 @@ export type Posted = {
 
 /**
  * The ids follow from what the provider calls it, so what is posted twice is there once. In the sandbox all partners share the simulated gateways: there the
- * partner belongs to the name.
+ * partner belongs to the name. A mail to two addresses of ours has one Message-ID and is of two partners: there the address does.
  */
-export function inboundIds({ gateway, providerMessageId, partner = "" }: Posted): {
+export function inboundIds({ gateway, providerMessageId, partner = "", to }: Posted): {
   readonly inboundId: string;
   readonly messageId: string;
 } {
-  const parts = [gateway.id, partner, providerMessageId];
+  const parts = [gateway.id, partner, providerMessageId, ...(to === undefined ? [] : [to])];
   return {
     inboundId: deterministicId("inb", "inbound", ...parts),
     messageId: deterministicId("msg", "inbound", ...parts),

@@ -280,20 +280,25 @@ export function reaching<Item extends { readonly config: Pick<GatewayConfig, "ki
 /** A mail's recipient whose mail we take, and the gateway that it is for. */
 export type MailTaker = { readonly gateway: GatewayConfig; readonly address: string };
 
-/** Whose mail it is that comes to an address: `isAssigned` tells whether an address of a gateway's was given to a partner. Undefined for nobody's. */
+/**
+ * Whose mail it is that comes to an address: `isAssigned` tells whether an address of a gateway's was given to a partner, which counts before what any gateway takes by its settings. Undefined for
+ * nobody's.
+ */
 export function mailTaker(
   gateways: readonly GatewayConfig[],
   address: Email,
   masterKey: Buffer,
   isAssigned: (gatewayId: string, address: string) => boolean,
 ): MailTaker | undefined {
-  for (const gateway of gateways) {
+  const spellings = [address.address, address.address.toLowerCase()];
+  const takers = gateways.filter(({ kind }) => byName.get(kind)?.takesMail !== undefined);
+  for (const gateway of takers) {
+    const own = spellings.find((each) => isAssigned(gateway.gateway_id, each));
+    if (own !== undefined) return { gateway, address: own };
+  }
+  for (const gateway of takers) {
     const { gateway_id: gatewayId, kind, settings } = gateway;
-    const takesMail = byName.get(kind)?.takesMail;
-    if (takesMail === undefined) continue;
-    const own =
-      takesMail(address, { settings, gatewayId, masterKey }) ??
-      [address.address, address.address.toLowerCase()].find((each) => isAssigned(gatewayId, each));
+    const own = byName.get(kind)!.takesMail!(address, { settings, gatewayId, masterKey });
     if (own !== undefined) return { gateway, address: own };
   }
   return undefined;

@@ -82,6 +82,13 @@ test("a return path fits a local part, in one case, and only the one that was gi
   const other = { ...gateway, gateway_id: deterministicId("gtw", "other") };
   const path = returnPathOf(masterKey, other.gateway_id, { messageId, attempt: 2 });
   expect(takes(path), "another gateway's").toBeUndefined();
+  const assigned = mailTaker(
+    [gateway, other],
+    { address: "shop@shop.example", local: "shop", domain: "shop.example" },
+    masterKey,
+    (gatewayId) => gatewayId === other.gateway_id,
+  );
+  expect(assigned?.gateway, "a partner's, whatever another gateway sends as").toBe(other);
 });
 
 test("mail that came back is a bounce of the attempt that its return path names, with the server's words and without the address", async () => {

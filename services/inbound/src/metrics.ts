@@ -13,7 +13,7 @@ const mails = new Counter({
 });
 
 export const countMail = (
-  outcome: "stored" | "unknown_recipient" | "too_large" | "busy" | "unavailable",
+  outcome: "stored" | "unknown_recipient" | "too_large" | "too_many" | "busy" | "unavailable",
 ): void => mails.inc({ outcome });
 
 export const countCallback = (

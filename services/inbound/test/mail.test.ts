@@ -16,10 +16,13 @@ import {
   type SmtpSink,
 } from "@heliograph/testkit";
 import { openWorld, type World } from "@heliograph/testkit/world";
-import { createTransport, type SendMailOptions } from "nodemailer";
+import { createTransport } from "nodemailer";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { service as inbound } from "../src/index.ts";
 import { openMailListener, type MailListener } from "../src/mail/listener.ts";
+import { openRates } from "../src/mail/rates.ts";
+import { mailsOfOne, maxAtOnce, maxConnectionsOfOne } from "../src/mail/limits.ts";
+import { begun, deliverTo, report, talk } from "./servers.ts";
 
 vi.setConfig({ testTimeout: 30_000 });
 
@@ -30,6 +33,8 @@ let sink: SmtpSink;
 let certificate: Awaited<ReturnType<typeof selfSignedCertificate>>;
 let port: number;
 let gateway: GatewayConfig;
+/** Of the same sender; what comes back to it has no return path of ours. */
+let other: GatewayConfig;
 
 beforeAll(async () => {
   sink = await smtpSink();
@@ -56,12 +61,21 @@ beforeAll(async () => {
       sendgrid_public_key: publicKey.export({ format: "der", type: "spki" }).toString("base64"),
     },
   };
+  other = {
+    ...gateway,
+    gateway_id: deterministicId("gtw", "other"),
+    name: "mail-2",
+    settings: {
+      url: `smtp://127.0.0.1:${sink.port}`,
+      from: "shop@shop.example",
+    },
+  };
   world = await openWorld({
     services: [inbound, delivery, contacts, conversations, suppressions],
     consumers: "run",
     driver: "memory",
-    gateways: [gateway],
-    partners: [{}],
+    gateways: [gateway, other],
+    partners: [{}, {}],
     env: {
       HELIOGRAPH_INBOUND_SMTP: `127.0.0.1:${port}`,
       HELIOGRAPH_INBOUND_SMTP_CERT_FILE: certificate.caFile,
@@ -78,30 +92,12 @@ afterAll(async () => {
 const live = () => world.platform.contexts.live;
 const me = (): string => world.partners[0]!.id;
 
-async function deliver(
-  envelope: { readonly from: string; readonly to: string | readonly string[] },
-  raw: string | Buffer,
-  at = port,
-): Promise<string> {
-  // As other servers do: encrypted where it is offered, whoever signed the certificate.
-  const tls = { rejectUnauthorized: false };
-  const transport = createTransport({ host: "127.0.0.1", port: at, tls });
-  const mail: SendMailOptions = { envelope: { ...envelope, to: [envelope.to].flat() }, raw };
-  try {
-    return (await transport.sendMail(mail)).response;
-  } catch (error) {
-    return (error as { response?: string }).response ?? String(error);
-  } finally {
-    transport.close();
-  }
-}
-
 /** A mail that went out over the gateway, as dispatch records it; gives where it comes back to. */
-async function sentTo(to: string) {
+async function sentTo(to: string, by = gateway) {
   const messageId = newId("msg");
   const { log, vault } = live();
   const attemptId = attemptIdOf(messageId, 1);
-  const opened = createGateway("live", gateway, {
+  const opened = createGateway("live", by, {
     logger: live().logger,
     masterKey: world.platform.masterKey,
     declaring: { smtpUrls: [], logGatewayChannels: [] },
@@ -132,10 +128,10 @@ async function sentTo(to: string) {
     message: messageContext(request),
     attempt: 1,
     attempt_id: attemptId,
-    gateway: gateway.name,
-    gateway_kind: gateway.kind,
+    gateway: by.name,
+    gateway_kind: by.kind,
     choice: { reason: "only one" },
-    provider: { name: gateway.name, message_id: result.providerMessageId, status: result.status },
+    provider: { name: by.name, message_id: result.providerMessageId, status: result.status },
     cost: request.cost,
     currency: request.currency,
   };
@@ -157,25 +153,11 @@ async function sentTo(to: string) {
   };
 }
 
-const report = (status: string, returned: string, action = "failed"): string =>
-  [
-    "From: MAILER-DAEMON@mx.example",
-    `Message-ID: <${newId("msg")}@mx.example>`,
-    "MIME-Version: 1.0",
-    "Auto-Submitted: auto-replied",
-    'Content-Type: multipart/report; report-type=delivery-status; boundary="b"',
-    "",
-    "--b\r\n\r\nIt did not work.\r\n--b",
-    "Content-Type: message/delivery-status",
-    "",
-    "Reporting-MTA: dns; mx.example\r\n",
-    `Final-Recipient: rfc822; ada@example.com\r\nAction: ${action}\r\nStatus: ${status}`,
-    `Diagnostic-Code: smtp; 550 ${status} no`,
-    "",
-    `--b\r\nContent-Type: text/rfc822-headers\r\n\r\nMessage-ID: ${returned}`,
-    "--b--",
-    "",
-  ].join("\r\n");
+const deliver = (
+  envelope: Parameters<typeof deliverTo>[1],
+  raw: Parameters<typeof deliverTo>[2],
+  at = port,
+): Promise<string> => deliverTo(at, envelope, raw);
 const callbacks = async () =>
   (await live().log.readAll({ after: 0n, limit: 1_000, types: ["CallbackReceived"] })).events;
 
@@ -201,9 +183,9 @@ test("mail that came back makes its message bounced and keeps others from its re
   ]);
   const stored = await callbacks();
   expect(stored).toHaveLength(2);
-  expect(JSON.stringify(stored.map(({ data }) => data)), "sealed").not.toMatch(
-    new RegExp(`daemon|${one.returnPath}`, "i"),
-  );
+  const kept = JSON.stringify(stored.map(({ data }) => data)).toLowerCase();
+  for (const readable of ["mailer-daemon", one.returnPath.slice(0, 28)])
+    expect(kept, "sealed").not.toContain(readable);
 });
 
 test("a full mailbox bounces its message alone, and a complaint that names the return path stops what follows", async () => {
@@ -231,6 +213,18 @@ test("a full mailbox bounces its message alone, and a complaint that names the r
   expect((await unwanted.state()).status).toBe("sent");
   expect(await full.state()).toMatchObject({ status: "bounced", error: { code: "mailbox_full" } });
   expect(await full.periods()).toEqual([]);
+});
+
+test("a report finds its message at whichever of the gateways that share an address it was sent by, and one on a mail that never was takes no place among those that wait", async () => {
+  const one = await sentTo("second@example.com", other);
+  const never = `<${attemptIdOf(newId("msg"), 1)}@shop.example>`;
+  for (const mailId of [never, one.mailId])
+    await deliver({ from: "", to: "shop@shop.example" }, report("5.1.1", mailId));
+  await until(async () => (await one.state()).status === "bounced");
+  const receipts = await live().log.readStream(streamOf("receipts", one.messageId));
+  expect(receipts.map(({ data }) => data)).toMatchObject([{ gateway: "mail-2" }]);
+  const types = ["ReceiptUnmatched"] as const;
+  expect((await live().log.readAll({ after: 0n, limit: 9, types })).events).toEqual([]);
 });
 
 test("events of the provider that passes mail on say the same as mail that comes back, and what it did not sign says nothing", async () => {
@@ -308,23 +302,6 @@ test("what a person answers stands in the conversation of its address, and what 
   expect(opened.events).toHaveLength(1);
 });
 
-/** What a server says to lines, one after the other. */
-async function talk(at: number, lines: readonly string[]): Promise<readonly string[]> {
-  const socket = connect(at, "127.0.0.1");
-  const answers: string[] = [];
-  const left = [...lines];
-  for await (const chunk of socket.setEncoding("utf8")) {
-    for (const line of String(chunk).split("\r\n"))
-      if (/^\d{3} /.test(line)) {
-        answers.push(line.slice(0, 3));
-        const next = left.shift();
-        if (next === undefined) socket.end();
-        else socket.write(`${next}\r\n`);
-      }
-  }
-  return answers;
-}
-
 test("only who is here gets mail: strangers are refused at the envelope, and who tries on is put down", async () => {
   const before = (await callbacks()).length;
   for (const to of [
@@ -339,6 +316,23 @@ test("only who is here gets mail: strangers are refused at the envelope, and who
   const auth = await talk(port, ["EHLO x.example", "AUTH PLAIN AGEAYg=="]);
   expect(auth.at(-1)).toMatch(/^5/);
   expect((await callbacks()).length).toBe(before);
+});
+
+test("who sends slowly keeps nobody's mail out, one address has so many connections, and mail to the postmaster is taken without a domain", async () => {
+  const slow = await Promise.all([
+    ...Array.from({ length: maxConnectionsOfOne }, () => begun(port, "127.0.0.2")),
+    ...Array.from({ length: maxAtOnce - maxConnectionsOfOne }, () => begun(port, "127.0.0.3")),
+  ]);
+  try {
+    expect(new Set(slow.map(({ answer }) => answer))).toEqual(new Set(["354"]));
+    const more = await begun(port, "127.0.0.2");
+    expect(more.answer).toBe("421");
+    more.socket.destroy();
+    const to = "help@shop.example";
+    expect(await deliver({ from: "", to }, "Subject: x\r\n\r\nx")).toMatch(/^250/);
+  } finally {
+    for (const { socket } of slow) socket.destroy();
+  }
 });
 
 test("a size that is too much is refused before it comes, and of much the beginning is kept", async () => {
@@ -368,13 +362,19 @@ test("what cannot be stored is to come again, and is taken then", async () => {
       away ? Promise.reject(new Error("the log is away")) : context.log.append(appends),
   };
   const environments = { live: { ...context, log }, sandbox: world.platform.contexts.sandbox };
-  const alone: MailListener = (await openMailListener({
-    settings: { ...settings, inboundSmtp: { host: "127.0.0.1", port: 0, tls: undefined } },
-    directory,
-    masterKey,
-    environments,
-    logger: context.logger,
-  }))!;
+  const stopping = new AbortController();
+  const rates = openRates();
+  const alone: MailListener = (await openMailListener(
+    {
+      settings: { ...settings, inboundSmtp: { host: "127.0.0.1", port: 0, tls: undefined } },
+      directory,
+      masterKey,
+      environments,
+      logger: context.logger,
+      stopping: stopping.signal,
+    },
+    rates,
+  ))!;
   const one = await sentTo("later@example.com");
   const raw = report("5.1.1", "");
   expect(await deliver({ from: "", to: one.returnPath }, raw, alone.port)).toMatch(/^451/);
@@ -383,13 +383,21 @@ test("what cannot be stored is to come again, and is taken then", async () => {
   await until(async () => (await one.state()).status === "bounced");
   const offered = await talk(alone.port, ["EHLO x.example", "STARTTLS"]);
   expect(offered.at(-1), "without a certificate there is no encryption to offer").toMatch(/^5/);
-  // A connection that is open ends, and the stop does not wait for its words.
+  rates.count(
+    "127.0.0.1",
+    Array.from({ length: 2 * mailsOfOne.requests }, () => "other"),
+  );
+  expect(await deliver({ from: "", to: one.returnPath }, raw, alone.port), "too many").toMatch(
+    /^450/,
+  );
+  // A connection that is open ends when the process begins to stop, and the stop does not wait for its words.
   const idle = connect(alone.port, "127.0.0.1");
   const ended = new Promise((resolve) => idle.once("close", resolve));
   idle.resume().on("error", () => undefined);
   await new Promise((resolve) => idle.once("data", resolve));
-  await alone.close();
+  stopping.abort();
   await ended;
+  await alone.close();
 });
 
 test("mail comes encrypted where there is a certificate, and that one", async () => {
@@ -401,4 +409,27 @@ test("mail comes encrypted where there is a certificate, and that one", async ()
   });
   await expect(transport.verify()).resolves.toBe(true);
   transport.close();
+});
+
+test("one mail to two addresses of ours is there for each of their partners", async () => {
+  const key = await world.addKey(me(), { environment: "live", scopes: ["admin"] });
+  const assigned = await world.call("PUT", "/api/v1/admin/senders", {
+    key,
+    body: {
+      gateway_id: gateway.gateway_id,
+      address: "sales@shop.example",
+      partner_id: world.partners[1]!.id,
+    },
+  });
+  expect(assigned.status).toBe(200);
+  const raw = "From: Ada <ada@example.com>\r\nMessage-ID: <both@example.com>\r\n\r\nHello";
+  const to = ["help@shop.example", "sales@shop.example"];
+  expect(await deliver({ from: "ada@example.com", to }, raw)).toMatch(/^250/);
+  const stored = await until(async () => {
+    const types = ["InboundReceived"] as const;
+    const { events } = await live().log.readAll({ after: 0n, limit: 99, types });
+    const own = events.filter(({ data }) => data.provider_message_id === "<both@example.com>");
+    return own.length === 2 ? own : undefined;
+  });
+  expect(new Set(stored.map(({ data }) => data.message_id)).size).toBe(2);
 });

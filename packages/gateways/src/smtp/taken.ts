@@ -14,6 +14,9 @@ export function takenAddress(
   { settings, gatewayId, masterKey }: MailRules<SmtpSettings>,
 ): string | undefined {
   const folded = local.toLowerCase();
+  // RFC 5321 §4.1.1.3 has it taken without a domain.
+  if (domain === "" && folded === "postmaster" && settings.return_path_domain !== undefined)
+    return `${folded}@${settings.return_path_domain}`;
   if (
     domain === settings.return_path_domain &&
     (forReports.has(folded) || isReturnPath(masterKey, gatewayId, folded))

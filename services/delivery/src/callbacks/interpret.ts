@@ -1,6 +1,7 @@
 import { externalIdName } from "@heliograph/channels";
 import { streamOf } from "@heliograph/contracts";
 import {
+  deliveredTo,
   providerIdKeys,
   readCallback,
   storedCallback,
@@ -23,11 +24,11 @@ export type ReadingContext = Pick<
   "environment" | "log" | "pool" | "vault" | "directory" | "masterKey"
 >;
 
-/** A report with its message. `providerMessageId` is as the provider answered with it, which may be written in another way than it reports with. */
+/** A report with its message, and the gateway that this was sent by. `providerMessageId` is as the provider answered with it, which may be written in another way than it reports with. */
 export type Told = {
   readonly event: CallbackEvent;
   readonly report: Report;
-  readonly to: Pick<ProviderId, "message_id" | "partner" | "owner">;
+  readonly to: Pick<ProviderId, "gateway" | "message_id" | "partner" | "owner">;
   readonly providerMessageId: string;
 };
 /** What callbacks say, sorted by what is done about it. */
@@ -38,8 +39,10 @@ export type Interpreted = {
     readonly event: CallbackEvent;
     readonly report: Report;
     readonly standIn: string;
+    /** Whether it may be of a message that becomes known yet. Anybody can write a mail that reports on a message which never was, and by mail a report comes after its message is known. */
+    readonly waits: boolean;
   }[];
-  readonly inbound: readonly { readonly event: CallbackEvent; readonly item: Of<"inbound"> }[];
+  readonly inbound: readonly Written[];
   readonly parts: readonly { readonly event: CallbackEvent; readonly item: Of<"part"> }[];
   readonly ignored: number;
   /** Those about people who were erased: nothing of them can be read any more. */
@@ -48,9 +51,20 @@ export type Interpreted = {
   readonly faults: ReadonlyMap<CallbackEvent, string>;
 };
 
+/** What a person wrote; `to` is the address of ours that a mail came to. */
+type Written = {
+  readonly event: CallbackEvent;
+  readonly item: Of<"inbound">;
+  readonly to: string | undefined;
+};
+
 type Pending = {
   readonly event: CallbackEvent;
   readonly gateway: CalledGateway;
+  /** It came by mail. */
+  readonly isMail: boolean;
+  /** Those that may have sent the message. */
+  readonly senders: readonly string[];
   readonly report: Report;
   /** Its ids, and by what each is found. */
   readonly ids: readonly { readonly id: string; readonly keys: readonly string[] }[];
@@ -65,7 +79,7 @@ export async function interpret(
 ): Promise<Interpreted> {
   const faults = new Map<CallbackEvent, string>();
   const erased = new Set<CallbackEvent>();
-  const inbound: { event: CallbackEvent; item: Of<"inbound"> }[] = [];
+  const inbound: Written[] = [];
   const parts: { event: CallbackEvent; item: Of<"part"> }[] = [];
   const pending: Pending[] = [];
   const { masterKey } = context;
@@ -79,11 +93,15 @@ export async function interpret(
     }
     const { gateway_id: gatewayId, gateway: name, gateway_kind: kind, channel } = data;
     const gateway = gatewayNow(context, { name, kind, channel });
+    const callback = storedCallback(data);
+    const to = deliveredTo(callback.url)?.address;
+    const isMail = to !== undefined;
+    const senders = isMail ? sharing(context, gateway) : [name];
     const signer = { gatewayId, masterKey };
-    for (const item of await readCallback(gateway, storedCallback(data), signer)) {
+    for (const item of await readCallback(gateway, callback, signer)) {
       if (item.kind === "unreadable") faults.set(event, item.why);
       else if (item.kind === "ignored") ignored++;
-      else if (item.kind === "inbound") inbound.push({ event, item });
+      else if (item.kind === "inbound") inbound.push({ event, item, to });
       else if (item.kind === "part") parts.push({ event, item });
       else {
         const { providerMessageId, otherIds = [] } = item.report;
@@ -91,21 +109,22 @@ export async function interpret(
           id,
           keys: providerIdKeys(gateway, id),
         }));
-        pending.push({ event, gateway, report: item.report, ids });
+        pending.push({ event, gateway, isMail, senders, report: item.report, ids });
       }
     }
   }
   const found = await find({ context, schema }, pending);
   const receipts: Told[] = [];
   const unmatched = pending.flatMap((each) => {
-    const { event, gateway, ids } = each;
+    const { event, gateway, ids, isMail } = each;
     const named = (id: string): Report => ({ ...each.report, providerMessageId: id });
     const { id: reported = "", about = [] } = found.get(each) ?? {};
     const [to] = about;
     if (to === undefined)
       return ids.flatMap(({ id, keys }) =>
         keys.map((key) => {
-          return { event, report: named(id), standIn: standInOf({ gateway: gateway.name, key }) };
+          const standIn = standInOf({ gateway: gateway.name, key });
+          return { event, report: named(id), standIn, waits: !isMail };
         }),
       );
     const report = named(reported);
@@ -122,16 +141,16 @@ async function find(
   { context, schema }: { readonly context: ReadingContext; readonly schema: string },
   pending: readonly Pending[],
 ): Promise<ReadonlyMap<Pending, Found>> {
-  const wanted = pending.flatMap(({ gateway, ids }) =>
-    ids.flatMap(({ keys }) => keys.map((key) => ({ gateway: gateway.name, key }))),
+  const wanted = pending.flatMap(({ senders, ids }) =>
+    ids.flatMap(({ keys }) => keysAt(senders, keys)),
   );
   const known = Map.groupBy(await findProviderIds(context.pool, schema, wanted), nameOf);
   const found = new Map<Pending, Found>();
   for (const each of pending) {
-    const gateway = each.gateway.name;
-    const byId = each.ids.map(({ id, keys }) => {
-      return { id, about: keys.flatMap((key) => known.get(nameOf({ gateway, key })) ?? []) };
-    });
+    const byId = each.ids.map(({ id, keys }) => ({
+      id,
+      about: keysAt(each.senders, keys).flatMap((key) => known.get(nameOf(key)) ?? []),
+    }));
     const first = byId.find(({ about }) => about.length > 0);
     if (first !== undefined) found.set(each, first);
     else if (each.report.messageId !== undefined) {
@@ -142,8 +161,21 @@ async function find(
   return found;
 }
 
-const nameOf = ({ gateway, key }: Pick<ProviderId, "gateway" | "key">): string =>
-  `${gateway}\u001f${key}`;
+type Key = Pick<ProviderId, "gateway" | "key">;
+
+const keysAt = (gateways: readonly string[], keys: readonly string[]): readonly Key[] =>
+  gateways.flatMap((gateway) => keys.map((key) => ({ gateway, key })));
+
+/** Those whose mail may come back to the same address: what names a mail is ours, and of one gateway alone. */
+function sharing(
+  { directory, environment }: Pick<ReadingContext, "directory" | "environment">,
+  { name, kind, channel }: CalledGateway,
+): readonly string[] {
+  const alike = directory.gateways(environment, channel).filter((each) => each.kind === kind);
+  return [...new Set([name, ...alike.map((each) => each.name)])];
+}
+
+const nameOf = ({ gateway, key }: Key): string => `${gateway}\u001f${key}`;
 
 /** A message whose id the provider gave back: that of an attempt whose answer is not recorded, and may never be. */
 async function byOurId(

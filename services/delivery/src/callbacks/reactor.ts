@@ -59,8 +59,8 @@ async function start(tools: ReactorTools): Promise<ReactorInstance<ConsumedType>
     await adoptAll(context.vault, told.receipts);
     await record(context, told);
     await parts.take(told.parts);
-    for (const { standIn } of told.unmatched)
-      if (!parked.add(standIn, undefined, Date.now()))
+    for (const { standIn, waits } of told.unmatched)
+      if (waits && !parked.add(standIn, undefined, Date.now()))
         logger.warn({ standIn }, "too many receipts wait; this one is kept in the log only");
     countItems(context.environment, told);
     return told.faults;

@@ -36,8 +36,8 @@ export const receiptOf = (
 ): Receipt => ({
   message_id: to.message_id,
   provider_message_id: providerMessageId,
-  ...partNow(context, event.data.gateway, providerMessageId, report.providerMessageId),
-  ...reported(report, event.data.gateway, event.data.received_at),
+  ...partNow(context, to.gateway, providerMessageId, report.providerMessageId),
+  ...reported(report, to.gateway, event.data.received_at),
 });
 
 /** Appends everything that was told. One stream's trouble is nobody else's; what was appended before is there once. */
@@ -56,24 +56,31 @@ export async function record(
   );
   await recordUnmatched(
     log,
-    unmatched.map(({ event, report, standIn }) => ({
-      standIn,
-      causation: event.id,
-      data: {
-        callback_id: event.data.callback_id,
-        provider_message_id: report.providerMessageId.slice(0, 512),
-        ...reported(report, event.data.gateway, event.data.received_at),
-      },
-    })),
+    unmatched
+      .filter(({ waits }) => waits)
+      .map(({ event, report, standIn }) => ({
+        standIn,
+        causation: event.id,
+        data: {
+          callback_id: event.data.callback_id,
+          provider_message_id: report.providerMessageId.slice(0, 512),
+          ...reported(report, event.data.gateway, event.data.received_at),
+        },
+      })),
   );
-  for (const { event, item } of inbound) await recordWritten(context, event, item);
+  for (const { event, item, to } of inbound) await recordWritten(context, event, { ...item, to });
 }
+
+type Written = Pick<Of<"inbound">, "providerMessageId" | "from" | "contentType" | "raw"> & {
+  /** As `to` of what is recorded. */
+  readonly to?: string | undefined;
+};
 
 /** Stores what a person wrote; `further` are the other callbacks that a part of it stood in. */
 export async function recordWritten(
   { log, vault }: ServiceContext,
   event: CallbackEvent,
-  item: Pick<Of<"inbound">, "providerMessageId" | "from" | "contentType" | "raw">,
+  item: Written,
   further: readonly string[] = [],
 ): Promise<void> {
   const { data } = event;
@@ -86,6 +93,7 @@ export async function recordWritten(
       providerMessageId: item.providerMessageId,
       // One that is no address of its channel is parked with the reason when it is matched.
       from: read.kind === "fault" ? item.from : read.value.to,
+      to: item.to,
       receivedAt: data.received_at,
       contentType: item.contentType,
       raw: item.raw,

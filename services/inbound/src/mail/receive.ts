@@ -1,5 +1,5 @@
 import type { ApiContext } from "@heliograph/api";
-import { parseEmail } from "@heliograph/channels";
+import { parseEmail, type Email } from "@heliograph/channels";
 import { deliveredUrl, mailTaker, recordCallback, type MailTaker } from "@heliograph/gateways";
 import { keptMailBytes } from "./limits.ts";
 
@@ -13,12 +13,16 @@ export type Envelope = {
   readonly remoteAddress: string;
 };
 
+/** The one address that other servers may leave the domain out of (RFC 5321 §4.1.1.3). */
+const withoutDomain = (local: string): Email | undefined =>
+  local.toLowerCase() === "postmaster" ? { address: local, local, domain: "" } : undefined;
+
 /** Whose mail it is; undefined for an address that is nobody's here. Gateways that reach people are in live alone. */
 export function takerOf(
   { directory, masterKey }: Pick<MailContext, "directory" | "masterKey">,
   recipient: string,
 ): MailTaker | undefined {
-  const address = parseEmail(recipient);
+  const address = parseEmail(recipient) ?? withoutDomain(recipient);
   if (address === undefined) return undefined;
   return mailTaker(
     directory.gateways("live", "email"),
@@ -28,18 +32,26 @@ export function takerOf(
   );
 }
 
-/** The beginning of what is sent, and how much it is. Reads to the end, so that the connection can go on. */
+/** The first room for a mail; most are smaller. */
+const firstBytes = 16_384;
+
+/** The beginning of what is sent, and how much it is. Holds none of the pieces, which may be of three bytes each. Reads to the end, so that the connection can go on. */
 export async function readBeginning(
   stream: AsyncIterable<Buffer>,
 ): Promise<{ readonly body: Buffer; readonly bytes: number }> {
-  const chunks: Buffer[] = [];
+  let kept = Buffer.alloc(firstBytes);
   let bytes = 0;
   for await (const chunk of stream) {
-    const room = keptMailBytes - bytes;
-    if (room > 0) chunks.push(room < chunk.length ? chunk.subarray(0, room) : chunk);
+    const end = Math.min(bytes + chunk.length, keptMailBytes);
+    if (end > kept.length) {
+      const larger = Buffer.alloc(Math.min(Math.max(end, 2 * kept.length), keptMailBytes));
+      kept.copy(larger);
+      kept = larger;
+    }
+    if (bytes < end) chunk.copy(kept, bytes, 0, end - bytes);
     bytes += chunk.length;
   }
-  return { body: Buffer.concat(chunks), bytes };
+  return { body: kept.subarray(0, Math.min(bytes, keptMailBytes)), bytes };
 }
 
 /**

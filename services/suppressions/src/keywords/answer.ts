@@ -18,20 +18,17 @@ import { answerText } from "./texts.ts";
 
 type Received = RecordedEvent<"MessageReceived">;
 
-/** At most one answer to HELP for an address in each ten minutes: two machines that answer each other must come to an end. */
-const helpEveryMs = 600_000;
+/** At most one answer to each keyword for an address in each ten minutes: two machines that answer each other must come to an end, and whoever writes STOP and START in turn spends no more. */
+const answerEveryMs = 600_000;
 
-/** The id follows from what is answered, and for HELP from the address and the time: an answer is written once, however often its cause is handled. */
-function messageIdOf({ id, data }: Received, { keyword }: Recognised, name: string): string {
-  return keyword === "help"
-    ? deterministicId(
-        "msg",
-        name,
-        "help",
-        `${Math.floor(Date.parse(data.received_at) / helpEveryMs)}`,
-      )
-    : deterministicId("msg", id, keyword);
-}
+/** The id follows from the address, the keyword and the time: an answer is written once, however often its cause is handled. */
+const messageIdOf = ({ data }: Received, { keyword }: Recognised, name: string): string =>
+  deterministicId(
+    "msg",
+    name,
+    keyword,
+    `${Math.floor(Date.parse(data.received_at) / answerEveryMs)}`,
+  );
 
 /** Of what channels need beside a text. */
 const subjectOf = (channel: Channel, subject: string | undefined): { subject?: string } =>
