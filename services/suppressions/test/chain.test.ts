@@ -121,3 +121,21 @@ test("A suppression stays with its address whoever has it: through a merge, an u
   expect(await periods(own), "the other's erasure takes nothing of it").toEqual(both);
   expect((await answers())[0]).toEqual(expected[0]);
 }, 60_000);
+
+test("Who tells the provider of a mail to get no more advertising gets none, once however often it is told", async () => {
+  const to = "no-ads@example.com";
+  const { body } = await post("/messages", { channel: "email", to, subject: "x", text: "x" });
+  for (const code of ["unsubscribe", "group_unsubscribe"]) {
+    const receipt = { message_id: body.id, status: "unsubscribed", code };
+    expect((await post("/sandbox/receipts", receipt)).status).toBe(202);
+  }
+  await says({ from: "+15550917109", text: "STOP" });
+  await found(() => periods("+15550917109"));
+  expect(await found(() => periods(to))).toMatchObject([
+    { reason: "unsubscribe", applies_to: "marketing", evidence: { message_id: body.id } },
+  ]);
+  const again = (category: string) =>
+    post("/messages", { channel: "email", to, subject: "x", text: "x", category });
+  expect((await again("marketing")).body.code).toBe("recipient_suppressed");
+  expect((await again("transactional")).status).toBe(202);
+});

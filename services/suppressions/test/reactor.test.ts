@@ -90,25 +90,6 @@ test("STOP stops the channel and the address with the message as evidence, and i
   expect(await typesOf(from, "whatsapp"), "another channel is not stopped").toEqual([]);
 });
 
-test("Who tells the provider of a mail to get no more advertising gets none, once however often it is told", async () => {
-  const to = "no-ads@example.com";
-  const { body } = await world.call("POST", "/api/v1/messages", {
-    key: partner.key,
-    body: { channel: "email", to, subject: "x", text: "x" },
-  });
-  for (const code of ["unsubscribe", "group_unsubscribe"])
-    await world.call("POST", "/api/v1/sandbox/receipts", {
-      key: partner.key,
-      body: { message_id: body.id, status: "unsubscribed", code },
-    });
-  await become(to, ["SuppressionStarted"], "email");
-  await settled();
-  const periods = await periodsOf(context, partner.id, to, "email");
-  expect(periods.map(({ data }) => data)).toMatchObject([
-    { reason: "unsubscribe", applies_to: "marketing", evidence: { message_id: body.id } },
-  ]);
-});
-
 test("A scheduled message to somebody who writes STOP becomes rejected, and its hold is released", async () => {
   const from = "+15550807102";
   const { body } = await world.call("POST", "/api/v1/messages", {
