@@ -130,9 +130,11 @@ const promised: Readonly<Record<string, (answers: readonly Answered[]) => void>>
     expect(new Set([...idsOf(first), ...idsOf(second)]).size).toBeGreaterThan(2);
     expect(idsOf(filtered)).not.toEqual([]);
   },
-  "looking-back"([sent, timeline, before, proof]) {
+  "looking-back"([sent, timeline, before, explained, proof]) {
     expect(timeline!.body.data.length).toBeGreaterThan(1);
     expect(before!.body).toMatchObject({ id: sent!.body.id, status: "queued" });
+    expect(explained!.body).toMatchObject({ field: "status", present: true });
+    expect(explained!.body.events.at(-1).after).toBe(explained!.body.value);
     expect(proof!.body.matches).toBe(true);
   },
   suppressions([made, , ended]) {
