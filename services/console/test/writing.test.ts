@@ -204,15 +204,17 @@ test("other channels and quiet hours go with a send, once however often it is po
     failover: [{ on: ["failed", "no_receipt"], after_seconds: 60 }],
   });
 
-  const refused = await post({
-    ...fields,
-    key: "another",
-    "failover_0[channel]": "",
+  const bad = {
     "failover_1[channel]": "email",
     "failover_1[to]": "nobody",
     "failover_1[subject]": "Code",
     "failover_on_1[failed]": "1",
-  });
+  };
+  const none = ["channel", "to", "text", "after_seconds"].map((name) => [
+    `failover_0[${name}]`,
+    "",
+  ]);
+  const refused = await post({ ...fields, ...Object.fromEntries(none), ...bad, key: "another" });
   const text = await refused.text();
   expect([refused.status, text.match(/<details class="more" open>/g)?.length]).toEqual([422, 2]);
   // The second block on the page, since the first is empty, and the first step of the message.
@@ -221,6 +223,10 @@ test("other channels and quiet hours go with a send, once however often it is po
   );
   expect(text).toContain('<p class="error" id="f-failover-1-to--error">');
   expect(text).not.toContain('id="f-failover-0-to--error"');
+  // What is filled in without a channel is not left out without a word.
+  const nowhere = await post({ ...fields, "failover_0[channel]": "", key: "nowhere" });
+  expect(nowhere.status).toBe(422);
+  expect(await nowhere.text()).toContain('<p class="error" id="f-failover-0-channel--error">');
   const zone = await post({ ...fields, key: "third", "quiet_hours[zone]": "Mars/Base" });
   expect(await zone.text()).toMatch(/id="f-quiet-hours-zone--error">[^<]+</);
 });

@@ -18,18 +18,19 @@ const triggers = [
 /** A number where it is one; what is none is the platform's to refuse, in its own words. */
 const numberOr = (text: string): number | string => (/^\d{1,9}$/.test(text) ? Number(text) : text);
 
-/** The fields of steps that name a channel, by their place on the page. */
+/** The steps in which anything is filled in, by their place on the page: one without a channel is refused, and not left out without a word. */
 const filledSteps = (form: Form): readonly { readonly index: number; readonly step: object }[] =>
   Array.from({ length: maxSteps }, (_, index) => index).flatMap((index) => {
-    const { channel, text, ...more } = form.map(stepName(index));
-    if (channel === undefined) return [];
+    const own = form.map(stepName(index));
+    if (Object.values(own).every((value) => value.trim() === "")) return [];
+    const { channel, text, ...more } = own;
     const { to, subject, from, after_seconds: after } = more;
     const given = Object.entries({ to, subject, from }).flatMap(([name, value]) => {
       const trimmed = value?.trim() ?? "";
       return trimmed === "" ? [] : [[name, trimmed]];
     });
     const step = {
-      channel,
+      ...(channel !== undefined && channel !== "" && { channel }),
       ...Object.fromEntries(given),
       ...(text !== undefined && text.trim() !== "" && { text }),
       on: ticked(form, onName(index)),
