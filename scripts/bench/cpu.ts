@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 
 const ticksPerSecond = 100;
@@ -44,6 +45,22 @@ export function cpuMs(...roots: readonly number[]): number {
 /** The same of one process without its children. */
 export const ownCpuMs = (pid: number): number =>
   (processes().find((process) => process.pid === pid)?.ticks ?? 0) * (1000 / ticksPerSecond);
+
+/** What the kernel holds in memory for the process now, in MB. */
+export function residentMb(pid: number): number {
+  const kib = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
+  if (kib === undefined) throw new Error(`process ${pid} has no resident memory`);
+  return Number(kib) / 1024;
+}
+
+/** CPU of the process in percent of a core during a time from now, without its children, and its memory in MB at the end. */
+export async function useDuring(pid: number, ms: number): Promise<{ percent: number; mb: number }> {
+  const before = ownCpuMs(pid);
+  const start = performance.now();
+  await sleep(ms);
+  const percent = ((ownCpuMs(pid) - before) / (performance.now() - start)) * 100;
+  return { percent: Math.round(percent * 100) / 100, mb: Math.round(residentMb(pid)) };
+}
 
 /** The postmaster of the server that a URL leads to, on this machine: the parent of the session's own process. */
 export async function postmasterOf(databaseUrl: string): Promise<number> {

@@ -1,18 +1,11 @@
-import {
-  chmodSync,
-  createReadStream,
-  createWriteStream,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-} from "node:fs";
+import { chmodSync, createReadStream, createWriteStream, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { newDataDir, removeDataDir, until, type Instance } from "@heliograph/testkit";
 import pg from "pg";
-import { ownCpuMs } from "./cpu.ts";
+import { ownCpuMs, residentMb } from "./cpu.ts";
 import { startMeasured } from "./instance.ts";
 import { limitRow, ratioRow, type Row } from "./row.ts";
 
@@ -57,13 +50,6 @@ async function newFile(path: string, rows: number, called: string): Promise<stri
   }
   await pipeline(lines, createWriteStream(path));
   return path;
-}
-
-/** What the kernel holds in memory for the process now, in MB. */
-function residentMb(pid: number): number {
-  const kib = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
-  if (kib === undefined) throw new Error(`process ${pid} has no resident memory`);
-  return Number(kib) / 1024;
 }
 
 /** From the upload's first byte to the end of the import. */

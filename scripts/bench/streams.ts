@@ -1,8 +1,7 @@
-import { readFileSync } from "node:fs";
 import { Agent, get } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { newDataDir, removeDataDir, type Instance } from "@heliograph/testkit";
-import { ownCpuMs } from "./cpu.ts";
+import { useDuring } from "./cpu.ts";
 import { startMeasured } from "./instance.ts";
 import { limitRow, type Row } from "./row.ts";
 
@@ -12,18 +11,6 @@ const each = 20;
 /** Two signs of life of every stream. */
 const measuredMs = 30_000;
 const settleMs = 10_000;
-
-const rssMb = (pid: number): number =>
-  Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))![1]) / 1_024;
-
-/** CPU of the process in percent of a core, and its memory at the end. */
-async function look({ pid }: Instance): Promise<{ percent: number; mb: number }> {
-  const before = ownCpuMs(pid);
-  const start = performance.now();
-  await sleep(measuredMs);
-  const percent = ((ownCpuMs(pid) - before) / (performance.now() - start)) * 100;
-  return { percent: Math.round(percent * 10) / 10, mb: Math.round(rssMb(pid)) };
-}
 
 async function newPartner({ baseUrl, adminKey }: Instance, index: number): Promise<string> {
   const answer = await fetch(`${baseUrl}/api/v1/admin/partners`, {
@@ -67,14 +54,14 @@ export async function benchStreams(): Promise<Row[]> {
     const keys: string[] = [];
     for (let index = 0; index < partners; index++) keys.push(await newPartner(instance, index));
     await sleep(settleMs);
-    const idle = await look(instance);
+    const idle = await useDuring(instance.pid, measuredMs);
     let heard = 0;
     for (const key of keys)
       await Promise.all(
         Array.from({ length: each }, () => openStream(instance, agent, key, () => heard++)),
       );
     await sleep(settleMs);
-    const open = await look(instance);
+    const open = await useDuring(instance.pid, measuredMs);
     const count = partners * each;
     const asked = performance.now();
     const posted = await fetch(`${instance.baseUrl}/api/v1/contacts`, {

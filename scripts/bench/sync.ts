@@ -1,8 +1,7 @@
-import { readFileSync } from "node:fs";
 import { Agent, get } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { newDataDir, removeDataDir, type Instance } from "@heliograph/testkit";
-import { ownCpuMs } from "./cpu.ts";
+import { useDuring } from "./cpu.ts";
 import { startMeasured } from "./instance.ts";
 import { limitRow, ratioRow, type Row } from "./row.ts";
 
@@ -14,18 +13,6 @@ const waitSeconds = 30;
 const measuredMs = 6_000;
 const settleMs = 10_000;
 const syncs = 500;
-
-const rssMb = (pid: number): number =>
-  Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))![1]) / 1_024;
-
-/** CPU of the process in percent of a core, and its memory at the end. */
-async function look({ pid }: Instance): Promise<{ percent: number; mb: number }> {
-  const before = ownCpuMs(pid);
-  const start = performance.now();
-  await sleep(measuredMs);
-  const percent = ((ownCpuMs(pid) - before) / (performance.now() - start)) * 100;
-  return { percent: Math.round(percent * 100) / 100, mb: Math.round(rssMb(pid)) };
-}
 
 function sync(
   { port, sandboxKey }: Instance,
@@ -68,14 +55,14 @@ export async function benchSync(): Promise<Row[]> {
     for (let index = 0; index < 100; index++) await write(instance, `+1555124${1_000 + index}`);
     await sleep(settleMs);
     const { next_after: after } = await sync(instance, agent, "").body;
-    const idle = await look(instance);
+    const idle = await useDuring(instance.pid, measuredMs);
 
     const waiting = [];
     for (let index = 0; index < polls; index++) {
       waiting.push(sync(instance, agent, `?after=${after}&wait=${waitSeconds}`));
       if (index % pollsPerSecond === pollsPerSecond - 1) await sleep(1_000);
     }
-    const loaded = await look(instance);
+    const loaded = await useDuring(instance.pid, measuredMs);
     const asked = performance.now();
     await write(instance, "+15551249999");
     const answers = await Promise.all(waiting.map(({ body }) => body));

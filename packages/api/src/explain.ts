@@ -65,6 +65,15 @@ function valueAt(shown: unknown, path: readonly string[]): unknown {
   return value;
 }
 
+/** What every view of events tells of each: where it stands, what it is, when, and whose doing. */
+export const whatHappened = (event: RecordedEvent) => ({
+  position: formatPosition(event.position),
+  id: eventPublicId(event.id),
+  type: event.type,
+  timestamp: formatTime(timeOfEvent(event)),
+  actor: event.metadata.actor ?? "platform",
+});
+
 /** Why an event is, where it says so. */
 export function reasonOf(data: RecordedEvent["data"]): string | undefined {
   if ("reason" in data) return data.reason;
@@ -142,11 +151,7 @@ function changeBy(
 ): FieldExplanation["events"][number] {
   const reason = reasonOf(event.data);
   return {
-    position: formatPosition(event.position),
-    id: eventPublicId(event.id),
-    type: event.type,
-    timestamp: formatTime(timeOfEvent(event)),
-    actor: event.metadata.actor ?? "platform",
+    ...whatHappened(event),
     ...(reason !== undefined && { reason }),
     ...(before !== undefined && { before }),
     ...(after !== undefined && { after }),

@@ -5,7 +5,14 @@ export { createAddressGuard } from "./dial/guard.ts";
 export { localAddresses } from "./dial/resolve.ts";
 export { AsOf, lookBack, notAsOf } from "./as-of.ts";
 export { appendOne, changeOnce, maxConflicts, tooManyChanges } from "./append.ts";
-export { explainedOr, explainField, ExplainQuery, FieldExplanation, reasonOf } from "./explain.ts";
+export {
+  explainedOr,
+  explainField,
+  ExplainQuery,
+  FieldExplanation,
+  reasonOf,
+  whatHappened,
+} from "./explain.ts";
 export { unknownActor } from "./audited.ts";
 export { BodyBudget, type BodyHold } from "./body-budget.ts";
 export { readBody } from "./body.ts";

@@ -6,11 +6,11 @@ import {
   type ReadStreamOptions,
 } from "./types.ts";
 
-/** How many events of a stream stand up to a position. Revisions are dense and positions grow with them, so it is found by halving: some twenty reads of one event for a stream of a million. */
-export async function eventsUntil(
+/** How many events of a stream come before the first that is later, where all behind that one are later too. Revisions are dense, so it is found by halving: some twenty reads of one event for a stream of a million. */
+export async function eventsBefore<Stream extends string>(
   log: Pick<EventLog, "readStream">,
-  stream: string,
-  position: Position,
+  stream: Stream,
+  isLater: (event: EventIn<Stream>) => boolean,
 ): Promise<number> {
   const [last] = await log.readStream(stream, { backwards: true, limit: 1 });
   let low = 0;
@@ -18,11 +18,18 @@ export async function eventsUntil(
   while (low < high) {
     const middle = Math.floor((low + high) / 2);
     const [probe] = await log.readStream(stream, { from: middle, limit: 1 });
-    if (probe === undefined || probe.position > position) high = middle;
+    if (probe === undefined || isLater(probe)) high = middle;
     else low = middle + 1;
   }
   return low;
 }
+
+/** How many events of a stream stand up to a position. */
+export const eventsUntil = (
+  log: Pick<EventLog, "readStream">,
+  stream: string,
+  position: Position,
+): Promise<number> => eventsBefore(log, stream, (event) => event.position > position);
 
 /**
  * The log as it ended at a position: whoever folds it sees what was the case then. It is only read; what is personal in it stays sealed as it is now, so what was erased since stays erased.

@@ -10,7 +10,7 @@ export {
   openEventStoreLog,
 } from "./eventstoredb/open.ts";
 export type { EventStoreLogOptions } from "./eventstoredb/log.ts";
-export { endingAt, eventsUntil } from "./as-of.ts";
+export { endingAt, eventsBefore, eventsUntil } from "./as-of.ts";
 export { firstBehind, positionBefore } from "./by-time.ts";
 export { Company } from "./company.ts";
 export { FairQueue } from "./fair-queue.ts";

@@ -1,7 +1,13 @@
-import { type Answer, type Call, decodeCursor, encodeCursor, queryInt } from "@heliograph/api";
-import { eventPublicId, streamOf } from "@heliograph/contracts";
-import { formatTime, timeOfEvent } from "@heliograph/domain";
-import { formatPosition, type RecordedEvent } from "@heliograph/log";
+import {
+  type Answer,
+  type Call,
+  decodeCursor,
+  encodeCursor,
+  queryInt,
+  whatHappened,
+} from "@heliograph/api";
+import { streamOf } from "@heliograph/contracts";
+import { type RecordedEvent } from "@heliograph/log";
 import { z } from "zod";
 import { findConversation } from "./find.ts";
 
@@ -49,12 +55,8 @@ export async function readTimeline(
   };
 }
 
-const entry = ({ position, id, type, recordedAt, metadata, data }: RecordedEvent) => ({
-  position: formatPosition(position),
-  id: eventPublicId(id),
-  type,
-  timestamp: formatTime(timeOfEvent({ metadata, recordedAt })),
-  actor: metadata.actor ?? "platform",
-  data,
-  ...("reason" in data && { reason: data.reason }),
+const entry = (event: RecordedEvent) => ({
+  ...whatHappened(event),
+  data: event.data,
+  ...("reason" in event.data && { reason: event.data.reason }),
 });

@@ -1,14 +1,8 @@
-import { type Environment, PublicError, eventPublicId, streamOf } from "@heliograph/contracts";
-import {
-  formatTime,
-  readMessage,
-  timeOfEvent,
-  walletEntryOf,
-  walletEventTypes,
-} from "@heliograph/domain";
-import { type RecordedEvent, formatPosition, ofType } from "@heliograph/log";
+import { type Environment, PublicError, streamOf } from "@heliograph/contracts";
+import { readMessage, walletEntryOf, walletEventTypes } from "@heliograph/domain";
+import { type RecordedEvent, ofType } from "@heliograph/log";
 import { walletPositions, walletSchema } from "@heliograph/wallet";
-import { type EnvironmentDeps, reasonOf, seenUntil } from "@heliograph/api";
+import { type EnvironmentDeps, reasonOf, seenUntil, whatHappened } from "@heliograph/api";
 
 /** So long a timeline waits for the wallet's read model, which is a tenth of a second behind where nobody waits for it: without it the last moment would lack its wallet events. */
 const walletWaitMs = 500;
@@ -58,11 +52,7 @@ function timelineEntry(event: RecordedEvent, id: string): Record<string, unknown
     : event.data;
   const reason = reasonOf(event.data);
   return {
-    position: formatPosition(event.position),
-    id: eventPublicId(event.id),
-    type: event.type,
-    timestamp: formatTime(timeOfEvent(event)),
-    actor: event.metadata.actor ?? "platform",
+    ...whatHappened(event),
     data: own,
     ...(reason !== undefined && { reason }),
   };

@@ -6,7 +6,7 @@ import {
   type WalletEventType,
   walletEventTypes,
 } from "@heliograph/domain";
-import { type EventLog, ofType, type RecordedEvent } from "@heliograph/log";
+import { type EventLog, eventsBefore, ofType, type RecordedEvent } from "@heliograph/log";
 import type { Page } from "@heliograph/api";
 import { holdPositions, type Queryable } from "../tables/wallet.ts";
 
@@ -158,20 +158,9 @@ async function ofMessage(
   return { rows: forwards ? past : past.toReversed() };
 }
 
-/** The first revision that was recorded at `time` or later, by bisection: some 20 reads of one event. */
-export async function revisionAt(
+/** The first revision that was recorded at `time` or later. */
+export const revisionAt = (
   log: EventLog,
   stream: StreamOf<"wallet">,
   time: number,
-): Promise<number> {
-  const [last] = await log.readStream(stream, { backwards: true, limit: 1 });
-  let low = 0;
-  let high = last === undefined ? 0 : last.revision + 1;
-  while (low < high) {
-    const middle = Math.floor((low + high) / 2);
-    const [event] = await log.readStream(stream, { from: middle, limit: 1 });
-    if (event === undefined || timeOfEvent(event) >= time) high = middle;
-    else low = middle + 1;
-  }
-  return low;
-}
+): Promise<number> => eventsBefore(log, stream, (event) => timeOfEvent(event) >= time);
