@@ -134,7 +134,11 @@ test("appends to archived streams have the outcomes that they had: duplicates, c
   const stream = events[0]!.stream;
   const stored = ofStream(stream);
   const again = stored.map(({ id, type, version, data, metadata }) => ({
-    ...{ id, type, version, data, metadata },
+    id,
+    type,
+    version,
+    data,
+    metadata,
   }));
   const last = stored.at(-1)!;
   const writer = await open();

@@ -185,7 +185,7 @@ async function writeNext(
     await readBlock(archiveDir, file, place);
   const { first, events } = manifest;
   await client.query(REGISTER, [first, last, events, file.name, file.sha256]);
-  failpoint("archive.registered");
+  await failpoint("archive.registered");
   return { ...file, first, last };
 }
 
@@ -238,7 +238,7 @@ async function changeBlocks(
     for (const [index, place] of places.entries())
       if (await change(client, read[index]!, place)) events += place.events;
     await client.query("commit");
-    failpoint("archive.changed");
+    await failpoint("archive.changed");
     onProgress?.(events, BigInt(places.at(-1)!.last));
   }
   await client.query(SET_STATE, [file.last, afterwards]);
