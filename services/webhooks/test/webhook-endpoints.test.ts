@@ -82,7 +82,7 @@ describe("a webhook endpoint", () => {
     const both = await Promise.all(
       ["one", "two"].map((description) => call("PATCH", `/${made.id}`, { description }, match)),
     );
-    expect(both.map(({ status }) => status).toSorted()).toEqual([200, 412]);
+    expect(both.map(({ status }) => status)).toEqual(expect.arrayContaining([200, 412]));
     const kept = both.find(({ status }) => status === 200)!;
     const now = await call("GET", `/${made.id}`);
     expect([now.body, now.headers.get("etag")]).toEqual([kept.body, kept.headers.get("etag")]);
