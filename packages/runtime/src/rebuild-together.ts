@@ -22,8 +22,9 @@ export function rebuildTogether<Result>(
   context: ServiceContext,
   projectors: readonly Projector[],
   work: (projector: Projector, together: Together) => Promise<Result>,
+  waitMs: number = patienceMs,
 ): Promise<readonly PromiseSettledResult<Result>[]> {
-  const pages = new SharedPages(context.log, unionOf(projectors));
+  const pages = new SharedPages(context.log, unionOf(projectors), waitMs);
   const inTurn = newTurns();
   return Promise.allSettled(
     projectors.map(async (projector) => {
@@ -61,13 +62,15 @@ type Reader = { after: bigint };
 class SharedPages {
   readonly #log: EventLog;
   readonly #types: Types;
+  readonly #waitMs: number;
   readonly #pages = new Map<bigint, Promise<Page>>();
   readonly #readers = new Set<Reader>();
   #moved = Promise.withResolvers<void>();
 
-  constructor(log: EventLog, types: Types) {
+  constructor(log: EventLog, types: Types, waitMs: number) {
     this.#log = log;
     this.#types = types;
+    this.#waitMs = waitMs;
   }
 
   join(): { readonly readAll: EventLog["readAll"]; leave(): void } {
@@ -113,7 +116,7 @@ class SharedPages {
       return;
     }
     const patience = Promise.withResolvers<boolean>();
-    const timer = setTimeout(() => patience.resolve(true), patienceMs);
+    const timer = setTimeout(() => patience.resolve(true), this.#waitMs);
     const late = await Promise.race([this.#moved.promise.then(() => false), patience.promise]);
     clearTimeout(timer);
     if (late) for (const reader of behind) this.#readers.delete(reader);
