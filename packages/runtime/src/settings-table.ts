@@ -372,8 +372,8 @@ export const settingsTable = {
   }),
   HELIOGRAPH_BENCH_SCALE: text().meta({
     allowed: "a number of messages",
-    preset: "1000000",
-    consequence: "Up to how many messages `npm run bench -- scale` has stored: a power of ten.",
+    preset: "100000",
+    consequence: "How many messages `npm run bench -- scale` has in the log.",
     forTests: true,
   }),
   HELIOGRAPH_BENCH_PEOPLE: text().meta({
