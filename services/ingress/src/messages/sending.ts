@@ -45,7 +45,7 @@ type Pending = { readonly index: number; readonly item: Item; readonly id: strin
 type Prepared = Accepted & {
   readonly append: Append;
   readonly fingerprint: string | undefined;
-  /** Sealed, whether or not all sends are. */
+  /** Sealed, whether or not all sends are: it answers somebody, says something of its recipient, or names it by who that is. With the contact goes what waits for it, and what was written to it. */
   readonly secret: boolean;
   /** The wallet in which its cost was set aside by this try, so this try gives it back. */
   readonly reservedIn: string | undefined;
@@ -303,7 +303,7 @@ export class Sending {
     prepared.splice(prepared.indexOf(one), 1);
   }
 
-  /** Puts tokens in the place of what is personal in the events of replies and of what says something of its recipient, or of all sends. A reply to somebody who was erased is refused. */
+  /** Puts tokens in the place of what is personal in the events of replies, of sends to contacts and of what says something of its recipient, or of all sends. A reply to somebody who was erased is refused. */
   async #seal(call: Sender, prepared: Ready[], results: (Settled | undefined)[]): Promise<void> {
     const isSecret = ({ value }: Ready): boolean => this.#sealsAll || value.secret;
     const secret = prepared.filter(isSecret);
@@ -349,7 +349,10 @@ export class Sending {
       ...accepted,
       append,
       fingerprint: print,
-      secret: item.conversation !== undefined || item.personal === true,
+      secret:
+        item.conversation !== undefined ||
+        item.body.contact_id !== undefined ||
+        item.personal === true,
       reservedIn: funds === "reserved" ? wallet : undefined,
     };
   }
