@@ -302,9 +302,12 @@ test("Each is said what is known of them, sealed, in their own language; who has
   const ids: string[] = [];
   for (const fields of people) {
     const external_ids = [{ source: "sms", id: phone() }];
-    ids.push((await post("/contacts", { ...fields, tags: ["own"], external_ids })).body.id);
+    const made = await post("/contacts", { ...fields, tags: ["own"], external_ids });
+    expect(made.status, made.text).toBe(201);
+    ids.push(made.body.id);
   }
-  await until(async () => (await get("/contacts?tag=own"))["data"].length === 4);
+  const isListed = async () => (await get("/contacts?tag=own"))["data"].length === 4;
+  await until(isListed, { timeoutMs: 30_000 });
   const plan = { contact: "attributes.plan" };
   const name = { contact: "name", default: "friend" };
   const send = { audience: { tag: "own" }, channel: "sms", template: "hi", text: undefined };
