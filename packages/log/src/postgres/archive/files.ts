@@ -31,11 +31,11 @@ export async function writeArchive(
   database: string,
   pages: AsyncIterable<readonly ArchivedRow[]>,
 ): Promise<{ readonly file: ArchiveFile; readonly manifest: Manifest }> {
-  await mkdir(join(folder, database), { recursive: true, mode: 0o700 });
+  await mkdir(join(folder, database), { recursive: true, mode: 0o750 });
   const partial = join(folder, database, "events.partial");
   const blocks: BlockPlace[] = [];
   let offset = 0;
-  const file = await open(partial, "w", 0o600);
+  const file = await open(partial, "w", 0o640);
   try {
     for await (const rows of inBlocks(pages)) {
       const packed = await packBlock(rows);
@@ -77,7 +77,7 @@ async function* inBlocks(
 }
 
 async function writeWhole(path: string, text: string): Promise<void> {
-  const file = await open(`${path}.partial`, "w", 0o600);
+  const file = await open(`${path}.partial`, "w", 0o640);
   try {
     await file.writeFile(text);
     await file.sync();
