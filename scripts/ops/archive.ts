@@ -2,7 +2,7 @@ import { resolve } from "node:path";
 import type { Environment } from "@heliograph/contracts";
 import { archivePostgresLog, positionBefore, restorePostgresLog } from "@heliograph/log";
 import { databaseConfig, listProjections, openLog, type ProjectionRow } from "@heliograph/runtime";
-import { roomAt, roomText, statusOfRoom } from "./doctor/disk.ts";
+import { roomAt, roomText } from "./doctor/disk.ts";
 import { OpsError } from "./error.ts";
 import { newLine } from "./progress.ts";
 import type { Target } from "./target.ts";
@@ -41,6 +41,9 @@ export async function archive(
   return true;
 }
 
+/** Some ten files as large as they come. Where the database is on the same disk, the doctor has warned long before. */
+const fewestFreeBytes = 2 ** 30;
+
 /**
  * Lets work begin only where a folder has room, and ends it by its signal once that is gone; `look` is called whenever it may have changed. Throws OpsError where there is none, which is before a file that does not fit is begun.
  */
@@ -53,7 +56,7 @@ export async function whileThereIsRoom<T>(
   const full = new AbortController();
   const look = async (): Promise<void> => {
     const left = await room(resolve(folder));
-    if (statusOfRoom(left) === "failed")
+    if (left.free < fewestFreeBytes)
       full.abort(
         new OpsError(
           `too little room for archived events, ${roomText(left)} in ${folder}: nothing is lost; make room and run it again, it goes on where it was`,

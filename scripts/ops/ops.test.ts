@@ -156,17 +156,17 @@ test(
 test("an archive is not begun where there is no room, and ends between two steps when it runs out", async () => {
   const { signal } = new AbortController();
   const total = 100 * 2 ** 30;
-  let free = 2 ** 30;
+  let free = 2 ** 29;
   const room = async () => ({ free, total });
   const run = (work: Parameters<typeof whileThereIsRoom<boolean>>[2]) =>
     whileThereIsRoom("/archive", signal, work, room);
   const never = async (): Promise<boolean> => {
     throw new Error("it was begun");
   };
-  await expect(run(never)).rejects.toThrow(/^too little room .* 1\.0 GiB free of 100\.0 GiB/);
+  await expect(run(never)).rejects.toThrow(/^too little room .* 0\.5 GiB free of 100\.0 GiB/);
   free = 2 ** 32;
   const running = run(async (lasting, look) => {
-    free = 2 ** 30;
+    free = 2 ** 29;
     const ended = once(lasting, "abort");
     look();
     await ended;
