@@ -57,6 +57,14 @@ export type Report = Pick<Receipt, "status" | "permanent" | "error" | "diagnosti
   readonly occurredAt?: string | undefined;
 };
 
+/** What speaks for a sender that anybody can write, as in mail. Left out where the provider knows who wrote. */
+export type SenderClaim = {
+  /** A server that is trusted has checked it. */
+  readonly authenticated: boolean;
+  /** What it answers: a provider's ids, which are known to whoever had the messages alone. */
+  readonly answers: readonly string[];
+};
+
 /** One of the things that a callback tells. */
 export type CallbackItem =
   | { readonly kind: "report"; readonly report: Report }
@@ -67,6 +75,7 @@ export type CallbackItem =
       readonly from: string;
       readonly contentType: string;
       readonly raw: Buffer;
+      readonly claim?: SenderClaim;
     }
   /**
    * One of `total` parts of something from a person: once all with the same `of` are there, or after a time without the rest, they are one message, whose `raw` are theirs behind
@@ -88,7 +97,12 @@ export type CallbackItem =
   | { readonly kind: "unreadable"; readonly why: string };
 
 /** By what a gateway's own signatures in a callback are told from made-up ones. */
-export type Signer = { readonly gatewayId: string; readonly masterKey: MasterKey };
+export type Signer = {
+  readonly gatewayId: string;
+  /** Those whose mail may come back to the same addresses; left out: it is alone. */
+  readonly sharing?: readonly string[];
+  readonly masterKey: MasterKey;
+};
 
 /** What a kind does about what its provider sends by itself. */
 export type Callbacks<Settings, Known> = {

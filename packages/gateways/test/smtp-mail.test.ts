@@ -10,6 +10,8 @@ import {
 } from "../src/index.ts";
 import { readableBeginning } from "../src/smtp/mail.ts";
 import { smtpResult } from "../src/smtp/result.ts";
+import { unsubscribeToken } from "../src/unsubscribe-link.ts";
+import { mailIdOf } from "../src/smtp/mail-id.ts";
 import { returnPathOf } from "../src/smtp/return-path.ts";
 import { complaintReport, deliveryReport, writtenMail } from "./mails.ts";
 import { configOf, toolsOf } from "./support.ts";
@@ -30,15 +32,16 @@ const gateway = configOf({
 });
 const messageId = deterministicId("msg", "one");
 const local = returnPathOf(masterKey, gateway.gateway_id, { messageId, attempt: 2 });
-const mailId = `<${attemptIdOf(messageId, 2)}@${domain}>`;
+const mailId = mailIdOf(masterKey, attemptIdOf(messageId, 2), domain);
 
 const read = (
   body: Buffer,
   to = `${local}@${domain}`,
   headers: Readonly<Record<string, string>> = { "mail-from": "" },
+  { more = {}, ...by }: { more?: object; sharing?: readonly string[]; masterKey?: Buffer } = {},
 ): Promise<readonly CallbackItem[]> =>
   readCallback(
-    gateway,
+    { ...gateway, settings: { ...gateway.settings, ...more } },
     {
       url: deliveredUrl(to),
       headers,
@@ -46,7 +49,7 @@ const read = (
       body,
       receivedAt: "2026-05-23T14:22:17Z",
     },
-    { gatewayId: gateway.gateway_id, masterKey },
+    { gatewayId: gateway.gateway_id, masterKey, ...by },
   );
 const failed = async (status: string, diagnostic?: string, to?: string) => {
   const fields = ["Action: failed", `Status: ${status}`];
@@ -188,7 +191,7 @@ test("a warning is no failure, a report of nothing is told to an operator, and n
 
 test("without a return path the Message-ID of what came back tells, and who else's mail came back is nobody's news", async () => {
   const inbox = "help@shop.example";
-  const returned = `<${attemptIdOf(messageId, 1)}@shop.example>`;
+  const returned = mailIdOf(masterKey, attemptIdOf(messageId, 1), "shop.example");
   expect(await read(deliveryReport({ returned }), inbox)).toMatchObject([
     { kind: "report", report: { providerMessageId: returned, status: "bounced" } },
   ]);
@@ -233,9 +236,17 @@ test("a complaint is found by the return path that it names, which the gateway g
   const elsewhere = returnPathOf(masterKey, "gtw_other", { messageId, attempt: 2 });
   for (const forged of [local.slice(0, -1) + last, local.replace("-2-", "-1-"), elsewhere])
     expect(await about(forged), forged).toMatchObject([{ kind: "ignored" }]);
+  const complaint = complaintReport("abuse", mailId, [
+    `Original-Mail-From: <${elsewhere}@${domain}>`,
+  ]);
+  const sharing = [gateway.gateway_id, "gtw_other"];
+  expect(
+    await read(complaint, fbl, undefined, { sharing }),
+    "of another gateway with the same addresses",
+  ).toMatchObject([said]);
   for (const type of ["not-spam", "auth-failure", "virus", "nonsense"])
     expect(await about(local, type)).toMatchObject([{ kind: "ignored" }]);
-  const before = `<${attemptIdOf(messageId, 2)}@shop.example>`;
+  const before = mailIdOf(masterKey, attemptIdOf(messageId, 2), "shop.example");
   expect(
     await read(complaintReport("abuse", before), fbl),
     "of mail without a return path the Message-ID is all there is",
@@ -409,4 +420,128 @@ test("no part is made of another one's kind but a text of a page, in a time that
   expect((await mixed(page, page)).html).toContain("</p>\n\n<p>STOP");
   const hostile = await mixed(`text/html\r\n\r\n${'<a href="'.repeat(5_000)}`, footer);
   expect(hostile.text).toContain("<list>");
+});
+
+const claimOf = async (
+  headers: readonly string[],
+  by?: Parameters<typeof read>[3],
+  remoteAddress = "10.1.2.3",
+) => {
+  const from = { ...isPerson, "remote-address": remoteAddress };
+  const [item] = await read(writtenMail(headers, "STOP"), "help@shop.example", from, by);
+  if (item?.kind !== "inbound") throw new Error(JSON.stringify(item));
+  return item.claim;
+};
+
+test("who wrote a mail is claimed by what it answers, and by nothing that its writer alone says", async () => {
+  expect(await claimOf(person)).toEqual({ authenticated: false, answers: [] });
+  const answering = [
+    ...person,
+    `In-Reply-To: ${mailId}`,
+    "References: <a@x.example>\r\n <b@x.example>",
+  ];
+  expect(await claimOf(answering)).toMatchObject({
+    answers: [mailId, "<a@x.example>", "<b@x.example>"],
+  });
+});
+
+test("a mail is its sender's where the server that is trusted says so of the domain in its From, and that server delivered it", async () => {
+  const trusted = { authserv_id: "mx.shop.example", addresses: ["10.1.0.0/16", "2001:db8::1"] };
+  const more = { authenticated_by: trusted };
+  const pass =
+    "Authentication-Results: mx.shop.example; spf=pass; dmarc=pass header.from=example.com";
+  const believed = async (
+    results: readonly string[],
+    { by = more as object, at = "10.1.2.3", from = person } = {},
+  ) => (await claimOf([...results, ...from], { more: by }, at))?.authenticated;
+  expect(await believed([pass])).toBe(true);
+  expect(await believed([pass], { at: "::ffff:10.1.2.3" })).toBe(true);
+  expect(await believed([pass], { at: "2001:db8::1" })).toBe(true);
+  expect(
+    await believed([pass.replace("mx.", "MX.").replace("; dmarc", " (a; b) 1;\r\n dmarc")]),
+  ).toBe(true);
+  const dkim = "Authentication-Results: mx.shop.example; dkim=pass header.d=example.com";
+  expect(await believed([dkim, pass]), "results may stand in several headers").toBe(true);
+  for (const [why, results, changes] of [
+    ["nobody is trusted", [pass], { by: {} }],
+    ["somebody else delivered it", [pass], { at: "10.2.0.1" }],
+    ["nothing is known of who did", [pass], { at: "" }],
+    ["another server's", [pass.replace("mx.shop", "mx.evil")], {}],
+    ["no result", [dkim], {}],
+    ["it failed", [pass.replace("dmarc=pass", "dmarc=fail")], {}],
+    ["it failed once", [pass, pass.replace("dmarc=pass", "dmarc=fail")], {}],
+    ["of another domain", [pass.replace("from=example", "from=evil")], {}],
+    ["of none", [pass.replace(" header.from=example.com", "")], {}],
+    [
+      "in a comment",
+      [
+        pass.replace(
+          "dmarc=pass header.from=example.com",
+          "x=y (; dmarc=pass header.from=example.com)",
+        ),
+      ],
+      {},
+    ],
+    [
+      "in a quoted string",
+      [
+        pass.replace(
+          "dmarc=pass header.from=example.com",
+          'spf=x reason="\\"; dmarc=pass header.from=example.com"',
+        ),
+      ],
+      {},
+    ],
+    [
+      "two senders",
+      [pass],
+      { from: ["From: ada@example.com, eve@evil.example", ...person.slice(1)] },
+    ],
+    ["two From", [pass], { from: ["From: eve@example.com", ...person] }],
+  ] as const)
+    expect(await believed(results, { ...changes } as object), why).toBe(false);
+});
+
+test("who unsubscribes by the header of a mail is known by what that names, whoever the mail says that it is from, and a made-up one does nothing", async () => {
+  const token = unsubscribeToken(masterKey, { environment: "live", messageId });
+  const asks = (subject: string, by?: Parameters<typeof read>[3], from = "eve@evil.example") =>
+    read(
+      writtenMail([`From: ${from}`, `Subject: ${subject}`], "Unsubscribe"),
+      "help@shop.example",
+      { "mail-from": from },
+      by,
+    );
+  const asked = [{ kind: "report", report: { messageId, status: "unsubscribed" } }];
+  expect(await asks(`unsubscribe ${token}`)).toMatchObject(asked);
+  expect(await asks(`Unsubscribe  ${token}`)).toMatchObject(asked);
+  const next = Buffer.alloc(32, 8);
+  const rotating = { masterKey: masterKeyOf(next, masterKey) };
+  expect(await asks(`unsubscribe ${token}`, rotating), "while the key is rotated").toMatchObject(
+    asked,
+  );
+  const written = [{ kind: "inbound", claim: { authenticated: false, answers: [] } }];
+  expect(await asks(`unsubscribe ${token}`, { masterKey: next })).toMatchObject(written);
+  const sandbox = unsubscribeToken(masterKey, { environment: "sandbox", messageId });
+  const forged = token.slice(0, -1) + (token.endsWith("A") ? "B" : "A");
+  for (const made of [sandbox, forged, "", messageId])
+    expect(await asks(`unsubscribe ${made}`), made).toMatchObject(written);
+  const returned = writtenMail(["From: mx@x.example", `Subject: unsubscribe ${token}`], "x");
+  expect(
+    await read(returned, "help@shop.example"),
+    "a machine that sends it back unsubscribes nobody",
+  ).toMatchObject([{ kind: "ignored" }]);
+});
+
+test("the Message-ID that a return path stands for is known under either key while two are given, and as an earlier release gave it out", async () => {
+  const next = Buffer.alloc(32, 8);
+  const [item] = await read(deliveryReport(), undefined, undefined, {
+    masterKey: masterKeyOf(next, masterKey),
+  });
+  const attemptId = attemptIdOf(messageId, 2);
+  expect(item).toMatchObject({
+    report: {
+      providerMessageId: mailIdOf(next, attemptId, domain),
+      otherIds: [mailId, `<${attemptId}@${domain}>`],
+    },
+  });
 });

@@ -6,7 +6,13 @@ import { service as contacts } from "@heliograph/contacts";
 import { service as conversations } from "@heliograph/conversations";
 import { service as delivery } from "@heliograph/delivery";
 import { foldMessage, messageContext, suppressionName } from "@heliograph/domain";
-import { attemptIdOf, callbackUrl, createGateway, type GatewayConfig } from "@heliograph/gateways";
+import {
+  attemptIdOf,
+  callbackUrl,
+  createGateway,
+  unsubscribeToken,
+  type GatewayConfig,
+} from "@heliograph/gateways";
 import { service as suppressions } from "@heliograph/suppressions";
 import {
   freePort,
@@ -300,6 +306,89 @@ test("what a person answers stands in the conversation of its address, and what 
   expect(new Set(events.map(({ data }) => data.conversation_id)).size).toBe(1);
   const opened = await live().log.readAll({ after: 0n, limit: 9, types: ["ConversationOpened"] });
   expect(opened.events).toHaveLength(1);
+});
+
+test("STOP stops who wrote it, which an answer to a mail of ours shows; what is forged is shown as such, and stops and answers nobody", async () => {
+  const one = await sentTo("bea@example.com");
+  const other = await sentTo("cleo@example.com");
+  const says = (id: string, text: string, more: readonly string[] = [], subject = "Hi") =>
+    deliver(
+      { from: "bea@example.com", to: "help@shop.example" },
+      [
+        "From: bea@example.com",
+        `Message-ID: <${id}@example.com>`,
+        `Subject: ${subject}`,
+        ...more,
+        "",
+        text,
+      ].join("\r\n"),
+    );
+  const received = async () => {
+    const { events } = await live().log.readAll({
+      after: 0n,
+      limit: 100,
+      types: ["MessageReceived"],
+    });
+    return events.filter(({ data }) => /^<(?:forged|real)-/.test(data.provider.message_id));
+  };
+  const answered = async () => {
+    const types = ["MessageRequested"] as const;
+    const { events } = await live().log.readAll({ after: 0n, limit: 1_000, types });
+    return events.filter(({ data }) => data.keyword !== undefined);
+  };
+  // By nothing but its From; by a mail that went to somebody else; by what was made up, in the form of before too.
+  const attemptId = attemptIdOf(one.messageId, 1);
+  await says("forged-1", "STOP");
+  await says("forged-2", "STOP", [`In-Reply-To: ${other.mailId}`]);
+  await says("forged-3", "STOP", [`References: <${attemptId}@${domain}> <x@example.com>`]);
+  await says("forged-4", "HELP");
+  await says("forged-5", "unsubscribe", [], "unsubscribe");
+  await says("real-1", "STOP", [`References: <x@example.com> ${one.mailId}`]);
+  await until(async () => (await one.periods()).length > 0);
+  const periods = await one.periods();
+  const events = await received();
+  expect(events.map(({ data }) => data.unverified === true)).toEqual([
+    true,
+    true,
+    true,
+    true,
+    true,
+    false,
+  ]);
+  expect(periods.map(({ data }) => data)).toMatchObject([
+    { reason: "keyword", evidence: { message_id: events.at(-1)!.data.message_id } },
+  ]);
+  expect(await other.periods(), "nor whom the answered mail went to").toEqual([]);
+  expect(
+    (await answered()).filter(({ data }) => data.keyword === "help"),
+    "a forged sender gets no mail of ours",
+  ).toEqual([]);
+  const shown = await world.call(
+    "GET",
+    `/api/v1/conversations/${events[0]!.data.conversation_id}/messages`,
+    { key: await world.addKey(me(), { environment: "live" }) },
+  );
+  const said: { direction: string; unverified?: boolean }[] = shown.body.data;
+  const marks = said.flatMap(({ direction, unverified = false }) =>
+    direction === "inbound" ? [unverified] : [],
+  );
+  expect(marks).toEqual([true, true, true, true, true, false]);
+});
+
+test("a mail that unsubscribes as a mail of ours says how stops advertising to whom that went, whoever it is from", async () => {
+  const one = await sentTo("dee@example.com");
+  const { masterKey } = world.platform;
+  const { messageId } = one;
+  const token = unsubscribeToken(masterKey, { environment: "live", messageId });
+  for (let times = 0; times < 2; times++)
+    await deliver(
+      { from: "forwarded@else.example", to: "shop@shop.example" },
+      `From: forwarded@else.example\r\nMessage-ID: <u${times}@x.example>\r\nSubject: unsubscribe ${token}\r\n\r\n.`,
+    );
+  await until(async () => (await one.periods()).length > 0);
+  expect((await one.periods()).map(({ data }) => data)).toMatchObject([
+    { reason: "unsubscribe", applies_to: "marketing", evidence: { message_id: messageId } },
+  ]);
 });
 
 test("only who is here gets mail: strangers are refused at the envelope, and who tries on is put down", async () => {

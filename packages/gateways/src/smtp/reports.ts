@@ -2,6 +2,7 @@ import { hash } from "node:crypto";
 import type { Email } from "@heliograph/channels";
 import type { Callback, CallbackItem, Report, Signer } from "../callbacks.ts";
 import { withoutAddresses } from "../failure.ts";
+import { readUnsubscribeToken } from "../unsubscribe-link.ts";
 import { deliveredTo } from "../delivered-mail.ts";
 import { bounceOf, isComplaint, stranger } from "./bounce.ts";
 import { deliveredStatus } from "./enhanced-status.ts";
@@ -15,12 +16,15 @@ import {
   type Fields,
   type ParsedMail,
 } from "./mail.ts";
-import { mailContentType, readMailId, senderOf } from "./inbound.ts";
-import { isReturnPath, mailIdOfPath, ownMailId, readReturnPath } from "./return-path.ts";
+import { answeredBy, mailContentType, readMailId, senderOf } from "./inbound.ts";
+import { isAuthenticated } from "./authenticated.ts";
+import { mailIdsOfPath, ownMailId } from "./mail-id.ts";
+import { isReturnPath, readReturnPath } from "./return-path.ts";
 import type { SmtpSettings } from "./settings.ts";
 import { isForReports } from "./taken.ts";
+import { unsubscribeSubject } from "./headers.ts";
 
-type Ids = Pick<Report, "providerMessageId" | "messageId">;
+type Ids = Pick<Report, "providerMessageId" | "otherIds" | "messageId">;
 
 /** Where a mail came to, and by what our own return paths are told from made-up ones. */
 type Place = {
@@ -56,6 +60,8 @@ export async function readMail(
   if (readReturnPath(to.local) !== undefined) return ignored("an answer to a return path");
   if (settings !== undefined && isForReports(to, settings))
     return ignored("no report, at an address for reports");
+  const asked = headers["mail-from"] === "" ? undefined : unsubscribing(mail, place);
+  if (asked !== undefined) return [asked];
   if (isAutomatic(mail, headers["mail-from"])) return ignored("a mail that a machine wrote");
   const sender = senderOf(mail);
   if (sender === undefined) return ignored("a mail that does not say who wrote it");
@@ -66,9 +72,36 @@ export async function readMail(
       from: sender,
       contentType: mailContentType(to.address),
       raw: body,
+      claim: {
+        authenticated: isAuthenticated(mail, headers["remote-address"], settings?.authenticated_by),
+        answers: answeredBy(mail),
+      },
     },
   ];
 }
+
+/** What a mail program writes when its user unsubscribes by the header of a mail of ours: it names that mail by a token, whoever it says that it is from. Gateways that send mail are in live alone. */
+function unsubscribing(
+  { subject = "" }: ParsedMail,
+  { gateway: { masterKey } }: Place,
+): CallbackItem | undefined {
+  const [, token] = unsubscribeShape.exec(subject.trim()) ?? [];
+  const message = token === undefined ? undefined : readUnsubscribeToken(masterKey, token);
+  if (message?.environment !== "live") return undefined;
+  const { messageId } = message;
+  return {
+    kind: "report",
+    report: {
+      // Of whichever attempt: what is done about it is done to the message's recipient.
+      providerMessageId: messageId,
+      messageId,
+      eventId: `unsubscribe.${messageId}`,
+      status: "unsubscribed",
+    },
+  };
+}
+
+const unsubscribeShape = new RegExp(`^${unsubscribeSubject}\\s+([\\w-]{1,64})$`, "i");
 
 /**
  * By a return path, which is signed: where the report came to, or what it says that the mail had. The Message-ID of the mail that came back is no secret, since every answer quotes it: it counts
@@ -82,10 +115,12 @@ function idsOf(place: Place, returned: Fields, said = ""): Ids | undefined {
       : to;
   if (path !== undefined) {
     const named = readReturnPath(path.local)!;
-    return {
-      providerMessageId: mailIdOfPath(named, path.domain),
-      messageId: named.messageId,
-    };
+    const [providerMessageId, ...otherIds] = mailIdsOfPath(
+      place.gateway.masterKey,
+      named,
+      path.domain,
+    );
+    return { providerMessageId, otherIds, messageId: named.messageId };
   }
   const original = ownMailId(returned.get("message-id"));
   return original === undefined || original.toLowerCase().endsWith(`@${returnDomain}>`)
@@ -93,13 +128,13 @@ function idsOf(place: Place, returned: Fields, said = ""): Ids | undefined {
     : { providerMessageId: original };
 }
 
-/** The return path that a text names, where this gateway gave it out. */
+/** The return path that a text names, where this gateway gave it out, or another one with the same addresses: a complaint comes to whichever address the mailbox provider was told. */
 function signedIn(
-  { gateway: { masterKey, gatewayId } }: Place,
+  { gateway: { masterKey, gatewayId, sharing = [gatewayId] } }: Place,
   text: string,
 ): Pick<Email, "local" | "domain"> | undefined {
   const [, local, domain] = /^<?(b-[\w-]{1,62})@([a-z0-9.-]{1,253})>?$/i.exec(text) ?? [];
-  return local !== undefined && isReturnPath(masterKey, gatewayId, local)
+  return local !== undefined && isReturnPath(masterKey, sharing, local)
     ? { local, domain: domain!.toLowerCase() }
     : undefined;
 }

@@ -95,6 +95,7 @@ export async function match(
       channel: data.channel,
       external_id: { source: address.value.source, id: seal(address.value.id), name },
       ...contentOf(reading, seal),
+      ...(isUnverified(data, reading, partner) && { unverified: true }),
       provider: {
         gateway: gatewayName,
         name: gatewayName,
@@ -136,6 +137,14 @@ async function sealable(
     ? undefined
     : { contact: now.contact, seal };
 }
+
+/** A mail that answers another partner's message says nothing to this one. */
+const isUnverified = (
+  { sender_proof: proof }: EventData<"InboundReceived">,
+  { unverified = false }: InboundReading,
+  partner: string,
+): boolean =>
+  unverified || proof?.by === "nothing" || (proof?.by === "answer" && proof.partner_id !== partner);
 
 const contentOf = (
   { from, to, text, html, subject, media, kind, about, automatic, references }: InboundReading,

@@ -6,23 +6,13 @@ import {
   readCallback,
   storedCallback,
   type CalledGateway,
-  type CallbackItem,
   type Report,
 } from "@heliograph/gateways";
-import type { RecordedEvent } from "@heliograph/log";
-import type { ServiceContext } from "@heliograph/runtime";
 import { erasedText } from "@heliograph/vault";
 import { findProviderIds, type ProviderId } from "../tables/provider-ids.ts";
 import { gatewayNow, standInOf } from "./provider-ids.ts";
-
-export type CallbackEvent = RecordedEvent<"CallbackReceived">;
-export type Of<Kind extends CallbackItem["kind"]> = Extract<CallbackItem, { kind: Kind }>;
-
-/** What reading takes. */
-export type ReadingContext = Pick<
-  ServiceContext,
-  "environment" | "log" | "pool" | "vault" | "directory" | "masterKey"
->;
+import { keysAt, nameOf, type CallbackEvent, type Of, type ReadingContext } from "./reading.ts";
+import { proveSenders, type SenderProof, type Unproven } from "./senders.ts";
 
 /** A report with its message, and the gateway that this was sent by. `providerMessageId` is as the provider answered with it, which may be written in another way than it reports with. */
 export type Told = {
@@ -56,6 +46,7 @@ type Written = {
   readonly event: CallbackEvent;
   readonly item: Of<"inbound">;
   readonly to: string | undefined;
+  readonly proof: SenderProof | undefined;
 };
 
 type Pending = {
@@ -79,7 +70,7 @@ export async function interpret(
 ): Promise<Interpreted> {
   const faults = new Map<CallbackEvent, string>();
   const erased = new Set<CallbackEvent>();
-  const inbound: Written[] = [];
+  const written: Unproven[] = [];
   const parts: { event: CallbackEvent; item: Of<"part"> }[] = [];
   const pending: Pending[] = [];
   const { masterKey } = context;
@@ -96,12 +87,17 @@ export async function interpret(
     const callback = storedCallback(data);
     const to = deliveredTo(callback.url)?.address;
     const isMail = to !== undefined;
-    const senders = isMail ? sharing(context, gateway) : [name];
-    const signer = { gatewayId, masterKey };
+    const alike = isMail ? sharing(context, gateway) : [];
+    const senders = [...new Set([name, ...alike.map((each) => each.name)])];
+    const signer = {
+      gatewayId,
+      sharing: [...new Set([gatewayId, ...alike.map((each) => each.gateway_id)])],
+      masterKey,
+    };
     for (const item of await readCallback(gateway, callback, signer)) {
       if (item.kind === "unreadable") faults.set(event, item.why);
       else if (item.kind === "ignored") ignored++;
-      else if (item.kind === "inbound") inbound.push({ event, item, to });
+      else if (item.kind === "inbound") written.push({ event, item, to, gateway, senders });
       else if (item.kind === "part") parts.push({ event, item });
       else {
         const { providerMessageId, otherIds = [] } = item.report;
@@ -114,6 +110,7 @@ export async function interpret(
     }
   }
   const found = await find({ context, schema }, pending);
+  const inbound = await proveSenders({ context, schema }, written);
   const receipts: Told[] = [];
   const unmatched = pending.flatMap((each) => {
     const { event, gateway, ids, isMail } = each;
@@ -161,21 +158,11 @@ async function find(
   return found;
 }
 
-type Key = Pick<ProviderId, "gateway" | "key">;
-
-const keysAt = (gateways: readonly string[], keys: readonly string[]): readonly Key[] =>
-  gateways.flatMap((gateway) => keys.map((key) => ({ gateway, key })));
-
 /** Those whose mail may come back to the same address: what names a mail is ours, and of one gateway alone. */
-function sharing(
+const sharing = (
   { directory, environment }: Pick<ReadingContext, "directory" | "environment">,
-  { name, kind, channel }: CalledGateway,
-): readonly string[] {
-  const alike = directory.gateways(environment, channel).filter((each) => each.kind === kind);
-  return [...new Set([name, ...alike.map((each) => each.name)])];
-}
-
-const nameOf = ({ gateway, key }: Key): string => `${gateway}\u001f${key}`;
+  { kind, channel }: CalledGateway,
+) => directory.gateways(environment, channel).filter((each) => each.kind === kind);
 
 /** A message whose id the provider gave back: that of an attempt whose answer is not recorded, and may never be. */
 async function byOurId(
