@@ -220,10 +220,12 @@ test("the longest prefix prices, whatever is cheaper or comes first; preview, ho
   expect(await preview("to=%2B34600123456")).toBe("0.04 34600");
   expect(await preview("to=%2B34612345678")).toBe("0.05 346");
   expect(await preview("to=%2B447911123456")).toBe("no_price");
-  const heads = await world.heads();
+  const since = await sandbox().log.head();
   const refused = await sms(key, "+447911123456");
   expect([refused.status, refused.body.code]).toEqual([422, "no_price"]);
-  expect(await world.heads()).toBe(heads);
+  // Of this partner: messages of the tests before may still move the log.
+  const { events } = await sandbox().log.readAll({ after: since, limit: 1_000 });
+  expect(events.filter(({ metadata }) => metadata.partner === id)).toEqual([]);
   const sent = await sms(key, "+12345550123");
   expect(sent.body.cost_estimate).toBe("0.2");
   const path = `/wallet/transactions?message_id=${sent.body.id}&kind=hold`;
