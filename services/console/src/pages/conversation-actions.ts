@@ -2,7 +2,7 @@ import { hasScope } from "@heliograph/api";
 import { html, type Html } from "@heliograph/html";
 import type { Answers } from "../answers.ts";
 import { allOf, notAll } from "../all-of.ts";
-import { Refused, type Problem } from "../client.ts";
+import type { Problem } from "../client.ts";
 import type { Led, Page, Shown, Visit } from "../page.ts";
 import type { TemplateSummary } from "../shapes.ts";
 import { acted, button, once } from "../view/forms.ts";
