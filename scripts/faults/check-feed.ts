@@ -12,6 +12,9 @@ type LifecycleEvent = {
   readonly data: { readonly message_id?: string; readonly client_ref?: string };
 };
 
+/** The feed says with each what its reader was told of before; a webhook is the same text without it. */
+type Given = LifecycleEvent & { readonly previous_sequence: number };
+
 const pageSize = 1_000;
 /** The first of each of these comes in this order, whatever else comes between. */
 const order = ["message.queued", "message.sent", "message.delivered"];
@@ -25,16 +28,18 @@ export async function checkFeedAndWebhooks(
 ): Promise<readonly LifecycleEvent[]> {
   const events: LifecycleEvent[] = [];
   const texts = new Map<string, string>();
+  const where = `${tenant.partner} ${tenant.environment}`;
   for (let after = 0; ;) {
     const { body } = await client.get(`/events?after=${after}&limit=${pageSize}`);
-    for (const event of body.data as LifecycleEvent[]) {
+    for (const { previous_sequence: previous, ...event } of body.data as Given[]) {
+      if (previous !== (events.at(-1)?.sequence ?? 0))
+        verdict.broken(9, `${where}: ${event.sequence} is said to come behind ${previous}`);
       events.push(event);
       texts.set(event.id, JSON.stringify(event));
     }
     if (body.data.length === 0) break;
     after = body.next_after as number;
   }
-  const where = `${tenant.partner} ${tenant.environment}`;
   const last = new Map<string, number>();
   const seen = new Set<string>();
   for (const [index, event] of events.entries()) {

@@ -51,9 +51,11 @@ class Heliograph(Operations):
                  max_attempts: int = 4, http: Optional[httpx.Client] = None) -> None:  # fmt: skip
         super().__init__(Core(*_settings(key, base_url), timeout, attempt_timeout, max_attempts, http=http))
 
-    def follow(self, after: int = 0, types: Union[None, str, Sequence[str]] = None) -> Iterator["types.LifecycleEvent"]:
-        """Every event behind ``after``, once and in order, for ever. Connects again by itself."""
-        return self._core.follow(after, types)
+    def follow(self, after: int = 0, types: Union[None, str, Sequence[str]] = None, filters: "Optional[types.WebhookFilters]" = None,
+               consumer: Optional[str] = None) -> Iterator["types.LifecycleEvent"]:  # fmt: skip
+        """Every event behind ``after``, once and in order, for ever. Connects again by itself. With ``consumer`` the platform keeps under that name where you
+        are: an event counts as handled when you ask for the next one, and ``after`` is where a new one begins."""
+        return self._core.follow(after, types, filters, consumer)
 
     def close(self) -> None:
         self._core.http.close()
@@ -75,9 +77,11 @@ class AsyncHeliograph(AsyncOperations):
                  max_attempts: int = 4, http: Optional[httpx.AsyncClient] = None) -> None:  # fmt: skip
         super().__init__(AsyncCore(*_settings(key, base_url), timeout, attempt_timeout, max_attempts, http=http))
 
-    def follow(self, after: int = 0, types: Union[None, str, Sequence[str]] = None) -> AsyncIterator["types.LifecycleEvent"]:
-        """Every event behind ``after``, once and in order, for ever. Connects again by itself."""
-        return self._core.follow(after, types)
+    def follow(self, after: int = 0, types: Union[None, str, Sequence[str]] = None, filters: "Optional[types.WebhookFilters]" = None,
+               consumer: Optional[str] = None) -> AsyncIterator["types.LifecycleEvent"]:  # fmt: skip
+        """Every event behind ``after``, once and in order, for ever. Connects again by itself. With ``consumer`` the platform keeps under that name where you
+        are: an event counts as handled when you ask for the next one, and ``after`` is where a new one begins."""
+        return self._core.follow(after, types, filters, consumer)
 
     async def close(self) -> None:
         await self._core.http.aclose()

@@ -190,13 +190,17 @@ class _Events:
 
     def __init__(self) -> None:
         self.data: List[str] = []
+        self.id: Optional[int] = None
 
     def line(self, line: str) -> Any:
-        if line == "" and self.data:
-            found, self.data = json.loads("\n".join(self.data)), []
-            return found
+        """An event; a number, where up to there is none of those asked for; else None."""
+        if line == "":
+            text, told, self.data, self.id = self.data, self.id, [], None
+            return json.loads("\n".join(text)) if text else told
         if line.startswith("data:"):
             self.data.append(line[5:].removeprefix(" "))
+        elif re.fullmatch(r"id: ?[0-9]{1,15}", line):
+            self.id = int(line[3:])
         return None
 
 
@@ -210,20 +214,52 @@ def _check_stream(response: httpx.Response) -> None:
 
 
 class _Follow:
-    """Where a reader of the feed is, and what it does next."""
+    """Where a reader of the feed is, and what it does next. A consumer's place is kept at the platform."""
 
-    def __init__(self, after: int) -> None:
-        self.last, self.failures, self.fruitless, self.streams_from = after, 0, 0, 0.0
+    def __init__(self, after: int, types: Any, filters: Optional[Mapping[str, Any]], consumer: Optional[str]) -> None:
+        self.after, self.types, self.consumer = after, types, consumer
+        self.filters = None if filters is None else json.dumps(filters)
+        self.last: Optional[int] = after if consumer is None else None
+        self.failures, self.fruitless, self.streams_from = 0, 0, 0.0
+        self.handled: Optional[int] = None
+        self.kept_at = time.monotonic()
+
+    def query(self) -> Dict[str, Any]:
+        return {"after": self.last, "types": self.types, "filters": self.filters}
+
+    def to_keep(self, at_once: bool = False) -> Optional[int]:
+        """Up to where is to be kept now: once a second, and at the end."""
+        if self.consumer is None or not (at_once or time.monotonic() - self.kept_at >= 1):
+            return None
+        handled, self.handled = self.handled, None
+        return handled
+
+    def kept(self, sequence: int, is_kept: bool) -> None:
+        self.kept_at = time.monotonic()
+        if not is_kept and self.handled is None:
+            self.handled = sequence
 
     def streams(self) -> bool:
         return time.monotonic() >= self.streams_from and self.fruitless < _MOST_FRUITLESS
 
-    def is_new(self, event: Mapping[str, Any]) -> bool:
-        self.failures = self.fruitless = 0
-        if event["sequence"] <= self.last:
+    def is_new(self, told: Any) -> bool:
+        """Whether it is an event that did not come before. Raises where one was lost on the way."""
+        if told is None:
             return False
-        self.last = event["sequence"]
-        return True
+        self.failures = self.fruitless = 0
+        is_event = not isinstance(told, int)
+        sequence, last = told["sequence"] if is_event else told, self.last or 0
+        if sequence <= last:
+            return False
+        previous = told.get("previous_sequence", last) if is_event else last
+        if previous > last:
+            raise HeliographError(f"Nothing came between {last} and {previous}.")
+        self.last = sequence
+        return is_event
+
+    def done(self) -> None:
+        """Asked for the next one: all up to here is handled."""
+        self.handled = self.last
 
     def pause_after(self, error: Exception) -> float:
         """Seconds until the next connection. Raises what another one would not change."""
@@ -326,6 +362,11 @@ class Core(_Settings):
     def stream(self, after: Optional[int] = None, types: Any = None, consumer: Optional[str] = None,
                filters: Optional[str] = None, timeout: Optional[float] = None) -> Iterator[Any]:  # fmt: skip
         """One connection of the stream, to its end."""
+        for told in self._streamed(after, types, consumer, filters):
+            if isinstance(told, dict):
+                yield told
+
+    def _streamed(self, after: Optional[int], types: Any, consumer: Optional[str], filters: Optional[str]) -> Iterator[Any]:
         request = self.stream_request(after, types, consumer, filters)
         with self.http.stream(**{**request, "headers": {**self.headers, **request["headers"]}}) as response:
             if not response.is_success:
@@ -334,34 +375,64 @@ class Core(_Settings):
             _check_stream(response)
             events = _Events()
             for line in response.iter_lines():
-                event = events.line(line)
-                if event is not None:
-                    yield event
+                yield events.line(line)
 
-    def _polled(self, after: int, types: Any) -> Iterator[Any]:
+    def _polled(self, query: Mapping[str, Any]) -> Iterator[Any]:
         until = time.monotonic() + 60
-        wait = 0
+        after, wait = query["after"], 0
         while time.monotonic() < until:
-            page = self.call("GET", "/api/v1/events", (), {"after": after, "types": types, "wait": wait})
+            page = self.call("GET", "/api/v1/events", (), {**query, "after": after, "wait": wait})
             yield from page["data"]
             after, wait = page["next_after"], _POLL_SECONDS
+            yield after
 
-    def follow(self, after: int = 0, types: Any = None) -> Iterator[Any]:
+    def _place(self, state: _Follow) -> int:
+        try:
+            return int(self.call("GET", "/api/v1/event-consumers/{name}", (state.consumer,), {})["sequence"])
+        except ProblemError as error:
+            if error.status != 404:
+                raise
+        self._commit(state, state.after)
+        return state.after
+
+    def _commit(self, state: _Follow, sequence: int) -> None:
+        self.call("POST", "/api/v1/event-consumers/{name}/commit", (state.consumer,), {}, body={"sequence": sequence}, keyed=True, timeout=5)
+
+    def _keep(self, state: _Follow, at_once: bool = False) -> None:
+        sequence = state.to_keep(at_once)
+        if sequence is None:
+            return
+        try:
+            self._commit(state, sequence)
+            state.kept(sequence, True)
+        except HeliographError:
+            state.kept(sequence, False)
+
+    def follow(self, after: int = 0, types: Any = None, filters: Optional[Mapping[str, Any]] = None,
+               consumer: Optional[str] = None) -> Iterator[Any]:  # fmt: skip
         """Every event behind ``after``, once and in order, for ever, over connections that break."""
-        state = _Follow(after)
-        while True:
-            streams = state.streams()
-            try:
-                for event in self.stream(state.last, types) if streams else self._polled(state.last, types):
-                    if state.is_new(event):
-                        yield event
-                if not streams:
-                    state.fruitless = 0
-                    continue
-                error: Exception = HeliographError("The stream ended.")
-            except (HeliographError, httpx.HTTPError) as raised:
-                error = raised
-            time.sleep(state.pause_after(error))
+        state = _Follow(after, types, filters, consumer)
+        try:
+            while True:
+                streams = state.streams()
+                try:
+                    if state.last is None:
+                        state.last = self._place(state)
+                    query = state.query()
+                    for told in self._streamed(state.last, types, None, state.filters) if streams else self._polled(query):
+                        if state.is_new(told):
+                            yield told
+                        state.done()
+                        self._keep(state)
+                    if not streams:
+                        state.fruitless = 0
+                        continue
+                    error: Exception = HeliographError("The stream ended.")
+                except (HeliographError, httpx.HTTPError) as raised:
+                    error = raised
+                time.sleep(state.pause_after(error))
+        finally:
+            self._keep(state, at_once=True)
 
 
 class AsyncCore(_Settings):
@@ -392,6 +463,11 @@ class AsyncCore(_Settings):
 
     async def stream(self, after: Optional[int] = None, types: Any = None, consumer: Optional[str] = None,
                      filters: Optional[str] = None, timeout: Optional[float] = None) -> AsyncIterator[Any]:  # fmt: skip
+        async for told in self._streamed(after, types, consumer, filters):
+            if isinstance(told, dict):
+                yield told
+
+    async def _streamed(self, after: Optional[int], types: Any, consumer: Optional[str], filters: Optional[str]) -> AsyncIterator[Any]:
         request = self.stream_request(after, types, consumer, filters)
         async with self.http.stream(**{**request, "headers": {**self.headers, **request["headers"]}}) as response:
             if not response.is_success:
@@ -400,32 +476,62 @@ class AsyncCore(_Settings):
             _check_stream(response)
             events = _Events()
             async for line in response.aiter_lines():
-                event = events.line(line)
-                if event is not None:
-                    yield event
+                yield events.line(line)
 
-    async def _polled(self, after: int, types: Any) -> AsyncIterator[Any]:
+    async def _polled(self, query: Mapping[str, Any]) -> AsyncIterator[Any]:
         until = time.monotonic() + 60
-        wait = 0
+        after, wait = query["after"], 0
         while time.monotonic() < until:
-            page = await self.call("GET", "/api/v1/events", (), {"after": after, "types": types, "wait": wait})
+            page = await self.call("GET", "/api/v1/events", (), {**query, "after": after, "wait": wait})
             for event in page["data"]:
                 yield event
             after, wait = page["next_after"], _POLL_SECONDS
+            yield after
 
-    async def follow(self, after: int = 0, types: Any = None) -> AsyncIterator[Any]:
+    async def _place(self, state: _Follow) -> int:
+        try:
+            return int((await self.call("GET", "/api/v1/event-consumers/{name}", (state.consumer,), {}))["sequence"])
+        except ProblemError as error:
+            if error.status != 404:
+                raise
+        await self._commit(state, state.after)
+        return state.after
+
+    async def _commit(self, state: _Follow, sequence: int) -> None:
+        await self.call("POST", "/api/v1/event-consumers/{name}/commit", (state.consumer,), {}, body={"sequence": sequence}, keyed=True, timeout=5)
+
+    async def _keep(self, state: _Follow, at_once: bool = False) -> None:
+        sequence = state.to_keep(at_once)
+        if sequence is None:
+            return
+        try:
+            await self._commit(state, sequence)
+            state.kept(sequence, True)
+        except HeliographError:
+            state.kept(sequence, False)
+
+    async def follow(self, after: int = 0, types: Any = None, filters: Optional[Mapping[str, Any]] = None,
+                     consumer: Optional[str] = None) -> AsyncIterator[Any]:  # fmt: skip
         """Every event behind ``after``, once and in order, for ever, over connections that break."""
-        state = _Follow(after)
-        while True:
-            streams = state.streams()
-            try:
-                async for event in self.stream(state.last, types) if streams else self._polled(state.last, types):
-                    if state.is_new(event):
-                        yield event
-                if not streams:
-                    state.fruitless = 0
-                    continue
-                error: Exception = HeliographError("The stream ended.")
-            except (HeliographError, httpx.HTTPError) as raised:
-                error = raised
-            await asyncio.sleep(state.pause_after(error))
+        state = _Follow(after, types, filters, consumer)
+        try:
+            while True:
+                streams = state.streams()
+                try:
+                    if state.last is None:
+                        state.last = await self._place(state)
+                    query = state.query()
+                    async for told in self._streamed(state.last, types, None, state.filters) if streams else self._polled(query):
+                        if state.is_new(told):
+                            yield told
+                        state.done()
+                        await self._keep(state)
+                    if not streams:
+                        state.fruitless = 0
+                        continue
+                    error: Exception = HeliographError("The stream ended.")
+                except (HeliographError, httpx.HTTPError) as raised:
+                    error = raised
+                await asyncio.sleep(state.pause_after(error))
+        finally:
+            await self._keep(state, at_once=True)

@@ -169,6 +169,50 @@ def test_the_feed_goes_on_behind_the_last_event_and_polls_where_no_stream_comes_
     assert asked == ["stream?5", "stream?6", "stream?7", "events?7"]
 
 
+def test_the_feed_with_filters_and_a_place_that_is_kept(monkeypatch):
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
+    place, asked = {}, []
+
+    def told(sequence, previous):
+        return "id: %d\ndata: %s\n\n" % (sequence, json.dumps({"sequence": sequence, "previous_sequence": previous}))
+
+    # Up to 900 the filter kept all back; then 920 is lost on the way.
+    texts = ["id: 900\n\n", told(905, 900) + told(930, 920), told(920, 905) + told(930, 920) + told(940, 930)]
+
+    def handle(request):
+        if request.url.path.endswith("/me"):
+            return httpx.Response(200, json={"sequence": place["me"]}) if place else httpx.Response(404, json={"code": "not_found"}, headers=problem)
+        if request.url.path.endswith("/commit"):
+            place["me"] = json.loads(request.content)["sequence"]
+            return httpx.Response(200, json={})
+        asked.append((request.url.params["after"], request.url.params["filters"]))
+        return httpx.Response(200, text=texts.pop(0), headers={"content-type": "text/event-stream"})
+
+    def read(follow):
+        found = []
+        for event in follow:
+            found.append(event["sequence"])
+            if found[-1] == 930:
+                follow.close()
+        return found
+
+    assert read(client(handle).follow(after=5, filters={"tags": ["vip"]}, consumer="me")) == [905, 920, 930]
+    assert asked == [(after, '{"tags": ["vip"]}') for after in ("5", "900", "905")]
+    # Of the last nobody knows whether it was handled.
+    assert place == {"me": 920}
+    asked.clear()
+    texts.append(told(930, 920))
+
+    async def again():
+        async with AsyncHeliograph(KEY, URL, http=httpx.AsyncClient(transport=httpx.MockTransport(handle))) as one:
+            follow = one.follow(consumer="me", filters={})
+            assert (await anext(follow))["sequence"] == 930
+            await follow.aclose()
+
+    asyncio.run(again())
+    assert asked == [("920", "{}")]
+
+
 def test_webhooks():
     secret = "whsec_" + base64.b64encode(b"k" * 24).decode()
     body, now = b'{"type":"message.sent"}', 1_800_000_000
@@ -215,6 +259,11 @@ def test_the_contracts_examples():
             one.contacts.update(made["id"], {"name": "x"}, if_match=read.etag)
         assert any(contact["id"] == made["id"] for contact in one.contacts.list(limit=1, min_log_position=made.log_position))
         assert next(one.follow())["sequence"] == 1
+        only = one.follow(filters={"channels": ["sms"]}, consumer="python")
+        assert next(only)["data"]["channel"] == "sms"
+        assert next(only)["previous_sequence"] >= 1
+        only.close()
+        assert one.event_consumers.get("python")["sequence"] >= 1
         with pytest.raises(heliograph.NotFoundError):
             one.messages.get("msg_01HNQX2P8Y9R3T4V5W6Z7A8B9C")
 

@@ -100,5 +100,10 @@ export function number(values: Values, name: string, most: number): number | und
 /** Where reading the feed begins, and of which types; the same options for all who read it. */
 export const feedOptions = {
   types: { value: "type,type", about: "only these types of events" },
+  filters: { value: "json", about: "only what passes these filters of an endpoint" },
   after: { value: "sequence", about: "begin behind this event; 0 is the beginning" },
+  consumer: {
+    value: "name",
+    about: "keep under this name where it is, and go on there the next time",
+  },
 } as const;

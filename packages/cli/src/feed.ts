@@ -1,16 +1,15 @@
 import { setTimeout as pause } from "node:timers/promises";
 import {
   ConnectionError,
-  NotFoundError,
   ServerError,
+  type FollowOptions,
+  type FollowState,
   type Heliograph,
   type LifecycleEvent,
 } from "@heliograph/client";
 import { number, text, UsageError, type Context } from "./command.ts";
 
 const retryMs = 2_000;
-/** How often a position is kept while events come. */
-const keepEveryMs = 1_000;
 
 /** Asks for something, and waits for the platform where it is away, and says so. */
 async function asked<Answer>(
@@ -33,65 +32,31 @@ async function asked<Answer>(
 const headOf = (context: Context): Promise<number> =>
   asked(context, (api, options) => api.events.head(options));
 
-/** Where a named reader goes on; one that is new is kept at once where the feed ends now, so that nothing is missed from here on. */
-async function placeOf(context: Context, name: string): Promise<number> {
-  const known = await asked(context, (api, options) =>
-    api.eventConsumers.get(name, options).catch((error: unknown) => {
-      if (error instanceof NotFoundError) return undefined;
-      throw error;
-    }),
-  );
-  if (known !== undefined) return known.sequence;
-  const sequence = await headOf(context);
-  await asked(context, (api, options) => api.eventConsumers.commit(name, { sequence }, options));
-  return sequence;
-}
-
-/** Where this run begins: at the place of `--consumer`, behind `--after`, else now. Throws UsageError. */
+/** Where this run begins: behind `--after`, else now; at the place of `--consumer`, when that is not new. Throws UsageError. */
 function startOf(context: Context): number | Promise<number> {
-  const consumer = text(context.values, "consumer");
   const after = number(context.values, "after", Number.MAX_SAFE_INTEGER);
-  if (consumer === undefined) return after ?? headOf(context);
-  if (after !== undefined)
+  if (after !== undefined && text(context.values, "consumer") !== undefined)
     throw new UsageError("--consumer goes on where it was: leave out --after");
-  return placeOf(context, consumer);
+  return after ?? headOf(context);
 }
 
-/**
- * Keeps, at the platform, where the reader of `--consumer` is: what was handled, once a second at most and at the end. After a kill the last second's events come again.
- */
-async function* kept(
-  context: Context,
-  name: string,
-  events: AsyncIterable<LifecycleEvent>,
-): AsyncGenerator<LifecycleEvent, void, undefined> {
-  const { say, client } = context;
-  let handled: number | undefined;
-  let keptAt = performance.now();
-  const keep = async (): Promise<void> => {
-    if (handled === undefined) return;
-    const sequence = handled;
-    handled = undefined;
-    keptAt = performance.now();
-    await client()
-      .eventConsumers.commit(name, { sequence }, { maxAttempts: 1 })
-      .catch((error: Error) => {
-        handled ??= sequence;
-        say(`Where ${name} is could not be kept (${error.message}); trying again.`);
-      });
-  };
-  const timer = setInterval(() => {
-    if (performance.now() - keptAt >= keepEveryMs) void keep();
-  }, keepEveryMs);
+/** Throws UsageError. The platform says what else is wrong with them. */
+function filtersOf(given: string): NonNullable<FollowOptions["filters"]> {
   try {
-    for await (const event of events) {
-      yield event;
-      // Asked for the next one: this one is done.
-      handled = event.sequence;
-    }
-  } finally {
-    clearInterval(timer);
-    await keep();
+    return JSON.parse(given) as NonNullable<FollowOptions["filters"]>;
+  } catch {
+    throw new UsageError(`--filters must be JSON, such as '{"channels":["sms"]}'`);
+  }
+}
+
+function told(state: FollowState): string {
+  switch (state.type) {
+    case "connected":
+      return `Ready: connected${state.by === "polling" ? ", by polling" : ""}.`;
+    case "waiting":
+      return `Disconnected (${state.error.message}); again in ${Math.ceil(state.forMs / 1000)} s.`;
+    case "not_kept":
+      return `Where it is could not be kept (${state.error.message}); trying again.`;
   }
 }
 
@@ -100,19 +65,15 @@ export async function* followed(context: Context): AsyncGenerator<LifecycleEvent
   const { values, signal, say } = context;
   const types = text(values, "types")?.split(",");
   const consumer = text(values, "consumer");
-  const after = await startOf(context);
-  const events = context.client().events.follow({
-    after,
+  const filters = text(values, "filters");
+  yield* context.client().events.follow({
+    ...(filters !== undefined && { filters: filtersOf(filters) }),
+    after: await startOf(context),
     signal,
     ...(types && { types }),
-    onState: (state) =>
-      say(
-        state.type === "connected"
-          ? `Ready: connected${state.by === "polling" ? ", by polling" : ""}.`
-          : `Disconnected (${state.error.message}); again in ${Math.ceil(state.forMs / 1000)} s.`,
-      ),
+    ...(consumer !== undefined && { consumer }),
+    onState: (state) => say(told(state)),
   });
-  yield* consumer === undefined ? events : kept(context, consumer, events);
 }
 
 /** An event on one line for people. */

@@ -86,7 +86,12 @@ export function heliograph(options: ClientOptions = {}): Heliograph {
     for (const part of path.slice(0, -1)) group = (group[part] ??= {}) as Open;
     group[path.at(-1)!] = methodOf(settings, row);
   }
-  const rows = { stream: table["events.stream"]!, page: table["events.page"]! };
+  const rows = {
+    stream: table["events.stream"]!,
+    page: table["events.page"]!,
+    get: table["eventConsumers.get"]!,
+    commit: table["eventConsumers.commit"]!,
+  };
   Object.assign(root["events"] as Open, {
     follow: (given: FollowOptions = {}) => follow(settings, rows, given),
     head: (given: AnyOptions = {}) => head(settings, rows.page, given),

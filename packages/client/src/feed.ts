@@ -1,6 +1,7 @@
 import type { AnyOptions, Query, Row } from "./calls.ts";
 import { HeliographError, ProblemError } from "./errors.ts";
-import type { LifecycleEvent, LifecycleEventPage } from "./made/types.ts";
+import type { LifecycleEvent, LifecycleEventPage, WebhookFilters } from "./made/types.ts";
+import { Place, type PlaceRows } from "./place.ts";
 import { pause, pauseMs, scope } from "./retry.ts";
 import { eventsIn } from "./sse.ts";
 import { call, keyOf, outgoing, refusalOf, sendOnce, type Settings } from "./transport.ts";
@@ -14,13 +15,19 @@ const mostFruitless = 3;
 
 export type FollowState =
   | { readonly type: "connected"; readonly by: "stream" | "polling" }
-  | { readonly type: "waiting"; readonly error: Error; readonly forMs: number };
+  | { readonly type: "waiting"; readonly error: Error; readonly forMs: number }
+  /** Of a consumer: up to where it has handled the feed could not be kept. It is tried again. */
+  | { readonly type: "not_kept"; readonly error: Error };
 
 export type FollowOptions = {
-  /** The `sequence` of the last event that you have handled; 0, the default, begins with the first event there is. */
+  /** The `sequence` of the last event that you have handled; 0, the default, begins with the first event there is. Of a consumer: where it begins when it is new. */
   readonly after?: number;
+  /** The name under which the platform keeps where you are: it goes on there. An event counts as handled when you ask for the next one. */
+  readonly consumer?: string;
   /** Only these. */
   readonly types?: readonly string[];
+  /** Only what passes these, as the filters of a webhook endpoint. */
+  readonly filters?: WebhookFilters;
   readonly signal?: AbortSignal;
   /** How long nothing may come, not even the platform's sign of life, before the connection counts as broken. */
   readonly silenceMs?: number;
@@ -30,14 +37,19 @@ export type FollowOptions = {
 
 class NoStream extends HeliographError {}
 
+/** An event, or only that there is none of those asked for up to a number. */
+type Told = { readonly sequence: number; readonly event?: LifecycleEvent };
+
+type StreamOptions = { readonly silenceMs?: number; readonly onOpen?: () => void };
+
 /** One connection of the stream, from its answer to its end. Throws when it is refused, or silent. */
-export async function* streamOnce(
+async function* streamed(
   settings: Settings,
   row: Row,
   query: Query,
   options: AnyOptions,
-  { silenceMs = defaultSilenceMs, onOpen }: { silenceMs?: number; onOpen?: () => void } = {},
-): AsyncGenerator<LifecycleEvent, void, undefined> {
+  { silenceMs = defaultSilenceMs, onOpen }: StreamOptions = {},
+): AsyncGenerator<Told, void, undefined> {
   const time = scope(silenceMs, options.signal);
   let body: ReadableStream<Uint8Array> | undefined;
   try {
@@ -48,12 +60,23 @@ export async function* streamOnce(
     if (!body || !answer.headers.get("content-type")?.startsWith("text/event-stream"))
       throw new NoStream("The answer is no stream.");
     onOpen?.();
-    for await (const data of eventsIn(body, time.renew)) yield JSON.parse(data) as LifecycleEvent;
+    for await (const { id, data } of eventsIn(body, time.renew)) {
+      const event = data === undefined ? undefined : (JSON.parse(data) as LifecycleEvent);
+      if (event) yield { sequence: event.sequence, event };
+      else if (/^\d{1,15}$/.test(id!)) yield { sequence: Number(id) };
+    }
   } finally {
     time.close();
     // The reader has gone: the connection too.
     await body?.cancel().catch(() => undefined);
   }
+}
+
+/** The events of one connection of the stream. */
+export async function* streamOnce(
+  ...given: Parameters<typeof streamed>
+): AsyncGenerator<LifecycleEvent, void, undefined> {
+  for await (const { event } of streamed(...given)) if (event) yield event;
 }
 
 /** What another connection would not change. A reset of the sandbox ends those who wait with `conflict`. */
@@ -64,16 +87,44 @@ const isFinal = (error: unknown): boolean =>
   error.status !== 429 &&
   error.status !== 408;
 
+type FeedRows = { readonly stream: Row; readonly page: Row } & PlaceRows;
+
 /**
- * Every event behind `after`, once and in order, for ever: it connects again behind the last one when the connection breaks, falls silent or is refused for a
+ * Every event behind `after`, once and in order, for ever: it connects again behind the last one when the connection breaks, falls silent, loses something or is refused for a
  * moment, and polls where no stream comes through. It ends with `signal`, whose reason it throws, or with a refusal that stays, such as a revoked key.
  */
 export async function* follow(
   settings: Settings,
-  rows: { readonly stream: Row; readonly page: Row },
-  { after = 0, types, signal, onState, silenceMs }: FollowOptions,
+  rows: FeedRows,
+  options: FollowOptions,
 ): AsyncGenerator<LifecycleEvent, void, undefined> {
-  let last = after;
+  const { consumer, onState } = options;
+  const notKept = (error: Error): void => onState?.({ type: "not_kept", error });
+  const place = consumer === undefined ? undefined : new Place(settings, rows, consumer, notKept);
+  try {
+    for await (const { sequence, event } of told(settings, rows, options, place)) {
+      if (event) yield event;
+      // Asked for the next one: this one is done.
+      place?.handled(sequence);
+    }
+  } finally {
+    await place?.close();
+  }
+}
+
+const queryOf = ({ types, filters }: FollowOptions): Query => ({
+  ...(types && { types }),
+  ...(filters && { filters: JSON.stringify(filters) }),
+});
+
+async function* told(
+  settings: Settings,
+  rows: FeedRows,
+  given: FollowOptions,
+  place: Place | undefined,
+): AsyncGenerator<Told, void, undefined> {
+  const { after = 0, signal, onState, silenceMs } = given;
+  let last = place === undefined ? after : undefined;
   let failures = 0;
   let fruitless = 0;
   let streamsFromMs = 0;
@@ -82,18 +133,22 @@ export async function* follow(
   const open = { onOpen: connected("stream"), ...(silenceMs !== undefined && { silenceMs }) };
   for (;;) {
     signal?.throwIfAborted();
-    const query = { after: last, ...(types && { types }) };
     const streams = performance.now() >= streamsFromMs && fruitless < mostFruitless;
     let error: Error;
     try {
+      last ??= await place!.open(after, signal);
+      const query = { after: last, ...queryOf(given) };
       const events = streams
-        ? streamOnce(settings, rows.stream, query, options, open)
+        ? streamed(settings, rows.stream, query, options, open)
         : polled(settings, rows.page, query, options, connected("polling"));
-      for await (const event of events) {
+      for await (const one of events) {
         failures = fruitless = 0;
-        if (event.sequence <= last) continue;
-        last = event.sequence;
-        yield event;
+        if (one.sequence <= last) continue;
+        const { previous_sequence: previous = last } = one.event ?? {};
+        if (previous > last)
+          throw new HeliographError(`Nothing came between ${last} and ${previous}.`);
+        last = one.sequence;
+        yield one;
       }
       // A server that stops ends its streams, and a poll ends to let a stream be tried again.
       if (!streams) {
@@ -126,7 +181,7 @@ async function* polled(
   query: Query & { readonly after: number },
   options: AnyOptions,
   onOpen: () => void,
-): AsyncGenerator<LifecycleEvent, void, undefined> {
+): AsyncGenerator<Told, void, undefined> {
   const untilMs = performance.now() + pollForMs;
   let { after } = query;
   let isOpen = false;
@@ -136,8 +191,9 @@ async function* polled(
     const page = (await call(settings, request)) as LifecycleEventPage;
     if (!isOpen) onOpen();
     isOpen = true;
-    yield* page.data;
+    for (const event of page.data) yield { sequence: event.sequence, event };
     after = page.next_after;
+    yield { sequence: after };
   }
 }
 

@@ -88,6 +88,54 @@ test("the feed goes on behind the last event over connections that break, fall s
   expect(states).toEqual(["connected", "waiting", "connected", "waiting", "waiting", "connected"]);
 });
 
+test("it goes on where a filter has kept everything back up to, and behind what was lost on the way", async () => {
+  const asked: string[] = [];
+  const of = (sequence: number, previous: number): string =>
+    `id: ${sequence}\ndata: ${JSON.stringify({ ...event(sequence), previous_sequence: previous })}\n\n`;
+  const texts = [`id: 900\n\n`, of(905, 900) + of(930, 920), of(920, 905) + of(930, 920)];
+  const { client } = await feedOf((response, url) => {
+    asked.push(`${url.searchParams.get("after")} ${url.searchParams.get("filters")}`);
+    stream(texts.shift() ?? "", texts.length === 0 ? "stay" : "end")(response, url);
+  });
+  const filters = { tags: ["vip"] };
+  const { found, states } = await followed(client, 930, { after: 5, filters });
+  expect(found).toEqual([905, 920, 930]);
+  expect(asked).toEqual(["5", "900", "905"].map((after) => `${after} {"tags":["vip"]}`));
+  expect(states.filter((state) => state === "waiting")).toHaveLength(2);
+});
+
+test("a consumer goes on where the platform has kept its place, and has kept what was handled, at the end too", async () => {
+  const committed: number[] = [];
+  let place: number | undefined;
+  const { client } = await feedOf((response, url) => {
+    if (url.pathname.endsWith("/stream"))
+      return stream(
+        [6, 7, 8]
+          .filter((n) => n > Number(url.searchParams.get("after")))
+          .map(told)
+          .join(""),
+        "stay",
+      )(response, url);
+    if (url.pathname.endsWith("/me")) {
+      if (place === undefined) return refusal(404, "not_found")(response, url);
+      response.writeHead(200, { "content-type": "application/json" });
+      return response.end(JSON.stringify({ sequence: place }));
+    }
+    let body = "";
+    response.req.on("data", (text) => (body += text));
+    response.req.on("end", () => {
+      place = (JSON.parse(body) as { sequence: number }).sequence;
+      committed.push(place);
+      response.writeHead(200, { "content-type": "application/json" }).end("{}");
+    });
+  });
+  expect((await followed(client, 7, { consumer: "me", after: 5 })).found).toEqual([6, 7]);
+  // New: kept at once where it begins. Of the last nobody knows whether it was handled.
+  expect(committed).toEqual([5, 6]);
+  expect((await followed(client, 8, { consumer: "me", after: 1 })).found).toEqual([7, 8]);
+  expect(committed).toEqual([5, 6, 7]);
+});
+
 test("where no stream comes through it polls", async () => {
   const page: Turn = (response, url) => {
     const after = Number(url.searchParams.get("after"));

@@ -151,6 +151,15 @@ export function lifecycleBody(event: LifecycleEvent, sequence: number): string {
   return `{"id":"${event.id}","type":"${event.type}","timestamp":"${event.timestamp}","environment":"${event.environment}","sequence":${sequence},"data":${JSON.stringify(event.data)}}`;
 }
 
+/**
+ * The same text for a reader of the feed, with the number that it was told of before this event: behind that, nothing else of what it asked for comes first. A webhook is one text for all endpoints, and has none.
+ */
+export function bodyBehind(body: string, sequence: number, previous: number): string {
+  // All that stands before the first of these is of our making: an id, a type, a time, an environment.
+  const own = `,"sequence":${sequence}`;
+  return body.replace(own, `${own},"previous_sequence":${previous}`);
+}
+
 function dataOf(event: LifecycleSource): Readonly<Record<string, unknown>> {
   if (isPeopleEvent(event)) return peopleData(event);
   if (isEndpointNotice(event)) return endpointData(event);

@@ -246,6 +246,13 @@ export const settingsTable = {
     consequence:
       "Whether live webhook endpoints may be `http://`. Without it only those at addresses that `HELIOGRAPH_WEBHOOK_ALLOW_CIDRS` names; the sandbox takes both.",
   }),
+  HELIOGRAPH_WEBHOOK_PROXY: url(
+    ["http:", "https:"],
+    "`http://user:password@proxy:3128` or `https://…`",
+  ).meta({
+    consequence:
+      "All webhooks, and what providers' callbacks have fetched, go out through this proxy by `CONNECT`, those to plain `http://` too. It is asked for the address that was resolved and judged here, never for a name: one that lets out by name refuses that. Set it for every process that runs webhooks or serves the API.",
+  }),
   HELIOGRAPH_WEBHOOK_DISABLE_DAYS_LIVE: decimal(0, 365, 5).meta({
     consequence:
       "After so many days of nothing but failures a live webhook endpoint is disabled; its owners are told when a fifth of them is over, when it is disabled and when it answers again. 0: never, and nobody is told. The same for every process that runs webhooks.",

@@ -38,6 +38,8 @@ export type Settings = {
   readonly holdGraceHours: number;
   readonly webhookAllowCidrs: readonly string[];
   readonly webhookPlainHttp: boolean;
+  /** Undefined: connections are made straight. */
+  readonly webhookProxy: string | undefined;
   /** After so long of nothing but failures an endpoint is disabled; Infinity for never. */
   readonly webhookDisableAfterMs: Readonly<Record<LogEnvironment, number>>;
   /** Infinity for ever. */
@@ -176,6 +178,7 @@ function inboundSmtpOf(values: Values): InboundSmtp | undefined {
 const webhookSettings = (values: Values) => ({
   webhookAllowCidrs: values.HELIOGRAPH_WEBHOOK_ALLOW_CIDRS,
   webhookPlainHttp: values.HELIOGRAPH_WEBHOOK_PLAIN_HTTP === "on",
+  webhookProxy: values.HELIOGRAPH_WEBHOOK_PROXY,
   webhookDisableAfterMs: {
     live: daysOrNever(values.HELIOGRAPH_WEBHOOK_DISABLE_DAYS_LIVE),
     sandbox: daysOrNever(values.HELIOGRAPH_WEBHOOK_DISABLE_DAYS_SANDBOX),

@@ -208,9 +208,14 @@ it("a page for a rare type looks at 10,000 events in either direction, and says 
   const rare = { partner, limit: 10, types: ["message.read"] };
   const row = { sequence: 1, body: "{}" };
   const earlier = (before: number) => readEarlierLifecycle(pool, { ...rare, before });
-  expect(await earlier(10_002)).toEqual({ rows: [], last: 10_001, previous: 2 });
-  expect(await earlier(2)).toEqual({ rows: [row], last: 1, previous: undefined });
-  expect(await earlier(10_001)).toEqual({ rows: [row], last: 10_000, previous: undefined });
+  expect(await earlier(10_002)).toEqual({ rows: [], last: 10_001, previous: 2, behind: 1 });
+  expect(await earlier(2)).toEqual({ rows: [row], last: 1, previous: undefined, behind: 0 });
+  expect(await earlier(10_001)).toEqual({
+    rows: [row],
+    last: 10_000,
+    previous: undefined,
+    behind: 0,
+  });
 
   const later = (after: number) => readLifecycle(pool, { ...rare, after });
   expect(await later(1)).toEqual({ rows: [], nextAfter: 10_001, last: 10_001 });

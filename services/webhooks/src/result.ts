@@ -48,9 +48,17 @@ export function failure(error: Error): Result {
   return { type: "error", code: publicCode(code), message: text };
 }
 
+const ownCodes: ReadonlySet<string> = new Set([
+  "address_refused",
+  "bad_answer",
+  "connect_timeout",
+  "proxy_failed",
+  "proxy_refused",
+  "tls_failed",
+]);
+
 function publicCode(code: string): string {
-  if (["address_refused", "bad_answer", "connect_timeout", "tls_failed"].includes(code))
-    return code;
+  if (ownCodes.has(code)) return code;
   if (/^(ENOTFOUND|ENODATA|EAI_|ESERVFAIL|ETIMEOUT|EREFUSED)/.test(code)) return "dns_failed";
   if (/CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO/.test(code)) return "tls_failed";
   return "connection_failed";

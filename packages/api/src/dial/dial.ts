@@ -2,6 +2,7 @@ import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { connect as connectTls, type TLSSocket } from "node:tls";
 import type { ServiceContext } from "@heliograph/runtime";
 import { createAddressGuard, type AddressGuard } from "./guard.ts";
+import { proxyAway, proxyOf, throughProxy, type Proxy } from "./proxy.ts";
 import { createResolver, type ResolveHost } from "./resolve.ts";
 
 /** What took how long until there was a connection. */
@@ -33,7 +34,10 @@ export type DialOptions = { readonly resolve?: ResolveHost; readonly ca?: string
 
 /** As the operator set it. */
 export const dialAs = (
-  { webhookAllowCidrs }: ServiceContext["settings"],
+  {
+    webhookAllowCidrs,
+    webhookProxy,
+  }: Pick<ServiceContext["settings"], "webhookAllowCidrs" | "webhookProxy">,
   { resolve = createResolver(), ca }: DialOptions,
   timeoutMs: number,
 ): Dial =>
@@ -42,12 +46,13 @@ export const dialAs = (
     resolve,
     timeoutMs,
     ...(ca === undefined ? {} : { ca }),
+    ...(webhookProxy === undefined ? {} : { proxy: proxyOf(webhookProxy) }),
   });
 
 /**
  * It resolves names itself, drops every address the guard refuses and dials the very addresses that were judged, so a name that answers differently
  * the second time (DNS rebinding) gains nothing. IP literals pass the same guard. For TLS the certificate is verified against the name in the
- * URL, which is also sent as SNI.
+ * URL, which is also sent as SNI. With a proxy the same holds: it is asked for a way to the address that was judged.
  */
 export function createDial(options: {
   readonly guard: AddressGuard;
@@ -56,16 +61,22 @@ export function createDial(options: {
   readonly timeoutMs: number;
   /** Further certificate authorities (tests). */
   readonly ca?: string;
+  /** Through which all connections go. */
+  readonly proxy?: Proxy;
 }): Dial {
+  const { proxy } = options;
   const sessions = new Map<string, Buffer>();
 
-  function dialTls(address: string, { host, port }: DialTarget): TLSSocket {
+  function dialTls(
+    address: string,
+    { host, port }: DialTarget,
+    tunnel: Socket | undefined,
+  ): TLSSocket {
     const servername = isIP(host) === 0 ? host : ""; // no SNI for literals (RFC 6066, section 3); the certificate must name the address then
     const key = `${servername}|${address}|${port}`;
     const session = sessions.get(key);
     const socket = connectTls({
-      host: address,
-      port,
+      ...(tunnel === undefined ? { host: address, port } : { socket: tunnel }),
       servername,
       ALPNProtocols: ["http/1.1"],
       rejectUnauthorized: true,
@@ -78,6 +89,47 @@ export function createDial(options: {
       if (sessions.size > maxSessions) sessions.delete(sessions.keys().next().value!);
     });
     return socket;
+  }
+
+  async function tunnelTo(
+    through: Proxy,
+    address: string,
+    target: DialTarget,
+    timeoutMs: number,
+    timing: Timing,
+  ): Promise<Socket> {
+    const began = performance.now();
+    try {
+      const isName = isIP(through.host) === 0;
+      const [at] = isName ? await options.resolve(through.host).catch(() => []) : [through.host];
+      if (at === undefined) throw proxyAway();
+      return await throughProxy(
+        through,
+        at,
+        { address, port: target.port },
+        { timeoutMs, ca: options.ca },
+      );
+    } finally {
+      timing.connect_ms = msSince(began);
+    }
+  }
+
+  async function open(
+    address: string,
+    target: DialTarget,
+    timeoutMs: number,
+    timing: Timing,
+  ): Promise<Socket> {
+    const until = performance.now() + timeoutMs;
+    const tunnel = proxy && (await tunnelTo(proxy, address, target, timeoutMs, timing));
+    if (tunnel !== undefined && !target.secure) return tunnel;
+    const socket = target.secure
+      ? dialTls(address, target, tunnel)
+      : connectTcp({ host: address, port: target.port });
+    socket.setNoDelay(true);
+    const event = target.secure ? "secureConnect" : "connect";
+    const leftMs = Math.max(1, until - performance.now());
+    return connected(socket, event, leftMs, timing, tunnel !== undefined);
   }
 
   return async (target, timing) => {
@@ -96,17 +148,8 @@ export function createDial(options: {
     for (const [index, address] of addresses.entries()) {
       const leftMs = deadline - performance.now();
       if (leftMs <= 0) break;
-      const socket = target.secure
-        ? dialTls(address, target)
-        : connectTcp({ host: address, port: target.port });
-      socket.setNoDelay(true);
       try {
-        return await connected(
-          socket,
-          target.secure ? "secureConnect" : "connect",
-          leftMs / (addresses.length - index),
-          timing,
-        );
+        return await open(address, target, leftMs / (addresses.length - index), timing);
       } catch (error) {
         const fresh = error as Failure;
         if (failure === undefined || (fresh.reached && !failure.reached)) failure = fresh;
@@ -129,9 +172,10 @@ function connected(
   event: "connect" | "secureConnect",
   timeoutMs: number,
   timing: Timing,
+  isReached: boolean,
 ): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    let reached = false;
+    let reached = isReached;
     let began = performance.now();
     delete timing.tls_ms; // of an address that was tried before
     const note = (part: "connect_ms" | "tls_ms"): void => {

@@ -17,7 +17,9 @@ async function post(
   event: LifecycleEvent,
   signal: AbortSignal,
 ): Promise<number | undefined> {
-  const body = JSON.stringify(event);
+  // Of readers of the feed; a webhook has none.
+  const { previous_sequence: _, ...webhook } = event;
+  const body = JSON.stringify(webhook);
   try {
     const answer = await fetch(url, {
       method: "POST",
@@ -75,17 +77,14 @@ async function forward(
 
 export const listen: Command = {
   summary: "Forwards the sandbox's events to a port of this machine, signed as webhooks are.",
-  usage: "--forward <url> [--types <type,type>] [--after <sequence> | --consumer <name>]",
+  usage:
+    "--forward <url> [--types <type,type>] [--filters <json>] [--after <sequence> | --consumer <name>]",
   options: {
     forward: {
       value: "url",
       about: "your receiver: 3000, 3000/hooks, localhost:3000/hooks or a whole URL",
     },
     ...feedOptions,
-    consumer: {
-      value: "name",
-      about: "keep under this name where it is, and go on there the next time",
-    },
   },
   notes: [
     "It prints the secret, whsec_…, with which your receiver verifies; it stays the same.",

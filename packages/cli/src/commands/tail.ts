@@ -3,7 +3,8 @@ import { followed, line } from "../feed.ts";
 
 export const tail: Command = {
   summary: "Prints events as they happen, until Ctrl-C.",
-  usage: "[--types <type,type>] [--after <sequence>] [--limit <n>] [--json]",
+  usage:
+    "[--types <type,type>] [--filters <json>] [--after <sequence> | --consumer <name>] [--limit <n>] [--json]",
   options: {
     ...feedOptions,
     limit: { value: "n", about: "end after so many events" },

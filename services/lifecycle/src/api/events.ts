@@ -9,6 +9,7 @@ import {
 } from "@heliograph/domain";
 import { EndpointFilters, type Environment } from "@heliograph/contracts";
 import {
+  bodiesBehind,
   readEarlierLifecycle,
   readLifecycle,
   type FeedFilter,
@@ -100,11 +101,7 @@ const FeedQuery = EventsQuery.extend({
     ({ consumer, before, after, cursor }) =>
       consumer === undefined || (before ?? after ?? cursor) === undefined,
     { path: ["consumer"], message: "goes with neither after nor before" },
-  )
-  .refine(({ before, filters: asked }) => before === undefined || asked === undefined, {
-    path: ["filters"],
-    message: "goes with no before",
-  });
+  );
 const StreamQuery = EventsQuery.omit({ limit: true, wait: true }).refine(
   ({ consumer, after, cursor }) => consumer === undefined || (after ?? cursor) === undefined,
   { path: ["consumer"], message: "goes with no after" },
@@ -126,14 +123,16 @@ const filterOf = ({ types: own, event_types: alias, filters: asked }: StreamQuer
   };
 };
 
-/** The rows are the very texts that webhooks carry: they are opened and joined, never parsed. */
+/** The rows are the texts that webhooks carry, with the number before each: they are opened and joined, never parsed. */
 async function pageOf(
   { deps, partner }: Call<unknown, unknown>,
   rows: readonly LifecycleRow[],
+  behind: number,
   more: object,
 ): Promise<Answer> {
-  const bodies = rows.map((row) => row.body);
-  const data = (await deps.vault.openJson(partner.partner_id, bodies)).join(",");
+  const data = (await deps.vault.openJson(partner.partner_id, bodiesBehind(rows, behind))).join(
+    ",",
+  );
   return {
     status: 200,
     body: `{"data":[${data}],${JSON.stringify(more).slice(1)}`,
@@ -145,17 +144,21 @@ async function readBefore(
   call: Call<undefined, z.infer<typeof FeedQuery>>,
   before: number,
 ): Promise<Answer> {
-  const {
-    rows,
-    last,
-    previous = null,
-  } = await readEarlierLifecycle(call.deps.projectionPool, {
+  const began = performance.now();
+  const filter = filterOf(call.query);
+  const limit = call.query.limit ?? defaultPageSize;
+  const page = await readEarlierLifecycle(call.deps.projectionPool, {
     partner: call.partner.partner_id,
     before,
-    limit: call.query.limit ?? defaultPageSize,
-    ...filterOf(call.query),
+    limit,
+    ...filter,
   });
-  return pageOf(call, rows, { next_after: last, next_cursor: String(last), prev_before: previous });
+  const { rows, last, behind, previous = null } = page;
+  // More was kept back than given, as far as a call looks.
+  if (filter.filters !== undefined && rows.length < limit && previous !== null)
+    await rest(call, performance.now() - began, call.signal);
+  const more = { next_after: last, next_cursor: String(last), prev_before: previous };
+  return pageOf(call, rows, behind, more);
 }
 
 async function readEvents(call: Call<undefined, z.infer<typeof FeedQuery>>): Promise<Answer> {
@@ -166,7 +169,8 @@ async function readEvents(call: Call<undefined, z.infer<typeof FeedQuery>>): Pro
   const limit = call.query.limit ?? defaultPageSize;
   const filter = filterOf(call.query);
   const deadline = performance.now() + (call.query.wait ?? 0) * 1000;
-  let after = await startOf(call);
+  const behind = await startOf(call);
+  let after = behind;
   for (;;) {
     const began = performance.now();
     const page = await readLifecycle(pool, { partner, after, limit, ...filter });
@@ -177,7 +181,7 @@ async function readEvents(call: Call<undefined, z.infer<typeof FeedQuery>>): Pro
     const leftMs = deadline - performance.now();
     const isOver = leftMs <= 0 && nextAfter >= last && !isAhead;
     if (rows.length > 0 || isOver || call.signal.aborted)
-      return pageOf(call, rows, { next_after: nextAfter, next_cursor: String(nextAfter) });
+      return pageOf(call, rows, behind, { next_after: nextAfter, next_cursor: String(nextAfter) });
     if (isAhead) await untilReached(call, after);
     else if (nextAfter >= last) {
       await whileAllowed(call, (signal) => waiterOf(pool).wait(partner, nextAfter, leftMs, signal));
@@ -193,6 +197,10 @@ const LifecycleEvent = z
     timestamp: z.string(),
     environment: z.enum(["live", "sandbox"]),
     sequence: z.int(),
+    previous_sequence: z.int().optional().meta({
+      description:
+        "Where the feed or its stream gives the event: the number that you were told of before, that of the event before or the one that you asked behind. What is between the two, your types and filters kept back, or a restored backup left out. When it is above the last number that you know, something is missing.",
+    }),
     data: z.record(z.string(), z.unknown()),
   })
   .meta({ id: "LifecycleEvent" });

@@ -1,6 +1,6 @@
 import type { ServerResponse } from "node:http";
 import { PublicError } from "@heliograph/contracts";
-import { readLifecycle, type FeedFilter } from "../tables/lifecycle.ts";
+import { bodiesBehind, readLifecycle, type FeedFilter } from "../tables/lifecycle.ts";
 import { type Call, type Answer, stillAllowed, streamed, whileAllowed } from "@heliograph/api";
 import { rest } from "./resting.ts";
 import { untilReached, waiterOf } from "./waiting.ts";
@@ -85,10 +85,7 @@ async function follow(
     after = page.nextAfter;
     const workedMs = performance.now() - began;
     if (page.rows.length > 0) {
-      const bodies = await call.deps.vault.openJson(
-        partner,
-        page.rows.map((row) => row.body),
-      );
+      const bodies = await call.deps.vault.openJson(partner, bodiesBehind(page.rows, told));
       const text = page.rows
         .map((row, index) => `id: ${row.sequence}\ndata: ${bodies[index]}\n\n`)
         .join("");

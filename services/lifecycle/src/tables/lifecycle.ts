@@ -1,5 +1,5 @@
 import { PublicError, type EndpointFilters } from "@heliograph/contracts";
-import { passes, type Filtered } from "@heliograph/domain";
+import { bodyBehind, passes, type Filtered } from "@heliograph/domain";
 import { hurry } from "@heliograph/runtime";
 import type pg from "pg";
 
@@ -24,6 +24,13 @@ create table if not exists {schema}.sequences (
 `;
 
 export type LifecycleRow = { readonly sequence: number; readonly body: string };
+
+/** The texts as a reader gets them that asked behind a number: each with the one that it was told of before. */
+export const bodiesBehind = (rows: readonly LifecycleRow[], behind: number): readonly string[] =>
+  rows.map(({ body, sequence }, index) =>
+    bodyBehind(body, sequence, index === 0 ? behind : rows[index - 1]!.sequence),
+  );
+
 export type LifecyclePage = {
   readonly rows: readonly LifecycleRow[];
   /** Read on from here; behind `last` when more is to come, also when the filter let nothing through. */
@@ -157,50 +164,113 @@ async function readPage(
   };
 }
 
-const earlierSql = `
-select bounds.first::float8 as first, bounds.newest::float8 as newest, e.sequence::float8 as sequence, e.body
+const earlierSql = (text: "body" | "filtered"): string => `
+select bounds.first::float8 as first, bounds.newest::float8 as newest, e.sequence::float8 as sequence, e.${text} as text
 from (select
   (select sequence from lifecycle.events where partner = $1 order by sequence limit 1) as first,
   (select sequence from lifecycle.events where partner = $1 and sequence < $2 order by sequence desc limit 1) as newest
 ) bounds
 left join lateral (
-  select sequence, body from lifecycle.events
+  select * from lifecycle.events
   where partner = $1 and sequence <= bounds.newest and sequence > bounds.newest - ${scanLimit} and ($3::text[] is null or type = any($3))
   order by sequence desc limit $4
 ) e on true`;
 
-/** The partner's last events before a sequence, oldest first, and the sequence of the last of any type. What is before them is before `previous`, undefined at the beginning. */
-export async function readEarlierLifecycle(
-  pool: pg.Pool,
-  query: {
-    readonly partner: string;
-    readonly before: number;
-    readonly limit: number;
-    readonly types?: readonly string[];
-  },
-): Promise<{
-  readonly rows: readonly LifecycleRow[];
-  readonly last: number;
-  readonly previous: number | undefined;
-}> {
-  const result = await pool.query<{
+type EarlierQuery = {
+  readonly partner: string;
+  readonly before: number;
+  readonly limit: number;
+  readonly types?: readonly string[];
+};
+
+async function readEarlierPage(pool: pg.Pool, column: "body" | "filtered", query: EarlierQuery) {
+  const { rows } = await pool.query<{
     first: number | null;
     newest: number | null;
     sequence: number | null;
-    body: string;
+    text: string | null;
   }>({
-    name: "lifecycle_earlier",
-    text: earlierSql,
+    name: `lifecycle_earlier ${column}`,
+    text: earlierSql(column),
     values: [query.partner, query.before, query.types ?? null, query.limit],
   });
-  const { first, newest } = result.rows[0]!;
-  const last = newest ?? 0;
-  const rows = result.rows
-    .filter((row): row is typeof row & { sequence: number } => row.sequence !== null)
-    .map(({ sequence, body }) => ({ sequence, body }))
-    .toReversed();
-  const looked = rows.length === query.limit ? rows[0]!.sequence : last - scanLimit + 1;
-  return { rows, last, previous: first !== null && looked > first ? looked : undefined };
+  const { first, newest } = rows[0]!;
+  const texts = rows.flatMap(({ sequence, text }) =>
+    sequence === null ? [] : [{ sequence, text }],
+  );
+  const scanned = Math.max(first ?? 0, (newest ?? 0) - scanLimit + 1);
+  const looked = texts.length === query.limit ? texts.at(-1)!.sequence : scanned;
+  return { texts, first: first ?? 0, last: newest ?? 0, looked };
+}
+
+/** Newest first: those that pass, and down to where all was looked at. */
+async function readEarlierFiltered(
+  pool: pg.Pool,
+  query: EarlierQuery,
+  filters: EndpointFilters,
+): Promise<Awaited<ReturnType<typeof readEarlierPage>>> {
+  const texts: { readonly sequence: number; readonly text: string | null }[] = [];
+  let last: number | undefined;
+  let { before } = query;
+  for (let seen = chunk; ; seen += chunk) {
+    const page = await readEarlierPage(pool, "filtered", { ...query, before, limit: chunk }).catch(
+      whileOld,
+    );
+    last ??= page.last;
+    before = page.looked;
+    texts.push(...page.texts.filter(({ text }) => isKept(filters, text)));
+    const isFull = texts.length >= query.limit;
+    if (isFull || page.texts.length < chunk || seen >= scanLimit) {
+      const kept = texts.slice(0, query.limit);
+      return {
+        texts: kept,
+        first: page.first,
+        last,
+        looked: isFull ? kept.at(-1)!.sequence : before,
+      };
+    }
+  }
+}
+
+/** Events before a sequence, oldest first. */
+export type EarlierPage = {
+  readonly rows: readonly LifecycleRow[];
+  /** The sequence of the last event before it, of any type. */
+  readonly last: number;
+  /** What is before these is before this one; undefined at the beginning. */
+  readonly previous: number | undefined;
+  /** The number before the first of these: another that was asked for, or up to where none is. */
+  readonly behind: number;
+};
+
+/** The partner's last events before a sequence. One call looks at no more than `scanLimit` of them for a rare type, nor for filters. */
+export async function readEarlierLifecycle(
+  pool: pg.Pool,
+  { filters, ...query }: EarlierQuery & FeedFilter,
+): Promise<EarlierPage> {
+  // One more than asked for is the one before the first.
+  const asked = { ...query, limit: query.limit + 1 };
+  const page =
+    filters === undefined
+      ? await readEarlierPage(pool, "body", asked)
+      : await readEarlierFiltered(pool, asked, filters);
+  const { first, last } = page;
+  const texts = page.texts.slice(0, query.limit).toReversed();
+  const isMore = page.texts.length > query.limit;
+  const looked = isMore ? texts[0]!.sequence : page.looked;
+  return {
+    rows:
+      filters === undefined
+        ? texts.map(({ sequence, text }) => ({ sequence, body: text! }))
+        : await bodiesOf(
+            pool,
+            query.partner,
+            texts.map(({ sequence }) => sequence),
+          ),
+    last,
+    previous: looked > first ? looked : undefined,
+    behind: isMore ? page.texts.at(-1)!.sequence : Math.max(0, looked - 1),
+  };
 }
 
 /** The partner's newest sequence; 0 before its first event. */
