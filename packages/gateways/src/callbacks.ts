@@ -51,6 +51,8 @@ export type Report = Pick<Receipt, "status" | "permanent" | "error" | "diagnosti
   readonly otherIds?: readonly string[];
   /** Ours, where the provider gives it back: then even a message is found whose answer was lost. */
   readonly messageId?: string | undefined;
+  /** Of that message, where the provider gives it back as well. */
+  readonly attempt?: number | undefined;
   /** The same for the same event of the provider's, however often it is told; at most 255 characters. */
   readonly eventId: string;
   /** When it happened by the provider, RFC 3339; left out: when it came. */
@@ -92,7 +94,12 @@ export type CallbackItem =
       readonly total: number;
     }
   /** Sound, and nothing that changes anything: a word that is not in the table, a state on the way. */
-  | { readonly kind: "ignored"; readonly what: string }
+  | {
+      readonly kind: "ignored";
+      readonly what: string;
+      /** What would prove it is of a key that is not given: read again later, it takes nothing back. */
+      readonly unproven?: true;
+    }
   /** Not understood: an operator is told, and it is read again once the parser is mended. */
   | { readonly kind: "unreadable"; readonly why: string };
 

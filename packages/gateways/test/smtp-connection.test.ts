@@ -121,7 +121,7 @@ test("where encryption is required and the server does not offer it, refuses it 
     const result = await gateway.send(to("ada@example.com"), never);
     if (result.type !== "rejected" && result.type !== "unavailable")
       throw new Error(`${why}: ${JSON.stringify(result)}`);
-    expect(result.error, why).toMatchObject({ class: "gateway", permanent: false });
+    expect(result.error, why).toMatchObject({ permanent: false });
     const words = server.heard.map((line) => line.split(" ")[1]);
     for (const secret of ["AUTH", "MAIL", "DATA"]) expect(words, why).not.toContain(secret);
   }

@@ -520,11 +520,16 @@ test("who unsubscribes by the header of a mail is known by what that names, whoe
     asked,
   );
   const written = [{ kind: "inbound", claim: { authenticated: false, answers: [] } }];
-  expect(await asks(`unsubscribe ${token}`, { masterKey: next })).toMatchObject(written);
+  const [old] = await asks(`unsubscribe ${token}`, { masterKey: next });
+  expect([old]).toMatchObject(written);
+  const [, ofBefore] = await asks(`unsubscribe ${token}`, { masterKey: next });
+  expect(ofBefore, "and takes back nothing that was made of it").toMatchObject({ unproven: true });
   const sandbox = unsubscribeToken(masterKey, { environment: "sandbox", messageId });
   const forged = token.slice(0, -1) + (token.endsWith("A") ? "B" : "A");
-  for (const made of [sandbox, forged, "", messageId])
-    expect(await asks(`unsubscribe ${made}`), made).toMatchObject(written);
+  for (const made of [sandbox, forged, "", messageId]) {
+    const [item] = await asks(`unsubscribe ${made}`);
+    expect([item], made).toMatchObject(written);
+  }
   const returned = writtenMail(["From: mx@x.example", `Subject: unsubscribe ${token}`], "x");
   expect(
     await read(returned, "help@shop.example"),
@@ -544,4 +549,13 @@ test("the Message-ID that a return path stands for is known under either key whi
       otherIds: [mailId, `<${attemptId}@${domain}>`],
     },
   });
+  const [now] = await read(deliveryReport());
+  const eventId = (told: CallbackItem | undefined): string | undefined =>
+    told?.kind === "report" ? told.report.eventId : undefined;
+  expect(eventId(item), "the same event whatever the key").toBe(eventId(now));
+  const gone = complaintReport("abuse", mailId, [`Original-Mail-From: <${local}@${domain}>`]);
+  expect(
+    await read(gone, `fbl@${domain}`, undefined, { masterKey: next }),
+    "what was believed by a key that is gone is not taken back",
+  ).toMatchObject([{ kind: "ignored", unproven: true }]);
 });

@@ -4,7 +4,8 @@ import { connect } from "node:net";
 import { deterministicId, newId, streamOf, uuid7, type EventData } from "@heliograph/contracts";
 import { service as contacts } from "@heliograph/contacts";
 import { service as conversations } from "@heliograph/conversations";
-import { service as delivery } from "@heliograph/delivery";
+import { refoldCallbacks, service as delivery } from "@heliograph/delivery";
+import { checkpointOf } from "@heliograph/runtime";
 import { foldMessage, messageContext, suppressionName } from "@heliograph/domain";
 import {
   attemptIdOf,
@@ -422,6 +423,26 @@ test("who sends slowly keeps nobody's mail out, one address has so many connecti
   } finally {
     for (const { socket } of slow) socket.destroy();
   }
+});
+
+test("history that is read again after a rotation of the master key, by the new key alone, takes nothing back", async () => {
+  const { environment, log, pool, vault, directory } = live();
+  const head = await log.head();
+  await until(async () => (await checkpointOf(pool, "provider_callbacks")) >= head);
+  const sums = await refoldCallbacks(
+    { environment, log, pool, vault, directory, masterKey: Buffer.alloc(32, 9) },
+    {
+      gateway: undefined,
+      after: 0n,
+      to: undefined,
+      dryRun: true,
+      signal: AbortSignal.timeout(20_000),
+      onProgress: () => undefined,
+      onCorrection: () => undefined,
+    },
+  );
+  expect(sums).toMatchObject({ receipts: 0, corrected: 0, erased: 0 });
+  expect(sums.callbacks).toBeGreaterThan(10);
 });
 
 test("a size that is too much is refused before it comes, and of much the beginning is kept", async () => {

@@ -26,13 +26,15 @@ export function ownMailId(text = ""): string | undefined {
   return bare === undefined ? undefined : `<${bare}>`;
 }
 
-/** Those that the attempt of a return path may have had: under either key while two are given, and of an earlier release. */
+/** Those that the attempt of a return path may have had: under either key while two are given, and as an earlier release gave it out. The last is the same whatever the keys are. */
 export function mailIdsOfPath(
   masterKey: MasterKey,
   { messageId, attempt }: ReturnPath,
   domain: string,
-): readonly [string, ...string[]] {
+): { readonly signed: readonly string[]; readonly plain: string } {
   const attemptId = attemptIdOf(messageId, attempt);
-  const [first, ...others] = keysOf(masterKey).map((key) => mailIdOf(key, attemptId, domain));
-  return [first!, ...others, `<${attemptId}@${domain}>`];
+  return {
+    signed: keysOf(masterKey).map((key) => mailIdOf(key, attemptId, domain)),
+    plain: `<${attemptId}@${domain}>`,
+  };
 }

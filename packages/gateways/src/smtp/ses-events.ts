@@ -92,7 +92,7 @@ function readEvent(event: Event, gateway: Gateway): CallbackItem {
 function idsOf(
   { messageId: sesId, source, headers, commonHeaders }: z.infer<typeof Mail>,
   { masterKey }: Gateway,
-): Pick<Report, "providerMessageId" | "otherIds" | "messageId"> | undefined {
+): Pick<Report, "providerMessageId" | "otherIds" | "messageId" | "attempt"> | undefined {
   const own = headers
     .flatMap((header) => Header.safeParse(header).data ?? [])
     .filter(({ name }) => name.toLowerCase() === "message-id")
@@ -101,14 +101,15 @@ function idsOf(
   const [, local = "", domain = ""] = /^<?([^@]{1,64})@([^@>]{1,255})>?$/.exec(source) ?? [];
   const path = readReturnPath(local);
   if (named === undefined && path === undefined && own.length > 0) return undefined;
-  const byPath = path === undefined ? [] : mailIdsOfPath(masterKey, path, domain.toLowerCase());
+  const ofPath = path && mailIdsOfPath(masterKey, path, domain.toLowerCase());
+  const byPath = ofPath === undefined ? [] : [...ofPath.signed, ofPath.plain];
   const [first, ...others] = [
     ...new Set([...(named === undefined ? [] : [named]), ...byPath, sesId]),
   ];
   return {
     providerMessageId: first!,
     otherIds: others,
-    ...(path !== undefined && { messageId: path.messageId }),
+    ...path,
   };
 }
 

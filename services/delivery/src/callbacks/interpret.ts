@@ -8,6 +8,7 @@ import {
   type CalledGateway,
   type Report,
 } from "@heliograph/gateways";
+import { ofType } from "@heliograph/log";
 import { erasedText } from "@heliograph/vault";
 import { findProviderIds, type ProviderId } from "../tables/provider-ids.ts";
 import { gatewayNow, standInOf } from "./provider-ids.ts";
@@ -35,6 +36,8 @@ export type Interpreted = {
   readonly inbound: readonly Written[];
   readonly parts: readonly { readonly event: CallbackEvent; readonly item: Of<"part"> }[];
   readonly ignored: number;
+  /** Those with something that was proven by a key which is not given any more: what was made of them stands. */
+  readonly unproven: ReadonlySet<CallbackEvent>;
   /** Those about people who were erased: nothing of them can be read any more. */
   readonly erased: ReadonlySet<CallbackEvent>;
   /** What an operator has to look at. */
@@ -70,6 +73,7 @@ export async function interpret(
 ): Promise<Interpreted> {
   const faults = new Map<CallbackEvent, string>();
   const erased = new Set<CallbackEvent>();
+  const unproven = new Set<CallbackEvent>();
   const written: Unproven[] = [];
   const parts: { event: CallbackEvent; item: Of<"part"> }[] = [];
   const pending: Pending[] = [];
@@ -96,8 +100,10 @@ export async function interpret(
     };
     for (const item of await readCallback(gateway, callback, signer)) {
       if (item.kind === "unreadable") faults.set(event, item.why);
-      else if (item.kind === "ignored") ignored++;
-      else if (item.kind === "inbound") written.push({ event, item, to, gateway, senders });
+      else if (item.kind === "ignored") {
+        ignored++;
+        if (item.unproven) unproven.add(event);
+      } else if (item.kind === "inbound") written.push({ event, item, to, gateway, senders });
       else if (item.kind === "part") parts.push({ event, item });
       else {
         const { providerMessageId, otherIds = [] } = item.report;
@@ -130,7 +136,7 @@ export async function interpret(
     else receipts.push({ event, report, to, providerMessageId: to.provider_message_id });
     return [];
   });
-  return { receipts, unmatched, inbound, parts, ignored, erased, faults };
+  return { receipts, unmatched, inbound, parts, ignored, unproven, erased, faults };
 }
 
 /** The messages that reports are about; more than one where the provider's id does not tell. */
@@ -164,22 +170,25 @@ const sharing = (
   { kind, channel }: CalledGateway,
 ) => directory.gateways(environment, channel).filter((each) => each.kind === kind);
 
-/** A message whose id the provider gave back: that of an attempt whose answer is not recorded, and may never be. */
+/** A message whose id the provider gave back: one of which no name is known, or of an attempt whose answer is not recorded, and may never be. */
 async function byOurId(
   { log, vault }: ReadingContext,
   { gateway, report }: Pending,
 ): Promise<ProviderId | undefined> {
   const message_id = report.messageId!;
-  const [first] = await log.readStream(streamOf("message", message_id), { limit: 1 });
+  const [first, ...others] = await log.readStream(streamOf("message", message_id));
   if (first?.type !== "MessageRequested") return undefined;
+  const sent = others
+    .filter(ofType("MessageSent", "MessageResent"))
+    .find(({ data }) => data.attempt === report.attempt)?.data;
   const partner = first.metadata.partner ?? "";
   const { channel } = first.data;
   const id = (await vault.open(partner, first.data.to))(first.data.to);
   return {
-    gateway: gateway.name,
+    gateway: sent?.gateway ?? gateway.name,
     key: report.providerMessageId,
     message_id,
-    provider_message_id: report.providerMessageId,
+    provider_message_id: sent?.provider.message_id ?? report.providerMessageId,
     partner,
     owner: externalIdName(vault, partner, { source: channel, id }),
   };

@@ -123,7 +123,9 @@ async function readAgain(
   for (const event of callbacks) {
     const own = byCallback.get(event) ?? [];
     // What is not understood takes nothing back.
-    const isSound = !told.erased.has(event) && !told.faults.has(event) && !unmatched.has(event);
+    const isSound = ![told.erased, told.faults, told.unproven, unmatched].some((each) =>
+      each.has(event),
+    );
     for (const [id, about] of Map.groupBy(own, ({ to }) => to.message_id)) {
       const of = said.get(id) ?? { partner: about[0]!.to.partner, callbacks: [] };
       of.callbacks.push({
