@@ -1,3 +1,4 @@
+import { sameRecipient } from "@heliograph/channels";
 import { streamOf, type EventData } from "@heliograph/contracts";
 import { stoppedBy, suppressionName } from "@heliograph/domain";
 import type { EventLog } from "@heliograph/log";
@@ -61,6 +62,19 @@ function follow({ log, vault }: Source, onError: (error: unknown) => void): Supp
       : stoppedBy(last.data.active, sent.category);
   }
 
+  /** Who opted out by the number that WhatsApp knows has opted out by the one that was given, too. */
+  async function lookUpAny(
+    partner: string,
+    wanted: readonly string[],
+    sent: Sent,
+  ): Promise<Stop | undefined> {
+    for (const name of wanted) {
+      const stop = await lookUp(partner, name, sent);
+      if (stop !== undefined) return stop;
+    }
+    return undefined;
+  }
+
   function find(partner: string, sent: Sent): Stop | undefined | Promise<Stop | undefined> {
     if (caughtUp && !partners.has(partner)) return undefined;
     if (sent.to.startsWith("sealed:"))
@@ -71,8 +85,10 @@ function follow({ log, vault }: Source, onError: (error: unknown) => void): Supp
   }
 
   function check(partner: string, sent: Sent): Stop | undefined | Promise<Stop | undefined> {
-    const name = suppressionName(vault, partner, sent.channel, sent.to);
-    return caughtUp && !names.mayHave(name) ? undefined : lookUp(partner, name, sent);
+    const wanted = [sent.to, ...sameRecipient(sent.channel, sent.to)]
+      .map((to) => suppressionName(vault, partner, sent.channel, to))
+      .filter((name) => !caughtUp || names.mayHave(name));
+    return wanted.length === 0 ? undefined : lookUpAny(partner, wanted, sent);
   }
 
   return {

@@ -9,6 +9,7 @@ import { following, reacting } from "../reacting.ts";
 import { type ContactsContext, loadContact } from "../streams.ts";
 import { lastSender } from "../tables/senders.ts";
 import { ownerOfInbound } from "./owner.ts";
+import { claimVariant } from "./variants.ts";
 
 export type Received = RecordedEvent<"InboundReceived">;
 
@@ -82,6 +83,7 @@ export async function match(
     if (callbackId !== undefined) await context.vault.adopt(callbackId, partner, [name]);
   const own = reacting(context, event, partner);
   for (let tries = 0; tries < maxErasures; tries++) {
+    await claimVariant(own, data.channel, address.value);
     const found = await sealable(own, address.value, reading, data.message_id);
     if (found === undefined) continue;
     const { contact, seal } = found;
