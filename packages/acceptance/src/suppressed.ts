@@ -53,23 +53,18 @@ function follow({ log, vault }: Source, onError: (error: unknown) => void): Supp
     }
   })();
 
-  async function lookUp(partner: string, name: string, sent: Sent): Promise<Stop | undefined> {
-    const [last] = await log
-      .forPartner(partner)
-      .readStream(streamOf("suppression", name), { backwards: true, limit: 1 });
-    return last === undefined || !("active" in last.data)
-      ? undefined
-      : stoppedBy(last.data.active, sent.category);
-  }
-
-  /** Who opted out by the number that WhatsApp knows has opted out by the one that was given, too. */
-  async function lookUpAny(
+  /** By each of the names that the recipient may have been stopped under. */
+  async function lookUp(
     partner: string,
     wanted: readonly string[],
-    sent: Sent,
+    { category }: Sent,
   ): Promise<Stop | undefined> {
+    const own = log.forPartner(partner);
     for (const name of wanted) {
-      const stop = await lookUp(partner, name, sent);
+      const stream = streamOf("suppression", name);
+      const [last] = await own.readStream(stream, { backwards: true, limit: 1 });
+      const active = last !== undefined && "active" in last.data ? last.data.active : [];
+      const stop = stoppedBy(active, category);
       if (stop !== undefined) return stop;
     }
     return undefined;
@@ -85,10 +80,11 @@ function follow({ log, vault }: Source, onError: (error: unknown) => void): Supp
   }
 
   function check(partner: string, sent: Sent): Stop | undefined | Promise<Stop | undefined> {
+    // Who opted out by the number that WhatsApp knows has opted out by the one that was given, too.
     const wanted = [sent.to, ...sameRecipient(sent.channel, sent.to)]
       .map((to) => suppressionName(vault, partner, sent.channel, to))
       .filter((name) => !caughtUp || names.mayHave(name));
-    return wanted.length === 0 ? undefined : lookUpAny(partner, wanted, sent);
+    return wanted.length === 0 ? undefined : lookUp(partner, wanted, sent);
   }
 
   return {

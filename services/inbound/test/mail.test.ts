@@ -1,165 +1,33 @@
 import { generateKeyPairSync, sign } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { connect } from "node:net";
-import { deterministicId, newId, streamOf, uuid7, type EventData } from "@heliograph/contracts";
-import { service as contacts } from "@heliograph/contacts";
-import { service as conversations } from "@heliograph/conversations";
-import { refoldCallbacks, service as delivery } from "@heliograph/delivery";
+import { newId, streamOf } from "@heliograph/contracts";
+import { refoldCallbacks } from "@heliograph/delivery";
 import { checkpointOf } from "@heliograph/runtime";
-import { foldMessage, messageContext, suppressionName } from "@heliograph/domain";
-import {
-  attemptIdOf,
-  callbackUrl,
-  createGateway,
-  unsubscribeToken,
-  type GatewayConfig,
-} from "@heliograph/gateways";
-import { service as suppressions } from "@heliograph/suppressions";
-import {
-  freePort,
-  selfSignedCertificate,
-  smtpSink,
-  until,
-  type SmtpSink,
-} from "@heliograph/testkit";
-import { openWorld, type World } from "@heliograph/testkit/world";
+import { attemptIdOf, callbackUrl, unsubscribeToken } from "@heliograph/gateways";
+import { until } from "@heliograph/testkit";
 import { createTransport } from "nodemailer";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import { service as inbound } from "../src/index.ts";
 import { openMailListener, type MailListener } from "../src/mail/listener.ts";
 import { openRates } from "../src/mail/rates.ts";
 import { mailsOfOne, maxAtOnce, maxConnectionsOfOne } from "../src/mail/limits.ts";
+import { domain, openMailWorld } from "./mail-world.ts";
 import { begun, deliverTo, report, talk } from "./servers.ts";
 
 vi.setConfig({ testTimeout: 30_000 });
 
-const domain = "bounces.shop.example";
 const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
-let world: World;
-let sink: SmtpSink;
-let certificate: Awaited<ReturnType<typeof selfSignedCertificate>>;
-let port: number;
-let gateway: GatewayConfig;
-/** Of the same sender; what comes back to it has no return path of ours. */
-let other: GatewayConfig;
+let setting: Awaited<ReturnType<typeof openMailWorld>>;
+let { world, certificate, port, gateway, other, sentTo } = {} as typeof setting;
 
 beforeAll(async () => {
-  sink = await smtpSink();
-  certificate = await selfSignedCertificate();
-  port = await freePort();
-  const key = `${certificate.caFile.replace(/[^/]*$/, "")}key.pem`;
-  gateway = {
-    gateway_id: deterministicId("gtw", "mail"),
-    environment: "live",
-    name: "mail-1",
-    channel: "email",
-    kind: "smtp",
-    enabled: true,
-    weight: 1,
-    max_concurrent: 4,
-    timeout_ms: 5_000,
-    on_uncertain: "at_most_once",
-    settings: {
-      url: `smtp://127.0.0.1:${sink.port}`,
-      from: "Shop <shop@shop.example>",
-      reply_to: "help@shop.example",
-      return_path_domain: domain,
-      events: "sendgrid",
-      sendgrid_public_key: publicKey.export({ format: "der", type: "spki" }).toString("base64"),
-    },
-  };
-  other = {
-    ...gateway,
-    gateway_id: deterministicId("gtw", "other"),
-    name: "mail-2",
-    settings: {
-      url: `smtp://127.0.0.1:${sink.port}`,
-      from: "shop@shop.example",
-    },
-  };
-  world = await openWorld({
-    services: [inbound, delivery, contacts, conversations, suppressions],
-    consumers: "run",
-    driver: "memory",
-    gateways: [gateway, other],
-    partners: [{}, {}],
-    env: {
-      HELIOGRAPH_INBOUND_SMTP: `127.0.0.1:${port}`,
-      HELIOGRAPH_INBOUND_SMTP_CERT_FILE: certificate.caFile,
-      HELIOGRAPH_INBOUND_SMTP_KEY_FILE: key,
-    },
-  });
+  setting = await openMailWorld(publicKey);
+  ({ world, certificate, port, gateway, other, sentTo } = setting);
 }, 60_000);
-afterAll(async () => {
-  await world.close();
-  await sink.close();
-  await certificate.remove();
-});
+afterAll(() => setting.close());
 
 const live = () => world.platform.contexts.live;
 const me = (): string => world.partners[0]!.id;
-
-/** A mail that went out over the gateway, as dispatch records it; gives where it comes back to. */
-async function sentTo(to: string, by = gateway) {
-  const messageId = newId("msg");
-  const { log, vault } = live();
-  const attemptId = attemptIdOf(messageId, 1);
-  const opened = createGateway("live", by, {
-    logger: live().logger,
-    masterKey: world.platform.masterKey,
-    declaring: { smtpUrls: [], logGatewayChannels: [] },
-    onReceipt: async () => undefined,
-    origin: "https://api.example.com",
-  });
-  const content = { subject: "Hi", text: "Hello" };
-  const attempt = { attemptId, messageId, attempt: 1, channel: "email", to, content } as const;
-  const result = await opened.send({ ...attempt, partner: me() }, AbortSignal.timeout(5_000));
-  await opened.close();
-  if (result.type !== "accepted") throw new Error(JSON.stringify(result));
-  const request: EventData<"MessageRequested"> = {
-    message_id: messageId,
-    channel: "email",
-    to,
-    content,
-    category: "transactional",
-    priority: 1,
-    expires_at: "2099-05-24T14:22:17.000Z",
-    cost: "0.001",
-    currency: "USD",
-    price: { list: "standard", version: 1, country: "*", per_segment: "0.001" },
-    segments: { count: 1, encoding: "none", characters: 5 },
-    created_at: new Date().toISOString(),
-  };
-  const sent: EventData<"MessageSent"> = {
-    message_id: messageId,
-    message: messageContext(request),
-    attempt: 1,
-    attempt_id: attemptId,
-    gateway: by.name,
-    gateway_kind: by.kind,
-    choice: { reason: "only one" },
-    provider: { name: by.name, message_id: result.providerMessageId, status: result.status },
-    cost: request.cost,
-    currency: request.currency,
-  };
-  const metadata = { partner: me(), actor: "test" };
-  const events = [
-    { id: uuid7(), type: "MessageRequested", data: request, metadata },
-    { id: uuid7(), type: "MessageSent", data: sent, metadata },
-  ];
-  const stream = streamOf("message", messageId);
-  const [outcome] = await log.append([{ stream, expected: "no_stream", events }]);
-  if (outcome!.kind !== "appended") throw new Error(JSON.stringify(outcome));
-  return {
-    messageId,
-    mailId: result.providerMessageId,
-    returnPath: sink.messages.at(-1)!.from,
-    state: async () => foldMessage(await log.readStream(stream))!,
-    periods: () =>
-      log.readStream(streamOf("suppression", suppressionName(vault, me(), "email", to))),
-  };
-}
-
 const deliver = (
   envelope: Parameters<typeof deliverTo>[1],
   raw: Parameters<typeof deliverTo>[2],

@@ -77,7 +77,6 @@ export async function interpret(
   const written: Unproven[] = [];
   const parts: { event: CallbackEvent; item: Of<"part"> }[] = [];
   const pending: Pending[] = [];
-  const { masterKey } = context;
   let ignored = 0;
   const open = await context.vault.open(undefined, ...events.map(({ data }) => data));
   for (const event of events) {
@@ -96,7 +95,7 @@ export async function interpret(
     const signer = {
       gatewayId,
       sharing: [...new Set([gatewayId, ...alike.map((each) => each.gateway_id)])],
-      masterKey,
+      masterKey: context.masterKey,
     };
     for (const item of await readCallback(gateway, callback, signer)) {
       if (item.kind === "unreadable") faults.set(event, item.why);
