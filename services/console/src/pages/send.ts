@@ -38,7 +38,8 @@ function bodyOf(form: Form, template: Template | undefined): Record<string, unkn
   };
 }
 
-const chosen = ({ api }: Visit, form: Form): Promise<Template | undefined> =>
+/** The template that a form names, where there is such a one. */
+export const chosenTemplate = ({ api }: Visit, form: Form): Promise<Template | undefined> =>
   findTemplate(api, form.text("template"), form.text("channel"));
 
 const variableFields = (template: Template, form: Form, problem: Problem | undefined): Html =>
@@ -78,7 +79,7 @@ const priceOf = ({ segments, cost_estimate, currency }: Accepted): Html =>
 async function show(visit: Visit, form: Form, state: State): Promise<Shown> {
   const [{ data, more }, template] = await Promise.all([
     allOf<TemplateSummary>(visit.api, "/templates"),
-    chosen(visit, form),
+    chosenTemplate(visit, form),
   ]);
   const { problem, priced, preview, key } = state;
   const slugs = [...new Set(data.map(({ slug }) => slug))];
@@ -146,7 +147,7 @@ const blank = (visit: Visit): Promise<Shown> => show(visit, visit.query, { key: 
 /** Waits until it is sent or failed. The key makes one message of a form that is posted twice. */
 async function send(visit: Visit): Promise<Shown | Led> {
   const { api, form } = visit;
-  const template = await chosen(visit, form);
+  const template = await chosenTemplate(visit, form);
   const body = bodyOf(form, template);
   const key = form.text("key") || randomUUID();
   try {
