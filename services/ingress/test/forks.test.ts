@@ -125,10 +125,13 @@ const fork = (partner: string, from: string) =>
     body: { partner, from, to: new Date().toISOString() },
   });
 const ended = (id: string) =>
-  until(async () => {
-    const { body } = await world.call("GET", `/api/v1/forks/${id}`, { key: admin });
-    return body.finished_at === null ? undefined : body;
-  }, 30_000);
+  until(
+    async () => {
+      const { body } = await world.call("GET", `/api/v1/forks/${id}`, { key: admin });
+      return body.finished_at === null ? undefined : body;
+    },
+    { timeoutMs: 30_000 },
+  );
 
 /** Everything of the sandbox as text: its log, and each row of each table that it has. */
 async function everything(): Promise<string> {
@@ -185,10 +188,13 @@ test("a window of live is sent in the sandbox with the same outcomes and nothing
 
   const twinOf = (id: string) => deterministicId("msg", "sandbox", partner, "fork", id);
   for (const [live, status] of twins) {
-    const shown = await until(async () => {
-      const { body } = await world.call("GET", `/api/v1/messages/${twinOf(live)}`, { key });
-      return body.status === status ? body : undefined;
-    }, 30_000);
+    const shown = await until(
+      async () => {
+        const { body } = await world.call("GET", `/api/v1/messages/${twinOf(live)}`, { key });
+        return body.status === status ? body : undefined;
+      },
+      { timeoutMs: 30_000 },
+    );
     expect(shown).toMatchObject({ environment: "sandbox", client_ref: null, metadata: {} });
   }
   const words = Object.values(personal).flatMap((value) => [value, ...value.split(/[^\p{L}\d]+/u)]);

@@ -44,7 +44,7 @@ const rows = [
   "ÇØÅÆÉÄÖÑÜ",
   "ΔΦΓΛΩΠΨΣΘΞ",
 ];
-const rowOf = new Map(rows.flatMap((row) => [...row].map((letter) => [letter, row] as const)));
+const rowOf = new Map(rows.flatMap((row) => Array.from(row, (letter) => [letter, row] as const)));
 /** Letters of other scripts: one near by of the same length. A block of a script has its letters beside each other. */
 const near = 8;
 const isWord = /^[\p{L}\p{Nd}]$/u;
@@ -54,7 +54,7 @@ const isLatin = /^\p{Script=Latin}$/u;
 function another(letter: string, draw: Draw): string {
   const row = rowOf.get(letter);
   if (row !== undefined) {
-    const others = [...row].filter((each) => each !== letter);
+    const others = Array.from(row).filter((each) => each !== letter);
     return others[draw(others.length)]!;
   }
   if (!isWord.test(letter) || isLatin.test(letter)) return letter;
@@ -68,7 +68,7 @@ function another(letter: string, draw: Draw): string {
 }
 
 const fakeText = (text: string, draw: Draw): string =>
-  [...text].map((letter) => another(letter, draw)).join("");
+  Array.from(text, (letter) => another(letter, draw)).join("");
 
 /** What of a number's end is replaced: before that stand the country and, mostly, the network. */
 const replacedDigits = 7;
