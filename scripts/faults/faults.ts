@@ -250,6 +250,16 @@ const takeOver: Fault = {
 /** What the short run of `npm test` does, in this order. */
 export const shortFaults: readonly Fault[] = [foulWeather, killAll, cutSessions, terminate];
 
+/** What ends processes and sessions, and nothing more. */
+export const killFaults: readonly Fault[] = [
+  killAll,
+  killNode,
+  killDatabase,
+  crashDatabase,
+  cutSessions,
+  terminate,
+];
+
 /** Everything; the long run takes them in the order that the seed gives. */
 export const allFaults: readonly Fault[] = [
   foulWeather,

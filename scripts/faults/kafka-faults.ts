@@ -37,7 +37,7 @@ async function acceptsGoOn(world: World): Promise<void> {
   });
 }
 
-const killBroker: Fault = {
+export const killBroker: Fault = {
   name: "kill -9 of the broker",
   async run(world) {
     await broker(world).kill();

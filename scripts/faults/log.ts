@@ -45,13 +45,21 @@ export async function query(
 /** What the log and the read models are asked through. */
 type Source = Pick<World, "instance" | "eventStore">;
 
-/** The whole log of an environment, past the product's own reader. */
-export async function readLog(world: Source, environment: Environment): Promise<readonly Stored[]> {
-  if (world.eventStore !== undefined) return recordsOf(world.eventStore, environment);
+/** The log of an environment, past the product's own reader; whole, or without the events of one partner. */
+export async function readLog(
+  world: Source,
+  environment: Environment,
+  but?: string,
+): Promise<readonly Stored[]> {
+  if (world.eventStore !== undefined)
+    return recordsOf(world.eventStore, environment).filter(
+      ({ metadata }) => but === undefined || metadata.partner !== but,
+    );
   const rows = await query(
     world.instance.databaseUrl,
     environment,
-    "select position::int, stream, revision, id::text, type, data, metadata from log.events order by position",
+    "select position::int, stream, revision, id::text, type, data, metadata from log.events where $1::text is null or position($1 in metadata) = 0 order by position",
+    [but ?? null],
   );
   return rows.map(
     (row) => ({ ...row, data: JSON.parse(row.data), metadata: JSON.parse(row.metadata) }) as Stored,
@@ -74,6 +82,29 @@ function recordsOf(double: EventStoreDouble, environment: Environment): readonly
       data: parse(data),
       metadata: parse(metadata),
     }));
+}
+
+/** A partner's events by type. */
+export async function countsOf(
+  world: Source,
+  environment: Environment,
+  partner: string,
+): Promise<ReadonlyMap<string, number>> {
+  const counts = new Map<string, number>();
+  if (world.eventStore === undefined) {
+    const rows = await query(
+      world.instance.databaseUrl,
+      environment,
+      "select type, count(*)::int as count from log.events where position($1 in metadata) > 0 group by type",
+      [partner],
+    );
+    for (const row of rows) counts.set(row.type as string, row.count as number);
+    return counts;
+  }
+  for (const { stream, type, metadata } of world.eventStore.events())
+    if (stream.startsWith(`${environment}.`) && Buffer.from(metadata).includes(partner))
+      counts.set(type, (counts.get(type) ?? 0) + 1);
+  return counts;
 }
 
 /** What an environment still has to do; nothing of it is left when it has come to rest. */

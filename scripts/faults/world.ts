@@ -68,6 +68,8 @@ export type Engines = {
   readonly log?: "postgres" | "eventstoredb";
   readonly feed?: "log" | "kafka";
   readonly entry?: string;
+  /** Where its data folder is made; without it in memory where there is room. */
+  readonly folder?: string;
   /** Settings on top of the usual ones. */
   readonly env?: Readonly<Record<string, string>>;
 };
@@ -75,7 +77,7 @@ export type Engines = {
 export async function openWorld(random: Random, engines: Engines = {}): Promise<World> {
   const { kafka, kafkaLink } = engines.feed === "kafka" ? await linkedKafka(random) : noKafka;
   const eventStore = engines.log === "eventstoredb" ? await eventStoreDouble() : undefined;
-  const dataDir = newDataDir();
+  const dataDir = newDataDir(engines.folder);
   const port = await freePort();
   const journal = newJournal();
   const chance = random.fork("sinks");

@@ -91,7 +91,7 @@ async function replaceSomebody(
 ): Promise<void> {
   const { sim } = platform;
   if (draw() < 0.5) return platform.replaceOwner();
-  const how = sim.oneOf(["dies", "was away and goes on", "is stopped"] as const);
+  const how = sim.oneOf(["dies", "goes on", "was away and goes on", "is stopped"] as const);
   if (how === "is stopped") sim.process.stop();
   else await sim.start(how, moves);
 }

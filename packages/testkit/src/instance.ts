@@ -57,8 +57,8 @@ process.once("exit", () => {
 });
 
 /** An empty data folder that the account of the database server can enter; `removeDataDir` ends what still runs on it. */
-export function newDataDir(): string {
-  const dataDir = mkdtempSync(join(memoryFolder(), "heliograph-instance-"));
+export function newDataDir(folder = memoryFolder()): string {
+  const dataDir = mkdtempSync(join(folder, "heliograph-instance-"));
   chmodSync(dataDir, 0o711);
   return dataDir;
 }

@@ -7,7 +7,7 @@ import type { Inbox } from "./inbox.ts";
 import type { Called } from "./job.ts";
 
 /**
- * An owner that has not heard from its database for this long asks before it calls, or ends a message: it may have been stopped and continued, and
+ * An owner that has not heard from its database for this long asks before it calls: it may have been stopped and continued, and
  * somebody else may have taken over and sent its messages (fault: SIGSTOP for a minute).
  */
 const OWNERSHIP_MS = 5_000;
@@ -22,8 +22,8 @@ export type Ownership = {
   prove(): Promise<boolean>;
 };
 
-/** Whether this owner may act. Who was stopped for a minute does not know what has become of its place. */
-export const isOwner = async (ownership: Ownership): Promise<boolean> =>
+/** Whether this owner may call. Who was stopped for a minute does not know what has become of its place. */
+const isOwner = async (ownership: Ownership): Promise<boolean> =>
   ownership.alive &&
   (performance.now() - ownership.provedAt <= OWNERSHIP_MS || (await ownership.prove()));
 

@@ -1,6 +1,7 @@
 import type { WritePart } from "@heliograph/runtime";
 import { attemptOf } from "./attempt.ts";
 import { announced } from "./calls.ts";
+import { announceAppends, appendsAnnounced, decides } from "./decisions.ts";
 import type { Committing, Turn } from "./desk.ts";
 import type { Admitted, Waiting } from "./job.ts";
 import type { Chosen } from "./lanes.ts";
@@ -8,7 +9,7 @@ import { giveBack, NO_GATEWAY_MS } from "./outcomes.ts";
 import { isExpired, lookAgain, lookAt, putOff, release } from "./leave.ts";
 import type { IntendedCall } from "./store.ts";
 
-/** Jobs in one intent: bounds the row, and what one commit waits for. */
+/** Calls in one intent: bounds the row, and what one commit waits for. */
 const MOST_CALLS = 500;
 /** What needs no commit of its own waits so long for one that happens anyway: removed intents, whose outcomes a successor finds in the log, and a moved position. */
 const LINGER_MS = 1_000;
@@ -30,7 +31,7 @@ export function commitWhatIsUrgent(turn: Turn): void {
   if (desk.life === "finishing") return finish(turn);
   if (!commits(turn)) return;
   const chosen = admit(turn);
-  if (chosen.length > 0 || desk.rows.count > 0) return begin(turn, chosen);
+  if (chosen.length > 0 || desk.rows.count > 0 || decides(desk)) return begin(turn, chosen);
   if (desk.lingers || !isBehind(turn)) return;
   desk.lingers = true;
   effects.push({ type: "wake", for: "linger", at: at.now + LINGER_MS });
@@ -94,6 +95,7 @@ function begin(turn: Turn, chosen: readonly Chosen[]): void {
   const { desk, at, effects } = turn;
   const parts: WritePart[] = [];
   const jobs = chosen.length > 0 ? announce(turn, chosen, parts) : [];
+  const decided = announceAppends(turn, parts);
   parts.push(...desk.intents.take());
   const rows = desk.rows.take(desk.owner);
   parts.push(...rows.parts);
@@ -103,6 +105,7 @@ function begin(turn: Turn, chosen: readonly Chosen[]): void {
   desk.committing = {
     position: desk.floor.position(),
     jobs,
+    decided,
     earliest,
     last: desk.life === "finished",
   };
@@ -142,5 +145,6 @@ export function committed(turn: Turn, commit: Committing): void {
   // Announced while it stopped: nobody would wait for these calls any more.
   if (desk.life === "open") announced(turn, commit.jobs);
   else for (const job of commit.jobs) giveBack(turn, job);
+  appendsAnnounced(turn, commit.decided);
   if (commit.last) effects.push({ type: "over", what: "commits" });
 }

@@ -9,7 +9,7 @@ import type { Connection, Connections, Place, Waiter } from "./connections.ts";
 import type { Step, TimerKind } from "./decide.ts";
 import type { Call } from "./events.ts";
 import { createFloor, type Floor, type Mark } from "./floor.ts";
-import { Intents } from "./intents.ts";
+import { Intents, type Announcement } from "./intents.ts";
 import type { Admitted, Answered, Called, LookedAt } from "./job.ts";
 import { Jobs } from "./jobs.ts";
 import { Lanes } from "./lanes.ts";
@@ -67,6 +67,8 @@ type Open = {
   /** What a failed commit would have stored is lost: no later one may move the checkpoint past it. */
   failed: boolean;
   intake: Intake | undefined;
+  /** Appends that are announced with the next commit, before they are made. */
+  readonly deciding: Entry[];
   /** The commit that is under way. */
   committing: Committing | undefined;
   /** Something may be admitted or committed. That a call has ended is not enough: its lane's next would be announced alone, and not with those that follow when its outcome is in the log. */
@@ -86,6 +88,8 @@ export type Desk = Readonly<Open>;
 export type Committing = {
   readonly position: bigint;
   readonly jobs: readonly Admitted[];
+  /** Appends that may be made once it is durable. */
+  readonly decided: readonly Entry[];
   /** When the first of its timers is due, by the real clock. */
   readonly earliest: number;
   /** No other follows. */
@@ -101,10 +105,14 @@ export type Case = {
 };
 /** An append, and what its outcome is for. */
 export type Entry = OutcomeEntry | LookEntry;
-/** What a call came to. */
-export type OutcomeEntry = {
-  readonly type: "outcome";
+type OfAppend = {
+  /** Announces it, where no announced call stands for it. */
+  readonly row: Announcement | undefined;
   readonly append: Append;
+};
+/** What a call came to. */
+export type OutcomeEntry = OfAppend & {
+  readonly type: "outcome";
   readonly job: Answered | LookedAt;
   readonly call: Call;
   readonly moment: Moment;
@@ -112,9 +120,8 @@ export type OutcomeEntry = {
   readonly next: { readonly at: number; readonly kind: TimerKind } | undefined;
 };
 /** What a look has decided, and what is done about the message then. */
-export type LookEntry = {
+export type LookEntry = OfAppend & {
   readonly type: "look";
-  readonly append: Append;
   readonly job: LookedAt;
   readonly state: State;
   readonly next: "leave" | "look again" | "call";
@@ -268,6 +275,7 @@ export function openDesk(start: {
     life: "open",
     failed: false,
     intake: undefined,
+    deciding: [],
     committing: undefined,
     pressing: false,
     lingers: false,

@@ -51,7 +51,7 @@ export async function startDispatcher(
   );
   const owner = new Owner(tools, inbox);
   const broken = (error: unknown): void => owner.broken(error);
-  const recorder = createRecorder(context.log, owner, inbox, broken);
+  const recorder = createRecorder(context.log, owner.ended, inbox, broken);
   const caller = createCaller({ logger, now, ownership: owner, inbox, broken });
   const held = watchHeld(context.directory, () => inbox.put({ type: "partners active" }));
   const executor = new Executor({

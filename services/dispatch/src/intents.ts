@@ -1,20 +1,27 @@
+import type { Append } from "@heliograph/log";
 import type { WritePart } from "@heliograph/runtime";
 import {
   deleteIntents,
+  insertDecisions,
   insertIntent,
   rewriteIntents,
   type IntendedCall,
   type Owner,
 } from "./store.ts";
 
-/** The calls that one durable row announces, by message: those that are open. */
-export type Group = { readonly id: string; readonly calls: Map<string, IntendedCall> };
+/** What one durable row announces, by message: that of it which is open. */
+export type Announcement<What = unknown> = {
+  readonly id: string;
+  readonly open: Map<string, What>;
+};
+/** The calls that one row announces. */
+export type Group = Announcement<IntendedCall>;
 
-/** Which announced calls are open, in the form their rows have to take with the next commit. */
+/** Which announced calls and appends are open, in the form their rows have to take with the next commit. */
 export class Intents {
   readonly #epoch: number;
   readonly #owner: Owner;
-  #groups = 0;
+  #rows = 0;
   #done: string[] = [];
   #rewritten = new Set<Group>();
 
@@ -25,17 +32,28 @@ export class Intents {
 
   /** The row that announces these calls. */
   announce(calls: readonly IntendedCall[]): { readonly group: Group; readonly part: WritePart } {
-    const prefix = this.#owner === null ? "" : `${this.#owner}/`;
-    const id = `${prefix}${this.#epoch}.${++this.#groups}`;
-    const group = { id, calls: new Map(calls.map((call) => [call[0], call])) };
+    const id = this.#nextId();
+    const group = { id, open: new Map(calls.map((call) => [call[0], call])) };
     return { group, part: insertIntent(id, this.#epoch, calls, this.#owner) };
   }
-  /** The call's outcome is in the log: its row may name it until the whole group is done, because a recovery finds the outcome. */
-  recorded(group: Group, messageId: string): void {
-    group.calls.delete(messageId);
-    if (group.calls.size > 0) return;
+  /** The row that announces these appends, by message. */
+  announceAppends(appends: ReadonlyMap<string, Append>): {
+    readonly row: Announcement;
+    readonly part: WritePart;
+  } {
+    const id = this.#nextId();
+    const part = insertDecisions(id, this.#epoch, [...appends.values()], this.#owner);
+    return { row: { id, open: new Map(appends) }, part };
+  }
+  #nextId(): string {
+    const prefix = this.#owner === null ? "" : `${this.#owner}/`;
+    return `${prefix}${this.#epoch}.${++this.#rows}`;
+  }
+  /** What became of it is in the log: its row may name it until the whole group is done, because a recovery finds that there. */
+  recorded(group: Announcement, messageId: string): void {
+    if (!group.open.delete(messageId) || group.open.size > 0) return;
     // Parts of one statement may not touch the same row.
-    this.#rewritten.delete(group);
+    this.#rewritten.delete(group as Group);
     this.#done.push(group.id);
   }
   /**
@@ -44,7 +62,7 @@ export class Intents {
    */
   notMade(group: Group, messageId: string): void {
     this.recorded(group, messageId);
-    if (group.calls.size > 0) this.#rewritten.add(group);
+    if (group.open.size > 0) this.#rewritten.add(group);
   }
   /** Whether rows have to be written or removed. */
   get waiting(): boolean {
@@ -57,7 +75,7 @@ export class Intents {
     if (this.#rewritten.size > 0)
       parts.push(
         rewriteIntents(
-          [...this.#rewritten].map(({ id, calls }) => ({ id, calls: [...calls.values()] })),
+          [...this.#rewritten].map(({ id, open }) => ({ id, calls: [...open.values()] })),
         ),
       );
     this.#done = [];

@@ -3,6 +3,7 @@ import type { NewEvent, RecordedEvent } from "@heliograph/log";
 import type { PartnerClock } from "@heliograph/runtime";
 import type { Verdict } from "./clearance.ts";
 import { decideStep, resend } from "./decide.ts";
+import { announcementOver, toLog } from "./decisions.ts";
 import type { Case, LookEntry, Turn, Written } from "./desk.ts";
 import { delayed, queued, uncertain, type Call } from "./events.ts";
 import type { Look, LookedAt, Task } from "./job.ts";
@@ -80,7 +81,7 @@ function record(
 ): void {
   const events = stamped(turn.at.clock, moment, [decided].flat());
   const append = { stream: job.look.stream, expected: state.revision, events };
-  turn.effects.push({ type: "append", entry: { type: "look", append, job, state, next } });
+  toLog(turn, { type: "look", row: undefined, append, job, state, next });
 }
 
 /** A step of the message ends; where the next one follows, it begins at once. */
@@ -97,6 +98,7 @@ function recordEnd(
 export function lookWritten(turn: Turn, entry: LookEntry, outcome: Written): void {
   const job = claim(turn, entry.job);
   if (job === undefined) return;
+  announcementOver(turn, entry);
   if (outcome.kind === "conflict") return lookAgain(turn, job);
   if (outcome.kind === "refused") return halt(turn, job, new Error(outcome.reason));
   switch (entry.next) {

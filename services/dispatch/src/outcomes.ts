@@ -2,6 +2,7 @@ import type { ProviderAnswer } from "@heliograph/gateways";
 import type { NewEvent, RecordedEvent } from "@heliograph/log";
 import type { Connection } from "./connections.ts";
 import type { OutcomeEntry, Turn, Written } from "./desk.ts";
+import { announcementOver, toLog } from "./decisions.ts";
 import { waitAfter } from "./decide.ts";
 import { accepted, attemptFailed, uncertain, type Call } from "./events.ts";
 import type { Admitted, Announced, Answered, Called, LookedAt } from "./job.ts";
@@ -95,14 +96,15 @@ function record(turn: Turn, target: Target, events: readonly NewEvent[], next: N
   const { stream, job, call, moment } = target;
   const told = stamped(turn.at.clock, moment, events);
   const append = { stream, expected: call.state.revision, events: told };
-  const entry = { type: "outcome", append, job, call, moment, events, next } as const;
-  turn.effects.push({ type: "append", entry });
+  const row = undefined;
+  toLog(turn, { type: "outcome", row, append, job, call, moment, events, next });
 }
 
 /** An outcome is in the log, or is not. */
 export function outcomeWritten(turn: Turn, entry: OutcomeEntry, outcome: Written): void {
   const { desk, effects } = turn;
   if (!desk.jobs.isAs(entry.job)) return;
+  announcementOver(turn, entry);
   switch (outcome.kind) {
     case "recorded":
       return done(turn, entry);
@@ -129,7 +131,7 @@ export function overtaken(turn: Turn, entry: OutcomeEntry, stored: readonly Reco
   if (stored.some(({ id }) => id === entry.events[0]!.id)) return done(turn, again);
   const expected = stored.at(-1)?.revision ?? -1;
   const append = { ...entry.append, expected };
-  turn.effects.push({ type: "append", entry: factOf(turn, { ...again, append }) });
+  toLog(turn, factOf(turn, { ...again, append }));
 }
 
 /** Of a message with further steps only what the provider said stands: whether a step follows it is decided anew, on what was written meanwhile. */

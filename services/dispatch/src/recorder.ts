@@ -2,7 +2,6 @@ import { failpoint } from "@heliograph/contracts";
 import { LogUnavailable, type Append, type EventLog, type Outcome } from "@heliograph/log";
 import { pause } from "@heliograph/runtime";
 import type { Entry, Written } from "./desk.ts";
-import { isOwner, type Ownership } from "./caller.ts";
 import type { Inbox } from "./inbox.ts";
 
 /** Most appends in one call of the log: one flush takes about 500 events. */
@@ -16,11 +15,10 @@ export type Recorder = { push(entry: Entry): void; readonly pending: number };
  */
 export function createRecorder(
   log: EventLog,
-  ownership: Ownership & { readonly ended: AbortSignal },
+  signal: AbortSignal,
   inbox: Inbox,
   broken: (error: unknown) => void,
 ): Recorder {
-  const { ended: signal } = ownership;
   let waiting: Entry[] = [];
   let scheduled = false;
   let pending = 0;
@@ -37,22 +35,15 @@ export function createRecorder(
     }
   }
 
-  /** What a provider said is a fact, whoever owns the message now; what a look has decided is the owner's to say. */
-  async function allowed(entries: readonly Entry[]): Promise<readonly Entry[]> {
-    const facts = entries.filter(({ type }) => type === "outcome");
-    return facts.length === entries.length || (await isOwner(ownership)) ? entries : facts;
-  }
-
-  async function write(given: readonly Entry[]): Promise<void> {
+  async function write(entries: readonly Entry[]): Promise<void> {
     await failpoint("dispatch.before_append");
-    const entries = await allowed(given);
     const outcomes = await appendPatiently(
       log,
       entries.map(({ append }) => append),
       signal,
     );
     await failpoint("dispatch.after_append");
-    pending -= given.length;
+    pending -= entries.length;
     for (const [index, outcome] of outcomes.entries())
       inbox.put({ type: "written", entry: entries[index]!, outcome: writtenOf(outcome) });
   }

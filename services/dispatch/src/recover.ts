@@ -11,6 +11,7 @@ import { isOver, soundFold, type State } from "./state.ts";
 import {
   deleteIntents,
   upsertTimers,
+  type Intent,
   type IntendedCall,
   type Owner,
   type Store,
@@ -33,7 +34,7 @@ type Options = {
 };
 
 /**
- * Settles what earlier owners announced and may have done. An announced call whose outcome is not in the log becomes `DispatchUncertain`:
+ * Settles what earlier owners announced and may have done. Announced appends are made. An announced call whose outcome is not in the log becomes `DispatchUncertain`:
  * nobody can know whether it was made. What every message needs next becomes a timer, which takes the way of all timers;
  * intents and timers change in one statement, so that a crash in here repeats it and nothing else.
  * Gives the calls of messages whose events cannot be understood: they stay announced, and no call may be made for these messages before they are settled.
@@ -42,6 +43,7 @@ export async function recover(options: Options): Promise<Map<string, IntendedCal
   const { store, shard, checkpoint, logger } = options;
   const intents = await store.openIntents();
   if (intents.length === 0) return new Map();
+  await makeAnnounced(intents, options);
   const calls = new Map<string, IntendedCall>();
   for (const intent of intents)
     for (const call of intent.calls)
@@ -70,6 +72,26 @@ export async function recover(options: Options): Promise<Map<string, IntendedCal
     "took over announced provider calls of a predecessor",
   );
   return unsettled;
+}
+
+/**
+ * Makes the appends that predecessors announced, so that none of them can come later: it is there, or another event is in its place. A predecessor that still runs finds its own there, or a
+ * conflict. What their messages need next is not decided here: the feed above the checkpoint or a row still has each of them.
+ */
+async function makeAnnounced(
+  intents: readonly Intent[],
+  { log, logger, signal }: Options,
+): Promise<void> {
+  for (const { decided } of intents) {
+    if (decided.length === 0) continue;
+    const outcomes = await appendPatiently(log, decided, signal);
+    for (const [index, outcome] of outcomes.entries())
+      if (outcome.kind === "invalid")
+        logger.error(
+          { stream: decided[index]!.stream, err: outcome.message },
+          "the log does not take what was announced: it is decided anew",
+        );
+  }
 }
 
 /** Writes what is missing for some calls; gives back those whose stream moved meanwhile. */

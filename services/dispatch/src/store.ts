@@ -1,10 +1,11 @@
+import type { Append } from "@heliograph/log";
 import { inSchema, type WritePart } from "@heliograph/runtime";
 import type pg from "pg";
 import type { TimerKind } from "./decide.ts";
 
 /**
  * `intents`: one row per group of provider calls, written durably before the first of them, removed when all their outcomes are in the log;
- * a call that was not made is taken out of its row at once.
+ * a call that was not made is taken out of its row at once. Or, in `decided`, appends for which no announced call stands: written before the first of them is made.
  * `timers`: one row per message that waits. `epoch` is that of the owner who has taken the row into memory; a successor takes it again. Epochs are compared
  * within a `shard` only; rows without one are of the time before the dispatcher was divided.
  */
@@ -38,6 +39,11 @@ export const revisionsDdl = `
 alter table {schema}.timers add column if not exists revision int not null default -1;
 `;
 
+/** What is announced of appends: rows of before have none. */
+export const decidedDdl = `
+alter table {schema}.intents add column if not exists decided text;
+`;
+
 /** A call as the intent's row keeps it: message, attempt, number of the outcome, gateway. */
 export type IntendedCall = readonly [
   messageId: string,
@@ -45,7 +51,11 @@ export type IntendedCall = readonly [
   call: number,
   gateway: string,
 ];
-export type Intent = { readonly id: string; readonly calls: readonly IntendedCall[] };
+export type Intent = {
+  readonly id: string;
+  readonly calls: readonly IntendedCall[];
+  readonly decided: readonly Append[];
+};
 /** Due times are epoch ms by the clock of the message's partner; of nobody's by the real one. */
 export type Timer = {
   readonly dueAt: number;
@@ -76,6 +86,17 @@ export const insertIntent = (
   values: [id, epoch, JSON.stringify(calls), owner],
 });
 
+export const insertDecisions = (
+  id: string,
+  epoch: number,
+  appends: readonly Append[],
+  owner: Owner,
+): WritePart => ({
+  name: "decisions",
+  sql: "insert into {schema}.intents (id, epoch, calls, decided, shard) values ($1, $2, '[]', $3, $4)",
+  values: [id, epoch, JSON.stringify(appends), owner],
+});
+
 export const deleteIntents = (ids: readonly string[]): WritePart => ({
   name: "intents_done",
   sql: "delete from {schema}.intents where id = any($1::text[])",
@@ -83,7 +104,7 @@ export const deleteIntents = (ids: readonly string[]): WritePart => ({
 });
 
 /** Leaves in the rows what these intents name. */
-export const rewriteIntents = (intents: readonly Intent[]): WritePart => ({
+export const rewriteIntents = (intents: readonly Pick<Intent, "id" | "calls">[]): WritePart => ({
   name: "intents_rewritten",
   sql: `update {schema}.intents i set calls = given.calls
     from unnest($1::text[], $2::text[]) as given(id, calls) where i.id = given.id`,
@@ -120,7 +141,7 @@ export const deleteTimers = (messageIds: readonly string[]): WritePart => ({
 });
 
 export type Store = {
-  /** Intents of owners before this one: their outcomes may be unknown. */
+  /** Intents of owners before this one: what became of them may be unknown. */
   openIntents(): Promise<readonly Intent[]>;
   /** Takes up to `limit` timers that are due, the longest due first; each is given once to an owner. Partners of `without` go by a clock of their own. */
   takeDue(now: number, limit: number, without: readonly string[]): Promise<readonly DueTimer[]>;
@@ -199,12 +220,13 @@ export function createStore(pool: pg.Pool, schema: string, epoch: number, owner:
     async openIntents() {
       const { rows } = await run(
         "open_intents",
-        `select id, calls from {schema}.intents where epoch < $1${mine && ` and (shard = ${owner} or shard is null)`} order by created_at, id`,
+        `select id, calls, decided from {schema}.intents where epoch < $1${mine && ` and (shard = ${owner} or shard is null)`} order by created_at, id`,
         [epoch],
       );
       return rows.map((row) => ({
         id: row.id as string,
         calls: JSON.parse(row.calls as string) as IntendedCall[],
+        decided: JSON.parse((row.decided as string | null) ?? "[]") as Append[],
       }));
     },
     async takeDue(now, limit, without) {

@@ -193,17 +193,23 @@ const mailStep = {
   segments: { count: 1, encoding: "none" as const, characters: 5 },
 };
 
-test("killed after a step has ended: the next one begins once, and is sent once", async () => {
-  // Nobody takes it, and each step has an hour.
-  const created_at = new Date(Date.now() - 3_600_000).toISOString();
-  const expires_at = new Date(Date.now() + 500).toISOString();
-  const order = { to: "+15550000001", created_at, expires_at, failover: [mailStep] };
-  const [id] = await send(world.log, [order]);
-  await killed(work("ask_provider", "dispatch.after_append:kill"));
-  expect(await typesOf(world.log, id!)).toEqual(["MessageRequested", "FailoverStarted"]);
-  await goOn("ask_provider");
-  const [types] = await eventually(world.log, [id!], "MessageSent", 20_000);
-  expect(types).toEqual(["MessageRequested", "FailoverStarted", "MessageSent"]);
-  await settled(world);
-  expect(sink.messages).toHaveLength(1);
-});
+test.each([
+  ["before its end is in the log", "dispatch.before_append:kill", []],
+  ["after it is", "dispatch.after_append:kill", ["FailoverStarted"]],
+] as const)(
+  "killed when a step has ended, %s: the next one begins once, and is sent once",
+  async (_, failpoint, stored) => {
+    // Nobody takes it, and each step has an hour.
+    const created_at = new Date(Date.now() - 3_600_000).toISOString();
+    const expires_at = new Date(Date.now() + 500).toISOString();
+    const order = { to: "+15550000001", created_at, expires_at, failover: [mailStep] };
+    const [id] = await send(world.log, [order]);
+    await killed(work("ask_provider", failpoint));
+    expect(await typesOf(world.log, id!)).toEqual(["MessageRequested", ...stored]);
+    await goOn("ask_provider");
+    const [types] = await eventually(world.log, [id!], "MessageSent", 20_000);
+    expect(types).toEqual(["MessageRequested", "FailoverStarted", "MessageSent"]);
+    await settled(world);
+    expect(sink.messages).toHaveLength(1);
+  },
+);

@@ -126,7 +126,7 @@ const admitted = (partner: string, messageId: string, given: Connection): Admitt
     connection: given,
     choice: {},
     sending: {},
-    group: { id: "1", calls: new Map() },
+    group: { id: "1", open: new Map() },
   }),
 });
 

@@ -1,11 +1,10 @@
-import { uuid7 } from "@heliograph/contracts";
-import { openMemoryLog, type EventLog } from "@heliograph/log";
+import { deterministicId } from "@heliograph/contracts";
 import { loosely, until } from "@heliograph/testkit";
 import { expect, test } from "vitest";
-import type { Entry } from "../src/desk.ts";
 import { Executor } from "../src/executor.ts";
 import { Inbox } from "../src/inbox.ts";
-import { createRecorder } from "../src/recorder.ts";
+import { typesOf } from "./harness.ts";
+import { Sim } from "./sim.ts";
 
 test("a stream is read before its owner is proved, so that nothing which a successor wrote is taken for what was there", async () => {
   const asked: string[] = [];
@@ -23,44 +22,23 @@ test("a stream is read before its owner is proved, so that nothing which a succe
   expect(inbox.take().map(({ type }) => type)).toEqual(["overtaken"]);
 });
 
-const entryOf = (type: Entry["type"], stream: string): Entry =>
-  loosely({
-    type,
-    append: {
-      stream,
-      expected: "no_stream",
-      events: [{ id: uuid7(), type: "MessageExpired", data: {}, metadata: {} }],
-    },
-  });
-
-test.each([
-  { silentForMs: 0, alive: true, isOwner: false, recorded: ["look", "outcome"], asked: 0 },
-  { silentForMs: 5_001, alive: true, isOwner: true, recorded: ["look", "outcome"], asked: 1 },
-  { silentForMs: 5_001, alive: true, isOwner: false, recorded: ["outcome"], asked: 1 },
-  { silentForMs: 0, alive: false, isOwner: false, recorded: ["outcome"], asked: 0 },
-])(
-  "who may have been away records what a provider said, and ends no message: %o",
-  async ({ silentForMs, alive, isOwner, recorded, asked }) => {
-    const log: EventLog = openMemoryLog();
-    const inbox = new Inbox();
-    let proofs = 0;
-    const ownership = {
-      alive,
-      provedAt: performance.now() - silentForMs,
-      ended: new AbortController().signal,
-      prove: async () => (proofs++, isOwner),
-    };
-    const broken = (error: unknown): never => {
-      throw error;
-    };
-    const recorder = createRecorder(log, ownership, inbox, broken);
-    recorder.push(entryOf("look", "message-look"));
-    recorder.push(entryOf("outcome", "message-outcome"));
-    await until(() => recorder.pending === 0);
-    const { events } = await log.readAll({ after: 0n, limit: 10 });
-    expect([events.map(({ stream }) => stream.slice("message-".length)), proofs]).toEqual([
-      recorded,
-      asked,
-    ]);
-  },
-);
+test("who decided an end, was away and wakes up beside a successor that has not heard of it ends nothing: the successor found it announced", async () => {
+  const sim = new Sim(1, [{}]);
+  sim.wild = false;
+  await sim.start("dies");
+  const stalled = sim.process;
+  // By its clock the validity is over.
+  stalled.skewMs = 3_600_000;
+  const order = { to: "+15550000001", expires_at: new Date(sim.now + 600_000).toISOString() };
+  const ids = await sim.accept([order], deterministicId("ptn", "one"));
+  await sim.feed(stalled, true);
+  while (!stalled.underWay.includes("append")) await stalled.advance();
+  await sim.start("goes on");
+  await sim.feed(sim.process, true);
+  // The successor goes on for as long as it can before a provider answers it.
+  while (sim.calls.size === 0 && (await sim.process.advance()));
+  while (await stalled.advance());
+  await sim.rest();
+  expect(await typesOf(sim.log, ids[0]!)).toEqual(["MessageRequested", "MessageExpired"]);
+  expect(sim.tables.intents).toEqual(new Map());
+});

@@ -126,7 +126,7 @@ function calling(options: { silentForMs: number; owner: boolean; dead?: boolean 
     content: {},
     partner: "ptn_1",
   };
-  const group = { id: "1", calls: new Map() };
+  const group = { id: "1", open: new Map() };
   const given = { connection, choice, ticket, sending, group };
   return {
     asked,

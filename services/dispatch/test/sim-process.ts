@@ -86,7 +86,7 @@ export class Process {
       }),
     );
     connections.reconcile(configs, []);
-    const openIntents = async () => [...tables.intents].map(([id, { calls }]) => ({ id, calls }));
+    const openIntents = async () => [...tables.intents].map(([id, intent]) => ({ id, ...intent }));
     const { position } = tables;
     const unsettled = await recover({
       log,
@@ -165,7 +165,7 @@ export class Process {
     this.#position = to;
     this.#provedAt = this.#world.now;
   }
-  /** Calls and the ends of messages are not for one who may have been away for long. */
+  /** Calls are not for one who may have been away for long. */
   #isSure(): boolean {
     if (this.fenced) return false;
     if (this.#world.now - this.#provedAt <= OWNERSHIP_MS) return true;
@@ -210,7 +210,7 @@ export class Process {
           const { of } = effect;
           const told = await log.readStream(streamOf("receipts", of.job.messageId));
           const receipts = told.filter(ofType("ReceiptReceived"));
-          if (receipts.length > 0) this.#world.proven.add(of.job.messageId);
+          if (receipts.length > 0 && this.#isOwner) this.#world.proven.add(of.job.messageId);
           return [{ type: "receipts", of, receipts }];
         });
       case "append":
@@ -269,7 +269,6 @@ export class Process {
   }
 
   async #append(entry: Entry): Promise<readonly Input[]> {
-    if (entry.type === "look" && !this.#isSure()) return [];
     const [outcome] = await this.#world.log.append([entry.append]);
     if (outcome!.kind === "invalid") throw new Error(outcome!.message);
     const kind = outcome!.kind === "conflict" ? "conflict" : "recorded";
@@ -348,6 +347,9 @@ export class Process {
     this.#inbox.push({ type: "close" });
   }
 
+  get underWay(): readonly string[] {
+    return this.#flights.map(({ name }) => name);
+  }
   /** What this is called is done, or told, only when nothing else is under way. */
   slow = "";
   /** One thing that is under way is done, or told; `repeats`: told once more some time later. */

@@ -1,13 +1,13 @@
 import { Fenced, type WritePart } from "@heliograph/runtime";
 import { loosely } from "@heliograph/testkit";
-import type { DueTimer, IntendedCall, Timer } from "../src/store.ts";
+import type { DueTimer, Intent, Timer } from "../src/store.ts";
 
 /** The tables of a dispatcher, as statements that change all or nothing, for the owner of an epoch. */
 export class Tables {
   /** Of the present owner. */
   epoch = 0;
   position = 0n;
-  readonly intents = new Map<string, { epoch: number; calls: readonly IntendedCall[] }>();
+  readonly intents = new Map<string, Omit<Intent, "id"> & { epoch: number }>();
   readonly timers = new Map<string, Timer & { epoch: number }>();
 
   commit(epoch: number, from: bigint, to: bigint, parts: readonly WritePart[]): void {
@@ -19,13 +19,24 @@ export class Tables {
     const [first, second, third, , fifth, sixth] = loosely(values);
     switch (name) {
       case "intent":
-        return void this.intents.set(first, { epoch: second, calls: JSON.parse(third) });
+        return void this.intents.set(first, {
+          epoch: second,
+          calls: JSON.parse(third),
+          decided: [],
+        });
+      case "decisions":
+        return void this.intents.set(first, {
+          epoch: second,
+          calls: [],
+          decided: JSON.parse(third),
+        });
       case "intents_done":
         for (const id of first) this.intents.delete(id);
         return;
       case "intents_rewritten":
         for (const [at, id] of first.entries())
-          if (this.intents.has(id)) this.intents.get(id)!.calls = JSON.parse(second[at]);
+          if (this.intents.has(id))
+            this.intents.set(id, { ...this.intents.get(id)!, calls: JSON.parse(second[at]) });
         return;
       case "timers":
         for (const [at, id] of first.entries()) {

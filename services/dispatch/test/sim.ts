@@ -16,14 +16,11 @@ const AWAY_MS = 6_000;
 export class Sim extends World {
   process!: Process;
   readonly others: Process[] = [];
-  /** Somebody took over from one who had proved a moment ago that it is the owner: what that one had in its hands may be done beside what the new one does. */
-  tookOverQuickly = false;
 
   /** A new owner. `before`: what becomes of the one that there was. */
   async start(before: "dies" | "goes on" | "was away and goes on", skewed = false): Promise<void> {
     if (before !== "dies") this.others.push(this.process);
     if (before === "was away and goes on") this.now += AWAY_MS;
-    if (before === "goes on") this.tookOverQuickly = true;
     const skewMs = skewed ? this.oneOf([-HOUR_MS, 0, HOUR_MS]) : 0;
     this.process = await Process.start(this, skewMs);
   }

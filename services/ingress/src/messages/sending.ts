@@ -47,6 +47,8 @@ type Prepared = Accepted & {
   readonly fingerprint: string | undefined;
   /** The wallet in which its cost was set aside by this try, so this try gives it back. */
   readonly reservedIn: string | undefined;
+  /** It names its recipient by who that is: with the contact goes what waits for it, and what was written to it. */
+  readonly isToContact: boolean;
 };
 
 /** With its place in the batch. */
@@ -296,10 +298,10 @@ export class Sending {
     prepared.splice(prepared.indexOf(one), 1);
   }
 
-  /** Puts tokens in the place of what is personal in the events of replies, or of all sends. A reply to somebody who was erased is refused. */
+  /** Puts tokens in the place of what is personal in the events of replies and of sends to contacts, or of all sends. A reply to somebody who was erased is refused. */
   async #seal(call: Sender, prepared: Ready[], results: (Settled | undefined)[]): Promise<void> {
     const isSecret = ({ value }: Ready): boolean =>
-      this.#sealsAll || value.data.conversation_id !== undefined;
+      this.#sealsAll || value.isToContact || value.data.conversation_id !== undefined;
     const secret = prepared.filter(isSecret);
     if (secret.length === 0) return;
     const partner = call.partner.partner_id;
@@ -344,6 +346,7 @@ export class Sending {
       append,
       fingerprint: print,
       reservedIn: funds === "reserved" ? wallet : undefined,
+      isToContact: item.body.contact_id !== undefined,
     };
   }
 
