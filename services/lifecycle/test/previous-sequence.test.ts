@@ -9,6 +9,9 @@ beforeAll(async () => {
 });
 afterAll(() => world.close());
 
+const body = (sequence: number, type: string): string =>
+  `{"id":"evt_${sequence}","type":"${type}","timestamp":"2026-01-01T00:00:00.000Z","environment":"sandbox","sequence":${sequence},"data":{}}`;
+
 /** Writes the feed as services/lifecycle does: events and counter in one statement. */
 async function publish(partner: string, from: number, types: readonly string[]): Promise<void> {
   await world.platform.contexts.sandbox.projectionPool.query(
@@ -19,7 +22,7 @@ async function publish(partner: string, from: number, types: readonly string[]):
       partner,
       types.map((_, index) => from + index),
       types,
-      types.map((_, index) => `{"id":"evt_${from + index}","sequence":${from + index},"data":{}}`),
+      types.map((type, index) => body(from + index, type)),
       from + types.length - 1,
     ],
   );
