@@ -148,3 +148,18 @@ test("an example of a README is compiled", () => {
     'packages/log/README.md: the example that begins "const log = openLog(1);" is not in test/readme.ts',
   ]);
 });
+
+test("a function is not made in the old generation by what it is assigned to", () => {
+  const assigned =
+    "export const begin = (call: { go?: () => number }) => {\n  call.go = () => 1;\n};\n";
+  const named = assigned.replace("call.go = () => 1", "const go = () => 1;\n  call.go = go");
+  const at = "services/wallet/src/go.ts";
+  const index = "services/wallet/src/index.ts";
+  const used = 'export { begin } from "./go.ts";\nexport const service = 1;\n';
+  const young = (text: string) =>
+    broken({ [at]: text, [index]: used }).filter((line) => line.includes("generation"));
+  expect(young(named)).toEqual([]);
+  expect(young(assigned)).toEqual([
+    `${at}:2: a function is made in the old generation: give it a name first`,
+  ]);
+});

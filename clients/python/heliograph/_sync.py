@@ -153,6 +153,11 @@ class OperationsBroadcasts:
         answer: "t.Broadcast" = self._core.call("GET", "/api/v1/broadcasts/{id}", (id,), {}, min_log_position=min_log_position, if_none_match=if_none_match, timeout=timeout)
         return answer
 
+    def preview(self, id: Union[str, int], *, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> "t.BroadcastPreview":
+        """What a broadcast would come to now: who is skipped and why, segments and cost: POST /api/v1/broadcasts/{id}/preview"""
+        answer: "t.BroadcastPreview" = self._core.call("POST", "/api/v1/broadcasts/{id}/preview", (id,), {}, min_log_position=min_log_position, timeout=timeout)
+        return answer
+
     def start(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.Broadcast":
         """Start a broadcast: its audience are the contacts of this moment: POST /api/v1/broadcasts/{id}/start"""
         answer: "t.Broadcast" = self._core.call("POST", "/api/v1/broadcasts/{id}/start", (id,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)

@@ -54,6 +54,13 @@ export const originOf = (request: Request, settings: Pick<Settings, "publicUrl">
 export const originOfLinks = ({ publicUrl, port }: Pick<Settings, "publicUrl" | "port">): string =>
   publicUrl ?? `http://localhost:${port}`;
 
+const isRead = (): never => {
+  throw new Error("the body of this route is read for it");
+};
+const isNotUnderWay = (): never => {
+  throw new Error("this call is not under way");
+};
+
 /** One request on its way through a handler. */
 export class Call<Body = unknown, Query = unknown, Params = Readonly<Record<string, string>>> {
   readonly context: ApiContext;
@@ -178,13 +185,9 @@ export class Call<Body = unknown, Query = unknown, Params = Readonly<Record<stri
   /** What the partner's limits grant to this call; undefined where nobody is known. */
   limits: Allowance | undefined;
   /** The body of a route that streams, as it comes. */
-  chunks: () => AsyncIterable<Buffer> = () => {
-    throw new Error(`${this.routeName} has its body read for it`);
-  };
+  chunks: () => AsyncIterable<Buffer> = isRead;
   /** Writes the head of an answer that the handler writes to `response` itself, with the headers that every answer has. */
-  beginStream: (headers: Readonly<Record<string, string>>) => void = () => {
-    throw new Error(`${this.routeName} is not under way`);
-  };
+  beginStream: (headers: Readonly<Record<string, string>>) => void = isNotUnderWay;
   /** The time of the caller's environment, epoch milliseconds: what happens there is stamped and held against time limits by it. Keys, sessions and rate limits follow the real one. */
   now(): number {
     return this.deps.clock.now(this.partner.partner_id);

@@ -8,7 +8,7 @@ const TIDY_FROM = 1_024;
 
 type Entry<Item> = { readonly item: Item; readonly cost: number; readonly start: number };
 /** What waits of one name, oldest first; never empty while it is in the queue. */
-type Line<Item> = { readonly name: string; entries: Entry<Item>[]; next: number };
+type Line<Item> = { readonly name: string; entries: (Entry<Item> | undefined)[]; next: number };
 
 /**
  * A queue in which names share by what their items cost, whoever comes with more (start-time fair queuing). Each item has a start: where its name's last one ended, or where the queue now
@@ -60,7 +60,9 @@ export class FairQueue<Item> {
     const line = name === undefined ? this.#heap[0] : this.#lines.get(name);
     if (line === undefined) return undefined;
     const index = name === undefined ? 0 : this.#heap.indexOf(line);
-    const { item, start } = line.entries[line.next++]!;
+    const { item, start } = line.entries[line.next]!;
+    // What was taken is garbage from here on, whatever still waits behind it.
+    line.entries[line.next++] = undefined;
     if (index === 0) this.#at = start;
     this.#size--;
     if (line.next === line.entries.length) this.#leave(line, index);

@@ -24,6 +24,8 @@ export type TurnLimits = {
 /** A partner with so many reads behind each other would wait for seconds: it hears at once that it asks for too much. */
 const MAX_WAITING = 1_000;
 const RETRY_AFTER_MS = 1_000;
+/** Logs of single partners that are kept: more than call at one time. */
+const KNOWN_PARTNERS = 1_000;
 
 type Waiting = { running: number; readonly waiting: (() => void)[] };
 type Turns = <T>(partner: string, work: () => Promise<T>) => Promise<T>;
@@ -101,7 +103,8 @@ export function withFairReads(
   turns: TurnLimits,
 ): EventLog {
   const take = makeTurns(turns);
-  const forPartner = (partner: string): EventLog => ({
+  const known = new Map<string, EventLog>();
+  const ofPartner = (partner: string): EventLog => ({
     ...typed({
       ...log,
       ...makeStreamReads(
@@ -115,5 +118,14 @@ export function withFairReads(
     }),
     forPartner,
   });
+  /** One for each call would be felt. */
+  const forPartner = (partner: string): EventLog => {
+    let log = known.get(partner);
+    if (log === undefined) {
+      if (known.size >= KNOWN_PARTNERS) known.clear();
+      known.set(partner, (log = ofPartner(partner)));
+    }
+    return log;
+  };
   return { ...typed({ ...log, ...makeStreamReads(readPage, limits) }), forPartner };
 }

@@ -1,6 +1,6 @@
 import { testDatabase } from "@heliograph/testkit";
 import { expect, it } from "vitest";
-import { LogUnavailable, openPostgresLog, ReadTooLarge } from "../src/index.ts";
+import { LogUnavailable, openMemoryLog, openPostgresLog, ReadTooLarge } from "../src/index.ts";
 import { makeTurns } from "../src/fair-reads.ts";
 import { event, newStream } from "./support.ts";
 
@@ -99,4 +99,11 @@ it("refuses a read of more than may be held, and goes through it page by page", 
   expect(seen).toBe(300);
   await log.close();
   await database.drop();
+});
+
+it("makes the log of a partner once, however often it is asked for", async () => {
+  const log = openMemoryLog();
+  expect(log.forPartner("a")).toBe(log.forPartner("a"));
+  expect(log.forPartner("a")).not.toBe(log.forPartner("b"));
+  await log.close();
 });

@@ -142,11 +142,12 @@ class ProjectorRun {
   #pause(ms: number): Promise<void> {
     return new Promise((resolve) => {
       const timer = setTimeout(() => this.#endPause?.(), ms);
-      this.#endPause = () => {
+      const end = (): void => {
         clearTimeout(timer);
         this.#endPause = undefined;
         resolve();
       };
+      this.#endPause = end;
     });
   }
 

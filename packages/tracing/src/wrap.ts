@@ -58,7 +58,7 @@ export function tracedHandler<Instance extends Handles>(
       return span ?? [];
     });
   const handle = instance.handle.bind(instance);
-  instance.handle = async (batch) => {
+  const traced: typeof handle = async (batch) => {
     const spans = begun(batch.events);
     try {
       await handle(batch);
@@ -68,6 +68,7 @@ export function tracedHandler<Instance extends Handles>(
       throw error;
     }
   };
+  instance.handle = traced;
   return instance;
 }
 
@@ -80,7 +81,7 @@ export function tracedGateway<
   Gateway extends Sends<Attempt, Result> & { readonly name: string; readonly kind: string },
 >(gateway: Gateway): Gateway {
   const send = gateway.send.bind(gateway);
-  gateway.send = async (attempt, signal) => {
+  const traced: typeof send = async (attempt, signal) => {
     const { name, kind } = gateway;
     const span = activeTracing()?.follow("client", `call ${name}`, attempt.traceparent, {
       "heliograph.gateway": name,
@@ -98,5 +99,6 @@ export function tracedGateway<
       throw error;
     }
   };
+  gateway.send = traced;
   return gateway;
 }

@@ -5,6 +5,7 @@ import { checkExports } from "./exports.ts";
 import { checkLengths } from "./lengths.ts";
 import { checkSql } from "./sql.ts";
 import { readTree } from "./tree.ts";
+import { checkYoung } from "./young.ts";
 
 /** The rules of the house that neither types nor lint can tell (CONTRIBUTING). One line for each that is broken. */
 export function checkTidy(root: string): readonly string[] {
@@ -15,6 +16,7 @@ export function checkTidy(root: string): readonly string[] {
     ...checkSql(tree),
     ...checkClocks(tree),
     ...checkExports(tree),
+    ...checkYoung(tree),
     ...checkExamples(root),
   ];
 }

@@ -14,6 +14,7 @@ export const table: Readonly<Record<string, Row>> = {
   "broadcasts.list": { method: "GET", path: "/api/v1/broadcasts", query: true, answer: "list" },
   "broadcasts.get": { method: "GET", path: "/api/v1/broadcasts/{id}" },
   "broadcasts.recipients.list": { method: "GET", path: "/api/v1/broadcasts/{id}/recipients", query: true, answer: "list" },
+  "broadcasts.preview": { method: "POST", path: "/api/v1/broadcasts/{id}/preview" },
   "broadcasts.start": { method: "POST", path: "/api/v1/broadcasts/{id}/start", key: true },
   "broadcasts.pause": { method: "POST", path: "/api/v1/broadcasts/{id}/pause", key: true },
   "broadcasts.resume": { method: "POST", path: "/api/v1/broadcasts/{id}/resume", key: true },

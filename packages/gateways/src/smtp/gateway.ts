@@ -71,11 +71,12 @@ function openTransport({ config, settings, secrets }: Omit<Parts, "tools">) {
   transport.use("stream", (mail, done) => {
     const open = mail.message.createReadStream.bind(mail.message);
     const { track } = mail.data as { track?: Track };
-    mail.message.createReadStream = (options) => {
+    const tracked: typeof open = (options) => {
       const stream = open(options);
       if (track) track.stream = stream;
       return stream;
     };
+    mail.message.createReadStream = tracked;
     done();
   });
   return transport;

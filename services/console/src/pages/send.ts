@@ -37,7 +37,8 @@ function bodyOf(form: Form): Record<string, unknown> {
   };
 }
 
-const chosen = async ({ api }: Visit, form: Form): Promise<Template | undefined> => {
+/** The template that a form names, where there is such a one. */
+export const chosenTemplate = async ({ api }: Visit, form: Form): Promise<Template | undefined> => {
   const slug = form.text("template");
   if (slug === "") return undefined;
   const channel = form.text("channel");
@@ -86,7 +87,7 @@ const priceOf = ({ segments, cost_estimate, currency }: Accepted): Html =>
 async function show(visit: Visit, form: Form, state: State): Promise<Shown> {
   const [{ data, more }, template] = await Promise.all([
     allOf<TemplateSummary>(visit.api, "/templates"),
-    chosen(visit, form),
+    chosenTemplate(visit, form),
   ]);
   const { problem, priced, preview, key } = state;
   const slugs = [...new Set(data.map(({ slug }) => slug))];

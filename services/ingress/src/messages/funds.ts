@@ -13,6 +13,8 @@ import type { EventLog, RecordedEvent } from "@heliograph/log";
 
 /** An accepted message that the wallet has not decided after this long no longer counts: a wallet that stands must not stop sends. */
 const pendingMs = 10_000;
+/** Those that are over are looked for so often at most: going over them for each send costs more than the sends themselves. */
+const expireEveryMs = 100;
 
 type Pending = { readonly costMicros: Micros; readonly at: number };
 type Account = {
@@ -20,6 +22,8 @@ type Account = {
   position: bigint;
   pendingMicros: Micros;
   readonly pending: Map<string, Pending>;
+  /** Before this nothing that is pending is over. */
+  expiresAt: number;
 };
 
 type Short = NonNullable<ReturnType<typeof shortOf>>;
@@ -112,6 +116,7 @@ export class Funds {
           position: last?.position ?? 0n,
           pendingMicros: 0n,
           pending: new Map(),
+          expiresAt: 0,
         };
         this.#accounts.set(name, account);
         const newer = this.#meanwhile.get(name);
@@ -133,11 +138,16 @@ export class Funds {
     account.pendingMicros -= pending.costMicros;
   }
 
-  /** Oldest first, so it stops at the first that still counts. */
+  /** Oldest first, so it stops at the first that still counts. Until that one is over too there is nothing to look for. */
   #expire(account: Account): void {
-    const oldest = this.#now() - pendingMs;
+    const now = this.#now();
+    if (now < account.expiresAt) return;
+    account.expiresAt = now + pendingMs;
     for (const [messageId, { at }] of account.pending) {
-      if (at > oldest) return;
+      if (at > now - pendingMs) {
+        account.expiresAt = Math.max(at + pendingMs, now + expireEveryMs);
+        return;
+      }
       this.#forget(account, messageId);
     }
   }
