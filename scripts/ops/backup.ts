@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
-import { chmod, mkdir, rename, rm, writeFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { chmod, copyFile, mkdir, open, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { join, relative, resolve } from "node:path";
 import { backUpEmbeddedPostgres } from "@heliograph/embedded-postgres";
 import { masterKeyFingerprint } from "@heliograph/platform";
 import { OpsError } from "./error.ts";
@@ -28,6 +28,8 @@ export async function backUp(
   if (process.getuid?.() === 0) await chmod(partial, 0o711);
   try {
     await backUpEmbeddedPostgres(source, server.config, join(partial, "postgres"), signal);
+    // Files are never changed and never taken away, so those that the copied tables name are among them.
+    if (existsSync(settings.archiveDir)) await copyArchive(settings.archiveDir, partial);
     const fingerprint = masterKeyFingerprint(settings);
     const about = { made_at: new Date().toISOString(), master_key: fingerprint ?? null };
     const text = `${JSON.stringify(about, undefined, 2)}\n`;
@@ -45,6 +47,31 @@ export async function backUp(
   } catch (error) {
     await rm(partial, { recursive: true, force: true });
     throw error;
+  }
+}
+
+/** Where the copy, as a data folder, looks for it. */
+async function copyArchive(from: string, folder: string): Promise<void> {
+  for (const { name, parentPath } of await filesBelow(from)) {
+    const path = join(folder, "archive", relative(from, parentPath));
+    await mkdir(path, { recursive: true, mode: 0o700 });
+    await copyFile(join(parentPath, name), join(path, name));
+    await sync(join(path, name));
+    await sync(path);
+  }
+}
+
+const filesBelow = async (folder: string) =>
+  (await readdir(folder, { recursive: true, withFileTypes: true })).filter(
+    (entry) => entry.isFile() && !entry.name.endsWith(".partial"),
+  );
+
+async function sync(path: string): Promise<void> {
+  const opened = await open(path);
+  try {
+    await opened.sync();
+  } finally {
+    await opened.close();
   }
 }
 

@@ -35,7 +35,8 @@ export function endsOf(from: string, to: string, installation: Target): { from: 
  * `HELIOGRAPH_EVENTSTORE_URL` when it is `eventstoredb`. Throws OpsError when it is none of them.
  */
 function endOf(text: string, option: string, installation: Target): End {
-  if (text === "postgres") return postgresEnd(installation.server);
+  const { archiveDir } = installation.settings;
+  if (text === "postgres") return postgresEnd(installation.server, archiveDir);
   if (text === "eventstoredb") {
     const { eventstoreUrl } = installation.settings;
     if (eventstoreUrl === undefined)
@@ -43,21 +44,23 @@ function endOf(text: string, option: string, installation: Target): End {
     return eventStoreEnd(eventstoreUrl);
   }
   if (/^esdb(\+discover)?:\/\//.test(text)) return eventStoreEnd(text);
-  if (/^postgres(ql)?:\/\//.test(text)) return postgresEnd(serverOf(text));
+  if (/^postgres(ql)?:\/\//.test(text)) return postgresEnd(serverOf(text), archiveDir);
   throw new OpsError(`${option}: postgres, eventstoredb, postgres://… or esdb://…`);
 }
 
-function postgresEnd(server: Target["server"]): End {
+function postgresEnd(server: Target["server"], archiveDir: string): End {
   return {
     source: (namespace, { servicesMayRun }) =>
       openPostgresCopySource({
         connection: databaseConfig(server, namespace),
         namespace,
+        archiveDir,
         servicesMayRun,
       }),
     async target(namespace) {
       await createDatabases(server);
-      return openPostgresCopyTarget({ connection: databaseConfig(server, namespace), namespace });
+      const connection = databaseConfig(server, namespace);
+      return openPostgresCopyTarget({ connection, namespace, archiveDir });
     },
   };
 }

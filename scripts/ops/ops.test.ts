@@ -9,7 +9,10 @@ import {
   type Instance,
 } from "@heliograph/testkit";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { archive, passedBy } from "./archive.ts";
 import { progressText } from "./progress.ts";
+import { openTarget } from "./target.ts";
+import { verifyNamespaces } from "./verify-log.ts";
 import { shadowText } from "./shadow-text.ts";
 
 const main = new URL("main.ts", import.meta.url).pathname;
@@ -145,6 +148,56 @@ test(
       /there is no projection nothing; there are .*messages.*lifecycle/,
     );
     expect(unknown.code).toBe(2);
+  },
+  testTimeoutMs,
+);
+
+test(
+  "old events are archived while the instance serves: what consumers have not passed stays, every answer is as before, and the log is verified from its files",
+  async () => {
+    expect(passedBy([{ name: "a", position: 7n, head: undefined }], 5n)).toEqual({ through: 5n });
+    const behind = { name: "b", position: 3n, head: undefined };
+    const atItsEnd = { name: "c/1", position: 2n, head: 2n };
+    expect(passedBy([behind, atItsEnd, { ...behind, position: 4n }], 5n)).toEqual({
+      through: 3n,
+      heldBy: behind,
+    });
+
+    const api = apiClient(instance.baseUrl, instance.sandboxKey);
+    const list = (await api.get("/messages?limit=50")).body.data as { id: string }[];
+    const now = new Date().toISOString();
+    const answers = async () =>
+      Promise.all(
+        [
+          ...list.slice(0, 3).flatMap(({ id }) => [`/messages/${id}`, `/messages/${id}/timeline`]),
+          `/messages/${list[0]!.id}/explain?field=status`,
+          `/messages/${list[0]!.id}?as_of=${now}`,
+          "/events?limit=200",
+        ].map(async (path) => (await api.get(path)).body),
+      );
+    const before = await answers();
+    const young = await ops("archive", "--env", "sandbox");
+    expect(young).toMatchObject({
+      code: 0,
+      output: expect.stringContaining("0 events up to position 0 archived"),
+    });
+    const target = await openTarget(environment);
+    const { signal } = new AbortController();
+    await archive(target, "sandbox", Date.now() + 1_000, signal);
+    const pool = openPool(
+      databaseConfig(serverOf(instance.databaseUrl), "sandbox"),
+      { name: "test", max: 1, durable: true },
+      newLogger("silent"),
+    );
+    const { rows } = await pool.query("select count(*)::int as n from log.events where data = ''");
+    await pool.end();
+    expect(rows[0].n).toBeGreaterThan(200);
+    expect(await answers()).toEqual(before);
+    const request = { namespaces: ["sandbox" as const], anchor: undefined, signal };
+    expect(await verifyNamespaces(target, request)).toBe(true);
+    await target.close();
+    const { body } = await apiClient(instance.baseUrl, instance.adminKey).get("/admin/audit");
+    expect(body.data).toContainEqual(expect.objectContaining({ action: "ops archive" }));
   },
   testTimeoutMs,
 );

@@ -286,6 +286,38 @@ for (const [verb, enabled] of [
       ),
     );
 
+const days = (text: string): number => {
+  if (!/^[1-9]\d{0,4}$/.test(text)) throw new InvalidArgumentError("a number of days, 1 or more");
+  return Number(text);
+};
+program
+  .command("archive")
+  .description(
+    "move the contents of old events out of PostgreSQL into files, which every reader goes on reading; run again to go on where it was stopped",
+  )
+  .addOption(environmentOption().makeOptionMandatory())
+  .option("--older-than <days>", "events written before that (default: 90)", days, 90)
+  .action(({ env, olderThan }: { env: Environment; olderThan: number }) =>
+    change(env, "archive", `older than ${olderThan} days`, async (target) =>
+      (await import("./archive.ts")).archive(
+        target,
+        env,
+        Date.now() - olderThan * 86_400_000,
+        interrupted.signal,
+      ),
+    ),
+  );
+program
+  .command("restore")
+  .description("put the contents of archived events back into PostgreSQL; the files stay")
+  .addOption(environmentOption().makeOptionMandatory())
+  .option("--from <position>", "only files with events after this position", position, 0n)
+  .action(({ env, from }: { env: Environment; from: bigint }) =>
+    change(env, "restore", `from ${from}`, async (target) =>
+      (await import("./archive.ts")).restore(target, env, from, interrupted.signal),
+    ),
+  );
+
 type CopyFlags = {
   namespace: Environment | "platform" | "all";
   from: string;

@@ -65,9 +65,9 @@ async function verify(
   namespace: Namespace,
   options: VerifyLogOptions,
 ): Promise<VerifiedLog> {
-  const { log, eventstoreUrl } = target.settings;
+  const { log, eventstoreUrl, archiveDir } = target.settings;
   if (log !== "eventstoredb")
-    return verifyPostgresLog(databaseConfig(target.server, namespace), options);
+    return verifyPostgresLog(databaseConfig(target.server, namespace), { ...options, archiveDir });
   if (options.from !== undefined || (options.seals ?? []).length > 0)
     throw new OpsError("EventStoreDB keeps no chain of hashes");
   const connectionString = eventstoreUrl!;

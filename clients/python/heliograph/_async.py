@@ -35,9 +35,9 @@ class AsyncOperationsMessages:
         answer: "t.Message" = await self._core.call("POST", "/api/v1/messages/{id}/cancel", (id,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
         return answer
 
-    async def get(self, id: Union[str, int], *, as_of: Optional[str] = None, timeout: Optional[float] = None) -> "t.Message":
+    async def get(self, id: Union[str, int], *, as_of: Optional[str] = None, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.Message":
         """Get a message, now or as of an earlier position or time: GET /api/v1/messages/{id}"""
-        answer: "t.Message" = await self._core.call("GET", "/api/v1/messages/{id}", (id,), {"as_of": as_of}, timeout=timeout)
+        answer: "t.Message" = await self._core.call("GET", "/api/v1/messages/{id}", (id,), {"as_of": as_of}, if_none_match=if_none_match, timeout=timeout)
         return answer
 
     async def explain(self, id: Union[str, int], *, field: str, as_of: Optional[str] = None, timeout: Optional[float] = None) -> "t.FieldExplanation":
@@ -148,9 +148,9 @@ class AsyncOperationsBroadcasts:
         """List broadcasts, newest first: GET /api/v1/broadcasts"""
         return self._core.listing("GET", "/api/v1/broadcasts", (), {"limit": limit, "after": after, "before": before, "status": status}, min_log_position=min_log_position, timeout=timeout)
 
-    async def get(self, id: Union[str, int], *, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> "t.Broadcast":
+    async def get(self, id: Union[str, int], *, min_log_position: Optional[str] = None, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.Broadcast":
         """Get how far a broadcast is: GET /api/v1/broadcasts/{id}"""
-        answer: "t.Broadcast" = await self._core.call("GET", "/api/v1/broadcasts/{id}", (id,), {}, min_log_position=min_log_position, timeout=timeout)
+        answer: "t.Broadcast" = await self._core.call("GET", "/api/v1/broadcasts/{id}", (id,), {}, min_log_position=min_log_position, if_none_match=if_none_match, timeout=timeout)
         return answer
 
     async def start(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.Broadcast":
@@ -183,9 +183,9 @@ class AsyncOperationsTemplatesVersions:
         answer: "t.TemplateVersion" = await self._core.call("POST", "/api/v1/templates/{id}/versions", (id,), {"channel": channel}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
         return answer
 
-    async def get(self, id: Union[str, int], version: Union[str, int], *, channel: Optional[Literal["sms", "whatsapp", "email", "push", "telegram", "broadcast"]] = None, timeout: Optional[float] = None) -> "t.TemplateVersion":
+    async def get(self, id: Union[str, int], version: Union[str, int], *, channel: Optional[Literal["sms", "whatsapp", "email", "push", "telegram", "broadcast"]] = None, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.TemplateVersion":
         """Get one version of a template: GET /api/v1/templates/{id}/versions/{version}"""
-        answer: "t.TemplateVersion" = await self._core.call("GET", "/api/v1/templates/{id}/versions/{version}", (id, version,), {"channel": channel}, timeout=timeout)
+        answer: "t.TemplateVersion" = await self._core.call("GET", "/api/v1/templates/{id}/versions/{version}", (id, version,), {"channel": channel}, if_none_match=if_none_match, timeout=timeout)
         return answer
 
 
@@ -203,9 +203,9 @@ class AsyncOperationsTemplates:
         """List templates, newest first: GET /api/v1/templates"""
         return self._core.listing("GET", "/api/v1/templates", (), {"limit": limit, "after": after, "before": before, "channel": channel}, min_log_position=min_log_position, timeout=timeout)
 
-    async def get(self, id: Union[str, int], *, channel: Optional[Literal["sms", "whatsapp", "email", "push", "telegram", "broadcast"]] = None, as_of: Optional[str] = None, timeout: Optional[float] = None) -> "t.Template":
+    async def get(self, id: Union[str, int], *, channel: Optional[Literal["sms", "whatsapp", "email", "push", "telegram", "broadcast"]] = None, as_of: Optional[str] = None, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.Template":
         """Get a template by id or slug, now or as of an earlier position or time: GET /api/v1/templates/{id}"""
-        answer: "t.Template" = await self._core.call("GET", "/api/v1/templates/{id}", (id,), {"channel": channel, "as_of": as_of}, timeout=timeout)
+        answer: "t.Template" = await self._core.call("GET", "/api/v1/templates/{id}", (id,), {"channel": channel, "as_of": as_of}, if_none_match=if_none_match, timeout=timeout)
         return answer
 
     async def preview(self, id: Union[str, int], body: "t.PreviewTemplate", *, channel: Optional[Literal["sms", "whatsapp", "email", "push", "telegram", "broadcast"]] = None, timeout: Optional[float] = None) -> "t.RenderedTemplate":
@@ -575,9 +575,9 @@ class AsyncOperationsBacktests:
         """List backtests, newest first: GET /api/v1/backtests"""
         return self._core.listing("GET", "/api/v1/backtests", (), {"limit": limit, "after": after, "environment": environment}, timeout=timeout)
 
-    async def get(self, id: Union[str, int], *, timeout: Optional[float] = None) -> "t.Backtest":
+    async def get(self, id: Union[str, int], *, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.Backtest":
         """Progress and result of a backtest: GET /api/v1/backtests/{id}"""
-        answer: "t.Backtest" = await self._core.call("GET", "/api/v1/backtests/{id}", (id,), {}, timeout=timeout)
+        answer: "t.Backtest" = await self._core.call("GET", "/api/v1/backtests/{id}", (id,), {}, if_none_match=if_none_match, timeout=timeout)
         return answer
 
     async def cancel(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.Backtest":
@@ -901,9 +901,9 @@ class AsyncOperationsMe:
         self._core = core
         self.totp = AsyncOperationsMeTotp(core)
 
-    async def get(self, *, timeout: Optional[float] = None) -> "t.Me":
+    async def get(self, *, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.Me":
         """Who is signed in: GET /api/v1/me"""
-        answer: "t.Me" = await self._core.call("GET", "/api/v1/me", (), {}, timeout=timeout)
+        answer: "t.Me" = await self._core.call("GET", "/api/v1/me", (), {}, if_none_match=if_none_match, timeout=timeout)
         return answer
 
     async def set_password(self, body: "t.ChangePassword", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> None:
@@ -1054,9 +1054,9 @@ class AsyncOperationsEventConsumers:
         answer: "t.FeedConsumers" = await self._core.call("GET", "/api/v1/event-consumers", (), {}, timeout=timeout)
         return answer
 
-    async def get(self, name: Union[str, int], *, timeout: Optional[float] = None) -> "t.FeedConsumer":
+    async def get(self, name: Union[str, int], *, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.FeedConsumer":
         """Get where a reader of the feed is: GET /api/v1/event-consumers/{name}"""
-        answer: "t.FeedConsumer" = await self._core.call("GET", "/api/v1/event-consumers/{name}", (name,), {}, timeout=timeout)
+        answer: "t.FeedConsumer" = await self._core.call("GET", "/api/v1/event-consumers/{name}", (name,), {}, if_none_match=if_none_match, timeout=timeout)
         return answer
 
     async def delete(self, name: Union[str, int], *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> None:
@@ -1181,19 +1181,19 @@ class AsyncOperationsWebhookEndpoints:
         """List webhook endpoints, oldest first: GET /api/v1/webhook-endpoints"""
         return self._core.listing("GET", "/api/v1/webhook-endpoints", (), {"limit": limit, "after": after, "before": before}, min_log_position=min_log_position, timeout=timeout)
 
-    async def get(self, id: Union[str, int], *, as_of: Optional[str] = None, timeout: Optional[float] = None) -> "t.WebhookEndpoint":
+    async def get(self, id: Union[str, int], *, as_of: Optional[str] = None, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.WebhookEndpoint":
         """Get a webhook endpoint, now or as of an earlier position or time: GET /api/v1/webhook-endpoints/{id}"""
-        answer: "t.WebhookEndpoint" = await self._core.call("GET", "/api/v1/webhook-endpoints/{id}", (id,), {"as_of": as_of}, timeout=timeout)
+        answer: "t.WebhookEndpoint" = await self._core.call("GET", "/api/v1/webhook-endpoints/{id}", (id,), {"as_of": as_of}, if_none_match=if_none_match, timeout=timeout)
         return answer
 
-    async def update(self, id: Union[str, int], body: "t.UpdateWebhookEndpoint", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.WebhookEndpoint":
+    async def update(self, id: Union[str, int], body: "t.UpdateWebhookEndpoint", *, idempotency_key: Optional[str] = None, if_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.WebhookEndpoint":
         """Change a webhook endpoint; what is left out stays: PATCH /api/v1/webhook-endpoints/{id}"""
-        answer: "t.WebhookEndpoint" = await self._core.call("PATCH", "/api/v1/webhook-endpoints/{id}", (id,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        answer: "t.WebhookEndpoint" = await self._core.call("PATCH", "/api/v1/webhook-endpoints/{id}", (id,), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, if_match=if_match, timeout=timeout)
         return answer
 
-    async def delete(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> None:
+    async def delete(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, if_match: Optional[str] = None, timeout: Optional[float] = None) -> None:
         """Remove a webhook endpoint: DELETE /api/v1/webhook-endpoints/{id}"""
-        await self._core.call("DELETE", "/api/v1/webhook-endpoints/{id}", (id,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        await self._core.call("DELETE", "/api/v1/webhook-endpoints/{id}", (id,), {}, keyed=True, idempotency_key=idempotency_key, if_match=if_match, timeout=timeout)
 
     async def enable(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.WebhookEndpoint":
         """Enable a webhook endpoint again: POST /api/v1/webhook-endpoints/{id}/enable"""
@@ -1378,9 +1378,9 @@ class AsyncOperations:
         answer: Mapping[str, Any] = await self._core.call("GET", "/api/v1/asyncapi.json", (), {}, timeout=timeout)
         return answer
 
-    async def limits(self, *, timeout: Optional[float] = None) -> "t.Limits":
+    async def limits(self, *, if_none_match: Optional[str] = None, timeout: Optional[float] = None) -> "t.Limits":
         """What you may do, and what is left of it now: GET /api/v1/limits"""
-        answer: "t.Limits" = await self._core.call("GET", "/api/v1/limits", (), {}, timeout=timeout)
+        answer: "t.Limits" = await self._core.call("GET", "/api/v1/limits", (), {}, if_none_match=if_none_match, timeout=timeout)
         return answer
 
     async def status(self, *, timeout: Optional[float] = None) -> "t.PlatformState":

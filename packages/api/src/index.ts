@@ -36,7 +36,7 @@ export {
 } from "./context.ts";
 export { decodeCursor, encodeCursor } from "./cursor.ts";
 export { FailedTries } from "./failed-tries.ts";
-export { etagOf, requireMatch } from "./etag.ts";
+export { etagOf, etagOfBody, requireMatch } from "./etag.ts";
 export { parseIdempotencyKey } from "./idempotency-key.ts";
 export { answersUnderKeys } from "./kept-answers.ts";
 export { inProgress, keyReused, requireSameRequest } from "./idempotency.ts";

@@ -5,6 +5,7 @@ import {
   type ZodOpenApiOperationObject,
   type ZodOpenApiPathsObject,
 } from "zod-openapi";
+import { takesMatch } from "./etag.ts";
 import { otherNames } from "./other-names.ts";
 import { type Document, complete } from "./openapi-complete.ts";
 import { apiPrefix } from "./pipeline.ts";
@@ -32,9 +33,6 @@ const withBody = [
 ] as const;
 const withIdempotency = ["idempotency_in_progress", "idempotency_key_reused"] as const;
 
-/** A creation has no state that could have been seen. */
-const takesMatch = (route: Route): boolean =>
-  route.etag === true && ["PATCH", "PUT", "DELETE"].includes(route.method);
 const showsTag = (route: Route): boolean => route.etag === true && route.method === "GET";
 
 /** Every error that a route can give, its own and those of what each call goes through. */
@@ -132,9 +130,10 @@ const requestHeadersOf = (route: Route): z.ZodObject =>
         "0000000000104200",
       ).optional(),
     }),
-    ...(takesMatch(route) && {
-      "If-Match": text("Does it only to the state with this ETag; else 412.", '"12"').optional(),
-    }),
+    ...(takesMatch(route) &&
+      route.etag && {
+        "If-Match": text("Does it only to the state with this ETag; else 412.", '"12"').optional(),
+      }),
     ...(showsTag(route) && {
       "If-None-Match": text(
         "The ETag that you have: where it is still so, 304.",

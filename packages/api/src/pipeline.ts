@@ -19,7 +19,7 @@ import type { ApiContext } from "./context.ts";
 import { FairStarts } from "./fair-starts.ts";
 import { runOnce } from "./idempotency.ts";
 import { machinery } from "./machinery.ts";
-import { isUnchanged } from "./etag.ts";
+import { conditional, refuseUntold } from "./etag.ts";
 import { observeRequest } from "./metrics.ts";
 import { deprecationHeaders } from "./other-names.ts";
 import { projectionHeaders } from "./projection.ts";
@@ -238,6 +238,7 @@ export class Pipeline {
         body = parseJson(bytes);
       }
     }
+    refuseUntold(route, call);
     if (takesKey(route)) {
       const key = takeKey(call, body);
       // No two devices make up their keys together.
@@ -261,12 +262,7 @@ export class Pipeline {
       return runOnce(route, call);
     const answer = await route.handler(call);
     if (answer === streamed) return undefined;
-    const { etag, headers } = answer;
-    return toWire(
-      route.method === "GET" && etag !== undefined && isUnchanged(call, etag)
-        ? { status: 304, etag, ...(headers && { headers }) }
-        : answer,
-    );
+    return toWire(route.method === "GET" ? conditional(route, call, answer) : answer);
   }
 
   #refusal(thrown: unknown, under: Underway): Wire {

@@ -14,7 +14,7 @@ export type Answer = {
   readonly body?: object | string | Uint8Array | undefined;
   readonly headers?: Readonly<Record<string, string>>;
   readonly position?: bigint | undefined;
-  /** Of a single resource, by `etagOf`: printed as `ETag`; a GET whose `If-None-Match` has it is answered with 304 in place of this. */
+  /** Of a single resource, by `etagOf`: printed as `ETag`; a GET whose `If-None-Match` has it is answered with 304 in place of this. A GET of a route with `etag` that names none has that of its body. */
   readonly etag?: string | undefined;
 };
 
@@ -53,7 +53,7 @@ export type RouteDefinition<Body, Query, Params> = {
   readonly csv?: true;
   /** What `Prefer` does here, for the documentation; left out: nothing. */
   readonly prefer?: string;
-  /** For the documentation: answers have an `etag`; a change holds `If-Match` against it with `requireMatch`. */
+  /** Answers have an `etag`; a change holds `If-Match` against it with `requireMatch`. Where it is missing a change that names a state in `If-Match` is refused. */
   readonly etag?: true;
   /** Beyond those every route can give. */
   readonly errors: readonly ErrorCode[];

@@ -84,9 +84,25 @@ function refuseRaw(error: NodeJS.ErrnoException, socket: Duplex): void {
 const singular = new Set(["host", "authorization", "content-type"]);
 const hostForm = /^[\w.~!$&'()*+,;=:%[\]-]*$/;
 
+/** `POST http://host/path`, as a client behind a proxy may write it: a server takes it, and goes by the host in it (RFC 9112, section 3.2.2). */
+const absoluteForm = /^https?:\/\/([^/?#]+)([^#]*)$/i;
+
+function toOriginForm(request: IncomingMessage): void {
+  const [, host, target] = absoluteForm.exec(request.url!) ?? [];
+  if (host === undefined) return;
+  request.headers.host = host;
+  request.url = target!.startsWith("/") ? target : `/${target}`;
+}
+
 /** Why a request cannot be trusted to mean one thing; undefined when it can. */
 function ambiguity(request: IncomingMessage): string | undefined {
   const { rawHeaders } = request;
+  const coding = request.headers["transfer-encoding"];
+  // Another coding below it would stay in what is read as the body (RFC 9112, section 6.1).
+  if (coding !== undefined && coding.toLowerCase() !== "chunked")
+    return "The body comes in a transfer coding that is not known here: only chunked is.";
+  if (request.headers.host === undefined && request.httpVersionMinor === 1)
+    return "The header Host is missing.";
   const seen = new Set<string>();
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const { length } = rawHeaders[index]!;
@@ -141,15 +157,21 @@ export async function listen(
       ),
       requestTimeout: overrides.requestTimeoutMs ?? limits.requestTimeoutMs,
       keepAliveTimeout: limits.keepAliveTimeoutMs,
+      // Node's own refusal of a request without one is no problem (RFC 9457).
+      requireHostHeader: false,
       connectionsCheckingInterval: overrides.checkEveryMs ?? 5_000,
     },
     (request, response) => {
+      if (!request.url!.startsWith("/")) toOriginForm(request);
       const unclear = ambiguity(request);
       if (unclear === undefined) app(request, response);
       else refuseAmbiguous(unclear, response);
     },
   );
   server.on("clientError", refuseRaw);
+  server.on("checkExpectation", (_request, response: ServerResponse) =>
+    refuseAmbiguous("Of what the header Expect may ask for, only 100-continue is met.", response),
+  );
   server.maxHeadersCount = limits.maxHeadersCount;
   server.maxConnections = connectionLimit(descriptorLimit());
   server.timeout = overrides.silenceTimeoutMs ?? limits.silenceTimeoutMs;

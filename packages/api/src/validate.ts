@@ -13,10 +13,18 @@ export function validate<Output>(
   value: unknown,
   where: "body" | "query" | "path",
 ): Output {
+  const repeated = where === "query" ? repeatedIn(value) : [];
+  if (repeated.length > 0) throw notValid(where, repeated);
   const parsed = (schema ?? nothing).safeParse(value, { error: wordsOf, reportInput: true });
   if (parsed.success) return (schema === undefined ? undefined : parsed.data) as Output;
   throw notValid(where, fieldErrors(parsed.error.issues));
 }
+
+/** No parameter is taken twice: which of them counted would be anybody's guess. Lists have commas. */
+const repeatedIn = (query: unknown): readonly FieldError[] =>
+  Object.entries(query ?? {}).flatMap(([path, value]) =>
+    Array.isArray(value) ? [{ path, code: "duplicate", message: "is given more than once" }] : [],
+  );
 
 /** The refusal of a request whose `where` has wrong fields, at least one. */
 export function notValid(

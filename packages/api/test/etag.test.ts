@@ -59,6 +59,24 @@ describe("a route whose answers have tags", () => {
             }),
             route({
               ...shape,
+              method: "GET",
+              path: "/shown",
+              summary: "Get what has no tag of its own",
+              handler: () => ({ status: 200, body: { version: revision } }),
+            }),
+            route({
+              method: "PUT",
+              path: "/untold",
+              scope: "*",
+              errors: [],
+              response: z.object({ version: z.int() }),
+              summary: "Change what nobody can tell apart",
+              mutates: true,
+              body: z.strictObject({}),
+              handler: () => ({ status: 200, body: { version: ++revision } }),
+            }),
+            route({
+              ...shape,
               method: "PATCH",
               path: "/thing",
               summary: "Change it",
@@ -75,11 +93,11 @@ describe("a route whose answers have tags", () => {
       ],
     },
   };
-  const call = (method: string, headers: Record<string, string>) =>
-    world.call(method, "/api/v1/thing", {
+  const call = (method: string, headers: Record<string, string>, path = "/thing") =>
+    world.call(method, `/api/v1${path}`, {
       key: world.partners[0]!.key,
       headers,
-      ...(method === "PATCH" && { body: {} }),
+      ...(method !== "GET" && { body: {} }),
     });
 
   beforeAll(async () => {
@@ -101,6 +119,17 @@ describe("a route whose answers have tags", () => {
       { code: "precondition_failed", etag: '"1"' },
     ]);
     expect((await call("GET", { "if-none-match": tag })).body).toEqual({ version: 1 });
+  });
+
+  it("tags what is shown by its body where nothing smaller tells, and passes over no If-Match where nothing has a tag", async () => {
+    const first = await call("GET", {}, "/shown");
+    const tag = first.headers.get("etag")!;
+    expect((await call("GET", { "if-none-match": tag }, "/shown")).status).toBe(304);
+    const refused = await call("PUT", { "if-match": tag }, "/untold");
+    expect([refused.status, refused.body.code]).toEqual([412, "precondition_failed"]);
+    expect((await call("GET", {}, "/shown")).body).toEqual(first.body);
+    expect((await call("PUT", { "if-match": "*" }, "/untold")).status).toBe(200);
+    expect((await call("GET", { "if-none-match": tag }, "/shown")).status).toBe(200);
   });
 
   it("gives a repeated change its first answer, although the state it names has passed", async () => {

@@ -85,6 +85,33 @@ test("what is not HTTP, and headers that are too large, end with a 400 problem",
   ).toContain("headers are larger");
 });
 
+test("what nobody can be sure about ends with a 400 problem, whichever layer notices it", async () => {
+  const { listening } = await serve();
+  const closing = "Connection: close\r\n";
+  for (const [head, why] of [
+    [closing, "Host is missing"],
+    [`Host: x\r\nHost: y\r\n${closing}`, "there twice"],
+    [`Host: x\r\nTransfer-Encoding: gzip, chunked\r\n${closing}`, "transfer coding"],
+    [`Host: x\r\nExpect: a-miracle\r\n${closing}`, "Expect"],
+  ]) {
+    const answer = await raw(listening.port, `POST / HTTP/1.1\r\n${head}\r\n0\r\n\r\n`);
+    expect(answer, why).toMatch(/^HTTP\/1\.1 400 [\s\S]*"code":"bad_request"/);
+    expect(answer).toContain(why);
+  }
+  expect(await raw(listening.port, "POST / HTTP/1.0\r\n\r\n")).toMatch(/^HTTP\/1\.1 200 /);
+});
+
+test("an address in the absolute form is the same as its path at that host", async () => {
+  const { listening, open } = await serve();
+  const asked = raw(
+    listening.port,
+    "GET http://shop.example/hold HTTP/1.1\r\nHost: other\r\nConnection: close\r\n\r\n",
+  );
+  await until(() => open.length === 1);
+  open[0]!();
+  expect(await asked).toContain("held");
+});
+
 test("stop lets what is in flight finish, takes nothing new, and cuts what is left at the deadline", async () => {
   const { url, listening, open } = await serve();
   const held = fetch(`${url}/hold`);

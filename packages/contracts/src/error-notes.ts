@@ -37,7 +37,7 @@ export const errorNotes: Readonly<Record<ErrorCode, string>> = {
   conflict:
     "What you want to change has moved on: a message that is no longer scheduled cannot be canceled. Read it again.",
   precondition_failed:
-    "`If-Match` names another state than the present one, whose tag is in `etag`: somebody changed it since you read it. Read it again and decide anew. Nothing was changed.",
+    "`If-Match` names another state than the present one, whose tag is in `etag`: somebody changed it since you read it. Read it again and decide anew. Nothing was changed. What has no `ETag` takes no `If-Match` but `*`.",
   external_id_taken:
     "`contact_id` names the contact that has it. Merge the two, or take the id from that one first. Nothing of the request was applied.",
   contact_merged: "`merged_into` names the contact that it is part of now: change that one.",

@@ -24,6 +24,14 @@ export { CheckpointAhead } from "./feed.ts";
 export { change, MAX_CHANGE_TRIES, recordedOf } from "./change.ts";
 export type { Changed, ChangeOptions, Decision } from "./change.ts";
 export * from "./copy/index.ts";
+export {
+  ArchiveRefused,
+  archivePostgresLog,
+  lookAtArchives,
+  restorePostgresLog,
+} from "./postgres/archive/archive.ts";
+export type { Archived, ArchiveOptions } from "./postgres/archive/archive.ts";
+export { ArchiveDamaged } from "./postgres/archive/files.ts";
 export { openPostgresCopySource, openPostgresCopyTarget } from "./postgres/copy-target.ts";
 export type { PostgresCopyOptions, PostgresCopySource } from "./postgres/copy-target.ts";
 export type { EventStoreCopyOptions } from "./eventstoredb/copy-target.ts";

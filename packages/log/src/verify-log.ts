@@ -28,6 +28,8 @@ export type VerifyLogOptions = {
   readonly seals?: readonly Seal[];
   /** Where an earlier run had come to, and this one goes on: what lies before is taken as it was. */
   readonly from?: Seal | undefined;
+  /** The folder of archived events, where there are some. */
+  readonly archiveDir?: string | undefined;
   /** Is given every event, in order, once it is sound by itself. */
   readonly onEvents?: (events: readonly RecordedEvent[]) => Promise<void>;
   readonly onProgress?: (progress: {
@@ -60,7 +62,7 @@ const rememberedStreams = 200_000;
  */
 export async function verifyByReading(
   log: CopySource,
-  { flawOf, onEvents, onProgress, signal }: Omit<VerifyLogOptions, "seals" | "from">,
+  { flawOf, onEvents, onProgress, signal }: Omit<VerifyLogOptions, "seals" | "from" | "archiveDir">,
 ): Promise<VerifiedLog> {
   const head = await log.head();
   const last = new Map<string, number>();

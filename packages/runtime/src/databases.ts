@@ -104,7 +104,7 @@ export function openPool(
 
 /** Opens the log of a namespace in the engine that the settings name. Throws LogUnavailable when it does not answer. */
 export async function openLog(
-  settings: Pick<Settings, "log" | "eventstoreUrl">,
+  settings: Pick<Settings, "log" | "eventstoreUrl" | "archiveDir">,
   server: Server,
   namespace: Namespace,
   logger: Logger,
@@ -126,5 +126,6 @@ export async function openLog(
       if (!(error instanceof InvalidConnectionString)) throw error;
       throw new SettingsError(`HELIOGRAPH_EVENTSTORE_URL: ${error.message}`);
     }
-  return openPostgresLog({ ...common, connection: databaseConfig(server, namespace) });
+  const { archiveDir } = settings;
+  return openPostgresLog({ ...common, connection: databaseConfig(server, namespace), archiveDir });
 }

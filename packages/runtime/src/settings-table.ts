@@ -59,6 +59,12 @@ export const settingsTable = {
     consequence:
       "Holds the embedded PostgreSQL, `master.key`, `dev.json` and, where mail is not sent, `outbox/`. One running instance per folder.",
   }),
+  HELIOGRAPH_ARCHIVE_DIR: text().meta({
+    allowed: "a folder",
+    preset: "the folder `archive` of the data folder",
+    consequence:
+      "Where `npm run ops -- archive` puts old events. Every process that reads the log needs the same folder: [the log's archive](archive.md).",
+  }),
   HELIOGRAPH_ATTACHMENTS_URL: url(
     ["https:", "http:"],
     "`https://accesskey:secretkey@host/bucket/prefix?region=eu-central-1`",

@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import type { Environment as LogEnvironment } from "@heliograph/contracts";
 import { z } from "zod";
 import { withCredentials } from "./credentials.ts";
@@ -16,6 +17,8 @@ export type Settings = {
   /** The one address of the public site, without a slash at the end; undefined: `publicUrl`. */
   readonly siteUrl: string | undefined;
   readonly dataDir: string;
+  /** Where archived events are. */
+  readonly archiveDir: string;
   readonly databaseUrl: string | undefined;
   /** S3-compatible storage; undefined: a folder in `dataDir`. */
   readonly attachmentsUrl: string | undefined;
@@ -252,6 +255,7 @@ export function readSettings(
     port: values.HELIOGRAPH_PORT,
     host: values.HELIOGRAPH_HOST,
     dataDir: values.HELIOGRAPH_DATA_DIR,
+    archiveDir: values.HELIOGRAPH_ARCHIVE_DIR ?? join(values.HELIOGRAPH_DATA_DIR, "archive"),
     databaseUrl,
     attachmentsUrl: values.HELIOGRAPH_ATTACHMENTS_URL,
     attachmentsQuotaBytes: values.HELIOGRAPH_ATTACHMENTS_QUOTA_MB * 1_000_000,

@@ -11,6 +11,7 @@ import {
 } from "@heliograph/runtime";
 import type pg from "pg";
 import { sayingOf } from "../error.ts";
+import { lookAtArchive } from "./archive.ts";
 import { lookAtCertificates } from "./certificates.ts";
 import type { Check, Finding, Namespace, OpenPlace, Place } from "./check.ts";
 import { lookAtConsumers, lookAtDeadLetters } from "./consumers.ts";
@@ -46,6 +47,7 @@ const checks: readonly Check[] = [
   { name: "gateways", needs: "this release", look: lookAtBreakers },
   { name: "certificates", needs: "this release", look: lookAtCertificates },
   { name: "wallets", needs: "this release", look: lookAtWallets },
+  { name: "archive", needs: "this release", look: lookAtArchive },
   { name: "log", needs: "this release", look: lookAtLog },
 ];
 

@@ -18,7 +18,8 @@ export async function lookAtLog(
   let read = 0;
   for (const namespace of namespaces) {
     const connection = databaseConfig(place.server, namespace);
-    const options = { flawOf: readEventFlaw, signal };
+    const { archiveDir } = place.settings;
+    const options = { flawOf: readEventFlaw, signal, archiveDir };
     const { events, flaw } = await verifyPostgresTail(connection, newest, options);
     read += events;
     if (flaw !== undefined)

@@ -55,6 +55,7 @@ const groups: readonly Group[] = [
     entries: [
       { path: "/partners", label: "Partners", scope: "admin" },
       { path: "/prices", label: "Prices", scope: "admin" },
+      { path: "/backtests", label: "Backtests", scope: "admin" },
       { path: "/evaluations", label: "Evaluations", scope: "admin" },
       { path: "/projections", label: "Projections", scope: "admin" },
       { path: "/dead-letters", label: "Dead letters", scope: "admin" },
@@ -86,6 +87,7 @@ const letters: Readonly<Record<string, string>> = {
   "/audit": "a",
   "/partners": "n",
   "/prices": "q",
+  "/backtests": "z",
   "/evaluations": "v",
   "/projections": "j",
   "/dead-letters": "d",

@@ -120,7 +120,7 @@ describe("rows of a CSV file", () => {
           { source: "erp", id: "7" },
         ],
       },
-      "invalid_value",
+      "invalid_type",
     ]);
   });
 
@@ -159,10 +159,22 @@ describe("rows of an NDJSON file", () => {
       { name: "Ada", external_ids: [sms("+15551234567")] },
       { name: "=Bo" },
       "invalid_type",
-      "invalid_value",
+      "unknown_field",
       "malformed_json",
     ]);
     expect((await rows(text, "ndjson")).map(({ line }) => line)).toEqual([1, 3, 4, 5, 6]);
+  });
+
+  test("says what is wrong with a row in the words and by the codes that a request is refused with", async () => {
+    const text = `{"name":5}\n{"nam":"Ada"}\n{"external_ids":[{"source":"sms"}]}\n{"language":"nowhere at all"}`;
+    const faults = (await rows(text, "ndjson")).map((row) => "fault" in row && row.fault);
+    expect(faults).toEqual([
+      { field: "name", code: "invalid_type", message: "must be text" },
+      { field: "nam", code: "unknown_field", message: "this field does not exist" },
+      { field: "external_ids.0.id", code: "required", message: "is required" },
+      expect.objectContaining({ field: "language" }),
+    ]);
+    expect(JSON.stringify(faults)).not.toMatch(/Invalid input|expected|Unrecognized/);
   });
 });
 

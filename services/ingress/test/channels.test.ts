@@ -226,10 +226,10 @@ describe("a message to a contact", () => {
     const step = { channel: "email", subject: "s", text: "x", on: ["failed"] };
     const sent = await to(id, { failover: [step] });
     expect([sent.status, sent.body.to]).toEqual([202, "+15551300022"]);
-    expect(loosely(await request(sent.body.id))).toMatchObject({
-      to: "+15551300022",
-      failover: [{ to: "ada@example.com" }],
+    const { body: shown } = await world.call("GET", `/api/v1/messages/${sent.body.id}`, {
+      key: partner.key,
     });
+    expect([shown.to, shown.failover[1].to]).toEqual(["+15551300022", "ada@example.com"]);
     const other = await contact({ source: "crm", id: "C-21" });
     expect((await post(`/contacts/${id}/merge`, { into: other })).status).toBe(200);
     expect((await to(id)).body.to).toBe("+15551300022");
@@ -240,6 +240,16 @@ describe("a message to a contact", () => {
         })
       ).body.data[0].message.to,
     ).toBe("+15551300022");
+  });
+
+  test("is sealed as a reply is, so that erasing the contact stops what waits for it and forgets what was written", async () => {
+    const id = await contact({ source: "sms", id: "+15551300025" });
+    const sent = await to(id, { text: "Only for you" });
+    const shown = await world.call("GET", `/api/v1/messages/${sent.body.id}`, { key: partner.key });
+    expect(shown.body).toMatchObject({ to: "+15551300025", content: { text: "Only for you" } });
+    expect(JSON.stringify(await request(sent.body.id))).not.toMatch(/Only for you|15551300025/);
+    const plain = await send({ ...sms, text: "For whoever has the number" });
+    expect(JSON.stringify(await request(plain.body.id))).toContain("For whoever has the number");
   });
 
   test("is refused where there is no such contact, none any more, or no address of it", async () => {

@@ -62,6 +62,7 @@ test("whole numbers of a query are decimal digits", () => {
     );
   expect(refusal(schema, { limit: "101" })).toBe("limit | too_big | must be at most 100");
   expect(refusal(schema, { limit: ["1", "2"] })).toBe("limit | invalid_type | must be text");
+  expect(() => validate(schema, { limit: ["1", "2"] }, "query")).toThrow("given more than once");
 });
 
 test("a time that is none is refused in words", () => {

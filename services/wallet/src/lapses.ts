@@ -1,4 +1,4 @@
-import { type EventData, failpoint, streamOf, uuid5 } from "@heliograph/contracts";
+import { type EventData, failpoint, readEventFlaw, streamOf, uuid5 } from "@heliograph/contracts";
 import { overAt, partnerOfWallet } from "@heliograph/domain";
 import type { NewEvent, RecordedEvent } from "@heliograph/log";
 import type { ClockState, ReactorTools } from "@heliograph/runtime";
@@ -8,6 +8,7 @@ import {
   forgetOpenHolds,
   noteOpenHolds,
   type OpenHold,
+  putOffOpenHolds,
   readMark,
 } from "./tables/ledger.ts";
 import { readHolds } from "./tables/wallet.ts";
@@ -17,13 +18,15 @@ const lookEveryMs = 1_000;
 const settledMs = 5_000;
 /** Events read, and holds lapsed, in one go: the ledger's own work comes in between. */
 const atOnce = 200;
+/** A hold that cannot be asked for is tried again so much later: a release may have come that can. */
+const putOffMs = 86_400_000;
 
 type Tools = Pick<ReactorTools, "context" | "logger" | "signal">;
 
 /**
  * Lets holds lapse whose messages came to nothing. Each hold is looked at once, a few seconds after it was made; where it is still open, it is noted with the
  * time at which its message is over for certain. When that has passed by the partner's clock, `HoldLapsed` asks the ledger, which decides it among everything else
- * that it is asked: the timer moves no funds itself. Asking twice is asking once, since each hold has one stream for it.
+ * that it is asked: the timer moves no funds itself. Asking twice is asking once, since each hold has one stream for it. What is damaged holds up nobody else's: it is told of and passed over.
  */
 export function openLapses(tools: Tools, realNow: () => number = Date.now) {
   const { context, logger, signal } = tools;
@@ -48,9 +51,17 @@ export function openLapses(tools: Tools, realNow: () => number = Date.now) {
     if (young >= 0) nextOldAt = page.events.at(-1)!.recordedAt + settledMs;
     const reached = young < 0 ? page.position : (old.at(-1)?.position ?? mark);
     if (reached === mark) return false;
-    await noteOpenHolds(context.pool, await stillOpen(context, old), reached);
+    await noteOpenHolds(context.pool, await stillOpen(context, old.filter(isSound)), reached);
     mark = reached;
     return young < 0 && page.events.length === atOnce;
+  }
+
+  function isSound(event: RecordedEvent): boolean {
+    const flaw = readEventFlaw(event);
+    if (flaw === undefined) return true;
+    const about = { position: String(event.position), flaw };
+    logger.error(about, "holds of an event that cannot be read do not lapse");
+    return false;
   }
 
   async function look(): Promise<void> {
@@ -138,15 +149,24 @@ async function lapse({ context, logger }: Tools, realNow: () => number): Promise
       events: [lapsed(context, hold)],
     })),
   );
+  const refused = new Map<string, Date>();
   for (const [index, outcome] of outcomes.entries()) {
-    if (outcome.kind === "invalid") throw new Error(`HoldLapsed: ${outcome.message}`);
+    const { message_id, wallet, partner } = open[index]!;
+    const about = { wallet, message: message_id };
+    if (outcome.kind === "invalid") {
+      refused.set(message_id, new Date(context.clock.now(partner) + putOffMs));
+      logger.error({ ...about, error: outcome.message }, "a hold cannot lapse");
+    }
     if (outcome.kind !== "appended") continue;
     lapsedHolds.inc({ environment: context.environment });
-    const { message_id, wallet } = open[index]!;
-    logger.warn({ wallet, message: message_id }, "nothing became of a message: its hold lapses");
+    logger.warn(about, "nothing became of a message: its hold lapses");
   }
   await failpoint("wallet.after_lapse");
-  await forgetOpenHolds(context.pool, ids);
+  if (refused.size > 0) await putOffOpenHolds(context.pool, refused);
+  await forgetOpenHolds(
+    context.pool,
+    ids.filter((id) => !refused.has(id)),
+  );
   return due.length === atOnce;
 }
 
@@ -168,11 +188,8 @@ const lapsed = (
 /** When, in real time, a sandbox's clock was set forward last. */
 const movedAt = ({ aheadMs, jumps }: ClockState): number => (jumps.at(-1)?.to ?? 0) - aheadMs;
 
-/** When a message is over for certain; one that the log does not have, some days after its hold. */
-const endOf = (
-  request: { readonly type: string; readonly data: object } | undefined,
-  held: RecordedEvent,
-): number =>
-  request?.type === "MessageRequested"
-    ? overAt(request.data as EventData<"MessageRequested">)
+/** When a message is over for certain; one that the log does not have, or that cannot be read, some days after its hold. */
+const endOf = (request: RecordedEvent | undefined, held: RecordedEvent): number =>
+  request?.type === "MessageRequested" && readEventFlaw(request) === undefined
+    ? overAt(request.data)
     : held.recordedAt + 7 * 86_400_000;

@@ -1,6 +1,6 @@
 import type { Proof } from "@heliograph/domain";
 import type { EventLog } from "@heliograph/log";
-import type { ReactorTools } from "@heliograph/runtime";
+import { isMachinery, messageOf, type ReactorTools } from "@heliograph/runtime";
 import { proveWallet } from "./api/proof.ts";
 import { proofFinished, proofMismatches } from "./metrics.ts";
 import {
@@ -76,7 +76,11 @@ export function openNightlyProof(tools: Tools, realNow: () => number = Date.now)
 
   async function prove(shown: ShownWallet): Promise<void> {
     const { wallet, position } = shown;
-    const proven = await proveShown(context.log, shown, ended);
+    const proven = await proveShown(context.log, shown, ended).catch((error: unknown) => {
+      if (isMachinery(error)) throw error;
+      // A wallet that cannot be computed is found like one that differs, and the next have their turn.
+      return { mismatch: `it cannot be computed: ${messageOf(error)}` };
+    });
     if (proven === undefined) return;
     const { mismatch } = proven;
     if (mismatch !== undefined)

@@ -1,5 +1,5 @@
 import { streamOf, uuid7 } from "@heliograph/contracts";
-import { ofType } from "@heliograph/log";
+import { type EventLog, ofType } from "@heliograph/log";
 import { runConsumer } from "@heliograph/runtime";
 import { until } from "@heliograph/testkit";
 import { openWorld, type World } from "@heliograph/testkit/world";
@@ -166,4 +166,65 @@ test("a timer that was killed before it forgot a hold asks for it once all the s
     expect(await log.readStream(streamOf("hold", one.idOf(0)))).toHaveLength(1);
     expect(await log.readStream(streamOf("hold", one.idOf(1)))).toHaveLength(0);
   }
+});
+
+test("what is damaged lapses for nobody and holds up nobody else's: a hold that cannot be read, a request that cannot, and a row that the log refuses", async () => {
+  const { sandbox: context } = world.platform.contexts;
+  const { log, pool } = context;
+  const from = await log.head();
+  const running = await Promise.all(
+    [walletProjector, walletLedger].map((each) => runConsumer(each, context)),
+  );
+  const [unread, doubtful, sound] = [partnerOn(log), partnerOn(log), partnerOn(log)];
+  for (const one of [unread, doubtful, sound]) {
+    await one.topUp("1");
+    await one.request(0, new Date(Date.now() + 3_600_000).toISOString());
+    await until(async () => count(await one.events(), "FundsHeld") === 1);
+    await advance(one.partner, 27 * 3_600);
+  }
+  for (const consumer of running) {
+    await consumer.caughtUp(await log.head());
+    await consumer.stop();
+  }
+  await pool.query("update wallet_ledger.marks set position = $1", [from]);
+  await pool.query("delete from wallet_ledger.open_holds");
+  await pool.query(
+    "insert into wallet_ledger.open_holds values ('nonsense', $1, $1, 'none', '2000-01-01')",
+    [sound.partner],
+  );
+  const damaged: EventLog = {
+    ...log,
+    readAll: async (options) => {
+      const page = await log.readAll(options);
+      const damage = (event: (typeof page.events)[number]) =>
+        event.metadata.partner === unread.partner ? { ...event, data: null as never } : event;
+      return { ...page, events: page.events.map(damage) };
+    },
+    readStreams: async (streams, options) => {
+      const read = await log.readStreams(streams, options);
+      const of = streams.find((stream) => stream === streamOf("message", doubtful.idOf(0)));
+      return of === undefined
+        ? read
+        : new Map([...read, [of, read.get(of)!.map((event) => ({ ...event, data: {} as never }))]]);
+    },
+  };
+  const { logger } = context;
+  const { signal } = new AbortController();
+  const lapses = openLapses(
+    { context: { ...context, log: damaged }, logger, signal },
+    () => Date.now() + 60_000,
+  );
+  const lapsed = async (one: typeof sound) =>
+    (await log.readStream(streamOf("hold", one.idOf(0)))).length;
+  await until(async () => (await lapsed(sound)) === 1);
+  await lapses.stop();
+  expect([await lapsed(unread), await lapsed(doubtful)]).toEqual([0, 0]);
+  const { rows } = await pool.query(
+    "select message_id, due_at > now() as later from wallet_ledger.open_holds order by message_id",
+  );
+  // The one whose request cannot be read waits for some days; the other is tried again.
+  expect(rows).toEqual([
+    { message_id: doubtful.idOf(0), later: true },
+    { message_id: "nonsense", later: true },
+  ]);
 });

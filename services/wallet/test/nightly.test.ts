@@ -1,8 +1,11 @@
+import { streamOf } from "@heliograph/contracts";
+import type { EventLog } from "@heliograph/log";
 import { runConsumer } from "@heliograph/runtime";
 import { until } from "@heliograph/testkit";
 import { openWorld } from "@heliograph/testkit/world";
 import { expect, test } from "vitest";
 import { service } from "../src/index.ts";
+import { openNightlyProof } from "../src/nightly.ts";
 import { proofMismatches } from "../src/metrics.ts";
 import { walletProjector } from "../src/projector.ts";
 import { walletLedger } from "../src/reactor.ts";
@@ -70,5 +73,23 @@ test("the nightly proof finds a wallet that was tampered with, after a restart t
   running = await run();
   await until(async () => (await gauge()) === 0);
   for (const consumer of running) await consumer.stop();
+
+  // One that cannot be computed is found too, and the others are computed.
+  const broken: EventLog = {
+    ...log,
+    scanStream: (stream, options) => {
+      if (stream === streamOf("wallet", lost.partner)) throw new TypeError("it is damaged");
+      return log.scanStream(stream, options);
+    },
+  };
+  await night();
+  const { signal } = new AbortController();
+  const about = { context: { ...context, log: broken }, logger: context.logger, signal };
+  const nightly = openNightlyProof(about);
+  await until(async () => (await gauge()) === 1);
+  await nightly.stop();
+  expect((await proofs()).map(({ mismatch }) => mismatch).filter(Boolean)).toEqual([
+    "it cannot be computed: it is damaged",
+  ]);
   await world.close();
 });

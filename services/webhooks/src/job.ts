@@ -25,7 +25,7 @@ import type { DeliveryAttempt, DeliveryStatus } from "./tables/webhooks.ts";
  *
  * It is pending without an attempt when memory has no room, when its endpoint waits for longer than a second (it cools, or asked for time) or is
  * being probed, and when a second has passed without a result: the last kind has a row and stays in memory, and is sent from there. Any
- * state but delivered becomes discarded when the endpoint is disabled or deleted. A retry by hand takes a delivery of any state back to its lane with a new
+ * state but delivered becomes discarded when the endpoint is disabled or deleted, and what comes while it is disabled is so from the beginning. A retry by hand takes a delivery of any state back to its lane with a new
  * schedule, before all others and past a pause; a replay does so too, but takes its turn. Another URL ends the pause and makes all that is pending due.
  */
 export type Job = {

@@ -6,7 +6,7 @@ const idleMs = 60_000;
 /** Such lanes are looked for this often. */
 export const evictEveryMs = 30_000;
 
-/** An enabled endpoint and what it is told, looked at for each event of its partner; undefined is every type. */
+/** An endpoint and what it is told, looked at for each event of its partner; undefined is every type. */
 type Subscriber = { readonly endpoint: Endpoint; readonly types: ReadonlySet<string> | undefined };
 
 const subscriberOf = (endpoint: Endpoint): Subscriber => ({
@@ -35,8 +35,8 @@ export class Lanes {
   set(endpoint: Endpoint): void {
     const mine = this.#byPartner.get(endpoint.partner) ?? new Map<string, Subscriber>();
     this.#byPartner.set(endpoint.partner, mine);
-    if (endpoint.status === "enabled") mine.set(endpoint.id, subscriberOf(endpoint));
-    else mine.delete(endpoint.id);
+    if (endpoint.status === "deleted") mine.delete(endpoint.id);
+    else mine.set(endpoint.id, subscriberOf(endpoint));
     if (endpoint.status === "deleted") this.#endpoints.delete(endpoint.id);
     else this.#endpoints.set(endpoint.id, endpoint);
     const lane = this.#lanes.get(endpoint.id);
@@ -52,7 +52,7 @@ export class Lanes {
     lane.target = target;
   }
 
-  /** The partner's enabled endpoints that want this event, whose public type is `type`. */
+  /** The partner's endpoints that want this event, whose public type is `type`. What a disabled one misses is discarded, so that a replay finds it. */
   *matching(partner: string, type: string, event: LifecycleSource): Generator<Endpoint> {
     for (const { endpoint, types } of this.#byPartner.get(partner)?.values() ?? [])
       if (

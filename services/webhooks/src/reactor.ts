@@ -110,6 +110,9 @@ const noticeOf = ({
   event: { type, data } as Notice["event"],
 });
 
+const isNoticeOf = (endpointId: string, event: RecordedEvent): boolean =>
+  isEndpointNotice(event) && event.data.endpoint_id === endpointId;
+
 /** The reactor of one owner, from its start until it stops. */
 class Instance implements ReactorInstance<ConsumedType> {
   readonly #given: Given;
@@ -225,6 +228,8 @@ class Instance implements ReactorInstance<ConsumedType> {
     const { environment } = this.#given.tools.context;
     let lifecycle, body;
     for (const endpoint of this.#given.lanes.matching(accountOf(partner), type, event)) {
+      // That it was disabled is nothing that it missed.
+      if (endpoint.status !== "enabled" && isNoticeOf(endpoint.id, event)) continue;
       lifecycle ??= toLifecycle(event, environment)!;
       body ??= lifecycleBody(lifecycle, sequence);
       const job = newJob(lifecycle, event.position, sequence, body, endpoint.id, event.recordedAt);

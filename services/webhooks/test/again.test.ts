@@ -248,6 +248,21 @@ it("what waits by itself goes on when a replay of it is canceled, and what was d
   ]);
 });
 
+it("a replay sends what an endpoint missed while it was disabled", async () => {
+  const { id } = await h.endpoint(sink.url);
+  const data = { url: sink.url };
+  await h.endpointEvent(id, "WebhookEndpointUpdated", { ...data, status: "disabled" });
+  await h.event();
+  const [missed] = await h.settled(id, "discarded");
+  expect(missed!.attempts).toEqual([]);
+  await h.endpointEvent(id, "WebhookEndpointUpdated", { ...data, status: "enabled" });
+  await h.caughtUp();
+  expect(sink.requests).toHaveLength(0);
+  await retry(id, missed!.id, { correlation: newId("rpl") });
+  const [sent] = await h.settled(id, "delivered");
+  expect([sent!.id, sink.requests.length]).toEqual([missed!.id, 1]);
+});
+
 it("deliveries that are over go when they are old, and none that waits or that the checkpoint is not past", async () => {
   const { id } = await h.endpoint(sink.url);
   await h.event();

@@ -11,7 +11,7 @@ export type Operations = {
     /** Send up to 1,000 messages, each with its own result: `POST /api/v1/messages/batch` */ sendBatch(body: T.SendBatch, options?: C.Options<"idempotencyKey">): Promise<T.BatchAnswer>;
     /** Every event of a message, oldest first: `GET /api/v1/messages/{id}/timeline` */ timeline(id: string | number, options?: C.Options<never>): Promise<T.Timeline>;
     /** Cancel a message that is still scheduled: `POST /api/v1/messages/{id}/cancel` */ cancel(id: string | number, options?: C.Options<"idempotencyKey">): Promise<T.Message>;
-    /** Get a message, now or as of an earlier position or time: `GET /api/v1/messages/{id}` */ get(id: string | number, query?: { /** A position of the log, or a time by its clock (RFC 3339): the answer is as it was then. */ readonly as_of?: string }, options?: C.Options<never>): Promise<T.Message>;
+    /** Get a message, now or as of an earlier position or time: `GET /api/v1/messages/{id}` */ get(id: string | number, query?: { /** A position of the log, or a time by its clock (RFC 3339): the answer is as it was then. */ readonly as_of?: string }, options?: C.Options<"ifNoneMatch">): Promise<T.Message>;
     /** Which events a field of a message comes from, now or as of an earlier position or time: `GET /api/v1/messages/{id}/explain` */ explain(id: string | number, query: { /** The field of the answer, or its path. */ readonly field: string; /** A position of the log, or a time by its clock (RFC 3339): the answer is as it was then. */ readonly as_of?: string }, options?: C.Options<never>): Promise<T.FieldExplanation>;
   };
   readonly conversations: {
@@ -36,7 +36,7 @@ export type Operations = {
   readonly broadcasts: {
     /** Draft a message to many contacts: `POST /api/v1/broadcasts` */ create(body: T.CreateBroadcast, options?: C.Options<"idempotencyKey">): Promise<T.Broadcast>;
     /** List broadcasts, newest first: `GET /api/v1/broadcasts` */ list(query?: { /** How many at most. */ readonly limit?: number; /** `next_cursor` of an earlier page. */ readonly after?: string; /** `prev_cursor` of an earlier page. */ readonly before?: string; /** Its status. */ readonly status?: "draft" | "running" | "paused" | "done" | "canceled" }, options?: C.Options<"minLogPosition">): C.Listing<T.Broadcast, T.BroadcastList>;
-    /** Get how far a broadcast is: `GET /api/v1/broadcasts/{id}` */ get(id: string | number, options?: C.Options<"minLogPosition">): Promise<T.Broadcast>;
+    /** Get how far a broadcast is: `GET /api/v1/broadcasts/{id}` */ get(id: string | number, options?: C.Options<"minLogPosition" | "ifNoneMatch">): Promise<T.Broadcast>;
     readonly recipients: {
       /** List whom a broadcast is for, and why some were skipped: `GET /api/v1/broadcasts/{id}/recipients` */ list(id: string | number, query?: { /** How many at most. */ readonly limit?: number; /** `next_cursor` of an earlier page. */ readonly after?: string; /** `prev_cursor` of an earlier page. */ readonly before?: string; /** Its status. */ readonly status?: "pending" | "accepted" | "skipped" }, options?: C.Options<"minLogPosition">): C.Listing<T.BroadcastRecipient, T.BroadcastRecipientList>;
     };
@@ -48,10 +48,10 @@ export type Operations = {
   readonly templates: {
     /** Create a template with its first version: `POST /api/v1/templates` */ create(body: T.CreateTemplate, options?: C.Options<"idempotencyKey">): Promise<T.Template>;
     /** List templates, newest first: `GET /api/v1/templates` */ list(query?: { /** How many at most. */ readonly limit?: number; /** `next_cursor` of an earlier page. */ readonly after?: string; /** `prev_cursor` of an earlier page. */ readonly before?: string; /** How the message travels. */ readonly channel?: "sms" | "whatsapp" | "email" | "push" | "telegram" | "broadcast" }, options?: C.Options<"minLogPosition">): C.Listing<T.TemplateSummary, T.TemplateList>;
-    /** Get a template by id or slug, now or as of an earlier position or time: `GET /api/v1/templates/{id}` */ get(id: string | number, query?: { /** Needed with a slug that several channels have. */ readonly channel?: "sms" | "whatsapp" | "email" | "push" | "telegram" | "broadcast"; /** A position of the log, or a time by its clock (RFC 3339): the answer is as it was then. */ readonly as_of?: string }, options?: C.Options<never>): Promise<T.Template>;
+    /** Get a template by id or slug, now or as of an earlier position or time: `GET /api/v1/templates/{id}` */ get(id: string | number, query?: { /** Needed with a slug that several channels have. */ readonly channel?: "sms" | "whatsapp" | "email" | "push" | "telegram" | "broadcast"; /** A position of the log, or a time by its clock (RFC 3339): the answer is as it was then. */ readonly as_of?: string }, options?: C.Options<"ifNoneMatch">): Promise<T.Template>;
     readonly versions: {
       /** Add a version to a template: `POST /api/v1/templates/{id}/versions` */ create(id: string | number, body: T.AddTemplateVersion, options?: C.Options<"idempotencyKey"> & { readonly query?: { /** Needed with a slug that several channels have. */ readonly channel?: "sms" | "whatsapp" | "email" | "push" | "telegram" | "broadcast" } }): Promise<T.TemplateVersion>;
-      /** Get one version of a template: `GET /api/v1/templates/{id}/versions/{version}` */ get(id: string | number, version: string | number, query?: { /** Needed with a slug that several channels have. */ readonly channel?: "sms" | "whatsapp" | "email" | "push" | "telegram" | "broadcast" }, options?: C.Options<never>): Promise<T.TemplateVersion>;
+      /** Get one version of a template: `GET /api/v1/templates/{id}/versions/{version}` */ get(id: string | number, version: string | number, query?: { /** Needed with a slug that several channels have. */ readonly channel?: "sms" | "whatsapp" | "email" | "push" | "telegram" | "broadcast" }, options?: C.Options<"ifNoneMatch">): Promise<T.TemplateVersion>;
     };
     /** Render a template without sending anything: `POST /api/v1/templates/{id}/preview` */ preview(id: string | number, body: T.PreviewTemplate, options?: C.Options<never> & { readonly query?: { /** Needed with a slug that several channels have. */ readonly channel?: "sms" | "whatsapp" | "email" | "push" | "telegram" | "broadcast" } }): Promise<T.RenderedTemplate>;
   };
@@ -148,7 +148,7 @@ export type Operations = {
   readonly backtests: {
     /** Try routing rules or prices on messages of the past; sends and appends nothing: `POST /api/v1/backtests` */ create(body: T.RequestBacktest, options?: C.Options<"idempotencyKey">): Promise<T.BacktestSummary>;
     /** List backtests, newest first: `GET /api/v1/backtests` */ list(query?: { /** How many at most. */ readonly limit?: number; /** `next_cursor` of an earlier page. */ readonly after?: string; /** `live` or `sandbox`. */ readonly environment?: "live" | "sandbox" }, options?: C.Options<never>): C.Listing<T.BacktestSummary, T.BacktestList>;
-    /** Progress and result of a backtest: `GET /api/v1/backtests/{id}` */ get(id: string | number, options?: C.Options<never>): Promise<T.Backtest>;
+    /** Progress and result of a backtest: `GET /api/v1/backtests/{id}` */ get(id: string | number, options?: C.Options<"ifNoneMatch">): Promise<T.Backtest>;
     /** End a backtest that has not ended; what it came to so far stays: `POST /api/v1/backtests/{id}/cancel` */ cancel(id: string | number, options?: C.Options<"idempotencyKey">): Promise<T.Backtest>;
   };
   /** How your messages do: throughput by the minute, what became of them, why some were lost, how long they took; counted every three seconds at most: `GET /api/v1/overview` */ overview(query?: { /** The last so many minutes; 60 when left out. */ readonly minutes?: number }, options?: C.Options<"minLogPosition">): Promise<T.Overview>;
@@ -225,7 +225,7 @@ export type Operations = {
     /** Delete a team; its conversations keep their agents: `DELETE /api/v1/teams/{id}` */ delete(id: string | number, options?: C.Options<"idempotencyKey" | "ifMatch">): Promise<void>;
   };
   readonly me: {
-    /** Who is signed in: `GET /api/v1/me` */ get(options?: C.Options<never>): Promise<T.Me>;
+    /** Who is signed in: `GET /api/v1/me` */ get(options?: C.Options<"ifNoneMatch">): Promise<T.Me>;
     /** Change your password; your other sessions end: `PUT /api/v1/me/password` */ setPassword(body: T.ChangePassword, options?: C.Options<"idempotencyKey">): Promise<void>;
     readonly totp: {
       /** Begin to set up codes for signing in: `POST /api/v1/me/totp` */ create(body: T.SetUpTotp, options?: C.Options<"idempotencyKey">): Promise<T.OfferedTotp>;
@@ -273,7 +273,7 @@ export type Operations = {
   /** The types of lifecycle events, each with its schema and an example: `GET /api/v1/event-types` */ eventTypes(options?: C.Options<never>): Promise<T.LifecycleEventTypes>;
   readonly eventConsumers: {
     /** List the readers of the feed whose cursor is kept here, each with its lag: `GET /api/v1/event-consumers` */ list(options?: C.Options<never>): Promise<T.FeedConsumers>;
-    /** Get where a reader of the feed is: `GET /api/v1/event-consumers/{name}` */ get(name: string | number, options?: C.Options<never>): Promise<T.FeedConsumer>;
+    /** Get where a reader of the feed is: `GET /api/v1/event-consumers/{name}` */ get(name: string | number, options?: C.Options<"ifNoneMatch">): Promise<T.FeedConsumer>;
     /** Forget a reader of the feed and its cursor: `DELETE /api/v1/event-consumers/{name}` */ delete(name: string | number, options?: C.Options<"idempotencyKey">): Promise<void>;
     /** Say that a reader has handled every event up to one; never moves it back: `POST /api/v1/event-consumers/{name}/commit` */ commit(name: string | number, body: T.FeedCursor, options?: C.Options<"idempotencyKey">): Promise<T.FeedConsumer>;
     /** Let a reader of the feed go on behind any event, an earlier one too; 0: from the first: `POST /api/v1/event-consumers/{name}/reset` */ reset(name: string | number, body: T.FeedCursor, options?: C.Options<"idempotencyKey">): Promise<T.FeedConsumer>;
@@ -298,9 +298,9 @@ export type Operations = {
   readonly webhookEndpoints: {
     /** Add a webhook endpoint: `POST /api/v1/webhook-endpoints` */ create(body: T.CreateWebhookEndpoint, options?: C.Options<"idempotencyKey">): Promise<T.CreatedWebhookEndpoint>;
     /** List webhook endpoints, oldest first: `GET /api/v1/webhook-endpoints` */ list(query?: { /** How many at most. */ readonly limit?: number; /** `next_cursor` of an earlier page. */ readonly after?: string; /** `prev_cursor` of an earlier page. */ readonly before?: string }, options?: C.Options<"minLogPosition">): C.Listing<T.WebhookEndpoint, T.WebhookEndpointList>;
-    /** Get a webhook endpoint, now or as of an earlier position or time: `GET /api/v1/webhook-endpoints/{id}` */ get(id: string | number, query?: { /** A position of the log, or a time by its clock (RFC 3339): the answer is as it was then. */ readonly as_of?: string }, options?: C.Options<never>): Promise<T.WebhookEndpoint>;
-    /** Change a webhook endpoint; what is left out stays: `PATCH /api/v1/webhook-endpoints/{id}` */ update(id: string | number, body: T.UpdateWebhookEndpoint, options?: C.Options<"idempotencyKey">): Promise<T.WebhookEndpoint>;
-    /** Remove a webhook endpoint: `DELETE /api/v1/webhook-endpoints/{id}` */ delete(id: string | number, options?: C.Options<"idempotencyKey">): Promise<void>;
+    /** Get a webhook endpoint, now or as of an earlier position or time: `GET /api/v1/webhook-endpoints/{id}` */ get(id: string | number, query?: { /** A position of the log, or a time by its clock (RFC 3339): the answer is as it was then. */ readonly as_of?: string }, options?: C.Options<"ifNoneMatch">): Promise<T.WebhookEndpoint>;
+    /** Change a webhook endpoint; what is left out stays: `PATCH /api/v1/webhook-endpoints/{id}` */ update(id: string | number, body: T.UpdateWebhookEndpoint, options?: C.Options<"idempotencyKey" | "ifMatch">): Promise<T.WebhookEndpoint>;
+    /** Remove a webhook endpoint: `DELETE /api/v1/webhook-endpoints/{id}` */ delete(id: string | number, options?: C.Options<"idempotencyKey" | "ifMatch">): Promise<void>;
     /** Enable a webhook endpoint again: `POST /api/v1/webhook-endpoints/{id}/enable` */ enable(id: string | number, options?: C.Options<"idempotencyKey">): Promise<T.WebhookEndpoint>;
     /** Show the secret that signs: `GET /api/v1/webhook-endpoints/{id}/secret` */ secret(id: string | number, options?: C.Options<never>): Promise<T.WebhookSecret>;
     /** Make a new secret; the old one signs too until the overlap ends: `POST /api/v1/webhook-endpoints/{id}/rotate-secret` */ rotateSecret(id: string | number, body: T.RotateWebhookSecret, options?: C.Options<"idempotencyKey">): Promise<T.RotatedWebhookSecret>;
@@ -325,7 +325,7 @@ export type Operations = {
     /** What messages cost: `GET /api/v1/prices` */ get(options?: C.Options<never>): Promise<T.PriceList>;
     /** What one message would cost: `GET /api/v1/prices/preview` */ preview(query: { /** How the message travels. */ readonly channel: "sms" | "whatsapp" | "email" | "push" | "telegram" | "broadcast"; /** The recipient, in the form that is kept. */ readonly to: string; /** What the price counts. */ readonly segments?: number; /** What the message is for: `transactional`, `marketing` or `authentication`. */ readonly category?: "transactional" | "marketing" | "authentication"; /** For operators: by this list, as it is in force now, in place of the caller's. */ readonly list?: string }, options?: C.Options<never>): Promise<T.PricePreview>;
   };
-  /** What you may do, and what is left of it now: `GET /api/v1/limits` */ limits(options?: C.Options<never>): Promise<T.Limits>;
+  /** What you may do, and what is left of it now: `GET /api/v1/limits` */ limits(options?: C.Options<"ifNoneMatch">): Promise<T.Limits>;
   readonly keys: {
     /** Issue an API key: `POST /api/v1/keys` */ create(body: T.IssueKey, options?: C.Options<"idempotencyKey">): Promise<T.IssuedKey>;
     /** List API keys, oldest first: `GET /api/v1/keys` */ list(query?: { /** How many at most. */ readonly limit?: number; /** `next_cursor` of an earlier page. */ readonly after?: string; /** `prev_cursor` of an earlier page. */ readonly before?: string }, options?: C.Options<never>): C.Listing<T.Key, T.KeyList>;

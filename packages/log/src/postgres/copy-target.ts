@@ -5,13 +5,15 @@ import { CHAINED_COLUMNS, linkOfArrays } from "./chain.ts";
 import { clientConfig } from "./connection.ts";
 import { COPY_APPLICATION, openCopyGuard } from "./copy-guard.ts";
 import { makeReader } from "./reader.ts";
-import { EVENT_COLUMNS, type EventRow, toEvent } from "./rows.ts";
+import { DEFAULT_READS } from "../stream-reads.ts";
 import { migrate } from "./schema.ts";
 
 export type PostgresCopyOptions = {
   /** The database of this namespace. */
   readonly connection: pg.PoolConfig;
   readonly namespace: string;
+  /** The folder of archived events, where there are some. */
+  readonly archiveDir?: string | undefined;
 };
 
 export type PostgresCopySource = CopySide & { readonly log: CopySource };
@@ -43,7 +45,7 @@ const WRITE = `with moved as (
 
 const FINISH =
   "update log.head set position = $2, copied = $2, sealed = $2 where position = $1 and sealed = position";
-const TAIL = `select ${EVENT_COLUMNS} from log.events e order by e.position desc limit $1`;
+const TAIL = `select e.position from log.events e order by e.position desc offset $1 limit 1`;
 
 /**
  * Opens a log to copy from. Throws CopyRefused when there is none, another copy is at work, or services use it and
@@ -81,10 +83,16 @@ export async function openPostgresCopyTarget(
     assertQuiet: side.assertQuiet,
     close: side.close,
     async tail(limit) {
-      const { rows } = await client.query({ text: TAIL, values: [limit + 1], rowMode: "array" });
-      const found = rows.toReversed().map((row) => toEvent(row as unknown as EventRow, undefined));
-      const before = found.length > limit ? found.shift() : undefined;
-      return { after: before?.position ?? 0n, events: found, end: head };
+      const { rows } = await client.query(TAIL, [limit]);
+      const after = BigInt(rows[0]?.position ?? 0);
+      const events: RecordedEvent[] = [];
+      // What is large comes in several pages.
+      for (let from = after; from < head;) {
+        const page = await side.log.readAll({ after: from, limit });
+        events.push(...page.events);
+        from = page.position;
+      }
+      return { after, events, end: head };
     },
     async write(events) {
       const last = events.at(-1)!.position;
@@ -102,6 +110,7 @@ async function open(
   {
     connection,
     namespace,
+    archiveDir,
     servicesMayRun = false,
   }: PostgresCopyOptions & { readonly servicesMayRun?: boolean },
   prepare: (client: pg.Client) => Promise<void>,
@@ -124,7 +133,7 @@ async function open(
   // An idle connection that ends is replaced by the next read.
   pool.on("error", () => {});
   pool.on("connect", (client) => client.on("error", () => {}));
-  const { readAll, head } = makeReader(pool, undefined);
+  const { readAll, head } = makeReader(pool, undefined, DEFAULT_READS, archiveDir);
   return {
     log: { readAll, head },
     client: guard.client,

@@ -30,6 +30,8 @@ export type PostgresLogOptions = {
   readonly maxReaders?: number;
   /** Bounds of one read. Default 1,000 events or 8 MiB a page, 256 MiB in all. */
   readonly reads?: ReadLimits;
+  /** The folder of archived events; without it none of them can be read. */
+  readonly archiveDir?: string | undefined;
   /** Hears what the log survived: lost connections, failed reads. Never needed for correctness. */
   readonly onError?: (error: unknown) => void;
   readonly watch?: AppendWatch;
@@ -52,7 +54,7 @@ export async function openPostgresLog(options: PostgresLogOptions): Promise<Even
   pool.on("error", (error) => {
     if (closing === undefined) onError(error);
   });
-  const reader = makeReader(pool, upcast, reads);
+  const reader = makeReader(pool, upcast, reads, options.archiveDir);
   const signal = new Signal(connection, applicationName, () => feed.nudge());
   const source = { ...reader, listening: signal.listening };
   const feed = new Feed(source, {

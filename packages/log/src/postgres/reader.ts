@@ -1,4 +1,5 @@
 import type pg from "pg";
+import { openBodies, type Columns } from "./archive/bodies.ts";
 import { asUnavailable } from "./connection.ts";
 import { EVENT_COLUMNS, rowBytes, toEvent, type EventRow } from "./rows.ts";
 import type { DriverLog } from "../fair-reads.ts";
@@ -59,24 +60,42 @@ export type Reader = {
 /** The statements by name; a test checks their plans. */
 export const READ_STATEMENTS = { FORWARDS, BACKWARDS, MANY, ALL, ALL_OF_TYPES, AT, HEAD, SEAL };
 
-/** Runs one of the statements; gives its rows in array mode. */
+/** Where those statements that give events have them. */
+const COLUMNS: Partial<Record<keyof typeof READ_STATEMENTS, Columns>> = {
+  FORWARDS: { through: 0, event: 1 },
+  BACKWARDS: { through: 0, event: 1 },
+  MANY: { through: 0, event: 1 },
+  ALL: { through: 1, event: 2 },
+  ALL_OF_TYPES: { through: 1, event: 2 },
+  AT: { event: 0 },
+};
+
+/** Runs one of the statements; gives its rows in array mode, those of archived events with what is in the archive. */
 type Run = (statement: keyof typeof READ_STATEMENTS, values: unknown[]) => Promise<string[][]>;
 
 export function makeReader(
   pool: pg.Pool,
   upcast: Upcast | undefined,
   limits: ReadLimits = DEFAULT_READS,
+  archiveDir?: string,
 ): Reader {
   const { pageBytes } = limits;
+  const bodies = openBodies((text, values) => query({ text, values }), archiveDir);
 
-  async function run(statement: keyof typeof READ_STATEMENTS, values: unknown[]) {
-    const query = { name: `log_${statement}`, text: READ_STATEMENTS[statement], values };
+  async function query(statement: pg.QueryConfig): Promise<string[][]> {
     try {
-      const result = await pool.query({ ...query, rowMode: "array" });
+      const result = await pool.query({ ...statement, rowMode: "array" });
       return result.rows as string[][];
     } catch (error) {
       throw asUnavailable(error);
     }
+  }
+
+  async function run(statement: keyof typeof READ_STATEMENTS, values: unknown[]) {
+    const text = READ_STATEMENTS[statement];
+    const rows = await query({ name: `log_${statement}`, text, values });
+    const columns = COLUMNS[statement];
+    return columns === undefined ? rows : bodies.fill(rows, columns, pageBytes);
   }
 
   return {

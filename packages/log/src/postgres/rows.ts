@@ -5,6 +5,15 @@ import { asRecorded, type RecordedEvent, type Upcast } from "../types.ts";
 export const EVENT_COLUMNS =
   "e.position, e.id, e.stream, e.revision, e.type, e.version, e.recorded_at, e.data, e.metadata";
 
+/**
+ * Events in order of position, up to one and with the hash of the chain, as the running sum of their sizes allows: `$3` events, `pageBytes` bytes. The first column is that sum, the second the hash.
+ */
+export const chainedPage = (pageBytes: number): string =>
+  `select e.through, encode(e.chain, 'hex'), ${EVENT_COLUMNS} from (
+    select *, sum(octet_length(data) + octet_length(metadata)) over (rows unbounded preceding) as through
+      from (select * from log.events where position > $1 and position <= $2 order by position limit $3) r
+  ) e where e.through - octet_length(e.data) - octet_length(e.metadata) < ${pageBytes}`;
+
 /** A row in array mode, all text. */
 export type EventRow = readonly [
   position: string,

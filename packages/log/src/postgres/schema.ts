@@ -1,4 +1,5 @@
 import type pg from "pg";
+import { ARCHIVE_MIGRATION } from "./archive/tables.ts";
 import { CHAIN_MIGRATION } from "./chain.ts";
 import { applyMigrations } from "./migrations.ts";
 
@@ -99,6 +100,8 @@ const MIGRATIONS: readonly string[] = [
   `,
 
   CHAIN_MIGRATION,
+
+  ARCHIVE_MIGRATION,
 ];
 
 /** How many migrations this release knows: a database that is at another number belongs to another release. */

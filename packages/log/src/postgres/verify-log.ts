@@ -3,7 +3,8 @@ import pg from "pg";
 import { eventFlaw, type LogFlaw, type VerifiedLog, type VerifyLogOptions } from "../verify-log.ts";
 import { linkText } from "./chain.ts";
 import { asUnavailable, clientConfig } from "./connection.ts";
-import { EVENT_COLUMNS, toEvent, type EventRow } from "./rows.ts";
+import { openBodies } from "./archive/bodies.ts";
+import { chainedPage, toEvent, type EventRow } from "./rows.ts";
 import { migrate } from "./schema.ts";
 import type { RecordedEvent, Seal } from "../types.ts";
 
@@ -15,10 +16,6 @@ const STREAMS_AT_ONCE = 20_000;
 const STATEMENT_TIMEOUT_MS = 120_000;
 
 const HEAD = "select position, copied, encode(chain, 'hex') as chain from log.head";
-const PAGE = `select encode(e.chain, 'hex'), ${EVENT_COLUMNS} from (
-    select *, sum(octet_length(data) + octet_length(metadata)) over (rows unbounded preceding) as through
-      from (select * from log.events where position > $1 and position <= $2 order by position limit ${PAGE_EVENTS}) r
-  ) e where e.through - octet_length(e.data) - octet_length(e.metadata) < ${PAGE_BYTES}`;
 // The index of streams and revisions has everything in this order.
 const STREAMS = `select max(s.stream) as last, count(*) as streams,
     min(s.stream) filter (where s.first <> 0 or s.last <> s.events - 1) as flawed
@@ -30,7 +27,7 @@ const LINK_BEFORE = `select e.position, encode(e.chain, 'hex') as chain from log
   where e.chain is not null and e.position <= h.position - $1 order by e.position desc limit 1`;
 
 type Head = { readonly position: bigint; readonly copied: bigint; readonly chain: string };
-type Row = readonly [chain: string | null, ...event: EventRow];
+type Row = readonly [through: string, chain: string | null, ...event: EventRow];
 
 /**
  * Reads a namespace from its start, or from where an earlier run had come to, with one page and one link in memory: positions without a gap, every event readable and as its schema says, every link of the chain as it was
@@ -57,7 +54,7 @@ export async function verifyPostgresLog(
 export const verifyPostgresTail = (
   connection: pg.PoolConfig,
   newest: number,
-  options: Pick<VerifyLogOptions, "flawOf" | "signal">,
+  options: Pick<VerifyLogOptions, "flawOf" | "signal" | "archiveDir">,
 ): Promise<VerifiedLog> =>
   onClient(connection, async (client) => {
     const { rows } = await client.query(LINK_BEFORE, [newest]);
@@ -93,18 +90,23 @@ async function verifyEvents(client: pg.Client, options: VerifyLogOptions): Promi
     chain: heads[0].chain,
   };
   const check = makeChainCheck(head, options);
+  const bodies = openBodies(
+    async (text, values) => (await client.query({ text, values, rowMode: "array" })).rows,
+    options.archiveDir,
+  );
   let events = 0;
   let after = options.from?.position ?? 0n;
   for (;;) {
     options.signal.throwIfAborted();
     const { rows } = await client.query({
       name: "verify_page",
-      text: PAGE,
-      values: [after.toString(), head.position.toString()],
+      text: chainedPage(PAGE_BYTES),
+      values: [after.toString(), head.position.toString(), PAGE_EVENTS],
       rowMode: "array",
     });
     const page: RecordedEvent[] = [];
-    for (const [chain, ...row] of rows as unknown as Row[]) {
+    const whole = await bodies.fill(rows, { through: 0, event: 2 }, PAGE_BYTES);
+    for (const [, chain, ...row] of whole as unknown as Row[]) {
       const event = toEvent(row, undefined);
       const flaw = check.add(event, chain, row);
       if (flaw !== undefined)

@@ -202,6 +202,7 @@ export const meRoutes: readonly Route[] = [
     path: "/me",
     scope: "mobile",
     summary: "Who is signed in",
+    etag: true,
     response: Me,
     errors: [],
     handler: me,

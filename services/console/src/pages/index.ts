@@ -16,6 +16,7 @@ import { contactMerges } from "./contact-merge.ts";
 import { contactPages } from "./contacts.ts";
 import { conversationActions } from "./conversation-actions.ts";
 import { conversationPages } from "./conversations.ts";
+import { backtestPages } from "./backtests.ts";
 import { batchPages } from "./batch.ts";
 import { broadcastPages } from "./broadcasts.ts";
 import { messagePages } from "./messages.ts";
@@ -55,6 +56,7 @@ export const allPages: readonly Page[] = [
   ...eventPages,
   ...gatewayPages,
   ...routingPages,
+  ...backtestPages,
   ...sandboxPages,
   ...keyPages,
   ...teamPages,

@@ -4,7 +4,7 @@ import { Refused, type Problem } from "../client.ts";
 import { base, shown, type Led, type Page, type Shown, type Visit } from "../page.ts";
 import type { List } from "../shapes.ts";
 import { tried, typed } from "../view/acts.ts";
-import { once } from "../view/forms.ts";
+import { moment, once } from "../view/forms.ts";
 import {
   bdi,
   curl,
@@ -244,18 +244,13 @@ ${curl(visit, "PUT", "/admin/prices", { list: "wholesale", version: 2, entries: 
   );
 }
 
-const timeIn = (text: string): string =>
-  /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?$/.test(text)
-    ? `${text}${text.length === 16 ? ":00" : ""}Z`
-    : text;
-
 function bodyOf({ form }: Visit): Readonly<Record<string, unknown>> {
   const [version, from] = [form.text("version"), form.text("effective_from")];
   return {
     list: form.text("list"),
     version: /^\d{1,9}$/.test(version) ? Number(version) : version,
     ...(form.text("currency") !== "" && { currency: form.text("currency").toUpperCase() }),
-    ...(from !== "" && { effective_from: timeIn(from) }),
+    ...(from !== "" && { effective_from: moment(from) }),
     entries: entriesIn(form.exact("entries")),
   };
 }

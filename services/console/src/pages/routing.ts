@@ -1,29 +1,29 @@
 import { hasScope } from "@heliograph/api";
 import { html, type Html } from "@heliograph/html";
 import type { Answers } from "../answers.ts";
-import { allOf, mostChoices, notAll } from "../all-of.ts";
+import { mostChoices } from "../all-of.ts";
 import { Refused, type Problem } from "../client.ts";
 import { base, shown, type Led, type Page, type Shown, type Visit } from "../page.ts";
-import { acted, once, words } from "../view/forms.ts";
+import { acted, once } from "../view/forms.ts";
 import { bdi, curl, empty, field, refusal, table } from "../view/parts.ts";
 import { channels } from "./messages.ts";
+import {
+  categories,
+  gatewaysOf,
+  partnersOf,
+  policies,
+  ruleFields,
+  rulePath,
+  rulesIn,
+  type Names,
+  type Rule,
+} from "./routing-rules.ts";
 
 type Routing = Answers["Routing"];
-type Rule = Routing["rules"][number];
 type Explained = Answers["ExplainedRoute"];
-/** What things are called, by their ids. */
-type Names = ReadonlyMap<string, string>;
-/** `more`: there are others, of which ids are shown, and taken. */
-type Known = { readonly names: Names; readonly more: boolean };
 
 const section = "/routing";
 const home = `${base}${section}`;
-const categories = ["transactional", "marketing", "authentication"];
-const policies = [
-  ["priority", "the first that is healthy"],
-  ["weighted", "drawn by weight"],
-  ["least_cost", "the cheapest"],
-] as const;
 const isOperator = ({ who }: Visit): boolean => hasScope(who.scopes, "admin");
 
 const asks = ({ query }: Visit): Record<string, string> =>
@@ -77,25 +77,6 @@ ${curl(visit, "POST", "/routing/explain", example)}`,
   );
 }
 
-/** So many are named in the hint of a field. */
-const mostNamed = 20;
-
-async function knownOf<Row extends { readonly id: string; readonly name: string }>(
-  { api }: Visit,
-  path: string,
-  query: Readonly<Record<string, string>> = {},
-): Promise<Known> {
-  const { data, more } = await allOf<Row>(api, path, query);
-  return { names: new Map(data.map(({ id, name }) => [id, name])), more };
-}
-
-const gatewaysOf = (visit: Visit): Promise<Known> =>
-  knownOf<Answers["AdminGateway"]>(visit, "/admin/gateways", { environment: visit.environment });
-const partnersOf = (visit: Visit): Promise<Known> =>
-  knownOf<Answers["Partner"]>(visit, "/admin/partners");
-
-const rulePath = ({ environment }: Visit): string => `/admin/routing?environment=${environment}`;
-
 const matchOf = ({ match }: Rule, partners: Names): Html => {
   const parts = Object.entries(match).map(([name, value]) =>
     name === "partner"
@@ -139,53 +120,7 @@ ${
       )
 }
 ${(more || partners.more) && html`<p class="hint">Of the first ${mostChoices.toLocaleString("en")} gateways and partners the names are shown, of others the ids.</p>`}
-<p class="bar"><a class="go" href="${home}/rules">Change the rules</a></p></section>`;
-}
-
-const matchNames = ["channel", "country_prefix", "category", "sender", "partner"] as const;
-
-const namesIn = ({ names, more }: Known): string => {
-  const shownNames = [...names.values()].slice(0, mostNamed).join(", ");
-  if (more) return `There is ${shownNames} … ${notAll} Of the others the ids are taken.`;
-  return `There is ${shownNames}${names.size > mostNamed ? `, and ${names.size - mostNamed} more` : ""}.`;
-};
-
-const ruleFields = (index: number, rule: Rule | undefined, known: Known): Html => {
-  const { names } = known;
-  const name = (part: string): string => `rules[${index}.${part}]`;
-  const match: Readonly<Record<string, string | undefined>> = rule?.match ?? {};
-  const any = (list: readonly string[]) => [["", "any"] as const, ...list];
-  const of = (rule?.gateways ?? []).map((id) => names.get(id) ?? id).join(", ");
-  return html`<fieldset><legend>${rule === undefined ? "One more rule" : `Rule ${index + 1}`}</legend><div class="row">
-${field({ name: name("gateways"), label: "Gateways", value: of, hint: rule === undefined ? `In their order. ${namesIn(known)}` : "In their order. Left empty: the rule is taken away." })}
-${field({ name: name("policy"), label: "Take", value: rule?.policy ?? "priority", options: policies })}
-${field({ name: name("failover"), label: "Another when it fails", value: rule?.failover === false ? "no" : "yes", options: ["yes", "no"] })}</div><div class="row">
-${field({ name: name("channel"), label: "Channel", value: match["channel"] ?? "", options: any(channels) })}
-${field({ name: name("country_prefix"), label: "Number begins with", value: match["country_prefix"] ?? "", placeholder: "+48" })}
-${field({ name: name("category"), label: "Category", value: match["category"] ?? "", options: any(categories) })}
-${field({ name: name("sender"), label: "From", value: match["sender"] ?? "" })}
-${field({ name: name("partner"), label: "Partner", value: match["partner"] ?? "", placeholder: "ptn_…" })}</div></fieldset>`;
-};
-
-/** The rules that a form spells out, in its order; those without a gateway are gone. */
-function rulesIn({ form }: Visit, names: Names): readonly Rule[] {
-  const ids = new Map([...names].map(([id, name]) => [name, id]));
-  const fields = form.map("rules");
-  const indexes = [...new Set(Object.keys(fields).map((name) => Number(name.split(".")[0])))];
-  return indexes
-    .toSorted((one, other) => one - other)
-    .map((index) => {
-      const given = (part: string): string => fields[`${index}.${part}`]?.trim() ?? "";
-      return {
-        match: Object.fromEntries(
-          matchNames.map((part) => [part, given(part)]).filter(([, value]) => value !== ""),
-        ),
-        policy: given("policy"),
-        gateways: words(given("gateways")).map((name) => ids.get(name) ?? name),
-        failover: given("failover") !== "no",
-      };
-    })
-    .filter(({ gateways }) => gateways.length > 0);
+<p class="bar"><a class="go" href="${home}/rules">Change the rules</a><a href="${base}/backtests/new">Try others on the past</a></p></section>`;
 }
 
 async function edit(visit: Visit, problem?: Problem): Promise<Shown> {

@@ -2,7 +2,7 @@ import { html, type Form } from "@heliograph/html";
 import type { Answers } from "../answers.ts";
 import type { Problem } from "../client.ts";
 import { base, shown, type Led, type Page, type Shown, type Visit } from "../page.ts";
-import { acted, checks, once, ticked } from "../view/forms.ts";
+import { acted, checks, once, ticked, moment } from "../view/forms.ts";
 import { bdi, curl, facts, field, pill, refusal, time } from "../view/parts.ts";
 import { progress } from "../view/progress.ts";
 
@@ -18,14 +18,6 @@ const statuses = [
   ["delivered", "delivered: it gets them twice"],
 ] as const;
 const byDefault = new Set(["failed", "discarded"]);
-
-/** A field of a browser names minutes without a zone: they are meant in UTC, as every time here. */
-const moment = (text: string): string =>
-  /^\d{4}-\d\d-\d\dT\d\d:\d\d$/.test(text)
-    ? `${text}:00Z`
-    : /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d$/.test(text)
-      ? `${text}Z`
-      : text;
 
 function bodyOf(form: Form): Record<string, unknown> {
   const sequence = form.text("after_sequence");

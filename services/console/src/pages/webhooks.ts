@@ -154,14 +154,14 @@ function tools(visit: Visit, { status }: Endpoint): Html {
 }
 
 async function edit(visit: Visit, problem?: Problem): Promise<Shown> {
-  const [found, types] = await Promise.all([
-    visit.api.get<Endpoint>(apiPath(visit)),
+  const [{ body: found, etag }, types] = await Promise.all([
+    visit.api.read<Endpoint>(apiPath(visit)),
     typesOf(visit),
   ]);
   const typed = problem !== undefined ? typedOf(visit.form) : typedAs(found);
   return shown(
     "Change the endpoint",
-    html`${problem !== undefined && refusal(problem)}<form class="sheet" method="post" action="${pageOf(visit)}/edit">${once(visit)}
+    html`${problem !== undefined && refusal(problem)}<form class="sheet" method="post" action="${pageOf(visit)}/edit">${once(visit, etag)}
 ${settingFields(typed, types)}
 <div class="actions"><button class="main" type="submit">Keep this</button><a href="${pageOf(visit)}">Leave it as it is</a></div></form>
 ${curl(visit, "PATCH", apiPath(visit), changeOf(typed))}`,

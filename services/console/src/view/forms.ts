@@ -26,6 +26,14 @@ export const button = (
 
 export const keyOf = (form: Form): string => form.text("key") || randomUUID();
 
+/** A field of a browser names minutes without a zone: they are meant in UTC, as every time here. */
+export const moment = (text: string): string =>
+  /^\d{4}-\d\d-\d\dT\d\d:\d\d$/.test(text)
+    ? `${text}:00Z`
+    : /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d$/.test(text)
+      ? `${text}Z`
+      : text;
+
 /** What every call of a form goes with: its key, and the version that it was shown with. */
 type Given = { readonly key: string; readonly ifMatch?: string };
 

@@ -1,5 +1,5 @@
-import { notValid } from "@heliograph/api";
-import type { FieldError, PublicError } from "@heliograph/contracts";
+import { notValid, validate } from "@heliograph/api";
+import { type FieldError, PublicError } from "@heliograph/contracts";
 import { ContactInput } from "../fields.ts";
 import { plainNumber } from "../spelling.ts";
 import { type RowFault, fault } from "./columns.ts";
@@ -50,13 +50,13 @@ function checked(found: Found): ImportRow {
   // Requests refuse this name too. Schemas pass over it, and its value would be lost without a word. In a value its quotes are escaped.
   if (text.includes('"__proto__":'))
     return { row, line, fault: fault("", "invalid_value", "has a field that is called __proto__") };
-  const parsed = ContactInput.safeParse(raw);
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    const field = (issue?.path ?? []).join(".");
-    return { row, line, fault: fault(field, "invalid_value", issue?.message ?? "is not valid") };
+  let input: ContactInput;
+  try {
+    input = validate(ContactInput, raw, "body");
+  } catch (error) {
+    if (!(error instanceof PublicError)) throw error;
+    return { row, line, fault: faultOf(error) };
   }
-  const input = parsed.data;
   if (Object.values(input).every((value) => value === undefined))
     return { row, line, fault: fault("", "required", "has nothing in it") };
   const external_ids = input.external_ids?.map(({ source, id }) => ({

@@ -44,6 +44,7 @@ export const limitRoutes: readonly Route[] = [
     path: "/limits",
     scope: "limits:read",
     summary: "What you may do, and what is left of it now",
+    etag: true,
     response: LimitsView,
     errors: [],
     handler: read,

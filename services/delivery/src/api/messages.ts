@@ -74,6 +74,7 @@ export const messageReadRoutes: readonly Route[] = [
     path: "/messages/:id",
     scope: "messages:read",
     summary: "Get a message, now or as of an earlier position or time",
+    etag: true,
     response: Message,
     errors: ["not_found", "invalid_request"],
     query: OneQuery,

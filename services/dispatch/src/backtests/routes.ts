@@ -219,6 +219,7 @@ export const backtestRoutes: readonly Route[] = [
     path: "/backtests/:id",
     scope: "admin",
     summary: "Progress and result of a backtest",
+    etag: true,
     response: BacktestView,
     errors: ["not_found"],
     handler: show,

@@ -246,6 +246,7 @@ export const broadcastRoutes: readonly Route[] = [
     path: "/broadcasts/:id",
     scope: "broadcasts:read",
     summary: "Get how far a broadcast is",
+    etag: true,
     projection: broadcastsSchema,
     response: BroadcastView,
     errors: ["not_found"],

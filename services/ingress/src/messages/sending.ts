@@ -47,6 +47,8 @@ type Prepared = Accepted & {
   readonly fingerprint: string | undefined;
   /** The wallet in which its cost was set aside by this try, so this try gives it back. */
   readonly reservedIn: string | undefined;
+  /** It names its recipient by who that is: with the contact goes what waits for it, and what was written to it. */
+  readonly isToContact: boolean;
 };
 
 /** With its place in the batch. */
@@ -299,9 +301,9 @@ export class Sending {
   }
 
   readonly #isSecret = ({ value }: Ready): boolean =>
-    this.#sealsAll || value.data.conversation_id !== undefined;
+    this.#sealsAll || value.isToContact || value.data.conversation_id !== undefined;
 
-  /** Puts tokens in the place of what is personal in the events of replies, or of all sends. A reply to somebody who was erased is refused. */
+  /** Puts tokens in the place of what is personal in the events of replies and of sends to contacts, or of all sends. A reply to somebody who was erased is refused. */
   async #seal(call: Sender, prepared: Ready[], results: (Settled | undefined)[]): Promise<void> {
     const secret = prepared.filter(this.#isSecret);
     const partner = call.partner.partner_id;
@@ -346,6 +348,7 @@ export class Sending {
       append,
       fingerprint: print,
       reservedIn: funds === "reserved" ? wallet : undefined,
+      isToContact: item.body.contact_id !== undefined,
     };
   }
 

@@ -113,6 +113,7 @@ export const consumerRoutes: readonly Route[] = [
     path: "/event-consumers/:name",
     scope: "events:read",
     summary: "Get where a reader of the feed is",
+    etag: true,
     response: ConsumerView,
     errors: ["not_found"],
     handler: get,

@@ -78,6 +78,18 @@ export async function dueHolds(
   return rows;
 }
 
+/** They are due at other times, by message. */
+export const putOffOpenHolds = (
+  db: Queryable,
+  dueAt: ReadonlyMap<string, Date>,
+): Promise<unknown> =>
+  db.query({
+    name: "wallet_put_off_open_holds",
+    text: `update wallet_ledger.open_holds h set due_at = given.due_at
+      from unnest($1::text[], $2::timestamptz[]) as given (message_id, due_at) where h.message_id = given.message_id`,
+    values: [[...dueAt.keys()], [...dueAt.values()]],
+  });
+
 export const forgetOpenHolds = (db: Queryable, messageIds: readonly string[]): Promise<unknown> =>
   db.query({
     name: "wallet_forget_open_holds",

@@ -12,6 +12,8 @@ import { listEndpoints } from "../tables/webhooks.ts";
 import { z } from "zod";
 import {
   appendOne,
+  etagOfBody,
+  requireMatch,
   notValid,
   type Call,
   ListQuery,
@@ -157,16 +159,22 @@ function changed({ id, status }: Endpoint, data: EventData<"WebhookEndpointUpdat
   return [update, notice];
 }
 
+/** By what is shown of it: in its stream stand retries too, which change nothing of it. */
+const tagOf = (endpoint: Endpoint, masterKey: Buffer): string =>
+  etagOfBody(endpointView(endpoint, masterKey));
+
 async function update(call: Call<UpdateEndpoint, unknown>): Promise<Answer> {
   const { masterKey } = call.context;
   if (call.body.url !== undefined) requireReachable(call, call.body.url);
   const { endpoint, position } = await changeEndpoint(call, call.params["id"]!, "update", (now) => {
+    requireMatch(call, () => tagOf(now, masterKey));
     const data = updated(now, call.body, masterKey);
     if (data instanceof PublicError) return data;
     const same = isDeepStrictEqual(data, settingsOf(now, masterKey));
     return same ? undefined : changed(now, data);
   });
-  return { status: 200, body: endpointView(endpoint, masterKey), position };
+  const body = endpointView(endpoint, masterKey);
+  return { status: 200, body, etag: etagOfBody(body), position };
 }
 
 async function enable(call: Call): Promise<Answer> {
@@ -181,10 +189,10 @@ async function enable(call: Call): Promise<Answer> {
 
 async function remove(call: Call): Promise<Answer> {
   const id = call.params["id"]!;
-  const { position } = await changeEndpoint(call, id, "delete", () => ({
-    type: "WebhookEndpointDeleted",
-    data: { endpoint_id: id },
-  }));
+  const { position } = await changeEndpoint(call, id, "delete", (now) => {
+    requireMatch(call, () => tagOf(now, call.context.masterKey));
+    return { type: "WebhookEndpointDeleted", data: { endpoint_id: id } };
+  });
   return { status: 204, position };
 }
 
@@ -278,6 +286,7 @@ export const webhookEndpointRoutes: readonly Route[] = [
     path: "/webhook-endpoints/:id",
     scope: "webhooks:read",
     summary: "Get a webhook endpoint, now or as of an earlier position or time",
+    etag: true,
     asOf: true,
     response: EndpointView,
     errors: ["not_found"],
@@ -288,6 +297,7 @@ export const webhookEndpointRoutes: readonly Route[] = [
     path: "/webhook-endpoints/:id",
     scope: "webhooks:write",
     summary: "Change a webhook endpoint; what is left out stays",
+    etag: true,
     mutates: true,
     body: UpdateEndpoint,
     response: EndpointView,
@@ -299,6 +309,7 @@ export const webhookEndpointRoutes: readonly Route[] = [
     path: "/webhook-endpoints/:id",
     scope: "webhooks:write",
     summary: "Remove a webhook endpoint",
+    etag: true,
     mutates: true,
     response: undefined,
     errors: changeErrors,

@@ -1,0 +1,277 @@
+import { failpoint } from "@heliograph/contracts";
+import pg from "pg";
+import type { Position } from "../../types.ts";
+import { asUnavailable, clientConfig } from "../connection.ts";
+import { chainedPage, type EventRow } from "../rows.ts";
+import { migrate } from "../schema.ts";
+import { isArchived } from "./bodies.ts";
+import {
+  ArchiveDamaged,
+  lookAtArchive,
+  readBlock,
+  readManifest,
+  writeArchive,
+  type ArchiveFile,
+} from "./files.ts";
+import type { ArchivedRow, Block, BlockPlace, Manifest } from "./format.ts";
+import type { ArchiveState } from "./tables.ts";
+
+/** Another one is at work, or the table is not as it must be. Nothing was changed. */
+export class ArchiveRefused extends Error {
+  override readonly name = "ArchiveRefused";
+}
+
+export type ArchiveOptions = {
+  /** The database of the namespace, its primary. */
+  readonly connection: pg.PoolConfig;
+  /** Where files are: for every process that reads the log the same. */
+  readonly archiveDir: string;
+  /** Most events of a file. Default 200,000, some 100 MB of JSON. */
+  readonly fileEvents?: number;
+  readonly onProgress?: (done: number, position: Position) => void;
+  /** Ends the work between two transactions; another run goes on. */
+  readonly signal: AbortSignal;
+};
+
+export type Archived = { readonly events: number; readonly files: number };
+
+/** Any constant does; this one spells "hela". */
+const LOCK = 0x68656c61;
+const STATEMENT_TIMEOUT_MS = 120_000;
+const FILE_EVENTS = 200_000;
+const PAGE_EVENTS = 2_000;
+const PAGE_BYTES = 8 * 1_048_576;
+const APPLICATION = "heliograph ops";
+/** Blocks whose rows are changed by one transaction: it takes a fifth of a second, and while it lasts PostgreSQL keeps every state that the log's head has gone through. */
+const BLOCKS_AT_ONCE = 10;
+
+const FILE_END = `select coalesce(
+    (select position from log.events where position > $1 and position <= $2 order by position offset $3::bigint - 1 limit 1),
+    (select max(position) from log.events where position > $1 and position <= $2)) as last`;
+const REACHED = "select coalesce(max(last), 0) as last from log.archives where state <> 'restored'";
+const REGISTER = `insert into log.archives (first, last, events, file, sha256, state) values ($1, $2, $3, $4, decode($5, 'hex'), 'emptying')
+  on conflict (last) do update set first = excluded.first, events = excluded.events, file = excluded.file, sha256 = excluded.sha256,
+    state = excluded.state, archived_at = excluded.archived_at`;
+const FILES = `select first, last, file as name, encode(sha256, 'hex') as sha256 from log.archives
+  where state = any($1) and last > $2 order by last`;
+const SET_STATE = "update log.archives set state = $2 where last = $1";
+
+/** Takes the bodies of a block out of the table if they are those in the file, which the digest tells, and all of them are there. */
+const EMPTY = `with whole as (
+    select count(*) as events, sha256(convert_to(string_agg(data || E'\\n' || metadata, E'\\n' order by position), 'UTF8')) as digest
+      from log.events where position between $1 and $2 and data <> ''
+  )
+  update log.events e set data = '', metadata = '' from whole
+   where e.position between $1 and $2 and whole.events = $3 and whole.digest = decode($4, 'hex')`;
+const FILL = `update log.events e set data = x.data, metadata = x.metadata
+  from unnest($1::bigint[], $2::uuid[], $3::text[], $4::text[]) as x (position, id, data, metadata)
+  where e.position = x.position and e.id = x.id and e.data = ''`;
+const COUNT = `select count(*) filter (where data = '') as archived, count(*) as events from log.events
+  where position between $1 and $2`;
+
+type Files = ArchiveFile & { readonly first: string; readonly last: string };
+
+/** Looks whether the files of every archived event are there, in their size; gives how many, and what is wrong with the first ten that are not. */
+export async function lookAtArchives(
+  pool: pg.Pool,
+  archiveDir: string,
+  signal: AbortSignal,
+): Promise<{ readonly files: number; readonly bytes: number; readonly flaws: readonly string[] }> {
+  const { rows } = await pool.query<Files>(FILES, [["emptying", "archived", "filling"], "0"]);
+  const flaws: string[] = [];
+  let bytes = 0;
+  for (const file of rows) {
+    signal.throwIfAborted();
+    try {
+      bytes += (await lookAtArchive(archiveDir, file)).bytes;
+    } catch (error) {
+      if (!(error instanceof ArchiveDamaged)) throw error;
+      if (flaws.push(error.message) === MOST_FLAWS) break;
+    }
+  }
+  return { files: rows.length, bytes, flaws };
+}
+const MOST_FLAWS = 10;
+
+/**
+ * Moves the bodies of events up to a position out of the table into files, which every reader of the log reads in their place. Services may go on. A file is on the disk, whole and read back, and its digest is in the database,
+ * before the first row is emptied, and a row only together with its block, if the file has what the rows have. Whatever stops it, the next run goes on there.
+ *
+ * Throws ArchiveRefused, ArchiveDamaged, LogUnavailable.
+ */
+export const archivePostgresLog = (
+  options: ArchiveOptions & { readonly through: Position },
+): Promise<Archived> =>
+  withSession(options, async (client) => {
+    let [events, files] = [0, 0];
+    // What another run has begun, or a restore that was cut off.
+    for (const file of await filesIn(client, ["emptying", "filling"], 0n))
+      events += await changeBlocks(client, options, file, ["emptying", "archived"], emptyBlock);
+    const { rows } = await client.query("select sealed from log.head");
+    const sealed = BigInt(rows[0].sealed);
+    const end = options.through < sealed ? options.through : sealed;
+    for (;;) {
+      const file = await writeNext(client, options, end);
+      if (file === undefined) break;
+      events += await changeBlocks(client, options, file, ["emptying", "archived"], emptyBlock);
+      files++;
+    }
+    if (events > 0) await vacuum(client);
+    return { events, files };
+  });
+
+/**
+ * Puts the bodies of events back into the table, from the files that reach behind a position. The files stay, for readers that have just found events archived, and for backups of before. Services may go on.
+ *
+ * Throws ArchiveRefused, ArchiveDamaged, LogUnavailable.
+ */
+export const restorePostgresLog = (
+  options: ArchiveOptions & { readonly after: Position },
+): Promise<Archived> =>
+  withSession(options, async (client) => {
+    let events = 0;
+    const files = await filesIn(client, ["emptying", "archived", "filling"], options.after);
+    // The newest first: what is archived is the beginning of the log at any time.
+    for (const file of files.toReversed())
+      events += await changeBlocks(client, options, file, ["filling", "restored"], fillBlock);
+    if (events > 0) await vacuum(client);
+    return { events, files: files.length };
+  });
+
+async function withSession<T>(
+  { connection }: ArchiveOptions,
+  work: (client: pg.Client) => Promise<T>,
+): Promise<T> {
+  const config = { ...connection, statement_timeout: STATEMENT_TIMEOUT_MS };
+  const client = new pg.Client(clientConfig(config, APPLICATION));
+  client.on("error", () => {});
+  try {
+    await client.connect();
+    await migrate(client);
+    const { rows } = await client.query(`select pg_try_advisory_lock(${LOCK}) as held`);
+    if (rows[0].held !== "t")
+      throw new ArchiveRefused("another archive or restore is at work on this database");
+    return await work(client);
+  } catch (error) {
+    if (error instanceof ArchiveRefused || error instanceof ArchiveDamaged) throw error;
+    throw asUnavailable(error);
+  } finally {
+    await client.end().catch(() => {});
+  }
+}
+
+const filesIn = async (
+  client: pg.Client,
+  states: readonly ArchiveState[],
+  after: Position,
+): Promise<readonly Files[]> =>
+  (await client.query(FILES, [states, after.toString()])).rows as readonly Files[];
+
+/** Writes the next file and registers it; undefined where no event is left. */
+async function writeNext(
+  client: pg.Client,
+  { archiveDir, fileEvents = FILE_EVENTS, signal }: ArchiveOptions,
+  end: Position,
+): Promise<Files | undefined> {
+  const { rows: reached } = await client.query(REACHED);
+  const after = reached[0].last as string;
+  const { rows } = await client.query(FILE_END, [after, end.toString(), fileEvents]);
+  const last = rows[0].last as string | null;
+  if (last === null) return undefined;
+  const pages = readPages(client, after, last, signal);
+  const { file, manifest } = await writeArchive(archiveDir, client.database!, pages);
+  // As it is on the disk: a file that cannot be read shows now, and not when it is needed.
+  for (const place of (await readManifest(archiveDir, file)).blocks)
+    await readBlock(archiveDir, file, place);
+  const { first, events } = manifest;
+  await client.query(REGISTER, [first, last, events, file.name, file.sha256]);
+  await failpoint("archive.registered");
+  return { ...file, first, last };
+}
+
+async function* readPages(
+  client: pg.Client,
+  after: string,
+  last: string,
+  signal: AbortSignal,
+): AsyncGenerator<readonly ArchivedRow[]> {
+  const text = chainedPage(PAGE_BYTES);
+  for (let from = after; from !== last;) {
+    signal.throwIfAborted();
+    const { rows } = await client.query({
+      name: "archive_page",
+      text,
+      values: [from, last, PAGE_EVENTS],
+      rowMode: "array",
+    });
+    const page = (rows as [string, string | null, ...EventRow][]).map(
+      ([, chain, ...row]): ArchivedRow => ({ row, chain }),
+    );
+    const archived = page.find(({ row }) => isArchived(row, 0));
+    if (archived !== undefined)
+      throw new ArchiveRefused(`position ${archived.row[0]} is archived, and no archive has it`);
+    from = page.at(-1)!.row[0];
+    yield page;
+  }
+}
+
+/** Changes the rows of one block; false where it had been done before. */
+type ChangeBlock = (client: pg.Client, block: Block, place: BlockPlace) => Promise<boolean>;
+
+/** Takes a file's blocks through a change, some in each transaction, and tells of it before and after. Gives how many events were changed. */
+async function changeBlocks(
+  client: pg.Client,
+  { archiveDir, signal, onProgress }: ArchiveOptions,
+  file: Files,
+  [during, afterwards]: readonly [ArchiveState, ArchiveState],
+  change: ChangeBlock,
+): Promise<number> {
+  const { blocks }: Manifest = await readManifest(archiveDir, file);
+  await client.query(SET_STATE, [file.last, during]);
+  let events = 0;
+  for (let from = 0; from < blocks.length; from += BLOCKS_AT_ONCE) {
+    signal.throwIfAborted();
+    const places = blocks.slice(from, from + BLOCKS_AT_ONCE);
+    const read = await Promise.all(places.map((place) => readBlock(archiveDir, file, place)));
+    await client.query("begin");
+    await client.query("set local heliograph.archive = 'on'");
+    for (const [index, place] of places.entries())
+      if (await change(client, read[index]!, place)) events += place.events;
+    await client.query("commit");
+    await failpoint("archive.changed");
+    onProgress?.(events, BigInt(places.at(-1)!.last));
+  }
+  await client.query(SET_STATE, [file.last, afterwards]);
+  return events;
+}
+
+const emptyBlock: ChangeBlock = async (client, block, { first, last, events }) => {
+  const { rowCount } = await client.query(EMPTY, [first, last, events, block.digest()]);
+  return rowCount === events || wasDone(client, { first, last, events }, events);
+};
+
+const fillBlock: ChangeBlock = async (client, block, { first, last, events }) => {
+  const rows = block.positions.map((position) => block.at(position).row);
+  const columns = [0, 1, 7, 8].map((index) => rows.map((row) => row[index]));
+  const { rowCount } = await client.query(FILL, columns);
+  return rowCount === events || wasDone(client, { first, last, events }, 0);
+};
+
+/** Blocks change whole: one that did not change now is as it was to become, or the table has other events than the file. */
+async function wasDone(
+  client: pg.Client,
+  { first, last, events }: Pick<BlockPlace, "first" | "last" | "events">,
+  archived: number,
+): Promise<false> {
+  const { rows } = await client.query(COUNT, [first, last]);
+  if (Number(rows[0].events) === events && Number(rows[0].archived) === archived) return false;
+  throw new ArchiveRefused(
+    `the events from ${first} to ${last} are not those in the archive: run verify-log; they were left as they are`,
+  );
+}
+
+/** Makes the room free for what comes: autovacuum waits until a fifth of the table has changed. */
+async function vacuum(client: pg.Client): Promise<void> {
+  await client.query("set statement_timeout = 0");
+  await client.query("vacuum (truncate false) log.events");
+}

@@ -1,0 +1,292 @@
+import { mkdtemp, open as openFile, readdir, readFile, rename, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { spawnService, testDatabase, until, type TestDatabase } from "@heliograph/testkit";
+import pg from "pg";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import {
+  archivePostgresLog,
+  endingAt,
+  LogUnavailable,
+  openPostgresCopySource,
+  openPostgresCopyTarget,
+  openPostgresLog,
+  restorePostgresLog,
+  verifyPostgresLog,
+  type EventLog,
+  type RecordedEvent,
+} from "../src/index.ts";
+import { unpackBlock } from "../src/postgres/archive/format.ts";
+import { calm, everything, fill, move } from "./copy-support.ts";
+import { event, newStream, watch } from "./support.ts";
+
+let database: TestDatabase;
+let client: pg.Client;
+let archiveDir: string;
+let log: EventLog;
+let events: readonly RecordedEvent[];
+/** A stream whose events are thousands of others apart. */
+let longest: string;
+
+const open = (over: Partial<Parameters<typeof openPostgresLog>[0]> = {}): Promise<EventLog> =>
+  openPostgresLog({ connection: database.config, namespace: "test", archiveDir, reads, ...over });
+const reads = { pageEvents: 200, pageBytes: 1_048_576, maxBytes: 64 * 1_048_576 };
+const options = () => ({ connection: database.config, archiveDir, signal: calm });
+const number = async (sql: string): Promise<number> =>
+  Number((await client.query(`select (${sql})::int as n`)).rows[0].n);
+const archivedRows = () => number("select count(*) from log.events where data = ''");
+
+beforeAll(async () => {
+  database = await testDatabase();
+  archiveDir = await mkdtemp(join(tmpdir(), "archive-"));
+  client = new pg.Client(database.config);
+  await client.connect();
+  log = await open();
+  await fill(log, 60);
+  // Larger than a page together, and more blocks than one transaction changes.
+  await log.append(
+    Array.from({ length: 11 }, () => newStream({ data: { text: "x".repeat(262_144) } })),
+  );
+  await fill(log, 60);
+  events = await everything(log);
+  longest = events.find(({ stream }) => stream.startsWith("shared-"))!.stream;
+}, 60_000);
+afterAll(async () => {
+  await log.close();
+  await client.end();
+  await database.drop();
+  await rm(archiveDir, { recursive: true, force: true });
+});
+
+const ofStream = (stream: string) => events.filter((each) => each.stream === stream);
+
+/** Every way to read, against what was read before anything was archived. */
+async function expectAllReads(reader: EventLog): Promise<void> {
+  expect(await everything(reader)).toEqual(events);
+  expect(await reader.readStream(longest)).toEqual(ofStream(longest));
+  expect(await Array.fromAsync(reader.scanStream(longest, { backwards: true }))).toEqual(
+    ofStream(longest).toReversed(),
+  );
+  const streams = [...new Set(events.map(({ stream }) => stream))];
+  const many = await reader.readStreams(streams);
+  for (const stream of streams) expect(many.get(stream)).toEqual(ofStream(stream));
+  for (const index of [0, 234, events.length - 1])
+    expect(await reader.readAt(events[index]!.position)).toEqual(events[index]);
+  const types = await reader.readAll({ after: 0n, limit: 30, types: ["Other" as never] });
+  expect(types.events).toEqual(events.filter(({ type }) => String(type) === "Other").slice(0, 30));
+  const past = await endingAt(reader, events[400]!.position).readStream(longest);
+  expect(past).toEqual(ofStream(longest).filter(({ position }) => position <= 401n));
+}
+
+/** Reads again and again while something is done to the log. */
+async function beside<T>(work: Promise<T>): Promise<T> {
+  let isOver = false;
+  const done = work.finally(() => (isOver = true));
+  do {
+    expect(await everything(log)).toEqual(events);
+    expect(await log.readStream(longest)).toEqual(ofStream(longest));
+  } while (!isOver);
+  return done;
+}
+
+const verified = () =>
+  verifyPostgresLog(database.config, { flawOf: () => undefined, signal: calm, archiveDir });
+
+test("while a log is archived and restored its readers see every event as it was, and afterwards everything reads, verifies and copies the same", async () => {
+  const { hash } = await verified();
+  const through = BigInt(events.length - 50);
+  const archived = await archivePostgresLog({ ...options(), through, fileEvents: 250 });
+  expect(archived).toEqual({ events: events.length - 50, files: 3 });
+  expect(await archivedRows()).toBe(events.length - 50);
+  await expectAllReads(log);
+  const fresh = await open();
+  const watcher = watch(fresh, { after: 0n });
+  await until(() => watcher.caughtUp, { what: "a subscriber that began at the start" });
+  expect(watcher.events).toEqual(events);
+  await watcher.stop();
+  await fresh.close();
+  expect(await verified()).toEqual({
+    events: events.length,
+    position: events.at(-1)!.position,
+    compared: 0,
+    hash,
+  });
+  const to = await testDatabase();
+  const { verified: copied } = await move(
+    await openPostgresCopySource({ ...options(), namespace: "test", servicesMayRun: true }),
+    await openPostgresCopyTarget({ connection: to.config, namespace: "test" }),
+  );
+  expect(copied).toMatchObject({ equal: true, events: events.length });
+  await to.drop();
+
+  const restored = await beside(restorePostgresLog({ ...options(), after: 0n }));
+  expect(restored.events).toBe(events.length - 50);
+  expect(await archivedRows()).toBe(0);
+  // Nothing of it is read from files any more.
+  const without = await open({ archiveDir: undefined });
+  await expectAllReads(without);
+  await without.close();
+  expect((await verified()).hash).toBe(hash);
+}, 60_000);
+
+test("appends to archived streams have the outcomes that they had: duplicates, conflicts and the next revision", async () => {
+  await archivePostgresLog({ ...options(), through: 100n });
+  const stream = events[0]!.stream;
+  const stored = ofStream(stream);
+  const again = stored.map(({ id, type, version, data, metadata }) => ({
+    id,
+    type,
+    version,
+    data,
+    metadata,
+  }));
+  const last = stored.at(-1)!;
+  const writer = await open();
+  const outcomes = await writer.append([
+    { stream, expected: "no_stream", events: again.slice(0, 3) },
+    { stream, expected: "no_stream", events: [event()] },
+    { stream, expected: 0, events: again.slice(1) },
+    { stream, expected: 1, events: [again[1]!] },
+    { stream, expected: last.revision - 1, events: [event()] },
+  ]);
+  expect(outcomes).toEqual([
+    {
+      kind: "duplicate",
+      revision: 2,
+      position: stored[2]!.position,
+      recordedAt: stored[2]!.recordedAt,
+    },
+    { kind: "conflict", actual: last.revision },
+    {
+      kind: "duplicate",
+      revision: last.revision,
+      position: last.position,
+      recordedAt: last.recordedAt,
+    },
+    { kind: "conflict", actual: last.revision },
+    { kind: "conflict", actual: last.revision },
+  ]);
+  const [one] = await writer.append([{ stream, expected: "no_stream", events: [again[0]!] }]);
+  expect(one).toMatchObject({ kind: "duplicate", revision: 0, position: stored[0]!.position });
+  await writer.close();
+  await restorePostgresLog({ ...options(), after: 0n });
+}, 30_000);
+
+test("a process that is killed at any step of an archive or a restore loses nothing, and the next run ends it", async () => {
+  const kill = async (verb: string, failpoint: string): Promise<void> => {
+    const child = spawnService(
+      new URL("archive-child.ts", import.meta.url).pathname,
+      { HELIOGRAPH_FAILPOINT: failpoint },
+      [verb, JSON.stringify(database.config), archiveDir],
+    );
+    expect(await child.exited, child.output()).toMatchObject({
+      signal: "SIGKILL",
+    });
+    expect(await everything(log)).toEqual(events);
+  };
+  await kill("archive", "archive.registered:kill");
+  expect(await archivedRows()).toBe(0);
+  await kill("archive", "archive.changed:kill@2");
+  const some = await archivedRows();
+  expect(some).toBeGreaterThan(0);
+  expect(some).toBeLessThan(600);
+  await archivePostgresLog({ ...options(), through: 600n });
+  expect(await archivedRows()).toBe(600);
+  await kill("restore", "archive.changed:kill@2");
+  expect(await archivedRows()).toBeLessThan(600);
+  expect(await archivedRows()).toBeGreaterThan(0);
+  await restorePostgresLog({ ...options(), after: 0n });
+  expect(await archivedRows()).toBe(0);
+  await expectAllReads(log);
+}, 60_000);
+
+test("what is not in the archive as it was written is said to be unavailable, never left out or taken for something else; and no row goes that the file does not have", async () => {
+  await archivePostgresLog({ ...options(), through: 100n });
+  const { rows } = await client.query(
+    "select file from log.archives where state = 'archived' order by last",
+  );
+  const path = join(archiveDir, `${rows[0].file}.zst`);
+  // Frames one after the other, which the program zstd unpacks too.
+  const manifest = JSON.parse(await readFile(join(archiveDir, `${rows[0].file}.json`), "utf8"));
+  const [first] = manifest.blocks;
+  const block = await unpackBlock((await readFile(path)).subarray(0, first.bytes));
+  expect(block.at("1").row[2]).toBe(events[0]!.stream);
+
+  const damage = async (): Promise<void> => {
+    const file = await openFile(path, "r+");
+    const byte = Buffer.alloc(1);
+    await file.read(byte, 0, 1, 100);
+    byte[0]! ^= 1;
+    await file.write(byte, 0, 1, 100);
+    await file.close();
+  };
+  const refuses = async (what: RegExp, over = {}): Promise<void> => {
+    const reader = await open(over);
+    for (const read of [
+      () => reader.readAll({ after: 0n, limit: 10 }),
+      () => reader.readStream(longest),
+      () => reader.readAt(1n),
+    ]) {
+      const error = await read().catch((thrown: unknown) => thrown);
+      expect(error).toBeInstanceOf(LogUnavailable);
+      expect(String(error)).toMatch(what);
+    }
+    await reader.close();
+  };
+  await damage();
+  await refuses(/\.zst: the block at 0 was changed/);
+  await expect(verified()).rejects.toThrow("the block at 0 was changed");
+  await expect(restorePostgresLog({ ...options(), after: 0n })).rejects.toThrow("was changed");
+  await damage();
+  await rename(path, `${path}.away`);
+  await refuses(/no such file/);
+  await rename(`${path}.away`, path);
+  await refuses(/no folder of archives is known/, { archiveDir: undefined });
+  await restorePostgresLog({ ...options(), after: 0n });
+
+  // A row that is not what was written to the file stays: here it changes while the file is written.
+  await client.query("update log.archives set state = 'emptying'");
+  await client.query("alter table log.events disable trigger user");
+  const change = (from: string, to: string) =>
+    client.query("update log.events set data = replace(data, $1, $2) where position = 7", [
+      from,
+      to,
+    ]);
+  await change("żółć", "zolc");
+  await expect(archivePostgresLog({ ...options(), through: 100n })).rejects.toThrow(
+    /are not those in the archive/,
+  );
+  expect(await archivedRows()).toBe(0);
+  await change("zolc", "żółć");
+  await client.query("alter table log.events enable trigger user");
+  await restorePostgresLog({ ...options(), after: 0n });
+  await expectAllReads(log);
+}, 60_000);
+
+test("only a transaction that archives changes events, and of them only whether the bodies are in the table; one works at a time", async () => {
+  const refused = async (sql: string, archiving = true): Promise<void> => {
+    await client.query("begin");
+    if (archiving) await client.query("set local heliograph.archive = 'on'");
+    await expect(client.query(sql)).rejects.toThrow("events of the log are final");
+    await client.query("rollback");
+  };
+  await refused("update log.events set data = '' where position = 1", false);
+  await refused("update log.events set data = '{}' where position = 1");
+  await refused("update log.events set data = '', stream = 'x' where position = 1");
+  await refused("update log.events set id = gen_random_uuid() where position = 1");
+  await refused("delete from log.events where position = 1");
+  const both = await Promise.allSettled([
+    archivePostgresLog({ ...options(), through: 600n }),
+    archivePostgresLog({ ...options(), through: 600n }),
+  ]);
+  expect(both.map(({ status }) => status).toSorted()).toEqual(["fulfilled", "rejected"]);
+  expect(
+    String((both.find(({ status }) => status === "rejected") as PromiseRejectedResult).reason),
+  ).toMatch(/another archive or restore is at work/);
+  // A stopped run leaves nothing half-named.
+  expect(
+    (await readdir(join(archiveDir, database.config.database!))).filter((name) =>
+      name.endsWith(".partial"),
+    ),
+  ).toEqual([]);
+}, 30_000);

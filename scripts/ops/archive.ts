@@ -1,0 +1,102 @@
+import { resolve } from "node:path";
+import type { Environment } from "@heliograph/contracts";
+import { archivePostgresLog, positionBefore, restorePostgresLog } from "@heliograph/log";
+import { databaseConfig, listProjections, openLog, type ProjectionRow } from "@heliograph/runtime";
+import { OpsError } from "./error.ts";
+import { newLine } from "./progress.ts";
+import type { Target } from "./target.ts";
+
+/**
+ * Archives what was written before a time, epoch ms, and every consumer has passed. Events that somebody is about to read stay where they are read at no further cost. True once it is done.
+ * Throws OpsError where nothing can be archived.
+ */
+export async function archive(
+  target: Target,
+  environment: Environment,
+  before: number,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const { through, heldBy } = await limitOf(target, environment, before);
+  if (heldBy !== undefined)
+    say(`${heldBy.name} is at position ${heldBy.position}: what lies behind it stays.`);
+  const { events, files } = await working(target, environment, signal, (options) =>
+    archivePostgresLog({ ...options, through }),
+  );
+  say(
+    `${environment}: ${count(events)} events up to position ${through} archived, ${count(files)} files in ${resolve(target.settings.archiveDir)}`,
+  );
+  return true;
+}
+
+/** Puts back what files have that reach behind a position. */
+export async function restore(
+  target: Target,
+  environment: Environment,
+  after: bigint,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const { events, files } = await working(target, environment, signal, (options) =>
+    restorePostgresLog({ ...options, after }),
+  );
+  say(`${environment}: ${count(events)} events of ${count(files)} files are in the table again`);
+  return true;
+}
+
+type Work = Parameters<typeof restorePostgresLog>[0];
+
+async function working<T>(
+  { settings, server }: Target,
+  environment: Environment,
+  signal: AbortSignal,
+  work: (options: Omit<Work, "after">) => Promise<T>,
+): Promise<T> {
+  if (settings.log === "eventstoredb")
+    throw new OpsError("EventStoreDB keeps its log itself: only PostgreSQL's is archived");
+  const line = newLine();
+  let before = 0;
+  let last = 0;
+  const onProgress = (done: number, position: bigint): void => {
+    // Each file counts from nothing.
+    if (done < last) before += last;
+    last = done;
+    line.show(`${environment}: ${count(before + done)} events, at position ${position}`);
+  };
+  try {
+    const connection = databaseConfig(server, environment);
+    return await work({ connection, archiveDir: settings.archiveDir, onProgress, signal });
+  } finally {
+    line.end();
+  }
+}
+
+async function limitOf(
+  { settings, server, logger, pool }: Target,
+  environment: Environment,
+  before: number,
+) {
+  const log = await openLog(settings, server, environment, logger);
+  try {
+    const old = await positionBefore(log, before);
+    return passedBy(await listProjections(await pool(environment)), old);
+  } finally {
+    await log.close();
+  }
+}
+
+/** Up to where of the old events everybody has come, and who holds the rest. One of several copies that is at its own last event has come as far as there is. */
+export function passedBy(
+  consumers: readonly Pick<ProjectionRow, "name" | "position" | "head">[],
+  old: bigint,
+): {
+  readonly through: bigint;
+  readonly heldBy?: { readonly name: string; readonly position: bigint };
+} {
+  const behind = consumers.filter(
+    ({ position, head }) => position < old && (head === undefined || position < head),
+  );
+  const [last] = behind.toSorted((one, other) => (one.position < other.position ? -1 : 1));
+  return last === undefined ? { through: old } : { through: last.position, heldBy: last };
+}
+
+const count = (value: number): string => value.toLocaleString("en");
+const say = (line: string): void => void process.stdout.write(`${line}\n`);
