@@ -268,11 +268,12 @@ test("dead letters are listed, and one that does not exist is not retried", asyn
 });
 
 test(
-  "a projection that no process runs is rebuilt by the command itself",
+  "projections that no process runs are rebuilt by the command itself, several at once",
   async () => {
     await instance.stop();
-    const { code, output } = await ops("rebuild", "messages", "--env", "sandbox");
-    expect(output).toContain("No process runs messages (sandbox): working here.");
+    const { code, output } = await ops("rebuild", "messages", "lifecycle", "--env", "sandbox");
+    expect(output).toContain("No process runs messages, lifecycle (sandbox): working here.");
+    expect(output).toMatch(/lifecycle \(sandbox\) rebuilt: \d+ events up to position \d+/);
     expect(output).toMatch(/messages \(sandbox\) rebuilt: \d+ events up to position \d+/);
     expect(code).toBe(0);
   },

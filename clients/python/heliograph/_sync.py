@@ -153,6 +153,11 @@ class OperationsBroadcasts:
         answer: "t.Broadcast" = self._core.call("GET", "/api/v1/broadcasts/{id}", (id,), {}, min_log_position=min_log_position, if_none_match=if_none_match, timeout=timeout)
         return answer
 
+    def preview(self, id: Union[str, int], *, min_log_position: Optional[str] = None, timeout: Optional[float] = None) -> "t.BroadcastPreview":
+        """What a broadcast would come to now: who is skipped and why, segments and cost: POST /api/v1/broadcasts/{id}/preview"""
+        answer: "t.BroadcastPreview" = self._core.call("POST", "/api/v1/broadcasts/{id}/preview", (id,), {}, min_log_position=min_log_position, timeout=timeout)
+        return answer
+
     def start(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.Broadcast":
         """Start a broadcast: its audience are the contacts of this moment: POST /api/v1/broadcasts/{id}/start"""
         answer: "t.Broadcast" = self._core.call("POST", "/api/v1/broadcasts/{id}/start", (id,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
@@ -171,6 +176,26 @@ class OperationsBroadcasts:
     def cancel(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.Broadcast":
         """End a broadcast: what is not accepted yet is never sent: POST /api/v1/broadcasts/{id}/cancel"""
         answer: "t.Broadcast" = self._core.call("POST", "/api/v1/broadcasts/{id}/cancel", (id,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        return answer
+
+
+class OperationsForks:
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    def create(self, body: "t.RequestFork", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.Fork":
+        """Send in a partner's sandbox what its live messages of a window come to, without a person in it: POST /api/v1/forks"""
+        answer: "t.Fork" = self._core.call("POST", "/api/v1/forks", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        return answer
+
+    def get(self, id: Union[str, int], *, timeout: Optional[float] = None) -> "t.Fork":
+        """Progress of a fork: GET /api/v1/forks/{id}"""
+        answer: "t.Fork" = self._core.call("GET", "/api/v1/forks/{id}", (id,), {}, timeout=timeout)
+        return answer
+
+    def cancel(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.Fork":
+        """End a fork that has not ended; what it sent stays: POST /api/v1/forks/{id}/cancel"""
+        answer: "t.Fork" = self._core.call("POST", "/api/v1/forks/{id}/cancel", (id,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
         return answer
 
 
@@ -1323,6 +1348,7 @@ class Operations:
         self.messages = OperationsMessages(core)
         self.conversations = OperationsConversations(core)
         self.broadcasts = OperationsBroadcasts(core)
+        self.forks = OperationsForks(core)
         self.templates = OperationsTemplates(core)
         self.wallet = OperationsWallet(core)
         self.admin = OperationsAdmin(core)

@@ -40,10 +40,16 @@ export type Operations = {
     readonly recipients: {
       /** List whom a broadcast is for, and why some were skipped: `GET /api/v1/broadcasts/{id}/recipients` */ list(id: string | number, query?: { /** How many at most. */ readonly limit?: number; /** `next_cursor` of an earlier page. */ readonly after?: string; /** `prev_cursor` of an earlier page. */ readonly before?: string; /** Its status. */ readonly status?: "pending" | "accepted" | "skipped" }, options?: C.Options<"minLogPosition">): C.Listing<T.BroadcastRecipient, T.BroadcastRecipientList>;
     };
+    /** What a broadcast would come to now: who is skipped and why, segments and cost: `POST /api/v1/broadcasts/{id}/preview` */ preview(id: string | number, options?: C.Options<"minLogPosition">): Promise<T.BroadcastPreview>;
     /** Start a broadcast: its audience are the contacts of this moment: `POST /api/v1/broadcasts/{id}/start` */ start(id: string | number, options?: C.Options<"idempotencyKey">): Promise<T.Broadcast>;
     /** Pause a broadcast: after at most a hundred more messages it sends none: `POST /api/v1/broadcasts/{id}/pause` */ pause(id: string | number, options?: C.Options<"idempotencyKey">): Promise<T.Broadcast>;
     /** Go on with a paused broadcast where it was: `POST /api/v1/broadcasts/{id}/resume` */ resume(id: string | number, options?: C.Options<"idempotencyKey">): Promise<T.Broadcast>;
     /** End a broadcast: what is not accepted yet is never sent: `POST /api/v1/broadcasts/{id}/cancel` */ cancel(id: string | number, options?: C.Options<"idempotencyKey">): Promise<T.Broadcast>;
+  };
+  readonly forks: {
+    /** Send in a partner's sandbox what its live messages of a window come to, without a person in it: `POST /api/v1/forks` */ create(body: T.RequestFork, options?: C.Options<"idempotencyKey">): Promise<T.Fork>;
+    /** Progress of a fork: `GET /api/v1/forks/{id}` */ get(id: string | number, options?: C.Options<never>): Promise<T.Fork>;
+    /** End a fork that has not ended; what it sent stays: `POST /api/v1/forks/{id}/cancel` */ cancel(id: string | number, options?: C.Options<"idempotencyKey">): Promise<T.Fork>;
   };
   readonly templates: {
     /** Create a template with its first version: `POST /api/v1/templates` */ create(body: T.CreateTemplate, options?: C.Options<"idempotencyKey">): Promise<T.Template>;

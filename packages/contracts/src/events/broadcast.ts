@@ -14,6 +14,10 @@ const Audience = z.strictObject({
   contact_ids: z.array(Id).max(1_000).optional(),
 });
 
+const value = z.union([z.string(), z.number(), z.boolean()]);
+/** A value that each contact has of its own, or else this one. */
+const OfContact = z.strictObject({ contact: z.string().max(80), default: value.optional() });
+
 /** What each message says, as `POST /messages` takes it: it is rendered and priced when it is accepted. */
 const Said = z.strictObject({
   channel: Channel,
@@ -31,8 +35,8 @@ const Said = z.strictObject({
       }),
     ])
     .optional(),
-  language: z.string().max(35).optional(),
-  variables: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).optional(),
+  language: z.union([z.string().max(35), OfContact]).optional(),
+  variables: z.record(z.string(), z.union([value, OfContact])).optional(),
   smart_encoding: z.boolean().optional(),
   category: Category.optional(),
   validity_seconds: z.int().optional(),

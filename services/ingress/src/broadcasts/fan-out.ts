@@ -1,10 +1,11 @@
 import { seenUntil } from "@heliograph/api";
-import { contactsSchema, readAudience } from "@heliograph/contacts";
+import { contactsSchema } from "@heliograph/contacts";
 import { failpoint, streamOf, uuid5 } from "@heliograph/contracts";
 import { formatTime } from "@heliograph/domain";
 import { change } from "@heliograph/log";
 import { isMachinery, type ReactorTools } from "@heliograph/runtime";
 import { type Job, collectParts, nextRecipients, openJobs } from "../tables/fan-out.ts";
+import { nextMembers } from "./audience.ts";
 import {
   type Broadcast,
   type Created,
@@ -232,17 +233,13 @@ export class FanOut {
     const upTo = BigInt(job.started_position ?? 0);
     const seen = await seenUntil(context, contactsSchema, upTo, contactsWithinMs, signal);
     if (seen < upTo) return "waits";
-    const isNamed = audience.tag === undefined && audience.attribute === undefined;
-    const found =
-      audience.contact_ids !== undefined && isNamed
-        ? [...new Set(audience.contact_ids)].map((id) => ({ id, position: job.collected_to }))
-        : await readAudience(context.projectionPool, {
-            partner: job.partner,
-            audience,
-            after: BigInt(job.collected_to),
-            upTo,
-            limit: collectLength,
-          });
+    const found = await nextMembers(context.projectionPool, {
+      partner: job.partner,
+      audience,
+      after: job.collected_to,
+      upTo,
+      limit: collectLength,
+    });
     const all = found.length < collectLength;
     const recipients = found.map(({ id }) => ({
       contact_id: id,
