@@ -16,6 +16,7 @@ export async function archive(
   environment: Environment,
   before: number,
   signal: AbortSignal,
+  evenRestored = false,
 ): Promise<boolean> {
   const { through, heldBy } = await limitOf(target, environment, before);
   if (heldBy !== undefined)
@@ -28,6 +29,7 @@ export async function archive(
         archivePostgresLog({
           ...options,
           through,
+          evenRestored,
           onProgress(done, position) {
             options.onProgress?.(done, position);
             look();
