@@ -19,7 +19,9 @@ export function proxyOf(given: string): Proxy {
     port: Number(port) || (secure ? 443 : 80),
     secure,
     authorization:
-      username === "" && password === "" ? undefined : `Basic ${Buffer.from(credentials).toString("base64")}`,
+      username === "" && password === ""
+        ? undefined
+        : `Basic ${Buffer.from(credentials).toString("base64")}`,
   };
 }
 
