@@ -343,6 +343,29 @@ test("Each is said what is known of them, sealed, in their own language; who has
   expect(said).toEqual(["Na Ada: 7", "Hi friend: gold"]);
 });
 
+test("One whose template was deleted pauses for that, and goes on with a new one of the name", async () => {
+  await contacts("farewell", phones(2));
+  const text = (said: string) => ({ languages: { en: { text: said } }, variables: {} });
+  const make = (said: string) =>
+    post("/templates", { slug: "farewell", channel: "sms", ...text(said) });
+  await make("Goodbye");
+  const id = await draft({ audience: { tag: "farewell" }, template: "farewell", text: undefined });
+  const at = new Date(Date.now() + 3_600_000).toISOString();
+  const message = { channel: "sms", to: phone(), template: "farewell" };
+  const later = await post("/messages", { ...message, send_at: at });
+  expect(later.status, later.text).toBe(202);
+  const gone = await world.call("DELETE", "/api/v1/templates/farewell", { key: keyOf(0) });
+  expect(gone.status).toBe(204);
+  await until(async () => (await post("/messages", message)).body.code === "template_not_found");
+  await post(`/broadcasts/${id}/start`);
+  await shows(id, { status: "paused", paused_for: { code: "template_not_found" } });
+  await make("Farewell");
+  await post(`/broadcasts/${id}/resume`);
+  await shows(id, { status: "done", counts: { accepted: 2, skipped: 0 } });
+  const { content } = await get(`/messages/${later.body.id}`);
+  expect(content.text, "as it was accepted").toBe("Goodbye");
+});
+
 const manyAttributes = Object.fromEntries(Array.from({ length: 11 }, (_, at) => [`a${at}`, at]));
 
 test("One with a time starts by itself, and what nobody could be sent is refused when it is drafted", async () => {
