@@ -362,8 +362,11 @@ test("One whose template was deleted pauses for that, and goes on with a new one
   await make("Farewell");
   await post(`/broadcasts/${id}/resume`);
   await shows(id, { status: "done", counts: { accepted: 2, skipped: 0 } });
-  const { content } = await get(`/messages/${later.body.id}`);
-  expect(content.text, "as it was accepted").toBe("Goodbye");
+  const { log, vault } = world.platform.contexts.sandbox;
+  const [event] = await log.readStream(streamOf("message", later.body.id), { limit: 1 });
+  const { data } = event as RecordedEvent<"MessageRequested">;
+  const opened = (await vault.open(world.partners[0]!.id, data))(data);
+  expect(opened.content.text, "as it was accepted").toBe("Goodbye");
 });
 
 const manyAttributes = Object.fromEntries(Array.from({ length: 11 }, (_, at) => [`a${at}`, at]));
