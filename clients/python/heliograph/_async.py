@@ -179,6 +179,26 @@ class AsyncOperationsBroadcasts:
         return answer
 
 
+class AsyncOperationsForks:
+    def __init__(self, core: AsyncCore) -> None:
+        self._core = core
+
+    async def create(self, body: "t.RequestFork", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.Fork":
+        """Send in a partner's sandbox what its live messages of a window come to, without a person in it: POST /api/v1/forks"""
+        answer: "t.Fork" = await self._core.call("POST", "/api/v1/forks", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        return answer
+
+    async def get(self, id: Union[str, int], *, timeout: Optional[float] = None) -> "t.Fork":
+        """Progress of a fork: GET /api/v1/forks/{id}"""
+        answer: "t.Fork" = await self._core.call("GET", "/api/v1/forks/{id}", (id,), {}, timeout=timeout)
+        return answer
+
+    async def cancel(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.Fork":
+        """End a fork that has not ended; what it sent stays: POST /api/v1/forks/{id}/cancel"""
+        answer: "t.Fork" = await self._core.call("POST", "/api/v1/forks/{id}/cancel", (id,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        return answer
+
+
 class AsyncOperationsTemplatesVersions:
     def __init__(self, core: AsyncCore) -> None:
         self._core = core
@@ -1332,6 +1352,7 @@ class AsyncOperations:
         self.messages = AsyncOperationsMessages(core)
         self.conversations = AsyncOperationsConversations(core)
         self.broadcasts = AsyncOperationsBroadcasts(core)
+        self.forks = AsyncOperationsForks(core)
         self.templates = AsyncOperationsTemplates(core)
         self.wallet = AsyncOperationsWallet(core)
         self.admin = AsyncOperationsAdmin(core)

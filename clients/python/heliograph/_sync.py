@@ -179,6 +179,26 @@ class OperationsBroadcasts:
         return answer
 
 
+class OperationsForks:
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    def create(self, body: "t.RequestFork", *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.Fork":
+        """Send in a partner's sandbox what its live messages of a window come to, without a person in it: POST /api/v1/forks"""
+        answer: "t.Fork" = self._core.call("POST", "/api/v1/forks", (), {}, body=body, kind="json", keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        return answer
+
+    def get(self, id: Union[str, int], *, timeout: Optional[float] = None) -> "t.Fork":
+        """Progress of a fork: GET /api/v1/forks/{id}"""
+        answer: "t.Fork" = self._core.call("GET", "/api/v1/forks/{id}", (id,), {}, timeout=timeout)
+        return answer
+
+    def cancel(self, id: Union[str, int], *, idempotency_key: Optional[str] = None, timeout: Optional[float] = None) -> "t.Fork":
+        """End a fork that has not ended; what it sent stays: POST /api/v1/forks/{id}/cancel"""
+        answer: "t.Fork" = self._core.call("POST", "/api/v1/forks/{id}/cancel", (id,), {}, keyed=True, idempotency_key=idempotency_key, timeout=timeout)
+        return answer
+
+
 class OperationsTemplatesVersions:
     def __init__(self, core: Core) -> None:
         self._core = core
@@ -1332,6 +1352,7 @@ class Operations:
         self.messages = OperationsMessages(core)
         self.conversations = OperationsConversations(core)
         self.broadcasts = OperationsBroadcasts(core)
+        self.forks = OperationsForks(core)
         self.templates = OperationsTemplates(core)
         self.wallet = OperationsWallet(core)
         self.admin = OperationsAdmin(core)

@@ -14,5 +14,6 @@ export {
 export { mailReferences } from "./mail-references.ts";
 export { magicOutcomes, type MagicOutcome } from "./magic.ts";
 export { isCountry } from "./phone.ts";
+export { phoneVariants, sameRecipient } from "./phone-variants.ts";
 export { fromGsm, toGsm, type GsmTables } from "./gsm.ts";
 export { splitSms } from "./segments.ts";

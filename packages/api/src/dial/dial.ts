@@ -49,12 +49,7 @@ export const dialAs = (
     ...(webhookProxy === undefined ? {} : { proxy: proxyOf(webhookProxy) }),
   });
 
-/**
- * It resolves names itself, drops every address the guard refuses and dials the very addresses that were judged, so a name that answers differently
- * the second time (DNS rebinding) gains nothing. IP literals pass the same guard. For TLS the certificate is verified against the name in the
- * URL, which is also sent as SNI. With a proxy the same holds: it is asked for a way to the address that was judged.
- */
-export function createDial(options: {
+type Dialing = {
   readonly guard: AddressGuard;
   readonly resolve: ResolveHost;
   /** One limit for resolving, dialing and the TLS handshake. */
@@ -63,7 +58,17 @@ export function createDial(options: {
   readonly ca?: string;
   /** Through which all connections go. */
   readonly proxy?: Proxy;
-}): Dial {
+};
+
+type Open = (
+  address: string,
+  target: DialTarget,
+  timeoutMs: number,
+  timing: Timing,
+) => Promise<Socket>;
+
+/** Opens connections to addresses that were judged, through the proxy where there is one. */
+function openerOf(options: Omit<Dialing, "guard" | "timeoutMs">): Open {
   const { proxy } = options;
   const sessions = new Map<string, Buffer>();
 
@@ -114,12 +119,7 @@ export function createDial(options: {
     }
   }
 
-  async function open(
-    address: string,
-    target: DialTarget,
-    timeoutMs: number,
-    timing: Timing,
-  ): Promise<Socket> {
+  return async (address, target, timeoutMs, timing) => {
     const until = performance.now() + timeoutMs;
     const tunnel = proxy && (await tunnelTo(proxy, address, target, timeoutMs, timing));
     if (tunnel !== undefined && !target.secure) return tunnel;
@@ -130,8 +130,16 @@ export function createDial(options: {
     const event = target.secure ? "secureConnect" : "connect";
     const leftMs = Math.max(1, until - performance.now());
     return connected(socket, event, leftMs, timing, tunnel !== undefined);
-  }
+  };
+}
 
+/**
+ * It resolves names itself, drops every address the guard refuses and dials the very addresses that were judged, so a name that answers differently
+ * the second time (DNS rebinding) gains nothing. IP literals pass the same guard. For TLS the certificate is verified against the name in the
+ * URL, which is also sent as SNI. With a proxy the same holds: it is asked for a way to the address that was judged.
+ */
+export function createDial(options: Dialing): Dial {
+  const open = openerOf(options);
   return async (target, timing) => {
     const began = performance.now();
     const deadline = began + options.timeoutMs;

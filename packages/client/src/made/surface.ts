@@ -46,6 +46,11 @@ export type Operations = {
     /** Go on with a paused broadcast where it was: `POST /api/v1/broadcasts/{id}/resume` */ resume(id: string | number, options?: C.Options<"idempotencyKey">): Promise<T.Broadcast>;
     /** End a broadcast: what is not accepted yet is never sent: `POST /api/v1/broadcasts/{id}/cancel` */ cancel(id: string | number, options?: C.Options<"idempotencyKey">): Promise<T.Broadcast>;
   };
+  readonly forks: {
+    /** Send in a partner's sandbox what its live messages of a window come to, without a person in it: `POST /api/v1/forks` */ create(body: T.RequestFork, options?: C.Options<"idempotencyKey">): Promise<T.Fork>;
+    /** Progress of a fork: `GET /api/v1/forks/{id}` */ get(id: string | number, options?: C.Options<never>): Promise<T.Fork>;
+    /** End a fork that has not ended; what it sent stays: `POST /api/v1/forks/{id}/cancel` */ cancel(id: string | number, options?: C.Options<"idempotencyKey">): Promise<T.Fork>;
+  };
   readonly templates: {
     /** Create a template with its first version: `POST /api/v1/templates` */ create(body: T.CreateTemplate, options?: C.Options<"idempotencyKey">): Promise<T.Template>;
     /** List templates, newest first: `GET /api/v1/templates` */ list(query?: { /** How many at most. */ readonly limit?: number; /** `next_cursor` of an earlier page. */ readonly after?: string; /** `prev_cursor` of an earlier page. */ readonly before?: string; /** How the message travels. */ readonly channel?: "sms" | "whatsapp" | "email" | "push" | "telegram" | "broadcast" }, options?: C.Options<"minLogPosition">): C.Listing<T.TemplateSummary, T.TemplateList>;

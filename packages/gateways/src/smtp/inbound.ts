@@ -28,6 +28,16 @@ export function senderOf({ from }: ParsedMail): string | undefined {
   return address === "" || address.length > 254 ? undefined : address;
 }
 
+/** The mails that it names as answered or as gone before: who knows one has had it, or has seen an answer to it. */
+export function answeredBy(mail: ParsedMail): readonly string[] {
+  const inReplyTo = headerIn(mail, "in-reply-to");
+  const named = [
+    mailReferences({ inReplyTo }),
+    mailReferences({ references: headerIn(mail, "references") }),
+  ];
+  return [...new Set(named.flat())];
+}
+
 /** Files are named, behind what was written, and not kept anywhere but in the mail. A picture that the page shows is none. */
 function namesOf({ attachments }: ParsedMail): readonly string[] {
   const files = attachments.filter(
