@@ -269,8 +269,11 @@ describe("a deleted template", () => {
     template,
     variables: { name: "A", order_id: "1" },
   });
-  const send = (template: unknown) =>
-    world.call("POST", "/api/v1/messages", { key: partner.key, body: message(template) });
+  const send = (template: unknown, more: object = {}) =>
+    world.call("POST", "/api/v1/messages", {
+      key: partner.key,
+      body: { ...message(template), ...more },
+    });
   const listed = async (position: string): Promise<readonly string[]> =>
     (await call("GET", "?limit=100", undefined, { "min-log-position": position })).body.data.map(
       ({ id }: { id: string }) => id,
@@ -281,7 +284,9 @@ describe("a deleted template", () => {
     const path = `/${body.id}`;
     await call("POST", "/gone/versions", { languages: { en: { text: "Hi" } } });
     const made = await create("gone", { channel: "sms" });
-    expect((await send({ slug: "gone", version: 1 })).status).toBe(202);
+    const at = new Date(Date.now() + 3_600_000).toISOString();
+    const kept = await send({ slug: "gone", version: 1 }, { send_at: at });
+    expect(kept.status).toBe(202);
     expect((await call("DELETE", "/gone")).status, "of two channels").toBe(409);
     const deleted = await call("DELETE", "/gone?channel=whatsapp");
     expect([deleted.status, deleted.text]).toEqual([204, ""]);
@@ -300,6 +305,11 @@ describe("a deleted template", () => {
     await until(async () => (await send("gone")).body.code === "template_not_found");
     expect((await send({ slug: "gone", version: 1 })).body.code).toBe("template_not_found");
     const position = deleted.headers.get("log-position")!;
+    const stream = streamOf("message", kept.body.id);
+    const [accepted] = await world.platform.contexts.sandbox.log.readStream(stream, { limit: 1 });
+    expect(accepted, "keeps its text").toMatchObject({
+      data: { content: { text: "Hello A, order 1" } },
+    });
     const ids = await listed(position);
     expect([ids.includes(body.id), ids.includes(made.body.id)]).toEqual([false, true]);
     const then = headers.get("log-position")!;

@@ -77,7 +77,10 @@ describe("the list", () => {
     ["TemplateVersionAdded", added],
     ["TemplateDeleted", deletion],
   ].map(([type, data], index) => ({
-    ...{ id: `e${index}`, type, data, position: BigInt(index + 1) },
+    id: `e${index}`,
+    type,
+    data,
+    position: BigInt(index + 1),
     metadata: { partner: "ptn_01HNQX2P8Y9R3T4V5W6Z7A8B9C" },
   }));
   const written = async (batch: readonly object[]) => {
