@@ -233,6 +233,10 @@ class OperationsTemplates:
         answer: "t.Template" = self._core.call("GET", "/api/v1/templates/{id}", (id,), {"channel": channel, "as_of": as_of}, if_none_match=if_none_match, timeout=timeout)
         return answer
 
+    def delete(self, id: Union[str, int], *, channel: Optional[Literal["sms", "whatsapp", "email", "push", "telegram", "broadcast"]] = None, idempotency_key: Optional[str] = None, if_match: Optional[str] = None, timeout: Optional[float] = None) -> None:
+        """Delete a template by id or slug; what was accepted with it keeps its text: DELETE /api/v1/templates/{id}"""
+        self._core.call("DELETE", "/api/v1/templates/{id}", (id,), {"channel": channel}, keyed=True, idempotency_key=idempotency_key, if_match=if_match, timeout=timeout)
+
     def preview(self, id: Union[str, int], body: "t.PreviewTemplate", *, channel: Optional[Literal["sms", "whatsapp", "email", "push", "telegram", "broadcast"]] = None, timeout: Optional[float] = None) -> "t.RenderedTemplate":
         """Render a template without sending anything: POST /api/v1/templates/{id}/preview"""
         answer: "t.RenderedTemplate" = self._core.call("POST", "/api/v1/templates/{id}/preview", (id,), {"channel": channel}, body=body, kind="json", timeout=timeout)

@@ -1,5 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { checkTemplate, renderTemplate, type TemplateVersion } from "@heliograph/domain";
+import {
+  checkTemplate,
+  deletedOf,
+  renderTemplate,
+  templateId,
+  type TemplateVersion,
+} from "@heliograph/domain";
 
 const version: TemplateVersion = {
   default_language: "en",
@@ -120,5 +126,29 @@ describe("a template", () => {
       "languages.en.text unknown",
       "languages.de required",
     ]);
+  });
+});
+
+describe("the templates of a name", () => {
+  const name = { partner: "ptn_a", channel: "sms", slug: "hello" };
+
+  it("are counted by a few questions, however many were deleted", async () => {
+    for (const deleted of [0, 1, 2, 3, 4, 7, 8, 9, 63, 64, 1_000]) {
+      const gone = new Set(Array.from({ length: deleted }, (_, at) => templateId(name, at)));
+      let asked = 0;
+      const found = await deletedOf(name, async (id) => {
+        asked++;
+        return gone.has(id);
+      });
+      expect(found).toBe(deleted);
+      expect(asked).toBeLessThanOrEqual(2 * Math.ceil(Math.log2(deleted + 2)) + 1);
+    }
+  });
+
+  it("have ids of their own, the first the one it always had", () => {
+    const other = { ...name, slug: "hello2" };
+    const ids = [templateId(name), templateId(name, 1), templateId(name, 2), templateId(other, 1)];
+    expect(new Set(ids).size).toBe(4);
+    expect(templateId(name, 0)).toBe(templateId(name));
   });
 });

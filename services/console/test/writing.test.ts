@@ -319,6 +319,13 @@ test("a template is made, gets a version, shows what changed between them, and i
   });
   expect(refused.status).toBe(422);
   expect(await refused.text()).toContain("kept as typed");
+
+  const question = "/console/templates/parcel/delete?channel=sms";
+  expect(await read(cookie, place)).toContain(question);
+  expect(await read(cookie, question)).toContain("<strong>parcel</strong> on sms");
+  const deleted = await press(cookie, question, question, {});
+  expect(deleted.headers.get("location")).toMatch(/^\/console\/templates\?told=/);
+  expect((await fetchPage(place, { headers: { cookie } })).status).toBe(404);
 });
 
 test("variables go as the types that their template declares, in a form, an answer's preview and a file, and what is no such value is refused by its name", async () => {

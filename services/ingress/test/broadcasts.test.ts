@@ -363,7 +363,7 @@ test("Each is said what is known of them, sealed, in their own language; who has
 
 const manyAttributes = Object.fromEntries(Array.from({ length: 11 }, (_, at) => [`a${at}`, at]));
 
-test("One with a time starts by itself, and what nobody could be sent is refused when it is drafted", async () => {
+test("One with a time starts by itself, and what nobody could be sent is refused when it is drafted; a template that is deleted after that pauses it", async () => {
   await contacts("later", phones(2));
   const at = new Date(Date.now() + 3_600_000).toISOString();
   const id = await draft({ audience: { tag: "later" }, send_at: at });
@@ -384,6 +384,17 @@ test("One with a time starts by itself, and what nobody could be sent is refused
     const refused = await post("/broadcasts", { audience: {}, channel: "sms", text: "x", ...body });
     expect([refused.status, refused.body.code], JSON.stringify(body)).toEqual([422, code]);
   }
+  const [bye, languages] = [{ channel: "sms", template: "bye" }, { en: { text: "Bye" } }];
+  const make = () => post("/templates", { slug: "bye", channel: "sms", languages });
+  await make();
+  const left = await draft({ ...bye, audience: { tag: "later" }, text: undefined });
+  await world.call("DELETE", "/api/v1/templates/bye", { key: keyOf(0) });
+  await until(async () => (await post("/broadcasts", { ...bye, audience: {} })).status === 422);
+  await post(`/broadcasts/${left}/start`);
+  await shows(left, { status: "paused", paused_for: { code: "template_not_found" } });
+  await make();
+  await post(`/broadcasts/${left}/resume`);
+  await shows(left, { status: "done", counts: { accepted: 2, skipped: 0 } });
 });
 
 const rowsOf = (partner: string, rows: { count: number; status: string; bytes: number }) =>

@@ -9,7 +9,7 @@ const partner = "ptn_01HNQX2P8Y9R3T4V5W6Z7A8B9C";
 async function openTemplates(count: number, characters: number) {
   const log = openMemoryLog();
   for (let index = 0; index < count; index++) {
-    const id = templateId(partner, "email", `t${index}`);
+    const id = templateId({ partner, channel: "email", slug: `t${index}` });
     const data = {
       template_id: id,
       slug: `t${index}`,

@@ -1,4 +1,4 @@
-import { loosely } from "@heliograph/testkit";
+import { loosely, until } from "@heliograph/testkit";
 import { newId, streamOf } from "@heliograph/contracts";
 import { runConsumer } from "@heliograph/runtime";
 import { openWorld, type World } from "@heliograph/testkit/world";
@@ -149,7 +149,7 @@ describe("a template", () => {
       const [, forNext] = await cost(send("long"));
       expect(forNext, "the second send from memory").toBe(0);
       const [old, forOld] = await cost(send({ slug: "long", version: 5 }));
-      expect([old.body.segments.characters, forOld]).toEqual(["Version 5".length, 2]);
+      expect([old.body.segments.characters, forOld]).toEqual(["Version 5".length, 3]);
       const forgotten = () => call("POST", "/long/versions", { languages: {} });
       expect((await cost(forgotten))[1], "a refused version").toBe(0);
       // As after the 25 hours in which the answer itself is kept.
@@ -259,6 +259,126 @@ describe("a template", () => {
     for (const key of [other.key, live])
       for (const path of [`/${id}`, "/mine", `/${id}/versions/1`])
         expect((await call("GET", path, undefined, {}, key)).status).toBe(404);
+  });
+});
+
+describe("a deleted template", () => {
+  const message = (template: unknown) => ({
+    channel: "whatsapp",
+    to: "+15551230001",
+    template,
+    variables: { name: "A", order_id: "1" },
+  });
+  const send = (template: unknown, more: object = {}) =>
+    world.call("POST", "/api/v1/messages", {
+      key: partner.key,
+      body: { ...message(template), ...more },
+    });
+  const listed = async (position: string): Promise<readonly string[]> =>
+    (await call("GET", "?limit=100", undefined, { "min-log-position": position })).body.data.map(
+      ({ id }: { id: string }) => id,
+    );
+
+  test("is gone from every read, from sends and from the list, and its past stays", async () => {
+    const { body, headers } = await create("gone");
+    const path = `/${body.id}`;
+    await call("POST", "/gone/versions", { languages: { en: { text: "Hi" } } });
+    const made = await create("gone", { channel: "sms" });
+    const at = new Date(Date.now() + 3_600_000).toISOString();
+    const kept = await send({ slug: "gone", version: 1 }, { send_at: at });
+    expect(kept.status).toBe(202);
+    expect((await call("DELETE", "/gone")).status, "of two channels").toBe(409);
+    const deleted = await call("DELETE", "/gone?channel=whatsapp");
+    expect([deleted.status, deleted.text]).toEqual([204, ""]);
+
+    for (const [method, at, given] of [
+      ["GET", path],
+      ["GET", "/gone?channel=whatsapp"],
+      ["GET", `${path}/versions/1`],
+      ["GET", `${path}/versions/3`],
+      ["POST", `${path}/preview`, {}],
+      ["POST", `${path}/versions`, { languages: { en: { text: "Hi" } } }],
+      ["DELETE", path],
+    ] as const)
+      expect((await call(method, at, given)).status, `${method} ${at}`).toBe(404);
+    expect((await call("GET", "/gone")).body.id, "the other channel's").toBe(made.body.id);
+    await until(async () => (await send("gone")).body.code === "template_not_found");
+    expect((await send({ slug: "gone", version: 1 })).body.code).toBe("template_not_found");
+    const position = deleted.headers.get("log-position")!;
+    const stream = streamOf("message", kept.body.id);
+    const [accepted] = await world.platform.contexts.sandbox.log.readStream(stream, { limit: 1 });
+    expect(accepted, "keeps its text").toMatchObject({
+      data: { content: { text: "Hello A, order 1" } },
+    });
+    const ids = await listed(position);
+    expect([ids.includes(body.id), ids.includes(made.body.id)]).toEqual([false, true]);
+    const then = headers.get("log-position")!;
+    for (const at of [path, "/gone?channel=whatsapp"]) {
+      const past = await call("GET", `${at}${at.includes("?") ? "&" : "?"}as_of=${then}`);
+      expect(past.body, at).toEqual(body);
+    }
+  });
+
+  test("leaves its name to another one, time and again", async () => {
+    const ids = new Set<string>();
+    let position = "";
+    for (let round = 0; round < 6; round++) {
+      const text = `Round ${round}`;
+      const made = await create("again", { languages: { en: { text } }, variables: {} });
+      expect([made.status, made.body.version]).toEqual([201, 1]);
+      ids.add(made.body.id);
+      expect((await call("GET", "/again")).body.id).toBe(made.body.id);
+      expect((await create("again")).status, "taken again").toBe(409);
+      expect((await call("POST", "/again/preview", {})).body.text).toBe(text);
+      if (round === 5) position = made.headers.get("log-position")!;
+      else expect((await call("DELETE", "/again")).status).toBe(204);
+    }
+    expect(ids.size).toBe(6);
+    const last = [...ids].at(-1)!;
+    expect((await listed(position)).filter((id) => ids.has(id))).toEqual([last]);
+    const sent = await send("again");
+    expect(sent.body.code, "its own text has no variables").toBe("template_variables_invalid");
+  });
+
+  test("is deleted once for an idempotency key, also where only the log knows, and only as it was seen", async () => {
+    const { id } = (await create("keyed")).body;
+    const { headers } = await call("GET", "/keyed");
+    await call("POST", "/keyed/versions", { languages: { en: { text: "Hi" } } });
+    const stale = { "if-match": headers.get("etag")! };
+    expect((await call("DELETE", "/keyed", undefined, stale)).status).toBe(412);
+    const etag = (await call("GET", "/keyed")).headers.get("etag")!;
+    const keyed = { "idempotency-key": newId("req"), "if-match": etag };
+    expect((await call("DELETE", "/keyed", undefined, keyed)).status).toBe(204);
+    const next = (await create("keyed")).body.id;
+    // As after the hours in which the answer itself is kept, or a crash before it was.
+    await world.platform.contexts.sandbox.pool.query("delete from ingress.idempotency");
+    expect((await call("DELETE", "/keyed", undefined, keyed)).status).toBe(204);
+    expect(next).not.toBe(id);
+    expect((await call("GET", "/keyed")).body.id).toBe(next);
+  });
+
+  test("is not made anew by the request that made it", async () => {
+    const keyed = { "idempotency-key": newId("req") };
+    expect((await call("POST", "", order("undone"), keyed)).status).toBe(201);
+    expect((await call("DELETE", "/undone")).status).toBe(204);
+    await world.platform.contexts.sandbox.pool.query("delete from ingress.idempotency");
+    expect((await call("POST", "", order("undone"), keyed)).status).toBe(409);
+    expect((await call("GET", "/undone")).status).toBe(404);
+  });
+
+  test("and created by many at once, is there once at most", async () => {
+    const found: number[] = [];
+    for (let round = 0; round < 3; round++) {
+      const answers = await Promise.all([
+        ...Array.from({ length: 4 }, () => create("raced")),
+        ...Array.from({ length: 3 }, () => call("DELETE", "/raced")),
+      ]);
+      const count = (status: number) => answers.filter((each) => each.status === status).length;
+      found.push(count(201) - count(204));
+      expect(count(500)).toBe(0);
+    }
+    const left = (await call("GET", "/raced")).status === 200 ? 1 : 0;
+    expect(found.reduce((sum, each) => sum + each)).toBe(left);
   });
 });
 

@@ -1,10 +1,12 @@
 import { type EventData, accountOf } from "@heliograph/contracts";
-import { templateTypes } from "@heliograph/domain";
+import { templateTypes, templateVersionTypes } from "@heliograph/domain";
+import { ofType } from "@heliograph/log";
 import { projector, type WritePart } from "@heliograph/runtime";
 import {
   type CreatedRow,
   type TemplateEvent,
   type VersionRow,
+  dropTemplates,
   insertTemplates,
   insertVersions,
   updateTemplates,
@@ -19,10 +21,16 @@ const versionOf = (data: EventData<"TemplateVersionAdded">): VersionRow => ({
   updated_at: data.created_at,
 });
 
+const isDeletion = ofType("TemplateDeleted");
+const isVersion = ofType(...templateVersionTypes);
+
 function project(events: readonly TemplateEvent[]): readonly WritePart[] {
+  const dropped = new Set(events.filter(isDeletion).map(({ data }) => data.template_id));
+  // All parts see the tables as they were before: of what is deleted in this very batch nothing is written.
+  const kept = events.filter(isVersion).filter(({ data }) => !dropped.has(data.template_id));
   const created = new Map<string, CreatedRow>();
   const changed = new Map<string, VersionRow>();
-  for (const { type, data, metadata, position } of events) {
+  for (const { type, data, metadata, position } of kept) {
     const version = versionOf(data);
     if (type === "TemplateCreated")
       created.set(version.id, {
@@ -45,7 +53,8 @@ function project(events: readonly TemplateEvent[]): readonly WritePart[] {
   return [
     ...insertTemplates([...created.values()]),
     ...updateTemplates([...changed.values()]),
-    ...insertVersions(events),
+    ...insertVersions(kept),
+    ...dropTemplates([...dropped]),
   ];
 }
 

@@ -1,8 +1,9 @@
-import type { templateTypes } from "@heliograph/domain";
+import type { templateTypes, templateVersionTypes } from "@heliograph/domain";
 import type { RecordedEvent } from "@heliograph/log";
 import type { WritePart } from "@heliograph/runtime";
 
 export type TemplateEvent = RecordedEvent<(typeof templateTypes)[number]>;
+export type VersionEvent = RecordedEvent<(typeof templateVersionTypes)[number]>;
 
 /** What a version changes of its template's row. */
 export type VersionRow = {
@@ -23,7 +24,7 @@ export type CreatedRow = VersionRow & {
 };
 
 /** A replayed batch is fenced by its checkpoint, so an event comes here once. */
-export const insertVersions = (events: readonly TemplateEvent[]): readonly WritePart[] =>
+export const insertVersions = (events: readonly VersionEvent[]): readonly WritePart[] =>
   events.length === 0
     ? []
     : [
@@ -83,3 +84,20 @@ export function updateTemplates(rows: readonly VersionRow[]): readonly WritePart
     },
   ];
 }
+
+/** Their versions too. */
+export const dropTemplates = (ids: readonly string[]): readonly WritePart[] =>
+  ids.length === 0
+    ? []
+    : [
+        {
+          name: "templates_drop",
+          sql: "delete from {schema}.templates where id = any($1::text[])",
+          values: [ids],
+        },
+        {
+          name: "templates_drop_versions",
+          sql: "delete from {schema}.versions where template_id = any($1::text[])",
+          values: [ids],
+        },
+      ];

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { type Decided, type NewTemplate, decideTemplate, decideVersion } from "../src/decide.ts";
+import { templatesProjector } from "../src/projector.ts";
 
 const at = { id: "tpl_01HNQX2P8Y9R3T4V5W6Z7A8B9C", createdAt: "2026-05-23T14:22:17.000Z" };
 const command: NewTemplate = {
@@ -64,5 +65,34 @@ describe("a further version", () => {
     const newest = (version: number) => ({ created, newest: { ...created, version } });
     expect(decided(decideVersion(newest(499), texts, at.createdAt)).version).toBe(500);
     expect(decideVersion(newest(500), texts, at.createdAt)).toEqual({ kind: "full", most: 500 });
+  });
+});
+
+describe("the list", () => {
+  const created = decided(decideTemplate(command, at));
+  const added = decided(decideVersion({ created, newest: created }, command, at.createdAt));
+  const deletion = { template_id: at.id, slug: "hello", channel: "sms", deleted_at: at.createdAt };
+  const events = [
+    ["TemplateCreated", created],
+    ["TemplateVersionAdded", added],
+    ["TemplateDeleted", deletion],
+  ].map(([type, data], index) => ({
+    id: `e${index}`,
+    type,
+    data,
+    position: BigInt(index + 1),
+    metadata: { partner: "ptn_01HNQX2P8Y9R3T4V5W6Z7A8B9C" },
+  }));
+  const written = async (batch: readonly object[]) => {
+    const { project } = await templatesProjector.create({} as never);
+    return (await project(batch as never)).map(({ name }) => name);
+  };
+
+  it("writes nothing of a template that is deleted in the same batch: all parts of one see the tables as before", async () => {
+    const drops = ["templates_drop", "templates_drop_versions"];
+    expect(await written(events)).toEqual(drops);
+    expect(await written(events.slice(1))).toEqual(drops);
+    expect(await written(events.slice(2))).toEqual(drops);
+    expect(await written(events.slice(0, 2))).toEqual(["templates_insert", "templates_versions"]);
   });
 });

@@ -21,7 +21,7 @@ const version = {
   languages: z.record(z.string(), TemplateBody),
   variables: z.record(z.string(), TemplateVariable),
 };
-/** Stream `template-<id>`; the id is derived from partner, channel and slug. */
+/** Stream `template-<id>`; the id is derived from partner, channel, slug and how many of that name were deleted before. */
 export const TemplateCreated = defineEvent(
   "TemplateCreated",
   1,
@@ -39,4 +39,16 @@ export const TemplateVersionAdded = defineEvent(
   1,
   "A further version of a template.",
   z.strictObject({ ...version, created_at: Time }),
+);
+/** The last event of its stream. The slug may be given to a new template, which has another id. */
+export const TemplateDeleted = defineEvent(
+  "TemplateDeleted",
+  1,
+  "A template is no more; messages that were accepted keep their text.",
+  z.strictObject({
+    template_id: Id,
+    slug: version.slug,
+    channel: Channel,
+    deleted_at: Time,
+  }),
 );

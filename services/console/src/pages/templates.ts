@@ -1,9 +1,10 @@
 import { hasScope } from "@heliograph/api";
 import { html, type Html } from "@heliograph/html";
 import { Refused, type Problem } from "../client.ts";
-import { base, shown, type Page, type Shown, type Visit } from "../page.ts";
+import { base, shown, type Led, type Page, type Shown, type Visit } from "../page.ts";
 import type { List, Template, TemplateSummary } from "../shapes.ts";
 import { typedVariables } from "../variables.ts";
+import { acted, asked } from "../view/forms.ts";
 import {
   bdi,
   curl,
@@ -21,6 +22,9 @@ type Rendered = { readonly language: string; readonly text?: string; readonly su
 
 const pathOf = ({ slug, channel }: Pick<Template, "slug" | "channel">): string =>
   `${base}/templates/${slug}?channel=${channel}`;
+
+const removalOf = ({ slug, channel }: Pick<Template, "slug" | "channel">): string =>
+  `${base}/templates/${slug}/delete?channel=${channel}`;
 
 async function list(visit: Visit): Promise<Shown> {
   const { api, query } = visit;
@@ -71,7 +75,7 @@ async function show(
     template.slug,
     html`<p class="lead">${template.channel}, version ${template.version}, changed ${time(template.updated_at)}</p>
 ${template.description !== null && html`<p>${bdi(template.description)}</p>`}
-<p class="bar">${hasScope(visit.who.scopes, "templates:write") && html`<a class="go" href="${base}/templates/${template.slug}/version?channel=${template.channel}">New version</a>`}${template.version > 1 && html`<a href="${base}/templates/${template.slug}/compare?channel=${template.channel}">Compare versions</a>`}</p>
+<p class="bar">${hasScope(visit.who.scopes, "templates:write") && html`<a class="go" href="${base}/templates/${template.slug}/version?channel=${template.channel}">New version</a>`}${template.version > 1 && html`<a href="${base}/templates/${template.slug}/compare?channel=${template.channel}">Compare versions</a>`}${hasScope(visit.who.scopes, "templates:write") && html`<a class="grave" href="${removalOf(template)}">Delete</a>`}</p>
 <div class="two">
 <section aria-labelledby="texts"><h2 id="texts">Texts</h2>${Object.entries(template.languages).map(
       ([code, { text, subject }]) =>
@@ -105,6 +109,34 @@ const find = ({ api, params, query }: Visit): Promise<Template> =>
     channel: query.text("channel"),
   });
 
+/** By its id: a form that is posted late deletes no other template of the name. */
+const apiPath = ({ id }: Pick<Template, "id">): string => `/templates/${id}`;
+
+async function removal(visit: Visit, problem?: Problem): Promise<Shown> {
+  const { id } = await find(visit);
+  const { body: template, etag } = await visit.api.read<Template>(apiPath({ id }));
+  return asked(visit, {
+    title: "Delete this template?",
+    what: html`<strong>${template.slug}</strong> on ${template.channel} is not sent any more, in none of its versions; what was accepted with it keeps its text, and a broadcast that still names it pauses. The name can be given to a new template.<input type="hidden" name="id" value="${id}">`,
+    action: removalOf(template),
+    label: "Delete the template",
+    call: ["DELETE", apiPath(template)],
+    back: pathOf(template),
+    etag,
+    problem,
+  });
+}
+
+const remove = (visit: Visit): Promise<Shown | Led> =>
+  acted(
+    visit,
+    async (given) => {
+      await visit.api.send("DELETE", apiPath({ id: visit.form.text("id") }), given);
+      return { to: `${base}/templates`, told: "The template is deleted." };
+    },
+    (problem) => removal(visit, problem),
+  );
+
 const one = async (visit: Visit): Promise<Shown> => show(visit, await find(visit));
 
 async function preview(visit: Visit): Promise<Shown> {
@@ -125,4 +157,11 @@ export const templatePages: readonly Page[] = [
   { method: "GET", path: "/templates", section: "/templates", answer: list },
   { method: "GET", path: "/templates/:slug", section: "/templates", answer: one },
   { method: "POST", path: "/templates/:slug", section: "/templates", answer: preview },
+  {
+    method: "GET",
+    path: "/templates/:slug/delete",
+    section: "/templates",
+    answer: (visit) => removal(visit),
+  },
+  { method: "POST", path: "/templates/:slug/delete", section: "/templates", answer: remove },
 ];

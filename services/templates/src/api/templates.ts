@@ -30,7 +30,7 @@ import {
   TemplateView,
   VersionView,
 } from "./schema.ts";
-import { addVersion, createTemplate } from "./write.ts";
+import { addVersion, createTemplate, deleteTemplate } from "./write.ts";
 
 const ChannelQuery = z.strictObject({
   channel: z
@@ -135,6 +135,18 @@ export const templateRoutes: readonly Route[] = [
       body: templateView(await find(call)),
       headers: fresh,
     }),
+  }),
+  route({
+    method: "DELETE",
+    path: "/templates/:id",
+    scope: "templates:write",
+    summary: "Delete a template by id or slug; what was accepted with it keeps its text",
+    mutates: true,
+    etag: true,
+    query: ChannelQuery,
+    response: undefined,
+    errors: ["not_found", ...changeErrors],
+    handler: async (call) => ({ status: 204, position: await deleteTemplate(call) }),
   }),
   route({
     method: "POST",

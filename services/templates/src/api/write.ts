@@ -1,7 +1,9 @@
 import {
   type Call,
   appendOne,
+  etagOfBody,
   maxConflicts,
+  requireMatch,
   requireSameRequest,
   tooManyChanges,
 } from "@heliograph/api";
@@ -9,7 +11,18 @@ import { PublicError, streamOf } from "@heliograph/contracts";
 import { revisionOfVersion, templateId } from "@heliograph/domain";
 import { type Decided, type Version, decideTemplate, decideVersion } from "../decide.ts";
 import { findTemplateVersion } from "../tables/templates.ts";
-import { type Found, type TemplateEvent, findTemplate, foundIn, isCreated } from "./find.ts";
+import {
+  type Found,
+  type TemplateEvent,
+  deletedIn,
+  findNamed,
+  findTemplate,
+  foundIn,
+  isCreated,
+  isVersion,
+  templateView,
+  theOne,
+} from "./find.ts";
 import type { AddVersion, CreateTemplate } from "./schema.ts";
 
 /** An answer names no more faults than a person reads. */
@@ -35,7 +48,10 @@ function requireDecided<Event>(decided: Decided<Event>): Event {
 /** Creates a template. Throws `invalid_request`, and `conflict` when the channel has one of that slug. */
 export async function createTemplate(call: Call<CreateTemplate, unknown>): Promise<Found> {
   const { slug, channel } = call.body;
-  const id = templateId(call.account, channel, slug);
+  const name = { partner: call.account, channel, slug };
+  const deleted = await deletedIn(call.deps.log, name);
+  if (deleted > 0) await requireNotOwn(call, templateId(name, deleted - 1));
+  const id = templateId(name, deleted);
   const data = requireDecided(decideTemplate(call.body, { id, createdAt: call.timestamp() }));
   const stream = streamOf("template", id);
   const stored = await appendOne(call.deps.log, {
@@ -43,7 +59,7 @@ export async function createTemplate(call: Call<CreateTemplate, unknown>): Promi
     expected: "no_stream",
     events: [
       {
-        id: call.eventId("create"),
+        id: createId(call, id),
         type: "TemplateCreated",
         data,
         metadata: call.metadata({ correlation: id }),
@@ -59,6 +75,15 @@ export async function createTemplate(call: Call<CreateTemplate, unknown>): Promi
   const [first] = (await call.deps.log.readStream(stream, { limit: 1 })).filter(isCreated);
   return foundIn(first!, first!);
 }
+
+/** A first try of this very request may have made the template that was deleted since: then it makes no other. Throws `conflict`. */
+async function requireNotOwn(call: Call<unknown, unknown>, id: string): Promise<void> {
+  const [first] = await call.deps.log.readStream(streamOf("template", id), { limit: 1 });
+  if (first?.id === createId(call, id))
+    throw new PublicError("conflict", "The template that this request made was deleted since.");
+}
+
+const createId = (call: Call<unknown, unknown>, id: string): string => call.eventId(`create ${id}`);
 
 /**
  * Adds a version; messages that were accepted keep the one they were rendered with. Not by the verb that changes other things, which folds a
@@ -95,6 +120,42 @@ export async function addVersion(
   throw tooManyChanges();
 }
 
+/**
+ * Deletes a template for good and gives the position of that. What reads one finds its stream ended; a new one of its name is in another
+ * stream. Throws `not_found`, `conflict` and `precondition_failed`.
+ */
+export async function deleteTemplate(
+  call: Call<undefined, { channel?: string | undefined }>,
+): Promise<bigint> {
+  const asked = call.params["id"]!;
+  const idOf = (template: string): string => call.eventId(`delete ${template}`);
+  for (let attempt = 0; attempt < maxConflicts; attempt++) {
+    const named = await findNamed(call, asked, call.query.channel);
+    const own = named.deletions.find(({ id, data }) => id === idOf(data.template_id));
+    if (own !== undefined) {
+      requireSameRequest(own, call.fingerprint);
+      return own.position;
+    }
+    const found = theOne(named);
+    requireMatch(call, () => etagOfBody(templateView(found)));
+    const { template_id, slug, channel } = found.created;
+    const stored = await appendOne(call.deps.log, {
+      stream: streamOf("template", template_id),
+      expected: found.last.revision,
+      events: [
+        {
+          id: idOf(template_id),
+          type: "TemplateDeleted",
+          data: { template_id, slug, channel, deleted_at: call.timestamp() },
+          metadata: call.metadata({ correlation: template_id }),
+        },
+      ],
+    });
+    if (stored !== undefined) return stored.position;
+  }
+  throw tooManyChanges();
+}
+
 /** The version that this command made before, if it did: by the index of versions, and in the stream where that does not reach yet. */
 async function madeBy(
   call: Call<unknown, unknown>,
@@ -107,9 +168,9 @@ async function madeBy(
   const index = await findTemplateVersion(projectionPool, created.template_id, eventId);
   if (index.version !== undefined) {
     const from = revisionOfVersion(index.version);
-    return (await log.readStream(stream, { from, limit: 1 }))[0];
+    return (await log.readStream(stream, { from, limit: 1 })).find(isVersion);
   }
   for await (const event of log.scanStream(stream, { from: revisionOfVersion(index.known + 1) }))
-    if (event.id === eventId) return event;
+    if (event.id === eventId && isVersion(event)) return event;
   return undefined;
 }
