@@ -95,13 +95,22 @@ test("a report finds its message at whichever of the gateways that share an addr
   const never = `<${attemptIdOf(newId("msg"), 1)}@shop.example>`;
   // Of another program's mail, by what SES calls it.
   const mail = { messageId: "0102018f-ses-000000" };
-  const Message = JSON.stringify({ eventType: "Delivery", mail });
+  const posted = {
+    Type: "Notification",
+    TopicArn: "x",
+    MessageId: "x",
+    Timestamp: "x",
+    Message: JSON.stringify({ eventType: "Delivery", mail }),
+    SignatureVersion: "2",
+    Signature: "x",
+    SigningCertURL: "x",
+  };
   await recordCallback(live(), {
     gateway,
     url: "https://api.example.com/callbacks/x",
     headers: {},
     contentType: "text/plain",
-    body: Buffer.from(JSON.stringify({ Type: "Notification", TopicArn: "x", Message })),
+    body: Buffer.from(JSON.stringify(posted)),
     receivedAt: new Date().toISOString(),
   });
   for (const mailId of [never, one.mailId])
