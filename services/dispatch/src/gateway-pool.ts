@@ -8,6 +8,7 @@ import {
   type Receipt,
 } from "@heliograph/gateways";
 import { type Alarm, createAlarm, messageOf, type ServiceContext } from "@heliograph/runtime";
+import { announceTrouble } from "./announce.ts";
 import { type Bucket, createBucket, noBucket } from "./bucket.ts";
 import { createConnections, type Connections } from "./connections.ts";
 import { publishHealth } from "./health.ts";
@@ -120,6 +121,7 @@ function open(context: ServiceContext, now: () => number, sharesRates: boolean):
     all();
   });
   const health = publishHealth(connections, environment, projectionPool, now);
+  const notices = announceTrouble(context, connections, now);
   const opened: Shared = {
     connections: {
       ...connections,
@@ -139,6 +141,7 @@ function open(context: ServiceContext, now: () => number, sharesRates: boolean):
     async close() {
       alarm.cancel();
       health.close();
+      notices.close();
       unsubscribe();
       await connections.close();
       await rates?.close();
