@@ -70,6 +70,7 @@ const owner = deterministicId("ptn", "one");
 const trouble = { since: Date.parse("2026-01-01T00:00:00Z"), reason: "unreachable" } as const;
 const failing = {
   ...simulator("email"),
+  environment: "live" as const,
   name: "mail",
   kind: "smtp",
   partner_id: owner,
@@ -104,8 +105,9 @@ test("a gateway is said to be degraded once, not soon after it recovered, and to
 
 test("of the processes whose breakers open one says so, to the owner, and one that it recovered when all are closed", async () => {
   const { gateway_id: id } = failing;
-  const gateways = [failing, { ...simulator("sms"), kind: "log" }];
-  const shop = await openWorld({ gateways, retryScale: 0.001 });
+  const { partner_id: _, ...open } = failing;
+  const shared = { ...open, gateway_id: deterministicId("gtw", "shared"), name: "shared" };
+  const shop = await openWorld({ environment: "live", gateways: [failing], retryScale: 0.001 });
   const notices = () => shop.log.readStream(streamOf("gateway", id));
   const typesAre = (...types: string[]) =>
     until(async () => {
@@ -115,7 +117,6 @@ test("of the processes whose breakers open one says so, to the owner, and one th
   try {
     await shop.pool.query(`${gatewaysDdl}${troubleDdl}`);
     // At the same moment: the later one finds it said.
-    const shared = gateways[1]!;
     await Promise.all([0, 1, 2].map(() => tell(shop.context, shared, trouble, Date.now())));
     const told = await shop.log.readStream(streamOf("gateway", shared.gateway_id));
     expect(told.map(({ type, metadata }) => [type, metadata])).toEqual([
@@ -153,16 +154,25 @@ test("of the processes whose breakers open one says so, to the owner, and one th
 });
 
 test("a gateway to which no connection can be made is told of while messages wait", async () => {
-  world.configure([failing]);
-  await world.dispatch();
-  await send(world.log, [{ to: "a@example.com" }], owner);
-  const [notice] = await until(async () => {
-    const all = await world.log.readStream(streamOf("gateway", failing.gateway_id));
-    return all.length > 0 && all;
-  });
-  expect(notice).toMatchObject({
-    type: "GatewayDegraded",
-    data: { gateway_id: failing.gateway_id, name: "mail", channel: "email", reason: "unreachable" },
-    metadata: { partner: owner },
-  });
+  const shop = await openWorld({ environment: "live", gateways: [failing] });
+  try {
+    await shop.dispatch();
+    await send(shop.log, [{ to: "a@example.com" }], owner);
+    const [notice] = await until(async () => {
+      const all = await shop.log.readStream(streamOf("gateway", failing.gateway_id));
+      return all.length > 0 && all;
+    });
+    expect(notice).toMatchObject({
+      type: "GatewayDegraded",
+      data: {
+        gateway_id: failing.gateway_id,
+        name: "mail",
+        channel: "email",
+        reason: "unreachable",
+      },
+      metadata: { partner: owner },
+    });
+  } finally {
+    await shop.close();
+  }
 });
