@@ -78,7 +78,7 @@ const receiverOf =
   };
 
 function open(context: ServiceContext, now: () => number, sharesRates: boolean): Shared {
-  const { environment, settings, directory, logger, masterKey, projectionPool } = context;
+  const { environment, settings, directory, logger, masterKey } = context;
   const rooms = new Set<() => void>();
   const shards = new Set<Shard>();
   /** Who is told first may take all there is, so whoever took is told last. Turns by the count of tellings fell in step with calls that ended and left nothing to take. */
@@ -120,8 +120,7 @@ function open(context: ServiceContext, now: () => number, sharesRates: boolean):
     reconcile();
     all();
   });
-  const health = publishHealth(connections, environment, projectionPool, now);
-  const notices = announceTrouble(context, connections, now);
+  const health = tellHealth(context, connections, now);
   const opened: Shared = {
     connections: {
       ...connections,
@@ -141,13 +140,29 @@ function open(context: ServiceContext, now: () => number, sharesRates: boolean):
     async close() {
       alarm.cancel();
       health.close();
-      notices.close();
       unsubscribe();
       await connections.close();
       await rates?.close();
     },
   };
   return opened;
+}
+
+/** In numbers that may be lost, and in the log where it changes. */
+function tellHealth(
+  context: ServiceContext,
+  connections: Connections,
+  now: () => number,
+): { close(): void } {
+  const { environment, projectionPool } = context;
+  const numbers = publishHealth(connections, environment, projectionPool, now);
+  const notices = announceTrouble(context, connections, now);
+  return {
+    close() {
+      numbers.close();
+      notices.close();
+    },
+  };
 }
 
 /** What keeps a gateway's rate: with other processes where rates are shared, else here. */
