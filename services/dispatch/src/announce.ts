@@ -5,6 +5,8 @@ import { calmAgain, forgetTrouble, seeTrouble } from "./tables/trouble.ts";
 
 /** Breakers are looked at so often; scaled as their pauses are. */
 const EVERY_MS = 1_000;
+/** Under whatever scale: a look costs a statement. */
+const LEAST_MS = 100;
 /** An open breaker is noted several times in the time for which all must have been closed. */
 const NOTES = 4;
 
@@ -36,7 +38,7 @@ export function announceTrouble(
       await lookAtOpen(connection);
     }
     if (closed || now() < calmLookAt) return;
-    calmLookAt = now() + (CALM_MS * scale) / NOTES;
+    calmLookAt = now() + Math.max(LEAST_MS, (CALM_MS * scale) / NOTES);
     await lookAtCalm(about, connections, now);
   }
   async function lookAtOpen({ given, breaker }: Connection): Promise<void> {
@@ -64,7 +66,7 @@ export function announceTrouble(
         })
         .finally(() => (looking = undefined));
     },
-    Math.max(10, Math.min(EVERY_MS, EVERY_MS * scale)),
+    Math.max(LEAST_MS, Math.min(EVERY_MS, EVERY_MS * scale)),
   ).unref();
   return {
     // What is under way is not waited for: where the log is away it would hold up a shutdown, and whoever dispatches next looks again.
