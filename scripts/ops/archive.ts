@@ -15,12 +15,13 @@ export async function archive(
   environment: Environment,
   before: number,
   signal: AbortSignal,
+  evenRestored = false,
 ): Promise<boolean> {
   const { through, heldBy } = await limitOf(target, environment, before);
   if (heldBy !== undefined)
     say(`${heldBy.name} is at position ${heldBy.position}: what lies behind it stays.`);
   const { events, files } = await working(target, environment, signal, (options) =>
-    archivePostgresLog({ ...options, through }),
+    archivePostgresLog({ ...options, through, evenRestored }),
   );
   say(
     `${environment}: ${count(events)} events up to position ${through} archived, ${count(files)} files in ${resolve(target.settings.archiveDir)}`,

@@ -12,6 +12,8 @@ export async function sayingOf(error: unknown): Promise<string> {
   if (error.name === "LogUnavailable") return `the event log is away: ${error.message}`;
   if ((error as NodeJS.ErrnoException).syscall === "connect")
     return `the database is away: ${error.message}`;
+  // A full disk, a folder that may not be written to: the message has all of it.
+  if ((error as NodeJS.ErrnoException).syscall !== undefined) return error.message;
   const { refusalOf } = await import("@heliograph/platform");
   return refusalOf(error) ?? error.stack ?? error.message;
 }

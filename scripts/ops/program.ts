@@ -290,6 +290,7 @@ const days = (text: string): number => {
   if (!/^[1-9]\d{0,4}$/.test(text)) throw new InvalidArgumentError("a number of days, 1 or more");
   return Number(text);
 };
+type ArchiveFlags = { env: Environment; olderThan: number; evenRestored?: true };
 program
   .command("archive")
   .description(
@@ -297,13 +298,15 @@ program
   )
   .addOption(environmentOption().makeOptionMandatory())
   .option("--older-than <days>", "events written before that (default: 90)", days, 90)
-  .action(({ env, olderThan }: { env: Environment; olderThan: number }) =>
+  .option("--even-restored", "also what a restore has put back")
+  .action(({ env, olderThan, evenRestored }: ArchiveFlags) =>
     change(env, "archive", `older than ${olderThan} days`, async (target) =>
       (await import("./archive.ts")).archive(
         target,
         env,
         Date.now() - olderThan * 86_400_000,
         interrupted.signal,
+        evenRestored,
       ),
     ),
   );

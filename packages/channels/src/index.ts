@@ -17,3 +17,4 @@ export { isCountry } from "./phone.ts";
 export { phoneVariants, sameRecipient } from "./phone-variants.ts";
 export { fromGsm, toGsm, type GsmTables } from "./gsm.ts";
 export { splitSms } from "./segments.ts";
+export { textOfHtml } from "./text-of-html.ts";

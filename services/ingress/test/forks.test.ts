@@ -1,4 +1,3 @@
-import { channelModule, type MagicOutcome } from "@heliograph/channels";
 import {
   type Channel,
   deterministicId,
@@ -15,7 +14,6 @@ import { until } from "@heliograph/testkit";
 import { openWorld, type World } from "@heliograph/testkit/world";
 import { service as wallet } from "@heliograph/wallet";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import { createFakes } from "../src/forks/fake.ts";
 import { service } from "../src/service.ts";
 
 vi.setConfig({ testTimeout: 60_000 });
@@ -226,38 +224,4 @@ test("a window of live is sent in the sandbox with the same outcomes and nothing
   });
   expect(body.code ?? body.status).toMatch(/^(?:canceled|conflict)$/);
   expect((await world.call("POST", "/api/v1/forks", { key, body: {} })).status).toBe(403);
-});
-
-test("a fake has the country, the shape and the weight of what it stands for, and nothing else of it", () => {
-  const fakes = createFakes("secret");
-  for (const text of [personal.text, personal.cyrillic, "こんにちは世界 42", "{[€]} ok 😀", "ß"]) {
-    const fake = fakes.text(text);
-    const weigh = (one: string) => channelModule("sms").segments({ text: one });
-    expect(fake).toBe(fakes.text(text));
-    expect([fake, fake.length, weigh(fake)]).toEqual([
-      expect.any(String),
-      text.length,
-      weigh(text),
-    ]);
-    for (const word of text.match(/\p{L}{2,}|\d{2,}/gu) ?? []) expect(fake).not.toContain(word);
-  }
-  const outcomes: readonly MagicOutcome[] = ["delivered", "sent-only", "unreachable", "expired"];
-  const numbers = ["+14155550123", "+491512345678", "+48601234567", "+33612345678", "+6591234567"];
-  for (const to of numbers)
-    for (const outcome of outcomes) {
-      const fake = fakes.address("sms", to, outcome)!;
-      expect([fake.slice(0, -7), fake.length]).toEqual([to.slice(0, -7), to.length]);
-      const found = channelModule("sms").recipient(fake);
-      const own = channelModule("sms").recipient(to);
-      expect(found).toMatchObject({
-        kind: "read",
-        value: { country: own.kind === "read" && own.value.country },
-      });
-      expect(channelModule("sms").magic(fake)).toBe(outcome);
-    }
-  expect(fakes.address("email", personal.mail, "bounced")).toMatch(
-    /^bounced\+[0-9a-f]{10}@example\.(?:com|net|org)$/,
-  );
-  expect(createFakes("other").text(personal.text)).not.toBe(fakes.text(personal.text));
-  expect(fakes.address("push", "dev_x", "delivered")).toBeUndefined();
 });

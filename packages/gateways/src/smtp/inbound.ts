@@ -1,8 +1,7 @@
 import { hash } from "node:crypto";
-import { mailReferences, parseMailId } from "@heliograph/channels";
+import { mailReferences, parseMailId, textOfHtml } from "@heliograph/channels";
 import type { InboundReading, InboundRequest } from "../descriptor.ts";
 import { headerIn, isAutomatic, parseMail, type ParsedMail } from "./mail.ts";
-import { textOfHtml } from "./text-of-html.ts";
 
 /** What the events of a message have room for. */
 const max = { text: 90_000, html: 180_000, subject: 900, profileName: 255, id: 250 } as const;

@@ -17,6 +17,27 @@ export function clientConfig(connection: pg.PoolConfig, applicationName: string)
   };
 }
 
+/** Works on a connection of its own. What PostgreSQL or the way to it fails with is thrown as `asUnavailable` has it, everything else as it is: a full disk or an interruption is not the database's. */
+export async function withClient<T>(
+  connection: pg.PoolConfig,
+  applicationName: string,
+  work: (client: pg.Client) => Promise<T>,
+): Promise<T> {
+  const client = new pg.Client(clientConfig(connection, applicationName));
+  client.on("error", () => {});
+  const query = client.query.bind(client) as (...statement: unknown[]) => Promise<unknown>;
+  const told = (error: unknown): never => {
+    throw asUnavailable(error);
+  };
+  client.query = ((...statement: unknown[]) => query(...statement).catch(told)) as never;
+  try {
+    await client.connect().catch(told);
+    return await work(client);
+  } finally {
+    await client.end().catch(() => {});
+  }
+}
+
 /** The SQLSTATE of an error that PostgreSQL itself reported, undefined when the connection broke. */
 export function sqlState(error: unknown): string | undefined {
   return error instanceof pg.DatabaseError ? error.code : undefined;

@@ -1,7 +1,7 @@
 import type pg from "pg";
 import { openBodies, type Columns } from "./archive/bodies.ts";
 import { asUnavailable } from "./connection.ts";
-import { EVENT_COLUMNS, rowBytes, toEvent, type EventRow } from "./rows.ts";
+import { EVENT_COLUMNS, rowBytes, summed, toEvent, untilFull, type EventRow } from "./rows.ts";
 import type { DriverLog } from "../fair-reads.ts";
 import { DEFAULT_READS, makeBudget, type ReadLimits, type ReadPage } from "../stream-reads.ts";
 import type { Page, ReadAllOptions, RecordedEvent, Seal, Upcast } from "../types.ts";
@@ -9,25 +9,18 @@ import type { Page, ReadAllOptions, RecordedEvent, Seal, Upcast } from "../types
 /** A filtered read looks at this many events at most, so that a rare type never scans the whole log at once. */
 const FILTER_WINDOW = 10_000;
 
-// Running sums of the texts' sizes (which PostgreSQL knows without unpacking them) cut a page off by bytes; the event that crosses the bound is still in it. Without an order of its own
-// the window takes the rows as they come, so that nothing is sorted.
-const bounded = (rows: string): string =>
-  `(select *, sum(octet_length(data) + octet_length(metadata)) over (rows unbounded preceding) as through from (${rows}) r)`;
-const untilFull = (bytes: string): string =>
-  `e.through - octet_length(e.data) - octet_length(e.metadata) < ${bytes}`;
-
-const FORWARDS = `select e.through, ${EVENT_COLUMNS} from ${bounded(`select * from log.events s
+const FORWARDS = `select e.through, ${EVENT_COLUMNS} from ${summed(`select * from log.events s
   where s.stream = $1 and s.revision >= $2 order by s.revision limit $3`)} e where ${untilFull("$4")}`;
-const BACKWARDS = `select e.through, ${EVENT_COLUMNS} from ${bounded(`select * from log.events s
+const BACKWARDS = `select e.through, ${EVENT_COLUMNS} from ${summed(`select * from log.events s
   where s.stream = $1 and s.revision <= $2 order by s.revision desc limit $3`)} e where ${untilFull("$4")}`;
-const MANY = `select e.through, ${EVENT_COLUMNS} from ${bounded(`select s.* from unnest($1::text[]) as wanted (stream)
+const MANY = `select e.through, ${EVENT_COLUMNS} from ${summed(`select s.* from unnest($1::text[]) as wanted (stream)
   cross join lateral (
     select * from log.events l where l.stream = wanted.stream order by l.revision limit $2
   ) s`)} e where ${untilFull("$3")}`;
 
 // The head comes from the same snapshot as the events, and is there even when no event is.
 const ALL = `select h.position, e.through, ${EVENT_COLUMNS} from log.head h left join lateral
-  ${bounded("select * from log.events s where s.position > $1 order by s.position limit $2")} e on ${untilFull("$3")}`;
+  ${summed("select * from log.events s where s.position > $1 order by s.position limit $2")} e on ${untilFull("$3")}`;
 
 // Positions are dense, so the window's end is known without counting; only where events were copied in from another log
 // are they counted (1.5 ms for 10,000 by the index), because a window of positions there may hold almost none.
@@ -37,7 +30,7 @@ const ALL_OF_TYPES = `select h.position, e.through, ${EVENT_COLUMNS}, w.last fro
       else coalesce((select n.position from log.events n where n.position > $1
                       order by n.position offset ${FILTER_WINDOW - 1} limit 1), h.position) end as last
   ) w
-  left join lateral ${bounded(`select * from log.events s
+  left join lateral ${summed(`select * from log.events s
      where s.position > $1 and s.position <= w.last and s.type = any($4::text[])
      order by s.position limit $2`)} e on ${untilFull("$3")}`;
 const AT = `select ${EVENT_COLUMNS} from log.events e where e.position = $1`;

@@ -6,13 +6,28 @@ export const EVENT_COLUMNS =
   "e.position, e.id, e.stream, e.revision, e.type, e.version, e.recorded_at, e.data, e.metadata";
 
 /**
+ * What an event counts at least where pages are bounded by bytes: one whose body is archived has none in the table, and a page of nothing but such has a bound all the same.
+ */
+const LEAST_BYTES = 256;
+const LEAST = `greatest(octet_length(data) + octet_length(metadata), ${LEAST_BYTES})`;
+
+/** Rows with the running sum of their sizes, which PostgreSQL knows without unpacking them. Without an order of its own the window takes the rows as they come, so that nothing is sorted. */
+export const summed = (rows: string): string =>
+  `(select *, sum(${LEAST}) over (rows unbounded preceding) as through, ${LEAST} as own from (${rows}) r)`;
+
+/** What of summed rows `e` comes to some bytes, with the event that crosses them. */
+export const untilFull = (bytes: string | number): string => `e.through - e.own < ${bytes}`;
+
+/** The same of a body in hand. */
+export const bodyBytes = (data: string, metadata: string): number =>
+  Math.max(Buffer.byteLength(data) + Buffer.byteLength(metadata), LEAST_BYTES);
+
+/**
  * Events in order of position, up to one and with the hash of the chain, as the running sum of their sizes allows: `$3` events, `pageBytes` bytes. The first column is that sum, the second the hash.
  */
 export const chainedPage = (pageBytes: number): string =>
-  `select e.through, encode(e.chain, 'hex'), ${EVENT_COLUMNS} from (
-    select *, sum(octet_length(data) + octet_length(metadata)) over (rows unbounded preceding) as through
-      from (select * from log.events where position > $1 and position <= $2 order by position limit $3) r
-  ) e where e.through - octet_length(e.data) - octet_length(e.metadata) < ${pageBytes}`;
+  `select e.through, encode(e.chain, 'hex'), ${EVENT_COLUMNS}
+    from ${summed("select * from log.events where position > $1 and position <= $2 order by position limit $3")} e where ${untilFull(pageBytes)}`;
 
 /** A row in array mode, all text. */
 export type EventRow = readonly [
@@ -42,6 +57,8 @@ export function toEvent(row: EventRow, upcast: Upcast | undefined): RecordedEven
     version: Number(row[5]),
     recordedAt: Number(row[6]),
   };
+  // An archived event that was not found as it was written: in the place of its body is why.
+  if (row[7] === "") return unreadable(event, row[8]);
   try {
     const whole = { ...event, data: JSON.parse(row[7]), metadata: JSON.parse(row[8]) };
     return upcastSafely(asRecorded(whole), upcast);

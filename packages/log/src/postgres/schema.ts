@@ -1,7 +1,10 @@
+import { setTimeout as wait } from "node:timers/promises";
 import type pg from "pg";
 import { ARCHIVE_MIGRATION } from "./archive/tables.ts";
 import { CHAIN_MIGRATION } from "./chain.ts";
+import { sqlState } from "./connection.ts";
 import { applyMigrations } from "./migrations.ts";
+import { LogUnavailable } from "../types.ts";
 
 /**
  * Forward only: a migration is never edited once released, the next one is added. The log's database belongs to one
@@ -110,16 +113,35 @@ export const logMigrations = MIGRATIONS.length;
 /** Two processes that open a new database at once take turns. Any constant does; this one spells "helo". */
 const MIGRATION_LOCK = 0x68656c6f;
 
-/** Brings the database's `log` schema up to date. Safe to run at every start and by many processes at once. Throws SchemaTooNew. */
-export async function migrate(client: pg.ClientBase): Promise<void> {
+/** While a change of a table waits for its lock, every append waits behind it: it gives up soon, lets them through, and tries again. */
+const LOCK_TIMEOUT_MS = 1_000;
+const PAUSE_MS = 1_000;
+const ATTEMPTS = 30;
+
+/** False where somebody held a table for too long. */
+async function applied(client: pg.ClientBase): Promise<boolean> {
   await client.query("begin");
   try {
     await client.query(`select pg_advisory_xact_lock(${MIGRATION_LOCK})`);
+    await client.query(`set local lock_timeout = ${LOCK_TIMEOUT_MS}`);
     await applyMigrations(client, "log", MIGRATIONS);
     await client.query("commit");
+    return true;
   } catch (error) {
     await client.query("rollback").catch(() => {});
+    if (sqlState(error) === "55P03") return false;
     throw error;
+  }
+}
+
+/** Brings the database's `log` schema up to date. Safe to run at every start and by many processes at once. Throws SchemaTooNew, and LogUnavailable where the tables are in use all the while. */
+export async function migrate(client: pg.ClientBase): Promise<void> {
+  for (let attempt = 1; !(await applied(client)); attempt++) {
+    if (attempt === ATTEMPTS)
+      throw new LogUnavailable(
+        "the tables of the log cannot be changed to those of this release while others use them: a dump, a maintenance or a transaction that was left open",
+      );
+    await wait(PAUSE_MS);
   }
   // Each link by itself: a log of a hundred million events takes minutes, and whoever is stopped meanwhile goes on here. Where nothing is to be sealed the head is only read: a flush
   // that waits for a standby has it locked.

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
-import pg from "pg";
+import type pg from "pg";
 import { eventFlaw, type LogFlaw, type VerifiedLog, type VerifyLogOptions } from "../verify-log.ts";
 import { linkText } from "./chain.ts";
-import { asUnavailable, clientConfig } from "./connection.ts";
+import { withClient } from "./connection.ts";
 import { openBodies } from "./archive/bodies.ts";
 import { chainedPage, toEvent, type EventRow } from "./rows.ts";
 import { migrate } from "./schema.ts";
@@ -65,22 +65,11 @@ export const verifyPostgresTail = (
     return verifyEvents(client, { ...options, from });
   });
 
-async function onClient<T>(
+const onClient = <T>(
   connection: pg.PoolConfig,
   work: (client: pg.Client) => Promise<T>,
-): Promise<T> {
-  const config = { ...connection, statement_timeout: STATEMENT_TIMEOUT_MS };
-  const client = new pg.Client(clientConfig(config, "heliograph ops"));
-  client.on("error", () => {});
-  try {
-    await client.connect();
-    return await work(client);
-  } catch (error) {
-    throw asUnavailable(error);
-  } finally {
-    await client.end().catch(() => {});
-  }
-}
+): Promise<T> =>
+  withClient({ ...connection, statement_timeout: STATEMENT_TIMEOUT_MS }, "heliograph ops", work);
 
 async function verifyEvents(client: pg.Client, options: VerifyLogOptions): Promise<VerifiedLog> {
   const { rows: heads } = await client.query(HEAD);

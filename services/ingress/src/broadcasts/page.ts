@@ -7,7 +7,7 @@ import { requireGateway } from "../messages/refusals.ts";
 import type { Sender } from "../messages/sender.ts";
 import type { Created } from "./decide.ts";
 import { readPeople } from "./people.ts";
-import { type Said, isPersonal, ownVariables, templateOf } from "./personal.ts";
+import { type Said, ownVariables, templateOf } from "./personal.ts";
 import {
   type Job,
   type NewRecipient,
@@ -53,10 +53,10 @@ export async function sendPage(page: Page, rows: readonly Recipient[]): Promise<
   }
   const found = await lookUp(page, template, rows);
   const own = ownVariables(send);
-  const personal = isPersonal(send);
   const items = found.ready.map(({ row, to, said }): Item => ({
     body: { ...said, to, priority },
-    personal,
+    // It is for somebody, whose erasure ends what waits.
+    personal: true,
     keyParts: keyPartsOf(job.id, row),
     // Whatever address the contact has by then: it is the same message.
     asked: { broadcast: job.id, contact: row.contact_id },

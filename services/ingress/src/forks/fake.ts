@@ -1,6 +1,7 @@
 import { createHmac } from "node:crypto";
 import { channelModule, type MagicOutcome, magicOutcomes } from "@heliograph/channels";
 import type { Channel } from "@heliograph/contracts";
+import { shapeOf } from "./shape.ts";
 
 /**
  * What stands in the place of what is personal: made of a secret and the value, so the same value has the same fake in every fork of an installation, and nobody can find out by trying which value a fake
@@ -19,12 +20,14 @@ type Draw = (below: number) => number;
 
 function drawsOf(secret: string, ...parts: readonly string[]): Draw {
   const from = parts.map((part) => `${part.length}:${part}`).join("");
+  // Once: a text may be long, and each block would read all of it.
+  const key = createHmac("sha256", secret).update(from).digest();
   let block: Buffer = Buffer.alloc(0);
   let at = 0;
   let count = 0;
   return (below) => {
     if (at + 2 > block.length) {
-      block = createHmac("sha256", secret).update(`${count++}/${from}`).digest();
+      block = createHmac("sha256", key).update(String(count++)).digest();
       at = 0;
     }
     const value = block.readUInt16BE(at);
@@ -33,42 +36,11 @@ function drawsOf(secret: string, ...parts: readonly string[]): Draw {
   };
 }
 
-/** Each is replaced by another of its row: all of a row weigh the same in an SMS, and what is read stays readable. */
-const rows = [
-  "aeiou",
-  "AEIOU",
-  "bcdfghjklmnpqrstvwxyz",
-  "BCDFGHJKLMNPQRSTVWXYZ",
-  "0123456789",
-  "èéùìòøåæäöñüà",
-  "ÇØÅÆÉÄÖÑÜ",
-  "ΔΦΓΛΩΠΨΣΘΞ",
-];
-const rowOf = new Map(rows.flatMap((row) => Array.from(row, (letter) => [letter, row] as const)));
-/** Letters of other scripts: one near by of the same length. A block of a script has its letters beside each other. */
-const near = 8;
-const isWord = /^[\p{L}\p{Nd}]$/u;
-/** Those with signs that the basic alphabet of SMS lacks stay: another one might not be in the alphabet of their language. */
-const isLatin = /^\p{Script=Latin}$/u;
-
-function another(letter: string, draw: Draw): string {
-  const row = rowOf.get(letter);
-  if (row !== undefined) {
-    const others = Array.from(row).filter((each) => each !== letter);
-    return others[draw(others.length)]!;
-  }
-  if (!isWord.test(letter) || isLatin.test(letter)) return letter;
-  const code = letter.codePointAt(0)!;
-  const first = draw(near - 1);
-  for (let step = 0; step < near - 1; step++) {
-    const other = String.fromCodePoint(code ^ (1 + ((first + step) % (near - 1))));
-    if (isWord.test(other) && other.length === letter.length) return other;
-  }
-  return letter;
-}
-
+/** The draws do not depend on what a letter was: which fake a text has, only the secret tells, and by chance a letter may stay. */
 const fakeText = (text: string, draw: Draw): string =>
-  Array.from(text, (letter) => another(letter, draw)).join("");
+  shapeOf(text)
+    .map((place) => (typeof place === "string" ? place : place[draw(place.length)]!))
+    .join("");
 
 /** What of a number's end is replaced: before that stand the country and, mostly, the network. */
 const replacedDigits = 7;

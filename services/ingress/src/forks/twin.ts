@@ -1,4 +1,4 @@
-import type { MagicOutcome } from "@heliograph/channels";
+import { type MagicOutcome, textOfHtml } from "@heliograph/channels";
 import { readEventFlaw } from "@heliograph/contracts";
 import { foldMessage, type MessageState, type MessageStatus } from "@heliograph/domain";
 import type { RecordedEvent } from "@heliograph/log";
@@ -50,7 +50,7 @@ export const sealedOf = ({ request: { to, content } }: MessageState) => ({
 });
 
 /**
- * What is sent in the sandbox in the place of a message of the past: to an address of its own that has the same outcome, with a text of the same length and alphabet. Nothing of a person, and nothing that the partner
+ * What is sent in the sandbox in the place of a message of the past: to an address of its own that has the same outcome, with a text of the same shape. Nothing of a person, and nothing that the partner
  * named somebody by, is in it: no metadata, no reference, no sender, no file.
  */
 export function twinOf(
@@ -63,7 +63,7 @@ export function twinOf(
   const outcome = outcomeOf[past.status] ?? "never_sent";
   if (isReason(outcome)) return outcome;
   const opened = open(sealedOf(past));
-  const words = opened.text ?? opened.html?.replace(/<[^>]*>/g, " ").trim();
+  const words = opened.text ?? (opened.html && textOfHtml(opened.html));
   if (words === undefined || words === "") return "no_text";
   if ([opened.to, words, opened.subject].includes(erasedText)) return "erased";
   const { channel } = request;

@@ -224,10 +224,11 @@ export class Sending {
           if (!(error instanceof PublicError)) throw error;
           results[index] = await this.#afterRefusal(partner, item, id, error);
         }
-      allowed = await this.#allow(call, prepared, results);
-      await this.#giveFiles(call, prepared, results);
-      await this.#seal(call, prepared, results);
-      await failpoint("ingress.before_append");
+      if (call.limits!.countsMessages) allowed = await this.#allow(call, prepared, results);
+      if (prepared.some(hasFiles)) await this.#giveFiles(call, prepared, results);
+      if (prepared.some(this.#isSecret)) await this.#seal(call, prepared, results);
+      const before = failpoint("ingress.before_append");
+      if (before !== undefined) await before;
       if (prepared.length > 0)
         outcomes = await this.log.append(prepared.map(({ value }) => value.append));
     } catch (error) {
@@ -238,7 +239,8 @@ export class Sending {
       }
       throw error;
     }
-    await failpoint("ingress.after_append");
+    const after = failpoint("ingress.after_append");
+    if (after !== undefined) await after;
     if (allowed.length > 0) giveBackAllowed(call, unstored(allowed, prepared, outcomes));
     for (const [place, { index, value }] of prepared.entries())
       try {
@@ -256,7 +258,7 @@ export class Sending {
     prepared: Ready[],
     results: (Settled | undefined)[],
   ): Promise<readonly Requested[]> {
-    if (prepared.length === 0 || !call.limits!.countsMessages) return [];
+    if (prepared.length === 0) return [];
     const partner = call.partner.partner_id;
     const asked = [...prepared];
     const found = await allow<Settled>(
@@ -303,11 +305,11 @@ export class Sending {
     prepared.splice(prepared.indexOf(one), 1);
   }
 
-  /** Puts tokens in the place of what is personal in the events of replies, of sends to contacts and of what says something of its recipient, or of all sends. A reply to somebody who was erased is refused. */
+  readonly #isSecret = ({ value }: Ready): boolean => this.#sealsAll || value.secret;
+
+  /** Puts tokens in the place of what is personal in the events of replies, of sends to contacts and of broadcasts, or of all sends. A reply to somebody who was erased is refused. */
   async #seal(call: Sender, prepared: Ready[], results: (Settled | undefined)[]): Promise<void> {
-    const isSecret = ({ value }: Ready): boolean => this.#sealsAll || value.secret;
-    const secret = prepared.filter(isSecret);
-    if (secret.length === 0) return;
+    const secret = prepared.filter(this.#isSecret);
     const partner = call.partner.partner_id;
     const sealed = await sealRequests(
       this.#vault,
@@ -428,5 +430,7 @@ export class Sending {
     };
   }
 }
+
+const hasFiles = ({ value: { data } }: Ready): boolean => data.content.media !== undefined;
 
 const printOf = ({ asked, body }: Item): string => fingerprint("send", asked ?? body);

@@ -1,7 +1,7 @@
 import { failpoint } from "@heliograph/contracts";
-import pg from "pg";
+import type pg from "pg";
 import type { Position } from "../../types.ts";
-import { asUnavailable, clientConfig } from "../connection.ts";
+import { withClient } from "../connection.ts";
 import { chainedPage, type EventRow } from "../rows.ts";
 import { migrate } from "../schema.ts";
 import { isArchived } from "./bodies.ts";
@@ -35,8 +35,8 @@ export type ArchiveOptions = {
 
 export type Archived = { readonly events: number; readonly files: number };
 
-/** Any constant does; this one spells "hela". */
-const LOCK = 0x68656c61;
+/** Held by who works. Any constant does; this one spells "hela". */
+export const ARCHIVE_LOCK = 0x68656c61;
 const STATEMENT_TIMEOUT_MS = 120_000;
 const FILE_EVENTS = 200_000;
 const PAGE_EVENTS = 2_000;
@@ -54,6 +54,8 @@ const REGISTER = `insert into log.archives (first, last, events, file, sha256, s
     state = excluded.state, archived_at = excluded.archived_at`;
 const FILES = `select first, last, file as name, encode(sha256, 'hex') as sha256 from log.archives
   where state = any($1) and last > $2 order by last`;
+const RESTORED = `select min(first) as first, max(last) as last from log.archives
+  where state = 'filling' or (state = 'restored' and last > (${REACHED}) and first <= $1)`;
 const SET_STATE = "update log.archives set state = $2 where last = $1";
 
 /** Takes the bodies of a block out of the table if they are those in the file, which the digest tells, and all of them are there. */
@@ -100,16 +102,21 @@ const MOST_FLAWS = 10;
  * Throws ArchiveRefused, ArchiveDamaged, LogUnavailable.
  */
 export const archivePostgresLog = (
-  options: ArchiveOptions & { readonly through: Position },
+  options: ArchiveOptions & {
+    readonly through: Position;
+    /** Also what somebody has put back, or has begun to. */
+    readonly evenRestored?: boolean | undefined;
+  },
 ): Promise<Archived> =>
   withSession(options, async (client) => {
+    const { rows } = await client.query("select sealed from log.head");
+    const sealed = BigInt(rows[0].sealed);
+    const end = options.through < sealed ? options.through : sealed;
+    if (options.evenRestored !== true) await refuseRestored(client, end);
     let [events, files] = [0, 0];
     // What another run has begun, or a restore that was cut off.
     for (const file of await filesIn(client, ["emptying", "filling"], 0n))
       events += await changeBlocks(client, options, file, ["emptying", "archived"], emptyBlock);
-    const { rows } = await client.query("select sealed from log.head");
-    const sealed = BigInt(rows[0].sealed);
-    const end = options.through < sealed ? options.through : sealed;
     for (;;) {
       const file = await writeNext(client, options, end);
       if (file === undefined) break;
@@ -138,27 +145,21 @@ export const restorePostgresLog = (
     return { events, files: files.length };
   });
 
-async function withSession<T>(
+const withSession = <T>(
   { connection }: ArchiveOptions,
   work: (client: pg.Client) => Promise<T>,
-): Promise<T> {
-  const config = { ...connection, statement_timeout: STATEMENT_TIMEOUT_MS };
-  const client = new pg.Client(clientConfig(config, APPLICATION));
-  client.on("error", () => {});
-  try {
-    await client.connect();
-    await migrate(client);
-    const { rows } = await client.query(`select pg_try_advisory_lock(${LOCK}) as held`);
-    if (rows[0].held !== "t")
-      throw new ArchiveRefused("another archive or restore is at work on this database");
-    return await work(client);
-  } catch (error) {
-    if (error instanceof ArchiveRefused || error instanceof ArchiveDamaged) throw error;
-    throw asUnavailable(error);
-  } finally {
-    await client.end().catch(() => {});
-  }
-}
+): Promise<T> =>
+  withClient(
+    { ...connection, statement_timeout: STATEMENT_TIMEOUT_MS },
+    APPLICATION,
+    async (client) => {
+      await migrate(client);
+      const { rows } = await client.query(`select pg_try_advisory_lock(${ARCHIVE_LOCK}) as held`);
+      if (rows[0].held !== "t")
+        throw new ArchiveRefused("another archive or restore is at work on this database");
+      return work(client);
+    },
+  );
 
 const filesIn = async (
   client: pg.Client,
@@ -166,6 +167,15 @@ const filesIn = async (
   after: Position,
 ): Promise<readonly Files[]> =>
   (await client.query(FILES, [states, after.toString()])).rows as readonly Files[];
+
+/** What somebody has put back stays where it is until somebody says otherwise: an archive that runs by itself would take it out again, beside a restore that was interrupted at once. */
+async function refuseRestored(client: pg.Client, end: Position): Promise<void> {
+  const { rows } = await client.query(RESTORED, [end.toString()]);
+  if (rows[0].first !== null)
+    throw new ArchiveRefused(
+      `the events from ${rows[0].first} to ${rows[0].last} were put back by a restore: archive with --even-restored to take them out again`,
+    );
+}
 
 /** Writes the next file and registers it; undefined where no event is left. */
 async function writeNext(

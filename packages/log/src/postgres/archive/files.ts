@@ -1,4 +1,6 @@
-import { mkdir, open, readFile, rename, stat } from "node:fs/promises";
+import { randomUUID } from "node:crypto";
+import { mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import {
   fullBlocks,
@@ -14,6 +16,14 @@ import {
 /** What is in the archive cannot be read: not there, or not as it was written. The message says what of it. */
 export class ArchiveDamaged extends Error {
   override readonly name = "ArchiveDamaged";
+  /** The file system gave nothing: what is on it may be as it was, and be had later. Else it was read, and is not what was written. */
+  readonly isAway: boolean;
+
+  constructor(path: string, cause: unknown) {
+    const what = cause instanceof Error ? cause.message : String(cause);
+    super(`archived events cannot be read, ${path}: ${what}`, { cause });
+    this.isAway = cause instanceof Error && "syscall" in cause;
+  }
 }
 
 /** The name of a file of events without its ending, below the folder, and the digest of its manifest. */
@@ -23,8 +33,8 @@ const eventsOf = (folder: string, name: string): string => join(folder, `${name}
 const manifestOf = (folder: string, name: string): string => join(folder, `${name}.json`);
 
 /**
- * Writes rows into a file with its manifest beside it, and both to the disk. They get their names when they are whole; the name has the digest of what is in it, so that nothing else ever has it. What a crash leaves has
- * the ending `.partial`, and is written over.
+ * Writes rows into a file with its manifest beside it, and both to the disk. They get their names when they are whole; the name has the digest of what is in it, so that nothing else ever has it. Until then
+ * each writer has names of its own, which end in `.partial`: several may be at work in one folder. Nothing is left of them but by a crash.
  */
 export async function writeArchive(
   folder: string,
@@ -32,11 +42,9 @@ export async function writeArchive(
   pages: AsyncIterable<readonly ArchivedRow[]>,
 ): Promise<{ readonly file: ArchiveFile; readonly manifest: Manifest }> {
   await mkdir(join(folder, database), { recursive: true, mode: 0o700 });
-  const partial = join(folder, database, "events.partial");
   const blocks: BlockPlace[] = [];
   let offset = 0;
-  const file = await open(partial, "w", 0o600);
-  try {
+  const named = await writeAside(join(folder, database), async (file) => {
     for await (const rows of inBlocks(pages)) {
       const packed = await packBlock(rows);
       await file.writeFile(packed);
@@ -45,21 +53,22 @@ export async function writeArchive(
       blocks.push({ first, last, events: rows.length, offset, bytes, sha256: sha256(packed) });
       offset += bytes;
     }
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  const [first, last] = [blocks[0]!.first, blocks.at(-1)!.last];
-  const events = blocks.reduce((sum, block) => sum + block.events, 0);
-  const manifest: Manifest = { format: 1, database, first, last, events, bytes: offset, blocks };
-  const text = `${JSON.stringify(manifest, undefined, 1)}\n`;
-  const digest = sha256(text);
-  const name = join(database, `${pad(first)}-${pad(last)}-${digest.slice(0, 12)}`);
-  await rename(partial, eventsOf(folder, name));
-  await writeWhole(manifestOf(folder, name), text);
+    const [first, last] = [blocks[0]!.first, blocks.at(-1)!.last];
+    const events = blocks.reduce((sum, block) => sum + block.events, 0);
+    const manifest: Manifest = { format: 1, database, first, last, events, bytes: offset, blocks };
+    const text = `${JSON.stringify(manifest, undefined, 1)}\n`;
+    const digest = sha256(text);
+    const name = join(database, `${pad(first)}-${pad(last)}-${digest.slice(0, 12)}`);
+    return { path: eventsOf(folder, name), manifest, text, file: { name, sha256: digest } };
+  });
+  const { manifest, file } = named;
+  await writeAside(join(folder, database), async (partial) => {
+    await partial.writeFile(named.text);
+    return { path: manifestOf(folder, file.name) };
+  });
   await syncFolder(join(folder, database));
   await syncFolder(folder);
-  return { file: { name, sha256: digest }, manifest };
+  return { file, manifest };
 }
 
 const pad = (position: string): string => position.padStart(16, "0");
@@ -76,15 +85,27 @@ async function* inBlocks(
   if (left.length > 0) yield left;
 }
 
-async function writeWhole(path: string, text: string): Promise<void> {
-  const file = await open(`${path}.partial`, "w", 0o600);
+/** Writes a file that gets its name once it is on the disk; where anything fails there is none. */
+async function writeAside<T extends { readonly path: string }>(
+  folder: string,
+  write: (file: FileHandle) => Promise<T>,
+): Promise<T> {
+  const partial = join(folder, `${randomUUID()}.partial`);
+  const file = await open(partial, "wx", 0o600);
   try {
-    await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
+    let written: T;
+    try {
+      written = await write(file);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(partial, written.path);
+    return written;
+  } catch (error) {
+    await rm(partial, { force: true });
+    throw error;
   }
-  await rename(`${path}.partial`, path);
 }
 
 async function syncFolder(path: string): Promise<void> {
@@ -100,9 +121,10 @@ async function syncFolder(path: string): Promise<void> {
 export async function readManifest(folder: string, file: ArchiveFile): Promise<Manifest> {
   const path = manifestOf(folder, file.name);
   const text = await readFile(path, "utf8").catch((error: unknown) => {
-    throw damaged(path, error);
+    throw new ArchiveDamaged(path, error);
   });
-  if (sha256(text) !== file.sha256) throw damaged(path, "it is not the one that was written");
+  if (sha256(text) !== file.sha256)
+    throw new ArchiveDamaged(path, "it is not the one that was written");
   return JSON.parse(text) as Manifest;
 }
 
@@ -127,7 +149,7 @@ export async function readBlock(
       throw new Error(`the block at ${offset} has ${block.positions.length} events, not ${events}`);
     return block;
   } catch (error) {
-    throw damaged(path, error);
+    throw new ArchiveDamaged(path, error);
   }
 }
 
@@ -136,14 +158,9 @@ export async function lookAtArchive(folder: string, file: ArchiveFile): Promise<
   const manifest = await readManifest(folder, file);
   const path = eventsOf(folder, file.name);
   const { size } = await stat(path).catch((error: unknown) => {
-    throw damaged(path, error);
+    throw new ArchiveDamaged(path, error);
   });
-  if (size !== manifest.bytes) throw damaged(path, `it has ${size} bytes, not ${manifest.bytes}`);
+  if (size !== manifest.bytes)
+    throw new ArchiveDamaged(path, `it has ${size} bytes, not ${manifest.bytes}`);
   return manifest;
 }
-
-const damaged = (path: string, error: unknown): ArchiveDamaged =>
-  new ArchiveDamaged(
-    `archived events cannot be read, ${path}: ${error instanceof Error ? error.message : String(error)}`,
-    { cause: error },
-  );

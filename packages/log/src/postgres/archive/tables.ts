@@ -11,7 +11,10 @@ const keys = CHAINED_COLUMNS.filter((name) => !bodies.includes(name));
 const of = (row: "old" | "new", names: readonly string[]): string =>
   `(${names.map((name) => `${row}.${name}`).join(", ")})`;
 
-/** Makes way for archives: an event's data and metadata, and nothing else of it, may be taken out and put back by a transaction that says that it archives. */
+/**
+ * Makes way for archives: an event's data and metadata, and nothing else of it, may be taken out and put back by a transaction that says that it archives. The trigger is replaced, not dropped: to drop one needs a lock
+ * that waits for whoever reads the table, as a dump does for hours, and behind it every append waits.
+ */
 export const ARCHIVE_MIGRATION = `
   create table log.archives (
     last bigint primary key,
@@ -22,8 +25,7 @@ export const ARCHIVE_MIGRATION = `
     state text not null,
     archived_at timestamptz not null default clock_timestamp()
   );
-  drop trigger no_update on log.events;
-  create trigger no_update before update on log.events for each row
+  create or replace trigger no_update before update on log.events for each row
     when (${of("old", keys)} is distinct from ${of("new", keys)}
       or (old.chain is not null and new.chain is distinct from old.chain)
       or (${of("old", bodies)} is distinct from ${of("new", bodies)}
