@@ -1,6 +1,7 @@
 import pg from "pg";
 import { failpoint } from "@heliograph/contracts";
 import { asUnavailable, clientConfig } from "./connection.ts";
+import { watchFolder } from "./archive/folder.ts";
 import { makeReader } from "./reader.ts";
 import { migrate } from "./schema.ts";
 import { Signal } from "./signal.ts";
@@ -62,8 +63,15 @@ export async function openPostgresLog(options: PostgresLogOptions): Promise<Even
     onError,
   });
 
+  let folder: Awaited<ReturnType<typeof watchFolder>> | undefined;
+
   async function openAll() {
     await migrateBy(pool);
+    if (options.archiveDir !== undefined)
+      folder = await watchFolder(pool, options.archiveDir, {
+        say: (what) => signal.say(what),
+        onError,
+      });
     return Writer.open({
       connection,
       applicationName,
@@ -84,6 +92,7 @@ export async function openPostgresLog(options: PostgresLogOptions): Promise<Even
   }
 
   const writer = await openAll().catch(async (error: unknown) => {
+    folder?.close();
     await signal.close();
     await pool.end();
     throw asUnavailable(error);
@@ -92,6 +101,7 @@ export async function openPostgresLog(options: PostgresLogOptions): Promise<Even
   async function closeAll(): Promise<void> {
     await writer.close();
     await feed.close();
+    folder?.close();
     await signal.close();
     await pool.end();
   }
