@@ -27,8 +27,7 @@ import {
 } from "../src/index.ts";
 import { ARCHIVE_LOCK } from "../src/postgres/archive/archive.ts";
 import { markFolder, readersWithout } from "../src/postgres/archive/folder.ts";
-import { readBlock, readManifest, writeArchive } from "../src/postgres/archive/files.ts";
-import { unpackBlock, type ArchivedRow } from "../src/postgres/archive/format.ts";
+import { unpackBlock } from "../src/postgres/archive/format.ts";
 import { READ_STATEMENTS } from "../src/postgres/reader.ts";
 import { calm, everything, fill, move } from "./copy-support.ts";
 import { event, newStream, watch } from "./support.ts";
@@ -378,43 +377,8 @@ test("what stops an archive is what is said of it, and nothing half-written stay
   }).catch((error: unknown) => error);
   expect(full).not.toBeInstanceOf(LogUnavailable);
   await restorePostgresLog({ ...options(), after: 0n });
-  const broken = (async function* () {
-    yield [rowAt(1)];
-    throw Object.assign(new Error("ENOSPC"), { code: "ENOSPC", syscall: "write" });
-  })();
-  const failed = await archiveOf(broken).catch((error: unknown) => error);
-  expect(failed).toMatchObject({ code: "ENOSPC" });
   expect(await partials()).toEqual([]);
 }, 30_000);
-
-const rowAt = (position: number): ArchivedRow => ({
-  row: [`${position}`, "id", "s", "0", "Type", "1", "0", `{"of":${position}}`, "{}"],
-  chain: null,
-});
-const archiveOf = (pages: AsyncGenerator<readonly ArchivedRow[]>) =>
-  writeArchive(archiveDir, { own: "shared-1", database: "shared" }, pages);
-
-test("two writers at once in one folder have each its own file", async () => {
-  // Each goes on only when the other has begun.
-  const begun = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-  const written = await Promise.all(
-    [0, 1].map((which) =>
-      archiveOf(
-        (async function* () {
-          begun[which]!.resolve();
-          await begun[1 - which]!.promise;
-          yield [rowAt(which + 1)];
-        })(),
-      ),
-    ),
-  );
-  for (const [which, { file }] of written.entries()) {
-    const { blocks } = await readManifest(archiveDir, file);
-    const block = await readBlock(archiveDir, file, blocks[0]!);
-    expect(block.at(`${which + 1}`)).toEqual(rowAt(which + 1));
-  }
-  expect(await partials()).toEqual([]);
-});
 
 test("what was put back stays, until somebody says otherwise; and a reader that knows a file which is gone finds the one that has come in its place", async () => {
   await archivePostgresLog({ ...options(), through: 600n });

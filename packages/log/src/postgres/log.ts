@@ -44,9 +44,9 @@ const READ_TIMEOUT_MS = 30_000;
 
 /** Opens the log of one namespace and brings its schema up to date. Throws LogUnavailable when it cannot connect. */
 export async function openPostgresLog(options: PostgresLogOptions): Promise<EventLog> {
-  const { connection, namespace, upcast } = options;
+  const { connection, upcast } = options;
   const onError = options.onError ?? (() => {});
-  const applicationName = `heliograph log ${namespace}`;
+  const applicationName = applicationOf(options);
   const readers = options.maxReaders ?? DEFAULT_READERS;
   const reads = options.reads ?? DEFAULT_READS;
   const pool = openReadPool(connection, applicationName, readers);
@@ -72,23 +72,7 @@ export async function openPostgresLog(options: PostgresLogOptions): Promise<Even
         say: (what) => signal.say(what),
         onError,
       });
-    return Writer.open({
-      connection,
-      applicationName,
-      validate: options.validate,
-      upcast,
-      maxWaiting: options.maxWaiting ?? DEFAULT_MAX_WAITING,
-      flush: options.flush ?? DEFAULT_FLUSH,
-      keepEvents: feed.wanted,
-      committed(events, bytes) {
-        if (events.length > 0) feed.offer(events, bytes);
-        else feed.nudge();
-        signal.announce();
-      },
-      failpoint,
-      onError,
-      watch: options.watch ?? unwatched,
-    });
+    return Writer.open(writerOptions(options, feed, signal));
   }
 
   const writer = await openAll().catch(async (error: unknown) => {
@@ -120,6 +104,30 @@ export async function openPostgresLog(options: PostgresLogOptions): Promise<Even
   };
   return withFairReads(log, reader.readPage, reads, turnsOf(readers));
 }
+
+const applicationOf = ({ namespace }: PostgresLogOptions): string => `heliograph log ${namespace}`;
+
+const writerOptions = (
+  options: PostgresLogOptions,
+  feed: Feed,
+  signal: Signal,
+): Parameters<typeof Writer.open>[0] => ({
+  connection: options.connection,
+  applicationName: applicationOf(options),
+  validate: options.validate,
+  upcast: options.upcast,
+  maxWaiting: options.maxWaiting ?? DEFAULT_MAX_WAITING,
+  flush: options.flush ?? DEFAULT_FLUSH,
+  keepEvents: feed.wanted,
+  committed(events, bytes) {
+    if (events.length > 0) feed.offer(events, bytes);
+    else feed.nudge();
+    signal.announce();
+  },
+  failpoint,
+  onError: options.onError ?? (() => {}),
+  watch: options.watch ?? unwatched,
+});
 
 function openReadPool(connection: pg.PoolConfig, applicationName: string, max: number): pg.Pool {
   const pool = new pg.Pool({
